@@ -1,0 +1,41 @@
+# Needs only Python 3.11 or newer, make and git. Everything is installed into .venv/.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: run test lint format lock clean
+
+run: .venv/ready
+	@exec $(BIN)/infoline run $(RUN)
+
+test: .venv/ready
+	$(BIN)/python -m pytest $(TEST)
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/infoline prompts check prompts
+
+format: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Compiles the pinned requirements from the direct dependencies in pyproject.toml.
+lock: .venv/ready
+	$(BIN)/pip install --quiet uv==0.13.9
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev \
+		--constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+
+.venv/ready: requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: name it, as in  make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info

@@ -1,0 +1,36 @@
+"""The information line. `create_app` joins the parts of the web process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from ivr.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web process: doors for the carrier, and what watches over them. settings: default from the environment."""
+    # Imported here so that a worker, or `infoline --help`, does not load the web.
+    from flask import Flask
+
+    from ivr import clock, log
+    from ivr.ledger import Vault, open_ledger
+    from ivr.releases.shelf import Shelf
+    from ivr.settings import load
+    from ivr.web import ops, receipts, sms, voice
+    from ivr.web.services import Services
+
+    settings = settings or load()
+    log.configure()
+    clock.set_shift(settings.clock_shift_seconds)
+    ledger = open_ledger(settings.database_url)
+    shelf = Shelf(ledger, settings.var_dir, settings.prompts_dir, settings.public_url)
+    shelf.watch()
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    app.extensions["infoline"] = Services(settings, ledger, Vault.of(settings), shelf)
+    for door in (voice, sms, receipts, ops):
+        app.register_blueprint(door.door)
+    return app

@@ -1,0 +1,43 @@
+"""What the carrier's error codes mean for a text: a table of classes, with a default.
+
+https://www.twilio.com/docs/api/errors
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """What to do after an error of the carrier."""
+
+    STOP = "stop"  # our account or sender is refused: stop the queue, raise an alarm, blame no text
+    PERMANENT = "permanent"  # this person cannot be reached this way
+    OPTED_OUT = "opted_out"  # the carrier knows that this person said STOP
+    TRANSIENT = "transient"  # the same text may go through later
+    UNCERTAIN = "uncertain"  # nobody knows whether the carrier took it: look before sending again
+
+
+CLASSES: dict[int, ErrorClass] = {
+    **dict.fromkeys((20003, 20005, 20404, 21212, 21408, 21603, 21606, 21659, 21660), ErrorClass.STOP),
+    **dict.fromkeys((30002, 30007, 30032, 30034), ErrorClass.STOP),
+    **dict.fromkeys((21211, 21214, 21612, 21614, 21635, 30004, 30005, 30006), ErrorClass.PERMANENT),
+    **dict.fromkeys((21602, 21617), ErrorClass.PERMANENT),
+    21610: ErrorClass.OPTED_OUT,
+    **dict.fromkeys((20429, 21611, 30001, 30003, 30008, 30022), ErrorClass.TRANSIENT),
+}
+LANDLINE = 30006
+
+
+def class_of(status: int, code: int | None) -> ErrorClass:
+    """The class of an error. status: of the HTTP answer; code: the carrier's own, None without one.
+
+    A code that is not in the table goes by its status: 401 and 403 stop, 429 is transient, another 4xx is
+    about this text, and 5xx is uncertain, because the carrier may have kept the text before it failed.
+    """
+    if status >= 500:
+        return ErrorClass.UNCERTAIN
+    if code in CLASSES:
+        return CLASSES[code]
+    by_status = {401: ErrorClass.STOP, 403: ErrorClass.STOP, 404: ErrorClass.STOP, 429: ErrorClass.TRANSIENT}
+    return by_status.get(status, ErrorClass.PERMANENT)

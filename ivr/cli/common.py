@@ -1,0 +1,65 @@
+"""What the commands share: settings and the ledger opened, and errors told in a sentence instead of a traceback."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+
+from ivr import clock
+from ivr.ledger import Ledger, LedgerAway, open_ledger
+from ivr.settings import Settings, SettingsError, load
+
+P = ParamSpec("P")
+R = TypeVar("R")
+FINDINGS = 1
+WRONG_USE = 2
+
+
+def give_up(message: object, status: int = WRONG_USE) -> NoReturn:
+    """Say what is wrong on standard error and end."""
+    click.echo(message, err=True)
+    sys.exit(status)
+
+
+def settings_or_exit() -> Settings:
+    """The settings, with the clock set as they say."""
+    try:
+        settings = load()
+    except SettingsError as error:
+        give_up(error)
+    clock.set_shift(settings.clock_shift_seconds)
+    return settings
+
+
+def ledger_or_exit(settings: Settings) -> Ledger:
+    """The ledger, its tables brought up to date on a machine of one's own; elsewhere they must be."""
+    ledger = open_ledger(settings.database_url)
+    try:
+        if settings.loopback:
+            ledger.upgrade()
+        ledger.check()
+    except LedgerAway as error:
+        give_up(error)
+    return ledger
+
+
+def says_when_the_ledger_is_away(command: Callable[P, R]) -> Callable[P, R]:
+    """A command that loses the ledger half-way says so."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except LedgerAway as error:
+            give_up(error)
+
+    return wrapped
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))

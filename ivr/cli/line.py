@@ -1,0 +1,127 @@
+"""`infoline prompts …` and `infoline ask`: the words, proved, published, and asked."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ivr import clock
+from ivr.cli.common import (
+    FINDINGS,
+    give_up,
+    ledger_or_exit,
+    print_json,
+    says_when_the_ledger_is_away,
+    settings_or_exit,
+)
+from ivr.ledger import open_ledger
+from ivr.line.check import Report, check
+from ivr.line.compiled import Line
+from ivr.line.content import Content, read_content, read_folder
+from ivr.line.findings import BrokenPrompts
+from ivr.releases.shelf import NoRelease, live_content
+from ivr.releases.store import publish
+
+_COLOURS = {"error": "red", "warning": "yellow"}
+
+
+@click.group()
+def prompts() -> None:
+    """The words: check them, publish them."""
+
+
+@prompts.command("check")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+def check_prompts(folder: Path | None, as_json: bool) -> None:
+    """Prove that the words in FOLDER make a line that helps every caller."""
+    started = time.monotonic()
+    report = _checked(folder or settings_or_exit().prompts_dir)
+    seconds = round(time.monotonic() - started, 2)
+    if as_json:
+        findings = [finding.as_json() for finding in report.findings]
+        print_json({"states": report.states, "arrows": report.arrows, "seconds": seconds, "findings": findings})
+    else:
+        _print(report)
+        click.echo(f"{report.states} states, {report.arrows} arrows, {seconds} s.")
+    sys.exit(FINDINGS if report.broken else 0)
+
+
+def _checked(folder: Path) -> Report:
+    try:
+        return check(read_folder(folder))
+    except BrokenPrompts as broken:
+        return Report(0, 0, tuple(broken.findings))
+
+
+def _print(report: Report) -> None:
+    for finding in report.findings:
+        level = click.style(finding.level, fg=_COLOURS[finding.level])
+        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+        click.echo(f"{place}: {level}: {finding.message} [{finding.rule}]")
+    counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
+    click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
+
+
+@prompts.command("publish")
+@click.option("--note", default="", help="What changed and why.")
+@says_when_the_ledger_is_away
+def publish_prompts(note: str) -> None:
+    """Prove the folder and make it live on every machine within two seconds."""
+    settings = settings_or_exit()
+    report = _checked(settings.prompts_dir)
+    if report.broken:
+        _print(report)
+        give_up("Nothing was published: put the errors right first.", FINDINGS)
+    content = read_content(read_folder(settings.prompts_dir))
+    ledger = ledger_or_exit(settings)
+    release = publish(ledger, content, clock.now(), getpass.getuser(), note, "folder")
+    click.echo(f"Release {release.number} ({release.digest}) is live.")
+
+
+@click.command()
+@click.argument("words")
+@click.option("--language", help="The language of the conversation so far.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+def ask(words: str, language: str | None, as_json: bool) -> None:
+    """What the line would answer to WORDS, and why. `-` reads one question a line and prints JSON."""
+    content = _live_content()
+    if language and language not in content.config.languages:
+        give_up(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
+    line = Line(content)
+    if words == "-":
+        for question in sys.stdin:
+            print_json(_answer(line, question.rstrip("\n"), language))
+        return
+    answer = _answer(line, words, language)
+    if as_json:
+        print_json(answer)
+        return
+    click.echo(f"{answer['topic']} ({answer['language']})")
+    for name, score in answer["scores"].items():
+        click.echo(f"  {score:5.1f}  {name}")
+    for reply in answer["reply"]:
+        click.echo(f"\n{reply}")
+
+
+def _live_content() -> Content:
+    settings = settings_or_exit()
+    try:
+        return live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
+    except NoRelease as error:
+        give_up(error, FINDINGS)
+
+
+def _answer(line: Line, words: str, language: str | None) -> dict[str, Any]:
+    understood = line.matcher.ask(words, language)
+    return {
+        "topic": understood.topic,
+        "language": understood.language,
+        "reply": [line.text(understood.language, understood.topic)],
+        "scores": understood.scores,
+    }

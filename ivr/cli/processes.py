@@ -1,0 +1,182 @@
+"""`infoline web | worker | clock | release | run` and `infoline db upgrade`: the processes of the line."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from ivr import clock as now_clock
+from ivr import log
+from ivr.cli.common import FINDINGS, give_up, ledger_or_exit, says_when_the_ledger_is_away, settings_or_exit
+from ivr.ledger import LedgerAway, open_ledger
+from ivr.line.check import check
+from ivr.line.content import read_content, read_folder
+from ivr.line.findings import BrokenPrompts
+from ivr.releases.shelf import NoRelease, live_content
+from ivr.releases.store import Diverged, publish_folder_if_changed
+from ivr.settings import Settings
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to serve on; default PORT, else 8000.")
+def web(port: int | None) -> None:
+    """Answer calls and texts."""
+    if port:
+        os.environ["PORT"] = str(port)
+    settings = settings_or_exit()
+    host = "127.0.0.1" if settings.loopback else "0.0.0.0"  # noqa: S104 - a public line listens to all
+    if not port_is_free(settings.port, host):
+        give_up(f"Port {settings.port} is taken by another program: end it, or choose another with --port.")
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    Granian(
+        "ivr:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=host,
+        port=settings.port,
+        workers=settings.web_workers,
+        # A turn is short and holds the interpreter; more threads would only wait for each other.
+        blocking_threads=8,
+        backpressure=256,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+    ).serve()
+
+
+@click.command()
+def worker() -> None:
+    """Send what is due, and look for what is uncertain."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker"])  # noqa: S606 - no shell
+
+
+@click.command()
+def clock() -> None:
+    """Look for what is due, and start jobs for the workers."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker", "clock"])  # noqa: S606 - no shell
+
+
+@click.command()
+@says_when_the_ledger_is_away
+def release() -> None:
+    """Bring the ledger up to date, then publish the words if the folder changed."""
+    settings = settings_or_exit()
+    open_ledger(settings.database_url).upgrade()
+    sys.exit(publish_folder(settings))
+
+
+def publish_folder(settings: Settings) -> int:
+    """Publish prompts/ when it changed; what is broken is told and never goes live. Returns the exit status."""
+    try:
+        files = read_folder(settings.prompts_dir)
+    except BrokenPrompts as broken:
+        click.echo(broken, err=True)
+        return FINDINGS
+    report = check(files)
+    if report.broken:
+        for finding in report.findings:
+            if finding.level == "error":
+                click.echo(finding, err=True)
+        click.echo("The words were not published: put the errors right first. What was live stays live.", err=True)
+        return FINDINGS
+    try:
+        published = publish_folder_if_changed(
+            open_ledger(settings.database_url), read_content(files), now_clock.now(), getpass.getuser()
+        )
+    except Diverged as error:
+        click.echo(error, err=True)
+        return FINDINGS
+    if published:
+        click.echo(f"Release {published.number} ({published.digest}) is live.")
+    return 0
+
+
+@click.group()
+def db() -> None:
+    """The ledger's tables."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the ledger's tables up to this version."""
+    settings = settings_or_exit()
+    try:
+        open_ledger(settings.database_url).upgrade()
+    except LedgerAway as error:
+        give_up(error)
+    click.echo("The ledger is up to date.")
+
+
+@click.command()
+@click.option("--at", "at", metavar="ISO", help="Play that it is this moment, for example 2026-12-06T23:00.")
+@click.option("--empty", is_flag=True, help="Begin with nothing; what earlier runs left is set aside.")
+def run(at: str | None, empty: bool) -> None:
+    """Start everything on this machine: the line, a simulated phone network, an embedded queue."""
+    from ivr.cli.supervisor import Supervisor, set_aside
+
+    settings = settings_or_exit()
+    if not settings.loopback:
+        give_up("`infoline run` is for a machine of one's own. In public, start what the Procfile lists.")
+    _check_ports(settings)
+    if empty:
+        if not settings.database_url.startswith("sqlite"):
+            give_up("--empty sets aside the ledger in VAR_DIR, but DATABASE_URL names another one: empty it yourself.")
+        set_aside(settings.var_dir)
+        settings = settings_or_exit()
+    shift = _shift_seconds(at, settings)
+    now_clock.set_shift(shift)
+    ledger = ledger_or_exit(settings)
+    status = publish_folder(settings)
+    try:
+        live_content(ledger, settings.var_dir, settings.prompts_dir)
+    except NoRelease:
+        give_up("There is no release to go on with.", status or FINDINGS)
+    ledger.close()
+    log.configure()
+    sys.exit(Supervisor(settings, shift).run())
+
+
+def _check_ports(settings: Settings) -> None:
+    simulator = int(settings.simulator_url.rsplit(":", 1)[1])
+    for port, what in ((settings.port, "PORT"), (simulator, "SIMULATOR_URL")):
+        if not port_is_free(port):
+            give_up(f"Port {port} is taken, perhaps by a line that runs already: end it, or set {what} to another one.")
+
+
+def _shift_seconds(at: str | None, settings: Settings) -> float:
+    if at is None:
+        return settings.clock_shift_seconds
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        give_up(f"`{at}` is not a moment: write it like 2026-12-06T23:00.")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=_zone(settings.prompts_dir))
+    now_clock.set_shift(0)
+    return (moment - now_clock.now()).total_seconds()
+
+
+def _zone(prompts_dir: Path) -> ZoneInfo:
+    try:
+        return read_content(read_folder(prompts_dir)).config.zone
+    except BrokenPrompts:
+        return ZoneInfo("America/New_York")

@@ -1,0 +1,143 @@
+"""`infoline reminders …`: a scheduler's file goes in, and what became of it comes out."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ivr import clock
+from ivr.cli.common import (
+    FINDINGS,
+    give_up,
+    ledger_or_exit,
+    print_json,
+    says_when_the_ledger_is_away,
+    settings_or_exit,
+)
+from ivr.ledger import Vault
+from ivr.releases.shelf import NoRelease, live_content
+from ivr.reminders.importing import Importer, ImportReport
+from ivr.reminders.status import NoSuchBatch, control
+from ivr.reminders.status import status as count
+
+SHOWN = 20
+
+
+@click.group()
+def reminders() -> None:
+    """Reminders: take appointments in, see where their texts are, stop them."""
+
+
+@reminders.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+@says_when_the_ledger_is_away
+def import_file(file: Path, as_json: bool) -> None:
+    """Take in the appointments in FILE (CSV). Good rows go in, though others be rejected."""
+    settings = settings_or_exit()
+    ledger = ledger_or_exit(settings)
+    try:
+        config = live_content(ledger, settings.var_dir, settings.prompts_dir).config
+    except NoRelease as error:
+        give_up(error, FINDINGS)
+    console = Console(stderr=True)
+    with console.status("Reading…") as shown:
+        importer = Importer(ledger, Vault.of(settings), config, lambda rows: shown.update(f"{rows:,} rows read…"))
+        report = importer.run(file, clock.now())
+    if as_json:
+        print_json(report.as_json())
+    else:
+        _print_report(report)
+    sys.exit(FINDINGS if report.errors else 0)
+
+
+def _print_report(report: ImportReport) -> None:
+    for told, kind, colour in ((report.errors, "error", "red"), (report.warnings, "warning", "yellow")):
+        for item in told[:SHOWN]:
+            row = f"row {item.row}" if item.row else "file"
+            column = f", {item.column}" if item.column else ""
+            click.echo(f"{row}{column}: {click.style(kind, fg=colour)}: {item.message} [{item.code}]")
+        if len(told) > SHOWN:
+            click.echo(f"… and {len(told) - SHOWN} more: see them all with --json.")
+    if report.batch is not None:
+        click.echo(f"Batch {report.batch}. See where its texts are: infoline reminders status {report.batch}")
+    click.echo(
+        f"{report.rows} rows: {report.accepted} new, {report.updated} updated,"
+        f" {report.unchanged} unchanged, {report.rejected} rejected."
+    )
+
+
+@reminders.command()
+@click.argument("batch", required=False, type=int)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+@says_when_the_ledger_is_away
+def status(batch: int | None, as_json: bool) -> None:
+    """Where the texts are, of one BATCH or of all."""
+    ledger = ledger_or_exit(settings_or_exit())
+    try:
+        counted = count(ledger, batch)
+    except NoSuchBatch as error:
+        give_up(error)
+    if as_json:
+        print_json(counted)
+    else:
+        _print_status(counted)
+
+
+def _print_status(counted: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False)
+    shown = counted.get("batches", [counted])
+    states = [name for name in counted["texts"] if counted["texts"][name] or name in ("planned", "delivered")]
+    for heading in ("batch", "appointments", *(name.replace("_", " ") for name in states)):
+        table.add_column(heading, justify="right")
+    for one in [*shown, counted] if "batches" in counted else [counted]:
+        name = f"{one['batch'] or 'all'}{' (paused)' if one['paused'] and one['batch'] else ''}"
+        table.add_row(name, str(one["appointments"]), *(str(one["texts"][state]) for state in states))
+    Console(highlight=False).print(table)
+    for reason, number in counted["reasons"].items():
+        click.echo(f"{number} {reason.replace('_', ' ')}")
+    for alarm in counted.get("alarms", []):
+        click.secho(f"ALARM {alarm['name']}: {alarm['detail']}", fg="red")
+
+
+def _control(batch: int, done: str, **values: Any) -> None:
+    ledger = ledger_or_exit(settings_or_exit())
+    try:
+        control(ledger, batch, **values)
+    except NoSuchBatch as error:
+        give_up(error)
+    click.echo(f"Batch {batch} {done}.")
+
+
+@reminders.command()
+@click.argument("batch", type=int)
+@says_when_the_ledger_is_away
+def pause(batch: int) -> None:
+    """Send nothing more of BATCH until `resume`."""
+    _control(batch, "is paused", paused=True)
+
+
+@reminders.command()
+@click.argument("batch", type=int)
+@says_when_the_ledger_is_away
+def resume(batch: int) -> None:
+    """Go on with a paused BATCH."""
+    _control(batch, "goes on", paused=False)
+
+
+@reminders.command()
+@click.argument("batch", type=int)
+@says_when_the_ledger_is_away
+def cancel(batch: int) -> None:
+    """Send nothing more of BATCH, ever."""
+    _control(batch, "is cancelled: what was not sent will not be", cancelled_at=_now())
+
+
+def _now() -> datetime:
+    return clock.now()

@@ -1,0 +1,134 @@
+"""Open the ledger: SQLite on one machine, PostgreSQL when there are more. Same code, same tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 10
+# One claimer at a time: see Ledger.turnstile.
+TURNSTILE = 0x1F0
+_READ_ONLY = "infoline_read_only"
+
+
+class LedgerAway(Exception):
+    """The ledger cannot be reached, or was never set up; the message says which."""
+
+
+class Ledger:
+    """An open ledger. `write()` and `read()` give a connection for one short transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._reader = engine.execution_options(**{_READ_ONLY: True})
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits at the end. Never make a network call inside one."""
+        with _as_away(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A snapshot to read from; it does not wait for writers in either store."""
+        with _as_away(), self._reader.begin() as connection:
+            yield connection
+
+    def turnstile(self, connection: Connection) -> None:
+        """Let one claim at a time through, on all machines, until the transaction ends.
+
+        Limits for a person span appointments, so two claims side by side could both be the last one
+        allowed. SQLite's BEGIN IMMEDIATE is such a turnstile already.
+        """
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURNSTILE})
+
+    def upgrade(self) -> None:
+        """Bring the tables up to this version; does nothing when they are."""
+        with _as_away(), self.engine.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURNSTILE + 1})
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def check(self) -> None:
+        """Raise LedgerAway unless the ledger answers and its tables are of this version."""
+        with self.read() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        if found != ScriptDirectory.from_config(_alembic()).get_current_head():
+            raise LedgerAway("The ledger's tables are not of this version: run `infoline db upgrade`.")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_ledger(url: str) -> Ledger:
+    """A ledger for a URL such as sqlite:///var/infoline.db or postgresql://user@host/name. Connects lazily."""
+    address = make_url(url)
+    if address.drivername in ("postgres", "postgresql"):
+        address = address.set(drivername="postgresql+psycopg")
+    if address.get_backend_name() == "sqlite":
+        if address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        return Ledger(_sqlite(create_engine(address, connect_args={"timeout": BUSY_SECONDS})))
+    return Ledger(create_engine(address, connect_args={"connect_timeout": 3}, pool_pre_ping=True, pool_timeout=5))
+
+
+def _sqlite(engine: Engine) -> Engine:
+    """WAL so that readers never wait, FULL so that a committed claim survives a power cut, and
+    BEGIN IMMEDIATE, because SQLAlchemy's default loses updates between two processes.
+
+    https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#sqlite-transactions
+    """
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get(_READ_ONLY)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def _as_away() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise LedgerAway(f"The ledger does not answer: {_first_line(error)}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated or "no such table" in str(error) or "UndefinedTable" in str(error):
+            raise LedgerAway(f"The ledger does not answer: {_first_line(error)}") from error
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).splitlines()[0]
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config

@@ -1,0 +1,226 @@
+"""line.yaml as typed objects: languages, menus, topics, directory, sites, holidays, reminders."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ivr.line.findings import BrokenPrompts
+from ivr.line.source import Source
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_HOURS = re.compile(r"(\d\d:\d\d)\s*-\s*(\d\d:\d\d)$")
+_SPAN = re.compile(r"(\d+)\s*([dhm])$")
+_NUMBER = re.compile(r"\d{3}-\d{3}-\d{4}$")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def _time(words: Any) -> time:
+    try:
+        return time.fromisoformat(str(words))
+    except ValueError:
+        raise ValueError(f"`{words}` is not a time of day: write it like 08:00") from None
+
+
+def _span(words: Any) -> timedelta:
+    match = _SPAN.match(str(words))
+    if not match:
+        raise ValueError(f"`{words}` is not a length of time: write it like 7d, 12h or 30m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _zone(words: str) -> str:
+    if words not in available_timezones():
+        raise ValueError(f"`{words}` is not a time zone: write it like America/New_York")
+    return words
+
+
+def _number(words: str) -> str:
+    if not _NUMBER.match(words):
+        raise ValueError(f"`{words}` is not a phone number: write ten digits like 603-663-2180")
+    return words
+
+
+def _opening(words: Any) -> dict[str, Any]:
+    """{"Mon-Fri": "08:00-17:00"} as {"Mon": (08:00, 17:00), ...}."""
+    if not isinstance(words, dict):
+        raise ValueError("write hours like {Mon-Fri: 08:00-17:00}")
+    opening: dict[str, tuple[time, time]] = {}
+    for days, hours in words.items():
+        match = _HOURS.match(str(hours))
+        if not match:
+            raise ValueError(f"`{hours}` are not opening hours: write them like 08:00-17:00")
+        opens, closes = _time(match[1]), _time(match[2])
+        if opens >= closes:
+            raise ValueError(f"`{hours}` closes before it opens")
+        for day in _days(str(days)):
+            if day in opening:
+                raise ValueError(f"{day} has hours twice")
+            opening[day] = (opens, closes)
+    return opening
+
+
+def _days(words: str) -> tuple[str, ...]:
+    first, _, last = words.partition("-")
+    if first not in DAYS or (last or first) not in DAYS:
+        raise ValueError(f"`{words}` are not days: write Mon-Fri, or Sat")
+    start, end = DAYS.index(first), DAYS.index(last or first)
+    if end < start:
+        raise ValueError(f"`{words}` runs backwards")
+    return DAYS[start : end + 1]
+
+
+Clock = Annotated[time, BeforeValidator(_time)]
+Span = Annotated[timedelta, BeforeValidator(_span)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Phone = Annotated[str, AfterValidator(_number)]
+Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+ByLanguage = dict[str, str]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Language(_Part):
+    name: str
+    voice: Annotated[str, Field(pattern=r"^(Polly|Google)\.[A-Za-z0-9-]+$")]
+    tag: Annotated[str, Field(pattern=r"^[a-z]{2}-[A-Z]{2}$")]
+    rate: Annotated[str, Field(pattern=r"^\d{2,3}%$")] = "90%"
+
+
+class Menu(_Part):
+    person: Name
+    choices: dict[str, Name]
+
+
+class Topic(_Part):
+    id: Name
+    number: Annotated[int, Field(ge=1, le=9)]
+    person: Name
+
+
+class Entry(_Part):
+    """Whom the line can transfer to. number is as people read it; `e164` is as the carrier dials it."""
+
+    id: Name
+    name: ByLanguage
+    number: Phone
+    purpose: Annotated[ByLanguage, Field(alias="for")]
+    hours: Opening
+    confirmed: bool = True
+    holidays: Literal["closed", "open"] = "closed"
+    whisper: Literal["none"] = "none"
+    next: list[Name] = []
+    ring: Annotated[int, Field(ge=5, le=60)] = 25
+
+    @property
+    def e164(self) -> str:
+        return "+1" + self.number.replace("-", "")
+
+
+class Holidays(_Part):
+    state: str = "NH"
+    add: list[Annotated[date, BeforeValidator(lambda day: date.fromisoformat(str(day)))]] = []
+    remove: list[Annotated[date, BeforeValidator(lambda day: date.fromisoformat(str(day)))]] = []
+
+
+class Site(_Part):
+    id: Name
+    name: ByLanguage
+    timezone: Zone
+    directory: Name
+
+
+class QuietHours(_Part):
+    start: Annotated[Clock, Field(alias="from")]
+    end: Annotated[Clock, Field(alias="to")]
+
+
+class PerNumber(_Part):
+    day: Annotated[int, Field(ge=1)] = 1
+    week: Annotated[int, Field(ge=1)] = 3
+
+
+class Step(_Part):
+    """One text of the plan. before counts back from the appointment; late: how long it stays of use."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    before: Span
+    late: Span
+    priority: Annotated[int, Field(ge=1, le=9)] = 5
+    prompt: Name
+    unless: Literal["confirmed"] | None = None
+    names_test: bool = False
+
+    @property
+    def wording(self) -> str:
+        """The prompt that says it; the second wording, which names the test, only when asked for."""
+        return f"{self.prompt}-names-test" if self.names_test else self.prompt
+
+
+class Reminders(_Part):
+    quiet_hours: QuietHours
+    per_number: PerNumber = PerNumber()
+    pace: Annotated[int, Field(ge=1, le=1000)] = 10
+    plan: list[Step]
+
+
+class Config(_Part):
+    """The whole of line.yaml."""
+
+    hospital: ByLanguage
+    timezone: Zone
+    languages: Annotated[dict[str, Language], Field(min_length=1)]
+    answer_seconds: Annotated[int, Field(ge=5, le=20)] = 8
+    tries: Annotated[int, Field(ge=2, le=5)] = 3
+    pause_ms: Annotated[int, Field(ge=100, le=3000)] = 600
+    menus: dict[str, Menu]
+    topics: list[Topic]
+    directory: list[Entry]
+    holidays: Holidays = Holidays()
+    sites: Annotated[list[Site], Field(min_length=1)]
+    reminders: Reminders
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def default_language(self) -> str:
+        return next(iter(self.languages))
+
+    def entry(self, name: str) -> Entry:
+        return next(entry for entry in self.directory if entry.id == name)
+
+    def topic(self, name: str) -> Topic | None:
+        return next((topic for topic in self.topics if topic.id == name), None)
+
+    def site(self, name: str) -> Site | None:
+        return next((site for site in self.sites if site.id == name), None)
+
+
+def read_config(source: Source) -> Config:
+    """line.yaml's values as a Config. Raises BrokenPrompts with a finding for each wrong value."""
+    try:
+        config = Config.model_validate(source.value if source.value is not None else {})
+    except ValidationError as error:
+        raise BrokenPrompts(
+            source.fault(_path(problem["loc"]), "line-yaml", _sentence(problem["loc"], problem["msg"]))
+            for problem in error.errors()
+        ) from None
+    return config
+
+
+def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return tuple(step for step in loc if step != "[key]")
+
+
+def _sentence(loc: tuple[int | str, ...], message: str) -> str:
+    name = ".".join(str(step) for step in _path(loc)) or "line.yaml"
+    return f"`{name}`: {message.removeprefix('Value error, ')}."

@@ -1,0 +1,32 @@
+"""What is wrong with prompts/: a place, a rule, and a sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One fault or warning in prompts/. line counts from 1; 0 stands for the whole file."""
+
+    file: str
+    line: int
+    rule: str
+    level: Literal["error", "warning"]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.level}: {self.message} [{self.rule}]"
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+class BrokenPrompts(Exception):
+    """prompts/ cannot become a line; `findings` says where and why."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = sorted(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))

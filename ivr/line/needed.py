@@ -1,0 +1,82 @@
+"""Which prompts the line cannot do without, in which form, and which placeholders each may use."""
+
+from __future__ import annotations
+
+from ivr.line.config import Config
+
+SPOKEN = ("Spoken",)
+TEXTED = ("Texted",)
+BOTH = ("Spoken", "Texted")
+MENU = ("Spoken", "Choices")
+
+# What the line says of itself, beside menus and topics.
+FIXED: dict[str, tuple[str, ...]] = {
+    "choice": SPOKEN,
+    "keys": SPOKEN,
+    "other-language": SPOKEN,
+    "go-on": SPOKEN,
+    "topic-end": SPOKEN,
+    "silence": SPOKEN,
+    "wrong-key": SPOKEN,
+    "repeat-offer": SPOKEN,
+    "to-a-person": SPOKEN,
+    "transfer": SPOKEN,
+    "transfer-busy": SPOKEN,
+    "transfer-no-answer": SPOKEN,
+    "transfer-failed": SPOKEN,
+    "closed": SPOKEN,
+    "no-one-free": SPOKEN,
+    "offer": SPOKEN,
+    "goodbye": SPOKEN,
+    "unavailable": SPOKEN,
+    "urgent": BOTH,
+    "person-soon": BOTH,
+    "scheduling": BOTH,
+    "results": BOTH,
+    "wrong-number": TEXTED,
+    "stop": TEXTED,
+    "start": TEXTED,
+    "help": TEXTED,
+    "menu": TEXTED,
+    "language": TEXTED,
+    "confirm": TEXTED,
+    "change": TEXTED,
+    "no-visit": TEXTED,
+    "first-text": TEXTED,
+    "none": BOTH,
+    "ambiguous": TEXTED,
+}
+
+_ENTRY = frozenset({"name", "number", "hours"})
+_VISIT = frozenset({"date", "time", "site", "number"})
+EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
+    "choice": frozenset({"choice", "key"}),
+    "transfer": _ENTRY,
+    "transfer-busy": _ENTRY,
+    "transfer-no-answer": _ENTRY,
+    "transfer-failed": _ENTRY,
+    "closed": _ENTRY,
+    "no-one-free": _ENTRY,
+    "menu": frozenset({"topics"}),
+    "confirm": _VISIT,
+    "ambiguous": frozenset({"first", "second", "first-title", "second-title"}),
+}
+
+
+def needed_prompts(config: Config) -> dict[str, tuple[str, ...]]:
+    """Each prompt's name and the sections that it must have, for this line.yaml."""
+    needed = dict(FIXED)
+    for topic in config.topics:
+        needed[topic.id] = (*MENU, "Texted") if topic.id in config.menus else BOTH
+    for name in config.menus:
+        needed.setdefault(name, MENU)
+    for step in config.reminders.plan:
+        needed[step.wording] = TEXTED
+    return needed
+
+
+def placeholders(config: Config, prompt: str) -> frozenset[str]:
+    """The placeholders that a prompt may use."""
+    everywhere = {"hospital", *(entry.id for entry in config.directory)}
+    reminder = any(prompt in (step.prompt, step.wording, f"{step.prompt}-names-test") for step in config.reminders.plan)
+    return frozenset(everywhere) | (_VISIT if reminder else EXTRA_PLACEHOLDERS.get(prompt, frozenset()))

@@ -1,0 +1,184 @@
+"""One thing said: a Markdown file with a few fields on top and `## Spoken`, `## Choices`, `## Texted` below."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ivr.line.findings import BrokenPrompts, Finding
+from ivr.line.source import Source, read_yaml
+
+FIELDS = ("title", "sources", "reviewed", "phrases")
+SECTIONS = ("Spoken", "Choices", "Texted")
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+PHONE = re.compile(r"(?<![\d-])\d{3}-\d{3}-\d{4}(?![\d-])")
+_CHOICE = re.compile(r"(\d)\.\s+(\S.*)$")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A piece of a prompt: its words as written, paragraphs apart by an empty line, from line `line` on."""
+
+    words: str
+    line: int
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        parts = re.split(r"\n\s*\n", self.words)
+        return tuple(" ".join(part.split()) for part in parts if part.strip())
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What one file says. Several `## Spoken` sections are the pieces of a topic, in order."""
+
+    name: str
+    language: str
+    file: str
+    title: str
+    sources: tuple[str, ...]
+    reviewed_by: str | None
+    reviewed_on: str | None
+    phrases: tuple[str, ...]
+    phrase_lines: tuple[int, ...]
+    spoken: tuple[Section, ...]
+    choices: dict[str, str]
+    texted: Section | None
+
+    def sections(self) -> tuple[Section, ...]:
+        return self.spoken + ((self.texted,) if self.texted else ())
+
+
+def fill(words: str, values: dict[str, str]) -> str:
+    """Put values into {placeholders}; one without a value stays as it stands."""
+    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), words)
+
+
+def read_prompt(file: str, data: bytes) -> Prompt:
+    """Read `en/cancer.md`. Raises BrokenPrompts with file and line."""
+    words = decode(file, data)
+    language, name = file.split("/", 1)[0], file.rsplit("/", 1)[1].removesuffix(".md")
+    top, body, body_line = _split(file, words)
+    fields = read_yaml(file, top, first_line=2)
+    findings = _field_findings(fields)
+    if findings:
+        raise BrokenPrompts(findings)
+    values: dict[str, Any] = fields.value
+    sections = _sections(file, body, body_line)
+    reviewed = values.get("reviewed") or {}
+    phrases = values.get("phrases") or []
+    return Prompt(
+        name=name,
+        language=language,
+        file=file,
+        title=str(values.get("title") or ""),
+        sources=tuple(str(source) for source in values["sources"]),
+        reviewed_by=reviewed.get("by"),
+        reviewed_on=reviewed.get("on"),
+        phrases=tuple(str(phrase) for phrase in phrases),
+        phrase_lines=tuple(fields.line(("phrases", index)) for index in range(len(phrases))),
+        spoken=tuple(section for heading, section in sections if heading == "Spoken"),
+        choices=_choices(file, [section for heading, section in sections if heading == "Choices"]),
+        texted=next((section for heading, section in sections if heading == "Texted"), None),
+    )
+
+
+def decode(file: str, data: bytes) -> str:
+    """Bytes of a file as text; a byte-order mark and Windows line ends do no harm."""
+    try:
+        words = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        words = "\x00"
+    if "\x00" in words:
+        raise BrokenPrompts([Finding(file, 0, "not-text", "error", "This is not a text file in UTF-8.")])
+    return words.replace("\r\n", "\n")
+
+
+def _split(file: str, words: str) -> tuple[str, str, int]:
+    lines = words.split("\n")
+    closing = next((at for at, line in enumerate(lines) if at and line.rstrip() == "---"), None)
+    if lines[0].rstrip() != "---" or closing is None:
+        message = "Begin the file with its fields between two lines of `---`, as the other files do."
+        raise BrokenPrompts([Finding(file, 1, "fields", "error", message)])
+    return "\n".join(lines[1:closing]), "\n".join(lines[closing + 1 :]), closing + 2
+
+
+def _is_list_of_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str | int) for item in value)
+
+
+def _is_review(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) <= {"by", "on"}
+
+
+_SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "title": (lambda value: isinstance(value, str | int), "is a few words"),
+    "sources": (lambda value: _is_list_of_words(value) and bool(value), "is a list like [F1, F2]"),
+    "reviewed": (_is_review, "is written {by: name, on: date}, or {by: null, on: null}"),
+    "phrases": (_is_list_of_words, "is a list, one phrase a line, each after a dash"),
+}
+
+
+def _field_findings(fields: Source) -> list[Finding]:
+    if not isinstance(fields.value, dict):
+        return [fields.fault((), "fields", "The fields on top are written `name: value`, one a line.")]
+    findings = [
+        fields.fault((name,), "fields", f"`{name}` is not a field: known are {', '.join(FIELDS)}.")
+        for name in fields.value
+        if name not in FIELDS
+    ]
+    findings += [
+        fields.fault((), "fields", f"`{name}:` is missing.")
+        for name in ("sources", "reviewed")
+        if name not in fields.value
+    ]
+    for name, value in fields.value.items():
+        fits, shape = _SHAPES.get(name, (lambda _value: True, ""))
+        if not fits(value):
+            findings.append(fields.fault((name,), "fields", f"`{name}` {shape}."))
+    return findings
+
+
+def _sections(file: str, body: str, first_line: int) -> list[tuple[str, Section]]:
+    sections: list[tuple[str, Section]] = []
+    heading, start, kept = "", first_line, list[str]()
+    for at, line in enumerate([*body.split("\n"), "## "], start=first_line):
+        if not line.startswith("#"):
+            kept.append(line)
+            continue
+        words = "\n".join(kept).strip()
+        if heading:
+            sections.append((heading, Section(words, start)))
+        elif words:
+            raise BrokenPrompts([_heading(file, start, "Words stand above the first heading")])
+        heading, start, kept = line.removeprefix("##").strip(), at, []
+        if heading and (heading not in SECTIONS or not line.startswith("## ")):
+            raise BrokenPrompts([_heading(file, at, f"`{line.strip()}` is not a heading")])
+    for name in ("Choices", "Texted"):
+        twice = [section.line for heading, section in sections if heading == name]
+        if len(twice) > 1:
+            raise BrokenPrompts([_heading(file, twice[1], f"`## {name}` stands here twice")])
+    empty = [section.line for _, section in sections if not section.words]
+    if empty or not sections:
+        raise BrokenPrompts([_heading(file, (empty or [first_line])[0], "Nothing stands here")])
+    return sections
+
+
+def _heading(file: str, line: int, what: str) -> Finding:
+    message = f"{what}: write `## Spoken` or `## Texted` (in a menu also `## Choices`) above its words."
+    return Finding(file, line, "heading", "error", message)
+
+
+def _choices(file: str, sections: list[Section]) -> dict[str, str]:
+    choices: dict[str, str] = {}
+    for section in sections:
+        for at, line in enumerate(section.words.split("\n"), start=section.line + 1):
+            match = _CHOICE.match(line.strip())
+            if not match and line.strip():
+                message = "Write each choice on a line of its own, its key first: `1. To learn more`."
+                raise BrokenPrompts([Finding(file, at, "choices", "error", message)])
+            if match:
+                choices[match[1]] = match[2].rstrip(" .")
+    return choices

@@ -1,0 +1,83 @@
+"""What is remembered about a number: who it is, opted out or not, and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ivr.ledger import Vault
+from ivr.ledger.tables import opt_out_event, person
+
+Source = Literal["text", "call", "page", "carrier"]
+
+
+def find_person(connection: Connection, vault: Vault, phone: str) -> int | None:
+    """The id of a person by number (E.164), None when we never met."""
+    found: int | None = connection.execute(
+        select(person.c.id).where(person.c.phone_hash == vault.hash(phone))
+    ).scalar_one_or_none()
+    return found
+
+
+def meet(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:
+    """The ids of the persons behind numbers (E.164), by number; who is new is written down."""
+    hashes = {vault.hash(phone): phone for phone in phones}
+    known = _ids(connection, list(hashes))
+    new = [
+        {"phone_hash": hashed, "phone_sealed": vault.seal(phone), "created_at": now}
+        for hashed, phone in hashes.items()
+        if hashed not in known
+    ]
+    if new:
+        # Another process may meet the same person at the same moment.
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        connection.execute(dialect.insert(person).on_conflict_do_nothing(), new)
+        known = _ids(connection, list(hashes))
+    return {phone: known[hashed] for hashed, phone in hashes.items()}
+
+
+def _ids(connection: Connection, hashes: list[str]) -> dict[str, int]:
+    rows = connection.execute(select(person.c.phone_hash, person.c.id).where(person.c.phone_hash.in_(hashes)))
+    return {row.phone_hash: row.id for row in rows}
+
+
+def opt_out(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
+    """Never again begin a text to this number. evidence: the words that asked. False: it was so already."""
+    return _record(connection, vault, phone, now, source, evidence, out=True)
+
+
+def opt_in(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
+    """Take an opt-out back. False: there was none."""
+    return _record(connection, vault, phone, now, source, evidence, out=False)
+
+
+def _record(  # noqa: PLR0913 - one row's columns
+    connection: Connection,
+    vault: Vault,
+    phone: str,
+    now: datetime,
+    source: Source,
+    evidence: str,
+    *,
+    out: bool,
+) -> bool:
+    someone = meet(connection, vault, [phone], now)[phone]
+    where = person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
+    changed = connection.execute(
+        update(person).where(person.c.id == someone, where).values(opted_out_at=now if out else None)
+    )
+    if not changed.rowcount:
+        return False
+    connection.execute(
+        insert(opt_out_event).values(
+            person_id=someone,
+            at=now,
+            kind="stop" if out else "start",
+            source=source,
+            evidence_sealed=vault.seal(evidence[:1000]),
+        )
+    )
+    return True

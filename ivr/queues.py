@@ -1,0 +1,45 @@
+"""The queue: the one small module through which jobs are started, by name, so that nothing here imports worker.
+
+Jobs carry ids and counts only. All in it can be lost at any moment: the clock process puts it back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+NAME = "infoline"
+SEND = "worker.jobs.send_slice"
+RECONCILE = "worker.jobs.reconcile_texts"
+JOB_SECONDS = 600
+AWAY = (RedisError, OSError)
+"""What a queue that is away raises."""
+
+
+def connect(url: str) -> Redis:
+    """A connection to the queue server; it connects when first used and gives up within two seconds."""
+    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
+
+
+def open_queue(connection: Redis) -> Queue:
+    return Queue(NAME, connection=connection, serializer=JSONSerializer)
+
+
+def start(queue: Queue, job: str, *args: Any) -> None:
+    """Start a job by its name."""
+    queue.enqueue(job, args=args, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
+
+
+def answers(url: str) -> bool:
+    """Whether a queue server answers at a URL."""
+    if not url:
+        return False
+    try:
+        with connect(url) as connection:
+            return bool(connection.ping())
+    except AWAY:
+        return False

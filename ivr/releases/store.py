@@ -1,0 +1,106 @@
+"""Releases in the ledger: publish one, find the live one, read one again."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, insert, select
+
+from ivr.ledger import Ledger
+from ivr.ledger.tables import release
+from ivr.line.content import Content, Files, digest
+
+Origin = Literal["folder", "console", "rollback"]
+
+
+class Diverged(Exception):
+    """The folder changed, but the words were changed elsewhere meanwhile too; the message says both."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One published release, without its content."""
+
+    number: int
+    digest: str
+    parent: str | None
+    at: datetime
+    by: str
+    note: str
+    origin: str
+
+
+def pack(files: Files) -> bytes:
+    """A content's files as one blob."""
+    blob = io.BytesIO()
+    with zipfile.ZipFile(blob, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
+    return blob.getvalue()
+
+
+def unpack(blob: bytes) -> dict[str, bytes]:
+    """The files of a blob that `pack` made."""
+    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def publish(ledger: Ledger, content: Content, now: datetime, by: str, note: str, origin: Origin) -> Release:
+    """Make a content live, as a new release."""
+    with ledger.write() as connection:
+        ledger.turnstile(connection)
+        live = _live(connection)
+        parent = live.digest if live else None
+        values = {"digest": content.digest, "parent": parent, "at": now, "by": by, "note": note, "origin": origin}
+        number = connection.execute(
+            insert(release).values(**values, content=pack(content.files)).returning(release.c.number)
+        ).scalar_one()
+        return Release(number, content.digest, parent, now, by, note, origin)
+
+
+def publish_folder_if_changed(ledger: Ledger, content: Content, now: datetime, by: str) -> Release | None:
+    """Publish the folder when it changed since it was last published from; None when it did not.
+
+    Raises Diverged when what is live was not published from the folder.
+    """
+    with ledger.read() as connection:
+        live = _live(connection)
+        from_folder = connection.execute(
+            select(release.c.digest).where(release.c.origin == "folder").order_by(release.c.number.desc()).limit(1)
+        ).scalar_one_or_none()
+    if from_folder == content.digest or (live and live.digest == content.digest):
+        return None
+    if live and live.digest != from_folder:
+        raise Diverged(
+            f"The folder ({content.digest}) and the live release {live.number} ({live.digest}, by {live.by}) both"
+            " changed since the folder was last published. Export the live one, or publish the folder on purpose."
+        )
+    return publish(ledger, content, now, by, "the folder changed", "folder")
+
+
+def live_release(ledger: Ledger) -> Release | None:
+    """The newest release; None when nothing was ever published."""
+    with ledger.read() as connection:
+        return _live(connection)
+
+
+def stored_files(ledger: Ledger, wanted: str) -> dict[str, bytes] | None:
+    """The files of the release with a digest; None when there is none."""
+    with ledger.read() as connection:
+        blob = connection.execute(
+            select(release.c.content).where(release.c.digest == wanted).limit(1)
+        ).scalar_one_or_none()
+    if blob is None:
+        return None
+    files = unpack(blob)
+    return files if digest(files) == wanted else None
+
+
+def _live(connection: Connection) -> Release | None:
+    columns = [column for column in release.c if column.name != "content"]
+    row = connection.execute(select(*columns).order_by(release.c.number.desc()).limit(1)).first()
+    return Release(**row._mapping) if row else None

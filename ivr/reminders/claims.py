@@ -1,0 +1,185 @@
+"""Claim what is due: the one place where a planned text becomes a row, before any request is made.
+
+The claim is committed first and carries an attempt id of 128 random bits, so that whatever breaks later
+the ledger knows which texts may have gone out.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, bindparam, func, select, update
+
+from ivr.ledger import Ledger, Vault
+from ivr.ledger.tables import alarm, appointment, batch, person, text
+from ivr.line.config import Step
+from ivr.line.content import Content
+from ivr.line.gsm import segments
+from ivr.reminders.plan import WEEK, Decision, Reason, Visit, decide, validity_seconds
+from ivr.reminders.texts import SPENT, TextState, begin, move
+from ivr.reminders.wording import visit_values, word
+
+SENDING_STOPPED = "sending_stopped"
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A text that is ours to hand over, once. valid_seconds: how long the carrier may keep it."""
+
+    attempt: str
+    phone: str
+    body: str
+    segments: int
+    valid_seconds: int
+
+
+def due_count(ledger: Ledger, now: datetime) -> int:
+    """How many appointments have something due at `now`."""
+    with ledger.read() as connection:
+        return int(connection.execute(_due(now, func.count())).scalar_one())
+
+
+def claim(ledger: Ledger, vault: Vault, content: Content, now: datetime, limit: int) -> list[Claimed]:
+    """Claim up to `limit` texts that are due, and write down the ones that will never be sent.
+
+    Opt-outs, the appointment, limits and quiet hours are looked at again here, at the last moment.
+    """
+    with ledger.write() as connection:
+        ledger.turnstile(connection)
+        if connection.execute(select(alarm.c.name).where(alarm.c.name == SENDING_STOPPED)).first():
+            return []
+        columns = (appointment, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
+        rows = connection.execute(
+            _due(now, *columns, person.c.language.label("spoken"), batch.c.cancelled_at)
+            .order_by(appointment.c.next_due_at, appointment.c.id)
+            .limit(limit)
+        ).all()
+        return _Slice(connection, vault, content, now).claim(list(rows)) if rows else []
+
+
+def _due(now: datetime, *columns: Any) -> Any:
+    return (
+        select(*columns)
+        .select_from(appointment)
+        .join(batch, batch.c.id == appointment.c.batch_id)
+        .join(person, person.c.id == appointment.c.person_id)
+        .where(
+            appointment.c.next_due_at <= now,
+            batch.c.live_at.is_not(None),
+            batch.c.paused.is_(False),
+        )
+    )
+
+
+class _Slice:
+    """One claim under way: what is known about its appointments, and what is to be written."""
+
+    def __init__(self, connection: Connection, vault: Vault, content: Content, now: datetime) -> None:
+        self._connection, self._vault, self._content, self._now = connection, vault, content, now
+        self._done: dict[int, set[str]] = defaultdict(set)
+        self._waiting: dict[int, dict[str, Row[Any]]] = defaultdict(dict)
+        self._sent: dict[int, list[datetime]] = defaultdict(list)
+        self._new: list[dict[str, Any]] = []
+
+    def claim(self, rows: list[Row[Any]]) -> list[Claimed]:
+        self._look_up(rows)
+        claimed: list[Claimed] = []
+        later: list[dict[str, Any]] = []
+        for row in rows:
+            visit = Visit(row.starts_at, ZoneInfo(row.timezone), row.answer)
+            decision = self._decide(row, visit)
+            later.append({"key": row.id, "at": decision.next_at})
+            for step, reason in decision.skips:
+                self._write(row, step, TextState.SKIPPED, {"reason": str(reason)})
+            if decision.send:
+                text_of = self._word(row, decision.send, visit)
+                self._write(row, decision.send, TextState.CLAIMED, self._claim_values(text_of))
+                self._sent[row.person_id].append(self._now)
+                claimed.append(text_of)
+        begin(self._connection, self._new, self._now)
+        due = update(appointment).where(appointment.c.id == bindparam("key"))
+        self._connection.execute(due.values(next_due_at=bindparam("at")), later)
+        return claimed
+
+    def _look_up(self, rows: list[Row[Any]]) -> None:
+        """Which texts of these visits exist, and when each person was last texted: two queries for all."""
+        starts = {row.id: row.starts_at for row in rows}
+        for found in self._connection.execute(select(text).where(text.c.appointment_id.in_(starts))):
+            if found.starts_at != starts[found.appointment_id]:
+                continue
+            if found.state == TextState.PLANNED:
+                self._waiting[found.appointment_id][found.step] = found
+            else:
+                self._done[found.appointment_id].add(found.step)
+        spent = select(text.c.person_id, text.c.claimed_at).where(
+            text.c.person_id.in_({row.person_id for row in rows}),
+            text.c.claimed_at > self._now - WEEK - timedelta(days=1),
+            text.c.state.in_(SPENT),
+        )
+        for found in self._connection.execute(spent):
+            self._sent[found.person_id].append(found.claimed_at)
+
+    def _decide(self, row: Row[Any], visit: Visit) -> Decision:
+        if row.status != "booked" or row.channel != "text" or row.cancelled_at is not None:
+            return Decision()
+        waiting = self._waiting[row.id]
+        decision = decide(
+            visit,
+            self._content.config.reminders,
+            self._now,
+            frozenset(self._done[row.id]),
+            self._sent[row.person_id],
+            {step: found.retry_at for step, found in waiting.items() if found.retry_at},
+        )
+        barred = Reason.OPTED_OUT if row.opted_out_at else Reason.LANDLINE if row.landline else None
+        if decision.send and barred:
+            decision.skips.append((decision.send, barred))
+            decision.send = None
+        return decision
+
+    def _write(self, row: Row[Any], step: Step, state: TextState, values: dict[str, Any]) -> None:
+        waiting = self._waiting[row.id].get(step.id)
+        if waiting:
+            values = {**values, "tries": waiting.tries + 1}
+            move(self._connection, [waiting.id], state, self._now, values.pop("reason", None), **values)
+            return
+        identity = {"appointment_id": row.id, "person_id": row.person_id, "starts_at": row.starts_at}
+        self._new.append({**_EMPTY, **identity, "step": step.id, "state": state, **values})
+
+    def _word(self, row: Row[Any], step: Step, visit: Visit) -> Claimed:
+        config = self._content.config
+        language = next(
+            (name for name in (row.language, row.spoken) if name in config.languages), config.default_language
+        )
+        values = visit_values(self._content, language, row.starts_at, row.timezone, row.site)
+        body = word(self._content, step.wording, language, values)
+        return Claimed(
+            attempt=secrets.token_hex(16),
+            phone=self._vault.open(row.phone_sealed),
+            body=body,
+            segments=segments(body).segments,
+            valid_seconds=validity_seconds(visit, self._now, config.reminders.quiet_hours),
+        )
+
+    def _claim_values(self, claimed: Claimed) -> dict[str, Any]:
+        return {
+            "attempt": claimed.attempt,
+            "claimed_at": self._now,
+            "retry_at": None,
+            "looks": 0,
+            "looked_at": None,
+            "release": self._content.digest,
+            "body_hash": self._vault.hash(claimed.body),
+        }
+
+
+_EMPTY: dict[str, Any] = {
+    **dict.fromkeys(("reason", "attempt", "claimed_at", "retry_at", "looked_at", "release", "body_hash")),
+    "looks": 0,
+    "tries": 1,
+}

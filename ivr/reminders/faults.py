@@ -1,0 +1,79 @@
+"""What can be wrong with an appointments file: one code each, and one sentence that says what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from ivr.people.phones import PhoneFault
+
+
+class FileFault(StrEnum):
+    """Codes of faults beside those of phone numbers."""
+
+    UNREADABLE = "file_unreadable"
+    EMPTY_FILE = "file_empty"
+    COLUMN_MISSING = "column_missing"
+    COLUMN_DOUBLE = "column_double"
+    MISSING = "missing"
+    TOO_LONG = "too_long"
+    DATE = "date_invalid"
+    PAST = "date_past"
+    FAR = "date_far"
+    SKIPPED_HOUR = "date_skipped"
+    SITE = "site_unknown"
+    LANGUAGE = "language_unknown"
+    ZONE = "timezone_unknown"
+    CHANNEL = "channel_unknown"
+    STATUS = "status_unknown"
+    DOUBLE = "appointment_double"
+
+
+SENTENCES: dict[str, str] = {
+    FileFault.UNREADABLE: "This file cannot be read: {detail}",
+    FileFault.EMPTY_FILE: "The file is empty: save the appointments with the column names in row 1.",
+    FileFault.COLUMN_MISSING: "The column {detail} is missing: add it to row 1.",
+    FileFault.COLUMN_DOUBLE: "The column {detail} is there twice: keep one.",
+    FileFault.MISSING: "Nothing stands here: fill it in.",
+    FileFault.TOO_LONG: "This is longer than {detail} characters: shorten it.",
+    FileFault.DATE: "This is not a date with a time: write it like 2026-12-01 14:30 or 12/01/2026 2:30 PM.",
+    FileFault.PAST: "This time is past: correct it, or set the status to attended, missed or cancelled.",
+    FileFault.FAR: "This is more than two years ahead: check the year.",
+    FileFault.SKIPPED_HOUR: "On this day the clocks skip this hour: correct the time.",
+    FileFault.SITE: "This site is not known: use one of {detail}.",
+    FileFault.LANGUAGE: "This language is not known: use one of {detail}, or leave it empty.",
+    FileFault.ZONE: "This time zone is not known: write it like America/New_York, or leave it empty.",
+    FileFault.CHANNEL: "This must be text, call or none.",
+    FileFault.STATUS: "This must be booked, cancelled, attended or missed.",
+    FileFault.DOUBLE: "This appointment stands in row {detail} already: keep one of the two.",
+    PhoneFault.EMPTY: "There is no phone number: fill it in.",
+    PhoneFault.EXCEL: "The spreadsheet has damaged this number: format the column as text and fill it in anew.",
+    PhoneFault.TWO: "There is more than one number here: keep the one that takes texts.",
+    PhoneFault.FOREIGN: "This number is of another country, and the line texts numbers of this one only.",
+    PhoneFault.INVALID: "This is not a phone number: write ten digits like 603-555-0123.",
+}
+WARNINGS: dict[str, str] = {
+    "opted_out": "This person has asked for no texts: none will be sent.",
+    "absent_rows": "Appointments that are not in this file stay as they are: to cancel one, list it as cancelled.",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault: the row (row 1 is the header, 0 the whole file), the column, the code and the sentence."""
+
+    row: int
+    column: str
+    code: str
+    message: str
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def fault(row: int, column: str, code: str, detail: object = "") -> Fault:
+    return Fault(row, column, str(code), SENTENCES[code].format(detail=detail))
+
+
+def warning(row: int, column: str, code: str) -> Fault:
+    return Fault(row, column, code, WARNINGS[code])

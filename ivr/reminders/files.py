@@ -1,0 +1,99 @@
+"""A scheduler's file as rows of cells by column name: one pass, in constant memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ivr.reminders.faults import Fault, FileFault, fault
+from ivr.reminders.rows import NEEDED, OPTIONAL
+
+Cells = dict[str, str]
+LONGEST_CELL = 10_000
+_NOT_NAME = re.compile(r"[^a-z0-9]+")
+_SYNONYMS = {
+    "phone_number": "phone",
+    "mobile": "phone",
+    "appointment": "appointment_id",
+    "start": "starts_at",
+}
+_SNIFFED = 4096
+
+
+class UnreadableFile(Exception):
+    """The file as a whole cannot be taken; `fault` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(fault.message)
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, Cells]]:
+    """Each row of a CSV file with its number (the header is row 1). Raises UnreadableFile."""
+    try:
+        with path.open("rb") as raw:
+            yield from _read_csv(raw)
+    except OSError as error:
+        raise UnreadableFile(fault(0, "", FileFault.UNREADABLE, _os_sentence(error))) from None
+
+
+def _os_sentence(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file. Check its name."
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder. Name the file in it."
+    if isinstance(error, PermissionError):
+        return "you may not open it. Ask who owns it."
+    return f"{error.strerror or error}. Save it again and retry."
+
+
+def _read_csv(raw: BinaryIO) -> Iterator[tuple[int, Cells]]:
+    start = raw.read(_SNIFFED)
+    raw.seek(0)
+    if not start.strip(b"\xef\xbb\xbf\r\n\t ,;"):
+        raise UnreadableFile(fault(0, "", FileFault.EMPTY_FILE))
+    if b"\x00" in start:
+        raise UnreadableFile(fault(0, "", FileFault.UNREADABLE, "it is not a CSV file. Save it as CSV (UTF-8)."))
+    lines = io.TextIOWrapper(raw, _encoding(raw), newline="")
+    first = lines.readline()
+    delimiter = max(",;\t", key=first.count)
+    lines.seek(0)
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(lines, delimiter=delimiter)
+    number = 0
+    try:
+        names = _columns(next(reader))
+        for number, cells in enumerate(reader, start=2):
+            if any(cell.strip() for cell in cells):
+                yield number, dict(zip(names, cells, strict=False))
+    except (csv.Error, UnicodeDecodeError) as error:
+        detail = f"row {number + 1} is damaged ({error}). Save it anew as CSV (UTF-8)."
+        raise UnreadableFile(fault(0, "", FileFault.UNREADABLE, detail)) from None
+
+
+def _encoding(raw: BinaryIO) -> str:
+    """UTF-8 with or without a byte-order mark; else cp1252, which older spreadsheets write."""
+    try:
+        for piece in iter(lambda: raw.readline(1 << 16), b""):
+            piece.decode("utf-8")
+        return "utf-8-sig"
+    except UnicodeDecodeError:
+        return "cp1252"
+    finally:
+        raw.seek(0)
+
+
+def _columns(header: list[str]) -> list[str]:
+    names = [_NOT_NAME.sub("_", cell.strip().lower()).strip("_") for cell in header]
+    names = [_SYNONYMS.get(name, name) for name in names]
+    for name in NEEDED:
+        if name not in names:
+            raise UnreadableFile(fault(0, name, FileFault.COLUMN_MISSING, name))
+    for name in (*NEEDED, *OPTIONAL):
+        if names.count(name) > 1:
+            raise UnreadableFile(fault(0, name, FileFault.COLUMN_DOUBLE, name))
+    return names

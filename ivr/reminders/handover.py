@@ -1,0 +1,99 @@
+"""Record what became of claimed texts: handed over, refused, or uncertain. And free claims that went silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from ivr.carrier.client import Accepted, Refused
+from ivr.carrier.errors import CLASSES, LANDLINE, ErrorClass
+from ivr.ledger import Ledger, Vault
+from ivr.ledger.tables import alarm, appointment, person, text
+from ivr.people.persons import opt_out
+from ivr.reminders.claims import SENDING_STOPPED
+from ivr.reminders.texts import TextState, move
+
+Result = Accepted | Refused
+LONGEST_WAIT = timedelta(hours=1)
+
+
+class Recorder:
+    """Writes results of hand-overs into the ledger. retry_seconds: the first wait, doubled each time."""
+
+    def __init__(self, ledger: Ledger, vault: Vault, retry_seconds: float) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._retry = timedelta(seconds=retry_seconds)
+
+    def record(self, results: Iterable[tuple[str, Result]], now: datetime) -> None:
+        """Write what became of texts, by attempt id, in one short transaction."""
+        by_attempt = dict(results)
+        if not by_attempt:
+            return
+        with self._ledger.write() as connection:
+            rows = connection.execute(select(text).where(text.c.attempt.in_(by_attempt))).all()
+            for row in rows:
+                result = by_attempt[row.attempt]
+                if isinstance(result, Accepted):
+                    handed_over(connection, row, result.sid, now)
+                else:
+                    self._refused(connection, row, result, now)
+
+    def _refused(self, connection: Connection, row: Row[Any], result: Refused, now: datetime) -> None:
+        if result.kind is ErrorClass.UNCERTAIN:
+            move(connection, [row.id], TextState.UNCERTAIN, now, "no_answer")
+        elif result.kind in (ErrorClass.TRANSIENT, ErrorClass.STOP):
+            wait = min(self._retry * 2 ** (row.tries - 1), LONGEST_WAIT)
+            plan_again(connection, [row], now, now + wait, f"error_{result.code or 'network'}")
+            if result.kind is ErrorClass.STOP:
+                raise_alarm(connection, SENDING_STOPPED, now, f"The carrier refused us: error {result.code}.")
+        else:
+            move(connection, [row.id], TextState.FAILED, now, f"error_{result.code}", error_code=result.code)
+            note_code(connection, self._vault, row.person_id, result.code, now)
+
+
+def handed_over(connection: Connection, row: Row[Any], sid: str, now: datetime) -> None:
+    """The carrier has the text. A receipt may have been here before us: then only the id is added."""
+    if not move(connection, [row.id], TextState.HANDED_OVER, now, sid=sid):
+        connection.execute(update(text).where(text.c.id == row.id, text.c.sid.is_(None)).values(sid=sid))
+
+
+def plan_again(connection: Connection, rows: Iterable[Row[Any]], now: datetime, at: datetime, reason: str) -> None:
+    """Give texts back to the plan, to be tried from `at` on, if they are still of use then."""
+    for row in rows:
+        if move(connection, [row.id], TextState.PLANNED, now, reason, retry_at=at):
+            sooner = appointment.c.next_due_at.is_(None) | (appointment.c.next_due_at > at)
+            connection.execute(
+                update(appointment).where(appointment.c.id == row.appointment_id, sooner).values(next_due_at=at)
+            )
+
+
+def note_code(connection: Connection, vault: Vault, person_id: int, code: int | None, now: datetime) -> None:
+    """What an error code tells about a person: a landline, or an opt-out that the carrier knows of."""
+    if code == LANDLINE:
+        connection.execute(update(person).where(person.c.id == person_id).values(landline=True))
+    elif code is not None and CLASSES.get(code) is ErrorClass.OPTED_OUT:
+        sealed = connection.execute(select(person.c.phone_sealed).where(person.c.id == person_id)).scalar_one()
+        opt_out(connection, vault, vault.open(sealed), now, "carrier", f"error {code}")
+
+
+def raise_alarm(connection: Connection, name: str, now: datetime, detail: str) -> None:
+    """Raise an alarm once; it stays until somebody puts it right."""
+    if not connection.execute(select(alarm.c.name).where(alarm.c.name == name)).first():
+        connection.execute(alarm.insert().values(name=name, raised_at=now, detail=detail))
+
+
+def release_silent_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:
+    """Claims without a sign of life for longer than the lease become uncertain. Returns how many."""
+    silent = select(text.c.id).where(
+        text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
+    )
+    with ledger.read() as connection:
+        ids = list(connection.execute(silent).scalars())
+    if not ids:
+        return 0
+    with ledger.write() as connection:
+        return len(move(connection, ids, TextState.UNCERTAIN, now, "lease_expired"))

@@ -1,0 +1,48 @@
+"""Receipts: what the carrier reports about a text later. Only forward, never back, twice does no harm."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from ivr.carrier.statuses import MEANING
+from ivr.ledger import Ledger, Vault
+from ivr.ledger.tables import text
+from ivr.reminders.handover import note_code
+from ivr.reminders.texts import TextState, move
+
+NO_RECEIPT_AFTER = timedelta(days=3)
+
+
+def take_receipt(
+    ledger: Ledger, vault: Vault, attempt: str, status: str, sid: str, code: int | None, now: datetime
+) -> bool:
+    """Take a receipt in. attempt: from the callback's address. False: we know nothing of that attempt.
+
+    A receipt may come before our own record of the hand-over, and settles an uncertain text at once.
+    """
+    with ledger.write() as connection:
+        row = connection.execute(select(text).where(text.c.attempt == attempt)).first()
+        if row is None:
+            return False
+        meaning = MEANING.get(status)
+        if sid:
+            connection.execute(update(text).where(text.c.id == row.id, text.c.sid.is_(None)).values(sid=sid))
+        if meaning is not None:
+            reason = f"error_{code}" if code else None
+            moved = move(connection, [row.id], TextState(meaning), now, reason, error_code=code)
+            if moved:
+                note_code(connection, vault, row.person_id, code, now)
+        return True
+
+
+def close_without_receipt(ledger: Ledger, now: datetime) -> int:
+    """Handed-over texts of which nothing was heard for three days. Returns how many."""
+    quiet = select(text.c.id).where(text.c.state == TextState.HANDED_OVER, text.c.claimed_at < now - NO_RECEIPT_AFTER)
+    with ledger.read() as connection:
+        ids = list(connection.execute(quiet).scalars())
+    if not ids:
+        return 0
+    with ledger.write() as connection:
+        return len(move(connection, ids, TextState.NO_RECEIPT, now))

@@ -1,0 +1,91 @@
+"""The states of a text, which moves are allowed, and the one place that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from ivr.ledger.tables import text, text_move
+
+
+class TextState(StrEnum):
+    """Where a text is. planned: a row only after a hand-over that did not happen, and will be tried again."""
+
+    PLANNED = "planned"
+    CLAIMED = "claimed"
+    UNCERTAIN = "uncertain"
+    HANDED_OVER = "handed_over"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    NO_RECEIPT = "no_receipt"
+
+
+S = TextState
+_RECEIPTS = frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED})
+MOVES: dict[TextState, frozenset[TextState]] = {
+    S.PLANNED: frozenset({S.CLAIMED, S.SKIPPED, S.CANCELLED}),
+    S.CLAIMED: frozenset({S.HANDED_OVER, S.UNCERTAIN, S.PLANNED}) | _RECEIPTS,
+    S.UNCERTAIN: frozenset({S.HANDED_OVER, S.PLANNED}) | _RECEIPTS,
+    S.HANDED_OVER: frozenset({S.NO_RECEIPT}) | _RECEIPTS,
+    S.NO_RECEIPT: _RECEIPTS,
+    S.DELIVERED: frozenset(),
+    S.UNDELIVERED: frozenset(),
+    S.FAILED: frozenset(),
+    S.SKIPPED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+# What counts towards the limits for a number: all that was sent, or may have been.
+SPENT = frozenset({S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT})
+
+
+def move(
+    connection: Connection,
+    ids: Iterable[int],
+    to: TextState,
+    now: datetime,
+    reason: str | None = None,
+    **values: Any,
+) -> list[int]:
+    """Move texts to a state and write it in their history; those that may not go there stay.
+
+    values: other columns to set on the texts that moved. Returns the ids that moved.
+    """
+    rows = connection.execute(select(text.c.id, text.c.state).where(text.c.id.in_(list(ids))).with_for_update()).all()
+    moved = {row.id: row.state for row in rows if to in MOVES[TextState(row.state)]}
+    if not moved:
+        return []
+    connection.execute(
+        update(text).where(text.c.id.in_(moved)).values(state=to, reason=reason, updated_at=now, **values)
+    )
+    connection.execute(
+        insert(text_move),
+        [
+            {"text_id": number, "at": now, "from_state": before, "to_state": to, "reason": reason}
+            for number, before in moved.items()
+        ],
+    )
+    return list(moved)
+
+
+def begin(connection: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+    """Write new texts and the first line of their history. Rows hold the columns of `text`."""
+    if not rows:
+        return
+    numbers = connection.execute(
+        insert(text).returning(text.c.id, sort_by_parameter_order=True),
+        [{**row, "updated_at": now} for row in rows],
+    ).scalars()
+    connection.execute(
+        insert(text_move),
+        [
+            {"text_id": number, "at": now, "to_state": row["state"], "reason": row.get("reason")}
+            for number, row in zip(numbers, rows, strict=True)
+        ],
+    )

@@ -1,0 +1,96 @@
+"""What the tests share: a ledger on each store, the shipped words, and where the outside vectors are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from ivr import clock
+from ivr.ledger import Ledger, Vault, open_ledger
+from ivr.line.compiled import Line
+from ivr.line.content import Content, read_content, read_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
+# What points a test at somebody else's line, ledger or queue.
+FOREIGN = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
+
+
+@pytest.fixture(autouse=True)
+def _own_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test starts with an empty environment and an unshifted clock."""
+    for name in (*FOREIGN, *(name for name in os.environ if name.startswith("TWILIO_"))):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    clock.set_shift(0)
+
+
+def shared_json(name: str) -> Any:
+    """Vectors from outside the project; the test is skipped where they are absent."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"the vectors {name} are not beside this checkout")
+    return json.loads(path.read_text())
+
+
+@cache
+def _postgres_answers() -> bool:
+    try:
+        with create_engine(POSTGRES, connect_args={"connect_timeout": 2}).connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except Exception:
+        return False
+    return True
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty store, once for each kind; PostgreSQL is skipped where none answers."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/infoline.db"
+        return
+    if not _postgres_answers():
+        pytest.skip("no PostgreSQL answers on 127.0.0.1:5432")
+    name = f"infoline_{os.getpid()}"
+    admin = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    """An empty ledger with its tables."""
+    opened = open_ledger(database_url)
+    opened.upgrade()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault([b"k" * 32])
+
+
+@pytest.fixture(scope="session")
+def content() -> Content:
+    """The shipped words."""
+    return read_content(read_folder(ROOT / "prompts"))
+
+
+@pytest.fixture(scope="session")
+def line(content: Content) -> Line:
+    """The shipped line, compiled."""
+    return Line(content, "https://line.example.org")
