@@ -2,39 +2,18 @@
 threads.
 """
 
-import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-import smsutil
-
+from simulator.call import Call
 from simulator.errors import LATER_ERRORS
 from simulator.faults import Mishaps
+from simulator.resource import API_VERSION, rfc2822
 from simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from simulator.calls import Call
-
-API_VERSION = "2010-04-01"
-
-
-def new_sid(prefix: str) -> str:
-    """Two letters and 32 hex digits, as Twilio's identifiers are."""
-    return prefix + secrets.token_hex(16)
-
-
-def segments(body: str) -> int:
-    """How many segments a body is sent in: 160 GSM-7 or 70 UCS-2 characters, 153 or 67 when joined."""
-    return max(1, len(smsutil.split(body).parts))
-
-
-def rfc2822(moment: datetime | None) -> str | None:
-    return None if moment is None else format_datetime(moment)
 
 
 @dataclass
@@ -112,7 +91,7 @@ class Account:
     lock: threading.RLock = field(default_factory=threading.RLock)
     texts: dict[str, Text] = field(default_factory=dict)
     threads: dict[str, list[Text]] = field(default_factory=dict)
-    calls: dict[str, "Call"] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     troubles: list[Trouble] = field(default_factory=list)
 

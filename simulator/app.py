@@ -3,12 +3,13 @@
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from simulator.account import API_VERSION, Account
+from simulator.account import Account
 from simulator.errors import Refused
 from simulator.loopback import is_loopback
 from simulator.page import page
 from simulator.phones import Phones
 from simulator.receipts import Postman
+from simulator.resource import API_VERSION
 from simulator.rest import Rest
 from simulator.settings import Settings
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.account import Account
-from simulator.calls import Call
+from simulator.call import Call
 from simulator.errors import Refused
 from simulator.fields import whole
+from simulator.hearing import hear
 from simulator.loopback import is_loopback
 from simulator.numbers import MAGIC_CALL_FROM, MAGIC_CALL_TO, MAGIC_SENDER, call_fate, normalised
 from simulator.receipts import Postman
@@ -51,10 +52,10 @@ class OutboundCall(Call):
         self.status = "in-progress"
         if self.order.detect_machine:
             self.answered_by = "machine_start" if who == "machine" else "human"
-        self.started = self.account.settings.now()
+        self.started = self.settings.now()
         self.tell("answered", "in-progress")
         if self.order.twiml is not None:
-            self.walk.begin_with(self.order.twiml.encode(), self.account.settings.voice_url())
+            self.walk.begin_with(self.order.twiml.encode(), self.settings.voice_url())
         else:
             self.walk.begin(self.order.url or "", self.order.method, {})
 
@@ -67,7 +68,7 @@ class OutboundCall(Call):
             "CallStatus": status,
             "CallbackSource": "call-progress-events",
             "SequenceNumber": str(self.told),
-            "Timestamp": self.account.settings.now().strftime("%a, %d %b %Y %H:%M:%S +0000"),
+            "Timestamp": self.settings.now().strftime("%a, %d %b %Y %H:%M:%S +0000"),
         }
         if event == "completed":
             params |= {"CallDuration": str(self.seconds), "Duration": str(-(-self.seconds // 60))}
@@ -77,12 +78,12 @@ class OutboundCall(Call):
     def _post(self, params: dict[str, str]) -> None:
         url, method = self.order.callback or "", self.order.callback_method
         try:
-            answer = send(self.account.settings.auth_token, method, url, params)
+            answer = send(self.settings.auth_token, method, url, params)
         except NoAnswer as trouble:
-            self.account.trouble(trouble.code, url, str(trouble))
+            self.trouble(trouble.code, url, str(trouble))
             return
         if answer.status >= 400:
-            self.account.trouble(11200, url, f"The line answered {answer.status} to a call's status.")
+            self.trouble(11200, url, f"The line answered {answer.status} to a call's status.")
 
 
 def place(account: Account, postman: Postman, form: Mapping[str, str], events: list[str]) -> Call:
@@ -90,7 +91,8 @@ def place(account: Account, postman: Postman, form: Mapping[str, str], events: l
     to, sender = _ends(account, form)
     order = _order(form, events)
     call = OutboundCall(
-        account=account,
+        settings=account.settings,
+        trouble=account.trouble,
         caller=sender,
         called=to,
         created=account.settings.now(),
@@ -165,7 +167,7 @@ def _ring(call: OutboundCall, postman: Postman) -> None:
         call.status = "ringing"
         call.tell("ringing", "ringing")
     fate = call_fate(call.called)
-    wait = call.account.settings.receipt_seconds
+    wait = call.settings.receipt_seconds
     if fate in ("human", "machine"):
         _later(postman, wait, lambda: _answer_by_itself(call, fate))
     elif fate is not None:
@@ -193,6 +195,6 @@ def _answer_by_itself(call: OutboundCall, who: str) -> None:
             if call.waits == "over":
                 return
             happened = {"dial": "no-answer"} if call.waits == "transfer" else happened
-            call.hear(happened)
+            hear(call, happened)
             happened = {"silence": True}
     call.end("completed")

@@ -9,8 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from simulator.account import Account, Text
-from simulator.calls import Call, Unfit, Unreadable
+from simulator.call import Call, Unfit, Unreadable
 from simulator.faults import WrongFaults
+from simulator.hearing import hear
 from simulator.numbers import E164, NO_CALLER, normalised
 from simulator.receipts import Postman
 from simulator.texts import receive
@@ -73,7 +74,8 @@ class Phones:
         caller = asked.get("from", "anonymous")
         settings = self.account.settings
         call = Call(
-            account=self.account,
+            settings=settings,
+            trouble=self.account.trouble,
             caller=caller if caller in NO_CALLER else _number(caller, "from"),
             called=_number(asked.get("to") or settings.sender, "to"),
             created=settings.now(),
@@ -98,7 +100,7 @@ class Phones:
         )
 
     def heard(self, sid: str) -> Response:
-        return jsonify(self._found(sid).hear(_asked()))
+        return jsonify(hear(self._found(sid), _asked()))
 
     def faults(self) -> Response:
         return jsonify(self.account.mishaps.faults.asked)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from simulator.account import API_VERSION, Account, Text
+from simulator.account import Account, Text
 from simulator.errors import LATER_ERRORS
 from simulator.numbers import Fate, text_fate
+from simulator.resource import API_VERSION
 from simulator.webhook import NoAnswer, tell
 
 POSTERS = 8

@@ -13,8 +13,8 @@ from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from simulator.account import API_VERSION, Account, Text, new_sid, segments
-from simulator.calls import Call
+from simulator.account import Account, Text
+from simulator.call import Call
 from simulator.errors import Refused
 from simulator.fields import CREATE_CALL, CREATE_MESSAGE, LIST_CALLS, LIST_MESSAGES, UPDATE_CALL, check, whole
 from simulator.listing import page, period
@@ -22,6 +22,7 @@ from simulator.loopback import is_loopback
 from simulator.numbers import MAGIC_SENDER, MAGIC_TEXT_FROM, MAGIC_TEXT_TO, normalised
 from simulator.outbound import place
 from simulator.receipts import Postman, send_on_its_way
+from simulator.resource import API_VERSION, new_sid, segments
 from simulator.texts import MOST_CHARACTERS
 
 MOST_VALIDITY_SECONDS = 36_000

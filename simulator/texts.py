@@ -8,12 +8,13 @@ and nothing that the line says.
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from simulator.account import API_VERSION, Account, Text, new_sid, segments
+from simulator.account import Account, Text
 from simulator.document import Element, TwimlError, parse
 from simulator.grammar import TEXT_VERBS
 from simulator.loopback import is_loopback
 from simulator.numbers import normalised, places
 from simulator.receipts import Postman, send_on_its_way
+from simulator.resource import API_VERSION, new_sid, segments
 from simulator.twiml import MOST_JUMPS, XML_TYPES
 from simulator.webhook import Answer, NoAnswer, path_of, send
 

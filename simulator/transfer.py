@@ -8,16 +8,14 @@ end had answered: DialCallStatus is still completed, and only DialBridged tells 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin
 
-from simulator.account import API_VERSION, new_sid
+from simulator.call import Call
 from simulator.numbers import places
+from simulator.resource import API_VERSION, new_sid
 from simulator.twiml import Far, Walk
 from simulator.webhook import Answer, NoAnswer
-
-if TYPE_CHECKING:
-    from simulator.calls import Call
 
 TALK_SECONDS = 60
 MOST_WHISPER_QUESTIONS = 10
@@ -37,7 +35,7 @@ def outcome_of_transfer(call: Call, happened: Mapping[str, Any]) -> dict[str, An
         bridged = leg.ended == "end"
         extra["whispered"] = [spoken.text for spoken in leg.said]
         if leg.error:
-            call.account.trouble(leg.code or 11200, far.whisper, leg.error)
+            call.trouble(leg.code or 11200, far.whisper, leg.error)
             extra["error"] = leg.error
     call.walk.dialled(_told(outcome, child, bridged))
     if call.walk.error:
@@ -55,7 +53,7 @@ def caller_hung_up(call: Call) -> None:
     try:
         call.ask(dial.get("method", "POST"), url, _told("canceled", new_sid("CA"), False))
     except NoAnswer as trouble:
-        call.account.trouble(trouble.code, url, str(trouble))
+        call.trouble(trouble.code, url, str(trouble))
 
 
 def _told(outcome: str, child: str, bridged: bool) -> dict[str, str]:
@@ -88,9 +86,9 @@ def _whisper(call: Call, far: Far, child: str, accepts: bool) -> Walk:
 
 
 def _params(call: Call, far: Far, child: str) -> dict[str, str]:
-    caller_id = call.caller if call.direction == "inbound" else call.account.settings.sender
+    caller_id = call.caller if call.direction == "inbound" else call.settings.sender
     return {
-        "AccountSid": call.account.settings.account_sid,
+        "AccountSid": call.settings.account_sid,
         "ApiVersion": API_VERSION,
         "CallSid": child,
         "CallStatus": "in-progress",

@@ -23,8 +23,7 @@ def vectors() -> list[dict[str, Any]]:
 @pytest.mark.skipif(not VECTORS.exists(), reason=f"no vectors of Twilio's calculator at {VECTORS}")
 def test_every_vector_of_the_carriers_calculator_is_matched() -> None:
     expected = {
-        vector["text"]: Segments(vector["encoding"], vector["segments"], vector["characters"])
-        for vector in vectors()
+        vector["text"]: Segments(vector["encoding"], vector["segments"], vector["characters"]) for vector in vectors()
     }
     assert expected
     assert {text: segments(text) for text in expected} == expected

@@ -47,9 +47,7 @@ def test_a_number_or_a_dashed_word_is_one_word(text: str, expected: list[str]) -
         ("doctor", "xx", 2),
     ],
 )
-def test_syllables_are_counted_with_the_patterns_of_the_language(
-    word: str, language: str, expected: int
-) -> None:
+def test_syllables_are_counted_with_the_patterns_of_the_language(word: str, language: str, expected: int) -> None:
     assert syllables(word, language) == expected
 
 

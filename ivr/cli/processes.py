@@ -147,12 +147,12 @@ def run(at: str | None, empty: bool) -> None:
     ledger = ledger_or_exit(settings)
     status = publish_folder(settings)
     try:
-        live_content(ledger, settings.var_dir, settings.prompts_dir)
+        zone = live_content(ledger, settings.var_dir, settings.prompts_dir).config.zone
     except NoRelease:
         give_up("There is no release to go on with.", status or FINDINGS)
     ledger.close()
     log.configure()
-    sys.exit(Supervisor(settings, shift).run())
+    sys.exit(Supervisor(settings, shift, zone).run())
 
 
 def _check_ports(settings: Settings) -> None:

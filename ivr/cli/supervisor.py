@@ -16,10 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
+from zoneinfo import ZoneInfo
 
 import click
 
 from ivr import clock
+from ivr.cli.example import write_example
 from ivr.settings import Settings, shift_file
 
 READY_SECONDS = 30
@@ -80,12 +82,14 @@ class EmbeddedQueue:
 
 
 class Supervisor:
-    """Runs the line on this machine until Ctrl-C. shift: seconds that its clock is ahead."""
+    """Runs the line on this machine until Ctrl-C. shift: seconds that its clock is ahead; zone: the line's."""
 
-    def __init__(self, settings: Settings, shift: float) -> None:
+    def __init__(self, settings: Settings, shift: float, zone: ZoneInfo) -> None:
         self._settings = settings
         self._shift = shift
+        self._zone = zone
         self._stop = threading.Event()
+        self._example = settings.var_dir / "example-appointments.csv"
         self._queue: EmbeddedQueue | None = None
         self._logs = settings.var_dir / "logs"
         self._children = [
@@ -199,7 +203,9 @@ class Supervisor:
 
     def _welcome(self) -> None:
         settings = self._settings
-        shifted = f"\nIt plays that it is {clock.now():%Y-%m-%d %H:%M} UTC." if self._shift else ""
+        here = clock.now().astimezone(self._zone)
+        shifted = f"\nIt plays that it is {here:%A, %Y-%m-%d %H:%M} at the hospital." if self._shift else ""
+        write_example(self._example, here)
         click.echo(
             f"""The line is up.{shifted}
 
@@ -211,7 +217,7 @@ Try, in another terminal:
 
   infoline call                             a telephone
   infoline text "can I wear deodorant"      a text, and its answer
-  infoline reminders import docs/appointments.csv
+  infoline reminders import {self._example}
   infoline reminders status
 
 Ctrl-C ends all of it."""

@@ -13,7 +13,7 @@ from ivr.ledger import LedgerAway
 from ivr.line.compiled import Line
 from ivr.line.gsm import fold
 from ivr.line.twiml import text_document
-from ivr.people import persons, replies
+from ivr.people import languages, persons, replies
 from ivr.people.keywords import ANSWERS, Keyword, carrier_keyword
 from ivr.people.phones import is_e164
 from ivr.reminders.wording import visit_values
@@ -43,11 +43,13 @@ def text_comes_in() -> Response:
     if line is None:
         abort(503)
     fields = form()
-    body = fields.get("Body", "")
-    understood = line.matcher.ask(body)
-    text = _Text(line, fields.get("From", ""), body, understood.language)
-    if not is_e164(text.sender):
+    sender, body = fields.get("From", ""), fields.get("Body", "")
+    if not is_e164(sender):
         return twiml(_document([]))
+    understood = line.matcher.ask(body)
+    if not understood.scores:
+        understood = line.matcher.ask(body, _language_of(line, sender))
+    text = _Text(line, sender, body, understood.language)
     keyword = carrier_keyword(body, fields.get("OptOutType", ""))
     if keyword:
         return twiml(_document(_carrier_keyword(text, keyword)))
@@ -56,6 +58,17 @@ def text_comes_in() -> Response:
     if act is None:
         return twiml(line.text_document(text.language, outcome))
     return twiml(_document(act(text)))
+
+
+def _language_of(line: Line, sender: str) -> str | None:
+    """The language to answer a bare number in, which tells none by itself."""
+    here = services()
+    try:
+        with here.ledger.read() as connection:
+            spoken = languages.spoken_with(connection, here.vault, sender)
+    except LedgerAway:
+        return None
+    return spoken if spoken in line.content.config.languages else None
 
 
 def _document(reply: Reply) -> bytes:
@@ -87,6 +100,17 @@ def _consent(text: _Text, record: Callable[..., bool], prompt: str) -> Reply:
     return [text.line.text(text.language, prompt)]
 
 
+def _switch_language(text: _Text) -> Reply:
+    """The language that somebody asks for stays hers."""
+    here = services()
+    try:
+        with here.ledger.write() as connection:
+            languages.remember_language(connection, here.vault, text.sender, text.language, clock.now())
+    except LedgerAway:
+        log.get().error("language_not_kept")
+    return [text.line.text(text.language, "language")]
+
+
 def _confirmed(text: _Text) -> Reply:
     return _answer_visit(text, "confirmed")
 
@@ -114,6 +138,7 @@ def _answer_visit(text: _Text, answer: replies.Answer) -> Reply:
 _ACTS: dict[str, Callable[[_Text], Reply]] = {
     "stop": _stop,
     "start": _start,
+    "language": _switch_language,
     "confirmed": _confirmed,
     "change": _change,
 }

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from simulator.account import API_VERSION, Account, new_sid, rfc2822
 from simulator.numbers import NO_CALLER, places
-from simulator.transfer import caller_hung_up, outcome_of_transfer
+from simulator.resource import API_VERSION, new_sid, rfc2822
+from simulator.settings import Settings
 from simulator.twiml import XML_TYPES, Walk
 from simulator.webhook import Answer, NoAnswer, send
 
-OUTCOMES = ("busy", "no-answer", "failed", "completed")
 HOW_IT_ENDS = {"busy": "busy", "rejected": "no-answer"}
 
 
@@ -62,7 +61,8 @@ class Asked:
 class Call:
     """One call. `caller` and `called` as Twilio shows them; `direction` is inbound or outbound-api."""
 
-    account: Account
+    settings: Settings
+    trouble: Callable[[int, str, str], None]
     caller: str
     called: str
     created: datetime
@@ -91,9 +91,9 @@ class Call:
 
     def request(self, method: str, url: str, params: dict[str, str]) -> Answer:
         """The same with all parameters given: for another leg of the call."""
-        at = self.account.settings.now()
+        at = self.settings.now()
         try:
-            answer = send(self.account.settings.auth_token, method, url, params)
+            answer = send(self.settings.auth_token, method, url, params)
         except NoAnswer:
             self.requests.append(Asked(at, method, url, params, None, "", 0, 0.0, ""))
             raise
@@ -117,7 +117,7 @@ class Call:
         """https://www.twilio.com/docs/voice/twiml#request-parameters"""
         inbound = self.direction == "inbound"
         params = {
-            "AccountSid": self.account.settings.account_sid,
+            "AccountSid": self.settings.account_sid,
             "ApiVersion": API_VERSION,
             "CallSid": self.sid,
             "CallStatus": self.status,
@@ -140,30 +140,13 @@ class Call:
     def begin(self, url: str, method: str = "POST") -> dict[str, Any]:
         """The line answers; the first turn."""
         with self.lock:
-            self.started = self.account.settings.now()
+            self.started = self.settings.now()
             self.walk.begin(url, method, {})
             return self.turn()
 
     def pick_up(self, who: str) -> None:
         """human or machine answers; only a phone that the line rings can do that."""
         raise Unfit(f"This is not a call of the line's, and {who} does not fit.")
-
-    def hear(self, happened: Mapping[str, Any]) -> dict[str, Any]:
-        """What the person does, and the turn it leads to. Raises `Unfit` or `Unreadable`, and nothing
-        happened.
-        """
-        with self.lock:
-            kinds = [kind for kind in _HEAR if kind in happened]
-            if len(kinds) != 1:
-                raise Unreadable(f"Send exactly one of {', '.join(_HEAR)}.")
-            waits = self.waits
-            if waits == "over":
-                raise Unfit("This call is over.")
-            fits, hear = _HEAR[kinds[0]]
-            if waits not in fits:
-                raise Unfit(f"{_WAITING[waits]}, and {kinds[0]} does not fit.")
-            extra = hear(self, happened)
-            return self.turn(**(extra or {}))
 
     @property
     def waits(self) -> str:
@@ -189,7 +172,7 @@ class Call:
         self.turns.append(turn)
         if walk.ended:
             if walk.error:
-                self.account.trouble(walk.code or 11200, walk.url, walk.error)
+                self.trouble(walk.code or 11200, walk.url, walk.error)
             self.end(HOW_IT_ENDS.get(walk.ended, "completed"))
         return turn
 
@@ -197,7 +180,7 @@ class Call:
         """The call is over, once."""
         with self.lock:
             if self.ended is None:
-                self.status, self.ended = status, self.account.settings.now()
+                self.status, self.ended = status, self.settings.now()
                 self.walk.hang_up()
                 if self.on_end:
                     self.on_end()
@@ -210,7 +193,7 @@ class Call:
 
     def resource(self) -> dict[str, Any]:
         """https://www.twilio.com/docs/voice/api/call-resource"""
-        sid = self.account.settings.account_sid
+        sid = self.settings.account_sid
         uri = f"/{API_VERSION}/Accounts/{sid}/Calls/{self.sid}"
         return {
             "account_sid": sid,
@@ -240,66 +223,3 @@ class Call:
             "trunk_sid": None,
             "uri": f"{uri}.json",
         }
-
-
-Extra = dict[str, Any] | None
-
-
-def _keys(call: Call, happened: Mapping[str, Any]) -> Extra:
-    keys = happened["keys"]
-    if not isinstance(keys, str) or not keys or set(keys) - set("0123456789*#"):
-        raise Unreadable("keys must be one or more of 0-9, * and #.")
-    call.walk.hear_keys(keys)
-    return None
-
-
-def _speech(call: Call, happened: Mapping[str, Any]) -> Extra:
-    words, confidence = happened["speech"], happened.get("confidence", 0.9)
-    if not isinstance(words, str):
-        raise Unreadable("speech must be words.")
-    if isinstance(confidence, bool) or not isinstance(confidence, int | float | None):
-        raise Unreadable("confidence must be a number from 0 to 1, or null for none.")
-    call.walk.hear_words(words, confidence)
-    return None
-
-
-def _silence(call: Call, _: Mapping[str, Any]) -> Extra:
-    call.walk.hear_nothing()
-    return None
-
-
-def _dial(call: Call, happened: Mapping[str, Any]) -> Extra:
-    if happened["dial"] not in OUTCOMES:
-        raise Unreadable(f"dial must be one of {', '.join(OUTCOMES)}.")
-    return outcome_of_transfer(call, happened)
-
-
-def _hangup(call: Call, _: Mapping[str, Any]) -> Extra:
-    if call.waits == "answer":
-        call.end("no-answer")
-    elif call.waits == "transfer":
-        caller_hung_up(call)
-    call.walk.hang_up()
-    return None
-
-
-def _answer(call: Call, happened: Mapping[str, Any]) -> Extra:
-    if happened["answer"] not in (True, "human", "machine"):
-        raise Unreadable("answer must be true, human or machine.")
-    call.pick_up("machine" if happened["answer"] == "machine" else "human")
-    return None
-
-
-_WAITING = {
-    "keys": "This call waits for keys, words or silence",
-    "transfer": "This call is ringing somebody",
-    "answer": "This phone is ringing",
-}
-_HEAR: dict[str, tuple[tuple[str, ...], Callable[[Call, Mapping[str, Any]], Extra]]] = {
-    "keys": (("keys",), _keys),
-    "speech": (("keys",), _speech),
-    "silence": (("keys",), _silence),
-    "dial": (("transfer",), _dial),
-    "hangup": (("keys", "transfer", "answer"), _hangup),
-    "answer": (("answer",), _answer),
-}

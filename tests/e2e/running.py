@@ -1,0 +1,222 @@
+"""A whole line on this machine, as `infoline run` starts it, and a caller and a texter to try it with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import FOREIGN, ROOT
+
+PATIENCE = 40.0
+INFOLINE = [sys.executable, "-m", "ivr.cli"]
+# So that tests need not wait; what is measured is never time.
+QUICK = {
+    "CLOCK_SECONDS": "0.3",
+    "RECONCILE_SECONDS": "1",
+    "RETRY_SECONDS": "0.5",
+    "LEASE_SECONDS": "3",
+    "SIMULATOR_RECEIPT_SECONDS": "0.05",
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(what: Callable[[], Any], told: str, patience: float = PATIENCE) -> Any:
+    """Wait until `what()` is true, and return it."""
+    ends = time.monotonic() + patience
+    while time.monotonic() < ends:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {patience} s in vain for {told}")
+
+
+@dataclass
+class RunningLine:
+    """What `infoline run` started: its process, its environment, its addresses."""
+
+    process: subprocess.Popen[str]
+    environment: dict[str, str]
+    var_dir: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PORT']}"
+
+    @property
+    def simulator(self) -> str:
+        return self.environment["SIMULATOR_URL"]
+
+    def infoline(self, *arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command in another terminal."""
+        return subprocess.run(
+            [*INFOLINE, *map(str, arguments)],
+            env=self.environment,
+            cwd=ROOT,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def json(self, *arguments: str | Path) -> Any:
+        done = self.infoline(*arguments, "--json")
+        assert done.stdout, f"nothing was printed, but: {done.stderr}"
+        return json.loads(done.stdout)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask the phone network for something."""
+        request = urllib.request.Request(
+            self.simulator + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            told: dict[str, Any] = json.load(answer)
+            return told
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.simulator + path, timeout=30) as answer:
+            return json.load(answer)
+
+    def readyz(self) -> dict[str, Any]:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
+                told: dict[str, Any] = json.load(answer)
+                return told
+        except OSError:
+            return {}
+
+    def carrier_log(self) -> list[dict[str, Any]]:
+        """The texts that the carrier took from us."""
+        log: list[dict[str, Any]] = self.get("/simulator/log")
+        return log
+
+    def call(self, caller: str = "+16035550123") -> Call:
+        return Call(self, caller)
+
+    def text(self, words: str, sender: str = "+16035550123") -> list[str]:
+        replies: list[str] = self.post("/simulator/texts", {"from": sender, "body": words})["replies"]
+        return replies
+
+    def children(self) -> dict[str, int]:
+        """The process ids of what `infoline run` started, by what they run."""
+        listed = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=True
+        )
+        found = (line.strip().split(None, 1) for line in listed.stdout.splitlines())
+        return {words: int(number) for number, words in found}
+
+
+@dataclass
+class Call:
+    """A caller: `line.call().presses("1").hears("…").is_transferred_to("603-663-2180")`."""
+
+    line: RunningLine
+    caller: str
+    turn: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.turn = self.line.post("/simulator/calls", {"from": self.caller})
+        self.sid = self.turn["call"]
+
+    def _heard(self, **what: Any) -> Call:
+        self.turn = self.line.post(f"/simulator/calls/{self.sid}/heard", what)
+        assert not self.turn.get("error"), self.turn["error"]
+        return self
+
+    def presses(self, *keys: str) -> Call:
+        for key in keys:
+            self._heard(keys=key)
+        return self
+
+    def says_nothing(self, times: int = 1) -> Call:
+        for _ in range(times):
+            self._heard(silence=True)
+        return self
+
+    def transfer_ends(self, how: str) -> Call:
+        return self._heard(dial=how)
+
+    @property
+    def said(self) -> str:
+        return " ".join(self.turn["said"])
+
+    def hears(self, words: str) -> Call:
+        assert words in self.said, f"{words!r} was not said, but: {self.said}"
+        return self
+
+    def is_transferred_to(self, number: str) -> Call:
+        assert self.turn["waits"] == "transfer", f"no transfer, but {self.turn}"
+        assert self.turn["dial"] == ["+1" + number.replace("-", "")]
+        return self
+
+    def is_still_helped(self) -> Call:
+        assert self.turn["waits"] in ("keys", "transfer"), self.turn
+        return self
+
+    def is_over(self) -> Call:
+        assert self.turn["waits"] == "over", self.turn
+        return self
+
+
+@contextmanager
+def running_line(var_dir: Path, *arguments: str, **environment: str) -> Iterator[RunningLine]:
+    """Start `infoline run` on ports of its own; end it with Ctrl-C."""
+    clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    settings = {
+        **clean,
+        **QUICK,
+        "VAR_DIR": str(var_dir),
+        "PORT": str(free_port()),
+        "SIMULATOR_URL": f"http://127.0.0.1:{free_port()}",
+        **environment,
+    }
+    process = subprocess.Popen(
+        [*INFOLINE, "run", *arguments],
+        env=settings,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    line = RunningLine(process, settings, var_dir)
+    try:
+        until(lambda: line.readyz().get("voice") or process.poll() is not None, "the line to come up")
+        assert process.poll() is None, f"`infoline run` ended: {process.communicate()[0]}"
+        until(lambda: _answers(line.simulator), "the phone network")
+        yield line
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,127 @@
+"""`infoline run`: everything on one machine, started, watched and ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.running import INFOLINE, RunningLine, free_port, running_line, until
+
+
+def _started(line: RunningLine, words: str) -> int | None:
+    return next((number for args, number in line.children().items() if words in args), None)
+
+
+def test_a_process_that_dies_is_started_again_and_said_so(tmp_path: Path) -> None:
+    with running_line(tmp_path / "var", "--at", "2026-12-01T10:00") as line:
+        for words in ("ivr.cli web", "-m simulator", "-m worker clock"):
+            first = _started(line, words)
+            assert first
+            os.kill(first, signal.SIGKILL)
+            until(lambda words=words, first=first: _started(line, words) not in (None, first), f"{words} again")
+        until(lambda: line.readyz().get("voice"), "the web to answer again")
+        line.process.send_signal(signal.SIGINT)
+        told = line.process.communicate(timeout=30)[0]
+    assert "The web process has died: it is started again." in told
+
+
+def test_the_queue_that_dies_is_started_again_and_reminders_go_on(tmp_path: Path) -> None:
+    with running_line(tmp_path / "var", "--at", "2026-12-01T10:00") as line:
+        queue = until(lambda: _started(line, "valkey"), "the queue server")
+        os.kill(queue, signal.SIGKILL)
+        line.call().presses("1", "1").hears("Calcifications")
+        line.json("reminders", "import", line.var_dir / "example-appointments.csv")
+        until(lambda: len(line.carrier_log()) == 20, "20 texts after the queue came back")
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    with running_line(tmp_path / "var") as line:
+        until(lambda: len(line.children()) >= 5, "all processes")
+        children = list(line.children().values())
+        line.process.send_signal(signal.SIGINT)
+        line.process.communicate(timeout=30)
+        assert line.process.returncode == 0
+    assert [number for number in children if Path(f"/proc/{number}").exists()] == []
+    assert not (tmp_path / "var" / "clock-shift").exists()
+
+
+def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        environment = {**os.environ, "VAR_DIR": str(tmp_path), "PORT": str(port)}
+        for command in ("run", "web"):
+            tried = subprocess.run(
+                [*INFOLINE, command], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+            )
+            assert tried.returncode == 2
+            assert f"Port {port} is taken" in tried.stderr
+            assert "Traceback" not in tried.stderr
+
+
+def test_an_empty_start_sets_aside_what_earlier_runs_left(tmp_path: Path) -> None:
+    var_dir = tmp_path / "var"
+    with running_line(var_dir, "--at", "2026-12-01T10:00") as line:
+        assert line.json("reminders", "import", var_dir / "example-appointments.csv")["accepted"] == 20
+    with running_line(var_dir, "--empty", "--at", "2026-12-01T10:00") as line:
+        assert line.json("reminders", "status")["appointments"] == 0
+    assert list(var_dir.glob("set-aside-*/infoline.db"))
+
+
+def test_broken_words_stop_nothing_that_runs_and_are_named(tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts"
+    shutil.copytree(ROOT / "prompts", prompts)
+    with running_line(tmp_path / "var", PROMPTS_DIR=str(prompts)):
+        pass
+    (prompts / "en" / "cancer.md").write_text("no fields on top\n")
+    with running_line(tmp_path / "var", PROMPTS_DIR=str(prompts)) as line:
+        line.call().presses("1", "2").hears("cancer")
+        checked = line.infoline("prompts", "check")
+        assert checked.returncode == 1
+        assert "en/cancer.md:1" in checked.stdout
+        line.process.send_signal(signal.SIGINT)
+        told = line.process.communicate(timeout=30)[0]
+    assert "en/cancer.md:1" in told
+
+
+def test_without_a_release_and_with_broken_words_it_says_so_and_ends(tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts"
+    shutil.copytree(ROOT / "prompts", prompts)
+    (prompts / "line.yaml").write_text("hospital: [\n")
+    environment = {
+        **os.environ,
+        "VAR_DIR": str(tmp_path / "var"),
+        "PORT": str(free_port()),
+        "SIMULATOR_URL": f"http://127.0.0.1:{free_port()}",
+        "PROMPTS_DIR": str(prompts),
+    }
+    tried = subprocess.run(
+        [*INFOLINE, "run"], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert tried.returncode == 1
+    assert "line.yaml:" in tried.stderr
+    assert "Traceback" not in tried.stderr
+
+
+@pytest.mark.parametrize("command", ["worker", "clock"])
+def test_worker_and_clock_need_a_queue_and_say_so(tmp_path: Path, command: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    tried = subprocess.run(
+        [*INFOLINE, command],
+        env={**environment, "VAR_DIR": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert tried.returncode == 2
+    assert "REDIS_URL" in tried.stderr

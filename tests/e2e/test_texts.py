@@ -1,0 +1,70 @@
+"""Texters, through the simulated phone network and the real web process."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.running import RunningLine
+
+
+def test_a_text_gets_its_topic(open_line: RunningLine) -> None:
+    assert "deodorant" in open_line.text("can I wear deodorant")[0]
+
+
+def test_a_text_in_spanish_is_answered_in_spanish(open_line: RunningLine) -> None:
+    assert "desodorante" in open_line.text("¿puedo usar desodorante?")[0]
+
+
+@pytest.mark.parametrize("number", "1234567")
+def test_a_number_gives_its_topic(open_line: RunningLine, number: str) -> None:
+    assert len(open_line.text(number)) == 1
+    assert open_line.text(number) == open_line.text(f" {number}. ")
+
+
+def test_stop_stops_and_the_carrier_alone_answers(open_line: RunningLine) -> None:
+    replies = open_line.text("STOP", "+16035550181")
+    assert len(replies) == 1
+    assert "unsubscribed" in replies[0]
+
+
+def test_a_wish_to_stop_in_other_words_is_honoured_with_one_confirmation(open_line: RunningLine, tmp_path) -> None:
+    replies = open_line.text("please stop texting me", "+16035550182")
+    assert len(replies) == 1
+    assert "no more texts" in replies[0]
+    file = tmp_path / "late.csv"
+    file.write_text("appointment_id,phone,starts_at\nSTOPPED-1,603-555-0182,2026-12-03 09:00\n")
+    imported = open_line.json("reminders", "import", file)
+    assert [told["code"] for told in imported["warnings"]] == ["opted_out", "absent_rows"]
+
+
+def test_the_text_command_prints_the_answer(open_line: RunningLine) -> None:
+    assert open_line.json("text", "can I wear deodorant", "--from", "+16035550183")["reply"][0].startswith("On the day")
+
+
+def test_ask_tells_what_the_line_would_answer_and_why(open_line: RunningLine) -> None:
+    answer = open_line.json("ask", "can I wear deodorant")
+    assert answer["topic"] == "skin-products"
+    assert answer["language"] == "en"
+    assert answer["reply"] == open_line.text("can I wear deodorant")
+    assert answer["scores"]["skin-products"] > 50
+
+
+def test_ask_reads_one_question_a_line(open_line: RunningLine) -> None:
+    asked = open_line.infoline("ask", "-", stdin="is it cancer\n5\n")
+    assert [line.split('"')[3] for line in asked.stdout.splitlines()] == ["cancer", "skin-products"]
+
+
+def test_the_language_that_somebody_asks_for_stays_hers(open_line: RunningLine) -> None:
+    sender = "+16035550184"
+    assert "deodorant" in open_line.text("5", sender)[0]
+    open_line.text("español", sender)
+    assert "desodorante" in open_line.text("5", sender)[0]
+    open_line.text("english", sender)
+    assert "deodorant" in open_line.text("5", sender)[0]
+
+
+def test_a_number_from_a_spanish_reminder_is_answered_in_spanish(open_line: RunningLine, tmp_path) -> None:
+    file = tmp_path / "es.csv"
+    file.write_text("appointment_id,phone,starts_at,language\nES-1,603-555-0185,2026-12-20 09:00,es\n")
+    open_line.json("reminders", "import", file)
+    assert "desodorante" in open_line.text("5", "+16035550185")[0]

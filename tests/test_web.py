@@ -1,0 +1,207 @@
+"""The doors of the web process: who is let in, what is too large, and what works when things are away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from twilio.request_validator import RequestValidator
+
+from ivr import create_app
+from ivr.ledger import open_ledger
+from ivr.ledger.tables import opt_out_event, person
+from ivr.settings import load
+
+TOKEN, OTHER_TOKEN = "first-token", "second-token"
+PUBLIC = "https://line.example.org"
+SID = "AC" + "1" * 32
+KEY = "a" * 43
+Post = Callable[..., tuple[int, str]]
+CALL = {"CallSid": "CA" + "2" * 32, "From": "+16035550123", "To": "+16035550100", "CallStatus": "ringing"}
+TEXT = {"MessageSid": "SM" + "3" * 32, "From": "+16035550123", "To": "+16035550100", "Body": "1", "NumMedia": "0"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The web process of a public line, behind a proxy, with no queue, during a token rotation."""
+    tmp_path = tmp_path_factory.mktemp("public")
+    environment = {
+        "VAR_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/infoline.db",
+        "PUBLIC_URL": PUBLIC,
+        "SECRET_KEY": "secret",
+        "PHONE_KEY": KEY,
+        "TWILIO_ACCOUNT_SID": SID,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+        "TWILIO_AUTH_TOKEN_SECONDARY": OTHER_TOKEN,
+        "TWILIO_FROM": "+16035550100",
+    }
+    open_ledger(environment["DATABASE_URL"]).upgrade()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return create_app(load())
+
+
+@pytest.fixture
+def client(app: Flask) -> Iterator[FlaskClient]:
+    with app.test_client() as client:
+        yield client
+
+
+@pytest.fixture
+def post(client: FlaskClient) -> Post:
+    """Post a form as the carrier would: signed over the public address."""
+
+    def posted(path: str, fields: dict[str, str], token: str = TOKEN, base: str = PUBLIC) -> tuple[int, str]:
+        signature = RequestValidator(token).compute_signature(base + path, fields)
+        answer = client.post(path, data=fields, headers={"X-Twilio-Signature": signature})
+        return answer.status_code, answer.text
+
+    return posted
+
+
+def _rows(app: Flask) -> int:
+    ledger = app.extensions["infoline"].ledger
+    with ledger.read() as connection:
+        return len(connection.execute(select(person.c.id)).all()) + len(
+            connection.execute(select(opt_out_event.c.id)).all()
+        )
+
+
+def test_a_signed_call_hears_the_welcome(post: Post) -> None:
+    status, document = post("/voice", CALL)
+    assert status == 200
+    assert "press 1" in document
+
+
+@pytest.mark.parametrize("token", [TOKEN, OTHER_TOKEN])
+def test_both_tokens_count_during_a_rotation(post: Post, token: str) -> None:
+    assert post("/voice", CALL, token)[0] == 200
+
+
+FORGED = [
+    ("another token", {"token": "stolen"}),
+    ("the address that the app sees, not the public one", {"base": "http://localhost"}),
+    ("another path", {"base": f"{PUBLIC}/elsewhere"}),
+]
+
+
+@pytest.mark.parametrize(("label", "how"), FORGED, ids=[label for label, _ in FORGED])
+@pytest.mark.parametrize(("path", "fields"), [("/voice", CALL), ("/sms", {**TEXT, "Body": "STOP"})])
+def test_a_forged_webhook_is_403_and_writes_nothing(
+    app: Flask, post: Post, label: str, how: dict[str, str], path: str, fields: dict[str, str]
+) -> None:
+    before = _rows(app)
+    assert post(path, fields, **how)[0] == 403
+    assert _rows(app) == before
+
+
+@pytest.mark.parametrize("path", ["/voice", "/sms", "/receipts/text/" + "0" * 32, "/voice/abc/def"])
+def test_an_unsigned_webhook_is_403(client: FlaskClient, path: str) -> None:
+    assert client.post(path, data=CALL).status_code == 403
+
+
+def test_a_changed_field_breaks_the_signature(client: FlaskClient) -> None:
+    signature = RequestValidator(TOKEN).compute_signature(PUBLIC + "/sms", TEXT)
+    answer = client.post("/sms", data={**TEXT, "Body": "STOP"}, headers={"X-Twilio-Signature": signature})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/voice", "/sms", "/receipts/text/" + "0" * 32])
+def test_a_body_over_64_kb_is_413(post: Post, path: str) -> None:
+    assert post(path, {**TEXT, "Body": "a" * 66_000})[0] == 413
+
+
+@pytest.mark.parametrize("path", ["/voice", "/sms", "/receipts/text/" + "0" * 32, "/voice/abc/def"])
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+def test_another_method_is_405(client: FlaskClient, path: str, method: str) -> None:
+    assert getattr(client, method)(path).status_code == 405
+
+
+@pytest.mark.parametrize("state", ["en.menu-nowhere", "..", "en.piece-cancer-99", "x" * 300])
+def test_an_unknown_state_or_release_is_the_welcome_again(app: Flask, post: Post, state: str) -> None:
+    live = app.extensions["infoline"].shelf.live.digest
+    welcome = post("/voice", CALL)[1]
+    assert post(f"/voice/{live}/{state}", CALL)[1] == welcome
+    assert post("/voice/000000000000/en.menu-welcome", CALL)[1] == welcome
+
+
+@pytest.mark.parametrize("digits", ["", "77", "A", "*#*#", "9" * 200, "\x00", "é"])
+def test_garbage_digits_get_a_document(app: Flask, post: Post, digits: str) -> None:
+    live = app.extensions["infoline"].shelf.live.digest
+    status, document = post(f"/voice/{live}/en.menu-welcome", {**CALL, "Digits": digits})
+    assert status == 200
+    assert document.startswith("<?xml")
+
+
+@pytest.mark.parametrize("status", ["", "answered", "nonsense"])
+def test_an_unknown_outcome_of_a_transfer_gets_a_document(app: Flask, post: Post, status: str) -> None:
+    live = app.extensions["infoline"].shelf.live.digest
+    path = f"/voice/{live}/en.transfer-central-scheduling-0"
+    assert post(path, {**CALL, "DialCallStatus": status})[0] == 200
+
+
+def test_fields_that_are_missing_do_no_harm(post: Post) -> None:
+    assert post("/voice", {})[0] == 200
+    assert post("/sms", {})[1].endswith("<Response />")
+
+
+def test_a_stop_is_written_once_however_often_it_is_posted(app: Flask, post: Post) -> None:
+    before = _rows(app)
+    for _ in range(3):
+        status, document = post("/sms", {**TEXT, "Body": "STOP"})
+        assert (status, document.endswith("<Response />")) == (200, True)
+    assert _rows(app) == before + 2
+
+
+def test_a_receipt_for_an_attempt_that_is_not_ours_is_404(post: Post) -> None:
+    assert post("/receipts/text/" + "0" * 32, {"MessageStatus": "delivered"})[0] == 404
+
+
+def test_the_line_is_ready_without_a_queue_and_says_so(client: FlaskClient) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json is not None
+    assert set(answer.json) == {"voice", "texts", "ledger", "queue", "release"}
+    assert (answer.json["voice"], answer.json["ledger"], answer.json["queue"]) == (True, True, False)
+    assert client.get("/healthz").status_code == 200
+
+
+def test_the_line_answers_with_ledger_and_queue_both_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
+    client = create_app(load()).test_client()
+    for path, fields in (("/voice", CALL), ("/sms", TEXT)):
+        signature = RequestValidator(TOKEN).compute_signature("http://127.0.0.1:8000" + path, fields)
+        assert client.post(path, data=fields, headers={"X-Twilio-Signature": signature}).status_code == 200
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json is not None
+    assert (ready.json["ledger"], ready.json["queue"], ready.json["voice"]) == (False, False, True)
+
+
+def test_without_any_release_the_line_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("PROMPTS_DIR", str(tmp_path / "nothing"))
+    assert create_app(load()).test_client().get("/readyz").status_code == 503
+
+
+def test_a_query_is_part_of_what_is_signed(client: FlaskClient) -> None:
+    path = "/voice?a=1&b=%20x"
+    signature = RequestValidator(TOKEN).compute_signature(PUBLIC + path, CALL)
+    answer = client.post(path, data=CALL, headers={"X-Twilio-Signature": signature})
+    assert answer.status_code == 200
+
+
+def test_an_unreadable_body_is_refused_and_not_an_error(client: FlaskClient) -> None:
+    many = urlencode([(f"a{n}", "1") for n in range(600)])
+    answer = client.post("/sms", data=many, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code in (400, 403)
