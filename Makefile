@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test lint format lock clean
+.PHONY: run test bench lint format lock clean
 
 run: .venv/ready
 	@exec $(BIN)/infoline run $(RUN)
 
 test: .venv/ready
 	$(BIN)/python -m pytest $(TEST)
+
+bench: .venv/ready
+	$(BIN)/python -m bench $(PART)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -5,20 +5,31 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
 
-_NUMBER = re.compile(r"\+?\d[\d\-. ()]{8,}\d")
+_NUMBER = re.compile(r"\+?\d[\d\-\u2010-\u2015./ \u00a0()]{8,}\d")
 
 
 def _without_numbers(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The last guard: whatever looks like a phone number is blotted out before a line is written."""
     for key, value in event.items():
-        if key != "timestamp" and isinstance(value, str):
-            event[key] = _NUMBER.sub("[number]", value)
+        if key != "timestamp":
+            event[key] = _blotted(value)
     return event
+
+
+def _blotted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_blotted(key): _blotted(held) for key, held in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_blotted(held) for held in value]
+    if value is None or isinstance(value, bool | float):
+        return value
+    words = _NUMBER.sub("[number]", str(value))
+    return value if words == str(value) and isinstance(value, int) else words
 
 
 def configure() -> None:

@@ -22,6 +22,9 @@ WORKER_TTL = 30
 
 
 def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["clock"]):
+        print(f"`{' '.join(arguments)}` is not known: say nothing, or `clock`.", file=sys.stderr)
+        return 2
     try:
         settings = load()
     except SettingsError as error:

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from rq import Queue, Worker, get_current_job
+
 from ivr import clock
 from ivr.reminders.claims import claim
 from ivr.reminders.reconcile import reconcile
 from worker.outfit import outfit
 from worker.sending import send_all
 
+# A probe of a carrier that refused us comes this many first waits after the refusal.
+PROBE_WAITS = 10
+
 
 def send_slice(limit: int) -> int:
-    """Claim up to `limit` texts that are due and hand them over. Returns how many were claimed."""
+    """Claim up to `limit` segments of texts that are due and hand them over. Returns how many texts were claimed."""
     here = outfit()
-    claimed = claim(here.ledger, here.vault, here.content, clock.now(), limit)
-    send_all(here, claimed)
+    settings = here.settings
+    pace = here.content.config.reminders.pace / workers()
+    # What is paced out in a quarter of the lease is handed over well before its claim seems dead.
+    most = max(1, min(limit, int(pace * settings.lease_seconds / 4)))
+    probe_after = timedelta(seconds=settings.retry_seconds * PROBE_WAITS)
+    claimed = claim(here.ledger, here.vault, here.content, clock.now(), most, probe_after)
+    send_all(here, claimed, pace)
     return len(claimed)
+
+
+def workers() -> int:
+    """How many workers share the sender's pace."""
+    job = get_current_job()
+    if job is None:
+        return 1
+    return max(1, Worker.count(queue=Queue(job.origin, connection=job.connection)))
 
 
 def reconcile_texts(ids: list[int]) -> dict[str, int]:
     """Look for uncertain texts in the carrier's log. Returns what became of them."""
     here = outfit()
-    return reconcile(here.ledger, here.vault, here.carrier, ids, clock.now())
+    return reconcile(here.ledger, here.vault, here.carrier, ids, clock.now(), here.settings.reconcile_seconds)

@@ -5,18 +5,20 @@ Import it late: twilio.rest takes over a second to import.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 
 from ivr.carrier.errors import ErrorClass, class_of
 from ivr.carrier.transport import Broken, NotSent, Transport
 
+# How long the carrier keeps a text in its own queue at the most.
+LONGEST_VALIDITY = 36_000
+_CODE = re.compile(r"\d{5}$")
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}$")
 
 
@@ -61,20 +63,27 @@ class Carrier:
         """Hand a text over, once. to: +16035550123; callback: where receipts go. Never raises."""
         origin = {"messaging_service_sid" if self.sender.startswith("MG") else "from_": self.sender}
         if valid_seconds is not None:
-            origin["validity_period"] = str(valid_seconds)
+            origin["validity_period"] = str(min(valid_seconds, LONGEST_VALIDITY))
         try:
             message = self._client.messages.create(to=to, body=body, status_callback=callback, **origin)
         except NotSent as error:
             return Refused(ErrorClass.TRANSIENT, None, str(error))
-        except (Broken, TwilioException, json.JSONDecodeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever an answer broke, the carrier may have taken the text
             return _refusal(error)
         if not _SID.match(str(message.sid)):
             return Refused(ErrorClass.UNCERTAIN, None, "an answer without a message id")
         return Accepted(str(message.sid), str(message.status))
 
     def find(self, to: str, since: datetime) -> Iterator[Found]:
-        """Our texts to a number since a moment, newest first. Raises what the transport raises."""
-        for message in self._client.messages.list(to=to, date_sent_after=since):
+        """Our texts to a number since a moment, newest first. Raises one of UNREACHABLE."""
+        # The SDK writes a Z behind any moment, whatever its zone.
+        try:
+            log = self._client.messages.list(to=to, date_sent_after=since.astimezone(UTC))
+        except NotSent:
+            raise
+        except Exception as error:
+            raise Broken(type(error).__name__) from error
+        for message in log:
             yield Found(
                 sid=str(message.sid),
                 status=str(message.status),
@@ -91,12 +100,13 @@ class Carrier:
 
 
 def _refusal(error: Exception) -> Refused:
-    """An answer that is not the carrier's JSON (a proxy's page, a broken line) tells nothing: uncertain."""
+    """What an exception says. For an answer without the carrier's code the SDK gives the status in its place."""
     if isinstance(error, TwilioRestException | TwilioServiceException):
-        code = int(error.code) if error.code else None
-        return Refused(class_of(int(error.status), code), code, f"HTTP {error.status}")
+        status, code = int(error.status), str(error.code)
+        known = int(code) if _CODE.match(code) else None
+        return Refused(class_of(status, known), known, f"HTTP {status}")
     return Refused(ErrorClass.UNCERTAIN, None, type(error).__name__)
 
 
-UNREACHABLE = (NotSent, Broken, TwilioException, json.JSONDecodeError)
+UNREACHABLE = (NotSent, Broken)
 """What `find` may raise when the carrier does not answer as it should."""

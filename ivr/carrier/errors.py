@@ -27,17 +27,22 @@ CLASSES: dict[int, ErrorClass] = {
     **dict.fromkeys((20429, 21611, 30001, 30003, 30008, 30022), ErrorClass.TRANSIENT),
 }
 LANDLINE = 30006
+_BY_STATUS = {
+    **dict.fromkeys((401, 403, 404), ErrorClass.STOP),
+    408: ErrorClass.UNCERTAIN,
+    429: ErrorClass.TRANSIENT,
+}
 
 
 def class_of(status: int, code: int | None) -> ErrorClass:
     """The class of an error. status: of the HTTP answer; code: the carrier's own, None without one.
 
-    A code that is not in the table goes by its status: 401 and 403 stop, 429 is transient, another 4xx is
-    about this text, and 5xx is uncertain, because the carrier may have kept the text before it failed.
+    5xx is uncertain, because the carrier may have kept the text before it failed. A code that is not in the
+    table is about this text, unless its status is about us. Without a code it is not the carrier that refuses,
+    but something on the way (a proxy, a wrong address): no text is to blame.
     """
     if status >= 500:
         return ErrorClass.UNCERTAIN
     if code in CLASSES:
         return CLASSES[code]
-    by_status = {401: ErrorClass.STOP, 403: ErrorClass.STOP, 404: ErrorClass.STOP, 429: ErrorClass.TRANSIENT}
-    return by_status.get(status, ErrorClass.PERMANENT)
+    return _BY_STATUS.get(status, ErrorClass.PERMANENT if code else ErrorClass.STOP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ivr.cli.doctor import doctor
 from ivr.cli.line import ask, prompts
 from ivr.cli.processes import clock, db, release, run, web, worker
 from ivr.cli.reminders import reminders
@@ -16,5 +17,5 @@ def main() -> None:
     """The information line: run it, call it, text it, change its words, send its reminders."""
 
 
-for command in (run, web, worker, clock, release, call, text, ask, prompts, reminders, db):
+for command in (run, web, worker, clock, release, call, text, ask, prompts, reminders, db, doctor):
     main.add_command(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -32,7 +32,9 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._reader = engine.execution_options(**{_READ_ONLY: True})
+        # PostgreSQL's default gives each statement a snapshot of its own.
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = engine.execution_options(**{_READ_ONLY: True}, **snapshot)
 
     @property
     def is_sqlite(self) -> bool:
@@ -86,7 +88,9 @@ def open_ledger(url: str) -> Ledger:
         address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() == "sqlite":
         if address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+            # A folder that cannot be made is told when the ledger is first used.
+            with suppress(OSError):
+                Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         return Ledger(_sqlite(create_engine(address, connect_args={"timeout": BUSY_SECONDS})))
     return Ledger(create_engine(address, connect_args={"connect_timeout": 3}, pool_pre_ping=True, pool_timeout=5))
 
@@ -119,7 +123,9 @@ def _as_away() -> Iterator[None]:
     except (OperationalError, PoolTimeout) as error:
         raise LedgerAway(f"The ledger does not answer: {_first_line(error)}") from error
     except DBAPIError as error:
-        if error.connection_invalidated or "no such table" in str(error) or "UndefinedTable" in str(error):
+        # A damaged SQLite file is a DatabaseError itself; what a statement did wrong is one of its kinds.
+        damaged = type(error) is DatabaseError
+        if damaged or error.connection_invalidated or "no such table" in str(error) or "UndefinedTable" in str(error):
             raise LedgerAway(f"The ledger does not answer: {_first_line(error)}") from error
         raise
 

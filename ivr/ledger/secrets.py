@@ -40,12 +40,12 @@ class Vault:
         return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, words.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """The words again. Raises KeyError when no key that we have sealed them."""
+        """The words again. Raises KeyError when no key that we have sealed them, or when they were changed."""
         cipher = self._ciphers[sealed[:_KEY_ID]]
         nonce = sealed[_KEY_ID : _KEY_ID + _NONCE]
         try:
             return cipher.decrypt(nonce, sealed[_KEY_ID + _NONCE :], None).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise KeyError("sealed with another key") from error
 
     def hash(self, words: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.sax.saxutils import escape
+
 from ivr.line.content import Content
 from ivr.line.graph import Graph, Heard, IsOpen, State, Transfer, Turn
 from ivr.line.gsm import fold
@@ -68,7 +70,7 @@ class Line:
     def document(self, turn: Turn, own_number: str | None = None) -> bytes:
         """The TwiML of a turn. own_number: the line's own, shown to whom we ring when the caller withholds hers."""
         if own_number is not None and turn in self._withheld:
-            return self._withheld[turn].replace(OWN_NUMBER, own_number.encode())
+            return self._withheld[turn].replace(OWN_NUMBER, escape(own_number, {'"': "&quot;"}).encode())
         return self._documents[turn]
 
     def step(self, token: str, heard: Heard, is_open: IsOpen) -> Turn:

@@ -4,54 +4,73 @@ from __future__ import annotations
 
 import re
 from datetime import date, time, timedelta
+from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+from babel import localedata
+from holidays import country_holidays
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ivr.line.findings import BrokenPrompts
 from ivr.line.source import Source
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_HOURS = re.compile(r"(\d\d:\d\d)\s*-\s*(\d\d:\d\d)$")
-_SPAN = re.compile(r"(\d+)\s*([dhm])$")
-_NUMBER = re.compile(r"\d{3}-\d{3}-\d{4}$")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
+_SPAN = re.compile(r"([0-9]{1,4})\s*([dhm])")
+_NUMBER = re.compile(r"[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 def _time(words: Any) -> time:
+    if not _TIME.fullmatch(str(words)):
+        raise ValueError(f"`{words}` is not a time of day: write it like 08:00")
+    return time.fromisoformat(str(words))
+
+
+def _day(words: Any) -> date:
     try:
-        return time.fromisoformat(str(words))
+        return date.fromisoformat(str(words))
     except ValueError:
-        raise ValueError(f"`{words}` is not a time of day: write it like 08:00") from None
+        raise ValueError(f"`{words}` is not a day: write it like 2026-12-24") from None
 
 
 def _span(words: Any) -> timedelta:
-    match = _SPAN.match(str(words))
+    match = _SPAN.fullmatch(str(words))
     if not match:
         raise ValueError(f"`{words}` is not a length of time: write it like 7d, 12h or 30m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+_zones = cache(available_timezones)
+
+
 def _zone(words: str) -> str:
-    if words not in available_timezones():
+    if words not in _zones():
         raise ValueError(f"`{words}` is not a time zone: write it like America/New_York")
     return words
 
 
+def _state(words: str) -> str:
+    if words not in country_holidays("US").subdivisions:
+        raise ValueError(f"`{words}` is not a state: write its two letters, like NH")
+    return words
+
+
 def _number(words: str) -> str:
-    if not _NUMBER.match(words):
+    if not _NUMBER.fullmatch(words):
         raise ValueError(f"`{words}` is not a phone number: write ten digits like 603-663-2180")
     return words
 
 
 def _opening(words: Any) -> dict[str, Any]:
     """{"Mon-Fri": "08:00-17:00"} as {"Mon": (08:00, 17:00), ...}."""
-    if not isinstance(words, dict):
+    if not isinstance(words, dict) or not words:
         raise ValueError("write hours like {Mon-Fri: 08:00-17:00}")
     opening: dict[str, tuple[time, time]] = {}
     for days, hours in words.items():
-        match = _HOURS.match(str(hours))
+        match = _HOURS.fullmatch(str(hours))
         if not match:
             raise ValueError(f"`{hours}` are not opening hours: write them like 08:00-17:00")
         opens, closes = _time(match[1]), _time(match[2])
@@ -65,21 +84,41 @@ def _opening(words: Any) -> dict[str, Any]:
 
 
 def _days(words: str) -> tuple[str, ...]:
-    first, _, last = words.partition("-")
-    if first not in DAYS or (last or first) not in DAYS:
+    first, dash, last = words.partition("-")
+    last = last if dash else first
+    if first not in DAYS or last not in DAYS:
         raise ValueError(f"`{words}` are not days: write Mon-Fri, or Sat")
-    start, end = DAYS.index(first), DAYS.index(last or first)
+    start, end = DAYS.index(first), DAYS.index(last)
     if end < start:
         raise ValueError(f"`{words}` runs backwards")
     return DAYS[start : end + 1]
 
 
+def _fits(pattern: str, what: str) -> AfterValidator:
+    def check(words: str) -> str:
+        if not re.fullmatch(pattern, words):
+            raise ValueError(f"`{words}` is not {what}")
+        return words
+
+    return AfterValidator(check)
+
+
+def _language(words: str) -> str:
+    if not re.fullmatch("[a-z]{2}", words) or not localedata.exists(words):
+        raise ValueError(f"`{words}` is not a language: write its two letters, like en")
+    return words
+
+
 Clock = Annotated[time, BeforeValidator(_time)]
+Day = Annotated[date, BeforeValidator(_day)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Phone = Annotated[str, AfterValidator(_number)]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Name = Annotated[str, _fits(r"[a-z0-9]+(-[a-z0-9]+)*", "a name in small letters, like next-steps")]
+# 0, 8, 9, * and # mean the same everywhere.
+ChoiceKey = Annotated[str, _fits(r"[1-7]", "a key from 1 to 7")]
+LanguageCode = Annotated[str, AfterValidator(_language)]
 ByLanguage = dict[str, str]
 
 
@@ -89,14 +128,14 @@ class _Part(BaseModel):
 
 class Language(_Part):
     name: str
-    voice: Annotated[str, Field(pattern=r"^(Polly|Google)\.[A-Za-z0-9-]+$")]
-    tag: Annotated[str, Field(pattern=r"^[a-z]{2}-[A-Z]{2}$")]
-    rate: Annotated[str, Field(pattern=r"^\d{2,3}%$")] = "90%"
+    voice: Annotated[str, _fits(r"(Polly|Google)\.[A-Za-z0-9-]+", "a voice, like Polly.Joanna-Neural")]
+    tag: Annotated[str, _fits("[a-z]{2}-[A-Z]{2}", "a tag like en-US")]
+    rate: Annotated[str, _fits("[2-9][0-9]%|1[0-9]{2}%|200%", "a speed from 20% to 200%, like 90%")] = "90%"
 
 
 class Menu(_Part):
     person: Name
-    choices: dict[str, Name]
+    choices: Annotated[dict[ChoiceKey, Name], Field(min_length=1)]
 
 
 class Topic(_Part):
@@ -125,9 +164,9 @@ class Entry(_Part):
 
 
 class Holidays(_Part):
-    state: str = "NH"
-    add: list[Annotated[date, BeforeValidator(lambda day: date.fromisoformat(str(day)))]] = []
-    remove: list[Annotated[date, BeforeValidator(lambda day: date.fromisoformat(str(day)))]] = []
+    state: Annotated[str, AfterValidator(_state)] = "NH"
+    add: list[Day] = []
+    remove: list[Day] = []
 
 
 class Site(_Part):
@@ -150,7 +189,7 @@ class PerNumber(_Part):
 class Step(_Part):
     """One text of the plan. before counts back from the appointment; late: how long it stays of use."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    id: Annotated[str, _fits("[a-z0-9-]{1,40}", "a name in small letters, like 7d")]
     before: Span
     late: Span
     priority: Annotated[int, Field(ge=1, le=9)] = 5
@@ -176,11 +215,11 @@ class Config(_Part):
 
     hospital: ByLanguage
     timezone: Zone
-    languages: Annotated[dict[str, Language], Field(min_length=1)]
+    languages: Annotated[dict[LanguageCode, Language], Field(min_length=1)]
     answer_seconds: Annotated[int, Field(ge=5, le=20)] = 8
     tries: Annotated[int, Field(ge=2, le=5)] = 3
     pause_ms: Annotated[int, Field(ge=100, le=3000)] = 600
-    menus: dict[str, Menu]
+    menus: dict[Name, Menu]
     topics: list[Topic]
     directory: list[Entry]
     holidays: Holidays = Holidays()
@@ -211,16 +250,24 @@ def read_config(source: Source) -> Config:
         config = Config.model_validate(source.value if source.value is not None else {})
     except ValidationError as error:
         raise BrokenPrompts(
-            source.fault(_path(problem["loc"]), "line-yaml", _sentence(problem["loc"], problem["msg"]))
+            source.fault(_path(problem["loc"]), "line-yaml", _sentence(problem["loc"], problem["type"], problem["msg"]))
             for problem in error.errors()
         ) from None
     return config
+
+
+_TOLD = {
+    "extra_forbidden": "is not known here: take it away, or correct its spelling",
+    "missing": "is missing: write it here",
+}
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return tuple(step for step in loc if step != "[key]")
 
 
-def _sentence(loc: tuple[int | str, ...], message: str) -> str:
+def _sentence(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(str(step) for step in _path(loc)) or "line.yaml"
+    if kind in _TOLD:
+        return f"`{name}` {_TOLD[kind]}."
     return f"`{name}`: {message.removeprefix('Value error, ')}."

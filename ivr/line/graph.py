@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from ivr.line.config import Config, Entry
 from ivr.line.content import Content
 
 MAX_REPEATS = 10
@@ -116,7 +117,7 @@ class Graph:
         self._tries = config.tries
         self._languages = list(config.languages)
         self._menus = config.menus
-        self._entries = {entry.id: entry for entry in config.directory}
+        self._chains = {entry.id: _chain(config, entry) for entry in config.directory}
         self._persons = {topic.id: topic.person for topic in config.topics}
         self._pieces = {topic.id: len(content.prompt(self._languages[0], topic.id).spoken) for topic in config.topics}
         self._parents = self._find_parents()
@@ -161,7 +162,7 @@ class Graph:
         return self._go(state, target, is_open) if target else None
 
     def _go(self, state: State, target: str, is_open: IsOpen) -> Turn:
-        if target in self._entries:
+        if target in self._chains:
             return self.reach(state.language, target, is_open)
         place: Place = Menu(target) if target in self._menus else Piece(target, 0)
         return Turn(replace(state, place=place))
@@ -208,7 +209,7 @@ class Graph:
 
     def chain(self, entry: str) -> tuple[str, ...]:
         """Who is rung, in this order, when a caller asks for an entry."""
-        return (entry, *self._entries[entry].next)
+        return self._chains[entry]
 
     def person_of(self, place: Place) -> str:
         """The directory entry that key 0 reaches from a place."""
@@ -229,12 +230,12 @@ class Graph:
         for menu in waiting:
             for target in self._menus[menu.name].choices.values():
                 place: Place = Menu(target) if target in self._menus else Piece(target, 0)
-                if target in self._entries or place in parents:
+                if target in self._chains or place in parents:
                     continue
                 parents[place] = menu
                 if isinstance(place, Menu):
                     waiting.append(place)
-        parents.update({Offer(name, ""): welcome for name in self._entries})
+        parents.update({Offer(name, ""): welcome for name in self._chains})
         return parents
 
     def walk(self) -> Iterator[tuple[State, Heard, Turn]]:
@@ -277,6 +278,14 @@ def _inputs(place: Place) -> list[Heard]:
     if isinstance(place, Transfer):
         return [Outcome(status) for status in ("completed", "busy", "no-answer", "failed", "canceled")]
     return [Silence(), *(Key(key) for key in "1234567890*#")]
+
+
+def _chain(config: Config, entry: Entry) -> tuple[str, ...]:
+    """An entry and who is tried next; one number is never rung twice, though two entries share it."""
+    by_number: dict[str, str] = {}
+    for name in (entry.id, *entry.next):
+        by_number.setdefault(config.entry(name).number, name)
+    return tuple(by_number.values())
 
 
 def _root(place: Place) -> Place:

@@ -86,6 +86,12 @@ def dear_characters(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(character for character in text if character not in _ALPHABET))
 
 
+def lost_characters(text: str) -> tuple[str, ...]:
+    """What `fold` can only turn into "?": each once, in order of first appearance."""
+    composed = unicodedata.normalize("NFC", text)
+    return tuple(dict.fromkeys(one for one in composed if one != UNKNOWN and UNKNOWN in _folded(one)))
+
+
 def _folded(character: str) -> str:
     if character in _REPLACEMENTS:
         return _REPLACEMENTS[character]

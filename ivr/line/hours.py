@@ -13,6 +13,8 @@ from ivr.line.config import DAYS, Config, Entry, Holidays
 
 _TO = {"en": "to", "es": "a"}
 _FROM = {"en": "from", "es": "de"}
+# How the patients of a language read a clock, where that is not how the language's own country does.
+_CLOCKS = {"en": "en_US", "es": "es_US"}
 
 
 def is_open(config: Config, entry: Entry, now: datetime) -> bool:
@@ -57,5 +59,6 @@ def _span_in_words(first: int, last: int, hours: tuple[time, time], language: st
 
 
 def clock_in_words(hour: time, language: str) -> str:
-    """A time of day as the language's patients read it; Americans of either language say AM and PM."""
-    return format_time(hour, "h:mm a", locale=f"{language}_US").replace("\u202f", " ").replace("\xa0", " ")
+    """A time of day as the language's patients read it: Americans say AM and PM, in whatever language."""
+    locale = _CLOCKS.get(language, language)
+    return format_time(hour, "h:mm a", locale=locale).replace("\u202f", " ").replace("\xa0", " ")

@@ -47,6 +47,15 @@ FIXED: dict[str, tuple[str, ...]] = {
     "ambiguous": TEXTED,
 }
 
+# Of these, what tells something instead of asking for a key.
+INFORMATION = frozenset({"unavailable", "urgent", "person-soon", "scheduling", "results"})
+
+# What free words can lead to, beside the topics: each of these is a whole answer by itself.
+OUTCOMES = frozenset(
+    {"scheduling", "results", "person-soon", "urgent", "wrong-number", "stop", "start", "help"}
+    | {"menu", "language", "confirm", "change", "none"}
+)
+
 _ENTRY = frozenset({"name", "number", "hours"})
 _VISIT = frozenset({"date", "time", "site", "number"})
 EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {

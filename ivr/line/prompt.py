@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivr.line.findings import BrokenPrompts, Finding
-from ivr.line.source import Source, read_yaml
+from ivr.line.source import UNSPEAKABLE, Source, read_yaml
 
 FIELDS = ("title", "sources", "reviewed", "phrases")
 SECTIONS = ("Spoken", "Choices", "Texted")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-PHONE = re.compile(r"(?<![\d-])\d{3}-\d{3}-\d{4}(?![\d-])")
-_CHOICE = re.compile(r"(\d)\.\s+(\S.*)$")
+LARGEST = 100_000
+_CHOICE = re.compile(r"([0-9])\.\s+(\S.*)")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A piece of a prompt: its words as written, paragraphs apart by an empty line, from line `line` on."""
+    """A piece of a prompt: its words as written, paragraphs apart by an empty line, from line `line` on.
+
+    Without words, `line` is its heading's.
+    """
 
     words: str
     line: int
@@ -44,11 +47,13 @@ class Prompt:
     phrases: tuple[str, ...]
     phrase_lines: tuple[int, ...]
     spoken: tuple[Section, ...]
+    listed: Section | None
     choices: dict[str, str]
     texted: Section | None
 
     def sections(self) -> tuple[Section, ...]:
-        return self.spoken + ((self.texted,) if self.texted else ())
+        """All that is said or texted, a menu's choices too."""
+        return self.spoken + tuple(filter(None, (self.listed, self.texted)))
 
 
 def fill(words: str, values: dict[str, str]) -> str:
@@ -67,33 +72,41 @@ def read_prompt(file: str, data: bytes) -> Prompt:
         raise BrokenPrompts(findings)
     values: dict[str, Any] = fields.value
     sections = _sections(file, body, body_line)
-    reviewed = values.get("reviewed") or {}
-    phrases = values.get("phrases") or []
+    listed = next((section for heading, section in sections if heading == "Choices"), None)
+    reviewed, phrases = values["reviewed"], values.get("phrases", [])
     return Prompt(
         name=name,
         language=language,
         file=file,
-        title=str(values.get("title") or ""),
+        title=str(values.get("title", "")),
         sources=tuple(str(source) for source in values["sources"]),
         reviewed_by=reviewed.get("by"),
         reviewed_on=reviewed.get("on"),
         phrases=tuple(str(phrase) for phrase in phrases),
         phrase_lines=tuple(fields.line(("phrases", index)) for index in range(len(phrases))),
         spoken=tuple(section for heading, section in sections if heading == "Spoken"),
-        choices=_choices(file, [section for heading, section in sections if heading == "Choices"]),
+        listed=listed,
+        choices=_choices(file, listed) if listed else {},
         texted=next((section for heading, section in sections if heading == "Texted"), None),
     )
 
 
 def decode(file: str, data: bytes) -> str:
-    """Bytes of a file as text; a byte-order mark and Windows line ends do no harm."""
+    """Bytes of a file as text; a byte-order mark and the line ends of any system do no harm."""
+    if len(data) > LARGEST:
+        message = f"This file has {len(data)} bytes: no prompt needs more than {LARGEST}."
+        raise BrokenPrompts([Finding(file, 0, "not-text", "error", message)])
     try:
-        words = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        words = "\x00"
-    if "\x00" in words:
-        raise BrokenPrompts([Finding(file, 0, "not-text", "error", "This is not a text file in UTF-8.")])
-    return words.replace("\r\n", "\n")
+        words = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BrokenPrompts([Finding(file, line, "not-text", "error", "Save this file as text in UTF-8.")]) from None
+    unspeakable = UNSPEAKABLE.search(words)
+    if unspeakable:
+        line = words.count("\n", 0, unspeakable.start()) + 1
+        message = "A sign stands here that no voice can say: take it away, and save the file as text in UTF-8."
+        raise BrokenPrompts([Finding(file, line, "not-text", "error", message)])
+    return words
 
 
 def _split(file: str, words: str) -> tuple[str, str, int]:
@@ -105,16 +118,22 @@ def _split(file: str, words: str) -> tuple[str, str, int]:
     return "\n".join(lines[1:closing]), "\n".join(lines[closing + 1 :]), closing + 2
 
 
+def _are_words(value: Any) -> bool:
+    return isinstance(value, str | int) and bool(str(value).strip())
+
+
 def _is_list_of_words(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str | int) for item in value)
+    return isinstance(value, list) and all(map(_are_words, value))
 
 
 def _is_review(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) <= {"by", "on"}
+    return isinstance(value, dict) and all(
+        name in ("by", "on") and isinstance(told, str | None) for name, told in value.items()
+    )
 
 
 _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "title": (lambda value: isinstance(value, str | int), "is a few words"),
+    "title": (_are_words, "is a few words"),
     "sources": (lambda value: _is_list_of_words(value) and bool(value), "is a list like [F1, F2]"),
     "reviewed": (_is_review, "is written {by: name, on: date}, or {by: null, on: null}"),
     "phrases": (_is_list_of_words, "is a list, one phrase a line, each after a dash"),
@@ -150,7 +169,7 @@ def _sections(file: str, body: str, first_line: int) -> list[tuple[str, Section]
             continue
         words = "\n".join(kept).strip()
         if heading:
-            sections.append((heading, Section(words, start)))
+            sections.append((heading, Section(words, _first_line(kept, start))))
         elif words:
             raise BrokenPrompts([_heading(file, start, "Words stand above the first heading")])
         heading, start, kept = line.removeprefix("##").strip(), at, []
@@ -166,19 +185,26 @@ def _sections(file: str, body: str, first_line: int) -> list[tuple[str, Section]
     return sections
 
 
+def _first_line(lines: list[str], heading: int) -> int:
+    """The line on which the words below a heading begin; the heading's own when there are none."""
+    return next((at for at, line in enumerate(lines, start=heading + 1) if line.strip()), heading)
+
+
 def _heading(file: str, line: int, what: str) -> Finding:
     message = f"{what}: write `## Spoken` or `## Texted` (in a menu also `## Choices`) above its words."
     return Finding(file, line, "heading", "error", message)
 
 
-def _choices(file: str, sections: list[Section]) -> dict[str, str]:
+def _choices(file: str, section: Section) -> dict[str, str]:
     choices: dict[str, str] = {}
-    for section in sections:
-        for at, line in enumerate(section.words.split("\n"), start=section.line + 1):
-            match = _CHOICE.match(line.strip())
-            if not match and line.strip():
-                message = "Write each choice on a line of its own, its key first: `1. To learn more`."
-                raise BrokenPrompts([Finding(file, at, "choices", "error", message)])
-            if match:
-                choices[match[1]] = match[2].rstrip(" .")
+    for at, line in enumerate(section.words.split("\n"), start=section.line):
+        match = _CHOICE.fullmatch(line.strip())
+        if not match and line.strip():
+            message = "Write each choice on a line of its own, its key first: `1. To learn more`."
+            raise BrokenPrompts([Finding(file, at, "choices", "error", message)])
+        if match and match[1] in choices:
+            message = f"Key {match[1]} stands here twice: give each choice a key of its own."
+            raise BrokenPrompts([Finding(file, at, "choices", "error", message)])
+        if match:
+            choices[match[1]] = match[2].rstrip(" .")
     return choices

@@ -8,7 +8,7 @@ no clock.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import pyphen
 
@@ -32,6 +32,8 @@ _NUMBERED_LINE = re.compile(r"\n(?=\d{1,2}[.:)]?[^\S\n]+(?:[^\W\d_]|[¿¡]))")
 _EMPTY_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _INNER_STOPS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _LETTER = re.compile(r"[^\W\d_]")
+_RUN_OF_VOWELS = re.compile(r"[aeiouy]+")
+_SILENT_END = re.compile(r"(?<![aeiouy])(?<![^aeiouy]l)e$|(?<![tdaeiouy])ed$|(?<![szxcgaeiouy])(?<!ch)(?<!sh)es$")
 _VOWEL = re.compile(r"[aeiouyáéíóúüàèìòùâêîôûãõäëï]")
 
 
@@ -40,19 +42,28 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
+@lru_cache(8192)
 def syllables(word: str, language: str = "en") -> int:
     """How many syllables a word has, at least 1, by pyphen's patterns for the language.
 
     A part that pyphen splits off counts when it has a vowel. A number counts 1: read digit by digit it is no
     harder to grasp for being long. A word with an inner dash is the sum of its parts. A language without
-    patterns is counted with the English ones. The patterns are made for printers, who never break "over" or
-    "any": such short words count 1, so a grade comes out a little low.
+    patterns is counted with the English ones. Those are made for printers, who never break "over" or "any",
+    so in English the runs of vowels count where there are more of them.
     """
     if word[:1].isdigit():
         return 1
-    dictionary = _dictionary(_DICTIONARIES.get(language, "en_US"))
-    parts = dictionary.inserted(word.lower().replace("'", "").replace("’", "")).split("-")
-    return max(sum(bool(_VOWEL.search(part)) for part in parts), 1)
+    code = _DICTIONARIES.get(language, "en_US")
+    bare = word.lower().replace("'", "").replace("’", "")
+    parts = _dictionary(code).inserted(bare).split("-")
+    broken = sum(bool(_VOWEL.search(part)) for part in parts)
+    heard = sum(_runs_of_vowels(part) for part in bare.split("-")) if code == "en_US" else 0
+    return max(broken, heard, 1)
+
+
+def _runs_of_vowels(word: str) -> int:
+    """The same in English by ear: a silent e at the end, as in "made", "makes" or "looked", does not sound."""
+    return len(_RUN_OF_VOWELS.findall(_SILENT_END.sub("", word)))
 
 
 def sentences(text: str) -> list[str]:

@@ -10,9 +10,12 @@ import yaml
 
 from ivr.line.findings import BrokenPrompts, Finding
 
-_INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)$")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,8})")
 _WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
-_PLAIN_TAGS = ("tag:yaml.org,2002:", "!")
+# What XML 1.0 cannot hold, escaped or not: a voice document with one of these would end the call.
+# https://www.w3.org/TR/xml/#charsets
+UNSPEAKABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_DEEPEST = 20
 Path = tuple[str | int, ...]
 
 
@@ -37,18 +40,23 @@ class Source:
 def read_yaml(file: str, words: str, first_line: int = 1) -> Source:
     """Read YAML; first_line is the line of the file on which `words` begins.
 
-    Raises BrokenPrompts for what is not YAML, for doubled keys, and for anchors, aliases and tags.
+    Raises BrokenPrompts for what is not YAML, for doubled keys, for anchors, aliases and tags, and for what is
+    nested too deep to be a list of settings.
     """
     source = Source(file)
     shift = first_line - 1
     try:
-        _refuse_references(file, words, shift)
-        node = yaml.compose(words, Loader=yaml.SafeLoader)
+        node = _PlainLoader(words).get_single_node()
+    except _Refused as refused:
+        raise _broken(file, refused.line + shift, refused.rule, refused.message) from None
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line + 1 if error.problem_mark else 1) + shift
-        raise _broken(file, line, "yaml", f"This is not valid YAML: {error.problem}.") from None
-    except yaml.YAMLError as error:
-        raise _broken(file, first_line, "yaml", f"This is not valid YAML: {error}.") from None
+        began = f", in what begins on line {error.context_mark.line + 1 + shift}" if error.context_mark else ""
+        raise _broken(file, line, "yaml", f"This is not valid YAML: {error.problem}{began}.") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # The reader names a position; an escape such as \UFFFFFFFF is a bare ValueError.
+        line = words.count("\n", 0, getattr(error, "position", 0)) + first_line
+        raise _broken(file, line, "yaml", "This is not valid YAML: a sign stands here that cannot be shown.") from None
     source.value = None if node is None else _build(source, node, (), shift)
     return source
 
@@ -57,14 +65,30 @@ def _broken(file: str, line: int, rule: str, message: str) -> BrokenPrompts:
     return BrokenPrompts([Finding(file, line, rule, "error", message)])
 
 
-def _refuse_references(file: str, words: str, shift: int) -> None:
-    for event in yaml.parse(words, Loader=yaml.SafeLoader):
-        line = (event.start_mark.line if event.start_mark else 0) + 1 + shift
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _broken(file, line, "yaml-reference", "Write the value out: & and * are not used here.")
+class _Refused(Exception):
+    """What YAML allows and prompts do not. line counts from the first line of the words."""
+
+    def __init__(self, line: int, rule: str, message: str) -> None:
+        self.line, self.rule, self.message = line, rule, message
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads YAML, and stops at the first reference, tag, or nesting that has no end."""
+
+    depth = 0
+
+    def get_event(self) -> Any:
+        event = super().get_event()  # type: ignore[no-untyped-call]
+        line = (event.start_mark.line if event.start_mark else 0) + 1
+        self.depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         tag = getattr(event, "tag", None)
-        if tag and not tag.startswith(_PLAIN_TAGS[0]) and tag != _PLAIN_TAGS[1]:
-            raise _broken(file, line, "yaml-tag", f"Take away {tag}: tags are not used here.")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Refused(line, "yaml-reference", "Write the value out: & and * are not used here.")
+        if tag:
+            raise _Refused(line, "yaml-tag", f"Take away {tag}: tags are not used here.")
+        if self.depth > _DEEPEST:
+            raise _Refused(line, "yaml", f"This is nested more than {_DEEPEST} deep: write it flat.")
+        return event
 
 
 def _build(source: Source, node: yaml.Node, path: Path, shift: int) -> Any:
@@ -73,14 +97,20 @@ def _build(source: Source, node: yaml.Node, path: Path, shift: int) -> Any:
         return _mapping(source, node, path, shift)
     if isinstance(node, yaml.SequenceNode):
         return [_build(source, item, (*path, index), shift) for index, item in enumerate(node.value)]
-    return _scalar(node)
+    value = _scalar(node)
+    if isinstance(value, str) and UNSPEAKABLE.search(value):
+        message = "A sign stands here that no voice can say, such as \\x07: take it away."
+        raise _broken(source.file, source.lines[path], "not-text", message)
+    return value
 
 
 def _mapping(source: Source, node: yaml.MappingNode, path: Path, shift: int) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = str(key_node.value)
         line = key_node.start_mark.line + 1 + shift
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise _broken(source.file, line, "yaml", "A name is one word here, not a list.")
+        key = str(key_node.value)
         if key in values:
             raise _broken(source.file, line, "yaml-double", f"`{key}` stands here twice: keep one.")
         values[key] = _build(source, value_node, (*path, key), shift)
@@ -95,4 +125,4 @@ def _scalar(node: yaml.Node) -> Any:
         return words
     if words.lower() in _WORDS:
         return _WORDS[words.lower()]
-    return int(words) if _INTEGER.match(words) else words
+    return int(words) if _INTEGER.fullmatch(words) else words

@@ -1,8 +1,8 @@
 """From free words to a topic or another outcome, by matching alone: the line never makes up an answer.
 
-Each topic and outcome lists in its file how people ask for it. Words are compared by the runs of letters
-that they share, rare ones counting more, so that a misspelling costs little. Red flags are looked for
-first and anywhere in the words, and need less.
+Each topic and outcome lists in its file how people ask for it. Red flags and a wish to stop are looked for
+first (signs.py). Else words are compared by the runs of letters that they share, rare ones counting more, so
+that a misspelling costs little.
 """
 
 from __future__ import annotations
@@ -14,18 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rapidfuzz import fuzz
-
 from ivr.line.content import Content
+from ivr.line.signs import STOP, Signs
 
-RED_FLAGS = ("urgent", "person-soon")
-# How alike words must be, 0 to 100. A red flag prefers a false alarm; a wish to stop must be plain.
-RED_FLAG_SCORE = 48.0
-RED_FLAG_INSIDE = 90.0
-STOP_SCORE = 60.0
+# How alike words must be, 0 to 100. What weighs more must be plainer.
 SCORE = 38.0
-# A phrase shorter than this is found inside other words by chance.
-SHORT = 8
+SCORES = {"urgent": 70.0, "person-soon": 70.0, STOP: 70.0}
 _NOT_WORDS = re.compile(r"[^a-z0-9]+")
 _RUNS = (3, 4, 5)
 Meant = tuple[str, str]
@@ -67,7 +61,7 @@ class Matcher:
             for prompt in content.prompts.values()
             for phrase in prompt.phrases
         ]
-        self._flags = [(words, meant[0]) for words, meant in phrases if meant[0] in RED_FLAGS]
+        self._signs = Signs((words, *meant) for words, meant in phrases)
         self._meant: list[Meant] = [meant for _, meant in phrases]
         self._rarity = self._rarities([words for words, _ in phrases])
         self._index: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -114,22 +108,14 @@ class Matcher:
         for name, spoken in ranked:
             told.setdefault(name, round(scores[name, spoken], 1))
         told = dict(list(told.items())[:5])
-        spoken_best = ranked[0][1] if ranked else language
-        for flag in RED_FLAGS:
-            inside = any(name == flag and self._inside(words, asked) for words, name in self._flags)
-            if inside or told.get(flag, 0) >= RED_FLAG_SCORE:
-                return Understood(flag, spoken_best, told)
+        signs = self._signs.find(asked)
+        if signs:
+            meant = [sign.language for sign in signs if sign.meaning == signs[0].meaning]
+            return Understood(signs[0].meaning, language if language in meant else meant[0], told)
         for name, spoken in ranked:
-            needed = STOP_SCORE if name == "stop" else SCORE
-            if scores[name, spoken] >= needed:
+            if scores[name, spoken] >= SCORES.get(name, SCORE):
                 return Understood(name, spoken, told)
         return Understood("none", language, told)
-
-    @staticmethod
-    def _inside(phrase: str, asked: str) -> bool:
-        if len(phrase) < SHORT or len(asked) < SHORT:
-            return phrase == asked
-        return len(asked) >= len(phrase) and fuzz.partial_ratio(phrase, asked) >= RED_FLAG_INSIDE
 
 
 def _summed(found: Iterable[float]) -> float:

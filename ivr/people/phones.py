@@ -14,19 +14,22 @@ from phonenumbers import PhoneNumberFormat
 
 
 def _us_pattern() -> str:
-    """What the library's own metadata says of US numbers."""
+    """What the library's own metadata says of US mobile numbers, by area code; its general pattern takes nearly all."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region("US", None)
-    described = metadata.general_desc if metadata else None
+    described = metadata.mobile if metadata else None
     return (described.national_number_pattern if described else None) or "(?!)"
 
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}$")
-_US_WRITTEN = re.compile(r"(?:\+?1[\s.-]?)?\(?(\d{3})\)?[\s.-]{0,2}(\d{3})[\s.-]?(\d{4})$")
+_E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
+_US_WRITTEN = re.compile(r"(?:\+?1[\s.-]?)?\(?(\d{3})\)?[\s.-]{0,2}(\d{3})[\s.-]?(\d{4})$", re.ASCII)
 _US_VALID = re.compile(f"(?:{_us_pattern()})$")
 _EXCEL = re.compile(r"\d[.,]?\d*[eE]\+?\d+$")
 _TWO = re.compile(r"[;/,]|\bor\b|\band\b|\n")
 # Set aside for stories and tests; the library calls them invalid in some regions.
 _RESERVED = re.compile(r"\+1[2-9]\d{2}55501\d{2}$")
+
+# ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad: the carrier's word for a hidden number.
+_NOBODY = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
 
 
 class PhoneFault(StrEnum):
@@ -55,7 +58,8 @@ def read_phone(words: str, country: str = "US") -> Phone | PhoneFault:
     if match:
         national = "".join(match.groups())
         number = f"+1{national}"
-        return Phone(number) if _US_VALID.match(national) or _RESERVED.match(number) else PhoneFault.INVALID
+        if _US_VALID.match(national) or _RESERVED.match(number):
+            return Phone(number)
     if _EXCEL.match(words):
         return PhoneFault.EXCEL
     return _read_by_library(words, country)
@@ -78,4 +82,4 @@ def _read_by_library(words: str, country: str) -> Phone | PhoneFault:
 
 def is_e164(words: str) -> bool:
     """Whether a webhook's From is a number at all, and not `anonymous` or the like."""
-    return bool(_E164.match(words)) and words != "+266696687"
+    return bool(_E164.match(words)) and words not in _NOBODY

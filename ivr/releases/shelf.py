@@ -7,6 +7,7 @@ is broken never replaces what works.
 from __future__ import annotations
 
 import re
+import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +17,14 @@ from pathlib import Path
 from ivr import log
 from ivr.ledger import Ledger, LedgerAway
 from ivr.line.compiled import Line
-from ivr.line.content import Content, digest, read_content, read_folder
+from ivr.line.content import Content, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.releases.store import live_release, pack, stored_files, unpack
 
 LEDGER_SECONDS = 0.3
 REFRESH_SECONDS = 1.0
 KEPT = 10
-_DIGEST = re.compile(r"[0-9a-f]{12}$")
+_DIGEST = re.compile(r"[0-9a-f]{12}")
 
 
 class NoRelease(Exception):
@@ -37,20 +38,19 @@ class DiskCopies:
         self._folder = var_dir / "releases"
 
     def read(self, wanted: str) -> dict[str, bytes] | None:
+        """The files of a digest; None when there is no copy, or a damaged one."""
         try:
-            files = unpack((self._folder / f"{wanted}.zip").read_bytes())
-        except (OSError, ValueError, KeyError):
-            return None
-        except Exception:  # noqa: BLE001 - a damaged copy is no copy
-            return None
-        return files if digest(files) == wanted else None
-
-    def live(self) -> dict[str, bytes] | None:
-        try:
-            wanted = (self._folder / "live").read_text().strip()
+            return unpack((self._folder / f"{wanted}.zip").read_bytes(), wanted)
         except OSError:
             return None
-        return self.read(wanted) if _DIGEST.match(wanted) else None
+
+    def live(self) -> dict[str, bytes] | None:
+        """The files that were live when this machine last looked."""
+        try:
+            wanted = (self._folder / "live").read_bytes().decode("ascii", "replace").strip()
+        except OSError:
+            return None
+        return self.read(wanted) if _DIGEST.fullmatch(wanted) else None
 
     def keep(self, content: Content) -> None:
         """Keep a copy and mark it live; the oldest beyond ten go."""
@@ -65,7 +65,7 @@ class DiskCopies:
             log.get().warning("release_copy_not_kept", error=str(error.strerror))
 
     def _write(self, name: str, data: bytes) -> None:
-        draft = self._folder / f".{name}.{threading.get_ident()}"
+        draft = self._folder / f".{name}.{secrets.token_hex(8)}"
         draft.write_bytes(data)
         draft.replace(self._folder / name)
 
@@ -116,7 +116,7 @@ class Shelf:
     def get(self, wanted: str) -> Line | None:
         """The release with a digest, wherever it is; None when it is nowhere."""
         known = self._lines.get(wanted)
-        if known is not None or not _DIGEST.match(wanted):
+        if known is not None or not _DIGEST.fullmatch(wanted):
             return known
         files = self._copies.read(wanted) or self._ask(lambda: stored_files(self._ledger, wanted))
         if files is None:
@@ -159,13 +159,17 @@ class Shelf:
         with self._lock:
             if content.digest not in self._lines:
                 self._lines[content.digest] = Line(content, self._base_url)
-                for old in list(self._lines)[: -KEPT - 1]:
+                live = self.live.digest if self.live else content.digest
+                for old in [known for known in self._lines if known not in (live, content.digest)][: -KEPT + 1]:
                     del self._lines[old]
             return self._lines[content.digest]
 
     def _ask(self, question: Callable[[], dict[str, bytes] | None]) -> dict[str, bytes] | None:
         """Ask the ledger on a caller's turn, and do not wait long for the answer."""
+        answer = self._asking.submit(question)
         try:
-            return self._asking.submit(question).result(LEDGER_SECONDS)
+            return answer.result(LEDGER_SECONDS)
         except (LedgerAway, FutureTimeout):
+            # A question that still waits in line is of no use to anybody when its turn comes.
+            answer.cancel()
             return None

@@ -43,43 +43,53 @@ def pack(files: Files) -> bytes:
     return blob.getvalue()
 
 
-def unpack(blob: bytes) -> dict[str, bytes]:
-    """The files of a blob that `pack` made."""
-    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+def unpack(blob: bytes, wanted: str) -> dict[str, bytes] | None:
+    """The files of a blob that `pack` made; None unless they are undamaged and have the wanted digest."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        return files if digest(files) == wanted else None
+    except Exception:  # noqa: BLE001 - a damaged archive raises whatever its first wrong byte leads to
+        return None
 
 
 def publish(ledger: Ledger, content: Content, now: datetime, by: str, note: str, origin: Origin) -> Release:
     """Make a content live, as a new release."""
     with ledger.write() as connection:
         ledger.turnstile(connection)
-        live = _live(connection)
-        parent = live.digest if live else None
-        values = {"digest": content.digest, "parent": parent, "at": now, "by": by, "note": note, "origin": origin}
-        number = connection.execute(
-            insert(release).values(**values, content=pack(content.files)).returning(release.c.number)
-        ).scalar_one()
-        return Release(number, content.digest, parent, now, by, note, origin)
+        return _insert(connection, content, now, by, note, origin)
 
 
 def publish_folder_if_changed(ledger: Ledger, content: Content, now: datetime, by: str) -> Release | None:
     """Publish the folder when it changed since it was last published from; None when it did not.
 
-    Raises Diverged when what is live was not published from the folder.
+    Two machines that deploy the same folder together publish it once. Raises Diverged when what is live was
+    not published from the folder.
     """
-    with ledger.read() as connection:
+    with ledger.write() as connection:
+        ledger.turnstile(connection)
         live = _live(connection)
         from_folder = connection.execute(
             select(release.c.digest).where(release.c.origin == "folder").order_by(release.c.number.desc()).limit(1)
         ).scalar_one_or_none()
-    if from_folder == content.digest or (live and live.digest == content.digest):
-        return None
-    if live and live.digest != from_folder:
-        raise Diverged(
-            f"The folder ({content.digest}) and the live release {live.number} ({live.digest}, by {live.by}) both"
-            " changed since the folder was last published. Export the live one, or publish the folder on purpose."
-        )
-    return publish(ledger, content, now, by, "the folder changed", "folder")
+        if from_folder == content.digest or (live and live.digest == content.digest):
+            return None
+        if live and live.digest != from_folder:
+            raise Diverged(
+                f"The folder ({content.digest}) and the live release {live.number} ({live.digest}, by {live.by}) both"
+                " changed since the folder was last published. Export the live one, or publish the folder on purpose."
+            )
+        return _insert(connection, content, now, by, "the folder changed", "folder")
+
+
+def _insert(connection: Connection, content: Content, now: datetime, by: str, note: str, origin: Origin) -> Release:
+    live = _live(connection)
+    parent = live.digest if live else None
+    values = {"digest": content.digest, "parent": parent, "at": now, "by": by, "note": note, "origin": origin}
+    number = connection.execute(
+        insert(release).values(**values, content=pack(content.files)).returning(release.c.number)
+    ).scalar_one()
+    return Release(number, content.digest, parent, now, by, note, origin)
 
 
 def live_release(ledger: Ledger) -> Release | None:
@@ -89,15 +99,12 @@ def live_release(ledger: Ledger) -> Release | None:
 
 
 def stored_files(ledger: Ledger, wanted: str) -> dict[str, bytes] | None:
-    """The files of the release with a digest; None when there is none."""
+    """The files of the release with a digest; None when there is none that is undamaged."""
     with ledger.read() as connection:
         blob = connection.execute(
-            select(release.c.content).where(release.c.digest == wanted).limit(1)
+            select(release.c.content).where(release.c.digest == wanted).order_by(release.c.number.desc()).limit(1)
         ).scalar_one_or_none()
-    if blob is None:
-        return None
-    files = unpack(blob)
-    return files if digest(files) == wanted else None
+    return None if blob is None else unpack(blob, wanted)
 
 
 def _live(connection: Connection) -> Release | None:

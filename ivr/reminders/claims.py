@@ -20,22 +20,23 @@ from ivr.ledger.tables import alarm, appointment, batch, person, text
 from ivr.line.config import Step
 from ivr.line.content import Content
 from ivr.line.gsm import segments
-from ivr.reminders.plan import WEEK, Decision, Reason, Visit, decide, validity_seconds
-from ivr.reminders.texts import SPENT, TextState, begin, move
+from ivr.reminders.plan import WEEK, Decision, Reason, Visit, decide, useful_until
+from ivr.reminders.texts import SPENT, TextState, begin, cancel_planned, move
 from ivr.reminders.wording import visit_values, word
 
 SENDING_STOPPED = "sending_stopped"
+PROBE_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A text that is ours to hand over, once. valid_seconds: how long the carrier may keep it."""
+    """A text that is ours to hand over, once, and that must have arrived by `until`."""
 
     attempt: str
     phone: str
     body: str
     segments: int
-    valid_seconds: int
+    until: datetime
 
 
 def due_count(ledger: Ledger, now: datetime) -> int:
@@ -44,14 +45,18 @@ def due_count(ledger: Ledger, now: datetime) -> int:
         return int(connection.execute(_due(now, func.count())).scalar_one())
 
 
-def claim(ledger: Ledger, vault: Vault, content: Content, now: datetime, limit: int) -> list[Claimed]:
-    """Claim up to `limit` texts that are due, and write down the ones that will never be sent.
+def claim(
+    ledger: Ledger, vault: Vault, content: Content, now: datetime, limit: int, probe_after: timedelta = PROBE_AFTER
+) -> list[Claimed]:
+    """Claim up to `limit` segments of texts that are due, and write down the texts that will never be sent.
 
-    Opt-outs, the appointment, limits and quiet hours are looked at again here, at the last moment.
+    Opt-outs, the appointment, limits and quiet hours are looked at again here, at the last moment. While the
+    carrier refuses us, one text goes out each `probe_after`, to find out whether it still does.
     """
     with ledger.write() as connection:
         ledger.turnstile(connection)
-        if connection.execute(select(alarm.c.name).where(alarm.c.name == SENDING_STOPPED)).first():
+        stopped = connection.execute(select(alarm.c.raised_at).where(alarm.c.name == SENDING_STOPPED)).scalar()
+        if stopped and stopped > now - probe_after:
             return []
         columns = (appointment, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
         rows = connection.execute(
@@ -59,7 +64,10 @@ def claim(ledger: Ledger, vault: Vault, content: Content, now: datetime, limit: 
             .order_by(appointment.c.next_due_at, appointment.c.id)
             .limit(limit)
         ).all()
-        return _Slice(connection, vault, content, now).claim(list(rows)) if rows else []
+        claimed = _Slice(connection, vault, content, now).claim(list(rows), 1 if stopped else limit) if rows else []
+        if stopped and claimed:
+            connection.execute(update(alarm).where(alarm.c.name == SENDING_STOPPED).values(raised_at=now))
+        return claimed
 
 
 def _due(now: datetime, *columns: Any) -> Any:
@@ -86,11 +94,14 @@ class _Slice:
         self._sent: dict[int, list[datetime]] = defaultdict(list)
         self._new: list[dict[str, Any]] = []
 
-    def claim(self, rows: list[Row[Any]]) -> list[Claimed]:
+    def claim(self, rows: list[Row[Any]], limit: int) -> list[Claimed]:
         self._look_up(rows)
         claimed: list[Claimed] = []
         later: list[dict[str, Any]] = []
+        left = limit
         for row in rows:
+            if left <= 0:
+                break
             visit = Visit(row.starts_at, ZoneInfo(row.timezone), row.answer)
             decision = self._decide(row, visit)
             later.append({"key": row.id, "at": decision.next_at})
@@ -101,6 +112,7 @@ class _Slice:
                 self._write(row, decision.send, TextState.CLAIMED, self._claim_values(text_of))
                 self._sent[row.person_id].append(self._now)
                 claimed.append(text_of)
+                left -= text_of.segments
         begin(self._connection, self._new, self._now)
         due = update(appointment).where(appointment.c.id == bindparam("key"))
         self._connection.execute(due.values(next_due_at=bindparam("at")), later)
@@ -109,10 +121,11 @@ class _Slice:
     def _look_up(self, rows: list[Row[Any]]) -> None:
         """Which texts of these visits exist, and when each person was last texted: two queries for all."""
         starts = {row.id: row.starts_at for row in rows}
-        for found in self._connection.execute(select(text).where(text.c.appointment_id.in_(starts))):
+        for found in self._connection.execute(select(text).where(text.c.appointment_id.in_(starts))).all():
             if found.starts_at != starts[found.appointment_id]:
-                continue
-            if found.state == TextState.PLANNED:
+                if found.state == TextState.PLANNED:
+                    move(self._connection, [found.id], TextState.CANCELLED, self._now, Reason.MOVED)
+            elif found.state == TextState.PLANNED:
                 self._waiting[found.appointment_id][found.step] = found
             else:
                 self._done[found.appointment_id].add(found.step)
@@ -126,6 +139,7 @@ class _Slice:
 
     def _decide(self, row: Row[Any], visit: Visit) -> Decision:
         if row.status != "booked" or row.channel != "text" or row.cancelled_at is not None:
+            cancel_planned(self._connection, [row.id], self._now, Reason.CANCELLED)
             return Decision()
         waiting = self._waiting[row.id]
         decision = decide(
@@ -145,7 +159,7 @@ class _Slice:
     def _write(self, row: Row[Any], step: Step, state: TextState, values: dict[str, Any]) -> None:
         waiting = self._waiting[row.id].get(step.id)
         if waiting:
-            values = {**values, "tries": waiting.tries + 1}
+            values = {**values, "tries": waiting.tries + 1, "person_id": row.person_id}
             move(self._connection, [waiting.id], state, self._now, values.pop("reason", None), **values)
             return
         identity = {"appointment_id": row.id, "person_id": row.person_id, "starts_at": row.starts_at}
@@ -163,12 +177,14 @@ class _Slice:
             phone=self._vault.open(row.phone_sealed),
             body=body,
             segments=segments(body).segments,
-            valid_seconds=validity_seconds(visit, self._now, config.reminders.quiet_hours),
+            until=useful_until(visit, self._now, config.reminders.quiet_hours),
         )
 
     def _claim_values(self, claimed: Claimed) -> dict[str, Any]:
         return {
             "attempt": claimed.attempt,
+            "sid": None,
+            "error_code": None,
             "claimed_at": self._now,
             "retry_at": None,
             "looks": 0,
@@ -178,8 +194,9 @@ class _Slice:
         }
 
 
+_OPEN = ("reason", "attempt", "sid", "error_code", "claimed_at", "retry_at", "looked_at", "release", "body_hash")
 _EMPTY: dict[str, Any] = {
-    **dict.fromkeys(("reason", "attempt", "claimed_at", "retry_at", "looked_at", "release", "body_hash")),
+    **dict.fromkeys(_OPEN),
     "looks": 0,
     "tries": 1,
 }

@@ -13,10 +13,12 @@ class FileFault(StrEnum):
 
     UNREADABLE = "file_unreadable"
     EMPTY_FILE = "file_empty"
+    NO_ROWS = "file_no_rows"
     COLUMN_MISSING = "column_missing"
     COLUMN_DOUBLE = "column_double"
     MISSING = "missing"
     TOO_LONG = "too_long"
+    LINE_BREAK = "line_break"
     DATE = "date_invalid"
     PAST = "date_past"
     FAR = "date_far"
@@ -32,10 +34,12 @@ class FileFault(StrEnum):
 SENTENCES: dict[str, str] = {
     FileFault.UNREADABLE: "This file cannot be read: {detail}",
     FileFault.EMPTY_FILE: "The file is empty: save the appointments with the column names in row 1.",
+    FileFault.NO_ROWS: "There are column names in row 1 but no appointments below them: save the file with its rows.",
     FileFault.COLUMN_MISSING: "The column {detail} is missing: add it to row 1.",
     FileFault.COLUMN_DOUBLE: "The column {detail} is there twice: keep one.",
     FileFault.MISSING: "Nothing stands here: fill it in.",
     FileFault.TOO_LONG: "This is longer than {detail} characters: shorten it.",
+    FileFault.LINE_BREAK: "This runs over several lines: look for a quotation mark that is not closed.",
     FileFault.DATE: "This is not a date with a time: write it like 2026-12-01 14:30 or 12/01/2026 2:30 PM.",
     FileFault.PAST: "This time is past: correct it, or set the status to attended, missed or cancelled.",
     FileFault.FAR: "This is more than two years ahead: check the year.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -33,7 +34,10 @@ class UnreadableFile(Exception):
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, Cells]]:
-    """Each row of a CSV file with its number (the header is row 1). Raises UnreadableFile."""
+    """Each row of a CSV file with its number (the header is row 1).
+
+    Raises UnreadableFile, and does so before the first row: a file is read to its end once to see that it is whole.
+    """
     try:
         with path.open("rb") as raw:
             yield from _read_csv(raw)
@@ -53,19 +57,24 @@ def _os_sentence(error: OSError) -> str:
 
 def _read_csv(raw: BinaryIO) -> Iterator[tuple[int, Cells]]:
     start = raw.read(_SNIFFED)
-    raw.seek(0)
     if not start.strip(b"\xef\xbb\xbf\r\n\t ,;"):
         raise UnreadableFile(fault(0, "", FileFault.EMPTY_FILE))
-    if b"\x00" in start:
+    if any(b"\x00" in piece for piece in _pieces(raw)):
         raise UnreadableFile(fault(0, "", FileFault.UNREADABLE, "it is not a CSV file. Save it as CSV (UTF-8)."))
     lines = io.TextIOWrapper(raw, _encoding(raw), newline="")
-    first = lines.readline()
-    delimiter = max(",;\t", key=first.count)
-    lines.seek(0)
+    if not sum(1 for _ in _rows(lines)):
+        raise UnreadableFile(fault(0, "", FileFault.NO_ROWS))
+    yield from _rows(lines)
+
+
+def _rows(lines: io.TextIOWrapper) -> Iterator[tuple[int, Cells]]:
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(lines, delimiter=delimiter)
     number = 0
     try:
+        lines.seek(0)
+        first = lines.readline()
+        lines.seek(0)
+        reader = csv.reader(lines, delimiter=max(",;\t", key=first.count))
         names = _columns(next(reader))
         for number, cells in enumerate(reader, start=2):
             if any(cell.strip() for cell in cells):
@@ -78,13 +87,16 @@ def _read_csv(raw: BinaryIO) -> Iterator[tuple[int, Cells]]:
 def _encoding(raw: BinaryIO) -> str:
     """UTF-8 with or without a byte-order mark; else cp1252, which older spreadsheets write."""
     try:
-        for piece in iter(lambda: raw.readline(1 << 16), b""):
-            piece.decode("utf-8")
-        return "utf-8-sig"
+        for _ in codecs.iterdecode(_pieces(raw), "utf-8"):
+            pass
     except UnicodeDecodeError:
         return "cp1252"
-    finally:
-        raw.seek(0)
+    return "utf-8-sig"
+
+
+def _pieces(raw: BinaryIO) -> Iterator[bytes]:
+    raw.seek(0)
+    return iter(lambda: raw.read(1 << 16), b"")
 
 
 def _columns(header: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import CLASSES, LANDLINE, ErrorClass
@@ -14,10 +14,13 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import alarm, appointment, person, text
 from ivr.people.persons import opt_out
 from ivr.reminders.claims import SENDING_STOPPED
-from ivr.reminders.texts import TextState, move
+from ivr.reminders.texts import TextState, move, note_sid
 
 Result = Accepted | Refused
 LONGEST_WAIT = timedelta(hours=1)
+_DOUBLINGS = 20
+# What is found silent at once: a store takes only so many ids in one statement.
+MOST_AT_ONCE = 1000
 
 
 class Recorder:
@@ -34,6 +37,7 @@ class Recorder:
         if not by_attempt:
             return
         with self._ledger.write() as connection:
+            self._ledger.turnstile(connection)
             rows = connection.execute(select(text).where(text.c.attempt.in_(by_attempt))).all()
             for row in rows:
                 result = by_attempt[row.attempt]
@@ -41,15 +45,19 @@ class Recorder:
                     handed_over(connection, row, result.sid, now)
                 else:
                     self._refused(connection, row, result, now)
+            taken = [row.claimed_at for row in rows if isinstance(by_attempt[row.attempt], Accepted)]
+            if taken:
+                clear_alarm(connection, SENDING_STOPPED, max(taken))
 
     def _refused(self, connection: Connection, row: Row[Any], result: Refused, now: datetime) -> None:
         if result.kind is ErrorClass.UNCERTAIN:
             move(connection, [row.id], TextState.UNCERTAIN, now, "no_answer")
         elif result.kind in (ErrorClass.TRANSIENT, ErrorClass.STOP):
-            wait = min(self._retry * 2 ** (row.tries - 1), LONGEST_WAIT)
-            plan_again(connection, [row], now, now + wait, f"error_{result.code or 'network'}")
+            wait = min(self._retry * 2 ** min(row.tries - 1, _DOUBLINGS), LONGEST_WAIT)
+            plan_again(connection, row, now, now + wait, f"error_{result.code}" if result.code else "not_sent")
             if result.kind is ErrorClass.STOP:
-                raise_alarm(connection, SENDING_STOPPED, now, f"The carrier refused us: error {result.code}.")
+                told = f"error {result.code}" if result.code else result.detail
+                raise_alarm(connection, SENDING_STOPPED, now, f"The carrier refused us: {told}.")
         else:
             move(connection, [row.id], TextState.FAILED, now, f"error_{result.code}", error_code=result.code)
             note_code(connection, self._vault, row.person_id, result.code, now)
@@ -57,18 +65,17 @@ class Recorder:
 
 def handed_over(connection: Connection, row: Row[Any], sid: str, now: datetime) -> None:
     """The carrier has the text. A receipt may have been here before us: then only the id is added."""
-    if not move(connection, [row.id], TextState.HANDED_OVER, now, sid=sid):
-        connection.execute(update(text).where(text.c.id == row.id, text.c.sid.is_(None)).values(sid=sid))
+    move(connection, [row.id], TextState.HANDED_OVER, now)
+    note_sid(connection, row.id, sid)
 
 
-def plan_again(connection: Connection, rows: Iterable[Row[Any]], now: datetime, at: datetime, reason: str) -> None:
-    """Give texts back to the plan, to be tried from `at` on, if they are still of use then."""
-    for row in rows:
-        if move(connection, [row.id], TextState.PLANNED, now, reason, retry_at=at):
-            sooner = appointment.c.next_due_at.is_(None) | (appointment.c.next_due_at > at)
-            connection.execute(
-                update(appointment).where(appointment.c.id == row.appointment_id, sooner).values(next_due_at=at)
-            )
+def plan_again(connection: Connection, row: Row[Any], now: datetime, at: datetime, reason: str) -> None:
+    """Give a text back to the plan, to be tried from `at` on, if it is still of use then."""
+    if move(connection, [row.id], TextState.PLANNED, now, reason, retry_at=at):
+        sooner = appointment.c.next_due_at.is_(None) | (appointment.c.next_due_at > at)
+        connection.execute(
+            update(appointment).where(appointment.c.id == row.appointment_id, sooner).values(next_due_at=at)
+        )
 
 
 def note_code(connection: Connection, vault: Vault, person_id: int, code: int | None, now: datetime) -> None:
@@ -81,9 +88,14 @@ def note_code(connection: Connection, vault: Vault, person_id: int, code: int | 
 
 
 def raise_alarm(connection: Connection, name: str, now: datetime, detail: str) -> None:
-    """Raise an alarm once; it stays until somebody puts it right."""
+    """Raise an alarm once; it stays until what it tells of is put right."""
     if not connection.execute(select(alarm.c.name).where(alarm.c.name == name)).first():
         connection.execute(alarm.insert().values(name=name, raised_at=now, detail=detail))
+
+
+def clear_alarm(connection: Connection, name: str, until: datetime) -> None:
+    """Take an alarm back that was raised at `until` or before."""
+    connection.execute(delete(alarm).where(alarm.c.name == name, alarm.c.raised_at <= until))
 
 
 def release_silent_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:
@@ -91,6 +103,7 @@ def release_silent_claims(ledger: Ledger, now: datetime, lease_seconds: float) -
     silent = select(text.c.id).where(
         text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
     )
+    silent = silent.limit(MOST_AT_ONCE)
     with ledger.read() as connection:
         ids = list(connection.execute(silent).scalars())
     if not ids:

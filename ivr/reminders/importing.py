@@ -23,8 +23,9 @@ from ivr.line.config import Config
 from ivr.people.persons import meet
 from ivr.reminders.faults import Fault, warning
 from ivr.reminders.files import UnreadableFile, read_rows
-from ivr.reminders.plan import Visit, decide
+from ivr.reminders.plan import Reason, Visit, decide
 from ivr.reminders.rows import Row, RowReader
+from ivr.reminders.texts import cancel_planned
 
 CHUNK = 1000
 # What a newer file may change; the rest of an appointment is the line's own.
@@ -109,7 +110,9 @@ class Importer:
 
     def _stage(self, rows: list[Row], report: ImportReport, now: datetime) -> None:
         with self._ledger.write() as connection:
-            persons = meet(connection, self._vault, list({row.phone for row in rows}), now)
+            # A claim under way, or another import, must not meet half of what is changed here.
+            self._ledger.turnstile(connection)
+            persons = meet(connection, self._vault, list(dict.fromkeys(row.phone for row in rows)), now)
             known = _known(connection, rows)
             new = []
             for row in rows:
@@ -176,6 +179,10 @@ def _update(connection: Connection, before: LedgerRow[Any], values: dict[str, An
     """A moved appointment gets its remaining texts by the new time, and loses its answer."""
     moved = before.starts_at != values["starts_at"] or before.person_id != values["person_id"]
     answer = {"answer": None, "answered_at": None} if moved else {}
+    if before.starts_at != values["starts_at"]:
+        cancel_planned(connection, [before.id], now, Reason.MOVED)
+    elif values["next_due_at"] is None:
+        cancel_planned(connection, [before.id], now, Reason.CANCELLED)
     due = now if values["next_due_at"] is not None else None
     connection.execute(
         update(appointment).where(appointment.c.id == before.id).values({**values, **answer, "next_due_at": due})

@@ -6,10 +6,11 @@ a day and three a week, and none at night: 47 CFR 64.1200(a)(9)(iv) and (c)(1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from itertools import product
 from zoneinfo import ZoneInfo
 
 from ivr.line.config import QuietHours, Reminders, Step
@@ -18,8 +19,6 @@ WEEK = timedelta(hours=168)
 # Woken by the end of quiet hours, a text must leave this much time before the visit to be of use.
 NEEDED_BEFORE_VISIT = timedelta(hours=2)
 EVENING_BEFORE = timedelta(hours=1)
-# The carrier keeps a text in its own queue for this long at the most.
-LONGEST_VALIDITY = 36_000
 _WINDOWS = 16
 
 
@@ -33,6 +32,7 @@ class Reason(StrEnum):
     OPTED_OUT = "opted_out"
     LANDLINE = "landline"
     CANCELLED = "cancelled"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def due_at(step: Step, visit: Visit, quiet: QuietHours) -> datetime:
     Due in quiet hours: at their end; when then too little time remains, the evening before they began.
     """
     wall = visit.starts_at.astimezone(visit.zone) - timedelta(days=step.before.days)
-    due = wall.astimezone(visit.starts_at.tzinfo) - timedelta(seconds=step.before.seconds)
+    due = wall.astimezone(UTC) - timedelta(seconds=step.before.seconds)
     ends = quiet_until(due, visit.zone, quiet)
     if ends is None:
         return due
@@ -113,19 +113,18 @@ def last_use(step: Step, visit: Visit, quiet: QuietHours) -> datetime:
 
 def quiet_until(moment: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime | None:
     """When the quiet hours end that `moment` falls in; None outside of them."""
-    local = moment.astimezone(zone)
-    if not _is_quiet(local.time(), quiet):
-        return None
-    return _next_time(quiet.end, local, zone)
+    ends = moment
+    # An hour that the clocks repeat may be quiet twice.
+    while _is_quiet(ends.astimezone(zone).time(), quiet):
+        ends = _next_time(quiet.end, ends, zone)
+    return None if ends == moment else ends
 
 
-def validity_seconds(visit: Visit, now: datetime, quiet: QuietHours) -> int:
-    """How long the carrier may keep the text: not into quiet hours, not beyond the visit."""
-    ends = [visit.starts_at]
-    if quiet.start != quiet.end:
-        ends.append(_next_time(quiet.start, now.astimezone(visit.zone), visit.zone))
-    seconds = int((min(ends) - now).total_seconds())
-    return max(60, min(seconds, LONGEST_VALIDITY))
+def useful_until(visit: Visit, now: datetime, quiet: QuietHours) -> datetime:
+    """When a text that may go out now must have arrived: before quiet hours and before the visit."""
+    if quiet.start == quiet.end:
+        return visit.starts_at
+    return min(visit.starts_at, _next_time(quiet.start, now, visit.zone))
 
 
 def _is_quiet(clock: time, quiet: QuietHours) -> bool:
@@ -134,16 +133,20 @@ def _is_quiet(clock: time, quiet: QuietHours) -> bool:
     return clock >= quiet.start or clock < quiet.end
 
 
-def _next_time(clock: time, local: datetime, zone: ZoneInfo) -> datetime:
-    """The next moment after `local` at which a clock in the zone shows `clock`."""
-    day = local.date() if clock > local.time() else local.date() + timedelta(days=1)
-    return datetime.combine(day, clock, zone)
+def _next_time(clock: time, moment: datetime, zone: ZoneInfo) -> datetime:
+    """The next moment after `moment` at which a clock in the zone shows `clock`."""
+    return min(at for at in _times_around(clock, moment, zone) if at > moment)
 
 
 def _last_time(clock: time, moment: datetime, zone: ZoneInfo) -> datetime:
-    local = moment.astimezone(zone)
-    day = local.date() if clock <= local.time() else local.date() - timedelta(days=1)
-    return datetime.combine(day, clock, zone)
+    return max(at for at in _times_around(clock, moment, zone) if at <= moment)
+
+
+def _times_around(clock: time, moment: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """In UTC: Python compares and subtracts moments of one zone by their wall clocks, across a change of clocks too."""
+    today = moment.astimezone(zone).date()
+    for days, fold in product((-1, 0, 1), (0, 1)):
+        yield datetime.combine(today + timedelta(days=days), clock.replace(fold=fold), zone).astimezone(UTC)
 
 
 def _free_time(
@@ -170,7 +173,7 @@ def _limited_until(moment: datetime, zone: ZoneInfo, rules: Reminders, sent: lis
     local = moment.astimezone(zone)
     today = [at for at in sent if at.astimezone(zone).date() == local.date()]
     if len(today) >= rules.per_number.day:
-        return datetime.combine(local.date() + timedelta(days=1), time(0), zone)
+        return _next_time(time(0), moment, zone)
     week = sorted(at for at in sent if moment - WEEK < at <= moment)
     if len(week) >= rules.per_number.week:
         return week[-rules.per_number.week] + WEEK

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from ivr.carrier.statuses import MEANING
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import text
-from ivr.reminders.handover import note_code
-from ivr.reminders.texts import TextState, move
+from ivr.reminders.handover import MOST_AT_ONCE, note_code
+from ivr.reminders.texts import TextState, move, note_sid
 
 NO_RECEIPT_AFTER = timedelta(days=3)
 
@@ -28,7 +28,7 @@ def take_receipt(
             return False
         meaning = MEANING.get(status)
         if sid:
-            connection.execute(update(text).where(text.c.id == row.id, text.c.sid.is_(None)).values(sid=sid))
+            note_sid(connection, row.id, sid)
         if meaning is not None:
             reason = f"error_{code}" if code else None
             moved = move(connection, [row.id], TextState(meaning), now, reason, error_code=code)
@@ -40,6 +40,7 @@ def take_receipt(
 def close_without_receipt(ledger: Ledger, now: datetime) -> int:
     """Handed-over texts of which nothing was heard for three days. Returns how many."""
     quiet = select(text.c.id).where(text.c.state == TextState.HANDED_OVER, text.c.claimed_at < now - NO_RECEIPT_AFTER)
+    quiet = quiet.limit(MOST_AT_ONCE)
     with ledger.read() as connection:
         ids = list(connection.execute(quiet).scalars())
     if not ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from ivr.line.config import Config
@@ -69,6 +69,7 @@ class RowReader:
 
         for name, longest in LONGEST.items():
             check(name, len(cell(name)) <= longest, FileFault.TOO_LONG, longest)
+            check(name, len(cell(name).splitlines()) < 2, FileFault.LINE_BREAK)
         check("appointment_id", bool(cell("appointment_id")), FileFault.MISSING)
         phone = read_phone(cell("phone")[:100])
         if not isinstance(phone, Phone):
@@ -133,7 +134,8 @@ def read_moment(words: str, zone: ZoneInfo) -> datetime | FileFault:
     An hour that the clocks skip is refused; one that they repeat means its first run.
     """
     parsed = next((found for read in _READERS if (found := read(words)) is not None), None)
-    if parsed is None or parsed.year < 1900:
+    # The very last year has moments that no other zone can write.
+    if parsed is None or not 1900 <= parsed.year < MAXYEAR:
         return FileFault.DATE
     if parsed.tzinfo is None:
         local = parsed.replace(tzinfo=zone)

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, func, select, update
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import alarm, appointment, batch, text
-from ivr.reminders.texts import TextState
+from ivr.reminders.plan import Reason
+from ivr.reminders.texts import TextState, cancel_planned
 
 STATES = tuple(state.value for state in TextState)
 
@@ -64,7 +65,13 @@ def _one(connection: Connection, number: int | None, paused: bool) -> dict[str, 
 
 def control(ledger: Ledger, number: int, **values: Any) -> None:
     """Pause, resume or cancel a batch. Raises NoSuchBatch."""
+    cancelled_at = values.get("cancelled_at")
     with ledger.write() as connection:
+        ledger.turnstile(connection)
         changed = connection.execute(update(batch).where(batch.c.id == number).values(**values))
         if not changed.rowcount:
             raise NoSuchBatch(f"There is no batch {number}.")
+        if cancelled_at is not None:
+            mine = appointment.c.batch_id == number
+            cancel_planned(connection, select(appointment.c.id).where(mine), cancelled_at, Reason.CANCELLED)
+            connection.execute(update(appointment).where(mine).values(next_due_at=None))

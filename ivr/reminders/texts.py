@@ -30,7 +30,8 @@ class TextState(StrEnum):
 S = TextState
 _RECEIPTS = frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED})
 MOVES: dict[TextState, frozenset[TextState]] = {
-    S.PLANNED: frozenset({S.CLAIMED, S.SKIPPED, S.CANCELLED}),
+    # A late receipt, or a late answer, for a text that was given up for lost: it did go out.
+    S.PLANNED: frozenset({S.CLAIMED, S.SKIPPED, S.CANCELLED, S.HANDED_OVER}) | _RECEIPTS,
     S.CLAIMED: frozenset({S.HANDED_OVER, S.UNCERTAIN, S.PLANNED}) | _RECEIPTS,
     S.UNCERTAIN: frozenset({S.HANDED_OVER, S.PLANNED}) | _RECEIPTS,
     S.HANDED_OVER: frozenset({S.NO_RECEIPT}) | _RECEIPTS,
@@ -72,6 +73,19 @@ def move(
         ],
     )
     return list(moved)
+
+
+def cancel_planned(connection: Connection, appointments: Any, now: datetime, reason: str) -> None:
+    """Texts of appointments that wait for another try will not be tried. appointments: ids, or a query for them."""
+    waiting = select(text.c.id).where(text.c.appointment_id.in_(appointments), text.c.state == TextState.PLANNED)
+    move(connection, connection.execute(waiting).scalars(), TextState.CANCELLED, now, reason)
+
+
+def note_sid(connection: Connection, number: int, sid: str) -> None:
+    """Keep the carrier's id of a text, unless it has one, or the id is held to be another text's."""
+    others = select(text.c.id).where(text.c.sid == sid)
+    if not connection.execute(others).first():
+        connection.execute(update(text).where(text.c.id == number, text.c.sid.is_(None)).values(sid=sid))
 
 
 def begin(connection: Connection, rows: list[dict[str, Any]], now: datetime) -> None:

@@ -117,11 +117,9 @@ class RunningLine:
 
     def children(self) -> dict[str, int]:
         """The process ids of what `infoline run` started, by what they run."""
-        listed = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=True
-        )
-        found = (line.strip().split(None, 1) for line in listed.stdout.splitlines())
-        return {words: int(number) for number, words in found}
+        listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid=,args="], capture_output=True, text=True, check=True)
+        rows = (row.split(None, 2) for row in listed.stdout.splitlines())
+        return {args: int(pid) for ppid, pid, args in rows if int(ppid) == self.process.pid}
 
 
 @dataclass

@@ -1,0 +1,88 @@
+"""A closed loop of kept connections that post the same requests again and again, cheap enough not to be measured."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round against one server. Times in seconds; cpu is the server's own for each request."""
+
+    requests: int
+    seconds: float
+    cpu: float
+    latencies: list[float]
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+    def percentile(self, share: float) -> float:
+        return sorted(self.latencies)[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """User and system time that processes have used so far."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / _TICKS
+
+
+def drive(port: int, messages: list[bytes], pids: list[int], seconds: float, connections: int = 8) -> Round:
+    """Keep `connections` requests under way for some seconds. Raises RuntimeError on an answer that is not 200."""
+    selector = selectors.DefaultSelector()
+    socks = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+    latencies: list[float] = []
+    began: dict[socket.socket, float] = {}
+    turn = 0
+    cpu = cpu_seconds(pids)
+    start = time.perf_counter()
+    for sock in socks:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(sock, selectors.EVENT_READ)
+        began[sock] = time.perf_counter()
+        sock.sendall(messages[turn % len(messages)])
+        turn += 1
+    while (now := time.perf_counter()) - start < seconds:
+        for key, _ in selector.select(timeout=1):
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            _read_answer(sock)
+            latencies.append(time.perf_counter() - began[sock])
+            began[sock] = time.perf_counter()
+            sock.sendall(messages[turn % len(messages)])
+            turn += 1
+    elapsed = now - start
+    used = cpu_seconds(pids) - cpu
+    for sock in socks:
+        sock.close()
+    return Round(len(latencies), elapsed, used / max(1, len(latencies)), latencies)
+
+
+def _read_answer(sock: socket.socket) -> None:
+    data = sock.recv(65536)
+    while b"\r\n\r\n" not in data:
+        data += _more(sock)
+    head, _, body = data.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(head.split(b"\r\n")[0].decode())
+    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += _more(sock)
+
+
+def _more(sock: socket.socket) -> bytes:
+    data = sock.recv(65536)
+    if not data:
+        raise RuntimeError("the server closed the connection")
+    return data

@@ -1,0 +1,89 @@
+"""`infoline doctor`: is everything there that the line needs, and what to do when it is not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from ivr import queues
+from ivr.cli.common import FINDINGS, give_up, settings_or_exit
+from ivr.ledger import LedgerAway, open_ledger
+from ivr.line.check import check
+from ivr.line.compiled import Line
+from ivr.line.content import read_folder
+from ivr.line.fallback import fallback_document
+from ivr.line.findings import BrokenPrompts
+from ivr.releases.shelf import NoRelease, live_content
+from ivr.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--write-fallback",
+    "fallback",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a TwiML file to host elsewhere, for when this line cannot answer.",
+)
+def doctor(fallback: Path | None) -> None:
+    """Look at settings, ledger, queue and words, and say what is wrong."""
+    settings = settings_or_exit()
+    if fallback is not None:
+        _write_fallback(settings, fallback)
+        return
+    faults = {name: look(settings) for name, look in _LOOKS}
+    for name, fault in faults.items():
+        mark = click.style("missing", fg="red") if fault else click.style("fine", fg="green")
+        click.echo(f"{name:10}{mark}  {fault}".rstrip())
+    sys.exit(FINDINGS if any(faults.values()) else 0)
+
+
+def _ledger(settings: Settings) -> str:
+    try:
+        open_ledger(settings.database_url).check()
+    except LedgerAway as error:
+        return str(error)
+    return ""
+
+
+def _queue(settings: Settings) -> str:
+    if not settings.redis_url:
+        return "REDIS_URL is not set: reminders wait. `infoline run` brings a queue of its own."
+    return "" if queues.answers(settings.redis_url) else "The server that REDIS_URL names does not answer."
+
+
+def _words(settings: Settings) -> str:
+    try:
+        report = check(read_folder(settings.prompts_dir))
+    except BrokenPrompts as broken:
+        return str(broken.findings[0])
+    return "See `infoline prompts check`." if report.broken else ""
+
+
+def _release(settings: Settings) -> str:
+    try:
+        live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
+    except NoRelease as error:
+        return str(error)
+    return ""
+
+
+_LOOKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+    ("ledger", _ledger),
+    ("queue", _queue),
+    ("words", _words),
+    ("release", _release),
+)
+
+
+def _write_fallback(settings: Settings, path: Path) -> None:
+    try:
+        content = live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
+        path.write_bytes(fallback_document(Line(content)))
+    except NoRelease as error:
+        give_up(error, FINDINGS)
+    except OSError as error:
+        give_up(f"{path} cannot be written: {error.strerror}.")
+    click.echo(f"{path} is written. Host it elsewhere, and name it as the number's fallback URL.")

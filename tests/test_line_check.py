@@ -1,0 +1,209 @@
+"""`infoline prompts check`: each rule catches the folder that breaks it, and the shipped folder breaks none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from ivr.line.check import check
+from ivr.line.check_graph import GRAPH_RULES
+from ivr.line.check_words import WORD_RULES
+from ivr.line.compiled import Line
+from ivr.line.content import LINE_FILE, read_content
+from ivr.line.findings import Finding
+from ivr.line.graph import Graph, Heard, IsOpen, Key, Menu, Piece, State, Turn
+from ivr.line.prompt import read_prompt
+from tests.test_line_reading import SHIPPED, changed, line_of
+
+CANCER, STOP = "en/cancer.md", "en/stop.md"
+HARD = "Radiographically identifiable depositions necessitate comprehensive characterization."
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _read_once() -> Iterator[None]:
+    """The files that a case leaves alone are read once for all cases."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivr.line.content.read_prompt", cache(read_prompt))
+        yield
+
+
+def test_the_shipped_folder_has_no_error_and_warns_of_hours_that_nobody_confirmed() -> None:
+    report = check(SHIPPED)
+    assert [str(finding) for finding in report.findings if finding.level == "error"] == []
+    assert {finding.rule for finding in report.findings} == {"unconfirmed"}
+    assert {SHIPPED[LINE_FILE].decode().split("\n")[one.line - 1].strip() for one in report.findings} == {
+        "confirmed: false"
+    }
+    assert not report.broken
+    assert report.states > 500
+    assert report.arrows > report.states
+
+
+def test_what_cannot_be_read_is_a_finding_and_no_exception() -> None:
+    report = check({LINE_FILE: b"\x00"})
+    assert report.broken
+    assert (report.states, report.arrows) == (0, 0)
+
+
+def test_errors_come_before_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivr.line.check.GRAPH_RULES", ())
+    levels = [finding.level for finding in check(changed(CANCER, "It is natural", HARD)).findings]
+    assert levels == sorted(levels)
+    assert set(levels) == {"error", "warning"}
+
+
+def word_findings(files: dict[str, bytes]) -> set[Finding]:
+    content = read_content(files)
+    return {finding for rule in WORD_RULES for finding in rule(content)} - SHIPPED_FINDINGS
+
+
+SHIPPED_FINDINGS = {finding for rule in WORD_RULES for finding in rule(read_content(SHIPPED))}
+
+WORDS = [
+    ("an unknown placeholder", CANCER, "It is natural", "{doctor} It is natural", "{doctor}", "placeholder"),
+    ("a visit's date where there is no visit", CANCER, "It is natural", "{date} It is", "{date}", "placeholder"),
+    ("a brace left open", CANCER, "It is natural", "{It is natural", "{It", "placeholder"),
+    ("a brace too many", CANCER, "It is natural", "}{ It is natural", "}{", "placeholder"),
+    ("braces in braces", CANCER, "It is natural", "{{hospital}} It is", "{{hospital", "placeholder"),
+    ("a placeholder in a choice", "en/people.md", "For Central Scheduling", "For {central-scheduling}", "1. For",
+     "placeholder"),
+    ("a placeholder in a title", CANCER, "Is it cancer?", '"{hospital}?"', "---", "placeholder"),
+    ("a number that nobody owns", CANCER, "It is natural", "Call 603-555-0123. It is", "603-555", "number"),
+    ("a number one digit short", CANCER, "It is natural", "Call 603-663-218. It is", "603-663", "number"),
+    ("a number with brackets", CANCER, "It is natural", "Call (603) 663-2180. It is", "(603)", "number"),
+    ("a number with dots", CANCER, "It is natural", "Call 603.663.2180. It is", "603.663", "number"),
+    ("a number in one piece", CANCER, "It is natural", "Call 6036632180. It is", "60366", "number"),
+    ("a number with the country", CANCER, "It is natural", "Call 1-603-663-2180. It is", "1-603", "number"),
+    ("a number without its area", CANCER, "It is natural", "Call 663-2180. It is", "663-2180", "number"),
+    ("a number with long dashes", CANCER, "It is natural", "Call 603–663–2180. It is", "603–", "number"),
+    ("a number in a choice", "en/people.md", "For Central Scheduling", "For 603-555-0123", "1. For 603", "number"),
+    ("long sentences", "es/cancer.md", "Es natural hacer esta pregunta.", "Es " + "muy " * 99 + "natural.", "Es muy",
+     "sentences"),
+    ("hard words", CANCER, "It is natural to ask this.", f"{HARD} {HARD}", "Radiographically", "grade"),
+    ("hard words in a choice", "en/people.md", "For Central Scheduling, to book, move", HARD[:-1] + ", move",
+     "1. Radio", "grade"),
+    ("a piece of a minute", CANCER, "Your doctor can.\n", "Your doctor can. " + "Take your time. " * 30 + "\n",
+     "It is natural", "seconds"),
+    ("an instruction of half a minute", "en/keys.md", "To repeat", "Take your time. " * 20 + "To repeat", "Take",
+     "seconds"),
+    ("a text of four segments", "en/stop.md", "{hospital}: you", "{hospital}: " + "so " * 150 + "you", "{hospital}: so",
+     "segments"),
+    ("a reminder of two segments", "es/reminder-2d.md", "{hospital}: su cita",
+     "{hospital}: su grata y esperada cita con nosotros",
+     "{hospital}", "segments"),
+    ("a menu of three segments", CANCER, "Is it cancer?", "Is it " + "really " * 20 + "cancer?", None, "segments"),
+    ("a picture in a text", "en/stop.md", "{hospital}: you", "\U0001f600 {hospital}: you", "\U0001f600", "alphabet"),
+    ("another script in a text", "en/stop.md", "{hospital}: you", "नमस्ते {hospital}: you", "नमस्ते", "alphabet"),
+    ("a phrase that leads to two topics", CANCER, "- is it cancer\n", "- What are CALCIFICATIONS?\n", None, "phrase"),
+    ("a phrase without letters", CANCER, "- is it cancer\n", '- "???"\n', '"???"', "phrase"),
+    ("six choices", LINE_FILE, "5: people}", "5: people, 6: cancer}", "{1: calcifications", "menu-choices"),
+    ("a voice nobody knows", LINE_FILE, "Polly.Joanna", "Polly.Jonna", "Polly.Jonna", "voice"),
+    ("a voice of another language", LINE_FILE, "Polly.Lupe-Neural", "Polly.Joanna-Neural", "  es: {name", "voice"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "file", "old", "new", "marker", "rule"), WORDS, ids=[case[0] for case in WORDS])
+def test_words_that_break_a_rule_are_told_with_their_line(
+    label: str, file: str, old: str, new: str, marker: str | None, rule: str
+) -> None:
+    files = changed(file, old, new)
+    if label == "six choices":
+        files["en/welcome.md"] += b"6. To ask if it is cancer\n"
+        files["es/welcome.md"] += b"6. Para preguntar\n"
+    told = word_findings(files)
+    assert rule in {finding.rule for finding in told}
+    if marker:
+        assert (file, line_of(files, file, marker), rule) in {(one.file, one.line, one.rule) for one in told}
+
+
+def test_a_file_that_nothing_says_is_a_warning() -> None:
+    told = word_findings({**SHIPPED, "en/old.md": b"---\nsources: [line]\nreviewed: {}\n---\n## Texted\n\nOld.\n"})
+    assert [(one.file, one.rule, one.level) for one in told] == [("en/old.md", "unused", "warning")]
+
+
+@pytest.mark.parametrize("words", ["1911 and 2024", "from 8:00 to 17:00", "4 or more", "911 or 988"])
+def test_numbers_that_are_no_phone_numbers_are_left_alone(words: str) -> None:
+    told = word_findings(changed(CANCER, "It is natural to ask this.", f"{words} it is."))
+    assert "number" not in {finding.rule for finding in told}
+
+
+def graph_findings(line: Line, rule: str = "") -> dict[str, list[Finding]]:
+    """What the rules for the graph find, by rule; rule: the function that is wanted alone."""
+    found: dict[str, list[Finding]] = {}
+    for one in GRAPH_RULES:
+        for finding in one(line) if rule in one.__name__ else ():
+            found.setdefault(finding.rule, []).append(finding)
+    return found
+
+
+def test_a_menu_that_no_key_leads_to_is_told() -> None:
+    files = changed(LINE_FILE, "4: next-steps}\n", "4: next-steps}\n  attic:\n    person: central-scheduling\n"
+                    "    choices: {1: cancer}\n")  # fmt: skip
+    for language in ("en", "es"):
+        files[f"{language}/attic.md"] = (
+            b"---\nsources: [line]\nreviewed: {}\n---\n## Spoken\n\nA.\n\n## Choices\n\n1. B\n"
+        )
+    told = graph_findings(Line(read_content(files)), "unreached")["unreached"]
+    assert [(one.file, one.line) for one in told] == [(LINE_FILE, line_of(files, LINE_FILE, "  attic:"))]
+
+
+def test_a_topic_that_no_key_leads_to_is_told() -> None:
+    files = changed(LINE_FILE, "3: skin-products, ", "3: people, ")
+    told = graph_findings(Line(read_content(files)), "unreached")["unreached"]
+    assert [(one.file, one.line) for one in told] == [(LINE_FILE, line_of(files, LINE_FILE, "{id: skin-products"))]
+
+
+def test_a_menu_that_lies_too_deep_is_told() -> None:
+    words = SHIPPED[LINE_FILE].decode()
+    words = words.replace("5: people}", "5: what-they-are}").replace("{1: what-they-are, 2: c", "{1: people, 2: c")
+    line = Line(read_content({**SHIPPED, LINE_FILE: words.encode()}))
+    assert "depth" in graph_findings(line, "deep")
+
+
+def test_a_menu_that_takes_too_long_is_told() -> None:
+    long = "1. For questions about calcifications, and " + "about this and that, " * 10
+    told = graph_findings(
+        Line(read_content(changed("en/welcome.md", "1. For questions about calcifications", long))), "long"
+    )
+    assert [one.file for one in told["seconds"]] == ["en/welcome.md"]
+
+
+def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
+    files = changed("en/the-visit.md", "- does it hurt\n", "- does my chest hurt\n")
+    told = graph_findings(Line(read_content(files)), "phrases")["phrase"]
+    assert [(one.file, one.line) for one in told] == [
+        ("en/the-visit.md", line_of(files, "en/the-visit.md", "- does my chest hurt"))
+    ]
+
+
+def test_a_place_from_which_0_does_not_lead_to_help_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked = Graph.step
+
+    def deaf(self: Graph, state: State, heard: Heard, is_open: IsOpen) -> Turn:
+        deaf_there = isinstance(state.place, Piece) and heard == Key("0")
+        return Turn(state) if deaf_there else walked(self, state, heard, is_open)
+
+    monkeypatch.setattr(Graph, "step", deaf)
+    told = graph_findings(Line(read_content(SHIPPED)), "help")
+    assert set(told) == {"no-help"}
+    assert all("piece-" in finding.message for finding in told["no-help"])
+
+
+def test_a_loop_without_a_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked = Graph.step
+    trap = Menu("calcifications")
+
+    def trapped(self: Graph, state: State, heard: Heard, is_open: IsOpen) -> Turn:
+        return Turn(State(state.language, trap)) if state.place == trap else walked(self, state, heard, is_open)
+
+    monkeypatch.setattr(Graph, "step", trapped)
+    told = graph_findings(Line(read_content(SHIPPED)), "dead")
+    assert "en.menu-calcifications" in " ".join(finding.message for finding in told["dead-end"])
+
+
+def test_a_finding_is_written_as_editors_read_it() -> None:
+    finding = Finding(CANCER, 3, "grade", "error", "Use shorter words.")
+    assert str(finding) == "en/cancer.md:3: error: Use shorter words. [grade]"
+    assert finding.as_json()["line"] == 3

@@ -1,0 +1,129 @@
+"""One row of a scheduler's file: each fault has its code, its place and a sentence, and all of a row are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ivr.people.phones import PhoneFault
+from ivr.reminders.faults import SENTENCES, FileFault
+from ivr.reminders.rows import Row, RowReader, read_moment
+from tests.appointments import NOW, at
+
+GOOD = {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": at(8)}
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.fixture
+def reader(content) -> RowReader:
+    return RowReader(content.config, NOW)
+
+
+FAULTS = [
+    ("no id", {"appointment_id": "  "}, "appointment_id", "missing"),
+    ("no phone", {"phone": ""}, "phone", "phone_missing"),
+    ("no time", {"starts_at": ""}, "starts_at", "missing"),
+    ("a long id", {"appointment_id": "A" * 101}, "appointment_id", "too_long"),
+    ("a long name", {"first_name": "A" * 81}, "first_name", "too_long"),
+    ("a name over two lines", {"first_name": "Ann\nB2,603-555-0102"}, "first_name", "line_break"),
+    ("an id over two lines", {"appointment_id": "A1\r\nA2"}, "appointment_id", "line_break"),
+    ("a spreadsheet's number", {"phone": "6.03556E+09"}, "phone", "phone_excel"),
+    ("two numbers", {"phone": "603-555-0101 / 603-555-0102"}, "phone", "phone_two"),
+    ("two numbers over two lines", {"phone": "603-555-0101\n603-555-0102"}, "phone", "phone_two"),
+    ("a foreign number", {"phone": "+44 20 7946 0958"}, "phone", "phone_foreign"),
+    ("an impossible number", {"phone": "603-055-0101"}, "phone", "phone_invalid"),
+    ("an extension", {"phone": "603-555-0101 ext 5"}, "phone", "phone_invalid"),
+    ("too short a number", {"phone": "555-0101"}, "phone", "phone_invalid"),
+    ("words for a number", {"phone": "none"}, "phone", "phone_invalid"),
+    ("words for a time", {"starts_at": "soon"}, "starts_at", "date_invalid"),
+    ("a date without a time", {"starts_at": "2026-12-24"}, "starts_at", "date_invalid"),
+    ("a 31st of June", {"starts_at": "06/31/2027 10:00"}, "starts_at", "date_invalid"),
+    ("the end of time", {"starts_at": "9999-12-31 23:59"}, "starts_at", "date_invalid"),
+    ("the end of time with a zone", {"starts_at": "9999-12-31T23:59:59-12:00"}, "starts_at", "date_invalid"),
+    ("its beginning", {"starts_at": "0001-01-01T00:00:00+12:00"}, "starts_at", "date_invalid"),
+    ("a past time", {"starts_at": at(-1)}, "starts_at", "date_past"),
+    ("this very moment", {"starts_at": at(0)}, "starts_at", "date_past"),
+    ("a far time", {"starts_at": at(732)}, "starts_at", "date_far"),
+    ("an hour that is skipped", {"starts_at": "2027-03-14 02:30"}, "starts_at", "date_skipped"),
+    ("an unknown site", {"site": "moon"}, "site", "site_unknown"),
+    ("an unknown language", {"language": "tlh"}, "language", "language_unknown"),
+    ("an unknown zone", {"timezone": "Eastern"}, "timezone", "timezone_unknown"),
+    ("an unknown channel", {"channel": "pigeon"}, "channel", "channel_unknown"),
+    ("an unknown status", {"status": "maybe"}, "status", "status_unknown"),
+]
+
+
+@pytest.mark.parametrize(("change", "column", "code"), [case[1:] for case in FAULTS], ids=[case[0] for case in FAULTS])
+def test_each_fault_has_its_place_its_code_and_a_sentence(content, change, column, code):
+    # Where there are several sites, a row must name one; these are about something else.
+    cells = {**GOOD, "site": content.config.sites[0].id, **change}
+    told = RowReader(content.config, NOW).read(7, cells)
+    assert [(fault.row, fault.column, fault.code) for fault in told] == [(7, column, code)]
+    assert told[0].message.endswith((".", "?"))
+    assert "{" not in told[0].message
+
+
+def test_the_table_above_has_every_fault_that_a_row_can_have():
+    of_files = {FileFault.UNREADABLE, FileFault.EMPTY_FILE, FileFault.NO_ROWS, FileFault.COLUMN_MISSING}
+    of_others = {*of_files, FileFault.COLUMN_DOUBLE, FileFault.DOUBLE}
+    assert {case[3] for case in FAULTS} == {*FileFault, *PhoneFault} - of_others
+    assert set(SENTENCES) == {*FileFault, *PhoneFault}
+
+
+def test_all_faults_of_a_row_are_told_at_once(reader):
+    bad = {"appointment_id": "", "phone": "x", "starts_at": "", "channel": "x", "status": "x", "language": "xx"}
+    told = reader.read(3, bad)
+    assert isinstance(told, list)
+    assert {fault.column for fault in told} == set(bad)
+    assert {fault.row for fault in told} == {3}
+
+
+def test_the_later_of_two_rows_with_one_id_is_rejected_and_the_first_is_named(reader):
+    assert isinstance(reader.read(2, GOOD), Row)
+    told = reader.read(5, GOOD)
+    assert [(fault.row, fault.column, fault.code) for fault in told] == [(5, "appointment_id", "appointment_double")]
+    assert "row 2" in told[0].message
+
+
+def test_what_a_row_leaves_out_is_filled_in(content, reader):
+    read = reader.read(2, GOOD)
+    site = content.config.sites[0]
+    assert (read.site, read.timezone, read.channel, read.status) == (site.id, site.timezone, "text", "booked")
+    assert (read.language, read.first_name, read.phone) == (None, "", "+16035550101")
+
+
+MOMENTS = [
+    ("2026-12-24 10:00", "2026-12-24T15:00"),
+    ("2026-12-24T10:00", "2026-12-24T15:00"),
+    ("2026-12-24T10:00:00Z", "2026-12-24T10:00"),
+    ("2026-12-24T10:00:00.000-05:00", "2026-12-24T15:00"),
+    ("12/24/2026 10:00", "2026-12-24T15:00"),
+    ("12/24/2026 2:30 PM", "2026-12-24T19:30"),
+    ("12/24/2026 2:30PM", "2026-12-24T19:30"),
+    ("12/24/26 14:30", "2026-12-24T19:30"),
+    ("1/2/2027 9:05", "2027-01-02T14:05"),
+    ("2026-12-24 2:30 PM", "2026-12-24T19:30"),
+    ("07/04/2027 10:00", "2027-07-04T14:00"),
+    ("11/07/2027 01:30", "2027-11-07T05:30"),
+]
+
+
+@pytest.mark.parametrize(("words", "moment"), MOMENTS, ids=[words for words, _ in MOMENTS])
+def test_times_are_read_as_offices_write_them_month_first(words, moment):
+    assert read_moment(words, NEW_YORK) == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([*GOOD, "site", "language", "timezone", "first_name", "channel", "status", "other"]),
+        st.text(max_size=120) | st.datetimes().map(str) | st.from_regex(r"\+?[\d\-() .]{7,16}", fullmatch=True),
+    )
+)
+def test_any_cells_give_a_row_or_faults_and_never_break(content, cells):
+    read = RowReader(content.config, NOW).read(2, cells)
+    assert isinstance(read, Row) or (read and all(fault.message for fault in read))

