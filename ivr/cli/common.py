@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -18,6 +19,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 FINDINGS = 1
 WRONG_USE = 2
+WIDTH = 80
+_COLOURS = {"error": "red", "warning": "yellow"}
 
 
 def give_up(message: object, status: int = WRONG_USE) -> NoReturn:
@@ -59,6 +62,12 @@ def says_when_the_ledger_is_away(command: Callable[P, R]) -> Callable[P, R]:
             give_up(error)
 
     return wrapped
+
+
+def print_told(place: str, level: str, message: str, code: str) -> None:
+    """One finding on lines of at most 80 columns, its level coloured on a terminal."""
+    lines = textwrap.fill(f"{place}: {level}: {message} [{code}]", WIDTH, subsequent_indent="  ")
+    click.echo(lines.replace(f" {level}:", f" {click.style(level, fg=_COLOURS[level])}:", 1))
 
 
 def print_json(value: Any) -> None:

@@ -16,6 +16,7 @@ from ivr.cli.common import (
     give_up,
     ledger_or_exit,
     print_json,
+    print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
 )
@@ -26,8 +27,6 @@ from ivr.line.content import Content, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import publish
-
-_COLOURS = {"error": "red", "warning": "yellow"}
 
 
 @click.group()
@@ -61,9 +60,8 @@ def _checked(folder: Path) -> Report:
 
 def _print(report: Report) -> None:
     for finding in report.findings:
-        level = click.style(finding.level, fg=_COLOURS[finding.level])
         place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-        click.echo(f"{place}: {level}: {finding.message} [{finding.rule}]")
+        print_told(place, finding.level, finding.message, finding.rule)
     counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
     click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
 

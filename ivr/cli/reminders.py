@@ -17,6 +17,7 @@ from ivr.cli.common import (
     give_up,
     ledger_or_exit,
     print_json,
+    print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
 )
@@ -58,11 +59,11 @@ def import_file(file: Path, as_json: bool) -> None:
 
 
 def _print_report(report: ImportReport) -> None:
-    for told, kind, colour in ((report.errors, "error", "red"), (report.warnings, "warning", "yellow")):
+    for told, kind in ((report.errors, "error"), (report.warnings, "warning")):
         for item in told[:SHOWN]:
             row = f"row {item.row}" if item.row else "file"
             column = f", {item.column}" if item.column else ""
-            click.echo(f"{row}{column}: {click.style(kind, fg=colour)}: {item.message} [{item.code}]")
+            print_told(f"{row}{column}", kind, item.message, item.code)
         if len(told) > SHOWN:
             click.echo(f"… and {len(told) - SHOWN} more: see them all with --json.")
     if report.batch is not None:

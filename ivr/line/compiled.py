@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from xml.sax.saxutils import escape
 
 from ivr.line.content import Content
@@ -29,9 +30,13 @@ class Line:
         self.arrows = 0
         for language in content.config.languages:
             self._render(self.graph.start(language))
-        for _state, _heard, turn in self.graph.walk():
+        leads: dict[tuple[str, Heard], set[Turn]] = defaultdict(set)
+        for state, heard, turn in self.graph.walk():
             self.arrows += 1
             self._render(turn)
+            leads[state.token, heard].add(turn)
+        # Where a step has one outcome, whoever is open, a turn is a look into this table.
+        self._fixed = {arrow: next(iter(turns)) for arrow, turns in leads.items() if len(turns) == 1}
         self.unavailable = goodbye_document(
             self.speech.words(content.config.default_language, "unavailable"), content.config
         )
@@ -75,6 +80,9 @@ class Line:
 
     def step(self, token: str, heard: Heard, is_open: IsOpen) -> Turn:
         """The turn after `heard` at the state named by a URL's token; an unknown one begins again."""
+        fixed = self._fixed.get((token, heard))
+        if fixed is not None:
+            return fixed
         state = self._states.get(token)
         return self.graph.start() if state is None else self.graph.step(state, heard, is_open)
 

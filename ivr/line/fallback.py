@@ -17,8 +17,9 @@ def fallback_document(line: Line) -> bytes:
     response = VoiceResponse()
     for language in config.languages:
         response.append(say(line.speech.words(language, "unavailable"), config))
-    dial = Dial()
-    dial.number(config.entry(config.menus["welcome"].person).e164)
+    entry = config.entry(config.menus["welcome"].person)
+    dial = Dial(timeout=entry.ring)
+    dial.number(entry.e164)
     response.append(dial)
     document: str = response.to_xml()
     return document.encode()
