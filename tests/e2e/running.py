@@ -104,9 +104,8 @@ class RunningLine:
             return {}
 
     def carrier_log(self) -> list[dict[str, Any]]:
-        """The texts that the carrier took from us."""
-        log: list[dict[str, Any]] = self.get("/simulator/log")
-        return log
+        """The texts that the line began and the carrier took, without answers to texts that came in."""
+        return [text for text in self.get("/simulator/log") if text["direction"] == "outbound-api"]
 
     def call(self, caller: str = "+16035550123") -> Call:
         return Call(self, caller)
