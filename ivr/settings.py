@@ -162,8 +162,8 @@ def decode_key(text: str) -> bytes:
     return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")
 
 
-def load() -> Settings:
-    """Read and check the environment.
+def load(*, queue: bool = False) -> Settings:
+    """Read and check the environment. queue: this process cannot do without REDIS_URL.
 
     A loopback PUBLIC_URL (the default) fills in all that a machine of one's own needs; with a public
     one everything that matters must be named.
@@ -176,6 +176,8 @@ def load() -> Settings:
     told = {problem.partition(":")[0] for problem in problems}
     if not settings.loopback or "PUBLIC_URL" in told:
         problems += [problem for problem in _public_problems(settings) if told.isdisjoint(problem.split())]
+    if queue and not settings.redis_url:
+        problems.append("REDIS_URL is not set: name the queue server, or start all with `infoline run`")
     if problems:
         raise SettingsError(problems)
     if settings.loopback:

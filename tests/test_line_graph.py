@@ -160,7 +160,7 @@ def test_key_8_changes_the_language_and_keeps_the_place(line: Line) -> None:
 
 
 def test_a_star_says_it_again_and_the_tenth_in_a_row_offers_a_person(line: Line) -> None:
-    for start in (State("en", Piece("cancer", 1)), State("es", Menu("welcome")), State("en", Ending("cancer"))):
+    for start in (State("en", Piece("cancer", 1)), State("es", Menu("welcome"))):
         turns = [Turn(start)]
         for _ in range(11):
             turns.append(line.graph.step(turns[-1].state, Key("*"), everybody))
@@ -181,7 +181,14 @@ def test_a_topic_goes_on_with_1_and_can_be_skipped_with_pound(line: Line) -> Non
     assert line.graph.step(state, Key("1"), nobody) == Turn(State("en", Piece("cancer", 1)))
     assert line.graph.step(state, Key("#"), nobody) == Turn(State("en", Ending("cancer")))
     last = State("en", Piece("cancer", 2))
-    assert line.graph.step(last, Key("1"), nobody).preface == "wrong-key"
+    menu = Turn(State("en", Menu("calcifications")))
+    assert line.graph.step(last, Key("1"), nobody) == menu
+    assert line.graph.step(State("en", Ending("cancer")), Key("1"), nobody) == menu
+
+
+def test_a_star_after_a_skipped_topic_says_the_topic_and_counts_on(line: Line) -> None:
+    state = State("en", Ending("cancer"), repeats=8)
+    assert line.graph.step(state, Key("*"), nobody) == Turn(State("en", Piece("cancer", 0), repeats=9))
 
 
 def test_at_the_offer_1_says_the_number_again_and_2_goes_to_the_main_menu(line: Line) -> None:

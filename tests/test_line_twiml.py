@@ -60,7 +60,7 @@ def parsed(document: bytes) -> ElementTree.Element:
 
 def test_every_document_is_valid_by_the_carriers_schema(line: Line) -> None:
     told = {name: faults(document) for name, document in documents(line)}
-    assert len(told) > 1000
+    assert len(told) > 900
     assert {name: found for name, found in told.items() if found} == {}
 
 

@@ -26,12 +26,9 @@ def main(arguments: list[str]) -> int:
         print(f"`{' '.join(arguments)}` is not known: say nothing, or `clock`.", file=sys.stderr)
         return 2
     try:
-        settings = load()
+        settings = load(queue=True)
     except SettingsError as error:
         print(error, file=sys.stderr)
-        return 2
-    if not settings.redis_url:
-        print("REDIS_URL is not set: name the queue server, or start all with `infoline run`.", file=sys.stderr)
         return 2
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)

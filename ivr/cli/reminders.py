@@ -24,7 +24,7 @@ from ivr.cli.common import (
 from ivr.ledger import Vault
 from ivr.releases.shelf import NoRelease, live_content
 from ivr.reminders.importing import Importer, ImportReport
-from ivr.reminders.status import NoSuchBatch, control
+from ivr.reminders.status import CancelledBatch, NoSuchBatch, control
 from ivr.reminders.status import status as count
 
 SHOWN = 20
@@ -66,7 +66,7 @@ def _print_report(report: ImportReport) -> None:
             print_told(f"{row}{column}", kind, item.message, item.code)
         if len(told) > SHOWN:
             click.echo(f"… and {len(told) - SHOWN} more: see them all with --json.")
-    if report.batch is not None:
+    if report.accepted or report.updated:
         click.echo(f"Batch {report.batch}. See where its texts are: infoline reminders status {report.batch}")
     click.echo(
         f"{report.rows} rows: {report.accepted} new, {report.updated} updated,"
@@ -111,9 +111,12 @@ def _control(batch: int, done: str, **values: Any) -> None:
     ledger = ledger_or_exit(settings_or_exit())
     try:
         control(ledger, batch, **values)
-    except NoSuchBatch as error:
+        in_hand = count(ledger, batch)["texts"]["claimed"]
+    except (NoSuchBatch, CancelledBatch) as error:
         give_up(error)
     click.echo(f"Batch {batch} {done}.")
+    if in_hand:
+        click.echo(f"{in_hand} texts of it are with the worker at this moment and may still go out.")
 
 
 @reminders.command()

@@ -176,6 +176,8 @@ class Supervisor:
                 continue
             now = time.monotonic()
             if not child.due:
+                # A process that was killed leaves its own children behind, and they would hold its port.
+                _end_group(child.process.pid)
                 child.deaths = child.deaths + 1 if now - child.started < LONGEST_WAIT else 1
                 wait = min(2.0 ** (child.deaths - 1) - 1, LONGEST_WAIT)
                 child.due = now + wait
@@ -233,15 +235,23 @@ Ctrl-C ends all of it."""
                 time.sleep(0.05)
         for child in self._running():
             if child.process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.process.pid, signal.SIGKILL)
+                _end_group(child.process.pid)
                 child.process.wait()
+        for child in self._children:
+            if child.process is not None:
+                _end_group(child.process.pid)
         if self._queue:
             self._queue.stop()
         shift_file(self._settings.var_dir).unlink(missing_ok=True)
 
     def _running(self) -> list[Child]:
         return [child for child in self._children if child.process is not None and child.process.poll() is None]
+
+
+def _end_group(pid: int) -> None:
+    """Kill what is left of a child's process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _answers(url: str) -> bool:

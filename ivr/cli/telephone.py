@@ -20,6 +20,8 @@ from urllib.parse import quote, urlsplit
 
 import click
 
+from ivr.settings import is_loopback
+
 DEFAULT_URL = "http://127.0.0.1:8010"
 DEFAULT_CALLER = "+16035550123"
 OUTCOMES = ("busy", "no-answer", "failed", "completed")
@@ -126,8 +128,8 @@ class Network:
             port = parts.port or 80
         except ValueError:
             parts, port = urlsplit(""), 0
-        if parts.scheme != "http" or not parts.hostname:
-            raise NotThere(f"SIMULATOR_URL is {self.url!r}; it must be an address such as {DEFAULT_URL}.")
+        if parts.scheme != "http" or not is_loopback(self.url):
+            raise NotThere(f"SIMULATOR_URL is {self.url!r}; it must be on this machine, such as {DEFAULT_URL}.")
         connection = http.client.HTTPConnection(parts.hostname, port, timeout=CONNECT_SECONDS)
         try:
             connection.connect()

@@ -146,7 +146,9 @@ class Graph:
         fresh = replace(state, silences=0, wrongs=0, repeats=0)
         if key == "*":
             repeats = min(state.repeats + 1, MAX_REPEATS)
-            return Turn(replace(fresh, repeats=repeats), "repeat-offer" if repeats == MAX_REPEATS else None)
+            place = Piece(state.place.topic, 0) if isinstance(state.place, Ending) else state.place
+            again = replace(fresh, place=place, repeats=repeats)
+            return Turn(again, "repeat-offer" if repeats == MAX_REPEATS else None)
         if key == "0":
             return self.reach(state.language, self.person_of(state.place), is_open)
         if key == "8" and len(self._languages) > 1:
@@ -170,7 +172,8 @@ class Graph:
     def _in_topic(self, state: State, key: str, _is_open: IsOpen) -> Turn | None:
         place = state.place
         if not isinstance(place, Piece) or place.part + 1 >= self._pieces[place.topic]:
-            return None
+            # Who pressed 1 to hear more, or # to skip, presses it once more at the end.
+            return Turn(replace(state, place=self.parent(place))) if key in ("1", "#") else None
         if key == "1":
             return Turn(replace(state, place=Piece(place.topic, place.part + 1)))
         return Turn(replace(state, place=Ending(place.topic))) if key == "#" else None

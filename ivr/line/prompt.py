@@ -12,6 +12,8 @@ from ivr.line.source import UNSPEAKABLE, Source, read_yaml
 
 FIELDS = ("title", "sources", "reviewed", "phrases")
 SECTIONS = ("Spoken", "Choices", "Texted")
+# Hours that end in "p.m." at the end of a sentence; an ellipsis stays.
+_TWO_STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 LARGEST = 100_000
 _CHOICE = re.compile(r"([0-9])\.\s+(\S.*)")
@@ -58,7 +60,7 @@ class Prompt:
 
 def fill(words: str, values: dict[str, str]) -> str:
     """Put values into {placeholders}; one without a value stays as it stands."""
-    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), words)
+    return _TWO_STOPS.sub(".", PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), words))
 
 
 def read_prompt(file: str, data: bytes) -> Prompt:

@@ -19,7 +19,7 @@ from ivr.line.signs import STOP, Signs
 
 # How alike words must be, 0 to 100. What weighs more must be plainer.
 SCORE = 38.0
-SCORES = {"urgent": 70.0, "person-soon": 70.0, STOP: 70.0}
+SCORES = {"urgent": 70.0, "person-soon": 70.0, STOP: 70.0, "language": 70.0}
 _NOT_WORDS = re.compile(r"[^a-z0-9]+")
 _RUNS = (3, 4, 5)
 Meant = tuple[str, str]
@@ -32,6 +32,8 @@ class Understood:
     topic: str
     language: str
     scores: dict[str, float]
+    also_stop: bool = False
+    """Beside a red flag, which is answered first, the words also ask for no more texts."""
 
 
 def plain(words: str) -> str:
@@ -111,7 +113,8 @@ class Matcher:
         signs = self._signs.find(asked)
         if signs:
             meant = [sign.language for sign in signs if sign.meaning == signs[0].meaning]
-            return Understood(signs[0].meaning, language if language in meant else meant[0], told)
+            stops = any(sign.meaning == STOP for sign in signs)
+            return Understood(signs[0].meaning, language if language in meant else meant[0], told, stops)
         for name, spoken in ranked:
             if scores[name, spoken] >= SCORES.get(name, SCORE):
                 return Understood(name, spoken, told)

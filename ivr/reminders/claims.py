@@ -20,6 +20,7 @@ from ivr.ledger.tables import alarm, appointment, batch, person, text
 from ivr.line.config import Step
 from ivr.line.content import Content
 from ivr.line.gsm import segments
+from ivr.people.replies import NOT_HERS
 from ivr.reminders.plan import WEEK, Decision, Reason, Visit, decide, useful_until
 from ivr.reminders.texts import SPENT, TextState, begin, cancel_planned, move
 from ivr.reminders.wording import visit_values, word
@@ -138,7 +139,8 @@ class _Slice:
             self._sent[found.person_id].append(found.claimed_at)
 
     def _decide(self, row: Row[Any], visit: Visit) -> Decision:
-        if row.status != "booked" or row.channel != "text" or row.cancelled_at is not None:
+        unwanted = row.status != "booked" or row.channel != "text" or row.answer == NOT_HERS
+        if unwanted or row.cancelled_at is not None:
             cancel_planned(self._connection, [row.id], self._now, Reason.CANCELLED)
             return Decision()
         waiting = self._waiting[row.id]

@@ -21,6 +21,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, batch, person
 from ivr.line.config import Config
 from ivr.people.persons import meet
+from ivr.people.replies import NOT_HERS
 from ivr.reminders.faults import Fault, warning
 from ivr.reminders.files import UnreadableFile, read_rows
 from ivr.reminders.plan import Reason, Visit, decide
@@ -168,7 +169,7 @@ class Importer:
 
 def _known(connection: Connection, rows: Iterable[Row]) -> dict[str, LedgerRow[Any]]:
     found = connection.execute(
-        select(appointment, batch.c.live_at)
+        select(appointment, batch.c.live_at, batch.c.paused)
         .join(batch, batch.c.id == appointment.c.batch_id)
         .where(appointment.c.appointment_id.in_([row.appointment_id for row in rows]))
     )
@@ -177,8 +178,12 @@ def _known(connection: Connection, rows: Iterable[Row]) -> dict[str, LedgerRow[A
 
 def _update(connection: Connection, before: LedgerRow[Any], values: dict[str, Any], now: datetime) -> None:
     """A moved appointment gets its remaining texts by the new time, and loses its answer."""
-    moved = before.starts_at != values["starts_at"] or before.person_id != values["person_id"]
+    given_on = before.person_id != values["person_id"]
+    moved = given_on or (before.starts_at != values["starts_at"] and before.answer != NOT_HERS)
     answer = {"answer": None, "answered_at": None} if moved else {}
+    if before.paused:
+        # What a scheduler paused does not go on because a newer file moved it.
+        values = {**values, "batch_id": before.batch_id}
     if before.starts_at != values["starts_at"]:
         cancel_planned(connection, [before.id], now, Reason.MOVED)
     elif values["next_due_at"] is None:

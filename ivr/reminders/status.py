@@ -18,6 +18,10 @@ class NoSuchBatch(Exception):
     """There is no batch of that number."""
 
 
+class CancelledBatch(Exception):
+    """A cancelled batch stays cancelled."""
+
+
 def status(ledger: Ledger, number: int | None = None) -> dict[str, Any]:
     """Counts of texts by state and reason; "planned" counts appointments that have a text still to come.
 
@@ -64,13 +68,16 @@ def _one(connection: Connection, number: int | None, paused: bool) -> dict[str, 
 
 
 def control(ledger: Ledger, number: int, **values: Any) -> None:
-    """Pause, resume or cancel a batch. Raises NoSuchBatch."""
+    """Pause, resume or cancel a batch. Raises NoSuchBatch and CancelledBatch."""
     cancelled_at = values.get("cancelled_at")
     with ledger.write() as connection:
         ledger.turnstile(connection)
-        changed = connection.execute(update(batch).where(batch.c.id == number).values(**values))
-        if not changed.rowcount:
+        found = connection.execute(select(batch.c.cancelled_at).where(batch.c.id == number)).first()
+        if found is None:
             raise NoSuchBatch(f"There is no batch {number}.")
+        if found.cancelled_at is not None:
+            raise CancelledBatch(f"Batch {number} is cancelled, and stays so: import its file anew to send again.")
+        connection.execute(update(batch).where(batch.c.id == number).values(**values))
         if cancelled_at is not None:
             mine = appointment.c.batch_id == number
             cancel_planned(connection, select(appointment.c.id).where(mine), cancelled_at, Reason.CANCELLED)

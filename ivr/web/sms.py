@@ -14,7 +14,7 @@ from ivr.line.compiled import Line
 from ivr.line.gsm import fold
 from ivr.line.twiml import text_document
 from ivr.people import languages, persons, replies
-from ivr.people.keywords import ANSWERS, Keyword, carrier_keyword
+from ivr.people.keywords import Answer, Keyword, carrier_keyword, reminder_answer
 from ivr.people.phones import is_e164
 from ivr.reminders.wording import visit_values
 from ivr.web.carrier_door import carrier_door, form, twiml
@@ -44,7 +44,7 @@ def text_comes_in() -> Response:
         abort(503)
     fields = form()
     sender, body = fields.get("From", ""), fields.get("Body", "")
-    if not is_e164(sender):
+    if not is_e164(sender) or sender == fields.get("To"):
         return twiml(_document([]))
     understood = line.matcher.ask(body)
     if not understood.scores:
@@ -53,11 +53,13 @@ def text_comes_in() -> Response:
     keyword = carrier_keyword(body, fields.get("OptOutType", ""))
     if keyword:
         return twiml(_document(_carrier_keyword(text, keyword)))
-    outcome = ANSWERS.get(body.strip().upper()) or understood.topic
+    outcome = reminder_answer(body) or understood.topic
     act = _ACTS.get(outcome)
-    if act is None:
-        return twiml(line.text_document(text.language, outcome))
-    return twiml(_document(act(text)))
+    if act is not None:
+        return twiml(_document(act(text)))
+    if understood.also_stop:
+        return twiml(_document([line.text(text.language, outcome), *_stop(text)]))
+    return twiml(line.text_document(text.language, outcome))
 
 
 def _language_of(line: Line, sender: str) -> str | None:
@@ -111,6 +113,19 @@ def _switch_language(text: _Text) -> Reply:
     return [text.line.text(text.language, "language")]
 
 
+def _wrong_number(text: _Text) -> Reply:
+    """Nothing is promised that is not written down."""
+    here = services()
+    try:
+        with here.ledger.write() as connection:
+            here.ledger.turnstile(connection)
+            replies.not_hers(connection, here.vault, text.sender, clock.now())
+    except LedgerAway:
+        log.get().error("wrong_number_not_recorded")
+        return [text.line.text(text.language, "help")]
+    return [text.line.text(text.language, "wrong-number")]
+
+
 def _confirmed(text: _Text) -> Reply:
     return _answer_visit(text, "confirmed")
 
@@ -119,7 +134,7 @@ def _change(text: _Text) -> Reply:
     return _answer_visit(text, "change")
 
 
-def _answer_visit(text: _Text, answer: replies.Answer) -> Reply:
+def _answer_visit(text: _Text, answer: Answer) -> Reply:
     """Nothing is called confirmed that is not written down."""
     here = services()
     content = text.line.content
@@ -139,6 +154,7 @@ _ACTS: dict[str, Callable[[_Text], Reply]] = {
     "stop": _stop,
     "start": _start,
     "language": _switch_language,
+    "wrong-number": _wrong_number,
     "confirmed": _confirmed,
     "change": _change,
 }

@@ -99,3 +99,25 @@ def test_the_phone_says_where_to_begin_when_nothing_runs(open_line: RunningLine)
         tried = elsewhere.infoline(*command)
         assert tried.returncode == 2
         assert "infoline run" in tried.stderr
+
+
+def test_star_after_a_skipped_topic_says_the_topic_again(open_line: RunningLine) -> None:
+    first = open_line.call().presses("1", "2")
+    again = open_line.call().presses("1", "2", "#", "*")
+    assert again.turn["said"] == first.turn["said"]
+
+
+def test_one_key_1_too_many_at_the_end_of_a_topic_leads_back_to_the_menu(open_line: RunningLine) -> None:
+    menu = open_line.call().presses("1")
+    assert open_line.call().presses("1", "1", "1", "1").turn["said"] == menu.turn["said"]
+
+
+def test_hours_that_end_a_sentence_end_it_once(closed_line: RunningLine) -> None:
+    assert ".." not in closed_line.call().presses("8", "0").said
+
+
+def test_the_phone_calls_nobody_outside_this_machine(open_line: RunningLine) -> None:
+    elsewhere = {**open_line.environment, "SIMULATOR_URL": "http://192.0.2.1:8010"}
+    tried = RunningLine(open_line.process, elsewhere, open_line.var_dir).infoline("text", "hello")
+    assert tried.returncode == 2
+    assert "on this machine" in tried.stderr

@@ -97,3 +97,29 @@ def test_no_phone_number_stands_in_a_log_or_in_the_queue(open_line: RunningLine)
         data = path.read_bytes()
         assert b"60355501" not in data, path
         assert b"603-555-01" not in data, path
+
+
+def test_a_paused_batch_stays_paused_when_a_newer_file_moves_its_visits(open_line: RunningLine, tmp_path: Path) -> None:
+    first = open_line.json(
+        "reminders", "import", _file(tmp_path / "a.csv", "E2E-PAUSE,603-555-0176,2026-12-20 09:00,en,")
+    )
+    assert open_line.infoline("reminders", "pause", str(first["batch"])).returncode == 0
+    open_line.json("reminders", "import", _file(tmp_path / "b.csv", "E2E-PAUSE,603-555-0176,2026-12-03 09:00,en,"))
+    other = open_line.json(
+        "reminders", "import", _file(tmp_path / "c.csv", "E2E-OTHER,603-555-0177,2026-12-03 09:00,en,")
+    )
+    until(lambda: _status(open_line, other["batch"])["delivered"] == 1, "a text of another batch")
+    assert _sent_to(open_line, {"+16035550176"}) == []
+    open_line.infoline("reminders", "resume", str(first["batch"]))
+    until(lambda: _sent_to(open_line, {"+16035550176"}), "the text after the pause")
+
+
+def test_a_cancelled_batch_stays_cancelled(open_line: RunningLine, tmp_path: Path) -> None:
+    batch = open_line.json(
+        "reminders", "import", _file(tmp_path / "a.csv", "E2E-CANCEL,603-555-0178,2026-12-20 09:00,en,")
+    )["batch"]
+    assert open_line.infoline("reminders", "cancel", str(batch)).returncode == 0
+    tried = open_line.infoline("reminders", "resume", str(batch))
+    assert tried.returncode == 2
+    assert "stays so" in tried.stderr
+    assert _status(open_line, batch)["planned"] == 0

@@ -37,7 +37,8 @@ def test_a_process_that_dies_is_started_again_and_said_so(tmp_path: Path) -> Non
         until(lambda: line.readyz().get("voice"), "the web to answer again")
         line.process.send_signal(signal.SIGINT)
         told = line.process.communicate(timeout=30)[0]
-    assert "The web process has died: it is started again." in told
+        assert line.readyz() == {}, "a process that was left behind still answers"
+    assert told.count("The web process has died: it is started again.") == 1
 
 
 def test_the_queue_that_dies_is_started_again_and_reminders_go_on(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.e2e.running import RunningLine
+from tests.e2e.running import RunningLine, until
 
 
 def test_a_text_gets_its_topic(open_line: RunningLine) -> None:
@@ -68,3 +70,39 @@ def test_a_number_from_a_spanish_reminder_is_answered_in_spanish(open_line: Runn
     file.write_text("appointment_id,phone,starts_at,language\nES-1,603-555-0185,2026-12-20 09:00,es\n")
     open_line.json("reminders", "import", file)
     assert "desodorante" in open_line.text("5", "+16035550185")[0]
+
+
+@pytest.mark.parametrize("words", ["thank you", "Thank you!", "no thank you", "gracias", "ok thank you"])
+def test_thanks_never_opt_anybody_out(open_line: RunningLine, words: str) -> None:
+    assert open_line.json("ask", words)["topic"] != "stop"
+
+
+@pytest.mark.parametrize("words", ["C", "c.", "C thank you", "I confirm", "yes, confirm", "Confirmo, gracias"])
+def test_a_courteous_confirmation_is_one(open_line: RunningLine, words: str) -> None:
+    assert "coming visit" in open_line.text(words, "+16035550186")[0]
+
+
+def test_who_writes_is_told_and_nothing_is_taken_away(open_line: RunningLine) -> None:
+    assert open_line.json("ask", "who is this?")["topic"] == "help"
+    assert open_line.json("ask", "quién es usted")["topic"] == "help"
+
+
+def test_a_stop_beside_a_red_flag_is_honoured_after_the_red_flag(open_line: RunningLine) -> None:
+    replies = open_line.text("stop texting me, I have chest pain", "+16035550187")
+    assert "911" in replies[0]
+    assert "no more texts" in replies[1]
+
+
+def test_a_wrong_number_gets_no_more_texts_about_that_visit(open_line: RunningLine, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.csv"
+    file.write_text("appointment_id,phone,starts_at\nWRONG-1,603-555-0188,2026-12-20 09:00\n")
+    batch = open_line.json("reminders", "import", file)["batch"]
+    assert "stop texts about that" in open_line.text("wrong number", "+16035550188")[0]
+    assert open_line.json("reminders", "status", str(batch))["texts"]["planned"] == 0
+    file.write_text("appointment_id,phone,starts_at\nWRONG-1,603-555-0188,2026-12-21 09:00\n")
+    batch = open_line.json("reminders", "import", file)["batch"]
+    until(lambda: open_line.json("reminders", "status", str(batch))["texts"]["planned"] == 0, "no text for a stranger")
+
+
+def test_the_line_does_not_answer_itself(open_line: RunningLine) -> None:
+    assert open_line.text("hello", "+16035550100") == []
