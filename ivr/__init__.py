@@ -20,6 +20,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.releases.shelf import Shelf
     from ivr.settings import load
     from ivr.web import ops, receipts, sms, voice
+    from ivr.web.carrier_door import LARGEST_BODY
     from ivr.web.services import Services
 
     settings = settings or load()
@@ -29,7 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     shelf = Shelf(ledger, settings.var_dir, settings.prompts_dir, settings.public_url)
     shelf.watch()
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.extensions["infoline"] = Services(settings, ledger, Vault.of(settings), shelf)
     for door in (voice, sms, receipts, ops):
         app.register_blueprint(door.door)

@@ -11,6 +11,7 @@ from ivr.web.forms import TooManyFields, read_form
 from ivr.web.services import services
 
 XML = "text/xml; charset=utf-8"
+LARGEST_BODY = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -34,12 +35,23 @@ def twiml(document: bytes) -> Response:
 def _check_signature() -> None:
     settings = services().settings
     asked = request._get_current_object()  # type: ignore[attr-defined]  # each use of the proxy costs a microsecond
-    fields = _fields(asked.get_data(cache=False), asked.environ)
+    fields = _fields(_body(asked.environ) or asked.get_data(cache=False), asked.environ)
     url = settings.public_url + _path(asked.environ)
     signature = asked.environ.get("HTTP_X_TWILIO_SIGNATURE", "")
     if not is_signed(url, fields, signature, settings.auth_tokens):
         abort(403)
     g.carrier_form = {} if isinstance(fields, str) else dict(fields)
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """The body, when its length is told; the framework's way of reading it costs more than checking it."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if not length.isdigit():
+        return b""
+    if int(length) > LARGEST_BODY:
+        abort(413)
+    body: bytes = environ["wsgi.input"].read(int(length))
+    return body
 
 
 def _fields(body: bytes, environ: dict[str, Any]) -> Fields | str:

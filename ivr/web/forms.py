@@ -24,9 +24,7 @@ def read_form(words: str) -> list[tuple[str, str]]:
     for part in parts:
         if part:
             name, _, value = part.partition("=")
-            fields.append((_decoded(name), _decoded(value)))
+            if "%" in part or "+" in part:
+                name, value = unquote_plus(name), unquote_plus(value)
+            fields.append((name, value))
     return fields
-
-
-def _decoded(words: str) -> str:
-    return unquote_plus(words) if "%" in words or "+" in words else words
