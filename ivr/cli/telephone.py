@@ -130,7 +130,7 @@ class Network:
             parts, port = urlsplit(""), 0
         if parts.scheme != "http" or not is_loopback(self.url):
             raise NotThere(f"SIMULATOR_URL is {self.url!r}; it must be on this machine, such as {DEFAULT_URL}.")
-        connection = http.client.HTTPConnection(parts.hostname, port, timeout=CONNECT_SECONDS)
+        connection = http.client.HTTPConnection(parts.hostname or "", port, timeout=CONNECT_SECONDS)
         try:
             connection.connect()
         except (OSError, UnicodeError):
