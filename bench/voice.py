@@ -120,7 +120,7 @@ def _served(workers: int, var_dir: str) -> Iterator[dict[str, tuple[int, list[in
                 "TWILIO_AUTH_TOKEN": TOKEN,
             }
             command = ["granian", "--interface", "wsgi", "--factory", "--port", str(port), "--workers", str(workers)]
-            command += ["--blocking-threads", "8", "--backpressure", "256", "--log-level", "error", target]
+            command += ["--blocking-threads", "4", "--backpressure", "256", "--log-level", "error", target]
             process = subprocess.Popen(
                 [Path(sys.executable).parent / command[0], *command[1:]], env=environment, cwd=ROOT
             )

@@ -56,8 +56,7 @@ def web(port: int | None) -> None:
         port=settings.port,
         workers=settings.web_workers,
         # A turn is short and holds the interpreter; more threads would only wait for each other.
-        blocking_threads=8,
-        runtime_blocking_threads=8,
+        blocking_threads=4,
         backpressure=256,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
