@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ivr.ledger.tables import opt_out_event, person
 from ivr.people.keywords import ANSWERS, CARRIER_WORDS, carrier_keyword
-from ivr.people.persons import find_person, meet, opt_in, opt_out
+from ivr.people.persons import meet, opt_in, opt_out
 from ivr.people.phones import Phone, PhoneFault, is_e164, read_phone
 from ivr.people.replies import answer_next_visit
 from tests.appointments import NOW, House, at, row, small_house
@@ -124,11 +124,8 @@ def test_what_the_carrier_made_of_a_text_counts_and_answers_are_no_carrier_words
 
 def test_a_number_is_one_person_and_found_again(house):
     with house.ledger.write() as connection:
-        assert find_person(connection, house.vault, JANE) is None
         met = meet(connection, house.vault, [JANE, JOAN, JANE], NOW)
-        assert (
-            meet(connection, house.vault, [JANE], NOW)[JANE] == met[JANE] == find_person(connection, house.vault, JANE)
-        )
+        assert meet(connection, house.vault, [JANE], NOW)[JANE] == met[JANE]
         assert meet(connection, house.vault, [], NOW) == {}
     assert len(house.all(person)) == 2
 

@@ -8,7 +8,26 @@ from pathlib import Path
 
 COLUMNS = ("appointment_id", "phone", "starts_at", "language", "first_name")
 NAMES = (
-    "Alma Bea Carmen Dora Elena Fay Gina Hana Iris June Kay Luz Mona Nell Opal Pia Rosa Sue Tess Uma".split()  # noqa: SIM905
+    "Alma",
+    "Bea",
+    "Carmen",
+    "Dora",
+    "Elena",
+    "Fay",
+    "Gina",
+    "Hana",
+    "Iris",
+    "June",
+    "Kay",
+    "Luz",
+    "Mona",
+    "Nell",
+    "Opal",
+    "Pia",
+    "Rosa",
+    "Sue",
+    "Tess",
+    "Uma",
 )
 # Days ahead on which a text of the shipped plan is of use at once.
 DAYS = (1, 4, 5, 6)

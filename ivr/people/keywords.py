@@ -22,7 +22,9 @@ ANSWERS: dict[str, Answer] = {
     **dict.fromkeys(("confirmo", "confirmado", "si confirmo", "c si"), "confirmed"),
     **dict.fromkeys(("r", "change", "reschedule", "cambiar", "cambio"), "change"),
 }
-_COURTESY = frozenset("thank thanks you u so much very please ok okay gracias muchas por favor".split())  # noqa: SIM905
+_COURTESY = frozenset(
+    ("thank", "thanks", "you", "u", "so", "much", "very", "please", "ok", "okay", "gracias", "muchas", "por", "favor")
+)
 
 
 def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:

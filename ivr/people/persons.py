@@ -14,14 +14,6 @@ from ivr.ledger.tables import opt_out_event, person
 Source = Literal["text", "call", "page", "carrier"]
 
 
-def find_person(connection: Connection, vault: Vault, phone: str) -> int | None:
-    """The id of a person by number (E.164), None when we never met."""
-    found: int | None = connection.execute(
-        select(person.c.id).where(person.c.phone_hash == vault.hash(phone))
-    ).scalar_one_or_none()
-    return found
-
-
 def meet(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:
     """The ids of the persons behind numbers (E.164), by number; who is new is written down."""
     hashes = {vault.hash(phone): phone for phone in phones}

@@ -103,13 +103,14 @@ def _consent(text: _Text, record: Callable[..., bool], prompt: str) -> Reply:
 
 
 def _switch_language(text: _Text) -> Reply:
-    """The language that somebody asks for stays hers."""
+    """The language that somebody asks for stays hers; what cannot be kept is not promised."""
     here = services()
     try:
         with here.ledger.write() as connection:
             languages.remember_language(connection, here.vault, text.sender, text.language, clock.now())
     except LedgerAway:
         log.get().error("language_not_kept")
+        return [text.line.text(text.language, "menu")]
     return [text.line.text(text.language, "language")]
 
 
