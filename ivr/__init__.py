@@ -17,9 +17,11 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     from ivr import clock, log
     from ivr.ledger import Vault, open_ledger
+    from ivr.people.call_log import CallLog
     from ivr.releases.shelf import Shelf
     from ivr.settings import load
-    from ivr.web import ops, receipts, sms, voice
+    from ivr.web import audio, ops, receipts, sms, voice
+    from ivr.web.call_tasks import CallTasks
     from ivr.web.carrier_door import LARGEST_BODY
     from ivr.web.services import Services
 
@@ -31,7 +33,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     shelf.watch()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    app.extensions["infoline"] = Services(settings, ledger, Vault.of(settings), shelf)
-    for door in (voice, sms, receipts, ops):
+    vault = Vault.of(settings)
+    app.extensions["infoline"] = Services(
+        settings, ledger, vault, shelf, CallLog(ledger, vault), CallTasks(ledger, vault, settings.redis_url)
+    )
+    for door in (voice, sms, receipts, audio, ops):
         app.register_blueprint(door.door)
     return app

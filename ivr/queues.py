@@ -14,6 +14,7 @@ from rq.serializers import JSONSerializer
 
 NAME = "infoline"
 SEND = "worker.jobs.send_slice"
+SEND_ASKED = "worker.jobs.send_asked"
 RECONCILE = "worker.jobs.reconcile_texts"
 JOB_SECONDS = 600
 AWAY = (RedisError, OSError)
@@ -30,8 +31,9 @@ def open_queue(connection: Redis) -> Queue:
 
 
 def start(queue: Queue, job: str, *args: Any) -> None:
-    """Start a job by its name."""
-    queue.enqueue(job, args=args, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
+    """Start a job by its name; somebody who asked for a text goes before whatever waits."""
+    first = job == SEND_ASKED
+    queue.enqueue(job, args=args, at_front=first, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
 
 
 def answers(url: str) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,22 @@ def _own_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     clock.set_shift(0)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _compile_once() -> Iterator[None]:
+    """Web processes of one test run share a compiled release, as its bytes never change."""
+    compiled: dict[tuple[str, str], Line] = {}
+
+    def line_of(content: Content, base_url: str = "") -> Line:
+        key = (content.digest, base_url)
+        if key not in compiled:
+            compiled[key] = Line(content, base_url)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivr.releases.shelf.Line", line_of)
+        yield
+
+
 def shared_json(name: str) -> Any:
     """Vectors from outside the project; the test is skipped where they are absent."""
     path = SHARED / name
@@ -52,29 +70,71 @@ def _postgres_answers() -> bool:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty store, once for each kind; PostgreSQL is skipped where none answers."""
-    if request.param == "sqlite":
+def store(request: pytest.FixtureRequest) -> str:
+    """Each kind of store in turn; PostgreSQL is skipped where none answers."""
+    if request.param == "postgresql" and not _postgres_answers():
+        pytest.skip("no PostgreSQL answers on 127.0.0.1:5432")
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(store: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty store."""
+    if store == "sqlite":
         yield f"sqlite:///{tmp_path}/infoline.db"
         return
-    if not _postgres_answers():
-        pytest.skip("no PostgreSQL answers on 127.0.0.1:5432")
-    name = f"infoline_{os.getpid()}"
+    with _database(f"infoline_{os.getpid()}") as url:
+        yield url
+
+
+@contextmanager
+def _database(name: str, template: str = "template1") -> Iterator[str]:
     admin = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
     admin.dispose()
 
 
-@pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """An empty ledger with its tables."""
-    opened = open_ledger(database_url)
+@pytest.fixture(scope="session")
+def sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tables") / "infoline.db"
+    _upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tables() -> Iterator[str]:
+    name = f"infoline_tables_{os.getpid()}"
+    with _database(name) as url:
+        _upgrade(url)
+        yield name
+
+
+def _upgrade(url: str) -> None:
+    opened = open_ledger(url)
     opened.upgrade()
+    opened.close()
+
+
+@pytest.fixture
+def ledger_url(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty ledger with its tables, copied from one that was made once."""
+    if store == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_with_tables"), tmp_path / "infoline.db")
+        yield f"sqlite:///{tmp_path}/infoline.db"
+        return
+    with _database(f"infoline_{os.getpid()}", request.getfixturevalue("postgres_with_tables")) as url:
+        yield url
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """An empty ledger with its tables."""
+    opened = open_ledger(ledger_url)
     yield opened
     opened.close()
 

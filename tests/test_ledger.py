@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given, settings
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from ivr.ledger import LedgerAway, Vault, open_ledger
-from ivr.ledger.tables import alarm, batch, metadata
+from ivr.ledger import LedgerAway, Vault, engine, open_ledger
+from ivr.ledger.tables import alarm, batch, metadata, text_move
+from ivr.ledger.tables import text as texts
 from tests.appointments import House, at, row
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
@@ -46,6 +48,37 @@ def test_bringing_the_tables_up_to_date_again_changes_nothing(ledger):
     raise_one(ledger)
     ledger.upgrade()
     assert raised(ledger) == {"a": NOW}
+
+
+AS_IT_WAS = """
+INSERT INTO batch (created_at, filename) VALUES ('2026-12-01', 'a.csv');
+INSERT INTO person (phone_hash, phone_sealed, created_at) VALUES ('h', 's', '2026-12-01');
+INSERT INTO appointment (appointment_id, person_id, batch_id, starts_at, timezone, site, channel, status, created_at,
+    updated_at) VALUES ('A1', 1, 1, '2026-12-03', 'UTC', 'a', 'text', 'booked', '2026-12-01', '2026-12-01');
+INSERT INTO text (appointment_id, person_id, starts_at, step, state, attempt, updated_at)
+    VALUES (1, 1, '2026-12-03', '2d', 'claimed', 'a', '2026-12-01');
+INSERT INTO text_move (text_id, at, to_state) VALUES (1, '2026-12-01', 'claimed')
+"""
+
+
+def test_texts_and_their_history_are_still_there_when_their_tables_have_changed(database_url):
+    ledger = open_ledger(database_url)
+    with ledger.engine.begin() as connection:
+        config = engine._alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in AS_IT_WAS.split(";"):
+            connection.execute(text(statement))
+    ledger.upgrade()
+    with ledger.write() as connection:
+        connection.execute(insert(text_move).values(text_id=1, at=NOW, to_state="handed_over"))
+        kept = connection.execute(select(texts)).one()
+        history = connection.execute(select(text_move.c.text_id, text_move.c.to_state).order_by(text_move.c.id)).all()
+    assert (kept.appointment_id, kept.step, kept.state, kept.tries, kept.asked_in) == (1, "2d", "claimed", 0, None)
+    assert history == [(1, "claimed"), (1, "handed_over")]
+    with pytest.raises(IntegrityError), ledger.write() as connection:
+        connection.execute(insert(text_move).values(text_id=2, at=NOW, to_state="claimed"))
+    ledger.close()
 
 
 def test_two_processes_may_bring_the_tables_up_to_date_at_once(database_url):

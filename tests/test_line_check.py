@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
 
 from ivr.line.check import check
-from ivr.line.check_graph import GRAPH_RULES
+from ivr.line.check_graph import GRAPH_RULES, Proof
 from ivr.line.check_words import WORD_RULES
-from ivr.line.compiled import Line
 from ivr.line.content import LINE_FILE, read_content
 from ivr.line.findings import Finding
-from ivr.line.graph import Graph, Heard, IsOpen, Key, Menu, Piece, State, Turn
+from ivr.line.graph import Graph
+from ivr.line.places import Facts, Goodbye, Heard, Key, KeyIn, Menu, Piece, Silence, State, Turn, Wish, Words
 from ivr.line.prompt import read_prompt
 from tests.test_line_reading import SHIPPED, changed, line_of
 
@@ -86,7 +86,7 @@ WORDS = [
      "1. Radio", "grade"),
     ("a piece of a minute", CANCER, "Your doctor can.\n", "Your doctor can. " + "Take your time. " * 30 + "\n",
      "It is natural", "seconds"),
-    ("an instruction of half a minute", "en/keys.md", "To repeat", "Take your time. " * 20 + "To repeat", "Take",
+    ("an instruction of half a minute", "en/keys.md", "At any time", "Take your time. " * 20 + "At any time", "Take",
      "seconds"),
     ("a text of four segments", "en/stop.md", "{hospital}: you", "{hospital}: " + "so " * 150 + "you", "{hospital}: so",
      "segments"),
@@ -100,7 +100,8 @@ WORDS = [
     ("a phrase without letters", CANCER, "- is it cancer\n", '- "???"\n', '"???"', "phrase"),
     ("six choices", LINE_FILE, "5: people}", "5: people, 6: cancer}", "{1: calcifications", "menu-choices"),
     ("a voice nobody knows", LINE_FILE, "Polly.Joanna", "Polly.Jonna", "Polly.Jonna", "voice"),
-    ("a voice of another language", LINE_FILE, "Polly.Lupe-Neural", "Polly.Joanna-Neural", "  es: {name", "voice"),
+    ("a voice of another language", LINE_FILE, "Polly.Lupe-Neural", "Polly.Joanna-Neural # no",
+     "    voice: Polly.Joanna-Neural # no", "voice"),
 ]  # fmt: skip
 
 
@@ -129,11 +130,11 @@ def test_numbers_that_are_no_phone_numbers_are_left_alone(words: str) -> None:
     assert "number" not in {finding.rule for finding in told}
 
 
-def graph_findings(line: Line, rule: str = "") -> dict[str, list[Finding]]:
+def graph_findings(proof: Proof, rule: str = "") -> dict[str, list[Finding]]:
     """What the rules for the graph find, by rule; rule: the function that is wanted alone."""
     found: dict[str, list[Finding]] = {}
     for one in GRAPH_RULES:
-        for finding in one(line) if rule in one.__name__ else ():
+        for finding in one(proof) if rule in one.__name__ else ():
             found.setdefault(finding.rule, []).append(finding)
     return found
 
@@ -145,34 +146,32 @@ def test_a_menu_that_no_key_leads_to_is_told() -> None:
         files[f"{language}/attic.md"] = (
             b"---\nsources: [line]\nreviewed: {}\n---\n## Spoken\n\nA.\n\n## Choices\n\n1. B\n"
         )
-    told = graph_findings(Line(read_content(files)), "unreached")["unreached"]
+    told = graph_findings(Proof(read_content(files)), "unreached")["unreached"]
     assert [(one.file, one.line) for one in told] == [(LINE_FILE, line_of(files, LINE_FILE, "  attic:"))]
 
 
 def test_a_topic_that_no_key_leads_to_is_told() -> None:
     files = changed(LINE_FILE, "3: skin-products, ", "3: people, ")
-    told = graph_findings(Line(read_content(files)), "unreached")["unreached"]
+    told = graph_findings(Proof(read_content(files)), "unreached")["unreached"]
     assert [(one.file, one.line) for one in told] == [(LINE_FILE, line_of(files, LINE_FILE, "{id: skin-products"))]
 
 
 def test_a_menu_that_lies_too_deep_is_told() -> None:
     words = SHIPPED[LINE_FILE].decode()
     words = words.replace("5: people}", "5: what-they-are}").replace("{1: what-they-are, 2: c", "{1: people, 2: c")
-    line = Line(read_content({**SHIPPED, LINE_FILE: words.encode()}))
+    line = Proof(read_content({**SHIPPED, LINE_FILE: words.encode()}))
     assert "depth" in graph_findings(line, "deep")
 
 
 def test_a_menu_that_takes_too_long_is_told() -> None:
-    long = "1. For questions about calcifications, and " + "about this and that, " * 10
-    told = graph_findings(
-        Line(read_content(changed("en/welcome.md", "1. For questions about calcifications", long))), "long"
-    )
+    long = "1. For calcifications, and " + "about this and that, " * 10
+    told = graph_findings(Proof(read_content(changed("en/welcome.md", "1. For calcifications", long))), "long")
     assert [one.file for one in told["seconds"]] == ["en/welcome.md"]
 
 
 def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
     files = changed("en/the-visit.md", "- does it hurt\n", "- does my chest hurt\n")
-    told = graph_findings(Line(read_content(files)), "phrases")["phrase"]
+    told = graph_findings(Proof(read_content(files)), "phrases")["phrase"]
     assert [(one.file, one.line) for one in told] == [
         ("en/the-visit.md", line_of(files, "en/the-visit.md", "- does my chest hurt"))
     ]
@@ -181,12 +180,12 @@ def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
 def test_a_place_from_which_0_does_not_lead_to_help_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     walked = Graph.step
 
-    def deaf(self: Graph, state: State, heard: Heard, is_open: IsOpen) -> Turn:
+    def deaf(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
         deaf_there = isinstance(state.place, Piece) and heard == Key("0")
-        return Turn(state) if deaf_there else walked(self, state, heard, is_open)
+        return Turn(state) if deaf_there else walked(self, state, heard, facts)
 
     monkeypatch.setattr(Graph, "step", deaf)
-    told = graph_findings(Line(read_content(SHIPPED)), "help")
+    told = graph_findings(Proof(read_content(SHIPPED)), "help")
     assert set(told) == {"no-help"}
     assert all("piece-" in finding.message for finding in told["no-help"])
 
@@ -195,12 +194,48 @@ def test_a_loop_without_a_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     walked = Graph.step
     trap = Menu("calcifications")
 
-    def trapped(self: Graph, state: State, heard: Heard, is_open: IsOpen) -> Turn:
-        return Turn(State(state.language, trap)) if state.place == trap else walked(self, state, heard, is_open)
+    def trapped(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
+        return Turn(State(state.language, trap)) if state.place == trap else walked(self, state, heard, facts)
 
     monkeypatch.setattr(Graph, "step", trapped)
-    told = graph_findings(Line(read_content(SHIPPED)), "dead")
+    told = graph_findings(Proof(read_content(SHIPPED)), "dead")
     assert "en.menu-calcifications" in " ".join(finding.message for finding in told["dead-end"])
+
+
+def broken_step(monkeypatch: pytest.MonkeyPatch, broken: Callable[[State, Heard], Turn | None]) -> Proof:
+    """The proof of a graph whose steps are broken where `broken` says."""
+    walked = Graph.step
+
+    def step(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
+        return broken(state, heard) or walked(self, state, heard, facts)
+
+    monkeypatch.setattr(Graph, "step", step)
+    return Proof(read_content(SHIPPED))
+
+
+def test_a_place_where_silence_is_asked_about_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def patient(state: State, heard: Heard) -> Turn | None:
+        return Turn(state.at(state.place)) if heard == Silence() and isinstance(state.place, KeyIn) else None
+
+    told = graph_findings(broken_step(monkeypatch, patient), "silent")
+    assert set(told) == {"silent-loop"}
+    assert all("keyin-" in finding.message for finding in told["silent-loop"])
+
+
+def test_a_place_where_the_line_hangs_up_on_somebody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rude(state: State, heard: Heard) -> Turn | None:
+        return Turn(state.at(Goodbye())) if heard == Words("none") and isinstance(state.place, Wish) else None
+
+    told = graph_findings(broken_step(monkeypatch, rude), "hung")
+    assert set(told) == {"hang-up"}
+    assert all("wish-" in finding.message for finding in told["hang-up"])
+
+
+def test_a_topic_that_begins_too_late_is_told() -> None:
+    late = "1. For calcifications, " + "about this and that, " * 4
+    told = graph_findings(Proof(read_content(changed("en/welcome.md", "1. For calcifications", late))), "late")
+    assert {one.file for one in told["first-words"]} >= {"en/cancer.md", "en/next-steps.md"}
+    assert all(one.file.startswith("en/") for one in told["first-words"])
 
 
 def test_a_finding_is_written_as_editors_read_it() -> None:

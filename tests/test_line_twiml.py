@@ -13,12 +13,12 @@ import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.line.compiled import Line
+from ivr.line.compiled import Caller, Line
 from ivr.line.content import read_content
-from ivr.line.graph import Goodbye, Menu, Piece, State, Transfer, Turn
-from ivr.line.markup import Block, say
-from ivr.line.speech import Speech
-from ivr.line.twiml import goodbye_document, text_document
+from ivr.line.markup import SLOWLY, Block, say
+from ivr.line.places import Goodbye, Menu, Piece, State, Transfer, Turn, carries_number
+from ivr.line.speech import CALLERS_NUMBER, Speech
+from ivr.line.twiml import text_document
 from tests.conftest import SHARED
 from tests.test_line_reading import changed
 
@@ -50,7 +50,7 @@ def documents(line: Line) -> Iterator[tuple[str, bytes]]:
     for turn, document in line.documents.items():
         yield turn.state.token, document
         if isinstance(turn.state.place, Transfer):
-            yield f"{turn.state.token} withheld", line.document(turn, OWN)
+            yield f"{turn.state.token} withheld", line.document(turn, Caller(OWN))
     yield "unavailable", line.unavailable
 
 
@@ -94,14 +94,16 @@ def test_every_document_says_something_and_then_asks_rings_or_ends(line: Line) -
 def test_what_is_heard_comes_back_to_the_state_that_asked(line: Line) -> None:
     for turn, document in line.documents.items():
         for verb in (*parsed(document).iter("Gather"), *parsed(document).iter("Dial")):
-            assert verb.get("action") == f"https://line.example.org/voice/{line.digest}/{turn.state.token}"
+            held = "?held=SEALED-NUMBER" if carries_number(turn.state.place) else ""
+            assert verb.get("action") == f"https://line.example.org/voice/{line.digest}/{turn.state.token}{held}"
             assert verb.get("method") == "POST"
 
 
 def test_any_key_counts_and_silence_is_posted_after_a_generous_time(line: Line) -> None:
-    for _, document in documents(line):
+    for name, document in documents(line):
         for gather in parsed(document).iter("Gather"):
-            assert (gather.get("numDigits"), gather.get("finishOnKey")) == ("1", "")
+            wanted = (None, "#") if ".keyin-" in name else ("1", "")
+            assert (gather.get("numDigits"), gather.get("finishOnKey")) == wanted, name
             assert gather.get("actionOnEmptyResult") == "true"
             assert 7 <= int(gather.get("timeout", 0)) <= 10
 
@@ -112,7 +114,7 @@ def test_each_language_is_said_by_its_own_voice(line: Line) -> None:
         for spoken in parsed(document).iter("Say"):
             voice = voices[spoken.get("language", "")]
             assert spoken.get("voice") == voice.voice, name
-            assert {part.get("rate") for part in spoken.iter("prosody")} == {voice.rate}
+            assert spoken.find("prosody").get("rate") == voice.rate
     for spoken in parsed(line.document(line.graph.start("es"))).iter("Say"):
         assert (spoken.get("language") == "es-US") is ("English" not in "".join(spoken.itertext()))
 
@@ -133,7 +135,14 @@ def test_phone_numbers_and_emergency_numbers_are_read_digit_by_digit(line: Line)
         left = "".join("".join(spoken.itertext()) for spoken in root.iter("Say"))
         assert not re.search(r"911|988|\d{3}-\d{4}", left), name
     numbers = {entry.number: "telephone" for entry in line.content.config.directory}
-    assert kinds == {**numbers, "911": "digits"}
+    assert kinds == {**numbers, CALLERS_NUMBER: "telephone", "911": "digits", "988": "digits"}
+
+
+def test_phone_numbers_are_read_slowly(line: Line) -> None:
+    spoken = parsed(str(say(Block("en", ("Call 603-555-0123, or 911.",)), line.content.config)).encode())
+    slow = {part.text for prosody in spoken.iterfind("prosody/prosody") for part in prosody.iter("say-as")}
+    assert slow == {"603-555-0123"}
+    assert spoken.find("prosody/prosody").get("rate") == SLOWLY
 
 
 READ_ALOUD = [
@@ -169,8 +178,8 @@ sayable = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_fr
 
 @given(words=sayable)
 def test_any_words_come_out_of_the_xml_as_they_went_in(words: str, line: Line) -> None:
-    root = parsed(goodbye_document(Block("es", (words,)), line.content.config))
-    assert "".join(root.itertext()) == words
+    said = say(Block("es", (words,)), line.content.config)
+    assert "".join(parsed(said.to_xml().encode()).itertext()) == words
     assert parsed(text_document([words])).findtext("Message") == (words or None) or not words
 
 
@@ -190,15 +199,15 @@ def test_the_caller_is_shown_to_whom_we_ring_and_the_line_when_she_withholds_her
         "method": "POST",
         "timeout": "25",
     }
-    assert parsed(line.document(turn, OWN)).find("Dial").get("callerId") == OWN
+    assert parsed(line.document(turn, Caller(OWN))).find("Dial").get("callerId") == OWN
     for place in (Menu("welcome"), Goodbye(), Piece("cancer", 0)):
-        assert line.document(Turn(State("en", place)), OWN) == line.document(Turn(State("en", place)))
+        assert line.document(Turn(State("en", place)), Caller(OWN)) == line.document(Turn(State("en", place)))
 
 
 def test_a_sender_that_is_no_number_cannot_break_the_document(line: Line) -> None:
     turn = Turn(State("en", Transfer("central-scheduling", 0)))
     odd = 'sip:line@example.org?a=1&b="<2>"'
-    assert parsed(line.document(turn, odd)).find("Dial").get("callerId") == odd
+    assert parsed(line.document(turn, Caller(odd))).find("Dial").get("callerId") == odd
 
 
 def test_a_transfer_says_who_is_rung_and_who_did_not_answer(line: Line) -> None:

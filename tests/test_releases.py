@@ -17,7 +17,7 @@ from ivr.ledger.tables import release
 from ivr.line.compiled import Line
 from ivr.line.content import Content, digest, read_content
 from ivr.line.findings import BrokenPrompts
-from ivr.line.graph import Key
+from ivr.line.places import Key
 from ivr.line.prompt import read_prompt
 from ivr.releases import shelf as shelves
 from ivr.releases.shelf import KEPT, DiskCopies, NoRelease, Shelf, live_content

@@ -12,6 +12,7 @@ from rq import Queue
 
 from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerAway
+from ivr.reminders.asked import asked_count
 from ivr.reminders.claims import due_count
 from ivr.reminders.handover import release_silent_claims
 from ivr.reminders.receipts import close_without_receipt
@@ -29,6 +30,8 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
     waiting = queue.count
     if waiting:
         return
+    if asked_count(ledger, now):
+        queues.start(queue, queues.SEND_ASKED, SLICE)
     uncertain = uncertain_due(ledger, now, settings.reconcile_seconds)
     for at in range(0, len(uncertain), RECONCILED_TOGETHER):
         queues.start(queue, queues.RECONCILE, uncertain[at : at + RECONCILED_TOGETHER])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from rq import Queue, Worker, get_current_job
 
 from ivr import clock
-from ivr.reminders.claims import claim
+from ivr.reminders.asked import claim_asked
+from ivr.reminders.claims import Claimed, claim
 from ivr.reminders.reconcile import reconcile
 from worker.outfit import outfit
 from worker.sending import send_all
@@ -17,14 +19,31 @@ PROBE_WAITS = 10
 
 
 def send_slice(limit: int) -> int:
-    """Claim up to `limit` segments of texts that are due and hand them over. Returns how many texts were claimed."""
+    """Claim up to `limit` segments of texts that are due and hand them over. Returns how many texts were claimed.
+
+    Texts that callers asked for go first: each waits for a slice at most, however many reminders are due.
+    """
+    return _send(limit, claim_asked, claim)
+
+
+def send_asked(limit: int) -> int:
+    """The same for nothing but texts that callers asked for."""
+    return _send(limit, claim_asked)
+
+
+def _send(limit: int, *claims: Callable[..., list[Claimed]]) -> int:
     here = outfit()
     settings = here.settings
     pace = here.content.config.reminders.pace / workers()
     # What is paced out in a quarter of the lease is handed over well before its claim seems dead.
-    most = max(1, min(limit, int(pace * settings.lease_seconds / 4)))
+    left = max(1, min(limit, int(pace * settings.lease_seconds / 4)))
     probe_after = timedelta(seconds=settings.retry_seconds * PROBE_WAITS)
-    claimed = claim(here.ledger, here.vault, here.content, clock.now(), most, probe_after)
+    claimed: list[Claimed] = []
+    for take in claims:
+        if left > 0:
+            mine = take(here.ledger, here.vault, here.content, clock.now(), left, probe_after)
+            left -= sum(text.segments for text in mine)
+            claimed += mine
     send_all(here, claimed, pace)
     return len(claimed)
 

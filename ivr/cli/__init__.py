@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from ivr.cli.callbacks import callbacks
+from ivr.cli.calls import calls
 from ivr.cli.doctor import doctor
 from ivr.cli.line import ask, prompts
 from ivr.cli.processes import clock, db, release, run, web, worker
@@ -14,8 +16,8 @@ from ivr.cli.telephone import call, text
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="infoline", prog_name="infoline")
 def main() -> None:
-    """The information line: run it, call it, text it, change its words, send its reminders."""
+    """The information line: run it, call it, text it, change its words, send its reminders, call people back."""
 
 
-for command in (run, web, worker, clock, release, call, text, ask, prompts, reminders, db, doctor):
+for command in (run, web, worker, clock, release, call, text, ask, prompts, reminders, callbacks, calls, db, doctor):
     main.add_command(command)

@@ -1,9 +1,10 @@
-"""The tables. What can be derived is not stored: a text becomes a row when it is claimed, not when planned."""
+"""The tables. What can be derived is not stored: a text of the plan becomes a row when it is claimed, not before."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
 )
 
 from ivr.ledger.types import Moment
@@ -85,13 +87,15 @@ appointment = Table(
     Column("updated_at", Moment, nullable=False),
 )
 
+# A text of an appointment's plan, or one that was asked for on a call: then `step` is the topic.
+_ASKED = literal_column("asked_in").is_not(None)
 text = Table(
     "text",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("appointment_id", ForeignKey("appointment.id"), nullable=False),
+    Column("appointment_id", ForeignKey("appointment.id")),
     Column("person_id", ForeignKey("person.id"), nullable=False),
-    Column("starts_at", Moment, nullable=False),
+    Column("starts_at", Moment),
     Column("step", String(40), nullable=False),
     Column("state", String(12), nullable=False),
     Column("reason", String(40)),
@@ -106,9 +110,21 @@ text = Table(
     Column("release", String(12)),
     Column("body_hash", String(64)),
     Column("updated_at", Moment, nullable=False),
+    # Keyed hashes of the call's id and of the carrier's token for the request.
+    Column("asked_in", String(64)),
+    Column("request", String(64)),
+    Column("asked_at", Moment),
+    Column("asked_language", String(8)),
     UniqueConstraint("appointment_id", "starts_at", "step"),
+    CheckConstraint(
+        "(asked_in IS NULL) = (appointment_id IS NOT NULL) AND (asked_in IS NULL) = (starts_at IS NOT NULL)",
+        name="ck_text_of_a_visit_or_asked",
+    ),
     Index("ix_text_state_claimed_at", "state", "claimed_at"),
     Index("ix_text_person_id_claimed_at", "person_id", "claimed_at"),
+    # Reminders, the many, take no room in these two.
+    Index("uq_text_asked_in_step", "asked_in", "step", unique=True, sqlite_where=_ASKED, postgresql_where=_ASKED),
+    Index("ix_text_asked_state_retry_at", "state", "retry_at", sqlite_where=_ASKED, postgresql_where=_ASKED),
 )
 
 # Append-only: every move of a text from one state to another.
@@ -121,6 +137,37 @@ text_move = Table(
     Column("from_state", String(12)),
     Column("to_state", String(12), nullable=False),
     Column("reason", String(40)),
+)
+
+# Who wants to be called back, by whom, when. The number is the person's; call and request are keyed hashes.
+callback = Table(
+    "callback",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("language", String(8), nullable=False),
+    Column("entry", String(64), nullable=False),
+    Column("topic", String(64)),
+    Column("wished", String(10), nullable=False),
+    Column("call", String(64), nullable=False),
+    Column("request", String(64)),
+    Column("asked_at", Moment, nullable=False),
+    Column("done_at", Moment),
+    Column("done_by", String(200)),
+    UniqueConstraint("call", "entry"),
+)
+
+# One turn of a call, or its end; a call's story is derived from its rows. The call and the request are keyed hashes.
+call_turn = Table(
+    "call_turn",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("call", String(64), nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("release", String(12), nullable=False),
+    Column("state", String(120), nullable=False),
+    Column("heard", String(20), nullable=False),
+    Index("ix_call_turn_call_at", "call", "at"),
 )
 
 release = Table(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ivr.line.config import Config
+from ivr.line.config import COMMANDS, Config
 from ivr.line.findings import Finding
-from ivr.line.needed import OUTCOMES, needed_prompts
+from ivr.line.needed import ANSWERED_ALOUD, NUMBERS, OUTCOMES, needed_prompts
 from ivr.line.prompt import Prompt
 from ivr.line.source import Path, Source
 
@@ -40,6 +40,13 @@ def _references(config: Config, source: Source) -> Iterator[Finding]:
             if target not in targets:
                 message = f"`{target}` is not a menu, a topic or in the directory."
                 yield source.fault(("menus", menu_name, "choices", key), "reference", message)
+    for outcome in config.answers:
+        if outcome not in ANSWERED_ALOUD:
+            message = f"`{outcome}` has no answer of its own: known are {', '.join(ANSWERED_ALOUD)}."
+            yield source.fault(("answers", outcome), "reference", message)
+    if NUMBERS not in {topic.id for topic in config.topics}:
+        message = f"There is no topic `{NUMBERS}`, whose text gives the numbers when nobody answers."
+        yield source.fault(("topics",), "reference", message)
     if "welcome" not in config.menus:
         yield source.fault(("menus",), "reference", "There is no menu `welcome`, where every call begins.")
 
@@ -53,6 +60,8 @@ def _persons(config: Config) -> Iterator[tuple[Path, str]]:
     for at, entry in enumerate(config.directory):
         for n, name in enumerate(entry.next):
             yield ("directory", at, "next", n), name
+    for outcome, name in config.answers.items():
+        yield ("answers", outcome), name
     for at, site in enumerate(config.sites):
         yield ("sites", at, "directory"), site.directory
 
@@ -91,7 +100,7 @@ def _doubles(config: Config, source: Source) -> Iterator[Finding]:
             if value in values[:at]:
                 message = f"`{value}` stands here twice under {path[-1]}."
                 yield source.fault((*path, at, field), "double", message)
-    taken = {"hospital", *topics, *config.menus}
+    taken = {"hospital", *topics, *config.menus, *OUTCOMES, *COMMANDS}
     for at, name in enumerate(entries):
         if name in taken:
             message = f"`{name}` is the name of something else already: give this entry another."

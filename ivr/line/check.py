@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ivr.line.check_graph import GRAPH_RULES
+from ivr.line.check_graph import GRAPH_RULES, Proof
 from ivr.line.check_words import WORD_RULES
-from ivr.line.compiled import Line
 from ivr.line.content import Files, read_content
 from ivr.line.findings import BrokenPrompts, Finding
 
@@ -30,8 +29,8 @@ def check(files: Files) -> Report:
         content = read_content(files)
     except BrokenPrompts as broken:
         return Report(0, 0, tuple(broken.findings))
-    line = Line(content)
+    proof = Proof(content)
     findings = {finding for rule in WORD_RULES for finding in rule(content)}
-    findings |= {finding for rule in GRAPH_RULES for finding in rule(line)}
+    findings |= {finding for rule in GRAPH_RULES for finding in rule(proof)}
     worst_first = sorted(findings, key=lambda finding: (finding.level, finding))
-    return Report(len(line.states), line.arrows, tuple(worst_first))
+    return Report(len(proof.line.states), proof.arrows, tuple(worst_first))

@@ -1,4 +1,4 @@
-"""The rules for the call graph: where each key leads. Each is a function from a compiled line to findings."""
+"""The rules for the call graph: where each key leads. Each is a function from a proof to findings."""
 
 from __future__ import annotations
 
@@ -8,58 +8,111 @@ from collections.abc import Callable, Iterator
 from ivr.line import reading
 from ivr.line.check_words import WORDS_PER_MINUTE
 from ivr.line.compiled import Line
-from ivr.line.content import LINE_FILE
+from ivr.line.content import LINE_FILE, Content
 from ivr.line.findings import Finding
-from ivr.line.graph import Goodbye, Key, Menu, Offer, Piece, Place, State, Transfer, Turn
+from ivr.line.graph import Graph
+from ivr.line.markup import Block
+from ivr.line.places import Goodbye, Helped, Key, Menu, Offer, Piece, Place, Silence, State, Transfer, Turn
 from ivr.line.signs import RED_FLAGS
+from ivr.line.walk import Walk
 
 DEEPEST = 3
 # Five choices, the keys that are the same everywhere, and the other language's greeting, at an easy pace.
-LONGEST_MENU = 40.0
+LONGEST_MENU = 36.0
+# From the answer to the first words of a topic.
+LATEST_WORDS = 25.0
+MOST_KEYS = 2
 
 
-def _help_is_one_key_away(line: Line) -> Iterator[Finding]:
+class Proof:
+    """A compiled line, and all that was seen on one walk over every arrow of its graph."""
+
+    def __init__(self, content: Content) -> None:
+        graph = Graph(content)
+        self.arrows = 0
+        self.before: dict[State, set[State]] = defaultdict(set)
+        turns: set[Turn] = set()
+        for state, _heard, turn in Walk(graph, speech=content.config.speech).arrows():
+            self.arrows += 1
+            self.before[turn.state].add(state)
+            turns.add(turn)
+        self.line = Line(content, turns=turns)
+
+
+def _helpless(message: str, rule: str) -> Finding:
+    return Finding(LINE_FILE, 0, rule, "error", message)
+
+
+def _help_is_one_key_away(proof: Proof) -> Iterator[Finding]:
     """From every state, 0 leads to a person when open, and to the offer when closed."""
-    for state in line.states.values():
+    for state in proof.line.states.values():
         if isinstance(state.place, Transfer | Goodbye):
             continue
-        for is_open, wanted, what in ((True, Transfer, "a person"), (False, Offer, "the offer")):
-            reached = line.graph.step(state, Key("0"), (lambda _name: True) if is_open else (lambda _name: False))
-            if not isinstance(reached.state.place, wanted):
-                message = f"At {state.token} key 0 does not lead to {what}."
-                yield Finding(LINE_FILE, 0, "no-help", "error", message)
+        for is_open, wanted, what in ((_everybody, Transfer, "a person"), (_nobody, Offer, "the offer")):
+            if not isinstance(proof.line.graph.step(state, Key("0"), is_open).state.place, wanted):
+                yield _helpless(f"At {state.token} key 0 does not lead to {what}.", "no-help")
 
 
-def _dead_ends(line: Line) -> Iterator[Finding]:
+def _everybody(_fact: str) -> bool:
+    return True
+
+
+def _nobody(_fact: str) -> bool:
+    return False
+
+
+def _dead_ends(proof: Proof) -> Iterator[Finding]:
     """A state from which no sequence of keys leads to a person or the offer: a dead end, or a loop for ever."""
-    leads: dict[State, set[State]] = defaultdict(set)
-    for state, _heard, turn in line.graph.walk():
-        leads[turn.state].add(state)
-    good = [state for state in line.states.values() if isinstance(state.place, Transfer | Offer | Goodbye)]
+    states = proof.line.states.values()
+    good = [state for state in states if isinstance(state.place, Transfer | Offer | Goodbye)]
     seen = set(good)
     for state in good:
-        for before in leads[state] - seen:
+        for before in proof.before.get(state, set()) - seen:
             seen.add(before)
             good.append(before)
-    for state in line.states.values():
+    for state in states:
         if state not in seen:
-            yield Finding(LINE_FILE, 0, "dead-end", "error", f"From {state.token} no key leads to help.")
+            yield _helpless(f"From {state.token} no key leads to help.", "dead-end")
 
 
-def _unreached(line: Line) -> Iterator[Finding]:
-    config, source = line.content.config, line.content.source
-    reached: set[Place] = {state.place for state in line.states.values()}
+def _silent_loops(proof: Proof) -> Iterator[Finding]:
+    """Who says nothing is with a person, or has been told the number, after as many tries as line.yaml allows."""
+    tries = proof.line.content.config.tries
+    for state in proof.line.states.values():
+        for is_open in (_everybody, _nobody):
+            reached = state
+            for _ in range(tries):
+                if isinstance(reached.place, Transfer | Offer | Helped | Goodbye):
+                    break
+                reached = proof.line.graph.step(reached, Silence(), is_open).state
+            else:
+                if not isinstance(reached.place, Transfer | Offer):
+                    yield _helpless(f"From {state.token} silence leads to nobody in {tries} tries.", "silent-loop")
+
+
+def _hung_up_on(proof: Proof) -> Iterator[Finding]:
+    """The line ends a call only after somebody was rung, or the number was told."""
+    for ended, states in proof.before.items():
+        for state in states if isinstance(ended.place, Goodbye) else ():
+            if not isinstance(state.place, Transfer | Offer | Helped):
+                yield _helpless(f"At {state.token} the line hangs up on a caller who was not helped.", "hang-up")
+
+
+def _unreached(proof: Proof) -> Iterator[Finding]:
+    config, source = proof.line.content.config, proof.line.content.source
+    leads = proof.line.graph.leads_a_key
     for name in config.menus:
-        if Menu(name) not in reached:
+        if not leads(Menu(name)):
             message = f"No key leads to the menu `{name}`: give it one, or take it away."
             yield source.fault(("menus", name), "unreached", message)
     for at, topic in enumerate(config.topics):
-        if topic.id not in config.menus and Piece(topic.id, 0) not in reached:
+        if topic.id not in config.menus and not leads(Piece(topic.id, 0)):
             message = f"No key leads to the topic `{topic.id}`: give it one in a menu, or take it away."
             yield source.fault(("topics", at), "unreached", message)
 
 
-def _too_deep(line: Line) -> Iterator[Finding]:
+def _too_deep(proof: Proof) -> Iterator[Finding]:
+    line = proof.line
     for place in {state.place for state in line.states.values() if isinstance(state.place, Menu)}:
         depth = 1
         above: Place = place
@@ -70,22 +123,56 @@ def _too_deep(line: Line) -> Iterator[Finding]:
             yield line.content.source.fault(("menus", place.name), "depth", message)
 
 
-def _long_menus(line: Line) -> Iterator[Finding]:
-    content = line.content
+def _long_menus(proof: Proof) -> Iterator[Finding]:
+    content = proof.line.content
     for language in content.config.languages:
         for name in content.config.menus:
-            said = line.speech.blocks(Turn(State(language, Menu(name))))
-            paragraphs = [words for block in said for words in block.paragraphs]
-            seconds = reading.seconds_to_speak(
-                "\n\n".join(paragraphs), language, WORDS_PER_MINUTE, pause_ms=content.config.pause_ms
-            )
+            seconds = _seconds(proof.line, language, proof.line.speech.blocks(Turn(State(language, Menu(name)))))
             if seconds > LONGEST_MENU:
                 message = f"This menu takes {seconds:.0f} seconds to say, keys too: shorten it to {LONGEST_MENU:.0f}."
                 yield Finding(content.prompt(language, name).file, 1, "seconds", "error", message)
 
 
-def _strayed_phrases(line: Line) -> Iterator[Finding]:
+def _seconds(line: Line, language: str, said: list[Block]) -> float:
+    words = "\n\n".join(words for block in said for words in block.paragraphs)
+    return reading.seconds_to_speak(words, language, WORDS_PER_MINUTE, pause_ms=line.content.config.pause_ms)
+
+
+def _late_first_words(proof: Proof) -> Iterator[Finding]:
+    """A caller who presses each key as soon as its option was said hears her topic in time, after two keys."""
+    line, config = proof.line, proof.line.content.config
+    for language in config.languages:
+        for topic in config.topics:
+            place: Place = Piece(topic.id, 0)
+            if topic.id in config.menus:
+                continue
+            keys, seconds = 0, 0.0
+            while place != Menu("welcome"):
+                menu = line.graph.parent(place)
+                assert isinstance(menu, Menu)
+                seconds += _seconds(line, language, _until_chosen(line, language, menu, place))
+                keys, place = keys + 1, menu
+            if keys > MOST_KEYS or seconds > LATEST_WORDS:
+                message = (
+                    f"A caller waits {seconds:.0f} seconds and {keys} keys to hear this topic begin:"
+                    f" put it nearer, or shorten the menus, to {LATEST_WORDS:.0f} seconds and {MOST_KEYS} keys."
+                )
+                yield Finding(line.content.prompt(language, topic.id).file, 1, "first-words", "error", message)
+
+
+def _until_chosen(line: Line, language: str, menu: Menu, place: Place) -> list[Block]:
+    """What a menu says up to the choice that leads to a place."""
+    names = list(line.content.config.menus[menu.name].choices.values())
+    wanted = place.name if isinstance(place, Menu) else place.topic if isinstance(place, Piece) else ""
+    said = line.speech.blocks(Turn(State(language, menu)))
+    at = next(at for at, block in enumerate(said) if len(block.paragraphs) == len(names) and at)
+    heard = said[at].paragraphs[: names.index(wanted) + 1]
+    return [*said[:at], Block(language, heard)]
+
+
+def _strayed_phrases(proof: Proof) -> Iterator[Finding]:
     """Each phrase leads to its own prompt and to no other; red flags are looked for before anything else."""
+    line = proof.line
     for prompt in line.content.prompts.values():
         for phrase, at in zip(prompt.phrases, prompt.phrase_lines, strict=True):
             led = line.matcher.ask(phrase, prompt.language).topic
@@ -94,11 +181,14 @@ def _strayed_phrases(line: Line) -> Iterator[Finding]:
                 yield Finding(prompt.file, at, "phrase", "error", message)
 
 
-GRAPH_RULES: tuple[Callable[[Line], Iterator[Finding]], ...] = (
+GRAPH_RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _help_is_one_key_away,
     _dead_ends,
+    _silent_loops,
+    _hung_up_on,
     _unreached,
     _too_deep,
     _long_menus,
+    _late_first_words,
     _strayed_phrases,
 )

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape
 
 from ivr.line.content import Content
-from ivr.line.graph import Graph, Heard, IsOpen, State, Transfer, Turn
+from ivr.line.graph import Graph
 from ivr.line.gsm import fold
-from ivr.line.speech import Speech
-from ivr.line.twiml import OWN_NUMBER, goodbye_document, text_document, voice_document
+from ivr.line.hearing import Hearing
+from ivr.line.places import Facts, Heard, State, Task, Transfer, Turn
+from ivr.line.speech import CALLERS_NUMBER, Speech
+from ivr.line.twiml import OWN_NUMBER, SEALED_NUMBER, Base, Documents, text_document
 from ivr.line.understand import Matcher
+from ivr.line.walk import Walk
+
+_CALLERS_NUMBER = CALLERS_NUMBER.encode()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What only a turn knows, for the few documents that say or show it."""
+
+    own_number: str | None = None
+    """The line's own number, when the caller withholds hers: it is shown to whom we ring."""
+    number: str = ""
+    """The number to read to her, as people write it."""
+    sealed: str = ""
+    """The number that she keyed in, as it travels in an address."""
+
+
+NOBODY = Caller()
 
 
 class Line:
     """One release of the line: its call graph, its documents, its texts, its matcher."""
 
-    def __init__(self, content: Content, base_url: str = "") -> None:
-        """base_url: the public address that the carrier posts to."""
+    def __init__(self, content: Content, base_url: str = "", turns: Iterable[Turn] | None = None) -> None:
+        """base_url: the public address that the carrier posts to. turns: all that calls can reach, where known."""
         self.content = content
         self.digest = content.digest
         self.graph = Graph(content)
         self.matcher = Matcher(content)
+        self.hearing = Hearing(content, self.matcher)
         self.speech = Speech(content, self.graph)
-        self._base = f"{base_url}/voice/{self.digest}"
+        base = Base(f"{base_url}/voice/{self.digest}", f"{base_url}/audio")
+        self._make = Documents(content.config, self.speech, self.hearing, base)
         self._documents: dict[Turn, bytes] = {}
         self._withheld: dict[Turn, bytes] = {}
+        self._filled: set[Turn] = set()
         self._states: dict[str, State] = {}
-        self.arrows = 0
-        for language in content.config.languages:
-            self._render(self.graph.start(language))
-        leads: dict[tuple[str, Heard], set[Turn]] = defaultdict(set)
-        for state, heard, turn in self.graph.walk():
-            self.arrows += 1
+        starts = [self.graph.start(language) for language in content.config.languages]
+        for turn in (*starts, *(turns or Walk(self.graph, speech=content.config.speech).turns())):
             self._render(turn)
-            leads[state.token, heard].add(turn)
-        # Where a step has one outcome, whoever is open, a turn is a look into this table.
-        self._fixed = {arrow: next(iter(turns)) for arrow, turns in leads.items() if len(turns) == 1}
-        self.unavailable = goodbye_document(
-            self.speech.words(content.config.default_language, "unavailable"), content.config
-        )
+        self.whispers = self._make.whispers()
+        # In the voice, since nothing may be left that could play a recording.
+        sorry = replace(self.speech.words(content.config.default_language, "unavailable"), recording=None)
+        self.unavailable = self._make.ending(sorry)
         self._texts = {
             (prompt.language, prompt.name): self._text(prompt.language, prompt.name)
             for prompt in content.prompts.values()
@@ -48,13 +66,14 @@ class Line:
         self._text_documents = {key: text_document([words]) for key, words in self._texts.items()}
 
     def _render(self, turn: Turn) -> None:
-        if turn in self._documents:
+        if turn in self._documents or isinstance(turn.state.place, Task):
             return
         self._states[turn.state.token] = turn.state
-        url = f"{self._base}/{turn.state.token}"
-        self._documents[turn] = voice_document(turn, self.speech, self.content.config, url)
+        document = self._documents[turn] = self._make.turn(turn)
         if isinstance(turn.state.place, Transfer):
-            self._withheld[turn] = voice_document(turn, self.speech, self.content.config, url, withheld=True)
+            self._withheld[turn] = self._make.turn(turn, withheld=True)
+        if _CALLERS_NUMBER in document or SEALED_NUMBER in document:
+            self._filled.add(turn)
 
     def _text(self, language: str, name: str) -> str:
         topics = "\n".join(
@@ -72,19 +91,23 @@ class Line:
         """Every document that a call can be answered with."""
         return self._documents
 
-    def document(self, turn: Turn, own_number: str | None = None) -> bytes:
-        """The TwiML of a turn. own_number: the line's own, shown to whom we ring when the caller withholds hers."""
-        if own_number is not None and turn in self._withheld:
-            return self._withheld[turn].replace(OWN_NUMBER, escape(own_number, {'"': "&quot;"}).encode())
+    def waits_for_caller(self, turn: Turn) -> bool:
+        """Whether a turn's document says or shows what only the turn knows."""
+        return turn in self._filled or turn in self._withheld
+
+    def document(self, turn: Turn, caller: Caller = NOBODY) -> bytes:
+        """The TwiML of a turn."""
+        if caller.own_number is not None and turn in self._withheld:
+            return self._withheld[turn].replace(OWN_NUMBER, _attribute(caller.own_number))
+        if turn in self._filled:
+            document = self._documents[turn].replace(_CALLERS_NUMBER, _attribute(caller.number))
+            return document.replace(SEALED_NUMBER, _attribute(caller.sealed))
         return self._documents[turn]
 
-    def step(self, token: str, heard: Heard, is_open: IsOpen) -> Turn:
+    def step(self, token: str, heard: Heard, facts: Facts) -> Turn:
         """The turn after `heard` at the state named by a URL's token; an unknown one begins again."""
-        fixed = self._fixed.get((token, heard))
-        if fixed is not None:
-            return fixed
         state = self._states.get(token)
-        return self.graph.start() if state is None else self.graph.step(state, heard, is_open)
+        return self.graph.start() if state is None else self.graph.step(state, heard, facts)
 
     def text(self, language: str, name: str) -> str:
         """The text of a topic or outcome, filled in and within GSM-7."""
@@ -93,3 +116,7 @@ class Line:
     def text_document(self, language: str, name: str) -> bytes:
         """The same as TwiML."""
         return self._text_documents[language, name]
+
+
+def _attribute(words: str) -> bytes:
+    return escape(words, {'"': "&quot;"}).encode()

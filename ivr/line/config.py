@@ -20,6 +20,9 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
 _SPAN = re.compile(r"([0-9]{1,4})\s*([dhm])")
 _NUMBER = re.compile(r"[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}")
+# What a caller can say instead of pressing a key: an answer to what was asked, or a key's own name.
+ANSWERS = ("yes", "no", "person", "morning", "afternoon", "any")
+COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
@@ -120,6 +123,8 @@ Name = Annotated[str, _fits(r"[a-z0-9]+(-[a-z0-9]+)*", "a name in small letters,
 ChoiceKey = Annotated[str, _fits(r"[1-7]", "a key from 1 to 7")]
 LanguageCode = Annotated[str, AfterValidator(_language)]
 ByLanguage = dict[str, str]
+Command = Annotated[str, _fits("|".join(COMMANDS), f"one of {', '.join(COMMANDS)}")]
+Said = Annotated[list[str], Field(min_length=1)]
 
 
 class _Part(BaseModel):
@@ -131,6 +136,8 @@ class Language(_Part):
     voice: Annotated[str, _fits(r"(Polly|Google)\.[A-Za-z0-9-]+", "a voice, like Polly.Joanna-Neural")]
     tag: Annotated[str, _fits("[a-z]{2}-[A-Z]{2}", "a tag like en-US")]
     rate: Annotated[str, _fits("[2-9][0-9]%|1[0-9]{2}%|200%", "a speed from 20% to 200%, like 90%")] = "90%"
+    said: dict[Command, Said] = {}
+    """The words that stand for a key."""
 
 
 class Menu(_Part):
@@ -139,7 +146,7 @@ class Menu(_Part):
 
 
 class Topic(_Part):
-    id: Name
+    id: Annotated[Name, Field(max_length=40)]
     number: Annotated[int, Field(ge=1, le=9)]
     person: Name
 
@@ -154,7 +161,8 @@ class Entry(_Part):
     hours: Opening
     confirmed: bool = True
     holidays: Literal["closed", "open"] = "closed"
-    whisper: Literal["none"] = "none"
+    whisper: Literal["none", "say", "accept"] = "none"
+    said: dict[str, Said] = {}
     next: list[Name] = []
     ring: Annotated[int, Field(ge=5, le=60)] = 25
 
@@ -217,10 +225,12 @@ class Config(_Part):
     timezone: Zone
     languages: Annotated[dict[LanguageCode, Language], Field(min_length=1)]
     answer_seconds: Annotated[int, Field(ge=5, le=20)] = 8
+    speech: bool = False
     tries: Annotated[int, Field(ge=2, le=5)] = 3
     pause_ms: Annotated[int, Field(ge=100, le=3000)] = 600
     menus: dict[Name, Menu]
     topics: list[Topic]
+    answers: dict[Name, Name] = {}
     directory: list[Entry]
     holidays: Holidays = Holidays()
     sites: Annotated[list[Site], Field(min_length=1)]

@@ -13,6 +13,7 @@ from ivr.line.agreement import disagreements
 from ivr.line.config import Config, read_config
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.prompt import Prompt, decode, fill, read_prompt
+from ivr.line.recordings import LARGEST, Key, Recording, is_recording, recording_faults, recordings_of
 from ivr.line.source import Source, read_yaml
 
 LINE_FILE = "line.yaml"
@@ -34,6 +35,16 @@ class Content:
     def source(self) -> Source:
         """line.yaml with the line on which each value stands."""
         return read_yaml(LINE_FILE, decode(LINE_FILE, self.files[LINE_FILE]))
+
+    @cached_property
+    def recordings(self) -> Mapping[Key, Recording]:
+        """What is played instead of said, by (language, prompt, part): part counts from 0, or is "choices"."""
+        return recordings_of(self.files)
+
+    @cached_property
+    def audio(self) -> Mapping[str, Recording]:
+        """The same recordings by their digests."""
+        return {recording.digest: recording for recording in self.recordings.values()}
 
     def prompt(self, language: str, name: str) -> Prompt:
         return self.prompts[language, name]
@@ -69,13 +80,19 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     for name, path in found.items():
         try:
             if path.is_file() and not _is_litter(name):
-                files[name] = path.read_bytes()
+                files[name] = _read(path)
         except OSError as error:
             message = f"This file cannot be opened ({error.strerror}): let this user read it."
             findings.append(Finding(name, 0, "folder", "error", message))
     if findings:
         raise BrokenPrompts(findings)
     return files
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes, up to one more than any may have: what is far too large is told without being read."""
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
 
 
 def _is_litter(name: str) -> bool:
@@ -103,6 +120,7 @@ def read_content(files: Files) -> Content:
         # A file that cannot be read is there all the same: it is not missing too.
         unread = {finding.file for finding in findings}
         findings += (fault for fault in disagreements(config, source, prompts) if fault.file not in unread)
+        findings += recording_faults(config, prompts, files)
     if findings or config is None:
         raise BrokenPrompts(findings)
     return Content(digest(files), config, prompts, dict(files))
@@ -111,7 +129,7 @@ def read_content(files: Files) -> Content:
 def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str], Prompt]:
     prompts: dict[tuple[str, str], Prompt] = {}
     for file in sorted(files):
-        if file == LINE_FILE:
+        if file == LINE_FILE or is_recording(file):
             continue
         if not _PROMPT_FILE.fullmatch(file):
             message = "A prompt stands in a folder named by its language, its name in small letters: en/cancer.md."

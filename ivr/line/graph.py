@@ -1,112 +1,67 @@
-"""A call is a walk on a finite graph: places, what is heard there, and where it leads.
+"""A call is a walk on a finite graph: at each place, what is heard leads to the next.
 
-`start()` begins a walk; `Graph.step(state, heard, is_open)` goes one step further. Both are pure: who is
-open at this moment comes in as an argument. A `Turn` is a place reached, with what is said first there
-(`preface`), for instance that nothing was heard.
+`start()` begins a walk; `Graph.step(state, heard, facts)` goes one step further. Both are pure: who is
+open at this moment, and whether the caller shows her number, comes in as an argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from typing import Any
 
 from ivr.line.config import Config, Entry
 from ivr.line.content import Content
+from ivr.line.needed import ANSWERED_ALOUD, NUMBERS
+from ivr.line.places import (
+    FAILED,
+    HIDDEN,
+    KEPT,
+    STOPPED,
+    Answer,
+    Check,
+    Consent,
+    Ending,
+    Facts,
+    Goodbye,
+    Heard,
+    Helped,
+    KeepCallback,
+    Key,
+    KeyIn,
+    Menu,
+    Number,
+    Offer,
+    Outcome,
+    OwnNumber,
+    Piece,
+    Place,
+    ReadBack,
+    SendText,
+    State,
+    StopTexts,
+    Task,
+    Transfer,
+    Turn,
+    Wish,
+    Wished,
+    Words,
+)
 
 MAX_REPEATS = 10
+# After so many misses in a row the line stops listening for words, and asks for keys.
+KEYS_ONLY = 2
 ANSWERED = ("completed", "answered")
+WISHES: dict[str, Wished] = {"1": "morning", "2": "afternoon", "3": "any"}
 _DIAL_PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
-
-
-@dataclass(frozen=True)
-class Menu:
-    name: str
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One piece of a topic; part counts from 0."""
-
-    topic: str
-    part: int
-
-
-@dataclass(frozen=True)
-class Ending:
-    """After a topic that was skipped: where to go from here."""
-
-    topic: str
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """Ringing somebody: link counts along the chain of who is asked for and who is tried next."""
-
-    entry: str
-    link: int
-
-
-@dataclass(frozen=True)
-class Offer:
-    """Nobody can take the call: the number, when it is answered, and what to do now."""
-
-    entry: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Goodbye:
-    """The call ends, and the caller has been helped or has been offered help."""
-
-
-Place = Menu | Piece | Ending | Transfer | Offer | Goodbye
-
-
-@dataclass(frozen=True)
-class State:
-    """Where a caller is. silences and wrongs count what was not an answer here; repeats, `*` in a row."""
-
-    language: str
-    place: Place
-    silences: int = 0
-    wrongs: int = 0
-    repeats: int = 0
-
-    @property
-    def token(self) -> str:
-        """The state as it stands in a URL: en.piece-cancer-0.s1.w2"""
-        words = [type(self.place).__name__.lower(), *map(str, vars(self.place).values())]
-        counts = (("s", self.silences), ("w", self.wrongs), ("r", self.repeats))
-        return ".".join([self.language, "-".join(words), *(f"{mark}{n}" for mark, n in counts if n)])
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What a caller gets: a state, and what is said before the place's own words."""
-
-    state: State
-    preface: str | None = None
-
-
-@dataclass(frozen=True)
-class Key:
-    key: str
-
-
-@dataclass(frozen=True)
-class Silence:
-    pass
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a transfer ended: completed, answered, busy, no-answer, failed or canceled."""
-
-    status: str
-
-
-Heard = Key | Silence | Outcome
-IsOpen = Callable[[str], bool]
+# Words that answer a question, and the key for the same.
+_YES_OR_NO = {"yes": "1", "no": "2"}
+_ANSWERS: dict[type[Place], dict[str, str]] = {
+    **dict.fromkeys((Check, Consent, OwnNumber, ReadBack), _YES_OR_NO),
+    **dict.fromkeys((Piece, Ending, Answer), {"yes": "1"}),
+    Wish: {wished: key for key, wished in WISHES.items()},
+}
+_SAME_AS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
+_Asked = Offer | Transfer | OwnNumber | KeyIn | ReadBack | Wish | Helped
 
 
 class Graph:
@@ -114,105 +69,210 @@ class Graph:
 
     def __init__(self, content: Content) -> None:
         config = content.config
-        self._tries = config.tries
-        self._languages = list(config.languages)
+        self._config = config
+        self.languages = list(config.languages)
         self._menus = config.menus
         self._chains = {entry.id: _chain(config, entry) for entry in config.directory}
         self._persons = {topic.id: topic.person for topic in config.topics}
-        self._pieces = {topic.id: len(content.prompt(self._languages[0], topic.id).spoken) for topic in config.topics}
+        self._pieces = {topic.id: len(content.prompt(self.languages[0], topic.id).spoken) for topic in config.topics}
         self._parents = self._find_parents()
-        self._answers: dict[type[Place], Callable[[State, str, IsOpen], Turn | None]] = {
+        self._keys: dict[type[Place], Callable[[State, Any, str, Facts], Turn | None]] = {
             Menu: self._choose,
             Piece: self._in_topic,
             Ending: self._in_topic,
+            Answer: self._in_answer,
+            Check: self._in_check,
+            Consent: self._in_consent,
             Offer: self._in_offer,
+            OwnNumber: self._in_own_number,
+            ReadBack: self._in_read_back,
+            Wish: self._in_wish,
         }
+
+    @property
+    def words(self) -> set[str]:
+        """What spoken words can ask for that line.yaml names: topics, menus, entries and languages."""
+        return {*self._persons, *self._menus, *self._chains, *self.languages}
 
     def start(self, language: str | None = None) -> Turn:
         """The first turn of a call."""
-        return Turn(State(language or self._languages[0], Menu("welcome")))
+        return Turn(State(language or self.languages[0], Menu("welcome")))
 
-    def step(self, state: State, heard: Heard, is_open: IsOpen) -> Turn:
-        """The next turn after `heard` at `state`. is_open: whether a directory entry answers now."""
-        if isinstance(state.place, Transfer):
-            return self._after_dial(state, state.place, heard, is_open)
-        if isinstance(state.place, Goodbye):
+    def step(self, state: State, heard: Heard, facts: Facts) -> Turn:
+        """The next turn after `heard` at `state`."""
+        place = state.place
+        if isinstance(place, Transfer):
+            return self._after_dial(state, place, heard, facts)
+        if isinstance(place, Task):
+            return self._after_task(state, place, heard.status if isinstance(heard, Outcome) else FAILED)
+        if isinstance(place, Goodbye):
             return Turn(state)
         if isinstance(heard, Key):
-            return self._after_key(state, heard.key, is_open)
-        return self._missed(state, is_open, silent=True)
+            return self._after_key(state, heard.key, facts)
+        if isinstance(heard, Words):
+            return self._after_words(state, heard.meant, facts)
+        if isinstance(heard, Number):
+            if isinstance(place, KeyIn):
+                return Turn(state.at(ReadBack(place.entry)))
+            return self._missed(state, facts, "wrong-key")
+        return self._missed(state, facts, "silence")
 
-    def _after_key(self, state: State, key: str, is_open: IsOpen) -> Turn:
-        fresh = replace(state, silences=0, wrongs=0, repeats=0)
-        if key == "*":
-            repeats = min(state.repeats + 1, MAX_REPEATS)
-            place = Piece(state.place.topic, 0) if isinstance(state.place, Ending) else state.place
-            again = replace(fresh, place=place, repeats=repeats)
-            return Turn(again, "repeat-offer" if repeats == MAX_REPEATS else None)
-        if key == "0":
-            return self.reach(state.language, self.person_of(state.place), is_open)
-        if key == "8" and len(self._languages) > 1:
-            at = (self._languages.index(state.language) + 1) % len(self._languages)
-            return Turn(replace(fresh, language=self._languages[at]))
-        if key == "9":
-            return Turn(replace(fresh, place=self._parents[_root(state.place)]))
-        return self._answers[type(state.place)](fresh, key, is_open) or self._missed(state, is_open, silent=False)
-
-    def _choose(self, state: State, key: str, is_open: IsOpen) -> Turn | None:
-        assert isinstance(state.place, Menu)
-        target = self._menus[state.place.name].choices.get(key)
-        return self._go(state, target, is_open) if target else None
-
-    def _go(self, state: State, target: str, is_open: IsOpen) -> Turn:
-        if target in self._chains:
-            return self.reach(state.language, target, is_open)
-        place: Place = Menu(target) if target in self._menus else Piece(target, 0)
-        return Turn(replace(state, place=place))
-
-    def _in_topic(self, state: State, key: str, _is_open: IsOpen) -> Turn | None:
+    def _after_key(self, state: State, key: str, facts: Facts) -> Turn:
         place = state.place
-        if not isinstance(place, Piece) or place.part + 1 >= self._pieces[place.topic]:
+        if key == "*":
+            return self._again(state)
+        if key == "0":
+            return self.reach(state.language, self.person_of(place), facts)
+        if key == "8" and len(self.languages) > 1:
+            at = (self.languages.index(state.language) + 1) % len(self.languages)
+            return Turn(State(self.languages[at], place))
+        if key == "9":
+            return Turn(state.at(self.parent(place)))
+        act = self._keys.get(type(place))
+        return (act and act(state, place, key, facts)) or self._missed(state, facts, "wrong-key")
+
+    def _again(self, state: State) -> Turn:
+        repeats = min(state.repeats + 1, MAX_REPEATS)
+        place = state.place
+        if isinstance(place, Ending):
+            # Who skipped to the end wants all of it again.
+            last = place.part + 1 >= self._pieces[place.topic]
+            place = Piece(place.topic, 0 if last else place.part)
+        again = State(state.language, place, repeats=repeats)
+        return Turn(again, "repeat-offer" if repeats == MAX_REPEATS else None)
+
+    def _after_words(self, state: State, meant: str, facts: Facts) -> Turn:
+        key = _ANSWERS.get(type(state.place), {}).get(meant)
+        if key:
+            return self._after_key(state, key, facts)
+        return self._asked(state, meant) or self._missed(state, facts, "none")
+
+    def _asked(self, state: State, meant: str) -> Turn | None:
+        """Where words lead that ask for something, from wherever they are said."""
+        meant = _SAME_AS.get(meant, meant)
+        if meant == "person":
+            return Turn(state.at(Check("transfer", self.person_of(state.place))))
+        if meant in self._chains:
+            return Turn(state.at(Check("transfer", meant)))
+        if meant in self._persons or meant in self._menus:
+            return Turn(state.at(self._inside(meant)))
+        if meant in ANSWERED_ALOUD:
+            return Turn(state.at(Answer(meant)))
+        if meant in ("stop", "stop-alone"):
+            return Turn(state.at(StopTexts() if meant == "stop" else Check("stop")))
+        if meant == "menu":
+            return self.start(state.language)
+        return Turn(State(meant, state.place)) if meant in self.languages else None
+
+    def _inside(self, target: str) -> Place:
+        return Menu(target) if target in self._menus else Piece(target, 0)
+
+    def _choose(self, state: State, place: Menu, key: str, facts: Facts) -> Turn | None:
+        target = self._menus[place.name].choices.get(key)
+        if target in self._chains:
+            return self.reach(state.language, target, facts)
+        return Turn(state.at(self._inside(target))) if target else None
+
+    def _in_topic(self, state: State, place: Piece | Ending, key: str, facts: Facts) -> Turn | None:
+        topic, last = place.topic, self._pieces[place.topic] - 1
+        if key == "5":
+            return self._text_me(state, topic, Ending(topic, place.part), facts)
+        if place.part >= last:
             # Who pressed 1 to hear more, or # to skip, presses it once more at the end.
-            return Turn(replace(state, place=self.parent(place))) if key in ("1", "#") else None
+            return Turn(state.at(self.parent(place))) if key in ("1", "#") else None
         if key == "1":
-            return Turn(replace(state, place=Piece(place.topic, place.part + 1)))
-        return Turn(replace(state, place=Ending(place.topic))) if key == "#" else None
+            return Turn(state.at(Piece(topic, place.part + 1)))
+        return Turn(state.at(Ending(topic, last))) if key == "#" else None
 
-    def _in_offer(self, state: State, key: str, _is_open: IsOpen) -> Turn | None:
-        places: dict[str, Place] = {"1": state.place, "2": Menu("welcome")}
-        return Turn(replace(state, place=places[key])) if key in places else None
+    def _text_me(self, state: State, topic: str, then: Place, facts: Facts) -> Turn:
+        if facts(HIDDEN):
+            return Turn(state.at(then), "text-hidden")
+        return Turn(state.at(Consent(topic, then)))
 
-    def _missed(self, state: State, is_open: IsOpen, *, silent: bool) -> Turn:
+    def _in_answer(self, state: State, place: Answer, key: str, facts: Facts) -> Turn | None:
+        entry = self._config.answers.get(place.outcome)
+        return self.reach(state.language, entry, facts) if key == "1" and entry else None
+
+    def _in_check(self, state: State, place: Check, key: str, facts: Facts) -> Turn | None:
+        if key == "2":
+            return self.start(state.language)
+        if key != "1":
+            return None
+        if place.what == "transfer":
+            return self.reach(state.language, place.about, facts)
+        return Turn(state.at(StopTexts()))
+
+    def _in_consent(self, state: State, place: Consent, key: str, _facts: Facts) -> Turn | None:
+        places = {"1": SendText(place.topic, place.then), "2": place.then}
+        return Turn(state.at(places[key])) if key in places else None
+
+    def _in_offer(self, state: State, place: Offer, key: str, facts: Facts) -> Turn | None:
+        if key == "1":
+            hidden = facts(HIDDEN)
+            return Turn(state.at(KeyIn(place.entry) if hidden else OwnNumber(place.entry)))
+        if key == "5":
+            return self._text_me(state, NUMBERS, Offer(place.entry, "offer-again"), facts)
+        return None
+
+    def _in_own_number(self, state: State, place: OwnNumber, key: str, _facts: Facts) -> Turn | None:
+        places = {"1": Wish(place.entry, "own"), "2": KeyIn(place.entry)}
+        return Turn(state.at(places[key])) if key in places else None
+
+    def _in_read_back(self, state: State, place: ReadBack, key: str, _facts: Facts) -> Turn | None:
+        places = {"1": Wish(place.entry, "keyed"), "2": KeyIn(place.entry)}
+        return Turn(state.at(places[key])) if key in places else None
+
+    def _in_wish(self, state: State, place: Wish, key: str, _facts: Facts) -> Turn | None:
+        wished = WISHES.get(key)
+        return Turn(state.at(KeepCallback(place.entry, place.number, wished))) if wished else None
+
+    def _missed(self, state: State, facts: Facts, why: str) -> Turn:
         """Silence and a wrong key count apart; after the last try a person, and after an offer goodbye."""
-        state = replace(state, repeats=0)
-        counted = replace(state, silences=state.silences + 1) if silent else replace(state, wrongs=state.wrongs + 1)
-        if max(counted.silences, counted.wrongs) < self._tries:
-            return Turn(counted, "silence" if silent else "wrong-key")
-        if isinstance(state.place, Offer):
-            return Turn(State(state.language, Goodbye()))
-        return self.reach(state.language, self.person_of(state.place), is_open, "to-a-person")
+        silences, wrongs = state.silences, state.wrongs
+        if why == "silence":
+            silences += 1
+        else:
+            wrongs += 1
+        if max(silences, wrongs) < self._config.tries:
+            preface = "use-keys" if why == "none" and wrongs >= KEYS_ONLY else why
+            return Turn(State(state.language, state.place, silences, wrongs), preface)
+        if isinstance(state.place, Offer | Helped):
+            return Turn(state.at(Goodbye()))
+        return self.reach(state.language, self.person_of(state.place), facts, "to-a-person")
 
-    def reach(self, language: str, entry: str, is_open: IsOpen, preface: str | None = None) -> Turn:
+    def reach(self, language: str, entry: str, facts: Facts, preface: str | None = None) -> Turn:
         """Ring the first of an entry's chain who is open now; when nobody is, say when they are."""
-        return self._ring(language, entry, 0, is_open, preface) or Turn(State(language, Offer(entry, "closed")))
+        return self._ring(language, entry, 0, facts, preface) or Turn(State(language, Offer(entry, "closed")))
 
-    def _ring(self, language: str, entry: str, first: int, is_open: IsOpen, preface: str | None) -> Turn | None:
-        for link, name in enumerate(self.chain(entry)):
-            if link >= first and is_open(name):
+    def _ring(self, language: str, entry: str, first: int, facts: Facts, preface: str | None) -> Turn | None:
+        for link, name in enumerate(self._chains[entry]):
+            if link >= first and facts(name):
                 return Turn(State(language, Transfer(entry, link)), preface)
         return None
 
-    def _after_dial(self, state: State, place: Transfer, heard: Heard, is_open: IsOpen) -> Turn:
-        status = heard.status if isinstance(heard, Outcome) else "failed"
+    def _after_dial(self, state: State, place: Transfer, heard: Heard, facts: Facts) -> Turn:
+        status = heard.status if isinstance(heard, Outcome) else FAILED
         if status in ANSWERED:
-            return Turn(State(state.language, Goodbye()))
+            return Turn(state.at(Goodbye()))
         preface = _DIAL_PREFACES.get(status, "transfer-failed")
-        ringing = self._ring(state.language, place.entry, place.link + 1, is_open, preface)
-        return ringing or Turn(State(state.language, Offer(place.entry, "no-one-free")))
+        ringing = self._ring(state.language, place.entry, place.link + 1, facts, preface)
+        return ringing or Turn(state.at(Offer(place.entry, "no-one-free")))
+
+    def _after_task(self, state: State, place: Task, outcome: str) -> Turn:
+        if isinstance(place, KeepCallback):
+            kept = "callback-kept" if outcome == KEPT else "callback-failed"
+            return Turn(state.at(Helped(place.entry)), kept)
+        if isinstance(place, SendText):
+            return Turn(state.at(place.then), _TEXT_PREFACES.get(outcome, "text-failed"))
+        return Turn(state.at(Menu("welcome")), "texts-stopped" if outcome == STOPPED else "texts-not-stopped")
 
     def chain(self, entry: str) -> tuple[str, ...]:
         """Who is rung, in this order, when a caller asks for an entry."""
         return self._chains[entry]
+
+    def pieces(self, topic: str) -> int:
+        """How many pieces a topic has."""
+        return self._pieces[topic]
 
     def person_of(self, place: Place) -> str:
         """The directory entry that key 0 reaches from a place."""
@@ -220,67 +280,49 @@ class Graph:
             return self._menus[place.name].person
         if isinstance(place, Piece | Ending):
             return self._persons[place.topic]
-        return place.entry if isinstance(place, Offer | Transfer) else self._menus["welcome"].person
+        if isinstance(place, Consent):
+            return self.person_of(place.then)
+        if isinstance(place, Answer):
+            return self._config.answers.get(place.outcome) or self._menus["welcome"].person
+        if isinstance(place, Check) and place.about:
+            return place.about
+        return place.entry if isinstance(place, _Asked) else self._menus["welcome"].person
 
     def parent(self, place: Place) -> Place:
         """Where key 9 leads from a place."""
-        return self._parents[_root(place)]
+        if isinstance(place, Consent):
+            return place.then
+        if isinstance(place, OwnNumber | KeyIn | ReadBack | Wish):
+            return Offer(place.entry, "offer-again")
+        root = Piece(place.topic, 0) if isinstance(place, Piece | Ending) else place
+        return self._parents.get(root, Menu("welcome"))
+
+    def leads_a_key(self, place: Place) -> bool:
+        """Whether keys alone lead to a menu, or to the first piece of a topic."""
+        return place in self._parents
 
     def _find_parents(self) -> dict[Place, Place]:
+        """The menu above each menu and topic that a key leads to."""
         welcome = Menu("welcome")
         parents: dict[Place, Place] = {welcome: welcome}
         waiting: list[Menu] = [welcome]
         for menu in waiting:
             for target in self._menus[menu.name].choices.values():
-                place: Place = Menu(target) if target in self._menus else Piece(target, 0)
-                if target in self._chains or place in parents:
+                if target in self._chains or self._inside(target) in parents:
                     continue
+                place = self._inside(target)
                 parents[place] = menu
                 if isinstance(place, Menu):
                     waiting.append(place)
-        parents.update({Offer(name, ""): welcome for name in self._chains})
         return parents
 
-    def walk(self) -> Iterator[tuple[State, Heard, Turn]]:
-        """Every arrow that any caller can take: each key, a wrong one, silence, each outcome, open or closed."""
-        seen = {self.start(language) for language in self._languages}
-        waiting = list(seen)
-        for turn in waiting:
-            for heard, reached in self._arrows(turn.state):
-                yield turn.state, heard, reached
-                if reached not in seen:
-                    seen.add(reached)
-                    waiting.append(reached)
 
-    def _arrows(self, state: State) -> Iterator[tuple[Heard, Turn]]:
-        for heard in _inputs(state.place):
-            for turn in self._turns(state, heard):
-                yield heard, turn
-
-    def _turns(self, state: State, heard: Heard) -> set[Turn]:
-        """All that one input can lead to: each entry that the step asks about, once open and once closed."""
-        turns: set[Turn] = set()
-        waiting: list[dict[str, bool]] = [{}]
-        while waiting:
-            known = waiting.pop()
-            asked: list[str] = []
-
-            def is_open(name: str, known: dict[str, bool] = known, asked: list[str] = asked) -> bool:
-                if name not in known:
-                    asked.append(name)
-                return known.get(name, False)
-
-            turns.add(self.step(state, heard, is_open))
-            waiting += [{**known, **dict.fromkeys(asked[:at], False), name: True} for at, name in enumerate(asked)]
-        return turns
-
-
-def _inputs(place: Place) -> list[Heard]:
-    if isinstance(place, Goodbye):
-        return []
-    if isinstance(place, Transfer):
-        return [Outcome(status) for status in ("completed", "busy", "no-answer", "failed", "canceled")]
-    return [Silence(), *(Key(key) for key in "1234567890*#")]
+_TEXT_PREFACES = {
+    "sent": "text-sent",
+    "already": "text-already",
+    "landline": "text-landline",
+    "opted_out": "text-opted-out",
+}
 
 
 def _chain(config: Config, entry: Entry) -> tuple[str, ...]:
@@ -289,10 +331,3 @@ def _chain(config: Config, entry: Entry) -> tuple[str, ...]:
     for name in (entry.id, *entry.next):
         by_number.setdefault(config.entry(name).number, name)
     return tuple(by_number.values())
-
-
-def _root(place: Place) -> Place:
-    """Places that share one way back: all pieces of a topic, all offers of an entry."""
-    if isinstance(place, Piece | Ending):
-        return Piece(place.topic, 0)
-    return Offer(place.entry, "") if isinstance(place, Offer) else place

@@ -28,12 +28,37 @@ FIXED: dict[str, tuple[str, ...]] = {
     "no-one-free": SPOKEN,
     "offer": SPOKEN,
     "goodbye": SPOKEN,
+    "ask-aloud": SPOKEN,
+    "use-keys": SPOKEN,
+    "check-transfer": SPOKEN,
+    "check-stop": SPOKEN,
+    "check-text": SPOKEN,
+    "text-sent": SPOKEN,
+    "text-already": SPOKEN,
+    "text-landline": SPOKEN,
+    "text-opted-out": SPOKEN,
+    "text-failed": SPOKEN,
+    "text-hidden": SPOKEN,
+    "texts-stopped": SPOKEN,
+    "texts-not-stopped": SPOKEN,
+    "callback-own": SPOKEN,
+    "callback-key-in": SPOKEN,
+    "callback-read-back": SPOKEN,
+    "callback-wish": SPOKEN,
+    "callback-kept": SPOKEN,
+    "callback-failed": SPOKEN,
+    "helped": SPOKEN,
+    "answer-person": SPOKEN,
+    "answer-end": SPOKEN,
+    "offer-again": SPOKEN,
+    "whisper": SPOKEN,
+    "whisper-accept": SPOKEN,
     "unavailable": SPOKEN,
     "urgent": BOTH,
     "person-soon": BOTH,
     "scheduling": BOTH,
     "results": BOTH,
-    "wrong-number": TEXTED,
+    "wrong-number": BOTH,
     "stop": TEXTED,
     "start": TEXTED,
     "help": TEXTED,
@@ -48,13 +73,18 @@ FIXED: dict[str, tuple[str, ...]] = {
 }
 
 # Of these, what tells something instead of asking for a key.
-INFORMATION = frozenset({"unavailable", "urgent", "person-soon", "scheduling", "results"})
+INFORMATION = frozenset({"unavailable", "urgent", "person-soon", "scheduling", "results", "closed", "no-one-free"})
 
 # What free words can lead to, beside the topics: each of these is a whole answer by itself.
 OUTCOMES = frozenset(
     {"scheduling", "results", "person-soon", "urgent", "wrong-number", "stop", "start", "help"}
     | {"menu", "language", "confirm", "change", "none"}
 )
+
+# What words can ask for on a call that has an answer of its own, and no key.
+ANSWERED_ALOUD = ("urgent", "person-soon", "results", "scheduling", "wrong-number")
+# The topic whose text gives every number.
+NUMBERS = "people"
 
 _ENTRY = frozenset({"name", "number", "hours"})
 _VISIT = frozenset({"date", "time", "site", "number"})
@@ -66,6 +96,14 @@ EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
     "transfer-failed": _ENTRY,
     "closed": _ENTRY,
     "no-one-free": _ENTRY,
+    "offer-again": _ENTRY,
+    "check-transfer": _ENTRY,
+    "answer-person": _ENTRY,
+    "helped": _ENTRY,
+    "callback-own": frozenset({"caller"}),
+    "callback-read-back": frozenset({"caller"}),
+    "whisper": frozenset({"language"}),
+    "whisper-accept": frozenset({"language"}),
     "menu": frozenset({"topics"}),
     "confirm": _VISIT,
     "ambiguous": frozenset({"first", "second", "first-title", "second-title"}),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from os.path import commonprefix
 
 from rapidfuzz.distance import OSA
@@ -19,6 +20,8 @@ STOP = "stop"
 STEM = 5
 # How many words may stand between those of a wish to stop: "stop sending me all these texts".
 GAP = 3
+# People use few words; each is compared once.
+MOST_WORDS = 10_000
 _IDLE_WORDS = """
 a an and am are at be been by do for from had has have i im in is it ive me my of on our please so that the their there
 these they this to us was we were with you your ok okay thank thanks
@@ -50,7 +53,7 @@ class Signs:
 
     def __init__(self, phrases: Iterable[tuple[str, str, str]]) -> None:
         """phrases: the words, what they mean, and their language."""
-        signs = [Sign(name, language, _telling(words)) for words, name, language in phrases]
+        signs = [Sign(name, language, telling(words)) for words, name, language in phrases]
         self._flags = [sign for sign in signs if sign.meaning in RED_FLAGS and sign.words]
         wishes = [sign for sign in signs if sign.meaning == STOP and sign.words]
         # "Stop" alone is a wish only when it is all that a text says; in company it may be about calcium pills.
@@ -58,11 +61,12 @@ class Signs:
         self._wishes = [sign for sign in wishes if len(sign.words) > 1]
         self._known = {word: len(sign.words) > 1 for sign in self._flags for word in sign.words}
         self._wished = {word for sign in self._wishes for word in sign.words}
+        self._flagged_by = lru_cache(MOST_WORDS)(self._find_flagged)
 
     def find(self, asked: str) -> list[Sign]:
         """The signs that stand in some words: the most urgent first, a wish to stop last."""
         heard = _joined(asked).split()
-        flagged = {word for word, loose in self._known.items() if any(_alike(word, one, loose) for one in heard)}
+        flagged = set().union(*map(self._flagged_by, heard))
         found = [sign for sign in self._flags if flagged.issuperset(sign.words)]
         found.sort(key=lambda sign: RED_FLAGS.index(sign.meaning))
         places: dict[str, list[int]] = defaultdict(list)
@@ -71,8 +75,12 @@ class Signs:
                 if _alike(word, one, loose=False):
                     places[word].append(at)
         found += [sign for sign in self._wishes if _stands_close(sign.words, places)]
-        whole = self._whole.get(_telling(asked))
+        whole = self._whole.get(telling(asked))
         return [*found, whole] if whole else found
+
+    def _find_flagged(self, one: str) -> frozenset[str]:
+        """The telling words of red flags that a word is a form of."""
+        return frozenset(word for word, loose in self._known.items() if _alike(word, one, loose))
 
 
 def _joined(words: str) -> str:
@@ -82,7 +90,8 @@ def _joined(words: str) -> str:
     return words.strip()
 
 
-def _telling(words: str) -> tuple[str, ...]:
+def telling(words: str) -> tuple[str, ...]:
+    """The words that tell something, of words in small letters without accents and marks."""
     return tuple(word for word in _joined(words).split() if word not in _IDLE)
 
 

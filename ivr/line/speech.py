@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
+
+from babel import Locale
 
 from ivr.line import hours
 from ivr.line.content import Content
-from ivr.line.graph import Ending, Goodbye, Graph, Menu, Offer, Piece, Place, State, Transfer, Turn
+from ivr.line.graph import Graph
 from ivr.line.markup import Block
+from ivr.line.places import (
+    Answer,
+    Check,
+    Consent,
+    Ending,
+    Goodbye,
+    Helped,
+    KeyIn,
+    Menu,
+    Offer,
+    OwnNumber,
+    Piece,
+    Place,
+    ReadBack,
+    State,
+    Transfer,
+    Turn,
+    Wish,
+)
 from ivr.line.prompt import fill
+
+# Stands where the caller's own number, or the one that she keyed in, is read to her. No number begins so.
+CALLERS_NUMBER = "000-000-0000"
 
 
 class Speech:
@@ -21,10 +45,18 @@ class Speech:
         self._by_place: dict[type[Place], Callable[[State, Any], list[Block]]] = {
             Menu: self._menu,
             Piece: self._piece,
-            Ending: lambda state, _place: [self.words(state.language, "topic-end")],
-            Transfer: lambda state, place: [self._about(state.language, "transfer", self.rung(place))],
-            Offer: self._offer,
-            Goodbye: lambda state, _place: [self.words(state.language, "goodbye")],
+            Ending: self._after_piece,
+            Answer: self._answer,
+            Check: lambda state, place: [self._about(state, f"check-{place.what}", place.about)],
+            Consent: lambda state, _place: [self._words(state, "check-text")],
+            Transfer: lambda state, place: [self._about(state, "transfer", self.rung(place))],
+            Offer: lambda state, place: [self._about(state, place.why, place.entry), self._words(state, "offer")],
+            OwnNumber: lambda state, _place: [self._words(state, "callback-own")],
+            KeyIn: lambda state, _place: [self._words(state, "callback-key-in")],
+            ReadBack: lambda state, _place: [self._words(state, "callback-read-back")],
+            Wish: lambda state, _place: [self._words(state, "callback-wish")],
+            Helped: lambda state, place: [self._about(state, "helped", place.entry)],
+            Goodbye: lambda state, _place: [self._words(state, "goodbye")],
         }
 
     def blocks(self, turn: Turn) -> list[Block]:
@@ -34,16 +66,33 @@ class Speech:
 
     def words(self, language: str, prompt: str, part: int = 0, /, **values: str) -> Block:
         """One spoken section of a prompt."""
-        known = {**self._content.values(language), **values}
+        known = {**self._content.values(language), "caller": CALLERS_NUMBER, **values}
         section = self._content.prompt(language, prompt).spoken[part]
-        return Block(language, tuple(fill(paragraph, known) for paragraph in section.paragraphs))
+        said = tuple(fill(paragraph, known) for paragraph in section.paragraphs)
+        return Block(language, said, self._recording(language, prompt, part))
+
+    def _recording(self, language: str, prompt: str, part: int | Literal["choices"]) -> str | None:
+        recording = self._content.recordings.get((language, prompt, part))
+        return recording.digest if recording else None
+
+    def whisper(self, language: str, prompt: str) -> Block:
+        """What whoever picks up hears before the caller of a language does: in the line's first language."""
+        ours = self._content.config.default_language
+        spoken = Locale.parse(language).get_language_name(ours) or language
+        return self.words(ours, prompt, language=spoken)
 
     def rung(self, place: Transfer) -> str:
         """The directory entry whose number a transfer dials."""
         return self._graph.chain(place.entry)[place.link]
 
-    def _about(self, language: str, name: str, entry_id: str) -> Block:
+    def _words(self, state: State, name: str) -> Block:
+        return self.words(state.language, name)
+
+    def _about(self, state: State, name: str, entry_id: str) -> Block:
+        if not entry_id:
+            return self._words(state, name)
         entry = self._content.config.entry(entry_id)
+        language = state.language
         opening = hours.in_words(entry, language)
         return self.words(language, name, name=entry.name[language], number=entry.number, hours=opening)
 
@@ -53,26 +102,42 @@ class Speech:
             return []
         if turn.preface.startswith("transfer-") and isinstance(place, Transfer):
             before = self._graph.chain(place.entry)[max(0, place.link - 1)]
-            return [self._about(turn.state.language, turn.preface, before)]
-        return [self.words(turn.state.language, turn.preface)]
+            return [self._about(turn.state, turn.preface, before)]
+        return [self._words(turn.state, turn.preface)]
 
     def _menu(self, state: State, place: Menu) -> list[Block]:
-        language = state.language
-        said = [self.words(language, place.name)]
+        """Who missed something hears the choices again, and not all that stands around them."""
+        choices = self._choices(state.language, place)
+        if state.missed:
+            return [choices]
+        said = [self._words(state, place.name)]
+        after = [self._words(state, "keys")]
         if place.name == "welcome":
-            others = (other for other in self._content.config.languages if other != language)
+            others = (other for other in self._content.config.languages if other != state.language)
             said += [self.words(other, "other-language") for other in others]
+            if self._content.config.speech:
+                after.insert(0, self._words(state, "ask-aloud"))
+        return [*said, choices, *after]
+
+    def _choices(self, language: str, place: Menu) -> Block:
         labels = self._content.prompt(language, place.name).choices
         choices = (
             self.words(language, "choice", choice=labels[key], key=key).paragraphs[0]
             for key in self._content.config.menus[place.name].choices
         )
-        return [*said, Block(language, tuple(choices)), self.words(language, "keys")]
+        return Block(language, tuple(choices), self._recording(language, place.name, "choices"))
 
     def _piece(self, state: State, place: Piece) -> list[Block]:
-        pieces = len(self._content.prompt(state.language, place.topic).spoken)
-        after = "go-on" if place.part + 1 < pieces else "topic-end"
-        return [self.words(state.language, place.topic, place.part), self.words(state.language, after)]
+        after = self._after_piece(state, place)
+        return after if state.missed else [self.words(state.language, place.topic, place.part), *after]
 
-    def _offer(self, state: State, place: Offer) -> list[Block]:
-        return [self._about(state.language, place.why, place.entry), self.words(state.language, "offer")]
+    def _after_piece(self, state: State, place: Piece | Ending) -> list[Block]:
+        more = place.part + 1 < self._graph.pieces(place.topic)
+        return [self._words(state, "go-on" if more else "topic-end")]
+
+    def _answer(self, state: State, place: Answer) -> list[Block]:
+        said = [self._words(state, place.outcome)]
+        entry = self._content.config.answers.get(place.outcome)
+        if entry:
+            said.append(self._about(state, "answer-person", entry))
+        return [*said, self._words(state, "answer-end")]

@@ -83,3 +83,9 @@ def _read_by_library(words: str, country: str) -> Phone | PhoneFault:
 def is_e164(words: str) -> bool:
     """Whether a webhook's From is a number at all, and not `anonymous` or the like."""
     return bool(_E164.match(words)) and words not in _NOBODY
+
+
+def as_written(e164: str) -> str:
+    """A number as its people write it: 603-555-0123; from abroad, all its digits."""
+    american = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", e164, re.ASCII)
+    return "-".join(american.groups()) if american else e164

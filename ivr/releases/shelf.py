@@ -7,7 +7,6 @@ is broken never replaces what works.
 from __future__ import annotations
 
 import re
-import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,57 +16,19 @@ from pathlib import Path
 from ivr import log
 from ivr.ledger import Ledger, LedgerAway
 from ivr.line.compiled import Line
-from ivr.line.content import Content, read_content, read_folder
+from ivr.line.content import Content, Files, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
-from ivr.releases.store import live_release, pack, stored_files, unpack
+from ivr.line.recordings import Recording
+from ivr.releases.copies import DIGEST, KEPT, DiskCopies
+from ivr.releases.store import live_release, stored_files
 
 LEDGER_SECONDS = 0.3
 REFRESH_SECONDS = 1.0
-KEPT = 10
-_DIGEST = re.compile(r"[0-9a-f]{12}")
+_RECORDING = re.compile(r"[0-9a-f]{32}")
 
 
 class NoRelease(Exception):
     """There is nothing to say: no release anywhere, and prompts/ is broken; the message names the faults."""
-
-
-class DiskCopies:
-    """VAR_DIR/releases/: the last releases this machine served, so that it starts without the ledger."""
-
-    def __init__(self, var_dir: Path) -> None:
-        self._folder = var_dir / "releases"
-
-    def read(self, wanted: str) -> dict[str, bytes] | None:
-        """The files of a digest; None when there is no copy, or a damaged one."""
-        try:
-            return unpack((self._folder / f"{wanted}.zip").read_bytes(), wanted)
-        except OSError:
-            return None
-
-    def live(self) -> dict[str, bytes] | None:
-        """The files that were live when this machine last looked."""
-        try:
-            wanted = (self._folder / "live").read_bytes().decode("ascii", "replace").strip()
-        except OSError:
-            return None
-        return self.read(wanted) if _DIGEST.fullmatch(wanted) else None
-
-    def keep(self, content: Content) -> None:
-        """Keep a copy and mark it live; the oldest beyond ten go."""
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._write(f"{content.digest}.zip", pack(content.files))
-            self._write("live", content.digest.encode())
-            copies = sorted(self._folder.glob("*.zip"), key=lambda path: path.stat().st_mtime, reverse=True)
-            for old in copies[KEPT + 1 :]:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            log.get().warning("release_copy_not_kept", error=str(error.strerror))
-
-    def _write(self, name: str, data: bytes) -> None:
-        draft = self._folder / f".{name}.{secrets.token_hex(8)}"
-        draft.write_bytes(data)
-        draft.replace(self._folder / name)
 
 
 def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
@@ -116,15 +77,27 @@ class Shelf:
     def get(self, wanted: str) -> Line | None:
         """The release with a digest, wherever it is; None when it is nowhere."""
         known = self._lines.get(wanted)
-        if known is not None or not _DIGEST.fullmatch(wanted):
+        if known is not None or not DIGEST.fullmatch(wanted):
             return known
-        files = self._copies.read(wanted) or self._ask(lambda: stored_files(self._ledger, wanted))
+        copied = self._copies.read(wanted)
+        files = copied or self._ask(lambda: stored_files(self._ledger, wanted))
         if files is None:
             return None
         try:
-            return self._add(read_content(files))
+            content = self._read(files)
         except BrokenPrompts:
             return None
+        if not copied:
+            # Its recordings are asked for next, and perhaps of another process of this machine.
+            self._copies.keep(content, live=False)
+        return self._add(content)
+
+    def audio(self, wanted: str) -> Recording | None:
+        """The recording with a digest, of any release in memory or copied on this machine; None for any other."""
+        if not _RECORDING.fullmatch(wanted):
+            return None
+        held = (line.content.audio.get(wanted) for line in list(self._lines.values()))
+        return next(filter(None, held), None) or self._copies.recording(wanted)
 
     def watch(self) -> None:
         """Follow what is published, in the background, for as long as the process lives."""
@@ -139,7 +112,7 @@ class Shelf:
             elif release is not None and release.digest != self.live.digest:
                 files = stored_files(self._ledger, release.digest)
                 if files:
-                    self._make_live(read_content(files))
+                    self._make_live(self._read(files))
         except (LedgerAway, BrokenPrompts, NoRelease):
             return
 
@@ -152,8 +125,10 @@ class Shelf:
                 log.get().exception("release_refresh_failed")
 
     def _make_live(self, content: Content) -> None:
-        self.live = self._add(content)
+        line = self._add(content)
+        # Before any caller hears it: another process of this machine may be asked for its recordings at once.
         self._copies.keep(content)
+        self.live = line
 
     def _add(self, content: Content) -> Line:
         with self._lock:
@@ -163,6 +138,11 @@ class Shelf:
                 for old in [known for known in self._lines if known not in (live, content.digest)][: -KEPT + 1]:
                     del self._lines[old]
             return self._lines[content.digest]
+
+    def _read(self, files: Files) -> Content:
+        """Read a release; the bytes that one in memory has too, as most recordings are, are not held twice."""
+        held = {data: data for line in list(self._lines.values()) for data in line.content.files.values()}
+        return read_content({name: held.get(data, data) for name, data in files.items()})
 
     def _ask(self, question: Callable[[], dict[str, bytes] | None]) -> dict[str, bytes] | None:
         """Ask the ledger on a caller's turn, and do not wait long for the answer."""

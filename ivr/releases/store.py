@@ -6,6 +6,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import Connection, insert, select
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
 from ivr.line.content import Content, Files, digest
+from ivr.line.recordings import Recording, is_recording, read_recording
 
 Origin = Literal["folder", "console", "rollback"]
 
@@ -35,11 +37,15 @@ class Release:
 
 
 def pack(files: Files) -> bytes:
-    """A content's files as one blob."""
+    """A content's files as one blob, in which each recording stands with its digest beside its name."""
     blob = io.BytesIO()
-    with zipfile.ZipFile(blob, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(blob, "w") as archive:
         for name in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
+            entry, method = zipfile.ZipInfo(name), zipfile.ZIP_DEFLATED
+            if is_recording(name):
+                # Sound hardly gets smaller, and other writers wait while a publish packs.
+                entry.comment, method = read_recording(name, files[name]).digest.encode(), zipfile.ZIP_STORED
+            archive.writestr(entry, files[name], method)
     return blob.getvalue()
 
 
@@ -50,6 +56,26 @@ def unpack(blob: bytes, wanted: str) -> dict[str, bytes] | None:
             files = {name: archive.read(name) for name in archive.namelist()}
         return files if digest(files) == wanted else None
     except Exception:  # noqa: BLE001 - a damaged archive raises whatever its first wrong byte leads to
+        return None
+
+
+def packed_recordings(path: Path) -> dict[str, str]:
+    """The recordings in a blob kept as a file: {digest: name}. Nothing is unpacked; empty for a damaged one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if is_recording(entry.filename)]
+            return {entry.comment.decode("ascii"): entry.filename for entry in entries}
+    except Exception:  # noqa: BLE001 - as in `unpack`
+        return {}
+
+
+def unpack_recording(path: Path, name: str, wanted: str) -> Recording | None:
+    """One recording of a blob kept as a file; None unless it is undamaged and has the wanted digest."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            recording = read_recording(name, archive.read(name))
+        return recording if recording.digest == wanted else None
+    except Exception:  # noqa: BLE001 - as in `unpack`
         return None
 
 

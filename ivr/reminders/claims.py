@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,21 +55,52 @@ def claim(
     Opt-outs, the appointment, limits and quiet hours are looked at again here, at the last moment. While the
     carrier refuses us, one text goes out each `probe_after`, to find out whether it still does.
     """
-    with ledger.write() as connection:
-        ledger.turnstile(connection)
-        stopped = connection.execute(select(alarm.c.raised_at).where(alarm.c.name == SENDING_STOPPED)).scalar()
-        if stopped and stopped > now - probe_after:
-            return []
+
+    def take(connection: Connection, most: int) -> list[Claimed]:
         columns = (appointment, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
         rows = connection.execute(
             _due(now, *columns, person.c.language.label("spoken"), batch.c.cancelled_at)
             .order_by(appointment.c.next_due_at, appointment.c.id)
             .limit(limit)
         ).all()
-        claimed = _Slice(connection, vault, content, now).claim(list(rows), 1 if stopped else limit) if rows else []
+        return _Slice(connection, vault, content, now).claim(list(rows), most) if rows else []
+
+    return claim_one_at_a_time(ledger, now, limit, probe_after, take)
+
+
+def claim_one_at_a_time(
+    ledger: Ledger, now: datetime, limit: int, probe_after: timedelta, take: Callable[[Connection, int], list[Claimed]]
+) -> list[Claimed]:
+    """Claim through `take`, which is told how many segments it may, while nobody else does. Commits."""
+    with ledger.write() as connection:
+        ledger.turnstile(connection)
+        stopped = connection.execute(select(alarm.c.raised_at).where(alarm.c.name == SENDING_STOPPED)).scalar()
+        if stopped and stopped > now - probe_after:
+            return []
+        claimed = take(connection, 1 if stopped else limit)
         if stopped and claimed:
             connection.execute(update(alarm).where(alarm.c.name == SENDING_STOPPED).values(raised_at=now))
         return claimed
+
+
+def barred(opted_out_at: datetime | None, landline: bool) -> Reason | None:
+    """Why a person cannot be texted."""
+    return Reason.OPTED_OUT if opted_out_at else Reason.LANDLINE if landline else None
+
+
+def claim_values(vault: Vault, content: Content, claimed: Claimed, now: datetime) -> dict[str, Any]:
+    """The columns of `text` that a claim writes."""
+    return {
+        "attempt": claimed.attempt,
+        "sid": None,
+        "error_code": None,
+        "claimed_at": now,
+        "retry_at": None,
+        "looks": 0,
+        "looked_at": None,
+        "release": content.digest,
+        "body_hash": vault.hash(claimed.body),
+    }
 
 
 def _due(now: datetime, *columns: Any) -> Any:
@@ -110,7 +142,8 @@ class _Slice:
                 self._write(row, step, TextState.SKIPPED, {"reason": str(reason)})
             if decision.send:
                 text_of = self._word(row, decision.send, visit)
-                self._write(row, decision.send, TextState.CLAIMED, self._claim_values(text_of))
+                values = claim_values(self._vault, self._content, text_of, self._now)
+                self._write(row, decision.send, TextState.CLAIMED, values)
                 self._sent[row.person_id].append(self._now)
                 claimed.append(text_of)
                 left -= text_of.segments
@@ -120,7 +153,7 @@ class _Slice:
         return claimed
 
     def _look_up(self, rows: list[Row[Any]]) -> None:
-        """Which texts of these visits exist, and when each person was last texted: two queries for all."""
+        """Which texts of these visits exist, and when each person was last reminded: two queries for all."""
         starts = {row.id: row.starts_at for row in rows}
         for found in self._connection.execute(select(text).where(text.c.appointment_id.in_(starts))).all():
             if found.starts_at != starts[found.appointment_id]:
@@ -132,6 +165,8 @@ class _Slice:
                 self._done[found.appointment_id].add(found.step)
         spent = select(text.c.person_id, text.c.claimed_at).where(
             text.c.person_id.in_({row.person_id for row in rows}),
+            # The limits bind what the line begins; what was asked for is an answer.
+            text.c.asked_in.is_(None),
             text.c.claimed_at > self._now - WEEK - timedelta(days=1),
             text.c.state.in_(SPENT),
         )
@@ -152,9 +187,9 @@ class _Slice:
             self._sent[row.person_id],
             {step: found.retry_at for step, found in waiting.items() if found.retry_at},
         )
-        barred = Reason.OPTED_OUT if row.opted_out_at else Reason.LANDLINE if row.landline else None
-        if decision.send and barred:
-            decision.skips.append((decision.send, barred))
+        reason = barred(row.opted_out_at, row.landline)
+        if decision.send and reason:
+            decision.skips.append((decision.send, reason))
             decision.send = None
         return decision
 
@@ -181,19 +216,6 @@ class _Slice:
             segments=segments(body).segments,
             until=useful_until(visit, self._now, config.reminders.quiet_hours),
         )
-
-    def _claim_values(self, claimed: Claimed) -> dict[str, Any]:
-        return {
-            "attempt": claimed.attempt,
-            "sid": None,
-            "error_code": None,
-            "claimed_at": self._now,
-            "retry_at": None,
-            "looks": 0,
-            "looked_at": None,
-            "release": self._content.digest,
-            "body_hash": self._vault.hash(claimed.body),
-        }
 
 
 _OPEN = ("reason", "attempt", "sid", "error_code", "claimed_at", "retry_at", "looked_at", "release", "body_hash")

@@ -71,7 +71,8 @@ def handed_over(connection: Connection, row: Row[Any], sid: str, now: datetime) 
 
 def plan_again(connection: Connection, row: Row[Any], now: datetime, at: datetime, reason: str) -> None:
     """Give a text back to the plan, to be tried from `at` on, if it is still of use then."""
-    if move(connection, [row.id], TextState.PLANNED, now, reason, retry_at=at):
+    moved = move(connection, [row.id], TextState.PLANNED, now, reason, retry_at=at)
+    if moved and row.appointment_id is not None:
         sooner = appointment.c.next_due_at.is_(None) | (appointment.c.next_due_at > at)
         connection.execute(
             update(appointment).where(appointment.c.id == row.appointment_id, sooner).values(next_due_at=at)

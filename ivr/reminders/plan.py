@@ -23,7 +23,7 @@ _WINDOWS = 16
 
 
 class Reason(StrEnum):
-    """Why a text of the plan is not sent."""
+    """Why a text is not sent."""
 
     LATE = "late"
     LIMIT = "limit"
@@ -33,6 +33,7 @@ class Reason(StrEnum):
     LANDLINE = "landline"
     CANCELLED = "cancelled"
     MOVED = "moved"
+    WITHDRAWN = "withdrawn"  # the topic that was asked for is not among the words any more
 
 
 @dataclass(frozen=True)

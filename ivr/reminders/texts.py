@@ -13,7 +13,7 @@ from ivr.ledger.tables import text, text_move
 
 
 class TextState(StrEnum):
-    """Where a text is. planned: a row only after a hand-over that did not happen, and will be tried again."""
+    """Where a text is. planned: a row only when it was asked for, or after a hand-over that did not happen."""
 
     PLANNED = "planned"
     CLAIMED = "claimed"

@@ -1,4 +1,4 @@
-"""Status callbacks of texts. The attempt in the address is ours, so a receipt finds its text without a number."""
+"""Status callbacks. The attempt in the address is ours, so a receipt finds its text without a number."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from ivr.web.services import services
 
 door = carrier_door("receipts", __name__)
 _ATTEMPT = re.compile(r"[0-9a-f]{32}$")
+# https://www.twilio.com/docs/voice/api/call-resource#call-status-values
+_GOES_ON = ("queued", "initiated", "ringing", "in-progress")
+_ENDS = ("completed", "busy", "failed", "no-answer", "canceled")
 
 
 @door.post("/receipts/text/<attempt>")
@@ -38,3 +41,17 @@ def text_receipt(attempt: str) -> Response:
         log.get().error("receipt_not_taken")
         return Response(status=503)
     return Response(status=204 if known else 404)
+
+
+@door.post("/receipts/call/<attempt>")
+def call_receipt(attempt: str) -> Response:
+    """How a call to the line ended; a number's "call status changes" address is /receipts/call/incoming. 204."""
+    if attempt != "incoming":
+        abort(404)
+    fields = form()
+    status = fields.get("CallStatus", "")
+    if status not in _GOES_ON:
+        ended = status if status in _ENDS else "unknown"
+        # A call ends once: told again, even in another request, it is the same row.
+        services().calls.note(fields.get("CallSid", ""), "", "", f"end:{ended}", "the end")
+    return Response(status=204)

@@ -8,8 +8,10 @@ from typing import cast
 from flask import current_app
 
 from ivr.ledger import Ledger, Vault
+from ivr.people.call_log import CallLog
 from ivr.releases.shelf import Shelf
 from ivr.settings import Settings
+from ivr.web.call_tasks import CallTasks
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Services:
     ledger: Ledger
     vault: Vault
     shelf: Shelf
+    calls: CallLog
+    tasks: CallTasks
 
 
 def services() -> Services:

@@ -1,25 +1,49 @@
-"""Calls. A turn touches neither the ledger nor the queue: the state is in the address, the words are rendered."""
+"""Calls. A turn touches neither the ledger nor the queue: the state is in the address, the words are rendered.
+
+Only a turn that keeps something for the caller writes, for a second at most: see `ivr.web.call_tasks`.
+"""
 
 from __future__ import annotations
 
-from flask import Response, abort
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+
+from flask import Response, abort, request
 from werkzeug.exceptions import HTTPException
 
 from ivr import clock, log
 from ivr.line import hours
-from ivr.line.compiled import Line
-from ivr.line.graph import Heard, IsOpen, Key, Outcome, Silence, Turn
-from ivr.people.phones import is_e164
+from ivr.line.compiled import NOBODY, Caller, Line
+from ivr.line.graph import ANSWERED
+from ivr.line.places import (
+    HIDDEN,
+    Heard,
+    Key,
+    KeyIn,
+    Number,
+    Outcome,
+    ReadBack,
+    Silence,
+    StopTexts,
+    Task,
+    Turn,
+    Words,
+    carries_number,
+)
+from ivr.people.phones import Phone, as_written, is_e164, read_phone
+from ivr.web.call_tasks import CallOnLine
 from ivr.web.carrier_door import carrier_door, form, twiml
 from ivr.web.services import services
 
 door = carrier_door("voice", __name__)
+_KEYPAD = frozenset("0123456789*#")
 
 
 @door.post("/voice")
 def call_comes_in() -> Response:
     line = _live()
-    return _answer(line, line.graph.start())
+    call = _Call(line, form())
+    return call.answer(line.graph.start(), "start")
 
 
 @door.post("/voice/<release>/<state>")
@@ -28,7 +52,12 @@ def turn(release: str, state: str) -> Response:
     line = services().shelf.get(release)
     if line is None:
         return call_comes_in()
-    return _answer(line, line.step(state, _heard(form()), _is_open(line)))
+    whisper = line.whispers.get(state)
+    if whisper is not None:
+        return twiml(whisper)
+    call = _Call(line, form())
+    heard = call.hear(state)
+    return call.answer(call.go_on(line.step(state, heard, call.holds)), _noted(heard))
 
 
 def _live() -> Line:
@@ -38,22 +67,117 @@ def _live() -> Line:
     return line
 
 
-def _answer(line: Line, turn: Turn) -> Response:
-    fields = form()
-    withheld = not is_e164(fields.get("From", ""))
-    return twiml(line.document(turn, fields.get("To", "") if withheld else None))
+@dataclass
+class _Call:
+    """One turn of a call: what the carrier told, and what is found out on the way."""
+
+    line: Line
+    fields: dict[str, str]
+    keyed: str | None = None
+    also_stop: bool = False
+
+    def hear(self, state: str) -> Heard:
+        """What was heard at a state, from the fields that the carrier posts for it."""
+        fields, at = self.fields, self.line.states.get(state)
+        if at and carries_number(at.place):
+            self.keyed = self._open(request.args.get("held", ""))
+        if "DialCallStatus" in fields:
+            return self._outcome()
+        digits = fields.get("Digits", "")
+        if digits:
+            return self._keyed_in(digits) if at and isinstance(at.place, KeyIn) else Key(digits)
+        words = fields.get("SpeechResult", "")
+        if words and at:
+            meant = self.line.hearing.meant(words, at.language)
+            self.also_stop = meant.also_stop
+            return meant.heard
+        return Silence()
+
+    def _outcome(self) -> Outcome:
+        """Somebody who picked up and did not take the call has not answered it."""
+        status = self.fields["DialCallStatus"]
+        refused = status in ANSWERED and self.fields.get("DialBridged") == "false"
+        return Outcome("no-answer" if refused else status)
+
+    def _keyed_in(self, digits: str) -> Heard:
+        phone = read_phone(digits)
+        if isinstance(phone, Phone) and phone.e164 not in self._own_numbers():
+            self.keyed = phone.e164
+            return Number()
+        return Key(digits)
+
+    def go_on(self, turn: Turn) -> Turn:
+        """The turn to answer with: a task is done first, and a number that got lost is asked for anew."""
+        state = turn.state
+        if self.also_stop:
+            self._perform(StopTexts(), state.language)
+        if isinstance(state.place, Task):
+            ended = self._perform(state.place, state.language)
+            turn = self.line.graph.step(state, Outcome(ended), self.holds)
+        elif carries_number(state.place) and self.keyed is None:
+            turn = Turn(state.at(KeyIn(state.place.entry)))
+        return turn
+
+    def _perform(self, task: Task, language: str) -> str:
+        fields = self.fields
+        call = CallOnLine(fields.get("CallSid", ""), language, fields.get("From", ""), self.keyed, _request_token())
+        return services().tasks.perform(task, call)
+
+    def answer(self, turn: Turn, heard: str) -> Response:
+        token = turn.state.token
+        services().calls.note(self.fields.get("CallSid", ""), self.line.digest, token, heard, _request_token())
+        return twiml(self.line.document(turn, self._caller(turn) if self.line.waits_for_caller(turn) else NOBODY))
+
+    def _caller(self, turn: Turn) -> Caller:
+        shown = self.fields.get("From", "")
+        if isinstance(turn.state.place, ReadBack):
+            shown = self.keyed or ""
+        sealed = self._seal(self.keyed) if self.keyed else ""
+        own_number = self.fields.get("To", "") if self.holds(HIDDEN) else None
+        return Caller(own_number, as_written(shown), sealed)
+
+    def _seal(self, number: str) -> str:
+        """The number as it travels in an address: to us only, and for this call only."""
+        sealed = services().vault.seal(f"{self.fields.get('CallSid', '')} {number}")
+        return urlsafe_b64encode(sealed).decode()
+
+    def _open(self, held: str) -> str | None:
+        try:
+            call, _, number = services().vault.open(urlsafe_b64decode(held)).rpartition(" ")
+        except (KeyError, ValueError):
+            return None
+        return number if call == self.fields.get("CallSid", "") else None
+
+    def holds(self, fact: str) -> bool:
+        """Whether a fact that the graph asks for holds now: who answers, and whether the caller hides her number."""
+        if fact == HIDDEN:
+            return not is_e164(self.fields.get("From", ""))
+        config = self.line.content.config
+        entry = config.entry(fact)
+        return entry.e164 not in self._own_numbers() and hours.is_open(config, entry, clock.now())
+
+    def _own_numbers(self) -> set[str]:
+        """Numbers that lead back here: the line's own, and the one that forwards to it."""
+        told = (self.fields.get(name, "") for name in ("To", "Called", "ForwardedFrom"))
+        return {services().settings.twilio_from, *told}
 
 
-def _heard(fields: dict[str, str]) -> Heard:
-    if "DialCallStatus" in fields:
-        return Outcome(fields["DialCallStatus"])
-    digits = fields.get("Digits", "")
-    return Key(digits) if digits else Silence()
+def _request_token() -> str:
+    return str(request.environ.get("HTTP_I_TWILIO_IDEMPOTENCY_TOKEN", ""))
 
 
-def _is_open(line: Line) -> IsOpen:
-    config, now = line.content.config, clock.now()
-    return lambda name: hours.is_open(config, config.entry(name), now)
+def _noted(heard: Heard) -> str:
+    """What was heard, without anything personal: not the digits of a number, not the words."""
+    match heard:
+        case Key(key):
+            return f"key:{key}" if key in _KEYPAD else "key:?"
+        case Words(meant):
+            return f"words:{meant}"
+        case Outcome(status):
+            return f"dial:{status}"
+        case Number():
+            return "number"
+    return "silence"
 
 
 @door.errorhandler(Exception)

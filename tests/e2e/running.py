@@ -143,6 +143,9 @@ class Call:
             self._heard(keys=key)
         return self
 
+    def says(self, words: str) -> Call:
+        return self._heard(speech=words)
+
     def says_nothing(self, times: int = 1) -> Call:
         for _ in range(times):
             self._heard(silence=True)
@@ -157,6 +160,10 @@ class Call:
 
     def hears(self, words: str) -> Call:
         assert words in self.said, f"{words!r} was not said, but: {self.said}"
+        return self
+
+    def does_not_hear(self, words: str) -> Call:
+        assert words not in self.said, f"{words!r} was said: {self.said}"
         return self
 
     def is_transferred_to(self, number: str) -> Call:

@@ -1,0 +1,89 @@
+"""Spoken words as what was meant: a key's name, somebody in the directory, or what the matcher finds in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ivr.line.content import Content
+from ivr.line.places import Key, Words
+from ivr.line.signs import RED_FLAGS, STOP, telling
+from ivr.line.understand import Matcher, plain
+
+# The carrier takes 500 hints of 100 letters; the shortest phrases help its ear most.
+MOST_HINTS = 60
+HINT_WORDS = 3
+_KEYS = {"again": "*", "back": "9", "skip": "#", **{digit: digit for digit in "0123456789"}}
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What some words mean: the same as a key, or what they ask for."""
+
+    heard: Key | Words
+    also_stop: bool = False
+    """Beside a red flag, which is answered first, the words also ask for no more texts."""
+
+
+class Hearing:
+    """How a release understands callers. Red flags and a wish to stop are looked for before anything else."""
+
+    def __init__(self, content: Content, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._content = content
+        self._commands = {code: _commands(language.said) for code, language in content.config.languages.items()}
+        self._entries = {
+            code: [
+                (f" {plain(words)} ", entry.id)
+                for entry in content.config.directory
+                for words in entry.said.get(code, ())
+            ]
+            for code in content.config.languages
+        }
+
+    def meant(self, words: str, language: str) -> Meant:
+        """What `words` mean to a caller in a language: a command, an entry, a language, a topic or an outcome."""
+        asked = plain(words)
+        if len(asked) == 1 and asked.isdigit():
+            return Meant(Key(asked))
+        commands = self._commands[language]
+        command = commands.get(asked) or commands.get(" ".join(telling(asked)))
+        if command:
+            return Meant(Key(_KEYS[command]) if command in _KEYS else Words(command))
+        understood = self._matcher.ask(words, language)
+        if understood.topic in RED_FLAGS:
+            return Meant(Words(understood.topic), understood.also_stop)
+        if understood.topic == STOP:
+            # The word alone may also be meant for the voice that speaks.
+            return Meant(Words("stop-alone" if len(telling(asked)) == 1 else STOP))
+        entry = next((name for said, name in self._entries[language] if said in f" {asked} "), None)
+        if entry:
+            return Meant(Words(entry))
+        return Meant(Words(understood.language if understood.topic == "language" else understood.topic))
+
+    def hints(self, language: str) -> str:
+        """What callers are likely to say, for the carrier's ear: the short phrases of every topic."""
+        config = self._content.config
+        told = [phrase for words in config.languages[language].said.values() for phrase in words[:1]]
+        told += [phrase for entry in config.directory for phrase in entry.said.get(language, ())]
+        phrases = {
+            topic.id: [phrase for phrase in self._content.prompt(language, topic.id).phrases if _is_short(phrase)]
+            for topic in config.topics
+        }
+        longest = max((len(short) for short in phrases.values()), default=0)
+        # One of each topic in turn, so that none is left out.
+        told += [short[at] for at in range(longest) for short in phrases.values() if at < len(short)]
+        return ", ".join(list(dict.fromkeys(told))[:MOST_HINTS])
+
+
+def _is_short(phrase: str) -> bool:
+    return len(phrase.split()) <= HINT_WORDS and "," not in phrase
+
+
+def _commands(said: dict[str, list[str]]) -> dict[str, str]:
+    """Each way to say a command, and the same without the words that tell nothing ("yes please")."""
+    known: dict[str, str] = {}
+    for command, phrases in said.items():
+        for phrase in phrases:
+            known.setdefault(" ".join(telling(plain(phrase))) or plain(phrase), command)
+            known.setdefault(plain(phrase), command)
+    return known

@@ -1,0 +1,187 @@
+"""Recordings of a human voice, played in place of the carrier's where prompts/recordings/ has one.
+
+`recordings/en/keys.mp3` says en/keys.md; `recordings/en/cancer-2.wav` the second `## Spoken` of en/cancer.md;
+`recordings/en/welcome-choices.mp3` a menu's list of choices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import wave
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ivr.line.config import Config
+from ivr.line.findings import Finding
+from ivr.line.needed import placeholders
+from ivr.line.prompt import PLACEHOLDER, Prompt
+
+FOLDER = "recordings"
+# https://www.twilio.com/docs/voice/twiml/play lists what the carrier plays.
+MEDIA_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
+LARGEST = 5_000_000
+# Every process holds the recordings of its releases in memory, and the ledger those of each release.
+LARGEST_TOGETHER = 50_000_000
+CHOICES: Literal["choices"] = "choices"
+_FILE = re.compile(rf"{FOLDER}/([a-z]{{2}})/([a-z0-9]+(?:-[a-z0-9]+)*)\.({'|'.join(MEDIA_TYPES)})")
+_PIECE = re.compile(r"[1-9][0-9]?")
+_SMALLER = "save it as MP3, or as WAV with 8000 samples a second and one channel"
+# (language, prompt, part): part counts the prompt's spoken sections from 0, or is "choices".
+Key = tuple[str, str, int | Literal["choices"]]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is played. digest: the first 32 hex digits of the data's SHA-256, its name in /audio/{digest}."""
+
+    digest: str
+    media_type: str
+    data: bytes
+
+
+def is_recording(file: str) -> bool:
+    """Whether a file of prompts/ stands among the recordings, well named or not."""
+    return file.startswith(f"{FOLDER}/")
+
+
+def read_recording(file: str, data: bytes) -> Recording:
+    """A recording from its file; the name's ending tells the media type."""
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    return Recording(digest, MEDIA_TYPES.get(file.rpartition(".")[2], "application/octet-stream"), data)
+
+
+def recordings_of(files: Mapping[str, bytes]) -> dict[Key, Recording]:
+    """The recordings of a release by what they say. What `recording_faults` refuses may be missing or doubled."""
+    keys = ((file, _key(file, files)) for file in sorted(files))
+    return {key: read_recording(file, files[file]) for file, key in keys if key}
+
+
+def _key(file: str, files: Mapping[str, bytes]) -> Key | None:
+    """What a file says; None for one that is not named like a recording. A prompt's whole name goes first:
+    `reminder-2.mp3` says reminder-2.md where there is one."""
+    match = _FILE.fullmatch(file)
+    if not match:
+        return None
+    language, stem = match[1], match[2]
+    name, _, last = stem.rpartition("-")
+    if f"{language}/{stem}.md" in files or not name:
+        return language, stem, 0
+    if last == CHOICES:
+        return language, name, CHOICES
+    return (language, name, int(last) - 1) if _PIECE.fullmatch(last) else (language, stem, 0)
+
+
+def recording_faults(
+    config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Mapping[str, bytes]
+) -> Iterator[Finding]:
+    """Every recording that says nothing of the line, that something else says too, or that cannot be played."""
+    said: dict[Key, str] = {}
+    for file in sorted(filter(is_recording, files)):
+        key = _key(file, files)
+        if key is None:
+            yield _fault(file, _HOW_TO_NAME)
+            continue
+        first = said.setdefault(key, file)
+        doubled = f"This says the same as {first}: keep one of the two." if first != file else ""
+        for message in (doubled or _misplaced(file, key, config, prompts, files), _unplayable(file, files[file])):
+            if message:
+                yield _fault(file, message)
+    if sum(len(files[file]) for file in files if is_recording(file)) > LARGEST_TOGETHER:
+        message = f"All recordings together are larger than {LARGEST_TOGETHER // 1_000_000} MB: {_SMALLER}."
+        yield _fault(FOLDER, message.replace("save it", "save them"))
+
+
+_HOW_TO_NAME = (
+    f"Name a recording like its prompt, in small letters: {FOLDER}/en/keys.mp3 (or .wav), {FOLDER}/en/cancer-2.mp3"
+    f" for the second spoken piece, {FOLDER}/en/welcome-choices.mp3 for a menu's choices."
+)
+
+
+def _fault(file: str, message: str) -> Finding:
+    return Finding(file, 0, "recording", "error", message)
+
+
+def _misplaced(
+    file: str, key: Key, config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Mapping[str, bytes]
+) -> str:
+    """What is wrong with the place that a recording is named for; nothing when the prompt itself cannot be read."""
+    language, name, part = key
+    if language not in config.languages:
+        return f"`{language}` is not among the languages in line.yaml: add it there, or take this recording away."
+    if f"{language}/{name}.md" not in files:
+        return f"There is no {language}/{name}.md: name this recording like the prompt that it says, or take it away."
+    prompt = prompts.get((language, name))
+    if prompt is None:
+        return ""
+    if isinstance(part, str):
+        is_menu = name in config.menus and prompt.listed
+        return "" if is_menu else f"{prompt.file} is no menu and has no choices: take this recording away."
+    if not prompt.spoken:
+        return f"{prompt.file} is only texted, nobody hears it: take this recording away."
+    has_number = not file.startswith(f"{FOLDER}/{language}/{name}.")
+    if part >= len(prompt.spoken) or (len(prompt.spoken) > 1 and not has_number):
+        return _pieces(prompt)
+    return _ever_changing(prompt, part, config)
+
+
+def _pieces(prompt: Prompt) -> str:
+    count, name = len(prompt.spoken), prompt.name
+    if count == 1:
+        return f"{prompt.file} has one spoken piece: name its recording {name}."
+    return f"{prompt.file} has {count} spoken pieces: name their recordings {name}-1 to {name}-{count}."
+
+
+def _ever_changing(prompt: Prompt, part: int, config: Config) -> str:
+    fixed = {"hospital", *(entry.id for entry in config.directory)}
+    told = placeholders(config, prompt.name) - fixed
+    changing = [f"{{{name}}}" for name in PLACEHOLDER.findall(prompt.spoken[part].words) if name in told]
+    if not changing:
+        return ""
+    each = ", ".join(dict.fromkeys(changing))
+    return f"{prompt.file} says {each}, which is not the same in every call: take this recording away."
+
+
+def _unplayable(file: str, data: bytes) -> str:
+    if not data:
+        return "This recording is empty: save it again, or take it away."
+    if len(data) > LARGEST:
+        return f"This recording is larger than {LARGEST // 1_000_000} MB: {_SMALLER}."
+    return _not_wav(data) if file.endswith(".wav") else _not_mp3(data)
+
+
+def _not_wav(data: bytes) -> str:
+    try:
+        with wave.open(io.BytesIO(data)) as recorded:
+            length = recorded.getnframes() * recorded.getsampwidth() * recorded.getnchannels()
+            sound, speed = recorded.readframes(recorded.getnframes()), recorded.getframerate()
+    except Exception:  # noqa: BLE001 - a damaged WAV raises whatever its first wrong byte leads to
+        length, sound, speed = 0, b"", 0
+    if not speed:
+        return "This is no WAV that we can read: save it again as WAV (PCM, 16 bit), or as MP3."
+    if not length:
+        return "Nothing is recorded here: save it again, or take it away."
+    if len(sound) < length:
+        return "This recording is cut short: copy it here again, or save it again as WAV (PCM, 16 bit)."
+    return ""
+
+
+def _not_mp3(data: bytes) -> str:
+    # http://mpgedit.org/mpgedit/mpeg_format/mpeghdr.htm
+    head = data[_tags(data) :].lstrip(b"\0")[:3]
+    is_frame = len(head) == 3 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2 and head[1] & 0x18 != 0x08
+    if is_frame and 0x10 <= head[2] < 0xF0 and head[2] & 0x0C != 0x0C:
+        return ""
+    return "This is no MP3, whatever its name says: save it again as MP3, or as WAV (PCM, 16 bit)."
+
+
+def _tags(data: bytes) -> int:
+    """The length of the ID3v2 tags before an MP3's sound: https://id3.org/id3v2.4.0-structure"""
+    at = 0
+    while data.startswith(b"ID3", at) and len(data) >= at + 10:
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(data[at + 6 : at + 10], (21, 14, 7, 0), strict=True))
+        footer = 10 if data[at + 5] & 0x10 else 0
+        at += 10 + size + footer
+    return at

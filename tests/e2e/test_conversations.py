@@ -1,0 +1,34 @@
+"""The calls of tests/conversations, through the simulated phone network and the real web process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.e2e.running import Call, RunningLine
+
+CALLS: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "conversations" / "calls.yaml").read_text())
+
+DONE = {
+    "press": lambda call, keys: call.presses(*keys),
+    "keyed": lambda call, keys: call.presses(keys),
+    "say": lambda call, words: call.says(words),
+    "silence": lambda call, times: call.says_nothing(times),
+    "dial": lambda call, how: call.transfer_ends(how),
+    "hears": lambda call, words: call.hears(words),
+    "not": lambda call, words: call.does_not_hear(words),
+    "rings": lambda call, number: call.is_transferred_to(number),
+    "over": lambda call, over: call.is_over() if over else call.is_still_helped(),
+}
+
+
+@pytest.mark.parametrize("told", CALLS, ids=[told["name"] for told in CALLS])
+def test_a_conversation_goes_as_it_is_written(told: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    line: RunningLine = request.getfixturevalue(f"{told['line']}_line")
+    call = Call(line, told.get("from", "+16035550123"))
+    for step in told["steps"]:
+        for what, value in step.items():
+            DONE[what](call, value)
