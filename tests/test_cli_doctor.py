@@ -28,7 +28,13 @@ def test_what_is_missing_is_named_with_what_to_do() -> None:
 def test_what_is_there_is_called_fine() -> None:
     open_ledger(load().database_url).upgrade()
     told = CliRunner().invoke(main, ["doctor"])
-    assert [line.split()[1] for line in told.output.splitlines()] == ["fine", "missing", "fine", "fine"]
+    assert [line.split()[1] for line in told.output.splitlines()] == ["fine", "missing", "fine", "fine", "fine"]
+
+
+def test_the_lines_own_number_in_the_directory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWILIO_FROM", "+16036632180")
+    told = CliRunner().invoke(main, ["doctor"])
+    assert "central-scheduling in line.yaml has the line's own number" in " ".join(told.output.split())
 
 
 def test_broken_words_are_named_with_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,16 @@ def _words(settings: Settings) -> str:
     return "See `infoline prompts check`." if report.broken else ""
 
 
+def _numbers(settings: Settings) -> str:
+    """The line's own number in the directory would ring the line itself; calls skip it, so nobody answers there."""
+    try:
+        content = live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
+    except NoRelease:
+        return ""
+    own = [entry.id for entry in content.config.directory if entry.e164 == settings.twilio_from]
+    return f"{own[0]} in line.yaml has the line's own number: correct it, since it is never rung." if own else ""
+
+
 def _release(settings: Settings) -> str:
     try:
         live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
@@ -74,6 +84,7 @@ _LOOKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("ledger", _ledger),
     ("queue", _queue),
     ("words", _words),
+    ("numbers", _numbers),
     ("release", _release),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal
 
 from babel import Locale
@@ -42,6 +43,13 @@ class Speech:
     def __init__(self, content: Content, graph: Graph) -> None:
         self._content = content
         self._graph = graph
+        self._hours = {
+            (entry.id, language): hours.in_words(entry, language)
+            for entry in content.config.directory
+            for language in content.config.languages
+        }
+        # A release says the same few hundred blocks at thousands of turns.
+        self._said = lru_cache(None)(self._fill)
         self._by_place: dict[type[Place], Callable[[State, Any], list[Block]]] = {
             Menu: self._menu,
             Piece: self._piece,
@@ -66,7 +74,10 @@ class Speech:
 
     def words(self, language: str, prompt: str, part: int = 0, /, **values: str) -> Block:
         """One spoken section of a prompt."""
-        known = {**self._content.values(language), "caller": CALLERS_NUMBER, **values}
+        return self._said(language, prompt, part, tuple(values.items()))
+
+    def _fill(self, language: str, prompt: str, part: int, values: tuple[tuple[str, str], ...]) -> Block:
+        known = {**self._content.values(language), "caller": CALLERS_NUMBER, **dict(values)}
         section = self._content.prompt(language, prompt).spoken[part]
         said = tuple(fill(paragraph, known) for paragraph in section.paragraphs)
         return Block(language, said, self._recording(language, prompt, part))
@@ -93,7 +104,7 @@ class Speech:
             return self._words(state, name)
         entry = self._content.config.entry(entry_id)
         language = state.language
-        opening = hours.in_words(entry, language)
+        opening = self._hours[entry_id, language]
         return self.words(language, name, name=entry.name[language], number=entry.number, hours=opening)
 
     def _preface(self, turn: Turn) -> list[Block]:

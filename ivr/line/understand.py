@@ -66,6 +66,7 @@ class Matcher:
         self._signs = Signs((words, *meant) for words, meant in phrases)
         self._meant: list[Meant] = [meant for _, meant in phrases]
         self._rarity = self._rarities([words for words, _ in phrases])
+        self._rarest = max(self._rarity.values(), default=1.0)
         self._index: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for at, (words, _) in enumerate(phrases):
             for run, weight in self._weights(words).items():
@@ -78,8 +79,8 @@ class Matcher:
 
     def _weights(self, words: str) -> dict[str, float]:
         """The runs of some words by how much they tell, scaled to length 1; unknown runs add to the length."""
-        unknown = max(self._rarity.values(), default=1.0)
-        weights = {run: (1 + math.log(count)) * self._rarity.get(run, unknown) for run, count in _runs(words).items()}
+        runs = _runs(words).items()
+        weights = {run: (1 + math.log(count)) * self._rarity.get(run, self._rarest) for run, count in runs}
         length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
         return {run: weight / length for run, weight in weights.items()}
 
