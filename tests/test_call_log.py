@@ -23,7 +23,7 @@ from twilio.request_validator import RequestValidator
 from ivr import clock, create_app
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import call_turn
-from ivr.people import call_log
+from ivr.people import notes
 from ivr.people.call_log import CallLog
 from ivr.settings import load
 from tests.processes import environment, free_port, wait_until
@@ -43,8 +43,8 @@ def log(ledger: Ledger, vault: Vault) -> Iterator[CallLog]:
 
 @pytest.fixture
 def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_log, "FLUSH_SECONDS", 0.02)
-    monkeypatch.setattr(call_log, "SLOWEST_SECONDS", 0.05)
+    monkeypatch.setattr(notes, "FLUSH_SECONDS", 0.02)
+    monkeypatch.setattr(notes, "SLOWEST_SECONDS", 0.05)
 
 
 def rows(ledger: Ledger) -> list:
@@ -132,7 +132,7 @@ def test_drops_are_told_with_their_count_and_not_again_within_a_minute(in_haste,
             assert event == "call_turns_dropped"
             told.append(count)
 
-    monkeypatch.setattr(call_log.log, "get", Journal)
+    monkeypatch.setattr(notes.log, "get", Journal)
     log = CallLog(open_ledger(AWAY), vault, size=0)
     for _ in range(3):
         log.note(CALL, RELEASE, "en.menu-welcome", "start")
@@ -181,7 +181,7 @@ def test_a_log_that_cannot_be_written_to_does_not_end_the_writing(in_haste, ledg
     def broken() -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(call_log.log, "get", broken)
+    monkeypatch.setattr(notes.log, "get", broken)
     log = CallLog(ledger, vault)
     log.note(CALL, None, "en.menu-welcome", "start")
     wait_until(lambda: log.dropped, 10)
