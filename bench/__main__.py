@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
-from bench import voice
+from bench import callers, voice
 
-PARTS = {"voice": voice.main}
+PARTS = {"voice": voice.main, "callers": callers.main}
 
 
-def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in PARTS]
+def main(words: list[str]) -> int:
+    """The worst exit status of the parts: 0 fine, 1 something failed, 2 something that is needed is absent."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Side-by-side measurements.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default all")
+    parser.add_argument("--seconds", type=float, help="callers: for how long")
+    parser.add_argument("--callers", type=int, help="callers: how many at once")
+    options = parser.parse_args(words)
+    unknown = [name for name in options.parts if name not in PARTS]
     if unknown:
         print(f"There is no part {', '.join(unknown)}: known are {', '.join(PARTS)}.", file=sys.stderr)
         return 2
-    for name in names or PARTS:
-        PARTS[name]()
-    return 0
+    return max(PARTS[name](options) for name in options.parts or PARTS)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""A closed loop of kept connections that post the same requests again and again, cheap enough not to be measured."""
+"""A closed loop of kept connections that post one request after another, cheap enough not to be measured."""
 
 from __future__ import annotations
 
-import os
 import selectors
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+from bench.machine import cpu_seconds
 
 
 @dataclass(frozen=True)
@@ -29,30 +28,19 @@ class Round:
         return sorted(self.latencies)[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    """User and system time that processes have used so far."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICKS
-
-
-def drive(port: int, messages: list[bytes], pids: list[int], seconds: float, connections: int = 8) -> Round:
+def drive(port: int, messages: Iterator[bytes], pids: list[int], seconds: float, connections: int = 8) -> Round:
     """Keep `connections` requests under way for some seconds. Raises RuntimeError on an answer that is not 200."""
     selector = selectors.DefaultSelector()
     socks = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
     latencies: list[float] = []
     began: dict[socket.socket, float] = {}
-    turn = 0
     cpu = cpu_seconds(pids)
     start = time.perf_counter()
     for sock in socks:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(sock, selectors.EVENT_READ)
         began[sock] = time.perf_counter()
-        sock.sendall(messages[turn % len(messages)])
-        turn += 1
+        sock.sendall(next(messages))
     while (now := time.perf_counter()) - start < seconds:
         for key, _ in selector.select(timeout=1):
             sock = key.fileobj
@@ -60,8 +48,7 @@ def drive(port: int, messages: list[bytes], pids: list[int], seconds: float, con
             _read_answer(sock)
             latencies.append(time.perf_counter() - began[sock])
             began[sock] = time.perf_counter()
-            sock.sendall(messages[turn % len(messages)])
-            turn += 1
+            sock.sendall(next(messages))
     elapsed = now - start
     used = cpu_seconds(pids) - cpu
     for sock in socks:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import os
 import secrets
-import socket
 import statistics
 import subprocess
 import sys
@@ -13,53 +14,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlencode
 
-from twilio.request_validator import RequestValidator
-
+from bench.carrier import FIELDS, request, with_token
 from bench.load import Round, drive
+from bench.machine import children, free_port, wait_for
+from ivr.cli.processes import WEB_CONNECTIONS, WEB_THREADS
+from ivr.ledger import open_ledger
 from ivr.line.content import digest, read_folder
 from ivr.settings import ROOT
 
 TOKEN = secrets.token_hex(16)
-ROUNDS = 5
-SECONDS = 2.0
+ROUNDS = 10
+SECONDS = 1.0
 TARGETS = {"bare": "bench.servers:bare", "usual": "bench.servers:usual", "line": "ivr:create_app"}
-# What the carrier really sends with each turn of a call.
-FIELDS = {
-    "AccountSid": "AC" + "1" * 32,
-    "ApiVersion": "2010-04-01",
-    "CallSid": "CA" + "2" * 32,
-    "CallStatus": "in-progress",
-    "CallToken": "%7B%22parentCallInfoToken%22%3A%22" + "e" * 300 + "%22%7D",
-    "Called": "+16035550100",
-    "CalledCity": "MANCHESTER",
-    "CalledCountry": "US",
-    "CalledState": "NH",
-    "CalledZip": "03101",
-    "Caller": "+16035550123",
-    "CallerCity": "NASHUA",
-    "CallerCountry": "US",
-    "CallerState": "NH",
-    "CallerZip": "03060",
-    "Digits": "1",
-    "Direction": "inbound",
-    "FinishedOnKey": "",
-    "From": "+16035550123",
-    "FromCity": "NASHUA",
-    "FromCountry": "US",
-    "FromState": "NH",
-    "FromZip": "03060",
-    "To": "+16035550100",
-    "ToCity": "MANCHESTER",
-    "ToCountry": "US",
-    "ToState": "NH",
-    "ToZip": "03101",
-    "msg": "Gather End",
-}
 
 
-def main() -> None:
+def main(_options: argparse.Namespace) -> int:
     for workers in (1, 2):
         print(f"\nvoice, {workers} worker{'s' if workers > 1 else ''}: {ROUNDS} rounds of {SECONDS:.0f} s, medians")
         print(f"{'':8}{'turns/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
@@ -70,13 +40,14 @@ def main() -> None:
             f"line / bare {medians['line'] / medians['bare']:.2f} (at least 0.65),"
             f" line / usual {medians['line'] / medians['usual']:.2f} (at least 2)"
         )
+    return 0
 
 
 def _interleaved(served: dict[str, tuple[int, list[int]]]) -> dict[str, list[Round]]:
     rounds: dict[str, list[Round]] = {name: [] for name in served}
     for number in range(ROUNDS + 1):
         for name, (port, pids) in served.items():
-            measured = drive(port, [_request(port)], pids, SECONDS)
+            measured = drive(port, _requests(port), pids, SECONDS)
             # The first round warms up.
             if number:
                 rounds[name].append(measured)
@@ -91,17 +62,12 @@ def _print_row(name: str, rounds: list[Round]) -> float:
     return rate
 
 
-def _request(port: int) -> bytes:
+def _requests(port: int) -> Iterator[bytes]:
+    """The same turn again and again, each a request of its own, so that the line notes every one."""
     release = digest(read_folder(ROOT / "prompts"))
-    path = f"/voice/{release}/en.menu-calcifications"
-    body = urlencode(FIELDS).encode()
-    signature = RequestValidator(TOKEN).compute_signature(f"http://127.0.0.1:{port}{path}", FIELDS)
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-Twilio-Signature: {signature}\r\n"
-        f"I-Twilio-Idempotency-Token: 8a1c-4e2b\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n"
-        f"Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    one = request(f"http://127.0.0.1:{port}", f"/voice/{release}/en.menu-calcifications", FIELDS, TOKEN)
+    # Rounds begin anew, and what the line notes must differ between them too.
+    return (with_token(one, number) for number in itertools.count(secrets.randbits(31)))
 
 
 @contextmanager
@@ -111,48 +77,29 @@ def _served(workers: int, var_dir: str) -> Iterator[dict[str, tuple[int, list[in
     served: dict[str, tuple[int, list[int]]] = {}
     try:
         for name, target in TARGETS.items():
-            port = _free_port()
+            port = free_port()
+            ledger = f"sqlite:///{var_dir}/{name}.db"
+            open_ledger(ledger).upgrade()
             environment = {
                 **os.environ,
                 "VAR_DIR": str(Path(var_dir) / name),
+                "DATABASE_URL": ledger,
                 "PORT": str(port),
                 "PUBLIC_URL": f"http://127.0.0.1:{port}",
                 "TWILIO_AUTH_TOKEN": TOKEN,
             }
             command = ["granian", "--interface", "wsgi", "--factory", "--port", str(port), "--workers", str(workers)]
-            command += ["--blocking-threads", "4", "--backpressure", "256", "--log-level", "error", target]
+            command += ["--blocking-threads", str(WEB_THREADS), "--backpressure", str(WEB_CONNECTIONS)]
+            command += ["--log-level", "error", target]
             process = subprocess.Popen(
                 [Path(sys.executable).parent / command[0], *command[1:]], env=environment, cwd=ROOT
             )
             processes.append(process)
-            _wait(port)
+            wait_for(port)
             time.sleep(1)
-            served[name] = (port, _children(process.pid))
+            served[name] = (port, children(process.pid))
         yield served
     finally:
         for process in processes:
             process.terminate()
             process.wait()
-
-
-def _children(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=True)
-    rows = (row.split() for row in listed.stdout.splitlines())
-    return [int(number) for parent, number in rows if int(parent) == pid]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("the server does not come up")

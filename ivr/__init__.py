@@ -18,6 +18,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr import clock, log
     from ivr.ledger import Vault, open_ledger
     from ivr.people.call_log import CallLog
+    from ivr.people.incoming import IncomingTexts
+    from ivr.people.kept import Kept
+    from ivr.people.unanswered import Unanswered
     from ivr.releases.shelf import Shelf
     from ivr.settings import load
     from ivr.web import audio, ops, receipts, sms, voice
@@ -34,8 +37,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     vault = Vault.of(settings)
+    kept = Kept(settings.var_dir, ledger, vault)
+    kept.watch()
     app.extensions["infoline"] = Services(
-        settings, ledger, vault, shelf, CallLog(ledger, vault), CallTasks(ledger, vault, settings.redis_url)
+        settings=settings,
+        ledger=ledger,
+        vault=vault,
+        shelf=shelf,
+        calls=CallLog(ledger, vault),
+        tasks=CallTasks(ledger, vault, settings.redis_url, kept),
+        texts=IncomingTexts(ledger, vault),
+        unanswered=Unanswered(ledger, vault),
+        kept=kept,
     )
     for door in (voice, sms, receipts, audio, ops):
         app.register_blueprint(door.door)

@@ -350,7 +350,7 @@ def test_a_holiday_can_be_added_and_taken_away() -> None:
 def test_opening_hours_are_said_as_people_say_them(content: Content) -> None:
     entry = content.config.entry("central-scheduling")
     assert hours.in_words(entry, "en") == "Monday to Friday from 8:00 AM to 5:00 PM"
-    assert hours.in_words(entry, "es").startswith("lunes a viernes de 8:00")
+    assert hours.in_words(entry, "es").startswith("de lunes a viernes, de 8:00")
     split = read_content(changed("line.yaml", "{Mon-Fri: 08:00-17:00}", "{Mon-Tue: 08:00-17:00, Fri: 09:00-12:00}"))
     words = hours.in_words(split.config.entry("central-scheduling"), "en")
     assert words == "Monday to Tuesday from 8:00 AM to 5:00 PM, Friday from 9:00 AM to 12:00 PM"

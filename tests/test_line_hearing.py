@@ -6,7 +6,23 @@ import pytest
 
 from ivr.line.compiled import Line
 from ivr.line.content import read_content
-from ivr.line.places import Answer, Check, Heard, Key, Menu, Piece, State, StopTexts, Turn, Words
+from ivr.line.places import (
+    HIDDEN,
+    Answer,
+    Check,
+    Consent,
+    Ending,
+    Heard,
+    Key,
+    Menu,
+    Offer,
+    OwnNumber,
+    Piece,
+    State,
+    StopTexts,
+    Turn,
+    Words,
+)
 from tests.test_line_reading import changed
 
 HEARD: list[tuple[str, str, Heard]] = [
@@ -34,6 +50,15 @@ HEARD: list[tuple[str, str, Heard]] = [
     ("stop", "en", Words("stop-alone")),
     ("Spanish", "en", Words("es")),
     ("English please", "es", Words("en")),
+    ("okay", "en", Words("yes")),
+    ("next", "en", Words("yes")),
+    ("What?", "en", Key("*")),
+    ("press one", "en", Key("1")),
+    ("ocho", "en", Key("8")),
+    ("text me", "en", Words("text")),
+    ("quiero el mensaje", "es", Words("text")),
+    ("call me back", "en", Words("call")),
+    ("quiero más", "es", Words("yes")),
     ("zebra umbrella", "en", Words("none")),
     ("", "en", Words("menu")),
     ("...", "en", Words("none")),
@@ -55,7 +80,7 @@ def test_the_hints_hold_short_phrases_of_every_topic_that_has_some(line: Line) -
     config = line.content.config
     for language in config.languages:
         hints = line.hearing.hints(language).split(", ")
-        assert len(hints) == len(set(hints)) <= 60
+        assert len(hints) == len(set(hints)) <= 80
         assert all(len(hint) <= 100 for hint in hints)
         for topic in config.topics:
             phrases = {phrase for phrase in line.content.prompt(language, topic.id).phrases if len(phrase.split()) <= 3}
@@ -63,12 +88,12 @@ def test_the_hints_hold_short_phrases_of_every_topic_that_has_some(line: Line) -
 
 
 def asked(line: Line, place, meant: str) -> Turn:
-    return line.graph.step(State("en", place), Words(meant), lambda _fact: True)
+    return line.graph.step(State("en", place), Words(meant), lambda fact: fact != HIDDEN)
 
 
 LEADS = [
-    (Menu("welcome"), "person", Check("transfer", "central-scheduling")),
-    (Piece("cancer", 1), "person", Check("transfer", "breast-health-center")),
+    (Menu("welcome"), "person", Check("transfer", "central-scheduling", Menu("welcome"))),
+    (Piece("cancer", 1), "person", Check("transfer", "breast-health-center", Menu("calcifications"))),
     (Piece("cancer", 1), "yes", Piece("cancer", 2)),
     (Piece("cancer", 2), "yes", Menu("calcifications")),
     (Menu("welcome"), "results", Answer("results")),
@@ -77,9 +102,11 @@ LEADS = [
     (Menu("people"), "the-visit", Piece("the-visit", 0)),
     (Menu("welcome"), "people", Menu("people")),
     (Menu("welcome"), "stop", StopTexts()),
-    (Menu("welcome"), "stop-alone", Check("stop")),
-    (Check("stop"), "yes", StopTexts()),
-    (Check("stop"), "no", Menu("welcome")),
+    (Menu("welcome"), "stop-alone", Check("stop", "", Menu("welcome"))),
+    (Check("stop", "", Menu("people")), "yes", StopTexts()),
+    (Check("stop", "", Menu("people")), "no", Menu("people")),
+    (Piece("cancer", 0), "text", Consent("cancer", Ending("cancer", 0))),
+    (Offer("central-scheduling", "closed"), "call", OwnNumber("central-scheduling")),
 ]
 
 

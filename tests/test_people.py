@@ -15,7 +15,8 @@ from ivr.ledger.tables import opt_out_event, person
 from ivr.people.keywords import ANSWERS, CARRIER_WORDS, carrier_keyword
 from ivr.people.persons import meet, opt_in, opt_out
 from ivr.people.phones import Phone, PhoneFault, is_e164, read_phone
-from ivr.people.replies import answer_next_visit
+from ivr.people.replies import answer_visit, asked_to_cancel, not_hers
+from ivr.people.todos import todo_done, waiting_todos
 from tests.appointments import NOW, House, at, row, small_house
 
 JANE, JOAN = "+16035550101", "+16035550102"
@@ -168,27 +169,66 @@ def test_an_opt_in_takes_it_back_and_the_evidence_of_both_stays(house):
     assert [event.kind for event in house.all(opt_out_event)] == ["stop", "start"]
 
 
-def answer(house, what="confirmed", phone=JANE, now=NOW):
+def answer(house, what="confirmed", phone=JANE, now=NOW, which=None):
     with house.ledger.write() as connection:
-        return answer_next_visit(connection, house.vault, phone, now, what)
+        return answer_visit(connection, house.vault, phone, now, what, which)
 
 
-def test_an_answer_goes_to_the_next_visit_that_stands(either_house):
-    first, second, other = row(1, at(9)), {**row(1, at(5)), "appointment_id": "B"}, row(2, at(1))
+def todos(house) -> list[tuple[str, str | None]]:
+    with house.ledger.read() as connection:
+        return [(one.kind, one.appointment_id) for one in waiting_todos(connection, house.vault)]
+
+
+def test_an_answer_goes_to_the_one_visit_that_stands_and_is_ahead(either_house):
     cancelled = {**row(1, at(2)), "appointment_id": "C", "status": "cancelled"}
-    either_house.take(first, second, other, cancelled)
-    assert answer(either_house).id == either_house.appointment("B").id
-    kept = {one: either_house.appointment(one).answer for one in ("A1", "B", "C", "A2")}
-    assert kept == {"A1": None, "B": "confirmed", "C": None, "A2": None}
-    assert answer(either_house, "change").id == either_house.appointment("B").id
-    assert either_house.appointment("B").answer == "change"
-    assert answer(either_house, now=NOW + timedelta(days=6)).id == either_house.appointment("A1").id
+    either_house.take(row(1, at(9)), row(2, at(1)), cancelled)
+    assert answer(either_house).visits[0].id == either_house.appointment("A1").id
+    kept = {one: either_house.appointment(one).answer for one in ("A1", "C", "A2")}
+    assert kept == {"A1": "confirmed", "C": None, "A2": None}
+    assert todos(either_house) == []
+    for _ in range(2):
+        assert answer(either_house, "change").found == "answered"
+    assert either_house.appointment("A1").answer == "change"
+    assert todos(either_house) == [("change", "A1")]
 
 
-def test_without_a_visit_ahead_there_is_nothing_to_answer(house):
-    house.take(row(1, at(1)))
-    assert answer(house, phone=JOAN) is None
-    assert answer(house, now=NOW + timedelta(days=1)) is None
+def test_with_two_visits_ahead_the_answer_must_say_which(either_house):
+    either_house.take(row(1, at(9)), {**row(1, at(5)), "appointment_id": "B"})
+    asked = answer(either_house)
+    assert asked.found == "which"
+    assert [visit.id for visit in asked.visits] == [either_house.appointment(one).id for one in ("B", "A1")]
+    assert answer(either_house, which=3).found == "which"
+    assert answer(either_house, which=2).visits[0].id == either_house.appointment("A1").id
+    assert (either_house.appointment("A1").answer, either_house.appointment("B").answer) == ("confirmed", None)
+    assert answer(either_house, now=NOW + timedelta(days=6)).found == "answered"
+
+
+def test_without_a_visit_ahead_the_answer_says_why(house):
+    house.take(row(1, at(1)), {**row(3, at(2)), "status": "cancelled"})
+    assert answer(house, phone=JOAN).found == "none"
+    assert answer(house, now=NOW + timedelta(days=1)).found == "past"
+    assert answer(house, phone="+16035550103").found == "cancelled"
+
+
+def test_cancel_with_a_visit_ahead_is_for_schedulers_to_look_at(house):
+    house.take(row(1, at(4)))
+    with house.ledger.write() as connection:
+        assert asked_to_cancel(connection, house.vault, JANE, NOW)
+        assert not asked_to_cancel(connection, house.vault, JOAN, NOW)
+    assert todos(house) == [("cancel", "A1")]
+    with house.ledger.write() as connection:
+        assert todo_done(connection, 1, "Ann", NOW)
+        assert not todo_done(connection, 1, "Ann", NOW)
+    assert todos(house) == []
+
+
+def test_a_wrong_number_ends_that_numbers_texts_and_is_for_schedulers_to_look_at(house):
+    house.take(row(1, at(4)))
+    with house.ledger.write() as connection:
+        assert not_hers(connection, house.vault, JANE, NOW) == 1
+        assert not_hers(connection, house.vault, JOAN, NOW) == 0
+    assert house.appointment("A1").next_due_at is None
+    assert todos(house) == [("wrong-number", "A1"), ("wrong-number", None)]
 
 
 def test_who_confirmed_gets_no_text_that_asks_her_to(house):

@@ -121,7 +121,7 @@ MISPLACED = [
     ("choices of what is no menu", f"{R}cancer-choices.wav", "en/cancer.md is no menu"),
     ("choices of nothing", f"{R}choices.wav", "There is no en/choices.md"),
     ("a prompt that is only texted", f"{R}stop.wav", "en/stop.md is only texted"),
-    ("hours that change", f"{R}closed.wav", "en/closed.md says {name}, {hours}, {number}, which is not the same"),
+    ("hours that change", f"{R}closed.wav", "says {name}, {opens}, {hours}, {number}, which is not the same"),
     ("a choice that changes", f"{R}choice.wav", "{choice}, {key}, which is not the same in every call"),
     ("an ending in capitals", f"{R}goodbye.WAV", "Name a recording like its prompt"),
     ("a name in capitals", f"{R}Goodbye.wav", "Name a recording like its prompt"),

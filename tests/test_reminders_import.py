@@ -12,7 +12,7 @@ from ivr.carrier.client import Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.ledger.tables import appointment, batch, person
 from ivr.people.persons import opt_out
-from ivr.people.replies import answer_next_visit
+from ivr.people.replies import answer_visit
 from ivr.reminders import importing
 from ivr.reminders.status import status
 from tests.appointments import NOW, House, at, csv_text, phone, row, small_house
@@ -174,7 +174,7 @@ def test_a_moved_appointment_loses_its_answer_and_gets_new_texts(either_house):
     either_house.take(row(1, at(1, 4)))
     assert len(either_house.send(NOW)) == 1
     with either_house.ledger.write() as connection:
-        assert answer_next_visit(connection, either_house.vault, "+16035550101", NOW, "confirmed")
+        assert answer_visit(connection, either_house.vault, "+16035550101", NOW, "confirmed")
     assert counts(either_house.take(row(1, at(3)), now=NOW + timedelta(hours=1))) == (1, 0, 1, 0, 0)
     kept = either_house.appointment("A1")
     assert (kept.answer, kept.answered_at) == (None, None)
@@ -188,7 +188,7 @@ def test_a_moved_appointment_loses_its_answer_and_gets_new_texts(either_house):
 def test_a_corrected_name_keeps_the_answer(house):
     house.take(row(1, at(5), first_name="An"))
     with house.ledger.write() as connection:
-        answer_next_visit(connection, house.vault, "+16035550101", NOW, "confirmed")
+        answer_visit(connection, house.vault, "+16035550101", NOW, "confirmed")
     assert counts(house.take(row(1, at(5), first_name="Ann"))) == (1, 0, 1, 0, 0)
     assert house.appointment("A1").answer == "confirmed"
 

@@ -182,7 +182,7 @@ def test_the_line_answers_with_ledger_and_queue_both_away(tmp_path: Path, monkey
     for path, fields in (("/voice", CALL), ("/sms", TEXT)):
         signature = RequestValidator(TOKEN).compute_signature("http://127.0.0.1:8000" + path, fields)
         assert client.post(path, data=fields, headers={"X-Twilio-Signature": signature}).status_code == 200
-    wish = {**TEXT, "Body": "español"}
+    wish = {**TEXT, "Body": "español", "MessageSid": "SM" + "4" * 32}
     signature = RequestValidator(TOKEN).compute_signature("http://127.0.0.1:8000/sms", wish)
     told = client.post("/sms", data=wish, headers={"X-Twilio-Signature": signature}).text
     assert "Desodorante" in told, "the menu, and no promise of a language that was not kept"

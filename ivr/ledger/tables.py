@@ -170,6 +170,44 @@ call_turn = Table(
     Index("ix_call_turn_call_at", "call", "at"),
 )
 
+# One text that came in: whose (a keyed hash), what was made of it, and the answer, so that the same text again is
+# answered the same. The id and what was asked are keyed hashes too.
+incoming_text = Table(
+    "incoming_text",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("phone_hash", String(64), nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("asked", String(32), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("replies_sealed", LargeBinary),
+    Index("ix_incoming_text_phone_hash_at", "phone_hash", "at"),
+)
+
+# Wordings that nobody understood, without who said them: operators learn from them.
+unanswered = Table(
+    "unanswered",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("source", String(8), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("words_sealed", LargeBinary, nullable=False),
+)
+
+# What schedulers must look at: a visit that somebody wants moved or cancelled, a number that is not the patient's.
+todo = Table(
+    "todo",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("appointment_id", ForeignKey("appointment.id")),
+    Column("at", Moment, nullable=False),
+    Column("done_at", Moment),
+    Column("done_by", String(200)),
+)
+
 release = Table(
     "release",
     metadata,

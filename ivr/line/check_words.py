@@ -144,6 +144,7 @@ def longest(content: Content, prompt: Prompt, section: Section) -> str:
         "site": max((site.name[language] for site in config.sites), key=len),
         "number": config.directory[0].number,
         "topics": "\n".join(topics),
+        "visits": "\n".join([f"C1: {LONGEST_DATES.get(language, LONGEST_VALUES['date'])} 12:30 PM"] * 4),
         "first-title": titles[-1],
         "second-title": titles[-1],
     }

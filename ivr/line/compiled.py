@@ -11,12 +11,12 @@ from ivr.line.graph import Graph
 from ivr.line.gsm import fold
 from ivr.line.hearing import Hearing
 from ivr.line.places import Facts, Heard, State, Task, Transfer, Turn
-from ivr.line.speech import CALLERS_NUMBER, Speech
+from ivr.line.speech import CALLERS_NUMBER, OPENS, Speech
 from ivr.line.twiml import OWN_NUMBER, SEALED_NUMBER, Base, Documents, text_document
 from ivr.line.understand import Matcher
 from ivr.line.walk import Walk
 
-_CALLERS_NUMBER = CALLERS_NUMBER.encode()
+_CALLERS_NUMBER, _OPENS = CALLERS_NUMBER.encode(), OPENS.encode()
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Caller:
     """The number to read to her, as people write it."""
     sealed: str = ""
     """The number that she keyed in, as it travels in an address."""
+    opens: str = ""
+    """When whom she asked for answers again."""
 
 
 NOBODY = Caller()
@@ -72,7 +74,7 @@ class Line:
         document = self._documents[turn] = self._make.turn(turn)
         if isinstance(turn.state.place, Transfer):
             self._withheld[turn] = self._make.turn(turn, withheld=True)
-        if _CALLERS_NUMBER in document or SEALED_NUMBER in document:
+        if any(mark in document for mark in (_CALLERS_NUMBER, SEALED_NUMBER, _OPENS)):
             self._filled.add(turn)
 
     def _text(self, language: str, name: str) -> str:
@@ -101,13 +103,21 @@ class Line:
             return self._withheld[turn].replace(OWN_NUMBER, _attribute(caller.own_number))
         if turn in self._filled:
             document = self._documents[turn].replace(_CALLERS_NUMBER, _attribute(caller.number))
+            opens = _attribute(caller.opens)
+            # "At 8:00 a.m." ends a sentence by itself.
+            document = document.replace(_OPENS + b".", opens.rstrip(b".") + b".").replace(_OPENS, opens)
             return document.replace(SEALED_NUMBER, _attribute(caller.sealed))
         return self._documents[turn]
 
-    def step(self, token: str, heard: Heard, facts: Facts) -> Turn:
-        """The turn after `heard` at the state named by a URL's token; an unknown one begins again."""
+    def step(self, token: str, heard: Heard, facts: Facts, language: str | None = None) -> Turn:
+        """The turn after `heard` at the state named by a URL's token; an unknown one begins again.
+
+        language: of the words, where it is another than the state's: the caller is answered in hers.
+        """
         state = self._states.get(token)
-        return self.graph.start() if state is None else self.graph.step(state, heard, facts)
+        if state is None:
+            return self.graph.start()
+        return self.graph.step(replace(state, language=language) if language else state, heard, facts)
 
     def text(self, language: str, name: str) -> str:
         """The text of a topic or outcome, filled in and within GSM-7."""

@@ -21,7 +21,7 @@ _HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
 _SPAN = re.compile(r"([0-9]{1,4})\s*([dhm])")
 _NUMBER = re.compile(r"[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}")
 # What a caller can say instead of pressing a key: an answer to what was asked, or a key's own name.
-ANSWERS = ("yes", "no", "person", "morning", "afternoon", "any")
+ANSWERS = ("yes", "no", "person", "text", "call", "morning", "afternoon", "any")
 COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -204,6 +204,8 @@ class Step(_Part):
     prompt: Name
     unless: Literal["confirmed"] | None = None
     names_test: bool = False
+    asks: bool = False
+    """Whether it asks to confirm, so that a bare yes within three days is an answer to it."""
 
     @property
     def wording(self) -> str:

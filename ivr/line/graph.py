@@ -57,7 +57,9 @@ _DIAL_PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
 _YES_OR_NO = {"yes": "1", "no": "2"}
 _ANSWERS: dict[type[Place], dict[str, str]] = {
     **dict.fromkeys((Check, Consent, OwnNumber, ReadBack), _YES_OR_NO),
-    **dict.fromkeys((Piece, Ending, Answer), {"yes": "1"}),
+    **dict.fromkeys((Piece, Ending), {"yes": "1", "text": "5"}),
+    Answer: {"yes": "1"},
+    Offer: {"yes": "1", "call": "1", "text": "5"},
     Wish: {wished: key for key, wished in WISHES.items()},
 }
 _SAME_AS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
@@ -109,7 +111,7 @@ class Graph:
             return Turn(state)
         if isinstance(heard, Key):
             return self._after_key(state, heard.key, facts)
-        if isinstance(heard, Words):
+        if isinstance(heard, Words) and not isinstance(place, KeyIn):
             return self._after_words(state, heard.meant, facts)
         if isinstance(heard, Number):
             if isinstance(place, KeyIn):
@@ -129,7 +131,8 @@ class Graph:
         if key == "9":
             return Turn(state.at(self.parent(place)))
         act = self._keys.get(type(place))
-        return (act and act(state, place, key, facts)) or self._missed(state, facts, "wrong-key")
+        wrong = "not-a-number" if isinstance(place, KeyIn) else "wrong-key"
+        return (act and act(state, place, key, facts)) or self._missed(state, facts, wrong)
 
     def _again(self, state: State) -> Turn:
         repeats = min(state.repeats + 1, MAX_REPEATS)
@@ -151,18 +154,24 @@ class Graph:
         """Where words lead that ask for something, from wherever they are said."""
         meant = _SAME_AS.get(meant, meant)
         if meant == "person":
-            return Turn(state.at(Check("transfer", self.person_of(state.place))))
+            return Turn(state.at(Check("transfer", self.person_of(state.place), self._here(state.place))))
         if meant in self._chains:
-            return Turn(state.at(Check("transfer", meant)))
+            return Turn(state.at(Check("transfer", meant, self._here(state.place))))
         if meant in self._persons or meant in self._menus:
             return Turn(state.at(self._inside(meant)))
         if meant in ANSWERED_ALOUD:
             return Turn(state.at(Answer(meant)))
         if meant in ("stop", "stop-alone"):
-            return Turn(state.at(StopTexts() if meant == "stop" else Check("stop")))
+            return Turn(state.at(StopTexts() if meant == "stop" else Check("stop", "", self._here(state.place))))
         if meant == "menu":
             return self.start(state.language)
         return Turn(State(meant, state.place)) if meant in self.languages else None
+
+    def _here(self, place: Place) -> Place:
+        """Where a caller goes on who says no to a question: her menu, or the one above her topic."""
+        if isinstance(place, Piece | Ending):
+            return self.parent(place)
+        return place if isinstance(place, Menu) else Menu("welcome")
 
     def _inside(self, target: str) -> Place:
         return Menu(target) if target in self._menus else Piece(target, 0)
@@ -195,7 +204,7 @@ class Graph:
 
     def _in_check(self, state: State, place: Check, key: str, facts: Facts) -> Turn | None:
         if key == "2":
-            return self.start(state.language)
+            return Turn(state.at(place.then))
         if key != "1":
             return None
         if place.what == "transfer":
@@ -290,7 +299,7 @@ class Graph:
 
     def parent(self, place: Place) -> Place:
         """Where key 9 leads from a place."""
-        if isinstance(place, Consent):
+        if isinstance(place, Consent | Check):
             return place.then
         if isinstance(place, OwnNumber | KeyIn | ReadBack | Wish):
             return Offer(place.entry, "offer-again")

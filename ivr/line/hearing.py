@@ -10,8 +10,11 @@ from ivr.line.signs import RED_FLAGS, STOP, telling
 from ivr.line.understand import Matcher, plain
 
 # The carrier takes 500 hints of 100 letters; the shortest phrases help its ear most.
-MOST_HINTS = 60
+MOST_HINTS = 80
+# Of these, the first phrase: what must not be missed.
+FIRST_HINTS = ("urgent", "person-soon", "stop")
 HINT_WORDS = 3
+_QUESTIONS = frozenset(("are", "is", "was", "do", "does", "did", "can", "could", "will", "would", "should"))
 _KEYS = {"again": "*", "back": "9", "skip": "#", **{digit: digit for digit in "0123456789"}}
 
 
@@ -22,6 +25,8 @@ class Meant:
     heard: Key | Words
     also_stop: bool = False
     """Beside a red flag, which is answered first, the words also ask for no more texts."""
+    language: str | None = None
+    """The language that the words are in, where it is another than the caller's so far."""
 
 
 class Hearing:
@@ -45,25 +50,42 @@ class Hearing:
         asked = plain(words)
         if len(asked) == 1 and asked.isdigit():
             return Meant(Key(asked))
-        commands = self._commands[language]
-        command = commands.get(asked) or commands.get(" ".join(telling(asked)))
+        command = self._command(asked, language)
         if command:
             return Meant(Key(_KEYS[command]) if command in _KEYS else Words(command))
         understood = self._matcher.ask(words, language)
+        spoken = understood.language if understood.topic not in ("none", "language") else language
+        other = spoken if spoken != language else None
         if understood.topic in RED_FLAGS:
-            return Meant(Words(understood.topic), understood.also_stop)
+            return Meant(Words(understood.topic), understood.also_stop, other)
         if understood.topic == STOP:
             # The word alone may also be meant for the voice that speaks.
-            return Meant(Words("stop-alone" if len(telling(asked)) == 1 else STOP))
+            return Meant(Words("stop-alone" if len(telling(asked)) == 1 else STOP), language=other)
         entry = next((name for said, name in self._entries[language] if said in f" {asked} "), None)
         if entry:
             return Meant(Words(entry))
-        return Meant(Words(understood.language if understood.topic == "language" else understood.topic))
+        if understood.topic == "language":
+            return Meant(Words(understood.language))
+        return Meant(Words(understood.topic), language=other)
+
+    def _command(self, asked: str, language: str) -> str | None:
+        """The command that some words are; a number also in another language, as the welcome offers it there."""
+        commands = self._commands[language]
+        exact = commands.get(asked)
+        if exact:
+            return exact
+        for others in self._commands.values():
+            if others.get(asked, "") in _KEYS and others[asked].isdigit():
+                return others[asked]
+        # "Yes please" is a yes; "are you sure" is none.
+        return None if asked.split(" ")[0] in _QUESTIONS else commands.get(" ".join(telling(asked)))
 
     def hints(self, language: str) -> str:
         """What callers are likely to say, for the carrier's ear: the short phrases of every topic."""
         config = self._content.config
-        told = [phrase for words in config.languages[language].said.values() for phrase in words[:1]]
+        told = [next(iter(self._content.prompt(language, name).phrases), "") for name in FIRST_HINTS]
+        told += [other.name for other in config.languages.values()]
+        told += [phrase for words in config.languages[language].said.values() for phrase in words[:1]]
         told += [phrase for entry in config.directory for phrase in entry.said.get(language, ())]
         phrases = {
             topic.id: [phrase for phrase in self._content.prompt(language, topic.id).phrases if _is_short(phrase)]
@@ -72,7 +94,7 @@ class Hearing:
         longest = max((len(short) for short in phrases.values()), default=0)
         # One of each topic in turn, so that none is left out.
         told += [short[at] for at in range(longest) for short in phrases.values() if at < len(short)]
-        return ", ".join(list(dict.fromkeys(told))[:MOST_HINTS])
+        return ", ".join(list(dict.fromkeys(filter(None, told)))[:MOST_HINTS])
 
 
 def _is_short(phrase: str) -> bool:

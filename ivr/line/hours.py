@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from babel.dates import format_time, get_day_names
+from babel.dates import format_date, format_time, get_day_names
 from holidays import country_holidays
 from holidays.holiday_base import HolidayBase
 
 from ivr.line.config import DAYS, Config, Entry, Holidays
 
-_TO = {"en": "to", "es": "a"}
-_FROM = {"en": "from", "es": "de"}
+# "Monday to Friday from 8:00 AM to 5:00 PM", "de lunes a viernes, de 8:00 AM a 5:00 PM".
+_SPANS = {"en": "{days} from {opens} to {closes}", "es": "de {days}, de {opens} a {closes}"}
+_DAYS = {"en": "{first} to {last}", "es": "{first} a {last}"}
+_ONE_DAY = {"es": "los {days}, de {opens} a {closes}"}
+_TODAY = {"en": "today", "es": "hoy"}
+_TOMORROW = {"en": "tomorrow", "es": "mañana"}
+_ON = {"en": "on {day}", "es": "el {day}"}
+_AT = {"en": "{day} at {time}", "es": "{day} a las {time}"}
+# No holiday lasts longer than this.
+_AHEAD = 30
 # How the patients of a language read a clock, where that is not how the language's own country does.
 _CLOCKS = {"en": "en_US", "es": "es_US"}
 
@@ -52,10 +60,36 @@ def in_words(entry: Entry, language: str) -> str:
 
 def _span_in_words(first: int, last: int, hours: tuple[time, time], language: str) -> str:
     names = get_day_names("wide", locale=language)
-    to, from_ = _TO.get(language, "-"), _FROM.get(language, "")
-    days = names[first] if first == last else f"{names[first]} {to} {names[last]}"
+    days, span = names[first], _ONE_DAY.get(language) or _SPANS.get(language, "{days} {opens} - {closes}")
+    if first != last:
+        days = _DAYS.get(language, "{first} - {last}").format(first=names[first], last=names[last])
+        span = _SPANS.get(language, "{days} {opens} - {closes}")
     opens, closes = (clock_in_words(hour, language) for hour in hours)
-    return f"{days} {from_} {opens} {to} {closes}"
+    return span.format(days=days, opens=opens, closes=closes)
+
+
+def opens_again(config: Config, entry: Entry, now: datetime, language: str) -> str:
+    """When an entry that is closed at `now` answers again: "tomorrow at 8:00 AM". Empty when nothing tells."""
+    here = now.astimezone(config.zone)
+    for ahead in range(_AHEAD):
+        day = here.date() + timedelta(days=ahead)
+        hours = entry.hours.get(DAYS[day.weekday()])
+        shut = entry.holidays == "closed" and is_holiday(config.holidays, day)
+        if hours and not shut and (ahead or here.time() < hours[0]):
+            told = _day_in_words(day, ahead, language)
+            return _AT.get(language, "{day} {time}").format(day=told, time=clock_in_words(hours[0], language))
+    return ""
+
+
+def _day_in_words(day: date, ahead: int, language: str) -> str:
+    if ahead < 2:
+        near = (_TODAY, _TOMORROW)[ahead].get(language)
+        if near:
+            return near
+    name = get_day_names("wide", locale=language)[day.weekday()]
+    if ahead >= 7:
+        name += f" {format_date(day, 'd MMMM', locale=language)}"
+    return _ON.get(language, "{day}").format(day=name)
 
 
 def clock_in_words(hour: time, language: str) -> str:

@@ -48,10 +48,14 @@ class Answer(Place):
 
 @dataclass(frozen=True)
 class Check(Place):
-    """A question that takes yes or no: before a transfer that was asked for in words, or the end of all texts."""
+    """A question that takes yes or no: before a transfer that was asked for in words, or the end of all texts.
+
+    about: the entry to ring. then: where she goes on after a no.
+    """
 
     what: str
-    about: str = ""
+    about: str
+    then: Place
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ from ivr.line.prompt import fill
 
 # Stands where the caller's own number, or the one that she keyed in, is read to her. No number begins so.
 CALLERS_NUMBER = "000-000-0000"
+# Stands where the next opening is said, which only the moment of a turn tells.
+OPENS = "THE-NEXT-OPENING"
 
 
 class Speech:
@@ -77,7 +79,7 @@ class Speech:
         return self._said(language, prompt, part, tuple(values.items()))
 
     def _fill(self, language: str, prompt: str, part: int, values: tuple[tuple[str, str], ...]) -> Block:
-        known = {**self._content.values(language), "caller": CALLERS_NUMBER, **dict(values)}
+        known = {**self._content.values(language), "caller": CALLERS_NUMBER, "opens": OPENS, **dict(values)}
         section = self._content.prompt(language, prompt).spoken[part]
         said = tuple(fill(paragraph, known) for paragraph in section.paragraphs)
         return Block(language, said, self._recording(language, prompt, part))

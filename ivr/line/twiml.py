@@ -5,6 +5,7 @@ https://www.twilio.com/docs/voice/twiml/gather and .../dial
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -24,6 +25,9 @@ from ivr.line.speech import Speech
 # withholds hers, and the number that she keyed in, sealed.
 OWN_NUMBER = b"OWN-NUMBER"
 SEALED_NUMBER = b"SEALED-NUMBER"
+_VERB = re.compile(rb"<(?:Gather|Dial) [^>]*>")
+_OF_WORDS = re.compile(rb' (?:hints|language|profanityFilter|speechTimeout)="[^"]*"')
+_ACTION = re.compile(rb'(action="[^"]*)"')
 _URL, _SAID, _WHISPER = "THE-URL", "THE-WORDS", "THE-WHISPER"
 
 
@@ -84,6 +88,8 @@ class Documents:
                 "input": "dtmf speech",
                 "language": self._config.languages[language].tag,
                 "speech_timeout": "auto",
+                # Frightened people name body parts as they can; starred out, a red flag would be lost.
+                "profanity_filter": False,
                 "hints": self._hints[language],
             }
         response = VoiceResponse()
@@ -144,6 +150,16 @@ def _shell(response: VoiceResponse) -> str:
 
 def _filled(shell: str, said: str, url: str) -> bytes:
     return shell.replace(_URL, escape(url)).replace(_SAID, said).encode()
+
+
+def keys_alone(document: bytes) -> bytes:
+    """The same document asking for keys alone, here and wherever it leads."""
+    return _VERB.sub(_without_words, document, count=1)
+
+
+def _without_words(match: re.Match[bytes]) -> bytes:
+    verb = _OF_WORDS.sub(b"", match[0]).replace(b'input="dtmf speech"', b'input="dtmf"')
+    return _ACTION.sub(lambda action: action[1] + (b"&amp;" if b"?" in action[1] else b"?") + b'keys=1"', verb)
 
 
 def text_document(replies: list[str]) -> bytes:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Connection, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import callback, person
+from ivr.line.places import Wished
 from ivr.people.persons import meet
-
-Wished = Literal["morning", "afternoon", "any"]
 
 
 @dataclass(frozen=True)

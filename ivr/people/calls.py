@@ -190,9 +190,9 @@ def _topic_ended_by(where: Where | None, pieces: Mapping[str, int]) -> str | Non
 
 
 def last_topic(connection: Connection, vault: Vault, call_sid: str) -> str | None:
-    """The topic that a call under way heard last, as far as its turns are written down."""
-    mine = (call_turn.c.call == vault.hash(call_sid)) & call_turn.c.state.like("%.piece-%")
-    heard = select(call_turn.c.state).where(mine)
+    """The topic or answer that a call under way heard last, as far as its turns are written down."""
+    about = call_turn.c.state.like("%.piece-%") | call_turn.c.state.like("%.answer-%")
+    heard = select(call_turn.c.state).where(call_turn.c.call == vault.hash(call_sid), about)
     token = connection.execute(heard.order_by(call_turn.c.at.desc()).limit(1)).scalar()
     where = read_token(token) if token else None
     return where.name if where else None

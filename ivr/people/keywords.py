@@ -5,10 +5,13 @@ https://help.twilio.com/articles/223134027 lists the carrier's words; it answers
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Literal
 
 from ivr.line.understand import plain
 
+_NUMBERED = re.compile("([cr]) ?([1-9])")
 Keyword = Literal["stop", "start", "help"]
 Answer = Literal["confirmed", "change"]
 
@@ -17,9 +20,11 @@ CARRIER_WORDS: dict[str, Keyword] = {
     **dict.fromkeys(("START", "YES", "UNSTOP"), "start"),
     **dict.fromkeys(("HELP", "INFO"), "help"),
 }
+# A yes by itself: what it answers depends on what was asked last.
+YES = frozenset(("yes", "y", "ok", "okay", "si", "confirmo", "yes please", "si por favor", "yep", "sure", "claro"))
 ANSWERS: dict[str, Answer] = {
     **dict.fromkeys(("c", "confirm", "confirmed", "i confirm", "yes confirm", "yes i confirm", "c yes"), "confirmed"),
-    **dict.fromkeys(("confirmo", "confirmado", "si confirmo", "c si"), "confirmed"),
+    **dict.fromkeys(("confirmado", "si confirmo", "c si"), "confirmed"),
     **dict.fromkeys(("r", "change", "reschedule", "cambiar", "cambio"), "change"),
 }
 _COURTESY = frozenset(
@@ -32,7 +37,28 @@ def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:
     return CARRIER_WORDS.get((opt_out_type or body).strip().upper())
 
 
-def reminder_answer(body: str) -> Answer | None:
-    """The answer to a reminder that a text is: "C", "C.", "c thank you", "yes, confirm"."""
-    words = plain(body).split()
-    return ANSWERS.get(" ".join(word for word in words if word not in _COURTESY))
+@dataclass(frozen=True)
+class VisitAnswer:
+    """An answer to a reminder. which: the visit that it names, counted from 1, where somebody has two."""
+
+    answer: Answer
+    which: int | None = None
+
+
+def visit_answer(body: str) -> VisitAnswer | None:
+    """The answer to a reminder that a text is: "C", "C.", "c thank you", "yes, confirm", "C2"."""
+    words = _without_courtesy(body)
+    numbered = _NUMBERED.fullmatch(words)
+    if numbered:
+        return VisitAnswer(ANSWERS[numbered[1]], int(numbered[2]))
+    answer = ANSWERS.get(words)
+    return VisitAnswer(answer) if answer else None
+
+
+def _without_courtesy(body: str) -> str:
+    return " ".join(word for word in plain(body).split() if word not in _COURTESY)
+
+
+def is_yes(body: str) -> bool:
+    """Whether a text is a yes and nothing else."""
+    return plain(body) in YES or _without_courtesy(body) in YES

@@ -46,6 +46,16 @@ def opt_in(connection: Connection, vault: Vault, phone: str, now: datetime, sour
     return _record(connection, vault, phone, now, source, evidence, out=False)
 
 
+def changed_since(connection: Connection, vault: Vault, phone: str, at: datetime) -> bool:
+    """Whether this number asked for an end of texts, or took that back, after a moment."""
+    later = (
+        select(opt_out_event.c.id)
+        .join(person, person.c.id == opt_out_event.c.person_id)
+        .where(person.c.phone_hash == vault.hash(phone), opt_out_event.c.at > at)
+    )
+    return connection.execute(later).first() is not None
+
+
 def _record(  # noqa: PLR0913 - one row's columns
     connection: Connection,
     vault: Vault,

@@ -5,11 +5,15 @@ A caller waits a second at most, and is told how it went; nothing is promised th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from sqlalchemy import Connection
 
 from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerAway, Vault
@@ -17,13 +21,20 @@ from ivr.line.places import FAILED, KEPT, STOPPED, KeepCallback, SendText, StopT
 from ivr.people import persons
 from ivr.people.callbacks import CallbackWish, keep_callback
 from ivr.people.calls import last_topic
+from ivr.people.kept import Kept
 from ivr.people.phones import is_e164
 from ivr.reminders.asked import Asked, TextWish, ask_for_text
 
 SECONDS = 1.0
-# Callers who wait for the ledger at the same time; the next ones are told at once that it cannot be done.
+# Callers who wait for the ledger at the same time; the next ones wait for them, and no longer than a second either.
 SIDE_BY_SIDE = 4
+LATER_SECONDS = 60.0
+SAID_ON_A_CALL = "asked for on a call"
 ASKED_TOGETHER = 50
+
+
+class TooLate(Exception):
+    """The ledger answered after the caller was told that it could not be done."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +54,13 @@ class CallOnLine:
 class CallTasks:
     """The tasks of one web process."""
 
-    def __init__(self, ledger: Ledger, vault: Vault, redis_url: str) -> None:
-        self._ledger, self._vault, self._redis_url = ledger, vault, redis_url
+    def __init__(self, ledger: Ledger, vault: Vault, redis_url: str, kept: Kept) -> None:
+        self._ledger, self._vault, self._redis_url, self._kept = ledger, vault, redis_url, kept
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, "call-tasks")
-        self._acts: dict[type[Task], Callable[[Any, CallOnLine], str]] = {
+        # A queue that hangs holds up nobody who waits for the ledger.
+        self._waking = ThreadPoolExecutor(1, "wake-worker")
+        self._woken: Future[None] | None = None
+        self._acts: dict[type[Task], Callable[[Any, CallOnLine, float], str]] = {
             KeepCallback: self._keep_callback,
             SendText: self._send_text,
             StopTexts: self._stop_texts,
@@ -54,46 +68,77 @@ class CallTasks:
 
     def perform(self, task: Task, call: CallOnLine) -> str:
         """Do it; returns how it ended, one of `TASK_OUTCOMES`."""
-        doing: Future[str] = self._pool.submit(self._acts[type(task)], task, call)
+        doing = self._begin(task, call, SECONDS)
         try:
             ended = doing.result(SECONDS)
-        except (LedgerAway, FutureTimeout) as error:
+        except (LedgerAway, FutureTimeout, TooLate) as error:
             doing.cancel()
             log.get().error("call_task_failed", task=type(task).__name__, reason=type(error).__name__)
-            return FAILED
-        if ended == Asked.SENT:
-            self._pool.submit(self._wake_worker)
+            return self._keep(task, call)
+        if ended == Asked.SENT and (self._woken is None or self._woken.done()):
+            self._woken = self._waking.submit(self._wake_worker)
         return ended
 
-    def _keep_callback(self, task: KeepCallback, call: CallOnLine) -> str:
-        phone = call.keyed if task.number == "keyed" else call.own
-        if not phone or not is_e164(phone):
-            return FAILED
+    def close(self) -> None:
+        """Wait until all that was begun has ended."""
+        self._pool.shutdown()
+        self._waking.shutdown()
+
+    def stop_later(self, call: CallOnLine) -> None:
+        """End her texts while the caller hears something that cannot wait."""
+        self._pool.submit(self._stop_or_keep, call)
+
+    def _stop_or_keep(self, call: CallOnLine) -> None:
+        try:
+            self._stop_texts(StopTexts(), call, time.monotonic() + LATER_SECONDS)
+        except LedgerAway:
+            self._keep(StopTexts(), call)
+
+    def _keep(self, task: Task, call: CallOnLine) -> str:
+        """What cannot reach the ledger now waits on disk; a text that was asked for would come too late."""
+        if isinstance(task, StopTexts) and is_e164(call.own):
+            told = {"phone": call.own, "source": "call", "evidence": SAID_ON_A_CALL}
+            return STOPPED if self._kept.keep("stop", clock.now(), **told) else FAILED
+        wish = self._wish(task, call, None) if isinstance(task, KeepCallback) else None
+        return KEPT if wish and self._kept.keep("callback", clock.now(), **asdict(wish)) else FAILED
+
+    def _begin(self, task: Task, call: CallOnLine, seconds: float) -> Future[str]:
+        return self._pool.submit(self._acts[type(task)], task, call, time.monotonic() + seconds)
+
+    @contextmanager
+    def _written(self, until: float) -> Iterator[Connection]:
+        """A transaction that is kept only in time: what a caller was told has failed must not come true later."""
         with self._ledger.write() as connection:
-            wish = CallbackWish(
-                phone,
-                call.language,
-                task.entry,
-                last_topic(connection, self._vault, call.sid),
-                task.wished,
-                call.sid,
-                call.request or None,
-            )
+            yield connection
+            if time.monotonic() > until:
+                raise TooLate
+
+    def _keep_callback(self, task: KeepCallback, call: CallOnLine, until: float) -> str:
+        with self._written(until) as connection:
+            wish = self._wish(task, call, last_topic(connection, self._vault, call.sid))
+            if wish is None:
+                return FAILED
             keep_callback(connection, self._vault, wish, clock.now())
         return KEPT
 
-    def _send_text(self, task: SendText, call: CallOnLine) -> str:
-        if not is_e164(call.own):
+    def _wish(self, task: KeepCallback, call: CallOnLine, topic: str | None) -> CallbackWish | None:
+        phone = call.keyed if task.number == "keyed" else call.own
+        if not call.sid or not phone or not is_e164(phone):
+            return None
+        return CallbackWish(phone, call.language, task.entry, topic, task.wished, call.sid, call.request or None)
+
+    def _send_text(self, task: SendText, call: CallOnLine, until: float) -> str:
+        if not call.sid or not is_e164(call.own):
             return FAILED
-        with self._ledger.write() as connection:
+        with self._written(until) as connection:
             wish = TextWish(call.own, task.topic, call.language, call.sid, call.request or None)
             return ask_for_text(connection, self._vault, wish, clock.now())
 
-    def _stop_texts(self, _task: StopTexts, call: CallOnLine) -> str:
+    def _stop_texts(self, _task: StopTexts, call: CallOnLine, until: float) -> str:
         if not is_e164(call.own):
             return FAILED
-        with self._ledger.write() as connection:
-            persons.opt_out(connection, self._vault, call.own, clock.now(), "call", "asked for on a call")
+        with self._written(until) as connection:
+            persons.opt_out(connection, self._vault, call.own, clock.now(), "call", SAID_ON_A_CALL)
         return STOPPED
 
     def _wake_worker(self) -> None:

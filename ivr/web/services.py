@@ -9,6 +9,9 @@ from flask import current_app
 
 from ivr.ledger import Ledger, Vault
 from ivr.people.call_log import CallLog
+from ivr.people.incoming import IncomingTexts
+from ivr.people.kept import Kept
+from ivr.people.unanswered import Unanswered
 from ivr.releases.shelf import Shelf
 from ivr.settings import Settings
 from ivr.web.call_tasks import CallTasks
@@ -22,6 +25,9 @@ class Services:
     shelf: Shelf
     calls: CallLog
     tasks: CallTasks
+    texts: IncomingTexts
+    unanswered: Unanswered
+    kept: Kept
 
 
 def services() -> Services:

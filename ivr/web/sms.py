@@ -1,40 +1,29 @@
-"""Texts. Each is answered by itself: a number or free words give a topic; STOP, START and replies to
-reminders are written down first."""
+"""Texts. Each is answered by itself: a number or free words give a topic. What came in is remembered, so that the
+same text again gets the same answer, and two machines do not answer each other for ever."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from flask import Response, abort
 
-from ivr import clock, log
-from ivr.ledger import LedgerAway
+from ivr import clock
 from ivr.line.compiled import Line
-from ivr.line.gsm import fold
 from ivr.line.twiml import text_document
-from ivr.people import languages, persons, replies
-from ivr.people.keywords import Answer, Keyword, carrier_keyword, reminder_answer
+from ivr.line.understand import plain
+from ivr.people.incoming import Received
+from ivr.people.keywords import carrier_keyword, is_yes, visit_answer
+from ivr.people.known import known_about
+from ivr.people.loops import SILENCED, verdict
 from ivr.people.phones import is_e164
-from ivr.reminders.wording import visit_values
+from ivr.people.unanswered import Wording
+from ivr.reminders.asking import asks
 from ivr.web.carrier_door import carrier_door, form, twiml
 from ivr.web.services import services
+from ivr.web.text_answers import ACTS, Text, plain_answer, with_first_words
 
 door = carrier_door("sms", __name__)
-_PROMPTS = {"confirmed": "confirm", "change": "change"}
-
-
-@dataclass(frozen=True)
-class _Text:
-    """A text that came in, and what was understood of it."""
-
-    line: Line
-    sender: str
-    body: str
-    language: str
-
-
-Reply = list[str]
+# Whatever else holds, these are answered.
+_ALWAYS = frozenset({"urgent", "person-soon", "stop"})
+_NOTHING = text_document([])
 
 
 @door.post("/sms")
@@ -42,120 +31,88 @@ def text_comes_in() -> Response:
     line = services().shelf.live
     if line is None:
         abort(503)
-    fields = form()
+    text = _read(line, form())
+    if text is None:
+        return twiml(_NOTHING)
+    again = next((one for one in text.known.past if one.id == text.id), None)
+    if again is not None:
+        return twiml(text_document(list(again.replies)))
+    outcome = _outcome(text)
+    replies = _answer(text, outcome)
+    _remember(text, outcome, replies)
+    return twiml(text_document(replies))
+
+
+def _read(line: Line, fields: dict[str, str]) -> Text | None:
+    """The text that came in; None for one that nobody must answer: a short code's, or one of our own numbers'."""
+    here, now = services(), clock.now()
     sender, body = fields.get("From", ""), fields.get("Body", "")
-    if not is_e164(sender) or sender == fields.get("To"):
-        return twiml(_document([]))
-    understood = line.matcher.ask(body)
-    if not understood.scores:
-        understood = line.matcher.ask(body, _language_of(line, sender))
-    text = _Text(line, sender, body, understood.language)
-    keyword = carrier_keyword(body, fields.get("OptOutType", ""))
-    if keyword:
-        return twiml(_document(_carrier_keyword(text, keyword)))
-    outcome = reminder_answer(body) or understood.topic
-    act = _ACTS.get(outcome)
-    if act is not None:
-        return twiml(_document(act(text)))
-    if understood.also_stop:
-        return twiml(_document([line.text(text.language, outcome), *_stop(text)]))
-    return twiml(line.text_document(text.language, outcome))
-
-
-def _language_of(line: Line, sender: str) -> str | None:
-    """The language to answer a bare number in, which tells none by itself."""
-    here = services()
-    try:
-        with here.ledger.read() as connection:
-            spoken = languages.spoken_with(connection, here.vault, sender)
-    except LedgerAway:
+    ours = {fields.get("To"), here.settings.twilio_from, *(entry.e164 for entry in line.content.config.directory)}
+    if not is_e164(sender) or sender in ours:
         return None
-    return spoken if spoken in line.content.config.languages else None
+    phone_hash = here.vault.hash(sender)
+    known = known_about(here.ledger, here.texts, phone_hash, now)
+    sid = fields.get("MessageSid", "") or fields.get("SmsSid", "") or f"{now.isoformat()} {sender}"
+    spoken = known.language if known.language in line.content.config.languages else None
+    return Text(
+        line=line,
+        id=here.vault.hash(sid)[:32],
+        sender=sender,
+        phone_hash=phone_hash,
+        body=body,
+        keyword=carrier_keyword(body, fields.get("OptOutType", "")),
+        has_media=fields.get("NumMedia", "0") not in ("", "0"),
+        known=known,
+        understood=line.matcher.ask(body, spoken),
+        now=now,
+    )
 
 
-def _document(reply: Reply) -> bytes:
-    return text_document(reply)
+def _outcome(text: Text) -> str:
+    """What a text asks for: the carrier's words first, then a reminder's answers, then everything else."""
+    if text.keyword and not (text.keyword == "start" and is_yes(text.body) and not text.known.opted_out_at):
+        return text.keyword
+    if text.understood.topic in _ALWAYS:
+        return text.understood.topic
+    answer = visit_answer(text.body)
+    if answer:
+        return answer.answer
+    if is_yes(text.body):
+        return _yes(text)
+    if text.has_media and text.understood.topic in ("menu", "none"):
+        return "media"
+    return text.understood.topic
 
 
-def _carrier_keyword(text: _Text, keyword: Keyword) -> Reply:
-    """Record what the carrier's word asks for; answer only when the carrier leaves that to the line."""
-    reply = _ACTS[keyword](text) if keyword in _ACTS else [text.line.text(text.language, keyword)]
-    return [] if services().settings.keywords_answered_by == "carrier" else reply
-
-
-def _stop(text: _Text) -> Reply:
-    return _consent(text, persons.opt_out, "stop")
-
-
-def _start(text: _Text) -> Reply:
-    return _consent(text, persons.opt_in, "start")
-
-
-def _consent(text: _Text, record: Callable[..., bool], prompt: str) -> Reply:
+def _yes(text: Text) -> str:
+    """A bare yes: to a reminder that asked, or to our texts, from somebody who ended them."""
+    if text.known.opted_out_at:
+        return "start"
     here = services()
-    try:
-        with here.ledger.write() as connection:
-            record(connection, here.vault, text.sender, clock.now(), "text", text.body)
-    except LedgerAway:
-        log.get().error("consent_not_recorded", kind=prompt)
-        return [text.line.text(text.language, "help")]
-    return [text.line.text(text.language, prompt)]
+    asked = asks(here.ledger, here.vault, text.line.content, text.sender, text.now)
+    return "confirmed" if asked else "menu"
 
 
-def _switch_language(text: _Text) -> Reply:
-    """The language that somebody asks for stays hers; what cannot be kept is not promised."""
+def _answer(text: Text, outcome: str) -> list[str]:
+    asked = services().vault.hash(plain(text.body))[:32]
+    said = verdict(text.known.past, asked, outcome, text.now) if outcome not in _ALWAYS else "answer"
+    text.asked = asked
+    if said == "silence":
+        return []
+    if said == "last":
+        text.silenced = True
+        return [text.line.text(text.language, SILENCED)]
+    act = ACTS.get(outcome)
+    replies = act(text) if act else plain_answer(text, outcome)
+    if text.keyword and services().settings.keywords_answered_by == "carrier" and outcome == text.keyword:
+        # The carrier has answered already.
+        return []
+    return with_first_words(text, replies)
+
+
+def _remember(text: Text, outcome: str, replies: list[str]) -> None:
     here = services()
-    try:
-        with here.ledger.write() as connection:
-            languages.remember_language(connection, here.vault, text.sender, text.language, clock.now())
-    except LedgerAway:
-        log.get().error("language_not_kept")
-        return [text.line.text(text.language, "menu")]
-    return [text.line.text(text.language, "language")]
-
-
-def _wrong_number(text: _Text) -> Reply:
-    """Nothing is promised that is not written down."""
-    here = services()
-    try:
-        with here.ledger.write() as connection:
-            here.ledger.turnstile(connection)
-            replies.not_hers(connection, here.vault, text.sender, clock.now())
-    except LedgerAway:
-        log.get().error("wrong_number_not_recorded")
-        return [text.line.text(text.language, "help")]
-    return [text.line.text(text.language, "wrong-number")]
-
-
-def _confirmed(text: _Text) -> Reply:
-    return _answer_visit(text, "confirmed")
-
-
-def _change(text: _Text) -> Reply:
-    return _answer_visit(text, "change")
-
-
-def _answer_visit(text: _Text, answer: Answer) -> Reply:
-    """Nothing is called confirmed that is not written down."""
-    here = services()
-    content = text.line.content
-    try:
-        with here.ledger.write() as connection:
-            visit = replies.answer_next_visit(connection, here.vault, text.sender, clock.now(), answer)
-    except LedgerAway:
-        return [text.line.text(text.language, "change")]
-    if visit is None:
-        return [text.line.text(text.language, "no-visit")]
-    language = visit.language or text.language
-    values = visit_values(content, language, visit.starts_at, visit.timezone, visit.site)
-    return [fold(content.texted(language, _PROMPTS[answer], **values))]
-
-
-_ACTS: dict[str, Callable[[_Text], Reply]] = {
-    "stop": _stop,
-    "start": _start,
-    "language": _switch_language,
-    "wrong-number": _wrong_number,
-    "confirmed": _confirmed,
-    "change": _change,
-}
+    kind = SILENCED if text.silenced else outcome
+    here.texts.received(Received(text.id, text.phone_hash, text.now, text.asked, kind[:20], tuple(replies)))
+    if outcome == "none" and text.body.strip():
+        here.unanswered.add(Wording(text.now, "text", text.language, text.body))

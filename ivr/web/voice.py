@@ -21,15 +21,16 @@ from ivr.line.places import (
     Key,
     KeyIn,
     Number,
+    Offer,
     Outcome,
     ReadBack,
     Silence,
-    StopTexts,
     Task,
     Turn,
     Words,
     carries_number,
 )
+from ivr.line.twiml import keys_alone
 from ivr.people.phones import Phone, as_written, is_e164, read_phone
 from ivr.web.call_tasks import CallOnLine
 from ivr.web.carrier_door import carrier_door, form, twiml
@@ -37,6 +38,7 @@ from ivr.web.services import services
 
 door = carrier_door("voice", __name__)
 _KEYPAD = frozenset("0123456789*#")
+_DIALLED = frozenset({*ANSWERED, "busy", "no-answer", "failed", "canceled"})
 
 
 @door.post("/voice")
@@ -57,7 +59,8 @@ def turn(release: str, state: str) -> Response:
         return twiml(whisper)
     call = _Call(line, form())
     heard = call.hear(state)
-    return call.answer(call.go_on(line.step(state, heard, call.holds)), _noted(heard))
+    reached = line.step(state, heard, call.holds, call.language)
+    return call.answer(call.go_on(reached), _noted(heard))
 
 
 def _live() -> Line:
@@ -75,6 +78,7 @@ class _Call:
     fields: dict[str, str]
     keyed: str | None = None
     also_stop: bool = False
+    language: str | None = None
 
     def hear(self, state: str) -> Heard:
         """What was heard at a state, from the fields that the carrier posts for it."""
@@ -87,9 +91,9 @@ class _Call:
         if digits:
             return self._keyed_in(digits) if at and isinstance(at.place, KeyIn) else Key(digits)
         words = fields.get("SpeechResult", "")
-        if words and at:
+        if words and at and not isinstance(at.place, KeyIn):
             meant = self.line.hearing.meant(words, at.language)
-            self.also_stop = meant.also_stop
+            self.also_stop, self.language = meant.also_stop, meant.language
             return meant.heard
         return Silence()
 
@@ -110,31 +114,41 @@ class _Call:
         """The turn to answer with: a task is done first, and a number that got lost is asked for anew."""
         state = turn.state
         if self.also_stop:
-            self._perform(StopTexts(), state.language)
+            services().tasks.stop_later(self._on_line(state.language))
         if isinstance(state.place, Task):
-            ended = self._perform(state.place, state.language)
+            ended = services().tasks.perform(state.place, self._on_line(state.language))
             turn = self.line.graph.step(state, Outcome(ended), self.holds)
         elif carries_number(state.place) and self.keyed is None:
             turn = Turn(state.at(KeyIn(state.place.entry)))
         return turn
 
-    def _perform(self, task: Task, language: str) -> str:
-        fields = self.fields
-        call = CallOnLine(fields.get("CallSid", ""), language, fields.get("From", ""), self.keyed, _request_token())
-        return services().tasks.perform(task, call)
+    def _on_line(self, language: str) -> CallOnLine:
+        sid, own = self.fields.get("CallSid", ""), self.fields.get("From", "")
+        return CallOnLine(sid, language, own, self.keyed, _request_token())
 
     def answer(self, turn: Turn, heard: str) -> Response:
         token = turn.state.token
         services().calls.note(self.fields.get("CallSid", ""), self.line.digest, token, heard, _request_token())
-        return twiml(self.line.document(turn, self._caller(turn) if self.line.waits_for_caller(turn) else NOBODY))
+        document = self.line.document(turn, self._caller(turn) if self.line.waits_for_caller(turn) else NOBODY)
+        return twiml(keys_alone(document) if self._uses_keys(turn) else document)
+
+    def _uses_keys(self, turn: Turn) -> bool:
+        """Whether this caller is not listened to any more: her words were not understood twice in a row."""
+        return turn.preface == "use-keys" or "keys=1" in request.environ.get("QUERY_STRING", "")
 
     def _caller(self, turn: Turn) -> Caller:
         shown = self.fields.get("From", "")
         if isinstance(turn.state.place, ReadBack):
             shown = self.keyed or ""
         sealed = self._seal(self.keyed) if self.keyed else ""
-        own_number = self.fields.get("To", "") if self.holds(HIDDEN) else None
-        return Caller(own_number, as_written(shown), sealed)
+        own_number = self.fields.get("To") or services().settings.twilio_from or None
+        return Caller(own_number if self.holds(HIDDEN) else None, as_written(shown), sealed, self._opens(turn))
+
+    def _opens(self, turn: Turn) -> str:
+        place, config = turn.state.place, self.line.content.config
+        if not isinstance(place, Offer):
+            return ""
+        return hours.opens_again(config, config.entry(place.entry), clock.now(), turn.state.language)
 
     def _seal(self, number: str) -> str:
         """The number as it travels in an address: to us only, and for this call only."""
@@ -174,7 +188,7 @@ def _noted(heard: Heard) -> str:
         case Words(meant):
             return f"words:{meant}"
         case Outcome(status):
-            return f"dial:{status}"
+            return f"dial:{status if status in _DIALLED else '?'}"
         case Number():
             return "number"
     return "silence"
