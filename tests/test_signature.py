@@ -79,6 +79,13 @@ def test_any_signed_form_is_accepted_exactly_when_the_official_validator_accepts
     assert is_signed(url, mixed, signed, [TOKEN]) is is_signed(url, fields, signed, [TOKEN])
 
 
+@given(fields=forms, token=st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=100))
+def test_any_token_signs_as_the_carriers_own_library_does(fields: Fields, token: str) -> None:
+    signed = RequestValidator(token).compute_signature(URL, MultiDictForm(fields))
+    assert sign(URL, fields, token).decode() == signed
+    assert is_signed(URL, fields, signed, [token])
+
+
 @given(url=urls, other=urls, fields=forms)
 def test_any_form_signed_for_another_address_is_judged_as_the_official_validator_does(
     url: str, other: str, fields: Fields

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -11,11 +15,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from twilio.request_validator import RequestValidator
+from werkzeug.test import Client, EnvironBuilder
 
 from ivr import create_app
 from ivr.ledger import open_ledger
 from ivr.ledger.tables import opt_out_event, person
 from ivr.settings import load
+from ivr.web.carrier_door import PLACES, Front, Webhook
+from ivr.web.services import Services
+from tests.simulated import wait_for
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 TOKEN, OTHER_TOKEN = "first-token", "second-token"
 PUBLIC = "https://line.example.org"
@@ -210,3 +221,72 @@ def test_an_unreadable_body_is_refused_and_not_an_error(client: FlaskClient) -> 
     many = urlencode([(f"a{n}", "1") for n in range(600)])
     answer = client.post("/sms", data=many, content_type="application/x-www-form-urlencoded")
     assert answer.status_code in (400, 403)
+
+
+def _signed(path: str, fields: dict[str, str], token: str = TOKEN) -> dict[str, Any]:
+    signature = RequestValidator(token).compute_signature(PUBLIC + path, fields)
+    return {"path": path, "method": "POST", "data": fields, "headers": {"X-Twilio-Signature": signature}}
+
+
+def _front(app: Flask, framework: WSGIApplication | None = None) -> Client:
+    """The framework with the front before it, which answers turns with what it was asked."""
+
+    def answer(here: Services, asked: Webhook, *at: str) -> bytes:
+        return f"{here is app.extensions['infoline']} {asked.fields.get('Digits')} {asked.query} {at}".encode()
+
+    return Client(Front(framework or app.wsgi_app, app.extensions["infoline"], answer))
+
+
+def test_the_front_answers_signed_turns_itself(app: Flask) -> None:
+    front, fields = _front(app), {**CALL, "Digits": "5"}
+    first, later = front.open(**_signed("/voice", fields)), front.open(**_signed("/voice/ab12/en.menu?held=x", fields))
+    assert (first.status_code, first.text) == (200, "True 5  ()")
+    assert (later.status_code, later.text) == (200, "True 5 held=x ('ab12', 'en.menu')")
+    assert later.content_type == "text/xml; charset=utf-8"
+
+
+UNLIKE_A_TURN: list[tuple[str, dict[str, Any]]] = [
+    ("forged", _signed("/voice", CALL, "stolen")),
+    ("unsigned", {"path": "/voice/abc/def", "method": "POST", "data": CALL}),
+    ("too large", _signed("/voice", {**CALL, "Digits": "1" * 66_000})),
+    ("too many fields", _signed("/voice", {f"a{n}": "1" for n in range(600)})),
+    ("another method", {"path": "/voice", "method": "GET"}),
+    ("another address", _signed("/voice/abc", CALL)),
+    ("a longer address", _signed("/voice/abc/def/ghi", CALL)),
+    ("no address", {"path": "", "method": "GET"}),
+    ("a text", _signed("/sms", TEXT)),
+    ("health", {"path": "/healthz", "method": "GET"}),
+]
+
+
+@pytest.mark.parametrize(("label", "asked"), UNLIKE_A_TURN, ids=[label for label, _ in UNLIKE_A_TURN])
+def test_what_is_no_turn_is_answered_as_without_the_front(app: Flask, label: str, asked: dict[str, Any]) -> None:
+    assert _front(app).open(**asked).status_code == Client(app.wsgi_app).open(**asked).status_code
+
+
+def test_calls_are_answered_while_everything_else_hangs(app: Flask) -> None:
+    hangs = threading.Event()
+
+    def framework(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        assert environ["PATH_INFO"] == "/healthz" or hangs.wait(30)
+        return app.wsgi_app(environ, start_response)
+
+    front = _front(app, framework)
+    with ThreadPoolExecutor(PLACES) as texters:
+        texts = [texters.submit(front.open, **_signed("/sms", TEXT)) for _ in range(PLACES)]
+        refused = wait_for(lambda: [one for one in [front.open(**_signed("/sms", TEXT))] if one.status_code == 503])
+        assert refused[0].headers["Retry-After"] == "1"
+        assert front.open(**_signed("/voice", CALL)).status_code == 200
+        assert front.get("/healthz").status_code == 200
+        hangs.set()
+        assert {text.result().status_code for text in texts} == {200}
+    assert front.open(**_signed("/sms", TEXT)).status_code == 200
+
+
+@pytest.mark.parametrize(("digits", "status"), [("1", 200), ("1" * 66_000, 413)])
+def test_a_body_in_chunks_is_read_to_its_end_and_no_further(client: FlaskClient, digits: str, status: int) -> None:
+    asked = _signed("/voice", {**CALL, "Digits": digits})
+    body = urlencode(asked.pop("data")).encode()
+    environ = EnvironBuilder(**asked, input_stream=BytesIO(body), content_type="application/x-www-form-urlencoded")
+    told = {**environ.get_environ(), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    assert client.open(told).status_code == status

@@ -17,9 +17,18 @@ def test_any_form_that_is_encoded_comes_back_as_it_was(fields: list[tuple[str, s
     assert read_form(urlencode(encodable)) == encodable
 
 
-@given(st.text(alphabet="ab=&%+;20éC3A9 \x00"))
+@given(st.text(alphabet="abB=&%+;20éC3A9 \x00"))
 def test_any_body_is_read_as_the_standard_library_reads_it(words: str) -> None:
     assert read_form(words) == parse_qsl(words, keep_blank_values=True)
+
+
+@pytest.mark.parametrize("write", ["%{:02X}", "%{:02x}"])
+def test_every_escape_is_read_as_the_standard_library_reads_it(write: str) -> None:
+    escapes = [write.format(code) for code in range(256)]
+    for words in (*escapes, "".join(escapes), "%C3%B1", "%2b%2B+%252B", "%aF%Af"):
+        assert read_form(f"{words}={words}&x={words}") == parse_qsl(
+            f"{words}={words}&x={words}", keep_blank_values=True
+        )
 
 
 def test_a_form_with_too_many_fields_is_refused() -> None:

@@ -107,7 +107,7 @@ def _answer(text: Text, outcome: str) -> list[str]:
     if text.keyword and services().settings.keywords_answered_by == "carrier" and outcome == text.keyword:
         # The carrier has answered already.
         return []
-    return with_first_words(text, replies)
+    return replies if outcome in _ALWAYS else with_first_words(text, replies)
 
 
 def _remember(text: Text, outcome: str, replies: list[str]) -> None:

@@ -32,6 +32,7 @@ from ivr.line.places import (
 )
 from ivr.line.twiml import keys_alone
 from ivr.people.phones import Phone, as_written, is_e164, read_phone
+from ivr.people.unanswered import Wording
 from ivr.web.call_tasks import CallOnLine
 from ivr.web.carrier_door import carrier_door, form, twiml
 from ivr.web.services import services
@@ -94,6 +95,8 @@ class _Call:
         if words and at and not isinstance(at.place, KeyIn):
             meant = self.line.hearing.meant(words, at.language)
             self.also_stop, self.language = meant.also_stop, meant.language
+            if meant.heard == Words("none"):
+                services().unanswered.add(Wording(clock.now(), "call", at.language, words))
             return meant.heard
         return Silence()
 
