@@ -119,6 +119,12 @@ def test_words_that_break_a_rule_are_told_with_their_line(
         assert (file, line_of(files, file, marker), rule) in {(one.file, one.line, one.rule) for one in told}
 
 
+def test_answers_that_are_dear_on_average_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivr.line.check_words.MEAN_SEGMENTS", 1.0)
+    told = [one for one in word_findings(SHIPPED) if "on average" in one.message and one.rule == "segments"]
+    assert [one.file for one in told] == [LINE_FILE, LINE_FILE]
+
+
 def test_a_file_that_nothing_says_is_a_warning() -> None:
     told = word_findings({**SHIPPED, "en/old.md": b"---\nsources: [line]\nreviewed: {}\n---\n## Texted\n\nOld.\n"})
     assert [(one.file, one.rule, one.level) for one in told] == [("en/old.md", "unused", "warning")]

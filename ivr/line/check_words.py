@@ -20,6 +20,7 @@ LONGEST_PIECE = 31.0
 LONGEST_INSTRUCTION = 20.0
 WORDS_PER_MINUTE = 140.0
 MOST_SEGMENTS = 3
+MEAN_SEGMENTS = 2.0
 # The longest values that a reminder's placeholders take; a site's name and number come from line.yaml.
 LONGEST_VALUES = {"date": "Wed, Sep 30", "time": "12:30 PM"}
 LONGEST_DATES = {"es": "mié, 30 sept"}
@@ -133,6 +134,21 @@ def _costly_texts(content: Content) -> Iterator[Finding]:
             yield _error(prompt, prompt.texted.line, "segments", message)
 
 
+def _dear_on_average(content: Content) -> Iterator[Finding]:
+    """Answers cost two segments on average at most, so that a conversation does not become a bill."""
+    reminders = {step.wording for step in content.config.reminders.plan}
+    for language in content.config.languages:
+        counted = [
+            gsm.segments(gsm.fold(longest(content, prompt, prompt.texted))).segments
+            for prompt in content.prompts.values()
+            if prompt.language == language and prompt.texted and prompt.name not in reminders
+        ]
+        mean = sum(counted) / max(1, len(counted))
+        if mean > MEAN_SEGMENTS:
+            message = f"Answers in `{language}` take {mean:.1f} segments on average: shorten the longest, to two."
+            yield Finding(LINE_FILE, 0, "segments", "error", message)
+
+
 def longest(content: Content, prompt: Prompt, section: Section) -> str:
     """A text with the longest values that its placeholders can take."""
     config, language = content.config, prompt.language
@@ -205,6 +221,7 @@ WORD_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _hard_to_read,
     _long_pieces,
     _costly_texts,
+    _dear_on_average,
     _doubled_phrases,
     _many_choices,
     _unconfirmed,
