@@ -18,6 +18,7 @@ from ivr import clock
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.line.compiled import Line
 from ivr.line.content import Content, read_content, read_folder
+from tests.appointments import House, small_house
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -154,3 +155,16 @@ def content() -> Content:
 def line(content: Content) -> Line:
     """The shipped line, compiled."""
     return Line(content, "https://line.example.org")
+
+
+@pytest.fixture
+def house(content: Content, tmp_path: Path) -> Iterator[House]:
+    """A ledger with appointments on SQLite, for rules in which the store has no part."""
+    with small_house(content, tmp_path) as house:
+        yield house
+
+
+@pytest.fixture
+def either_house(ledger: Ledger, vault: Vault, content: Content, tmp_path: Path) -> House:
+    """The same on each of the two stores."""
+    return House(ledger, vault, content, tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 import phonenumbers
 import pytest
@@ -17,21 +16,9 @@ from ivr.people.persons import meet, opt_in, opt_out
 from ivr.people.phones import Phone, PhoneFault, is_e164, read_phone
 from ivr.people.replies import answer_visit, asked_to_cancel, not_hers
 from ivr.people.todos import todo_done, waiting_todos
-from tests.appointments import NOW, House, at, row, small_house
+from tests.appointments import NOW, at, row
 
 JANE, JOAN = "+16035550101", "+16035550102"
-
-
-@pytest.fixture
-def house(content, tmp_path: Path):
-    with small_house(content, tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def either_house(ledger, vault, content, tmp_path: Path) -> House:
-    """On each of the two stores."""
-    return House(ledger, vault, content, tmp_path)
 
 
 WRITTEN = [

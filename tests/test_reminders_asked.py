@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
@@ -20,24 +19,12 @@ from ivr.line.gsm import dear_characters, segments
 from ivr.reminders.asked import USEFUL_FOR, Asked, ask_for_text, asked_count
 from ivr.reminders.handover import SENDING_STOPPED
 from ivr.reminders.receipts import take_receipt
-from tests.appointments import NOW, House, at, row, sid, small_house
+from tests.appointments import NOW, at, row, sid
 from tests.asking import CALL, JANE, LATER, OTHER_CALL, WISH, ask, asked, claim, know, stop_her, the_text
 
 # Of the plan, only the text of two days before is due.
 DUE = at(2, -1)
 STOP = Refused(ErrorClass.STOP, 20003, "HTTP 401")
-
-
-@pytest.fixture
-def house(content, tmp_path: Path):
-    with small_house(content, tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def either_house(ledger, vault, content, tmp_path: Path) -> House:
-    """On each of the two stores."""
-    return House(ledger, vault, content, tmp_path)
 
 
 # Asking

@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -23,7 +22,7 @@ from ivr.reminders.receipts import NO_RECEIPT_AFTER, close_without_receipt, take
 from ivr.reminders.reconcile import reconcile, uncertain_due
 from ivr.reminders.status import status
 from ivr.settings import Settings
-from tests.appointments import NOW, House, at, row, sid, small_house
+from tests.appointments import NOW, at, row, sid
 from tests.asking import JANE, LATER, WISH, ask, asked, claim, know, stop_her, the_text
 from tests.processes import environment
 from tests.simulated import LINE, SID, TOKEN, Line, Network
@@ -36,18 +35,6 @@ WAIT = 60.0
 BUSY = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
 STOP = Refused(ErrorClass.STOP, 20003, "HTTP 401")
 LOST = Refused(ErrorClass.UNCERTAIN, None, "Broken")
-
-
-@pytest.fixture
-def house(content, tmp_path: Path):
-    with small_house(content, tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def either_house(ledger, vault, content, tmp_path: Path) -> House:
-    """On each of the two stores."""
-    return House(ledger, vault, content, tmp_path)
 
 
 def claimed_one(house, now=NOW):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, update
@@ -18,23 +17,11 @@ from ivr.people.persons import opt_in, opt_out
 from ivr.reminders.claims import due_count
 from ivr.reminders.handover import SENDING_STOPPED
 from ivr.reminders.status import NoSuchBatch, control, status
-from tests.appointments import NOW, House, at, row, sid, small_house
+from tests.appointments import NOW, at, row, sid
 
 # Of the plan, only the text of two days before is due.
 DUE = at(2, -1)
 BUSY = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
-
-
-@pytest.fixture
-def house(content, tmp_path: Path):
-    with small_house(content, tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def either_house(ledger, vault, content, tmp_path: Path) -> House:
-    """On each of the two stores."""
-    return House(ledger, vault, content, tmp_path)
 
 
 def write(house, statement):

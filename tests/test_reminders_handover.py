@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,23 +18,11 @@ from ivr.reminders.handover import LONGEST_WAIT, SENDING_STOPPED, release_silent
 from ivr.reminders.receipts import NO_RECEIPT_AFTER, close_without_receipt, take_receipt
 from ivr.reminders.status import status
 from ivr.reminders.texts import MOVES, TextState, begin, move
-from tests.appointments import NOW, House, at, row, sid, small_house
+from tests.appointments import NOW, at, row, sid, small_house
 
 # Of the plan, only the text of two days before is due.
 DUE = at(2, -1)
 LATER = NOW + timedelta(minutes=1)
-
-
-@pytest.fixture
-def house(content, tmp_path: Path):
-    with small_house(content, tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def either_house(ledger, vault, content, tmp_path: Path) -> House:
-    """On each of the two stores."""
-    return House(ledger, vault, content, tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,21 +14,9 @@ from ivr.people.persons import opt_out
 from ivr.people.replies import answer_visit
 from ivr.reminders import importing
 from ivr.reminders.status import status
-from tests.appointments import NOW, House, at, csv_text, phone, row, small_house
+from tests.appointments import NOW, at, csv_text, phone, row
 
 TOMORROW = NOW + timedelta(days=1)
-
-
-@pytest.fixture
-def house(content, tmp_path: Path):
-    with small_house(content, tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def either_house(ledger, vault, content, tmp_path: Path) -> House:
-    """On each of the two stores."""
-    return House(ledger, vault, content, tmp_path)
 
 
 def counts(report):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -16,7 +15,7 @@ from ivr.ledger.tables import text
 from ivr.reminders import reconcile as room
 from ivr.reminders.handover import release_silent_claims
 from ivr.reminders.reconcile import reconcile, uncertain_due
-from tests.appointments import NOW, House, at, row, sid, small_house
+from tests.appointments import NOW, at, row, sid
 from tests.simulated import LINE, SERVICE, SID, TOKEN, Line, Network
 
 WAIT = 60
@@ -30,18 +29,6 @@ def network():
     yield network
     network.close()
     line.close()
-
-
-@pytest.fixture
-def house(content, tmp_path: Path):
-    with small_house(content, tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def either_house(ledger, vault, content, tmp_path: Path) -> House:
-    """On each of the two stores."""
-    return House(ledger, vault, content, tmp_path)
 
 
 @pytest.fixture
