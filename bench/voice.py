@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,16 +26,15 @@ from ivr.settings import ROOT
 TOKEN = secrets.token_hex(16)
 ROUNDS = 10
 SECONDS = 1.0
+# The requests to a port, one after another.
+Requests = Callable[[int], Iterator[bytes]]
 TARGETS = {"bare": "bench.servers:bare", "usual": "bench.servers:usual", "line": "ivr:create_app"}
 
 
 def main(_options: argparse.Namespace) -> int:
     for workers in (1, 2):
         print(f"\nvoice, {workers} worker{'s' if workers > 1 else ''}: {ROUNDS} rounds of {SECONDS:.0f} s, medians")
-        print(f"{'':8}{'turns/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
-        with tempfile.TemporaryDirectory() as var_dir, _served(workers, var_dir) as served:
-            rounds = _interleaved(served)
-        medians = {name: _print_row(name, measured) for name, measured in rounds.items()}
+        medians = compare(workers, TARGETS, _requests, TOKEN)
         print(
             f"line / bare {medians['line'] / medians['bare']:.2f} (at least 0.65),"
             f" line / usual {medians['line'] / medians['usual']:.2f} (at least 2)"
@@ -43,11 +42,19 @@ def main(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _interleaved(served: dict[str, tuple[int, list[int]]]) -> dict[str, list[Round]]:
+def compare(workers: int, targets: dict[str, str], requests: Requests, auth_token: str) -> dict[str, float]:
+    """Serve each target, drive them in turns, print a row for each. Returns the medians of requests a second."""
+    print(f"{'':8}{'turns/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
+    with tempfile.TemporaryDirectory() as var_dir, _served(workers, targets, var_dir, auth_token) as served:
+        rounds = _interleaved(served, requests)
+    return {name: _print_row(name, measured) for name, measured in rounds.items()}
+
+
+def _interleaved(served: dict[str, tuple[int, list[int]]], requests: Requests) -> dict[str, list[Round]]:
     rounds: dict[str, list[Round]] = {name: [] for name in served}
     for number in range(ROUNDS + 1):
         for name, (port, pids) in served.items():
-            measured = drive(port, _requests(port), pids, SECONDS)
+            measured = drive(port, requests(port), pids, SECONDS)
             # The first round warms up.
             if number:
                 rounds[name].append(measured)
@@ -71,12 +78,14 @@ def _requests(port: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _served(workers: int, var_dir: str) -> Iterator[dict[str, tuple[int, list[int]]]]:
+def _served(
+    workers: int, targets: dict[str, str], var_dir: str, auth_token: str
+) -> Iterator[dict[str, tuple[int, list[int]]]]:
     """Each target on a port of its own: {name: (port, the processes that serve)}."""
     processes = []
     served: dict[str, tuple[int, list[int]]] = {}
     try:
-        for name, target in TARGETS.items():
+        for name, target in targets.items():
             port = free_port()
             ledger = f"sqlite:///{var_dir}/{name}.db"
             open_ledger(ledger).upgrade()
@@ -86,7 +95,7 @@ def _served(workers: int, var_dir: str) -> Iterator[dict[str, tuple[int, list[in
                 "DATABASE_URL": ledger,
                 "PORT": str(port),
                 "PUBLIC_URL": f"http://127.0.0.1:{port}",
-                "TWILIO_AUTH_TOKEN": TOKEN,
+                "TWILIO_AUTH_TOKEN": auth_token,
             }
             command = ["granian", "--interface", "wsgi", "--factory", "--port", str(port), "--workers", str(workers)]
             command += ["--blocking-threads", str(WEB_THREADS), "--backpressure", str(WEB_CONNECTIONS)]

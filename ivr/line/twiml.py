@@ -6,6 +6,7 @@ https://www.twilio.com/docs/voice/twiml/gather and .../dial
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -162,7 +163,7 @@ def _without_words(match: re.Match[bytes]) -> bytes:
     return _ACTION.sub(lambda action: action[1] + (b"&amp;" if b"?" in action[1] else b"?") + b'keys=1"', verb)
 
 
-def text_document(replies: list[str]) -> bytes:
+def text_document(replies: Iterable[str]) -> bytes:
     """The answer to a text: one message for each reply, or an empty response for silence."""
     response = MessagingResponse()
     for reply in replies:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-
-from sqlalchemy import Connection, bindparam, select
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import incoming_text
@@ -21,14 +20,6 @@ from ivr.people.notes import Notes
 REMEMBERED = timedelta(hours=2)
 MOST = 60
 MOST_SENDERS = 5_000
-_hers = incoming_text.c.phone_hash == bindparam("phone_hash")
-_lately = (
-    select(incoming_text)
-    .where(_hers, incoming_text.c.at > bindparam("since"))
-    .order_by(incoming_text.c.at.desc())
-    .limit(MOST)
-)
-_ever = select(incoming_text.c.id).where(_hers).limit(1)
 
 
 @dataclass(frozen=True)
@@ -71,19 +62,12 @@ class IncomingTexts(Notes[Received]):
             "replies_sealed": self._vault.seal(json.dumps(note.replies)) if note.replies else None,
         }
 
-    def of(self, connection: Connection | None, phone_hash: str, now: datetime) -> list[Received]:
-        """What a number texted lately, newest first. connection: None when the ledger is away."""
-        found = {one.id: one for one in self._latest.get(phone_hash, ())}
-        if connection is not None:
-            rows = connection.execute(_lately, {"phone_hash": phone_hash, "since": now - REMEMBERED})
-            found = {row.id: self._read(row) for row in rows} | found
+    def of(self, phone_hash: str, rows: Iterable[Any], now: datetime) -> list[Received]:
+        """What a number texted lately, newest first. rows: what the ledger holds of it."""
+        found = {row.id: self._read(phone_hash, row) for row in rows if row.at > now - REMEMBERED}
+        found |= {one.id: one for one in self._latest.get(phone_hash, ()) if one.at > now - REMEMBERED}
         return sorted(found.values(), key=lambda one: one.at, reverse=True)
 
-    def _read(self, row: Any) -> Received:
+    def _read(self, phone_hash: str, row: Any) -> Received:
         replies = json.loads(self._vault.open(row.replies_sealed)) if row.replies_sealed else ()
-        return Received(row.id, row.phone_hash, row.at, row.asked, row.outcome, tuple(replies))
-
-
-def ever_texted(connection: Connection, phone_hash: str) -> bool:
-    """Whether a number has texted before."""
-    return connection.execute(_ever, {"phone_hash": phone_hash}).first() is not None
+        return Received(row.id, phone_hash, row.at, row.asked, row.outcome, tuple(replies))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import String, bindparam, func, literal, select
 
 from ivr.ledger import Ledger, LedgerAway
-from ivr.ledger.tables import appointment, person
-from ivr.people.incoming import IncomingTexts, Received, ever_texted
+from ivr.ledger.tables import appointment, incoming_text, person
+from ivr.people.incoming import MOST, IncomingTexts, Received
 
 _newest_language = (
     select(appointment.c.language)
@@ -18,8 +18,21 @@ _newest_language = (
     .limit(1)
     .scalar_subquery()
 )
-_somebody = select(person.c.opted_out_at, func.coalesce(person.c.language, _newest_language).label("language")).where(
-    person.c.phone_hash == bindparam("phone_hash")
+# One row at least, whoever it is; one for each of her latest texts. A statement costs more than what it finds.
+_asked = select(bindparam("phone_hash", type_=String).label("phone_hash")).subquery()
+_latest = (
+    select(incoming_text)
+    .where(incoming_text.c.phone_hash == bindparam("phone_hash"))
+    .order_by(incoming_text.c.at.desc())
+    .limit(MOST)
+    .subquery()
+)
+_everything = select(
+    person.c.opted_out_at,
+    func.coalesce(person.c.language, _newest_language).label("language"),
+    *(_latest.c[name] for name in ("id", "at", "asked", "outcome", "replies_sealed")),
+).select_from(
+    _asked.outerjoin(person, person.c.phone_hash == _asked.c.phone_hash).outerjoin(_latest, literal(value=True))
 )
 
 
@@ -40,11 +53,9 @@ def known_about(ledger: Ledger, texts: IncomingTexts, phone_hash: str, now: date
     """What is known about a number, by its keyed hash."""
     try:
         with ledger.read() as connection:
-            someone = connection.execute(_somebody, {"phone_hash": phone_hash}).first()
-            past = texts.of(connection, phone_hash, now)
-            first = not past and not ever_texted(connection, phone_hash)
+            rows = connection.execute(_everything, {"phone_hash": phone_hash}).all()
     except LedgerAway:
-        return Known(texts.of(None, phone_hash, now), away=True)
-    if someone is None:
-        return Known(past, first=first)
-    return Known(past, someone.language, someone.opted_out_at, first)
+        return Known(texts.of(phone_hash, [], now), away=True)
+    written = [row for row in rows if row.id]
+    past = texts.of(phone_hash, written, now)
+    return Known(past, rows[0].language, rows[0].opted_out_at, first=not written and not past)

@@ -3,11 +3,13 @@ same text again gets the same answer, and two machines do not answer each other 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from flask import Response, abort
 
 from ivr import clock
 from ivr.line.compiled import Line
-from ivr.line.twiml import text_document
+from ivr.line.twiml import text_document as make_document
 from ivr.line.understand import plain
 from ivr.people.incoming import Received
 from ivr.people.keywords import carrier_keyword, is_yes, visit_answer
@@ -23,7 +25,9 @@ from ivr.web.text_answers import ACTS, Text, plain_answer, with_first_words
 door = carrier_door("sms", __name__)
 # Whatever else holds, these are answered.
 _ALWAYS = frozenset({"urgent", "person-soon", "stop"})
-_NOTHING = text_document([])
+# Most answers are the same few hundred; one that tells of a visit is pushed out by them soon.
+text_document = lru_cache(1000)(make_document)
+_NOTHING = text_document(())
 
 
 @door.post("/sms")
@@ -36,11 +40,11 @@ def text_comes_in() -> Response:
         return twiml(_NOTHING)
     again = next((one for one in text.known.past if one.id == text.id), None)
     if again is not None:
-        return twiml(text_document(list(again.replies)))
+        return twiml(text_document(again.replies))
     outcome = _outcome(text)
     replies = _answer(text, outcome)
     _remember(text, outcome, replies)
-    return twiml(text_document(replies))
+    return twiml(text_document(tuple(replies)))
 
 
 def _read(line: Line, fields: dict[str, str]) -> Text | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -64,7 +65,13 @@ def with_first_words(text: Text, said: list[str]) -> list[str]:
         return said
     how = text.line.text(text.language, "first-text")
     longer = f"{said[0]}\n{how}"
-    return [longer, *said[1:]] if segments(longer).segments <= MOST_SEGMENTS else [*said, how]
+    return [longer, *said[1:]] if _segments(longer) <= MOST_SEGMENTS else [*said, how]
+
+
+@lru_cache(1000)
+def _segments(words: str) -> int:
+    """Most answers are the same few hundred texts."""
+    return segments(words).segments
 
 
 def _which_topic(text: Text) -> str:

@@ -1,0 +1,55 @@
+"""A text's turn, with what it writes to the ledger, against a bare Flask route in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import secrets
+from collections.abc import Iterator
+
+from bench.carrier import request
+from bench.voice import ROUNDS, SECONDS, compare
+
+TOKEN = secrets.token_hex(16)
+TARGETS = {"bare": "bench.servers:bare", "line": "ivr:create_app"}
+# What patients text: mostly a number or a few words, now and then what must be written before it is answered.
+BODIES = (
+    *("1", "5", "can i wear deodorant", "6", "is it cancer", "2", "hola", "what is next", "4", "hi"),
+    *("7", "3", "C", "1", "is it cancer", "5", "6", "2", "what do they look for", "stop texting me"),
+)
+# Numbers that are set aside for stories, in every area: nobody texts so often that the line falls silent.
+AREAS = range(201, 990)
+FIELDS = {
+    "AccountSid": "AC" + "1" * 32,
+    "ApiVersion": "2010-04-01",
+    "FromCity": "NASHUA",
+    "FromCountry": "US",
+    "FromState": "NH",
+    "FromZip": "03060",
+    "MessagingServiceSid": "MG" + "4" * 32,
+    "NumMedia": "0",
+    "NumSegments": "1",
+    "SmsStatus": "received",
+    "To": "+16035550100",
+    "ToCity": "MANCHESTER",
+    "ToCountry": "US",
+    "ToState": "NH",
+    "ToZip": "03101",
+}
+
+
+def main(_options: argparse.Namespace) -> int:
+    for workers in (1, 2):
+        print(f"\ntexts, {workers} worker{'s' if workers > 1 else ''}: {ROUNDS} rounds of {SECONDS:.0f} s, medians")
+        medians = compare(workers, TARGETS, _requests, TOKEN)
+        print(f"line / bare {medians['line'] / medians['bare']:.2f} (at least 0.35)")
+    return 0
+
+
+def _requests(port: int) -> Iterator[bytes]:
+    base = f"http://127.0.0.1:{port}"
+    start = secrets.randbelow(len(AREAS) * 100)
+    for number, body in zip(itertools.count(start), itertools.cycle(BODIES), strict=False):
+        sid = "SM" + secrets.token_hex(16)
+        sender = f"+1{AREAS[number // 100 % len(AREAS)]}55501{number % 100:02}"
+        yield request(base, "/sms", {**FIELDS, "Body": body, "From": sender, "MessageSid": sid, "SmsSid": sid}, TOKEN)
