@@ -224,8 +224,8 @@ async def _serve(database_url: str, folder: Path) -> AsyncIterator[Served]:
         pool.close()
         web.terminate()
         web.wait()
-        proxy.cut()
         queue.terminate()
+        await proxy.close()
 
 
 @contextmanager

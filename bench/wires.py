@@ -98,6 +98,12 @@ class Proxy:
         for writer in self._open:
             writer.transport.abort()
 
+    async def close(self) -> None:
+        """Cut it, and wait until nothing is under way."""
+        self.cut()
+        while self._open:
+            await asyncio.sleep(0.01)
+
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection(*self._target)
@@ -105,8 +111,10 @@ class Proxy:
             writer.close()
             return
         self._open |= {writer, back}
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
-        self._open -= {writer, back}
+        try:
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        finally:
+            self._open -= {writer, back}
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

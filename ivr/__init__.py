@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.settings import load
     from ivr.web import audio, ops, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
-    from ivr.web.carrier_door import LARGEST_BODY
+    from ivr.web.carrier_door import LARGEST_BODY, Front
     from ivr.web.services import Services
 
     settings = settings or load()
@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     vault = Vault.of(settings)
     kept = Kept(settings.var_dir, ledger, vault)
     kept.watch()
-    app.extensions["infoline"] = Services(
+    here = app.extensions["infoline"] = Services(
         settings=settings,
         ledger=ledger,
         vault=vault,
@@ -52,4 +52,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     for door in (voice, sms, receipts, audio, ops):
         app.register_blueprint(door.door)
+    # Middleware, as the framework documents it: callers come first.
+    app.wsgi_app = Front(app.wsgi_app, here, voice.answer)  # type: ignore[method-assign]
     return app

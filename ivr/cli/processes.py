@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import socket
 import sys
@@ -23,7 +24,8 @@ from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import Diverged, publish_folder_if_changed
 from ivr.settings import Settings
 
-# A thread waits with whatever its request waits for; calls go on while texts and receipts wait for the ledger.
+# A thread waits with whatever its request waits for. More cost turns, fewer leave none for calls while the ledger
+# hangs: docs/decisions/0007.
 WEB_THREADS = 16
 # The server calls it backpressure: connections beyond these wait until one closes, however idle the others are.
 WEB_CONNECTIONS = 800
@@ -53,6 +55,8 @@ def web(port: int | None) -> None:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
+    # The server would advise fewer threads at each start; ours wait most of their time.
+    logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
     Granian(
         "ivr:create_app",
         factory=True,

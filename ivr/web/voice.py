@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from urllib.parse import unquote
 
-from flask import Response, abort, request
-from werkzeug.exceptions import HTTPException
+from flask import Response, abort
 
 from ivr import clock, log
 from ivr.line import hours
@@ -34,8 +34,8 @@ from ivr.line.twiml import keys_alone
 from ivr.people.phones import Phone, as_written, is_e164, read_phone
 from ivr.people.unanswered import Wording
 from ivr.web.call_tasks import CallOnLine
-from ivr.web.carrier_door import carrier_door, form, twiml
-from ivr.web.services import services
+from ivr.web.carrier_door import Webhook, carrier_door, twiml, webhook
+from ivr.web.services import Services, services
 
 door = carrier_door("voice", __name__)
 _KEYPAD = frozenset("0123456789*#")
@@ -44,48 +44,60 @@ _DIALLED = frozenset({*ANSWERED, "busy", "no-answer", "failed", "canceled"})
 
 @door.post("/voice")
 def call_comes_in() -> Response:
-    line = _live()
-    call = _Call(line, form())
-    return call.answer(line.graph.start(), "start")
+    return twiml(answer(services(), webhook()))
 
 
 @door.post("/voice/<release>/<state>")
 def turn(release: str, state: str) -> Response:
-    """What was heard at a state of a release. An unknown release or state is the welcome again."""
-    line = services().shelf.get(release)
-    if line is None:
-        return call_comes_in()
-    whisper = line.whispers.get(state)
-    if whisper is not None:
-        return twiml(whisper)
-    call = _Call(line, form())
-    heard = call.hear(state)
-    reached = line.step(state, heard, call.holds, call.language)
-    return call.answer(call.go_on(reached), _noted(heard))
+    return twiml(answer(services(), webhook(), release, state))
 
 
-def _live() -> Line:
-    line = services().shelf.live
-    if line is None:
+def answer(here: Services, asked: Webhook, release: str = "", state: str = "") -> bytes:
+    """The document for a new call, or for what was heard at a state of a release.
+
+    An unknown release or state is the welcome again. Whatever happens, a caller hears the numbers and not the carrier's
+    error; only without any release, this raises 503.
+    """
+    live = here.shelf.live
+    if live is None:
         abort(503)
-    return line
+    try:
+        line = here.shelf.get(release) if release else None
+        if line is None:
+            call = _Call(here, live, asked)
+            return call.document(live.graph.start(), "start")
+        whisper = line.whispers.get(state)
+        return whisper if whisper is not None else _Call(here, line, asked).turn(state)
+    except Exception:  # noqa: BLE001 - there is nothing that a caller may hang up on
+        log.get().exception("voice_turn_failed")
+        return live.unavailable
 
 
 @dataclass
 class _Call:
     """One turn of a call: what the carrier told, and what is found out on the way."""
 
+    here: Services
     line: Line
-    fields: dict[str, str]
+    asked: Webhook
     keyed: str | None = None
     also_stop: bool = False
     language: str | None = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return self.asked.fields
+
+    def turn(self, state: str) -> bytes:
+        heard = self.hear(state)
+        reached = self.line.step(state, heard, self.holds, self.language)
+        return self.document(self.go_on(reached), _noted(heard))
 
     def hear(self, state: str) -> Heard:
         """What was heard at a state, from the fields that the carrier posts for it."""
         fields, at = self.fields, self.line.states.get(state)
         if at and carries_number(at.place):
-            self.keyed = self._open(request.args.get("held", ""))
+            self.keyed = self._open(_held(self.asked.query))
         if "DialCallStatus" in fields:
             return self._outcome()
         digits = fields.get("Digits", "")
@@ -96,7 +108,7 @@ class _Call:
             meant = self.line.hearing.meant(words, at.language)
             self.also_stop, self.language = meant.also_stop, meant.language
             if meant.heard == Words("none"):
-                services().unanswered.add(Wording(clock.now(), "call", at.language, words))
+                self.here.unanswered.add(Wording(clock.now(), "call", at.language, words))
             return meant.heard
         return Silence()
 
@@ -117,9 +129,9 @@ class _Call:
         """The turn to answer with: a task is done first, and a number that got lost is asked for anew."""
         state = turn.state
         if self.also_stop:
-            services().tasks.stop_later(self._on_line(state.language))
+            self.here.tasks.stop_later(self._on_line(state.language))
         if isinstance(state.place, Task):
-            ended = services().tasks.perform(state.place, self._on_line(state.language))
+            ended = self.here.tasks.perform(state.place, self._on_line(state.language))
             turn = self.line.graph.step(state, Outcome(ended), self.holds)
         elif carries_number(state.place) and self.keyed is None:
             turn = Turn(state.at(KeyIn(state.place.entry)))
@@ -127,24 +139,26 @@ class _Call:
 
     def _on_line(self, language: str) -> CallOnLine:
         sid, own = self.fields.get("CallSid", ""), self.fields.get("From", "")
-        return CallOnLine(sid, language, own, self.keyed, _request_token())
+        return CallOnLine(sid, language, own, self.keyed, self.asked.token)
 
-    def answer(self, turn: Turn, heard: str) -> Response:
-        token = turn.state.token
-        services().calls.note(self.fields.get("CallSid", ""), self.line.digest, token, heard, _request_token())
-        document = self.line.document(turn, self._caller(turn) if self.line.waits_for_caller(turn) else NOBODY)
-        return twiml(keys_alone(document) if self._uses_keys(turn) else document)
+    def document(self, turn: Turn, heard: str) -> bytes:
+        """The document of a turn, once it is noted."""
+        sid, token = self.fields.get("CallSid", ""), turn.state.token
+        self.here.calls.note(sid, self.line.digest, token, heard, self.asked.token)
+        waits = self.line.waits_for_caller(turn)
+        document = self.line.document(turn, self._caller(turn) if waits else NOBODY)
+        return keys_alone(document) if self._uses_keys(turn) else document
 
     def _uses_keys(self, turn: Turn) -> bool:
         """Whether this caller is not listened to any more: her words were not understood twice in a row."""
-        return turn.preface == "use-keys" or "keys=1" in request.environ.get("QUERY_STRING", "")
+        return turn.preface == "use-keys" or "keys=1" in self.asked.query
 
     def _caller(self, turn: Turn) -> Caller:
         shown = self.fields.get("From", "")
         if isinstance(turn.state.place, ReadBack):
             shown = self.keyed or ""
         sealed = self._seal(self.keyed) if self.keyed else ""
-        own_number = self.fields.get("To") or services().settings.twilio_from or None
+        own_number = self.fields.get("To") or self.here.settings.twilio_from or None
         return Caller(own_number if self.holds(HIDDEN) else None, as_written(shown), sealed, self._opens(turn))
 
     def _opens(self, turn: Turn) -> str:
@@ -155,12 +169,12 @@ class _Call:
 
     def _seal(self, number: str) -> str:
         """The number as it travels in an address: to us only, and for this call only."""
-        sealed = services().vault.seal(f"{self.fields.get('CallSid', '')} {number}")
+        sealed = self.here.vault.seal(f"{self.fields.get('CallSid', '')} {number}")
         return urlsafe_b64encode(sealed).decode()
 
     def _open(self, held: str) -> str | None:
         try:
-            call, _, number = services().vault.open(urlsafe_b64decode(held)).rpartition(" ")
+            call, _, number = self.here.vault.open(urlsafe_b64decode(held)).rpartition(" ")
         except (KeyError, ValueError):
             return None
         return number if call == self.fields.get("CallSid", "") else None
@@ -176,11 +190,13 @@ class _Call:
     def _own_numbers(self) -> set[str]:
         """Numbers that lead back here: the line's own, and the one that forwards to it."""
         told = (self.fields.get(name, "") for name in ("To", "Called", "ForwardedFrom"))
-        return {services().settings.twilio_from, *told}
+        return {self.here.settings.twilio_from, *told}
 
 
-def _request_token() -> str:
-    return str(request.environ.get("HTTP_I_TWILIO_IDEMPOTENCY_TOKEN", ""))
+def _held(query: str) -> str:
+    """The sealed number in an address."""
+    parts = (part.partition("=") for part in query.split("&"))
+    return next((unquote(value) for name, _, value in parts if name == "held"), "")
 
 
 def _noted(heard: Heard) -> str:
@@ -195,12 +211,3 @@ def _noted(heard: Heard) -> str:
         case Number():
             return "number"
     return "silence"
-
-
-@door.errorhandler(Exception)
-def nothing_works(error: Exception) -> Response:
-    """Whatever happens, a caller hears the numbers and not the carrier's error."""
-    if isinstance(error, HTTPException):
-        return Response(error.description or "", status=error.code or 500, content_type="text/plain")
-    log.get().exception("voice_turn_failed")
-    return twiml(_live().unavailable)
