@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.appointments import House, small_house
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
+_DATABASES = count()
 # What points a test at somebody else's line, ledger or queue.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
 
@@ -84,8 +86,13 @@ def database_url(store: str, tmp_path: Path) -> Iterator[str]:
     if store == "sqlite":
         yield f"sqlite:///{tmp_path}/infoline.db"
         return
-    with _database(f"infoline_{os.getpid()}") as url:
+    with _database(_name_of_its_own()) as url:
         yield url
+
+
+def _name_of_its_own() -> str:
+    """Threads of an earlier test may still write: never to the database of a later one."""
+    return f"infoline_{os.getpid()}_{next(_DATABASES)}"
 
 
 @contextmanager
@@ -128,7 +135,7 @@ def ledger_url(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> It
         shutil.copy(request.getfixturevalue("sqlite_with_tables"), tmp_path / "infoline.db")
         yield f"sqlite:///{tmp_path}/infoline.db"
         return
-    with _database(f"infoline_{os.getpid()}", request.getfixturevalue("postgres_with_tables")) as url:
+    with _database(_name_of_its_own(), request.getfixturevalue("postgres_with_tables")) as url:
         yield url
 
 
