@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, voice
+from bench import callers, texts, understanding, voice
 
-PARTS = {"voice": voice.main, "callers": callers.main}
+PARTS = {"voice": voice.main, "texts": texts.main, "callers": callers.main, "understanding": understanding.main}
 
 
 def main(words: list[str]) -> int:

@@ -25,6 +25,8 @@ from ivr.line.check import Report, check
 from ivr.line.compiled import Line
 from ivr.line.content import Content, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
+from ivr.line.gsm import fold
+from ivr.line.understand import which_of_two
 from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import publish
 
@@ -100,7 +102,10 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    click.echo(f"{answer['topic']} ({answer['language']})")
+    between = f": {' or '.join(answer['between'])}" if answer["between"] else ""
+    click.echo(f"{answer['topic']}{between} ({answer['language']})")
+    if answer["runner_up"]:
+        click.echo(f"  before {answer['runner_up']}")
     for name, score in answer["scores"].items():
         click.echo(f"  {score:5.1f}  {name}")
     for reply in answer["reply"]:
@@ -117,9 +122,14 @@ def _live_content() -> Content:
 
 def _answer(line: Line, words: str, language: str | None) -> dict[str, Any]:
     understood = line.matcher.ask(words, language)
+    reply = line.text(understood.language, understood.topic)
+    if understood.between:
+        reply = fold(which_of_two(line.content, understood.language, understood.between))
     return {
         "topic": understood.topic,
         "language": understood.language,
-        "reply": [line.text(understood.language, understood.topic)],
+        "reply": [reply],
         "scores": understood.scores,
+        "runner_up": understood.runner_up,
+        "between": understood.between,
     }

@@ -24,9 +24,9 @@ from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import Diverged, publish_folder_if_changed
 from ivr.settings import Settings
 
-# A thread waits with whatever its request waits for. More cost turns, fewer leave none for calls while the ledger
-# hangs: docs/decisions/0007.
-WEB_THREADS = 16
+# A thread waits with whatever its request waits for. These are more than may wait for the ledger at once (see PLACES
+# in ivr/web/carrier_door.py), so that some are left for calls: docs/decisions/0007.
+WEB_THREADS = 32
 # The server calls it backpressure: connections beyond these wait until one closes, however idle the others are.
 WEB_CONNECTIONS = 800
 

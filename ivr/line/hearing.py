@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ivr.line.content import Content
 from ivr.line.places import Key, Words
-from ivr.line.signs import RED_FLAGS, STOP, telling
-from ivr.line.understand import Matcher, plain
+from ivr.line.signs import RED_FLAGS, STOP
+from ivr.line.understand import Matcher
+from ivr.line.wording import plain, telling
 
 # The carrier takes 500 hints of 100 letters; the shortest phrases help its ear most.
 MOST_HINTS = 80
@@ -66,7 +67,9 @@ class Hearing:
             return Meant(Words(entry))
         if understood.topic == "language":
             return Meant(Words(understood.language))
-        return Meant(Words(understood.topic), language=other)
+        # A caller is not asked which of two: she hears the likelier, and can go on from there.
+        topic = understood.between[0] if understood.between else understood.topic
+        return Meant(Words(topic), language=other)
 
     def _command(self, asked: str, language: str) -> str | None:
         """The command that some words are; a number also in another language, as the welcome offers it there."""

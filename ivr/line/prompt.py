@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivr.line.findings import BrokenPrompts, Finding
+from ivr.line.signs import Sign, read_sign, read_signs
 from ivr.line.source import UNSPEAKABLE, Source, read_yaml
 
-FIELDS = ("title", "sources", "reviewed", "phrases")
+FIELDS = ("title", "sources", "reviewed", "phrases", "signs")
 SECTIONS = ("Spoken", "Choices", "Texted")
 # Hours that end in "p.m." at the end of a sentence; an ellipsis stays.
 _TWO_STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")
@@ -48,6 +49,7 @@ class Prompt:
     reviewed_on: str | None
     phrases: tuple[str, ...]
     phrase_lines: tuple[int, ...]
+    signs: tuple[Sign, ...]
     spoken: tuple[Section, ...]
     listed: Section | None
     choices: dict[str, str]
@@ -86,6 +88,7 @@ def read_prompt(file: str, data: bytes) -> Prompt:
         reviewed_on=reviewed.get("on"),
         phrases=tuple(str(phrase) for phrase in phrases),
         phrase_lines=tuple(fields.line(("phrases", index)) for index in range(len(phrases))),
+        signs=_signs(fields),
         spoken=tuple(section for heading, section in sections if heading == "Spoken"),
         listed=listed,
         choices=_choices(file, listed) if listed else {},
@@ -139,6 +142,7 @@ _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "sources": (lambda value: _is_list_of_words(value) and bool(value), "is a list like [F1, F2]"),
     "reviewed": (_is_review, "is written {by: name, on: date}, or {by: null, on: null}"),
     "phrases": (_is_list_of_words, "is a list, one phrase a line, each after a dash"),
+    "signs": (_are_words, "is written `signs: |`, and below it one sign a line"),
 }
 
 
@@ -160,6 +164,21 @@ def _field_findings(fields: Source) -> list[Finding]:
         if not fits(value):
             findings.append(fields.fault((name,), "fields", f"`{name}` {shape}."))
     return findings
+
+
+def _signs(fields: Source) -> tuple[Sign, ...]:
+    signs: list[Sign] = []
+    findings: list[Finding] = []
+    first = fields.line(("signs",)) + 1
+    for at, line in read_signs(str(fields.value.get("signs", ""))):
+        try:
+            signs.append(read_sign(line))
+        except ValueError as error:
+            message = f"`{line}` is not a sign: {error}. Write it like `chest + pain, hurt* but not machine`."
+            findings.append(Finding(fields.file, first + at, "sign", "error", message))
+    if findings:
+        raise BrokenPrompts(findings)
+    return tuple(signs)
 
 
 def _sections(file: str, body: str, first_line: int) -> list[tuple[str, Section]]:

@@ -1,117 +1,207 @@
-"""Words that must not be missed: red flags, and the wish to get no more texts.
+"""Signs: words that tell what is meant wherever they stand, in any form and misspelt.
 
-The likeness of whole sentences fails here: "my mother has chest pain, what shall we do" is not like "chest
-pain". So each phrase is boiled down to the words that tell (chest, pain). A red flag is found where all of
-them stand, anywhere, in any form and misspelt; a wish to stop, where they stand close together in their order.
+A sign is a line in a prompt's file. "chest + pain, hurt*" is found where "chest" stands with "pain", "hurts" or
+"hurting" nearby; "lump but not gravy" where "lump" stands without "gravy". Likeness of whole sentences fails for
+what must not be missed: "my mother has chest pain, what shall we do" is not like "chest pain".
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from os.path import commonprefix
+from itertools import product
 
 from rapidfuzz.distance import OSA
 
+from ivr.line.wording import MOST_WORDS, joined, plain, sound, stem, telling
+
+__all__ = ["GAP", "RED_FLAGS", "STOP", "Found", "Sign", "Signs", "read_sign", "telling"]
+
 RED_FLAGS = ("urgent", "person-soon")
 STOP = "stop"
-STEM = 5
+# How far apart the words of a sign may stand.
+REACH = 12
 # How many words may stand between those of a wish to stop: "stop sending me all these texts".
 GAP = 3
-# People use few words; each is compared once.
-MOST_WORDS = 10_000
-_IDLE_WORDS = """
-a an and am are at be been by do for from had has have i im in is it ive me my of on our please so that the their there
-these they this to us was we were with you your ok okay thank thanks
-al con de del el en es esta estan este estoy favor hay la las le les lo los me mi mis para por que se si soy su sus te
-tengo tiene tu un una unas unos usted y ya gracias
-"""
-_IDLE = frozenset(_IDLE_WORDS.split())
-_SPELLED_APART = {
-    "can not": "cant",
-    "cannot": "cant",
-    "do not": "dont",
-    "will not": "wont",
-    "no more": "nomore",
-    "no mas": "nomas",
-}
+# Where words of four letters may be misspelt too: a false alarm is better than a missed one.
+_LOOSE = 4
+_STRICT = 5
+_LONG = 8
+_LONGEST = 25
+_MOST_SLIPS = 2
+_BUT_NOT = re.compile(r"\bbut not\b")
+Atom = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Sign:
-    """The telling words of a phrase, and what they are a sign of."""
+    """Groups of words, of each of which one must stand nearby, and words that must not. A word's * is any ending."""
+
+    groups: tuple[tuple[Atom, ...], ...]
+    never: tuple[Atom, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A sign that stands in some words: of which outcome, in which language, and how many words make it."""
 
     meaning: str
     language: str
-    words: tuple[str, ...]
+    weight: int
+
+
+def read_sign(line: str) -> Sign:
+    """A sign as it is written: `chest + pain, hurt* but not machine`. Raises ValueError with what is wrong."""
+    wanted, *unwanted = _BUT_NOT.split(line)
+    groups = tuple(_atoms(part) for part in wanted.split("+"))
+    never = tuple(atom for part in unwanted for atom in _atoms(part))
+    return Sign(groups, never)
+
+
+def _atoms(written: str) -> tuple[Atom, ...]:
+    atoms = tuple(_atom(word) for word in written.split(","))
+    if not all(atoms):
+        raise ValueError("a word is missing beside a comma, a + or `but not`")
+    return atoms
+
+
+def read_signs(block: str) -> Iterator[tuple[int, str]]:
+    """The signs of a block, each with the number of its line, from 0: it goes on after a comma or a +."""
+    begun, at = "", 0
+    for number, line in enumerate(block.split("\n")):
+        if not begun:
+            at = number
+        begun = f"{begun} {line.strip()}".strip()
+        if begun and not begun.endswith((",", "+")):
+            yield at, begun
+            begun = ""
+    if begun:
+        yield at, begun
+
+
+def sign_of_phrase(phrase: str) -> Sign | None:
+    """The telling words of a plain phrase as a sign: all must stand, in any form. One alone tells too little."""
+    words = telling(phrase)
+    groups = tuple(((word if len(word) <= _STRICT else f"{word[: max(_STRICT, len(word) - 3)]}*",),) for word in words)
+    return Sign(groups) if len(groups) > 1 else None
+
+
+def _atom(written: str) -> Atom:
+    """Words that stand one after the other; a star at a word's end is kept."""
+    return tuple(joined(plain(written.replace("*", "0star"))).replace("0star", "*").split())
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A word of a sign that may be misspelt."""
+
+    word: str
+    bare: str
+    sound: str
+
+    def is_meant_by(self, heard: str, told: str) -> bool:
+        """Whether a word, which sounds like `told`, is this one with a slip, or written by ear."""
+        if self.word.endswith("*"):
+            heard = heard[: len(self.bare) + 1]
+        if abs(len(self.bare) - len(heard)) > _MOST_SLIPS:
+            return False
+        if self.sound == told:
+            return True
+        if len(self.bare) < _STRICT:
+            # Of so few letters, only two that changed places: "lupm".
+            return sorted(self.bare) == sorted(heard) and OSA.distance(self.bare, heard) == 1
+        allowed = _MOST_SLIPS if len(self.bare) >= _LONG else 1
+        return OSA.distance(self.bare, heard, score_cutoff=allowed) <= allowed
 
 
 class Signs:
-    """The signs of a release. Phrases and what is asked come in small letters, without accents and marks."""
+    """The signs of a release, ready to be looked for. Words that the release knows are taken as they are spelt."""
 
-    def __init__(self, phrases: Iterable[tuple[str, str, str]]) -> None:
-        """phrases: the words, what they mean, and their language."""
-        signs = [Sign(name, language, telling(words)) for words, name, language in phrases]
-        self._flags = [sign for sign in signs if sign.meaning in RED_FLAGS and sign.words]
-        wishes = [sign for sign in signs if sign.meaning == STOP and sign.words]
-        # "Stop" alone is a wish only when it is all that a text says; in company it may be about calcium pills.
-        self._whole: dict[tuple[str, ...], Sign] = {sign.words: sign for sign in wishes if len(sign.words) == 1}
-        self._wishes = [sign for sign in wishes if len(sign.words) > 1]
-        self._known = {word: len(sign.words) > 1 for sign in self._flags for word in sign.words}
-        self._wished = {word for sign in self._wishes for word in sign.words}
-        self._flagged_by = lru_cache(MOST_WORDS)(self._find_flagged)
+    def __init__(self, signs: Iterable[tuple[Sign, str, str]], known: frozenset[str]) -> None:
+        """signs: each with what it means and its language."""
+        self._signs = list(signs)
+        self._known = known
+        # Words that stand alone by themselves, several by their first two: most begin with "my" or "no".
+        self._alone: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._pairs: dict[tuple[str, str], list[tuple[Atom, int, int]]] = defaultdict(list)
+        self._stems: dict[str, set[str]] = defaultdict(set)
+        self._beginnings: dict[str, str] = {}
+        self._near: dict[str, list[_Known]] = defaultdict(list)
+        loose: dict[str, bool] = {}
+        for number, (sign, meaning, _) in enumerate(self._signs):
+            for group, atoms in enumerate((*sign.groups, sign.never)):
+                for atom in atoms:
+                    # Group -1 is what must not stand there.
+                    place = (number, group if group < len(sign.groups) else -1)
+                    if len(atom) == 1:
+                        self._alone[atom[0]].append(place)
+                    else:
+                        self._pairs[atom[0], atom[1]].append((atom, *place))
+                    for word in atom:
+                        loose[word] = loose.get(word, False) or meaning in RED_FLAGS
+        for word, is_loose in loose.items():
+            self._learn(word, is_loose)
+        self._forms = lru_cache(MOST_WORDS)(self._find_forms)
 
-    def find(self, asked: str) -> list[Sign]:
-        """The signs that stand in some words: the most urgent first, a wish to stop last."""
-        heard = _joined(asked).split()
-        flagged = set().union(*map(self._flagged_by, heard))
-        found = [sign for sign in self._flags if flagged.issuperset(sign.words)]
-        found.sort(key=lambda sign: RED_FLAGS.index(sign.meaning))
-        places: dict[str, list[int]] = defaultdict(list)
-        for at, one in enumerate(heard):
-            for word in self._wished:
-                if _alike(word, one, loose=False):
-                    places[word].append(at)
-        found += [sign for sign in self._wishes if _stands_close(sign.words, places)]
-        whole = self._whole.get(telling(asked))
-        return [*found, whole] if whole else found
-
-    def _find_flagged(self, one: str) -> frozenset[str]:
-        """The telling words of red flags that a word is a form of."""
-        return frozenset(word for word, loose in self._known.items() if _alike(word, one, loose))
-
-
-def _joined(words: str) -> str:
-    words = f" {words} "
-    for apart, joined in _SPELLED_APART.items():
-        words = words.replace(f" {apart} ", f" {joined} ")
-    return words.strip()
-
-
-def telling(words: str) -> tuple[str, ...]:
-    """The words that tell something, of words in small letters without accents and marks."""
-    return tuple(word for word in _joined(words).split() if word not in _IDLE)
-
-
-def _alike(known: str, heard: str, loose: bool) -> bool:
-    """Whether two words are forms of one, or one is the other with a slip; loose: in words of four letters too."""
-    if known[0] != heard[0] or min(len(known), len(heard)) < STEM - loose:
-        return known == heard
-    if len(commonprefix((known, heard))) >= STEM and abs(len(known) - len(heard)) < STEM:
-        return True
-    allowed = (len(known) >= 8) + (loose or len(known) >= 7)
-    return OSA.distance(known, heard, score_cutoff=allowed) <= allowed
-
-
-def _stands_close(words: tuple[str, ...], places: dict[str, list[int]]) -> bool:
-    for first in places.get(words[0], ()):
-        at = first
-        for word in words[1:]:
-            at = next((place for place in places.get(word, ()) if place > at), -1)
-            if at < 0 or at - first > len(words) - 1 + GAP:
-                break
+    def _learn(self, word: str, loose: bool) -> None:
+        if word.endswith("*"):
+            self._beginnings[word[:-1]] = word
         else:
-            return True
-    return False
+            self._stems[stem(word)].add(word)
+        bare = word.rstrip("*")
+        if len(bare) >= (_LOOSE if loose else _STRICT):
+            known = _Known(word, bare, sound(bare))
+            self._near[known.sound[:1]].append(known)
+
+    def _find_forms(self, heard: str) -> tuple[str, ...]:
+        """The words of signs that a heard word is a form of, or is with a slip."""
+        forms = set(self._stems.get(stem(heard), ()))
+        forms.update(
+            word for end in range(2, len(heard) + 1) if (word := self._beginnings.get(heard[:end])) is not None
+        )
+        if not forms and heard not in self._known and _LOOSE <= len(heard) <= _LONGEST:
+            told = sound(heard)
+            forms = {known.word for known in self._near.get(told[:1], ()) if known.is_meant_by(heard, told)}
+        return tuple(forms)
+
+    def find(self, words: Sequence[str]) -> list[Found]:
+        """The signs that stand in some plain words, in no order."""
+        forms = [self._forms(word) for word in words]
+        places: dict[int, dict[int, list[int]]] = {}
+        for at, found in enumerate(forms):
+            for word in found:
+                for number, group in self._alone.get(word, ()):
+                    places.setdefault(number, {}).setdefault(group, []).append(at)
+            for atom, number, group in self._beginning(forms, at):
+                if _follows(atom, forms, at):
+                    places.setdefault(number, {}).setdefault(group, []).append(at)
+        return [self._found(number) for number, groups in places.items() if self._stands(number, groups)]
+
+    def _beginning(self, forms: list[tuple[str, ...]], at: int) -> Iterator[tuple[Atom, int, int]]:
+        """The words of several that may begin at a place."""
+        if at + 1 < len(forms):
+            for pair in product(forms[at], forms[at + 1]):
+                yield from self._pairs.get(pair, ())
+
+    def _found(self, number: int) -> Found:
+        sign, meaning, language = self._signs[number]
+        return Found(meaning, language, len(sign.groups))
+
+    def _stands(self, number: int, groups: dict[int, list[int]]) -> bool:
+        sign, meaning, _ = self._signs[number]
+        if len(groups) - (-1 in groups) < len(sign.groups):
+            return False
+        reach = GAP + len(sign.groups) if meaning == STOP else REACH
+        unwanted = groups.get(-1, ())
+        return any(
+            all(any(abs(other - at) <= reach for other in groups[group]) for group in range(1, len(sign.groups)))
+            and not any(abs(other - at) <= REACH for other in unwanted)
+            for at in groups[0]
+        )
+
+
+def _follows(atom: Atom, forms: list[tuple[str, ...]], at: int) -> bool:
+    return at + len(atom) <= len(forms) and all(word in forms[at + n] for n, word in enumerate(atom))

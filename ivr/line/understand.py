@@ -1,128 +1,205 @@
 """From free words to a topic or another outcome, by matching alone: the line never makes up an answer.
 
-Each topic and outcome lists in its file how people ask for it. Red flags and a wish to stop are looked for
-first (signs.py). Else words are compared by the runs of letters that they share, rare ones counting more, so
-that a misspelling costs little.
+Each prompt's file lists how people ask for it: `phrases`, whole, and `signs`, the words that tell it wherever they
+stand. A red flag and a wish to stop are found by their signs, before anything else. All other words go where most
+speaks for it: the signs that stand in them (signs.py), and what is learned from all phrases (learned.py).
 """
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ivr.line.content import Content
-from ivr.line.signs import STOP, Signs
+from ivr.line.learned import Learned, Tongues
+from ivr.line.prompt import Prompt
+from ivr.line.signs import RED_FLAGS, STOP, Sign, Signs, sign_of_phrase
+from ivr.line.wording import joined, plain, sentences, shortened, telling
 
-# How alike words must be, 0 to 100. What weighs more must be plainer.
-SCORE = 38.0
-SCORES = {"urgent": 70.0, "person-soon": 70.0, STOP: 70.0, "language": 70.0}
-_NOT_WORDS = re.compile(r"[^a-z0-9]+")
-_RUNS = (3, 4, 5)
-Meant = tuple[str, str]
+__all__ = ["AMBIGUOUS", "Matcher", "Understood", "plain", "which_of_two"]
+
+AMBIGUOUS = "ambiguous"
+LANGUAGE = "language"
+# What the best sign of an outcome adds, by its groups of words, and each further sign; measured by cross-validation.
+_BEST_SIGN = 0.25
+_GROUPS = 0.7
+_NEXT_SIGN = 0.1
+_MOST_NEXT = 2
+# What speaks less than this for an outcome is not enough to go by.
+_LEAST = 0.2
+# Two topics nearer than this are asked about.
+_NEAR = 0.12
+# How far what was learned may speak less for a red flag than for the best topic, when no sign of a flag stands there
+# and one of a topic does; and when none stands there at all. A false alarm is better than a missed one: measured.
+_BEHIND = 0.13
+_BEHIND_ALONE = 0.02
+_LEAST_ALARM = 0.08
+# Where so much speaks for a topic, a flag without a sign must speak louder.
+_PLAIN = 0.7
+# A wish to stop is kept for ever: without a sign of it, what was learned must speak plainly.
+_AHEAD_TO_STOP = 0.2
+_ASKED_FIRST = (*RED_FLAGS, STOP)
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Understood:
-    """What was understood: the outcome (`none`: nothing), in which language, and each outcome's score (0 to 100)."""
+    """What was understood: the outcome (`none`: nothing), in which language, and the best outcomes' scores."""
 
     topic: str
     language: str
     scores: dict[str, float]
+    """0 to 100, the best five, best first; none for a bare number."""
     also_stop: bool = False
     """Beside a red flag, which is answered first, the words also ask for no more texts."""
-
-
-def plain(words: str) -> str:
-    """Small letters without accents and punctuation: "¿Qué són?" is "que son"."""
-    bare = unicodedata.normalize("NFKD", words.replace("'", "").replace("’", "").lower())
-    return _NOT_WORDS.sub(" ", "".join(c for c in bare if not unicodedata.combining(c))).strip()
-
-
-def _runs(words: str) -> Counter[str]:
-    """Whole words, and the runs of 3 to 5 letters in each, its edges marked."""
-    found: Counter[str] = Counter()
-    for word in words.split():
-        edged = f" {word} "
-        found[edged] += 1
-        found.update(edged[at : at + n] for n in _RUNS for at in range(len(edged) - n + 1))
-    return found
+    runner_up: str | None = None
+    """What would have been understood instead."""
+    between: tuple[str, str] | None = None
+    """Of an ambiguous question: the two topics that it may ask for, the likelier first."""
+    language_told: bool = False
+    """Whether the words themselves tell their language."""
 
 
 class Matcher:
-    """The phrases of a release, ready to be asked."""
+    """The phrases and signs of a release, ready to be asked."""
 
     def __init__(self, content: Content) -> None:
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
+        self._topics = frozenset(self._numbers.values())
         self._default = content.config.default_language
-        phrases = [
-            (plain(phrase), (prompt.name, prompt.language))
-            for prompt in content.prompts.values()
-            for phrase in prompt.phrases
-        ]
-        self._signs = Signs((words, *meant) for words, meant in phrases)
-        self._meant: list[Meant] = [meant for _, meant in phrases]
-        self._rarity = self._rarities([words for words, _ in phrases])
-        self._rarest = max(self._rarity.values(), default=1.0)
-        self._index: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for at, (words, _) in enumerate(phrases):
-            for run, weight in self._weights(words).items():
-                self._index[run].append((at, weight))
-
-    @staticmethod
-    def _rarities(phrases: list[str]) -> dict[str, float]:
-        held = Counter(run for words in phrases for run in set(_runs(words)))
-        return {run: math.log((1 + len(phrases)) / (1 + count)) + 1 for run, count in held.items()}
-
-    def _weights(self, words: str) -> dict[str, float]:
-        """The runs of some words by how much they tell, scaled to length 1; unknown runs add to the length."""
-        runs = _runs(words).items()
-        weights = {run: (1 + math.log(count)) * self._rarity.get(run, self._rarest) for run, count in runs}
-        length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
-        return {run: weight / length for run, weight in weights.items()}
+        prompts = content.prompts.values()
+        phrases = [(plain(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
+        self._exact = {words: _outcome(prompt) for words, prompt in phrases}
+        # "Stop" is a phrase in both languages, and so tells neither.
+        self._languages: dict[str, set[str]] = defaultdict(set)
+        for words, prompt in phrases:
+            self._languages[words].add(prompt.language)
+        self._stops = {telling(words) for words, prompt in phrases if prompt.name == STOP}
+        known = frozenset(word for words, _ in phrases for word in words.split())
+        self._signs = Signs(_signs(content, phrases, known), known)
+        self._learned = Learned((joined(words).split(), _outcome(prompt)) for words, prompt in phrases)
+        self._tongues = Tongues(_words_by_language(content))
 
     def ask(self, words: str, language: str | None = None) -> Understood:
-        """What `words` ask for. language: of the conversation, kept where the words tell nothing."""
-        language = language or self._default
+        """What `words` ask for. language: of the conversation, kept where the words tell none."""
+        words = shortened(words)
         asked = plain(words)
         if asked in self._numbers:
-            return Understood(self._numbers[asked], language, {})
+            return Understood(self._numbers[asked], language or self._default, {})
         if not asked:
-            return Understood("menu" if not words.strip() else "none", language, {})
-        scores = self._scores(asked, language)
-        return self._decide(asked, scores, language)
+            return Understood("none" if words.strip() else "menu", language or self._default, {})
+        heard = joined(asked).split()
+        found: dict[str, list[int]] = defaultdict(list)
+        for sign in self._signs.find(heard):
+            found[_outcome_of(sign.meaning, sign.language)].append(sign.weight)
+        if any(telling(sentence) in self._stops for sentence in sentences(words)):
+            found[STOP].append(1)
+        told = None if len(self._languages.get(asked, ())) > 1 else self._tongues.of(heard)
+        scores = self._scores(heard, found)
+        outcome = self._exact_outcome(asked, found) or self._likeliest(scores, found)
+        return _understood(outcome, scores, STOP in found, told, language or self._default)
 
-    def _scores(self, asked: str, language: str) -> dict[Meant, float]:
-        alike: dict[int, float] = defaultdict(float)
-        for run, weight in self._weights(asked).items():
-            for at, other in self._index.get(run, ()):
-                alike[at] += weight * other
-        best: dict[Meant, list[float]] = defaultdict(list)
-        for at, score in alike.items():
-            best[self._meant[at]].append(score)
-        return {meant: _summed(found) + (meant[1] == language) for meant, found in best.items()}
+    def _scores(self, heard: Sequence[str], found: dict[str, list[int]]) -> dict[str, float]:
+        scores = self._learned.scores(heard)
+        for outcome, weights in found.items():
+            more = _NEXT_SIGN * min(_MOST_NEXT, len(weights) - 1)
+            scores[outcome] = scores.get(outcome, 0.0) + _BEST_SIGN * max(weights) ** _GROUPS + more
+        return dict(sorted(scores.items(), key=lambda score: (-score[1], score[0])))
 
-    def _decide(self, asked: str, scores: dict[Meant, float], language: str) -> Understood:
-        ranked = sorted(scores, key=lambda meant: (-scores[meant], meant))
-        told: dict[str, float] = {}
-        for name, spoken in ranked:
-            told.setdefault(name, round(scores[name, spoken], 1))
-        told = dict(list(told.items())[:5])
-        signs = self._signs.find(asked)
-        if signs:
-            meant = [sign.language for sign in signs if sign.meaning == signs[0].meaning]
-            stops = any(sign.meaning == STOP for sign in signs)
-            return Understood(signs[0].meaning, language if language in meant else meant[0], told, stops)
-        for name, spoken in ranked:
-            if scores[name, spoken] >= SCORES.get(name, SCORE):
-                return Understood(name, spoken, told)
-        return Understood("none", language, told)
+    def _exact_outcome(self, asked: str, found: dict[str, list[int]]) -> str | None:
+        """The outcome that must win: a red flag or a wish to stop whose sign stands there, else a phrase's own."""
+        return next((name for name in _ASKED_FIRST if name in found), None) or self._exact.get(asked)
+
+    @staticmethod
+    def _topics_found(found: dict[str, list[int]]) -> bool:
+        return not found.keys() <= {"menu", "none"}
+
+    def _likeliest(self, scores: dict[str, float], found: dict[str, list[int]]) -> str:
+        """The outcome for which most speaks; `none` where too little does, `ambiguous` between two near topics."""
+        calm = [outcome for outcome in scores if outcome not in _ASKED_FIRST]
+        best = scores[calm[0]] if calm else 0.0
+        behind = (_BEHIND if best < _PLAIN else 0.0) if self._topics_found(found) else _BEHIND_ALONE
+        flag = next((outcome for outcome in scores if outcome in RED_FLAGS), None)
+        if flag and scores[flag] >= max(best - behind, _LEAST_ALARM):
+            return flag
+        if scores.get(STOP, 0.0) >= best + _AHEAD_TO_STOP:
+            return STOP
+        if best < _LEAST:
+            return "none"
+        second = calm[1] if len(calm) > 1 else "none"
+        if self._topics.issuperset((calm[0], second)) and best - scores[second] < _NEAR:
+            return AMBIGUOUS
+        return calm[0]
 
 
-def _summed(found: Iterable[float]) -> float:
-    """0 to 100 from how alike an outcome's phrases are: the nearest counts most, two more confirm it."""
-    nearest = sorted(found, reverse=True)[:3]
-    return 100 * min(1.0, sum(share * alike for share, alike in zip((0.85, 0.1, 0.05), nearest, strict=False)) / 0.95)
+def _understood(outcome: str, scores: dict[str, float], stop: bool, told: str | None, language: str) -> Understood:
+    name, _, wished = outcome.partition("/")
+    shown: dict[str, float] = {}
+    for other, score in islice(scores.items(), 2 * _SHOWN):
+        shown.setdefault(other.partition("/")[0], _in_hundred(score))
+    between = None
+    if name == AMBIGUOUS:
+        first, second, *_ = (other for other in shown if other not in _ASKED_FIRST)
+        between = (first, second)
+    return Understood(
+        name,
+        wished or told or language,
+        dict(list(shown.items())[:_SHOWN]),
+        also_stop=stop and name in RED_FLAGS,
+        runner_up=next((other for other in shown if other not in (name, *(between or ()))), None),
+        between=between,
+        language_told=bool(wished or told),
+    )
+
+
+def which_of_two(content: Content, language: str, between: tuple[str, str]) -> str:
+    """The text that asks which of two topics is meant."""
+    numbers = {topic.id: str(topic.number) for topic in content.config.topics}
+    first, second = between
+    return content.texted(
+        language,
+        AMBIGUOUS,
+        **{
+            "first": numbers[first],
+            "second": numbers[second],
+            "first-title": content.prompt(language, first).title,
+            "second-title": content.prompt(language, second).title,
+        },
+    )
+
+
+def _outcome(prompt: Prompt) -> str:
+    return _outcome_of(prompt.name, prompt.language)
+
+
+def _outcome_of(name: str, language: str) -> str:
+    """To ask for a language is another wish in each file: "spanish" stands in es/language.md."""
+    return f"{name}/{language}" if name == LANGUAGE else name
+
+
+def _in_hundred(score: float) -> float:
+    return round(100 * score / (score + 0.5), 1)
+
+
+def _signs(
+    content: Content, phrases: list[tuple[str, Prompt]], known: frozenset[str]
+) -> Iterator[tuple[Sign, str, str]]:
+    """All signs; a phrase of a red flag that none of them finds is one itself, so that it is found in company."""
+    written = [(sign, prompt.name, prompt.language) for prompt in content.prompts.values() for sign in prompt.signs]
+    yield from written
+    finder = Signs((sign for sign in written if sign[1] in RED_FLAGS), known)
+    for words, prompt in phrases:
+        if prompt.name in RED_FLAGS and not finder.find(joined(words).split()):
+            sign = sign_of_phrase(words)
+            if sign:
+                yield sign, prompt.name, prompt.language
+
+
+def _words_by_language(content: Content) -> dict[str, Counter[str]]:
+    said: dict[str, Counter[str]] = {language: Counter() for language in content.config.languages}
+    for prompt in content.prompts.values():
+        for words in (*prompt.phrases, prompt.title, *(section.words for section in prompt.sections())):
+            said[prompt.language].update(joined(plain(words)).split())
+    return said

@@ -78,7 +78,7 @@ def _which_topic(text: Text) -> str:
     content, language = text.line.content, text.language
     config = content.config
     values: dict[str, str] = {}
-    for mark, name in zip(("first", "second"), getattr(text.understood, "between", None) or (), strict=False):
+    for mark, name in zip(("first", "second"), text.understood.between or (), strict=False):
         topic = config.topic(name)
         values |= {mark: str(topic.number) if topic else "", f"{mark}-title": content.prompt(language, name).title}
     return fold(content.texted(language, "ambiguous", **values))
