@@ -376,3 +376,16 @@ def test_a_fair_alternative_is_right_and_a_missed_flag_is_told(line: Line) -> No
     ]
     totals = judged(asked, line.matcher.ask)
     assert (totals["right"], totals["red flag missed"], totals["wrong medical topic"]) == (1, 1, 1)
+
+
+NO_STOP_BY_LIKENESS = """
+don't stop texting me | I want texts | I want the messages | send the texts | send me more texts | text me
+please keep texting me | quiero el mensaje | quiero mensajes | envíeme mensajes | quiero más mensajes | mensaje
+no dejen de mandar mensajes | recibir un mensaje | messages | more texts please | message me
+"""
+WANTED = [words.strip() for row in NO_STOP_BY_LIKENESS.strip().splitlines() for words in row.split("|")]
+
+
+@pytest.mark.parametrize("words", WANTED)
+def test_who_asks_for_texts_is_never_taken_for_one_who_wants_none(line: Line, words: str) -> None:
+    assert line.matcher.ask(words).topic != "stop"

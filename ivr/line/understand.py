@@ -38,8 +38,6 @@ _BEHIND_ALONE = 0.02
 _LEAST_ALARM = 0.08
 # Where so much speaks for a topic, a flag without a sign must speak louder.
 _PLAIN = 0.7
-# A wish to stop is kept for ever: without a sign of it, what was learned must speak plainly.
-_AHEAD_TO_STOP = 0.2
 _ASKED_FIRST = (*RED_FLAGS, STOP)
 _SHOWN = 5
 
@@ -117,15 +115,16 @@ class Matcher:
         return not found.keys() <= {"menu", "none"}
 
     def _likeliest(self, scores: dict[str, float], found: dict[str, list[int]]) -> str:
-        """The outcome for which most speaks; `none` where too little does, `ambiguous` between two near topics."""
+        """The outcome for which most speaks; `none` where too little does, `ambiguous` between two near topics.
+
+        Never a wish to stop: "I want texts" is too much like "I want no texts", and only a sign tells them apart.
+        """
         calm = [outcome for outcome in scores if outcome not in _ASKED_FIRST]
         best = scores[calm[0]] if calm else 0.0
         behind = (_BEHIND if best < _PLAIN else 0.0) if self._topics_found(found) else _BEHIND_ALONE
         flag = next((outcome for outcome in scores if outcome in RED_FLAGS), None)
         if flag and scores[flag] >= max(best - behind, _LEAST_ALARM):
             return flag
-        if scores.get(STOP, 0.0) >= best + _AHEAD_TO_STOP:
-            return STOP
         if best < _LEAST:
             return "none"
         second = calm[1] if len(calm) > 1 else "none"
