@@ -102,7 +102,7 @@ def test_who_texts_the_same_again_and_again_is_told_that_the_line_falls_silent(o
 
 
 def test_a_text_on_which_nobody_waits_says_so_with_the_menu_and_a_number(open_line: RunningLine) -> None:
-    answer = open_line.text("purple monkey dishwasher", "+12025550133")[0]
+    answer = open_line.text("zebra umbrella", "+12025550133")[0]
     assert "did not understand" in answer
     assert "7 Phone numbers" in answer
     assert "603-663-2180" in answer
