@@ -178,6 +178,14 @@ def test_thirty_answers_in_an_hour_are_enough(texter) -> None:
     assert answers[30] == []
 
 
+def test_a_silent_line_still_writes_down_what_somebody_wants(texter) -> None:
+    her = texter({"appointments": [{"appointment_id": "A1", "starts_at": "2026-12-03T09:00-05:00"}]})
+    for _ in range(6):
+        her.texts({"texted": "beep"})
+    assert her.texts({"texted": "R"}) == []
+    assert held(her.app)["answers"] == {"A1": "change"}
+
+
 def test_two_processes_share_what_they_heard(texter, monkeypatch: pytest.MonkeyPatch) -> None:
     one = texter({})
     other = Texter(create_app(load()), monkeypatch)

@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import Literal, TypeGuard
 
 
+@dataclass(frozen=True)
 class Place:
     """One place of a call. Its name in a URL is its kind and its fields: piece-cancer-0."""
 
     @cached_property
     def token(self) -> str:
-        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        values = (getattr(self, field.name) for field in fields(self))
         words = (value.token if isinstance(value, Place) else str(value) for value in values)
         return "-".join([type(self).__name__.lower(), *words])
 

@@ -91,7 +91,7 @@ class CallTasks:
     def _stop_or_keep(self, call: CallOnLine) -> None:
         try:
             self._stop_texts(StopTexts(), call, time.monotonic() + LATER_SECONDS)
-        except LedgerAway:
+        except (LedgerAway, TooLate):
             self._keep(StopTexts(), call)
 
     def _keep(self, task: Task, call: CallOnLine) -> str:

@@ -101,13 +101,15 @@ def _answer(text: Text, outcome: str) -> list[str]:
     asked = services().vault.hash(plain(text.body))[:32]
     said = verdict(text.known.past, asked, outcome, text.now) if outcome not in _ALWAYS else "answer"
     text.asked = asked
+    act = ACTS.get(outcome)
+    # The line may fall silent, but what somebody wants written down is written.
+    replies = act(text) if act else []
     if said == "silence":
         return []
     if said == "last":
         text.silenced = True
         return [text.line.text(text.language, SILENCED)]
-    act = ACTS.get(outcome)
-    replies = act(text) if act else plain_answer(text, outcome)
+    replies = replies if act else plain_answer(text, outcome)
     if text.keyword and services().settings.keywords_answered_by == "carrier" and outcome == text.keyword:
         # The carrier has answered already.
         return []

@@ -14,7 +14,7 @@ from ivr import log
 from ivr.ledger import LedgerAway
 from ivr.line.compiled import Line
 from ivr.line.gsm import fold, segments
-from ivr.line.understand import Understood
+from ivr.line.understand import Understood, which_of_two
 from ivr.people import languages, persons, replies
 from ivr.people.kept import Kind
 from ivr.people.keywords import Keyword, VisitAnswer, visit_answer
@@ -53,8 +53,8 @@ class Text:
 
 def plain_answer(text: Text, outcome: str) -> list[str]:
     """The words of a topic or outcome; beside a red flag, a wish to stop is honoured too."""
-    if outcome == "ambiguous":
-        return [_which_topic(text)]
+    if text.understood.between:
+        return [fold(which_of_two(text.line.content, text.language, text.understood.between))]
     said = [text.line.text(text.language, outcome)]
     return [*said, *_stop(text)] if text.understood.also_stop else said
 
@@ -72,16 +72,6 @@ def with_first_words(text: Text, said: list[str]) -> list[str]:
 def _segments(words: str) -> int:
     """Most answers are the same few hundred texts."""
     return segments(words).segments
-
-
-def _which_topic(text: Text) -> str:
-    content, language = text.line.content, text.language
-    config = content.config
-    values: dict[str, str] = {}
-    for mark, name in zip(("first", "second"), text.understood.between or (), strict=False):
-        topic = config.topic(name)
-        values |= {mark: str(topic.number) if topic else "", f"{mark}-title": content.prompt(language, name).title}
-    return fold(content.texted(language, "ambiguous", **values))
 
 
 def _write(text: Text, kind: Kind, write: Callable[[Connection], Any], **told: Any) -> tuple[Any, bool]:
