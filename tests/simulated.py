@@ -6,6 +6,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from twilio.http.http_client import TwilioHttpClient
@@ -106,3 +108,13 @@ def wait_for(what, seconds=5.0):
             return found
         time.sleep(0.01)
     raise AssertionError("it did not happen in time")
+
+
+@contextmanager
+def network_at(moment):
+    """A simulated carrier whose clock says `moment`, with a stand-in for the line."""
+    line = Line()
+    network = Network(line, clock_shift=(moment - datetime.now(UTC)).total_seconds())
+    yield network
+    network.close()
+    line.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from redis import Redis
@@ -25,7 +25,7 @@ from ivr.settings import Settings
 from tests.appointments import NOW, at, row, sid
 from tests.asking import JANE, LATER, WISH, ask, asked, claim, know, stop_her, the_text
 from tests.processes import environment
-from tests.simulated import LINE, SID, TOKEN, Line, Network
+from tests.simulated import LINE, SID, TOKEN, network_at
 from worker import jobs, outfit
 from worker.clock import tick
 
@@ -103,11 +103,8 @@ def test_the_status_of_reminders_does_not_count_what_was_asked_for(either_house)
 
 @pytest.fixture
 def network():
-    line = Line()
-    network = Network(line, clock_shift=(NOW - datetime.now(UTC)).total_seconds())
-    yield network
-    network.close()
-    line.close()
+    with network_at(NOW) as network:
+        yield network
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
@@ -16,7 +16,7 @@ from ivr.reminders import reconcile as room
 from ivr.reminders.handover import release_silent_claims
 from ivr.reminders.reconcile import reconcile, uncertain_due
 from tests.appointments import NOW, at, row, sid
-from tests.simulated import LINE, SERVICE, SID, TOKEN, Line, Network
+from tests.simulated import LINE, SERVICE, SID, TOKEN, network_at
 
 WAIT = 60
 DUE = at(2, -1)
@@ -24,11 +24,8 @@ DUE = at(2, -1)
 
 @pytest.fixture(scope="module")
 def network():
-    line = Line()
-    network = Network(line, clock_shift=(NOW - datetime.now(UTC)).total_seconds())
-    yield network
-    network.close()
-    line.close()
+    with network_at(NOW) as network:
+        yield network
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
@@ -15,7 +15,7 @@ from ivr.reminders.handover import Recorder
 from ivr.reminders.status import status
 from tests.appointments import NOW, at, row, small_house
 from tests.processes import environment
-from tests.simulated import LINE, SID, TOKEN, Line, Network
+from tests.simulated import LINE, SID, TOKEN, network_at
 from worker import jobs, outfit, sending
 from worker.sending import Pace, send_all
 
@@ -25,11 +25,8 @@ DUE = at(2, -1)
 
 @pytest.fixture
 def network():
-    line = Line()
-    network = Network(line, clock_shift=(NOW - datetime.now(UTC)).total_seconds())
-    yield network
-    network.close()
-    line.close()
+    with network_at(NOW) as network:
+        yield network
 
 
 @pytest.fixture
