@@ -119,7 +119,7 @@ def _print_times(content: Content, matcher: Matcher, asked: list[str]) -> None:
     seconds = []
     for words in asked:
         started = time.perf_counter()
-        matcher.ask(words)
+        matcher.think(words)
         seconds.append(time.perf_counter() - started)
     cut = statistics.quantiles(seconds, n=100)
     print(f"start-up {1000 * statistics.median(loads):.0f} ms, p50 {1e6 * cut[49]:.0f} us, p99 {1e6 * cut[98]:.0f} us")
@@ -140,7 +140,7 @@ def _resident() -> float:
 
 def _print_totals(name: str, totals: Counter[str]) -> None:
     asked = totals.pop("questions")
-    flags = totals.pop("red flag")
+    flags = totals.pop("red flag", 0)
     right = totals.pop("right")
     told = ", ".join(f"{mark} {count}" for mark, count in sorted(totals.items()))
     print(f"{name}: {asked} questions, {flags} red flags; right or fair {100 * right / asked:.1f} %; {told}")

@@ -20,6 +20,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.people.call_log import CallLog
     from ivr.people.incoming import IncomingTexts
     from ivr.people.kept import Kept
+    from ivr.people.known import Knowledge
     from ivr.people.unanswered import Unanswered
     from ivr.releases.shelf import Shelf
     from ivr.settings import load
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     vault = Vault.of(settings)
     kept = Kept(settings.var_dir, ledger, vault)
     kept.watch()
+    texts = IncomingTexts(ledger, vault)
     here = app.extensions["infoline"] = Services(
         settings=settings,
         ledger=ledger,
@@ -46,12 +48,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         shelf=shelf,
         calls=CallLog(ledger, vault),
         tasks=CallTasks(ledger, vault, settings.redis_url, kept),
-        texts=IncomingTexts(ledger, vault),
+        texts=texts,
+        known=Knowledge(ledger, texts),
         unanswered=Unanswered(ledger, vault),
         kept=kept,
     )
     for door in (voice, sms, receipts, audio, ops):
         app.register_blueprint(door.door)
     # Middleware, as the framework documents it: callers come first.
-    app.wsgi_app = Front(app.wsgi_app, here, voice.answer)  # type: ignore[method-assign]
+    app.wsgi_app = Front(app.wsgi_app, here, voice.answer, sms.answer)  # type: ignore[method-assign]
     return app

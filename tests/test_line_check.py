@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from ivr.line import gsm
 from ivr.line.check import check
 from ivr.line.check_graph import GRAPH_RULES, Proof
 from ivr.line.check_words import WORD_RULES
@@ -123,6 +124,23 @@ def test_answers_that_are_dear_on_average_are_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("ivr.line.check_words.MEAN_SEGMENTS", 1.0)
     told = [one for one in word_findings(SHIPPED) if "on average" in one.message and one.rule == "segments"]
     assert [one.file for one in told] == [LINE_FILE, LINE_FILE]
+
+
+def test_a_text_that_keeps_its_accents_goes_out_with_them_and_the_check_tells_what_it_costs() -> None:
+    files = changed("es/start.md", "reviewed:", "accents: keep\nreviewed:")
+    written = read_content(files).texted("es", "start")
+    assert written != read_content(SHIPPED).texted("es", "start")
+    assert gsm.fold(written) == read_content(SHIPPED).texted("es", "start")
+    told = [(one.level, one.message) for one in word_findings(files) if one.rule == "accents"]
+    dear, cheap = gsm.segments(written).segments, gsm.segments(gsm.fold(written)).segments
+    assert [level for level, _ in told] == ["warning"]
+    assert f"keeps {' '.join(gsm.dear_characters(written))}, and so takes {dear} segments where {cheap}" in told[0][1]
+    assert dear > cheap
+
+
+def test_a_text_that_keeps_its_accents_still_has_to_fit_in_three_segments() -> None:
+    told = word_findings(changed("es/cancer.md", "reviewed:", "accents: keep\nreviewed:"))
+    assert {(one.rule, one.level) for one in told} == {("accents", "warning"), ("segments", "error")}
 
 
 def test_a_file_that_nothing_says_is_a_warning() -> None:

@@ -352,3 +352,11 @@ def test_any_words_lead_to_something_that_has_a_text(line: Line, words: str, lan
 def test_plain_words_are_small_letters_and_stay_as_they_are(words: str) -> None:
     assert re.fullmatch(r"([a-z0-9]+( [a-z0-9]+)*)?", plain(words))
     assert plain(plain(words)) == plain(words)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_answer_about_the_breast_or_the_visit_ends_with_its_next_step(line: Line, language: str) -> None:
+    """A number to call or a number to reply, in the last three sentences; nobody is left with an explanation alone."""
+    for name in (*TOPICS.values(), "scheduling", "results", "person-soon", "urgent"):
+        sentences = re.split(r"(?<=[.?!:])\s", line.text(language, name))
+        assert re.search(r"\d{3}-\d{3}-\d{4}|\b(911|988)\b|\b[1-7]\b", " ".join(sentences[-3:])), name

@@ -264,6 +264,12 @@ def test_who_asks_for_a_language_gets_the_one_asked_for(line: Line, conversation
         assert (understood.topic, understood.language) == ("language", language), words
 
 
+def test_what_a_phrase_is_proved_to_lead_to_is_what_it_is_understood_as(line: Line) -> None:
+    phrases = [phrase for prompt in line.content.prompts.values() for phrase in prompt.phrases]
+    matcher = line.matcher
+    assert {phrase: matcher.led_to(phrase) for phrase in phrases} == {one: matcher.ask(one).topic for one in phrases}
+
+
 def test_between_two_near_topics_the_line_asks_which(line: Line) -> None:
     understood = line.matcher.ask("does the close up view hurt", "en")
     assert understood.topic == "ambiguous"

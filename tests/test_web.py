@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -25,9 +25,6 @@ from ivr.settings import load
 from ivr.web.carrier_door import PLACES, Front, Webhook
 from ivr.web.services import Services
 from tests.simulated import wait_for
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 TOKEN, OTHER_TOKEN = "first-token", "second-token"
 PUBLIC = "https://line.example.org"
@@ -229,13 +226,13 @@ def _signed(path: str, fields: dict[str, str], token: str = TOKEN) -> dict[str, 
     return {"path": path, "method": "POST", "data": fields, "headers": {"X-Twilio-Signature": signature}}
 
 
-def _front(app: Flask, framework: WSGIApplication | None = None) -> Client:
-    """The framework with the front before it, which answers turns with what it was asked."""
+def _front(app: Flask) -> Client:
+    """The framework with the front before it, which answers turns and texts with what it was asked."""
 
     def answer(here: Services, asked: Webhook, *at: str) -> bytes:
         return f"{here is app.extensions['infoline']} {asked.fields.get('Digits')} {asked.query} {at}".encode()
 
-    return Client(Front(framework or app.wsgi_app, app.extensions["infoline"], answer))
+    return Client(Front(app.wsgi_app, app.extensions["infoline"], answer, answer))
 
 
 def test_the_front_answers_signed_turns_itself(app: Flask) -> None:
@@ -266,15 +263,17 @@ def test_what_is_no_turn_is_answered_as_without_the_front(app: Flask, label: str
 
 
 def test_calls_are_answered_while_everything_else_hangs(app: Flask) -> None:
-    hangs, inside = threading.Event(), []
+    hangs, inside = threading.Event(), list[Webhook]()
 
-    def framework(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/sms":
-            inside.append(environ)
-            assert hangs.wait(30)
-        return app.wsgi_app(environ, start_response)
+    def call(_here: Services, _asked: Webhook, *_at: str) -> bytes:
+        return b"<Response/>"
 
-    front = _front(app, framework)
+    def text(_here: Services, asked: Webhook) -> bytes:
+        inside.append(asked)
+        assert hangs.wait(30)
+        return b"<Response/>"
+
+    front = Client(Front(app.wsgi_app, app.extensions["infoline"], call, text))
     with ThreadPoolExecutor(PLACES) as texters:
         texts = [texters.submit(front.open, **_signed("/sms", TEXT)) for _ in range(PLACES)]
         wait_for(lambda: len(inside) == PLACES)

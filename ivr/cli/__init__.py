@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from ivr.cli.calls import calls
-from ivr.cli.doctor import doctor
-from ivr.cli.line import ask, prompts
-from ivr.cli.processes import clock, db, release, run, web, worker
-from ivr.cli.reminders import reminders
-from ivr.cli.telephone import call, text
-from ivr.cli.waiting import callbacks, todos, unanswered
+# Where each command stands; only the one that is asked for is loaded, so that all of them start quickly.
+COMMANDS = {
+    "run": "processes",
+    "web": "processes",
+    "worker": "processes",
+    "clock": "processes",
+    "release": "processes",
+    "call": "telephone",
+    "text": "telephone",
+    "ask": "line",
+    "prompts": "line",
+    "reminders": "reminders",
+    "calls": "calls",
+    "db": "processes",
+    "doctor": "doctor",
+    "callbacks": "waiting",
+    "todos": "waiting",
+    "unanswered": "waiting",
+}
 
-WAITING = (callbacks, todos, unanswered)
+
+class _Commands(click.Group):
+    """The commands of the table, in its order."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"{__name__}.{COMMANDS[name]}"), name)
+        return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="infoline", prog_name="infoline")
 def main() -> None:
     """The information line: run it, call it, text it, change its words, send its reminders, call people back."""
-
-
-for command in (run, web, worker, clock, release, call, text, ask, prompts, reminders, calls, db, doctor, *WAITING):
-    main.add_command(command)

@@ -26,10 +26,13 @@ from ivr.line.check import Report, check
 from ivr.line.compiled import Line
 from ivr.line.content import Content, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
-from ivr.line.gsm import fold
 from ivr.line.understand import which_of_two
 from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import publish
+
+
+# What is answered to somebody whom no visit is known of.
+_WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
 
 
 @click.group()
@@ -126,9 +129,9 @@ def _live_content() -> Content:
 
 def _answer(line: Line, words: str, language: str | None) -> dict[str, Any]:
     understood = line.matcher.ask(words, language)
-    reply = line.text(understood.language, understood.topic)
+    reply = line.text(understood.language, _WITHOUT_VISIT.get(understood.topic, understood.topic))
     if understood.between:
-        reply = fold(which_of_two(line.content, understood.language, understood.between))
+        reply = which_of_two(line.content, understood.language, understood.between)
     return {
         "topic": understood.topic,
         "language": understood.language,

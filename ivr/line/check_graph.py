@@ -175,7 +175,7 @@ def _strayed_phrases(proof: Proof) -> Iterator[Finding]:
     line = proof.line
     for prompt in line.content.prompts.values():
         for phrase, at in zip(prompt.phrases, prompt.phrase_lines, strict=True):
-            led = line.matcher.ask(phrase, prompt.language).topic
+            led = line.matcher.led_to(phrase)
             if led != prompt.name and not {led, prompt.name} <= set(RED_FLAGS):
                 message = f"`{phrase}` is understood as {led}: put it in other words."
                 yield Finding(prompt.file, at, "phrase", "error", message)

@@ -114,24 +114,51 @@ def _long_pieces(content: Content) -> Iterator[Finding]:
                 yield _error(prompt, section.line, "seconds", message)
 
 
-def _costly_texts(content: Content) -> Iterator[Finding]:
-    reminders = {step.wording for step in content.config.reminders.plan}
-    for prompt in content.prompts.values():
-        if prompt.texted is None:
-            continue
-        text = longest(content, prompt, prompt.texted)
-        lost = gsm.lost_characters(text)
+def _lost_characters(content: Content) -> Iterator[Finding]:
+    for prompt, section in _texts(content):
+        lost = () if prompt.keeps_accents else gsm.lost_characters(longest(content, prompt, section))
         if lost:
             message = f"{' '.join(lost)} cannot stand in a text: write it in other signs."
-            yield _error(prompt, prompt.texted.line, "alphabet", message)
+            yield _error(prompt, section.line, "alphabet", message)
+
+
+def _kept_accents(content: Content) -> Iterator[Finding]:
+    """What it costs that a text goes out with signs that GSM-7 does not have."""
+    for prompt, section in _texts(content):
+        text = longest(content, prompt, section)
+        dear = gsm.dear_characters(text) if prompt.keeps_accents else ()
+        if dear:
+            counted, cheap = gsm.segments(text).segments, gsm.segments(gsm.fold(text)).segments
+            message = (
+                f"This text keeps {' '.join(dear)}, and so takes {counted} segments where {cheap} would do:"
+                " take `accents: keep` away if that is too dear."
+            )
+            yield Finding(prompt.file, section.line, "accents", "warning", message)
+
+
+def _costly_texts(content: Content) -> Iterator[Finding]:
+    reminders = {step.wording for step in content.config.reminders.plan}
+    for prompt, section in _texts(content):
         allowed = LENGTHS["reminder"] if prompt.name in reminders else LENGTHS.get(prompt.name, MOST_SEGMENTS)
-        counted = gsm.segments(gsm.fold(text))
+        counted = _counted(content, prompt, section)
         if counted.segments > allowed:
             message = (
                 f"This text takes {counted.segments} segments ({counted.characters} characters at its longest):"
                 f" shorten it to {allowed}."
             )
-            yield _error(prompt, prompt.texted.line, "segments", message)
+            yield _error(prompt, section.line, "segments", message)
+
+
+def _texts(content: Content) -> Iterator[tuple[Prompt, Section]]:
+    for prompt in content.prompts.values():
+        if prompt.texted:
+            yield prompt, prompt.texted
+
+
+def _counted(content: Content, prompt: Prompt, section: Section) -> gsm.Segments:
+    """What a text takes as it goes out, with the longest values."""
+    text = longest(content, prompt, section)
+    return gsm.segments(text if prompt.keeps_accents else gsm.fold(text))
 
 
 def _dear_on_average(content: Content) -> Iterator[Finding]:
@@ -139,9 +166,9 @@ def _dear_on_average(content: Content) -> Iterator[Finding]:
     reminders = {step.wording for step in content.config.reminders.plan}
     for language in content.config.languages:
         counted = [
-            gsm.segments(gsm.fold(longest(content, prompt, prompt.texted))).segments
-            for prompt in content.prompts.values()
-            if prompt.language == language and prompt.texted and prompt.name not in reminders
+            _counted(content, prompt, section).segments
+            for prompt, section in _texts(content)
+            if prompt.language == language and prompt.name not in reminders
         ]
         mean = sum(counted) / max(1, len(counted))
         if mean > MEAN_SEGMENTS:
@@ -220,6 +247,8 @@ WORD_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _unowned_numbers,
     _hard_to_read,
     _long_pieces,
+    _lost_characters,
+    _kept_accents,
     _costly_texts,
     _dear_on_average,
     _doubled_phrases,

@@ -8,7 +8,6 @@ from xml.sax.saxutils import escape
 
 from ivr.line.content import Content
 from ivr.line.graph import Graph
-from ivr.line.gsm import fold
 from ivr.line.hearing import Hearing
 from ivr.line.places import Facts, Heard, State, Task, Transfer, Turn
 from ivr.line.speech import CALLERS_NUMBER, OPENS, Speech
@@ -81,7 +80,7 @@ class Line:
         topics = "\n".join(
             f"{topic.number} {self.content.prompt(language, topic.id).title}" for topic in self.content.config.topics
         )
-        return fold(self.content.texted(language, name, topics=topics))
+        return self.content.texted(language, name, topics=topics)
 
     @property
     def states(self) -> dict[str, State]:
@@ -120,7 +119,7 @@ class Line:
         return self.graph.step(replace(state, language=language) if language else state, heard, facts)
 
     def text(self, language: str, name: str) -> str:
-        """The text of a topic or outcome, filled in and within GSM-7."""
+        """The text of a topic or outcome, as it goes out."""
         return self._texts[language, name]
 
     def text_document(self, language: str, name: str) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ivr.line.agreement import disagreements
 from ivr.line.config import Config, read_config
 from ivr.line.findings import BrokenPrompts, Finding
+from ivr.line.gsm import fold
 from ivr.line.prompt import Prompt, decode, fill, read_prompt
 from ivr.line.recordings import LARGEST, Key, Recording, is_recording, recording_faults, recordings_of
 from ivr.line.source import Source, read_yaml
@@ -59,11 +60,12 @@ class Content:
         return self._values[language]
 
     def texted(self, language: str, name: str, /, **values: str) -> str:
-        """The words of a prompt's text, filled in."""
-        section = self.prompt(language, name).texted
-        if section is None:
+        """A prompt's text as it goes out: filled in, and within GSM-7 unless its file says `accents: keep`."""
+        prompt = self.prompt(language, name)
+        if prompt.texted is None:
             raise KeyError(f"{language}/{name}.md has no words under ## Texted")
-        return fill(section.words, {**self.values(language), **values})
+        words = fill(prompt.texted.words, {**self.values(language), **values})
+        return words if prompt.keeps_accents else fold(words)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

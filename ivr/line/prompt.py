@@ -11,7 +11,8 @@ from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.signs import Sign, read_sign, read_signs
 from ivr.line.source import UNSPEAKABLE, Source, read_yaml
 
-FIELDS = ("title", "sources", "reviewed", "phrases", "signs")
+FIELDS = ("title", "sources", "reviewed", "accents", "phrases", "signs")
+ACCENTS = ("replace", "keep")
 SECTIONS = ("Spoken", "Choices", "Texted")
 # Hours that end in "p.m." at the end of a sentence; an ellipsis stays.
 _TWO_STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")
@@ -54,6 +55,8 @@ class Prompt:
     listed: Section | None
     choices: dict[str, str]
     texted: Section | None
+    keeps_accents: bool
+    """Whether its text goes out letter by letter as it stands, and not in the letters that cost least."""
 
     def sections(self) -> tuple[Section, ...]:
         """All that is said or texted, a menu's choices too."""
@@ -93,6 +96,7 @@ def read_prompt(file: str, data: bytes) -> Prompt:
         listed=listed,
         choices=_choices(file, listed) if listed else {},
         texted=next((section for heading, section in sections if heading == "Texted"), None),
+        keeps_accents=values.get("accents") == "keep",
     )
 
 
@@ -141,6 +145,7 @@ _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "title": (_are_words, "is a few words"),
     "sources": (lambda value: _is_list_of_words(value) and bool(value), "is a list like [F1, F2]"),
     "reviewed": (_is_review, "is written {by: name, on: date}, or {by: null, on: null}"),
+    "accents": (lambda value: value in ACCENTS, "is `replace` (a is texted for á) or `keep` (dearer: see the check)"),
     "phrases": (_is_list_of_words, "is a list, one phrase a line, each after a dash"),
     "signs": (_are_words, "is written `signs: |`, and below it one sign a line"),
 }

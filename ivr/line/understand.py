@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from ivr.line.content import Content
@@ -25,21 +26,21 @@ LANGUAGE = "language"
 # What the best sign of an outcome adds, by its groups of words, and each further sign; measured by cross-validation.
 _BEST_SIGN = 0.25
 _GROUPS = 0.7
-_NEXT_SIGN = 0.1
+_NEXT_SIGN = 0.2
 _MOST_NEXT = 2
 # What speaks less than this for an outcome is not enough to go by.
-_LEAST = 0.2
+_LEAST = 0.3
 # Two topics nearer than this are asked about.
-_NEAR = 0.12
+_NEAR = 0.2
 # How far what was learned may speak less for a red flag than for the best topic, when no sign of a flag stands there
 # and one of a topic does; and when none stands there at all. A false alarm is better than a missed one: measured.
-_BEHIND = 0.13
-_BEHIND_ALONE = 0.02
+_BEHIND = 0.3
+_BEHIND_ALONE = 0.05
 _LEAST_ALARM = 0.08
-# Where so much speaks for a topic, a flag without a sign must speak louder.
-_PLAIN = 0.7
 _ASKED_FIRST = (*RED_FLAGS, STOP)
 _SHOWN = 5
+_SHORT = 40
+_REMEMBERED = 2000
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,17 @@ class Matcher:
         self._signs = Signs(_signs(content, phrases, known), known)
         self._learned = Learned((joined(words).split(), _outcome(prompt)) for words, prompt in phrases)
         self._tongues = Tongues(_words_by_language(content))
+        self._understood = lru_cache(_REMEMBERED)(self.think)
 
     def ask(self, words: str, language: str | None = None) -> Understood:
-        """What `words` ask for. language: of the conversation, kept where the words tell none."""
+        """What `words` ask for. language: of the conversation, kept where the words tell none.
+
+        Most people ask the same few things in the same few words: what is short is remembered.
+        """
+        return self._understood(words, language) if len(words) <= _SHORT else self.think(words, language)
+
+    def think(self, words: str, language: str | None = None) -> Understood:
+        """As `ask`, from the beginning each time."""
         words = shortened(words)
         asked = plain(words)
         if asked in self._numbers:
@@ -89,15 +98,27 @@ class Matcher:
         if not asked:
             return Understood("none" if words.strip() else "menu", language or self._default, {})
         heard = joined(asked).split()
+        found = self._found(words, heard)
+        told = None if len(self._languages.get(asked, ())) > 1 else self._tongues.of(heard)
+        scores = self._scores(heard, found)
+        outcome = self._exact_outcome(asked, found) or self._likeliest(scores, found)
+        return _understood(outcome, scores, STOP in found, told, language or self._default)
+
+    def led_to(self, phrase: str) -> str:
+        """The outcome of a phrase of the release: as `ask`, without what the others would have scored."""
+        words = shortened(phrase)
+        asked = plain(words)
+        outcome = self._exact_outcome(asked, self._found(words, joined(asked).split()))
+        return outcome.partition("/")[0] if outcome else self.ask(phrase).topic
+
+    def _found(self, words: str, heard: Sequence[str]) -> dict[str, list[int]]:
+        """The outcomes whose signs stand there, and how many words make each sign."""
         found: dict[str, list[int]] = defaultdict(list)
         for sign in self._signs.find(heard):
             found[_outcome_of(sign.meaning, sign.language)].append(sign.weight)
         if any(telling(sentence) in self._stops for sentence in sentences(words)):
             found[STOP].append(1)
-        told = None if len(self._languages.get(asked, ())) > 1 else self._tongues.of(heard)
-        scores = self._scores(heard, found)
-        outcome = self._exact_outcome(asked, found) or self._likeliest(scores, found)
-        return _understood(outcome, scores, STOP in found, told, language or self._default)
+        return found
 
     def _scores(self, heard: Sequence[str], found: dict[str, list[int]]) -> dict[str, float]:
         scores = self._learned.scores(heard)
@@ -121,7 +142,7 @@ class Matcher:
         """
         calm = [outcome for outcome in scores if outcome not in _ASKED_FIRST]
         best = scores[calm[0]] if calm else 0.0
-        behind = (_BEHIND if best < _PLAIN else 0.0) if self._topics_found(found) else _BEHIND_ALONE
+        behind = _BEHIND if self._topics_found(found) else _BEHIND_ALONE
         flag = next((outcome for outcome in scores if outcome in RED_FLAGS), None)
         if flag and scores[flag] >= max(best - behind, _LEAST_ALARM):
             return flag
@@ -137,7 +158,8 @@ def _understood(outcome: str, scores: dict[str, float], stop: bool, told: str | 
     name, _, wished = outcome.partition("/")
     shown: dict[str, float] = {}
     for other, score in islice(scores.items(), 2 * _SHOWN):
-        shown.setdefault(other.partition("/")[0], _in_hundred(score))
+        if score > 0:
+            shown.setdefault(other.partition("/")[0], _in_hundred(score))
     between = None
     if name == AMBIGUOUS:
         first, second, *_ = (other for other in shown if other not in _ASKED_FIRST)

@@ -49,13 +49,19 @@ class Known:
     away: bool = False
 
 
-def known_about(ledger: Ledger, texts: IncomingTexts, phone_hash: str, now: datetime) -> Known:
-    """What is known about a number, by its keyed hash."""
-    try:
-        with ledger.read() as connection:
-            rows = connection.execute(_everything, {"phone_hash": phone_hash}).all()
-    except LedgerAway:
-        return Known(texts.of(phone_hash, [], now), away=True)
-    written = [row for row in rows if row.id]
-    past = texts.of(phone_hash, written, now)
-    return Known(past, rows[0].language, rows[0].opted_out_at, first=not written and not past)
+class Knowledge:
+    """What one web process can tell about numbers."""
+
+    def __init__(self, ledger: Ledger, texts: IncomingTexts) -> None:
+        self._question = ledger.question(_everything)
+        self._texts = texts
+
+    def of(self, phone_hash: str, now: datetime) -> Known:
+        """What is known about a number, by its keyed hash."""
+        try:
+            rows = self._question.ask(phone_hash=phone_hash)
+        except LedgerAway:
+            return Known(self._texts.of(phone_hash, [], now), away=True)
+        written = [row for row in rows if row.id]
+        past = self._texts.of(phone_hash, written, now)
+        return Known(past, rows[0].language, rows[0].opted_out_at, first=not written and not past)

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ivr.ledger import Vault
 from ivr.ledger.tables import opt_out_event, person
 
-Source = Literal["text", "call", "page", "carrier"]
+# page: the person herself, on a web page. staff: somebody at the hospital, whom she told.
+Source = Literal["text", "call", "page", "carrier", "staff"]
 
 
 def meet(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:

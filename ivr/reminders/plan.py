@@ -65,7 +65,7 @@ def decide(
     """What is due of a visit's plan at `now`.
 
     done: steps that were handed over or skipped. sent: when texts to the same number went out, over all
-    batches. not_before: when a step that failed for a while may be tried again.
+    batches. not_before: when a step that failed for a while may be tried again, or one was asked for before its time.
     """
     decision = Decision()
     went_out = list(sent)
@@ -73,6 +73,7 @@ def decide(
     pending = [step for step in rules.plan if step.id not in done]
     for step in sorted(pending, key=lambda step: (step.priority, due_at(step, visit, rules.quiet_hours))):
         due = due_at(step, visit, rules.quiet_hours)
+        due = min(due, (not_before or {}).get(step.id, due))
         if due > now:
             waiting.append(due)
             continue

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 
 from ivr.line.content import Content
-from ivr.line.gsm import fold
 from ivr.line.hours import clock_in_words
 
 _DATE = {"en": "EEE MMM d", "es": "EEE d MMM"}
@@ -28,4 +27,4 @@ def visit_values(content: Content, language: str, starts_at: datetime, zone: str
 
 def word(content: Content, prompt: str, language: str, values: dict[str, str]) -> str:
     """The text as it goes out, within GSM-7."""
-    return fold(content.texted(language, prompt, **values))
+    return content.texted(language, prompt, **values)

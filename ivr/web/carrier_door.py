@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Blueprint, Response, abort, g, request
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
+from ivr import log
 from ivr.carrier.signature import Fields, is_signed
 from ivr.settings import Settings
 from ivr.web.forms import TooManyFields, read_form
@@ -62,36 +63,50 @@ def twiml(document: bytes) -> Response:
 class Front:
     """Stands before the framework: callers come first.
 
-    The turns of calls are answered here, in less time than the framework takes for anything. All else goes on to it;
-    what may wait for the ledger takes a place there, or is told 503, so that threads are left for calls while the
+    The turns of calls and texts are answered here, in less time than the framework takes for anything. All else goes
+    on to it; what may wait for the ledger takes a place, or is told 503, so that threads are left for calls while the
     ledger hangs.
 
-    answer: the document of a turn, from the services, the webhook and, for a later turn, the release and state in its
-    address. The framework's door answers with the same function. An HTTPException that it raises is the answer.
+    turn, text: the document of a turn, from the services, the webhook and, for a later turn of a call, the release and
+    state in its address. The framework's doors answer with the same functions. An HTTPException that they raise is the
+    answer.
     """
 
-    def __init__(self, app: WSGIApplication, here: Services, answer: Callable[..., bytes]) -> None:
-        self._app, self._here, self._answer = app, here, answer
+    def __init__(
+        self, app: WSGIApplication, here: Services, turn: Callable[..., bytes], text: Callable[..., bytes]
+    ) -> None:
+        self._app, self._here, self._turn, self._text = app, here, turn, text
         self._places = threading.BoundedSemaphore(PLACES)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         _, *at = environ["PATH_INFO"].split("/")
         if at[:1] == ["voice"] and len(at) in (1, 3) and environ["REQUEST_METHOD"] == "POST":
-            return self._turn(environ, start_response, at[1:])
+            return self._answer(self._turn, environ, start_response, at[1:])
         if NEVER_WAIT.intersection(at[:1]):
             return self._app(environ, start_response)
         if not self._places.acquire(blocking=False):
             return ServiceUnavailable(retry_after=1)(environ, start_response)
         try:
+            if at == ["sms"] and environ["REQUEST_METHOD"] == "POST":
+                return self._answer(self._text, environ, start_response)
             return self._app(environ, start_response)
         finally:
             self._places.release()
 
-    def _turn(self, environ: WSGIEnvironment, start_response: StartResponse, at: list[str]) -> Iterable[bytes]:
+    def _answer(
+        self,
+        answer: Callable[..., bytes],
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        at: Sequence[str] = (),
+    ) -> Iterable[bytes]:
         try:
-            document = self._answer(self._here, take_in(environ, self._here.settings), *at)
+            document = answer(self._here, take_in(environ, self._here.settings), *at)
         except HTTPException as refused:
             return refused(environ, start_response)
+        except Exception:  # noqa: BLE001 - as the framework would: told in the log, and the carrier asks the fallback
+            log.get().exception("webhook_failed", door=environ["PATH_INFO"].split("/")[1])
+            return InternalServerError()(environ, start_response)
         start_response("200 OK", [("Content-Type", XML), ("Content-Length", str(len(document)))])
         return [document]
 

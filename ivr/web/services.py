@@ -11,6 +11,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.people.call_log import CallLog
 from ivr.people.incoming import IncomingTexts
 from ivr.people.kept import Kept
+from ivr.people.known import Knowledge
 from ivr.people.unanswered import Unanswered
 from ivr.releases.shelf import Shelf
 from ivr.settings import Settings
@@ -26,6 +27,7 @@ class Services:
     calls: CallLog
     tasks: CallTasks
     texts: IncomingTexts
+    known: Knowledge
     unanswered: Unanswered
     kept: Kept
 

@@ -13,18 +13,19 @@ from ivr.line.twiml import text_document as make_document
 from ivr.line.understand import plain
 from ivr.people.incoming import Received
 from ivr.people.keywords import carrier_keyword, is_yes, visit_answer
-from ivr.people.known import known_about
 from ivr.people.loops import SILENCED, verdict
 from ivr.people.phones import is_e164
 from ivr.people.unanswered import Wording
 from ivr.reminders.asking import asks
-from ivr.web.carrier_door import carrier_door, form, twiml
-from ivr.web.services import services
+from ivr.web.carrier_door import Webhook, carrier_door, twiml, webhook
+from ivr.web.services import Services, services
 from ivr.web.text_answers import ACTS, Text, plain_answer, with_first_words
 
 door = carrier_door("sms", __name__)
 # Whatever else holds, these are answered.
 _ALWAYS = frozenset({"urgent", "person-soon", "stop"})
+# "I will be there" is an answer to a reminder, as C is.
+_SAME_AS = {"confirm": "confirmed"}
 # Most answers are the same few hundred; one that tells of a visit is pushed out by them soon.
 text_document = lru_cache(1000)(make_document)
 _NOTHING = text_document(())
@@ -32,33 +33,39 @@ _NOTHING = text_document(())
 
 @door.post("/sms")
 def text_comes_in() -> Response:
-    line = services().shelf.live
+    return twiml(answer(services(), webhook()))
+
+
+def answer(here: Services, asked: Webhook) -> bytes:
+    """The document for a text that came in. Raises 503 without any release."""
+    line = here.shelf.live
     if line is None:
         abort(503)
-    text = _read(line, form())
+    text = _read(here, line, asked.fields)
     if text is None:
-        return twiml(_NOTHING)
+        return _NOTHING
     again = next((one for one in text.known.past if one.id == text.id), None)
     if again is not None:
-        return twiml(text_document(again.replies))
+        return text_document(again.replies)
     outcome = _outcome(text)
     replies = _answer(text, outcome)
     _remember(text, outcome, replies)
-    return twiml(text_document(tuple(replies)))
+    return text_document(tuple(replies))
 
 
-def _read(line: Line, fields: dict[str, str]) -> Text | None:
+def _read(here: Services, line: Line, fields: dict[str, str]) -> Text | None:
     """The text that came in; None for one that nobody must answer: a short code's, or one of our own numbers'."""
-    here, now = services(), clock.now()
+    now = clock.now()
     sender, body = fields.get("From", ""), fields.get("Body", "")
     ours = {fields.get("To"), here.settings.twilio_from, *(entry.e164 for entry in line.content.config.directory)}
     if not is_e164(sender) or sender in ours:
         return None
     phone_hash = here.vault.hash(sender)
-    known = known_about(here.ledger, here.texts, phone_hash, now)
+    known = here.known.of(phone_hash, now)
     sid = fields.get("MessageSid", "") or fields.get("SmsSid", "") or f"{now.isoformat()} {sender}"
     spoken = known.language if known.language in line.content.config.languages else None
     return Text(
+        here=here,
         line=line,
         id=here.vault.hash(sid)[:32],
         sender=sender,
@@ -85,20 +92,20 @@ def _outcome(text: Text) -> str:
         return _yes(text)
     if text.has_media and text.understood.topic in ("menu", "none"):
         return "media"
-    return text.understood.topic
+    return _SAME_AS.get(text.understood.topic, text.understood.topic)
 
 
 def _yes(text: Text) -> str:
     """A bare yes: to a reminder that asked, or to our texts, from somebody who ended them."""
     if text.known.opted_out_at:
         return "start"
-    here = services()
+    here = text.here
     asked = asks(here.ledger, here.vault, text.line.content, text.sender, text.now)
     return "confirmed" if asked else "menu"
 
 
 def _answer(text: Text, outcome: str) -> list[str]:
-    asked = services().vault.hash(plain(text.body))[:32]
+    asked = text.here.vault.hash(plain(text.body))[:32]
     said = verdict(text.known.past, asked, outcome, text.now) if outcome not in _ALWAYS else "answer"
     text.asked = asked
     act = ACTS.get(outcome)
@@ -110,14 +117,14 @@ def _answer(text: Text, outcome: str) -> list[str]:
         text.silenced = True
         return [text.line.text(text.language, SILENCED)]
     replies = replies if act else plain_answer(text, outcome)
-    if text.keyword and services().settings.keywords_answered_by == "carrier" and outcome == text.keyword:
+    if text.keyword and text.here.settings.keywords_answered_by == "carrier" and outcome == text.keyword:
         # The carrier has answered already.
         return []
     return replies if outcome in _ALWAYS else with_first_words(text, replies)
 
 
 def _remember(text: Text, outcome: str, replies: list[str]) -> None:
-    here = services()
+    here = text.here
     kind = SILENCED if text.silenced else outcome
     here.texts.received(Received(text.id, text.phone_hash, text.now, text.asked, kind[:20], tuple(replies)))
     if outcome == "none" and text.body.strip():

@@ -13,14 +13,14 @@ from sqlalchemy import Connection
 from ivr import log
 from ivr.ledger import LedgerAway
 from ivr.line.compiled import Line
-from ivr.line.gsm import fold, segments
+from ivr.line.gsm import segments
 from ivr.line.understand import Understood, which_of_two
 from ivr.people import languages, persons, replies
 from ivr.people.kept import Kind
 from ivr.people.keywords import Keyword, VisitAnswer, visit_answer
 from ivr.people.known import Known
 from ivr.reminders.wording import visit_values
-from ivr.web.services import services
+from ivr.web.services import Services
 
 # A text may grow to this many segments by what is added to it.
 MOST_SEGMENTS = 3
@@ -33,6 +33,7 @@ _NO_VISIT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "visit-
 class Text:
     """A text that came in, and what is known and understood of it. id, phone_hash, asked: keyed hashes."""
 
+    here: Services
     line: Line
     id: str
     sender: str
@@ -54,7 +55,7 @@ class Text:
 def plain_answer(text: Text, outcome: str) -> list[str]:
     """The words of a topic or outcome; beside a red flag, a wish to stop is honoured too."""
     if text.understood.between:
-        return [fold(which_of_two(text.line.content, text.language, text.understood.between))]
+        return [which_of_two(text.line.content, text.language, text.understood.between)]
     said = [text.line.text(text.language, outcome)]
     return [*said, *_stop(text)] if text.understood.also_stop else said
 
@@ -76,7 +77,7 @@ def _segments(words: str) -> int:
 
 def _write(text: Text, kind: Kind, write: Callable[[Connection], Any], **told: Any) -> tuple[Any, bool]:
     """Do it in the ledger; while that is away, keep it on disk. Returns what was written, and whether it is safe."""
-    here = services()
+    here = text.here
     try:
         with here.ledger.write() as connection:
             here.ledger.turnstile(connection)
@@ -90,9 +91,9 @@ def _stop(text: Text) -> list[str]:
     cancel = text.body.strip().upper() == "CANCEL"
 
     def write(connection: Connection) -> bool:
-        changed = persons.opt_out(connection, services().vault, text.sender, text.now, "text", text.body)
+        changed = persons.opt_out(connection, text.here.vault, text.sender, text.now, "text", text.body)
         if cancel:
-            replies.asked_to_cancel(connection, services().vault, text.sender, text.now)
+            replies.asked_to_cancel(connection, text.here.vault, text.sender, text.now)
         return changed
 
     changed, safe = _write(text, "stop", write, source="text", evidence=text.body, cancel=cancel)
@@ -104,7 +105,7 @@ def _stop(text: Text) -> list[str]:
 
 def _start(text: Text) -> list[str]:
     def write(connection: Connection) -> bool:
-        return persons.opt_in(connection, services().vault, text.sender, text.now, "text", text.body)
+        return persons.opt_in(connection, text.here.vault, text.sender, text.now, "text", text.body)
 
     _, safe = _write(text, "start", write, source="text", evidence=text.body)
     return [text.line.text(text.language, "start" if safe else "help")]
@@ -112,7 +113,7 @@ def _start(text: Text) -> list[str]:
 
 def _switch_language(text: Text) -> list[str]:
     """The language that somebody asks for stays hers; what cannot be kept is not promised."""
-    here = services()
+    here = text.here
     try:
         with here.ledger.write() as connection:
             languages.remember_language(connection, here.vault, text.sender, text.language, text.now)
@@ -124,7 +125,7 @@ def _switch_language(text: Text) -> list[str]:
 
 def _wrong_number(text: Text) -> list[str]:
     def write(connection: Connection) -> int:
-        return replies.not_hers(connection, services().vault, text.sender, text.now)
+        return replies.not_hers(connection, text.here.vault, text.sender, text.now)
 
     _, safe = _write(text, "wrong_number", write)
     return [text.line.text(text.language, "wrong-number" if safe else "help")]
@@ -134,7 +135,7 @@ def _answer_visit(text: Text, given: VisitAnswer) -> list[str]:
     """Nothing is called confirmed that is not written down."""
 
     def write(connection: Connection) -> replies.Answered:
-        vault = services().vault
+        vault = text.here.vault
         return replies.answer_visit(connection, vault, text.sender, text.now, given.answer, given.which)
 
     answered, safe = _write(text, "answer", write, answer=given.answer, which=given.which)
@@ -146,7 +147,7 @@ def _answer_visit(text: Text, given: VisitAnswer) -> list[str]:
         return [text.line.text(text.language, _NO_VISIT[answered.found])]
     visit = answered.visits[0]
     language = _language_of(text, visit)
-    return [fold(text.line.content.texted(language, _PROMPTS[given.answer], **_values(text, visit, language)))]
+    return [text.line.content.texted(language, _PROMPTS[given.answer], **_values(text, visit, language))]
 
 
 def _which_visit(text: Text, given: VisitAnswer, answered: replies.Answered) -> str:
@@ -157,7 +158,7 @@ def _which_visit(text: Text, given: VisitAnswer, answered: replies.Answered) -> 
     for number, visit in enumerate(answered.visits[:MOST_VISITS], start=1):
         values = _values(text, visit, language)
         told.append(f"{letter}{number}: {values['date']} {values['time']}")
-    return fold(text.line.content.texted(language, "which-visit", visits="\n".join(told)))
+    return text.line.content.texted(language, "which-visit", visits="\n".join(told))
 
 
 def _language_of(text: Text, visit: replies.Visit) -> str:
