@@ -62,13 +62,21 @@ class House:
     def __init__(self, ledger, vault, content, folder: Path) -> None:
         self.ledger, self.vault, self.content, self.folder = ledger, vault, content, folder
 
-    def take(self, *rows: dict[str, str], now: datetime = NOW, name: str = "appointments.csv") -> ImportReport:
+    def take(
+        self, *rows: dict[str, str], now: datetime = NOW, name: str = "appointments.csv", strict: bool = False
+    ) -> ImportReport:
+        return self.take_file(self._file(rows, name), now, strict=strict)
+
+    def take_file(self, path: Path, now: datetime = NOW, *, strict: bool = False) -> ImportReport:
+        return Importer(self.ledger, self.vault, self.content).run(path, now, strict=strict)
+
+    def rehearse(self, *rows: dict[str, str], now: datetime = NOW) -> ImportReport:
+        return Importer(self.ledger, self.vault, self.content).rehearse(self._file(rows, "rehearsed.csv"), now)
+
+    def _file(self, rows: tuple[dict[str, str], ...], name: str) -> Path:
         path = self.folder / name
         path.write_text(csv_text(rows))
-        return self.take_file(path, now)
-
-    def take_file(self, path: Path, now: datetime = NOW) -> ImportReport:
-        return Importer(self.ledger, self.vault, self.content.config).run(path, now)
+        return path
 
     def claim(self, now: datetime = NOW, limit: int = 500, **more):
         return claim(self.ledger, self.vault, self.content, now, limit, **more)

@@ -12,8 +12,9 @@ from ivr.carrier.errors import ErrorClass
 from ivr.ledger.tables import appointment, batch, person
 from ivr.people.persons import opt_out
 from ivr.people.replies import answer_visit
-from ivr.reminders import importing
-from ivr.reminders.status import status
+from ivr.reminders import importing, staging
+from ivr.reminders.staging import Stage
+from ivr.reminders.status import control, status
 from tests.appointments import NOW, at, csv_text, phone, row
 
 TOMORROW = NOW + timedelta(days=1)
@@ -30,6 +31,7 @@ def codes(faults):
 TWO = csv_text([row(1, at(8), first_name="Zoë"), row(2, at(9), first_name="José")])
 WAYS = [
     ("UTF-8", TWO.encode()),
+    ("UTF-16", TWO.encode("utf-16")),
     ("UTF-8 with a byte-order mark", b"\xef\xbb\xbf" + TWO.encode()),
     ("as older spreadsheets write it", TWO.encode("cp1252")),
     ("semicolons", TWO.replace(",", ";").encode()),
@@ -67,7 +69,6 @@ DAMAGED = [
     ("nothing but column names", HEADER, "file_no_rows"),
     ("column names and empty rows", HEADER + b",,\n\n", "file_no_rows"),
     ("a picture with another name", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 9, "file_unreadable"),
-    ("UTF-16", TWO.encode("utf-16"), "file_unreadable"),
     ("a NUL after the first thousand rows", GOOD + b"X,603-555-0101\x00,2026-12-24 10:00\n", "file_unreadable"),
     ("an enormous cell at the end", GOOD + b"X" * 200_000 + b",603-555-0101,2026-12-24 10:00\n", "file_unreadable"),
     (
@@ -89,7 +90,7 @@ def test_of_a_file_that_cannot_be_read_nothing_is_taken(house, tmp_path, written
     assert counts(report) == (0, 0, 0, 0, 0)
     assert [(fault.row, fault.code) for fault in report.errors] == [(0, code)]
     assert report.batch is None
-    assert house.all(appointment) == house.all(batch) == []
+    assert house.all(appointment) == house.all(batch) == house.all(person) == []
     assert report.errors[0].message.endswith(".")
 
 
@@ -103,19 +104,19 @@ def test_a_file_that_is_not_there_is_told_in_a_sentence(house, tmp_path, path):
 def test_an_import_that_dies_half_way_sends_nothing_and_running_it_again_finishes_it(either_house, monkeypatch):
     rows = [row(number, at(1)) for number in range(30)]
     monkeypatch.setattr(importing, "CHUNK", 10)
-    real, staged = importing.Importer._stage, []
+    real, staged = Stage.add, []
 
-    def dies(self, rows, report, now):
+    def dies(self, rows):
         staged.append(rows)
         if len(staged) == 3:
             raise KeyboardInterrupt
-        real(self, rows, report, now)
+        return real(self, rows)
 
-    monkeypatch.setattr(importing.Importer, "_stage", dies)
+    monkeypatch.setattr(Stage, "add", dies)
     with pytest.raises(KeyboardInterrupt):
         either_house.take(*rows)
     assert (len(either_house.all(appointment)), either_house.claim(NOW)) == (20, [])
-    monkeypatch.setattr(importing.Importer, "_stage", real)
+    monkeypatch.setattr(Stage, "add", real)
     report = either_house.take(*rows)
     assert counts(report) == (30, 10, 0, 20, 0)
     assert status(either_house.ledger, report.batch)["appointments"] == 30
@@ -135,6 +136,86 @@ def test_the_four_numbers_add_up_and_good_rows_go_in_though_others_are_rejected(
     assert counts(report) == (6, 1, 2, 1, 2)
     assert codes(report.errors) == [(6, "starts_at", "date_invalid"), (7, "appointment_id", "appointment_double")]
     assert [warning.code for warning in report.warnings] == ["absent_rows"]
+
+
+def test_a_file_that_is_damaged_at_its_end_changes_nothing_that_stands(house, tmp_path):
+    house.take(row(0, at(8)), row(1, at(9)))
+    before = house.all(appointment), house.all(batch), house.all(person)
+    moved = csv_text([row(number, at(10)) for number in range(1200)]).encode()
+    (tmp_path / "file.csv").write_bytes(moved + b"X,603-555-0101\x00,2026-12-24 10:00\n")
+    assert house.take_file(tmp_path / "file.csv").errors[0].code == "file_unreadable"
+    assert (house.all(appointment), house.all(batch), house.all(person)) == before
+
+
+def test_with_strict_one_bad_row_keeps_all_others_out(either_house):
+    either_house.take(row(0, at(8)))
+    before = either_house.all(appointment), either_house.all(batch), either_house.all(person)
+    rows = [row(0, at(9)), row(1, at(8)), row(2, "yesterday")]
+    report = either_house.take(*rows, strict=True)
+    assert counts(report) == (3, 0, 0, 0, 3)
+    assert codes(report.errors) == [(4, "starts_at", "date_invalid")]
+    assert [told.code for told in report.warnings] == ["absent_rows", "strict"]
+    assert (either_house.all(appointment), either_house.all(batch), either_house.all(person)) == before
+    assert counts(either_house.take(*rows[:2], strict=True)) == (2, 1, 1, 0, 0)
+
+
+def test_a_rehearsal_tells_the_same_shows_the_first_texts_and_writes_nothing(either_house):
+    either_house.take(row(1, at(8)), row(2, at(9)), row(3, at(9)))
+    with either_house.ledger.write() as connection:
+        opt_out(connection, either_house.vault, phone(2), NOW, "text", "stop")
+    rows = [row(1, at(9), language="es"), row(2, at(9)), row(3, at(9)), row(4, at(8)), row(5, "soon"), row(4, at(8))]
+    before = either_house.all(appointment), either_house.all(batch), either_house.all(person)
+    told = either_house.rehearse(*rows)
+    assert (either_house.all(appointment), either_house.all(batch), either_house.all(person)) == before
+    real = either_house.take(*rows)
+    assert (counts(told), told.errors, told.warnings) == (counts(real), real.errors, real.warnings)
+    assert (told.batch, real.preview) == (None, None)
+    assert {(text.row, text.step, text.language) for text in told.preview} >= {(2, "7d", "es"), (2, "2d", "es")}
+    assert all(text.segments == 1 and "STOP" in text.words for text in told.preview)
+    assert [text.at for text in told.preview if text.row == 2] == sorted(text.at for text in told.preview if text.row == 2)
+
+
+def test_changes_that_an_import_left_undone_are_done_when_it_is_run_again(either_house, monkeypatch):
+    either_house.take(*(row(number, at(8)) for number in range(30)))
+    moved = [row(number, at(9)) for number in range(30)]
+    real, done = Stage._change_some, []
+
+    def dies(self):
+        done.append(real(self))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(staging, "TOGETHER", 10)
+    monkeypatch.setattr(Stage, "_change_some", dies)
+    with pytest.raises(KeyboardInterrupt):
+        either_house.take(*moved)
+    monkeypatch.setattr(Stage, "_change_some", real)
+    assert done == [10]
+    assert counts(either_house.take(*moved)) == (30, 0, 20, 10, 0)
+    assert len({one.starts_at for one in either_house.all(appointment)}) == 1
+    assert len(either_house.claim(NOW + timedelta(days=2))) == 30
+
+
+def test_rows_of_a_batch_that_was_cancelled_are_told_and_stay_silent(house):
+    report = house.take(row(1, at(1, 4)), row(2, at(1, 4)))
+    control(house.ledger, report.batch, cancelled_at=NOW)
+    again = house.take(row(1, at(1, 4)), row(2, at(1, 4)))
+    assert counts(again) == (2, 0, 0, 2, 0)
+    told = next(warning for warning in again.warnings if warning.code == "batch_cancelled")
+    assert told.message.startswith("2 of these")
+    assert house.claim(NOW) == []
+
+
+def test_a_batch_that_nothing_is_new_in_is_not_made(house):
+    first = house.take(row(1, at(8)))
+    assert house.take(row(1, at(8))).batch is None
+    assert [one.id for one in house.all(batch)] == [first.batch]
+
+
+def test_faults_beyond_all_measure_are_counted(house, monkeypatch):
+    monkeypatch.setattr(importing, "MOST_TOLD", 3)
+    report = house.take(*(row(number, "soon") for number in range(10)))
+    assert [told.code for told in report.errors] == ["date_invalid"] * 3 + ["more"]
+    assert report.errors[-1].message.startswith("7 more")
 
 
 def test_the_same_file_again_changes_nothing(house):
@@ -274,10 +355,10 @@ def test_nothing_personal_stands_in_the_clear(house, tmp_path):
 def test_a_large_file_goes_in_by_pieces_and_tells_how_far_it_is(house, tmp_path):
     (tmp_path / "large.csv").write_bytes(GOOD)
     told: list[int] = []
-    report = importing.Importer(house.ledger, house.vault, house.content.config, told.append).run(
+    report = importing.Importer(house.ledger, house.vault, house.content, told.append).run(
         tmp_path / "large.csv", NOW
     )
-    assert (counts(report), told) == ((1500, 1500, 0, 0, 0), [1000])
+    assert (counts(report), told) == ((1500, 1500, 0, 0, 0), [1000, 1500])
     assert len(house.all(person)) == 100
 
 

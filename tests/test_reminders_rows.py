@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ivr.people.phones import PhoneFault
 from ivr.reminders.faults import SENTENCES, FileFault
-from ivr.reminders.rows import Row, RowReader, read_moment
+from ivr.reminders.moments import read_moment
+from ivr.reminders.rows import BEYOND, Row, RowReader
 from tests.appointments import NOW, at
 
 GOOD = {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": at(8)}
@@ -49,6 +50,8 @@ FAULTS = [
     ("this very moment", {"starts_at": at(0)}, "starts_at", "date_past"),
     ("a far time", {"starts_at": at(732)}, "starts_at", "date_far"),
     ("an hour that is skipped", {"starts_at": "2027-03-14 02:30"}, "starts_at", "date_skipped"),
+    ("the hospital's number", {"phone": "603-663-2180"}, "phone", "phone_ours"),
+    ("more cells than names", {BEYOND: "Ann"}, "", "row_too_long"),
     ("an unknown site", {"site": "moon"}, "site", "site_unknown"),
     ("an unknown language", {"language": "tlh"}, "language", "language_unknown"),
     ("an unknown zone", {"timezone": "Eastern"}, "timezone", "timezone_unknown"),
@@ -69,6 +72,7 @@ def test_each_fault_has_its_place_its_code_and_a_sentence(content, change, colum
 
 def test_the_table_above_has_every_fault_that_a_row_can_have():
     of_files = {FileFault.UNREADABLE, FileFault.EMPTY_FILE, FileFault.NO_ROWS, FileFault.COLUMN_MISSING}
+    of_files |= {FileFault.LOCKED, FileFault.TOO_LARGE, FileFault.TOO_MANY, FileFault.NO_APPOINTMENTS}
     of_others = {*of_files, FileFault.COLUMN_DOUBLE, FileFault.DOUBLE}
     assert {case[3] for case in FAULTS} == {*FileFault, *PhoneFault} - of_others
     assert set(SENTENCES) == {*FileFault, *PhoneFault}
@@ -109,12 +113,60 @@ MOMENTS = [
     ("2026-12-24 2:30 PM", "2026-12-24T19:30"),
     ("07/04/2027 10:00", "2027-07-04T14:00"),
     ("11/07/2027 01:30", "2027-11-07T05:30"),
+    ("12/24/2026 2:30 p.m.", "2026-12-24T19:30"),
+    ("12/24/2026, 2:30 PM", "2026-12-24T19:30"),
+    ("12/24/2026 at 2:30 PM", "2026-12-24T19:30"),
+    ("Dec 24, 2026 2:30 PM", "2026-12-24T19:30"),
+    ("December 24, 2026 14:30", "2026-12-24T19:30"),
+    ("24-Dec-2026 14:30:00", "2026-12-24T19:30"),
 ]
 
 
 @pytest.mark.parametrize(("words", "moment"), MOMENTS, ids=[words for words, _ in MOMENTS])
 def test_times_are_read_as_offices_write_them_month_first(words, moment):
-    assert read_moment(words, NEW_YORK) == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert read_moment(words, NEW_YORK).at == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+def test_a_setting_says_that_the_day_comes_first(content):
+    reminders = content.config.reminders.model_copy(update={"dates": "day-first"})
+    config = content.config.model_copy(update={"reminders": reminders})
+    read = RowReader(config, NOW).read(2, {**GOOD, "starts_at": "24/12/2026 10:00"})
+    assert read.starts_at == datetime(2026, 12, 24, 15, tzinfo=UTC)
+    read = RowReader(config, NOW).read(2, {**GOOD, "starts_at": "03/02/2027 10:00"})
+    assert read.starts_at == datetime(2027, 2, 3, 15, tzinfo=UTC)
+
+
+def test_a_setting_says_which_countries_numbers_are_texted(content):
+    cells = {**GOOD, "phone": "+1 416 967 1111"}
+    assert [told.code for told in RowReader(content.config, NOW).read(2, cells)] == ["phone_foreign"]
+    reminders = content.config.reminders.model_copy(update={"countries": ["US", "CA"]})
+    config = content.config.model_copy(update={"reminders": reminders})
+    assert RowReader(config, NOW).read(2, cells).phone == "+14169671111"
+
+
+def test_an_hour_that_the_clocks_repeat_is_taken_with_a_warning(reader):
+    assert isinstance(reader.read(2, {**GOOD, "starts_at": "2027-11-07 01:30"}), Row)
+    assert isinstance(reader.read(3, {**GOOD, "appointment_id": "A2", "starts_at": "2027-11-07T01:30-05:00"}), Row)
+    assert [(told.row, told.column, told.code) for told in reader.warnings] == [
+        (2, "starts_at", "date_repeated"),
+        (3, "phone", "same_day"),
+    ]
+
+
+def test_one_person_twice_on_a_day_is_taken_with_a_warning_that_names_the_other_row(reader):
+    for number, day in ((2, 8), (3, 8), (4, 9)):
+        assert isinstance(reader.read(number, {**GOOD, "appointment_id": f"A{number}", "starts_at": at(day)}), Row)
+    cancelled = {**GOOD, "appointment_id": "A5", "starts_at": at(9), "status": "cancelled"}
+    assert isinstance(reader.read(5, cancelled), Row)
+    assert [(told.row, told.code) for told in reader.warnings] == [(3, "same_day")]
+    assert "row 2" in reader.warnings[0].message
+
+
+def test_the_lines_own_number_and_the_hospitals_are_no_patients(content):
+    ours = frozenset({"+16035550100"})
+    for words in ("603-555-0100", content.config.directory[1].number):
+        told = RowReader(content.config, NOW, ours).read(2, {**GOOD, "phone": words})
+        assert [fault.code for fault in told] == ["phone_ours"]
 
 
 @settings(max_examples=200, deadline=None)

@@ -30,7 +30,6 @@ from ivr.line.understand import which_of_two
 from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import publish
 
-
 # What is answered to somebody whom no visit is known of.
 _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import clock
+from ivr.cli import batches
 from ivr.cli.common import (
     FINDINGS,
+    WIDTH,
     give_up,
     ledger_or_exit,
     print_json,
@@ -35,22 +38,33 @@ def reminders() -> None:
     """Reminders: take appointments in, see where their texts are, stop them."""
 
 
+for command in batches.COMMANDS:
+    reminders.add_command(command)
+
+
 @reminders.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken in, and show the first texts.")
+@click.option("--strict", is_flag=True, help="Take nothing in if any row is rejected.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 @says_when_the_ledger_is_away
-def import_file(file: Path, as_json: bool) -> None:
-    """Take in the appointments in FILE (CSV). Good rows go in, though others be rejected."""
+def import_file(file: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
+    """Take in the appointments in FILE (CSV, XLSX, JSON or a FHIR Bundle).
+
+    Good rows go in, though others be rejected. The same file again changes nothing; a newer one moves and cancels.
+    """
     settings = settings_or_exit()
     ledger = ledger_or_exit(settings)
     try:
-        config = live_content(ledger, settings.var_dir, settings.prompts_dir).config
+        content = live_content(ledger, settings.var_dir, settings.prompts_dir)
     except NoRelease as error:
         give_up(error, FINDINGS)
-    console = Console(stderr=True)
-    with console.status("Reading…") as shown:
-        importer = Importer(ledger, Vault.of(settings), config, lambda rows: shown.update(f"{rows:,} rows read…"))
-        report = importer.run(file, clock.now())
+    ours = frozenset({settings.twilio_from} - {""})
+    with Console(stderr=True).status("Reading…") as shown:
+        importer = Importer(
+            ledger, Vault.of(settings), content, lambda rows: shown.update(f"{rows:,} rows read…"), ours
+        )
+        report = (importer.rehearse if dry_run else importer.run)(file, clock.now(), strict=strict)
     if as_json:
         print_json(report.as_json())
     else:
@@ -66,11 +80,16 @@ def _print_report(report: ImportReport) -> None:
             print_told(f"{row}{column}", kind, item.message, item.code)
         if len(told) > SHOWN:
             click.echo(f"… and {len(told) - SHOWN} more: see them all with --json.")
-    if report.accepted or report.updated:
+    for text in report.preview or ():
+        segments = f"{text.segments} segment{'s' if text.segments > 1 else ''}"
+        click.echo(f"Row {text.row}, step {text.step}, {text.at}, {segments}:")
+        click.echo(textwrap.fill(text.words, WIDTH, initial_indent="  ", subsequent_indent="  "))
+    if report.batch is not None:
         click.echo(f"Batch {report.batch}. See where its texts are: infoline reminders status {report.batch}")
     click.echo(
         f"{report.rows} rows: {report.accepted} new, {report.updated} updated,"
         f" {report.unchanged} unchanged, {report.rejected} rejected."
+        f"{' Nothing was written: this was a rehearsal.' if report.preview is not None else ''}"
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Select, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -44,18 +43,14 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end. Never make a network call inside one."""
-        with _as_away(), self.engine.begin() as connection:
+        with as_away(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A snapshot to read from; it does not wait for writers in either store."""
-        with _as_away(), self._reader.begin() as connection:
+        with as_away(), self._reader.begin() as connection:
             yield connection
-
-    def question(self, statement: Select[Any]) -> Question:
-        """One statement that is asked often, made ready."""
-        return Question(self.engine, statement)
 
     def turnstile(self, connection: Connection) -> None:
         """Let one claim at a time through, on all machines, until the transaction ends.
@@ -68,7 +63,7 @@ class Ledger:
 
     def upgrade(self) -> None:
         """Bring the tables up to this version; does nothing when they are."""
-        with _as_away(), self.engine.begin() as connection:
+        with as_away(), self.engine.begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURNSTILE + 1})
             config = _alembic()
@@ -84,43 +79,6 @@ class Ledger:
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-class Question:
-    """A SELECT that is compiled once and asked straight of the driver, for a turn that waits for nothing else.
-
-    It is its own snapshot. An eighth of the time that a transaction and the same statement take on SQLite (29 and
-    237 us): the rest was the library's, not the store's.
-    """
-
-    def __init__(self, engine: Engine, statement: Select[Any]) -> None:
-        dialect = engine.dialect
-        self._engine = engine
-        self._compiled = statement.compile(dialect=dialect)
-        self._words = str(self._compiled)
-        self._errors: type[Exception] = dialect.loaded_dbapi.Error
-        columns = list(statement.selected_columns)
-        self._row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]  # noqa: PYI024
-        read = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
-        self._read = [(at, processor) for at, processor in enumerate(read) if processor]
-
-    def ask(self, **values: Any) -> list[Any]:
-        """The rows, each with the statement's columns as its fields. Raises LedgerAway."""
-        told = self._compiled.construct_params(values)
-        order = self._compiled.positiontup
-        try:
-            with _as_away(), closing(self._engine.raw_connection()) as connection:
-                cursor = connection.cursor()
-                cursor.execute(self._words, told if order is None else [told[name] for name in order])
-                return [self._made(row) for row in cursor.fetchall()]
-        except self._errors as error:
-            raise LedgerAway(f"The ledger does not answer: {_first_line(error)}") from error
-
-    def _made(self, row: Any) -> Any:
-        values = list(row)
-        for at, processor in self._read:
-            values[at] = processor(values[at])
-        return self._row(*values)
 
 
 def open_ledger(url: str) -> Ledger:
@@ -159,20 +117,20 @@ def _sqlite(engine: Engine) -> Engine:
 
 
 @contextmanager
-def _as_away() -> Iterator[None]:
+def as_away() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout) as error:
-        raise LedgerAway(f"The ledger does not answer: {_first_line(error)}") from error
+        raise LedgerAway(f"The ledger does not answer: {first_line(error)}") from error
     except DBAPIError as error:
         # A damaged SQLite file is a DatabaseError itself; what a statement did wrong is one of its kinds.
         damaged = type(error) is DatabaseError
         if damaged or error.connection_invalidated or "no such table" in str(error) or "UndefinedTable" in str(error):
-            raise LedgerAway(f"The ledger does not answer: {_first_line(error)}") from error
+            raise LedgerAway(f"The ledger does not answer: {first_line(error)}") from error
         raise
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return str(getattr(error, "orig", error)).splitlines()[0]
 
 

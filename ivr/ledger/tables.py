@@ -87,6 +87,23 @@ appointment = Table(
     Column("updated_at", Moment, nullable=False),
 )
 
+# What a file that is being read will change in appointments that stand, once all of it was read.
+staged_change = Table(
+    "staged_change",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("into", ForeignKey("batch.id"), nullable=False, index=True),
+    Column("appointment", ForeignKey("appointment.id"), nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("language", String(8)),
+    Column("first_name_sealed", LargeBinary),
+    Column("channel", String(8), nullable=False),
+    Column("status", String(10), nullable=False),
+)
+
 # A text of an appointment's plan, or one that was asked for on a call: then `step` is the topic.
 _ASKED = literal_column("asked_in").is_not(None)
 text = Table(

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import String, bindparam, func, literal, select
 
 from ivr.ledger import Ledger, LedgerAway
+from ivr.ledger.swift import Question
 from ivr.ledger.tables import appointment, incoming_text, person
 from ivr.people.incoming import MOST, IncomingTexts, Received
 
@@ -53,7 +54,7 @@ class Knowledge:
     """What one web process can tell about numbers."""
 
     def __init__(self, ledger: Ledger, texts: IncomingTexts) -> None:
-        self._question = ledger.question(_everything)
+        self._question = Question(ledger, _everything)
         self._texts = texts
 
     def of(self, phone_hash: str, now: datetime) -> Known:

@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ivr.ledger import Vault
+from ivr.ledger import Ledger, Vault
+from ivr.ledger.swift import Insertion, Lookup
 from ivr.ledger.tables import opt_out_event, person
 
 # page: the person herself, on a web page. staff: somebody at the hospital, whom she told.
 Source = Literal["text", "call", "page", "carrier", "staff"]
+
+
+class Meeting:
+    """Who is behind numbers, for one store."""
+
+    def __init__(self, ledger: Ledger, vault: Vault) -> None:
+        self._vault = vault
+        self._find = Lookup(ledger, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
+        # Another process may meet the same person at the same moment.
+        self._add = Insertion(ledger, person, ("phone_hash", "phone_sealed", "created_at"), unless_there=True)
+
+    def find(self, connection: Connection, phones: Iterable[str]) -> tuple[dict[str, int], set[str]]:
+        """The ids of the persons behind numbers (E.164) that are known, by number; and the numbers that opted out."""
+        hashes = {self._vault.hash(phone): phone for phone in phones}
+        return _by_phone(hashes, self._find.among(connection, list(hashes)))
+
+    def meet(self, connection: Connection, phones: Iterable[str], now: datetime) -> tuple[dict[str, int], set[str]]:
+        """The same for all numbers: who is new is written down."""
+        hashes = {self._vault.hash(phone): phone for phone in phones}
+        rows = self._find.among(connection, list(hashes))
+        known = {row.phone_hash for row in rows}
+        new = [hashed for hashed in hashes if hashed not in known]
+        self._add.many(
+            connection,
+            [
+                {"phone_hash": hashed, "phone_sealed": self._vault.seal(hashes[hashed]), "created_at": now}
+                for hashed in new
+            ],
+        )
+        return _by_phone(hashes, [*rows, *(self._find.among(connection, new) if new else ())])
+
+
+def _by_phone(hashes: dict[str, str], rows: list[Any]) -> tuple[dict[str, int], set[str]]:
+    ids = {hashes[row.phone_hash]: row.id for row in rows}
+    return ids, {hashes[row.phone_hash] for row in rows if row.opted_out_at is not None}
 
 
 def meet(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:

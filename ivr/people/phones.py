@@ -6,6 +6,7 @@ The pattern of US numbers decides the common case in about a microsecond; the li
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,12 +50,15 @@ class Phone:
     e164: str
 
 
-def read_phone(words: str, country: str = "US") -> Phone | PhoneFault:
-    """The number that some words write, or why they do not. country: whose numbers need no country code."""
+def read_phone(words: str, countries: Sequence[str] = ("US",)) -> Phone | PhoneFault:
+    """The number that some words write, or why they do not.
+
+    countries: whose numbers are taken; those of the first need no country code.
+    """
     words = words.strip()
     if not words:
         return PhoneFault.EMPTY
-    match = _US_WRITTEN.match(words) if country == "US" else None
+    match = _US_WRITTEN.match(words) if countries[0] == "US" else None
     if match:
         national = "".join(match.groups())
         number = f"+1{national}"
@@ -62,20 +66,19 @@ def read_phone(words: str, country: str = "US") -> Phone | PhoneFault:
             return Phone(number)
     if _EXCEL.match(words):
         return PhoneFault.EXCEL
-    return _read_by_library(words, country)
+    return _read_by_library(words, countries)
 
 
-def _read_by_library(words: str, country: str) -> Phone | PhoneFault:
+def _read_by_library(words: str, countries: Sequence[str]) -> Phone | PhoneFault:
     if _TWO.search(words) and len(re.sub(r"\D", "", words)) > 15:
         return PhoneFault.TWO
     try:
-        number = phonenumbers.parse(words, country)
+        number = phonenumbers.parse(words, countries[0])
     except phonenumbers.NumberParseException:
         return PhoneFault.INVALID
     if number.extension or not phonenumbers.is_valid_number(number):
         return PhoneFault.INVALID
-    home = phonenumbers.country_code_for_region(country)
-    if number.country_code != home:
+    if phonenumbers.region_code_for_number(number) not in countries:
         return PhoneFault.FOREIGN
     return Phone(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 

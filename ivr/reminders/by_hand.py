@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import alarm, appointment, opt_out_event, person, text
-from ivr.line.config import Config, Step
+from ivr.line.config import Config, Reminders, Step
 from ivr.people.persons import opt_in, opt_out
 from ivr.reminders.claims import SENDING_STOPPED
 from ivr.reminders.export import TextLine, held_back, local, never, sent_to, texts_of, visits
@@ -167,7 +167,7 @@ def _text_told(line: TextLine, zone: ZoneInfo) -> dict[str, str | None]:
 class _VisitByHand:
     """One visit in the hand of somebody, within one transaction."""
 
-    def __init__(self, connection: Connection, rules: Any, name: str, now: datetime) -> None:
+    def __init__(self, connection: Connection, rules: Reminders, name: str, now: datetime) -> None:
         self._connection, self._rules, self._now = connection, rules, now
         row = connection.execute(visits().where(appointment.c.appointment_id == name)).first()
         if row is None:
@@ -204,8 +204,9 @@ class _VisitByHand:
         if left_out and self._row.next_due_at is not None:
             waiting = {name: one for name, one in self._waiting().items() if name not in left_out}
             done = (self._texts.keys() | left_out) - waiting.keys()
-            sent = sent_to(self._connection, {self._row.person_id}, self._now)[self._row.person_id]
-            decision = decide(self._visit, self._rules, self._now, frozenset(done), sent, waiting)
+            decision = decide(
+                self._visit, self._rules, self._now, frozenset(done), self._sent(), waiting, waiting.keys()
+            )
             self._look_again(self._now if decision.send or decision.skips else decision.next_at)
         return outcomes
 
@@ -234,9 +235,9 @@ class _VisitByHand:
         """What the plan's own rules say against this text at this moment."""
         waiting = self._waiting()
         done = frozenset(self._texts.keys() - waiting.keys())
-        sent = sent_to(self._connection, {self._row.person_id}, self._now)[self._row.person_id]
+        sent = self._sent() + [self._now] * self._about_to_go()
         asked = {**waiting, step.id: self._now}
-        decision = decide(self._visit, self._rules, self._now, done, sent, asked)
+        decision = decide(self._visit, self._rules, self._now, done, sent, asked, asked.keys())
         if decision.send and decision.send.id == step.id:
             return None
         for skipped, reason in decision.skips:
@@ -251,6 +252,15 @@ class _VisitByHand:
         return {
             name: one.retry_at for name, one in self._texts.items() if one.state == TextState.PLANNED and one.retry_at
         }
+
+    def _sent(self) -> list[datetime]:
+        return sent_to(self._connection, {self._row.person_id}, self._now)[self._row.person_id]
+
+    def _about_to_go(self) -> int:
+        """Texts about her other visits that wait for nothing but a worker: each will take its place in the limits."""
+        theirs = (text.c.person_id == self._row.person_id) & (text.c.appointment_id != self._row.id)
+        waits = (text.c.state == TextState.PLANNED) & (text.c.retry_at <= self._now)
+        return int(self._connection.execute(select(func.count()).select_from(text).where(theirs, waits)).scalar_one())
 
     def _begin(self, step: Step, state: TextState, **values: Any) -> None:
         row = self._row

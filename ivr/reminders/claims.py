@@ -186,6 +186,8 @@ class _Slice:
             frozenset(self._done[row.id]),
             self._sent[row.person_id],
             {step: found.retry_at for step, found in waiting.items() if found.retry_at},
+            # What waits as a row was due once, or staff made it so.
+            early=waiting.keys(),
         )
         reason = barred(row.opted_out_at, row.landline)
         if decision.send and reason:

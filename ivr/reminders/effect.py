@@ -92,7 +92,10 @@ def _epoch(moment: ColumnElement[Any]) -> ColumnElement[int]:
 
 
 def _week(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> ColumnElement[int]:
-    """Weeks since the first Monday of 1970. SQLite knows no zones: an hour more or less in summer falls into the night."""
+    """Weeks since the first Monday of 1970, by the zone's distance from UTC at `now`, as SQLite knows no zones.
+
+    In the other half of the year it is an hour off, at midnight, when nothing goes out.
+    """
     east = int((now.astimezone(zone).utcoffset() or timedelta()).total_seconds())
     monday = (_FIRST_MONDAY - date(1970, 1, 1)).days * _DAY
     return (_epoch(moment) + (east - monday)) // (7 * _DAY)

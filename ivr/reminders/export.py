@@ -159,7 +159,7 @@ class _Teller:
         decision = Decision()
         if coming and not ends:
             again = {name: one.retry_at for name, one in waiting.items() if one.retry_at}
-            decision = decide(self._visit, self._rules, self._now, done, sent, again)
+            decision = decide(self._visit, self._rules, self._now, done, sent, again, waiting.keys())
         for name in coming:
             one, due = waiting.get(name), self._due(name, self._row.starts_at)
             state, reason = ends or self._planned(name, due, decision, one.reason if one else None)
@@ -270,25 +270,33 @@ def private_file(path: Path) -> Iterator[TextIO]:
 
     Raises UnwritableFile.
     """
-    target = path.resolve()
-    if target.is_dir():
-        raise UnwritableFile(f"{path} is a folder: name a file in it.")
-    if not target.parent.is_dir():
-        raise UnwritableFile(f"The folder {path.parent} is not there: make it, or name another.")
-    # What is there and is no file, such as /dev/null, is written to and not replaced.
-    special = target.exists() and not target.is_file()
-    draft = target if special else target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}")
     try:
-        number = os.open(draft, os.O_WRONLY | (0 if special else os.O_CREAT | os.O_EXCL), 0o600)
-        with os.fdopen(number, "w", encoding="utf-8-sig", newline="") as file:
+        target = path.resolve()
+        if target.is_dir():
+            raise UnwritableFile(f"{path} is a folder: name a file in it.")
+        if not target.parent.is_dir():
+            raise UnwritableFile(f"The folder {path.parent} is not there: make it, or name another.")
+        # What is there and is no file, such as /dev/null, is written to and not replaced.
+        if target.exists() and not target.is_file():
+            with target.open("w", encoding="utf-8-sig", newline="") as file:
+                yield file
+            return
+        with _draft(target) as file:
             yield file
-        if not special:
-            draft.replace(target)
     except OSError as error:
         raise UnwritableFile(
             f"{path} cannot be written ({error.strerror}): see to that, or name another file."
         ) from None
+
+
+@contextmanager
+def _draft(target: Path) -> Iterator[TextIO]:
+    draft = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}")
+    try:
+        number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8-sig", newline="") as file:
+            yield file
+        draft.replace(target)
     finally:
-        if not special:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -29,6 +29,12 @@ class FileFault(StrEnum):
     CHANNEL = "channel_unknown"
     STATUS = "status_unknown"
     DOUBLE = "appointment_double"
+    TOO_LARGE = "file_too_large"
+    TOO_MANY = "file_too_many_rows"
+    LOCKED = "file_locked"
+    NO_APPOINTMENTS = "file_no_appointments"
+    ROW_TOO_LONG = "row_too_long"
+    OURS = "phone_ours"
 
 
 SENTENCES: dict[str, str] = {
@@ -50,14 +56,25 @@ SENTENCES: dict[str, str] = {
     FileFault.CHANNEL: "This must be text, call or none.",
     FileFault.STATUS: "This must be booked, cancelled, attended or missed.",
     FileFault.DOUBLE: "This appointment stands in row {detail} already: keep one of the two.",
+    FileFault.OURS: "This is a number of the hospital or of the line, not a patient's: correct it.",
     PhoneFault.EMPTY: "There is no phone number: fill it in.",
     PhoneFault.EXCEL: "The spreadsheet has damaged this number: format the column as text and fill it in anew.",
     PhoneFault.TWO: "There is more than one number here: keep the one that takes texts.",
     PhoneFault.FOREIGN: "This number is of another country, and the line texts numbers of this one only.",
     PhoneFault.INVALID: "This is not a phone number: write ten digits like 603-555-0123.",
+    FileFault.TOO_LARGE: "This file is larger than {detail}: split it, or save it as CSV, which has no limit.",
+    FileFault.TOO_MANY: "This file has more than {detail} rows: split it, or save it as CSV, which has no limit.",
+    FileFault.LOCKED: "This file asks for a password: save it without one.",
+    FileFault.NO_APPOINTMENTS: "There are no appointments in this file: look whether it is the right one.",
+    FileFault.ROW_TOO_LONG: "This row has more cells than row 1 has names: put a cell with a comma in quotation marks.",
 }
 WARNINGS: dict[str, str] = {
     "opted_out": "This person has asked for no texts: none will be sent.",
+    "same_day": "This person has another appointment that day, in row {detail}: one text a day is the most.",
+    "date_repeated": "On this day the clocks show this time twice: the first is meant.",
+    "batch_cancelled": "{detail} of these appointments are in a batch that was cancelled: nothing is sent for them.",
+    "strict": "Because of the errors nothing was taken in: correct them, or leave out --strict.",
+    "more": "{detail} more are not listed here: correct these first.",
     "absent_rows": "Appointments that are not in this file stay as they are: to cancel one, list it as cancelled.",
 }
 
@@ -79,5 +96,5 @@ def fault(row: int, column: str, code: str, detail: object = "") -> Fault:
     return Fault(row, column, str(code), SENTENCES[code].format(detail=detail))
 
 
-def warning(row: int, column: str, code: str) -> Fault:
-    return Fault(row, column, code, WARNINGS[code])
+def warning(row: int, column: str, code: str, detail: object = "") -> Fault:
+    return Fault(row, column, code, WARNINGS[code].format(detail=detail))

@@ -6,7 +6,7 @@ a day and three a week, and none at night: 47 CFR 64.1200(a)(9)(iv) and (c)(1).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -61,11 +61,13 @@ def decide(
     done: frozenset[str] = frozenset(),
     sent: Sequence[datetime] = (),
     not_before: Mapping[str, datetime] | None = None,
+    early: Collection[str] = (),
 ) -> Decision:
     """What is due of a visit's plan at `now`.
 
     done: steps that were handed over or skipped. sent: when texts to the same number went out, over all
-    batches. not_before: when a step that failed for a while may be tried again, or one was asked for before its time.
+    batches. not_before: when a step that failed for a while may be tried again. early: steps that go out ahead
+    of their time, when quiet hours and limits let them.
     """
     decision = Decision()
     went_out = list(sent)
@@ -73,8 +75,7 @@ def decide(
     pending = [step for step in rules.plan if step.id not in done]
     for step in sorted(pending, key=lambda step: (step.priority, due_at(step, visit, rules.quiet_hours))):
         due = due_at(step, visit, rules.quiet_hours)
-        due = min(due, (not_before or {}).get(step.id, due))
-        if due > now:
+        if due > now and step.id not in early:
             waiting.append(due)
             continue
         if step.unless and step.unless == visit.answer:

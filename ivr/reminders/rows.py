@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import cache, lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from ivr.line.config import Config
 from ivr.people.phones import Phone, read_phone
-from ivr.reminders.faults import Fault, FileFault, fault
+from ivr.reminders.faults import Fault, FileFault, fault, warning
+from ivr.reminders.moments import read_moment
+from ivr.reminders.seen import Seen
 
 NEEDED = ("appointment_id", "phone", "starts_at")
 OPTIONAL = ("site", "language", "timezone", "first_name", "channel", "status")
 CHANNELS = ("text", "call", "none")
 STATUSES = ("booked", "cancelled", "attended", "missed")
+# Where a reader puts the cells of a row that stand beyond the last name of the header.
+BEYOND = ""
+_KIND = ("site", "timezone", "language", "channel", "status")
+_KINDS = 1000
 LONGEST = {"appointment_id": 100, "first_name": 80}
 FARTHEST = timedelta(days=731)
+_LONGEST_PHONE = 100
 _ZONES = frozenset(available_timezones())
-# The first that fits is meant: ISO, then as American offices write it, month first.
-_FORMATS = (
-    "%m/%d/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%m/%d/%Y %I:%M %p",
-    "%m/%d/%Y %I:%M%p",
-    "%m/%d/%y %H:%M",
-    "%m/%d/%y %I:%M %p",
-    "%Y-%m-%d %I:%M %p",
-)
+_zone = cache(ZoneInfo)
 
 
 @dataclass(frozen=True)
@@ -46,124 +46,132 @@ class Row:
     status: str
 
 
-class RowReader:
-    """Reads the rows of one file. now: what counts as past."""
+class _Read(NamedTuple):
+    """A row, if it can be one; what is wrong with it; and what names it, with its number."""
 
-    def __init__(self, config: Config, now: datetime) -> None:
+    row: Row | None
+    told: list[Fault]
+    named: tuple[str, int]
+
+
+class _Kind(NamedTuple):
+    """What a row says that most rows say: in the order of Row's fields. wrong: column, code, detail."""
+
+    timezone: str
+    site: str
+    language: str | None
+    channel: str
+    status: str
+    wrong: tuple[tuple[str, FileFault, str], ...]
+
+
+class RowReader:
+    """Reads the rows of one file. now: what counts as past. ours: numbers (E.164) that no patient has.
+
+    `warnings` holds what is worth a look in rows that were taken; whoever reads takes them out.
+    """
+
+    def __init__(self, config: Config, now: datetime, ours: frozenset[str] = frozenset()) -> None:
         self._now = now
+        self._farthest = now + FARTHEST
         self._sites = {site.id: site for site in config.sites}
         self._only_site = config.sites[0].id if len(config.sites) == 1 else ""
         self._languages = tuple(config.languages)
-        self._seen: dict[str, int] = {}
+        self._ours = ours | {entry.e164 for entry in config.directory}
+        self._countries = tuple(config.reminders.countries)
+        self._day_first = config.reminders.dates == "day-first"
+        self._seen = Seen()
+        self._kinds = lru_cache(_KINDS)(self._read_kind)
+        self.warnings: list[Fault] = []
 
     def read(self, number: int, cells: Mapping[str, str]) -> Row | list[Fault]:
         """The row, or all that is wrong with it. number: as the spreadsheet counts, the header is row 1."""
+        return self.read_many([(number, cells)])[0]
+
+    def read_many(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[Row | list[Fault]]:
+        """The same for some rows that follow each other."""
+        read = [self._read(number, cells) for number, cells in rows]
+        self._check_doubles(read)
+        self._check_same_day([row for row, told, _ in read if row and row.status == "booked" and not told])
+        return [told if told or row is None else row for row, told, _ in read]
+
+    def _read(self, number: int, cells: Mapping[str, str]) -> _Read:
         told: list[Fault] = []
+        appointment_id = self._words(number, "appointment_id", cells, told)
+        first_name = self._words(number, "first_name", cells, told)
+        if not appointment_id:
+            told.append(fault(number, "appointment_id", FileFault.MISSING))
+        phone = self._phone(number, cells.get("phone") or "", told)
+        if BEYOND in cells:
+            told.append(fault(number, "", FileFault.ROW_TOO_LONG))
+        kind = self._kinds(*[cells.get(name) or "" for name in _KIND])
+        told += [fault(number, *wrong) for wrong in kind.wrong]
+        starts_at = self._starts_at(number, (cells.get("starts_at") or "").strip(), kind, told)
+        row = None
+        if not told and starts_at and phone:
+            row = Row(number, appointment_id, phone, starts_at, *kind[:3], first_name, *kind[3:5])
+        return _Read(row, told, (f"id {appointment_id}" if appointment_id else "", number))
 
-        def cell(name: str) -> str:
-            return (cells.get(name) or "").strip()
+    def _read_kind(self, site: str, zone: str, language: str, channel: str, status: str) -> _Kind:
+        """What the cells that say the same in most rows mean, and what is wrong with them."""
+        site = site.strip().lower() or self._only_site
+        zone = zone.strip() or (self._sites[site].timezone if site in self._sites else "UTC")
+        language = language.strip().lower()[:2]
+        channel = channel.strip().lower() or "text"
+        status = status.strip().lower() or "booked"
+        status = _STATUS_WORDS.get(status, status)
+        known = (
+            ("site", site in self._sites, FileFault.SITE, self._sites),
+            ("timezone", zone in _ZONES, FileFault.ZONE, ()),
+            ("language", not language or language in self._languages, FileFault.LANGUAGE, self._languages),
+            ("channel", channel in CHANNELS, FileFault.CHANNEL, ()),
+            ("status", status in STATUSES, FileFault.STATUS, ()),
+        )
+        wrong = tuple((name, code, ", ".join(names)) for name, fits, code, names in known if not fits)
+        return _Kind(zone if zone in _ZONES else "UTC", site, language or None, channel, status, wrong)
 
-        def check(name: str, fits: bool, code: FileFault, detail: object = "") -> None:
-            if not fits:
-                told.append(fault(number, name, code, detail))
+    @staticmethod
+    def _words(number: int, name: str, cells: Mapping[str, str], told: list[Fault]) -> str:
+        words = (cells.get(name) or "").strip()
+        if len(words) > LONGEST[name]:
+            told.append(fault(number, name, FileFault.TOO_LONG, LONGEST[name]))
+        if not words.isprintable() and len(words.splitlines()) > 1:
+            told.append(fault(number, name, FileFault.LINE_BREAK))
+        return words
 
-        for name, longest in LONGEST.items():
-            check(name, len(cell(name)) <= longest, FileFault.TOO_LONG, longest)
-            check(name, len(cell(name).splitlines()) < 2, FileFault.LINE_BREAK)
-        check("appointment_id", bool(cell("appointment_id")), FileFault.MISSING)
-        phone = read_phone(cell("phone")[:100])
+    def _phone(self, number: int, words: str, told: list[Fault]) -> str | None:
+        phone = read_phone(words[:_LONGEST_PHONE], self._countries)
         if not isinstance(phone, Phone):
             told.append(fault(number, "phone", phone))
-        site = cell("site").lower() or self._only_site
-        check("site", site in self._sites, FileFault.SITE, ", ".join(self._sites))
-        zone = cell("timezone") or (self._sites[site].timezone if site in self._sites else "UTC")
-        check("timezone", zone in _ZONES, FileFault.ZONE)
-        language = cell("language").lower()[:2]
-        check(
-            "language",
-            not language or language in self._languages,
-            FileFault.LANGUAGE,
-            ", ".join(self._languages),
-        )
-        channel = cell("channel").lower() or "text"
-        check("channel", channel in CHANNELS, FileFault.CHANNEL)
-        status = _STATUS_WORDS.get(cell("status").lower(), cell("status").lower()) or "booked"
-        check("status", status in STATUSES, FileFault.STATUS)
-        starts_at = self._starts_at(number, cell("starts_at"), zone if zone in _ZONES else "UTC", status, told)
-        self._check_double(number, cell("appointment_id"), told)
-        if told or starts_at is None or not isinstance(phone, Phone):
-            return told
-        return Row(
-            number=number,
-            appointment_id=cell("appointment_id"),
-            phone=phone.e164,
-            starts_at=starts_at,
-            timezone=zone,
-            site=site,
-            language=language or None,
-            first_name=cell("first_name"),
-            channel=channel,
-            status=status,
-        )
+            return None
+        if phone.e164 in self._ours:
+            told.append(fault(number, "phone", FileFault.OURS))
+        return phone.e164
 
-    def _check_double(self, number: int, appointment_id: str, told: list[Fault]) -> None:
-        if not appointment_id:
-            return
-        first = self._seen.setdefault(appointment_id, number)
-        if first != number:
-            told.append(fault(number, "appointment_id", FileFault.DOUBLE, first))
+    def _check_doubles(self, read: list[_Read]) -> None:
+        named = [(told, name) for _, told, name in read if name[0]]
+        for (told, (_, number)), first in zip(named, self._seen.firsts([name for _, name in named]), strict=True):
+            if first != number:
+                told.append(fault(number, "appointment_id", FileFault.DOUBLE, first))
 
-    def _starts_at(self, number: int, words: str, zone: str, status: str, told: list[Fault]) -> datetime | None:
-        moment = read_moment(words, ZoneInfo(zone))
-        if not isinstance(moment, datetime):
+    def _check_same_day(self, rows: list[Row]) -> None:
+        days = [(f"day {row.starts_at.astimezone(_zone(row.timezone)).date()} {row.phone}", row.number) for row in rows]
+        for row, first in zip(rows, self._seen.firsts(days), strict=True):
+            if first != row.number:
+                self.warnings.append(warning(row.number, "phone", "same_day", first))
+
+    def _starts_at(self, number: int, words: str, kind: _Kind, told: list[Fault]) -> datetime | None:
+        moment = read_moment(words, _zone(kind.timezone), self._day_first)
+        if isinstance(moment, FileFault):
             told.append(fault(number, "starts_at", moment if words else FileFault.MISSING))
             return None
-        if status == "booked" and moment <= self._now:
+        if kind.status == "booked" and moment.at <= self._now:
             told.append(fault(number, "starts_at", FileFault.PAST))
-        if moment > self._now + FARTHEST:
+        if moment.at > self._farthest:
             told.append(fault(number, "starts_at", FileFault.FAR))
-        return moment
+        if moment.repeated:
+            self.warnings.append(warning(number, "starts_at", "date_repeated"))
+        return moment.at
 
 
 _STATUS_WORDS = {"canceled": "cancelled"}
-
-
-def read_moment(words: str, zone: ZoneInfo) -> datetime | FileFault:
-    """A moment in UTC from ISO or American writing; without a zone it is meant in `zone`.
-
-    An hour that the clocks skip is refused; one that they repeat means its first run.
-    """
-    parsed = next((found for read in _READERS if (found := read(words)) is not None), None)
-    # The very last year has moments that no other zone can write.
-    if parsed is None or not 1900 <= parsed.year < MAXYEAR:
-        return FileFault.DATE
-    if parsed.tzinfo is None:
-        local = parsed.replace(tzinfo=zone)
-        there_and_back = local.astimezone(UTC).astimezone(zone)
-        if there_and_back.replace(tzinfo=None) != parsed:
-            return FileFault.SKIPPED_HOUR
-        parsed = local
-    return parsed.astimezone(UTC)
-
-
-def _read_iso(words: str) -> datetime | None:
-    # A date alone would be read as midnight.
-    if ":" not in words and "T" not in words:
-        return None
-    try:
-        return datetime.fromisoformat(words)
-    except ValueError:
-        return None
-
-
-def _reader(pattern: str) -> Callable[[str], datetime | None]:
-    def read(words: str) -> datetime | None:
-        try:
-            return datetime.strptime(words, pattern)  # noqa: DTZ007 - its zone is the row's
-        except ValueError:
-            return None
-
-    return read
-
-
-_READERS: tuple[Callable[[str], datetime | None], ...] = (_read_iso, *map(_reader, _FORMATS))

@@ -1,0 +1,97 @@
+"""Statements made ready once and given straight to the driver, where the library's part costs more than the store's."""
+
+from __future__ import annotations
+
+import json
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Column, Connection, Dialect, Select, Table
+from sqlalchemy.types import TypeEngine
+
+from ivr.ledger.engine import Ledger, LedgerAway, as_away, first_line
+from ivr.ledger.types import Moment
+
+_KEPT = 10_000
+_Convert = Callable[[Any], Any]
+
+
+class Question:
+    """A SELECT that is compiled once and asked straight of the driver, for a turn that waits for nothing else.
+
+    It is its own snapshot. An eighth of the time that a transaction and the same statement take on SQLite (29 and
+    237 us): the rest was the library's, not the store's.
+    """
+
+    def __init__(self, ledger: Ledger, statement: Select[Any]) -> None:
+        dialect = ledger.engine.dialect
+        self._engine = ledger.engine
+        self._compiled = statement.compile(dialect=dialect)
+        self._words = str(self._compiled)
+        self._errors: type[Exception] = dialect.loaded_dbapi.Error
+        columns = list(statement.selected_columns)
+        self._row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]  # noqa: PYI024
+        read = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+        self._read = [(at, processor) for at, processor in enumerate(read) if processor]
+
+    def ask(self, **values: Any) -> list[Any]:
+        """The rows, each with the statement's columns as its fields. Raises LedgerAway."""
+        told = self._compiled.construct_params(values)
+        order = self._compiled.positiontup
+        try:
+            with as_away(), closing(self._engine.raw_connection()) as connection:
+                cursor = connection.cursor()
+                cursor.execute(self._words, told if order is None else [told[name] for name in order])
+                return [self._made(row) for row in cursor.fetchall()]
+        except self._errors as error:
+            raise LedgerAway(f"The ledger does not answer: {first_line(error)}") from error
+
+    def _made(self, row: Any) -> Any:
+        values = list(row)
+        for at, processor in self._read:
+            values[at] = processor(values[at])
+        return self._row(*values)
+
+
+class Insertion:
+    """INSERT of many rows into some columns of a table; each moment is converted once, however often it stands."""
+
+    def __init__(self, ledger: Ledger, table: Table, columns: Sequence[str], *, unless_there: bool = False) -> None:
+        dialect = ledger.engine.dialect
+        mark = "?" if ledger.is_sqlite else "%s"
+        quoted = [dialect.identifier_preparer.quote(name) for name in columns]
+        self._words = f"INSERT INTO {table.name} ({', '.join(quoted)}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608 - names of our own tables
+        if unless_there:
+            self._words += " ON CONFLICT DO NOTHING"
+        self._columns = tuple(columns)
+        self._converts = [_conversion(table.c[name].type, dialect) for name in columns]
+
+    def many(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+        """Insert rows that hold the columns, whatever else they hold."""
+        told = list(zip(self._columns, self._converts, strict=True))
+        values = [tuple(convert(row[name]) if convert else row[name] for name, convert in told) for row in rows]
+        if values:
+            connection.exec_driver_sql(self._words, values)
+
+
+class Lookup:
+    """The rows of a table whose words in one column are among many, in one statement that never changes."""
+
+    def __init__(self, ledger: Ledger, key: Column[Any], *columns: Column[Any]) -> None:
+        among = "IN (SELECT value FROM json_each(?))" if ledger.is_sqlite else "= ANY(%s)"
+        names = ", ".join(column.name for column in columns)
+        self._words = f"SELECT {names} FROM {key.table.name} WHERE {key.name} {among}"  # noqa: S608 - our own names
+        self._is_sqlite = ledger.is_sqlite
+
+    def among(self, connection: Connection, words: Sequence[str]) -> list[Any]:
+        told = json.dumps(words) if self._is_sqlite else list(words)
+        return list(connection.exec_driver_sql(self._words, (told,)).all())
+
+
+def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    """How a value is given to the driver; it takes all but moments as they are."""
+    convert = kind.dialect_impl(dialect).bind_processor(dialect) if isinstance(kind, Moment) else None
+    return lru_cache(_KEPT)(convert) if convert else None

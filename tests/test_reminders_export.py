@@ -1,0 +1,370 @@
+"""Every text of a batch for the spreadsheet: with state and reason, masked, harmless, and never all in memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+import tracemalloc
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import insert, update
+
+from ivr import clock
+from ivr.carrier.client import Refused
+from ivr.carrier.errors import ErrorClass
+from ivr.cli import main
+from ivr.ledger import Vault, open_ledger
+from ivr.ledger.tables import appointment, batch, person, text
+from ivr.people.persons import meet, opt_out
+from ivr.people.replies import not_hers
+from ivr.reminders import export as exporting
+from ivr.reminders.export import COLUMNS, UnwritableFile, export, private_file, write_csv
+from ivr.reminders.receipts import take_receipt
+from ivr.reminders.status import NoSuchBatch, control
+from ivr.settings import load
+from tests.appointments import NOW, House, at, row
+
+HER = "+16035550101"
+# Of the plan, 7d is too late, 2d is due, 1d is still to come.
+DUE = at(2, -1)
+
+
+def lines(house, now=NOW, numbers=False):
+    return list(export(house.ledger, house.vault, house.content.config.reminders, 1, now, numbers))
+
+
+def stands(house, now=NOW, name="A1"):
+    """(state, reason) of each text, by its step."""
+    return {one["step"]: (one["state"], one["reason"]) for one in lines(house, now) if one["appointment_id"] == name}
+
+
+def write(house, statement):
+    with house.ledger.write() as connection:
+        connection.execute(statement)
+
+
+def tell(house, what, *told):
+    with house.ledger.write() as connection:
+        what(connection, house.vault, HER, NOW, *told)
+
+
+def refuse(house, kind, code):
+    house.record([(one.attempt, Refused(kind, code, "")) for one in house.claim()])
+
+
+LATE = ("skipped", "late")
+
+
+def all_three(state, reason):
+    return dict.fromkeys(("7d", "2d", "1d"), (state, reason))
+
+
+def both(state, reason):
+    return {"7d": LATE, "2d": (state, reason), "1d": (state, reason)}
+
+
+STANDINGS = [
+    (
+        "nothing happened yet",
+        lambda _house: None,
+        {"7d": LATE, "2d": ("planned", "due"), "1d": ("planned", "")},
+    ),
+    (
+        "handed over",
+        lambda house: house.send(),
+        {"7d": LATE, "2d": ("handed_over", ""), "1d": ("planned", "")},
+    ),
+    (
+        "refused for a while",
+        lambda house: refuse(house, ErrorClass.TRANSIENT, 20429),
+        {"7d": LATE, "2d": ("planned", "error_20429"), "1d": ("planned", "")},
+    ),
+    (
+        "refused for ever",
+        lambda house: refuse(house, ErrorClass.PERMANENT, 21211),
+        {"7d": LATE, "2d": ("failed", "error_21211"), "1d": ("planned", "")},
+    ),
+    ("she opted out", lambda house: tell(house, opt_out, "text", "STOP"), both("planned", "opted_out")),
+    ("a landline", lambda house: write(house, update(person).values(landline=True)), both("planned", "landline")),
+    ("paused", lambda house: control(house.ledger, 1, paused=True), both("planned", "paused")),
+    ("half taken in", lambda house: write(house, update(batch).values(live_at=None)), both("planned", "not_live")),
+    (
+        "its batch is cancelled",
+        lambda house: control(house.ledger, 1, cancelled_at=NOW),
+        all_three("cancelled", "batch_cancelled"),
+    ),
+    (
+        "the visit is cancelled",
+        lambda house: write(house, update(appointment).values(status="cancelled")),
+        all_three("cancelled", "cancelled"),
+    ),
+    ("not her number", lambda house: tell(house, not_hers), all_three("cancelled", "not_hers")),
+    (
+        "by call",
+        lambda house: write(house, update(appointment).values(channel="call")),
+        all_three("skipped", "not_by_text"),
+    ),
+    (
+        "she came",
+        lambda house: write(house, update(appointment).values(status="attended")),
+        all_three("skipped", "visit_over"),
+    ),
+    (
+        "she has confirmed",
+        lambda house: write(house, update(appointment).values(answer="confirmed")),
+        {"7d": LATE, "2d": ("skipped", "confirmed"), "1d": ("planned", "")},
+    ),
+    (
+        "another text today",
+        lambda house: (house.take({**row(1, DUE), "appointment_id": "B1"}), house.claim(limit=1), None)[-1],
+        {"7d": LATE, "2d": ("claimed", ""), "1d": ("planned", "")},
+    ),
+]
+
+
+@pytest.mark.parametrize(("happens", "expected"), [case[1:] for case in STANDINGS], ids=[case[0] for case in STANDINGS])
+def test_every_text_of_the_plan_has_a_state_and_a_reason(either_house, happens, expected):
+    either_house.take(row(1, DUE))
+    happens(either_house)
+    assert stands(either_house) == expected
+
+
+def test_what_limits_and_quiet_hours_put_off_says_so(house):
+    house.take(row(1, DUE), {**row(1, DUE), "appointment_id": "B1"})
+    house.claim(limit=1)
+    assert stands(house, name="B1")["2d"] == ("planned", "limit")
+    assert stands(house, NOW + timedelta(hours=12), "B1")["2d"] == ("planned", "quiet_hours")
+
+
+def test_what_is_told_to_be_skipped_is_what_the_next_claim_skips(house):
+    house.take(row(1, DUE))
+    told = stands(house)
+    house.claim()
+    assert stands(house) == {**told, "2d": ("claimed", "")}
+
+
+def test_a_moved_visit_shows_the_texts_for_its_old_time_and_those_for_the_new_one(house):
+    house.take(row(1, DUE))
+    house.send()
+    house.take(row(1, at(20)))
+    found = [
+        (one["starts_at"], one["step"], one["state"])
+        for one in export(house.ledger, house.vault, house.content.config.reminders, 2, NOW)
+    ]
+    assert found == [
+        ("2026-12-03 09:00-05:00", "7d", "skipped"),
+        ("2026-12-03 09:00-05:00", "2d", "handed_over"),
+        ("2026-12-21 10:00-05:00", "7d", "planned"),
+        ("2026-12-21 10:00-05:00", "2d", "planned"),
+        ("2026-12-21 10:00-05:00", "1d", "planned"),
+    ]
+
+
+def test_a_line_tells_when_in_the_time_of_the_place(house):
+    house.take(row(1, DUE, first_name="Zoë", language="es", timezone="America/Denver"))
+    (one,) = house.send()
+    later = NOW + timedelta(minutes=7)
+    take_receipt(house.ledger, house.vault, one.attempt, "delivered", "", None, later)
+    write(house, update(appointment).values(answer="confirmed", answered_at=later))
+    (told,) = [one for one in lines(house) if one["step"] == "2d"]
+    assert told == {
+        "appointment_id": "A1",
+        "number": "***-***-0101",
+        "first_name": "",
+        "starts_at": "2026-12-03 07:00-07:00",
+        "site": "elliot",
+        "language": "es",
+        "step": "2d",
+        "due_at": "2026-12-01 08:00-07:00",
+        "state": "delivered",
+        "reason": "",
+        "handed_over_at": "2026-12-01 08:00-07:00",
+        "changed_at": "2026-12-01 08:07-07:00",
+        "answer": "confirmed",
+        "answered_at": "2026-12-01 08:07-07:00",
+        "status": "booked",
+    }
+    assert set(told) == set(COLUMNS)
+
+
+def test_numbers_and_names_are_there_when_they_are_asked_for(house):
+    house.take(row(1, DUE, first_name="Zoë"))
+    assert {(one["number"], one["first_name"]) for one in lines(house, numbers=True)} == {("603-555-0101", "Zoë")}
+
+
+def test_a_batch_that_was_never_given_is_told_before_anything_is_written(house):
+    with pytest.raises(NoSuchBatch, match="no batch 7"):
+        export(house.ledger, house.vault, house.content.config.reminders, 7, NOW)
+
+
+DANGEROUS = [
+    ("=1+1", "'=1+1"),
+    ("+44 20 7946 0000", "'+44 20 7946 0000"),
+    ("-1", "'-1"),
+    ("@SUM(A1)", "'@SUM(A1)"),
+    ("\tx", "'\tx"),
+    ("\rx", "'\rx"),
+    (" =1", "' =1"),
+    ("＝1", "'＝1"),
+    ('=cmd|"/C calc"!A0', '\'=cmd|"/C calc"!A0'),
+    ("***-***-0123", "***-***-0123"),
+    ("2026-12-01 10:00-05:00", "2026-12-01 10:00-05:00"),
+    ("Zoë", "Zoë"),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("cell", "expected"), DANGEROUS, ids=[repr(case[0]) for case in DANGEROUS])
+def test_no_cell_becomes_a_formula(cell, expected):
+    file = io.StringIO(newline="")
+    assert write_csv([{"a": cell, "b": 'x,"y'}], file, ("a", "b"), lambda _count: None) == 1
+    assert list(csv.reader(io.StringIO(file.getvalue(), newline=""))) == [["a", "b"], [expected, 'x,"y']]
+
+
+def test_texts_are_told_in_chunks_and_each_once(house, monkeypatch):
+    monkeypatch.setattr(exporting, "CHUNK", 7)
+    house.take(*(row(number, at(20)) for number in range(21)))
+    told = lines(house)
+    assert len(told) == 63
+    assert len({(one["appointment_id"], one["step"]) for one in told}) == 63
+
+
+def test_memory_does_not_grow_with_the_batch(house):
+    house.take(row(0, at(20)))
+    (one,) = house.all(appointment)
+    values = {name: value for name, value in one._mapping.items() if name not in ("id", "appointment_id")}
+    for start in range(0, 6000, 1000):
+        more = [{**values, "appointment_id": f"M{number}"} for number in range(start, start + 1000)]
+        with house.ledger.write() as connection:
+            connection.execute(insert(appointment), more)
+
+    def peak(most):
+        found = export(house.ledger, house.vault, house.content.config.reminders, 1, NOW)
+        tracemalloc.start()
+        for _, _line in zip(range(most), found, strict=False):
+            pass
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    peak(6000)
+    assert peak(18_003) < 1.2 * peak(6000)
+
+
+def test_the_file_is_its_owners_alone_and_takes_its_place_when_it_is_whole(tmp_path):
+    path = tmp_path / "texts.csv"
+    path.write_text("old")
+    path.chmod(0o644)
+    with private_file(path) as file:
+        file.write("new")
+        assert path.read_text() == "old"
+    assert path.read_bytes() == b"\xef\xbb\xbfnew"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(ZeroDivisionError), private_file(path) as file:
+        file.write(f"half {1 / 0}")
+    assert path.read_text("utf-8-sig") == "new"
+    assert [found.name for found in tmp_path.iterdir()] == ["texts.csv"]
+
+
+def test_a_device_is_written_to_and_not_replaced():
+    with private_file(Path("/dev/null")) as file:
+        file.write("x")
+    assert not Path("/dev/null").is_file()
+
+
+PLACES = [
+    ("a folder that is not there", "missing/texts.csv", "not there"),
+    ("a folder itself", "", "is a folder"),
+    ("a file for a folder", "file/texts.csv", "not there"),
+    ("a name that is too long", "x" * 300, "cannot be written"),
+]
+
+
+@pytest.mark.parametrize(("place", "sentence"), [case[1:] for case in PLACES], ids=[case[0] for case in PLACES])
+def test_a_file_that_cannot_be_written_is_told_in_a_sentence(tmp_path, place, sentence):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnwritableFile, match=sentence), private_file(tmp_path / place):
+        pass
+
+
+# The command
+
+
+@pytest.fixture
+def own(content, tmp_path, monkeypatch):
+    """A house that the command finds, with one batch."""
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    settings = load()
+    ledger = open_ledger(settings.database_url)
+    ledger.upgrade()
+    house = House(ledger, Vault.of(settings), content, tmp_path)
+    house.take(row(1, DUE, first_name="Zoë"), row(2, at(20)))
+    return house
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["reminders", *words])
+
+
+def test_the_command_writes_a_file_that_excel_reads(own, tmp_path):
+    path = tmp_path / "texts.csv"
+    result = run("export", "1", "-o", str(path))
+    assert (result.exit_code, result.output) == (0, "6 texts of batch 1.\n")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfappointment_id,number,starts_at,")
+    assert "Zoë" not in path.read_text()
+    assert "0101" in path.read_text()
+    assert "603-555" not in path.read_text()
+    told = json.loads(run("export", "1", "-o", str(path), "--numbers", "--json").output)
+    assert told == {"batch": 1, "file": str(path), "texts": 6}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert found[0]["number"] == "603-555-0101"
+    assert found[0]["first_name"] == "Zoë"
+    assert datetime.fromisoformat(found[0]["starts_at"]) == datetime.fromisoformat(DUE)
+
+
+def test_a_dash_is_standard_output_and_what_is_told_beside_it_is_not(own):
+    result = run("export", "1", "-o", "-")
+    assert result.stdout_bytes.startswith(b"\xef\xbb\xbfappointment_id,")
+    assert result.stdout_bytes.count(b"\r\n") == 7
+    assert result.stderr.endswith("6 texts of batch 1.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("export", "7", "-o", "-"), "There is no batch 7."),
+        (("export", "1", "-o", "/nowhere/texts.csv"), "The folder /nowhere is not there"),
+        (("export", "1"), "Missing option '-o'"),
+    ],
+)
+def test_wrong_use_is_one_sentence(own, words, sentence):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stdout == ""
+
+
+def test_numbers_sealed_with_a_key_that_is_gone_are_told_and_leave_no_file(own, tmp_path):
+    stranger = Vault([b"x" * 32])
+    with own.ledger.write() as connection:
+        meet(connection, own.vault, [HER], NOW)
+        connection.execute(update(person).values(phone_sealed=stranger.seal(HER)))
+    result = run("export", "1", "-o", str(tmp_path / "texts.csv"))
+    assert result.exit_code == 2
+    assert "PHONE_KEY" in result.stderr
+    assert not (tmp_path / "texts.csv").exists()
+
+
+def test_a_step_that_left_the_plan_keeps_its_line(house):
+    house.take(row(1, DUE))
+    house.send()
+    write(house, update(text).where(text.c.step == "2d").values(step="old"))
+    (old,) = [one for one in lines(house) if one["step"] == "old"]
+    assert (old["state"], old["due_at"]) == ("handed_over", "")
