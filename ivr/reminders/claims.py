@@ -57,13 +57,8 @@ def claim(
     """
 
     def take(connection: Connection, most: int) -> list[Claimed]:
-        columns = (appointment, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
-        rows = connection.execute(
-            _due(now, *columns, person.c.language.label("spoken"), batch.c.cancelled_at)
-            .order_by(appointment.c.next_due_at, appointment.c.id)
-            .limit(limit)
-        ).all()
-        return _Slice(connection, vault, content, now).claim(list(rows), most) if rows else []
+        rows = due_slice(connection, now, limit)
+        return _Slice(connection, vault, content, now).claim(rows, most) if rows else []
 
     return claim_one_at_a_time(ledger, now, limit, probe_after, take)
 
@@ -101,6 +96,13 @@ def claim_values(vault: Vault, content: Content, claimed: Claimed, now: datetime
         "release": content.digest,
         "body_hash": vault.hash(claimed.body),
     }
+
+
+def due_slice(connection: Connection, now: datetime, limit: int) -> list[Row[Any]]:
+    """The appointments that have waited longest, with what must be known of their persons and batches."""
+    columns = (appointment, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
+    due = _due(now, *columns, person.c.language.label("spoken"), batch.c.cancelled_at)
+    return list(connection.execute(due.order_by(appointment.c.next_due_at, appointment.c.id).limit(limit)).all())
 
 
 def _due(now: datetime, *columns: Any) -> Any:
