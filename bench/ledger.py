@@ -121,7 +121,9 @@ def _fill(ledger: Ledger) -> None:
     sealed = Vault([bytes(32)]).seal("+16035550123").hex()
 
     def moment(at: datetime) -> str:
-        return f"'{at.replace(tzinfo=None).isoformat(' ', 'microseconds')}'" + ("" if ledger.is_sqlite else "::timestamp")
+        return f"'{at.replace(tzinfo=None).isoformat(' ', 'microseconds')}'" + (
+            "" if ledger.is_sqlite else "::timestamp"
+        )
 
     values = {
         "sealed": f"X'{sealed}'" if ledger.is_sqlite else f"'\\x{sealed}'::bytea",

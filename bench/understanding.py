@@ -83,7 +83,8 @@ def cross_validated(content: Content, asked: list[Question]) -> Counter[str]:
         part = shuffled[fold::FOLDS]
         unseen = {plain(question.words) for question in part}
         prompts = {key: _without(prompt, unseen) for key, prompt in content.prompts.items()}
-        totals += judged(part, Matcher(replace(content, prompts=prompts)).ask)
+        questions = tuple(question for question in content.questions if plain(question.words) not in unseen)
+        totals += judged(part, Matcher(replace(content, prompts=prompts, questions=questions)).think)
     return totals
 
 
@@ -100,13 +101,14 @@ def main(_options: argparse.Namespace) -> int:
     content = read_content(read_folder(ROOT / "prompts"))
     matcher = Matcher(content)
     known, aside = questions("known.tsv"), questions("aside.tsv")
-    print(f"\nunderstanding: {sum(len(prompt.phrases) for prompt in content.prompts.values())} phrases")
+    phrases = sum(len(prompt.phrases) for prompt in content.prompts.values())
+    print(f"\nunderstanding: {phrases:,} phrases and {len(content.questions):,} questions")
     _print_times(content, matcher, [question.words for question in known])
     print(f"memory of a matcher {_megabytes():.0f} MB")
     _print_totals("known, cross-validated", cross_validated(content, known))
     for language in ("", *content.config.languages):
         chosen = [question for question in aside if language in ("", question.language)]
-        _print_totals(f"aside {language}".strip(), judged(chosen, matcher.ask))
+        _print_totals(f"aside {language}".strip(), judged(chosen, matcher.think))
     return 0
 
 

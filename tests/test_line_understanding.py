@@ -361,12 +361,12 @@ def test_words_are_compared_without_their_endings_and_as_they_sound() -> None:
 
 
 def test_the_reach_on_questions_that_nobody_tuned_to_is_kept(line: Line) -> None:
-    """Only totals are looked at: these questions are set aside. The aim is 92 %, 3 % and none missed."""
+    """Only totals are looked at: these questions are set aside. Asked for: 92 %, 3 % and none missed."""
     totals = judged(questions("aside.tsv"), line.matcher.ask)
     asked = totals["questions"]
-    assert totals["right"] / asked >= 0.85
-    assert totals["wrong medical topic"] / asked <= 0.05
-    assert totals["red flag missed"] <= 10
+    assert totals["right"] / asked >= 0.92
+    assert totals["wrong medical topic"] / asked <= 0.03
+    assert totals["red flag missed"] == 0
 
 
 def test_the_wordings_that_were_learned_from_are_understood(line: Line) -> None:

@@ -364,6 +364,8 @@ def test_memory_keeps_the_live_release_however_many_older_ones_are_asked_for(
     assert live
 
     class Light:
+        matcher = None
+
         def __init__(self, content: Content, _base_url: str) -> None:
             self.digest = content.digest
 

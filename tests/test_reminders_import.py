@@ -172,7 +172,9 @@ def test_a_rehearsal_tells_the_same_shows_the_first_texts_and_writes_nothing(eit
     assert (told.batch, real.preview) == (None, None)
     assert {(text.row, text.step, text.language) for text in told.preview} >= {(2, "7d", "es"), (2, "2d", "es")}
     assert all(text.segments == 1 and "STOP" in text.words for text in told.preview)
-    assert [text.at for text in told.preview if text.row == 2] == sorted(text.at for text in told.preview if text.row == 2)
+    assert [text.at for text in told.preview if text.row == 2] == sorted(
+        text.at for text in told.preview if text.row == 2
+    )
 
 
 def test_changes_that_an_import_left_undone_are_done_when_it_is_run_again(either_house, monkeypatch):
@@ -355,9 +357,7 @@ def test_nothing_personal_stands_in_the_clear(house, tmp_path):
 def test_a_large_file_goes_in_by_pieces_and_tells_how_far_it_is(house, tmp_path):
     (tmp_path / "large.csv").write_bytes(GOOD)
     told: list[int] = []
-    report = importing.Importer(house.ledger, house.vault, house.content, told.append).run(
-        tmp_path / "large.csv", NOW
-    )
+    report = importing.Importer(house.ledger, house.vault, house.content, told.append).run(tmp_path / "large.csv", NOW)
     assert (counts(report), told) == ((1500, 1500, 0, 0, 0), [1000, 1500])
     assert len(house.all(person)) == 100
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from xml.sax.saxutils import escape
 
 from ivr.line.content import Content
@@ -43,8 +44,7 @@ class Line:
         self.content = content
         self.digest = content.digest
         self.graph = Graph(content)
-        self.matcher = Matcher(content)
-        self.hearing = Hearing(content, self.matcher)
+        self.hearing = Hearing(content, lambda words, language: self.matcher.ask(words, language))
         self.speech = Speech(content, self.graph)
         base = Base(f"{base_url}/voice/{self.digest}", f"{base_url}/audio")
         self._make = Documents(content.config, self.speech, self.hearing, base)
@@ -65,6 +65,11 @@ class Line:
             if prompt.texted
         }
         self._text_documents = {key: text_document([words]) for key, words in self._texts.items()}
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        """What understands free words. It is made when it is first asked for: a proof of the graph does without."""
+        return Matcher(self.content)
 
     def _render(self, turn: Turn) -> None:
         if turn in self._documents or isinstance(turn.state.place, Task):

@@ -184,6 +184,9 @@ class Site(_Part):
     directory: Name
 
 
+Country = Annotated[str, _fits("[A-Z]{2}", "two capital letters, like US")]
+
+
 class QuietHours(_Part):
     start: Annotated[Clock, Field(alias="from")]
     end: Annotated[Clock, Field(alias="to")]
@@ -217,9 +220,7 @@ class Reminders(_Part):
     quiet_hours: QuietHours
     per_number: PerNumber = PerNumber()
     pace: Annotated[int, Field(ge=1, le=1000)] = 10
-    countries: Annotated[list[Annotated[str, _fits("[A-Z]{2}", "two capital letters, like US")]], Field(min_length=1)] = [
-        "US"
-    ]
+    countries: Annotated[list[Country], Field(min_length=1)] = ["US"]
     """Whose numbers may be texted; those of the first need no country code."""
     dates: Literal["month-first", "day-first"] = "month-first"
     """How 12/01/2026 is meant in an appointments file."""

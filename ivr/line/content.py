@@ -14,6 +14,7 @@ from ivr.line.config import Config, read_config
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.gsm import fold
 from ivr.line.prompt import Prompt, decode, fill, read_prompt
+from ivr.line.questions import Question, is_questions, read_questions
 from ivr.line.recordings import LARGEST, Key, Recording, is_recording, recording_faults, recordings_of
 from ivr.line.source import Source, read_yaml
 
@@ -31,6 +32,7 @@ class Content:
     config: Config
     prompts: Mapping[tuple[str, str], Prompt]
     files: Files
+    questions: tuple[Question, ...] = ()
 
     @cached_property
     def source(self) -> Source:
@@ -123,15 +125,27 @@ def read_content(files: Files) -> Content:
         unread = {finding.file for finding in findings}
         findings += (fault for fault in disagreements(config, source, prompts) if fault.file not in unread)
         findings += recording_faults(config, prompts, files)
+    questions = _read_questions(files, findings)
     if findings or config is None:
         raise BrokenPrompts(findings)
-    return Content(digest(files), config, prompts, dict(files))
+    return Content(digest(files), config, prompts, dict(files), questions)
+
+
+def _read_questions(files: Files, findings: list[Finding]) -> tuple[Question, ...]:
+    read: list[Question] = []
+    topics = {name.split("/")[1].removesuffix(".md") for name in files if _PROMPT_FILE.fullmatch(name)}
+    for file in sorted(filter(is_questions, files)):
+        try:
+            read += read_questions(file, files[file], frozenset(topics))
+        except BrokenPrompts as broken:
+            findings += broken.findings
+    return tuple(read)
 
 
 def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str], Prompt]:
     prompts: dict[tuple[str, str], Prompt] = {}
     for file in sorted(files):
-        if file == LINE_FILE or is_recording(file):
+        if file == LINE_FILE or is_recording(file) or is_questions(file):
             continue
         if not _PROMPT_FILE.fullmatch(file):
             message = "A prompt stands in a folder named by its language, its name in small letters: en/cancer.md."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ivr.line.content import Content
 from ivr.line.places import Key, Words
 from ivr.line.signs import RED_FLAGS, STOP
-from ivr.line.understand import Matcher
+from ivr.line.understand import Understood
 from ivr.line.wording import plain, telling
 
 # The carrier takes 500 hints of 100 letters; the shortest phrases help its ear most.
@@ -33,8 +34,9 @@ class Meant:
 class Hearing:
     """How a release understands callers. Red flags and a wish to stop are looked for before anything else."""
 
-    def __init__(self, content: Content, matcher: Matcher) -> None:
-        self._matcher = matcher
+    def __init__(self, content: Content, ask: Callable[[str, str], Understood]) -> None:
+        """ask: what some words mean, in a conversation in some language."""
+        self._ask = ask
         self._content = content
         self._commands = {code: _commands(language.said) for code, language in content.config.languages.items()}
         self._entries = {
@@ -54,7 +56,7 @@ class Hearing:
         command = self._command(asked, language)
         if command:
             return Meant(Key(_KEYS[command]) if command in _KEYS else Words(command))
-        understood = self._matcher.ask(words, language)
+        understood = self._ask(words, language)
         spoken = understood.language if understood.topic not in ("none", "language") else language
         other = spoken if spoken != language else None
         if understood.topic in RED_FLAGS:

@@ -1,4 +1,4 @@
-"""What is learned from the phrases of a release when it is loaded, in plain Python: no model is shipped.
+"""What is learned from phrases and questions when a release is loaded: no model is shipped.
 
 How people ask is complement naive Bayes over words, pairs of words and runs of letters: each of them speaks for
 the outcomes in whose phrases it stands, the more the less it stands elsewhere. Two passes over the phrases then mend
@@ -10,12 +10,16 @@ Crammer and others (2006): https://jmlr.org/papers/volume7/crammer06a/crammer06a
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ivr.line.wording import MOST_WORDS
 
+Numbers = NDArray[np.float64]
 _RUN = 4
 # How little the first phrase with a word says, and how far an outcome with few phrases is helped up: measured.
 _CAUTION = 6.0
@@ -39,21 +43,22 @@ class Learned:
         self._runs_of = lru_cache(MOST_WORDS)(_runs)
         told = [(self._parts(words), outcome) for words, outcome in phrases]
         held = Counter(part for parts, _ in told for part in parts)
-        self._rarity = {part: math.log((1 + len(told)) / (1 + count)) + 1 for part, count in held.items()}
-        self._rarest = max(self._rarity.values(), default=1.0)
+        self._places = {part: at for at, part in enumerate(held)}
+        self._rarity = np.log((1 + len(told)) / (1 + np.array(list(held.values()), dtype=float))) + 1
+        self._rarest = float(self._rarity.max(initial=1.0))
         sizes = Counter(outcome for _, outcome in told)
-        lift = {outcome: (len(told) / len(sizes) / size) ** _BALANCE for outcome, size in sizes.items()}
-        weights: dict[str, dict[str, float]] = defaultdict(dict)
-        phrased = [(self._weighed(parts), outcome) for parts, outcome in told]
-        for parts, outcome in phrased:
-            for part, weight in parts:
-                row = weights[part]
-                row[outcome] = row.get(outcome, 0.0) + weight * lift[outcome]
-        says = {part: _speaks_for(row) for part, row in weights.items()}
+        self._outcomes = list(sizes)
+        number = {outcome: at for at, outcome in enumerate(self._outcomes)}
+        lift = [(len(told) / len(sizes) / size) ** _BALANCE for size in sizes.values()]
+        phrased = [(*self._weighed(parts), number[outcome]) for parts, outcome in told]
+        counted = np.zeros((len(held), len(sizes)))
+        for places, weights, own in phrased:
+            counted[places, own] += weights * lift[own]
+        total = counted.sum(axis=1, keepdims=True) + _CAUTION
+        self._says = np.log(total / (total - counted))
         mixed = [phrase for start in range(_STRIDE) for phrase in phrased[start::_STRIDE]]
         for _ in range(_PASSES):
-            mixed = [(parts, outcome) for parts, outcome in mixed if _mended(says, parts, outcome)]
-        self._says = {part: tuple(row.items()) for part, row in says.items()}
+            mixed = [phrase for phrase in mixed if self._mended(*phrase)]
 
     def _parts(self, words: Sequence[str]) -> set[str]:
         parts = {f"{first} {second}" for first, second in zip(["", *words], [*words, ""], strict=True)}
@@ -61,20 +66,32 @@ class Learned:
             parts.update(self._runs_of(word))
         return parts
 
-    def _weighed(self, parts: set[str]) -> list[tuple[str, float]]:
-        """Parts by how much they tell, scaled to length 1; unknown ones add to the length."""
-        rarity, rarest = self._rarity, self._rarest
-        weights = [(part, rarity.get(part, rarest)) for part in parts]
-        length = math.hypot(*(weight for _, weight in weights)) or 1.0
-        return [(part, weight / length) for part, weight in weights]
+    def _weighed(self, parts: set[str]) -> tuple[NDArray[np.int64], Numbers]:
+        """The places of known parts and how much they tell, scaled to length 1; unknown ones add to the length."""
+        # In one order on every machine: sets have none, and sums depend on it.
+        places = np.array(sorted(self._places[part] for part in parts if part in self._places), dtype=np.int64)
+        weights = self._rarity[places]
+        unknown = (len(parts) - len(places)) * self._rarest**2
+        return places, weights / (math.sqrt(float(weights @ weights) + unknown) or 1.0)
+
+    def _mended(self, places: NDArray[np.int64], weights: Numbers, own: int) -> bool:
+        """Whether a phrase did not lead clearly to its outcome: now its parts say more for it, less for the rival."""
+        scores = weights @ self._says[places]
+        led = scores[own]
+        scores[own] = -np.inf
+        rival = int(scores.argmax())
+        lacking = scores[rival] + _LEAD - led
+        if rival == own or lacking <= 0:
+            return False
+        push = min(_PUSH, lacking / 2) * weights
+        self._says[places, own] += push
+        self._says[places, rival] -= push
+        return True
 
     def scores(self, words: Sequence[str]) -> dict[str, float]:
         """How much plain words speak for each outcome; nothing where all of them are unknown."""
-        scores: dict[str, float] = defaultdict(float)
-        for part, weight in self._weighed(self._parts(words)):
-            for outcome, gain in self._says.get(part, ()):
-                scores[outcome] += weight * gain
-        return scores
+        places, weights = self._weighed(self._parts(words))
+        return dict(zip(self._outcomes, (weights @ self._says[places]).tolist(), strict=True)) if len(places) else {}
 
 
 class Tongues:
@@ -97,30 +114,6 @@ class Tongues:
 
 def _vote(here: int, elsewhere: int) -> float:
     return max(0.0, min(_LOUDEST, math.log((here + 0.3) / (elsewhere + 0.3))))
-
-
-def _speaks_for(row: dict[str, float]) -> dict[str, float]:
-    total = sum(row.values()) + _CAUTION
-    return {outcome: math.log(total / (total - weight)) for outcome, weight in row.items()}
-
-
-def _mended(says: dict[str, dict[str, float]], parts: list[tuple[str, float]], outcome: str) -> bool:
-    """Whether a phrase did not lead clearly to its outcome: then its parts now say more for it, less for the rival."""
-    scores: dict[str, float] = defaultdict(float)
-    for part, weight in parts:
-        for other, gain in says[part].items():
-            scores[other] += weight * gain
-    own = scores.pop(outcome, 0.0)
-    rival = max(scores, key=scores.__getitem__, default=None)
-    lacking = 0.0 if rival is None else scores[rival] + _LEAD - own
-    if rival is None or lacking <= 0:
-        return False
-    push = min(_PUSH, lacking / 2)
-    for part, weight in parts:
-        row = says[part]
-        row[outcome] = row.get(outcome, 0.0) + push * weight
-        row[rival] = row.get(rival, 0.0) - push * weight
-    return True
 
 
 def _runs(word: str) -> tuple[str, ...]:

@@ -100,10 +100,10 @@ def read_prompt(file: str, data: bytes) -> Prompt:
     )
 
 
-def decode(file: str, data: bytes) -> str:
+def decode(file: str, data: bytes, largest: int = LARGEST) -> str:
     """Bytes of a file as text; a byte-order mark and the line ends of any system do no harm."""
-    if len(data) > LARGEST:
-        message = f"This file has {len(data)} bytes: no prompt needs more than {LARGEST}."
+    if len(data) > largest:
+        message = f"This file has {len(data)} bytes: it needs no more than {largest}."
         raise BrokenPrompts([Finding(file, 0, "not-text", "error", message)])
     try:
         words = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")

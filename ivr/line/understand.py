@@ -8,7 +8,7 @@ speaks for it: the signs that stand in them (signs.py), and what is learned from
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -16,6 +16,7 @@ from itertools import islice
 from ivr.line.content import Content
 from ivr.line.learned import Learned, Tongues
 from ivr.line.prompt import Prompt
+from ivr.line.questions import Question
 from ivr.line.signs import RED_FLAGS, STOP, Sign, Signs, sign_of_phrase
 from ivr.line.wording import joined, plain, sentences, shortened, telling
 
@@ -23,6 +24,7 @@ __all__ = ["AMBIGUOUS", "Matcher", "Understood", "plain", "which_of_two"]
 
 AMBIGUOUS = "ambiguous"
 LANGUAGE = "language"
+_GREETING = "menu"
 # What the best sign of an outcome adds, by its groups of words, and each further sign; measured by cross-validation.
 _BEST_SIGN = 0.25
 _GROUPS = 0.7
@@ -37,8 +39,12 @@ _NEAR = 0.2
 _BEHIND = 0.3
 _BEHIND_ALONE = 0.05
 _LEAST_ALARM = 0.08
+# A single word that no file lists is too little for an alarm.
+_LEAST_WORDS = 2
 _ASKED_FIRST = (*RED_FLAGS, STOP)
 _SHOWN = 5
+# What stands in more questions than this is a spelling, and no slip.
+_NO_SLIP = 4
 _SHORT = 40
 _REMEMBERED = 2000
 
@@ -76,9 +82,11 @@ class Matcher:
         for words, prompt in phrases:
             self._languages[words].add(prompt.language)
         self._stops = {telling(words) for words, prompt in phrases if prompt.name == STOP}
-        known = frozenset(word for words, _ in phrases for word in words.split())
+        known = _spellings(phrases, content.questions)
         self._signs = Signs(_signs(content, phrases, known), known)
-        self._learned = Learned((joined(words).split(), _outcome(prompt)) for words, prompt in phrases)
+        told = [(words, _outcome(prompt)) for words, prompt in phrases]
+        told += [(plain(one.words), _outcome_of(one.outcome, one.language)) for one in content.questions]
+        self._learned = Learned((joined(words).split(), outcome) for words, outcome in told)
         self._tongues = Tongues(_words_by_language(content))
         self._understood = lru_cache(_REMEMBERED)(self.think)
 
@@ -95,13 +103,13 @@ class Matcher:
         asked = plain(words)
         if asked in self._numbers:
             return Understood(self._numbers[asked], language or self._default, {})
-        if not asked:
+        if not asked or (asked.isdigit() and asked not in self._exact):
             return Understood("none" if words.strip() else "menu", language or self._default, {})
         heard = joined(asked).split()
         found = self._found(words, heard)
         told = None if len(self._languages.get(asked, ())) > 1 else self._tongues.of(heard)
         scores = self._scores(heard, found)
-        outcome = self._exact_outcome(asked, found) or self._likeliest(scores, found)
+        outcome = self._exact_outcome(asked, found) or self._likeliest(scores, found, len(heard))
         return _understood(outcome, scores, STOP in found, told, language or self._default)
 
     def led_to(self, phrase: str) -> str:
@@ -123,6 +131,9 @@ class Matcher:
     def _scores(self, heard: Sequence[str], found: dict[str, list[int]]) -> dict[str, float]:
         scores = self._learned.scores(heard)
         for outcome, weights in found.items():
+            if outcome == _GREETING and self._topics_found(found):
+                # "Hello, is it safe": people greet before they ask.
+                continue
             more = _NEXT_SIGN * min(_MOST_NEXT, len(weights) - 1)
             scores[outcome] = scores.get(outcome, 0.0) + _BEST_SIGN * max(weights) ** _GROUPS + more
         return dict(sorted(scores.items(), key=lambda score: (-score[1], score[0])))
@@ -135,7 +146,7 @@ class Matcher:
     def _topics_found(found: dict[str, list[int]]) -> bool:
         return not found.keys() <= {"menu", "none"}
 
-    def _likeliest(self, scores: dict[str, float], found: dict[str, list[int]]) -> str:
+    def _likeliest(self, scores: dict[str, float], found: dict[str, list[int]], words: int) -> str:
         """The outcome for which most speaks; `none` where too little does, `ambiguous` between two near topics.
 
         Never a wish to stop: "I want texts" is too much like "I want no texts", and only a sign tells them apart.
@@ -144,7 +155,7 @@ class Matcher:
         best = scores[calm[0]] if calm else 0.0
         behind = _BEHIND if self._topics_found(found) else _BEHIND_ALONE
         flag = next((outcome for outcome in scores if outcome in RED_FLAGS), None)
-        if flag and scores[flag] >= max(best - behind, _LEAST_ALARM):
+        if flag and words >= _LEAST_WORDS and scores[flag] >= max(best - behind, _LEAST_ALARM):
             return flag
         if best < _LEAST:
             return "none"
@@ -218,9 +229,18 @@ def _signs(
                 yield sign, prompt.name, prompt.language
 
 
+def _spellings(phrases: list[tuple[str, Prompt]], questions: Iterable[Question]) -> frozenset[str]:
+    """The words that are taken as they are spelt. What stands in few questions may be a slip."""
+    asked = Counter(word for one in questions for word in set(plain(one.words).split()))
+    often = (word for word, count in asked.items() if count > _NO_SLIP)
+    return frozenset([*(word for words, _ in phrases for word in words.split()), *often])
+
+
 def _words_by_language(content: Content) -> dict[str, Counter[str]]:
     said: dict[str, Counter[str]] = {language: Counter() for language in content.config.languages}
     for prompt in content.prompts.values():
         for words in (*prompt.phrases, prompt.title, *(section.words for section in prompt.sections())):
             said[prompt.language].update(joined(plain(words)).split())
+    for question in content.questions:
+        said[question.language].update(joined(plain(question.words)).split())
     return said

@@ -133,7 +133,9 @@ class Shelf:
     def _add(self, content: Content) -> Line:
         with self._lock:
             if content.digest not in self._lines:
-                self._lines[content.digest] = Line(content, self._base_url)
+                line = self._lines[content.digest] = Line(content, self._base_url)
+                # Made now, so that no caller waits for it.
+                _ = line.matcher
                 live = self.live.digest if self.live else content.digest
                 for old in [known for known in self._lines if known not in (live, content.digest)][: -KEPT + 1]:
                     del self._lines[old]
