@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
 
+from ivr.line import check as check_module
 from ivr.line import gsm
 from ivr.line.check import check
 from ivr.line.check_graph import GRAPH_RULES, Proof
+from ivr.line.check_phrases import strayed_phrases
 from ivr.line.check_words import WORD_RULES
 from ivr.line.content import LINE_FILE, read_content
 from ivr.line.findings import Finding
@@ -143,6 +146,19 @@ def test_a_text_that_keeps_its_accents_still_has_to_fit_in_three_segments() -> N
     assert {(one.rule, one.level) for one in told} == {("accents", "warning"), ("segments", "error")}
 
 
+def test_a_check_in_two_processes_finds_the_same_as_in_one_and_goes_on_without_its_helper(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ivr.line.check.GRAPH_RULES", ())
+    files = changed(CANCER, "It is natural", f"{HARD} It is natural")
+    alone = check(files)
+    assert {finding.rule for finding in alone.findings} >= {"grade", "unconfirmed"}
+    assert check(files, in_two=True) == alone
+    here, real = os.getpid(), check_module._of_words
+    monkeypatch.setattr(check_module, "_of_words", lambda content: real(content) if os.getpid() == here else os._exit(9))
+    assert check(files, in_two=True) == alone
+
+
 def test_a_file_that_nothing_says_is_a_warning() -> None:
     told = word_findings({**SHIPPED, "en/old.md": b"---\nsources: [line]\nreviewed: {}\n---\n## Texted\n\nOld.\n"})
     assert [(one.file, one.rule, one.level) for one in told] == [("en/old.md", "unused", "warning")]
@@ -195,7 +211,7 @@ def test_a_menu_that_takes_too_long_is_told() -> None:
 
 def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
     files = changed("en/the-visit.md", "- does it hurt\n", "- does my chest hurt\n")
-    told = graph_findings(Proof(read_content(files)), "phrases")["phrase"]
+    told = strayed_phrases(read_content(files))
     assert [(one.file, one.line) for one in told] == [
         ("en/the-visit.md", line_of(files, "en/the-visit.md", "- does my chest hurt"))
     ]

@@ -61,7 +61,7 @@ def check_prompts(folder: Path | None, as_json: bool) -> None:
 
 def _checked(folder: Path) -> Report:
     try:
-        return check(read_folder(folder))
+        return check(read_folder(folder), in_two=True)
     except BrokenPrompts as broken:
         return Report(0, 0, tuple(broken.findings))
 

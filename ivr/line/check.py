@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from multiprocessing import get_all_start_methods, get_context
 
 from ivr.line.check_graph import GRAPH_RULES, Proof
+from ivr.line.check_phrases import strayed_phrases
 from ivr.line.check_words import WORD_RULES
-from ivr.line.content import Files, read_content
+from ivr.line.content import Content, Files, read_content
 from ivr.line.findings import BrokenPrompts, Finding
 
 
@@ -23,14 +25,43 @@ class Report:
         return any(finding.level == "error" for finding in self.findings)
 
 
-def check(files: Files) -> Report:
-    """Check a prompts folder's files. Never raises: what cannot be read at all is a finding too."""
+def check(files: Files, *, in_two: bool = False) -> Report:
+    """Check a prompts folder's files. Never raises: what cannot be read at all is a finding too.
+
+    in_two: prove the words in a process of its own, beside the graph. Not for a process that has threads.
+    """
     try:
         content = read_content(files)
     except BrokenPrompts as broken:
         return Report(0, 0, tuple(broken.findings))
+    beside = _Beside(content) if in_two and "fork" in get_all_start_methods() else None
     proof = Proof(content)
-    findings = {finding for rule in WORD_RULES for finding in rule(content)}
-    findings |= {finding for rule in GRAPH_RULES for finding in rule(proof)}
+    findings = {finding for rule in GRAPH_RULES for finding in rule(proof)}
+    findings |= beside.found() if beside else _of_words(content)
     worst_first = sorted(findings, key=lambda finding: (finding.level, finding))
     return Report(len(proof.line.states), proof.arrows, tuple(worst_first))
+
+
+def _of_words(content: Content) -> set[Finding]:
+    return {finding for rule in (*WORD_RULES, strayed_phrases) for finding in rule(content)}
+
+
+class _Beside:
+    """What is found in the words, by a process that starts as a copy of this one."""
+
+    def __init__(self, content: Content) -> None:
+        context = get_context("fork")
+        self._content = content
+        self._told, telling = context.Pipe(duplex=False)
+        self._process = context.Process(target=lambda: telling.send(_of_words(content)))
+        self._process.start()
+        telling.close()
+
+    def found(self) -> set[Finding]:
+        try:
+            found: set[Finding] = self._told.recv()
+        except EOFError:
+            # It was killed, or had no memory: then it is done here.
+            found = _of_words(self._content)
+        self._process.join()
+        return found

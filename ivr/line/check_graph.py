@@ -13,7 +13,6 @@ from ivr.line.findings import Finding
 from ivr.line.graph import Graph
 from ivr.line.markup import Block
 from ivr.line.places import Goodbye, Helped, Key, Menu, Offer, Piece, Place, Silence, State, Transfer, Turn
-from ivr.line.signs import RED_FLAGS
 from ivr.line.walk import Walk
 
 DEEPEST = 3
@@ -170,17 +169,6 @@ def _until_chosen(line: Line, language: str, menu: Menu, place: Place) -> list[B
     return [*said[:at], Block(language, heard)]
 
 
-def _strayed_phrases(proof: Proof) -> Iterator[Finding]:
-    """Each phrase leads to its own prompt and to no other; red flags are looked for before anything else."""
-    line = proof.line
-    for prompt in line.content.prompts.values():
-        for phrase, at in zip(prompt.phrases, prompt.phrase_lines, strict=True):
-            led = line.matcher.led_to(phrase)
-            if led != prompt.name and not {led, prompt.name} <= set(RED_FLAGS):
-                message = f"`{phrase}` is understood as {led}: put it in other words."
-                yield Finding(prompt.file, at, "phrase", "error", message)
-
-
 GRAPH_RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _help_is_one_key_away,
     _dead_ends,
@@ -190,5 +178,4 @@ GRAPH_RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _too_deep,
     _long_menus,
     _late_first_words,
-    _strayed_phrases,
 )
