@@ -50,7 +50,7 @@ class Vault:
 
     def hash(self, words: str) -> str:
         """64 hex digits, the same for the same words, that tell nothing without the key."""
-        return hmac.new(self._hash_key, words.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._hash_key, words.encode(), "sha256").hex()
 
 
 def _key_id(key: bytes) -> bytes:

@@ -29,8 +29,11 @@ class Question:
     def __init__(self, ledger: Ledger, statement: Select[Any]) -> None:
         dialect = ledger.engine.dialect
         self._engine = ledger.engine
-        self._compiled = statement.compile(dialect=dialect)
-        self._words = str(self._compiled)
+        compiled = statement.compile(dialect=dialect)
+        self._words = str(compiled)
+        # What is asked for has no value yet; the rest is the statement's own.
+        self._values = {name: None if bind.required else bind.value for name, bind in compiled.binds.items()}
+        self._order = compiled.positiontup
         self._errors: type[Exception] = dialect.loaded_dbapi.Error
         columns = list(statement.selected_columns)
         self._row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]  # noqa: PYI024
@@ -39,8 +42,7 @@ class Question:
 
     def ask(self, **values: Any) -> list[Any]:
         """The rows, each with the statement's columns as its fields. Raises LedgerAway."""
-        told = self._compiled.construct_params(values)
-        order = self._compiled.positiontup
+        told, order = {**self._values, **values}, self._order
         try:
             with as_away(), closing(self._engine.raw_connection()) as connection:
                 cursor = connection.cursor()

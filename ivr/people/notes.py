@@ -16,10 +16,10 @@ from multiprocessing.util import Finalize
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ivr import log
 from ivr.ledger import Ledger, LedgerAway, Vault
+from ivr.ledger.swift import Insertion
 
 SIZE = 10_000
 ROWS_A_TRANSACTION = 500
@@ -112,12 +112,11 @@ class Notes(ABC, Generic[N]):
             self._tell_drops(at_once=closing)
 
     def _write(self, notes: list[N]) -> None:
-        dialect = sqlite if self._ledger.is_sqlite else postgresql
-        row = dialect.insert(self.table).on_conflict_do_nothing()
+        insertion = Insertion(self._ledger, self.table, self.table.columns.keys(), unless_there=True)
         try:
             with self._ledger.write() as connection:
                 for first in range(0, len(notes), ROWS_AT_ONCE):
-                    connection.execute(row, [self.row(note) for note in notes[first : first + ROWS_AT_ONCE]])
+                    insertion.many(connection, [self.row(note) for note in notes[first : first + ROWS_AT_ONCE]])
                     # A turn that waits for the interpreter has it now. SQLite lets go of it too, but so briefly
                     # that a turn waited for all the rows: 27 ms at worst instead of 4.
                     time.sleep(LET_GO_SECONDS)
