@@ -26,7 +26,8 @@ class Vault:
     def __init__(self, keys: list[bytes], hash_key: bytes | None = None) -> None:
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0])
-        self._hash_key = hash_key or hmac.digest(keys[-1], b"infoline phone hash", "sha256")
+        hash_key = hash_key or hmac.digest(keys[-1], b"infoline phone hash", "sha256")
+        self._mac = hmac.new(hash_key, digestmod=hashlib.sha256)
 
     @classmethod
     def of(cls, settings: Settings) -> Vault:
@@ -50,7 +51,9 @@ class Vault:
 
     def hash(self, words: str) -> str:
         """64 hex digits, the same for the same words, that tell nothing without the key."""
-        return hmac.digest(self._hash_key, words.encode(), "sha256").hex()
+        mac = self._mac.copy()
+        mac.update(words.encode())
+        return mac.hexdigest()
 
 
 def _key_id(key: bytes) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import String, bindparam, func, literal, select
+from sqlalchemy import String, bindparam, func, select
 
 from ivr.ledger import Ledger, LedgerAway
-from ivr.ledger.swift import Question
+from ivr.ledger.swift import Questions
 from ivr.ledger.tables import appointment, incoming_text, person
 from ivr.people.incoming import MOST, IncomingTexts, Received
 
@@ -19,21 +19,15 @@ _newest_language = (
     .limit(1)
     .scalar_subquery()
 )
-# One row at least, whoever it is; one for each of her latest texts. A statement costs more than what it finds.
-_asked = select(bindparam("phone_hash", type_=String).label("phone_hash")).subquery()
+_her = bindparam("phone_hash", type_=String)
+_person = select(person.c.opted_out_at, func.coalesce(person.c.language, _newest_language).label("language")).where(
+    person.c.phone_hash == _her
+)
 _latest = (
-    select(incoming_text)
-    .where(incoming_text.c.phone_hash == bindparam("phone_hash"))
+    select(*(incoming_text.c[name] for name in ("id", "at", "asked", "outcome", "replies_sealed")))
+    .where(incoming_text.c.phone_hash == _her)
     .order_by(incoming_text.c.at.desc())
     .limit(MOST)
-    .subquery()
-)
-_everything = select(
-    person.c.opted_out_at,
-    func.coalesce(person.c.language, _newest_language).label("language"),
-    *(_latest.c[name] for name in ("id", "at", "asked", "outcome", "replies_sealed")),
-).select_from(
-    _asked.outerjoin(person, person.c.phone_hash == _asked.c.phone_hash).outerjoin(_latest, literal(value=True))
 )
 
 
@@ -50,19 +44,22 @@ class Known:
     away: bool = False
 
 
+_NOBODY = Known([])
+
+
 class Knowledge:
     """What one web process can tell about numbers."""
 
     def __init__(self, ledger: Ledger, texts: IncomingTexts) -> None:
-        self._question = Question(ledger, _everything)
+        self._questions = Questions(ledger, _person, _latest)
         self._texts = texts
 
     def of(self, phone_hash: str, now: datetime) -> Known:
         """What is known about a number, by its keyed hash."""
         try:
-            rows = self._question.ask(phone_hash=phone_hash)
+            persons, written = self._questions.ask(phone_hash=phone_hash)
         except LedgerAway:
             return Known(self._texts.of(phone_hash, [], now), away=True)
-        written = [row for row in rows if row.id]
         past = self._texts.of(phone_hash, written, now)
-        return Known(past, rows[0].language, rows[0].opted_out_at, first=not written and not past)
+        known = persons[0] if persons else _NOBODY
+        return Known(past, known.language, known.opted_out_at, first=not written and not past)
