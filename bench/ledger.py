@@ -1,4 +1,4 @@
-"""A ledger with a million appointments: what a look at what is due, and at one batch of 100,000, costs in both stores."""
+"""A ledger with a million appointments: what a look at what is due, and at a batch of 100,000, costs in both stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DUE = 20_000
 LOOKS = 15
 SLICE = 500
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
-POSTGRES = os.environ.get("TEST_POSTGRES", "postgresql+psycopg://root@127.0.0.1:5432/test")
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 # Rows made by the store itself; :n counts from 1.
 COUNT = {
     "sqlite": "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {0}) SELECT n FROM s) AS s",
@@ -43,16 +43,18 @@ FILL = (
     ),
     (
         BATCHES * IN_BATCH,
-        "INSERT INTO appointment (id, appointment_id, person_id, batch_id, starts_at, timezone, site, language, channel,"
-        " status, next_due_at, created_at, updated_at)"
-        " SELECT n, 'A' || n, 1 + n % {persons}, 1 + n % {batches}, {visit}, 'America/New_York', 'elliot', 'en', 'text',"
-        " 'booked', CASE WHEN n % {each_due} = 0 THEN {due} ELSE {later} END, {now}, {now} FROM {count}",
+        "INSERT INTO appointment (id, appointment_id, person_id, batch_id, starts_at, timezone, site, language,"
+        " channel, status, next_due_at, created_at, updated_at)"
+        " SELECT n, 'A' || n, 1 + mod(n, {persons}), 1 + n / ({in_batch} + 1), {visit}, 'America/New_York', 'elliot',"
+        " 'en', 'text', 'booked', CASE WHEN mod(n, {each_due}) = 0 THEN {due} ELSE {later} END, {now}, {now}"
+        " FROM {count}",
     ),
     (
         2 * IN_BATCH,
         "INSERT INTO text (id, appointment_id, person_id, starts_at, step, state, tries, looks, claimed_at, updated_at)"
-        " SELECT n, ((n + 1) / 2) * {batches}, 1 + n % {persons}, {visit}, CASE WHEN n % 2 = 0 THEN '7d' ELSE '2d' END,"
-        " CASE WHEN n % 5 = 0 THEN 'undelivered' ELSE 'delivered' END, 1, 0, {before}, {now} FROM {count}",
+        " SELECT n, (n + 1) / 2, 1 + mod((n + 1) / 2, {persons}), {visit},"
+        " CASE WHEN mod(n, 2) = 0 THEN '7d' ELSE '2d' END,"
+        " CASE WHEN mod(n, 5) = 0 THEN 'undelivered' ELSE 'delivered' END, 1, 0, {before}, {now} FROM {count}",
     ),
 )
 
@@ -134,7 +136,7 @@ def _fill(ledger: Ledger) -> None:
         "later": moment(NOW + timedelta(days=2)),
         "visit": moment(NOW + timedelta(days=7)),
         "persons": PERSONS,
-        "batches": BATCHES,
+        "in_batch": IN_BATCH,
         "each_due": BATCHES * IN_BATCH // DUE,
     }
     for rows, statement in FILL:

@@ -12,12 +12,16 @@ from rq import Queue
 
 from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerAway
+from ivr.releases.shelf import NoRelease
+from ivr.releases.store import live_release
 from ivr.reminders.asked import asked_count
 from ivr.reminders.claims import due_count
 from ivr.reminders.handover import release_silent_claims
 from ivr.reminders.receipts import close_without_receipt
 from ivr.reminders.reconcile import uncertain_due
+from ivr.reminders.replan import replan
 from ivr.settings import Settings
+from worker.outfit import open_content
 
 SLICE = 500
 RECONCILED_TOGETHER = 50
@@ -39,18 +43,38 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
         queues.start(queue, queues.SEND, SLICE)
 
 
+class PlanWatch:
+    """Has appointments looked at again when a release with another plan is live."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings, self._ledger = settings, ledger
+        self._seen: str | None = None
+
+    def look(self, now: datetime) -> None:
+        release = live_release(self._ledger)
+        live = release.digest if release else "the folder"
+        if live == self._seen:
+            return
+        again = replan(self._ledger, open_content(self._settings, self._ledger).config.reminders, now)
+        self._seen = live
+        if again:
+            log.get().info("plan_changed", appointments=again)
+
+
 def run(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
     """Tick until told to stop. What is away is tried again at the next tick, and told once."""
     connection: Redis = queues.connect(settings.redis_url)
     queue = queues.open_queue(connection)
     away: str | None = None
+    plan = PlanWatch(settings, ledger)
     while not stop.is_set():
         try:
+            plan.look(clock.now())
             tick(settings, ledger, queue, clock.now())
             if away:
                 log.get().info("clock_goes_on")
             away = None
-        except (LedgerAway, *queues.AWAY) as error:
+        except (LedgerAway, NoRelease, *queues.AWAY) as error:
             if away != type(error).__name__:
                 log.get().warning("clock_waits", reason=type(error).__name__)
             away = type(error).__name__

@@ -238,6 +238,15 @@ release = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# What the line must remember of itself, for instance by which plan the next looks at appointments were set.
+mark = Table(
+    "mark",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 # What an operator must know until it is put right, for instance that the carrier refused our credentials.
 alarm = Table(
     "alarm",
