@@ -5,9 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, texts, understanding, voice
+from bench import callers, imports, ledger, texts, understanding, voice
 
-PARTS = {"voice": voice.main, "texts": texts.main, "callers": callers.main, "understanding": understanding.main}
+PARTS = {
+    "voice": voice.main,
+    "texts": texts.main,
+    "callers": callers.main,
+    "understanding": understanding.main,
+    "imports": imports.main,
+    "ledger": ledger.main,
+}
 
 
 def main(words: list[str]) -> int:

@@ -51,8 +51,9 @@ FILL = (
     ),
     (
         2 * IN_BATCH,
-        "INSERT INTO text (id, appointment_id, person_id, starts_at, step, state, tries, looks, claimed_at, updated_at)"
-        " SELECT n, (n + 1) / 2, 1 + mod((n + 1) / 2, {persons}), {visit},"
+        "INSERT INTO text (id, appointment_id, person_id, batch_id, starts_at, step, state, tries, looks, claimed_at,"
+        " updated_at)"
+        " SELECT n, (n + 1) / 2, 1 + mod((n + 1) / 2, {persons}), 1 + (n + 1) / 2 / ({in_batch} + 1), {visit},"
         " CASE WHEN mod(n, 2) = 0 THEN '7d' ELSE '2d' END,"
         " CASE WHEN mod(n, 5) = 0 THEN 'undelivered' ELSE 'delivered' END, 1, 0, {before}, {now} FROM {count}",
     ),

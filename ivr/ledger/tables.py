@@ -72,7 +72,7 @@ appointment = Table(
     Column("id", Integer, primary_key=True),
     Column("appointment_id", String(100), nullable=False, unique=True),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
-    Column("batch_id", ForeignKey("batch.id"), nullable=False, index=True),
+    Column("batch_id", ForeignKey("batch.id"), nullable=False),
     Column("starts_at", Moment, nullable=False),
     Column("timezone", String(64), nullable=False),
     Column("site", String(64), nullable=False),
@@ -82,9 +82,12 @@ appointment = Table(
     Column("status", String(10), nullable=False),
     Column("answer", String(10)),
     Column("answered_at", Moment),
-    Column("next_due_at", Moment, index=True),
+    Column("next_due_at", Moment),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    # What is due, longest waiting first; and what a batch's status counts, without a look at the rows.
+    Index("ix_appointment_next_due_at_id", "next_due_at", "id"),
+    Index("ix_appointment_batch_id_next_due_at", "batch_id", "next_due_at"),
 )
 
 # What a file that is being read will change in appointments that stand, once all of it was read.
@@ -112,6 +115,8 @@ text = Table(
     Column("id", Integer, primary_key=True),
     Column("appointment_id", ForeignKey("appointment.id")),
     Column("person_id", ForeignKey("person.id"), nullable=False),
+    # The appointment's, kept here too for what a batch's status counts.
+    Column("batch_id", ForeignKey("batch.id")),
     Column("starts_at", Moment),
     Column("step", String(40), nullable=False),
     Column("state", String(12), nullable=False),
@@ -138,6 +143,7 @@ text = Table(
         name="ck_text_of_a_visit_or_asked",
     ),
     Index("ix_text_state_claimed_at", "state", "claimed_at"),
+    Index("ix_text_batch_id_state_reason", "batch_id", "state", "reason"),
     Index("ix_text_person_id_claimed_at", "person_id", "claimed_at"),
     # Reminders, the many, take no room in these two.
     Index("uq_text_asked_in_step", "asked_in", "step", unique=True, sqlite_where=_ASKED, postgresql_where=_ASKED),

@@ -264,7 +264,8 @@ class _VisitByHand:
 
     def _begin(self, step: Step, state: TextState, **values: Any) -> None:
         row = self._row
-        identity = {"appointment_id": row.id, "person_id": row.person_id, "starts_at": row.starts_at}
+        identity = {name: getattr(row, name) for name in ("person_id", "batch_id", "starts_at")}
+        identity["appointment_id"] = row.id
         begin(self._connection, [{**identity, "step": step.id, "state": state, "reason": BY_HAND, **values}], self._now)
 
     def _look_again(self, at: datetime | None) -> None:

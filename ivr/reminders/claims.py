@@ -98,10 +98,14 @@ def claim_values(vault: Vault, content: Content, claimed: Claimed, now: datetime
     }
 
 
+_OF_VISIT = ["id", "person_id", "batch_id", "starts_at", "timezone", "site", "language", "channel", "status", "answer"]
+
+
 def due_slice(connection: Connection, now: datetime, limit: int) -> list[Row[Any]]:
     """The appointments that have waited longest, with what must be known of their persons and batches."""
-    columns = (appointment, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
-    due = _due(now, *columns, person.c.language.label("spoken"), batch.c.cancelled_at)
+    mine = [appointment.c[name] for name in _OF_VISIT]
+    hers = (person.c.phone_sealed, person.c.opted_out_at, person.c.landline, person.c.language.label("spoken"))
+    due = _due(now, *mine, *hers, batch.c.cancelled_at)
     return list(connection.execute(due.order_by(appointment.c.next_due_at, appointment.c.id).limit(limit)).all())
 
 
@@ -203,7 +207,8 @@ class _Slice:
             values = {**values, "tries": waiting.tries + 1, "person_id": row.person_id}
             move(self._connection, [waiting.id], state, self._now, values.pop("reason", None), **values)
             return
-        identity = {"appointment_id": row.id, "person_id": row.person_id, "starts_at": row.starts_at}
+        identity = {name: getattr(row, name) for name in ("person_id", "batch_id", "starts_at")}
+        identity["appointment_id"] = row.id
         self._new.append({**_EMPTY, **identity, "step": step.id, "state": state, **values})
 
     def _word(self, row: Row[Any], step: Step, visit: Visit) -> Claimed:

@@ -239,6 +239,8 @@ def _change(
         cancel_planned(connection, [before.id], now, Reason.MOVED)
     elif due is None:
         cancel_planned(connection, [before.id], now, Reason.CANCELLED)
+    if before.batch_id != values["batch_id"]:
+        connection.execute(update(text).where(text.c.appointment_id == before.id).values(batch_id=values["batch_id"]))
     looked_at = {"next_due_at": now if due is not None else None, "updated_at": now}
     connection.execute(
         update(appointment).where(appointment.c.id == before.id).values({**values, **answer, **looked_at})

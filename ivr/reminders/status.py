@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import alarm, appointment, batch, text
@@ -28,43 +29,72 @@ def status(ledger: Ledger, number: int | None = None) -> dict[str, Any]:
     number: a batch; None: all of them, and a list of all under "batches". Raises NoSuchBatch.
     """
     with ledger.read() as connection:
-        batches = _batches(connection)
+        batches = _batches(connection, number)
+        if number is not None and not batches:
+            raise NoSuchBatch(f"There is no batch {number}.")
+        _count_appointments(connection, batches, number)
+        _count_texts(connection, batches, number)
         if number is not None:
-            if number not in batches:
-                raise NoSuchBatch(f"There is no batch {number}.")
-            return _one(connection, number, batches[number])
+            return batches[number]
+        told = connection.execute(select(alarm.c.name, alarm.c.detail))
         return {
-            **_one(connection, None, paused=any(batches.values())),
-            "alarms": [dict(row._mapping) for row in connection.execute(select(alarm.c.name, alarm.c.detail))],
-            "batches": [_one(connection, known, paused) for known, paused in batches.items()],
+            **_together(batches.values()),
+            "alarms": [dict(row._mapping) for row in told],
+            "batches": list(batches.values()),
         }
 
 
-def _batches(connection: Connection) -> dict[int, bool]:
-    rows = connection.execute(select(batch.c.id, batch.c.paused).order_by(batch.c.id))
-    return {row.id: row.paused for row in rows}
+def _batches(connection: Connection, number: int | None) -> dict[int, dict[str, Any]]:
+    """Batches by number, nothing counted yet."""
+    rows = connection.execute(select(batch.c.id, batch.c.paused).where(*_of(batch.c.id, number)).order_by(batch.c.id))
+    return {row.id: _nothing(row.id, row.paused) for row in rows}
 
 
-def _one(connection: Connection, number: int | None, paused: bool) -> dict[str, Any]:
-    mine = appointment.c.batch_id == number if number is not None else appointment.c.id.is_not(None)
-    total = connection.execute(select(func.count()).select_from(appointment).where(mine)).scalar_one()
-    coming = select(func.count()).select_from(appointment).where(mine, appointment.c.next_due_at.is_not(None))
-    planned = connection.execute(coming).scalar_one()
-    joined = text.join(appointment, appointment.c.id == text.c.appointment_id)
-    rows = connection.execute(
-        select(text.c.state, text.c.reason, func.count().label("n"))
-        .select_from(joined)
-        .where(mine, text.c.state != TextState.PLANNED)
-        .group_by(text.c.state, text.c.reason)
-    ).all()
-    counts = dict.fromkeys(STATES, 0)
-    reasons: dict[str, int] = {}
-    for row in rows:
-        counts[row.state] += row.n
+def _nothing(number: int | None, paused: bool) -> dict[str, Any]:
+    return {
+        "batch": number,
+        "paused": paused,
+        "appointments": 0,
+        "texts": dict.fromkeys(STATES, 0),
+        "reasons": {},
+    }
+
+
+def _of(column: ColumnElement[Any], number: int | None) -> list[ColumnElement[bool]]:
+    return [] if number is None else [column == number]
+
+
+def _count_appointments(connection: Connection, batches: dict[int, dict[str, Any]], number: int | None) -> None:
+    columns = (appointment.c.batch_id, func.count().label("n"), func.count(appointment.c.next_due_at).label("coming"))
+    mine = select(*columns).where(*_of(appointment.c.batch_id, number)).group_by(appointment.c.batch_id)
+    for row in connection.execute(mine):
+        batches[row.batch_id]["appointments"] = row.n
+        batches[row.batch_id]["texts"][TextState.PLANNED] = row.coming
+
+
+def _count_texts(connection: Connection, batches: dict[int, dict[str, Any]], number: int | None) -> None:
+    """Of reminders; texts that were asked for on a call are of no batch."""
+    kind = (text.c.batch_id, text.c.state, text.c.reason)
+    mine = select(*kind, func.count().label("n")).where(text.c.batch_id.is_not(None), *_of(text.c.batch_id, number))
+    for row in connection.execute(mine.group_by(*kind)):
+        if row.state == TextState.PLANNED:
+            continue
+        counted = batches[row.batch_id]
+        counted["texts"][row.state] += row.n
         if row.reason:
-            reasons[row.reason] = reasons.get(row.reason, 0) + row.n
-    counts["planned"] = planned
-    return {"batch": number, "paused": paused, "appointments": total, "texts": counts, "reasons": reasons}
+            counted["reasons"][row.reason] = counted["reasons"].get(row.reason, 0) + row.n
+
+
+def _together(batches: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The same over all batches."""
+    total = _nothing(None, paused=False)
+    for one in batches:
+        total["paused"] |= one["paused"]
+        total["appointments"] += one["appointments"]
+        for name in ("texts", "reasons"):
+            for key, count in one[name].items():
+                total[name][key] = total[name].get(key, 0) + count
+    return total
 
 
 def control(ledger: Ledger, number: int, **values: Any) -> None:

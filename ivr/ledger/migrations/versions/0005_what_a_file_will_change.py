@@ -32,7 +32,3 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("staged_change", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_staged_change_into"), ["into"], unique=False)
-
-
-def downgrade() -> None:
-    op.drop_table("staged_change")

@@ -17,7 +17,16 @@ def upgrade() -> None:
         sa.Column("at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_mark")),
     )
+    with op.batch_alter_table("appointment", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_appointment_batch_id"))
+        batch_op.drop_index(batch_op.f("ix_appointment_next_due_at"))
+        batch_op.create_index("ix_appointment_batch_id_next_due_at", ["batch_id", "next_due_at"], unique=False)
+        batch_op.create_index("ix_appointment_next_due_at_id", ["next_due_at", "id"], unique=False)
 
-
-def downgrade() -> None:
-    op.drop_table("mark")
+    # In words of its own: SQLite would make the table anew, and with it all that points there.
+    op.execute("ALTER TABLE text ADD COLUMN batch_id INTEGER CONSTRAINT fk_text_batch_id_batch REFERENCES batch (id)")
+    op.create_index("ix_text_batch_id_state_reason", "text", ["batch_id", "state", "reason"])
+    op.execute(
+        "UPDATE text SET batch_id = (SELECT batch_id FROM appointment WHERE appointment.id = text.appointment_id)"
+        " WHERE appointment_id IS NOT NULL"
+    )
