@@ -6,9 +6,11 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from ivr.carrier.client import Refused
 from ivr.carrier.errors import ErrorClass
+from ivr.ledger import LedgerAway
 from ivr.ledger.tables import appointment, batch, person
 from ivr.people.persons import opt_out
 from ivr.people.replies import answer_visit
@@ -218,6 +220,26 @@ def test_faults_beyond_all_measure_are_counted(house, monkeypatch):
     report = house.take(*(row(number, "soon") for number in range(10)))
     assert [told.code for told in report.errors] == ["date_invalid"] * 3 + ["more"]
     assert report.errors[-1].message.startswith("7 more")
+
+
+def test_a_disk_that_fills_up_is_told_in_a_sentence_and_running_it_again_finishes_it(house, tmp_path):
+    house.take(row(5000, at(8)))
+    pages = house.ledger.engine.raw_connection()
+    (held,) = pages.execute("PRAGMA page_count").fetchone()
+    pages.close()
+
+    def limit(connection, _record, _proxy, most=held + 40):
+        connection.execute(f"PRAGMA max_page_count={most}")
+
+    event.listen(house.ledger.engine, "checkout", limit)
+    (tmp_path / "large.csv").write_bytes(GOOD)
+    with pytest.raises(LedgerAway, match=r"^The disk that holds the ledger is full: make room, and do it again\.$"):
+        house.take_file(tmp_path / "large.csv")
+    event.remove(house.ledger.engine, "checkout", limit)
+    event.listen(house.ledger.engine, "checkout", lambda *told: limit(*told[:3], most=1 << 30))
+    assert len(house.claim(NOW + timedelta(days=2))) == 1
+    assert counts(house.take_file(tmp_path / "large.csv"))[0] == 1500
+    assert len(house.all(appointment)) == 1501
 
 
 def test_the_same_file_again_changes_nothing(house):

@@ -117,7 +117,9 @@ def _print_status(counted: dict[str, Any]) -> None:
     for heading in ("batch", "appointments", *(name.replace("_", " ") for name in states)):
         table.add_column(heading, justify="right")
     for one in [*shown, counted] if "batches" in counted else [counted]:
-        name = f"{one['batch'] or 'all'}{' (paused)' if one['paused'] and one['batch'] else ''}"
+        state = "" if one.get("live", True) else " (import unfinished: run it again)"
+        state = state or (" (paused)" if one["paused"] and one["batch"] else "")
+        name = f"{one['batch'] or 'all'}{state}"
         table.add_row(name, str(one["appointments"]), *(str(one["texts"][state]) for state in states))
     Console(highlight=False).print(table)
     for reason, number in counted["reasons"].items():

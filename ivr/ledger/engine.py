@@ -20,6 +20,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
 # One claimer at a time: see Ledger.turnstile.
 TURNSTILE = 0x1F0
+_NO_ROOM = ("disk is full", "No space left")
 _READ_ONLY = "infoline_read_only"
 
 
@@ -121,13 +122,20 @@ def as_away() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout) as error:
-        raise LedgerAway(f"The ledger does not answer: {first_line(error)}") from error
+        raise LedgerAway(_told(error)) from error
     except DBAPIError as error:
         # A damaged SQLite file is a DatabaseError itself; what a statement did wrong is one of its kinds.
         damaged = type(error) is DatabaseError
         if damaged or error.connection_invalidated or "no such table" in str(error) or "UndefinedTable" in str(error):
-            raise LedgerAway(f"The ledger does not answer: {first_line(error)}") from error
+            raise LedgerAway(_told(error)) from error
         raise
+
+
+def _told(error: Exception) -> str:
+    told = first_line(error)
+    if any(words in told for words in _NO_ROOM):
+        return "The disk that holds the ledger is full: make room, and do it again."
+    return f"The ledger does not answer: {told}"
 
 
 def first_line(error: Exception) -> str:

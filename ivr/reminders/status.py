@@ -46,8 +46,9 @@ def status(ledger: Ledger, number: int | None = None) -> dict[str, Any]:
 
 def _batches(connection: Connection, number: int | None) -> dict[int, dict[str, Any]]:
     """Batches by number, nothing counted yet."""
-    rows = connection.execute(select(batch.c.id, batch.c.paused).where(*_of(batch.c.id, number)).order_by(batch.c.id))
-    return {row.id: _nothing(row.id, row.paused) for row in rows}
+    wanted = select(batch.c.id, batch.c.paused, batch.c.live_at).where(*_of(batch.c.id, number))
+    rows = connection.execute(wanted.order_by(batch.c.id))
+    return {row.id: {**_nothing(row.id, row.paused), "live": row.live_at is not None} for row in rows}
 
 
 def _nothing(number: int | None, paused: bool) -> dict[str, Any]:
