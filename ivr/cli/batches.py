@@ -131,7 +131,8 @@ def show_effect(batch: int | None, as_json: bool) -> None:
     """What the texts of one BATCH or of all brought about, and who came.
 
     An answer counts for the last text that she had when she answered. Shares are of the visits that had a text
-    (delivered: of the texts), and are told from 10 cases on. A visit belongs to the batch that named it last.
+    (delivered: of the texts), and are told from 10 cases on. A visit belongs to the batch that last booked, moved or
+    cancelled it.
     """
     with _office() as office:
         told = effect(office.ledger, office.config.zone, clock.now(), batch)

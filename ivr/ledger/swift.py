@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Select, Table
@@ -90,15 +91,21 @@ class Insertion:
         self._words = f"INSERT INTO {table.name} ({', '.join(quoted)}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608 - names of our own tables
         if unless_there:
             self._words += " ON CONFLICT DO NOTHING"
-        self._columns = tuple(columns)
-        self._converts = [_conversion(table.c[name].type, dialect) for name in columns]
+        self._pick = itemgetter(*columns)
+        converts = [_conversion(table.c[name].type, dialect) for name in columns]
+        self._converts = [(at, convert) for at, convert in enumerate(converts) if convert]
 
     def many(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         """Insert rows that hold the columns, whatever else they hold."""
-        told = list(zip(self._columns, self._converts, strict=True))
-        values = [tuple(convert(row[name]) if convert else row[name] for name, convert in told) for row in rows]
+        values = [self._converted(row) for row in rows]
         if values:
             connection.exec_driver_sql(self._words, values)
+
+    def _converted(self, row: dict[str, Any]) -> tuple[Any, ...]:
+        values = list(self._pick(row))
+        for at, convert in self._converts:
+            values[at] = convert(values[at])
+        return tuple(values)
 
 
 class Lookup:

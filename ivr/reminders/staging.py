@@ -28,6 +28,7 @@ TOGETHER = 1000
 _SLOTS = 10_000
 # What a newer file may change; the rest of an appointment is the line's own.
 _FROM_FILE = ("person_id", "starts_at", "timezone", "site", "language", "channel", "status")
+_OVER = ("attended", "missed")
 _VALUES = (*_FROM_FILE, "first_name_sealed")
 _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", *_VALUES)
 
@@ -232,8 +233,9 @@ def _change(
     given_on = before.person_id != values["person_id"]
     moved = given_on or (before.starts_at != values["starts_at"] and before.answer != NOT_HERS)
     answer = {"answer": None, "answered_at": None} if moved else {}
-    if before.paused:
-        # What a scheduler paused does not go on because a newer file moved it.
+    if before.paused or values["status"] in _OVER:
+        # What a scheduler paused does not go on because a newer file moved it; and who came is told of the batch that
+        # her texts were of.
         values = {**values, "batch_id": before.batch_id}
     if before.starts_at != values["starts_at"]:
         cancel_planned(connection, [before.id], now, Reason.MOVED)
