@@ -41,7 +41,7 @@ def test_broken_words_are_named_with_their_place(tmp_path: Path, monkeypatch: py
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "line.yaml").write_text("hospital: [")
     monkeypatch.setenv("PROMPTS_DIR", str(tmp_path / "prompts"))
-    assert "line.yaml:1" in CliRunner().invoke(main, ["doctor"]).output
+    assert "line.yaml:2" in CliRunner().invoke(main, ["doctor"]).output
 
 
 def test_the_fallback_says_the_numbers_in_both_languages_and_rings_central_scheduling(tmp_path: Path) -> None:
