@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,7 +150,9 @@ def test_a_text_that_keeps_its_accents_still_has_to_fit_in_three_segments() -> N
 def test_a_check_in_two_processes_finds_the_same_as_in_one_and_goes_on_without_its_helper(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ivr.line.check.GRAPH_RULES", ())
+    monkeypatch.setattr(check_module, "GRAPH_RULES", ())
+    nothing = SimpleNamespace(line=SimpleNamespace(states={}), arrows=0)
+    monkeypatch.setattr(check_module, "Proof", lambda _content: nothing)
     files = changed(CANCER, "It is natural", f"{HARD} It is natural")
     alone = check(files)
     assert {finding.rule for finding in alone.findings} >= {"grade", "unconfirmed"}

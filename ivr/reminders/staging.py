@@ -63,6 +63,7 @@ class Stage:
         with self._ledger.write() as connection:
             # A claim under way, or another import, must not meet half of what is changed here.
             self._ledger.turnstile(connection)
+            self._ledger.expect_many(connection)
             persons, silent = self._meeting.meet(connection, (row.phone for row in rows), self._now)
             sorted_rows = _Sorted(self._vault, rows, persons, _known(connection, self._find, rows))
             if sorted_rows.new or sorted_rows.changed or sorted_rows.left_behind:
