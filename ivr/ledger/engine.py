@@ -55,7 +55,7 @@ class Ledger:
             yield connection
 
     def expect_many(self, connection: Connection) -> None:
-        """Before many rows are written by one connection: room for SQLite's indexes, and fewer times to tidy its log."""
+        """Before one connection writes many rows: room for SQLite's indexes, and fewer times to tidy its log."""
         if self.is_sqlite:
             for pragma in _FOR_MANY:
                 connection.exec_driver_sql(f"PRAGMA {pragma}")
