@@ -11,7 +11,7 @@ from sqlalchemy import event
 from ivr.carrier.client import Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.ledger import LedgerAway
-from ivr.ledger.tables import appointment, batch, person
+from ivr.ledger.tables import appointment, batch, person, staged_change
 from ivr.people.persons import opt_out
 from ivr.people.replies import answer_visit
 from ivr.reminders import importing, staging
@@ -196,6 +196,7 @@ def test_changes_that_an_import_left_undone_are_done_when_it_is_run_again(either
     assert done == [10]
     assert counts(either_house.take(*moved)) == (30, 0, 20, 10, 0)
     assert len({one.starts_at for one in either_house.all(appointment)}) == 1
+    assert either_house.all(staged_change) == []
     assert len(either_house.claim(NOW + timedelta(days=2))) == 30
 
 

@@ -55,7 +55,12 @@ class PlanWatch:
         live = release.digest if release else "the folder"
         if live == self._seen:
             return
-        again = replan(self._ledger, open_content(self._settings, self._ledger).config.reminders, now)
+        try:
+            rules = open_content(self._settings, self._ledger).config.reminders
+        except NoRelease:
+            # What went out is followed all the same, and the web tells of the broken words.
+            return
+        again = replan(self._ledger, rules, now)
         self._seen = live
         if again:
             log.get().info("plan_changed", appointments=again)
@@ -74,7 +79,7 @@ def run(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
             if away:
                 log.get().info("clock_goes_on")
             away = None
-        except (LedgerAway, NoRelease, *queues.AWAY) as error:
+        except (LedgerAway, *queues.AWAY) as error:
             if away != type(error).__name__:
                 log.get().warning("clock_waits", reason=type(error).__name__)
             away = type(error).__name__

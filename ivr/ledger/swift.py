@@ -84,9 +84,8 @@ class _Question:
 class Insertion:
     """INSERT of many rows into some columns of a table; each moment is converted once, however often it stands."""
 
-    def __init__(self, ledger: Ledger, table: Table, columns: Sequence[str], *, unless_there: bool = False) -> None:
-        dialect = ledger.engine.dialect
-        mark = "?" if ledger.is_sqlite else "%s"
+    def __init__(self, dialect: Dialect, table: Table, columns: Sequence[str], *, unless_there: bool = False) -> None:
+        mark = "?" if dialect.name == "sqlite" else "%s"
         quoted = [dialect.identifier_preparer.quote(name) for name in columns]
         self._words = f"INSERT INTO {table.name} ({', '.join(quoted)}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608 - names of our own tables
         if unless_there:
@@ -111,11 +110,11 @@ class Insertion:
 class Lookup:
     """The rows of a table whose words in one column are among many, in one statement that never changes."""
 
-    def __init__(self, ledger: Ledger, key: Column[Any], *columns: Column[Any]) -> None:
-        among = "IN (SELECT value FROM json_each(?))" if ledger.is_sqlite else "= ANY(%s)"
+    def __init__(self, dialect: Dialect, key: Column[Any], *columns: Column[Any]) -> None:
+        self._is_sqlite = dialect.name == "sqlite"
+        among = "IN (SELECT value FROM json_each(?))" if self._is_sqlite else "= ANY(%s)"
         names = ", ".join(column.name for column in columns)
         self._words = f"SELECT {names} FROM {key.table.name} WHERE {key.name} {among}"  # noqa: S608 - our own names
-        self._is_sqlite = ledger.is_sqlite
 
     def among(self, connection: Connection, words: Sequence[str]) -> list[Any]:
         told = json.dumps(words) if self._is_sqlite else list(words)

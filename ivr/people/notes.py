@@ -112,7 +112,7 @@ class Notes(ABC, Generic[N]):
             self._tell_drops(at_once=closing)
 
     def _write(self, notes: list[N]) -> None:
-        insertion = Insertion(self._ledger, self.table, self.table.columns.keys(), unless_there=True)
+        insertion = Insertion(self._ledger.engine.dialect, self.table, self.table.columns.keys(), unless_there=True)
         try:
             with self._ledger.write() as connection:
                 for first in range(0, len(notes), ROWS_AT_ONCE):

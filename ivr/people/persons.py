@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Dialect, insert, select, update
 
-from ivr.ledger import Ledger, Vault
+from ivr.ledger import Vault
 from ivr.ledger.swift import Insertion, Lookup
 from ivr.ledger.tables import opt_out_event, person
 
@@ -20,11 +19,11 @@ Source = Literal["text", "call", "page", "carrier", "staff"]
 class Meeting:
     """Who is behind numbers, for one store."""
 
-    def __init__(self, ledger: Ledger, vault: Vault) -> None:
+    def __init__(self, dialect: Dialect, vault: Vault) -> None:
         self._vault = vault
-        self._find = Lookup(ledger, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
+        self._find = Lookup(dialect, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
         # Another process may meet the same person at the same moment.
-        self._add = Insertion(ledger, person, ("phone_hash", "phone_sealed", "created_at"), unless_there=True)
+        self._add = Insertion(dialect, person, ("phone_hash", "phone_sealed", "created_at"), unless_there=True)
 
     def find(self, connection: Connection, phones: Iterable[str]) -> tuple[dict[str, int], set[str]]:
         """The ids of the persons behind numbers (E.164) that are known, by number; and the numbers that opted out."""
@@ -54,24 +53,7 @@ def _by_phone(hashes: dict[str, str], rows: list[Any]) -> tuple[dict[str, int], 
 
 def meet(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:
     """The ids of the persons behind numbers (E.164), by number; who is new is written down."""
-    hashes = {vault.hash(phone): phone for phone in phones}
-    known = _ids(connection, list(hashes))
-    new = [
-        {"phone_hash": hashed, "phone_sealed": vault.seal(phone), "created_at": now}
-        for hashed, phone in hashes.items()
-        if hashed not in known
-    ]
-    if new:
-        # Another process may meet the same person at the same moment.
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        connection.execute(dialect.insert(person).on_conflict_do_nothing(), new)
-        known = _ids(connection, list(hashes))
-    return {phone: known[hashed] for hashed, phone in hashes.items()}
-
-
-def _ids(connection: Connection, hashes: list[str]) -> dict[str, int]:
-    rows = connection.execute(select(person.c.phone_hash, person.c.id).where(person.c.phone_hash.in_(hashes)))
-    return {row.phone_hash: row.id for row in rows}
+    return Meeting(connection.dialect, vault).meet(connection, phones, now)[0]
 
 
 def opt_out(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:

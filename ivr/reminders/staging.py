@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
 from sqlalchemy import Row as LedgerRow
 
 from ivr.ledger import Ledger, Vault
@@ -52,10 +52,12 @@ class Stage:
         self._ledger, self._vault, self._now = ledger, vault, now
         self._filename = filename[:200]
         self._batch: int | None = None
-        self._meeting = Meeting(ledger, vault)
-        self._find = Lookup(ledger, appointment.c.appointment_id, appointment.c.id)
-        self._inserting = Insertion(ledger, appointment, _NEW)
-        self._changing = Insertion(ledger, staged_change, ("into", "appointment", *_VALUES))
+        self._others_left_some = False
+        dialect = ledger.engine.dialect
+        self._meeting = Meeting(dialect, vault)
+        self._find = Lookup(dialect, appointment.c.appointment_id, appointment.c.id)
+        self._inserting = Insertion(dialect, appointment, _NEW)
+        self._changing = Insertion(dialect, staged_change, ("into", "appointment", *_VALUES))
         self._next_due_at = lru_cache(_SLOTS)(_Dues(config, now).next_due_at)
 
     def add(self, rows: list[Row]) -> Staged:
@@ -116,9 +118,12 @@ class Stage:
             return None
         with self._ledger.write() as connection:
             connection.execute(update(batch).where(batch.c.id == self._batch).values(live_at=self._now))
-            _forget_empty(connection, self._batch)
+            left = select(staged_change.c.id).where(staged_change.c.into < self._batch).limit(1)
+            self._others_left_some = connection.execute(left).first() is not None
         while self._change_some():
             pass
+        with self._ledger.write() as connection:
+            _forget_empty(connection, self._batch)
         return self._batch
 
     def _change_some(self) -> int:
@@ -131,7 +136,11 @@ class Stage:
                 values = {name: getattr(one, name) for name in _VALUES}
                 due = self._next_due_at(one.starts_at, one.timezone, one.status, one.channel)
                 _change(connection, standing[one.appointment], {**values, "batch_id": one.into}, due, self._now)
-            connection.execute(delete(staged_change).where(staged_change.c.id.in_([one.id for one in changes])))
+            done: ColumnElement[bool] = staged_change.c.id.in_([one.id for one in changes])
+            if self._others_left_some:
+                # An import that died wanted to change the same appointments: this file is newer.
+                done |= (staged_change.c.into < self._batch) & staged_change.c.appointment.in_(standing)
+            connection.execute(delete(staged_change).where(done))
             return len(changes)
 
     def undo(self) -> None:
@@ -200,9 +209,10 @@ class _Sorted:
 
 def look(ledger: Ledger, vault: Vault, rows: list[Row]) -> Staged:
     """What staging rows would tell; nothing is written."""
-    find = Lookup(ledger, appointment.c.appointment_id, appointment.c.id)
+    dialect = ledger.engine.dialect
+    find = Lookup(dialect, appointment.c.appointment_id, appointment.c.id)
     with ledger.read() as connection:
-        persons, silent = Meeting(ledger, vault).find(connection, (row.phone for row in rows))
+        persons, silent = Meeting(dialect, vault).find(connection, (row.phone for row in rows))
         return _Sorted(vault, rows, persons, _known(connection, find, rows)).told(silent)
 
 
