@@ -22,6 +22,7 @@ from ivr.cli.common import (
     FINDINGS,
     WIDTH,
     WRONG_USE,
+    content_or_exit,
     give_up,
     ledger_or_exit,
     print_json,
@@ -32,7 +33,6 @@ from ivr.cli.common import (
 from ivr.ledger import Ledger, Vault
 from ivr.line.config import Config
 from ivr.people.phones import Phone, as_written, read_phone
-from ivr.releases.shelf import NoRelease, live_content
 from ivr.reminders.by_hand import ByHand, NotKnown, Outcome
 from ivr.reminders.effect import BUCKETS, effect
 from ivr.reminders.export import COLUMNS, UnwritableFile, export, private_file, write_csv
@@ -68,10 +68,7 @@ class _Office:
 def _office() -> Iterator[_Office]:
     settings = settings_or_exit()
     ledger = ledger_or_exit(settings)
-    try:
-        config = live_content(ledger, settings.var_dir, settings.prompts_dir).config
-    except NoRelease as error:
-        give_up(error, FINDINGS)
+    config = content_or_exit(settings, ledger).config
     try:
         yield _Office(ledger, Vault.of(settings), config)
     except (NoSuchBatch, NotKnown, UnwritableFile) as error:

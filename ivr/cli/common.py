@@ -13,6 +13,8 @@ import click
 
 from ivr import clock
 from ivr.ledger import Ledger, LedgerAway, open_ledger
+from ivr.line.content import Content
+from ivr.releases.shelf import NoRelease, live_content
 from ivr.settings import Settings, SettingsError, load
 
 P = ParamSpec("P")
@@ -49,6 +51,14 @@ def ledger_or_exit(settings: Settings) -> Ledger:
     except LedgerAway as error:
         give_up(error)
     return ledger
+
+
+def content_or_exit(settings: Settings, ledger: Ledger) -> Content:
+    """The words that are live."""
+    try:
+        return live_content(ledger, settings.var_dir, settings.prompts_dir)
+    except NoRelease as error:
+        give_up(error, FINDINGS)
 
 
 def says_when_the_ledger_is_away(command: Callable[P, R]) -> Callable[P, R]:

@@ -14,6 +14,7 @@ import click
 from ivr import clock
 from ivr.cli.common import (
     FINDINGS,
+    content_or_exit,
     give_up,
     ledger_or_exit,
     print_json,
@@ -24,10 +25,9 @@ from ivr.cli.common import (
 from ivr.ledger import open_ledger
 from ivr.line.check import Report, check
 from ivr.line.compiled import Line
-from ivr.line.content import Content, read_content, read_folder
+from ivr.line.content import read_content, read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.line.understand import which_of_two
-from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import publish
 
 # What is answered to somebody whom no visit is known of.
@@ -96,7 +96,8 @@ def publish_prompts(note: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 def ask(words: str, language: str | None, as_json: bool) -> None:
     """What the line would answer to WORDS, and why. `-` reads one question a line and prints JSON."""
-    content = _live_content()
+    settings = settings_or_exit()
+    content = content_or_exit(settings, open_ledger(settings.database_url))
     if language and language not in content.config.languages:
         give_up(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
     line = Line(content)
@@ -116,14 +117,6 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
         click.echo(f"  {score:5.1f}  {name}")
     for reply in answer["reply"]:
         click.echo(f"\n{reply}")
-
-
-def _live_content() -> Content:
-    settings = settings_or_exit()
-    try:
-        return live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
-    except NoRelease as error:
-        give_up(error, FINDINGS)
 
 
 def _answer(line: Line, words: str, language: str | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ivr.cli import batches
 from ivr.cli.common import (
     FINDINGS,
     WIDTH,
+    content_or_exit,
     give_up,
     ledger_or_exit,
     print_json,
@@ -25,7 +26,6 @@ from ivr.cli.common import (
     settings_or_exit,
 )
 from ivr.ledger import Vault
-from ivr.releases.shelf import NoRelease, live_content
 from ivr.reminders.importing import Importer, ImportReport
 from ivr.reminders.status import CancelledBatch, NoSuchBatch, control
 from ivr.reminders.status import status as count
@@ -55,10 +55,7 @@ def import_file(file: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
     """
     settings = settings_or_exit()
     ledger = ledger_or_exit(settings)
-    try:
-        content = live_content(ledger, settings.var_dir, settings.prompts_dir)
-    except NoRelease as error:
-        give_up(error, FINDINGS)
+    content = content_or_exit(settings, ledger)
     ours = frozenset({settings.twilio_from} - {""})
     with Console(stderr=True).status("Reading…") as shown:
         importer = Importer(

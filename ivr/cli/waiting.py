@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from ivr import clock
 from ivr.cli.common import (
-    FINDINGS,
     WIDTH,
+    content_or_exit,
     give_up,
     ledger_or_exit,
     print_json,
@@ -31,7 +31,6 @@ from ivr.people.callbacks import WaitingCallback, callback_done, waiting_callbac
 from ivr.people.phones import as_written
 from ivr.people.todos import Todo, todo_done, waiting_todos
 from ivr.people.unanswered import Wording, wordings
-from ivr.releases.shelf import NoRelease, live_content
 
 _KINDS = {
     "change": "wants another time",
@@ -68,11 +67,7 @@ class _Office:
 def _office() -> _Office:
     settings = settings_or_exit()
     ledger = ledger_or_exit(settings)
-    try:
-        config = live_content(ledger, settings.var_dir, settings.prompts_dir).config
-    except NoRelease as error:
-        give_up(error, FINDINGS)
-    return _Office(ledger, Vault.of(settings), config)
+    return _Office(ledger, Vault.of(settings), content_or_exit(settings, ledger).config)
 
 
 def _print(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], hint: str = "") -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import lru_cache
 from operator import itemgetter
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Select, Table
@@ -65,7 +65,7 @@ class _Question:
         self._values = {name: None if bind.required else bind.value for name, bind in compiled.binds.items()}
         self._order = compiled.positiontup
         columns = list(statement.selected_columns)
-        self._row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]  # noqa: PYI024
+        self._names = [str(column.key) for column in columns]
         read = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
         self._read = [(at, processor) for at, processor in enumerate(read) if processor]
 
@@ -78,7 +78,7 @@ class _Question:
         values = list(row)
         for at, processor in self._read:
             values[at] = processor(values[at])
-        return self._row(*values)
+        return SimpleNamespace(**dict(zip(self._names, values, strict=True)))
 
 
 class Insertion:
