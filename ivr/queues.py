@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -21,9 +23,13 @@ AWAY = (RedisError, OSError)
 """What a queue that is away raises."""
 
 
-def connect(url: str) -> Redis:
-    """A connection to the queue server; it connects when first used and gives up within two seconds."""
-    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
+def connect(url: str, *, patient: bool = True) -> Redis:
+    """A connection to the queue server; it connects when first used and gives up within two seconds.
+
+    patient: ask a few times more, some seconds long, before it counts as away.
+    """
+    once = {} if patient else {"retry": Retry(NoBackoff(), 0)}
+    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, **once)
 
 
 def open_queue(connection: Redis) -> Queue:

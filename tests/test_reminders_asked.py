@@ -16,8 +16,8 @@ from ivr.carrier.errors import ErrorClass
 from ivr.ledger.tables import alarm, text
 from ivr.line.content import read_content
 from ivr.line.gsm import dear_characters, segments
+from ivr.reminders.alarms import Alarm
 from ivr.reminders.asked import USEFUL_FOR, Asked, ask_for_text, asked_count
-from ivr.reminders.handover import SENDING_STOPPED
 from ivr.reminders.receipts import take_receipt
 from tests.appointments import NOW, at, row, sid
 from tests.asking import CALL, JANE, LATER, OTHER_CALL, WISH, ask, asked, claim, know, stop_her, the_text
@@ -238,7 +238,7 @@ def test_while_the_carrier_refuses_us_one_text_asked_for_or_not_finds_out_whethe
     assert (claim(either_house, NOW + wait / 2), either_house.claim(NOW + wait / 2)) == ([], [])
     assert len(claim(either_house, NOW + wait)) == 1
     assert (claim(either_house, NOW + wait), either_house.claim(NOW + wait)) == ([], [])
-    assert [one.name for one in either_house.all(alarm)] == [SENDING_STOPPED]
+    assert [one.name for one in either_house.all(alarm)] == [Alarm.SENDING_STOPPED]
     assert set(Counter(one.state for one in asked(either_house))) == {"planned", "claimed"}
 
 

@@ -14,8 +14,8 @@ from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.ledger.tables import batch, person, text
 from ivr.people.persons import opt_in, opt_out
+from ivr.reminders.alarms import Alarm
 from ivr.reminders.claims import due_count
-from ivr.reminders.handover import SENDING_STOPPED
 from ivr.reminders.status import NoSuchBatch, control, status
 from tests.appointments import NOW, at, row, sid
 
@@ -244,4 +244,4 @@ def test_a_text_that_was_taken_before_the_refusal_does_not_end_the_alarm(house):
     later = NOW + timedelta(seconds=5)
     house.record([(first.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], later)
     house.record([(second.attempt, Accepted(sid(), "queued"))], later)
-    assert [alarm["name"] for alarm in status(house.ledger)["alarms"]] == [SENDING_STOPPED]
+    assert [alarm["name"] for alarm in status(house.ledger)["alarms"]] == [Alarm.SENDING_STOPPED]

@@ -14,7 +14,8 @@ from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.carrier.statuses import MEANING
 from ivr.ledger.tables import alarm, opt_out_event, person, text, text_move
-from ivr.reminders.handover import LONGEST_WAIT, SENDING_STOPPED, release_silent_claims
+from ivr.reminders.alarms import Alarm
+from ivr.reminders.handover import LONGEST_WAIT, release_silent_claims
 from ivr.reminders.receipts import NO_RECEIPT_AFTER, close_without_receipt, take_receipt
 from ivr.reminders.status import status
 from ivr.reminders.texts import MOVES, TextState, begin, move
@@ -167,12 +168,12 @@ def test_when_the_carrier_refuses_us_one_alarm_is_raised_nothing_fails_and_nothi
     either_house.record([(one.attempt, stop) for one in claimed[:2]])
     either_house.record([(one.attempt, stop) for one in claimed[2:]], LATER)
     (raised,) = either_house.all(alarm)
-    assert (raised.name, raised.raised_at) == (SENDING_STOPPED, NOW)
+    assert (raised.name, raised.raised_at) == (Alarm.SENDING_STOPPED, NOW)
     assert "20003" in raised.detail
     assert either_house.claim(LATER) == []
     counted = status(either_house.ledger)
     assert (counted["texts"]["failed"], counted["texts"]["planned"]) == (0, 6)
-    assert counted["alarms"] == [{"name": SENDING_STOPPED, "detail": raised.detail}]
+    assert counted["alarms"] == [{"name": Alarm.SENDING_STOPPED, "detail": raised.detail}]
 
 
 def test_an_alarm_without_a_code_says_what_was_answered(house):

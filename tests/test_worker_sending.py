@@ -17,7 +17,8 @@ from tests.appointments import NOW, at, row, small_house
 from tests.processes import environment
 from tests.simulated import LINE, SID, TOKEN, network_at
 from worker import jobs, outfit, sending
-from worker.sending import Pace, send_all
+from worker.pace import Pace
+from worker.sending import send_all
 
 # Of the plan, only the text of two days before is due.
 DUE = at(2, -1)
@@ -40,7 +41,13 @@ def here(house, network, monkeypatch, tmp_path):
     """Sets this process up as a worker's: here(SETTING=value) gives its outfit."""
 
     def set_up(**more):
-        told = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url, **more}
+        # No queue server answers there: this worker keeps to the pace by itself.
+        told = {
+            "TWILIO_API_URL": network.url,
+            "PUBLIC_URL": network.line.url,
+            "REDIS_URL": "redis://127.0.0.1:1",
+            **more,
+        }
         for name, value in environment(tmp_path, **told).items():
             monkeypatch.setenv(name, value)
         outfit._outfit.cache_clear()
@@ -66,9 +73,22 @@ def states(house):
     return sorted(found.state for found in house.texts() if found.step == "2d")
 
 
-def quick(here):
+class Free:
+    """A sender that always gives leave, and so many seconds for each segment."""
+
+    def __init__(self, each=0.0):
+        self.each, self.complaints = each, 0
+
+    def reserve(self, _segments):
+        return 0.0, self.each
+
+    def slow(self):
+        self.complaints += 1
+
+
+def quick():
     """As fast as this machine can."""
-    return 1000 * here.content.config.reminders.pace
+    return Pace(Free(), 1000)
 
 
 @pytest.mark.parametrize(
@@ -85,25 +105,25 @@ def test_a_slice_is_no_longer_than_a_quarter_of_its_lease(house, network, here, 
     take(house, 30)
     here(LEASE_SECONDS=lease)
     given = []
-    monkeypatch.setattr(jobs, "send_all", lambda _here, texts, pace: given.append((len(texts), pace)))
+    monkeypatch.setattr(jobs, "send_all", lambda _here, texts, _pace: given.append(len(texts)))
     assert jobs.send_slice(limit) == claimed
-    assert given == [(claimed, 10.0)]
+    assert given == [claimed]
 
 
-def test_several_workers_share_the_pace_of_the_sender(house, network, here, monkeypatch):
+def test_with_several_workers_each_claims_what_its_share_of_the_pace_lets_out(house, network, here, monkeypatch):
     take(house, 30)
     here(LEASE_SECONDS=4)
     given = []
     monkeypatch.setattr(jobs, "workers", lambda: 5)
-    monkeypatch.setattr(jobs, "send_all", lambda _here, texts, pace: given.append((len(texts), pace)))
+    monkeypatch.setattr(jobs, "send_all", lambda _here, texts, _pace: given.append(len(texts)))
     jobs.send_slice(500)
-    assert given == [(2, 2.0)]
+    assert given == [2]
 
 
 def test_a_slice_goes_out_and_is_recorded(house, network, here):
     take(house, 12)
     one = here()
-    send_all(one, house.claim(), quick(one))
+    send_all(one, house.claim(), quick())
     assert len(set(sent(network))) == len(sent(network)) == 12
     assert set(states(house)) <= {"handed_over", "delivered"}
 
@@ -121,7 +141,7 @@ def test_once_the_carrier_refuses_us_the_rest_of_the_slice_goes_back_to_the_plan
     real = one.carrier.send
     one.carrier.send = lambda *args: asked.append(args) or real(*args)
     network.ask("/simulator/faults", {"auth": True})
-    send_all(one, house.claim(), 30)
+    send_all(one, house.claim(), Pace(Free(1 / 30), 30))
     assert 1 <= len(asked) < 30
     assert set(states(house)) == {"planned"}
     assert [alarm["name"] for alarm in status(house.ledger)["alarms"]] == ["sending_stopped"]
@@ -129,11 +149,38 @@ def test_once_the_carrier_refuses_us_the_rest_of_the_slice_goes_back_to_the_plan
     assert sent(network) == []
 
 
+def test_too_fast_slows_the_sender_down_and_the_text_waits(house, network, here):
+    take(house, 5)
+    one, sender = here(), Free()
+    network.ask("/simulator/faults", {"429": 1.0})
+    send_all(one, house.claim(), Pace(sender, 1000))
+    assert (sender.complaints, states(house)) == (5, ["planned"] * 5)
+
+
+def test_asked_to_end_a_worker_finishes_what_is_in_hand_and_gives_the_rest_back(house, network, here, monkeypatch):
+    take(house, 30)
+    one, real = here(), Carrier.send
+    monkeypatch.setattr(outfit, "ending", threading.Event())
+    monkeypatch.setattr(sending, "ending", outfit.ending)
+    monkeypatch.setattr(jobs, "ending", outfit.ending)
+
+    def send(self, *args):
+        outfit.end_soon()
+        return real(self, *args)
+
+    monkeypatch.setattr(Carrier, "send", send)
+    send_all(one, house.claim(), Pace(Free(1 / 50), 50))
+    went_out = len(sent(network))
+    assert 1 <= went_out < 30
+    assert states(house).count("planned") == 30 - went_out
+    assert jobs.send_slice(500) == 0
+
+
 def test_when_we_are_let_in_again_all_goes_out_by_itself(house, network, here):
     take(house, 8)
     one = here(RETRY_SECONDS=0.01)
     network.ask("/simulator/faults", {"auth": True})
-    send_all(one, house.claim(clock.now()), quick(one))
+    send_all(one, house.claim(clock.now()), quick())
     network.ask("/simulator/faults", {})
     shift = one.settings.clock_shift_seconds
     clock.set_shift(shift + 10)
@@ -151,7 +198,7 @@ def test_a_text_whose_time_is_over_while_it_waits_its_turn_is_not_sent(house, ne
     claimed = house.claim(evening)
     assert claimed[0].until == NOW + timedelta(hours=11)
     clock.set_shift(one.settings.clock_shift_seconds + 11 * 3600)
-    send_all(one, claimed, quick(one))
+    send_all(one, claimed, quick())
     assert (sent(network), states(house)) == ([], ["planned"])
     assert house.claim(evening + timedelta(minutes=5)) == []
     assert len(house.claim(NOW + timedelta(hours=22))) == 1
@@ -163,7 +210,7 @@ def test_a_text_goes_to_the_carrier_with_the_time_that_is_left_to_it(house, netw
     one.carrier.send = lambda *args: asked.append(args) or Carrier(SID, TOKEN, network.url, LINE).send(*args)
     (claimed,) = house.claim()
     clock.set_shift(one.settings.clock_shift_seconds + 10 * 3600)
-    send_all(one, [claimed], quick(one))
+    send_all(one, [claimed], quick())
     assert asked[0][:3] == (claimed.phone, claimed.body, f"{network.line.url}/receipts/text/{claimed.attempt}")
     assert 3500 <= asked[0][3] <= 3600
 
@@ -172,9 +219,8 @@ def test_a_worker_that_slept_past_half_its_lease_does_not_send_what_others_may_t
     take(house, 3)
     one = here(LEASE_SECONDS=10)
     claimed = house.claim()
-    pace = Pace(100, sleep=lambda _: clock.set_shift(one.settings.clock_shift_seconds + 6))
-    slice_ = sending._Slice(one, 100)
-    slice_._pace = pace
+    pace = Pace(Free(), 100, sleep=lambda _: clock.set_shift(one.settings.clock_shift_seconds + 6))
+    slice_ = sending._Slice(one, pace)
     assert [slice_.hand_over(text)[1] for text in claimed] == [sending.NOT_TRIED] * 3
     assert sent(network) == []
 
@@ -192,7 +238,7 @@ def test_results_wait_for_a_ledger_that_is_away_and_are_kept_then(house, network
 
     monkeypatch.setattr(Recorder, "record", away)
     monkeypatch.setattr(sending, "GATHER_SECONDS", 0.02)
-    send_all(one, house.claim(), quick(one))
+    send_all(one, house.claim(), quick())
     assert len(sent(network)) == 5
     assert set(states(house)) <= {"handed_over", "delivered"}
 
@@ -206,18 +252,6 @@ def test_no_request_is_made_inside_a_transaction(house, network, here):
     one.carrier.send = lambda *args: seen.append(getattr(open_now, "on", False)) or real(*args)
     assert jobs.send_slice(500) == 5
     assert seen == [False] * 5
-
-
-@pytest.mark.parametrize(
-    ("per_second", "sizes", "starts"), [(10, (1, 1, 1), (0, 0.1, 0.2)), (4, (2, 1, 3), (0, 0.5, 0.75))]
-)
-def test_the_pace_counts_segments(monkeypatch, per_second, sizes, starts):
-    monkeypatch.setattr("time.monotonic", lambda: 1000.0)
-    waited = []
-    pace = Pace(per_second, waited.append)
-    for segments in sizes:
-        pace.wait(segments)
-    assert waited == pytest.approx(starts)
 
 
 def test_the_names_of_the_jobs_are_those_that_the_queue_is_told():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 import threading
 
-from rq import Worker
+from redis import Redis
+from rq import Queue, Worker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from ivr import clock, log, queues
@@ -14,11 +18,41 @@ from ivr.ledger import open_ledger
 from ivr.settings import Settings, SettingsError, load
 
 # The SDK costs over a second to import: the parent does it once for all its children.
-from worker import jobs  # noqa: F401
+from worker import jobs, outfit  # noqa: F401
 from worker.clock import run
 
 MAINTENANCE_SECONDS = 10
 WORKER_TTL = 30
+
+
+class JobWorker(Worker):
+    """A worker whose children begin with the words that are live, and end within seconds when it is asked to end."""
+
+    def __init__(self, settings: Settings, connection: Redis) -> None:
+        super().__init__(
+            [queues.open_queue(connection)],
+            connection=connection,
+            serializer=JSONSerializer,
+            maintenance_interval=MAINTENANCE_SECONDS,
+            worker_ttl=WORKER_TTL,
+            log_job_description=False,
+        )
+        self._settings = settings
+        self._ledger = open_ledger(settings.database_url)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        outfit.refresh_words(self._settings, self._ledger)
+        super().execute_job(job, queue)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Tell the child too: it finishes what is in hand and begins nothing new."""
+        if self.horse_pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.horse_pid, signal.SIGTERM)
+
+    def setup_work_horse_signals(self) -> None:
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]  # the library's own has no types
+        signal.signal(signal.SIGTERM, outfit.end_soon)
 
 
 def main(arguments: list[str]) -> int:
@@ -44,15 +78,7 @@ def _clock(settings: Settings) -> int:
 
 
 def _worker(settings: Settings) -> int:
-    connection = queues.connect(settings.redis_url)
-    worker = Worker(
-        [queues.open_queue(connection)],
-        connection=connection,
-        serializer=JSONSerializer,
-        maintenance_interval=MAINTENANCE_SECONDS,
-        worker_ttl=WORKER_TTL,
-        log_job_description=False,
-    )
+    worker = JobWorker(settings, queues.connect(settings.redis_url))
     worker.work(logging_level="WARNING")
     return 0
 

@@ -11,7 +11,8 @@ from ivr import clock
 from ivr.reminders.asked import claim_asked
 from ivr.reminders.claims import Claimed, claim
 from ivr.reminders.reconcile import reconcile
-from worker.outfit import outfit
+from worker.outfit import ending, outfit
+from worker.pace import Pace, SharedSender
 from worker.sending import send_all
 
 # A probe of a carrier that refused us comes this many first waits after the refusal.
@@ -33,10 +34,11 @@ def send_asked(limit: int) -> int:
 
 def _send(limit: int, *claims: Callable[..., list[Claimed]]) -> int:
     here = outfit()
-    settings = here.settings
-    pace = here.content.config.reminders.pace / workers()
-    # What is paced out in a quarter of the lease is handed over well before its claim seems dead.
-    left = max(1, min(limit, int(pace * settings.lease_seconds / 4)))
+    settings, per_second = here.settings, here.content.config.reminders.pace
+    sender = SharedSender(here.queue, here.carrier.sender, per_second)
+    # What our share of the pace lets out in a quarter of the lease is handed over well before its claim seems dead.
+    share = min(per_second / workers(), 1 / sender.reserve(0)[1])
+    left = 0 if ending.is_set() else max(1, min(limit, int(share * settings.lease_seconds / 4)))
     probe_after = timedelta(seconds=settings.retry_seconds * PROBE_WAITS)
     claimed: list[Claimed] = []
     for take in claims:
@@ -44,7 +46,7 @@ def _send(limit: int, *claims: Callable[..., list[Claimed]]) -> int:
             mine = take(here.ledger, here.vault, here.content, clock.now(), left, probe_after)
             left -= sum(text.segments for text in mine)
             claimed += mine
-    send_all(here, claimed, pace)
+    send_all(here, claimed, Pace(sender, share))
     return len(claimed)
 
 

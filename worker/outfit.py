@@ -1,16 +1,20 @@
-"""What a job needs, made once in each process and never shared across a fork."""
+"""What a job needs. Words are read by the parent, for all its children; connections are each process's own."""
 
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ivr import clock, log
+from redis import Redis
+
+from ivr import clock, log, queues
 from ivr.carrier.client import Carrier
-from ivr.ledger import Ledger, Vault, open_ledger
+from ivr.ledger import Ledger, LedgerAway, Vault, open_ledger
 from ivr.line.content import Content
-from ivr.releases.shelf import live_content
+from ivr.releases.shelf import NoRelease, live_content
+from ivr.releases.store import live_release
 from ivr.settings import Settings, load
 
 
@@ -21,6 +25,38 @@ class Outfit:
     vault: Vault
     carrier: Carrier
     content: Content
+    queue: Redis
+
+
+ending = threading.Event()
+"""Set when this process was asked to end: what is in hand is finished, nothing new is begun."""
+
+
+def end_soon(*_: object) -> None:
+    """A signal handler: finish what is in hand."""
+    ending.set()
+
+
+class Words:
+    """The words that are live, as the parent of the jobs knows them: a job starts with them, and reads none itself."""
+
+    def __init__(self) -> None:
+        self._known: Content | None = None
+
+    def refresh(self, settings: Settings, ledger: Ledger) -> Content:
+        """The words that are live; what was read before stays while the ledger is away. Raises NoRelease."""
+        if self._known is not None:
+            try:
+                release = live_release(ledger)
+            except LedgerAway:
+                return self._known
+            if release is not None and release.digest == self._known.digest:
+                return self._known
+        self._known = live_content(ledger, settings.var_dir, settings.prompts_dir)
+        return self._known
+
+
+words = Words()
 
 
 def outfit() -> Outfit:
@@ -34,7 +70,19 @@ def _outfit(_process: int) -> Outfit:
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
     ledger = open_ledger(settings.database_url)
-    return Outfit(settings, ledger, Vault.of(settings), open_carrier(settings), open_content(settings, ledger))
+    content = words.refresh(settings, ledger)
+    carrier, queue = open_carrier(settings), queues.connect(settings.redis_url, patient=False)
+    return Outfit(settings, ledger, Vault.of(settings), carrier, content, queue)
+
+
+def refresh_words(settings: Settings, ledger: Ledger) -> None:
+    """What the parent does before each job. Its connections must not be the child's: none is left open."""
+    try:
+        words.refresh(settings, ledger)
+    except NoRelease:
+        log.get().error("no_release")
+    finally:
+        ledger.close()
 
 
 def open_carrier(settings: Settings) -> Carrier:

@@ -27,6 +27,7 @@ CLASSES: dict[int, ErrorClass] = {
     **dict.fromkeys((20429, 21611, 30001, 30003, 30008, 30022), ErrorClass.TRANSIENT),
 }
 LANDLINE = 30006
+TOO_FAST = 20429
 _BY_STATUS = {
     **dict.fromkeys((401, 403, 404), ErrorClass.STOP),
     408: ErrorClass.UNCERTAIN,

@@ -21,7 +21,7 @@ from ivr.people.persons import meet
 from ivr.reminders.claims import PROBE_AFTER, Claimed, barred, claim_one_at_a_time, claim_values
 from ivr.reminders.plan import Reason
 from ivr.reminders.texts import TextState, begin, move
-from ivr.reminders.wording import word
+from ivr.reminders.wording import NoWords, word
 
 USEFUL_FOR = timedelta(hours=4)
 
@@ -126,10 +126,10 @@ def _word(row: Row[Any], vault: Vault, content: Content, now: datetime) -> Claim
         return reason
     languages = content.config.languages
     language = row.asked_language if row.asked_language in languages else content.config.default_language
-    prompt = content.prompts.get((language, row.step))
-    if prompt is None or prompt.texted is None:
+    try:
+        body = word(content, row.step, language, {})
+    except NoWords:
         return Reason.WITHDRAWN
-    body = word(content, row.step, language, {})
     return Claimed(
         attempt=secrets.token_hex(16),
         phone=vault.open(row.phone_sealed),

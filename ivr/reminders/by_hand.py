@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, func, select, update
 
 from ivr.ledger import Ledger, Vault
-from ivr.ledger.tables import alarm, appointment, opt_out_event, person, text
+from ivr.ledger.tables import appointment, opt_out_event, person, text
 from ivr.line.config import Config, Reminders, Step
 from ivr.people.persons import opt_in, opt_out
-from ivr.reminders.claims import SENDING_STOPPED
+from ivr.reminders.alarms import Alarm, raised
 from ivr.reminders.export import TextLine, held_back, local, never, sent_to, texts_of, visits
 from ivr.reminders.plan import Reason, Visit, decide, quiet_until
 from ivr.reminders.texts import TextState, begin, move
@@ -195,7 +195,7 @@ class _VisitByHand:
             return self._outcome(step, reason)
         self._begin(step, TextState.PLANNED, retry_at=self._now)
         self._look_again(self._now)
-        refused = self._connection.execute(select(alarm.c.name).where(alarm.c.name == SENDING_STOPPED)).first()
+        refused = raised(self._connection).keys() & {Alarm.SENDING_STOPPED, Alarm.DELIVERY_STOPPED}
         return self._outcome(step, "waits_for_carrier" if refused else "due_now")
 
     def skip(self, steps: Iterable[Step]) -> list[Outcome]:

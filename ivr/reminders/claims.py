@@ -22,12 +22,16 @@ from ivr.line.config import Step
 from ivr.line.content import Content
 from ivr.line.gsm import segments
 from ivr.people.replies import NOT_HERS
+from ivr.reminders.alarms import Alarm, clear_for_other_words, raise_alarm, raised
 from ivr.reminders.plan import WEEK, Decision, Reason, Visit, decide, useful_until
 from ivr.reminders.texts import SPENT, TextState, begin, cancel_planned, move
-from ivr.reminders.wording import visit_values, word
+from ivr.reminders.wording import NoWords, visit_values, word
 
-SENDING_STOPPED = "sending_stopped"
 PROBE_AFTER = timedelta(minutes=5)
+# Whether the networks take our texts again is seen from a receipt, within seconds: it is tried this much sooner.
+SOONER = 10
+# A text for which there are no words is looked at again after a while.
+UNWORDED_WAIT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def claim(
     """
 
     def take(connection: Connection, most: int) -> list[Claimed]:
+        clear_for_other_words(connection, content.digest)
         rows = due_slice(connection, now, limit)
         return _Slice(connection, vault, content, now).claim(rows, most) if rows else []
 
@@ -69,12 +74,16 @@ def claim_one_at_a_time(
     """Claim through `take`, which is told how many segments it may, while nobody else does. Commits."""
     with ledger.write() as connection:
         ledger.turnstile(connection)
-        stopped = connection.execute(select(alarm.c.raised_at).where(alarm.c.name == SENDING_STOPPED)).scalar()
-        if stopped and stopped > now - probe_after:
+        standing = raised(connection)
+        if Alarm.LEDGER_RESTORED in standing:
+            return []
+        waits = {Alarm.SENDING_STOPPED: probe_after, Alarm.DELIVERY_STOPPED: probe_after / SOONER}
+        stopped = {name: wait for name, wait in waits.items() if name in standing}
+        if any(standing[name] > now - wait for name, wait in stopped.items()):
             return []
         claimed = take(connection, 1 if stopped else limit)
         if stopped and claimed:
-            connection.execute(update(alarm).where(alarm.c.name == SENDING_STOPPED).values(raised_at=now))
+            connection.execute(update(alarm).where(alarm.c.name.in_(stopped)).values(raised_at=now))
         return claimed
 
 
@@ -143,11 +152,11 @@ class _Slice:
                 break
             visit = Visit(row.starts_at, ZoneInfo(row.timezone), row.answer)
             decision = self._decide(row, visit)
+            text_of = self._worded(row, decision, visit)
             later.append({"key": row.id, "at": decision.next_at})
             for step, reason in decision.skips:
                 self._write(row, step, TextState.SKIPPED, {"reason": str(reason)})
-            if decision.send:
-                text_of = self._word(row, decision.send, visit)
+            if decision.send and text_of:
                 values = claim_values(self._vault, self._content, text_of, self._now)
                 self._write(row, decision.send, TextState.CLAIMED, values)
                 self._sent[row.person_id].append(self._now)
@@ -210,6 +219,18 @@ class _Slice:
         identity = {name: getattr(row, name) for name in ("person_id", "batch_id", "starts_at")}
         identity["appointment_id"] = row.id
         self._new.append({**_EMPTY, **identity, "step": step.id, "state": state, **values})
+
+    def _worded(self, row: Row[Any], decision: Decision, visit: Visit) -> Claimed | None:
+        """The text that a decision sends. Without words for it nothing is lost: it is looked at again later."""
+        if decision.send is None:
+            return None
+        try:
+            return self._word(row, decision.send, visit)
+        except NoWords as missing:
+            told = f"{missing} in release {self._content.digest}: texts of step {decision.send.id} wait for new words."
+            raise_alarm(self._connection, Alarm.WORDS_MISSING, self._now, told)
+            decision.next_at = self._now + UNWORDED_WAIT
+            return None
 
     def _word(self, row: Row[Any], step: Step, visit: Visit) -> Claimed:
         config = self._content.config

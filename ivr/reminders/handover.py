@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import CLASSES, LANDLINE, ErrorClass
 from ivr.ledger import Ledger, Vault
-from ivr.ledger.tables import alarm, appointment, person, text
+from ivr.ledger.tables import appointment, person, text
 from ivr.people.persons import opt_out
-from ivr.reminders.claims import SENDING_STOPPED
-from ivr.reminders.texts import TextState, move, note_sid
+from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
+from ivr.reminders.texts import TextState, hand_over, move
 
 Result = Accepted | Refused
 LONGEST_WAIT = timedelta(hours=1)
@@ -39,15 +39,16 @@ class Recorder:
         with self._ledger.write() as connection:
             self._ledger.turnstile(connection)
             rows = connection.execute(select(text).where(text.c.attempt.in_(by_attempt))).all()
+            taken: dict[int, str] = {}
             for row in rows:
                 result = by_attempt[row.attempt]
                 if isinstance(result, Accepted):
-                    handed_over(connection, row, result.sid, now)
+                    taken[row.id] = result.sid
                 else:
                     self._refused(connection, row, result, now)
-            taken = [row.claimed_at for row in rows if isinstance(by_attempt[row.attempt], Accepted)]
             if taken:
-                clear_alarm(connection, SENDING_STOPPED, max(taken))
+                hand_over(connection, taken, now)
+                clear_alarm(connection, Alarm.SENDING_STOPPED, max(row.claimed_at for row in rows if row.id in taken))
 
     def _refused(self, connection: Connection, row: Row[Any], result: Refused, now: datetime) -> None:
         if result.kind is ErrorClass.UNCERTAIN:
@@ -57,16 +58,10 @@ class Recorder:
             plan_again(connection, row, now, now + wait, f"error_{result.code}" if result.code else "not_sent")
             if result.kind is ErrorClass.STOP:
                 told = f"error {result.code}" if result.code else result.detail
-                raise_alarm(connection, SENDING_STOPPED, now, f"The carrier refused us: {told}.")
+                raise_alarm(connection, Alarm.SENDING_STOPPED, now, f"The carrier refused us: {told}.")
         else:
             move(connection, [row.id], TextState.FAILED, now, f"error_{result.code}", error_code=result.code)
             note_code(connection, self._vault, row.person_id, result.code, now)
-
-
-def handed_over(connection: Connection, row: Row[Any], sid: str, now: datetime) -> None:
-    """The carrier has the text. A receipt may have been here before us: then only the id is added."""
-    move(connection, [row.id], TextState.HANDED_OVER, now)
-    note_sid(connection, row.id, sid)
 
 
 def plan_again(connection: Connection, row: Row[Any], now: datetime, at: datetime, reason: str) -> None:
@@ -86,17 +81,6 @@ def note_code(connection: Connection, vault: Vault, person_id: int, code: int | 
     elif code is not None and CLASSES.get(code) is ErrorClass.OPTED_OUT:
         sealed = connection.execute(select(person.c.phone_sealed).where(person.c.id == person_id)).scalar_one()
         opt_out(connection, vault, vault.open(sealed), now, "carrier", f"error {code}")
-
-
-def raise_alarm(connection: Connection, name: str, now: datetime, detail: str) -> None:
-    """Raise an alarm once; it stays until what it tells of is put right."""
-    if not connection.execute(select(alarm.c.name).where(alarm.c.name == name)).first():
-        connection.execute(alarm.insert().values(name=name, raised_at=now, detail=detail))
-
-
-def clear_alarm(connection: Connection, name: str, until: datetime) -> None:
-    """Take an alarm back that was raised at `until` or before."""
-    connection.execute(delete(alarm).where(alarm.c.name == name, alarm.c.raised_at <= until))
 
 
 def release_silent_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:

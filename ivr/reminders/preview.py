@@ -11,7 +11,7 @@ from ivr.line.content import Content
 from ivr.line.gsm import segments
 from ivr.reminders.plan import Visit, due_at
 from ivr.reminders.rows import Row
-from ivr.reminders.wording import visit_values, word
+from ivr.reminders.wording import NoWords, visit_values, word
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ def preview(content: Content, row: Row, now: datetime) -> Iterator[Preview]:
         if at < now:
             continue
         values = visit_values(content, language, row.starts_at, row.timezone, row.site)
-        words = word(content, step.wording, language, values)
+        try:
+            words = word(content, step.wording, language, values)
+        except NoWords:
+            continue
         local = at.astimezone(zone).isoformat(timespec="minutes")
         yield Preview(row.number, step.id, local, language, words, segments(words).segments)

@@ -16,7 +16,7 @@ from ivr.carrier.statuses import MEANING
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
 from ivr.reminders.handover import note_code, plan_again
-from ivr.reminders.texts import TextState, move, note_sid
+from ivr.reminders.texts import TextState, move, note_sids
 
 BEFORE_CLAIM = timedelta(seconds=60)
 LOOKS = 2
@@ -92,7 +92,7 @@ def _settle(ledger: Ledger, vault: Vault, row: Row[Any], alike: list[Found], now
             if found.sid not in known:
                 state = TextState(MEANING.get(found.status, "handed_over"))
                 move(connection, [row.id], state, now, "reconciled", error_code=found.error_code)
-                note_sid(connection, row.id, found.sid)
+                note_sids(connection, {row.id: found.sid})
                 note_code(connection, vault, row.person_id, found.error_code, now)
                 return "found"
         looks = row.looks + 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ivr.ledger.tables import text, text_move
 
@@ -65,14 +65,19 @@ def move(
     connection.execute(
         update(text).where(text.c.id.in_(moved)).values(state=to, reason=reason, updated_at=now, **values)
     )
-    connection.execute(
-        insert(text_move),
-        [
-            {"text_id": number, "at": now, "from_state": before, "to_state": to, "reason": reason}
-            for number, before in moved.items()
-        ],
-    )
+    _tell(connection, list(moved.items()), to, now, reason)
     return list(moved)
+
+
+def _tell(
+    connection: Connection, moved: list[tuple[int, str]], to: TextState, now: datetime, reason: str | None
+) -> None:
+    """The history of texts, each with the state that it had."""
+    lines = [
+        {"text_id": number, "at": now, "from_state": before, "to_state": to, "reason": reason}
+        for number, before in moved
+    ]
+    connection.execute(insert(text_move), lines)
 
 
 def cancel_planned(connection: Connection, appointments: Any, now: datetime, reason: str) -> None:
@@ -81,11 +86,27 @@ def cancel_planned(connection: Connection, appointments: Any, now: datetime, rea
     move(connection, connection.execute(waiting).scalars(), TextState.CANCELLED, now, reason)
 
 
-def note_sid(connection: Connection, number: int, sid: str) -> None:
-    """Keep the carrier's id of a text, unless it has one, or the id is held to be another text's."""
-    others = select(text.c.id).where(text.c.sid == sid)
-    if not connection.execute(others).first():
-        connection.execute(update(text).where(text.c.id == number, text.c.sid.is_(None)).values(sid=sid))
+def hand_over(connection: Connection, sids: Mapping[int, str], now: datetime) -> None:
+    """The carrier has these texts: {id: its own id of it}. Where a receipt was here before us, only the id is added."""
+    rows = connection.execute(select(text.c.id, text.c.state).where(text.c.id.in_(sids)).with_for_update()).all()
+    moved = [row for row in rows if TextState.HANDED_OVER in MOVES[TextState(row.state)]]
+    if moved:
+        connection.execute(
+            update(text).where(text.c.id.in_([row.id for row in moved])),
+            {"state": TextState.HANDED_OVER, "reason": None, "updated_at": now},
+        )
+        _tell(connection, [(row.id, row.state) for row in moved], TextState.HANDED_OVER, now, None)
+    note_sids(connection, sids)
+
+
+def note_sids(connection: Connection, sids: Mapping[int, str]) -> None:
+    """Keep the carrier's ids of texts, {id: sid}, unless one has an id, or it is held to be another text's."""
+    taken = set(connection.execute(select(text.c.sid).where(text.c.sid.in_(sids.values()))).scalars())
+    owners = {sid: number for number, sid in sids.items() if sid not in taken}
+    fresh = [{"key": number, "named": sid} for sid, number in owners.items()]
+    if fresh:
+        mine = update(text).where(text.c.id == bindparam("key"), text.c.sid.is_(None))
+        connection.execute(mine.values(sid=bindparam("named")), fresh)
 
 
 def begin(connection: Connection, rows: list[dict[str, Any]], now: datetime) -> None:

@@ -13,6 +13,10 @@ from ivr.line.hours import clock_in_words
 _DATE = {"en": "EEE MMM d", "es": "EEE d MMM"}
 
 
+class NoWords(Exception):
+    """A release has nothing to text in a prompt's place; the message names its file."""
+
+
 def visit_values(content: Content, language: str, starts_at: datetime, zone: str, site: str) -> dict[str, str]:
     """What {date}, {time}, {site} and {number} stand for: the visit by the clock where it takes place."""
     local = starts_at.astimezone(ZoneInfo(zone))
@@ -26,5 +30,11 @@ def visit_values(content: Content, language: str, starts_at: datetime, zone: str
 
 
 def word(content: Content, prompt: str, language: str, values: dict[str, str]) -> str:
-    """The text as it goes out, within GSM-7."""
-    return content.texted(language, prompt, **values)
+    """The text as it goes out, within GSM-7. Raises NoWords when the release has none for it."""
+    try:
+        body = content.texted(language, prompt, **values)
+    except KeyError:
+        body = ""
+    if not body.strip():
+        raise NoWords(f"{language}/{prompt}.md has no words under ## Texted")
+    return body
