@@ -67,7 +67,7 @@ def main(_options: argparse.Namespace) -> int:
             content = read_content(read_folder(ROOT / "prompts"))
             looks: dict[str, Callable[[], object]] = {
                 f"what is due, {SLICE} of {DUE:,}": lambda ledger=ledger: _slice(ledger),
-                "how many are due": lambda ledger=ledger: due_count(ledger, NOW),
+                "how many are due, up to 5,000": lambda ledger=ledger: due_count(ledger, NOW, 5000),
                 f"status of a batch of {IN_BATCH:,}": lambda ledger=ledger: status(ledger, 1),
             }
             for name, look in looks.items():

@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.people.unanswered import Unanswered
     from ivr.releases.shelf import Shelf
     from ivr.settings import load
-    from ivr.web import audio, ops, receipts, sms, voice
+    from ivr.web import audio, metrics, ops, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
     from ivr.web.carrier_door import LARGEST_BODY, Front
     from ivr.web.services import Services
@@ -53,8 +53,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         unanswered=Unanswered(ledger, vault),
         kept=kept,
     )
-    for door in (voice, sms, receipts, audio, ops):
+    for door in (voice, sms, receipts, audio, metrics, ops):
         app.register_blueprint(door.door)
+    ops.watch_alarms(here)
     # Middleware, as the framework documents it: callers come first.
     app.wsgi_app = Front(app.wsgi_app, here, voice.answer, sms.answer)  # type: ignore[method-assign]
     return app

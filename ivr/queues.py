@@ -44,10 +44,15 @@ def start(queue: Queue, job: str, *args: Any) -> None:
 
 def answers(url: str) -> bool:
     """Whether a queue server answers at a URL."""
+    return waiting(url) is not None
+
+
+def waiting(url: str) -> int | None:
+    """How many jobs no worker has taken yet; None when no queue server answers at a URL."""
     if not url:
-        return False
+        return None
     try:
-        with connect(url) as connection:
-            return bool(connection.ping())
+        with connect(url, patient=False) as connection:
+            return int(open_queue(connection).count)
     except AWAY:
-        return False
+        return None

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     secret_key: str = Field(default="", repr=False)
     phone_key: str = Field(default="", repr=False)
     phone_hash_key: str = Field(default="", repr=False)
+    metrics_token: str = Field(default="", repr=False)
 
     clock_seconds: float = Field(default=5, gt=0)
     reconcile_seconds: float = Field(default=60, ge=0)

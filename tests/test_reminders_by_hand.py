@@ -57,9 +57,9 @@ def tell(house, what, *told):
 
 def test_a_text_that_is_sent_by_hand_goes_out_ahead_of_its_time_and_once(either_house):
     either_house.take(row(1, AHEAD))
-    assert due_count(either_house.ledger, NOW) == 0
+    assert due_count(either_house.ledger, NOW, 10) == 0
     assert send(either_house, "2d").code == "due_now"
-    assert due_count(either_house.ledger, NOW) == 1
+    assert due_count(either_house.ledger, NOW, 10) == 1
     (one,) = either_house.send()
     assert "confirm" in one.body
     (kept,) = either_house.texts()

@@ -14,6 +14,7 @@ from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerAway
 from ivr.releases.shelf import NoRelease
 from ivr.releases.store import live_release
+from ivr.reminders.alarms import beat, watch
 from ivr.reminders.asked import asked_count
 from ivr.reminders.claims import due_count
 from ivr.reminders.handover import release_silent_claims
@@ -25,10 +26,14 @@ from worker.outfit import open_content
 
 SLICE = 500
 RECONCILED_TOGETHER = 50
+# More jobs would only wait: those that are started at the next tick are early enough.
+MOST_JOBS = 10
 
 
 def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> None:
-    """One look at the ledger: silent claims, uncertain texts, missing receipts, what is due."""
+    """One look at the ledger: silent claims, uncertain texts, missing receipts, alarms, what is due."""
+    beat(ledger, now)
+    watch(ledger, now)
     release_silent_claims(ledger, now, settings.lease_seconds)
     close_without_receipt(ledger, now)
     waiting = queue.count
@@ -39,7 +44,7 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
     uncertain = uncertain_due(ledger, now, settings.reconcile_seconds)
     for at in range(0, len(uncertain), RECONCILED_TOGETHER):
         queues.start(queue, queues.RECONCILE, uncertain[at : at + RECONCILED_TOGETHER])
-    for _ in range(math.ceil(due_count(ledger, now) / SLICE)):
+    for _ in range(math.ceil(due_count(ledger, now, SLICE * MOST_JOBS) / SLICE)):
         queues.start(queue, queues.SEND, SLICE)
 
 

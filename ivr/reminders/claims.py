@@ -45,10 +45,11 @@ class Claimed:
     until: datetime
 
 
-def due_count(ledger: Ledger, now: datetime) -> int:
-    """How many appointments have something due at `now`."""
+def due_count(ledger: Ledger, now: datetime, most: int) -> int:
+    """How many appointments have something due at `now`, counted up to `most`."""
     with ledger.read() as connection:
-        return int(connection.execute(_due(now, func.count())).scalar_one())
+        some = _due(now, appointment.c.id).limit(most).subquery()
+        return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
 def claim(

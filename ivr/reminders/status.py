@@ -86,6 +86,13 @@ def _count_texts(connection: Connection, batches: dict[int, dict[str, Any]], num
             counted["reasons"][row.reason] = counted["reasons"].get(row.reason, 0) + row.n
 
 
+def by_state(connection: Connection) -> dict[str, int]:
+    """How many texts are in each state, those that callers asked for too."""
+    counted = dict.fromkeys(STATES, 0)
+    rows = connection.execute(select(text.c.state, func.count().label("n")).group_by(text.c.state))
+    return {**counted, **{row.state: row.n for row in rows}}
+
+
 def _together(batches: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The same over all batches."""
     total = _nothing(None, paused=False)

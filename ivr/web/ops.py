@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+
 from flask import Blueprint, Response, jsonify
 
-from ivr import queues
+from ivr import clock, log, queues
 from ivr.ledger import LedgerAway
-from ivr.web.services import services
+from ivr.reminders.alarms import watch
+from ivr.web.services import Services, services
 
 door = Blueprint("ops", __name__)
+WATCH_SECONDS = 15.0
+CLOCK_SILENT_SECONDS = 60.0
 
 
 @door.get("/healthz")
@@ -29,6 +34,22 @@ def readyz() -> tuple[Response, int]:
         "release": line.digest if line else None,
     }
     return jsonify(state), 200 if line else 503
+
+
+def watch_alarms(here: Services) -> None:
+    """Look after what the clock process cannot tell when it is the one that is silent, for as long as we live."""
+
+    def follow() -> None:
+        pause = threading.Event()
+        while not pause.wait(WATCH_SECONDS):
+            try:
+                watch(here.ledger, clock.now(), max(CLOCK_SILENT_SECONDS, 12 * here.settings.clock_seconds))
+            except LedgerAway:
+                continue
+            except Exception:  # noqa: BLE001 - a watcher that dies would leave everybody in the dark
+                log.get().exception("watch_failed")
+
+    threading.Thread(target=follow, name="alarms", daemon=True).start()
 
 
 def _ledger_answers() -> bool:
