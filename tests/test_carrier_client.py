@@ -26,6 +26,7 @@ PAGE = "<html><body><h1>Bad gateway</h1></body></html>"
 
 def message(**change):
     fields = {"sid": "SM" + "a" * 32, "status": "queued", "body": "Hello", "from": OURS, "to": JANE}
+    fields["direction"] = "outbound-api"
     dates = dict.fromkeys(("date_created", "date_sent", "date_updated"), "Tue, 01 Dec 2026 15:00:00 +0000")
     return {**fields, **dates, "messaging_service_sid": None, "error_code": None, **change}
 

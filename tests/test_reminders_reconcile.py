@@ -169,7 +169,8 @@ class Log:
 
 
 def found(one, **change):
-    fields = {"sid": sid(), "status": "delivered", "body": one.body, "sender": LINE, "messaging_service": ""}
+    fields = {"sid": sid(), "status": "delivered", "body": one.body, "to": one.phone, "sender": LINE}
+    fields |= {"messaging_service": "", "direction": "outbound-api"}
     return Found(**{**fields, "created_at": NOW, "error_code": None, **change})
 
 

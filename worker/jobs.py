@@ -10,6 +10,7 @@ from rq import Queue, Worker, get_current_job
 from ivr import clock
 from ivr.reminders.asked import claim_asked
 from ivr.reminders.claims import Claimed, claim
+from ivr.reminders.high_water import HighWater
 from ivr.reminders.reconcile import reconcile
 from worker.outfit import ending, outfit
 from worker.pace import Pace, SharedSender
@@ -40,10 +41,11 @@ def _send(limit: int, *claims: Callable[..., list[Claimed]]) -> int:
     share = min(per_second / workers(), 1 / sender.reserve(0)[1])
     left = 0 if ending.is_set() else max(1, min(limit, int(share * settings.lease_seconds / 4)))
     probe_after = timedelta(seconds=settings.retry_seconds * PROBE_WAITS)
+    water = HighWater(settings.var_dir, here.queue)
     claimed: list[Claimed] = []
     for take in claims:
         if left > 0:
-            mine = take(here.ledger, here.vault, here.content, clock.now(), left, probe_after)
+            mine = take(here.ledger, here.vault, here.content, clock.now(), left, probe_after, water)
             left -= sum(text.segments for text in mine)
             claimed += mine
     send_all(here, claimed, Pace(sender, share))

@@ -10,7 +10,7 @@ from functools import lru_cache
 from redis import Redis
 
 from ivr import clock, log, queues
-from ivr.carrier.client import Carrier
+from ivr.carrier.client import Carrier, open_carrier
 from ivr.ledger import Ledger, LedgerAway, Vault, open_ledger
 from ivr.line.content import Content
 from ivr.releases.shelf import NoRelease, live_content
@@ -83,15 +83,6 @@ def refresh_words(settings: Settings, ledger: Ledger) -> None:
         log.get().error("no_release")
     finally:
         ledger.close()
-
-
-def open_carrier(settings: Settings) -> Carrier:
-    return Carrier(
-        settings.twilio_account_sid,
-        settings.twilio_auth_token,
-        settings.twilio_api_url,
-        settings.twilio_messaging_service_sid or settings.twilio_from,
-    )
 
 
 def open_content(settings: Settings, ledger: Ledger) -> Content:

@@ -9,15 +9,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 
 from ivr.carrier.errors import ErrorClass, class_of
 from ivr.carrier.transport import Broken, NotSent, Transport
+from ivr.settings import Settings
 
 # How long the carrier keeps a text in its own queue at the most.
 LONGEST_VALIDITY = 36_000
+LARGEST_PAGE = 1000
+# https://www.twilio.com/docs/messaging/api/message-resource#message-properties
+HANDED_OVER, INBOUND = "outbound-api", "inbound"
 _CODE = re.compile(r"\d{5}$")
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}$")
 
@@ -46,8 +51,10 @@ class Found:
     sid: str
     status: str
     body: str
+    to: str
     sender: str
     messaging_service: str
+    direction: str
     created_at: datetime
     error_code: int | None
 
@@ -75,28 +82,52 @@ class Carrier:
         return Accepted(str(message.sid), str(message.status))
 
     def find(self, to: str, since: datetime) -> Iterator[Found]:
-        """Our texts to a number since a moment, newest first. Raises one of UNREACHABLE."""
+        """The texts to a number since a moment, newest first. Raises one of UNREACHABLE."""
+        return self._log(since, to=to)
+
+    def log(self, since: datetime) -> Iterator[Found]:
+        """All texts of the account since a moment, in either direction, newest first. Raises one of UNREACHABLE."""
+        return self._log(since, page_size=LARGEST_PAGE)
+
+    def _log(self, since: datetime, **where: Any) -> Iterator[Found]:
         # The SDK writes a Z behind any moment, whatever its zone.
-        try:
-            log = self._client.messages.list(to=to, date_sent_after=since.astimezone(UTC))
-        except NotSent:
-            raise
-        except Exception as error:
-            raise Broken(type(error).__name__) from error
-        for message in log:
+        listed: Iterator[Any] | None = None
+        while True:
+            try:
+                if listed is None:
+                    listed = iter(self._client.messages.stream(date_sent_after=since.astimezone(UTC), **where))
+                message = next(listed, None)
+            except NotSent:
+                raise
+            except Exception as error:
+                raise Broken(type(error).__name__) from error
+            if message is None:
+                return
             yield Found(
                 sid=str(message.sid),
                 status=str(message.status),
                 body=str(message.body),
+                to=str(message.to),
                 sender=str(message.from_),
                 messaging_service=str(message.messaging_service_sid or ""),
+                direction=str(message.direction),
                 created_at=message.date_created or since,
                 error_code=int(message.error_code) if message.error_code else None,
             )
 
     def is_ours(self, found: Found) -> bool:
-        """Whether a text in the log went out from our sender."""
-        return self.sender in (found.sender, found.messaging_service)
+        """Whether a text in the log was handed over from our sender; answers to texts go another way."""
+        return found.direction == HANDED_OVER and self.sender in (found.sender, found.messaging_service)
+
+
+def open_carrier(settings: Settings) -> Carrier:
+    """The account that the settings name."""
+    return Carrier(
+        settings.twilio_account_sid,
+        settings.twilio_auth_token,
+        settings.twilio_api_url,
+        settings.twilio_messaging_service_sid or settings.twilio_from,
+    )
 
 
 def _refusal(error: Exception) -> Refused:

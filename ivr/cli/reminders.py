@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import clock
-from ivr.cli import batches
+from ivr.cli import batches, reconcile
 from ivr.cli.common import (
     FINDINGS,
     WIDTH,
@@ -38,7 +38,7 @@ def reminders() -> None:
     """Reminders: take appointments in, see where their texts are, stop them."""
 
 
-for command in batches.COMMANDS:
+for command in (*batches.COMMANDS, *reconcile.COMMANDS):
     reminders.add_command(command)
 
 

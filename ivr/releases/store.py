@@ -7,9 +7,9 @@ import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
@@ -124,6 +124,13 @@ def live_release(ledger: Ledger) -> Release | None:
         return _live(connection)
 
 
+def recent_releases(ledger: Ledger, most: int) -> list[Release]:
+    """The newest releases, the live one first."""
+    with ledger.read() as connection:
+        rows = connection.execute(_newest().limit(most)).all()
+    return [Release(**row._mapping) for row in rows]
+
+
 def stored_files(ledger: Ledger, wanted: str) -> dict[str, bytes] | None:
     """The files of the release with a digest; None when there is none that is undamaged."""
     with ledger.read() as connection:
@@ -134,6 +141,11 @@ def stored_files(ledger: Ledger, wanted: str) -> dict[str, bytes] | None:
 
 
 def _live(connection: Connection) -> Release | None:
-    columns = [column for column in release.c if column.name != "content"]
-    row = connection.execute(select(*columns).order_by(release.c.number.desc()).limit(1)).first()
+    row = connection.execute(_newest().limit(1)).first()
     return Release(**row._mapping) if row else None
+
+
+def _newest() -> Select[Any]:
+    """Releases without their content, newest first."""
+    columns = [column for column in release.c if column.name != "content"]
+    return select(*columns).order_by(release.c.number.desc())

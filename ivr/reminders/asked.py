@@ -19,6 +19,7 @@ from ivr.line.content import Content
 from ivr.line.gsm import segments
 from ivr.people.persons import meet
 from ivr.reminders.claims import PROBE_AFTER, Claimed, barred, claim_one_at_a_time, claim_values
+from ivr.reminders.high_water import HighWater
 from ivr.reminders.plan import Reason
 from ivr.reminders.texts import TextState, begin, move
 from ivr.reminders.wording import NoWords, word
@@ -84,7 +85,13 @@ def _waits(now: datetime) -> tuple[Any, ...]:
 
 
 def claim_asked(
-    ledger: Ledger, vault: Vault, content: Content, now: datetime, limit: int, probe_after: timedelta = PROBE_AFTER
+    ledger: Ledger,
+    vault: Vault,
+    content: Content,
+    now: datetime,
+    limit: int,
+    probe_after: timedelta = PROBE_AFTER,
+    water: HighWater | None = None,
 ) -> list[Claimed]:
     """Claim up to `limit` segments of texts that were asked for, oldest first, and write down what will not be sent.
 
@@ -115,7 +122,7 @@ def claim_asked(
             left -= worded.segments
         return claimed
 
-    return claim_one_at_a_time(ledger, now, limit, probe_after, take)
+    return claim_one_at_a_time(ledger, now, limit, probe_after, take, water)
 
 
 def _word(row: Row[Any], vault: Vault, content: Content, now: datetime) -> Claimed | Reason:

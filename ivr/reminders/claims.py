@@ -23,6 +23,7 @@ from ivr.line.content import Content
 from ivr.line.gsm import segments
 from ivr.people.replies import NOT_HERS
 from ivr.reminders.alarms import Alarm, clear_for_other_words, raise_alarm, raised
+from ivr.reminders.high_water import HighWater, level, raise_level
 from ivr.reminders.plan import WEEK, Decision, Reason, Visit, decide, useful_until
 from ivr.reminders.texts import SPENT, TextState, begin, cancel_planned, move
 from ivr.reminders.wording import NoWords, visit_values, word
@@ -32,6 +33,10 @@ PROBE_AFTER = timedelta(minutes=5)
 SOONER = 10
 # A text for which there are no words is looked at again after a while.
 UNWORDED_WAIT = timedelta(minutes=5)
+RESTORED = (
+    "A backup of the ledger was put back: it does not know what went out since. Nothing is sent until"
+    " `infoline reminders reconcile --since` with the time of the backup."
+)
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,19 @@ def due_count(ledger: Ledger, now: datetime, most: int) -> int:
 
 
 def claim(
-    ledger: Ledger, vault: Vault, content: Content, now: datetime, limit: int, probe_after: timedelta = PROBE_AFTER
+    ledger: Ledger,
+    vault: Vault,
+    content: Content,
+    now: datetime,
+    limit: int,
+    probe_after: timedelta = PROBE_AFTER,
+    water: HighWater | None = None,
 ) -> list[Claimed]:
     """Claim up to `limit` segments of texts that are due, and write down the texts that will never be sent.
 
     Opt-outs, the appointment, limits and quiet hours are looked at again here, at the last moment. While the
-    carrier refuses us, one text goes out each `probe_after`, to find out whether it still does.
+    carrier refuses us, one text goes out each `probe_after`, to find out whether it still does. water: what is known
+    outside the ledger of how many were claimed; a ledger that knows of fewer claims nothing.
     """
 
     def take(connection: Connection, most: int) -> list[Claimed]:
@@ -66,26 +78,50 @@ def claim(
         rows = due_slice(connection, now, limit)
         return _Slice(connection, vault, content, now).claim(rows, most) if rows else []
 
-    return claim_one_at_a_time(ledger, now, limit, probe_after, take)
+    return claim_one_at_a_time(ledger, now, limit, probe_after, take, water)
 
 
 def claim_one_at_a_time(
-    ledger: Ledger, now: datetime, limit: int, probe_after: timedelta, take: Callable[[Connection, int], list[Claimed]]
+    ledger: Ledger,
+    now: datetime,
+    limit: int,
+    probe_after: timedelta,
+    take: Callable[[Connection, int], list[Claimed]],
+    water: HighWater | None = None,
 ) -> list[Claimed]:
     """Claim through `take`, which is told how many segments it may, while nobody else does. Commits."""
+    seen = water.read() if water else {}
     with ledger.write() as connection:
         ledger.turnstile(connection)
-        standing = raised(connection)
-        if Alarm.LEDGER_RESTORED in standing:
-            return []
-        waits = {Alarm.SENDING_STOPPED: probe_after, Alarm.DELIVERY_STOPPED: probe_after / SOONER}
-        stopped = {name: wait for name, wait in waits.items() if name in standing}
-        if any(standing[name] > now - wait for name, wait in stopped.items()):
-            return []
-        claimed = take(connection, 1 if stopped else limit)
-        if stopped and claimed:
-            connection.execute(update(alarm).where(alarm.c.name.in_(stopped)).values(raised_at=now))
-        return claimed
+        counted = level(connection)
+        if seen.get(counted.epoch, 0) > counted.count:
+            raise_alarm(connection, Alarm.LEDGER_RESTORED, now, RESTORED)
+        claimed = _take(connection, now, limit, probe_after, take)
+        reached = raise_level(connection, counted, len(claimed)) if claimed else None
+    if water and reached:
+        water.note(reached)
+    return claimed
+
+
+def _take(
+    connection: Connection,
+    now: datetime,
+    limit: int,
+    probe_after: timedelta,
+    take: Callable[[Connection, int], list[Claimed]],
+) -> list[Claimed]:
+    """As many as the alarms that stand allow."""
+    standing = raised(connection)
+    if Alarm.LEDGER_RESTORED in standing:
+        return []
+    waits = {Alarm.SENDING_STOPPED: probe_after, Alarm.DELIVERY_STOPPED: probe_after / SOONER}
+    stopped = {name: wait for name, wait in waits.items() if name in standing}
+    if any(standing[name] > now - wait for name, wait in stopped.items()):
+        return []
+    claimed = take(connection, 1 if stopped else limit)
+    if stopped and claimed:
+        connection.execute(update(alarm).where(alarm.c.name.in_(stopped)).values(raised_at=now))
+    return claimed
 
 
 def barred(opted_out_at: datetime | None, landline: bool) -> Reason | None:
