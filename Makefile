@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test bench lint format lock clean
+.PHONY: run test test-chaos bench lint format lock clean
 
 run: .venv/ready
 	@exec $(BIN)/infoline run $(RUN)
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TEST)
+
+# Kills, cuts and faults, for some minutes; prints how many texts went out, were lost and were doubled.
+test-chaos: .venv/ready
+	$(BIN)/python -m pytest -m chaos $(TEST)
 
 bench: .venv/ready
 	$(BIN)/python -m bench $(PART)

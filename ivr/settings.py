@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     reconcile_seconds: float = Field(default=60, ge=0)
     retry_seconds: float = Field(default=30, gt=0)
     lease_seconds: float = Field(default=120, gt=0)
+    carrier_seconds: float = Field(default=15, gt=0, le=60)
     clock_shift_seconds: float = Field(default=0, ge=-LONGEST_SHIFT, le=LONGEST_SHIFT)
 
     @field_validator("public_url", "twilio_api_url", "simulator_url")

@@ -84,6 +84,9 @@ class Processes:
         self._started.append(one)
         return one
 
+    def outputs(self) -> str:
+        return "".join(self.output(number) for number in range(len(self._started)))
+
     def output(self, number: int) -> str:
         return (self.folder / f"{number}.log").read_text()
 
@@ -98,7 +101,9 @@ class Processes:
 
     def sent(self) -> list[str]:
         """To whom texts went out, by the carrier's own log."""
-        return [message.to for message in self._client.messages.list() if message.direction == "outbound-api"]
+        return [
+            message.to for message in self._client.messages.list(page_size=1000) if message.direction == "outbound-api"
+        ]
 
     def end(self) -> None:
         for one in self._started:

@@ -207,7 +207,7 @@ def test_an_answer_that_does_not_come_is_uncertain(door):
     release = threading.Event()
     door.says = [lambda _: release.wait(2)]
     carrier = Carrier(ACCOUNT, TOKEN, door.url, OURS)
-    carrier._client.http_client = Transport(door.url, timeout=0.1)
+    carrier._client.http_client = Transport(door.url, 0.1)
     answer = send(carrier)
     release.set()
     assert answer == Refused(ErrorClass.UNCERTAIN, None, "Broken")
@@ -232,7 +232,7 @@ def test_without_a_connection_nothing_was_sent_and_it_may_be_tried_again(address
 
 
 def test_a_carrier_that_does_not_speak_tls_has_seen_nothing(door):
-    transport = Transport(door.url.replace("http:", "https:"), timeout=2)
+    transport = Transport(door.url.replace("http:", "https:"), 2)
     with pytest.raises(NotSent) as caught:
         transport.request("POST", "https://api.twilio.com/2010-04-01/x", data={"Body": "x"})
     assert isinstance(caught.value.__cause__, ssl.SSLError)

@@ -50,6 +50,20 @@ def test_too_fast_halves_the_pace_for_all_and_a_burst_of_complaints_counts_once(
     assert start == pytest.approx(pace.BREATH_SECONDS, abs=0.2)
 
 
+@pytest.mark.parametrize(("complaints", "share"), [(3, 0.9), (10, 0.9), (12, 0.5)], ids=["few", "a tenth", "more"])
+def test_a_carrier_that_complains_now_and_then_costs_a_little_only(connection, complaints, share):
+    sender = SharedSender(connection, "sender", 1000)
+    sender.slow()
+    (key,) = connection.keys("infoline:pace:*")
+    connection.hset(key, mapping={"share": 1, "slowed": time.time()})
+    sender.reserve(100)
+    for _ in range(complaints - 1):
+        sender.slow()
+    connection.hset(key, "slowed", time.time() - 1.5)
+    sender.slow()
+    assert 1 / (1000 * sender.reserve(0)[1]) == pytest.approx(share)
+
+
 def test_speed_comes_back_by_steps_to_the_full_pace_and_no_further(connection):
     sender = SharedSender(connection, "sender", 10)
     sender.slow()

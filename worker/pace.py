@@ -18,33 +18,45 @@ from ivr import log, queues
 
 SLOWEST = 0.05
 STEP, STEP_SECONDS = 0.1, 2.0
-# After "too fast" nothing goes out for a moment; and what was under way then counts as one complaint.
+# Complaints are answered once a second: by half when they meet more than a tenth of what went out, and then nothing
+# goes out for a moment; by a little when they are few, as a carrier may be busy for reasons of its own.
 BREATH_SECONDS = 1.0
+MANY, HALF, LITTLE = 0.1, 0.5, 0.9
 # How much is reserved at a time: no question for each text, and little that is lost with a worker that ends.
 AHEAD_SECONDS = 0.1
 # A server that does not answer is not asked again for each text.
 AWAY_SECONDS = 5.0
 _FORGET_SECONDS = 600
 
-# KEYS[1]: a hash of next (when the sender is free again), share (of the full pace) and slowed (since when), in seconds.
-_COMMON = """
+# KEYS[1]: a hash of next (when the sender is free again), share (of the full pace), slowed (since when), all in seconds;
+# and since then out (segments) and complaints.
+_COMMON = f"""
 local told = redis.call('TIME')
 local now = tonumber(told[1]) + tonumber(told[2]) / 1000000
-local kept = redis.call('HMGET', KEYS[1], 'next', 'share', 'slowed')
+local kept = redis.call('HMGET', KEYS[1], 'next', 'share', 'slowed', 'out', 'complaints')
 local free, share, slowed = tonumber(kept[1]) or 0, tonumber(kept[2]) or 1, tonumber(kept[3]) or 0
-share = math.min(1, share + STEP * math.floor((now - slowed) / STEP_SECONDS))
-""".replace("STEP_SECONDS", str(STEP_SECONDS)).replace("STEP", str(STEP))
+local out, complaints = tonumber(kept[4]) or 0, tonumber(kept[5]) or 0
+share = math.min(1, share + {STEP} * math.floor((now - slowed) / {STEP_SECONDS}))
+redis.call('EXPIRE', KEYS[1], {_FORGET_SECONDS})
+"""
 _RESERVE = f"""{_COMMON}
 local start = math.max(now, free)
-redis.call('HSET', KEYS[1], 'next', string.format('%.6f', start + tonumber(ARGV[1]) / (tonumber(ARGV[2]) * share)))
-redis.call('EXPIRE', KEYS[1], {_FORGET_SECONDS})
+local free_again = start + tonumber(ARGV[1]) / (tonumber(ARGV[2]) * share)
+redis.call('HSET', KEYS[1], 'next', string.format('%.6f', free_again), 'out', out + ARGV[1])
 return {{string.format('%.6f', start - now), string.format('%.6f', share)}}
 """
 _SLOW = f"""{_COMMON}
-if now - slowed < {BREATH_SECONDS} then return 0 end
-redis.call('HSET', KEYS[1], 'share', string.format('%.6f', math.max({SLOWEST}, share / 2)),
-    'slowed', string.format('%.6f', now), 'next', string.format('%.6f', math.max(free, now + {BREATH_SECONDS})))
-redis.call('EXPIRE', KEYS[1], {_FORGET_SECONDS})
+complaints = complaints + 1
+if now - slowed < {BREATH_SECONDS} then
+    redis.call('HSET', KEYS[1], 'complaints', complaints)
+    return 0
+end
+local by = {LITTLE}
+if complaints > {MANY} * out then
+    by, free = {HALF}, math.max(free, now + {BREATH_SECONDS})
+end
+redis.call('HSET', KEYS[1], 'next', string.format('%.6f', free), 'share', string.format('%.6f',
+    math.max({SLOWEST}, share * by)), 'slowed', string.format('%.6f', now), 'out', 0, 'complaints', 0)
 return 1
 """
 

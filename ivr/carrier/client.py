@@ -60,10 +60,10 @@ class Found:
 
 
 class Carrier:
-    """A Twilio account. sender: our number (+16035550100) or a messaging service (MG…)."""
+    """A Twilio account. sender: our number (+16035550100) or a messaging service (MG…); seconds: for an answer."""
 
-    def __init__(self, account_sid: str, auth_token: str, api_url: str, sender: str) -> None:
-        self._client = Client(account_sid, auth_token, http_client=Transport(api_url))
+    def __init__(self, account_sid: str, auth_token: str, api_url: str, sender: str, seconds: float = 15.0) -> None:
+        self._client = Client(account_sid, auth_token, http_client=Transport(api_url, seconds))
         self.sender = sender
 
     def send(self, to: str, body: str, callback: str, valid_seconds: int | None = None) -> Accepted | Refused:
@@ -127,6 +127,7 @@ def open_carrier(settings: Settings) -> Carrier:
         settings.twilio_auth_token,
         settings.twilio_api_url,
         settings.twilio_messaging_service_sid or settings.twilio_from,
+        settings.carrier_seconds,
     )
 
 

@@ -30,16 +30,16 @@ class Broken(Exception):
 
 
 class Transport(HttpClient):  # type: ignore[misc]
-    """An HttpClient for twilio.rest.Client. api_url stands for https://api.twilio.com; timeout in seconds."""
+    """An HttpClient for twilio.rest.Client. api_url stands for https://api.twilio.com; seconds: for an answer."""
 
-    def __init__(self, api_url: str, timeout: float = 15.0) -> None:
+    def __init__(self, api_url: str, seconds: float = 15.0) -> None:
         super().__init__(None, False, None)
         address = urlsplit(api_url)
         self._prefix = address.path
         self._host = address.hostname or ""
         self._port = address.port
         self._secure = address.scheme == "https"
-        self._seconds = timeout
+        self._seconds = seconds
         self._kept = threading.local()
         self._tls = ssl.create_default_context() if self._secure else None
 
