@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     vault = Vault.of(settings)
-    kept = Kept(settings.var_dir, ledger, vault)
+    kept = Kept(settings.var_dir, ledger, vault, receipts.enter_kept)
     kept.watch()
     texts = IncomingTexts(ledger, vault)
     here = app.extensions["infoline"] = Services(

@@ -12,7 +12,7 @@ from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import CLASSES, ErrorClass
 from ivr.ledger.tables import alarm
 from ivr.reminders.alarms import FEWEST_TEXTS, Alarm, beat, clock_age, oldest_due, raise_alarm, watch
-from ivr.reminders.receipts import take_receipt
+from ivr.reminders.receipts import Receipt, take_receipt
 from ivr.reminders.status import control
 from tests.appointments import NOW, at, row, sid
 
@@ -27,7 +27,7 @@ def standing(house):
 
 
 def receipt(house, attempt, status, code=None, now=NOW):
-    return take_receipt(house.ledger, house.vault, attempt, status, "", code, now)
+    return take_receipt(house.ledger, house.vault, Receipt(attempt, status, "", code), now)
 
 
 def test_texts_that_wait_for_over_ten_minutes_raise_the_backlog_once_and_going_out_clears_it(either_house):

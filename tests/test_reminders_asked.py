@@ -18,7 +18,7 @@ from ivr.line.content import read_content
 from ivr.line.gsm import dear_characters, segments
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.asked import USEFUL_FOR, Asked, ask_for_text, asked_count
-from ivr.reminders.receipts import take_receipt
+from ivr.reminders.receipts import Receipt, take_receipt
 from tests.appointments import NOW, at, row, sid
 from tests.asking import CALL, JANE, LATER, OTHER_CALL, WISH, ask, asked, claim, know, stop_her, the_text
 
@@ -85,7 +85,7 @@ def test_a_landline_that_the_carrier_found_out_meanwhile_is_told_at_the_next_ask
     ask(house)
     (one,) = claim(house)
     house.record([(one.attempt, Accepted(sid(), "queued"))])
-    take_receipt(house.ledger, house.vault, one.attempt, "undelivered", "", 30006, LATER)
+    take_receipt(house.ledger, house.vault, Receipt(one.attempt, "undelivered", "", 30006), LATER)
     assert the_text(house).state == "undelivered"
     assert ask(house, replace(WISH, request="token 2"), LATER) is Asked.LANDLINE
 

@@ -18,7 +18,7 @@ from ivr.ledger.tables import person
 from ivr.line.gsm import segments
 from ivr.reminders.asked import USEFUL_FOR
 from ivr.reminders.handover import release_silent_claims
-from ivr.reminders.receipts import NO_RECEIPT_AFTER, close_without_receipt, take_receipt
+from ivr.reminders.receipts import NO_RECEIPT_AFTER, Receipt, close_without_receipt, take_receipt
 from ivr.reminders.reconcile import reconcile, uncertain_due
 from ivr.reminders.status import status
 from ivr.settings import Settings
@@ -80,7 +80,7 @@ def test_receipts_move_it_and_their_absence_is_told_after_three_days(either_hous
     either_house.record([(one.attempt, Accepted(sid(), "queued"))])
     assert close_without_receipt(either_house.ledger, NOW + NO_RECEIPT_AFTER + timedelta(seconds=1)) == 1
     for word in ("sent", "delivered", "sent"):
-        assert take_receipt(either_house.ledger, either_house.vault, one.attempt, word, "", None, LATER)
+        assert take_receipt(either_house.ledger, either_house.vault, Receipt(one.attempt, word, "", None), LATER)
     assert the_text(either_house).state == "delivered"
 
 
@@ -147,7 +147,7 @@ def test_an_uncertain_text_that_is_late_when_it_comes_back_is_skipped(house, car
 @pytest.fixture
 def here(house, network, monkeypatch, tmp_path):
     """This process as a worker's."""
-    told = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url}
+    told = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url, "REDIS_URL": "redis://127.0.0.1:1"}
     for name, value in environment(tmp_path, **told).items():
         monkeypatch.setenv(name, value)
     outfit._outfit.cache_clear()

@@ -18,7 +18,7 @@ from ivr.ledger import Vault, open_ledger
 from ivr.ledger.tables import appointment, text
 from ivr.people.replies import answer_visit, not_hers
 from ivr.reminders.effect import BUCKETS, effect, percent
-from ivr.reminders.receipts import take_receipt
+from ivr.reminders.receipts import Receipt, take_receipt
 from ivr.reminders.status import NoSuchBatch
 from ivr.settings import load
 from tests.appointments import NOW, House, at, phone, row
@@ -42,7 +42,7 @@ def answer(house, number, words, now):
 
 def deliver(house, claimed, now=NOW):
     for one in claimed:
-        take_receipt(house.ledger, house.vault, one.attempt, "delivered", "", None, now)
+        take_receipt(house.ledger, house.vault, Receipt(one.attempt, "delivered", "", None), now)
 
 
 def write(house, statement):

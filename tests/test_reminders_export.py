@@ -24,7 +24,7 @@ from ivr.people.persons import meet, opt_out
 from ivr.people.replies import not_hers
 from ivr.reminders import export as exporting
 from ivr.reminders.export import COLUMNS, UnwritableFile, export, private_file, write_csv
-from ivr.reminders.receipts import take_receipt
+from ivr.reminders.receipts import Receipt, take_receipt
 from ivr.reminders.status import NoSuchBatch, control
 from ivr.settings import load
 from tests.appointments import NOW, House, at, row
@@ -169,7 +169,7 @@ def test_a_line_tells_when_in_the_time_of_the_place(house):
     house.take(row(1, DUE, first_name="Zoë", language="es", timezone="America/Denver"))
     (one,) = house.send()
     later = NOW + timedelta(minutes=7)
-    take_receipt(house.ledger, house.vault, one.attempt, "delivered", "", None, later)
+    take_receipt(house.ledger, house.vault, Receipt(one.attempt, "delivered", "", None), later)
     write(house, update(appointment).values(answer="confirmed", answered_at=later))
     (told,) = [one for one in lines(house) if one["step"] == "2d"]
     assert told == {

@@ -16,7 +16,7 @@ from ivr.carrier.statuses import MEANING
 from ivr.ledger.tables import alarm, opt_out_event, person, text, text_move
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.handover import LONGEST_WAIT, release_silent_claims
-from ivr.reminders.receipts import NO_RECEIPT_AFTER, close_without_receipt, take_receipt
+from ivr.reminders.receipts import NO_RECEIPT_AFTER, Receipt, close_without_receipt, take_receipt
 from ivr.reminders.status import status
 from ivr.reminders.texts import MOVES, TextState, begin, move
 from tests.appointments import NOW, at, row, sid, small_house
@@ -185,7 +185,7 @@ def test_an_alarm_without_a_code_says_what_was_answered(house):
 
 
 def receipt(house, attempt, word, code=None, its_sid="", now=LATER):
-    return take_receipt(house.ledger, house.vault, attempt, word, its_sid, code, now)
+    return take_receipt(house.ledger, house.vault, Receipt(attempt, word, its_sid, code), now)
 
 
 WORDS = [

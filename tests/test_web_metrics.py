@@ -72,7 +72,7 @@ def test_it_tells_where_the_texts_are_which_alarms_stand_and_what_is_away(app):
 
 def test_with_the_ledger_away_it_says_so_and_still_answers(app, monkeypatch):
     here = app.extensions["infoline"]
-    monkeypatch.setitem(app.extensions, "infoline", replace(here, ledger=open_ledger("sqlite:////nowhere/at/all.db")))
+    monkeypatch.setitem(app.extensions, "infoline", replace(here, ledger=open_ledger("sqlite:////dev/null/at/all.db")))
     told = figures(app)
     assert told["infoline_ledger_up",] == 0
     assert not any(name[0] == "infoline_texts" for name in told)

@@ -154,6 +154,22 @@ def test_a_signal_ends_the_clock_and_the_worker_promptly_also_while_the_queue_is
     assert [one.wait(20) for one in (clock, lonely, worker)] == [0, 0, 0]
 
 
+def test_asked_to_end_a_worker_finishes_what_is_in_hand_within_twenty_seconds_and_another_goes_on(house, started):
+    processes = started(PUBLIC_URL="http://127.0.0.1:1", RETRY_SECONDS=0.5)
+    twenty(house)
+    processes.start("-m", "worker", "clock")
+    first = processes.start("-m", "worker")
+    wait_until(lambda: len(processes.sent()) >= 2)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(20) == 0
+    # Each text is handed over and known to be, or back in the plan: none is left between.
+    assert set(states(house)) <= {"handed_over", "planned"}
+    assert states(house)["planned"] > 0
+    processes.start("-m", "worker")
+    wait_until(lambda: set(states(house)) == {"handed_over"})
+    assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
+
+
 def test_jobs_carry_counts_and_ids_only(house, queue_url):
     twenty(house)
     with queues.connect(queue_url) as connection:

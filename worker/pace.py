@@ -28,8 +28,8 @@ AHEAD_SECONDS = 0.1
 AWAY_SECONDS = 5.0
 _FORGET_SECONDS = 600
 
-# KEYS[1]: a hash of next (when the sender is free again), share (of the full pace), slowed (since when), all in seconds;
-# and since then out (segments) and complaints.
+# KEYS[1]: a hash of next (when the sender is free again), share (of the full pace), slowed (since when), in seconds;
+# and of out (segments) and complaints since then.
 _COMMON = f"""
 local told = redis.call('TIME')
 local now = tonumber(told[1]) + tonumber(told[2]) / 1000000

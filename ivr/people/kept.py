@@ -23,7 +23,8 @@ from ivr.ledger import Ledger, LedgerAway, Vault
 from ivr.people import persons, replies
 from ivr.people.callbacks import CallbackWish, keep_callback
 
-Kind = Literal["stop", "start", "answer", "wrong_number", "callback"]
+Kind = Literal["stop", "start", "answer", "wrong_number", "callback", "receipt"]
+Enter = Callable[[Connection, Vault, datetime, dict[str, Any]], None]
 ENTER_SECONDS = 1.0
 
 
@@ -51,7 +52,7 @@ def _callback(connection: Connection, vault: Vault, at: datetime, told: dict[str
     keep_callback(connection, vault, CallbackWish(**told), at)
 
 
-_ENTER: dict[str, Callable[[Connection, Vault, datetime, dict[str, Any]], None]] = {
+_ENTER: dict[str, Enter] = {
     "stop": _stop,
     "start": _start,
     "answer": _answer,
@@ -61,10 +62,11 @@ _ENTER: dict[str, Callable[[Connection, Vault, datetime, dict[str, Any]], None]]
 
 
 class Kept:
-    """One machine's folder of what waits for the ledger."""
+    """One machine's folder of what waits for the ledger. receipt: how the carrier's receipts are entered."""
 
-    def __init__(self, var_dir: Path, ledger: Ledger, vault: Vault) -> None:
+    def __init__(self, var_dir: Path, ledger: Ledger, vault: Vault, receipt: Enter | None = None) -> None:
         self._folder = var_dir / "kept"
+        self._ways = {**_ENTER, **({"receipt": receipt} if receipt else {})}
         self._ledger, self._vault = ledger, vault
 
     def keep(self, kind: Kind, at: datetime, **told: Any) -> bool:
@@ -128,4 +130,4 @@ class Kept:
         told = json.loads(self._vault.open(path.read_bytes()))
         with self._ledger.write() as connection:
             self._ledger.turnstile(connection)
-            _ENTER[told["kind"]](connection, self._vault, datetime.fromisoformat(told["at"]), told["told"])
+            self._ways[told["kind"]](connection, self._vault, datetime.fromisoformat(told["at"]), told["told"])

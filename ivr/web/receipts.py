@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
 from flask import Response, abort
+from sqlalchemy import Connection
 
-from ivr import clock, log
-from ivr.ledger import LedgerAway
-from ivr.reminders.receipts import take_receipt
+from ivr import clock
+from ivr.ledger import LedgerAway, Vault
+from ivr.reminders.receipts import Receipt, enter_receipt, take_receipt
 from ivr.web.carrier_door import carrier_door, form
 from ivr.web.services import services
 
@@ -21,26 +25,28 @@ _ENDS = ("completed", "busy", "failed", "no-answer", "canceled")
 
 @door.post("/receipts/text/<attempt>")
 def text_receipt(attempt: str) -> Response:
-    """204 when taken in, also a second time; 404 for an attempt that is not ours; 503 while the ledger is away."""
+    """204 when taken in, also a second time, or kept for a ledger that is away; 404 for an attempt that is not ours."""
     if not _ATTEMPT.match(attempt):
         abort(404)
-    fields, here = form(), services()
+    fields, here, now = form(), services(), clock.now()
     code = fields.get("ErrorCode", "")
-    sid = fields.get("MessageSid", "") or fields.get("SmsSid", "")
+    receipt = Receipt(
+        attempt=attempt,
+        status=fields.get("MessageStatus", ""),
+        sid=(fields.get("MessageSid", "") or fields.get("SmsSid", ""))[:34],
+        code=int(code) if code.isascii() and code.isdigit() and len(code) < 8 else None,
+    )
     try:
-        known = take_receipt(
-            here.ledger,
-            here.vault,
-            attempt,
-            fields.get("MessageStatus", ""),
-            sid[:34],
-            int(code) if code.isascii() and code.isdigit() and len(code) < 8 else None,
-            clock.now(),
-        )
+        known = take_receipt(here.ledger, here.vault, receipt, now)
     except LedgerAway:
-        log.get().error("receipt_not_taken")
-        return Response(status=503)
+        known = here.kept.keep("receipt", now, **asdict(receipt))
+        return Response(status=204 if known else 503)
     return Response(status=204 if known else 404)
+
+
+def enter_kept(connection: Connection, vault: Vault, at: datetime, told: dict[str, Any]) -> None:
+    """A receipt that came while the ledger was away."""
+    enter_receipt(connection, vault, Receipt(**told), at)
 
 
 @door.post("/receipts/call/<attempt>")

@@ -85,10 +85,14 @@ class Chaos:
         self.queue.start()
 
     def start_all(self) -> None:
-        self.web = self.processes.start("-m", "ivr.cli", "web")
+        self.start_web()
         for _ in range(2):
             self.processes.start("-m", "worker", "clock")
         self.workers = [self.processes.start("-m", "worker") for _ in range(WORKERS)]
+
+    def start_web(self) -> None:
+        self.web = self.processes.start("-m", "ivr.cli", "web")
+        wait_for(lambda: _answers(self.processes.told["PUBLIC_URL"] + "/healthz"), 60)
 
     def kill_a_worker(self, dice: random.Random) -> None:
         at = dice.randrange(len(self.workers))
@@ -98,7 +102,7 @@ class Chaos:
 
     def restart_web(self) -> None:
         self.processes.kill(self.web)
-        self.web = self.processes.start("-m", "ivr.cli", "web")
+        self.start_web()
         self.told["web killed"] += 1
 
     def flush_queue(self) -> None:
@@ -210,6 +214,12 @@ def test_each_text_goes_out_exactly_once_whatever_breaks(chaos: Chaos, store: st
     assert later == went_out
     assert chaos.states().keys() <= ENDED
     assert not re.search(r"555-?01\d\d", chaos.processes.outputs())
+
+
+def _answers(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
+        return bool(answer.status == 200)
+    return False
 
 
 def _staged(house: House) -> int:
