@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ivr import clock
+from ivr.cli import hearing
 from ivr.cli.common import (
     FINDINGS,
     content_or_exit,
@@ -36,7 +37,11 @@ _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
 
 @click.group()
 def prompts() -> None:
-    """The words: check them, publish them."""
+    """The words: check them, hear them, draw the line, publish."""
+
+
+for command in hearing.COMMANDS:
+    prompts.add_command(command)
 
 
 @prompts.command("check")
