@@ -8,10 +8,11 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
-from ivr.cli.common import FINDINGS, WIDTH, give_up, print_told, settings_or_exit
+from ivr.cli.common import FINDINGS, WIDTH, WRONG_USE, give_up, print_findings, settings_or_exit
 from ivr.line import outline, picture, sound, voice
 from ivr.line.check_recordings import mark_of
 from ivr.line.content import Content, read_content, read_folder
@@ -20,7 +21,13 @@ from ivr.line.graph import Graph
 from ivr.line.recordings import NoSuchPlace, is_recording, place_of, recorded_in
 from ivr.line.speech import Speech
 
+# Names and paths stay whole.
+_WHOLE: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
 _language = click.option("--language", help="Which language; without it, the first.")
+
+
+def _refuse(message: object, status: int = WRONG_USE) -> NoReturn:
+    give_up("\n".join(textwrap.fill(line, WIDTH, **_WHOLE) for line in str(message).splitlines()), status)
 
 
 def _folder() -> Path:
@@ -33,15 +40,14 @@ def _read(folder: Path, *, recordings: bool = True) -> Content:
         files = read_folder(folder)
         return read_content({name: files[name] for name in files if recordings or not is_recording(name)})
     except BrokenPrompts as broken:
-        for finding in broken.findings:
-            print_told(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
-        give_up("Put these errors right first.", FINDINGS)
+        print_findings(broken.findings)
+        _refuse("Put these errors right first.", FINDINGS)
 
 
 def _language_of(content: Content, language: str | None) -> str:
     known = content.config.languages
     if language and language not in known:
-        give_up(f"`{language}` is not a language of the line: use {', '.join(known)}.")
+        _refuse(f"`{language}` is not a language of the line: use {', '.join(known)}.")
     return language or content.config.default_language
 
 
@@ -49,7 +55,7 @@ def _write(file: Path, data: bytes) -> None:
     try:
         file.write_bytes(data)
     except OSError as error:
-        give_up(f"{file} cannot be written ({error.strerror}): name a file in a folder of yours.")
+        _refuse(f"{file} cannot be written ({error.strerror}): name a file in a folder of yours.")
 
 
 @click.command()
@@ -63,12 +69,11 @@ def say(topic: str, language: str | None, output: Path, telephone: bool) -> None
     language = _language_of(content, language)
     names = voice.spoken_prompts(content, language)
     if topic not in names:
-        there_are = textwrap.fill(f"There are: {', '.join(names)}", WIDTH, break_on_hyphens=False)
-        give_up(f"The line never says `{topic}`.\n{there_are}")
+        _refuse(f"The line never says `{topic}`.\nThere are: {', '.join(names)}")
     try:
         heard = voice.hear(content, language, topic, telephone=telephone)
     except voice.Unspoken as error:
-        give_up(error)
+        _refuse(error)
     _write(output, heard)
     click.echo(f"{output}: {sound.seconds_of(heard):.0f} seconds.")
 
@@ -89,11 +94,11 @@ def record(place: str, file: Path) -> None:
         with file.open("rb") as opened, _quiet():
             data = sound.for_telephones(sound.read_upload(opened), said)
     except NoSuchPlace as error:
-        give_up(error)
+        _refuse(error)
     except sound.Unusable as error:
-        give_up(f"{file}: {error}", FINDINGS)
+        _refuse(f"{file}: {error}", FINDINGS)
     except OSError as error:
-        give_up(f"{file} cannot be read ({error.strerror}): name a WAV or MP3.")
+        _refuse(f"{file} cannot be read ({error.strerror}): name a WAV or MP3.")
     _put(folder, name, data, [old for other, old in recorded_in(read_folder(folder)).items() if other == key])
     click.echo(f"{folder / name}: {sound.seconds_of(data):.0f} seconds. Publish, and callers hear it.")
 
@@ -109,7 +114,7 @@ def _put(folder: Path, name: str, data: bytes, before: list[str]) -> None:
             if old != name:
                 (folder / old).unlink()
     except OSError as error:
-        give_up(f"{folder / name} cannot be written ({error.strerror}): let this user write there.")
+        _refuse(f"{folder / name} cannot be written ({error.strerror}): let this user write there.")
 
 
 @contextmanager
@@ -133,7 +138,7 @@ def _quiet() -> Iterator[None]:
 def draw(output: Path | None, language: str | None, words: bool) -> None:
     """Draw the line's menus: which key leads where, how long it takes to hear, whom 0 reaches."""
     if not (output or words):
-        give_up("Say where the picture goes, as in -o line.svg, or --words for an outline.")
+        _refuse("Say where the picture goes, as in -o line.svg, or --words for an outline.")
     content = _read(_folder())
     language = _language_of(content, language)
     if words:

@@ -18,8 +18,8 @@ from ivr.cli.common import (
     content_or_exit,
     give_up,
     ledger_or_exit,
+    print_findings,
     print_json,
-    print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
 )
@@ -72,9 +72,7 @@ def _checked(folder: Path) -> Report:
 
 
 def _print(report: Report) -> None:
-    for finding in report.findings:
-        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-        print_told(place, finding.level, finding.message, finding.rule)
+    print_findings(report.findings)
     counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
     click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
 

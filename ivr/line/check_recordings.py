@@ -8,7 +8,7 @@ from ivr.line.containers import shape
 from ivr.line.content import Content
 from ivr.line.findings import Finding
 from ivr.line.graph import Graph
-from ivr.line.recordings import FOLDER, LONGEST, Key, recorded_in, tells_words, words_mark
+from ivr.line.recordings import FOLDER, Key, recorded_in, tells_words, too_long, words_mark
 from ivr.line.speech import Speech
 
 
@@ -38,10 +38,8 @@ def _behind(content: Content) -> Iterator[Finding]:
 def _long(content: Content) -> Iterator[Finding]:
     for file in recorded_in(content.files).values():
         found = shape(content.files[file])
-        if found and found.seconds > LONGEST:
-            message = (
-                f"This takes {found.seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or part the words in two."
-            )
+        message = too_long(found.seconds) if found else ""
+        if message:
             yield Finding(file, 0, "seconds", "error", message)
 
 

@@ -148,7 +148,8 @@ class _Maker:
         return self._heard(self._speech.blocks(Turn(State(self._language, place))))
 
     def _heard(self, blocks: Iterable[Block]) -> float:
-        words, recorded = [], 0.0
+        words: list[str] = []
+        recorded = 0.0
         for block in blocks:
             if block.recording:
                 found = shape(self._content.audio[block.recording].data)

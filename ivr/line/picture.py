@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ivr.line.content import Content
 from ivr.line.outline import Node, Outline, Rung, described, outline
@@ -44,13 +44,12 @@ class _Sheet:
     language: str
     svg: ET.Element
     y: float = 0.0
-    bottoms: dict[int, float] = field(default_factory=dict)
 
     def shape(self, name: str, **attributes: str | float) -> None:
         ET.SubElement(self.svg, name, _hyphened(attributes))
 
     def words(self, x: float, y: float, lines: Iterable[str], size: float = SMALL, **attributes: str) -> float:
-        """Lines of words, the first one's top at y; the y below the last. What the line itself says has its language."""
+        """Lines of words, the first one's top at y; the y below the last."""
         for line in lines:
             told = {"x": _number(x), "y": _number(y + size), "font_size": _number(size), **attributes}
             ET.SubElement(self.svg, "text", _hyphened(told)).text = line
@@ -114,9 +113,8 @@ def _row(sheet: _Sheet, node: Node, depth: int) -> float:
     high = max(inner, max(len(facts), len(person)) * SMALL * _LEADING) + 2 * _PAD - 3
     top, middle = sheet.y, sheet.y + high / 2
     sheet.shape("rect", x=x, y=top, width=wide, height=high, stroke="#000", **_FRAMES[node.kind])
-    in_language = {"lang": sheet.language}
-    y = sheet.words(x + _PAD + _KEY, middle - inner / 2, title, PLAIN, font_weight="bold", **in_language)
-    sheet.words(x + _PAD + _KEY, y, label, **in_language)
+    y = sheet.words(x + _PAD + _KEY, middle - inner / 2, title, PLAIN, font_weight="bold", lang=sheet.language)
+    sheet.words(x + _PAD + _KEY, y, label, lang=sheet.language)
     for at, lines in ((_FACTS, facts), (_PERSON, person)):
         sheet.words(at, middle - len(lines) * SMALL * _LEADING / 2, lines)
     sheet.y = top + high + _BETWEEN
@@ -137,7 +135,7 @@ def _branches(sheet: _Sheet, node: Node, depth: int, bottom: float) -> None:
     stem = min(_indent(depth) + _INDENT / 2 - 4, there)
     ends = [_row(sheet, inner, depth + 1) for inner in node.inside]
     for end in ends:
-        sheet.shape("path", d=f"M{_number(stem)} {_number(bottom)}V{_number(end)}H{_number(there)}", **_LINE)
+        sheet.shape("path", d=f"M{_number(stem)} {_number(bottom)}V{_number(end)}H{_number(there - _KEY)}", **_LINE)
 
 
 _LINE = {"fill": "none", "stroke": "#000", "stroke_width": "0.8"}
@@ -145,8 +143,7 @@ _LINE = {"fill": "none", "stroke": "#000", "stroke_width": "0.8"}
 
 def _key(sheet: _Sheet, x: float, y: float, key: str) -> None:
     sheet.shape("circle", cx=x, cy=y, r=_KEY, fill="#000")
-    centred = {"text-anchor": "middle", "fill": "#fff", "font-weight": "bold"}
-    sheet.words(x, y - PLAIN * 0.64, [key], PLAIN, **centred)
+    sheet.words(x, y - PLAIN * 0.64, [key], PLAIN, text_anchor="middle", fill="#fff", font_weight="bold")
 
 
 def _foot(sheet: _Sheet, found: Outline) -> None:

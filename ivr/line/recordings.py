@@ -79,6 +79,12 @@ def tells_words(comment: str) -> bool:
     return comment.startswith(_WORDS)
 
 
+def too_long(seconds: float) -> str:
+    """What to do with a sound that is longer than callers listen to; nothing for one that is not."""
+    message = f"This takes {seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or part the words in two."
+    return message if seconds > LONGEST else ""
+
+
 def place_of(wanted: str, config: Config, prompts: Mapping[tuple[str, str], Prompt]) -> tuple[Key, str]:
     """What a recording named `en/cancer-2` says, and the file that it stands in. Raises NoSuchPlace."""
     files = {prompt.file for prompt in prompts.values()}

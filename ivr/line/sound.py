@@ -13,13 +13,15 @@ import numpy.typing as npt
 import soundfile
 
 from ivr.line.containers import Shape, shape
-from ivr.line.recordings import LONGEST
+from ivr.line.recordings import LONGEST, too_long
 
 RATE = 8_000
 # A minute of stereo from a studio has 17 MB.
 LARGEST_UPLOAD = 25_000_000
 SHORTEST = 0.3
 HIGHEST_RATE = 192_000
+# Seconds of silence that an MP3 has at its ends for its maker's sake, and its reader leaves out.
+_PADDED = 0.5
 # Of full scale. A voice recorded from across the room still has -40 dB; the hiss of a microphone that is off, -60.
 SILENT = 0.003
 # Loud, with room for the telephone's own filters: -3 dB. What is very soft is not raised without end, nor its hiss.
@@ -69,7 +71,7 @@ def for_telephones(data: bytes, comment: str = "") -> bytes:
         read_upload(io.BytesIO(data))
     found = _sound_shape(data)
     samples, rate = decoded(data)
-    if len(samples) < (found.seconds - SHORTEST) * rate:
+    if len(samples) < (found.seconds - _PADDED) * rate:
         raise _damaged(len(samples) / rate)
     voice = resampled(samples, rate, RATE)
     loudest = float(np.abs(voice).max(initial=0.0))
@@ -95,11 +97,8 @@ def _sound_shape(data: bytes) -> Shape:
     if found.seconds < SHORTEST:
         told = "Nothing is recorded here" if not found.seconds else "This is too short to hear"
         raise Unusable("too-short", f"{told}: record it again.")
-    if found.seconds > LONGEST:
-        message = (
-            f"This takes {found.seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or part the words in two."
-        )
-        raise Unusable("too-long", message)
+    if too_long(found.seconds):
+        raise Unusable("too-long", too_long(found.seconds))
     return found
 
 

@@ -36,7 +36,7 @@ _VOICES = {
     "de": "de-DE",
     "it": "it-IT",
 }
-_INSTALL = "The local voice is not installed: pip install py-nanotts (Linux and Windows), or record the words yourself."
+_INSTALL = "The local voice is not installed: pip install py-nanotts (Linux and Windows), or record the words."
 # Stands for a caller's number, and for a moment when nobody answers: a Sunday.
 _CALLER, _SUNDAY = "603-555-0123", datetime(2026, 1, 4, 17, tzinfo=UTC)
 
@@ -114,9 +114,7 @@ def _played(block: Block, content: Content) -> Iterator[Samples]:
     tag = content.config.languages[block.language].tag
     voice = _VOICES.get(tag) or _VOICES.get(block.language)
     if voice is None:
-        raise Unspoken(
-            f"No local voice speaks `{block.language}`: call the line and listen, or record the words yourself."
-        )
+        raise Unspoken(f"No local voice speaks `{block.language}`: call the line and listen, or record the words.")
     yield from _said(say(block, content.config), voice, 1.0)
 
 
@@ -150,7 +148,7 @@ def _words(words: str, voice: str, speed: float) -> Iterator[Samples]:
     # The voice takes what stands between < and > for its own commands.
     plain = words.replace("<", " ").replace(">", " ")
     pcm: bytes = NanoTTS().speak(plain, voice=voice, speed=speed, volume=_VOLUME)
-    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32_768
+    samples: Samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_768)
     loud = np.flatnonzero(np.abs(samples) > _QUIET)
     if len(loud):
         edge = int(_EDGE * RATE)
