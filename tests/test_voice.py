@@ -41,7 +41,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Said:
     told: Said = []
 
     class Listener:
-        def speak(self, words: str, *, voice: str, speed: float, volume: float) -> bytes:
+        def speak(self, words: str, *, voice: str, speed: float, **_how: float) -> bytes:
             told.append((words, voice, speed))
             return b"\0\x20" * 1600
 
@@ -222,7 +222,11 @@ def test_say_writes_a_wav_and_tells_how_long_it_is(run: Run, said: Said, tmp_pat
 WRONG = [
     ("a topic that there is not", ("say", "kancer"), "The line never says `kancer`. There are: answer-end,"),
     ("a prompt that is only texted", ("say", "stop"), "The line never says `stop`."),
-    ("a language that there is not", ("say", "cancer", "--language", "fr"), "`fr` is not a language of the line: use en"),
+    (
+        "a language that there is not",
+        ("say", "cancer", "--language", "fr"),
+        "`fr` is not a language of the line: use en",
+    ),
     ("a file of nobody's", ("say", "goodbye", "-o", "/dev/null/x.wav"), "/dev/null/x.wav cannot be written"),
     ("no file", ("draw",), "-o line.svg"),
     ("a language that cannot be drawn", ("draw", "--words", "--language", "fr"), "use en, es"),

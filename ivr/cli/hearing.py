@@ -99,7 +99,7 @@ def record(place: str, file: Path) -> None:
         _refuse(f"{file}: {error}", FINDINGS)
     except OSError as error:
         _refuse(f"{file} cannot be read ({error.strerror}): name a WAV or MP3.")
-    _put(folder, name, data, [old for other, old in recorded_in(read_folder(folder)).items() if other == key])
+    _put(folder, name, data, [old for other, old in recorded_in(read_folder(folder)) if other == key])
     click.echo(f"{folder / name}: {sound.seconds_of(data):.0f} seconds. Publish, and callers hear it.")
 
 

@@ -24,7 +24,7 @@ def _behind(content: Content) -> Iterator[Finding]:
     if not content.recordings:
         return
     speech = Speech(content, Graph(content))
-    for key, file in recorded_in(content.files).items():
+    for key, file in recorded_in(content.files):
         found = shape(content.files[file])
         if found and tells_words(found.comment) and found.comment != mark_of(speech, key):
             name = file.removeprefix(f"{FOLDER}/").rpartition(".")[0]
@@ -36,7 +36,7 @@ def _behind(content: Content) -> Iterator[Finding]:
 
 
 def _long(content: Content) -> Iterator[Finding]:
-    for file in recorded_in(content.files).values():
+    for _, file in recorded_in(content.files):
         found = shape(content.files[file])
         message = too_long(found.seconds) if found else ""
         if message:

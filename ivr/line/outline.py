@@ -136,7 +136,7 @@ class _Maker:
         entry = self._entries[name]
         assumed = "" if entry.confirmed else " (assumed)"
         _, *after = [self._entry(one) for one in self._graph.chain(name)]
-        then = ", then ".join(after) or "nobody else"
+        then = ", then ".join(after) or "a call back is offered"
         opening = hours.in_words(entry, "en")
         facts = (f"Open {opening}{assumed}.", f"No answer in {entry.ring} seconds: {then}.")
         return Rung(self._entry(name), entry.number, facts)

@@ -58,14 +58,14 @@ def read_recording(file: str, data: bytes) -> Recording:
 
 def recordings_of(files: Mapping[str, bytes]) -> dict[Key, Recording]:
     """The recordings of a release by what they say. What `recording_faults` refuses may be missing or doubled."""
-    return {key: read_recording(file, files[file]) for key, file in recorded_in(files).items()}
+    return {key: read_recording(file, files[file]) for key, file in recorded_in(files)}
 
 
-def recorded_in(files: Iterable[str]) -> dict[Key, str]:
-    """The files of the same recordings."""
+def recorded_in(files: Iterable[str]) -> list[tuple[Key, str]]:
+    """What is recorded in which file; two files may say the same."""
     names = frozenset(files)
     keys = ((file, _key(file, names)) for file in sorted(names))
-    return {key: file for file, key in keys if key}
+    return [(key, file) for file, key in keys if key]
 
 
 def words_mark(paragraphs: Iterable[str]) -> str:
