@@ -64,7 +64,10 @@ def _write(file: Path, data: bytes) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The WAV to write.")
 @click.option("--telephone", is_flag=True, help="As a telephone plays it: 8,000 samples a second, mu-law.")
 def say(topic: str, language: str | None, output: Path, telephone: bool) -> None:
-    """Hear TOPIC, or anything else that the line says, as callers do: say cancer -o cancer.wav"""
+    """Hear TOPIC as callers do: say cancer -o cancer.wav
+
+    TOPIC is any file that is spoken: a menu with its choices, or what the line says around them (go-on, keys).
+    """
     content = _read(_folder())
     language = _language_of(content, language)
     names = voice.spoken_prompts(content, language)
@@ -82,9 +85,9 @@ def say(topic: str, language: str | None, output: Path, telephone: bool) -> None
 @click.argument("place", metavar="LANGUAGE/NAME[-PART]")
 @click.argument("file", type=click.Path(path_type=Path))
 def record(place: str, file: Path) -> None:
-    """Let callers hear FILE (WAV or MP3) where the line says LANGUAGE/NAME: record en/cancer-2 monday.mp3
+    """Put a recording in its place: record en/cancer-2 monday.mp3
 
-    PART is the number of a topic's piece, or `choices` for what a menu offers.
+    Callers hear FILE (WAV or MP3) where the line says LANGUAGE/NAME, once it is published. PART is the number of a topic's piece, or `choices` for what a menu offers.
     """
     folder = _folder()
     content = _read(folder, recordings=False)
@@ -136,7 +139,10 @@ def _quiet() -> Iterator[None]:
 @_language
 @click.option("--words", is_flag=True, help="Print the same as an outline in words.")
 def draw(output: Path | None, language: str | None, words: bool) -> None:
-    """Draw the line's menus: which key leads where, how long it takes to hear, whom 0 reaches."""
+    """Draw the menus and keys: draw -o line.svg
+
+    Which key leads where, how long it takes to hear, and whom 0 reaches.
+    """
     if not (output or words):
         _refuse("Say where the picture goes, as in -o line.svg, or --words for an outline.")
     content = _read(_folder())
