@@ -21,6 +21,7 @@ from ivr.line.check_words import WORDS_PER_MINUTE
 from ivr.line.containers import MU_LAW, PCM, shape
 from ivr.line.content import Content, read_content
 from ivr.line.graph import Graph
+from ivr.line.sound import for_telephones
 from ivr.line.speech import Speech
 from tests.test_line_reading import SHIPPED, changed
 from tests.test_sound import sound, strength, tone
@@ -157,14 +158,36 @@ def test_what_was_only_texted_is_not_heard(content: Content) -> None:
         voice.hear(content, "en", "stop")
 
 
+RECORDED = {
+    "a studio's": ("wav", sound(tone(440))),
+    "a telephone's": ("wav", for_telephones(sound(tone(440)))),
+    "an MP3": ("mp3", sound(tone(440), kind="MP3")),
+}
+
+
+@pytest.mark.parametrize("label", RECORDED)
 def test_where_a_person_recorded_the_words_she_is_heard_and_no_voice_is_needed(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, label: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "py_nanotts", None)
-    files = {**SHIPPED, "recordings/en/goodbye.wav": sound(tone(440, seconds=2.0))}
-    heard = voice.hear(read_content(files), "en", "goodbye", telephone=True)
+    kind, data = RECORDED[label]
+    heard = voice.hear(read_content({**SHIPPED, f"recordings/en/goodbye.{kind}": data}), "en", "goodbye")
     assert seconds_of(heard) == pytest.approx(2.0, abs=0.05)
-    assert strength(samples_of(heard), 440) > -12
+    assert 0.4 < np.abs(samples_of(heard)).max() < 0.8
+
+
+def test_a_recording_that_cannot_be_played_is_told() -> None:
+    files = {**SHIPPED, "recordings/en/goodbye.mp3": b"\xff\xfb\x90\x00" + b"x" * 30}
+    with pytest.raises(voice.Unspoken, match="cannot be played here"):
+        voice.hear(read_content(files), "en", "goodbye")
+
+
+def test_a_prompt_without_a_word_is_a_pause(said: Said) -> None:
+    words = b"---\nsources: [line]\nreviewed: {}\n---\n## Spoken\n\n...\n"
+    for telephone in (False, True):
+        heard = voice.hear(read_content({**SHIPPED, "en/goodbye.md": words}), "en", "goodbye", telephone=telephone)
+        assert seconds_of(heard) == pytest.approx(0.6, abs=0.01)
+    assert said == []
 
 
 def test_without_a_local_voice_one_sentence_says_what_to_install(

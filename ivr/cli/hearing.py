@@ -87,7 +87,8 @@ def say(topic: str, language: str | None, output: Path, telephone: bool) -> None
 def record(place: str, file: Path) -> None:
     """Put a recording in its place: record en/cancer-2 monday.mp3
 
-    Callers hear FILE (WAV or MP3) where the line says LANGUAGE/NAME, once it is published. PART is the number of a topic's piece, or `choices` for what a menu offers.
+    Callers hear FILE (WAV or MP3) where the line says LANGUAGE/NAME, once it is published.
+    PART is the number of a topic's piece, or `choices` for what a menu offers.
     """
     folder = _folder()
     content = _read(folder, recordings=False)

@@ -128,10 +128,9 @@ def decoded(data: bytes) -> tuple[Samples, int]:
 def resampled(samples: Samples, rate: int, to: int) -> Samples:
     """The same sound at another rate. At 8,000 it has only the pitches that a telephone lets through.
 
-    Done on the whole spectrum, so that nothing above half the rate folds back: with a line of 40 seconds at most,
-    that takes 100 ms.
+    Done on the whole spectrum, so that nothing above half the rate folds back.
     """
-    seconds = -(-len(samples) // rate)
+    seconds = max(1, -(-len(samples) // rate))
     spectrum = np.fft.rfft(samples, seconds * rate)
     kept = np.zeros(seconds * to // 2 + 1, dtype=spectrum.dtype)
     shared = min(len(kept), len(spectrum))

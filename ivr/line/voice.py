@@ -108,7 +108,10 @@ def _with_breaths(parts: Iterable[Samples]) -> Iterator[Samples]:
 
 def _played(block: Block, content: Content) -> Iterator[Samples]:
     if block.recording:
-        samples, rate = sound.decoded(content.audio[block.recording].data)
+        try:
+            samples, rate = sound.decoded(content.audio[block.recording].data)
+        except sound.Unusable as error:
+            raise Unspoken(f"Its recording cannot be played here. {error}") from error
         yield sound.resampled(samples, rate, RATE)
         return
     tag = content.config.languages[block.language].tag
