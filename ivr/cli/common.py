@@ -6,7 +6,7 @@ import functools
 import json
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -14,6 +14,7 @@ import click
 from ivr import clock
 from ivr.ledger import Ledger, LedgerAway, open_ledger
 from ivr.line.content import Content
+from ivr.line.findings import Finding
 from ivr.releases.shelf import NoRelease, live_content
 from ivr.settings import Settings, SettingsError, load
 
@@ -78,6 +79,13 @@ def print_told(place: str, level: str, message: str, code: str) -> None:
     """One finding on lines of at most 80 columns, its level coloured on a terminal."""
     lines = textwrap.fill(f"{place}: {level}: {message} [{code}]", WIDTH, subsequent_indent="  ")
     click.echo(lines.replace(f" {level}:", f" {click.style(level, fg=_COLOURS[level])}:", 1))
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """What is wrong with the words, one after the other."""
+    for finding in findings:
+        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+        print_told(place, finding.level, finding.message, finding.rule)
 
 
 def print_json(value: Any) -> None:

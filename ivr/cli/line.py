@@ -12,13 +12,14 @@ from typing import Any
 import click
 
 from ivr import clock
+from ivr.cli import hearing
 from ivr.cli.common import (
     FINDINGS,
     content_or_exit,
     give_up,
     ledger_or_exit,
+    print_findings,
     print_json,
-    print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
 )
@@ -36,7 +37,11 @@ _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
 
 @click.group()
 def prompts() -> None:
-    """The words: check them, publish them."""
+    """The words: check them, hear them, draw the line, publish."""
+
+
+for command in hearing.COMMANDS:
+    prompts.add_command(command)
 
 
 @prompts.command("check")
@@ -67,9 +72,7 @@ def _checked(folder: Path) -> Report:
 
 
 def _print(report: Report) -> None:
-    for finding in report.findings:
-        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-        print_told(place, finding.level, finding.message, finding.rule)
+    print_findings(report.findings)
     counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
     click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
 

@@ -7,6 +7,7 @@ from multiprocessing import get_all_start_methods, get_context
 
 from ivr.line.check_graph import GRAPH_RULES, Proof
 from ivr.line.check_phrases import strayed_phrases
+from ivr.line.check_recordings import RECORDING_RULES
 from ivr.line.check_words import WORD_RULES
 from ivr.line.content import Content, Files, read_content
 from ivr.line.findings import BrokenPrompts, Finding
@@ -43,7 +44,8 @@ def check(files: Files, *, in_two: bool = False) -> Report:
 
 
 def _of_words(content: Content) -> set[Finding]:
-    return {finding for rule in (*WORD_RULES, strayed_phrases) for finding in rule(content)}
+    rules = (*WORD_RULES, *RECORDING_RULES, strayed_phrases)
+    return {finding for rule in rules for finding in rule(content)}
 
 
 class _Beside:

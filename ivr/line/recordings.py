@@ -1,20 +1,20 @@
 """Recordings of a human voice, played in place of the carrier's where prompts/recordings/ has one.
 
 `recordings/en/keys.mp3` says en/keys.md; `recordings/en/cancer-2.wav` the second `## Spoken` of en/cancer.md;
-`recordings/en/welcome-choices.mp3` a menu's list of choices.
+`recordings/en/welcome-choices.mp3` a menu's list of choices. A WAV that `infoline prompts record` made tells which
+words it says, as a comment among its data (`words=` and 12 hex digits): so a change of the words is noticed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ivr.line.config import Config
+from ivr.line.containers import MU_LAW, PCM, shape
 from ivr.line.findings import Finding
 from ivr.line.needed import placeholders
 from ivr.line.prompt import PLACEHOLDER, Prompt
@@ -25,8 +25,11 @@ MEDIA_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 LARGEST = 5_000_000
 # Every process holds the recordings of its releases in memory, and the ledger those of each release.
 LARGEST_TOGETHER = 50_000_000
+# In seconds. A person speaks a third slower than the check counts the words of the longest piece.
+LONGEST = 40.0
 CHOICES: Literal["choices"] = "choices"
 _FILE = re.compile(rf"{FOLDER}/([a-z]{{2}})/([a-z0-9]+(?:-[a-z0-9]+)*)\.({'|'.join(MEDIA_TYPES)})")
+_WORDS = "words="
 _PIECE = re.compile(r"[1-9][0-9]?")
 _SMALLER = "save it as MP3, or as WAV with 8000 samples a second and one channel"
 # (language, prompt, part): part counts the prompt's spoken sections from 0, or is "choices".
@@ -55,11 +58,54 @@ def read_recording(file: str, data: bytes) -> Recording:
 
 def recordings_of(files: Mapping[str, bytes]) -> dict[Key, Recording]:
     """The recordings of a release by what they say. What `recording_faults` refuses may be missing or doubled."""
-    keys = ((file, _key(file, files)) for file in sorted(files))
-    return {key: read_recording(file, files[file]) for file, key in keys if key}
+    return {key: read_recording(file, files[file]) for key, file in recorded_in(files)}
 
 
-def _key(file: str, files: Mapping[str, bytes]) -> Key | None:
+def recorded_in(files: Iterable[str]) -> list[tuple[Key, str]]:
+    """What is recorded in which file; two files may say the same."""
+    names = frozenset(files)
+    keys = ((file, _key(file, names)) for file in sorted(names))
+    return [(key, file) for file, key in keys if key]
+
+
+def words_mark(paragraphs: Iterable[str]) -> str:
+    """What a recording tells of the words that it says, as they are said: filled in, paragraph by paragraph."""
+    said = "\n".join(paragraphs)
+    return f"{_WORDS}{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+
+
+def tells_words(comment: str) -> bool:
+    """Whether a sound's comment tells which words it says."""
+    return comment.startswith(_WORDS)
+
+
+def too_long(seconds: float) -> str:
+    """What to do with a sound that is longer than callers listen to; nothing for one that is not."""
+    message = f"This takes {seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or part the words in two."
+    return message if seconds > LONGEST else ""
+
+
+def place_of(wanted: str, config: Config, prompts: Mapping[tuple[str, str], Prompt]) -> tuple[Key, str]:
+    """What a recording named `en/cancer-2` says, and the file that it stands in. Raises NoSuchPlace."""
+    files = {prompt.file for prompt in prompts.values()}
+    file = f"{FOLDER}/{wanted}.wav"
+    key = _key(file, files)
+    if key is None:
+        raise NoSuchPlace("Name what was recorded like en/keys, en/cancer-2 or en/welcome-choices, in small letters.")
+    misplaced = _misplaced(file, key, config, prompts, files)
+    if misplaced:
+        raise NoSuchPlace(f"{misplaced[0]}.")
+    language, name, part = key
+    only = part == 0 and len(prompts[language, name].spoken) == 1
+    number = "" if only else f"-{part if isinstance(part, str) else part + 1}"
+    return key, f"{FOLDER}/{language}/{name}{number}.wav"
+
+
+class NoSuchPlace(Exception):
+    """Nothing is said where a recording is meant to be played; the words say what there is."""
+
+
+def _key(file: str, files: Container[str]) -> Key | None:
     """What a file says; None for one that is not named like a recording. A prompt's whole name goes first:
     `reminder-2.mp3` says reminder-2.md where there is one."""
     match = _FILE.fullmatch(file)
@@ -86,7 +132,8 @@ def recording_faults(
             continue
         first = said.setdefault(key, file)
         doubled = f"This says the same as {first}: keep one of the two." if first != file else ""
-        for message in (doubled or _misplaced(file, key, config, prompts, files), _unplayable(file, files[file])):
+        misplaced = ": ".join(_misplaced(file, key, config, prompts, files))
+        for message in (doubled or (misplaced and f"{misplaced}."), _unplayable(file, files[file])):
             if message:
                 yield _fault(file, message)
     if sum(len(files[file]) for file in files if is_recording(file)) > LARGEST_TOGETHER:
@@ -104,44 +151,50 @@ def _fault(file: str, message: str) -> Finding:
     return Finding(file, 0, "recording", "error", message)
 
 
+_TAKE_AWAY = "take this recording away"
+
+
 def _misplaced(
-    file: str, key: Key, config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Mapping[str, bytes]
-) -> str:
-    """What is wrong with the place that a recording is named for; nothing when the prompt itself cannot be read."""
+    file: str, key: Key, config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Container[str]
+) -> tuple[str, ...]:
+    """What is wrong with the place that a recording is named for, and what to do with one that stands there.
+
+    Nothing when the prompt itself cannot be read.
+    """
     language, name, part = key
     if language not in config.languages:
-        return f"`{language}` is not among the languages in line.yaml: add it there, or take this recording away."
+        return f"`{language}` is not among the languages in line.yaml", f"add it there, or {_TAKE_AWAY}"
     if f"{language}/{name}.md" not in files:
-        return f"There is no {language}/{name}.md: name this recording like the prompt that it says, or take it away."
+        return f"There is no {language}/{name}.md", "name this recording like the prompt that it says, or take it away"
     prompt = prompts.get((language, name))
     if prompt is None:
-        return ""
+        return ()
     if isinstance(part, str):
         is_menu = name in config.menus and prompt.listed
-        return "" if is_menu else f"{prompt.file} is no menu and has no choices: take this recording away."
+        return () if is_menu else (f"{prompt.file} is no menu and has no choices", _TAKE_AWAY)
     if not prompt.spoken:
-        return f"{prompt.file} is only texted, nobody hears it: take this recording away."
+        return f"{prompt.file} is only texted, nobody hears it", _TAKE_AWAY
     has_number = not file.startswith(f"{FOLDER}/{language}/{name}.")
     if part >= len(prompt.spoken) or (len(prompt.spoken) > 1 and not has_number):
-        return _pieces(prompt)
+        return (_pieces(prompt),)
     return _ever_changing(prompt, part, config)
 
 
 def _pieces(prompt: Prompt) -> str:
     count, name = len(prompt.spoken), prompt.name
     if count == 1:
-        return f"{prompt.file} has one spoken piece: name its recording {name}."
-    return f"{prompt.file} has {count} spoken pieces: name their recordings {name}-1 to {name}-{count}."
+        return f"{prompt.file} has one spoken piece: name its recording {name}"
+    return f"{prompt.file} has {count} spoken pieces: name their recordings {name}-1 to {name}-{count}"
 
 
-def _ever_changing(prompt: Prompt, part: int, config: Config) -> str:
+def _ever_changing(prompt: Prompt, part: int, config: Config) -> tuple[str, ...]:
     fixed = {"hospital", *(entry.id for entry in config.directory)}
     told = placeholders(config, prompt.name) - fixed
     changing = [f"{{{name}}}" for name in PLACEHOLDER.findall(prompt.spoken[part].words) if name in told]
     if not changing:
-        return ""
+        return ()
     each = ", ".join(dict.fromkeys(changing))
-    return f"{prompt.file} says {each}, which is not the same in every call: take this recording away."
+    return f"{prompt.file} says {each}, which is not the same in every call", _TAKE_AWAY
 
 
 def _unplayable(file: str, data: bytes) -> str:
@@ -153,35 +206,16 @@ def _unplayable(file: str, data: bytes) -> str:
 
 
 def _not_wav(data: bytes) -> str:
-    try:
-        with wave.open(io.BytesIO(data)) as recorded:
-            length = recorded.getnframes() * recorded.getsampwidth() * recorded.getnchannels()
-            sound, speed = recorded.readframes(recorded.getnframes()), recorded.getframerate()
-    except Exception:  # noqa: BLE001 - a damaged WAV raises whatever its first wrong byte leads to
-        length, sound, speed = 0, b"", 0
-    if not speed:
+    found = shape(data)
+    if found is None or found.format not in (PCM, MU_LAW):
         return "This is no WAV that we can read: save it again as WAV (PCM, 16 bit), or as MP3."
-    if not length:
-        return "Nothing is recorded here: save it again, or take it away."
-    if len(sound) < length:
+    if found.broken_at is not None:
         return "This recording is cut short: copy it here again, or save it again as WAV (PCM, 16 bit)."
-    return ""
+    return "" if found.seconds else "Nothing is recorded here: save it again, or take it away."
 
 
 def _not_mp3(data: bytes) -> str:
-    # http://mpgedit.org/mpgedit/mpeg_format/mpeghdr.htm
-    head = data[_tags(data) :].lstrip(b"\0")[:3]
-    is_frame = len(head) == 3 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2 and head[1] & 0x18 != 0x08
-    if is_frame and 0x10 <= head[2] < 0xF0 and head[2] & 0x0C != 0x0C:
+    found = shape(data)
+    if found and found.kind == "mp3":
         return ""
     return "This is no MP3, whatever its name says: save it again as MP3, or as WAV (PCM, 16 bit)."
-
-
-def _tags(data: bytes) -> int:
-    """The length of the ID3v2 tags before an MP3's sound: https://id3.org/id3v2.4.0-structure"""
-    at = 0
-    while data.startswith(b"ID3", at) and len(data) >= at + 10:
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(data[at + 6 : at + 10], (21, 14, 7, 0), strict=True))
-        footer = 10 if data[at + 5] & 0x10 else 0
-        at += 10 + size + footer
-    return at

@@ -120,7 +120,7 @@ class Speech:
 
     def _menu(self, state: State, place: Menu) -> list[Block]:
         """Who missed something hears the choices again, and not all that stands around them."""
-        choices = self._choices(state.language, place)
+        choices = self.choices(state.language, place.name)
         if state.missed:
             return [choices]
         said = [self._words(state, place.name)]
@@ -132,13 +132,14 @@ class Speech:
                 after.insert(0, self._words(state, "ask-aloud"))
         return [*said, choices, *after]
 
-    def _choices(self, language: str, place: Menu) -> Block:
-        labels = self._content.prompt(language, place.name).choices
+    def choices(self, language: str, menu: str) -> Block:
+        """A menu's choices, one after the other."""
+        labels = self._content.prompt(language, menu).choices
         choices = (
             self.words(language, "choice", choice=labels[key], key=key).paragraphs[0]
-            for key in self._content.config.menus[place.name].choices
+            for key in self._content.config.menus[menu].choices
         )
-        return Block(language, tuple(choices), self._recording(language, place.name, "choices"))
+        return Block(language, tuple(choices), self._recording(language, menu, "choices"))
 
     def _piece(self, state: State, place: Piece) -> list[Block]:
         after = self._after_piece(state, place)
