@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import Redis
 from rq import Queue, Worker
@@ -32,7 +32,9 @@ from ivr.releases.store import publish
 from ivr.reminders.importing import Importer
 from ivr.settings import ROOT
 
+T = TypeVar("T")
 ROUNDS = 3
+SLICE = 500
 TEXTS, FAR_TEXTS, NAIVE_TEXTS = 4_000, 2_000, 60
 NEAR_MS, FAR_MS = 30, 200
 PACE = 1000
@@ -59,6 +61,8 @@ def main(_options: argparse.Namespace) -> int:
     for name, results in taken.items():
         cpu = statistics.median(one["cpu_ms"] for one in results)
         print(f"{name:24}{rates[name]:8,.0f} texts/s{cpu:8.2f} ms of CPU a text")
+    for stage, cpu_ms in stages().items():
+        print(f"  of one worker's time, {stage:22}{cpu_ms:8.2f} ms of CPU a text")
     near, plain, one, two = rates.values()
     print(f"one worker / naive {near / plain:.1f} (asked 25), two workers / one {two / one:.2f} (asked 1.6)")
     print(f"an hour of one worker: {near * 3600:,.0f} texts; the carrier's highest pace: {HIGHEST_PACE * 3600:,}")
@@ -101,6 +105,37 @@ def naive_job(to: str, body: str) -> str:
 
     message = Client(ACCOUNT, TOKEN, http_client=Here()).messages.create(to=to, body=body, from_=SENDER)
     return str(message.sid)
+
+
+def stages() -> dict[str, float]:
+    """What each stage of a slice costs, in this process, with a carrier that answers at once."""
+    from ivr.carrier.client import Accepted, open_carrier
+    from ivr.reminders.claims import claim
+    from ivr.reminders.handover import Recorder
+    from ivr.settings import load
+
+    with _outfit(0) as told, _environment(told):
+        settings = load()
+        ledger, vault, carrier = open_ledger(settings.database_url), Vault.of(settings), open_carrier(settings)
+        ledger.upgrade()
+        content = read_content(read_folder(settings.prompts_dir))
+        _fill(ledger, content, SLICE)
+        claimed, claiming = _cpu_ms(lambda: claim(ledger, vault, content, NOW, SLICE))
+        results, handing = _cpu_ms(
+            lambda: [(one.attempt, carrier.send(one.phone, one.body, told["PUBLIC_URL"], 3600)) for one in claimed]
+        )
+        taken = sum(isinstance(result, Accepted) for _, result in results)
+        if taken != SLICE:
+            raise RuntimeError(f"the carrier took {taken} of {SLICE} texts")
+        _, recording = _cpu_ms(lambda: Recorder(ledger, vault, 30).record(results, NOW))
+        ledger.close()
+    return {"claiming": claiming, "handing over": handing, "writing it down": recording}
+
+
+def _cpu_ms(work: Callable[[], T]) -> tuple[T, float]:
+    begun = time.process_time()
+    made = work()
+    return made, 1000 * (time.process_time() - begun) / SLICE
 
 
 def _naive_worker() -> None:
@@ -166,6 +201,7 @@ def _outfit(latency_ms: float) -> Iterator[dict[str, str]]:
         told = {
             **os.environ,
             "VAR_DIR": str(folder / "var"),
+            "PUBLIC_URL": "http://127.0.0.1:8000",
             "PROMPTS_DIR": str(words),
             "DATABASE_URL": f"sqlite:///{folder}/ledger.db",
             "REDIS_URL": f"redis://127.0.0.1:{queue.port}/0",
@@ -180,6 +216,17 @@ def _outfit(latency_ms: float) -> Iterator[dict[str, str]]:
         stack.enter_context(_processes([["-m", "bench.far_end", str(port), str(latency_ms)]], told))
         wait_for(port)
         yield told
+
+
+@contextmanager
+def _environment(told: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager
