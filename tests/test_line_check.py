@@ -17,7 +17,7 @@ from ivr.line.check_phrases import strayed_phrases
 from ivr.line.check_words import WORD_RULES
 from ivr.line.content import LINE_FILE, read_content
 from ivr.line.findings import Finding
-from ivr.line.graph import Graph
+from ivr.line.graph import Graph, Stay
 from ivr.line.places import Facts, Goodbye, Heard, Key, KeyIn, Menu, Piece, Silence, State, Turn, Wish, Words
 from ivr.line.prompt import read_prompt
 from tests.test_line_reading import SHIPPED, changed, line_of
@@ -221,47 +221,41 @@ def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
     ]
 
 
+def broken_move(monkeypatch: pytest.MonkeyPatch, broken: Callable[[State, Heard], Turn | None]) -> Proof:
+    """The proof of a graph in which something leads elsewhere, where `broken` says."""
+    walked = Graph.move
+
+    def move(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn | Stay:
+        return broken(state, heard) or walked(self, state, heard, facts)
+
+    monkeypatch.setattr(Graph, "move", move)
+    return Proof(read_content(SHIPPED))
+
+
 def test_a_place_from_which_0_does_not_lead_to_help_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    walked = Graph.step
+    def deaf(state: State, heard: Heard) -> Turn | None:
+        return Turn(state) if isinstance(state.place, Piece) and heard == Key("0") else None
 
-    def deaf(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
-        deaf_there = isinstance(state.place, Piece) and heard == Key("0")
-        return Turn(state) if deaf_there else walked(self, state, heard, facts)
-
-    monkeypatch.setattr(Graph, "step", deaf)
-    told = graph_findings(Proof(read_content(SHIPPED)), "help")
+    told = graph_findings(broken_move(monkeypatch, deaf), "help")
     assert set(told) == {"no-help"}
     assert all("piece-" in finding.message for finding in told["no-help"])
 
 
 def test_a_loop_without_a_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    walked = Graph.step
     trap = Menu("calcifications")
 
-    def trapped(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
-        return Turn(State(state.language, trap)) if state.place == trap else walked(self, state, heard, facts)
+    def trapped(state: State, _heard: Heard) -> Turn | None:
+        return Turn(State(state.language, trap)) if state.place == trap else None
 
-    monkeypatch.setattr(Graph, "step", trapped)
-    told = graph_findings(Proof(read_content(SHIPPED)), "dead")
+    told = graph_findings(broken_move(monkeypatch, trapped), "dead")
     assert "en.menu-calcifications" in " ".join(finding.message for finding in told["dead-end"])
-
-
-def broken_step(monkeypatch: pytest.MonkeyPatch, broken: Callable[[State, Heard], Turn | None]) -> Proof:
-    """The proof of a graph whose steps are broken where `broken` says."""
-    walked = Graph.step
-
-    def step(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
-        return broken(state, heard) or walked(self, state, heard, facts)
-
-    monkeypatch.setattr(Graph, "step", step)
-    return Proof(read_content(SHIPPED))
 
 
 def test_a_place_where_silence_is_asked_about_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def patient(state: State, heard: Heard) -> Turn | None:
         return Turn(state.at(state.place)) if heard == Silence() and isinstance(state.place, KeyIn) else None
 
-    told = graph_findings(broken_step(monkeypatch, patient), "silent")
+    told = graph_findings(broken_move(monkeypatch, patient), "silent")
     assert set(told) == {"silent-loop"}
     assert all("keyin-" in finding.message for finding in told["silent-loop"])
 
@@ -270,7 +264,7 @@ def test_a_place_where_the_line_hangs_up_on_somebody_is_told(monkeypatch: pytest
     def rude(state: State, heard: Heard) -> Turn | None:
         return Turn(state.at(Goodbye())) if heard == Words("none") and isinstance(state.place, Wish) else None
 
-    told = graph_findings(broken_step(monkeypatch, rude), "hung")
+    told = graph_findings(broken_move(monkeypatch, rude), "hung")
     assert set(told) == {"hang-up"}
     assert all("wish-" in finding.message for finding in told["hang-up"])
 

@@ -29,12 +29,13 @@ class Proof:
     def __init__(self, content: Content) -> None:
         graph = Graph(content)
         self.arrows = 0
-        self.before: dict[State, set[State]] = defaultdict(set)
+        self.before: dict[State, list[State]] = defaultdict(list)
         turns: set[Turn] = set()
-        for state, _heard, turn in Walk(graph, speech=content.config.speech).arrows():
-            self.arrows += 1
-            self.before[turn.state].add(state)
-            turns.add(turn)
+        for state, found in Walk(graph, speech=content.config.speech).steps():
+            self.arrows += found.arrows
+            turns |= found.turns
+            for after in found.states:
+                self.before[after].append(state)
         self.line = Line(content, turns=turns)
 
 
@@ -66,9 +67,10 @@ def _dead_ends(proof: Proof) -> Iterator[Finding]:
     good = [state for state in states if isinstance(state.place, Transfer | Offer | Goodbye)]
     seen = set(good)
     for state in good:
-        for before in proof.before.get(state, set()) - seen:
-            seen.add(before)
-            good.append(before)
+        for before in proof.before.get(state, ()):
+            if before not in seen:
+                seen.add(before)
+                good.append(before)
     for state in states:
         if state not in seen:
             yield _helpless(f"From {state.token} no key leads to help.", "dead-end")
