@@ -13,8 +13,6 @@ from ivr.line import check as check_module
 from ivr.line import gsm
 from ivr.line.check import check
 from ivr.line.check_graph import GRAPH_RULES, Proof
-from ivr.line.check_phrases import strayed_phrases
-from ivr.line.check_words import WORD_RULES
 from ivr.line.content import LINE_FILE, read_content
 from ivr.line.findings import Finding
 from ivr.line.graph import Graph, Stay
@@ -60,11 +58,10 @@ def test_errors_come_before_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def word_findings(files: dict[str, bytes]) -> set[Finding]:
-    content = read_content(files)
-    return {finding for rule in WORD_RULES for finding in rule(content)} - SHIPPED_FINDINGS
+    return check_module._of_words(read_content(files)) - SHIPPED_FINDINGS
 
 
-SHIPPED_FINDINGS = {finding for rule in WORD_RULES for finding in rule(read_content(SHIPPED))}
+SHIPPED_FINDINGS = check_module._of_words(read_content(SHIPPED))
 
 WORDS = [
     ("an unknown placeholder", CANCER, "It is natural", "{doctor} It is natural", "{doctor}", "placeholder"),
@@ -125,7 +122,7 @@ def test_words_that_break_a_rule_are_told_with_their_line(
 
 
 def test_answers_that_are_dear_on_average_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivr.line.check_words.MEAN_SEGMENTS", 1.0)
+    monkeypatch.setattr("ivr.line.check_folder.MEAN_SEGMENTS", 1.0)
     told = [one for one in word_findings(SHIPPED) if "on average" in one.message and one.rule == "segments"]
     assert [one.file for one in told] == [LINE_FILE, LINE_FILE]
 
@@ -215,7 +212,7 @@ def test_a_menu_that_takes_too_long_is_told() -> None:
 
 def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
     files = changed("en/the-visit.md", "- does it hurt\n", "- does my chest hurt\n")
-    told = strayed_phrases(read_content(files))
+    told = word_findings(files)
     assert [(one.file, one.line) for one in told] == [
         ("en/the-visit.md", line_of(files, "en/the-visit.md", "- does my chest hurt"))
     ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
 
+from ivr.line.check_folder import FOLDER_RULES
 from ivr.line.check_graph import GRAPH_RULES, Proof
-from ivr.line.check_phrases import strayed_phrases
+from ivr.line.check_phrases import PHRASE_RULES
 from ivr.line.check_words import WORD_RULES
+from ivr.line.claims import Claims
 from ivr.line.content import Content, Files, read_content
 from ivr.line.findings import BrokenPrompts, Finding
+from ivr.line.prompt import Prompt
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,17 @@ def check(files: Files, *, in_two: bool = False) -> Report:
 
 
 def _of_words(content: Content) -> set[Finding]:
-    return {finding for rule in (*WORD_RULES, strayed_phrases) for finding in rule(content)}
+    claims = Claims(content)
+    found = {finding for rule in FOLDER_RULES for finding in rule(content)}
+    return found.union(*(of_prompt(content, claims, prompt) for prompt in content.prompts.values()))
+
+
+def of_prompt(content: Content, claims: Claims, prompt: Prompt) -> Iterator[Finding]:
+    """What is found in one prompt's words, by the rules that need no other text."""
+    for rule in WORD_RULES:
+        yield from rule(content, prompt)
+    for phrase_rule in PHRASE_RULES:
+        yield from phrase_rule(claims, prompt)
 
 
 class _Beside:

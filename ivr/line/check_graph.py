@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from ivr.line import reading
-from ivr.line.check_words import WORDS_PER_MINUTE
 from ivr.line.compiled import Line
 from ivr.line.content import LINE_FILE, Content
 from ivr.line.findings import Finding
 from ivr.line.graph import Graph
 from ivr.line.markup import Block
+from ivr.line.measures import WORDS_PER_MINUTE
 from ivr.line.places import Goodbye, Helped, Key, Menu, Offer, Piece, Place, Silence, State, Transfer, Turn
 from ivr.line.walk import Walk
 
