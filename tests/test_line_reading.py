@@ -9,11 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from holidays import country_holidays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.line.compiled import Line
-from ivr.line.config import read_config
+from ivr.line.config import STATES, read_config
 from ivr.line.content import LINE_FILE, Content, digest, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.line.prompt import LARGEST, decode, read_prompt
@@ -257,6 +258,10 @@ def test_what_an_editor_does_to_a_file_changes_nothing_said(label: str, change, 
         assert [part.paragraphs for part in read.prompts[key].sections()] == [
             part.paragraphs for part in prompt.sections()
         ], key
+
+
+def test_the_states_are_those_whose_holidays_are_known() -> None:
+    assert set(country_holidays("US").subdivisions) == STATES
 
 
 def test_an_entry_may_be_reviewed_and_named_on_a_day() -> None:

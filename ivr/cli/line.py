@@ -2,76 +2,31 @@
 
 from __future__ import annotations
 
-import gc
 import getpass
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import click
 
 from ivr import clock
+from ivr.cli.checking import checked, print_report, prompts
 from ivr.cli.common import (
     FINDINGS,
     content_or_exit,
     give_up,
     ledger_or_exit,
     print_json,
-    print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
 )
 from ivr.ledger import open_ledger
-from ivr.line.check import Report, check
 from ivr.line.compiled import Line
 from ivr.line.content import read_content, read_folder
-from ivr.line.findings import BrokenPrompts
 from ivr.line.understand import which_of_two
 from ivr.releases.store import publish
 
 # What is answered to somebody whom no visit is known of.
 _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
-
-
-@click.group()
-def prompts() -> None:
-    """The words: check them, publish them."""
-
-
-@prompts.command("check")
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
-def check_prompts(folder: Path | None, as_json: bool) -> None:
-    """Prove that the words in FOLDER make a line that helps every caller."""
-    # A check makes some hundred thousand objects that all live until its end; looking for rubbish costs a tenth of it.
-    gc.disable()
-    started = time.monotonic()
-    report = _checked(folder or settings_or_exit().prompts_dir)
-    seconds = round(time.monotonic() - started, 2)
-    gc.enable()
-    if as_json:
-        findings = [finding.as_json() for finding in report.findings]
-        print_json({"states": report.states, "arrows": report.arrows, "seconds": seconds, "findings": findings})
-    else:
-        _print(report)
-        click.echo(f"{report.states} states, {report.arrows} arrows, {seconds} s.")
-    sys.exit(FINDINGS if report.broken else 0)
-
-
-def _checked(folder: Path) -> Report:
-    try:
-        return check(read_folder(folder), in_two=True)
-    except BrokenPrompts as broken:
-        return Report(0, 0, tuple(broken.findings))
-
-
-def _print(report: Report) -> None:
-    for finding in report.findings:
-        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-        print_told(place, finding.level, finding.message, finding.rule)
-    counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
-    click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
 
 
 @prompts.command("publish")
@@ -80,9 +35,9 @@ def _print(report: Report) -> None:
 def publish_prompts(note: str) -> None:
     """Prove the folder and make it live on every machine within two seconds."""
     settings = settings_or_exit()
-    report = _checked(settings.prompts_dir)
+    report = checked(settings.prompts_dir)
     if report.broken:
-        _print(report)
+        print_report(report)
         give_up("Nothing was published: put the errors right first.", FINDINGS)
     content = read_content(read_folder(settings.prompts_dir))
     ledger = ledger_or_exit(settings)

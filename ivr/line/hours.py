@@ -41,6 +41,11 @@ def is_holiday(rule: Holidays, day: date) -> bool:
     return day not in rule.remove and day in _calendar(rule.state)
 
 
+def prepare(rule: Holidays) -> None:
+    """Have the holidays of the state ready, so that no caller waits until the library has loaded."""
+    _calendar(rule.state)
+
+
 @lru_cache
 def _calendar(state: str) -> HolidayBase:
     return country_holidays("US", subdiv=state)
