@@ -13,7 +13,9 @@ from ivr.line.check_words import WORD_RULES
 from ivr.line.claims import Claims
 from ivr.line.content import Content, Files, read_content
 from ivr.line.findings import BrokenPrompts, Finding
+from ivr.line.in_step import late_translation
 from ivr.line.prompt import Prompt
+from ivr.line.sign_off import lost_sign_off
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def _of_words(content: Content) -> set[Finding]:
 
 def of_prompt(content: Content, claims: Claims, prompt: Prompt) -> Iterator[Finding]:
     """What is found in one prompt's words, by the rules that need no other text."""
-    for rule in WORD_RULES:
+    for rule in (*WORD_RULES, late_translation, lost_sign_off):
         yield from rule(content, prompt)
     for phrase_rule in PHRASE_RULES:
         yield from phrase_rule(claims, prompt)

@@ -242,6 +242,8 @@ class Config(_Part):
     speech: bool = False
     tries: Annotated[int, Field(ge=2, le=5)] = 3
     pause_ms: Annotated[int, Field(ge=100, le=3000)] = 600
+    sign_off: Literal["advised", "required"] = "advised"
+    """Whether topics, red flags and `results` can be published without a sign-off of their words."""
     menus: dict[Name, Menu]
     topics: list[Topic]
     answers: dict[Name, Name] = {}
