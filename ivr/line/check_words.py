@@ -10,6 +10,7 @@ from textwrap import shorten
 from ivr.line import gsm, measures, reading
 from ivr.line.content import Content
 from ivr.line.findings import Finding
+from ivr.line.hard_words import hard_words
 from ivr.line.needed import needed_prompts, placeholders
 from ivr.line.prompt import PLACEHOLDER, Prompt, Section
 
@@ -79,6 +80,15 @@ def _hard_to_read(content: Content, prompt: Prompt) -> Iterator[Finding]:
         if grade is not None and grade > measures.HIGHEST_GRADE:
             message = f"This reads at grade {grade:.1f}: use shorter words and sentences, to grade 6."
             yield _error(prompt, section.line, "grade", message)
+
+
+def _hard_words(_content: Content, prompt: Prompt) -> Iterator[Finding]:
+    """A warning: now and then the hard word is the right one."""
+    for line, words in ((1, prompt.title), *((section.line, section.words) for section in prompt.sections())):
+        for hard in hard_words(words, prompt.language):
+            message = f"`{hard.word}` is a hard word for many: could you say {hard.plainer}?"
+            at = line + words.count("\n", 0, hard.at)
+            yield Finding(prompt.file, at, "hard-word", "warning", message)
 
 
 def _length(sentence: str) -> int:
@@ -155,6 +165,7 @@ WORD_RULES: tuple[Callable[[Content, Prompt], Iterator[Finding]], ...] = (
     _unfilled_placeholders,
     _unowned_numbers,
     _hard_to_read,
+    _hard_words,
     _long_pieces,
     _rules_for_texts,
     _unused,

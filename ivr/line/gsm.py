@@ -70,6 +70,18 @@ def segments(text: str) -> Segments:
     return Segments(UCS2, len(parts.parts), parts.total_length)
 
 
+def left(text: str) -> int:
+    """How many more letters fit into a text before it takes one segment more; an empty text has room for one."""
+    counted = segments(text)
+    alone, joined = (160, 153) if counted.encoding == GSM7 else (70, 67)
+    most = max(1, counted.segments)
+    room = (alone if most == 1 else joined * most) - counted.characters
+    # A sign of two units that does not fit at a segment's end goes to the next, and leaves a place empty.
+    while room > 0 and segments(text + "a" * room).segments > most:
+        room -= 1
+    return max(0, room)
+
+
 def fold(text: str) -> str:
     """The same text in GSM-7 letters, so that it costs what it looks like.
 

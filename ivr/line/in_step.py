@@ -18,9 +18,7 @@ def words_digest(prompt: Prompt) -> str:
 
     Not of how people ask for it, of its sources, or of who signed it.
     """
-    said = [("title", prompt.title), *(("Spoken", section.words) for section in prompt.spoken)]
-    said += [("Choices", prompt.listed.words)] if prompt.listed else []
-    said += [("Texted", prompt.texted.words)] if prompt.texted else []
+    said = [("title", prompt.title), *((part, section.words) for part, section in prompt.parts())]
     whole = "\n".join(f"{part}: {' '.join(words.split())}" for part, words in said)
     return hashlib.sha256(whole.encode()).hexdigest()[:12]
 

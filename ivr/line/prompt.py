@@ -65,7 +65,14 @@ class Prompt:
 
     def sections(self) -> tuple[Section, ...]:
         """All that is said or texted, a menu's choices too."""
-        return self.spoken + tuple(filter(None, (self.listed, self.texted)))
+        return tuple(section for _, section in self.parts())
+
+    def parts(self) -> tuple[tuple[str, Section], ...]:
+        """The same, each with its heading: Spoken, Choices or Texted."""
+        parts = [("Spoken", section) for section in self.spoken]
+        parts += [("Choices", self.listed)] if self.listed else []
+        parts += [("Texted", self.texted)] if self.texted else []
+        return tuple(parts)
 
 
 def fill(words: str, values: dict[str, str]) -> str:
