@@ -13,11 +13,13 @@ from ivr.line import check as check_module
 from ivr.line import gsm
 from ivr.line.check import check
 from ivr.line.check_graph import GRAPH_RULES, Proof
+from ivr.line.check_menus import MENU_RULES
 from ivr.line.content import LINE_FILE, read_content
 from ivr.line.findings import Finding
 from ivr.line.graph import Graph, Stay
 from ivr.line.places import Facts, Goodbye, Heard, Key, KeyIn, Menu, Piece, Silence, State, Turn, Wish, Words
 from ivr.line.prompt import read_prompt
+from ivr.line.speech import Speech
 from tests.test_line_reading import SHIPPED, changed, line_of
 
 CANCER, STOP = "en/cancer.md", "en/stop.md"
@@ -148,7 +150,8 @@ def test_a_check_in_two_processes_finds_the_same_as_in_one_and_goes_on_without_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(check_module, "GRAPH_RULES", ())
-    nothing = SimpleNamespace(line=SimpleNamespace(states={}), arrows=0)
+    monkeypatch.setattr(check_module, "MENU_RULES", ())
+    nothing = SimpleNamespace(line=SimpleNamespace(states={}, speech=None), arrows=0)
     monkeypatch.setattr(check_module, "Proof", lambda _content: nothing)
     files = changed(CANCER, "It is natural", f"{HARD} It is natural")
     alone = check(files)
@@ -204,10 +207,16 @@ def test_a_menu_that_lies_too_deep_is_told() -> None:
     assert "depth" in graph_findings(line, "deep")
 
 
+def menu_findings(files: dict[str, bytes], rule: str) -> list[Finding]:
+    content = read_content(files)
+    speech = Speech(content, Graph(content))
+    return [finding for one in MENU_RULES for finding in one(speech) if finding.rule == rule]
+
+
 def test_a_menu_that_takes_too_long_is_told() -> None:
     long = "1. For calcifications, and " + "about this and that, " * 10
-    told = graph_findings(Proof(read_content(changed("en/welcome.md", "1. For calcifications", long))), "long")
-    assert [one.file for one in told["seconds"]] == ["en/welcome.md"]
+    told = menu_findings(changed("en/welcome.md", "1. For calcifications", long), "seconds")
+    assert [one.file for one in told] == ["en/welcome.md"]
 
 
 def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
@@ -268,9 +277,9 @@ def test_a_place_where_the_line_hangs_up_on_somebody_is_told(monkeypatch: pytest
 
 def test_a_topic_that_begins_too_late_is_told() -> None:
     late = "1. For calcifications, " + "about this and that, " * 4
-    told = graph_findings(Proof(read_content(changed("en/welcome.md", "1. For calcifications", late))), "late")
-    assert {one.file for one in told["first-words"]} >= {"en/cancer.md", "en/next-steps.md"}
-    assert all(one.file.startswith("en/") for one in told["first-words"])
+    told = menu_findings(changed("en/welcome.md", "1. For calcifications", late), "first-words")
+    assert {one.file for one in told} >= {"en/cancer.md", "en/next-steps.md"}
+    assert all(one.file.startswith("en/") for one in told)
 
 
 def test_a_finding_is_written_as_editors_read_it() -> None:

@@ -8,6 +8,7 @@ from multiprocessing import get_all_start_methods, get_context
 
 from ivr.line.check_folder import FOLDER_RULES
 from ivr.line.check_graph import GRAPH_RULES, Proof
+from ivr.line.check_menus import MENU_RULES
 from ivr.line.check_phrases import PHRASE_RULES
 from ivr.line.check_words import WORD_RULES
 from ivr.line.claims import Claims
@@ -43,6 +44,7 @@ def check(files: Files, *, in_two: bool = False) -> Report:
     beside = _Beside(content) if in_two and "fork" in get_all_start_methods() else None
     proof = Proof(content)
     findings = {finding for rule in GRAPH_RULES for finding in rule(proof)}
+    findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(proof.line.speech))
     findings |= beside.found() if beside else _of_words(content)
     worst_first = sorted(findings, key=lambda finding: (finding.level, finding))
     return Report(len(proof.line.states), proof.arrows, tuple(worst_first))

@@ -13,15 +13,19 @@ from ivr.line import gsm, measures, reading
 from ivr.line.agreement import disagreements
 from ivr.line.check import of_prompt
 from ivr.line.check_folder import FOLDER_RULES
+from ivr.line.check_menus import MENU_RULES
 from ivr.line.claims import Claims
 from ivr.line.config import read_config
 from ivr.line.content import LINE_FILE, Content, is_prompt, misnamed, outcomes_of
 from ivr.line.findings import BrokenPrompts, Finding
+from ivr.line.graph import Graph
 from ivr.line.in_step import late_translation
 from ivr.line.prompt import Prompt, Section, decode, read_prompt
 from ivr.line.questions import is_questions, read_questions
 from ivr.line.recordings import is_recording, recording_faults
+from ivr.line.signs import RED_FLAGS
 from ivr.line.source import read_yaml
+from ivr.line.speech import Speech
 
 # Drafts whose phrases and signs are kept ready: a draft is proved at each pause in the typing.
 _KEPT = 4
@@ -86,9 +90,20 @@ def prove(content: Content, file: str, data: bytes) -> Proof:
     return Proof(file, findings=_worst_first(found))
 
 
+def prepare(content: Content) -> None:
+    """Have ready what all proofs of a draft need, so that nobody waits for it at the first key."""
+    for language in content.config.languages:
+        file = content.prompt(language, RED_FLAGS[0]).file
+        prove(content, file, content.files[file])
+
+
 def _prove_prompt(content: Content, prompt: Prompt) -> Proof:
     draft = replace(content, prompts={**content.prompts, (prompt.language, prompt.name): prompt})
     found = set(disagreements(content.config, content.source, draft.prompts))
+    if not found:
+        # What was wrong with another file before is told when that file is written.
+        before = {finding for finding in _of_menus(content) if finding.file != prompt.file}
+        found = _of_menus(draft) - before
     if prompt.language not in content.config.languages:
         return Proof(prompt.file, findings=_worst_first(found))
     found.update(of_prompt(draft, _claims(content), prompt))
@@ -97,6 +112,11 @@ def _prove_prompt(content: Content, prompt: Prompt) -> Proof:
             found.update(late_translation(draft, draft.prompts[other, prompt.name]))
     sections = tuple(_spoken(draft, prompt, part, section) for part, section in prompt.parts())
     return Proof(prompt.file, sections, _texted(draft, prompt), _worst_first(found))
+
+
+def _of_menus(content: Content) -> set[Finding]:
+    speech = Speech(content, Graph(content))
+    return {finding for rule in MENU_RULES for finding in rule(speech)}
 
 
 def _spoken(content: Content, prompt: Prompt, part: str, section: Section) -> Spoken:
