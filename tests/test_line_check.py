@@ -163,9 +163,12 @@ def test_a_check_in_two_processes_finds_the_same_as_in_one_and_goes_on_without_i
     assert check(files, in_two=True) == alone
 
 
-def test_a_file_that_nothing_says_is_a_warning() -> None:
+def test_a_file_that_nothing_says_is_a_warning_and_so_is_its_missing_translation() -> None:
     told = word_findings({**SHIPPED, "en/old.md": b"---\nsources: [line]\nreviewed: {}\n---\n## Texted\n\nOld.\n"})
-    assert [(one.file, one.rule, one.level) for one in told] == [("en/old.md", "unused", "warning")]
+    assert {(one.file, one.rule, one.level) for one in told} == {
+        ("en/old.md", "unused", "warning"),
+        ("es/old.md", "translation", "warning"),
+    }
 
 
 @pytest.mark.parametrize("words", ["1911 and 2024", "from 8:00 to 17:00", "4 or more", "911 or 988"])

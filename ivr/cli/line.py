@@ -1,4 +1,4 @@
-"""`infoline prompts …` and `infoline ask`: the words, proved, published, and asked."""
+"""`infoline prompts …` and `infoline ask`: the words, published, and asked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ivr import clock
+from ivr.cli import wording
 from ivr.cli.checking import checked, print_report, prompts
 from ivr.cli.common import (
     FINDINGS,
@@ -27,6 +28,10 @@ from ivr.releases.store import publish
 
 # What is answered to somebody whom no visit is known of.
 _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
+
+
+for command in wording.COMMANDS:
+    prompts.add_command(command)
 
 
 @prompts.command("publish")

@@ -37,7 +37,7 @@ def _unknown_placeholders(content: Content, prompt: Prompt) -> Iterator[Finding]
     for at, words in _lines(prompt):
         for name in PLACEHOLDER.findall(words):
             if name not in known:
-                yield _error(prompt, at, "placeholder", f"{{{name}}} is not known here: use {told}.")
+                yield _error(prompt, at, "placeholder", f"{{{name[:QUOTED]}}} is not known here: use {told}.")
         if re.search(r"[{}]", PLACEHOLDER.sub("", words)):
             yield _error(prompt, at, "placeholder", "A { or } stands alone: write both, or none.")
 
@@ -58,7 +58,9 @@ def _unowned_numbers(content: Content, prompt: Prompt) -> Iterator[Finding]:
     for at, words in _lines(prompt):
         rest = _PHONE.sub(lambda match: "" if match[0] in owned else match[0], words)
         for number in _MANY_DIGITS.findall(rest):
-            message = f"{number} is no number of the directory, written like {min(owned)}: correct it, or add it."
+            message = (
+                f"{number[:QUOTED]} is no number of the directory, written like {min(owned)}: correct it, or add it."
+            )
             yield _error(prompt, at, "number", message)
 
 
@@ -148,10 +150,16 @@ def _costly_texts(content: Content, prompt: Prompt, section: Section) -> Iterato
 
 
 def _unused(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    needed = needed_prompts(content.config)
-    spare = {f"{step.prompt}-names-test" for step in content.config.reminders.plan}
-    if prompt.name not in needed and prompt.name not in spare:
-        yield Finding(prompt.file, 0, "unused", "warning", "Nothing says this prompt: take the file away.")
+    """A file that nothing says yet; what the line needs is asked for in each language before anything is proved."""
+    if prompt.name in needed_prompts(content.config):
+        return
+    if prompt.name not in {f"{step.prompt}-names-test" for step in content.config.reminders.plan}:
+        message = "Nothing says this prompt: name it in line.yaml, or take the file away."
+        yield Finding(prompt.file, 0, "unused", "warning", message)
+    for other in content.config.languages:
+        if (other, prompt.name) not in content.prompts:
+            message = f"This file is missing, and {prompt.file} is there: translate it, before the line says it."
+            yield Finding(f"{other}/{prompt.name}.md", 0, "translation", "warning", message)
 
 
 def _rules_for_texts(content: Content, prompt: Prompt) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ivr.line.findings import BrokenPrompts
 from ivr.line.prompt import Prompt, read_prompt
 from ivr.line.source import places_of_fields
 
@@ -29,7 +30,11 @@ def with_field(data: bytes, name: str, value: str) -> bytes:
         raise ValueError("The fields on top are not written one a line: write them so first.")
     changed = _changed(text[opening.end() : closing.start()], name, value, opening[0])
     written = f"{text[: opening.end()]}{changed}{text[closing.start() :]}".encode()
-    if not _is_the_same(before, read_prompt(_ANY_FILE, written)):
+    try:
+        kept = _is_the_same(before, read_prompt(_ANY_FILE, written))
+    except BrokenPrompts:
+        kept = False
+    if not kept:
         raise ValueError(f"`{name}` cannot be changed alone here: write each field on a line of its own first.")
     return written
 

@@ -8,6 +8,7 @@ https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import smsutil
@@ -77,9 +78,7 @@ def left(text: str) -> int:
     most = max(1, counted.segments)
     room = (alone if most == 1 else joined * most) - counted.characters
     # A sign of two units that does not fit at a segment's end goes to the next, and leaves a place empty.
-    while room > 0 and segments(text + "a" * room).segments > most:
-        room -= 1
-    return max(0, room)
+    return bisect_right(range(room + 1), most, key=lambda more: segments(text + "a" * more).segments) - 1
 
 
 def fold(text: str) -> str:
