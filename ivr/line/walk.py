@@ -44,11 +44,6 @@ class Found:
     states: frozenset[State]
 
 
-def _found(turns: Sequence[Turn]) -> Found:
-    distinct = frozenset(turns)
-    return Found(len(turns), distinct, frozenset(turn.state for turn in distinct))
-
-
 class Walk:
     """All that can happen on a call. What hangs on this moment is taken once as true and once as false."""
 
@@ -59,6 +54,9 @@ class Walk:
         self._words: list[Heard] = [Words(meant) for meant in sorted(said)]
         # Where understood words lead does not hang on what was missed before: it is asked once for each place.
         self._moves_from = lru_cache(None)(self._moves)
+        # Each turn and state is one object, though it is found many times: what is the same is not compared.
+        self._turns: dict[Turn, Turn] = {}
+        self._states: dict[State, State] = {}
 
     def steps(self) -> Iterator[tuple[State, Found]]:
         """Each state that a call can reach, and all that one step from it leads to: each input, in every case."""
@@ -78,7 +76,7 @@ class Walk:
         moved, stays = self._moves_from(State(state.language, state.place), state.wrongs < KEYS_ONLY)
         yield moved
         for why, times in stays.items():
-            yield _found(times * self._each_way(partial(self._graph.stay, state, why)))
+            yield self._found(times * self._each_way(partial(self._graph.stay, state, why)))
 
     def _moves(self, state: State, listens: bool) -> tuple[Found, Counter[Stay]]:
         """Where all that is understood leads from a place, and how often the caller stays there for which reason."""
@@ -90,7 +88,11 @@ class Walk:
                     turns.append(moved)
                 else:
                     stays[moved] += 1
-        return _found(turns), stays
+        return self._found(turns), stays
+
+    def _found(self, turns: Sequence[Turn]) -> Found:
+        distinct = frozenset(self._turns.setdefault(turn, turn) for turn in turns)
+        return Found(len(turns), distinct, frozenset(self._states.setdefault(one.state, one.state) for one in distinct))
 
     def _inputs(self, place: Place, listens: bool) -> list[Heard]:
         if isinstance(place, Goodbye):
