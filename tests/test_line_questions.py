@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ivr.line.content import read_content
@@ -38,3 +40,14 @@ def test_questions_are_read_and_learned_from() -> None:
     assert after.digest != before.digest
     assert Matcher(after).ask("glimmer stuff").topic == "skin-products"
     assert Matcher(before).ask("glimmer stuff").topic != "skin-products"
+
+
+def test_a_line_that_nobody_can_ask_anything_is_still_made_and_understands_nothing() -> None:
+    files = {name: data for name, data in SHIPPED.items() if not name.endswith(".tsv")}
+    for name, data in files.items():
+        if name.endswith(".md"):
+            top, _, body = data.decode().partition("\n---\n")
+            files[name] = (re.split(r"\n(?=phrases:|signs:)", top)[0] + "\n---\n" + body).encode()
+    content = read_content(files)
+    assert not any(prompt.phrases or prompt.signs for prompt in content.prompts.values())
+    assert Matcher(content).ask("is it cancer").topic == "none"

@@ -22,8 +22,9 @@ class Claims:
     """The phrases and signs of a release."""
 
     def __init__(self, content: Content) -> None:
-        self._content = content
-        prompts = content.prompts.values()
+        # Not the content, which may hold many megabytes of recordings: claims are kept for a while.
+        self._questions = content.questions
+        self._prompts = prompts = tuple(content.prompts.values())
         self.phrases = [(plain(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
         self._exact = {words: outcome_of(prompt.name, prompt.language) for words, prompt in self.phrases}
         self.owners: dict[str, dict[str, str]] = defaultdict(dict)
@@ -34,18 +35,18 @@ class Claims:
 
     @cached_property
     def _signs(self) -> Signs:
-        known = _spellings(self.phrases, self._content.questions)
-        return Signs([*_written(self._content), *self._of_phrases], known)
+        known = _spellings(self.phrases, self._questions)
+        return Signs([*_written(self._prompts), *self._of_phrases], known)
 
     @cached_property
     def _first(self) -> Signs:
         """The signs of what is looked for before anything else."""
-        return Signs([*_written(self._content, ASKED_FIRST), *self._of_phrases])
+        return Signs([*_written(self._prompts, ASKED_FIRST), *self._of_phrases])
 
     @cached_property
     def _of_phrases(self) -> list[tuple[Sign, str, str]]:
         """A phrase of a red flag that none of its signs finds is one itself, so that it is found in company."""
-        finder = Signs(_written(self._content, RED_FLAGS))
+        finder = Signs(_written(self._prompts, RED_FLAGS))
         found: list[tuple[Sign, str, str]] = []
         for words, prompt in self.phrases:
             if prompt.name in RED_FLAGS and not finder.find(joined(words).split(), as_spelt=True):
@@ -86,9 +87,9 @@ def outcome_of(name: str, language: str) -> str:
     return f"{name}/{language}" if name == LANGUAGE else name
 
 
-def _written(content: Content, names: Collection[str] = ()) -> Iterator[tuple[Sign, str, str]]:
+def _written(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[Sign, str, str]]:
     """The signs of all files, or of those with some names."""
-    for prompt in content.prompts.values():
+    for prompt in prompts:
         for sign in prompt.signs if not names or prompt.name in names else ():
             yield sign, prompt.name, prompt.language
 
