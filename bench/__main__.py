@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, imports, ledger, sending, texts, understanding, voice
+from bench import callers, imports, ledger, proof, sending, texts, understanding, voice
 
 PARTS = {
     "voice": voice.main,
     "texts": texts.main,
     "callers": callers.main,
     "understanding": understanding.main,
+    "proof": proof.main,
     "imports": imports.main,
     "ledger": ledger.main,
     "sending": sending.main,

@@ -13,13 +13,13 @@ from ivr.line import check as check_module
 from ivr.line import gsm
 from ivr.line.check import check
 from ivr.line.check_graph import GRAPH_RULES, Proof
-from ivr.line.check_phrases import strayed_phrases
-from ivr.line.check_words import WORD_RULES
+from ivr.line.check_menus import MENU_RULES
 from ivr.line.content import LINE_FILE, read_content
 from ivr.line.findings import Finding
-from ivr.line.graph import Graph
+from ivr.line.graph import Graph, Stay
 from ivr.line.places import Facts, Goodbye, Heard, Key, KeyIn, Menu, Piece, Silence, State, Turn, Wish, Words
 from ivr.line.prompt import read_prompt
+from ivr.line.speech import Speech
 from tests.test_line_reading import SHIPPED, changed, line_of
 
 CANCER, STOP = "en/cancer.md", "en/stop.md"
@@ -60,11 +60,10 @@ def test_errors_come_before_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def word_findings(files: dict[str, bytes]) -> set[Finding]:
-    content = read_content(files)
-    return {finding for rule in WORD_RULES for finding in rule(content)} - SHIPPED_FINDINGS
+    return check_module._of_words(read_content(files)) - SHIPPED_FINDINGS
 
 
-SHIPPED_FINDINGS = {finding for rule in WORD_RULES for finding in rule(read_content(SHIPPED))}
+SHIPPED_FINDINGS = check_module._of_words(read_content(SHIPPED))
 
 WORDS = [
     ("an unknown placeholder", CANCER, "It is natural", "{doctor} It is natural", "{doctor}", "placeholder"),
@@ -91,6 +90,16 @@ WORDS = [
      "1. Radio", "grade"),
     ("a piece of a minute", CANCER, "Your doctor can.\n", "Your doctor can. " + "Take your time. " * 30 + "\n",
      "It is natural", "seconds"),
+    ("ten thousand words", CANCER, "Your doctor can.\n", "Your doctor can. " + "Take your time now. " * 2500 + "\n",
+     "It is natural", "seconds"),
+    ("ten thousand words in a text", CANCER, "## Texted\n", "## Texted\n\n" + "Take your time now. " * 2500,
+     "Take your time now.", "segments"),
+    ("a hard word", "es/cancer.md", "Es natural hacer", "Es natural realizar", "Es natural realizar", "hard-word"),
+    ("a sentence without an end", CANCER, "It is natural to ask", "It is " + "so very " * 15 + "natural to ask",
+     "It is so", "sentences"),
+    ("a text that has changed since it was translated", CANCER, "It is natural", "It is so natural", None, "behind"),
+    ("a sign-off of other words", CANCER, "{by: null, on: null}", "{by: Dr. Lee, on: 2026-12-01, words: 0123456789ab}",
+     "reviewed:", "sign-off"),
     ("an instruction of half a minute", "en/keys.md", "At any time", "Take your time. " * 20 + "At any time", "Take",
      "seconds"),
     ("a text of four segments", "en/stop.md", "{hospital}: you", "{hospital}: " + "so " * 150 + "you", "{hospital}: so",
@@ -125,7 +134,7 @@ def test_words_that_break_a_rule_are_told_with_their_line(
 
 
 def test_answers_that_are_dear_on_average_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivr.line.check_words.MEAN_SEGMENTS", 1.0)
+    monkeypatch.setattr("ivr.line.check_folder.MEAN_SEGMENTS", 1.0)
     told = [one for one in word_findings(SHIPPED) if "on average" in one.message and one.rule == "segments"]
     assert [one.file for one in told] == [LINE_FILE, LINE_FILE]
 
@@ -151,7 +160,8 @@ def test_a_check_in_two_processes_finds_the_same_as_in_one_and_goes_on_without_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(check_module, "GRAPH_RULES", ())
-    nothing = SimpleNamespace(line=SimpleNamespace(states={}), arrows=0)
+    monkeypatch.setattr(check_module, "MENU_RULES", ())
+    nothing = SimpleNamespace(line=SimpleNamespace(states={}, speech=None), arrows=0)
     monkeypatch.setattr(check_module, "Proof", lambda _content: nothing)
     files = changed(CANCER, "It is natural", f"{HARD} It is natural")
     alone = check(files)
@@ -163,9 +173,12 @@ def test_a_check_in_two_processes_finds_the_same_as_in_one_and_goes_on_without_i
     assert check(files, in_two=True) == alone
 
 
-def test_a_file_that_nothing_says_is_a_warning() -> None:
+def test_a_file_that_nothing_says_is_a_warning_and_so_is_its_missing_translation() -> None:
     told = word_findings({**SHIPPED, "en/old.md": b"---\nsources: [line]\nreviewed: {}\n---\n## Texted\n\nOld.\n"})
-    assert [(one.file, one.rule, one.level) for one in told] == [("en/old.md", "unused", "warning")]
+    assert {(one.file, one.rule, one.level) for one in told} == {
+        ("en/old.md", "unused", "warning"),
+        ("es/old.md", "translation", "warning"),
+    }
 
 
 @pytest.mark.parametrize("words", ["1911 and 2024", "from 8:00 to 17:00", "4 or more", "911 or 988"])
@@ -207,61 +220,61 @@ def test_a_menu_that_lies_too_deep_is_told() -> None:
     assert "depth" in graph_findings(line, "deep")
 
 
+def menu_findings(files: dict[str, bytes], rule: str) -> list[Finding]:
+    content = read_content(files)
+    speech = Speech(content, Graph(content))
+    return [finding for one in MENU_RULES for finding in one(speech) if finding.rule == rule]
+
+
 def test_a_menu_that_takes_too_long_is_told() -> None:
     long = "1. For calcifications, and " + "about this and that, " * 10
-    told = graph_findings(Proof(read_content(changed("en/welcome.md", "1. For calcifications", long))), "long")
-    assert [one.file for one in told["seconds"]] == ["en/welcome.md"]
+    told = menu_findings(changed("en/welcome.md", "1. For calcifications", long), "seconds")
+    assert [one.file for one in told] == ["en/welcome.md"]
 
 
 def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
     files = changed("en/the-visit.md", "- does it hurt\n", "- does my chest hurt\n")
-    told = strayed_phrases(read_content(files))
+    told = word_findings(files)
     assert [(one.file, one.line) for one in told] == [
         ("en/the-visit.md", line_of(files, "en/the-visit.md", "- does my chest hurt"))
     ]
 
 
+def broken_move(monkeypatch: pytest.MonkeyPatch, broken: Callable[[State, Heard], Turn | None]) -> Proof:
+    """The proof of a graph in which something leads elsewhere, where `broken` says."""
+    walked = Graph.move
+
+    def move(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn | Stay:
+        return broken(state, heard) or walked(self, state, heard, facts)
+
+    monkeypatch.setattr(Graph, "move", move)
+    return Proof(read_content(SHIPPED))
+
+
 def test_a_place_from_which_0_does_not_lead_to_help_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    walked = Graph.step
+    def deaf(state: State, heard: Heard) -> Turn | None:
+        return Turn(state) if isinstance(state.place, Piece) and heard == Key("0") else None
 
-    def deaf(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
-        deaf_there = isinstance(state.place, Piece) and heard == Key("0")
-        return Turn(state) if deaf_there else walked(self, state, heard, facts)
-
-    monkeypatch.setattr(Graph, "step", deaf)
-    told = graph_findings(Proof(read_content(SHIPPED)), "help")
+    told = graph_findings(broken_move(monkeypatch, deaf), "help")
     assert set(told) == {"no-help"}
     assert all("piece-" in finding.message for finding in told["no-help"])
 
 
 def test_a_loop_without_a_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    walked = Graph.step
     trap = Menu("calcifications")
 
-    def trapped(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
-        return Turn(State(state.language, trap)) if state.place == trap else walked(self, state, heard, facts)
+    def trapped(state: State, _heard: Heard) -> Turn | None:
+        return Turn(State(state.language, trap)) if state.place == trap else None
 
-    monkeypatch.setattr(Graph, "step", trapped)
-    told = graph_findings(Proof(read_content(SHIPPED)), "dead")
+    told = graph_findings(broken_move(monkeypatch, trapped), "dead")
     assert "en.menu-calcifications" in " ".join(finding.message for finding in told["dead-end"])
-
-
-def broken_step(monkeypatch: pytest.MonkeyPatch, broken: Callable[[State, Heard], Turn | None]) -> Proof:
-    """The proof of a graph whose steps are broken where `broken` says."""
-    walked = Graph.step
-
-    def step(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn:
-        return broken(state, heard) or walked(self, state, heard, facts)
-
-    monkeypatch.setattr(Graph, "step", step)
-    return Proof(read_content(SHIPPED))
 
 
 def test_a_place_where_silence_is_asked_about_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def patient(state: State, heard: Heard) -> Turn | None:
         return Turn(state.at(state.place)) if heard == Silence() and isinstance(state.place, KeyIn) else None
 
-    told = graph_findings(broken_step(monkeypatch, patient), "silent")
+    told = graph_findings(broken_move(monkeypatch, patient), "silent")
     assert set(told) == {"silent-loop"}
     assert all("keyin-" in finding.message for finding in told["silent-loop"])
 
@@ -270,16 +283,16 @@ def test_a_place_where_the_line_hangs_up_on_somebody_is_told(monkeypatch: pytest
     def rude(state: State, heard: Heard) -> Turn | None:
         return Turn(state.at(Goodbye())) if heard == Words("none") and isinstance(state.place, Wish) else None
 
-    told = graph_findings(broken_step(monkeypatch, rude), "hung")
+    told = graph_findings(broken_move(monkeypatch, rude), "hung")
     assert set(told) == {"hang-up"}
     assert all("wish-" in finding.message for finding in told["hang-up"])
 
 
 def test_a_topic_that_begins_too_late_is_told() -> None:
     late = "1. For calcifications, " + "about this and that, " * 4
-    told = graph_findings(Proof(read_content(changed("en/welcome.md", "1. For calcifications", late))), "late")
-    assert {one.file for one in told["first-words"]} >= {"en/cancer.md", "en/next-steps.md"}
-    assert all(one.file.startswith("en/") for one in told["first-words"])
+    told = menu_findings(changed("en/welcome.md", "1. For calcifications", late), "first-words")
+    assert {one.file for one in told} >= {"en/cancer.md", "en/next-steps.md"}
+    assert all(one.file.startswith("en/") for one in told)
 
 
 def test_a_finding_is_written_as_editors_read_it() -> None:

@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from holidays import country_holidays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.line.compiled import Line
-from ivr.line.config import read_config
+from ivr.line.config import STATES, read_config
 from ivr.line.content import LINE_FILE, Content, digest, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.line.prompt import LARGEST, decode, read_prompt
 from ivr.line.source import read_yaml
-from ivr.line.understand import Matcher
 from tests.conftest import ROOT
 
 SHIPPED = read_folder(ROOT / "prompts")
@@ -58,6 +58,7 @@ def faults(files: dict[str, bytes]) -> set[Place]:
 
 IN_LINE_YAML = [
     ("an unknown key", "tries: 3", "tries: 3\ncolour: red", "colour: red", "line-yaml"),
+    ("an unknown sign-off", "sign_off: advised", "sign_off: maybe", "sign_off: maybe", "line-yaml"),
     ("an unknown key inside", "    ring: 25\n", "    ringing: 25\n", "ringing: 25", "line-yaml"),
     ("a key that is missing", "timezone: America/New_York\n\n", "\n", "hospital:", "line-yaml"),
     ("a doubled key", "tries: 3", "tries: 3\ntries: 4", "tries: 4", "yaml-double"),
@@ -141,15 +142,23 @@ def test_a_fault_in_line_yaml_is_told_with_its_line(
     assert (LINE_FILE, marker_line, rule) in told, told
 
 
+LAUGHS = "a: &a [ha, ha]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+
 IN_A_PROMPT = [
     ("an unknown field", CANCER, "sources:", "colour: red\nsources:", "colour", "fields"),
     ("a doubled field", CANCER, "phrases:", "title: Again\nphrases:", "title: Again", "yaml-double"),
     ("fields that are a list", CANCER, "title: Is it cancer?\n", "- title\n", "sources:", "yaml"),
+    ("an origin that is empty", CANCER, "reviewed:", "made_from:\nreviewed:", "made_from:", "fields"),
+    ("an origin that is a list", CANCER, "reviewed:", "made_from: [a]\nreviewed:", "made_from:", "fields"),
+    ("a review of something else", CANCER, "{by: null, on: null}", "{of: me}", "reviewed:", "fields"),
     ("no sources", CANCER, "sources: [F3, F4, F5, F6, F8, F9, F10]\n", "", "title:", "fields"),
     ("empty sources", CANCER, "[F3, F4, F5, F6, F8, F9, F10]", "[]", "sources:", "fields"),
     ("a review in words", CANCER, "{by: null, on: null}", "yes", "reviewed: yes", "fields"),
     ("a review by a list", CANCER, "by: null", "by: [me]", "reviewed:", "fields"),
     ("a phrase that is blank", CANCER, "- is it cancer\n", '- ""\n', "phrases:", "fields"),
+    ("an anchor", CANCER, "title: Is", "title: &t Is", "title: &t", "yaml-reference"),
+    ("an alias", CANCER, "- is it cancer\n", "- *t\n", "- *t", "yaml-reference"),
+    ("aliases that explode", CANCER, "sources:", LAUGHS + "sources:", "a: &a", "yaml-reference"),
     ("a tag", CANCER, "- is it cancer\n", "- !!python/name:os.system x\n", "- !!python", "yaml-tag"),
     ("fields without an end", CANCER, "---\n## Spoken", "## Spoken", "---\ntitle", "fields"),
     ("no fields", CANCER, "---\n", "", "title:", "fields"),
@@ -199,6 +208,11 @@ def test_a_fault_in_a_prompt_is_told_with_its_line(
 
 OTHER_FILES = [
     ("a name in capitals", "en/Cancer.md", b"x", ("en/Cancer.md", 0, "file-name")),
+    ("a language in capitals", "EN/cancer.md", b"x", ("EN/cancer.md", 0, "file-name")),
+    ("a kind in capitals", "en/cancer.MD", b"x", ("en/cancer.MD", 0, "file-name")),
+    ("line.yaml in capitals", "LINE.YAML", b"x", ("LINE.YAML", 0, "file-name")),
+    ("a name with an underscore", "en/next_steps.md", b"x", ("en/next_steps.md", 0, "file-name")),
+    ("a name with an accent", "es/cáncer.md", b"x", ("es/cáncer.md", 0, "file-name")),
     ("a name with a blank", "en/is it cancer.md", b"x", ("en/is it cancer.md", 0, "file-name")),
     ("a name with a line end", "en/cancer.md\n", b"x", ("en/cancer.md\n", 0, "file-name")),
     ("another kind of file", "en/cancer.docx", b"x", ("en/cancer.docx", 0, "file-name")),
@@ -209,6 +223,8 @@ OTHER_FILES = [
     ("not in UTF-8", "es/cancer.md", "---\ntitle: ¿Es cáncer?".encode("latin-1"), ("es/cancer.md", 2, "not-text")),
     ("a picture", CANCER, b"\x89PNG\r\n\x1a\n", (CANCER, 1, "not-text")),
     ("a book", CANCER, b"---\n" * LARGEST, (CANCER, 0, "not-text")),
+    ("a book for line.yaml", LINE_FILE, b"a: 1\n" * LARGEST, (LINE_FILE, 0, "not-text")),
+    ("a line.yaml that is no text", LINE_FILE, b"hospital: \xff\n", (LINE_FILE, 1, "not-text")),
     ("an empty line.yaml", LINE_FILE, b"", (LINE_FILE, 1, "line-yaml")),
     ("a list for line.yaml", LINE_FILE, b"- a\n- b\n", (LINE_FILE, 1, "line-yaml")),
     ("two documents in line.yaml", LINE_FILE, b"a: 1\n---\nb: 2\n", (LINE_FILE, 2, "yaml")),
@@ -257,6 +273,10 @@ def test_what_an_editor_does_to_a_file_changes_nothing_said(label: str, change, 
         assert [part.paragraphs for part in read.prompts[key].sections()] == [
             part.paragraphs for part in prompt.sections()
         ], key
+
+
+def test_the_states_are_those_whose_holidays_are_known() -> None:
+    assert set(country_holidays("US").subdivisions) == STATES
 
 
 def test_an_entry_may_be_reviewed_and_named_on_a_day() -> None:
@@ -360,34 +380,3 @@ def test_whatever_can_be_read_can_be_compiled(data: st.DataObject) -> None:
     except BrokenPrompts:
         return
     assert Line(content).states
-
-
-QUESTIONS = [
-    ("no tab", b"cancer is it bad\n", 1, "A tab or the question is missing"),
-    ("no question", b"cancer\t \n", 1, "A tab or the question is missing"),
-    ("an unknown outcome", b"cancer\tis it bad\ntumour\tis it bad\n", 2, "`tumour` is no topic or outcome"),
-    ("bytes that are no text", b"cancer\tis it bad\ncancer\t\xff\n", 2, "UTF-8"),
-    ("far too much", b"cancer\tis it bad\n" * 70_000, 0, "1000000"),
-]
-
-
-@pytest.mark.parametrize(("written", "line", "told"), [case[1:] for case in QUESTIONS], ids=[c[0] for c in QUESTIONS])
-def test_what_is_wrong_with_a_file_of_questions_is_told_with_its_line(written: bytes, line: int, told: str) -> None:
-    with pytest.raises(BrokenPrompts) as broken:
-        read_content({**SHIPPED, "en/questions.tsv": written})
-    assert [(one.file, one.line, told in one.message) for one in broken.value.findings] == [
-        ("en/questions.tsv", line, True)
-    ]
-
-
-def test_questions_are_read_and_learned_from() -> None:
-    before = read_content({**SHIPPED, "en/questions.tsv": b""})
-    told = b"skin-products\twill glimmer stuff on my bust upset the gizmo\r\n\nskin-products\tglimmer stuff again\n"
-    after = read_content({**SHIPPED, "en/questions.tsv": told})
-    assert [(one.words, one.outcome, one.language) for one in after.questions if one.language == "en"] == [
-        ("will glimmer stuff on my bust upset the gizmo", "skin-products", "en"),
-        ("glimmer stuff again", "skin-products", "en"),
-    ]
-    assert after.digest != before.digest
-    assert Matcher(after).ask("glimmer stuff").topic == "skin-products"
-    assert Matcher(before).ask("glimmer stuff").topic != "skin-products"

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.line import gsm, reading
-from ivr.line.check_words import LENGTHS, MOST_SEGMENTS, filled, longest
 from ivr.line.compiled import Line
 from ivr.line.content import Content
+from ivr.line.measures import LENGTHS, MOST_SEGMENTS, filled, longest
 from ivr.line.needed import OUTCOMES
 from ivr.line.prompt import Prompt, Section
 from ivr.line.understand import plain

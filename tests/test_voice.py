@@ -17,10 +17,10 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.line import reading, voice
-from ivr.line.check_words import WORDS_PER_MINUTE
 from ivr.line.containers import MU_LAW, PCM, shape
 from ivr.line.content import Content, read_content
 from ivr.line.graph import Graph
+from ivr.line.measures import WORDS_PER_MINUTE
 from ivr.line.sound import for_telephones
 from ivr.line.speech import Speech
 from tests.test_line_reading import SHIPPED, changed

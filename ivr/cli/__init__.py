@@ -16,7 +16,7 @@ COMMANDS = {
     "call": "telephone",
     "text": "telephone",
     "ask": "line",
-    "prompts": "line",
+    "prompts": "checking",
     "reminders": "reminders",
     "calls": "calls",
     "db": "processes",

@@ -7,16 +7,18 @@ import json
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
 from ivr import clock
-from ivr.ledger import Ledger, LedgerAway, open_ledger
-from ivr.line.content import Content
-from ivr.line.findings import Finding
-from ivr.releases.shelf import NoRelease, live_content
-from ivr.settings import Settings, SettingsError, load
+
+# The ledger and the settings take long to load, and some commands do without: each is loaded where it is opened.
+if TYPE_CHECKING:
+    from ivr.ledger import Ledger
+    from ivr.line.content import Content
+    from ivr.line.findings import Finding
+    from ivr.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,6 +36,8 @@ def give_up(message: object, status: int = WRONG_USE) -> NoReturn:
 
 def settings_or_exit() -> Settings:
     """The settings, with the clock set as they say."""
+    from ivr.settings import SettingsError, load
+
     try:
         settings = load()
     except SettingsError as error:
@@ -44,6 +48,8 @@ def settings_or_exit() -> Settings:
 
 def ledger_or_exit(settings: Settings) -> Ledger:
     """The ledger, its tables brought up to date on a machine of one's own; elsewhere they must be."""
+    from ivr.ledger import LedgerAway, open_ledger
+
     ledger = open_ledger(settings.database_url)
     try:
         if settings.loopback:
@@ -56,6 +62,8 @@ def ledger_or_exit(settings: Settings) -> Ledger:
 
 def content_or_exit(settings: Settings, ledger: Ledger) -> Content:
     """The words that are live."""
+    from ivr.releases.shelf import NoRelease, live_content
+
     try:
         return live_content(ledger, settings.var_dir, settings.prompts_dir)
     except NoRelease as error:
@@ -67,6 +75,8 @@ def says_when_the_ledger_is_away(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from ivr.ledger import LedgerAway
+
         try:
             return command(*args, **kwargs)
         except LedgerAway as error:

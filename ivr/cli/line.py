@@ -1,33 +1,28 @@
-"""`infoline prompts …` and `infoline ask`: the words, proved, published, and asked."""
+"""`infoline prompts …` and `infoline ask`: the words, published, and asked."""
 
 from __future__ import annotations
 
-import gc
 import getpass
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import click
 
 from ivr import clock
-from ivr.cli import hearing
+from ivr.cli import hearing, wording
+from ivr.cli.checking import checked, print_report, prompts
 from ivr.cli.common import (
     FINDINGS,
     content_or_exit,
     give_up,
     ledger_or_exit,
-    print_findings,
     print_json,
     says_when_the_ledger_is_away,
     settings_or_exit,
 )
 from ivr.ledger import open_ledger
-from ivr.line.check import Report, check
 from ivr.line.compiled import Line
 from ivr.line.content import read_content, read_folder
-from ivr.line.findings import BrokenPrompts
 from ivr.line.understand import which_of_two
 from ivr.releases.store import publish
 
@@ -35,46 +30,8 @@ from ivr.releases.store import publish
 _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
 
 
-@click.group()
-def prompts() -> None:
-    """The words: check them, hear them, draw the line, publish."""
-
-
-for command in hearing.COMMANDS:
+for command in (*wording.COMMANDS, *hearing.COMMANDS):
     prompts.add_command(command)
-
-
-@prompts.command("check")
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
-def check_prompts(folder: Path | None, as_json: bool) -> None:
-    """Prove that the words in FOLDER make a line that helps every caller."""
-    # A check makes some hundred thousand objects that all live until its end; looking for rubbish costs a tenth of it.
-    gc.disable()
-    started = time.monotonic()
-    report = _checked(folder or settings_or_exit().prompts_dir)
-    seconds = round(time.monotonic() - started, 2)
-    gc.enable()
-    if as_json:
-        findings = [finding.as_json() for finding in report.findings]
-        print_json({"states": report.states, "arrows": report.arrows, "seconds": seconds, "findings": findings})
-    else:
-        _print(report)
-        click.echo(f"{report.states} states, {report.arrows} arrows, {seconds} s.")
-    sys.exit(FINDINGS if report.broken else 0)
-
-
-def _checked(folder: Path) -> Report:
-    try:
-        return check(read_folder(folder), in_two=True)
-    except BrokenPrompts as broken:
-        return Report(0, 0, tuple(broken.findings))
-
-
-def _print(report: Report) -> None:
-    print_findings(report.findings)
-    counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
-    click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
 
 
 @prompts.command("publish")
@@ -83,9 +40,9 @@ def _print(report: Report) -> None:
 def publish_prompts(note: str) -> None:
     """Prove the folder and make it live on every machine within two seconds."""
     settings = settings_or_exit()
-    report = _checked(settings.prompts_dir)
+    report = checked(settings.prompts_dir)
     if report.broken:
-        _print(report)
+        print_report(report)
         give_up("Nothing was published: put the errors right first.", FINDINGS)
     content = read_content(read_folder(settings.prompts_dir))
     ledger = ledger_or_exit(settings)

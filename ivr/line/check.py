@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
 
+from ivr.line.check_folder import FOLDER_RULES
 from ivr.line.check_graph import GRAPH_RULES, Proof
-from ivr.line.check_phrases import strayed_phrases
+from ivr.line.check_menus import MENU_RULES
+from ivr.line.check_phrases import PHRASE_RULES
 from ivr.line.check_recordings import RECORDING_RULES
 from ivr.line.check_words import WORD_RULES
+from ivr.line.claims import Claims
 from ivr.line.content import Content, Files, read_content
 from ivr.line.findings import BrokenPrompts, Finding
+from ivr.line.in_step import late_translation
+from ivr.line.prompt import Prompt
+from ivr.line.sign_off import lost_sign_off
 
 
 @dataclass(frozen=True)
@@ -38,14 +45,24 @@ def check(files: Files, *, in_two: bool = False) -> Report:
     beside = _Beside(content) if in_two and "fork" in get_all_start_methods() else None
     proof = Proof(content)
     findings = {finding for rule in GRAPH_RULES for finding in rule(proof)}
+    findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(proof.line.speech))
     findings |= beside.found() if beside else _of_words(content)
     worst_first = sorted(findings, key=lambda finding: (finding.level, finding))
     return Report(len(proof.line.states), proof.arrows, tuple(worst_first))
 
 
 def _of_words(content: Content) -> set[Finding]:
-    rules = (*WORD_RULES, *RECORDING_RULES, strayed_phrases)
-    return {finding for rule in rules for finding in rule(content)}
+    claims = Claims(content)
+    found = {finding for rule in (*FOLDER_RULES, *RECORDING_RULES) for finding in rule(content)}
+    return found.union(*(of_prompt(content, claims, prompt) for prompt in content.prompts.values()))
+
+
+def of_prompt(content: Content, claims: Claims, prompt: Prompt) -> Iterator[Finding]:
+    """What is found in one prompt's words, by the rules that need no other text."""
+    for rule in (*WORD_RULES, late_translation, lost_sign_off):
+        yield from rule(content, prompt)
+    for phrase_rule in PHRASE_RULES:
+        yield from phrase_rule(claims, prompt)
 
 
 class _Beside:

@@ -5,22 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from ivr.line import reading
-from ivr.line.check_words import WORDS_PER_MINUTE
 from ivr.line.compiled import Line
 from ivr.line.content import LINE_FILE, Content
 from ivr.line.findings import Finding
 from ivr.line.graph import Graph
-from ivr.line.markup import Block
 from ivr.line.places import Goodbye, Helped, Key, Menu, Offer, Piece, Place, Silence, State, Transfer, Turn
 from ivr.line.walk import Walk
 
 DEEPEST = 3
-# Five choices, the keys that are the same everywhere, and the other language's greeting, at an easy pace.
-LONGEST_MENU = 36.0
-# From the answer to the first words of a topic.
-LATEST_WORDS = 25.0
-MOST_KEYS = 2
 
 
 class Proof:
@@ -29,12 +21,13 @@ class Proof:
     def __init__(self, content: Content) -> None:
         graph = Graph(content)
         self.arrows = 0
-        self.before: dict[State, set[State]] = defaultdict(set)
+        self.before: dict[State, list[State]] = defaultdict(list)
         turns: set[Turn] = set()
-        for state, _heard, turn in Walk(graph, speech=content.config.speech).arrows():
-            self.arrows += 1
-            self.before[turn.state].add(state)
-            turns.add(turn)
+        for state, found in Walk(graph, speech=content.config.speech).steps():
+            self.arrows += found.arrows
+            turns |= found.turns
+            for after in found.states:
+                self.before[after].append(state)
         self.line = Line(content, turns=turns)
 
 
@@ -66,9 +59,10 @@ def _dead_ends(proof: Proof) -> Iterator[Finding]:
     good = [state for state in states if isinstance(state.place, Transfer | Offer | Goodbye)]
     seen = set(good)
     for state in good:
-        for before in proof.before.get(state, set()) - seen:
-            seen.add(before)
-            good.append(before)
+        for before in proof.before.get(state, ()):
+            if before not in seen:
+                seen.add(before)
+                good.append(before)
     for state in states:
         if state not in seen:
             yield _helpless(f"From {state.token} no key leads to help.", "dead-end")
@@ -122,53 +116,6 @@ def _too_deep(proof: Proof) -> Iterator[Finding]:
             yield line.content.source.fault(("menus", place.name), "depth", message)
 
 
-def _long_menus(proof: Proof) -> Iterator[Finding]:
-    content = proof.line.content
-    for language in content.config.languages:
-        for name in content.config.menus:
-            seconds = _seconds(proof.line, language, proof.line.speech.blocks(Turn(State(language, Menu(name)))))
-            if seconds > LONGEST_MENU:
-                message = f"This menu takes {seconds:.0f} seconds to say, keys too: shorten it to {LONGEST_MENU:.0f}."
-                yield Finding(content.prompt(language, name).file, 1, "seconds", "error", message)
-
-
-def _seconds(line: Line, language: str, said: list[Block]) -> float:
-    words = "\n\n".join(words for block in said for words in block.paragraphs)
-    return reading.seconds_to_speak(words, language, WORDS_PER_MINUTE, pause_ms=line.content.config.pause_ms)
-
-
-def _late_first_words(proof: Proof) -> Iterator[Finding]:
-    """A caller who presses each key as soon as its option was said hears her topic in time, after two keys."""
-    line, config = proof.line, proof.line.content.config
-    for language in config.languages:
-        for topic in config.topics:
-            place: Place = Piece(topic.id, 0)
-            if topic.id in config.menus:
-                continue
-            keys, seconds = 0, 0.0
-            while place != Menu("welcome"):
-                menu = line.graph.parent(place)
-                assert isinstance(menu, Menu)
-                seconds += _seconds(line, language, _until_chosen(line, language, menu, place))
-                keys, place = keys + 1, menu
-            if keys > MOST_KEYS or seconds > LATEST_WORDS:
-                message = (
-                    f"A caller waits {seconds:.0f} seconds and {keys} keys to hear this topic begin:"
-                    f" put it nearer, or shorten the menus, to {LATEST_WORDS:.0f} seconds and {MOST_KEYS} keys."
-                )
-                yield Finding(line.content.prompt(language, topic.id).file, 1, "first-words", "error", message)
-
-
-def _until_chosen(line: Line, language: str, menu: Menu, place: Place) -> list[Block]:
-    """What a menu says up to the choice that leads to a place."""
-    names = list(line.content.config.menus[menu.name].choices.values())
-    wanted = place.name if isinstance(place, Menu) else place.topic if isinstance(place, Piece) else ""
-    said = line.speech.blocks(Turn(State(language, menu)))
-    at = next(at for at, block in enumerate(said) if len(block.paragraphs) == len(names) and at)
-    heard = said[at].paragraphs[: names.index(wanted) + 1]
-    return [*said[:at], Block(language, heard)]
-
-
 GRAPH_RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _help_is_one_key_away,
     _dead_ends,
@@ -176,6 +123,4 @@ GRAPH_RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _hung_up_on,
     _unreached,
     _too_deep,
-    _long_menus,
-    _late_first_words,
 )

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import localedata
-from holidays import country_holidays
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ivr.line.findings import BrokenPrompts
@@ -23,6 +22,12 @@ _NUMBER = re.compile(r"[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}")
 # What a caller can say instead of pressing a key: an answer to what was asked, or a key's own name.
 ANSWERS = ("yes", "no", "person", "text", "call", "morning", "afternoon", "any")
 COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
+# The states and territories whose holidays the library knows. Asking it would load every country of the world.
+_STATES = """
+AK AL AR AS AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MP MS MT NC ND NE NH NJ NM NV NY
+OH OK OR PA PR RI SC SD TN TX UM UT VA VI VT WA WI WV WY
+"""
+STATES = frozenset(_STATES.split())
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
@@ -56,7 +61,7 @@ def _zone(words: str) -> str:
 
 
 def _state(words: str) -> str:
-    if words not in country_holidays("US").subdivisions:
+    if words not in STATES:
         raise ValueError(f"`{words}` is not a state: write its two letters, like NH")
     return words
 
@@ -237,6 +242,8 @@ class Config(_Part):
     speech: bool = False
     tries: Annotated[int, Field(ge=2, le=5)] = 3
     pause_ms: Annotated[int, Field(ge=100, le=3000)] = 600
+    sign_off: Literal["advised", "required"] = "advised"
+    """Whether topics, red flags and `results` can be published without a sign-off of their words."""
     menus: dict[Name, Menu]
     topics: list[Topic]
     answers: dict[Name, Name] = {}

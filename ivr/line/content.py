@@ -131,12 +131,28 @@ def read_content(files: Files) -> Content:
     return Content(digest(files), config, prompts, dict(files), questions)
 
 
+def is_prompt(file: str) -> bool:
+    """Whether a file is named as a prompt is."""
+    return _PROMPT_FILE.fullmatch(file) is not None
+
+
+def misnamed(file: str) -> Finding:
+    """A file that is none of those that stand in prompts/."""
+    message = "A prompt stands in a folder named by its language, its name in small letters: en/cancer.md."
+    return Finding(file, 0, "file-name", "error", message)
+
+
+def outcomes_of(files: Files) -> frozenset[str]:
+    """What a question may lead to: the names of the prompts."""
+    return frozenset(file.split("/")[1].removesuffix(".md") for file in files if is_prompt(file))
+
+
 def _read_questions(files: Files, findings: list[Finding]) -> tuple[Question, ...]:
     read: list[Question] = []
-    topics = {name.split("/")[1].removesuffix(".md") for name in files if _PROMPT_FILE.fullmatch(name)}
+    outcomes = outcomes_of(files)
     for file in sorted(filter(is_questions, files)):
         try:
-            read += read_questions(file, files[file], frozenset(topics))
+            read += read_questions(file, files[file], outcomes)
         except BrokenPrompts as broken:
             findings += broken.findings
     return tuple(read)
@@ -147,9 +163,8 @@ def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str]
     for file in sorted(files):
         if file == LINE_FILE or is_recording(file) or is_questions(file):
             continue
-        if not _PROMPT_FILE.fullmatch(file):
-            message = "A prompt stands in a folder named by its language, its name in small letters: en/cancer.md."
-            findings.append(Finding(file, 0, "file-name", "error", message))
+        if not is_prompt(file):
+            findings.append(misnamed(file))
             continue
         try:
             prompt = read_prompt(file, files[file])

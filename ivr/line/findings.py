@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+Level = Literal["error", "warning"]
+
 
 @dataclass(frozen=True, order=True)
 class Finding:
@@ -14,7 +16,7 @@ class Finding:
     file: str
     line: int
     rule: str
-    level: Literal["error", "warning"]
+    level: Level
     message: str
 
     def __str__(self) -> str:

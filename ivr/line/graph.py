@@ -7,7 +7,7 @@ open at this moment, and whether the caller shows her number, comes in as an arg
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from ivr.line.config import Config, Entry
 from ivr.line.content import Content
@@ -63,6 +63,9 @@ _ANSWERS: dict[type[Place], dict[str, str]] = {
     Wish: {wished: key for key, wished in WISHES.items()},
 }
 _SAME_AS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
+# Why a caller stays where she is: a wish to hear it again, or what is said to whom was not understood.
+Stay = Literal["again", "silence", "wrong-key", "not-a-number", "none"]
+AGAIN: Stay = "again"
 _Asked = Offer | Transfer | OwnNumber | KeyIn | ReadBack | Wish | Helped
 
 
@@ -102,6 +105,11 @@ class Graph:
 
     def step(self, state: State, heard: Heard, facts: Facts) -> Turn:
         """The next turn after `heard` at `state`."""
+        moved = self.move(State(state.language, state.place), heard, facts)
+        return moved if isinstance(moved, Turn) else self.stay(state, moved, facts)
+
+    def move(self, state: State, heard: Heard, facts: Facts) -> Turn | Stay:
+        """Where `heard` leads from a state in which nothing is counted; else why the caller stays there."""
         place = state.place
         if isinstance(place, Transfer):
             return self._after_dial(state, place, heard, facts)
@@ -114,15 +122,17 @@ class Graph:
         if isinstance(heard, Words) and not isinstance(place, KeyIn):
             return self._after_words(state, heard.meant, facts)
         if isinstance(heard, Number):
-            if isinstance(place, KeyIn):
-                return Turn(state.at(ReadBack(place.entry)))
-            return self._missed(state, facts, "wrong-key")
-        return self._missed(state, facts, "silence")
+            return Turn(state.at(ReadBack(place.entry))) if isinstance(place, KeyIn) else "wrong-key"
+        return "silence"
 
-    def _after_key(self, state: State, key: str, facts: Facts) -> Turn:
+    def stay(self, state: State, why: Stay, facts: Facts) -> Turn:
+        """The next turn of a caller who was not understood, or who wants to hear it again."""
+        return self._again(state) if why == AGAIN else self._missed(state, facts, why)
+
+    def _after_key(self, state: State, key: str, facts: Facts) -> Turn | Stay:
         place = state.place
         if key == "*":
-            return self._again(state)
+            return AGAIN
         if key == "0":
             return self.reach(state.language, self.person_of(place), facts)
         if key == "8" and len(self.languages) > 1:
@@ -131,8 +141,8 @@ class Graph:
         if key == "9":
             return Turn(state.at(self.parent(place)))
         act = self._keys.get(type(place))
-        wrong = "not-a-number" if isinstance(place, KeyIn) else "wrong-key"
-        return (act and act(state, place, key, facts)) or self._missed(state, facts, wrong)
+        wrong: Stay = "not-a-number" if isinstance(place, KeyIn) else "wrong-key"
+        return (act and act(state, place, key, facts)) or wrong
 
     def _again(self, state: State) -> Turn:
         repeats = min(state.repeats + 1, MAX_REPEATS)
@@ -144,11 +154,11 @@ class Graph:
         again = State(state.language, place, repeats=repeats)
         return Turn(again, "repeat-offer" if repeats == MAX_REPEATS else None)
 
-    def _after_words(self, state: State, meant: str, facts: Facts) -> Turn:
+    def _after_words(self, state: State, meant: str, facts: Facts) -> Turn | Stay:
         key = _ANSWERS.get(type(state.place), {}).get(meant)
         if key:
             return self._after_key(state, key, facts)
-        return self._asked(state, meant) or self._missed(state, facts, "none")
+        return self._asked(state, meant) or "none"
 
     def _asked(self, state: State, meant: str) -> Turn | None:
         """Where words lead that ask for something, from wherever they are said."""
@@ -235,7 +245,7 @@ class Graph:
         wished = WISHES.get(key)
         return Turn(state.at(KeepCallback(place.entry, place.number, wished))) if wished else None
 
-    def _missed(self, state: State, facts: Facts, why: str) -> Turn:
+    def _missed(self, state: State, facts: Facts, why: Stay) -> Turn:
         """Silence and a wrong key count apart; after the last try a person, and after an offer goodbye."""
         silences, wrongs = state.silences, state.wrongs
         if why == "silence":

@@ -8,6 +8,7 @@ https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import smsutil
@@ -68,6 +69,16 @@ def segments(text: str) -> Segments:
     if parts.encoding == "gsm0338":
         return Segments(GSM7, len(parts.parts), parts.total_bytes)
     return Segments(UCS2, len(parts.parts), parts.total_length)
+
+
+def left(text: str) -> int:
+    """How many more letters fit into a text before it takes one segment more; an empty text has room for one."""
+    counted = segments(text)
+    alone, joined = (160, 153) if counted.encoding == GSM7 else (70, 67)
+    most = max(1, counted.segments)
+    room = (alone if most == 1 else joined * most) - counted.characters
+    # A sign of two units that does not fit at a segment's end goes to the next, and leaves a place empty.
+    return bisect_right(range(room + 1), most, key=lambda more: segments(text + "a" * more).segments) - 1
 
 
 def fold(text: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from babel.dates import format_date, format_time, get_day_names
-from holidays import country_holidays
-from holidays.holiday_base import HolidayBase
 
 from ivr.line.config import DAYS, Config, Entry, Holidays
+
+if TYPE_CHECKING:
+    from holidays.holiday_base import HolidayBase
 
 # "Monday to Friday from 8:00 AM to 5:00 PM", "de lunes a viernes, de 8:00 AM a 5:00 PM".
 _SPANS = {"en": "{days} from {opens} to {closes}", "es": "de {days}, de {opens} a {closes}"}
@@ -41,8 +43,16 @@ def is_holiday(rule: Holidays, day: date) -> bool:
     return day not in rule.remove and day in _calendar(rule.state)
 
 
+def prepare(rule: Holidays) -> None:
+    """Have the holidays of the state ready, so that no caller waits until the library has loaded."""
+    _calendar(rule.state)
+
+
 @lru_cache
 def _calendar(state: str) -> HolidayBase:
+    # It brings every country of the world with it, and most of what reads the words needs none.
+    from holidays import country_holidays
+
     return country_holidays("US", subdiv=state)
 
 

@@ -9,11 +9,11 @@ from typing import Literal
 from babel import Locale
 
 from ivr.line import hours, reading
-from ivr.line.check_words import WORDS_PER_MINUTE
 from ivr.line.containers import shape
 from ivr.line.content import Content
 from ivr.line.graph import Graph
 from ivr.line.markup import Block
+from ivr.line.measures import WORDS_PER_MINUTE
 from ivr.line.places import Menu, Piece, Place, State, Turn
 from ivr.line.speech import Speech
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.signs import Sign, read_sign, read_signs
 from ivr.line.source import UNSPEAKABLE, Source, read_yaml
 
-FIELDS = ("title", "sources", "reviewed", "accents", "phrases", "signs")
+FIELDS = ("title", "sources", "made_from", "reviewed", "accents", "phrases", "signs")
 ACCENTS = ("replace", "keep")
 SECTIONS = ("Spoken", "Choices", "Texted")
 # Hours that end in "p.m." at the end of a sentence; an ellipsis stays.
@@ -48,6 +48,11 @@ class Prompt:
     sources: tuple[str, ...]
     reviewed_by: str | None
     reviewed_on: str | None
+    reviewed_words: str | None
+    """The digest of the words that were signed off."""
+    made_from: str | None
+    """The digest of the words that this is a translation of."""
+    field_lines: Mapping[str, int]
     phrases: tuple[str, ...]
     phrase_lines: tuple[int, ...]
     signs: tuple[Sign, ...]
@@ -60,7 +65,14 @@ class Prompt:
 
     def sections(self) -> tuple[Section, ...]:
         """All that is said or texted, a menu's choices too."""
-        return self.spoken + tuple(filter(None, (self.listed, self.texted)))
+        return tuple(section for _, section in self.parts())
+
+    def parts(self) -> tuple[tuple[str, Section], ...]:
+        """The same, each with its heading: Spoken, Choices or Texted."""
+        parts = [("Spoken", section) for section in self.spoken]
+        parts += [("Choices", self.listed)] if self.listed else []
+        parts += [("Texted", self.texted)] if self.texted else []
+        return tuple(parts)
 
 
 def fill(words: str, values: dict[str, str]) -> str:
@@ -89,6 +101,9 @@ def read_prompt(file: str, data: bytes) -> Prompt:
         sources=tuple(str(source) for source in values["sources"]),
         reviewed_by=reviewed.get("by"),
         reviewed_on=reviewed.get("on"),
+        reviewed_words=reviewed.get("words"),
+        made_from=str(values["made_from"]) if "made_from" in values else None,
+        field_lines={name: fields.line((name,)) for name in values},
         phrases=tuple(str(phrase) for phrase in phrases),
         phrase_lines=tuple(fields.line(("phrases", index)) for index in range(len(phrases))),
         signs=_signs(fields),
@@ -137,13 +152,14 @@ def _is_list_of_words(value: Any) -> bool:
 
 def _is_review(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        name in ("by", "on") and isinstance(told, str | None) for name, told in value.items()
+        name in ("by", "on", "words") and isinstance(told, str | None) for name, told in value.items()
     )
 
 
 _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "title": (_are_words, "is a few words"),
     "sources": (lambda value: _is_list_of_words(value) and bool(value), "is a list like [F1, F2]"),
+    "made_from": (_are_words, "is what `infoline prompts in-step` writes there: leave it out at first"),
     "reviewed": (_is_review, "is written {by: name, on: date}, or {by: null, on: null}"),
     "accents": (lambda value: value in ACCENTS, "is `replace` (a is texted for á) or `keep` (dearer: see the check)"),
     "phrases": (_is_list_of_words, "is a list, one phrase a line, each after a dash"),

@@ -77,7 +77,7 @@ def sentences(text: str) -> list[str]:
         for item in _NUMBERED_LINE.split(paragraph):
             start = 0
             for end in _SENTENCE_END.finditer(item):
-                if _is_abbreviation(item[start : end.start()], end.group(), item[end.end() :]):
+                if _is_abbreviation(item[start : end.start()], end.group(), item[end.end() : end.end() + 1]):
                     continue
                 found.append(item[start : end.end()])
                 start = end.end()
@@ -130,6 +130,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _is_abbreviation(before: str, mark: str, after: str) -> bool:
+    """after: the character that follows, or nothing."""
     if mark.rstrip() != "." or not before.split():
         return False
     last = before.split()[-1].lower()

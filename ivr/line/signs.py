@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 
 from rapidfuzz.distance import OSA
@@ -120,7 +120,7 @@ class _Known:
 class Signs:
     """The signs of a release, ready to be looked for. Words that the release knows are taken as they are spelt."""
 
-    def __init__(self, signs: Iterable[tuple[Sign, str, str]], known: frozenset[str]) -> None:
+    def __init__(self, signs: Iterable[tuple[Sign, str, str]], known: frozenset[str] = frozenset()) -> None:
         """signs: each with what it means and its language."""
         self._signs = list(signs)
         self._known = known
@@ -129,9 +129,8 @@ class Signs:
         self._pairs: dict[tuple[str, str], list[tuple[Atom, int, int]]] = defaultdict(list)
         self._stems: dict[str, set[str]] = defaultdict(set)
         self._beginnings: dict[str, str] = {}
-        self._near: dict[str, list[_Known]] = defaultdict(list)
-        loose: dict[str, bool] = {}
-        for number, (sign, meaning, _) in enumerate(self._signs):
+        words: set[str] = set()
+        for number, (sign, _, _) in enumerate(self._signs):
             for group, atoms in enumerate((*sign.groups, sign.never)):
                 for atom in atoms:
                     # Group -1 is what must not stand there.
@@ -140,36 +139,53 @@ class Signs:
                         self._alone[atom[0]].append(place)
                     else:
                         self._pairs[atom[0], atom[1]].append((atom, *place))
-                    for word in atom:
-                        loose[word] = loose.get(word, False) or meaning in RED_FLAGS
-        for word, is_loose in loose.items():
-            self._learn(word, is_loose)
+                    words.update(atom)
+        for word in words:
+            if word.endswith("*"):
+                self._beginnings[word[:-1]] = word
+            else:
+                self._stems[stem(word)].add(word)
         self._forms = lru_cache(MOST_WORDS)(self._find_forms)
+        self._forms_or_slips = lru_cache(MOST_WORDS)(self._find_forms_or_slips)
 
-    def _learn(self, word: str, loose: bool) -> None:
-        if word.endswith("*"):
-            self._beginnings[word[:-1]] = word
-        else:
-            self._stems[stem(word)].add(word)
-        bare = word.rstrip("*")
-        if len(bare) >= (_LOOSE if loose else _STRICT):
-            known = _Known(word, bare, sound(bare))
-            self._near[known.sound[:1]].append(known)
+    @cached_property
+    def _near(self) -> dict[str, list[_Known]]:
+        """The words of signs that may be misspelt, by the sound that they begin with."""
+        loose: dict[str, bool] = {}
+        for sign, meaning, _ in self._signs:
+            for word in (word for atoms in (*sign.groups, sign.never) for atom in atoms for word in atom):
+                loose[word] = loose.get(word, False) or meaning in RED_FLAGS
+        near: dict[str, list[_Known]] = defaultdict(list)
+        for word, is_loose in loose.items():
+            bare = word.rstrip("*")
+            if len(bare) >= (_LOOSE if is_loose else _STRICT):
+                known = _Known(word, bare, sound(bare))
+                near[known.sound[:1]].append(known)
+        return near
+
+    def prepare(self) -> None:
+        """Have it all ready, so that nobody waits for it."""
+        _ = self._near
 
     def _find_forms(self, heard: str) -> tuple[str, ...]:
-        """The words of signs that a heard word is a form of, or is with a slip."""
+        """The words of signs that a heard word is a form of."""
         forms = set(self._stems.get(stem(heard), ()))
         forms.update(
             word for end in range(2, len(heard) + 1) if (word := self._beginnings.get(heard[:end])) is not None
         )
-        if not forms and heard not in self._known and _LOOSE <= len(heard) <= _LONGEST:
-            told = sound(heard)
-            forms = {known.word for known in self._near.get(told[:1], ()) if known.is_meant_by(heard, told)}
         return tuple(forms)
 
-    def find(self, words: Sequence[str]) -> list[Found]:
-        """The signs that stand in some plain words, in no order."""
-        forms = [self._forms(word) for word in words]
+    def _find_forms_or_slips(self, heard: str) -> tuple[str, ...]:
+        """The same, or those that a heard word is with a slip."""
+        forms = self._find_forms(heard)
+        if forms or heard in self._known or not _LOOSE <= len(heard) <= _LONGEST:
+            return forms
+        told = sound(heard)
+        return tuple({known.word for known in self._near.get(told[:1], ()) if known.is_meant_by(heard, told)})
+
+    def find(self, words: Sequence[str], *, as_spelt: bool = False) -> list[Found]:
+        """The signs that stand in some plain words, in no order. as_spelt: the words hold no slip."""
+        forms = [(self._forms if as_spelt else self._forms_or_slips)(word) for word in words]
         places: dict[int, dict[int, list[int]]] = {}
         for at, found in enumerate(forms):
             for word in found:

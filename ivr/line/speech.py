@@ -43,8 +43,8 @@ class Speech:
     """The words of a release, turn by turn."""
 
     def __init__(self, content: Content, graph: Graph) -> None:
-        self._content = content
-        self._graph = graph
+        self.content = content
+        self.graph = graph
         self._hours = {
             (entry.id, language): hours.in_words(entry, language)
             for entry in content.config.directory
@@ -79,24 +79,24 @@ class Speech:
         return self._said(language, prompt, part, tuple(values.items()))
 
     def _fill(self, language: str, prompt: str, part: int, values: tuple[tuple[str, str], ...]) -> Block:
-        known = {**self._content.values(language), "caller": CALLERS_NUMBER, "opens": OPENS, **dict(values)}
-        section = self._content.prompt(language, prompt).spoken[part]
+        known = {**self.content.values(language), "caller": CALLERS_NUMBER, "opens": OPENS, **dict(values)}
+        section = self.content.prompt(language, prompt).spoken[part]
         said = tuple(fill(paragraph, known) for paragraph in section.paragraphs)
         return Block(language, said, self._recording(language, prompt, part))
 
     def _recording(self, language: str, prompt: str, part: int | Literal["choices"]) -> str | None:
-        recording = self._content.recordings.get((language, prompt, part))
+        recording = self.content.recordings.get((language, prompt, part))
         return recording.digest if recording else None
 
     def whisper(self, language: str, prompt: str) -> Block:
         """What whoever picks up hears before the caller of a language does: in the line's first language."""
-        ours = self._content.config.default_language
+        ours = self.content.config.default_language
         spoken = Locale.parse(language).get_language_name(ours) or language
         return self.words(ours, prompt, language=spoken)
 
     def rung(self, place: Transfer) -> str:
         """The directory entry whose number a transfer dials."""
-        return self._graph.chain(place.entry)[place.link]
+        return self.graph.chain(place.entry)[place.link]
 
     def _words(self, state: State, name: str) -> Block:
         return self.words(state.language, name)
@@ -104,7 +104,7 @@ class Speech:
     def _about(self, state: State, name: str, entry_id: str) -> Block:
         if not entry_id:
             return self._words(state, name)
-        entry = self._content.config.entry(entry_id)
+        entry = self.content.config.entry(entry_id)
         language = state.language
         opening = self._hours[entry_id, language]
         return self.words(language, name, name=entry.name[language], number=entry.number, hours=opening)
@@ -114,7 +114,7 @@ class Speech:
         if turn.preface is None:
             return []
         if turn.preface.startswith("transfer-") and isinstance(place, Transfer):
-            before = self._graph.chain(place.entry)[max(0, place.link - 1)]
+            before = self.graph.chain(place.entry)[max(0, place.link - 1)]
             return [self._about(turn.state, turn.preface, before)]
         return [self._words(turn.state, turn.preface)]
 
@@ -126,18 +126,18 @@ class Speech:
         said = [self._words(state, place.name)]
         after = [self._words(state, "keys")]
         if place.name == "welcome":
-            others = (other for other in self._content.config.languages if other != state.language)
+            others = (other for other in self.content.config.languages if other != state.language)
             said += [self.words(other, "other-language") for other in others]
-            if self._content.config.speech:
+            if self.content.config.speech:
                 after.insert(0, self._words(state, "ask-aloud"))
         return [*said, choices, *after]
 
     def choices(self, language: str, menu: str) -> Block:
         """A menu's choices, one after the other."""
-        labels = self._content.prompt(language, menu).choices
+        labels = self.content.prompt(language, menu).choices
         choices = (
             self.words(language, "choice", choice=labels[key], key=key).paragraphs[0]
-            for key in self._content.config.menus[menu].choices
+            for key in self.content.config.menus[menu].choices
         )
         return Block(language, tuple(choices), self._recording(language, menu, "choices"))
 
@@ -146,12 +146,12 @@ class Speech:
         return after if state.missed else [self.words(state.language, place.topic, place.part), *after]
 
     def _after_piece(self, state: State, place: Piece | Ending) -> list[Block]:
-        more = place.part + 1 < self._graph.pieces(place.topic)
+        more = place.part + 1 < self.graph.pieces(place.topic)
         return [self._words(state, "go-on" if more else "topic-end")]
 
     def _answer(self, state: State, place: Answer) -> list[Block]:
         said = [self._words(state, place.outcome)]
-        entry = self._content.config.answers.get(place.outcome)
+        entry = self.content.config.answers.get(place.outcome)
         if entry:
             said.append(self._about(state, "answer-person", entry))
         return [*said, self._words(state, "answer-end")]

@@ -8,22 +8,20 @@ speaks for it: the signs that stand in them (signs.py), and what is learned from
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
+from ivr.line.claims import ASKED_FIRST, Claims, outcome_of
 from ivr.line.content import Content
 from ivr.line.learned import Learned, Tongues
-from ivr.line.prompt import Prompt
-from ivr.line.questions import Question
-from ivr.line.signs import RED_FLAGS, STOP, Sign, Signs, sign_of_phrase
-from ivr.line.wording import joined, plain, sentences, shortened, telling
+from ivr.line.signs import RED_FLAGS, STOP
+from ivr.line.wording import joined, plain, shortened
 
 __all__ = ["AMBIGUOUS", "Matcher", "Understood", "plain", "which_of_two"]
 
 AMBIGUOUS = "ambiguous"
-LANGUAGE = "language"
 _GREETING = "menu"
 # What the best sign of an outcome adds, by its groups of words, and each further sign; measured by cross-validation.
 _BEST_SIGN = 0.25
@@ -41,10 +39,7 @@ _BEHIND_ALONE = 0.05
 _LEAST_ALARM = 0.08
 # A single word that no file lists is too little for an alarm.
 _LEAST_WORDS = 2
-_ASKED_FIRST = (*RED_FLAGS, STOP)
 _SHOWN = 5
-# What stands in more questions than this is a spelling, and no slip.
-_NO_SLIP = 4
 _SHORT = 40
 _REMEMBERED = 2000
 
@@ -74,18 +69,15 @@ class Matcher:
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._topics = frozenset(self._numbers.values())
         self._default = content.config.default_language
-        prompts = content.prompts.values()
-        phrases = [(plain(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
-        self._exact = {words: _outcome(prompt) for words, prompt in phrases}
+        self._claims = Claims(content)
+        self._claims.prepare()
+        phrases = self._claims.phrases
         # "Stop" is a phrase in both languages, and so tells neither.
         self._languages: dict[str, set[str]] = defaultdict(set)
         for words, prompt in phrases:
             self._languages[words].add(prompt.language)
-        self._stops = {telling(words) for words, prompt in phrases if prompt.name == STOP}
-        known = _spellings(phrases, content.questions)
-        self._signs = Signs(_signs(content, phrases, known), known)
-        told = [(words, _outcome(prompt)) for words, prompt in phrases]
-        told += [(plain(one.words), _outcome_of(one.outcome, one.language)) for one in content.questions]
+        told = [(words, outcome_of(prompt.name, prompt.language)) for words, prompt in phrases]
+        told += [(plain(one.words), outcome_of(one.outcome, one.language)) for one in content.questions]
         self._learned = Learned((joined(words).split(), outcome) for words, outcome in told)
         self._tongues = Tongues(_words_by_language(content))
         self._understood = lru_cache(_REMEMBERED)(self.think)
@@ -103,30 +95,14 @@ class Matcher:
         asked = plain(words)
         if asked in self._numbers:
             return Understood(self._numbers[asked], language or self._default, {})
-        if not asked or (asked.isdigit() and asked not in self._exact):
+        if not asked or (asked.isdigit() and not self._claims.exact(asked, {})):
             return Understood("none" if words.strip() else "menu", language or self._default, {})
         heard = joined(asked).split()
-        found = self._found(words, heard)
+        found = self._claims.found(words, heard)
         told = None if len(self._languages.get(asked, ())) > 1 else self._tongues.of(heard)
         scores = self._scores(heard, found)
-        outcome = self._exact_outcome(asked, found) or self._likeliest(scores, found, len(heard))
+        outcome = self._claims.exact(asked, found) or self._likeliest(scores, found, len(heard))
         return _understood(outcome, scores, STOP in found, told, language or self._default)
-
-    def led_to(self, phrase: str) -> str:
-        """The outcome of a phrase of the release: as `ask`, without what the others would have scored."""
-        words = shortened(phrase)
-        asked = plain(words)
-        outcome = self._exact_outcome(asked, self._found(words, joined(asked).split()))
-        return outcome.partition("/")[0] if outcome else self.ask(phrase).topic
-
-    def _found(self, words: str, heard: Sequence[str]) -> dict[str, list[int]]:
-        """The outcomes whose signs stand there, and how many words make each sign."""
-        found: dict[str, list[int]] = defaultdict(list)
-        for sign in self._signs.find(heard):
-            found[_outcome_of(sign.meaning, sign.language)].append(sign.weight)
-        if any(telling(sentence) in self._stops for sentence in sentences(words)):
-            found[STOP].append(1)
-        return found
 
     def _scores(self, heard: Sequence[str], found: dict[str, list[int]]) -> dict[str, float]:
         scores = self._learned.scores(heard)
@@ -138,10 +114,6 @@ class Matcher:
             scores[outcome] = scores.get(outcome, 0.0) + _BEST_SIGN * max(weights) ** _GROUPS + more
         return dict(sorted(scores.items(), key=lambda score: (-score[1], score[0])))
 
-    def _exact_outcome(self, asked: str, found: dict[str, list[int]]) -> str | None:
-        """The outcome that must win: a red flag or a wish to stop whose sign stands there, else a phrase's own."""
-        return next((name for name in _ASKED_FIRST if name in found), None) or self._exact.get(asked)
-
     @staticmethod
     def _topics_found(found: dict[str, list[int]]) -> bool:
         return not found.keys() <= {"menu", "none"}
@@ -151,7 +123,7 @@ class Matcher:
 
         Never a wish to stop: "I want texts" is too much like "I want no texts", and only a sign tells them apart.
         """
-        calm = [outcome for outcome in scores if outcome not in _ASKED_FIRST]
+        calm = [outcome for outcome in scores if outcome not in ASKED_FIRST]
         best = scores[calm[0]] if calm else 0.0
         behind = _BEHIND if self._topics_found(found) else _BEHIND_ALONE
         flag = next((outcome for outcome in scores if outcome in RED_FLAGS), None)
@@ -173,7 +145,7 @@ def _understood(outcome: str, scores: dict[str, float], stop: bool, told: str | 
             shown.setdefault(other.partition("/")[0], _in_hundred(score))
     between = None
     if name == AMBIGUOUS:
-        first, second, *_ = (other for other in shown if other not in _ASKED_FIRST)
+        first, second, *_ = (other for other in shown if other not in ASKED_FIRST)
         between = (first, second)
     return Understood(
         name,
@@ -202,38 +174,8 @@ def which_of_two(content: Content, language: str, between: tuple[str, str]) -> s
     )
 
 
-def _outcome(prompt: Prompt) -> str:
-    return _outcome_of(prompt.name, prompt.language)
-
-
-def _outcome_of(name: str, language: str) -> str:
-    """To ask for a language is another wish in each file: "spanish" stands in es/language.md."""
-    return f"{name}/{language}" if name == LANGUAGE else name
-
-
 def _in_hundred(score: float) -> float:
     return round(100 * score / (score + 0.5), 1)
-
-
-def _signs(
-    content: Content, phrases: list[tuple[str, Prompt]], known: frozenset[str]
-) -> Iterator[tuple[Sign, str, str]]:
-    """All signs; a phrase of a red flag that none of them finds is one itself, so that it is found in company."""
-    written = [(sign, prompt.name, prompt.language) for prompt in content.prompts.values() for sign in prompt.signs]
-    yield from written
-    finder = Signs((sign for sign in written if sign[1] in RED_FLAGS), known)
-    for words, prompt in phrases:
-        if prompt.name in RED_FLAGS and not finder.find(joined(words).split()):
-            sign = sign_of_phrase(words)
-            if sign:
-                yield sign, prompt.name, prompt.language
-
-
-def _spellings(phrases: list[tuple[str, Prompt]], questions: Iterable[Question]) -> frozenset[str]:
-    """The words that are taken as they are spelt. What stands in few questions may be a slip."""
-    asked = Counter(word for one in questions for word in set(plain(one.words).split()))
-    often = (word for word, count in asked.items() if count > _NO_SLIP)
-    return frozenset([*(word for words, _ in phrases for word in words.split()), *often])
 
 
 def _words_by_language(content: Content) -> dict[str, Counter[str]]:

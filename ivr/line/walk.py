@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TypeVar
 
 from ivr.line.config import ANSWERS
-from ivr.line.graph import KEYS_ONLY, Graph
+from ivr.line.graph import KEYS_ONLY, Graph, Stay
 from ivr.line.needed import OUTCOMES
 from ivr.line.places import (
     TASK_OUTCOMES,
+    Facts,
     Goodbye,
     Heard,
     Key,
     KeyIn,
     Number,
     Outcome,
+    Place,
     Silence,
     State,
     Task,
@@ -23,10 +29,19 @@ from ivr.line.places import (
     Words,
 )
 
-Arrow = tuple[State, Heard, Turn]
+T = TypeVar("T")
 _DIALLED = [Outcome(status) for status in ("completed", "busy", "no-answer", "failed", "canceled")]
 # "?" stands for every key that a keypad does not have, and for several keys at once.
 _KEYS: list[Heard] = [Silence(), *(Key(key) for key in "1234567890*#?")]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where one step leads: by how many arrows, to which turns, and to which states."""
+
+    arrows: int
+    turns: frozenset[Turn]
+    states: frozenset[State]
 
 
 class Walk:
@@ -37,26 +52,49 @@ class Walk:
         self._graph = graph
         said = {*OUTCOMES, *ANSWERS, *graph.words, "stop-alone"} if speech else set()
         self._words: list[Heard] = [Words(meant) for meant in sorted(said)]
+        # Where understood words lead does not hang on what was missed before: it is asked once for each place.
+        self._moves_from = lru_cache(None)(self._moves)
+        # Each turn and state is one object, though it is found many times: what is the same is not compared.
+        self._turns: dict[Turn, Turn] = {}
+        self._states: dict[State, State] = {}
 
-    def arrows(self) -> Iterator[Arrow]:
-        """Each state, what is heard there, and the turn that it leads to; every combination once."""
-        seen = {self._graph.start(language) for language in self._graph.languages}
-        states = {turn.state for turn in seen}
-        waiting = list(states)
+    def steps(self) -> Iterator[tuple[State, Found]]:
+        """Each state that a call can reach, and all that one step from it leads to: each input, in every case."""
+        waiting = [self._graph.start(language).state for language in self._graph.languages]
+        states = set(waiting)
         for state in waiting:
-            for heard in self._inputs(state):
-                for turn in self._turns(state, heard):
-                    yield state, heard, turn
-                    if turn.state not in states:
-                        states.add(turn.state)
-                        waiting.append(turn.state)
+            for found in self._steps(state):
+                yield state, found
+                waiting += found.states - states
+                states |= found.states
 
     def turns(self) -> set[Turn]:
         """Every turn that a call can reach."""
-        return {turn for _, _, turn in self.arrows()}
+        return {turn for _, found in self.steps() for turn in found.turns}
 
-    def _inputs(self, state: State) -> list[Heard]:
-        place = state.place
+    def _steps(self, state: State) -> Iterator[Found]:
+        moved, stays = self._moves_from(State(state.language, state.place), state.wrongs < KEYS_ONLY)
+        yield moved
+        for why, times in stays.items():
+            yield self._found(times * self._each_way(partial(self._graph.stay, state, why)))
+
+    def _moves(self, state: State, listens: bool) -> tuple[Found, Counter[Stay]]:
+        """Where all that is understood leads from a place, and how often the caller stays there for which reason."""
+        turns: list[Turn] = []
+        stays: Counter[Stay] = Counter()
+        for heard in self._inputs(state.place, listens):
+            for moved in self._each_way(partial(self._graph.move, state, heard)):
+                if isinstance(moved, Turn):
+                    turns.append(moved)
+                else:
+                    stays[moved] += 1
+        return self._found(turns), stays
+
+    def _found(self, turns: Sequence[Turn]) -> Found:
+        distinct = frozenset(self._turns.setdefault(turn, turn) for turn in turns)
+        return Found(len(turns), distinct, frozenset(self._states.setdefault(one.state, one.state) for one in distinct))
+
+    def _inputs(self, place: Place, listens: bool) -> list[Heard]:
         if isinstance(place, Goodbye):
             return []
         if isinstance(place, Transfer):
@@ -65,23 +103,23 @@ class Walk:
             return [Outcome(outcome) for outcome in TASK_OUTCOMES[type(place)]]
         if isinstance(place, KeyIn):
             return [*_KEYS, Number()]
-        return _KEYS if state.wrongs >= KEYS_ONLY else [*_KEYS, *self._words]
+        return [*_KEYS, *self._words] if listens else _KEYS
 
-    def _turns(self, state: State, heard: Heard) -> list[Turn]:
-        """All that one input can lead to: each fact that the step asks about, once false and once true."""
+    def _each_way(self, ask: Callable[[Facts], T]) -> list[T]:
+        """All answers to a question about facts: each fact that it asks about, once false and once true."""
         asked: list[str] = []
 
         def unknown(fact: str) -> bool:
             asked.append(fact)
             return False
 
-        turns = [self._graph.step(state, heard, unknown)]
+        answers = [ask(unknown)]
         if asked:
-            turns += self._with_facts(state, heard, asked)
-        return turns
+            answers += self._with_facts(ask, asked)
+        return answers
 
-    def _with_facts(self, state: State, heard: Heard, asked: list[str]) -> set[Turn]:
-        turns: set[Turn] = set()
+    def _with_facts(self, ask: Callable[[Facts], T], asked: list[str]) -> set[T]:
+        answers: set[T] = set()
         waiting = [{**dict.fromkeys(asked[:at], False), fact: True} for at, fact in enumerate(asked)]
         while waiting:
             known = waiting.pop()
@@ -92,6 +130,6 @@ class Walk:
                     more.append(fact)
                 return known.get(fact, False)
 
-            turns.add(self._graph.step(state, heard, holds))
+            answers.add(ask(holds))
             waiting += [{**known, **dict.fromkeys(more[:at], False), fact: True} for at, fact in enumerate(more)]
-        return turns
+        return answers

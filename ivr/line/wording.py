@@ -48,6 +48,9 @@ def shortened(words: str) -> str:
 
 def plain(words: str) -> str:
     """Small letters without accents and punctuation: "¿Qué són?" is "que son"."""
+    if words.isascii() and words.isalnum():
+        # Most of what is looked at is one word already.
+        return words.lower()
     bare = words.replace("'", "").replace("’", "").lower()
     if not bare.isascii():
         bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))

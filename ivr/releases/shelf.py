@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ivr import log
 from ivr.ledger import Ledger, LedgerAway
+from ivr.line import hours
 from ivr.line.compiled import Line
 from ivr.line.content import Content, Files, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
@@ -136,6 +137,7 @@ class Shelf:
                 line = self._lines[content.digest] = Line(content, self._base_url)
                 # Made now, so that no caller waits for it.
                 _ = line.matcher
+                hours.prepare(content.config.holidays)
                 live = self.live.digest if self.live else content.digest
                 for old in [known for known in self._lines if known not in (live, content.digest)][: -KEPT + 1]:
                     del self._lines[old]

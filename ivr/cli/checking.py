@@ -1,0 +1,68 @@
+"""`infoline prompts check`, and the group of all commands about the words."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from ivr.cli.common import FINDINGS, print_findings, print_json, settings_or_exit
+from ivr.line.check import Report, check
+from ivr.line.content import read_folder
+from ivr.line.findings import BrokenPrompts
+
+
+class _Prompts(click.Group):
+    """The other commands open the ledger, which takes longer to load than a check takes to run: only when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        import_module("ivr.cli.line")
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.commands:
+            import_module("ivr.cli.line")
+        return super().get_command(ctx, name)
+
+
+@click.group(cls=_Prompts)
+def prompts() -> None:
+    """The words: check them, hear them, draw the line, publish."""
+
+
+@prompts.command("check")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+def check_prompts(folder: Path | None, as_json: bool) -> None:
+    """Prove that the words in FOLDER make a line that helps every caller."""
+    # A check makes some hundred thousand objects that all live until its end; looking for rubbish costs a tenth of it.
+    gc.disable()
+    started = time.monotonic()
+    report = checked(folder or settings_or_exit().prompts_dir)
+    seconds = round(time.monotonic() - started, 2)
+    gc.enable()
+    if as_json:
+        findings = [finding.as_json() for finding in report.findings]
+        print_json({"states": report.states, "arrows": report.arrows, "seconds": seconds, "findings": findings})
+    else:
+        print_report(report)
+        click.echo(f"{report.states} states, {report.arrows} arrows, {seconds} s.")
+    sys.exit(FINDINGS if report.broken else 0)
+
+
+def checked(folder: Path) -> Report:
+    """What a check of a folder finds; a folder that is none is a finding too."""
+    try:
+        return check(read_folder(folder), in_two=True)
+    except BrokenPrompts as broken:
+        return Report(0, 0, tuple(broken.findings))
+
+
+def print_report(report: Report) -> None:
+    print_findings(report.findings)
+    counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
+    click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
