@@ -37,6 +37,8 @@ COLUMNS = (
 )
 # https://owasp.org/www-community/attacks/CSV_Injection, which names the wide forms too.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001
+_BETWEEN = "\x1f"
+_RISKY = re.compile(f"{_BETWEEN}(?:{_FORMULA.pattern})")
 _WENT_OUT = (TextState.HANDED_OVER, TextState.DELIVERED, TextState.UNDELIVERED, TextState.NO_RECEIPT)
 State = tuple[TextState, str | None]
 _SLOTS = 10_000
@@ -44,7 +46,7 @@ _SLOTS = 10_000
 _EXPORTED = [appointment.c[name] for name in ("id", "appointment_id", "person_id", "starts_at", "timezone", "site")]
 _EXPORTED += [appointment.c[name] for name in ("language", "first_name_sealed", "channel", "status", "answer")]
 _EXPORTED += [appointment.c[name] for name in ("answered_at", "batch_id")]
-_TEXTS = select(
+_TEXTS: Select[Any] = select(
     *(text.c[name] for name in ("id", "appointment_id", "starts_at", "step", "state", "reason", "retry_at")),
     text.c.updated_at,
     select(func.min(text_move.c.at))
@@ -302,7 +304,11 @@ def write_csv(
     writer.writerow(columns)
     cells, count = itemgetter(*columns), 0
     for line in lines:
-        writer.writerow([_harmless(cell) for cell in cells(line)])
+        row = cells(line)
+        # One look at a whole line, as hardly any holds such a cell.
+        if _RISKY.search(_BETWEEN + _BETWEEN.join(row)):
+            row = [_harmless(cell) for cell in row]
+        writer.writerow(row)
         count += 1
         if count % CHUNK == 0:
             progress(count)
@@ -311,7 +317,7 @@ def write_csv(
 
 def _harmless(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if not cell[:1].isalnum() and _FORMULA.match(cell) else cell
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 @contextmanager
