@@ -16,7 +16,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.line.content import Content
 from ivr.reminders.faults import Fault, warning
 from ivr.reminders.files import UnreadableFile, read_rows
-from ivr.reminders.preview import Preview, preview
+from ivr.reminders.preview import Preview, gets_texts, preview
 from ivr.reminders.rows import Row, RowReader
 from ivr.reminders.staging import Stage, Staged, look
 
@@ -119,8 +119,11 @@ class Importer:
         first: list[Row] = []
 
         def add(rows: list[Row]) -> Staged:
-            first.extend(rows[: max(0, PREVIEWED - len(first))])
-            return look(self._ledger, self._vault, rows)
+            staged = look(self._ledger, self._vault, rows)
+            silent = set(staged.opted_out)
+            texted = (row for row in rows if gets_texts(row) and row.number not in silent)
+            first.extend(islice(texted, PREVIEWED - len(first)))
+            return staged
 
         try:
             report = self._read(path, now, add)
