@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy import event
@@ -15,6 +16,7 @@ from ivr.ledger.tables import appointment, batch, person, staged_change
 from ivr.people.persons import opt_out
 from ivr.people.replies import answer_visit
 from ivr.reminders import importing, staging
+from ivr.reminders.seen import Seen
 from ivr.reminders.staging import Stage
 from ivr.reminders.status import control, status
 from tests.appointments import NOW, at, csv_text, phone, row
@@ -242,6 +244,28 @@ def test_faults_beyond_all_measure_are_counted(house, monkeypatch):
     report = house.take(*(row(number, "soon") for number in range(10)))
     assert [told.code for told in report.errors] == ["date_invalid"] * 3 + ["more"]
     assert report.errors[-1].message.startswith("7 more")
+
+
+def test_a_full_disk_for_temporary_files_is_told_in_a_sentence_and_nothing_is_taken(house, monkeypatch):
+    def fill_up(self, told):
+        # As SQLite does when a write to its temporary file fails.
+        self._store.execute("PRAGMA max_page_count=1")
+        self._store.execute("CREATE TABLE more (key INTEGER)")
+
+    house.take(row(1, at(8)))
+    monkeypatch.setattr(importing, "CHUNK", 2)
+    monkeypatch.setattr(Seen, "_firsts", after(2 * 2, Seen._firsts, fill_up))
+    report = house.take(*(row(n, at(9)) for n in range(1, 6)))
+    assert [(fault.row, fault.code) for fault in report.errors] == [(0, "file_unreadable")]
+    assert "disk for temporary files is full" in report.errors[0].message
+    assert (report.batch, len(house.all(batch)), len(house.all(appointment))) == (None, 1, 1)
+    assert house.all(staged_change) == []
+
+
+def after(times, first, then):
+    """What does one thing so many times, and then another."""
+    calls = count()
+    return lambda *told: (first if next(calls) < times else then)(*told)
 
 
 def test_a_disk_that_fills_up_is_told_in_a_sentence_and_running_it_again_finishes_it(house, tmp_path):
