@@ -51,8 +51,8 @@ WRONG = [
     ("words", "ask her mother", PhoneFault.INVALID),
     ("a decimal", "6035550101.5", PhoneFault.INVALID),
     ("two numbers and what they are", "H 603-555-0101 C 603-555-0102", PhoneFault.TWO),
-    ("Canadian, of those set aside", "416-555-0123", PhoneFault.FOREIGN),
-    ("Dominican, of those set aside", "+1 809 555 0101", PhoneFault.FOREIGN),
+    ("Canadian", "416-967-1111", PhoneFault.FOREIGN),
+    ("Dominican", "+1 809 234 5678", PhoneFault.FOREIGN),
 ]
 
 

@@ -30,8 +30,7 @@ _TWO = re.compile(r"[;/,]|\bor\b|\band\b|\n")
 # Digits: of the longest number of any country, and of two American ones.
 _LONGEST_NUMBER, _TWO_NUMBERS = 15, 20
 # Set aside for stories and tests; the library calls them invalid in some regions.
-_RESERVED = re.compile(r"([2-9]\d{2})55501\d{2}$", re.ASCII)
-_ANY_OF_AREA = "2345678"
+_RESERVED = re.compile(r"[2-9]\d{2}55501\d{2}$", re.ASCII)
 
 # ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad: the carrier's word for a hidden number.
 _NOBODY = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
@@ -65,17 +64,11 @@ def read_phone(words: str, countries: Sequence[str] = ("US",)) -> Phone | PhoneF
     match = _US_WRITTEN.match(words) if countries[0] == "US" else None
     if match:
         national = "".join(match.groups())
-        if _US_VALID.match(national) or _is_reserved(national):
+        if _US_VALID.match(national) or _RESERVED.match(national):
             return Phone(f"+1{national}")
     if _EXCEL.match(words):
         return PhoneFault.EXCEL
     return _read_by_library(words, countries)
-
-
-def _is_reserved(national: str) -> bool:
-    """Whether a number is set aside, in an area code of the US."""
-    found = _RESERVED.match(national)
-    return bool(found and _US_VALID.match(found[1] + _ANY_OF_AREA))
 
 
 def _read_by_library(words: str, countries: Sequence[str]) -> Phone | PhoneFault:

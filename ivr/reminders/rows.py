@@ -118,7 +118,8 @@ class RowReader:
         row = None
         if not told and starts_at and phone:
             row = Row(number, appointment_id, phone, starts_at, *kind[:3], first_name, *kind[3:5])
-            self.warnings += [warning(number, *warned) for warned in kind.warned]
+            if kind.warned:
+                self.warnings += [warning(number, *warned) for warned in kind.warned]
         return _Read(row, told, (f"id {appointment_id}" if appointment_id else "", number))
 
     def _read_kind(self, *words: str) -> _Kind:

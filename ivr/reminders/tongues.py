@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import cached_property
 
 from babel import Locale
 from babel.core import get_global
@@ -16,15 +17,21 @@ class Tongues:
     """The languages of the line (codes like `es`) by what a cell may say."""
 
     def __init__(self, codes: Collection[str]) -> None:
-        self._codes = {code: code for code in codes}
-        self._codes |= {long: code for long, code in get_global("language_aliases").items() if code in codes}
-        for shown_in in codes:
-            names = Locale.parse(shown_in).languages
-            self._codes |= {_first_word(names[code]): code for code in codes if code in names}
+        self._codes = frozenset(codes)
 
     def code(self, words: str) -> str | None:
         """The language that is meant; None when the line does not speak it."""
-        return self._codes.get(_first_word(words))
+        said = _first_word(words)
+        return said if said in self._codes else self._names.get(said)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        # Five megabytes, which a file that says `es` need not have.
+        names = {long: code for long, code in get_global("language_aliases").items() if code in self._codes}
+        for shown_in in self._codes:
+            called = Locale.parse(shown_in).languages
+            names |= {_first_word(called[code]): code for code in self._codes if code in called}
+        return names
 
 
 def in_english(code: str) -> str:
