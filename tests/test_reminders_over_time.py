@@ -118,7 +118,8 @@ class Life:
         for number, (ahead, whose, zone) in enumerate(self.story.visits, start=1):
             self._book(self.story.begins, number, ahead, whose, zone)
         for hour in range(int(LIVED / timedelta(hours=1)) + 24):
-            now = self.story.begins + timedelta(hours=hour, minutes=7 * hour % 60)
+            # Half of the looks are on the hour, as quiet hours and visits are.
+            now = self.story.begins + timedelta(hours=hour, minutes=hour % 2 * 37)
             for at, (what, *told) in self.story.happens:
                 if at == hour:
                     getattr(self, f"_{what}")(now, *told)
