@@ -24,7 +24,7 @@ JANE, JOAN = "+16035550101", "+16035550102"
 WRITTEN = [
     "6035550101", "603-555-0101", "(603) 555-0101", "(603)555-0101", "603.555.0101", "603 555 0101", "+16035550101",
     "16035550101", "1-603-555-0101", "+1 (603) 555-0101", "1 603 555 0101", " 603-555-0101 ", "+1.603.555.0101",
-    "６０３-555-0101", "603–555–0101", "tel:603-555-0101",
+    "６０３-555-0101", "603–555–0101", "tel:603-555-0101", "6035550101.0",
 ]  # fmt: skip
 
 
@@ -49,7 +49,10 @@ WRONG = [
     ("seven digits", "555-0101", PhoneFault.INVALID),
     ("an extension", "603-555-0101 x12", PhoneFault.INVALID),
     ("words", "ask her mother", PhoneFault.INVALID),
-    ("a decimal", "6035550101.0", PhoneFault.INVALID),
+    ("a decimal", "6035550101.5", PhoneFault.INVALID),
+    ("two numbers and what they are", "H 603-555-0101 C 603-555-0102", PhoneFault.TWO),
+    ("Canadian", "416-967-1111", PhoneFault.FOREIGN),
+    ("Dominican", "+1 809 234 5678", PhoneFault.FOREIGN),
 ]
 
 

@@ -133,6 +133,13 @@ WEEKS = [
     ("Sunday evening, Monday in London", datetime(2026, 11, 30, 1, 0, tzinfo=UTC), "2026-11-23"),
     ("Sunday evening in summer", datetime(2026, 7, 6, 0, 59, tzinfo=UTC), "2026-06-29"),
     ("Monday morning in summer", datetime(2026, 7, 6, 12, 0, tzinfo=UTC), "2026-07-06"),
+    ("the first minute of Monday in summer", datetime(2026, 7, 6, 4, 0, tzinfo=UTC), "2026-07-06"),
+    ("the last minute of Sunday in summer", datetime(2026, 7, 6, 3, 59, tzinfo=UTC), "2026-06-29"),
+    ("the day after the spring change", datetime(2026, 3, 9, 4, 0, tzinfo=UTC), "2026-03-09"),
+    ("the evening of the spring change", datetime(2026, 3, 9, 3, 59, tzinfo=UTC), "2026-03-02"),
+    ("the day after the autumn change", datetime(2026, 11, 2, 5, 0, tzinfo=UTC), "2026-11-02"),
+    ("the evening of the autumn change", datetime(2026, 11, 2, 4, 59, tzinfo=UTC), "2026-10-26"),
+    ("a summer years ago", datetime(2020, 7, 6, 4, 0, tzinfo=UTC), "2020-07-06"),
     ("over the turn of the year", datetime(2027, 1, 2, 15, 0, tzinfo=UTC), "2026-12-28"),
 ]
 
@@ -143,6 +150,13 @@ def test_weeks_begin_on_monday_where_the_hospital_stands(either_house, moment, w
     either_house.send()
     write(either_house, update(text).where(text.c.claimed_at.is_not(None)).values(claimed_at=moment))
     assert [one["week_of"] for one in told(either_house)["weeks"]] == [week]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Phoenix"])
+def test_weeks_are_told_where_the_clocks_never_change(either_house, zone):
+    either_house.take(row(1, DUE))
+    either_house.send()
+    assert effect(either_house.ledger, ZoneInfo(zone), NOW)["weeks"][0]["week_of"] == "2026-11-30"
 
 
 TAKEN = [

@@ -23,9 +23,11 @@ from ivr.ledger.tables import appointment, batch, person, text
 from ivr.people.persons import meet, opt_out
 from ivr.people.replies import not_hers
 from ivr.reminders import export as exporting
+from ivr.reminders.by_hand import ByHand
+from ivr.reminders.claims import due_count
 from ivr.reminders.export import COLUMNS, UnwritableFile, export, private_file, write_csv
 from ivr.reminders.receipts import Receipt, take_receipt
-from ivr.reminders.status import NoSuchBatch, control
+from ivr.reminders.status import NoSuchBatch, control, status
 from ivr.settings import load
 from tests.appointments import NOW, House, at, row
 
@@ -292,6 +294,48 @@ def test_a_file_that_cannot_be_written_is_told_in_a_sentence(tmp_path, place, se
         pass
 
 
+# The two counts that staff see side by side
+
+
+def by_hand(house):
+    return ByHand(house.ledger, house.vault, house.content.config)
+
+
+COUNTED = [
+    ("nothing happened yet", lambda _house: None),
+    ("a claim under way", lambda house: house.claim()),
+    ("handed over", lambda house: house.send()),
+    ("refused for a while", lambda house: refuse(house, ErrorClass.TRANSIENT, 20429)),
+    ("cancelled", lambda house: control(house.ledger, 1, cancelled_at=NOW)),
+    (
+        "cancelled while a claim was under way",
+        lambda house: (house.claim(), control(house.ledger, 1, cancelled_at=NOW)),
+    ),
+    ("she opted out", lambda house: tell(house, opt_out, "text", "STOP")),
+    ("not her number", lambda house: tell(house, not_hers)),
+    ("one text left out", lambda house: by_hand(house).skip("A1", "7d", NOW)),
+    ("all left out", lambda house: by_hand(house).skip("A1", None, NOW)),
+    ("cancelled by a file", lambda house: house.take(row(1, at(20), status="cancelled"))),
+    ("moved by a file", lambda house: house.take(row(1, at(25)))),
+    ("three visits of hers on a day", lambda house: house.take(*(row(n, DUE, phone=HER) for n in range(101, 104)))),
+]
+
+
+@pytest.mark.parametrize("happens", [case[1] for case in COUNTED], ids=[case[0] for case in COUNTED])
+def test_a_visit_is_counted_as_planned_while_a_text_of_it_is_still_to_come(house, happens):
+    house.take(row(1, at(20)), row(2, DUE), row(3, at(0, 1)))
+    happens(house)
+    for days in (0, 0.1, 1, 13.01, 19.01, 26):
+        now = NOW + timedelta(days=days)
+        while due_count(house.ledger, now, 10):
+            house.send(now)
+        for one in status(house.ledger)["batches"]:
+            coming = export(house.ledger, house.vault, house.content.config.reminders, one["batch"], now)
+            visits = {line["appointment_id"] for line in coming if line["state"] == "planned"}
+            assert one["texts"]["planned"] == len(visits), (days, one["batch"])
+    assert status(house.ledger)["texts"]["planned"] == 0
+
+
 # The command
 
 
@@ -340,7 +384,7 @@ def test_a_dash_is_standard_output_and_what_is_told_beside_it_is_not(own):
     ("words", "sentence"),
     [
         (("export", "7", "-o", "-"), "There is no batch 7."),
-        (("export", "1", "-o", "/nowhere/texts.csv"), "The folder /nowhere is not there"),
+        (("export", "1", "-o", "/dev/null/texts.csv"), "The folder /dev/null is not there"),
         (("export", "1"), "Missing option '-o'"),
     ],
 )

@@ -48,7 +48,7 @@ def refused(read):
 ENCODINGS = ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"], ids=["comma", "semicolon", "tab", "bar"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_each_encoding_with_each_delimiter_gives_the_same_rows(read, encoding, delimiter):
     assert read(TWO.replace(",", delimiter).encode(encoding)) == ROWS
@@ -61,6 +61,9 @@ WAYS = [
     ("old Macintosh line ends", TWO.replace("\n", "\r").encode()),
     ("no line end at the end", TWO.strip().encode()),
     ("a delimiter of another kind in a name", TWO.replace("first_name", "first_name,a;b;c;d;e").encode()),
+    ("a first line for spreadsheets", "sep=;\r\n" + TWO.replace(",", ";")),
+    ("the same behind a mark", "\ufeffSEP=|\n" + TWO.replace(",", "|")),
+    ("a first line that does not fit", '"sep=^"\n' + TWO),
     ("quoted cells", TWO.replace("A1", '"A1"').replace("phone", '"phone"').encode()),
 ]
 
@@ -147,7 +150,8 @@ WRONG_NAMES = [
     (
         "A1,603-555-0101,10:00",
         "column_missing",
-        "The columns appointment_id, phone and starts_at are missing: add them to row 1.",
+        "The columns appointment_id, phone and starts_at are missing: add them to row 1. "
+        "If the names stand further down, delete the rows above them.",
     ),
     ("Appt,Phone,Start,Mobile", "column_double", "The columns Phone and Mobile mean the same: keep one."),
     ("Appt,Phone,Start,Phone", "column_double", "The column Phone is there twice: keep one."),

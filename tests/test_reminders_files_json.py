@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.reminders.files import UnreadableFile, read_rows, rows_of_json
+from ivr.reminders.rows import NOTE, PLACE, SPOKEN
 
 ONE = {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": "2026-12-24T10:00:00-05:00", "site": ""}
 TWO = {"appointment_id": "1042", "phone": "6035550102", "starts_at": "2026-12-24T11:00:00-05:00", "site": "main"}
@@ -139,9 +140,12 @@ def test_a_bundle_gives_appointments_with_what_their_patients_tell(tmp_path):
             "phone": "603-555-0101",
             "starts_at": "2026-12-24T10:00:00-05:00",
             "site": "main",
-            "language": "es",
+            PLACE: "Elliot",
+            SPOKEN: "es-MX,en",
             "first_name": "María",
             "status": "booked",
+            "channel": "",
+            NOTE: "",
         },
     )
     assert (number, second["appointment_id"], second["site"]) == (2, "a1", "")
@@ -151,8 +155,8 @@ STATUSES = [
     ("booked", "booked"),
     ("pending", "booked"),
     ("proposed", "booked"),
-    ("arrived", "booked"),
-    ("checked-in", "booked"),
+    ("arrived", "attended"),
+    ("checked-in", "attended"),
     ("waitlist", "booked"),
     ("fulfilled", "attended"),
     ("noshow", "missed"),
@@ -175,6 +179,7 @@ PHONES = [
     ("none that is no longer used", [("phone", "old", 1, "0101"), ("phone", "home", 2, "0102")], "0102"),
     ("one for texts only", [("phone", "home", 1, "0101"), ("sms", None, None, "0102")], "0102"),
     ("as an address", [("phone", "mobile", 1, "tel:0102")], "0102"),
+    ("not the one at work", [("phone", "work", None, "0101"), ("phone", "home", None, "0102")], "0102"),
     ("none", [], ""),
 ]
 
@@ -183,6 +188,68 @@ PHONES = [
 def test_the_number_that_takes_texts_is_chosen(known, chosen):
     telecom = [dict(zip(("system", "use", "rank", "value"), one, strict=True)) for one in known]
     assert only_row(bundle(patient(telecom=telecom), appointment()))["phone"] == chosen
+
+
+PERIODS = [
+    ("used no longer by the visit", "2026-12-23", "0102"),
+    ("used until the day itself", "2026-12-24T23:00:00-05:00", "0101"),
+    ("used no longer, by the year alone", "2025", "0102"),
+    ("used all that year", "2026", "0101"),
+    ("used without an end", "", "0101"),
+]
+
+
+@pytest.mark.parametrize(("end", "chosen"), [case[1:] for case in PERIODS], ids=[case[0] for case in PERIODS])
+def test_a_number_is_chosen_that_is_still_in_use(end, chosen):
+    mobile = {"system": "phone", "use": "mobile", "value": "0101", "period": {"end": end}}
+    telecom = [mobile, {"system": "phone", "use": "home", "value": "0102"}]
+    assert only_row(bundle(patient(telecom=telecom), appointment()))["phone"] == chosen
+
+
+NO_TEXTS = [
+    ("who has died", {"deceasedBoolean": True}, {}, ("none", "deceased")),
+    ("who died on a day", {"deceasedDateTime": "2026-11-01"}, {}, ("none", "deceased")),
+    ("who lives", {"deceasedBoolean": False}, {}, ("", "")),
+    ("whose visit is proposed", {}, {"status": "proposed"}, ("none", "not_agreed")),
+    ("who waits for a visit", {}, {"status": "waitlist"}, ("none", "not_agreed")),
+]
+
+
+@pytest.mark.parametrize(("her", "visit", "told"), [case[1:] for case in NO_TEXTS], ids=[case[0] for case in NO_TEXTS])
+def test_no_texts_go_to_a_patient(her, visit, told):
+    cells = only_row(bundle(patient(**her), appointment(**visit)))
+    assert (cells["channel"], cells[NOTE]) == told
+
+
+IDS = [
+    ("the official one", [("secondary", "S"), ("official", "O"), ("usual", "U")], "O"),
+    ("one that says nothing, before a secondary one", [("secondary", "S"), (None, "N")], "N"),
+    ("none that is no longer used", [("old", "X")], "a1"),
+    ("its own when it has no other", [], "a1"),
+]
+
+
+@pytest.mark.parametrize(("known", "chosen"), [case[1:] for case in IDS], ids=[case[0] for case in IDS])
+def test_a_visit_keeps_one_id_in_whatever_order_they_stand(known, chosen):
+    named = [{"value": value, **({"use": use} if use else {})} for use, value in known]
+    for identifier in (named, named[::-1]):
+        assert only_row(bundle(patient(), appointment(identifier=identifier)))["appointment_id"] == chosen
+
+
+LANGUAGES = [
+    ("the preferred first", [("en", None), ("es-MX", True)], "es-MX,en"),
+    ("in words", [("", None), ("Spanish, of Mexico", True)], "Spanish  of Mexico"),
+    ("none", [], ""),
+]
+
+
+@pytest.mark.parametrize(("spoken", "told"), [case[1:] for case in LANGUAGES], ids=[case[0] for case in LANGUAGES])
+def test_all_languages_of_a_patient_are_told(spoken, told):
+    def one(words):
+        return {"text": words} if " " in words else {"coding": [{"code": words}]}
+
+    known = [{"language": one(words), "preferred": preferred} for words, preferred in spoken]
+    assert only_row(bundle(patient(communication=known), appointment()))[SPOKEN] == told
 
 
 URN = "urn:uuid:0f3c"
@@ -207,20 +274,29 @@ def test_a_patient_may_stand_inside_an_appointment_that_comes_alone():
     assert only_row(visit)["phone"] == "603-555-0101"
 
 
+def test_a_patient_is_found_by_the_number_that_the_hospital_gave_her():
+    her = {"system": "urn:mrn", "value": "M 1"}
+    other = patient(id="8", telecom=[], identifier=[{"system": "urn:ssn", "value": "M 1"}])
+    actor = {"type": "Patient", "identifier": her}
+    assert only_row(bundle(other, patient(identifier=[her]), appointment(actor)))["phone"] == "603-555-0101"
+    assert only_row(bundle(other, appointment(actor)))["phone"] == ""
+
+
 def test_a_patient_who_is_not_in_the_bundle_has_no_number():
     assert only_row(bundle(patient(id="8"), appointment()))["phone"] == ""
 
 
 SITES = [
-    ({"reference": "Location/main", "display": "Elliot"}, "main"),
-    ({"type": "Location", "display": "main"}, "main"),
-    ({"reference": "HealthcareService/1"}, ""),
+    ({"reference": "Location/main", "display": "Elliot"}, "main", "Elliot"),
+    ({"type": "Location", "display": "main"}, "main", "main"),
+    ({"reference": "HealthcareService/1"}, "", ""),
 ]
 
 
-@pytest.mark.parametrize(("actor", "site"), SITES)
-def test_the_site_is_the_id_of_the_place_or_its_name(actor, site):
-    assert only_row(bundle(patient(), appointment({"reference": "Patient/7"}, actor)))["site"] == site
+@pytest.mark.parametrize(("actor", "site", "place"), SITES)
+def test_the_site_is_the_id_of_the_place_or_its_name(actor, site, place):
+    cells = only_row(bundle(patient(), appointment({"reference": "Patient/7"}, actor)))
+    assert (cells["site"], cells[PLACE]) == (site, place)
 
 
 KEYS = sorted({*appointment(), *patient(), *ONE, "name", "given", "communication", "language", "coding", "code"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy import event
@@ -15,6 +16,7 @@ from ivr.ledger.tables import appointment, batch, person, staged_change
 from ivr.people.persons import opt_out
 from ivr.people.replies import answer_visit
 from ivr.reminders import importing, staging
+from ivr.reminders.seen import Seen
 from ivr.reminders.staging import Stage
 from ivr.reminders.status import control, status
 from tests.appointments import NOW, at, csv_text, phone, row
@@ -164,7 +166,7 @@ def test_with_strict_one_bad_row_keeps_all_others_out(either_house):
 def test_a_rehearsal_tells_the_same_shows_the_first_texts_and_writes_nothing(either_house):
     either_house.take(row(1, at(8)), row(2, at(9)), row(3, at(9)))
     with either_house.ledger.write() as connection:
-        opt_out(connection, either_house.vault, phone(2), NOW, "text", "stop")
+        opt_out(connection, either_house.vault, "+16035550102", NOW, "text", "stop")
     rows = [row(1, at(9), language="es"), row(2, at(9)), row(3, at(9)), row(4, at(8)), row(5, "soon"), row(4, at(8))]
     before = either_house.all(appointment), either_house.all(batch), either_house.all(person)
     told = either_house.rehearse(*rows)
@@ -172,11 +174,32 @@ def test_a_rehearsal_tells_the_same_shows_the_first_texts_and_writes_nothing(eit
     real = either_house.take(*rows)
     assert (counts(told), told.errors, told.warnings) == (counts(real), real.errors, real.warnings)
     assert (told.batch, real.preview) == (None, None)
+    assert (3, "opted_out") in {(one.row, one.code) for one in told.warnings}
     assert {(text.row, text.step, text.language) for text in told.preview} >= {(2, "7d", "es"), (2, "2d", "es")}
     assert all(text.segments == 1 and "STOP" in text.words for text in told.preview)
     assert [text.at for text in told.preview if text.row == 2] == sorted(
         text.at for text in told.preview if text.row == 2
     )
+
+
+PREVIEWS = [
+    ("all are to come", [row(1, at(8))], [("7d", "12-02 10:00"), ("2d", "12-07 10:00"), ("1d", "12-08 10:00")]),
+    ("one is due for hours already", [row(1, at(1, 20))], [("2d", "12-01 10:00"), ("1d", "12-02 08:00")]),
+    ("two are due, and one a day goes", [row(1, at(1))], [("2d", "12-01 10:00")]),
+    ("all are too late", [row(1, at(0, 1))], []),
+    ("cancelled, or by call", [row(1, at(8), status="cancelled"), row(2, at(8), channel="call")], []),
+    ("who wants no texts", [row(7, at(8))], []),
+    ("of many the first three", [row(n, at(1)) for n in (7, 1, 2, 3, 4)], [("2d", "12-01 10:00")] * 3),
+]
+
+
+@pytest.mark.parametrize(("rows", "told"), [case[1:] for case in PREVIEWS], ids=[case[0] for case in PREVIEWS])
+def test_a_rehearsal_shows_what_would_go_out_and_when(house, rows, told):
+    house.take(row(70, at(30), phone=phone(7)))
+    with house.ledger.write() as connection:
+        opt_out(connection, house.vault, "+16035550107", NOW, "text", "stop")
+    shown = house.rehearse(*rows).preview
+    assert [(text.step, text.at[5:16].replace("T", " ")) for text in shown] == told
 
 
 def test_changes_that_an_import_left_undone_are_done_when_it_is_run_again(either_house, monkeypatch):
@@ -221,6 +244,28 @@ def test_faults_beyond_all_measure_are_counted(house, monkeypatch):
     report = house.take(*(row(number, "soon") for number in range(10)))
     assert [told.code for told in report.errors] == ["date_invalid"] * 3 + ["more"]
     assert report.errors[-1].message.startswith("7 more")
+
+
+def test_a_full_disk_for_temporary_files_is_told_in_a_sentence_and_nothing_is_taken(house, monkeypatch):
+    def fill_up(self, told):
+        # As SQLite does when a write to its temporary file fails.
+        self._store.execute("PRAGMA max_page_count=1")
+        self._store.execute("CREATE TABLE more (key INTEGER)")
+
+    house.take(row(1, at(8)))
+    monkeypatch.setattr(importing, "CHUNK", 2)
+    monkeypatch.setattr(Seen, "_firsts", after(2 * 2, Seen._firsts, fill_up))
+    report = house.take(*(row(n, at(9)) for n in range(1, 6)))
+    assert [(fault.row, fault.code) for fault in report.errors] == [(0, "file_unreadable")]
+    assert "disk for temporary files is full" in report.errors[0].message
+    assert (report.batch, len(house.all(batch)), len(house.all(appointment))) == (None, 1, 1)
+    assert house.all(staged_change) == []
+
+
+def after(times, first, then):
+    """What does one thing so many times, and then another."""
+    calls = count()
+    return lambda *told: (first if next(calls) < times else then)(*told)
 
 
 def test_a_disk_that_fills_up_is_told_in_a_sentence_and_running_it_again_finishes_it(house, tmp_path):

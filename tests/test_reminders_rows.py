@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ivr.people.phones import PhoneFault
 from ivr.reminders.faults import SENTENCES, FileFault
 from ivr.reminders.moments import read_moment
-from ivr.reminders.rows import BEYOND, Row, RowReader
+from ivr.reminders.rows import BEYOND, NOTE, PLACE, SPOKEN, Row, RowReader
 from tests.appointments import NOW, at
 
 GOOD = {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": at(8)}
@@ -42,6 +42,10 @@ FAULTS = [
     ("words for a number", {"phone": "none"}, "phone", "phone_invalid"),
     ("words for a time", {"starts_at": "soon"}, "starts_at", "date_invalid"),
     ("a date without a time", {"starts_at": "2026-12-24"}, "starts_at", "date_invalid"),
+    ("from when until when", {"starts_at": "2026-12-24 10:00-11:00"}, "starts_at", "date_invalid"),
+    ("a day as a spreadsheet counts it", {"starts_at": "46380"}, "starts_at", "date_invalid"),
+    ("a year for a time", {"starts_at": "Dec 24 2026"}, "starts_at", "date_invalid"),
+    ("a time of three digits", {"starts_at": "12/24/2026 930"}, "starts_at", "date_invalid"),
     ("a 31st of June", {"starts_at": "06/31/2027 10:00"}, "starts_at", "date_invalid"),
     ("the end of time", {"starts_at": "9999-12-31 23:59"}, "starts_at", "date_invalid"),
     ("the end of time with a zone", {"starts_at": "9999-12-31T23:59:59-12:00"}, "starts_at", "date_invalid"),
@@ -54,7 +58,10 @@ FAULTS = [
     ("more cells than names", {BEYOND: "Ann"}, "", "row_too_long"),
     ("an unknown site", {"site": "moon"}, "site", "site_unknown"),
     ("an unknown language", {"language": "tlh"}, "language", "language_unknown"),
+    ("a language that begins like one of ours", {"language": "Estonian"}, "language", "language_unknown"),
+    ("no name of a language", {"language": "?"}, "language", "language_unknown"),
     ("an unknown zone", {"timezone": "Eastern"}, "timezone", "timezone_unknown"),
+    ("the zone of a machine", {"timezone": "localtime"}, "timezone", "timezone_unknown"),
     ("an unknown channel", {"channel": "pigeon"}, "channel", "channel_unknown"),
     ("an unknown status", {"status": "maybe"}, "status", "status_unknown"),
 ]
@@ -100,6 +107,48 @@ def test_what_a_row_leaves_out_is_filled_in(content, reader):
     assert (read.language, read.first_name, read.phone) == (None, "", "+16035550101")
 
 
+SAID = [
+    *[({"language": words}, "language", "es") for words in ("es", "ES", "es-US", "es_MX", "spa", "Spanish", "Español")],
+    *[({"language": words}, "language", "es") for words in ("espanol", "Spanish; Castilian", "español (Spanish)")],
+    *[({"language": words}, "language", "en") for words in ("en-US", "eng", "English", "INGLÉS")],
+    *[({"status": words}, "status", "missed") for words in ("missed", "No Show", "no-show", "NOSHOW")],
+    *[({"status": words}, "status", "attended") for words in ("attended", "Arrived", "Completed")],
+    *[({"status": words}, "status", "booked") for words in ("", "Booked", "Scheduled")],
+    ({"status": "Canceled"}, "status", "cancelled"),
+    ({"site": "ELLIOT"}, "site", "elliot"),
+    ({"site": "Elliot Diagnostic Imaging"}, "site", "elliot"),
+    ({"site": "99", PLACE: "Elliot Diagnostic Imaging"}, "site", "elliot"),
+    ({SPOKEN: "es-US,en"}, "language", "es"),
+    ({SPOKEN: "ne,es"}, "language", "es"),
+    ({SPOKEN: "ne"}, "language", None),
+]
+
+
+@pytest.mark.parametrize(("cells", "field", "meant"), SAID)
+def test_what_programs_say_is_what_we_call_it(content, cells, field, meant):
+    read = RowReader(content.config, NOW).read(2, {**GOOD, **cells})
+    assert getattr(read, field) == meant
+
+
+NOTES = [
+    ("ne", "This patient prefers Nepali (ne): the texts are in English (en)."),
+    ("zh-Hans,es", "This patient prefers Chinese (zh-Hans): the texts are in Spanish (es)."),
+    ("Klingon", "This patient prefers Klingon: the texts are in English (en)."),
+    ("es,ne", None),
+]
+
+
+@pytest.mark.parametrize(("spoken", "told"), NOTES)
+def test_a_language_that_the_line_does_not_speak_keeps_no_patient_of_fhir_out(reader, spoken, told):
+    assert isinstance(reader.read(2, {**GOOD, SPOKEN: spoken}), Row)
+    assert [(one.row, one.column, one.message) for one in reader.warnings] == ([(2, "language", told)] if told else [])
+
+
+def test_what_fhir_says_of_a_row_is_passed_on(reader):
+    assert isinstance(reader.read(2, {**GOOD, "channel": "none", NOTE: "deceased"}), Row)
+    assert [(one.column, one.code) for one in reader.warnings] == [("status", "deceased")]
+
+
 MOMENTS = [
     ("2026-12-24 10:00", "2026-12-24T15:00"),
     ("2026-12-24T10:00", "2026-12-24T15:00"),
@@ -119,6 +168,23 @@ MOMENTS = [
     ("Dec 24, 2026 2:30 PM", "2026-12-24T19:30"),
     ("December 24, 2026 14:30", "2026-12-24T19:30"),
     ("24-Dec-2026 14:30:00", "2026-12-24T19:30"),
+    ("Dec 24 2026  2:30PM", "2026-12-24T19:30"),
+    ("24 Dec 2026 14:30", "2026-12-24T19:30"),
+    ("24-Dec-26 2:30 PM", "2026-12-24T19:30"),
+    ("12-24-26 2:30 PM", "2026-12-24T19:30"),
+    ("Thu 12/24/2026 2:30 PM", "2026-12-24T19:30"),
+    ("Thursday, December 24, 2026 2:30 PM", "2026-12-24T19:30"),
+    ("12/24/2026 2 PM", "2026-12-24T19:00"),
+    ("12/24/2026 2PM", "2026-12-24T19:00"),
+    ("12/24/2026 2:30p", "2026-12-24T19:30"),
+    ("12/24/2026 9:30 A", "2026-12-24T14:30"),
+    ("12/24/2026 1430", "2026-12-24T19:30"),
+    ("12/24/2026 14:30:00.000", "2026-12-24T19:30"),
+    ("46380.4375", "2026-12-24T15:30"),
+    ("46380 0.604166666666667", "2026-12-24T19:30"),
+    ("2026-12-24 10:00-05:00", "2026-12-24T15:00"),
+    ("2026-12-24 10:00-08:00", "2026-12-24T18:00"),
+    ("2026-12-24T10:00-11:00", "2026-12-24T21:00"),
 ]
 
 

@@ -17,7 +17,7 @@ WORDS_PER_MINUTE = 140.0
 MOST_SEGMENTS = 3
 # The longest values that a reminder's placeholders take; a site's name and number come from line.yaml.
 LONGEST_VALUES = {"date": "Wed, Sep 30", "time": "12:30 PM"}
-LONGEST_DATES = {"es": "mié, 30 sept"}
+LONGEST_BY_LANGUAGE = {"es": {"date": "mié, 30 sept", "time": "12:30 p.m."}}
 LENGTHS = {"reminder": 1, "menu": 2}
 
 
@@ -48,13 +48,13 @@ def longest(content: Content, prompt: Prompt, section: Section) -> str:
     config, language = content.config, prompt.language
     topics = [f"{topic.number} {content.prompt(language, topic.id).title}" for topic in config.topics]
     titles = sorted((content.prompt(language, topic.id).title for topic in config.topics), key=len)
+    moment = LONGEST_VALUES | LONGEST_BY_LANGUAGE.get(language, {})
     values = {
-        **LONGEST_VALUES,
-        "date": LONGEST_DATES.get(language, LONGEST_VALUES["date"]),
+        **moment,
         "site": max((site.name[language] for site in config.sites), key=len),
         "number": config.directory[0].number,
         "topics": "\n".join(topics),
-        "visits": "\n".join([f"C1: {LONGEST_DATES.get(language, LONGEST_VALUES['date'])} 12:30 PM"] * 4),
+        "visits": "\n".join([f"C1: {moment['date']} {moment['time']}"] * 4),
         "first-title": titles[-1],
         "second-title": titles[-1],
     }

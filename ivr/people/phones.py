@@ -22,12 +22,15 @@ def _us_pattern() -> str:
 
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
-_US_WRITTEN = re.compile(r"(?:\+?1[\s.-]?)?\(?(\d{3})\)?[\s.-]{0,2}(\d{3})[\s.-]?(\d{4})$", re.ASCII)
+# Programs that count with phone numbers write 6035550123.0.
+_US_WRITTEN = re.compile(r"(?:\+?1[\s.-]?)?\(?(\d{3})\)?[\s.-]{0,2}(\d{3})[\s.-]?(\d{4})(?:\.0)?$", re.ASCII)
 _US_VALID = re.compile(f"(?:{_us_pattern()})$")
 _EXCEL = re.compile(r"\d[.,]?\d*[eE]\+?\d+$")
 _TWO = re.compile(r"[;/,]|\bor\b|\band\b|\n")
+# Digits: of the longest number of any country, and of two American ones.
+_LONGEST_NUMBER, _TWO_NUMBERS = 15, 20
 # Set aside for stories and tests; the library calls them invalid in some regions.
-_RESERVED = re.compile(r"\+1[2-9]\d{2}55501\d{2}$")
+_RESERVED = re.compile(r"[2-9]\d{2}55501\d{2}$", re.ASCII)
 
 # ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad: the carrier's word for a hidden number.
 _NOBODY = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
@@ -61,16 +64,16 @@ def read_phone(words: str, countries: Sequence[str] = ("US",)) -> Phone | PhoneF
     match = _US_WRITTEN.match(words) if countries[0] == "US" else None
     if match:
         national = "".join(match.groups())
-        number = f"+1{national}"
-        if _US_VALID.match(national) or _RESERVED.match(number):
-            return Phone(number)
+        if _US_VALID.match(national) or _RESERVED.match(national):
+            return Phone(f"+1{national}")
     if _EXCEL.match(words):
         return PhoneFault.EXCEL
     return _read_by_library(words, countries)
 
 
 def _read_by_library(words: str, countries: Sequence[str]) -> Phone | PhoneFault:
-    if _TWO.search(words) and len(re.sub(r"\D", "", words)) > 15:
+    digits = len(re.sub(r"\D", "", words))
+    if digits >= _TWO_NUMBERS or (_TWO.search(words) and digits > _LONGEST_NUMBER):
         return PhoneFault.TWO
     try:
         number = phonenumbers.parse(words, countries[0])

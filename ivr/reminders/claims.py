@@ -215,15 +215,17 @@ class _Slice:
                 self._waiting[found.appointment_id][found.step] = found
             else:
                 self._done[found.appointment_id].add(found.step)
-        spent = select(text.c.person_id, text.c.claimed_at).where(
+        columns = (text.c.person_id, text.c.claimed_at, text.c.state)
+        # States are picked here: with them in the question, SQLite goes through all that was sent lately.
+        lately = select(*columns).where(
             text.c.person_id.in_({row.person_id for row in rows}),
             # The limits bind what the line begins; what was asked for is an answer.
             text.c.asked_in.is_(None),
             text.c.claimed_at > self._now - WEEK - timedelta(days=1),
-            text.c.state.in_(SPENT),
         )
-        for found in self._connection.execute(spent):
-            self._sent[found.person_id].append(found.claimed_at)
+        for found in self._connection.execute(lately):
+            if found.state in SPENT:
+                self._sent[found.person_id].append(found.claimed_at)
 
     def _decide(self, row: Row[Any], visit: Visit) -> Decision:
         unwanted = row.status != "booked" or row.channel != "text" or row.answer == NOT_HERS

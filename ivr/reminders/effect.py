@@ -6,11 +6,25 @@ An answer counts for one text: the last one that she had when she answered.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Connection, FromClause, Row, and_, case, cast, exists, extract, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    FromClause,
+    Row,
+    and_,
+    case,
+    cast,
+    exists,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.sql import ColumnElement
 
 from ivr.ledger import Ledger
@@ -25,6 +39,7 @@ FEWEST = 10
 BUCKETS = (0, 24, 48, 96, 168)
 _FIRST_MONDAY = date(1970, 1, 5)
 _DAY = 24 * 3600
+_LOOKED_BACK = timedelta(days=3653)
 _TAKEN = (TextState.HANDED_OVER, TextState.DELIVERED, TextState.UNDELIVERED, TextState.NO_RECEIPT)
 ANSWERS = ("confirmed", "change", "nothing", NOT_HERS, "no_text")
 
@@ -92,13 +107,27 @@ def _epoch(moment: ColumnElement[Any]) -> ColumnElement[int]:
 
 
 def _week(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> ColumnElement[int]:
-    """Weeks since the first Monday of 1970, by the zone's distance from UTC at `now`, as SQLite knows no zones.
-
-    In the other half of the year it is an hour off, at midnight, when nothing goes out.
-    """
-    east = int((now.astimezone(zone).utcoffset() or timedelta()).total_seconds())
+    """Weeks since the first Monday of 1970, from midnight to midnight by a zone's clock."""
     monday = (_FIRST_MONDAY - date(1970, 1, 1)).days * _DAY
-    return (_epoch(moment) + (east - monday)) // (7 * _DAY)
+    return (_epoch(moment) + _east(moment, zone, now) - monday) // (7 * _DAY)
+
+
+def _east(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> ColumnElement[int]:
+    """A zone's distance from UTC in seconds, as SQLite knows no zones; on a day that changes it, the later one."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [today - timedelta(days=ago) for ago in range(_LOOKED_BACK.days, -2, -1)]
+    east = [_seconds((day + timedelta(hours=18)).astimezone(zone).utcoffset()) for day in days]
+    changes = [
+        (int(day.timestamp()), after)
+        for day, before, after in zip(days[1:], east, east[1:], strict=False)
+        if before != after
+    ]
+    since = [(_epoch(moment) >= at, after) for at, after in reversed(changes)]
+    return case(*since, else_=east[0]) if since else literal(east[0])
+
+
+def _seconds(span: timedelta | None) -> int:
+    return int((span or timedelta()).total_seconds())
 
 
 def _monday(week: int) -> str:

@@ -6,11 +6,14 @@ import csv
 import os
 import re
 import secrets
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
@@ -34,8 +37,23 @@ COLUMNS = (
 )
 # https://owasp.org/www-community/attacks/CSV_Injection, which names the wide forms too.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001
+_BETWEEN = "\x1f"
+_RISKY = re.compile(f"{_BETWEEN}(?:{_FORMULA.pattern})")
 _WENT_OUT = (TextState.HANDED_OVER, TextState.DELIVERED, TextState.UNDELIVERED, TextState.NO_RECEIPT)
 State = tuple[TextState, str | None]
+_SLOTS = 10_000
+# Of an appointment what a line tells, or what decides over it.
+_EXPORTED = [appointment.c[name] for name in ("id", "appointment_id", "person_id", "starts_at", "timezone", "site")]
+_EXPORTED += [appointment.c[name] for name in ("language", "first_name_sealed", "channel", "status", "answer")]
+_EXPORTED += [appointment.c[name] for name in ("answered_at", "batch_id")]
+_TEXTS: Select[Any] = select(
+    *(text.c[name] for name in ("id", "appointment_id", "starts_at", "step", "state", "reason", "retry_at")),
+    text.c.updated_at,
+    select(func.min(text_move.c.at))
+    .where(text_move.c.text_id == text.c.id, text_move.c.to_state.in_(_WENT_OUT))
+    .scalar_subquery()
+    .label("handed_over"),
+)
 
 # What ends the texts of a visit, the first that holds: their state, and why.
 _NEVER: tuple[tuple[Callable[[Row[Any]], bool], State], ...] = (
@@ -69,8 +87,12 @@ class TextLine:
 
 def visits() -> Select[Any]:
     """Appointments with what decides over their texts: the person and the batch."""
+    return _visits(appointment)
+
+
+def _visits(*columns: Any) -> Select[Any]:
     return (
-        select(appointment, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
+        select(*columns, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
         .add_columns(batch.c.live_at, batch.c.paused, batch.c.cancelled_at)
         .join(person, person.c.id == appointment.c.person_id)
         .join(batch, batch.c.id == appointment.c.batch_id)
@@ -93,14 +115,13 @@ def held_back(row: Row[Any]) -> str | None:
 def sent_to(connection: Connection, persons: Collection[int], now: datetime) -> dict[int, list[datetime]]:
     """When each person was reminded lately, as the limits count it."""
     sent: dict[int, list[datetime]] = defaultdict(list)
-    spent = select(text.c.person_id, text.c.claimed_at).where(
-        text.c.person_id.in_(persons),
-        text.c.asked_in.is_(None),
-        text.c.claimed_at > now - WEEK - timedelta(days=1),
-        text.c.state.in_(SPENT),
+    # Asked for the states too, SQLite would go through all texts of the week, whosever they are.
+    lately = select(text.c.person_id, text.c.claimed_at, text.c.state).where(
+        text.c.person_id.in_(persons), text.c.asked_in.is_(None), text.c.claimed_at > now - WEEK - timedelta(days=1)
     )
-    for found in connection.execute(spent):
-        sent[found.person_id].append(found.claimed_at)
+    for found in connection.execute(lately):
+        if found.state in SPENT:
+            sent[found.person_id].append(found.claimed_at)
     return sent
 
 
@@ -108,78 +129,96 @@ def texts_of(
     connection: Connection, rows: Sequence[Row[Any]], rules: Reminders, now: datetime
 ) -> Iterator[tuple[Row[Any], list[TextLine]]]:
     """The texts of visits (rows of `visits()`), those of the plan that are no rows yet among them, in their order."""
-    ids = [row.id for row in rows]
-    written: dict[int, list[Row[Any]]] = defaultdict(list)
-    for found in connection.execute(select(text).where(text.c.appointment_id.in_(ids))):
-        written[found.appointment_id].append(found)
-    went_out = (
-        select(text_move.c.text_id, func.min(text_move.c.at))
-        .join(text, text.c.id == text_move.c.text_id)
-        .where(text.c.appointment_id.in_(ids), text_move.c.to_state.in_(_WENT_OUT))
-        .group_by(text_move.c.text_id)
-    )
-    handed_over = {number: at for number, at in connection.execute(went_out).all()}
-    sent = sent_to(connection, {row.person_id for row in rows}, now)
-    for row in rows:
-        yield row, _Teller(row, rules, now).lines(written[row.id], handed_over, sent[row.person_id])
+    return _Telling(rules, now).tell(connection, rows)
+
+
+class _Telling:
+    """Tells the texts of many visits at a moment."""
+
+    def __init__(self, rules: Reminders, now: datetime) -> None:
+        self.rules, self.now = rules, now
+        self.steps = {step.id: step for step in rules.plan}
+        # Visits begin at the same few times.
+        self.due = lru_cache(_SLOTS)(self._due)
+
+    def _due(self, step: str, starts_at: datetime, zone: ZoneInfo) -> datetime | None:
+        known = self.steps.get(step)
+        return due_at(known, Visit(starts_at, zone), self.rules.quiet_hours) if known else None
+
+    def tell(self, connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], list[TextLine]]]:
+        written: dict[int, list[Row[Any]]] = defaultdict(list)
+        for found in connection.execute(_TEXTS.where(text.c.appointment_id.in_([row.id for row in rows]))):
+            written[found.appointment_id].append(found)
+        tellers = [_Teller(self, row, written[row.id]) for row in rows]
+        # What else a person was sent is looked up only where it decides over something.
+        sent = sent_to(connection, {teller.row.person_id for teller in tellers if teller.is_due}, self.now)
+        for teller in tellers:
+            yield teller.row, teller.lines(sent.get(teller.row.person_id, ()))
 
 
 class _Teller:
-    """Tells the texts of one visit at a moment."""
+    """Tells the texts of one visit. written: its rows of _TEXTS."""
 
-    def __init__(self, row: Row[Any], rules: Reminders, now: datetime) -> None:
-        self._row, self._rules, self._now = row, rules, now
-        self._visit = Visit(row.starts_at, ZoneInfo(row.timezone), row.answer)
-        self._steps = {step.id: step for step in rules.plan}
+    def __init__(self, telling: _Telling, row: Row[Any], written: list[Row[Any]]) -> None:
+        self.row = row
+        self._telling, self._now, self._written_rows = telling, telling.now, written
+        self._zone = ZoneInfo(row.timezone)
+        still = [one for one in written if one.starts_at == row.starts_at]
+        self._waiting = {one.step: one for one in still if one.state == TextState.PLANNED}
+        self._done = {one.step for one in still} - self._waiting.keys()
+        self._coming_steps = [name for name in telling.steps if name not in self._done]
+        self._ends = never(row)
 
-    def lines(
-        self, written: list[Row[Any]], handed_over: Mapping[int, datetime], sent: Sequence[datetime]
-    ) -> list[TextLine]:
-        still = [one for one in written if one.starts_at == self._row.starts_at]
-        waiting = {one.step: one for one in still if one.state == TextState.PLANNED}
-        done = {one.step for one in still} - waiting.keys()
-        lines = [self._written(one, handed_over.get(one.id)) for one in written if one not in waiting.values()]
-        lines += self._coming(waiting, frozenset(done), sent)
+    @property
+    def is_due(self) -> bool:
+        """Whether there is anything to decide about at this moment."""
+        if self._ends or not self._coming_steps:
+            return False
+        return bool(self._waiting) or any(
+            due is not None and due <= self._now for due in map(self._due, self._coming_steps)
+        )
+
+    def lines(self, sent: Sequence[datetime]) -> list[TextLine]:
+        waiting = self._waiting.values()
+        lines = [self._written(one) for one in self._written_rows if one not in waiting]
+        lines += self._coming(sent)
         return sorted(lines, key=lambda line: (line.starts_at, line.due_at or line.starts_at, line.step))
 
-    def _written(self, one: Row[Any], handed_over: datetime | None) -> TextLine:
+    def _written(self, one: Row[Any]) -> TextLine:
         state, reason = TextState(one.state), one.reason
         if state is TextState.PLANNED:
             # It waits for another try, for a time that stands no more: the next claim drops it.
             state, reason = TextState.CANCELLED, "moved"
-        return TextLine(
-            one.step, one.starts_at, self._due(one.step, one.starts_at), state, reason, handed_over, one.updated_at
-        )
+        due = self._telling.due(one.step, one.starts_at, self._zone)
+        return TextLine(one.step, one.starts_at, due, state, reason, one.handed_over, one.updated_at)
 
-    def _coming(
-        self, waiting: Mapping[str, Row[Any]], done: frozenset[str], sent: Sequence[datetime]
-    ) -> Iterator[TextLine]:
-        coming = [name for name in self._steps if name not in done]
-        ends = never(self._row)
-        decision = Decision()
-        if coming and not ends:
-            again = {name: one.retry_at for name, one in waiting.items() if one.retry_at}
-            decision = decide(self._visit, self._rules, self._now, done, sent, again, waiting.keys())
-        for name in coming:
-            one, due = waiting.get(name), self._due(name, self._row.starts_at)
-            state, reason = ends or self._planned(name, due, decision, one.reason if one else None)
-            yield TextLine(name, self._row.starts_at, due, state, reason, None, one.updated_at if one else None)
+    def _coming(self, sent: Sequence[datetime]) -> Iterator[TextLine]:
+        decision = self._decision(sent) if self.is_due else Decision()
+        for name in self._coming_steps:
+            one, due = self._waiting.get(name), self._due(name)
+            state, reason = self._ends or self._planned(name, due, decision, one.reason if one else None)
+            yield TextLine(name, self.row.starts_at, due, state, reason, None, one.updated_at if one else None)
+
+    def _decision(self, sent: Sequence[datetime]) -> Decision:
+        waiting = self._waiting
+        again = {name: one.retry_at for name, one in waiting.items() if one.retry_at}
+        visit = Visit(self.row.starts_at, self._zone, self.row.answer)
+        return decide(visit, self._telling.rules, self._now, frozenset(self._done), sent, again, waiting.keys())
 
     def _planned(self, name: str, due: datetime | None, decision: Decision, kept: str | None) -> State:
         for step, why in decision.skips:
             if step.id == name:
                 return TextState.SKIPPED, why
-        reason = held_back(self._row) or kept
+        reason = held_back(self.row) or kept
         if reason is None and due is not None and due <= self._now:
             reason = "due" if decision.send and decision.send.id == name else self._put_off()
         return TextState.PLANNED, reason
 
     def _put_off(self) -> str:
-        return "quiet_hours" if quiet_until(self._now, self._visit.zone, self._rules.quiet_hours) else "limit"
+        return "quiet_hours" if quiet_until(self._now, self._zone, self._telling.rules.quiet_hours) else "limit"
 
-    def _due(self, step: str, starts_at: datetime) -> datetime | None:
-        known = self._steps.get(step)
-        return due_at(known, Visit(starts_at, self._visit.zone), self._rules.quiet_hours) if known else None
+    def _due(self, step: str) -> datetime | None:
+        return self._telling.due(step, self.row.starts_at, self._zone)
 
 
 def export(
@@ -189,28 +228,34 @@ def export(
 
     Raises NoSuchBatch, and KeyError when a number was sealed with a key that we no longer have.
     """
+    mine = appointment.c.batch_id == number
     with ledger.read() as connection:
         if not connection.execute(select(batch.c.id).where(batch.c.id == number)).first():
             raise NoSuchBatch(f"There is no batch {number}.")
-    return _export(ledger, rules, number, now, lambda row: _cells(row, vault, numbers))
+        # Eight bytes a visit; to look for the next thousand anew costs a look at the whole batch each time.
+        ids = array("q", connection.execute(select(appointment.c.id).where(mine).order_by(appointment.c.id)).scalars())
+
+    def told(row: Row[Any]) -> dict[str, str] | None:
+        # Not asked of the store, which would look through the whole batch for it.
+        return _cells(row, vault, numbers) if row.batch_id == number else None
+
+    return _export(ledger, _Telling(rules, now), ids, told)
 
 
 def _export(
-    ledger: Ledger, rules: Reminders, number: int, now: datetime, cells_of: Callable[[Row[Any]], dict[str, str]]
+    ledger: Ledger, telling: _Telling, ids: Sequence[int], cells_of: Callable[[Row[Any]], dict[str, str] | None]
 ) -> Iterator[dict[str, str]]:
-    last = 0
-    while True:
-        mine = visits().where(appointment.c.batch_id == number, appointment.c.id > last)
+    wanted = _visits(*_EXPORTED).order_by(appointment.c.id)
+    for start in range(0, len(ids), CHUNK):
         with ledger.read() as connection:
-            rows = connection.execute(mine.order_by(appointment.c.id).limit(CHUNK)).all()
-            told = list(texts_of(connection, rows, rules, now)) if rows else []
+            rows = connection.execute(wanted.where(appointment.c.id.in_(ids[start : start + CHUNK]))).all()
+            told = list(telling.tell(connection, rows))
         for row, lines in told:
-            cells = cells_of(row)
+            cells, zone = cells_of(row), ZoneInfo(row.timezone)
+            if cells is None:
+                continue
             for line in lines:
-                yield {**cells, **_line_cells(line, ZoneInfo(row.timezone))}
-        if len(rows) < CHUNK:
-            return
-        last = rows[-1].id
+                yield cells | _line_cells(line, zone)
 
 
 def _cells(row: Row[Any], vault: Vault, numbers: bool) -> dict[str, str]:
@@ -229,9 +274,15 @@ def _cells(row: Row[Any], vault: Vault, numbers: bool) -> dict[str, str]:
 
 
 def _line_cells(line: TextLine, zone: ZoneInfo) -> dict[str, str]:
-    moments = {name: local(getattr(line, name), zone) for name in ("starts_at", "due_at", "handed_over_at")}
-    words = {"step": line.step, "state": line.state.value, "reason": line.reason or ""}
-    return {**moments, **words, "changed_at": local(line.changed_at, zone)}
+    return {
+        "starts_at": local(line.starts_at, zone),
+        "due_at": local(line.due_at, zone),
+        "handed_over_at": local(line.handed_over_at, zone),
+        "changed_at": local(line.changed_at, zone),
+        "step": line.step,
+        "state": line.state.value,
+        "reason": line.reason or "",
+    }
 
 
 def masked(phone: str) -> str:
@@ -239,6 +290,7 @@ def masked(phone: str) -> str:
     return f"***-***-{phone[-4:]}"
 
 
+@lru_cache(_SLOTS)
 def local(moment: datetime | None, zone: ZoneInfo) -> str:
     """By the clock of a zone, with its distance from UTC: 2026-12-08 10:00-05:00. Empty for None."""
     return moment.astimezone(zone).isoformat(" ", "minutes") if moment else ""
@@ -250,9 +302,13 @@ def write_csv(
     """Write lines below a row of column names, no cell a formula. Returns how many; progress is told now and then."""
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(columns)
-    count = 0
+    cells, count = itemgetter(*columns), 0
     for line in lines:
-        writer.writerow([_harmless(line[name]) for name in columns])
+        row = cells(line)
+        # One look at a whole line, as hardly any holds such a cell.
+        if _RISKY.search(_BETWEEN + _BETWEEN.join(row)):
+            row = [_harmless(cell) for cell in row]
+        writer.writerow(row)
         count += 1
         if count % CHUNK == 0:
             progress(count)

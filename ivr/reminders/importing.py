@@ -15,9 +15,10 @@ from pathlib import Path
 from ivr.ledger import Ledger, Vault
 from ivr.line.content import Content
 from ivr.reminders.faults import Fault, warning
-from ivr.reminders.files import UnreadableFile, read_rows
-from ivr.reminders.preview import Preview, preview
+from ivr.reminders.files import UnreadableFile, read_rows, unreadable
+from ivr.reminders.preview import Preview, gets_texts, preview
 from ivr.reminders.rows import Row, RowReader
+from ivr.reminders.seen import NoRoom
 from ivr.reminders.staging import Stage, Staged, look
 
 CHUNK = 1000
@@ -119,8 +120,11 @@ class Importer:
         first: list[Row] = []
 
         def add(rows: list[Row]) -> Staged:
-            first.extend(rows[: max(0, PREVIEWED - len(first))])
-            return look(self._ledger, self._vault, rows)
+            staged = look(self._ledger, self._vault, rows)
+            silent = set(staged.opted_out)
+            texted = (row for row in rows if gets_texts(row) and row.number not in silent)
+            first.extend(islice(texted, PREVIEWED - len(first)))
+            return staged
 
         try:
             report = self._read(path, now, add)
@@ -138,7 +142,10 @@ class Importer:
 
         rows, cancelled = read_rows(path), 0
         while chunk := list(islice(rows, CHUNK)):
-            read = reader.read_many(chunk)
+            try:
+                read = reader.read_many(chunk)
+            except NoRoom:
+                raise unreadable("the disk for temporary files is full. Make room, and do it again.") from None
             good = [row for row in read if isinstance(row, Row)]
             for faults in read:
                 if not isinstance(faults, Row):

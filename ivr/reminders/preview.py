@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from ivr.line.config import Reminders, Step
 from ivr.line.content import Content
 from ivr.line.gsm import segments
-from ivr.reminders.plan import Visit, due_at
+from ivr.reminders.plan import Visit, decide
 from ivr.reminders.rows import Row
 from ivr.reminders.wording import NoWords, visit_values, word
 
@@ -29,21 +30,36 @@ class Preview:
         return asdict(self)
 
 
+def gets_texts(row: Row) -> bool:
+    return row.status == "booked" and row.channel == "text"
+
+
 def preview(content: Content, row: Row, now: datetime) -> Iterator[Preview]:
-    """The texts of the plan that are still ahead of an appointment, soonest first."""
-    if row.status != "booked" or row.channel != "text":
+    """The texts of the plan that would go out for an appointment from now on, soonest first, if she had no others."""
+    if not gets_texts(row):
         return
     config, zone = content.config, ZoneInfo(row.timezone)
-    visit = Visit(row.starts_at, zone)
     language = row.language or config.default_language
-    due = sorted((due_at(step, visit, config.reminders.quiet_hours), step.id, step) for step in config.reminders.plan)
-    for at, _, step in due:
-        if at < now:
-            continue
-        values = visit_values(content, language, row.starts_at, row.timezone, row.site)
+    values = visit_values(content, language, row.starts_at, row.timezone, row.site)
+    for at, step in _lived_through(Visit(row.starts_at, zone), config.reminders, now):
         try:
             words = word(content, step.wording, language, values)
         except NoWords:
             continue
         local = at.astimezone(zone).isoformat(timespec="minutes")
         yield Preview(row.number, step.id, local, language, words, segments(words).segments)
+
+
+def _lived_through(visit: Visit, rules: Reminders, now: datetime) -> Iterator[tuple[datetime, Step]]:
+    """What would go out when, as the plan would decide at each moment that it waits for."""
+    done: set[str] = set()
+    sent: list[datetime] = []
+    at: datetime | None = now
+    while at is not None:
+        decision = decide(visit, rules, at, frozenset(done), sent)
+        done |= {step.id for step, _ in decision.skips}
+        if decision.send:
+            yield at, decision.send
+            done.add(decision.send.id)
+            sent.append(at)
+        at = decision.next_at

@@ -9,11 +9,12 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from ivr.line.config import Config
+from ivr.line.config import Config, Site
 from ivr.people.phones import Phone, read_phone
 from ivr.reminders.faults import Fault, FileFault, fault, warning
 from ivr.reminders.moments import read_moment
 from ivr.reminders.seen import Seen
+from ivr.reminders.tongues import Tongues, in_english
 
 NEEDED = ("appointment_id", "phone", "starts_at")
 OPTIONAL = ("site", "language", "timezone", "first_name", "channel", "status")
@@ -21,12 +22,16 @@ CHANNELS = ("text", "call", "none")
 STATUSES = ("booked", "cancelled", "attended", "missed")
 # Where a reader puts the cells of a row that stand beyond the last name of the header.
 BEYOND = ""
-_KIND = ("site", "timezone", "language", "channel", "status")
+# What no column is called, and FHIR knows: another name of the site; all the languages of a patient, best first,
+# with commas between; and the code of a warning.
+PLACE, SPOKEN, NOTE = "(place)", "(spoken)", "(note)"
+_KIND = ("site", "timezone", "language", "channel", "status", PLACE, SPOKEN, NOTE)
 _KINDS = 1000
 LONGEST = {"appointment_id": 100, "first_name": 80}
 FARTHEST = timedelta(days=731)
 _LONGEST_PHONE = 100
-_ZONES = frozenset(available_timezones())
+# Two names stand for whatever the machine is set to, or for nothing.
+_ZONES = frozenset(available_timezones()) - {"localtime", "Factory"}
 _zone = cache(ZoneInfo)
 
 
@@ -55,7 +60,7 @@ class _Read(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """What a row says that most rows say: in the order of Row's fields. wrong: column, code, detail."""
+    """What a row says that most rows say: in the order of Row's fields. wrong, warned: column, code, detail."""
 
     timezone: str
     site: str
@@ -63,6 +68,7 @@ class _Kind(NamedTuple):
     channel: str
     status: str
     wrong: tuple[tuple[str, FileFault, str], ...]
+    warned: tuple[tuple[str, str, str], ...]
 
 
 class RowReader:
@@ -75,8 +81,10 @@ class RowReader:
         self._now = now
         self._farthest = now + FARTHEST
         self._sites = {site.id: site for site in config.sites}
+        self._named = _by_name(config.sites)
         self._only_site = config.sites[0].id if len(config.sites) == 1 else ""
         self._languages = tuple(config.languages)
+        self._tongues = Tongues(self._languages)
         self._ours = ours | {entry.e164 for entry in config.directory}
         self._countries = tuple(config.reminders.countries)
         self._day_first = config.reminders.dates == "day-first"
@@ -110,25 +118,48 @@ class RowReader:
         row = None
         if not told and starts_at and phone:
             row = Row(number, appointment_id, phone, starts_at, *kind[:3], first_name, *kind[3:5])
+            if kind.warned:
+                self.warnings += [warning(number, *warned) for warned in kind.warned]
         return _Read(row, told, (f"id {appointment_id}" if appointment_id else "", number))
 
-    def _read_kind(self, site: str, zone: str, language: str, channel: str, status: str) -> _Kind:
-        """What the cells that say the same in most rows mean, and what is wrong with them."""
-        site = site.strip().lower() or self._only_site
-        zone = zone.strip() or (self._sites[site].timezone if site in self._sites else "UTC")
-        language = language.strip().lower()[:2]
-        channel = channel.strip().lower() or "text"
-        status = status.strip().lower() or "booked"
-        status = _STATUS_WORDS.get(status, status)
+    def _read_kind(self, *words: str) -> _Kind:
+        """What the cells that say the same in most rows mean, and what is wrong with them. words: of _KIND."""
+        said = {name: word.strip() for name, word in zip(_KIND, words, strict=True)}
+        site = self._site(said["site"], said[PLACE])
+        zone = said["timezone"] or (self._sites[site].timezone if site in self._sites else "UTC")
+        language = self._tongues.code(said["language"])
+        channel = said["channel"].lower() or "text"
+        status = said["status"].lower() or "booked"
+        status = _STATUS_WORDS.get(status.replace("-", " "), status)
         known = (
             ("site", site in self._sites, FileFault.SITE, self._sites),
             ("timezone", zone in _ZONES, FileFault.ZONE, ()),
-            ("language", not language or language in self._languages, FileFault.LANGUAGE, self._languages),
+            ("language", not said["language"] or language, FileFault.LANGUAGE, self._languages),
             ("channel", channel in CHANNELS, FileFault.CHANNEL, ()),
             ("status", status in STATUSES, FileFault.STATUS, ()),
         )
         wrong = tuple((name, code, ", ".join(names)) for name, fits, code, names in known if not fits)
-        return _Kind(zone if zone in _ZONES else "UTC", site, language or None, channel, status, wrong)
+        warned = [("status", said[NOTE], "")] if said[NOTE] else []
+        if said[SPOKEN]:
+            language, unknown = self._spoken(said[SPOKEN].split(","))
+            warned += unknown
+        return _Kind(zone if zone in _ZONES else "UTC", site, language, channel, status, wrong, tuple(warned))
+
+    def _site(self, *names: str) -> str:
+        """The id of a site by the first of its ids or names that is known."""
+        wanted = [name.lower() for name in names if name]
+        if not wanted:
+            return self._only_site
+        return next((self._named[name] for name in wanted if name in self._named), wanted[0])
+
+    def _spoken(self, languages: list[str]) -> tuple[str | None, list[tuple[str, str, str]]]:
+        """The first language that the line speaks; and a warning when that is none, or not the one that is wished."""
+        codes = [self._tongues.code(one) for one in languages]
+        code = next(filter(None, codes), None)
+        if codes[0]:
+            return code, []
+        instead = in_english(code or self._languages[0])
+        return code, [("language", "language_not_spoken", f"{in_english(languages[0])}: the texts are in {instead}")]
 
     @staticmethod
     def _words(number: int, name: str, cells: Mapping[str, str], told: list[Fault]) -> str:
@@ -174,4 +205,21 @@ class RowReader:
         return moment.at
 
 
-_STATUS_WORDS = {"canceled": "cancelled"}
+def _by_name(sites: Sequence[Site]) -> dict[str, str]:
+    """The ids of sites by id and by each name that no other has, in small letters."""
+    named: dict[str, set[str]] = {}
+    for site in sites:
+        for name in site.name.values():
+            named.setdefault(name.lower(), set()).add(site.id)
+    return {**{name: next(iter(ids)) for name, ids in named.items() if len(ids) == 1}, **{s.id: s.id for s in sites}}
+
+
+# As scheduling programs say it.
+_STATUS_WORDS = {
+    "canceled": "cancelled",
+    "scheduled": "booked",
+    "arrived": "attended",
+    "completed": "attended",
+    "no show": "missed",
+    "noshow": "missed",
+}

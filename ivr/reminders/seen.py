@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 
+class NoRoom(Exception):
+    """The disk that holds temporary files is full."""
+
+
 class Seen:
     """Where in a file something stood first. What grows is on disk, as keyed hashes, until the end."""
 
@@ -20,7 +24,16 @@ class Seen:
         self._key = secrets.token_bytes(16)
 
     def firsts(self, told: Sequence[tuple[str, int]]) -> list[int]:
-        """Where each of some things stood first. told: what, and where it stands, in order; at most 30,000."""
+        """Where each of some things stood first. told: what, and where it stands, in order; at most 30,000.
+
+        Raises NoRoom.
+        """
+        try:
+            return self._firsts(told)
+        except sqlite3.OperationalError:
+            raise NoRoom from None
+
+    def _firsts(self, told: Sequence[tuple[str, int]]) -> list[int]:
         keys = [self._hashed(what) for what, _ in told]
         wanted = f"SELECT key, at FROM seen WHERE key IN ({','.join('?' * len(keys))})"  # noqa: S608 - marks alone
         known: dict[int, int] = dict(self._store.execute(wanted, keys))

@@ -14,7 +14,7 @@ from ivr.reminders.files.unreadable import LONGEST_CELL, Cells, UnreadableFile, 
 from ivr.reminders.files.xlsx import read_ole, read_xlsx
 from ivr.reminders.rows import BEYOND
 
-__all__ = ["BEYOND", "LONGEST_CELL", "Cells", "UnreadableFile", "read_rows", "rows_of_json"]
+__all__ = ["BEYOND", "LONGEST_CELL", "Cells", "UnreadableFile", "read_rows", "rows_of_json", "unreadable"]
 
 _Reader = Callable[[BufferedReader], Iterator[tuple[int, Cells]]]
 # A file's name is often wrong, its first bytes never.

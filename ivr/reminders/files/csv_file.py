@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from io import BufferedReader
 from itertools import chain
@@ -13,7 +14,9 @@ from ivr.reminders.files.encoding import NO_TEXT, SNIFFED, decoded, decoder_of
 from ivr.reminders.files.table import known_names, row_taker
 from ivr.reminders.files.unreadable import LONGEST_CELL, Cells, UnreadableFile, unreadable
 
-_DELIMITERS = ",;\t"
+_DELIMITERS = ",;\t|"
+# What spreadsheets read in a first line, and do not show: which character stands between the cells.
+_SEP = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
 _PIECE = 1 << 16
 _LONGEST_LINE = 1_000_000
 _LONG = f"has a quotation mark that is not closed, or a cell of over {LONGEST_CELL:,} characters. Correct it"
@@ -32,7 +35,10 @@ def read_csv(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
     try:
         lines = _lines(raw, start)
         first = next(lines, "")
-        reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
+        said = _SEP.fullmatch(first)
+        first = next(lines, "") if said else first
+        delimiter = said[1] if said and said[1] in _DELIMITERS else _delimiter(first)
+        reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
         take = row_taker(next(reader))
         number = 1
         for number, values in enumerate(reader, start=2):

@@ -16,10 +16,10 @@ TakeRow = Callable[[Sequence[str]], Cells | None]
 _DATE, _TIME = "date", "time"
 _NAMES = {
     "appointment_id": "appointment, appointment number, appointment no, appt, appt id, appt number, appt no, visit id, "
-    "visit number, booking id, csn",
+    "visit number, visit no, booking id, booking number, encounter id, csn",
     "phone": "phone number, phone no, mobile, mobile phone, mobile number, mobile no, cell, cell phone, cell number, "
     "cellular, telephone, telephone number, tel, patient phone, patient phone number, patient mobile, patient cell, "
-    "contact number, contact phone",
+    "contact number, contact phone, pt phone, pt cell, pt mobile",
     "starts_at": "start, starts, start date time, start date and time, date time, date and time, appointment start, "
     "appointment date time, appointment date and time, appt date time, appt start, visit date time, "
     "scheduled date time, scheduled at, scheduled for",
@@ -35,6 +35,7 @@ _NAMES = {
     "status": "appointment status, appt status, visit status, booking status",
 }
 _MOST_TOLD = 5
+_NAMES_LOWER = "If the names stand further down, delete the rows above them."
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
 _MIDNIGHT = re.compile(r"[T ]0?0:00(:00(\.0+)?)?$")
 # The day that spreadsheets give to a time that has none.
@@ -84,7 +85,8 @@ def columns_fault(header: Sequence[str], where: str = "row 1") -> Fault | None:
     if not missing and not doubled:
         return None
     code = FileFault.COLUMN_MISSING if missing else FileFault.COLUMN_DOUBLE
-    sentences = [*_missing_told(missing, where), *(_doubled_told(names) for names in doubled)]
+    above = [] if columns.places or where != "row 1" else [_NAMES_LOWER]
+    sentences = [*_missing_told(missing, where), *above, *(_doubled_told(names) for names in doubled)]
     twice = [name for name, places in columns.places.items() if len(places) > 1]
     return Fault(0, ", ".join([*missing, *twice]), str(code), " ".join(sentences))
 
