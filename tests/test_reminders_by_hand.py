@@ -15,7 +15,7 @@ from ivr.carrier.client import Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.cli import main
 from ivr.ledger import Vault, open_ledger
-from ivr.ledger.tables import appointment, batch, opt_out_event, person
+from ivr.ledger.tables import appointment, batch, opt_out_event, person, text
 from ivr.people.persons import opt_in, opt_out
 from ivr.people.replies import not_hers
 from ivr.reminders.by_hand import BY_HAND, SENTENCES, ByHand, NotKnown
@@ -72,6 +72,30 @@ def test_a_text_that_is_sent_by_hand_goes_out_ahead_of_its_time_and_once(either_
     later = [either_house.send(NOW + timedelta(days=days, minutes=1)) for days in (0, 13, 18, 19)]
     assert [len(claimed) for claimed in later] == [0, 1, 0, 1]
     assert [text.step for text in either_house.texts()] == ["2d", "7d", "1d"]
+
+
+def test_a_text_that_was_left_out_by_hand_can_be_sent_after_all_and_goes_out_once(either_house):
+    either_house.take(row(1, AHEAD))
+    assert set(skip(either_house).values()) == {"left_out"}
+    assert due_count(either_house.ledger, NOW + timedelta(days=19), 10) == 0
+    assert [send(either_house, "2d").code for _ in range(2)] == ["due_now", "already"]
+    assert len(either_house.send()) == 1
+    (kept,) = [one for one in either_house.texts() if one.step == "2d"]
+    assert kept.state == "handed_over"
+    assert either_house.moves(kept.id)[:3] == [
+        (None, "skipped", BY_HAND),
+        ("skipped", "planned", BY_HAND),
+        ("planned", "claimed", None),
+    ]
+    assert [len(either_house.send(NOW + timedelta(days=days, minutes=1))) for days in (13, 18, 19)] == [0, 0, 0]
+    assert send(either_house, "2d").code == "written"
+
+
+def test_a_text_that_may_not_go_out_now_stays_left_out(house):
+    house.take(row(1, AHEAD))
+    skip(house)
+    assert send(house, "2d", NOW + timedelta(hours=12)).code == "quiet_hours"
+    assert house.states() == dict.fromkeys(("7d", "2d", "1d"), "skipped")
 
 
 def test_whoever_asks_twice_is_told_that_it_is_on_its_way_and_then_that_it_went(house):
@@ -133,7 +157,11 @@ REFUSED = [
     ("she came", lambda house: write(house, update(appointment).values(status="attended")), "visit_over"),
     ("the visit has begun", lambda house: write(house, update(appointment).values(starts_at=NOW)), "visit_over"),
     ("she has confirmed", lambda house: write(house, update(appointment).values(answer="confirmed")), "confirmed"),
-    ("left out before", lambda house: skip(house, "2d"), "written"),
+    (
+        "skipped by the plan",
+        lambda house: (skip(house, "2d"), write(house, update(text).values(reason="late"))),
+        "written",
+    ),
     (
         "a text today already",
         lambda house: (house.take({**row(1, at(2, -1)), "appointment_id": "B1"}), house.claim()),

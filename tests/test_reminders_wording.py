@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ivr.line import gsm
-from ivr.line.measures import LONGEST_BY_LANGUAGE, LONGEST_VALUES
 from ivr.line.content import Content
+from ivr.line.measures import LONGEST_BY_LANGUAGE, LONGEST_VALUES
 from ivr.reminders.wording import visit_values, word
 
 ZONE = "America/New_York"

@@ -302,7 +302,7 @@ def send_now(appointment_id: str, step: str, as_json: bool) -> None:
 def skip_texts(appointment_id: str, step: str | None, as_json: bool) -> None:
     """Leave out the text STEP of a visit, or all of its texts that are still to come.
 
-    This cannot be taken back. A visit that a later file moves gets the texts for its new time.
+    `send` takes it back for one text. A visit that a later file moves gets the texts for its new time.
     """
     with _office() as office:
         outcomes = office.by_hand.skip(appointment_id, step, clock.now())

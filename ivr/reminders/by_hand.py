@@ -185,6 +185,12 @@ class _VisitByHand:
         raise NotKnown(f"There is no step {step_id} in the plan: use one of {known}.")
 
     def send(self, step: Step) -> Outcome:
+        left_out = self._texts.get(step.id)
+        if left_out and (left_out.state, left_out.reason) == (TextState.SKIPPED, BY_HAND):
+            # As though it had never been written.
+            del self._texts[step.id]
+        else:
+            left_out = None
         reason = self._done(step) or self._ended() or held_back(self._row)
         if reason:
             return self._outcome(step, reason)
@@ -193,7 +199,10 @@ class _VisitByHand:
         reason = self._not_now(step)
         if reason:
             return self._outcome(step, reason)
-        self._begin(step, TextState.PLANNED, retry_at=self._now)
+        if left_out:
+            move(self._connection, [left_out.id], TextState.PLANNED, self._now, BY_HAND, retry_at=self._now)
+        else:
+            self._begin(step, TextState.PLANNED, retry_at=self._now)
         self._look_again(self._now)
         refused = raised(self._connection).keys() & {Alarm.SENDING_STOPPED, Alarm.DELIVERY_STOPPED}
         return self._outcome(step, "waits_for_carrier" if refused else "due_now")

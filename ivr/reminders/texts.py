@@ -39,7 +39,8 @@ MOVES: dict[TextState, frozenset[TextState]] = {
     S.DELIVERED: frozenset(),
     S.UNDELIVERED: frozenset(),
     S.FAILED: frozenset(),
-    S.SKIPPED: frozenset(),
+    # What staff left out, they may send after all.
+    S.SKIPPED: frozenset({S.PLANNED}),
     S.CANCELLED: frozenset(),
 }
 # What counts towards the limits for a number: all that was sent, or may have been.
