@@ -17,7 +17,6 @@ from ivr import clock as now_clock
 from ivr import log
 from ivr.cli.common import FINDINGS, give_up, ledger_or_exit, says_when_the_ledger_is_away, settings_or_exit
 from ivr.ledger import LedgerAway, open_ledger
-from ivr.line.check import check
 from ivr.line.content import read_content, read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.releases.shelf import NoRelease, live_content
@@ -99,6 +98,9 @@ def publish_folder(settings: Settings) -> int:
     except BrokenPrompts as broken:
         click.echo(broken, err=True)
         return FINDINGS
+    # A web process starts without the proofs, and what they need.
+    from ivr.line.check import check
+
     report = check(files)
     if report.broken:
         for finding in report.findings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from ivr.line.content import Content
@@ -13,8 +14,10 @@ from ivr.line.hearing import Hearing
 from ivr.line.places import Facts, Heard, State, Task, Transfer, Turn
 from ivr.line.speech import CALLERS_NUMBER, OPENS, Speech
 from ivr.line.twiml import OWN_NUMBER, SEALED_NUMBER, Base, Documents, text_document
-from ivr.line.understand import Matcher
 from ivr.line.walk import Walk
+
+if TYPE_CHECKING:
+    from ivr.line.understand import Matcher
 
 _CALLERS_NUMBER, _OPENS = CALLERS_NUMBER.encode(), OPENS.encode()
 
@@ -69,6 +72,9 @@ class Line:
     @cached_property
     def matcher(self) -> Matcher:
         """What understands free words. It is made when it is first asked for: a proof of the graph does without."""
+        # With it comes numpy, which the processes that understand no words need not load.
+        from ivr.line.understand import Matcher
+
         return Matcher(self.content)
 
     def _render(self, turn: Turn) -> None:

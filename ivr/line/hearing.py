@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ivr.line.content import Content
 from ivr.line.places import Key, Words
 from ivr.line.signs import RED_FLAGS, STOP
-from ivr.line.understand import Understood
 from ivr.line.wording import plain, telling
+
+if TYPE_CHECKING:
+    from ivr.line.understand import Understood
 
 # The carrier takes 500 hints of 100 letters; the shortest phrases help its ear most.
 MOST_HINTS = 80
