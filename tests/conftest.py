@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 _DATABASES = count()
+SERVED_BY_A_LINE = {"open_line", "closed_line"}
 # What points a test at somebody else's line, ledger or queue.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
 
@@ -61,8 +62,16 @@ def _read_and_compile_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.line.content.read_prompt", lru_cache(2_000)(read_prompt))
         patch.setattr("ivr.releases.shelf.read_content", content_of)
-        patch.setattr("ivr.releases.shelf.Line", line_of)
+        for user in ("ivr.releases.shelf", "ivr.cli.doctor"):
+            patch.setattr(f"{user}.Line", line_of)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the processes that share the tests, one takes all that a running line serves, and any takes a file whole."""
+    for item in items:
+        served = SERVED_BY_A_LINE.intersection(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("a running line" if served else item.path.stem))
 
 
 def shared_json(name: str) -> Any:
