@@ -67,6 +67,7 @@ def _read_and_compile_once() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of the processes that share the tests, one takes all that a running line serves, and any takes a file whole."""
     for item in items:
