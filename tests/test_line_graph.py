@@ -310,8 +310,7 @@ def test_a_state_is_named_by_a_token_of_its_own_that_a_url_can_carry(line: Line)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,100}", token) for token in line.states)
 
 
-@pytest.mark.parametrize("speech", ["true", "false"])
-@pytest.mark.parametrize("tries", [2, 3, 5])
+@pytest.mark.parametrize(("tries", "speech"), [(2, "true"), (5, "true"), (3, "false")])
 def test_what_is_made_ready_for_a_call_is_what_any_arrow_leads_to_and_no_more(tries: int, speech: str) -> None:
     files = changed("line.yaml", "tries: 3", f"tries: {tries}")
     words = files["line.yaml"].decode().replace("speech: true", f"speech: {speech}")
