@@ -8,7 +8,7 @@ run: .venv/ready
 	@exec $(BIN)/infoline run $(RUN)
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(TEST)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
 
 bench: .venv/ready
 	$(BIN)/python -m bench $(PART)

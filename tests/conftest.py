@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, NullPool, create_engine, text
+from xdist.scheduler import LoadFileScheduling
 
 from ivr import clock
 from ivr.ledger import Ledger, Vault, open_ledger
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 _DATABASES = count()
-SERVED_BY_A_LINE = {"open_line", "closed_line"}
+WITH_LINES_OF_THEIR_OWN = ("test_run.py", "test_readme.py")
 # What points a test at somebody else's line, ledger or queue.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
 
@@ -67,12 +68,21 @@ def _read_and_compile_once() -> Iterator[None]:
         yield
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the processes that share the tests, one takes all that a running line serves, and any takes a file whole."""
-    for item in items:
-        served = SERVED_BY_A_LINE.intersection(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("a running line" if served else item.path.stem))
+class Shares(LoadFileScheduling):
+    """How processes share the tests: file by file, but one takes all that the lines of tests/e2e/conftest.py serve.
+
+    xdist's own groups come to nothing with pytest 9.2, which no longer lets a plugin rename a test.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.split("::", 1)[0])
+        served = file.parent.name == "e2e" and file.name not in WITH_LINES_OF_THEIR_OWN
+        return "e2e" if served else str(file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares | None:
+    return Shares(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def shared_json(name: str) -> Any:

@@ -23,7 +23,6 @@ from ivr.ledger.tables import appointment, batch, person, text
 from ivr.people.persons import meet, opt_out
 from ivr.people.replies import not_hers
 from ivr.reminders import export as exporting
-from ivr.reminders import export as exporting
 from ivr.reminders.export import COLUMNS, UnwritableFile, export, private_file, write_csv
 from ivr.reminders.receipts import take_receipt
 from ivr.reminders.status import NoSuchBatch, control
