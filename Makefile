@@ -8,7 +8,7 @@ run: .venv/ready
 	@exec $(BIN)/infoline run $(RUN)
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TEST)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
 
 # Kills, cuts and faults, for some minutes; prints how many texts went out, were lost and were doubled.
 test-chaos: .venv/ready

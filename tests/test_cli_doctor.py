@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,7 +11,25 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.ledger import open_ledger
+from ivr.line.check import Report, check
+from ivr.line.content import Files, digest
 from ivr.settings import load
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _prove_once() -> Iterator[None]:
+    """The same words are proved once for all tests."""
+    proved: dict[str, Report] = {}
+
+    def report_of(files: Files) -> Report:
+        key = digest(files)
+        if key not in proved:
+            proved[key] = check(files)
+        return proved[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivr.cli.doctor.check", report_of)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select, text, update
@@ -44,6 +44,10 @@ def test_the_migrations_make_the_tables_that_the_code_knows(ledger):
     assert differences == []
 
 
+def test_the_newest_version_is_the_one_that_the_last_migration_leads_to():
+    assert engine.newest_version() == ScriptDirectory(engine.MIGRATIONS).get_current_head()
+
+
 def test_bringing_the_tables_up_to_date_again_changes_nothing(ledger):
     raise_one(ledger)
     ledger.upgrade()
@@ -64,9 +68,7 @@ INSERT INTO text_move (text_id, at, to_state) VALUES (1, '2026-12-01', 'claimed'
 def test_texts_and_their_history_are_still_there_when_their_tables_have_changed(database_url):
     ledger = open_ledger(database_url)
     with ledger.engine.begin() as connection:
-        config = engine._alembic()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        engine.migrate(connection, "0001")
         for statement in AS_IT_WAS.split(";"):
             connection.execute(text(statement))
     ledger.upgrade()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -18,20 +17,11 @@ from ivr.line.content import LINE_FILE, read_content
 from ivr.line.findings import Finding
 from ivr.line.graph import Graph, Stay
 from ivr.line.places import Facts, Goodbye, Heard, Key, KeyIn, Menu, Piece, Silence, State, Turn, Wish, Words
-from ivr.line.prompt import read_prompt
 from ivr.line.speech import Speech
 from tests.test_line_reading import SHIPPED, changed, line_of
 
 CANCER, STOP = "en/cancer.md", "en/stop.md"
 HARD = "Radiographically identifiable depositions necessitate comprehensive characterization."
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _read_once() -> Iterator[None]:
-    """The files that a case leaves alone are read once for all cases."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.read_prompt", cache(read_prompt))
-        yield
 
 
 def test_the_shipped_folder_has_no_error_and_warns_of_hours_that_nobody_confirmed() -> None:

@@ -13,7 +13,6 @@ from flask.testing import FlaskClient
 
 from ivr import create_app
 from ivr.ledger import Ledger, open_ledger
-from ivr.line.compiled import Line
 from ivr.line.content import Content, read_content, read_folder
 from ivr.line.recordings import Recording, read_recording
 from ivr.releases import copies as disk
@@ -30,20 +29,6 @@ YEAR = "public, max-age=31536000, immutable"
 FIRST = read_content(recorded({"goodbye.wav": WAV, "cancer-2.mp3": MP3}))
 SECOND = read_content(recorded({"goodbye.wav": OTHER, "cancer-2.mp3": MP3}))
 FIRST_GOODBYE, SECOND_GOODBYE = (content.recordings["en", "goodbye", 0] for content in (FIRST, SECOND))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _compile_once() -> Iterator[None]:
-    """Compiling is proved elsewhere; here the same words are compiled once for all tests."""
-    lines: dict[tuple[str, str], Line] = {}
-
-    def compiled(content: Content, base_url: str) -> Line:
-        key = (content.digest, base_url)
-        return lines.setdefault(key, lines.get(key) or Line(content, base_url))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shelves, "Line", compiled)
-        yield
 
 
 @pytest.fixture

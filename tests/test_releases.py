@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,9 @@ from sqlalchemy import func, insert, select, update
 
 from ivr.ledger import Ledger, LedgerAway, open_ledger
 from ivr.ledger.tables import release
-from ivr.line.compiled import Line
 from ivr.line.content import Content, digest, read_content
 from ivr.line.findings import BrokenPrompts
 from ivr.line.places import Key
-from ivr.line.prompt import read_prompt
 from ivr.releases import shelf as shelves
 from ivr.releases.shelf import KEPT, DiskCopies, NoRelease, Shelf, live_content
 from ivr.releases.store import (
@@ -36,21 +33,6 @@ NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 SECOND = read_content(changed("en/goodbye.md", "Take good care.", "Take very good care."))
 THIRD = read_content(changed("en/goodbye.md", "Take good care.", "Take the best of care."))
 BROKEN = {**SHIPPED, "en/cancer.md": b"\x00"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _compile_once() -> Iterator[None]:
-    """Reading and compiling are proved elsewhere; here the same words are compiled once for all tests."""
-    lines: dict[tuple[str, str], Line] = {}
-
-    def compiled(content: Content, base_url: str) -> Line:
-        key = (content.digest, base_url)
-        return lines.setdefault(key, lines.get(key) or Line(content, base_url))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shelves, "Line", compiled)
-        patch.setattr("ivr.line.content.read_prompt", cache(read_prompt))
-        yield
 
 
 @pytest.fixture

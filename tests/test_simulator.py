@@ -53,12 +53,14 @@ def test_a_text_is_taken_sent_and_reported_with_signed_receipts(network, line):
     assert text.sid.startswith("SM")
     assert len(text.sid) == 34
     wait_for(lambda: len(line.params("/receipts/text/abc")) == 3)
-    assert [params["MessageStatus"] for params in line.params("/receipts/text/abc")] == ["sending", "sent", "delivered"]
+    # Each goes its own way, so on a busy machine one may overtake another.
+    told = {params["MessageStatus"] for params in line.params("/receipts/text/abc")}
+    assert told == {"sending", "sent", "delivered"}
     for _, path, headers, params in line.asked:
         assert RequestValidator(TOKEN).validate(line.url + path, params, headers["X-Twilio-Signature"])
     fetched = client.messages(text.sid).fetch()
     assert (fetched.status, fetched.body, fetched.to) == ("delivered", "Hello", JANE)
-    assert abs(fetched.date_sent - datetime.now(UTC)) < timedelta(seconds=5)
+    assert abs(fetched.date_sent - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_a_messaging_service_accepts_first_and_picks_its_sender_later(network):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from contextlib import suppress
@@ -19,7 +17,7 @@ from ivr.ledger.tables import text, text_move
 from ivr.reminders.status import status
 from ivr.settings import Settings
 from tests.appointments import NOW, at, row, small_house
-from tests.processes import ROOT, Processes, environment, wait_until
+from tests.processes import Processes, environment, wait_until
 from worker.__main__ import main as worker_command
 from worker.clock import tick
 
@@ -114,14 +112,6 @@ def test_after_a_worker_was_killed_in_the_middle_of_a_slice_each_text_has_gone_o
         reasons = Counter(connection.execute(select(text_move.c.reason)).scalars())
     assert len(set(sids)) == 20
     assert reasons["lease_expired"] > 0
-
-
-def test_without_a_queue_server_a_process_says_which_setting_is_missing(tmp_path):
-    command = [sys.executable, "-m", "worker", "clock"]
-    ended = subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=20)
-    assert ended.returncode == 2
-    assert "REDIS_URL is not set" in ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(

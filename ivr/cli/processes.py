@@ -17,11 +17,10 @@ from ivr import clock as now_clock
 from ivr import log
 from ivr.cli.common import FINDINGS, give_up, ledger_or_exit, says_when_the_ledger_is_away, settings_or_exit
 from ivr.ledger import LedgerAway, open_ledger
-from ivr.line.check import check
-from ivr.line.content import read_content, read_folder
+from ivr.line.content import digest, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.releases.shelf import NoRelease, live_content
-from ivr.releases.store import Diverged, publish_folder_if_changed
+from ivr.releases.store import Diverged, live_release, publish_folder_if_changed
 from ivr.settings import Settings
 
 # A thread waits with whatever its request waits for. These are more than may wait for the ledger at once (see PLACES
@@ -99,6 +98,14 @@ def publish_folder(settings: Settings) -> int:
     except BrokenPrompts as broken:
         click.echo(broken, err=True)
         return FINDINGS
+    ledger = open_ledger(settings.database_url)
+    live = live_release(ledger)
+    if live and live.digest == digest(files):
+        # It was proved when it was published.
+        return 0
+    # A web process starts without the proofs, and what they need.
+    from ivr.line.check import check
+
     report = check(files)
     if report.broken:
         for finding in report.findings:
@@ -107,9 +114,7 @@ def publish_folder(settings: Settings) -> int:
         click.echo("The words were not published: put the errors right first. What was live stays live.", err=True)
         return FINDINGS
     try:
-        published = publish_folder_if_changed(
-            open_ledger(settings.database_url), read_content(files), now_clock.now(), getpass.getuser()
-        )
+        published = publish_folder_if_changed(ledger, read_content(files), now_clock.now(), getpass.getuser())
     except Diverged as error:
         click.echo(error, err=True)
         return FINDINGS

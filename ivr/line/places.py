@@ -193,6 +193,11 @@ class State:
         """Whether the caller has been silent or wrong here."""
         return bool(self.silences or self.wrongs)
 
+    @property
+    def counts(self) -> bool:
+        """Whether anything is counted here: a miss, or that the caller asked to hear it again."""
+        return bool(self.silences or self.wrongs or self.repeats)
+
     def at(self, place: Place) -> State:
         """Somebody who was understood: at a place, with nothing counted."""
         return State(self.language, place)

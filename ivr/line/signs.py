@@ -32,6 +32,7 @@ _STRICT = 5
 _LONG = 8
 _LONGEST = 25
 _MOST_SLIPS = 2
+_PLAIN_WORD = re.compile(r"[a-z]+\*?")
 _BUT_NOT = re.compile(r"\bbut not\b")
 Atom = tuple[str, ...]
 
@@ -91,6 +92,10 @@ def sign_of_phrase(phrase: str) -> Sign | None:
 
 def _atom(written: str) -> Atom:
     """Words that stand one after the other; a star at a word's end is kept."""
+    word = written.strip()
+    if _PLAIN_WORD.fullmatch(word):
+        # Nearly all are one plain word, and a release has thirty thousand.
+        return (word if word.endswith("*") else joined(word),)
     return tuple(joined(plain(written.replace("*", "0star"))).replace("0star", "*").split())
 
 

@@ -10,7 +10,7 @@ from flask import Response, abort
 from ivr import clock
 from ivr.line.compiled import Line
 from ivr.line.twiml import text_document as make_document
-from ivr.line.understand import plain
+from ivr.line.wording import plain
 from ivr.people.incoming import Received
 from ivr.people.keywords import carrier_keyword, is_yes, visit_answer
 from ivr.people.loops import SILENCED, verdict

@@ -26,8 +26,10 @@ DONE = {
 
 
 @pytest.mark.parametrize("told", CALLS, ids=[told["name"] for told in CALLS])
-def test_a_conversation_goes_as_it_is_written(told: dict[str, Any], request: pytest.FixtureRequest) -> None:
-    line: RunningLine = request.getfixturevalue(f"{told['line']}_line")
+def test_a_conversation_goes_as_it_is_written(
+    told: dict[str, Any], open_line: RunningLine, closed_line: RunningLine
+) -> None:
+    line = {"open": open_line, "closed": closed_line}[told["line"]]
     call = Call(line, told.get("from", "+16035550123"))
     for step in told["steps"]:
         for what, value in step.items():

@@ -24,7 +24,8 @@ def play(line: RunningLine, words: list[str]) -> str:
     """What a command prints, on a terminal of 80 columns."""
     words = [str(line.var_dir / Path(word).name) if word.startswith("var/") else word for word in words]
     if words[:2] == ["reminders", "status"]:
-        until(lambda: line.json("reminders", "status")["texts"]["delivered"] == 20, "20 receipts")
+        until(lambda: [text["status"] for text in line.carrier_log()].count("delivered") == 20, "20 receipts")
+        until(lambda: line.json("reminders", "status")["texts"]["delivered"] == 20, "20 receipts in the ledger")
     printed = line.infoline(*words)
     assert printed.returncode == 0, printed.stderr
     return "".join(f"{row.rstrip()}\n" for row in printed.stdout.splitlines())

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,38 +28,28 @@ def _lives(number: int) -> bool:
     return True
 
 
-def test_a_process_that_dies_is_started_again_and_said_so(tmp_path: Path) -> None:
-    with running_line(tmp_path / "var", "--at", "2026-12-01T10:00") as line:
-        for words in ("ivr.cli web", "-m simulator", "-m worker clock"):
-            first = _started(line, words)
-            assert first
-            os.kill(first, signal.SIGKILL)
-            until(lambda words=words, first=first: _started(line, words) not in (None, first), f"{words} again")
-        until(lambda: line.readyz().get("voice"), "the web to answer again")
-        line.process.send_signal(signal.SIGINT)
-        told = line.process.communicate(timeout=30)[0]
-        assert line.readyz() == {}, "a process that was left behind still answers"
-    assert told.count("The web process has died: it is started again.") == 1
-
-
-def test_the_queue_that_dies_is_started_again_and_reminders_go_on(tmp_path: Path) -> None:
+def test_what_dies_is_started_again_and_said_so_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     with running_line(tmp_path / "var", "--at", "2026-12-01T10:00") as line:
         queue = until(lambda: _started(line, "valkey"), "the queue server")
         os.kill(queue, signal.SIGKILL)
         line.call().presses("1", "1").hears("Calcifications")
         line.json("reminders", "import", line.var_dir / "example-appointments.csv")
         until(lambda: len(line.carrier_log()) == 20, "20 texts after the queue came back")
-
-
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
-    with running_line(tmp_path / "var") as line:
-        until(lambda: len(line.children()) >= 5, "all processes")
-        children = list(line.children().values())
+        for words in ("ivr.cli web", "-m simulator", "-m worker clock"):
+            first = _started(line, words)
+            assert first
+            os.kill(first, signal.SIGKILL)
+            until(lambda words=words, first=first: _started(line, words) not in (None, first), f"{words} again")
+        until(lambda: line.readyz().get("voice"), "the web to answer again")
+        children = list(until(lambda: len(line.children()) >= 5 and line.children(), "all processes").values())
         line.process.send_signal(signal.SIGINT)
-        line.process.communicate(timeout=30)
+        told = line.process.communicate(timeout=30)[0]
         assert line.process.returncode == 0
+        assert line.readyz() == {}, "a process that was left behind still answers"
     assert [number for number in children if _lives(number)] == []
     assert not (tmp_path / "var" / "clock-shift").exists()
+    assert told.count("The web process has died: it is started again.") == 1
+    assert told.count("The queue has died: it is started again.") == 1
 
 
 def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
@@ -78,8 +69,10 @@ def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
 
 def test_an_empty_start_sets_aside_what_earlier_runs_left(tmp_path: Path) -> None:
     var_dir = tmp_path / "var"
-    with running_line(var_dir, "--at", "2026-12-01T10:00") as line:
-        assert line.json("reminders", "import", var_dir / "example-appointments.csv")["accepted"] == 20
+    soon = f"{datetime.now().astimezone() + timedelta(days=30):%Y-%m-%d} 09:00"
+    (tmp_path / "one.csv").write_text(f"appointment_id,phone,starts_at\nE2E-1,603-555-0101,{soon}\n")
+    earlier = {**os.environ, "VAR_DIR": str(var_dir)}
+    subprocess.run([*INFOLINE, "reminders", "import", str(tmp_path / "one.csv")], env=earlier, cwd=ROOT, check=True)
     with running_line(var_dir, "--empty", "--at", "2026-12-01T10:00") as line:
         assert line.json("reminders", "status")["appointments"] == 0
     assert list(var_dir.glob("set-aside-*/infoline.db"))
@@ -88,8 +81,8 @@ def test_an_empty_start_sets_aside_what_earlier_runs_left(tmp_path: Path) -> Non
 def test_broken_words_stop_nothing_that_runs_and_are_named(tmp_path: Path) -> None:
     prompts = tmp_path / "prompts"
     shutil.copytree(ROOT / "prompts", prompts)
-    with running_line(tmp_path / "var", PROMPTS_DIR=str(prompts)):
-        pass
+    earlier = {**os.environ, "VAR_DIR": str(tmp_path / "var"), "PROMPTS_DIR": str(prompts)}
+    subprocess.run([*INFOLINE, "release"], env=earlier, cwd=ROOT, check=True)
     (prompts / "en" / "cancer.md").write_text("no fields on top\n")
     with running_line(tmp_path / "var", PROMPTS_DIR=str(prompts)) as line:
         line.call().presses("1", "2").hears("cancer")
@@ -133,4 +126,5 @@ def test_worker_and_clock_need_a_queue_and_say_so(tmp_path: Path, command: str) 
         check=False,
     )
     assert tried.returncode == 2
-    assert "REDIS_URL" in tried.stderr
+    assert "REDIS_URL is not set" in tried.stderr
+    assert "Traceback" not in tried.stderr
