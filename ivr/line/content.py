@@ -15,11 +15,15 @@ from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.gsm import fold
 from ivr.line.prompt import Prompt, decode, fill, read_prompt
 from ivr.line.questions import Question, is_questions, read_questions
-from ivr.line.recordings import LARGEST, Key, Recording, is_recording, recording_faults, recordings_of
+from ivr.line.recordings import LARGEST, LARGEST_TOGETHER, Key, Recording, is_recording, recording_faults, recordings_of
 from ivr.line.source import Source, read_yaml
 
 LINE_FILE = "line.yaml"
 _PROMPT_FILE = re.compile(r"[a-z]{2}/[a-z0-9]+(-[a-z0-9]+)*\.md")
+_TOO_LARGE = (
+    f"This folder holds more than {LARGEST_TOGETHER // 1_000_000} MB: name the folder that holds the prompts alone, or"
+    " make its recordings smaller."
+)
 _LITTER = ("~", ".bak", ".orig", ".swp", "Thumbs.db", "desktop.ini")
 Files = Mapping[str, bytes]
 
@@ -81,10 +85,16 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     files: dict[str, bytes] = {}
     findings: list[Finding] = []
+    room = LARGEST_TOGETHER + LARGEST
     for name, path in found.items():
         try:
             if path.is_file() and not _is_litter(name):
-                files[name] = _read(path)
+                files[name] = read_file(path)
+                room -= len(files[name])
+                if room < 0:
+                    # The rest is left unread: whatever it is, it is no words of a line.
+                    findings.append(Finding(name, 0, "folder", "error", _TOO_LARGE))
+                    break
         except OSError as error:
             message = f"This file cannot be opened ({error.strerror}): let this user read it."
             findings.append(Finding(name, 0, "folder", "error", message))
@@ -93,7 +103,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """A file's bytes, up to one more than any may have: what is far too large is told without being read."""
     with path.open("rb") as file:
         return file.read(LARGEST + 1)

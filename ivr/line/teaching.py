@@ -1,0 +1,101 @@
+"""A question made a phrase of a prompt: the edit in its file, and what it pulls along."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import yaml
+
+from ivr.line.check_phrases import strayed_phrases
+from ivr.line.content import Content
+from ivr.line.findings import BrokenPrompts, Finding
+from ivr.line.likeness import Group
+from ivr.line.prompt import read_prompt
+from ivr.line.source import read_yaml
+from ivr.line.wording import plain
+
+
+class NotTaught(Exception):
+    """The words cannot become a phrase; the message says why."""
+
+
+def with_phrase(file: str, data: bytes, words: str) -> bytes:
+    """The prompt's file with one phrase more, after the others; all else byte for byte the same.
+
+    Raises BrokenPrompts when the file cannot be read, and NotTaught when there is nothing to add.
+    """
+    said = " ".join(words.split())
+    before = read_prompt(file, data)
+    if not plain(said):
+        raise NotTaught("These words have no letters: nobody can ask so.")
+    if plain(said) in map(plain, before.phrases):
+        raise NotTaught(f"`{said}` is a phrase of {file} already.")
+    text = data.decode("utf-8")
+    at, added = _edit(text, _written(said))
+    after = (text[:at] + added + text[at:]).encode()
+    if read_prompt(file, after).phrases != (*before.phrases, said):
+        raise NotTaught(f"The phrases of {file} are written in a way that cannot be added to: add `{said}` by hand.")
+    return after
+
+
+def _edit(text: str, written: str) -> tuple[int, str]:
+    """Where in the file the phrase goes, and how it is written there."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    opening = text.index("\n") + 1
+    lines = text[opening:].splitlines(keepends=True)
+    closing = next(at for at, line in enumerate(lines) if line.rstrip() == "---")
+    top = "".join(lines[:closing])
+    node = yaml.compose(top, Loader=yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    listed = next((value for key, value in node.value if key.value == "phrases"), None)
+    if not isinstance(listed, yaml.SequenceNode):
+        return opening + len(top), f"phrases:{end}  - {written}{end}"
+    if listed.flow_style:
+        return opening + listed.end_mark.index - 1, f", {written}" if listed.value else written
+    last = listed.value[-1]
+    # A block ends on the line after it, a plain word on its own.
+    after = last.end_mark.line + (1 if last.end_mark.column else 0)
+    dash = lines[last.start_mark.line].index("-")
+    return opening + sum(map(len, lines[:after])), f"{' ' * dash}- {written}{end}"
+
+
+def _written(words: str) -> str:
+    """The words as YAML reads them again: plain where that can be, else between quotes."""
+    try:
+        if read_yaml("", f"- {words}").value == [words] and read_yaml("", f"[{words}]").value == [words]:
+            return words
+    except BrokenPrompts:
+        pass
+    return json.dumps(words, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a new phrase does beside its own."""
+
+    findings: tuple[Finding, ...]
+    """What the check says that it did not say before."""
+    pulled: tuple[tuple[str, str], ...]
+    """Known questions of other outcomes that would now be led to this one: (question, its right outcome)."""
+    answered: tuple[Group, ...]
+    """Groups of questions nobody answered that would now be."""
+
+
+def effect(before: Content, after: Content, topic: str, waiting: Iterable[Group]) -> Effect:
+    """What the words of `after` understand otherwise than those of `before`."""
+    from ivr.line.understand import Matcher
+
+    old, new = Matcher(before), Matcher(after)
+    known = {(one.file, one.message) for one in strayed_phrases(before)}
+    findings = tuple(one for one in strayed_phrases(after) if (one.file, one.message) not in known)
+    pulled = tuple(
+        (one.words, one.outcome)
+        for one in after.questions
+        if one.outcome != topic
+        and new.ask(one.words, one.language).topic == topic
+        and old.ask(one.words, one.language).topic != topic
+    )
+    answered = tuple(group for group in waiting if new.ask(group.typical, group.language).topic == topic)
+    return Effect(findings, pulled, answered)
