@@ -23,7 +23,7 @@ COMMANDS = {
     "doctor": "doctor",
     "callbacks": "waiting",
     "todos": "waiting",
-    "unanswered": "waiting",
+    "unanswered": "learning",
 }
 
 

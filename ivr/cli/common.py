@@ -13,6 +13,7 @@ import click
 
 from ivr import clock
 from ivr.ledger import Ledger, LedgerAway, open_ledger
+from ivr.line.check import Report
 from ivr.line.content import Content
 from ivr.releases.shelf import NoRelease, live_content
 from ivr.settings import Settings, SettingsError, load
@@ -78,6 +79,15 @@ def print_told(place: str, level: str, message: str, code: str) -> None:
     """One finding on lines of at most 80 columns, its level coloured on a terminal."""
     lines = textwrap.fill(f"{place}: {level}: {message} [{code}]", WIDTH, subsequent_indent="  ")
     click.echo(lines.replace(f" {level}:", f" {click.style(level, fg=_COLOURS[level])}:", 1))
+
+
+def print_report(report: Report) -> None:
+    """What a check found, worst first, and how much of each."""
+    for finding in report.findings:
+        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+        print_told(place, finding.level, finding.message, finding.rule)
+    counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
+    click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
 
 
 def print_json(value: Any) -> None:

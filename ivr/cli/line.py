@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import getpass
 import sys
 import time
 from pathlib import Path
@@ -11,24 +10,21 @@ from typing import Any
 
 import click
 
-from ivr import clock
+from ivr.cli import releases
 from ivr.cli.common import (
     FINDINGS,
     content_or_exit,
     give_up,
-    ledger_or_exit,
     print_json,
-    print_told,
-    says_when_the_ledger_is_away,
+    print_report,
     settings_or_exit,
 )
 from ivr.ledger import open_ledger
 from ivr.line.check import Report, check
 from ivr.line.compiled import Line
-from ivr.line.content import read_content, read_folder
+from ivr.line.content import read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.line.understand import which_of_two
-from ivr.releases.store import publish
 
 # What is answered to somebody whom no visit is known of.
 _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
@@ -36,7 +32,11 @@ _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
 
 @click.group()
 def prompts() -> None:
-    """The words: check them, publish them."""
+    """The words: check them, publish them, take them back."""
+
+
+for command in releases.COMMANDS:
+    prompts.add_command(command)
 
 
 @prompts.command("check")
@@ -54,7 +54,7 @@ def check_prompts(folder: Path | None, as_json: bool) -> None:
         findings = [finding.as_json() for finding in report.findings]
         print_json({"states": report.states, "arrows": report.arrows, "seconds": seconds, "findings": findings})
     else:
-        _print(report)
+        print_report(report)
         click.echo(f"{report.states} states, {report.arrows} arrows, {seconds} s.")
     sys.exit(FINDINGS if report.broken else 0)
 
@@ -64,30 +64,6 @@ def _checked(folder: Path) -> Report:
         return check(read_folder(folder), in_two=True)
     except BrokenPrompts as broken:
         return Report(0, 0, tuple(broken.findings))
-
-
-def _print(report: Report) -> None:
-    for finding in report.findings:
-        place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-        print_told(place, finding.level, finding.message, finding.rule)
-    counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
-    click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
-
-
-@prompts.command("publish")
-@click.option("--note", default="", help="What changed and why.")
-@says_when_the_ledger_is_away
-def publish_prompts(note: str) -> None:
-    """Prove the folder and make it live on every machine within two seconds."""
-    settings = settings_or_exit()
-    report = _checked(settings.prompts_dir)
-    if report.broken:
-        _print(report)
-        give_up("Nothing was published: put the errors right first.", FINDINGS)
-    content = read_content(read_folder(settings.prompts_dir))
-    ledger = ledger_or_exit(settings)
-    release = publish(ledger, content, clock.now(), getpass.getuser(), note, "folder")
-    click.echo(f"Release {release.number} ({release.digest}) is live.")
 
 
 @click.command()

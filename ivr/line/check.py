@@ -12,7 +12,6 @@ from ivr.line.content import Content, Files, read_content
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.signs import RED_FLAGS, STOP
 
-
 # Errors that make words worse to hear, and leave nobody without help. Words that were live once may be live again with
 # them, when the rules became stricter meanwhile.
 STYLE = frozenset({"grade", "sentences", "seconds", "first-words", "depth", "segments", "phrase"})

@@ -203,9 +203,14 @@ def live_release(ledger: Ledger) -> Release | None:
 def stored_files(ledger: Ledger, wanted: str) -> dict[str, bytes] | None:
     """The files of the release with a digest; None when there is none that is undamaged."""
     with ledger.read() as connection:
-        blob = connection.execute(
-            select(release.c.content).where(release.c.digest == wanted).order_by(release.c.number.desc()).limit(1)
-        ).scalar_one_or_none()
+        return files_in(connection, wanted)
+
+
+def files_in(connection: Connection, wanted: str) -> dict[str, bytes] | None:
+    """As `stored_files`, in a transaction."""
+    blob = connection.execute(
+        select(release.c.content).where(release.c.digest == wanted).order_by(release.c.number.desc()).limit(1)
+    ).scalar_one_or_none()
     return None if blob is None else unpack(blob, wanted)
 
 
