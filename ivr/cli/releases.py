@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from ivr import clock, queues
 from ivr.cli import drafts
@@ -22,6 +20,7 @@ from ivr.cli.common import (
     ledger_or_exit,
     print_json,
     print_report,
+    print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
 )
@@ -118,7 +117,8 @@ def _ask(report: Report, told: list[str], yes: bool) -> None:
     asked = report.about(*ASKED_ABOUT)
     if not (asked or told):
         return
-    print_report(Report(report.states, report.arrows, asked))
+    for finding in asked:
+        print_told(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
     for sentence in told:
         click.echo(textwrap.fill(sentence, WIDTH))
     if yes:
@@ -156,23 +156,29 @@ def show_history(number: int | None, as_json: bool) -> None:
 
 
 def _print_history(entries: list[Entry], zone: tzinfo) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("release", justify="right", no_wrap=True)
-    table.add_column("when", no_wrap=True)
-    table.add_column("by", no_wrap=True, max_width=12)
-    table.add_column("from", no_wrap=True)
-    table.add_column("changed")
+    click.echo(_line("release", "when", "by", "from", "what changed"))
     for one in entries:
         release = one.release
-        changed = "its content is damaged" if one.changed is None else _short(summary(one.changed))
-        told = f"{changed}: {release.note}" if release.note else changed
-        table.add_row(str(release.number), _moment(release.at, zone), release.by, release.origin, told)
-    Console(highlight=False, markup=False, width=WIDTH).print(table)
+        told = f"{release.note}: {_brief(one)}" if release.note else _brief(one)
+        click.echo(_line(str(release.number), _moment(release.at, zone), release.by, release.origin, told))
     click.echo(f"Release {entries[0].release.number} is live. Word by word: infoline prompts history NUMBER")
 
 
-def _short(words: str) -> str:
-    return words if len(words) <= 2 * WIDTH else f"{words[: 2 * WIDTH]}…"
+def _line(number: str, when: str, by: str, origin: str, told: str) -> str:
+    line = f"{number:>7}  {when:16}  {_cut(by, 10):10}  {origin:8}  "
+    return line + _cut(" ".join(told.split()), WIDTH - len(line))
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def _brief(entry: Entry) -> str:
+    if entry.changed is None:
+        return "its content is damaged"
+    if entry.release.parent is None:
+        return f"{len(entry.changed)} files"
+    return summary(entry.changed)
 
 
 def _show_release(ledger: Ledger, number: int, zone: tzinfo, as_json: bool) -> None:
