@@ -91,7 +91,7 @@ def _print(found: Draft, zone: tzinfo) -> None:
     for one in found.changed.values():
         table.add_row(one.name, one.by, f"{one.at.astimezone(zone):%Y-%m-%d %H:%M}", _what(found, one))
     Console(highlight=False, markup=False, width=WIDTH).print(table)
-    click.echo("Prove it: infoline prompts draft check. Make it live: infoline prompts publish --draft")
+    click.echo("Prove it: infoline prompts draft check\nMake it live: infoline prompts publish --draft")
 
 
 def _what(found: Draft, one: DraftFile) -> str:
