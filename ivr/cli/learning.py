@@ -148,7 +148,7 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
         after = drafts.save(file, taught, getpass.getuser(), clock.now(), before.version(file))
     except (NotTaught, NotSaved, NoDraft, Changed, BrokenPrompts) as error:
         give_up(error, FINDINGS)
-    click.echo(f"`{said}` is a phrase of {file} in the draft.")
+    _say(f"`{said}` is a phrase of {file} in the draft.")
     _tell(_effect(before, after, topic, waiting))
 
 
@@ -182,9 +182,9 @@ def _tell(found: Effect) -> None:
     for group in found.answered:
         _say(f"Now answered too: `{group.typical}` ({group.count} times).")
     if found.findings or found.pulled:
-        _say("Take it back with `infoline prompts draft discard FILE`, or choose other words.")
+        _say("To take it back: infoline prompts draft discard FILE. Other words may pull less along.")
         raise SystemExit(FINDINGS)
-    click.echo("Nothing else is pulled along. Make it live: infoline prompts publish --draft")
+    click.echo("Nothing else is pulled along.\nMake it live: infoline prompts publish --draft")
 
 
 def _say(sentence: str) -> None:

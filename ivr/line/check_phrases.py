@@ -10,9 +10,12 @@ from ivr.line.signs import RED_FLAGS
 from ivr.line.understand import Matcher
 
 
-def strayed_phrases(content: Content) -> Iterator[Finding]:
-    """Each phrase leads to its own prompt and to no other; red flags are looked for before anything else."""
-    matcher = Matcher(content)
+def strayed_phrases(content: Content, matcher: Matcher | None = None) -> Iterator[Finding]:
+    """Each phrase leads to its own prompt and to no other; red flags are looked for before anything else.
+
+    matcher: the content's, where there is one already.
+    """
+    matcher = matcher or Matcher(content)
     for prompt in content.prompts.values():
         for phrase, at in zip(prompt.phrases, prompt.phrase_lines, strict=True):
             led = matcher.led_to(phrase)

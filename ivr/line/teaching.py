@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import yaml
 
@@ -14,6 +15,7 @@ from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.likeness import Group
 from ivr.line.prompt import read_prompt
 from ivr.line.source import read_yaml
+from ivr.line.understand import Matcher
 from ivr.line.wording import plain
 
 
@@ -85,17 +87,35 @@ class Effect:
 
 def effect(before: Content, after: Content, topic: str, waiting: Iterable[Group]) -> Effect:
     """What the words of `after` understand otherwise than those of `before`."""
-    from ivr.line.understand import Matcher
-
-    old, new = Matcher(before), Matcher(after)
-    known = {(one.file, one.message) for one in strayed_phrases(before)}
-    findings = tuple(one for one in strayed_phrases(after) if (one.file, one.message) not in known)
+    new = Matcher(after)
+    # Most phrases pull nothing along, and then nobody needs to ask how it was before.
+    old = _Late(before)
+    findings = tuple(one for one in strayed_phrases(after, new) if not old.said(one))
     pulled = tuple(
         (one.words, one.outcome)
         for one in after.questions
         if one.outcome != topic
         and new.ask(one.words, one.language).topic == topic
-        and old.ask(one.words, one.language).topic != topic
+        and old.matcher.ask(one.words, one.language).topic != topic
     )
     answered = tuple(group for group in waiting if new.ask(group.typical, group.language).topic == topic)
     return Effect(findings, pulled, answered)
+
+
+class _Late:
+    """How it was before, worked out when it is first asked for."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        return Matcher(self._content)
+
+    @cached_property
+    def _told(self) -> set[tuple[str, str]]:
+        return {(one.file, one.message) for one in strayed_phrases(self._content, self.matcher)}
+
+    def said(self, finding: Finding) -> bool:
+        """Whether the check said so before; the line may be another by now."""
+        return (finding.file, finding.message) in self._told
