@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, imports, ledger, texts, understanding, voice
+from bench import callers, imports, ledger, publishing, texts, understanding, voice
 
 PARTS = {
     "voice": voice.main,
@@ -14,6 +14,7 @@ PARTS = {
     "understanding": understanding.main,
     "imports": imports.main,
     "ledger": ledger.main,
+    "publishing": publishing.main,
 }
 
 

@@ -91,6 +91,10 @@ class Graph:
             Wish: self._in_wish,
         }
 
+    def is_like(self, other: Graph) -> bool:
+        """Whether every step of the two is the same: all that a graph is made of is line.yaml and how many pieces."""
+        return self._config == other._config and self._pieces == other._pieces
+
     @property
     def words(self) -> set[str]:
         """What spoken words can ask for that line.yaml names: topics, menus, entries and languages."""

@@ -86,7 +86,7 @@ class Matcher:
         self._signs = Signs(_signs(content, phrases, known), known)
         told = [(words, _outcome(prompt)) for words, prompt in phrases]
         told += [(plain(one.words), _outcome_of(one.outcome, one.language)) for one in content.questions]
-        self._learned = Learned((joined(words).split(), outcome) for words, outcome in told)
+        self._learned = _learned(tuple(told))
         self._tongues = Tongues(_words_by_language(content))
         self._understood = lru_cache(_REMEMBERED)(self.think)
 
@@ -213,6 +213,13 @@ def _outcome_of(name: str, language: str) -> str:
 
 def _in_hundred(score: float) -> float:
     return round(100 * score / (score + 0.5), 1)
+
+
+# Most releases change no phrase and no question.
+@lru_cache(2)
+def _learned(told: tuple[tuple[str, str], ...]) -> Learned:
+    """What is learned from plain words and their outcomes."""
+    return Learned((joined(words).split(), outcome) for words, outcome in told)
 
 
 def _signs(

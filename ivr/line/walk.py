@@ -95,3 +95,15 @@ class Walk:
             turns.add(self._graph.step(state, heard, holds))
             waiting += [{**known, **dict.fromkeys(more[:at], False), fact: True} for at, fact in enumerate(more)]
         return turns
+
+
+_walked: list[tuple[Graph, frozenset[Turn]]] = []
+
+
+def reachable(graph: Graph, *, speech: bool) -> frozenset[Turn]:
+    """Every turn that a call can reach. Most releases change words alone, and so the last two walks are remembered."""
+    known = next((turns for other, turns in list(_walked) if other.is_like(graph)), None)
+    if known is None:
+        known = frozenset(Walk(graph, speech=speech).turns())
+        _walked[:] = [(graph, known), *_walked][:2]
+    return known

@@ -24,7 +24,8 @@ from ivr.releases.opening import open_release
 from ivr.releases.store import Release, live_release, stored_files
 
 LEDGER_SECONDS = 0.3
-REFRESH_SECONDS = 1.0
+# Half of what a publish may take; to read and compile one takes the rest.
+REFRESH_SECONDS = 0.5
 _RECORDING = re.compile(r"[0-9a-f]{32}")
 
 
@@ -61,7 +62,7 @@ def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
 class Shelf:
     """A web process's releases. `live` is never None once the shelf could load anything.
 
-    queue_url: where it is told of a publish at once; it asks the ledger each second too.
+    queue_url: where it is told of a publish at once; it asks the ledger all the time too.
     """
 
     def __init__(self, ledger: Ledger, var_dir: Path, prompts_dir: Path, base_url: str, queue_url: str = "") -> None:
@@ -130,7 +131,7 @@ class Shelf:
             if files:
                 self._make_live(self._read(files))
         except BrokenPrompts as broken:
-            # As a newer version of this code may have published. Told once, and not read again each second.
+            # As a newer version of this code may have published. Told once, and not read again each time.
             self._refused = release.digest
             log.get().error("release_refused", release=release.number, faults=str(broken))
 
