@@ -17,7 +17,7 @@ from ivr import clock
 from ivr.cli import main
 from ivr.ledger import Ledger
 from ivr.line.check import Report
-from ivr.line.content import file_fault, read_content, read_folder
+from ivr.line.content import file_fault, read_content, read_file, read_folder
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.prompt import read_prompt
 from ivr.line.recordings import LARGEST_TOGETHER
@@ -337,6 +337,15 @@ def test_the_command_shows_what_is_wrong_with_a_draft_and_publishes_nothing(
         told = run(*command)
         assert (told.exit_code, f"{GOODBYE}:1" in told.output, "Traceback" in told.output) == (1, True, False)
     assert count(ledger) == 1
+
+
+def test_a_huge_file_is_refused_in_words_and_not_read_whole(run: Run, drafts: Drafts, tmp_path: Path) -> None:
+    huge = tmp_path / "keys.mp3"
+    with huge.open("wb") as file:
+        file.truncate(200_000_000)
+    told = run("draft", "put", str(huge), "--as", "recordings/en/keys.mp3")
+    assert (told.exit_code, "larger than 5 MB" in told.output) == (1, True)
+    assert len(read_file(huge)) == 5_000_001
 
 
 def test_the_command_asks_before_a_draft_goes_live_that_nobody_signed_off(

@@ -203,7 +203,7 @@ def run(ledger: Ledger, ledger_url: str, content: Content, tmp_path: Path, monke
     monkeypatch.setattr(clock, "now", lambda: NOW)
     publish(ledger, content, NOW, "ann", "", "folder")
     notes = Unanswered(ledger, Vault.of(load()))
-    said = [PURPLE, "Purple monkey dishwasher!", "a purple monkey dishwasher", "who won the game"]
+    said = [PURPLE, "Purple monkey\x1b dishwasher!", "a purple monkey dishwasher", "who won the game"]
     for minutes, words in enumerate([*said, "call me at 603-555-0123"]):
         notes.add(Wording(NOW - timedelta(minutes=minutes), "text", "en", words))
     notes.add(Wording(NOW - timedelta(days=40), "call", "es", "hace mucho"))
@@ -224,6 +224,7 @@ def test_what_nobody_understood_is_shown_in_groups_without_what_looks_personal(r
     assert [(one["count"], one["language"]) for one in told["groups"]] == [(3, "en"), (1, "en")]
     assert told["groups"][0]["nearest"] is None or told["groups"][0]["nearest"]["score"] < 100
     assert (told["personal"], len(told["unanswered"])) == (1, 4)
+    assert "\x1b" not in shown + told["groups"][0]["typical"]
     assert "555" not in shown + json.dumps(told)
     assert json.loads(run("--json", "--days", "60").output)["groups"][-1]["language"] == "es"
 

@@ -11,11 +11,12 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from ivr import clock
+from ivr import clock, queues
 from ivr.ledger import Ledger, LedgerAway, open_ledger
 from ivr.line.check import Report
 from ivr.line.content import Content
 from ivr.releases.shelf import NoRelease, live_content
+from ivr.releases.store import Release
 from ivr.settings import Settings, SettingsError, load
 
 P = ParamSpec("P")
@@ -73,6 +74,12 @@ def says_when_the_ledger_is_away(command: Callable[P, R]) -> Callable[P, R]:
             give_up(error)
 
     return wrapped
+
+
+def went_live(release: Release, settings: Settings) -> None:
+    """Say that a release is live, to whoever published it and to every process."""
+    queues.tell(settings.redis_url, queues.PUBLISHED)
+    click.echo(f"Release {release.number} ({release.digest}) is live.")
 
 
 def print_told(place: str, level: str, message: str, code: str) -> None:

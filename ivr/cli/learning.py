@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -64,8 +64,13 @@ def _desk(days: int) -> _Desk:
             found = wordings(connection, Vault.of(settings), clock.now() - timedelta(days=days))
     except KeyError:
         give_up("Words were sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
-    said = [one for one in found if not looks_personal(one.words)]
+    said = [replace(one, words=_printable(one.words)) for one in found if not looks_personal(one.words)]
     return _Desk(ledger, content, said, len(found) - len(said))
+
+
+def _printable(words: str) -> str:
+    """What anybody texts must not steer the terminal of whoever reads it."""
+    return "".join(sign if sign.isprintable() else " " for sign in words)
 
 
 @click.group(invoke_without_command=True)

@@ -15,9 +15,15 @@ import click
 
 from ivr import clock as now_clock
 from ivr import log
-from ivr.cli.common import FINDINGS, give_up, ledger_or_exit, says_when_the_ledger_is_away, settings_or_exit
+from ivr.cli.common import (
+    FINDINGS,
+    give_up,
+    ledger_or_exit,
+    says_when_the_ledger_is_away,
+    settings_or_exit,
+    went_live,
+)
 from ivr.cli.differences import print_sides
-from ivr.cli.releases import went_live
 from ivr.ledger import LedgerAway, open_ledger
 from ivr.line.check import check
 from ivr.line.content import read_content, read_folder

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ivr import clock, queues
+from ivr import clock
 from ivr.cli import drafts
 from ivr.cli.common import (
     FINDINGS,
@@ -23,6 +23,7 @@ from ivr.cli.common import (
     print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
+    went_live,
 )
 from ivr.cli.differences import print_changes
 from ivr.ledger import Ledger
@@ -47,12 +48,6 @@ from ivr.settings import Settings
 
 # Warnings that a person must have seen: words that nobody signed off, and translations that lag behind.
 ASKED_ABOUT = ("behind", "sign-off")
-
-
-def went_live(release: Release, settings: Settings) -> None:
-    """Say that a release is live, to whoever published it and to every process."""
-    queues.tell(settings.redis_url, queues.PUBLISHED)
-    click.echo(f"Release {release.number} ({release.digest}) is live.")
 
 
 @click.command("publish")
