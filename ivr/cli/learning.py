@@ -103,7 +103,7 @@ def _said(one: Wording) -> dict[str, str]:
 
 def _group_json(group: Group, matcher: Matcher) -> dict[str, Any]:
     scores = matcher.ask(group.typical, group.language).scores
-    nearest = next(iter(scores.items()), None)
+    nearest = next((one for one in scores.items() if one[0] != "none"), None)
     return {
         "id": group.id,
         "language": group.language,

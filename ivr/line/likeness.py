@@ -78,7 +78,7 @@ def _groups_of(language: str, said: Sequence[str]) -> list[Group]:
 
 def _likeness(asked: Sequence[str]) -> Matrix:
     """How alike each is to each, 0 to 1: by the words that both have, those that few have counting more (a cosine)."""
-    told = [[stem(word) for word in telling(words)] or words.split() for words in asked]
+    told = [[_root(word) for word in telling(words)] or words.split() for words in asked]
     spelt = _spellings(Counter(word for words in told for word in words))
     sets = [{spelt[word] for word in words} for words in told]
     held_by = Counter(word for words in sets for word in words)
@@ -92,6 +92,12 @@ def _likeness(asked: Sequence[str]) -> Matrix:
     alike: Matrix = vectors @ vectors.T
     np.fill_diagonal(alike, 1)
     return alike
+
+
+def _root(word: str) -> str:
+    """Parking and parks are park."""
+    bare = stem(word)
+    return bare.removesuffix("ing") if len(bare) > 2 * len("ing") else bare
 
 
 def _spellings(counts: Counter[str]) -> dict[str, str]:
