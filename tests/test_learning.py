@@ -109,6 +109,12 @@ EDITS = [
     ("before another field", TOP + "phrases:\n- a\nsigns: |\n  a + b\n" + BODY, "- a\n", "- where do i park\n"),
     ("after a phrase on two lines", TOP + "phrases:\n  - a\n    b\n" + BODY, "    b\n", "  - where do i park\n"),
     ("after a phrase in quotes", TOP + 'phrases:\n  - "a: b"\n' + BODY, '"a: b"\n', "  - where do i park\n"),
+    (
+        "after a phrase below its dash",
+        TOP + "phrases:\n  -\n    well-worn a\n" + BODY,
+        "worn a\n",
+        "  - where do i park\n",
+    ),
     ("after a comment", TOP + "phrases:\n  - a # why\n" + BODY, "# why\n", "  - where do i park\n"),
     ("in a list on one line", TOP + "phrases: [a, b]\n" + BODY, "[a, b", ", where do i park"),
     ("in an empty list", TOP + "phrases: []\n" + BODY, "phrases: [", "where do i park"),
@@ -154,6 +160,11 @@ NOT_TAUGHT = [
 def test_what_cannot_be_taught_is_told(label, words, error, told) -> None:
     with pytest.raises(error, match=told):
         with_phrase("en/x.md", (TOP + "phrases:\n  - a b\n" + BODY).encode(), words)
+
+
+def test_a_file_with_line_ends_of_long_ago_is_left_to_its_owner() -> None:
+    with pytest.raises(NotTaught, match="by hand"):
+        with_phrase("en/x.md", (TOP + "phrases:\n  - a\n" + BODY).replace("\n", "\r").encode(), "where do i park")
 
 
 def test_a_file_that_cannot_be_read_cannot_be_taught() -> None:

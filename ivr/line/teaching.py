@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,20 +35,25 @@ def with_phrase(file: str, data: bytes, words: str) -> bytes:
         raise NotTaught("These words have no letters: nobody can ask so.")
     if plain(said) in map(plain, before.phrases):
         raise NotTaught(f"`{said}` is a phrase of {file} already.")
+    by_hand = NotTaught(f"The phrases of {file} are written in a way that cannot be added to: add `{said}` by hand.")
     text = data.decode("utf-8")
-    at, added = _edit(text, _written(said))
-    after = (text[:at] + added + text[at:]).encode()
-    if read_prompt(file, after).phrases != (*before.phrases, said):
-        raise NotTaught(f"The phrases of {file} are written in a way that cannot be added to: add `{said}` by hand.")
+    try:
+        at, added = _edit(text, _written(said))
+        after = (text[:at] + added + text[at:]).encode()
+        taught = read_prompt(file, after).phrases
+    except (ValueError, BrokenPrompts):
+        raise by_hand from None
+    if taught != (*before.phrases, said):
+        raise by_hand
     return after
 
 
 def _edit(text: str, written: str) -> tuple[int, str]:
-    """Where in the file the phrase goes, and how it is written there."""
+    """Where in the file the phrase goes, and how it is written there. Raises ValueError for line ends of long ago."""
     end = "\r\n" if "\r\n" in text else "\n"
     opening = text.index("\n") + 1
-    lines = text[opening:].splitlines(keepends=True)
-    closing = next(at for at, line in enumerate(lines) if line.rstrip() == "---")
+    lines = re.split(r"(?<=\n)", text[opening:])
+    closing = [line.rstrip() for line in lines].index("---")
     top = "".join(lines[:closing])
     node = yaml.compose(top, Loader=yaml.SafeLoader)
     assert isinstance(node, yaml.MappingNode)
@@ -59,8 +65,7 @@ def _edit(text: str, written: str) -> tuple[int, str]:
     last = listed.value[-1]
     # A block ends on the line after it, a plain word on its own.
     after = last.end_mark.line + (1 if last.end_mark.column else 0)
-    dash = lines[last.start_mark.line].index("-")
-    return opening + sum(map(len, lines[:after])), f"{' ' * dash}- {written}{end}"
+    return opening + sum(map(len, lines[:after])), f"{' ' * listed.start_mark.column}- {written}{end}"
 
 
 def _written(words: str) -> str:

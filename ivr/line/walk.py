@@ -97,13 +97,14 @@ class Walk:
         return turns
 
 
-_walked: list[tuple[Graph, frozenset[Turn]]] = []
+_walked: list[tuple[Graph, bool, frozenset[Turn]]] = []
 
 
 def reachable(graph: Graph, *, speech: bool) -> frozenset[Turn]:
     """Every turn that a call can reach. Most releases change words alone, and so the last two walks are remembered."""
-    known = next((turns for other, turns in list(_walked) if other.is_like(graph)), None)
-    if known is None:
-        known = frozenset(Walk(graph, speech=speech).turns())
-        _walked[:] = [(graph, known), *_walked][:2]
-    return known
+    known = (turns for other, words, turns in list(_walked) if words == speech and other.is_like(graph))
+    found = next(known, None)
+    if found is None:
+        found = frozenset(Walk(graph, speech=speech).turns())
+        _walked[:] = [(graph, speech, found), *_walked][:2]
+    return found
