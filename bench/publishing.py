@@ -31,6 +31,7 @@ ROUNDS = 8
 MACHINES = 2
 # What is asked for.
 LONGEST = 2.0
+ENTRIES = ("central-scheduling", "breast-health-center", "breast-diagnostic-center")
 
 
 def main(_options: argparse.Namespace) -> int:
@@ -73,8 +74,9 @@ def _another_word(number: int) -> Content:
 def _another_key(number: int) -> Content:
     """The shipped words with a line.yaml from which all calls are walked anew."""
     files = read_folder(ROOT / "prompts")
-    files["line.yaml"] = files["line.yaml"].replace(b"ring: 25", f"ring: {25 + number}".encode())
-    return read_content(files)
+    tries, person = f"tries: {2 + number % 4}", f"person: {ENTRIES[number // 4]}"
+    words = files["line.yaml"].decode().replace("tries: 3", tries).replace(f"person: {ENTRIES[0]}", person, 1)
+    return read_content({**files, "line.yaml": words.encode()})
 
 
 @dataclass(frozen=True)

@@ -92,8 +92,15 @@ class Graph:
         }
 
     def is_like(self, other: Graph) -> bool:
-        """Whether every step of the two is the same: all that a graph is made of is line.yaml and how many pieces."""
-        return self._config == other._config and self._pieces == other._pieces
+        """Whether every step of the two is the same, whatever is said, rung or open."""
+        return self._made_of == other._made_of
+
+    @property
+    def _made_of(self) -> tuple[object, ...]:
+        # With their order, on which it depends where 9 leads back to.
+        menus = [(name, menu.person, list(menu.choices.items())) for name, menu in self._menus.items()]
+        config = (self._config.answers, self._config.tries)
+        return (self.languages, menus, self._chains, self._persons, self._pieces, *config)
 
     @property
     def words(self) -> set[str]:
