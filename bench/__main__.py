@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, imports, ledger, proof, sending, texts, understanding, voice
+from bench import callers, imports, ledger, proof, publishing, sending, texts, understanding, voice
 
 PARTS = {
     "voice": voice.main,
@@ -16,6 +16,7 @@ PARTS = {
     "imports": imports.main,
     "ledger": ledger.main,
     "sending": sending.main,
+    "publishing": publishing.main,
 }
 
 

@@ -33,7 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
     ledger = open_ledger(settings.database_url)
-    shelf = Shelf(ledger, settings.var_dir, settings.prompts_dir, settings.public_url)
+    shelf = Shelf(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
     shelf.watch()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY

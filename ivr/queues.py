@@ -5,6 +5,9 @@ Jobs carry ids and counts only. All in it can be lost at any moment: the clock p
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from redis import Redis
@@ -19,6 +22,10 @@ SEND = "worker.jobs.send_slice"
 SEND_ASKED = "worker.jobs.send_asked"
 RECONCILE = "worker.jobs.reconcile_texts"
 JOB_SECONDS = 600
+PUBLISHED = "infoline:published"
+"""What is told to all processes when other words went live."""
+_AGAIN_SECONDS = 1.0
+_QUIET_SECONDS = 5.0
 AWAY = (RedisError, OSError)
 """What a queue that is away raises."""
 
@@ -30,6 +37,26 @@ def connect(url: str, *, patient: bool = True) -> Redis:
     """
     once = {} if patient else {"retry": Retry(NoBackoff(), 0)}
     return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, **once)
+
+
+def tell(url: str, what: str) -> None:
+    """Tell every process that hears. While the queue is away nobody is told: they look for themselves too."""
+    if url:
+        with suppress(*AWAY), connect(url) as connection:
+            connection.publish(what, "")
+
+
+def hear(url: str, what: str, heard: Callable[[], None]) -> None:
+    """Call `heard` each time that something is told, and whenever the queue is back. It never returns."""
+    pause = threading.Event()
+    while True:
+        with suppress(*AWAY), connect(url) as connection, connection.pubsub(ignore_subscribe_messages=True) as told:
+            told.subscribe(what)
+            heard()
+            while True:
+                if told.get_message(timeout=_QUIET_SECONDS):
+                    heard()
+        pause.wait(_AGAIN_SECONDS)
 
 
 def open_queue(connection: Redis) -> Queue:

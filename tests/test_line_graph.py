@@ -44,8 +44,8 @@ from ivr.line.places import (
     Wish,
     Words,
 )
-from ivr.line.walk import Walk
-from tests.test_line_reading import changed
+from ivr.line.walk import Walk, reachable
+from tests.test_line_reading import SHIPPED, changed
 
 ENTRIES = ("central-scheduling", "breast-health-center", "breast-diagnostic-center")
 KEYS = "1234567890*#"
@@ -365,3 +365,24 @@ def test_opening_hours_are_said_as_people_say_them(content: Content) -> None:
     split = read_content(changed("line.yaml", "{Mon-Fri: 08:00-17:00}", "{Mon-Tue: 08:00-17:00, Fri: 09:00-12:00}"))
     words = hours.in_words(split.config.entry("central-scheduling"), "en")
     assert words == "Monday to Tuesday from 8:00 AM to 5:00 PM, Friday from 9:00 AM to 12:00 PM"
+
+
+REMEMBERED = [
+    ("other words", "en/goodbye.md", "Take good care.", "Take very good care."),
+    ("other hours", "line.yaml", "{Mon-Fri: 08:00-17:00}", "{Mon-Sat: 08:00-17:00}"),
+    ("another try", "line.yaml", "tries: 3", "tries: 2"),
+    ("another next in line", "line.yaml", "next: [breast-health-center]", "next: [breast-diagnostic-center]"),
+    ("another key", "line.yaml", "4: central-scheduling, 5: people", "4: people, 5: central-scheduling"),
+    ("a piece more", "en/skin-products.md", "## Texted", "## Spoken\n\nMore.\n\n## Texted"),
+]
+
+
+@pytest.mark.parametrize(("label", "file", "old", "new"), REMEMBERED, ids=[case[0] for case in REMEMBERED])
+def test_what_calls_can_reach_is_remembered_only_where_it_is_the_same(label, file, old, new) -> None:
+    files = changed(file, old, new)
+    if label == "a piece more":
+        files["es/skin-products.md"] = changed("es/skin-products.md", old, new)["es/skin-products.md"]
+    before, after = Graph(read_content(SHIPPED)), Graph(read_content(files))
+    remembered = reachable(before, speech=False)
+    assert reachable(after, speech=False) == Walk(after, speech=False).turns()
+    assert (reachable(after, speech=False) is remembered) is label.startswith("other ")

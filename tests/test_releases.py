@@ -140,17 +140,17 @@ def test_a_rollback_stays_though_the_folder_is_newer_and_the_same_digest_can_be_
 
 
 def test_two_publishes_at_the_same_moment_stand_one_after_the_other(ledger: Ledger, content: Content) -> None:
-    start = threading.Barrier(4)
+    start = threading.Barrier(3)
 
     def one(what: Content) -> None:
         start.wait()
         publish(ledger, what, NOW, "x", "", "console")
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(one, [content, SECOND, THIRD, content]))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(one, [content, SECOND, THIRD]))
     with ledger.read() as connection:
         rows = connection.execute(select(release.c.digest, release.c.parent).order_by(release.c.number)).all()
-    assert len(rows) == 4
+    assert len(rows) == 3
     assert [row.parent for row in rows] == [None, *(row.digest for row in rows[:-1])]
 
 

@@ -15,7 +15,7 @@ COMMANDS = {
     "release": "processes",
     "call": "telephone",
     "text": "telephone",
-    "ask": "line",
+    "ask": "asking",
     "prompts": "checking",
     "reminders": "reminders",
     "calls": "calls",
@@ -23,7 +23,7 @@ COMMANDS = {
     "doctor": "doctor",
     "callbacks": "waiting",
     "todos": "waiting",
-    "unanswered": "waiting",
+    "unanswered": "learning",
 }
 
 

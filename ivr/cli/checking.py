@@ -15,23 +15,31 @@ from ivr.line.check import Report, check
 from ivr.line.content import read_folder
 from ivr.line.findings import BrokenPrompts
 
+# Where the other commands stand. They open the ledger, which takes longer to load than a check takes to run.
+_MODULES = ("wording", "hearing", "releases")
+
 
 class _Prompts(click.Group):
-    """The other commands open the ledger, which takes longer to load than a check takes to run: only when asked for."""
+    """All but `check` are loaded when another one is asked for, or a list of all."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        import_module("ivr.cli.line")
+        self._load()
         return super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self.commands:
-            import_module("ivr.cli.line")
+            self._load()
         return super().get_command(ctx, name)
+
+    def _load(self) -> None:
+        for module in _MODULES:
+            for command in import_module(f"ivr.cli.{module}").COMMANDS:
+                self.add_command(command)
 
 
 @click.group(cls=_Prompts)
 def prompts() -> None:
-    """The words: check them, hear them, draw the line, publish."""
+    """The words: check them, hear them, draw the line, publish, take back."""
 
 
 @prompts.command("check")

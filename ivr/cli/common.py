@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ivr.ledger import Ledger
     from ivr.line.content import Content
     from ivr.line.findings import Finding
+    from ivr.releases.store import Release
     from ivr.settings import Settings
 
 P = ParamSpec("P")
@@ -83,6 +84,14 @@ def says_when_the_ledger_is_away(command: Callable[P, R]) -> Callable[P, R]:
             give_up(error)
 
     return wrapped
+
+
+def went_live(release: Release, settings: Settings) -> None:
+    """Say that a release is live, to whoever published it and to every process."""
+    from ivr import queues
+
+    queues.tell(settings.redis_url, queues.PUBLISHED)
+    click.echo(f"Release {release.number} ({release.digest}) is live.")
 
 
 def print_told(place: str, level: str, message: str, code: str) -> None:

@@ -15,10 +15,19 @@ import click
 
 from ivr import clock as now_clock
 from ivr import log
-from ivr.cli.common import FINDINGS, give_up, ledger_or_exit, says_when_the_ledger_is_away, settings_or_exit
+from ivr.cli.common import (
+    FINDINGS,
+    give_up,
+    ledger_or_exit,
+    says_when_the_ledger_is_away,
+    settings_or_exit,
+    went_live,
+)
+from ivr.cli.differences import print_sides
 from ivr.ledger import LedgerAway, open_ledger
 from ivr.line.content import digest, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
+from ivr.releases.history import sides
 from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import Diverged, live_release, publish_folder_if_changed
 from ivr.settings import Settings
@@ -113,13 +122,15 @@ def publish_folder(settings: Settings) -> int:
                 click.echo(finding, err=True)
         click.echo("The words were not published: put the errors right first. What was live stays live.", err=True)
         return FINDINGS
+    ledger = open_ledger(settings.database_url)
     try:
         published = publish_folder_if_changed(ledger, read_content(files), now_clock.now(), getpass.getuser())
     except Diverged as error:
         click.echo(error, err=True)
+        print_sides(*sides(ledger, error.base, error.live, files))
         return FINDINGS
     if published:
-        click.echo(f"Release {published.number} ({published.digest}) is live.")
+        went_live(published, settings)
     return 0
 
 

@@ -1,11 +1,11 @@
-"""`infoline callbacks`, `todos` and `unanswered`: what waits for the staff, and that it was done."""
+"""`infoline callbacks` and `todos`: what waits for the staff, and that it was done."""
 
 from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
@@ -30,7 +30,6 @@ from ivr.line.signs import RED_FLAGS
 from ivr.people.callbacks import WaitingCallback, callback_done, waiting_callbacks
 from ivr.people.phones import as_written
 from ivr.people.todos import Todo, todo_done, waiting_todos
-from ivr.people.unanswered import Wording, wordings
 
 _KINDS = {
     "change": "wants another time",
@@ -184,25 +183,3 @@ def _todo_json(one: Todo, office: _Office) -> dict[str, Any]:
 def todo_was_done(number: int) -> None:
     """What stands under ID was seen to: take it off the list."""
     _done(todo_done, number, "To-do", "todos")
-
-
-@click.command()
-@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far to look back.")
-@_json
-@says_when_the_ledger_is_away
-def unanswered(days: int, as_json: bool) -> None:
-    """What people texted or said that nobody understood, newest first, without who they are."""
-    office = _office()
-    since = clock.now() - timedelta(days=days)
-    found: list[Wording] = office.read(lambda connection, vault: wordings(connection, vault, since))
-    if as_json:
-        print_json({"unanswered": [_wording_json(one, office) for one in found]})
-    elif found:
-        rows = [(office.moment(one.at), one.source, one.language, one.words) for one in found]
-        _print(("when", "by", "lang", "words"), rows)
-    else:
-        click.echo(f"All was understood in the last {days} days.")
-
-
-def _wording_json(one: Wording, office: _Office) -> dict[str, Any]:
-    return {"at": office.iso(one.at), "source": one.source, "language": one.language, "words": one.words}

@@ -244,6 +244,28 @@ release = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# The one draft that operators work on, if there is one: on top of which release it was begun.
+draft = Table(
+    "draft",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("base", String(12), nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("begun_by", String(200), nullable=False),
+)
+
+# A file that the draft changes, as it was typed; without content it is taken away. replaces: the version of the live
+# file that it stands for.
+draft_file = Table(
+    "draft_file",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("content", LargeBinary),
+    Column("replaces", String(12), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 # What the line must remember of itself, for instance by which plan the next looks at appointments were set.
 mark = Table(
     "mark",

@@ -18,6 +18,13 @@ from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.in_step import late_translation
 from ivr.line.prompt import Prompt
 from ivr.line.sign_off import lost_sign_off
+from ivr.line.signs import RED_FLAGS, STOP
+
+# Errors that make words worse to hear, and leave nobody without help. Words that were live once may be live again with
+# them, when the rules became stricter meanwhile.
+STYLE = frozenset({"grade", "sentences", "seconds", "first-words", "depth", "segments", "phrase"})
+# Words that call for help at once must be understood.
+_NEVER_STYLE = (*RED_FLAGS, STOP)
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,20 @@ class Report:
     def broken(self) -> bool:
         return any(finding.level == "error" for finding in self.findings)
 
+    @property
+    def helpless(self) -> tuple[Finding, ...]:
+        """The errors that are more than style: a caller could be left without help."""
+        return tuple(one for one in self.findings if one.level == "error" and not _is_style(one))
+
+    def about(self, *rules: str) -> tuple[Finding, ...]:
+        """The findings of some rules."""
+        return tuple(one for one in self.findings if one.rule in rules)
+
+
+def _is_style(finding: Finding) -> bool:
+    name = finding.file.rpartition("/")[2].removesuffix(".md")
+    return finding.rule in STYLE and not (finding.rule == "phrase" and name in _NEVER_STYLE)
+
 
 def check(files: Files, *, in_two: bool = False) -> Report:
     """Check a prompts folder's files. Never raises: what cannot be read at all is a finding too.
@@ -42,6 +63,11 @@ def check(files: Files, *, in_two: bool = False) -> Report:
         content = read_content(files)
     except BrokenPrompts as broken:
         return Report(0, 0, tuple(broken.findings))
+    return prove(content, in_two=in_two)
+
+
+def prove(content: Content, *, in_two: bool = False) -> Report:
+    """Check what was read, as `check` does."""
     beside = _Beside(content) if in_two and "fork" in get_all_start_methods() else None
     proof = Proof(content)
     findings = {finding for rule in GRAPH_RULES for finding in rule(proof)}

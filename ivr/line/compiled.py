@@ -14,7 +14,7 @@ from ivr.line.hearing import Hearing
 from ivr.line.places import Facts, Heard, State, Task, Transfer, Turn
 from ivr.line.speech import CALLERS_NUMBER, OPENS, Speech
 from ivr.line.twiml import OWN_NUMBER, SEALED_NUMBER, Base, Documents, text_document
-from ivr.line.walk import Walk
+from ivr.line.walk import reachable
 
 if TYPE_CHECKING:
     from ivr.line.understand import Matcher
@@ -56,7 +56,7 @@ class Line:
         self._filled: set[Turn] = set()
         self._states: dict[str, State] = {}
         starts = [self.graph.start(language) for language in content.config.languages]
-        for turn in (*starts, *(turns or Walk(self.graph, speech=content.config.speech).turns())):
+        for turn in (*starts, *(turns or reachable(self.graph, speech=content.config.speech))):
             self._render(turn)
         self.whispers = self._make.whispers()
         # In the voice, since nothing may be left that could play a recording.

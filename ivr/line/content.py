@@ -13,13 +13,28 @@ from ivr.line.agreement import disagreements
 from ivr.line.config import Config, read_config
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.gsm import fold
-from ivr.line.prompt import Prompt, decode, fill, read_prompt
+from ivr.line.prompt import LARGEST as LARGEST_PROMPT
+from ivr.line.prompt import MOST_WORDS, Prompt, decode, fill, read_prompt
+from ivr.line.questions import LARGEST as LARGEST_QUESTIONS
 from ivr.line.questions import Question, is_questions, read_questions
-from ivr.line.recordings import LARGEST, Key, Recording, is_recording, recording_faults, recordings_of
+from ivr.line.recordings import (
+    LARGEST,
+    LARGEST_TOGETHER,
+    Key,
+    Recording,
+    is_recording,
+    is_recording_name,
+    recording_faults,
+    recordings_of,
+)
 from ivr.line.source import Source, read_yaml
 
 LINE_FILE = "line.yaml"
 _PROMPT_FILE = re.compile(r"[a-z]{2}/[a-z0-9]+(-[a-z0-9]+)*\.md")
+_TOO_LARGE = (
+    f"This folder holds more than {LARGEST_TOGETHER // 1_000_000} MB: name the folder that holds the prompts alone, or"
+    " make its recordings smaller."
+)
 _LITTER = ("~", ".bak", ".orig", ".swp", "Thumbs.db", "desktop.ini")
 Files = Mapping[str, bytes]
 
@@ -81,10 +96,16 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     files: dict[str, bytes] = {}
     findings: list[Finding] = []
+    room = LARGEST_TOGETHER + LARGEST
     for name, path in found.items():
         try:
             if path.is_file() and not _is_litter(name):
-                files[name] = _read(path)
+                files[name] = read_file(path)
+                room -= len(files[name])
+                if room < 0:
+                    # The rest is left unread: whatever it is, it is no words of a line.
+                    findings.append(Finding(name, 0, "folder", "error", _TOO_LARGE))
+                    break
         except OSError as error:
             message = f"This file cannot be opened ({error.strerror}): let this user read it."
             findings.append(Finding(name, 0, "folder", "error", message))
@@ -93,7 +114,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """A file's bytes, up to one more than any may have: what is far too large is told without being read."""
     with path.open("rb") as file:
         return file.read(LARGEST + 1)
@@ -103,6 +124,22 @@ def _is_litter(name: str) -> bool:
     """What editors and systems leave behind: .DS_Store, ~$cancer.md, #cancer.md#, cancer.md~, Thumbs.db."""
     parts = name.split("/")
     return any(part.startswith((".", "~", "#")) for part in parts) or parts[-1].endswith(_LITTER)
+
+
+def file_fault(name: str, data: bytes) -> str:
+    """Why a file cannot be taken into prompts/, by its name or size; empty when it can, however broken it is."""
+    if not (name == LINE_FILE or _PROMPT_FILE.fullmatch(name) or is_questions(name) or is_recording_name(name)):
+        return (
+            f"`{name}` is no name of a file of the line: write it like line.yaml, en/cancer.md, en/questions.tsv or"
+            " recordings/en/cancer-2.mp3."
+        )
+    largest = LARGEST if is_recording(name) else LARGEST_QUESTIONS if is_questions(name) else LARGEST_PROMPT
+    if len(data) > largest:
+        size = f"{largest // 1_000_000} MB" if largest >= 1_000_000 else f"{largest // 1000} kB"
+        return f"{name} is larger than {size}: make it smaller, or part it in two."
+    if name.endswith(".md") and len(data.rpartition(b"\n---")[2].split()) > MOST_WORDS:
+        return f"{name} says more than {MOST_WORDS:,} words: nobody listens so long. Part it, or shorten it."
+    return ""
 
 
 def digest(files: Files) -> str:

@@ -94,6 +94,17 @@ class Graph:
             Wish: self._in_wish,
         }
 
+    def is_like(self, other: Graph) -> bool:
+        """Whether every step of the two is the same, whatever is said, rung or open."""
+        return self._made_of == other._made_of
+
+    @property
+    def _made_of(self) -> tuple[object, ...]:
+        # With their order, on which it depends where 9 leads back to.
+        menus = [(name, menu.person, list(menu.choices.items())) for name, menu in self._menus.items()]
+        config = (self._config.answers, self._config.tries)
+        return (self.languages, menus, self._chains, self._persons, self._pieces, *config)
+
     @property
     def words(self) -> set[str]:
         """What spoken words can ask for that line.yaml names: topics, menus, entries and languages."""

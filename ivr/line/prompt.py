@@ -18,6 +18,7 @@ SECTIONS = ("Spoken", "Choices", "Texted")
 _TWO_STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 LARGEST = 100_000
+MOST_WORDS = 10_000
 _CHOICE = re.compile(r"([0-9])\.\s+(\S.*)")
 
 
@@ -84,7 +85,10 @@ def read_prompt(file: str, data: bytes) -> Prompt:
     """Read `en/cancer.md`. Raises BrokenPrompts with file and line."""
     words = decode(file, data)
     language, name = file.split("/", 1)[0], file.rsplit("/", 1)[1].removesuffix(".md")
-    top, body, body_line = _split(file, words)
+    top, body, body_line = split_fields(file, words)
+    if len(body.split()) > MOST_WORDS:
+        message = f"This says more than {MOST_WORDS:,} words: nobody listens so long. Part it, or shorten it."
+        raise BrokenPrompts([Finding(file, body_line, "words", "error", message)])
     fields = read_yaml(file, top, first_line=2)
     findings = _field_findings(fields)
     if findings:
@@ -133,7 +137,8 @@ def decode(file: str, data: bytes, largest: int = LARGEST) -> str:
     return words
 
 
-def _split(file: str, words: str) -> tuple[str, str, int]:
+def split_fields(file: str, words: str) -> tuple[str, str, int]:
+    """The fields on top, what stands below them, and the line on which that begins. Raises BrokenPrompts."""
     lines = words.split("\n")
     closing = next((at for at, line in enumerate(lines) if at and line.rstrip() == "---"), None)
     if lines[0].rstrip() != "---" or closing is None:

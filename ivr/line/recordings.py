@@ -50,6 +50,11 @@ def is_recording(file: str) -> bool:
     return file.startswith(f"{FOLDER}/")
 
 
+def is_recording_name(file: str) -> bool:
+    """Whether a file is named as a recording must be."""
+    return _FILE.fullmatch(file) is not None
+
+
 def read_recording(file: str, data: bytes) -> Recording:
     """A recording from its file; the name's ending tells the media type."""
     digest = hashlib.sha256(data).hexdigest()[:32]

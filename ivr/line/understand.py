@@ -78,7 +78,7 @@ class Matcher:
             self._languages[words].add(prompt.language)
         told = [(words, outcome_of(prompt.name, prompt.language)) for words, prompt in phrases]
         told += [(plain(one.words), outcome_of(one.outcome, one.language)) for one in content.questions]
-        self._learned = Learned((joined(words).split(), outcome) for words, outcome in told)
+        self._learned = _learned(tuple(told))
         self._tongues = Tongues(_words_by_language(content))
         self._understood = lru_cache(_REMEMBERED)(self.think)
 
@@ -176,6 +176,13 @@ def which_of_two(content: Content, language: str, between: tuple[str, str]) -> s
 
 def _in_hundred(score: float) -> float:
     return round(100 * score / (score + 0.5), 1)
+
+
+# Most releases change no phrase and no question.
+@lru_cache(2)
+def _learned(told: tuple[tuple[str, str], ...]) -> Learned:
+    """What is learned from plain words and their outcomes."""
+    return Learned((joined(words).split(), outcome) for words, outcome in told)
 
 
 def _words_by_language(content: Content) -> dict[str, Counter[str]]:

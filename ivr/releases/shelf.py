@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
-from ivr import log
+from ivr import log, queues
 from ivr.ledger import Ledger, LedgerAway
 from ivr.line import hours
 from ivr.line.compiled import Line
@@ -21,10 +21,12 @@ from ivr.line.content import Content, Files, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
 from ivr.line.recordings import Recording
 from ivr.releases.copies import DIGEST, KEPT, DiskCopies
-from ivr.releases.store import live_release, stored_files
+from ivr.releases.opening import open_release
+from ivr.releases.store import Release, live_release, stored_files
 
 LEDGER_SECONDS = 0.3
-REFRESH_SECONDS = 1.0
+# Half of what a publish may take; to read and compile one takes the rest.
+REFRESH_SECONDS = 0.5
 _RECORDING = re.compile(r"[0-9a-f]{32}")
 
 
@@ -42,14 +44,14 @@ def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
         published = release is not None
         files = stored_files(ledger, release.digest) if release else None
         if files:
-            return read_content(files)
+            return open_release(files, prompts_dir)
     except (LedgerAway, BrokenPrompts) as error:
         faults = str(error)
     if published is not False:
         try:
             files = copies.live()
             if files:
-                return read_content(files)
+                return open_release(files, prompts_dir)
         except BrokenPrompts as error:
             faults = str(error)
     try:
@@ -59,10 +61,16 @@ def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
 
 
 class Shelf:
-    """A web process's releases. `live` is never None once the shelf could load anything."""
+    """A web process's releases. `live` is never None once the shelf could load anything.
 
-    def __init__(self, ledger: Ledger, var_dir: Path, prompts_dir: Path, base_url: str) -> None:
+    queue_url: where it is told of a publish at once; it asks the ledger all the time too.
+    """
+
+    def __init__(self, ledger: Ledger, var_dir: Path, prompts_dir: Path, base_url: str, queue_url: str = "") -> None:
         self._ledger = ledger
+        self._queue_url = queue_url
+        self._told = threading.Event()
+        self._refused = ""
         self._copies = DiskCopies(var_dir)
         self._sources = (var_dir, prompts_dir)
         self._base_url = base_url
@@ -103,6 +111,9 @@ class Shelf:
     def watch(self) -> None:
         """Follow what is published, in the background, for as long as the process lives."""
         threading.Thread(target=self._follow, name="releases", daemon=True).start()
+        if self._queue_url:
+            hearing = (self._queue_url, queues.PUBLISHED, self._told.set)
+            threading.Thread(target=queues.hear, args=hearing, name="published", daemon=True).start()
 
     def refresh(self) -> None:
         """Make the newest release live if it is another one; whatever is wrong with it, the old one stays."""
@@ -110,16 +121,25 @@ class Shelf:
             release = live_release(self._ledger)
             if self.live is None:
                 self._make_live(live_content(self._ledger, *self._sources))
-            elif release is not None and release.digest != self.live.digest:
-                files = stored_files(self._ledger, release.digest)
-                if files:
-                    self._make_live(self._read(files))
-        except (LedgerAway, BrokenPrompts, NoRelease):
+            elif release is not None and release.digest not in (self.live.digest, self._refused):
+                self._follow_to(release)
+        except (LedgerAway, NoRelease):
             return
 
+    def _follow_to(self, release: Release) -> None:
+        files = stored_files(self._ledger, release.digest)
+        try:
+            if files:
+                self._make_live(self._read(files))
+        except BrokenPrompts as broken:
+            # As a newer version of this code may have published. Told once, and not read again each time.
+            self._refused = release.digest
+            log.get().error("release_refused", release=release.number, faults=str(broken))
+
     def _follow(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(REFRESH_SECONDS):
+        while True:
+            self._told.wait(REFRESH_SECONDS)
+            self._told.clear()
             try:
                 self.refresh()
             except Exception:  # noqa: BLE001 - a watcher that dies would freeze the words for ever
@@ -146,7 +166,7 @@ class Shelf:
     def _read(self, files: Files) -> Content:
         """Read a release; the bytes that one in memory has too, as most recordings are, are not held twice."""
         held = {data: data for line in list(self._lines.values()) for data in line.content.files.values()}
-        return read_content({name: held.get(data, data) for name, data in files.items()})
+        return open_release({name: held.get(data, data) for name, data in files.items()}, self._sources[1])
 
     def _ask(self, question: Callable[[], dict[str, bytes] | None]) -> dict[str, bytes] | None:
         """Ask the ledger on a caller's turn, and do not wait long for the answer."""

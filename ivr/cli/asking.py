@@ -1,53 +1,24 @@
-"""`infoline prompts …` and `infoline ask`: the words, published, and asked."""
+"""`infoline ask`: what the line would answer, and why."""
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import Any
 
 import click
 
-from ivr import clock
-from ivr.cli import hearing, wording
-from ivr.cli.checking import checked, print_report, prompts
 from ivr.cli.common import (
-    FINDINGS,
     content_or_exit,
     give_up,
-    ledger_or_exit,
     print_json,
-    says_when_the_ledger_is_away,
     settings_or_exit,
 )
 from ivr.ledger import open_ledger
 from ivr.line.compiled import Line
-from ivr.line.content import read_content, read_folder
 from ivr.line.understand import which_of_two
-from ivr.releases.store import publish
 
 # What is answered to somebody whom no visit is known of.
 _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
-
-
-for command in (*wording.COMMANDS, *hearing.COMMANDS):
-    prompts.add_command(command)
-
-
-@prompts.command("publish")
-@click.option("--note", default="", help="What changed and why.")
-@says_when_the_ledger_is_away
-def publish_prompts(note: str) -> None:
-    """Prove the folder and make it live on every machine within two seconds."""
-    settings = settings_or_exit()
-    report = checked(settings.prompts_dir)
-    if report.broken:
-        print_report(report)
-        give_up("Nothing was published: put the errors right first.", FINDINGS)
-    content = read_content(read_folder(settings.prompts_dir))
-    ledger = ledger_or_exit(settings)
-    release = publish(ledger, content, clock.now(), getpass.getuser(), note, "folder")
-    click.echo(f"Release {release.number} ({release.digest}) is live.")
 
 
 @click.command()

@@ -1,0 +1,283 @@
+"""`infoline prompts publish | history | rollback | export`: words go live, and can be taken back."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import textwrap
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ivr import clock
+from ivr.cli import drafts
+from ivr.cli.checking import print_report
+from ivr.cli.common import (
+    FINDINGS,
+    WIDTH,
+    give_up,
+    ledger_or_exit,
+    print_json,
+    print_told,
+    says_when_the_ledger_is_away,
+    settings_or_exit,
+    went_live,
+)
+from ivr.cli.differences import print_changes
+from ivr.ledger import Ledger
+from ivr.line.changes import changes, summary
+from ivr.line.check import Report, check, prove
+from ivr.line.content import Content, Files, digest, read_content, read_folder
+from ivr.line.findings import BrokenPrompts
+from ivr.releases.history import Entry, NotEmpty, find_release, history, taken_back
+from ivr.releases.history import export as export_files
+from ivr.releases.opening import open_release
+from ivr.releases.shelf import NoRelease, live_content
+from ivr.releases.store import (
+    AlreadyLive,
+    Overtaken,
+    Release,
+    folder_base,
+    live_release,
+    publish,
+    stored_files,
+)
+from ivr.settings import Settings
+
+# Warnings that a person must have seen: words that nobody signed off, and translations that lag behind.
+ASKED_ABOUT = ("behind", "sign-off")
+
+
+@click.command("publish")
+@click.option("--note", default="", help="What changed and why.")
+@click.option("--yes", is_flag=True, help="Publish without being asked, for scripts.")
+@click.option("--draft", "from_draft", is_flag=True, help="Publish the draft instead of the folder.")
+@says_when_the_ledger_is_away
+def publish_prompts(note: str, yes: bool, from_draft: bool) -> None:
+    """Prove the folder and make it live on every machine within two seconds."""
+    settings = settings_or_exit()
+    ledger = ledger_or_exit(settings)
+    try:
+        if from_draft:
+            zone = zone_of(settings, ledger)
+            release = drafts.publish_draft(ledger, zone, note, lambda report: _ask(report, [], yes))
+        else:
+            release = _publish_folder(settings, ledger, note, yes)
+    except AlreadyLive as live:
+        click.echo(live)
+        return
+    except Overtaken as error:
+        give_up(error, FINDINGS)
+    went_live(release, settings)
+
+
+def _publish_folder(settings: Settings, ledger: Ledger, note: str, yes: bool) -> Release:
+    live = live_release(ledger)
+    try:
+        files = read_folder(settings.prompts_dir)
+    except BrokenPrompts as broken:
+        _refuse(Report(0, 0, tuple(broken.findings)))
+    if live and live.digest == digest(files):
+        raise AlreadyLive(live)
+    report = check(files, in_two=True)
+    if report.broken:
+        _refuse(report)
+    _ask(report, _would_take_back(ledger, live, files), yes)
+    seen = live.number if live else 0
+    return publish(ledger, read_content(files), clock.now(), getpass.getuser(), note, "folder", seen=seen)
+
+
+def _refuse(report: Report) -> None:
+    print_report(report)
+    give_up("Nothing was published: put the errors right first.", FINDINGS)
+
+
+def _would_take_back(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
+    """A sentence when words that were published from elsewhere would be lost."""
+    base = folder_base(ledger)
+    if live is None or base is None or live.digest == base:
+        return []
+    lost = taken_back(stored_files(ledger, base) or {}, stored_files(ledger, live.digest) or {}, files)
+    told = (
+        f"Release {live.number}, by {live.by}, changed what this folder has not: {summary(lost)}. Publishing the"
+        " folder takes that back."
+    )
+    return [told] if lost else []
+
+
+def _ask(report: Report, told: list[str], yes: bool) -> None:
+    """Go on only when somebody has seen what needs a person's eye."""
+    asked = report.about(*ASKED_ABOUT)
+    if not (asked or told):
+        return
+    for finding in asked:
+        print_told(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
+    for sentence in told:
+        click.echo(textwrap.fill(sentence, WIDTH))
+    if yes:
+        return
+    if not is_terminal():
+        give_up("Nothing was published: look at the above, then publish it all the same with --yes.", FINDINGS)
+    if not click.confirm("Publish it all the same?"):
+        give_up("Nothing was published.", FINDINGS)
+
+
+def is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+@click.command("history")
+@click.argument("number", required=False, type=int)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+@says_when_the_ledger_is_away
+def show_history(number: int | None, as_json: bool) -> None:
+    """All releases, newest first; or, word by word, what release NUMBER changed."""
+    settings = settings_or_exit()
+    ledger = ledger_or_exit(settings)
+    zone = zone_of(settings, ledger)
+    if number is not None:
+        _show_release(ledger, number, zone, as_json)
+        return
+    entries = history(ledger)
+    if as_json:
+        live = entries[0].release.number if entries else None
+        print_json({"releases": [_entry_json(one, zone, live) for one in entries]})
+    elif entries:
+        _print_history(entries, zone)
+    else:
+        click.echo("Nothing was published yet: the folder is live.")
+
+
+def _print_history(entries: list[Entry], zone: tzinfo) -> None:
+    click.echo(_line("release", "when", "by", "from", "what changed"))
+    for one in entries:
+        release = one.release
+        told = f"{release.note}: {_brief(one)}" if release.note else _brief(one)
+        click.echo(_line(str(release.number), _moment(release.at, zone), release.by, release.origin, told))
+    click.echo(f"Release {entries[0].release.number} is live. Word by word: infoline prompts history NUMBER")
+
+
+def _line(number: str, when: str, by: str, origin: str, told: str) -> str:
+    line = f"{number:>7}  {when:16}  {_cut(by, 10):10}  {origin:8}  "
+    return line + _cut(" ".join(told.split()), WIDTH - len(line))
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def _brief(entry: Entry) -> str:
+    if entry.changed is None:
+        return "its content is damaged"
+    if entry.release.parent is None:
+        return f"{len(entry.changed)} files"
+    return summary(entry.changed)
+
+
+def _show_release(ledger: Ledger, number: int, zone: tzinfo, as_json: bool) -> None:
+    release = _release_or_exit(ledger, number)
+    before = (stored_files(ledger, release.parent) if release.parent else {}) or {}
+    found = changes(before, _files_or_exit(ledger, release))
+    if as_json:
+        print_json({**_release_json(release, zone), "changes": [one.as_json() for one in found]})
+        return
+    note = f": {release.note}" if release.note else ""
+    told = f"Release {number} ({release.digest}), {_moment(release.at, zone)}, by {release.by} ({release.origin}){note}"
+    click.echo(textwrap.fill(told, WIDTH))
+    print_changes(found)
+
+
+def _release_json(release: Release, zone: tzinfo) -> dict[str, Any]:
+    at = release.at.astimezone(zone).isoformat(timespec="seconds")
+    told = {"number": release.number, "digest": release.digest, "parent": release.parent, "at": at}
+    return {**told, "by": release.by, "note": release.note, "origin": release.origin}
+
+
+def _entry_json(entry: Entry, zone: tzinfo, live: int | None) -> dict[str, Any]:
+    changed = None if entry.changed is None else [{"file": name, "kind": kind} for name, kind in entry.changed]
+    return {**_release_json(entry.release, zone), "live": entry.release.number == live, "changed": changed}
+
+
+@click.command()
+@click.argument("number", type=int)
+@click.option("--note", default="", help="Why.")
+@says_when_the_ledger_is_away
+def rollback(number: int, note: str) -> None:
+    """Make release NUMBER live again, as a new release."""
+    settings = settings_or_exit()
+    ledger = ledger_or_exit(settings)
+    live = live_release(ledger)
+    wanted = _release_or_exit(ledger, number)
+    content = _open_or_exit(_files_or_exit(ledger, wanted), settings, number)
+    report = prove(content, in_two=True)
+    if report.helpless:
+        print_report(Report(report.states, report.arrows, report.helpless))
+        give_up(f"Release {number} would leave callers without help, by today's rules: nothing was changed.", FINDINGS)
+    if report.broken:
+        click.echo("By today's rules some of its words are too hard or too long. It was live before, and may be again.")
+    by, told = getpass.getuser(), note or f"back to release {number}"
+    try:
+        release = publish(ledger, content, clock.now(), by, told, "rollback", seen=live.number if live else 0)
+    except AlreadyLive as already:
+        click.echo(already)
+        return
+    except Overtaken as error:
+        give_up(error, FINDINGS)
+    went_live(release, settings)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--release", "number", type=int, help="Another one than the live one.")
+@says_when_the_ledger_is_away
+def export(folder: Path, number: int | None) -> None:
+    """Write the words that are live into FOLDER, which must be empty."""
+    ledger = ledger_or_exit(settings_or_exit())
+    release = live_release(ledger) if number is None else _release_or_exit(ledger, number)
+    if release is None:
+        give_up("Nothing was published yet: the folder is live.")
+    files = _files_or_exit(ledger, release)
+    try:
+        export_files(files, folder)
+    except (NotEmpty, OSError) as error:
+        give_up(error)
+    click.echo(f"Release {release.number} ({release.digest}): {len(files)} files in {folder}.")
+
+
+def zone_of(settings: Settings, ledger: Ledger) -> tzinfo:
+    """The hospital's zone; UTC while no words can be read."""
+    try:
+        return live_content(ledger, settings.var_dir, settings.prompts_dir).config.zone
+    except NoRelease:
+        return UTC
+
+
+def _release_or_exit(ledger: Ledger, number: int) -> Release:
+    found = find_release(ledger, number)
+    if found is None:
+        give_up(f"There is no release {number}: see all with `infoline prompts history`.")
+    return found
+
+
+def _files_or_exit(ledger: Ledger, release: Release) -> Files:
+    files = stored_files(ledger, release.digest)
+    if files is None:
+        give_up(f"Release {release.number} is damaged in the ledger: take another one.", FINDINGS)
+    return files
+
+
+def _open_or_exit(files: Files, settings: Settings, number: int) -> Content:
+    try:
+        return open_release(files, settings.prompts_dir)
+    except BrokenPrompts as broken:
+        print_report(Report(0, 0, tuple(broken.findings)))
+        give_up(f"Release {number} cannot be read by this version of the line: nothing was changed.", FINDINGS)
+
+
+def _moment(at: datetime, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+COMMANDS = (publish_prompts, show_history, rollback, export, drafts.draft)
