@@ -62,7 +62,7 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(door, "check", quick_check)
     monkeypatch.setattr(door, "prove", finds())
-    monkeypatch.setattr("ivr.cli.processes.check", quick_check)
+    monkeypatch.setattr("ivr.line.check.check", quick_check)
     return lambda *words, **more: CliRunner().invoke(main, ["prompts", *words], **more)
 
 
