@@ -173,6 +173,17 @@ def test_history_lists_all_and_shows_one_word_by_word_on_80_columns(run: Run, fo
     assert run("history", "9").exit_code == 2
 
 
+def test_the_history_tells_who_signed_which_words_off(run: Run, folder: Path) -> None:
+    assert run("sign", "goodbye", "--by", "Dr. Lee", "--language", "en", "--on", "2026-11-30").exit_code == 0
+    run("publish")
+    assert "en/goodbye.md was signed off by Dr. Lee on 2026-11-30" in run("history", "1").output
+    change(folder, "Take good care.", "Take very good care.")
+    assert run("publish", "--yes").exit_code == 0
+    assert json.loads(run("history", "2", "--json").output)["signed"] == []
+    signed = json.loads(run("history", "1", "--json").output)["signed"]
+    assert signed == [{"file": "en/goodbye.md", "by": "Dr. Lee", "on": "2026-11-30"}]
+
+
 def test_a_damaged_release_stands_in_the_history_as_damaged(run: Run, ledger: Ledger, content: Content) -> None:
     publish(ledger, content, NOW, "ann", "", "folder")
     damage(ledger, content.digest, b"damaged")

@@ -31,6 +31,7 @@ from ivr.line.changes import changes, summary
 from ivr.line.check import Report, check, prove
 from ivr.line.content import Content, Files, digest, read_content, read_folder
 from ivr.line.findings import BrokenPrompts
+from ivr.line.sign_off import sign_offs
 from ivr.releases.history import Entry, NotEmpty, find_release, history, taken_back
 from ivr.releases.history import export as export_files
 from ivr.releases.opening import open_release
@@ -179,14 +180,27 @@ def _brief(entry: Entry) -> str:
 def _show_release(ledger: Ledger, number: int, zone: tzinfo, as_json: bool) -> None:
     release = _release_or_exit(ledger, number)
     before = (stored_files(ledger, release.parent) if release.parent else {}) or {}
-    found = changes(before, _files_or_exit(ledger, release))
+    files = _files_or_exit(ledger, release)
+    found, signed = changes(before, files), _signed(files)
     if as_json:
-        print_json({**_release_json(release, zone), "changes": [one.as_json() for one in found]})
+        told_changes = [one.as_json() for one in found]
+        print_json({**_release_json(release, zone), "changes": told_changes, "signed": signed})
         return
     note = f": {release.note}" if release.note else ""
     told = f"Release {number} ({release.digest}), {_moment(release.at, zone)}, by {release.by} ({release.origin}){note}"
     click.echo(textwrap.fill(told, WIDTH))
     print_changes(found)
+    for one in signed:
+        click.echo(f"{one['file']} was signed off by {one['by']} on {one['on']}")
+
+
+def _signed(files: Files) -> list[dict[str, str]]:
+    """Who had signed which words of a release off. Words that cannot be read any more are nobody's."""
+    try:
+        signed = sign_offs(read_content(files))
+    except BrokenPrompts:
+        return []
+    return [{"file": f"{language}/{name}.md", "by": by, "on": on} for (language, name), (by, on) in signed.items()]
 
 
 def _release_json(release: Release, zone: tzinfo) -> dict[str, Any]:
