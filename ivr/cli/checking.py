@@ -16,7 +16,7 @@ from ivr.line.content import read_folder
 from ivr.line.findings import BrokenPrompts
 
 # Where the other commands stand. They open the ledger, which takes longer to load than a check takes to run.
-_MODULES = ("wording", "hearing", "releases")
+_MODULES = ("proving", "wording", "hearing", "releases")
 
 
 class _Prompts(click.Group):
