@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -32,6 +32,7 @@ RECEIPTS_WITHIN = (timedelta(hours=6), timedelta(minutes=15))
 MOST_MISSING = 0.5
 FEWEST_TEXTS = 20
 CLOCK = "clock"
+PROBE = "probe"
 
 
 def raise_alarm(connection: Connection, name: Alarm, now: datetime, detail: str) -> None:
@@ -54,8 +55,21 @@ def clear_for_other_words(connection: Connection, digest: str) -> None:
 
 
 def raised(connection: Connection) -> dict[str, datetime]:
-    """The alarms that stand, and since when; for those that stop the sending, since the last text that was tried."""
+    """The alarms that stand, and since when."""
     return {row.name: row.raised_at for row in connection.execute(select(alarm.c.name, alarm.c.raised_at))}
+
+
+def probed(connection: Connection) -> datetime | None:
+    """When a text was last tried while an alarm stopped the sending."""
+    return connection.execute(select(mark.c.at).where(mark.c.name == PROBE)).scalar()
+
+
+def note_probe(connection: Connection, stopped: Iterable[str], now: datetime) -> None:
+    """One text is tried. The alarms stay as old as they are, so that its receipt clears them however late it comes."""
+    connection.execute(delete(mark).where(mark.c.name == PROBE))
+    connection.execute(insert(mark).values(name=PROBE, value="", at=now))
+    ahead = alarm.c.name.in_(list(stopped)), alarm.c.raised_at > now
+    connection.execute(update(alarm).where(*ahead).values(raised_at=now))
 
 
 def beat(ledger: Ledger, now: datetime) -> None:
