@@ -41,12 +41,16 @@ RESTORED = (
 
 @dataclass(frozen=True)
 class Claimed:
-    """A text that is ours to hand over, once, and that must have arrived by `until`."""
+    """A text that is ours to hand over, once, and that must have arrived by `until`.
+
+    claimed_at: as the ledger has it, from before the claim waited for its turn.
+    """
 
     attempt: str
     phone: str
     body: str
     segments: int
+    claimed_at: datetime
     until: datetime
 
 
@@ -285,6 +289,7 @@ class _Slice:
             phone=self._vault.open(row.phone_sealed),
             body=body,
             segments=segments(body).segments,
+            claimed_at=self._now,
             until=useful_until(visit, self._now, config.reminders.quiet_hours),
         )
 
