@@ -14,8 +14,8 @@ from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.carrier.statuses import MEANING
 from ivr.ledger.tables import alarm, opt_out_event, person, text, text_move
-from ivr.reminders.alarms import Alarm
-from ivr.reminders.handover import LONGEST_WAIT, release_silent_claims
+from ivr.reminders.alarms import LONGEST_WAIT, Alarm
+from ivr.reminders.handover import release_silent_claims
 from ivr.reminders.receipts import NO_RECEIPT_AFTER, Receipt, close_without_receipt, take_receipt
 from ivr.reminders.status import status
 from ivr.reminders.texts import MOVES, TextState, begin, move

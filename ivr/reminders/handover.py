@@ -13,11 +13,10 @@ from ivr.carrier.errors import CLASSES, LANDLINE, ErrorClass
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, person, text
 from ivr.people.persons import opt_out
-from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
+from ivr.reminders.alarms import LONGEST_WAIT, Alarm, clear_alarm, raise_alarm
 from ivr.reminders.texts import TextState, hand_over, move
 
 Result = Accepted | Refused
-LONGEST_WAIT = timedelta(hours=1)
 _DOUBLINGS = 20
 # What is found silent at once: a store takes only so many ids in one statement.
 MOST_AT_ONCE = 1000
