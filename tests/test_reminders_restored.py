@@ -103,6 +103,16 @@ def test_what_went_out_since_the_backup_is_never_sent_again(house, carrier, wate
     assert len(house.claim(day_before, water=water)) == 6
 
 
+def test_a_backup_from_before_the_first_text_is_noticed_too(house, carrier, water):
+    house.take(row(10, DUE))
+    backup(house)
+    assert len(send(house, carrier, water)) == 1
+    put_back(house)
+    assert (house.claim(LATER, water=water), standing(house)) == ([], {Alarm.LEDGER_RESTORED})
+    assert restore(house, carrier).restored == 1
+    assert (house.claim(LATER, water=water), standing(house)) == ([], set())
+
+
 def test_a_text_that_was_under_way_at_the_backup_is_found_by_its_words(house, carrier, water):
     house.take(row(10, DUE))
     (one,) = house.claim(NOW, water=water)

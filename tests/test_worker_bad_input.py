@@ -184,7 +184,9 @@ def test_bad_input_raises_one_alarm_loses_nothing_and_blames_nobody(house, netwo
         jobs.reconcile_texts([found.id for found in house.texts()])
         jobs.send_slice(500)
     watch(right.ledger, clock.now())
-    assert sorted(message.to for message in network.client().messages.list()) == [f"+160355501{number}" for number in PEOPLE]
+    assert sorted(message.to for message in network.client().messages.list()) == [
+        f"+160355501{number}" for number in PEOPLE
+    ]
     assert house.all(alarm) == []
 
 
@@ -194,7 +196,9 @@ def test_a_caller_from_another_country_does_not_keep_the_others_from_their_texts
     with house.ledger.write() as connection:
         meet(connection, house.vault, [ABROAD], NOW)
         ask_for_text(connection, house.vault, TextWish(ABROAD, "cancer", "en", "CA1"), NOW)
-        ask_for_text(connection, house.vault, TextWish("+16035550150", "cancer", "en", "CA2"), NOW + timedelta(seconds=1))
+        ask_for_text(
+            connection, house.vault, TextWish("+16035550150", "cancer", "en", "CA2"), NOW + timedelta(seconds=1)
+        )
     for minutes in range(0, 120, 3):
         later(one, 60 * minutes)
         jobs.send_slice(500)

@@ -104,7 +104,7 @@ def claim_asked(
             select(text, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
             .join(person, person.c.id == text.c.person_id)
             .where(*_waits(now))
-            # Fewest tries first: one that the carrier refuses is not the one by which we find out whether it still does.
+            # Fewest tries first: one that was refused is not the one by which we find out whether we still are.
             .order_by(text.c.tries, text.c.asked_at, text.c.id)
             .limit(limit)
         ).all()
