@@ -15,7 +15,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import select
 
-from ivr.carrier.client import Carrier
+from ivr.carrier.client import Carrier, Refused
+from ivr.carrier.errors import ErrorClass
 from ivr.ledger import open_ledger
 from ivr.ledger.tables import alarm, person
 from ivr.reminders.alarms import Alarm
@@ -236,3 +237,24 @@ def test_the_command_restores_says_so_and_refuses_what_it_cannot_do(house, carri
     away = command(house.folder, "http://127.0.0.1:1", "--since", since)
     assert away.returncode == 2
     assert "cannot be read" in away.stderr
+
+
+@pytest.mark.parametrize("wrong", [("--go-on",), ("--since", "")], ids=["going on without a time", "an empty time"])
+def test_what_would_restore_nothing_is_told_and_not_taken_for_done(house, network, wrong):
+    refused = command(house.folder, network.url, *wrong)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Traceback" not in refused.stderr
+    assert max(len(line) for line in refused.stderr.splitlines()) <= 80
+
+
+def test_texts_that_wait_for_another_look_are_explained(house, carrier):
+    house.take(row(10, DUE))
+    (one,) = house.claim()
+    house.record([(one.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
+    told = environment(house.folder, TWILIO_API_URL="http://127.0.0.1:1", RECONCILE_SECONDS=0.001)
+    called = [sys.executable, "-m", "ivr.cli", "reminders", "reconcile"]
+    done = subprocess.run(called, cwd=ROOT, env=told, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "1  waiting" in done.stdout
+    assert "run this again" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80

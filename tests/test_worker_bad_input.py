@@ -1,4 +1,4 @@
-"""Bad input meets the real worker and a simulated carrier: what it is called, one alarm, nothing lost, nobody blamed."""
+"""Bad input meets the real worker and a simulated carrier: its name, one alarm, nothing lost, nobody blamed."""
 
 from __future__ import annotations
 
@@ -132,6 +132,7 @@ class Bad:
     words: object = None
 
 
+SERVICE = "TWILIO_MESSAGING_SERVICE_SID"
 STOPPED, WORDLESS = Alarm.SENDING_STOPPED, Alarm.WORDS_MISSING
 CASES = [
     Bad("a wrong token", STOPPED, "error_20003", settings={"TWILIO_AUTH_TOKEN": "wrong"}),
@@ -139,8 +140,8 @@ CASES = [
     Bad("a sender that is not ours", STOPPED, "error_21659", settings={"TWILIO_FROM": "+16035550177"}),
     Bad("a sender that cannot text", STOPPED, "error_21606", settings={"TWILIO_FROM": "+15005550007"}),
     Bad("a sender that is no number", STOPPED, "error_21212", settings={"TWILIO_FROM": "+15005550000"}),
-    Bad("a service that is not ours", STOPPED, "error_21701", settings={"TWILIO_MESSAGING_SERVICE_SID": "MG" + "9" * 32}),
-    Bad("a service that cannot be", STOPPED, "error_21705", settings={"TWILIO_MESSAGING_SERVICE_SID": "MG123"}),
+    Bad("a service that is not ours", STOPPED, "error_21701", settings={SERVICE: "MG" + "9" * 32}),
+    Bad("a service that cannot be", STOPPED, "error_21705", settings={SERVICE: "MG123"}),
     Bad("receipts to an address that is none", STOPPED, "error_21609", public={"public_url": "http://line.example"}),
     Bad("a page that forbids", STOPPED, "not_sent", page=403),
     Bad("a page that finds nothing", STOPPED, "not_sent", page=404),
@@ -184,9 +185,8 @@ def test_bad_input_raises_one_alarm_loses_nothing_and_blames_nobody(house, netwo
         jobs.reconcile_texts([found.id for found in house.texts()])
         jobs.send_slice(500)
     watch(right.ledger, clock.now())
-    assert sorted(message.to for message in network.client().messages.list()) == [
-        f"+160355501{number}" for number in PEOPLE
-    ]
+    went_out = sorted(message.to for message in network.client().messages.list())
+    assert went_out == [f"+160355501{number}" for number in PEOPLE]
     assert house.all(alarm) == []
 
 
@@ -195,10 +195,9 @@ def test_a_caller_from_another_country_does_not_keep_the_others_from_their_texts
     one = working({})
     with house.ledger.write() as connection:
         meet(connection, house.vault, [ABROAD], NOW)
-        ask_for_text(connection, house.vault, TextWish(ABROAD, "cancer", "en", "CA1"), NOW)
-        ask_for_text(
-            connection, house.vault, TextWish("+16035550150", "cancer", "en", "CA2"), NOW + timedelta(seconds=1)
-        )
+        for second, phone in enumerate((ABROAD, "+16035550150")):
+            wish = TextWish(phone, "cancer", "en", f"CA{second}")
+            ask_for_text(connection, house.vault, wish, NOW + timedelta(seconds=second))
     for minutes in range(0, 120, 3):
         later(one, 60 * minutes)
         jobs.send_slice(500)

@@ -243,9 +243,11 @@ def test_asked_to_end_a_slow_sender_does_not_sleep_until_each_turn_has_come(hous
     for room in (outfit, sending, jobs):
         monkeypatch.setattr(room, "ending", ending)
     turns = itertools.count()
-    monkeypatch.setattr(
-        jobs.SharedSender, "reserve", lambda _self, segments: (20.0 * next(turns) if segments else 0.0, 20.0)
-    )
+
+    def reserve(_self, segments):
+        return (20.0 * next(turns) if segments else 0.0), 20.0
+
+    monkeypatch.setattr(jobs.SharedSender, "reserve", reserve)
     threading.Timer(0.5, ending.set).start()
     working = threading.Thread(target=jobs.send_slice, args=(500,))
     working.start()

@@ -134,8 +134,8 @@ def _waits_since(moment: datetime) -> ColumnElement[bool]:
     # What is tried in vain: each try is due anew, a while from now; in quiet hours it is not.
     soon = moment + LONGEST_BACKLOG + LONGEST_WAIT
     again = exists().where(appointment.c.id == text.c.appointment_id, appointment.c.next_due_at <= soon, sent_from)
-    under_way = text.c.state.in_((TextState.CLAIMED, TextState.UNCERTAIN))
-    under_way |= (text.c.state == TextState.PLANNED) & (text.c.asked_in.is_not(None) | again)
+    planned = (text.c.state == TextState.PLANNED) & (text.c.asked_in.is_not(None) | again)
+    under_way = planned | text.c.state.in_((TextState.CLAIMED, TextState.UNCERTAIN))
     first_tried = (text_move.c.text_id == text.c.id) & (text_move.c.to_state == TextState.CLAIMED)
     in_vain = exists().where(under_way, exists().where(first_tried, text_move.c.at <= moment))
     return due | exists().where(asked) | in_vain
