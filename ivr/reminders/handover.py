@@ -84,13 +84,13 @@ def note_code(connection: Connection, vault: Vault, person_id: int, code: int | 
 
 def release_silent_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:
     """Claims without a sign of life for longer than the lease become uncertain. Returns how many."""
-    silent = select(text.c.id).where(
-        text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
-    )
-    silent = silent.limit(MOST_AT_ONCE)
+    is_silent = text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
+    silent = select(text.c.id).where(*is_silent).limit(MOST_AT_ONCE)
     with ledger.read() as connection:
         ids = list(connection.execute(silent).scalars())
     if not ids:
         return 0
     with ledger.write() as connection:
-        return len(move(connection, ids, TextState.UNCERTAIN, now, "lease_expired"))
+        # Meanwhile one may have been given back, and claimed anew by somebody who is alive.
+        still = connection.execute(select(text.c.id).where(text.c.id.in_(ids), *is_silent)).scalars()
+        return len(move(connection, still, TextState.UNCERTAIN, now, "lease_expired"))
