@@ -97,11 +97,15 @@ class Processes:
         return (self.folder / f"{number}.log").read_text()
 
     def kill(self, one: subprocess.Popen[bytes]) -> None:
-        """SIGKILL for a process and its children: a worker runs each job in a child, in a group of its own."""
+        """SIGKILL for a process and its children."""
+        self.tell(one, signal.SIGKILL)
+        one.wait()
+
+    def tell(self, one: subprocess.Popen[bytes], what: signal.Signals) -> None:
+        """A signal for a process and its children: a worker runs each job in a child, in a group of its own."""
         for pid in (one.pid, *(child for child, parent in parents_of_all() if parent == one.pid)):
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        one.wait()
+                os.kill(pid, what)
 
     def sent(self) -> list[str]:
         """To whom texts went out, by the carrier's own log."""

@@ -120,6 +120,25 @@ def test_after_a_worker_was_killed_in_the_middle_of_a_slice_each_text_has_gone_o
     assert reasons["lease_expired"] > 0
 
 
+def test_a_worker_that_was_suspended_for_longer_than_its_lease_sends_nothing_that_another_sent(house, started):
+    quick = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.5, "RETRY_SECONDS": 0.5, "PUBLIC_URL": "http://127.0.0.1:1"}
+    processes = started(**quick)
+    twenty(house)
+    processes.start("-m", "worker", "clock")
+    first = processes.start("-m", "worker")
+    wait_until(lambda: len(processes.sent()) >= 2)
+    processes.tell(first, signal.SIGSTOP)
+    went_out = len(processes.sent())
+    assert went_out < len(PHONES)
+    processes.start("-m", "worker")
+    wait_until(lambda: set(states(house)) <= {"handed_over", "delivered"})
+    processes.tell(first, signal.SIGCONT)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(20) == 0
+    assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
+    assert set(states(house)) <= {"handed_over", "delivered"}
+
+
 def test_without_a_queue_server_a_process_says_which_setting_is_missing(tmp_path):
     command = [sys.executable, "-m", "worker", "clock"]
     ended = subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=20)
