@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ivr.ledger.tables import text, text_move
 
@@ -69,7 +69,7 @@ def move(
     return list(moved)
 
 
-def _locked(connection: Connection, ids: list[int]) -> Sequence[Row[Any]]:
+def _locked(connection: Connection, ids: list[int]) -> Sequence[Any]:
     """The states of texts, held until the transaction ends; in one order, so that no two wait for each other."""
     states = select(text.c.id, text.c.state).where(text.c.id.in_(ids)).order_by(text.c.id)
     return connection.execute(states.with_for_update()).all()
