@@ -50,6 +50,12 @@ def environment(folder: Path, **more: object) -> dict[str, str]:
     return {**kept, **{name: str(value) for name, value in told.items()}}
 
 
+def parents_of_all() -> list[tuple[int, int]]:
+    """The processes of this machine: (id, its parent's)."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    return [(int(pid), int(parent)) for pid, parent in map(str.split, listed.stdout.splitlines())]
+
+
 def wait_until(what: Callable[[], object], seconds: float = 60.0) -> None:
     """Return once `what` holds; it is asked seldom, because what it waits for needs this machine too."""
     end = time.monotonic() + seconds
@@ -91,13 +97,15 @@ class Processes:
         return (self.folder / f"{number}.log").read_text()
 
     def kill(self, one: subprocess.Popen[bytes]) -> None:
-        """SIGKILL for a process and its children: a worker runs each job in a child, in a group of its own."""
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-        pairs = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
-        for pid in (one.pid, *(child for child, parent in pairs if parent == one.pid)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """SIGKILL for a process and its children."""
+        self.tell(one, signal.SIGKILL)
         one.wait()
+
+    def tell(self, one: subprocess.Popen[bytes], what: signal.Signals) -> None:
+        """A signal for a process and its children: a worker runs each job in a child, in a group of its own."""
+        for pid in (one.pid, *(child for child, parent in parents_of_all() if parent == one.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, what)
 
     def sent(self) -> list[str]:
         """To whom texts went out, by the carrier's own log."""

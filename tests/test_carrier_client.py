@@ -337,6 +337,8 @@ def test_a_text_of_the_log_is_ours_when_it_came_from_our_sender(door, sender, ch
 
 def test_the_classes_are_those_of_the_carriers_own_list():
     stop = {20003, 30002, 30007, 30034, 30032, 21408}
+    # Wrong settings of ours, which would meet every text.
+    stop |= {21606, 21608, 21609, 21626, 21659, 21703, 21705}
     permanent = {21211, 21614, 21635, 30005, 30006, 21612, 30004}
     transient = {20429, 21611, 30001, 30003, 30008, 30022}
     assert {CLASSES[code] for code in stop} == {ErrorClass.STOP}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -246,3 +248,25 @@ def test_a_ledger_whose_keys_were_rotated_still_knows_everybody(ledger, content,
     report = after.take(row(1, at(2, -1), first_name="Ann"), row(3, at(2, -1)))
     assert (report.unchanged, report.accepted) == (1, 1)
     assert {one.phone for one in after.claim()} == {"+16035550101", "+16035550102", "+16035550103"}
+
+
+def test_a_process_that_stops_in_the_middle_of_a_transaction_holds_nobody_up_for_ever(ledger_url, monkeypatch):
+    """On SQLite its end frees the others, and nothing else does; they are told, and do not wait for ever."""
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 1)
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 3)
+    stopped, other = open_ledger(ledger_url), open_ledger(ledger_url)
+    with pytest.raises(LedgerAway) if not stopped.is_sqlite else nullcontext(), stopped.write() as connection:
+        stopped.turnstile(connection)
+        connection.execute(select(func.count()).select_from(alarm))
+        with pytest.raises(LedgerAway), other.write() as second:
+            other.turnstile(second)
+        if not stopped.is_sqlite:
+            # Others go on although it never ended.
+            time.sleep(3)
+            raise_one(other)
+            connection.execute(select(alarm))
+    if stopped.is_sqlite:
+        raise_one(other)
+    assert raised(other) == {"a": NOW}
+    stopped.close()
+    other.close()

@@ -171,3 +171,32 @@ def test_both_kinds_of_refusal_have_to_be_over(house):
     assert house.claim(NOW + 6 * MINUTE) == []
     receipt(house, probe.attempt, "delivered", now=NOW + 7 * MINUTE)
     assert len(house.claim(NOW + 7 * MINUTE)) == 2
+
+
+def test_a_receipt_that_takes_longer_than_the_next_try_still_ends_the_alarm(either_house):
+    house = either_house
+    house.take(*(row(number, DUE) for number in range(10, 20)))
+    (first,) = house.claim(limit=1)
+    house.record([(first.attempt, Accepted(sid(), "queued"))])
+    receipt(house, first.attempt, "undelivered", 30007)
+    tried = []
+    for minutes in (1, 2, 3):
+        (probe,) = house.claim(NOW + minutes * MINUTE)
+        house.record([(probe.attempt, Accepted(sid(), "queued"))], NOW + minutes * MINUTE)
+        tried.append(probe)
+    receipt(house, tried[0].attempt, "delivered", now=NOW + 3 * MINUTE)
+    assert standing(house) == set()
+    assert len(house.claim(NOW + 3 * MINUTE)) == 6
+
+
+@pytest.mark.parametrize("ahead", [HOUR, 24 * HOUR])
+def test_an_alarm_of_a_clock_that_was_ahead_does_not_stop_the_sending_until_then(house, ahead):
+    house.take(*(row(number, DUE) for number in range(10, 14)))
+    (one,) = house.claim(limit=1)
+    house.record([(one.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], NOW + ahead)
+    soon = NOW + 6 * MINUTE
+    (probe,) = house.claim(soon)
+    assert house.claim(soon + MINUTE) == []
+    house.record([(probe.attempt, Accepted(sid(), "queued"))], soon + MINUTE)
+    assert standing(house) == set()
+    assert len(house.claim(soon + MINUTE)) == 2

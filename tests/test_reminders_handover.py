@@ -14,8 +14,8 @@ from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.carrier.statuses import MEANING
 from ivr.ledger.tables import alarm, opt_out_event, person, text, text_move
-from ivr.reminders.alarms import Alarm
-from ivr.reminders.handover import LONGEST_WAIT, release_silent_claims
+from ivr.reminders.alarms import LONGEST_WAIT, Alarm
+from ivr.reminders.handover import release_silent_claims
 from ivr.reminders.receipts import NO_RECEIPT_AFTER, Receipt, close_without_receipt, take_receipt
 from ivr.reminders.status import status
 from ivr.reminders.texts import MOVES, TextState, begin, move
@@ -317,3 +317,20 @@ def test_the_states_of_all_texts_add_up(either_house):
     assert counted["batches"][0]["texts"] == counted["texts"]
     with either_house.ledger.read() as connection:
         assert len(connection.execute(select(text_move)).all()) == 14
+
+
+def test_a_text_that_was_claimed_anew_while_it_was_found_silent_stays_with_its_new_worker(house, monkeypatch):
+    attempt, later = sent_one(house), NOW + timedelta(seconds=121)
+    real, begun = house.ledger.write, []
+
+    def write():
+        if not begun:
+            begun.append(True)
+            house.record([(attempt, Refused(ErrorClass.TRANSIENT, None, "not tried"))], NOW)
+            begun.append(house.claim(later))
+        return real()
+
+    monkeypatch.setattr(house.ledger, "write", write)
+    assert release_silent_claims(house.ledger, later, 120) == 0
+    assert len(begun[1]) == 1
+    assert the_text(house).state == "claimed"

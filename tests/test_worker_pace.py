@@ -96,6 +96,17 @@ def test_a_wiped_server_begins_anew_and_one_that_is_away_leaves_the_worker_to_it
     assert alone.reserve(1)[0] > 1.0
 
 
+def test_a_server_whose_clock_is_put_back_neither_holds_the_sender_up_nor_lets_it_run(connection):
+    sender = SharedSender(connection, "sender", 10)
+    sender.slow()
+    (key,) = connection.keys("infoline:pace:*")
+    connection.hset(key, mapping={"next": time.time() + 3600, "share": 0.5, "slowed": time.time() + 3600})
+    starts, each = zip(*(sender.reserve(5) for _ in range(2)), strict=True)
+    assert starts == pytest.approx((0.0, 1.0), abs=0.2)
+    assert each == pytest.approx((0.2, 0.2))
+    assert float(connection.hget(key, "slowed")) == pytest.approx(time.time(), abs=5)
+
+
 class Counted:
     """A sender whose leave begins `delay` seconds from now, `each` a segment."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from datetime import timedelta
 
@@ -208,7 +209,7 @@ def test_a_text_goes_to_the_carrier_with_the_time_that_is_left_to_it(house, netw
     take(house, 1)
     one, asked = here(), []
     one.carrier.send = lambda *args: asked.append(args) or Carrier(SID, TOKEN, network.url, LINE).send(*args)
-    (claimed,) = house.claim()
+    (claimed,) = house.claim(NOW + timedelta(hours=10))
     clock.set_shift(one.settings.clock_shift_seconds + 10 * 3600)
     send_all(one, [claimed], quick())
     assert asked[0][:3] == (claimed.phone, claimed.body, f"{network.line.url}/receipts/text/{claimed.attempt}")
@@ -223,6 +224,36 @@ def test_a_worker_that_slept_past_half_its_lease_does_not_send_what_others_may_t
     slice_ = sending._Slice(one, pace)
     assert [slice_.hand_over(text)[1] for text in claimed] == [sending.NOT_TRIED] * 3
     assert sent(network) == []
+
+
+def test_a_claim_that_waited_long_for_its_turn_is_not_sent_on_time_that_it_has_used_up(house, network, here):
+    take(house, 3)
+    one = here(LEASE_SECONDS=120)
+    # The ledger was held up for over a minute between the moment of the claim and its end.
+    claimed = house.claim()
+    clock.set_shift(one.settings.clock_shift_seconds + 61)
+    send_all(one, claimed, quick())
+    assert (sent(network), states(house)) == ([], ["planned"] * 3)
+
+
+def test_asked_to_end_a_slow_sender_does_not_sleep_until_each_turn_has_come(house, network, here, monkeypatch):
+    take(house, 8)
+    here(LEASE_SECONDS=4000)
+    ending = threading.Event()
+    for room in (outfit, sending, jobs):
+        monkeypatch.setattr(room, "ending", ending)
+    turns = itertools.count()
+
+    def reserve(_self, segments):
+        return (20.0 * next(turns) if segments else 0.0), 20.0
+
+    monkeypatch.setattr(jobs.SharedSender, "reserve", reserve)
+    threading.Timer(0.5, ending.set).start()
+    working = threading.Thread(target=jobs.send_slice, args=(500,))
+    working.start()
+    working.join(15)
+    assert not working.is_alive()
+    assert states(house).count("planned") == 7
 
 
 def test_results_wait_for_a_ledger_that_is_away_and_are_kept_then(house, network, here, monkeypatch):

@@ -41,7 +41,9 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
         return
     if asked_count(ledger, now):
         queues.start(queue, queues.SEND_ASKED, SLICE)
-    uncertain = uncertain_due(ledger, now, settings.reconcile_seconds)
+    # No more of these than of what is due: after an hour of the carrier's errors they are many, each asks the carrier,
+    # and texts whose time passes would wait behind all of them.
+    uncertain = uncertain_due(ledger, now, settings.reconcile_seconds, RECONCILED_TOGETHER * MOST_JOBS)
     for at in range(0, len(uncertain), RECONCILED_TOGETHER):
         queues.start(queue, queues.RECONCILE, uncertain[at : at + RECONCILED_TOGETHER])
     for _ in range(math.ceil(due_count(ledger, now, SLICE * MOST_JOBS) / SLICE)):

@@ -48,7 +48,8 @@ def _send(limit: int, *claims: Callable[..., list[Claimed]]) -> int:
             mine = take(here.ledger, here.vault, here.content, clock.now(), left, probe_after, water)
             left -= sum(text.segments for text in mine)
             claimed += mine
-    send_all(here, claimed, Pace(sender, share))
+    # Who is asked to end does not sleep on.
+    send_all(here, claimed, Pace(sender, share, sleep=ending.wait))
     return len(claimed)
 
 

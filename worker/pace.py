@@ -27,6 +27,8 @@ AHEAD_SECONDS = 0.1
 # A server that does not answer is not asked again for each text.
 AWAY_SECONDS = 5.0
 _FORGET_SECONDS = 600
+# Workers reserve a little each, and never come near this, however slow the sender is.
+AHEAD_MOST_SECONDS = 300
 
 # KEYS[1]: a hash of next (when the sender is free again), share (of the full pace), slowed (since when), in seconds;
 # and of out (segments) and complaints since then.
@@ -36,6 +38,12 @@ local now = tonumber(told[1]) + tonumber(told[2]) / 1000000
 local kept = redis.call('HMGET', KEYS[1], 'next', 'share', 'slowed', 'out', 'complaints')
 local free, share, slowed = tonumber(kept[1]) or 0, tonumber(kept[2]) or 1, tonumber(kept[3]) or 0
 local out, complaints = tonumber(kept[4]) or 0, tonumber(kept[5]) or 0
+-- What lies so far ahead was kept by a clock that was wrong.
+if free > now + {AHEAD_MOST_SECONDS} then free = 0 end
+if slowed > now then
+    slowed = now
+    redis.call('HSET', KEYS[1], 'slowed', string.format('%.6f', now))
+end
 share = math.min(1, share + {STEP} * math.floor((now - slowed) / {STEP_SECONDS}))
 redis.call('EXPIRE', KEYS[1], {_FORGET_SECONDS})
 """
@@ -111,7 +119,7 @@ class SharedSender:
 class Pace:
     """Spreads the segments of one worker's threads over time, as the sender gives leave."""
 
-    def __init__(self, sender: Sender, per_second: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, sender: Sender, per_second: float, sleep: Callable[[float], object] = time.sleep) -> None:
         self._sender, self._sleep = sender, sleep
         self._together = max(1, int(per_second * AHEAD_SECONDS))
         self._lock = threading.Lock()

@@ -33,13 +33,13 @@ class _Slice:
         self._pace = pace
         self._refused = threading.Event()
         # After half of the lease others may soon take our claims for dead.
-        self._ours_until = clock.now() + timedelta(seconds=here.settings.lease_seconds / 2)
+        self._ours_for = timedelta(seconds=here.settings.lease_seconds / 2)
 
     def hand_over(self, text: Claimed) -> tuple[str, Result]:
         if not self._over():
             self._pace.wait(text.segments)
         now = clock.now()
-        if self._over() or now >= min(self._ours_until, text.until):
+        if self._over() or now >= min(text.claimed_at + self._ours_for, text.until):
             return text.attempt, NOT_TRIED
         callback = f"{self._here.settings.public_url}/receipts/text/{text.attempt}"
         result = self._here.carrier.send(text.phone, text.body, callback, _seconds(text.until - now))

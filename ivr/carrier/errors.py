@@ -20,6 +20,8 @@ class ErrorClass(StrEnum):
 
 CLASSES: dict[int, ErrorClass] = {
     **dict.fromkeys((20003, 20005, 20404, 21212, 21408, 21603, 21606, 21659, 21660), ErrorClass.STOP),
+    # A trial account, the address of our receipts, a messaging service that is not ours or has no numbers.
+    **dict.fromkeys((21607, 21608, 21609, 21626, 21701, 21703, 21705), ErrorClass.STOP),
     **dict.fromkeys((30002, 30007, 30032, 30034), ErrorClass.STOP),
     **dict.fromkeys((21211, 21214, 21612, 21614, 21635, 30004, 30005, 30006), ErrorClass.PERMANENT),
     **dict.fromkeys((21602, 21617), ErrorClass.PERMANENT),

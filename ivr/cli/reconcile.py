@@ -26,6 +26,10 @@ from ivr.releases.store import recent_releases, stored_files
 from ivr.reminders.restored import Restored, Restorer
 
 RELEASES = 5
+WAITING = (
+    "Of those that wait nobody knows yet whether they went out: run this again in a\nfew minutes. When they still wait,"
+    " the carrier's log cannot be read: see\nwhether it answers, and look at TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN."
+)
 
 
 @click.command()
@@ -38,10 +42,12 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
 
     With --since also for all that went out, and for who asked for no more texts, since a backup of the ledger.
     """
+    if go_on and since is None:
+        give_up("--go-on goes with --since: name the time of the backup too.")
     settings = settings_or_exit()
     ledger = ledger_or_exit(settings)
     content = content_or_exit(settings, ledger)
-    moment = _moment(since, content) if since else None
+    moment = None if since is None else _moment(since, content)
     # The SDK takes over a second to import.
     from ivr.carrier.client import UNREACHABLE, open_carrier
 
@@ -54,7 +60,9 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
         due = uncertain_due(ledger, now, settings.reconcile_seconds)
         counts = look(ledger, Vault.of(settings), carrier, due, now, settings.reconcile_seconds)
         _print(counts, as_json)
-        return
+        if counts["waiting"] and not as_json:
+            click.echo(WAITING)
+        sys.exit(FINDINGS if counts["waiting"] else 0)
     with Console(stderr=True).status("Reading the carrier's log…") as shown:
         restorer = Restorer(ledger, Vault.of(settings), carrier, _contents(ledger, content), _stops(content))
         try:
@@ -62,7 +70,10 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
                 moment, clock.now(), go_on=go_on, seen=lambda number: shown.update(f"{number:,} texts read…")
             )
         except UNREACHABLE as error:
-            give_up(f"The carrier's log cannot be read ({error}): look at TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.")
+            give_up(
+                f"The carrier's log cannot be read ({error}): see whether it answers, and look at"
+                " TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN."
+            )
     _print(told.as_json(), as_json)
     if not as_json:
         click.echo(_sentence(told))

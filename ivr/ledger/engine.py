@@ -14,6 +14,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
+# A process that is suspended, or cut off, in the middle of a transaction must not hold up all others for long.
+IDLE_SECONDS = 60
+# A server that is gone without a word is noticed by the wire itself: after so many milliseconds, or unanswered calls.
+_NOTICED = {"tcp_user_timeout": 15_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 # One claimer at a time: see Ledger.turnstile.
 TURNSTILE = 0x1F0
 _FOR_MANY = ("cache_size=-16000", "wal_autocheckpoint=8000")
@@ -69,6 +73,8 @@ class Ledger:
         """Bring the tables up to this version; does nothing when they are."""
         with as_away(), self.engine.begin() as connection:
             if not self.is_sqlite:
+                # Another upgrade may take its time.
+                connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURNSTILE + 1})
             if _version(connection) != newest_version():
                 migrate(connection)
@@ -95,7 +101,24 @@ def open_ledger(url: str) -> Ledger:
             with suppress(OSError):
                 Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         return Ledger(_sqlite(create_engine(address, connect_args={"timeout": BUSY_SECONDS})))
-    return Ledger(create_engine(address, connect_args={"connect_timeout": 3}, pool_pre_ping=True, pool_timeout=5))
+    wire = {"connect_timeout": 3, **_NOTICED}
+    return Ledger(_postgresql(create_engine(address, connect_args=wire, pool_pre_ping=True, pool_timeout=5)))
+
+
+def _postgresql(engine: Engine) -> Engine:
+    """Wait for others no longer than on SQLite, and let nobody hold a lock while it does nothing.
+
+    https://www.postgresql.org/docs/current/runtime-config-client.html
+    """
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+            cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+        connection.commit()
+
+    return engine
 
 
 def _sqlite(engine: Engine) -> Engine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, 
 
 from ivr import log
 from ivr.ledger import Ledger
-from ivr.ledger.tables import alarm, appointment, batch, mark, text
+from ivr.ledger.tables import alarm, appointment, batch, mark, text, text_move
 from ivr.reminders.texts import TextState
 
 
@@ -27,11 +27,14 @@ class Alarm(StrEnum):
 
 
 LONGEST_BACKLOG = timedelta(minutes=10)
+LONGEST_WAIT = timedelta(hours=1)
+"""Between two tries of a text."""
 # Of what was handed over in these hours, and long enough ago, more than this share has had no receipt.
 RECEIPTS_WITHIN = (timedelta(hours=6), timedelta(minutes=15))
 MOST_MISSING = 0.5
 FEWEST_TEXTS = 20
 CLOCK = "clock"
+PROBE = "probe"
 
 
 def raise_alarm(connection: Connection, name: Alarm, now: datetime, detail: str) -> None:
@@ -54,8 +57,21 @@ def clear_for_other_words(connection: Connection, digest: str) -> None:
 
 
 def raised(connection: Connection) -> dict[str, datetime]:
-    """The alarms that stand, and since when; for those that stop the sending, since the last text that was tried."""
+    """The alarms that stand, and since when."""
     return {row.name: row.raised_at for row in connection.execute(select(alarm.c.name, alarm.c.raised_at))}
+
+
+def probed(connection: Connection) -> datetime | None:
+    """When a text was last tried while an alarm stopped the sending."""
+    return connection.execute(select(mark.c.at).where(mark.c.name == PROBE)).scalar()
+
+
+def note_probe(connection: Connection, stopped: Iterable[str], now: datetime) -> None:
+    """One text is tried. The alarms stay as old as they are, so that its receipt clears them however late it comes."""
+    connection.execute(delete(mark).where(mark.c.name == PROBE))
+    connection.execute(insert(mark).values(name=PROBE, value="", at=now))
+    ahead = alarm.c.name.in_(list(stopped)), alarm.c.raised_at > now
+    connection.execute(update(alarm).where(*ahead).values(raised_at=now))
 
 
 def beat(ledger: Ledger, now: datetime) -> None:
@@ -102,7 +118,8 @@ def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> 
 
 def _wrong(connection: Connection, now: datetime) -> Iterator[tuple[Alarm, str]]:
     if connection.execute(select(_waits_since(now - LONGEST_BACKLOG))).scalar():
-        yield Alarm.BACKLOG, "Texts have been due for over ten minutes: see whether `infoline worker` runs."
+        told = "Texts wait for over ten minutes: see whether `infoline worker` runs, and whether the carrier answers."
+        yield Alarm.BACKLOG, told
     share = _without_receipt(connection, now)
     if share > MOST_MISSING:
         told = f"{share:.0%} of the texts of the last hours have had no receipt: see whether PUBLIC_URL is reached."
@@ -114,7 +131,14 @@ def _waits_since(moment: datetime) -> ColumnElement[bool]:
     sent_from = (batch.c.id == appointment.c.batch_id) & batch.c.live_at.is_not(None) & batch.c.paused.is_(False)
     asked = text.c.asked_in.is_not(None) & (text.c.state == TextState.PLANNED) & (text.c.retry_at <= moment)
     due = exists().where(appointment.c.next_due_at <= moment, sent_from)
-    return due | exists().where(asked)
+    # What is tried in vain: each try is due anew, a while from now; in quiet hours it is not.
+    soon = moment + LONGEST_BACKLOG + LONGEST_WAIT
+    again = exists().where(appointment.c.id == text.c.appointment_id, appointment.c.next_due_at <= soon, sent_from)
+    planned = (text.c.state == TextState.PLANNED) & (text.c.asked_in.is_not(None) | again)
+    under_way = planned | text.c.state.in_((TextState.CLAIMED, TextState.UNCERTAIN))
+    first_tried = (text_move.c.text_id == text.c.id) & (text_move.c.to_state == TextState.CLAIMED)
+    in_vain = exists().where(under_way, exists().where(first_tried, text_move.c.at <= moment))
+    return due | exists().where(asked) | in_vain
 
 
 def _without_receipt(connection: Connection, now: datetime) -> float:

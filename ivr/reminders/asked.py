@@ -104,7 +104,8 @@ def claim_asked(
             select(text, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
             .join(person, person.c.id == text.c.person_id)
             .where(*_waits(now))
-            .order_by(text.c.asked_at, text.c.id)
+            # Fewest tries first: one that was refused is not the one by which we find out whether we still are.
+            .order_by(text.c.tries, text.c.asked_at, text.c.id)
             .limit(limit)
         ).all()
         claimed: list[Claimed] = []
@@ -142,5 +143,6 @@ def _word(row: Row[Any], vault: Vault, content: Content, now: datetime) -> Claim
         phone=vault.open(row.phone_sealed),
         body=body,
         segments=segments(body).segments,
+        claimed_at=now,
         until=until,
     )

@@ -17,12 +17,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from ivr.ledger import Ledger, Vault
-from ivr.ledger.tables import alarm, appointment, batch, person, text
+from ivr.ledger.tables import appointment, batch, person, text
 from ivr.line.config import Step
 from ivr.line.content import Content
 from ivr.line.gsm import segments
 from ivr.people.replies import NOT_HERS
-from ivr.reminders.alarms import Alarm, clear_for_other_words, raise_alarm, raised
+from ivr.reminders.alarms import Alarm, clear_for_other_words, note_probe, probed, raise_alarm, raised
 from ivr.reminders.high_water import HighWater, level, raise_level
 from ivr.reminders.plan import WEEK, Decision, Reason, Visit, decide, useful_until
 from ivr.reminders.texts import SPENT, TextState, begin, cancel_planned, move
@@ -41,12 +41,16 @@ RESTORED = (
 
 @dataclass(frozen=True)
 class Claimed:
-    """A text that is ours to hand over, once, and that must have arrived by `until`."""
+    """A text that is ours to hand over, once, and that must have arrived by `until`.
+
+    claimed_at: as the ledger has it, from before the claim waited for its turn.
+    """
 
     attempt: str
     phone: str
     body: str
     segments: int
+    claimed_at: datetime
     until: datetime
 
 
@@ -116,11 +120,15 @@ def _take(
         return []
     waits = {Alarm.SENDING_STOPPED: probe_after, Alarm.DELIVERY_STOPPED: probe_after / SOONER}
     stopped = {name: wait for name, wait in waits.items() if name in standing}
-    if any(standing[name] > now - wait for name, wait in stopped.items()):
+    if not stopped:
+        return take(connection, limit)
+    tried = probed(connection)
+    # A moment ahead of us is of a clock that was wrong: it must not hold us up until then.
+    if any(now - wait < at <= now + wait for name, wait in stopped.items() for at in (standing[name], tried) if at):
         return []
-    claimed = take(connection, 1 if stopped else limit)
-    if stopped and claimed:
-        connection.execute(update(alarm).where(alarm.c.name.in_(stopped)).values(raised_at=now))
+    claimed = take(connection, 1)
+    if claimed:
+        note_probe(connection, stopped, now)
     return claimed
 
 
@@ -283,6 +291,7 @@ class _Slice:
             phone=self._vault.open(row.phone_sealed),
             body=body,
             segments=segments(body).segments,
+            claimed_at=self._now,
             until=useful_until(visit, self._now, config.reminders.quiet_hours),
         )
 

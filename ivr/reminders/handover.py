@@ -13,11 +13,10 @@ from ivr.carrier.errors import CLASSES, LANDLINE, ErrorClass
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, person, text
 from ivr.people.persons import opt_out
-from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
+from ivr.reminders.alarms import LONGEST_WAIT, Alarm, clear_alarm, raise_alarm
 from ivr.reminders.texts import TextState, hand_over, move
 
 Result = Accepted | Refused
-LONGEST_WAIT = timedelta(hours=1)
 _DOUBLINGS = 20
 # What is found silent at once: a store takes only so many ids in one statement.
 MOST_AT_ONCE = 1000
@@ -85,13 +84,13 @@ def note_code(connection: Connection, vault: Vault, person_id: int, code: int | 
 
 def release_silent_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:
     """Claims without a sign of life for longer than the lease become uncertain. Returns how many."""
-    silent = select(text.c.id).where(
-        text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
-    )
-    silent = silent.limit(MOST_AT_ONCE)
+    is_silent = text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
+    silent = select(text.c.id).where(*is_silent).limit(MOST_AT_ONCE)
     with ledger.read() as connection:
         ids = list(connection.execute(silent).scalars())
     if not ids:
         return 0
     with ledger.write() as connection:
-        return len(move(connection, ids, TextState.UNCERTAIN, now, "lease_expired"))
+        # Meanwhile one may have been given back, and claimed anew by somebody who is alive.
+        still = connection.execute(select(text.c.id).where(text.c.id.in_(ids), *is_silent)).scalars()
+        return len(move(connection, still, TextState.UNCERTAIN, now, "lease_expired"))

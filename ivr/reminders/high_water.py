@@ -31,7 +31,7 @@ class Level:
 
 
 def level(connection: Connection) -> Level:
-    """The ledger's own count, begun at nought the first time. Within a claim's turnstile."""
+    """The ledger's own count, begun at nought the first time. Within the turnstile."""
     told = connection.execute(select(mark.c.value).where(mark.c.name == _MARK)).scalar()
     if told is None:
         return begin_epoch(connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, select, update
+from sqlalchemy import Row, and_, func, select, update
 
 from ivr.carrier.client import UNREACHABLE, Carrier, Found
 from ivr.carrier.statuses import MEANING
@@ -22,10 +22,12 @@ BEFORE_CLAIM = timedelta(seconds=60)
 LOOKS = 2
 
 
-def uncertain_due(ledger: Ledger, now: datetime, reconcile_seconds: float) -> list[int]:
-    """The ids of uncertain texts that may be looked for now."""
+def uncertain_due(ledger: Ledger, now: datetime, reconcile_seconds: float, most: int | None = None) -> list[int]:
+    """The ids of uncertain texts that may be looked for now, longest waiting first, `most` at the most."""
+    waits_since = func.coalesce(text.c.looked_at, text.c.claimed_at)
+    due = select(text.c.id).where(_due(now, reconcile_seconds)).order_by(waits_since, text.c.id).limit(most)
     with ledger.read() as connection:
-        return list(connection.execute(select(text.c.id).where(_due(now, reconcile_seconds))).scalars())
+        return list(connection.execute(due).scalars())
 
 
 def _due(now: datetime, reconcile_seconds: float) -> Any:

@@ -30,6 +30,7 @@ def replan(ledger: Ledger, rules: Reminders, now: datetime) -> int:
     for start in range(first or 0, (last or -1) + 1, TOGETHER):
         looked_at += _look_again(ledger, start, now)
     with ledger.write() as connection:
+        ledger.turnstile(connection)
         connection.execute(delete(mark).where(mark.c.name == _PLAN))
         connection.execute(insert(mark).values(name=_PLAN, value=rules_now, at=now))
     return looked_at
@@ -46,4 +47,6 @@ def _look_again(ledger: Ledger, start: int, now: datetime) -> int:
         appointment.c.batch_id.in_(sent_from),
     )
     with ledger.write() as connection:
+        # A claim under way has read these by the plan before, and would put its own next look in place of ours.
+        ledger.turnstile(connection)
         return int(connection.execute(update(appointment).where(*ahead).values(next_due_at=now)).rowcount)

