@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import CLASSES, ErrorClass
-from ivr.ledger.tables import alarm
+from ivr.ledger import Vault
+from ivr.ledger.tables import alarm, person
 from ivr.reminders.alarms import FEWEST_TEXTS, Alarm, beat, clock_age, oldest_due, raise_alarm, watch
 from ivr.reminders.receipts import Receipt, take_receipt
 from ivr.reminders.status import control
@@ -200,3 +201,43 @@ def test_an_alarm_of_a_clock_that_was_ahead_does_not_stop_the_sending_until_then
     house.record([(probe.attempt, Accepted(sid(), "queued"))], soon + MINUTE)
     assert standing(house) == set()
     assert len(house.claim(soon + MINUTE)) == 2
+
+
+def test_a_number_without_its_key_holds_nobody_else_up_and_goes_out_when_the_key_is_named(either_house):
+    house, old, new = either_house, Vault([b"o" * 32]), Vault([b"n" * 32], b"k" * 32)
+    house.vault = Vault([b"o" * 32], b"k" * 32)
+    house.take(row(10, DUE))
+    house.vault = new
+    house.take(row(11, DUE))
+    assert len(house.claim()) == 1
+    assert standing(house) == {Alarm.KEY_MISSING}
+    assert [one.state for one in house.texts("A10") if one.step == "2d"] == []
+    house.vault = Vault([b"n" * 32, b"o" * 32], b"k" * 32)
+    assert len(house.claim(NOW + 6 * MINUTE)) == 1
+    assert standing(house) == set()
+    assert old.known in house.vault.known
+
+
+def test_an_opt_out_that_the_carrier_knows_of_needs_no_key(house):
+    house.vault = Vault([b"o" * 32], b"k" * 32)
+    house.take(row(10, DUE))
+    (one,) = house.claim()
+    house.vault = Vault([b"n" * 32], b"k" * 32)
+    house.record([(one.attempt, Refused(ErrorClass.OPTED_OUT, 21610, "HTTP 400"))])
+    assert house.all(person)[0].opted_out_at == NOW
+
+
+@pytest.mark.parametrize("there_and_back", [("cancelled", "booked"), (at(20), DUE)], ids=["cancelled", "moved"])
+def test_a_visit_that_is_booked_again_at_its_time_gets_the_text_that_was_still_to_come(either_house, there_and_back):
+    house = either_house
+    house.take(row(10, DUE))
+    (one,) = house.claim()
+    house.record([(one.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))])
+    for number, what in enumerate(there_and_back, start=1):
+        change = row(10, DUE, status=what) if what in ("cancelled", "booked") else row(10, what)
+        house.take(change, now=NOW + number * MINUTE)
+        house.claim(NOW + number * MINUTE)
+    house.claim(NOW + 10 * MINUTE)
+    taken = [found for found in house.texts("A10") if found.step == "2d" and found.state == "claimed"]
+    assert len(taken) == 1
+    assert taken[0].claimed_at > NOW

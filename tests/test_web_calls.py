@@ -175,6 +175,12 @@ def test_a_known_landline_is_told_so(app: Flask) -> None:
     assert count(app, text) == 1
 
 
+def test_a_caller_whose_country_the_line_does_not_text_is_told_so_and_nothing_is_written(app: Flask) -> None:
+    phone = Phone(app, "+442071838750").presses("3", "5", "1")
+    assert "could not send that text" in phone.said
+    assert count(app, text) == 0
+
+
 def test_stop_texting_me_said_aloud_opts_out_once(app: Flask) -> None:
     phone = Phone(app)
     address = phone.action

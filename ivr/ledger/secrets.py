@@ -35,6 +35,11 @@ class Vault:
         hash_key = decode_key(settings.phone_hash_key) if settings.phone_hash_key else None
         return cls(settings.phone_keys, hash_key)
 
+    @property
+    def known(self) -> str:
+        """The names of the keys that this vault has, which tell nothing of the keys themselves."""
+        return " ".join(sorted(key.hex() for key in self._ciphers))
+
     def seal(self, words: str) -> bytes:
         """The id of the key (4 bytes), a nonce (12), and the sealed words."""
         nonce = os.urandom(_NONCE)

@@ -58,12 +58,21 @@ def meet(connection: Connection, vault: Vault, phones: list[str], now: datetime)
 
 def opt_out(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
     """Never again begin a text to this number. evidence: the words that asked. False: it was so already."""
-    return _record(connection, vault, phone, now, source, evidence, out=True)
+    someone = meet(connection, vault, [phone], now)[phone]
+    return _record(connection, vault, someone, now, source, evidence, out=True)
+
+
+def opt_out_person(
+    connection: Connection, vault: Vault, someone: int, now: datetime, source: Source, evidence: str
+) -> bool:
+    """The same for a person whose id is known."""
+    return _record(connection, vault, someone, now, source, evidence, out=True)
 
 
 def opt_in(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
     """Take an opt-out back. False: there was none."""
-    return _record(connection, vault, phone, now, source, evidence, out=False)
+    someone = meet(connection, vault, [phone], now)[phone]
+    return _record(connection, vault, someone, now, source, evidence, out=False)
 
 
 def changed_since(connection: Connection, vault: Vault, phone: str, at: datetime) -> bool:
@@ -79,14 +88,13 @@ def changed_since(connection: Connection, vault: Vault, phone: str, at: datetime
 def _record(  # noqa: PLR0913 - one row's columns
     connection: Connection,
     vault: Vault,
-    phone: str,
+    someone: int,
     now: datetime,
     source: Source,
     evidence: str,
     *,
     out: bool,
 ) -> bool:
-    someone = meet(connection, vault, [phone], now)[phone]
     where = person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
     changed = connection.execute(
         update(person).where(person.c.id == someone, where).values(opted_out_at=now if out else None)

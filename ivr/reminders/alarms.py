@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
 from ivr import log
-from ivr.ledger import Ledger
+from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import alarm, appointment, batch, mark, text, text_move
 from ivr.reminders.texts import TextState
 
@@ -20,6 +20,7 @@ class Alarm(StrEnum):
     SENDING_STOPPED = "sending_stopped"  # the carrier refuses our account or sender
     DELIVERY_STOPPED = "delivery_stopped"  # the carrier takes our texts, and the networks refuse our sender
     LEDGER_RESTORED = "ledger_restored"  # the ledger knows less than was sent
+    KEY_MISSING = "key_missing"  # a number was sealed with a key that we do not have
     WORDS_MISSING = "words_missing"  # a release has no words for a text of the plan
     BACKLOG = "backlog"
     RECEIPTS_MISSING = "receipts_missing"
@@ -50,10 +51,16 @@ def clear_alarm(connection: Connection, name: Alarm, until: datetime) -> None:
         log.get().info("alarm_cleared", name=str(name))
 
 
-def clear_for_other_words(connection: Connection, digest: str) -> None:
-    """Other words are live than those in which something was missing."""
-    of_others = alarm.c.detail.not_like(f"%{digest}%")
-    connection.execute(delete(alarm).where(alarm.c.name == Alarm.WORDS_MISSING, of_others))
+def clear_for_others(connection: Connection, name: Alarm, named: str) -> None:
+    """What an alarm found wrong is no longer in use: its detail does not name what is."""
+    of_others = alarm.c.detail.not_like(f"%{named}%")
+    connection.execute(delete(alarm).where(alarm.c.name == name, of_others))
+
+
+def raise_missing_key(connection: Connection, vault: Vault, now: datetime) -> None:
+    """A number cannot be opened; whoever it is waits until the key is named."""
+    told = "A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first."
+    raise_alarm(connection, Alarm.KEY_MISSING, now, f"{told} Known: {vault.known}")
 
 
 def raised(connection: Connection) -> dict[str, datetime]:

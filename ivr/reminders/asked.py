@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
 from ivr.line.content import Content
 from ivr.line.gsm import segments
 from ivr.people.persons import meet
-from ivr.reminders.claims import PROBE_AFTER, Claimed, barred, claim_one_at_a_time, claim_values
+from ivr.reminders.alarms import raise_missing_key
+from ivr.reminders.claims import HELD_UP, PROBE_AFTER, Claimed, barred, claim_one_at_a_time, claim_values
 from ivr.reminders.high_water import HighWater
 from ivr.reminders.plan import Reason
 from ivr.reminders.texts import TextState, begin, move
@@ -113,7 +114,12 @@ def claim_asked(
         for row in rows:
             if left <= 0:
                 break
-            worded = _word(row, vault, content, now)
+            try:
+                worded = _word(row, vault, content, now)
+            except KeyError:
+                raise_missing_key(connection, vault, now)
+                connection.execute(update(text).where(text.c.id == row.id).values(retry_at=now + HELD_UP))
+                continue
             if isinstance(worded, Reason):
                 move(connection, [row.id], TextState.SKIPPED, now, worded)
                 continue

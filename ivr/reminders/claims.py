@@ -22,7 +22,7 @@ from ivr.line.config import Step
 from ivr.line.content import Content
 from ivr.line.gsm import segments
 from ivr.people.replies import NOT_HERS
-from ivr.reminders.alarms import Alarm, clear_for_other_words, note_probe, probed, raise_alarm, raised
+from ivr.reminders.alarms import Alarm, clear_for_others, note_probe, probed, raise_alarm, raise_missing_key, raised
 from ivr.reminders.high_water import HighWater, level, raise_level
 from ivr.reminders.plan import WEEK, Decision, Reason, Visit, decide, useful_until
 from ivr.reminders.texts import SPENT, TextState, begin, cancel_planned, move
@@ -31,8 +31,8 @@ from ivr.reminders.wording import NoWords, visit_values, word
 PROBE_AFTER = timedelta(minutes=5)
 # Whether the networks take our texts again is seen from a receipt, within seconds: it is tried this much sooner.
 SOONER = 10
-# A text for which there are no words is looked at again after a while.
-UNWORDED_WAIT = timedelta(minutes=5)
+# A text for which there are no words, or no key to its number, is looked at again after a while.
+HELD_UP = timedelta(minutes=5)
 RESTORED = (
     "A backup of the ledger was put back: it does not know what went out since. Nothing is sent until"
     " `infoline reminders reconcile --since` with the time of the backup."
@@ -78,7 +78,8 @@ def claim(
     """
 
     def take(connection: Connection, most: int) -> list[Claimed]:
-        clear_for_other_words(connection, content.digest)
+        clear_for_others(connection, Alarm.WORDS_MISSING, content.digest)
+        clear_for_others(connection, Alarm.KEY_MISSING, vault.known)
         rows = due_slice(connection, now, limit)
         return _Slice(connection, vault, content, now).claim(rows, most) if rows else []
 
@@ -219,7 +220,8 @@ class _Slice:
             if found.starts_at != starts[found.appointment_id]:
                 if found.state == TextState.PLANNED:
                     move(self._connection, [found.id], TextState.CANCELLED, self._now, Reason.MOVED)
-            elif found.state == TextState.PLANNED:
+            elif found.state in (TextState.PLANNED, TextState.CANCELLED):
+                # Cancelled before it went out, and its visit is booked again.
                 self._waiting[found.appointment_id][found.step] = found
             else:
                 self._done[found.appointment_id].add(found.step)
@@ -268,7 +270,7 @@ class _Slice:
         self._new.append({**_EMPTY, **identity, "step": step.id, "state": state, **values})
 
     def _worded(self, row: Row[Any], decision: Decision, visit: Visit) -> Claimed | None:
-        """The text that a decision sends. Without words for it nothing is lost: it is looked at again later."""
+        """The text that a decision sends. Without words, or a key to its number, it is looked at again later."""
         if decision.send is None:
             return None
         try:
@@ -276,8 +278,10 @@ class _Slice:
         except NoWords as missing:
             told = f"{missing} in release {self._content.digest}: texts of step {decision.send.id} wait for new words."
             raise_alarm(self._connection, Alarm.WORDS_MISSING, self._now, told)
-            decision.next_at = self._now + UNWORDED_WAIT
-            return None
+        except KeyError:
+            raise_missing_key(self._connection, self._vault, self._now)
+        decision.next_at = self._now + HELD_UP
+        return None
 
     def _word(self, row: Row[Any], step: Step, visit: Visit) -> Claimed:
         config = self._content.config

@@ -12,7 +12,7 @@ from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import CLASSES, LANDLINE, ErrorClass
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, person, text
-from ivr.people.persons import opt_out
+from ivr.people.persons import opt_out_person
 from ivr.reminders.alarms import LONGEST_WAIT, Alarm, clear_alarm, raise_alarm
 from ivr.reminders.texts import TextState, hand_over, move
 
@@ -78,8 +78,7 @@ def note_code(connection: Connection, vault: Vault, person_id: int, code: int | 
     if code == LANDLINE:
         connection.execute(update(person).where(person.c.id == person_id).values(landline=True))
     elif code is not None and CLASSES.get(code) is ErrorClass.OPTED_OUT:
-        sealed = connection.execute(select(person.c.phone_sealed).where(person.c.id == person_id)).scalar_one()
-        opt_out(connection, vault, vault.open(sealed), now, "carrier", f"error {code}")
+        opt_out_person(connection, vault, person_id, now, "carrier", f"error {code}")
 
 
 def release_silent_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:

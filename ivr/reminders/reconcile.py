@@ -15,6 +15,7 @@ from ivr.carrier.client import UNREACHABLE, Carrier, Found
 from ivr.carrier.statuses import MEANING
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
+from ivr.reminders.alarms import raise_missing_key
 from ivr.reminders.handover import note_code, plan_again
 from ivr.reminders.texts import TextState, move, note_sids
 
@@ -63,6 +64,11 @@ def _reconcile_one(ledger: Ledger, vault: Vault, carrier: Carrier, row: Row[Any]
     try:
         log = list(carrier.find(vault.open(row.phone_sealed), since))
     except UNREACHABLE:
+        return "waiting"
+    except KeyError:
+        with ledger.write() as connection:
+            ledger.turnstile(connection)
+            raise_missing_key(connection, vault, now)
         return "waiting"
     alike = [found for found in log if _is_it(found, row, carrier, vault)]
     return _settle(ledger, vault, row, alike, now)

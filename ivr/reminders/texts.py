@@ -41,7 +41,8 @@ MOVES: dict[TextState, frozenset[TextState]] = {
     S.FAILED: frozenset(),
     # What staff left out, they may send after all.
     S.SKIPPED: frozenset({S.PLANNED}),
-    S.CANCELLED: frozenset(),
+    # Its visit was booked again, at the same time.
+    S.CANCELLED: frozenset({S.CLAIMED, S.SKIPPED}),
 }
 # What counts towards the limits for a number: all that was sent, or may have been.
 SPENT = frozenset({S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT})

@@ -42,6 +42,7 @@ class CallOnLine:
     """The call that a task is done for. own: the caller's number, or another word when she hides it.
 
     keyed: the number that she keyed in. request: the carrier's token for this request, the same when it comes again.
+    textable: whether the line texts numbers like hers.
     """
 
     sid: str
@@ -49,6 +50,7 @@ class CallOnLine:
     own: str
     keyed: str | None
     request: str
+    textable: bool = True
 
 
 class CallTasks:
@@ -128,7 +130,7 @@ class CallTasks:
         return CallbackWish(phone, call.language, task.entry, topic, task.wished, call.sid, call.request or None)
 
     def _send_text(self, task: SendText, call: CallOnLine, until: float) -> str:
-        if not call.sid or not is_e164(call.own):
+        if not call.sid or not call.textable:
             return FAILED
         with self._written(until) as connection:
             wish = TextWish(call.own, task.topic, call.language, call.sid, call.request or None)

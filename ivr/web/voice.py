@@ -139,7 +139,9 @@ class _Call:
 
     def _on_line(self, language: str) -> CallOnLine:
         sid, own = self.fields.get("CallSid", ""), self.fields.get("From", "")
-        return CallOnLine(sid, language, own, self.keyed, self.asked.token)
+        countries = self.line.content.config.reminders.countries
+        textable = is_e164(own) and isinstance(read_phone(own, countries), Phone)
+        return CallOnLine(sid, language, own, self.keyed, self.asked.token, textable)
 
     def document(self, turn: Turn, heard: str) -> bytes:
         """The document of a turn, once it is noted."""
