@@ -43,6 +43,14 @@ def _own_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _no_watching() -> Iterator[None]:
+    """The web processes of earlier tests live on; what they would find and log later belongs to no test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivr.web.ops.WATCH_SECONDS", 1e6)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _read_and_compile_once() -> Iterator[None]:
     """What is made of the same bytes is the same for ever: all tests of a process share what was read and compiled."""
     contents: dict[str, Content] = {}

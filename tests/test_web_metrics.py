@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ivr import create_app
+from ivr import clock, create_app
 from ivr.ledger import open_ledger
+from ivr.ledger.tables import alarm
 from ivr.reminders.alarms import Alarm, beat, raise_alarm
 from ivr.settings import load
 from tests.appointments import NOW, at, row, small_house
 from tests.processes import environment
+from tests.simulated import wait_for
 
 TOKEN = "a-long-token"
 
@@ -82,3 +85,15 @@ def test_nothing_personal_is_told(app):
     app.house.take(row(10, at(2, -1)))
     app.house.send()
     assert "555" not in app.test_client().get("/metrics").text
+
+
+def test_the_web_process_notices_that_the_clock_process_fell_silent(content, tmp_path, monkeypatch):
+    monkeypatch.setattr("ivr.web.ops.WATCH_SECONDS", 0.05)
+    with small_house(content, tmp_path) as house:
+        for name, value in environment(tmp_path).items():
+            monkeypatch.setenv(name, value)
+        beat(house.ledger, NOW - timedelta(minutes=5))
+        create_app(load())
+        wait_for(lambda: {one.name for one in house.all(alarm)} == {Alarm.CLOCK_SILENT})
+        beat(house.ledger, clock.now())
+        wait_for(lambda: not house.all(alarm))
