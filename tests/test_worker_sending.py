@@ -14,27 +14,15 @@ from ivr.carrier.client import Carrier
 from ivr.ledger import LedgerAway
 from ivr.reminders.handover import Recorder
 from ivr.reminders.status import status
-from tests.appointments import NOW, at, row, small_house
+from tests.appointments import NOW, at, row
 from tests.processes import environment
-from tests.simulated import LINE, SID, TOKEN, network_at
+from tests.simulated import LINE, SID, TOKEN
 from worker import jobs, outfit, sending
 from worker.pace import Pace
 from worker.sending import send_all
 
 # Of the plan, only the text of two days before is due.
 DUE = at(2, -1)
-
-
-@pytest.fixture
-def network():
-    with network_at(NOW) as network:
-        yield network
-
-
-@pytest.fixture
-def house(content, tmp_path):
-    with small_house(content, tmp_path) as house:
-        yield house
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ ASKED_ABOUT = ("behind", "sign-off")
 
 @click.command("publish")
 @click.option("--note", default="", help="What changed and why.")
-@click.option("--yes", is_flag=True, help="Publish without being asked, for scripts.")
+@click.option("--yes", is_flag=True, help="Publish without being asked.")
 @click.option("--draft", "from_draft", is_flag=True, help="Publish the draft instead of the folder.")
 @says_when_the_ledger_is_away
 def publish_prompts(note: str, yes: bool, from_draft: bool) -> None:
@@ -117,7 +117,8 @@ def _ask(report: Report, told: list[str], yes: bool) -> None:
         print_told(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
     for sentence in told:
         click.echo(textwrap.fill(sentence, WIDTH))
-    if yes:
+    # A program cannot be asked: warnings do not stop it, but it takes back nobody's words unawares.
+    if yes or not (is_terminal() or told):
         return
     if not is_terminal():
         give_up("Nothing was published: look at the above, then publish it all the same with --yes.", FINDINGS)
