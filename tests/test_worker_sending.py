@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import event
 
 from ivr import clock, queues
-from ivr.carrier.client import Carrier
+from ivr.carrier.client import Carrier, Refused
+from ivr.carrier.errors import ErrorClass
 from ivr.ledger import LedgerAway
 from ivr.reminders.handover import Recorder
 from ivr.reminders.status import status
@@ -144,6 +145,31 @@ def test_too_fast_slows_the_sender_down_and_the_text_waits(house, network, here)
     network.ask("/simulator/faults", {"429": 1.0})
     send_all(one, house.claim(), Pace(sender, 1000))
     assert (sender.complaints, states(house)) == (5, ["planned"] * 5)
+
+
+def test_a_strange_error_that_meets_every_text_is_ours_and_one_that_meets_few_is_theirs(house, network, here):
+    take(house, 12)
+    one, met = here(), []
+    one.carrier.send = lambda *_: met.append(1) or Refused(ErrorClass.PERMANENT, 21999, "HTTP 400")
+    send_all(one, house.claim(), quick())
+    assert states(house).count("failed") == sending.FEWEST - 1
+    assert [alarm["name"] for alarm in status(house.ledger)["alarms"]] == ["sending_stopped"]
+    assert states(house).count("planned") == 12 - (sending.FEWEST - 1)
+
+
+def test_a_strange_error_that_meets_few_texts_stops_nobody(house, network, here, monkeypatch):
+    monkeypatch.setattr(sending, "THREADS", 1)
+    take(house, 12)
+    one, real, bad = here(), Carrier.send, {f"+1603555011{number}" for number in range(4)}
+
+    def send(to, *more):
+        return Refused(ErrorClass.PERMANENT, 21999, "HTTP 400") if to in bad else real(one.carrier, to, *more)
+
+    one.carrier.send = send
+    slow_last = sorted(house.claim(), key=lambda text: text.phone in bad)
+    send_all(one, slow_last, quick())
+    assert states(house).count("failed") == 4
+    assert status(house.ledger)["alarms"] == []
 
 
 def test_asked_to_end_a_worker_finishes_what_is_in_hand_and_gives_the_rest_back(house, network, here, monkeypatch):

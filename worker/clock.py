@@ -25,7 +25,7 @@ from ivr.settings import Settings
 from worker.outfit import open_content
 
 SLICE = 500
-RECONCILED_TOGETHER = 50
+RECONCILED_TOGETHER = 30
 # More jobs would only wait: those that are started at the next tick are early enough.
 MOST_JOBS = 10
 

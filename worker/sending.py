@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ivr import clock, log
 from ivr.carrier.client import Accepted, Refused
-from ivr.carrier.errors import TOO_FAST, ErrorClass
+from ivr.carrier.errors import CLASSES, TOO_FAST, ErrorClass
 from ivr.ledger import LedgerAway
 from ivr.reminders.claims import Claimed
 from ivr.reminders.handover import Recorder
@@ -17,6 +19,8 @@ from worker.outfit import Outfit, ending
 from worker.pace import Pace
 
 THREADS = 32
+# So many texts of a slice with the same strange error are no chance.
+FEWEST = 3
 # Results are written together, but none waits longer than this for company.
 GATHER_SECONDS = 0.2
 # How long results are offered to a ledger that is away when this process has to end.
@@ -32,6 +36,8 @@ class _Slice:
         self._here = here
         self._pace = pace
         self._refused = threading.Event()
+        self._lock = threading.Lock()
+        self._answers, self._unlisted = 0, Counter[int]()
         # After half of the lease others may soon take our claims for dead.
         self._ours_for = timedelta(seconds=here.settings.lease_seconds / 2)
 
@@ -44,8 +50,22 @@ class _Slice:
         callback = f"{self._here.settings.public_url}/receipts/text/{text.attempt}"
         result = self._here.carrier.send(text.phone, text.body, callback, _seconds(text.until - now))
         if isinstance(result, Refused):
+            result = self._judged(result)
             self._heed(result)
+        else:
+            with self._lock:
+                self._answers += 1
         return text.attempt, result
+
+    def _judged(self, refused: Refused) -> Refused:
+        """An error that no table lists is its text's own, until it meets half of the texts: then it is ours."""
+        with self._lock:
+            self._answers += 1
+            if refused.kind is not ErrorClass.PERMANENT or refused.code is None or refused.code in CLASSES:
+                return refused
+            self._unlisted[refused.code] += 1
+            met = self._unlisted[refused.code]
+            return replace(refused, kind=ErrorClass.STOP) if met >= FEWEST and 2 * met >= self._answers else refused
 
     def _over(self) -> bool:
         return self._refused.is_set() or ending.is_set()

@@ -40,9 +40,10 @@ _BY_STATUS = {
 def class_of(status: int, code: int | None) -> ErrorClass:
     """The class of an error. status: of the HTTP answer; code: the carrier's own, None without one.
 
-    5xx is uncertain, because the carrier may have kept the text before it failed. A code that is not in the
-    table is about this text, unless its status is about us. Without a code it is not the carrier that refuses,
-    but something on the way (a proxy, a wrong address): no text is to blame.
+    5xx is uncertain, because the carrier may have kept the text before it failed. A code that is not in the table is
+    about this text, unless its status is about us (or the worker sees that it meets every other text of a slice).
+    Without a code it is not the carrier that refuses, but something on the way (a proxy, a wrong address): no text is
+    to blame.
     """
     if status >= 500:
         return ErrorClass.UNCERTAIN

@@ -54,7 +54,8 @@ def clear_alarm(connection: Connection, name: Alarm, until: datetime) -> None:
 def clear_for_others(connection: Connection, name: Alarm, named: str) -> None:
     """What an alarm found wrong is no longer in use: its detail does not name what is."""
     of_others = alarm.c.detail.not_like(f"%{named}%")
-    connection.execute(delete(alarm).where(alarm.c.name == name, of_others))
+    if connection.execute(delete(alarm).where(alarm.c.name == name, of_others)).rowcount:
+        log.get().info("alarm_cleared", name=str(name))
 
 
 def raise_missing_key(connection: Connection, vault: Vault, now: datetime) -> None:

@@ -115,15 +115,13 @@ class Restorer:
         """Write one text down. Returns under which heading it counts."""
         if connection.execute(select(text.c.id).where(text.c.sid == found.sid)).first():
             return "known"
-        if found.body in self._answers:
-            return "answers"
         hashed = self._vault.hash(found.to)
         her = connection.execute(select(person.c.id).where(person.c.phone_hash == hashed)).scalar()
-        if her is None:
-            return "strangers"
-        if self._settle(connection, her, found, now) or self._begin(connection, her, found, now):
+        if her is not None and (self._settle(connection, her, found, now) or self._begin(connection, her, found, now)):
             return "restored"
-        return "unmatched"
+        if found.body in self._answers:
+            return "answers"
+        return "strangers" if her is None else "unmatched"
 
     def _settle(self, connection: Connection, her: int, found: Found, now: datetime) -> bool:
         """A text that was under way when the backup was made."""
