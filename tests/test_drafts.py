@@ -354,7 +354,8 @@ def test_the_command_asks_before_a_draft_goes_live_that_nobody_signed_off(
     unsigned = Finding(GOODBYE, 1, "sign-off", "warning", "Nobody signed these words off.")
     monkeypatch.setattr("ivr.cli.drafts._in_two", lambda _files: Report(1, 1, (unsigned,)))
     put(drafts, GOODBYE, KINDER, "ann")
-    refused = run("publish", "--draft")
+    monkeypatch.setattr("ivr.cli.releases.is_terminal", lambda: True)
+    refused = run("publish", "--draft", input="n\n")
     assert (refused.exit_code, "[sign-off]" in refused.output, count(ledger)) == (1, True, 1)
     assert run("publish", "--draft", "--yes").exit_code == 0
 
