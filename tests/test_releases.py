@@ -175,6 +175,14 @@ def test_a_damaged_release_is_none(ledger: Ledger, content: Content, blob: bytes
     assert stored_files(ledger, content.digest) is None
 
 
+def test_a_release_that_would_fill_the_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"en/a.md": b"a" * 1000, "en/b.md": b"b" * 1000}
+    assert unpack(pack(files), digest(files)) == files
+    monkeypatch.setattr("ivr.releases.store.LARGEST_UNPACKED", 1999)
+    monkeypatch.setattr("zipfile.ZipFile.read", lambda *_asked: pytest.fail("it was read"))
+    assert unpack(pack(files), digest(files)) is None
+
+
 def test_a_packed_release_is_the_same_bytes_every_time(content: Content) -> None:
     assert pack(content.files) == pack(dict(reversed(content.files.items())))
     spoilt = bytearray(pack(content.files))
