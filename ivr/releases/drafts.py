@@ -143,8 +143,7 @@ class Drafts:
             self._ledger.turnstile(connection)
             mine = delete(draft_file) if name is None else delete(draft_file).where(draft_file.c.name == name)
             gone = connection.execute(mine).rowcount
-            if name is None or connection.execute(select(draft_file.c.name).limit(1)).first() is None:
-                gone += connection.execute(delete(draft)).rowcount
+            gone += _end_without_changes(connection)
         if not gone:
             raise NoDraft("There is no draft." if name is None else f"The draft does not change {name}.")
 
@@ -196,6 +195,7 @@ class Drafts:
             if before.begun_at is None:
                 begun = insert(draft).values(id=1, base=before.live.digest, begun_at=now, begun_by=by)
                 connection.execute(begun)
+            _end_without_changes(connection)
             return _open(connection)
 
     def _saved_by_another(self, found: Draft, name: str) -> str:
@@ -246,6 +246,13 @@ def _open(connection: Connection) -> Draft:
         changed=_changed(connection),
         live_files=files,
     )
+
+
+def _end_without_changes(connection: Connection) -> int:
+    """A draft that changes nothing is none. Returns how many ended."""
+    if connection.execute(select(draft_file.c.name).limit(1)).first() is not None:
+        return 0
+    return connection.execute(delete(draft)).rowcount
 
 
 def _changed(connection: Connection) -> dict[str, DraftFile]:
