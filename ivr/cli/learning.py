@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import textwrap
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,6 +15,7 @@ from ivr import clock
 from ivr.cli.common import (
     FINDINGS,
     WIDTH,
+    WORDS,
     content_or_exit,
     give_up,
     ledger_or_exit,
@@ -23,6 +23,7 @@ from ivr.cli.common import (
     print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
+    whoever,
 )
 from ivr.ledger import Ledger, Vault
 from ivr.line.content import Content, read_content
@@ -130,7 +131,7 @@ def _print(told: list[dict[str, Any]]) -> None:
 
 
 @unanswered.command()
-@click.argument("words", metavar="WORDS|ID")
+@click.argument("words", metavar="WORDS|ID", type=WORDS)
 @click.option("--topic", required=True, help="The prompt that answers it, like cancer.")
 @click.option("--language", help="Of WORDS; default: the group's, else the line's first.")
 @_days
@@ -150,7 +151,7 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
         if file not in before.files:
             give_up(f"There is no {file} in the draft.", FINDINGS)
         taught = with_phrase(file, before.files[file], said)
-        after = drafts.save(file, taught, getpass.getuser(), clock.now(), before.version(file))
+        after = drafts.save(file, taught, whoever(), clock.now(), before.version(file))
     except (NotTaught, NotSaved, NoDraft, Changed, BrokenPrompts) as error:
         give_up(error, FINDINGS)
     _say(f"`{said}` is a phrase of {file} in the draft.")
