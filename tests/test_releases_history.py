@@ -415,3 +415,10 @@ def test_a_release_that_stands_in_the_ledger_twice_is_shown_each_time(ledger: Le
             connection.execute(insert(releases).values(digest=one.digest, content=pack(one.files), **values))
     listed = [[name for name, _ in entry.changed or ()] for entry in history(ledger)]
     assert listed[:2] == [["en/goodbye.md"], ["en/goodbye.md"]]
+
+
+def test_a_long_text_of_few_words_is_compared_too() -> None:
+    start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
+    before, after = (start + words.encode() for words in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
+    (found,) = changes({"en/goodbye.md": before}, {"en/goodbye.md": after})
+    assert "end" in found.places[0].pieces[-1][1]
