@@ -254,6 +254,27 @@ def test_a_damaged_live_release_does_not_stop_a_start(
     assert shelf.get(SECOND.digest) is None
 
 
+def test_a_damaged_release_is_fetched_once_and_the_same_words_can_be_live_later(
+    ledger: Ledger, content: Content, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(ledger, content, NOW, "x", "", "folder")
+    shelf = Shelf(ledger, var, folder, "")
+    publish(ledger, SECOND, NOW, "x", "", "folder")
+    damage(ledger, SECOND.digest, b"damaged")
+    fetched: list[str] = []
+    monkeypatch.setattr(
+        shelves, "stored_files", lambda kept, wanted: fetched.append(wanted) or stored_files(kept, wanted)
+    )
+    for _ in range(3):
+        shelf.refresh()
+    assert fetched == [SECOND.digest]
+    publish(ledger, content, NOW, "x", "", "folder")
+    publish(ledger, SECOND, NOW, "x", "", "folder")
+    shelf.refresh()
+    assert shelf.live
+    assert shelf.live.digest == SECOND.digest
+
+
 def test_with_nothing_published_the_folder_is_live(ledger: Ledger, content: Content, var: Path, folder: Path) -> None:
     shelf = Shelf(ledger, var, folder, "")
     assert shelf.live
