@@ -261,7 +261,7 @@ def test_a_group_becomes_a_phrase_of_the_draft_in_one_step(run: Run, ledger: Led
 def test_a_phrase_that_pulls_others_along_is_told_at_once(run: Run, ledger: Ledger) -> None:
     told = run("teach", "my chest hurts and i cannot breathe", "--topic", TOPIC)
     assert (told.exit_code, "[phrase]" in told.output) == (1, True)
-    assert "draft discard" in told.output
+    assert f"infoline prompts draft discard {FILE}\n" in told.output
     assert all(len(line) <= 80 for line in told.output.splitlines())
 
 

@@ -155,7 +155,7 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
     except (NotTaught, NotSaved, NoDraft, Changed, BrokenPrompts) as error:
         give_up(error, FINDINGS)
     _say(f"`{said}` is a phrase of {file} in the draft.")
-    _tell(_effect(before, after, topic, waiting))
+    _tell(_effect(before, after, topic, waiting), file)
 
 
 def _known(language: str, content: Content) -> str:
@@ -180,7 +180,7 @@ def _effect(before: Draft, after: Draft, topic: str, waiting: list[Group]) -> Ef
         give_up("The draft has errors, so what the phrase pulls along cannot be told yet.", FINDINGS)
 
 
-def _tell(found: Effect) -> None:
+def _tell(found: Effect, file: str) -> None:
     for finding in found.findings:
         print_told(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
     for words, outcome in found.pulled:
@@ -188,7 +188,8 @@ def _tell(found: Effect) -> None:
     for group in found.answered:
         _say(f"Now answered too: `{group.typical}` ({group.count} times).")
     if found.findings or found.pulled:
-        _say("To take it back: infoline prompts draft discard FILE. Other words may pull less along.")
+        _say("Other words may pull less along. To forget what the draft changes there:")
+        click.echo(f"infoline prompts draft discard {file}")
         raise SystemExit(FINDINGS)
     click.echo("Nothing else is pulled along.\nMake it live: infoline prompts publish --draft")
 
