@@ -232,8 +232,8 @@ def discard(name: str | None, over: bool) -> None:
         if theirs and not over:
             tell_of_others(found, zone)
             give_up("Nothing was forgotten, since others would lose their work: say --over to do it.", FINDINGS)
-        drafts.discard(name)
-    except NoDraft as error:
+        drafts.discard(name, None if over else found)
+    except (NoDraft, Changed) as error:
         give_up(error, FINDINGS)
     click.echo(f"{name} is as it is live again." if name else "The draft is gone. What is live stays live.")
 

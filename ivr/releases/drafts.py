@@ -137,10 +137,17 @@ class Drafts:
             raise NotSaved(f"There is no {name} in the draft.")
         return self._put(name, None, by, now, seen)
 
-    def discard(self, name: str | None = None) -> None:
-        """Forget the draft, or what it changes in one file. Raises NoDraft when there is none."""
+    def discard(self, name: str | None = None, looked_at: Draft | None = None) -> None:
+        """Forget the draft, or what it changes in one file.
+
+        looked_at: the draft as it stood when that was wished; None forgets whatever anybody saved since. Raises
+        NoDraft when there is none, and Changed.
+        """
         with self._ledger.write() as connection:
             self._ledger.turnstile(connection)
+            now_changed = _changed(connection)
+            if looked_at and now_changed != looked_at.changed:
+                raise Changed(self._meanwhile("forgotten", looked_at.changed, now_changed))
             mine = delete(draft_file) if name is None else delete(draft_file).where(draft_file.c.name == name)
             gone = connection.execute(mine).rowcount
             gone += _end_without_changes(connection)
@@ -174,7 +181,7 @@ class Drafts:
             self._ledger.turnstile(connection)
             now_changed = _changed(connection)
             if now_changed != looked_at.changed:
-                raise Changed(self._meanwhile(looked_at.changed, now_changed))
+                raise Changed(self._meanwhile("published", looked_at.changed, now_changed))
             release = make_live(connection, publication, looked_at.live.number)
             connection.execute(delete(draft_file))
             connection.execute(delete(draft))
@@ -220,13 +227,13 @@ class Drafts:
             " put its change into the draft's file, and save that on purpose; or take the file out of the draft."
         )
 
-    def _meanwhile(self, proved: Mapping[str, DraftFile], found: Mapping[str, DraftFile]) -> str:
+    def _meanwhile(self, done: str, proved: Mapping[str, DraftFile], found: Mapping[str, DraftFile]) -> str:
         saved = [one for name, one in found.items() if proved.get(name) != one]
         if not saved:
-            return "Nothing was published: somebody took changes out of the draft meanwhile. Look at it again."
+            return f"Nothing was {done}: somebody took changes out of the draft meanwhile. Look at it again."
         last = max(saved, key=lambda one: one.at)
         told = f"{last.by} saved {last.name} on {self._moment(last.at)}"
-        return f"Nothing was published: {told}, after you looked at the draft. Look at it again."
+        return f"Nothing was {done}: {told}, after you looked at the draft. Look at it again."
 
     def _moment(self, at: datetime) -> str:
         return f"{at.astimezone(self._zone):%Y-%m-%d at %H:%M}"
