@@ -93,17 +93,6 @@ def test_a_file_that_says_what_is_live_begins_no_draft_and_ends_one_that_changes
     assert drafts.open().begun_at is None
 
 
-def test_what_somebody_saved_after_the_draft_was_looked_at_is_not_forgotten(drafts: Drafts) -> None:
-    put(drafts, GOODBYE, KINDER, "ann")
-    seen = drafts.open()
-    put(drafts, CANCER, b"typed", "bob", LATER)
-    with pytest.raises(Changed, match=r"Nothing was forgotten: bob saved es/cancer\.md"):
-        drafts.discard(None, seen)
-    assert drafts.open().files[CANCER] == b"typed"
-    drafts.discard(None, drafts.open())
-    assert drafts.open().begun_at is None
-
-
 BROKEN = [b"", b"\x00\xff\xfe no text", b"---\nno end", "\ufeff---\r\n…".encode()]
 
 

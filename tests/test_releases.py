@@ -175,14 +175,6 @@ def test_a_damaged_release_is_none(ledger: Ledger, content: Content, blob: bytes
     assert stored_files(ledger, content.digest) is None
 
 
-def test_a_release_that_would_fill_the_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {"en/a.md": b"a" * 1000, "en/b.md": b"b" * 1000}
-    assert unpack(pack(files), digest(files)) == files
-    monkeypatch.setattr("ivr.releases.store.LARGEST_UNPACKED", 1999)
-    monkeypatch.setattr("zipfile.ZipFile.read", lambda *_asked: pytest.fail("it was read"))
-    assert unpack(pack(files), digest(files)) is None
-
-
 def test_a_packed_release_is_the_same_bytes_every_time(content: Content) -> None:
     assert pack(content.files) == pack(dict(reversed(content.files.items())))
     spoilt = bytearray(pack(content.files))
@@ -252,27 +244,6 @@ def test_a_damaged_live_release_does_not_stop_a_start(
     shelf = Shelf(ledger, var, folder, "")
     shelf.refresh()
     assert shelf.get(SECOND.digest) is None
-
-
-def test_a_damaged_release_is_fetched_once_and_the_same_words_can_be_live_later(
-    ledger: Ledger, content: Content, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(ledger, content, NOW, "x", "", "folder")
-    shelf = Shelf(ledger, var, folder, "")
-    publish(ledger, SECOND, NOW, "x", "", "folder")
-    damage(ledger, SECOND.digest, b"damaged")
-    fetched: list[str] = []
-    monkeypatch.setattr(
-        shelves, "stored_files", lambda kept, wanted: fetched.append(wanted) or stored_files(kept, wanted)
-    )
-    for _ in range(3):
-        shelf.refresh()
-    assert fetched == [SECOND.digest]
-    publish(ledger, content, NOW, "x", "", "folder")
-    publish(ledger, SECOND, NOW, "x", "", "folder")
-    shelf.refresh()
-    assert shelf.live
-    assert shelf.live.digest == SECOND.digest
 
 
 def test_with_nothing_published_the_folder_is_live(ledger: Ledger, content: Content, var: Path, folder: Path) -> None:

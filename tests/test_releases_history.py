@@ -173,33 +173,6 @@ def test_history_lists_all_and_shows_one_word_by_word_on_80_columns(run: Run, fo
     assert run("history", "9").exit_code == 2
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "2147483648", "9" * 20, "9" * 5000, "two", "1.0"])
-@pytest.mark.parametrize(
-    "words", [["history"], ["rollback"], ["export", "folder", "--release"]], ids=lambda one: one[0]
-)
-def test_a_number_that_no_release_can_have_is_told(words: list[str], number: str, run: Run) -> None:
-    refused = run(*words, *(["--"] if words[-1] != "--release" else []), number)
-    assert (refused.exit_code, "is no number" in refused.output) == (2, True), refused.output
-
-
-def test_a_note_in_letters_that_cannot_be_kept_is_told_before_anything_is_proved(run: Run, ledger: Ledger) -> None:
-    refused = run("publish", "--note", "caf\udce9")
-    assert (refused.exit_code, "UTF-8" in refused.output, count(ledger)) == (2, True, 0)
-
-
-def test_whoever_has_no_name_on_this_machine_publishes_all_the_same(
-    run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def nobody() -> str:
-        raise KeyError("getpwuid(): uid not found: 4711")
-
-    monkeypatch.setattr("getpass.getuser", nobody)
-    assert run("publish").exit_code == 0
-    live = live_release(ledger)
-    assert live
-    assert live.by == f"user {os.getuid()}"
-
-
 def test_the_history_tells_who_signed_which_words_off(run: Run, folder: Path) -> None:
     assert run("sign", "goodbye", "--by", "Dr. Lee", "--language", "en", "--on", "2026-11-30").exit_code == 0
     run("publish")
@@ -415,10 +388,3 @@ def test_a_release_that_stands_in_the_ledger_twice_is_shown_each_time(ledger: Le
             connection.execute(insert(releases).values(digest=one.digest, content=pack(one.files), **values))
     listed = [[name for name, _ in entry.changed or ()] for entry in history(ledger)]
     assert listed[:2] == [["en/goodbye.md"], ["en/goodbye.md"]]
-
-
-def test_a_long_text_of_few_words_is_compared_too() -> None:
-    start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
-    before, after = (start + words.encode() for words in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
-    (found,) = changes({"en/goodbye.md": before}, {"en/goodbye.md": after})
-    assert "end" in found.places[0].pieces[-1][1]
