@@ -82,6 +82,17 @@ def test_without_a_release_there_is_nothing_to_draft_on(ledger: Ledger) -> None:
         drafts.save(GOODBYE, KINDER, "ann", NOW, None)
 
 
+def test_a_file_that_says_what_is_live_begins_no_draft_and_ends_one_that_changes_nothing_else(drafts: Drafts) -> None:
+    put(drafts, GOODBYE, SHIPPED[GOODBYE], "ann")
+    assert drafts.open().begun_at is None
+    put(drafts, GOODBYE, KINDER, "ann")
+    put(drafts, CANCER, b"typed", "bob")
+    put(drafts, GOODBYE, SHIPPED[GOODBYE], "ann")
+    assert drafts.open().begun_by == "ann"
+    drafts.save(CANCER, SHIPPED[CANCER], "bob", NOW, None)
+    assert drafts.open().begun_at is None
+
+
 BROKEN = [b"", b"\x00\xff\xfe no text", b"---\nno end", "\ufeff---\r\n…".encode()]
 
 
@@ -315,13 +326,15 @@ def test_the_command_never_writes_over_another_persons_work_unless_told_to(
     put(drafts, GOODBYE, KINDER, "bob")
     mine = written(tmp_path / "words", {GOODBYE: KINDEST}) / GOODBYE
     refused = run("draft", "put", str(mine))
-    assert (refused.exit_code, "bob saved it" in refused.output) == (1, True)
+    assert (refused.exit_code, "bob saved it" in refused.output, "--over" in refused.output) == (1, True, True)
     assert run("draft", "put", str(mine), "--version", "0" * 12).exit_code == 1
     assert run("draft", "drop", GOODBYE).exit_code == 1
     lost = run("draft", "discard")
     assert (lost.exit_code, f"bob changed {GOODBYE}" in lost.output, "--over" in lost.output) == (1, True, True)
     told = run("draft", "get", GOODBYE, "-o", str(tmp_path / "hers.md"))
     assert f"bob changed {GOODBYE} on 2026-12-01 at 10:00" in told.output
+    as_live = written(tmp_path / "live", {CANCER: SHIPPED[CANCER]}) / CANCER
+    assert "says what is live" in run("draft", "put", str(as_live)).output
     assert run("draft", "put", str(mine), "--version", version(KINDER)).exit_code == 0
     assert drafts.open().files[GOODBYE] == KINDEST
     assert run("draft", "discard").exit_code == 0
@@ -353,8 +366,8 @@ def test_the_command_asks_before_a_draft_goes_live_that_nobody_signed_off(
 ) -> None:
     unsigned = Finding(GOODBYE, 1, "sign-off", "warning", "Nobody signed these words off.")
     monkeypatch.setattr("ivr.cli.drafts._in_two", lambda _files: Report(1, 1, (unsigned,)))
-    put(drafts, GOODBYE, KINDER, "ann")
     monkeypatch.setattr("ivr.cli.releases.is_terminal", lambda: True)
+    put(drafts, GOODBYE, KINDER, "ann")
     refused = run("publish", "--draft", input="n\n")
     assert (refused.exit_code, "[sign-off]" in refused.output, count(ledger)) == (1, True, 1)
     assert run("publish", "--draft", "--yes").exit_code == 0

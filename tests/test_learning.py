@@ -196,6 +196,12 @@ def test_questions_of_other_topics_that_a_phrase_pulls_along_are_told(content: C
     assert (question.words, "cancer") in told.pulled
 
 
+def test_a_phrase_that_was_understood_as_something_else_so_far_is_told(content: Content) -> None:
+    asked = "so could it be cancer or what"
+    assert Matcher(content).ask(asked, "en").topic == "cancer"
+    assert (asked, "cancer") in effect(content, taught(asked), TOPIC, ()).pulled
+
+
 def test_the_groups_that_a_phrase_would_answer_too_are_told(content: Content) -> None:
     waiting = groups([("en", PURPLE), ("en", "is a purple monkey dishwasher there"), ("en", "who won the game")])
     told = effect(content, taught(PURPLE), TOPIC, waiting)
@@ -255,7 +261,7 @@ def test_a_group_becomes_a_phrase_of_the_draft_in_one_step(run: Run, ledger: Led
 def test_a_phrase_that_pulls_others_along_is_told_at_once(run: Run, ledger: Ledger) -> None:
     told = run("teach", "my chest hurts and i cannot breathe", "--topic", TOPIC)
     assert (told.exit_code, "[phrase]" in told.output) == (1, True)
-    assert "draft discard" in told.output
+    assert f"infoline prompts draft discard {FILE}\n" in told.output
     assert all(len(line) <= 80 for line in told.output.splitlines())
 
 
@@ -263,6 +269,7 @@ WRONG = [
     ("a topic that is none", ["where is the gift shop", "--topic", "parking"], 2, "no topic"),
     ("a language that is none", ["gift shop", "--topic", TOPIC, "--language", "fr"], 2, "not a language"),
     ("words that look personal", ["call 603-555-0123", "--topic", TOPIC], 1, "must name nobody"),
+    ("letters of another alphabet", ["caf\udce9", "--topic", TOPIC], 2, "UTF-8"),
     ("no words", ["?!", "--topic", TOPIC], 1, "no letters"),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from ivr.line import gsm
 from ivr.line.check import check
 from ivr.line.check_graph import GRAPH_RULES, Proof
 from ivr.line.check_menus import MENU_RULES
-from ivr.line.content import LINE_FILE, read_content
+from ivr.line.content import LINE_FILE, Content, read_content
 from ivr.line.findings import Finding
 from ivr.line.graph import Graph, Stay
 from ivr.line.places import Facts, Goodbye, Heard, Key, KeyIn, Menu, Piece, Silence, State, Turn, Wish, Words
@@ -161,6 +162,19 @@ def test_a_check_in_two_processes_finds_the_same_as_in_one_and_goes_on_without_i
     dies = lambda content: real(content) if os.getpid() == here else os._exit(9)  # noqa: E731
     monkeypatch.setattr(check_module, "_of_words", dies)
     assert check(files, in_two=True) == alone
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="in one process Ctrl-C is told by Python alone")
+def test_ctrl_c_ends_the_second_process_of_a_check_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_content: Content) -> set[Finding]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return {Finding("en/cancer.md", 1, "here", "warning", "It went on.")}
+
+    monkeypatch.setattr(check_module, "_of_words", interrupted)
+    assert check_module._Beside(read_content(SHIPPED)).found()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_file_that_nothing_says_is_a_warning_and_so_is_its_missing_translation() -> None:

@@ -219,15 +219,20 @@ def test_all_that_is_behind_can_be_put_in_step_at_once(folder: Path) -> None:
     assert run("in-step", "--all").output == "Every translation is in step already.\n"
 
 
+def test_a_name_with_its_language_signs_that_one_alone(folder: Path) -> None:
+    assert run("sign", "es/cancer", "--by", "Dr. Lee", "--on", "2024-12-01").exit_code == 0
+    assert sign_offs(read_content(files_of(folder))) == {("es", "cancer"): ("Dr. Lee", "2024-12-01")}
+
+
 def test_the_command_signs_the_words_of_every_language_or_of_one(folder: Path) -> None:
-    assert run("sign", "cancer", "urgent", "--by", "Dr. Lee", "--on", "2026-12-01").exit_code == 0
-    assert run("sign", "results", "--by", "Dr. Roy", "--on", "2026-12-02", "--language", "es").exit_code == 0
+    assert run("sign", "cancer", "urgent", "--by", "Dr. Lee", "--on", "2024-12-01").exit_code == 0
+    assert run("sign", "results", "--by", "Dr. Roy", "--on", "2024-12-02", "--language", "es").exit_code == 0
     assert sign_offs(read_content(files_of(folder))) == {
-        ("en", "cancer"): ("Dr. Lee", "2026-12-01"),
-        ("en", "urgent"): ("Dr. Lee", "2026-12-01"),
-        ("es", "cancer"): ("Dr. Lee", "2026-12-01"),
-        ("es", "results"): ("Dr. Roy", "2026-12-02"),
-        ("es", "urgent"): ("Dr. Lee", "2026-12-01"),
+        ("en", "cancer"): ("Dr. Lee", "2024-12-01"),
+        ("en", "urgent"): ("Dr. Lee", "2024-12-01"),
+        ("es", "cancer"): ("Dr. Lee", "2024-12-01"),
+        ("es", "results"): ("Dr. Roy", "2024-12-02"),
+        ("es", "urgent"): ("Dr. Lee", "2024-12-01"),
     }
 
 
@@ -239,6 +244,7 @@ REFUSED = [
     (("sign", "cancer", "--by", " "), 2, "Nothing was written. Write the name"),
     (("sign", "cancer", "--by", "Dr. Lee", "--language", "fr"), 2, "`fr` is not a language"),
     (("sign", "cancer", "--by", "Dr. Lee", "--on", "12/01/2026"), 2, "12/01/2026"),
+    (("sign", "cancer", "--by", "Dr. Lee", "--on", "2999-12-01"), 2, "2999-12-01 is still to come"),
 ]
 
 
@@ -258,3 +264,12 @@ def test_in_a_broken_folder_nothing_is_signed_and_the_fault_is_told(folder: Path
     assert result.exit_code == 1
     assert "en/stop.md:1" in result.output
     assert "Nothing was written" in result.output
+
+
+def test_a_folder_that_cannot_be_written_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_told: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = run("sign", "cancer", "--by", "Dr. Lee")
+    assert (result.exit_code, "cannot be written (No space left on device)" in result.output) == (2, True)

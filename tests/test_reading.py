@@ -134,3 +134,10 @@ def test_the_length_of_a_pause_can_be_set() -> None:
 def test_a_pace_of_nothing_is_refused(pace: float) -> None:
     with pytest.raises(ValueError, match="words_per_minute"):
         seconds_to_speak("one", "en", pace)
+
+
+@pytest.mark.parametrize(
+    ("text", "words_in_each"), [("." * 90_000, 0.0), ("go" + "?!" * 40_000, 1.0), ("Mr. " * 9_000, 9_000.0)]
+)
+def test_a_text_that_is_all_marks_is_read_to_its_end(text: str, words_in_each: float) -> None:
+    assert average_sentence_length(text) == words_in_each

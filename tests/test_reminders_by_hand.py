@@ -7,22 +7,17 @@ import threading
 from datetime import timedelta
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import update
 
-from ivr import clock
 from ivr.carrier.client import Refused
 from ivr.carrier.errors import ErrorClass
-from ivr.cli import main
-from ivr.ledger import Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, opt_out_event, person, text
 from ivr.people.persons import opt_in, opt_out
 from ivr.people.replies import not_hers
-from ivr.reminders.by_hand import BY_HAND, SENTENCES, ByHand, NotKnown
+from ivr.reminders.by_hand import BY_HAND, ByHand, NotKnown
 from ivr.reminders.claims import due_count
 from ivr.reminders.status import control, status
-from ivr.settings import load
-from tests.appointments import NOW, House, at, row
+from tests.appointments import NOW, at, row
 
 HER = "+16035550101"
 AHEAD = at(20)
@@ -356,71 +351,3 @@ def test_visits_of_the_last_thirty_days_are_told_and_no_older(house):
     past = timedelta(days=50)
     assert len(hand(house).person(HER, NOW + past - timedelta(minutes=1))["appointments"]) == 1
     assert hand(house).person(HER, NOW + past)["appointments"] == []
-
-
-# The commands
-
-
-@pytest.fixture
-def own(content, tmp_path, monkeypatch):
-    """A house that the command finds, with one batch."""
-    monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    settings = load()
-    ledger = open_ledger(settings.database_url)
-    ledger.upgrade()
-    house = House(ledger, Vault.of(settings), content, tmp_path)
-    house.take(row(1, at(2, -1)), row(2, AHEAD))
-    return house
-
-
-def run(*words):
-    return CliRunner().invoke(main, ["reminders", *words])
-
-
-COMMANDS = [
-    (("send", "A2", "7d"), 0, "A2 7d: It goes out within moments"),
-    (("send", "A1", "7d"), 1, "too late"),
-    (("send", "A3", "7d"), 2, "no appointment A3"),
-    (("skip", "A2"), 0, "A2 1d: It will not go out."),
-    (("skip", "A2", "8d"), 2, "use one of 7d, 2d, 1d"),
-    (("stop", "603-555-0102", "--because", "called us"), 0, "603-555-0102 gets no more texts."),
-    (("stop", "603-555-0102"), 2, "Missing option '--because'"),
-    (("stop", "603-555-0102", "--because", " "), 2, "--because is empty"),
-    (("stop", "603-555", "--because", "called us"), 2, "not a phone number"),
-    (("start", "603-555-0102", "--because", "called us"), 0, "It was so already."),
-    (("person", "603-555-0102"), 0, "A2, batch 1: 2026-12-21 10:00-05:00, elliot"),
-    (("person", "603-555-0155"), 0, "Nothing is known about 603-555-0155."),
-]
-
-
-@pytest.mark.parametrize(("words", "code", "sentence"), COMMANDS, ids=[" ".join(case[0]) for case in COMMANDS])
-def test_each_command_says_what_it_did_or_what_to_do(own, words, code, sentence):
-    result = run(*words)
-    assert (result.exit_code, sentence in result.output) == (code, True), result.output
-    assert all(len(line) <= 80 for line in result.output.splitlines())
-
-
-def test_programs_are_told_the_same_as_json(own):
-    sent = {"appointment_id": "A2", "step": "7d", "done": True, "code": "due_now", "message": SENTENCES["due_now"]}
-    assert json.loads(run("send", "A2", "7d", "--json").output) == {"texts": [sent]}
-    stopped = json.loads(run("stop", "603-555-0102", "--because", "called us", "--json").output)
-    assert stopped == {"number": "+16035550102", "changed": True, "opted_out": True}
-    told = json.loads(run("person", "603-555-0102", "--json").output)
-    assert told["opted_out"]["source"] == "staff"
-    started = json.loads(run("start", "603-555-0102", "--because", "asked", "--json").output)
-    assert started == {"number": "+16035550102", "changed": True, "opted_out": False, "was_out_by": "staff"}
-
-
-def test_leaving_out_all_is_fine_when_some_went_out_before(own):
-    own.send()
-    result = run("skip", "A1")
-    assert (result.exit_code, result.output) == (0, "A1 1d: It will not go out.\n")
-    again = run("skip", "A1")
-    assert (again.exit_code, again.output) == (0, "A1: no text is still to come.\n")
-
-
-def test_who_texted_stop_must_text_start_too(own):
-    with own.ledger.write() as connection:
-        opt_out(connection, own.vault, HER, NOW, "text", "STOP")
-    assert "START" in run("start", "603-555-0101", "--because", "called us").output

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import stat
 import tracemalloc
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import insert, update
 
-from ivr import clock
 from ivr.carrier.client import Refused
 from ivr.carrier.errors import ErrorClass
-from ivr.cli import main
-from ivr.ledger import Vault, open_ledger
-from ivr.ledger.tables import appointment, batch, person, text
-from ivr.people.persons import meet, opt_out
+from ivr.ledger.tables import appointment, batch, person
+from ivr.people.persons import opt_out
 from ivr.people.replies import not_hers
 from ivr.reminders import export as exporting
 from ivr.reminders.by_hand import ByHand
@@ -28,8 +23,7 @@ from ivr.reminders.claims import due_count
 from ivr.reminders.export import COLUMNS, UnwritableFile, export, private_file, write_csv
 from ivr.reminders.receipts import Receipt, take_receipt
 from ivr.reminders.status import NoSuchBatch, control, status
-from ivr.settings import load
-from tests.appointments import NOW, House, at, row
+from tests.appointments import NOW, at, row
 
 HER = "+16035550101"
 # Of the plan, 7d is too late, 2d is due, 1d is still to come.
@@ -335,81 +329,3 @@ def test_a_visit_is_counted_as_planned_while_a_text_of_it_is_still_to_come(house
             visits = {line["appointment_id"] for line in coming if line["state"] == "planned"}
             assert one["texts"]["planned"] == len(visits), (days, one["batch"])
     assert status(house.ledger)["texts"]["planned"] == 0
-
-
-# The command
-
-
-@pytest.fixture
-def own(content, tmp_path, monkeypatch):
-    """A house that the command finds, with one batch."""
-    monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    settings = load()
-    ledger = open_ledger(settings.database_url)
-    ledger.upgrade()
-    house = House(ledger, Vault.of(settings), content, tmp_path)
-    house.take(row(1, DUE, first_name="Zoë"), row(2, at(20)))
-    return house
-
-
-def run(*words):
-    return CliRunner().invoke(main, ["reminders", *words])
-
-
-def test_the_command_writes_a_file_that_excel_reads(own, tmp_path):
-    path = tmp_path / "texts.csv"
-    result = run("export", "1", "-o", str(path))
-    assert (result.exit_code, result.output) == (0, "6 texts of batch 1.\n")
-    assert path.read_bytes().startswith(b"\xef\xbb\xbfappointment_id,number,starts_at,")
-    assert "Zoë" not in path.read_text()
-    assert "0101" in path.read_text()
-    assert "603-555" not in path.read_text()
-    told = json.loads(run("export", "1", "-o", str(path), "--numbers", "--json").output)
-    assert told == {"batch": 1, "file": str(path), "texts": 6}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        found = list(csv.DictReader(file))
-    assert found[0]["number"] == "603-555-0101"
-    assert found[0]["first_name"] == "Zoë"
-    assert datetime.fromisoformat(found[0]["starts_at"]) == datetime.fromisoformat(DUE)
-
-
-def test_a_dash_is_standard_output_and_what_is_told_beside_it_is_not(own):
-    result = run("export", "1", "-o", "-")
-    assert result.stdout_bytes.startswith(b"\xef\xbb\xbfappointment_id,")
-    assert result.stdout_bytes.count(b"\r\n") == 7
-    assert result.stderr.endswith("6 texts of batch 1.\n")
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("export", "7", "-o", "-"), "There is no batch 7."),
-        (("export", "1", "-o", "/dev/null/texts.csv"), "The folder /dev/null is not there"),
-        (("export", "1"), "Missing option '-o'"),
-    ],
-)
-def test_wrong_use_is_one_sentence(own, words, sentence):
-    result = run(*words)
-    assert result.exit_code == 2
-    assert sentence in result.stderr
-    assert result.stdout == ""
-
-
-def test_numbers_sealed_with_a_key_that_is_gone_are_told_and_leave_no_file(own, tmp_path):
-    stranger = Vault([b"x" * 32])
-    with own.ledger.write() as connection:
-        meet(connection, own.vault, [HER], NOW)
-        connection.execute(update(person).values(phone_sealed=stranger.seal(HER)))
-    result = run("export", "1", "-o", str(tmp_path / "texts.csv"))
-    assert result.exit_code == 2
-    assert "PHONE_KEY" in result.stderr
-    assert not (tmp_path / "texts.csv").exists()
-
-
-def test_a_step_that_left_the_plan_keeps_its_line(house):
-    house.take(row(1, DUE))
-    house.send()
-    write(house, update(text).where(text.c.step == "2d").values(step="old"))
-    (old,) = [one for one in lines(house) if one["step"] == "old"]
-    assert (old["state"], old["due_at"]) == ("handed_over", "")

@@ -240,6 +240,8 @@ def test_say_writes_a_wav_and_tells_how_long_it_is(run: Run, said: Said, tmp_pat
     assert {spoken for _, spoken, _ in said} == {"es-ES"}
     run("say", "goodbye", "-o", str(file))
     assert said[-1][1] == "en-US"
+    assert run("say", "es/goodbye.md", "-o", str(file)).exit_code == 0
+    assert said[-1][1] == "es-ES"
 
 
 WRONG = [

@@ -20,6 +20,7 @@ from rich.table import Table
 from ivr import clock
 from ivr.cli.common import (
     FINDINGS,
+    NUMBER,
     WIDTH,
     WRONG_USE,
     content_or_exit,
@@ -95,7 +96,7 @@ def _standard_output() -> Iterator[TextIO]:
 
 
 @click.command("export")
-@click.argument("batch", type=int)
+@click.argument("batch", type=NUMBER)
 @click.option("-o", "--output", "path", required=True, metavar="FILE", help="The file to write; - is standard output.")
 @click.option("--numbers", is_flag=True, help="With full numbers and first names: keep such a file safe.")
 @_json
@@ -121,7 +122,7 @@ def export_batch(batch: int, path: str, numbers: bool, as_json: bool) -> None:
 
 
 @click.command("effect")
-@click.argument("batch", required=False, type=int)
+@click.argument("batch", required=False, type=NUMBER)
 @_json
 @says_when_the_ledger_is_away
 def show_effect(batch: int | None, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from ivr.line.check import Report, check
 from ivr.line.content import read_folder
 from ivr.line.findings import BrokenPrompts
 
+LEVELS = ("error", "warning")
 # Where the other commands stand. They open the ledger, which takes longer to load than a check takes to run.
 _MODULES = ("proving", "wording", "hearing", "releases")
 
@@ -72,5 +73,6 @@ def checked(folder: Path) -> Report:
 
 def print_report(report: Report) -> None:
     print_findings(report.findings)
-    counts = [sum(finding.level == level for finding in report.findings) for level in ("error", "warning")]
-    click.echo(f"{counts[0]} errors, {counts[1]} warnings.")
+    counts = [sum(finding.level == level for finding in report.findings) for level in LEVELS]
+    told = (f"{count} {level}{'' if count == 1 else 's'}" for count, level in zip(counts, LEVELS, strict=True))
+    click.echo(f"{', '.join(told)}.")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import json
+import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
@@ -29,9 +32,49 @@ WIDTH = 80
 _COLOURS = {"error": "red", "warning": "yellow"}
 
 
+class _Number(click.ParamType[int]):
+    """The number of something in the ledger, which has no longer ones."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Fails with a sentence for what is no such number."""
+        if not re.fullmatch(r"[0-9]{1,10}", str(value)) or not 0 < int(value) < 2**31:
+            self.fail(f"`{value}` is no number that the list could show: write one like 12.", param, ctx)
+        return int(value)
+
+
+class _Words(click.ParamType[str]):
+    """Words to be kept: what a terminal with another alphabet than UTF-8 sends cannot be."""
+
+    name = "words"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Fails with a sentence for what is no text."""
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            self.fail("A letter here is not UTF-8: type it again, or set the terminal to UTF-8.", param, ctx)
+        return str(value)
+
+
+NUMBER, WORDS = _Number(), _Words()
+
+
+def whoever() -> str:
+    """The name of whoever runs the command; in a container the user may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
 def give_up(message: object, status: int = WRONG_USE) -> NoReturn:
-    """Say what is wrong on standard error and end."""
-    click.echo(message, err=True)
+    """Say what is wrong on standard error and end. Programs and logs have it on one line, people on 80 columns."""
+    told = str(message)
+    if sys.stderr.isatty():
+        told = "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in told.splitlines())
+    click.echo(told, err=True)
     sys.exit(status)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from datetime import tzinfo
 from functools import partial
@@ -18,12 +17,14 @@ from ivr.cli.checking import print_report
 from ivr.cli.common import (
     FINDINGS,
     WIDTH,
+    WORDS,
     content_or_exit,
     give_up,
     ledger_or_exit,
     print_json,
     says_when_the_ledger_is_away,
     settings_or_exit,
+    whoever,
 )
 from ivr.ledger import Ledger
 from ivr.line.check import Report, check
@@ -40,7 +41,7 @@ def publish_draft(ledger: Ledger, zone: tzinfo, note: str, ask: Callable[[Report
     """Prove the draft, have what needs a person's eye seen, and make it live. Ends the command when that cannot be."""
     drafts = Drafts(ledger, zone, _in_two)
     try:
-        return drafts.publish(getpass.getuser(), clock.now(), note, drafts.open(), ask)
+        return drafts.publish(whoever(), clock.now(), note, drafts.open(), ask)
     except Broken as broken:
         print_report(broken.report)
         give_up(broken, FINDINGS)
@@ -82,7 +83,8 @@ def draft(context: click.Context, as_json: bool) -> None:
 
 def _print(found: Draft, zone: tzinfo) -> None:
     begun = f"{found.begun_at.astimezone(zone):%Y-%m-%d %H:%M}" if found.begun_at else ""
-    click.echo(f"Begun by {found.begun_by} on {begun}, on top of release {found.base}.")
+    number = f" {found.live.number}" if found.base == found.live.digest else ""
+    click.echo(f"Begun by {found.begun_by} on {begun}, on top of release{number} ({found.base}).")
     if found.base != found.live.digest:
         click.echo(f"Release {found.live.number} ({found.live.digest}) went live since, by {found.live.by}.")
     table = Table(box=None, pad_edge=False)
@@ -124,13 +126,16 @@ def _as_json(found: Draft, zone: tzinfo) -> dict[str, Any]:
     }
 
 
+_HOW_TO_WRITE_OVER = "Here that is said with --over."
 _over = click.option("--over", is_flag=True, help="Write over what somebody else saved, on purpose.")
 _version = click.option("--version", "seen", help="The version that `draft get` told, when the file was opened.")
 
 
 @draft.command("put")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--as", "name", help="Its name in the folder, like en/cancer.md; default: the end of FILE's own path.")
+@click.option(
+    "--as", "name", type=WORDS, help="Its name in the folder, like en/cancer.md; default: the end of FILE's own path."
+)
 @_version
 @_over
 @says_when_the_ledger_is_away
@@ -141,12 +146,17 @@ def put(file: Path, name: str | None, seen: str | None, over: bool) -> None:
     try:
         found = drafts.open()
         told = None if over else seen or _version_of_mine(found, name)
-        saved = drafts.save(name, read_file(file), getpass.getuser(), clock.now(), told)
-    except (NotSaved, NoDraft, Changed) as error:
+        saved = drafts.save(name, read_file(file), whoever(), clock.now(), told)
+    except Changed as error:
+        give_up(f"{error} {_HOW_TO_WRITE_OVER}", FINDINGS)
+    except (NotSaved, NoDraft) as error:
         give_up(error, FINDINGS)
     except OSError as error:
         give_up(f"{file} cannot be opened: {error.strerror}.")
-    click.echo(f"{name} is in the draft, version {saved.version(name)}.")
+    if name in saved.changed:
+        click.echo(f"{name} is in the draft, version {saved.version(name)}.")
+    else:
+        click.echo(f"{name} says what is live: the draft changes nothing there.")
     tell_of_others(saved, zone)
 
 
@@ -161,17 +171,17 @@ def _name_of(file: Path) -> str:
 def _version_of_mine(found: Draft, name: str) -> str:
     """Whoever tells no version means her own last one, or what is live; never what somebody else saved."""
     held = found.changed.get(name)
-    return found.version(name) if held is None or held.by == getpass.getuser() else NOBODYS
+    return found.version(name) if held is None or held.by == whoever() else NOBODYS
 
 
 def tell_of_others(found: Draft, zone: tzinfo) -> None:
     """Say who else is at work on the draft."""
-    for one in found.others(getpass.getuser()):
+    for one in found.others(whoever()):
         click.echo(f"{one.by} changed {one.name} on {one.at.astimezone(zone):%Y-%m-%d at %H:%M}.")
 
 
 @draft.command("get")
-@click.argument("name")
+@click.argument("name", type=WORDS)
 @click.option("-o", "output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Where to write it.")
 @says_when_the_ledger_is_away
 def get(name: str, output: Path) -> None:
@@ -192,7 +202,7 @@ def get(name: str, output: Path) -> None:
 
 
 @draft.command("drop")
-@click.argument("name")
+@click.argument("name", type=WORDS)
 @_version
 @_over
 @says_when_the_ledger_is_away
@@ -202,14 +212,16 @@ def drop(name: str, seen: str | None, over: bool) -> None:
     try:
         found = drafts.open()
         told = None if over else seen or _version_of_mine(found, name)
-        tell_of_others(drafts.remove(name, getpass.getuser(), clock.now(), told), zone)
-    except (NotSaved, NoDraft, Changed) as error:
+        tell_of_others(drafts.remove(name, whoever(), clock.now(), told), zone)
+    except Changed as error:
+        give_up(f"{error} {_HOW_TO_WRITE_OVER}", FINDINGS)
+    except (NotSaved, NoDraft) as error:
         give_up(error, FINDINGS)
     click.echo(f"{name} is taken away in the draft.")
 
 
 @draft.command("discard")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=WORDS)
 @_over
 @says_when_the_ledger_is_away
 def discard(name: str | None, over: bool) -> None:
@@ -217,12 +229,12 @@ def discard(name: str | None, over: bool) -> None:
     drafts, zone = drafts_or_exit()
     try:
         found = drafts.open()
-        theirs = [one for one in found.others(getpass.getuser()) if name in (None, one.name)]
+        theirs = [one for one in found.others(whoever()) if name in (None, one.name)]
         if theirs and not over:
             tell_of_others(found, zone)
             give_up("Nothing was forgotten, since others would lose their work: say --over to do it.", FINDINGS)
-        drafts.discard(name)
-    except NoDraft as error:
+        drafts.discard(name, None if over else found)
+    except (NoDraft, Changed) as error:
         give_up(error, FINDINGS)
     click.echo(f"{name} is as it is live again." if name else "The draft is gone. What is live stays live.")
 

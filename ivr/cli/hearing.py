@@ -69,6 +69,10 @@ def say(topic: str, language: str | None, output: Path, telephone: bool) -> None
     TOPIC is any file that is spoken: a menu with its choices, or what the line says around them (go-on, keys).
     """
     content = _read(_folder())
+    if "/" in topic and not language:
+        # As `proof` and `record` name it.
+        language, _, topic = topic.partition("/")
+    topic = topic.removesuffix(".md")
     language = _language_of(content, language)
     names = voice.spoken_prompts(content, language)
     if topic not in names:

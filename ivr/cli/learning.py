@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import textwrap
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,6 +15,7 @@ from ivr import clock
 from ivr.cli.common import (
     FINDINGS,
     WIDTH,
+    WORDS,
     content_or_exit,
     give_up,
     ledger_or_exit,
@@ -23,6 +23,7 @@ from ivr.cli.common import (
     print_told,
     says_when_the_ledger_is_away,
     settings_or_exit,
+    whoever,
 )
 from ivr.ledger import Ledger, Vault
 from ivr.line.content import Content, read_content
@@ -130,7 +131,7 @@ def _print(told: list[dict[str, Any]]) -> None:
 
 
 @unanswered.command()
-@click.argument("words", metavar="WORDS|ID")
+@click.argument("words", metavar="WORDS|ID", type=WORDS)
 @click.option("--topic", required=True, help="The prompt that answers it, like cancer.")
 @click.option("--language", help="Of WORDS; default: the group's, else the line's first.")
 @_days
@@ -150,11 +151,11 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
         if file not in before.files:
             give_up(f"There is no {file} in the draft.", FINDINGS)
         taught = with_phrase(file, before.files[file], said)
-        after = drafts.save(file, taught, getpass.getuser(), clock.now(), before.version(file))
+        after = drafts.save(file, taught, whoever(), clock.now(), before.version(file))
     except (NotTaught, NotSaved, NoDraft, Changed, BrokenPrompts) as error:
         give_up(error, FINDINGS)
     _say(f"`{said}` is a phrase of {file} in the draft.")
-    _tell(_effect(before, after, topic, waiting))
+    _tell(_effect(before, after, topic, waiting), file)
 
 
 def _known(language: str, content: Content) -> str:
@@ -179,7 +180,7 @@ def _effect(before: Draft, after: Draft, topic: str, waiting: list[Group]) -> Ef
         give_up("The draft has errors, so what the phrase pulls along cannot be told yet.", FINDINGS)
 
 
-def _tell(found: Effect) -> None:
+def _tell(found: Effect, file: str) -> None:
     for finding in found.findings:
         print_told(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
     for words, outcome in found.pulled:
@@ -187,7 +188,8 @@ def _tell(found: Effect) -> None:
     for group in found.answered:
         _say(f"Now answered too: `{group.typical}` ({group.count} times).")
     if found.findings or found.pulled:
-        _say("To take it back: infoline prompts draft discard FILE. Other words may pull less along.")
+        _say("Other words may pull less along. To forget what the draft changes there:")
+        click.echo(f"infoline prompts draft discard {file}")
         raise SystemExit(FINDINGS)
     click.echo("Nothing else is pulled along.\nMake it live: infoline prompts publish --draft")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import socket
@@ -22,6 +21,7 @@ from ivr.cli.common import (
     says_when_the_ledger_is_away,
     settings_or_exit,
     went_live,
+    whoever,
 )
 from ivr.cli.differences import print_sides
 from ivr.ledger import LedgerAway, open_ledger
@@ -124,7 +124,7 @@ def publish_folder(settings: Settings) -> int:
         return FINDINGS
     ledger = open_ledger(settings.database_url)
     try:
-        published = publish_folder_if_changed(ledger, read_content(files), now_clock.now(), getpass.getuser())
+        published = publish_folder_if_changed(ledger, read_content(files), now_clock.now(), whoever())
     except Diverged as error:
         click.echo(error, err=True)
         print_sides(*sides(ledger, error.base, error.live, files))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import textwrap
 from datetime import UTC, datetime, tzinfo
@@ -16,7 +15,9 @@ from ivr.cli import drafts
 from ivr.cli.checking import print_report
 from ivr.cli.common import (
     FINDINGS,
+    NUMBER,
     WIDTH,
+    WORDS,
     give_up,
     ledger_or_exit,
     print_json,
@@ -24,6 +25,7 @@ from ivr.cli.common import (
     says_when_the_ledger_is_away,
     settings_or_exit,
     went_live,
+    whoever,
 )
 from ivr.cli.differences import print_changes
 from ivr.ledger import Ledger
@@ -52,7 +54,7 @@ ASKED_ABOUT = ("behind", "sign-off")
 
 
 @click.command("publish")
-@click.option("--note", default="", help="What changed and why.")
+@click.option("--note", type=WORDS, default="", help="What changed and why.")
 @click.option("--yes", is_flag=True, help="Publish without being asked.")
 @click.option("--draft", "from_draft", is_flag=True, help="Publish the draft instead of the folder.")
 @says_when_the_ledger_is_away
@@ -87,7 +89,7 @@ def _publish_folder(settings: Settings, ledger: Ledger, note: str, yes: bool) ->
         _refuse(report)
     _ask(report, _would_take_back(ledger, live, files), yes)
     seen = live.number if live else 0
-    return publish(ledger, read_content(files), clock.now(), getpass.getuser(), note, "folder", seen=seen)
+    return publish(ledger, read_content(files), clock.now(), whoever(), note, "folder", seen=seen)
 
 
 def _refuse(report: Report) -> None:
@@ -131,7 +133,7 @@ def is_terminal() -> bool:
 
 
 @click.command("history")
-@click.argument("number", required=False, type=int)
+@click.argument("number", required=False, type=NUMBER)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 @says_when_the_ledger_is_away
 def show_history(number: int | None, as_json: bool) -> None:
@@ -216,8 +218,8 @@ def _entry_json(entry: Entry, zone: tzinfo, live: int | None) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("number", type=int)
-@click.option("--note", default="", help="Why.")
+@click.argument("number", type=NUMBER)
+@click.option("--note", type=WORDS, default="", help="Why.")
 @says_when_the_ledger_is_away
 def rollback(number: int, note: str) -> None:
     """Make release NUMBER live again, as a new release."""
@@ -232,7 +234,7 @@ def rollback(number: int, note: str) -> None:
         give_up(f"Release {number} would leave callers without help, by today's rules: nothing was changed.", FINDINGS)
     if report.broken:
         click.echo("By today's rules some of its words are too hard or too long. It was live before, and may be again.")
-    by, told = getpass.getuser(), note or f"back to release {number}"
+    by, told = whoever(), note or f"back to release {number}"
     try:
         release = publish(ledger, content, clock.now(), by, told, "rollback", seen=live.number if live else 0)
     except AlreadyLive as already:
@@ -245,7 +247,7 @@ def rollback(number: int, note: str) -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--release", "number", type=int, help="Another one than the live one.")
+@click.option("--release", "number", type=NUMBER, help="Another one than the live one.")
 @says_when_the_ledger_is_away
 def export(folder: Path, number: int | None) -> None:
     """Write the words that are live into FOLDER, which must be empty."""
@@ -256,8 +258,10 @@ def export(folder: Path, number: int | None) -> None:
     files = _files_or_exit(ledger, release)
     try:
         export_files(files, folder)
-    except (NotEmpty, OSError) as error:
+    except NotEmpty as error:
         give_up(error)
+    except OSError as error:
+        give_up(f"{folder} cannot be written ({error.strerror}): name a folder of yours.")
     click.echo(f"Release {release.number} ({release.digest}): {len(files)} files in {folder}.")
 
 

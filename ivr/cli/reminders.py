@@ -16,6 +16,7 @@ from ivr import clock
 from ivr.cli import batches, reconcile
 from ivr.cli.common import (
     FINDINGS,
+    NUMBER,
     WIDTH,
     content_or_exit,
     give_up,
@@ -91,7 +92,7 @@ def _print_report(report: ImportReport) -> None:
 
 
 @reminders.command()
-@click.argument("batch", required=False, type=int)
+@click.argument("batch", required=False, type=NUMBER)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 @says_when_the_ledger_is_away
 def status(batch: int | None, as_json: bool) -> None:
@@ -138,7 +139,7 @@ def _control(batch: int, done: str, **values: Any) -> None:
 
 
 @reminders.command()
-@click.argument("batch", type=int)
+@click.argument("batch", type=NUMBER)
 @says_when_the_ledger_is_away
 def pause(batch: int) -> None:
     """Send nothing more of BATCH until `resume`."""
@@ -146,7 +147,7 @@ def pause(batch: int) -> None:
 
 
 @reminders.command()
-@click.argument("batch", type=int)
+@click.argument("batch", type=NUMBER)
 @says_when_the_ledger_is_away
 def resume(batch: int) -> None:
     """Go on with a paused BATCH."""
@@ -154,7 +155,7 @@ def resume(batch: int) -> None:
 
 
 @reminders.command()
-@click.argument("batch", type=int)
+@click.argument("batch", type=NUMBER)
 @says_when_the_ledger_is_away
 def cancel(batch: int) -> None:
     """Send nothing more of BATCH, ever."""

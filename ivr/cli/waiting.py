@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from sqlalchemy import Connection
 
 from ivr import clock
 from ivr.cli.common import (
+    NUMBER,
     WIDTH,
     content_or_exit,
     give_up,
@@ -23,6 +23,7 @@ from ivr.cli.common import (
     print_json,
     says_when_the_ledger_is_away,
     settings_or_exit,
+    whoever,
 )
 from ivr.ledger import Ledger, Vault
 from ivr.line.config import Config
@@ -106,7 +107,7 @@ def callbacks(context: click.Context, as_json: bool) -> None:
 
 
 @callbacks.command("done")
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @says_when_the_ledger_is_away
 def callback_was_made(number: int) -> None:
     """The call back ID was made: take it off the list."""
@@ -116,7 +117,7 @@ def callback_was_made(number: int) -> None:
 def _done(mark: Callable[[Connection, int, str, datetime], bool], number: int, what: str, command: str) -> None:
     ledger = ledger_or_exit(settings_or_exit())
     with ledger.write() as connection:
-        was_waiting = mark(connection, number, getpass.getuser(), clock.now())
+        was_waiting = mark(connection, number, whoever(), clock.now())
     if not was_waiting:
         give_up(f"No {what.lower()} {number} waits: see which do with `infoline {command}`.")
     click.echo(f"{what} {number} is done.")
@@ -178,7 +179,7 @@ def _todo_json(one: Todo, office: _Office) -> dict[str, Any]:
 
 
 @todos.command("done")
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @says_when_the_ledger_is_away
 def todo_was_done(number: int) -> None:
     """What stands under ID was seen to: take it off the list."""

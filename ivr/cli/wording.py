@@ -71,11 +71,20 @@ def sign(names: tuple[str, ...], by: str, day: datetime | None, language: str | 
     if language and language not in content.config.languages:
         give_up(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
     languages = [language] if language else list(content.config.languages)
-    chosen = [_named(content, code, name) for name in dict.fromkeys(names) for code in languages]
-    on = (day or clock.now().astimezone(content.config.zone)).date()
+    chosen = [prompt for name in dict.fromkeys(names) for prompt in _all_named(content, languages, name)]
+    today = clock.now().astimezone(content.config.zone).date()
+    on = day.date() if day else today
+    if on > today:
+        give_up(f"Nothing was written. {on} is still to come: sign words off when they have been read.")
     _rewrite(folder, content, chosen, lambda _prompt, data: signed(data, by, on))
     for prompt in chosen:
         click.echo(f"{prompt.file} is signed off by {by}, {on}.")
+
+
+def _all_named(content: Content, languages: list[str], name: str) -> list[Prompt]:
+    """A prompt in some languages; `en/cancer` names one of them itself."""
+    language, slash, called = name.rpartition("/")
+    return [_named(content, code, called) for code in ([language] if slash else languages)]
 
 
 def _named(content: Content, language: str, name: str) -> Prompt:
@@ -105,9 +114,12 @@ def _rewrite(
     for file, data in written.items():
         path = (folder / file).resolve()
         beside = path.with_name(f".{path.name}.new")
-        beside.write_bytes(data)
-        shutil.copymode(path, beside)
-        beside.replace(path)
+        try:
+            beside.write_bytes(data)
+            shutil.copymode(path, beside)
+            beside.replace(path)
+        except OSError as error:
+            give_up(f"{path} cannot be written ({error.strerror}): let this user write there.")
 
 
 COMMANDS = (in_step_command, sign)

@@ -19,6 +19,8 @@ Sign = Literal["=", "-", "+"]
 Piece = tuple[Sign, str]
 # Words that stay the same are shown so far around those that do not.
 _AROUND = 5
+# Pairs of words. Beyond, words that stand everywhere are no landmarks: each would be compared with all others.
+_MANY = 1_000_000
 _PROMPT = re.compile(r"([a-z]{2})/([a-z0-9-]+)\.md")
 _TEXT = (".md", ".yaml", ".tsv")
 _FIELD = re.compile(r"([a-z]+):")
@@ -143,7 +145,8 @@ def _pieces(before: Sequence[str], after: Sequence[str]) -> tuple[Piece, ...]:
     if before == after:
         return ()
     pieces: list[Piece] = []
-    codes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    is_long = len(before) * len(after) > _MANY
+    codes = SequenceMatcher(None, before, after, autojunk=is_long).get_opcodes()
     for at, (kind, a, b, c, d) in enumerate(codes):
         if kind == "equal":
             pieces.append(("=", _near(before[a:b], first=at == 0, last=at == len(codes) - 1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
+from signal import SIG_IGN, SIGINT, signal
 
 from ivr.line.check_folder import FOLDER_RULES
 from ivr.line.check_graph import GRAPH_RULES, Proof
@@ -97,10 +98,15 @@ class _Beside:
     def __init__(self, content: Content) -> None:
         context = get_context("fork")
         self._content = content
-        self._told, telling = context.Pipe(duplex=False)
-        self._process = context.Process(target=lambda: telling.send(_of_words(content)))
+        self._told, self._telling = context.Pipe(duplex=False)
+        self._process = context.Process(target=self._tell, daemon=True)
         self._process.start()
-        telling.close()
+        self._telling.close()
+
+    def _tell(self) -> None:
+        # Ctrl-C reaches both: the one that was started here ends with the other, and says nothing of its own.
+        signal(SIGINT, SIG_IGN)
+        self._telling.send(_of_words(self._content))
 
     def found(self) -> set[Finding]:
         try:

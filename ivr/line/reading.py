@@ -27,7 +27,8 @@ _BEFORE_A_NUMBER = frozenset({"no", "núm", "num", "tel"})
 """Short words whose full stop does not end a sentence when a number follows."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:[-.,:/]\d+)*")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+")
+# From the first mark of several on: a line of dots would else be tried from each of them.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’)\]]*\s+")
 _NUMBERED_LINE = re.compile(r"\n(?=\d{1,2}[.:)]?[^\S\n]+(?:[^\W\d_]|[¿¡]))")
 _EMPTY_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _INNER_STOPS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
@@ -131,9 +132,9 @@ def _paragraphs(text: str) -> list[str]:
 
 def _is_abbreviation(before: str, mark: str, after: str) -> bool:
     """after: the character that follows, or nothing."""
-    if mark.rstrip() != "." or not before.split():
+    if mark.rstrip() != "." or not before.strip():
         return False
-    last = before.split()[-1].lower()
+    last = before.rsplit(None, 1)[-1].lower()
     if last in _TITLES or before.strip().isdigit():
         return True
     if last in _BEFORE_A_NUMBER:

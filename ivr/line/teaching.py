@@ -17,7 +17,7 @@ from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.likeness import Group
 from ivr.line.prompt import read_prompt
 from ivr.line.source import read_yaml
-from ivr.line.understand import Matcher
+from ivr.line.understand import AMBIGUOUS, Matcher
 from ivr.line.wording import plain
 
 
@@ -86,7 +86,8 @@ class Effect:
     findings: tuple[Finding, ...]
     """What the check says that it did not say before."""
     pulled: tuple[tuple[str, str], ...]
-    """Known questions of other outcomes that would now be led to this one: (question, its right outcome)."""
+    """Known questions of other outcomes that would now be led to this one: (question, its right outcome). The phrase
+    itself too, when it was understood as something else so far."""
     answered: tuple[Group, ...]
     """Groups of questions nobody answered that would now be."""
 
@@ -104,8 +105,21 @@ def effect(before: Content, after: Content, topic: str, waiting: Iterable[Group]
         and new.ask(one.words, one.language).topic == topic
         and old.matcher.ask(one.words, one.language).topic != topic
     )
+    moved = _moved(before, after, topic, old)
     answered = tuple(group for group in waiting if new.ask(group.typical, group.language).topic == topic)
-    return Effect(findings, pulled, answered)
+    return Effect(findings, tuple(dict.fromkeys((*moved, *pulled))), answered)
+
+
+def _moved(before: Content, after: Content, topic: str, old: _Late) -> Iterator[tuple[str, str]]:
+    """New phrases of a topic that led somewhere else before, and where."""
+    for (language, name), prompt in after.prompts.items():
+        if name != topic:
+            continue
+        known = before.prompts[language, name].phrases if (language, name) in before.prompts else ()
+        for phrase in prompt.phrases:
+            led = topic if phrase in known else old.matcher.ask(phrase, language).topic
+            if led not in (topic, AMBIGUOUS, "none"):
+                yield phrase, led
 
 
 def _of_phrases(content: Content) -> Iterator[Finding]:

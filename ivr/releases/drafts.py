@@ -137,14 +137,20 @@ class Drafts:
             raise NotSaved(f"There is no {name} in the draft.")
         return self._put(name, None, by, now, seen)
 
-    def discard(self, name: str | None = None) -> None:
-        """Forget the draft, or what it changes in one file. Raises NoDraft when there is none."""
+    def discard(self, name: str | None = None, looked_at: Draft | None = None) -> None:
+        """Forget the draft, or what it changes in one file.
+
+        looked_at: the draft as it stood when that was wished; None forgets whatever anybody saved since. Raises
+        NoDraft when there is none, and Changed.
+        """
         with self._ledger.write() as connection:
             self._ledger.turnstile(connection)
+            now_changed = _changed(connection)
+            if looked_at and now_changed != looked_at.changed:
+                raise Changed(self._meanwhile("forgotten", looked_at.changed, now_changed))
             mine = delete(draft_file) if name is None else delete(draft_file).where(draft_file.c.name == name)
             gone = connection.execute(mine).rowcount
-            if name is None or connection.execute(select(draft_file.c.name).limit(1)).first() is None:
-                gone += connection.execute(delete(draft)).rowcount
+            gone += _end_without_changes(connection)
         if not gone:
             raise NoDraft("There is no draft." if name is None else f"The draft does not change {name}.")
 
@@ -175,7 +181,7 @@ class Drafts:
             self._ledger.turnstile(connection)
             now_changed = _changed(connection)
             if now_changed != looked_at.changed:
-                raise Changed(self._meanwhile(looked_at.changed, now_changed))
+                raise Changed(self._meanwhile("published", looked_at.changed, now_changed))
             release = make_live(connection, publication, looked_at.live.number)
             connection.execute(delete(draft_file))
             connection.execute(delete(draft))
@@ -196,6 +202,7 @@ class Drafts:
             if before.begun_at is None:
                 begun = insert(draft).values(id=1, base=before.live.digest, begun_at=now, begun_by=by)
                 connection.execute(begun)
+            _end_without_changes(connection)
             return _open(connection)
 
     def _saved_by_another(self, found: Draft, name: str) -> str:
@@ -220,13 +227,13 @@ class Drafts:
             " put its change into the draft's file, and save that on purpose; or take the file out of the draft."
         )
 
-    def _meanwhile(self, proved: Mapping[str, DraftFile], found: Mapping[str, DraftFile]) -> str:
+    def _meanwhile(self, done: str, proved: Mapping[str, DraftFile], found: Mapping[str, DraftFile]) -> str:
         saved = [one for name, one in found.items() if proved.get(name) != one]
         if not saved:
-            return "Nothing was published: somebody took changes out of the draft meanwhile. Look at it again."
+            return f"Nothing was {done}: somebody took changes out of the draft meanwhile. Look at it again."
         last = max(saved, key=lambda one: one.at)
         told = f"{last.by} saved {last.name} on {self._moment(last.at)}"
-        return f"Nothing was published: {told}, after you looked at the draft. Look at it again."
+        return f"Nothing was {done}: {told}, after you looked at the draft. Look at it again."
 
     def _moment(self, at: datetime) -> str:
         return f"{at.astimezone(self._zone):%Y-%m-%d at %H:%M}"
@@ -246,6 +253,13 @@ def _open(connection: Connection) -> Draft:
         changed=_changed(connection),
         live_files=files,
     )
+
+
+def _end_without_changes(connection: Connection) -> int:
+    """A draft that changes nothing is none. Returns how many ended."""
+    if connection.execute(select(draft_file.c.name).limit(1)).first() is not None:
+        return 0
+    return connection.execute(delete(draft)).rowcount
 
 
 def _changed(connection: Connection) -> dict[str, DraftFile]:

@@ -31,7 +31,7 @@ def history(ledger: Ledger) -> list[Entry]:
     entries: list[Entry] = []
     with ledger.read() as connection:
         before: dict[str, tuple[int, int]] | None = {}
-        rows = connection.execution_options(yield_per=10).execute(select(release).order_by(release.c.number))
+        rows = connection.execution_options(yield_per=1).execute(select(release).order_by(release.c.number))
         for row in rows:
             told = {column.name: getattr(row, column.name) for column in BESIDE}
             after = packed_stamps(row.content)

@@ -70,7 +70,7 @@ class Shelf:
         self._ledger = ledger
         self._queue_url = queue_url
         self._told = threading.Event()
-        self._refused = ""
+        self._refused = 0
         self._copies = DiskCopies(var_dir)
         self._sources = (var_dir, prompts_dir)
         self._base_url = base_url
@@ -121,19 +121,23 @@ class Shelf:
             release = live_release(self._ledger)
             if self.live is None:
                 self._make_live(live_content(self._ledger, *self._sources))
-            elif release is not None and release.digest not in (self.live.digest, self._refused):
+            elif release and release.digest != self.live.digest and release.number != self._refused:
                 self._follow_to(release)
         except (LedgerAway, NoRelease):
             return
 
     def _follow_to(self, release: Release) -> None:
         files = stored_files(self._ledger, release.digest)
+        if files is None:
+            # It never gets better, and is not fetched again each time.
+            self._refused = release.number
+            log.get().error("release_damaged", release=release.number)
+            return
         try:
-            if files:
-                self._make_live(self._read(files))
+            self._make_live(self._read(files))
         except BrokenPrompts as broken:
             # As a newer version of this code may have published. Told once, and not read again each time.
-            self._refused = release.digest
+            self._refused = release.number
             log.get().error("release_refused", release=release.number, faults=str(broken))
 
     def _follow(self) -> None:

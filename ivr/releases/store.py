@@ -15,8 +15,10 @@ from sqlalchemy import Connection, Select, insert, select
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
 from ivr.line.content import Content, Files, digest
-from ivr.line.recordings import Recording, is_recording, read_recording
+from ivr.line.recordings import LARGEST_TOGETHER, Recording, is_recording, read_recording
 
+# Twice what a folder may hold; a damaged archive may promise any size.
+LARGEST_UNPACKED = 2 * LARGEST_TOGETHER
 Origin = Literal["folder", "console", "rollback"]
 BESIDE = [column for column in release.c if column.name != "content"]
 """What is told of a release beside its content."""
@@ -86,6 +88,9 @@ def unpack(blob: bytes, wanted: str) -> dict[str, bytes] | None:
     """The files of a blob that `pack` made; None unless they are undamaged and have the wanted digest."""
     try:
         with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+            # None reads more than its entry says that it holds.
+            if sum(entry.file_size for entry in archive.infolist()) > LARGEST_UNPACKED:
+                return None
             files = {name: archive.read(name) for name in archive.namelist()}
         return files if digest(files) == wanted else None
     except Exception:  # noqa: BLE001 - a damaged archive raises whatever its first wrong byte leads to
