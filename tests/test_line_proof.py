@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from ivr.line import gsm
 from ivr.line.check import of_prompt
-from ivr.line.claims import Claims
 from ivr.line.content import LINE_FILE, Content, read_content
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.hard_words import hard_words
+from ivr.line.meanings import Meanings
 from ivr.line.prompt import read_prompt
 from ivr.line.proof import Proof, prepare, prove
 from tests.test_line_check import WORDS
@@ -249,9 +249,9 @@ def test_a_proof_tells_of_its_text_what_the_whole_check_tells(draft: Content, da
     if content is None:
         return
     prompt = content.prompt(*file.removesuffix(".md").split("/"))
-    assert set(of_prompt(content, Claims(content), prompt)) <= set(proof.findings)
+    assert set(of_prompt(content, Meanings(content), prompt)) <= set(proof.findings)
     assert {one.rule for one in proof.findings if one.file == file} <= {
-        *(one.rule for one in of_prompt(content, Claims(content), prompt)),
+        *(one.rule for one in of_prompt(content, Meanings(content), prompt)),
         "seconds",
         "first-words",
     }

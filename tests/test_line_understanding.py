@@ -7,10 +7,10 @@ import time
 import pytest
 
 from bench.understanding import Question, judged, questions
-from ivr.line.claims import Claims
 from ivr.line.compiled import Line
 from ivr.line.content import read_content
 from ivr.line.findings import BrokenPrompts
+from ivr.line.meanings import Meanings
 from ivr.line.prompt import read_prompt
 from ivr.line.signs import Sign, Signs, read_sign, read_signs
 from ivr.line.understand import Matcher, which_of_two
@@ -266,9 +266,9 @@ def test_who_asks_for_a_language_gets_the_one_asked_for(line: Line, conversation
 
 
 def test_what_a_phrase_is_proved_to_lead_to_is_what_it_is_understood_as(line: Line) -> None:
-    claims = Claims(line.content)
+    meanings = Meanings(line.content)
     told = {phrase: prompt.name for prompt in line.content.prompts.values() for phrase in prompt.phrases}
-    led = {phrase: claims.asked_first(phrase) or name for phrase, name in told.items()}
+    led = {phrase: meanings.asked_first(phrase) or name for phrase, name in told.items()}
     assert led == {phrase: line.matcher.ask(phrase).topic for phrase in told}
 
 

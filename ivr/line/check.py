@@ -13,10 +13,10 @@ from ivr.line.check_menus import MENU_RULES
 from ivr.line.check_phrases import PHRASE_RULES
 from ivr.line.check_recordings import RECORDING_RULES
 from ivr.line.check_words import WORD_RULES
-from ivr.line.claims import Claims
 from ivr.line.content import Content, Files, read_content
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.in_step import late_translation
+from ivr.line.meanings import Meanings
 from ivr.line.prompt import Prompt
 from ivr.line.sign_off import lost_sign_off
 from ivr.line.signs import RED_FLAGS, STOP
@@ -79,17 +79,17 @@ def prove(content: Content, *, in_two: bool = False) -> Report:
 
 
 def _of_words(content: Content) -> set[Finding]:
-    claims = Claims(content)
+    meanings = Meanings(content)
     found = {finding for rule in (*FOLDER_RULES, *RECORDING_RULES) for finding in rule(content)}
-    return found.union(*(of_prompt(content, claims, prompt) for prompt in content.prompts.values()))
+    return found.union(*(of_prompt(content, meanings, prompt) for prompt in content.prompts.values()))
 
 
-def of_prompt(content: Content, claims: Claims, prompt: Prompt) -> Iterator[Finding]:
+def of_prompt(content: Content, meanings: Meanings, prompt: Prompt) -> Iterator[Finding]:
     """What is found in one prompt's words, by the rules that need no other text."""
     for rule in (*WORD_RULES, late_translation, lost_sign_off):
         yield from rule(content, prompt)
     for phrase_rule in PHRASE_RULES:
-        yield from phrase_rule(claims, prompt)
+        yield from phrase_rule(meanings, prompt)
 
 
 class _Beside:

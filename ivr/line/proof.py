@@ -14,12 +14,12 @@ from ivr.line.agreement import disagreements
 from ivr.line.check import of_prompt
 from ivr.line.check_folder import FOLDER_RULES
 from ivr.line.check_menus import MENU_RULES
-from ivr.line.claims import Claims
 from ivr.line.config import read_config
 from ivr.line.content import LINE_FILE, Content, is_prompt, misnamed, outcomes_of
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.graph import Graph
 from ivr.line.in_step import late_translation
+from ivr.line.meanings import Meanings
 from ivr.line.prompt import Prompt, Section, decode, read_prompt
 from ivr.line.questions import is_questions, read_questions
 from ivr.line.recordings import is_recording, recording_faults
@@ -106,7 +106,7 @@ def _prove_prompt(content: Content, prompt: Prompt) -> Proof:
         found = _of_menus(draft) - before
     if prompt.language not in content.config.languages:
         return Proof(prompt.file, findings=_worst_first(found))
-    found.update(of_prompt(draft, _claims(content), prompt))
+    found.update(of_prompt(draft, _meanings(content), prompt))
     for other in content.config.languages:
         if (other, prompt.name) in draft.prompts:
             found.update(late_translation(draft, draft.prompts[other, prompt.name]))
@@ -169,16 +169,16 @@ def _found_in(content: Content, file: str, data: bytes) -> Iterable[Finding]:
     return [misnamed(file)]
 
 
-_ready: OrderedDict[str, Claims] = OrderedDict()
+_ready: OrderedDict[str, Meanings] = OrderedDict()
 
 
-def _claims(content: Content) -> Claims:
+def _meanings(content: Content) -> Meanings:
     """The phrases and signs of a draft, kept while it is worked on."""
-    claims = _ready.pop(content.digest, None) or Claims(content)
-    _ready[content.digest] = claims
+    meanings = _ready.pop(content.digest, None) or Meanings(content)
+    _ready[content.digest] = meanings
     while len(_ready) > _KEPT:
         _ready.popitem(last=False)
-    return claims
+    return meanings
 
 
 def _worst_first(found: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -11,10 +11,10 @@ from functools import cached_property
 import yaml
 
 from ivr.line.check_phrases import PHRASE_RULES
-from ivr.line.claims import Claims
 from ivr.line.content import Content
 from ivr.line.findings import BrokenPrompts, Finding
 from ivr.line.likeness import Group
+from ivr.line.meanings import Meanings
 from ivr.line.prompt import read_prompt
 from ivr.line.source import read_yaml
 from ivr.line.understand import AMBIGUOUS, Matcher
@@ -124,10 +124,10 @@ def _moved(before: Content, after: Content, topic: str, old: _Late) -> Iterator[
 
 def _of_phrases(content: Content) -> Iterator[Finding]:
     """What the check says of all phrases."""
-    claims = Claims(content)
+    meanings = Meanings(content)
     for prompt in content.prompts.values():
         for rule in PHRASE_RULES:
-            yield from rule(claims, prompt)
+            yield from rule(meanings, prompt)
 
 
 class _Late:

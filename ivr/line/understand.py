@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from ivr.line.claims import ASKED_FIRST, Claims, outcome_of
 from ivr.line.content import Content
 from ivr.line.learned import Learned, Tongues
+from ivr.line.meanings import ASKED_FIRST, Meanings, outcome_of
 from ivr.line.signs import RED_FLAGS, STOP
 from ivr.line.wording import joined, plain, shortened
 
@@ -69,9 +69,9 @@ class Matcher:
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._topics = frozenset(self._numbers.values())
         self._default = content.config.default_language
-        self._claims = Claims(content)
-        self._claims.prepare()
-        phrases = self._claims.phrases
+        self._meanings = Meanings(content)
+        self._meanings.prepare()
+        phrases = self._meanings.phrases
         # "Stop" is a phrase in both languages, and so tells neither.
         self._languages: dict[str, set[str]] = defaultdict(set)
         for words, prompt in phrases:
@@ -95,13 +95,13 @@ class Matcher:
         asked = plain(words)
         if asked in self._numbers:
             return Understood(self._numbers[asked], language or self._default, {})
-        if not asked or (asked.isdigit() and not self._claims.exact(asked, {})):
+        if not asked or (asked.isdigit() and not self._meanings.exact(asked, {})):
             return Understood("none" if words.strip() else "menu", language or self._default, {})
         heard = joined(asked).split()
-        found = self._claims.found(words, heard)
+        found = self._meanings.found(words, heard)
         told = None if len(self._languages.get(asked, ())) > 1 else self._tongues.of(heard)
         scores = self._scores(heard, found)
-        outcome = self._claims.exact(asked, found) or self._likeliest(scores, found, len(heard))
+        outcome = self._meanings.exact(asked, found) or self._likeliest(scores, found, len(heard))
         return _understood(outcome, scores, STOP in found, told, language or self._default)
 
     def _scores(self, heard: Sequence[str], found: dict[str, list[int]]) -> dict[str, float]:

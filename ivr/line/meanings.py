@@ -1,4 +1,4 @@
-"""Who claims some words for certain: a sign of a red flag or of a wish to stop, before a phrase's own prompt."""
+"""What some words mean for certain: a sign of a red flag or of a wish to stop, before a phrase's own prompt."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LANGUAGE = "language"
 _NO_SLIP = 4
 
 
-class Claims:
+class Meanings:
     """The phrases and signs of a release."""
 
     def __init__(self, content: Content) -> None:
-        # Not the content, which may hold many megabytes of recordings: claims are kept for a while.
+        # Not the content, which may hold many megabytes of recordings: meanings are kept for a while.
         self._questions = content.questions
         self._prompts = prompts = tuple(content.prompts.values())
         self.phrases = [(plain(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
