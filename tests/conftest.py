@@ -22,6 +22,7 @@ from ivr.ledger.tables import metadata
 from ivr.line.compiled import Line
 from ivr.line.content import Content, Files, digest, read_content, read_folder
 from ivr.line.prompt import read_prompt
+from ivr.settings import load
 from tests.appointments import NOW, House, small_house
 
 if TYPE_CHECKING:
@@ -263,6 +264,17 @@ def house(content: Content, tmp_path: Path) -> Iterator[House]:
 def either_house(ledger: Ledger, vault: Vault, content: Content, tmp_path: Path) -> House:
     """The same on each of the two stores."""
     return House(ledger, vault, content, tmp_path)
+
+
+@pytest.fixture
+def own_house(content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house that a command in this process finds."""
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    settings = load()
+    ledger = open_ledger(settings.database_url)
+    ledger.upgrade()
+    return House(ledger, Vault.of(settings), content, tmp_path)
 
 
 @pytest.fixture

@@ -7,27 +7,18 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from ivr import clock
 from ivr.cli import main
-from ivr.ledger import Vault, open_ledger
 from ivr.people.persons import opt_out
 from ivr.reminders.by_hand import SENTENCES
-from ivr.settings import load
-from tests.appointments import NOW, House, at, row
+from tests.appointments import NOW, at, row
 from tests.test_reminders_by_hand import AHEAD, HER
 
 
 @pytest.fixture
-def own(content, tmp_path, monkeypatch):
+def own(own_house):
     """A house that the command finds, with one batch."""
-    monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    settings = load()
-    ledger = open_ledger(settings.database_url)
-    ledger.upgrade()
-    house = House(ledger, Vault.of(settings), content, tmp_path)
-    house.take(row(1, at(2, -1)), row(2, AHEAD))
-    return house
+    own_house.take(row(1, at(2, -1)), row(2, AHEAD))
+    return own_house
 
 
 def run(*words):

@@ -10,18 +10,15 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import update
 
-from ivr import clock
 from ivr.carrier.client import Refused
 from ivr.carrier.errors import ErrorClass
 from ivr.cli import main
-from ivr.ledger import Vault, open_ledger
 from ivr.ledger.tables import appointment, text
 from ivr.people.replies import answer_visit, not_hers
 from ivr.reminders.effect import BUCKETS, effect, percent
 from ivr.reminders.receipts import Receipt, take_receipt
 from ivr.reminders.status import NoSuchBatch
-from ivr.settings import load
-from tests.appointments import NOW, House, at, phone, row
+from tests.appointments import NOW, at, phone, row
 
 NEW_YORK = ZoneInfo("America/New_York")
 DUE = at(2, -1)
@@ -245,36 +242,25 @@ def test_there_is_no_effect_of_a_batch_that_was_never_given(house):
 # The command
 
 
-@pytest.fixture
-def own(content, tmp_path, monkeypatch):
-    """A house that the command finds."""
-    monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    settings = load()
-    ledger = open_ledger(settings.database_url)
-    ledger.upgrade()
-    return House(ledger, Vault.of(settings), content, tmp_path)
-
-
 def run(*words):
     return CliRunner().invoke(main, ["reminders", "effect", *words])
 
 
-def test_the_command_says_so_while_there_is_nothing(own):
+def test_the_command_says_so_while_there_is_nothing(own_house):
     assert run().output == "Nothing was handed over yet, and no file has told who came.\n"
     missing = run("7")
     assert (missing.exit_code, missing.stderr) == (2, "There is no batch 7.\n")
 
 
-def test_the_command_shows_counts_beside_shares_within_eighty_columns(own):
-    own.take(*(row(number, DUE) for number in range(12)))
-    deliver(own, own.send())
+def test_the_command_shows_counts_beside_shares_within_eighty_columns(own_house):
+    own_house.take(*(row(number, DUE) for number in range(12)))
+    deliver(own_house, own_house.send())
     assert "Who came is not known" in run().output
-    came(own, "attended", "A1")
+    came(own_house, "attended", "A1")
     shown = run("1").output
     assert "12 (100%)" in shown
     assert "2026-11-30" in shown
     assert "24 to 48" in shown
     assert "nothing" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
-    assert json.loads(run("1", "--json").output) == told(own, 1)
+    assert json.loads(run("1", "--json").output) == told(own_house, 1)

@@ -10,27 +10,19 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import update
 
-from ivr import clock
 from ivr.cli import main
-from ivr.ledger import Vault, open_ledger
+from ivr.ledger import Vault
 from ivr.ledger.tables import person, text
 from ivr.people.persons import meet
-from ivr.settings import load
-from tests.appointments import NOW, House, at, row
+from tests.appointments import NOW, at, row
 from tests.test_reminders_export import DUE, HER, lines, write
 
 
 @pytest.fixture
-def own(content, tmp_path, monkeypatch):
+def own(own_house):
     """A house that the command finds, with one batch."""
-    monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    settings = load()
-    ledger = open_ledger(settings.database_url)
-    ledger.upgrade()
-    house = House(ledger, Vault.of(settings), content, tmp_path)
-    house.take(row(1, DUE, first_name="Zoë"), row(2, at(20)))
-    return house
+    own_house.take(row(1, DUE, first_name="Zoë"), row(2, at(20)))
+    return own_house
 
 
 def run(*words):
