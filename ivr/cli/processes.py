@@ -122,7 +122,6 @@ def publish_folder(settings: Settings) -> int:
                 click.echo(finding, err=True)
         click.echo("The words were not published: put the errors right first. What was live stays live.", err=True)
         return FINDINGS
-    ledger = open_ledger(settings.database_url)
     try:
         published = publish_folder_if_changed(ledger, read_content(files), now_clock.now(), whoever())
     except Diverged as error:
