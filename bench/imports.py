@@ -22,8 +22,8 @@ from sqlalchemy import insert, select
 
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, person
-from ivr.line.content import read_content, read_folder
-from ivr.reminders.importing import Importer
+from ivr.line.content.loader import read_content, read_folder
+from ivr.reminders.imports.importer import Importer
 from ivr.settings import ROOT
 
 ROWS = 100_000

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import create_engine, text
 
 from ivr.ledger import Ledger, Vault, open_ledger
-from ivr.line.content import Content, read_content, read_folder
-from ivr.reminders.claims import due_count
-from ivr.reminders.export import COLUMNS, export, write_csv
-from ivr.reminders.status import status
+from ivr.line.content.loader import Content, read_content, read_folder
+from ivr.reminders.outbox.claims import due_count
+from ivr.reminders.reports.export import COLUMNS, export, write_csv
+from ivr.reminders.reports.status import status
 from ivr.settings import ROOT
 
 BATCHES, IN_BATCH, PERSONS = 10, 100_000, 300_000
@@ -95,7 +95,7 @@ def _peak_mb() -> float:
 
 
 def _slice(ledger: Ledger) -> object:
-    from ivr.reminders.claims import due_slice
+    from ivr.reminders.outbox.claims import due_slice
 
     with ledger.read() as connection:
         return due_slice(connection, NOW, SLICE)

@@ -9,8 +9,8 @@ import argparse
 import statistics
 import time
 
-from ivr.line.content import Content, read_content, read_folder
-from ivr.line.proof import prepare, prove
+from ivr.line.content.loader import Content, read_content, read_folder
+from ivr.line.lint.single_prompt import prepare, prove
 from ivr.settings import ROOT
 
 ROUNDS = 5

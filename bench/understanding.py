@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ivr.line.content import Content, read_content, read_folder
-from ivr.line.prompt import Prompt
-from ivr.line.signs import RED_FLAGS, STOP
-from ivr.line.understand import Matcher, Understood, plain
+from ivr.line.content.keyword_rules import RED_FLAGS, STOP
+from ivr.line.content.loader import Content, read_content, read_folder
+from ivr.line.content.prompt import Prompt
+from ivr.line.nlu.matcher import Matcher, Understood, plain
 from ivr.settings import ROOT
 
 QUESTIONS = ROOT / "tests" / "questions"

@@ -20,7 +20,7 @@ from bench.load import Round, drive
 from bench.machine import children, free_port, wait_for
 from ivr.cli.processes import WEB_CONNECTIONS, WEB_THREADS
 from ivr.ledger import open_ledger
-from ivr.line.content import digest, read_folder
+from ivr.line.content.loader import digest, read_folder
 from ivr.settings import ROOT
 
 TOKEN = secrets.token_hex(16)

@@ -17,17 +17,17 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     from ivr import clock, log
     from ivr.ledger import Vault, open_ledger
-    from ivr.people.call_log import CallLog
-    from ivr.people.incoming import IncomingTexts
-    from ivr.people.kept import Kept
-    from ivr.people.known import Knowledge
-    from ivr.people.unanswered import Unanswered
-    from ivr.releases.shelf import Shelf
+    from ivr.people.calls.call_log import CallLog
+    from ivr.people.inbound.incoming import IncomingTexts
+    from ivr.people.inbound.unanswered import Unanswered
+    from ivr.people.profile import Knowledge
+    from ivr.people.spool import Kept
+    from ivr.releases.cache import Shelf
     from ivr.settings import load
-    from ivr.web import audio, metrics, ops, receipts, sms, voice
+    from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
-    from ivr.web.carrier_door import LARGEST_BODY, Front
     from ivr.web.services import Services
+    from ivr.web.webhook import LARGEST_BODY, Front
 
     settings = settings or load()
     log.configure()
@@ -53,9 +53,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         unanswered=Unanswered(ledger, vault),
         kept=kept,
     )
-    for door in (voice, sms, receipts, audio, metrics, ops):
+    for door in (voice, sms, receipts, audio, metrics, health):
         app.register_blueprint(door.door)
-    ops.watch_alarms(here)
+    health.watch_alarms(here)
     # Middleware, as the framework documents it: callers come first.
     app.wsgi_app = Front(app.wsgi_app, here, voice.answer, sms.answer)  # type: ignore[method-assign]
     return app

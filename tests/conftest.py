@@ -19,18 +19,17 @@ from xdist.scheduler import LoadFileScheduling
 from ivr import clock
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import metadata
-from ivr.line.compiled import Line
-from ivr.line.content import Content, Files, digest, read_content, read_folder
-from ivr.line.prompt import read_prompt
+from ivr.line.content.loader import Content, Files, digest, read_content, read_folder
+from ivr.line.content.prompt import read_prompt
+from ivr.line.twiml.release import Line
 from ivr.settings import load
-from tests.appointments import NOW, House, small_house
+from tests.support.clinic import NOW, House, small_house
+from tests.support.paths import ROOT, SHARED
 
 if TYPE_CHECKING:
-    from ivr.carrier.client import Carrier
-    from tests.simulated import Network
+    from ivr.carrier.twilio.client import Carrier
+    from tests.support.network import Network
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared" / "data"
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 _DATABASES = count()
 WITH_LINES_OF_THEIR_OWN = ("test_run.py", "test_readme.py")
@@ -51,7 +50,7 @@ def _own_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _no_watching() -> Iterator[None]:
     """The web processes of earlier tests live on; what they would find and log later belongs to no test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.web.ops.WATCH_SECONDS", 1e6)
+        patch.setattr("ivr.web.health.WATCH_SECONDS", 1e6)
         yield
 
 
@@ -74,9 +73,9 @@ def _read_and_compile_once() -> Iterator[None]:
         return compiled[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.read_prompt", lru_cache(2_000)(read_prompt))
-        patch.setattr("ivr.releases.shelf.read_content", content_of)
-        for user in ("ivr.releases.shelf", "ivr.cli.doctor"):
+        patch.setattr("ivr.line.content.loader.read_prompt", lru_cache(2_000)(read_prompt))
+        patch.setattr("ivr.releases.cache.read_content", content_of)
+        for user in ("ivr.releases.cache", "ivr.cli.doctor"):
             patch.setattr(f"{user}.Line", line_of)
         yield
 
@@ -100,7 +99,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares | Non
 
 def shared_json(name: str) -> Any:
     """Vectors from outside the project; the test is skipped where they are absent."""
-    path = SHARED / name
+    path = SHARED / "data" / name
     if not path.exists():
         pytest.skip(f"the vectors {name} are not beside this checkout")
     return json.loads(path.read_text())
@@ -281,7 +280,7 @@ def own_house(content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def network() -> Iterator[Network]:
     """A simulated carrier at the time of these tests, with a stand-in for the line."""
     # The SDK takes over a second to import, and most tests do without.
-    from tests.simulated import network_at
+    from tests.support.network import network_at
 
     with network_at(NOW) as network:
         yield network
@@ -290,8 +289,8 @@ def network() -> Iterator[Network]:
 @pytest.fixture
 def carrier(network: Network) -> Carrier:
     """Our account there."""
-    from ivr.carrier.client import Carrier
-    from tests.simulated import LINE, SID, TOKEN
+    from ivr.carrier.twilio.client import Carrier
+    from tests.support.network import LINE, SID, TOKEN
 
     return Carrier(SID, TOKEN, network.url, LINE)
 

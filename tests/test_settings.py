@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ivr import clock, log
 from ivr.ledger import Vault
 from ivr.settings import NEEDED_IN_PUBLIC, Settings, SettingsError, decode_key, is_loopback, load, shift_file
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 PUBLIC = {

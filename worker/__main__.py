@@ -18,7 +18,7 @@ from ivr.ledger import open_ledger
 from ivr.settings import Settings, SettingsError, load
 
 # The SDK costs over a second to import: the parent does it once for all its children.
-from worker import jobs, outfit  # noqa: F401
+from worker import context
 from worker.clock import run
 
 MAINTENANCE_SECONDS = 10
@@ -41,7 +41,7 @@ class JobWorker(Worker):
         self._ledger = open_ledger(settings.database_url)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        outfit.refresh_words(self._settings, self._ledger)
+        context.refresh_words(self._settings, self._ledger)
         super().execute_job(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:
@@ -52,7 +52,7 @@ class JobWorker(Worker):
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]  # the library's own has no types
-        signal.signal(signal.SIGTERM, outfit.end_soon)
+        signal.signal(signal.SIGTERM, context.end_soon)
 
 
 def main(arguments: list[str]) -> int:

@@ -12,17 +12,17 @@ from rq import Queue
 
 from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerAway
-from ivr.releases.shelf import NoRelease
+from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
-from ivr.reminders.alarms import beat, watch
-from ivr.reminders.asked import asked_count
-from ivr.reminders.claims import due_count
-from ivr.reminders.handover import release_silent_claims
-from ivr.reminders.receipts import close_without_receipt
-from ivr.reminders.reconcile import uncertain_due
-from ivr.reminders.replan import replan
+from ivr.reminders.outbox.claims import due_count
+from ivr.reminders.outbox.monitor import beat, watch
+from ivr.reminders.outbox.on_demand import asked_count
+from ivr.reminders.outbox.receipts import close_without_receipt
+from ivr.reminders.outbox.reconcile import uncertain_due
+from ivr.reminders.outbox.results import release_silent_claims
+from ivr.reminders.schedule.replan import replan
 from ivr.settings import Settings
-from worker.outfit import open_content
+from worker.context import open_content
 
 SLICE = 500
 RECONCILED_TOGETHER = 30

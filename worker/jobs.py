@@ -8,12 +8,12 @@ from datetime import timedelta
 from rq import Queue, Worker, get_current_job
 
 from ivr import clock
-from ivr.reminders.asked import claim_asked
-from ivr.reminders.claims import Claimed, claim
-from ivr.reminders.high_water import HighWater
-from ivr.reminders.reconcile import reconcile
-from worker.outfit import ending, outfit
-from worker.pace import Pace, SharedSender
+from ivr.reminders.outbox.claims import Claimed, claim
+from ivr.reminders.outbox.on_demand import claim_asked
+from ivr.reminders.outbox.reconcile import reconcile
+from ivr.reminders.outbox.restore_guard import HighWater
+from worker.context import ending, outfit
+from worker.rate_limit import Pace, SharedSender
 from worker.sending import send_all
 
 # A probe of a carrier that refused us comes this many first waits after the refusal.

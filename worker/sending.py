@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ivr import clock, log
-from ivr.carrier.client import Accepted, Refused
-from ivr.carrier.errors import CLASSES, TOO_FAST, ErrorClass
+from ivr.carrier.twilio.client import Accepted, Refused
+from ivr.carrier.twilio.errors import CLASSES, TOO_FAST, ErrorClass
 from ivr.ledger import LedgerAway
-from ivr.reminders.claims import Claimed
-from ivr.reminders.handover import Recorder
-from worker.outfit import Outfit, ending
-from worker.pace import Pace
+from ivr.reminders.outbox.claims import Claimed
+from ivr.reminders.outbox.results import Recorder
+from worker.context import Outfit, ending
+from worker.rate_limit import Pace
 
 THREADS = 32
 # So many texts of a slice with the same strange error are no chance.

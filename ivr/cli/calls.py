@@ -19,9 +19,9 @@ from ivr.cli.common import (
     says_when_the_ledger_is_away,
     settings_or_exit,
 )
-from ivr.line.content import Content
-from ivr.people.calls import stories, summary
-from ivr.releases.shelf import NoRelease, live_content
+from ivr.line.content.loader import Content
+from ivr.people.calls.history import stories, summary
+from ivr.releases.cache import NoRelease, live_content
 
 _HEADING = 24
 _LISTS = (

@@ -19,8 +19,8 @@ from ivr import clock
 # The ledger and the settings take long to load, and some commands do without: each is loaded where it is opened.
 if TYPE_CHECKING:
     from ivr.ledger import Ledger
-    from ivr.line.content import Content
-    from ivr.line.findings import Finding
+    from ivr.line.content.findings import Finding
+    from ivr.line.content.loader import Content
     from ivr.releases.store import Release
     from ivr.settings import Settings
 
@@ -106,7 +106,7 @@ def ledger_or_exit(settings: Settings) -> Ledger:
 
 def content_or_exit(settings: Settings, ledger: Ledger) -> Content:
     """The words that are live."""
-    from ivr.releases.shelf import NoRelease, live_content
+    from ivr.releases.cache import NoRelease, live_content
 
     try:
         return live_content(ledger, settings.var_dir, settings.prompts_dir)

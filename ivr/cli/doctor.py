@@ -11,12 +11,12 @@ import click
 from ivr import queues
 from ivr.cli.common import FINDINGS, give_up, settings_or_exit
 from ivr.ledger import LedgerAway, open_ledger
-from ivr.line.check import check
-from ivr.line.compiled import Line
-from ivr.line.content import read_folder
-from ivr.line.fallback import fallback_document
-from ivr.line.findings import BrokenPrompts
-from ivr.releases.shelf import NoRelease, live_content
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import read_folder
+from ivr.line.lint.runner import check
+from ivr.line.twiml.fallback import fallback_document
+from ivr.line.twiml.release import Line
+from ivr.releases.cache import NoRelease, live_content
 from ivr.settings import Settings
 
 

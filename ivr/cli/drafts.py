@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import clock
-from ivr.cli.checking import print_report
+from ivr.cli.check import print_report
 from ivr.cli.common import (
     FINDINGS,
     WIDTH,
@@ -27,9 +27,9 @@ from ivr.cli.common import (
     whoever,
 )
 from ivr.ledger import Ledger
-from ivr.line.check import Report, check
-from ivr.line.content import LINE_FILE, read_file
-from ivr.line.recordings import FOLDER as RECORDINGS
+from ivr.line.content.loader import LINE_FILE, read_file
+from ivr.line.content.recordings import FOLDER as RECORDINGS
+from ivr.line.lint.runner import Report, check
 from ivr.releases.drafts import Broken, Changed, Draft, DraftFile, Drafts, NoDraft, NotSaved
 from ivr.releases.store import Release
 

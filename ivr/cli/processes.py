@@ -23,17 +23,17 @@ from ivr.cli.common import (
     went_live,
     whoever,
 )
-from ivr.cli.differences import print_sides
+from ivr.cli.diff import print_sides
 from ivr.ledger import LedgerAway, open_ledger
-from ivr.line.content import digest, read_content, read_folder
-from ivr.line.findings import BrokenPrompts
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import digest, read_content, read_folder
+from ivr.releases.cache import NoRelease, live_content
 from ivr.releases.history import sides
-from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import Diverged, live_release, publish_folder_if_changed
 from ivr.settings import Settings
 
 # A thread waits with whatever its request waits for. These are more than may wait for the ledger at once (see PLACES
-# in ivr/web/carrier_door.py), so that some are left for calls: docs/decisions/0007.
+# in ivr/web/webhook.py), so that some are left for calls: docs/decisions/0007.
 WEB_THREADS = 32
 # The server calls it backpressure: connections beyond these wait until one closes, however idle the others are.
 WEB_CONNECTIONS = 800
@@ -113,7 +113,7 @@ def publish_folder(settings: Settings) -> int:
         # It was proved when it was published.
         return 0
     # A web process starts without the proofs, and what they need.
-    from ivr.line.check import check
+    from ivr.line.lint.runner import check
 
     report = check(files)
     if report.broken:

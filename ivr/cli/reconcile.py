@@ -20,10 +20,10 @@ from ivr.cli.common import (
     settings_or_exit,
 )
 from ivr.ledger import Ledger, Vault
-from ivr.line.content import Content, read_content
-from ivr.line.findings import BrokenPrompts
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import Content, read_content
 from ivr.releases.store import recent_releases, stored_files
-from ivr.reminders.restored import Restored, Restorer
+from ivr.reminders.outbox.restore import Restored, Restorer
 
 RELEASES = 5
 WAITING = (
@@ -49,12 +49,12 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
     content = content_or_exit(settings, ledger)
     moment = None if since is None else _moment(since, content)
     # The SDK takes over a second to import.
-    from ivr.carrier.client import UNREACHABLE, open_carrier
+    from ivr.carrier.twilio.client import UNREACHABLE, open_carrier
 
     carrier = open_carrier(settings)
     if moment is None:
-        from ivr.reminders.reconcile import reconcile as look
-        from ivr.reminders.reconcile import uncertain_due
+        from ivr.reminders.outbox.reconcile import reconcile as look
+        from ivr.reminders.outbox.reconcile import uncertain_due
 
         now = clock.now()
         due = uncertain_due(ledger, now, settings.reconcile_seconds)
@@ -104,7 +104,7 @@ def _contents(ledger: Ledger, live: Content) -> list[Content]:
 
 
 def _stops(content: Content) -> Callable[[str], bool]:
-    from ivr.line.compiled import Line
+    from ivr.line.twiml.release import Line
 
     matcher = Line(content).matcher
 

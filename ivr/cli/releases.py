@@ -12,7 +12,7 @@ import click
 
 from ivr import clock
 from ivr.cli import drafts
-from ivr.cli.checking import print_report
+from ivr.cli.check import print_report
 from ivr.cli.common import (
     FINDINGS,
     NUMBER,
@@ -27,17 +27,17 @@ from ivr.cli.common import (
     went_live,
     whoever,
 )
-from ivr.cli.differences import print_changes
+from ivr.cli.diff import print_changes
 from ivr.ledger import Ledger
-from ivr.line.changes import changes, summary
-from ivr.line.check import Report, check, prove
-from ivr.line.content import Content, Files, digest, read_content, read_folder
-from ivr.line.findings import BrokenPrompts
-from ivr.line.sign_off import sign_offs
+from ivr.line.content.diff import changes, summary
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import Content, Files, digest, read_content, read_folder
+from ivr.line.content.sign_off import sign_offs
+from ivr.line.lint.runner import Report, check, prove
+from ivr.releases.cache import NoRelease, live_content
 from ivr.releases.history import Entry, NotEmpty, find_release, history, taken_back
 from ivr.releases.history import export as export_files
 from ivr.releases.opening import open_release
-from ivr.releases.shelf import NoRelease, live_content
 from ivr.releases.store import (
     AlreadyLive,
     Overtaken,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import clock
-from ivr.cli import batches, reconcile
+from ivr.cli import reconcile, texts
 from ivr.cli.common import (
     FINDINGS,
     NUMBER,
@@ -27,9 +27,9 @@ from ivr.cli.common import (
     settings_or_exit,
 )
 from ivr.ledger import Vault
-from ivr.reminders.importing import Importer, ImportReport
-from ivr.reminders.status import CancelledBatch, NoSuchBatch, control
-from ivr.reminders.status import status as count
+from ivr.reminders.imports.importer import Importer, ImportReport
+from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control
+from ivr.reminders.reports.status import status as count
 
 SHOWN = 20
 
@@ -39,7 +39,7 @@ def reminders() -> None:
     """Reminders: take appointments in, see where their texts are, stop them."""
 
 
-for command in (*batches.COMMANDS, *reconcile.COMMANDS):
+for command in (*texts.COMMANDS, *reconcile.COMMANDS):
     reminders.add_command(command)
 
 

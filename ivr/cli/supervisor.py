@@ -22,7 +22,7 @@ import click
 
 from ivr import clock
 from ivr.cli.common import give_up
-from ivr.cli.example import write_example
+from ivr.cli.example_appointments import write_example
 from ivr.settings import Settings, shift_file
 
 READY_SECONDS = 30

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import callback, person
-from ivr.line.places import Wished
+from ivr.line.callflow.states import Wished
 from ivr.people.persons import meet
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ivr.line.wording import plain
+from ivr.line.text.normalize import plain
 
 _NUMBERED = re.compile("([cr]) ?([1-9])")
 Keyword = Literal["stop", "start", "help"]

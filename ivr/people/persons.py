@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Dialect, insert, select, update
 
 from ivr.ledger import Vault
-from ivr.ledger.swift import Insertion, Lookup
+from ivr.ledger.prepared_sql import Insertion, Lookup
 from ivr.ledger.tables import opt_out_event, person
 
 # page: the person herself, on a web page. staff: somebody at the hospital, whom she told.

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import draft, draft_file
-from ivr.line.check import Report, check
-from ivr.line.content import Files, file_fault, read_content
+from ivr.line.content.loader import Files, file_fault, read_content
+from ivr.line.lint.runner import Report, check
 from ivr.releases.store import Publication, Release, files_in, live_in, make_live
 
 NOT_THERE = "-"

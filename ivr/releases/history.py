@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
-from ivr.line.changes import Kind, changed_names
-from ivr.line.content import Files
+from ivr.line.content.diff import Kind, changed_names
+from ivr.line.content.loader import Files
 from ivr.releases.store import BESIDE, Release, packed_stamps, stored_files
 
 

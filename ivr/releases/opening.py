@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ivr.line.content import LINE_FILE, Content, Files, read_content, read_folder
-from ivr.line.findings import BrokenPrompts
-from ivr.line.upgrades import read_release
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import LINE_FILE, Content, Files, read_content, read_folder
+from ivr.line.content.upgrades import read_release
 from ivr.settings import ROOT
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Select, insert, select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
-from ivr.line.content import Content, Files, digest
-from ivr.line.recordings import LARGEST_TOGETHER, Recording, is_recording, read_recording
+from ivr.line.content.loader import Content, Files, digest
+from ivr.line.content.recordings import LARGEST_TOGETHER, Recording, is_recording, read_recording
 
 # Twice what a folder may hold; a damaged archive may promise any size.
 LARGEST_UNPACKED = 2 * LARGEST_TOGETHER

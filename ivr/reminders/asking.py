@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ivr.ledger import Ledger, LedgerAway, Vault
-from ivr.line.content import Content
+from ivr.line.content.loader import Content
 from ivr.people.replies import last_step
 
 

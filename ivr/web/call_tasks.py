@@ -17,13 +17,13 @@ from sqlalchemy import Connection
 
 from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerAway, Vault
-from ivr.line.places import FAILED, KEPT, STOPPED, KeepCallback, SendText, StopTexts, Task
+from ivr.line.callflow.states import FAILED, KEPT, STOPPED, KeepCallback, SendText, StopTexts, Task
 from ivr.people import persons
 from ivr.people.callbacks import CallbackWish, keep_callback
-from ivr.people.calls import last_topic
-from ivr.people.kept import Kept
+from ivr.people.calls.history import last_topic
 from ivr.people.phones import is_e164
-from ivr.reminders.asked import Asked, TextWish, ask_for_text
+from ivr.people.spool import Kept
+from ivr.reminders.outbox.on_demand import Asked, TextWish, ask_for_text
 
 SECONDS = 1.0
 # Callers who wait for the ledger at the same time; the next ones wait for them, and no longer than a second either.

@@ -14,8 +14,9 @@ from prometheus_client.registry import Collector
 
 from ivr import clock, queues
 from ivr.ledger import LedgerAway
-from ivr.reminders.alarms import Alarm, clock_age, oldest_due, raised
-from ivr.reminders.status import by_state
+from ivr.reminders.alarms import Alarm, raised
+from ivr.reminders.outbox.monitor import clock_age, oldest_due
+from ivr.reminders.reports.status import by_state
 from ivr.web.services import Services, services
 
 door = Blueprint("metrics", __name__)

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from ivr import clock
 from ivr.ledger import LedgerAway, Vault
-from ivr.reminders.receipts import Receipt, enter_receipt, take_receipt
-from ivr.web.carrier_door import carrier_door, form
+from ivr.reminders.outbox.receipts import Receipt, enter_receipt, take_receipt
 from ivr.web.services import services
+from ivr.web.webhook import carrier_door, form
 
 door = carrier_door("receipts", __name__)
 _ATTEMPT = re.compile(r"[0-9a-f]{32}$")

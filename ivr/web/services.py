@@ -8,12 +8,12 @@ from typing import cast
 from flask import current_app
 
 from ivr.ledger import Ledger, Vault
-from ivr.people.call_log import CallLog
-from ivr.people.incoming import IncomingTexts
-from ivr.people.kept import Kept
-from ivr.people.known import Knowledge
-from ivr.people.unanswered import Unanswered
-from ivr.releases.shelf import Shelf
+from ivr.people.calls.call_log import CallLog
+from ivr.people.inbound.incoming import IncomingTexts
+from ivr.people.inbound.unanswered import Unanswered
+from ivr.people.profile import Knowledge
+from ivr.people.spool import Kept
+from ivr.releases.cache import Shelf
 from ivr.settings import Settings
 from ivr.web.call_tasks import CallTasks
 

@@ -8,18 +8,18 @@ from functools import lru_cache
 from flask import Response, abort
 
 from ivr import clock
-from ivr.line.compiled import Line
-from ivr.line.twiml import text_document as make_document
-from ivr.line.wording import plain
-from ivr.people.incoming import Received
+from ivr.line.text.normalize import plain
+from ivr.line.twiml.documents import text_document as make_document
+from ivr.line.twiml.release import Line
+from ivr.people.inbound.incoming import Received
+from ivr.people.inbound.loops import SILENCED, verdict
+from ivr.people.inbound.unanswered import Wording
 from ivr.people.keywords import carrier_keyword, is_yes, visit_answer
-from ivr.people.loops import SILENCED, verdict
 from ivr.people.phones import is_e164
-from ivr.people.unanswered import Wording
 from ivr.reminders.asking import asks
-from ivr.web.carrier_door import Webhook, carrier_door, twiml, webhook
 from ivr.web.services import Services, services
-from ivr.web.text_answers import ACTS, Text, plain_answer, with_first_words
+from ivr.web.sms_replies import ACTS, Text, plain_answer, with_first_words
+from ivr.web.webhook import Webhook, carrier_door, twiml, webhook
 
 door = carrier_door("sms", __name__)
 # Whatever else holds, these are answered.

@@ -12,10 +12,9 @@ from urllib.parse import unquote
 from flask import Response, abort
 
 from ivr import clock, log
-from ivr.line import hours
-from ivr.line.compiled import NOBODY, Caller, Line
-from ivr.line.graph import ANSWERED
-from ivr.line.places import (
+from ivr.line.callflow import hours
+from ivr.line.callflow.graph import ANSWERED
+from ivr.line.callflow.states import (
     HIDDEN,
     Heard,
     Key,
@@ -30,12 +29,13 @@ from ivr.line.places import (
     Words,
     carries_number,
 )
-from ivr.line.twiml import keys_alone
+from ivr.line.twiml.documents import keys_alone
+from ivr.line.twiml.release import NOBODY, Caller, Line
+from ivr.people.inbound.unanswered import Wording
 from ivr.people.phones import Phone, as_written, is_e164, read_phone
-from ivr.people.unanswered import Wording
 from ivr.web.call_tasks import CallOnLine
-from ivr.web.carrier_door import Webhook, carrier_door, twiml, webhook
 from ivr.web.services import Services, services
+from ivr.web.webhook import Webhook, carrier_door, twiml, webhook
 
 door = carrier_door("voice", __name__)
 _KEYPAD = frozenset("0123456789*#")

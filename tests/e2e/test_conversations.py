@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import ROOT
 from tests.e2e.running import Call, RunningLine
+from tests.support.paths import ROOT
 
 CALLS: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "conversations" / "calls.yaml").read_text())
 

@@ -6,8 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.conftest import ROOT
 from tests.e2e.running import RunningLine, running_line, until
+from tests.support.paths import ROOT
 
 README = ROOT / "README.md"
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.e2e.running import INFOLINE, RunningLine, free_port, running_line, until
+from tests.support.paths import ROOT
 
 
 def _started(line: RunningLine, words: str) -> int | None:

@@ -1,0 +1,108 @@
+"""When somebody answers: opening hours, holidays, and the same in words."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from babel.dates import format_date, format_time, get_day_names
+
+from ivr.line.content.config import DAYS, Config, Entry, Holidays
+
+if TYPE_CHECKING:
+    from holidays.holiday_base import HolidayBase
+
+# "Monday to Friday from 8:00 AM to 5:00 PM", "de lunes a viernes, de 8:00 AM a 5:00 PM".
+_SPANS = {"en": "{days} from {opens} to {closes}", "es": "de {days}, de {opens} a {closes}"}
+_DAYS = {"en": "{first} to {last}", "es": "{first} a {last}"}
+_ONE_DAY = {"es": "los {days}, de {opens} a {closes}"}
+_TODAY = {"en": "today", "es": "hoy"}
+_TOMORROW = {"en": "tomorrow", "es": "mañana"}
+_ON = {"en": "on {day}", "es": "el {day}"}
+_AT = {"en": "{day} at {time}", "es": "{day} a las {time}"}
+# No holiday lasts longer than this.
+_AHEAD = 30
+# How the patients of a language read a clock, where that is not how the language's own country does.
+_CLOCKS = {"en": "en_US", "es": "es_US"}
+
+
+def is_open(config: Config, entry: Entry, now: datetime) -> bool:
+    """Whether an entry of the directory answers at `now` (any aware moment), in the line's own zone."""
+    here = now.astimezone(config.zone)
+    hours = entry.hours.get(DAYS[here.weekday()])
+    if hours is None or not hours[0] <= here.time() < hours[1]:
+        return False
+    return entry.holidays == "open" or not is_holiday(config.holidays, here.date())
+
+
+def is_holiday(rule: Holidays, day: date) -> bool:
+    """Whether a day is a public holiday of the state, after what line.yaml adds and removes."""
+    if day in rule.add:
+        return True
+    return day not in rule.remove and day in _calendar(rule.state)
+
+
+def prepare(rule: Holidays) -> None:
+    """Have the holidays of the state ready, so that no caller waits until the library has loaded."""
+    _calendar(rule.state)
+
+
+@lru_cache
+def _calendar(state: str) -> HolidayBase:
+    # It brings every country of the world with it, and most of what reads the words needs none.
+    from holidays import country_holidays
+
+    return country_holidays("US", subdiv=state)
+
+
+def in_words(entry: Entry, language: str) -> str:
+    """Opening hours as one says them: "Monday to Friday from 8:00 AM to 5:00 PM"."""
+    spans: list[tuple[int, int, tuple[time, time]]] = []
+    for at, day in enumerate(DAYS):
+        hours = entry.hours.get(day)
+        if hours and spans and spans[-1][1] == at - 1 and spans[-1][2] == hours:
+            spans[-1] = (spans[-1][0], at, hours)
+        elif hours:
+            spans.append((at, at, hours))
+    return ", ".join(_span_in_words(first, last, hours, language) for first, last, hours in spans)
+
+
+def _span_in_words(first: int, last: int, hours: tuple[time, time], language: str) -> str:
+    names = get_day_names("wide", locale=language)
+    days, span = names[first], _ONE_DAY.get(language) or _SPANS.get(language, "{days} {opens} - {closes}")
+    if first != last:
+        days = _DAYS.get(language, "{first} - {last}").format(first=names[first], last=names[last])
+        span = _SPANS.get(language, "{days} {opens} - {closes}")
+    opens, closes = (clock_in_words(hour, language) for hour in hours)
+    return span.format(days=days, opens=opens, closes=closes)
+
+
+def opens_again(config: Config, entry: Entry, now: datetime, language: str) -> str:
+    """When an entry that is closed at `now` answers again: "tomorrow at 8:00 AM". Empty when nothing tells."""
+    here = now.astimezone(config.zone)
+    for ahead in range(_AHEAD):
+        day = here.date() + timedelta(days=ahead)
+        hours = entry.hours.get(DAYS[day.weekday()])
+        shut = entry.holidays == "closed" and is_holiday(config.holidays, day)
+        if hours and not shut and (ahead or here.time() < hours[0]):
+            told = _day_in_words(day, ahead, language)
+            return _AT.get(language, "{day} {time}").format(day=told, time=clock_in_words(hours[0], language))
+    return ""
+
+
+def _day_in_words(day: date, ahead: int, language: str) -> str:
+    if ahead < 2:
+        near = (_TODAY, _TOMORROW)[ahead].get(language)
+        if near:
+            return near
+    name = get_day_names("wide", locale=language)[day.weekday()]
+    if ahead >= 7:
+        name += f" {format_date(day, 'd MMMM', locale=language)}"
+    return _ON.get(language, "{day}").format(day=name)
+
+
+def clock_in_words(hour: time, language: str) -> str:
+    """A time of day as the language's patients read it: Americans say AM and PM, in whatever language."""
+    locale = _CLOCKS.get(language, language)
+    return format_time(hour, "h:mm a", locale=locale).replace("\u202f", " ").replace("\xa0", " ")

@@ -1,0 +1,248 @@
+"""Where a caller can be, and what can be heard there: the words in which the call graph is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Literal, TypeGuard
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of a call. Its name in a URL is its kind and its fields: piece-cancer-0."""
+
+    @cached_property
+    def token(self) -> str:
+        values = (getattr(self, field.name) for field in fields(self))
+        words = (value.token if isinstance(value, Place) else str(value) for value in values)
+        return "-".join([type(self).__name__.lower(), *words])
+
+
+@dataclass(frozen=True)
+class Menu(Place):
+    name: str
+
+
+@dataclass(frozen=True)
+class Piece(Place):
+    """One piece of a topic; part counts from 0."""
+
+    topic: str
+    part: int
+
+
+@dataclass(frozen=True)
+class Ending(Place):
+    """After a piece, without saying it again: where to go from here."""
+
+    topic: str
+    part: int
+
+
+@dataclass(frozen=True)
+class Answer(Place):
+    """What is said to spoken words that ask for no topic: a red flag, results, an appointment."""
+
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Check(Place):
+    """A question that takes yes or no: before a transfer that was asked for in words, or the end of all texts.
+
+    about: the entry to ring. then: where she goes on after a no.
+    """
+
+    what: str
+    about: str
+    then: Place
+
+
+@dataclass(frozen=True)
+class Consent(Place):
+    """May we text this topic to her own number? `then`: where she goes on."""
+
+    topic: str
+    then: Place
+
+
+@dataclass(frozen=True)
+class Transfer(Place):
+    """Ringing somebody: link counts along the chain of who is asked for and who is tried next."""
+
+    entry: str
+    link: int
+
+
+@dataclass(frozen=True)
+class Offer(Place):
+    """Nobody can take the call: the number, and what to do now. why: closed, no-one-free or offer-again."""
+
+    entry: str
+    why: str
+
+
+@dataclass(frozen=True)
+class OwnNumber(Place):
+    """Shall we call back the number that she calls from?"""
+
+    entry: str
+
+
+@dataclass(frozen=True)
+class KeyIn(Place):
+    """She keys in the number to call back."""
+
+    entry: str
+
+
+@dataclass(frozen=True)
+class ReadBack(Place):
+    """The number that she keyed in, read back."""
+
+    entry: str
+
+
+@dataclass(frozen=True)
+class Wish(Place):
+    """When to call back. number: own or keyed."""
+
+    entry: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Helped(Place):
+    """What she asked for is done, or could not be: the number once more, and the way back."""
+
+    entry: str
+
+
+@dataclass(frozen=True)
+class Goodbye(Place):
+    """The call ends, and the caller has been helped or has been offered help."""
+
+
+Wished = Literal["morning", "afternoon", "any"]
+
+
+@dataclass(frozen=True)
+class Task(Place):
+    """Something to be written down before the next words: never heard, and left by how it went."""
+
+
+@dataclass(frozen=True)
+class KeepCallback(Task):
+    entry: str
+    number: str
+    wished: Wished
+
+
+@dataclass(frozen=True)
+class SendText(Task):
+    topic: str
+    then: Place
+
+
+@dataclass(frozen=True)
+class StopTexts(Task):
+    pass
+
+
+# How each task can end. Whoever performs one says which; anything else counts as the last.
+KEPT, SENT, ALREADY, LANDLINE, OPTED_OUT, STOPPED, FAILED = (
+    "kept",
+    "sent",
+    "already",
+    "landline",
+    "opted_out",
+    "stopped",
+    "failed",
+)
+TASK_OUTCOMES: dict[type[Task], tuple[str, ...]] = {
+    KeepCallback: (KEPT, FAILED),
+    SendText: (SENT, ALREADY, LANDLINE, OPTED_OUT, FAILED),
+    StopTexts: (STOPPED, FAILED),
+}
+
+
+def carries_number(place: Place) -> TypeGuard[ReadBack | Wish]:
+    """Whether the number that was keyed in goes on with the caller from here."""
+    return isinstance(place, ReadBack) or (isinstance(place, Wish) and place.number == "keyed")
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a caller is. silences and wrongs count what was not an answer here; repeats, `*` in a row."""
+
+    language: str
+    place: Place
+    silences: int = 0
+    wrongs: int = 0
+    repeats: int = 0
+
+    @cached_property
+    def token(self) -> str:
+        """The state as it stands in a URL: en.piece-cancer-0.s1.w2"""
+        counts = (("s", self.silences), ("w", self.wrongs), ("r", self.repeats))
+        return ".".join([self.language, self.place.token, *(f"{mark}{n}" for mark, n in counts if n)])
+
+    @property
+    def missed(self) -> bool:
+        """Whether the caller has been silent or wrong here."""
+        return bool(self.silences or self.wrongs)
+
+    @property
+    def counts(self) -> bool:
+        """Whether anything is counted here: a miss, or that the caller asked to hear it again."""
+        return bool(self.silences or self.wrongs or self.repeats)
+
+    def at(self, place: Place) -> State:
+        """Somebody who was understood: at a place, with nothing counted."""
+        return State(self.language, place)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a caller gets: a state, and what is said before the place's own words."""
+
+    state: State
+    preface: str | None = None
+
+
+@dataclass(frozen=True)
+class Key:
+    key: str
+
+
+@dataclass(frozen=True)
+class Silence:
+    pass
+
+
+@dataclass(frozen=True)
+class Number:
+    """A whole phone number, keyed in."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """Spoken words, by what was understood: see `ivr.line.nlu.spoken_input`."""
+
+    meant: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a transfer ended (completed, busy, no-answer, failed, canceled), or a task."""
+
+    status: str
+
+
+Heard = Key | Silence | Number | Words | Outcome
+
+# What a step may ask about this very moment: whether an entry of the directory answers now, by its id, or
+# whether the caller withholds her number.
+Facts = Callable[[str], bool]
+HIDDEN = "number hidden"

@@ -1,0 +1,299 @@
+"""line.yaml as typed objects: languages, menus, topics, directory, sites, holidays, reminders."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time, timedelta
+from functools import cache
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel import localedata
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.yaml_source import Source
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
+_SPAN = re.compile(r"([0-9]{1,4})\s*([dhm])")
+_NUMBER = re.compile(r"[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}")
+# What a caller can say instead of pressing a key: an answer to what was asked, or a key's own name.
+ANSWERS = ("yes", "no", "person", "text", "call", "morning", "afternoon", "any")
+COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
+# The states and territories whose holidays the library knows. Asking it would load every country of the world.
+_STATES = """
+AK AL AR AS AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MP MS MT NC ND NE NH NJ NM NV NY
+OH OK OR PA PR RI SC SD TN TX UM UT VA VI VT WA WI WV WY
+"""
+STATES = frozenset(_STATES.split())
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def _time(words: Any) -> time:
+    if not _TIME.fullmatch(str(words)):
+        raise ValueError(f"`{words}` is not a time of day: write it like 08:00")
+    return time.fromisoformat(str(words))
+
+
+def _day(words: Any) -> date:
+    try:
+        return date.fromisoformat(str(words))
+    except ValueError:
+        raise ValueError(f"`{words}` is not a day: write it like 2026-12-24") from None
+
+
+def _span(words: Any) -> timedelta:
+    match = _SPAN.fullmatch(str(words))
+    if not match:
+        raise ValueError(f"`{words}` is not a length of time: write it like 7d, 12h or 30m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+_zones = cache(available_timezones)
+
+
+def _zone(words: str) -> str:
+    if words not in _zones():
+        raise ValueError(f"`{words}` is not a time zone: write it like America/New_York")
+    return words
+
+
+def _state(words: str) -> str:
+    if words not in STATES:
+        raise ValueError(f"`{words}` is not a state: write its two letters, like NH")
+    return words
+
+
+def _number(words: str) -> str:
+    if not _NUMBER.fullmatch(words):
+        raise ValueError(f"`{words}` is not a phone number: write ten digits like 603-663-2180")
+    return words
+
+
+def _opening(words: Any) -> dict[str, Any]:
+    """{"Mon-Fri": "08:00-17:00"} as {"Mon": (08:00, 17:00), ...}."""
+    if not isinstance(words, dict) or not words:
+        raise ValueError("write hours like {Mon-Fri: 08:00-17:00}")
+    opening: dict[str, tuple[time, time]] = {}
+    for days, hours in words.items():
+        match = _HOURS.fullmatch(str(hours))
+        if not match:
+            raise ValueError(f"`{hours}` are not opening hours: write them like 08:00-17:00")
+        opens, closes = _time(match[1]), _time(match[2])
+        if opens >= closes:
+            raise ValueError(f"`{hours}` closes before it opens")
+        for day in _days(str(days)):
+            if day in opening:
+                raise ValueError(f"{day} has hours twice")
+            opening[day] = (opens, closes)
+    return opening
+
+
+def _days(words: str) -> tuple[str, ...]:
+    first, dash, last = words.partition("-")
+    last = last if dash else first
+    if first not in DAYS or last not in DAYS:
+        raise ValueError(f"`{words}` are not days: write Mon-Fri, or Sat")
+    start, end = DAYS.index(first), DAYS.index(last)
+    if end < start:
+        raise ValueError(f"`{words}` runs backwards")
+    return DAYS[start : end + 1]
+
+
+def _fits(pattern: str, what: str) -> AfterValidator:
+    def check(words: str) -> str:
+        if not re.fullmatch(pattern, words):
+            raise ValueError(f"`{words}` is not {what}")
+        return words
+
+    return AfterValidator(check)
+
+
+def _language(words: str) -> str:
+    if not re.fullmatch("[a-z]{2}", words) or not localedata.exists(words):
+        raise ValueError(f"`{words}` is not a language: write its two letters, like en")
+    return words
+
+
+Clock = Annotated[time, BeforeValidator(_time)]
+Day = Annotated[date, BeforeValidator(_day)]
+Span = Annotated[timedelta, BeforeValidator(_span)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Phone = Annotated[str, AfterValidator(_number)]
+Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
+Name = Annotated[str, _fits(r"[a-z0-9]+(-[a-z0-9]+)*", "a name in small letters, like next-steps")]
+# 0, 8, 9, * and # mean the same everywhere.
+ChoiceKey = Annotated[str, _fits(r"[1-7]", "a key from 1 to 7")]
+LanguageCode = Annotated[str, AfterValidator(_language)]
+ByLanguage = dict[str, str]
+Command = Annotated[str, _fits("|".join(COMMANDS), f"one of {', '.join(COMMANDS)}")]
+Said = Annotated[list[str], Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Language(_Part):
+    name: str
+    voice: Annotated[str, _fits(r"(Polly|Google)\.[A-Za-z0-9-]+", "a voice, like Polly.Joanna-Neural")]
+    tag: Annotated[str, _fits("[a-z]{2}-[A-Z]{2}", "a tag like en-US")]
+    rate: Annotated[str, _fits("[2-9][0-9]%|1[0-9]{2}%|200%", "a speed from 20% to 200%, like 90%")] = "90%"
+    said: dict[Command, Said] = {}
+    """The words that stand for a key."""
+
+
+class Menu(_Part):
+    person: Name
+    choices: Annotated[dict[ChoiceKey, Name], Field(min_length=1)]
+
+
+class Topic(_Part):
+    id: Annotated[Name, Field(max_length=40)]
+    number: Annotated[int, Field(ge=1, le=9)]
+    person: Name
+
+
+class Entry(_Part):
+    """Whom the line can transfer to. number is as people read it; `e164` is as the carrier dials it."""
+
+    id: Name
+    name: ByLanguage
+    number: Phone
+    purpose: Annotated[ByLanguage, Field(alias="for")]
+    hours: Opening
+    confirmed: bool = True
+    holidays: Literal["closed", "open"] = "closed"
+    whisper: Literal["none", "say", "accept"] = "none"
+    said: dict[str, Said] = {}
+    next: list[Name] = []
+    ring: Annotated[int, Field(ge=5, le=60)] = 25
+
+    @property
+    def e164(self) -> str:
+        return "+1" + self.number.replace("-", "")
+
+
+class Holidays(_Part):
+    state: Annotated[str, AfterValidator(_state)] = "NH"
+    add: list[Day] = []
+    remove: list[Day] = []
+
+
+class Site(_Part):
+    id: Name
+    name: ByLanguage
+    timezone: Zone
+    directory: Name
+
+
+Country = Annotated[str, _fits("[A-Z]{2}", "two capital letters, like US")]
+
+
+class QuietHours(_Part):
+    start: Annotated[Clock, Field(alias="from")]
+    end: Annotated[Clock, Field(alias="to")]
+
+
+class PerNumber(_Part):
+    day: Annotated[int, Field(ge=1)] = 1
+    week: Annotated[int, Field(ge=1)] = 3
+
+
+class Step(_Part):
+    """One text of the plan. before counts back from the appointment; late: how long it stays of use."""
+
+    id: Annotated[str, _fits("[a-z0-9-]{1,40}", "a name in small letters, like 7d")]
+    before: Span
+    late: Span
+    priority: Annotated[int, Field(ge=1, le=9)] = 5
+    prompt: Name
+    unless: Literal["confirmed"] | None = None
+    names_test: bool = False
+    asks: bool = False
+    """Whether it asks to confirm, so that a bare yes within three days is an answer to it."""
+
+    @property
+    def wording(self) -> str:
+        """The prompt that says it; the second wording, which names the test, only when asked for."""
+        return f"{self.prompt}-names-test" if self.names_test else self.prompt
+
+
+class Reminders(_Part):
+    quiet_hours: QuietHours
+    per_number: PerNumber = PerNumber()
+    pace: Annotated[int, Field(ge=1, le=1000)] = 10
+    countries: Annotated[list[Country], Field(min_length=1)] = ["US"]
+    """Whose numbers may be texted; those of the first need no country code."""
+    dates: Literal["month-first", "day-first"] = "month-first"
+    """How 12/01/2026 is meant in an appointments file."""
+    plan: list[Step]
+
+
+class Config(_Part):
+    """The whole of line.yaml."""
+
+    hospital: ByLanguage
+    timezone: Zone
+    languages: Annotated[dict[LanguageCode, Language], Field(min_length=1)]
+    answer_seconds: Annotated[int, Field(ge=5, le=20)] = 8
+    speech: bool = False
+    tries: Annotated[int, Field(ge=2, le=5)] = 3
+    pause_ms: Annotated[int, Field(ge=100, le=3000)] = 600
+    sign_off: Literal["advised", "required"] = "advised"
+    """Whether topics, red flags and `results` can be published without a sign-off of their words."""
+    menus: dict[Name, Menu]
+    topics: list[Topic]
+    answers: dict[Name, Name] = {}
+    directory: list[Entry]
+    holidays: Holidays = Holidays()
+    sites: Annotated[list[Site], Field(min_length=1)]
+    reminders: Reminders
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def default_language(self) -> str:
+        return next(iter(self.languages))
+
+    def entry(self, name: str) -> Entry:
+        return next(entry for entry in self.directory if entry.id == name)
+
+    def topic(self, name: str) -> Topic | None:
+        return next((topic for topic in self.topics if topic.id == name), None)
+
+    def site(self, name: str) -> Site | None:
+        return next((site for site in self.sites if site.id == name), None)
+
+
+def read_config(source: Source) -> Config:
+    """line.yaml's values as a Config. Raises BrokenPrompts with a finding for each wrong value."""
+    try:
+        config = Config.model_validate(source.value if source.value is not None else {})
+    except ValidationError as error:
+        raise BrokenPrompts(
+            source.fault(_path(problem["loc"]), "line-yaml", _sentence(problem["loc"], problem["type"], problem["msg"]))
+            for problem in error.errors()
+        ) from None
+    return config
+
+
+_TOLD = {
+    "extra_forbidden": "is not known here: take it away, or correct its spelling",
+    "missing": "is missing: write it here",
+}
+
+
+def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return tuple(step for step in loc if step != "[key]")
+
+
+def _sentence(loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = ".".join(str(step) for step in _path(loc)) or "line.yaml"
+    if kind in _TOLD:
+        return f"`{name}` {_TOLD[kind]}."
+    return f"`{name}`: {message.removeprefix('Value error, ')}."

@@ -1,0 +1,220 @@
+"""All of prompts/ as one value: the configuration, every prompt by language and name, and the digest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ivr.line.content.config import Config, read_config
+from ivr.line.content.cross_references import disagreements
+from ivr.line.content.findings import BrokenPrompts, Finding
+from ivr.line.content.prompt import LARGEST as LARGEST_PROMPT
+from ivr.line.content.prompt import MOST_WORDS, Prompt, decode, fill, read_prompt
+from ivr.line.content.recordings import (
+    LARGEST,
+    LARGEST_TOGETHER,
+    Key,
+    Recording,
+    is_recording,
+    is_recording_name,
+    recording_faults,
+    recordings_of,
+)
+from ivr.line.content.training_questions import LARGEST as LARGEST_QUESTIONS
+from ivr.line.content.training_questions import Question, is_questions, read_questions
+from ivr.line.content.yaml_source import Source, read_yaml
+from ivr.line.text.gsm7 import fold
+
+LINE_FILE = "line.yaml"
+_PROMPT_FILE = re.compile(r"[a-z]{2}/[a-z0-9]+(-[a-z0-9]+)*\.md")
+_TOO_LARGE = (
+    f"This folder holds more than {LARGEST_TOGETHER // 1_000_000} MB: name the folder that holds the prompts alone, or"
+    " make its recordings smaller."
+)
+_LITTER = ("~", ".bak", ".orig", ".swp", "Thumbs.db", "desktop.ini")
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one release says. `files` are the bytes that it was read from."""
+
+    digest: str
+    config: Config
+    prompts: Mapping[tuple[str, str], Prompt]
+    files: Files
+    questions: tuple[Question, ...] = ()
+
+    @cached_property
+    def source(self) -> Source:
+        """line.yaml with the line on which each value stands."""
+        return read_yaml(LINE_FILE, decode(LINE_FILE, self.files[LINE_FILE]))
+
+    @cached_property
+    def recordings(self) -> Mapping[Key, Recording]:
+        """What is played instead of said, by (language, prompt, part): part counts from 0, or is "choices"."""
+        return recordings_of(self.files)
+
+    @cached_property
+    def audio(self) -> Mapping[str, Recording]:
+        """The same recordings by their digests."""
+        return {recording.digest: recording for recording in self.recordings.values()}
+
+    def prompt(self, language: str, name: str) -> Prompt:
+        return self.prompts[language, name]
+
+    @cached_property
+    def _values(self) -> dict[str, dict[str, str]]:
+        numbers = {entry.id: entry.number for entry in self.config.directory}
+        return {language: {"hospital": self.config.hospital[language], **numbers} for language in self.config.languages}
+
+    def values(self, language: str) -> dict[str, str]:
+        """What the placeholders that every prompt may use stand for: {hospital} and the numbers."""
+        return self._values[language]
+
+    def texted(self, language: str, name: str, /, **values: str) -> str:
+        """A prompt's text as it goes out: filled in, and within GSM-7 unless its file says `accents: keep`."""
+        prompt = self.prompt(language, name)
+        if prompt.texted is None:
+            raise KeyError(f"{language}/{name}.md has no words under ## Texted")
+        words = fill(prompt.texted.words, {**self.values(language), **values})
+        return words if prompt.keeps_accents else fold(words)
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The files of a prompts folder by their path in it, without what editors leave behind.
+
+    Raises BrokenPrompts when there is no such folder.
+    """
+    if not (folder / LINE_FILE).is_file():
+        message = f"There is no {LINE_FILE} in {folder}: name the folder that holds the prompts."
+        raise BrokenPrompts([Finding(LINE_FILE, 0, "folder", "error", message)])
+    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    files: dict[str, bytes] = {}
+    findings: list[Finding] = []
+    room = LARGEST_TOGETHER + LARGEST
+    for name, path in found.items():
+        try:
+            if path.is_file() and not _is_litter(name):
+                files[name] = read_file(path)
+                room -= len(files[name])
+                if room < 0:
+                    # The rest is left unread: whatever it is, it is no words of a line.
+                    findings.append(Finding(name, 0, "folder", "error", _TOO_LARGE))
+                    break
+        except OSError as error:
+            message = f"This file cannot be opened ({error.strerror}): let this user read it."
+            findings.append(Finding(name, 0, "folder", "error", message))
+    if findings:
+        raise BrokenPrompts(findings)
+    return files
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes, up to one more than any may have: what is far too large is told without being read."""
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
+
+
+def _is_litter(name: str) -> bool:
+    """What editors and systems leave behind: .DS_Store, ~$cancer.md, #cancer.md#, cancer.md~, Thumbs.db."""
+    parts = name.split("/")
+    return any(part.startswith((".", "~", "#")) for part in parts) or parts[-1].endswith(_LITTER)
+
+
+def file_fault(name: str, data: bytes) -> str:
+    """Why a file cannot be taken into prompts/, by its name or size; empty when it can, however broken it is."""
+    if not (name == LINE_FILE or _PROMPT_FILE.fullmatch(name) or is_questions(name) or is_recording_name(name)):
+        return (
+            f"`{name}` is no name of a file of the line: write it like line.yaml, en/cancer.md, en/questions.tsv or"
+            " recordings/en/cancer-2.mp3."
+        )
+    largest = LARGEST if is_recording(name) else LARGEST_QUESTIONS if is_questions(name) else LARGEST_PROMPT
+    if len(data) > largest:
+        size = f"{largest // 1_000_000} MB" if largest >= 1_000_000 else f"{largest // 1000} kB"
+        return f"{name} is larger than {size}: make it smaller, or part it in two."
+    if name.endswith(".md") and len(data.rpartition(b"\n---")[2].split()) > MOST_WORDS:
+        return f"{name} says more than {MOST_WORDS:,} words: nobody listens so long. Part it, or shorten it."
+    return ""
+
+
+def digest(files: Files) -> str:
+    """The first 12 hex digits of the content's digest: the same files, the same digest, on any machine."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        data = files[name]
+        total.update(f"{name}\n{len(data)}\n".encode())
+        total.update(data)
+    return total.hexdigest()[:12]
+
+
+def read_content(files: Files) -> Content:
+    """Read and cross-check all files. Raises BrokenPrompts with every fault found, not only the first."""
+    findings: list[Finding] = []
+    config, source = _read_line(files, findings)
+    prompts = _read_prompts(files, findings)
+    if config is not None:
+        # A file that cannot be read is there all the same: it is not missing too.
+        unread = {finding.file for finding in findings}
+        findings += (fault for fault in disagreements(config, source, prompts) if fault.file not in unread)
+        findings += recording_faults(config, prompts, files)
+    questions = _read_questions(files, findings)
+    if findings or config is None:
+        raise BrokenPrompts(findings)
+    return Content(digest(files), config, prompts, dict(files), questions)
+
+
+def is_prompt(file: str) -> bool:
+    """Whether a file is named as a prompt is."""
+    return _PROMPT_FILE.fullmatch(file) is not None
+
+
+def misnamed(file: str) -> Finding:
+    """A file that is none of those that stand in prompts/."""
+    message = "A prompt stands in a folder named by its language, its name in small letters: en/cancer.md."
+    return Finding(file, 0, "file-name", "error", message)
+
+
+def outcomes_of(files: Files) -> frozenset[str]:
+    """What a question may lead to: the names of the prompts."""
+    return frozenset(file.split("/")[1].removesuffix(".md") for file in files if is_prompt(file))
+
+
+def _read_questions(files: Files, findings: list[Finding]) -> tuple[Question, ...]:
+    read: list[Question] = []
+    outcomes = outcomes_of(files)
+    for file in sorted(filter(is_questions, files)):
+        try:
+            read += read_questions(file, files[file], outcomes)
+        except BrokenPrompts as broken:
+            findings += broken.findings
+    return tuple(read)
+
+
+def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str], Prompt]:
+    prompts: dict[tuple[str, str], Prompt] = {}
+    for file in sorted(files):
+        if file == LINE_FILE or is_recording(file) or is_questions(file):
+            continue
+        if not is_prompt(file):
+            findings.append(misnamed(file))
+            continue
+        try:
+            prompt = read_prompt(file, files[file])
+            prompts[prompt.language, prompt.name] = prompt
+        except BrokenPrompts as broken:
+            findings += broken.findings
+    return prompts
+
+
+def _read_line(files: Files, findings: list[Finding]) -> tuple[Config | None, Source]:
+    try:
+        source = read_yaml(LINE_FILE, decode(LINE_FILE, files.get(LINE_FILE, b"")))
+        return read_config(source), source
+    except BrokenPrompts as broken:
+        findings += broken.findings
+        return None, Source(LINE_FILE)

@@ -1,0 +1,76 @@
+"""What a prompt's words come to, filled in: seconds, sentences, a grade, segments; and how much of each is allowed."""
+
+from __future__ import annotations
+
+from ivr.line.content.loader import Content
+from ivr.line.content.prompt import PLACEHOLDER, Prompt, Section
+from ivr.line.content.required_prompts import FIXED, INFORMATION
+from ivr.line.text import gsm7, readability
+
+HIGHEST_GRADE = 6.0
+LONGEST_SENTENCES = 15.0
+"""Words in a sentence, on average."""
+LONGEST_SENTENCE = 25
+LONGEST_PIECE = 31.0
+LONGEST_INSTRUCTION = 20.0
+MOST_SEGMENTS = 3
+# The longest values that a reminder's placeholders take; a site's name and number come from line.yaml.
+LONGEST_VALUES = {"date": "Wed, Sep 30", "time": "12:30 PM"}
+LONGEST_BY_LANGUAGE = {"es": {"date": "mié, 30 sept", "time": "12:30 p.m."}}
+LENGTHS = {"reminder": 1, "menu": 2}
+
+
+def filled(content: Content, prompt: Prompt, section: Section, **values: str) -> str:
+    """A section's words with every placeholder filled in; those that only a turn knows, with a word."""
+    known = {**content.values(prompt.language), **values}
+    return PLACEHOLDER.sub(lambda match: known.get(match[1], "word"), section.words)
+
+
+def seconds(content: Content, prompt: Prompt, section: Section) -> float:
+    """How long it takes to say a section, its pauses too."""
+    words, pause = filled(content, prompt, section), content.config.pause_ms
+    return readability.seconds_to_speak(words, prompt.language, readability.WORDS_PER_MINUTE, pause_ms=pause)
+
+
+def most_seconds(prompt: Prompt) -> float:
+    """How long one spoken section of a prompt may take."""
+    return LONGEST_INSTRUCTION if prompt.name in FIXED.keys() - INFORMATION else LONGEST_PIECE
+
+
+def grade(prompt: Prompt, words: str) -> float | None:
+    """The school grade that some words of a prompt ask for; None in languages for which no formula is known."""
+    return readability.flesch_kincaid_grade(words) if prompt.language == "en" else None
+
+
+def longest(content: Content, prompt: Prompt, section: Section) -> str:
+    """A text with the longest values that its placeholders can take."""
+    config, language = content.config, prompt.language
+    topics = [f"{topic.number} {content.prompt(language, topic.id).title}" for topic in config.topics]
+    titles = sorted((content.prompt(language, topic.id).title for topic in config.topics), key=len)
+    moment = LONGEST_VALUES | LONGEST_BY_LANGUAGE.get(language, {})
+    values = {
+        **moment,
+        "site": max((site.name[language] for site in config.sites), key=len),
+        "number": config.directory[0].number,
+        "topics": "\n".join(topics),
+        "visits": "\n".join([f"C1: {moment['date']} {moment['time']}"] * 4),
+        "first-title": titles[-1],
+        "second-title": titles[-1],
+    }
+    return filled(content, prompt, section, **values)
+
+
+def sent(prompt: Prompt, text: str) -> str:
+    """A text as it goes out: in the letters that cost least, unless its file says `accents: keep`."""
+    return text if prompt.keeps_accents else gsm7.fold(text)
+
+
+def counted(content: Content, prompt: Prompt, section: Section) -> gsm7.Segments:
+    """What a text takes as it goes out, with the longest values."""
+    return gsm7.segments(sent(prompt, longest(content, prompt, section)))
+
+
+def most_segments(content: Content, prompt: Prompt) -> int:
+    """How many segments a prompt's text may take."""
+    reminders = {step.wording for step in content.config.reminders.plan}
+    return LENGTHS["reminder"] if prompt.name in reminders else LENGTHS.get(prompt.name, MOST_SEGMENTS)

@@ -1,0 +1,37 @@
+"""Files that are no list of appointments, by their first bytes, and what to do with each."""
+
+from __future__ import annotations
+
+from ivr.reminders.imports.files.encoding import decoded
+from ivr.reminders.imports.files.unreadable import unreadable
+
+_SAVE = "Save the appointments as CSV or XLSX."
+_PICTURE = f"it is a picture. {_SAVE}"
+_PACKED = "it is packed. Unpack it and name the file in it."
+_PAGE = "it is a web page or XML. Open it in a spreadsheet and save it as CSV or XLSX."
+# Where in the file, the bytes there, what to say.
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89PNG", _PICTURE),
+    (0, b"\xff\xd8\xff", _PICTURE),
+    (0, b"GIF8", _PICTURE),
+    (0, b"II*\x00", _PICTURE),
+    (0, b"MM\x00*", _PICTURE),
+    (8, b"WEBP", _PICTURE),
+    (4, b"ftyphei", _PICTURE),
+    (4, b"ftypmif", _PICTURE),
+    (0, b"%PDF-", f"it is a PDF. {_SAVE}"),
+    (0, b"{\\rtf", f"it is a document. {_SAVE}"),
+    (0, b"\x1f\x8b", _PACKED),
+    (0, b"7z\xbc\xaf\x27\x1c", _PACKED),
+    (0, b"Rar!\x1a", _PACKED),
+    (0, b"SQLite format 3\x00", f"it is a database. {_SAVE}"),
+)
+
+
+def refuse_other_kinds(start: bytes) -> None:
+    """Raises UnreadableFile for what is known to be something else. start: the first bytes of the file."""
+    for place, signature, sentence in _SIGNATURES:
+        if start.startswith(signature, place):
+            raise unreadable(sentence)
+    if decoded(start).lstrip().startswith("<"):
+        raise unreadable(_PAGE)

@@ -1,0 +1,126 @@
+"""What nobody should type, store or do at once: refused in words, read to its end, or done without harm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ivr.cli import main
+from ivr.cli import releases as door
+from ivr.ledger import Ledger
+from ivr.line.content.diff import changes
+from ivr.line.content.loader import Content, digest, read_content
+from ivr.line.lint.runner import Report
+from ivr.releases import cache as shelves
+from ivr.releases.cache import Shelf
+from ivr.releases.drafts import Changed, Drafts
+from ivr.releases.store import live_release, pack, publish, stored_files, unpack
+from tests.line.content.test_loader import SHIPPED, changed
+from tests.releases.test_store import count, damage, written
+
+NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
+GOODBYE, CANCER = "en/goodbye.md", "es/cancer.md"
+KINDER = changed(GOODBYE, "Take good care.", "Take very good care.")[GOODBYE]
+SECOND = read_content({**SHIPPED, GOODBYE: KINDER})
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return written(tmp_path / "prompts", SHIPPED)
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Path:
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def run(ledger_url: str, ledger: Ledger, folder: Path, var: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command on each store. The proof of words that pass has tests of its own, and takes seconds."""
+    for name, value in {"VAR_DIR": var, "DATABASE_URL": ledger_url, "PROMPTS_DIR": folder}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(door, "check", lambda _files, **_how: Report(1, 1, ()))
+    return lambda *words: CliRunner().invoke(main, ["prompts", *words])
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "2147483648", "9" * 20, "9" * 5000, "two", "1.0"])
+@pytest.mark.parametrize(
+    "words", [["history"], ["rollback"], ["export", "folder", "--release"]], ids=lambda one: one[0]
+)
+def test_a_number_that_no_release_can_have_is_told(words: list[str], number: str, run: Run) -> None:
+    refused = run(*words, *(["--"] if words[-1] != "--release" else []), number)
+    assert (refused.exit_code, "is no number" in refused.output) == (2, True), refused.output
+
+
+def test_a_note_in_letters_that_cannot_be_kept_is_told_before_anything_is_proved(run: Run, ledger: Ledger) -> None:
+    refused = run("publish", "--note", "caf\udce9")
+    assert (refused.exit_code, "UTF-8" in refused.output, count(ledger)) == (2, True, 0)
+
+
+def test_whoever_has_no_name_on_this_machine_publishes_all_the_same(
+    run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert run("publish").exit_code == 0
+    live = live_release(ledger)
+    assert live
+    assert live.by == f"user {os.getuid()}"
+
+
+def test_a_long_text_of_few_words_is_compared_too() -> None:
+    start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
+    before, after = (start + words.encode() for words in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
+    (found,) = changes({"en/goodbye.md": before}, {"en/goodbye.md": after})
+    assert "end" in found.places[0].pieces[-1][1]
+
+
+def test_a_release_that_would_fill_the_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"en/a.md": b"a" * 1000, "en/b.md": b"b" * 1000}
+    assert unpack(pack(files), digest(files)) == files
+    monkeypatch.setattr("ivr.releases.store.LARGEST_UNPACKED", 1999)
+    monkeypatch.setattr("zipfile.ZipFile.read", lambda *_asked: pytest.fail("it was read"))
+    assert unpack(pack(files), digest(files)) is None
+
+
+def test_a_damaged_release_is_fetched_once_and_the_same_words_can_be_live_later(
+    ledger: Ledger, content: Content, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(ledger, content, NOW, "x", "", "folder")
+    shelf = Shelf(ledger, var, folder, "")
+    publish(ledger, SECOND, NOW, "x", "", "folder")
+    damage(ledger, SECOND.digest, b"damaged")
+    fetched: list[str] = []
+    monkeypatch.setattr(
+        shelves, "stored_files", lambda kept, wanted: fetched.append(wanted) or stored_files(kept, wanted)
+    )
+    for _ in range(3):
+        shelf.refresh()
+    assert fetched == [SECOND.digest]
+    publish(ledger, content, NOW, "x", "", "folder")
+    publish(ledger, SECOND, NOW, "x", "", "folder")
+    shelf.refresh()
+    assert shelf.live
+    assert shelf.live.digest == SECOND.digest
+
+
+def test_what_somebody_saved_after_the_draft_was_looked_at_is_not_forgotten(ledger: Ledger, content: Content) -> None:
+    publish(ledger, content, NOW, "release", "", "folder")
+    drafts = Drafts(ledger, UTC)
+    drafts.save(GOODBYE, KINDER, "ann", NOW, None)
+    seen = drafts.open()
+    drafts.save(CANCER, b"typed", "bob", NOW, None)
+    with pytest.raises(Changed, match=r"Nothing was forgotten: bob saved es/cancer\.md"):
+        drafts.discard(None, seen)
+    assert drafts.open().files[CANCER] == b"typed"
+    drafts.discard(None, drafts.open())
+    assert drafts.open().begun_at is None

@@ -1,0 +1,396 @@
+"""A draft for several people: kept as typed, nobody's work is lost, and only what is proved goes live."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ivr import clock
+from ivr.cli import main
+from ivr.ledger import Ledger
+from ivr.line.content.findings import BrokenPrompts, Finding
+from ivr.line.content.loader import file_fault, read_content, read_file, read_folder
+from ivr.line.content.prompt import read_prompt
+from ivr.line.content.recordings import LARGEST_TOGETHER
+from ivr.line.lint.runner import Report
+from ivr.releases.drafts import NOT_THERE, Broken, Changed, Drafts, NoDraft, NotSaved, version
+from ivr.releases.store import Overtaken, live_release, publish, stored_files
+from tests.line.content.test_loader import SHIPPED, changed
+from tests.releases.test_store import count, written
+
+NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=20)
+GOODBYE, CANCER = "en/goodbye.md", "es/cancer.md"
+KINDER = changed(GOODBYE, "Take good care.", "Take very good care.")[GOODBYE]
+KINDEST = changed(GOODBYE, "Take good care.", "Take the best of care.")[GOODBYE]
+MP3 = b"\xff\xfb\x90\x00"
+
+
+def quick_proof(files) -> Report:
+    """Whether it can be read; the whole proof has tests of its own, and takes seconds."""
+    try:
+        read_content(files)
+    except BrokenPrompts as broken:
+        return Report(0, 0, tuple(broken.findings))
+    return Report(1, 1, ())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _read_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
+        yield
+
+
+@pytest.fixture
+def drafts(ledger: Ledger) -> Drafts:
+    publish(ledger, read_content(SHIPPED), NOW, "release", "", "folder")
+    return Drafts(ledger, ZoneInfo("America/New_York"), quick_proof)
+
+
+def live_files(ledger: Ledger) -> dict[str, bytes] | None:
+    live = live_release(ledger)
+    assert live
+    return stored_files(ledger, live.digest)
+
+
+def put(drafts: Drafts, name: str, data: bytes, by: str, at: datetime = NOW) -> None:
+    drafts.save(name, data, by, at, drafts.open().version(name))
+
+
+def test_a_draft_stands_on_what_is_live_and_changes_nothing_there(drafts: Drafts, ledger: Ledger) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    found = drafts.open()
+    assert (found.begun_by, found.begun_at, found.base) == ("ann", NOW, found.live.digest)
+    assert found.files == {**SHIPPED, GOODBYE: KINDER}
+    assert live_files(ledger) == SHIPPED
+
+
+def test_without_a_release_there_is_nothing_to_draft_on(ledger: Ledger) -> None:
+    drafts = Drafts(ledger, UTC)
+    with pytest.raises(NoDraft, match="publish the folder first"):
+        drafts.open()
+    with pytest.raises(NoDraft):
+        drafts.save(GOODBYE, KINDER, "ann", NOW, None)
+
+
+def test_a_file_that_says_what_is_live_begins_no_draft_and_ends_one_that_changes_nothing_else(drafts: Drafts) -> None:
+    put(drafts, GOODBYE, SHIPPED[GOODBYE], "ann")
+    assert drafts.open().begun_at is None
+    put(drafts, GOODBYE, KINDER, "ann")
+    put(drafts, CANCER, b"typed", "bob")
+    put(drafts, GOODBYE, SHIPPED[GOODBYE], "ann")
+    assert drafts.open().begun_by == "ann"
+    drafts.save(CANCER, SHIPPED[CANCER], "bob", NOW, None)
+    assert drafts.open().begun_at is None
+
+
+BROKEN = [b"", b"\x00\xff\xfe no text", b"---\nno end", "\ufeff---\r\n…".encode()]
+
+
+@pytest.mark.parametrize("typed", BROKEN)
+def test_what_is_broken_is_kept_just_as_it_was_typed_and_never_goes_live(typed, drafts: Drafts, ledger: Ledger) -> None:
+    put(drafts, GOODBYE, typed, "ann")
+    assert drafts.open().files[GOODBYE] == typed
+    assert drafts.proof().broken
+    with pytest.raises(Broken) as told:
+        drafts.publish("ann", NOW, "", drafts.open())
+    assert {finding.file for finding in told.value.report.findings} == {GOODBYE}
+    assert (count(ledger), drafts.open().files[GOODBYE]) == (1, typed)
+
+
+def test_two_people_are_told_of_each_other(drafts: Drafts) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    put(drafts, CANCER, b"typed", "bob", LATER)
+    drafts.remove("en/media.md", "bob", LATER + timedelta(minutes=1), drafts.open().version("en/media.md"))
+    found = drafts.open()
+    assert [(one.name, one.by) for one in found.others("ann")] == [("en/media.md", "bob"), (CANCER, "bob")]
+    assert [(one.name, one.at) for one in found.others("bob")] == [(GOODBYE, NOW)]
+
+
+def test_a_file_that_somebody_saved_since_it_was_opened_is_not_written_over(drafts: Drafts) -> None:
+    seen = drafts.open().version(GOODBYE)
+    drafts.save(GOODBYE, KINDER, "ann", NOW, seen)
+    with pytest.raises(Changed, match=r"not saved: ann saved it on 2026-12-01 at 10:00"):
+        drafts.save(GOODBYE, KINDEST, "bob", LATER, seen)
+    assert drafts.open().files[GOODBYE] == KINDER
+    drafts.save(GOODBYE, KINDEST, "bob", LATER, None)
+    assert drafts.open().files[GOODBYE] == KINDEST
+    with pytest.raises(Changed, match="bob saved it"):
+        drafts.remove(GOODBYE, "ann", LATER, version(KINDER))
+
+
+def test_of_two_who_save_at_once_one_is_told(drafts: Drafts) -> None:
+    seen = drafts.open().version(GOODBYE)
+
+    def one(mine: tuple[str, bytes]) -> bool:
+        try:
+            drafts.save(GOODBYE, mine[1], mine[0], NOW, seen)
+        except Changed:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(one, [("ann", KINDER), ("bob", KINDEST)])) == [False, True]
+
+
+def test_a_file_saved_as_it_is_live_changes_nothing(drafts: Drafts) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    put(drafts, GOODBYE, SHIPPED[GOODBYE], "ann")
+    assert drafts.open().changed == {}
+    with pytest.raises(NoDraft):
+        drafts.publish("ann", NOW, "", drafts.open())
+
+
+def test_a_new_file_and_one_taken_away_go_live_together_and_the_draft_is_gone(drafts: Drafts, ledger: Ledger) -> None:
+    recording = "recordings/en/goodbye.mp3"
+    assert drafts.open().version(recording) == NOT_THERE
+    put(drafts, recording, MP3, "ann")
+    drafts.remove("en/questions.tsv", "ann", NOW, drafts.open().version("en/questions.tsv"))
+    release = drafts.publish("ann", LATER, "a voice", drafts.open())
+    assert (release.origin, release.note, release.by, release.at) == ("console", "a voice", "ann", LATER)
+    files = live_files(ledger)
+    assert files
+    assert files.keys() ^ SHIPPED.keys() == {recording, "en/questions.tsv"}
+    assert drafts.open().begun_at is None
+    with pytest.raises(NoDraft):
+        drafts.discard()
+
+
+def test_a_file_that_is_not_there_cannot_be_taken_away(drafts: Drafts) -> None:
+    with pytest.raises(NotSaved, match=r"en/none-such\.md"):
+        drafts.remove("en/none-such.md", "ann", NOW, None)
+
+
+def test_what_others_published_in_other_files_is_merged(drafts: Drafts, ledger: Ledger) -> None:
+    put(drafts, CANCER, SHIPPED[CANCER] + b"\n", "ann")
+    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
+    found = drafts.open()
+    assert found.base != found.live.digest
+    drafts.publish("ann", LATER, "", found)
+    assert live_files(ledger) == {**SHIPPED, GOODBYE: KINDER, CANCER: SHIPPED[CANCER] + b"\n"}
+
+
+def test_a_file_changed_on_both_sides_is_told_and_refused_until_it_is_saved_on_purpose(
+    drafts: Drafts, ledger: Ledger
+) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
+    with pytest.raises(Changed, match=r"en/goodbye\.md \(draft: ann, 2026-12-01 at 10:00\).*Release 2 is live, by bob"):
+        drafts.publish("ann", LATER, "", drafts.open())
+    put(drafts, GOODBYE, KINDER + b"\n", "ann")
+    assert drafts.open().clashes, "to save again is not to have seen the other side"
+    drafts.save(GOODBYE, KINDER, "ann", LATER, None)
+    assert not drafts.open().clashes
+    assert drafts.publish("ann", LATER, "", drafts.open()).number == 3
+
+
+def test_the_same_change_on_both_sides_is_no_clash(drafts: Drafts, ledger: Ledger) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    put(drafts, CANCER, SHIPPED[CANCER] + b"\n", "ann")
+    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
+    assert not drafts.open().clashes
+    drafts.publish("ann", LATER, "", drafts.open())
+    assert count(ledger) == 3
+
+
+def test_a_file_published_since_it_was_opened_is_not_written_over(drafts: Drafts, ledger: Ledger) -> None:
+    seen = drafts.open().version(GOODBYE)
+    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
+    with pytest.raises(Changed, match="bob published it"):
+        drafts.save(GOODBYE, KINDER, "ann", LATER, seen)
+
+
+@pytest.mark.parametrize("what", ["saved", "discarded", "published"])
+def test_what_happens_while_a_draft_is_proved_stops_its_publish(what: str, drafts: Drafts, ledger: Ledger) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    other = read_content({**SHIPPED, CANCER: SHIPPED[CANCER] + b"\n"})
+    meanwhile: dict[str, Callable[[], object]] = {
+        "saved": lambda: put(drafts, CANCER, b"typed", "bob", LATER),
+        "discarded": lambda: drafts.discard(GOODBYE),
+        "published": lambda: publish(ledger, other, LATER, "bob", "", "folder"),
+    }
+    with pytest.raises((Changed, Overtaken), match="meanwhile|after you looked"):
+        drafts.publish("ann", LATER, "", drafts.open(), lambda _report: meanwhile[what]() and None)
+    files = live_files(ledger)
+    assert files
+    assert files[GOODBYE] == SHIPPED[GOODBYE]
+
+
+def test_what_its_publisher_does_not_approve_stays_a_draft(drafts: Drafts, ledger: Ledger) -> None:
+    def no(_report: Report) -> None:
+        raise KeyboardInterrupt
+
+    put(drafts, GOODBYE, KINDER, "ann")
+    with pytest.raises(KeyboardInterrupt):
+        drafts.publish("ann", NOW, "", drafts.open(), no)
+    assert (count(ledger), len(drafts.open().changed)) == (1, 1)
+
+
+def test_a_draft_is_forgotten_whole_or_in_one_file(drafts: Drafts) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    put(drafts, CANCER, b"typed", "ann")
+    drafts.discard(CANCER)
+    assert drafts.open().changed.keys() == {GOODBYE}
+    with pytest.raises(NoDraft, match="does not change"):
+        drafts.discard(CANCER)
+    drafts.discard()
+    assert (drafts.open().begun_at, drafts.open().files) == (None, SHIPPED)
+
+
+REFUSED = [
+    ("a name that leads out of the folder", "../en/cancer.md", b"x", "no name of a file"),
+    ("a name that leads out of the recordings", "recordings/../../x.mp3", b"x", "no name of a file"),
+    ("a name in capitals", "en/Cancer.md", b"x", "no name of a file"),
+    ("a kind that the line has no use for", "en/cancer.docx", b"x", "no name of a file"),
+    ("a recording that is too large", "recordings/en/keys.mp3", MP3 + bytes(5_000_000), "larger than 5 MB"),
+    ("a topic that is too long", "en/cancer.md", b"---\na: b\n---\n## Spoken\n" + b"word " * 10_001, "10,000 words"),
+    ("a topic that is too large", "en/cancer.md", b"w" * 100_001, "larger than 100 kB"),
+    ("questions that are too many", "en/questions.tsv", b"w" * 1_000_001, "larger than 1 MB"),
+]
+
+
+@pytest.mark.parametrize(("label", "name", "data", "told"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_what_no_line_has_room_for_is_refused_in_words(label, name, data, told, drafts: Drafts) -> None:
+    with pytest.raises(NotSaved, match=told):
+        drafts.save(name, data, "ann", NOW, None)
+    assert drafts.open().changed == {}
+
+
+def test_every_shipped_file_has_room() -> None:
+    assert [fault for name, data in SHIPPED.items() if (fault := file_fault(name, data))] == []
+
+
+def test_a_topic_that_nobody_would_hear_to_its_end_is_refused_in_the_folder_too() -> None:
+    with pytest.raises(BrokenPrompts, match="10,000 words"):
+        read_prompt("en/x.md", b"---\nsources: [F1]\nreviewed: {by: null}\n---\n## Spoken\n" + b"w " * 10_001)
+
+
+def test_a_folder_of_hundreds_of_megabytes_is_not_read(tmp_path: Path) -> None:
+    folder = written(tmp_path / "prompts", {"line.yaml": b"a: b\n"})
+    for number in range(40):
+        with (folder / f"{number}.mp3").open("wb") as file:
+            file.truncate(10_000_000)
+    with pytest.raises(BrokenPrompts) as told:
+        read_folder(folder)
+    assert str(LARGEST_TOGETHER // 1_000_000) in str(told.value)
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(drafts: Drafts, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(clock, "now", lambda: LATER)
+    monkeypatch.setattr("getpass.getuser", lambda: "ann")
+    monkeypatch.setattr("ivr.cli.drafts._in_two", quick_proof)
+    return lambda *words, **more: CliRunner().invoke(main, ["prompts", *words], **more)
+
+
+def test_the_command_takes_a_file_through_the_draft_to_the_callers(run: Run, ledger: Ledger, tmp_path: Path) -> None:
+    assert "There is no draft" in run("draft").output
+    folder = written(tmp_path / "words", {GOODBYE: KINDER})
+    saved = run("draft", "put", str(folder / GOODBYE))
+    assert (saved.exit_code, f"{GOODBYE} is in the draft" in saved.output) == (0, True)
+    assert run("draft", "get", GOODBYE, "-o", str(tmp_path / "out.md")).exit_code == 0
+    assert (tmp_path / "out.md").read_bytes() == KINDER
+    assert run("draft", "drop", "en/questions.tsv").exit_code == 0
+    listed = run("draft").output
+    assert "Begun by ann on 2026-12-01 10:20" in listed
+    assert "taken away" in listed
+    assert all(len(line) <= 80 for line in listed.splitlines())
+    told = json.loads(run("draft", "--json").output)
+    assert [(one["file"], one["removed"]) for one in told["files"]] == [(GOODBYE, False), ("en/questions.tsv", True)]
+    assert run("draft", "check").exit_code == 0
+    assert "Release 2" in run("publish", "--draft", "--note", "kinder").output
+    files = live_files(ledger)
+    assert files
+    assert files[GOODBYE] == KINDER
+    nothing = run("publish", "--draft")
+    assert (nothing.exit_code, "change a file first" in nothing.output) == (1, True)
+
+
+def test_the_command_never_writes_over_another_persons_work_unless_told_to(
+    run: Run, drafts: Drafts, tmp_path: Path
+) -> None:
+    put(drafts, GOODBYE, KINDER, "bob")
+    mine = written(tmp_path / "words", {GOODBYE: KINDEST}) / GOODBYE
+    refused = run("draft", "put", str(mine))
+    assert (refused.exit_code, "bob saved it" in refused.output, "--over" in refused.output) == (1, True, True)
+    assert run("draft", "put", str(mine), "--version", "0" * 12).exit_code == 1
+    assert run("draft", "drop", GOODBYE).exit_code == 1
+    lost = run("draft", "discard")
+    assert (lost.exit_code, f"bob changed {GOODBYE}" in lost.output, "--over" in lost.output) == (1, True, True)
+    told = run("draft", "get", GOODBYE, "-o", str(tmp_path / "hers.md"))
+    assert f"bob changed {GOODBYE} on 2026-12-01 at 10:00" in told.output
+    as_live = written(tmp_path / "live", {CANCER: SHIPPED[CANCER]}) / CANCER
+    assert "says what is live" in run("draft", "put", str(as_live)).output
+    assert run("draft", "put", str(mine), "--version", version(KINDER)).exit_code == 0
+    assert drafts.open().files[GOODBYE] == KINDEST
+    assert run("draft", "discard").exit_code == 0
+
+
+def test_the_command_shows_what_is_wrong_with_a_draft_and_publishes_nothing(
+    run: Run, ledger: Ledger, tmp_path: Path
+) -> None:
+    broken = written(tmp_path, {"typed.md": b"no fields"}) / "typed.md"
+    assert run("draft", "put", str(broken)).exit_code == 1, "no name of a file"
+    assert run("draft", "put", str(broken), "--as", GOODBYE).exit_code == 0
+    for command in (("draft", "check"), ("publish", "--draft")):
+        told = run(*command)
+        assert (told.exit_code, f"{GOODBYE}:1" in told.output, "Traceback" in told.output) == (1, True, False)
+    assert count(ledger) == 1
+
+
+def test_a_huge_file_is_refused_in_words_and_not_read_whole(run: Run, drafts: Drafts, tmp_path: Path) -> None:
+    huge = tmp_path / "keys.mp3"
+    with huge.open("wb") as file:
+        file.truncate(200_000_000)
+    told = run("draft", "put", str(huge), "--as", "recordings/en/keys.mp3")
+    assert (told.exit_code, "larger than 5 MB" in told.output) == (1, True)
+    assert len(read_file(huge)) == 5_000_001
+
+
+def test_the_command_asks_before_a_draft_goes_live_that_nobody_signed_off(
+    run: Run, drafts: Drafts, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsigned = Finding(GOODBYE, 1, "sign-off", "warning", "Nobody signed these words off.")
+    monkeypatch.setattr("ivr.cli.drafts._in_two", lambda _files: Report(1, 1, (unsigned,)))
+    monkeypatch.setattr("ivr.cli.releases.is_terminal", lambda: True)
+    put(drafts, GOODBYE, KINDER, "ann")
+    refused = run("publish", "--draft", input="n\n")
+    assert (refused.exit_code, "[sign-off]" in refused.output, count(ledger)) == (1, True, 1)
+    assert run("publish", "--draft", "--yes").exit_code == 0
+
+
+def test_a_draft_with_a_clash_is_shown_and_not_published(run: Run, drafts: Drafts, ledger: Ledger) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
+    shown = run("draft").output
+    assert "went live since, by bob" in shown
+    assert "published otherwise since" in " ".join(shown.split())
+    assert run("publish", "--draft").exit_code == 1
+    assert count(ledger) == 2
+
+
+def test_each_draft_command_says_what_it_needs_before_anything_was_published(
+    ledger: Ledger, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url}.items():
+        monkeypatch.setenv(name, str(value))
+    run = partial(CliRunner().invoke, main)
+    file = written(tmp_path, {GOODBYE: KINDER}) / GOODBYE
+    out = str(tmp_path / "x")
+    for words in ([], ["check"], ["put", str(file)], ["get", GOODBYE, "-o", out], ["drop", GOODBYE], ["discard"]):
+        told = run(["prompts", "draft", *words])
+        assert (told.exit_code, "publish the folder first" in told.output) == (1, True)

@@ -1,0 +1,266 @@
+"""What the reminders bring about, in counts and shares: by batch, by hours before the visit, by week, and who came."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import update
+
+from ivr.carrier.twilio.client import Refused
+from ivr.carrier.twilio.errors import ErrorClass
+from ivr.cli import main
+from ivr.ledger.tables import appointment, text
+from ivr.people.replies import answer_visit, not_hers
+from ivr.reminders.outbox.receipts import Receipt, take_receipt
+from ivr.reminders.reports.response_rates import BUCKETS, effect, percent
+from ivr.reminders.reports.status import NoSuchBatch
+from tests.support.clinic import NOW, at, phone, row
+
+NEW_YORK = ZoneInfo("America/New_York")
+DUE = at(2, -1)
+
+
+def told(house, number=None):
+    return effect(house.ledger, NEW_YORK, NOW, number)
+
+
+def texts(one, *names):
+    return tuple(one[name] for name in names or ("handed_over", "delivered", "visits", "confirmed", "change"))
+
+
+def answer(house, number, words, now):
+    with house.ledger.write() as connection:
+        answer_visit(connection, house.vault, f"+1{phone(number).replace('-', '')}", now, words)
+
+
+def deliver(house, claimed, now=NOW):
+    for one in claimed:
+        take_receipt(house.ledger, house.vault, Receipt(one.attempt, "delivered", "", None), now)
+
+
+def write(house, statement):
+    with house.ledger.write() as connection:
+        connection.execute(statement)
+
+
+def came(house, status, *names):
+    write(house, update(appointment).where(appointment.c.appointment_id.in_(names)).values(status=status))
+
+
+def test_before_anything_went_out_there_is_nothing_to_tell(either_house):
+    either_house.take(row(1, DUE))
+    either_house.claim()
+    assert told(either_house) == {"batch": None, "batches": [], "hours_before": [], "weeks": [], "attendance": []}
+
+
+def test_texts_and_answers_are_counted_by_batch(either_house):
+    house = either_house
+    house.take(*(row(number, DUE) for number in range(4)))
+    house.take(row(11, DUE), row(12, DUE), name="second.csv")
+    claimed = house.send()
+    deliver(house, claimed[:3])
+    for number, words in ((0, "confirmed"), (1, "confirmed"), (2, "change"), (11, "change")):
+        answer(house, number, words, NOW + timedelta(hours=1))
+    first, second = told(house)["batches"]
+    assert (first["batch"], texts(first)) == (1, (4, 3, 4, 2, 1))
+    assert (second["batch"], texts(second)) == (2, (2, 0, 2, 0, 1))
+    assert told(house, 2)["batches"] == [second]
+    assert told(house, 2)["batch"] == 2
+
+
+def test_an_answer_counts_for_the_last_text_that_she_had_when_she_gave_it(either_house):
+    house = either_house
+    house.take(row(1, at(8)), row(2, at(8)), row(3, at(8)))
+    for days in (1, 6, 7):
+        house.send(NOW + timedelta(days=days))
+        if days == 1:
+            answer(house, 1, "change", NOW + timedelta(days=2))
+        if days == 6:
+            answer(house, 2, "confirmed", NOW + timedelta(days=6, hours=1))
+    answer(house, 3, "confirmed", NOW)
+    assert [(one["hours"], *texts(one)) for one in told(house)["hours_before"]] == [
+        (24, 3, 0, 3, 0, 0),
+        (48, 3, 0, 3, 1, 0),
+        (168, 3, 0, 3, 0, 1),
+    ]
+    assert texts(told(house)["batches"][0]) == (9, 0, 3, 1, 1)
+
+
+def test_the_answer_of_a_stranger_is_none(house):
+    house.take(row(1, DUE))
+    house.send()
+    with house.ledger.write() as connection:
+        not_hers(connection, house.vault, "+16035550101", NOW + timedelta(hours=1))
+    assert texts(told(house)["batches"][0], "confirmed", "change") == (0, 0)
+
+
+def test_an_answer_to_texts_for_a_time_that_stands_no_more_is_forgotten_and_the_texts_are_not(house):
+    house.take(row(1, DUE))
+    house.send()
+    answer(house, 1, "confirmed", NOW + timedelta(hours=1))
+    house.take(row(1, at(20)))
+    (one,) = told(house)["batches"]
+    assert (one["batch"], texts(one)) == (2, (1, 0, 1, 0, 0))
+
+
+HOURS = [(0.1, 0), (23.999, 0), (24, 24), (47.9, 24), (48, 48), (96, 96), (167.9, 96), (168, 168), (500, 168)]
+
+
+@pytest.mark.parametrize(("hours", "bucket"), HOURS)
+def test_hours_before_the_visit_fall_into_buckets(either_house, hours, bucket):
+    house = either_house
+    house.take(row(1, DUE))
+    house.send()
+    starts_at = NOW + timedelta(hours=hours)
+    for table in (text, appointment):
+        write(house, update(table).values(starts_at=starts_at))
+    counted = told(house)["hours_before"]
+    assert {one["hours"] for one in counted} == {bucket}
+    assert bucket in BUCKETS
+
+
+# A Monday's week begins at midnight where the hospital stands.
+WEEKS = [
+    ("Monday morning", datetime(2026, 11, 30, 13, 0, tzinfo=UTC), "2026-11-30"),
+    ("the first minute of Monday", datetime(2026, 11, 30, 5, 0, tzinfo=UTC), "2026-11-30"),
+    ("Sunday evening, Monday in London", datetime(2026, 11, 30, 1, 0, tzinfo=UTC), "2026-11-23"),
+    ("Sunday evening in summer", datetime(2026, 7, 6, 0, 59, tzinfo=UTC), "2026-06-29"),
+    ("Monday morning in summer", datetime(2026, 7, 6, 12, 0, tzinfo=UTC), "2026-07-06"),
+    ("the first minute of Monday in summer", datetime(2026, 7, 6, 4, 0, tzinfo=UTC), "2026-07-06"),
+    ("the last minute of Sunday in summer", datetime(2026, 7, 6, 3, 59, tzinfo=UTC), "2026-06-29"),
+    ("the day after the spring change", datetime(2026, 3, 9, 4, 0, tzinfo=UTC), "2026-03-09"),
+    ("the evening of the spring change", datetime(2026, 3, 9, 3, 59, tzinfo=UTC), "2026-03-02"),
+    ("the day after the autumn change", datetime(2026, 11, 2, 5, 0, tzinfo=UTC), "2026-11-02"),
+    ("the evening of the autumn change", datetime(2026, 11, 2, 4, 59, tzinfo=UTC), "2026-10-26"),
+    ("a summer years ago", datetime(2020, 7, 6, 4, 0, tzinfo=UTC), "2020-07-06"),
+    ("over the turn of the year", datetime(2027, 1, 2, 15, 0, tzinfo=UTC), "2026-12-28"),
+]
+
+
+@pytest.mark.parametrize(("moment", "week"), [case[1:] for case in WEEKS], ids=[case[0] for case in WEEKS])
+def test_weeks_begin_on_monday_where_the_hospital_stands(either_house, moment, week):
+    either_house.take(row(1, DUE))
+    either_house.send()
+    write(either_house, update(text).where(text.c.claimed_at.is_not(None)).values(claimed_at=moment))
+    assert [one["week_of"] for one in told(either_house)["weeks"]] == [week]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Phoenix"])
+def test_weeks_are_told_where_the_clocks_never_change(either_house, zone):
+    either_house.take(row(1, DUE))
+    either_house.send()
+    assert effect(either_house.ledger, ZoneInfo(zone), NOW)["weeks"][0]["week_of"] == "2026-11-30"
+
+
+TAKEN = [
+    ("handed_over", "SM1", 1),
+    ("delivered", "SM1", 1),
+    ("undelivered", "SM1", 1),
+    ("no_receipt", "SM1", 1),
+    ("failed", "SM1", 1),
+    ("failed", None, 0),
+    ("claimed", None, 0),
+    ("uncertain", None, 0),
+    ("planned", None, 0),
+]
+
+
+@pytest.mark.parametrize(("state", "sid", "counted"), TAKEN)
+def test_a_text_counts_when_the_carrier_took_it(house, state, sid, counted):
+    house.take(row(1, DUE))
+    house.claim()
+    write(house, update(text).where(text.c.step == "2d").values(state=state, sid=sid))
+    assert sum(one["handed_over"] for one in told(house)["batches"]) == counted
+
+
+def test_texts_that_the_carrier_refused_do_not_count(house):
+    house.take(row(1, DUE))
+    house.record([(one.attempt, Refused(ErrorClass.PERMANENT, 21211, "")) for one in house.claim()])
+    assert told(house)["batches"] == []
+
+
+SHARES = [(0, 0, None), (9, 9, None), (0, 10, 0.0), (1, 10, 10.0), (2, 30, 6.7), (30, 30, 100.0)]
+
+
+@pytest.mark.parametrize(("part", "whole", "expected"), SHARES)
+def test_a_share_is_told_from_ten_cases_on(part, whole, expected):
+    assert percent(part, whole) == expected
+
+
+def test_shares_are_of_texts_or_of_visits(house):
+    house.take(*(row(number, DUE) for number in range(10)))
+    deliver(house, house.send()[:9])
+    answer(house, 3, "confirmed", NOW + timedelta(hours=1))
+    (one,) = told(house)["batches"]
+    assert one["percent"] == {"delivered": 90.0, "confirmed": 10.0, "change": 0.0}
+
+
+def test_who_came_is_told_by_what_was_answered(either_house):
+    house = either_house
+    house.take(*(row(number, DUE) for number in range(1, 21)), row(30, at(30)), row(31, at(30)), row(32, DUE))
+    house.send()
+    later = NOW + timedelta(hours=1)
+    for number in range(1, 13):
+        answer(house, number, "confirmed", later)
+    answer(house, 13, "change", later)
+    with house.ledger.write() as connection:
+        not_hers(connection, house.vault, "+16035550114", later)
+    came(house, "attended", *(f"A{number}" for number in (*range(1, 12), 15, 30)))
+    came(house, "missed", "A12", "A13", "A14", "A16", "A31")
+    assert [
+        (*texts(one, "answer", "visits", "attended", "missed"), one["percent"]["attended"])
+        for one in told(house)["attendance"]
+    ] == [
+        ("confirmed", 12, 11, 1, 91.7),
+        ("change", 1, 0, 1, None),
+        ("nothing", 2, 1, 1, None),
+        ("not_hers", 1, 0, 1, None),
+        ("no_text", 2, 1, 1, None),
+    ]
+    assert told(house, 1)["attendance"] == told(house)["attendance"]
+
+
+def test_a_later_file_tells_who_came_and_the_answers_stay(either_house):
+    house = either_house
+    house.take(row(1, DUE), row(2, DUE))
+    house.send()
+    answer(house, 1, "confirmed", NOW + timedelta(hours=1))
+    house.take(row(1, DUE, status="attended"), row(2, DUE, status="missed"), now=NOW + timedelta(days=3))
+    found = {one["answer"]: texts(one, "attended", "missed") for one in told(house)["attendance"]}
+    assert found == {"confirmed": (1, 0), "nothing": (0, 1)}
+
+
+def test_there_is_no_effect_of_a_batch_that_was_never_given(house):
+    with pytest.raises(NoSuchBatch, match="no batch 7"):
+        told(house, 7)
+
+
+# The command
+
+
+def run(*words):
+    return CliRunner().invoke(main, ["reminders", "effect", *words])
+
+
+def test_the_command_says_so_while_there_is_nothing(own_house):
+    assert run().output == "Nothing was handed over yet, and no file has told who came.\n"
+    missing = run("7")
+    assert (missing.exit_code, missing.stderr) == (2, "There is no batch 7.\n")
+
+
+def test_the_command_shows_counts_beside_shares_within_eighty_columns(own_house):
+    own_house.take(*(row(number, DUE) for number in range(12)))
+    deliver(own_house, own_house.send())
+    assert "Who came is not known" in run().output
+    came(own_house, "attended", "A1")
+    shown = run("1").output
+    assert "12 (100%)" in shown
+    assert "2026-11-30" in shown
+    assert "24 to 48" in shown
+    assert "nothing" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert json.loads(run("1", "--json").output) == told(own_house, 1)

@@ -1,0 +1,304 @@
+"""The simulated Twilio account as a program sees it, through the official library, and as a process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from twilio.base.exceptions import TwilioRestException
+from twilio.request_validator import RequestValidator
+
+from simulator.fields import CREATE_CALL, CREATE_MESSAGE, UPDATE_CALL
+from simulator.resource import segments
+from tests.support.network import JANE, LINE, SERVICE, SID, TOKEN, Line, Network, wait_for
+from tests.support.paths import ROOT, SHARED
+
+DATA = SHARED / "data"
+MENU = '<Gather numDigits="1" action="/next"><Say>Press a key.</Say></Gather>'
+
+
+@pytest.fixture
+def line():
+    line = Line()
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def network(line):
+    network = Network(line)
+    yield network
+    network.close()
+
+
+def refused(act):
+    with pytest.raises(TwilioRestException) as caught:
+        act()
+    return caught.value.status, caught.value.code
+
+
+# What a program sees of Twilio
+
+
+def test_a_text_is_taken_sent_and_reported_with_signed_receipts(network, line):
+    client, callback = network.client(), line.url + "/receipts/text/abc?x=1"
+    text = client.messages.create(to=JANE, from_=LINE, body="Hello", status_callback=callback)
+    assert (text.status, text.direction, text.num_segments, text.error_code) == ("queued", "outbound-api", "1", None)
+    assert text.sid.startswith("SM")
+    assert len(text.sid) == 34
+    wait_for(lambda: len(line.params("/receipts/text/abc")) == 3)
+    # Each goes its own way, so on a busy machine one may overtake another.
+    told = {params["MessageStatus"] for params in line.params("/receipts/text/abc")}
+    assert told == {"sending", "sent", "delivered"}
+    for _, path, headers, params in line.asked:
+        assert RequestValidator(TOKEN).validate(line.url + path, params, headers["X-Twilio-Signature"])
+    fetched = client.messages(text.sid).fetch()
+    assert (fetched.status, fetched.body, fetched.to) == ("delivered", "Hello", JANE)
+    assert abs(fetched.date_sent - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_messaging_service_accepts_first_and_picks_its_sender_later(network):
+    client = network.client()
+    text = client.messages.create(to="603-555-0123", messaging_service_sid=SERVICE, body="Hello")
+    assert (text.status, text.from_, text.num_segments, text.to) == ("accepted", None, "0", JANE)
+    wait_for(lambda: client.messages(text.sid).fetch().status == "delivered")
+    assert client.messages(text.sid).fetch().from_ == LINE
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"to": "+15005550001"}, (400, 21211)),
+        ({"to": "+15005550002"}, (400, 21612)),
+        ({"to": "+15005550003"}, (403, 21408)),
+        ({"to": "+15005550004"}, (400, 21610)),
+        ({"to": "+15005550009"}, (400, 21614)),
+        ({"to": "not a number"}, (400, 21211)),
+        ({"to": ""}, (400, 21604)),
+        ({"body": ""}, (400, 21602)),
+        ({"body": "a" * 1601}, (400, 21617)),
+        ({"from_": "+15005550000"}, (400, 21212)),
+        ({"from_": "+15005550007"}, (400, 21606)),
+        ({"from_": "+15005550008"}, (429, 21611)),
+        ({"from_": "+16035559999"}, (400, 21659)),
+        ({"from_": ""}, (400, 21603)),
+        ({"messaging_service_sid": "MG" + "9" * 32}, (404, 21701)),
+        ({"messaging_service_sid": "MG9"}, (400, 21705)),
+        ({"status_callback": "https://example.com/receipts"}, (400, 21609)),
+        ({"validity_period": 36001}, (400, 20001)),
+        ({"send_at": datetime(2030, 1, 1, tzinfo=UTC)}, (400, 20001)),
+    ],
+)
+def test_a_text_that_twilio_would_refuse_is_refused_with_its_code(network, fields, expected):
+    asked = {"to": JANE, "from_": LINE, "body": "Hello", **fields}
+    assert refused(lambda: network.client().messages.create(**asked)) == expected
+    assert network.ask("/simulator/log")[1] == []
+
+
+def test_the_test_sender_is_taken_and_wrong_ways_in_are_not(network):
+    assert network.client().messages.create(to=JANE, from_="+15005550006", body="Hello").sid
+    assert refused(lambda: network.client("wrong").messages.create(to=JANE, from_=LINE, body="Hi")) == (401, 20003)
+    assert refused(lambda: network.client().messages("SM" + "0" * 32).fetch()) == (404, 20404)
+    assert refused(lambda: network.client().calls("CA" + "0" * 32).fetch()) == (404, 20404)
+    status, body = network.ask(f"/2010-04-01/Accounts/{SID}/Nothing.json")
+    assert (status, body["code"], set(body)) == (404, 20404, {"code", "message", "more_info", "status"})
+
+
+def test_an_unknown_field_is_refused(network):
+    url = f"{network.url}/2010-04-01/Accounts/{SID}/Messages.json"
+    form = {"To": JANE, "From": LINE, "Body": "Hi", "Bodi": "x"}
+    answer = network.client().request("POST", url, data=form)
+    assert (answer.status_code, json.loads(answer.text)["code"]) == (400, 20001)
+
+
+@pytest.mark.parametrize(
+    ("form", "schema"),
+    [
+        (CREATE_MESSAGE, "CreateMessageRequest"),
+        (CREATE_CALL, "CreateCallRequest"),
+        (UPDATE_CALL, "UpdateCallRequest"),
+    ],
+)
+def test_the_tables_of_fields_are_those_of_twilios_description(form, schema):
+    file = DATA / "twilio-oai" / "twilio_api_v2010.json"
+    if not file.exists():
+        pytest.skip("Twilio's OpenAPI description is not on this machine")
+    schemas = [
+        body["content"]["application/x-www-form-urlencoded"]["schema"]
+        for path in json.loads(file.read_text())["paths"].values()
+        for method in path.values()
+        if isinstance(method, dict) and (body := method.get("requestBody"))
+    ]
+    described = next(found for found in schemas if found["title"] == schema)
+    assert form.taken | form.not_acted_out == set(described["properties"])
+
+
+def test_segments_are_counted_as_twilio_counts_them():
+    file = DATA / "segments" / "vectors.json"
+    if not file.exists():
+        pytest.skip("the segment vectors are not on this machine")
+    for vector in json.loads(file.read_text()):
+        assert segments(vector["text"]) == max(1, vector["segments"])
+
+
+def test_lists_are_filtered_and_paged_as_the_library_expects(network):
+    client = network.client()
+    sids = [client.messages.create(to=JANE, from_=LINE, body=str(number)).sid for number in range(7)]
+    client.messages.create(to="+16035550124", from_=LINE, body="another")
+    network.text("in")
+    now = datetime.now(UTC)
+    assert [text.sid for text in client.messages.list(to=JANE, page_size=3)] == sids[::-1]
+    assert [text.sid for text in client.messages.list(to=JANE, from_=LINE, limit=2)] == sids[:-3:-1]
+    assert [text.body for text in client.messages.list(from_=JANE)] == ["in"]
+    hour = timedelta(hours=1)
+    assert len(client.messages.list(to=JANE, date_sent_after=now - hour, date_sent_before=now + hour)) == 7
+    assert client.messages.list(to=JANE, date_sent_after=now + hour) == []
+    assert client.messages.list(to=JANE, date_sent_before=now - hour) == []
+    assert len(client.messages.list(to=JANE, date_sent=now)) == 7
+    assert client.messages.list(date_sent=now - timedelta(days=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "statuses", "error"),
+    [
+        ("+16035550190", ["sending", "sent", "undelivered"], "30003"),
+        ("+18025550191", ["sending", "sent", "undelivered"], "30005"),
+        ("+16035550192", ["sending", "sent", "undelivered"], "30006"),
+        ("+16035550196", ["sending", "sent"], None),
+        ("+16035550197", ["sending", "failed"], "30001"),
+        ("+16035550199", ["delivered", "sent", "sending"], None),
+    ],
+)
+def test_some_numbers_fail_later(network, line, to, statuses, error):
+    network.client().messages.create(to=to, from_=LINE, body="Hello", status_callback=line.url + "/receipt")
+    wait_for(lambda: len(line.params("/receipt")) == len(statuses))
+    assert [params["MessageStatus"] for params in line.params("/receipt")] == statuses
+    assert line.params("/receipt")[-1].get("ErrorCode") == error
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "stored"),
+    [
+        ({"429": 1}, (429, 20429), 0),
+        ({"500": 1}, (500, 20500), 0),
+        ({"500_stored": 1}, (500, 20500), 1),
+        ({"drop_stored": 1}, None, 1),
+        ({"html": 1}, (502, 502), 0),
+        ({"auth": True}, (401, 20003), 0),
+        ({"slow_stored": {"share": 1, "seconds": 0.1}, "latency": 0.1, "seed": 1}, (201, None), 1),
+    ],
+)
+def test_faults_happen_as_switched_and_are_reset_by_an_empty_body(network, fault, status, stored):
+    assert network.ask("/simulator/faults", fault) == (200, fault)
+    began = time.monotonic()
+    try:
+        network.client().messages.create(to=JANE, from_=LINE, body="Hello")
+        answered = (201, None)
+    except TwilioRestException as error:
+        answered = (error.status, error.code)
+    except Exception:
+        answered = None
+    assert answered == status
+    assert time.monotonic() - began > (0.2 if "latency" in fault else 0)
+    assert len(network.ask("/simulator/log")[1]) == stored
+    urllib.request.urlopen(urllib.request.Request(network.url + "/simulator/faults", b"")).close()
+    assert network.ask("/simulator/faults") == (200, {})
+    assert network.client().messages.create(to=JANE, from_=LINE, body="Hello").sid
+
+
+@pytest.mark.parametrize(("mishap", "count"), [("doubled", 6), ("shuffled", 3), ("never", 0)])
+def test_receipts_come_twice_in_any_order_or_never(network, line, mishap, count):
+    network.ask("/simulator/faults", {"receipts": {mishap: 1}, "seed": 2})
+    text = network.client().messages.create(to=JANE, from_=LINE, body="Hi", status_callback=line.url + "/receipt")
+    wait_for(lambda: network.client().messages(text.sid).fetch().status == "delivered")
+    wait_for(lambda: len(line.params("/receipt")) >= count)
+    statuses = [params["MessageStatus"] for params in line.params("/receipt")]
+    assert len(statuses) == count
+    assert set(statuses) == ({"sending", "sent", "delivered"} if count else set())
+    assert (statuses != ["sending", "sent", "delivered"]) or mishap != "shuffled"
+
+
+@pytest.mark.parametrize("wrong", [{"418": 1}, {"429": 2}, {"429": 0.6, "500": 0.6}, {"receipts": {"lost": 1}}])
+def test_faults_that_make_no_sense_are_refused_with_a_sentence(network, wrong):
+    status, body = network.ask("/simulator/faults", wrong)
+    assert status == 400
+    assert body["error"].endswith(".")
+
+
+def test_a_call_by_the_line_rings_is_answered_and_reported(network, line):
+    line.says = {"/reminder": MENU, "/next": "<Say>Thank you.</Say>"}
+    client = network.client()
+    made = client.calls.create(
+        to=JANE, from_=LINE, url=line.url + "/reminder", status_callback=line.url + "/status",
+        status_callback_event=["initiated", "ringing", "answered", "completed"], machine_detection="Enable",
+    )  # fmt: skip
+    wait_for(lambda: client.calls(made.sid).fetch().status == "ringing")
+    turn = network.heard({"call": made.sid}, answer=True)[1]
+    assert (turn["said"], turn["waits"]) == (["Press a key."], "keys")
+    assert line.params("/reminder")[0]["AnsweredBy"] == "human"
+    assert network.heard(turn, keys="1")[1]["waits"] == "over"
+    wait_for(lambda: len(line.params("/status")) == 4)
+    told = {params["CallStatus"] for params in line.params("/status")}
+    assert told == {"initiated", "ringing", "in-progress", "completed"}
+    assert [call.sid for call in client.calls.list(to=JANE, status="completed")] == [made.sid]
+    assert refused(lambda: client.calls.create(to=JANE, from_=LINE, url="https://example.com/")) == (400, 21205)
+    assert refused(lambda: client.calls.create(to=JANE, from_="+16035559999", url=line.url)) == (400, 21210)
+    ringing = client.calls.create(to="+16035550180", from_=LINE, twiml="<Response/>")
+    wait_for(lambda: client.calls(ringing.sid).fetch().status == "busy")
+
+
+# The process
+
+
+def run(*flags, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "simulator", *flags],
+        cwd=ROOT,
+        env={**os.environ, "SIMULATOR_PORT": "0", "PUBLIC_URL": "http://127.0.0.1:8000", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "word"),
+    [
+        ({"PUBLIC_URL": "https://example.com"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "http://127.0.0.1@example.com"}, "PUBLIC_URL"),
+        ({"SIMULATOR_PORT": "many"}, "SIMULATOR_PORT"),
+        ({"TWILIO_FROM": "603"}, "TWILIO_FROM"),
+        ({"CLOCK_SHIFT_SECONDS": "nan"}, "CLOCK_SHIFT_SECONDS"),
+        ({"KEYWORDS_ANSWERED_BY": "nobody"}, "KEYWORDS_ANSWERED_BY"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_one_sentence_and_status_2(environment, word):
+    process = run(**environment)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert (out, err.count("\n")) == ("", 1)
+    assert word in err
+
+
+def test_a_taken_port_is_one_sentence_and_status_2(network):
+    process = run("--port", network.url.rpartition(":")[2])
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err.count("\n")) == (2, 1)
+    assert "already" in err
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_at_once_without_a_word(name):
+    process = run(CLOCK_SHIFT_SECONDS="86400")
+    url = process.stdout.readline().split()[-1]
+    with urllib.request.urlopen(url) as page:
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+        assert tomorrow in page.read().decode()
+    process.send_signal(name)
+    assert process.communicate(timeout=2) == ("", "")
+    assert process.returncode == 0

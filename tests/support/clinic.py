@@ -1,0 +1,135 @@
+"""Appointments for tests: files as a scheduler writes them, a ledger with a few in it, and what became of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import select
+
+from ivr.carrier.twilio.client import Accepted
+from ivr.ledger import Vault, open_ledger
+from ivr.ledger.tables import appointment, batch, text, text_move
+from ivr.reminders.imports.importer import Importer, ImportReport
+from ivr.reminders.outbox.claims import claim
+from ivr.reminders.outbox.results import Recorder
+
+HEADER = ("appointment_id", "phone", "starts_at", "first_name", "status", "channel", "language", "timezone", "site")
+# A Tuesday, 10:00 in New Hampshire.
+NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
+RETRY = 30.0
+_sids = count(1)
+
+
+def sid() -> str:
+    return f"SM{next(_sids):032x}"
+
+
+def phone(number: int) -> str:
+    """One of the hundred numbers that are set aside: 603-555-0100 to 603-555-0199."""
+    return f"603-555-01{number:02}"
+
+
+def at(days: float, hours: float = 0) -> str:
+    """A moment that lies so far ahead of NOW, as a scheduler writes it."""
+    return (NOW + timedelta(days=days, hours=hours)).isoformat()
+
+
+def row(number: int, starts_at: str, **cells: str) -> dict[str, str]:
+    return {"appointment_id": f"A{number}", "phone": phone(number % 100), "starts_at": starts_at, **cells}
+
+
+def csv_text(rows: Iterable[dict[str, str]], delimiter: str = ",") -> str:
+    rows = list(rows)
+    names = [name for name in HEADER if any(name in one for one in rows)]
+    written = io.StringIO()
+    writer = csv.DictWriter(written, names, delimiter=delimiter, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return written.getvalue()
+
+
+class House:
+    """A ledger with appointments, and the moves that a worker would make on it."""
+
+    def __init__(self, ledger, vault, content, folder: Path) -> None:
+        self.ledger, self.vault, self.content, self.folder = ledger, vault, content, folder
+
+    def take(
+        self, *rows: dict[str, str], now: datetime = NOW, name: str = "appointments.csv", strict: bool = False
+    ) -> ImportReport:
+        return self.take_file(self._file(rows, name), now, strict=strict)
+
+    def take_file(self, path: Path, now: datetime = NOW, *, strict: bool = False) -> ImportReport:
+        return Importer(self.ledger, self.vault, self.content).run(path, now, strict=strict)
+
+    def rehearse(self, *rows: dict[str, str], now: datetime = NOW) -> ImportReport:
+        return Importer(self.ledger, self.vault, self.content).rehearse(self._file(rows, "rehearsed.csv"), now)
+
+    def _file(self, rows: tuple[dict[str, str], ...], name: str) -> Path:
+        path = self.folder / name
+        path.write_text(csv_text(rows))
+        return path
+
+    def claim(self, now: datetime = NOW, limit: int = 500, **more):
+        return claim(self.ledger, self.vault, self.content, now, limit, **more)
+
+    def record(self, results, now: datetime = NOW) -> None:
+        Recorder(self.ledger, self.vault, RETRY).record(results, now)
+
+    def send(self, now: datetime = NOW):
+        """Claim what is due, and the carrier takes all of it."""
+        claimed = self.claim(now)
+        self.record([(one.attempt, Accepted(sid(), "queued")) for one in claimed], now)
+        return claimed
+
+    def all(self, table, *where):
+        with self.ledger.read() as connection:
+            return connection.execute(
+                select(table).where(*where).order_by(table.c[next(iter(table.primary_key)).name])
+            ).all()
+
+    def appointment(self, name: str):
+        return self.all(appointment, appointment.c.appointment_id == name)[0]
+
+    def batch(self, number: int):
+        return self.all(batch, batch.c.id == number)[0]
+
+    def texts(self, name: str | None = None):
+        return self.all(text, text.c.appointment_id == self.appointment(name).id if name else text.c.id > 0)
+
+    def states(self, name: str | None = None) -> dict[str, str]:
+        """The state of each text, by its step; of one appointment, or when there is but one."""
+        return {found.step: found.state for found in self.texts(name)}
+
+    def moves(self, text_id: int) -> list[tuple[str | None, str, str | None]]:
+        return [
+            (move.from_state, move.to_state, move.reason)
+            for move in self.all(text_move, text_move.c.text_id == text_id)
+        ]
+
+
+@cache
+def _empty_ledger() -> bytes:
+    """The file of a ledger with its tables; the migrations take longer than most tests."""
+    with TemporaryDirectory() as folder:
+        made = open_ledger(f"sqlite:///{folder}/empty.db")
+        made.upgrade()
+        made.close()
+        return (Path(folder) / "empty.db").read_bytes()
+
+
+@contextmanager
+def small_house(content, folder: Path) -> Iterator[House]:
+    """A house on SQLite, for rules in which the store has no part."""
+    (folder / "small.db").write_bytes(_empty_ledger())
+    ledger = open_ledger(f"sqlite:///{folder}/small.db")
+    yield House(ledger, Vault([b"k" * 32]), content, folder)
+    ledger.close()
