@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Literal, TypeGuard
+from typing import ClassVar, Literal, TypeGuard
 
 
 @dataclass(frozen=True)
 class Place:
     """One place of a call. Its name in a URL is its kind and its fields: piece-cancer-0."""
 
+    kind: ClassVar[str]
+
     @cached_property
     def token(self) -> str:
         values = (getattr(self, field.name) for field in fields(self))
         words = (value.token if isinstance(value, Place) else str(value) for value in values)
-        return "-".join([type(self).__name__.lower(), *words])
+        return "-".join([self.kind, *words])
 
 
 @dataclass(frozen=True)
 class Menu(Place):
+    kind: ClassVar[str] = "menu"
     name: str
 
 
@@ -28,6 +31,7 @@ class Menu(Place):
 class Piece(Place):
     """One piece of a topic; part counts from 0."""
 
+    kind: ClassVar[str] = "piece"
     topic: str
     part: int
 
@@ -36,6 +40,7 @@ class Piece(Place):
 class Ending(Place):
     """After a piece, without saying it again: where to go from here."""
 
+    kind: ClassVar[str] = "ending"
     topic: str
     part: int
 
@@ -44,6 +49,7 @@ class Ending(Place):
 class Answer(Place):
     """What is said to spoken words that ask for no topic: a red flag, results, an appointment."""
 
+    kind: ClassVar[str] = "answer"
     outcome: str
 
 
@@ -54,6 +60,7 @@ class Check(Place):
     about: the entry to ring. then: where she goes on after a no.
     """
 
+    kind: ClassVar[str] = "check"
     what: str
     about: str
     then: Place
@@ -63,6 +70,7 @@ class Check(Place):
 class Consent(Place):
     """May we text this topic to her own number? `then`: where she goes on."""
 
+    kind: ClassVar[str] = "consent"
     topic: str
     then: Place
 
@@ -71,6 +79,7 @@ class Consent(Place):
 class Transfer(Place):
     """Ringing somebody: link counts along the chain of who is asked for and who is tried next."""
 
+    kind: ClassVar[str] = "transfer"
     entry: str
     link: int
 
@@ -79,6 +88,7 @@ class Transfer(Place):
 class Offer(Place):
     """Nobody can take the call: the number, and what to do now. why: closed, no-one-free or offer-again."""
 
+    kind: ClassVar[str] = "offer"
     entry: str
     why: str
 
@@ -87,6 +97,7 @@ class Offer(Place):
 class OwnNumber(Place):
     """Shall we call back the number that she calls from?"""
 
+    kind: ClassVar[str] = "ownnumber"
     entry: str
 
 
@@ -94,6 +105,7 @@ class OwnNumber(Place):
 class KeyIn(Place):
     """She keys in the number to call back."""
 
+    kind: ClassVar[str] = "keyin"
     entry: str
 
 
@@ -101,6 +113,7 @@ class KeyIn(Place):
 class ReadBack(Place):
     """The number that she keyed in, read back."""
 
+    kind: ClassVar[str] = "readback"
     entry: str
 
 
@@ -108,6 +121,7 @@ class ReadBack(Place):
 class Wish(Place):
     """When to call back. number: own or keyed."""
 
+    kind: ClassVar[str] = "wish"
     entry: str
     number: str
 
@@ -116,12 +130,15 @@ class Wish(Place):
 class Helped(Place):
     """What she asked for is done, or could not be: the number once more, and the way back."""
 
+    kind: ClassVar[str] = "helped"
     entry: str
 
 
 @dataclass(frozen=True)
 class Goodbye(Place):
     """The call ends, and the caller has been helped or has been offered help."""
+
+    kind: ClassVar[str] = "goodbye"
 
 
 Wished = Literal["morning", "afternoon", "any"]
@@ -134,6 +151,7 @@ class Task(Place):
 
 @dataclass(frozen=True)
 class KeepCallback(Task):
+    kind: ClassVar[str] = "keepcallback"
     entry: str
     number: str
     wished: Wished
@@ -141,13 +159,14 @@ class KeepCallback(Task):
 
 @dataclass(frozen=True)
 class SendText(Task):
+    kind: ClassVar[str] = "sendtext"
     topic: str
     then: Place
 
 
 @dataclass(frozen=True)
 class StopTexts(Task):
-    pass
+    kind: ClassVar[str] = "stoptexts"
 
 
 # How each task can end. Whoever performs one says which; anything else counts as the last.
