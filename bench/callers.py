@@ -30,7 +30,7 @@ from bench.carrier import FIELDS, request, with_token
 from bench.connections import Pool, Proxy
 from bench.machine import children, cpu_seconds, free_port, megabytes, wait_for
 from ivr.line.content.loader import read_content, read_folder
-from ivr.line.twiml.release import Line
+from ivr.line.twiml.release import CompiledLine
 from ivr.settings import ROOT
 
 CALLERS = 5000
@@ -94,7 +94,7 @@ def main(options: argparse.Namespace) -> int:
 async def _measure(callers: int, seconds: float, database_url: str, folder: Path) -> int:
     async with _serve(database_url, folder) as served:
         print(f"\n{callers} callers at once, {seconds:.0f} s; half-way the ledger is cut off and the queue killed")
-        unavailable = Line(read_content(read_folder(ROOT / "prompts"))).unavailable
+        unavailable = CompiledLine(read_content(read_folder(ROOT / "prompts"))).unavailable
         size = sum(map(megabytes, served.pids))
         cpu, own = cpu_seconds(served.pids), time.process_time()
         halves = await _call(callers, seconds, served, unavailable)

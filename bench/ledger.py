@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.reminders.outbox.claims import due_count
-from ivr.reminders.reports.export import COLUMNS, export, write_csv
+from ivr.reminders.reports.export import COLUMNS, export_texts, write_csv
 from ivr.reminders.reports.status import status
 from ivr.settings import ROOT
 
@@ -83,7 +83,10 @@ def _export(kind: str, ledger: Ledger, content: Content) -> None:
     before, started = _peak_mb(), time.perf_counter()
     with tempfile.TemporaryFile("w", encoding="utf-8", newline="") as file:
         texts = write_csv(
-            export(ledger, Vault([bytes(32)]), content.config.reminders, 1, NOW), file, COLUMNS, lambda _count: None
+            export_texts(ledger, Vault([bytes(32)]), content.config.reminders, 1, NOW),
+            file,
+            COLUMNS,
+            lambda _count: None,
         )
     seconds, more = time.perf_counter() - started, _peak_mb() - before
     name = f"export of {texts:,} texts"

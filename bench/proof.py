@@ -10,7 +10,7 @@ import statistics
 import time
 
 from ivr.line.content.loader import Content, read_content, read_folder
-from ivr.line.lint.single_prompt import prepare, prove
+from ivr.line.lint.single_prompt import preload_proof, prove_prompt
 from ivr.settings import ROOT
 
 ROUNDS = 5
@@ -22,7 +22,7 @@ def main(_options: argparse.Namespace) -> int:
     content = read_content(read_folder(ROOT / "prompts"))
     print(f"\nproof of one text while it is written; medians of {ROUNDS} rounds, milliseconds of one processor")
     begun = time.process_time()
-    prepare(content)
+    preload_proof(content)
     print(f"{'a draft made ready, once':34}{_since(begun):8.1f}")
     worst = 0.0
     for language in content.config.languages:
@@ -45,7 +45,7 @@ def _median(content: Content, file: str) -> float:
     for number in range(ROUNDS):
         typed = content.files[file].replace(b"\n\n", b"\n\nWord %d. " % number, 1)
         begun = time.process_time()
-        proof = prove(content, file, typed)
+        proof = prove_prompt(content, file, typed)
         taken.append(_since(begun))
         assert proof.sections, file
     return statistics.median(taken)

@@ -54,7 +54,7 @@ def _seconds(ledger: Ledger, machines: list[Machine], queue_url: str, content: C
     time.sleep(1 + random.random())  # noqa: S311 - no secret
     publish(ledger, content, datetime.now(UTC), "bench", "", "console")
     began = time.perf_counter()
-    queues.tell(queue_url, queues.PUBLISHED)
+    queues.publish(queue_url, queues.PUBLISHED)
     for machine in machines:
         # Its mark on disk comes just before; to ask at each moment would slow it down.
         while machine.mark() != content.digest:

@@ -110,8 +110,8 @@ def naive_job(to: str, body: str) -> str:
 def stages() -> dict[str, float]:
     """What each stage of a slice costs, in this process, with a carrier that answers at once."""
     from ivr.carrier.twilio.client import Accepted, open_carrier
-    from ivr.reminders.outbox.claims import claim
-    from ivr.reminders.outbox.results import Recorder
+    from ivr.reminders.outbox.claims import claim_reminders
+    from ivr.reminders.outbox.results import ResultRecorder
     from ivr.settings import load
 
     with _outfit(0) as told, _environment(told):
@@ -120,14 +120,14 @@ def stages() -> dict[str, float]:
         ledger.upgrade()
         content = read_content(read_folder(settings.prompts_dir))
         _fill(ledger, content, SLICE)
-        claimed, claiming = _cpu_ms(lambda: claim(ledger, vault, content, NOW, SLICE))
+        claimed, claiming = _cpu_ms(lambda: claim_reminders(ledger, vault, content, NOW, SLICE))
         results, handing = _cpu_ms(
             lambda: [(one.attempt, carrier.send(one.phone, one.body, told["PUBLIC_URL"], 3600)) for one in claimed]
         )
         taken = sum(isinstance(result, Accepted) for _, result in results)
         if taken != SLICE:
             raise RuntimeError(f"the carrier took {taken} of {SLICE} texts")
-        _, recording = _cpu_ms(lambda: Recorder(ledger, vault, 30).record(results, NOW))
+        _, recording = _cpu_ms(lambda: ResultRecorder(ledger, vault, 30).record(results, NOW))
         ledger.close()
     return {"claiming": claiming, "handing over": handing, "writing it down": recording}
 

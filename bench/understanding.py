@@ -21,7 +21,7 @@ from pathlib import Path
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import Prompt
-from ivr.line.nlu.matcher import Matcher, Understood, plain
+from ivr.line.nlu.matcher import Matcher, MatchResult, normalize
 from ivr.settings import ROOT
 
 QUESTIONS = ROOT / "tests" / "questions"
@@ -29,7 +29,7 @@ MEDICAL = frozenset(("what-they-are", "cancer", "more-pictures", "next-steps", "
 FLAGS = frozenset(RED_FLAGS)
 FOLDS = 5
 LOADS = 7
-Ask = Callable[[str], Understood]
+Ask = Callable[[str], MatchResult]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def judged(asked: Iterable[Question], ask: Ask) -> Counter[str]:
     return totals
 
 
-def _marks(question: Question, understood: Understood) -> list[str]:
+def _marks(question: Question, understood: MatchResult) -> list[str]:
     expected = question.expected
     led = frozenset(understood.between or (understood.topic,))
     stops = STOP in led or understood.also_stop
@@ -81,9 +81,9 @@ def cross_validated(content: Content, asked: list[Question]) -> Counter[str]:
     random.Random(1).shuffle(shuffled)  # noqa: S311 - the same folds each time
     for fold in range(FOLDS):
         part = shuffled[fold::FOLDS]
-        unseen = {plain(question.words) for question in part}
+        unseen = {normalize(question.words) for question in part}
         prompts = {key: _without(prompt, unseen) for key, prompt in content.prompts.items()}
-        questions = tuple(question for question in content.questions if plain(question.words) not in unseen)
+        questions = tuple(question for question in content.questions if normalize(question.words) not in unseen)
         totals += judged(part, Matcher(replace(content, prompts=prompts, questions=questions)).think)
     return totals
 
@@ -92,7 +92,7 @@ def _without(prompt: Prompt, unseen: set[str]) -> Prompt:
     kept = [
         (phrase, line)
         for phrase, line in zip(prompt.phrases, prompt.phrase_lines, strict=True)
-        if plain(phrase) not in unseen
+        if normalize(phrase) not in unseen
     ]
     return replace(prompt, phrases=tuple(phrase for phrase, _ in kept), phrase_lines=tuple(line for _, line in kept))
 

@@ -20,7 +20,7 @@ from bench.load import Round, drive
 from bench.machine import children, free_port, wait_for
 from ivr.cli.processes import WEB_CONNECTIONS, WEB_THREADS
 from ivr.ledger import open_ledger
-from ivr.line.content.loader import digest, read_folder
+from ivr.line.content.loader import content_digest, read_folder
 from ivr.settings import ROOT
 
 TOKEN = secrets.token_hex(16)
@@ -71,7 +71,7 @@ def _print_row(name: str, rounds: list[Round]) -> float:
 
 def _requests(port: int) -> Iterator[bytes]:
     """The same turn again and again, each a request of its own, so that the line notes every one."""
-    release = digest(read_folder(ROOT / "prompts"))
+    release = content_digest(read_folder(ROOT / "prompts"))
     one = request(f"http://127.0.0.1:{port}", f"/voice/{release}/en.menu-calcifications", FIELDS, TOKEN)
     # Rounds begin anew, and what the line notes must differ between them too.
     return (with_token(one, number) for number in itertools.count(secrets.randbits(31)))

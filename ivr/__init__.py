@@ -18,29 +18,29 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr import clock, log
     from ivr.ledger import Vault, open_ledger
     from ivr.people.calls.call_log import CallLog
-    from ivr.people.inbound.incoming import IncomingTexts
-    from ivr.people.inbound.unanswered import Unanswered
-    from ivr.people.profile import Knowledge
-    from ivr.people.spool import Kept
-    from ivr.releases.cache import Shelf
+    from ivr.people.inbound.incoming import IncomingTextLog
+    from ivr.people.inbound.unanswered import UnansweredLog
+    from ivr.people.profile import ProfileReader
+    from ivr.people.spool import Spool
+    from ivr.releases.cache import ReleaseCache
     from ivr.settings import load
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
     from ivr.web.services import Services
-    from ivr.web.webhook import LARGEST_BODY, Front
+    from ivr.web.webhook import LARGEST_BODY, FastPath
 
     settings = settings or load()
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
     ledger = open_ledger(settings.database_url)
-    shelf = Shelf(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
+    shelf = ReleaseCache(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
     shelf.watch()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     vault = Vault.of(settings)
-    kept = Kept(settings.var_dir, ledger, vault, receipts.enter_kept)
+    kept = Spool(settings.var_dir, ledger, vault, receipts.replay_receipt)
     kept.watch()
-    texts = IncomingTexts(ledger, vault)
+    texts = IncomingTextLog(ledger, vault)
     here = app.extensions["infoline"] = Services(
         settings=settings,
         ledger=ledger,
@@ -49,13 +49,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         calls=CallLog(ledger, vault),
         tasks=CallTasks(ledger, vault, settings.redis_url, kept),
         texts=texts,
-        known=Knowledge(ledger, texts),
-        unanswered=Unanswered(ledger, vault),
+        known=ProfileReader(ledger, texts),
+        unanswered=UnansweredLog(ledger, vault),
         kept=kept,
     )
-    for door in (voice, sms, receipts, audio, metrics, health):
-        app.register_blueprint(door.door)
+    for module in (voice, sms, receipts, audio, metrics, health):
+        app.register_blueprint(module.blueprint)
     health.watch_alarms(here)
     # Middleware, as the framework documents it: callers come first.
-    app.wsgi_app = Front(app.wsgi_app, here, voice.answer, sms.answer)  # type: ignore[method-assign]
+    app.wsgi_app = FastPath(app.wsgi_app, here, voice.answer_call, sms.answer_text)  # type: ignore[method-assign]
     return app

@@ -51,6 +51,6 @@ def configure() -> None:
     )
 
 
-def get() -> Any:
+def get_logger() -> Any:
     """A logger; call it with an event's name and fields: `log.info("import_done", batch=3)`."""
     return structlog.get_logger()

@@ -26,7 +26,7 @@ PUBLISHED = "infoline:published"
 """What is told to all processes when other words went live."""
 _AGAIN_SECONDS = 1.0
 _QUIET_SECONDS = 5.0
-AWAY = (RedisError, OSError)
+UNAVAILABLE = (RedisError, OSError)
 """What a queue that is away raises."""
 
 
@@ -39,18 +39,22 @@ def connect(url: str, *, patient: bool = True) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, **once)
 
 
-def tell(url: str, what: str) -> None:
+def publish(url: str, what: str) -> None:
     """Tell every process that hears. While the queue is away nobody is told: they look for themselves too."""
     if url:
-        with suppress(*AWAY), connect(url) as connection:
+        with suppress(*UNAVAILABLE), connect(url) as connection:
             connection.publish(what, "")
 
 
-def hear(url: str, what: str, heard: Callable[[], None]) -> None:
+def subscribe(url: str, what: str, heard: Callable[[], None]) -> None:
     """Call `heard` each time that something is told, and whenever the queue is back. It never returns."""
     pause = threading.Event()
     while True:
-        with suppress(*AWAY), connect(url) as connection, connection.pubsub(ignore_subscribe_messages=True) as told:
+        with (
+            suppress(*UNAVAILABLE),
+            connect(url) as connection,
+            connection.pubsub(ignore_subscribe_messages=True) as told,
+        ):
             told.subscribe(what)
             heard()
             while True:
@@ -63,23 +67,23 @@ def open_queue(connection: Redis) -> Queue:
     return Queue(NAME, connection=connection, serializer=JSONSerializer)
 
 
-def start(queue: Queue, job: str, *args: Any) -> None:
+def enqueue(queue: Queue, job: str, *args: Any) -> None:
     """Start a job by its name; somebody who asked for a text goes before whatever waits."""
     first = job == SEND_ASKED
     queue.enqueue(job, args=args, at_front=first, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
 
 
-def answers(url: str) -> bool:
+def is_reachable(url: str) -> bool:
     """Whether a queue server answers at a URL."""
-    return waiting(url) is not None
+    return queue_depth(url) is not None
 
 
-def waiting(url: str) -> int | None:
+def queue_depth(url: str) -> int | None:
     """How many jobs no worker has taken yet; None when no queue server answers at a URL."""
     if not url:
         return None
     try:
         with connect(url, patient=False) as connection:
             return int(open_queue(connection).count)
-    except AWAY:
+    except UNAVAILABLE:
         return None

@@ -19,11 +19,11 @@ from xdist.scheduler import LoadFileScheduling
 from ivr import clock
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import metadata
-from ivr.line.content.loader import Content, Files, digest, read_content, read_folder
+from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
 from ivr.line.content.prompt import read_prompt
-from ivr.line.twiml.release import Line
+from ivr.line.twiml.release import CompiledLine
 from ivr.settings import load
-from tests.support.clinic import NOW, House, small_house
+from tests.support.clinic import NOW, Clinic, open_clinic
 from tests.support.paths import ROOT, SHARED
 
 if TYPE_CHECKING:
@@ -58,25 +58,25 @@ def _no_watching() -> Iterator[None]:
 def _read_and_compile_once() -> Iterator[None]:
     """What is made of the same bytes is the same for ever: all tests of a process share what was read and compiled."""
     contents: dict[str, Content] = {}
-    compiled: dict[tuple[str, str], Line] = {}
+    compiled: dict[tuple[str, str], CompiledLine] = {}
 
     def content_of(files: Files) -> Content:
-        key = digest(files)
+        key = content_digest(files)
         if key not in contents:
             contents[key] = read_content(files)
         return contents[key]
 
-    def line_of(content: Content, base_url: str = "") -> Line:
+    def line_of(content: Content, base_url: str = "") -> CompiledLine:
         key = (content.digest, base_url)
         if key not in compiled:
-            compiled[key] = Line(content, base_url)
+            compiled[key] = CompiledLine(content, base_url)
         return compiled[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.line.content.loader.read_prompt", lru_cache(2_000)(read_prompt))
         patch.setattr("ivr.releases.cache.read_content", content_of)
         for user in ("ivr.releases.cache", "ivr.cli.doctor"):
-            patch.setattr(f"{user}.Line", line_of)
+            patch.setattr(f"{user}.CompiledLine", line_of)
         yield
 
 
@@ -247,33 +247,33 @@ def content() -> Content:
 
 
 @pytest.fixture(scope="session")
-def line(content: Content) -> Line:
+def line(content: Content) -> CompiledLine:
     """The shipped line, compiled."""
-    return Line(content, "https://line.example.org")
+    return CompiledLine(content, "https://line.example.org")
 
 
 @pytest.fixture
-def house(content: Content, tmp_path: Path) -> Iterator[House]:
+def clinic(content: Content, tmp_path: Path) -> Iterator[Clinic]:
     """A ledger with appointments on SQLite, for rules in which the store has no part."""
-    with small_house(content, tmp_path) as house:
-        yield house
+    with open_clinic(content, tmp_path) as clinic:
+        yield clinic
 
 
 @pytest.fixture
-def either_house(ledger: Ledger, vault: Vault, content: Content, tmp_path: Path) -> House:
+def clinic_on_each_database(ledger: Ledger, vault: Vault, content: Content, tmp_path: Path) -> Clinic:
     """The same on each of the two stores."""
-    return House(ledger, vault, content, tmp_path)
+    return Clinic(ledger, vault, content, tmp_path)
 
 
 @pytest.fixture
-def own_house(content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    """A house that a command in this process finds."""
+def clinic_for_commands(content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    """A clinic that a command in this process finds."""
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     settings = load()
     ledger = open_ledger(settings.database_url)
     ledger.upgrade()
-    return House(ledger, Vault.of(settings), content, tmp_path)
+    return Clinic(ledger, Vault.of(settings), content, tmp_path)
 
 
 @pytest.fixture

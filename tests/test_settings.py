@@ -306,7 +306,7 @@ LINES = [
 @pytest.mark.parametrize(("label", "value"), LINES, ids=[case[0] for case in LINES])
 def test_no_log_line_holds_a_phone_number(label: str, value: object, capsys: pytest.CaptureFixture[str]) -> None:
     log.configure()
-    log.get().bind(to=value).error("text_failed", batch=3, paused=False)
+    log.get_logger().bind(to=value).error("text_failed", batch=3, paused=False)
     structlog.reset_defaults()
     line = json.loads(capsys.readouterr().err)
     del line["timestamp"]

@@ -41,7 +41,7 @@ class JobWorker(Worker):
         self._ledger = open_ledger(settings.database_url)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        context.refresh_words(self._settings, self._ledger)
+        context.refresh_content(self._settings, self._ledger)
         super().execute_job(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:

@@ -11,15 +11,15 @@ from redis import Redis
 from rq import Queue
 
 from ivr import clock, log, queues
-from ivr.ledger import Ledger, LedgerAway
+from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
 from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.outbox.monitor import beat, watch
-from ivr.reminders.outbox.on_demand import asked_count
+from ivr.reminders.outbox.on_demand import on_demand_count
 from ivr.reminders.outbox.receipts import close_without_receipt
 from ivr.reminders.outbox.reconcile import uncertain_due
-from ivr.reminders.outbox.results import release_silent_claims
+from ivr.reminders.outbox.results import expire_claims
 from ivr.reminders.schedule.replan import replan
 from ivr.settings import Settings
 from worker.context import open_content
@@ -34,20 +34,20 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
     """One look at the ledger: silent claims, uncertain texts, missing receipts, alarms, what is due."""
     beat(ledger, now)
     watch(ledger, now)
-    release_silent_claims(ledger, now, settings.lease_seconds)
+    expire_claims(ledger, now, settings.lease_seconds)
     close_without_receipt(ledger, now)
     waiting = queue.count
     if waiting:
         return
-    if asked_count(ledger, now):
-        queues.start(queue, queues.SEND_ASKED, SLICE)
+    if on_demand_count(ledger, now):
+        queues.enqueue(queue, queues.SEND_ASKED, SLICE)
     # No more of these than of what is due: after an hour of the carrier's errors they are many, each asks the carrier,
     # and texts whose time passes would wait behind all of them.
     uncertain = uncertain_due(ledger, now, settings.reconcile_seconds, RECONCILED_TOGETHER * MOST_JOBS)
     for at in range(0, len(uncertain), RECONCILED_TOGETHER):
-        queues.start(queue, queues.RECONCILE, uncertain[at : at + RECONCILED_TOGETHER])
+        queues.enqueue(queue, queues.RECONCILE, uncertain[at : at + RECONCILED_TOGETHER])
     for _ in range(math.ceil(due_count(ledger, now, SLICE * MOST_JOBS) / SLICE)):
-        queues.start(queue, queues.SEND, SLICE)
+        queues.enqueue(queue, queues.SEND, SLICE)
 
 
 class PlanWatch:
@@ -70,7 +70,7 @@ class PlanWatch:
         again = replan(self._ledger, rules, now)
         self._seen = live
         if again:
-            log.get().info("plan_changed", appointments=again)
+            log.get_logger().info("plan_changed", appointments=again)
 
 
 def run(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
@@ -84,10 +84,10 @@ def run(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
             plan.look(clock.now())
             tick(settings, ledger, queue, clock.now())
             if away:
-                log.get().info("clock_goes_on")
+                log.get_logger().info("clock_goes_on")
             away = None
-        except (LedgerAway, *queues.AWAY) as error:
+        except (LedgerUnavailable, *queues.UNAVAILABLE) as error:
             if away != type(error).__name__:
-                log.get().warning("clock_waits", reason=type(error).__name__)
+                log.get_logger().warning("clock_waits", reason=type(error).__name__)
             away = type(error).__name__
         stop.wait(settings.clock_seconds)

@@ -11,7 +11,7 @@ from redis import Redis
 
 from ivr import clock, log, queues
 from ivr.carrier.twilio.client import Carrier, open_carrier
-from ivr.ledger import Ledger, LedgerAway, Vault, open_ledger
+from ivr.ledger import Ledger, LedgerUnavailable, Vault, open_ledger
 from ivr.line.content.loader import Content
 from ivr.releases.cache import NoRelease, live_content
 from ivr.releases.store import live_release
@@ -19,7 +19,7 @@ from ivr.settings import Settings, load
 
 
 @dataclass(frozen=True)
-class Outfit:
+class JobContext:
     settings: Settings
     ledger: Ledger
     vault: Vault
@@ -37,7 +37,7 @@ def end_soon(*_: object) -> None:
     ending.set()
 
 
-class Words:
+class LiveContent:
     """The words that are live, as the parent of the jobs knows them: a job starts with them, and reads none itself."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Words:
         if self._known is not None:
             try:
                 release = live_release(ledger)
-            except LedgerAway:
+            except LedgerUnavailable:
                 return self._known
             if release is not None and release.digest == self._known.digest:
                 return self._known
@@ -56,31 +56,31 @@ class Words:
         return self._known
 
 
-words = Words()
+words = LiveContent()
 
 
-def outfit() -> Outfit:
+def job_context() -> JobContext:
     """This process's outfit, with the words that are live at this moment."""
     return _outfit(os.getpid())
 
 
 @lru_cache(1)
-def _outfit(_process: int) -> Outfit:
+def _outfit(_process: int) -> JobContext:
     settings = load()
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
     ledger = open_ledger(settings.database_url)
     content = words.refresh(settings, ledger)
     carrier, queue = open_carrier(settings), queues.connect(settings.redis_url, patient=False)
-    return Outfit(settings, ledger, Vault.of(settings), carrier, content, queue)
+    return JobContext(settings, ledger, Vault.of(settings), carrier, content, queue)
 
 
-def refresh_words(settings: Settings, ledger: Ledger) -> None:
+def refresh_content(settings: Settings, ledger: Ledger) -> None:
     """What the parent does before each job. Its connections must not be the child's: none is left open."""
     try:
         words.refresh(settings, ledger)
     except NoRelease:
-        log.get().error("no_release")
+        log.get_logger().error("no_release")
     finally:
         ledger.close()
 

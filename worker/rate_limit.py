@@ -69,7 +69,7 @@ return 1
 """
 
 
-class Sender(Protocol):
+class RateLimit(Protocol):
     """What gives leave to send."""
 
     def reserve(self, segments: int) -> tuple[float, float]:
@@ -81,7 +81,7 @@ class Sender(Protocol):
         ...
 
 
-class SharedSender:
+class SharedRateLimit:
     """The sender as all workers see it. per_second: segments, at full pace; name: the number or the service."""
 
     def __init__(self, connection: Redis, name: str, per_second: float) -> None:
@@ -95,8 +95,8 @@ class SharedSender:
             return self._by_itself(segments)
         try:
             start, share = self._reserve([self._key], [segments, self._per_second])
-        except queues.AWAY as error:
-            log.get().warning("pace_not_shared", reason=type(error).__name__)
+        except queues.UNAVAILABLE as error:
+            log.get_logger().warning("pace_not_shared", reason=type(error).__name__)
             self._away_until = time.monotonic() + AWAY_SECONDS
             return self._by_itself(segments)
         return float(start), 1 / (self._per_second * float(share))
@@ -104,8 +104,8 @@ class SharedSender:
     def slow(self) -> None:
         try:
             if self._slow([self._key]):
-                log.get().warning("carrier_says_too_fast")
-        except queues.AWAY:
+                log.get_logger().warning("carrier_says_too_fast")
+        except queues.UNAVAILABLE:
             self._alone = max(self._alone, time.monotonic() + BREATH_SECONDS)
 
     def _by_itself(self, segments: int) -> tuple[float, float]:
@@ -116,10 +116,10 @@ class SharedSender:
         return start - now, each
 
 
-class Pace:
+class Pacer:
     """Spreads the segments of one worker's threads over time, as the sender gives leave."""
 
-    def __init__(self, sender: Sender, per_second: float, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(self, sender: RateLimit, per_second: float, sleep: Callable[[float], object] = time.sleep) -> None:
         self._sender, self._sleep = sender, sleep
         self._together = max(1, int(per_second * AHEAD_SECONDS))
         self._lock = threading.Lock()

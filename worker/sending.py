@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from ivr import clock, log
 from ivr.carrier.twilio.client import Accepted, Refused
 from ivr.carrier.twilio.errors import CLASSES, TOO_FAST, ErrorClass
-from ivr.ledger import LedgerAway
-from ivr.reminders.outbox.claims import Claimed
-from ivr.reminders.outbox.results import Recorder
-from worker.context import Outfit, ending
-from worker.rate_limit import Pace
+from ivr.ledger import LedgerUnavailable
+from ivr.reminders.outbox.claims import ClaimedText
+from ivr.reminders.outbox.results import ResultRecorder
+from worker.context import JobContext, ending
+from worker.rate_limit import Pacer
 
 THREADS = 32
 # So many texts of a slice with the same strange error are no chance.
@@ -32,7 +32,7 @@ NOT_TRIED = Refused(ErrorClass.TRANSIENT, None, "not tried")
 class _Slice:
     """A slice on its way out. Once the carrier refuses us, or we are to end, the rest goes back to the plan untried."""
 
-    def __init__(self, here: Outfit, pace: Pace) -> None:
+    def __init__(self, here: JobContext, pace: Pacer) -> None:
         self._here = here
         self._pace = pace
         self._refused = threading.Event()
@@ -41,7 +41,7 @@ class _Slice:
         # After half of the lease others may soon take our claims for dead.
         self._ours_for = timedelta(seconds=here.settings.lease_seconds / 2)
 
-    def hand_over(self, text: Claimed) -> tuple[str, Result]:
+    def hand_over(self, text: ClaimedText) -> tuple[str, Result]:
         if not self._over():
             self._pace.wait(text.segments)
         now = clock.now()
@@ -77,11 +77,11 @@ class _Slice:
             self._pace.slow()
 
 
-def send_all(here: Outfit, claimed: list[Claimed], pace: Pace) -> None:
+def send_all(here: JobContext, claimed: list[ClaimedText], pace: Pacer) -> None:
     """Hand over every text of a slice."""
     if not claimed:
         return
-    recorder = Recorder(here.ledger, here.vault, here.settings.retry_seconds)
+    recorder = ResultRecorder(here.ledger, here.vault, here.settings.retry_seconds)
     slice_ = _Slice(here, pace)
     ours_until = time.monotonic() + here.settings.lease_seconds
     with ThreadPoolExecutor(min(THREADS, len(claimed)), "send") as pool:
@@ -99,12 +99,12 @@ def send_all(here: Outfit, claimed: list[Claimed], pace: Pace) -> None:
         results = _record(recorder, results, clock.now())
 
 
-def _record(recorder: Recorder, results: list[tuple[str, Result]], now: datetime) -> list[tuple[str, Result]]:
+def _record(recorder: ResultRecorder, results: list[tuple[str, Result]], now: datetime) -> list[tuple[str, Result]]:
     """Write results down; a ledger that is away gives them back, and they are offered again."""
     try:
         recorder.record(results, now)
-    except LedgerAway:
-        log.get().warning("results_wait", texts=len(results))
+    except LedgerUnavailable:
+        log.get_logger().warning("results_wait", texts=len(results))
         return results
     return []
 

@@ -9,13 +9,13 @@ import click
 
 from ivr.cli.common import (
     content_or_exit,
-    give_up,
+    fail,
     print_json,
     settings_or_exit,
 )
 from ivr.ledger import open_ledger
-from ivr.line.nlu.matcher import which_of_two
-from ivr.line.twiml.release import Line
+from ivr.line.nlu.matcher import ambiguous_reply
+from ivr.line.twiml.release import CompiledLine
 
 # What is answered to somebody whom no visit is known of.
 _WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
@@ -30,8 +30,8 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
     settings = settings_or_exit()
     content = content_or_exit(settings, open_ledger(settings.database_url))
     if language and language not in content.config.languages:
-        give_up(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
-    line = Line(content)
+        fail(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
+    line = CompiledLine(content)
     if words == "-":
         for question in sys.stdin:
             print_json(_answer(line, question.rstrip("\n"), language))
@@ -50,11 +50,11 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
         click.echo(f"\n{reply}")
 
 
-def _answer(line: Line, words: str, language: str | None) -> dict[str, Any]:
+def _answer(line: CompiledLine, words: str, language: str | None) -> dict[str, Any]:
     understood = line.matcher.ask(words, language)
     reply = line.text(understood.language, _WITHOUT_VISIT.get(understood.topic, understood.topic))
     if understood.between:
-        reply = which_of_two(line.content, understood.language, understood.between)
+        reply = ambiguous_reply(line.content, understood.language, understood.between)
     return {
         "topic": understood.topic,
         "language": understood.language,

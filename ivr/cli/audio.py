@@ -12,15 +12,15 @@ from typing import Any, NoReturn
 
 import click
 
-from ivr.cli.common import FINDINGS, WIDTH, WRONG_USE, give_up, print_findings, settings_or_exit
+from ivr.cli.common import FINDINGS, WIDTH, WRONG_USE, fail, print_findings, settings_or_exit
 from ivr.line.audio import convert, tts_preview
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import Speech
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content, read_folder
-from ivr.line.content.recordings import NoSuchPlace, is_recording, place_of, recorded_in
+from ivr.line.content.recordings import NothingToRecord, is_in_recordings_folder, locate_recording, recordings_by_file
 from ivr.line.diagram import menu_tree, svg
-from ivr.line.lint.recording_rules import mark_of
+from ivr.line.lint.recording_rules import current_fingerprint
 
 # Names and paths stay whole.
 _WHOLE: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
@@ -28,7 +28,7 @@ _language = click.option("--language", help="Which language; without it, the fir
 
 
 def _refuse(message: object, status: int = WRONG_USE) -> NoReturn:
-    give_up("\n".join(textwrap.fill(line, WIDTH, **_WHOLE) for line in str(message).splitlines()), status)
+    fail("\n".join(textwrap.fill(line, WIDTH, **_WHOLE) for line in str(message).splitlines()), status)
 
 
 def _folder() -> Path:
@@ -39,7 +39,7 @@ def _read(folder: Path, *, recordings: bool = True) -> Content:
     """The folder as it is now, published or not. recordings: False leaves them out, broken ones too."""
     try:
         files = read_folder(folder)
-        return read_content({name: files[name] for name in files if recordings or not is_recording(name)})
+        return read_content({name: files[name] for name in files if recordings or not is_in_recordings_folder(name)})
     except BrokenPrompts as broken:
         print_findings(broken.findings)
         _refuse("Put these errors right first.", FINDINGS)
@@ -79,11 +79,11 @@ def say(topic: str, language: str | None, output: Path, telephone: bool) -> None
     if topic not in names:
         _refuse(f"The line never says `{topic}`.\nThere are: {', '.join(names)}")
     try:
-        heard = tts_preview.hear(content, language, topic, telephone=telephone)
-    except tts_preview.Unspoken as error:
+        heard = tts_preview.render_preview(content, language, topic, telephone=telephone)
+    except tts_preview.PreviewUnavailable as error:
         _refuse(error)
     _write(output, heard)
-    click.echo(f"{output}: {convert.seconds_of(heard):.0f} seconds.")
+    click.echo(f"{output}: {convert.duration_seconds(heard):.0f} seconds.")
 
 
 @click.command()
@@ -98,18 +98,18 @@ def record(place: str, file: Path) -> None:
     folder = _folder()
     content = _read(folder, recordings=False)
     try:
-        key, name = place_of(place, content.config, content.prompts)
-        said = mark_of(Speech(content, Graph(content)), key)
+        key, name = locate_recording(place, content.config, content.prompts)
+        said = current_fingerprint(Speech(content, Graph(content)), key)
         with file.open("rb") as opened, _quiet():
-            data = convert.for_telephones(convert.read_upload(opened), said)
-    except NoSuchPlace as error:
+            data = convert.to_telephone_wav(convert.read_upload(opened), said)
+    except NothingToRecord as error:
         _refuse(error)
-    except convert.Unusable as error:
+    except convert.UnusableAudio as error:
         _refuse(f"{file}: {error}", FINDINGS)
     except OSError as error:
         _refuse(f"{file} cannot be read ({error.strerror}): name a WAV or MP3.")
-    _put(folder, name, data, [old for other, old in recorded_in(read_folder(folder)) if other == key])
-    click.echo(f"{folder / name}: {convert.seconds_of(data):.0f} seconds. Publish, and callers hear it.")
+    _put(folder, name, data, [old for other, old in recordings_by_file(read_folder(folder)) if other == key])
+    click.echo(f"{folder / name}: {convert.duration_seconds(data):.0f} seconds. Publish, and callers hear it.")
 
 
 def _put(folder: Path, name: str, data: bytes, before: list[str]) -> None:
@@ -154,9 +154,9 @@ def draw(output: Path | None, language: str | None, words: bool) -> None:
     content = _read(_folder())
     language = _language_of(content, language)
     if words:
-        click.echo(menu_tree.described(content, language))
+        click.echo(menu_tree.describe_menu_tree(content, language))
     if output:
-        _write(output, svg.drawn(content, language).encode())
+        _write(output, svg.render_svg(content, language).encode())
         click.echo(f"{output}: open it in a browser, and print it from there.", err=words)
 
 

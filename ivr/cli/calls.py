@@ -13,14 +13,14 @@ from ivr import clock
 from ivr.cli.common import (
     FINDINGS,
     WIDTH,
-    give_up,
+    fail,
     ledger_or_exit,
     print_json,
-    says_when_the_ledger_is_away,
+    reports_ledger_outage,
     settings_or_exit,
 )
 from ivr.line.content.loader import Content
-from ivr.people.calls.history import stories, summary
+from ivr.people.calls.history import recent_calls, summarize_calls
 from ivr.releases.cache import NoRelease, live_content
 
 _HEADING = 24
@@ -35,7 +35,7 @@ _LISTS = (
 @click.command()
 @click.option("--days", type=click.IntRange(1, 3650), default=7, show_default=True, help="How far back to look.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def calls(days: int, as_json: bool) -> None:
     """What callers did: how long, in which language, what they heard, whom they reached, where they hung up."""
     settings = settings_or_exit()
@@ -43,10 +43,10 @@ def calls(days: int, as_json: bool) -> None:
     try:
         pieces = _pieces(live_content(ledger, settings.var_dir, settings.prompts_dir))
     except NoRelease as error:
-        give_up(error, FINDINGS)
+        fail(error, FINDINGS)
     now = clock.now()
     with ledger.read() as connection:
-        counted = summary(stories(connection, now - timedelta(days=days), now, pieces))
+        counted = summarize_calls(recent_calls(connection, now - timedelta(days=days), now, pieces))
     if as_json:
         print_json({"days": days, **counted})
     else:

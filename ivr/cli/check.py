@@ -13,7 +13,7 @@ import click
 from ivr.cli.common import FINDINGS, print_findings, print_json, settings_or_exit
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import read_folder
-from ivr.line.lint.runner import Report, check
+from ivr.line.lint.runner import CheckReport, check_files
 
 LEVELS = ("error", "warning")
 # Where the other commands stand. They open the ledger, which takes longer to load than a check takes to run.
@@ -63,15 +63,15 @@ def check_prompts(folder: Path | None, as_json: bool) -> None:
     sys.exit(FINDINGS if report.broken else 0)
 
 
-def checked(folder: Path) -> Report:
+def checked(folder: Path) -> CheckReport:
     """What a check of a folder finds; a folder that is none is a finding too."""
     try:
-        return check(read_folder(folder), in_two=True)
+        return check_files(read_folder(folder), in_two=True)
     except BrokenPrompts as broken:
-        return Report(0, 0, tuple(broken.findings))
+        return CheckReport(0, 0, tuple(broken.findings))
 
 
-def print_report(report: Report) -> None:
+def print_report(report: CheckReport) -> None:
     print_findings(report.findings)
     counts = [sum(finding.level == level for finding in report.findings) for level in LEVELS]
     told = (f"{count} {level}{'' if count == 1 else 's'}" for count, level in zip(counts, LEVELS, strict=True))

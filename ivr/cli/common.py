@@ -61,7 +61,7 @@ class _Words(click.ParamType[str]):
 NUMBER, WORDS = _Number(), _Words()
 
 
-def whoever() -> str:
+def current_user() -> str:
     """The name of whoever runs the command; in a container the user may have none."""
     try:
         return getpass.getuser()
@@ -69,7 +69,7 @@ def whoever() -> str:
         return f"user {os.getuid()}"
 
 
-def give_up(message: object, status: int = WRONG_USE) -> NoReturn:
+def fail(message: object, status: int = WRONG_USE) -> NoReturn:
     """Say what is wrong on standard error and end. Programs and logs have it on one line, people on 80 columns."""
     told = str(message)
     if sys.stderr.isatty():
@@ -85,22 +85,22 @@ def settings_or_exit() -> Settings:
     try:
         settings = load()
     except SettingsError as error:
-        give_up(error)
+        fail(error)
     clock.set_shift(settings.clock_shift_seconds)
     return settings
 
 
 def ledger_or_exit(settings: Settings) -> Ledger:
     """The ledger, its tables brought up to date on a machine of one's own; elsewhere they must be."""
-    from ivr.ledger import LedgerAway, open_ledger
+    from ivr.ledger import LedgerUnavailable, open_ledger
 
     ledger = open_ledger(settings.database_url)
     try:
         if settings.loopback:
             ledger.upgrade()
         ledger.check()
-    except LedgerAway as error:
-        give_up(error)
+    except LedgerUnavailable as error:
+        fail(error)
     return ledger
 
 
@@ -111,33 +111,33 @@ def content_or_exit(settings: Settings, ledger: Ledger) -> Content:
     try:
         return live_content(ledger, settings.var_dir, settings.prompts_dir)
     except NoRelease as error:
-        give_up(error, FINDINGS)
+        fail(error, FINDINGS)
 
 
-def says_when_the_ledger_is_away(command: Callable[P, R]) -> Callable[P, R]:
+def reports_ledger_outage(command: Callable[P, R]) -> Callable[P, R]:
     """A command that loses the ledger half-way says so."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from ivr.ledger import LedgerAway
+        from ivr.ledger import LedgerUnavailable
 
         try:
             return command(*args, **kwargs)
-        except LedgerAway as error:
-            give_up(error)
+        except LedgerUnavailable as error:
+            fail(error)
 
     return wrapped
 
 
-def went_live(release: Release, settings: Settings) -> None:
+def announce_release(release: Release, settings: Settings) -> None:
     """Say that a release is live, to whoever published it and to every process."""
     from ivr import queues
 
-    queues.tell(settings.redis_url, queues.PUBLISHED)
+    queues.publish(settings.redis_url, queues.PUBLISHED)
     click.echo(f"Release {release.number} ({release.digest}) is live.")
 
 
-def print_told(place: str, level: str, message: str, code: str) -> None:
+def print_message(place: str, level: str, message: str, code: str) -> None:
     """One finding on lines of at most 80 columns, its level coloured on a terminal."""
     lines = textwrap.fill(f"{place}: {level}: {message} [{code}]", WIDTH, subsequent_indent="  ")
     click.echo(lines.replace(f" {level}:", f" {click.style(level, fg=_COLOURS[level])}:", 1))
@@ -147,7 +147,7 @@ def print_findings(findings: Iterable[Finding]) -> None:
     """What is wrong with the words, one after the other."""
     for finding in findings:
         place = f"{finding.file}:{finding.line}" if finding.line else finding.file
-        print_told(place, finding.level, finding.message, finding.rule)
+        print_message(place, finding.level, finding.message, finding.rule)
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from ivr.cli.common import WIDTH
-from ivr.line.content.diff import Change, Piece, changes, summary
+from ivr.line.content.diff import Change, DiffRun, diff_files, summarize_changes
 from ivr.line.content.loader import Files
 
 _MARKS = {"-": ("[-", "-]", "red"), "+": ("{+", "+}", "green"), "=": ("", "", None)}
@@ -18,7 +18,7 @@ def print_changes(found: Sequence[Change]) -> None:
     """Each file that changed, place by place; files that are new, gone or no words, by their names."""
     whole = [(one.file, one.kind) for one in found if one.kind != "changed"]
     if whole:
-        click.echo(textwrap.fill(summary(whole), WIDTH, subsequent_indent="  "))
+        click.echo(textwrap.fill(summarize_changes(whole), WIDTH, subsequent_indent="  "))
     for one in found:
         if one.kind == "changed":
             click.secho(one.file, bold=True)
@@ -28,7 +28,7 @@ def print_changes(found: Sequence[Change]) -> None:
                 click.echo("  no word of it")
 
 
-def _print_place(name: str, pieces: Sequence[Piece]) -> None:
+def _print_place(name: str, pieces: Sequence[DiffRun]) -> None:
     """Lines of at most 80 columns; a word is never parted from its colour."""
     words: list[tuple[str, str | None]] = [(f"{name}:", None)] if name else []
     for sign, said in pieces:
@@ -48,4 +48,4 @@ def print_sides(base: Files, live: Files, folder: Files) -> None:
     """What the folder changed since both began, and what the live words changed."""
     for told, files in (("the folder", folder), ("what is live", live)):
         click.echo(f"\nChanged in {told} since then:")
-        print_changes(changes(base, files))
+        print_changes(diff_files(base, files))

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from ivr import queues
-from ivr.cli.common import FINDINGS, give_up, settings_or_exit
-from ivr.ledger import LedgerAway, open_ledger
+from ivr.cli.common import FINDINGS, fail, settings_or_exit
+from ivr.ledger import LedgerUnavailable, open_ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import read_folder
-from ivr.line.lint.runner import check
+from ivr.line.lint.runner import check_files
 from ivr.line.twiml.fallback import fallback_document
-from ivr.line.twiml.release import Line
+from ivr.line.twiml.release import CompiledLine
 from ivr.releases.cache import NoRelease, live_content
 from ivr.settings import Settings
 
@@ -43,7 +43,7 @@ def doctor(fallback: Path | None) -> None:
 def _ledger(settings: Settings) -> str:
     try:
         open_ledger(settings.database_url).check()
-    except LedgerAway as error:
+    except LedgerUnavailable as error:
         return str(error)
     return ""
 
@@ -51,12 +51,12 @@ def _ledger(settings: Settings) -> str:
 def _queue(settings: Settings) -> str:
     if not settings.redis_url:
         return "REDIS_URL is not set: reminders wait. `infoline run` brings a queue of its own."
-    return "" if queues.answers(settings.redis_url) else "The server that REDIS_URL names does not answer."
+    return "" if queues.is_reachable(settings.redis_url) else "The server that REDIS_URL names does not answer."
 
 
 def _words(settings: Settings) -> str:
     try:
-        report = check(read_folder(settings.prompts_dir))
+        report = check_files(read_folder(settings.prompts_dir))
     except BrokenPrompts as broken:
         return str(broken.findings[0])
     return "See `infoline prompts check`." if report.broken else ""
@@ -92,9 +92,9 @@ _LOOKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
 def _write_fallback(settings: Settings, path: Path) -> None:
     try:
         content = live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
-        path.write_bytes(fallback_document(Line(content)))
+        path.write_bytes(fallback_document(CompiledLine(content)))
     except NoRelease as error:
-        give_up(error, FINDINGS)
+        fail(error, FINDINGS)
     except OSError as error:
-        give_up(f"{path} cannot be written: {error.strerror}.")
+        fail(f"{path} cannot be written: {error.strerror}.")
     click.echo(f"{path} is written. Host it elsewhere, and name it as the number's fallback URL.")

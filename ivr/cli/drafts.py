@@ -19,37 +19,37 @@ from ivr.cli.common import (
     WIDTH,
     WORDS,
     content_or_exit,
-    give_up,
+    current_user,
+    fail,
     ledger_or_exit,
     print_json,
-    says_when_the_ledger_is_away,
+    reports_ledger_outage,
     settings_or_exit,
-    whoever,
 )
 from ivr.ledger import Ledger
 from ivr.line.content.loader import LINE_FILE, read_file
 from ivr.line.content.recordings import FOLDER as RECORDINGS
-from ivr.line.lint.runner import Report, check
-from ivr.releases.drafts import Broken, Changed, Draft, DraftFile, Drafts, NoDraft, NotSaved
+from ivr.line.lint.runner import CheckReport, check_files
+from ivr.releases.drafts import BrokenDraft, Draft, DraftFile, Drafts, EditConflict, NoDraft, NotSaved
 from ivr.releases.store import Release
 
 NOBODYS = "?"
 """A version that no file has."""
 
 
-def publish_draft(ledger: Ledger, zone: tzinfo, note: str, ask: Callable[[Report], None]) -> Release:
+def publish_draft(ledger: Ledger, zone: tzinfo, note: str, ask: Callable[[CheckReport], None]) -> Release:
     """Prove the draft, have what needs a person's eye seen, and make it live. Ends the command when that cannot be."""
     drafts = Drafts(ledger, zone, _in_two)
     try:
-        return drafts.publish(whoever(), clock.now(), note, drafts.open(), ask)
-    except Broken as broken:
+        return drafts.publish(current_user(), clock.now(), note, drafts.open(), ask)
+    except BrokenDraft as broken:
         print_report(broken.report)
-        give_up(broken, FINDINGS)
-    except (NoDraft, Changed) as error:
-        give_up(error, FINDINGS)
+        fail(broken, FINDINGS)
+    except (NoDraft, EditConflict) as error:
+        fail(error, FINDINGS)
 
 
-_in_two = partial(check, in_two=True)
+_in_two = partial(check_files, in_two=True)
 
 
 def drafts_or_exit() -> tuple[Drafts, tzinfo]:
@@ -63,7 +63,7 @@ def drafts_or_exit() -> tuple[Drafts, tzinfo]:
 @click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 @click.pass_context
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def draft(context: click.Context, as_json: bool) -> None:
     """The draft: who changed what. Nothing of it is live until it is published."""
     if context.invoked_subcommand is not None:
@@ -72,7 +72,7 @@ def draft(context: click.Context, as_json: bool) -> None:
     try:
         found = drafts.open()
     except NoDraft as error:
-        give_up(error, FINDINGS)
+        fail(error, FINDINGS)
     if as_json:
         print_json(_as_json(found, zone))
     elif found.begun_at is None:
@@ -138,7 +138,7 @@ _version = click.option("--version", "seen", help="The version that `draft get` 
 )
 @_version
 @_over
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def put(file: Path, name: str | None, seen: str | None, over: bool) -> None:
     """Save FILE in the draft, just as it is."""
     drafts, zone = drafts_or_exit()
@@ -146,13 +146,13 @@ def put(file: Path, name: str | None, seen: str | None, over: bool) -> None:
     try:
         found = drafts.open()
         told = None if over else seen or _version_of_mine(found, name)
-        saved = drafts.save(name, read_file(file), whoever(), clock.now(), told)
-    except Changed as error:
-        give_up(f"{error} {_HOW_TO_WRITE_OVER}", FINDINGS)
+        saved = drafts.save(name, read_file(file), current_user(), clock.now(), told)
+    except EditConflict as error:
+        fail(f"{error} {_HOW_TO_WRITE_OVER}", FINDINGS)
     except (NotSaved, NoDraft) as error:
-        give_up(error, FINDINGS)
+        fail(error, FINDINGS)
     except OSError as error:
-        give_up(f"{file} cannot be opened: {error.strerror}.")
+        fail(f"{file} cannot be opened: {error.strerror}.")
     if name in saved.changed:
         click.echo(f"{name} is in the draft, version {saved.version(name)}.")
     else:
@@ -171,32 +171,32 @@ def _name_of(file: Path) -> str:
 def _version_of_mine(found: Draft, name: str) -> str:
     """Whoever tells no version means her own last one, or what is live; never what somebody else saved."""
     held = found.changed.get(name)
-    return found.version(name) if held is None or held.by == whoever() else NOBODYS
+    return found.version(name) if held is None or held.by == current_user() else NOBODYS
 
 
 def tell_of_others(found: Draft, zone: tzinfo) -> None:
     """Say who else is at work on the draft."""
-    for one in found.others(whoever()):
+    for one in found.others(current_user()):
         click.echo(f"{one.by} changed {one.name} on {one.at.astimezone(zone):%Y-%m-%d at %H:%M}.")
 
 
 @draft.command("get")
 @click.argument("name", type=WORDS)
 @click.option("-o", "output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Where to write it.")
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def get(name: str, output: Path) -> None:
     """Write the draft's NAME, like en/cancer.md, into a file."""
     drafts, zone = drafts_or_exit()
     try:
         found = drafts.open()
     except NoDraft as error:
-        give_up(error, FINDINGS)
+        fail(error, FINDINGS)
     if name not in found.files:
-        give_up(f"There is no {name} in the draft.")
+        fail(f"There is no {name} in the draft.")
     try:
         output.write_bytes(found.files[name])
     except OSError as error:
-        give_up(f"{output} cannot be written: {error.strerror}.")
+        fail(f"{output} cannot be written: {error.strerror}.")
     click.echo(f"{name}, version {found.version(name)}, is in {output}.")
     tell_of_others(found, zone)
 
@@ -205,49 +205,49 @@ def get(name: str, output: Path) -> None:
 @click.argument("name", type=WORDS)
 @_version
 @_over
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def drop(name: str, seen: str | None, over: bool) -> None:
     """Take the file NAME away from the line, once the draft is published."""
     drafts, zone = drafts_or_exit()
     try:
         found = drafts.open()
         told = None if over else seen or _version_of_mine(found, name)
-        tell_of_others(drafts.remove(name, whoever(), clock.now(), told), zone)
-    except Changed as error:
-        give_up(f"{error} {_HOW_TO_WRITE_OVER}", FINDINGS)
+        tell_of_others(drafts.remove(name, current_user(), clock.now(), told), zone)
+    except EditConflict as error:
+        fail(f"{error} {_HOW_TO_WRITE_OVER}", FINDINGS)
     except (NotSaved, NoDraft) as error:
-        give_up(error, FINDINGS)
+        fail(error, FINDINGS)
     click.echo(f"{name} is taken away in the draft.")
 
 
 @draft.command("discard")
 @click.argument("name", required=False, type=WORDS)
 @_over
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def discard(name: str | None, over: bool) -> None:
     """Forget the draft; with NAME, only what it changes in that file."""
     drafts, zone = drafts_or_exit()
     try:
         found = drafts.open()
-        theirs = [one for one in found.others(whoever()) if name in (None, one.name)]
+        theirs = [one for one in found.others(current_user()) if name in (None, one.name)]
         if theirs and not over:
             tell_of_others(found, zone)
-            give_up("Nothing was forgotten, since others would lose their work: say --over to do it.", FINDINGS)
+            fail("Nothing was forgotten, since others would lose their work: say --over to do it.", FINDINGS)
         drafts.discard(name, None if over else found)
-    except (NoDraft, Changed) as error:
-        give_up(error, FINDINGS)
+    except (NoDraft, EditConflict) as error:
+        fail(error, FINDINGS)
     click.echo(f"{name} is as it is live again." if name else "The draft is gone. What is live stays live.")
 
 
 @draft.command("check")
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def check_draft() -> None:
     """Prove the draft, without publishing it."""
     drafts, _ = drafts_or_exit()
     try:
         report = drafts.proof()
     except NoDraft as error:
-        give_up(error, FINDINGS)
+        fail(error, FINDINGS)
     print_report(report)
     if report.broken:
         raise SystemExit(FINDINGS)

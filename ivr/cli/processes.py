@@ -16,17 +16,17 @@ from ivr import clock as now_clock
 from ivr import log
 from ivr.cli.common import (
     FINDINGS,
-    give_up,
+    announce_release,
+    current_user,
+    fail,
     ledger_or_exit,
-    says_when_the_ledger_is_away,
+    reports_ledger_outage,
     settings_or_exit,
-    went_live,
-    whoever,
 )
 from ivr.cli.diff import print_sides
-from ivr.ledger import LedgerAway, open_ledger
+from ivr.ledger import LedgerUnavailable, open_ledger
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import digest, read_content, read_folder
+from ivr.line.content.loader import content_digest, read_content, read_folder
 from ivr.releases.cache import NoRelease, live_content
 from ivr.releases.history import sides
 from ivr.releases.store import Diverged, live_release, publish_folder_if_changed
@@ -58,7 +58,7 @@ def web(port: int | None) -> None:
     settings = settings_or_exit()
     host = "127.0.0.1" if settings.loopback else "0.0.0.0"  # noqa: S104 - a public line listens to all
     if not port_is_free(settings.port, host):
-        give_up(f"Port {settings.port} is taken by another program: end it, or choose another with --port.")
+        fail(f"Port {settings.port} is taken by another program: end it, or choose another with --port.")
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
@@ -92,7 +92,7 @@ def clock() -> None:
 
 
 @click.command()
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def release() -> None:
     """Bring the ledger up to date, then publish the words if the folder changed."""
     settings = settings_or_exit()
@@ -109,13 +109,13 @@ def publish_folder(settings: Settings) -> int:
         return FINDINGS
     ledger = open_ledger(settings.database_url)
     live = live_release(ledger)
-    if live and live.digest == digest(files):
+    if live and live.digest == content_digest(files):
         # It was proved when it was published.
         return 0
     # A web process starts without the proofs, and what they need.
-    from ivr.line.lint.runner import check
+    from ivr.line.lint.runner import check_files
 
-    report = check(files)
+    report = check_files(files)
     if report.broken:
         for finding in report.findings:
             if finding.level == "error":
@@ -123,13 +123,13 @@ def publish_folder(settings: Settings) -> int:
         click.echo("The words were not published: put the errors right first. What was live stays live.", err=True)
         return FINDINGS
     try:
-        published = publish_folder_if_changed(ledger, read_content(files), now_clock.now(), whoever())
+        published = publish_folder_if_changed(ledger, read_content(files), now_clock.now(), current_user())
     except Diverged as error:
         click.echo(error, err=True)
         print_sides(*sides(ledger, error.base, error.live, files))
         return FINDINGS
     if published:
-        went_live(published, settings)
+        announce_release(published, settings)
     return 0
 
 
@@ -144,8 +144,8 @@ def upgrade() -> None:
     settings = settings_or_exit()
     try:
         open_ledger(settings.database_url).upgrade()
-    except LedgerAway as error:
-        give_up(error)
+    except LedgerUnavailable as error:
+        fail(error)
     click.echo("The ledger is up to date.")
 
 
@@ -158,11 +158,11 @@ def run(at: str | None, empty: bool) -> None:
 
     settings = settings_or_exit()
     if not settings.loopback:
-        give_up("`infoline run` is for a machine of one's own. In public, start what the Procfile lists.")
+        fail("`infoline run` is for a machine of one's own. In public, start what the Procfile lists.")
     _check_ports(settings)
     if empty:
         if not settings.database_url.startswith("sqlite"):
-            give_up("--empty sets aside the ledger in VAR_DIR, but DATABASE_URL names another one: empty it yourself.")
+            fail("--empty sets aside the ledger in VAR_DIR, but DATABASE_URL names another one: empty it yourself.")
         set_aside(settings.var_dir)
         settings = settings_or_exit()
     shift = _shift_seconds(at, settings)
@@ -172,7 +172,7 @@ def run(at: str | None, empty: bool) -> None:
     try:
         zone = live_content(ledger, settings.var_dir, settings.prompts_dir).config.zone
     except NoRelease:
-        give_up("There is no release to go on with.", status or FINDINGS)
+        fail("There is no release to go on with.", status or FINDINGS)
     ledger.close()
     log.configure()
     sys.exit(Supervisor(settings, shift, zone).run())
@@ -182,7 +182,7 @@ def _check_ports(settings: Settings) -> None:
     simulator = int(settings.simulator_url.rsplit(":", 1)[1])
     for port, what in ((settings.port, "PORT"), (simulator, "SIMULATOR_URL")):
         if not port_is_free(port):
-            give_up(f"Port {port} is taken, perhaps by a line that runs already: end it, or set {what} to another one.")
+            fail(f"Port {port} is taken, perhaps by a line that runs already: end it, or set {what} to another one.")
 
 
 def _shift_seconds(at: str | None, settings: Settings) -> float:
@@ -191,7 +191,7 @@ def _shift_seconds(at: str | None, settings: Settings) -> float:
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
-        give_up(f"`{at}` is not a moment: write it like 2026-12-06T23:00.")
+        fail(f"`{at}` is not a moment: write it like 2026-12-06T23:00.")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=_zone(settings.prompts_dir))
     now_clock.set_shift(0)

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.cli.check import print_report
-from ivr.cli.common import FINDINGS, WIDTH, give_up, print_findings, print_json, settings_or_exit
+from ivr.cli.common import FINDINGS, WIDTH, fail, print_findings, print_json, settings_or_exit
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import LARGEST
-from ivr.line.lint.runner import Report
-from ivr.line.lint.single_prompt import Proof, Texted, prove
+from ivr.line.lint.runner import CheckReport
+from ivr.line.lint.single_prompt import PromptProof, TextMeasure, prove_prompt
 
 
 @click.command()
@@ -33,8 +33,8 @@ def proof(name: str, typed: BinaryIO | None, as_json: bool) -> None:
     file = name if "." in Path(name).name else f"{name}.md"
     data = typed.read(LARGEST + 1) if typed else content.files.get(file)
     if data is None:
-        give_up(f"There is no {file} in {folder}: write a prompt's language and name, like en/cancer.")
-    proved = prove(content, file, data)
+        fail(f"There is no {file} in {folder}: write a prompt's language and name, like en/cancer.")
+    proved = prove_prompt(content, file, data)
     if as_json:
         print_json(proved.as_json())
     else:
@@ -46,11 +46,11 @@ def _content(folder: Path) -> Content:
     try:
         return read_content(read_folder(folder))
     except BrokenPrompts as broken:
-        print_report(Report(0, 0, tuple(broken.findings)))
-        give_up("One text is proved among the others: put these errors right first.", FINDINGS)
+        print_report(CheckReport(0, 0, tuple(broken.findings)))
+        fail("One text is proved among the others: put these errors right first.", FINDINGS)
 
 
-def _print(proved: Proof) -> None:
+def _print(proved: PromptProof) -> None:
     print_findings(proved.findings)
     if proved.sections:
         table = Table(box=None, pad_edge=False)
@@ -67,7 +67,7 @@ def _print(proved: Proof) -> None:
         click.echo(_segments(proved.text))
 
 
-def _segments(text: Texted) -> str:
+def _segments(text: TextMeasure) -> str:
     told = f"By text: {text.segments} of {text.most_segments} segments, {text.characters} characters, {text.left} left."
     if not text.dear:
         return told

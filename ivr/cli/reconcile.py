@@ -13,17 +13,17 @@ from ivr import clock
 from ivr.cli.common import (
     FINDINGS,
     content_or_exit,
-    give_up,
+    fail,
     ledger_or_exit,
     print_json,
-    says_when_the_ledger_is_away,
+    reports_ledger_outage,
     settings_or_exit,
 )
 from ivr.ledger import Ledger, Vault
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content
 from ivr.releases.store import recent_releases, stored_files
-from ivr.reminders.outbox.restore import Restored, Restorer
+from ivr.reminders.outbox.restore import Restorer, RestoreReport
 
 RELEASES = 5
 WAITING = (
@@ -36,14 +36,14 @@ WAITING = (
 @click.option("--since", metavar="T", help="After a backup was put back: its time, like 2026-12-01T03:00.")
 @click.option("--go-on", is_flag=True, help="With --since: send again though some texts could not be placed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
     """Look in the carrier's log for texts of which nobody knows whether they went out.
 
     With --since also for all that went out, and for who asked for no more texts, since a backup of the ledger.
     """
     if go_on and since is None:
-        give_up("--go-on goes with --since: name the time of the backup too.")
+        fail("--go-on goes with --since: name the time of the backup too.")
     settings = settings_or_exit()
     ledger = ledger_or_exit(settings)
     content = content_or_exit(settings, ledger)
@@ -70,7 +70,7 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
                 moment, clock.now(), go_on=go_on, seen=lambda number: shown.update(f"{number:,} texts read…")
             )
         except UNREACHABLE as error:
-            give_up(
+            fail(
                 f"The carrier's log cannot be read ({error}): see whether it answers, and look at"
                 " TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN."
             )
@@ -84,10 +84,10 @@ def _moment(words: str, content: Content) -> datetime:
     try:
         moment = datetime.fromisoformat(words)
     except ValueError:
-        give_up(f"`{words}` is not a moment: write it like 2026-12-01T03:00.")
+        fail(f"`{words}` is not a moment: write it like 2026-12-01T03:00.")
     moment = moment if moment.tzinfo else moment.replace(tzinfo=content.config.zone)
     if not clock.now() - timedelta(days=400) < moment <= clock.now():
-        give_up(f"`{words}` is not within the last 400 days: give the time at which the backup was made.")
+        fail(f"`{words}` is not within the last 400 days: give the time at which the backup was made.")
     return moment
 
 
@@ -104,9 +104,9 @@ def _contents(ledger: Ledger, live: Content) -> list[Content]:
 
 
 def _stops(content: Content) -> Callable[[str], bool]:
-    from ivr.line.twiml.release import Line
+    from ivr.line.twiml.release import CompiledLine
 
-    matcher = Line(content).matcher
+    matcher = CompiledLine(content).matcher
 
     def stops(words: str) -> bool:
         understood = matcher.ask(words)
@@ -124,7 +124,7 @@ def _print(counts: Mapping[str, int | bool], as_json: bool) -> None:
             click.echo(f"{count:6}  {name.replace('_', '-')}")
 
 
-def _sentence(told: Restored) -> str:
+def _sentence(told: RestoreReport) -> str:
     if told.sending:
         return "All that went out is known again: texts go out again."
     return (

@@ -19,11 +19,11 @@ from ivr.cli.common import (
     NUMBER,
     WIDTH,
     content_or_exit,
-    give_up,
+    fail,
     ledger_or_exit,
     print_json,
-    print_told,
-    says_when_the_ledger_is_away,
+    print_message,
+    reports_ledger_outage,
     settings_or_exit,
 )
 from ivr.ledger import Vault
@@ -48,7 +48,7 @@ for command in (*texts.COMMANDS, *reconcile.COMMANDS):
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken in, and show the first texts.")
 @click.option("--strict", is_flag=True, help="Take nothing in if any row is rejected.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def import_file(file: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
     """Take in the appointments in FILE (CSV, XLSX, JSON or a FHIR Bundle).
 
@@ -75,7 +75,7 @@ def _print_report(report: ImportReport) -> None:
         for item in told[:SHOWN]:
             row = f"row {item.row}" if item.row else "file"
             column = f", {item.column}" if item.column else ""
-            print_told(f"{row}{column}", kind, item.message, item.code)
+            print_message(f"{row}{column}", kind, item.message, item.code)
         if len(told) > SHOWN:
             click.echo(f"… and {len(told) - SHOWN} more: see them all with --json.")
     for text in report.preview or ():
@@ -94,14 +94,14 @@ def _print_report(report: ImportReport) -> None:
 @reminders.command()
 @click.argument("batch", required=False, type=NUMBER)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def status(batch: int | None, as_json: bool) -> None:
     """Where the texts are, of one BATCH or of all."""
     ledger = ledger_or_exit(settings_or_exit())
     try:
         counted = count(ledger, batch)
     except NoSuchBatch as error:
-        give_up(error)
+        fail(error)
     if as_json:
         print_json(counted)
     else:
@@ -132,7 +132,7 @@ def _control(batch: int, done: str, **values: Any) -> None:
         control(ledger, batch, **values)
         in_hand = count(ledger, batch)["texts"]["claimed"]
     except (NoSuchBatch, CancelledBatch) as error:
-        give_up(error)
+        fail(error)
     click.echo(f"Batch {batch} {done}.")
     if in_hand:
         click.echo(f"{in_hand} texts of it are with the worker at this moment and may still go out.")
@@ -140,7 +140,7 @@ def _control(batch: int, done: str, **values: Any) -> None:
 
 @reminders.command()
 @click.argument("batch", type=NUMBER)
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def pause(batch: int) -> None:
     """Send nothing more of BATCH until `resume`."""
     _control(batch, "is paused", paused=True)
@@ -148,7 +148,7 @@ def pause(batch: int) -> None:
 
 @reminders.command()
 @click.argument("batch", type=NUMBER)
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def resume(batch: int) -> None:
     """Go on with a paused BATCH."""
     _control(batch, "goes on", paused=False)
@@ -156,7 +156,7 @@ def resume(batch: int) -> None:
 
 @reminders.command()
 @click.argument("batch", type=NUMBER)
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def cancel(batch: int) -> None:
     """Send nothing more of BATCH, ever."""
     _control(batch, "is cancelled: what was not sent will not be", cancelled_at=_now())

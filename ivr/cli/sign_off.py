@@ -12,13 +12,13 @@ import click
 
 from ivr import clock
 from ivr.cli.check import print_report
-from ivr.cli.common import FINDINGS, give_up, settings_or_exit
+from ivr.cli.common import FINDINGS, fail, settings_or_exit
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.sign_off import signed
-from ivr.line.content.translations import behind, in_step, origin, words_digest
-from ivr.line.lint.runner import Report
+from ivr.line.content.sign_off import with_sign_off
+from ivr.line.content.translations import mark_up_to_date, outdated_translations, source_prompt, words_digest
+from ivr.line.lint.runner import CheckReport
 
 
 @click.command("in-step")
@@ -30,16 +30,16 @@ def in_step_command(translations: tuple[str, ...], every: bool) -> None:
     Without a name it tells which are behind; exit status 1 if any is.
     """
     if every and translations:
-        give_up("Name the translations, or write --all, not both.")
+        fail("Name the translations, or write --all, not both.")
     folder, content = _folder()
-    late = [content.prompts[key] for key in behind(content)]
+    late = [content.prompts[key] for key in outdated_translations(content)]
     if not every and not translations:
         for prompt in late:
             click.echo(f"{prompt.language}/{prompt.name} is behind.")
         click.echo(f"{len(late)} behind." if late else "Every translation is in step.")
         sys.exit(FINDINGS if late else 0)
     chosen = late if every else [_translation(content, name) for name in dict.fromkeys(translations)]
-    _rewrite(folder, content, chosen, lambda prompt, data: in_step(data, _digest_of_origin(content, prompt)))
+    _rewrite(folder, content, chosen, lambda prompt, data: mark_up_to_date(data, _digest_of_origin(content, prompt)))
     for prompt in chosen:
         click.echo(f"{prompt.file} is in step.")
     if not chosen:
@@ -49,13 +49,13 @@ def in_step_command(translations: tuple[str, ...], every: bool) -> None:
 def _translation(content: Content, name: str) -> Prompt:
     language, _, called = name.removesuffix(".md").partition("/")
     prompt = content.prompts.get((language, called))
-    if prompt is None or origin(content, prompt) is None:
-        give_up(f"`{name}` is no translation in this folder: write its language and its name, like es/cancer.")
+    if prompt is None or source_prompt(content, prompt) is None:
+        fail(f"`{name}` is no translation in this folder: write its language and its name, like es/cancer.")
     return prompt
 
 
 def _digest_of_origin(content: Content, prompt: Prompt) -> str:
-    made_from = origin(content, prompt)
+    made_from = source_prompt(content, prompt)
     assert made_from is not None, prompt.file
     return words_digest(made_from)
 
@@ -69,14 +69,14 @@ def sign(names: tuple[str, ...], by: str, day: datetime | None, language: str | 
     """Sign off the present words of the prompts called NAME, like cancer or urgent. A changed word ends it."""
     folder, content = _folder()
     if language and language not in content.config.languages:
-        give_up(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
+        fail(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
     languages = [language] if language else list(content.config.languages)
     chosen = [prompt for name in dict.fromkeys(names) for prompt in _all_named(content, languages, name)]
     today = clock.now().astimezone(content.config.zone).date()
     on = day.date() if day else today
     if on > today:
-        give_up(f"Nothing was written. {on} is still to come: sign words off when they have been read.")
-    _rewrite(folder, content, chosen, lambda _prompt, data: signed(data, by, on))
+        fail(f"Nothing was written. {on} is still to come: sign words off when they have been read.")
+    _rewrite(folder, content, chosen, lambda _prompt, data: with_sign_off(data, by, on))
     for prompt in chosen:
         click.echo(f"{prompt.file} is signed off by {by}, {on}.")
 
@@ -90,7 +90,7 @@ def _all_named(content: Content, languages: list[str], name: str) -> list[Prompt
 def _named(content: Content, language: str, name: str) -> Prompt:
     prompt = content.prompts.get((language, name.removesuffix(".md")))
     if prompt is None:
-        give_up(f"There is no {language}/{name}.md in this folder: write a prompt's name, like cancer.")
+        fail(f"There is no {language}/{name}.md in this folder: write a prompt's name, like cancer.")
     return prompt
 
 
@@ -99,8 +99,8 @@ def _folder() -> tuple[Path, Content]:
     try:
         return folder, read_content(read_folder(folder))
     except BrokenPrompts as broken:
-        print_report(Report(0, 0, tuple(broken.findings)))
-        give_up("Nothing was written: put the errors right first.", FINDINGS)
+        print_report(CheckReport(0, 0, tuple(broken.findings)))
+        fail("Nothing was written: put the errors right first.", FINDINGS)
 
 
 def _rewrite(
@@ -110,7 +110,7 @@ def _rewrite(
     try:
         written = {prompt.file: change(prompt, content.files[prompt.file]) for prompt in chosen}
     except ValueError as error:
-        give_up(f"Nothing was written. {error}")
+        fail(f"Nothing was written. {error}")
     for file, data in written.items():
         path = (folder / file).resolve()
         beside = path.with_name(f".{path.name}.new")
@@ -119,7 +119,7 @@ def _rewrite(
             shutil.copymode(path, beside)
             beside.replace(path)
         except OSError as error:
-            give_up(f"{path} cannot be written ({error.strerror}): let this user write there.")
+            fail(f"{path} cannot be written ({error.strerror}): let this user write there.")
 
 
 COMMANDS = (in_step_command, sign)

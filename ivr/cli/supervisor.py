@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from ivr import clock
-from ivr.cli.common import give_up
+from ivr.cli.common import fail
 from ivr.cli.example_appointments import write_example
 from ivr.settings import Settings, shift_file
 
@@ -78,7 +78,7 @@ class EmbeddedQueue:
                 server.start()
             except ValkeyServerStartupError:
                 if not left:
-                    give_up(f"The queue server did not start: {folder / 'valkey.log'} says why.")
+                    fail(f"The queue server did not start: {folder / 'valkey.log'} says why.")
                 time.sleep(1)
             else:
                 return server

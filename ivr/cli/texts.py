@@ -24,20 +24,20 @@ from ivr.cli.common import (
     WIDTH,
     WRONG_USE,
     content_or_exit,
-    give_up,
+    fail,
     ledger_or_exit,
     print_json,
-    print_told,
-    says_when_the_ledger_is_away,
+    print_message,
+    reports_ledger_outage,
     settings_or_exit,
 )
 from ivr.ledger import Ledger, Vault
 from ivr.line.content.config import Config
-from ivr.people.phones import Phone, as_written, read_phone
-from ivr.reminders.imports.errors import SENTENCES as FAULTS
-from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export, private_file, write_csv
-from ivr.reminders.reports.manual import ByHand, NotKnown, Outcome
-from ivr.reminders.reports.response_rates import BUCKETS, effect
+from ivr.people.phones import PhoneNumber, format_phone, parse_phone
+from ivr.reminders.imports.errors import ERROR_SENTENCES as FAULTS
+from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export_texts, private_file, write_csv
+from ivr.reminders.reports.manual import ManualActions, ManualResult, UnknownAppointment
+from ivr.reminders.reports.response_rates import BUCKETS, response_rates
 from ivr.reminders.reports.status import NoSuchBatch
 
 _WEEKS_SHOWN = 26
@@ -61,8 +61,8 @@ class _Office:
     config: Config
 
     @property
-    def by_hand(self) -> ByHand:
-        return ByHand(self.ledger, self.vault, self.config)
+    def by_hand(self) -> ManualActions:
+        return ManualActions(self.ledger, self.vault, self.config)
 
 
 @contextmanager
@@ -72,10 +72,10 @@ def _office() -> Iterator[_Office]:
     config = content_or_exit(settings, ledger).config
     try:
         yield _Office(ledger, Vault.of(settings), config)
-    except (NoSuchBatch, NotKnown, UnwritableFile) as error:
-        give_up(error)
+    except (NoSuchBatch, UnknownAppointment, UnwritableFile) as error:
+        fail(error)
     except KeyError:
-        give_up("A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
+        fail("A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _standard_output() -> Iterator[TextIO]:
 @click.option("-o", "--output", "path", required=True, metavar="FILE", help="The file to write; - is standard output.")
 @click.option("--numbers", is_flag=True, help="With full numbers and first names: keep such a file safe.")
 @_json
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def export_batch(batch: int, path: str, numbers: bool, as_json: bool) -> None:
     """Write every text of BATCH into a CSV file for the spreadsheet, sent or not, with state and reason.
 
@@ -110,7 +110,7 @@ def export_batch(batch: int, path: str, numbers: bool, as_json: bool) -> None:
     """
     columns = [name for name in COLUMNS if numbers or name != "first_name"]
     with _office() as office, Console(stderr=True).status("Writing…") as shown:
-        lines = export(office.ledger, office.vault, office.config.reminders, batch, clock.now(), numbers)
+        lines = export_texts(office.ledger, office.vault, office.config.reminders, batch, clock.now(), numbers)
 
         def progress(count: int) -> None:
             shown.update(f"{count:,} texts written…")
@@ -124,7 +124,7 @@ def export_batch(batch: int, path: str, numbers: bool, as_json: bool) -> None:
 @click.command("effect")
 @click.argument("batch", required=False, type=NUMBER)
 @_json
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def show_effect(batch: int | None, as_json: bool) -> None:
     """What the texts of one BATCH or of all brought about, and who came.
 
@@ -133,7 +133,7 @@ def show_effect(batch: int | None, as_json: bool) -> None:
     cancelled it.
     """
     with _office() as office:
-        told = effect(office.ledger, office.config.zone, clock.now(), batch)
+        told = response_rates(office.ledger, office.config.zone, clock.now(), batch)
     if as_json:
         print_json(told)
     elif not told["batches"] and not told["attendance"]:
@@ -191,7 +191,7 @@ def _print(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: bo
 @click.command("person")
 @click.argument("number")
 @_json
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def show_person(number: str, as_json: bool) -> None:
     """What is known about NUMBER: opted out or not, and the texts of its visits, from 30 days ago on."""
     phone = _phone(number)
@@ -200,7 +200,7 @@ def show_person(number: str, as_json: bool) -> None:
     if as_json:
         print_json({"number": phone, **known})
     elif not known["known"]:
-        click.echo(f"Nothing is known about {as_written(phone)}.")
+        click.echo(f"Nothing is known about {format_phone(phone)}.")
     else:
         _print_person(phone, known)
 
@@ -209,7 +209,7 @@ def _print_person(phone: str, known: dict[str, Any]) -> None:
     out = known["opted_out"]
     wants = f"no texts since {out['since']} (by {out['source']})" if out else "takes texts"
     landline = ", but the carrier says that it is a landline" if known["landline"] else ""
-    click.echo(f"{as_written(phone)}: {wants}{landline}.")
+    click.echo(f"{format_phone(phone)}: {wants}{landline}.")
     if not known["appointments"]:
         click.echo("No visit ahead, and none in the last 30 days.")
     for visit in known["appointments"]:
@@ -231,16 +231,16 @@ def _clock(moment: str | None) -> str:
 
 
 def _phone(words: str) -> str:
-    read = read_phone(words)
-    if isinstance(read, Phone):
+    read = parse_phone(words)
+    if isinstance(read, PhoneNumber):
         return read.e164
-    print_told("NUMBER", "error", FAULTS[read], read)
+    print_message("NUMBER", "error", FAULTS[read], read)
     sys.exit(WRONG_USE)
 
 
 def _because_of(words: str) -> str:
     if not words.strip():
-        give_up('--because is empty: write what the person said, such as "called us".')
+        fail('--because is empty: write what the person said, such as "called us".')
     return words.strip()
 
 
@@ -248,7 +248,7 @@ def _because_of(words: str) -> str:
 @click.argument("number")
 @_because
 @_json
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def stop_person(number: str, because: str, as_json: bool) -> None:
     """Send no more texts to NUMBER, as the person asked us to."""
     phone = _phone(number)
@@ -258,14 +258,14 @@ def stop_person(number: str, because: str, as_json: bool) -> None:
         print_json({"number": phone, "changed": changed, "opted_out": True})
     else:
         was_so = "" if changed else " It was so already."
-        click.echo(f"{as_written(phone)} gets no more texts.{was_so}")
+        click.echo(f"{format_phone(phone)} gets no more texts.{was_so}")
 
 
 @click.command("start")
 @click.argument("number")
 @_because
 @_json
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def start_person(number: str, because: str, as_json: bool) -> None:
     """Take back that NUMBER wants no texts: only when the person herself asked for texts."""
     phone = _phone(number)
@@ -275,7 +275,7 @@ def start_person(number: str, because: str, as_json: bool) -> None:
         print_json({"number": phone, "changed": source is not None, "opted_out": False, "was_out_by": source})
         return
     was_so = "" if source else " It was so already."
-    click.echo(f"{as_written(phone)} gets the texts that are still to come.{was_so}")
+    click.echo(f"{format_phone(phone)} gets the texts that are still to come.{was_so}")
     if source in ("text", "carrier"):
         click.echo("The carrier may still hold them back, until START is texted from that phone.")
 
@@ -284,7 +284,7 @@ def start_person(number: str, because: str, as_json: bool) -> None:
 @click.argument("appointment_id")
 @click.argument("step")
 @_json
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def send_now(appointment_id: str, step: str, as_json: bool) -> None:
     """Send the text STEP of a visit now, ahead of its time.
 
@@ -299,7 +299,7 @@ def send_now(appointment_id: str, step: str, as_json: bool) -> None:
 @click.argument("appointment_id")
 @click.argument("step", required=False)
 @_json
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def skip_texts(appointment_id: str, step: str | None, as_json: bool) -> None:
     """Leave out the text STEP of a visit, or all of its texts that are still to come.
 
@@ -315,7 +315,7 @@ def skip_texts(appointment_id: str, step: str | None, as_json: bool) -> None:
     _tell(outcomes, as_json)
 
 
-def _tell(outcomes: list[Outcome], as_json: bool) -> NoReturn:
+def _tell(outcomes: list[ManualResult], as_json: bool) -> NoReturn:
     if as_json:
         print_json({"texts": [outcome.as_json() for outcome in outcomes]})
     for outcome in [] if as_json else outcomes:
@@ -323,7 +323,7 @@ def _tell(outcomes: list[Outcome], as_json: bool) -> NoReturn:
         if outcome.done:
             click.echo(textwrap.fill(f"{place}: {outcome.sentence}", WIDTH, subsequent_indent="  "))
         else:
-            print_told(place, "error", outcome.sentence, outcome.code)
+            print_message(place, "error", outcome.sentence, outcome.code)
     sys.exit(0 if all(outcome.done for outcome in outcomes) else FINDINGS)
 
 

@@ -17,23 +17,23 @@ from ivr.cli.common import (
     WIDTH,
     WORDS,
     content_or_exit,
-    give_up,
+    current_user,
+    fail,
     ledger_or_exit,
     print_json,
-    print_told,
-    says_when_the_ledger_is_away,
+    print_message,
+    reports_ledger_outage,
     settings_or_exit,
-    whoever,
 )
 from ivr.ledger import Ledger, Vault
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content
 from ivr.line.content.required_prompts import OUTCOMES
-from ivr.line.lint.add_phrase import Effect, NotTaught, effect, with_phrase
-from ivr.line.nlu.clusters import Group, groups, looks_personal
+from ivr.line.lint.add_phrase import PhraseEffect, PhraseRejected, add_phrase, preview_effect
+from ivr.line.nlu.clusters import QuestionCluster, cluster_questions, looks_personal
 from ivr.line.nlu.matcher import Matcher
-from ivr.people.inbound.unanswered import Wording, wordings
-from ivr.releases.drafts import Changed, Draft, Drafts, NoDraft, NotSaved
+from ivr.people.inbound.unanswered import UnansweredQuestion, unanswered_questions
+from ivr.releases.drafts import Draft, Drafts, EditConflict, NoDraft, NotSaved
 
 SHOWN = 40
 _days = click.option(
@@ -47,13 +47,13 @@ class _Desk:
 
     ledger: Ledger
     content: Content
-    said: list[Wording]
+    said: list[UnansweredQuestion]
     """Without those that look personal."""
     personal: int
 
     @property
-    def groups(self) -> list[Group]:
-        return groups((one.language, one.words) for one in self.said)
+    def groups(self) -> list[QuestionCluster]:
+        return cluster_questions((one.language, one.words) for one in self.said)
 
 
 def _desk(days: int) -> _Desk:
@@ -62,9 +62,9 @@ def _desk(days: int) -> _Desk:
     content = content_or_exit(settings, ledger)
     try:
         with ledger.read() as connection:
-            found = wordings(connection, Vault.of(settings), clock.now() - timedelta(days=days))
+            found = unanswered_questions(connection, Vault.of(settings), clock.now() - timedelta(days=days))
     except KeyError:
-        give_up("Words were sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
+        fail("Words were sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
     said = [replace(one, words=_printable(one.words)) for one in found if not looks_personal(one.words)]
     return _Desk(ledger, content, said, len(found) - len(said))
 
@@ -78,7 +78,7 @@ def _printable(words: str) -> str:
 @_days
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 @click.pass_context
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def unanswered(context: click.Context, days: int, as_json: bool) -> None:
     """What people texted or said that nobody understood, alike ones together, the most first, without who they are."""
     if context.invoked_subcommand is not None:
@@ -98,11 +98,11 @@ def unanswered(context: click.Context, days: int, as_json: bool) -> None:
         click.echo(f"{desk.personal} more hold a number or an address, and are not shown.")
 
 
-def _said(one: Wording) -> dict[str, str]:
+def _said(one: UnansweredQuestion) -> dict[str, str]:
     return {"source": one.source, "language": one.language, "words": one.words}
 
 
-def _group_json(group: Group, matcher: Matcher) -> dict[str, Any]:
+def _group_json(group: QuestionCluster, matcher: Matcher) -> dict[str, Any]:
     scores = matcher.ask(group.typical, group.language).scores
     nearest = next((one for one in scores.items() if one[0] != "none"), None)
     return {
@@ -135,7 +135,7 @@ def _print(told: list[dict[str, Any]]) -> None:
 @click.option("--topic", required=True, help="The prompt that answers it, like cancer.")
 @click.option("--language", help="Of WORDS; default: the group's, else the line's first.")
 @_days
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def teach(words: str, topic: str, language: str | None, days: int) -> None:
     """Make WORDS, or the group ID, a phrase of a topic in the draft, and say what that pulls along."""
     desk = _desk(days)
@@ -144,45 +144,45 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
     said, spoken = (group.typical, group.language) if group else (words, desk.content.config.default_language)
     file = f"{_known(language or spoken, desk.content)}/{_topic(topic, desk.content)}.md"
     if looks_personal(said):
-        give_up("These words hold a number or an address: the line's words must name nobody.", FINDINGS)
+        fail("These words hold a number or an address: the line's words must name nobody.", FINDINGS)
     drafts = Drafts(desk.ledger, desk.content.config.zone)
     try:
         before = drafts.open()
         if file not in before.files:
-            give_up(f"There is no {file} in the draft.", FINDINGS)
-        taught = with_phrase(file, before.files[file], said)
-        after = drafts.save(file, taught, whoever(), clock.now(), before.version(file))
-    except (NotTaught, NotSaved, NoDraft, Changed, BrokenPrompts) as error:
-        give_up(error, FINDINGS)
+            fail(f"There is no {file} in the draft.", FINDINGS)
+        taught = add_phrase(file, before.files[file], said)
+        after = drafts.save(file, taught, current_user(), clock.now(), before.version(file))
+    except (PhraseRejected, NotSaved, NoDraft, EditConflict, BrokenPrompts) as error:
+        fail(error, FINDINGS)
     _say(f"`{said}` is a phrase of {file} in the draft.")
     _tell(_effect(before, after, topic, waiting), file)
 
 
 def _known(language: str, content: Content) -> str:
     if language not in content.config.languages:
-        give_up(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
+        fail(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
     return language
 
 
 def _topic(topic: str, content: Content) -> str:
     known = [one.id for one in content.config.topics] + sorted(OUTCOMES)
     if topic not in known:
-        give_up(f"`{topic}` is no topic or outcome: use one of {', '.join(known)}.")
+        fail(f"`{topic}` is no topic or outcome: use one of {', '.join(known)}.")
     return topic
 
 
-def _effect(before: Draft, after: Draft, topic: str, waiting: list[Group]) -> Effect:
+def _effect(before: Draft, after: Draft, topic: str, waiting: list[QuestionCluster]) -> PhraseEffect:
     try:
-        return effect(read_content(before.files), read_content(after.files), topic, waiting)
+        return preview_effect(read_content(before.files), read_content(after.files), topic, waiting)
     except BrokenPrompts as broken:
         for finding in broken.findings:
-            print_told(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
-        give_up("The draft has errors, so what the phrase pulls along cannot be told yet.", FINDINGS)
+            print_message(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
+        fail("The draft has errors, so what the phrase pulls along cannot be told yet.", FINDINGS)
 
 
-def _tell(found: Effect, file: str) -> None:
+def _tell(found: PhraseEffect, file: str) -> None:
     for finding in found.findings:
-        print_told(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
+        print_message(f"{finding.file}:{finding.line}", finding.level, finding.message, finding.rule)
     for words, outcome in found.pulled:
         _say(f"Pulled along: `{words}`, which asks for {outcome}.")
     for group in found.answered:

@@ -18,19 +18,19 @@ from ivr.cli.common import (
     NUMBER,
     WIDTH,
     content_or_exit,
-    give_up,
+    current_user,
+    fail,
     ledger_or_exit,
     print_json,
-    says_when_the_ledger_is_away,
+    reports_ledger_outage,
     settings_or_exit,
-    whoever,
 )
 from ivr.ledger import Ledger, Vault
 from ivr.line.content.config import Config
 from ivr.line.content.keyword_rules import RED_FLAGS
-from ivr.people.callbacks import WaitingCallback, callback_done, waiting_callbacks
-from ivr.people.phones import as_written
-from ivr.people.todos import Todo, todo_done, waiting_todos
+from ivr.people.callbacks import PendingCallback, complete_callback, pending_callbacks
+from ivr.people.phones import format_phone
+from ivr.people.todos import WorkItem, complete_work_item, pending_work_items
 
 _KINDS = {
     "change": "wants another time",
@@ -52,7 +52,7 @@ class _Office:
             with self.ledger.read() as connection:
                 return question(connection, self.vault)
         except KeyError:
-            give_up("A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
+            fail("A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
 
     def moment(self, at: datetime) -> str:
         return format_datetime(at, "EEE MMM d HH:mm", tzinfo=self.config.zone, locale="en")
@@ -88,13 +88,13 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object fo
 @click.group(invoke_without_command=True)
 @_json
 @click.pass_context
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def callbacks(context: click.Context, as_json: bool) -> None:
     """Who waits for a call back, oldest first, with the number to dial; red flags before all."""
     if context.invoked_subcommand is not None:
         return
     office = _office()
-    waiting: list[WaitingCallback] = office.read(waiting_callbacks)
+    waiting: list[PendingCallback] = office.read(pending_callbacks)
     waiting.sort(key=lambda one: one.topic not in RED_FLAGS)
     if as_json:
         print_json({"callbacks": [_callback_json(one, office) for one in waiting]})
@@ -108,22 +108,22 @@ def callbacks(context: click.Context, as_json: bool) -> None:
 
 @callbacks.command("done")
 @click.argument("number", metavar="ID", type=NUMBER)
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def callback_was_made(number: int) -> None:
     """The call back ID was made: take it off the list."""
-    _done(callback_done, number, "Call back", "callbacks")
+    _done(complete_callback, number, "Call back", "callbacks")
 
 
 def _done(mark: Callable[[Connection, int, str, datetime], bool], number: int, what: str, command: str) -> None:
     ledger = ledger_or_exit(settings_or_exit())
     with ledger.write() as connection:
-        was_waiting = mark(connection, number, whoever(), clock.now())
+        was_waiting = mark(connection, number, current_user(), clock.now())
     if not was_waiting:
-        give_up(f"No {what.lower()} {number} waits: see which do with `infoline {command}`.")
+        fail(f"No {what.lower()} {number} waits: see which do with `infoline {command}`.")
     click.echo(f"{what} {number} is done.")
 
 
-def _callback_json(one: WaitingCallback, office: _Office) -> dict[str, Any]:
+def _callback_json(one: PendingCallback, office: _Office) -> dict[str, Any]:
     return {
         "id": one.id,
         "asked_at": office.iso(one.asked_at),
@@ -136,10 +136,10 @@ def _callback_json(one: WaitingCallback, office: _Office) -> dict[str, Any]:
     }
 
 
-def _callback_row(one: WaitingCallback, office: _Office) -> tuple[str, ...]:
+def _callback_row(one: PendingCallback, office: _Office) -> tuple[str, ...]:
     about = f"! {one.topic}" if one.topic in RED_FLAGS else one.topic or "-"
     name, language = _name(one.entry, office.config), office.language(one.language)
-    return str(one.id), office.moment(one.asked_at), as_written(one.phone), name, about, language, one.wished
+    return str(one.id), office.moment(one.asked_at), format_phone(one.phone), name, about, language, one.wished
 
 
 def _name(entry: str, config: Config) -> str:
@@ -151,18 +151,18 @@ def _name(entry: str, config: Config) -> str:
 @click.group(invoke_without_command=True)
 @_json
 @click.pass_context
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def todos(context: click.Context, as_json: bool) -> None:
     """What schedulers must look at: visits to move or cancel, numbers that are not the patient's."""
     if context.invoked_subcommand is not None:
         return
     office = _office()
-    waiting: list[Todo] = office.read(waiting_todos)
+    waiting: list[WorkItem] = office.read(pending_work_items)
     if as_json:
         print_json({"todos": [_todo_json(one, office) for one in waiting]})
     elif waiting:
         rows = [
-            (str(one.id), office.moment(one.at), as_written(one.phone), _KINDS[one.kind], one.appointment_id or "-")
+            (str(one.id), office.moment(one.at), format_phone(one.phone), _KINDS[one.kind], one.appointment_id or "-")
             + (office.moment(one.starts_at) if one.starts_at else "-",)
             for one in waiting
         ]
@@ -172,7 +172,7 @@ def todos(context: click.Context, as_json: bool) -> None:
         click.echo("Nothing waits.")
 
 
-def _todo_json(one: Todo, office: _Office) -> dict[str, Any]:
+def _todo_json(one: WorkItem, office: _Office) -> dict[str, Any]:
     starts_at = office.iso(one.starts_at) if one.starts_at else None
     told = {"id": one.id, "kind": one.kind, "at": office.iso(one.at), "phone": one.phone}
     return {**told, "appointment_id": one.appointment_id, "starts_at": starts_at}
@@ -180,7 +180,7 @@ def _todo_json(one: Todo, office: _Office) -> dict[str, Any]:
 
 @todos.command("done")
 @click.argument("number", metavar="ID", type=NUMBER)
-@says_when_the_ledger_is_away
+@reports_ledger_outage
 def todo_was_done(number: int) -> None:
     """What stands under ID was seen to: take it off the list."""
-    _done(todo_done, number, "To-do", "todos")
+    _done(complete_work_item, number, "To-do", "todos")

@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Table
 
 from ivr import log
-from ivr.ledger import Ledger, LedgerAway, Vault
-from ivr.ledger.prepared_sql import Insertion
+from ivr.ledger import Ledger, LedgerUnavailable, Vault
+from ivr.ledger.prepared_sql import BulkInsert
 
 SIZE = 10_000
 ROWS_A_TRANSACTION = 500
@@ -33,7 +33,7 @@ TELL_SECONDS = 60.0
 N = TypeVar("N")
 
 
-class Notes(ABC, Generic[N]):
+class BackgroundWriter(ABC, Generic[N]):
     """The notes of one web process for one table. `dropped` counts those that never reach the ledger.
 
     size: how many notes may wait.
@@ -105,14 +105,14 @@ class Notes(ABC, Generic[N]):
             try:
                 self.flush()
                 pause = FLUSH_SECONDS
-            except LedgerAway:
+            except LedgerUnavailable:
                 pause = min(pause * 2, SLOWEST_SECONDS)
                 if closing:
                     self._drop(len(self._waiting))
             self._tell_drops(at_once=closing)
 
     def _write(self, notes: list[N]) -> None:
-        insertion = Insertion(self._ledger.engine.dialect, self.table, self.table.columns.keys(), unless_there=True)
+        insertion = BulkInsert(self._ledger.engine.dialect, self.table, self.table.columns.keys(), unless_there=True)
         try:
             with self._ledger.write() as connection:
                 for first in range(0, len(notes), ROWS_AT_ONCE):
@@ -120,7 +120,7 @@ class Notes(ABC, Generic[N]):
                     # A turn that waits for the interpreter has it now. SQLite lets go of it too, but so briefly
                     # that a turn waited for all the rows: 27 ms at worst instead of 4.
                     time.sleep(LET_GO_SECONDS)
-        except LedgerAway:
+        except LedgerUnavailable:
             raise
         except Exception:  # noqa: BLE001 - notes that cannot be written must not hold back those after them
             _tell("exception", f"{self.name}_not_written")
@@ -140,4 +140,4 @@ class Notes(ABC, Generic[N]):
 def _tell(level: str, event: str, **fields: int) -> None:
     # A log that cannot be written to must not end the thread.
     with suppress(OSError, ValueError):
-        getattr(log.get(), level)(event, **fields)
+        getattr(log.get_logger(), level)(event, **fields)

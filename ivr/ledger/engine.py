@@ -25,7 +25,7 @@ _NO_ROOM = ("disk is full", "No space left")
 _READ_ONLY = "infoline_read_only"
 
 
-class LedgerAway(Exception):
+class LedgerUnavailable(Exception):
     """The ledger cannot be reached, or was never set up; the message says which."""
 
 
@@ -60,7 +60,7 @@ class Ledger:
             for pragma in _FOR_MANY:
                 connection.exec_driver_sql(f"PRAGMA {pragma}")
 
-    def turnstile(self, connection: Connection) -> None:
+    def exclusive_lock(self, connection: Connection) -> None:
         """Let one claim at a time through, on all machines, until the transaction ends.
 
         Limits for a person span appointments, so two claims side by side could both be the last one
@@ -76,15 +76,15 @@ class Ledger:
                 # Another upgrade may take its time.
                 connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURNSTILE + 1})
-            if _version(connection) != newest_version():
+            if _version(connection) != latest_migration():
                 migrate(connection)
 
     def check(self) -> None:
         """Raise LedgerAway unless the ledger answers and its tables are of this version."""
         with self.read() as connection:
             found = _version(connection)
-        if found != newest_version():
-            raise LedgerAway("The ledger's tables are not of this version: run `infoline db upgrade`.")
+        if found != latest_migration():
+            raise LedgerUnavailable("The ledger's tables are not of this version: run `infoline db upgrade`.")
 
     def close(self) -> None:
         self.engine.dispose()
@@ -147,12 +147,12 @@ def as_away() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout) as error:
-        raise LedgerAway(_told(error)) from error
+        raise LedgerUnavailable(_told(error)) from error
     except DBAPIError as error:
         # A damaged SQLite file is a DatabaseError itself; what a statement did wrong is one of its kinds.
         damaged = type(error) is DatabaseError
         if damaged or error.connection_invalidated or "no such table" in str(error) or "UndefinedTable" in str(error):
-            raise LedgerAway(_told(error)) from error
+            raise LedgerUnavailable(_told(error)) from error
         raise
 
 
@@ -167,7 +167,7 @@ def first_line(error: Exception) -> str:
     return str(getattr(error, "orig", error)).splitlines()[0]
 
 
-def newest_version() -> str:
+def latest_migration() -> str:
     """The version that the last migration brings the tables to: its file's name begins with it."""
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 

@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import Column, Connection, Dialect, Select, Table
 from sqlalchemy.types import TypeEngine
 
-from ivr.ledger.engine import Ledger, LedgerAway, as_away, first_line
-from ivr.ledger.types import Moment
+from ivr.ledger.engine import Ledger, LedgerUnavailable, as_away, first_line
+from ivr.ledger.types import UtcDateTime
 
 _KEPT = 10_000
 _Convert = Callable[[Any], Any]
 
 
-class Questions:
+class PreparedQueries:
     """SELECTs that are compiled once and asked together, straight of the driver, for a turn that waits for it alone.
 
     Each is its own snapshot. A tenth of the time that a transaction and the same statements take on SQLite (20 and
@@ -44,7 +44,7 @@ class Questions:
         except self._errors as error:
             if self._own:
                 self._own.connection = None
-            raise LedgerAway(f"The ledger does not answer: {first_line(error)}") from error
+            raise LedgerUnavailable(f"The ledger does not answer: {first_line(error)}") from error
 
     def _connected(self) -> AbstractContextManager[Any]:
         if self._own is None:
@@ -81,7 +81,7 @@ class _Question:
         return SimpleNamespace(**dict(zip(self._names, values, strict=True)))
 
 
-class Insertion:
+class BulkInsert:
     """INSERT of many rows into some columns of a table; each moment is converted once, however often it stands."""
 
     def __init__(self, dialect: Dialect, table: Table, columns: Sequence[str], *, unless_there: bool = False) -> None:
@@ -107,7 +107,7 @@ class Insertion:
         return tuple(values)
 
 
-class Lookup:
+class BulkLookup:
     """The rows of a table whose words in one column are among many, in one statement that never changes."""
 
     def __init__(self, dialect: Dialect, key: Column[Any], *columns: Column[Any]) -> None:
@@ -123,5 +123,5 @@ class Lookup:
 
 def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     """How a value is given to the driver; it takes all but moments as they are."""
-    convert = kind.dialect_impl(dialect).bind_processor(dialect) if isinstance(kind, Moment) else None
+    convert = kind.dialect_impl(dialect).bind_processor(dialect) if isinstance(kind, UtcDateTime) else None
     return lru_cache(_KEPT)(convert) if convert else None

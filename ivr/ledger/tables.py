@@ -19,7 +19,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from ivr.ledger.types import Moment
+from ivr.ledger.types import UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -37,9 +37,9 @@ person = Table(
     Column("phone_hash", String(64), nullable=False, unique=True),
     Column("phone_sealed", LargeBinary, nullable=False),
     Column("language", String(8)),
-    Column("opted_out_at", Moment),
+    Column("opted_out_at", UtcDateTime),
     Column("landline", Boolean, nullable=False, server_default=false()),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 # Kept for five years as evidence: who asked for what, when, through which door, in which words.
@@ -48,7 +48,7 @@ opt_out_event = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("kind", String(8), nullable=False),
     Column("source", String(8), nullable=False),
     Column("evidence_sealed", LargeBinary),
@@ -58,12 +58,12 @@ batch = Table(
     "batch",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
     Column("filename", String(200), nullable=False),
     # NULL while rows are being staged; nothing of a batch is sent before it is live.
-    Column("live_at", Moment),
+    Column("live_at", UtcDateTime),
     Column("paused", Boolean, nullable=False, server_default=false()),
-    Column("cancelled_at", Moment),
+    Column("cancelled_at", UtcDateTime),
 )
 
 appointment = Table(
@@ -73,7 +73,7 @@ appointment = Table(
     Column("appointment_id", String(100), nullable=False, unique=True),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
     Column("batch_id", ForeignKey("batch.id"), nullable=False),
-    Column("starts_at", Moment, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
     Column("timezone", String(64), nullable=False),
     Column("site", String(64), nullable=False),
     Column("language", String(8)),
@@ -81,10 +81,10 @@ appointment = Table(
     Column("channel", String(8), nullable=False),
     Column("status", String(10), nullable=False),
     Column("answer", String(10)),
-    Column("answered_at", Moment),
-    Column("next_due_at", Moment),
-    Column("created_at", Moment, nullable=False),
-    Column("updated_at", Moment, nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("next_due_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
     # What is due, longest waiting first; and what a batch's status counts, without a look at the rows.
     Index("ix_appointment_next_due_at_id", "next_due_at", "id"),
     Index("ix_appointment_batch_id_next_due_at", "batch_id", "next_due_at"),
@@ -98,7 +98,7 @@ staged_change = Table(
     Column("into", ForeignKey("batch.id"), nullable=False, index=True),
     Column("appointment", ForeignKey("appointment.id"), nullable=False),
     Column("person_id", ForeignKey("person.id"), nullable=False),
-    Column("starts_at", Moment, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
     Column("timezone", String(64), nullable=False),
     Column("site", String(64), nullable=False),
     Column("language", String(8)),
@@ -117,25 +117,25 @@ text = Table(
     Column("person_id", ForeignKey("person.id"), nullable=False),
     # The appointment's, kept here too for what a batch's status counts.
     Column("batch_id", ForeignKey("batch.id")),
-    Column("starts_at", Moment),
+    Column("starts_at", UtcDateTime),
     Column("step", String(40), nullable=False),
     Column("state", String(12), nullable=False),
     Column("reason", String(40)),
     Column("attempt", String(32), unique=True),
     Column("sid", String(34), unique=True),
     Column("tries", Integer, nullable=False, server_default="0"),
-    Column("claimed_at", Moment),
-    Column("retry_at", Moment),
+    Column("claimed_at", UtcDateTime),
+    Column("retry_at", UtcDateTime),
     Column("looks", Integer, nullable=False, server_default="0"),
-    Column("looked_at", Moment),
+    Column("looked_at", UtcDateTime),
     Column("error_code", Integer),
     Column("release", String(12)),
     Column("body_hash", String(64)),
-    Column("updated_at", Moment, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
     # Keyed hashes of the call's id and of the carrier's token for the request.
     Column("asked_in", String(64)),
     Column("request", String(64)),
-    Column("asked_at", Moment),
+    Column("asked_at", UtcDateTime),
     Column("asked_language", String(8)),
     UniqueConstraint("appointment_id", "starts_at", "step"),
     CheckConstraint(
@@ -156,7 +156,7 @@ text_move = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("text_id", ForeignKey("text.id"), nullable=False, index=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("from_state", String(12)),
     Column("to_state", String(12), nullable=False),
     Column("reason", String(40)),
@@ -174,8 +174,8 @@ callback = Table(
     Column("wished", String(10), nullable=False),
     Column("call", String(64), nullable=False),
     Column("request", String(64)),
-    Column("asked_at", Moment, nullable=False),
-    Column("done_at", Moment),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
     Column("done_by", String(200)),
     UniqueConstraint("call", "entry"),
 )
@@ -186,7 +186,7 @@ call_turn = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("call", String(64), nullable=False),
-    Column("at", Moment, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
     Column("release", String(12), nullable=False),
     Column("state", String(120), nullable=False),
     Column("heard", String(20), nullable=False),
@@ -200,7 +200,7 @@ incoming_text = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("phone_hash", String(64), nullable=False),
-    Column("at", Moment, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
     Column("asked", String(32), nullable=False),
     Column("outcome", String(20), nullable=False),
     Column("replies_sealed", LargeBinary),
@@ -212,7 +212,7 @@ unanswered = Table(
     "unanswered",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("at", Moment, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
     Column("source", String(8), nullable=False),
     Column("language", String(8), nullable=False),
     Column("words_sealed", LargeBinary, nullable=False),
@@ -226,8 +226,8 @@ todo = Table(
     Column("kind", String(20), nullable=False),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
     Column("appointment_id", ForeignKey("appointment.id")),
-    Column("at", Moment, nullable=False),
-    Column("done_at", Moment),
+    Column("at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
     Column("done_by", String(200)),
 )
 
@@ -237,7 +237,7 @@ release = Table(
     Column("number", Integer, primary_key=True),
     Column("digest", String(12), nullable=False, index=True),
     Column("parent", String(12)),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("by", String(200), nullable=False),
     Column("note", Text, nullable=False),
     Column("origin", String(8), nullable=False),
@@ -250,7 +250,7 @@ draft = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("base", String(12), nullable=False),
-    Column("begun_at", Moment, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
     Column("begun_by", String(200), nullable=False),
 )
 
@@ -263,7 +263,7 @@ draft_file = Table(
     Column("content", LargeBinary),
     Column("replaces", String(12), nullable=False),
     Column("by", String(200), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # What the line must remember of itself, for instance by which plan the next looks at appointments were set.
@@ -272,7 +272,7 @@ mark = Table(
     metadata,
     Column("name", String(40), primary_key=True),
     Column("value", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 # What an operator must know until it is put right, for instance that the carrier refused our credentials.
@@ -280,6 +280,6 @@ alarm = Table(
     "alarm",
     metadata,
     Column("name", String(40), primary_key=True),
-    Column("raised_at", Moment, nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False),
     Column("detail", Text, nullable=False),
 )

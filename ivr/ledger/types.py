@@ -10,7 +10,7 @@ from sqlalchemy import DateTime
 from sqlalchemy.types import TypeDecorator
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """An aware moment, kept in UTC. SQLite forgets zones, so they are taken off and put back here."""
 
     impl = DateTime(timezone=True)

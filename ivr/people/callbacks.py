@@ -10,12 +10,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import callback, person
-from ivr.line.callflow.states import Wished
-from ivr.people.persons import meet
+from ivr.line.callflow.states import TimeOfDay
+from ivr.people.persons import get_or_create_persons
 
 
 @dataclass(frozen=True)
-class CallbackWish:
+class CallbackRequest:
     """A call-back as a caller asks for it.
 
     phone: E.164. entry: the directory entry that should call. topic: what she was hearing about.
@@ -26,13 +26,13 @@ class CallbackWish:
     language: str
     entry: str
     topic: str | None
-    wished: Wished
+    wished: TimeOfDay
     call: str
     request: str | None = None
 
 
 @dataclass(frozen=True)
-class WaitingCallback:
+class PendingCallback:
     """A call-back that nobody has made yet. asked_at is in UTC; phone is E.164."""
 
     id: int
@@ -44,10 +44,10 @@ class WaitingCallback:
     asked_at: datetime
 
 
-def keep_callback(connection: Connection, vault: Vault, wish: CallbackWish, now: datetime) -> None:
+def save_callback(connection: Connection, vault: Vault, wish: CallbackRequest, now: datetime) -> None:
     """Write a wish down. Asked again in the same call, for the same entry, it takes the place of the first."""
     asked = {
-        "person_id": meet(connection, vault, [wish.phone], now)[wish.phone],
+        "person_id": get_or_create_persons(connection, vault, [wish.phone], now)[wish.phone],
         "language": wish.language,
         "topic": wish.topic,
         "wished": wish.wished,
@@ -61,7 +61,7 @@ def keep_callback(connection: Connection, vault: Vault, wish: CallbackWish, now:
     connection.execute(row.on_conflict_do_update(index_elements=["call", "entry"], set_={**asked, **done}))
 
 
-def waiting_callbacks(connection: Connection, vault: Vault) -> list[WaitingCallback]:
+def pending_callbacks(connection: Connection, vault: Vault) -> list[PendingCallback]:
     """The call-backs that are still to be made, oldest first.
 
     Raises KeyError when a number was sealed with a key that we no longer have.
@@ -74,14 +74,14 @@ def waiting_callbacks(connection: Connection, vault: Vault) -> list[WaitingCallb
         .order_by(callback.c.asked_at, callback.c.id)
     )
     return [
-        WaitingCallback(
+        PendingCallback(
             row.id, vault.open(row.phone_sealed), row.language, row.entry, row.topic, row.wished, row.asked_at
         )
         for row in rows
     ]
 
 
-def callback_done(connection: Connection, number: int, by: str, now: datetime) -> bool:
+def complete_callback(connection: Connection, number: int, by: str, now: datetime) -> bool:
     """The call-back of this id was made. by: who says so. False: none of that id waits."""
     waits = (callback.c.id == number) & callback.c.done_at.is_(None)
     return bool(connection.execute(update(callback).where(waits).values(done_at=now, done_by=by[:200])).rowcount)

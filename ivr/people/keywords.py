@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ivr.line.text.normalize import plain
+from ivr.line.text.normalize import normalize
 
 _NUMBERED = re.compile("([cr]) ?([1-9])")
 Keyword = Literal["stop", "start", "help"]
-Answer = Literal["confirmed", "change"]
+ReminderAnswer = Literal["confirmed", "change"]
 
 CARRIER_WORDS: dict[str, Keyword] = {
     **dict.fromkeys(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"), "stop"),
@@ -22,7 +22,7 @@ CARRIER_WORDS: dict[str, Keyword] = {
 }
 # A yes by itself: what it answers depends on what was asked last.
 YES = frozenset(("yes", "y", "ok", "okay", "si", "confirmo", "yes please", "si por favor", "yep", "sure", "claro"))
-ANSWERS: dict[str, Answer] = {
+REMINDER_REPLIES: dict[str, ReminderAnswer] = {
     **dict.fromkeys(("c", "confirm", "confirmed", "i confirm", "yes confirm", "yes i confirm", "c yes"), "confirmed"),
     **dict.fromkeys(("confirmado", "si confirmo", "c si"), "confirmed"),
     **dict.fromkeys(("r", "change", "reschedule", "cambiar", "cambio"), "change"),
@@ -38,27 +38,27 @@ def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:
 
 
 @dataclass(frozen=True)
-class VisitAnswer:
+class ReminderReply:
     """An answer to a reminder. which: the visit that it names, counted from 1, where somebody has two."""
 
-    answer: Answer
+    answer: ReminderAnswer
     which: int | None = None
 
 
-def visit_answer(body: str) -> VisitAnswer | None:
+def parse_reminder_reply(body: str) -> ReminderReply | None:
     """The answer to a reminder that a text is: "C", "C.", "c thank you", "yes, confirm", "C2"."""
     words = _without_courtesy(body)
     numbered = _NUMBERED.fullmatch(words)
     if numbered:
-        return VisitAnswer(ANSWERS[numbered[1]], int(numbered[2]))
-    answer = ANSWERS.get(words)
-    return VisitAnswer(answer) if answer else None
+        return ReminderReply(REMINDER_REPLIES[numbered[1]], int(numbered[2]))
+    answer = REMINDER_REPLIES.get(words)
+    return ReminderReply(answer) if answer else None
 
 
 def _without_courtesy(body: str) -> str:
-    return " ".join(word for word in plain(body).split() if word not in _COURTESY)
+    return " ".join(word for word in normalize(body).split() if word not in _COURTESY)
 
 
 def is_yes(body: str) -> bool:
     """Whether a text is a yes and nothing else."""
-    return plain(body) in YES or _without_courtesy(body) in YES
+    return normalize(body) in YES or _without_courtesy(body) in YES

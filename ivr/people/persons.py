@@ -9,21 +9,21 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Dialect, insert, select, update
 
 from ivr.ledger import Vault
-from ivr.ledger.prepared_sql import Insertion, Lookup
+from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import opt_out_event, person
 
 # page: the person herself, on a web page. staff: somebody at the hospital, whom she told.
 Source = Literal["text", "call", "page", "carrier", "staff"]
 
 
-class Meeting:
+class PersonRegistry:
     """Who is behind numbers, for one store."""
 
     def __init__(self, dialect: Dialect, vault: Vault) -> None:
         self._vault = vault
-        self._find = Lookup(dialect, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
+        self._find = BulkLookup(dialect, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
         # Another process may meet the same person at the same moment.
-        self._add = Insertion(dialect, person, ("phone_hash", "phone_sealed", "created_at"), unless_there=True)
+        self._add = BulkInsert(dialect, person, ("phone_hash", "phone_sealed", "created_at"), unless_there=True)
 
     def find(self, connection: Connection, phones: Iterable[str]) -> tuple[dict[str, int], set[str]]:
         """The ids of the persons behind numbers (E.164) that are known, by number; and the numbers that opted out."""
@@ -51,14 +51,14 @@ def _by_phone(hashes: dict[str, str], rows: list[Any]) -> tuple[dict[str, int], 
     return ids, {hashes[row.phone_hash] for row in rows if row.opted_out_at is not None}
 
 
-def meet(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:
+def get_or_create_persons(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:
     """The ids of the persons behind numbers (E.164), by number; who is new is written down."""
-    return Meeting(connection.dialect, vault).meet(connection, phones, now)[0]
+    return PersonRegistry(connection.dialect, vault).meet(connection, phones, now)[0]
 
 
 def opt_out(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
     """Never again begin a text to this number. evidence: the words that asked. False: it was so already."""
-    someone = meet(connection, vault, [phone], now)[phone]
+    someone = get_or_create_persons(connection, vault, [phone], now)[phone]
     return _record(connection, vault, someone, now, source, evidence, out=True)
 
 
@@ -71,11 +71,11 @@ def opt_out_person(
 
 def opt_in(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
     """Take an opt-out back. False: there was none."""
-    someone = meet(connection, vault, [phone], now)[phone]
+    someone = get_or_create_persons(connection, vault, [phone], now)[phone]
     return _record(connection, vault, someone, now, source, evidence, out=False)
 
 
-def changed_since(connection: Connection, vault: Vault, phone: str, at: datetime) -> bool:
+def consent_changed_since(connection: Connection, vault: Vault, phone: str, at: datetime) -> bool:
     """Whether this number asked for an end of texts, or took that back, after a moment."""
     later = (
         select(opt_out_event.c.id)

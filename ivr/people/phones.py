@@ -47,13 +47,13 @@ class PhoneFault(StrEnum):
 
 
 @dataclass(frozen=True)
-class Phone:
+class PhoneNumber:
     """A number that can be texted, in E.164: +16035550123."""
 
     e164: str
 
 
-def read_phone(words: str, countries: Sequence[str] = ("US",)) -> Phone | PhoneFault:
+def parse_phone(words: str, countries: Sequence[str] = ("US",)) -> PhoneNumber | PhoneFault:
     """The number that some words write, or why they do not.
 
     countries: whose numbers are taken; those of the first need no country code.
@@ -65,13 +65,13 @@ def read_phone(words: str, countries: Sequence[str] = ("US",)) -> Phone | PhoneF
     if match:
         national = "".join(match.groups())
         if _US_VALID.match(national) or _RESERVED.match(national):
-            return Phone(f"+1{national}")
+            return PhoneNumber(f"+1{national}")
     if _EXCEL.match(words):
         return PhoneFault.EXCEL
     return _read_by_library(words, countries)
 
 
-def _read_by_library(words: str, countries: Sequence[str]) -> Phone | PhoneFault:
+def _read_by_library(words: str, countries: Sequence[str]) -> PhoneNumber | PhoneFault:
     digits = len(re.sub(r"\D", "", words))
     if digits >= _TWO_NUMBERS or (_TWO.search(words) and digits > _LONGEST_NUMBER):
         return PhoneFault.TWO
@@ -83,7 +83,7 @@ def _read_by_library(words: str, countries: Sequence[str]) -> Phone | PhoneFault
         return PhoneFault.INVALID
     if phonenumbers.region_code_for_number(number) not in countries:
         return PhoneFault.FOREIGN
-    return Phone(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 
 
 def is_e164(words: str) -> bool:
@@ -91,7 +91,7 @@ def is_e164(words: str) -> bool:
     return bool(_E164.match(words)) and words not in _NOBODY
 
 
-def as_written(e164: str) -> str:
+def format_phone(e164: str) -> str:
     """A number as its people write it: 603-555-0123; from abroad, all its digits."""
     american = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", e164, re.ASCII)
     return "-".join(american.groups()) if american else e164

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import String, bindparam, func, select
 
-from ivr.ledger import Ledger, LedgerAway
-from ivr.ledger.prepared_sql import Questions
+from ivr.ledger import Ledger, LedgerUnavailable
+from ivr.ledger.prepared_sql import PreparedQueries
 from ivr.ledger.tables import appointment, incoming_text, person
-from ivr.people.inbound.incoming import MOST, IncomingTexts, Received
+from ivr.people.inbound.incoming import MOST, AnsweredText, IncomingTextLog
 
 _newest_language = (
     select(appointment.c.language)
@@ -32,34 +32,34 @@ _latest = (
 
 
 @dataclass(frozen=True)
-class Known:
+class SenderProfile:
     """language: what she chose, else what her newest appointment says. past: her texts of the last hours, newest
     first. first: she never texted before. away: the ledger did not answer, and the rest is a guess.
     """
 
-    past: list[Received]
+    past: list[AnsweredText]
     language: str | None = None
     opted_out_at: datetime | None = None
     first: bool = False
     away: bool = False
 
 
-_NOBODY = Known([])
+_NOBODY = SenderProfile([])
 
 
-class Knowledge:
+class ProfileReader:
     """What one web process can tell about numbers."""
 
-    def __init__(self, ledger: Ledger, texts: IncomingTexts) -> None:
-        self._questions = Questions(ledger, _person, _latest)
+    def __init__(self, ledger: Ledger, texts: IncomingTextLog) -> None:
+        self._questions = PreparedQueries(ledger, _person, _latest)
         self._texts = texts
 
-    def of(self, phone_hash: str, now: datetime) -> Known:
+    def of(self, phone_hash: str, now: datetime) -> SenderProfile:
         """What is known about a number, by its keyed hash."""
         try:
             persons, written = self._questions.ask(phone_hash=phone_hash)
-        except LedgerAway:
-            return Known(self._texts.of(phone_hash, [], now), away=True)
+        except LedgerUnavailable:
+            return SenderProfile(self._texts.of(phone_hash, [], now), away=True)
         past = self._texts.of(phone_hash, written, now)
         known = persons[0] if persons else _NOBODY
-        return Known(past, known.language, known.opted_out_at, first=not written and not past)
+        return SenderProfile(past, known.language, known.opted_out_at, first=not written and not past)

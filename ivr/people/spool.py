@@ -19,37 +19,37 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from ivr import log
-from ivr.ledger import Ledger, LedgerAway, Vault
+from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.people import persons, replies
-from ivr.people.callbacks import CallbackWish, keep_callback
+from ivr.people.callbacks import CallbackRequest, save_callback
 
-Kind = Literal["stop", "start", "answer", "wrong_number", "callback", "receipt"]
+SpoolKind = Literal["stop", "start", "answer", "wrong_number", "callback", "receipt"]
 Enter = Callable[[Connection, Vault, datetime, dict[str, Any]], None]
 ENTER_SECONDS = 1.0
 
 
 def _stop(connection: Connection, vault: Vault, at: datetime, told: dict[str, Any]) -> None:
-    if not persons.changed_since(connection, vault, told["phone"], at):
+    if not persons.consent_changed_since(connection, vault, told["phone"], at):
         persons.opt_out(connection, vault, told["phone"], at, told["source"], told["evidence"])
     if told.get("cancel"):
-        replies.asked_to_cancel(connection, vault, told["phone"], at)
+        replies.note_possible_cancellation(connection, vault, told["phone"], at)
 
 
 def _start(connection: Connection, vault: Vault, at: datetime, told: dict[str, Any]) -> None:
-    if not persons.changed_since(connection, vault, told["phone"], at):
+    if not persons.consent_changed_since(connection, vault, told["phone"], at):
         persons.opt_in(connection, vault, told["phone"], at, told["source"], told["evidence"])
 
 
 def _answer(connection: Connection, vault: Vault, at: datetime, told: dict[str, Any]) -> None:
-    replies.answer_visit(connection, vault, told["phone"], at, told["answer"], told["which"])
+    replies.record_reply(connection, vault, told["phone"], at, told["answer"], told["which"])
 
 
 def _wrong_number(connection: Connection, vault: Vault, at: datetime, told: dict[str, Any]) -> None:
-    replies.not_hers(connection, vault, told["phone"], at)
+    replies.mark_wrong_number(connection, vault, told["phone"], at)
 
 
 def _callback(connection: Connection, vault: Vault, at: datetime, told: dict[str, Any]) -> None:
-    keep_callback(connection, vault, CallbackWish(**told), at)
+    save_callback(connection, vault, CallbackRequest(**told), at)
 
 
 _ENTER: dict[str, Enter] = {
@@ -61,7 +61,7 @@ _ENTER: dict[str, Enter] = {
 }
 
 
-class Kept:
+class Spool:
     """One machine's folder of what waits for the ledger. receipt: how the carrier's receipts are entered."""
 
     def __init__(self, var_dir: Path, ledger: Ledger, vault: Vault, receipt: Enter | None = None) -> None:
@@ -69,7 +69,7 @@ class Kept:
         self._ways = {**_ENTER, **({"receipt": receipt} if receipt else {})}
         self._ledger, self._vault = ledger, vault
 
-    def keep(self, kind: Kind, at: datetime, **told: Any) -> bool:
+    def keep(self, kind: SpoolKind, at: datetime, **told: Any) -> bool:
         """Keep something until the ledger is back. False: the disk refused it too, and nothing may be promised."""
         sealed = self._vault.seal(json.dumps({"kind": kind, "at": at.isoformat(), "told": told}))
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
@@ -82,9 +82,9 @@ class Kept:
                 os.fsync(file.fileno())
             draft.rename(self._folder / name)
         except OSError as error:
-            log.get().error("not_kept_on_disk", kind=kind, reason=error.strerror)
+            log.get_logger().error("not_kept_on_disk", kind=kind, reason=error.strerror)
             return False
-        log.get().warning("kept_on_disk", kind=kind)
+        log.get_logger().warning("kept_on_disk", kind=kind)
         return True
 
     def watch(self) -> None:
@@ -96,10 +96,10 @@ class Kept:
         while not pause.wait(ENTER_SECONDS):
             try:
                 self.enter()
-            except LedgerAway:
+            except LedgerUnavailable:
                 continue
             except Exception:  # noqa: BLE001 - what cannot be entered now must not end the watching
-                log.get().exception("kept_not_entered")
+                log.get_logger().exception("kept_not_entered")
 
     def enter(self) -> int:
         """Enter all that waits, in order, one process at a time. Returns how much. Raises LedgerAway."""
@@ -116,7 +116,7 @@ class Kept:
                     self._enter(path)
                 except (KeyError, ValueError, TypeError):
                     # Sealed with a key that is gone, or damaged: it must not hold back what came after it.
-                    log.get().exception("kept_not_readable", file=path.name)
+                    log.get_logger().exception("kept_not_readable", file=path.name)
                     path.rename(path.with_name(f".unreadable-{path.name}"))
                     continue
                 path.unlink()
@@ -129,5 +129,5 @@ class Kept:
     def _enter(self, path: Path) -> None:
         told = json.loads(self._vault.open(path.read_bytes()))
         with self._ledger.write() as connection:
-            self._ledger.turnstile(connection)
+            self._ledger.exclusive_lock(connection)
             self._ways[told["kind"]](connection, self._vault, datetime.fromisoformat(told["at"]), told["told"])

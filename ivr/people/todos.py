@@ -12,22 +12,22 @@ from ivr.ledger import Vault
 from ivr.ledger.tables import appointment, person, todo
 
 # change: wants another time. cancel: texted CANCEL, which also ended her texts. wrong-number: not the patient's number.
-Kind = Literal["change", "cancel", "wrong-number"]
+WorkItemKind = Literal["change", "cancel", "wrong-number"]
 
 
 @dataclass(frozen=True)
-class Todo:
+class WorkItem:
     """appointment_id and starts_at (UTC) are of the visit that it is about, where there is one; phone is E.164."""
 
     id: int
-    kind: Kind
+    kind: WorkItemKind
     at: datetime
     phone: str
     appointment_id: str | None
     starts_at: datetime | None
 
 
-def add_todo(connection: Connection, kind: Kind, person_id: int, visit: int | None, now: datetime) -> None:
+def add_work_item(connection: Connection, kind: WorkItemKind, person_id: int, visit: int | None, now: datetime) -> None:
     """Put something on the list, unless the same already waits there. visit: the appointment row's id."""
     same = select(todo.c.id).where(
         todo.c.kind == kind,
@@ -39,7 +39,7 @@ def add_todo(connection: Connection, kind: Kind, person_id: int, visit: int | No
         connection.execute(insert(todo).values(kind=kind, person_id=person_id, appointment_id=visit, at=now))
 
 
-def waiting_todos(connection: Connection, vault: Vault) -> list[Todo]:
+def pending_work_items(connection: Connection, vault: Vault) -> list[WorkItem]:
     """What waits, oldest first. Raises KeyError when a number was sealed with a key that we no longer have."""
     rows = connection.execute(
         select(todo.c.id, todo.c.kind, todo.c.at, person.c.phone_sealed)
@@ -51,11 +51,12 @@ def waiting_todos(connection: Connection, vault: Vault) -> list[Todo]:
         .order_by(todo.c.at, todo.c.id)
     )
     return [
-        Todo(row.id, row.kind, row.at, vault.open(row.phone_sealed), row.appointment_id, row.starts_at) for row in rows
+        WorkItem(row.id, row.kind, row.at, vault.open(row.phone_sealed), row.appointment_id, row.starts_at)
+        for row in rows
     ]
 
 
-def todo_done(connection: Connection, number: int, by: str, now: datetime) -> bool:
+def complete_work_item(connection: Connection, number: int, by: str, now: datetime) -> bool:
     """What stands under this id is done. by: who says so. False: nothing of that id waits."""
     waits = (todo.c.id == number) & todo.c.done_at.is_(None)
     return bool(connection.execute(update(todo).where(waits).values(done_at=now, done_by=by[:200])).rowcount)

@@ -14,13 +14,13 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
 from ivr import log, queues
-from ivr.ledger import Ledger, LedgerAway
+from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.line.callflow import hours
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, Files, read_content, read_folder
 from ivr.line.content.recordings import Recording
-from ivr.line.twiml.release import Line
-from ivr.releases.disk_cache import DIGEST, KEPT, DiskCopies
+from ivr.line.twiml.release import CompiledLine
+from ivr.releases.disk_cache import DIGEST, MAX_COPIES, DiskCache
 from ivr.releases.opening import open_release
 from ivr.releases.store import Release, live_release, stored_files
 
@@ -36,7 +36,7 @@ class NoRelease(Exception):
 
 def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
     """What is live now: from the ledger, else the copy on disk, else the folder. Raises NoRelease."""
-    copies = DiskCopies(var_dir)
+    copies = DiskCache(var_dir)
     published: bool | None = None
     faults = ""
     try:
@@ -45,7 +45,7 @@ def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
         files = stored_files(ledger, release.digest) if release else None
         if files:
             return open_release(files, prompts_dir)
-    except (LedgerAway, BrokenPrompts) as error:
+    except (LedgerUnavailable, BrokenPrompts) as error:
         faults = str(error)
     if published is not False:
         try:
@@ -60,7 +60,7 @@ def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
         raise NoRelease(str(error) or faults) from None
 
 
-class Shelf:
+class ReleaseCache:
     """A web process's releases. `live` is never None once the shelf could load anything.
 
     queue_url: where it is told of a publish at once; it asks the ledger all the time too.
@@ -71,19 +71,19 @@ class Shelf:
         self._queue_url = queue_url
         self._told = threading.Event()
         self._refused = 0
-        self._copies = DiskCopies(var_dir)
+        self._copies = DiskCache(var_dir)
         self._sources = (var_dir, prompts_dir)
         self._base_url = base_url
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, CompiledLine] = {}
         self._lock = threading.Lock()
         self._asking = ThreadPoolExecutor(1, "releases")
-        self.live: Line | None = None
+        self.live: CompiledLine | None = None
         try:
             self._make_live(live_content(ledger, *self._sources))
         except NoRelease as error:
-            log.get().error("no_release", faults=str(error))
+            log.get_logger().error("no_release", faults=str(error))
 
-    def get(self, wanted: str) -> Line | None:
+    def get(self, wanted: str) -> CompiledLine | None:
         """The release with a digest, wherever it is; None when it is nowhere."""
         known = self._lines.get(wanted)
         if known is not None or not DIGEST.fullmatch(wanted):
@@ -113,7 +113,7 @@ class Shelf:
         threading.Thread(target=self._follow, name="releases", daemon=True).start()
         if self._queue_url:
             hearing = (self._queue_url, queues.PUBLISHED, self._told.set)
-            threading.Thread(target=queues.hear, args=hearing, name="published", daemon=True).start()
+            threading.Thread(target=queues.subscribe, args=hearing, name="published", daemon=True).start()
 
     def refresh(self) -> None:
         """Make the newest release live if it is another one; whatever is wrong with it, the old one stays."""
@@ -123,7 +123,7 @@ class Shelf:
                 self._make_live(live_content(self._ledger, *self._sources))
             elif release and release.digest != self.live.digest and release.number != self._refused:
                 self._follow_to(release)
-        except (LedgerAway, NoRelease):
+        except (LedgerUnavailable, NoRelease):
             return
 
     def _follow_to(self, release: Release) -> None:
@@ -131,14 +131,14 @@ class Shelf:
         if files is None:
             # It never gets better, and is not fetched again each time.
             self._refused = release.number
-            log.get().error("release_damaged", release=release.number)
+            log.get_logger().error("release_damaged", release=release.number)
             return
         try:
             self._make_live(self._read(files))
         except BrokenPrompts as broken:
             # As a newer version of this code may have published. Told once, and not read again each time.
             self._refused = release.number
-            log.get().error("release_refused", release=release.number, faults=str(broken))
+            log.get_logger().error("release_refused", release=release.number, faults=str(broken))
 
     def _follow(self) -> None:
         while True:
@@ -147,7 +147,7 @@ class Shelf:
             try:
                 self.refresh()
             except Exception:  # noqa: BLE001 - a watcher that dies would freeze the words for ever
-                log.get().exception("release_refresh_failed")
+                log.get_logger().exception("release_refresh_failed")
 
     def _make_live(self, content: Content) -> None:
         line = self._add(content)
@@ -155,15 +155,15 @@ class Shelf:
         self._copies.keep(content)
         self.live = line
 
-    def _add(self, content: Content) -> Line:
+    def _add(self, content: Content) -> CompiledLine:
         with self._lock:
             if content.digest not in self._lines:
-                line = self._lines[content.digest] = Line(content, self._base_url)
+                line = self._lines[content.digest] = CompiledLine(content, self._base_url)
                 # Made now, so that no caller waits for it.
                 _ = line.matcher
-                hours.prepare(content.config.holidays)
+                hours.preload_holidays(content.config.holidays)
                 live = self.live.digest if self.live else content.digest
-                for old in [known for known in self._lines if known not in (live, content.digest)][: -KEPT + 1]:
+                for old in [known for known in self._lines if known not in (live, content.digest)][: -MAX_COPIES + 1]:
                     del self._lines[old]
             return self._lines[content.digest]
 
@@ -177,7 +177,7 @@ class Shelf:
         answer = self._asking.submit(question)
         try:
             return answer.result(LEDGER_SECONDS)
-        except (LedgerAway, FutureTimeout):
+        except (LedgerUnavailable, FutureTimeout):
             # A question that still waits in line is of no use to anybody when its turn comes.
             answer.cancel()
             return None

@@ -12,11 +12,11 @@ from ivr.line.content.loader import Content
 from ivr.line.content.recordings import Recording
 from ivr.releases.store import pack, packed_recordings, unpack, unpack_recording
 
-KEPT = 10
+MAX_COPIES = 10
 DIGEST = re.compile(r"[0-9a-f]{12}")
 
 
-class DiskCopies:
+class DiskCache:
     """The copies that the web processes of a machine share: one blob a release, and a mark that names the live one."""
 
     def __init__(self, var_dir: Path) -> None:
@@ -58,10 +58,10 @@ class DiskCopies:
                 self._write("live", content.digest.encode())
             marked = f"{self._mark()}.zip"
             others = sorted((stamp, path) for path, stamp in self._stamped() if path.name != marked)
-            for _, old in others[:-KEPT]:
+            for _, old in others[:-MAX_COPIES]:
                 old.unlink(missing_ok=True)
         except OSError as error:
-            log.get().warning("release_copy_not_kept", error=str(error.strerror))
+            log.get_logger().warning("release_copy_not_kept", error=str(error.strerror))
 
     def _mark(self) -> str:
         try:

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import draft, draft_file
-from ivr.line.content.loader import Files, file_fault, read_content
-from ivr.line.lint.runner import Report, check
+from ivr.line.content.loader import Files, file_problem, read_content
+from ivr.line.lint.runner import CheckReport, check_files
 from ivr.releases.store import Publication, Release, files_in, live_in, make_live
 
 NOT_THERE = "-"
@@ -31,14 +31,14 @@ class NotSaved(Exception):
     """A file cannot be taken in, by its name or size; the message says what to do."""
 
 
-class Changed(Exception):
+class EditConflict(Exception):
     """Somebody else changed the same file since it was opened; the message says who and when."""
 
 
-class Broken(Exception):
+class BrokenDraft(Exception):
     """The draft was proved, and has errors; `report` says which."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: CheckReport) -> None:
         self.report = report
         super().__init__("Nothing was published: put the errors right first.")
 
@@ -55,7 +55,7 @@ class DraftFile:
 
     @property
     def version(self) -> str:
-        return version(self.content)
+        return file_version(self.content)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Draft:
 
     def version(self, name: str) -> str:
         """The version of a file as it stands in the draft: to be told when it is saved."""
-        return version(self.files.get(name))
+        return file_version(self.files.get(name))
 
     @property
     def clashes(self) -> list[DraftFile]:
@@ -89,7 +89,7 @@ class Draft:
         return [
             one
             for one in self.changed.values()
-            if version(self.live_files.get(one.name)) not in (one.replaces, one.version)
+            if file_version(self.live_files.get(one.name)) not in (one.replaces, one.version)
         ]
 
     def others(self, by: str) -> list[DraftFile]:
@@ -97,12 +97,12 @@ class Draft:
         return sorted((one for one in self.changed.values() if one.by != by), key=lambda one: one.at, reverse=True)
 
 
-def version(data: bytes | None) -> str:
+def file_version(data: bytes | None) -> str:
     """What tells one state of a file from another: 12 hex digits, or `-` where there is no file."""
     return NOT_THERE if data is None else hashlib.sha256(data).hexdigest()[:12]
 
 
-def _approved(_report: Report) -> None:
+def _approved(_report: CheckReport) -> None:
     """Whatever was found may go live."""
 
 
@@ -112,7 +112,7 @@ class Drafts:
     zone: in which moments are told. prove: what proves the words; a process without threads may do it in two.
     """
 
-    def __init__(self, ledger: Ledger, zone: tzinfo, prove: Callable[[Files], Report] = check) -> None:
+    def __init__(self, ledger: Ledger, zone: tzinfo, prove: Callable[[Files], CheckReport] = check_files) -> None:
         self._ledger, self._zone, self._prove = ledger, zone, prove
 
     def open(self) -> Draft:
@@ -126,7 +126,7 @@ class Drafts:
         seen: the file's version when it was opened; None writes over whatever anybody saved since. Raises NotSaved,
         and Changed.
         """
-        fault = file_fault(name, data)
+        fault = file_problem(name, data)
         if fault:
             raise NotSaved(fault)
         return self._put(name, data, by, now, seen)
@@ -144,22 +144,22 @@ class Drafts:
         NoDraft when there is none, and Changed.
         """
         with self._ledger.write() as connection:
-            self._ledger.turnstile(connection)
+            self._ledger.exclusive_lock(connection)
             now_changed = _changed(connection)
             if looked_at and now_changed != looked_at.changed:
-                raise Changed(self._meanwhile("forgotten", looked_at.changed, now_changed))
+                raise EditConflict(self._meanwhile("forgotten", looked_at.changed, now_changed))
             mine = delete(draft_file) if name is None else delete(draft_file).where(draft_file.c.name == name)
             gone = connection.execute(mine).rowcount
             gone += _end_without_changes(connection)
         if not gone:
             raise NoDraft("There is no draft." if name is None else f"The draft does not change {name}.")
 
-    def proof(self) -> Report:
+    def proof(self) -> CheckReport:
         """What `infoline prompts check` would say of the draft."""
         return self._prove(self.open().files)
 
     def publish(
-        self, by: str, now: datetime, note: str, looked_at: Draft, approve: Callable[[Report], None] = _approved
+        self, by: str, now: datetime, note: str, looked_at: Draft, approve: Callable[[CheckReport], None] = _approved
     ) -> Release:
         """Prove a draft and make it live.
 
@@ -170,18 +170,18 @@ class Drafts:
         if not looked_at.changed:
             raise NoDraft("There is no draft: change a file first.")
         if looked_at.clashes:
-            raise Changed(self._clash(looked_at))
+            raise EditConflict(self._clash(looked_at))
         report = self._prove(looked_at.files)
         if report.broken:
-            raise Broken(report)
+            raise BrokenDraft(report)
         approve(report)
         publication = Publication(read_content(looked_at.files), now, by, note, "console")
         _ = publication.blob
         with self._ledger.write() as connection:
-            self._ledger.turnstile(connection)
+            self._ledger.exclusive_lock(connection)
             now_changed = _changed(connection)
             if now_changed != looked_at.changed:
-                raise Changed(self._meanwhile("published", looked_at.changed, now_changed))
+                raise EditConflict(self._meanwhile("published", looked_at.changed, now_changed))
             release = make_live(connection, publication, looked_at.live.number)
             connection.execute(delete(draft_file))
             connection.execute(delete(draft))
@@ -189,14 +189,14 @@ class Drafts:
 
     def _put(self, name: str, data: bytes | None, by: str, now: datetime, seen: str | None) -> Draft:
         with self._ledger.write() as connection:
-            self._ledger.turnstile(connection)
+            self._ledger.exclusive_lock(connection)
             before = _open(connection)
             if seen is not None and seen != before.version(name):
-                raise Changed(self._saved_by_another(before, name))
-            held, live = before.changed.get(name), version(before.live_files.get(name))
+                raise EditConflict(self._saved_by_another(before, name))
+            held, live = before.changed.get(name), file_version(before.live_files.get(name))
             replaces = held.replaces if held and seen is not None else live
             connection.execute(delete(draft_file).where(draft_file.c.name == name))
-            if version(data) != live:
+            if file_version(data) != live:
                 values = {"name": name, "content": data, "replaces": replaces, "by": by, "at": now}
                 connection.execute(insert(draft_file).values(**values))
             if before.begun_at is None:

@@ -9,26 +9,26 @@ from sqlalchemy import select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
-from ivr.line.content.diff import Kind, changed_names
+from ivr.line.content.diff import ChangeKind, changed_files
 from ivr.line.content.loader import Files
 from ivr.releases.store import BESIDE, Release, packed_stamps, stored_files
 
 
 @dataclass(frozen=True)
-class Entry:
+class HistoryEntry:
     """A release, and the files that it changed; None where it or its parent is damaged."""
 
     release: Release
-    changed: list[tuple[str, Kind]] | None
+    changed: list[tuple[str, ChangeKind]] | None
 
 
-class NotEmpty(Exception):
+class FolderNotEmpty(Exception):
     """A release is written into an empty folder only; the message says which one is not."""
 
 
-def history(ledger: Ledger) -> list[Entry]:
+def release_history(ledger: Ledger) -> list[HistoryEntry]:
     """All releases, newest first. Contents are looked at one after the other, and not unpacked."""
-    entries: list[Entry] = []
+    entries: list[HistoryEntry] = []
     with ledger.read() as connection:
         before: dict[str, tuple[int, int]] | None = {}
         rows = connection.execution_options(yield_per=1).execute(select(release).order_by(release.c.number))
@@ -36,7 +36,7 @@ def history(ledger: Ledger) -> list[Entry]:
             told = {column.name: getattr(row, column.name) for column in BESIDE}
             after = packed_stamps(row.content)
             damaged = before is None or after is None
-            entries.append(Entry(Release(**told), None if damaged else changed_names(before or {}, after or {})))
+            entries.append(HistoryEntry(Release(**told), None if damaged else changed_files(before or {}, after or {})))
             before = after
     return entries[::-1]
 
@@ -52,15 +52,15 @@ def sides(ledger: Ledger, base: str | None, live: Release, folder: Files) -> tup
     return (stored_files(ledger, base) or {}) if base else {}, stored_files(ledger, live.digest) or {}, folder
 
 
-def taken_back(base: Files, live: Files, folder: Files) -> list[tuple[str, Kind]]:
+def reverted_files(base: Files, live: Files, folder: Files) -> list[tuple[str, ChangeKind]]:
     """What changed elsewhere and would be as before again, if the folder were published."""
-    return [(name, kind) for name, kind in changed_names(base, live) if folder.get(name) == base.get(name)]
+    return [(name, kind) for name, kind in changed_files(base, live) if folder.get(name) == base.get(name)]
 
 
-def export(files: Files, folder: Path) -> None:
+def export_release(files: Files, folder: Path) -> None:
     """Write a release's files into a folder. Raises NotEmpty, and OSError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise NotEmpty(f"{folder} is not empty: name a folder that is, or one that is not there yet.")
+        raise FolderNotEmpty(f"{folder} is not empty: name a folder that is, or one that is not there yet.")
     root = folder.resolve()
     for name, data in files.items():
         path = (root / name).resolve()

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Select, insert, select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
-from ivr.line.content.loader import Content, Files, digest
-from ivr.line.content.recordings import LARGEST_TOGETHER, Recording, is_recording, read_recording
+from ivr.line.content.loader import Content, Files, content_digest
+from ivr.line.content.recordings import LARGEST_TOGETHER, Recording, is_in_recordings_folder, read_recording
 
 # Twice what a folder may hold; a damaged archive may promise any size.
 LARGEST_UNPACKED = 2 * LARGEST_TOGETHER
@@ -59,7 +59,7 @@ class AlreadyLive(Exception):
         super().__init__(f"Release {live.number} ({live.digest}) is live and says the same: nothing to publish.")
 
 
-class Overtaken(Exception):
+class ConcurrentPublish(Exception):
     """Somebody else published while this was being prepared; the message says who, what and when."""
 
     def __init__(self, live: Release, zone: tzinfo) -> None:
@@ -77,7 +77,7 @@ def pack(files: Files) -> bytes:
     with zipfile.ZipFile(blob, "w") as archive:
         for name in sorted(files):
             entry, method = zipfile.ZipInfo(name), zipfile.ZIP_DEFLATED
-            if is_recording(name):
+            if is_in_recordings_folder(name):
                 # Sound hardly gets smaller, and other writers wait while a publish packs.
                 entry.comment, method = read_recording(name, files[name]).digest.encode(), zipfile.ZIP_STORED
             archive.writestr(entry, files[name], method)
@@ -92,7 +92,7 @@ def unpack(blob: bytes, wanted: str) -> dict[str, bytes] | None:
             if sum(entry.file_size for entry in archive.infolist()) > LARGEST_UNPACKED:
                 return None
             files = {name: archive.read(name) for name in archive.namelist()}
-        return files if digest(files) == wanted else None
+        return files if content_digest(files) == wanted else None
     except Exception:  # noqa: BLE001 - a damaged archive raises whatever its first wrong byte leads to
         return None
 
@@ -110,7 +110,7 @@ def packed_recordings(path: Path) -> dict[str, str]:
     """The recordings in a blob kept as a file: {digest: name}. Nothing is unpacked; empty for a damaged one."""
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if is_recording(entry.filename)]
+            entries = [entry for entry in archive.infolist() if is_in_recordings_folder(entry.filename)]
             return {entry.comment.decode("ascii"): entry.filename for entry in entries}
     except Exception:  # noqa: BLE001 - as in `unpack`
         return {}
@@ -153,7 +153,7 @@ def publish(
     # Packed before, so that other writers do not wait for it.
     _ = publication.blob
     with ledger.write() as connection:
-        ledger.turnstile(connection)
+        ledger.exclusive_lock(connection)
         return make_live(connection, publication, seen)
 
 
@@ -163,7 +163,7 @@ def make_live(connection: Connection, publication: Publication, seen: int | None
     if live and live.digest == content.digest:
         raise AlreadyLive(live)
     if live and seen is not None and live.number != seen:
-        raise Overtaken(live, content.config.zone)
+        raise ConcurrentPublish(live, content.config.zone)
     parent = live.digest if live else None
     told = {"parent": parent, "at": publication.at, "by": publication.by, "note": publication.note}
     values = {"digest": content.digest, **told, "origin": publication.origin, "content": publication.blob}
@@ -179,7 +179,7 @@ def publish_folder_if_changed(ledger: Ledger, content: Content, now: datetime, b
     """
     publication = Publication(content, now, by, "the folder changed", "folder")
     with ledger.write() as connection:
-        ledger.turnstile(connection)
+        ledger.exclusive_lock(connection)
         live, from_folder = live_in(connection), _from_folder(connection)
         if from_folder == content.digest or (live and live.digest == content.digest):
             return None

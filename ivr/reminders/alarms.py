@@ -35,20 +35,20 @@ def raise_alarm(connection: Connection, name: Alarm, now: datetime, detail: str)
     """Raise an alarm once; it stays until what it tells of is put right."""
     if not connection.execute(select(alarm.c.name).where(alarm.c.name == name)).first():
         connection.execute(insert(alarm).values(name=name, raised_at=now, detail=detail))
-        log.get().error("alarm_raised", name=str(name), detail=detail)
+        log.get_logger().error("alarm_raised", name=str(name), detail=detail)
 
 
 def clear_alarm(connection: Connection, name: Alarm, until: datetime) -> None:
     """Take an alarm back that was raised at `until` or before."""
     if connection.execute(delete(alarm).where(alarm.c.name == name, alarm.c.raised_at <= until)).rowcount:
-        log.get().info("alarm_cleared", name=str(name))
+        log.get_logger().info("alarm_cleared", name=str(name))
 
 
 def clear_for_others(connection: Connection, name: Alarm, named: str) -> None:
     """What an alarm found wrong is no longer in use: its detail does not name what is."""
     of_others = alarm.c.detail.not_like(f"%{named}%")
     if connection.execute(delete(alarm).where(alarm.c.name == name, of_others)).rowcount:
-        log.get().info("alarm_cleared", name=str(name))
+        log.get_logger().info("alarm_cleared", name=str(name))
 
 
 def raise_missing_key(connection: Connection, vault: Vault, now: datetime) -> None:

@@ -6,10 +6,10 @@ from flask import Blueprint, Response, request
 
 from ivr.web.services import services
 
-door = Blueprint("audio", __name__)
+blueprint = Blueprint("audio", __name__)
 
 
-@door.get("/audio/<digest>")
+@blueprint.get("/audio/<digest>")
 def recording(digest: str) -> Response:
     """The sound, or the range of it that is asked for; 304 to whom has it already; 404 for one that is nowhere here."""
     found = services().shelf.audio(digest)

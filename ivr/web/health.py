@@ -7,21 +7,21 @@ import threading
 from flask import Blueprint, Response, jsonify
 
 from ivr import clock, log, queues
-from ivr.ledger import LedgerAway
+from ivr.ledger import LedgerUnavailable
 from ivr.reminders.outbox.monitor import watch
 from ivr.web.services import Services, services
 
-door = Blueprint("ops", __name__)
+blueprint = Blueprint("ops", __name__)
 WATCH_SECONDS = 15.0
 CLOCK_SILENT_SECONDS = 60.0
 
 
-@door.get("/healthz")
+@blueprint.get("/healthz")
 def healthz() -> Response:
     return Response("ok\n", content_type="text/plain")
 
 
-@door.get("/readyz")
+@blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """What works: calls and texts need a release only; reminders need the ledger and the queue."""
     here = services()
@@ -30,7 +30,7 @@ def readyz() -> tuple[Response, int]:
         "voice": line is not None,
         "texts": line is not None,
         "ledger": _ledger_answers(),
-        "queue": queues.answers(here.settings.redis_url),
+        "queue": queues.is_reachable(here.settings.redis_url),
         "release": line.digest if line else None,
     }
     return jsonify(state), 200 if line else 503
@@ -44,10 +44,10 @@ def watch_alarms(here: Services) -> None:
         while not pause.wait(WATCH_SECONDS):
             try:
                 watch(here.ledger, clock.now(), max(CLOCK_SILENT_SECONDS, 12 * here.settings.clock_seconds))
-            except LedgerAway:
+            except LedgerUnavailable:
                 continue
             except Exception:  # noqa: BLE001 - a watcher that dies would leave everybody in the dark
-                log.get().exception("watch_failed")
+                log.get_logger().exception("watch_failed")
 
     threading.Thread(target=follow, name="alarms", daemon=True).start()
 
@@ -55,6 +55,6 @@ def watch_alarms(here: Services) -> None:
 def _ledger_answers() -> bool:
     try:
         services().ledger.check()
-    except LedgerAway:
+    except LedgerUnavailable:
         return False
     return True

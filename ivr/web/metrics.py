@@ -13,16 +13,16 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from ivr import clock, queues
-from ivr.ledger import LedgerAway
+from ivr.ledger import LedgerUnavailable
 from ivr.reminders.alarms import Alarm, raised
 from ivr.reminders.outbox.monitor import clock_age, oldest_due
 from ivr.reminders.reports.status import by_state
 from ivr.web.services import Services, services
 
-door = Blueprint("metrics", __name__)
+blueprint = Blueprint("metrics", __name__)
 
 
-@door.get("/metrics")
+@blueprint.get("/metrics")
 def metrics() -> Response:
     """How the line is, for whoever asks from this machine itself, or shows METRICS_TOKEN. 403 for others."""
     if not _may_ask(services().settings.metrics_token):
@@ -57,13 +57,13 @@ class _Figures(Collector):
         yield from self._of_queue()
         try:
             figures = list(self._of_ledger())
-        except LedgerAway:
+        except LedgerUnavailable:
             figures = []
         yield GaugeMetricFamily("infoline_ledger_up", "Whether the ledger answers.", value=bool(figures))
         yield from figures
 
     def _of_queue(self) -> Iterator[Metric]:
-        waiting = queues.waiting(self._here.settings.redis_url)
+        waiting = queues.queue_depth(self._here.settings.redis_url)
         yield GaugeMetricFamily("infoline_queue_up", "Whether the queue server answers.", value=waiting is not None)
         if waiting is not None:
             yield GaugeMetricFamily("infoline_queue_jobs", "Jobs that no worker has taken yet.", value=waiting)

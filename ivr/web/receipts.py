@@ -11,19 +11,19 @@ from flask import Response, abort
 from sqlalchemy import Connection
 
 from ivr import clock
-from ivr.ledger import LedgerAway, Vault
-from ivr.reminders.outbox.receipts import Receipt, enter_receipt, take_receipt
+from ivr.ledger import LedgerUnavailable, Vault
+from ivr.reminders.outbox.receipts import Receipt, apply_receipt, apply_receipt_in
 from ivr.web.services import services
-from ivr.web.webhook import carrier_door, form
+from ivr.web.webhook import form, signed_blueprint
 
-door = carrier_door("receipts", __name__)
+blueprint = signed_blueprint("receipts", __name__)
 _ATTEMPT = re.compile(r"[0-9a-f]{32}$")
 # https://www.twilio.com/docs/voice/api/call-resource#call-status-values
 _GOES_ON = ("queued", "initiated", "ringing", "in-progress")
 _ENDS = ("completed", "busy", "failed", "no-answer", "canceled")
 
 
-@door.post("/receipts/text/<attempt>")
+@blueprint.post("/receipts/text/<attempt>")
 def text_receipt(attempt: str) -> Response:
     """204 when taken in, also a second time, or kept for a ledger that is away; 404 for an attempt that is not ours."""
     if not _ATTEMPT.match(attempt):
@@ -37,19 +37,19 @@ def text_receipt(attempt: str) -> Response:
         code=int(code) if code.isascii() and code.isdigit() and len(code) < 8 else None,
     )
     try:
-        known = take_receipt(here.ledger, here.vault, receipt, now)
-    except LedgerAway:
+        known = apply_receipt(here.ledger, here.vault, receipt, now)
+    except LedgerUnavailable:
         known = here.kept.keep("receipt", now, **asdict(receipt))
         return Response(status=204 if known else 503)
     return Response(status=204 if known else 404)
 
 
-def enter_kept(connection: Connection, vault: Vault, at: datetime, told: dict[str, Any]) -> None:
+def replay_receipt(connection: Connection, vault: Vault, at: datetime, told: dict[str, Any]) -> None:
     """A receipt that came while the ledger was away."""
-    enter_receipt(connection, vault, Receipt(**told), at)
+    apply_receipt_in(connection, vault, Receipt(**told), at)
 
 
-@door.post("/receipts/call/<attempt>")
+@blueprint.post("/receipts/call/<attempt>")
 def call_receipt(attempt: str) -> Response:
     """How a call to the line ended; a number's "call status changes" address is /receipts/call/incoming. 204."""
     if attempt != "incoming":

@@ -9,11 +9,11 @@ from flask import current_app
 
 from ivr.ledger import Ledger, Vault
 from ivr.people.calls.call_log import CallLog
-from ivr.people.inbound.incoming import IncomingTexts
-from ivr.people.inbound.unanswered import Unanswered
-from ivr.people.profile import Knowledge
-from ivr.people.spool import Kept
-from ivr.releases.cache import Shelf
+from ivr.people.inbound.incoming import IncomingTextLog
+from ivr.people.inbound.unanswered import UnansweredLog
+from ivr.people.profile import ProfileReader
+from ivr.people.spool import Spool
+from ivr.releases.cache import ReleaseCache
 from ivr.settings import Settings
 from ivr.web.call_tasks import CallTasks
 
@@ -23,13 +23,13 @@ class Services:
     settings: Settings
     ledger: Ledger
     vault: Vault
-    shelf: Shelf
+    shelf: ReleaseCache
     calls: CallLog
     tasks: CallTasks
-    texts: IncomingTexts
-    known: Knowledge
-    unanswered: Unanswered
-    kept: Kept
+    texts: IncomingTextLog
+    known: ProfileReader
+    unanswered: UnansweredLog
+    kept: Spool
 
 
 def services() -> Services:

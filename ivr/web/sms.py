@@ -8,20 +8,20 @@ from functools import lru_cache
 from flask import Response, abort
 
 from ivr import clock
-from ivr.line.text.normalize import plain
+from ivr.line.text.normalize import normalize
 from ivr.line.twiml.documents import text_document as make_document
-from ivr.line.twiml.release import Line
-from ivr.people.inbound.incoming import Received
-from ivr.people.inbound.loops import SILENCED, verdict
-from ivr.people.inbound.unanswered import Wording
-from ivr.people.keywords import carrier_keyword, is_yes, visit_answer
+from ivr.line.twiml.release import CompiledLine
+from ivr.people.inbound.incoming import AnsweredText
+from ivr.people.inbound.loops import SILENCED, loop_verdict
+from ivr.people.inbound.unanswered import UnansweredQuestion
+from ivr.people.keywords import carrier_keyword, is_yes, parse_reminder_reply
 from ivr.people.phones import is_e164
 from ivr.reminders.asking import asks
 from ivr.web.services import Services, services
-from ivr.web.sms_replies import ACTS, Text, plain_answer, with_first_words
-from ivr.web.webhook import Webhook, carrier_door, twiml, webhook
+from ivr.web.sms_replies import ACTIONS, ReceivedText, topic_reply, with_first_time_hint
+from ivr.web.webhook import Webhook, signed_blueprint, twiml, webhook
 
-door = carrier_door("sms", __name__)
+blueprint = signed_blueprint("sms", __name__)
 # Whatever else holds, these are answered.
 _ALWAYS = frozenset({"urgent", "person-soon", "stop"})
 # "I will be there" is an answer to a reminder, as C is.
@@ -31,12 +31,12 @@ text_document = lru_cache(1000)(make_document)
 _NOTHING = text_document(())
 
 
-@door.post("/sms")
+@blueprint.post("/sms")
 def text_comes_in() -> Response:
-    return twiml(answer(services(), webhook()))
+    return twiml(answer_text(services(), webhook()))
 
 
-def answer(here: Services, asked: Webhook) -> bytes:
+def answer_text(here: Services, asked: Webhook) -> bytes:
     """The document for a text that came in. Raises 503 without any release."""
     line = here.shelf.live
     if line is None:
@@ -53,7 +53,7 @@ def answer(here: Services, asked: Webhook) -> bytes:
     return text_document(tuple(replies))
 
 
-def _read(here: Services, line: Line, fields: dict[str, str]) -> Text | None:
+def _read(here: Services, line: CompiledLine, fields: dict[str, str]) -> ReceivedText | None:
     """The text that came in; None for one that nobody must answer: a short code's, or one of our own numbers'."""
     now = clock.now()
     sender, body = fields.get("From", ""), fields.get("Body", "")
@@ -64,7 +64,7 @@ def _read(here: Services, line: Line, fields: dict[str, str]) -> Text | None:
     known = here.known.of(phone_hash, now)
     sid = fields.get("MessageSid", "") or fields.get("SmsSid", "") or f"{now.isoformat()} {sender}"
     spoken = known.language if known.language in line.content.config.languages else None
-    return Text(
+    return ReceivedText(
         here=here,
         line=line,
         id=here.vault.hash(sid)[:32],
@@ -79,13 +79,13 @@ def _read(here: Services, line: Line, fields: dict[str, str]) -> Text | None:
     )
 
 
-def _outcome(text: Text) -> str:
+def _outcome(text: ReceivedText) -> str:
     """What a text asks for: the carrier's words first, then a reminder's answers, then everything else."""
     if text.keyword and not (text.keyword == "start" and is_yes(text.body) and not text.known.opted_out_at):
         return text.keyword
     if text.understood.topic in _ALWAYS:
         return text.understood.topic
-    answer = visit_answer(text.body)
+    answer = parse_reminder_reply(text.body)
     if answer:
         return answer.answer
     if is_yes(text.body):
@@ -95,7 +95,7 @@ def _outcome(text: Text) -> str:
     return _SAME_AS.get(text.understood.topic, text.understood.topic)
 
 
-def _yes(text: Text) -> str:
+def _yes(text: ReceivedText) -> str:
     """A bare yes: to a reminder that asked, or to our texts, from somebody who ended them."""
     if text.known.opted_out_at:
         return "start"
@@ -104,11 +104,11 @@ def _yes(text: Text) -> str:
     return "confirmed" if asked else "menu"
 
 
-def _answer(text: Text, outcome: str) -> list[str]:
-    asked = text.here.vault.hash(plain(text.body))[:32]
-    said = verdict(text.known.past, asked, outcome, text.now) if outcome not in _ALWAYS else "answer"
+def _answer(text: ReceivedText, outcome: str) -> list[str]:
+    asked = text.here.vault.hash(normalize(text.body))[:32]
+    said = loop_verdict(text.known.past, asked, outcome, text.now) if outcome not in _ALWAYS else "answer"
     text.asked = asked
-    act = ACTS.get(outcome)
+    act = ACTIONS.get(outcome)
     # The line may fall silent, but what somebody wants written down is written.
     replies = act(text) if act else []
     if said == "silence":
@@ -116,16 +116,16 @@ def _answer(text: Text, outcome: str) -> list[str]:
     if said == "last":
         text.silenced = True
         return [text.line.text(text.language, SILENCED)]
-    replies = replies if act else plain_answer(text, outcome)
+    replies = replies if act else topic_reply(text, outcome)
     if text.keyword and text.here.settings.keywords_answered_by == "carrier" and outcome == text.keyword:
         # The carrier has answered already.
         return []
-    return replies if outcome in _ALWAYS else with_first_words(text, replies)
+    return replies if outcome in _ALWAYS else with_first_time_hint(text, replies)
 
 
-def _remember(text: Text, outcome: str, replies: list[str]) -> None:
+def _remember(text: ReceivedText, outcome: str, replies: list[str]) -> None:
     here = text.here
     kind = SILENCED if text.silenced else outcome
-    here.texts.received(Received(text.id, text.phone_hash, text.now, text.asked, kind[:20], tuple(replies)))
+    here.texts.received(AnsweredText(text.id, text.phone_hash, text.now, text.asked, kind[:20], tuple(replies)))
     if outcome == "none" and text.body.strip():
-        here.unanswered.add(Wording(text.now, "text", text.language, text.body))
+        here.unanswered.add(UnansweredQuestion(text.now, "text", text.language, text.body))

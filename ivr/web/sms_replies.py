@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ivr import log
-from ivr.ledger import LedgerAway
-from ivr.line.nlu.matcher import Understood, which_of_two
-from ivr.line.text.gsm7 import segments
-from ivr.line.twiml.release import Line
+from ivr.ledger import LedgerUnavailable
+from ivr.line.nlu.matcher import MatchResult, ambiguous_reply
+from ivr.line.text.gsm7 import count_segments
+from ivr.line.twiml.release import CompiledLine
 from ivr.people import languages, persons, replies
-from ivr.people.keywords import Keyword, VisitAnswer, visit_answer
-from ivr.people.profile import Known
-from ivr.people.spool import Kind
-from ivr.reminders.schedule.message import visit_values
+from ivr.people.keywords import Keyword, ReminderReply, parse_reminder_reply
+from ivr.people.profile import SenderProfile
+from ivr.people.spool import SpoolKind
+from ivr.reminders.schedule.message import appointment_values
 from ivr.web.services import Services
 
 # A text may grow to this many segments by what is added to it.
@@ -30,19 +30,19 @@ _NO_VISIT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "visit-
 
 
 @dataclass
-class Text:
+class ReceivedText:
     """A text that came in, and what is known and understood of it. id, phone_hash, asked: keyed hashes."""
 
     here: Services
-    line: Line
+    line: CompiledLine
     id: str
     sender: str
     phone_hash: str
     body: str
     keyword: Keyword | None
     has_media: bool
-    known: Known
-    understood: Understood
+    known: SenderProfile
+    understood: MatchResult
     now: datetime
     asked: str = ""
     silenced: bool = False
@@ -52,15 +52,15 @@ class Text:
         return self.understood.language
 
 
-def plain_answer(text: Text, outcome: str) -> list[str]:
+def topic_reply(text: ReceivedText, outcome: str) -> list[str]:
     """The words of a topic or outcome; beside a red flag, a wish to stop is honoured too."""
     if text.understood.between:
-        return [which_of_two(text.line.content, text.language, text.understood.between)]
+        return [ambiguous_reply(text.line.content, text.language, text.understood.between)]
     said = [text.line.text(text.language, outcome)]
     return [*said, *_stop(text)] if text.understood.also_stop else said
 
 
-def with_first_words(text: Text, said: list[str]) -> list[str]:
+def with_first_time_hint(text: ReceivedText, said: list[str]) -> list[str]:
     """The very first answer also says how to switch the language: in the same text where there is room."""
     if not (text.known.first and said):
         return said
@@ -72,38 +72,38 @@ def with_first_words(text: Text, said: list[str]) -> list[str]:
 @lru_cache(1000)
 def _segments(words: str) -> int:
     """Most answers are the same few hundred texts."""
-    return segments(words).segments
+    return count_segments(words).segments
 
 
-def _write(text: Text, kind: Kind, write: Callable[[Connection], Any], **told: Any) -> tuple[Any, bool]:
+def _write(text: ReceivedText, kind: SpoolKind, write: Callable[[Connection], Any], **told: Any) -> tuple[Any, bool]:
     """Do it in the ledger; while that is away, keep it on disk. Returns what was written, and whether it is safe."""
     here = text.here
     try:
         with here.ledger.write() as connection:
-            here.ledger.turnstile(connection)
+            here.ledger.exclusive_lock(connection)
             return write(connection), True
-    except LedgerAway:
+    except LedgerUnavailable:
         return None, here.kept.keep(kind, text.now, phone=text.sender, **told)
 
 
-def _stop(text: Text) -> list[str]:
+def _stop(text: ReceivedText) -> list[str]:
     """An opt-out is confirmed once; CANCEL may have meant the visit, so schedulers look at it."""
     cancel = text.body.strip().upper() == "CANCEL"
 
     def write(connection: Connection) -> bool:
         changed = persons.opt_out(connection, text.here.vault, text.sender, text.now, "text", text.body)
         if cancel:
-            replies.asked_to_cancel(connection, text.here.vault, text.sender, text.now)
+            replies.note_possible_cancellation(connection, text.here.vault, text.sender, text.now)
         return changed
 
     changed, safe = _write(text, "stop", write, source="text", evidence=text.body, cancel=cancel)
     if not safe:
-        log.get().error("consent_not_recorded", kind="stop")
+        log.get_logger().error("consent_not_recorded", kind="stop")
         return [text.line.text(text.language, "help")]
     return [] if changed is False else [text.line.text(text.language, "stop")]
 
 
-def _start(text: Text) -> list[str]:
+def _start(text: ReceivedText) -> list[str]:
     def write(connection: Connection) -> bool:
         return persons.opt_in(connection, text.here.vault, text.sender, text.now, "text", text.body)
 
@@ -111,32 +111,32 @@ def _start(text: Text) -> list[str]:
     return [text.line.text(text.language, "start" if safe else "help")]
 
 
-def _switch_language(text: Text) -> list[str]:
+def _switch_language(text: ReceivedText) -> list[str]:
     """The language that somebody asks for stays hers; what cannot be kept is not promised."""
     here = text.here
     try:
         with here.ledger.write() as connection:
             languages.remember_language(connection, here.vault, text.sender, text.language, text.now)
-    except LedgerAway:
-        log.get().error("language_not_kept")
+    except LedgerUnavailable:
+        log.get_logger().error("language_not_kept")
         return [text.line.text(text.language, "menu")]
     return [text.line.text(text.language, "language")]
 
 
-def _wrong_number(text: Text) -> list[str]:
+def _wrong_number(text: ReceivedText) -> list[str]:
     def write(connection: Connection) -> int:
-        return replies.not_hers(connection, text.here.vault, text.sender, text.now)
+        return replies.mark_wrong_number(connection, text.here.vault, text.sender, text.now)
 
     _, safe = _write(text, "wrong_number", write)
     return [text.line.text(text.language, "wrong-number" if safe else "help")]
 
 
-def _answer_visit(text: Text, given: VisitAnswer) -> list[str]:
+def _answer_visit(text: ReceivedText, given: ReminderReply) -> list[str]:
     """Nothing is called confirmed that is not written down."""
 
-    def write(connection: Connection) -> replies.Answered:
+    def write(connection: Connection) -> replies.ReplyOutcome:
         vault = text.here.vault
-        return replies.answer_visit(connection, vault, text.sender, text.now, given.answer, given.which)
+        return replies.record_reply(connection, vault, text.sender, text.now, given.answer, given.which)
 
     answered, safe = _write(text, "answer", write, answer=given.answer, which=given.which)
     if answered is None:
@@ -150,7 +150,7 @@ def _answer_visit(text: Text, given: VisitAnswer) -> list[str]:
     return [text.line.content.texted(language, _PROMPTS[given.answer], **_values(text, visit, language))]
 
 
-def _which_visit(text: Text, given: VisitAnswer, answered: replies.Answered) -> str:
+def _which_visit(text: ReceivedText, given: ReminderReply, answered: replies.ReplyOutcome) -> str:
     """The visits ahead, each with the answer that names it: "C1: Tue Dec 1 9:00 AM"."""
     letter = "C" if given.answer == "confirmed" else "R"
     language = _language_of(text, answered.visits[0])
@@ -161,28 +161,28 @@ def _which_visit(text: Text, given: VisitAnswer, answered: replies.Answered) -> 
     return text.line.content.texted(language, "which-visit", visits="\n".join(told))
 
 
-def _language_of(text: Text, visit: replies.Visit) -> str:
+def _language_of(text: ReceivedText, visit: replies.UpcomingAppointment) -> str:
     spoken = text.known.language or visit.language
     return spoken if spoken in text.line.content.config.languages else text.language
 
 
-def _values(text: Text, visit: replies.Visit, language: str) -> dict[str, str]:
-    return visit_values(text.line.content, language, visit.starts_at, visit.timezone, visit.site)
+def _values(text: ReceivedText, visit: replies.UpcomingAppointment, language: str) -> dict[str, str]:
+    return appointment_values(text.line.content, language, visit.starts_at, visit.timezone, visit.site)
 
 
-def _confirmed(text: Text) -> list[str]:
-    return _answer_visit(text, visit_answer(text.body) or VisitAnswer("confirmed"))
+def _confirmed(text: ReceivedText) -> list[str]:
+    return _answer_visit(text, parse_reminder_reply(text.body) or ReminderReply("confirmed"))
 
 
-def _change(text: Text) -> list[str]:
-    return _answer_visit(text, visit_answer(text.body) or VisitAnswer("change"))
+def _change(text: ReceivedText) -> list[str]:
+    return _answer_visit(text, parse_reminder_reply(text.body) or ReminderReply("change"))
 
 
-def _media(text: Text) -> list[str]:
+def _media(text: ReceivedText) -> list[str]:
     return [text.line.text(text.language, "media")]
 
 
-ACTS: dict[str, Callable[[Text], list[str]]] = {
+ACTIONS: dict[str, Callable[[ReceivedText], list[str]]] = {
     "stop": _stop,
     "start": _start,
     "language": _switch_language,

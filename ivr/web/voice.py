@@ -16,43 +16,43 @@ from ivr.line.callflow import hours
 from ivr.line.callflow.graph import ANSWERED
 from ivr.line.callflow.states import (
     HIDDEN,
+    ActionResult,
+    CallbackOffer,
+    EnterNumber,
     Heard,
     Key,
-    KeyIn,
-    Number,
-    Offer,
-    Outcome,
+    NumberEntered,
     ReadBack,
     Silence,
+    SpokenWords,
     Task,
     Turn,
-    Words,
     carries_number,
 )
-from ivr.line.twiml.documents import keys_alone
-from ivr.line.twiml.release import NOBODY, Caller, Line
-from ivr.people.inbound.unanswered import Wording
-from ivr.people.phones import Phone, as_written, is_e164, read_phone
-from ivr.web.call_tasks import CallOnLine
+from ivr.line.twiml.documents import without_speech
+from ivr.line.twiml.release import NOBODY, Caller, CompiledLine
+from ivr.people.inbound.unanswered import UnansweredQuestion
+from ivr.people.phones import PhoneNumber, format_phone, is_e164, parse_phone
+from ivr.web.call_tasks import ActiveCall
 from ivr.web.services import Services, services
-from ivr.web.webhook import Webhook, carrier_door, twiml, webhook
+from ivr.web.webhook import Webhook, signed_blueprint, twiml, webhook
 
-door = carrier_door("voice", __name__)
+blueprint = signed_blueprint("voice", __name__)
 _KEYPAD = frozenset("0123456789*#")
 _DIALLED = frozenset({*ANSWERED, "busy", "no-answer", "failed", "canceled"})
 
 
-@door.post("/voice")
+@blueprint.post("/voice")
 def call_comes_in() -> Response:
-    return twiml(answer(services(), webhook()))
+    return twiml(answer_call(services(), webhook()))
 
 
-@door.post("/voice/<release>/<state>")
+@blueprint.post("/voice/<release>/<state>")
 def turn(release: str, state: str) -> Response:
-    return twiml(answer(services(), webhook(), release, state))
+    return twiml(answer_call(services(), webhook(), release, state))
 
 
-def answer(here: Services, asked: Webhook, release: str = "", state: str = "") -> bytes:
+def answer_call(here: Services, asked: Webhook, release: str = "", state: str = "") -> bytes:
     """The document for a new call, or for what was heard at a state of a release.
 
     An unknown release or state is the welcome again. Whatever happens, a caller hears the numbers and not the carrier's
@@ -69,7 +69,7 @@ def answer(here: Services, asked: Webhook, release: str = "", state: str = "") -
         whisper = line.whispers.get(state)
         return whisper if whisper is not None else _Call(here, line, asked).turn(state)
     except Exception:  # noqa: BLE001 - there is nothing that a caller may hang up on
-        log.get().exception("voice_turn_failed")
+        log.get_logger().exception("voice_turn_failed")
         return live.unavailable
 
 
@@ -78,7 +78,7 @@ class _Call:
     """One turn of a call: what the carrier told, and what is found out on the way."""
 
     here: Services
-    line: Line
+    line: CompiledLine
     asked: Webhook
     keyed: str | None = None
     also_stop: bool = False
@@ -102,27 +102,27 @@ class _Call:
             return self._outcome()
         digits = fields.get("Digits", "")
         if digits:
-            return self._keyed_in(digits) if at and isinstance(at.place, KeyIn) else Key(digits)
+            return self._keyed_in(digits) if at and isinstance(at.place, EnterNumber) else Key(digits)
         words = fields.get("SpeechResult", "")
-        if words and at and not isinstance(at.place, KeyIn):
+        if words and at and not isinstance(at.place, EnterNumber):
             meant = self.line.hearing.meant(words, at.language)
             self.also_stop, self.language = meant.also_stop, meant.language
-            if meant.heard == Words("none"):
-                self.here.unanswered.add(Wording(clock.now(), "call", at.language, words))
+            if meant.heard == SpokenWords("none"):
+                self.here.unanswered.add(UnansweredQuestion(clock.now(), "call", at.language, words))
             return meant.heard
         return Silence()
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> ActionResult:
         """Somebody who picked up and did not take the call has not answered it."""
         status = self.fields["DialCallStatus"]
         refused = status in ANSWERED and self.fields.get("DialBridged") == "false"
-        return Outcome("no-answer" if refused else status)
+        return ActionResult("no-answer" if refused else status)
 
     def _keyed_in(self, digits: str) -> Heard:
-        phone = read_phone(digits)
-        if isinstance(phone, Phone) and phone.e164 not in self._own_numbers():
+        phone = parse_phone(digits)
+        if isinstance(phone, PhoneNumber) and phone.e164 not in self._own_numbers():
             self.keyed = phone.e164
-            return Number()
+            return NumberEntered()
         return Key(digits)
 
     def go_on(self, turn: Turn) -> Turn:
@@ -132,16 +132,16 @@ class _Call:
             self.here.tasks.stop_later(self._on_line(state.language))
         if isinstance(state.place, Task):
             ended = self.here.tasks.perform(state.place, self._on_line(state.language))
-            turn = self.line.graph.step(state, Outcome(ended), self.holds)
+            turn = self.line.graph.step(state, ActionResult(ended), self.holds)
         elif carries_number(state.place) and self.keyed is None:
-            turn = Turn(state.at(KeyIn(state.place.entry)))
+            turn = Turn(state.at(EnterNumber(state.place.entry)))
         return turn
 
-    def _on_line(self, language: str) -> CallOnLine:
+    def _on_line(self, language: str) -> ActiveCall:
         sid, own = self.fields.get("CallSid", ""), self.fields.get("From", "")
         countries = self.line.content.config.reminders.countries
-        textable = is_e164(own) and isinstance(read_phone(own, countries), Phone)
-        return CallOnLine(sid, language, own, self.keyed, self.asked.token, textable)
+        textable = is_e164(own) and isinstance(parse_phone(own, countries), PhoneNumber)
+        return ActiveCall(sid, language, own, self.keyed, self.asked.token, textable)
 
     def document(self, turn: Turn, heard: str) -> bytes:
         """The document of a turn, once it is noted."""
@@ -149,7 +149,7 @@ class _Call:
         self.here.calls.note(sid, self.line.digest, token, heard, self.asked.token)
         waits = self.line.waits_for_caller(turn)
         document = self.line.document(turn, self._caller(turn) if waits else NOBODY)
-        return keys_alone(document) if self._uses_keys(turn) else document
+        return without_speech(document) if self._uses_keys(turn) else document
 
     def _uses_keys(self, turn: Turn) -> bool:
         """Whether this caller is not listened to any more: her words were not understood twice in a row."""
@@ -161,13 +161,13 @@ class _Call:
             shown = self.keyed or ""
         sealed = self._seal(self.keyed) if self.keyed else ""
         own_number = self.fields.get("To") or self.here.settings.twilio_from or None
-        return Caller(own_number if self.holds(HIDDEN) else None, as_written(shown), sealed, self._opens(turn))
+        return Caller(own_number if self.holds(HIDDEN) else None, format_phone(shown), sealed, self._opens(turn))
 
     def _opens(self, turn: Turn) -> str:
         place, config = turn.state.place, self.line.content.config
-        if not isinstance(place, Offer):
+        if not isinstance(place, CallbackOffer):
             return ""
-        return hours.opens_again(config, config.entry(place.entry), clock.now(), turn.state.language)
+        return hours.describe_next_opening(config, config.entry(place.entry), clock.now(), turn.state.language)
 
     def _seal(self, number: str) -> str:
         """The number as it travels in an address: to us only, and for this call only."""
@@ -206,10 +206,10 @@ def _noted(heard: Heard) -> str:
     match heard:
         case Key(key):
             return f"key:{key}" if key in _KEYPAD else "key:?"
-        case Words(meant):
+        case SpokenWords(meant):
             return f"words:{meant}"
-        case Outcome(status):
+        case ActionResult(status):
             return f"dial:{status if status in _DIALLED else '?'}"
-        case Number():
+        case NumberEntered():
             return "number"
     return "silence"

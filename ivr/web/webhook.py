@@ -40,7 +40,7 @@ class Webhook(NamedTuple):
     token: str
 
 
-def carrier_door(name: str, import_name: str) -> Blueprint:
+def signed_blueprint(name: str, import_name: str) -> Blueprint:
     """A blueprint whose views run only for requests that the carrier signed; they read `webhook()` or `form()`."""
     door = Blueprint(name, import_name)
     door.before_request(_check_signature)
@@ -62,7 +62,7 @@ def twiml(document: bytes) -> Response:
     return Response(document, content_type=XML)
 
 
-class Front:
+class FastPath:
     """Stands before the framework: callers come first.
 
     The turns of calls and texts are answered here, in less time than the framework takes for anything. All else goes
@@ -114,17 +114,17 @@ class Front:
         at: Sequence[str] = (),
     ) -> Iterable[bytes]:
         try:
-            document = answer(self._here, take_in(environ, self._here.settings), *at)
+            document = answer(self._here, verify_request(environ, self._here.settings), *at)
         except HTTPException as refused:
             return refused(environ, start_response)
         except Exception:  # noqa: BLE001 - as the framework would: told in the log, and the carrier asks the fallback
-            log.get().exception("webhook_failed", door=environ["PATH_INFO"].split("/")[1])
+            log.get_logger().exception("webhook_failed", door=environ["PATH_INFO"].split("/")[1])
             return InternalServerError()(environ, start_response)
         start_response("200 OK", [("Content-Type", XML), ("Content-Length", str(len(document)))])
         return [document]
 
 
-def take_in(environ: WSGIEnvironment, settings: Settings) -> Webhook:
+def verify_request(environ: WSGIEnvironment, settings: Settings) -> Webhook:
     """The request, if the carrier signed it.
 
     Raises an HTTPException that ends it: 403 unsigned, 413 over 64 kB, 400 when it cannot be read.
@@ -141,7 +141,7 @@ def take_in(environ: WSGIEnvironment, settings: Settings) -> Webhook:
 
 
 def _check_signature() -> None:
-    g.webhook = take_in(request.environ, services().settings)
+    g.webhook = verify_request(request.environ, services().settings)
 
 
 def _body(environ: WSGIEnvironment) -> bytes:

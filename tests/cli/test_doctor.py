@@ -11,24 +11,24 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.ledger import open_ledger
-from ivr.line.content.loader import Files, digest
-from ivr.line.lint.runner import Report, check
+from ivr.line.content.loader import Files, content_digest
+from ivr.line.lint.runner import CheckReport, check_files
 from ivr.settings import load
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _prove_once() -> Iterator[None]:
     """The same words are proved once for all tests."""
-    proved: dict[str, Report] = {}
+    proved: dict[str, CheckReport] = {}
 
-    def report_of(files: Files) -> Report:
-        key = digest(files)
+    def report_of(files: Files) -> CheckReport:
+        key = content_digest(files)
         if key not in proved:
-            proved[key] = check(files)
+            proved[key] = check_files(files)
         return proved[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.cli.doctor.check", report_of)
+        patch.setattr("ivr.cli.doctor.check_files", report_of)
         yield
 
 

@@ -13,16 +13,16 @@ from sqlalchemy import update
 from ivr.cli import main
 from ivr.ledger import Vault
 from ivr.ledger.tables import person, text
-from ivr.people.persons import meet
+from ivr.people.persons import get_or_create_persons
 from tests.reminders.reports.test_export import DUE, HER, lines, write
 from tests.support.clinic import NOW, at, row
 
 
 @pytest.fixture
-def own(own_house):
-    """A house that the command finds, with one batch."""
-    own_house.take(row(1, DUE, first_name="Zoë"), row(2, at(20)))
-    return own_house
+def own(clinic_for_commands):
+    """A clinic that the command finds, with one batch."""
+    clinic_for_commands.take(row(1, DUE, first_name="Zoë"), row(2, at(20)))
+    return clinic_for_commands
 
 
 def run(*words):
@@ -71,7 +71,7 @@ def test_wrong_use_is_one_sentence(own, words, sentence):
 def test_numbers_sealed_with_a_key_that_is_gone_are_told_and_leave_no_file(own, tmp_path):
     stranger = Vault([b"x" * 32])
     with own.ledger.write() as connection:
-        meet(connection, own.vault, [HER], NOW)
+        get_or_create_persons(connection, own.vault, [HER], NOW)
         connection.execute(update(person).values(phone_sealed=stranger.seal(HER)))
     result = run("export", "1", "-o", str(tmp_path / "texts.csv"))
     assert result.exit_code == 2
@@ -79,9 +79,9 @@ def test_numbers_sealed_with_a_key_that_is_gone_are_told_and_leave_no_file(own, 
     assert not (tmp_path / "texts.csv").exists()
 
 
-def test_a_step_that_left_the_plan_keeps_its_line(house):
-    house.take(row(1, DUE))
-    house.send()
-    write(house, update(text).where(text.c.step == "2d").values(step="old"))
-    (old,) = [one for one in lines(house) if one["step"] == "old"]
+def test_a_step_that_left_the_plan_keeps_its_line(clinic):
+    clinic.take(row(1, DUE))
+    clinic.send()
+    write(clinic, update(text).where(text.c.step == "2d").values(step="old"))
+    (old,) = [one for one in lines(clinic) if one["step"] == "old"]
     assert (old["state"], old["due_at"]) == ("handed_over", "")

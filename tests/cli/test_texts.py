@@ -9,16 +9,16 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.people.persons import opt_out
-from ivr.reminders.reports.manual import SENTENCES
+from ivr.reminders.reports.manual import RESULT_SENTENCES
 from tests.reminders.reports.test_manual import AHEAD, HER
 from tests.support.clinic import NOW, at, row
 
 
 @pytest.fixture
-def own(own_house):
-    """A house that the command finds, with one batch."""
-    own_house.take(row(1, at(2, -1)), row(2, AHEAD))
-    return own_house
+def own(clinic_for_commands):
+    """A clinic that the command finds, with one batch."""
+    clinic_for_commands.take(row(1, at(2, -1)), row(2, AHEAD))
+    return clinic_for_commands
 
 
 def run(*words):
@@ -49,7 +49,13 @@ def test_each_command_says_what_it_did_or_what_to_do(own, words, code, sentence)
 
 
 def test_programs_are_told_the_same_as_json(own):
-    sent = {"appointment_id": "A2", "step": "7d", "done": True, "code": "due_now", "message": SENTENCES["due_now"]}
+    sent = {
+        "appointment_id": "A2",
+        "step": "7d",
+        "done": True,
+        "code": "due_now",
+        "message": RESULT_SENTENCES["due_now"],
+    }
     assert json.loads(run("send", "A2", "7d", "--json").output) == {"texts": [sent]}
     stopped = json.loads(run("stop", "603-555-0102", "--because", "called us", "--json").output)
     assert stopped == {"number": "+16035550102", "changed": True, "opted_out": True}

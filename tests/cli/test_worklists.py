@@ -12,17 +12,17 @@ from click.testing import CliRunner
 from ivr import clock
 from ivr.cli import main
 from ivr.ledger import Ledger, Vault, open_ledger
-from ivr.people.callbacks import CallbackWish, keep_callback
-from ivr.people.inbound.unanswered import Unanswered, Wording
-from ivr.people.persons import meet
-from ivr.people.todos import add_todo
+from ivr.people.callbacks import CallbackRequest, save_callback
+from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
+from ivr.people.persons import get_or_create_persons
+from ivr.people.todos import add_work_item
 from ivr.settings import load
 
 HER, NOW = "+16035550123", datetime(2026, 12, 1, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Ledger, Vault]:
+def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Ledger, Vault]:
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     settings = load()
@@ -35,13 +35,13 @@ def run(*words: str):
     return CliRunner().invoke(main, list(words))
 
 
-def test_what_schedulers_must_look_at_is_listed_and_taken_off(house) -> None:
-    ledger, vault = house
+def test_what_schedulers_must_look_at_is_listed_and_taken_off(clinic) -> None:
+    ledger, vault = clinic
     assert run("todos").output == "Nothing waits.\n"
     with ledger.write() as connection:
-        someone = meet(connection, vault, [HER], NOW)[HER]
+        someone = get_or_create_persons(connection, vault, [HER], NOW)[HER]
         for _ in range(2):
-            add_todo(connection, "wrong-number", someone, None, NOW)
+            add_work_item(connection, "wrong-number", someone, None, NOW)
     listed = run("todos")
     assert "603-555-0123" in listed.output
     assert "not the patient" in listed.output
@@ -53,12 +53,12 @@ def test_what_schedulers_must_look_at_is_listed_and_taken_off(house) -> None:
     assert "infoline todos" in again.output
 
 
-def test_a_call_back_after_a_red_flag_comes_first_and_is_marked(house) -> None:
-    ledger, vault = house
+def test_a_call_back_after_a_red_flag_comes_first_and_is_marked(clinic) -> None:
+    ledger, vault = clinic
     with ledger.write() as connection:
         for call, topic in (("CA1", "cancer"), ("CA2", "person-soon")):
-            wish = CallbackWish(HER, "en", "breast-health-center", topic, "any", call)
-            keep_callback(connection, vault, wish, NOW)
+            wish = CallbackRequest(HER, "en", "breast-health-center", topic, "any", call)
+            save_callback(connection, vault, wish, NOW)
     assert [one["topic"] for one in json.loads(run("callbacks", "--json").output)["callbacks"]] == [
         "person-soon",
         "cancer",
@@ -66,11 +66,11 @@ def test_a_call_back_after_a_red_flag_comes_first_and_is_marked(house) -> None:
     assert "!" in run("callbacks").output
 
 
-def test_what_nobody_understood_is_listed_without_who_said_it(house) -> None:
-    ledger, vault = house
+def test_what_nobody_understood_is_listed_without_who_said_it(clinic) -> None:
+    ledger, vault = clinic
     assert "All was understood" in run("unanswered").output
-    notes = Unanswered(ledger, vault)
-    notes.add(Wording(NOW, "text", "en", "purple monkey dishwasher"))
+    notes = UnansweredLog(ledger, vault)
+    notes.add(UnansweredQuestion(NOW, "text", "en", "purple monkey dishwasher"))
     notes.flush()
     assert "purple monkey dishwasher" in run("unanswered").output
     told = json.loads(run("unanswered", "--json").output)["unanswered"]

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from ivr.ledger import LedgerAway, Vault, engine, open_ledger
+from ivr.ledger import LedgerUnavailable, Vault, engine, open_ledger
 from ivr.ledger.tables import alarm, batch, metadata, text_move
 from ivr.ledger.tables import text as texts
-from tests.support.clinic import House, at, row
+from tests.support.clinic import Clinic, at, row
 from tests.support.paths import ROOT
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_the_migrations_make_the_tables_that_the_code_knows(ledger):
 
 
 def test_the_newest_version_is_the_one_that_the_last_migration_leads_to():
-    assert engine.newest_version() == ScriptDirectory(engine.MIGRATIONS).get_current_head()
+    assert engine.latest_migration() == ScriptDirectory(engine.MIGRATIONS).get_current_head()
 
 
 def test_bringing_the_tables_up_to_date_again_changes_nothing(ledger):
@@ -93,9 +93,9 @@ def test_two_processes_may_bring_the_tables_up_to_date_at_once(database_url):
 
 def test_a_ledger_without_its_tables_says_what_to_do(database_url):
     fresh = open_ledger(database_url)
-    with pytest.raises(LedgerAway, match="infoline db upgrade"):
+    with pytest.raises(LedgerUnavailable, match="infoline db upgrade"):
         fresh.check()
-    with pytest.raises(LedgerAway):
+    with pytest.raises(LedgerUnavailable):
         raise_one(fresh)
     fresh.close()
 
@@ -107,14 +107,14 @@ def test_a_ledger_without_its_tables_says_what_to_do(database_url):
 )
 def test_a_ledger_that_is_away_is_told_in_one_line(url):
     away = open_ledger(url)
-    with pytest.raises(LedgerAway, match="does not answer") as caught, away.read() as connection:
+    with pytest.raises(LedgerUnavailable, match="does not answer") as caught, away.read() as connection:
         connection.execute(text("SELECT 1"))
     assert "\n" not in str(caught.value)
 
 
 def test_a_damaged_ledger_is_told_in_one_line(tmp_path):
     (tmp_path / "damaged.db").write_bytes(b"this is no database " * 500)
-    with pytest.raises(LedgerAway, match="not a database"):
+    with pytest.raises(LedgerUnavailable, match="not a database"):
         open_ledger(f"sqlite:///{tmp_path}/damaged.db").check()
 
 
@@ -156,7 +156,7 @@ def test_no_update_is_lost_between_writers(ledger):
     def count_up():
         for _ in range(10):
             with ledger.write() as connection:
-                ledger.turnstile(connection)
+                ledger.exclusive_lock(connection)
                 seen = int(connection.execute(select(batch.c.filename)).scalar_one())
                 connection.execute(update(batch).values(filename=str(seen + 1)))
 
@@ -241,9 +241,9 @@ def test_whatever_is_changed_in_what_was_sealed_is_refused():
 
 
 def test_a_ledger_whose_keys_were_rotated_still_knows_everybody(ledger, content, tmp_path):
-    before = House(ledger, Vault([OLD]), content, tmp_path)
+    before = Clinic(ledger, Vault([OLD]), content, tmp_path)
     before.take(row(1, at(2, -1), first_name="Ann"), row(2, at(2, -1)))
-    after = House(ledger, Vault([NEW, OLD]), content, tmp_path)
+    after = Clinic(ledger, Vault([NEW, OLD]), content, tmp_path)
     report = after.take(row(1, at(2, -1), first_name="Ann"), row(3, at(2, -1)))
     assert (report.unchanged, report.accepted) == (1, 1)
     assert {one.phone for one in after.claim()} == {"+16035550101", "+16035550102", "+16035550103"}
@@ -254,11 +254,11 @@ def test_a_process_that_stops_in_the_middle_of_a_transaction_holds_nobody_up_for
     monkeypatch.setattr(engine, "BUSY_SECONDS", 1)
     monkeypatch.setattr(engine, "IDLE_SECONDS", 3)
     stopped, other = open_ledger(ledger_url), open_ledger(ledger_url)
-    with pytest.raises(LedgerAway) if not stopped.is_sqlite else nullcontext(), stopped.write() as connection:
-        stopped.turnstile(connection)
+    with pytest.raises(LedgerUnavailable) if not stopped.is_sqlite else nullcontext(), stopped.write() as connection:
+        stopped.exclusive_lock(connection)
         connection.execute(select(func.count()).select_from(alarm))
-        with pytest.raises(LedgerAway), other.write() as second:
-            other.turnstile(second)
+        with pytest.raises(LedgerUnavailable), other.write() as second:
+            other.exclusive_lock(second)
         if not stopped.is_sqlite:
             # Others go on although it never ended.
             time.sleep(3)

@@ -15,28 +15,28 @@ from sqlalchemy import select
 from ivr.cli import main
 from ivr.ledger import Vault, open_ledger
 from ivr.ledger.tables import callback, person
-from ivr.people.callbacks import CallbackWish, callback_done, keep_callback, waiting_callbacks
+from ivr.people.callbacks import CallbackRequest, complete_callback, pending_callbacks, save_callback
 from tests.support.clinic import NOW
 
 JANE, JOAN = "+16035550101", "+16035550102"
 CALL, OTHER_CALL = "CA" + "1" * 32, "CA" + "2" * 32
-WISH = CallbackWish(JANE, "es", "breast-health-center", "cancer", "morning", CALL, "token 1")
+WISH = CallbackRequest(JANE, "es", "breast-health-center", "cancer", "morning", CALL, "token 1")
 LATER = NOW + timedelta(minutes=1)
 
 
 def keep(ledger, vault, wish, now=NOW):
     with ledger.write() as connection:
-        keep_callback(connection, vault, wish, now)
+        save_callback(connection, vault, wish, now)
 
 
 def done(ledger, number, now=LATER):
     with ledger.write() as connection:
-        return callback_done(connection, number, "ann", now)
+        return complete_callback(connection, number, "ann", now)
 
 
 def waiting(ledger, vault):
     with ledger.read() as connection:
-        return waiting_callbacks(connection, vault)
+        return pending_callbacks(connection, vault)
 
 
 def rows(ledger):

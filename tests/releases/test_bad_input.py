@@ -13,12 +13,12 @@ from click.testing import CliRunner, Result
 from ivr.cli import main
 from ivr.cli import releases as door
 from ivr.ledger import Ledger
-from ivr.line.content.diff import changes
-from ivr.line.content.loader import Content, digest, read_content
-from ivr.line.lint.runner import Report
+from ivr.line.content.diff import diff_files
+from ivr.line.content.loader import Content, content_digest, read_content
+from ivr.line.lint.runner import CheckReport
 from ivr.releases import cache as shelves
-from ivr.releases.cache import Shelf
-from ivr.releases.drafts import Changed, Drafts
+from ivr.releases.cache import ReleaseCache
+from ivr.releases.drafts import Drafts, EditConflict
 from ivr.releases.store import live_release, pack, publish, stored_files, unpack
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import count, damage, written
@@ -46,7 +46,7 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, var: Path, monkeypatch: p
     """The command on each store. The proof of words that pass has tests of its own, and takes seconds."""
     for name, value in {"VAR_DIR": var, "DATABASE_URL": ledger_url, "PROMPTS_DIR": folder}.items():
         monkeypatch.setenv(name, str(value))
-    monkeypatch.setattr(door, "check", lambda _files, **_how: Report(1, 1, ()))
+    monkeypatch.setattr(door, "check_files", lambda _files, **_how: CheckReport(1, 1, ()))
     return lambda *words: CliRunner().invoke(main, ["prompts", *words])
 
 
@@ -80,23 +80,23 @@ def test_whoever_has_no_name_on_this_machine_publishes_all_the_same(
 def test_a_long_text_of_few_words_is_compared_too() -> None:
     start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
     before, after = (start + words.encode() for words in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
-    (found,) = changes({"en/goodbye.md": before}, {"en/goodbye.md": after})
+    (found,) = diff_files({"en/goodbye.md": before}, {"en/goodbye.md": after})
     assert "end" in found.places[0].pieces[-1][1]
 
 
 def test_a_release_that_would_fill_the_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"en/a.md": b"a" * 1000, "en/b.md": b"b" * 1000}
-    assert unpack(pack(files), digest(files)) == files
+    assert unpack(pack(files), content_digest(files)) == files
     monkeypatch.setattr("ivr.releases.store.LARGEST_UNPACKED", 1999)
     monkeypatch.setattr("zipfile.ZipFile.read", lambda *_asked: pytest.fail("it was read"))
-    assert unpack(pack(files), digest(files)) is None
+    assert unpack(pack(files), content_digest(files)) is None
 
 
 def test_a_damaged_release_is_fetched_once_and_the_same_words_can_be_live_later(
     ledger: Ledger, content: Content, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
-    shelf = Shelf(ledger, var, folder, "")
+    shelf = ReleaseCache(ledger, var, folder, "")
     publish(ledger, SECOND, NOW, "x", "", "folder")
     damage(ledger, SECOND.digest, b"damaged")
     fetched: list[str] = []
@@ -119,7 +119,7 @@ def test_what_somebody_saved_after_the_draft_was_looked_at_is_not_forgotten(ledg
     drafts.save(GOODBYE, KINDER, "ann", NOW, None)
     seen = drafts.open()
     drafts.save(CANCER, b"typed", "bob", NOW, None)
-    with pytest.raises(Changed, match=r"Nothing was forgotten: bob saved es/cancer\.md"):
+    with pytest.raises(EditConflict, match=r"Nothing was forgotten: bob saved es/cancer\.md"):
         drafts.discard(None, seen)
     assert drafts.open().files[CANCER] == b"typed"
     drafts.discard(None, drafts.open())

@@ -17,12 +17,12 @@ from ivr import clock
 from ivr.cli import main
 from ivr.ledger import Ledger
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.loader import file_fault, read_content, read_file, read_folder
+from ivr.line.content.loader import file_problem, read_content, read_file, read_folder
 from ivr.line.content.prompt import read_prompt
 from ivr.line.content.recordings import LARGEST_TOGETHER
-from ivr.line.lint.runner import Report
-from ivr.releases.drafts import NOT_THERE, Broken, Changed, Drafts, NoDraft, NotSaved, version
-from ivr.releases.store import Overtaken, live_release, publish, stored_files
+from ivr.line.lint.runner import CheckReport
+from ivr.releases.drafts import NOT_THERE, BrokenDraft, Drafts, EditConflict, NoDraft, NotSaved, file_version
+from ivr.releases.store import ConcurrentPublish, live_release, publish, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import count, written
 
@@ -34,13 +34,13 @@ KINDEST = changed(GOODBYE, "Take good care.", "Take the best of care.")[GOODBYE]
 MP3 = b"\xff\xfb\x90\x00"
 
 
-def quick_proof(files) -> Report:
+def quick_proof(files) -> CheckReport:
     """Whether it can be read; the whole proof has tests of its own, and takes seconds."""
     try:
         read_content(files)
     except BrokenPrompts as broken:
-        return Report(0, 0, tuple(broken.findings))
-    return Report(1, 1, ())
+        return CheckReport(0, 0, tuple(broken.findings))
+    return CheckReport(1, 1, ())
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -101,7 +101,7 @@ def test_what_is_broken_is_kept_just_as_it_was_typed_and_never_goes_live(typed, 
     put(drafts, GOODBYE, typed, "ann")
     assert drafts.open().files[GOODBYE] == typed
     assert drafts.proof().broken
-    with pytest.raises(Broken) as told:
+    with pytest.raises(BrokenDraft) as told:
         drafts.publish("ann", NOW, "", drafts.open())
     assert {finding.file for finding in told.value.report.findings} == {GOODBYE}
     assert (count(ledger), drafts.open().files[GOODBYE]) == (1, typed)
@@ -119,13 +119,13 @@ def test_two_people_are_told_of_each_other(drafts: Drafts) -> None:
 def test_a_file_that_somebody_saved_since_it_was_opened_is_not_written_over(drafts: Drafts) -> None:
     seen = drafts.open().version(GOODBYE)
     drafts.save(GOODBYE, KINDER, "ann", NOW, seen)
-    with pytest.raises(Changed, match=r"not saved: ann saved it on 2026-12-01 at 10:00"):
+    with pytest.raises(EditConflict, match=r"not saved: ann saved it on 2026-12-01 at 10:00"):
         drafts.save(GOODBYE, KINDEST, "bob", LATER, seen)
     assert drafts.open().files[GOODBYE] == KINDER
     drafts.save(GOODBYE, KINDEST, "bob", LATER, None)
     assert drafts.open().files[GOODBYE] == KINDEST
-    with pytest.raises(Changed, match="bob saved it"):
-        drafts.remove(GOODBYE, "ann", LATER, version(KINDER))
+    with pytest.raises(EditConflict, match="bob saved it"):
+        drafts.remove(GOODBYE, "ann", LATER, file_version(KINDER))
 
 
 def test_of_two_who_save_at_once_one_is_told(drafts: Drafts) -> None:
@@ -134,7 +134,7 @@ def test_of_two_who_save_at_once_one_is_told(drafts: Drafts) -> None:
     def one(mine: tuple[str, bytes]) -> bool:
         try:
             drafts.save(GOODBYE, mine[1], mine[0], NOW, seen)
-        except Changed:
+        except EditConflict:
             return False
         return True
 
@@ -184,7 +184,9 @@ def test_a_file_changed_on_both_sides_is_told_and_refused_until_it_is_saved_on_p
 ) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
     publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
-    with pytest.raises(Changed, match=r"en/goodbye\.md \(draft: ann, 2026-12-01 at 10:00\).*Release 2 is live, by bob"):
+    with pytest.raises(
+        EditConflict, match=r"en/goodbye\.md \(draft: ann, 2026-12-01 at 10:00\).*Release 2 is live, by bob"
+    ):
         drafts.publish("ann", LATER, "", drafts.open())
     put(drafts, GOODBYE, KINDER + b"\n", "ann")
     assert drafts.open().clashes, "to save again is not to have seen the other side"
@@ -205,7 +207,7 @@ def test_the_same_change_on_both_sides_is_no_clash(drafts: Drafts, ledger: Ledge
 def test_a_file_published_since_it_was_opened_is_not_written_over(drafts: Drafts, ledger: Ledger) -> None:
     seen = drafts.open().version(GOODBYE)
     publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
-    with pytest.raises(Changed, match="bob published it"):
+    with pytest.raises(EditConflict, match="bob published it"):
         drafts.save(GOODBYE, KINDER, "ann", LATER, seen)
 
 
@@ -218,7 +220,7 @@ def test_what_happens_while_a_draft_is_proved_stops_its_publish(what: str, draft
         "discarded": lambda: drafts.discard(GOODBYE),
         "published": lambda: publish(ledger, other, LATER, "bob", "", "folder"),
     }
-    with pytest.raises((Changed, Overtaken), match="meanwhile|after you looked"):
+    with pytest.raises((EditConflict, ConcurrentPublish), match="meanwhile|after you looked"):
         drafts.publish("ann", LATER, "", drafts.open(), lambda _report: meanwhile[what]() and None)
     files = live_files(ledger)
     assert files
@@ -226,7 +228,7 @@ def test_what_happens_while_a_draft_is_proved_stops_its_publish(what: str, draft
 
 
 def test_what_its_publisher_does_not_approve_stays_a_draft(drafts: Drafts, ledger: Ledger) -> None:
-    def no(_report: Report) -> None:
+    def no(_report: CheckReport) -> None:
         raise KeyboardInterrupt
 
     put(drafts, GOODBYE, KINDER, "ann")
@@ -266,7 +268,7 @@ def test_what_no_line_has_room_for_is_refused_in_words(label, name, data, told, 
 
 
 def test_every_shipped_file_has_room() -> None:
-    assert [fault for name, data in SHIPPED.items() if (fault := file_fault(name, data))] == []
+    assert [fault for name, data in SHIPPED.items() if (fault := file_problem(name, data))] == []
 
 
 def test_a_topic_that_nobody_would_hear_to_its_end_is_refused_in_the_folder_too() -> None:
@@ -335,7 +337,7 @@ def test_the_command_never_writes_over_another_persons_work_unless_told_to(
     assert f"bob changed {GOODBYE} on 2026-12-01 at 10:00" in told.output
     as_live = written(tmp_path / "live", {CANCER: SHIPPED[CANCER]}) / CANCER
     assert "says what is live" in run("draft", "put", str(as_live)).output
-    assert run("draft", "put", str(mine), "--version", version(KINDER)).exit_code == 0
+    assert run("draft", "put", str(mine), "--version", file_version(KINDER)).exit_code == 0
     assert drafts.open().files[GOODBYE] == KINDEST
     assert run("draft", "discard").exit_code == 0
 
@@ -365,7 +367,7 @@ def test_the_command_asks_before_a_draft_goes_live_that_nobody_signed_off(
     run: Run, drafts: Drafts, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsigned = Finding(GOODBYE, 1, "sign-off", "warning", "Nobody signed these words off.")
-    monkeypatch.setattr("ivr.cli.drafts._in_two", lambda _files: Report(1, 1, (unsigned,)))
+    monkeypatch.setattr("ivr.cli.drafts._in_two", lambda _files: CheckReport(1, 1, (unsigned,)))
     monkeypatch.setattr("ivr.cli.releases.is_terminal", lambda: True)
     put(drafts, GOODBYE, KINDER, "ann")
     refused = run("publish", "--draft", input="n\n")

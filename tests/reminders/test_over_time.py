@@ -21,13 +21,13 @@ from sqlalchemy import select
 from ivr.carrier.twilio.client import Accepted, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger.tables import person, text
-from ivr.line.content.config import PerNumber, QuietHours, Step
+from ivr.line.content.config import PerNumber, QuietHours, ReminderStep
 from ivr.people.persons import opt_in, opt_out
-from ivr.people.replies import answer_visit
+from ivr.people.replies import record_reply
 from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.outbox.states import SPENT
 from ivr.reminders.reports.status import CancelledBatch, control
-from tests.support.clinic import House, phone, sid, small_house
+from tests.support.clinic import Clinic, open_clinic, phone, sid
 
 BUSY = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
 # Beginnings a few days before the clocks change in New York, in spring and in autumn, and in between.
@@ -40,9 +40,9 @@ MEMORY = "/dev/shm"
 VISITS, PERSONS, SLICE = 4, 2, 3
 QUIET = (("21:00", "08:00"), ("12:00", "17:30"), ("00:00", "00:00"))
 PLAN = (
-    *(Step(id=f"{n}d", before=f"{n}d", late="1d", prompt="reminder-1d", priority=n) for n in (4, 3, 2, 1)),
-    Step(id="5h", before="5h", late="5h", prompt="reminder-1d", priority=1),
-    Step(id="ask", before="60h", late="20h", prompt="reminder-2d", priority=1, unless="confirmed"),
+    *(ReminderStep(id=f"{n}d", before=f"{n}d", late="1d", prompt="reminder-1d", priority=n) for n in (4, 3, 2, 1)),
+    ReminderStep(id="5h", before="5h", late="5h", prompt="reminder-1d", priority=1),
+    ReminderStep(id="ask", before="60h", late="20h", prompt="reminder-2d", priority=1, unless="confirmed"),
 )
 
 hours = st.integers(0, int(LIVED / timedelta(hours=1)))
@@ -88,7 +88,7 @@ stories = st.builds(
 
 
 @contextmanager
-def living(content, story: Story) -> Iterator[House]:
+def living(content, story: Story) -> Iterator[Clinic]:
     reminders = content.config.reminders.model_copy(
         update={
             "quiet_hours": QuietHours.model_validate(dict(zip(("from", "to"), story.quiet, strict=True))),
@@ -99,16 +99,16 @@ def living(content, story: Story) -> Iterator[House]:
     content = replace(content, config=content.config.model_copy(update={"reminders": reminders}))
     with (
         TemporaryDirectory(dir=MEMORY if Path(MEMORY).is_dir() else None) as folder,
-        small_house(content, Path(folder)) as house,
+        open_clinic(content, Path(folder)) as clinic,
     ):
-        yield house
+        yield clinic
 
 
 class Life:
     """A story as it is lived, and what is remembered of it for the proof."""
 
-    def __init__(self, house: House, story: Story) -> None:
-        self.house, self.story = house, story
+    def __init__(self, clinic: Clinic, story: Story) -> None:
+        self.clinic, self.story = clinic, story
         self.booked: dict[int, tuple[datetime, int, str]] = {}
         self.cancelled: set[int] = set()
         self.silent: set[int] = set()
@@ -127,17 +127,17 @@ class Life:
 
     def _send(self, now: datetime, hour: int) -> None:
         answer = BUSY if hour in self.story.busy else None
-        while due_count(self.house.ledger, now, 10):
-            claimed = self.house.claim(now, limit=SLICE)
+        while due_count(self.clinic.ledger, now, 10):
+            claimed = self.clinic.claim(now, limit=SLICE)
             for one in claimed:
                 self._prove(now, one.attempt)
             self.went += len(claimed)
-            self.house.record([(one.attempt, answer or Accepted(sid(), "queued")) for one in claimed], now)
+            self.clinic.record([(one.attempt, answer or Accepted(sid(), "queued")) for one in claimed], now)
 
     def _prove(self, now: datetime, attempt: str) -> None:
         """That this text may go out at this moment."""
-        (row,) = self.house.all(text, text.c.attempt == attempt)
-        number = next(n for n in self.booked if self.house.appointment(f"A{n}").id == row.appointment_id)
+        (row,) = self.clinic.all(text, text.c.attempt == attempt)
+        number = next(n for n in self.booked if self.clinic.appointment(f"A{n}").id == row.appointment_id)
         starts_at, whose, zone = self.booked[number]
         here = ZoneInfo(zone)
         local = now.astimezone(here)
@@ -149,8 +149,8 @@ class Life:
         assert now < starts_at
         assert whose not in self.silent
         assert number not in self.cancelled
-        visit = self.house.appointment(f"A{number}")
-        batch = self.house.batch(visit.batch_id)
+        visit = self.clinic.appointment(f"A{number}")
+        batch = self.clinic.batch(visit.batch_id)
         assert (batch.paused, batch.cancelled_at) == (False, None)
         step = next(step for step in PLAN if step.id == row.step)
         assert not (step.unless and visit.answer == "confirmed")
@@ -162,19 +162,19 @@ class Life:
         assert sum(now - at < timedelta(days=7) for at in before) < self.story.week
 
     def _spent(self, whose: int, but: int) -> list[datetime]:
-        hers = self.house.vault.hash(e164(whose))
-        with self.house.ledger.read() as connection:
+        hers = self.clinic.vault.hash(e164(whose))
+        with self.clinic.ledger.read() as connection:
             her = connection.execute(select(person.c.id).where(person.c.phone_hash == hers)).scalar_one()
         return [
             one.claimed_at
-            for one in self.house.all(text, text.c.person_id == her, text.c.id != but)
+            for one in self.clinic.all(text, text.c.person_id == her, text.c.id != but)
             if one.state in SPENT
         ]
 
     def _take(self, now: datetime, number: int, **cells: str) -> None:
         starts_at, whose, zone = self.booked[number]
         row = {"appointment_id": f"A{number}", "phone": phone(whose), "starts_at": starts_at.isoformat()}
-        report = self.house.take({**row, "timezone": zone, **cells}, now=now)
+        report = self.clinic.take({**row, "timezone": zone, **cells}, now=now)
         assert report.rejected == 0, report.errors
 
     def _book(self, now: datetime, number: int, ahead: int, whose: int, zone: str) -> None:
@@ -196,11 +196,11 @@ class Life:
         self._tell(opt_in, now, whose, "text", "START")
 
     def _confirm(self, now: datetime, whose: int) -> None:
-        self._tell(answer_visit, now, whose, "confirmed")
+        self._tell(record_reply, now, whose, "confirmed")
 
     def _tell(self, what, now: datetime, whose: int, *told: str) -> None:
-        with self.house.ledger.write() as connection:
-            what(connection, self.house.vault, e164(whose), now, *told)
+        with self.clinic.ledger.write() as connection:
+            what(connection, self.clinic.vault, e164(whose), now, *told)
 
     def _pause(self, _now: datetime) -> None:
         self._control(paused=True)
@@ -213,7 +213,7 @@ class Life:
 
     def _control(self, **values) -> None:
         with suppress(CancelledBatch):
-            control(self.house.ledger, 1, **values)
+            control(self.clinic.ledger, 1, **values)
 
 
 def e164(whose: int) -> str:
@@ -223,15 +223,15 @@ def e164(whose: int) -> str:
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories)
 def test_whatever_happens_nobody_is_texted_at_night_too_often_too_late_or_against_her_will(content, story):
-    with living(content, story) as house:
-        Life(house, story).live()
-        sent = [(one.appointment_id, one.starts_at, one.step) for one in house.all(text) if one.state == "handed_over"]
+    with living(content, story) as clinic:
+        Life(clinic, story).live()
+        sent = [(one.appointment_id, one.starts_at, one.step) for one in clinic.all(text) if one.state == "handed_over"]
         assert len(sent) == len(set(sent))
 
 
 def test_a_story_in_which_nothing_stands_in_the_way_sends_the_whole_plan(content):
     story = Story(BEGINNINGS[2], ("00:00", "00:00"), 6, 6, [(24 * 8, 1, ZONES[0])], [])
-    with living(content, story) as house:
-        life = Life(house, story)
+    with living(content, story) as clinic:
+        life = Life(clinic, story)
         life.live()
         assert life.went == len(PLAN)

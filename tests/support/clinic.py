@@ -18,8 +18,8 @@ from ivr.carrier.twilio.client import Accepted
 from ivr.ledger import Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, text, text_move
 from ivr.reminders.imports.importer import Importer, ImportReport
-from ivr.reminders.outbox.claims import claim
-from ivr.reminders.outbox.results import Recorder
+from ivr.reminders.outbox.claims import claim_reminders
+from ivr.reminders.outbox.results import ResultRecorder
 
 HEADER = ("appointment_id", "phone", "starts_at", "first_name", "status", "channel", "language", "timezone", "site")
 # A Tuesday, 10:00 in New Hampshire.
@@ -56,7 +56,7 @@ def csv_text(rows: Iterable[dict[str, str]], delimiter: str = ",") -> str:
     return written.getvalue()
 
 
-class House:
+class Clinic:
     """A ledger with appointments, and the moves that a worker would make on it."""
 
     def __init__(self, ledger, vault, content, folder: Path) -> None:
@@ -79,10 +79,10 @@ class House:
         return path
 
     def claim(self, now: datetime = NOW, limit: int = 500, **more):
-        return claim(self.ledger, self.vault, self.content, now, limit, **more)
+        return claim_reminders(self.ledger, self.vault, self.content, now, limit, **more)
 
     def record(self, results, now: datetime = NOW) -> None:
-        Recorder(self.ledger, self.vault, RETRY).record(results, now)
+        ResultRecorder(self.ledger, self.vault, RETRY).record(results, now)
 
     def send(self, now: datetime = NOW):
         """Claim what is due, and the carrier takes all of it."""
@@ -127,9 +127,9 @@ def _empty_ledger() -> bytes:
 
 
 @contextmanager
-def small_house(content, folder: Path) -> Iterator[House]:
-    """A house on SQLite, for rules in which the store has no part."""
+def open_clinic(content, folder: Path) -> Iterator[Clinic]:
+    """A clinic on SQLite, for rules in which the store has no part."""
     (folder / "small.db").write_bytes(_empty_ledger())
     ledger = open_ledger(f"sqlite:///{folder}/small.db")
-    yield House(ledger, Vault([b"k" * 32]), content, folder)
+    yield Clinic(ledger, Vault([b"k" * 32]), content, folder)
     ledger.close()

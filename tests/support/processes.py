@@ -18,7 +18,7 @@ from pathlib import Path
 from twilio.rest import Client
 
 from ivr.carrier.twilio.transport import Transport
-from tests.support.clinic import NOW, House
+from tests.support.clinic import NOW, Clinic
 from tests.support.network import LINE, SID, TOKEN, wait_for
 from tests.support.paths import ROOT
 
@@ -67,8 +67,8 @@ def wait_until(what: Callable[[], object], seconds: float = 60.0) -> None:
 class Processes:
     """A phone network, a queue server, and whatever else of the line a test starts."""
 
-    def __init__(self, house: House, queue_url: str, **more: object) -> None:
-        self.house, self.folder = house, house.folder
+    def __init__(self, clinic: Clinic, queue_url: str, **more: object) -> None:
+        self.clinic, self.folder = clinic, clinic.folder
         self.web_port = free_port()
         public = {"PORT": self.web_port, "PUBLIC_URL": f"http://127.0.0.1:{self.web_port}"}
         self.told = environment(self.folder, REDIS_URL=queue_url, **{**public, **more})

@@ -17,8 +17,8 @@ from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.recordings import Recording, read_recording
 from ivr.releases import cache as shelves
 from ivr.releases import disk_cache as disk
-from ivr.releases.cache import Shelf
-from ivr.releases.disk_cache import KEPT, DiskCopies
+from ivr.releases.cache import ReleaseCache
+from ivr.releases.disk_cache import MAX_COPIES, DiskCache
 from ivr.releases.store import pack, publish, stored_files, unpack
 from ivr.settings import load
 from tests.line.content.test_recordings import GOODBYE, MP3, OTHER, WAV, R, recorded, wav
@@ -66,7 +66,7 @@ def test_a_folder_with_recordings_is_read_whole(tmp_path: Path) -> None:
 
 def test_a_process_plays_the_live_release_and_those_that_calls_are_under_way_on(ledger: Ledger, var: Path) -> None:
     publish(ledger, FIRST, NOW, "x", "", "folder")
-    shelf = Shelf(ledger, var, var, "")
+    shelf = ReleaseCache(ledger, var, var, "")
     publish(ledger, SECOND, NOW, "x", "", "folder")
     shelf.refresh()
     assert shelf.live
@@ -77,7 +77,7 @@ def test_a_process_plays_the_live_release_and_those_that_calls_are_under_way_on(
 
 def test_a_recording_that_two_releases_share_is_held_once(ledger: Ledger, var: Path) -> None:
     publish(ledger, FIRST, NOW, "x", "", "folder")
-    shelf = Shelf(ledger, var, var, "")
+    shelf = ReleaseCache(ledger, var, var, "")
     before = shelf.live
     third = read_content({**SECOND.files, "recordings/es/goodbye.wav": WAV})
     publish(ledger, third, NOW, "x", "", "folder")
@@ -91,8 +91,8 @@ def test_a_recording_that_two_releases_share_is_held_once(ledger: Ledger, var: P
 
 def test_a_process_that_restarted_plays_an_older_release_from_the_disk(away: Ledger, var: Path) -> None:
     for content in (FIRST, SECOND):
-        DiskCopies(var).keep(content)
-    shelf = Shelf(away, var, var, "")
+        DiskCache(var).keep(content)
+    shelf = ReleaseCache(away, var, var, "")
     assert shelf.live
     assert shelf.live.digest == SECOND.digest
     assert shelf.audio(FIRST_GOODBYE.digest) == FIRST_GOODBYE
@@ -104,18 +104,18 @@ def test_another_process_plays_what_this_one_fetched_from_the_ledger(
     monkeypatch.setattr("ivr.releases.cache.LEDGER_SECONDS", 10.0)
     publish(ledger, FIRST, NOW, "x", "", "folder")
     publish(ledger, SECOND, NOW, "x", "", "folder")
-    one, other = Shelf(ledger, var, var, ""), Shelf(away, var, var, "")
+    one, other = ReleaseCache(ledger, var, var, ""), ReleaseCache(away, var, var, "")
     assert other.audio(FIRST_GOODBYE.digest) is None
     assert one.get(FIRST.digest)
     assert other.audio(FIRST_GOODBYE.digest) == FIRST_GOODBYE
-    assert DiskCopies(var).live() == dict(SECOND.files)
+    assert DiskCache(var).live() == dict(SECOND.files)
 
 
 def test_a_recording_is_on_the_disk_before_the_first_caller_is_sent_to_it(
     ledger: Ledger, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(ledger, FIRST, NOW, "x", "", "folder")
-    shelf = Shelf(ledger, var, var, "")
+    shelf = ReleaseCache(ledger, var, var, "")
     publish(ledger, SECOND, NOW, "x", "", "folder")
     live: list[str] = []
     keep = shelf._copies.keep
@@ -130,12 +130,12 @@ def test_a_recording_is_on_the_disk_before_the_first_caller_is_sent_to_it(
 
 
 def test_fetched_copies_never_push_the_live_one_from_the_disk(content: Content, var: Path) -> None:
-    copies = DiskCopies(var)
+    copies = DiskCache(var)
     copies.keep(FIRST)
-    for number in range(KEPT + 4):
+    for number in range(MAX_COPIES + 4):
         copies.keep(Content(f"{number:012x}", content.config, {}, {"n": b"x"}), live=False)
     assert copies.live() == dict(FIRST.files)
-    assert len(list((var / "releases").glob("*.zip"))) == KEPT + 1
+    assert len(list((var / "releases").glob("*.zip"))) == MAX_COPIES + 1
 
 
 NOWHERE = ["0" * 32, "", "x" * 32, "0" * 31, "0" * 33, "0" * 32 + "\n", FIRST_GOODBYE.digest.upper(), "../../passwd"]
@@ -143,15 +143,15 @@ NOWHERE = ["0" * 32, "", "x" * 32, "0" * 31, "0" * 33, "0" * 32 + "\n", FIRST_GO
 
 @pytest.mark.parametrize("wanted", NOWHERE)
 def test_a_digest_that_nobody_made_is_no_recording(wanted: str, away: Ledger, var: Path) -> None:
-    DiskCopies(var).keep(FIRST)
-    assert Shelf(away, var, var, "").audio(wanted) is None
+    DiskCache(var).keep(FIRST)
+    assert ReleaseCache(away, var, var, "").audio(wanted) is None
 
 
 def test_digests_that_nobody_made_unpack_nothing_and_list_each_copy_once(
     away: Ledger, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    DiskCopies(var).keep(FIRST)
-    shelf = Shelf(away, var, var, "")
+    DiskCache(var).keep(FIRST)
+    shelf = ReleaseCache(away, var, var, "")
     listed: list[Path] = []
     list_copy = disk.packed_recordings
 
@@ -167,7 +167,7 @@ def test_digests_that_nobody_made_unpack_nothing_and_list_each_copy_once(
         monkeypatch.setattr(module, name, never)
     assert [shelf.audio(f"{number:032x}") for number in range(50)] == [None] * 50
     assert len(listed) == 1
-    DiskCopies(var).keep(SECOND)
+    DiskCache(var).keep(SECOND)
     assert [shelf.audio(f"{number:032x}") for number in range(50)] == [None] * 50
     assert len(listed) == 2
 
@@ -183,24 +183,24 @@ SPOILT = [
 
 @pytest.mark.parametrize(("label", "spoil"), SPOILT, ids=[case[0] for case in SPOILT])
 def test_nothing_wrong_is_played_from_a_damaged_copy(label: str, spoil, away: Ledger, var: Path) -> None:
-    DiskCopies(var).keep(FIRST)
+    DiskCache(var).keep(FIRST)
     path = var / "releases" / f"{FIRST.digest}.zip"
     path.write_bytes(spoil(path.read_bytes()))
-    copies = DiskCopies(var)
+    copies = DiskCache(var)
     assert copies.recording(FIRST_GOODBYE.digest) is None
     assert copies.recording("0" * 32) is None
-    DiskCopies(var).keep(FIRST)
+    DiskCache(var).keep(FIRST)
     assert copies.recording(FIRST_GOODBYE.digest) == FIRST_GOODBYE, "a copy that was written again is listed again"
 
 
 def test_copies_that_come_and_go_under_many_requests_do_no_harm(away: Ledger, var: Path) -> None:
-    DiskCopies(var).keep(FIRST)
-    shelf = Shelf(away, var, var, "")
+    DiskCache(var).keep(FIRST)
+    shelf = ReleaseCache(away, var, var, "")
     ended = threading.Event()
 
     def come_and_go() -> None:
         for _ in range(30):
-            DiskCopies(var).keep(SECOND, live=False)
+            DiskCache(var).keep(SECOND, live=False)
             (var / "releases" / f"{SECOND.digest}.zip").unlink(missing_ok=True)
         ended.set()
 

@@ -14,7 +14,7 @@ from ivr.ledger.tables import alarm
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.monitor import beat
 from ivr.settings import load
-from tests.support.clinic import NOW, at, row, small_house
+from tests.support.clinic import NOW, at, open_clinic, row
 from tests.support.network import wait_for
 from tests.support.processes import environment
 
@@ -23,11 +23,11 @@ TOKEN = "a-long-token"
 
 @pytest.fixture
 def app(content, tmp_path, monkeypatch):
-    with small_house(content, tmp_path) as house:
+    with open_clinic(content, tmp_path) as clinic:
         for name, value in environment(tmp_path, METRICS_TOKEN=TOKEN, REDIS_URL="redis://127.0.0.1:1").items():
             monkeypatch.setenv(name, value)
         app = create_app(load())
-        app.house = house
+        app.clinic = clinic
         yield app
 
 
@@ -59,11 +59,11 @@ def test_only_this_machine_or_the_token_is_told(app, address, headers, status):
 
 
 def test_it_tells_where_the_texts_are_which_alarms_stand_and_what_is_away(app):
-    house = app.house
-    house.take(row(10, at(2, -1)), row(11, at(2, -1)), row(12, at(2, -1)))
-    house.send()
-    beat(house.ledger, NOW)
-    with house.ledger.write() as connection:
+    clinic = app.clinic
+    clinic.take(row(10, at(2, -1)), row(11, at(2, -1)), row(12, at(2, -1)))
+    clinic.send()
+    beat(clinic.ledger, NOW)
+    with clinic.ledger.write() as connection:
         raise_alarm(connection, Alarm.BACKLOG, NOW, "…")
     told = figures(app)
     assert told["infoline_texts", "handed_over"] == 3
@@ -71,7 +71,7 @@ def test_it_tells_where_the_texts_are_which_alarms_stand_and_what_is_away(app):
     assert {name: told["infoline_alarm", name] for name in Alarm} == {**dict.fromkeys(Alarm, 0), Alarm.BACKLOG: 1}
     assert (told["infoline_ledger_up",], told["infoline_queue_up",]) == (1, 0)
     assert 0 <= told["infoline_clock_age_seconds",] < 60
-    assert told["infoline_release_info", house.content.digest] == 1
+    assert told["infoline_release_info", clinic.content.digest] == 1
 
 
 def test_with_the_ledger_away_it_says_so_and_still_answers(app, monkeypatch):
@@ -83,18 +83,18 @@ def test_with_the_ledger_away_it_says_so_and_still_answers(app, monkeypatch):
 
 
 def test_nothing_personal_is_told(app):
-    app.house.take(row(10, at(2, -1)))
-    app.house.send()
+    app.clinic.take(row(10, at(2, -1)))
+    app.clinic.send()
     assert "555" not in app.test_client().get("/metrics").text
 
 
 def test_the_web_process_notices_that_the_clock_process_fell_silent(content, tmp_path, monkeypatch):
     monkeypatch.setattr("ivr.web.health.WATCH_SECONDS", 0.05)
-    with small_house(content, tmp_path) as house:
+    with open_clinic(content, tmp_path) as clinic:
         for name, value in environment(tmp_path).items():
             monkeypatch.setenv(name, value)
-        beat(house.ledger, NOW - timedelta(minutes=5))
+        beat(clinic.ledger, NOW - timedelta(minutes=5))
         create_app(load())
-        wait_for(lambda: {one.name for one in house.all(alarm)} == {Alarm.CLOCK_SILENT})
-        beat(house.ledger, clock.now())
-        wait_for(lambda: not house.all(alarm))
+        wait_for(lambda: {one.name for one in clinic.all(alarm)} == {Alarm.CLOCK_SILENT})
+        beat(clinic.ledger, clock.now())
+        wait_for(lambda: not clinic.all(alarm))

@@ -20,10 +20,10 @@ from twilio.request_validator import RequestValidator
 from ivr import clock, create_app
 from ivr.ledger import Ledger, open_ledger
 from ivr.ledger.tables import appointment, incoming_text, opt_out_event, person, text, unanswered
-from ivr.line.text.gsm7 import segments
-from ivr.people.todos import waiting_todos
+from ivr.line.text.gsm7 import count_segments
+from ivr.people.todos import pending_work_items
 from ivr.settings import load
-from tests.support.clinic import House
+from tests.support.clinic import Clinic
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "tests" / "conversations" / "texts"
@@ -67,7 +67,7 @@ def held(app: Flask) -> dict[str, Any]:
             "answers": {
                 row.appointment_id: row.answer for row in connection.execute(select(appointment)) if row.answer
             },
-            "todos": [f"{one.kind} {one.appointment_id}" for one in waiting_todos(connection, here.vault)],
+            "todos": [f"{one.kind} {one.appointment_id}" for one in pending_work_items(connection, here.vault)],
             "unanswered": len(connection.execute(select(unanswered.c.id)).all()),
             "texts": len(connection.execute(select(incoming_text.c.id)).all()),
         }
@@ -97,7 +97,7 @@ def _book(app: Flask, story: dict[str, Any]) -> None:
     here = app.extensions["infoline"]
     rows = [{"phone": HER, **told} for told in story["appointments"]]
     moment = datetime.fromisoformat(BEGINS).astimezone(UTC)
-    House(here.ledger, here.vault, here.shelf.live.content, here.settings.var_dir).take(*rows, now=moment)
+    Clinic(here.ledger, here.vault, here.shelf.live.content, here.settings.var_dir).take(*rows, now=moment)
     if story.get("reminded"):
         _remind(here.ledger, story["reminded"], moment)
 
@@ -146,7 +146,7 @@ def test_what_was_kept_while_the_ledger_was_away_is_entered_in_order(texter, tmp
     with ledger.read() as connection:
         kinds = list(connection.execute(select(opt_out_event.c.kind).order_by(opt_out_event.c.id)).scalars())
         assert kinds == ["stop", "start"]
-        assert [one.kind for one in waiting_todos(connection, here.vault)] == ["wrong-number"]
+        assert [one.kind for one in pending_work_items(connection, here.vault)] == ["wrong-number"]
 
 
 def test_an_older_stop_that_was_kept_does_not_undo_a_newer_start(texter) -> None:
@@ -210,7 +210,7 @@ def test_no_text_whatever_makes_an_error_or_an_answer_over_three_segments(
     shared_texter.now += timedelta(hours=2)
     fields = {"NumMedia": media} | ({"OptOutType": kind} if kind else {})
     replies = shared_texter.texts({"texted": words.encode("utf-8", "replace").decode(), "fields": fields})
-    assert all(segments(reply).segments <= 3 for reply in replies)
+    assert all(count_segments(reply).segments <= 3 for reply in replies)
     assert len(replies) <= 2
 
 

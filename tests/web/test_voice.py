@@ -16,8 +16,8 @@ from twilio.request_validator import RequestValidator
 from ivr import clock, create_app
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import call_turn, callback, opt_out_event, person, text
-from ivr.people.callbacks import waiting_callbacks
-from ivr.people.spool import Kept
+from ivr.people.callbacks import pending_callbacks
+from ivr.people.spool import Spool
 from ivr.settings import load
 from tests.support.paths import ROOT
 
@@ -104,7 +104,7 @@ def count(app: Flask, table) -> int:
 def callbacks(app: Flask) -> list[tuple[str, str, str, str]]:
     here = app.extensions["infoline"]
     with here.ledger.read() as connection:
-        waiting = waiting_callbacks(connection, here.vault)
+        waiting = pending_callbacks(connection, here.vault)
     return [(one.phone, one.language, one.entry, one.wished) for one in waiting]
 
 
@@ -215,11 +215,11 @@ def test_with_the_ledger_away_a_call_back_and_an_opt_out_wait_on_disk_and_are_en
     assert len(files) == 2
     assert not any(re.search(rb"5550123", path.read_bytes()) for path in files)
     vault = away.extensions["infoline"].vault
-    assert Kept(tmp_path, ledger, vault).enter() == 2
+    assert Spool(tmp_path, ledger, vault).enter() == 2
     with ledger.read() as connection:
-        assert [one.phone for one in waiting_callbacks(connection, vault)] == [CALLER]
+        assert [one.phone for one in pending_callbacks(connection, vault)] == [CALLER]
         assert connection.execute(select(opt_out_event.c.source)).scalar_one() == "call"
-    assert Kept(tmp_path, ledger, vault).enter() == 0
+    assert Spool(tmp_path, ledger, vault).enter() == 0
 
 
 def test_what_came_too_late_for_the_caller_does_not_come_true_later(

@@ -23,7 +23,7 @@ from ivr.ledger import open_ledger
 from ivr.ledger.tables import opt_out_event, person
 from ivr.settings import load
 from ivr.web.services import Services
-from ivr.web.webhook import PLACES, Front, Webhook
+from ivr.web.webhook import PLACES, FastPath, Webhook
 from tests.support.network import wait_for
 
 TOKEN, OTHER_TOKEN = "first-token", "second-token"
@@ -232,7 +232,7 @@ def _front(app: Flask) -> Client:
     def answer(here: Services, asked: Webhook, *at: str) -> bytes:
         return f"{here is app.extensions['infoline']} {asked.fields.get('Digits')} {asked.query} {at}".encode()
 
-    return Client(Front(app.wsgi_app, app.extensions["infoline"], answer, answer))
+    return Client(FastPath(app.wsgi_app, app.extensions["infoline"], answer, answer))
 
 
 def test_the_front_answers_signed_turns_itself(app: Flask) -> None:
@@ -273,7 +273,7 @@ def test_calls_are_answered_while_everything_else_hangs(app: Flask) -> None:
         assert hangs.wait(30)
         return b"<Response/>"
 
-    front = Client(Front(app.wsgi_app, app.extensions["infoline"], call, text))
+    front = Client(FastPath(app.wsgi_app, app.extensions["infoline"], call, text))
     with ThreadPoolExecutor(PLACES) as texters:
         texts = [texters.submit(front.open, **_signed("/sms", TEXT)) for _ in range(PLACES)]
         wait_for(lambda: len(inside) == PLACES)

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from ivr import clock
 from ivr.ledger.tables import alarm, person
-from ivr.people.persons import meet
+from ivr.people.persons import get_or_create_persons
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.monitor import watch
-from ivr.reminders.outbox.on_demand import TextWish, ask_for_text
+from ivr.reminders.outbox.on_demand import TextRequest, request_text
 from ivr.reminders.reports.status import status
 from tests.support.clinic import NOW, at, row
 from tests.support.processes import environment
@@ -61,7 +61,7 @@ def answering(status: int, page: str = "<html><body>Sign in to the network</body
 
 
 @pytest.fixture
-def working(house, network, monkeypatch, tmp_path):
+def working(clinic, network, monkeypatch, tmp_path):
     """Sets this process up as a worker's: working(settings, change of its words)."""
     opened = []
 
@@ -71,9 +71,9 @@ def working(house, network, monkeypatch, tmp_path):
         for name, value in environment(tmp_path, **{**here, **quick, **told}).items():
             monkeypatch.setenv(name, value)
         context._outfit.cache_clear()
-        one = context.outfit()
-        one = replace(one, content=change(house.content), settings=one.settings.model_copy(update=public or {}))
-        monkeypatch.setattr(jobs, "outfit", lambda: one)
+        one = context.job_context()
+        one = replace(one, content=change(clinic.content), settings=one.settings.model_copy(update=public or {}))
+        monkeypatch.setattr(jobs, "job_context", lambda: one)
         opened.append(one)
         return one
 
@@ -87,8 +87,8 @@ def later(one, seconds):
     clock.set_shift(one.settings.clock_shift_seconds + seconds)
 
 
-def states(house):
-    return Counter(found.state for found in house.texts() if found.step == "2d")
+def states(clinic):
+    return Counter(found.state for found in clinic.texts() if found.step == "2d")
 
 
 def without_words(content):
@@ -144,8 +144,8 @@ CASES = [
 
 
 @pytest.mark.parametrize("bad", CASES, ids=[case.name for case in CASES])
-def test_bad_input_raises_one_alarm_loses_nothing_and_blames_nobody(house, network, working, bad):
-    house.take(*(row(number, DUE) for number in PEOPLE))
+def test_bad_input_raises_one_alarm_loses_nothing_and_blames_nobody(clinic, network, working, bad):
+    clinic.take(*(row(number, DUE) for number in PEOPLE))
     with answering(bad.page or 200) as page:
         settings = {**({"TWILIO_API_URL": page} if bad.page else {}), **bad.settings}
         one = working(settings, bad.words or (lambda same: same), bad.public)
@@ -153,42 +153,42 @@ def test_bad_input_raises_one_alarm_loses_nothing_and_blames_nobody(house, netwo
             for minutes in range(12):
                 later(one, 60 * minutes)
                 jobs.send_slice(500)
-                jobs.reconcile_texts([found.id for found in house.texts()])
+                jobs.reconcile_texts([found.id for found in clinic.texts()])
                 watch(one.ledger, clock.now())
     raised = [line["name"] for line in told if line["event"] == "alarm_raised"]
     # Whatever stops the sending becomes a backlog too, in the end; each is told once.
     assert set(raised) - {Alarm.BACKLOG} == {bad.alarm} - {Alarm.BACKLOG}
-    assert bad.alarm in {kept.name for kept in house.all(alarm)}
+    assert bad.alarm in {kept.name for kept in clinic.all(alarm)}
     assert max(Counter(raised).values()) == 1
-    assert states(house).keys() <= {"planned", "claimed", "uncertain"}
-    assert states(house)[bad.state] >= (1 if bad.reason else 0)
-    assert {found.reason for found in house.texts() if found.step == "2d"} == ({bad.reason} if bad.reason else set())
-    assert status(house.ledger)["texts"]["failed"] == 0
-    assert not any(she.landline or she.opted_out_at for she in house.all(person))
+    assert states(clinic).keys() <= {"planned", "claimed", "uncertain"}
+    assert states(clinic)[bad.state] >= (1 if bad.reason else 0)
+    assert {found.reason for found in clinic.texts() if found.step == "2d"} == ({bad.reason} if bad.reason else set())
+    assert status(clinic.ledger)["texts"]["failed"] == 0
+    assert not any(she.landline or she.opted_out_at for she in clinic.all(person))
     assert network.client().messages.list() == []
 
     right = working({})
     for minutes in range(15, 200, 15):
         later(right, 60 * minutes)
-        jobs.reconcile_texts([found.id for found in house.texts()])
+        jobs.reconcile_texts([found.id for found in clinic.texts()])
         jobs.send_slice(500)
     watch(right.ledger, clock.now())
     went_out = sorted(message.to for message in network.client().messages.list())
     assert went_out == [f"+160355501{number}" for number in PEOPLE]
-    assert house.all(alarm) == []
+    assert clinic.all(alarm) == []
 
 
-def test_a_caller_from_another_country_does_not_keep_the_others_from_their_texts(house, network, working):
-    house.take(*(row(number, DUE) for number in PEOPLE))
+def test_a_caller_from_another_country_does_not_keep_the_others_from_their_texts(clinic, network, working):
+    clinic.take(*(row(number, DUE) for number in PEOPLE))
     one = working({})
-    with house.ledger.write() as connection:
-        meet(connection, house.vault, [ABROAD], NOW)
+    with clinic.ledger.write() as connection:
+        get_or_create_persons(connection, clinic.vault, [ABROAD], NOW)
         for second, phone in enumerate((ABROAD, "+16035550150")):
-            wish = TextWish(phone, "cancer", "en", f"CA{second}")
-            ask_for_text(connection, house.vault, wish, NOW + timedelta(seconds=second))
+            wish = TextRequest(phone, "cancer", "en", f"CA{second}")
+            request_text(connection, clinic.vault, wish, NOW + timedelta(seconds=second))
     for minutes in range(0, 120, 3):
         later(one, 60 * minutes)
         jobs.send_slice(500)
     went_out = sorted(message.to for message in network.client().messages.list())
     assert went_out == [*(f"+160355501{number}" for number in PEOPLE), "+16035550150"]
-    assert [found.state for found in house.texts() if found.step == "cancer"].count("failed") == 0
+    assert [found.state for found in clinic.texts() if found.step == "cancer"].count("failed") == 0

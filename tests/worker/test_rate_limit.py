@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from worker import rate_limit
-from worker.rate_limit import Pace, SharedSender
+from worker.rate_limit import Pacer, SharedRateLimit
 
 
 @pytest.fixture
@@ -21,18 +21,18 @@ def connection(queue_url):
 
 
 def test_two_workers_together_keep_to_the_pace_of_one_sender(connection):
-    one, other = SharedSender(connection, "+16035550100", 10), SharedSender(connection, "+16035550100", 10)
+    one, other = SharedRateLimit(connection, "+16035550100", 10), SharedRateLimit(connection, "+16035550100", 10)
     starts = [sender.reserve(2)[0] for sender in (one, other, one, other)]
     assert starts == pytest.approx([0.0, 0.2, 0.4, 0.6], abs=0.1)
 
 
 def test_another_sender_has_a_pace_of_its_own(connection):
-    SharedSender(connection, "+16035550100", 1).reserve(60)
-    assert SharedSender(connection, "MG" + "2" * 32, 1).reserve(1)[0] == pytest.approx(0.0, abs=0.05)
+    SharedRateLimit(connection, "+16035550100", 1).reserve(60)
+    assert SharedRateLimit(connection, "MG" + "2" * 32, 1).reserve(1)[0] == pytest.approx(0.0, abs=0.05)
 
 
 def test_too_fast_halves_the_pace_for_all_and_a_burst_of_complaints_counts_once(connection):
-    one, other = SharedSender(connection, "sender", 10), SharedSender(connection, "sender", 10)
+    one, other = SharedRateLimit(connection, "sender", 10), SharedRateLimit(connection, "sender", 10)
     for _ in range(30):
         one.slow()
     start, each = other.reserve(1)
@@ -42,7 +42,7 @@ def test_too_fast_halves_the_pace_for_all_and_a_burst_of_complaints_counts_once(
 
 @pytest.mark.parametrize(("complaints", "share"), [(3, 0.9), (10, 0.9), (12, 0.5)], ids=["few", "a tenth", "more"])
 def test_a_carrier_that_complains_now_and_then_costs_a_little_only(connection, complaints, share):
-    sender = SharedSender(connection, "sender", 1000)
+    sender = SharedRateLimit(connection, "sender", 1000)
     sender.slow()
     (key,) = connection.keys("infoline:pace:*")
     connection.hset(key, mapping={"share": 1, "slowed": time.time()})
@@ -55,7 +55,7 @@ def test_a_carrier_that_complains_now_and_then_costs_a_little_only(connection, c
 
 
 def test_speed_comes_back_by_steps_to_the_full_pace_and_no_further(connection):
-    sender = SharedSender(connection, "sender", 10)
+    sender = SharedRateLimit(connection, "sender", 10)
     sender.slow()
     (key,) = connection.keys("infoline:pace:*")
     shares = []
@@ -66,7 +66,7 @@ def test_speed_comes_back_by_steps_to_the_full_pace_and_no_further(connection):
 
 
 def test_however_often_the_carrier_complains_some_speed_is_left(connection):
-    sender = SharedSender(connection, "sender", 100)
+    sender = SharedRateLimit(connection, "sender", 100)
     sender.slow()
     (key,) = connection.keys("infoline:pace:*")
     for _ in range(10):
@@ -76,18 +76,18 @@ def test_however_often_the_carrier_complains_some_speed_is_left(connection):
 
 
 def test_a_wiped_server_begins_anew_and_one_that_is_away_leaves_the_worker_to_itself(connection):
-    sender = SharedSender(connection, "sender", 10)
+    sender = SharedRateLimit(connection, "sender", 10)
     sender.reserve(600)
     connection.flushall()
     assert sender.reserve(1)[0] == pytest.approx(0.0, abs=0.05)
-    alone = SharedSender(Redis(port=1, retry=Retry(NoBackoff(), 0)), "sender", 10)
+    alone = SharedRateLimit(Redis(port=1, retry=Retry(NoBackoff(), 0)), "sender", 10)
     assert [alone.reserve(5)[0] for _ in range(3)] == pytest.approx([0.0, 0.5, 1.0], abs=0.1)
     alone.slow()
     assert alone.reserve(1)[0] > 1.0
 
 
 def test_a_server_whose_clock_is_put_back_neither_holds_the_sender_up_nor_lets_it_run(connection):
-    sender = SharedSender(connection, "sender", 10)
+    sender = SharedRateLimit(connection, "sender", 10)
     sender.slow()
     (key,) = connection.keys("infoline:pace:*")
     connection.hset(key, mapping={"next": time.time() + 3600, "share": 0.5, "slowed": time.time() + 3600})
@@ -124,7 +124,7 @@ class Counted:
 def test_a_worker_asks_for_leave_ahead_and_spreads_its_segments(monkeypatch, per_second, sizes, waits, asked):
     monkeypatch.setattr("time.monotonic", lambda: 1000.0)
     sender, slept = Counted(1 / per_second), []
-    one = Pace(sender, per_second, slept.append)
+    one = Pacer(sender, per_second, slept.append)
     for segments in sizes:
         one.wait(segments)
     assert slept == pytest.approx(waits)
@@ -133,7 +133,7 @@ def test_a_worker_asks_for_leave_ahead_and_spreads_its_segments(monkeypatch, per
 
 def test_after_a_complaint_what_was_reserved_is_given_back():
     sender = Counted(0.0)
-    one = Pace(sender, 100, lambda _: None)
+    one = Pacer(sender, 100, lambda _: None)
     one.wait(1)
     one.slow()
     one.wait(1)
@@ -141,10 +141,10 @@ def test_after_a_complaint_what_was_reserved_is_given_back():
 
 
 def test_many_threads_never_use_more_than_was_reserved(connection):
-    sender, reserved = SharedSender(connection, "sender", 1000), []
+    sender, reserved = SharedRateLimit(connection, "sender", 1000), []
     real = sender.reserve
     sender.reserve = lambda segments: reserved.append(segments) or real(segments)
-    one = Pace(sender, 1000, lambda _: None)
+    one = Pacer(sender, 1000, lambda _: None)
     threads = [threading.Thread(target=lambda: [one.wait(3) for _ in range(20)]) for _ in range(8)]
     for thread in threads:
         thread.start()

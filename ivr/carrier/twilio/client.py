@@ -14,7 +14,7 @@ from typing import Any
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 
-from ivr.carrier.twilio.errors import ErrorClass, class_of
+from ivr.carrier.twilio.errors import ErrorClass, classify
 from ivr.carrier.twilio.transport import Broken, NotSent, Transport
 from ivr.settings import Settings
 
@@ -45,7 +45,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Found:
+class LoggedMessage:
     """A text in the carrier's own log."""
 
     sid: str
@@ -81,15 +81,15 @@ class Carrier:
             return Refused(ErrorClass.UNCERTAIN, None, "an answer without a message id")
         return Accepted(str(message.sid), str(message.status))
 
-    def find(self, to: str, since: datetime) -> Iterator[Found]:
+    def find(self, to: str, since: datetime) -> Iterator[LoggedMessage]:
         """The texts to a number since a moment, newest first. Raises one of UNREACHABLE."""
         return self._log(since, to=to)
 
-    def log(self, since: datetime) -> Iterator[Found]:
+    def log(self, since: datetime) -> Iterator[LoggedMessage]:
         """All texts of the account since a moment, in either direction, newest first. Raises one of UNREACHABLE."""
         return self._log(since, page_size=LARGEST_PAGE)
 
-    def _log(self, since: datetime, **where: Any) -> Iterator[Found]:
+    def _log(self, since: datetime, **where: Any) -> Iterator[LoggedMessage]:
         # The SDK writes a Z behind any moment, whatever its zone.
         listed: Iterator[Any] | None = None
         while True:
@@ -103,7 +103,7 @@ class Carrier:
                 raise Broken(type(error).__name__) from error
             if message is None:
                 return
-            yield Found(
+            yield LoggedMessage(
                 sid=str(message.sid),
                 status=str(message.status),
                 body=str(message.body),
@@ -115,7 +115,7 @@ class Carrier:
                 error_code=int(message.error_code) if message.error_code else None,
             )
 
-    def is_ours(self, found: Found) -> bool:
+    def is_ours(self, found: LoggedMessage) -> bool:
         """Whether a text in the log was handed over from our sender; answers to texts go another way."""
         return found.direction == HANDED_OVER and self.sender in (found.sender, found.messaging_service)
 
@@ -136,7 +136,7 @@ def _refusal(error: Exception) -> Refused:
     if isinstance(error, TwilioRestException | TwilioServiceException):
         status, code = int(error.status), str(error.code)
         known = int(code) if _CODE.match(code) else None
-        return Refused(class_of(status, known), known, f"HTTP {status}")
+        return Refused(classify(status, known), known, f"HTTP {status}")
     return Refused(ErrorClass.UNCERTAIN, None, type(error).__name__)
 
 

@@ -37,7 +37,7 @@ _BY_STATUS = {
 }
 
 
-def class_of(status: int, code: int | None) -> ErrorClass:
+def classify(status: int, code: int | None) -> ErrorClass:
     """The class of an error. status: of the HTTP answer; code: the carrier's own, None without one.
 
     5xx is uncertain, because the carrier may have kept the text before it failed. A code that is not in the table is

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-Receipt = Literal["handed_over", "delivered", "undelivered", "failed"]
+ReceiptState = Literal["handed_over", "delivered", "undelivered", "failed"]
 
-MEANING: dict[str, Receipt] = {
+STATE_BY_STATUS: dict[str, ReceiptState] = {
     "accepted": "handed_over",
     "scheduled": "handed_over",
     "queued": "handed_over",

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from ivr.line.content.audio_headers import Shape, shape
-from ivr.line.content.recordings import LONGEST, too_long
+from ivr.line.content.audio_headers import AudioInfo, read_audio_info
+from ivr.line.content.recordings import LONGEST, explain_too_long
 
 RATE = 8_000
 # A minute of stereo from a studio has 17 MB.
@@ -45,7 +45,7 @@ _STRANGERS: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
-class Unusable(Exception):
+class UnusableAudio(Exception):
     """Bytes that nobody could hear on a telephone. code: for programs; the words say what to do."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -58,11 +58,11 @@ def read_upload(file: BinaryIO) -> bytes:
     data = file.read(LARGEST_UPLOAD + 1)
     if len(data) > LARGEST_UPLOAD:
         message = f"This file is larger than {LARGEST_UPLOAD // 1_000_000} MB: save it as MP3, or record it shorter."
-        raise Unusable("too-large", message)
+        raise UnusableAudio("too-large", message)
     return data
 
 
-def for_telephones(data: bytes, comment: str = "") -> bytes:
+def to_telephone_wav(data: bytes, comment: str = "") -> bytes:
     """A WAV or MP3 of any rate, depth and channels as a WAV of 8,000 samples a second, one channel, mu-law.
 
     comment: what the WAV tells of itself to programs. Raises Unusable.
@@ -70,45 +70,45 @@ def for_telephones(data: bytes, comment: str = "") -> bytes:
     if len(data) > LARGEST_UPLOAD:
         read_upload(io.BytesIO(data))
     found = _sound_shape(data)
-    samples, rate = decoded(data)
+    samples, rate = decode_audio(data)
     if len(samples) < (found.seconds - _PADDED) * rate:
         raise _damaged(len(samples) / rate)
-    voice = resampled(samples, rate, RATE)
+    voice = resample(samples, rate, RATE)
     loudest = float(np.abs(voice).max(initial=0.0))
     if loudest < SILENT:
-        raise Unusable("silent", "Nothing can be heard here: see that the microphone is on, and record it again.")
-    return wav(voice * np.float32(min(PEAK / loudest, MOST_GAIN)), RATE, mu_law=True, comment=comment)
+        raise UnusableAudio("silent", "Nothing can be heard here: see that the microphone is on, and record it again.")
+    return encode_wav(voice * np.float32(min(PEAK / loudest, MOST_GAIN)), RATE, mu_law=True, comment=comment)
 
 
-def _sound_shape(data: bytes) -> Shape:
+def _sound_shape(data: bytes) -> AudioInfo:
     """What a file says of itself, when that promises a recording that callers can be played."""
     if not data:
-        raise Unusable("empty", "This file is empty: record it again.")
-    found = shape(data)
+        raise UnusableAudio("empty", "This file is empty: record it again.")
+    found = read_audio_info(data)
     if found is None or found.rate > HIGHEST_RATE:
         what = next((what for at, mark, what in _STRANGERS if data.startswith(mark, at)), "")
         told = f"This is {what}, not a WAV or MP3" if what else "This is no WAV or MP3, whatever its name says"
-        raise Unusable("not-sound", f"{told}: {_SAVE}.")
+        raise UnusableAudio("not-sound", f"{told}: {_SAVE}.")
     if found.broken_at is not None:
         raise _damaged(found.broken_at)
     if found.rate < RATE:
         message = f"This has {found.rate:,} samples a second, too few for a telephone: record it with {RATE:,} or more."
-        raise Unusable("low-rate", message)
+        raise UnusableAudio("low-rate", message)
     if found.seconds < SHORTEST:
         told = "Nothing is recorded here" if not found.seconds else "This is too short to hear"
-        raise Unusable("too-short", f"{told}: record it again.")
-    if too_long(found.seconds):
-        raise Unusable("too-long", too_long(found.seconds))
+        raise UnusableAudio("too-short", f"{told}: record it again.")
+    if explain_too_long(found.seconds):
+        raise UnusableAudio("too-long", explain_too_long(found.seconds))
     return found
 
 
-def _damaged(second: float) -> Unusable:
-    return Unusable(
+def _damaged(second: float) -> UnusableAudio:
+    return UnusableAudio(
         "damaged", f"This file is damaged or cut short at second {second:.0f}: copy it again, or record anew."
     )
 
 
-def decoded(data: bytes) -> tuple[Samples, int]:
+def decode_audio(data: bytes) -> tuple[Samples, int]:
     """The samples of a WAV or MP3 between -1 and 1, and how many make a second. Raises Unusable.
 
     Of several channels the loudest: a voice stands in one of them, or in all alike.
@@ -118,14 +118,14 @@ def decoded(data: bytes) -> tuple[Samples, int]:
             rate = int(file.samplerate)
             channels = file.read(int((LONGEST + 1) * rate), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, ValueError) as error:
-        raise Unusable("damaged", f"This file is damaged, or of a rare kind: {_SAVE}.") from error
+        raise UnusableAudio("damaged", f"This file is damaged, or of a rare kind: {_SAVE}.") from error
     if not np.isfinite(channels).all():
-        raise Unusable("damaged", f"This file is damaged: {_SAVE}.")
+        raise UnusableAudio("damaged", f"This file is damaged: {_SAVE}.")
     loudest = int(np.square(channels).sum(axis=0).argmax())
     return channels[:, loudest], rate
 
 
-def resampled(samples: Samples, rate: int, to: int) -> Samples:
+def resample(samples: Samples, rate: int, to: int) -> Samples:
     """The same sound at another rate. At 8,000 it has only the pitches that a telephone lets through.
 
     Done on the whole spectrum, so that nothing above half the rate folds back.
@@ -142,7 +142,7 @@ def resampled(samples: Samples, rate: int, to: int) -> Samples:
     return sound[: round(len(samples) * to / rate)].astype(np.float32)
 
 
-def wav(samples: Samples, rate: int, *, mu_law: bool = False, comment: str = "") -> bytes:
+def encode_wav(samples: Samples, rate: int, *, mu_law: bool = False, comment: str = "") -> bytes:
     """One channel of samples between -1 and 1 as a WAV: mu-law, or 16 bit."""
     file = io.BytesIO()
     kind: dict[str, Any] = {"format": "WAV", "subtype": "ULAW" if mu_law else "PCM_16"}
@@ -153,7 +153,7 @@ def wav(samples: Samples, rate: int, *, mu_law: bool = False, comment: str = "")
     return file.getvalue()
 
 
-def seconds_of(data: bytes) -> float:
+def duration_seconds(data: bytes) -> float:
     """How long a WAV or MP3 plays; 0.0 for anything else."""
-    found = shape(data)
+    found = read_audio_info(data)
     return found.seconds if found else 0.0

@@ -17,9 +17,9 @@ from ivr.line.audio import convert
 from ivr.line.audio.convert import Samples
 from ivr.line.callflow import hours
 from ivr.line.callflow.graph import Graph
-from ivr.line.callflow.speech import Block, Speech
+from ivr.line.callflow.speech import Speech, SpeechBlock
 from ivr.line.content.loader import Content
-from ivr.line.twiml.ssml import say
+from ivr.line.twiml.ssml import build_say
 
 RATE = 16_000
 # Between a number and the words around it, which the voice says one by one.
@@ -42,7 +42,7 @@ _INSTALL = "The local voice is not installed: pip install py-nanotts (Linux and 
 _CALLER, _SUNDAY = "603-555-0123", datetime(2026, 1, 4, 17, tzinfo=UTC)
 
 
-class Unspoken(Exception):
+class PreviewUnavailable(Exception):
     """Nothing can be heard: the words say why, and what to do."""
 
 
@@ -51,7 +51,7 @@ def spoken_prompts(content: Content, language: str) -> list[str]:
     return sorted(name for code, name in content.prompts if code == language and content.prompt(code, name).spoken)
 
 
-def hear(content: Content, language: str, name: str, *, telephone: bool = False) -> bytes:
+def render_preview(content: Content, language: str, name: str, *, telephone: bool = False) -> bytes:
     """A prompt's spoken pieces one after the other, and a menu's choices, as a WAV of 16,000 samples a second.
 
     The words that the line puts around every topic and menu ("To go on, press 1") are not in it: they are the same
@@ -62,11 +62,11 @@ def hear(content: Content, language: str, name: str, *, telephone: bool = False)
     heard = (part for block in _blocks(content, language, name) for part in _played(block, content))
     samples = np.concatenate([_silence(0), *_with_breaths(heard)])
     if telephone:
-        return convert.wav(convert.resampled(samples, RATE, convert.RATE), convert.RATE, mu_law=True)
-    return convert.wav(samples, RATE)
+        return convert.encode_wav(convert.resample(samples, RATE, convert.RATE), convert.RATE, mu_law=True)
+    return convert.encode_wav(samples, RATE)
 
 
-def _blocks(content: Content, language: str, name: str) -> list[Block]:
+def _blocks(content: Content, language: str, name: str) -> list[SpeechBlock]:
     speech = Speech(content, Graph(content))
     prompt = content.prompt(language, name)
     if not prompt.spoken:
@@ -83,8 +83,8 @@ def _examples(content: Content, language: str) -> dict[str, str]:
     return {
         "name": entry.name[language],
         "number": entry.number,
-        "hours": hours.in_words(entry, language),
-        "opens": hours.opens_again(config, entry, _SUNDAY, language),
+        "hours": hours.describe_hours(entry, language),
+        "opens": hours.describe_next_opening(config, entry, _SUNDAY, language),
         "caller": _CALLER,
         "language": Locale.parse(language).get_language_name(config.default_language) or language,
         "choice": content.prompt(language, menu).choices[key],
@@ -107,19 +107,21 @@ def _with_breaths(parts: Iterable[Samples]) -> Iterator[Samples]:
         sounded = sounds
 
 
-def _played(block: Block, content: Content) -> Iterator[Samples]:
+def _played(block: SpeechBlock, content: Content) -> Iterator[Samples]:
     if block.recording:
         try:
-            samples, rate = convert.decoded(content.audio[block.recording].data)
-        except convert.Unusable as error:
-            raise Unspoken(f"Its recording cannot be played here. {error}") from error
-        yield convert.resampled(samples, rate, RATE)
+            samples, rate = convert.decode_audio(content.audio[block.recording].data)
+        except convert.UnusableAudio as error:
+            raise PreviewUnavailable(f"Its recording cannot be played here. {error}") from error
+        yield convert.resample(samples, rate, RATE)
         return
     tag = content.config.languages[block.language].tag
     voice = _VOICES.get(tag) or _VOICES.get(block.language)
     if voice is None:
-        raise Unspoken(f"No local voice speaks `{block.language}`: call the line and listen, or record the words.")
-    yield from _said(say(block, content.config), voice, 1.0)
+        raise PreviewUnavailable(
+            f"No local voice speaks `{block.language}`: call the line and listen, or record the words."
+        )
+    yield from _said(build_say(block, content.config), voice, 1.0)
 
 
 def _said(verb: TwiML, voice: str, speed: float) -> Iterator[Samples]:
@@ -146,7 +148,7 @@ def _words(words: str, voice: str, speed: float) -> Iterator[Samples]:
     try:
         from py_nanotts import NanoTTS
     except ImportError as error:
-        raise Unspoken(_INSTALL) from error
+        raise PreviewUnavailable(_INSTALL) from error
     if not any(map(str.isalnum, words)):
         return
     # The voice takes what stands between < and > for its own commands.

@@ -11,32 +11,32 @@ from typing import TypeVar
 from ivr.line.callflow.graph import KEYS_ONLY, Graph, Stay
 from ivr.line.callflow.states import (
     TASK_OUTCOMES,
+    ActionResult,
+    EnterNumber,
     Facts,
     Goodbye,
     Heard,
     Key,
-    KeyIn,
-    Number,
-    Outcome,
-    Place,
+    Node,
+    NumberEntered,
     Silence,
+    SpokenWords,
     State,
     Task,
     Transfer,
     Turn,
-    Words,
 )
 from ivr.line.content.config import ANSWERS
 from ivr.line.content.required_prompts import OUTCOMES
 
 T = TypeVar("T")
-_DIALLED = [Outcome(status) for status in ("completed", "busy", "no-answer", "failed", "canceled")]
+_DIALLED = [ActionResult(status) for status in ("completed", "busy", "no-answer", "failed", "canceled")]
 # "?" stands for every key that a keypad does not have, and for several keys at once.
 _KEYS: list[Heard] = [Silence(), *(Key(key) for key in "1234567890*#?")]
 
 
 @dataclass(frozen=True)
-class Found:
+class Exploration:
     """Where one step leads: by how many arrows, to which turns, and to which states."""
 
     arrows: int
@@ -44,21 +44,21 @@ class Found:
     states: frozenset[State]
 
 
-class Walk:
+class Explorer:
     """All that can happen on a call. What hangs on this moment is taken once as true and once as false."""
 
     def __init__(self, graph: Graph, *, speech: bool) -> None:
         """speech: whether callers may use words."""
         self._graph = graph
         said = {*OUTCOMES, *ANSWERS, *graph.words, "stop-alone"} if speech else set()
-        self._words: list[Heard] = [Words(meant) for meant in sorted(said)]
+        self._words: list[Heard] = [SpokenWords(meant) for meant in sorted(said)]
         # Where understood words lead does not hang on what was missed before: it is asked once for each place.
         self._moves_from = lru_cache(None)(self._moves)
         # Each turn and state is one object, though it is found many times: what is the same is not compared.
         self._turns: dict[Turn, Turn] = {}
         self._states: dict[State, State] = {}
 
-    def steps(self) -> Iterator[tuple[State, Found]]:
+    def steps(self) -> Iterator[tuple[State, Exploration]]:
         """Each state that a call can reach, and all that one step from it leads to: each input, in every case."""
         waiting = [self._graph.start(language).state for language in self._graph.languages]
         states = set(waiting)
@@ -72,13 +72,13 @@ class Walk:
         """Every turn that a call can reach."""
         return {turn for _, found in self.steps() for turn in found.turns}
 
-    def _steps(self, state: State) -> Iterator[Found]:
+    def _steps(self, state: State) -> Iterator[Exploration]:
         moved, stays = self._moves_from(State(state.language, state.place), state.wrongs < KEYS_ONLY)
         yield moved
         for why, times in stays.items():
             yield self._found(times * self._each_way(partial(self._graph.stay, state, why)))
 
-    def _moves(self, state: State, listens: bool) -> tuple[Found, Counter[Stay]]:
+    def _moves(self, state: State, listens: bool) -> tuple[Exploration, Counter[Stay]]:
         """Where all that is understood leads from a place, and how often the caller stays there for which reason."""
         turns: list[Turn] = []
         stays: Counter[Stay] = Counter()
@@ -90,19 +90,21 @@ class Walk:
                     stays[moved] += 1
         return self._found(turns), stays
 
-    def _found(self, turns: Sequence[Turn]) -> Found:
+    def _found(self, turns: Sequence[Turn]) -> Exploration:
         distinct = frozenset(self._turns.setdefault(turn, turn) for turn in turns)
-        return Found(len(turns), distinct, frozenset(self._states.setdefault(one.state, one.state) for one in distinct))
+        return Exploration(
+            len(turns), distinct, frozenset(self._states.setdefault(one.state, one.state) for one in distinct)
+        )
 
-    def _inputs(self, place: Place, listens: bool) -> list[Heard]:
+    def _inputs(self, place: Node, listens: bool) -> list[Heard]:
         if isinstance(place, Goodbye):
             return []
         if isinstance(place, Transfer):
             return list(_DIALLED)
         if isinstance(place, Task):
-            return [Outcome(outcome) for outcome in TASK_OUTCOMES[type(place)]]
-        if isinstance(place, KeyIn):
-            return [*_KEYS, Number()]
+            return [ActionResult(outcome) for outcome in TASK_OUTCOMES[type(place)]]
+        if isinstance(place, EnterNumber):
+            return [*_KEYS, NumberEntered()]
         return [*_KEYS, *self._words] if listens else _KEYS
 
     def _each_way(self, ask: Callable[[Facts], T]) -> list[T]:
@@ -143,6 +145,6 @@ def reachable(graph: Graph, *, speech: bool) -> frozenset[Turn]:
     known = (turns for other, words, turns in list(_walked) if words == speech and other.is_like(graph))
     found = next(known, None)
     if found is None:
-        found = frozenset(Walk(graph, speech=speech).turns())
+        found = frozenset(Explorer(graph, speech=speech).turns())
         _walked[:] = [(graph, speech, found), *_walked][:2]
     return found

@@ -14,36 +14,36 @@ from ivr.line.callflow.states import (
     HIDDEN,
     KEPT,
     STOPPED,
-    Answer,
-    Check,
-    Consent,
-    Ending,
+    ActionResult,
+    CallbackOffer,
+    CallbackTime,
+    Confirmation,
+    ConfirmOwnNumber,
+    EnterNumber,
     Facts,
     Goodbye,
     Heard,
     Helped,
-    KeepCallback,
     Key,
-    KeyIn,
     Menu,
-    Number,
-    Offer,
-    Outcome,
-    OwnNumber,
-    Piece,
-    Place,
+    Node,
+    NumberEntered,
     ReadBack,
+    SaveCallback,
     SendText,
+    SpokenAnswer,
+    SpokenWords,
     State,
     StopTexts,
     Task,
+    TextConsent,
+    TimeOfDay,
+    TopicEnd,
+    TopicPart,
     Transfer,
     Turn,
-    Wish,
-    Wished,
-    Words,
 )
-from ivr.line.content.config import Config, Entry
+from ivr.line.content.config import Config, DirectoryEntry
 from ivr.line.content.loader import Content
 from ivr.line.content.required_prompts import ANSWERED_ALOUD, NUMBERS
 
@@ -51,22 +51,22 @@ MAX_REPEATS = 10
 # After so many misses in a row the line stops listening for words, and asks for keys.
 KEYS_ONLY = 2
 ANSWERED = ("completed", "answered")
-WISHES: dict[str, Wished] = {"1": "morning", "2": "afternoon", "3": "any"}
+WISHES: dict[str, TimeOfDay] = {"1": "morning", "2": "afternoon", "3": "any"}
 _DIAL_PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
 # Words that answer a question, and the key for the same.
 _YES_OR_NO = {"yes": "1", "no": "2"}
-_ANSWERS: dict[type[Place], dict[str, str]] = {
-    **dict.fromkeys((Check, Consent, OwnNumber, ReadBack), _YES_OR_NO),
-    **dict.fromkeys((Piece, Ending), {"yes": "1", "text": "5"}),
-    Answer: {"yes": "1"},
-    Offer: {"yes": "1", "call": "1", "text": "5"},
-    Wish: {wished: key for key, wished in WISHES.items()},
+_ANSWERS: dict[type[Node], dict[str, str]] = {
+    **dict.fromkeys((Confirmation, TextConsent, ConfirmOwnNumber, ReadBack), _YES_OR_NO),
+    **dict.fromkeys((TopicPart, TopicEnd), {"yes": "1", "text": "5"}),
+    SpokenAnswer: {"yes": "1"},
+    CallbackOffer: {"yes": "1", "call": "1", "text": "5"},
+    CallbackTime: {wished: key for key, wished in WISHES.items()},
 }
 _SAME_AS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
 # Why a caller stays where she is: a wish to hear it again, or what is said to whom was not understood.
 Stay = Literal["again", "silence", "wrong-key", "not-a-number", "none"]
 AGAIN: Stay = "again"
-_Asked = Offer | Transfer | OwnNumber | KeyIn | ReadBack | Wish | Helped
+_Asked = CallbackOffer | Transfer | ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime | Helped
 
 
 class Graph:
@@ -81,17 +81,17 @@ class Graph:
         self._persons = {topic.id: topic.person for topic in config.topics}
         self._pieces = {topic.id: len(content.prompt(self.languages[0], topic.id).spoken) for topic in config.topics}
         self._parents = self._find_parents()
-        self._keys: dict[type[Place], Callable[[State, Any, str, Facts], Turn | None]] = {
+        self._keys: dict[type[Node], Callable[[State, Any, str, Facts], Turn | None]] = {
             Menu: self._choose,
-            Piece: self._in_topic,
-            Ending: self._in_topic,
-            Answer: self._in_answer,
-            Check: self._in_check,
-            Consent: self._in_consent,
-            Offer: self._in_offer,
-            OwnNumber: self._in_own_number,
+            TopicPart: self._in_topic,
+            TopicEnd: self._in_topic,
+            SpokenAnswer: self._in_answer,
+            Confirmation: self._in_check,
+            TextConsent: self._in_consent,
+            CallbackOffer: self._in_offer,
+            ConfirmOwnNumber: self._in_own_number,
             ReadBack: self._in_read_back,
-            Wish: self._in_wish,
+            CallbackTime: self._in_wish,
         }
 
     def is_like(self, other: Graph) -> bool:
@@ -125,15 +125,15 @@ class Graph:
         if isinstance(place, Transfer):
             return self._after_dial(state, place, heard, facts)
         if isinstance(place, Task):
-            return self._after_task(state, place, heard.status if isinstance(heard, Outcome) else FAILED)
+            return self._after_task(state, place, heard.status if isinstance(heard, ActionResult) else FAILED)
         if isinstance(place, Goodbye):
             return Turn(state)
         if isinstance(heard, Key):
             return self._after_key(state, heard.key, facts)
-        if isinstance(heard, Words) and not isinstance(place, KeyIn):
+        if isinstance(heard, SpokenWords) and not isinstance(place, EnterNumber):
             return self._after_words(state, heard.meant, facts)
-        if isinstance(heard, Number):
-            return Turn(state.at(ReadBack(place.entry))) if isinstance(place, KeyIn) else "wrong-key"
+        if isinstance(heard, NumberEntered):
+            return Turn(state.at(ReadBack(place.entry))) if isinstance(place, EnterNumber) else "wrong-key"
         return "silence"
 
     def stay(self, state: State, why: Stay, facts: Facts) -> Turn:
@@ -152,16 +152,16 @@ class Graph:
         if key == "9":
             return Turn(state.at(self.parent(place)))
         act = self._keys.get(type(place))
-        wrong: Stay = "not-a-number" if isinstance(place, KeyIn) else "wrong-key"
+        wrong: Stay = "not-a-number" if isinstance(place, EnterNumber) else "wrong-key"
         return (act and act(state, place, key, facts)) or wrong
 
     def _again(self, state: State) -> Turn:
         repeats = min(state.repeats + 1, MAX_REPEATS)
         place = state.place
-        if isinstance(place, Ending):
+        if isinstance(place, TopicEnd):
             # Who skipped to the end wants all of it again.
             last = place.part + 1 >= self._pieces[place.topic]
-            place = Piece(place.topic, 0 if last else place.part)
+            place = TopicPart(place.topic, 0 if last else place.part)
         again = State(state.language, place, repeats=repeats)
         return Turn(again, "repeat-offer" if repeats == MAX_REPEATS else None)
 
@@ -175,27 +175,27 @@ class Graph:
         """Where words lead that ask for something, from wherever they are said."""
         meant = _SAME_AS.get(meant, meant)
         if meant == "person":
-            return Turn(state.at(Check("transfer", self.person_of(state.place), self._here(state.place))))
+            return Turn(state.at(Confirmation("transfer", self.person_of(state.place), self._here(state.place))))
         if meant in self._chains:
-            return Turn(state.at(Check("transfer", meant, self._here(state.place))))
+            return Turn(state.at(Confirmation("transfer", meant, self._here(state.place))))
         if meant in self._persons or meant in self._menus:
             return Turn(state.at(self._inside(meant)))
         if meant in ANSWERED_ALOUD:
-            return Turn(state.at(Answer(meant)))
+            return Turn(state.at(SpokenAnswer(meant)))
         if meant in ("stop", "stop-alone"):
-            return Turn(state.at(StopTexts() if meant == "stop" else Check("stop", "", self._here(state.place))))
+            return Turn(state.at(StopTexts() if meant == "stop" else Confirmation("stop", "", self._here(state.place))))
         if meant == "menu":
             return self.start(state.language)
         return Turn(State(meant, state.place)) if meant in self.languages else None
 
-    def _here(self, place: Place) -> Place:
+    def _here(self, place: Node) -> Node:
         """Where a caller goes on who says no to a question: her menu, or the one above her topic."""
-        if isinstance(place, Piece | Ending):
+        if isinstance(place, TopicPart | TopicEnd):
             return self.parent(place)
         return place if isinstance(place, Menu) else Menu("welcome")
 
-    def _inside(self, target: str) -> Place:
-        return Menu(target) if target in self._menus else Piece(target, 0)
+    def _inside(self, target: str) -> Node:
+        return Menu(target) if target in self._menus else TopicPart(target, 0)
 
     def _choose(self, state: State, place: Menu, key: str, facts: Facts) -> Turn | None:
         target = self._menus[place.name].choices.get(key)
@@ -203,27 +203,27 @@ class Graph:
             return self.reach(state.language, target, facts)
         return Turn(state.at(self._inside(target))) if target else None
 
-    def _in_topic(self, state: State, place: Piece | Ending, key: str, facts: Facts) -> Turn | None:
+    def _in_topic(self, state: State, place: TopicPart | TopicEnd, key: str, facts: Facts) -> Turn | None:
         topic, last = place.topic, self._pieces[place.topic] - 1
         if key == "5":
-            return self._text_me(state, topic, Ending(topic, place.part), facts)
+            return self._text_me(state, topic, TopicEnd(topic, place.part), facts)
         if place.part >= last:
             # Who pressed 1 to hear more, or # to skip, presses it once more at the end.
             return Turn(state.at(self.parent(place))) if key in ("1", "#") else None
         if key == "1":
-            return Turn(state.at(Piece(topic, place.part + 1)))
-        return Turn(state.at(Ending(topic, last))) if key == "#" else None
+            return Turn(state.at(TopicPart(topic, place.part + 1)))
+        return Turn(state.at(TopicEnd(topic, last))) if key == "#" else None
 
-    def _text_me(self, state: State, topic: str, then: Place, facts: Facts) -> Turn:
+    def _text_me(self, state: State, topic: str, then: Node, facts: Facts) -> Turn:
         if facts(HIDDEN):
             return Turn(state.at(then), "text-hidden")
-        return Turn(state.at(Consent(topic, then)))
+        return Turn(state.at(TextConsent(topic, then)))
 
-    def _in_answer(self, state: State, place: Answer, key: str, facts: Facts) -> Turn | None:
+    def _in_answer(self, state: State, place: SpokenAnswer, key: str, facts: Facts) -> Turn | None:
         entry = self._config.answers.get(place.outcome)
         return self.reach(state.language, entry, facts) if key == "1" and entry else None
 
-    def _in_check(self, state: State, place: Check, key: str, facts: Facts) -> Turn | None:
+    def _in_check(self, state: State, place: Confirmation, key: str, facts: Facts) -> Turn | None:
         if key == "2":
             return Turn(state.at(place.then))
         if key != "1":
@@ -232,29 +232,29 @@ class Graph:
             return self.reach(state.language, place.about, facts)
         return Turn(state.at(StopTexts()))
 
-    def _in_consent(self, state: State, place: Consent, key: str, _facts: Facts) -> Turn | None:
+    def _in_consent(self, state: State, place: TextConsent, key: str, _facts: Facts) -> Turn | None:
         places = {"1": SendText(place.topic, place.then), "2": place.then}
         return Turn(state.at(places[key])) if key in places else None
 
-    def _in_offer(self, state: State, place: Offer, key: str, facts: Facts) -> Turn | None:
+    def _in_offer(self, state: State, place: CallbackOffer, key: str, facts: Facts) -> Turn | None:
         if key == "1":
             hidden = facts(HIDDEN)
-            return Turn(state.at(KeyIn(place.entry) if hidden else OwnNumber(place.entry)))
+            return Turn(state.at(EnterNumber(place.entry) if hidden else ConfirmOwnNumber(place.entry)))
         if key == "5":
-            return self._text_me(state, NUMBERS, Offer(place.entry, "offer-again"), facts)
+            return self._text_me(state, NUMBERS, CallbackOffer(place.entry, "offer-again"), facts)
         return None
 
-    def _in_own_number(self, state: State, place: OwnNumber, key: str, _facts: Facts) -> Turn | None:
-        places = {"1": Wish(place.entry, "own"), "2": KeyIn(place.entry)}
+    def _in_own_number(self, state: State, place: ConfirmOwnNumber, key: str, _facts: Facts) -> Turn | None:
+        places = {"1": CallbackTime(place.entry, "own"), "2": EnterNumber(place.entry)}
         return Turn(state.at(places[key])) if key in places else None
 
     def _in_read_back(self, state: State, place: ReadBack, key: str, _facts: Facts) -> Turn | None:
-        places = {"1": Wish(place.entry, "keyed"), "2": KeyIn(place.entry)}
+        places = {"1": CallbackTime(place.entry, "keyed"), "2": EnterNumber(place.entry)}
         return Turn(state.at(places[key])) if key in places else None
 
-    def _in_wish(self, state: State, place: Wish, key: str, _facts: Facts) -> Turn | None:
+    def _in_wish(self, state: State, place: CallbackTime, key: str, _facts: Facts) -> Turn | None:
         wished = WISHES.get(key)
-        return Turn(state.at(KeepCallback(place.entry, place.number, wished))) if wished else None
+        return Turn(state.at(SaveCallback(place.entry, place.number, wished))) if wished else None
 
     def _missed(self, state: State, facts: Facts, why: Stay) -> Turn:
         """Silence and a wrong key count apart; after the last try a person, and after an offer goodbye."""
@@ -266,13 +266,13 @@ class Graph:
         if max(silences, wrongs) < self._config.tries:
             preface = "use-keys" if why == "none" and wrongs >= KEYS_ONLY else why
             return Turn(State(state.language, state.place, silences, wrongs), preface)
-        if isinstance(state.place, Offer | Helped):
+        if isinstance(state.place, CallbackOffer | Helped):
             return Turn(state.at(Goodbye()))
         return self.reach(state.language, self.person_of(state.place), facts, "to-a-person")
 
     def reach(self, language: str, entry: str, facts: Facts, preface: str | None = None) -> Turn:
         """Ring the first of an entry's chain who is open now; when nobody is, say when they are."""
-        return self._ring(language, entry, 0, facts, preface) or Turn(State(language, Offer(entry, "closed")))
+        return self._ring(language, entry, 0, facts, preface) or Turn(State(language, CallbackOffer(entry, "closed")))
 
     def _ring(self, language: str, entry: str, first: int, facts: Facts, preface: str | None) -> Turn | None:
         for link, name in enumerate(self._chains[entry]):
@@ -281,15 +281,15 @@ class Graph:
         return None
 
     def _after_dial(self, state: State, place: Transfer, heard: Heard, facts: Facts) -> Turn:
-        status = heard.status if isinstance(heard, Outcome) else FAILED
+        status = heard.status if isinstance(heard, ActionResult) else FAILED
         if status in ANSWERED:
             return Turn(state.at(Goodbye()))
         preface = _DIAL_PREFACES.get(status, "transfer-failed")
         ringing = self._ring(state.language, place.entry, place.link + 1, facts, preface)
-        return ringing or Turn(state.at(Offer(place.entry, "no-one-free")))
+        return ringing or Turn(state.at(CallbackOffer(place.entry, "no-one-free")))
 
     def _after_task(self, state: State, place: Task, outcome: str) -> Turn:
-        if isinstance(place, KeepCallback):
+        if isinstance(place, SaveCallback):
             kept = "callback-kept" if outcome == KEPT else "callback-failed"
             return Turn(state.at(Helped(place.entry)), kept)
         if isinstance(place, SendText):
@@ -304,37 +304,37 @@ class Graph:
         """How many pieces a topic has."""
         return self._pieces[topic]
 
-    def person_of(self, place: Place) -> str:
+    def person_of(self, place: Node) -> str:
         """The directory entry that key 0 reaches from a place."""
         if isinstance(place, Menu):
             return self._menus[place.name].person
-        if isinstance(place, Piece | Ending):
+        if isinstance(place, TopicPart | TopicEnd):
             return self._persons[place.topic]
-        if isinstance(place, Consent):
+        if isinstance(place, TextConsent):
             return self.person_of(place.then)
-        if isinstance(place, Answer):
+        if isinstance(place, SpokenAnswer):
             return self._config.answers.get(place.outcome) or self._menus["welcome"].person
-        if isinstance(place, Check) and place.about:
+        if isinstance(place, Confirmation) and place.about:
             return place.about
         return place.entry if isinstance(place, _Asked) else self._menus["welcome"].person
 
-    def parent(self, place: Place) -> Place:
+    def parent(self, place: Node) -> Node:
         """Where key 9 leads from a place."""
-        if isinstance(place, Consent | Check):
+        if isinstance(place, TextConsent | Confirmation):
             return place.then
-        if isinstance(place, OwnNumber | KeyIn | ReadBack | Wish):
-            return Offer(place.entry, "offer-again")
-        root = Piece(place.topic, 0) if isinstance(place, Piece | Ending) else place
+        if isinstance(place, ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime):
+            return CallbackOffer(place.entry, "offer-again")
+        root = TopicPart(place.topic, 0) if isinstance(place, TopicPart | TopicEnd) else place
         return self._parents.get(root, Menu("welcome"))
 
-    def leads_a_key(self, place: Place) -> bool:
+    def leads_a_key(self, place: Node) -> bool:
         """Whether keys alone lead to a menu, or to the first piece of a topic."""
         return place in self._parents
 
-    def _find_parents(self) -> dict[Place, Place]:
+    def _find_parents(self) -> dict[Node, Node]:
         """The menu above each menu and topic that a key leads to."""
         welcome = Menu("welcome")
-        parents: dict[Place, Place] = {welcome: welcome}
+        parents: dict[Node, Node] = {welcome: welcome}
         waiting: list[Menu] = [welcome]
         for menu in waiting:
             for target in self._menus[menu.name].choices.values():
@@ -355,7 +355,7 @@ _TEXT_PREFACES = {
 }
 
 
-def _chain(config: Config, entry: Entry) -> tuple[str, ...]:
+def _chain(config: Config, entry: DirectoryEntry) -> tuple[str, ...]:
     """An entry and who is tried next; one number is never rung twice, though two entries share it."""
     by_number: dict[str, str] = {}
     for name in (entry.id, *entry.next):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from babel.dates import format_date, format_time, get_day_names
 
-from ivr.line.content.config import DAYS, Config, Entry, Holidays
+from ivr.line.content.config import DAYS, Config, DirectoryEntry, Holidays
 
 if TYPE_CHECKING:
     from holidays.holiday_base import HolidayBase
@@ -27,7 +27,7 @@ _AHEAD = 30
 _CLOCKS = {"en": "en_US", "es": "es_US"}
 
 
-def is_open(config: Config, entry: Entry, now: datetime) -> bool:
+def is_open(config: Config, entry: DirectoryEntry, now: datetime) -> bool:
     """Whether an entry of the directory answers at `now` (any aware moment), in the line's own zone."""
     here = now.astimezone(config.zone)
     hours = entry.hours.get(DAYS[here.weekday()])
@@ -43,7 +43,7 @@ def is_holiday(rule: Holidays, day: date) -> bool:
     return day not in rule.remove and day in _calendar(rule.state)
 
 
-def prepare(rule: Holidays) -> None:
+def preload_holidays(rule: Holidays) -> None:
     """Have the holidays of the state ready, so that no caller waits until the library has loaded."""
     _calendar(rule.state)
 
@@ -56,7 +56,7 @@ def _calendar(state: str) -> HolidayBase:
     return country_holidays("US", subdiv=state)
 
 
-def in_words(entry: Entry, language: str) -> str:
+def describe_hours(entry: DirectoryEntry, language: str) -> str:
     """Opening hours as one says them: "Monday to Friday from 8:00 AM to 5:00 PM"."""
     spans: list[tuple[int, int, tuple[time, time]]] = []
     for at, day in enumerate(DAYS):
@@ -74,11 +74,11 @@ def _span_in_words(first: int, last: int, hours: tuple[time, time], language: st
     if first != last:
         days = _DAYS.get(language, "{first} - {last}").format(first=names[first], last=names[last])
         span = _SPANS.get(language, "{days} {opens} - {closes}")
-    opens, closes = (clock_in_words(hour, language) for hour in hours)
+    opens, closes = (format_time_of_day(hour, language) for hour in hours)
     return span.format(days=days, opens=opens, closes=closes)
 
 
-def opens_again(config: Config, entry: Entry, now: datetime, language: str) -> str:
+def describe_next_opening(config: Config, entry: DirectoryEntry, now: datetime, language: str) -> str:
     """When an entry that is closed at `now` answers again: "tomorrow at 8:00 AM". Empty when nothing tells."""
     here = now.astimezone(config.zone)
     for ahead in range(_AHEAD):
@@ -87,7 +87,7 @@ def opens_again(config: Config, entry: Entry, now: datetime, language: str) -> s
         shut = entry.holidays == "closed" and is_holiday(config.holidays, day)
         if hours and not shut and (ahead or here.time() < hours[0]):
             told = _day_in_words(day, ahead, language)
-            return _AT.get(language, "{day} {time}").format(day=told, time=clock_in_words(hours[0], language))
+            return _AT.get(language, "{day} {time}").format(day=told, time=format_time_of_day(hours[0], language))
     return ""
 
 
@@ -102,7 +102,7 @@ def _day_in_words(day: date, ahead: int, language: str) -> str:
     return _ON.get(language, "{day}").format(day=name)
 
 
-def clock_in_words(hour: time, language: str) -> str:
+def format_time_of_day(hour: time, language: str) -> str:
     """A time of day as the language's patients read it: Americans say AM and PM, in whatever language."""
     locale = _CLOCKS.get(language, language)
     return format_time(hour, "h:mm a", locale=locale).replace("\u202f", " ").replace("\xa0", " ")

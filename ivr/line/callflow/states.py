@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, TypeGuard
 
 
 @dataclass(frozen=True)
-class Place:
+class Node:
     """One place of a call. Its name in a URL is its kind and its fields: piece-cancer-0."""
 
     kind: ClassVar[str]
@@ -17,18 +17,18 @@ class Place:
     @cached_property
     def token(self) -> str:
         values = (getattr(self, field.name) for field in fields(self))
-        words = (value.token if isinstance(value, Place) else str(value) for value in values)
+        words = (value.token if isinstance(value, Node) else str(value) for value in values)
         return "-".join([self.kind, *words])
 
 
 @dataclass(frozen=True)
-class Menu(Place):
+class Menu(Node):
     kind: ClassVar[str] = "menu"
     name: str
 
 
 @dataclass(frozen=True)
-class Piece(Place):
+class TopicPart(Node):
     """One piece of a topic; part counts from 0."""
 
     kind: ClassVar[str] = "piece"
@@ -37,7 +37,7 @@ class Piece(Place):
 
 
 @dataclass(frozen=True)
-class Ending(Place):
+class TopicEnd(Node):
     """After a piece, without saying it again: where to go from here."""
 
     kind: ClassVar[str] = "ending"
@@ -46,7 +46,7 @@ class Ending(Place):
 
 
 @dataclass(frozen=True)
-class Answer(Place):
+class SpokenAnswer(Node):
     """What is said to spoken words that ask for no topic: a red flag, results, an appointment."""
 
     kind: ClassVar[str] = "answer"
@@ -54,7 +54,7 @@ class Answer(Place):
 
 
 @dataclass(frozen=True)
-class Check(Place):
+class Confirmation(Node):
     """A question that takes yes or no: before a transfer that was asked for in words, or the end of all texts.
 
     about: the entry to ring. then: where she goes on after a no.
@@ -63,20 +63,20 @@ class Check(Place):
     kind: ClassVar[str] = "check"
     what: str
     about: str
-    then: Place
+    then: Node
 
 
 @dataclass(frozen=True)
-class Consent(Place):
+class TextConsent(Node):
     """May we text this topic to her own number? `then`: where she goes on."""
 
     kind: ClassVar[str] = "consent"
     topic: str
-    then: Place
+    then: Node
 
 
 @dataclass(frozen=True)
-class Transfer(Place):
+class Transfer(Node):
     """Ringing somebody: link counts along the chain of who is asked for and who is tried next."""
 
     kind: ClassVar[str] = "transfer"
@@ -85,7 +85,7 @@ class Transfer(Place):
 
 
 @dataclass(frozen=True)
-class Offer(Place):
+class CallbackOffer(Node):
     """Nobody can take the call: the number, and what to do now. why: closed, no-one-free or offer-again."""
 
     kind: ClassVar[str] = "offer"
@@ -94,7 +94,7 @@ class Offer(Place):
 
 
 @dataclass(frozen=True)
-class OwnNumber(Place):
+class ConfirmOwnNumber(Node):
     """Shall we call back the number that she calls from?"""
 
     kind: ClassVar[str] = "ownnumber"
@@ -102,7 +102,7 @@ class OwnNumber(Place):
 
 
 @dataclass(frozen=True)
-class KeyIn(Place):
+class EnterNumber(Node):
     """She keys in the number to call back."""
 
     kind: ClassVar[str] = "keyin"
@@ -110,7 +110,7 @@ class KeyIn(Place):
 
 
 @dataclass(frozen=True)
-class ReadBack(Place):
+class ReadBack(Node):
     """The number that she keyed in, read back."""
 
     kind: ClassVar[str] = "readback"
@@ -118,7 +118,7 @@ class ReadBack(Place):
 
 
 @dataclass(frozen=True)
-class Wish(Place):
+class CallbackTime(Node):
     """When to call back. number: own or keyed."""
 
     kind: ClassVar[str] = "wish"
@@ -127,7 +127,7 @@ class Wish(Place):
 
 
 @dataclass(frozen=True)
-class Helped(Place):
+class Helped(Node):
     """What she asked for is done, or could not be: the number once more, and the way back."""
 
     kind: ClassVar[str] = "helped"
@@ -135,33 +135,33 @@ class Helped(Place):
 
 
 @dataclass(frozen=True)
-class Goodbye(Place):
+class Goodbye(Node):
     """The call ends, and the caller has been helped or has been offered help."""
 
     kind: ClassVar[str] = "goodbye"
 
 
-Wished = Literal["morning", "afternoon", "any"]
+TimeOfDay = Literal["morning", "afternoon", "any"]
 
 
 @dataclass(frozen=True)
-class Task(Place):
+class Task(Node):
     """Something to be written down before the next words: never heard, and left by how it went."""
 
 
 @dataclass(frozen=True)
-class KeepCallback(Task):
+class SaveCallback(Task):
     kind: ClassVar[str] = "keepcallback"
     entry: str
     number: str
-    wished: Wished
+    wished: TimeOfDay
 
 
 @dataclass(frozen=True)
 class SendText(Task):
     kind: ClassVar[str] = "sendtext"
     topic: str
-    then: Place
+    then: Node
 
 
 @dataclass(frozen=True)
@@ -180,15 +180,15 @@ KEPT, SENT, ALREADY, LANDLINE, OPTED_OUT, STOPPED, FAILED = (
     "failed",
 )
 TASK_OUTCOMES: dict[type[Task], tuple[str, ...]] = {
-    KeepCallback: (KEPT, FAILED),
+    SaveCallback: (KEPT, FAILED),
     SendText: (SENT, ALREADY, LANDLINE, OPTED_OUT, FAILED),
     StopTexts: (STOPPED, FAILED),
 }
 
 
-def carries_number(place: Place) -> TypeGuard[ReadBack | Wish]:
+def carries_number(place: Node) -> TypeGuard[ReadBack | CallbackTime]:
     """Whether the number that was keyed in goes on with the caller from here."""
-    return isinstance(place, ReadBack) or (isinstance(place, Wish) and place.number == "keyed")
+    return isinstance(place, ReadBack) or (isinstance(place, CallbackTime) and place.number == "keyed")
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class State:
     """Where a caller is. silences and wrongs count what was not an answer here; repeats, `*` in a row."""
 
     language: str
-    place: Place
+    place: Node
     silences: int = 0
     wrongs: int = 0
     repeats: int = 0
@@ -217,7 +217,7 @@ class State:
         """Whether anything is counted here: a miss, or that the caller asked to hear it again."""
         return bool(self.silences or self.wrongs or self.repeats)
 
-    def at(self, place: Place) -> State:
+    def at(self, place: Node) -> State:
         """Somebody who was understood: at a place, with nothing counted."""
         return State(self.language, place)
 
@@ -241,25 +241,25 @@ class Silence:
 
 
 @dataclass(frozen=True)
-class Number:
+class NumberEntered:
     """A whole phone number, keyed in."""
 
 
 @dataclass(frozen=True)
-class Words:
+class SpokenWords:
     """Spoken words, by what was understood: see `ivr.line.nlu.spoken_input`."""
 
     meant: str
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ActionResult:
     """How a transfer ended (completed, busy, no-answer, failed, canceled), or a task."""
 
     status: str
 
 
-Heard = Key | Silence | Number | Words | Outcome
+Heard = Key | Silence | NumberEntered | SpokenWords | ActionResult
 
 # What a step may ask about this very moment: whether an entry of the directory answers now, by its id, or
 # whether the caller withholds her number.

@@ -25,7 +25,7 @@ _FRAMES_MISSING = 3
 
 
 @dataclass(frozen=True)
-class Shape:
+class AudioInfo:
     """rate: samples a second. seconds: how long it plays. broken_at: the second from which on it is cut or damaged."""
 
     kind: str
@@ -36,21 +36,21 @@ class Shape:
     broken_at: float | None = None
 
 
-def shape(data: bytes) -> Shape | None:
+def read_audio_info(data: bytes) -> AudioInfo | None:
     """What a file's own words say of it; None for what is neither WAV nor MP3, whatever its name."""
     return _wav(data) if data.startswith(b"RIFF") else _mp3(data)
 
 
-def _wav(data: bytes) -> Shape | None:
+def _wav(data: bytes) -> AudioInfo | None:
     if data[8:12] != b"WAVE":
         return None
-    found: Shape | None = None
+    found: AudioInfo | None = None
     per_second, comment = 0, ""
     for name, said, body in _chunks(data, 12):
         if name == b"fmt " and len(body) >= 16:
             form, _channels, rate, bytes_a_second, block = struct.unpack("<HHIIH", body[:14])
             per_second = block * rate if form in _EVEN_FORMATS else bytes_a_second
-            found = Shape("wav", rate, 0.0, form) if rate and per_second else None
+            found = AudioInfo("wav", rate, 0.0, form) if rate and per_second else None
         elif name == b"LIST" and body.startswith(b"INFO"):
             comment = _comment(body)
         elif name == b"data" and found and not found.seconds:
@@ -72,10 +72,10 @@ def _comment(body: bytes) -> str:
     return told.rstrip(b"\0").decode("utf-8", "replace")
 
 
-def _mp3(data: bytes) -> Shape | None:
+def _mp3(data: bytes) -> AudioInfo | None:
     at = start = _sound_begins(data)
     frames, seconds = 0, 0.0
-    found: Shape | None = None
+    found: AudioInfo | None = None
     while at < len(data) and not data.startswith(_AFTER_SOUND, at):
         frame = _frame(data[at : at + 4])
         if frame is None:
@@ -83,7 +83,7 @@ def _mp3(data: bytes) -> Shape | None:
             broken = seconds if data[at:].strip(b"\0") else None
             return found and replace(found, seconds=seconds, broken_at=broken)
         rate, length, lasts = frame
-        found = found or Shape("mp3", rate, 0.0)
+        found = found or AudioInfo("mp3", rate, 0.0)
         at, frames, seconds = at + length, frames + 1, seconds + lasts
     if found and frames + _FRAMES_MISSING < _frames_promised(data[start : start + 200]):
         return replace(found, seconds=seconds, broken_at=seconds)

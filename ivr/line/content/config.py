@@ -145,7 +145,7 @@ class Language(_Part):
     """The words that stand for a key."""
 
 
-class Menu(_Part):
+class MenuConfig(_Part):
     person: Name
     choices: Annotated[dict[ChoiceKey, Name], Field(min_length=1)]
 
@@ -156,7 +156,7 @@ class Topic(_Part):
     person: Name
 
 
-class Entry(_Part):
+class DirectoryEntry(_Part):
     """Whom the line can transfer to. number is as people read it; `e164` is as the carrier dials it."""
 
     id: Name
@@ -202,7 +202,7 @@ class PerNumber(_Part):
     week: Annotated[int, Field(ge=1)] = 3
 
 
-class Step(_Part):
+class ReminderStep(_Part):
     """One text of the plan. before counts back from the appointment; late: how long it stays of use."""
 
     id: Annotated[str, _fits("[a-z0-9-]{1,40}", "a name in small letters, like 7d")]
@@ -221,7 +221,7 @@ class Step(_Part):
         return f"{self.prompt}-names-test" if self.names_test else self.prompt
 
 
-class Reminders(_Part):
+class ReminderRules(_Part):
     quiet_hours: QuietHours
     per_number: PerNumber = PerNumber()
     pace: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -229,7 +229,7 @@ class Reminders(_Part):
     """Whose numbers may be texted; those of the first need no country code."""
     dates: Literal["month-first", "day-first"] = "month-first"
     """How 12/01/2026 is meant in an appointments file."""
-    plan: list[Step]
+    plan: list[ReminderStep]
 
 
 class Config(_Part):
@@ -244,13 +244,13 @@ class Config(_Part):
     pause_ms: Annotated[int, Field(ge=100, le=3000)] = 600
     sign_off: Literal["advised", "required"] = "advised"
     """Whether topics, red flags and `results` can be published without a sign-off of their words."""
-    menus: dict[Name, Menu]
+    menus: dict[Name, MenuConfig]
     topics: list[Topic]
     answers: dict[Name, Name] = {}
-    directory: list[Entry]
+    directory: list[DirectoryEntry]
     holidays: Holidays = Holidays()
     sites: Annotated[list[Site], Field(min_length=1)]
-    reminders: Reminders
+    reminders: ReminderRules
 
     @property
     def zone(self) -> ZoneInfo:
@@ -260,7 +260,7 @@ class Config(_Part):
     def default_language(self) -> str:
         return next(iter(self.languages))
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> DirectoryEntry:
         return next(entry for entry in self.directory if entry.id == name)
 
     def topic(self, name: str) -> Topic | None:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from ivr.line.content.config import COMMANDS, Config
 from ivr.line.content.findings import Finding
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.required_prompts import ANSWERED_ALOUD, NUMBERS, OUTCOMES, needed_prompts
+from ivr.line.content.required_prompts import ANSWERED_ALOUD, NUMBERS, OUTCOMES, required_prompts
 from ivr.line.content.yaml_source import Path, Source
 
 Prompts = Mapping[tuple[str, str], Prompt]
 
 
-def disagreements(config: Config, source: Source, prompts: Prompts) -> Iterator[Finding]:
+def find_cross_reference_errors(config: Config, source: Source, prompts: Prompts) -> Iterator[Finding]:
     """Every fault between line.yaml and itself, between it and the prompts, and between two languages."""
     yield from _references(config, source)
     yield from _chains(config, source)
@@ -108,7 +108,7 @@ def _doubles(config: Config, source: Source) -> Iterator[Finding]:
 
 
 def _missing(config: Config, prompts: Prompts) -> Iterator[Finding]:
-    for name, parts in needed_prompts(config).items():
+    for name, parts in required_prompts(config).items():
         for language in config.languages:
             prompt = prompts.get((language, name))
             if prompt is None:

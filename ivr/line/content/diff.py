@@ -13,10 +13,10 @@ from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import LINE_FILE, Files
 from ivr.line.content.yaml_source import read_yaml
 
-Kind = Literal["added", "removed", "changed"]
+ChangeKind = Literal["added", "removed", "changed"]
 # "=" stands in both, "-" only before, "+" only after.
-Sign = Literal["=", "-", "+"]
-Piece = tuple[Sign, str]
+DiffMark = Literal["=", "-", "+"]
+DiffRun = tuple[DiffMark, str]
 # Words that stay the same are shown so far around those that do not.
 _AROUND = 5
 # Pairs of words. Beyond, words that stand everywhere are no landmarks: each would be compared with all others.
@@ -27,11 +27,11 @@ _FIELD = re.compile(r"([a-z]+):")
 
 
 @dataclass(frozen=True)
-class Place:
+class ChangedPart:
     """One place that changed: `Spoken 2`, `phrases`, `directory.central-scheduling.number`, and its words."""
 
     name: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[DiffRun, ...]
 
     def as_json(self) -> dict[str, Any]:
         return {"place": self.name, "words": [{"sign": sign, "words": words} for sign, words in self.pieces]}
@@ -42,37 +42,37 @@ class Change:
     """What became of one file. A file that is new or gone, and a recording, has no places."""
 
     file: str
-    kind: Kind
-    places: tuple[Place, ...] = ()
+    kind: ChangeKind
+    places: tuple[ChangedPart, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {"file": self.file, "kind": self.kind, "places": [place.as_json() for place in self.places]}
 
 
-def changed_names(before: Mapping[str, object], after: Mapping[str, object]) -> list[tuple[str, Kind]]:
+def changed_files(before: Mapping[str, object], after: Mapping[str, object]) -> list[tuple[str, ChangeKind]]:
     """The files that differ, line.yaml first; the values may be contents, or whatever stands for them."""
     names = sorted(before.keys() | after.keys(), key=lambda name: (name != LINE_FILE, name))
     kinds = ((name, _kind(before.get(name), after.get(name))) for name in names)
     return [(name, kind) for name, kind in kinds if kind]
 
 
-def _kind(before: object, after: object) -> Kind | None:
+def _kind(before: object, after: object) -> ChangeKind | None:
     if before == after:
         return None
     return "added" if before is None else "removed" if after is None else "changed"
 
 
-def changes(before: Files, after: Files) -> list[Change]:
+def diff_files(before: Files, after: Files) -> list[Change]:
     """Every file that differs, with what differs in it."""
     return [
         Change(name, kind, tuple(_places(name, before[name], after[name])) if kind == "changed" else ())
-        for name, kind in changed_names(before, after)
+        for name, kind in changed_files(before, after)
     ]
 
 
-def summary(changed: Iterable[tuple[str, Kind]]) -> str:
+def summarize_changes(changed: Iterable[tuple[str, ChangeKind]]) -> str:
     """One line for many files: `cancer (en, es), line.yaml, recordings/en/keys.mp3 added`."""
-    languages: dict[tuple[str, Kind], list[str]] = defaultdict(list)
+    languages: dict[tuple[str, ChangeKind], list[str]] = defaultdict(list)
     for name, kind in changed:
         match = _PROMPT.fullmatch(name)
         languages[match[2] if match else name, kind] += [match[1]] if match else []
@@ -83,7 +83,7 @@ def summary(changed: Iterable[tuple[str, Kind]]) -> str:
     return ", ".join(told) or "nothing"
 
 
-def _places(name: str, before: bytes, after: bytes) -> Iterator[Place]:
+def _places(name: str, before: bytes, after: bytes) -> Iterator[ChangedPart]:
     if not name.endswith(_TEXT):
         return
     old, new = (data.decode("utf-8-sig", "replace") for data in (before, after))
@@ -93,12 +93,12 @@ def _places(name: str, before: bytes, after: bytes) -> Iterator[Place]:
         yield from _lines(name, old, new)
 
 
-def _keys(name: str, old: str, new: str) -> Iterator[Place]:
+def _keys(name: str, old: str, new: str) -> Iterator[ChangedPart]:
     """The values of a YAML document that differ, by their paths."""
     before, after = (dict(_flat(read_yaml(name, words).value)) for words in (old, new))
     for path in dict.fromkeys([*before, *after]):
         if before.get(path) != after.get(path):
-            yield Place(path, _pieces(before.get(path, "").split(), after.get(path, "").split()))
+            yield ChangedPart(path, _pieces(before.get(path, "").split(), after.get(path, "").split()))
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -113,7 +113,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _lines(name: str, old: str, new: str) -> Iterator[Place]:
+def _lines(name: str, old: str, new: str) -> Iterator[ChangedPart]:
     """The lines that differ; those of a prompt by the heading or field under which they stand."""
     before, after = old.splitlines(), new.splitlines()
     where = [_headings(lines) if name.endswith(".md") else [""] * len(lines) for lines in (before, after)]
@@ -121,7 +121,7 @@ def _lines(name: str, old: str, new: str) -> Iterator[Place]:
         if kind != "equal":
             pieces = _pieces(" ".join(before[a:b]).split(), " ".join(after[c:d]).split())
             if pieces:
-                yield Place(where[1][c] if c < d else where[0][a], pieces)
+                yield ChangedPart(where[1][c] if c < d else where[0][a], pieces)
 
 
 def _headings(lines: Sequence[str]) -> list[str]:
@@ -140,11 +140,11 @@ def _headings(lines: Sequence[str]) -> list[str]:
     return found
 
 
-def _pieces(before: Sequence[str], after: Sequence[str]) -> tuple[Piece, ...]:
+def _pieces(before: Sequence[str], after: Sequence[str]) -> tuple[DiffRun, ...]:
     """The words of both, in order; empty when no word differs."""
     if before == after:
         return ()
-    pieces: list[Piece] = []
+    pieces: list[DiffRun] = []
     is_long = len(before) * len(after) > _MANY
     codes = SequenceMatcher(None, before, after, autojunk=is_long).get_opcodes()
     for at, (kind, a, b, c, d) in enumerate(codes):

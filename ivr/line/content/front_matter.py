@@ -6,7 +6,7 @@ import re
 
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.prompt import Prompt, read_prompt
-from ivr.line.content.yaml_source import places_of_fields
+from ivr.line.content.yaml_source import field_offsets
 
 # Fields begin below the first `---` and end above the next; a line ends as on any system.
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -16,7 +16,7 @@ _ABOVE = "reviewed"
 _ANY_FILE = "en/any.md"
 
 
-def with_field(data: bytes, name: str, value: str) -> bytes:
+def set_field(data: bytes, name: str, value: str) -> bytes:
     """A prompt's file with the field `name: value`, value being YAML on one line.
 
     Raises BrokenPrompts where the file cannot be read, and ValueError, a sentence, where its fields are written so
@@ -40,7 +40,7 @@ def with_field(data: bytes, name: str, value: str) -> bytes:
 
 
 def _changed(fields: str, name: str, value: str, line_end: str) -> str:
-    places = places_of_fields(fields)
+    places = field_offsets(fields)
     if name in places:
         _, start, end = places[name]
         return f"{fields[:start]}{value}{fields[end:]}"

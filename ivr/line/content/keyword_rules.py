@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ivr.line.text.normalize import joined, plain
+from ivr.line.text.normalize import join_split_words, normalize
 
 RED_FLAGS = ("urgent", "person-soon")
 STOP = "stop"
@@ -21,19 +21,19 @@ Atom = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Sign:
+class KeywordRule:
     """Groups of words, of each of which one must stand nearby, and words that must not. A word's * is any ending."""
 
     groups: tuple[tuple[Atom, ...], ...]
     never: tuple[Atom, ...] = ()
 
 
-def read_sign(line: str) -> Sign:
+def parse_keyword_rule(line: str) -> KeywordRule:
     """A sign as it is written: `chest + pain, hurt* but not machine`. Raises ValueError with what is wrong."""
     wanted, *unwanted = _BUT_NOT.split(line)
     groups = tuple(_atoms(part) for part in wanted.split("+"))
     never = tuple(atom for part in unwanted for atom in _atoms(part))
-    return Sign(groups, never)
+    return KeywordRule(groups, never)
 
 
 def _atoms(written: str) -> tuple[Atom, ...]:
@@ -43,7 +43,7 @@ def _atoms(written: str) -> tuple[Atom, ...]:
     return atoms
 
 
-def read_signs(block: str) -> Iterator[tuple[int, str]]:
+def split_keyword_rules(block: str) -> Iterator[tuple[int, str]]:
     """The signs of a block, each with the number of its line, from 0: it goes on after a comma or a +."""
     begun, at = "", 0
     for number, line in enumerate(block.split("\n")):
@@ -62,5 +62,5 @@ def _atom(written: str) -> Atom:
     word = written.strip()
     if _PLAIN_WORD.fullmatch(word):
         # Nearly all are one plain word, and a release has thirty thousand.
-        return (word if word.endswith("*") else joined(word),)
-    return tuple(joined(plain(written.replace("*", "0star"))).replace("0star", "*").split())
+        return (word if word.endswith("*") else join_split_words(word),)
+    return tuple(join_split_words(normalize(written.replace("*", "0star"))).replace("0star", "*").split())

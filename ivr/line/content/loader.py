@@ -10,24 +10,24 @@ from functools import cached_property
 from pathlib import Path
 
 from ivr.line.content.config import Config, read_config
-from ivr.line.content.cross_references import disagreements
+from ivr.line.content.cross_references import find_cross_reference_errors
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.prompt import LARGEST as LARGEST_PROMPT
-from ivr.line.content.prompt import MOST_WORDS, Prompt, decode, fill, read_prompt
+from ivr.line.content.prompt import MOST_WORDS, Prompt, decode_text, fill_placeholders, read_prompt
 from ivr.line.content.recordings import (
     LARGEST,
     LARGEST_TOGETHER,
-    Key,
     Recording,
-    is_recording,
+    RecordingKey,
+    find_recording_errors,
+    is_in_recordings_folder,
     is_recording_name,
-    recording_faults,
     recordings_of,
 )
 from ivr.line.content.training_questions import LARGEST as LARGEST_QUESTIONS
-from ivr.line.content.training_questions import Question, is_questions, read_questions
+from ivr.line.content.training_questions import TrainingQuestion, is_question_file, read_questions
 from ivr.line.content.yaml_source import Source, read_yaml
-from ivr.line.text.gsm7 import fold
+from ivr.line.text.gsm7 import fold_to_gsm7
 
 LINE_FILE = "line.yaml"
 _PROMPT_FILE = re.compile(r"[a-z]{2}/[a-z0-9]+(-[a-z0-9]+)*\.md")
@@ -47,15 +47,15 @@ class Content:
     config: Config
     prompts: Mapping[tuple[str, str], Prompt]
     files: Files
-    questions: tuple[Question, ...] = ()
+    questions: tuple[TrainingQuestion, ...] = ()
 
     @cached_property
     def source(self) -> Source:
         """line.yaml with the line on which each value stands."""
-        return read_yaml(LINE_FILE, decode(LINE_FILE, self.files[LINE_FILE]))
+        return read_yaml(LINE_FILE, decode_text(LINE_FILE, self.files[LINE_FILE]))
 
     @cached_property
-    def recordings(self) -> Mapping[Key, Recording]:
+    def recordings(self) -> Mapping[RecordingKey, Recording]:
         """What is played instead of said, by (language, prompt, part): part counts from 0, or is "choices"."""
         return recordings_of(self.files)
 
@@ -81,8 +81,8 @@ class Content:
         prompt = self.prompt(language, name)
         if prompt.texted is None:
             raise KeyError(f"{language}/{name}.md has no words under ## Texted")
-        words = fill(prompt.texted.words, {**self.values(language), **values})
-        return words if prompt.keeps_accents else fold(words)
+        words = fill_placeholders(prompt.texted.words, {**self.values(language), **values})
+        return words if prompt.keeps_accents else fold_to_gsm7(words)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
@@ -126,14 +126,16 @@ def _is_litter(name: str) -> bool:
     return any(part.startswith((".", "~", "#")) for part in parts) or parts[-1].endswith(_LITTER)
 
 
-def file_fault(name: str, data: bytes) -> str:
+def file_problem(name: str, data: bytes) -> str:
     """Why a file cannot be taken into prompts/, by its name or size; empty when it can, however broken it is."""
-    if not (name == LINE_FILE or _PROMPT_FILE.fullmatch(name) or is_questions(name) or is_recording_name(name)):
+    if not (name == LINE_FILE or _PROMPT_FILE.fullmatch(name) or is_question_file(name) or is_recording_name(name)):
         return (
             f"`{name}` is no name of a file of the line: write it like line.yaml, en/cancer.md, en/questions.tsv or"
             " recordings/en/cancer-2.mp3."
         )
-    largest = LARGEST if is_recording(name) else LARGEST_QUESTIONS if is_questions(name) else LARGEST_PROMPT
+    largest = (
+        LARGEST if is_in_recordings_folder(name) else LARGEST_QUESTIONS if is_question_file(name) else LARGEST_PROMPT
+    )
     if len(data) > largest:
         size = f"{largest // 1_000_000} MB" if largest >= 1_000_000 else f"{largest // 1000} kB"
         return f"{name} is larger than {size}: make it smaller, or part it in two."
@@ -142,7 +144,7 @@ def file_fault(name: str, data: bytes) -> str:
     return ""
 
 
-def digest(files: Files) -> str:
+def content_digest(files: Files) -> str:
     """The first 12 hex digits of the content's digest: the same files, the same digest, on any machine."""
     total = hashlib.sha256()
     for name in sorted(files):
@@ -160,12 +162,14 @@ def read_content(files: Files) -> Content:
     if config is not None:
         # A file that cannot be read is there all the same: it is not missing too.
         unread = {finding.file for finding in findings}
-        findings += (fault for fault in disagreements(config, source, prompts) if fault.file not in unread)
-        findings += recording_faults(config, prompts, files)
+        findings += (
+            fault for fault in find_cross_reference_errors(config, source, prompts) if fault.file not in unread
+        )
+        findings += find_recording_errors(config, prompts, files)
     questions = _read_questions(files, findings)
     if findings or config is None:
         raise BrokenPrompts(findings)
-    return Content(digest(files), config, prompts, dict(files), questions)
+    return Content(content_digest(files), config, prompts, dict(files), questions)
 
 
 def is_prompt(file: str) -> bool:
@@ -173,7 +177,7 @@ def is_prompt(file: str) -> bool:
     return _PROMPT_FILE.fullmatch(file) is not None
 
 
-def misnamed(file: str) -> Finding:
+def misnamed_file(file: str) -> Finding:
     """A file that is none of those that stand in prompts/."""
     message = "A prompt stands in a folder named by its language, its name in small letters: en/cancer.md."
     return Finding(file, 0, "file-name", "error", message)
@@ -184,10 +188,10 @@ def outcomes_of(files: Files) -> frozenset[str]:
     return frozenset(file.split("/")[1].removesuffix(".md") for file in files if is_prompt(file))
 
 
-def _read_questions(files: Files, findings: list[Finding]) -> tuple[Question, ...]:
-    read: list[Question] = []
+def _read_questions(files: Files, findings: list[Finding]) -> tuple[TrainingQuestion, ...]:
+    read: list[TrainingQuestion] = []
     outcomes = outcomes_of(files)
-    for file in sorted(filter(is_questions, files)):
+    for file in sorted(filter(is_question_file, files)):
         try:
             read += read_questions(file, files[file], outcomes)
         except BrokenPrompts as broken:
@@ -198,10 +202,10 @@ def _read_questions(files: Files, findings: list[Finding]) -> tuple[Question, ..
 def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str], Prompt]:
     prompts: dict[tuple[str, str], Prompt] = {}
     for file in sorted(files):
-        if file == LINE_FILE or is_recording(file) or is_questions(file):
+        if file == LINE_FILE or is_in_recordings_folder(file) or is_question_file(file):
             continue
         if not is_prompt(file):
-            findings.append(misnamed(file))
+            findings.append(misnamed_file(file))
             continue
         try:
             prompt = read_prompt(file, files[file])
@@ -213,7 +217,7 @@ def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str]
 
 def _read_line(files: Files, findings: list[Finding]) -> tuple[Config | None, Source]:
     try:
-        source = read_yaml(LINE_FILE, decode(LINE_FILE, files.get(LINE_FILE, b"")))
+        source = read_yaml(LINE_FILE, decode_text(LINE_FILE, files.get(LINE_FILE, b"")))
         return read_config(source), source
     except BrokenPrompts as broken:
         findings += broken.findings

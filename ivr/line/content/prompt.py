@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.keyword_rules import Sign, read_sign, read_signs
+from ivr.line.content.keyword_rules import KeywordRule, parse_keyword_rule, split_keyword_rules
 from ivr.line.content.yaml_source import UNSPEAKABLE, Source, read_yaml
 
 FIELDS = ("title", "sources", "made_from", "reviewed", "accents", "phrases", "signs")
@@ -56,7 +56,7 @@ class Prompt:
     field_lines: Mapping[str, int]
     phrases: tuple[str, ...]
     phrase_lines: tuple[int, ...]
-    signs: tuple[Sign, ...]
+    signs: tuple[KeywordRule, ...]
     spoken: tuple[Section, ...]
     listed: Section | None
     choices: dict[str, str]
@@ -76,16 +76,16 @@ class Prompt:
         return tuple(parts)
 
 
-def fill(words: str, values: dict[str, str]) -> str:
+def fill_placeholders(words: str, values: dict[str, str]) -> str:
     """Put values into {placeholders}; one without a value stays as it stands."""
     return _TWO_STOPS.sub(".", PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), words))
 
 
 def read_prompt(file: str, data: bytes) -> Prompt:
     """Read `en/cancer.md`. Raises BrokenPrompts with file and line."""
-    words = decode(file, data)
+    words = decode_text(file, data)
     language, name = file.split("/", 1)[0], file.rsplit("/", 1)[1].removesuffix(".md")
-    top, body, body_line = split_fields(file, words)
+    top, body, body_line = split_front_matter(file, words)
     if len(body.split()) > MOST_WORDS:
         message = f"This says more than {MOST_WORDS:,} words: nobody listens so long. Part it, or shorten it."
         raise BrokenPrompts([Finding(file, body_line, "words", "error", message)])
@@ -119,7 +119,7 @@ def read_prompt(file: str, data: bytes) -> Prompt:
     )
 
 
-def decode(file: str, data: bytes, largest: int = LARGEST) -> str:
+def decode_text(file: str, data: bytes, largest: int = LARGEST) -> str:
     """Bytes of a file as text; a byte-order mark and the line ends of any system do no harm."""
     if len(data) > largest:
         message = f"This file has {len(data)} bytes: it needs no more than {largest}."
@@ -137,7 +137,7 @@ def decode(file: str, data: bytes, largest: int = LARGEST) -> str:
     return words
 
 
-def split_fields(file: str, words: str) -> tuple[str, str, int]:
+def split_front_matter(file: str, words: str) -> tuple[str, str, int]:
     """The fields on top, what stands below them, and the line on which that begins. Raises BrokenPrompts."""
     lines = words.split("\n")
     closing = next((at for at, line in enumerate(lines) if at and line.rstrip() == "---"), None)
@@ -192,13 +192,13 @@ def _field_findings(fields: Source) -> list[Finding]:
     return findings
 
 
-def _signs(fields: Source) -> tuple[Sign, ...]:
-    signs: list[Sign] = []
+def _signs(fields: Source) -> tuple[KeywordRule, ...]:
+    signs: list[KeywordRule] = []
     findings: list[Finding] = []
     first = fields.line(("signs",)) + 1
-    for at, line in read_signs(str(fields.value.get("signs", ""))):
+    for at, line in split_keyword_rules(str(fields.value.get("signs", ""))):
         try:
-            signs.append(read_sign(line))
+            signs.append(parse_keyword_rule(line))
         except ValueError as error:
             message = f"`{line}` is not a sign: {error}. Write it like `chest + pain, hurt* but not machine`."
             findings.append(Finding(fields.file, first + at, "sign", "error", message))

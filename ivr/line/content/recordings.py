@@ -13,11 +13,11 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ivr.line.content.audio_headers import MU_LAW, PCM, shape
+from ivr.line.content.audio_headers import MU_LAW, PCM, read_audio_info
 from ivr.line.content.config import Config
 from ivr.line.content.findings import Finding
 from ivr.line.content.prompt import PLACEHOLDER, Prompt
-from ivr.line.content.required_prompts import placeholders
+from ivr.line.content.required_prompts import allowed_placeholders
 
 FOLDER = "recordings"
 # https://www.twilio.com/docs/voice/twiml/play lists what the carrier plays.
@@ -33,7 +33,7 @@ _WORDS = "words="
 _PIECE = re.compile(r"[1-9][0-9]?")
 _SMALLER = "save it as MP3, or as WAV with 8000 samples a second and one channel"
 # (language, prompt, part): part counts the prompt's spoken sections from 0, or is "choices".
-Key = tuple[str, str, int | Literal["choices"]]
+RecordingKey = tuple[str, str, int | Literal["choices"]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Recording:
     data: bytes
 
 
-def is_recording(file: str) -> bool:
+def is_in_recordings_folder(file: str) -> bool:
     """Whether a file of prompts/ stands among the recordings, well named or not."""
     return file.startswith(f"{FOLDER}/")
 
@@ -61,56 +61,60 @@ def read_recording(file: str, data: bytes) -> Recording:
     return Recording(digest, MEDIA_TYPES.get(file.rpartition(".")[2], "application/octet-stream"), data)
 
 
-def recordings_of(files: Mapping[str, bytes]) -> dict[Key, Recording]:
+def recordings_of(files: Mapping[str, bytes]) -> dict[RecordingKey, Recording]:
     """The recordings of a release by what they say. What `recording_faults` refuses may be missing or doubled."""
-    return {key: read_recording(file, files[file]) for key, file in recorded_in(files)}
+    return {key: read_recording(file, files[file]) for key, file in recordings_by_file(files)}
 
 
-def recorded_in(files: Iterable[str]) -> list[tuple[Key, str]]:
+def recordings_by_file(files: Iterable[str]) -> list[tuple[RecordingKey, str]]:
     """What is recorded in which file; two files may say the same."""
     names = frozenset(files)
     keys = ((file, _key(file, names)) for file in sorted(names))
     return [(key, file) for file, key in keys if key]
 
 
-def words_mark(paragraphs: Iterable[str]) -> str:
+def words_fingerprint(paragraphs: Iterable[str]) -> str:
     """What a recording tells of the words that it says, as they are said: filled in, paragraph by paragraph."""
     said = "\n".join(paragraphs)
     return f"{_WORDS}{hashlib.sha256(said.encode()).hexdigest()[:12]}"
 
 
-def tells_words(comment: str) -> bool:
+def has_fingerprint(comment: str) -> bool:
     """Whether a sound's comment tells which words it says."""
     return comment.startswith(_WORDS)
 
 
-def too_long(seconds: float) -> str:
+def explain_too_long(seconds: float) -> str:
     """What to do with a sound that is longer than callers listen to; nothing for one that is not."""
     message = f"This takes {seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or part the words in two."
     return message if seconds > LONGEST else ""
 
 
-def place_of(wanted: str, config: Config, prompts: Mapping[tuple[str, str], Prompt]) -> tuple[Key, str]:
+def locate_recording(
+    wanted: str, config: Config, prompts: Mapping[tuple[str, str], Prompt]
+) -> tuple[RecordingKey, str]:
     """What a recording named `en/cancer-2` says, and the file that it stands in. Raises NoSuchPlace."""
     files = {prompt.file for prompt in prompts.values()}
     file = f"{FOLDER}/{wanted}.wav"
     key = _key(file, files)
     if key is None:
-        raise NoSuchPlace("Name what was recorded like en/keys, en/cancer-2 or en/welcome-choices, in small letters.")
+        raise NothingToRecord(
+            "Name what was recorded like en/keys, en/cancer-2 or en/welcome-choices, in small letters."
+        )
     misplaced = _misplaced(file, key, config, prompts, files)
     if misplaced:
-        raise NoSuchPlace(f"{misplaced[0]}.")
+        raise NothingToRecord(f"{misplaced[0]}.")
     language, name, part = key
     only = part == 0 and len(prompts[language, name].spoken) == 1
     number = "" if only else f"-{part if isinstance(part, str) else part + 1}"
     return key, f"{FOLDER}/{language}/{name}{number}.wav"
 
 
-class NoSuchPlace(Exception):
+class NothingToRecord(Exception):
     """Nothing is said where a recording is meant to be played; the words say what there is."""
 
 
-def _key(file: str, files: Container[str]) -> Key | None:
+def _key(file: str, files: Container[str]) -> RecordingKey | None:
     """What a file says; None for one that is not named like a recording. A prompt's whole name goes first:
     `reminder-2.mp3` says reminder-2.md where there is one."""
     match = _FILE.fullmatch(file)
@@ -125,12 +129,12 @@ def _key(file: str, files: Container[str]) -> Key | None:
     return (language, name, int(last) - 1) if _PIECE.fullmatch(last) else (language, stem, 0)
 
 
-def recording_faults(
+def find_recording_errors(
     config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Mapping[str, bytes]
 ) -> Iterator[Finding]:
     """Every recording that says nothing of the line, that something else says too, or that cannot be played."""
-    said: dict[Key, str] = {}
-    for file in sorted(filter(is_recording, files)):
+    said: dict[RecordingKey, str] = {}
+    for file in sorted(filter(is_in_recordings_folder, files)):
         key = _key(file, files)
         if key is None:
             yield _fault(file, _HOW_TO_NAME)
@@ -141,7 +145,7 @@ def recording_faults(
         for message in (doubled or (misplaced and f"{misplaced}."), _unplayable(file, files[file])):
             if message:
                 yield _fault(file, message)
-    if sum(len(files[file]) for file in files if is_recording(file)) > LARGEST_TOGETHER:
+    if sum(len(files[file]) for file in files if is_in_recordings_folder(file)) > LARGEST_TOGETHER:
         message = f"All recordings together are larger than {LARGEST_TOGETHER // 1_000_000} MB: {_SMALLER}."
         yield _fault(FOLDER, message.replace("save it", "save them"))
 
@@ -160,7 +164,7 @@ _TAKE_AWAY = "take this recording away"
 
 
 def _misplaced(
-    file: str, key: Key, config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Container[str]
+    file: str, key: RecordingKey, config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Container[str]
 ) -> tuple[str, ...]:
     """What is wrong with the place that a recording is named for, and what to do with one that stands there.
 
@@ -194,7 +198,7 @@ def _pieces(prompt: Prompt) -> str:
 
 def _ever_changing(prompt: Prompt, part: int, config: Config) -> tuple[str, ...]:
     fixed = {"hospital", *(entry.id for entry in config.directory)}
-    told = placeholders(config, prompt.name) - fixed
+    told = allowed_placeholders(config, prompt.name) - fixed
     changing = [f"{{{name}}}" for name in PLACEHOLDER.findall(prompt.spoken[part].words) if name in told]
     if not changing:
         return ()
@@ -211,7 +215,7 @@ def _unplayable(file: str, data: bytes) -> str:
 
 
 def _not_wav(data: bytes) -> str:
-    found = shape(data)
+    found = read_audio_info(data)
     if found is None or found.format not in (PCM, MU_LAW):
         return "This is no WAV that we can read: save it again as WAV (PCM, 16 bit), or as MP3."
     if found.broken_at is not None:
@@ -220,7 +224,7 @@ def _not_wav(data: bytes) -> str:
 
 
 def _not_mp3(data: bytes) -> str:
-    found = shape(data)
+    found = read_audio_info(data)
     if found and found.kind == "mp3":
         return ""
     return "This is no MP3, whatever its name says: save it again as MP3, or as WAV (PCM, 16 bit)."

@@ -120,7 +120,7 @@ EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
 }
 
 
-def needed_prompts(config: Config) -> dict[str, tuple[str, ...]]:
+def required_prompts(config: Config) -> dict[str, tuple[str, ...]]:
     """Each prompt's name and the sections that it must have, for this line.yaml."""
     needed = dict(FIXED)
     for topic in config.topics:
@@ -132,7 +132,7 @@ def needed_prompts(config: Config) -> dict[str, tuple[str, ...]]:
     return needed
 
 
-def placeholders(config: Config, prompt: str) -> frozenset[str]:
+def allowed_placeholders(config: Config, prompt: str) -> frozenset[str]:
     """The placeholders that a prompt may use."""
     everywhere = {"hospital", *(entry.id for entry in config.directory)}
     reminder = any(prompt in (step.prompt, step.wording, f"{step.prompt}-names-test") for step in config.reminders.plan)

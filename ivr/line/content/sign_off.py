@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from ivr.line.content.findings import Finding, Level
-from ivr.line.content.front_matter import with_field
+from ivr.line.content.front_matter import set_field
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt, read_prompt
@@ -17,7 +17,7 @@ FIELD = "reviewed"
 RESULTS = "results"
 
 
-def is_signed(prompt: Prompt) -> bool:
+def is_signed_off(prompt: Prompt) -> bool:
     """Whether somebody signed these very words."""
     return bool(_is_claimed(prompt) and prompt.reviewed_words == words_digest(prompt))
 
@@ -27,11 +27,11 @@ def sign_offs(content: Content) -> dict[tuple[str, str], tuple[str, str]]:
     return {
         key: (prompt.reviewed_by or "", prompt.reviewed_on or "")
         for key, prompt in sorted(content.prompts.items())
-        if is_signed(prompt)
+        if is_signed_off(prompt)
     }
 
 
-def signed(data: bytes, by: str, on: date) -> bytes:
+def with_sign_off(data: bytes, by: str, on: date) -> bytes:
     """A prompt's file with the sign-off of its present words.
 
     Raises BrokenPrompts where the file cannot be read, and ValueError, a sentence, for a name that cannot stand there.
@@ -40,20 +40,20 @@ def signed(data: bytes, by: str, on: date) -> bytes:
     if not name or not name.isprintable():
         raise ValueError("Write the name of whoever signs, like Dr. Lee.")
     digest = words_digest(read_prompt("en/any.md", data))
-    return with_field(data, FIELD, f"{{by: {json.dumps(name, ensure_ascii=False)}, on: {on}, words: {digest}}}")
+    return set_field(data, FIELD, f"{{by: {json.dumps(name, ensure_ascii=False)}, on: {on}, words: {digest}}}")
 
 
-def must_be_signed(content: Content) -> frozenset[str]:
+def requires_sign_off(content: Content) -> frozenset[str]:
     """The prompts that tell something of medicine: the topics, the red flags, and who can give results."""
     return frozenset((*(topic.id for topic in content.config.topics), *RED_FLAGS, RESULTS))
 
 
-def lost_sign_off(content: Content, prompt: Prompt) -> Iterator[Finding]:
+def check_sign_off(content: Content, prompt: Prompt) -> Iterator[Finding]:
     """A sign-off of other words; and, where line.yaml requires it, a topic without one."""
-    if is_signed(prompt):
+    if is_signed_off(prompt):
         return
     command = f"infoline prompts sign {prompt.name} --language {prompt.language} --by NAME"
-    required = content.config.sign_off == "required" and prompt.name in must_be_signed(content)
+    required = content.config.sign_off == "required" and prompt.name in requires_sign_off(content)
     what = "Nobody has signed these words off, and line.yaml requires it"
     if _is_claimed(prompt):
         what = f"{prompt.reviewed_by} signed on {prompt.reviewed_on}, but not these words"

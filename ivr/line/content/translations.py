@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from ivr.line.content.findings import Finding
-from ivr.line.content.front_matter import with_field
+from ivr.line.content.front_matter import set_field
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
 
@@ -23,32 +23,32 @@ def words_digest(prompt: Prompt) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()[:12]
 
 
-def origin(content: Content, prompt: Prompt) -> Prompt | None:
+def source_prompt(content: Content, prompt: Prompt) -> Prompt | None:
     """The prompt of the line's first language that one of another language is made from."""
     first = content.config.default_language
     return content.prompts.get((first, prompt.name)) if prompt.language != first else None
 
 
-def is_behind(content: Content, prompt: Prompt) -> bool:
+def is_outdated(content: Content, prompt: Prompt) -> bool:
     """Whether a translation was made from other words than those that stand in the first language now."""
-    made_from = origin(content, prompt)
+    made_from = source_prompt(content, prompt)
     return made_from is not None and prompt.made_from != words_digest(made_from)
 
 
-def behind(content: Content) -> list[tuple[str, str]]:
+def outdated_translations(content: Content) -> list[tuple[str, str]]:
     """Every translation that is behind, as (language, name)."""
-    return sorted(key for key, prompt in content.prompts.items() if is_behind(content, prompt))
+    return sorted(key for key, prompt in content.prompts.items() if is_outdated(content, prompt))
 
 
-def in_step(data: bytes, digest: str) -> bytes:
+def mark_up_to_date(data: bytes, digest: str) -> bytes:
     """A translation's file that says from which words it was made. Raises as `with_field`."""
-    return with_field(data, FIELD, digest)
+    return set_field(data, FIELD, digest)
 
 
-def late_translation(content: Content, prompt: Prompt) -> Iterator[Finding]:
+def check_translation(content: Content, prompt: Prompt) -> Iterator[Finding]:
     """A translation whose original has changed since."""
-    made_from = origin(content, prompt)
-    if made_from is not None and is_behind(content, prompt):
+    made_from = source_prompt(content, prompt)
+    if made_from is not None and is_outdated(content, prompt):
         what = f"{made_from.file} has changed since this was made from it"
         if prompt.made_from is None:
             what = f"This does not say from which words of {made_from.file} it was made"

@@ -14,12 +14,12 @@ import yaml
 
 from ivr.line.content.config import read_config
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import LINE_FILE, Content, Files, digest, read_content
-from ivr.line.content.prompt import Prompt, decode, read_prompt, split_fields
-from ivr.line.content.required_prompts import needed_prompts
+from ivr.line.content.loader import LINE_FILE, Content, Files, content_digest, read_content
+from ivr.line.content.prompt import Prompt, decode_text, read_prompt, split_front_matter
+from ivr.line.content.required_prompts import required_prompts
 from ivr.line.content.yaml_source import read_yaml
 
-GONE = object()
+REMOVED = object()
 """What a mend returns for a key that is no longer of use."""
 # What can be said beside what is there already; a menu's choices follow its keys, and are its own.
 _ADDABLE = ("Spoken", "Texted")
@@ -41,7 +41,7 @@ class Upgrade:
 # Add a row when you retire a key, or take less of one: releases of the last year must open.
 UPGRADES: tuple[Upgrade, ...] = (
     # Until November 2026 a prompt that no menu shows could have an empty title.
-    Upgrade("fields", ("title",), lambda value: value if str(value).strip() else GONE),
+    Upgrade("fields", ("title",), lambda value: value if str(value).strip() else REMOVED),
 )
 
 
@@ -54,7 +54,7 @@ def read_release(files: Files, spare: Files) -> Content:
         return read_content(files)
     except BrokenPrompts:
         content = read_content(mended(files, spare))
-        return replace(content, digest=digest(files), files=dict(files))
+        return replace(content, digest=content_digest(files), files=dict(files))
 
 
 def mended(files: Files, spare: Files) -> dict[str, bytes]:
@@ -73,8 +73,8 @@ def _upgraded(name: str, data: bytes) -> bytes:
     if not mends or not name.endswith((LINE_FILE, ".md")):
         return data
     try:
-        words = decode(name, data)
-        fields, body, _ = (words, "", 0) if name == LINE_FILE else split_fields(name, words)
+        words = decode_text(name, data)
+        fields, body, _ = (words, "", 0) if name == LINE_FILE else split_front_matter(name, words)
         value, before = (read_yaml(name, fields).value for _ in range(2))
     except BrokenPrompts:
         return data
@@ -97,7 +97,7 @@ def _mend(value: Any, path: tuple[str, ...], mend: Callable[[Any], Any]) -> None
             _mend(value[name], tuple(rest), mend)
             continue
         value[name] = mend(value[name])
-        if value[name] is GONE:
+        if value[name] is REMOVED:
             del value[name]
 
 
@@ -107,8 +107,8 @@ def _lacking(files: Files, spare: Files) -> Iterator[tuple[str, bytes]]:
     A language that the code does not ship is helped out in the first one that it does: a sentence in English is better
     than a call that ends.
     """
-    config = read_config(read_yaml(LINE_FILE, decode(LINE_FILE, files.get(LINE_FILE, b""))))
-    for name, parts in needed_prompts(config).items():
+    config = read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, files.get(LINE_FILE, b""))))
+    for name, parts in required_prompts(config).items():
         for language in config.languages:
             file = f"{language}/{name}.md"
             held, shipped = _read(file, files.get(file)), _shipped(language, name, spare)

@@ -62,7 +62,7 @@ def read_yaml(file: str, words: str, first_line: int = 1) -> Source:
     return source
 
 
-def places_of_fields(words: str) -> dict[str, tuple[int, int, int]]:
+def field_offsets(words: str) -> dict[str, tuple[int, int, int]]:
     """Where each field of a YAML document stands: the offsets of its name, and of the two ends of its value.
 
     Only for what `read_yaml` reads, and for fields in one document.

@@ -10,9 +10,9 @@ from babel import Locale
 
 from ivr.line.callflow import hours
 from ivr.line.callflow.graph import Graph
-from ivr.line.callflow.speech import Block, Speech
-from ivr.line.callflow.states import Menu, Piece, Place, State, Turn
-from ivr.line.content.audio_headers import shape
+from ivr.line.callflow.speech import Speech, SpeechBlock
+from ivr.line.callflow.states import Menu, Node, State, TopicPart, Turn
+from ivr.line.content.audio_headers import read_audio_info
 from ivr.line.content.loader import Content
 from ivr.line.text import readability
 from ivr.line.text.readability import WORDS_PER_MINUTE
@@ -21,7 +21,7 @@ _WELCOME = "welcome"
 
 
 @dataclass(frozen=True)
-class Node:
+class MenuNode:
     """A menu, a topic or a person, and the key and the words that lead there; `above`: a menu drawn already."""
 
     kind: Literal["menu", "topic", "person", "above"]
@@ -32,11 +32,11 @@ class Node:
     """What is told beside it: seconds to hear, a number."""
     person: str = ""
     """Whom 0 reaches from here."""
-    inside: tuple[Node, ...] = ()
+    inside: tuple[MenuNode, ...] = ()
 
 
 @dataclass(frozen=True)
-class Rung:
+class DirectoryNode:
     """Somebody whom the line rings: the name, and what is told of it."""
 
     name: str
@@ -45,20 +45,20 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Outline:
+class MenuTree:
     """What a picture of a line tells, in one of its languages. everywhere: what keys do wherever one is."""
 
     title: str
     everywhere: tuple[str, ...]
-    root: Node
-    rung: tuple[Rung, ...]
+    root: MenuNode
+    rung: tuple[DirectoryNode, ...]
 
 
-def outline(content: Content, language: str) -> Outline:
+def build_menu_tree(content: Content, language: str) -> MenuTree:
     """The menus, the topics and the people of a line. Raises KeyError for a language that it does not speak."""
     config = content.config
     maker = _Maker(content, language)
-    return Outline(
+    return MenuTree(
         f"{config.hospital[language]}: what callers hear in {_name(content, language)}",
         tuple(_everywhere(content, language)),
         maker.menu(_WELCOME),
@@ -66,14 +66,14 @@ def outline(content: Content, language: str) -> Outline:
     )
 
 
-def described(content: Content, language: str) -> str:
+def describe_menu_tree(content: Content, language: str) -> str:
     """The same as a nested list in words, for whoever does not see the picture."""
-    found = outline(content, language)
+    found = build_menu_tree(content, language)
     rung = [f"- {one.name}, {one.number}. {' '.join(one.facts)}" for one in found.rung]
     return "\n".join([f"{found.title}.", *found.everywhere, "", *_in_words(found.root, ""), "", "Who is rung:", *rung])
 
 
-def _in_words(node: Node, indent: str) -> list[str]:
+def _in_words(node: MenuNode, indent: str) -> list[str]:
     key = f"Key {node.key}: " if node.key else ""
     label = f' ("{node.label}")' if node.label else ""
     person = f". 0 reaches {node.person}" if node.person else ""
@@ -102,29 +102,29 @@ class _Maker:
         self._entries = {entry.id: entry for entry in content.config.directory}
         self._drawn: set[str] = set()
 
-    def menu(self, name: str, key: str = "", label: str = "") -> Node:
+    def menu(self, name: str, key: str = "", label: str = "") -> MenuNode:
         menu = self._content.config.menus[name]
         self._drawn.add(name)
         labels = self._content.prompt(self._language, name).choices
         inside = [self._target(name, key, target, labels[key]) for key, target in sorted(menu.choices.items())]
         facts = (f"{self._seconds(Menu(name)):.0f} seconds",)
-        return Node("menu", self._title(name), key, label, facts, self._entry(menu.person), tuple(inside))
+        return MenuNode("menu", self._title(name), key, label, facts, self._entry(menu.person), tuple(inside))
 
-    def _target(self, menu: str, key: str, target: str, label: str) -> Node:
+    def _target(self, menu: str, key: str, target: str, label: str) -> MenuNode:
         """What a key of a menu leads to. Each menu is drawn once, where key 9 leads back from."""
         if target in self._entries:
-            return Node("person", self._entry(target), key, label, (self._entries[target].number,))
+            return MenuNode("person", self._entry(target), key, label, (self._entries[target].number,))
         if target not in self._content.config.menus:
             return self._topic(target, key, label)
         if target in self._drawn or self._graph.parent(Menu(target)) != Menu(menu):
-            return Node("above", self._title(target), key, label, ("see that menu",))
+            return MenuNode("above", self._title(target), key, label, ("see that menu",))
         return self.menu(target, key, label)
 
-    def _topic(self, name: str, key: str, label: str) -> Node:
+    def _topic(self, name: str, key: str, label: str) -> MenuNode:
         topic = next(topic for topic in self._content.config.topics if topic.id == name)
-        lengths = [f"{self._seconds(Piece(name, part)):.0f}" for part in range(self._graph.pieces(name))]
+        lengths = [f"{self._seconds(TopicPart(name, part)):.0f}" for part in range(self._graph.pieces(name))]
         facts = (f"{_listed(lengths)} seconds", f"by text: {topic.number}")
-        return Node("topic", self._title(name), key, label, facts, self._entry(topic.person))
+        return MenuNode("topic", self._title(name), key, label, facts, self._entry(topic.person))
 
     def _title(self, name: str) -> str:
         return self._content.prompt(self._language, name).title or name
@@ -132,27 +132,27 @@ class _Maker:
     def _entry(self, name: str) -> str:
         return self._entries[name].name[self._language]
 
-    def rung(self, name: str) -> Rung:
+    def rung(self, name: str) -> DirectoryNode:
         entry = self._entries[name]
         assumed = "" if entry.confirmed else " (assumed)"
         _, *after = [self._entry(one) for one in self._graph.chain(name)]
         then = ", then ".join(after) or "a call back is offered"
-        opening = hours.in_words(entry, "en")
+        opening = hours.describe_hours(entry, "en")
         facts = (f"Open {opening}{assumed}.", f"No answer in {entry.ring} seconds: {then}.")
-        return Rung(self._entry(name), entry.number, facts)
+        return DirectoryNode(self._entry(name), entry.number, facts)
 
-    def _seconds(self, place: Place) -> float:
+    def _seconds(self, place: Node) -> float:
         """How long a menu takes to hear, keys too; of a topic's piece, the piece alone."""
-        if isinstance(place, Piece):
+        if isinstance(place, TopicPart):
             return self._heard([self._speech.words(self._language, place.topic, place.part)])
         return self._heard(self._speech.blocks(Turn(State(self._language, place))))
 
-    def _heard(self, blocks: Iterable[Block]) -> float:
+    def _heard(self, blocks: Iterable[SpeechBlock]) -> float:
         words: list[str] = []
         recorded = 0.0
         for block in blocks:
             if block.recording:
-                found = shape(self._content.audio[block.recording].data)
+                found = read_audio_info(self._content.audio[block.recording].data)
                 recorded += found.seconds if found else 0.0
             else:
                 words += block.paragraphs

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ivr.line.content.loader import Content
-from ivr.line.diagram.menu_tree import Node, Outline, Rung, described, outline
+from ivr.line.diagram.menu_tree import DirectoryNode, MenuNode, MenuTree, build_menu_tree, describe_menu_tree
 
 # A4 has 595 points and Letter 612; half an inch on each side is left for the printer.
 WIDTH = 523.0
@@ -57,9 +57,9 @@ class _Sheet:
         return y
 
 
-def drawn(content: Content, language: str) -> str:
+def render_svg(content: Content, language: str) -> str:
     """The picture of a line in one of its languages, as an SVG of WIDTH points."""
-    found = outline(content, language)
+    found = build_menu_tree(content, language)
     name = f"line-{language}"
     svg = ET.Element(
         "svg",
@@ -72,7 +72,7 @@ def drawn(content: Content, language: str) -> str:
         },
     )
     ET.SubElement(svg, "title", {"id": f"{name}-title"}).text = found.title
-    ET.SubElement(svg, "desc", {"id": f"{name}-words"}).text = described(content, language)
+    ET.SubElement(svg, "desc", {"id": f"{name}-words"}).text = describe_menu_tree(content, language)
     paper = ET.SubElement(svg, "rect", {"width": "100%", "height": "100%", "fill": "#fff"})
     sheet = _Sheet(language, svg)
     _head(sheet, found)
@@ -85,7 +85,7 @@ def drawn(content: Content, language: str) -> str:
     return ET.tostring(svg, encoding="unicode") + "\n"
 
 
-def _head(sheet: _Sheet, found: Outline) -> None:
+def _head(sheet: _Sheet, found: MenuTree) -> None:
     y = sheet.words(0, 2, _wrapped(found.title, WIDTH, LARGE), LARGE, font_weight="bold")
     for words in found.everywhere:
         y = sheet.words(0, y + 2, _wrapped(words, WIDTH))
@@ -101,7 +101,7 @@ def _rule(sheet: _Sheet) -> None:
     sheet.y += _BETWEEN
 
 
-def _row(sheet: _Sheet, node: Node, depth: int) -> float:
+def _row(sheet: _Sheet, node: MenuNode, depth: int) -> float:
     """A node and all that is inside; the height at which a line from the menu above meets it."""
     x = _indent(depth)
     wide = _TREE - x
@@ -129,7 +129,7 @@ def _indent(depth: int) -> float:
     return min(_LEFT + depth * _INDENT, _TREE - _NARROWEST)
 
 
-def _branches(sheet: _Sheet, node: Node, depth: int, bottom: float) -> None:
+def _branches(sheet: _Sheet, node: MenuNode, depth: int, bottom: float) -> None:
     """What is inside a menu, each joined to it by a line."""
     there = _indent(depth + 1)
     stem = min(_indent(depth) + _INDENT / 2 - 4, there)
@@ -146,7 +146,7 @@ def _key(sheet: _Sheet, x: float, y: float, key: str) -> None:
     sheet.words(x, y - PLAIN * 0.64, [key], PLAIN, text_anchor="middle", fill="#fff", font_weight="bold")
 
 
-def _foot(sheet: _Sheet, found: Outline) -> None:
+def _foot(sheet: _Sheet, found: MenuTree) -> None:
     x, y = _LEFT, sheet.y + 2
     for kind, words in _LEGEND.items():
         frame = {**_FRAMES[kind], "rx": "7"} if kind == "person" else _FRAMES[kind]
@@ -163,7 +163,7 @@ def _foot(sheet: _Sheet, found: Outline) -> None:
 _CLOSED = "When nobody is open, a caller hears when somebody is, and may ask to be called back or for a text."
 
 
-def _rung(sheet: _Sheet, one: Rung) -> None:
+def _rung(sheet: _Sheet, one: DirectoryNode) -> None:
     name = f"{_capital(one.name)}, {one.number}."
     first, *more = _wrapped(f"{name} {' '.join(one.facts)}", WIDTH - (_BOLD - 1) * _width(name, SMALL))
     y = sheet.words(0, sheet.y, [first])

@@ -15,28 +15,30 @@ from ivr.line.content.loader import Content
 from ivr.line.content.prompt import read_prompt
 from ivr.line.content.yaml_source import read_yaml
 from ivr.line.lint.phrase_rules import PHRASE_RULES
-from ivr.line.nlu.clusters import Group
+from ivr.line.nlu.clusters import QuestionCluster
 from ivr.line.nlu.matcher import AMBIGUOUS, Matcher
-from ivr.line.nlu.phrase_index import Meanings
-from ivr.line.text.normalize import plain
+from ivr.line.nlu.phrase_index import PhraseIndex
+from ivr.line.text.normalize import normalize
 
 
-class NotTaught(Exception):
+class PhraseRejected(Exception):
     """The words cannot become a phrase; the message says why."""
 
 
-def with_phrase(file: str, data: bytes, words: str) -> bytes:
+def add_phrase(file: str, data: bytes, words: str) -> bytes:
     """The prompt's file with one phrase more, after the others; all else byte for byte the same.
 
     Raises BrokenPrompts when the file cannot be read, and NotTaught when there is nothing to add.
     """
     said = " ".join(words.split())
     before = read_prompt(file, data)
-    if not plain(said):
-        raise NotTaught("These words have no letters: nobody can ask so.")
-    if plain(said) in map(plain, before.phrases):
-        raise NotTaught(f"`{said}` is a phrase of {file} already.")
-    by_hand = NotTaught(f"The phrases of {file} are written in a way that cannot be added to: add `{said}` by hand.")
+    if not normalize(said):
+        raise PhraseRejected("These words have no letters: nobody can ask so.")
+    if normalize(said) in map(normalize, before.phrases):
+        raise PhraseRejected(f"`{said}` is a phrase of {file} already.")
+    by_hand = PhraseRejected(
+        f"The phrases of {file} are written in a way that cannot be added to: add `{said}` by hand."
+    )
     text = data.decode("utf-8")
     try:
         at, added = _edit(text, _written(said))
@@ -80,7 +82,7 @@ def _written(words: str) -> str:
 
 
 @dataclass(frozen=True)
-class Effect:
+class PhraseEffect:
     """What a new phrase does beside its own."""
 
     findings: tuple[Finding, ...]
@@ -88,11 +90,11 @@ class Effect:
     pulled: tuple[tuple[str, str], ...]
     """Known questions of other outcomes that would now be led to this one: (question, its right outcome). The phrase
     itself too, when it was understood as something else so far."""
-    answered: tuple[Group, ...]
+    answered: tuple[QuestionCluster, ...]
     """Groups of questions nobody answered that would now be."""
 
 
-def effect(before: Content, after: Content, topic: str, waiting: Iterable[Group]) -> Effect:
+def preview_effect(before: Content, after: Content, topic: str, waiting: Iterable[QuestionCluster]) -> PhraseEffect:
     """What the words of `after` understand otherwise than those of `before`."""
     new = Matcher(after)
     # Most phrases pull nothing along, and then nobody needs to ask how it was before.
@@ -107,7 +109,7 @@ def effect(before: Content, after: Content, topic: str, waiting: Iterable[Group]
     )
     moved = _moved(before, after, topic, old)
     answered = tuple(group for group in waiting if new.ask(group.typical, group.language).topic == topic)
-    return Effect(findings, tuple(dict.fromkeys((*moved, *pulled))), answered)
+    return PhraseEffect(findings, tuple(dict.fromkeys((*moved, *pulled))), answered)
 
 
 def _moved(before: Content, after: Content, topic: str, old: _Late) -> Iterator[tuple[str, str]]:
@@ -124,7 +126,7 @@ def _moved(before: Content, after: Content, topic: str, old: _Late) -> Iterator[
 
 def _of_phrases(content: Content) -> Iterator[Finding]:
     """What the check says of all phrases."""
-    meanings = Meanings(content)
+    meanings = PhraseIndex(content)
     for prompt in content.prompts.values():
         for rule in PHRASE_RULES:
             yield from rule(meanings, prompt)

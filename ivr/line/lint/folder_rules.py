@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
-from ivr.line.lint.limits import counted
+from ivr.line.lint.limits import segments_as_sent
 
 MOST_CHOICES = 5
 MEAN_SEGMENTS = 2.0
@@ -25,7 +25,7 @@ def _dear_on_average(content: Content) -> Iterator[Finding]:
     reminders = {step.wording for step in content.config.reminders.plan}
     for language in content.config.languages:
         taken = [
-            counted(content, prompt, prompt.texted).segments
+            segments_as_sent(content, prompt, prompt.texted).segments
             for prompt in content.prompts.values()
             if prompt.texted and prompt.language == language and prompt.name not in reminders
         ]

@@ -20,15 +20,15 @@ LONGEST_BY_LANGUAGE = {"es": {"date": "mié, 30 sept", "time": "12:30 p.m."}}
 LENGTHS = {"reminder": 1, "menu": 2}
 
 
-def filled(content: Content, prompt: Prompt, section: Section, **values: str) -> str:
+def fill_with_samples(content: Content, prompt: Prompt, section: Section, **values: str) -> str:
     """A section's words with every placeholder filled in; those that only a turn knows, with a word."""
     known = {**content.values(prompt.language), **values}
     return PLACEHOLDER.sub(lambda match: known.get(match[1], "word"), section.words)
 
 
-def seconds(content: Content, prompt: Prompt, section: Section) -> float:
+def seconds_to_say(content: Content, prompt: Prompt, section: Section) -> float:
     """How long it takes to say a section, its pauses too."""
-    words, pause = filled(content, prompt, section), content.config.pause_ms
+    words, pause = fill_with_samples(content, prompt, section), content.config.pause_ms
     return readability.seconds_to_speak(words, prompt.language, readability.WORDS_PER_MINUTE, pause_ms=pause)
 
 
@@ -37,12 +37,12 @@ def most_seconds(prompt: Prompt) -> float:
     return LONGEST_INSTRUCTION if prompt.name in FIXED.keys() - INFORMATION else LONGEST_PIECE
 
 
-def grade(prompt: Prompt, words: str) -> float | None:
+def reading_grade(prompt: Prompt, words: str) -> float | None:
     """The school grade that some words of a prompt ask for; None in languages for which no formula is known."""
     return readability.flesch_kincaid_grade(words) if prompt.language == "en" else None
 
 
-def longest(content: Content, prompt: Prompt, section: Section) -> str:
+def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
     """A text with the longest values that its placeholders can take."""
     config, language = content.config, prompt.language
     topics = [f"{topic.number} {content.prompt(language, topic.id).title}" for topic in config.topics]
@@ -57,17 +57,17 @@ def longest(content: Content, prompt: Prompt, section: Section) -> str:
         "first-title": titles[-1],
         "second-title": titles[-1],
     }
-    return filled(content, prompt, section, **values)
+    return fill_with_samples(content, prompt, section, **values)
 
 
-def sent(prompt: Prompt, text: str) -> str:
+def as_sent(prompt: Prompt, text: str) -> str:
     """A text as it goes out: in the letters that cost least, unless its file says `accents: keep`."""
-    return text if prompt.keeps_accents else gsm7.fold(text)
+    return text if prompt.keeps_accents else gsm7.fold_to_gsm7(text)
 
 
-def counted(content: Content, prompt: Prompt, section: Section) -> gsm7.Segments:
+def segments_as_sent(content: Content, prompt: Prompt, section: Section) -> gsm7.SegmentCount:
     """What a text takes as it goes out, with the longest values."""
-    return gsm7.segments(sent(prompt, longest(content, prompt, section)))
+    return gsm7.count_segments(as_sent(prompt, longest_text(content, prompt, section)))
 
 
 def most_segments(content: Content, prompt: Prompt) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ivr.line.callflow.speech import Block, Speech
-from ivr.line.callflow.states import Menu, Piece, Place, State, Turn
+from ivr.line.callflow.speech import Speech, SpeechBlock
+from ivr.line.callflow.states import Menu, Node, State, TopicPart, Turn
 from ivr.line.content.findings import Finding
 from ivr.line.text import readability
 from ivr.line.text.readability import WORDS_PER_MINUTE
@@ -27,7 +27,7 @@ def _long_menus(speech: Speech) -> Iterator[Finding]:
                 yield Finding(content.prompt(language, name).file, 1, "seconds", "error", message)
 
 
-def _seconds(speech: Speech, language: str, said: list[Block]) -> float:
+def _seconds(speech: Speech, language: str, said: list[SpeechBlock]) -> float:
     words = "\n\n".join(words for block in said for words in block.paragraphs)
     return readability.seconds_to_speak(words, language, WORDS_PER_MINUTE, pause_ms=speech.content.config.pause_ms)
 
@@ -37,7 +37,7 @@ def _late_first_words(speech: Speech) -> Iterator[Finding]:
     content, config = speech.content, speech.content.config
     for language in config.languages:
         for topic in config.topics:
-            place: Place = Piece(topic.id, 0)
+            place: Node = TopicPart(topic.id, 0)
             if topic.id in config.menus:
                 continue
             keys, seconds = 0, 0.0
@@ -54,14 +54,14 @@ def _late_first_words(speech: Speech) -> Iterator[Finding]:
                 yield Finding(content.prompt(language, topic.id).file, 1, "first-words", "error", message)
 
 
-def _until_chosen(speech: Speech, language: str, menu: Menu, place: Place) -> list[Block]:
+def _until_chosen(speech: Speech, language: str, menu: Menu, place: Node) -> list[SpeechBlock]:
     """What a menu says up to the choice that leads to a place."""
     names = list(speech.content.config.menus[menu.name].choices.values())
-    wanted = place.name if isinstance(place, Menu) else place.topic if isinstance(place, Piece) else ""
+    wanted = place.name if isinstance(place, Menu) else place.topic if isinstance(place, TopicPart) else ""
     said = speech.blocks(Turn(State(language, menu)))
     at = next(at for at, block in enumerate(said) if len(block.paragraphs) == len(names) and at)
     heard = said[at].paragraphs[: names.index(wanted) + 1]
-    return [*said[:at], Block(language, heard)]
+    return [*said[:at], SpeechBlock(language, heard)]
 
 
 MENU_RULES: tuple[Callable[[Speech], Iterator[Finding]], ...] = (_long_menus, _late_first_words)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from ivr.line.content.findings import Finding
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.prompt import Prompt
-from ivr.line.nlu.phrase_index import Meanings
-from ivr.line.text.normalize import MOST_LETTERS, plain
+from ivr.line.nlu.phrase_index import PhraseIndex
+from ivr.line.text.normalize import MOST_LETTERS, normalize
 
 
-def strayed_phrases(meanings: Meanings, prompt: Prompt) -> Iterator[Finding]:
+def misunderstood_phrases(meanings: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
     """Each phrase leads to its own prompt and to no other; red flags are looked for before anything else."""
     for phrase, at in zip(prompt.phrases, prompt.phrase_lines, strict=True):
         if len(phrase) > MOST_LETTERS:
@@ -24,10 +24,10 @@ def strayed_phrases(meanings: Meanings, prompt: Prompt) -> Iterator[Finding]:
             yield Finding(prompt.file, at, "phrase", "error", message)
 
 
-def doubled_phrases(meanings: Meanings, prompt: Prompt) -> Iterator[Finding]:
+def duplicate_phrases(meanings: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
     """No phrase stands in the files of two prompts, and each has letters to go by."""
     for phrase, line in zip(prompt.phrases, prompt.phrase_lines, strict=True):
-        words = plain(phrase)
+        words = normalize(phrase)
         if not words:
             message = f"`{phrase}` has no letters to go by: take it away."
             yield Finding(prompt.file, line, "phrase", "error", message)
@@ -37,4 +37,7 @@ def doubled_phrases(meanings: Meanings, prompt: Prompt) -> Iterator[Finding]:
                 yield Finding(prompt.file, line, "phrase", "error", message)
 
 
-PHRASE_RULES: tuple[Callable[[Meanings, Prompt], Iterator[Finding]], ...] = (strayed_phrases, doubled_phrases)
+PHRASE_RULES: tuple[Callable[[PhraseIndex, Prompt], Iterator[Finding]], ...] = (
+    misunderstood_phrases,
+    duplicate_phrases,
+)

@@ -6,17 +6,24 @@ from collections.abc import Callable, Iterator
 
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import Speech
-from ivr.line.content.audio_headers import shape
+from ivr.line.content.audio_headers import read_audio_info
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import Content
-from ivr.line.content.recordings import FOLDER, Key, recorded_in, tells_words, too_long, words_mark
+from ivr.line.content.recordings import (
+    FOLDER,
+    RecordingKey,
+    explain_too_long,
+    has_fingerprint,
+    recordings_by_file,
+    words_fingerprint,
+)
 
 
-def mark_of(speech: Speech, key: Key) -> str:
+def current_fingerprint(speech: Speech, key: RecordingKey) -> str:
     """What a recording made today tells of its words."""
     language, name, part = key
     said = speech.choices(language, name) if isinstance(part, str) else speech.words(language, name, part)
-    return words_mark(said.paragraphs)
+    return words_fingerprint(said.paragraphs)
 
 
 def _behind(content: Content) -> Iterator[Finding]:
@@ -24,9 +31,9 @@ def _behind(content: Content) -> Iterator[Finding]:
     if not content.recordings:
         return
     speech = Speech(content, Graph(content))
-    for key, file in recorded_in(content.files):
-        found = shape(content.files[file])
-        if found and tells_words(found.comment) and found.comment != mark_of(speech, key):
+    for key, file in recordings_by_file(content.files):
+        found = read_audio_info(content.files[file])
+        if found and has_fingerprint(found.comment) and found.comment != current_fingerprint(speech, key):
             name = file.removeprefix(f"{FOLDER}/").rpartition(".")[0]
             message = (
                 f"The words changed after they were recorded here, and callers hear the old ones: record them anew"
@@ -36,9 +43,9 @@ def _behind(content: Content) -> Iterator[Finding]:
 
 
 def _long(content: Content) -> Iterator[Finding]:
-    for _, file in recorded_in(content.files):
-        found = shape(content.files[file])
-        message = too_long(found.seconds) if found else ""
+    for _, file in recordings_by_file(content.files):
+        found = read_audio_info(content.files[file])
+        message = explain_too_long(found.seconds) if found else ""
         if message:
             yield Finding(file, 0, "seconds", "error", message)
 

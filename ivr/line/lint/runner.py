@@ -11,15 +11,15 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content, Files, read_content
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.sign_off import lost_sign_off
-from ivr.line.content.translations import late_translation
+from ivr.line.content.sign_off import check_sign_off
+from ivr.line.content.translations import check_translation
 from ivr.line.lint.folder_rules import FOLDER_RULES
-from ivr.line.lint.graph_rules import GRAPH_RULES, Proof
+from ivr.line.lint.graph_rules import GRAPH_RULES, ExploredGraph
 from ivr.line.lint.menu_rules import MENU_RULES
 from ivr.line.lint.phrase_rules import PHRASE_RULES
 from ivr.line.lint.recording_rules import RECORDING_RULES
 from ivr.line.lint.word_rules import WORD_RULES
-from ivr.line.nlu.phrase_index import Meanings
+from ivr.line.nlu.phrase_index import PhraseIndex
 
 # Errors that make words worse to hear, and leave nobody without help. Words that were live once may be live again with
 # them, when the rules became stricter meanwhile.
@@ -29,7 +29,7 @@ _NEVER_STYLE = (*RED_FLAGS, STOP)
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """What a check found: the size of the graph, and the findings, worst first."""
 
     states: int
@@ -55,7 +55,7 @@ def _is_style(finding: Finding) -> bool:
     return finding.rule in STYLE and not (finding.rule == "phrase" and name in _NEVER_STYLE)
 
 
-def check(files: Files, *, in_two: bool = False) -> Report:
+def check_files(files: Files, *, in_two: bool = False) -> CheckReport:
     """Check a prompts folder's files. Never raises: what cannot be read at all is a finding too.
 
     in_two: prove the words in a process of its own, beside the graph. Not for a process that has threads.
@@ -63,30 +63,30 @@ def check(files: Files, *, in_two: bool = False) -> Report:
     try:
         content = read_content(files)
     except BrokenPrompts as broken:
-        return Report(0, 0, tuple(broken.findings))
-    return prove(content, in_two=in_two)
+        return CheckReport(0, 0, tuple(broken.findings))
+    return check_content(content, in_two=in_two)
 
 
-def prove(content: Content, *, in_two: bool = False) -> Report:
+def check_content(content: Content, *, in_two: bool = False) -> CheckReport:
     """Check what was read, as `check` does."""
     beside = _Beside(content) if in_two and "fork" in get_all_start_methods() else None
-    proof = Proof(content)
+    proof = ExploredGraph(content)
     findings = {finding for rule in GRAPH_RULES for finding in rule(proof)}
     findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(proof.line.speech))
     findings |= beside.found() if beside else _of_words(content)
     worst_first = sorted(findings, key=lambda finding: (finding.level, finding))
-    return Report(len(proof.line.states), proof.arrows, tuple(worst_first))
+    return CheckReport(len(proof.line.states), proof.arrows, tuple(worst_first))
 
 
 def _of_words(content: Content) -> set[Finding]:
-    meanings = Meanings(content)
+    meanings = PhraseIndex(content)
     found = {finding for rule in (*FOLDER_RULES, *RECORDING_RULES) for finding in rule(content)}
-    return found.union(*(of_prompt(content, meanings, prompt) for prompt in content.prompts.values()))
+    return found.union(*(check_prompt(content, meanings, prompt) for prompt in content.prompts.values()))
 
 
-def of_prompt(content: Content, meanings: Meanings, prompt: Prompt) -> Iterator[Finding]:
+def check_prompt(content: Content, meanings: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
     """What is found in one prompt's words, by the rules that need no other text."""
-    for rule in (*WORD_RULES, late_translation, lost_sign_off):
+    for rule in (*WORD_RULES, check_translation, check_sign_off):
         yield from rule(content, prompt)
     for phrase_rule in PHRASE_RULES:
         yield from phrase_rule(meanings, prompt)

@@ -12,20 +12,20 @@ from dataclasses import asdict, dataclass, replace
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import Speech
 from ivr.line.content.config import read_config
-from ivr.line.content.cross_references import disagreements
+from ivr.line.content.cross_references import find_cross_reference_errors
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.keyword_rules import RED_FLAGS
-from ivr.line.content.loader import LINE_FILE, Content, is_prompt, misnamed, outcomes_of
-from ivr.line.content.prompt import Prompt, Section, decode, read_prompt
-from ivr.line.content.recordings import is_recording, recording_faults
-from ivr.line.content.training_questions import is_questions, read_questions
-from ivr.line.content.translations import late_translation
+from ivr.line.content.loader import LINE_FILE, Content, is_prompt, misnamed_file, outcomes_of
+from ivr.line.content.prompt import Prompt, Section, decode_text, read_prompt
+from ivr.line.content.recordings import find_recording_errors, is_in_recordings_folder
+from ivr.line.content.training_questions import is_question_file, read_questions
+from ivr.line.content.translations import check_translation
 from ivr.line.content.yaml_source import read_yaml
 from ivr.line.lint import limits
 from ivr.line.lint.folder_rules import FOLDER_RULES
 from ivr.line.lint.menu_rules import MENU_RULES
-from ivr.line.lint.runner import of_prompt
-from ivr.line.nlu.phrase_index import Meanings
+from ivr.line.lint.runner import check_prompt
+from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text import gsm7, readability
 
 # Drafts whose phrases and signs are kept ready: a draft is proved at each pause in the typing.
@@ -33,7 +33,7 @@ _KEPT = 4
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SpokenMeasure:
     """What one section comes to. part: Spoken, Choices or Texted; line: where its words begin."""
 
     part: str
@@ -49,7 +49,7 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class Texted:
+class TextMeasure:
     """What the text takes as it goes out, with the longest values that its placeholders can take."""
 
     line: int
@@ -65,19 +65,19 @@ class Texted:
 
 
 @dataclass(frozen=True)
-class Proof:
+class PromptProof:
     """What is known of a file as it was typed. Without sections where it cannot be read."""
 
     file: str
-    sections: tuple[Spoken, ...] = ()
-    text: Texted | None = None
+    sections: tuple[SpokenMeasure, ...] = ()
+    text: TextMeasure | None = None
     findings: tuple[Finding, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
 
 
-def prove(content: Content, file: str, data: bytes) -> Proof:
+def prove_prompt(content: Content, file: str, data: bytes) -> PromptProof:
     """Prove one file of a draft as it was typed. Never raises, whatever the bytes are.
 
     content: the draft as it was last read; what is found is found in the draft with this file in it.
@@ -88,31 +88,31 @@ def prove(content: Content, file: str, data: bytes) -> Proof:
         found: Iterable[Finding] = _found_in(content, file, data)
     except BrokenPrompts as broken:
         found = broken.findings
-    return Proof(file, findings=_worst_first(found))
+    return PromptProof(file, findings=_worst_first(found))
 
 
-def prepare(content: Content) -> None:
+def preload_proof(content: Content) -> None:
     """Have ready what all proofs of a draft need, so that nobody waits for it at the first key."""
     for language in content.config.languages:
         file = content.prompt(language, RED_FLAGS[0]).file
-        prove(content, file, content.files[file])
+        prove_prompt(content, file, content.files[file])
 
 
-def _prove_prompt(content: Content, prompt: Prompt) -> Proof:
+def _prove_prompt(content: Content, prompt: Prompt) -> PromptProof:
     draft = replace(content, prompts={**content.prompts, (prompt.language, prompt.name): prompt})
-    found = set(disagreements(content.config, content.source, draft.prompts))
+    found = set(find_cross_reference_errors(content.config, content.source, draft.prompts))
     if not found:
         # What was wrong with another file before is told when that file is written.
         before = {finding for finding in _of_menus(content) if finding.file != prompt.file}
         found = _of_menus(draft) - before
     if prompt.language not in content.config.languages:
-        return Proof(prompt.file, findings=_worst_first(found))
-    found.update(of_prompt(draft, _meanings(content), prompt))
+        return PromptProof(prompt.file, findings=_worst_first(found))
+    found.update(check_prompt(draft, _meanings(content), prompt))
     for other in content.config.languages:
         if (other, prompt.name) in draft.prompts:
-            found.update(late_translation(draft, draft.prompts[other, prompt.name]))
+            found.update(check_translation(draft, draft.prompts[other, prompt.name]))
     sections = tuple(_spoken(draft, prompt, part, section) for part, section in prompt.parts())
-    return Proof(prompt.file, sections, _texted(draft, prompt), _worst_first(found))
+    return PromptProof(prompt.file, sections, _texted(draft, prompt), _worst_first(found))
 
 
 def _of_menus(content: Content) -> set[Finding]:
@@ -120,34 +120,34 @@ def _of_menus(content: Content) -> set[Finding]:
     return {finding for rule in MENU_RULES for finding in rule(speech)}
 
 
-def _spoken(content: Content, prompt: Prompt, part: str, section: Section) -> Spoken:
-    words = limits.filled(content, prompt, section)
+def _spoken(content: Content, prompt: Prompt, part: str, section: Section) -> SpokenMeasure:
+    words = limits.fill_with_samples(content, prompt, section)
     is_said = section is not prompt.texted
-    return Spoken(
+    return SpokenMeasure(
         part=part,
         line=section.line,
-        seconds=round(limits.seconds(content, prompt, section), 1) if is_said else None,
+        seconds=round(limits.seconds_to_say(content, prompt, section), 1) if is_said else None,
         most_seconds=limits.most_seconds(prompt) if part == "Spoken" else None,
-        grade=round(grade, 1) if (grade := limits.grade(prompt, words)) is not None else None,
+        grade=round(grade, 1) if (grade := limits.reading_grade(prompt, words)) is not None else None,
         mean_sentence=round(readability.average_sentence_length(words), 1),
         longest_sentence=max((len(readability.words(one)) for one in readability.sentences(words)), default=0),
     )
 
 
-def _texted(content: Content, prompt: Prompt) -> Texted | None:
+def _texted(content: Content, prompt: Prompt) -> TextMeasure | None:
     if prompt.texted is None:
         return None
-    written = limits.longest(content, prompt, prompt.texted)
-    text = limits.sent(prompt, written)
-    counted = gsm7.segments(text)
-    return Texted(
+    written = limits.longest_text(content, prompt, prompt.texted)
+    text = limits.as_sent(prompt, written)
+    counted = gsm7.count_segments(text)
+    return TextMeasure(
         line=prompt.texted.line,
         encoding=counted.encoding,
         segments=counted.segments,
         most_segments=limits.most_segments(content, prompt),
         characters=counted.characters,
-        left=gsm7.left(text),
-        dear=gsm7.dear_characters(written),
+        left=gsm7.characters_left(text),
+        dear=gsm7.non_gsm7_characters(written),
         keeps_accents=prompt.keeps_accents,
     )
 
@@ -155,27 +155,27 @@ def _texted(content: Content, prompt: Prompt) -> Texted | None:
 def _found_in(content: Content, file: str, data: bytes) -> Iterable[Finding]:
     """What is wrong with a file that is no prompt."""
     if file == LINE_FILE:
-        source = read_yaml(LINE_FILE, decode(LINE_FILE, data))
+        source = read_yaml(LINE_FILE, decode_text(LINE_FILE, data))
         config = read_config(source)
-        faults = set(disagreements(config, source, content.prompts))
+        faults = set(find_cross_reference_errors(config, source, content.prompts))
         draft = replace(content, config=config, files={**content.files, LINE_FILE: data})
         # What does not agree cannot be judged any further.
         return faults or {finding for rule in FOLDER_RULES for finding in rule(draft)}
-    if is_questions(file):
+    if is_question_file(file):
         read_questions(file, data, outcomes_of(content.files))
         return ()
-    if is_recording(file):
+    if is_in_recordings_folder(file):
         prompts = {name: b"" for name in content.files if is_prompt(name)}
-        return recording_faults(content.config, content.prompts, {**prompts, file: data})
-    return [misnamed(file)]
+        return find_recording_errors(content.config, content.prompts, {**prompts, file: data})
+    return [misnamed_file(file)]
 
 
-_ready: OrderedDict[str, Meanings] = OrderedDict()
+_ready: OrderedDict[str, PhraseIndex] = OrderedDict()
 
 
-def _meanings(content: Content) -> Meanings:
+def _meanings(content: Content) -> PhraseIndex:
     """The phrases and signs of a draft, kept while it is worked on."""
-    meanings = _ready.pop(content.digest, None) or Meanings(content)
+    meanings = _ready.pop(content.digest, None) or PhraseIndex(content)
     _ready[content.digest] = meanings
     while len(_ready) > _KEPT:
         _ready.popitem(last=False)

@@ -10,7 +10,7 @@ from textwrap import shorten
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import PLACEHOLDER, Prompt, Section
-from ivr.line.content.required_prompts import needed_prompts, placeholders
+from ivr.line.content.required_prompts import allowed_placeholders, required_prompts
 from ivr.line.lint import limits
 from ivr.line.text import gsm7, readability
 from ivr.line.text.hard_words import hard_words
@@ -33,7 +33,7 @@ def _lines(prompt: Prompt) -> Iterator[tuple[int, str]]:
 
 
 def _unknown_placeholders(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    known = placeholders(content.config, prompt.name)
+    known = allowed_placeholders(content.config, prompt.name)
     told = ", ".join(f"{{{one}}}" for one in sorted(known))
     for at, words in _lines(prompt):
         for name in PLACEHOLDER.findall(words):
@@ -67,7 +67,7 @@ def _unowned_numbers(content: Content, prompt: Prompt) -> Iterator[Finding]:
 
 def _hard_to_read(content: Content, prompt: Prompt) -> Iterator[Finding]:
     for section in prompt.sections():
-        words = limits.filled(content, prompt, section)
+        words = limits.fill_with_samples(content, prompt, section)
         mean = readability.average_sentence_length(words)
         longest = max(readability.sentences(words), key=_length, default="")
         if mean > limits.LONGEST_SENTENCES:
@@ -79,7 +79,7 @@ def _hard_to_read(content: Content, prompt: Prompt) -> Iterator[Finding]:
         elif _length(longest) > limits.LONGEST_SENTENCE:
             message = f"A sentence has {_length(longest)} words: part it in two: “{_begun(longest)}”"
             yield Finding(prompt.file, _line_of(section, longest), "sentences", "warning", message)
-        grade = limits.grade(prompt, words)
+        grade = limits.reading_grade(prompt, words)
         if grade is not None and grade > limits.HIGHEST_GRADE:
             message = f"This reads at grade {grade:.1f}: use shorter words and sentences, to grade 6."
             yield _error(prompt, section.line, "grade", message)
@@ -113,14 +113,14 @@ def _line_of(section: Section, sentence: str) -> int:
 def _long_pieces(content: Content, prompt: Prompt) -> Iterator[Finding]:
     allowed = limits.most_seconds(prompt)
     for section in prompt.spoken:
-        seconds = limits.seconds(content, prompt, section)
+        seconds = limits.seconds_to_say(content, prompt, section)
         if seconds > allowed:
             message = f"This takes {ceil(seconds)} seconds to say: shorten it to {allowed:.0f}, or part it in two."
             yield _error(prompt, section.line, "seconds", message)
 
 
 def _lost_characters(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
-    lost = () if prompt.keeps_accents else gsm7.lost_characters(limits.longest(content, prompt, section))
+    lost = () if prompt.keeps_accents else gsm7.unfoldable_characters(limits.longest_text(content, prompt, section))
     if lost:
         message = f"{' '.join(lost)} cannot stand in a text: write it in other signs."
         yield _error(prompt, section.line, "alphabet", message)
@@ -128,10 +128,10 @@ def _lost_characters(content: Content, prompt: Prompt, section: Section) -> Iter
 
 def _kept_accents(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
     """What it costs that a text goes out with signs that GSM-7 does not have."""
-    text = limits.longest(content, prompt, section)
-    dear = gsm7.dear_characters(text) if prompt.keeps_accents else ()
+    text = limits.longest_text(content, prompt, section)
+    dear = gsm7.non_gsm7_characters(text) if prompt.keeps_accents else ()
     if dear:
-        counted, cheap = gsm7.segments(text).segments, gsm7.segments(gsm7.fold(text)).segments
+        counted, cheap = gsm7.count_segments(text).segments, gsm7.count_segments(gsm7.fold_to_gsm7(text)).segments
         message = (
             f"This text keeps {' '.join(dear)}, and so takes {counted} segments where {cheap} would do:"
             " take `accents: keep` away if that is too dear."
@@ -141,7 +141,7 @@ def _kept_accents(content: Content, prompt: Prompt, section: Section) -> Iterato
 
 def _costly_texts(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
     allowed = limits.most_segments(content, prompt)
-    counted = limits.counted(content, prompt, section)
+    counted = limits.segments_as_sent(content, prompt, section)
     if counted.segments > allowed:
         message = (
             f"This text takes {counted.segments} segments ({counted.characters} characters at its longest):"
@@ -152,7 +152,7 @@ def _costly_texts(content: Content, prompt: Prompt, section: Section) -> Iterato
 
 def _unused(content: Content, prompt: Prompt) -> Iterator[Finding]:
     """A file that nothing says yet; what the line needs is asked for in each language before anything is proved."""
-    if prompt.name in needed_prompts(content.config):
+    if prompt.name in required_prompts(content.config):
         return
     if prompt.name not in {f"{step.prompt}-names-test" for step in content.config.reminders.plan}:
         message = "Nothing says this prompt: name it in line.yaml, or take the file away."

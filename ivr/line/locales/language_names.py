@@ -13,7 +13,7 @@ from babel.core import get_global
 _FIRST_WORD = re.compile(r"[a-z]+")
 
 
-class Tongues:
+class LanguageNames:
     """The languages of the line (codes like `es`) by what a cell may say."""
 
     def __init__(self, codes: Collection[str]) -> None:
@@ -34,7 +34,7 @@ class Tongues:
         return names
 
 
-def in_english(code: str) -> str:
+def english_name(code: str) -> str:
     """The name of a language by its code, with the code: Nepali (ne). What is no code stays as it is."""
     name = Locale("en").languages.get(_first_word(code))
     return f"{name} ({code})" if name else code

@@ -35,7 +35,7 @@ _PLAINLY = 1.0
 _LOUDEST = 3.0
 
 
-class Learned:
+class TopicClassifier:
     """What each word, pair of words and run of letters tells of the outcomes."""
 
     def __init__(self, phrases: Iterable[tuple[Sequence[str], str]]) -> None:
@@ -94,7 +94,7 @@ class Learned:
         return dict(zip(self._outcomes, (weights @ self._says[places]).tolist(), strict=True)) if len(places) else {}
 
 
-class Tongues:
+class LanguageClassifier:
     """Which language words are of, told by the words of every prompt and phrase."""
 
     def __init__(self, said: Mapping[str, Counter[str]]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
-from ivr.line.text.normalize import plain, stem, telling
+from ivr.line.text.normalize import content_words, normalize, stem
 
 # Wordings are alike from here on; chosen by eye on 1,700 questions that people asked.
 ALIKE = 0.65
@@ -27,7 +27,7 @@ Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Group:
+class QuestionCluster:
     """Wordings of one language that ask for the same. typical: the one that most others are like."""
 
     id: str
@@ -43,7 +43,7 @@ def looks_personal(words: str) -> bool:
     return _PERSONAL.search(words) is not None
 
 
-def groups(wordings: Iterable[tuple[str, str]]) -> list[Group]:
+def cluster_questions(wordings: Iterable[tuple[str, str]]) -> list[QuestionCluster]:
     """Group (language, words), newest first; the biggest group comes first. Beyond 2,000 of a language, the rest
     stays ungrouped."""
     by_language: dict[str, list[str]] = defaultdict(list)
@@ -53,17 +53,17 @@ def groups(wordings: Iterable[tuple[str, str]]) -> list[Group]:
     return sorted(found, key=lambda group: (-group.count, group.language, group.typical))
 
 
-def _groups_of(language: str, said: Sequence[str]) -> list[Group]:
+def _groups_of(language: str, said: Sequence[str]) -> list[QuestionCluster]:
     shown: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for words in said:
-        asked = plain(words) or words
+        asked = normalize(words) or words
         shown.setdefault(asked, words)
         counts[asked] += 1
     asked_once = list(shown)[:MOST]
     near = _likeness(asked_once) >= ALIKE
     weights = np.array([counts[asked] for asked in asked_once])
-    found: list[Group] = []
+    found: list[QuestionCluster] = []
     left = np.ones(len(asked_once), dtype=bool)
     stands_for = near @ weights
     while left.any():
@@ -78,7 +78,7 @@ def _groups_of(language: str, said: Sequence[str]) -> list[Group]:
 
 def _likeness(asked: Sequence[str]) -> Matrix:
     """How alike each is to each, 0 to 1: by the words that both have, those that few have counting more (a cosine)."""
-    told = [[_root(word) for word in telling(words)] or words.split() for words in asked]
+    told = [[_root(word) for word in content_words(words)] or words.split() for words in asked]
     spelt = _spellings(Counter(word for words in told for word in words))
     sets = [{spelt[word] for word in words} for words in told]
     held_by = Counter(word for words in sets for word in words)
@@ -114,9 +114,11 @@ def _spellings(counts: Counter[str]) -> dict[str, str]:
     return spelt
 
 
-def _group(language: str, typical: str, members: list[str], shown: dict[str, str], counts: Counter[str]) -> Group:
+def _group(
+    language: str, typical: str, members: list[str], shown: dict[str, str], counts: Counter[str]
+) -> QuestionCluster:
     often_first = sorted(members, key=lambda asked: (asked != typical, -counts[asked]))
-    return Group(
+    return QuestionCluster(
         id=hashlib.sha256(f"{language}/{typical}".encode()).hexdigest()[:6],
         language=language,
         typical=shown[typical],

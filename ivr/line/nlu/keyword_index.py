@@ -15,8 +15,8 @@ from itertools import product
 
 from rapidfuzz.distance import OSA
 
-from ivr.line.content.keyword_rules import RED_FLAGS, STOP, Atom, Sign
-from ivr.line.text.normalize import MOST_WORDS, sound, stem, telling
+from ivr.line.content.keyword_rules import RED_FLAGS, STOP, Atom, KeywordRule
+from ivr.line.text.normalize import MOST_WORDS, content_words, phonetic_key, stem
 
 # How far apart the words of a sign may stand.
 REACH = 12
@@ -31,7 +31,7 @@ _MOST_SLIPS = 2
 
 
 @dataclass(frozen=True)
-class Found:
+class KeywordMatch:
     """A sign that stands in some words: of which outcome, in which language, and how many words make it."""
 
     meaning: str
@@ -39,11 +39,11 @@ class Found:
     weight: int
 
 
-def sign_of_phrase(phrase: str) -> Sign | None:
+def rule_from_phrase(phrase: str) -> KeywordRule | None:
     """The telling words of a plain phrase as a sign: all must stand, in any form. One alone tells too little."""
-    words = telling(phrase)
+    words = content_words(phrase)
     groups = tuple(((word if len(word) <= _STRICT else f"{word[: max(_STRICT, len(word) - 3)]}*",),) for word in words)
-    return Sign(groups) if len(groups) > 1 else None
+    return KeywordRule(groups) if len(groups) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class _Known:
         return OSA.distance(self.bare, heard, score_cutoff=allowed) <= allowed
 
 
-class Signs:
+class KeywordIndex:
     """The signs of a release, ready to be looked for. Words that the release knows are taken as they are spelt."""
 
-    def __init__(self, signs: Iterable[tuple[Sign, str, str]], known: frozenset[str] = frozenset()) -> None:
+    def __init__(self, signs: Iterable[tuple[KeywordRule, str, str]], known: frozenset[str] = frozenset()) -> None:
         """signs: each with what it means and its language."""
         self._signs = list(signs)
         self._known = known
@@ -111,7 +111,7 @@ class Signs:
         for word, is_loose in loose.items():
             bare = word.rstrip("*")
             if len(bare) >= (_LOOSE if is_loose else _STRICT):
-                known = _Known(word, bare, sound(bare))
+                known = _Known(word, bare, phonetic_key(bare))
                 near[known.sound[:1]].append(known)
         return near
 
@@ -132,10 +132,10 @@ class Signs:
         forms = self._find_forms(heard)
         if forms or heard in self._known or not _LOOSE <= len(heard) <= _LONGEST:
             return forms
-        told = sound(heard)
+        told = phonetic_key(heard)
         return tuple({known.word for known in self._near.get(told[:1], ()) if known.is_meant_by(heard, told)})
 
-    def find(self, words: Sequence[str], *, as_spelt: bool = False) -> list[Found]:
+    def find(self, words: Sequence[str], *, as_spelt: bool = False) -> list[KeywordMatch]:
         """The signs that stand in some plain words, in no order. as_spelt: the words hold no slip."""
         forms = [(self._forms if as_spelt else self._forms_or_slips)(word) for word in words]
         places: dict[int, dict[int, list[int]]] = {}
@@ -154,9 +154,9 @@ class Signs:
             for pair in product(forms[at], forms[at + 1]):
                 yield from self._pairs.get(pair, ())
 
-    def _found(self, number: int) -> Found:
+    def _found(self, number: int) -> KeywordMatch:
         sign, meaning, language = self._signs[number]
-        return Found(meaning, language, len(sign.groups))
+        return KeywordMatch(meaning, language, len(sign.groups))
 
     def _stands(self, number: int, groups: dict[int, list[int]]) -> bool:
         sign, meaning, _ = self._signs[number]

@@ -15,11 +15,11 @@ from itertools import islice
 
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content
-from ivr.line.nlu.classifier import Learned, Tongues
-from ivr.line.nlu.phrase_index import ASKED_FIRST, Meanings, outcome_of
-from ivr.line.text.normalize import joined, plain, shortened
+from ivr.line.nlu.classifier import LanguageClassifier, TopicClassifier
+from ivr.line.nlu.phrase_index import ASKED_FIRST, PhraseIndex, outcome_of
+from ivr.line.text.normalize import join_split_words, normalize, shorten
 
-__all__ = ["AMBIGUOUS", "Matcher", "Understood", "plain", "which_of_two"]
+__all__ = ["AMBIGUOUS", "MatchResult", "Matcher", "ambiguous_reply", "normalize"]
 
 AMBIGUOUS = "ambiguous"
 _GREETING = "menu"
@@ -45,7 +45,7 @@ _REMEMBERED = 2000
 
 
 @dataclass(frozen=True)
-class Understood:
+class MatchResult:
     """What was understood: the outcome (`none`: nothing), in which language, and the best outcomes' scores."""
 
     topic: str
@@ -69,7 +69,7 @@ class Matcher:
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._topics = frozenset(self._numbers.values())
         self._default = content.config.default_language
-        self._meanings = Meanings(content)
+        self._meanings = PhraseIndex(content)
         self._meanings.prepare()
         phrases = self._meanings.phrases
         # "Stop" is a phrase in both languages, and so tells neither.
@@ -77,27 +77,27 @@ class Matcher:
         for words, prompt in phrases:
             self._languages[words].add(prompt.language)
         told = [(words, outcome_of(prompt.name, prompt.language)) for words, prompt in phrases]
-        told += [(plain(one.words), outcome_of(one.outcome, one.language)) for one in content.questions]
+        told += [(normalize(one.words), outcome_of(one.outcome, one.language)) for one in content.questions]
         self._learned = _learned(tuple(told))
-        self._tongues = Tongues(_words_by_language(content))
+        self._tongues = LanguageClassifier(_words_by_language(content))
         self._understood = lru_cache(_REMEMBERED)(self.think)
 
-    def ask(self, words: str, language: str | None = None) -> Understood:
+    def ask(self, words: str, language: str | None = None) -> MatchResult:
         """What `words` ask for. language: of the conversation, kept where the words tell none.
 
         Most people ask the same few things in the same few words: what is short is remembered.
         """
         return self._understood(words, language) if len(words) <= _SHORT else self.think(words, language)
 
-    def think(self, words: str, language: str | None = None) -> Understood:
+    def think(self, words: str, language: str | None = None) -> MatchResult:
         """As `ask`, from the beginning each time."""
-        words = shortened(words)
-        asked = plain(words)
+        words = shorten(words)
+        asked = normalize(words)
         if asked in self._numbers:
-            return Understood(self._numbers[asked], language or self._default, {})
+            return MatchResult(self._numbers[asked], language or self._default, {})
         if not asked or (asked.isdigit() and not self._meanings.exact(asked, {})):
-            return Understood("none" if words.strip() else "menu", language or self._default, {})
-        heard = joined(asked).split()
+            return MatchResult("none" if words.strip() else "menu", language or self._default, {})
+        heard = join_split_words(asked).split()
         found = self._meanings.found(words, heard)
         told = None if len(self._languages.get(asked, ())) > 1 else self._tongues.of(heard)
         scores = self._scores(heard, found)
@@ -137,7 +137,7 @@ class Matcher:
         return calm[0]
 
 
-def _understood(outcome: str, scores: dict[str, float], stop: bool, told: str | None, language: str) -> Understood:
+def _understood(outcome: str, scores: dict[str, float], stop: bool, told: str | None, language: str) -> MatchResult:
     name, _, wished = outcome.partition("/")
     shown: dict[str, float] = {}
     for other, score in islice(scores.items(), 2 * _SHOWN):
@@ -147,7 +147,7 @@ def _understood(outcome: str, scores: dict[str, float], stop: bool, told: str | 
     if name == AMBIGUOUS:
         first, second, *_ = (other for other in shown if other not in ASKED_FIRST)
         between = (first, second)
-    return Understood(
+    return MatchResult(
         name,
         wished or told or language,
         dict(list(shown.items())[:_SHOWN]),
@@ -158,7 +158,7 @@ def _understood(outcome: str, scores: dict[str, float], stop: bool, told: str | 
     )
 
 
-def which_of_two(content: Content, language: str, between: tuple[str, str]) -> str:
+def ambiguous_reply(content: Content, language: str, between: tuple[str, str]) -> str:
     """The text that asks which of two topics is meant."""
     numbers = {topic.id: str(topic.number) for topic in content.config.topics}
     first, second = between
@@ -180,16 +180,16 @@ def _in_hundred(score: float) -> float:
 
 # Most releases change no phrase and no question.
 @lru_cache(2)
-def _learned(told: tuple[tuple[str, str], ...]) -> Learned:
+def _learned(told: tuple[tuple[str, str], ...]) -> TopicClassifier:
     """What is learned from plain words and their outcomes."""
-    return Learned((joined(words).split(), outcome) for words, outcome in told)
+    return TopicClassifier((join_split_words(words).split(), outcome) for words, outcome in told)
 
 
 def _words_by_language(content: Content) -> dict[str, Counter[str]]:
     said: dict[str, Counter[str]] = {language: Counter() for language in content.config.languages}
     for prompt in content.prompts.values():
         for words in (*prompt.phrases, prompt.title, *(section.words for section in prompt.sections())):
-            said[prompt.language].update(joined(plain(words)).split())
+            said[prompt.language].update(join_split_words(normalize(words)).split())
     for question in content.questions:
-        said[question.language].update(joined(plain(question.words)).split())
+        said[question.language].update(join_split_words(normalize(question.words)).split())
     return said

@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
-from ivr.line.content.keyword_rules import RED_FLAGS, STOP, Sign
+from ivr.line.content.keyword_rules import RED_FLAGS, STOP, KeywordRule
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.training_questions import Question
-from ivr.line.nlu.keyword_index import Found, Signs, sign_of_phrase
-from ivr.line.text.normalize import joined, plain, sentences, telling
+from ivr.line.content.training_questions import TrainingQuestion
+from ivr.line.nlu.keyword_index import KeywordIndex, KeywordMatch, rule_from_phrase
+from ivr.line.text.normalize import content_words, join_split_words, normalize, normalized_sentences
 
 ASKED_FIRST = (*RED_FLAGS, STOP)
 LANGUAGE = "language"
@@ -19,39 +19,39 @@ LANGUAGE = "language"
 _NO_SLIP = 4
 
 
-class Meanings:
+class PhraseIndex:
     """The phrases and signs of a release."""
 
     def __init__(self, content: Content) -> None:
         # Not the content, which may hold many megabytes of recordings: meanings are kept for a while.
         self._questions = content.questions
         self._prompts = prompts = tuple(content.prompts.values())
-        self.phrases = [(plain(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
+        self.phrases = [(normalize(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
         self._exact = {words: outcome_of(prompt.name, prompt.language) for words, prompt in self.phrases}
         self.owners: dict[str, dict[str, str]] = defaultdict(dict)
         """The names of the prompts that list a plain phrase, each with a file."""
         for words, prompt in self.phrases:
             self.owners[words].setdefault(prompt.name, prompt.file)
-        self._stops = {telling(words) for words, prompt in self.phrases if prompt.name == STOP}
+        self._stops = {content_words(words) for words, prompt in self.phrases if prompt.name == STOP}
 
     @cached_property
-    def _signs(self) -> Signs:
+    def _signs(self) -> KeywordIndex:
         known = _spellings(self.phrases, self._questions)
-        return Signs([*_written(self._prompts), *self._of_phrases], known)
+        return KeywordIndex([*_written(self._prompts), *self._of_phrases], known)
 
     @cached_property
-    def _first(self) -> Signs:
+    def _first(self) -> KeywordIndex:
         """The signs of what is looked for before anything else."""
-        return Signs([*_written(self._prompts, ASKED_FIRST), *self._of_phrases])
+        return KeywordIndex([*_written(self._prompts, ASKED_FIRST), *self._of_phrases])
 
     @cached_property
-    def _of_phrases(self) -> list[tuple[Sign, str, str]]:
+    def _of_phrases(self) -> list[tuple[KeywordRule, str, str]]:
         """A phrase of a red flag that none of its signs finds is one itself, so that it is found in company."""
-        finder = Signs(_written(self._prompts, RED_FLAGS))
-        found: list[tuple[Sign, str, str]] = []
+        finder = KeywordIndex(_written(self._prompts, RED_FLAGS))
+        found: list[tuple[KeywordRule, str, str]] = []
         for words, prompt in self.phrases:
-            if prompt.name in RED_FLAGS and not finder.find(joined(words).split(), as_spelt=True):
-                sign = sign_of_phrase(words)
+            if prompt.name in RED_FLAGS and not finder.find(join_split_words(words).split(), as_spelt=True):
+                sign = rule_from_phrase(words)
                 if sign:
                     found.append((sign, prompt.name, prompt.language))
         return found
@@ -70,15 +70,15 @@ class Meanings:
 
     def asked_first(self, phrase: str) -> str | None:
         """The red flag, or the wish to stop, whose sign stands in a phrase, and which therefore takes it."""
-        heard = joined(plain(phrase)).split()
+        heard = join_split_words(normalize(phrase)).split()
         found = self._with_stops(self._first.find(heard, as_spelt=True), phrase)
         return next((name for name in ASKED_FIRST if name in found), None)
 
-    def _with_stops(self, signs: Iterable[Found], words: str) -> dict[str, list[int]]:
+    def _with_stops(self, signs: Iterable[KeywordMatch], words: str) -> dict[str, list[int]]:
         found: dict[str, list[int]] = defaultdict(list)
         for sign in signs:
             found[outcome_of(sign.meaning, sign.language)].append(sign.weight)
-        if any(telling(sentence) in self._stops for sentence in sentences(words)):
+        if any(content_words(sentence) in self._stops for sentence in normalized_sentences(words)):
             found[STOP].append(1)
         return found
 
@@ -88,15 +88,15 @@ def outcome_of(name: str, language: str) -> str:
     return f"{name}/{language}" if name == LANGUAGE else name
 
 
-def _written(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[Sign, str, str]]:
+def _written(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[KeywordRule, str, str]]:
     """The signs of all files, or of those with some names."""
     for prompt in prompts:
         for sign in prompt.signs if not names or prompt.name in names else ():
             yield sign, prompt.name, prompt.language
 
 
-def _spellings(phrases: Iterable[tuple[str, Prompt]], questions: Iterable[Question]) -> frozenset[str]:
+def _spellings(phrases: Iterable[tuple[str, Prompt]], questions: Iterable[TrainingQuestion]) -> frozenset[str]:
     """The words that are taken as they are spelt. What stands in few questions may be a slip."""
-    asked = Counter(word for one in questions for word in set(plain(one.words).split()))
+    asked = Counter(word for one in questions for word in set(normalize(one.words).split()))
     often = (word for word, count in asked.items() if count > _NO_SLIP)
     return frozenset([*(word for words, _ in phrases for word in words.split()), *often])

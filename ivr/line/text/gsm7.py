@@ -48,7 +48,7 @@ _REPLACEMENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Segments:
+class SegmentCount:
     """What the carrier will count for one text.
 
     {"encoding": "GSM-7", "segments": 2, "characters": 161}: `characters` are GSM-7 units (€ ^ { } [ ] ~ |
@@ -61,27 +61,27 @@ class Segments:
     characters: int
 
 
-def segments(text: str) -> Segments:
+def count_segments(text: str) -> SegmentCount:
     """What the text takes just as it stands, nothing folded. Agrees with Twilio's own calculator."""
     if not text:
-        return Segments(GSM7, 0, 0)
+        return SegmentCount(GSM7, 0, 0)
     parts = smsutil.split(text)
     if parts.encoding == "gsm0338":
-        return Segments(GSM7, len(parts.parts), parts.total_bytes)
-    return Segments(UCS2, len(parts.parts), parts.total_length)
+        return SegmentCount(GSM7, len(parts.parts), parts.total_bytes)
+    return SegmentCount(UCS2, len(parts.parts), parts.total_length)
 
 
-def left(text: str) -> int:
+def characters_left(text: str) -> int:
     """How many more letters fit into a text before it takes one segment more; an empty text has room for one."""
-    counted = segments(text)
+    counted = count_segments(text)
     alone, joined = (160, 153) if counted.encoding == GSM7 else (70, 67)
     most = max(1, counted.segments)
     room = (alone if most == 1 else joined * most) - counted.characters
     # A sign of two units that does not fit at a segment's end goes to the next, and leaves a place empty.
-    return bisect_right(range(room + 1), most, key=lambda more: segments(text + "a" * more).segments) - 1
+    return bisect_right(range(room + 1), most, key=lambda more: count_segments(text + "a" * more).segments) - 1
 
 
-def fold(text: str) -> str:
+def fold_to_gsm7(text: str) -> str:
     """The same text in GSM-7 letters, so that it costs what it looks like.
 
     One rule, character by character, after composing (NFC): what GSM-7 has stays (é ñ ü ¿ ¡ à è ì ò ù Ñ É Ü);
@@ -92,12 +92,12 @@ def fold(text: str) -> str:
     return "".join(_folded(character) for character in unicodedata.normalize("NFC", text))
 
 
-def dear_characters(text: str) -> tuple[str, ...]:
+def non_gsm7_characters(text: str) -> tuple[str, ...]:
     """What turns a text to UCS-2: its characters outside GSM-7, each once, in order of first appearance."""
     return tuple(dict.fromkeys(character for character in text if character not in _ALPHABET))
 
 
-def lost_characters(text: str) -> tuple[str, ...]:
+def unfoldable_characters(text: str) -> tuple[str, ...]:
     """What `fold` can only turn into "?": each once, in order of first appearance."""
     composed = unicodedata.normalize("NFC", text)
     return tuple(dict.fromkeys(one for one in composed if one != UNKNOWN and UNKNOWN in _folded(one)))

@@ -38,7 +38,7 @@ _SOUNDS = (
 )
 
 
-def shortened(words: str) -> str:
+def shorten(words: str) -> str:
     """The beginning and the end of what is too long to be a text; the question stands in one of them."""
     if len(words) <= MOST_LETTERS:
         return words
@@ -46,7 +46,7 @@ def shortened(words: str) -> str:
     return f"{words[:half]} {words[-half:]}"
 
 
-def plain(words: str) -> str:
+def normalize(words: str) -> str:
     """Small letters without accents and punctuation: "¿Qué són?" is "que son"."""
     if words.isascii() and words.isalnum():
         # Most of what is looked at is one word already.
@@ -57,19 +57,19 @@ def plain(words: str) -> str:
     return _NOT_WORDS.sub(" ", bare).strip()
 
 
-def joined(words: str) -> str:
+def join_split_words(words: str) -> str:
     """Plain words with those joined that some write apart: "can not" is "cant"."""
     return _APART.sub(lambda match: _SPELLED_APART[match[1]], words)
 
 
-def telling(words: str) -> tuple[str, ...]:
+def content_words(words: str) -> tuple[str, ...]:
     """The words that tell something, of plain words."""
-    return tuple(word for word in joined(words).split() if word not in _IDLE)
+    return tuple(word for word in join_split_words(words).split() if word not in _IDLE)
 
 
-def sentences(words: str) -> list[str]:
+def normalized_sentences(words: str) -> list[str]:
     """The sentences of a text, plain."""
-    return [one for one in map(plain, _ENDS.split(words)) if one]
+    return [one for one in map(normalize, _ENDS.split(words)) if one]
 
 
 def stem(word: str) -> str:
@@ -79,7 +79,7 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word[-1] in "aeo" else word
 
 
-def sound(word: str) -> str:
+def phonetic_key(word: str) -> str:
     """How a word sounds, roughly, to whoever writes by ear."""
     for written, heard in _SOUNDS:
         word = written.sub(heard, word)

@@ -16,11 +16,11 @@ from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
 
 from ivr.line.callflow.graph import KEYS_ONLY
-from ivr.line.callflow.speech import Block, Speech
-from ivr.line.callflow.states import Goodbye, KeyIn, State, Transfer, Turn, carries_number
+from ivr.line.callflow.speech import Speech, SpeechBlock
+from ivr.line.callflow.states import EnterNumber, Goodbye, State, Transfer, Turn, carries_number
 from ivr.line.content.config import Config
-from ivr.line.nlu.spoken_input import Hearing
-from ivr.line.twiml.ssml import speak
+from ivr.line.nlu.spoken_input import SpokenInput
+from ivr.line.twiml.ssml import say_or_play
 
 # Stand where a document waits for what only a turn knows: the number shown to whom we ring, when the caller
 # withholds hers, and the number that she keyed in, sealed.
@@ -33,23 +33,23 @@ _URL, _SAID, _WHISPER = "THE-URL", "THE-WORDS", "THE-WHISPER"
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseUrls:
     """The addresses under which a release's states are posted to, and recordings are served."""
 
     states: str
     audio: str
 
 
-class Documents:
+class TwimlDocuments:
     """Makes the documents of one release."""
 
-    def __init__(self, config: Config, speech: Speech, hearing: Hearing, base: Base) -> None:
+    def __init__(self, config: Config, speech: Speech, hearing: SpokenInput, base: BaseUrls) -> None:
         self._config, self._speech, self._base = config, speech, base.states
         self._hints = {language: hearing.hints(language) for language in config.languages}
         # One verb around many words: the verb is made once, and the words are put into it.
         self._gather_of = lru_cache(None)(self._gather)
         self._dial_of = lru_cache(None)(self._dial)
-        self._spoken_of = lru_cache(None)(lambda block: speak(block, config, base.audio))
+        self._spoken_of = lru_cache(None)(lambda block: say_or_play(block, config, base.audio))
 
     def turn(self, turn: Turn, *, withheld: bool = False) -> bytes:
         """The document of a turn. withheld: the caller shows no number."""
@@ -65,7 +65,7 @@ class Documents:
             url += f"?held={SEALED_NUMBER.decode()}"
         return _filled(self._gather_of(*_how(state)), said, url)
 
-    def ending(self, words: Block) -> bytes:
+    def ending(self, words: SpeechBlock) -> bytes:
         """Say something and end the call: for when nothing else works."""
         return _filled(self._ending, self._spoken_of(words), "")
 
@@ -139,7 +139,7 @@ class Documents:
 
 def _how(state: State) -> tuple[str, str]:
     """The language and the kind of answer that is waited for: number, words or keys."""
-    if isinstance(state.place, KeyIn):
+    if isinstance(state.place, EnterNumber):
         return state.language, "number"
     return state.language, "keys" if state.wrongs >= KEYS_ONLY else "words"
 
@@ -153,7 +153,7 @@ def _filled(shell: str, said: str, url: str) -> bytes:
     return shell.replace(_URL, escape(url)).replace(_SAID, said).encode()
 
 
-def keys_alone(document: bytes) -> bytes:
+def without_speech(document: bytes) -> bytes:
     """The same document asking for keys alone, here and wherever it leads."""
     return _VERB.sub(_without_words, document, count=1)
 

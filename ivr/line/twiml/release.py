@@ -13,8 +13,8 @@ from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import CALLERS_NUMBER, OPENS, Speech
 from ivr.line.callflow.states import Facts, Heard, State, Task, Transfer, Turn
 from ivr.line.content.loader import Content
-from ivr.line.nlu.spoken_input import Hearing
-from ivr.line.twiml.documents import OWN_NUMBER, SEALED_NUMBER, Base, Documents, text_document
+from ivr.line.nlu.spoken_input import SpokenInput
+from ivr.line.twiml.documents import OWN_NUMBER, SEALED_NUMBER, BaseUrls, TwimlDocuments, text_document
 
 if TYPE_CHECKING:
     from ivr.line.nlu.matcher import Matcher
@@ -39,7 +39,7 @@ class Caller:
 NOBODY = Caller()
 
 
-class Line:
+class CompiledLine:
     """One release of the line: its call graph, its documents, its texts, its matcher."""
 
     def __init__(self, content: Content, base_url: str = "", turns: Iterable[Turn] | None = None) -> None:
@@ -47,10 +47,10 @@ class Line:
         self.content = content
         self.digest = content.digest
         self.graph = Graph(content)
-        self.hearing = Hearing(content, lambda words, language: self.matcher.ask(words, language))
+        self.hearing = SpokenInput(content, lambda words, language: self.matcher.ask(words, language))
         self.speech = Speech(content, self.graph)
-        base = Base(f"{base_url}/voice/{self.digest}", f"{base_url}/audio")
-        self._make = Documents(content.config, self.speech, self.hearing, base)
+        base = BaseUrls(f"{base_url}/voice/{self.digest}", f"{base_url}/audio")
+        self._make = TwimlDocuments(content.config, self.speech, self.hearing, base)
         self._documents: dict[Turn, bytes] = {}
         self._withheld: dict[Turn, bytes] = {}
         self._filled: set[Turn] = set()

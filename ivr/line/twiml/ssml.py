@@ -6,7 +6,7 @@ import re
 
 from twilio.twiml.voice_response import Play, Say, SsmlProsody
 
-from ivr.line.callflow.speech import Block
+from ivr.line.callflow.speech import SpeechBlock
 from ivr.line.content.config import Config
 
 # A phone number, or 911 and 988, which a voice would otherwise read as "nine hundred eleven".
@@ -15,17 +15,17 @@ _DIGITS = re.compile(r"(?<![\d-])(\d{3}-\d{3}-\d{4}|911|988)(?![\d-])")
 SLOWLY = "70%"
 
 
-def speak(block: Block, config: Config, audio_url: str) -> str:
+def say_or_play(block: SpeechBlock, config: Config, audio_url: str) -> str:
     """The verb for a block: a person's recording where there is one, else the voice of the language.
 
     audio_url: where recordings are served, by their digests.
     """
-    verb = Play(f"{audio_url}/{block.recording}") if block.recording else say(block, config)
+    verb = Play(f"{audio_url}/{block.recording}") if block.recording else build_say(block, config)
     spoken: str = verb.to_xml(xml_declaration=False)
     return spoken
 
 
-def say(block: Block, config: Config) -> Say:
+def build_say(block: SpeechBlock, config: Config) -> Say:
     """A <Say> of the block, at the speed of its language.
 
     https://www.twilio.com/docs/voice/twiml/say/text-speech#ssml

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from ivr import clock
-from ivr.ledger.background_writer import Notes
+from ivr.ledger.background_writer import BackgroundWriter
 from ivr.ledger.tables import call_turn
 
 _RELEASE = re.compile(r"[0-9a-f]{12}")
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"(?:\d[-._]?){7,}")
 _Note = tuple[datetime, str, str, str, str, str]
 
 
-class CallLog(Notes[_Note]):
+class CallLog(BackgroundWriter[_Note]):
     """The turns of one web process's calls."""
 
     name = "call_turns"

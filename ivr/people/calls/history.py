@@ -27,7 +27,7 @@ Ended = Literal["transferred", "goodbye", "hung_up"]
 
 
 @dataclass(frozen=True)
-class Where:
+class CallPosition:
     """A place of a call, as its token tells it. part: of a topic, from 0, or the link of a transfer's chain."""
 
     language: str
@@ -39,16 +39,16 @@ class Where:
 
 
 @dataclass(frozen=True)
-class CallTurn:
+class LoggedTurn:
     """One row of a call. where: None where nobody heard it."""
 
     at: datetime
     heard: str
-    where: Where | None
+    where: CallPosition | None
 
 
 @dataclass(frozen=True)
-class CallStory:
+class CallSummary:
     """One call, from its first turn to its end; without word of its end, to its last turn.
 
     language: the last one heard. path: the places in their order, each once however often it was said again.
@@ -71,7 +71,7 @@ class CallStory:
 
 
 @lru_cache(maxsize=4096)
-def read_token(token: str) -> Where | None:
+def parse_token(token: str) -> CallPosition | None:
     """The place that a state's token names, in any release: `en.piece-what-they-are-0.s1`. None: no token.
 
     The first word is the kind; of a piece, an ending and a transfer the last is a number.
@@ -86,14 +86,16 @@ def read_token(token: str) -> Where | None:
     if kind in _NUMBERED and head and _is_count(last):
         name, part = head, int(last)
     wrongs = next((int(one[1:]) for one in counts if one[:1] == "w" and _is_count(one[1:])), 0)
-    return Where(language, place, kind, name, part, wrongs)
+    return CallPosition(language, place, kind, name, part, wrongs)
 
 
 def _is_count(word: str) -> bool:
     return word.isascii() and word.isdigit()
 
 
-def stories(connection: Connection, since: datetime, now: datetime, pieces: Mapping[str, int]) -> list[CallStory]:
+def recent_calls(
+    connection: Connection, since: datetime, now: datetime, pieces: Mapping[str, int]
+) -> list[CallSummary]:
     """The calls that began at or after `since` and are over at `now`, oldest first.
 
     pieces: how many pieces each topic has; a topic that is not named counts as not heard. Without word of its end
@@ -108,9 +110,9 @@ def stories(connection: Connection, since: datetime, now: datetime, pieces: Mapp
         .order_by(call_turn.c.call, call_turn.c.at)
     )
     calls = (
-        [CallTurn(at, heard, read_token(state)) for _, at, state, heard in call] for _, call in groupby(rows, _call)
+        [LoggedTurn(at, heard, parse_token(state)) for _, at, state, heard in call] for _, call in groupby(rows, _call)
     )
-    told = (story(call, now, pieces) for call in calls)
+    told = (summarize_call(call, now, pieces) for call in calls)
     return sorted((one for one in told if one is not None), key=lambda one: one.started_at)
 
 
@@ -118,9 +120,9 @@ def _call(row: Any) -> str:
     return str(row[0])
 
 
-def story(rows: Iterable[CallTurn], now: datetime, pieces: Mapping[str, int]) -> CallStory | None:
+def summarize_call(rows: Iterable[LoggedTurn], now: datetime, pieces: Mapping[str, int]) -> CallSummary | None:
     """The story of one call's rows, oldest first; None while it goes on, or when no turn of it is known."""
-    turns: list[CallTurn] = []
+    turns: list[LoggedTurn] = []
     end: datetime | None = None
     for row in rows:
         if row.heard.startswith("end:"):
@@ -131,14 +133,14 @@ def story(rows: Iterable[CallTurn], now: datetime, pieces: Mapping[str, int]) ->
         return None
     if turns[-1].heard == "dial:canceled":
         # She hung up while it rang; what the line said to that went nowhere.
-        turns[-1] = CallTurn(turns[-1].at, turns[-1].heard, None)
+        turns[-1] = LoggedTurn(turns[-1].at, turns[-1].heard, None)
     been = [turn.where for turn in turns if turn.where]
     transfer = _transfer(turns)
     ended = _ended(been, transfer)
     if end is None and ended == "hung_up" and now - turns[-1].at < _patience(turns[-1]):
         return None
     path = tuple(place for place, _ in groupby(where.place for where in been))
-    return CallStory(
+    return CallSummary(
         started_at=turns[0].at,
         seconds=round((max(end or turns[-1].at, turns[-1].at) - turns[0].at).total_seconds()),
         language=been[-1].language if been else "",
@@ -154,17 +156,17 @@ def story(rows: Iterable[CallTurn], now: datetime, pieces: Mapping[str, int]) ->
     )
 
 
-def _patience(last: CallTurn) -> timedelta:
+def _patience(last: LoggedTurn) -> timedelta:
     return TALKING if last.where and last.where.kind == "transfer" else QUIET
 
 
-def _ended(been: list[Where], transfer: tuple[str, str] | None) -> Ended:
+def _ended(been: list[CallPosition], transfer: tuple[str, str] | None) -> Ended:
     if transfer and transfer[1] in ANSWERED:
         return "transferred"
     return "goodbye" if been and been[-1].kind == "goodbye" else "hung_up"
 
 
-def _transfer(turns: list[CallTurn]) -> tuple[str, str] | None:
+def _transfer(turns: list[LoggedTurn]) -> tuple[str, str] | None:
     found: tuple[str, str] | None = None
     for turn in turns:
         if found and turn.heard.startswith("dial:"):
@@ -174,7 +176,7 @@ def _transfer(turns: list[CallTurn]) -> tuple[str, str] | None:
     return found
 
 
-def _topics_heard(turns: list[CallTurn], end: datetime | None, pieces: Mapping[str, int]) -> tuple[str, ...]:
+def _topics_heard(turns: list[LoggedTurn], end: datetime | None, pieces: Mapping[str, int]) -> tuple[str, ...]:
     heard = turns[:-1]
     if end and end - turns[-1].at >= timedelta(seconds=HEARD_SECONDS):
         heard = turns
@@ -182,7 +184,7 @@ def _topics_heard(turns: list[CallTurn], end: datetime | None, pieces: Mapping[s
     return tuple(dict.fromkeys(topic for topic in topics if topic))
 
 
-def _topic_ended_by(where: Where | None, pieces: Mapping[str, int]) -> str | None:
+def _topic_ended_by(where: CallPosition | None, pieces: Mapping[str, int]) -> str | None:
     """The topic whose last piece this is."""
     if where is None or where.kind != "piece" or where.part is None or where.name not in pieces:
         return None
@@ -194,11 +196,11 @@ def last_topic(connection: Connection, vault: Vault, call_sid: str) -> str | Non
     about = call_turn.c.state.like("%.piece-%") | call_turn.c.state.like("%.answer-%")
     heard = select(call_turn.c.state).where(call_turn.c.call == vault.hash(call_sid), about)
     token = connection.execute(heard.order_by(call_turn.c.at.desc()).limit(1)).scalar()
-    where = read_token(token) if token else None
+    where = parse_token(token) if token else None
     return where.name if where else None
 
 
-def summary(told: list[CallStory]) -> dict[str, Any]:
+def summarize_calls(told: list[CallSummary]) -> dict[str, Any]:
     """Stories counted, the most frequent first; median_seconds is None without calls.
 
     A last wrong key, which leads to a person, looks like a choice and is not among wrong_keys.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from ivr.people.inbound.incoming import Received
+from ivr.people.inbound.incoming import AnsweredText
 
 SILENCED = "silenced"
 SILENCE = timedelta(hours=1)
@@ -14,10 +14,10 @@ SILENCE = timedelta(hours=1)
 IDLE_ANSWERS, IDLE_SPAN = 5, timedelta(minutes=10)
 ANSWERS, SPAN = 30, timedelta(hours=1)
 NOTHING = "none"
-Verdict = Literal["answer", "last", "silence"]
+LoopVerdict = Literal["answer", "last", "silence"]
 
 
-def verdict(past: Sequence[Received], asked: str, outcome: str, now: datetime) -> Verdict:
+def loop_verdict(past: Sequence[AnsweredText], asked: str, outcome: str, now: datetime) -> LoopVerdict:
     """Whether to answer a text, to answer it for the last time (and say so), or to stay silent.
 
     past: what the number texted before, newest first. asked: the keyed hash of the words. outcome: what they mean.
@@ -37,9 +37,9 @@ def verdict(past: Sequence[Received], asked: str, outcome: str, now: datetime) -
     return "answer"
 
 
-def _answered(past: Sequence[Received], since: datetime) -> list[Received]:
+def _answered(past: Sequence[AnsweredText], since: datetime) -> list[AnsweredText]:
     return [one for one in past if one.replies and one.at > since]
 
 
-def _is_idle(outcome: str, asked: str, before: Sequence[Received]) -> bool:
+def _is_idle(outcome: str, asked: str, before: Sequence[AnsweredText]) -> bool:
     return outcome == NOTHING or any(one.asked == asked for one in before)

@@ -9,14 +9,14 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select
 
 from ivr.ledger import Vault
-from ivr.ledger.background_writer import Notes
+from ivr.ledger.background_writer import BackgroundWriter
 from ivr.ledger.tables import unanswered
 
 LONGEST = 500
 
 
 @dataclass(frozen=True)
-class Wording:
+class UnansweredQuestion:
     """What somebody said or texted, and in which language the line took it."""
 
     at: datetime
@@ -25,13 +25,13 @@ class Wording:
     words: str
 
 
-class Unanswered(Notes[Wording]):
+class UnansweredLog(BackgroundWriter[UnansweredQuestion]):
     """The wordings of one web process, on their way to the ledger."""
 
     name = "unanswered"
     table = unanswered
 
-    def row(self, note: Wording) -> dict[str, Any]:
+    def row(self, note: UnansweredQuestion) -> dict[str, Any]:
         words = note.words[:LONGEST]
         return {
             "id": self._vault.hash(f"{note.at.isoformat()} {words}")[:32],
@@ -42,7 +42,7 @@ class Unanswered(Notes[Wording]):
         }
 
 
-def wordings(connection: Connection, vault: Vault, since: datetime) -> list[Wording]:
+def unanswered_questions(connection: Connection, vault: Vault, since: datetime) -> list[UnansweredQuestion]:
     """What nobody understood since a moment, newest first."""
     rows = connection.execute(select(unanswered).where(unanswered.c.at > since).order_by(unanswered.c.at.desc()))
-    return [Wording(row.at, row.source, row.language, vault.open(row.words_sealed)) for row in rows]
+    return [UnansweredQuestion(row.at, row.source, row.language, vault.open(row.words_sealed)) for row in rows]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ivr.reminders.imports.errors import FileFault
+from ivr.reminders.imports.errors import ErrorCode
 
 # As American offices write it, month first; the first that fits is meant.
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%I %p")
@@ -35,7 +35,7 @@ _SLOTS = 10_000
 _Reader = Callable[[str], datetime | None]
 
 
-class Moment(NamedTuple):
+class ParsedDateTime(NamedTuple):
     """at: in UTC. repeated: the clocks show that time twice on the day, and the first is meant."""
 
     at: datetime
@@ -43,7 +43,7 @@ class Moment(NamedTuple):
 
 
 @lru_cache(_SLOTS)
-def read_moment(words: str, zone: ZoneInfo, day_first: bool = False) -> Moment | FileFault:
+def parse_datetime(words: str, zone: ZoneInfo, day_first: bool = False) -> ParsedDateTime | ErrorCode:
     """The moment that some words write; without a zone it is meant in `zone`. An hour that the clocks skip is refused.
 
     Visits begin at the same few times of a day, so each is read once.
@@ -51,14 +51,14 @@ def read_moment(words: str, zone: ZoneInfo, day_first: bool = False) -> Moment |
     parsed = next((found for read in _readers(day_first) if (found := read(words)) is not None), None)
     # The very last year has moments that no other zone can write.
     if parsed is None or not 1900 <= parsed.year < MAXYEAR:
-        return FileFault.DATE
+        return ErrorCode.DATE
     if parsed.tzinfo is not None:
-        return FileFault.DATE if _may_be_until(words, parsed, zone) else Moment(parsed.astimezone(UTC))
+        return ErrorCode.DATE if _may_be_until(words, parsed, zone) else ParsedDateTime(parsed.astimezone(UTC))
     local = parsed.replace(tzinfo=zone)
     there_and_back = local.astimezone(UTC).astimezone(zone)
     if there_and_back.replace(tzinfo=None) != parsed:
-        return FileFault.SKIPPED_HOUR
-    return Moment(local.astimezone(UTC), local.utcoffset() != local.replace(fold=1).utcoffset())
+        return ErrorCode.SKIPPED_HOUR
+    return ParsedDateTime(local.astimezone(UTC), local.utcoffset() != local.replace(fold=1).utcoffset())
 
 
 def _read_iso(words: str) -> datetime | None:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 
-class NoRoom(Exception):
+class TempDiskFull(Exception):
     """The disk that holds temporary files is full."""
 
 
-class Seen:
+class DuplicateTracker:
     """Where in a file something stood first. What grows is on disk, as keyed hashes, until the end."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Seen:
         try:
             return self._firsts(told)
         except sqlite3.OperationalError:
-            raise NoRoom from None
+            raise TempDiskFull from None
 
     def _firsts(self, told: Sequence[tuple[str, int]]) -> list[int]:
         keys = [self._hashed(what) for what, _ in told]

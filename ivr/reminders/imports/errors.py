@@ -8,7 +8,7 @@ from enum import StrEnum
 from ivr.people.phones import PhoneFault
 
 
-class FileFault(StrEnum):
+class ErrorCode(StrEnum):
     """Codes of faults beside those of phone numbers."""
 
     UNREADABLE = "file_unreadable"
@@ -37,38 +37,38 @@ class FileFault(StrEnum):
     OURS = "phone_ours"
 
 
-SENTENCES: dict[str, str] = {
-    FileFault.UNREADABLE: "This file cannot be read: {detail}",
-    FileFault.EMPTY_FILE: "The file is empty: save the appointments with the column names in row 1.",
-    FileFault.NO_ROWS: "There are column names in row 1 but no appointments below them: save the file with its rows.",
-    FileFault.COLUMN_MISSING: "The column {detail} is missing: add it to row 1.",
-    FileFault.COLUMN_DOUBLE: "The column {detail} is there twice: keep one.",
-    FileFault.MISSING: "Nothing stands here: fill it in.",
-    FileFault.TOO_LONG: "This is longer than {detail} characters: shorten it.",
-    FileFault.LINE_BREAK: "This runs over several lines: look for a quotation mark that is not closed.",
-    FileFault.DATE: "This is not a date with a time: write it like 2026-12-01 14:30 or 12/01/2026 2:30 PM.",
-    FileFault.PAST: "This time is past: correct it, or set the status to attended, missed or cancelled.",
-    FileFault.FAR: "This is more than two years ahead: check the year.",
-    FileFault.SKIPPED_HOUR: "On this day the clocks skip this hour: correct the time.",
-    FileFault.SITE: "This site is not known: use one of {detail}.",
-    FileFault.LANGUAGE: "This language is not known: use one of {detail}, or leave it empty.",
-    FileFault.ZONE: "This time zone is not known: write it like America/New_York, or leave it empty.",
-    FileFault.CHANNEL: "This must be text, call or none.",
-    FileFault.STATUS: "This must be booked, cancelled, attended or missed.",
-    FileFault.DOUBLE: "This appointment stands in row {detail} already: keep one of the two.",
-    FileFault.OURS: "This is a number of the hospital or of the line, not a patient's: correct it.",
+ERROR_SENTENCES: dict[str, str] = {
+    ErrorCode.UNREADABLE: "This file cannot be read: {detail}",
+    ErrorCode.EMPTY_FILE: "The file is empty: save the appointments with the column names in row 1.",
+    ErrorCode.NO_ROWS: "There are column names in row 1 but no appointments below them: save the file with its rows.",
+    ErrorCode.COLUMN_MISSING: "The column {detail} is missing: add it to row 1.",
+    ErrorCode.COLUMN_DOUBLE: "The column {detail} is there twice: keep one.",
+    ErrorCode.MISSING: "Nothing stands here: fill it in.",
+    ErrorCode.TOO_LONG: "This is longer than {detail} characters: shorten it.",
+    ErrorCode.LINE_BREAK: "This runs over several lines: look for a quotation mark that is not closed.",
+    ErrorCode.DATE: "This is not a date with a time: write it like 2026-12-01 14:30 or 12/01/2026 2:30 PM.",
+    ErrorCode.PAST: "This time is past: correct it, or set the status to attended, missed or cancelled.",
+    ErrorCode.FAR: "This is more than two years ahead: check the year.",
+    ErrorCode.SKIPPED_HOUR: "On this day the clocks skip this hour: correct the time.",
+    ErrorCode.SITE: "This site is not known: use one of {detail}.",
+    ErrorCode.LANGUAGE: "This language is not known: use one of {detail}, or leave it empty.",
+    ErrorCode.ZONE: "This time zone is not known: write it like America/New_York, or leave it empty.",
+    ErrorCode.CHANNEL: "This must be text, call or none.",
+    ErrorCode.STATUS: "This must be booked, cancelled, attended or missed.",
+    ErrorCode.DOUBLE: "This appointment stands in row {detail} already: keep one of the two.",
+    ErrorCode.OURS: "This is a number of the hospital or of the line, not a patient's: correct it.",
     PhoneFault.EMPTY: "There is no phone number: fill it in.",
     PhoneFault.EXCEL: "The spreadsheet has damaged this number: format the column as text and fill it in anew.",
     PhoneFault.TWO: "There is more than one number here: keep the one that takes texts.",
     PhoneFault.FOREIGN: "This number is of another country, and the line texts numbers of this one only.",
     PhoneFault.INVALID: "This is not a phone number: write ten digits like 603-555-0123.",
-    FileFault.TOO_LARGE: "This file is larger than {detail}: split it, or save it as CSV, which has no limit.",
-    FileFault.TOO_MANY: "This file has more than {detail} rows: split it, or save it as CSV, which has no limit.",
-    FileFault.LOCKED: "This file asks for a password: save it without one.",
-    FileFault.NO_APPOINTMENTS: "There are no appointments in this file: look whether it is the right one.",
-    FileFault.ROW_TOO_LONG: "This row has more cells than row 1 has names: put a cell with a comma in quotation marks.",
+    ErrorCode.TOO_LARGE: "This file is larger than {detail}: split it, or save it as CSV, which has no limit.",
+    ErrorCode.TOO_MANY: "This file has more than {detail} rows: split it, or save it as CSV, which has no limit.",
+    ErrorCode.LOCKED: "This file asks for a password: save it without one.",
+    ErrorCode.NO_APPOINTMENTS: "There are no appointments in this file: look whether it is the right one.",
+    ErrorCode.ROW_TOO_LONG: "This row has more cells than row 1 has names: put a cell with a comma in quotation marks.",
 }
-WARNINGS: dict[str, str] = {
+WARNING_SENTENCES: dict[str, str] = {
     "opted_out": "This person has asked for no texts: none will be sent.",
     "same_day": "This person has another appointment that day, in row {detail}: one text a day is the most.",
     "date_repeated": "On this day the clocks show this time twice: the first is meant.",
@@ -83,7 +83,7 @@ WARNINGS: dict[str, str] = {
 
 
 @dataclass(frozen=True)
-class Fault:
+class RowError:
     """One fault: the row (row 1 is the header, 0 the whole file), the column, the code and the sentence."""
 
     row: int
@@ -95,9 +95,9 @@ class Fault:
         return asdict(self)
 
 
-def fault(row: int, column: str, code: str, detail: object = "") -> Fault:
-    return Fault(row, column, str(code), SENTENCES[code].format(detail=detail))
+def row_error(row: int, column: str, code: str, detail: object = "") -> RowError:
+    return RowError(row, column, str(code), ERROR_SENTENCES[code].format(detail=detail))
 
 
-def warning(row: int, column: str, code: str, detail: object = "") -> Fault:
-    return Fault(row, column, code, WARNINGS[code].format(detail=detail))
+def row_warning(row: int, column: str, code: str, detail: object = "") -> RowError:
+    return RowError(row, column, code, WARNING_SENTENCES[code].format(detail=detail))

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from ivr.ledger import Ledger, Vault
 from ivr.line.content.loader import Content
-from ivr.reminders.imports.duplicates import NoRoom
-from ivr.reminders.imports.errors import Fault, warning
-from ivr.reminders.imports.files import UnreadableFile, read_rows, unreadable
-from ivr.reminders.imports.preview import Preview, gets_texts, preview
-from ivr.reminders.imports.rows import Row, RowReader
-from ivr.reminders.imports.staging import Stage, Staged, look
+from ivr.reminders.imports.duplicates import TempDiskFull
+from ivr.reminders.imports.errors import RowError, row_warning
+from ivr.reminders.imports.files import UnreadableFile, read_rows, unreadable_file
+from ivr.reminders.imports.preview import TextPreview, gets_texts, preview_texts
+from ivr.reminders.imports.rows import AppointmentRow, RowReader
+from ivr.reminders.imports.staging import ImportStage, StagedCounts, preview_staging
 
 CHUNK = 1000
 # Faults beyond so many are counted, not listed: a file of a million bad rows has one thing wrong.
@@ -37,9 +37,9 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
-    warnings: list[Fault] = field(default_factory=list)
-    errors: list[Fault] = field(default_factory=list)
-    preview: list[Preview] | None = None
+    warnings: list[RowError] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
+    preview: list[TextPreview] | None = None
     """Of a dry run: the first texts, as they would go out."""
 
     def as_json(self) -> dict[str, object]:
@@ -52,7 +52,7 @@ class ImportReport:
             **told,
         }
 
-    def count(self, staged: Staged) -> None:
+    def count(self, staged: StagedCounts) -> None:
         self.accepted += staged.accepted
         self.updated += staged.updated
         self.unchanged += staged.unchanged
@@ -62,16 +62,16 @@ class _Told:
     """A list of faults that does not grow without end."""
 
     def __init__(self) -> None:
-        self.listed: list[Fault] = []
+        self.listed: list[RowError] = []
         self._more = 0
 
-    def add(self, faults: list[Fault]) -> None:
+    def add(self, faults: list[RowError]) -> None:
         room = MOST_TOLD - len(self.listed)
         self.listed += faults[:room]
         self._more += max(0, len(faults) - room)
 
-    def all(self) -> list[Fault]:
-        return [*self.listed, warning(0, "", "more", self._more)] if self._more else self.listed
+    def all(self) -> list[RowError]:
+        return [*self.listed, row_warning(0, "", "more", self._more)] if self._more else self.listed
 
 
 class Importer:
@@ -99,7 +99,7 @@ class Importer:
 
         strict: take all of it or nothing.
         """
-        stage = Stage(self._ledger, self._vault, self._content.config, path.name, now)
+        stage = ImportStage(self._ledger, self._vault, self._content.config, path.name, now)
         report = ImportReport()
         try:
             report = self._read(path, now, stage.add)
@@ -108,7 +108,7 @@ class Importer:
             return ImportReport(errors=[broken.fault])
         if strict and report.errors:
             stage.undo()
-            refused = warning(0, "", "strict")
+            refused = row_warning(0, "", "strict")
             return ImportReport(
                 rows=report.rows, rejected=report.rows, errors=report.errors, warnings=[*report.warnings, refused]
             )
@@ -117,10 +117,10 @@ class Importer:
 
     def rehearse(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """What `run` would tell, and the first texts that would go out; nothing is written."""
-        first: list[Row] = []
+        first: list[AppointmentRow] = []
 
-        def add(rows: list[Row]) -> Staged:
-            staged = look(self._ledger, self._vault, rows)
+        def add(rows: list[AppointmentRow]) -> StagedCounts:
+            staged = preview_staging(self._ledger, self._vault, rows)
             silent = set(staged.opted_out)
             texted = (row for row in rows if gets_texts(row) and row.number not in silent)
             first.extend(islice(texted, PREVIEWED - len(first)))
@@ -132,11 +132,11 @@ class Importer:
             return ImportReport(errors=[broken.fault], preview=[])
         if strict and report.errors:
             report = replace(report, accepted=0, updated=0, unchanged=0, rejected=report.rows)
-            report.warnings.append(warning(0, "", "strict"))
-        report.preview = [text for row in first for text in preview(self._content, row, now)]
+            report.warnings.append(row_warning(0, "", "strict"))
+        report.preview = [text for row in first for text in preview_texts(self._content, row, now)]
         return report
 
-    def _read(self, path: Path, now: datetime, add: Callable[[list[Row]], Staged]) -> ImportReport:
+    def _read(self, path: Path, now: datetime, add: Callable[[list[AppointmentRow]], StagedCounts]) -> ImportReport:
         report, errors, warnings = ImportReport(), _Told(), _Told()
         reader = RowReader(self._content.config, now, self._ours)
 
@@ -144,23 +144,23 @@ class Importer:
         while chunk := list(islice(rows, CHUNK)):
             try:
                 read = reader.read_many(chunk)
-            except NoRoom:
-                raise unreadable("the disk for temporary files is full. Make room, and do it again.") from None
-            good = [row for row in read if isinstance(row, Row)]
+            except TempDiskFull:
+                raise unreadable_file("the disk for temporary files is full. Make room, and do it again.") from None
+            good = [row for row in read if isinstance(row, AppointmentRow)]
             for faults in read:
-                if not isinstance(faults, Row):
+                if not isinstance(faults, AppointmentRow):
                     errors.add(faults)
-            staged = add(good) if good else Staged()
+            staged = add(good) if good else StagedCounts()
             report.count(staged)
             report.rows += len(chunk)
             report.rejected += len(chunk) - len(good)
             cancelled += staged.in_cancelled
             self._progress(report.rows)
-            warnings.add([*reader.warnings, *(warning(row, "phone", "opted_out") for row in staged.opted_out)])
+            warnings.add([*reader.warnings, *(row_warning(row, "phone", "opted_out") for row in staged.opted_out)])
             reader.warnings.clear()
         report.errors, report.warnings = errors.all(), warnings.all()
         if cancelled:
-            report.warnings.append(warning(0, "", "batch_cancelled", cancelled))
+            report.warnings.append(row_warning(0, "", "batch_cancelled", cancelled))
         if report.rows:
-            report.warnings.append(warning(0, "", "absent_rows"))
+            report.warnings.append(row_warning(0, "", "absent_rows"))
         return report

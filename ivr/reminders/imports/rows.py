@@ -10,18 +10,18 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from ivr.line.content.config import Config, Site
-from ivr.line.locales.language_names import Tongues, in_english
-from ivr.people.phones import Phone, read_phone
-from ivr.reminders.imports.datetimes import read_moment
-from ivr.reminders.imports.duplicates import Seen
-from ivr.reminders.imports.errors import Fault, FileFault, fault, warning
+from ivr.line.locales.language_names import LanguageNames, english_name
+from ivr.people.phones import PhoneNumber, parse_phone
+from ivr.reminders.imports.datetimes import parse_datetime
+from ivr.reminders.imports.duplicates import DuplicateTracker
+from ivr.reminders.imports.errors import ErrorCode, RowError, row_error, row_warning
 
 NEEDED = ("appointment_id", "phone", "starts_at")
 OPTIONAL = ("site", "language", "timezone", "first_name", "channel", "status")
 CHANNELS = ("text", "call", "none")
 STATUSES = ("booked", "cancelled", "attended", "missed")
 # Where a reader puts the cells of a row that stand beyond the last name of the header.
-BEYOND = ""
+EXTRA_CELLS = ""
 # What no column is called, and FHIR knows: another name of the site; all the languages of a patient, best first,
 # with commas between; and the code of a warning.
 PLACE, SPOKEN, NOTE = "(place)", "(spoken)", "(note)"
@@ -36,7 +36,7 @@ _zone = cache(ZoneInfo)
 
 
 @dataclass(frozen=True)
-class Row:
+class AppointmentRow:
     """An appointment as a scheduler's file gives it. starts_at is aware, in UTC; phone is E.164."""
 
     number: int
@@ -54,8 +54,8 @@ class Row:
 class _Read(NamedTuple):
     """A row, if it can be one; what is wrong with it; and what names it, with its number."""
 
-    row: Row | None
-    told: list[Fault]
+    row: AppointmentRow | None
+    told: list[RowError]
     named: tuple[str, int]
 
 
@@ -67,7 +67,7 @@ class _Kind(NamedTuple):
     language: str | None
     channel: str
     status: str
-    wrong: tuple[tuple[str, FileFault, str], ...]
+    wrong: tuple[tuple[str, ErrorCode, str], ...]
     warned: tuple[tuple[str, str, str], ...]
 
 
@@ -84,19 +84,19 @@ class RowReader:
         self._named = _by_name(config.sites)
         self._only_site = config.sites[0].id if len(config.sites) == 1 else ""
         self._languages = tuple(config.languages)
-        self._tongues = Tongues(self._languages)
+        self._tongues = LanguageNames(self._languages)
         self._ours = ours | {entry.e164 for entry in config.directory}
         self._countries = tuple(config.reminders.countries)
         self._day_first = config.reminders.dates == "day-first"
-        self._seen = Seen()
+        self._seen = DuplicateTracker()
         self._kinds = lru_cache(_KINDS)(self._read_kind)
-        self.warnings: list[Fault] = []
+        self.warnings: list[RowError] = []
 
-    def read(self, number: int, cells: Mapping[str, str]) -> Row | list[Fault]:
+    def read(self, number: int, cells: Mapping[str, str]) -> AppointmentRow | list[RowError]:
         """The row, or all that is wrong with it. number: as the spreadsheet counts, the header is row 1."""
         return self.read_many([(number, cells)])[0]
 
-    def read_many(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[Row | list[Fault]]:
+    def read_many(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[AppointmentRow | list[RowError]]:
         """The same for some rows that follow each other."""
         read = [self._read(number, cells) for number, cells in rows]
         self._check_doubles(read)
@@ -104,22 +104,22 @@ class RowReader:
         return [told if told or row is None else row for row, told, _ in read]
 
     def _read(self, number: int, cells: Mapping[str, str]) -> _Read:
-        told: list[Fault] = []
+        told: list[RowError] = []
         appointment_id = self._words(number, "appointment_id", cells, told)
         first_name = self._words(number, "first_name", cells, told)
         if not appointment_id:
-            told.append(fault(number, "appointment_id", FileFault.MISSING))
+            told.append(row_error(number, "appointment_id", ErrorCode.MISSING))
         phone = self._phone(number, cells.get("phone") or "", told)
-        if BEYOND in cells:
-            told.append(fault(number, "", FileFault.ROW_TOO_LONG))
+        if EXTRA_CELLS in cells:
+            told.append(row_error(number, "", ErrorCode.ROW_TOO_LONG))
         kind = self._kinds(*[cells.get(name) or "" for name in _KIND])
-        told += [fault(number, *wrong) for wrong in kind.wrong]
+        told += [row_error(number, *wrong) for wrong in kind.wrong]
         starts_at = self._starts_at(number, (cells.get("starts_at") or "").strip(), kind, told)
         row = None
         if not told and starts_at and phone:
-            row = Row(number, appointment_id, phone, starts_at, *kind[:3], first_name, *kind[3:5])
+            row = AppointmentRow(number, appointment_id, phone, starts_at, *kind[:3], first_name, *kind[3:5])
             if kind.warned:
-                self.warnings += [warning(number, *warned) for warned in kind.warned]
+                self.warnings += [row_warning(number, *warned) for warned in kind.warned]
         return _Read(row, told, (f"id {appointment_id}" if appointment_id else "", number))
 
     def _read_kind(self, *words: str) -> _Kind:
@@ -132,11 +132,11 @@ class RowReader:
         status = said["status"].lower() or "booked"
         status = _STATUS_WORDS.get(status.replace("-", " "), status)
         known = (
-            ("site", site in self._sites, FileFault.SITE, self._sites),
-            ("timezone", zone in _ZONES, FileFault.ZONE, ()),
-            ("language", not said["language"] or language, FileFault.LANGUAGE, self._languages),
-            ("channel", channel in CHANNELS, FileFault.CHANNEL, ()),
-            ("status", status in STATUSES, FileFault.STATUS, ()),
+            ("site", site in self._sites, ErrorCode.SITE, self._sites),
+            ("timezone", zone in _ZONES, ErrorCode.ZONE, ()),
+            ("language", not said["language"] or language, ErrorCode.LANGUAGE, self._languages),
+            ("channel", channel in CHANNELS, ErrorCode.CHANNEL, ()),
+            ("status", status in STATUSES, ErrorCode.STATUS, ()),
         )
         wrong = tuple((name, code, ", ".join(names)) for name, fits, code, names in known if not fits)
         warned = [("status", said[NOTE], "")] if said[NOTE] else []
@@ -158,50 +158,50 @@ class RowReader:
         code = next(filter(None, codes), None)
         if codes[0]:
             return code, []
-        instead = in_english(code or self._languages[0])
-        return code, [("language", "language_not_spoken", f"{in_english(languages[0])}: the texts are in {instead}")]
+        instead = english_name(code or self._languages[0])
+        return code, [("language", "language_not_spoken", f"{english_name(languages[0])}: the texts are in {instead}")]
 
     @staticmethod
-    def _words(number: int, name: str, cells: Mapping[str, str], told: list[Fault]) -> str:
+    def _words(number: int, name: str, cells: Mapping[str, str], told: list[RowError]) -> str:
         words = (cells.get(name) or "").strip()
         if len(words) > LONGEST[name]:
-            told.append(fault(number, name, FileFault.TOO_LONG, LONGEST[name]))
+            told.append(row_error(number, name, ErrorCode.TOO_LONG, LONGEST[name]))
         if not words.isprintable() and len(words.splitlines()) > 1:
-            told.append(fault(number, name, FileFault.LINE_BREAK))
+            told.append(row_error(number, name, ErrorCode.LINE_BREAK))
         return words
 
-    def _phone(self, number: int, words: str, told: list[Fault]) -> str | None:
-        phone = read_phone(words[:_LONGEST_PHONE], self._countries)
-        if not isinstance(phone, Phone):
-            told.append(fault(number, "phone", phone))
+    def _phone(self, number: int, words: str, told: list[RowError]) -> str | None:
+        phone = parse_phone(words[:_LONGEST_PHONE], self._countries)
+        if not isinstance(phone, PhoneNumber):
+            told.append(row_error(number, "phone", phone))
             return None
         if phone.e164 in self._ours:
-            told.append(fault(number, "phone", FileFault.OURS))
+            told.append(row_error(number, "phone", ErrorCode.OURS))
         return phone.e164
 
     def _check_doubles(self, read: list[_Read]) -> None:
         named = [(told, name) for _, told, name in read if name[0]]
         for (told, (_, number)), first in zip(named, self._seen.firsts([name for _, name in named]), strict=True):
             if first != number:
-                told.append(fault(number, "appointment_id", FileFault.DOUBLE, first))
+                told.append(row_error(number, "appointment_id", ErrorCode.DOUBLE, first))
 
-    def _check_same_day(self, rows: list[Row]) -> None:
+    def _check_same_day(self, rows: list[AppointmentRow]) -> None:
         days = [(f"day {row.starts_at.astimezone(_zone(row.timezone)).date()} {row.phone}", row.number) for row in rows]
         for row, first in zip(rows, self._seen.firsts(days), strict=True):
             if first != row.number:
-                self.warnings.append(warning(row.number, "phone", "same_day", first))
+                self.warnings.append(row_warning(row.number, "phone", "same_day", first))
 
-    def _starts_at(self, number: int, words: str, kind: _Kind, told: list[Fault]) -> datetime | None:
-        moment = read_moment(words, _zone(kind.timezone), self._day_first)
-        if isinstance(moment, FileFault):
-            told.append(fault(number, "starts_at", moment if words else FileFault.MISSING))
+    def _starts_at(self, number: int, words: str, kind: _Kind, told: list[RowError]) -> datetime | None:
+        moment = parse_datetime(words, _zone(kind.timezone), self._day_first)
+        if isinstance(moment, ErrorCode):
+            told.append(row_error(number, "starts_at", moment if words else ErrorCode.MISSING))
             return None
         if kind.status == "booked" and moment.at <= self._now:
-            told.append(fault(number, "starts_at", FileFault.PAST))
+            told.append(row_error(number, "starts_at", ErrorCode.PAST))
         if moment.at > self._farthest:
-            told.append(fault(number, "starts_at", FileFault.FAR))
+            told.append(row_error(number, "starts_at", ErrorCode.FAR))
         if moment.repeated:
-            self.warnings.append(warning(number, "starts_at", "date_repeated"))
+            self.warnings.append(row_warning(number, "starts_at", "date_repeated"))
         return moment.at
 
 

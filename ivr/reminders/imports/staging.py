@@ -14,15 +14,15 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select
 from sqlalchemy import Row as LedgerRow
 
 from ivr.ledger import Ledger, Vault
-from ivr.ledger.prepared_sql import Insertion, Lookup
+from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import appointment, batch, callback, opt_out_event, person, staged_change, text, todo
 from ivr.line.content.config import Config
-from ivr.people.persons import Meeting
-from ivr.people.replies import NOT_HERS
-from ivr.reminders.imports.rows import Row
-from ivr.reminders.outbox.restore_guard import level
+from ivr.people.persons import PersonRegistry
+from ivr.people.replies import WRONG_NUMBER
+from ivr.reminders.imports.rows import AppointmentRow
+from ivr.reminders.outbox.restore_guard import send_count
 from ivr.reminders.outbox.states import cancel_planned
-from ivr.reminders.schedule.plan import Reason, Visit, decide
+from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide
 
 # How many rows are written in one transaction when they are taken back or changed.
 TOGETHER = 1000
@@ -35,7 +35,7 @@ _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at",
 
 
 @dataclass
-class Staged:
+class StagedCounts:
     """What became of some rows. opted_out: the rows of persons who want no texts; in_cancelled: unchanged rows of
     batches that were cancelled."""
 
@@ -46,7 +46,7 @@ class Staged:
     opted_out: list[int] = field(default_factory=list)
 
 
-class Stage:
+class ImportStage:
     """One file on its way into the ledger. `add` rows, then `go_live` or `undo`."""
 
     def __init__(self, ledger: Ledger, vault: Vault, config: Config, filename: str, now: datetime) -> None:
@@ -55,17 +55,17 @@ class Stage:
         self._batch: int | None = None
         self._others_left_some = False
         dialect = ledger.engine.dialect
-        self._meeting = Meeting(dialect, vault)
-        self._find = Lookup(dialect, appointment.c.appointment_id, appointment.c.id)
-        self._inserting = Insertion(dialect, appointment, _NEW)
-        self._changing = Insertion(dialect, staged_change, ("into", "appointment", *_VALUES))
+        self._meeting = PersonRegistry(dialect, vault)
+        self._find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
+        self._inserting = BulkInsert(dialect, appointment, _NEW)
+        self._changing = BulkInsert(dialect, staged_change, ("into", "appointment", *_VALUES))
         self._next_due_at = lru_cache(_SLOTS)(_Dues(config, now).next_due_at)
 
-    def add(self, rows: list[Row]) -> Staged:
+    def add(self, rows: list[AppointmentRow]) -> StagedCounts:
         """Stage rows. Commits."""
         with self._ledger.write() as connection:
             # A claim under way, or another import, must not meet half of what is changed here.
-            self._ledger.turnstile(connection)
+            self._ledger.exclusive_lock(connection)
             self._ledger.expect_many(connection)
             persons, silent = self._meeting.meet(connection, (row.phone for row in rows), self._now)
             sorted_rows = _Sorted(self._vault, rows, persons, _known(connection, self._find, rows))
@@ -89,11 +89,11 @@ class Stage:
 
     def _open(self, connection: Connection) -> int:
         # A backup from before the first text must be known for one too.
-        level(connection)
+        send_count(connection)
         opened = insert(batch).values(created_at=self._now, filename=self._filename).returning(batch.c.id)
         return int(connection.execute(opened).scalar_one())
 
-    def _values(self, row: Row, person_id: int) -> dict[str, Any]:
+    def _values(self, row: AppointmentRow, person_id: int) -> dict[str, Any]:
         return {
             "person_id": person_id,
             "starts_at": row.starts_at,
@@ -105,7 +105,7 @@ class Stage:
             "status": row.status,
         }
 
-    def _new(self, row: Row, person_id: int, into: int) -> dict[str, Any]:
+    def _new(self, row: AppointmentRow, person_id: int, into: int) -> dict[str, Any]:
         return {
             **self._values(row, person_id),
             "appointment_id": row.appointment_id,
@@ -131,7 +131,7 @@ class Stage:
 
     def _change_some(self) -> int:
         with self._ledger.write() as connection:
-            self._ledger.turnstile(connection)
+            self._ledger.exclusive_lock(connection)
             mine = select(staged_change).where(staged_change.c.into == self._batch).order_by(staged_change.c.id)
             changes = connection.execute(mine.limit(TOGETHER)).all()
             standing = _standing(connection, [one.appointment for one in changes])
@@ -177,7 +177,7 @@ class _Dues:
         """Now, when something of the plan may be due or late already."""
         if status != "booked" or channel != "text":
             return None
-        decision = decide(Visit(starts_at, ZoneInfo(zone)), self._rules, self._now)
+        decision = decide(PlannedAppointment(starts_at, ZoneInfo(zone)), self._rules, self._now)
         return self._now if decision.send or decision.skips else decision.next_at
 
 
@@ -185,11 +185,11 @@ class _Sorted:
     """Rows by what they mean for the ledger. known: the appointments that it has, by appointment_id."""
 
     def __init__(
-        self, vault: Vault, rows: list[Row], persons: dict[str, int], known: dict[str, LedgerRow[Any]]
+        self, vault: Vault, rows: list[AppointmentRow], persons: dict[str, int], known: dict[str, LedgerRow[Any]]
     ) -> None:
         self._rows = rows
-        self.new: list[Row] = []
-        self.changed: list[tuple[int, Row]] = []
+        self.new: list[AppointmentRow] = []
+        self.changed: list[tuple[int, AppointmentRow]] = []
         self.left_behind: list[int] = []
         self._unchanged = self._in_cancelled = 0
         for row in rows:
@@ -204,28 +204,28 @@ class _Sorted:
                 if before.live_at is None:
                     self.left_behind.append(before.id)
 
-    def told(self, silent: set[str]) -> Staged:
+    def told(self, silent: set[str]) -> StagedCounts:
         """silent: the numbers that want no texts."""
         opted_out = [row.number for row in self._rows if row.phone in silent] if silent else []
-        return Staged(len(self.new), len(self.changed), self._unchanged, self._in_cancelled, opted_out)
+        return StagedCounts(len(self.new), len(self.changed), self._unchanged, self._in_cancelled, opted_out)
 
 
-def look(ledger: Ledger, vault: Vault, rows: list[Row]) -> Staged:
+def preview_staging(ledger: Ledger, vault: Vault, rows: list[AppointmentRow]) -> StagedCounts:
     """What staging rows would tell; nothing is written."""
     dialect = ledger.engine.dialect
-    find = Lookup(dialect, appointment.c.appointment_id, appointment.c.id)
+    find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
     with ledger.read() as connection:
-        persons, silent = Meeting(dialect, vault).find(connection, (row.phone for row in rows))
+        persons, silent = PersonRegistry(dialect, vault).find(connection, (row.phone for row in rows))
         return _Sorted(vault, rows, persons, _known(connection, find, rows)).told(silent)
 
 
-def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: Row, person_id: int | None) -> bool:
+def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: AppointmentRow, person_id: int | None) -> bool:
     name = vault.open(before.first_name_sealed) if before.first_name_sealed else ""
     same = all(getattr(before, key) == getattr(row, key) for key in _FROM_FILE if key != "person_id")
     return same and name == row.first_name and before.person_id == person_id
 
 
-def _known(connection: Connection, find: Lookup, rows: Iterable[Row]) -> dict[str, LedgerRow[Any]]:
+def _known(connection: Connection, find: BulkLookup, rows: Iterable[AppointmentRow]) -> dict[str, LedgerRow[Any]]:
     found = [one.id for one in find.among(connection, [row.appointment_id for row in rows])]
     return {row.appointment_id: row for row in _standing(connection, found).values()} if found else {}
 
@@ -245,7 +245,7 @@ def _change(
 ) -> None:
     """A moved appointment gets its remaining texts by the new time, and loses its answer."""
     given_on = before.person_id != values["person_id"]
-    moved = given_on or (before.starts_at != values["starts_at"] and before.answer != NOT_HERS)
+    moved = given_on or (before.starts_at != values["starts_at"] and before.answer != WRONG_NUMBER)
     answer = {"answer": None, "answered_at": None} if moved else {}
     if before.paused or values["status"] in _OVER:
         # What a scheduler paused does not go on because a newer file moved it; and who came is told of the batch that

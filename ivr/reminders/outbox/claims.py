@@ -18,15 +18,15 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, batch, person, text
-from ivr.line.content.config import Step
+from ivr.line.content.config import ReminderStep
 from ivr.line.content.loader import Content
-from ivr.line.text.gsm7 import segments
-from ivr.people.replies import NOT_HERS
+from ivr.line.text.gsm7 import count_segments
+from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.alarms import Alarm, clear_for_others, note_probe, probed, raise_alarm, raise_missing_key, raised
-from ivr.reminders.outbox.restore_guard import HighWater, level, raise_level
-from ivr.reminders.outbox.states import SPENT, TextState, begin, cancel_planned, move
-from ivr.reminders.schedule.message import NoWords, visit_values, word
-from ivr.reminders.schedule.plan import WEEK, Decision, Reason, Visit, decide, useful_until
+from ivr.reminders.outbox.restore_guard import RestoreGuard, increase_send_count, send_count
+from ivr.reminders.outbox.states import SPENT, TextState, cancel_planned, create_texts, transition
+from ivr.reminders.schedule.message import MissingText, appointment_values, reminder_text
+from ivr.reminders.schedule.plan import WEEK, Decision, PlannedAppointment, Reason, decide, useful_until
 
 PROBE_AFTER = timedelta(minutes=5)
 # Whether the networks take our texts again is seen from a receipt, within seconds: it is tried this much sooner.
@@ -40,7 +40,7 @@ RESTORED = (
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedText:
     """A text that is ours to hand over, once, and that must have arrived by `until`.
 
     claimed_at: as the ledger has it, from before the claim waited for its turn.
@@ -61,15 +61,15 @@ def due_count(ledger: Ledger, now: datetime, most: int) -> int:
         return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
-def claim(
+def claim_reminders(
     ledger: Ledger,
     vault: Vault,
     content: Content,
     now: datetime,
     limit: int,
     probe_after: timedelta = PROBE_AFTER,
-    water: HighWater | None = None,
-) -> list[Claimed]:
+    water: RestoreGuard | None = None,
+) -> list[ClaimedText]:
     """Claim up to `limit` segments of texts that are due, and write down the texts that will never be sent.
 
     Opt-outs, the appointment, limits and quiet hours are looked at again here, at the last moment. While the
@@ -77,32 +77,32 @@ def claim(
     outside the ledger of how many were claimed; a ledger that knows of fewer claims nothing.
     """
 
-    def take(connection: Connection, most: int) -> list[Claimed]:
+    def take(connection: Connection, most: int) -> list[ClaimedText]:
         clear_for_others(connection, Alarm.WORDS_MISSING, content.digest)
         clear_for_others(connection, Alarm.KEY_MISSING, vault.known)
         rows = due_slice(connection, now, limit)
         return _Slice(connection, vault, content, now).claim(rows, most) if rows else []
 
-    return claim_one_at_a_time(ledger, now, limit, probe_after, take, water)
+    return claim_exclusively(ledger, now, limit, probe_after, take, water)
 
 
-def claim_one_at_a_time(
+def claim_exclusively(
     ledger: Ledger,
     now: datetime,
     limit: int,
     probe_after: timedelta,
-    take: Callable[[Connection, int], list[Claimed]],
-    water: HighWater | None = None,
-) -> list[Claimed]:
+    take: Callable[[Connection, int], list[ClaimedText]],
+    water: RestoreGuard | None = None,
+) -> list[ClaimedText]:
     """Claim through `take`, which is told how many segments it may, while nobody else does. Commits."""
     seen = water.read() if water else {}
     with ledger.write() as connection:
-        ledger.turnstile(connection)
-        counted = level(connection)
+        ledger.exclusive_lock(connection)
+        counted = send_count(connection)
         if seen.get(counted.epoch, 0) > counted.count:
             raise_alarm(connection, Alarm.LEDGER_RESTORED, now, RESTORED)
         claimed = _take(connection, now, limit, probe_after, take)
-        reached = raise_level(connection, counted, len(claimed)) if claimed else None
+        reached = increase_send_count(connection, counted, len(claimed)) if claimed else None
     if water and reached:
         water.note(reached)
     return claimed
@@ -113,8 +113,8 @@ def _take(
     now: datetime,
     limit: int,
     probe_after: timedelta,
-    take: Callable[[Connection, int], list[Claimed]],
-) -> list[Claimed]:
+    take: Callable[[Connection, int], list[ClaimedText]],
+) -> list[ClaimedText]:
     """As many as the alarms that stand allow."""
     standing = raised(connection)
     if Alarm.LEDGER_RESTORED in standing:
@@ -133,12 +133,12 @@ def _take(
     return claimed
 
 
-def barred(opted_out_at: datetime | None, landline: bool) -> Reason | None:
+def blocked_reason(opted_out_at: datetime | None, landline: bool) -> Reason | None:
     """Why a person cannot be texted."""
     return Reason.OPTED_OUT if opted_out_at else Reason.LANDLINE if landline else None
 
 
-def claim_values(vault: Vault, content: Content, claimed: Claimed, now: datetime) -> dict[str, Any]:
+def claim_values(vault: Vault, content: Content, claimed: ClaimedText, now: datetime) -> dict[str, Any]:
     """The columns of `text` that a claim writes."""
     return {
         "attempt": claimed.attempt,
@@ -188,15 +188,15 @@ class _Slice:
         self._sent: dict[int, list[datetime]] = defaultdict(list)
         self._new: list[dict[str, Any]] = []
 
-    def claim(self, rows: list[Row[Any]], limit: int) -> list[Claimed]:
+    def claim(self, rows: list[Row[Any]], limit: int) -> list[ClaimedText]:
         self._look_up(rows)
-        claimed: list[Claimed] = []
+        claimed: list[ClaimedText] = []
         later: list[dict[str, Any]] = []
         left = limit
         for row in rows:
             if left <= 0:
                 break
-            visit = Visit(row.starts_at, ZoneInfo(row.timezone), row.answer)
+            visit = PlannedAppointment(row.starts_at, ZoneInfo(row.timezone), row.answer)
             decision = self._decide(row, visit)
             text_of = self._worded(row, decision, visit)
             later.append({"key": row.id, "at": decision.next_at})
@@ -208,7 +208,7 @@ class _Slice:
                 self._sent[row.person_id].append(self._now)
                 claimed.append(text_of)
                 left -= text_of.segments
-        begin(self._connection, self._new, self._now)
+        create_texts(self._connection, self._new, self._now)
         due = update(appointment).where(appointment.c.id == bindparam("key"))
         self._connection.execute(due.values(next_due_at=bindparam("at")), later)
         return claimed
@@ -219,7 +219,7 @@ class _Slice:
         for found in self._connection.execute(select(text).where(text.c.appointment_id.in_(starts))).all():
             if found.starts_at != starts[found.appointment_id]:
                 if found.state == TextState.PLANNED:
-                    move(self._connection, [found.id], TextState.CANCELLED, self._now, Reason.MOVED)
+                    transition(self._connection, [found.id], TextState.CANCELLED, self._now, Reason.MOVED)
             elif found.state in (TextState.PLANNED, TextState.CANCELLED):
                 # Cancelled before it went out, and its visit is booked again.
                 self._waiting[found.appointment_id][found.step] = found
@@ -237,8 +237,8 @@ class _Slice:
             if found.state in SPENT:
                 self._sent[found.person_id].append(found.claimed_at)
 
-    def _decide(self, row: Row[Any], visit: Visit) -> Decision:
-        unwanted = row.status != "booked" or row.channel != "text" or row.answer == NOT_HERS
+    def _decide(self, row: Row[Any], visit: PlannedAppointment) -> Decision:
+        unwanted = row.status != "booked" or row.channel != "text" or row.answer == WRONG_NUMBER
         if unwanted or row.cancelled_at is not None:
             cancel_planned(self._connection, [row.id], self._now, Reason.CANCELLED)
             return Decision()
@@ -253,29 +253,29 @@ class _Slice:
             # What waits as a row was due once, or staff made it so.
             early=waiting.keys(),
         )
-        reason = barred(row.opted_out_at, row.landline)
+        reason = blocked_reason(row.opted_out_at, row.landline)
         if decision.send and reason:
             decision.skips.append((decision.send, reason))
             decision.send = None
         return decision
 
-    def _write(self, row: Row[Any], step: Step, state: TextState, values: dict[str, Any]) -> None:
+    def _write(self, row: Row[Any], step: ReminderStep, state: TextState, values: dict[str, Any]) -> None:
         waiting = self._waiting[row.id].get(step.id)
         if waiting:
             values = {**values, "tries": waiting.tries + 1, "person_id": row.person_id}
-            move(self._connection, [waiting.id], state, self._now, values.pop("reason", None), **values)
+            transition(self._connection, [waiting.id], state, self._now, values.pop("reason", None), **values)
             return
         identity = {name: getattr(row, name) for name in ("person_id", "batch_id", "starts_at")}
         identity["appointment_id"] = row.id
         self._new.append({**_EMPTY, **identity, "step": step.id, "state": state, **values})
 
-    def _worded(self, row: Row[Any], decision: Decision, visit: Visit) -> Claimed | None:
+    def _worded(self, row: Row[Any], decision: Decision, visit: PlannedAppointment) -> ClaimedText | None:
         """The text that a decision sends. Without words, or a key to its number, it is looked at again later."""
         if decision.send is None:
             return None
         try:
             return self._word(row, decision.send, visit)
-        except NoWords as missing:
+        except MissingText as missing:
             told = f"{missing} in release {self._content.digest}: texts of step {decision.send.id} wait for new words."
             raise_alarm(self._connection, Alarm.WORDS_MISSING, self._now, told)
         except KeyError:
@@ -283,18 +283,18 @@ class _Slice:
         decision.next_at = self._now + HELD_UP
         return None
 
-    def _word(self, row: Row[Any], step: Step, visit: Visit) -> Claimed:
+    def _word(self, row: Row[Any], step: ReminderStep, visit: PlannedAppointment) -> ClaimedText:
         config = self._content.config
         language = next(
             (name for name in (row.language, row.spoken) if name in config.languages), config.default_language
         )
-        values = visit_values(self._content, language, row.starts_at, row.timezone, row.site)
-        body = word(self._content, step.wording, language, values)
-        return Claimed(
+        values = appointment_values(self._content, language, row.starts_at, row.timezone, row.site)
+        body = reminder_text(self._content, step.wording, language, values)
+        return ClaimedText(
             attempt=secrets.token_hex(16),
             phone=self._vault.open(row.phone_sealed),
             body=body,
-            segments=segments(body).segments,
+            segments=count_segments(body).segments,
             claimed_at=self._now,
             until=useful_until(visit, self._now, config.reminders.quiet_hours),
         )

@@ -25,7 +25,7 @@ def beat(ledger: Ledger, now: datetime) -> None:
     with ledger.write() as connection:
         mine = update(mark).where(mark.c.name == CLOCK).values(at=now)
         if not connection.execute(mine).rowcount:
-            ledger.turnstile(connection)
+            ledger.exclusive_lock(connection)
             if not connection.execute(mine).rowcount:
                 connection.execute(insert(mark).values(name=CLOCK, value="", at=now))
 
@@ -54,7 +54,7 @@ def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> 
     if not any((name in wrong) != (name in standing) for name in looked_at):
         return
     with ledger.write() as connection:
-        ledger.turnstile(connection)
+        ledger.exclusive_lock(connection)
         for name in looked_at:
             if name in wrong:
                 raise_alarm(connection, name, now, wrong[name])

@@ -16,19 +16,26 @@ from sqlalchemy import Connection, Row, func, select, update
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
 from ivr.line.content.loader import Content
-from ivr.line.text.gsm7 import segments
-from ivr.people.persons import meet
+from ivr.line.text.gsm7 import count_segments
+from ivr.people.persons import get_or_create_persons
 from ivr.reminders.alarms import raise_missing_key
-from ivr.reminders.outbox.claims import HELD_UP, PROBE_AFTER, Claimed, barred, claim_one_at_a_time, claim_values
-from ivr.reminders.outbox.restore_guard import HighWater
-from ivr.reminders.outbox.states import TextState, begin, move
-from ivr.reminders.schedule.message import NoWords, word
+from ivr.reminders.outbox.claims import (
+    HELD_UP,
+    PROBE_AFTER,
+    ClaimedText,
+    blocked_reason,
+    claim_exclusively,
+    claim_values,
+)
+from ivr.reminders.outbox.restore_guard import RestoreGuard
+from ivr.reminders.outbox.states import TextState, create_texts, transition
+from ivr.reminders.schedule.message import MissingText, reminder_text
 from ivr.reminders.schedule.plan import Reason
 
 USEFUL_FOR = timedelta(hours=4)
 
 
-class Asked(StrEnum):
+class OnDemandResult(StrEnum):
     """What a caller is told who asks for a text. sent: it is kept and will go out. Else nothing was written."""
 
     SENT = "sent"
@@ -38,7 +45,7 @@ class Asked(StrEnum):
 
 
 @dataclass(frozen=True)
-class TextWish:
+class TextRequest:
     """A text as a caller asks for it.
 
     phone: the caller's own, E.164. topic: a topic's id. call: the carrier's id of the call; request: its token
@@ -52,9 +59,9 @@ class TextWish:
     request: str | None = None
 
 
-def ask_for_text(connection: Connection, vault: Vault, wish: TextWish, now: datetime) -> Asked:
+def request_text(connection: Connection, vault: Vault, wish: TextRequest, now: datetime) -> OnDemandResult:
     """Keep a text that goes out as soon as a worker is free. The same request once more has the same answer."""
-    someone = meet(connection, vault, [wish.phone], now)[wish.phone]
+    someone = get_or_create_persons(connection, vault, [wish.phone], now)[wish.phone]
     # Locked: two requests of one call must see each other's text.
     her = select(person.c.opted_out_at, person.c.landline).where(person.c.id == someone)
     she = connection.execute(her.with_for_update(key_share=True)).one()
@@ -63,19 +70,19 @@ def ask_for_text(connection: Connection, vault: Vault, wish: TextWish, now: date
         select(text.c.request).where(text.c.asked_in == call, text.c.step == wish.topic)
     ).one_or_none()
     if before and request and before.request == request:
-        return Asked.SENT
-    reason = barred(she.opted_out_at, she.landline)
+        return OnDemandResult.SENT
+    reason = blocked_reason(she.opted_out_at, she.landline)
     if reason:
-        return Asked(reason)
+        return OnDemandResult(reason)
     if before:
-        return Asked.ALREADY
+        return OnDemandResult.ALREADY
     identity = {"person_id": someone, "asked_in": call, "step": wish.topic, "request": request}
     values = {"state": TextState.PLANNED, "retry_at": now, "asked_at": now, "asked_language": wish.language}
-    begin(connection, [{**identity, **values}], now)
-    return Asked.SENT
+    create_texts(connection, [{**identity, **values}], now)
+    return OnDemandResult.SENT
 
 
-def asked_count(ledger: Ledger, now: datetime) -> int:
+def on_demand_count(ledger: Ledger, now: datetime) -> int:
     """How many texts that were asked for may go out at `now`."""
     with ledger.read() as connection:
         return int(connection.execute(select(func.count()).select_from(text).where(*_waits(now))).scalar_one())
@@ -85,22 +92,22 @@ def _waits(now: datetime) -> tuple[Any, ...]:
     return text.c.asked_in.is_not(None), text.c.state == TextState.PLANNED, text.c.retry_at <= now
 
 
-def claim_asked(
+def claim_on_demand(
     ledger: Ledger,
     vault: Vault,
     content: Content,
     now: datetime,
     limit: int,
     probe_after: timedelta = PROBE_AFTER,
-    water: HighWater | None = None,
-) -> list[Claimed]:
+    water: RestoreGuard | None = None,
+) -> list[ClaimedText]:
     """Claim up to `limit` segments of texts that were asked for, oldest first, and write down what will not be sent.
 
     Opt-outs are looked at again here, and the words are those that are live now. While the carrier refuses us,
     one text goes out each `probe_after`, as with reminders.
     """
 
-    def take(connection: Connection, most: int) -> list[Claimed]:
+    def take(connection: Connection, most: int) -> list[ClaimedText]:
         rows = connection.execute(
             select(text, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
             .join(person, person.c.id == text.c.person_id)
@@ -109,7 +116,7 @@ def claim_asked(
             .order_by(text.c.tries, text.c.asked_at, text.c.id)
             .limit(limit)
         ).all()
-        claimed: list[Claimed] = []
+        claimed: list[ClaimedText] = []
         left = most
         for row in rows:
             if left <= 0:
@@ -121,34 +128,34 @@ def claim_asked(
                 connection.execute(update(text).where(text.c.id == row.id).values(retry_at=now + HELD_UP))
                 continue
             if isinstance(worded, Reason):
-                move(connection, [row.id], TextState.SKIPPED, now, worded)
+                transition(connection, [row.id], TextState.SKIPPED, now, worded)
                 continue
             values = {**claim_values(vault, content, worded, now), "tries": row.tries + 1}
-            move(connection, [row.id], TextState.CLAIMED, now, **values)
+            transition(connection, [row.id], TextState.CLAIMED, now, **values)
             claimed.append(worded)
             left -= worded.segments
         return claimed
 
-    return claim_one_at_a_time(ledger, now, limit, probe_after, take, water)
+    return claim_exclusively(ledger, now, limit, probe_after, take, water)
 
 
-def _word(row: Row[Any], vault: Vault, content: Content, now: datetime) -> Claimed | Reason:
+def _word(row: Row[Any], vault: Vault, content: Content, now: datetime) -> ClaimedText | Reason:
     """The text as it goes out, or why it does not."""
     until = row.asked_at + USEFUL_FOR
-    reason = barred(row.opted_out_at, row.landline) or (Reason.LATE if now >= until else None)
+    reason = blocked_reason(row.opted_out_at, row.landline) or (Reason.LATE if now >= until else None)
     if reason:
         return reason
     languages = content.config.languages
     language = row.asked_language if row.asked_language in languages else content.config.default_language
     try:
-        body = word(content, row.step, language, {})
-    except NoWords:
+        body = reminder_text(content, row.step, language, {})
+    except MissingText:
         return Reason.WITHDRAWN
-    return Claimed(
+    return ClaimedText(
         attempt=secrets.token_hex(16),
         phone=vault.open(row.phone_sealed),
         body=body,
-        segments=segments(body).segments,
+        segments=count_segments(body).segments,
         claimed_at=now,
         until=until,
     )

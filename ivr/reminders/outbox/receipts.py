@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from ivr.carrier.twilio.errors import CLASSES, ErrorClass
-from ivr.carrier.twilio.statuses import MEANING
+from ivr.carrier.twilio.statuses import STATE_BY_STATUS
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import text
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
-from ivr.reminders.outbox.results import MOST_AT_ONCE, note_code
-from ivr.reminders.outbox.states import TextState, move, note_sids
+from ivr.reminders.outbox.results import MOST_AT_ONCE, record_error_code
+from ivr.reminders.outbox.states import TextState, record_sids, transition
 
 NO_RECEIPT_AFTER = timedelta(days=3)
 
@@ -32,7 +32,7 @@ class Receipt:
 
     @property
     def meaning(self) -> str | None:
-        return MEANING.get(self.status)
+        return STATE_BY_STATUS.get(self.status)
 
     @property
     def refuses_us(self) -> bool:
@@ -41,7 +41,7 @@ class Receipt:
         return failed and CLASSES.get(self.code or 0) is ErrorClass.STOP
 
 
-def take_receipt(ledger: Ledger, vault: Vault, receipt: Receipt, now: datetime) -> bool:
+def apply_receipt(ledger: Ledger, vault: Vault, receipt: Receipt, now: datetime) -> bool:
     """Take a receipt in. False: we know nothing of that attempt.
 
     It may come before our own record of the hand-over, and settles an uncertain text at once. One that refuses us stops
@@ -50,21 +50,21 @@ def take_receipt(ledger: Ledger, vault: Vault, receipt: Receipt, now: datetime) 
     with ledger.write() as connection:
         if receipt.refuses_us:
             # Alarms are raised in the turnstile, and that comes before any row.
-            ledger.turnstile(connection)
-        return enter_receipt(connection, vault, receipt, now)
+            ledger.exclusive_lock(connection)
+        return apply_receipt_in(connection, vault, receipt, now)
 
 
-def enter_receipt(connection: Connection, vault: Vault, receipt: Receipt, now: datetime) -> bool:
+def apply_receipt_in(connection: Connection, vault: Vault, receipt: Receipt, now: datetime) -> bool:
     """The same within a transaction; for one that refuses us it has passed the turnstile."""
     row = connection.execute(select(text).where(text.c.attempt == receipt.attempt)).first()
     if row is None:
         return False
     if receipt.sid:
-        note_sids(connection, {row.id: receipt.sid})
+        record_sids(connection, {row.id: receipt.sid})
     if receipt.meaning is not None:
         code, reason = receipt.code, f"error_{receipt.code}" if receipt.code else None
-        if move(connection, [row.id], TextState(receipt.meaning), now, reason, error_code=code):
-            note_code(connection, vault, row.person_id, code, now)
+        if transition(connection, [row.id], TextState(receipt.meaning), now, reason, error_code=code):
+            record_error_code(connection, vault, row.person_id, code, now)
     if receipt.refuses_us:
         told = f"The networks refuse our texts: error {receipt.code}."
         raise_alarm(connection, Alarm.DELIVERY_STOPPED, now, told)
@@ -82,4 +82,4 @@ def close_without_receipt(ledger: Ledger, now: datetime) -> int:
     if not ids:
         return 0
     with ledger.write() as connection:
-        return len(move(connection, ids, TextState.NO_RECEIPT, now))
+        return len(transition(connection, ids, TextState.NO_RECEIPT, now))

@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import Row, and_, func, select, update
 
-from ivr.carrier.twilio.client import UNREACHABLE, Carrier, Found
-from ivr.carrier.twilio.statuses import MEANING
+from ivr.carrier.twilio.client import UNREACHABLE, Carrier, LoggedMessage
+from ivr.carrier.twilio.statuses import STATE_BY_STATUS
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
 from ivr.reminders.alarms import raise_missing_key
-from ivr.reminders.outbox.results import note_code, plan_again
-from ivr.reminders.outbox.states import TextState, move, note_sids
+from ivr.reminders.outbox.results import record_error_code, reschedule
+from ivr.reminders.outbox.states import TextState, record_sids, transition
 
 BEFORE_CLAIM = timedelta(seconds=60)
 LOOKS = 2
@@ -67,14 +67,14 @@ def _reconcile_one(ledger: Ledger, vault: Vault, carrier: Carrier, row: Row[Any]
         return "waiting"
     except KeyError:
         with ledger.write() as connection:
-            ledger.turnstile(connection)
+            ledger.exclusive_lock(connection)
             raise_missing_key(connection, vault, now)
         return "waiting"
     alike = [found for found in log if _is_it(found, row, carrier, vault)]
     return _settle(ledger, vault, row, alike, now)
 
 
-def _is_it(found: Found, row: Row[Any], carrier: Carrier, vault: Vault) -> bool:
+def _is_it(found: LoggedMessage, row: Row[Any], carrier: Carrier, vault: Vault) -> bool:
     return (
         carrier.is_ours(found)
         and vault.hash(found.body) == row.body_hash
@@ -82,9 +82,9 @@ def _is_it(found: Found, row: Row[Any], carrier: Carrier, vault: Vault) -> bool:
     )
 
 
-def _settle(ledger: Ledger, vault: Vault, row: Row[Any], alike: list[Found], now: datetime) -> str:
+def _settle(ledger: Ledger, vault: Vault, row: Row[Any], alike: list[LoggedMessage], now: datetime) -> str:
     with ledger.write() as connection:
-        ledger.turnstile(connection)
+        ledger.exclusive_lock(connection)
         # While we asked, somebody else may have settled it, or looked as well, or even claimed it anew.
         same = select(text.c.id).where(
             text.c.id == row.id,
@@ -98,14 +98,14 @@ def _settle(ledger: Ledger, vault: Vault, row: Row[Any], alike: list[Found], now
         known = set(connection.execute(taken).scalars())
         for found in alike:
             if found.sid not in known:
-                state = TextState(MEANING.get(found.status, "handed_over"))
-                move(connection, [row.id], state, now, "reconciled", error_code=found.error_code)
-                note_sids(connection, {row.id: found.sid})
-                note_code(connection, vault, row.person_id, found.error_code, now)
+                state = TextState(STATE_BY_STATUS.get(found.status, "handed_over"))
+                transition(connection, [row.id], state, now, "reconciled", error_code=found.error_code)
+                record_sids(connection, {row.id: found.sid})
+                record_error_code(connection, vault, row.person_id, found.error_code, now)
                 return "found"
         looks = row.looks + 1
         if looks >= LOOKS:
-            plan_again(connection, row, now, now, "not_at_carrier")
+            reschedule(connection, row, now, now, "not_at_carrier")
             return "planned"
         connection.execute(update(text).where(text.c.id == row.id).values(looks=looks, looked_at=now))
         return "waiting"

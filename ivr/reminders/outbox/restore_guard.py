@@ -23,38 +23,38 @@ _KEY = "infoline:claims"
 
 
 @dataclass(frozen=True)
-class Level:
+class SendCount:
     """epoch: drawn by lot when a ledger begins, or after it was reconciled; count: texts claimed since."""
 
     epoch: str
     count: int
 
 
-def level(connection: Connection) -> Level:
+def send_count(connection: Connection) -> SendCount:
     """The ledger's own count, begun at nought the first time. Within the turnstile."""
     told = connection.execute(select(mark.c.value).where(mark.c.name == _MARK)).scalar()
     if told is None:
         return begin_epoch(connection)
     epoch, _, count = str(told).partition(":")
-    return Level(epoch, int(count))
+    return SendCount(epoch, int(count))
 
 
-def raise_level(connection: Connection, before: Level, claimed: int) -> Level:
+def increase_send_count(connection: Connection, before: SendCount, claimed: int) -> SendCount:
     """Count some more."""
-    after = Level(before.epoch, before.count + claimed)
+    after = SendCount(before.epoch, before.count + claimed)
     connection.execute(update(mark).where(mark.c.name == _MARK).values(value=f"{after.epoch}:{after.count}"))
     return after
 
 
-def begin_epoch(connection: Connection) -> Level:
+def begin_epoch(connection: Connection) -> SendCount:
     """What is remembered outside says nothing about this ledger any more."""
-    begun = Level(secrets.token_hex(8), 0)
+    begun = SendCount(secrets.token_hex(8), 0)
     connection.execute(delete(mark).where(mark.c.name == _MARK))
     connection.execute(insert(mark).values(name=_MARK, value=f"{begun.epoch}:0", at=clock_now()))
     return begun
 
 
-class HighWater:
+class RestoreGuard:
     """What is remembered outside the ledger: in VAR_DIR, and where all workers see it, in the queue server."""
 
     def __init__(self, var_dir: Path, queue: Redis) -> None:
@@ -64,13 +64,13 @@ class HighWater:
     def read(self) -> Mapping[str, int]:
         """The highest count seen of each epoch. To be read before the ledger's own, which only grows meanwhile."""
         seen = self._of_file()
-        with suppress(*queues.AWAY):
+        with suppress(*queues.UNAVAILABLE):
             for key, count in self._queue.hgetall(_KEY).items():
                 epoch = key.decode() if isinstance(key, bytes) else key
                 seen[epoch] = max(seen.get(epoch, 0), int(count))
         return seen
 
-    def note(self, reached: Level) -> None:
+    def note(self, reached: SendCount) -> None:
         """Remember a count that was committed. What cannot be kept is no loss: it only makes us see less."""
         seen = self._of_file()
         if seen.get(reached.epoch, -1) < reached.count:
@@ -79,7 +79,7 @@ class HighWater:
                 draft = self._file.with_name(f".claims.{secrets.token_hex(8)}")
                 draft.write_text(json.dumps({**seen, reached.epoch: reached.count}))
                 draft.replace(self._file)
-        with suppress(*queues.AWAY):
+        with suppress(*queues.UNAVAILABLE):
             self._queue.hset(_KEY, reached.epoch, max(reached.count, int(self._queue.hget(_KEY, reached.epoch) or 0)))
 
     def _of_file(self) -> dict[str, int]:

@@ -48,7 +48,7 @@ MOVES: dict[TextState, frozenset[TextState]] = {
 SPENT = frozenset({S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT})
 
 
-def move(
+def transition(
     connection: Connection,
     ids: Iterable[int],
     to: TextState,
@@ -91,10 +91,10 @@ def _tell(
 def cancel_planned(connection: Connection, appointments: Any, now: datetime, reason: str) -> None:
     """Texts of appointments that wait for another try will not be tried. appointments: ids, or a query for them."""
     waiting = select(text.c.id).where(text.c.appointment_id.in_(appointments), text.c.state == TextState.PLANNED)
-    move(connection, connection.execute(waiting).scalars(), TextState.CANCELLED, now, reason)
+    transition(connection, connection.execute(waiting).scalars(), TextState.CANCELLED, now, reason)
 
 
-def hand_over(connection: Connection, sids: Mapping[int, str], now: datetime) -> None:
+def mark_handed_over(connection: Connection, sids: Mapping[int, str], now: datetime) -> None:
     """The carrier has these texts: {id: its own id of it}. Where a receipt was here before us, only the id is added."""
     rows = _locked(connection, list(sids))
     moved = [row for row in rows if TextState.HANDED_OVER in MOVES[TextState(row.state)]]
@@ -104,10 +104,10 @@ def hand_over(connection: Connection, sids: Mapping[int, str], now: datetime) ->
             {"state": TextState.HANDED_OVER, "reason": None, "updated_at": now},
         )
         _tell(connection, [(row.id, row.state) for row in moved], TextState.HANDED_OVER, now, None)
-    note_sids(connection, sids)
+    record_sids(connection, sids)
 
 
-def note_sids(connection: Connection, sids: Mapping[int, str]) -> None:
+def record_sids(connection: Connection, sids: Mapping[int, str]) -> None:
     """Keep the carrier's ids of texts, {id: sid}, unless one has an id, or it is held to be another text's."""
     taken = set(connection.execute(select(text.c.sid).where(text.c.sid.in_(sids.values()))).scalars())
     owners = {sid: number for number, sid in sids.items() if sid not in taken}
@@ -117,7 +117,7 @@ def note_sids(connection: Connection, sids: Mapping[int, str]) -> None:
         connection.execute(mine.values(sid=bindparam("named")), fresh)
 
 
-def begin(connection: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+def create_texts(connection: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
     """Write new texts and the first line of their history. Rows hold the columns of `text`."""
     if not rows:
         return

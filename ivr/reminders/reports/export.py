@@ -22,13 +22,13 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, batch, person, text, text_move
-from ivr.line.content.config import Reminders
-from ivr.people.phones import as_written
-from ivr.people.replies import NOT_HERS
-from ivr.reminders.outbox.claims import barred
+from ivr.line.content.config import ReminderRules
+from ivr.people.phones import format_phone
+from ivr.people.replies import WRONG_NUMBER
+from ivr.reminders.outbox.claims import blocked_reason
 from ivr.reminders.outbox.states import SPENT, TextState
 from ivr.reminders.reports.status import NoSuchBatch
-from ivr.reminders.schedule.plan import WEEK, Decision, Visit, decide, due_at, quiet_until
+from ivr.reminders.schedule.plan import WEEK, Decision, PlannedAppointment, decide, due_at, quiet_until
 
 CHUNK = 1000
 COLUMNS = (
@@ -59,7 +59,7 @@ _TEXTS: Select[Any] = select(
 _NEVER: tuple[tuple[Callable[[Row[Any]], bool], State], ...] = (
     (lambda row: row.status == "cancelled", (TextState.CANCELLED, "cancelled")),
     (lambda row: row.cancelled_at is not None, (TextState.CANCELLED, "batch_cancelled")),
-    (lambda row: row.answer == NOT_HERS, (TextState.CANCELLED, NOT_HERS)),
+    (lambda row: row.answer == WRONG_NUMBER, (TextState.CANCELLED, WRONG_NUMBER)),
     (lambda row: row.channel != "text", (TextState.SKIPPED, "not_by_text")),
     (lambda row: row.status != "booked", (TextState.SKIPPED, "visit_over")),
 )
@@ -70,7 +70,7 @@ class UnwritableFile(Exception):
 
 
 @dataclass(frozen=True)
-class TextLine:
+class TextReport:
     """One text of a visit. starts_at: of the visit when the text was made. due_at: None for a step that left the plan.
 
     A planned text's reason is what it waits for: None (its time), `due` (a worker), or what holds it back.
@@ -85,7 +85,7 @@ class TextLine:
     changed_at: datetime | None = None
 
 
-def visits() -> Select[Any]:
+def appointments_query() -> Select[Any]:
     """Appointments with what decides over their texts: the person and the batch."""
     return _visits(appointment)
 
@@ -99,20 +99,20 @@ def _visits(*columns: Any) -> Select[Any]:
     )
 
 
-def never(row: Row[Any]) -> State | None:
+def permanent_block(row: Row[Any]) -> State | None:
     """Why nothing more goes out for a visit, whatever its plan says."""
     return next((state for holds, state in _NEVER if holds(row)), None)
 
 
-def held_back(row: Row[Any]) -> str | None:
+def temporary_block(row: Row[Any]) -> str | None:
     """Why nothing goes out for a visit at present."""
-    reason = barred(row.opted_out_at, row.landline)
+    reason = blocked_reason(row.opted_out_at, row.landline)
     if reason:
         return reason
     return "not_live" if row.live_at is None else "paused" if row.paused else None
 
 
-def sent_to(connection: Connection, persons: Collection[int], now: datetime) -> dict[int, list[datetime]]:
+def recent_sends(connection: Connection, persons: Collection[int], now: datetime) -> dict[int, list[datetime]]:
     """When each person was reminded lately, as the limits count it."""
     sent: dict[int, list[datetime]] = defaultdict(list)
     # Asked for the states too, SQLite would go through all texts of the week, whosever they are.
@@ -125,9 +125,9 @@ def sent_to(connection: Connection, persons: Collection[int], now: datetime) -> 
     return sent
 
 
-def texts_of(
-    connection: Connection, rows: Sequence[Row[Any]], rules: Reminders, now: datetime
-) -> Iterator[tuple[Row[Any], list[TextLine]]]:
+def texts_of_appointments(
+    connection: Connection, rows: Sequence[Row[Any]], rules: ReminderRules, now: datetime
+) -> Iterator[tuple[Row[Any], list[TextReport]]]:
     """The texts of visits (rows of `visits()`), those of the plan that are no rows yet among them, in their order."""
     return _Telling(rules, now).tell(connection, rows)
 
@@ -135,7 +135,7 @@ def texts_of(
 class _Telling:
     """Tells the texts of many visits at a moment."""
 
-    def __init__(self, rules: Reminders, now: datetime) -> None:
+    def __init__(self, rules: ReminderRules, now: datetime) -> None:
         self.rules, self.now = rules, now
         self.steps = {step.id: step for step in rules.plan}
         # Visits begin at the same few times.
@@ -143,15 +143,15 @@ class _Telling:
 
     def _due(self, step: str, starts_at: datetime, zone: ZoneInfo) -> datetime | None:
         known = self.steps.get(step)
-        return due_at(known, Visit(starts_at, zone), self.rules.quiet_hours) if known else None
+        return due_at(known, PlannedAppointment(starts_at, zone), self.rules.quiet_hours) if known else None
 
-    def tell(self, connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], list[TextLine]]]:
+    def tell(self, connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], list[TextReport]]]:
         written: dict[int, list[Row[Any]]] = defaultdict(list)
         for found in connection.execute(_TEXTS.where(text.c.appointment_id.in_([row.id for row in rows]))):
             written[found.appointment_id].append(found)
         tellers = [_Teller(self, row, written[row.id]) for row in rows]
         # What else a person was sent is looked up only where it decides over something.
-        sent = sent_to(connection, {teller.row.person_id for teller in tellers if teller.is_due}, self.now)
+        sent = recent_sends(connection, {teller.row.person_id for teller in tellers if teller.is_due}, self.now)
         for teller in tellers:
             yield teller.row, teller.lines(sent.get(teller.row.person_id, ()))
 
@@ -167,7 +167,7 @@ class _Teller:
         self._waiting = {one.step: one for one in still if one.state == TextState.PLANNED}
         self._done = {one.step for one in still} - self._waiting.keys()
         self._coming_steps = [name for name in telling.steps if name not in self._done]
-        self._ends = never(row)
+        self._ends = permanent_block(row)
 
     @property
     def is_due(self) -> bool:
@@ -178,38 +178,38 @@ class _Teller:
             due is not None and due <= self._now for due in map(self._due, self._coming_steps)
         )
 
-    def lines(self, sent: Sequence[datetime]) -> list[TextLine]:
+    def lines(self, sent: Sequence[datetime]) -> list[TextReport]:
         waiting = self._waiting.values()
         lines = [self._written(one) for one in self._written_rows if one not in waiting]
         lines += self._coming(sent)
         return sorted(lines, key=lambda line: (line.starts_at, line.due_at or line.starts_at, line.step))
 
-    def _written(self, one: Row[Any]) -> TextLine:
+    def _written(self, one: Row[Any]) -> TextReport:
         state, reason = TextState(one.state), one.reason
         if state is TextState.PLANNED:
             # It waits for another try, for a time that stands no more: the next claim drops it.
             state, reason = TextState.CANCELLED, "moved"
         due = self._telling.due(one.step, one.starts_at, self._zone)
-        return TextLine(one.step, one.starts_at, due, state, reason, one.handed_over, one.updated_at)
+        return TextReport(one.step, one.starts_at, due, state, reason, one.handed_over, one.updated_at)
 
-    def _coming(self, sent: Sequence[datetime]) -> Iterator[TextLine]:
+    def _coming(self, sent: Sequence[datetime]) -> Iterator[TextReport]:
         decision = self._decision(sent) if self.is_due else Decision()
         for name in self._coming_steps:
             one, due = self._waiting.get(name), self._due(name)
             state, reason = self._ends or self._planned(name, due, decision, one.reason if one else None)
-            yield TextLine(name, self.row.starts_at, due, state, reason, None, one.updated_at if one else None)
+            yield TextReport(name, self.row.starts_at, due, state, reason, None, one.updated_at if one else None)
 
     def _decision(self, sent: Sequence[datetime]) -> Decision:
         waiting = self._waiting
         again = {name: one.retry_at for name, one in waiting.items() if one.retry_at}
-        visit = Visit(self.row.starts_at, self._zone, self.row.answer)
+        visit = PlannedAppointment(self.row.starts_at, self._zone, self.row.answer)
         return decide(visit, self._telling.rules, self._now, frozenset(self._done), sent, again, waiting.keys())
 
     def _planned(self, name: str, due: datetime | None, decision: Decision, kept: str | None) -> State:
         for step, why in decision.skips:
             if step.id == name:
                 return TextState.SKIPPED, why
-        reason = held_back(self.row) or kept
+        reason = temporary_block(self.row) or kept
         if reason is None and due is not None and due <= self._now:
             reason = "due" if decision.send and decision.send.id == name else self._put_off()
         return TextState.PLANNED, reason
@@ -221,8 +221,8 @@ class _Teller:
         return self._telling.due(step, self.row.starts_at, self._zone)
 
 
-def export(
-    ledger: Ledger, vault: Vault, rules: Reminders, number: int, now: datetime, numbers: bool = False
+def export_texts(
+    ledger: Ledger, vault: Vault, rules: ReminderRules, number: int, now: datetime, numbers: bool = False
 ) -> Iterator[dict[str, str]]:
     """The texts of a batch, one at a time, by the columns of COLUMNS. numbers: with full numbers and first names.
 
@@ -259,39 +259,39 @@ def _export(
 
 
 def _cells(row: Row[Any], vault: Vault, numbers: bool) -> dict[str, str]:
-    phone = as_written(vault.open(row.phone_sealed))
+    phone = format_phone(vault.open(row.phone_sealed))
     name = vault.open(row.first_name_sealed) if numbers and row.first_name_sealed else ""
     return {
         "appointment_id": row.appointment_id,
-        "number": phone if numbers else masked(phone),
+        "number": phone if numbers else mask_phone(phone),
         "first_name": name,
         "site": row.site,
         "language": row.language or "",
         "answer": row.answer or "",
-        "answered_at": local(row.answered_at, ZoneInfo(row.timezone)),
+        "answered_at": local_time(row.answered_at, ZoneInfo(row.timezone)),
         "status": row.status,
     }
 
 
-def _line_cells(line: TextLine, zone: ZoneInfo) -> dict[str, str]:
+def _line_cells(line: TextReport, zone: ZoneInfo) -> dict[str, str]:
     return {
-        "starts_at": local(line.starts_at, zone),
-        "due_at": local(line.due_at, zone),
-        "handed_over_at": local(line.handed_over_at, zone),
-        "changed_at": local(line.changed_at, zone),
+        "starts_at": local_time(line.starts_at, zone),
+        "due_at": local_time(line.due_at, zone),
+        "handed_over_at": local_time(line.handed_over_at, zone),
+        "changed_at": local_time(line.changed_at, zone),
         "step": line.step,
         "state": line.state.value,
         "reason": line.reason or "",
     }
 
 
-def masked(phone: str) -> str:
+def mask_phone(phone: str) -> str:
     """A number by its last four digits: ***-***-0123."""
     return f"***-***-{phone[-4:]}"
 
 
 @lru_cache(_SLOTS)
-def local(moment: datetime | None, zone: ZoneInfo) -> str:
+def local_time(moment: datetime | None, zone: ZoneInfo) -> str:
     """By the clock of a zone, with its distance from UTC: 2026-12-08 10:00-05:00. Empty for None."""
     return moment.astimezone(zone).isoformat(" ", "minutes") if moment else ""
 

@@ -29,7 +29,7 @@ from sqlalchemy.sql import ColumnElement
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import appointment, batch, text
-from ivr.people.replies import NOT_HERS
+from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.outbox.states import TextState
 from ivr.reminders.reports.status import NoSuchBatch
 
@@ -41,10 +41,10 @@ _FIRST_MONDAY = date(1970, 1, 5)
 _DAY = 24 * 3600
 _LOOKED_BACK = timedelta(days=3653)
 _TAKEN = (TextState.HANDED_OVER, TextState.DELIVERED, TextState.UNDELIVERED, TextState.NO_RECEIPT)
-ANSWERS = ("confirmed", "change", "nothing", NOT_HERS, "no_text")
+REPLIES = ("confirmed", "change", "nothing", WRONG_NUMBER, "no_text")
 
 
-def effect(ledger: Ledger, zone: ZoneInfo, now: datetime, number: int | None = None) -> dict[str, Any]:
+def response_rates(ledger: Ledger, zone: ZoneInfo, now: datetime, number: int | None = None) -> dict[str, Any]:
     """Counts with shares in percent, None under 10 cases. number: a batch; None: all. Raises NoSuchBatch.
 
     Of texts: "batches", "hours_before" (the visit, in BUCKETS), "weeks" (from Monday by a zone's clock). Of visits
@@ -191,5 +191,5 @@ def _attendance(connection: Connection, number: int | None) -> list[dict[str, An
             "missed": row.visits - row.attended,
             "percent": {"attended": percent(row.attended, row.visits)},
         }
-        for row in sorted(rows, key=lambda row: ANSWERS.index(row.answered))
+        for row in sorted(rows, key=lambda row: REPLIES.index(row.answered))
     ]

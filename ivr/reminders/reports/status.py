@@ -109,7 +109,7 @@ def control(ledger: Ledger, number: int, **values: Any) -> None:
     """Pause, resume or cancel a batch. Raises NoSuchBatch and CancelledBatch."""
     cancelled_at = values.get("cancelled_at")
     with ledger.write() as connection:
-        ledger.turnstile(connection)
+        ledger.exclusive_lock(connection)
         found = connection.execute(select(batch.c.cancelled_at).where(batch.c.id == number)).first()
         if found is None:
             raise NoSuchBatch(f"There is no batch {number}.")

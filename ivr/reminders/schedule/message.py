@@ -7,34 +7,34 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
-from ivr.line.callflow.hours import clock_in_words
+from ivr.line.callflow.hours import format_time_of_day
 from ivr.line.content.loader import Content
 
 _DATE = {"en": "EEE MMM d", "es": "EEE d MMM"}
 
 
-class NoWords(Exception):
+class MissingText(Exception):
     """A release has nothing to text in a prompt's place; the message names its file."""
 
 
-def visit_values(content: Content, language: str, starts_at: datetime, zone: str, site: str) -> dict[str, str]:
+def appointment_values(content: Content, language: str, starts_at: datetime, zone: str, site: str) -> dict[str, str]:
     """What {date}, {time}, {site} and {number} stand for: the visit by the clock where it takes place."""
     local = starts_at.astimezone(ZoneInfo(zone))
     place = content.config.site(site) or content.config.sites[0]
     return {
         "date": format_date(local.date(), _DATE.get(language, "d MMM"), locale=language),
-        "time": clock_in_words(local.time(), language),
+        "time": format_time_of_day(local.time(), language),
         "site": place.name[language],
         "number": content.config.entry(place.directory).number,
     }
 
 
-def word(content: Content, prompt: str, language: str, values: dict[str, str]) -> str:
+def reminder_text(content: Content, prompt: str, language: str, values: dict[str, str]) -> str:
     """The text as it goes out, within GSM-7. Raises NoWords when the release has none for it."""
     try:
         body = content.texted(language, prompt, **values)
     except KeyError:
         body = ""
     if not body.strip():
-        raise NoWords(f"{language}/{prompt}.md has no words under ## Texted")
+        raise MissingText(f"{language}/{prompt}.md has no words under ## Texted")
     return body

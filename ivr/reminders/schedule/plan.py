@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import product
 from zoneinfo import ZoneInfo
 
-from ivr.line.content.config import QuietHours, Reminders, Step
+from ivr.line.content.config import QuietHours, ReminderRules, ReminderStep
 
 WEEK = timedelta(hours=168)
 # Woken by the end of quiet hours, a text must leave this much time before the visit to be of use.
@@ -37,7 +37,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Visit:
+class PlannedAppointment:
     """An appointment as far as its texts depend on it. starts_at is aware; zone is the recipient's."""
 
     starts_at: datetime
@@ -49,14 +49,14 @@ class Visit:
 class Decision:
     """What to do now: at most one text to send, texts to skip, and when to look again."""
 
-    send: Step | None = None
-    skips: list[tuple[Step, Reason]] = field(default_factory=list)
+    send: ReminderStep | None = None
+    skips: list[tuple[ReminderStep, Reason]] = field(default_factory=list)
     next_at: datetime | None = None
 
 
 def decide(
-    visit: Visit,
-    rules: Reminders,
+    visit: PlannedAppointment,
+    rules: ReminderRules,
     now: datetime,
     done: frozenset[str] = frozenset(),
     sent: Sequence[datetime] = (),
@@ -82,7 +82,7 @@ def decide(
             decision.skips.append((step, Reason.CONFIRMED))
             continue
         first = max(now, (not_before or {}).get(step.id, now))
-        free = _free_time(first, last_use(step, visit, rules.quiet_hours), visit, rules, went_out)
+        free = _free_time(first, expires_at(step, visit, rules.quiet_hours), visit, rules, went_out)
         if isinstance(free, Reason):
             decision.skips.append((step, free))
         elif free <= now and decision.send is None:
@@ -94,7 +94,7 @@ def decide(
     return decision
 
 
-def due_at(step: Step, visit: Visit, quiet: QuietHours) -> datetime:
+def due_at(step: ReminderStep, visit: PlannedAppointment, quiet: QuietHours) -> datetime:
     """When a step is due: so long before the visit by the recipient's clock, and never in quiet hours.
 
     Due in quiet hours: at their end; when then too little time remains, the evening before they began.
@@ -109,7 +109,7 @@ def due_at(step: Step, visit: Visit, quiet: QuietHours) -> datetime:
     return _last_time(quiet.start, due, visit.zone) - EVENING_BEFORE
 
 
-def last_use(step: Step, visit: Visit, quiet: QuietHours) -> datetime:
+def expires_at(step: ReminderStep, visit: PlannedAppointment, quiet: QuietHours) -> datetime:
     """After this moment a step is skipped: `late` after it was due, and never after the visit began."""
     return min(due_at(step, visit, quiet) + step.late, visit.starts_at)
 
@@ -123,7 +123,7 @@ def quiet_until(moment: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime
     return None if ends == moment else ends
 
 
-def useful_until(visit: Visit, now: datetime, quiet: QuietHours) -> datetime:
+def useful_until(visit: PlannedAppointment, now: datetime, quiet: QuietHours) -> datetime:
     """When a text that may go out now must have arrived: before quiet hours and before the visit."""
     if quiet.start == quiet.end:
         return visit.starts_at
@@ -153,7 +153,7 @@ def _times_around(clock: time, moment: datetime, zone: ZoneInfo) -> Iterator[dat
 
 
 def _free_time(
-    first: datetime, last: datetime, visit: Visit, rules: Reminders, sent: list[datetime]
+    first: datetime, last: datetime, visit: PlannedAppointment, rules: ReminderRules, sent: list[datetime]
 ) -> datetime | Reason:
     """The first moment from `first` on that quiet hours and limits leave free, or why there is none by `last`."""
     moment, reason = first, Reason.LATE
@@ -171,7 +171,7 @@ def _free_time(
     return reason
 
 
-def _limited_until(moment: datetime, zone: ZoneInfo, rules: Reminders, sent: list[datetime]) -> datetime | None:
+def _limited_until(moment: datetime, zone: ZoneInfo, rules: ReminderRules, sent: list[datetime]) -> datetime | None:
     """When one of the limits lets a text through again; None when they do so now."""
     local = moment.astimezone(zone)
     today = [at for at in sent if at.astimezone(zone).date() == local.date()]

@@ -9,13 +9,13 @@ from sqlalchemy import delete, func, insert, select, update
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import appointment, batch, mark
-from ivr.line.content.config import Reminders
+from ivr.line.content.config import ReminderRules
 
 TOGETHER = 2000
 _PLAN = "plan"
 
 
-def replan(ledger: Ledger, rules: Reminders, now: datetime) -> int:
+def replan(ledger: Ledger, rules: ReminderRules, now: datetime) -> int:
     """Have all appointments ahead looked at now, if the next looks at them were set by other rules. Returns how many.
 
     In short transactions. When it dies half-way, or two do it at once, it is done again, which does no harm: a look
@@ -30,7 +30,7 @@ def replan(ledger: Ledger, rules: Reminders, now: datetime) -> int:
     for start in range(first or 0, (last or -1) + 1, TOGETHER):
         looked_at += _look_again(ledger, start, now)
     with ledger.write() as connection:
-        ledger.turnstile(connection)
+        ledger.exclusive_lock(connection)
         connection.execute(delete(mark).where(mark.c.name == _PLAN))
         connection.execute(insert(mark).values(name=_PLAN, value=rules_now, at=now))
     return looked_at
@@ -48,5 +48,5 @@ def _look_again(ledger: Ledger, start: int, now: datetime) -> int:
     )
     with ledger.write() as connection:
         # A claim under way has read these by the plan before, and would put its own next look in place of ours.
-        ledger.turnstile(connection)
+        ledger.exclusive_lock(connection)
         return int(connection.execute(update(appointment).where(*ahead).values(next_due_at=now)).rowcount)

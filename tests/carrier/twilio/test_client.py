@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from ivr.carrier.twilio.client import LONGEST_VALIDITY, Accepted, Carrier, Refused
-from ivr.carrier.twilio.errors import CLASSES, ErrorClass, class_of
-from ivr.carrier.twilio.statuses import MEANING
+from ivr.carrier.twilio.errors import CLASSES, ErrorClass, classify
+from ivr.carrier.twilio.statuses import STATE_BY_STATUS
 from ivr.carrier.twilio.transport import Broken, NotSent, Transport
 from tests.conftest import shared_json
 
@@ -344,11 +344,11 @@ def test_the_classes_are_those_of_the_carriers_own_list():
     assert {CLASSES[code] for code in stop} == {ErrorClass.STOP}
     assert {CLASSES[code] for code in permanent} == {ErrorClass.PERMANENT}
     assert {CLASSES[code] for code in transient} == {ErrorClass.TRANSIENT}
-    assert class_of(503, 21211) is ErrorClass.UNCERTAIN
+    assert classify(503, 21211) is ErrorClass.UNCERTAIN
 
 
 def test_every_status_that_the_carrier_has_for_an_outgoing_text_means_something():
     described = shared_json("twilio-oai/twilio_api_v2010.json")
     statuses = set(described["components"]["schemas"]["message_enum_status"]["enum"])
     inbound = {"receiving", "received"}
-    assert statuses - inbound - {"partially_delivered"} <= MEANING.keys() <= statuses
+    assert statuses - inbound - {"partially_delivered"} <= STATE_BY_STATUS.keys() <= statuses

@@ -13,8 +13,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.line.audio.convert import LARGEST_UPLOAD, PEAK, Unusable, for_telephones, read_upload
-from ivr.line.content.audio_headers import MU_LAW, shape
+from ivr.line.audio.convert import LARGEST_UPLOAD, PEAK, UnusableAudio, read_upload, to_telephone_wav
+from ivr.line.content.audio_headers import MU_LAW, read_audio_info
 from tests.line.content.test_recordings import tag
 
 
@@ -31,7 +31,7 @@ def sound(samples: Any, rate: int = 44_100, kind: str = "WAV", subtype: str | No
 
 def heard(data: bytes) -> Any:
     """The samples of a converted recording, which is what telephones carry."""
-    found = shape(data)
+    found = read_audio_info(data)
     assert found
     assert (found.kind, found.rate, found.format, found.broken_at) == ("wav", 8_000, MU_LAW, None)
     samples, rate = soundfile.read(io.BytesIO(data), always_2d=True)
@@ -71,7 +71,7 @@ KINDS = [
 
 @pytest.mark.parametrize(("label", "data"), KINDS, ids=[label for label, _ in KINDS])
 def test_whatever_somebody_records_is_heard_on_a_telephone(label: str, data: bytes) -> None:
-    samples = heard(for_telephones(data))
+    samples = heard(to_telephone_wav(data))
     assert 1.95 <= len(samples) / 8_000 <= 2.15
     assert PEAK * 0.8 <= np.abs(samples).max() <= PEAK * 1.05
     assert strength(samples, 440) > -6
@@ -81,17 +81,17 @@ def test_whatever_somebody_records_is_heard_on_a_telephone(label: str, data: byt
 
 @pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 48_000])
 def test_what_a_telephone_cannot_carry_does_not_come_back_as_another_pitch(rate: int) -> None:
-    samples = heard(for_telephones(sound(tone(1000, 6000, rate=rate, loud=0.3), rate)))
+    samples = heard(to_telephone_wav(sound(tone(1000, 6000, rate=rate, loud=0.3), rate)))
     assert strength(samples, 1000) > -6
     assert strength(samples, 2000) < -40
 
 
 def test_a_very_soft_recording_is_raised_modestly() -> None:
-    assert 0.08 <= np.abs(heard(for_telephones(sound(tone(440, loud=0.01))))).max() <= 0.12
+    assert 0.08 <= np.abs(heard(to_telephone_wav(sound(tone(440, loud=0.01))))).max() <= 0.12
 
 
 def test_a_recording_tells_which_words_it_says() -> None:
-    found = shape(for_telephones(MP3, "words=0123456789ab"))
+    found = read_audio_info(to_telephone_wav(MP3, "words=0123456789ab"))
     assert found
     assert found.comment == "words=0123456789ab"
 
@@ -123,8 +123,8 @@ REFUSED = [
 
 @pytest.mark.parametrize(("label", "data", "code", "told"), REFUSED, ids=[case[0] for case in REFUSED])
 def test_what_nobody_could_hear_is_refused_with_what_to_do(label: str, data: bytes, code: str, told: str) -> None:
-    with pytest.raises(Unusable) as caught:
-        for_telephones(data)
+    with pytest.raises(UnusableAudio) as caught:
+        to_telephone_wav(data)
     assert caught.value.code == code
     assert told in str(caught.value)
 
@@ -134,7 +134,7 @@ def test_what_is_far_too_large_is_refused_without_being_read_whole(tmp_path: Pat
     with film.open("wb") as file:
         file.truncate(200_000_000)
     with film.open("rb") as file:
-        with pytest.raises(Unusable) as caught:
+        with pytest.raises(UnusableAudio) as caught:
             read_upload(file)
         assert file.tell() == LARGEST_UPLOAD + 1
     assert caught.value.code == "too-large"
@@ -153,5 +153,5 @@ SHORT = {"WAV": sound(tone(440, seconds=0.5, rate=8_000), 8_000), "MP3": sound(t
 def test_any_bytes_are_converted_or_refused_in_words(kind: str, at: int, put: bytes, cut: bool) -> None:
     whole = SHORT[kind]
     spoilt = whole[:at] + put + (b"" if cut else whole[at + len(put) :])
-    with suppress(Unusable):
-        heard(for_telephones(spoilt))
+    with suppress(UnusableAudio):
+        heard(to_telephone_wav(spoilt))

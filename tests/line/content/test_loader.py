@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from ivr.line.content.config import STATES, read_config
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import LINE_FILE, Content, digest, read_content, read_folder
-from ivr.line.content.prompt import LARGEST, decode, read_prompt
+from ivr.line.content.loader import LINE_FILE, Content, content_digest, read_content, read_folder
+from ivr.line.content.prompt import LARGEST, decode_text, read_prompt
 from ivr.line.content.yaml_source import read_yaml
-from ivr.line.twiml.release import Line
+from ivr.line.twiml.release import CompiledLine
 from tests.support.paths import ROOT
 
 SHIPPED = read_folder(ROOT / "prompts")
@@ -90,7 +90,7 @@ IN_LINE_YAML = [
     ("a number one digit short", "number: 603-663-2180", "number: 603-663-218", "603-663-218", "line-yaml"),
     ("a number with a line end", "603-663-2180", '"603-663-2180\\n"', '"603-663-2180', "line-yaml"),
     ("a number in wide digits", "603-663-2180", "６０３-663-2180", "６０３", "line-yaml"),
-    ("a voice of another house", "Polly.Joanna-Neural", "alice", "voice: alice", "line-yaml"),
+    ("a voice of another provider", "Polly.Joanna-Neural", "alice", "voice: alice", "line-yaml"),
     ("a speed that no voice has", "rate: 90%", "rate: fast", "rate: fast", "line-yaml"),
     ("a language that is none", "  es:\n    name: Esp", "  xx:\n    name: Esp", "  xx:", "line-yaml"),
     ("a zone that is none", "timezone: America/New_York", "timezone: New Hampshire", "New Hampshire", "line-yaml"),
@@ -310,8 +310,18 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_of_names_and_bytes_in_any_order() -> None:
-    assert digest(dict(reversed(SHIPPED.items()))) == digest(SHIPPED)
-    assert len({digest({"a": b"bc"}), digest({"ab": b"c"}), digest({"a": b"b", "c": b""}), digest({})}) == 4
+    assert content_digest(dict(reversed(SHIPPED.items()))) == content_digest(SHIPPED)
+    assert (
+        len(
+            {
+                content_digest({"a": b"bc"}),
+                content_digest({"ab": b"c"}),
+                content_digest({"a": b"b", "c": b""}),
+                content_digest({}),
+            }
+        )
+        == 4
+    )
 
 
 def test_a_third_language_is_one_more_folder_and_one_more_line() -> None:
@@ -321,7 +331,7 @@ def test_a_third_language_is_one_more_folder_and_one_more_line() -> None:
     words = re.sub(r", es: (?!\[)", ", fr: x, es: ", words)
     files = {**SHIPPED, LINE_FILE: words.encode()}
     files |= {"fr" + name[2:]: data for name, data in SHIPPED.items() if name.startswith("en/")}
-    line = Line(read_content(files))
+    line = CompiledLine(read_content(files))
     assert {state.language for state in line.states.values()} == {"en", "es", "fr"}
 
 
@@ -342,7 +352,7 @@ def test_any_change_to_a_prompt_is_read_or_told(data: st.DataObject) -> None:
 @given(st.data())
 def test_any_change_to_line_yaml_is_read_or_told(data: st.DataObject) -> None:
     spoilt = _spoil(SHIPPED[LINE_FILE], data)
-    _read_or_tell(lambda: read_config(read_yaml(LINE_FILE, decode(LINE_FILE, spoilt))))
+    _read_or_tell(lambda: read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, spoilt))))
 
 
 @given(st.text(alphabet="-:{}[]&*!|>%@`'\"#?,~ \n\tab01\\", max_size=60))
@@ -379,4 +389,4 @@ def test_whatever_can_be_read_can_be_compiled(data: st.DataObject) -> None:
         content = read_content({**SHIPPED, file: _spoil(SHIPPED[file], data)})
     except BrokenPrompts:
         return
-    assert Line(content).states
+    assert CompiledLine(content).states

@@ -16,7 +16,7 @@ from ivr.line.content import recordings as line_recordings
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content, read_folder
 from ivr.line.content.prompt import read_prompt
-from ivr.line.content.recordings import LARGEST, Key, recording_faults
+from ivr.line.content.recordings import LARGEST, RecordingKey, find_recording_errors
 from tests.line.content.test_loader import SHIPPED
 
 R = "recordings/en/"
@@ -69,7 +69,7 @@ def told(files: dict[str, bytes]) -> list[tuple[str, str]]:
     return [(one.file, one.message) for one in findings]
 
 
-NAMES: list[tuple[str, Key]] = [
+NAMES: list[tuple[str, RecordingKey]] = [
     ("recordings/en/goodbye.wav", ("en", "goodbye", 0)),
     ("recordings/es/goodbye.mp3", ("es", "goodbye", 0)),
     ("recordings/en/goodbye-1.wav", ("en", "goodbye", 0)),
@@ -83,7 +83,7 @@ NAMES: list[tuple[str, Key]] = [
 
 
 @pytest.mark.parametrize(("file", "key"), NAMES, ids=[file for file, _ in NAMES])
-def test_a_recording_is_found_by_what_it_says(file: str, key: Key) -> None:
+def test_a_recording_is_found_by_what_it_says(file: str, key: RecordingKey) -> None:
     data = WAV if file.endswith("wav") else MP3
     content = read_content({**SHIPPED, file: data})
     recording = content.recordings[key]
@@ -229,7 +229,7 @@ def test_every_fault_of_a_recording_is_told_at_once_and_a_broken_prompt_is_not_m
 @settings(max_examples=500, deadline=None)
 def test_any_bytes_in_a_recording_are_played_or_told(kind: str, whole: bytes, at: int, put: bytes) -> None:
     files = {**SHIPPED, f"{R}goodbye.{kind}": whole[:at] + put + whole[at + len(put) :]}
-    assert all(fault.message for fault in recording_faults(CONTENT.config, CONTENT.prompts, files))
+    assert all(fault.message for fault in find_recording_errors(CONTENT.config, CONTENT.prompts, files))
 
 
 def test_what_is_far_too_large_is_told_without_being_read(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt, Section
 from ivr.line.content.required_prompts import OUTCOMES
-from ivr.line.lint.limits import LENGTHS, MOST_SEGMENTS, filled, longest
-from ivr.line.nlu.matcher import plain
+from ivr.line.lint.limits import LENGTHS, MOST_SEGMENTS, fill_with_samples, longest_text
+from ivr.line.nlu.matcher import normalize
 from ivr.line.text import gsm7, readability
-from ivr.line.twiml.release import Line
+from ivr.line.twiml.release import CompiledLine
 
 TOPICS = {
     "1": "what-they-are",
@@ -47,17 +47,17 @@ def test_every_text_is_in_gsm_7_and_within_its_segments_with_the_longest_values(
     for prompt in content.prompts.values():
         if prompt.texted is None:
             continue
-        whole = longest(content, prompt, prompt.texted)
-        text = gsm7.fold(whole)
-        counted = gsm7.segments(text)
+        whole = longest_text(content, prompt, prompt.texted)
+        text = gsm7.fold_to_gsm7(whole)
+        counted = gsm7.count_segments(text)
         allowed = 1 if prompt.name in reminders else LENGTHS.get(prompt.name, MOST_SEGMENTS)
-        assert (counted.encoding, gsm7.lost_characters(whole)) == ("GSM-7", ()), prompt.file
+        assert (counted.encoding, gsm7.unfoldable_characters(whole)) == ("GSM-7", ()), prompt.file
         assert 1 <= counted.segments <= allowed, (prompt.file, counted)
         assert "{" not in text, prompt.file
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_topic_and_outcome_has_a_text_in_each_language(line: Line, language: str) -> None:
+def test_every_topic_and_outcome_has_a_text_in_each_language(line: CompiledLine, language: str) -> None:
     for name in OUTCOMES | set(TOPICS.values()):
         assert line.text(language, name), name
         assert line.text_document(language, name), name
@@ -82,20 +82,20 @@ def test_a_reminder_says_nothing_of_the_condition_or_the_test(content: Content, 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_answers_to_keywords_name_the_hospital_a_number_and_the_way_back(line: Line, language: str) -> None:
+def test_answers_to_keywords_name_the_hospital_a_number_and_the_way_back(line: CompiledLine, language: str) -> None:
     wanted = {"stop": "START", "start": "STOP", "help": "STOP"}
     for name, word in wanted.items():
         text = line.text(language, name)
         assert "Elliot Health System" in text
         assert "603-663-2180" in text
         assert word in text
-    assert gsm7.segments(line.text(language, "stop")).segments == 1
+    assert gsm7.count_segments(line.text(language, "stop")).segments == 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_menu_of_topics_shows_each_with_its_number(line: Line, language: str) -> None:
+def test_the_menu_of_topics_shows_each_with_its_number(line: CompiledLine, language: str) -> None:
     shown = re.findall(r"^(\d) (.+)$", line.text(language, "menu"), re.MULTILINE)
-    titles = [gsm7.fold(line.content.prompt(language, topic).title) for topic in TOPICS.values()]
+    titles = [gsm7.fold_to_gsm7(line.content.prompt(language, topic).title) for topic in TOPICS.values()]
     assert shown == list(zip(TOPICS, titles, strict=True))
 
 
@@ -117,13 +117,13 @@ def test_both_languages_tell_the_same_from_the_same_sources(content: Content) ->
 
 def test_english_reads_at_grade_6_at_most(content: Content) -> None:
     for prompt, section in sections(content, "en"):
-        grade = readability.flesch_kincaid_grade(filled(content, prompt, section))
+        grade = readability.flesch_kincaid_grade(fill_with_samples(content, prompt, section))
         assert grade <= 6.0, f"{prompt.file}:{section.line} reads at {grade:.1f}"
 
 
 def test_sentences_have_15_words_at_most_on_average(content: Content) -> None:
     for prompt, section in sections(content):
-        average = readability.average_sentence_length(filled(content, prompt, section))
+        average = readability.average_sentence_length(fill_with_samples(content, prompt, section))
         assert average <= 15, f"{prompt.file}:{section.line} has {average:.1f}"
 
 
@@ -150,7 +150,7 @@ def test_nobody_is_told_to_wait(content: Content) -> None:
 def test_no_number_stands_in_a_prompt_but_the_hospitals_three(content: Content) -> None:
     assert {entry.number for entry in content.config.directory} == NUMBERS
     for prompt, section in sections(content):
-        words = filled(content, prompt, section)
+        words = fill_with_samples(content, prompt, section)
         for number in NUMBERS:
             words = words.replace(number, "")
         assert not re.search(r"\d(?:[-. ()]{0,2}\d){6,}", words), prompt.file
@@ -158,25 +158,27 @@ def test_no_number_stands_in_a_prompt_but_the_hospitals_three(content: Content) 
 
 @pytest.mark.parametrize("name", ["urgent", "person-soon"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_red_flags_are_answered_with_the_number_that_helps(line: Line, language: str, name: str) -> None:
+def test_red_flags_are_answered_with_the_number_that_helps(line: CompiledLine, language: str, name: str) -> None:
     wanted = {"urgent": ("911", "988"), "person-soon": ("603-668-3067", "911")}[name]
     assert all(number in line.text(language, name) for number in wanted)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("written", ["{}", " {} ", "{}.", "#{}", "({})", "{}\n", "{}!"])
-def test_a_number_from_1_to_7_leads_to_its_topic_however_it_is_written(line: Line, language: str, written: str) -> None:
+def test_a_number_from_1_to_7_leads_to_its_topic_however_it_is_written(
+    line: CompiledLine, language: str, written: str
+) -> None:
     for number, topic in TOPICS.items():
         understood = line.matcher.ask(written.format(number), language)
         assert (understood.topic, understood.language) == (topic, language)
 
 
 @pytest.mark.parametrize("words", ["8", "9", "0", "12", "77", "1 2", "3.5"])
-def test_another_number_is_no_topic(line: Line, words: str) -> None:
+def test_another_number_is_no_topic(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic not in TOPICS.values()
 
 
-def test_nothing_is_the_menu_and_signs_alone_are_nothing(line: Line) -> None:
+def test_nothing_is_the_menu_and_signs_alone_are_nothing(line: CompiledLine) -> None:
     assert [line.matcher.ask(words).topic for words in ("", "  \n", "?!", "\U0001f600", "नमस्ते")] == ["menu"] * 2 + [
         "none"
     ] * 3
@@ -279,13 +281,13 @@ quiero cancelar
 
 
 @pytest.mark.parametrize("words", rows(URGENT))
-def test_an_emergency_is_found(line: Line, words: str) -> None:
+def test_an_emergency_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Hello, {words}. What shall I do now?", f"Hola! {words}, gracias"):
         assert line.matcher.ask(spoken, "en").topic == line.matcher.ask(spoken, "es").topic == "urgent", spoken
 
 
 @pytest.mark.parametrize("words", rows(SOON))
-def test_a_sign_that_a_person_must_hear_of_soon_is_found(line: Line, words: str) -> None:
+def test_a_sign_that_a_person_must_hear_of_soon_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Good morning, {words}, is that bad?", f"Buenos días, {words}, gracias"):
         # An emergency is told to call too: it may win, and nothing else.
         assert line.matcher.ask(spoken, "en").topic in ("person-soon", "urgent"), spoken
@@ -293,18 +295,18 @@ def test_a_sign_that_a_person_must_hear_of_soon_is_found(line: Line, words: str)
 
 
 @pytest.mark.parametrize("words", rows(STOP))
-def test_a_wish_for_no_more_texts_is_found(line: Line, words: str) -> None:
+def test_a_wish_for_no_more_texts_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"{words}!!", f"{words}, thank you", f"Please {words}"):
         assert line.matcher.ask(spoken, "en").topic == line.matcher.ask(spoken, "es").topic == "stop", spoken
 
 
 @pytest.mark.parametrize("words", rows(NEITHER))
-def test_other_questions_raise_no_alarm_and_stop_nothing(line: Line, words: str) -> None:
+def test_other_questions_raise_no_alarm_and_stop_nothing(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Hello, {words}?"):
         assert line.matcher.ask(spoken).topic not in ("urgent", "person-soon", "stop"), spoken
 
 
-def test_an_emergency_comes_before_everything_else(line: Line) -> None:
+def test_an_emergency_comes_before_everything_else(line: CompiledLine) -> None:
     assert line.matcher.ask("stop texting me, I have chest pain and a lump").topic == "urgent"
     assert line.matcher.ask("stop texting me, I found a lump").topic == "person-soon"
 
@@ -327,7 +329,7 @@ English please: en language | español: es language
 
 
 @pytest.mark.parametrize("row", rows(COMMON))
-def test_common_questions_lead_to_their_topic_in_their_own_language(line: Line, row: str) -> None:
+def test_common_questions_lead_to_their_topic_in_their_own_language(line: CompiledLine, row: str) -> None:
     words, expected = row.rsplit(": ", 1)
     language, topic = expected.split()
     other = next(code for code in LANGUAGES if code != language)
@@ -336,12 +338,12 @@ def test_common_questions_lead_to_their_topic_in_their_own_language(line: Line, 
         assert (understood.topic, understood.language) == (topic, language)
 
 
-def test_what_nobody_wrote_down_is_not_understood(line: Line) -> None:
+def test_what_nobody_wrote_down_is_not_understood(line: CompiledLine) -> None:
     assert {line.matcher.ask(words).topic for words in ("zebra quartz", "xyzzy", "lorem ipsum dolor")} == {"none"}
 
 
 @given(words=st.text(max_size=200), language=st.sampled_from(LANGUAGES))
-def test_any_words_lead_to_something_that_has_a_text(line: Line, words: str, language: str) -> None:
+def test_any_words_lead_to_something_that_has_a_text(line: CompiledLine, words: str, language: str) -> None:
     understood = line.matcher.ask(words, language)
     assert line.text(understood.language, understood.topic)
     assert all(0 <= score <= 101 for score in understood.scores.values())
@@ -350,12 +352,12 @@ def test_any_words_lead_to_something_that_has_a_text(line: Line, words: str, lan
 
 @given(st.text(max_size=60))
 def test_plain_words_are_small_letters_and_stay_as_they_are(words: str) -> None:
-    assert re.fullmatch(r"([a-z0-9]+( [a-z0-9]+)*)?", plain(words))
-    assert plain(plain(words)) == plain(words)
+    assert re.fullmatch(r"([a-z0-9]+( [a-z0-9]+)*)?", normalize(words))
+    assert normalize(normalize(words)) == normalize(words)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_answer_about_the_breast_or_the_visit_ends_with_its_next_step(line: Line, language: str) -> None:
+def test_every_answer_about_the_breast_or_the_visit_ends_with_its_next_step(line: CompiledLine, language: str) -> None:
     """A number to call or a number to reply, in the last three sentences; nobody is left with an explanation alone."""
     for name in (*TOPICS.values(), "scheduling", "results", "person-soon", "urgent"):
         sentences = re.split(r"(?<=[.?!:])\s", line.text(language, name))

@@ -14,10 +14,10 @@ from ivr.cli import main
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content
 from ivr.line.content.prompt import Prompt, read_prompt
-from ivr.line.content.sign_off import is_signed, must_be_signed, sign_offs, signed
-from ivr.line.content.translations import behind, in_step, words_digest
+from ivr.line.content.sign_off import is_signed_off, requires_sign_off, sign_offs, with_sign_off
+from ivr.line.content.translations import mark_up_to_date, outdated_translations, words_digest
 from ivr.line.lint import runner as check_module
-from ivr.line.lint.runner import Report, check
+from ivr.line.lint.runner import CheckReport, check_files
 from tests.line.content.test_loader import HARMLESS, SHIPPED, changed, line_of
 
 CANCER, TRANSLATED = "en/cancer.md", "es/cancer.md"
@@ -41,13 +41,13 @@ def prompt_of(data: bytes, file: str = CANCER) -> Prompt:
 
 
 def test_every_shipped_translation_is_in_step(content: Content) -> None:
-    assert behind(content) == []
+    assert outdated_translations(content) == []
     assert all(prompt.made_from for prompt in content.prompts.values() if prompt.language != "en")
 
 
 def test_a_changed_english_text_makes_its_translation_behind_and_both_files_are_named() -> None:
     files = changed(CANCER, "It is natural", "It is quite natural")
-    assert behind(read_content(files)) == [("es", "cancer")]
+    assert outdated_translations(read_content(files)) == [("es", "cancer")]
     (told,) = found(files, "behind")
     assert (told.file, told.line, told.level) == (TRANSLATED, line_of(files, TRANSLATED, "made_from:"), "warning")
     assert told.message.startswith("en/cancer.md has changed since")
@@ -57,7 +57,7 @@ def test_a_changed_english_text_makes_its_translation_behind_and_both_files_are_
 def test_a_translation_that_does_not_say_what_it_was_made_from_is_behind() -> None:
     words = SHIPPED[TRANSLATED].decode()
     files = {**SHIPPED, TRANSLATED: "".join(words.splitlines(True)[:3] + words.splitlines(True)[4:]).encode()}
-    assert behind(read_content(files)) == [("es", "cancer")]
+    assert outdated_translations(read_content(files)) == [("es", "cancer")]
     assert [one.message[:18] for one in found(files, "behind")] == ["This does not say "]
 
 
@@ -91,15 +91,15 @@ def test_one_field_is_written_and_every_other_byte_is_kept(label: str, change) -
     for file in ("en/cancer.md", "es/cancer.md", "en/welcome.md", "es/welcome.md", "es/stop.md", "es/reminder-2d.md"):
         before = change(SHIPPED[file].decode()).encode()
         was_made_from = prompt_of(before, file).made_from
-        stepped = in_step(before, "0123456789ab")
+        stepped = mark_up_to_date(before, "0123456789ab")
         assert prompt_of(stepped, file).made_from == "0123456789ab"
         ends = b"\r\n" if b"\r\n" in before else b"\r" if b"\r" in before else b"\n"
         new, old = b"made_from: 0123456789ab", f"made_from: {was_made_from}".encode()
         assert stepped.replace(*((new, old) if was_made_from else (new + ends, b""))) == before, file
 
-        after = signed(stepped, by, DAY)
+        after = with_sign_off(stepped, by, DAY)
         prompt = prompt_of(after, file)
-        assert (prompt.reviewed_by, prompt.reviewed_on, is_signed(prompt)) == (by, "2026-12-01", True)
+        assert (prompt.reviewed_by, prompt.reviewed_on, is_signed_off(prompt)) == (by, "2026-12-01", True)
         line = f'reviewed: {{by: "Dr. \\"Ana\\" Núñez, MD", on: 2026-12-01, words: {words_digest(prompt)}}}'
         assert after.replace(line.encode(), null) == stepped, file
 
@@ -115,37 +115,41 @@ WRITTEN = [
 @pytest.mark.parametrize(("label", "written", "kept"), WRITTEN, ids=[case[0] for case in WRITTEN])
 def test_a_sign_off_is_written_however_the_field_was(label: str, written: str, kept: str) -> None:
     data = changed(CANCER, "reviewed: {by: null, on: null}\n", written)[CANCER]
-    after = signed(data, "Dr. Lee", DAY)
-    assert is_signed(prompt_of(after))
+    after = with_sign_off(data, "Dr. Lee", DAY)
+    assert is_signed_off(prompt_of(after))
     assert after.decode().partition("phrases:")[0].endswith(kept)
-    assert signed(after, "Dr. Lee", DAY) == after
+    assert with_sign_off(after, "Dr. Lee", DAY) == after
 
 
 @pytest.mark.parametrize("by", ["", "  ", "\x07", "Dr.\u200bLee"])
 def test_a_name_that_cannot_be_shown_signs_nothing(by: str) -> None:
     with pytest.raises(ValueError, match="Write the name"):
-        signed(SHIPPED[CANCER], by, DAY)
+        with_sign_off(SHIPPED[CANCER], by, DAY)
 
 
 def test_a_name_of_several_lines_is_written_on_one() -> None:
-    assert prompt_of(signed(SHIPPED[CANCER], "Dr. Lee\r\n  and Dr. Roy", DAY)).reviewed_by == "Dr. Lee and Dr. Roy"
+    assert (
+        prompt_of(with_sign_off(SHIPPED[CANCER], "Dr. Lee\r\n  and Dr. Roy", DAY)).reviewed_by == "Dr. Lee and Dr. Roy"
+    )
 
 
 def test_fields_all_on_one_line_are_refused_in_a_sentence() -> None:
     with pytest.raises(ValueError, match="cannot be changed alone"):
-        in_step(b"---\n{sources: [F1], reviewed: {by: null, on: null}}\n---\n## Texted\n\nHi.\n", "0123456789ab")
+        mark_up_to_date(
+            b"---\n{sources: [F1], reviewed: {by: null, on: null}}\n---\n## Texted\n\nHi.\n", "0123456789ab"
+        )
 
 
 def test_a_file_that_cannot_be_read_cannot_be_signed() -> None:
     with pytest.raises(BrokenPrompts):
-        signed(b"\xff", "Dr. Lee", DAY)
+        with_sign_off(b"\xff", "Dr. Lee", DAY)
 
 
 def test_a_changed_word_ends_the_sign_off() -> None:
-    data = signed(SHIPPED[CANCER], "Dr. Lee", DAY)
+    data = with_sign_off(SHIPPED[CANCER], "Dr. Lee", DAY)
     assert found({**SHIPPED, CANCER: data}, "sign-off") == []
     files = {**SHIPPED, CANCER: data.replace(b"It is natural", b"It is quite natural")}
-    assert not is_signed(read_content(files).prompt("en", "cancer"))
+    assert not is_signed_off(read_content(files).prompt("en", "cancer"))
     (told,) = found(files, "sign-off")
     assert (told.file, told.line, told.level) == (CANCER, line_of(files, CANCER, "reviewed:"), "warning")
     assert told.message.startswith("Dr. Lee signed on 2026-12-01, but not these words")
@@ -153,12 +157,12 @@ def test_a_changed_word_ends_the_sign_off() -> None:
 
 def test_a_sign_off_that_does_not_say_which_words_is_none() -> None:
     files = changed(CANCER, "{by: null, on: null}", "{by: Dr. Lee, on: 2026-12-01}")
-    assert not is_signed(read_content(files).prompt("en", "cancer"))
+    assert not is_signed_off(read_content(files).prompt("en", "cancer"))
     assert [one.level for one in found(files, "sign-off")] == ["warning"]
 
 
 def test_who_signed_what_is_known_of_the_words_that_are_signed_alone() -> None:
-    files = {**SHIPPED, CANCER: signed(SHIPPED[CANCER], "Dr. Lee", DAY)}
+    files = {**SHIPPED, CANCER: with_sign_off(SHIPPED[CANCER], "Dr. Lee", DAY)}
     files |= changed("en/urgent.md", "{by: null, on: null}", "{by: Dr. Roy, on: 2026-12-01}") | {CANCER: files[CANCER]}
     assert sign_offs(read_content(files)) == {("en", "cancer"): ("Dr. Lee", "2026-12-01")}
 
@@ -166,20 +170,20 @@ def test_who_signed_what_is_known_of_the_words_that_are_signed_alone() -> None:
 def test_where_a_sign_off_is_required_every_topic_and_red_flag_needs_one() -> None:
     files = changed(LINE_FILE, "sign_off: advised", "sign_off: required")
     content = read_content(files)
-    wanted = must_be_signed(content)
+    wanted = requires_sign_off(content)
     assert wanted == {topic.id for topic in content.config.topics} | {"urgent", "person-soon", "results"}
     told = found(files, "sign-off")
     assert {one.file for one in told} == {f"{language}/{name}.md" for language in ("en", "es") for name in wanted}
     assert {one.level for one in told} == {"error"}
     for name in wanted:
         for file in (f"en/{name}.md", f"es/{name}.md"):
-            files[file] = signed(files[file], "Dr. Lee", DAY)
+            files[file] = with_sign_off(files[file], "Dr. Lee", DAY)
     assert found(files, "sign-off") == []
 
 
 def test_without_a_sign_off_nothing_can_be_published_where_it_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_module, "GRAPH_RULES", ())
-    report: Report = check(changed(LINE_FILE, "sign_off: advised", "sign_off: required"))
+    report: CheckReport = check_files(changed(LINE_FILE, "sign_off: advised", "sign_off: required"))
     assert report.broken
     assert {one.rule for one in report.findings if one.level == "error"} == {"sign-off"}
 

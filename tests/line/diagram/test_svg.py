@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.line.content.loader import Content, read_content
-from ivr.line.diagram.menu_tree import described
-from ivr.line.diagram.svg import WIDTH, drawn
+from ivr.line.diagram.menu_tree import describe_menu_tree
+from ivr.line.diagram.svg import WIDTH, render_svg
 from tests.line.audio.test_convert import sound, tone
 from tests.line.content.test_loader import SHIPPED
 from tests.support.paths import ROOT
@@ -104,21 +104,21 @@ def number(element: ET.Element, name: str) -> float:
 @pytest.fixture(params=[(label, language) for label in CHANGED for language in ("en", "es")], ids=" in ".join)
 def picture(request: pytest.FixtureRequest) -> ET.Element:
     label, language = request.param
-    return ET.fromstring(drawn(content_of(label), language))
+    return ET.fromstring(render_svg(content_of(label), language))
 
 
 def test_a_picture_has_a_name_and_its_words_for_who_does_not_see_it(content: Content) -> None:
-    svg = ET.fromstring(drawn(content, "en"))
+    svg = ET.fromstring(render_svg(content, "en"))
     named = {element.get("id"): element for element in svg if element.get("id")}
     title, words = (named[name] for name in svg.attrib["aria-labelledby"].split())
     assert svg.attrib["role"] == "img"
     assert (title.tag, title.text) == (f"{SVG}title", "Elliot Health System: what callers hear in English")
-    assert (words.tag, words.text) == (f"{SVG}desc", described(content, "en"))
-    assert drawn(content, "en") == drawn(content, "en")
+    assert (words.tag, words.text) == (f"{SVG}desc", describe_menu_tree(content, "en"))
+    assert render_svg(content, "en") == render_svg(content, "en")
 
 
 def test_two_pictures_on_one_page_have_names_of_their_own(content: Content) -> None:
-    names = [set(re.findall(r' id="([^"]+)"', drawn(content, language))) for language in ("en", "es")]
+    names = [set(re.findall(r' id="([^"]+)"', render_svg(content, language))) for language in ("en", "es")]
     assert all(names)
     assert not names[0] & names[1]
 
@@ -171,12 +171,12 @@ def test_words_stand_within_their_box_or_beside_it(picture: ET.Element) -> None:
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_shipped_line_prints_on_one_sheet(content: Content, language: str) -> None:
-    picture = ET.fromstring(drawn(content, language))
+    picture = ET.fromstring(render_svg(content, language))
     assert float(picture.attrib["viewBox"].split()[3]) <= SHEET
 
 
 def seen(label: str, language: str = "en") -> str:
-    picture = ET.fromstring(drawn(content_of(label), language))
+    picture = ET.fromstring(render_svg(content_of(label), language))
     return "\n".join("".join(words.itertext()).strip() for words in picture.iter(f"{SVG}text"))
 
 
@@ -225,7 +225,7 @@ OUTLINE = [
 
 
 def test_the_outline_tells_the_same_in_words(content: Content) -> None:
-    lines = described(content, "en").split("\n")
+    lines = describe_menu_tree(content, "en").split("\n")
     assert [line for line in OUTLINE if line not in lines] == []
     pictured = seen("as shipped")
     for line in lines:
@@ -240,10 +240,10 @@ def test_draw_writes_the_picture_and_prints_the_outline(
     file = tmp_path / "line.svg"
     result: Any = CliRunner().invoke(main, ["prompts", "draw", "-o", str(file), "--language", "es", "--words"])
     assert result.exit_code == 0
-    assert result.stdout == f"{described(content, 'es')}\n"
-    assert file.read_text("utf-8") == drawn(content, "es")
+    assert result.stdout == f"{describe_menu_tree(content, 'es')}\n"
+    assert file.read_text("utf-8") == render_svg(content, "es")
 
 
 def test_the_picture_in_the_documents_is_of_the_shipped_line(content: Content) -> None:
     shown = (ROOT / "docs/line.svg").read_text("utf-8")
-    assert shown == drawn(content, "en"), "make it anew: infoline prompts draw -o docs/line.svg"
+    assert shown == render_svg(content, "en"), "make it anew: infoline prompts draw -o docs/line.svg"

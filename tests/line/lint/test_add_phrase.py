@@ -17,10 +17,10 @@ from ivr.ledger import Ledger, Vault
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content
 from ivr.line.content.prompt import read_prompt
-from ivr.line.lint.add_phrase import NotTaught, effect, with_phrase
-from ivr.line.nlu.clusters import MOST, groups, looks_personal
+from ivr.line.lint.add_phrase import PhraseRejected, add_phrase, preview_effect
+from ivr.line.nlu.clusters import MOST, cluster_questions, looks_personal
 from ivr.line.nlu.matcher import Matcher
-from ivr.people.inbound.unanswered import Unanswered, Wording
+from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.releases.drafts import Drafts
 from ivr.releases.store import publish
 from ivr.settings import load
@@ -66,22 +66,24 @@ TOGETHER = [
 def test_wordings_that_ask_for_the_same_are_put_together(label, said, counts) -> None:
     # Most of what people ask has nothing to do with it.
     rest = [("en", words) for words in ("where is the gift shop", "who won the game", "any room for my stroller")]
-    found = [one for one in groups([("en", words) for words in said] + rest) if set(one.wordings) & set(said)]
+    found = [
+        one for one in cluster_questions([("en", words) for words in said] + rest) if set(one.wordings) & set(said)
+    ]
     assert len(found) == len(counts)
     assert sum(one.count for one in found) == len(said)
 
 
 def test_the_biggest_group_comes_first_told_by_its_most_typical_wording() -> None:
     said = ["is there a shuttle bus", "shuttle bus?", "the shuttle bus, please", "is there a shuttle bus"]
-    found = groups([("en", "gift shop"), *(("en", words) for words in said), ("es", "shuttle")])
+    found = cluster_questions([("en", "gift shop"), *(("en", words) for words in said), ("es", "shuttle")])
     assert [(one.count, one.language) for one in found] == [(4, "en"), (1, "en"), (1, "es")]
     assert found[0].typical == found[0].wordings[0] == "is there a shuttle bus"
-    again = groups([*(("en", words) for words in said), ("es", "shuttle"), ("en", "gift shop")])
+    again = cluster_questions([*(("en", words) for words in said), ("es", "shuttle"), ("en", "gift shop")])
     assert [one.id for one in again] == [one.id for one in found], "a group keeps its id"
 
 
 def test_a_flood_of_wordings_is_cut_to_the_newest() -> None:
-    found = groups(("en", f"q{number:05} w{number:05}") for number in range(MOST + 50))
+    found = cluster_questions(("en", f"q{number:05} w{number:05}") for number in range(MOST + 50))
     assert sum(one.count for one in found) == MOST
 
 
@@ -131,55 +133,55 @@ EDITS = [
 @pytest.mark.parametrize(("label", "file", "after", "added"), EDITS, ids=[case[0] for case in EDITS])
 def test_a_phrase_is_added_and_all_else_stays_byte_for_byte(label, file, after, added) -> None:
     at = file.index(after) + len(after)
-    taught = with_phrase("en/x.md", file.encode(), " where do\n i  park ")
+    taught = add_phrase("en/x.md", file.encode(), " where do\n i  park ")
     assert taught.decode() == file[:at] + added + file[at:]
 
 
 @pytest.mark.parametrize("words", ["is it: bad?", "# 1", "no", "- x", 'say "it"', "[b]", "¿es malo?", "100", "a, b"])
 def test_a_phrase_is_read_again_as_it_was_asked(words) -> None:
     for file in (TOP + "phrases:\n  - a\n" + BODY, TOP + "phrases: [a]\n" + BODY):
-        taught = with_phrase("en/x.md", file.encode(), words)
+        taught = add_phrase("en/x.md", file.encode(), words)
         assert read_prompt("en/x.md", taught).phrases == ("a", words)
 
 
 def test_every_shipped_prompt_can_be_taught() -> None:
     for name, data in SHIPPED.items():
         if name.endswith(".md"):
-            before, after = (read_prompt(name, one) for one in (data, with_phrase(name, data, PURPLE)))
+            before, after = (read_prompt(name, one) for one in (data, add_phrase(name, data, PURPLE)))
             assert after.phrases == (*before.phrases, PURPLE)
             assert (after.signs, after.spoken[:0], after.title) == (before.signs, before.spoken[:0], before.title)
 
 
 NOT_TAUGHT = [
-    ("the same phrase again", "  A b? ", NotTaught, "already"),
-    ("no words", "???", NotTaught, "no letters"),
+    ("the same phrase again", "  A b? ", PhraseRejected, "already"),
+    ("no words", "???", PhraseRejected, "no letters"),
 ]
 
 
 @pytest.mark.parametrize(("label", "words", "error", "told"), NOT_TAUGHT, ids=[case[0] for case in NOT_TAUGHT])
 def test_what_cannot_be_taught_is_told(label, words, error, told) -> None:
     with pytest.raises(error, match=told):
-        with_phrase("en/x.md", (TOP + "phrases:\n  - a b\n" + BODY).encode(), words)
+        add_phrase("en/x.md", (TOP + "phrases:\n  - a b\n" + BODY).encode(), words)
 
 
 def test_a_file_with_line_ends_of_long_ago_is_left_to_its_owner() -> None:
-    with pytest.raises(NotTaught, match="by hand"):
-        with_phrase("en/x.md", (TOP + "phrases:\n  - a\n" + BODY).replace("\n", "\r").encode(), "where do i park")
+    with pytest.raises(PhraseRejected, match="by hand"):
+        add_phrase("en/x.md", (TOP + "phrases:\n  - a\n" + BODY).replace("\n", "\r").encode(), "where do i park")
 
 
 def test_a_file_that_cannot_be_read_cannot_be_taught() -> None:
     with pytest.raises(BrokenPrompts):
-        with_phrase("en/x.md", b"no fields", "where do i park")
+        add_phrase("en/x.md", b"no fields", "where do i park")
 
 
 def taught(words: str, file: str = FILE) -> Content:
-    return read_content({**SHIPPED, file: with_phrase(file, SHIPPED[file], words)})
+    return read_content({**SHIPPED, file: add_phrase(file, SHIPPED[file], words)})
 
 
 def test_a_phrase_that_leads_elsewhere_or_stands_twice_is_told(content: Content) -> None:
-    told = effect(content, taught("my chest hurts and i cannot breathe"), TOPIC, ())
+    told = preview_effect(content, taught("my chest hurts and i cannot breathe"), TOPIC, ())
     assert [(one.file, one.rule) for one in told.findings] == [(FILE, "phrase")]
-    doubled = effect(content, taught("is it cancer"), TOPIC, ())
+    doubled = preview_effect(content, taught("is it cancer"), TOPIC, ())
     assert {one.rule for one in doubled.findings} == {"phrase"}
 
 
@@ -192,19 +194,21 @@ def test_questions_of_other_topics_that_a_phrase_pulls_along_are_told(content: C
         and len(one.words.split()) > 4
         and Matcher(content).ask(one.words, "en").topic == "cancer"
     )
-    told = effect(content, taught(question.words), TOPIC, ())
+    told = preview_effect(content, taught(question.words), TOPIC, ())
     assert (question.words, "cancer") in told.pulled
 
 
 def test_a_phrase_that_was_understood_as_something_else_so_far_is_told(content: Content) -> None:
     asked = "so could it be cancer or what"
     assert Matcher(content).ask(asked, "en").topic == "cancer"
-    assert (asked, "cancer") in effect(content, taught(asked), TOPIC, ()).pulled
+    assert (asked, "cancer") in preview_effect(content, taught(asked), TOPIC, ()).pulled
 
 
 def test_the_groups_that_a_phrase_would_answer_too_are_told(content: Content) -> None:
-    waiting = groups([("en", PURPLE), ("en", "is a purple monkey dishwasher there"), ("en", "who won the game")])
-    told = effect(content, taught(PURPLE), TOPIC, waiting)
+    waiting = cluster_questions(
+        [("en", PURPLE), ("en", "is a purple monkey dishwasher there"), ("en", "who won the game")]
+    )
+    told = preview_effect(content, taught(PURPLE), TOPIC, waiting)
     assert (told.findings, told.pulled) == ((), ())
     answered = {words for group in told.answered for words in group.wordings}
     assert PURPLE in answered
@@ -220,11 +224,11 @@ def run(ledger: Ledger, ledger_url: str, content: Content, tmp_path: Path, monke
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     publish(ledger, content, NOW, "ann", "", "folder")
-    notes = Unanswered(ledger, Vault.of(load()))
+    notes = UnansweredLog(ledger, Vault.of(load()))
     said = [PURPLE, "Purple monkey\x1b dishwasher!", "a purple monkey dishwasher", "who won the game"]
     for minutes, words in enumerate([*said, "call me at 603-555-0123"]):
-        notes.add(Wording(NOW - timedelta(minutes=minutes), "text", "en", words))
-    notes.add(Wording(NOW - timedelta(days=40), "call", "es", "hace mucho"))
+        notes.add(UnansweredQuestion(NOW - timedelta(minutes=minutes), "text", "en", words))
+    notes.add(UnansweredQuestion(NOW - timedelta(days=40), "call", "es", "hace mucho"))
     notes.flush()
     return lambda *words: CliRunner().invoke(main, ["unanswered", *words])
 

@@ -11,13 +11,26 @@ import pytest
 
 from ivr.line.callflow.graph import Graph, Stay
 from ivr.line.callflow.speech import Speech
-from ivr.line.callflow.states import Facts, Goodbye, Heard, Key, KeyIn, Menu, Piece, Silence, State, Turn, Wish, Words
+from ivr.line.callflow.states import (
+    CallbackTime,
+    EnterNumber,
+    Facts,
+    Goodbye,
+    Heard,
+    Key,
+    Menu,
+    Silence,
+    SpokenWords,
+    State,
+    TopicPart,
+    Turn,
+)
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content
 from ivr.line.lint import runner as check_module
-from ivr.line.lint.graph_rules import GRAPH_RULES, Proof
+from ivr.line.lint.graph_rules import GRAPH_RULES, ExploredGraph
 from ivr.line.lint.menu_rules import MENU_RULES
-from ivr.line.lint.runner import check
+from ivr.line.lint.runner import check_files
 from ivr.line.text import gsm7
 from tests.line.content.test_loader import SHIPPED, changed, line_of
 
@@ -26,7 +39,7 @@ HARD = "Radiographically identifiable depositions necessitate comprehensive char
 
 
 def test_the_shipped_folder_has_no_error_and_warns_of_hours_that_nobody_confirmed() -> None:
-    report = check(SHIPPED)
+    report = check_files(SHIPPED)
     assert [str(finding) for finding in report.findings if finding.level == "error"] == []
     assert {finding.rule for finding in report.findings} == {"unconfirmed"}
     assert {SHIPPED[LINE_FILE].decode().split("\n")[one.line - 1].strip() for one in report.findings} == {
@@ -38,14 +51,14 @@ def test_the_shipped_folder_has_no_error_and_warns_of_hours_that_nobody_confirme
 
 
 def test_what_cannot_be_read_is_a_finding_and_no_exception() -> None:
-    report = check({LINE_FILE: b"\x00"})
+    report = check_files({LINE_FILE: b"\x00"})
     assert report.broken
     assert (report.states, report.arrows) == (0, 0)
 
 
 def test_errors_come_before_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivr.line.lint.runner.GRAPH_RULES", ())
-    levels = [finding.level for finding in check(changed(CANCER, "It is natural", HARD)).findings]
+    levels = [finding.level for finding in check_files(changed(CANCER, "It is natural", HARD)).findings]
     assert levels == sorted(levels)
     assert set(levels) == {"error", "warning"}
 
@@ -134,11 +147,13 @@ def test_a_text_that_keeps_its_accents_goes_out_with_them_and_the_check_tells_wh
     files = changed("es/start.md", "reviewed:", "accents: keep\nreviewed:")
     written = read_content(files).texted("es", "start")
     assert written != read_content(SHIPPED).texted("es", "start")
-    assert gsm7.fold(written) == read_content(SHIPPED).texted("es", "start")
+    assert gsm7.fold_to_gsm7(written) == read_content(SHIPPED).texted("es", "start")
     told = [(one.level, one.message) for one in word_findings(files) if one.rule == "accents"]
-    dear, cheap = gsm7.segments(written).segments, gsm7.segments(gsm7.fold(written)).segments
+    dear, cheap = gsm7.count_segments(written).segments, gsm7.count_segments(gsm7.fold_to_gsm7(written)).segments
     assert [level for level, _ in told] == ["warning"]
-    assert f"keeps {' '.join(gsm7.dear_characters(written))}, and so takes {dear} segments where {cheap}" in told[0][1]
+    assert (
+        f"keeps {' '.join(gsm7.non_gsm7_characters(written))}, and so takes {dear} segments where {cheap}" in told[0][1]
+    )
     assert dear > cheap
 
 
@@ -153,15 +168,15 @@ def test_a_check_in_two_processes_finds_the_same_as_in_one_and_goes_on_without_i
     monkeypatch.setattr(check_module, "GRAPH_RULES", ())
     monkeypatch.setattr(check_module, "MENU_RULES", ())
     nothing = SimpleNamespace(line=SimpleNamespace(states={}, speech=None), arrows=0)
-    monkeypatch.setattr(check_module, "Proof", lambda _content: nothing)
+    monkeypatch.setattr(check_module, "ExploredGraph", lambda _content: nothing)
     files = changed(CANCER, "It is natural", f"{HARD} It is natural")
-    alone = check(files)
+    alone = check_files(files)
     assert {finding.rule for finding in alone.findings} >= {"grade", "unconfirmed"}
-    assert check(files, in_two=True) == alone
+    assert check_files(files, in_two=True) == alone
     here, real = os.getpid(), check_module._of_words
     dies = lambda content: real(content) if os.getpid() == here else os._exit(9)  # noqa: E731
     monkeypatch.setattr(check_module, "_of_words", dies)
-    assert check(files, in_two=True) == alone
+    assert check_files(files, in_two=True) == alone
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="in one process Ctrl-C is told by Python alone")
@@ -191,7 +206,7 @@ def test_numbers_that_are_no_phone_numbers_are_left_alone(words: str) -> None:
     assert "number" not in {finding.rule for finding in told}
 
 
-def graph_findings(proof: Proof, rule: str = "") -> dict[str, list[Finding]]:
+def graph_findings(proof: ExploredGraph, rule: str = "") -> dict[str, list[Finding]]:
     """What the rules for the graph find, by rule; rule: the function that is wanted alone."""
     found: dict[str, list[Finding]] = {}
     for one in GRAPH_RULES:
@@ -207,20 +222,20 @@ def test_a_menu_that_no_key_leads_to_is_told() -> None:
         files[f"{language}/attic.md"] = (
             b"---\nsources: [line]\nreviewed: {}\n---\n## Spoken\n\nA.\n\n## Choices\n\n1. B\n"
         )
-    told = graph_findings(Proof(read_content(files)), "unreached")["unreached"]
+    told = graph_findings(ExploredGraph(read_content(files)), "unreached")["unreached"]
     assert [(one.file, one.line) for one in told] == [(LINE_FILE, line_of(files, LINE_FILE, "  attic:"))]
 
 
 def test_a_topic_that_no_key_leads_to_is_told() -> None:
     files = changed(LINE_FILE, "3: skin-products, ", "3: people, ")
-    told = graph_findings(Proof(read_content(files)), "unreached")["unreached"]
+    told = graph_findings(ExploredGraph(read_content(files)), "unreached")["unreached"]
     assert [(one.file, one.line) for one in told] == [(LINE_FILE, line_of(files, LINE_FILE, "{id: skin-products"))]
 
 
 def test_a_menu_that_lies_too_deep_is_told() -> None:
     words = SHIPPED[LINE_FILE].decode()
     words = words.replace("5: people}", "5: what-they-are}").replace("{1: what-they-are, 2: c", "{1: people, 2: c")
-    line = Proof(read_content({**SHIPPED, LINE_FILE: words.encode()}))
+    line = ExploredGraph(read_content({**SHIPPED, LINE_FILE: words.encode()}))
     assert "depth" in graph_findings(line, "deep")
 
 
@@ -244,7 +259,7 @@ def test_a_phrase_that_is_understood_as_something_else_is_told() -> None:
     ]
 
 
-def broken_move(monkeypatch: pytest.MonkeyPatch, broken: Callable[[State, Heard], Turn | None]) -> Proof:
+def broken_move(monkeypatch: pytest.MonkeyPatch, broken: Callable[[State, Heard], Turn | None]) -> ExploredGraph:
     """The proof of a graph in which something leads elsewhere, where `broken` says."""
     walked = Graph.move
 
@@ -252,12 +267,12 @@ def broken_move(monkeypatch: pytest.MonkeyPatch, broken: Callable[[State, Heard]
         return broken(state, heard) or walked(self, state, heard, facts)
 
     monkeypatch.setattr(Graph, "move", move)
-    return Proof(read_content(SHIPPED))
+    return ExploredGraph(read_content(SHIPPED))
 
 
 def test_a_place_from_which_0_does_not_lead_to_help_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def deaf(state: State, heard: Heard) -> Turn | None:
-        return Turn(state) if isinstance(state.place, Piece) and heard == Key("0") else None
+        return Turn(state) if isinstance(state.place, TopicPart) and heard == Key("0") else None
 
     told = graph_findings(broken_move(monkeypatch, deaf), "help")
     assert set(told) == {"no-help"}
@@ -276,7 +291,7 @@ def test_a_loop_without_a_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_place_where_silence_is_asked_about_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def patient(state: State, heard: Heard) -> Turn | None:
-        return Turn(state.at(state.place)) if heard == Silence() and isinstance(state.place, KeyIn) else None
+        return Turn(state.at(state.place)) if heard == Silence() and isinstance(state.place, EnterNumber) else None
 
     told = graph_findings(broken_move(monkeypatch, patient), "silent")
     assert set(told) == {"silent-loop"}
@@ -285,7 +300,11 @@ def test_a_place_where_silence_is_asked_about_for_ever_is_told(monkeypatch: pyte
 
 def test_a_place_where_the_line_hangs_up_on_somebody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def rude(state: State, heard: Heard) -> Turn | None:
-        return Turn(state.at(Goodbye())) if heard == Words("none") and isinstance(state.place, Wish) else None
+        return (
+            Turn(state.at(Goodbye()))
+            if heard == SpokenWords("none") and isinstance(state.place, CallbackTime)
+            else None
+        )
 
     told = graph_findings(broken_move(monkeypatch, rude), "hung")
     assert set(told) == {"hang-up"}

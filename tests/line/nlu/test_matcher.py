@@ -8,14 +8,14 @@ import pytest
 
 from bench.understanding import Question, judged, questions
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.keyword_rules import Sign, read_sign, read_signs
+from ivr.line.content.keyword_rules import KeywordRule, parse_keyword_rule, split_keyword_rules
 from ivr.line.content.loader import read_content
 from ivr.line.content.prompt import read_prompt
-from ivr.line.nlu.keyword_index import Signs
-from ivr.line.nlu.matcher import Matcher, which_of_two
-from ivr.line.nlu.phrase_index import Meanings
-from ivr.line.text.normalize import joined, plain, sound, stem, telling
-from ivr.line.twiml.release import Line
+from ivr.line.nlu.keyword_index import KeywordIndex
+from ivr.line.nlu.matcher import Matcher, ambiguous_reply
+from ivr.line.nlu.phrase_index import PhraseIndex
+from ivr.line.text.normalize import content_words, join_split_words, normalize, phonetic_key, stem
+from ivr.line.twiml.release import CompiledLine
 from tests.line.content.test_loader import SHIPPED, changed
 
 KNOWN = questions("known.tsv")
@@ -197,12 +197,12 @@ lumpy gravy | the car battery is dead | my feet are killing me in these shoes | 
 
 
 @pytest.mark.parametrize("words", [*rows(URGENT), *known("urgent")])
-def test_an_emergency_is_found_whoever_writes_it(line: Line, words: str) -> None:
+def test_an_emergency_is_found_whoever_writes_it(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic == line.matcher.ask(words.upper(), "es").topic == "urgent"
 
 
 @pytest.mark.parametrize("words", [*rows(SOON), *known("person-soon")])
-def test_a_sign_that_cannot_wait_is_found_whoever_writes_it(line: Line, words: str) -> None:
+def test_a_sign_that_cannot_wait_is_found_whoever_writes_it(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic == line.matcher.ask(words.upper(), "es").topic == "person-soon"
 
 
@@ -215,7 +215,7 @@ def test_a_sign_that_cannot_wait_is_found_whoever_writes_it(line: Line, words: s
         "what should i wear, is it cancer, {}",
     ],
 )
-def test_a_red_flag_is_found_in_any_company(line: Line, words: str) -> None:
+def test_a_red_flag_is_found_in_any_company(line: CompiledLine, words: str) -> None:
     for flag, topic in (("my chest hurts and I cannot breathe", "urgent"), ("I found a lump", "person-soon")):
         understood = line.matcher.ask(words.format(flag))
         assert understood.topic == topic
@@ -223,19 +223,19 @@ def test_a_red_flag_is_found_in_any_company(line: Line, words: str) -> None:
 
 
 @pytest.mark.parametrize("words", [*rows(STOP), *known("stop")])
-def test_a_wish_for_no_more_texts_is_found(line: Line, words: str) -> None:
+def test_a_wish_for_no_more_texts_is_found(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic == "stop"
 
 
 @pytest.mark.parametrize("words", rows(NO_STOP))
-def test_no_other_wish_ends_the_texts(line: Line, words: str) -> None:
+def test_no_other_wish_ends_the_texts(line: CompiledLine, words: str) -> None:
     understood = line.matcher.ask(words)
     assert understood.topic != "stop"
     assert not understood.also_stop
 
 
 @pytest.mark.parametrize("words", rows(NO_ALARM))
-def test_what_only_sounds_like_a_red_flag_is_none(line: Line, words: str) -> None:
+def test_what_only_sounds_like_a_red_flag_is_none(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic not in ("urgent", "person-soon")
 
 
@@ -252,38 +252,38 @@ LANGUAGES = [
 
 @pytest.mark.parametrize(("words", "conversation", "answered", "told"), LANGUAGES, ids=[case[0] for case in LANGUAGES])
 def test_words_tell_their_language_or_keep_the_conversations(
-    line: Line, words: str, conversation: str, answered: str, told: bool
+    line: CompiledLine, words: str, conversation: str, answered: str, told: bool
 ) -> None:
     understood = line.matcher.ask(words, conversation)
     assert (understood.language, understood.language_told) == (answered, told)
 
 
 @pytest.mark.parametrize("conversation", ["en", "es"])
-def test_who_asks_for_a_language_gets_the_one_asked_for(line: Line, conversation: str) -> None:
+def test_who_asks_for_a_language_gets_the_one_asked_for(line: CompiledLine, conversation: str) -> None:
     asked = {"spanish please": "es", "no entiendo inglés": "es", "english": "en", "I don't read Spanish": "en"}
     for words, language in asked.items():
         understood = line.matcher.ask(words, conversation)
         assert (understood.topic, understood.language) == ("language", language), words
 
 
-def test_what_a_phrase_is_proved_to_lead_to_is_what_it_is_understood_as(line: Line) -> None:
-    meanings = Meanings(line.content)
+def test_what_a_phrase_is_proved_to_lead_to_is_what_it_is_understood_as(line: CompiledLine) -> None:
+    meanings = PhraseIndex(line.content)
     told = {phrase: prompt.name for prompt in line.content.prompts.values() for phrase in prompt.phrases}
     led = {phrase: meanings.asked_first(phrase) or name for phrase, name in told.items()}
     assert led == {phrase: line.matcher.ask(phrase).topic for phrase in told}
 
 
-def test_between_two_near_topics_the_line_asks_which(line: Line) -> None:
+def test_between_two_near_topics_the_line_asks_which(line: CompiledLine) -> None:
     understood = line.matcher.ask("does the close up view hurt", "en")
     assert understood.topic == "ambiguous"
     assert understood.between is not None
     assert understood.runner_up not in understood.between
-    asked = which_of_two(line.content, "en", ("cancer", "next-steps"))
+    asked = ambiguous_reply(line.content, "en", ("cancer", "next-steps"))
     assert "2 Is it cancer?" in asked
     assert "4 " in asked
 
 
-def test_only_topics_with_a_number_are_asked_about(line: Line) -> None:
+def test_only_topics_with_a_number_are_asked_about(line: CompiledLine) -> None:
     numbered = {topic.id for topic in line.content.config.topics}
     for question in KNOWN:
         understood = line.matcher.ask(question.words)
@@ -291,7 +291,7 @@ def test_only_topics_with_a_number_are_asked_about(line: Line) -> None:
         assert not understood.between or numbered.issuperset(understood.between)
 
 
-def test_the_runner_up_and_the_scores_are_told(line: Line) -> None:
+def test_the_runner_up_and_the_scores_are_told(line: CompiledLine) -> None:
     understood = line.matcher.ask("does the biopsy mean it is cancer")
     scores = list(understood.scores.values())
     assert understood.runner_up in understood.scores
@@ -300,7 +300,7 @@ def test_the_runner_up_and_the_scores_are_told(line: Line) -> None:
     assert len(scores) <= 5
 
 
-def test_what_is_far_too_long_takes_no_longer_and_keeps_its_beginning_and_its_end(line: Line) -> None:
+def test_what_is_far_too_long_takes_no_longer_and_keeps_its_beginning_and_its_end(line: CompiledLine) -> None:
     filler = "well you see my dear " * 5000
     started = time.process_time()
     assert line.matcher.ask(f"I found a lump. {filler}").topic == "person-soon"
@@ -325,14 +325,14 @@ SIGNS = [
 
 @pytest.mark.parametrize(("written", "words", "stands"), SIGNS, ids=[f"{case[0]}: {case[1][:30]}" for case in SIGNS])
 def test_a_sign_stands_where_its_words_stand_in_any_form(written: str, words: str, stands: bool) -> None:
-    signs = Signs([(read_sign(written), "urgent", "en")], frozenset({"kilo"}))
-    assert bool(signs.find(joined(plain(words)).split())) == stands
+    signs = KeywordIndex([(parse_keyword_rule(written), "urgent", "en")], frozenset({"kilo"}))
+    assert bool(signs.find(join_split_words(normalize(words)).split())) == stands
 
 
 def test_a_sign_goes_on_after_a_comma_or_a_plus() -> None:
     block = "chest,\n  heart +\n  pain\n\nlump"
-    assert list(read_signs(block)) == [(0, "chest, heart + pain"), (4, "lump")]
-    assert read_sign("Chest, heart attack + pain* but not joke") == Sign(
+    assert list(split_keyword_rules(block)) == [(0, "chest, heart + pain"), (4, "lump")]
+    assert parse_keyword_rule("Chest, heart attack + pain* but not joke") == KeywordRule(
         ((("chest",), ("heart", "attack")), (("pain*",),)), (("joke",),)
     )
 
@@ -358,12 +358,12 @@ def test_an_operators_new_phrase_of_a_red_flag_is_found_in_company() -> None:
 def test_words_are_compared_without_their_endings_and_as_they_sound() -> None:
     assert stem("hinchadas") == stem("hinchado")
     assert stem("lumps") == stem("lump")
-    assert sound("vulto") == sound("bulto")
-    assert sound("kiero") == sound("quiero")
-    assert telling("i can not breathe please") == ("cant", "breathe")
+    assert phonetic_key("vulto") == phonetic_key("bulto")
+    assert phonetic_key("kiero") == phonetic_key("quiero")
+    assert content_words("i can not breathe please") == ("cant", "breathe")
 
 
-def test_the_reach_on_questions_that_nobody_tuned_to_is_kept(line: Line) -> None:
+def test_the_reach_on_questions_that_nobody_tuned_to_is_kept(line: CompiledLine) -> None:
     """Only totals are looked at: these questions are set aside. Asked for: 92 %, 3 % and none missed."""
     totals = judged(questions("aside.tsv"), line.matcher.ask)
     asked = totals["questions"]
@@ -372,13 +372,13 @@ def test_the_reach_on_questions_that_nobody_tuned_to_is_kept(line: Line) -> None
     assert totals["red flag missed"] == 0
 
 
-def test_the_wordings_that_were_learned_from_are_understood(line: Line) -> None:
+def test_the_wordings_that_were_learned_from_are_understood(line: CompiledLine) -> None:
     totals = judged(KNOWN, line.matcher.ask)
     assert totals["right"] / totals["questions"] >= 0.97
     assert totals["red flag missed"] == totals["stop missed"] == 0
 
 
-def test_a_fair_alternative_is_right_and_a_missed_flag_is_told(line: Line) -> None:
+def test_a_fair_alternative_is_right_and_a_missed_flag_is_told(line: CompiledLine) -> None:
     asked = [
         Question("en", frozenset({"cancer", "results"}), "is it cancer"),
         Question("en", frozenset({"urgent"}), "can i wear deodorant"),
@@ -396,5 +396,5 @@ WANTED = [words.strip() for row in NO_STOP_BY_LIKENESS.strip().splitlines() for 
 
 
 @pytest.mark.parametrize("words", WANTED)
-def test_who_asks_for_texts_is_never_taken_for_one_who_wants_none(line: Line, words: str) -> None:
+def test_who_asks_for_texts_is_never_taken_for_one_who_wants_none(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic != "stop"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.line.text.gsm7 import Segments, dear_characters, fold, segments
+from ivr.line.text.gsm7 import SegmentCount, count_segments, fold_to_gsm7, non_gsm7_characters
 from tests.support.paths import SHARED
 
 VECTORS = SHARED / "data" / "segments" / "vectors.json"
@@ -23,37 +23,38 @@ def vectors() -> list[dict[str, Any]]:
 @pytest.mark.skipif(not VECTORS.exists(), reason=f"no vectors of Twilio's calculator at {VECTORS}")
 def test_every_vector_of_the_carriers_calculator_is_matched() -> None:
     expected = {
-        vector["text"]: Segments(vector["encoding"], vector["segments"], vector["characters"]) for vector in vectors()
+        vector["text"]: SegmentCount(vector["encoding"], vector["segments"], vector["characters"])
+        for vector in vectors()
     }
     assert expected
-    assert {text: segments(text) for text in expected} == expected
+    assert {text: count_segments(text) for text in expected} == expected
 
 
 @pytest.mark.skipif(not VECTORS.exists(), reason=f"no vectors of Twilio's calculator at {VECTORS}")
 def test_folding_makes_every_vector_a_gsm_text() -> None:
     assert vectors()
-    assert {segments(fold(vector["text"])).encoding for vector in vectors()} == {"GSM-7"}
+    assert {count_segments(fold_to_gsm7(vector["text"])).encoding for vector in vectors()} == {"GSM-7"}
 
 
 @pytest.mark.parametrize(
     ("label", "text", "expected"),
     [
-        ("nothing", "", Segments("GSM-7", 0, 0)),
-        ("one letter", "a", Segments("GSM-7", 1, 1)),
-        ("the last that fits in one", "a" * 160, Segments("GSM-7", 1, 160)),
-        ("the first that needs two", "a" * 161, Segments("GSM-7", 2, 161)),
-        ("the last that fits in two", "a" * 306, Segments("GSM-7", 2, 306)),
-        ("the first that needs three", "a" * 307, Segments("GSM-7", 3, 307)),
-        ("letters that count twice", "€" * 80, Segments("GSM-7", 1, 160)),
-        ("Spanish letters that are free", "ñéü¿¡", Segments("GSM-7", 1, 5)),
-        ("one accent that turns it all", "á" + "a" * 69, Segments("UCS-2", 1, 70)),
-        ("the same, one longer", "á" + "a" * 70, Segments("UCS-2", 2, 71)),
-        ("a picture", "\U0001f600", Segments("UCS-2", 1, 1)),
-        ("a line break at the end", "a\n", Segments("GSM-7", 1, 2)),
+        ("nothing", "", SegmentCount("GSM-7", 0, 0)),
+        ("one letter", "a", SegmentCount("GSM-7", 1, 1)),
+        ("the last that fits in one", "a" * 160, SegmentCount("GSM-7", 1, 160)),
+        ("the first that needs two", "a" * 161, SegmentCount("GSM-7", 2, 161)),
+        ("the last that fits in two", "a" * 306, SegmentCount("GSM-7", 2, 306)),
+        ("the first that needs three", "a" * 307, SegmentCount("GSM-7", 3, 307)),
+        ("letters that count twice", "€" * 80, SegmentCount("GSM-7", 1, 160)),
+        ("Spanish letters that are free", "ñéü¿¡", SegmentCount("GSM-7", 1, 5)),
+        ("one accent that turns it all", "á" + "a" * 69, SegmentCount("UCS-2", 1, 70)),
+        ("the same, one longer", "á" + "a" * 70, SegmentCount("UCS-2", 2, 71)),
+        ("a picture", "\U0001f600", SegmentCount("UCS-2", 1, 1)),
+        ("a line break at the end", "a\n", SegmentCount("GSM-7", 1, 2)),
     ],
 )
-def test_a_text_is_counted_as_the_carrier_counts_it(label: str, text: str, expected: Segments) -> None:
-    assert segments(text) == expected, label
+def test_a_text_is_counted_as_the_carrier_counts_it(label: str, text: str, expected: SegmentCount) -> None:
+    assert count_segments(text) == expected, label
 
 
 @pytest.mark.parametrize(
@@ -79,19 +80,19 @@ def test_a_text_is_counted_as_the_carrier_counts_it(label: str, text: str, expec
     ],
 )
 def test_folding_follows_its_table(label: str, text: str, expected: str) -> None:
-    assert fold(text) == expected, label
+    assert fold_to_gsm7(text) == expected, label
 
 
 @given(st.text(max_size=60))
 def test_a_folded_text_is_gsm_and_stays_as_it_is(text: str) -> None:
-    folded = fold(text)
-    assert dear_characters(folded) == ()
-    assert fold(folded) == folded
+    folded = fold_to_gsm7(text)
+    assert non_gsm7_characters(folded) == ()
+    assert fold_to_gsm7(folded) == folded
 
 
 @given(st.text(alphabet="abcñéü¿¡@$ .?€[]\n", max_size=60))
 def test_a_text_that_is_gsm_already_is_not_touched(text: str) -> None:
-    assert fold(text) == unicodedata.normalize("NFC", text) == text
+    assert fold_to_gsm7(text) == unicodedata.normalize("NFC", text) == text
 
 
 @pytest.mark.parametrize(
@@ -105,9 +106,9 @@ def test_a_text_that_is_gsm_already_is_not_touched(text: str) -> None:
     ],
 )
 def test_the_dear_characters_are_named_once_in_order(text: str, expected: tuple[str, ...]) -> None:
-    assert dear_characters(text) == expected
+    assert non_gsm7_characters(text) == expected
 
 
 @given(st.text(min_size=1, max_size=60))
 def test_a_text_is_ucs2_exactly_when_it_has_dear_characters(text: str) -> None:
-    assert (segments(text).encoding == "UCS-2") == bool(dear_characters(text))
+    assert (count_segments(text).encoding == "UCS-2") == bool(non_gsm7_characters(text))

@@ -13,12 +13,12 @@ import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.line.callflow.speech import CALLERS_NUMBER, Block, Speech
-from ivr.line.callflow.states import Goodbye, Menu, Piece, State, Transfer, Turn, carries_number
+from ivr.line.callflow.speech import CALLERS_NUMBER, Speech, SpeechBlock
+from ivr.line.callflow.states import Goodbye, Menu, State, TopicPart, Transfer, Turn, carries_number
 from ivr.line.content.loader import read_content
 from ivr.line.twiml.documents import text_document
-from ivr.line.twiml.release import Caller, Line
-from ivr.line.twiml.ssml import SLOWLY, say
+from ivr.line.twiml.release import Caller, CompiledLine
+from ivr.line.twiml.ssml import SLOWLY, build_say
 from tests.line.content.test_loader import changed
 from tests.support.paths import SHARED
 
@@ -45,7 +45,7 @@ def faults(document: bytes) -> list[str]:
     return [str(fault.reason) for fault in schema().iter_errors(plain)]
 
 
-def documents(line: Line) -> Iterator[tuple[str, bytes]]:
+def documents(line: CompiledLine) -> Iterator[tuple[str, bytes]]:
     """Every voice document: of each turn, and once more for callers who withhold their number."""
     for turn, document in line.documents.items():
         yield turn.state.token, document
@@ -58,7 +58,7 @@ def parsed(document: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(document)
 
 
-def test_every_document_is_valid_by_the_carriers_schema(line: Line) -> None:
+def test_every_document_is_valid_by_the_carriers_schema(line: CompiledLine) -> None:
     told = {name: faults(document) for name, document in documents(line)}
     assert len(told) > 900
     assert {name: found for name, found in told.items() if found} == {}
@@ -76,14 +76,14 @@ def test_the_schema_refuses_what_is_wrong(spoilt: bytes) -> None:
     assert faults(spoilt)
 
 
-def test_every_document_is_within_the_carriers_limits(line: Line) -> None:
+def test_every_document_is_within_the_carriers_limits(line: CompiledLine) -> None:
     for name, document in documents(line):
         assert len(document) < LARGEST_DOCUMENT, name
         for spoken in parsed(document).iter("Say"):
             assert len("".join(spoken.itertext())) < LONGEST_SAY, name
 
 
-def test_every_document_says_something_and_then_asks_rings_or_ends(line: Line) -> None:
+def test_every_document_says_something_and_then_asks_rings_or_ends(line: CompiledLine) -> None:
     for name, document in documents(line):
         root = parsed(document)
         assert all("".join(spoken.itertext()).strip() for spoken in root.iter("Say")), name
@@ -91,7 +91,7 @@ def test_every_document_says_something_and_then_asks_rings_or_ends(line: Line) -
         assert root.find("Redirect") is None
 
 
-def test_what_is_heard_comes_back_to_the_state_that_asked(line: Line) -> None:
+def test_what_is_heard_comes_back_to_the_state_that_asked(line: CompiledLine) -> None:
     for turn, document in line.documents.items():
         for verb in (*parsed(document).iter("Gather"), *parsed(document).iter("Dial")):
             held = "?held=SEALED-NUMBER" if carries_number(turn.state.place) else ""
@@ -99,7 +99,7 @@ def test_what_is_heard_comes_back_to_the_state_that_asked(line: Line) -> None:
             assert verb.get("method") == "POST"
 
 
-def test_any_key_counts_and_silence_is_posted_after_a_generous_time(line: Line) -> None:
+def test_any_key_counts_and_silence_is_posted_after_a_generous_time(line: CompiledLine) -> None:
     for name, document in documents(line):
         for gather in parsed(document).iter("Gather"):
             wanted = (None, "#") if ".keyin-" in name else ("1", "")
@@ -108,7 +108,7 @@ def test_any_key_counts_and_silence_is_posted_after_a_generous_time(line: Line) 
             assert 7 <= int(gather.get("timeout", 0)) <= 10
 
 
-def test_each_language_is_said_by_its_own_voice(line: Line) -> None:
+def test_each_language_is_said_by_its_own_voice(line: CompiledLine) -> None:
     voices = {voice.tag: voice for voice in line.content.config.languages.values()}
     for name, document in documents(line):
         for spoken in parsed(document).iter("Say"):
@@ -119,13 +119,13 @@ def test_each_language_is_said_by_its_own_voice(line: Line) -> None:
         assert (spoken.get("language") == "es-US") is ("English" not in "".join(spoken.itertext()))
 
 
-def test_the_first_words_tell_the_way_to_the_other_language_in_that_language(line: Line) -> None:
+def test_the_first_words_tell_the_way_to_the_other_language_in_that_language(line: CompiledLine) -> None:
     said = ["".join(spoken.itertext()) for spoken in parsed(line.document(line.graph.start())).iter("Say")]
     assert "español" in said[1]
     assert line.content.config.hospital["en"] in said[0]
 
 
-def test_phone_numbers_and_emergency_numbers_are_read_digit_by_digit(line: Line) -> None:
+def test_phone_numbers_and_emergency_numbers_are_read_digit_by_digit(line: CompiledLine) -> None:
     kinds = {}
     for name, document in documents(line):
         root = parsed(document)
@@ -138,8 +138,8 @@ def test_phone_numbers_and_emergency_numbers_are_read_digit_by_digit(line: Line)
     assert kinds == {**numbers, CALLERS_NUMBER: "telephone", "911": "digits", "988": "digits"}
 
 
-def test_phone_numbers_are_read_slowly(line: Line) -> None:
-    spoken = parsed(str(say(Block("en", ("Call 603-555-0123, or 911.",)), line.content.config)).encode())
+def test_phone_numbers_are_read_slowly(line: CompiledLine) -> None:
+    spoken = parsed(str(build_say(SpeechBlock("en", ("Call 603-555-0123, or 911.",)), line.content.config)).encode())
     slow = {part.text for prosody in spoken.iterfind("prosody/prosody") for part in prosody.iter("say-as")}
     assert slow == {"603-555-0123"}
     assert spoken.find("prosody/prosody").get("rate") == SLOWLY
@@ -156,14 +156,16 @@ READ_ALOUD = [
 
 
 @pytest.mark.parametrize(("label", "words", "expected"), READ_ALOUD, ids=[case[0] for case in READ_ALOUD])
-def test_only_whole_numbers_are_read_digit_by_digit(label: str, words: str, expected: list[Any], line: Line) -> None:
-    spoken = parsed(str(say(Block("en", (words,)), line.content.config)).encode())
+def test_only_whole_numbers_are_read_digit_by_digit(
+    label: str, words: str, expected: list[Any], line: CompiledLine
+) -> None:
+    spoken = parsed(str(build_say(SpeechBlock("en", (words,)), line.content.config)).encode())
     assert [(part.text, part.get("interpret-as")) for part in spoken.iter("say-as")] == expected
     assert "".join(spoken.itertext()) == words
 
 
-def test_an_empty_line_is_a_pause_and_every_block_ends_with_one(line: Line) -> None:
-    spoken = parsed(str(say(Block("en", ("One.", "Two.")), line.content.config)).encode())
+def test_an_empty_line_is_a_pause_and_every_block_ends_with_one(line: CompiledLine) -> None:
+    spoken = parsed(str(build_say(SpeechBlock("en", ("One.", "Two.")), line.content.config)).encode())
     assert [(part.tag, part.get("time"), part.tail) for part in spoken.iter("break")] == [
         ("break", "600ms", "Two."),
         ("break", "600ms", None),
@@ -177,22 +179,22 @@ sayable = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_fr
 
 
 @given(words=sayable)
-def test_any_words_come_out_of_the_xml_as_they_went_in(words: str, line: Line) -> None:
-    said = say(Block("es", (words,)), line.content.config)
+def test_any_words_come_out_of_the_xml_as_they_went_in(words: str, line: CompiledLine) -> None:
+    said = build_say(SpeechBlock("es", (words,)), line.content.config)
     assert "".join(parsed(said.to_xml().encode()).itertext()) == words
     assert parsed(text_document([words])).findtext("Message") == (words or None) or not words
 
 
 def test_words_with_signs_of_xml_are_said_as_they_are() -> None:
     files = changed("en/closed.md", "I am sorry,", "You & <b>us</b> > all,")
-    odd = Line(read_content(files))
+    odd = CompiledLine(read_content(files))
     place = odd.graph.reach("en", "central-scheduling", lambda _name: False)
     document = odd.document(place)
     assert "You & <b>us</b> > all," in "".join(parsed(document).itertext())
     assert faults(document) == []
 
 
-def test_the_caller_is_shown_to_whom_we_ring_and_the_line_when_she_withholds_her_number(line: Line) -> None:
+def test_the_caller_is_shown_to_whom_we_ring_and_the_line_when_she_withholds_her_number(line: CompiledLine) -> None:
     turn = Turn(State("en", Transfer("central-scheduling", 0)))
     assert parsed(line.document(turn)).find("Dial").attrib == {
         "action": f"https://line.example.org/voice/{line.digest}/{turn.state.token}",
@@ -200,23 +202,23 @@ def test_the_caller_is_shown_to_whom_we_ring_and_the_line_when_she_withholds_her
         "timeout": "25",
     }
     assert parsed(line.document(turn, Caller(OWN))).find("Dial").get("callerId") == OWN
-    for place in (Menu("welcome"), Goodbye(), Piece("cancer", 0)):
+    for place in (Menu("welcome"), Goodbye(), TopicPart("cancer", 0)):
         assert line.document(Turn(State("en", place)), Caller(OWN)) == line.document(Turn(State("en", place)))
 
 
-def test_a_sender_that_is_no_number_cannot_break_the_document(line: Line) -> None:
+def test_a_sender_that_is_no_number_cannot_break_the_document(line: CompiledLine) -> None:
     turn = Turn(State("en", Transfer("central-scheduling", 0)))
     odd = 'sip:line@example.org?a=1&b="<2>"'
     assert parsed(line.document(turn, Caller(odd))).find("Dial").get("callerId") == odd
 
 
-def test_a_transfer_says_who_is_rung_and_who_did_not_answer(line: Line) -> None:
+def test_a_transfer_says_who_is_rung_and_who_did_not_answer(line: CompiledLine) -> None:
     turn = Turn(State("en", Transfer("breast-health-center", 1)), "transfer-busy")
     said = "".join(parsed(line.document(turn)).itertext())
     assert said.index("the Elliot Breast Health Center is busy") < said.index("connect you to the Elliot Breast Diag")
 
 
-def test_nothing_works_but_the_caller_hears_all_numbers(line: Line) -> None:
+def test_nothing_works_but_the_caller_hears_all_numbers(line: CompiledLine) -> None:
     said = "".join(parsed(line.unavailable).itertext())
     assert all(entry.number in said for entry in line.content.config.directory)
 
@@ -226,15 +228,15 @@ def test_an_answer_to_a_text_is_one_message_for_each_reply() -> None:
     assert list(parsed(text_document([]))) == []
 
 
-def test_every_text_has_its_document(line: Line) -> None:
+def test_every_text_has_its_document(line: CompiledLine) -> None:
     for prompt in line.content.prompts.values():
         if prompt.texted:
             document = parsed(line.text_document(prompt.language, prompt.name))
             assert document.findtext("Message") == line.text(prompt.language, prompt.name)
 
 
-def test_speech_is_made_of_the_prompts_alone(line: Line) -> None:
+def test_speech_is_made_of_the_prompts_alone(line: CompiledLine) -> None:
     speech = Speech(line.content, line.graph)
-    blocks = speech.blocks(Turn(State("es", Piece("cancer", 1)), "silence"))
+    blocks = speech.blocks(Turn(State("es", TopicPart("cancer", 1)), "silence"))
     assert [block.language for block in blocks] == ["es", "es", "es"]
     assert blocks[1].paragraphs == line.content.prompt("es", "cancer").spoken[1].paragraphs

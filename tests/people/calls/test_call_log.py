@@ -131,7 +131,7 @@ def test_drops_are_told_with_their_count_and_not_again_within_a_minute(in_haste,
             assert event == "call_turns_dropped"
             told.append(count)
 
-    monkeypatch.setattr(background_writer.log, "get", Journal)
+    monkeypatch.setattr(background_writer.log, "get_logger", Journal)
     log = CallLog(open_ledger(AWAY), vault, size=0)
     for _ in range(3):
         log.note(CALL, RELEASE, "en.menu-welcome", "start")
@@ -180,7 +180,7 @@ def test_a_log_that_cannot_be_written_to_does_not_end_the_writing(in_haste, ledg
     def broken() -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(background_writer.log, "get", broken)
+    monkeypatch.setattr(background_writer.log, "get_logger", broken)
     log = CallLog(ledger, vault)
     log.note(CALL, None, "en.menu-welcome", "start")
     wait_until(lambda: log.dropped, 10)

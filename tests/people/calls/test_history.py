@@ -14,7 +14,14 @@ from ivr import clock
 from ivr.cli import main
 from ivr.ledger import Ledger, open_ledger
 from ivr.ledger.tables import call_turn
-from ivr.people.calls.history import CallTurn, Where, read_token, stories, story, summary
+from ivr.people.calls.history import (
+    CallPosition,
+    LoggedTurn,
+    parse_token,
+    recent_calls,
+    summarize_call,
+    summarize_calls,
+)
 from ivr.settings import load
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
@@ -29,26 +36,26 @@ AWAY = "postgresql://nobody@127.0.0.1:1/none"
 @pytest.mark.parametrize(
     ("token", "where"),
     [
-        ("en.menu-welcome", Where("en", "menu-welcome", "menu", "welcome")),
-        ("en.menu-level-2", Where("en", "menu-level-2", "menu", "level-2")),
-        ("en.piece-cancer-0.s1.w2", Where("en", "piece-cancer-0", "piece", "cancer", 0, 2)),
-        ("es.piece-what-they-are-12.r3", Where("es", "piece-what-they-are-12", "piece", "what-they-are", 12)),
-        ("en.ending-cancer", Where("en", "ending-cancer", "ending", "cancer")),
-        ("en.ending-next-steps-1", Where("en", "ending-next-steps-1", "ending", "next-steps", 1)),
+        ("en.menu-welcome", CallPosition("en", "menu-welcome", "menu", "welcome")),
+        ("en.menu-level-2", CallPosition("en", "menu-level-2", "menu", "level-2")),
+        ("en.piece-cancer-0.s1.w2", CallPosition("en", "piece-cancer-0", "piece", "cancer", 0, 2)),
+        ("es.piece-what-they-are-12.r3", CallPosition("es", "piece-what-they-are-12", "piece", "what-they-are", 12)),
+        ("en.ending-cancer", CallPosition("en", "ending-cancer", "ending", "cancer")),
+        ("en.ending-next-steps-1", CallPosition("en", "ending-next-steps-1", "ending", "next-steps", 1)),
         (
             "en.transfer-central-scheduling-1",
-            Where("en", "transfer-central-scheduling-1", "transfer", "central-scheduling", 1),
+            CallPosition("en", "transfer-central-scheduling-1", "transfer", "central-scheduling", 1),
         ),
         (
             "es.offer-central-scheduling-no-one-free.s1",
-            Where("es", "offer-central-scheduling-no-one-free", "offer", "central-scheduling-no-one-free"),
+            CallPosition("es", "offer-central-scheduling-no-one-free", "offer", "central-scheduling-no-one-free"),
         ),
-        ("en.goodbye", Where("en", "goodbye", "goodbye", "")),
-        ("en.check-stop-", Where("en", "check-stop-", "check", "stop-")),
-        ("en.piece", Where("en", "piece", "piece", "")),
-        ("en.piece-0", Where("en", "piece-0", "piece", "0")),
-        ("en.menu-welcome.w", Where("en", "menu-welcome", "menu", "welcome")),
-        ("en.menu-welcome.wx.s\u00b2", Where("en", "menu-welcome", "menu", "welcome")),
+        ("en.goodbye", CallPosition("en", "goodbye", "goodbye", "")),
+        ("en.check-stop-", CallPosition("en", "check-stop-", "check", "stop-")),
+        ("en.piece", CallPosition("en", "piece", "piece", "")),
+        ("en.piece-0", CallPosition("en", "piece-0", "piece", "0")),
+        ("en.menu-welcome.w", CallPosition("en", "menu-welcome", "menu", "welcome")),
+        ("en.menu-welcome.wx.s\u00b2", CallPosition("en", "menu-welcome", "menu", "welcome")),
         ("", None),
         ("en", None),
         ("en.", None),
@@ -56,16 +63,16 @@ AWAY = "postgresql://nobody@127.0.0.1:1/none"
     ],
 )
 def test_a_token_is_read_whatever_the_release(token, where):
-    assert read_token(token) == where
+    assert parse_token(token) == where
 
 
 # Stories
 
 
-def turns(*told: str) -> list[CallTurn]:
+def turns(*told: str) -> list[LoggedTurn]:
     """Rows written as `SECOND HEARD TOKEN`."""
     read = [(one + " ").split(" ") for one in told]
-    return [CallTurn(NOW + timedelta(seconds=int(at)), heard, read_token(token)) for at, heard, token, *_ in read]
+    return [LoggedTurn(NOW + timedelta(seconds=int(at)), heard, parse_token(token)) for at, heard, token, *_ in read]
 
 
 HELLO = "0 start en.menu-welcome"
@@ -154,7 +161,7 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("label", "told", "ended", "gave_up_at", "transfer", "heard"), ENDINGS)
 def test_how_a_call_ended_and_what_was_heard(label, told, ended, gave_up_at, transfer, heard):
-    found = story(turns(*told), LATER, PIECES)
+    found = summarize_call(turns(*told), LATER, PIECES)
     assert found is not None
     assert (found.ended, found.gave_up_at, found.transfer, found.topics_heard) == (ended, gave_up_at, transfer, heard)
 
@@ -174,7 +181,7 @@ WALK = (
 
 
 def test_a_story_tells_path_length_language_and_misses():
-    found = story(turns(*WALK), LATER, PIECES)
+    found = summarize_call(turns(*WALK), LATER, PIECES)
     assert found is not None
     assert found.path == (
         *("menu-welcome", "menu-calcifications", "piece-cancer-0", "piece-cancer-1"),
@@ -196,11 +203,11 @@ def test_a_story_tells_path_length_language_and_misses():
     ],
 )
 def test_a_call_that_goes_on_has_no_story_yet(last, after, over):
-    assert (story(turns(HELLO, last), NOW + after, PIECES) is not None) is over
+    assert (summarize_call(turns(HELLO, last), NOW + after, PIECES) is not None) is over
 
 
 def test_a_call_of_which_only_the_end_is_known_has_no_story():
-    assert story(turns("3 end:no-answer"), LATER, PIECES) is None
+    assert summarize_call(turns("3 end:no-answer"), LATER, PIECES) is None
 
 
 def keep(ledger: Ledger, **calls: tuple[datetime, tuple[str, ...]]) -> None:
@@ -225,7 +232,7 @@ def test_stories_are_those_of_calls_that_began_since_then_oldest_first(ledger):
         only_the_end=(NOW, ("0 end:busy",)),
     )
     with ledger.read() as connection:
-        found = stories(connection, NOW, LATER, PIECES)
+        found = recent_calls(connection, NOW, LATER, PIECES)
     assert [(one.started_at - NOW, one.seconds) for one in found] == [
         (timedelta(0), 30),
         (timedelta(seconds=5), 90),
@@ -246,8 +253,8 @@ MANY = {
 
 
 def test_a_summary_counts_what_callers_did():
-    told = [story(turns(*one), LATER, PIECES) for one in MANY.values()]
-    assert summary([one for one in told if one]) == {
+    told = [summarize_call(turns(*one), LATER, PIECES) for one in MANY.values()]
+    assert summarize_calls([one for one in told if one]) == {
         "calls": 7,
         "median_seconds": 60,
         "languages": {"en": 6, "es": 1},
@@ -264,7 +271,7 @@ def test_a_summary_counts_what_callers_did():
 
 
 def test_a_summary_of_no_calls_says_so():
-    nothing = summary([])
+    nothing = summarize_calls([])
     assert (nothing["calls"], nothing["median_seconds"], nothing["ended"]) == (0, None, {})
 
 

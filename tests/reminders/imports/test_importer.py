@@ -8,12 +8,12 @@ from itertools import count
 import pytest
 from sqlalchemy import event
 
-from ivr.ledger import LedgerAway
+from ivr.ledger import LedgerUnavailable
 from ivr.ledger.tables import appointment, batch, person, staged_change
 from ivr.people.persons import opt_out
 from ivr.reminders.imports import importer, staging
-from ivr.reminders.imports.duplicates import Seen
-from ivr.reminders.imports.staging import Stage
+from ivr.reminders.imports.duplicates import DuplicateTracker
+from ivr.reminders.imports.staging import ImportStage
 from ivr.reminders.reports.status import control, status
 from tests.support.clinic import NOW, at, csv_text, phone, row
 
@@ -52,11 +52,11 @@ WAYS = [
 
 
 @pytest.mark.parametrize("written", [way[1] for way in WAYS], ids=[way[0] for way in WAYS])
-def test_a_file_is_read_however_it_was_saved(house, tmp_path, written):
+def test_a_file_is_read_however_it_was_saved(clinic, tmp_path, written):
     (tmp_path / "file.csv").write_bytes(written)
-    report = house.take_file(tmp_path / "file.csv")
+    report = clinic.take_file(tmp_path / "file.csv")
     assert (counts(report), report.errors) == ((2, 2, 0, 0, 0), [])
-    kept = [house.vault.open(one.first_name_sealed) for one in house.all(appointment)]
+    kept = [clinic.vault.open(one.first_name_sealed) for one in clinic.all(appointment)]
     assert kept == ["Zoë", "José"]
 
 
@@ -84,27 +84,29 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize(("written", "code"), [case[1:] for case in DAMAGED], ids=[case[0] for case in DAMAGED])
-def test_of_a_file_that_cannot_be_read_nothing_is_taken(house, tmp_path, written, code):
+def test_of_a_file_that_cannot_be_read_nothing_is_taken(clinic, tmp_path, written, code):
     (tmp_path / "file.csv").write_bytes(written)
-    report = house.take_file(tmp_path / "file.csv")
+    report = clinic.take_file(tmp_path / "file.csv")
     assert counts(report) == (0, 0, 0, 0, 0)
     assert [(fault.row, fault.code) for fault in report.errors] == [(0, code)]
     assert report.batch is None
-    assert house.all(appointment) == house.all(batch) == house.all(person) == []
+    assert clinic.all(appointment) == clinic.all(batch) == clinic.all(person) == []
     assert report.errors[0].message.endswith(".")
 
 
 @pytest.mark.parametrize("path", ["missing.csv", "."], ids=["missing", "a folder"])
-def test_a_file_that_is_not_there_is_told_in_a_sentence(house, tmp_path, path):
-    report = house.take_file(tmp_path / path)
+def test_a_file_that_is_not_there_is_told_in_a_sentence(clinic, tmp_path, path):
+    report = clinic.take_file(tmp_path / path)
     assert [(fault.row, fault.code) for fault in report.errors] == [(0, "file_unreadable")]
     assert report.rows == 0
 
 
-def test_an_import_that_dies_half_way_sends_nothing_and_running_it_again_finishes_it(either_house, monkeypatch):
+def test_an_import_that_dies_half_way_sends_nothing_and_running_it_again_finishes_it(
+    clinic_on_each_database, monkeypatch
+):
     rows = [row(number, at(1)) for number in range(30)]
     monkeypatch.setattr(importer, "CHUNK", 10)
-    real, staged = Stage.add, []
+    real, staged = ImportStage.add, []
 
     def dies(self, rows):
         staged.append(rows)
@@ -112,20 +114,20 @@ def test_an_import_that_dies_half_way_sends_nothing_and_running_it_again_finishe
             raise KeyboardInterrupt
         return real(self, rows)
 
-    monkeypatch.setattr(Stage, "add", dies)
+    monkeypatch.setattr(ImportStage, "add", dies)
     with pytest.raises(KeyboardInterrupt):
-        either_house.take(*rows)
-    assert (len(either_house.all(appointment)), either_house.claim(NOW)) == (20, [])
-    monkeypatch.setattr(Stage, "add", real)
-    report = either_house.take(*rows)
+        clinic_on_each_database.take(*rows)
+    assert (len(clinic_on_each_database.all(appointment)), clinic_on_each_database.claim(NOW)) == (20, [])
+    monkeypatch.setattr(ImportStage, "add", real)
+    report = clinic_on_each_database.take(*rows)
     assert counts(report) == (30, 10, 0, 20, 0)
-    assert status(either_house.ledger, report.batch)["appointments"] == 30
-    assert len(either_house.claim(NOW)) == 30
+    assert status(clinic_on_each_database.ledger, report.batch)["appointments"] == 30
+    assert len(clinic_on_each_database.claim(NOW)) == 30
 
 
-def test_the_four_numbers_add_up_and_good_rows_go_in_though_others_are_rejected(house):
-    house.take(row(1, at(8)), row(2, at(8)), row(3, at(8)))
-    report = house.take(
+def test_the_four_numbers_add_up_and_good_rows_go_in_though_others_are_rejected(clinic):
+    clinic.take(row(1, at(8)), row(2, at(8)), row(3, at(8)))
+    report = clinic.take(
         row(1, at(8)),
         row(2, at(9)),
         row(3, at(8), status="cancelled"),
@@ -138,36 +140,52 @@ def test_the_four_numbers_add_up_and_good_rows_go_in_though_others_are_rejected(
     assert [warning.code for warning in report.warnings] == ["absent_rows"]
 
 
-def test_a_file_that_is_damaged_at_its_end_changes_nothing_that_stands(house, tmp_path):
-    house.take(row(0, at(8)), row(1, at(9)))
-    before = house.all(appointment), house.all(batch), house.all(person)
+def test_a_file_that_is_damaged_at_its_end_changes_nothing_that_stands(clinic, tmp_path):
+    clinic.take(row(0, at(8)), row(1, at(9)))
+    before = clinic.all(appointment), clinic.all(batch), clinic.all(person)
     moved = csv_text([row(number, at(10)) for number in range(1200)]).encode()
     (tmp_path / "file.csv").write_bytes(moved + b"X,603-555-0101\x00,2026-12-24 10:00\n")
-    assert house.take_file(tmp_path / "file.csv").errors[0].code == "file_unreadable"
-    assert (house.all(appointment), house.all(batch), house.all(person)) == before
+    assert clinic.take_file(tmp_path / "file.csv").errors[0].code == "file_unreadable"
+    assert (clinic.all(appointment), clinic.all(batch), clinic.all(person)) == before
 
 
-def test_with_strict_one_bad_row_keeps_all_others_out(either_house):
-    either_house.take(row(0, at(8)))
-    before = either_house.all(appointment), either_house.all(batch), either_house.all(person)
+def test_with_strict_one_bad_row_keeps_all_others_out(clinic_on_each_database):
+    clinic_on_each_database.take(row(0, at(8)))
+    before = (
+        clinic_on_each_database.all(appointment),
+        clinic_on_each_database.all(batch),
+        clinic_on_each_database.all(person),
+    )
     rows = [row(0, at(9)), row(1, at(8)), row(2, "yesterday")]
-    report = either_house.take(*rows, strict=True)
+    report = clinic_on_each_database.take(*rows, strict=True)
     assert counts(report) == (3, 0, 0, 0, 3)
     assert codes(report.errors) == [(4, "starts_at", "date_invalid")]
     assert [told.code for told in report.warnings] == ["absent_rows", "strict"]
-    assert (either_house.all(appointment), either_house.all(batch), either_house.all(person)) == before
-    assert counts(either_house.take(*rows[:2], strict=True)) == (2, 1, 1, 0, 0)
+    assert (
+        clinic_on_each_database.all(appointment),
+        clinic_on_each_database.all(batch),
+        clinic_on_each_database.all(person),
+    ) == before
+    assert counts(clinic_on_each_database.take(*rows[:2], strict=True)) == (2, 1, 1, 0, 0)
 
 
-def test_a_rehearsal_tells_the_same_shows_the_first_texts_and_writes_nothing(either_house):
-    either_house.take(row(1, at(8)), row(2, at(9)), row(3, at(9)))
-    with either_house.ledger.write() as connection:
-        opt_out(connection, either_house.vault, "+16035550102", NOW, "text", "stop")
+def test_a_rehearsal_tells_the_same_shows_the_first_texts_and_writes_nothing(clinic_on_each_database):
+    clinic_on_each_database.take(row(1, at(8)), row(2, at(9)), row(3, at(9)))
+    with clinic_on_each_database.ledger.write() as connection:
+        opt_out(connection, clinic_on_each_database.vault, "+16035550102", NOW, "text", "stop")
     rows = [row(1, at(9), language="es"), row(2, at(9)), row(3, at(9)), row(4, at(8)), row(5, "soon"), row(4, at(8))]
-    before = either_house.all(appointment), either_house.all(batch), either_house.all(person)
-    told = either_house.rehearse(*rows)
-    assert (either_house.all(appointment), either_house.all(batch), either_house.all(person)) == before
-    real = either_house.take(*rows)
+    before = (
+        clinic_on_each_database.all(appointment),
+        clinic_on_each_database.all(batch),
+        clinic_on_each_database.all(person),
+    )
+    told = clinic_on_each_database.rehearse(*rows)
+    assert (
+        clinic_on_each_database.all(appointment),
+        clinic_on_each_database.all(batch),
+        clinic_on_each_database.all(person),
+    ) == before
+    real = clinic_on_each_database.take(*rows)
     assert (counts(told), told.errors, told.warnings) == (counts(real), real.errors, real.warnings)
     assert (told.batch, real.preview) == (None, None)
     assert (3, "opted_out") in {(one.row, one.code) for one in told.warnings}
@@ -190,72 +208,72 @@ PREVIEWS = [
 
 
 @pytest.mark.parametrize(("rows", "told"), [case[1:] for case in PREVIEWS], ids=[case[0] for case in PREVIEWS])
-def test_a_rehearsal_shows_what_would_go_out_and_when(house, rows, told):
-    house.take(row(70, at(30), phone=phone(7)))
-    with house.ledger.write() as connection:
-        opt_out(connection, house.vault, "+16035550107", NOW, "text", "stop")
-    shown = house.rehearse(*rows).preview
+def test_a_rehearsal_shows_what_would_go_out_and_when(clinic, rows, told):
+    clinic.take(row(70, at(30), phone=phone(7)))
+    with clinic.ledger.write() as connection:
+        opt_out(connection, clinic.vault, "+16035550107", NOW, "text", "stop")
+    shown = clinic.rehearse(*rows).preview
     assert [(text.step, text.at[5:16].replace("T", " ")) for text in shown] == told
 
 
-def test_changes_that_an_import_left_undone_are_done_when_it_is_run_again(either_house, monkeypatch):
-    either_house.take(*(row(number, at(8)) for number in range(30)))
+def test_changes_that_an_import_left_undone_are_done_when_it_is_run_again(clinic_on_each_database, monkeypatch):
+    clinic_on_each_database.take(*(row(number, at(8)) for number in range(30)))
     moved = [row(number, at(9)) for number in range(30)]
-    real, done = Stage._change_some, []
+    real, done = ImportStage._change_some, []
 
     def dies(self):
         done.append(real(self))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(staging, "TOGETHER", 10)
-    monkeypatch.setattr(Stage, "_change_some", dies)
+    monkeypatch.setattr(ImportStage, "_change_some", dies)
     with pytest.raises(KeyboardInterrupt):
-        either_house.take(*moved)
-    monkeypatch.setattr(Stage, "_change_some", real)
+        clinic_on_each_database.take(*moved)
+    monkeypatch.setattr(ImportStage, "_change_some", real)
     assert done == [10]
-    assert counts(either_house.take(*moved)) == (30, 0, 20, 10, 0)
-    assert len({one.starts_at for one in either_house.all(appointment)}) == 1
-    assert either_house.all(staged_change) == []
-    assert len(either_house.claim(NOW + timedelta(days=2))) == 30
+    assert counts(clinic_on_each_database.take(*moved)) == (30, 0, 20, 10, 0)
+    assert len({one.starts_at for one in clinic_on_each_database.all(appointment)}) == 1
+    assert clinic_on_each_database.all(staged_change) == []
+    assert len(clinic_on_each_database.claim(NOW + timedelta(days=2))) == 30
 
 
-def test_rows_of_a_batch_that_was_cancelled_are_told_and_stay_silent(house):
-    report = house.take(row(1, at(1, 4)), row(2, at(1, 4)))
-    control(house.ledger, report.batch, cancelled_at=NOW)
-    again = house.take(row(1, at(1, 4)), row(2, at(1, 4)))
+def test_rows_of_a_batch_that_was_cancelled_are_told_and_stay_silent(clinic):
+    report = clinic.take(row(1, at(1, 4)), row(2, at(1, 4)))
+    control(clinic.ledger, report.batch, cancelled_at=NOW)
+    again = clinic.take(row(1, at(1, 4)), row(2, at(1, 4)))
     assert counts(again) == (2, 0, 0, 2, 0)
     told = next(warning for warning in again.warnings if warning.code == "batch_cancelled")
     assert told.message.startswith("2 of these")
-    assert house.claim(NOW) == []
+    assert clinic.claim(NOW) == []
 
 
-def test_a_batch_that_nothing_is_new_in_is_not_made(house):
-    first = house.take(row(1, at(8)))
-    assert house.take(row(1, at(8))).batch is None
-    assert [one.id for one in house.all(batch)] == [first.batch]
+def test_a_batch_that_nothing_is_new_in_is_not_made(clinic):
+    first = clinic.take(row(1, at(8)))
+    assert clinic.take(row(1, at(8))).batch is None
+    assert [one.id for one in clinic.all(batch)] == [first.batch]
 
 
-def test_faults_beyond_all_measure_are_counted(house, monkeypatch):
+def test_faults_beyond_all_measure_are_counted(clinic, monkeypatch):
     monkeypatch.setattr(importer, "MOST_TOLD", 3)
-    report = house.take(*(row(number, "soon") for number in range(10)))
+    report = clinic.take(*(row(number, "soon") for number in range(10)))
     assert [told.code for told in report.errors] == ["date_invalid"] * 3 + ["more"]
     assert report.errors[-1].message.startswith("7 more")
 
 
-def test_a_full_disk_for_temporary_files_is_told_in_a_sentence_and_nothing_is_taken(house, monkeypatch):
+def test_a_full_disk_for_temporary_files_is_told_in_a_sentence_and_nothing_is_taken(clinic, monkeypatch):
     def fill_up(self, told):
         # As SQLite does when a write to its temporary file fails.
         self._store.execute("PRAGMA max_page_count=1")
         self._store.execute("CREATE TABLE more (key INTEGER)")
 
-    house.take(row(1, at(8)))
+    clinic.take(row(1, at(8)))
     monkeypatch.setattr(importer, "CHUNK", 2)
-    monkeypatch.setattr(Seen, "_firsts", after(2 * 2, Seen._firsts, fill_up))
-    report = house.take(*(row(n, at(9)) for n in range(1, 6)))
+    monkeypatch.setattr(DuplicateTracker, "_firsts", after(2 * 2, DuplicateTracker._firsts, fill_up))
+    report = clinic.take(*(row(n, at(9)) for n in range(1, 6)))
     assert [(fault.row, fault.code) for fault in report.errors] == [(0, "file_unreadable")]
     assert "disk for temporary files is full" in report.errors[0].message
-    assert (report.batch, len(house.all(batch)), len(house.all(appointment))) == (None, 1, 1)
-    assert house.all(staged_change) == []
+    assert (report.batch, len(clinic.all(batch)), len(clinic.all(appointment))) == (None, 1, 1)
+    assert clinic.all(staged_change) == []
 
 
 def after(times, first, then):
@@ -264,21 +282,23 @@ def after(times, first, then):
     return lambda *told: (first if next(calls) < times else then)(*told)
 
 
-def test_a_disk_that_fills_up_is_told_in_a_sentence_and_running_it_again_finishes_it(house, tmp_path):
-    house.take(row(5000, at(8)))
-    pages = house.ledger.engine.raw_connection()
+def test_a_disk_that_fills_up_is_told_in_a_sentence_and_running_it_again_finishes_it(clinic, tmp_path):
+    clinic.take(row(5000, at(8)))
+    pages = clinic.ledger.engine.raw_connection()
     (held,) = pages.execute("PRAGMA page_count").fetchone()
     pages.close()
 
     def limit(connection, _record, _proxy, most=held + 40):
         connection.execute(f"PRAGMA max_page_count={most}")
 
-    event.listen(house.ledger.engine, "checkout", limit)
+    event.listen(clinic.ledger.engine, "checkout", limit)
     (tmp_path / "large.csv").write_bytes(GOOD)
-    with pytest.raises(LedgerAway, match=r"^The disk that holds the ledger is full: make room, and do it again\.$"):
-        house.take_file(tmp_path / "large.csv")
-    event.remove(house.ledger.engine, "checkout", limit)
-    event.listen(house.ledger.engine, "checkout", lambda *told: limit(*told[:3], most=1 << 30))
-    assert len(house.claim(NOW + timedelta(days=2))) == 1
-    assert counts(house.take_file(tmp_path / "large.csv"))[0] == 1500
-    assert len(house.all(appointment)) == 1501
+    with pytest.raises(
+        LedgerUnavailable, match=r"^The disk that holds the ledger is full: make room, and do it again\.$"
+    ):
+        clinic.take_file(tmp_path / "large.csv")
+    event.remove(clinic.ledger.engine, "checkout", limit)
+    event.listen(clinic.ledger.engine, "checkout", lambda *told: limit(*told[:3], most=1 << 30))
+    assert len(clinic.claim(NOW + timedelta(days=2))) == 1
+    assert counts(clinic.take_file(tmp_path / "large.csv"))[0] == 1500
+    assert len(clinic.all(appointment)) == 1501

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.people.phones import PhoneFault
-from ivr.reminders.imports.datetimes import read_moment
-from ivr.reminders.imports.errors import SENTENCES, FileFault
-from ivr.reminders.imports.rows import BEYOND, NOTE, PLACE, SPOKEN, Row, RowReader
+from ivr.reminders.imports.datetimes import parse_datetime
+from ivr.reminders.imports.errors import ERROR_SENTENCES, ErrorCode
+from ivr.reminders.imports.rows import EXTRA_CELLS, NOTE, PLACE, SPOKEN, AppointmentRow, RowReader
 from tests.support.clinic import NOW, at
 
 GOOD = {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": at(8)}
@@ -55,7 +55,7 @@ FAULTS = [
     ("a far time", {"starts_at": at(732)}, "starts_at", "date_far"),
     ("an hour that is skipped", {"starts_at": "2027-03-14 02:30"}, "starts_at", "date_skipped"),
     ("the hospital's number", {"phone": "603-663-2180"}, "phone", "phone_ours"),
-    ("more cells than names", {BEYOND: "Ann"}, "", "row_too_long"),
+    ("more cells than names", {EXTRA_CELLS: "Ann"}, "", "row_too_long"),
     ("an unknown site", {"site": "moon"}, "site", "site_unknown"),
     ("an unknown language", {"language": "tlh"}, "language", "language_unknown"),
     ("a language that begins like one of ours", {"language": "Estonian"}, "language", "language_unknown"),
@@ -78,11 +78,11 @@ def test_each_fault_has_its_place_its_code_and_a_sentence(content, change, colum
 
 
 def test_the_table_above_has_every_fault_that_a_row_can_have():
-    of_files = {FileFault.UNREADABLE, FileFault.EMPTY_FILE, FileFault.NO_ROWS, FileFault.COLUMN_MISSING}
-    of_files |= {FileFault.LOCKED, FileFault.TOO_LARGE, FileFault.TOO_MANY, FileFault.NO_APPOINTMENTS}
-    of_others = {*of_files, FileFault.COLUMN_DOUBLE, FileFault.DOUBLE}
-    assert {case[3] for case in FAULTS} == {*FileFault, *PhoneFault} - of_others
-    assert set(SENTENCES) == {*FileFault, *PhoneFault}
+    of_files = {ErrorCode.UNREADABLE, ErrorCode.EMPTY_FILE, ErrorCode.NO_ROWS, ErrorCode.COLUMN_MISSING}
+    of_files |= {ErrorCode.LOCKED, ErrorCode.TOO_LARGE, ErrorCode.TOO_MANY, ErrorCode.NO_APPOINTMENTS}
+    of_others = {*of_files, ErrorCode.COLUMN_DOUBLE, ErrorCode.DOUBLE}
+    assert {case[3] for case in FAULTS} == {*ErrorCode, *PhoneFault} - of_others
+    assert set(ERROR_SENTENCES) == {*ErrorCode, *PhoneFault}
 
 
 def test_all_faults_of_a_row_are_told_at_once(reader):
@@ -94,7 +94,7 @@ def test_all_faults_of_a_row_are_told_at_once(reader):
 
 
 def test_the_later_of_two_rows_with_one_id_is_rejected_and_the_first_is_named(reader):
-    assert isinstance(reader.read(2, GOOD), Row)
+    assert isinstance(reader.read(2, GOOD), AppointmentRow)
     told = reader.read(5, GOOD)
     assert [(fault.row, fault.column, fault.code) for fault in told] == [(5, "appointment_id", "appointment_double")]
     assert "row 2" in told[0].message
@@ -140,12 +140,12 @@ NOTES = [
 
 @pytest.mark.parametrize(("spoken", "told"), NOTES)
 def test_a_language_that_the_line_does_not_speak_keeps_no_patient_of_fhir_out(reader, spoken, told):
-    assert isinstance(reader.read(2, {**GOOD, SPOKEN: spoken}), Row)
+    assert isinstance(reader.read(2, {**GOOD, SPOKEN: spoken}), AppointmentRow)
     assert [(one.row, one.column, one.message) for one in reader.warnings] == ([(2, "language", told)] if told else [])
 
 
 def test_what_fhir_says_of_a_row_is_passed_on(reader):
-    assert isinstance(reader.read(2, {**GOOD, "channel": "none", NOTE: "deceased"}), Row)
+    assert isinstance(reader.read(2, {**GOOD, "channel": "none", NOTE: "deceased"}), AppointmentRow)
     assert [(one.column, one.code) for one in reader.warnings] == [("status", "deceased")]
 
 
@@ -190,7 +190,7 @@ MOMENTS = [
 
 @pytest.mark.parametrize(("words", "moment"), MOMENTS, ids=[words for words, _ in MOMENTS])
 def test_times_are_read_as_offices_write_them_month_first(words, moment):
-    assert read_moment(words, NEW_YORK).at == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert parse_datetime(words, NEW_YORK).at == datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
 
 def test_a_setting_says_that_the_day_comes_first(content):
@@ -211,8 +211,10 @@ def test_a_setting_says_which_countries_numbers_are_texted(content):
 
 
 def test_an_hour_that_the_clocks_repeat_is_taken_with_a_warning(reader):
-    assert isinstance(reader.read(2, {**GOOD, "starts_at": "2027-11-07 01:30"}), Row)
-    assert isinstance(reader.read(3, {**GOOD, "appointment_id": "A2", "starts_at": "2027-11-07T01:30-05:00"}), Row)
+    assert isinstance(reader.read(2, {**GOOD, "starts_at": "2027-11-07 01:30"}), AppointmentRow)
+    assert isinstance(
+        reader.read(3, {**GOOD, "appointment_id": "A2", "starts_at": "2027-11-07T01:30-05:00"}), AppointmentRow
+    )
     assert [(told.row, told.column, told.code) for told in reader.warnings] == [
         (2, "starts_at", "date_repeated"),
         (3, "phone", "same_day"),
@@ -221,9 +223,11 @@ def test_an_hour_that_the_clocks_repeat_is_taken_with_a_warning(reader):
 
 def test_one_person_twice_on_a_day_is_taken_with_a_warning_that_names_the_other_row(reader):
     for number, day in ((2, 8), (3, 8), (4, 9)):
-        assert isinstance(reader.read(number, {**GOOD, "appointment_id": f"A{number}", "starts_at": at(day)}), Row)
+        assert isinstance(
+            reader.read(number, {**GOOD, "appointment_id": f"A{number}", "starts_at": at(day)}), AppointmentRow
+        )
     cancelled = {**GOOD, "appointment_id": "A5", "starts_at": at(9), "status": "cancelled"}
-    assert isinstance(reader.read(5, cancelled), Row)
+    assert isinstance(reader.read(5, cancelled), AppointmentRow)
     assert [(told.row, told.code) for told in reader.warnings] == [(3, "same_day")]
     assert "row 2" in reader.warnings[0].message
 
@@ -244,4 +248,4 @@ def test_the_lines_own_number_and_the_hospitals_are_no_patients(content):
 )
 def test_any_cells_give_a_row_or_faults_and_never_break(content, cells):
     read = RowReader(content.config, NOW).read(2, cells)
-    assert isinstance(read, Row) or (read and all(fault.message for fault in read))
+    assert isinstance(read, AppointmentRow) or (read and all(fault.message for fault in read))

@@ -12,14 +12,14 @@ from sqlalchemy import select, update
 
 from ivr.carrier.twilio.client import Accepted, Refused
 from ivr.carrier.twilio.errors import ErrorClass
-from ivr.carrier.twilio.statuses import MEANING
+from ivr.carrier.twilio.statuses import STATE_BY_STATUS
 from ivr.ledger.tables import alarm, opt_out_event, person, text, text_move
 from ivr.reminders.alarms import LONGEST_WAIT, Alarm
-from ivr.reminders.outbox.receipts import NO_RECEIPT_AFTER, Receipt, close_without_receipt, take_receipt
-from ivr.reminders.outbox.results import release_silent_claims
-from ivr.reminders.outbox.states import MOVES, TextState, begin, move
+from ivr.reminders.outbox.receipts import NO_RECEIPT_AFTER, Receipt, apply_receipt, close_without_receipt
+from ivr.reminders.outbox.results import expire_claims
+from ivr.reminders.outbox.states import MOVES, TextState, create_texts, transition
 from ivr.reminders.reports.status import status
-from tests.support.clinic import NOW, at, row, sid, small_house
+from tests.support.clinic import NOW, at, open_clinic, row, sid
 
 # Of the plan, only the text of two days before is due.
 DUE = at(2, -1)
@@ -28,27 +28,27 @@ LATER = NOW + timedelta(minutes=1)
 
 @pytest.fixture(scope="module")
 def one_house(content, tmp_path_factory):
-    """A house on SQLite for many small questions, with one appointment in it."""
-    with small_house(content, tmp_path_factory.mktemp("handover")) as house:
-        house.take(row(1, at(20)))
-        yield house
+    """A clinic on SQLite for many small questions, with one appointment in it."""
+    with open_clinic(content, tmp_path_factory.mktemp("handover")) as clinic:
+        clinic.take(row(1, at(20)))
+        yield clinic
 
 
 _steps = itertools.count()
 
 
-def place(house, state: str) -> int:
+def place(clinic, state: str) -> int:
     """A new text in a state, whatever way it may have come there."""
-    step, visit = f"s{next(_steps)}", house.appointment("A1")
+    step, visit = f"s{next(_steps)}", clinic.appointment("A1")
     identity = {"appointment_id": visit.id, "person_id": visit.person_id, "starts_at": visit.starts_at, "step": step}
-    with house.ledger.write() as connection:
+    with clinic.ledger.write() as connection:
         values = {"state": state, "attempt": f"{step:0>32}", "claimed_at": NOW}
-        begin(connection, [{**identity, **values}], NOW)
+        create_texts(connection, [{**identity, **values}], NOW)
         return connection.execute(select(text.c.id).where(text.c.step == step)).scalar_one()
 
 
-def state_of(house, number: int) -> str:
-    return house.all(text, text.c.id == number)[0].state
+def state_of(clinic, number: int) -> str:
+    return clinic.all(text, text.c.id == number)[0].state
 
 
 # planned claimed uncertain handed_over delivered undelivered failed skipped cancelled no_receipt
@@ -71,7 +71,7 @@ ALLOWED = {
 def test_a_text_goes_only_where_the_table_says_and_its_history_tells(one_house, before, to):
     number = place(one_house, before)
     with one_house.ledger.write() as connection:
-        moved = move(connection, [number], to, LATER, "why")
+        moved = transition(connection, [number], to, LATER, "why")
     allowed = to in ALLOWED[before].split()
     assert moved == ([number] if allowed else [])
     assert state_of(one_house, number) == (to if allowed else before)
@@ -84,15 +84,15 @@ def test_no_move_leads_back_from_an_end():
     assert ends == {"delivered", "undelivered", "failed"}
 
 
-def sent_one(house):
+def sent_one(clinic):
     """One text under way: (attempt, its row)."""
-    house.take(row(1, DUE))
-    (one,) = house.claim()
+    clinic.take(row(1, DUE))
+    (one,) = clinic.claim()
     return one.attempt
 
 
-def the_text(house):
-    return next(found for found in house.texts() if found.step == "2d")
+def the_text(clinic):
+    return next(found for found in clinic.texts() if found.step == "2d")
 
 
 ANSWERS = [
@@ -111,40 +111,40 @@ ANSWERS = [
 @pytest.mark.parametrize(
     ("answer", "state", "reason"), [case[1:] for case in ANSWERS], ids=[case[0] for case in ANSWERS]
 )
-def test_each_answer_of_the_carrier_has_its_state(house, answer, state, reason):
-    attempt = sent_one(house)
-    house.record([(attempt, answer)], LATER)
-    kept = the_text(house)
+def test_each_answer_of_the_carrier_has_its_state(clinic, answer, state, reason):
+    attempt = sent_one(clinic)
+    clinic.record([(attempt, answer)], LATER)
+    kept = the_text(clinic)
     assert (kept.state, kept.reason) == (state, reason)
-    assert house.moves(kept.id) == [(None, "claimed", None), ("claimed", state, reason)]
+    assert clinic.moves(kept.id) == [(None, "claimed", None), ("claimed", state, reason)]
     assert kept.sid == (answer.sid if isinstance(answer, Accepted) else None)
     assert kept.error_code == (answer.code if state == "failed" else None)
-    she = house.all(person)[0]
+    she = clinic.all(person)[0]
     assert (she.opted_out_at is not None) == (reason == "error_21610")
     assert she.landline == (reason == "error_30006")
-    assert [event.source for event in house.all(opt_out_event)] == ["carrier"] * (reason == "error_21610")
-    assert len(house.all(alarm)) == (reason == "error_20003")
+    assert [event.source for event in clinic.all(opt_out_event)] == ["carrier"] * (reason == "error_21610")
+    assert len(clinic.all(alarm)) == (reason == "error_20003")
 
 
-def test_answers_are_kept_once_however_often_they_are_told(either_house):
-    attempt = sent_one(either_house)
+def test_answers_are_kept_once_however_often_they_are_told(clinic_on_each_database):
+    attempt = sent_one(clinic_on_each_database)
     taken = Accepted(sid(), "queued")
     for result in (taken, taken, Accepted(sid(), "queued")):
-        either_house.record([(attempt, result)])
-    kept = the_text(either_house)
+        clinic_on_each_database.record([(attempt, result)])
+    kept = the_text(clinic_on_each_database)
     assert (kept.state, kept.sid) == ("handed_over", taken.sid)
-    assert len(either_house.moves(kept.id)) == 2
-    either_house.record([("f" * 32, taken)])
-    either_house.record([])
+    assert len(clinic_on_each_database.moves(kept.id)) == 2
+    clinic_on_each_database.record([("f" * 32, taken)])
+    clinic_on_each_database.record([])
 
 
-def test_the_waits_between_tries_grow_to_an_hour_and_no_further(house):
-    house.take(row(1, at(7)))
+def test_the_waits_between_tries_grow_to_an_hour_and_no_further(clinic):
+    clinic.take(row(1, at(7)))
     now, waits = NOW, []
     for _ in range(12):
-        (one,) = house.claim(now)
-        house.record([(one.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))], now)
-        due = house.appointment("A1").next_due_at
+        (one,) = clinic.claim(now)
+        clinic.record([(one.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))], now)
+        due = clinic.appointment("A1").next_due_at
         waits.append(int((due - now).total_seconds()))
         now = due
         if now > NOW + timedelta(hours=9):
@@ -153,39 +153,41 @@ def test_the_waits_between_tries_grow_to_an_hour_and_no_further(house):
     assert set(waits[8:]) == {3600}
 
 
-def test_a_text_that_was_tried_a_hundred_times_is_still_recorded(house):
-    attempt = sent_one(house)
-    with house.ledger.write() as connection:
+def test_a_text_that_was_tried_a_hundred_times_is_still_recorded(clinic):
+    attempt = sent_one(clinic)
+    with clinic.ledger.write() as connection:
         connection.execute(update(text).values(tries=100))
-    house.record([(attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))])
-    assert the_text(house).retry_at == NOW + LONGEST_WAIT
+    clinic.record([(attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))])
+    assert the_text(clinic).retry_at == NOW + LONGEST_WAIT
 
 
-def test_when_the_carrier_refuses_us_one_alarm_is_raised_nothing_fails_and_nothing_more_goes_out(either_house):
-    either_house.take(*(row(number, DUE) for number in range(6)))
-    claimed = either_house.claim(limit=4)
+def test_when_the_carrier_refuses_us_one_alarm_is_raised_nothing_fails_and_nothing_more_goes_out(
+    clinic_on_each_database,
+):
+    clinic_on_each_database.take(*(row(number, DUE) for number in range(6)))
+    claimed = clinic_on_each_database.claim(limit=4)
     stop = Refused(ErrorClass.STOP, 20003, "HTTP 401")
-    either_house.record([(one.attempt, stop) for one in claimed[:2]])
-    either_house.record([(one.attempt, stop) for one in claimed[2:]], LATER)
-    (raised,) = either_house.all(alarm)
+    clinic_on_each_database.record([(one.attempt, stop) for one in claimed[:2]])
+    clinic_on_each_database.record([(one.attempt, stop) for one in claimed[2:]], LATER)
+    (raised,) = clinic_on_each_database.all(alarm)
     assert (raised.name, raised.raised_at) == (Alarm.SENDING_STOPPED, NOW)
     assert "20003" in raised.detail
-    assert either_house.claim(LATER) == []
-    counted = status(either_house.ledger)
+    assert clinic_on_each_database.claim(LATER) == []
+    counted = status(clinic_on_each_database.ledger)
     assert (counted["texts"]["failed"], counted["texts"]["planned"]) == (0, 6)
     assert counted["alarms"] == [{"name": Alarm.SENDING_STOPPED, "detail": raised.detail}]
 
 
-def test_an_alarm_without_a_code_says_what_was_answered(house):
-    house.record([(sent_one(house), Refused(ErrorClass.STOP, None, "HTTP 302"))])
-    assert "HTTP 302" in house.all(alarm)[0].detail
+def test_an_alarm_without_a_code_says_what_was_answered(clinic):
+    clinic.record([(sent_one(clinic), Refused(ErrorClass.STOP, None, "HTTP 302"))])
+    assert "HTTP 302" in clinic.all(alarm)[0].detail
 
 
 # Receipts
 
 
-def receipt(house, attempt, word, code=None, its_sid="", now=LATER):
-    return take_receipt(house.ledger, house.vault, Receipt(attempt, word, its_sid, code), now)
+def receipt(clinic, attempt, word, code=None, its_sid="", now=LATER):
+    return apply_receipt(clinic.ledger, clinic.vault, Receipt(attempt, word, its_sid, code), now)
 
 
 WORDS = [
@@ -202,15 +204,15 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("words", "end"), [case[1:] for case in WORDS], ids=[case[0] for case in WORDS])
-def test_receipts_move_a_text_forward_only(house, words, end):
-    attempt = sent_one(house)
-    house.record([(attempt, Accepted(sid(), "queued"))])
-    assert all(receipt(house, attempt, word) for word in words)
-    assert the_text(house).state == end
+def test_receipts_move_a_text_forward_only(clinic, words, end):
+    attempt = sent_one(clinic)
+    clinic.record([(attempt, Accepted(sid(), "queued"))])
+    assert all(receipt(clinic, attempt, word) for word in words)
+    assert the_text(clinic).state == end
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from([*MEANING, "unknown"]), max_size=6), st.sampled_from(sorted(ALLOWED)))
+@given(st.lists(st.sampled_from([*STATE_BY_STATUS, "unknown"]), max_size=6), st.sampled_from(sorted(ALLOWED)))
 def test_whatever_receipts_come_the_history_is_a_way_that_the_table_allows(one_house, words, begins):
     number = place(one_house, begins)
     attempt = one_house.all(text, text.c.id == number)[0].attempt
@@ -221,116 +223,119 @@ def test_whatever_receipts_come_the_history_is_a_way_that_the_table_allows(one_h
     assert state_of(one_house, number) == way[-1]
 
 
-def test_a_receipt_may_come_before_our_own_record(house):
-    attempt, its_sid = sent_one(house), sid()
-    assert receipt(house, attempt, "delivered", its_sid=its_sid)
-    house.record([(attempt, Accepted(its_sid, "queued"))])
-    kept = the_text(house)
+def test_a_receipt_may_come_before_our_own_record(clinic):
+    attempt, its_sid = sent_one(clinic), sid()
+    assert receipt(clinic, attempt, "delivered", its_sid=its_sid)
+    clinic.record([(attempt, Accepted(its_sid, "queued"))])
+    kept = the_text(clinic)
     assert (kept.state, kept.sid) == ("delivered", its_sid)
 
 
 @pytest.mark.parametrize(("word", "state"), [("sent", "handed_over"), ("delivered", "delivered"), ("failed", "failed")])
-def test_a_receipt_settles_an_uncertain_text_at_once(house, word, state):
-    attempt, its_sid = sent_one(house), sid()
-    house.record([(attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
-    assert receipt(house, attempt, word, its_sid=its_sid)
-    assert (the_text(house).state, the_text(house).sid) == (state, its_sid)
+def test_a_receipt_settles_an_uncertain_text_at_once(clinic, word, state):
+    attempt, its_sid = sent_one(clinic), sid()
+    clinic.record([(attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
+    assert receipt(clinic, attempt, word, its_sid=its_sid)
+    assert (the_text(clinic).state, the_text(clinic).sid) == (state, its_sid)
 
 
-def test_a_late_receipt_keeps_a_text_that_was_given_up_for_lost_from_going_out_again(house):
-    attempt = sent_one(house)
-    house.record([(attempt, Refused(ErrorClass.TRANSIENT, None, "NotSent"))])
-    assert the_text(house).state == "planned"
-    assert receipt(house, attempt, "sent")
-    assert house.claim(NOW + timedelta(hours=1)) == []
-    assert the_text(house).state == "handed_over"
+def test_a_late_receipt_keeps_a_text_that_was_given_up_for_lost_from_going_out_again(clinic):
+    attempt = sent_one(clinic)
+    clinic.record([(attempt, Refused(ErrorClass.TRANSIENT, None, "NotSent"))])
+    assert the_text(clinic).state == "planned"
+    assert receipt(clinic, attempt, "sent")
+    assert clinic.claim(NOW + timedelta(hours=1)) == []
+    assert the_text(clinic).state == "handed_over"
 
 
-def test_a_receipt_for_an_attempt_that_is_not_ours_is_told_apart(house):
-    sent_one(house)
-    assert not receipt(house, "f" * 32, "delivered")
+def test_a_receipt_for_an_attempt_that_is_not_ours_is_told_apart(clinic):
+    sent_one(clinic)
+    assert not receipt(clinic, "f" * 32, "delivered")
 
 
-def test_a_receipt_tells_of_a_landline_and_of_an_opt_out(house):
-    house.take(row(1, DUE), row(2, DUE))
-    first, second = house.send()
-    receipt(house, first.attempt, "undelivered", 30006)
-    receipt(house, second.attempt, "failed", 21610)
-    assert [(she.landline, she.opted_out_at is not None) for she in house.all(person)] == [(True, False), (False, True)]
-    assert status(house.ledger)["reasons"]["error_30006"] == 1
+def test_a_receipt_tells_of_a_landline_and_of_an_opt_out(clinic):
+    clinic.take(row(1, DUE), row(2, DUE))
+    first, second = clinic.send()
+    receipt(clinic, first.attempt, "undelivered", 30006)
+    receipt(clinic, second.attempt, "failed", 21610)
+    assert [(she.landline, she.opted_out_at is not None) for she in clinic.all(person)] == [
+        (True, False),
+        (False, True),
+    ]
+    assert status(clinic.ledger)["reasons"]["error_30006"] == 1
 
 
-def test_an_id_that_belongs_to_another_text_breaks_nothing(either_house):
-    either_house.take(row(1, DUE), row(2, DUE))
-    first, second = either_house.claim()
+def test_an_id_that_belongs_to_another_text_breaks_nothing(clinic_on_each_database):
+    clinic_on_each_database.take(row(1, DUE), row(2, DUE))
+    first, second = clinic_on_each_database.claim()
     its_sid = sid()
-    either_house.record([(first.attempt, Accepted(its_sid, "queued"))])
-    assert receipt(either_house, second.attempt, "delivered", its_sid=its_sid)
-    either_house.record([(second.attempt, Accepted(its_sid, "queued"))])
-    assert either_house.all(text, text.c.attempt == second.attempt)[0].state == "delivered"
+    clinic_on_each_database.record([(first.attempt, Accepted(its_sid, "queued"))])
+    assert receipt(clinic_on_each_database, second.attempt, "delivered", its_sid=its_sid)
+    clinic_on_each_database.record([(second.attempt, Accepted(its_sid, "queued"))])
+    assert clinic_on_each_database.all(text, text.c.attempt == second.attempt)[0].state == "delivered"
 
 
-def test_after_three_days_of_silence_a_text_has_no_receipt_and_a_late_one_still_counts(either_house):
-    attempt = sent_one(either_house)
-    either_house.record([(attempt, Accepted(sid(), "queued"))])
-    assert close_without_receipt(either_house.ledger, NOW + NO_RECEIPT_AFTER) == 0
-    assert close_without_receipt(either_house.ledger, NOW + NO_RECEIPT_AFTER + timedelta(seconds=1)) == 1
-    assert the_text(either_house).state == "no_receipt"
-    assert receipt(either_house, attempt, "delivered")
-    assert the_text(either_house).state == "delivered"
+def test_after_three_days_of_silence_a_text_has_no_receipt_and_a_late_one_still_counts(clinic_on_each_database):
+    attempt = sent_one(clinic_on_each_database)
+    clinic_on_each_database.record([(attempt, Accepted(sid(), "queued"))])
+    assert close_without_receipt(clinic_on_each_database.ledger, NOW + NO_RECEIPT_AFTER) == 0
+    assert close_without_receipt(clinic_on_each_database.ledger, NOW + NO_RECEIPT_AFTER + timedelta(seconds=1)) == 1
+    assert the_text(clinic_on_each_database).state == "no_receipt"
+    assert receipt(clinic_on_each_database, attempt, "delivered")
+    assert the_text(clinic_on_each_database).state == "delivered"
 
 
 # Silence
 
 
-def test_a_claim_that_is_silent_beyond_its_lease_is_uncertain_and_a_younger_one_is_not(house):
-    house.take(row(1, DUE), row(2, DUE))
-    (old,) = house.claim(limit=1)
-    house.claim(NOW + timedelta(seconds=60))
-    assert release_silent_claims(house.ledger, NOW + timedelta(seconds=120), 120) == 0
-    assert release_silent_claims(house.ledger, NOW + timedelta(seconds=121), 120) == 1
-    states = {found.attempt: found.state for found in house.texts() if found.step == "2d"}
+def test_a_claim_that_is_silent_beyond_its_lease_is_uncertain_and_a_younger_one_is_not(clinic):
+    clinic.take(row(1, DUE), row(2, DUE))
+    (old,) = clinic.claim(limit=1)
+    clinic.claim(NOW + timedelta(seconds=60))
+    assert expire_claims(clinic.ledger, NOW + timedelta(seconds=120), 120) == 0
+    assert expire_claims(clinic.ledger, NOW + timedelta(seconds=121), 120) == 1
+    states = {found.attempt: found.state for found in clinic.texts() if found.step == "2d"}
     assert states.pop(old.attempt) == "uncertain"
     assert set(states.values()) == {"claimed"}
-    assert ("claimed", "uncertain", "lease_expired") in house.moves(the_text(house).id)
+    assert ("claimed", "uncertain", "lease_expired") in clinic.moves(the_text(clinic).id)
 
 
-def test_an_answer_that_comes_after_the_lease_still_counts(house):
-    attempt = sent_one(house)
-    release_silent_claims(house.ledger, NOW + timedelta(hours=1), 120)
-    house.record([(attempt, Accepted(sid(), "queued"))])
-    assert the_text(house).state == "handed_over"
-    assert [to for _, to, _ in house.moves(the_text(house).id)] == ["claimed", "uncertain", "handed_over"]
+def test_an_answer_that_comes_after_the_lease_still_counts(clinic):
+    attempt = sent_one(clinic)
+    expire_claims(clinic.ledger, NOW + timedelta(hours=1), 120)
+    clinic.record([(attempt, Accepted(sid(), "queued"))])
+    assert the_text(clinic).state == "handed_over"
+    assert [to for _, to, _ in clinic.moves(the_text(clinic).id)] == ["claimed", "uncertain", "handed_over"]
 
 
-def test_the_states_of_all_texts_add_up(either_house):
-    either_house.take(*(row(number, DUE) for number in range(8)))
-    first, second, third, *_ = either_house.claim(limit=5)
-    either_house.record(
+def test_the_states_of_all_texts_add_up(clinic_on_each_database):
+    clinic_on_each_database.take(*(row(number, DUE) for number in range(8)))
+    first, second, third, *_ = clinic_on_each_database.claim(limit=5)
+    clinic_on_each_database.record(
         [(first.attempt, Accepted(sid(), "queued")), (second.attempt, Refused(ErrorClass.UNCERTAIN, None, ""))]
     )
-    receipt(either_house, first.attempt, "delivered")
-    either_house.record([(third.attempt, Refused(ErrorClass.PERMANENT, 21211, ""))])
-    counted = status(either_house.ledger)
+    receipt(clinic_on_each_database, first.attempt, "delivered")
+    clinic_on_each_database.record([(third.attempt, Refused(ErrorClass.PERMANENT, 21211, ""))])
+    counted = status(clinic_on_each_database.ledger)
     texts = {state: number for state, number in counted["texts"].items() if number}
     assert texts == {"planned": 8, "claimed": 2, "uncertain": 1, "delivered": 1, "failed": 1, "skipped": 5}
     assert counted["batches"][0]["texts"] == counted["texts"]
-    with either_house.ledger.read() as connection:
+    with clinic_on_each_database.ledger.read() as connection:
         assert len(connection.execute(select(text_move)).all()) == 14
 
 
-def test_a_text_that_was_claimed_anew_while_it_was_found_silent_stays_with_its_new_worker(house, monkeypatch):
-    attempt, later = sent_one(house), NOW + timedelta(seconds=121)
-    real, begun = house.ledger.write, []
+def test_a_text_that_was_claimed_anew_while_it_was_found_silent_stays_with_its_new_worker(clinic, monkeypatch):
+    attempt, later = sent_one(clinic), NOW + timedelta(seconds=121)
+    real, begun = clinic.ledger.write, []
 
     def write():
         if not begun:
             begun.append(True)
-            house.record([(attempt, Refused(ErrorClass.TRANSIENT, None, "not tried"))], NOW)
-            begun.append(house.claim(later))
+            clinic.record([(attempt, Refused(ErrorClass.TRANSIENT, None, "not tried"))], NOW)
+            begun.append(clinic.claim(later))
         return real()
 
-    monkeypatch.setattr(house.ledger, "write", write)
-    assert release_silent_claims(house.ledger, later, 120) == 0
+    monkeypatch.setattr(clinic.ledger, "write", write)
+    assert expire_claims(clinic.ledger, later, 120) == 0
     assert len(begun[1]) == 1
-    assert the_text(house).state == "claimed"
+    assert the_text(clinic).state == "claimed"

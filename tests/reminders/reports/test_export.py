@@ -16,12 +16,12 @@ from ivr.carrier.twilio.client import Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger.tables import appointment, batch, person
 from ivr.people.persons import opt_out
-from ivr.people.replies import not_hers
+from ivr.people.replies import mark_wrong_number
 from ivr.reminders.outbox.claims import due_count
-from ivr.reminders.outbox.receipts import Receipt, take_receipt
+from ivr.reminders.outbox.receipts import Receipt, apply_receipt
 from ivr.reminders.reports import export as exporting
-from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export, private_file, write_csv
-from ivr.reminders.reports.manual import ByHand
+from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export_texts, private_file, write_csv
+from ivr.reminders.reports.manual import ManualActions
 from ivr.reminders.reports.status import NoSuchBatch, control, status
 from tests.support.clinic import NOW, at, row
 
@@ -30,27 +30,27 @@ HER = "+16035550101"
 DUE = at(2, -1)
 
 
-def lines(house, now=NOW, numbers=False):
-    return list(export(house.ledger, house.vault, house.content.config.reminders, 1, now, numbers))
+def lines(clinic, now=NOW, numbers=False):
+    return list(export_texts(clinic.ledger, clinic.vault, clinic.content.config.reminders, 1, now, numbers))
 
 
-def stands(house, now=NOW, name="A1"):
+def stands(clinic, now=NOW, name="A1"):
     """(state, reason) of each text, by its step."""
-    return {one["step"]: (one["state"], one["reason"]) for one in lines(house, now) if one["appointment_id"] == name}
+    return {one["step"]: (one["state"], one["reason"]) for one in lines(clinic, now) if one["appointment_id"] == name}
 
 
-def write(house, statement):
-    with house.ledger.write() as connection:
+def write(clinic, statement):
+    with clinic.ledger.write() as connection:
         connection.execute(statement)
 
 
-def tell(house, what, *told):
-    with house.ledger.write() as connection:
-        what(connection, house.vault, HER, NOW, *told)
+def tell(clinic, what, *told):
+    with clinic.ledger.write() as connection:
+        what(connection, clinic.vault, HER, NOW, *told)
 
 
-def refuse(house, kind, code):
-    house.record([(one.attempt, Refused(kind, code, "")) for one in house.claim()])
+def refuse(clinic, kind, code):
+    clinic.record([(one.attempt, Refused(kind, code, "")) for one in clinic.claim()])
 
 
 LATE = ("skipped", "late")
@@ -72,85 +72,85 @@ STANDINGS = [
     ),
     (
         "handed over",
-        lambda house: house.send(),
+        lambda clinic: clinic.send(),
         {"7d": LATE, "2d": ("handed_over", ""), "1d": ("planned", "")},
     ),
     (
         "refused for a while",
-        lambda house: refuse(house, ErrorClass.TRANSIENT, 20429),
+        lambda clinic: refuse(clinic, ErrorClass.TRANSIENT, 20429),
         {"7d": LATE, "2d": ("planned", "error_20429"), "1d": ("planned", "")},
     ),
     (
         "refused for ever",
-        lambda house: refuse(house, ErrorClass.PERMANENT, 21211),
+        lambda clinic: refuse(clinic, ErrorClass.PERMANENT, 21211),
         {"7d": LATE, "2d": ("failed", "error_21211"), "1d": ("planned", "")},
     ),
-    ("she opted out", lambda house: tell(house, opt_out, "text", "STOP"), both("planned", "opted_out")),
-    ("a landline", lambda house: write(house, update(person).values(landline=True)), both("planned", "landline")),
-    ("paused", lambda house: control(house.ledger, 1, paused=True), both("planned", "paused")),
-    ("half taken in", lambda house: write(house, update(batch).values(live_at=None)), both("planned", "not_live")),
+    ("she opted out", lambda clinic: tell(clinic, opt_out, "text", "STOP"), both("planned", "opted_out")),
+    ("a landline", lambda clinic: write(clinic, update(person).values(landline=True)), both("planned", "landline")),
+    ("paused", lambda clinic: control(clinic.ledger, 1, paused=True), both("planned", "paused")),
+    ("half taken in", lambda clinic: write(clinic, update(batch).values(live_at=None)), both("planned", "not_live")),
     (
         "its batch is cancelled",
-        lambda house: control(house.ledger, 1, cancelled_at=NOW),
+        lambda clinic: control(clinic.ledger, 1, cancelled_at=NOW),
         all_three("cancelled", "batch_cancelled"),
     ),
     (
         "the visit is cancelled",
-        lambda house: write(house, update(appointment).values(status="cancelled")),
+        lambda clinic: write(clinic, update(appointment).values(status="cancelled")),
         all_three("cancelled", "cancelled"),
     ),
-    ("not her number", lambda house: tell(house, not_hers), all_three("cancelled", "not_hers")),
+    ("not her number", lambda clinic: tell(clinic, mark_wrong_number), all_three("cancelled", "not_hers")),
     (
         "by call",
-        lambda house: write(house, update(appointment).values(channel="call")),
+        lambda clinic: write(clinic, update(appointment).values(channel="call")),
         all_three("skipped", "not_by_text"),
     ),
     (
         "she came",
-        lambda house: write(house, update(appointment).values(status="attended")),
+        lambda clinic: write(clinic, update(appointment).values(status="attended")),
         all_three("skipped", "visit_over"),
     ),
     (
         "she has confirmed",
-        lambda house: write(house, update(appointment).values(answer="confirmed")),
+        lambda clinic: write(clinic, update(appointment).values(answer="confirmed")),
         {"7d": LATE, "2d": ("skipped", "confirmed"), "1d": ("planned", "")},
     ),
     (
         "another text today",
-        lambda house: (house.take({**row(1, DUE), "appointment_id": "B1"}), house.claim(limit=1), None)[-1],
+        lambda clinic: (clinic.take({**row(1, DUE), "appointment_id": "B1"}), clinic.claim(limit=1), None)[-1],
         {"7d": LATE, "2d": ("claimed", ""), "1d": ("planned", "")},
     ),
 ]
 
 
 @pytest.mark.parametrize(("happens", "expected"), [case[1:] for case in STANDINGS], ids=[case[0] for case in STANDINGS])
-def test_every_text_of_the_plan_has_a_state_and_a_reason(either_house, happens, expected):
-    either_house.take(row(1, DUE))
-    happens(either_house)
-    assert stands(either_house) == expected
+def test_every_text_of_the_plan_has_a_state_and_a_reason(clinic_on_each_database, happens, expected):
+    clinic_on_each_database.take(row(1, DUE))
+    happens(clinic_on_each_database)
+    assert stands(clinic_on_each_database) == expected
 
 
-def test_what_limits_and_quiet_hours_put_off_says_so(house):
-    house.take(row(1, DUE), {**row(1, DUE), "appointment_id": "B1"})
-    house.claim(limit=1)
-    assert stands(house, name="B1")["2d"] == ("planned", "limit")
-    assert stands(house, NOW + timedelta(hours=12), "B1")["2d"] == ("planned", "quiet_hours")
+def test_what_limits_and_quiet_hours_put_off_says_so(clinic):
+    clinic.take(row(1, DUE), {**row(1, DUE), "appointment_id": "B1"})
+    clinic.claim(limit=1)
+    assert stands(clinic, name="B1")["2d"] == ("planned", "limit")
+    assert stands(clinic, NOW + timedelta(hours=12), "B1")["2d"] == ("planned", "quiet_hours")
 
 
-def test_what_is_told_to_be_skipped_is_what_the_next_claim_skips(house):
-    house.take(row(1, DUE))
-    told = stands(house)
-    house.claim()
-    assert stands(house) == {**told, "2d": ("claimed", "")}
+def test_what_is_told_to_be_skipped_is_what_the_next_claim_skips(clinic):
+    clinic.take(row(1, DUE))
+    told = stands(clinic)
+    clinic.claim()
+    assert stands(clinic) == {**told, "2d": ("claimed", "")}
 
 
-def test_a_moved_visit_shows_the_texts_for_its_old_time_and_those_for_the_new_one(house):
-    house.take(row(1, DUE))
-    house.send()
-    house.take(row(1, at(20)))
+def test_a_moved_visit_shows_the_texts_for_its_old_time_and_those_for_the_new_one(clinic):
+    clinic.take(row(1, DUE))
+    clinic.send()
+    clinic.take(row(1, at(20)))
     found = [
         (one["starts_at"], one["step"], one["state"])
-        for one in export(house.ledger, house.vault, house.content.config.reminders, 2, NOW)
+        for one in export_texts(clinic.ledger, clinic.vault, clinic.content.config.reminders, 2, NOW)
     ]
     assert found == [
         ("2026-12-03 09:00-05:00", "7d", "skipped"),
@@ -161,13 +161,13 @@ def test_a_moved_visit_shows_the_texts_for_its_old_time_and_those_for_the_new_on
     ]
 
 
-def test_a_line_tells_when_in_the_time_of_the_place(house):
-    house.take(row(1, DUE, first_name="Zoë", language="es", timezone="America/Denver"))
-    (one,) = house.send()
+def test_a_line_tells_when_in_the_time_of_the_place(clinic):
+    clinic.take(row(1, DUE, first_name="Zoë", language="es", timezone="America/Denver"))
+    (one,) = clinic.send()
     later = NOW + timedelta(minutes=7)
-    take_receipt(house.ledger, house.vault, Receipt(one.attempt, "delivered", "", None), later)
-    write(house, update(appointment).values(answer="confirmed", answered_at=later))
-    (told,) = [one for one in lines(house) if one["step"] == "2d"]
+    apply_receipt(clinic.ledger, clinic.vault, Receipt(one.attempt, "delivered", "", None), later)
+    write(clinic, update(appointment).values(answer="confirmed", answered_at=later))
+    (told,) = [one for one in lines(clinic) if one["step"] == "2d"]
     assert told == {
         "appointment_id": "A1",
         "number": "***-***-0101",
@@ -188,14 +188,14 @@ def test_a_line_tells_when_in_the_time_of_the_place(house):
     assert set(told) == set(COLUMNS)
 
 
-def test_numbers_and_names_are_there_when_they_are_asked_for(house):
-    house.take(row(1, DUE, first_name="Zoë"))
-    assert {(one["number"], one["first_name"]) for one in lines(house, numbers=True)} == {("603-555-0101", "Zoë")}
+def test_numbers_and_names_are_there_when_they_are_asked_for(clinic):
+    clinic.take(row(1, DUE, first_name="Zoë"))
+    assert {(one["number"], one["first_name"]) for one in lines(clinic, numbers=True)} == {("603-555-0101", "Zoë")}
 
 
-def test_a_batch_that_was_never_given_is_told_before_anything_is_written(house):
+def test_a_batch_that_was_never_given_is_told_before_anything_is_written(clinic):
     with pytest.raises(NoSuchBatch, match="no batch 7"):
-        export(house.ledger, house.vault, house.content.config.reminders, 7, NOW)
+        export_texts(clinic.ledger, clinic.vault, clinic.content.config.reminders, 7, NOW)
 
 
 DANGEROUS = [
@@ -222,26 +222,26 @@ def test_no_cell_becomes_a_formula(cell, expected):
     assert list(csv.reader(io.StringIO(file.getvalue(), newline=""))) == [["a", "b"], [expected, 'x,"y']]
 
 
-def test_texts_are_told_in_chunks_and_each_once(house, monkeypatch):
+def test_texts_are_told_in_chunks_and_each_once(clinic, monkeypatch):
     monkeypatch.setattr(exporting, "CHUNK", 7)
-    house.take(*(row(number, at(20)) for number in range(21)))
-    told = lines(house)
+    clinic.take(*(row(number, at(20)) for number in range(21)))
+    told = lines(clinic)
     assert len(told) == 63
     assert len({(one["appointment_id"], one["step"]) for one in told}) == 63
 
 
-def test_memory_does_not_grow_with_the_batch(house, monkeypatch):
+def test_memory_does_not_grow_with_the_batch(clinic, monkeypatch):
     monkeypatch.setattr(exporting, "CHUNK", 200)
-    house.take(row(0, at(20)))
-    (one,) = house.all(appointment)
+    clinic.take(row(0, at(20)))
+    (one,) = clinic.all(appointment)
     values = {name: value for name, value in one._mapping.items() if name not in ("id", "appointment_id")}
     for start in range(0, 2000, 1000):
         more = [{**values, "appointment_id": f"M{number}"} for number in range(start, start + 1000)]
-        with house.ledger.write() as connection:
+        with clinic.ledger.write() as connection:
             connection.execute(insert(appointment), more)
 
     def peak(most):
-        found = export(house.ledger, house.vault, house.content.config.reminders, 1, NOW)
+        found = export_texts(clinic.ledger, clinic.vault, clinic.content.config.reminders, 1, NOW)
         tracemalloc.start()
         for _, _line in zip(range(most), found, strict=False):
             pass
@@ -292,40 +292,40 @@ def test_a_file_that_cannot_be_written_is_told_in_a_sentence(tmp_path, place, se
 # The two counts that staff see side by side
 
 
-def by_hand(house):
-    return ByHand(house.ledger, house.vault, house.content.config)
+def by_hand(clinic):
+    return ManualActions(clinic.ledger, clinic.vault, clinic.content.config)
 
 
 COUNTED = [
     ("nothing happened yet", lambda _house: None),
-    ("a claim under way", lambda house: house.claim()),
-    ("handed over", lambda house: house.send()),
-    ("refused for a while", lambda house: refuse(house, ErrorClass.TRANSIENT, 20429)),
-    ("cancelled", lambda house: control(house.ledger, 1, cancelled_at=NOW)),
+    ("a claim under way", lambda clinic: clinic.claim()),
+    ("handed over", lambda clinic: clinic.send()),
+    ("refused for a while", lambda clinic: refuse(clinic, ErrorClass.TRANSIENT, 20429)),
+    ("cancelled", lambda clinic: control(clinic.ledger, 1, cancelled_at=NOW)),
     (
         "cancelled while a claim was under way",
-        lambda house: (house.claim(), control(house.ledger, 1, cancelled_at=NOW)),
+        lambda clinic: (clinic.claim(), control(clinic.ledger, 1, cancelled_at=NOW)),
     ),
-    ("she opted out", lambda house: tell(house, opt_out, "text", "STOP")),
-    ("not her number", lambda house: tell(house, not_hers)),
-    ("one text left out", lambda house: by_hand(house).skip("A1", "7d", NOW)),
-    ("all left out", lambda house: by_hand(house).skip("A1", None, NOW)),
-    ("cancelled by a file", lambda house: house.take(row(1, at(20), status="cancelled"))),
-    ("moved by a file", lambda house: house.take(row(1, at(25)))),
-    ("three visits of hers on a day", lambda house: house.take(*(row(n, DUE, phone=HER) for n in range(101, 104)))),
+    ("she opted out", lambda clinic: tell(clinic, opt_out, "text", "STOP")),
+    ("not her number", lambda clinic: tell(clinic, mark_wrong_number)),
+    ("one text left out", lambda clinic: by_hand(clinic).skip("A1", "7d", NOW)),
+    ("all left out", lambda clinic: by_hand(clinic).skip("A1", None, NOW)),
+    ("cancelled by a file", lambda clinic: clinic.take(row(1, at(20), status="cancelled"))),
+    ("moved by a file", lambda clinic: clinic.take(row(1, at(25)))),
+    ("three visits of hers on a day", lambda clinic: clinic.take(*(row(n, DUE, phone=HER) for n in range(101, 104)))),
 ]
 
 
 @pytest.mark.parametrize("happens", [case[1] for case in COUNTED], ids=[case[0] for case in COUNTED])
-def test_a_visit_is_counted_as_planned_while_a_text_of_it_is_still_to_come(house, happens):
-    house.take(row(1, at(20)), row(2, DUE), row(3, at(0, 1)))
-    happens(house)
+def test_a_visit_is_counted_as_planned_while_a_text_of_it_is_still_to_come(clinic, happens):
+    clinic.take(row(1, at(20)), row(2, DUE), row(3, at(0, 1)))
+    happens(clinic)
     for days in (0, 0.1, 1, 13.01, 19.01, 26):
         now = NOW + timedelta(days=days)
-        while due_count(house.ledger, now, 10):
-            house.send(now)
-        for one in status(house.ledger)["batches"]:
-            coming = export(house.ledger, house.vault, house.content.config.reminders, one["batch"], now)
+        while due_count(clinic.ledger, now, 10):
+            clinic.send(now)
+        for one in status(clinic.ledger)["batches"]:
+            coming = export_texts(clinic.ledger, clinic.vault, clinic.content.config.reminders, one["batch"], now)
             visits = {line["appointment_id"] for line in coming if line["state"] == "planned"}
             assert one["texts"]["planned"] == len(visits), (days, one["batch"])
-    assert status(house.ledger)["texts"]["planned"] == 0
+    assert status(clinic.ledger)["texts"]["planned"] == 0

@@ -14,9 +14,9 @@ from ivr.carrier.twilio.client import Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.cli import main
 from ivr.ledger.tables import appointment, text
-from ivr.people.replies import answer_visit, not_hers
-from ivr.reminders.outbox.receipts import Receipt, take_receipt
-from ivr.reminders.reports.response_rates import BUCKETS, effect, percent
+from ivr.people.replies import mark_wrong_number, record_reply
+from ivr.reminders.outbox.receipts import Receipt, apply_receipt
+from ivr.reminders.reports.response_rates import BUCKETS, percent, response_rates
 from ivr.reminders.reports.status import NoSuchBatch
 from tests.support.clinic import NOW, at, phone, row
 
@@ -24,86 +24,92 @@ NEW_YORK = ZoneInfo("America/New_York")
 DUE = at(2, -1)
 
 
-def told(house, number=None):
-    return effect(house.ledger, NEW_YORK, NOW, number)
+def told(clinic, number=None):
+    return response_rates(clinic.ledger, NEW_YORK, NOW, number)
 
 
 def texts(one, *names):
     return tuple(one[name] for name in names or ("handed_over", "delivered", "visits", "confirmed", "change"))
 
 
-def answer(house, number, words, now):
-    with house.ledger.write() as connection:
-        answer_visit(connection, house.vault, f"+1{phone(number).replace('-', '')}", now, words)
+def answer(clinic, number, words, now):
+    with clinic.ledger.write() as connection:
+        record_reply(connection, clinic.vault, f"+1{phone(number).replace('-', '')}", now, words)
 
 
-def deliver(house, claimed, now=NOW):
+def deliver(clinic, claimed, now=NOW):
     for one in claimed:
-        take_receipt(house.ledger, house.vault, Receipt(one.attempt, "delivered", "", None), now)
+        apply_receipt(clinic.ledger, clinic.vault, Receipt(one.attempt, "delivered", "", None), now)
 
 
-def write(house, statement):
-    with house.ledger.write() as connection:
+def write(clinic, statement):
+    with clinic.ledger.write() as connection:
         connection.execute(statement)
 
 
-def came(house, status, *names):
-    write(house, update(appointment).where(appointment.c.appointment_id.in_(names)).values(status=status))
+def came(clinic, status, *names):
+    write(clinic, update(appointment).where(appointment.c.appointment_id.in_(names)).values(status=status))
 
 
-def test_before_anything_went_out_there_is_nothing_to_tell(either_house):
-    either_house.take(row(1, DUE))
-    either_house.claim()
-    assert told(either_house) == {"batch": None, "batches": [], "hours_before": [], "weeks": [], "attendance": []}
+def test_before_anything_went_out_there_is_nothing_to_tell(clinic_on_each_database):
+    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.claim()
+    assert told(clinic_on_each_database) == {
+        "batch": None,
+        "batches": [],
+        "hours_before": [],
+        "weeks": [],
+        "attendance": [],
+    }
 
 
-def test_texts_and_answers_are_counted_by_batch(either_house):
-    house = either_house
-    house.take(*(row(number, DUE) for number in range(4)))
-    house.take(row(11, DUE), row(12, DUE), name="second.csv")
-    claimed = house.send()
-    deliver(house, claimed[:3])
+def test_texts_and_answers_are_counted_by_batch(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.take(*(row(number, DUE) for number in range(4)))
+    clinic.take(row(11, DUE), row(12, DUE), name="second.csv")
+    claimed = clinic.send()
+    deliver(clinic, claimed[:3])
     for number, words in ((0, "confirmed"), (1, "confirmed"), (2, "change"), (11, "change")):
-        answer(house, number, words, NOW + timedelta(hours=1))
-    first, second = told(house)["batches"]
+        answer(clinic, number, words, NOW + timedelta(hours=1))
+    first, second = told(clinic)["batches"]
     assert (first["batch"], texts(first)) == (1, (4, 3, 4, 2, 1))
     assert (second["batch"], texts(second)) == (2, (2, 0, 2, 0, 1))
-    assert told(house, 2)["batches"] == [second]
-    assert told(house, 2)["batch"] == 2
+    assert told(clinic, 2)["batches"] == [second]
+    assert told(clinic, 2)["batch"] == 2
 
 
-def test_an_answer_counts_for_the_last_text_that_she_had_when_she_gave_it(either_house):
-    house = either_house
-    house.take(row(1, at(8)), row(2, at(8)), row(3, at(8)))
+def test_an_answer_counts_for_the_last_text_that_she_had_when_she_gave_it(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.take(row(1, at(8)), row(2, at(8)), row(3, at(8)))
     for days in (1, 6, 7):
-        house.send(NOW + timedelta(days=days))
+        clinic.send(NOW + timedelta(days=days))
         if days == 1:
-            answer(house, 1, "change", NOW + timedelta(days=2))
+            answer(clinic, 1, "change", NOW + timedelta(days=2))
         if days == 6:
-            answer(house, 2, "confirmed", NOW + timedelta(days=6, hours=1))
-    answer(house, 3, "confirmed", NOW)
-    assert [(one["hours"], *texts(one)) for one in told(house)["hours_before"]] == [
+            answer(clinic, 2, "confirmed", NOW + timedelta(days=6, hours=1))
+    answer(clinic, 3, "confirmed", NOW)
+    assert [(one["hours"], *texts(one)) for one in told(clinic)["hours_before"]] == [
         (24, 3, 0, 3, 0, 0),
         (48, 3, 0, 3, 1, 0),
         (168, 3, 0, 3, 0, 1),
     ]
-    assert texts(told(house)["batches"][0]) == (9, 0, 3, 1, 1)
+    assert texts(told(clinic)["batches"][0]) == (9, 0, 3, 1, 1)
 
 
-def test_the_answer_of_a_stranger_is_none(house):
-    house.take(row(1, DUE))
-    house.send()
-    with house.ledger.write() as connection:
-        not_hers(connection, house.vault, "+16035550101", NOW + timedelta(hours=1))
-    assert texts(told(house)["batches"][0], "confirmed", "change") == (0, 0)
+def test_the_answer_of_a_stranger_is_none(clinic):
+    clinic.take(row(1, DUE))
+    clinic.send()
+    with clinic.ledger.write() as connection:
+        mark_wrong_number(connection, clinic.vault, "+16035550101", NOW + timedelta(hours=1))
+    assert texts(told(clinic)["batches"][0], "confirmed", "change") == (0, 0)
 
 
-def test_an_answer_to_texts_for_a_time_that_stands_no_more_is_forgotten_and_the_texts_are_not(house):
-    house.take(row(1, DUE))
-    house.send()
-    answer(house, 1, "confirmed", NOW + timedelta(hours=1))
-    house.take(row(1, at(20)))
-    (one,) = told(house)["batches"]
+def test_an_answer_to_texts_for_a_time_that_stands_no_more_is_forgotten_and_the_texts_are_not(clinic):
+    clinic.take(row(1, DUE))
+    clinic.send()
+    answer(clinic, 1, "confirmed", NOW + timedelta(hours=1))
+    clinic.take(row(1, at(20)))
+    (one,) = told(clinic)["batches"]
     assert (one["batch"], texts(one)) == (2, (1, 0, 1, 0, 0))
 
 
@@ -111,14 +117,14 @@ HOURS = [(0.1, 0), (23.999, 0), (24, 24), (47.9, 24), (48, 48), (96, 96), (167.9
 
 
 @pytest.mark.parametrize(("hours", "bucket"), HOURS)
-def test_hours_before_the_visit_fall_into_buckets(either_house, hours, bucket):
-    house = either_house
-    house.take(row(1, DUE))
-    house.send()
+def test_hours_before_the_visit_fall_into_buckets(clinic_on_each_database, hours, bucket):
+    clinic = clinic_on_each_database
+    clinic.take(row(1, DUE))
+    clinic.send()
     starts_at = NOW + timedelta(hours=hours)
     for table in (text, appointment):
-        write(house, update(table).values(starts_at=starts_at))
-    counted = told(house)["hours_before"]
+        write(clinic, update(table).values(starts_at=starts_at))
+    counted = told(clinic)["hours_before"]
     assert {one["hours"] for one in counted} == {bucket}
     assert bucket in BUCKETS
 
@@ -142,18 +148,18 @@ WEEKS = [
 
 
 @pytest.mark.parametrize(("moment", "week"), [case[1:] for case in WEEKS], ids=[case[0] for case in WEEKS])
-def test_weeks_begin_on_monday_where_the_hospital_stands(either_house, moment, week):
-    either_house.take(row(1, DUE))
-    either_house.send()
-    write(either_house, update(text).where(text.c.claimed_at.is_not(None)).values(claimed_at=moment))
-    assert [one["week_of"] for one in told(either_house)["weeks"]] == [week]
+def test_weeks_begin_on_monday_where_the_hospital_stands(clinic_on_each_database, moment, week):
+    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.send()
+    write(clinic_on_each_database, update(text).where(text.c.claimed_at.is_not(None)).values(claimed_at=moment))
+    assert [one["week_of"] for one in told(clinic_on_each_database)["weeks"]] == [week]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Phoenix"])
-def test_weeks_are_told_where_the_clocks_never_change(either_house, zone):
-    either_house.take(row(1, DUE))
-    either_house.send()
-    assert effect(either_house.ledger, ZoneInfo(zone), NOW)["weeks"][0]["week_of"] == "2026-11-30"
+def test_weeks_are_told_where_the_clocks_never_change(clinic_on_each_database, zone):
+    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.send()
+    assert response_rates(clinic_on_each_database.ledger, ZoneInfo(zone), NOW)["weeks"][0]["week_of"] == "2026-11-30"
 
 
 TAKEN = [
@@ -170,17 +176,17 @@ TAKEN = [
 
 
 @pytest.mark.parametrize(("state", "sid", "counted"), TAKEN)
-def test_a_text_counts_when_the_carrier_took_it(house, state, sid, counted):
-    house.take(row(1, DUE))
-    house.claim()
-    write(house, update(text).where(text.c.step == "2d").values(state=state, sid=sid))
-    assert sum(one["handed_over"] for one in told(house)["batches"]) == counted
+def test_a_text_counts_when_the_carrier_took_it(clinic, state, sid, counted):
+    clinic.take(row(1, DUE))
+    clinic.claim()
+    write(clinic, update(text).where(text.c.step == "2d").values(state=state, sid=sid))
+    assert sum(one["handed_over"] for one in told(clinic)["batches"]) == counted
 
 
-def test_texts_that_the_carrier_refused_do_not_count(house):
-    house.take(row(1, DUE))
-    house.record([(one.attempt, Refused(ErrorClass.PERMANENT, 21211, "")) for one in house.claim()])
-    assert told(house)["batches"] == []
+def test_texts_that_the_carrier_refused_do_not_count(clinic):
+    clinic.take(row(1, DUE))
+    clinic.record([(one.attempt, Refused(ErrorClass.PERMANENT, 21211, "")) for one in clinic.claim()])
+    assert told(clinic)["batches"] == []
 
 
 SHARES = [(0, 0, None), (9, 9, None), (0, 10, 0.0), (1, 10, 10.0), (2, 30, 6.7), (30, 30, 100.0)]
@@ -191,29 +197,29 @@ def test_a_share_is_told_from_ten_cases_on(part, whole, expected):
     assert percent(part, whole) == expected
 
 
-def test_shares_are_of_texts_or_of_visits(house):
-    house.take(*(row(number, DUE) for number in range(10)))
-    deliver(house, house.send()[:9])
-    answer(house, 3, "confirmed", NOW + timedelta(hours=1))
-    (one,) = told(house)["batches"]
+def test_shares_are_of_texts_or_of_visits(clinic):
+    clinic.take(*(row(number, DUE) for number in range(10)))
+    deliver(clinic, clinic.send()[:9])
+    answer(clinic, 3, "confirmed", NOW + timedelta(hours=1))
+    (one,) = told(clinic)["batches"]
     assert one["percent"] == {"delivered": 90.0, "confirmed": 10.0, "change": 0.0}
 
 
-def test_who_came_is_told_by_what_was_answered(either_house):
-    house = either_house
-    house.take(*(row(number, DUE) for number in range(1, 21)), row(30, at(30)), row(31, at(30)), row(32, DUE))
-    house.send()
+def test_who_came_is_told_by_what_was_answered(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.take(*(row(number, DUE) for number in range(1, 21)), row(30, at(30)), row(31, at(30)), row(32, DUE))
+    clinic.send()
     later = NOW + timedelta(hours=1)
     for number in range(1, 13):
-        answer(house, number, "confirmed", later)
-    answer(house, 13, "change", later)
-    with house.ledger.write() as connection:
-        not_hers(connection, house.vault, "+16035550114", later)
-    came(house, "attended", *(f"A{number}" for number in (*range(1, 12), 15, 30)))
-    came(house, "missed", "A12", "A13", "A14", "A16", "A31")
+        answer(clinic, number, "confirmed", later)
+    answer(clinic, 13, "change", later)
+    with clinic.ledger.write() as connection:
+        mark_wrong_number(connection, clinic.vault, "+16035550114", later)
+    came(clinic, "attended", *(f"A{number}" for number in (*range(1, 12), 15, 30)))
+    came(clinic, "missed", "A12", "A13", "A14", "A16", "A31")
     assert [
         (*texts(one, "answer", "visits", "attended", "missed"), one["percent"]["attended"])
-        for one in told(house)["attendance"]
+        for one in told(clinic)["attendance"]
     ] == [
         ("confirmed", 12, 11, 1, 91.7),
         ("change", 1, 0, 1, None),
@@ -221,22 +227,22 @@ def test_who_came_is_told_by_what_was_answered(either_house):
         ("not_hers", 1, 0, 1, None),
         ("no_text", 2, 1, 1, None),
     ]
-    assert told(house, 1)["attendance"] == told(house)["attendance"]
+    assert told(clinic, 1)["attendance"] == told(clinic)["attendance"]
 
 
-def test_a_later_file_tells_who_came_and_the_answers_stay(either_house):
-    house = either_house
-    house.take(row(1, DUE), row(2, DUE))
-    house.send()
-    answer(house, 1, "confirmed", NOW + timedelta(hours=1))
-    house.take(row(1, DUE, status="attended"), row(2, DUE, status="missed"), now=NOW + timedelta(days=3))
-    found = {one["answer"]: texts(one, "attended", "missed") for one in told(house)["attendance"]}
+def test_a_later_file_tells_who_came_and_the_answers_stay(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.take(row(1, DUE), row(2, DUE))
+    clinic.send()
+    answer(clinic, 1, "confirmed", NOW + timedelta(hours=1))
+    clinic.take(row(1, DUE, status="attended"), row(2, DUE, status="missed"), now=NOW + timedelta(days=3))
+    found = {one["answer"]: texts(one, "attended", "missed") for one in told(clinic)["attendance"]}
     assert found == {"confirmed": (1, 0), "nothing": (0, 1)}
 
 
-def test_there_is_no_effect_of_a_batch_that_was_never_given(house):
+def test_there_is_no_effect_of_a_batch_that_was_never_given(clinic):
     with pytest.raises(NoSuchBatch, match="no batch 7"):
-        told(house, 7)
+        told(clinic, 7)
 
 
 # The command
@@ -246,21 +252,21 @@ def run(*words):
     return CliRunner().invoke(main, ["reminders", "effect", *words])
 
 
-def test_the_command_says_so_while_there_is_nothing(own_house):
+def test_the_command_says_so_while_there_is_nothing(clinic_for_commands):
     assert run().output == "Nothing was handed over yet, and no file has told who came.\n"
     missing = run("7")
     assert (missing.exit_code, missing.stderr) == (2, "There is no batch 7.\n")
 
 
-def test_the_command_shows_counts_beside_shares_within_eighty_columns(own_house):
-    own_house.take(*(row(number, DUE) for number in range(12)))
-    deliver(own_house, own_house.send())
+def test_the_command_shows_counts_beside_shares_within_eighty_columns(clinic_for_commands):
+    clinic_for_commands.take(*(row(number, DUE) for number in range(12)))
+    deliver(clinic_for_commands, clinic_for_commands.send())
     assert "Who came is not known" in run().output
-    came(own_house, "attended", "A1")
+    came(clinic_for_commands, "attended", "A1")
     shown = run("1").output
     assert "12 (100%)" in shown
     assert "2026-11-30" in shown
     assert "24 to 48" in shown
     assert "nothing" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
-    assert json.loads(run("1", "--json").output) == told(own_house, 1)
+    assert json.loads(run("1", "--json").output) == told(clinic_for_commands, 1)

@@ -10,7 +10,7 @@ import pytest
 from ivr.line.content.loader import Content
 from ivr.line.lint.limits import LONGEST_BY_LANGUAGE, LONGEST_VALUES
 from ivr.line.text import gsm7
-from ivr.reminders.schedule.message import visit_values, word
+from ivr.reminders.schedule.message import appointment_values, reminder_text
 
 ZONE = "America/New_York"
 # Each weekday of each month, all with two digits, at the hour that takes the most letters.
@@ -33,22 +33,27 @@ def test_a_reminder_is_one_segment_on_every_day_at_every_place(content, language
     for name in wordings(content):
         for site in content.config.sites:
             for starts_at in VISITS:
-                text = word(content, name, language, visit_values(content, language, starts_at, ZONE, site.id))
-                counted = gsm7.segments(text)
+                text = reminder_text(
+                    content, name, language, appointment_values(content, language, starts_at, ZONE, site.id)
+                )
+                counted = gsm7.count_segments(text)
                 assert (counted.segments, counted.encoding) == (1, "GSM-7"), text
-                assert gsm7.fold(text) == text
+                assert gsm7.fold_to_gsm7(text) == text
                 assert "?" not in text.replace("¿No puede venir?", "").replace("Cannot come?", "")
                 for told in (content.config.hospital[language], content.config.entry(site.directory).number, "STOP"):
-                    assert gsm7.fold(told) in text
+                    assert gsm7.fold_to_gsm7(told) in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_words_are_proved_with_values_as_long_as_the_real_ones(content, language):
     longest = LONGEST_VALUES | LONGEST_BY_LANGUAGE.get(language, {})
     for starts_at in VISITS:
-        values = visit_values(content, language, starts_at, ZONE, content.config.sites[0].id)
+        values = appointment_values(content, language, starts_at, ZONE, content.config.sites[0].id)
         for name, held in longest.items():
-            assert gsm7.segments(gsm7.fold(values[name])).characters <= gsm7.segments(gsm7.fold(held)).characters
+            assert (
+                gsm7.count_segments(gsm7.fold_to_gsm7(values[name])).characters
+                <= gsm7.count_segments(gsm7.fold_to_gsm7(held)).characters
+            )
 
 
 def test_the_wording_that_names_deodorant_goes_out_only_where_the_plan_says_so(content):
@@ -57,11 +62,11 @@ def test_the_wording_that_names_deodorant_goes_out_only_where_the_plan_says_so(c
     assert last.model_copy(update={"names_test": True}).wording == "reminder-1d-names-test"
     for language, words in (("en", ("deodorant", "powder")), ("es", ("desodorante", "talco"))):
         texts = {
-            named: word(
+            named: reminder_text(
                 content,
                 last.model_copy(update={"names_test": named}).wording,
                 language,
-                visit_values(content, language, VISITS[0], ZONE, content.config.sites[0].id),
+                appointment_values(content, language, VISITS[0], ZONE, content.config.sites[0].id),
             )
             for named in (False, True)
         }

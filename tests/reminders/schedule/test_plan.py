@@ -9,8 +9,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ivr.line.content.config import PerNumber, QuietHours, Reminders, Step
-from ivr.reminders.schedule.plan import Decision, Visit, decide, due_at, last_use, quiet_until, useful_until
+from ivr.line.content.config import PerNumber, QuietHours, ReminderRules, ReminderStep
+from ivr.reminders.schedule.plan import (
+    Decision,
+    PlannedAppointment,
+    decide,
+    due_at,
+    expires_at,
+    quiet_until,
+    useful_until,
+)
 
 NEW_YORK = ZoneInfo("America/New_York")
 NIGHT = ("21:00", "08:00")
@@ -22,12 +30,14 @@ def quiet_hours(start: str, end: str) -> QuietHours:
     return QuietHours.model_validate({"from": start, "to": end})
 
 
-def rules(plan=SHIPPED, quiet=NIGHT, day=1, week=3, unless=()) -> Reminders:
-    return Reminders(
+def rules(plan=SHIPPED, quiet=NIGHT, day=1, week=3, unless=()) -> ReminderRules:
+    return ReminderRules(
         quiet_hours=quiet_hours(*quiet),
         per_number=PerNumber(day=day, week=week),
         plan=[
-            Step(id=name, before=before, late=late, priority=priority, prompt="p", unless=unless_of(name, unless))
+            ReminderStep(
+                id=name, before=before, late=late, priority=priority, prompt="p", unless=unless_of(name, unless)
+            )
             for name, before, late, priority in plan
         ],
     )
@@ -41,12 +51,12 @@ def here(words: str, zone: ZoneInfo = NEW_YORK) -> datetime:
     return datetime.fromisoformat(words).replace(tzinfo=zone).astimezone(UTC)
 
 
-def visit(words: str, zone: ZoneInfo = NEW_YORK, answer: str | None = None) -> Visit:
-    return Visit(here(words, zone), zone, answer)
+def visit(words: str, zone: ZoneInfo = NEW_YORK, answer: str | None = None) -> PlannedAppointment:
+    return PlannedAppointment(here(words, zone), zone, answer)
 
 
-def step(before: str, late: str = "12h") -> Step:
-    return Step(id="a", before=before, late=late, prompt="p")
+def step(before: str, late: str = "12h") -> ReminderStep:
+    return ReminderStep(id="a", before=before, late=late, prompt="p")
 
 
 DUE = [
@@ -261,7 +271,7 @@ spans = st.one_of(st.integers(1, 9).map("{}d".format), st.integers(1, 90).map("{
 @st.composite
 def situations(draw):
     now = draw(minutes)
-    seen = Visit(
+    seen = PlannedAppointment(
         now + timedelta(minutes=draw(st.integers(-600, 60 * 24 * 10))),
         ZoneInfo(draw(st.sampled_from(ZONES))),
         draw(st.sampled_from((None, "confirmed", "change"))),
@@ -297,7 +307,7 @@ def test_nothing_is_ever_sent_at_night_over_the_limit_too_late_or_twice(situatio
     if decision.send is None:
         return
     assert not is_quiet(now, seen.zone, asked.quiet_hours)
-    assert due_at(decision.send, seen, asked.quiet_hours) <= now <= last_use(decision.send, seen, asked.quiet_hours)
+    assert due_at(decision.send, seen, asked.quiet_hours) <= now <= expires_at(decision.send, seen, asked.quiet_hours)
     assert now < seen.starts_at
     assert not_before.get(decision.send.id, now) <= now
     assert not (decision.send.unless and seen.answer == "confirmed")
@@ -310,7 +320,7 @@ def test_nothing_is_ever_sent_at_night_over_the_limit_too_late_or_twice(situatio
 @given(situations())
 @example(
     (
-        Visit(datetime(2026, 11, 2, tzinfo=UTC), NEW_YORK),
+        PlannedAppointment(datetime(2026, 11, 2, tzinfo=UTC), NEW_YORK),
         rules((("2d", "2d", "2d", 1),), ("21:00", "01:30")),
         datetime(2026, 11, 1, 6, 15, tzinfo=UTC),
         frozenset(),

@@ -21,39 +21,39 @@ def rules_with(content, **steps):
     return content.config.reminders.model_copy(update={"plan": plan})
 
 
-def test_a_text_that_a_new_plan_sends_sooner_goes_out_sooner(either_house, monkeypatch):
+def test_a_text_that_a_new_plan_sends_sooner_goes_out_sooner(clinic_on_each_database, monkeypatch):
     monkeypatch.setattr(module, "TOGETHER", 2)
-    house = either_house
-    house.take(*(row(number, at(8, 4)) for number in range(5)), row(9, at(8), status="cancelled"))
-    rules = house.content.config.reminders
-    assert (replan(house.ledger, rules, NOW), replan(house.ledger, rules, NOW)) == (5, 0)
-    assert house.claim(NOW) == []
-    sooner = rules_with(house.content, _7d=timedelta(days=8, hours=6))
-    assert replan(house.ledger, sooner, NOW) == 5
-    content = house.content
+    clinic = clinic_on_each_database
+    clinic.take(*(row(number, at(8, 4)) for number in range(5)), row(9, at(8), status="cancelled"))
+    rules = clinic.content.config.reminders
+    assert (replan(clinic.ledger, rules, NOW), replan(clinic.ledger, rules, NOW)) == (5, 0)
+    assert clinic.claim(NOW) == []
+    sooner = rules_with(clinic.content, _7d=timedelta(days=8, hours=6))
+    assert replan(clinic.ledger, sooner, NOW) == 5
+    content = clinic.content
     changed = type(content)(
         content.digest, content.config.model_copy(update={"reminders": sooner}), content.prompts, content.files
     )
-    house.content = changed
-    assert len(house.send(NOW)) == 5
-    assert replan(house.ledger, rules, NOW + timedelta(minutes=1)) == 5
-    house.content = content
-    assert house.claim(NOW + timedelta(minutes=1)) == []
-    assert house.claim(NOW + timedelta(days=1)) == []
+    clinic.content = changed
+    assert len(clinic.send(NOW)) == 5
+    assert replan(clinic.ledger, rules, NOW + timedelta(minutes=1)) == 5
+    clinic.content = content
+    assert clinic.claim(NOW + timedelta(minutes=1)) == []
+    assert clinic.claim(NOW + timedelta(days=1)) == []
 
 
-def test_cancelled_batches_and_visits_that_are_over_are_left_alone(either_house):
-    house = either_house
-    report = house.take(row(1, at(8)))
-    control(house.ledger, report.batch, cancelled_at=NOW)
-    house.take(row(2, at(1)), name="b.csv")
-    assert replan(house.ledger, house.content.config.reminders, NOW + timedelta(days=2)) == 0
-    assert {one.next_due_at for one in house.all(appointment, appointment.c.appointment_id == "A1")} == {None}
+def test_cancelled_batches_and_visits_that_are_over_are_left_alone(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    report = clinic.take(row(1, at(8)))
+    control(clinic.ledger, report.batch, cancelled_at=NOW)
+    clinic.take(row(2, at(1)), name="b.csv")
+    assert replan(clinic.ledger, clinic.content.config.reminders, NOW + timedelta(days=2)) == 0
+    assert {one.next_due_at for one in clinic.all(appointment, appointment.c.appointment_id == "A1")} == {None}
 
 
-def test_a_plan_watch_that_died_half_way_is_begun_again(either_house, monkeypatch):
-    house = either_house
-    house.take(*(row(number, at(8)) for number in range(6)))
+def test_a_plan_watch_that_died_half_way_is_begun_again(clinic_on_each_database, monkeypatch):
+    clinic = clinic_on_each_database
+    clinic.take(*(row(number, at(8)) for number in range(6)))
     monkeypatch.setattr(module, "TOGETHER", 2)
     real, calls = module._look_again, []
 
@@ -65,28 +65,28 @@ def test_a_plan_watch_that_died_half_way_is_begun_again(either_house, monkeypatc
 
     monkeypatch.setattr(module, "_look_again", dies)
     try:
-        replan(house.ledger, house.content.config.reminders, NOW)
+        replan(clinic.ledger, clinic.content.config.reminders, NOW)
     except KeyboardInterrupt:
         monkeypatch.setattr(module, "_look_again", real)
-    assert replan(house.ledger, house.content.config.reminders, NOW) == 4
-    assert {one.next_due_at for one in house.all(appointment)} == {NOW}
+    assert replan(clinic.ledger, clinic.content.config.reminders, NOW) == 4
+    assert {one.next_due_at for one in clinic.all(appointment)} == {NOW}
 
 
-def test_two_clocks_that_see_a_new_plan_at_once_do_each_other_no_harm(either_house):
-    house = either_house
-    house.take(row(1, at(8)))
-    rules, told = house.content.config.reminders, []
+def test_two_clocks_that_see_a_new_plan_at_once_do_each_other_no_harm(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.take(row(1, at(8)))
+    rules, told = clinic.content.config.reminders, []
     both = threading.Barrier(4)
 
     def look(moment):
         both.wait()
         try:
-            replan(house.ledger, rules, moment)
+            replan(clinic.ledger, rules, moment)
         except Exception as error:
             told.append(error)
 
     for number in range(5):
-        rules = rules_with(house.content, _7d=timedelta(days=8 + number))
+        rules = rules_with(clinic.content, _7d=timedelta(days=8 + number))
         clocks = [threading.Thread(target=look, args=(NOW,)) for _ in range(4)]
         for clock in clocks:
             clock.start()

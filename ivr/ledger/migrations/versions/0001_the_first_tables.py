@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ivr.ledger.types import Moment
+from ivr.ledger.types import UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -13,18 +13,18 @@ def upgrade() -> None:
     op.create_table(
         "alarm",
         sa.Column("name", sa.String(length=40), nullable=False),
-        sa.Column("raised_at", Moment(), nullable=False),
+        sa.Column("raised_at", UtcDateTime(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_alarm")),
     )
     op.create_table(
         "batch",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("filename", sa.String(length=200), nullable=False),
-        sa.Column("live_at", Moment(), nullable=True),
+        sa.Column("live_at", UtcDateTime(), nullable=True),
         sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("cancelled_at", Moment(), nullable=True),
+        sa.Column("cancelled_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
     )
     op.create_table(
@@ -33,9 +33,9 @@ def upgrade() -> None:
         sa.Column("phone_hash", sa.String(length=64), nullable=False),
         sa.Column("phone_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=True),
-        sa.Column("opted_out_at", Moment(), nullable=True),
+        sa.Column("opted_out_at", UtcDateTime(), nullable=True),
         sa.Column("landline", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
         sa.UniqueConstraint("phone_hash", name=op.f("uq_person_phone_hash")),
     )
@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("digest", sa.String(length=12), nullable=False),
         sa.Column("parent", sa.String(length=12), nullable=True),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("origin", sa.String(length=8), nullable=False),
@@ -60,7 +60,7 @@ def upgrade() -> None:
         sa.Column("appointment_id", sa.String(length=100), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
         sa.Column("batch_id", sa.Integer(), nullable=False),
-        sa.Column("starts_at", Moment(), nullable=False),
+        sa.Column("starts_at", UtcDateTime(), nullable=False),
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("site", sa.String(length=64), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=True),
@@ -68,10 +68,10 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=8), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("answer", sa.String(length=10), nullable=True),
-        sa.Column("answered_at", Moment(), nullable=True),
-        sa.Column("next_due_at", Moment(), nullable=True),
-        sa.Column("created_at", Moment(), nullable=False),
-        sa.Column("updated_at", Moment(), nullable=False),
+        sa.Column("answered_at", UtcDateTime(), nullable=True),
+        sa.Column("next_due_at", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_appointment_batch_id_batch")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_appointment_person_id_person")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_appointment")),
@@ -86,7 +86,7 @@ def upgrade() -> None:
         "opt_out_event",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("source", sa.String(length=8), nullable=False),
         sa.Column("evidence_sealed", sa.LargeBinary(), nullable=True),
@@ -101,21 +101,21 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("appointment_id", sa.Integer(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
-        sa.Column("starts_at", Moment(), nullable=False),
+        sa.Column("starts_at", UtcDateTime(), nullable=False),
         sa.Column("step", sa.String(length=40), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=40), nullable=True),
         sa.Column("attempt", sa.String(length=32), nullable=True),
         sa.Column("sid", sa.String(length=34), nullable=True),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("claimed_at", Moment(), nullable=True),
-        sa.Column("retry_at", Moment(), nullable=True),
+        sa.Column("claimed_at", UtcDateTime(), nullable=True),
+        sa.Column("retry_at", UtcDateTime(), nullable=True),
         sa.Column("looks", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("looked_at", Moment(), nullable=True),
+        sa.Column("looked_at", UtcDateTime(), nullable=True),
         sa.Column("error_code", sa.Integer(), nullable=True),
         sa.Column("release", sa.String(length=12), nullable=True),
         sa.Column("body_hash", sa.String(length=64), nullable=True),
-        sa.Column("updated_at", Moment(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["appointment_id"], ["appointment.id"], name=op.f("fk_text_appointment_id_appointment")
         ),
@@ -133,7 +133,7 @@ def upgrade() -> None:
         "text_move",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("text_id", sa.Integer(), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("from_state", sa.String(length=12), nullable=True),
         sa.Column("to_state", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=40), nullable=True),

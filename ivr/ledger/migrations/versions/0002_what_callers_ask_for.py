@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ivr.ledger.types import Moment
+from ivr.ledger.types import UtcDateTime
 
 revision = "0002"
 down_revision = "0001"
@@ -22,8 +22,8 @@ def upgrade() -> None:
         sa.Column("wished", sa.String(length=10), nullable=False),
         sa.Column("call", sa.String(length=64), nullable=False),
         sa.Column("request", sa.String(length=64), nullable=True),
-        sa.Column("asked_at", Moment(), nullable=False),
-        sa.Column("done_at", Moment(), nullable=True),
+        sa.Column("asked_at", UtcDateTime(), nullable=False),
+        sa.Column("done_at", UtcDateTime(), nullable=True),
         sa.Column("done_by", sa.String(length=200), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_callback_person_id_person")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_callback")),
@@ -47,10 +47,10 @@ def upgrade() -> None:
 def _change_text() -> None:
     with op.batch_alter_table("text", schema=None) as batch_op:
         batch_op.alter_column("appointment_id", existing_type=sa.Integer(), nullable=True)
-        batch_op.alter_column("starts_at", existing_type=Moment(), nullable=True)
+        batch_op.alter_column("starts_at", existing_type=UtcDateTime(), nullable=True)
         batch_op.add_column(sa.Column("asked_in", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("request", sa.String(length=64), nullable=True))
-        batch_op.add_column(sa.Column("asked_at", Moment(), nullable=True))
+        batch_op.add_column(sa.Column("asked_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("asked_language", sa.String(length=8), nullable=True))
         batch_op.create_check_constraint(
             "ck_text_of_a_visit_or_asked",
@@ -69,7 +69,7 @@ def _create_text_move() -> None:
         "text_move",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("text_id", sa.Integer(), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("from_state", sa.String(length=12), nullable=True),
         sa.Column("to_state", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=40), nullable=True),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ivr.ledger.types import Moment
+from ivr.ledger.types import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"
@@ -14,7 +14,7 @@ def upgrade() -> None:
         "call_turn",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("call", sa.String(length=64), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("release", sa.String(length=12), nullable=False),
         sa.Column("state", sa.String(length=120), nullable=False),
         sa.Column("heard", sa.String(length=20), nullable=False),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ivr.ledger.types import Moment
+from ivr.ledger.types import UtcDateTime
 
 revision = "0004"
 down_revision = "0003"
@@ -14,7 +14,7 @@ def upgrade() -> None:
         "incoming_text",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("phone_hash", sa.String(length=64), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("asked", sa.String(length=32), nullable=False),
         sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("replies_sealed", sa.LargeBinary(), nullable=True),
@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "unanswered",
         sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("source", sa.String(length=8), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("words_sealed", sa.LargeBinary(), nullable=False),
@@ -42,8 +42,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
         sa.Column("appointment_id", sa.Integer(), nullable=True),
-        sa.Column("at", Moment(), nullable=False),
-        sa.Column("done_at", Moment(), nullable=True),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("done_at", UtcDateTime(), nullable=True),
         sa.Column("done_by", sa.String(length=200), nullable=True),
         sa.ForeignKeyConstraint(
             ["appointment_id"], ["appointment.id"], name=op.f("fk_todo_appointment_id_appointment")

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ivr.ledger.types import Moment
+from ivr.ledger.types import UtcDateTime
 
 revision = "0005"
 down_revision = "0004"
@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("into", sa.Integer(), nullable=False),
         sa.Column("appointment", sa.Integer(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
-        sa.Column("starts_at", Moment(), nullable=False),
+        sa.Column("starts_at", UtcDateTime(), nullable=False),
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("site", sa.String(length=64), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=True),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ivr.ledger.types import Moment
+from ivr.ledger.types import UtcDateTime
 
 revision = "0007"
 down_revision = "0006"
@@ -14,7 +14,7 @@ def upgrade() -> None:
         "draft",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("base", sa.String(length=12), nullable=False),
-        sa.Column("begun_at", Moment(), nullable=False),
+        sa.Column("begun_at", UtcDateTime(), nullable=False),
         sa.Column("begun_by", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
     )
@@ -24,6 +24,6 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("replaces", sa.String(length=12), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_draft_file")),
     )

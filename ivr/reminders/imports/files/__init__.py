@@ -7,14 +7,14 @@ from io import BufferedReader
 from pathlib import Path
 
 from ivr.reminders.imports.files.csv_file import read_csv
-from ivr.reminders.imports.files.encoding import SNIFFED, decoded
+from ivr.reminders.imports.files.encoding import SNIFFED, decode_bytes
 from ivr.reminders.imports.files.json_file import read_json, rows_of_json
 from ivr.reminders.imports.files.kinds import refuse_other_kinds
-from ivr.reminders.imports.files.unreadable import LONGEST_CELL, Cells, UnreadableFile, unreadable
+from ivr.reminders.imports.files.unreadable import LONGEST_CELL, Cells, UnreadableFile, unreadable_file
 from ivr.reminders.imports.files.xlsx import read_ole, read_xlsx
-from ivr.reminders.imports.rows import BEYOND
+from ivr.reminders.imports.rows import EXTRA_CELLS
 
-__all__ = ["BEYOND", "LONGEST_CELL", "Cells", "UnreadableFile", "read_rows", "rows_of_json", "unreadable"]
+__all__ = ["EXTRA_CELLS", "LONGEST_CELL", "Cells", "UnreadableFile", "read_rows", "rows_of_json", "unreadable_file"]
 
 _Reader = Callable[[BufferedReader], Iterator[tuple[int, Cells]]]
 # A file's name is often wrong, its first bytes never.
@@ -36,13 +36,13 @@ def read_rows(path: Path) -> Iterator[tuple[int, Cells]]:
         with path.open("rb") as raw:
             yield from _reader_of(raw)(raw)
     except OSError as error:
-        raise unreadable(_os_sentence(error)) from None
+        raise unreadable_file(_os_sentence(error)) from None
 
 
 def _reader_of(raw: BufferedReader) -> _Reader:
     start = raw.peek(SNIFFED)[:SNIFFED]
     refuse_other_kinds(start)
-    plain = decoded(start).lstrip().encode()
+    plain = decode_bytes(start).lstrip().encode()
     return next(reader for starts, reader in _READERS if start.startswith(starts) or plain.startswith(starts))
 
 

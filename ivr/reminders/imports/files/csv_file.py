@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from io import BufferedReader
 from itertools import chain
 
-from ivr.reminders.imports.errors import FileFault, fault
-from ivr.reminders.imports.files.encoding import NO_TEXT, SNIFFED, decoded, decoder_of
-from ivr.reminders.imports.files.table import known_names, row_taker
-from ivr.reminders.imports.files.unreadable import LONGEST_CELL, Cells, UnreadableFile, unreadable
+from ivr.reminders.imports.errors import ErrorCode, row_error
+from ivr.reminders.imports.files.encoding import NO_TEXT, SNIFFED, decode_bytes, decoder_of
+from ivr.reminders.imports.files.table import known_columns, row_builder
+from ivr.reminders.imports.files.unreadable import LONGEST_CELL, Cells, UnreadableFile, unreadable_file
 
 _DELIMITERS = ",;\t|"
 # What spreadsheets read in a first line, and do not show: which character stands between the cells.
@@ -28,8 +28,8 @@ class _BadLine(Exception):
 
 def read_csv(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
     start = raw.peek(SNIFFED)[:SNIFFED]
-    if not decoded(start).strip(_DELIMITERS + '\r\n "\ufeff'):
-        raise UnreadableFile(fault(0, "", FileFault.EMPTY_FILE))
+    if not decode_bytes(start).strip(_DELIMITERS + '\r\n "\ufeff'):
+        raise UnreadableFile(row_error(0, "", ErrorCode.EMPTY_FILE))
     csv.field_size_limit(LONGEST_CELL)
     number, taken = 0, 0
     try:
@@ -39,7 +39,7 @@ def read_csv(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
         first = next(lines, "") if said else first
         delimiter = said[1] if said and said[1] in _DELIMITERS else _delimiter(first)
         reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
-        take = row_taker(next(reader))
+        take = row_builder(next(reader))
         number = 1
         for number, values in enumerate(reader, start=2):
             cells = take(values)
@@ -48,14 +48,14 @@ def read_csv(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
                 yield number, cells
     except (csv.Error, _BadLine) as error:
         told = str(error) if isinstance(error, _BadLine) else _LONG
-        raise unreadable(f"row {number + 1} {told}, or save the file anew as CSV (UTF-8).") from None
+        raise unreadable_file(f"row {number + 1} {told}, or save the file anew as CSV (UTF-8).") from None
     if not taken:
-        raise UnreadableFile(fault(0, "", FileFault.NO_ROWS))
+        raise UnreadableFile(row_error(0, "", ErrorCode.NO_ROWS))
 
 
 def _delimiter(first: str) -> str:
     """The one that finds most names of columns in the first line."""
-    return max(_DELIMITERS, key=lambda one: (known_names(first.replace('"', "").split(one)), first.count(one)))
+    return max(_DELIMITERS, key=lambda one: (known_columns(first.replace('"', "").split(one)), first.count(one)))
 
 
 def _lines(raw: BufferedReader, start: bytes) -> Iterator[str]:

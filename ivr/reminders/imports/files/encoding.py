@@ -30,7 +30,7 @@ def decoder_of(start: bytes) -> codecs.IncrementalDecoder:
     return codecs.getincrementaldecoder(_encoding_of(start))(_FALL_BACK)
 
 
-def decoded(data: bytes) -> str:
+def decode_bytes(data: bytes) -> str:
     return decoder_of(data[:SNIFFED]).decode(data, final=True)
 
 

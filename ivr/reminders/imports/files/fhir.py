@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
-from ivr.reminders.imports.errors import FileFault, fault
-from ivr.reminders.imports.files.unreadable import Cells, UnreadableFile, checked, refuse_too_many
+from ivr.reminders.imports.errors import ErrorCode, row_error
+from ivr.reminders.imports.files.unreadable import Cells, UnreadableFile, checked_cell, refuse_too_many
 from ivr.reminders.imports.rows import NOTE, PLACE, SPOKEN
 
 _Resource = dict[str, Any]
@@ -42,12 +42,12 @@ def rows_of_fhir(value: _Resource) -> Iterator[tuple[int, Cells]]:
     resources = [(_words(entry.get("fullUrl")), _object(entry.get("resource"))) for entry in entries]
     appointments = [resource for _, resource in resources if resource.get("resourceType") == "Appointment"]
     if not appointments:
-        raise UnreadableFile(fault(0, "", FileFault.NO_APPOINTMENTS))
+        raise UnreadableFile(row_error(0, "", ErrorCode.NO_APPOINTMENTS))
     refuse_too_many(len(appointments))
     known = _Known(resources)
     for number, appointment in enumerate(appointments, start=1):
         cells = _cells(appointment, known)
-        yield number, {name: checked(number, cell) for name, cell in cells.items()}
+        yield number, {name: checked_cell(number, cell) for name, cell in cells.items()}
 
 
 class _Known:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ivr.reminders.imports.files.encoding import decoded
-from ivr.reminders.imports.files.unreadable import unreadable
+from ivr.reminders.imports.files.encoding import decode_bytes
+from ivr.reminders.imports.files.unreadable import unreadable_file
 
 _SAVE = "Save the appointments as CSV or XLSX."
 _PICTURE = f"it is a picture. {_SAVE}"
@@ -32,6 +32,6 @@ def refuse_other_kinds(start: bytes) -> None:
     """Raises UnreadableFile for what is known to be something else. start: the first bytes of the file."""
     for place, signature, sentence in _SIGNATURES:
         if start.startswith(signature, place):
-            raise unreadable(sentence)
-    if decoded(start).lstrip().startswith("<"):
-        raise unreadable(_PAGE)
+            raise unreadable_file(sentence)
+    if decode_bytes(start).lstrip().startswith("<"):
+        raise unreadable_file(_PAGE)

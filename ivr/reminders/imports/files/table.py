@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from ivr.reminders.imports.errors import Fault, FileFault, fault
+from ivr.reminders.imports.errors import ErrorCode, RowError, row_error
 from ivr.reminders.imports.files.unreadable import Cells, UnreadableFile
-from ivr.reminders.imports.rows import BEYOND, NEEDED, OPTIONAL
+from ivr.reminders.imports.rows import EXTRA_CELLS, NEEDED, OPTIONAL
 
-TakeRow = Callable[[Sequence[str]], Cells | None]
+BuildRow = Callable[[Sequence[str]], Cells | None]
 # Two columns that make starts_at together.
 _DATE, _TIME = "date", "time"
 _NAMES = {
@@ -70,33 +70,33 @@ class _Columns:
         return _DATE in self.places and _TIME in self.places
 
 
-def known_names(header: Sequence[str]) -> int:
+def known_columns(header: Sequence[str]) -> int:
     return sum(1 for name in header if _squashed(name) in _MEANS)
 
 
-def is_known(name: str) -> bool:
+def is_known_column(name: str) -> bool:
     return _squashed(name) in _MEANS
 
 
-def columns_fault(header: Sequence[str], where: str = "row 1") -> Fault | None:
+def column_error(header: Sequence[str], where: str = "row 1") -> RowError | None:
     """All that is missing or doubled, in one fault. where: the place that names are added to."""
     columns = _columns(header)
     missing, doubled = columns.missing, columns.doubled
     if not missing and not doubled:
         return None
-    code = FileFault.COLUMN_MISSING if missing else FileFault.COLUMN_DOUBLE
+    code = ErrorCode.COLUMN_MISSING if missing else ErrorCode.COLUMN_DOUBLE
     above = [] if columns.places or where != "row 1" else [_NAMES_LOWER]
     sentences = [*_missing_told(missing, where), *above, *(_doubled_told(names) for names in doubled)]
     twice = [name for name, places in columns.places.items() if len(places) > 1]
-    return Fault(0, ", ".join([*missing, *twice]), str(code), " ".join(sentences))
+    return RowError(0, ", ".join([*missing, *twice]), str(code), " ".join(sentences))
 
 
-def row_taker(header: Sequence[str], where: str = "row 1") -> TakeRow:
+def row_builder(header: Sequence[str], where: str = "row 1") -> BuildRow:
     """What makes a row's values the cells of an appointment, or None of a blank row.
 
     Raises UnreadableFile when the header does not do.
     """
-    wrong = columns_fault(header, where)
+    wrong = column_error(header, where)
     if wrong:
         raise UnreadableFile(wrong)
     columns = _columns(header)
@@ -127,7 +127,7 @@ def _settle_time(places: dict[str, list[int]], header: Sequence[str]) -> None:
         places["starts_at"] = places.pop(_DATE if _DATE in places else _TIME)
 
 
-def _plain_taker(columns: _Columns, width: int) -> TakeRow:
+def _plain_taker(columns: _Columns, width: int) -> BuildRow:
     names = tuple(columns.places)
     pick = itemgetter(*(places[0] for places in columns.places.values()))
     padding = [""] * width
@@ -143,7 +143,7 @@ def _plain_taker(columns: _Columns, width: int) -> TakeRow:
             return None
         cells = dict(zip(names, pick([*values, *padding]), strict=False))
         beyond = " ".join(values[width:]).strip()
-        return {**cells, BEYOND: beyond} if beyond else cells
+        return {**cells, EXTRA_CELLS: beyond} if beyond else cells
 
     return take
 
@@ -152,7 +152,7 @@ def _is_blank(values: Sequence[str]) -> bool:
     return not any(map(str.strip, values))
 
 
-def _pair_joined(take: TakeRow) -> TakeRow:
+def _pair_joined(take: BuildRow) -> BuildRow:
     def take_pair(values: Sequence[str]) -> Cells | None:
         cells = take(values)
         if cells is not None:
@@ -175,7 +175,7 @@ def _missing_told(names: list[str], where: str) -> Iterator[str]:
 
 def _doubled_told(names: list[str]) -> str:
     if len(set(names)) == 1:
-        return fault(0, "", FileFault.COLUMN_DOUBLE, names[0]).message
+        return row_error(0, "", ErrorCode.COLUMN_DOUBLE, names[0]).message
     return f"The columns {_listed(names[:_MOST_TOLD])} mean the same: keep one."
 
 

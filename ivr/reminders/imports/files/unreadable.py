@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from io import BufferedReader
 
-from ivr.reminders.imports.errors import Fault, FileFault, fault
+from ivr.reminders.imports.errors import ErrorCode, RowError, row_error
 
 Cells = dict[str, str]
 LONGEST_CELL = 10_000
@@ -19,32 +19,32 @@ _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 class UnreadableFile(Exception):
     """The file as a whole cannot be taken; `fault` says why."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: RowError) -> None:
         self.fault = fault
         super().__init__(fault.message)
 
 
-def unreadable(detail: str) -> UnreadableFile:
-    return UnreadableFile(fault(0, "", FileFault.UNREADABLE, detail))
+def unreadable_file(detail: str) -> UnreadableFile:
+    return UnreadableFile(row_error(0, "", ErrorCode.UNREADABLE, detail))
 
 
 def read_whole(raw: BufferedReader) -> bytes:
     """All bytes of a file of at most LARGEST_FILE."""
     data = raw.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
-        raise UnreadableFile(fault(0, "", FileFault.TOO_LARGE, f"{LARGEST_FILE // 1_000_000} MB"))
+        raise UnreadableFile(row_error(0, "", ErrorCode.TOO_LARGE, f"{LARGEST_FILE // 1_000_000} MB"))
     return data
 
 
 def refuse_too_many(rows: int) -> None:
     if rows > MOST_ROWS:
-        raise UnreadableFile(fault(0, "", FileFault.TOO_MANY, f"{MOST_ROWS:,}"))
+        raise UnreadableFile(row_error(0, "", ErrorCode.TOO_MANY, f"{MOST_ROWS:,}"))
 
 
-def checked(number: int, cell: str) -> str:
+def checked_cell(number: int, cell: str) -> str:
     """A cell that the ledger can keep."""
     if len(cell) > LONGEST_CELL:
-        raise unreadable(f"a cell of row {number} is longer than {LONGEST_CELL:,} characters. Shorten it.")
+        raise unreadable_file(f"a cell of row {number} is longer than {LONGEST_CELL:,} characters. Shorten it.")
     if not cell.isascii() and _NO_TEXT.search(cell) or "\0" in cell:
-        raise unreadable(f"a cell of row {number} holds what is no text. Write it anew.")
+        raise unreadable_file(f"a cell of row {number} holds what is no text. Write it anew.")
     return cell

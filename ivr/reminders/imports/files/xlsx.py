@@ -15,15 +15,15 @@ from xml.parsers import expat
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from ivr.reminders.imports.errors import FileFault, fault
-from ivr.reminders.imports.files.table import TakeRow, columns_fault, row_taker
+from ivr.reminders.imports.errors import ErrorCode, row_error
+from ivr.reminders.imports.files.table import BuildRow, column_error, row_builder
 from ivr.reminders.imports.files.unreadable import (
     Cells,
     UnreadableFile,
-    checked,
+    checked_cell,
     read_whole,
     refuse_too_many,
-    unreadable,
+    unreadable_file,
 )
 
 # All parts of a workbook, unpacked, in bytes. 50,000 rows of ten columns take about 30 MB.
@@ -56,27 +56,27 @@ def read_xlsx(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
     rows = _values(sheet)
     header_row, header = next(((number, values) for number, values in rows if any(values)), (0, []))
     if not header_row:
-        raise UnreadableFile(fault(0, "", FileFault.EMPTY_FILE))
-    yield from _filled_rows(row_taker(header), rows)
+        raise UnreadableFile(row_error(0, "", ErrorCode.EMPTY_FILE))
+    yield from _filled_rows(row_builder(header), rows)
 
 
 def read_ole(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
     """The container of old Office files, and of any that ask for a password. None of them is read."""
     if _LOCKED_PART in read_whole(raw):
-        raise UnreadableFile(fault(0, "", FileFault.LOCKED))
-    raise unreadable("it is in the old format of Excel (.xls) or Word (.doc). Save it as XLSX or CSV.")
+        raise UnreadableFile(row_error(0, "", ErrorCode.LOCKED))
+    raise unreadable_file("it is in the old format of Excel (.xls) or Word (.doc). Save it as XLSX or CSV.")
 
 
-def _filled_rows(take: TakeRow, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Cells]]:
+def _filled_rows(take: BuildRow, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Cells]]:
     taken = 0
     for number, values in rows:
         cells = take(values)
         if cells is not None:
             taken += 1
             refuse_too_many(taken)
-            yield number, {name: checked(number, cell) for name, cell in cells.items()}
+            yield number, {name: checked_cell(number, cell) for name, cell in cells.items()}
     if not taken:
-        raise UnreadableFile(fault(0, "", FileFault.NO_ROWS))
+        raise UnreadableFile(row_error(0, "", ErrorCode.NO_ROWS))
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def _damage_told() -> Iterator[None]:
         # A panic is no Exception, and its class cannot be imported.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise unreadable(_DAMAGED) from None
+        raise unreadable_file(_DAMAGED) from None
 
 
 def _refuse_dangerous(data: bytes) -> None:
@@ -98,11 +98,11 @@ def _refuse_dangerous(data: bytes) -> None:
         parts = packed.infolist()
         _refuse_other_zips([part.filename for part in parts])
         if any(part.flag_bits & 1 for part in parts):
-            raise UnreadableFile(fault(0, "", FileFault.LOCKED))
+            raise UnreadableFile(row_error(0, "", ErrorCode.LOCKED))
         # A part that unpacks to more than it declares is refused by both libraries.
         if sum(part.file_size for part in parts) > LARGEST_UNPACKED:
             detail = f"{LARGEST_UNPACKED // 1_000_000} MB unpacked"
-            raise UnreadableFile(fault(0, "", FileFault.TOO_LARGE, detail))
+            raise UnreadableFile(row_error(0, "", ErrorCode.TOO_LARGE, detail))
         for part in parts:
             if _XML.match(part.filename):
                 with packed.open(part) as opened:
@@ -112,7 +112,7 @@ def _refuse_dangerous(data: bytes) -> None:
 def _refuse_other_zips(names: list[str]) -> None:
     sentence = next(told for start, told in _OTHER_ZIPS if not start or any(name.startswith(start) for name in names))
     if sentence:
-        raise unreadable(sentence)
+        raise unreadable_file(sentence)
 
 
 class _Reach:
@@ -134,7 +134,7 @@ class _Reach:
                 return
             refuse_too_many(self._filled_rows - 1)
             if self._last_row * self._last_column > MOST_PLACES:
-                raise unreadable(
+                raise unreadable_file(
                     f"a cell stands far from the list, in row {self._last_row} or column {self._last_column}. "
                     "Delete all that is not part of the list, or save the list as CSV."
                 )
@@ -179,26 +179,26 @@ def _sheet_of_appointments(data: bytes) -> CalamineSheet:
         first = None
         for name in shown or [kind.name for kind in kinds]:
             sheet = workbook.get_sheet_by_name(name)
-            if columns_fault(_header(sheet)) is None:
+            if column_error(_header(sheet)) is None:
                 return sheet
             first = first or (sheet if sheet.start is not None else None)
     if first is None:
-        raise UnreadableFile(fault(0, "", FileFault.EMPTY_FILE))
+        raise UnreadableFile(row_error(0, "", ErrorCode.EMPTY_FILE))
     return first
 
 
 def _header(sheet: CalamineSheet) -> list[str]:
-    return [cell_words(value) for row in sheet.to_python(nrows=1) for value in row]
+    return [cell_text(value) for row in sheet.to_python(nrows=1) for value in row]
 
 
 def _values(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
     """The rows of a sheet with their numbers, as the spreadsheet counts."""
     with _damage_told():
         for number, row in enumerate(sheet.iter_rows(), start=1):
-            yield number, [value if type(value) is str else cell_words(value) for value in row]
+            yield number, [value if type(value) is str else cell_text(value) for value in row]
 
 
-def cell_words(value: object) -> str:
+def cell_text(value: object) -> str:
     """A value as the words that somebody would type: 6035550123.0 is 6035550123, a moment is ISO without a zone."""
     words = _WORDS.get(type(value))
     return words(value) if words else str(value)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivr.reminders.imports.files import BEYOND, UnreadableFile, read_rows
+from ivr.reminders.imports.files import EXTRA_CELLS, UnreadableFile, read_rows
 from tests.support.workbooks import packed, workbook
 
 HEADER = "appointment_id,phone,starts_at,first_name"
@@ -85,7 +85,7 @@ def test_a_cell_may_run_over_lines_within_quotation_marks(read):
 
 def test_a_short_row_has_empty_cells_and_what_stands_beyond_the_names_is_kept_apart(read):
     rows = read(f"{HEADER}\nA1,603-555-0101\nA2,603-555-0102,2026-12-24 10:00,Smith, Ann \nA3,1,2,3,,,\n")
-    assert [(number, cells.get(BEYOND)) for number, cells in rows] == [(2, None), (3, "Ann"), (4, None)]
+    assert [(number, cells.get(EXTRA_CELLS)) for number, cells in rows] == [(2, None), (3, "Ann"), (4, None)]
     assert rows[0][1] == {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": "", "first_name": ""}
 
 
