@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIRED_IN_PUBLIC = (
+REQUIRED_SETTINGS = (
     ("DATABASE_URL", "give the address of the database, such as postgresql://user:password@host/infoline"),
     ("SECRET_KEY", "set it to a long random string; it signs browser cookies"),
     ("PHONE_KEY", "set it to 32 random bytes in base64url; they encrypt phone numbers"),
@@ -202,7 +202,7 @@ def _sentence(problem: object) -> str:
 
 
 def _public_problems(settings: Settings) -> list[str]:
-    problems = [f"{name} is not set: {hint}" for name, hint in REQUIRED_IN_PUBLIC if not getattr(settings, name.lower())]
+    problems = [f"{name} is not set: {hint}" for name, hint in REQUIRED_SETTINGS if not getattr(settings, name.lower())]
     if not (settings.twilio_messaging_service_sid or settings.twilio_from):
         problems.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM is not set: set one of them, to send texts from")
     if settings.twilio_account_sid and not settings.twilio_account_sid.startswith("AC"):

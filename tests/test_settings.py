@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ivr import clock, log
 from ivr.ledger import Vault
-from ivr.settings import REQUIRED_IN_PUBLIC, Settings, SettingsError, decode_key, is_loopback, load, shift_file
+from ivr.settings import REQUIRED_SETTINGS, Settings, SettingsError, decode_key, is_loopback, load, shift_file
 from tests.support.paths import ROOT
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -89,7 +89,7 @@ def test_blanks_and_line_ends_around_a_secret_do_no_harm(monkeypatch: pytest.Mon
     assert (settings.twilio_auth_token, settings.public_url) == ("a-token", "https://line.example.org")
 
 
-@pytest.mark.parametrize("name", [name for name, _ in REQUIRED_IN_PUBLIC])
+@pytest.mark.parametrize("name", [name for name, _ in REQUIRED_SETTINGS])
 def test_each_thing_that_a_public_line_needs_is_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = problems(monkeypatch, **{other: value for other, value in PUBLIC.items() if other != name})
     assert [problem.split()[0] for problem in told] == [name]

@@ -50,7 +50,7 @@ class DiskCache:
         return next(filter(None, recordings), None)
 
     def keep(self, content: Content, *, live: bool = True) -> None:
-        """Write a copy, by default as the live one; then delete the oldest copies beyond MAX_COPIES, never the live one."""
+        """Write a copy, by default as the live one; then delete the oldest beyond MAX_COPIES, never the live one."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._write(f"{content.digest}.zip", pack(content.files))
