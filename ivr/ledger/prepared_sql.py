@@ -82,14 +82,11 @@ class _Query:
 
 
 class BulkInsert:
-    """INSERT of many rows into some columns of a table. Equal datetimes are converted once.
-
-    unless_there: skip rows that conflict with a stored one.
-    """
+    """INSERT of many rows into some columns of a table. unless_there: skip rows that conflict with a stored one."""
 
     def __init__(self, dialect: Dialect, table: Table, columns: Sequence[str], *, unless_there: bool = False) -> None:
         placeholder = "?" if dialect.name == "sqlite" else "%s"
-        names = ", ".join(dialect.identifier_preparer.quote(name) for name in columns)
+        names = ", ".join(map(dialect.identifier_preparer.quote, columns))
         values = ", ".join([placeholder] * len(columns))
         self._sql = f"INSERT INTO {table.name} ({names}) VALUES ({values})"  # noqa: S608 - names from our own tables
         if unless_there:
@@ -127,6 +124,7 @@ class BulkLookup:
 
 def _conversion(column_type: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     """How to convert a column's values for the driver; only datetimes need it."""
-    is_datetime = isinstance(column_type, UtcDateTime)
-    convert = column_type.dialect_impl(dialect).bind_processor(dialect) if is_datetime else None
+    if not isinstance(column_type, UtcDateTime):
+        return None
+    convert = column_type.dialect_impl(dialect).bind_processor(dialect)
     return lru_cache(_CACHED_DATETIMES)(convert) if convert else None

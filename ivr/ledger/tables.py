@@ -42,7 +42,7 @@ person = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-# Evidence, kept for five years: who opted out or in, when, on which channel, in which words.
+# Evidence, kept for five years: who opted out or in, when, on which channel, with which message.
 opt_out_event = Table(
     "opt_out_event",
     metadata,

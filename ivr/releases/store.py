@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -20,6 +21,8 @@ from ivr.line.content.recordings import LARGEST_TOGETHER, Recording, is_in_recor
 # Twice the limit of a folder, in bytes; a damaged archive may declare any size.
 LARGEST_UNPACKED = 2 * LARGEST_TOGETHER
 Origin = Literal["folder", "console", "rollback"]
+# A damaged archive raises many kinds of errors.
+_IGNORE_DAMAGE = suppress(Exception)
 SUMMARY_COLUMNS = [column for column in release.c if column.name != "content"]
 
 
@@ -86,44 +89,35 @@ def pack(files: Files) -> bytes:
 
 def unpack(blob: bytes, digest: str) -> dict[str, bytes] | None:
     """The files of an archive that `pack` made; None if it is damaged or has another digest."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-            # zipfile never reads more of an entry than its declared size.
-            if sum(entry.file_size for entry in archive.infolist()) > LARGEST_UNPACKED:
-                return None
+    with _IGNORE_DAMAGE, zipfile.ZipFile(io.BytesIO(blob)) as archive:
+        # zipfile never reads more of an entry than its declared size.
+        if sum(entry.file_size for entry in archive.infolist()) <= LARGEST_UNPACKED:
             files = {name: archive.read(name) for name in archive.namelist()}
-        return files if content_digest(files) == digest else None
-    except Exception:  # noqa: BLE001 - a damaged archive raises many kinds of errors
-        return None
+            return files if content_digest(files) == digest else None
+    return None
 
 
 def packed_stamps(blob: bytes) -> dict[str, tuple[int, int]] | None:
     """{name: (checksum, size)} of the files in an archive, without unpacking it; None for a damaged one."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-            return {entry.filename: (entry.CRC, entry.file_size) for entry in archive.infolist()}
-    except Exception:  # noqa: BLE001 - as in `unpack`
-        return None
+    with _IGNORE_DAMAGE, zipfile.ZipFile(io.BytesIO(blob)) as archive:
+        return {entry.filename: (entry.CRC, entry.file_size) for entry in archive.infolist()}
+    return None
 
 
 def packed_recordings(path: Path) -> dict[str, str]:
     """{digest: name} of the recordings in an archive on disk, without unpacking it; empty for a damaged one."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if is_in_recordings_folder(entry.filename)]
-            return {entry.comment.decode("ascii"): entry.filename for entry in entries}
-    except Exception:  # noqa: BLE001 - as in `unpack`
-        return {}
+    with _IGNORE_DAMAGE, zipfile.ZipFile(path) as archive:
+        entries = [entry for entry in archive.infolist() if is_in_recordings_folder(entry.filename)]
+        return {entry.comment.decode("ascii"): entry.filename for entry in entries}
+    return {}
 
 
 def unpack_recording(path: Path, name: str, digest: str) -> Recording | None:
     """One recording of an archive on disk; None if it is damaged or has another digest."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            recording = read_recording(name, archive.read(name))
+    with _IGNORE_DAMAGE, zipfile.ZipFile(path) as archive:
+        recording = read_recording(name, archive.read(name))
         return recording if recording.digest == digest else None
-    except Exception:  # noqa: BLE001 - as in `unpack`
-        return None
+    return None
 
 
 @dataclass(frozen=True)
@@ -164,14 +158,8 @@ def insert_release(connection: Connection, publication: Publication, seen: int |
         raise AlreadyLive(live)
     if live and seen is not None and live.number != seen:
         raise ConcurrentPublish(live, content.config.zone)
-    summary: dict[str, Any] = {
-        "digest": content.digest,
-        "parent": live.digest if live else None,
-        "at": publication.at,
-        "by": publication.by,
-        "note": publication.note,
-        "origin": publication.origin,
-    }
+    summary: dict[str, Any] = {name: getattr(publication, name) for name in ("at", "by", "note", "origin")}
+    summary |= {"digest": content.digest, "parent": live.digest if live else None}
     statement = insert(release).values(**summary, content=publication.blob).returning(release.c.number)
     return Release(connection.execute(statement).scalar_one(), **summary)
 
