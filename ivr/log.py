@@ -52,5 +52,5 @@ def configure() -> None:
 
 
 def get_logger() -> Any:
-    """A logger; call it with an event and its fields: `get_logger().info("plan_changed", appointments=3)`."""
+    """A logger. Its methods take an event and fields: `.info("plan_changed", appointments=3)`."""
     return structlog.get_logger()

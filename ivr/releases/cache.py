@@ -82,7 +82,7 @@ class ReleaseCache:
         try:
             self._make_live(live_content(ledger, *self._sources))
         except NoRelease as error:
-            log.get_logger().error("release_not_loaded", faults=str(error))
+            log.get_logger().error("release_missing", faults=str(error))
 
     def get(self, digest: str) -> CompiledLine | None:
         """The release with this digest, from any source; None if it does not exist or cannot be read."""

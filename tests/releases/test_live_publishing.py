@@ -112,7 +112,7 @@ def test_a_publish_goes_live_on_two_machines_with_and_without_a_queue_and_calls_
     valkey.terminate()
     publish(ledger, content, NOW, "ann", "", "rollback")
     wait_until(lambda: [live_release(base) for base in machines] == [content.digest] * 2)
-    assert "release_not_loaded" not in (tmp_path / "0.log").read_text()
+    assert "release_missing" not in (tmp_path / "0.log").read_text()
 
 
 def test_the_queue_announces_a_publish_without_waiting_for_the_next_poll(
