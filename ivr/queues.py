@@ -22,8 +22,8 @@ SEND = "worker.jobs.send_slice"
 SEND_ASKED = "worker.jobs.send_asked"
 RECONCILE = "worker.jobs.reconcile_texts"
 JOB_SECONDS = 600
+# The channel that announces a new live release.
 PUBLISHED = "infoline:published"
-"""The channel that announces a new live release."""
 _RECONNECT_SECONDS = 1.0
 _POLL_SECONDS = 5.0
 UNAVAILABLE = (RedisError, OSError)

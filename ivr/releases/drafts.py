@@ -105,10 +105,6 @@ def file_version(data: bytes | None) -> str:
     return NO_FILE if data is None else hashlib.sha256(data).hexdigest()[:12]
 
 
-def _approve_all(_report: CheckReport) -> None:
-    pass
-
-
 class Drafts:
     """The draft in a database. `by` always names the person who acts.
 
@@ -160,7 +156,7 @@ class Drafts:
         return self._check(self.open().files)
 
     def publish(
-        self, by: str, now: datetime, note: str, expected: Draft, approve: Callable[[CheckReport], None] = _approve_all
+        self, by: str, now: datetime, note: str, expected: Draft, approve: Callable[[CheckReport], None] | None = None
     ) -> Release:
         """Check the draft and make it live.
 
@@ -175,9 +171,9 @@ class Drafts:
         report = self._check(expected.files)
         if report.broken:
             raise BrokenDraft(report)
-        approve(report)
+        if approve:
+            approve(report)
         publication = Publication(read_content(expected.files), now, by, note, "console")
-        # Packed outside the transaction, so that other writers do not wait for it.
         _ = publication.blob
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
@@ -202,8 +198,7 @@ class Drafts:
                 values = {"name": name, "content": data, "replaces": replaces, "by": by, "at": now}
                 connection.execute(insert(draft_file).values(**values))
             if before.begun_at is None:
-                begun = insert(draft).values(id=1, base=before.live.digest, begun_at=now, begun_by=by)
-                connection.execute(begun)
+                connection.execute(insert(draft).values(id=1, base=before.live.digest, begun_at=now, begun_by=by))
             _delete_if_empty(connection)
             return _open(connection)
 

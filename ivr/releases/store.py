@@ -132,6 +132,7 @@ class Publication:
 
     @cached_property
     def blob(self) -> bytes:
+        """The packed files. Access it before a transaction, so that other writers do not wait for the packing."""
         return pack(self.content.files)
 
 
@@ -144,7 +145,6 @@ def publish(
     publishes over any release. Raises AlreadyLive, and ConcurrentPublish if another release is live by now.
     """
     publication = Publication(content, now, by, note, origin)
-    # Packed outside the transaction, so that other writers do not wait for it.
     _ = publication.blob
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
