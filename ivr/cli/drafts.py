@@ -245,7 +245,7 @@ def check_draft() -> None:
     """Prove the draft, without publishing it."""
     drafts, _ = drafts_or_exit()
     try:
-        report = drafts.proof()
+        report = drafts.check()
     except NoDraft as error:
         fail(error, FINDINGS)
     print_report(report)

@@ -1,4 +1,4 @@
-"""What callers ask for: to be called back, and to be sent a topic as a text"""
+"""Add call-back requests, and texts that callers ask for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,7 +33,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_callback_person_id"), ["person_id"], unique=False)
 
     if op.get_bind().dialect.name == "sqlite":
-        # SQLite changes a table by dropping the old one, and drops none that others point to.
+        # batch_alter_table recreates a table on SQLite, which does not drop one that another table refers to.
         op.execute("CREATE TABLE text_move_aside AS SELECT * FROM text_move")
         op.drop_table("text_move")
         _change_text()

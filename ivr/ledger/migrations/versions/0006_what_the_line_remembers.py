@@ -1,4 +1,4 @@
-"""What the line must remember of itself: by which plan the next looks at appointments were set"""
+"""Add the state of the line, and indexes for due reminders."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,7 +23,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_appointment_batch_id_next_due_at", ["batch_id", "next_due_at"], unique=False)
         batch_op.create_index("ix_appointment_next_due_at_id", ["next_due_at", "id"], unique=False)
 
-    # In words of its own: SQLite would make the table anew, and with it all that points there.
+    # Plain SQL, because batch_alter_table would recreate the table on SQLite, with all tables that refer to it.
     op.execute("ALTER TABLE text ADD COLUMN batch_id INTEGER CONSTRAINT fk_text_batch_id_batch REFERENCES batch (id)")
     op.create_index("ix_text_batch_id_state_reason", "text", ["batch_id", "state", "reason"])
     op.execute(
