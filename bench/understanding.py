@@ -23,7 +23,8 @@ from bench.machine import megabytes
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import Prompt
-from ivr.line.nlu.matcher import Matcher, MatchResult, normalize
+from ivr.line.nlu.matcher import Matcher, MatchResult
+from ivr.line.text.normalize import normalize
 from ivr.settings import ROOT
 
 QUESTIONS = ROOT / "tests" / "questions"

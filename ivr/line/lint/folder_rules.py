@@ -9,7 +9,7 @@ from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.lint.limits import segments_as_sent
 
 MOST_CHOICES = 5
-MEAN_SEGMENTS = 2.0
+MEAN_SEGMENTS = 2
 # Voices that Twilio lists for each language: https://www.twilio.com/docs/voice/twiml/say/text-speech
 VOICES = {
     "en-US": "Danielle Gregory Ivy Joanna Joey Justin Kendra Kevin Kimberly Matthew Ruth Salli Stephen",
@@ -32,8 +32,7 @@ def _costly_on_average(content: Content) -> Iterator[Finding]:
         mean = sum(segments) / max(1, len(segments))
         if mean > MEAN_SEGMENTS:
             message = (
-                f"Text replies in `{language}` average {mean:.1f} segments:"
-                f" shorten the longest until the average is {MEAN_SEGMENTS:.0f} or less."
+                f"Replies in `{language}` average {mean:.1f} segments: shorten the longest, down to {MEAN_SEGMENTS}."
             )
             yield Finding(LINE_FILE, 0, "segments", "error", message)
 
@@ -67,9 +66,5 @@ def _unknown_voices(content: Content) -> Iterator[Finding]:
             yield _warning(content, ("languages", code, "voice"), "voice", message)
 
 
-FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
-    _costly_on_average,
-    _too_many_choices,
-    _unconfirmed,
-    _unknown_voices,
-)
+Rule = Callable[[Content], Iterator[Finding]]
+FOLDER_RULES: tuple[Rule, ...] = (_costly_on_average, _too_many_choices, _unconfirmed, _unknown_voices)

@@ -52,8 +52,7 @@ def _closed(_fact: str) -> bool:
 
 
 def _error(rule: str, problem: str) -> Finding:
-    message = f"{problem}: undo the last change to line.yaml, or ask a developer."
-    return Finding(LINE_FILE, 0, rule, "error", message)
+    return Finding(LINE_FILE, 0, rule, "error", f"{problem}: undo the last change to line.yaml, or ask a developer.")
 
 
 def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
@@ -94,8 +93,9 @@ def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
                 reached = graph.step(reached, Silence(), is_open).state
             else:
                 if not isinstance(reached.place, Transfer | CallbackOffer):
-                    problem = f"In the state {state.token}, a caller who says nothing gets no help within {tries} tries"
-                    yield _error("silent-loop", problem)
+                    yield _error(
+                        "silent-loop", f"In the state {state.token}, silence leads to no help in {tries} tries"
+                    )
 
 
 def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
@@ -127,10 +127,7 @@ def _too_deep(explored: ExploredGraph) -> Iterator[Finding]:
         while ancestor != Menu("welcome"):
             ancestor, depth = line.graph.parent(ancestor), depth + 1
         if depth + 1 > DEEPEST:
-            message = (
-                f"The choices of the menu `{menu.name}` are {depth + 1} levels deep, and callers get lost:"
-                f" move them up to level {DEEPEST}."
-            )
+            message = f"The choices of `{menu.name}` are {depth + 1} levels deep: move them up to level {DEEPEST}."
             yield line.content.source.fault(("menus", menu.name), "depth", message)
 
 

@@ -38,7 +38,5 @@ def _duplicate_phrases(index: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
                 yield _error(prompt, line, f"`{phrase}` leads to {name} too ({file}): remove it from one of the two.")
 
 
-PHRASE_RULES: tuple[Callable[[PhraseIndex, Prompt], Iterator[Finding]], ...] = (
-    _misunderstood_phrases,
-    _duplicate_phrases,
-)
+Rule = Callable[[PhraseIndex, Prompt], Iterator[Finding]]
+PHRASE_RULES: tuple[Rule, ...] = (_misunderstood_phrases, _duplicate_phrases)

@@ -62,10 +62,7 @@ def _unlisted_numbers(content: Content, prompt: Prompt) -> Iterator[Finding]:
     for line, text in _numbered_lines(prompt, *prompt.sections()):
         rest = _PHONE.sub(lambda match: "" if match[0] in listed else match[0], text)
         for number in _MANY_DIGITS.findall(rest):
-            message = (
-                f"{number[:QUOTED]} is not a number in the directory, written like {min(listed)}:"
-                " correct it, or add it to the directory."
-            )
+            message = f"{number[:QUOTED]} is not a number in the directory, like {min(listed)}: correct it, or add it."
             yield _error(prompt, line, "number", message)
 
 
@@ -85,10 +82,8 @@ def _hard_to_read(content: Content, prompt: Prompt) -> Iterator[Finding]:
             yield _warning(prompt, _line_of(section, longest), "sentences", message)
         grade = limits.reading_grade(prompt, text)
         if grade is not None and grade > limits.HIGHEST_GRADE:
-            message = (
-                f"This reads at grade {grade:.1f}: use shorter words and sentences,"
-                f" down to grade {limits.HIGHEST_GRADE:.0f}."
-            )
+            allowed = limits.HIGHEST_GRADE
+            message = f"This reads at grade {grade:.1f}: use shorter words and sentences, for grade {allowed:.0f}."
             yield _error(prompt, section.line, "grade", message)
 
 
@@ -125,35 +120,27 @@ def _long_sections(content: Content, prompt: Prompt) -> Iterator[Finding]:
             yield _error(prompt, section.line, "seconds", message)
 
 
-def _unsendable_characters(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
-    lost = () if prompt.keeps_accents else gsm7.unfoldable_characters(limits.longest_text(content, prompt, section))
-    if lost:
+def _text_message(content: Content, prompt: Prompt) -> Iterator[Finding]:
+    """The alphabet and the segments of the text message, with the longest values of its placeholders."""
+    if prompt.texted is None:
+        return
+    line, text = prompt.texted.line, limits.longest_text(content, prompt, prompt.texted)
+    sent, allowed = gsm7.count_segments(limits.as_sent(prompt, text)), limits.most_segments(content, prompt)
+    if not prompt.keeps_accents and (lost := gsm7.unfoldable_characters(text)):
         message = f"A text message cannot contain {' '.join(lost)}: use letters, digits and ordinary punctuation."
-        yield _error(prompt, section.line, "alphabet", message)
-
-
-def _costly_accents(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
-    """The extra segments of a text message that is sent with characters outside GSM-7."""
-    text = limits.longest_text(content, prompt, section)
-    accents = gsm7.non_gsm7_characters(text) if prompt.keeps_accents else ()
-    if accents:
-        counted, folded = gsm7.count_segments(text).segments, gsm7.count_segments(gsm7.fold_to_gsm7(text)).segments
+        yield _error(prompt, line, "alphabet", message)
+    if prompt.keeps_accents and (accents := gsm7.non_gsm7_characters(text)):
         message = (
-            f"This text message keeps {' '.join(accents)}, and takes {counted} segments instead of {folded}:"
-            " remove `accents: keep` if that costs too much."
+            f"This text message keeps {' '.join(accents)}, and takes {sent.segments} segments instead of"
+            f" {gsm7.count_segments(gsm7.fold_to_gsm7(text)).segments}: remove `accents: keep` if that costs too much."
         )
-        yield _warning(prompt, section.line, "accents", message)
-
-
-def _long_texts(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
-    allowed = limits.most_segments(content, prompt)
-    counted = limits.segments_as_sent(content, prompt, section)
-    if counted.segments > allowed:
+        yield _warning(prompt, line, "accents", message)
+    if sent.segments > allowed:
         message = (
-            f"This text message takes {counted.segments} segments ({counted.characters} characters at its longest):"
+            f"This text message takes {sent.segments} segments ({sent.characters} characters at its longest):"
             f" shorten it to {allowed}."
         )
-        yield _error(prompt, section.line, "segments", message)
+        yield _error(prompt, line, "segments", message)
 
 
 def _unused(content: Content, prompt: Prompt) -> Iterator[Finding]:
@@ -168,12 +155,6 @@ def _unused(content: Content, prompt: Prompt) -> Iterator[Finding]:
             yield Finding(f"{other}/{prompt.name}.md", 0, "translation", "warning", message)
 
 
-def _text_message_rules(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    for rule in (_unsendable_characters, _costly_accents, _long_texts):
-        if prompt.texted:
-            yield from rule(content, prompt, prompt.texted)
-
-
 WORD_RULES: tuple[Callable[[Content, Prompt], Iterator[Finding]], ...] = (
     _unknown_placeholders,
     _unfilled_placeholders,
@@ -181,6 +162,6 @@ WORD_RULES: tuple[Callable[[Content, Prompt], Iterator[Finding]], ...] = (
     _hard_to_read,
     _hard_words,
     _long_sections,
-    _text_message_rules,
+    _text_message,
     _unused,
 )

@@ -73,7 +73,17 @@ def _cluster(language: str, messages: Sequence[str]) -> list[QuestionCluster]:
         # Greedy: take the wording that covers most of what is left, with its neighbors, then repeat.
         center = int(np.where(unassigned, covered, -1).argmax())
         members = np.flatnonzero(similar[center] & unassigned)
-        clusters.append(_build(language, wordings[center], [wordings[row] for row in members], originals, counts))
+        typical = wordings[center]
+        typical_first = sorted((wordings[row] for row in members), key=lambda item: (item != typical, -counts[item]))
+        clusters.append(
+            QuestionCluster(
+                id=hashlib.sha256(f"{language}/{typical}".encode()).hexdigest()[:6],
+                language=language,
+                typical=originals[typical],
+                count=sum(counts[wording] for wording in typical_first),
+                wordings=tuple(originals[wording] for wording in typical_first),
+            )
+        )
         unassigned[members] = False
         covered -= similar[:, members] @ weights[members]
     return clusters
@@ -110,25 +120,9 @@ def _canonical_spellings(counts: Counter[str]) -> dict[str, str]:
     for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         # People rarely misspell the first letter.
         known = by_first_letter[word[:1]]
-        match = (
-            process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=SPELLING_THRESHOLD)
-            if len(word) >= SHORTEST_CORRECTED
-            else None
-        )
+        candidates = known if len(word) >= SHORTEST_CORRECTED else ()
+        match = process.extractOne(word, candidates, scorer=fuzz.ratio, score_cutoff=SPELLING_THRESHOLD)
         spellings[word] = match[0] if match else word
         if not match:
             known.append(word)
     return spellings
-
-
-def _build(
-    language: str, typical: str, members: list[str], originals: dict[str, str], counts: Counter[str]
-) -> QuestionCluster:
-    most_frequent_first = sorted(members, key=lambda wording: (wording != typical, -counts[wording]))
-    return QuestionCluster(
-        id=hashlib.sha256(f"{language}/{typical}".encode()).hexdigest()[:6],
-        language=language,
-        typical=originals[typical],
-        count=sum(counts[wording] for wording in members),
-        wordings=tuple(originals[wording] for wording in most_frequent_first),
-    )

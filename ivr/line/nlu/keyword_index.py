@@ -1,4 +1,4 @@
-"""An index that finds the keyword rules of a release in a message: in any word form, and misspelt.
+"""An index that finds the keyword rules of a release in a message: in any word form, and misspelled.
 
 The rule "chest + pain, hurt*" matches where "chest" occurs near "pain", "hurts" or "hurting"; "lump but not gravy"
 matches "lump" without "gravy" nearby. Similarity of whole sentences is not enough for what must not be missed: "my
@@ -53,7 +53,7 @@ def rule_from_phrase(phrase: str) -> KeywordRule | None:
 
 @dataclass(frozen=True)
 class _Keyword:
-    """A word of a rule that is also matched misspelt. bare: without its star."""
+    """A word of a rule that is also matched misspelled. bare: without its star."""
 
     word: str
     bare: str
@@ -106,7 +106,7 @@ class KeywordIndex:
 
     @cached_property
     def _by_sound(self) -> dict[str, list[_Keyword]]:
-        """The words that are also matched misspelt, by the first letter of their phonetic key."""
+        """The words that are also matched misspelled, by the first letter of their phonetic key."""
         is_red_flag: dict[str, bool] = {}
         for rule, outcome, _ in self._rules:
             for word in (word for atoms in (*rule.groups, rule.never) for atom in atoms for word in atom):
@@ -148,17 +148,14 @@ class KeywordIndex:
             for atom, number, group in self._sequences_from(words_at, position):
                 if _occurs(atom, words_at, position):
                     positions.setdefault(number, {}).setdefault(group, []).append(position)
-        return [self._match(number) for number, groups in positions.items() if self._holds(number, groups)]
+        matched = (self._rules[number] for number, groups in positions.items() if self._holds(number, groups))
+        return [KeywordMatch(outcome, language, len(rule.groups)) for rule, outcome, language in matched]
 
     def _sequences_from(self, words_at: list[tuple[str, ...]], position: int) -> Iterator[tuple[Atom, int, int]]:
         """The word sequences of rules whose first two words are at a position."""
         if position + 1 < len(words_at):
             for pair in product(words_at[position], words_at[position + 1]):
                 yield from self._sequences.get(pair, ())
-
-    def _match(self, number: int) -> KeywordMatch:
-        rule, outcome, language = self._rules[number]
-        return KeywordMatch(outcome, language, len(rule.groups))
 
     def _holds(self, number: int, groups: dict[int, list[int]]) -> bool:
         """Whether every group of a rule occurs near its first, and no excluded word does."""

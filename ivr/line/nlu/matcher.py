@@ -19,8 +19,6 @@ from ivr.line.nlu.classifier import LanguageClassifier, TopicClassifier
 from ivr.line.nlu.phrase_index import PRIORITY, PhraseIndex, outcome_of
 from ivr.line.text.normalize import join_split_words, normalize, shorten
 
-__all__ = ["AMBIGUOUS", "MatchResult", "Matcher", "ambiguous_reply", "normalize"]
-
 AMBIGUOUS = "ambiguous"
 _GREETING = "menu"
 # What matched rules add to a score: the best one, by its number of groups, and each further one. All thresholds in
@@ -59,8 +57,6 @@ class MatchResult:
     """The next-best outcome."""
     between: tuple[str, str] | None = None
     """The two candidates if the topic is `ambiguous`, the likelier first."""
-    language_detected: bool = False
-    """Whether the language was detected from the message, not taken from the conversation."""
 
 
 class Matcher:
@@ -126,11 +122,8 @@ class Matcher:
         best = scores[ordinary[0]] if ordinary else 0.0
         margin = _RED_FLAG_MARGIN if _has_topic(rules) else _RED_FLAG_MARGIN_WITHOUT_RULES
         red_flag = next((outcome for outcome in scores if outcome in RED_FLAGS), None)
-        if (
-            red_flag
-            and words >= _FEWEST_RED_FLAG_WORDS
-            and scores[red_flag] >= max(best - margin, _LOWEST_RED_FLAG_SCORE)
-        ):
+        lowest = max(best - margin, _LOWEST_RED_FLAG_SCORE)
+        if red_flag and words >= _FEWEST_RED_FLAG_WORDS and scores[red_flag] >= lowest:
             return red_flag
         if best < _LOWEST_SCORE:
             return "none"
@@ -161,24 +154,16 @@ def _result(outcome: str, scores: dict[str, float], stop: bool, detected: str | 
         also_stop=stop and name in RED_FLAGS,
         runner_up=next((other for other in shown if other not in (name, *(between or ()))), None),
         between=between,
-        language_detected=bool(requested or detected),
     )
 
 
 def ambiguous_reply(content: Content, language: str, between: tuple[str, str]) -> str:
     """The text message that asks which of two topics is meant."""
     numbers = {topic.id: str(topic.number) for topic in content.config.topics}
-    first, second = between
-    return content.texted(
-        language,
-        AMBIGUOUS,
-        **{
-            "first": numbers[first],
-            "second": numbers[second],
-            "first-title": content.prompt(language, first).title,
-            "second-title": content.prompt(language, second).title,
-        },
-    )
+    values: dict[str, str] = {}
+    for name, topic in zip(("first", "second"), between, strict=True):
+        values |= {name: numbers[topic], f"{name}-title": content.prompt(language, topic).title}
+    return content.texted(language, AMBIGUOUS, **values)
 
 
 # Cached because most releases change no phrase and no question.

@@ -49,14 +49,12 @@ class PhraseIndex:
     def _derived_rules(self) -> list[tuple[KeywordRule, str, str]]:
         """Red-flag phrases that no written rule matches, as rules, so that they match within longer messages too."""
         written = KeywordIndex(_written_rules(self._prompts, RED_FLAGS))
-        unmatched = (
-            (phrase, prompt)
+        rules = [
+            (rule_from_phrase(phrase), prompt)
             for phrase, prompt in self.phrases
             if prompt.name in RED_FLAGS and not written.find(join_split_words(phrase).split(), exact=True)
-        )
-        return [
-            (rule, prompt.name, prompt.language) for phrase, prompt in unmatched if (rule := rule_from_phrase(phrase))
         ]
+        return [(rule, prompt.name, prompt.language) for rule, prompt in rules if rule]
 
     def preload(self) -> None:
         """Build the rules now rather than at the first question."""

@@ -98,17 +98,13 @@ class SpokenInput:
         hints += [phrase for phrases in config.languages[language].said.values() for phrase in phrases[:1]]
         hints += [phrase for entry in config.directory for phrase in entry.said.get(language, ())]
         by_topic = [
-            [phrase for phrase in self._content.prompt(language, topic.id).phrases if _is_short(phrase)]
-            for topic in config.topics
+            [phrase for phrase in prompt.phrases if len(phrase.split()) <= LONGEST_HINT and "," not in phrase]
+            for prompt in (self._content.prompt(language, topic.id) for topic in config.topics)
         ]
         # Round-robin, so that the limit leaves no topic out.
         longest = max(map(len, by_topic), default=0)
         hints += [phrases[turn] for turn in range(longest) for phrases in by_topic if turn < len(phrases)]
         return ", ".join(list(dict.fromkeys(filter(None, hints)))[:MOST_HINTS])
-
-
-def _is_short(phrase: str) -> bool:
-    return len(phrase.split()) <= LONGEST_HINT and "," not in phrase
 
 
 def _commands(phrases_by_command: dict[str, list[str]]) -> dict[str, str]:
