@@ -32,7 +32,8 @@ def _costly_on_average(content: Content) -> Iterator[Finding]:
         mean = sum(segments) / max(1, len(segments))
         if mean > MEAN_SEGMENTS:
             message = (
-                f"Replies in `{language}` average {mean:.1f} segments: shorten the longest, down to {MEAN_SEGMENTS}."
+                f"Text replies in `{language}` average {mean:.1f} segments: shorten the longest ones,"
+                f" until the average is at most {MEAN_SEGMENTS}."
             )
             yield Finding(LINE_FILE, 0, "segments", "error", message)
 

@@ -94,7 +94,7 @@ def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
             else:
                 if not isinstance(reached.place, Transfer | CallbackOffer):
                     yield _error(
-                        "silent-loop", f"In the state {state.token}, silence leads to no help in {tries} tries"
+                        "silent-loop", f"In the state {state.token}, a silent caller gets no help in {tries} tries"
                     )
 
 

@@ -62,7 +62,9 @@ def _unlisted_numbers(content: Content, prompt: Prompt) -> Iterator[Finding]:
     for line, text in _numbered_lines(prompt, *prompt.sections()):
         rest = _PHONE.sub(lambda match: "" if match[0] in listed else match[0], text)
         for number in _MANY_DIGITS.findall(rest):
-            message = f"{number[:QUOTED]} is not a number in the directory, like {min(listed)}: correct it, or add it."
+            message = (
+                f"{number[:QUOTED]} is not in the directory, or not written like {min(listed)}: correct it, or add it."
+            )
             yield _error(prompt, line, "number", message)
 
 
@@ -83,7 +85,7 @@ def _hard_to_read(content: Content, prompt: Prompt) -> Iterator[Finding]:
         grade = limits.reading_grade(prompt, text)
         if grade is not None and grade > limits.HIGHEST_GRADE:
             allowed = limits.HIGHEST_GRADE
-            message = f"This reads at grade {grade:.1f}: use shorter words and sentences, for grade {allowed:.0f}."
+            message = f"This reads at grade {grade:.1f}: use shorter words and sentences, to reach grade {allowed:.0f}."
             yield _error(prompt, section.line, "grade", message)
 
 
