@@ -1,4 +1,4 @@
-"""`python -m bench [PART …]`: all parts, or the ones named."""
+"""`python -m bench [PART …]`: runs all parts, or the given ones."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ PARTS = {
 }
 
 
-def main(words: list[str]) -> int:
-    """The worst exit status of the parts: 0 fine, 1 something failed, 2 something that is needed is absent."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Side-by-side measurements.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default all")
-    parser.add_argument("--seconds", type=float, help="callers: for how long")
-    parser.add_argument("--callers", type=int, help="callers: how many at once")
-    options = parser.parse_args(words)
+def main(arguments: list[str]) -> int:
+    """The highest exit status of the parts: 0 success, 1 a failure, 2 a missing service or wrong use."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks against a baseline.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
+    parser.add_argument("--seconds", type=float, help="callers: duration")
+    parser.add_argument("--callers", type=int, help="callers: number of concurrent callers")
+    options = parser.parse_args(arguments)
     unknown = [name for name in options.parts if name not in PARTS]
     if unknown:
-        print(f"There is no part {', '.join(unknown)}: known are {', '.join(PARTS)}.", file=sys.stderr)
+        print(f"Unknown part: {', '.join(unknown)}. The parts are {', '.join(PARTS)}.", file=sys.stderr)
         return 2
     return max(PARTS[name](options) for name in options.parts or PARTS)
 

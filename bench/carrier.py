@@ -1,4 +1,4 @@
-"""What the carrier posts with each turn of a call: a form of thirty fields, signed."""
+"""The signed form of thirty fields that the carrier posts at each turn of a call."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import hmac
 from urllib.parse import urlencode
 
-# Of a width that is replaced byte by byte: the token is no part of what is signed.
+# Replaced by a token of the same length. The signature does not cover this header.
 TOKEN_MARK = b"00000000-token"
 FIELDS = {
     "AccountSid": "AC" + "1" * 32,
@@ -42,13 +42,13 @@ FIELDS = {
 
 
 def signature(url: str, fields: dict[str, str], auth_token: str) -> str:
-    """As the carrier writes it: https://www.twilio.com/docs/usage/security#validating-requests"""
-    signed = url + "".join(name + fields[name] for name in sorted(fields))
-    return base64.b64encode(hmac.digest(auth_token.encode(), signed.encode(), "sha1")).decode()
+    """The X-Twilio-Signature of a request: https://www.twilio.com/docs/usage/security#validating-requests"""
+    payload = url + "".join(name + fields[name] for name in sorted(fields))
+    return base64.b64encode(hmac.digest(auth_token.encode(), payload.encode(), "sha1")).decode()
 
 
 def request(base: str, path: str, fields: dict[str, str], auth_token: str) -> bytes:
-    """One turn over HTTP. base: the public address that is signed; path: with its query. TOKEN_MARK stands in it."""
+    """An HTTP request for one turn, with TOKEN_MARK as its token. base: the public URL; path: with its query."""
     body = urlencode(fields).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {base.partition('://')[2]}\r\n"
@@ -59,6 +59,6 @@ def request(base: str, path: str, fields: dict[str, str], auth_token: str) -> by
     return head.encode() + body
 
 
-def with_token(message: bytes, number: int) -> bytes:
-    """The same request, as another one: each has a token of its own."""
-    return message.replace(TOKEN_MARK, b"%08x-token" % number, 1)
+def with_token(template: bytes, number: int) -> bytes:
+    """A request with its own idempotency token, from one with TOKEN_MARK."""
+    return template.replace(TOKEN_MARK, b"%08x-token" % number, 1)

@@ -1,4 +1,4 @@
-"""Connections of a carrier that are kept and used again, and one to a ledger that can be cut."""
+"""Asynchronous keep-alive connections to the line, and a TCP proxy that can be cut."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 from contextlib import suppress
 
 
-class Wire(asyncio.Protocol):
-    """One kept connection to the line: a request at a time."""
+class Connection(asyncio.Protocol):
+    """A keep-alive HTTP connection with one request at a time."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._response: asyncio.Future[tuple[int, bytes]] | None = None
         self._data = b""
         self.closed = False
 
@@ -19,26 +19,26 @@ class Wire(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def ask(self, message: bytes) -> asyncio.Future[tuple[int, bytes]]:
-        """Post a request; the future holds the status and the body."""
+    def send(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
+        """Send a request. The future resolves to (status, body)."""
         assert self._transport is not None
-        self._answer, self._data = asyncio.get_running_loop().create_future(), b""
-        self._transport.write(message)
-        return self._answer
+        self._response, self._data = asyncio.get_running_loop().create_future(), b""
+        self._transport.write(request)
+        return self._response
 
     def data_received(self, data: bytes) -> None:
         self._data += data
         head, end, body = self._data.partition(b"\r\n\r\n")
-        if not end or self._answer is None or self._answer.done():
+        if not end or self._response is None or self._response.done():
             return
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         if len(body) >= length:
-            self._answer.set_result((int(head.split(b" ", 2)[1]), body))
+            self._response.set_result((int(head.split(b" ", 2)[1]), body))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error or ConnectionError("the server closed the connection"))
+        if self._response is not None and not self._response.done():
+            self._response.set_exception(error or ConnectionError("the server closed the connection"))
 
     def close(self) -> None:
         if self._transport is not None:
@@ -46,41 +46,40 @@ class Wire(asyncio.Protocol):
 
 
 class Pool:
-    """The carrier's connections to one port. most: how many at once; turns beyond it wait, and their time counts."""
+    """At most `size` connections to one local port. Requests wait for a free one, and the wait counts as latency."""
 
-    def __init__(self, port: int, most: int) -> None:
+    def __init__(self, port: int, size: int) -> None:
         self._port = port
-        self._free: list[Wire] = []
-        self._room = asyncio.Semaphore(most)
+        self._idle: list[Connection] = []
+        self._slots = asyncio.Semaphore(size)
 
-    async def ask(self, message: bytes, seconds: float) -> tuple[int, bytes]:
-        """The status and body of an answer. Raises OSError or TimeoutError."""
-        async with asyncio.timeout(seconds), self._room:
-            wire = await self._wire()
+    async def send(self, request: bytes, timeout: float) -> tuple[int, bytes]:
+        """(status, body) of the response. Raises OSError, or TimeoutError after `timeout` seconds."""
+        async with asyncio.timeout(timeout), self._slots:
+            connection = await self._connection()
             try:
-                answer = await wire.ask(message)
+                response = await connection.send(request)
             except BaseException:
-                wire.close()
+                connection.close()
                 raise
-            self._free.append(wire)
-            return answer
+            self._idle.append(connection)
+            return response
 
-    async def _wire(self) -> Wire:
-        while self._free:
-            wire = self._free.pop()
-            if not wire.closed:
-                return wire
-        loop = asyncio.get_running_loop()
-        _, wire = await loop.create_connection(Wire, "127.0.0.1", self._port)
-        return wire
+    async def _connection(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed:
+                return connection
+        _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", self._port)
+        return connection
 
     def close(self) -> None:
-        for wire in self._free:
-            wire.close()
+        for connection in self._idle:
+            connection.close()
 
 
 class Proxy:
-    """A way to another port that can be cut: what is open breaks off, and nothing new comes through."""
+    """A TCP proxy to a host and port. A cut aborts open connections and accepts no new ones."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
@@ -88,8 +87,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
-        """Returns the port to come in by."""
-        self._server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
+        """Start to accept connections. Returns the local port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     def cut(self) -> None:
@@ -99,25 +98,25 @@ class Proxy:
             writer.transport.abort()
 
     async def close(self) -> None:
-        """Cut it, and wait until nothing is under way."""
+        """Cut, and wait until every connection has ended."""
         self.cut()
         while self._open:
             await asyncio.sleep(0.01)
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there, back = await asyncio.open_connection(*self._target)
+            target_reader, target_writer = await asyncio.open_connection(*self._target)
         except OSError:
             writer.close()
             return
-        self._open |= {writer, back}
+        self._open |= {writer, target_writer}
         try:
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            await asyncio.gather(_copy(reader, target_writer), _copy(target_reader, writer))
         finally:
-            self._open -= {writer, back}
+            self._open -= {writer, target_writer}
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)

@@ -1,4 +1,4 @@
-"""A closed loop of kept connections that post one request after another, cheap enough not to be measured."""
+"""A closed-loop load generator over keep-alive connections, cheap enough not to distort what it measures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.machine import cpu_seconds
 
 @dataclass(frozen=True)
 class Round:
-    """One round against one server. Times in seconds; cpu is the server's own for each request."""
+    """One round against one server. Times in seconds; cpu: CPU time of the server per request."""
 
     requests: int
     seconds: float
@@ -28,35 +28,35 @@ class Round:
         return sorted(self.latencies)[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
 
 
-def drive(port: int, messages: Iterator[bytes], pids: list[int], seconds: float, connections: int = 8) -> Round:
-    """Keep `connections` requests under way for some seconds. Raises RuntimeError on an answer that is not 200."""
+def drive(port: int, requests: Iterator[bytes], pids: list[int], seconds: float, connections: int = 8) -> Round:
+    """Keep `connections` requests in flight for `seconds`. Raises RuntimeError on a response other than 200."""
     selector = selectors.DefaultSelector()
     socks = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
     latencies: list[float] = []
-    began: dict[socket.socket, float] = {}
-    cpu = cpu_seconds(pids)
+    started: dict[socket.socket, float] = {}
+    cpu_before = cpu_seconds(pids)
     start = time.perf_counter()
     for sock in socks:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(sock, selectors.EVENT_READ)
-        began[sock] = time.perf_counter()
-        sock.sendall(next(messages))
+        started[sock] = time.perf_counter()
+        sock.sendall(next(requests))
     while (now := time.perf_counter()) - start < seconds:
         for key, _ in selector.select(timeout=1):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
-            _read_answer(sock)
-            latencies.append(time.perf_counter() - began[sock])
-            began[sock] = time.perf_counter()
-            sock.sendall(next(messages))
+            _read_response(sock)
+            latencies.append(time.perf_counter() - started[sock])
+            started[sock] = time.perf_counter()
+            sock.sendall(next(requests))
     elapsed = now - start
-    used = cpu_seconds(pids) - cpu
+    cpu = cpu_seconds(pids) - cpu_before
     for sock in socks:
         sock.close()
-    return Round(len(latencies), elapsed, used / max(1, len(latencies)), latencies)
+    return Round(len(latencies), elapsed, cpu / max(1, len(latencies)), latencies)
 
 
-def _read_answer(sock: socket.socket) -> None:
+def _read_response(sock: socket.socket) -> None:
     data = sock.recv(65536)
     while b"\r\n\r\n" not in data:
         data += _more(sock)

@@ -1,4 +1,4 @@
-"""What the measurements ask this machine: ports, processes, their time and their memory."""
+"""Helpers for this machine: free ports, processes with their CPU time and memory, PostgreSQL databases."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -18,34 +24,49 @@ def free_port() -> int:
 
 
 def wait_for(port: int, seconds: float = 30) -> None:
-    """Return once something listens there. Raises RuntimeError."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    """Return once a server listens on a local port. Raises RuntimeError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except OSError:
             time.sleep(0.1)
         else:
             return
-    raise RuntimeError("the server does not come up")
+    raise RuntimeError(f"no server listens on port {port} after {seconds:.0f} seconds")
 
 
 def children(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=True)
-    rows = (row.split() for row in listed.stdout.splitlines())
-    return [int(number) for parent, number in rows if int(parent) == pid]
+    processes = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=True)
+    rows = (row.split() for row in processes.stdout.splitlines())
+    return [int(child) for parent, child in rows if int(parent) == pid]
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    """User and system time that processes have used so far."""
+def cpu_seconds(pids: list[int], *, with_children: bool = False) -> float:
+    """User and system time of processes so far. with_children: and of their children that have exited."""
     total = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
+        total += sum(map(int, fields[11 : 15 if with_children else 13]))
     return total / _TICKS
 
 
 def megabytes(pid: int) -> float:
-    """The resident size of a process."""
+    """The resident memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+@contextmanager
+def empty_database(purpose: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database, dropped at the end. Raises OperationalError if no server answers."""
+    name = f"infoline_{purpose}_{os.getpid()}"
+    admin = create_engine(POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with suppress(OperationalError), admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        admin.dispose()

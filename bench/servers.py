@@ -1,7 +1,7 @@
-"""What is measured side by side, each behind the same server.
+"""The baselines that the line (`ivr:create_app`) is compared with, behind the same server.
 
-bare: a Flask route that returns a constant. usual: the sample's way, with the SDK's validate() and TwiML built
-anew at each turn. The third is this line itself, `ivr:create_app`.
+bare: a Flask route that returns a constant. usual: as in Twilio's samples, with the validator and the TwiML builder
+of its SDK at each turn.
 """
 
 from __future__ import annotations

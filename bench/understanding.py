@@ -1,13 +1,15 @@
-"""How well and how fast free words are understood: accuracy, microseconds a question, start-up and memory.
+"""Accuracy, time per question, start-up time and memory of the matcher.
 
-`known.tsv` is what the phrases were taken from: it is judged by cross-validation, each fifth without its own
-wordings. `aside.tsv` was written by others and set aside: only its totals are printed, and nothing is tuned on it.
+`known.tsv` holds the questions that the phrases come from. It is evaluated by cross-validation: each fifth by a
+matcher that has not seen its wordings. `aside.tsv` is held out: others wrote it, only its totals are printed, and
+nothing is tuned on it.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import os
 import random
 import statistics
 import subprocess
@@ -16,12 +18,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from bench.machine import megabytes
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import Prompt
-from ivr.line.nlu.matcher import Matcher, MatchResult, normalize
+from ivr.line.nlu.matcher import Matcher, MatchResult
+from ivr.line.text.normalize import normalize
 from ivr.settings import ROOT
 
 QUESTIONS = ROOT / "tests" / "questions"
@@ -29,7 +32,7 @@ MEDICAL = frozenset(("what-they-are", "cancer", "more-pictures", "next-steps", "
 FLAGS = frozenset(RED_FLAGS)
 FOLDS = 5
 LOADS = 7
-Ask = Callable[[str], MatchResult]
+Match = Callable[[str], MatchResult]
 
 
 @dataclass(frozen=True)
@@ -41,115 +44,115 @@ class Question:
     words: str
 
 
-def questions(name: str) -> list[Question]:
+def read_questions(name: str) -> list[Question]:
     with (QUESTIONS / name).open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [Question(row["lang"], frozenset(row["expected"].split("|")), row["text"]) for row in rows]
 
 
-def judged(asked: Iterable[Question], ask: Ask) -> Counter[str]:
-    """How many questions there are, and how many were answered in each way, well or badly."""
+def evaluate(questions: Iterable[Question], match: Match) -> Counter[str]:
+    """The number of questions, and how many of them were answered in each way, good or bad."""
     totals: Counter[str] = Counter()
-    for question in asked:
-        totals.update(("questions", *_marks(question, ask(question.words))))
+    for question in questions:
+        totals.update(("questions", *_marks(question, match(question.words))))
     return totals
 
 
-def _marks(question: Question, understood: MatchResult) -> list[str]:
+def _marks(question: Question, result: MatchResult) -> list[str]:
     expected = question.expected
-    led = frozenset(understood.between or (understood.topic,))
-    stops = STOP in led or understood.also_stop
+    topics = frozenset(result.between or (result.topic,))
+    stops = STOP in topics or result.also_stop
     marks = {
-        "right": bool(led & expected),
-        "wrong medical topic": bool(led & MEDICAL) and not led & expected,
-        "asked which of two": bool(understood.between),
-        "not understood": led == {"none"} and "none" not in expected,
+        "right": bool(topics & expected),
+        "wrong medical topic": bool(topics & MEDICAL) and not topics & expected,
+        "ambiguous": bool(result.between),
+        "not understood": topics == {"none"} and "none" not in expected,
         "red flag": expected <= FLAGS,
-        "red flag missed": expected <= FLAGS and not led & FLAGS,
-        "false alarm": bool(led & FLAGS) and not expected & FLAGS,
+        "red flag missed": expected <= FLAGS and not topics & FLAGS,
+        "false alarm": bool(topics & FLAGS) and not expected & FLAGS,
         "stop missed": expected == {STOP} and not stops,
         "false stop": stops and STOP not in expected,
-        "other language": understood.language != question.language and "language" not in expected,
+        "other language": result.language != question.language and "language" not in expected,
     }
-    return [mark for mark, holds in marks.items() if holds]
+    return [mark for mark, applies in marks.items() if applies]
 
 
-def cross_validated(content: Content, asked: list[Question]) -> Counter[str]:
-    """Each fifth of the questions, asked of a matcher that has not seen their wordings."""
+def cross_validate(content: Content, questions: list[Question]) -> Counter[str]:
+    """Evaluate each fifth of the questions with a matcher that has not seen its wordings."""
     totals: Counter[str] = Counter()
-    shuffled = list(asked)
+    shuffled = list(questions)
     random.Random(1).shuffle(shuffled)  # noqa: S311 - the same folds each time
     for fold in range(FOLDS):
         part = shuffled[fold::FOLDS]
         unseen = {normalize(question.words) for question in part}
         prompts = {key: _without(prompt, unseen) for key, prompt in content.prompts.items()}
-        questions = tuple(question for question in content.questions if normalize(question.words) not in unseen)
-        totals += judged(part, Matcher(replace(content, prompts=prompts, questions=questions)).think)
+        rest = tuple(question for question in content.questions if normalize(question.words) not in unseen)
+        totals += evaluate(part, Matcher(replace(content, prompts=prompts, questions=rest)).match_uncached)
     return totals
 
 
 def _without(prompt: Prompt, unseen: set[str]) -> Prompt:
-    kept = [
+    rest = [
         (phrase, line)
         for phrase, line in zip(prompt.phrases, prompt.phrase_lines, strict=True)
         if normalize(phrase) not in unseen
     ]
-    return replace(prompt, phrases=tuple(phrase for phrase, _ in kept), phrase_lines=tuple(line for _, line in kept))
+    return replace(prompt, phrases=tuple(phrase for phrase, _ in rest), phrase_lines=tuple(line for _, line in rest))
 
 
 def main(_options: argparse.Namespace) -> int:
     content = read_content(read_folder(ROOT / "prompts"))
     matcher = Matcher(content)
-    known, aside = questions("known.tsv"), questions("aside.tsv")
+    known, held_out = read_questions("known.tsv"), read_questions("aside.tsv")
     phrases = sum(len(prompt.phrases) for prompt in content.prompts.values())
-    print(f"\nunderstanding: {phrases:,} phrases and {len(content.questions):,} questions")
-    _print_times(content, matcher, [question.words for question in known])
-    print(f"memory of a matcher {_megabytes():.0f} MB")
-    _print_totals("known, cross-validated", cross_validated(content, known))
+    print(f"\nunderstanding: a matcher of {phrases:,} phrases and {len(content.questions):,} questions")
+    _print_costs(content, matcher, [question.words for question in known])
+    columns = {"known (1)": cross_validate(content, known)}
     for language in ("", *content.config.languages):
-        chosen = [question for question in aside if language in ("", question.language)]
-        _print_totals(f"aside {language}".strip(), judged(chosen, matcher.think))
+        chosen = [question for question in held_out if language in ("", question.language)]
+        columns[f"held out {language}".strip()] = evaluate(chosen, matcher.match_uncached)
+    _print_accuracy(columns)
     return 0
 
 
-def _print_times(content: Content, matcher: Matcher, asked: list[str]) -> None:
+def _print_costs(content: Content, matcher: Matcher, messages: list[str]) -> None:
     loads = []
     for _ in range(LOADS):
         started = time.perf_counter()
         Matcher(content)
         loads.append(time.perf_counter() - started)
     seconds = []
-    for words in asked:
+    for message in messages:
         started = time.perf_counter()
-        matcher.think(words)
+        matcher.match_uncached(message)
         seconds.append(time.perf_counter() - started)
-    cut = statistics.quantiles(seconds, n=100)
-    print(f"start-up {1000 * statistics.median(loads):.0f} ms, p50 {1e6 * cut[49]:.0f} us, p99 {1e6 * cut[98]:.0f} us")
+    percentiles = statistics.quantiles(seconds, n=100)
+    print(f"{'start-up':24}{1000 * statistics.median(loads):10.0f} ms")
+    print(f"{'question, p50':24}{1e6 * percentiles[49]:10.0f} us")
+    print(f"{'question, p99':24}{1e6 * percentiles[98]:10.0f} us")
+    print(f"{'memory of a matcher':24}{_matcher_megabytes():10.0f} MB")
 
 
-def _megabytes() -> float:
-    """What a matcher adds to a process that has read the prompts."""
-    measured = subprocess.run(
-        [sys.executable, "-m", "bench.understanding"], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return float(measured.stdout)
+def _matcher_megabytes() -> float:
+    """The resident memory that a matcher adds to a process that has read the prompts."""
+    command = [sys.executable, "-m", "bench.understanding"]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
 
 
-def _resident() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
-
-
-def _print_totals(name: str, totals: Counter[str]) -> None:
-    asked = totals.pop("questions")
-    flags = totals.pop("red flag", 0)
-    right = totals.pop("right")
-    told = ", ".join(f"{mark} {count}" for mark, count in sorted(totals.items()))
-    print(f"{name}: {asked} questions, {flags} red flags; right or fair {100 * right / asked:.1f} %; {told}")
+def _print_accuracy(columns: dict[str, Counter[str]]) -> None:
+    print(f"\n{'':24}" + "".join(f"{name:>14}" for name in columns))
+    marks = sorted(set().union(*columns.values()) - {"questions", "red flag", "right"})
+    for mark, label in {"questions": "questions", "red flag": "of these, red flags"}.items():
+        print(f"{label:24}" + "".join(f"{totals[mark]:14,}" for totals in columns.values()))
+    shares = (100 * totals["right"] / totals["questions"] for totals in columns.values())
+    print(f"{'right or fair':24}" + "".join(f"{share:13.1f}%" for share in shares))
+    for mark in marks:
+        print(f"{mark:24}" + "".join(f"{totals[mark]:14,}" for totals in columns.values()))
+    print(f"(1) cross-validated in {FOLDS} folds")
 
 
 if __name__ == "__main__":
     shipped = read_content(read_folder(ROOT / "prompts"))
-    before = _resident()
-    kept = Matcher(shipped)
-    print(_resident() - before)
+    memory_before = megabytes(os.getpid())
+    shipped_matcher = Matcher(shipped)
+    print(megabytes(os.getpid()) - memory_before)

@@ -1,4 +1,4 @@
-"""A caller's turn: this line against a bare Flask route and against the usual sample's way, in one run."""
+"""One turn of a call: this line against a bare Flask route and against a server like Twilio's samples, in one run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ivr.settings import ROOT
 TOKEN = secrets.token_hex(16)
 ROUNDS = 10
 SECONDS = 1.0
-# The requests to a port, one after another.
+# From a port to an endless series of requests.
 Requests = Callable[[int], Iterator[bytes]]
 TARGETS = {"bare": "bench.servers:bare", "usual": "bench.servers:usual", "line": "ivr:create_app"}
 
@@ -36,21 +36,21 @@ def main(_options: argparse.Namespace) -> int:
         print(f"\nvoice, {workers} worker{'s' if workers > 1 else ''}: {ROUNDS} rounds of {SECONDS:.0f} s, medians")
         medians = compare(workers, TARGETS, _requests, TOKEN)
         print(
-            f"line / bare {medians['line'] / medians['bare']:.2f} (at least 0.65),"
-            f" line / usual {medians['line'] / medians['usual']:.2f} (at least 2)"
+            f"line / bare: {medians['line'] / medians['bare']:.2f} (target: at least 0.65),"
+            f" line / usual: {medians['line'] / medians['usual']:.2f} (at least 2)"
         )
     return 0
 
 
 def compare(workers: int, targets: dict[str, str], requests: Requests, auth_token: str) -> dict[str, float]:
-    """Serve each target, drive them in turns, print a row for each. Returns the medians of requests a second."""
+    """Serve all targets, load them alternately and print a row for each. Returns the median requests per second."""
     print(f"{'':8}{'turns/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
     with tempfile.TemporaryDirectory() as var_dir, _served(workers, targets, var_dir, auth_token) as served:
-        rounds = _interleaved(served, requests)
+        rounds = _run_rounds(served, requests)
     return {name: _print_row(name, measured) for name, measured in rounds.items()}
 
 
-def _interleaved(served: dict[str, tuple[int, list[int]]], requests: Requests) -> dict[str, list[Round]]:
+def _run_rounds(served: dict[str, tuple[int, list[int]]], requests: Requests) -> dict[str, list[Round]]:
     rounds: dict[str, list[Round]] = {name: [] for name in served}
     for number in range(ROUNDS + 1):
         for name, (port, pids) in served.items():
@@ -63,25 +63,25 @@ def _interleaved(served: dict[str, tuple[int, list[int]]], requests: Requests) -
 
 def _print_row(name: str, rounds: list[Round]) -> float:
     median = statistics.median
-    rate = median(one.per_second for one in rounds)
-    p50, p99 = (1000 * median(one.percentile(share) for one in rounds) for share in (0.5, 0.99))
-    print(f"{name:8}{rate:9.0f}{p50:9.2f}{p99:9.2f}{1e6 * median(one.cpu for one in rounds):9.0f}")
+    rate = median(item.per_second for item in rounds)
+    p50, p99 = (1000 * median(item.percentile(share) for item in rounds) for share in (0.5, 0.99))
+    print(f"{name:8}{rate:9.0f}{p50:9.2f}{p99:9.2f}{1e6 * median(item.cpu for item in rounds):9.0f}")
     return rate
 
 
 def _requests(port: int) -> Iterator[bytes]:
-    """The same turn again and again, each a request of its own, so that the line notes every one."""
+    """The same turn over and over, each with its own token, so that the line records every one."""
     release = content_digest(read_folder(ROOT / "prompts"))
-    one = request(f"http://127.0.0.1:{port}", f"/voice/{release}/en.menu-calcifications", FIELDS, TOKEN)
-    # Rounds begin anew, and what the line notes must differ between them too.
-    return (with_token(one, number) for number in itertools.count(secrets.randbits(31)))
+    template = request(f"http://127.0.0.1:{port}", f"/voice/{release}/en.menu-calcifications", FIELDS, TOKEN)
+    # A random start, because tokens must differ between rounds too.
+    return (with_token(template, number) for number in itertools.count(secrets.randbits(31)))
 
 
 @contextmanager
 def _served(
     workers: int, targets: dict[str, str], var_dir: str, auth_token: str
 ) -> Iterator[dict[str, tuple[int, list[int]]]]:
-    """Each target on a port of its own: {name: (port, the processes that serve)}."""
+    """Serve each target on its own port: {name: (port, ids of the processes that serve)}."""
     processes = []
     served: dict[str, tuple[int, list[int]]] = {}
     try:

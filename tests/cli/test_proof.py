@@ -32,7 +32,7 @@ def test_a_text_of_the_folder_is_told_piece_by_piece_on_80_columns(run):
 def test_what_is_being_typed_is_proved_in_the_place_of_the_file(run):
     told = run("en/cancer", "-", input=CANCER.replace("Once more, {breast-health-center}.", "Call 603-555-0199."))
     assert told.exit_code == 1
-    assert "no number of the directory" in told.output
+    assert "is not in the directory" in told.output
     warned = run("en/cancer", "-", input=CANCER.replace("is checked further", "is checked prior to that"))
     assert (warned.exit_code, "hard-word" in warned.output) == (0, True)
     assert "cancer.md" in run("en/cancer", "-", input="no fields on top").output

@@ -1,4 +1,4 @@
-"""The rules for the folder as a whole, and for line.yaml. Each is a function from content to findings."""
+"""Lint rules for the folder as a whole and for line.yaml. Each is a function from the content to findings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.lint.limits import segments_as_sent
 
 MOST_CHOICES = 5
-MEAN_SEGMENTS = 2.0
-# Voices of the carrier that are known to speak these languages: https://www.twilio.com/docs/voice/twiml/say/text-speech
+MEAN_SEGMENTS = 2
+# Voices that Twilio lists for each language: https://www.twilio.com/docs/voice/twiml/say/text-speech
 VOICES = {
     "en-US": "Danielle Gregory Ivy Joanna Joey Justin Kendra Kevin Kimberly Matthew Ruth Salli Stephen",
     "es-US": "Lupe Pedro",
@@ -20,25 +20,28 @@ VOICES = {
 }
 
 
-def _dear_on_average(content: Content) -> Iterator[Finding]:
-    """Answers cost two segments on average at most, so that a conversation does not become a bill."""
+def _costly_on_average(content: Content) -> Iterator[Finding]:
+    """Keep replies affordable: at most two segments on average."""
     reminders = {step.wording for step in content.config.reminders.plan}
     for language in content.config.languages:
-        taken = [
+        segments = [
             segments_as_sent(content, prompt, prompt.texted).segments
             for prompt in content.prompts.values()
             if prompt.texted and prompt.language == language and prompt.name not in reminders
         ]
-        mean = sum(taken) / max(1, len(taken))
+        mean = sum(segments) / max(1, len(segments))
         if mean > MEAN_SEGMENTS:
-            message = f"Answers in `{language}` take {mean:.1f} segments on average: shorten the longest, to two."
+            message = (
+                f"Text replies in `{language}` average {mean:.1f} segments: shorten the longest ones,"
+                f" until the average is at most {MEAN_SEGMENTS}."
+            )
             yield Finding(LINE_FILE, 0, "segments", "error", message)
 
 
-def _many_choices(content: Content) -> Iterator[Finding]:
+def _too_many_choices(content: Content) -> Iterator[Finding]:
     for name, menu in content.config.menus.items():
         if len(menu.choices) > MOST_CHOICES:
-            message = f"The menu `{name}` has {len(menu.choices)} choices: keep at most {MOST_CHOICES}."
+            message = f"The menu `{name}` has {len(menu.choices)} choices: reduce them to {MOST_CHOICES} or fewer."
             yield content.source.fault(("menus", name, "choices"), "menu-choices", message)
 
 
@@ -47,23 +50,22 @@ def _warning(content: Content, path: tuple[str | int, ...], rule: str, message: 
 
 
 def _unconfirmed(content: Content) -> Iterator[Finding]:
-    for at, entry in enumerate(content.config.directory):
+    for index, entry in enumerate(content.config.directory):
         if not entry.confirmed:
-            message = f"The hours of {entry.id} are assumed: ask the hospital, then set confirmed: true."
-            yield _warning(content, ("directory", at, "confirmed"), "unconfirmed", message)
+            message = (
+                f"The hours of {entry.id} are not confirmed: check them with the hospital, then set `confirmed: true`."
+            )
+            yield _warning(content, ("directory", index, "confirmed"), "unconfirmed", message)
 
 
 def _unknown_voices(content: Content) -> Iterator[Finding]:
     for code, language in content.config.languages.items():
         known = {f"Polly.{name}{kind}" for name in VOICES.get(language.tag, "").split() for kind in ("", "-Neural")}
         if language.voice not in known:
-            message = f"We do not know that {language.voice} speaks {language.tag}: call the line and listen."
+            voice, tag = language.voice, language.tag
+            message = f"{voice} is not a known voice for {tag}: check the name, then call the line and listen."
             yield _warning(content, ("languages", code, "voice"), "voice", message)
 
 
-FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
-    _dear_on_average,
-    _many_choices,
-    _unconfirmed,
-    _unknown_voices,
-)
+Rule = Callable[[Content], Iterator[Finding]]
+FOLDER_RULES: tuple[Rule, ...] = (_costly_on_average, _too_many_choices, _unconfirmed, _unknown_voices)

@@ -1,4 +1,4 @@
-"""The rules for the call graph: where each key leads. Each is a function from a proof to findings."""
+"""Lint rules for the call graph: help is always within reach. Each is a function from the explored graph."""
 
 from __future__ import annotations
 
@@ -28,111 +28,114 @@ DEEPEST = 3
 
 
 class ExploredGraph:
-    """A compiled line, and all that was seen on one walk over every arrow of its graph."""
+    """A compiled line with the result of one exploration: the number of transitions, and who leads to each state."""
 
     def __init__(self, content: Content) -> None:
         graph = Graph(content)
         self.arrows = 0
-        self.before: dict[State, list[State]] = defaultdict(list)
+        self.predecessors: dict[State, list[State]] = defaultdict(list)
         turns: set[Turn] = set()
         for state, found in Explorer(graph, speech=content.config.speech).steps():
             self.arrows += found.arrows
             turns |= found.turns
-            for after in found.states:
-                self.before[after].append(state)
+            for successor in found.states:
+                self.predecessors[successor].append(state)
         self.line = CompiledLine(content, turns=turns)
 
 
-def _helpless(message: str, rule: str) -> Finding:
-    return Finding(LINE_FILE, 0, rule, "error", message)
-
-
-def _help_is_one_key_away(proof: ExploredGraph) -> Iterator[Finding]:
-    """From every state, 0 leads to a person when open, and to the offer when closed."""
-    for state in proof.line.states.values():
-        if isinstance(state.place, Transfer | Goodbye):
-            continue
-        for is_open, wanted, what in ((_everybody, Transfer, "a person"), (_nobody, CallbackOffer, "the offer")):
-            if not isinstance(proof.line.graph.step(state, Key("0"), is_open).state.place, wanted):
-                yield _helpless(f"At {state.token} key 0 does not lead to {what}.", "no-help")
-
-
-def _everybody(_fact: str) -> bool:
+def _open(_fact: str) -> bool:
     return True
 
 
-def _nobody(_fact: str) -> bool:
+def _closed(_fact: str) -> bool:
     return False
 
 
-def _dead_ends(proof: ExploredGraph) -> Iterator[Finding]:
-    """A state from which no sequence of keys leads to a person or the offer: a dead end, or a loop for ever."""
-    states = proof.line.states.values()
-    good = [state for state in states if isinstance(state.place, Transfer | CallbackOffer | Goodbye)]
-    seen = set(good)
-    for state in good:
-        for before in proof.before.get(state, ()):
-            if before not in seen:
-                seen.add(before)
-                good.append(before)
+def _error(rule: str, problem: str) -> Finding:
+    return Finding(LINE_FILE, 0, rule, "error", f"{problem}: undo the last change to line.yaml, or ask a developer.")
+
+
+def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
+    """From every state, 0 leads to a person during opening hours, and to the call-back offer outside them."""
+    graph = explored.line.graph
+    for state in explored.line.states.values():
+        if isinstance(state.place, Transfer | Goodbye):
+            continue
+        for is_open, target, name in ((_open, Transfer, "a person"), (_closed, CallbackOffer, "the call-back offer")):
+            if not isinstance(graph.step(state, Key("0"), is_open).state.place, target):
+                yield _error("no-help", f"In the state {state.token}, key 0 does not lead to {name}")
+
+
+def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
+    """From every state, some sequence of keys leads to a person, the call-back offer or the end of the call."""
+    states = explored.line.states.values()
+    queue = [state for state in states if isinstance(state.place, Transfer | CallbackOffer | Goodbye)]
+    seen = set(queue)
+    for state in queue:
+        for predecessor in explored.predecessors.get(state, ()):
+            if predecessor not in seen:
+                seen.add(predecessor)
+                queue.append(predecessor)
     for state in states:
         if state not in seen:
-            yield _helpless(f"From {state.token} no key leads to help.", "dead-end")
+            yield _error("dead-end", f"From the state {state.token}, no key leads to help")
 
 
-def _silent_loops(proof: ExploredGraph) -> Iterator[Finding]:
-    """Who says nothing is with a person, or has been told the number, after as many tries as line.yaml allows."""
-    tries = proof.line.content.config.tries
-    for state in proof.line.states.values():
-        for is_open in (_everybody, _nobody):
+def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
+    """A silent caller reaches a person, or hears the number, within the tries that line.yaml allows."""
+    graph, tries = explored.line.graph, explored.line.content.config.tries
+    for state in explored.line.states.values():
+        for is_open in (_open, _closed):
             reached = state
             for _ in range(tries):
                 if isinstance(reached.place, Transfer | CallbackOffer | Helped | Goodbye):
                     break
-                reached = proof.line.graph.step(reached, Silence(), is_open).state
+                reached = graph.step(reached, Silence(), is_open).state
             else:
                 if not isinstance(reached.place, Transfer | CallbackOffer):
-                    yield _helpless(f"From {state.token} silence leads to nobody in {tries} tries.", "silent-loop")
+                    yield _error(
+                        "silent-loop", f"In the state {state.token}, a silent caller gets no help in {tries} tries"
+                    )
 
 
-def _hung_up_on(proof: ExploredGraph) -> Iterator[Finding]:
-    """The line ends a call only after somebody was rung, or the number was told."""
-    for ended, states in proof.before.items():
+def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
+    """The line hangs up only after a transfer, or after the caller has heard the number."""
+    for ended, states in explored.predecessors.items():
         for state in states if isinstance(ended.place, Goodbye) else ():
             if not isinstance(state.place, Transfer | CallbackOffer | Helped):
-                yield _helpless(f"At {state.token} the line hangs up on a caller who was not helped.", "hang-up")
+                yield _error("hang-up", f"In the state {state.token}, the line hangs up before the caller gets help")
 
 
-def _unreached(proof: ExploredGraph) -> Iterator[Finding]:
-    config, source = proof.line.content.config, proof.line.content.source
-    leads = proof.line.graph.leads_a_key
+def _unreached(explored: ExploredGraph) -> Iterator[Finding]:
+    config, source = explored.line.content.config, explored.line.content.source
+    has_key = explored.line.graph.leads_a_key
     for name in config.menus:
-        if not leads(Menu(name)):
-            message = f"No key leads to the menu `{name}`: give it one, or take it away."
+        if not has_key(Menu(name)):
+            message = f"No key leads to the menu `{name}`: add it to the choices of a menu, or remove it."
             yield source.fault(("menus", name), "unreached", message)
-    for at, topic in enumerate(config.topics):
-        if topic.id not in config.menus and not leads(TopicPart(topic.id, 0)):
-            message = f"No key leads to the topic `{topic.id}`: give it one in a menu, or take it away."
-            yield source.fault(("topics", at), "unreached", message)
+    for index, topic in enumerate(config.topics):
+        if topic.id not in config.menus and not has_key(TopicPart(topic.id, 0)):
+            message = f"No key leads to the topic `{topic.id}`: add it to the choices of a menu, or remove it."
+            yield source.fault(("topics", index), "unreached", message)
 
 
-def _too_deep(proof: ExploredGraph) -> Iterator[Finding]:
-    line = proof.line
-    for place in {state.place for state in line.states.values() if isinstance(state.place, Menu)}:
+def _too_deep(explored: ExploredGraph) -> Iterator[Finding]:
+    line = explored.line
+    for menu in {state.place for state in line.states.values() if isinstance(state.place, Menu)}:
         depth = 1
-        above: Node = place
-        while above != Menu("welcome"):
-            above, depth = line.graph.parent(above), depth + 1
+        ancestor: Node = menu
+        while ancestor != Menu("welcome"):
+            ancestor, depth = line.graph.parent(ancestor), depth + 1
         if depth + 1 > DEEPEST:
-            message = f"The choices of `{place.name}` lie {depth + 1} deep: callers get lost beyond {DEEPEST}."
-            yield line.content.source.fault(("menus", place.name), "depth", message)
+            message = f"The choices of `{menu.name}` are {depth + 1} levels deep: move them up to level {DEEPEST}."
+            yield line.content.source.fault(("menus", menu.name), "depth", message)
 
 
 GRAPH_RULES: tuple[Callable[[ExploredGraph], Iterator[Finding]], ...] = (
     _help_is_one_key_away,
     _dead_ends,
     _silent_loops,
-    _hung_up_on,
+    _hang_ups,
     _unreached,
     _too_deep,
 )

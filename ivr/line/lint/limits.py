@@ -1,4 +1,4 @@
-"""What a prompt's words come to, filled in: seconds, sentences, a grade, segments; and how much of each is allowed."""
+"""Measures of a prompt with its placeholders filled in (seconds, reading grade, segments), and their limits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from ivr.line.content.required_prompts import FIXED, INFORMATION
 from ivr.line.text import gsm7, readability
 
 HIGHEST_GRADE = 6.0
-LONGEST_SENTENCES = 15.0
-"""Words in a sentence, on average."""
+LONGEST_MEAN_SENTENCE = 15.0
+"""In words, like LONGEST_SENTENCE."""
 LONGEST_SENTENCE = 25
-LONGEST_PIECE = 31.0
+LONGEST_SECTION = 31.0
+"""In seconds, like LONGEST_INSTRUCTION."""
 LONGEST_INSTRUCTION = 20.0
 MOST_SEGMENTS = 3
 # The longest values that a reminder's placeholders take; a site's name and number come from line.yaml.
@@ -21,29 +22,29 @@ LENGTHS = {"reminder": 1, "menu": 2}
 
 
 def fill_with_samples(content: Content, prompt: Prompt, section: Section, **values: str) -> str:
-    """A section's words with every placeholder filled in; those that only a turn knows, with a word."""
-    known = {**content.values(prompt.language), **values}
-    return PLACEHOLDER.sub(lambda match: known.get(match[1], "word"), section.words)
+    """The text of a section with every placeholder filled in: with `values`, the values of line.yaml, or "word"."""
+    samples = {**content.values(prompt.language), **values}
+    return PLACEHOLDER.sub(lambda match: samples.get(match[1], "word"), section.words)
 
 
 def seconds_to_say(content: Content, prompt: Prompt, section: Section) -> float:
-    """How long it takes to say a section, its pauses too."""
-    words, pause = fill_with_samples(content, prompt, section), content.config.pause_ms
-    return readability.seconds_to_speak(words, prompt.language, readability.WORDS_PER_MINUTE, pause_ms=pause)
+    """How long a section takes to say, pauses included."""
+    text, pause = fill_with_samples(content, prompt, section), content.config.pause_ms
+    return readability.seconds_to_speak(text, prompt.language, readability.WORDS_PER_MINUTE, pause_ms=pause)
 
 
 def most_seconds(prompt: Prompt) -> float:
     """How long one spoken section of a prompt may take."""
-    return LONGEST_INSTRUCTION if prompt.name in FIXED.keys() - INFORMATION else LONGEST_PIECE
+    return LONGEST_INSTRUCTION if prompt.name in FIXED.keys() - INFORMATION else LONGEST_SECTION
 
 
-def reading_grade(prompt: Prompt, words: str) -> float | None:
-    """The school grade that some words of a prompt ask for; None in languages for which no formula is known."""
-    return readability.flesch_kincaid_grade(words) if prompt.language == "en" else None
+def reading_grade(prompt: Prompt, text: str) -> float | None:
+    """The US school grade of a prompt's text (Flesch-Kincaid); None in other languages than English."""
+    return readability.flesch_kincaid_grade(text) if prompt.language == "en" else None
 
 
 def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
-    """A text with the longest values that its placeholders can take."""
+    """A text message with the longest values that its placeholders can take."""
     config, language = content.config, prompt.language
     topics = [f"{topic.number} {content.prompt(language, topic.id).title}" for topic in config.topics]
     titles = sorted((content.prompt(language, topic.id).title for topic in config.topics), key=len)
@@ -61,16 +62,16 @@ def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
 
 
 def as_sent(prompt: Prompt, text: str) -> str:
-    """A text as it goes out: in the letters that cost least, unless its file says `accents: keep`."""
+    """A text message as it is sent: folded to GSM-7, unless its file says `accents: keep`."""
     return text if prompt.keeps_accents else gsm7.fold_to_gsm7(text)
 
 
 def segments_as_sent(content: Content, prompt: Prompt, section: Section) -> gsm7.SegmentCount:
-    """What a text takes as it goes out, with the longest values."""
+    """The segments of a text message as it is sent, with the longest values."""
     return gsm7.count_segments(as_sent(prompt, longest_text(content, prompt, section)))
 
 
 def most_segments(content: Content, prompt: Prompt) -> int:
-    """How many segments a prompt's text may take."""
+    """How many segments the text message of a prompt may take."""
     reminders = {step.wording for step in content.config.reminders.plan}
     return LENGTHS["reminder"] if prompt.name in reminders else LENGTHS.get(prompt.name, MOST_SEGMENTS)

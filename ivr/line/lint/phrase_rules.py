@@ -1,4 +1,4 @@
-"""The rules for phrases: each leads to its own prompt."""
+"""Lint rules for phrases: each must lead to its own prompt, and to no other."""
 
 from __future__ import annotations
 
@@ -11,33 +11,32 @@ from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text.normalize import MOST_LETTERS, normalize
 
 
-def misunderstood_phrases(meanings: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
-    """Each phrase leads to its own prompt and to no other; red flags are looked for before anything else."""
-    for phrase, at in zip(prompt.phrases, prompt.phrase_lines, strict=True):
-        if len(phrase) > MOST_LETTERS:
-            message = f"`{phrase[:40]}…` is longer than a text can be: shorten it."
-            yield Finding(prompt.file, at, "phrase", "error", message)
-            continue
-        led = meanings.asked_first(phrase)
-        if led and led != prompt.name and not {led, prompt.name} <= set(RED_FLAGS):
-            message = f"`{phrase}` is understood as {led}: put it in other words."
-            yield Finding(prompt.file, at, "phrase", "error", message)
+def _error(prompt: Prompt, line: int, message: str) -> Finding:
+    return Finding(prompt.file, line, "phrase", "error", message)
 
 
-def duplicate_phrases(meanings: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
-    """No phrase stands in the files of two prompts, and each has letters to go by."""
+def _misunderstood_phrases(index: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
+    """No keyword rule of a red flag or an opt-out, which all come first, may match a phrase of another prompt."""
     for phrase, line in zip(prompt.phrases, prompt.phrase_lines, strict=True):
-        words = normalize(phrase)
-        if not words:
-            message = f"`{phrase}` has no letters to go by: take it away."
-            yield Finding(prompt.file, line, "phrase", "error", message)
-        for name, file in meanings.owners.get(words, {}).items() if words else ():
+        if len(phrase) > MOST_LETTERS:
+            yield _error(prompt, line, f"`{phrase[:40]}…` is longer than a text message can be: shorten it.")
+            continue
+        outcome = index.priority_outcome(phrase)
+        if outcome and outcome != prompt.name and not {outcome, prompt.name} <= set(RED_FLAGS):
+            yield _error(prompt, line, f"`{phrase}` is understood as {outcome}: reword it, or remove it.")
+
+
+def _duplicate_phrases(index: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
+    """A phrase has letters or digits, and belongs to one prompt."""
+    for phrase, line in zip(prompt.phrases, prompt.phrase_lines, strict=True):
+        normalized = normalize(phrase)
+        if not normalized:
+            yield _error(prompt, line, f"`{phrase}` has no letters or digits: remove it.")
+            continue
+        for name, file in index.owners.get(normalized, {}).items():
             if name != prompt.name:
-                message = f"`{phrase}` leads to {name} too ({file}): keep it in one of the two."
-                yield Finding(prompt.file, line, "phrase", "error", message)
+                yield _error(prompt, line, f"`{phrase}` leads to {name} too ({file}): remove it from one of the two.")
 
 
-PHRASE_RULES: tuple[Callable[[PhraseIndex, Prompt], Iterator[Finding]], ...] = (
-    misunderstood_phrases,
-    duplicate_phrases,
-)
+Rule = Callable[[PhraseIndex, Prompt], Iterator[Finding]]
+PHRASE_RULES: tuple[Rule, ...] = (_misunderstood_phrases, _duplicate_phrases)

@@ -1,4 +1,4 @@
-"""The rules for recordings that can be played: whether they still say the words, and whether in good time."""
+"""Lint rules for recordings: whether they still match the text, and whether they are short enough."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from ivr.line.content.recordings import (
 
 
 def current_fingerprint(speech: Speech, key: RecordingKey) -> str:
-    """What a recording made today tells of its words."""
+    """The fingerprint that a recording made from the current text would carry."""
     language, name, part = key
-    said = speech.choices(language, name) if isinstance(part, str) else speech.words(language, name, part)
-    return words_fingerprint(said.paragraphs)
+    spoken = speech.choices(language, name) if isinstance(part, str) else speech.words(language, name, part)
+    return words_fingerprint(spoken.paragraphs)
 
 
-def _behind(content: Content) -> Iterator[Finding]:
-    """Words that changed after they were recorded. A recording that does not tell which it says is not judged."""
+def _outdated(content: Content) -> Iterator[Finding]:
+    """The text changed after it was recorded. Recordings without a fingerprint are skipped."""
     if not content.recordings:
         return
     speech = Speech(content, Graph(content))
     for key, file in recordings_by_file(content.files):
-        found = read_audio_info(content.files[file])
-        if found and has_fingerprint(found.comment) and found.comment != current_fingerprint(speech, key):
+        audio = read_audio_info(content.files[file])
+        if audio and has_fingerprint(audio.comment) and audio.comment != current_fingerprint(speech, key):
             name = file.removeprefix(f"{FOLDER}/").rpartition(".")[0]
             message = (
-                f"The words changed after they were recorded here, and callers hear the old ones: record them anew"
-                f" (infoline prompts record {name} FILE), or take this recording away."
+                "The text changed after this was recorded, and callers still hear the old one: record it again"
+                f" (infoline prompts record {name} FILE), or delete this recording."
             )
             yield Finding(file, 0, "recording-behind", "warning", message)
 
 
-def _long(content: Content) -> Iterator[Finding]:
+def _too_long(content: Content) -> Iterator[Finding]:
     for _, file in recordings_by_file(content.files):
-        found = read_audio_info(content.files[file])
-        message = explain_too_long(found.seconds) if found else ""
+        audio = read_audio_info(content.files[file])
+        message = explain_too_long(audio.seconds) if audio else ""
         if message:
             yield Finding(file, 0, "seconds", "error", message)
 
 
-RECORDING_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (_behind, _long)
+RECORDING_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (_outdated, _too_long)

@@ -1,4 +1,4 @@
-"""What `infoline prompts check` does: read the folder, then prove the words and the call graph, rule by rule."""
+"""`infoline prompts check`: read the folder, then apply every lint rule to its text and its call graph."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ivr.line.lint.recording_rules import RECORDING_RULES
 from ivr.line.lint.word_rules import WORD_RULES
 from ivr.line.nlu.phrase_index import PhraseIndex
 
-# Errors that make words worse to hear, and leave nobody without help. Words that were live once may be live again with
-# them, when the rules became stricter meanwhile.
+# Errors of style leave no caller without help. A release that was live under older, laxer rules may go live again
+# with them.
 STYLE = frozenset({"grade", "sentences", "seconds", "first-words", "depth", "segments", "phrase"})
-# Words that call for help at once must be understood.
+# Phrases of these prompts must be understood, so their errors are never style.
 _NEVER_STYLE = (*RED_FLAGS, STOP)
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found: the size of the graph, and the findings, worst first."""
+    """The size of the call graph, and the findings, errors first."""
 
     states: int
     arrows: int
@@ -42,12 +42,12 @@ class CheckReport:
 
     @property
     def helpless(self) -> tuple[Finding, ...]:
-        """The errors that are more than style: a caller could be left without help."""
-        return tuple(one for one in self.findings if one.level == "error" and not _is_style(one))
+        """The errors that are more than style: they could leave a caller without help."""
+        return tuple(finding for finding in self.findings if finding.level == "error" and not _is_style(finding))
 
     def about(self, *rules: str) -> tuple[Finding, ...]:
-        """The findings of some rules."""
-        return tuple(one for one in self.findings if one.rule in rules)
+        """The findings of some rules, by rule id."""
+        return tuple(finding for finding in self.findings if finding.rule in rules)
 
 
 def _is_style(finding: Finding) -> bool:
@@ -56,9 +56,9 @@ def _is_style(finding: Finding) -> bool:
 
 
 def check_files(files: Files, *, in_two: bool = False) -> CheckReport:
-    """Check a prompts folder's files. Never raises: what cannot be read at all is a finding too.
+    """Check the files of a prompts folder. Never raises: files that cannot be read are findings too.
 
-    in_two: prove the words in a process of its own, beside the graph. Not for a process that has threads.
+    in_two: check the text in a second process while this one checks the graph. Not for a process with threads.
     """
     try:
         content = read_content(files)
@@ -68,51 +68,51 @@ def check_files(files: Files, *, in_two: bool = False) -> CheckReport:
 
 
 def check_content(content: Content, *, in_two: bool = False) -> CheckReport:
-    """Check what was read, as `check` does."""
-    beside = _Beside(content) if in_two and "fork" in get_all_start_methods() else None
-    proof = ExploredGraph(content)
-    findings = {finding for rule in GRAPH_RULES for finding in rule(proof)}
-    findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(proof.line.speech))
-    findings |= beside.found() if beside else _of_words(content)
-    worst_first = sorted(findings, key=lambda finding: (finding.level, finding))
-    return CheckReport(len(proof.line.states), proof.arrows, tuple(worst_first))
+    """Check content that is already read. in_two: as in `check_files`."""
+    worker = _TextWorker(content) if in_two and "fork" in get_all_start_methods() else None
+    explored = ExploredGraph(content)
+    findings = {finding for rule in GRAPH_RULES for finding in rule(explored)}
+    findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(explored.line.speech))
+    findings |= worker.findings() if worker else _check_text(content)
+    errors_first = sorted(findings, key=lambda finding: (finding.level, finding))
+    return CheckReport(len(explored.line.states), explored.arrows, tuple(errors_first))
 
 
-def _of_words(content: Content) -> set[Finding]:
-    meanings = PhraseIndex(content)
-    found = {finding for rule in (*FOLDER_RULES, *RECORDING_RULES) for finding in rule(content)}
-    return found.union(*(check_prompt(content, meanings, prompt) for prompt in content.prompts.values()))
+def _check_text(content: Content) -> set[Finding]:
+    index = PhraseIndex(content)
+    findings = {finding for rule in (*FOLDER_RULES, *RECORDING_RULES) for finding in rule(content)}
+    return findings.union(*(check_prompt(content, index, prompt) for prompt in content.prompts.values()))
 
 
-def check_prompt(content: Content, meanings: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
-    """What is found in one prompt's words, by the rules that need no other text."""
+def check_prompt(content: Content, index: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
+    """The findings of every rule that concerns a single prompt."""
     for rule in (*WORD_RULES, check_translation, check_sign_off):
         yield from rule(content, prompt)
     for phrase_rule in PHRASE_RULES:
-        yield from phrase_rule(meanings, prompt)
+        yield from phrase_rule(index, prompt)
 
 
-class _Beside:
-    """What is found in the words, by a process that starts as a copy of this one."""
+class _TextWorker:
+    """Checks the text in a forked process."""
 
     def __init__(self, content: Content) -> None:
         context = get_context("fork")
         self._content = content
-        self._told, self._telling = context.Pipe(duplex=False)
-        self._process = context.Process(target=self._tell, daemon=True)
+        self._receiver, self._sender = context.Pipe(duplex=False)
+        self._process = context.Process(target=self._run, daemon=True)
         self._process.start()
-        self._telling.close()
+        self._sender.close()
 
-    def _tell(self) -> None:
-        # Ctrl-C reaches both: the one that was started here ends with the other, and says nothing of its own.
+    def _run(self) -> None:
+        # Ctrl-C reaches both processes. This one ends with its parent and prints no traceback.
         signal(SIGINT, SIG_IGN)
-        self._telling.send(_of_words(self._content))
+        self._sender.send(_check_text(self._content))
 
-    def found(self) -> set[Finding]:
+    def findings(self) -> set[Finding]:
         try:
-            found: set[Finding] = self._told.recv()
+            findings: set[Finding] = self._receiver.recv()
         except EOFError:
-            # It was killed, or had no memory: then it is done here.
-            found = _of_words(self._content)
+            # The process was killed, for example for lack of memory: check the text here.
+            findings = _check_text(self._content)
         self._process.join()
-        return found
+        return findings

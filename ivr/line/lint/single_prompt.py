@@ -1,12 +1,12 @@
-"""One text proved while it is written: what it comes to in seconds, grade and segments, and what is wrong with it.
+"""Proofs one file of a draft while it is being edited: its seconds, grade and segments, and its findings.
 
-The rules are those of `infoline prompts check` that concern one text; the walk over the call graph is left to it.
+It applies the rules of `infoline prompts check` that concern one file, and does not explore the call graph.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 
 from ivr.line.callflow.graph import Graph
@@ -28,29 +28,29 @@ from ivr.line.lint.runner import check_prompt
 from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text import gsm7, readability
 
-# Drafts whose phrases and signs are kept ready: a draft is proved at each pause in the typing.
-_KEPT = 4
+# Drafts whose phrase index is cached, because a draft is proofed at each pause in the typing.
+_CACHED_DRAFTS = 4
 
 
 @dataclass(frozen=True)
 class SpokenMeasure:
-    """What one section comes to. part: Spoken, Choices or Texted; line: where its words begin."""
+    """The measures of one section. part: Spoken, Choices or Texted; line: where its text begins."""
 
     part: str
     line: int
     seconds: float | None
-    """How long it takes to say; None for what is only texted."""
+    """How long it takes to say; None if it is only texted."""
     most_seconds: float | None
     grade: float | None
-    """The US school grade, in English alone."""
+    """The US school grade; None in other languages than English."""
     mean_sentence: float
-    """In words; so is the longest."""
+    """In words, like longest_sentence."""
     longest_sentence: int
 
 
 @dataclass(frozen=True)
 class TextMeasure:
-    """What the text takes as it goes out, with the longest values that its placeholders can take."""
+    """The measures of a text message as it is sent, with the longest values that its placeholders can take."""
 
     line: int
     encoding: str
@@ -58,15 +58,15 @@ class TextMeasure:
     most_segments: int
     characters: int
     left: int
-    """How many more letters fit before the next segment begins."""
+    """How many more characters fit into the last segment."""
     dear: tuple[str, ...]
-    """The signs that GSM-7 does not have: with `accents: keep` they make the text dear, else they are replaced."""
+    """The characters outside GSM-7. They are replaced, or with `accents: keep` make the message more expensive."""
     keeps_accents: bool
 
 
 @dataclass(frozen=True)
 class PromptProof:
-    """What is known of a file as it was typed. Without sections where it cannot be read."""
+    """The proof of one file. A file that cannot be read has no sections."""
 
     file: str
     sections: tuple[SpokenMeasure, ...] = ()
@@ -78,21 +78,21 @@ class PromptProof:
 
 
 def prove_prompt(content: Content, file: str, data: bytes) -> PromptProof:
-    """Prove one file of a draft as it was typed. Never raises, whatever the bytes are.
+    """Proof one file of a draft. Never raises, whatever the bytes are.
 
-    content: the draft as it was last read; what is found is found in the draft with this file in it.
+    content: the draft as last read. The findings are those of the draft with this file in it.
     """
     try:
         if is_prompt(file):
             return _prove_prompt(content, read_prompt(file, data))
-        found: Iterable[Finding] = _found_in(content, file, data)
+        findings = _check_other_file(content, file, data)
     except BrokenPrompts as broken:
-        found = broken.findings
-    return PromptProof(file, findings=_worst_first(found))
+        findings = broken.findings
+    return PromptProof(file, findings=_errors_first(findings))
 
 
 def preload_proof(content: Content) -> None:
-    """Have ready what all proofs of a draft need, so that nobody waits for it at the first key."""
+    """Build what all proofs of a draft share, so that the first keystroke does not wait for it."""
     for language in content.config.languages:
         file = content.prompt(language, RED_FLAGS[0]).file
         prove_prompt(content, file, content.files[file])
@@ -100,87 +100,87 @@ def preload_proof(content: Content) -> None:
 
 def _prove_prompt(content: Content, prompt: Prompt) -> PromptProof:
     draft = replace(content, prompts={**content.prompts, (prompt.language, prompt.name): prompt})
-    found = set(find_cross_reference_errors(content.config, content.source, draft.prompts))
-    if not found:
-        # What was wrong with another file before is told when that file is written.
-        before = {finding for finding in _of_menus(content) if finding.file != prompt.file}
-        found = _of_menus(draft) - before
+    findings = set(find_cross_reference_errors(content.config, content.source, draft.prompts))
+    if not findings:
+        # Findings that other files had before are reported when those files are edited.
+        before = {finding for finding in _check_menus(content) if finding.file != prompt.file}
+        findings = _check_menus(draft) - before
     if prompt.language not in content.config.languages:
-        return PromptProof(prompt.file, findings=_worst_first(found))
-    found.update(check_prompt(draft, _meanings(content), prompt))
+        return PromptProof(prompt.file, findings=_errors_first(findings))
+    findings.update(check_prompt(draft, _phrase_index(content), prompt))
     for other in content.config.languages:
         if (other, prompt.name) in draft.prompts:
-            found.update(check_translation(draft, draft.prompts[other, prompt.name]))
-    sections = tuple(_spoken(draft, prompt, part, section) for part, section in prompt.parts())
-    return PromptProof(prompt.file, sections, _texted(draft, prompt), _worst_first(found))
+            findings.update(check_translation(draft, draft.prompts[other, prompt.name]))
+    sections = tuple(_measure_section(draft, prompt, part, section) for part, section in prompt.parts())
+    return PromptProof(prompt.file, sections, _measure_text(draft, prompt), _errors_first(findings))
 
 
-def _of_menus(content: Content) -> set[Finding]:
+def _check_menus(content: Content) -> set[Finding]:
     speech = Speech(content, Graph(content))
     return {finding for rule in MENU_RULES for finding in rule(speech)}
 
 
-def _spoken(content: Content, prompt: Prompt, part: str, section: Section) -> SpokenMeasure:
-    words = limits.fill_with_samples(content, prompt, section)
-    is_said = section is not prompt.texted
+def _measure_section(content: Content, prompt: Prompt, part: str, section: Section) -> SpokenMeasure:
+    text = limits.fill_with_samples(content, prompt, section)
+    is_spoken = section is not prompt.texted
     return SpokenMeasure(
         part=part,
         line=section.line,
-        seconds=round(limits.seconds_to_say(content, prompt, section), 1) if is_said else None,
+        seconds=round(limits.seconds_to_say(content, prompt, section), 1) if is_spoken else None,
         most_seconds=limits.most_seconds(prompt) if part == "Spoken" else None,
-        grade=round(grade, 1) if (grade := limits.reading_grade(prompt, words)) is not None else None,
-        mean_sentence=round(readability.average_sentence_length(words), 1),
-        longest_sentence=max((len(readability.words(one)) for one in readability.sentences(words)), default=0),
+        grade=round(grade, 1) if (grade := limits.reading_grade(prompt, text)) is not None else None,
+        mean_sentence=round(readability.average_sentence_length(text), 1),
+        longest_sentence=max((len(readability.words(item)) for item in readability.sentences(text)), default=0),
     )
 
 
-def _texted(content: Content, prompt: Prompt) -> TextMeasure | None:
+def _measure_text(content: Content, prompt: Prompt) -> TextMeasure | None:
     if prompt.texted is None:
         return None
-    written = limits.longest_text(content, prompt, prompt.texted)
-    text = limits.as_sent(prompt, written)
-    counted = gsm7.count_segments(text)
+    longest = limits.longest_text(content, prompt, prompt.texted)
+    sent = limits.as_sent(prompt, longest)
+    counted = gsm7.count_segments(sent)
     return TextMeasure(
         line=prompt.texted.line,
         encoding=counted.encoding,
         segments=counted.segments,
         most_segments=limits.most_segments(content, prompt),
         characters=counted.characters,
-        left=gsm7.characters_left(text),
-        dear=gsm7.non_gsm7_characters(written),
+        left=gsm7.characters_left(sent),
+        dear=gsm7.non_gsm7_characters(longest),
         keeps_accents=prompt.keeps_accents,
     )
 
 
-def _found_in(content: Content, file: str, data: bytes) -> Iterable[Finding]:
-    """What is wrong with a file that is no prompt."""
+def _check_other_file(content: Content, file: str, data: bytes) -> Collection[Finding]:
+    """The findings of a file that is not a prompt."""
     if file == LINE_FILE:
         source = read_yaml(LINE_FILE, decode_text(LINE_FILE, data))
         config = read_config(source)
-        faults = set(find_cross_reference_errors(config, source, content.prompts))
+        errors = set(find_cross_reference_errors(config, source, content.prompts))
         draft = replace(content, config=config, files={**content.files, LINE_FILE: data})
-        # What does not agree cannot be judged any further.
-        return faults or {finding for rule in FOLDER_RULES for finding in rule(draft)}
+        # The rules assume that all references resolve.
+        return errors or {finding for rule in FOLDER_RULES for finding in rule(draft)}
     if is_question_file(file):
         read_questions(file, data, outcomes_of(content.files))
         return ()
     if is_in_recordings_folder(file):
         prompts = {name: b"" for name in content.files if is_prompt(name)}
-        return find_recording_errors(content.config, content.prompts, {**prompts, file: data})
+        return list(find_recording_errors(content.config, content.prompts, {**prompts, file: data}))
     return [misnamed_file(file)]
 
 
-_ready: OrderedDict[str, PhraseIndex] = OrderedDict()
+_indexes: OrderedDict[str, PhraseIndex] = OrderedDict()
 
 
-def _meanings(content: Content) -> PhraseIndex:
-    """The phrases and signs of a draft, kept while it is worked on."""
-    meanings = _ready.pop(content.digest, None) or PhraseIndex(content)
-    _ready[content.digest] = meanings
-    while len(_ready) > _KEPT:
-        _ready.popitem(last=False)
-    return meanings
+def _phrase_index(content: Content) -> PhraseIndex:
+    """The phrase index of a draft, from the cache if possible."""
+    index = _indexes.pop(content.digest, None) or PhraseIndex(content)
+    _indexes[content.digest] = index
+    while len(_indexes) > _CACHED_DRAFTS:
+        _indexes.popitem(last=False)
+    return index
 
 
-def _worst_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(set(found), key=lambda finding: (finding.level, finding)))
+def _errors_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(set(findings), key=lambda finding: (finding.level, finding)))

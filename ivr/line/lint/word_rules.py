@@ -1,4 +1,4 @@
-"""The rules for words: what is said and texted. Each is a function from one prompt of a content to findings."""
+"""Lint rules for the text of prompts, spoken and texted. Each is a function from (content, one prompt) to findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ivr.line.lint import limits
 from ivr.line.text import gsm7, readability
 from ivr.line.text.hard_words import hard_words
 
-# How much of a sentence is quoted.
+# How many characters of a sentence a message quotes.
 QUOTED = 90
 _PHONE = re.compile(r"(?<![\d-])[0-9]{3}-[0-9]{3}-[0-9]{4}(?![\d-])")
 _MANY_DIGITS = re.compile(r"\d(?:[-./() \u2010-\u2015]{0,2}\d){6,}")
@@ -25,157 +25,145 @@ def _error(prompt: Prompt, line: int, rule: str, message: str) -> Finding:
     return Finding(prompt.file, line, rule, "error", message)
 
 
-def _lines(prompt: Prompt) -> Iterator[tuple[int, str]]:
-    """Every line that is said, texted or shown in a menu, and where it stands."""
+def _warning(prompt: Prompt, line: int, rule: str, message: str) -> Finding:
+    return Finding(prompt.file, line, rule, "warning", message)
+
+
+def _numbered_lines(prompt: Prompt, *sections: Section) -> Iterator[tuple[int, str]]:
+    """(line number, text) of the title and of every line of some sections."""
     yield 1, prompt.title
-    for section in prompt.sections():
+    for section in sections:
         yield from enumerate(section.words.split("\n"), start=section.line)
 
 
 def _unknown_placeholders(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    known = allowed_placeholders(content.config, prompt.name)
-    told = ", ".join(f"{{{one}}}" for one in sorted(known))
-    for at, words in _lines(prompt):
-        for name in PLACEHOLDER.findall(words):
-            if name not in known:
-                yield _error(prompt, at, "placeholder", f"{{{name[:QUOTED]}}} is not known here: use {told}.")
-        if re.search(r"[{}]", PLACEHOLDER.sub("", words)):
-            yield _error(prompt, at, "placeholder", "A { or } stands alone: write both, or none.")
+    allowed = allowed_placeholders(content.config, prompt.name)
+    names = ", ".join(f"{{{name}}}" for name in sorted(allowed))
+    for line, text in _numbered_lines(prompt, *prompt.sections()):
+        for name in PLACEHOLDER.findall(text):
+            if name not in allowed:
+                message = f"{{{name[:QUOTED]}}} is not a placeholder of this prompt: use one of {names}."
+                yield _error(prompt, line, "placeholder", message)
+        if re.search(r"[{}]", PLACEHOLDER.sub("", text)):
+            yield _error(prompt, line, "placeholder", "A { or } is unpaired: add the other one, or remove it.")
 
 
 def _unfilled_placeholders(_content: Content, prompt: Prompt) -> Iterator[Finding]:
-    """A title and a choice are put into other words as they stand."""
-    bare = [(1, prompt.title)]
-    if prompt.listed:
-        bare += enumerate(prompt.listed.words.split("\n"), start=prompt.listed.line)
-    for at, words in bare:
-        if PLACEHOLDER.search(words):
-            yield _error(prompt, at, "placeholder", "Nothing is filled in here: write the words themselves.")
+    """Titles and choices are inserted into other prompts unchanged, so they cannot have placeholders."""
+    for line, text in _numbered_lines(prompt, *([prompt.listed] if prompt.listed else [])):
+        if PLACEHOLDER.search(text):
+            message = "A placeholder does not work in a title or a choice: write the text out."
+            yield _error(prompt, line, "placeholder", message)
 
 
-def _unowned_numbers(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    """Nobody is sent to a number that the directory does not know, or that a voice would read as an amount."""
-    owned = {entry.number for entry in content.config.directory}
-    for at, words in _lines(prompt):
-        rest = _PHONE.sub(lambda match: "" if match[0] in owned else match[0], words)
+def _unlisted_numbers(content: Content, prompt: Prompt) -> Iterator[Finding]:
+    """Every phone number is in the directory, and in the format that voices read digit by digit."""
+    listed = {entry.number for entry in content.config.directory}
+    for line, text in _numbered_lines(prompt, *prompt.sections()):
+        rest = _PHONE.sub(lambda match: "" if match[0] in listed else match[0], text)
         for number in _MANY_DIGITS.findall(rest):
             message = (
-                f"{number[:QUOTED]} is no number of the directory, written like {min(owned)}: correct it, or add it."
+                f"{number[:QUOTED]} is not in the directory, or not written like {min(listed)}: correct it, or add it."
             )
-            yield _error(prompt, at, "number", message)
+            yield _error(prompt, line, "number", message)
 
 
 def _hard_to_read(content: Content, prompt: Prompt) -> Iterator[Finding]:
     for section in prompt.sections():
-        words = limits.fill_with_samples(content, prompt, section)
-        mean = readability.average_sentence_length(words)
-        longest = max(readability.sentences(words), key=_length, default="")
-        if mean > limits.LONGEST_SENTENCES:
+        text = limits.fill_with_samples(content, prompt, section)
+        mean = readability.average_sentence_length(text)
+        longest = max(readability.sentences(text), key=_length, default="")
+        if mean > limits.LONGEST_MEAN_SENTENCE:
             message = (
-                f"Sentences have {mean:.0f} words on average: make them shorter than 15."
-                f" The longest has {_length(longest)}: “{_begun(longest)}”"
+                f"Sentences have {mean:.0f} words on average: shorten them to {limits.LONGEST_MEAN_SENTENCE:.0f} or"
+                f" fewer. The longest has {_length(longest)}: “{_quote(longest)}”"
             )
             yield _error(prompt, section.line, "sentences", message)
         elif _length(longest) > limits.LONGEST_SENTENCE:
-            message = f"A sentence has {_length(longest)} words: part it in two: “{_begun(longest)}”"
-            yield Finding(prompt.file, _line_of(section, longest), "sentences", "warning", message)
-        grade = limits.reading_grade(prompt, words)
+            message = f"This sentence has {_length(longest)} words: split it in two: “{_quote(longest)}”"
+            yield _warning(prompt, _line_of(section, longest), "sentences", message)
+        grade = limits.reading_grade(prompt, text)
         if grade is not None and grade > limits.HIGHEST_GRADE:
-            message = f"This reads at grade {grade:.1f}: use shorter words and sentences, to grade 6."
+            allowed = limits.HIGHEST_GRADE
+            message = f"This reads at grade {grade:.1f}: use shorter words and sentences, to reach grade {allowed:.0f}."
             yield _error(prompt, section.line, "grade", message)
 
 
 def _hard_words(_content: Content, prompt: Prompt) -> Iterator[Finding]:
-    """A warning: now and then the hard word is the right one."""
-    for line, words in ((1, prompt.title), *((section.line, section.words) for section in prompt.sections())):
-        for hard in hard_words(words, prompt.language):
-            message = f"`{hard.word}` is a hard word for many: could you say {hard.plainer}?"
-            at = line + words.count("\n", 0, hard.at)
-            yield Finding(prompt.file, at, "hard-word", "warning", message)
+    """A warning only, because sometimes the hard word is the right one."""
+    for line, text in ((1, prompt.title), *((section.line, section.words) for section in prompt.sections())):
+        for hard in hard_words(text, prompt.language):
+            message = f"`{hard.word}` is hard for many readers: could you say {hard.plainer}?"
+            yield _warning(prompt, line + text.count("\n", 0, hard.at), "hard-word", message)
 
 
 def _length(sentence: str) -> int:
     return len(readability.words(sentence))
 
 
-def _begun(sentence: str) -> str:
-    """A sentence as it is quoted: on one line, and no more of it than one needs to find it."""
+def _quote(sentence: str) -> str:
+    """The beginning of a sentence, on one line."""
     return shorten(sentence, QUOTED, placeholder=" …")
 
 
 def _line_of(section: Section, sentence: str) -> int:
-    """The line on which a sentence of a section begins, found by its first words as they are written."""
-    first = readability.words(sentence)[:3]
-    found = re.search(r"\W+".join(map(re.escape, first)), section.words)
-    return section.line + section.words.count("\n", 0, found.start() if found else 0)
+    """The line on which a sentence begins, located by its first three words."""
+    first_words = readability.words(sentence)[:3]
+    match = re.search(r"\W+".join(map(re.escape, first_words)), section.words)
+    return section.line + section.words.count("\n", 0, match.start() if match else 0)
 
 
-def _long_pieces(content: Content, prompt: Prompt) -> Iterator[Finding]:
+def _long_sections(content: Content, prompt: Prompt) -> Iterator[Finding]:
     allowed = limits.most_seconds(prompt)
     for section in prompt.spoken:
         seconds = limits.seconds_to_say(content, prompt, section)
         if seconds > allowed:
-            message = f"This takes {ceil(seconds)} seconds to say: shorten it to {allowed:.0f}, or part it in two."
+            message = f"This takes {ceil(seconds)} seconds to say: shorten it to {allowed:.0f}, or split it in two."
             yield _error(prompt, section.line, "seconds", message)
 
 
-def _lost_characters(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
-    lost = () if prompt.keeps_accents else gsm7.unfoldable_characters(limits.longest_text(content, prompt, section))
-    if lost:
-        message = f"{' '.join(lost)} cannot stand in a text: write it in other signs."
-        yield _error(prompt, section.line, "alphabet", message)
-
-
-def _kept_accents(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
-    """What it costs that a text goes out with signs that GSM-7 does not have."""
-    text = limits.longest_text(content, prompt, section)
-    dear = gsm7.non_gsm7_characters(text) if prompt.keeps_accents else ()
-    if dear:
-        counted, cheap = gsm7.count_segments(text).segments, gsm7.count_segments(gsm7.fold_to_gsm7(text)).segments
+def _text_message(content: Content, prompt: Prompt) -> Iterator[Finding]:
+    """The alphabet and the segments of the text message, with the longest values of its placeholders."""
+    if prompt.texted is None:
+        return
+    line, text = prompt.texted.line, limits.longest_text(content, prompt, prompt.texted)
+    sent, allowed = gsm7.count_segments(limits.as_sent(prompt, text)), limits.most_segments(content, prompt)
+    if not prompt.keeps_accents and (lost := gsm7.unfoldable_characters(text)):
+        message = f"A text message cannot contain {' '.join(lost)}: use letters, digits and ordinary punctuation."
+        yield _error(prompt, line, "alphabet", message)
+    if prompt.keeps_accents and (accents := gsm7.non_gsm7_characters(text)):
         message = (
-            f"This text keeps {' '.join(dear)}, and so takes {counted} segments where {cheap} would do:"
-            " take `accents: keep` away if that is too dear."
+            f"This text message keeps {' '.join(accents)}, and takes {sent.segments} segments instead of"
+            f" {gsm7.count_segments(gsm7.fold_to_gsm7(text)).segments}: remove `accents: keep` if that costs too much."
         )
-        yield Finding(prompt.file, section.line, "accents", "warning", message)
-
-
-def _costly_texts(content: Content, prompt: Prompt, section: Section) -> Iterator[Finding]:
-    allowed = limits.most_segments(content, prompt)
-    counted = limits.segments_as_sent(content, prompt, section)
-    if counted.segments > allowed:
+        yield _warning(prompt, line, "accents", message)
+    if sent.segments > allowed:
         message = (
-            f"This text takes {counted.segments} segments ({counted.characters} characters at its longest):"
+            f"This text message takes {sent.segments} segments ({sent.characters} characters at its longest):"
             f" shorten it to {allowed}."
         )
-        yield _error(prompt, section.line, "segments", message)
+        yield _error(prompt, line, "segments", message)
 
 
 def _unused(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    """A file that nothing says yet; what the line needs is asked for in each language before anything is proved."""
+    """A prompt that nothing uses. Missing prompts that the line needs are errors of `content` already."""
     if prompt.name in required_prompts(content.config):
         return
     if prompt.name not in {f"{step.prompt}-names-test" for step in content.config.reminders.plan}:
-        message = "Nothing says this prompt: name it in line.yaml, or take the file away."
-        yield Finding(prompt.file, 0, "unused", "warning", message)
+        yield _warning(prompt, 0, "unused", "Nothing uses this prompt: name it in line.yaml, or delete the file.")
     for other in content.config.languages:
         if (other, prompt.name) not in content.prompts:
-            message = f"This file is missing, and {prompt.file} is there: translate it, before the line says it."
+            message = f"This file is missing, but {prompt.file} exists: translate it before the line uses it."
             yield Finding(f"{other}/{prompt.name}.md", 0, "translation", "warning", message)
-
-
-def _rules_for_texts(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    for rule in (_lost_characters, _kept_accents, _costly_texts):
-        if prompt.texted:
-            yield from rule(content, prompt, prompt.texted)
 
 
 WORD_RULES: tuple[Callable[[Content, Prompt], Iterator[Finding]], ...] = (
     _unknown_placeholders,
     _unfilled_placeholders,
-    _unowned_numbers,
+    _unlisted_numbers,
     _hard_to_read,
     _hard_words,
-    _long_pieces,
-    _rules_for_texts,
+    _long_sections,
+    _text_message,
     _unused,
 )

@@ -1,4 +1,4 @@
-"""Wordings that ask for the same thing, put together, so that a hundred questions are read as twenty."""
+"""Clusters of questions that ask for the same thing, so that a reviewer reads twenty clusters, not a hundred lines."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rapidfuzz import fuzz, process
 
 from ivr.line.text.normalize import content_words, normalize, stem
 
-# Wordings are alike from here on; chosen by eye on 1,700 questions that people asked.
-ALIKE = 0.65
-# Two spellings of one word, of 100; cancer and cancel are 83.
-SLIP = 86.0
-SHORT = 4
-# Of a language; each is compared with each.
+# The similarity at which two wordings join; chosen by inspecting 1,700 real questions.
+SIMILARITY_THRESHOLD = 0.65
+# rapidfuzz ratio (0 to 100) at which two spellings are one word; "cancer" and "cancel" score 83.
+SPELLING_THRESHOLD = 86.0
+SHORTEST_CORRECTED = 4
+# Wordings per language: every pair is compared.
 MOST = 2_000
 _PERSONAL = re.compile(r"\d(?:[-./() \u2010-\u2015]{0,2}\d){6,}|\S@\S")
 
@@ -28,100 +28,101 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class QuestionCluster:
-    """Wordings of one language that ask for the same. typical: the one that most others are like."""
+    """Wordings in one language that ask for the same thing."""
 
     id: str
     language: str
     typical: str
+    """The wording most similar to the others."""
     count: int
     wordings: tuple[str, ...]
-    """Each once, the most frequent first."""
+    """Distinct wordings: the typical one, then the most frequent first."""
 
 
-def looks_personal(words: str) -> bool:
-    """Whether a number of seven digits or more, or an address of mail, stands there: nobody is offered such words."""
-    return _PERSONAL.search(words) is not None
+def looks_personal(message: str) -> bool:
+    """Whether a message holds seven digits or more in a row, or an email address, and so must not be shown."""
+    return _PERSONAL.search(message) is not None
 
 
-def cluster_questions(wordings: Iterable[tuple[str, str]]) -> list[QuestionCluster]:
-    """Group (language, words), newest first; the biggest group comes first. Beyond 2,000 of a language, the rest
-    stays ungrouped."""
+def cluster_questions(questions: Iterable[tuple[str, str]]) -> list[QuestionCluster]:
+    """Cluster (language, message) pairs, given newest first. Returns the largest cluster first.
+
+    Only the newest 2,000 distinct wordings of each language are clustered; the rest are left out.
+    """
     by_language: dict[str, list[str]] = defaultdict(list)
-    for language, words in wordings:
-        by_language[language].append(words)
-    found = [group for language, said in by_language.items() for group in _groups_of(language, said)]
-    return sorted(found, key=lambda group: (-group.count, group.language, group.typical))
+    for language, message in questions:
+        by_language[language].append(message)
+    clusters = [cluster for language, messages in by_language.items() for cluster in _cluster(language, messages)]
+    return sorted(clusters, key=lambda cluster: (-cluster.count, cluster.language, cluster.typical))
 
 
-def _groups_of(language: str, said: Sequence[str]) -> list[QuestionCluster]:
-    shown: dict[str, str] = {}
+def _cluster(language: str, messages: Sequence[str]) -> list[QuestionCluster]:
+    originals: dict[str, str] = {}
     counts: Counter[str] = Counter()
-    for words in said:
-        asked = normalize(words) or words
-        shown.setdefault(asked, words)
-        counts[asked] += 1
-    asked_once = list(shown)[:MOST]
-    near = _likeness(asked_once) >= ALIKE
-    weights = np.array([counts[asked] for asked in asked_once])
-    found: list[QuestionCluster] = []
-    left = np.ones(len(asked_once), dtype=bool)
-    stands_for = near @ weights
-    while left.any():
-        # The one that stands for most of what is left, and its neighbours; then the same for the rest.
-        centre = int(np.where(left, stands_for, -1).argmax())
-        members = np.flatnonzero(near[centre] & left)
-        found.append(_group(language, asked_once[centre], [asked_once[at] for at in members], shown, counts))
-        left[members] = False
-        stands_for -= near[:, members] @ weights[members]
-    return found
+    for message in messages:
+        wording = normalize(message) or message
+        originals.setdefault(wording, message)
+        counts[wording] += 1
+    wordings = list(originals)[:MOST]
+    similar = _similarities(wordings) >= SIMILARITY_THRESHOLD
+    weights = np.array([counts[wording] for wording in wordings])
+    clusters: list[QuestionCluster] = []
+    unassigned = np.ones(len(wordings), dtype=bool)
+    covered = similar @ weights
+    while unassigned.any():
+        # Greedy: take the wording that covers most of what is left, with its neighbors, then repeat.
+        center = int(np.where(unassigned, covered, -1).argmax())
+        members = np.flatnonzero(similar[center] & unassigned)
+        typical = wordings[center]
+        typical_first = sorted((wordings[row] for row in members), key=lambda item: (item != typical, -counts[item]))
+        clusters.append(
+            QuestionCluster(
+                id=hashlib.sha256(f"{language}/{typical}".encode()).hexdigest()[:6],
+                language=language,
+                typical=originals[typical],
+                count=sum(counts[wording] for wording in typical_first),
+                wordings=tuple(originals[wording] for wording in typical_first),
+            )
+        )
+        unassigned[members] = False
+        covered -= similar[:, members] @ weights[members]
+    return clusters
 
 
-def _likeness(asked: Sequence[str]) -> Matrix:
-    """How alike each is to each, 0 to 1: by the words that both have, those that few have counting more (a cosine)."""
-    told = [[_root(word) for word in content_words(words)] or words.split() for words in asked]
-    spelt = _spellings(Counter(word for words in told for word in words))
-    sets = [{spelt[word] for word in words} for words in told]
-    held_by = Counter(word for words in sets for word in words)
-    columns = {word: at for at, word in enumerate(held_by)}
-    vectors = np.zeros((len(sets), len(columns)), dtype=np.float32)
-    for row, words in zip(vectors, sets, strict=True):
+def _similarities(wordings: Sequence[str]) -> Matrix:
+    """Pairwise cosine similarity, 0 to 1, of the sets of content words, with rare words weighted higher."""
+    tokens = [[_root(word) for word in content_words(wording)] or wording.split() for wording in wordings]
+    spelling = _canonical_spellings(Counter(word for words in tokens for word in words))
+    word_sets = [{spelling[word] for word in words} for words in tokens]
+    frequency = Counter(word for words in word_sets for word in words)
+    columns = {word: column for column, word in enumerate(frequency)}
+    vectors = np.zeros((len(word_sets), len(columns)), dtype=np.float32)
+    for row, words in zip(vectors, word_sets, strict=True):
         for word in words:
-            row[columns[word]] = np.log(1 + len(sets) / held_by[word])
+            row[columns[word]] = np.log(1 + len(word_sets) / frequency[word])
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors /= np.where(lengths, lengths, 1)
-    alike: Matrix = vectors @ vectors.T
-    np.fill_diagonal(alike, 1)
-    return alike
+    similarities: Matrix = vectors @ vectors.T
+    np.fill_diagonal(similarities, 1)
+    return similarities
 
 
 def _root(word: str) -> str:
-    """Parking and parks are park."""
-    bare = stem(word)
-    return bare.removesuffix("ing") if len(bare) > 2 * len("ing") else bare
+    """The stem of a word without -ing: "parking" and "parks" both become "park"."""
+    stemmed = stem(word)
+    return stemmed.removesuffix("ing") if len(stemmed) > 2 * len("ing") else stemmed
 
 
-def _spellings(counts: Counter[str]) -> dict[str, str]:
-    """Each word as most spell it: deoderant is deodorant, and cancel is not cancer."""
-    spelt: dict[str, str] = {}
-    by_letter: dict[str, list[str]] = defaultdict(list)
-    for word, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
-        # Few misspell the first letter.
-        known = by_letter[word[:1]]
-        found = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=SLIP) if len(word) >= SHORT else None
-        spelt[word] = found[0] if found else word
-        if not found:
+def _canonical_spellings(counts: Counter[str]) -> dict[str, str]:
+    """Each word mapped to its most frequent spelling: "deoderant" to "deodorant", but not "cancel" to "cancer"."""
+    spellings: dict[str, str] = {}
+    by_first_letter: dict[str, list[str]] = defaultdict(list)
+    for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        # People rarely misspell the first letter.
+        known = by_first_letter[word[:1]]
+        candidates = known if len(word) >= SHORTEST_CORRECTED else ()
+        match = process.extractOne(word, candidates, scorer=fuzz.ratio, score_cutoff=SPELLING_THRESHOLD)
+        spellings[word] = match[0] if match else word
+        if not match:
             known.append(word)
-    return spelt
-
-
-def _group(
-    language: str, typical: str, members: list[str], shown: dict[str, str], counts: Counter[str]
-) -> QuestionCluster:
-    often_first = sorted(members, key=lambda asked: (asked != typical, -counts[asked]))
-    return QuestionCluster(
-        id=hashlib.sha256(f"{language}/{typical}".encode()).hexdigest()[:6],
-        language=language,
-        typical=shown[typical],
-        count=sum(counts[asked] for asked in members),
-        wordings=tuple(shown[asked] for asked in often_first),
-    )
+    return spellings

@@ -1,8 +1,8 @@
-"""Signs: words that tell what is meant wherever they stand, in any form and misspelt.
+"""An index that finds the keyword rules of a release in a message: in any word form, and misspelled.
 
-A sign is a line in a prompt's file. "chest + pain, hurt*" is found where "chest" stands with "pain", "hurts" or
-"hurting" nearby; "lump but not gravy" where "lump" stands without "gravy". Likeness of whole sentences fails for
-what must not be missed: "my mother has chest pain, what shall we do" is not like "chest pain".
+The rule "chest + pain, hurt*" matches where "chest" occurs near "pain", "hurts" or "hurting"; "lump but not gravy"
+matches "lump" without "gravy" nearby. Similarity of whole sentences is not enough for what must not be missed: "my
+mother has chest pain, what shall we do" is not similar to "chest pain".
 """
 
 from __future__ import annotations
@@ -18,158 +18,160 @@ from rapidfuzz.distance import OSA
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP, Atom, KeywordRule
 from ivr.line.text.normalize import MOST_WORDS, content_words, phonetic_key, stem
 
-# How far apart the words of a sign may stand.
+# The largest distance, in words, between the groups of a rule.
 REACH = 12
-# How many words may stand between those of a wish to stop: "stop sending me all these texts".
-GAP = 3
-# Where words of four letters may be misspelt too: a false alarm is better than a missed one.
-_LOOSE = 4
-_STRICT = 5
+# For opt-outs: how many other words may come between those of the rule, as in "stop sending me all these texts".
+STOP_GAP = 3
+# The shortest word that is matched with a typo. Lower for red flags: a false alarm is better than a missed one.
+_SHORTEST_RED_FLAG = 4
+_SHORTEST = 5
+# From this length on a word may have two typos.
 _LONG = 8
 _LONGEST = 25
-_MOST_SLIPS = 2
+_MOST_TYPOS = 2
+# The group number of the words after `but not`.
+_EXCLUDED = -1
 
 
 @dataclass(frozen=True)
 class KeywordMatch:
-    """A sign that stands in some words: of which outcome, in which language, and how many words make it."""
+    """A keyword rule that matches a message. weight: the number of its groups."""
 
-    meaning: str
+    outcome: str
     language: str
     weight: int
 
 
 def rule_from_phrase(phrase: str) -> KeywordRule | None:
-    """The telling words of a plain phrase as a sign: all must stand, in any form. One alone tells too little."""
-    words = content_words(phrase)
-    groups = tuple(((word if len(word) <= _STRICT else f"{word[: max(_STRICT, len(word) - 3)]}*",),) for word in words)
+    """A rule that requires every content word of a normalized phrase, in any form. None if there is only one."""
+    groups = tuple(
+        ((word if len(word) <= _SHORTEST else f"{word[: max(_SHORTEST, len(word) - 3)]}*",),)
+        for word in content_words(phrase)
+    )
     return KeywordRule(groups) if len(groups) > 1 else None
 
 
 @dataclass(frozen=True)
-class _Known:
-    """A word of a sign that may be misspelt."""
+class _Keyword:
+    """A word of a rule that is also matched misspelled. bare: without its star."""
 
     word: str
     bare: str
     sound: str
 
-    def is_meant_by(self, heard: str, told: str) -> bool:
-        """Whether a word, which sounds like `told`, is this one with a slip, or written by ear."""
+    def matches(self, token: str, sound: str) -> bool:
+        """Whether a token is this word with a typo or spelled phonetically. sound: the token's phonetic key."""
         if self.word.endswith("*"):
-            heard = heard[: len(self.bare) + 1]
-        if abs(len(self.bare) - len(heard)) > _MOST_SLIPS:
+            token = token[: len(self.bare) + 1]
+        if abs(len(self.bare) - len(token)) > _MOST_TYPOS:
             return False
-        if self.sound == told:
+        if self.sound == sound:
             return True
-        if len(self.bare) < _STRICT:
-            # Of so few letters, only two that changed places: "lupm".
-            return sorted(self.bare) == sorted(heard) and OSA.distance(self.bare, heard) == 1
-        allowed = _MOST_SLIPS if len(self.bare) >= _LONG else 1
-        return OSA.distance(self.bare, heard, score_cutoff=allowed) <= allowed
+        if len(self.bare) < _SHORTEST:
+            # In so short a word, accept only two swapped letters: "lupm".
+            return sorted(self.bare) == sorted(token) and OSA.distance(self.bare, token) == 1
+        allowed = _MOST_TYPOS if len(self.bare) >= _LONG else 1
+        return OSA.distance(self.bare, token, score_cutoff=allowed) <= allowed
 
 
 class KeywordIndex:
-    """The signs of a release, ready to be looked for. Words that the release knows are taken as they are spelt."""
+    """The keyword rules of a release, indexed by word."""
 
-    def __init__(self, signs: Iterable[tuple[KeywordRule, str, str]], known: frozenset[str] = frozenset()) -> None:
-        """signs: each with what it means and its language."""
-        self._signs = list(signs)
-        self._known = known
-        # Words that stand alone by themselves, several by their first two: most begin with "my" or "no".
-        self._alone: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        self._pairs: dict[tuple[str, str], list[tuple[Atom, int, int]]] = defaultdict(list)
+    def __init__(self, rules: Iterable[tuple[KeywordRule, str, str]], vocabulary: frozenset[str] = frozenset()) -> None:
+        """rules: (rule, outcome, language). vocabulary: words that are correct as spelled, and so never typos."""
+        self._rules = list(rules)
+        self._vocabulary = vocabulary
+        # Word sequences are indexed by their first two words, because most begin with "my" or "no".
+        self._single: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._sequences: dict[tuple[str, str], list[tuple[Atom, int, int]]] = defaultdict(list)
         self._stems: dict[str, set[str]] = defaultdict(set)
-        self._beginnings: dict[str, str] = {}
+        self._prefixes: dict[str, str] = {}
         words: set[str] = set()
-        for number, (sign, _, _) in enumerate(self._signs):
-            for group, atoms in enumerate((*sign.groups, sign.never)):
+        for number, (rule, _, _) in enumerate(self._rules):
+            for position, atoms in enumerate((*rule.groups, rule.never)):
+                group = position if position < len(rule.groups) else _EXCLUDED
                 for atom in atoms:
-                    # Group -1 is what must not stand there.
-                    place = (number, group if group < len(sign.groups) else -1)
                     if len(atom) == 1:
-                        self._alone[atom[0]].append(place)
+                        self._single[atom[0]].append((number, group))
                     else:
-                        self._pairs[atom[0], atom[1]].append((atom, *place))
+                        self._sequences[atom[0], atom[1]].append((atom, number, group))
                     words.update(atom)
         for word in words:
             if word.endswith("*"):
-                self._beginnings[word[:-1]] = word
+                self._prefixes[word[:-1]] = word
             else:
                 self._stems[stem(word)].add(word)
-        self._forms = lru_cache(MOST_WORDS)(self._find_forms)
-        self._forms_or_slips = lru_cache(MOST_WORDS)(self._find_forms_or_slips)
+        self._exact = lru_cache(MOST_WORDS)(self._find_exact)
+        self._fuzzy = lru_cache(MOST_WORDS)(self._find_fuzzy)
 
     @cached_property
-    def _near(self) -> dict[str, list[_Known]]:
-        """The words of signs that may be misspelt, by the sound that they begin with."""
-        loose: dict[str, bool] = {}
-        for sign, meaning, _ in self._signs:
-            for word in (word for atoms in (*sign.groups, sign.never) for atom in atoms for word in atom):
-                loose[word] = loose.get(word, False) or meaning in RED_FLAGS
-        near: dict[str, list[_Known]] = defaultdict(list)
-        for word, is_loose in loose.items():
+    def _by_sound(self) -> dict[str, list[_Keyword]]:
+        """The words that are also matched misspelled, by the first letter of their phonetic key."""
+        is_red_flag: dict[str, bool] = {}
+        for rule, outcome, _ in self._rules:
+            for word in (word for atoms in (*rule.groups, rule.never) for atom in atoms for word in atom):
+                is_red_flag[word] = is_red_flag.get(word, False) or outcome in RED_FLAGS
+        by_sound: dict[str, list[_Keyword]] = defaultdict(list)
+        for word, red_flag in is_red_flag.items():
             bare = word.rstrip("*")
-            if len(bare) >= (_LOOSE if is_loose else _STRICT):
-                known = _Known(word, bare, phonetic_key(bare))
-                near[known.sound[:1]].append(known)
-        return near
+            if len(bare) >= (_SHORTEST_RED_FLAG if red_flag else _SHORTEST):
+                keyword = _Keyword(word, bare, phonetic_key(bare))
+                by_sound[keyword.sound[:1]].append(keyword)
+        return by_sound
 
-    def prepare(self) -> None:
-        """Have it all ready, so that nobody waits for it."""
-        _ = self._near
+    def preload(self) -> None:
+        """Build what is otherwise built at the first question."""
+        _ = self._by_sound
 
-    def _find_forms(self, heard: str) -> tuple[str, ...]:
-        """The words of signs that a heard word is a form of."""
-        forms = set(self._stems.get(stem(heard), ()))
-        forms.update(
-            word for end in range(2, len(heard) + 1) if (word := self._beginnings.get(heard[:end])) is not None
-        )
-        return tuple(forms)
+    def _find_exact(self, token: str) -> tuple[str, ...]:
+        """The words of rules that a token is a form of."""
+        words = set(self._stems.get(stem(token), ()))
+        words.update(word for end in range(2, len(token) + 1) if (word := self._prefixes.get(token[:end])) is not None)
+        return tuple(words)
 
-    def _find_forms_or_slips(self, heard: str) -> tuple[str, ...]:
-        """The same, or those that a heard word is with a slip."""
-        forms = self._find_forms(heard)
-        if forms or heard in self._known or not _LOOSE <= len(heard) <= _LONGEST:
-            return forms
-        told = phonetic_key(heard)
-        return tuple({known.word for known in self._near.get(told[:1], ()) if known.is_meant_by(heard, told)})
+    def _find_fuzzy(self, token: str) -> tuple[str, ...]:
+        """The same; if there is none, the words that the token may be a misspelling of."""
+        words = self._find_exact(token)
+        if words or token in self._vocabulary or not _SHORTEST_RED_FLAG <= len(token) <= _LONGEST:
+            return words
+        sound = phonetic_key(token)
+        return tuple({keyword.word for keyword in self._by_sound.get(sound[:1], ()) if keyword.matches(token, sound)})
 
-    def find(self, words: Sequence[str], *, as_spelt: bool = False) -> list[KeywordMatch]:
-        """The signs that stand in some plain words, in no order. as_spelt: the words hold no slip."""
-        forms = [(self._forms if as_spelt else self._forms_or_slips)(word) for word in words]
-        places: dict[int, dict[int, list[int]]] = {}
-        for at, found in enumerate(forms):
-            for word in found:
-                for number, group in self._alone.get(word, ()):
-                    places.setdefault(number, {}).setdefault(group, []).append(at)
-            for atom, number, group in self._beginning(forms, at):
-                if _follows(atom, forms, at):
-                    places.setdefault(number, {}).setdefault(group, []).append(at)
-        return [self._found(number) for number, groups in places.items() if self._stands(number, groups)]
+    def find(self, tokens: Sequence[str], *, exact: bool = False) -> list[KeywordMatch]:
+        """The rules that match normalized tokens, in no particular order. exact: do not look for typos."""
+        words_at = [(self._exact if exact else self._fuzzy)(token) for token in tokens]
+        positions: dict[int, dict[int, list[int]]] = {}
+        for position, words in enumerate(words_at):
+            for word in words:
+                for number, group in self._single.get(word, ()):
+                    positions.setdefault(number, {}).setdefault(group, []).append(position)
+            for atom, number, group in self._sequences_from(words_at, position):
+                if _occurs(atom, words_at, position):
+                    positions.setdefault(number, {}).setdefault(group, []).append(position)
+        matched = (self._rules[number] for number, groups in positions.items() if self._holds(number, groups))
+        return [KeywordMatch(outcome, language, len(rule.groups)) for rule, outcome, language in matched]
 
-    def _beginning(self, forms: list[tuple[str, ...]], at: int) -> Iterator[tuple[Atom, int, int]]:
-        """The words of several that may begin at a place."""
-        if at + 1 < len(forms):
-            for pair in product(forms[at], forms[at + 1]):
-                yield from self._pairs.get(pair, ())
+    def _sequences_from(self, words_at: list[tuple[str, ...]], position: int) -> Iterator[tuple[Atom, int, int]]:
+        """The word sequences of rules whose first two words are at a position."""
+        if position + 1 < len(words_at):
+            for pair in product(words_at[position], words_at[position + 1]):
+                yield from self._sequences.get(pair, ())
 
-    def _found(self, number: int) -> KeywordMatch:
-        sign, meaning, language = self._signs[number]
-        return KeywordMatch(meaning, language, len(sign.groups))
-
-    def _stands(self, number: int, groups: dict[int, list[int]]) -> bool:
-        sign, meaning, _ = self._signs[number]
-        if len(groups) - (-1 in groups) < len(sign.groups):
+    def _holds(self, number: int, groups: dict[int, list[int]]) -> bool:
+        """Whether every group of a rule occurs near its first, and no excluded word does."""
+        rule, outcome, _ = self._rules[number]
+        if len(groups) - (_EXCLUDED in groups) < len(rule.groups):
             return False
-        reach = GAP + len(sign.groups) if meaning == STOP else REACH
-        unwanted = groups.get(-1, ())
+        reach = STOP_GAP + len(rule.groups) if outcome == STOP else REACH
+        excluded = groups.get(_EXCLUDED, ())
         return any(
-            all(any(abs(other - at) <= reach for other in groups[group]) for group in range(1, len(sign.groups)))
-            and not any(abs(other - at) <= REACH for other in unwanted)
-            for at in groups[0]
+            all(any(abs(other - first) <= reach for other in groups[group]) for group in range(1, len(rule.groups)))
+            and not any(abs(other - first) <= REACH for other in excluded)
+            for first in groups[0]
         )
 
 
-def _follows(atom: Atom, forms: list[tuple[str, ...]], at: int) -> bool:
-    return at + len(atom) <= len(forms) and all(word in forms[at + n] for n, word in enumerate(atom))
+def _occurs(atom: Atom, words_at: list[tuple[str, ...]], start: int) -> bool:
+    return start + len(atom) <= len(words_at) and all(
+        word in words_at[start + offset] for offset, word in enumerate(atom)
+    )

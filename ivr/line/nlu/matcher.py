@@ -1,8 +1,8 @@
-"""From free words to a topic or another outcome, by matching alone: the line never makes up an answer.
+"""From free text to a topic or another outcome, by matching alone: the line never generates an answer.
 
-Each prompt's file lists how people ask for it: `phrases`, whole, and `signs`, the words that tell it wherever they
-stand. A red flag and a wish to stop are found by their signs, before anything else. All other words go where most
-speaks for it: the signs that stand in them (signs.py), and what is learned from all phrases (learned.py).
+Each prompt's file lists how people ask for it: `phrases`, whole, and keyword rules, which match anywhere in a
+message. Red flags and opt-outs are decided by their rules, before anything else. Every other message goes to the
+outcome with the highest score: matched rules (keyword_index.py) plus the classifier (classifier.py).
 """
 
 from __future__ import annotations
@@ -16,180 +16,169 @@ from itertools import islice
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content
 from ivr.line.nlu.classifier import LanguageClassifier, TopicClassifier
-from ivr.line.nlu.phrase_index import ASKED_FIRST, PhraseIndex, outcome_of
+from ivr.line.nlu.phrase_index import PRIORITY, PhraseIndex, outcome_of
 from ivr.line.text.normalize import join_split_words, normalize, shorten
-
-__all__ = ["AMBIGUOUS", "MatchResult", "Matcher", "ambiguous_reply", "normalize"]
 
 AMBIGUOUS = "ambiguous"
 _GREETING = "menu"
-# What the best sign of an outcome adds, by its groups of words, and each further sign; measured by cross-validation.
-_BEST_SIGN = 0.25
-_GROUPS = 0.7
-_NEXT_SIGN = 0.2
-_MOST_NEXT = 2
-# What speaks less than this for an outcome is not enough to go by.
-_LEAST = 0.3
-# Two topics nearer than this are asked about.
-_NEAR = 0.2
-# How far what was learned may speak less for a red flag than for the best topic, when no sign of a flag stands there
-# and one of a topic does; and when none stands there at all. A false alarm is better than a missed one: measured.
-_BEHIND = 0.3
-_BEHIND_ALONE = 0.05
-_LEAST_ALARM = 0.08
-# A single word that no file lists is too little for an alarm.
-_LEAST_WORDS = 2
-_SHOWN = 5
-_SHORT = 40
-_REMEMBERED = 2000
+# What matched rules add to a score: the best one, by its number of groups, and each further one. All thresholds in
+# this module are tuned by cross-validation.
+_BEST_RULE = 0.25
+_GROUP_EXPONENT = 0.7
+_FURTHER_RULE = 0.2
+_MOST_FURTHER_RULES = 2
+_LOWEST_SCORE = 0.3
+# Two topics whose scores are closer than this are ambiguous.
+_AMBIGUITY_MARGIN = 0.2
+# How far a red flag without a matched rule may score below the best topic and still win: if a rule of some topic
+# matches, and if none does. A false alarm is better than a missed one.
+_RED_FLAG_MARGIN = 0.3
+_RED_FLAG_MARGIN_WITHOUT_RULES = 0.05
+_LOWEST_RED_FLAG_SCORE = 0.08
+# A single word that no file lists is too little for a red flag.
+_FEWEST_RED_FLAG_WORDS = 2
+_MOST_SCORES = 5
+# Messages up to this length (in characters) are cached.
+_LONGEST_CACHED = 40
+_CACHE_SIZE = 2000
 
 
 @dataclass(frozen=True)
 class MatchResult:
-    """What was understood: the outcome (`none`: nothing), in which language, and the best outcomes' scores."""
+    """What a message means. topic: a topic or another outcome, `none` if no outcome scores high enough."""
 
     topic: str
     language: str
     scores: dict[str, float]
-    """0 to 100, the best five, best first; none for a bare number."""
+    """The five best outcomes, 0 to 100, best first; empty for a bare number."""
     also_stop: bool = False
-    """Beside a red flag, which is answered first, the words also ask for no more texts."""
+    """With a red flag, which is answered first: the message also opts out."""
     runner_up: str | None = None
-    """What would have been understood instead."""
+    """The next-best outcome."""
     between: tuple[str, str] | None = None
-    """Of an ambiguous question: the two topics that it may ask for, the likelier first."""
-    language_told: bool = False
-    """Whether the words themselves tell their language."""
+    """The two candidates if the topic is `ambiguous`, the likelier first."""
 
 
 class Matcher:
-    """The phrases and signs of a release, ready to be asked."""
+    """Matches messages against one release."""
 
     def __init__(self, content: Content) -> None:
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._topics = frozenset(self._numbers.values())
-        self._default = content.config.default_language
-        self._meanings = PhraseIndex(content)
-        self._meanings.prepare()
-        phrases = self._meanings.phrases
-        # "Stop" is a phrase in both languages, and so tells neither.
-        self._languages: dict[str, set[str]] = defaultdict(set)
-        for words, prompt in phrases:
-            self._languages[words].add(prompt.language)
-        told = [(words, outcome_of(prompt.name, prompt.language)) for words, prompt in phrases]
-        told += [(normalize(one.words), outcome_of(one.outcome, one.language)) for one in content.questions]
-        self._learned = _learned(tuple(told))
-        self._tongues = LanguageClassifier(_words_by_language(content))
-        self._understood = lru_cache(_REMEMBERED)(self.think)
+        self._default_language = content.config.default_language
+        self._index = PhraseIndex(content)
+        self._index.preload()
+        phrases = self._index.phrases
+        # A phrase of two languages, like "stop", says nothing about the language of the sender.
+        self._phrase_languages: dict[str, set[str]] = defaultdict(set)
+        for phrase, prompt in phrases:
+            self._phrase_languages[phrase].add(prompt.language)
+        examples = [(phrase, outcome_of(prompt.name, prompt.language)) for phrase, prompt in phrases]
+        examples += [(normalize(item.words), outcome_of(item.outcome, item.language)) for item in content.questions]
+        self._topic_classifier = _train(tuple(examples))
+        self._language_classifier = LanguageClassifier(_vocabulary(content))
+        self._cached = lru_cache(_CACHE_SIZE)(self.match_uncached)
 
     def ask(self, words: str, language: str | None = None) -> MatchResult:
-        """What `words` ask for. language: of the conversation, kept where the words tell none.
+        """What a message means. language: of the conversation, used if the message itself could be any language.
 
-        Most people ask the same few things in the same few words: what is short is remembered.
+        Short messages are cached, because most people send the same few.
         """
-        return self._understood(words, language) if len(words) <= _SHORT else self.think(words, language)
+        return self._cached(words, language) if len(words) <= _LONGEST_CACHED else self.match_uncached(words, language)
 
-    def think(self, words: str, language: str | None = None) -> MatchResult:
-        """As `ask`, from the beginning each time."""
-        words = shorten(words)
-        asked = normalize(words)
-        if asked in self._numbers:
-            return MatchResult(self._numbers[asked], language or self._default, {})
-        if not asked or (asked.isdigit() and not self._meanings.exact(asked, {})):
-            return MatchResult("none" if words.strip() else "menu", language or self._default, {})
-        heard = join_split_words(asked).split()
-        found = self._meanings.found(words, heard)
-        told = None if len(self._languages.get(asked, ())) > 1 else self._tongues.of(heard)
-        scores = self._scores(heard, found)
-        outcome = self._meanings.exact(asked, found) or self._likeliest(scores, found, len(heard))
-        return _understood(outcome, scores, STOP in found, told, language or self._default)
+    def match_uncached(self, message: str, language: str | None = None) -> MatchResult:
+        """The same as `ask`, without the cache."""
+        message = shorten(message)
+        normalized = normalize(message)
+        if normalized in self._numbers:
+            return MatchResult(self._numbers[normalized], language or self._default_language, {})
+        if not normalized or (normalized.isdigit() and not self._index.certain_outcome(normalized, {})):
+            return MatchResult("none" if message.strip() else "menu", language or self._default_language, {})
+        tokens = join_split_words(normalized).split()
+        rules = self._index.find_rules(message, tokens)
+        is_shared = len(self._phrase_languages.get(normalized, ())) > 1
+        detected = None if is_shared else self._language_classifier.of(tokens)
+        scores = self._scores(tokens, rules)
+        outcome = self._index.certain_outcome(normalized, rules) or self._best(scores, rules, len(tokens))
+        return _result(outcome, scores, STOP in rules, detected, language or self._default_language)
 
-    def _scores(self, heard: Sequence[str], found: dict[str, list[int]]) -> dict[str, float]:
-        scores = self._learned.scores(heard)
-        for outcome, weights in found.items():
-            if outcome == _GREETING and self._topics_found(found):
+    def _scores(self, tokens: Sequence[str], rules: dict[str, list[int]]) -> dict[str, float]:
+        """The score of every outcome, best first. rules: the weights of the matched rules by outcome."""
+        scores = self._topic_classifier.scores(tokens)
+        for outcome, weights in rules.items():
+            if outcome == _GREETING and _has_topic(rules):
                 # "Hello, is it safe": people greet before they ask.
                 continue
-            more = _NEXT_SIGN * min(_MOST_NEXT, len(weights) - 1)
-            scores[outcome] = scores.get(outcome, 0.0) + _BEST_SIGN * max(weights) ** _GROUPS + more
-        return dict(sorted(scores.items(), key=lambda score: (-score[1], score[0])))
+            further = _FURTHER_RULE * min(_MOST_FURTHER_RULES, len(weights) - 1)
+            scores[outcome] = scores.get(outcome, 0.0) + _BEST_RULE * max(weights) ** _GROUP_EXPONENT + further
+        return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
 
-    @staticmethod
-    def _topics_found(found: dict[str, list[int]]) -> bool:
-        return not found.keys() <= {"menu", "none"}
+    def _best(self, scores: dict[str, float], rules: dict[str, list[int]], words: int) -> str:
+        """The outcome with the best score; `none` if it is too low, `ambiguous` if two topics are close.
 
-    def _likeliest(self, scores: dict[str, float], found: dict[str, list[int]], words: int) -> str:
-        """The outcome for which most speaks; `none` where too little does, `ambiguous` between two near topics.
-
-        Never a wish to stop: "I want texts" is too much like "I want no texts", and only a sign tells them apart.
+        Never an opt-out: "I want texts" is too similar to "I want no texts", and only a rule can distinguish them.
         """
-        calm = [outcome for outcome in scores if outcome not in ASKED_FIRST]
-        best = scores[calm[0]] if calm else 0.0
-        behind = _BEHIND if self._topics_found(found) else _BEHIND_ALONE
-        flag = next((outcome for outcome in scores if outcome in RED_FLAGS), None)
-        if flag and words >= _LEAST_WORDS and scores[flag] >= max(best - behind, _LEAST_ALARM):
-            return flag
-        if best < _LEAST:
+        ordinary = [outcome for outcome in scores if outcome not in PRIORITY]
+        best = scores[ordinary[0]] if ordinary else 0.0
+        margin = _RED_FLAG_MARGIN if _has_topic(rules) else _RED_FLAG_MARGIN_WITHOUT_RULES
+        red_flag = next((outcome for outcome in scores if outcome in RED_FLAGS), None)
+        lowest = max(best - margin, _LOWEST_RED_FLAG_SCORE)
+        if red_flag and words >= _FEWEST_RED_FLAG_WORDS and scores[red_flag] >= lowest:
+            return red_flag
+        if best < _LOWEST_SCORE:
             return "none"
-        second = calm[1] if len(calm) > 1 else "none"
-        if self._topics.issuperset((calm[0], second)) and best - scores[second] < _NEAR:
+        second = ordinary[1] if len(ordinary) > 1 else "none"
+        if self._topics.issuperset((ordinary[0], second)) and best - scores[second] < _AMBIGUITY_MARGIN:
             return AMBIGUOUS
-        return calm[0]
+        return ordinary[0]
 
 
-def _understood(outcome: str, scores: dict[str, float], stop: bool, told: str | None, language: str) -> MatchResult:
-    name, _, wished = outcome.partition("/")
+def _has_topic(rules: dict[str, list[int]]) -> bool:
+    return not rules.keys() <= {"menu", "none"}
+
+
+def _result(outcome: str, scores: dict[str, float], stop: bool, detected: str | None, language: str) -> MatchResult:
+    name, _, requested = outcome.partition("/")
     shown: dict[str, float] = {}
-    for other, score in islice(scores.items(), 2 * _SHOWN):
+    for other, score in islice(scores.items(), 2 * _MOST_SCORES):
         if score > 0:
-            shown.setdefault(other.partition("/")[0], _in_hundred(score))
+            shown.setdefault(other.partition("/")[0], round(100 * score / (score + 0.5), 1))
     between = None
     if name == AMBIGUOUS:
-        first, second, *_ = (other for other in shown if other not in ASKED_FIRST)
+        first, second, *_ = (other for other in shown if other not in PRIORITY)
         between = (first, second)
     return MatchResult(
         name,
-        wished or told or language,
-        dict(list(shown.items())[:_SHOWN]),
+        requested or detected or language,
+        dict(list(shown.items())[:_MOST_SCORES]),
         also_stop=stop and name in RED_FLAGS,
         runner_up=next((other for other in shown if other not in (name, *(between or ()))), None),
         between=between,
-        language_told=bool(wished or told),
     )
 
 
 def ambiguous_reply(content: Content, language: str, between: tuple[str, str]) -> str:
-    """The text that asks which of two topics is meant."""
+    """The text message that asks which of two topics is meant."""
     numbers = {topic.id: str(topic.number) for topic in content.config.topics}
-    first, second = between
-    return content.texted(
-        language,
-        AMBIGUOUS,
-        **{
-            "first": numbers[first],
-            "second": numbers[second],
-            "first-title": content.prompt(language, first).title,
-            "second-title": content.prompt(language, second).title,
-        },
-    )
+    values: dict[str, str] = {}
+    for name, topic in zip(("first", "second"), between, strict=True):
+        values |= {name: numbers[topic], f"{name}-title": content.prompt(language, topic).title}
+    return content.texted(language, AMBIGUOUS, **values)
 
 
-def _in_hundred(score: float) -> float:
-    return round(100 * score / (score + 0.5), 1)
-
-
-# Most releases change no phrase and no question.
+# Cached because most releases change no phrase and no question.
 @lru_cache(2)
-def _learned(told: tuple[tuple[str, str], ...]) -> TopicClassifier:
-    """What is learned from plain words and their outcomes."""
-    return TopicClassifier((join_split_words(words).split(), outcome) for words, outcome in told)
+def _train(examples: tuple[tuple[str, str], ...]) -> TopicClassifier:
+    """A classifier for (normalized message, outcome) examples."""
+    return TopicClassifier((join_split_words(message).split(), outcome) for message, outcome in examples)
 
 
-def _words_by_language(content: Content) -> dict[str, Counter[str]]:
-    said: dict[str, Counter[str]] = {language: Counter() for language in content.config.languages}
+def _vocabulary(content: Content) -> dict[str, Counter[str]]:
+    """Word counts by language, over all prompts, phrases and questions."""
+    counts: dict[str, Counter[str]] = {language: Counter() for language in content.config.languages}
     for prompt in content.prompts.values():
         for words in (*prompt.phrases, prompt.title, *(section.words for section in prompt.sections())):
-            said[prompt.language].update(join_split_words(normalize(words)).split())
+            counts[prompt.language].update(join_split_words(normalize(words)).split())
     for question in content.questions:
-        said[question.language].update(join_split_words(normalize(question.words)).split())
-    return said
+        counts[question.language].update(join_split_words(normalize(question.words)).split())
+    return counts

@@ -1,4 +1,4 @@
-"""What some words mean for certain: a sign of a red flag or of a wish to stop, before a phrase's own prompt."""
+"""The certain outcomes of a message: a red flag or an opt-out by keyword rule, then a phrase word for word."""
 
 from __future__ import annotations
 
@@ -13,90 +13,93 @@ from ivr.line.content.training_questions import TrainingQuestion
 from ivr.line.nlu.keyword_index import KeywordIndex, KeywordMatch, rule_from_phrase
 from ivr.line.text.normalize import content_words, join_split_words, normalize, normalized_sentences
 
-ASKED_FIRST = (*RED_FLAGS, STOP)
+# Outcomes whose keyword rules are checked before everything else, most urgent first.
+PRIORITY = (*RED_FLAGS, STOP)
 LANGUAGE = "language"
-# What stands in more questions than this is a spelling, and no slip.
-_NO_SLIP = 4
+# A word in more questions than this is spelled correctly, not a typo.
+_MOST_QUESTIONS_WITH_TYPO = 4
 
 
 class PhraseIndex:
-    """The phrases and signs of a release."""
+    """The phrases and keyword rules of a release."""
 
     def __init__(self, content: Content) -> None:
-        # Not the content, which may hold many megabytes of recordings: meanings are kept for a while.
+        # No reference to the content: it may hold many megabytes of recordings, and an index is cached.
         self._questions = content.questions
         self._prompts = prompts = tuple(content.prompts.values())
         self.phrases = [(normalize(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
-        self._exact = {words: outcome_of(prompt.name, prompt.language) for words, prompt in self.phrases}
+        """(normalized phrase, its prompt)"""
+        self._exact = {phrase: outcome_of(prompt.name, prompt.language) for phrase, prompt in self.phrases}
         self.owners: dict[str, dict[str, str]] = defaultdict(dict)
-        """The names of the prompts that list a plain phrase, each with a file."""
-        for words, prompt in self.phrases:
-            self.owners[words].setdefault(prompt.name, prompt.file)
-        self._stops = {content_words(words) for words, prompt in self.phrases if prompt.name == STOP}
+        """By normalized phrase: the names of the prompts that list it, each with its file."""
+        for phrase, prompt in self.phrases:
+            self.owners[phrase].setdefault(prompt.name, prompt.file)
+        self._stop_phrases = {content_words(phrase) for phrase, prompt in self.phrases if prompt.name == STOP}
 
     @cached_property
-    def _signs(self) -> KeywordIndex:
-        known = _spellings(self.phrases, self._questions)
-        return KeywordIndex([*_written(self._prompts), *self._of_phrases], known)
+    def _rules(self) -> KeywordIndex:
+        vocabulary = _vocabulary(self.phrases, self._questions)
+        return KeywordIndex([*_written_rules(self._prompts), *self._derived_rules], vocabulary)
 
     @cached_property
-    def _first(self) -> KeywordIndex:
-        """The signs of what is looked for before anything else."""
-        return KeywordIndex([*_written(self._prompts, ASKED_FIRST), *self._of_phrases])
+    def _priority_rules(self) -> KeywordIndex:
+        return KeywordIndex([*_written_rules(self._prompts, PRIORITY), *self._derived_rules])
 
     @cached_property
-    def _of_phrases(self) -> list[tuple[KeywordRule, str, str]]:
-        """A phrase of a red flag that none of its signs finds is one itself, so that it is found in company."""
-        finder = KeywordIndex(_written(self._prompts, RED_FLAGS))
-        found: list[tuple[KeywordRule, str, str]] = []
-        for words, prompt in self.phrases:
-            if prompt.name in RED_FLAGS and not finder.find(join_split_words(words).split(), as_spelt=True):
-                sign = rule_from_phrase(words)
-                if sign:
-                    found.append((sign, prompt.name, prompt.language))
-        return found
+    def _derived_rules(self) -> list[tuple[KeywordRule, str, str]]:
+        """Red-flag phrases that no written rule matches, as rules, so that they match within longer messages too."""
+        written = KeywordIndex(_written_rules(self._prompts, RED_FLAGS))
+        rules = [
+            (rule_from_phrase(phrase), prompt)
+            for phrase, prompt in self.phrases
+            if prompt.name in RED_FLAGS and not written.find(join_split_words(phrase).split(), exact=True)
+        ]
+        return [(rule, prompt.name, prompt.language) for rule, prompt in rules if rule]
 
-    def prepare(self) -> None:
-        """Have the signs ready, so that nobody waits for them."""
-        self._signs.prepare()
+    def preload(self) -> None:
+        """Build the rules now rather than at the first question."""
+        self._rules.preload()
 
-    def found(self, words: str, heard: Sequence[str]) -> dict[str, list[int]]:
-        """The outcomes whose signs stand in some words, and how many words make each sign. heard: the words, plain."""
-        return self._with_stops(self._signs.find(heard), words)
+    def find_rules(self, message: str, tokens: Sequence[str]) -> dict[str, list[int]]:
+        """The outcomes whose rules match a message: {outcome: weights of its rules}. tokens: the normalized words."""
+        return self._weights(self._rules.find(tokens), message)
 
-    def exact(self, asked: str, found: dict[str, list[int]]) -> str | None:
-        """The outcome that must win: a red flag or a wish to stop whose sign stands there, else a phrase's own."""
-        return next((name for name in ASKED_FIRST if name in found), None) or self._exact.get(asked)
+    def certain_outcome(self, normalized: str, weights: dict[str, list[int]]) -> str | None:
+        """The red flag or opt-out among the matched rules; else the outcome of the phrase that equals the message."""
+        return _first_priority(weights) or self._exact.get(normalized)
 
-    def asked_first(self, phrase: str) -> str | None:
-        """The red flag, or the wish to stop, whose sign stands in a phrase, and which therefore takes it."""
-        heard = join_split_words(normalize(phrase)).split()
-        found = self._with_stops(self._first.find(heard, as_spelt=True), phrase)
-        return next((name for name in ASKED_FIRST if name in found), None)
+    def priority_outcome(self, phrase: str) -> str | None:
+        """The red flag or opt-out whose rule matches a phrase, and which therefore overrides the phrase's prompt."""
+        tokens = join_split_words(normalize(phrase)).split()
+        return _first_priority(self._weights(self._priority_rules.find(tokens, exact=True), phrase))
 
-    def _with_stops(self, signs: Iterable[KeywordMatch], words: str) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = defaultdict(list)
-        for sign in signs:
-            found[outcome_of(sign.meaning, sign.language)].append(sign.weight)
-        if any(content_words(sentence) in self._stops for sentence in normalized_sentences(words)):
-            found[STOP].append(1)
-        return found
+    def _weights(self, matches: Iterable[KeywordMatch], message: str) -> dict[str, list[int]]:
+        weights: dict[str, list[int]] = defaultdict(list)
+        for match in matches:
+            weights[outcome_of(match.outcome, match.language)].append(match.weight)
+        if any(content_words(sentence) in self._stop_phrases for sentence in normalized_sentences(message)):
+            weights[STOP].append(1)
+        return weights
 
 
 def outcome_of(name: str, language: str) -> str:
-    """To ask for a language is another wish in each file: "spanish" stands in es/language.md."""
+    """The outcome of a prompt. Each language switch is its own: the phrases of es/language.md ask for Spanish."""
     return f"{name}/{language}" if name == LANGUAGE else name
 
 
-def _written(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[KeywordRule, str, str]]:
-    """The signs of all files, or of those with some names."""
+def _first_priority(outcomes: Collection[str]) -> str | None:
+    return next((name for name in PRIORITY if name in outcomes), None)
+
+
+def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[KeywordRule, str, str]]:
+    """The keyword rules of all prompts, or of the prompts with some names."""
     for prompt in prompts:
-        for sign in prompt.signs if not names or prompt.name in names else ():
-            yield sign, prompt.name, prompt.language
+        for rule in prompt.signs if not names or prompt.name in names else ():
+            yield rule, prompt.name, prompt.language
 
 
-def _spellings(phrases: Iterable[tuple[str, Prompt]], questions: Iterable[TrainingQuestion]) -> frozenset[str]:
-    """The words that are taken as they are spelt. What stands in few questions may be a slip."""
-    asked = Counter(word for one in questions for word in set(normalize(one.words).split()))
-    often = (word for word, count in asked.items() if count > _NO_SLIP)
-    return frozenset([*(word for words, _ in phrases for word in words.split()), *often])
+def _vocabulary(phrases: Iterable[tuple[str, Prompt]], questions: Iterable[TrainingQuestion]) -> frozenset[str]:
+    """Words that are correct as spelled: those of all phrases, and those of several questions."""
+    counts = Counter(word for question in questions for word in set(normalize(question.words).split()))
+    frequent = (word for word, count in counts.items() if count > _MOST_QUESTIONS_WITH_TYPO)
+    return frozenset([*(word for phrase, _ in phrases for word in phrase.split()), *frequent])

@@ -1,4 +1,4 @@
-"""Spoken words as what was meant: a key's name, somebody in the directory, or what the matcher finds in them."""
+"""Interprets speech in a call: as a key, a directory entry, a language, or an outcome of the matcher."""
 
 from __future__ import annotations
 
@@ -14,106 +14,105 @@ from ivr.line.text.normalize import content_words, normalize
 if TYPE_CHECKING:
     from ivr.line.nlu.matcher import MatchResult
 
-# The carrier takes 500 hints of 100 letters; the shortest phrases help its ear most.
+# The carrier accepts 500 hints of up to 100 characters: https://www.twilio.com/docs/voice/twiml/gather#hints
+# Short phrases improve its speech recognition most.
 MOST_HINTS = 80
-# Of these, the first phrase: what must not be missed.
+# Prompts whose first phrase is always a hint, because it must not be missed.
 FIRST_HINTS = ("urgent", "person-soon", "stop")
-HINT_WORDS = 3
-_QUESTIONS = frozenset(("are", "is", "was", "do", "does", "did", "can", "could", "will", "would", "should"))
+LONGEST_HINT = 3
+_QUESTION_WORDS = frozenset(("are", "is", "was", "do", "does", "did", "can", "could", "will", "would", "should"))
 _KEYS = {"again": "*", "back": "9", "skip": "#", **{digit: digit for digit in "0123456789"}}
 
 
 @dataclass(frozen=True)
 class SpokenMeaning:
-    """What some words mean: the same as a key, or what they ask for."""
+    """What a caller said: the equivalent of a key, or an outcome."""
 
     heard: Key | SpokenWords
     also_stop: bool = False
-    """Beside a red flag, which is answered first, the words also ask for no more texts."""
+    """With a red flag, which is answered first: the caller also opts out of texts."""
     language: str | None = None
-    """The language that the words are in, where it is another than the caller's so far."""
+    """The language spoken, if it differs from the language of the call."""
 
 
 class SpokenInput:
-    """How a release understands callers. Red flags and a wish to stop are looked for before anything else."""
+    """Interprets the speech of callers with one release. Red flags and opt-outs come before directory entries."""
 
-    def __init__(self, content: Content, ask: Callable[[str, str], MatchResult]) -> None:
-        """ask: what some words mean, in a conversation in some language."""
-        self._ask = ask
+    def __init__(self, content: Content, match: Callable[[str, str], MatchResult]) -> None:
+        """match: (words, language of the call) to the matcher's result."""
+        self._match = match
         self._content = content
         self._commands = {code: _commands(language.said) for code, language in content.config.languages.items()}
         self._entries = {
             code: [
-                (f" {normalize(words)} ", entry.id)
+                (f" {normalize(phrase)} ", entry.id)
                 for entry in content.config.directory
-                for words in entry.said.get(code, ())
+                for phrase in entry.said.get(code, ())
             ]
             for code in content.config.languages
         }
 
     def meant(self, words: str, language: str) -> SpokenMeaning:
-        """What `words` mean to a caller in a language: a command, an entry, a language, a topic or an outcome."""
-        asked = normalize(words)
-        if len(asked) == 1 and asked.isdigit():
-            return SpokenMeaning(Key(asked))
-        command = self._command(asked, language)
+        """What `words` mean in a call in `language`: a command, directory entry, language, topic or other outcome."""
+        normalized = normalize(words)
+        if len(normalized) == 1 and normalized.isdigit():
+            return SpokenMeaning(Key(normalized))
+        command = self._command(normalized, language)
         if command:
             return SpokenMeaning(Key(_KEYS[command]) if command in _KEYS else SpokenWords(command))
-        understood = self._ask(words, language)
-        spoken = understood.language if understood.topic not in ("none", "language") else language
-        other = spoken if spoken != language else None
-        if understood.topic in RED_FLAGS:
-            return SpokenMeaning(SpokenWords(understood.topic), understood.also_stop, other)
-        if understood.topic == STOP:
-            # The word alone may also be meant for the voice that speaks.
-            return SpokenMeaning(SpokenWords("stop-alone" if len(content_words(asked)) == 1 else STOP), language=other)
-        entry = next((name for said, name in self._entries[language] if said in f" {asked} "), None)
+        result = self._match(words, language)
+        spoken = result.language if result.topic not in ("none", "language") else language
+        other_language = spoken if spoken != language else None
+        if result.topic in RED_FLAGS:
+            return SpokenMeaning(SpokenWords(result.topic), result.also_stop, other_language)
+        if result.topic == STOP:
+            # A bare "stop" may be meant for the voice that is speaking, not for text messages.
+            outcome = "stop-alone" if len(content_words(normalized)) == 1 else STOP
+            return SpokenMeaning(SpokenWords(outcome), language=other_language)
+        entry = next((entry for phrase, entry in self._entries[language] if phrase in f" {normalized} "), None)
         if entry:
             return SpokenMeaning(SpokenWords(entry))
-        if understood.topic == "language":
-            return SpokenMeaning(SpokenWords(understood.language))
-        # A caller is not asked which of two: she hears the likelier, and can go on from there.
-        topic = understood.between[0] if understood.between else understood.topic
-        return SpokenMeaning(SpokenWords(topic), language=other)
+        if result.topic == "language":
+            return SpokenMeaning(SpokenWords(result.language))
+        # No clarifying question in a call: play the likelier topic, from which the caller can move on.
+        topic = result.between[0] if result.between else result.topic
+        return SpokenMeaning(SpokenWords(topic), language=other_language)
 
-    def _command(self, asked: str, language: str) -> str | None:
-        """The command that some words are; a number also in another language, as the welcome offers it there."""
+    def _command(self, words: str, language: str) -> str | None:
+        """The command that normalized words are, if any. Digits match in any language: the greeting offers them so."""
         commands = self._commands[language]
-        exact = commands.get(asked)
+        exact = commands.get(words)
         if exact:
             return exact
-        for others in self._commands.values():
-            if others.get(asked, "") in _KEYS and others[asked].isdigit():
-                return others[asked]
-        # "Yes please" is a yes; "are you sure" is none.
-        return None if asked.split(" ")[0] in _QUESTIONS else commands.get(" ".join(content_words(asked)))
+        for other in self._commands.values():
+            if other.get(words, "") in _KEYS and other[words].isdigit():
+                return other[words]
+        # "Yes please" is a yes; "are you sure" is not.
+        return None if words.split(" ")[0] in _QUESTION_WORDS else commands.get(" ".join(content_words(words)))
 
     def hints(self, language: str) -> str:
-        """What callers are likely to say, for the carrier's ear: the short phrases of every topic."""
+        """The speech-recognition hints for a call, comma-separated: commands, names and short phrases of each topic."""
         config = self._content.config
-        told = [next(iter(self._content.prompt(language, name).phrases), "") for name in FIRST_HINTS]
-        told += [other.name for other in config.languages.values()]
-        told += [phrase for words in config.languages[language].said.values() for phrase in words[:1]]
-        told += [phrase for entry in config.directory for phrase in entry.said.get(language, ())]
-        phrases = {
-            topic.id: [phrase for phrase in self._content.prompt(language, topic.id).phrases if _is_short(phrase)]
-            for topic in config.topics
-        }
-        longest = max((len(short) for short in phrases.values()), default=0)
-        # One of each topic in turn, so that none is left out.
-        told += [short[at] for at in range(longest) for short in phrases.values() if at < len(short)]
-        return ", ".join(list(dict.fromkeys(filter(None, told)))[:MOST_HINTS])
+        hints = [next(iter(self._content.prompt(language, name).phrases), "") for name in FIRST_HINTS]
+        hints += [other.name for other in config.languages.values()]
+        hints += [phrase for phrases in config.languages[language].said.values() for phrase in phrases[:1]]
+        hints += [phrase for entry in config.directory for phrase in entry.said.get(language, ())]
+        by_topic = [
+            [phrase for phrase in prompt.phrases if len(phrase.split()) <= LONGEST_HINT and "," not in phrase]
+            for prompt in (self._content.prompt(language, topic.id) for topic in config.topics)
+        ]
+        # Round-robin, so that the limit leaves no topic out.
+        longest = max(map(len, by_topic), default=0)
+        hints += [phrases[turn] for turn in range(longest) for phrases in by_topic if turn < len(phrases)]
+        return ", ".join(list(dict.fromkeys(filter(None, hints)))[:MOST_HINTS])
 
 
-def _is_short(phrase: str) -> bool:
-    return len(phrase.split()) <= HINT_WORDS and "," not in phrase
-
-
-def _commands(said: dict[str, list[str]]) -> dict[str, str]:
-    """Each way to say a command, and the same without the words that tell nothing ("yes please")."""
-    known: dict[str, str] = {}
-    for command, phrases in said.items():
+def _commands(phrases_by_command: dict[str, list[str]]) -> dict[str, str]:
+    """Commands by normalized phrase, and by the phrase without its filler words ("yes please")."""
+    commands: dict[str, str] = {}
+    for command, phrases in phrases_by_command.items():
         for phrase in phrases:
-            known.setdefault(" ".join(content_words(normalize(phrase))) or normalize(phrase), command)
-            known.setdefault(normalize(phrase), command)
-    return known
+            normalized = normalize(phrase)
+            commands.setdefault(" ".join(content_words(normalized)) or normalized, command)
+            commands.setdefault(normalized, command)
+    return commands

@@ -33,7 +33,7 @@ def _read_once() -> Iterator[None]:
 
 
 def found(files: dict[str, bytes], rule: str) -> list[Finding]:
-    return [one for one in sorted(check_module._of_words(read_content(files))) if one.rule == rule]
+    return [one for one in sorted(check_module._check_text(read_content(files))) if one.rule == rule]
 
 
 def prompt_of(data: bytes, file: str = CANCER) -> Prompt:

@@ -1,12 +1,10 @@
-"""What free words are understood as: red flags by lists of their own, wishes to stop, languages, and the reach."""
+"""The matcher: red flags and opt-outs by keyword rule, languages, ambiguity, and accuracy on real questions."""
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from bench.understanding import Question, judged, questions
+from bench.understanding import Question, evaluate, read_questions
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.keyword_rules import KeywordRule, parse_keyword_rule, split_keyword_rules
 from ivr.line.content.loader import read_content
@@ -14,11 +12,11 @@ from ivr.line.content.prompt import read_prompt
 from ivr.line.nlu.keyword_index import KeywordIndex
 from ivr.line.nlu.matcher import Matcher, ambiguous_reply
 from ivr.line.nlu.phrase_index import PhraseIndex
-from ivr.line.text.normalize import content_words, join_split_words, normalize, phonetic_key, stem
+from ivr.line.text.normalize import MOST_LETTERS, content_words, join_split_words, normalize, phonetic_key, stem
 from ivr.line.twiml.release import CompiledLine
 from tests.line.content.test_loader import SHIPPED, changed
 
-KNOWN = questions("known.tsv")
+KNOWN = read_questions("known.tsv")
 
 
 def rows(table: str) -> list[str]:
@@ -29,7 +27,7 @@ def known(outcome: str) -> list[str]:
     return [question.words for question in KNOWN if question.expected == {outcome}]
 
 
-# Wordings that stand in no prompt's phrases.
+# Messages that no prompt lists as a phrase.
 URGENT = """
 my chest is killing me | there's a weight on my chest and i'm sweating | chest pains since last nite
 having trouble catching my breath | i can barely breathe | it hurts when i take a deep breath
@@ -103,7 +101,7 @@ ya no le encuentro sentido a la vida | estaria mejor muerta | me quiero cortar |
 mi mama se tomo todas sus pastillas | si me dicen que es cancer me quito la vida | llame una ambulancia por favor
 ayuda me estoy ahogando | se esta poniendo azul
 """
-SOON = """
+PERSON_SOON = """
 i feel a pea size thing in my breast | theres a hard knot under my nipple
 found something round and hard in my left boob | felt a lump while showering | i have a new lump should i wait
 my lump is getting bigger | there is a mass in my breast i can feel it | something is growing in my breast
@@ -180,14 +178,14 @@ no me envien mas mensajes | quiero cancelar los mensajes | quiten mi telefono de
 ya basta con los mensajes | como cancelo estos mensajes | no me interesa recibir mensajes
 ya parenle con los textos | favor de no escribirme | suspendan los recordatorios
 """
-NO_STOP = """
+NOT_STOP = """
 can you cancel my appointment | stop by the clinic? | I stopped taking calcium | can i stop by today
 please dont stop the reminders | i did not get a text | no more mammograms for me | i dont want a biopsy
 text me my results | when should i stop taking aspirin | is there an end time for my appointment
 puedo cancelar mi cita | dejé de tomar calcio | no quiero más placas | no dejen de escribirme
 no me llegó el mensaje de la cita | debo dejar de tomar la pastilla | ya pare de fumar
 """
-NO_ALARM = """
+NOT_A_RED_FLAG = """
 can I breathe during the picture | is it safe to breathe | how hard do they press the breast | I had breast surgery
 what are the white spots in my breast | my husband had a stroke last year, can he come with me | is the room hot
 does the mammogram hurt | the squeeze made my breasts sore last time | how will they stop the bleeding after a biopsy
@@ -197,12 +195,12 @@ lumpy gravy | the car battery is dead | my feet are killing me in these shoes | 
 
 
 @pytest.mark.parametrize("words", [*rows(URGENT), *known("urgent")])
-def test_an_emergency_is_found_whoever_writes_it(line: CompiledLine, words: str) -> None:
+def test_an_emergency_is_recognized_in_any_wording(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic == line.matcher.ask(words.upper(), "es").topic == "urgent"
 
 
-@pytest.mark.parametrize("words", [*rows(SOON), *known("person-soon")])
-def test_a_sign_that_cannot_wait_is_found_whoever_writes_it(line: CompiledLine, words: str) -> None:
+@pytest.mark.parametrize("words", [*rows(PERSON_SOON), *known("person-soon")])
+def test_a_symptom_that_cannot_wait_is_recognized_in_any_wording(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic == line.matcher.ask(words.upper(), "es").topic == "person-soon"
 
 
@@ -215,100 +213,108 @@ def test_a_sign_that_cannot_wait_is_found_whoever_writes_it(line: CompiledLine, 
         "what should i wear, is it cancer, {}",
     ],
 )
-def test_a_red_flag_is_found_in_any_company(line: CompiledLine, words: str) -> None:
+def test_a_red_flag_is_recognized_within_a_longer_message(line: CompiledLine, words: str) -> None:
     for flag, topic in (("my chest hurts and I cannot breathe", "urgent"), ("I found a lump", "person-soon")):
-        understood = line.matcher.ask(words.format(flag))
-        assert understood.topic == topic
-        assert understood.also_stop == ("stop" in words)
+        result = line.matcher.ask(words.format(flag))
+        assert result.topic == topic
+        assert result.also_stop == ("stop" in words)
 
 
 @pytest.mark.parametrize("words", [*rows(STOP), *known("stop")])
-def test_a_wish_for_no_more_texts_is_found(line: CompiledLine, words: str) -> None:
+def test_an_opt_out_is_recognized_in_any_wording(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic == "stop"
 
 
-@pytest.mark.parametrize("words", rows(NO_STOP))
-def test_no_other_wish_ends_the_texts(line: CompiledLine, words: str) -> None:
-    understood = line.matcher.ask(words)
-    assert understood.topic != "stop"
-    assert not understood.also_stop
+@pytest.mark.parametrize("words", rows(NOT_STOP))
+def test_no_other_request_is_taken_for_an_opt_out(line: CompiledLine, words: str) -> None:
+    result = line.matcher.ask(words)
+    assert result.topic != "stop"
+    assert not result.also_stop
 
 
-@pytest.mark.parametrize("words", rows(NO_ALARM))
-def test_what_only_sounds_like_a_red_flag_is_none(line: CompiledLine, words: str) -> None:
+@pytest.mark.parametrize("words", rows(NOT_A_RED_FLAG))
+def test_a_message_that_only_resembles_a_red_flag_is_not_one(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic not in ("urgent", "person-soon")
 
 
-LANGUAGES = [
-    ("qué son las calcificaciones", "en", "es", True),
-    ("can i wear deodorant", "es", "en", True),
-    ("ok", "es", "es", False),
-    ("Rosalba", "es", "es", False),
-    ("3", "es", "es", False),
-    ("STOP", "es", "es", False),
-    ("stop texting me", "es", "en", True),
-]
-
-
-@pytest.mark.parametrize(("words", "conversation", "answered", "told"), LANGUAGES, ids=[case[0] for case in LANGUAGES])
-def test_words_tell_their_language_or_keep_the_conversations(
-    line: CompiledLine, words: str, conversation: str, answered: str, told: bool
+@pytest.mark.parametrize("conversation", ["en", "es"])
+@pytest.mark.parametrize(
+    ("words", "language"),
+    [
+        ("qué son las calcificaciones", "es"),
+        ("can i wear deodorant", "en"),
+        ("stop texting me", "en"),
+        ("ok", None),
+        ("Rosalba", None),
+        ("3", None),
+        ("STOP", None),
+    ],
+)
+def test_the_language_is_detected_or_stays_that_of_the_conversation(
+    line: CompiledLine, words: str, language: str | None, conversation: str
 ) -> None:
-    understood = line.matcher.ask(words, conversation)
-    assert (understood.language, understood.language_told) == (answered, told)
+    assert line.matcher.ask(words, conversation).language == (language or conversation)
 
 
 @pytest.mark.parametrize("conversation", ["en", "es"])
-def test_who_asks_for_a_language_gets_the_one_asked_for(line: CompiledLine, conversation: str) -> None:
-    asked = {"spanish please": "es", "no entiendo inglés": "es", "english": "en", "I don't read Spanish": "en"}
-    for words, language in asked.items():
-        understood = line.matcher.ask(words, conversation)
-        assert (understood.topic, understood.language) == ("language", language), words
+def test_a_request_for_a_language_resolves_to_that_language(line: CompiledLine, conversation: str) -> None:
+    requests = {"spanish please": "es", "no entiendo inglés": "es", "english": "en", "I don't read Spanish": "en"}
+    for words, language in requests.items():
+        result = line.matcher.ask(words, conversation)
+        assert (result.topic, result.language) == ("language", language), words
 
 
-def test_what_a_phrase_is_proved_to_lead_to_is_what_it_is_understood_as(line: CompiledLine) -> None:
-    meanings = PhraseIndex(line.content)
-    told = {phrase: prompt.name for prompt in line.content.prompts.values() for phrase in prompt.phrases}
-    led = {phrase: meanings.asked_first(phrase) or name for phrase, name in told.items()}
-    assert led == {phrase: line.matcher.ask(phrase).topic for phrase in told}
+def test_the_matcher_agrees_with_the_lint_rule_about_every_phrase(line: CompiledLine) -> None:
+    index = PhraseIndex(line.content)
+    owners = {phrase: prompt.name for prompt in line.content.prompts.values() for phrase in prompt.phrases}
+    expected = {phrase: index.priority_outcome(phrase) or name for phrase, name in owners.items()}
+    assert expected == {phrase: line.matcher.ask(phrase).topic for phrase in owners}
 
 
-def test_between_two_near_topics_the_line_asks_which(line: CompiledLine) -> None:
-    understood = line.matcher.ask("does the close up view hurt", "en")
-    assert understood.topic == "ambiguous"
-    assert understood.between is not None
-    assert understood.runner_up not in understood.between
-    asked = ambiguous_reply(line.content, "en", ("cancer", "next-steps"))
-    assert "2 Is it cancer?" in asked
-    assert "4 " in asked
+def test_a_message_between_two_topics_is_ambiguous(line: CompiledLine) -> None:
+    result = line.matcher.ask("does the close up view hurt", "en")
+    assert result.topic == "ambiguous"
+    assert result.between is not None
+    assert result.runner_up not in result.between
+    reply = ambiguous_reply(line.content, "en", ("cancer", "next-steps"))
+    assert "2 Is it cancer?" in reply
+    assert "4 " in reply
 
 
-def test_only_topics_with_a_number_are_asked_about(line: CompiledLine) -> None:
+def test_only_topics_with_a_menu_number_are_ambiguous(line: CompiledLine) -> None:
     numbered = {topic.id for topic in line.content.config.topics}
     for question in KNOWN:
-        understood = line.matcher.ask(question.words)
-        assert (understood.topic == "ambiguous") == (understood.between is not None)
-        assert not understood.between or numbered.issuperset(understood.between)
+        result = line.matcher.ask(question.words)
+        assert (result.topic == "ambiguous") == (result.between is not None)
+        assert not result.between or numbered.issuperset(result.between)
 
 
-def test_the_runner_up_and_the_scores_are_told(line: CompiledLine) -> None:
-    understood = line.matcher.ask("does the biopsy mean it is cancer")
-    scores = list(understood.scores.values())
-    assert understood.runner_up in understood.scores
-    assert understood.runner_up != understood.topic
+def test_the_result_has_a_runner_up_and_scores_in_descending_order(line: CompiledLine) -> None:
+    result = line.matcher.ask("does the biopsy mean it is cancer")
+    scores = list(result.scores.values())
+    assert result.runner_up in result.scores
+    assert result.runner_up != result.topic
     assert scores == sorted(scores, reverse=True)
     assert len(scores) <= 5
 
 
-def test_what_is_far_too_long_takes_no_longer_and_keeps_its_beginning_and_its_end(line: CompiledLine) -> None:
+def test_of_an_overlong_message_only_the_beginning_and_the_end_are_read(
+    line: CompiledLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+
+    def recording_normalize(words: str) -> str:
+        lengths.append(len(words))
+        return normalize(words)
+
+    monkeypatch.setattr("ivr.line.nlu.matcher.normalize", recording_normalize)
     filler = "well you see my dear " * 5000
-    started = time.process_time()
     assert line.matcher.ask(f"I found a lump. {filler}").topic == "person-soon"
     assert line.matcher.ask(f"{filler} my chest hurts").topic == "urgent"
-    assert time.process_time() - started < 0.5
+    assert max(lengths) <= MOST_LETTERS + 1
 
 
-SIGNS = [
+RULES = [
     ("chest + pain, hurt*", "there was pain in my chest", True),
     ("chest + pain, hurt*", "my chest is hurting", True),
     ("chest + pain, hurt*", "the pain", False),
@@ -323,13 +329,13 @@ SIGNS = [
 ]
 
 
-@pytest.mark.parametrize(("written", "words", "stands"), SIGNS, ids=[f"{case[0]}: {case[1][:30]}" for case in SIGNS])
-def test_a_sign_stands_where_its_words_stand_in_any_form(written: str, words: str, stands: bool) -> None:
-    signs = KeywordIndex([(parse_keyword_rule(written), "urgent", "en")], frozenset({"kilo"}))
-    assert bool(signs.find(join_split_words(normalize(words)).split())) == stands
+@pytest.mark.parametrize(("rule", "words", "matches"), RULES, ids=[f"{case[0]}: {case[1][:30]}" for case in RULES])
+def test_a_keyword_rule_matches_its_words_in_any_form(rule: str, words: str, matches: bool) -> None:
+    index = KeywordIndex([(parse_keyword_rule(rule), "urgent", "en")], frozenset({"kilo"}))
+    assert bool(index.find(join_split_words(normalize(words)).split())) == matches
 
 
-def test_a_sign_goes_on_after_a_comma_or_a_plus() -> None:
+def test_a_keyword_rule_continues_on_the_next_line_after_a_comma_or_a_plus() -> None:
     block = "chest,\n  heart +\n  pain\n\nlump"
     assert list(split_keyword_rules(block)) == [(0, "chest, heart + pain"), (4, "lump")]
     assert parse_keyword_rule("Chest, heart attack + pain* but not joke") == KeywordRule(
@@ -337,25 +343,23 @@ def test_a_sign_goes_on_after_a_comma_or_a_plus() -> None:
     )
 
 
-@pytest.mark.parametrize("written", ["chest + ", "chest,, heart + pain", "but not joke", "lump but not", "+"])
-def test_a_sign_that_says_nothing_is_told_with_its_line(written: str) -> None:
-    data = (
-        f"---\nsources: [line]\nreviewed: {{by: null, on: null}}\nsigns: |\n  lump\n  {written}\n---\n## Texted\n\nHi."
-    )
+@pytest.mark.parametrize("rule", ["chest + ", "chest,, heart + pain", "but not joke", "lump but not", "+"])
+def test_a_keyword_rule_with_a_missing_word_is_reported_with_its_line(rule: str) -> None:
+    data = f"---\nsources: [line]\nreviewed: {{by: null, on: null}}\nsigns: |\n  lump\n  {rule}\n---\n## Texted\n\nHi."
     with pytest.raises(BrokenPrompts) as broken:
         read_prompt("en/urgent.md", data.encode())
     (finding,) = broken.value.findings
     assert (finding.file, finding.line, finding.rule) == ("en/urgent.md", 6, "sign")
 
 
-def test_an_operators_new_phrase_of_a_red_flag_is_found_in_company() -> None:
+def test_a_new_red_flag_phrase_is_recognized_within_a_longer_message() -> None:
     files = changed("en/urgent.md", "phrases:\n", "phrases:\n  - my glorp is wobbling\n")
     matcher = Matcher(read_content(files))
     assert matcher.ask("hello, since monday the glorp of my mother is wobbling, can she come").topic == "urgent"
     assert Matcher(read_content(SHIPPED)).ask("the glorp is wobbling").topic != "urgent"
 
 
-def test_words_are_compared_without_their_endings_and_as_they_sound() -> None:
+def test_words_are_compared_by_stem_and_by_sound() -> None:
     assert stem("hinchadas") == stem("hinchado")
     assert stem("lumps") == stem("lump")
     assert phonetic_key("vulto") == phonetic_key("bulto")
@@ -363,38 +367,37 @@ def test_words_are_compared_without_their_endings_and_as_they_sound() -> None:
     assert content_words("i can not breathe please") == ("cant", "breathe")
 
 
-def test_the_reach_on_questions_that_nobody_tuned_to_is_kept(line: CompiledLine) -> None:
-    """Only totals are looked at: these questions are set aside. Asked for: 92 %, 3 % and none missed."""
-    totals = judged(questions("aside.tsv"), line.matcher.ask)
-    asked = totals["questions"]
-    assert totals["right"] / asked >= 0.92
-    assert totals["wrong medical topic"] / asked <= 0.03
+def test_accuracy_on_the_held_out_questions_meets_the_target(line: CompiledLine) -> None:
+    """At least 92% right, at most 3% a wrong medical topic, no red flag missed. Never tune on these questions."""
+    totals = evaluate(read_questions("aside.tsv"), line.matcher.ask)
+    count = totals["questions"]
+    assert totals["right"] / count >= 0.92
+    assert totals["wrong medical topic"] / count <= 0.03
     assert totals["red flag missed"] == 0
 
 
-def test_the_wordings_that_were_learned_from_are_understood(line: CompiledLine) -> None:
-    totals = judged(KNOWN, line.matcher.ask)
+def test_the_questions_behind_the_phrases_are_understood(line: CompiledLine) -> None:
+    totals = evaluate(KNOWN, line.matcher.ask)
     assert totals["right"] / totals["questions"] >= 0.97
     assert totals["red flag missed"] == totals["stop missed"] == 0
 
 
-def test_a_fair_alternative_is_right_and_a_missed_flag_is_told(line: CompiledLine) -> None:
-    asked = [
+def test_the_evaluation_accepts_a_fair_alternative_and_counts_a_missed_red_flag(line: CompiledLine) -> None:
+    cases = [
         Question("en", frozenset({"cancer", "results"}), "is it cancer"),
         Question("en", frozenset({"urgent"}), "can i wear deodorant"),
     ]
-    totals = judged(asked, line.matcher.ask)
+    totals = evaluate(cases, line.matcher.ask)
     assert (totals["right"], totals["red flag missed"], totals["wrong medical topic"]) == (1, 1, 1)
 
 
-NO_STOP_BY_LIKENESS = """
+REQUESTS_FOR_TEXTS = """
 don't stop texting me | I want texts | I want the messages | send the texts | send me more texts | text me
 please keep texting me | quiero el mensaje | quiero mensajes | envíeme mensajes | quiero más mensajes | mensaje
 no dejen de mandar mensajes | recibir un mensaje | messages | more texts please | message me
 """
-WANTED = [words.strip() for row in NO_STOP_BY_LIKENESS.strip().splitlines() for words in row.split("|")]
 
 
-@pytest.mark.parametrize("words", WANTED)
-def test_who_asks_for_texts_is_never_taken_for_one_who_wants_none(line: CompiledLine, words: str) -> None:
+@pytest.mark.parametrize("words", rows(REQUESTS_FOR_TEXTS))
+def test_a_request_for_texts_is_never_taken_for_an_opt_out(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic != "stop"

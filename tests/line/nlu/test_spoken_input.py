@@ -1,4 +1,4 @@
-"""Spoken words: what a caller means by them, and what the carrier's ear is told to listen for."""
+"""Speech in a call: what it means, where it leads, and the hints for the carrier's speech recognition."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ivr.line.callflow.states import (
     Heard,
     Key,
     Menu,
+    Node,
     SpokenAnswer,
     SpokenWords,
     State,
@@ -66,19 +67,19 @@ HEARD: list[tuple[str, str, Heard]] = [
 
 
 @pytest.mark.parametrize(("words", "language", "heard"), HEARD, ids=[f"{case[0]!r} {case[1]}" for case in HEARD])
-def test_words_mean_a_key_somebody_or_what_they_ask_for(
+def test_speech_means_a_key_a_directory_entry_or_an_outcome(
     line: CompiledLine, words: str, language: str, heard: Heard
 ) -> None:
     assert line.hearing.meant(words, language).heard == heard
 
 
-def test_a_red_flag_with_a_wish_to_stop_keeps_both(line: CompiledLine) -> None:
-    meant = line.hearing.meant("I have chest pain and stop texting me", "en")
-    assert meant.heard == SpokenWords("urgent")
-    assert meant.also_stop
+def test_a_red_flag_and_an_opt_out_in_one_sentence_are_both_understood(line: CompiledLine) -> None:
+    meaning = line.hearing.meant("I have chest pain and stop texting me", "en")
+    assert meaning.heard == SpokenWords("urgent")
+    assert meaning.also_stop
 
 
-def test_the_hints_hold_short_phrases_of_every_topic_that_has_some(line: CompiledLine) -> None:
+def test_the_hints_include_a_short_phrase_of_every_topic_that_has_one(line: CompiledLine) -> None:
     config = line.content.config
     for language in config.languages:
         hints = line.hearing.hints(language).split(", ")
@@ -89,11 +90,11 @@ def test_the_hints_hold_short_phrases_of_every_topic_that_has_some(line: Compile
             assert not phrases or phrases & set(hints), topic.id
 
 
-def asked(line: CompiledLine, place, meant: str) -> Turn:
-    return line.graph.step(State("en", place), SpokenWords(meant), lambda fact: fact != HIDDEN)
+def turn_after(line: CompiledLine, node: Node, outcome: str) -> Turn:
+    return line.graph.step(State("en", node), SpokenWords(outcome), lambda fact: fact != HIDDEN)
 
 
-LEADS = [
+TRANSITIONS: list[tuple[Node, str, Node]] = [
     (Menu("welcome"), "person", Confirmation("transfer", "central-scheduling", Menu("welcome"))),
     (TopicPart("cancer", 1), "person", Confirmation("transfer", "breast-health-center", Menu("calcifications"))),
     (TopicPart("cancer", 1), "yes", TopicPart("cancer", 2)),
@@ -112,29 +113,31 @@ LEADS = [
 ]
 
 
-@pytest.mark.parametrize(("place", "meant", "leads"), LEADS, ids=[f"{case[0]} {case[1]}" for case in LEADS])
-def test_words_lead_where_they_should_from_anywhere(line: CompiledLine, place, meant: str, leads) -> None:
-    assert asked(line, place, meant).state == State("en", leads)
+@pytest.mark.parametrize(
+    ("node", "outcome", "target"), TRANSITIONS, ids=[f"{case[0]} {case[1]}" for case in TRANSITIONS]
+)
+def test_an_outcome_leads_to_its_node(line: CompiledLine, node: Node, outcome: str, target: Node) -> None:
+    assert turn_after(line, node, outcome).state == State("en", target)
 
 
-def test_yes_where_nothing_was_asked_is_not_understood(line: CompiledLine) -> None:
-    turn = asked(line, Menu("welcome"), "yes")
+def test_yes_without_a_question_is_a_no_match(line: CompiledLine) -> None:
+    turn = turn_after(line, Menu("welcome"), "yes")
     assert turn == Turn(State("en", Menu("welcome"), wrongs=1), "none")
 
 
-def test_after_two_misses_keys_alone_are_listened_for_until_something_is_understood(line: CompiledLine) -> None:
-    def listens(turn: Turn) -> bool:
+def test_two_no_matches_in_a_row_turn_speech_off_until_a_key_is_understood(line: CompiledLine) -> None:
+    def accepts_speech(turn: Turn) -> bool:
         return b"speech" in line.document(turn)
 
     turn = line.graph.start()
-    for preface, still in (("none", True), ("use-keys", False)):
+    for preface, accepts in (("none", True), ("use-keys", False)):
         turn = line.graph.step(turn.state, SpokenWords("none"), lambda _fact: True)
-        assert (turn.preface, listens(turn)) == (preface, still)
-    assert listens(line.graph.step(turn.state, Key("1"), lambda _fact: True))
+        assert (turn.preface, accepts_speech(turn)) == (preface, accepts)
+    assert accepts_speech(line.graph.step(turn.state, Key("1"), lambda _fact: True))
 
 
-def test_speech_can_be_turned_off() -> None:
-    silent = CompiledLine(read_content(changed("line.yaml", "speech: true", "speech: false")))
-    assert not any(b"speech" in document for document in silent.documents.values())
-    said = " ".join(words for block in silent.speech.blocks(silent.graph.start()) for words in block.paragraphs)
+def test_speech_can_be_turned_off_in_line_yaml() -> None:
+    keys_only = CompiledLine(read_content(changed("line.yaml", "speech: true", "speech: false")))
+    assert not any(b"speech" in document for document in keys_only.documents.values())
+    said = " ".join(words for block in keys_only.speech.blocks(keys_only.graph.start()) for words in block.paragraphs)
     assert "ask me" not in said
