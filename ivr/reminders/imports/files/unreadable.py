@@ -57,4 +57,6 @@ def checked_cell(number: int, cell: str) -> str:
 
 def number_text(value: float) -> str:
     """A number as a person types it: 6035550123.0 is 6035550123."""
-    return str(int(value) if value.is_integer() and abs(value) < _LARGEST_PLAIN_NUMBER else value)
+    return str(
+        int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_PLAIN_NUMBER else value
+    )
