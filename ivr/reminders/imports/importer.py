@@ -79,32 +79,22 @@ class _CappedList:
         return [*self._listed, row_warning(0, "", "more", self._more)] if self._more else self._listed
 
 
+@dataclass(frozen=True)
 class Importer:
-    """Imports files into a ledger.
+    """progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself."""
 
-    progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself.
-    """
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        vault: Vault,
-        content: Content,
-        progress: Callable[[int], None] = lambda _rows: None,
-        own_numbers: frozenset[str] = frozenset(),
-    ) -> None:
-        self._ledger = ledger
-        self._vault = vault
-        self._content = content
-        self._progress = progress
-        self._own_numbers = own_numbers
+    ledger: Ledger
+    vault: Vault
+    content: Content
+    progress: Callable[[int], None] = lambda _rows: None
+    own_numbers: frozenset[str] = frozenset()
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """Import a file. For a file that cannot be read at all, the report has no rows and one error with row 0.
 
         strict: import everything or nothing.
         """
-        stage = ImportStage(self._ledger, self._vault, self._content.config, path.name, now)
+        stage = ImportStage(self.ledger, self.vault, self.content.config, path.name, now)
         try:
             report = self._read(path, now, stage.add)
         except UnreadableFile as unreadable:
@@ -121,7 +111,7 @@ class Importer:
         first: list[AppointmentRow] = []
 
         def add(rows: list[AppointmentRow]) -> StagedCounts:
-            staged = preview_staging(self._ledger, self._vault, rows)
+            staged = preview_staging(self.ledger, self.vault, rows)
             opted_out = set(staged.opted_out)
             texted = (row for row in rows if row.gets_texts and row.number not in opted_out)
             first.extend(islice(texted, _PREVIEW_ROWS - len(first)))
@@ -133,12 +123,12 @@ class Importer:
             return ImportReport(errors=[unreadable.error], preview=[])
         if strict and report.errors:
             report = report.refused()
-        report.preview = [text for row in first for text in preview_texts(self._content, row, now)]
+        report.preview = [text for row in first for text in preview_texts(self.content, row, now)]
         return report
 
     def _read(self, path: Path, now: datetime, add: Callable[[list[AppointmentRow]], StagedCounts]) -> ImportReport:
         report, errors, warnings = ImportReport(), _CappedList(), _CappedList()
-        reader = RowReader(self._content.config, now, self._own_numbers)
+        reader = RowReader(self.content.config, now, self.own_numbers)
         rows, in_cancelled = read_rows(path), 0
         while chunk := list(islice(rows, CHUNK_SIZE)):
             try:
@@ -154,7 +144,7 @@ class Importer:
             report.rows += len(chunk)
             report.rejected += len(chunk) - len(valid)
             in_cancelled += staged.in_cancelled
-            self._progress(report.rows)
+            self.progress(report.rows)
             warnings.add(
                 [*reader.warnings, *(row_warning(number, "phone", "opted_out") for number in staged.opted_out)]
             )

@@ -31,6 +31,7 @@ _CACHE_SIZE = 10_000
 _FROM_FILE = ("person_id", "starts_at", "timezone", "site", "language", "channel", "status")
 _PAST_STATUSES = ("attended", "missed")
 _VALUES = (*_FROM_FILE, "first_name_sealed")
+_REFER_TO_PERSONS = (appointment, text, callback, todo, opt_out_event)
 _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", *_VALUES)
 
 
@@ -153,10 +154,7 @@ class ImportStage:
             while self._delete(appointment, appointment.c.id.in_(staged)):
                 pass
             self._delete(batch, batch.c.id == self._batch)
-        unused = [
-            ~exists().where(table.c.person_id == person.c.id)
-            for table in (appointment, text, callback, todo, opt_out_event)
-        ]
+        unused = [~exists().where(table.c.person_id == person.c.id) for table in _REFER_TO_PERSONS]
         created = select(person.c.id).where(person.c.created_at == self._now, *unused).limit(CHUNK_SIZE)
         while self._delete(person, person.c.id.in_(created)):
             pass

@@ -93,7 +93,8 @@ def _cells(appointment: _Resource, index: _ResourceIndex) -> Cells:
     status, start = _text(appointment.get("status")), _text(appointment.get("start"))
     patient, location = _participant(appointment, index, "Patient"), _participant(appointment, index, "Location")
     place = _text(location.get("name")) or _text(location.get("display"))
-    note = "deceased" if _is_deceased(patient) else "not_agreed" if status in _NOT_AGREED else ""
+    deceased = patient.get("deceasedBoolean") is True or _text(patient.get("deceasedDateTime"))
+    note = "deceased" if deceased else "not_agreed" if status in _NOT_AGREED else ""
     return {
         "appointment_id": _appointment_id(appointment),
         "phone": _phone(patient, start),
@@ -114,10 +115,6 @@ def _appointment_id(appointment: _Resource) -> str:
     return _text(best.get("value")) or _text(appointment.get("id"))
 
 
-def _is_deceased(patient: _Resource) -> bool:
-    return patient.get("deceasedBoolean") is True or bool(_text(patient.get("deceasedDateTime")))
-
-
 def _participant(appointment: _Resource, index: _ResourceIndex, kind: str) -> _Resource:
     """The first participant of a kind: its resource, or the id and display of the reference."""
     for participant in _objects(appointment.get("participant")):
@@ -130,17 +127,13 @@ def _participant(appointment: _Resource, index: _ResourceIndex, kind: str) -> _R
 
 
 def _phone(patient: _Resource, start: str) -> str:
-    """The mobile number first, then by rank (1 is the first), then by privacy: others may read texts at work.
-
-    start: of the appointment. Numbers that are out of use by then are left out.
-    """
+    """The preferred number that is still in use at the start of the appointment."""
     phones = [
         contact
         for contact in _objects(patient.get("telecom"))
         if contact.get("system") in _PHONE_SYSTEMS and _text(contact.get("value")) and not _is_old(contact, start)
     ]
-    best = min(phones, key=lambda item: (not _takes_texts(item), _rank(item), item.get("use") == "work"), default={})
-    return _text(best.get("value")).removeprefix("tel:")
+    return _text(min(phones, key=_preference, default={}).get("value")).removeprefix("tel:")
 
 
 def _is_old(contact: _Resource, start: str) -> bool:
@@ -149,13 +142,11 @@ def _is_old(contact: _Resource, start: str) -> bool:
     return contact.get("use") == "old" or bool(end) and end[:10] < start[:10][: len(end)]
 
 
-def _takes_texts(contact: _Resource) -> bool:
-    return contact.get("use") == "mobile" or contact.get("system") == "sms"
-
-
-def _rank(contact: _Resource) -> int:
+def _preference(contact: _Resource) -> tuple[bool, int, bool]:
+    """The mobile number first, then by rank (1 is the first), then by privacy: others may read texts at work."""
+    takes_texts = contact.get("use") == "mobile" or contact.get("system") == "sms"
     rank = contact.get("rank")
-    return rank if isinstance(rank, int) else _LAST_RANK
+    return not takes_texts, rank if isinstance(rank, int) else _LAST_RANK, contact.get("use") == "work"
 
 
 def _first_name(patient: _Resource) -> str:

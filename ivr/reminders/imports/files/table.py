@@ -35,6 +35,7 @@ _ALIASES = {
     "status": "appointment status, appt status, visit status, booking status",
 }
 _ORDER = (*REQUIRED, *OPTIONAL, _DATE, _TIME)
+_ROW_1 = "row 1"
 _MAX_LISTED = 5
 _HEADER_BELOW = "If the column names are further down, delete the rows above them."
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
@@ -69,9 +70,8 @@ class _Header:
 
     @property
     def missing(self) -> list[str]:
-        return [
-            name for name in REQUIRED if name not in self.positions and not (name == "starts_at" and self.has_date_time)
-        ]
+        joined = ("starts_at",) if self.has_date_time else ()
+        return [column for column in REQUIRED if column not in (*self.positions, *joined)]
 
     @property
     def duplicates(self) -> dict[str, list[str]]:
@@ -86,6 +86,20 @@ class _Header:
     def has_date_time(self) -> bool:
         return _DATE in self.positions and _TIME in self.positions
 
+    def error(self, where: str) -> RowError | None:
+        """All missing and duplicate columns in one error. where: what a missing name is added to."""
+        missing, duplicates = self.missing, self.duplicates
+        if not missing and not duplicates:
+            return None
+        code = ErrorCode.COLUMN_MISSING if missing else ErrorCode.DUPLICATE_COLUMN
+        hint = [] if self.positions or where != _ROW_1 else [_HEADER_BELOW]
+        sentences = [*_missing_sentence(missing, where), *hint, *map(_duplicate_sentence, duplicates.values())]
+        return RowError(0, ", ".join([*missing, *duplicates]), str(code), " ".join(sentences))
+
+
+def has_required_columns(names: Sequence[str]) -> bool:
+    return _Header.parse(names).error(_ROW_1) is None
+
 
 def known_columns(names: Sequence[str]) -> int:
     return sum(map(is_known_column, names))
@@ -95,27 +109,14 @@ def is_known_column(name: str) -> bool:
     return _normalized(name) in _COLUMNS
 
 
-def column_error(names: Sequence[str], where: str = "row 1") -> RowError | None:
-    """All missing and duplicate columns in one error. where: what a missing name is added to."""
-    header = _Header.parse(names)
-    missing, duplicates = header.missing, header.duplicates
-    if not missing and not duplicates:
-        return None
-    code = ErrorCode.COLUMN_MISSING if missing else ErrorCode.DUPLICATE_COLUMN
-    hint = [] if header.positions or where != "row 1" else [_HEADER_BELOW]
-    sentences = [*_missing_sentence(missing, where), *hint, *map(_duplicate_sentence, duplicates.values())]
-    return RowError(0, ", ".join([*missing, *duplicates]), str(code), " ".join(sentences))
-
-
-def row_builder(names: Sequence[str], where: str = "row 1") -> BuildRow:
+def row_builder(names: Sequence[str], where: str = _ROW_1) -> BuildRow:
     """A function that makes the values of a row the cells of an appointment, or None if the row is blank.
 
     Raises UnreadableFile if columns are missing or duplicated.
     """
-    error = column_error(names, where)
-    if error:
-        raise UnreadableFile(error)
     header = _Header.parse(names)
+    if error := header.error(where):
+        raise UnreadableFile(error)
     build = _plain_builder(header, len(names))
     return _date_time_builder(build) if header.has_date_time else build
 
@@ -161,14 +162,11 @@ def _date_time_builder(build: BuildRow) -> BuildRow:
     def build_joined(values: Sequence[str]) -> Cells | None:
         cells = build(values)
         if cells is not None:
-            cells["starts_at"] = _join_date_time(cells.pop(_DATE).strip(), cells.pop(_TIME).strip())
+            date, time = cells.pop(_DATE).strip(), cells.pop(_TIME).strip()
+            cells["starts_at"] = f"{_MIDNIGHT.sub('', date)} {_DAY_ZERO.sub('', time)}".strip()
         return cells
 
     return build_joined
-
-
-def _join_date_time(date: str, time: str) -> str:
-    return f"{_MIDNIGHT.sub('', date)} {_DAY_ZERO.sub('', time)}".strip()
 
 
 def _missing_sentence(names: list[str], where: str) -> Iterator[str]:

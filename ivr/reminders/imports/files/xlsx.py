@@ -16,7 +16,7 @@ from xml.parsers import expat
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from ivr.reminders.imports.errors import ErrorCode
-from ivr.reminders.imports.files.table import BuildRow, column_error, row_builder
+from ivr.reminders.imports.files.table import BuildRow, has_required_columns, row_builder
 from ivr.reminders.imports.files.unreadable import (
     Cells,
     UnreadableFile,
@@ -180,16 +180,12 @@ def _appointments_sheet(data: bytes) -> CalamineSheet:
         first = None
         for name in visible or [sheet.name for sheet in sheets]:
             sheet = workbook.get_sheet_by_name(name)
-            if column_error(_header(sheet)) is None:
+            if has_required_columns([_cell_text(value) for row in sheet.to_python(nrows=1) for value in row]):
                 return sheet
             first = first or (sheet if sheet.start is not None else None)
     if first is None:
         raise file_error(ErrorCode.EMPTY_FILE)
     return first
-
-
-def _header(sheet: CalamineSheet) -> list[str]:
-    return [_cell_text(value) for row in sheet.to_python(nrows=1) for value in row]
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
