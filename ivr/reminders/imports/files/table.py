@@ -183,7 +183,7 @@ def _duplicate_sentence(names: list[str]) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    return f"{', '.join(names[:-1])}, and {names[-1]}" if len(names) > 2 else " and ".join(names)
 
 
 def _printable(name: str) -> str:

@@ -150,7 +150,7 @@ WRONG_HEADERS = [
     (
         "A1,603-555-0101,10:00",
         "column_missing",
-        "The columns appointment_id, phone and starts_at are missing: add them to row 1. "
+        "The columns appointment_id, phone, and starts_at are missing: add them to row 1. "
         "If the column names are further down, delete the rows above them.",
     ),
     ("Appt,Phone,Start,Mobile", "column_double", "The columns Phone and Mobile mean the same: keep one."),
@@ -158,7 +158,7 @@ WRONG_HEADERS = [
     (
         "Appt,Phone,Mobile,Cell,Lang,Language",
         "column_missing",
-        "The column starts_at is missing: add it to row 1. The columns Phone, Mobile and Cell mean the same: keep one. "
+        "The column starts_at is missing: add it to row 1. The columns Phone, Mobile, and Cell mean the same: keep one. "
         "The columns Lang and Language mean the same: keep one.",
     ),
 ]
@@ -300,7 +300,12 @@ MANY = "<row><c><v>1</v></c><c><v>1</v></c></row>" * 50_002
 UNREADABLE_WORKBOOKS = [
     ("only empty sheets", lambda: workbook({"A": [], "B": []}), "file_empty", "empty"),
     ("only column names", lambda: workbook({"A": LIST[:1]}), "file_no_rows", "no appointments below"),
-    ("other columns", lambda: workbook({"A": NOTES, "B": NOTES}), "column_missing", "appointment_id, phone and starts"),
+    (
+        "other columns",
+        lambda: workbook({"A": NOTES, "B": NOTES}),
+        "column_missing",
+        "appointment_id, phone, and starts",
+    ),
     ("a stray cell far away", lambda: workbook({"A": FAR}), "file_unreadable", "far from the list, in row 1048576"),
     ("a zip bomb", lambda: workbook({"A": HUGE}), "file_too_large", "100 MB unpacked"),
     ("too many rows", lambda: workbook({"A": MANY}), "file_too_many_rows", "50,000 rows: split it, or save it as CSV"),
