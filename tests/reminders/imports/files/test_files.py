@@ -158,8 +158,8 @@ WRONG_HEADERS = [
     (
         "Appt,Phone,Mobile,Cell,Lang,Language",
         "column_missing",
-        "The column starts_at is missing: add it to row 1. The columns Phone, Mobile, and Cell mean the same: keep one. "
-        "The columns Lang and Language mean the same: keep one.",
+        "The column starts_at is missing: add it to row 1. The columns Phone, Mobile, and Cell mean the same: "
+        "keep one. The columns Lang and Language mean the same: keep one.",
     ),
 ]
 
