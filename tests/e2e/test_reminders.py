@@ -85,7 +85,7 @@ def test_a_file_with_bad_rows_names_each_and_the_good_rows_go_in(open_line: Runn
     told = " ".join(tried.stdout.split())
     assert "row 3, phone: error: This is not a phone number" in told
     assert "row 4, starts_at: error: This is not a date with a time" in told
-    assert "row 4, language: error: This language is not known" in told
+    assert "row 4, language: error: This language is not supported" in told
     assert "3 rows: 1 new, 0 updated, 0 unchanged, 2 rejected." in tried.stdout
 
 

@@ -1,4 +1,4 @@
-"""XLSX files for tests, written by hand as spreadsheets write them: `workbook({"Sheet1": rows})`."""
+"""XLSX files for tests, with the XML that spreadsheets write: `workbook({"Sheet1": rows})`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TYPES = (
     '<Default Extension="xml" ContentType="application/xml"/><Override PartName="/xl/workbook.xml" '
     'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>'
 )
-# The styles by their place: none, a moment, a date, a time.
+# Styles by index: none, date with time, date, time.
 STYLES = (
     f'<styleSheet xmlns="{MAIN}"><cellXfs count="4"><xf numFmtId="0"/><xf numFmtId="22"/><xf numFmtId="14"/>'
     '<xf numFmtId="20"/></cellXfs></styleSheet>'
@@ -30,66 +30,66 @@ def workbook(sheets: Mapping[str, Iterable[Sequence[Value]] | str], hidden: str 
     names = list(sheets)
     parts = {
         "[Content_Types].xml": TYPES,
-        "_rels/.rels": _relations({"officeDocument": ["xl/workbook.xml"]}),
-        "xl/workbook.xml": _book(names, hidden),
-        "xl/_rels/workbook.xml.rels": _relations(
-            {"worksheet": [f"worksheets/sheet{place}.xml" for place, _ in enumerate(names)], "styles": ["styles.xml"]}
+        "_rels/.rels": _relationships_xml({"officeDocument": ["xl/workbook.xml"]}),
+        "xl/workbook.xml": _workbook_xml(names, hidden),
+        "xl/_rels/workbook.xml.rels": _relationships_xml(
+            {"worksheet": [f"worksheets/sheet{index}.xml" for index, _ in enumerate(names)], "styles": ["styles.xml"]}
         ),
         "xl/styles.xml": STYLES,
     }
-    for place, rows in enumerate(sheets.values()):
-        written = rows if isinstance(rows, str) else "".join(map(_row, range(1, 1_000_000), rows))
-        sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{written}</sheetData></worksheet>'
-        parts[f"xl/worksheets/sheet{place}.xml"] = sheet
-    return packed(parts)
+    for index, rows in enumerate(sheets.values()):
+        xml = rows if isinstance(rows, str) else "".join(map(_row_xml, range(1, 1_000_000), rows))
+        sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{xml}</sheetData></worksheet>'
+        parts[f"xl/worksheets/sheet{index}.xml"] = sheet
+    return zip_file(parts)
 
 
-def packed(parts: Mapping[str, str | bytes]) -> bytes:
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+def zip_file(parts: Mapping[str, str | bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, part in parts.items():
             archive.writestr(name, part)
-    return written.getvalue()
+    return buffer.getvalue()
 
 
-def _book(names: list[str], hidden: str) -> str:
-    state = {hidden: ' state="hidden"'}
+def _workbook_xml(names: list[str], hidden: str) -> str:
+    states = {hidden: ' state="hidden"'}
     sheets = "".join(
-        f'<sheet name="{name}" sheetId="{place + 1}" r:id="rId{place}"{state.get(name, "")}/>'
-        for place, name in enumerate(names)
+        f'<sheet name="{name}" sheetId="{index + 1}" r:id="rId{index}"{states.get(name, "")}/>'
+        for index, name in enumerate(names)
     )
     return f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{sheets}</sheets></workbook>'
 
 
-def _relations(targets: Mapping[str, list[str]]) -> str:
-    pairs = [(kind, target) for kind, all_of_kind in targets.items() for target in all_of_kind]
-    one = '<Relationship Id="rId{}" Type="{}/{}" Target="{}"/>'
-    written = "".join(one.format(place, OFFICE, kind, target) for place, (kind, target) in enumerate(pairs))
-    return f'<Relationships xmlns="{PACKAGE}/relationships">{written}</Relationships>'
+def _relationships_xml(targets: Mapping[str, list[str]]) -> str:
+    pairs = [(kind, target) for kind, files in targets.items() for target in files]
+    template = '<Relationship Id="rId{}" Type="{}/{}" Target="{}"/>'
+    xml = "".join(template.format(index, OFFICE, kind, target) for index, (kind, target) in enumerate(pairs))
+    return f'<Relationships xmlns="{PACKAGE}/relationships">{xml}</Relationships>'
 
 
-def _row(number: int, values: Sequence[Value]) -> str:
-    return f'<row r="{number}">{"".join(map(_cell, values))}</row>'
+def _row_xml(number: int, values: Sequence[Value]) -> str:
+    return f'<row r="{number}">{"".join(map(_cell_xml, values))}</row>'
 
 
-def _cell(value: Value) -> str:
+def _cell_xml(value: Value) -> str:
     if value is None:
         return "<c/>"
     if isinstance(value, str):
         return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
     if isinstance(value, bool):
         return f'<c t="b"><v>{int(value)}</v></c>'
-    style, number = _number(value)
+    style, number = _style_and_number(value)
     return f'<c s="{style}"><v>{number!r}</v></c>'
 
 
-def _number(value: float | datetime | date | time) -> tuple[int, float]:
-    """A style and a serial number: days since 1899-12-30."""
-    zero = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's times have no zone
+def _style_and_number(value: float | datetime | date | time) -> tuple[int, float]:
+    """The index of a style, and the serial number: days since 1899-12-30."""
+    epoch = datetime(1899, 12, 30)  # noqa: DTZ001 - times in a spreadsheet have no zone
     if isinstance(value, datetime):
-        return 1, (value - zero).total_seconds() / 86_400
+        return 1, (value - epoch).total_seconds() / 86_400
     if isinstance(value, date):
-        return 2, (value - zero.date()).days
+        return 2, (value - epoch.date()).days
     if isinstance(value, time):
         return 3, (value.hour * 3600 + value.minute * 60 + value.second) / 86_400
     return 0, value

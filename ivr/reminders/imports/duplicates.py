@@ -1,4 +1,4 @@
-"""What a file has said already, in memory that does not grow with the file."""
+"""Finding duplicates within a file, in memory that does not grow with the file."""
 
 from __future__ import annotations
 
@@ -13,39 +13,36 @@ class TempDiskFull(Exception):
 
 
 class DuplicateTracker:
-    """Where in a file something stood first. What grows is on disk, as keyed hashes, until the end."""
+    """Remembers the row in which each value first appeared, as keyed hashes in a temporary file."""
 
     def __init__(self) -> None:
-        # An empty name is SQLite's own temporary file, which it deletes.
+        # An empty name makes a temporary database that SQLite deletes.
         self._store = sqlite3.connect("", isolation_level=None)
         for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA cache_size=-4000", "BEGIN"):
             self._store.execute(statement)
-        self._store.execute("CREATE TABLE seen (key INTEGER PRIMARY KEY, at INTEGER NOT NULL)")
+        self._store.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY, row INTEGER NOT NULL)")
         self._key = secrets.token_bytes(16)
 
-    def firsts(self, told: Sequence[tuple[str, int]]) -> list[int]:
-        """Where each of some things stood first. told: what, and where it stands, in order; at most 30,000.
+    def first_rows(self, values: Sequence[tuple[str, int]]) -> list[int]:
+        """For each (value, row), the row in which the value first appeared. At most 30,000 values, in row order.
 
-        Raises NoRoom.
+        Raises TempDiskFull.
         """
         try:
-            return self._firsts(told)
+            return self._first_rows(values)
         except sqlite3.OperationalError:
             raise TempDiskFull from None
 
-    def _firsts(self, told: Sequence[tuple[str, int]]) -> list[int]:
-        keys = [self._hashed(what) for what, _ in told]
-        wanted = f"SELECT key, at FROM seen WHERE key IN ({','.join('?' * len(keys))})"  # noqa: S608 - marks alone
-        known: dict[int, int] = dict(self._store.execute(wanted, keys))
+    def _first_rows(self, values: Sequence[tuple[str, int]]) -> list[int]:
+        hashes = [self._hash(value) for value, _ in values]
+        query = f"SELECT hash, row FROM seen WHERE hash IN ({','.join('?' * len(hashes))})"  # noqa: S608 - only marks
+        known: dict[int, int] = dict(self._store.execute(query, hashes))
         new = {}
-        for key, (_, at) in zip(keys, told, strict=True):
-            if key not in known:
-                known[key] = new[key] = at
+        for hashed, (_, row) in zip(hashes, values, strict=True):
+            if hashed not in known:
+                known[hashed] = new[hashed] = row
         self._store.executemany("INSERT INTO seen VALUES (?, ?)", new.items())
-        return [known[key] for key in keys]
+        return [known[hashed] for hashed in hashes]
 
-    def _hashed(self, what: str) -> int:
-        return int.from_bytes(blake2b(what.encode(), digest_size=8, key=self._key).digest(), "big", signed=True)
-
-    def close(self) -> None:
-        self._store.close()
+    def _hash(self, value: str) -> int:
+        return int.from_bytes(blake2b(value.encode(), digest_size=8, key=self._key).digest(), "big", signed=True)

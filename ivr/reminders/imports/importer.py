@@ -1,7 +1,7 @@
-"""Take a scheduler's file in: one row an appointment, staged in short transactions, live with one update.
+"""Import a scheduler's file: one row an appointment, staged in short transactions and made live with one update.
 
-Nothing of a batch is sent before it is live, and no appointment that stands is changed before the whole file was read.
-So an import that dies half-way has sent and changed nothing, and running it again finishes it.
+Texts are sent only for live batches, and existing appointments change only after the whole file was read. So an import
+that dies halfway has sent and changed nothing, and running it again finishes it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from ivr.line.content.loader import Content
 from ivr.reminders.imports.duplicates import TempDiskFull
 from ivr.reminders.imports.errors import RowError, row_warning
 from ivr.reminders.imports.files import UnreadableFile, read_rows, unreadable_file
-from ivr.reminders.imports.preview import TextPreview, gets_texts, preview_texts
+from ivr.reminders.imports.preview import TextPreview, preview_texts
 from ivr.reminders.imports.rows import AppointmentRow, RowReader
 from ivr.reminders.imports.staging import ImportStage, StagedCounts, preview_staging
 
-CHUNK = 1000
-# Faults beyond so many are counted, not listed: a file of a million bad rows has one thing wrong.
-MOST_TOLD = 20_000
-PREVIEWED = 3
+CHUNK_SIZE = 1000
+# Further errors are counted but not listed: a file with a million bad rows has one problem.
+MAX_LISTED = 20_000
+_PREVIEW_ROWS = 3
+_COUNTS = ("batch", "rows", "accepted", "updated", "unchanged", "rejected")
 
 
 @dataclass
 class ImportReport:
-    """What became of a file. The four counts add up to rows; cancelled rows count as updated."""
+    """The result of an import. The four counts add up to rows; cancelled rows count as updated."""
 
     batch: int | None = None
     rows: int = 0
@@ -40,127 +41,117 @@ class ImportReport:
     warnings: list[RowError] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     preview: list[TextPreview] | None = None
-    """Of a dry run: the first texts, as they would go out."""
+    """The first texts that would go out; None unless this is a dry run."""
 
     def as_json(self) -> dict[str, object]:
-        counts = ("batch", "rows", "accepted", "updated", "unchanged", "rejected")
-        told = {} if self.preview is None else {"preview": [one.as_json() for one in self.preview]}
+        preview = {} if self.preview is None else {"preview": [text.as_json() for text in self.preview]}
         return {
-            **{name: getattr(self, name) for name in counts},
-            "warnings": [item.as_json() for item in self.warnings],
-            "errors": [item.as_json() for item in self.errors],
-            **told,
+            **{name: getattr(self, name) for name in _COUNTS},
+            "warnings": [warning.as_json() for warning in self.warnings],
+            "errors": [error.as_json() for error in self.errors],
+            **preview,
         }
 
-    def count(self, staged: StagedCounts) -> None:
+    def add(self, staged: StagedCounts) -> None:
         self.accepted += staged.accepted
         self.updated += staged.updated
         self.unchanged += staged.unchanged
 
+    def refused(self) -> ImportReport:
+        """The report of a strict import that took nothing because of errors."""
+        warnings = [*self.warnings, row_warning(0, "", "strict")]
+        return replace(self, accepted=0, updated=0, unchanged=0, rejected=self.rows, warnings=warnings)
 
-class _Told:
-    """A list of faults that does not grow without end."""
+
+class _CappedList:
+    """A list of errors or warnings that stops growing at MAX_LISTED."""
 
     def __init__(self) -> None:
-        self.listed: list[RowError] = []
+        self._listed: list[RowError] = []
         self._more = 0
 
-    def add(self, faults: list[RowError]) -> None:
-        room = MOST_TOLD - len(self.listed)
-        self.listed += faults[:room]
-        self._more += max(0, len(faults) - room)
+    def add(self, items: list[RowError]) -> None:
+        free = MAX_LISTED - len(self._listed)
+        self._listed += items[:free]
+        self._more += max(0, len(items) - free)
 
     def all(self) -> list[RowError]:
-        return [*self.listed, row_warning(0, "", "more", self._more)] if self._more else self.listed
+        return [*self._listed, row_warning(0, "", "more", self._more)] if self._more else self._listed
 
 
+@dataclass(frozen=True)
 class Importer:
-    """Imports files into a ledger.
+    """progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself."""
 
-    progress: called with the number of rows read so far. ours: numbers (E.164) of the line itself.
-    """
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        vault: Vault,
-        content: Content,
-        progress: Callable[[int], None] = lambda _rows: None,
-        ours: frozenset[str] = frozenset(),
-    ) -> None:
-        self._ledger = ledger
-        self._vault = vault
-        self._content = content
-        self._progress = progress
-        self._ours = ours
+    ledger: Ledger
+    vault: Vault
+    content: Content
+    progress: Callable[[int], None] = lambda _rows: None
+    own_numbers: frozenset[str] = frozenset()
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
-        """Import a file. A file that cannot be read at all gives rows 0 and one error with row 0.
+        """Import a file. For a file that cannot be read at all, the report has no rows and one error with row 0.
 
-        strict: take all of it or nothing.
+        strict: import everything or nothing.
         """
-        stage = ImportStage(self._ledger, self._vault, self._content.config, path.name, now)
-        report = ImportReport()
+        stage = ImportStage(self.ledger, self.vault, self.content.config, path.name, now)
         try:
             report = self._read(path, now, stage.add)
-        except UnreadableFile as broken:
+        except UnreadableFile as unreadable:
             stage.undo()
-            return ImportReport(errors=[broken.fault])
+            return ImportReport(errors=[unreadable.error])
         if strict and report.errors:
             stage.undo()
-            refused = row_warning(0, "", "strict")
-            return ImportReport(
-                rows=report.rows, rejected=report.rows, errors=report.errors, warnings=[*report.warnings, refused]
-            )
+            return report.refused()
         report.batch = stage.go_live()
         return report
 
     def rehearse(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
-        """What `run` would tell, and the first texts that would go out; nothing is written."""
+        """What `run` would report, and the first texts that would go out. Writes nothing."""
         first: list[AppointmentRow] = []
 
         def add(rows: list[AppointmentRow]) -> StagedCounts:
-            staged = preview_staging(self._ledger, self._vault, rows)
-            silent = set(staged.opted_out)
-            texted = (row for row in rows if gets_texts(row) and row.number not in silent)
-            first.extend(islice(texted, PREVIEWED - len(first)))
+            staged = preview_staging(self.ledger, self.vault, rows)
+            opted_out = set(staged.opted_out)
+            texted = (row for row in rows if row.gets_texts and row.number not in opted_out)
+            first.extend(islice(texted, _PREVIEW_ROWS - len(first)))
             return staged
 
         try:
             report = self._read(path, now, add)
-        except UnreadableFile as broken:
-            return ImportReport(errors=[broken.fault], preview=[])
+        except UnreadableFile as unreadable:
+            return ImportReport(errors=[unreadable.error], preview=[])
         if strict and report.errors:
-            report = replace(report, accepted=0, updated=0, unchanged=0, rejected=report.rows)
-            report.warnings.append(row_warning(0, "", "strict"))
-        report.preview = [text for row in first for text in preview_texts(self._content, row, now)]
+            report = report.refused()
+        report.preview = [text for row in first for text in preview_texts(self.content, row, now)]
         return report
 
     def _read(self, path: Path, now: datetime, add: Callable[[list[AppointmentRow]], StagedCounts]) -> ImportReport:
-        report, errors, warnings = ImportReport(), _Told(), _Told()
-        reader = RowReader(self._content.config, now, self._ours)
-
-        rows, cancelled = read_rows(path), 0
-        while chunk := list(islice(rows, CHUNK)):
+        report, errors, warnings = ImportReport(), _CappedList(), _CappedList()
+        reader = RowReader(self.content.config, now, self.own_numbers)
+        rows, in_cancelled = read_rows(path), 0
+        while chunk := list(islice(rows, CHUNK_SIZE)):
             try:
                 read = reader.read_many(chunk)
             except TempDiskFull:
-                raise unreadable_file("the disk for temporary files is full. Make room, and do it again.") from None
-            good = [row for row in read if isinstance(row, AppointmentRow)]
-            for faults in read:
-                if not isinstance(faults, AppointmentRow):
-                    errors.add(faults)
-            staged = add(good) if good else StagedCounts()
-            report.count(staged)
+                raise unreadable_file("the disk for temporary files is full. Free some space and try again.") from None
+            valid = [row for row in read if isinstance(row, AppointmentRow)]
+            for row in read:
+                if not isinstance(row, AppointmentRow):
+                    errors.add(row)
+            staged = add(valid) if valid else StagedCounts()
+            report.add(staged)
             report.rows += len(chunk)
-            report.rejected += len(chunk) - len(good)
-            cancelled += staged.in_cancelled
-            self._progress(report.rows)
-            warnings.add([*reader.warnings, *(row_warning(row, "phone", "opted_out") for row in staged.opted_out)])
+            report.rejected += len(chunk) - len(valid)
+            in_cancelled += staged.in_cancelled
+            self.progress(report.rows)
+            warnings.add(
+                [*reader.warnings, *(row_warning(number, "phone", "opted_out") for number in staged.opted_out)]
+            )
             reader.warnings.clear()
         report.errors, report.warnings = errors.all(), warnings.all()
-        if cancelled:
-            report.warnings.append(row_warning(0, "", "batch_cancelled", cancelled))
+        if in_cancelled:
+            report.warnings.append(row_warning(0, "", "batch_cancelled", in_cancelled))
         if report.rows:
             report.warnings.append(row_warning(0, "", "absent_rows"))
         return report

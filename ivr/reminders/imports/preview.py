@@ -1,4 +1,4 @@
-"""The texts that an appointment would get, as they would go out: shown before a file is taken in."""
+"""The texts that an appointment would get, shown in a dry run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ivr.reminders.schedule.plan import PlannedAppointment, decide
 
 @dataclass(frozen=True)
 class TextPreview:
-    """One text to come. at: ISO, by the recipient's clock."""
+    """A text to come. at: ISO, in the recipient's time zone. words: the text itself."""
 
     row: int
     step: str
@@ -30,35 +30,31 @@ class TextPreview:
         return asdict(self)
 
 
-def gets_texts(row: AppointmentRow) -> bool:
-    return row.status == "booked" and row.channel == "text"
-
-
 def preview_texts(content: Content, row: AppointmentRow, now: datetime) -> Iterator[TextPreview]:
-    """The texts of the plan that would go out for an appointment from now on, soonest first, if she had no others."""
-    if not gets_texts(row):
+    """The texts that the plan would send from now on, soonest first, if the patient got no other texts."""
+    if not row.gets_texts:
         return
     config, zone = content.config, ZoneInfo(row.timezone)
     language = row.language or config.default_language
     values = appointment_values(content, language, row.starts_at, row.timezone, row.site)
-    for at, step in _lived_through(PlannedAppointment(row.starts_at, zone), config.reminders, now):
+    for at, step in _simulate(PlannedAppointment(row.starts_at, zone), config.reminders, now):
         try:
-            words = reminder_text(content, step.wording, language, values)
+            text = reminder_text(content, step.wording, language, values)
         except MissingText:
             continue
         local = at.astimezone(zone).isoformat(timespec="minutes")
-        yield TextPreview(row.number, step.id, local, language, words, count_segments(words).segments)
+        yield TextPreview(row.number, step.id, local, language, text, count_segments(text).segments)
 
 
-def _lived_through(
-    visit: PlannedAppointment, rules: ReminderRules, now: datetime
+def _simulate(
+    appointment: PlannedAppointment, rules: ReminderRules, now: datetime
 ) -> Iterator[tuple[datetime, ReminderStep]]:
-    """What would go out when, as the plan would decide at each moment that it waits for."""
+    """The steps with the times at which they would go out, by deciding at each time that the plan waits for."""
     done: set[str] = set()
     sent: list[datetime] = []
     at: datetime | None = now
     while at is not None:
-        decision = decide(visit, rules, at, frozenset(done), sent)
+        decision = decide(appointment, rules, at, frozenset(done), sent)
         done |= {step.id for step, _ in decision.skips}
         if decision.send:
             yield at, decision.send

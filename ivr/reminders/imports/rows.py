@@ -1,4 +1,4 @@
-"""One row of an appointments file: read cell by cell, all its faults told together."""
+"""One row of an appointments file: its cells validated, and all of its errors reported together."""
 
 from __future__ import annotations
 
@@ -7,37 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from ivr.line.content.config import Config, Site
-from ivr.line.locales.language_names import LanguageNames, english_name
+from ivr.line.content.config import Config
 from ivr.people.phones import PhoneNumber, parse_phone
+from ivr.reminders.imports.categories import CATEGORY_COLUMNS, Categories, CategoryReader
 from ivr.reminders.imports.datetimes import parse_datetime
 from ivr.reminders.imports.duplicates import DuplicateTracker
 from ivr.reminders.imports.errors import ErrorCode, RowError, row_error, row_warning
 
-NEEDED = ("appointment_id", "phone", "starts_at")
+REQUIRED = ("appointment_id", "phone", "starts_at")
 OPTIONAL = ("site", "language", "timezone", "first_name", "channel", "status")
-CHANNELS = ("text", "call", "none")
-STATUSES = ("booked", "cancelled", "attended", "missed")
-# Where a reader puts the cells of a row that stand beyond the last name of the header.
+# The key of the cells beyond the last column name.
 EXTRA_CELLS = ""
-# What no column is called, and FHIR knows: another name of the site; all the languages of a patient, best first,
-# with commas between; and the code of a warning.
-PLACE, SPOKEN, NOTE = "(place)", "(spoken)", "(note)"
-_KIND = ("site", "timezone", "language", "channel", "status", PLACE, SPOKEN, NOTE)
-_KINDS = 1000
-LONGEST = {"appointment_id": 100, "first_name": 80}
-FARTHEST = timedelta(days=731)
-_LONGEST_PHONE = 100
-# Two names stand for whatever the machine is set to, or for nothing.
-_ZONES = frozenset(available_timezones()) - {"localtime", "Factory"}
+_MAX_LENGTHS = {"appointment_id": 100, "first_name": 80}
+_MAX_PHONE_LENGTH = 100
+_MAX_AHEAD = timedelta(days=731)
+_CACHE_SIZE = 1000
 _zone = cache(ZoneInfo)
 
 
 @dataclass(frozen=True)
 class AppointmentRow:
-    """An appointment as a scheduler's file gives it. starts_at is aware, in UTC; phone is E.164."""
+    """A valid row. starts_at is aware, in UTC; phone is E.164."""
 
     number: int
     appointment_id: str
@@ -50,176 +42,106 @@ class AppointmentRow:
     channel: str
     status: str
 
+    @property
+    def gets_texts(self) -> bool:
+        return self.status == "booked" and self.channel == "text"
 
-class _Read(NamedTuple):
-    """A row, if it can be one; what is wrong with it; and what names it, with its number."""
+
+class _ReadRow(NamedTuple):
+    """A row, or None if it has errors; the errors; and the row's key with its number, for finding duplicates."""
 
     row: AppointmentRow | None
-    told: list[RowError]
-    named: tuple[str, int]
-
-
-class _Kind(NamedTuple):
-    """What a row says that most rows say: in the order of Row's fields. wrong, warned: column, code, detail."""
-
-    timezone: str
-    site: str
-    language: str | None
-    channel: str
-    status: str
-    wrong: tuple[tuple[str, ErrorCode, str], ...]
-    warned: tuple[tuple[str, str, str], ...]
+    errors: list[RowError]
+    key: tuple[str, int]
 
 
 class RowReader:
-    """Reads the rows of one file. now: what counts as past. ours: numbers (E.164) that no patient has.
+    """Reads the rows of one file. now: earlier appointments are past. own_numbers: E.164 numbers of no patient.
 
-    `warnings` holds what is worth a look in rows that were taken; whoever reads takes them out.
+    `warnings` collects warnings about valid rows until the caller clears it.
     """
 
-    def __init__(self, config: Config, now: datetime, ours: frozenset[str] = frozenset()) -> None:
+    def __init__(self, config: Config, now: datetime, own_numbers: frozenset[str] = frozenset()) -> None:
         self._now = now
-        self._farthest = now + FARTHEST
-        self._sites = {site.id: site for site in config.sites}
-        self._named = _by_name(config.sites)
-        self._only_site = config.sites[0].id if len(config.sites) == 1 else ""
-        self._languages = tuple(config.languages)
-        self._tongues = LanguageNames(self._languages)
-        self._ours = ours | {entry.e164 for entry in config.directory}
+        self._latest = now + _MAX_AHEAD
+        self._own_numbers = own_numbers | {entry.e164 for entry in config.directory}
         self._countries = tuple(config.reminders.countries)
         self._day_first = config.reminders.dates == "day-first"
-        self._seen = DuplicateTracker()
-        self._kinds = lru_cache(_KINDS)(self._read_kind)
+        self._duplicates = DuplicateTracker()
+        self._categories = lru_cache(_CACHE_SIZE)(CategoryReader(config).read)
         self.warnings: list[RowError] = []
 
     def read(self, number: int, cells: Mapping[str, str]) -> AppointmentRow | list[RowError]:
-        """The row, or all that is wrong with it. number: as the spreadsheet counts, the header is row 1."""
+        """The row, or all of its errors. number: as the spreadsheet counts; the header is row 1."""
         return self.read_many([(number, cells)])[0]
 
     def read_many(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[AppointmentRow | list[RowError]]:
-        """The same for some rows that follow each other."""
+        """The same for consecutive rows."""
         read = [self._read(number, cells) for number, cells in rows]
-        self._check_doubles(read)
-        self._check_same_day([row for row, told, _ in read if row and row.status == "booked" and not told])
-        return [told if told or row is None else row for row, told, _ in read]
+        self._check_duplicates(read)
+        self._check_same_day([row for row, errors, _ in read if row and row.status == "booked" and not errors])
+        return [errors if errors or row is None else row for row, errors, _ in read]
 
-    def _read(self, number: int, cells: Mapping[str, str]) -> _Read:
-        told: list[RowError] = []
-        appointment_id = self._words(number, "appointment_id", cells, told)
-        first_name = self._words(number, "first_name", cells, told)
+    def _read(self, number: int, cells: Mapping[str, str]) -> _ReadRow:
+        errors: list[RowError] = []
+        appointment_id = self._text(number, "appointment_id", cells, errors)
+        first_name = self._text(number, "first_name", cells, errors)
         if not appointment_id:
-            told.append(row_error(number, "appointment_id", ErrorCode.MISSING))
-        phone = self._phone(number, cells.get("phone") or "", told)
+            errors.append(row_error(number, "appointment_id", ErrorCode.MISSING))
+        phone = self._phone(number, cells.get("phone") or "", errors)
         if EXTRA_CELLS in cells:
-            told.append(row_error(number, "", ErrorCode.ROW_TOO_LONG))
-        kind = self._kinds(*[cells.get(name) or "" for name in _KIND])
-        told += [row_error(number, *wrong) for wrong in kind.wrong]
-        starts_at = self._starts_at(number, (cells.get("starts_at") or "").strip(), kind, told)
+            errors.append(row_error(number, "", ErrorCode.ROW_TOO_LONG))
+        categories = self._categories(*[cells.get(name) or "" for name in CATEGORY_COLUMNS])
+        errors += [row_error(number, *error) for error in categories.errors]
+        starts_at = self._starts_at(number, (cells.get("starts_at") or "").strip(), categories, errors)
         row = None
-        if not told and starts_at and phone:
-            row = AppointmentRow(number, appointment_id, phone, starts_at, *kind[:3], first_name, *kind[3:5])
-            if kind.warned:
-                self.warnings += [row_warning(number, *warned) for warned in kind.warned]
-        return _Read(row, told, (f"id {appointment_id}" if appointment_id else "", number))
-
-    def _read_kind(self, *words: str) -> _Kind:
-        """What the cells that say the same in most rows mean, and what is wrong with them. words: of _KIND."""
-        said = {name: word.strip() for name, word in zip(_KIND, words, strict=True)}
-        site = self._site(said["site"], said[PLACE])
-        zone = said["timezone"] or (self._sites[site].timezone if site in self._sites else "UTC")
-        language = self._tongues.code(said["language"])
-        channel = said["channel"].lower() or "text"
-        status = said["status"].lower() or "booked"
-        status = _STATUS_WORDS.get(status.replace("-", " "), status)
-        known = (
-            ("site", site in self._sites, ErrorCode.SITE, self._sites),
-            ("timezone", zone in _ZONES, ErrorCode.ZONE, ()),
-            ("language", not said["language"] or language, ErrorCode.LANGUAGE, self._languages),
-            ("channel", channel in CHANNELS, ErrorCode.CHANNEL, ()),
-            ("status", status in STATUSES, ErrorCode.STATUS, ()),
-        )
-        wrong = tuple((name, code, ", ".join(names)) for name, fits, code, names in known if not fits)
-        warned = [("status", said[NOTE], "")] if said[NOTE] else []
-        if said[SPOKEN]:
-            language, unknown = self._spoken(said[SPOKEN].split(","))
-            warned += unknown
-        return _Kind(zone if zone in _ZONES else "UTC", site, language, channel, status, wrong, tuple(warned))
-
-    def _site(self, *names: str) -> str:
-        """The id of a site by the first of its ids or names that is known."""
-        wanted = [name.lower() for name in names if name]
-        if not wanted:
-            return self._only_site
-        return next((self._named[name] for name in wanted if name in self._named), wanted[0])
-
-    def _spoken(self, languages: list[str]) -> tuple[str | None, list[tuple[str, str, str]]]:
-        """The first language that the line speaks; and a warning when that is none, or not the one that is wished."""
-        codes = [self._tongues.code(one) for one in languages]
-        code = next(filter(None, codes), None)
-        if codes[0]:
-            return code, []
-        instead = english_name(code or self._languages[0])
-        return code, [("language", "language_not_spoken", f"{english_name(languages[0])}: the texts are in {instead}")]
+        if not errors and starts_at and phone:
+            shared, rest = categories[:3], categories[3:5]
+            row = AppointmentRow(number, appointment_id, phone, starts_at, *shared, first_name, *rest)
+            if categories.warnings:
+                self.warnings += [row_warning(number, *warning) for warning in categories.warnings]
+        return _ReadRow(row, errors, (f"id {appointment_id}" if appointment_id else "", number))
 
     @staticmethod
-    def _words(number: int, name: str, cells: Mapping[str, str], told: list[RowError]) -> str:
-        words = (cells.get(name) or "").strip()
-        if len(words) > LONGEST[name]:
-            told.append(row_error(number, name, ErrorCode.TOO_LONG, LONGEST[name]))
-        if not words.isprintable() and len(words.splitlines()) > 1:
-            told.append(row_error(number, name, ErrorCode.LINE_BREAK))
-        return words
+    def _text(number: int, name: str, cells: Mapping[str, str], errors: list[RowError]) -> str:
+        text = (cells.get(name) or "").strip()
+        if len(text) > _MAX_LENGTHS[name]:
+            errors.append(row_error(number, name, ErrorCode.TOO_LONG, _MAX_LENGTHS[name]))
+        if not text.isprintable() and len(text.splitlines()) > 1:
+            errors.append(row_error(number, name, ErrorCode.LINE_BREAK))
+        return text
 
-    def _phone(self, number: int, words: str, told: list[RowError]) -> str | None:
-        phone = parse_phone(words[:_LONGEST_PHONE], self._countries)
+    def _phone(self, number: int, text: str, errors: list[RowError]) -> str | None:
+        phone = parse_phone(text[:_MAX_PHONE_LENGTH], self._countries)
         if not isinstance(phone, PhoneNumber):
-            told.append(row_error(number, "phone", phone))
+            errors.append(row_error(number, "phone", phone))
             return None
-        if phone.e164 in self._ours:
-            told.append(row_error(number, "phone", ErrorCode.OURS))
+        if phone.e164 in self._own_numbers:
+            errors.append(row_error(number, "phone", ErrorCode.OWN_NUMBER))
         return phone.e164
 
-    def _check_doubles(self, read: list[_Read]) -> None:
-        named = [(told, name) for _, told, name in read if name[0]]
-        for (told, (_, number)), first in zip(named, self._seen.firsts([name for _, name in named]), strict=True):
+    def _starts_at(self, number: int, text: str, categories: Categories, errors: list[RowError]) -> datetime | None:
+        parsed = parse_datetime(text, _zone(categories.timezone), self._day_first)
+        if isinstance(parsed, ErrorCode):
+            errors.append(row_error(number, "starts_at", parsed if text else ErrorCode.MISSING))
+            return None
+        if categories.status == "booked" and parsed.at <= self._now:
+            errors.append(row_error(number, "starts_at", ErrorCode.PAST))
+        if parsed.at > self._latest:
+            errors.append(row_error(number, "starts_at", ErrorCode.TOO_FAR_AHEAD))
+        if parsed.repeated:
+            self.warnings.append(row_warning(number, "starts_at", "date_repeated"))
+        return parsed.at
+
+    def _check_duplicates(self, read: list[_ReadRow]) -> None:
+        named = [(errors, key) for _, errors, key in read if key[0]]
+        first_rows = self._duplicates.first_rows([key for _, key in named])
+        for (errors, (_, number)), first in zip(named, first_rows, strict=True):
             if first != number:
-                told.append(row_error(number, "appointment_id", ErrorCode.DOUBLE, first))
+                errors.append(row_error(number, "appointment_id", ErrorCode.DUPLICATE_APPOINTMENT, first))
 
     def _check_same_day(self, rows: list[AppointmentRow]) -> None:
         days = [(f"day {row.starts_at.astimezone(_zone(row.timezone)).date()} {row.phone}", row.number) for row in rows]
-        for row, first in zip(rows, self._seen.firsts(days), strict=True):
+        for row, first in zip(rows, self._duplicates.first_rows(days), strict=True):
             if first != row.number:
                 self.warnings.append(row_warning(row.number, "phone", "same_day", first))
-
-    def _starts_at(self, number: int, words: str, kind: _Kind, told: list[RowError]) -> datetime | None:
-        moment = parse_datetime(words, _zone(kind.timezone), self._day_first)
-        if isinstance(moment, ErrorCode):
-            told.append(row_error(number, "starts_at", moment if words else ErrorCode.MISSING))
-            return None
-        if kind.status == "booked" and moment.at <= self._now:
-            told.append(row_error(number, "starts_at", ErrorCode.PAST))
-        if moment.at > self._farthest:
-            told.append(row_error(number, "starts_at", ErrorCode.FAR))
-        if moment.repeated:
-            self.warnings.append(row_warning(number, "starts_at", "date_repeated"))
-        return moment.at
-
-
-def _by_name(sites: Sequence[Site]) -> dict[str, str]:
-    """The ids of sites by id and by each name that no other has, in small letters."""
-    named: dict[str, set[str]] = {}
-    for site in sites:
-        for name in site.name.values():
-            named.setdefault(name.lower(), set()).add(site.id)
-    return {**{name: next(iter(ids)) for name, ids in named.items() if len(ids) == 1}, **{s.id: s.id for s in sites}}
-
-
-# As scheduling programs say it.
-_STATUS_WORDS = {
-    "canceled": "cancelled",
-    "scheduled": "booked",
-    "arrived": "attended",
-    "completed": "attended",
-    "no show": "missed",
-    "noshow": "missed",
-}

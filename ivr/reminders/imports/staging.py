@@ -1,12 +1,12 @@
-"""What an import writes: new appointments in a batch that is not live yet, and changes to those that stand, put aside
-until the whole file was read. All in short transactions: a STOP or a reply never waits for an import."""
+"""What an import writes: new appointments in a batch that is not live yet, and changes to existing appointments, which
+wait until the whole file was read. All transactions are short, so a STOP or a reply never waits for an import."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from sqlalchemy import Row as LedgerRow
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import appointment, batch, callback, opt_out_event, person, staged_change, text, todo
-from ivr.line.content.config import Config
+from ivr.line.content.config import Config, ReminderRules
 from ivr.people.persons import PersonRegistry
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.imports.rows import AppointmentRow
@@ -24,20 +24,20 @@ from ivr.reminders.outbox.restore_guard import send_count
 from ivr.reminders.outbox.states import cancel_planned
 from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide
 
-# How many rows are written in one transaction when they are taken back or changed.
-TOGETHER = 1000
-_SLOTS = 10_000
-# What a newer file may change; the rest of an appointment is the line's own.
+# Rows that are changed or deleted in one transaction.
+CHUNK_SIZE = 1000
+_CACHE_SIZE = 10_000
+# Columns that come from the file; all others belong to the line.
 _FROM_FILE = ("person_id", "starts_at", "timezone", "site", "language", "channel", "status")
-_OVER = ("attended", "missed")
+_PAST_STATUSES = ("attended", "missed")
 _VALUES = (*_FROM_FILE, "first_name_sealed")
+_REFER_TO_PERSONS = (appointment, text, callback, todo, opt_out_event)
 _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", *_VALUES)
 
 
 @dataclass
 class StagedCounts:
-    """What became of some rows. opted_out: the rows of persons who want no texts; in_cancelled: unchanged rows of
-    batches that were cancelled."""
+    """opted_out: row numbers of patients who opted out. in_cancelled: the unchanged rows of cancelled batches."""
 
     accepted: int = 0
     updated: int = 0
@@ -47,48 +47,48 @@ class StagedCounts:
 
 
 class ImportStage:
-    """One file on its way into the ledger. `add` rows, then `go_live` or `undo`."""
+    """One file on its way into the ledger: `add` its rows, then `go_live` or `undo`."""
 
     def __init__(self, ledger: Ledger, vault: Vault, config: Config, filename: str, now: datetime) -> None:
         self._ledger, self._vault, self._now = ledger, vault, now
         self._filename = filename[:200]
         self._batch: int | None = None
-        self._others_left_some = False
+        self._has_older_changes = False
         dialect = ledger.engine.dialect
         self._meeting = PersonRegistry(dialect, vault)
         self._find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
-        self._inserting = BulkInsert(dialect, appointment, _NEW)
-        self._changing = BulkInsert(dialect, staged_change, ("into", "appointment", *_VALUES))
-        self._next_due_at = lru_cache(_SLOTS)(_Dues(config, now).next_due_at)
+        self._appointments = BulkInsert(dialect, appointment, _NEW)
+        self._changes = BulkInsert(dialect, staged_change, ("into", "appointment", *_VALUES))
+        # Appointments start at the same few times of a day.
+        self._next_due_at = lru_cache(_CACHE_SIZE)(partial(_next_due_at, config.reminders, now))
 
     def add(self, rows: list[AppointmentRow]) -> StagedCounts:
         """Stage rows. Commits."""
         with self._ledger.write() as connection:
-            # A claim under way, or another import, must not meet half of what is changed here.
+            # A concurrent claim or import must not see half of these changes.
             self._ledger.exclusive_lock(connection)
             self._ledger.expect_many(connection)
             persons, silent = self._meeting.meet(connection, (row.phone for row in rows), self._now)
             sorted_rows = _Sorted(self._vault, rows, persons, _known(connection, self._find, rows))
-            if sorted_rows.new or sorted_rows.changed or sorted_rows.left_behind:
+            if sorted_rows.new or sorted_rows.changed or sorted_rows.orphans:
                 self._write(connection, sorted_rows, persons)
-            return sorted_rows.told(silent)
+            return sorted_rows.counts(silent)
 
     def _write(self, connection: Connection, rows: _Sorted, persons: dict[str, int]) -> None:
-        into = self._batch = self._batch or self._open(connection)
-        self._inserting.many(connection, (self._new(row, persons[row.phone], into) for row in rows.new))
-        self._changing.many(
+        into = self._batch = self._batch or self._open_batch(connection)
+        self._appointments.many(connection, (self._new(row, persons[row.phone], into) for row in rows.new))
+        self._changes.many(
             connection,
             (
-                {"into": into, "appointment": number, **self._values(row, persons[row.phone])}
-                for number, row in rows.changed
+                {"into": into, "appointment": appointment_id, **self._values(row, persons[row.phone])}
+                for appointment_id, row in rows.changed
             ),
         )
-        if rows.left_behind:
-            # Unchanged rows of an import that died before its batch was live belong to this one now.
-            connection.execute(update(appointment).where(appointment.c.id.in_(rows.left_behind)).values(batch_id=into))
+        if rows.orphans:
+            connection.execute(update(appointment).where(appointment.c.id.in_(rows.orphans)).values(batch_id=into))
 
-    def _open(self, connection: Connection) -> int:
-        # A backup from before the first text must be known for one too.
+    def _open_batch(self, connection: Connection) -> int:
+        # Starts the send counter, so that even a backup from before the first text is recognized when restored.
         send_count(connection)
         opened = insert(batch).values(created_at=self._now, filename=self._filename).returning(batch.c.id)
         return int(connection.execute(opened).scalar_one())
@@ -116,73 +116,59 @@ class ImportStage:
         }
 
     def go_live(self) -> int | None:
-        """Make the batch live with one update, then change the appointments that stand. None: there was nothing new."""
+        """Make the batch live with one update, then apply its changes. Returns None if nothing was new or changed."""
         if self._batch is None:
             return None
         with self._ledger.write() as connection:
             connection.execute(update(batch).where(batch.c.id == self._batch).values(live_at=self._now))
-            left = select(staged_change.c.id).where(staged_change.c.into < self._batch).limit(1)
-            self._others_left_some = connection.execute(left).first() is not None
-        while self._change_some():
+            older = select(staged_change.c.id).where(staged_change.c.into < self._batch).limit(1)
+            self._has_older_changes = connection.execute(older).first() is not None
+        while self._apply_some():
             pass
         with self._ledger.write() as connection:
-            _forget_empty(connection, self._batch)
+            _delete_empty_batches(connection, self._batch)
         return self._batch
 
-    def _change_some(self) -> int:
+    def _apply_some(self) -> int:
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
-            mine = select(staged_change).where(staged_change.c.into == self._batch).order_by(staged_change.c.id)
-            changes = connection.execute(mine.limit(TOGETHER)).all()
-            standing = _standing(connection, [one.appointment for one in changes])
-            for one in changes:
-                values = {name: getattr(one, name) for name in _VALUES}
-                due = self._next_due_at(one.starts_at, one.timezone, one.status, one.channel)
-                _change(connection, standing[one.appointment], {**values, "batch_id": one.into}, due, self._now)
-            done: ColumnElement[bool] = staged_change.c.id.in_([one.id for one in changes])
-            if self._others_left_some:
-                # An import that died wanted to change the same appointments: this file is newer.
-                done |= (staged_change.c.into < self._batch) & staged_change.c.appointment.in_(standing)
+            staged = select(staged_change).where(staged_change.c.into == self._batch).order_by(staged_change.c.id)
+            changes = connection.execute(staged.limit(CHUNK_SIZE)).all()
+            existing = _appointments_by_id(connection, [change.appointment for change in changes])
+            for change in changes:
+                values = {name: getattr(change, name) for name in _VALUES}
+                due = self._next_due_at(change.starts_at, change.timezone, change.status, change.channel)
+                _apply(connection, existing[change.appointment], {**values, "batch_id": change.into}, due, self._now)
+            done: ColumnElement[bool] = staged_change.c.id.in_([change.id for change in changes])
+            if self._has_older_changes:
+                # Changes to the same appointments by an import that died: this file is newer.
+                done |= (staged_change.c.into < self._batch) & staged_change.c.appointment.in_(existing)
             connection.execute(delete(staged_change).where(done))
             return len(changes)
 
     def undo(self) -> None:
-        """Take back all that was staged, and whom only this file has named."""
+        """Delete everything that was staged, and the persons that only this file has named."""
         if self._batch is not None:
-            mine = select(appointment.c.id).where(appointment.c.batch_id == self._batch).limit(TOGETHER)
-            self._delete_some(staged_change, staged_change.c.into == self._batch)
-            while self._delete_some(appointment, appointment.c.id.in_(mine)):
+            staged = select(appointment.c.id).where(appointment.c.batch_id == self._batch).limit(CHUNK_SIZE)
+            self._delete(staged_change, staged_change.c.into == self._batch)
+            while self._delete(appointment, appointment.c.id.in_(staged)):
                 pass
-            self._delete_some(batch, batch.c.id == self._batch)
-        unknown = [
-            ~exists().where(table.c.person_id == person.c.id)
-            for table in (appointment, text, callback, todo, opt_out_event)
-        ]
-        met = select(person.c.id).where(person.c.created_at == self._now, *unknown).limit(TOGETHER)
-        while self._delete_some(person, person.c.id.in_(met)):
+            self._delete(batch, batch.c.id == self._batch)
+        unused = [~exists().where(table.c.person_id == person.c.id) for table in _REFER_TO_PERSONS]
+        created = select(person.c.id).where(person.c.created_at == self._now, *unused).limit(CHUNK_SIZE)
+        while self._delete(person, person.c.id.in_(created)):
             pass
 
-    def _delete_some(self, table: Any, where: Any) -> int:
+    def _delete(self, table: Any, where: Any) -> int:
         with self._ledger.write() as connection:
             return int(connection.execute(delete(table).where(where)).rowcount)
 
 
-class _Dues:
-    """When to look at an appointment first; visits begin at the same few times, so the answer is kept."""
-
-    def __init__(self, config: Config, now: datetime) -> None:
-        self._rules, self._now = config.reminders, now
-
-    def next_due_at(self, starts_at: datetime, zone: str, status: str, channel: str) -> datetime | None:
-        """Now, when something of the plan may be due or late already."""
-        if status != "booked" or channel != "text":
-            return None
-        decision = decide(PlannedAppointment(starts_at, ZoneInfo(zone)), self._rules, self._now)
-        return self._now if decision.send or decision.skips else decision.next_at
-
-
 class _Sorted:
-    """Rows by what they mean for the ledger. known: the appointments that it has, by appointment_id."""
+    """Rows as new, changed, and unchanged. known: appointments in the ledger, by appointment_id.
+
+    orphans: ids of unchanged appointments whose import died before its batch was live. They move to this batch.
+    """
 
     def __init__(
         self, vault: Vault, rows: list[AppointmentRow], persons: dict[str, int], known: dict[str, LedgerRow[Any]]
@@ -190,7 +176,7 @@ class _Sorted:
         self._rows = rows
         self.new: list[AppointmentRow] = []
         self.changed: list[tuple[int, AppointmentRow]] = []
-        self.left_behind: list[int] = []
+        self.orphans: list[int] = []
         self._unchanged = self._in_cancelled = 0
         for row in rows:
             before = known.get(row.appointment_id)
@@ -202,21 +188,31 @@ class _Sorted:
                 self._unchanged += 1
                 self._in_cancelled += before.cancelled_at is not None
                 if before.live_at is None:
-                    self.left_behind.append(before.id)
+                    self.orphans.append(before.id)
 
-    def told(self, silent: set[str]) -> StagedCounts:
-        """silent: the numbers that want no texts."""
-        opted_out = [row.number for row in self._rows if row.phone in silent] if silent else []
-        return StagedCounts(len(self.new), len(self.changed), self._unchanged, self._in_cancelled, opted_out)
+    def counts(self, opted_out: set[str]) -> StagedCounts:
+        """opted_out: phone numbers."""
+        numbers = [row.number for row in self._rows if row.phone in opted_out] if opted_out else []
+        return StagedCounts(len(self.new), len(self.changed), self._unchanged, self._in_cancelled, numbers)
 
 
 def preview_staging(ledger: Ledger, vault: Vault, rows: list[AppointmentRow]) -> StagedCounts:
-    """What staging rows would tell; nothing is written."""
+    """How rows would be staged. Writes nothing."""
     dialect = ledger.engine.dialect
     find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
     with ledger.read() as connection:
         persons, silent = PersonRegistry(dialect, vault).find(connection, (row.phone for row in rows))
-        return _Sorted(vault, rows, persons, _known(connection, find, rows)).told(silent)
+        return _Sorted(vault, rows, persons, _known(connection, find, rows)).counts(silent)
+
+
+def _next_due_at(
+    rules: ReminderRules, now: datetime, starts_at: datetime, zone: str, status: str, channel: str
+) -> datetime | None:
+    """When the plan of an appointment must be decided next: now if anything in it is due or late already."""
+    if status != "booked" or channel != "text":
+        return None
+    decision = decide(PlannedAppointment(starts_at, ZoneInfo(zone)), rules, now)
+    return now if decision.send or decision.skips else decision.next_at
 
 
 def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: AppointmentRow, person_id: int | None) -> bool:
@@ -226,30 +222,26 @@ def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: AppointmentRow, per
 
 
 def _known(connection: Connection, find: BulkLookup, rows: Iterable[AppointmentRow]) -> dict[str, LedgerRow[Any]]:
-    found = [one.id for one in find.among(connection, [row.appointment_id for row in rows])]
-    return {row.appointment_id: row for row in _standing(connection, found).values()} if found else {}
+    ids = [match.id for match in find.among(connection, [row.appointment_id for row in rows])]
+    return {row.appointment_id: row for row in _appointments_by_id(connection, ids).values()} if ids else {}
 
 
-def _standing(connection: Connection, numbers: list[int]) -> dict[int, LedgerRow[Any]]:
-    return {row.id: row for row in connection.execute(_with_batch().where(appointment.c.id.in_(numbers)))}
-
-
-def _with_batch() -> Any:
-    return select(appointment, batch.c.live_at, batch.c.paused, batch.c.cancelled_at).join(
+def _appointments_by_id(connection: Connection, ids: list[int]) -> dict[int, LedgerRow[Any]]:
+    with_batch = select(appointment, batch.c.live_at, batch.c.paused, batch.c.cancelled_at).join(
         batch, batch.c.id == appointment.c.batch_id
     )
+    return {row.id: row for row in connection.execute(with_batch.where(appointment.c.id.in_(ids)))}
 
 
-def _change(
+def _apply(
     connection: Connection, before: LedgerRow[Any], values: dict[str, Any], due: datetime | None, now: datetime
 ) -> None:
-    """A moved appointment gets its remaining texts by the new time, and loses its answer."""
-    given_on = before.person_id != values["person_id"]
-    moved = given_on or (before.starts_at != values["starts_at"] and before.answer != WRONG_NUMBER)
+    """Change an appointment. If it moves, its remaining texts follow the new time, and its answer is cleared."""
+    new_person = before.person_id != values["person_id"]
+    moved = new_person or (before.starts_at != values["starts_at"] and before.answer != WRONG_NUMBER)
     answer = {"answer": None, "answered_at": None} if moved else {}
-    if before.paused or values["status"] in _OVER:
-        # What a scheduler paused does not go on because a newer file moved it; and who came is told of the batch that
-        # her texts were of.
+    if before.paused or values["status"] in _PAST_STATUSES:
+        # A newer file must not resume a paused appointment, and attendance counts for the batch that sent the texts.
         values = {**values, "batch_id": before.batch_id}
     if before.starts_at != values["starts_at"]:
         cancel_planned(connection, [before.id], now, Reason.MOVED)
@@ -257,13 +249,11 @@ def _change(
         cancel_planned(connection, [before.id], now, Reason.CANCELLED)
     if before.batch_id != values["batch_id"]:
         connection.execute(update(text).where(text.c.appointment_id == before.id).values(batch_id=values["batch_id"]))
-    looked_at = {"next_due_at": now if due is not None else None, "updated_at": now}
-    connection.execute(
-        update(appointment).where(appointment.c.id == before.id).values({**values, **answer, **looked_at})
-    )
+    times = {"next_due_at": now if due is not None else None, "updated_at": now}
+    connection.execute(update(appointment).where(appointment.c.id == before.id).values({**values, **answer, **times}))
 
 
-def _forget_empty(connection: Connection, mine: int) -> None:
-    """The batches of imports that died, whose rows this one has taken over."""
-    left = ~exists().where(appointment.c.batch_id == batch.c.id) & ~exists().where(staged_change.c.into == batch.c.id)
-    connection.execute(delete(batch).where(batch.c.id < mine, batch.c.live_at.is_(None), left))
+def _delete_empty_batches(connection: Connection, newest: int) -> None:
+    """Delete the batches of imports that died, once a newer batch has taken over all of their rows."""
+    empty = ~exists().where(appointment.c.batch_id == batch.c.id) & ~exists().where(staged_change.c.into == batch.c.id)
+    connection.execute(delete(batch).where(batch.c.id < newest, batch.c.live_at.is_(None), empty))

@@ -1,4 +1,4 @@
-"""The words of a reminder: the prompt of its step, with the visit's date, time and place."""
+"""The text of a reminder: the prompt of its step, filled in with the appointment's date, time, and site."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DATE = {"en": "EEE MMM d", "es": "EEE d MMM"}
 
 
 class MissingText(Exception):
-    """A release has nothing to text in a prompt's place; the message names its file."""
+    """A release has no text for a prompt; the message names its file."""
 
 
 def appointment_values(content: Content, language: str, starts_at: datetime, zone: str, site: str) -> dict[str, str]:
@@ -30,11 +30,11 @@ def appointment_values(content: Content, language: str, starts_at: datetime, zon
 
 
 def reminder_text(content: Content, prompt: str, language: str, values: dict[str, str]) -> str:
-    """The text as it goes out, within GSM-7. Raises NoWords when the release has none for it."""
+    """The text as it is sent, in GSM-7 characters. Raises MissingText if the release has none for the prompt."""
     try:
         body = content.texted(language, prompt, **values)
     except KeyError:
         body = ""
     if not body.strip():
-        raise MissingText(f"{language}/{prompt}.md has no words under ## Texted")
+        raise MissingText(f"{language}/{prompt}.md has no text under ## Texted")
     return body

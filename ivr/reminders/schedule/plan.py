@@ -1,7 +1,7 @@
-"""When a text goes out: a pure function of the visit, the plan, and what was handed over already.
+"""When a text is sent: a pure function of the appointment, the plan, and the texts that were sent before.
 
-Quiet hours and the calendar day are the recipient's own. The healthcare exemption asks for at most one text
-a day and three a week, and none at night: 47 CFR 64.1200(a)(9)(iv) and (c)(1).
+Quiet hours and calendar days are in the recipient's time zone. The healthcare exemption allows at most one text a day
+and three a week, and none at night: 47 CFR 64.1200(a)(9)(iv) and (c)(1).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 from ivr.line.content.config import QuietHours, ReminderRules, ReminderStep
 
 WEEK = timedelta(hours=168)
-# Woken by the end of quiet hours, a text must leave this much time before the visit to be of use.
-NEEDED_BEFORE_VISIT = timedelta(hours=2)
+# A text that waits for the end of quiet hours is useful only if this much time remains before the appointment.
+MIN_LEAD = timedelta(hours=2)
 EVENING_BEFORE = timedelta(hours=1)
-_WINDOWS = 16
+_MAX_POSTPONEMENTS = 16
 
 
 class Reason(StrEnum):
@@ -33,12 +33,12 @@ class Reason(StrEnum):
     LANDLINE = "landline"
     CANCELLED = "cancelled"
     MOVED = "moved"
-    WITHDRAWN = "withdrawn"  # the topic that was asked for is not among the words any more
+    WITHDRAWN = "withdrawn"  # the requested topic is no longer in the prompts
 
 
 @dataclass(frozen=True)
 class PlannedAppointment:
-    """An appointment as far as its texts depend on it. starts_at is aware; zone is the recipient's."""
+    """The parts of an appointment that its texts depend on. starts_at is aware; zone is the recipient's."""
 
     starts_at: datetime
     zone: ZoneInfo
@@ -47,7 +47,7 @@ class PlannedAppointment:
 
 @dataclass
 class Decision:
-    """What to do now: at most one text to send, texts to skip, and when to look again."""
+    """What to do now: at most one text to send, texts to skip, and when to decide again."""
 
     send: ReminderStep | None = None
     skips: list[tuple[ReminderStep, Reason]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Decision:
 
 
 def decide(
-    visit: PlannedAppointment,
+    appointment: PlannedAppointment,
     rules: ReminderRules,
     now: datetime,
     done: frozenset[str] = frozenset(),
@@ -63,108 +63,109 @@ def decide(
     not_before: Mapping[str, datetime] | None = None,
     early: Collection[str] = (),
 ) -> Decision:
-    """What is due of a visit's plan at `now`.
+    """Decide which text of the plan to send at `now`.
 
-    done: steps that were handed over or skipped. sent: when texts to the same number went out, over all
-    batches. not_before: when a step that failed for a while may be tried again. early: steps that go out ahead
-    of their time, when quiet hours and limits let them.
+    done: steps that were sent or skipped. sent: when texts to the same number were sent, over all batches. not_before:
+    when a step that failed for now may be retried. early: steps to send before they are due, within quiet hours and
+    limits.
     """
     decision = Decision()
-    went_out = list(sent)
+    all_sent = list(sent)
     waiting: list[datetime] = []
     pending = [step for step in rules.plan if step.id not in done]
-    for step in sorted(pending, key=lambda step: (step.priority, due_at(step, visit, rules.quiet_hours))):
-        due = due_at(step, visit, rules.quiet_hours)
+    for step in sorted(pending, key=lambda step: (step.priority, due_at(step, appointment, rules.quiet_hours))):
+        due = due_at(step, appointment, rules.quiet_hours)
         if due > now and step.id not in early:
             waiting.append(due)
             continue
-        if step.unless and step.unless == visit.answer:
+        if step.unless and step.unless == appointment.answer:
             decision.skips.append((step, Reason.CONFIRMED))
             continue
         first = max(now, (not_before or {}).get(step.id, now))
-        free = _free_time(first, expires_at(step, visit, rules.quiet_hours), visit, rules, went_out)
+        free = _free_time(first, expires_at(step, appointment, rules.quiet_hours), appointment, rules, all_sent)
         if isinstance(free, Reason):
             decision.skips.append((step, free))
         elif free <= now and decision.send is None:
             decision.send = step
-            went_out.append(now)
+            all_sent.append(now)
         else:
             waiting.append(free)
     decision.next_at = min(waiting, default=None)
     return decision
 
 
-def due_at(step: ReminderStep, visit: PlannedAppointment, quiet: QuietHours) -> datetime:
-    """When a step is due: so long before the visit by the recipient's clock, and never in quiet hours.
+def due_at(step: ReminderStep, appointment: PlannedAppointment, quiet: QuietHours) -> datetime:
+    """When a step is due: its time before the appointment, in days of local time and hours of elapsed time.
 
-    Due in quiet hours: at their end; when then too little time remains, the evening before they began.
+    A step due in quiet hours is due at their end or, if that is less than MIN_LEAD before the appointment, an hour
+    before they begin the evening before.
     """
-    wall = visit.starts_at.astimezone(visit.zone) - timedelta(days=step.before.days)
-    due = wall.astimezone(UTC) - timedelta(seconds=step.before.seconds)
-    ends = quiet_until(due, visit.zone, quiet)
-    if ends is None:
+    local = appointment.starts_at.astimezone(appointment.zone) - timedelta(days=step.before.days)
+    due = local.astimezone(UTC) - timedelta(seconds=step.before.seconds)
+    quiet_end = quiet_until(due, appointment.zone, quiet)
+    if quiet_end is None:
         return due
-    if visit.starts_at - ends >= NEEDED_BEFORE_VISIT:
-        return ends
-    return _last_time(quiet.start, due, visit.zone) - EVENING_BEFORE
+    if appointment.starts_at - quiet_end >= MIN_LEAD:
+        return quiet_end
+    return _last_time(quiet.start, due, appointment.zone) - EVENING_BEFORE
 
 
-def expires_at(step: ReminderStep, visit: PlannedAppointment, quiet: QuietHours) -> datetime:
-    """After this moment a step is skipped: `late` after it was due, and never after the visit began."""
-    return min(due_at(step, visit, quiet) + step.late, visit.starts_at)
+def expires_at(step: ReminderStep, appointment: PlannedAppointment, quiet: QuietHours) -> datetime:
+    """When a step becomes too late to send: `late` after it was due, and at the latest when the appointment starts."""
+    return min(due_at(step, appointment, quiet) + step.late, appointment.starts_at)
 
 
 def quiet_until(moment: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime | None:
-    """When the quiet hours end that `moment` falls in; None outside of them."""
-    ends = moment
+    """When the quiet hours around `moment` end; None if it is outside of quiet hours."""
+    end = moment
     # An hour that the clocks repeat may be quiet twice.
-    while _is_quiet(ends.astimezone(zone).time(), quiet):
-        ends = _next_time(quiet.end, ends, zone)
-    return None if ends == moment else ends
+    while _is_quiet(end.astimezone(zone).time(), quiet):
+        end = _next_time(quiet.end, end, zone)
+    return None if end == moment else end
 
 
-def useful_until(visit: PlannedAppointment, now: datetime, quiet: QuietHours) -> datetime:
-    """When a text that may go out now must have arrived: before quiet hours and before the visit."""
+def useful_until(appointment: PlannedAppointment, now: datetime, quiet: QuietHours) -> datetime:
+    """The latest delivery time of a text sent now: before quiet hours begin and before the appointment starts."""
     if quiet.start == quiet.end:
-        return visit.starts_at
-    return min(visit.starts_at, _next_time(quiet.start, now, visit.zone))
+        return appointment.starts_at
+    return min(appointment.starts_at, _next_time(quiet.start, now, appointment.zone))
 
 
-def _is_quiet(clock: time, quiet: QuietHours) -> bool:
+def _is_quiet(local: time, quiet: QuietHours) -> bool:
     if quiet.start <= quiet.end:
-        return quiet.start <= clock < quiet.end
-    return clock >= quiet.start or clock < quiet.end
+        return quiet.start <= local < quiet.end
+    return local >= quiet.start or local < quiet.end
 
 
-def _next_time(clock: time, moment: datetime, zone: ZoneInfo) -> datetime:
-    """The next moment after `moment` at which a clock in the zone shows `clock`."""
-    return min(at for at in _times_around(clock, moment, zone) if at > moment)
+def _next_time(local: time, moment: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment after `moment` at which clocks in the zone show `local`."""
+    return min(candidate for candidate in _times_around(local, moment, zone) if candidate > moment)
 
 
-def _last_time(clock: time, moment: datetime, zone: ZoneInfo) -> datetime:
-    return max(at for at in _times_around(clock, moment, zone) if at <= moment)
+def _last_time(local: time, moment: datetime, zone: ZoneInfo) -> datetime:
+    return max(candidate for candidate in _times_around(local, moment, zone) if candidate <= moment)
 
 
-def _times_around(clock: time, moment: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """In UTC: Python compares and subtracts moments of one zone by their wall clocks, across a change of clocks too."""
+def _times_around(local: time, moment: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """In UTC, because Python compares and subtracts datetimes of one zone by local time, even across a clock change."""
     today = moment.astimezone(zone).date()
     for days, fold in product((-1, 0, 1), (0, 1)):
-        yield datetime.combine(today + timedelta(days=days), clock.replace(fold=fold), zone).astimezone(UTC)
+        yield datetime.combine(today + timedelta(days=days), local.replace(fold=fold), zone).astimezone(UTC)
 
 
 def _free_time(
-    first: datetime, last: datetime, visit: PlannedAppointment, rules: ReminderRules, sent: list[datetime]
+    first: datetime, last: datetime, appointment: PlannedAppointment, rules: ReminderRules, sent: list[datetime]
 ) -> datetime | Reason:
-    """The first moment from `first` on that quiet hours and limits leave free, or why there is none by `last`."""
+    """The first moment from `first` to `last` that quiet hours and limits allow, or the reason that there is none."""
     moment, reason = first, Reason.LATE
-    for _ in range(_WINDOWS):
-        if moment > last or moment >= visit.starts_at:
+    for _ in range(_MAX_POSTPONEMENTS):
+        if moment > last or moment >= appointment.starts_at:
             return reason
-        later = quiet_until(moment, visit.zone, rules.quiet_hours)
+        later = quiet_until(moment, appointment.zone, rules.quiet_hours)
         if later is not None:
             moment, reason = later, Reason.QUIET if reason == Reason.LATE else reason
             continue
-        later = _limited_until(moment, visit.zone, rules, sent)
+        later = _limited_until(moment, appointment.zone, rules, sent)
         if later is None:
             return moment
         moment, reason = later, Reason.LIMIT
@@ -172,12 +173,11 @@ def _free_time(
 
 
 def _limited_until(moment: datetime, zone: ZoneInfo, rules: ReminderRules, sent: list[datetime]) -> datetime | None:
-    """When one of the limits lets a text through again; None when they do so now."""
-    local = moment.astimezone(zone)
-    today = [at for at in sent if at.astimezone(zone).date() == local.date()]
-    if len(today) >= rules.per_number.day:
+    """When the daily or weekly limit allows the next text; None if both allow one at `moment`."""
+    today = moment.astimezone(zone).date()
+    if sum(sent_at.astimezone(zone).date() == today for sent_at in sent) >= rules.per_number.day:
         return _next_time(time(0), moment, zone)
-    week = sorted(at for at in sent if moment - WEEK < at <= moment)
+    week = sorted(sent_at for sent_at in sent if moment - WEEK < sent_at <= moment)
     if len(week) >= rules.per_number.week:
         return week[-rules.per_number.week] + WEEK
     return None

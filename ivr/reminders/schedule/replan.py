@@ -1,4 +1,4 @@
-"""When the plan changes, every appointment ahead is looked at again by the new one."""
+"""When the plan changes, all upcoming appointments are decided again by the new plan."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from ivr.ledger import Ledger
 from ivr.ledger.tables import appointment, batch, mark
 from ivr.line.content.config import ReminderRules
 
-TOGETHER = 2000
+CHUNK_SIZE = 2000
 _PLAN = "plan"
 
 
 def replan(ledger: Ledger, rules: ReminderRules, now: datetime) -> int:
-    """Have all appointments ahead looked at now, if the next looks at them were set by other rules. Returns how many.
+    """Make all upcoming appointments due for a decision now, unless these rules were applied already.
 
-    In short transactions. When it dies half-way, or two do it at once, it is done again, which does no harm: a look
-    only sets the next one.
+    Returns how many. Uses short transactions. If it dies halfway or runs twice at once, it is simply run again, since a
+    decision only sets the time of the next one.
     """
-    rules_now = hashlib.sha256(rules.model_dump_json(by_alias=True).encode()).hexdigest()
+    digest = hashlib.sha256(rules.model_dump_json(by_alias=True).encode()).hexdigest()
     with ledger.read() as connection:
-        if connection.execute(select(mark.c.value).where(mark.c.name == _PLAN)).scalar() == rules_now:
+        if connection.execute(select(mark.c.value).where(mark.c.name == _PLAN)).scalar() == digest:
             return 0
         first, last = connection.execute(select(func.min(appointment.c.id), func.max(appointment.c.id))).one()
-    looked_at = 0
-    for start in range(first or 0, (last or -1) + 1, TOGETHER):
-        looked_at += _look_again(ledger, start, now)
+    replanned = 0
+    for start in range(first or 0, (last or -1) + 1, CHUNK_SIZE):
+        replanned += _replan_chunk(ledger, start, now)
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
         connection.execute(delete(mark).where(mark.c.name == _PLAN))
-        connection.execute(insert(mark).values(name=_PLAN, value=rules_now, at=now))
-    return looked_at
+        connection.execute(insert(mark).values(name=_PLAN, value=digest, at=now))
+    return replanned
 
 
-def _look_again(ledger: Ledger, start: int, now: datetime) -> int:
-    sent_from = select(batch.c.id).where(batch.c.cancelled_at.is_(None))
-    ahead = (
-        appointment.c.id.between(start, start + TOGETHER - 1),
+def _replan_chunk(ledger: Ledger, start: int, now: datetime) -> int:
+    active_batches = select(batch.c.id).where(batch.c.cancelled_at.is_(None))
+    upcoming = (
+        appointment.c.id.between(start, start + CHUNK_SIZE - 1),
         appointment.c.status == "booked",
         appointment.c.channel == "text",
         appointment.c.starts_at > now,
         appointment.c.next_due_at.is_(None) | (appointment.c.next_due_at > now),
-        appointment.c.batch_id.in_(sent_from),
+        appointment.c.batch_id.in_(active_batches),
     )
     with ledger.write() as connection:
-        # A claim under way has read these by the plan before, and would put its own next look in place of ours.
+        # Without the lock, a claim in progress could overwrite next_due_at with a time from the old plan.
         ledger.exclusive_lock(connection)
-        return int(connection.execute(update(appointment).where(*ahead).values(next_due_at=now)).rowcount)
+        return int(connection.execute(update(appointment).where(*upcoming).values(next_due_at=now)).rowcount)

@@ -1,4 +1,4 @@
-"""The words of a reminder as they go out, with every value that its placeholders really take."""
+"""The text of a reminder as it is sent, with every value that its placeholders can have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivr.line.text import gsm7
 from ivr.reminders.schedule.message import appointment_values, reminder_text
 
 ZONE = "America/New_York"
-# Each weekday of each month, all with two digits, at the hour that takes the most letters.
+# Each weekday of each month, with two-digit days, at the time that takes the most characters.
 VISITS = [
     datetime(2027, month, day, 12, 30, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
     for month in range(1, 13)
@@ -22,26 +22,26 @@ VISITS = [
 LANGUAGES = ("en", "es")
 
 
-def wordings(content: Content) -> set[str]:
+def prompt_names(content: Content) -> set[str]:
     return {name for step in content.config.reminders.plan for name in (step.prompt, step.wording)} | {
         "reminder-1d-names-test"
     }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_reminder_is_one_segment_on_every_day_at_every_place(content, language):
-    for name in wordings(content):
+def test_a_reminder_is_one_segment_on_every_day_at_every_site(content, language):
+    for name in prompt_names(content):
         for site in content.config.sites:
             for starts_at in VISITS:
                 text = reminder_text(
                     content, name, language, appointment_values(content, language, starts_at, ZONE, site.id)
                 )
-                counted = gsm7.count_segments(text)
-                assert (counted.segments, counted.encoding) == (1, "GSM-7"), text
+                count = gsm7.count_segments(text)
+                assert (count.segments, count.encoding) == (1, "GSM-7"), text
                 assert gsm7.fold_to_gsm7(text) == text
                 assert "?" not in text.replace("¿No puede venir?", "").replace("Cannot come?", "")
-                for told in (content.config.hospital[language], content.config.entry(site.directory).number, "STOP"):
-                    assert gsm7.fold_to_gsm7(told) in text
+                for part in (content.config.hospital[language], content.config.entry(site.directory).number, "STOP"):
+                    assert gsm7.fold_to_gsm7(part) in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -56,19 +56,19 @@ def test_the_words_are_proved_with_values_as_long_as_the_real_ones(content, lang
             )
 
 
-def test_the_wording_that_names_deodorant_goes_out_only_where_the_plan_says_so(content):
+def test_the_reminder_that_names_deodorant_is_sent_only_if_the_plan_says_so(content):
     (last,) = [step for step in content.config.reminders.plan if step.id == "1d"]
     assert last.wording == "reminder-1d"
     assert last.model_copy(update={"names_test": True}).wording == "reminder-1d-names-test"
-    for language, words in (("en", ("deodorant", "powder")), ("es", ("desodorante", "talco"))):
+    for language, products in (("en", ("deodorant", "powder")), ("es", ("desodorante", "talco"))):
         texts = {
-            named: reminder_text(
+            names_test: reminder_text(
                 content,
-                last.model_copy(update={"names_test": named}).wording,
+                last.model_copy(update={"names_test": names_test}).wording,
                 language,
                 appointment_values(content, language, VISITS[0], ZONE, content.config.sites[0].id),
             )
-            for named in (False, True)
+            for names_test in (False, True)
         }
-        assert all(one in texts[True] for one in words)
-        assert not any(one in texts[False] for one in words)
+        assert all(product in texts[True] for product in products)
+        assert not any(product in texts[False] for product in products)

@@ -1,4 +1,4 @@
-"""When a text goes out: due times, quiet hours, lateness, limits; and what must hold for any visit at any time."""
+"""When a text is sent: due times, quiet hours, lateness, limits, and the properties of every decision."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def unless_of(name, confirmed):
     return "confirmed" if name in confirmed else None
 
 
-def here(words: str, zone: ZoneInfo = NEW_YORK) -> datetime:
-    return datetime.fromisoformat(words).replace(tzinfo=zone).astimezone(UTC)
+def utc(local: str, zone: ZoneInfo = NEW_YORK) -> datetime:
+    return datetime.fromisoformat(local).replace(tzinfo=zone).astimezone(UTC)
 
 
-def visit(words: str, zone: ZoneInfo = NEW_YORK, answer: str | None = None) -> PlannedAppointment:
-    return PlannedAppointment(here(words, zone), zone, answer)
+def appointment(local: str, zone: ZoneInfo = NEW_YORK, answer: str | None = None) -> PlannedAppointment:
+    return PlannedAppointment(utc(local, zone), zone, answer)
 
 
 def step(before: str, late: str = "12h") -> ReminderStep:
@@ -62,56 +62,56 @@ def step(before: str, late: str = "12h") -> ReminderStep:
 DUE = [
     ("a week before", "2026-12-10 14:30", "7d", NIGHT, "2026-12-03 14:30"),
     (
-        "two days before, over the spring change: the same hour on her clock",
+        "two days before, over the spring clock change: the same local time",
         "2026-03-09 14:30",
         "2d",
         NIGHT,
         "2026-03-07 14:30",
     ),
     (
-        "two days before, over the autumn change: the same hour on her clock",
+        "two days before, over the fall clock change: the same local time",
         "2026-11-02 14:30",
         "2d",
         NIGHT,
         "2026-10-31 14:30",
     ),
-    ("hours are counted as they pass", "2026-11-01 14:30", "14h", NONE, "2026-11-01 01:30"),
+    ("hours are elapsed hours", "2026-11-01 14:30", "14h", NONE, "2026-11-01 01:30"),
     (
-        "a day before a visit at an hour that the clocks skip: the hour after",
+        "a day before, at an hour that the clocks skip: the hour after",
         "2026-03-09 02:30",
         "1d",
         NONE,
         "2026-03-08 03:30",
     ),
-    ("due when quiet hours begin: when they end", "2026-12-10 21:00", "1d", NIGHT, "2026-12-10 08:00"),
-    ("due a minute before they begin", "2026-12-10 20:59", "1d", NIGHT, "2026-12-09 20:59"),
-    ("due when they end", "2026-12-10 08:00", "1d", NIGHT, "2026-12-09 08:00"),
-    ("due early in the day: at eight", "2026-12-10 06:30", "1d", NIGHT, "2026-12-09 08:00"),
-    ("due at night, and two hours remain", "2026-12-10 10:00", "3h", NIGHT, "2026-12-10 08:00"),
-    ("due at night, and less remains: the evening before", "2026-12-10 09:59", "3h", NIGHT, "2026-12-09 20:00"),
+    ("due when quiet hours begin: at their end", "2026-12-10 21:00", "1d", NIGHT, "2026-12-10 08:00"),
+    ("due a minute before quiet hours begin", "2026-12-10 20:59", "1d", NIGHT, "2026-12-09 20:59"),
+    ("due when quiet hours end", "2026-12-10 08:00", "1d", NIGHT, "2026-12-09 08:00"),
+    ("due early in the morning: at eight", "2026-12-10 06:30", "1d", NIGHT, "2026-12-09 08:00"),
+    ("due at night, with two hours to spare", "2026-12-10 10:00", "3h", NIGHT, "2026-12-10 08:00"),
+    ("due at night, with less to spare: the evening before", "2026-12-10 09:59", "3h", NIGHT, "2026-12-09 20:00"),
     (
-        "due at eleven in the evening for an early visit: that evening",
+        "due at 11 p.m. for an early appointment: that evening",
         "2026-12-10 07:00",
         "8h",
         NIGHT,
         "2026-12-09 20:00",
     ),
     ("no quiet hours", "2026-12-10 06:30", "1d", NONE, "2026-12-09 06:30"),
-    ("quiet within a day", "2026-12-10 13:30", "1d", ("12:00", "14:00"), "2026-12-09 14:00"),
-    ("quiet within a day, and little remains", "2026-12-10 15:30", "2h", ("12:00", "14:00"), "2026-12-10 11:00"),
+    ("quiet hours by day", "2026-12-10 13:30", "1d", ("12:00", "14:00"), "2026-12-09 14:00"),
+    ("quiet hours by day, with little to spare", "2026-12-10 15:30", "2h", ("12:00", "14:00"), "2026-12-10 11:00"),
 ]
 
 
 @pytest.mark.parametrize(
     ("starts", "before", "quiet", "due"), [case[1:] for case in DUE], ids=[case[0] for case in DUE]
 )
-def test_a_text_is_due_by_her_own_clock_and_never_in_quiet_hours(starts, before, quiet, due):
-    assert due_at(step(before), visit(starts), quiet_hours(*quiet)) == here(due)
+def test_a_text_is_due_in_local_time_and_never_in_quiet_hours(starts, before, quiet, due):
+    assert due_at(step(before), appointment(starts), quiet_hours(*quiet)) == utc(due)
 
 
-def test_due_times_go_by_the_zone_of_the_visit():
+def test_due_times_are_in_the_zone_of_the_appointment():
     phoenix = ZoneInfo("America/Phoenix")
-    assert due_at(step("1d"), visit("2026-12-10 06:00", phoenix), quiet_hours(*NIGHT)) == here(
+    assert due_at(step("1d"), appointment("2026-12-10 06:00", phoenix), quiet_hours(*NIGHT)) == utc(
         "2026-12-09 08:00", phoenix
     )
 
@@ -120,37 +120,35 @@ QUIET = [
     ("at night", "2026-12-09 23:00", NIGHT, "2026-12-10 08:00"),
     ("after midnight", "2026-12-10 00:00", NIGHT, "2026-12-10 08:00"),
     ("by day", "2026-12-09 12:00", NIGHT, None),
-    ("to itself: none", "2026-12-09 12:00", ("12:00", "12:00"), None),
-    ("a night that the clocks make longer", "2026-10-31 23:00", NIGHT, "2026-11-01 08:00"),
+    ("from and to the same time: none", "2026-12-09 12:00", ("12:00", "12:00"), None),
+    ("a night with a repeated hour", "2026-10-31 23:00", NIGHT, "2026-11-01 08:00"),
 ]
 
 
-@pytest.mark.parametrize(("moment", "quiet", "ends"), [case[1:] for case in QUIET], ids=[case[0] for case in QUIET])
-def test_quiet_hours_end_when_they_say(moment, quiet, ends):
-    assert quiet_until(here(moment), NEW_YORK, quiet_hours(*quiet)) == (here(ends) if ends else None)
+@pytest.mark.parametrize(("moment", "quiet", "end"), [case[1:] for case in QUIET], ids=[case[0] for case in QUIET])
+def test_quiet_hours_end_at_their_configured_time(moment, quiet, end):
+    assert quiet_until(utc(moment), NEW_YORK, quiet_hours(*quiet)) == (utc(end) if end else None)
 
 
 def test_an_hour_that_the_clocks_repeat_is_quiet_twice():
     first = datetime(2026, 11, 1, 5, 15, tzinfo=UTC)
-    again, ends = first + timedelta(hours=1), datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+    second, end = first + timedelta(hours=1), datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
     quiet = quiet_hours("21:00", "01:30")
     assert quiet_until(first, NEW_YORK, quiet) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
-    assert quiet_until(again, NEW_YORK, quiet) == ends
+    assert quiet_until(second, NEW_YORK, quiet) == end
 
 
-def test_a_text_must_have_arrived_before_quiet_hours_and_before_the_visit():
-    tomorrow = visit("2026-12-10 14:30")
-    assert useful_until(tomorrow, here("2026-12-09 20:59"), quiet_hours(*NIGHT)) == here("2026-12-09 21:00")
-    assert useful_until(tomorrow, here("2026-12-10 12:00"), quiet_hours(*NIGHT)) == tomorrow.starts_at
-    assert useful_until(tomorrow, here("2026-12-09 20:59"), quiet_hours(*NONE)) == tomorrow.starts_at
+def test_a_text_is_useful_until_quiet_hours_or_the_appointment():
+    tomorrow = appointment("2026-12-10 14:30")
+    assert useful_until(tomorrow, utc("2026-12-09 20:59"), quiet_hours(*NIGHT)) == utc("2026-12-09 21:00")
+    assert useful_until(tomorrow, utc("2026-12-10 12:00"), quiet_hours(*NIGHT)) == tomorrow.starts_at
+    assert useful_until(tomorrow, utc("2026-12-09 20:59"), quiet_hours(*NONE)) == tomorrow.starts_at
 
 
-# What to do now, step by step: (now, done, sent, decision)
-
-VISIT = visit("2026-12-10 14:30")
+APPOINTMENT = appointment("2026-12-10 14:30")
 
 
-def names(decision: Decision):
+def summary(decision: Decision):
     return (
         decision.send.id if decision.send else None,
         {step.id: str(reason) for step, reason in decision.skips},
@@ -158,101 +156,101 @@ def names(decision: Decision):
     )
 
 
-STORIES = [
+DECISIONS = [
     ("nothing is due yet", "2026-12-01 09:00", (), (), (None, {}, "12-03 14:30")),
     ("the first is due", "2026-12-03 14:30", (), (), ("7d", {}, "12-08 14:30")),
-    ("it is of use for four days", "2026-12-07 14:30", (), (), ("7d", {}, "12-08 14:30")),
-    ("and then no more", "2026-12-07 14:31", (), (), (None, {"7d": "late"}, "12-08 14:30")),
-    ("two are due, and one is too late", "2026-12-09 14:30", ("7d",), (), ("2d", {}, "12-10 08:00")),
-    ("all was done", "2026-12-09 15:00", ("7d", "2d", "1d"), (), (None, {}, None)),
+    ("the first is sent up to four days late", "2026-12-07 14:30", (), (), ("7d", {}, "12-08 14:30")),
+    ("and is skipped after that", "2026-12-07 14:31", (), (), (None, {"7d": "late"}, "12-08 14:30")),
+    ("two are pending, and only one is due", "2026-12-09 14:30", ("7d",), (), ("2d", {}, "12-10 08:00")),
+    ("all are done", "2026-12-09 15:00", ("7d", "2d", "1d"), (), (None, {}, None)),
     (
-        "another batch has texted her today: tomorrow, when quiet hours end",
+        "another batch sent a text today: tomorrow, when quiet hours end",
         "2026-12-08 15:00",
         ("7d",),
         ("2026-12-08 09:00",),
         (None, {}, "12-09 08:00"),
     ),
     (
-        "three in a week: when the first of them is a week old",
+        "three in a week: when the first is a week old",
         "2026-12-08 15:00",
         ("7d",),
         ("2026-12-02 10:00", "2026-12-05 10:00", "2026-12-06 10:00"),
         (None, {}, "12-09 10:00"),
     ),
     (
-        "three in a week, and the fourth would come too late",
+        "three in a week, and the fourth would be too late",
         "2026-12-08 15:00",
         ("7d",),
         ("2026-12-04 10:00", "2026-12-05 10:00", "2026-12-06 10:00"),
         (None, {"2d": "limit"}, "12-09 14:30"),
     ),
     (
-        "quiet hours last longer than the text is of use",
+        "the text expires during quiet hours",
         "2026-12-09 22:00",
         ("7d", "1d"),
         (),
         (None, {"2d": "late"}, None),
     ),
-    ("the visit has begun", "2026-12-10 14:30", ("7d", "2d"), (), (None, {"1d": "late"}, None)),
+    ("the appointment has started", "2026-12-10 14:30", ("7d", "2d"), (), (None, {"1d": "late"}, None)),
 ]
 
 
 @pytest.mark.parametrize(
-    ("now", "done", "sent", "told"), [case[1:] for case in STORIES], ids=[case[0] for case in STORIES]
+    ("now", "done", "sent", "expected"), [case[1:] for case in DECISIONS], ids=[case[0] for case in DECISIONS]
 )
-def test_what_is_due_now(now, done, sent, told):
-    assert names(decide(VISIT, rules(), here(now), frozenset(done), [here(at) for at in sent])) == told
+def test_each_step_is_sent_skipped_or_waits(now, done, sent, expected):
+    assert summary(decide(APPOINTMENT, rules(), utc(now), frozenset(done), [utc(local) for local in sent])) == expected
 
 
-def test_a_text_that_quiet_hours_outlast_is_skipped_for_that_reason():
-    asked = rules((("16h", "16h", "2h", 1),))
-    decision = decide(visit("2026-12-11 12:30"), asked, here("2026-12-10 21:30"))
-    assert names(decision) == (None, {"16h": "quiet_hours"}, None)
+def test_a_text_that_expires_in_quiet_hours_is_skipped_for_that_reason():
+    only = rules((("16h", "16h", "2h", 1),))
+    decision = decide(appointment("2026-12-11 12:30"), only, utc("2026-12-10 21:30"))
+    assert summary(decision) == (None, {"16h": "quiet_hours"}, None)
 
 
-def test_of_two_that_are_due_the_more_important_goes_first_and_the_other_waits_for_the_limit():
+def test_of_two_due_texts_the_more_important_is_sent_first_and_the_other_waits_for_the_limit():
     plan = (("a", "3d", "3d", 5), ("b", "2d", "2d", 1))
-    assert names(decide(VISIT, rules(plan), here("2026-12-09 09:00"))) == ("b", {}, "12-10 08:00")
-    assert names(decide(VISIT, rules(plan, day=2), here("2026-12-09 09:00"))) == ("b", {}, "12-09 09:00")
+    assert summary(decide(APPOINTMENT, rules(plan), utc("2026-12-09 09:00"))) == ("b", {}, "12-10 08:00")
+    assert summary(decide(APPOINTMENT, rules(plan, day=2), utc("2026-12-09 09:00"))) == ("b", {}, "12-09 09:00")
 
 
-def test_the_day_of_the_limit_is_hers_and_not_ours():
+def test_the_daily_limit_counts_local_days():
     honolulu = ZoneInfo("Pacific/Honolulu")
-    there, now = visit("2026-12-10 13:00", honolulu), here("2026-12-08 13:00", honolulu)
-    yesterday = here("2026-12-07 20:00", honolulu)
+    local, now = appointment("2026-12-10 13:00", honolulu), utc("2026-12-08 13:00", honolulu)
+    yesterday = utc("2026-12-07 20:00", honolulu)
     assert yesterday.date() == now.date()
-    assert names(decide(there, rules(), now, frozenset({"7d"}), [yesterday]))[0] == "2d"
-    assert names(decide(there, rules(), now, frozenset({"7d"}), [here("2026-12-08 09:00", honolulu)]))[0] is None
+    assert summary(decide(local, rules(), now, frozenset({"7d"}), [yesterday]))[0] == "2d"
+    assert summary(decide(local, rules(), now, frozenset({"7d"}), [utc("2026-12-08 09:00", honolulu)]))[0] is None
 
 
-def test_the_week_of_the_limit_is_168_hours_also_when_the_clocks_change():
-    sent = [here("2026-03-06 10:30"), here("2026-03-09 10:00"), here("2026-03-11 10:00")]
+def test_the_weekly_limit_counts_168_hours_even_when_the_clocks_change():
+    sent = [utc("2026-03-06 10:30"), utc("2026-03-09 10:00"), utc("2026-03-11 10:00")]
     only = rules((("1d", "1d", "23h", 1),))
-    now = here("2026-03-13 11:00")
-    decision = decide(visit("2026-03-14 11:00"), only, now, sent=sent)
-    assert names(decision) == (None, {}, "03-13 11:30")
+    now = utc("2026-03-13 11:00")
+    decision = decide(appointment("2026-03-14 11:00"), only, now, sent=sent)
+    assert summary(decision) == (None, {}, "03-13 11:30")
 
 
-def test_a_confirmed_visit_gets_no_text_that_is_meant_for_the_unconfirmed():
-    confirmed = visit("2026-12-10 14:30", answer="confirmed")
-    told = rules(unless=("2d",))
-    assert names(decide(confirmed, told, here("2026-12-08 15:00"), frozenset({"7d"}))) == (
+def test_a_confirmed_appointment_gets_no_text_meant_for_unconfirmed_ones():
+    confirmed = appointment("2026-12-10 14:30", answer="confirmed")
+    unless_confirmed = rules(unless=("2d",))
+    assert summary(decide(confirmed, unless_confirmed, utc("2026-12-08 15:00"), frozenset({"7d"}))) == (
         None,
         {"2d": "confirmed"},
         "12-09 14:30",
     )
-    change = visit("2026-12-10 14:30", answer="change")
-    assert names(decide(change, told, here("2026-12-08 15:00"), frozenset({"7d"})))[0] == "2d"
+    change = appointment("2026-12-10 14:30", answer="change")
+    assert summary(decide(change, unless_confirmed, utc("2026-12-08 15:00"), frozenset({"7d"})))[0] == "2d"
 
 
-def test_a_text_that_failed_for_a_while_is_not_tried_before_its_time():
-    now, later = here("2026-12-08 15:00"), here("2026-12-08 16:00")
-    decision = decide(VISIT, rules(), now, frozenset({"7d"}), not_before={"2d": later})
+def test_a_text_that_failed_is_not_retried_before_its_time():
+    now, later = utc("2026-12-08 15:00"), utc("2026-12-08 16:00")
+    decision = decide(APPOINTMENT, rules(), now, frozenset({"7d"}), not_before={"2d": later})
     assert (decision.send, decision.next_at) == (None, later)
-    assert names(decide(VISIT, rules(), later, frozenset({"7d"}), not_before={"2d": later}))[0] == "2d"
+    assert summary(decide(APPOINTMENT, rules(), later, frozenset({"7d"}), not_before={"2d": later}))[0] == "2d"
 
 
-# What holds for any visit, plan, history and moment
+# Properties that hold for any appointment, plan, history, and time
 
 ZONES = (
     "America/New_York",
@@ -271,7 +269,7 @@ spans = st.one_of(st.integers(1, 9).map("{}d".format), st.integers(1, 90).map("{
 @st.composite
 def situations(draw):
     now = draw(minutes)
-    seen = PlannedAppointment(
+    planned = PlannedAppointment(
         now + timedelta(minutes=draw(st.integers(-600, 60 * 24 * 10))),
         ZoneInfo(draw(st.sampled_from(ZONES))),
         draw(st.sampled_from((None, "confirmed", "change"))),
@@ -279,41 +277,45 @@ def situations(draw):
     steps = draw(st.lists(st.tuples(spans, spans, st.integers(1, 9), st.booleans()), max_size=5))
     plan = tuple((f"s{number}", before, late, priority) for number, (before, late, priority, _) in enumerate(steps))
     unless = {f"s{number}" for number, (*_, confirmed) in enumerate(steps) if confirmed}
-    asked = rules(
+    plan_rules = rules(
         plan, (draw(clocks), draw(clocks)), day=draw(st.integers(1, 3)), week=draw(st.integers(1, 5)), unless=unless
     )
     done = frozenset(draw(st.sets(st.sampled_from([step[0] for step in plan])))) if plan else frozenset()
-    ago = draw(st.lists(st.integers(0, 60 * 24 * 9), max_size=8))
+    minutes_ago = draw(st.lists(st.integers(0, 60 * 24 * 9), max_size=8))
     waits = draw(st.dictionaries(st.sampled_from([f"s{n}" for n in range(5)]), st.integers(-100, 3000), max_size=3))
     not_before = {name: now + timedelta(minutes=wait) for name, wait in waits.items()}
-    return seen, asked, now, done, [now - timedelta(minutes=n) for n in ago], not_before
+    return planned, plan_rules, now, done, [now - timedelta(minutes=n) for n in minutes_ago], not_before
 
 
 def is_quiet(moment, zone, quiet):
-    clock = moment.astimezone(zone).time()
+    local = moment.astimezone(zone).time()
     if quiet.start <= quiet.end:
-        return quiet.start <= clock < quiet.end
-    return not quiet.end <= clock < quiet.start
+        return quiet.start <= local < quiet.end
+    return not quiet.end <= local < quiet.start
 
 
 @settings(max_examples=250, deadline=None)
 @given(situations())
-def test_nothing_is_ever_sent_at_night_over_the_limit_too_late_or_twice(situation):
-    seen, asked, now, done, sent, not_before = situation
-    decision = decide(seen, asked, now, done, sent, not_before)
-    touched = [step.id for step, _ in decision.skips] + ([decision.send.id] if decision.send else [])
-    assert len(touched) == len(set(touched))
-    assert not done & set(touched)
+def test_no_text_is_sent_at_night_over_the_limit_too_late_or_twice(situation):
+    planned, plan_rules, now, done, sent, not_before = situation
+    decision = decide(planned, plan_rules, now, done, sent, not_before)
+    handled = [step.id for step, _ in decision.skips] + ([decision.send.id] if decision.send else [])
+    assert len(handled) == len(set(handled))
+    assert not done & set(handled)
     if decision.send is None:
         return
-    assert not is_quiet(now, seen.zone, asked.quiet_hours)
-    assert due_at(decision.send, seen, asked.quiet_hours) <= now <= expires_at(decision.send, seen, asked.quiet_hours)
-    assert now < seen.starts_at
+    assert not is_quiet(now, planned.zone, plan_rules.quiet_hours)
+    assert (
+        due_at(decision.send, planned, plan_rules.quiet_hours)
+        <= now
+        <= expires_at(decision.send, planned, plan_rules.quiet_hours)
+    )
+    assert now < planned.starts_at
     assert not_before.get(decision.send.id, now) <= now
-    assert not (decision.send.unless and seen.answer == "confirmed")
-    today = now.astimezone(seen.zone).date()
-    assert sum(at.astimezone(seen.zone).date() == today for at in sent) < asked.per_number.day
-    assert sum(timedelta(0) <= now - at < timedelta(hours=168) for at in sent) < asked.per_number.week
+    assert not (decision.send.unless and planned.answer == "confirmed")
+    today = now.astimezone(planned.zone).date()
+    assert sum(sent_at.astimezone(planned.zone).date() == today for sent_at in sent) < plan_rules.per_number.day
+    assert sum(timedelta(0) <= now - sent_at < timedelta(hours=168) for sent_at in sent) < plan_rules.per_number.week
 
 
 @settings(max_examples=250, deadline=None)
@@ -328,11 +330,11 @@ def test_nothing_is_ever_sent_at_night_over_the_limit_too_late_or_twice(situatio
         {},
     )
 )
-def test_the_next_look_is_never_in_the_past_and_looking_on_comes_to_an_end(situation):
-    seen, asked, now, done, sent, not_before = situation
-    left = {step.id for step in asked.plan} - done
+def test_the_next_decision_is_never_in_the_past_and_deciding_comes_to_an_end(situation):
+    planned, plan_rules, now, done, sent, not_before = situation
+    left = {step.id for step in plan_rules.plan} - done
     for _ in range(40):
-        decision = decide(seen, asked, now, frozenset(done), sent, not_before)
+        decision = decide(planned, plan_rules, now, frozenset(done), sent, not_before)
         handled = {step.id for step, _ in decision.skips} | ({decision.send.id} if decision.send else set())
         sent = [*sent, now] if decision.send else sent
         done, left = done | handled, left - handled
@@ -342,22 +344,22 @@ def test_the_next_look_is_never_in_the_past_and_looking_on_comes_to_an_end(situa
         assert decision.next_at >= now
         now = decision.next_at
     else:
-        pytest.fail("it would look for ever")
+        pytest.fail("deciding never ends")
     assert not left
     assert decision.next_at is None
 
 
 @settings(max_examples=200, deadline=None)
 @given(situations())
-def test_quiet_hours_always_end_at_a_moment_that_is_not_quiet(situation):
-    seen, asked, now, *_ = situation
-    ends = quiet_until(now, seen.zone, asked.quiet_hours)
-    assert (ends is not None) == is_quiet(now, seen.zone, asked.quiet_hours)
-    if ends:
-        assert now < ends <= now + timedelta(hours=26)
-        assert not is_quiet(ends, seen.zone, asked.quiet_hours)
-    begins = useful_until(seen, now, asked.quiet_hours)
-    assert begins <= seen.starts_at
-    if ends is None and now < seen.starts_at:
-        assert now < begins
-        assert not is_quiet(begins - timedelta(seconds=1), seen.zone, asked.quiet_hours)
+def test_quiet_hours_always_end_at_a_time_that_is_not_quiet(situation):
+    planned, plan_rules, now, *_ = situation
+    end = quiet_until(now, planned.zone, plan_rules.quiet_hours)
+    assert (end is not None) == is_quiet(now, planned.zone, plan_rules.quiet_hours)
+    if end:
+        assert now < end <= now + timedelta(hours=26)
+        assert not is_quiet(end, planned.zone, plan_rules.quiet_hours)
+    latest = useful_until(planned, now, plan_rules.quiet_hours)
+    assert latest <= planned.starts_at
+    if end is None and now < planned.starts_at:
+        assert now < latest
+        assert not is_quiet(latest - timedelta(seconds=1), planned.zone, plan_rules.quiet_hours)

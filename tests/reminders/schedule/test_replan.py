@@ -1,4 +1,4 @@
-"""A release with another plan: every appointment ahead is looked at again, and nothing goes out twice."""
+"""When a release changes the plan, all upcoming appointments are decided again, and no text is sent twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.clinic import NOW, at, row
 
 
 def rules_with(content, **steps):
-    """The plan with other spans before the visit: {"7d": timedelta(days=9)}."""
+    """The plan with other times before the appointment: _7d=timedelta(days=9)."""
     plan = [
         step.model_copy(update={"before": steps.get(f"_{step.id}", step.before)})
         for step in content.config.reminders.plan
@@ -21,8 +21,8 @@ def rules_with(content, **steps):
     return content.config.reminders.model_copy(update={"plan": plan})
 
 
-def test_a_text_that_a_new_plan_sends_sooner_goes_out_sooner(clinic_on_each_database, monkeypatch):
-    monkeypatch.setattr(module, "TOGETHER", 2)
+def test_a_text_that_a_new_plan_sends_sooner_is_sent_sooner(clinic_on_each_database, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_SIZE", 2)
     clinic = clinic_on_each_database
     clinic.take(*(row(number, at(8, 4)) for number in range(5)), row(9, at(8), status="cancelled"))
     rules = clinic.content.config.reminders
@@ -42,54 +42,54 @@ def test_a_text_that_a_new_plan_sends_sooner_goes_out_sooner(clinic_on_each_data
     assert clinic.claim(NOW + timedelta(days=1)) == []
 
 
-def test_cancelled_batches_and_visits_that_are_over_are_left_alone(clinic_on_each_database):
+def test_cancelled_batches_and_past_appointments_are_left_alone(clinic_on_each_database):
     clinic = clinic_on_each_database
     report = clinic.take(row(1, at(8)))
     control(clinic.ledger, report.batch, cancelled_at=NOW)
     clinic.take(row(2, at(1)), name="b.csv")
     assert replan(clinic.ledger, clinic.content.config.reminders, NOW + timedelta(days=2)) == 0
-    assert {one.next_due_at for one in clinic.all(appointment, appointment.c.appointment_id == "A1")} == {None}
+    assert {stored.next_due_at for stored in clinic.all(appointment, appointment.c.appointment_id == "A1")} == {None}
 
 
-def test_a_plan_watch_that_died_half_way_is_begun_again(clinic_on_each_database, monkeypatch):
+def test_a_replan_that_died_halfway_is_run_again(clinic_on_each_database, monkeypatch):
     clinic = clinic_on_each_database
     clinic.take(*(row(number, at(8)) for number in range(6)))
-    monkeypatch.setattr(module, "TOGETHER", 2)
-    real, calls = module._look_again, []
+    monkeypatch.setattr(module, "CHUNK_SIZE", 2)
+    real, calls = module._replan_chunk, []
 
-    def dies(ledger, start, now):
+    def die_on_second_chunk(ledger, start, now):
         calls.append(start)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return real(ledger, start, now)
 
-    monkeypatch.setattr(module, "_look_again", dies)
+    monkeypatch.setattr(module, "_replan_chunk", die_on_second_chunk)
     try:
         replan(clinic.ledger, clinic.content.config.reminders, NOW)
     except KeyboardInterrupt:
-        monkeypatch.setattr(module, "_look_again", real)
+        monkeypatch.setattr(module, "_replan_chunk", real)
     assert replan(clinic.ledger, clinic.content.config.reminders, NOW) == 4
-    assert {one.next_due_at for one in clinic.all(appointment)} == {NOW}
+    assert {stored.next_due_at for stored in clinic.all(appointment)} == {NOW}
 
 
-def test_two_clocks_that_see_a_new_plan_at_once_do_each_other_no_harm(clinic_on_each_database):
+def test_concurrent_replans_do_not_fail(clinic_on_each_database):
     clinic = clinic_on_each_database
     clinic.take(row(1, at(8)))
-    rules, told = clinic.content.config.reminders, []
-    both = threading.Barrier(4)
+    rules, errors = clinic.content.config.reminders, []
+    barrier = threading.Barrier(4)
 
-    def look(moment):
-        both.wait()
+    def run(moment):
+        barrier.wait()
         try:
             replan(clinic.ledger, rules, moment)
         except Exception as error:
-            told.append(error)
+            errors.append(error)
 
     for number in range(5):
         rules = rules_with(clinic.content, _7d=timedelta(days=8 + number))
-        clocks = [threading.Thread(target=look, args=(NOW,)) for _ in range(4)]
-        for clock in clocks:
-            clock.start()
-        for clock in clocks:
-            clock.join()
-    assert told == []
+        threads = [threading.Thread(target=run, args=(NOW,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert errors == []

@@ -1,33 +1,32 @@
-"""The encodings in which schedulers' programs save text, told apart by the first bytes."""
+"""Text encodings that schedulers' programs use, detected from the first bytes of a file."""
 
 from __future__ import annotations
 
 import codecs
 
 SNIFFED = 4096
-# Stands for bytes that are no text in any of the encodings.
-NO_TEXT = "\0"
-_FALL_BACK = "ivr-cp1252"
-_CP1252 = bytes(range(256)).decode("cp1252", "replace").replace("\ufffd", NO_TEXT)
-_MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_NUL_PATTERN_SEEN = 64
+# Replaces bytes that are not text in any of the encodings.
+INVALID = "\0"
+_FALLBACK = "ivr-cp1252"
+_CP1252 = bytes(range(256)).decode("cp1252", "replace").replace("\ufffd", INVALID)
+_NUL_SAMPLE = 64
 
 
-def _one_by_one(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are no UTF-8 as older spreadsheets mean them, so that no file need be read twice."""
+def _decode_as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """Decode bytes that are not UTF-8 as older spreadsheets mean them, so that no file has to be read twice."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     if not error.encoding.startswith("utf-8"):
-        return NO_TEXT, error.end
+        return INVALID, error.end
     return "".join(_CP1252[byte] for byte in error.object[error.start : error.end]), error.end
 
 
-codecs.register_error(_FALL_BACK, _one_by_one)
+codecs.register_error(_FALLBACK, _decode_as_cp1252)
 
 
 def decoder_of(start: bytes) -> codecs.IncrementalDecoder:
-    """A decoder that never fails: what is no text becomes NO_TEXT. start: the first bytes of the file."""
-    return codecs.getincrementaldecoder(_encoding_of(start))(_FALL_BACK)
+    """A decoder that never fails: bytes that are not text become INVALID. start: the first bytes of the file."""
+    return codecs.getincrementaldecoder(_encoding_of(start))(_FALLBACK)
 
 
 def decode_bytes(data: bytes) -> str:
@@ -35,12 +34,11 @@ def decode_bytes(data: bytes) -> str:
 
 
 def _encoding_of(start: bytes) -> str:
-    for mark, encoding in _MARKS:
-        if start.startswith(mark):
-            return encoding
-    # Without a mark: names of columns are ASCII, of which every second byte of UTF-16 is NUL.
-    seen = start[:_NUL_PATTERN_SEEN]
-    evens, odds = seen[::2], seen[1::2]
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # Without a byte-order mark: column names are ASCII, so every second byte of UTF-16 is NUL.
+    sample = start[:_NUL_SAMPLE]
+    evens, odds = sample[::2], sample[1::2]
     if odds and all(evens) and not any(odds):
         return "utf-16-le"
     if odds and all(odds) and not any(evens):

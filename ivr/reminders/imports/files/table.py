@@ -1,4 +1,4 @@
-"""From the names in row 1, as people write them, to the columns of an appointment."""
+"""From the column names in row 1, as people write them, to the columns of an appointment."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from operator import itemgetter
 
 from ivr.reminders.imports.errors import ErrorCode, RowError, row_error
 from ivr.reminders.imports.files.unreadable import Cells, UnreadableFile
-from ivr.reminders.imports.rows import EXTRA_CELLS, NEEDED, OPTIONAL
+from ivr.reminders.imports.rows import EXTRA_CELLS, OPTIONAL, REQUIRED
 
 BuildRow = Callable[[Sequence[str]], Cells | None]
-# Two columns that make starts_at together.
+# Two columns that together make starts_at.
 _DATE, _TIME = "date", "time"
-_NAMES = {
+_ALIASES = {
     "appointment_id": "appointment, appointment number, appointment no, appt, appt id, appt number, appt no, visit id, "
     "visit number, visit no, booking id, booking number, encounter id, csn",
     "phone": "phone number, phone no, mobile, mobile phone, mobile number, mobile no, cell, cell phone, cell number, "
@@ -34,154 +34,157 @@ _NAMES = {
     "channel": "contact method, contact preference, preferred contact, reminder channel",
     "status": "appointment status, appt status, visit status, booking status",
 }
-_MOST_TOLD = 5
-_NAMES_LOWER = "If the names stand further down, delete the rows above them."
-_NOT_NAME = re.compile(r"[^a-z0-9]+")
+_ORDER = (*REQUIRED, *OPTIONAL, _DATE, _TIME)
+_ROW_1 = "row 1"
+_MAX_LISTED = 5
+_HEADER_BELOW = "If the column names are further down, delete the rows above them."
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
 _MIDNIGHT = re.compile(r"[T ]0?0:00(:00(\.0+)?)?$")
-# The day that spreadsheets give to a time that has none.
+# The day that spreadsheets give to a time without a date.
 _DAY_ZERO = re.compile(r"^(1899-12-3[01]|1900-01-0[01])[T ]")
 
 
-def _squashed(name: str) -> str:
-    return _NOT_NAME.sub("", name.lower())
+def _normalized(name: str) -> str:
+    return _SEPARATORS.sub("", name.lower())
 
 
-_MEANS = {_squashed(other): name for name, others in _NAMES.items() for other in (name, *others.split(", "))}
+_COLUMNS = {_normalized(alias): name for name, others in _ALIASES.items() for alias in (name, *others.split(", "))}
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """Where the columns of an appointment stand. places: positions by our name. header: the names as written."""
+class _Header:
+    """The columns of a table. positions: by our name for the column. names: as they are written."""
 
-    places: dict[str, list[int]]
-    header: Sequence[str]
+    positions: dict[str, list[int]]
+    names: Sequence[str]
+
+    @classmethod
+    def parse(cls, names: Sequence[str]) -> _Header:
+        positions: dict[str, list[int]] = {}
+        for position, written in enumerate(names):
+            column = _COLUMNS.get(_normalized(written))
+            if column:
+                positions.setdefault(column, []).append(position)
+        _settle_start(positions, names)
+        return cls({column: positions[column] for column in _ORDER if column in positions}, names)
 
     @property
     def missing(self) -> list[str]:
-        return [name for name in NEEDED if name not in self.places and not (name == "starts_at" and self.has_pair)]
+        joined = ("starts_at",) if self.has_date_time else ()
+        return [column for column in REQUIRED if column not in (*self.positions, *joined)]
 
     @property
-    def doubled(self) -> list[list[str]]:
-        """For each column that is there more than once: its names as they are written."""
-        return [[_shown(self.header[place]) for place in places] for places in self.places.values() if len(places) > 1]
+    def duplicates(self) -> dict[str, list[str]]:
+        """The columns that appear more than once: our name, and the names as written."""
+        return {
+            column: [_printable(self.names[position]) for position in positions]
+            for column, positions in self.positions.items()
+            if len(positions) > 1
+        }
 
     @property
-    def has_pair(self) -> bool:
-        return _DATE in self.places and _TIME in self.places
+    def has_date_time(self) -> bool:
+        return _DATE in self.positions and _TIME in self.positions
+
+    def error(self, where: str) -> RowError | None:
+        """All missing and duplicate columns in one error. where: what a missing name is added to."""
+        missing, duplicates = self.missing, self.duplicates
+        if not missing and not duplicates:
+            return None
+        code = ErrorCode.COLUMN_MISSING if missing else ErrorCode.DUPLICATE_COLUMN
+        hint = [] if self.positions or where != _ROW_1 else [_HEADER_BELOW]
+        sentences = [*_missing_sentence(missing, where), *hint, *map(_duplicate_sentence, duplicates.values())]
+        return RowError(0, ", ".join([*missing, *duplicates]), str(code), " ".join(sentences))
 
 
-def known_columns(header: Sequence[str]) -> int:
-    return sum(1 for name in header if _squashed(name) in _MEANS)
+def has_required_columns(names: Sequence[str]) -> bool:
+    return _Header.parse(names).error(_ROW_1) is None
+
+
+def known_columns(names: Sequence[str]) -> int:
+    return sum(map(is_known_column, names))
 
 
 def is_known_column(name: str) -> bool:
-    return _squashed(name) in _MEANS
+    return _normalized(name) in _COLUMNS
 
 
-def column_error(header: Sequence[str], where: str = "row 1") -> RowError | None:
-    """All that is missing or doubled, in one fault. where: the place that names are added to."""
-    columns = _columns(header)
-    missing, doubled = columns.missing, columns.doubled
-    if not missing and not doubled:
-        return None
-    code = ErrorCode.COLUMN_MISSING if missing else ErrorCode.COLUMN_DOUBLE
-    above = [] if columns.places or where != "row 1" else [_NAMES_LOWER]
-    sentences = [*_missing_told(missing, where), *above, *(_doubled_told(names) for names in doubled)]
-    twice = [name for name, places in columns.places.items() if len(places) > 1]
-    return RowError(0, ", ".join([*missing, *twice]), str(code), " ".join(sentences))
+def row_builder(names: Sequence[str], where: str = _ROW_1) -> BuildRow:
+    """A function that makes the values of a row the cells of an appointment, or None if the row is blank.
 
-
-def row_builder(header: Sequence[str], where: str = "row 1") -> BuildRow:
-    """What makes a row's values the cells of an appointment, or None of a blank row.
-
-    Raises UnreadableFile when the header does not do.
+    Raises UnreadableFile if columns are missing or duplicated.
     """
-    wrong = column_error(header, where)
-    if wrong:
-        raise UnreadableFile(wrong)
-    columns = _columns(header)
-    take = _plain_taker(columns, len(header))
-    return _pair_joined(take) if columns.has_pair else take
+    header = _Header.parse(names)
+    if error := header.error(where):
+        raise UnreadableFile(error)
+    build = _plain_builder(header, len(names))
+    return _date_time_builder(build) if header.has_date_time else build
 
 
-def _columns(header: Sequence[str]) -> _Columns:
-    places: dict[str, list[int]] = {}
-    for place, written in enumerate(header):
-        name = _MEANS.get(_squashed(written))
-        if name:
-            places.setdefault(name, []).append(place)
-    _settle_time(places, header)
-    ours = (*NEEDED, *OPTIONAL, _DATE, _TIME)
-    return _Columns({name: places[name] for name in ours if name in places}, header)
+def _settle_start(positions: dict[str, list[int]], names: Sequence[str]) -> None:
+    """Leave either starts_at, or a date and a time. Beside a date, `Start` is a time."""
+    starts = [_normalized(names[position]) for position in positions.get("starts_at", [])]
+    if _DATE in positions and _TIME not in positions and starts in (["start"], ["starts"]):
+        positions[_TIME] = positions.pop("starts_at")
+    if "starts_at" in positions:
+        positions.pop(_DATE, None)
+        positions.pop(_TIME, None)
+    elif (_DATE in positions) != (_TIME in positions):
+        positions["starts_at"] = positions.pop(_DATE if _DATE in positions else _TIME)
 
 
-def _settle_time(places: dict[str, list[int]], header: Sequence[str]) -> None:
-    """One column, or a date and a time: beside a date, `Start` is a time."""
-    starts = [_squashed(header[place]) for place in places.get("starts_at", [])]
-    if _DATE in places and _TIME not in places and starts in (["start"], ["starts"]):
-        places[_TIME] = places.pop("starts_at")
-    if "starts_at" in places:
-        places.pop(_DATE, None)
-        places.pop(_TIME, None)
-    elif (_DATE in places) != (_TIME in places):
-        places["starts_at"] = places.pop(_DATE if _DATE in places else _TIME)
-
-
-def _plain_taker(columns: _Columns, width: int) -> BuildRow:
-    names = tuple(columns.places)
-    pick = itemgetter(*(places[0] for places in columns.places.values()))
+def _plain_builder(header: _Header, width: int) -> BuildRow:
+    columns = tuple(header.positions)
+    pick = itemgetter(*(positions[0] for positions in header.positions.values()))
     padding = [""] * width
 
-    def take(values: Sequence[str]) -> Cells | None:
+    def build(values: Sequence[str]) -> Cells | None:
         if len(values) == width:
             picked = pick(values)
-            # The first name is the appointment's id: nearly every row is told from a blank one by it alone.
+            # The first column is the appointment id, which alone shows that nearly every row is not blank.
             if picked[0].strip() or not _is_blank(values):
-                return dict(zip(names, picked))  # noqa: B905 - a keyword here costs a third of the whole reader
+                return dict(zip(columns, picked))  # noqa: B905 - a keyword here costs a third of the whole reader
             return None
         if _is_blank(values):
             return None
-        cells = dict(zip(names, pick([*values, *padding]), strict=False))
-        beyond = " ".join(values[width:]).strip()
-        return {**cells, EXTRA_CELLS: beyond} if beyond else cells
+        cells = dict(zip(columns, pick([*values, *padding]), strict=False))
+        extra = " ".join(values[width:]).strip()
+        return {**cells, EXTRA_CELLS: extra} if extra else cells
 
-    return take
+    return build
 
 
 def _is_blank(values: Sequence[str]) -> bool:
     return not any(map(str.strip, values))
 
 
-def _pair_joined(take: BuildRow) -> BuildRow:
-    def take_pair(values: Sequence[str]) -> Cells | None:
-        cells = take(values)
+def _date_time_builder(build: BuildRow) -> BuildRow:
+    def build_joined(values: Sequence[str]) -> Cells | None:
+        cells = build(values)
         if cells is not None:
-            cells["starts_at"] = _moment(cells.pop(_DATE).strip(), cells.pop(_TIME).strip())
+            date, time = cells.pop(_DATE).strip(), cells.pop(_TIME).strip()
+            cells["starts_at"] = f"{_MIDNIGHT.sub('', date)} {_DAY_ZERO.sub('', time)}".strip()
         return cells
 
-    return take_pair
+    return build_joined
 
 
-def _moment(date: str, time: str) -> str:
-    return f"{_MIDNIGHT.sub('', date)} {_DAY_ZERO.sub('', time)}".strip()
-
-
-def _missing_told(names: list[str], where: str) -> Iterator[str]:
+def _missing_sentence(names: list[str], where: str) -> Iterator[str]:
     if len(names) == 1:
         yield f"The column {names[0]} is missing: add it to {where}."
     elif names:
         yield f"The columns {_listed(names)} are missing: add them to {where}."
 
 
-def _doubled_told(names: list[str]) -> str:
+def _duplicate_sentence(names: list[str]) -> str:
     if len(set(names)) == 1:
-        return row_error(0, "", ErrorCode.COLUMN_DOUBLE, names[0]).message
-    return f"The columns {_listed(names[:_MOST_TOLD])} mean the same: keep one."
+        return row_error(0, "", ErrorCode.DUPLICATE_COLUMN, names[0]).message
+    return f"The columns {_listed(names[:_MAX_LISTED])} mean the same: keep one."
 
 
 def _listed(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    return f"{', '.join(names[:-1])}, and {names[-1]}" if len(names) > 2 else " and ".join(names)
 
 
-def _shown(name: str) -> str:
+def _printable(name: str) -> str:
     return "".join(char for char in name.strip()[:40] if char.isprintable())

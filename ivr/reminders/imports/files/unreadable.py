@@ -1,4 +1,4 @@
-"""What all formats share: cells, their limits, and the one way to say that a file cannot be taken."""
+"""What all file formats share: cells, their limits, and the exception for a file that cannot be read."""
 
 from __future__ import annotations
 
@@ -8,43 +8,55 @@ from io import BufferedReader
 from ivr.reminders.imports.errors import ErrorCode, RowError, row_error
 
 Cells = dict[str, str]
-LONGEST_CELL = 10_000
-# Formats that have to be in memory as a whole.
-LARGEST_FILE = 20_000_000
-MOST_ROWS = 50_000
-# A store keeps neither, and no person writes them.
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+MAX_CELL_LENGTH = 10_000
+# For formats that must be in memory as a whole.
+MAX_FILE_BYTES = 20_000_000
+MAX_ROWS = 50_000
+# A database cannot store these, and nobody types them.
+_INVALID_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
+_LARGEST_PLAIN_NUMBER = 1e15
 
 
 class UnreadableFile(Exception):
-    """The file as a whole cannot be taken; `fault` says why."""
+    """The file as a whole cannot be imported; `error` says why."""
 
-    def __init__(self, fault: RowError) -> None:
-        self.fault = fault
-        super().__init__(fault.message)
+    def __init__(self, error: RowError) -> None:
+        self.error = error
+        super().__init__(error.message)
+
+
+def file_error(code: ErrorCode, detail: object = "") -> UnreadableFile:
+    return UnreadableFile(row_error(0, "", code, detail))
 
 
 def unreadable_file(detail: str) -> UnreadableFile:
-    return UnreadableFile(row_error(0, "", ErrorCode.UNREADABLE, detail))
+    return file_error(ErrorCode.UNREADABLE, detail)
 
 
 def read_whole(raw: BufferedReader) -> bytes:
-    """All bytes of a file of at most LARGEST_FILE."""
-    data = raw.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise UnreadableFile(row_error(0, "", ErrorCode.TOO_LARGE, f"{LARGEST_FILE // 1_000_000} MB"))
+    """All bytes of a file. Raises UnreadableFile if there are more than MAX_FILE_BYTES."""
+    data = raw.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise file_error(ErrorCode.TOO_LARGE, f"{MAX_FILE_BYTES // 1_000_000} MB")
     return data
 
 
-def refuse_too_many(rows: int) -> None:
-    if rows > MOST_ROWS:
-        raise UnreadableFile(row_error(0, "", ErrorCode.TOO_MANY, f"{MOST_ROWS:,}"))
+def check_row_count(rows: int) -> None:
+    if rows > MAX_ROWS:
+        raise file_error(ErrorCode.TOO_MANY_ROWS, f"{MAX_ROWS:,}")
 
 
 def checked_cell(number: int, cell: str) -> str:
-    """A cell that the ledger can keep."""
-    if len(cell) > LONGEST_CELL:
-        raise unreadable_file(f"a cell of row {number} is longer than {LONGEST_CELL:,} characters. Shorten it.")
-    if not cell.isascii() and _NO_TEXT.search(cell) or "\0" in cell:
-        raise unreadable_file(f"a cell of row {number} holds what is no text. Write it anew.")
+    """The cell. Raises UnreadableFile if it is too long or cannot be stored. number: of its row."""
+    if len(cell) > MAX_CELL_LENGTH:
+        raise unreadable_file(f"a cell in row {number} is longer than {MAX_CELL_LENGTH:,} characters. Shorten it.")
+    if not cell.isascii() and _INVALID_CHARACTERS.search(cell) or "\0" in cell:
+        raise unreadable_file(f"a cell in row {number} contains invalid characters. Enter it again.")
     return cell
+
+
+def number_text(value: float) -> str:
+    """A number as a person types it: 6035550123.0 is 6035550123."""
+    return str(
+        int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_PLAIN_NUMBER else value
+    )
