@@ -1,4 +1,4 @@
-"""A local Twilio account: its REST API, its webhooks, and the phones of callers and texters.
+"""A local Twilio account: its REST API, its webhooks, and the phones that call and text it.
 
 It speaks HTTP only, imports nothing from the line, keeps all state in memory, and connects only to loopback
 addresses. `python -m simulator` starts it; `GET /` shows what happened.

@@ -83,6 +83,6 @@ def act(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidState("This call is over.")
         states, handler = _ACTIONS[kinds[0]]
         if waits not in states:
-            raise InvalidState(f"{_WAITING[waits]}, and {kinds[0]} does not fit.")
+            raise InvalidState(f"{_WAITING[waits]}, so {kinds[0]} is not possible now.")
         extra = handler(call, action)
         return call.turn(**(extra or {}))

@@ -90,7 +90,7 @@ class Call:
         return answer
 
     def request(self, method: str, url: str, params: dict[str, str]) -> Answer:
-        """The same with complete parameters, for another leg of the call."""
+        """As `fetch`, with complete parameters: for another leg of the call."""
         started = self.settings.now()
         try:
             answer = send(self.settings.auth_token, method, url, params)
@@ -146,7 +146,7 @@ class Call:
 
     def pick_up(self, answered_by: str) -> None:
         """A human or a machine answers, which only an outbound call allows."""
-        raise InvalidState(f"The line did not make this call, so {answered_by} does not fit.")
+        raise InvalidState(f"The line did not make this call, so no {answered_by} can answer it.")
 
     @property
     def waits(self) -> str:

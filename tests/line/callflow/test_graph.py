@@ -213,7 +213,7 @@ BACK = [
 ]
 
 
-@pytest.mark.parametrize(("node", "parent"), BACK, ids=[str(case[0]) for case in BACK])
+@pytest.mark.parametrize(("node", "parent"), BACK, ids=[case[0].token for case in BACK])
 def test_key_9_leads_to_the_parent(line: CompiledLine, node, parent) -> None:
     assert line.graph.step(State("es", node, 1, 2, 3), Key("9"), all_open) == Turn(State("es", parent))
 
@@ -306,7 +306,7 @@ DIALED = [
 ]
 
 
-@pytest.mark.parametrize(("node", "key", "number"), DIALED, ids=[f"{case[0]} {case[1]}" for case in DIALED])
+@pytest.mark.parametrize(("node", "key", "number"), DIALED, ids=[f"{case[0].token} key {case[1]}" for case in DIALED])
 def test_each_menu_and_topic_transfers_to_its_own_number(line: CompiledLine, node, key: str, number: str) -> None:
     assert dialed_number(line, line.graph.step(State("es", node), Key(key), all_open)) == number
 
