@@ -1,6 +1,4 @@
-"""What the account holds: texts, calls, who has opted out, what went wrong. In memory, safe for many
-threads.
-"""
+"""The state of the account: texts, calls, opt-outs and errors. In memory and thread-safe."""
 
 import threading
 from collections.abc import Callable
@@ -10,15 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.call import Call
-from simulator.errors import LATER_ERRORS
-from simulator.faults import Mishaps
+from simulator.errors import DELIVERY_ERRORS
+from simulator.faults import FaultInjector
 from simulator.resource import API_VERSION, rfc2822
 from simulator.settings import Settings
 
 
 @dataclass
 class Text:
-    """One text, in either direction. `direction` is Twilio's: inbound, outbound-api, outbound-reply."""
+    """One text message. `direction` is Twilio's: inbound, outbound-api or outbound-reply."""
 
     sid: str
     to: str
@@ -37,12 +35,12 @@ class Text:
 
     @property
     def phone(self) -> str:
-        """The person's number, whichever way the text went."""
+        """The other party's number, in either direction."""
         return self.sender if self.direction == "inbound" else self.to
 
     @property
-    def shown_sender(self) -> str | None:
-        """A messaging service picks its sender only after it accepted the text."""
+    def visible_sender(self) -> str | None:
+        """The sender as Twilio shows it: a messaging service picks one only after it has accepted the text."""
         return None if self.status == "accepted" else self.sender
 
     def resource(self, account_sid: str) -> dict[str, Any]:
@@ -57,8 +55,8 @@ class Text:
             "date_updated": rfc2822(self.updated),
             "direction": self.direction,
             "error_code": self.error,
-            "error_message": LATER_ERRORS.get(self.error, "") if self.error else None,
-            "from": self.shown_sender,
+            "error_message": DELIVERY_ERRORS.get(self.error, "") if self.error else None,
+            "from": self.visible_sender,
             "messaging_service_sid": self.service,
             "num_media": str(self.media),
             "num_segments": "0" if self.status == "accepted" else str(self.segments),
@@ -73,8 +71,8 @@ class Text:
 
 
 @dataclass
-class Trouble:
-    """One entry of the account's debugger: when, Twilio's code, which path of the line, and a sentence."""
+class DebuggerEntry:
+    """One entry of the account's debugger: the time, Twilio's error code, the path on the line, and a sentence."""
 
     at: datetime
     code: int
@@ -84,36 +82,36 @@ class Trouble:
 
 @dataclass
 class Account:
-    """The whole state. Take `lock` for anything that reads more than one field."""
+    """The whole state. Hold `lock` to read more than one field."""
 
     settings: Settings
-    mishaps: Mishaps = field(default_factory=Mishaps)
+    fault_injector: FaultInjector = field(default_factory=FaultInjector)
     lock: threading.RLock = field(default_factory=threading.RLock)
     texts: dict[str, Text] = field(default_factory=dict)
     threads: dict[str, list[Text]] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
-    troubles: list[Trouble] = field(default_factory=list)
+    debugger: list[DebuggerEntry] = field(default_factory=list)
 
-    def keep(self, text: Text) -> Text:
+    def add_text(self, text: Text) -> Text:
         with self.lock:
             self.texts[text.sid] = text
             self.threads.setdefault(text.phone, []).append(text)
         return text
 
-    def move(self, text: Text, status: str, error: int | None = None) -> None:
-        """Set a text's status, as the network reports it."""
+    def set_status(self, text: Text, status: str, error: int | None = None) -> None:
+        """Set a text's status, as the carrier reports it."""
         with self.lock:
             text.status, text.error, text.updated = status, error, self.settings.now()
             if status == "sent":
                 text.sent = text.updated
 
-    def texts_where(self, fits: Callable[[Text], bool], phone: str | None = None) -> list[Text]:
-        """Newest first. `phone` narrows the search to one person's thread."""
+    def texts_where(self, matches: Callable[[Text], bool], phone: str | None = None) -> list[Text]:
+        """Matching texts, newest first. phone: search only the conversation with this number."""
         with self.lock:
-            pool = list(self.texts.values()) if phone is None else list(self.threads.get(phone, ()))
-        return [text for text in reversed(pool) if fits(text)]
+            texts = list(self.texts.values()) if phone is None else list(self.threads.get(phone, ()))
+        return [text for text in reversed(texts) if matches(text)]
 
-    def trouble(self, code: int, url: str, sentence: str) -> None:
+    def log_error(self, code: int, url: str, sentence: str) -> None:
         with self.lock:
-            self.troubles.append(Trouble(self.settings.now(), code, urlsplit(url).path, sentence))
+            self.debugger.append(DebuggerEntry(self.settings.now(), code, urlsplit(url).path, sentence))

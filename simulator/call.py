@@ -1,6 +1,6 @@
-"""One call: who is on it, what the line is told of it, and each thing that the person on the phone does.
+"""One call between a person's phone and the line.
 
-A turn is what was said, and what the call waits for now:
+A turn is what was said, and what the call waits for:
     {"call": "CA..", "said": [..], "language": [..], "waits": "keys", "dial": [], "error": null}
 """
 
@@ -15,23 +15,23 @@ from typing import Any
 from simulator.numbers import NO_CALLER, places
 from simulator.resource import API_VERSION, new_sid, rfc2822
 from simulator.settings import Settings
-from simulator.twiml import XML_TYPES, Walk
+from simulator.twiml import XML_TYPES, Leg
 from simulator.webhook import Answer, NoAnswer, send
 
-HOW_IT_ENDS = {"busy": "busy", "rejected": "no-answer"}
+CALL_STATUSES = {"busy": "busy", "rejected": "no-answer"}
 
 
-class Unfit(Exception):
-    """Something that the phone cannot do now; the text says what the call waits for."""
+class InvalidState(Exception):
+    """An action that does not fit the state of the call; the message says what the call waits for."""
 
 
-class Unreadable(Exception):
-    """Something that is not one of the things a phone does."""
+class InvalidInput(Exception):
+    """An action that a phone does not have, or a malformed one."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request that the call made of the line, and what came back. `status` is None when nothing did."""
+class LoggedRequest:
+    """A request of the call to the line, and the response. status: None without a response."""
 
     at: datetime
     method: str
@@ -43,7 +43,7 @@ class Asked:
     seconds: float
     document: str
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "at": self.at.isoformat(),
             "method": self.method,
@@ -59,10 +59,10 @@ class Asked:
 
 @dataclass
 class Call:
-    """One call. `caller` and `called` as Twilio shows them; `direction` is inbound or outbound-api."""
+    """caller, called: as Twilio shows them. direction: inbound or outbound-api."""
 
     settings: Settings
-    trouble: Callable[[int, str, str], None]
+    log_error: Callable[[int, str, str], None]
     caller: str
     called: str
     created: datetime
@@ -73,34 +73,34 @@ class Call:
     started: datetime | None = None
     ended: datetime | None = None
     answered_by: str | None = None
-    walk: Walk = field(init=False)
+    leg: Leg = field(init=False)
     turns: list[dict[str, Any]] = field(default_factory=list)
-    requests: list[Asked] = field(default_factory=list)
+    requests: list[LoggedRequest] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     on_end: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        self.walk = Walk(self.ask, self.caller)
+        self.leg = Leg(self.fetch, self.caller)
 
-    def ask(self, method: str, url: str, params: Mapping[str, str]) -> Answer:
-        """One signed request about this call; what it and its answer were is kept."""
+    def fetch(self, method: str, url: str, params: Mapping[str, str]) -> Answer:
+        """A signed request about this call, which is logged with its response."""
         answer = self.request(method, url, {**self.params(), **params})
-        # Only the first request of an incoming call says that it is still ringing.
+        # Only the first request of an incoming call has the status `ringing`.
         self.status = "in-progress" if self.status == "ringing" else self.status
         return answer
 
     def request(self, method: str, url: str, params: dict[str, str]) -> Answer:
-        """The same with all parameters given: for another leg of the call."""
-        at = self.settings.now()
+        """As `fetch`, with complete parameters: for another leg of the call."""
+        started = self.settings.now()
         try:
             answer = send(self.settings.auth_token, method, url, params)
         except NoAnswer:
-            self.requests.append(Asked(at, method, url, params, None, "", 0, 0.0, ""))
+            self.requests.append(LoggedRequest(started, method, url, params, None, "", 0, 0.0, ""))
             raise
         document = answer.body.decode("utf-8", "replace") if answer.media_type in XML_TYPES else ""
         self.requests.append(
-            Asked(
-                at,
+            LoggedRequest(
+                started,
                 method,
                 url,
                 params,
@@ -137,51 +137,51 @@ class Call:
             params["AnsweredBy"] = self.answered_by
         return params
 
-    def begin(self, url: str, method: str = "POST") -> dict[str, Any]:
-        """The line answers; the first turn."""
+    def start(self, url: str, method: str = "POST") -> dict[str, Any]:
+        """Connect the call to the line. Returns the first turn."""
         with self.lock:
             self.started = self.settings.now()
-            self.walk.begin(url, method, {})
+            self.leg.start(url, method, {})
             return self.turn()
 
-    def pick_up(self, who: str) -> None:
-        """human or machine answers; only a phone that the line rings can do that."""
-        raise Unfit(f"This is not a call of the line's, and {who} does not fit.")
+    def pick_up(self, answered_by: str) -> None:
+        """A human or a machine answers, which only an outbound call allows."""
+        raise InvalidState(f"The line did not make this call, so no {answered_by} can answer it.")
 
     @property
     def waits(self) -> str:
-        """keys, transfer, over; or answer, for a phone of a person's that the line rings."""
+        """keys, transfer or over; or answer, for an outbound call that is not answered yet."""
         if self.status in ("queued", "ringing") and self.direction != "inbound":
             return "answer"
-        return "over" if self.ended else self.walk.waits
+        return "over" if self.ended else self.leg.waits
 
     def turn(self, **extra: Any) -> dict[str, Any]:
-        """What was said since the last one; ends the call when its walk has ended."""
+        """What was said since the last turn. Ends the call if its leg has ended."""
         self.status = "in-progress" if self.started and not self.ended else self.status
-        walk = self.walk
-        said, walk.said = walk.said, []
+        leg = self.leg
+        said, leg.said = leg.said, []
         turn = {
             "call": self.sid,
             "said": [spoken.text for spoken in said],
             "language": [spoken.language for spoken in said],
-            "waits": walk.waits,
-            "dial": [far.number for far in walk.far] if walk.waits == "transfer" else [],
-            "error": walk.error,
+            "waits": leg.waits,
+            "dial": [destination.number for destination in leg.destinations] if leg.waits == "transfer" else [],
+            "error": leg.error,
             **extra,
         }
         self.turns.append(turn)
-        if walk.ended:
-            if walk.error:
-                self.trouble(walk.code or 11200, walk.url, walk.error)
-            self.end(HOW_IT_ENDS.get(walk.ended, "completed"))
+        if leg.ended:
+            if leg.error:
+                self.log_error(leg.code or 11200, leg.url, leg.error)
+            self.end(CALL_STATUSES.get(leg.ended, "completed"))
         return turn
 
     def end(self, status: str) -> None:
-        """The call is over, once."""
+        """End the call; without effect on a call that has ended."""
         with self.lock:
             if self.ended is None:
                 self.status, self.ended = status, self.settings.now()
-                self.walk.hang_up()
+                self.leg.hang_up()
                 if self.on_end:
                     self.on_end()
 

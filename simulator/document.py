@@ -1,7 +1,6 @@
-"""TwiML as it is read: XML into elements that know their line, each checked against a grammar.
+"""Parses TwiML into elements with line numbers, and validates each against the grammar.
 
-A `TwimlError` names the line, the element, and what is allowed. Document types and entities are refused, as
-they have no place in TwiML. At most 64 kB (https://www.twilio.com/docs/api/errors/11750).
+Document types and entities are rejected. At most 64 kB: https://www.twilio.com/docs/api/errors/11750
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin
 from xml.parsers import expat
 
-from simulator.grammar import ADDRESSES, ELSEWHERE, SPEECH, Verb
+from simulator.grammar import SPEECH, UNSUPPORTED, URL_ATTRIBUTES, Verb
 from simulator.loopback import is_loopback
-from simulator.webhook import MOST_BYTES
+from simulator.webhook import MAX_BYTES
 
 
 class TwimlError(Exception):
-    """A document that Twilio would not run. The text is one sentence; `code` is Twilio's debugger code."""
+    """An invalid document. The message names the line, the element and what is allowed; `code` is Twilio's."""
 
     def __init__(self, line: int, sentence: str, code: int = 12200) -> None:
         super().__init__(f"TwiML line {line}: {sentence}")
@@ -27,7 +26,7 @@ class TwimlError(Exception):
 
 @dataclass
 class Element:
-    """One element: its name, attributes, line (from 1), and what it holds in order: words and elements."""
+    """An element. line: from 1. content: its text and child elements, in order."""
 
     name: str
     attributes: dict[str, str]
@@ -39,49 +38,47 @@ class Element:
         return [part for part in self.content if isinstance(part, Element)]
 
     @property
-    def words(self) -> str:
-        """Its own and its children's words, white space collapsed; a pause or a paragraph parts words."""
-        return re.sub(r"\s+", " ", "".join(self._pieces())).strip()
+    def text(self) -> str:
+        """The text of the element and its descendants, with white space collapsed; breaks and paragraphs are spaces."""
+        return re.sub(r"\s+", " ", "".join(self._texts())).strip()
 
     @property
-    def kept_words(self) -> str:
-        """Its own words with their line breaks, as a text is sent: only the ends are trimmed."""
+    def raw_text(self) -> str:
+        """The element's own text with its line breaks, trimmed at the ends: the body of a text message."""
         return "".join(part for part in self.content if isinstance(part, str)).strip()
 
-    def _pieces(self) -> Iterator[str]:
+    def _texts(self) -> Iterator[str]:
         for part in self.content:
             if isinstance(part, str):
                 yield part
             else:
-                apart = " " if part.name in ("break", "p", "s") else ""
-                yield apart
-                yield from part._pieces()
-                yield apart
+                space = " " if part.name in ("break", "p", "s") else ""
+                yield space
+                yield from part._texts()
+                yield space
 
     def get(self, name: str, default: str) -> str:
         return self.attributes.get(name, default)
 
 
 def parse(document: bytes, verbs: Mapping[str, Verb], base: str) -> Element:
-    """The `<Response>` of a document, checked. `base` is the address that it came from. Raises
-    `TwimlError`.
-    """
-    if len(document) > MOST_BYTES:
-        raise TwimlError(1, f"the document is over {MOST_BYTES // 1024} kB, and Twilio takes no more.", 11750)
-    root = _Reader().read(document)
+    """The validated `<Response>` of a document. base: the URL it came from. Raises `TwimlError`."""
+    if len(document) > MAX_BYTES:
+        raise TwimlError(1, f"the document is over {MAX_BYTES // 1024} kB, the most that Twilio accepts.", 11750)
+    root = _Parser().read(document)
     if root.name != "Response":
         raise TwimlError(root.line, f"the outermost element is <{root.name}>; it must be <Response>.", 12100)
-    _check(root, verbs, base)
+    _validate(root, verbs, base)
     return root
 
 
-class _Reader:
+class _Parser:
     def __init__(self) -> None:
         self._parser = expat.ParserCreate(namespace_separator=None)
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._words
+        self._parser.CharacterDataHandler = self._text
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._open: list[Element] = []
         self._root: Element | None = None
@@ -90,8 +87,8 @@ class _Reader:
         try:
             self._parser.Parse(document, True)
         except expat.ExpatError as error:
-            what = expat.ErrorString(error.code)
-            raise TwimlError(error.lineno, f"this is not XML ({what}).", 12100) from None
+            reason = expat.ErrorString(error.code)
+            raise TwimlError(error.lineno, f"this is not XML ({reason}).", 12100) from None
         except (LookupError, ValueError) as error:
             raise TwimlError(1, f"this is not XML ({error}).", 12100) from None
         if self._root is None:
@@ -109,65 +106,65 @@ class _Reader:
     def _end(self, _name: str) -> None:
         self._open.pop()
 
-    def _words(self, words: str) -> None:
+    def _text(self, text: str) -> None:
         if self._open:
-            self._open[-1].content.append(words)
+            self._open[-1].content.append(text)
 
     def _doctype(self, *_: object) -> None:
-        raise TwimlError(self._parser.CurrentLineNumber, "a document type has no place in TwiML.", 12100)
+        raise TwimlError(self._parser.CurrentLineNumber, "a document type is not allowed in TwiML.", 12100)
 
 
-def _check(element: Element, verbs: Mapping[str, Verb], base: str) -> None:
+def _validate(element: Element, verbs: Mapping[str, Verb], base: str) -> None:
     verb = verbs[element.name]
     _check_attributes(element, verb)
-    _check_addresses(element, base)
+    _check_urls(element, base)
     for part in element.content:
         if isinstance(part, str):
-            if part.strip() and not verb.words:
-                raise TwimlError(element.line, f"<{element.name}> takes no words of its own{_may_hold(verb)}.")
+            if part.strip() and not verb.has_text:
+                raise TwimlError(element.line, f"<{element.name}> takes no text{_may_contain(verb)}.")
             continue
         if part.name not in verb.children:
             raise TwimlError(part.line, _misplaced(part.name, element.name, verb, verbs))
-        _check(part, verbs, base)
+        _validate(part, verbs, base)
 
 
 def _check_attributes(element: Element, verb: Verb) -> None:
     for name, value in element.attributes.items():
         kind = verb.attributes.get(name)
         if kind is None:
-            takes = f"it takes {', '.join(verb.attributes)}" if verb.attributes else "it takes none"
-            raise TwimlError(element.line, f"<{element.name}> has no attribute {name}; {takes}.")
-        if not kind.fits(value):
+            accepted = f"it takes {', '.join(verb.attributes)}" if verb.attributes else "it takes none"
+            raise TwimlError(element.line, f"<{element.name}> has no attribute {name}; {accepted}.")
+        if not kind.matches(value):
             raise TwimlError(element.line, f'<{element.name}> {name}="{value}" is not valid; it takes {kind.allowed}.')
     for name in verb.required:
         if name not in element.attributes:
             raise TwimlError(element.line, f"<{element.name}> needs the attribute {name}.")
 
 
-def _check_addresses(element: Element, base: str) -> None:
+def _check_urls(element: Element, base: str) -> None:
     if element.name in SPEECH:
         return
-    for name in ADDRESSES:
+    for name in URL_ATTRIBUTES:
         value = element.attributes.get(name)
         if value is not None and not is_loopback(urljoin(base, value)):
             raise TwimlError(
                 element.line,
                 f'<{element.name}> {name}="{value}" is not on this machine; '
-                "the simulator speaks to loopback addresses only.",
+                "the simulator connects to loopback addresses only.",
                 11100,
             )
 
 
 def _misplaced(name: str, parent: str, verb: Verb, verbs: Mapping[str, Verb]) -> str:
-    if name in ELSEWHERE:
-        return f"<{name}> is known to Twilio, but this simulator does not act it out{_may_hold(verb, parent)}."
+    if name in UNSUPPORTED:
+        return f"<{name}> is valid for Twilio, but the simulator does not support it{_may_contain(verb, parent)}."
     if name not in verbs:
-        return f"there is no <{name}>{_may_hold(verb, parent)}."
-    return f"<{name}> may not stand in <{parent}>{_may_hold(verb, parent)}."
+        return f"there is no <{name}>{_may_contain(verb, parent)}."
+    return f"<{name}> is not allowed in <{parent}>{_may_contain(verb, parent)}."
 
 
-def _may_hold(verb: Verb, parent: str = "it") -> str:
-    who = parent if parent == "it" else f"<{parent}>"
+def _may_contain(verb: Verb, parent: str = "it") -> str:
+    subject = parent if parent == "it" else f"<{parent}>"
     if not verb.children:
-        return f"; {who} may hold {'words only' if verb.words else 'nothing'}"
-    return f"; {who} may hold {', '.join(f'<{child}>' for child in verb.children)}"
+        return f"; {subject} may contain {'text only' if verb.has_text else 'nothing'}"
+    return f"; {subject} may contain {', '.join(f'<{child}>' for child in verb.children)}"

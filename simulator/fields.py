@@ -1,53 +1,50 @@
-"""Which form fields and filters Twilio's REST door takes, from its OpenAPI description (twilio_api_v2010).
+"""The form fields and filters of Twilio's REST API, from its OpenAPI description (twilio_api_v2010).
 
-A field that is in no table is refused, as is one that is in a table but that this simulator would have to
-pretend about.
+The simulator rejects unknown fields, and fields whose effect it cannot simulate.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from simulator.errors import Refused
+from simulator.errors import RestError
 
 
 @dataclass(frozen=True)
 class Form:
-    """One request's fields: those that are taken, and those that Twilio takes and this simulator cannot
-    act out.
-    """
+    """The fields of a request: those accepted, and those that Twilio accepts but the simulator cannot simulate."""
 
-    taken: frozenset[str]
-    not_acted_out: frozenset[str] = frozenset()
+    accepted: frozenset[str]
+    unsupported: frozenset[str] = frozenset()
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+def _names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
 
 
 CREATE_MESSAGE = Form(
-    taken=_names(
+    accepted=_names(
         "To From FallbackFrom MessagingServiceSid Body MediaUrl StatusCallback MaxPrice ProvideFeedback"
         " Attempt ValidityPeriod ForceDelivery ContentRetention AddressRetention SmartEncoded"
         " PersistentAction TrafficType ShortenUrls SendAsMms RiskCheck"
     ),
-    not_acted_out=_names("ApplicationSid ContentSid ContentVariables ScheduleType SendAt"),
+    unsupported=_names("ApplicationSid ContentSid ContentVariables ScheduleType SendAt"),
 )
 CREATE_CALL = Form(
-    taken=_names(
+    accepted=_names(
         "To From Url Twiml Method FallbackUrl FallbackMethod StatusCallback StatusCallbackEvent"
         " StatusCallbackMethod Timeout CallerId CallReason CallToken TimeLimit MachineDetection"
         " MachineDetectionTimeout MachineDetectionSpeechThreshold MachineDetectionSpeechEndThreshold"
         " MachineDetectionSilenceTimeout RecordingTrack RecordingChannels RecordingStatusCallback"
         " RecordingStatusCallbackMethod RecordingStatusCallbackEvent Trim"
     ),
-    not_acted_out=_names(
+    unsupported=_names(
         "ApplicationSid SendDigits Record SipAuthUsername SipAuthPassword AsyncAmd AsyncAmdStatusCallback"
         " AsyncAmdStatusCallbackMethod Byoc ClientNotificationUrl"
     ),
 )
 UPDATE_CALL = Form(
-    taken=_names("Status"),
-    not_acted_out=_names("Url Method FallbackUrl FallbackMethod StatusCallback StatusCallbackMethod Twiml TimeLimit"),
+    accepted=_names("Status"),
+    unsupported=_names("Url Method FallbackUrl FallbackMethod StatusCallback StatusCallbackMethod Twiml TimeLimit"),
 )
 LIST_MESSAGES = Form(_names("To From DateSent DateSent< DateSent> PageSize Page PageToken"))
 LIST_CALLS = Form(
@@ -57,19 +54,19 @@ LIST_CALLS = Form(
 
 
 def check(form: Form, names: Iterable[str]) -> None:
-    """Refuse (20001) the first field that is not taken."""
+    """Raise RestError 20001 for the first field that is not accepted."""
     for name in names:
-        if name in form.not_acted_out:
-            raise Refused(20001, f"Twilio takes {name}, but this simulator cannot act it out.")
-        if name not in form.taken:
-            raise Refused(20001, f"Unknown parameter in the request: {name}")
+        if name in form.unsupported:
+            raise RestError(20001, f"Twilio accepts {name}, but the simulator does not support it.")
+        if name not in form.accepted:
+            raise RestError(20001, f"Unknown parameter in the request: {name}")
 
 
-def whole(values: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    """A whole-number field within its bounds; 20001 otherwise."""
+def integer(values: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
+    """An integer field within its bounds. Raises RestError 20001."""
     text = values.get(name, "")
     if text == "":
         return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise Refused(20001, f"{name} must be a whole number from {least} to {most}, not {text!r}")
+    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
+        raise RestError(20001, f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
     return int(text)

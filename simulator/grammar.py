@@ -1,8 +1,7 @@
-"""TwiML's verbs, their attributes and what may stand inside them, as tables.
+"""TwiML's elements with their attributes and content, as tables.
 
-https://www.twilio.com/docs/voice/twiml and https://www.twilio.com/docs/messaging/twiml. Twilio only warns
-of an unknown attribute (12200); here it ends the call, because a warning in a log that nobody reads is how
-such a thing reaches a patient.
+https://www.twilio.com/docs/voice/twiml and https://www.twilio.com/docs/messaging/twiml. Twilio only warns about an
+unknown attribute (12200). Here it ends the call, because a warning in an unread log would let it reach patients.
 """
 
 import re
@@ -14,10 +13,10 @@ from simulator.numbers import E164
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of attribute value: how to tell, and the words for what is allowed."""
+    """The values of an attribute: a description for error messages, and the test."""
 
     allowed: str
-    fits: Callable[[str], bool]
+    matches: Callable[[str], bool]
 
 
 def _like(allowed: str, pattern: str) -> Kind:
@@ -29,16 +28,16 @@ def _one_of(*values: str) -> Kind:
     return Kind(" or ".join(f'"{value}"' for value in values), lambda value: value in values)
 
 
-def _from_to(least: int, most: int) -> Kind:
+def _integer(minimum: int, maximum: int) -> Kind:
     return Kind(
-        f"a whole number from {least} to {most}",
-        lambda value: re.fullmatch(r"\d{1,9}", value, re.ASCII) is not None and least <= int(value) <= most,
+        f"a whole number from {minimum} to {maximum}",
+        lambda value: re.fullmatch(r"\d{1,9}", value, re.ASCII) is not None and minimum <= int(value) <= maximum,
     )
 
 
 def _all_of(*values: str) -> Kind:
     return Kind(
-        f"one or more of {', '.join(values)}, with spaces between",
+        f"one or more of {', '.join(values)}, separated by spaces",
         lambda value: value != "" and len(set(value.split())) == len(value.split()) and set(value.split()) <= {*values},
     )
 
@@ -46,8 +45,8 @@ def _all_of(*values: str) -> Kind:
 ANY = Kind("any text", lambda _: True)
 BOOLEAN = _one_of("true", "false")
 METHOD = _one_of("GET", "POST")
-# An empty action is Twilio's way of saying "the current document".
-ADDRESS = Kind("a relative or absolute address", lambda value: not re.search(r"[\s\\<>\"]", value))
+# An empty action means the current document.
+URL = Kind("a relative or absolute URL", lambda value: not re.search(r"[\s\\<>\"]", value))
 CALLER_ID = _like("a number such as +16035550100, or the caller's own", E164 + "|anonymous|client:.+")
 VOICE = _like(
     "man, woman, alice, or a Polly. or Google. voice",
@@ -57,22 +56,22 @@ LANGUAGE = _like("a language tag such as en-US", r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})
 KEY_OR_NONE = _like("one key of 0-9, #, *, or empty", r"[0-9#*]?")
 TONES = _like("keys 0-9, #, *, w", r"[0-9#*wWA-D]+")
 SPEECH_TIMEOUT = Kind(
-    'a whole number of seconds or "auto"', lambda value: value == "auto" or _from_to(1, 600).fits(value)
+    'a whole number of seconds or "auto"', lambda value: value == "auto" or _integer(1, 600).matches(value)
 )
 EVENTS = _all_of("initiated", "ringing", "answered", "completed")
 
 
 @dataclass(frozen=True)
 class Verb:
-    """What an element may have: attributes, children, and whether words may stand in it."""
+    """What an element may contain: attributes, children, and whether text is allowed."""
 
     attributes: dict[str, Kind] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
-    words: bool = False
+    has_text: bool = False
 
 
-# Speech marks: https://www.twilio.com/docs/voice/twiml/say/text-speech#use-ssml-with-amazon-polly
+# SSML: https://www.twilio.com/docs/voice/twiml/say/text-speech#use-ssml-with-amazon-polly
 _SSML = ("break", "emphasis", "lang", "mark", "p", "phoneme", "prosody", "s", "say-as", "sub", "w")
 _SPEEDS = "x-slow|slow|medium|fast|x-fast|default"
 _PITCHES = "default|x-low|low|medium|high|x-high"
@@ -117,49 +116,49 @@ SPEECH = {
     "w": Verb({"role": ANY}, ("role",), (), True),
 }  # fmt: skip
 
-_CALL_BACK = {"statusCallback": ADDRESS, "statusCallbackEvent": EVENTS, "statusCallbackMethod": METHOD}
-_HEARD = ("Say", "Play", "Pause")
+_STATUS_CALLBACK = {"statusCallback": URL, "statusCallbackEvent": EVENTS, "statusCallbackMethod": METHOD}
+_AUDIBLE = ("Say", "Play", "Pause")
 
 VOICE_VERBS = {
     **SPEECH,
-    "Response": Verb(children=(*_HEARD, "Gather", "Dial", "Redirect", "Hangup", "Reject")),
-    "Say": Verb({"voice": VOICE, "language": LANGUAGE, "loop": _from_to(0, 1000)}, (), _SSML, True),
-    "Play": Verb({"loop": _from_to(0, 1000), "digits": TONES}, (), (), True),
-    "Pause": Verb({"length": _from_to(0, 600)}),
+    "Response": Verb(children=(*_AUDIBLE, "Gather", "Dial", "Redirect", "Hangup", "Reject")),
+    "Say": Verb({"voice": VOICE, "language": LANGUAGE, "loop": _integer(0, 1000)}, (), _SSML, True),
+    "Play": Verb({"loop": _integer(0, 1000), "digits": TONES}, (), (), True),
+    "Pause": Verb({"length": _integer(0, 600)}),
     "Hangup": Verb(),
     "Reject": Verb({"reason": _one_of("rejected", "busy")}),
     "Redirect": Verb({"method": METHOD}, (), (), True),
     "Gather": Verb(
         {
-            "action": ADDRESS,
+            "action": URL,
             "method": METHOD,
-            "timeout": _from_to(1, 600),
+            "timeout": _integer(1, 600),
             "input": _all_of("dtmf", "speech"),
-            "numDigits": _from_to(1, 1000),
+            "numDigits": _integer(1, 1000),
             "finishOnKey": KEY_OR_NONE,
             "actionOnEmptyResult": BOOLEAN,
             "language": LANGUAGE,
             "hints": Kind("at most 10,000 characters", lambda value: len(value) <= 10_000),
             "speechTimeout": SPEECH_TIMEOUT,
-            "maxSpeechTime": _from_to(1, 60),
+            "maxSpeechTime": _integer(1, 60),
             "speechModel": ANY,
             "enhanced": BOOLEAN,
             "profanityFilter": BOOLEAN,
             "bargeIn": BOOLEAN,
             "dtmfDetection": ANY,
-            "partialResultCallback": ADDRESS,
+            "partialResultCallback": URL,
             "partialResultCallbackMethod": METHOD,
         },
         (),
-        _HEARD,
+        _AUDIBLE,
     ),
     "Dial": Verb(
         {
-            "action": ADDRESS,
+            "action": URL,
             "method": METHOD,
-            "timeout": _from_to(1, 600),
+            "timeout": _integer(1, 600),
             "callerId": CALLER_ID,
-            "timeLimit": _from_to(1, 86_400),
+            "timeLimit": _integer(1, 86_400),
             "answerOnBridge": BOOLEAN,
             "hangupOnStar": BOOLEAN,
             "sequential": BOOLEAN,
@@ -167,31 +166,31 @@ VOICE_VERBS = {
             "callReason": Kind("at most 50 characters", lambda value: len(value) <= 50),
             "record": _one_of("do-not-record", "true", "false"),
             "trim": _one_of("trim-silence", "do-not-trim"),
-            "referUrl": ADDRESS,
+            "referUrl": URL,
             "referMethod": METHOD,
         },
         (),
         ("Number",),
         True,
     ),
-    "Number": Verb({"sendDigits": TONES, "url": ADDRESS, "method": METHOD, **_CALL_BACK}, (), (), True),
+    "Number": Verb({"sendDigits": TONES, "url": URL, "method": METHOD, **_STATUS_CALLBACK}, (), (), True),
 }
 
 TEXT_VERBS = {
     "Response": Verb(children=("Message", "Redirect")),
     "Message": Verb(
-        {"to": ANY, "from": ANY, "action": ADDRESS, "method": METHOD, "statusCallback": ADDRESS},
+        {"to": ANY, "from": ANY, "action": URL, "method": METHOD, "statusCallback": URL},
         (),
         ("Body", "Media"),
         True,
     ),
-    "Body": Verb(words=True),
-    "Media": Verb(words=True),
+    "Body": Verb(has_text=True),
+    "Media": Verb(has_text=True),
     "Redirect": Verb({"method": METHOD}, (), (), True),
 }
 
-# Twilio has these too; a line that uses them has outgrown this simulator, and should hear so.
-ELSEWHERE = frozenset(
+# Twilio has these too; the simulator reports that it does not support them.
+UNSUPPORTED = frozenset(
     {
         "Client",
         "Conference",
@@ -208,5 +207,5 @@ ELSEWHERE = frozenset(
     | {"Sim", "Sip", "Siprec", "Sms", "Start", "Stop", "Stream"}
 )
 
-# Addresses in attributes: Twilio would request each of them.
-ADDRESSES = ("action", "url", "statusCallback", "partialResultCallback", "referUrl")
+# Attributes that hold URLs, which Twilio would request.
+URL_ATTRIBUTES = ("action", "url", "statusCallback", "partialResultCallback", "referUrl")

@@ -1,11 +1,11 @@
-"""The one promise that is checked everywhere: nothing leaves this machine."""
+"""The rule that every URL is checked against: nothing leaves this machine."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an absolute http URL points to this machine, judged by its text alone (no look-up of names)."""
+    """Whether an absolute http URL points to this machine, without resolving names."""
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
@@ -21,9 +21,9 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def refusal(what: str, url: str) -> str:
-    """The sentence for an address that is not on this machine. `what` names the setting or attribute."""
+def loopback_only(name: str, url: str) -> str:
+    """The error message for a URL that is not on this machine. name: the setting or attribute."""
     return (
-        f"{what} is {url!r}, and the simulator speaks to this machine only: "
-        "use an http address on 127.0.0.1, ::1 or localhost."
+        f"{name} is {url!r}, but the simulator connects to this machine only: "
+        "use an http URL on 127.0.0.1, ::1 or localhost."
     )

@@ -1,7 +1,7 @@
-"""Phone numbers: how they are written, where they are, and which of them are known to fail.
+"""Phone numbers: normalization, locations, and the numbers that always fail.
 
-Twilio's own test numbers come from https://www.twilio.com/docs/iam/test-credentials. The others are this
-simulator's: the last seven digits decide, so that 603-555-0192 and 802-555-0192 are both landlines.
+Twilio's own test numbers come from https://www.twilio.com/docs/iam/test-credentials. The others are the
+simulator's own: the last seven digits decide, so that 603-555-0192 and 802-555-0192 are both landlines.
 """
 
 import re
@@ -46,35 +46,33 @@ MAGIC_SENDER = "+15005550006"
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What becomes of a text after Twilio took it: the last status, its error, and which receipts are
-    posted.
-    """
+class TextOutcome:
+    """What happens to a text after Twilio accepts it: the last status, its error, and the receipts."""
 
     last: str = "delivered"
     error: int | None = None
     receipts: str = "all"  # all | none | reversed
 
 
-TEXT_FATES = {
-    "5550190": Fate("undelivered", 30003),  # unreachable handset
-    "5550191": Fate("undelivered", 30005),  # unknown handset
-    "5550192": Fate("undelivered", 30006),  # landline
-    "5550193": Fate("undelivered", 30007),  # filtered by the carrier
-    "5550194": Fate("undelivered", 30008),  # unknown error
-    "5550195": Fate(receipts="none"),  # delivered, and nobody is ever told
-    "5550196": Fate("sent"),  # `sent` is the last that is heard of it
-    "5550197": Fate("failed", 30001),  # queue overflow
-    "5550198": Fate("undelivered", 30034),  # sender not registered
-    "5550199": Fate(receipts="reversed"),  # delivered, receipts in the wrong order
+TEXT_OUTCOMES = {
+    "5550190": TextOutcome("undelivered", 30003),  # unreachable handset
+    "5550191": TextOutcome("undelivered", 30005),  # unknown handset
+    "5550192": TextOutcome("undelivered", 30006),  # landline
+    "5550193": TextOutcome("undelivered", 30007),  # filtered by the carrier
+    "5550194": TextOutcome("undelivered", 30008),  # unknown error
+    "5550195": TextOutcome(receipts="none"),  # delivered without a receipt
+    "5550196": TextOutcome("sent"),  # `sent` is the last status
+    "5550197": TextOutcome("failed", 30001),  # queue overflow
+    "5550198": TextOutcome("undelivered", 30034),  # sender not registered
+    "5550199": TextOutcome(receipts="reversed"),  # delivered, receipts in the wrong order
 }
 
-CALL_FATES = {
+CALL_OUTCOMES = {
     "5550180": "busy",
     "5550181": "no-answer",
     "5550182": "failed",
     "5550183": "machine",  # voicemail answers
-    "5550184": "human",  # a person answers by itself and then says nothing
+    "5550184": "human",  # a person answers automatically and stays silent
 }
 
 # Area code to (state, city, ZIP); Twilio looks these up for both ends of a call or text.
@@ -90,14 +88,12 @@ _US = re.compile(r"\+1[2-9]\d{2}[2-9]\d{6}")
 
 
 @lru_cache(maxsize=65536)
-def normalised(written: str) -> str | None:
-    """E.164 of a number as people or programs write it (a US number may lack +1); None when it cannot be
-    one.
-    """
-    if _US.fullmatch(written):
-        return written
+def normalize(number: str) -> str | None:
+    """A number in E.164; US numbers may lack +1. None if it is not a possible number."""
+    if _US.fullmatch(number):
+        return number
     try:
-        parsed = phonenumbers.parse(written, "US")
+        parsed = phonenumbers.parse(number, "US")
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_possible_number(parsed):
@@ -105,19 +101,17 @@ def normalised(written: str) -> str | None:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
-def text_fate(number: str) -> Fate:
-    return TEXT_FATES.get(number[-7:], Fate())
+def text_outcome(number: str) -> TextOutcome:
+    return TEXT_OUTCOMES.get(number[-7:], TextOutcome())
 
 
-def call_fate(number: str) -> str | None:
-    """How a phone that nobody operates takes a call; None for one that rings until it is answered or time
-    is up.
-    """
-    return CALL_FATES.get(number[-7:])
+def call_outcome(number: str) -> str | None:
+    """The outcome that the number decides; None for a phone that rings until it is answered or times out."""
+    return CALL_OUTCOMES.get(number[-7:])
 
 
 def places(number: str, *prefixes: str) -> dict[str, str]:
-    """Twilio's four place fields (`FromCity`, ...) for each prefix; empty for callers without a number."""
+    """Twilio's four location fields (`FromCity`, ...) for each prefix; empty for callers without a number."""
     if not re.fullmatch(E164, number) or number in NO_CALLER:
         return {}
     state, city, zip_code = PLACES.get(number[2:5], ("", "", "")) if number.startswith("+1") else ("", "", "")

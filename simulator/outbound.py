@@ -1,7 +1,7 @@
-"""A call that the line makes: https://www.twilio.com/docs/voice/api/call-resource#create-a-call-resource.
+"""Calls that the line makes: https://www.twilio.com/docs/voice/api/call-resource#create-a-call-resource.
 
-The person's phone rings until somebody answers it ({"answer": true}, or "machine" for voicemail) or its
-time is up (Timeout, 60 s). A few numbers answer, or fail to, by themselves: see `numbers.CALL_FATES`.
+The phone rings until it is answered ({"answer": true}, or "machine" for voicemail) or the timeout expires (60 s by
+default). A few numbers answer or fail automatically: see `numbers.CALL_OUTCOMES`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.account import Account
+from simulator.actions import act
 from simulator.call import Call
-from simulator.errors import Refused
-from simulator.fields import whole
-from simulator.hearing import hear
+from simulator.errors import RestError
+from simulator.fields import integer
 from simulator.loopback import is_loopback
-from simulator.numbers import MAGIC_CALL_FROM, MAGIC_CALL_TO, MAGIC_SENDER, call_fate, normalised
-from simulator.receipts import Postman
+from simulator.numbers import MAGIC_CALL_FROM, MAGIC_CALL_TO, MAGIC_SENDER, call_outcome, normalize
+from simulator.scheduler import Scheduler
 from simulator.webhook import NoAnswer, send
 
 EVENTS = ("initiated", "ringing", "answered", "completed")
-MOST_TWIML_CHARACTERS = 4000
-MOST_SILENT_TURNS = 20
+MAX_TWIML_CHARACTERS = 4000
+MAX_SILENT_TURNS = 20
 
 
 @dataclass(frozen=True)
-class Order:
-    """What the line asked for."""
+class CallRequest:
+    """The parameters of a request to create a call."""
 
     url: str | None = None
     twiml: str | None = None
@@ -43,142 +43,142 @@ class Order:
 class OutboundCall(Call):
     """A call from the line to a person's phone."""
 
-    order: Order = field(default_factory=Order)
-    postman: Postman | None = None
-    told: int = 0
+    call_request: CallRequest = field(default_factory=CallRequest)
+    scheduler: Scheduler | None = None
+    events_sent: int = 0
 
-    def pick_up(self, who: str) -> None:
-        """human or machine answers; the document is asked for and runs."""
+    def pick_up(self, answered_by: str) -> None:
+        """A human or a machine answers, and the call's TwiML runs."""
         self.status = "in-progress"
-        if self.order.detect_machine:
-            self.answered_by = "machine_start" if who == "machine" else "human"
+        if self.call_request.detect_machine:
+            self.answered_by = "machine_start" if answered_by == "machine" else "human"
         self.started = self.settings.now()
-        self.tell("answered", "in-progress")
-        if self.order.twiml is not None:
-            self.walk.begin_with(self.order.twiml.encode(), self.settings.voice_url())
+        self.report("answered", "in-progress")
+        if self.call_request.twiml is not None:
+            self.leg.run(self.call_request.twiml.encode(), self.settings.voice_url())
         else:
-            self.walk.begin(self.order.url or "", self.order.method, {})
+            self.leg.start(self.call_request.url or "", self.call_request.method, {})
 
-    def tell(self, event: str, status: str) -> None:
-        """A status callback, when the line asked for this event."""
-        if self.order.callback is None or self.postman is None or event not in self.order.events:
+    def report(self, event: str, status: str) -> None:
+        """Send a status callback, if the line asked for this event."""
+        if self.call_request.callback is None or self.scheduler is None or event not in self.call_request.events:
             return
         params = {
             **self.params(),
             "CallStatus": status,
             "CallbackSource": "call-progress-events",
-            "SequenceNumber": str(self.told),
+            "SequenceNumber": str(self.events_sent),
             "Timestamp": self.settings.now().strftime("%a, %d %b %Y %H:%M:%S +0000"),
         }
         if event == "completed":
             params |= {"CallDuration": str(self.seconds), "Duration": str(-(-self.seconds // 60))}
-        self.told += 1
-        self.postman.soon(lambda: self._post(params))
+        self.events_sent += 1
+        self.scheduler.submit(lambda: self._post(params))
 
     def _post(self, params: dict[str, str]) -> None:
-        url, method = self.order.callback or "", self.order.callback_method
+        url, method = self.call_request.callback or "", self.call_request.callback_method
         try:
             answer = send(self.settings.auth_token, method, url, params)
-        except NoAnswer as trouble:
-            self.trouble(trouble.code, url, str(trouble))
+        except NoAnswer as error:
+            self.log_error(error.code, url, str(error))
             return
         if answer.status >= 400:
-            self.trouble(11200, url, f"The line answered {answer.status} to a call's status.")
+            self.log_error(11200, url, f"The line answered {answer.status} to the status callback of a call.")
 
 
-def place(account: Account, postman: Postman, form: Mapping[str, str], events: list[str]) -> Call:
-    """Make the call that a REST request asks for. Raises `Refused`."""
-    to, sender = _ends(account, form)
-    order = _order(form, events)
+def create_call(account: Account, scheduler: Scheduler, form: Mapping[str, str], events: list[str]) -> Call:
+    """The call that a REST request asks for. Raises `RestError`."""
+    to, sender = _parse_numbers(account, form)
+    call_request = _parse_request(form, events)
     call = OutboundCall(
         settings=account.settings,
-        trouble=account.trouble,
+        log_error=account.log_error,
         caller=sender,
         called=to,
         created=account.settings.now(),
         direction="outbound-api",
         status="queued",
-        order=order,
-        postman=postman,
+        call_request=call_request,
+        scheduler=scheduler,
     )
-    call.on_end = lambda: call.tell("completed", call.status)
+    call.on_end = lambda: call.report("completed", call.status)
     with account.lock:
         account.calls[call.sid] = call
-    call.tell("initiated", "initiated")
-    _later(postman, account.settings.receipt_seconds, lambda: _ring(call, postman))
+    call.report("initiated", "initiated")
+    _schedule(scheduler, account.settings.receipt_seconds, lambda: _ring(call, scheduler))
     return call
 
 
-def _ends(account: Account, form: Mapping[str, str]) -> tuple[str, str]:
+def _parse_numbers(account: Account, form: Mapping[str, str]) -> tuple[str, str]:
     to, sender = form.get("To", ""), form.get("From", "")
     if not to:
-        raise Refused(21201)
+        raise RestError(21201)
     if not sender:
-        raise Refused(21213)
+        raise RestError(21213)
     if sender in MAGIC_CALL_FROM:
-        raise Refused(MAGIC_CALL_FROM[sender], sender)
+        raise RestError(MAGIC_CALL_FROM[sender], sender)
     if sender not in (account.settings.sender, MAGIC_SENDER):
-        raise Refused(21210, sender)
+        raise RestError(21210, sender)
     if to in MAGIC_CALL_TO:
-        raise Refused(MAGIC_CALL_TO[to], to)
-    number = normalised(to)
+        raise RestError(MAGIC_CALL_TO[to], to)
+    number = normalize(to)
     if number is None:
-        raise Refused(21217, to)
+        raise RestError(21217, to)
     return number, sender
 
 
-def _order(form: Mapping[str, str], events: list[str]) -> Order:
+def _parse_request(form: Mapping[str, str], events: list[str]) -> CallRequest:
     url, twiml, callback = form.get("Url"), form.get("Twiml"), form.get("StatusCallback")
     if url is None and twiml is None:
-        raise Refused(21205, "")
+        raise RestError(21205, "")
     if twiml is None and not is_loopback(url or ""):
-        raise Refused(21205, f"{url} (the simulator speaks to loopback addresses only)")
-    if twiml is not None and len(twiml) > MOST_TWIML_CHARACTERS:
-        raise Refused(20001, f"Twiml is over {MOST_TWIML_CHARACTERS} characters")
+        raise RestError(21205, f"{url} (the simulator connects to loopback addresses only)")
+    if twiml is not None and len(twiml) > MAX_TWIML_CHARACTERS:
+        raise RestError(20001, f"Twiml is over {MAX_TWIML_CHARACTERS} characters")
     if callback is not None and not is_loopback(callback):
-        raise Refused(21626, f"{callback} (the simulator speaks to loopback addresses only)")
-    wanted = tuple(event for text in events for event in text.split()) or ("completed",)
-    for event in wanted:
+        raise RestError(21626, f"{callback} (the simulator connects to loopback addresses only)")
+    requested = tuple(event for text in events for event in text.split()) or ("completed",)
+    for event in requested:
         if event not in EVENTS:
-            raise Refused(20001, f"StatusCallbackEvent {event} is not one of {', '.join(EVENTS)}")
-    return Order(
+            raise RestError(20001, f"StatusCallbackEvent {event} is not one of {', '.join(EVENTS)}")
+    return CallRequest(
         url=url,
         twiml=twiml,
         method=_method(form, "Method"),
         callback=callback,
         callback_method=_method(form, "StatusCallbackMethod"),
-        events=wanted,
+        events=requested,
         detect_machine="MachineDetection" in form,
-        ring_seconds=whole(form, "Timeout", 60, 1, 600),
+        ring_seconds=integer(form, "Timeout", 60, 1, 600),
     )
 
 
 def _method(form: Mapping[str, str], name: str) -> str:
     method = form.get(name, "POST").upper()
     if method not in ("GET", "POST"):
-        raise Refused(20001, f"{name} must be GET or POST")
+        raise RestError(20001, f"{name} must be GET or POST")
     return method
 
 
-def _ring(call: OutboundCall, postman: Postman) -> None:
+def _ring(call: OutboundCall, scheduler: Scheduler) -> None:
     with call.lock:
         if call.ended:
             return
         call.status = "ringing"
-        call.tell("ringing", "ringing")
-    fate = call_fate(call.called)
+        call.report("ringing", "ringing")
+    outcome = call_outcome(call.called)
     wait = call.settings.receipt_seconds
-    if fate in ("human", "machine"):
-        _later(postman, wait, lambda: _answer_by_itself(call, fate))
-    elif fate is not None:
-        _later(postman, wait, lambda: call.end(fate))
+    if outcome in ("human", "machine"):
+        _schedule(scheduler, wait, lambda: _answer_automatically(call, outcome))
+    elif outcome is not None:
+        _schedule(scheduler, wait, lambda: call.end(outcome))
     else:
-        _later(postman, call.order.ring_seconds, lambda: _give_up(call))
+        _schedule(scheduler, call.call_request.ring_seconds, lambda: _give_up(call))
 
 
-def _later(postman: Postman, seconds: float, action: Callable[[], None]) -> None:
-    # What happens to a call may wait for its lock, and whoever keeps the time must not.
-    postman.later(seconds, lambda: postman.soon(action))
+def _schedule(scheduler: Scheduler, seconds: float, action: Callable[[], None]) -> None:
+    # An action may wait for the lock of the call, which the timer thread must not.
+    scheduler.call_later(seconds, lambda: scheduler.submit(action))
 
 
 def _give_up(call: OutboundCall) -> None:
@@ -187,14 +187,13 @@ def _give_up(call: OutboundCall) -> None:
             call.end("no-answer")
 
 
-def _answer_by_itself(call: OutboundCall, who: str) -> None:
-    """Somebody answers and says nothing more until the call is over."""
-    happened: dict[str, Any] = {"answer": who}
-    for _ in range(MOST_SILENT_TURNS):
+def _answer_automatically(call: OutboundCall, answered_by: str) -> None:
+    """The phone is answered, and stays silent until the call is over."""
+    action: dict[str, Any] = {"answer": answered_by}
+    for _ in range(MAX_SILENT_TURNS):
         with call.lock:
             if call.waits == "over":
                 return
-            happened = {"dial": "no-answer"} if call.waits == "transfer" else happened
-            hear(call, happened)
-            happened = {"silence": True}
+            act(call, {"dial": "no-answer"} if call.waits == "transfer" else action)
+            action = {"silence": True}
     call.end("completed")

@@ -1,4 +1,4 @@
-"""The page that a newcomer looks at: threads and calls, newest first, without a script."""
+"""The start page: conversations, calls and errors, newest first, without JavaScript."""
 
 from flask import render_template_string
 
@@ -6,7 +6,7 @@ from simulator.account import Account
 
 SHOWN = 50
 
-PAGE = """<!doctype html>
+TEMPLATE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -28,9 +28,9 @@ PAGE = """<!doctype html>
 <body>
 <h1>The simulated phone network</h1>
 <p class="quiet">A Twilio account on this machine. The line's number is {{ settings.sender }}; calls and
-texts go to {{ settings.public_url }}. It is {{ settings.now().strftime("%Y-%m-%d %H:%M:%S") }} UTC here.
+texts go to {{ settings.public_url }}. The time is {{ settings.now().strftime("%Y-%m-%d %H:%M:%S") }} UTC.
 Nothing leaves this machine.</p> <p>Call the line with <code>infoline call</code>, text it with
-<code>infoline text "help"</code>, then load this page again.</p>
+<code>infoline text "help"</code>, then reload this page.</p>
 
 <h2>Texts</h2>
 {% for number, texts in threads %}
@@ -52,33 +52,33 @@ Nothing leaves this machine.</p> <p>Call the line with <code>infoline call</code
     <span class="quiet">{{ call.created.strftime("%d %b %H:%M:%S") }} · {{ call.status }}</span></summary>
   <ol>{% for turn in call.turns %}{% for said in turn.said %}
     <li class="out">{{ said }}</li>{% endfor %}{% if turn.dial %}
-    <li class="out">Ringing {{ turn.dial|join(", ") }}</li>{% endif %}{% if turn.error %}
+    <li class="out">Dialing {{ turn.dial|join(", ") }}</li>{% endif %}{% if turn.error %}
     <li class="out wrong">{{ turn.error }}</li>{% endif %}{% endfor %}
   </ol>
-  <p class="quiet"><a href="/simulator/calls/{{ call.sid }}">everything about this call</a></p>
+  <p class="quiet"><a href="/simulator/calls/{{ call.sid }}">details of this call</a></p>
 </details>
 {% else %}<p class="quiet">No calls yet.</p>{% endfor %}
 
-<h2>What went wrong</h2>
-{% for trouble in troubles %}
-<p><span class="quiet">{{ trouble.at.strftime("%d %b %H:%M:%S") }} {{ trouble.code }} {{ trouble.path
-}}</span><br>{{ trouble.sentence }}</p> {% else %}<p class="quiet">Nothing.</p>{% endfor %} <p
-class="quiet"><a href="/simulator/log">the carrier's log</a></p> </body> </html>
+<h2>Errors</h2>
+{% for entry in debugger %}
+<p><span class="quiet">{{ entry.at.strftime("%d %b %H:%M:%S") }} {{ entry.code }} {{ entry.path
+}}</span><br>{{ entry.sentence }}</p> {% else %}<p class="quiet">No errors.</p>{% endfor %} <p
+class="quiet"><a href="/simulator/log">all texts as JSON</a></p> </body> </html>
 """  # noqa: E501
 
 
 def page(account: Account) -> str:
-    """The page as HTML."""
+    """The start page as HTML."""
     with account.lock:
         threads = [(number, list(texts)) for number, texts in account.threads.items()]
         calls = list(account.calls.values())
-        troubles = list(account.troubles)
+        debugger = list(account.debugger)
     threads.sort(key=lambda thread: thread[1][-1].created, reverse=True)
     return render_template_string(
-        PAGE,
+        TEMPLATE,
         settings=account.settings,
         threads=threads[:SHOWN],
         calls=calls[: -SHOWN - 1 : -1],
-        troubles=troubles[: -SHOWN - 1 : -1],
+        debugger=debugger[: -SHOWN - 1 : -1],
         shown=SHOWN,
     )

@@ -1,6 +1,4 @@
-"""The phones of the people who call and text, as a small JSON door: what the commands, the tests and the
-page use.
-"""
+"""The JSON API of the simulated phones, which the `infoline` commands and the tests use."""
 
 import re
 from dataclasses import dataclass
@@ -9,53 +7,53 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from simulator.account import Account, Text
-from simulator.call import Call, Unfit, Unreadable
-from simulator.faults import WrongFaults
-from simulator.hearing import hear
-from simulator.numbers import E164, NO_CALLER, normalised
-from simulator.receipts import Postman
+from simulator.actions import act
+from simulator.call import Call, InvalidInput, InvalidState
+from simulator.faults import InvalidFaults
+from simulator.numbers import E164, NO_CALLER, normalize
+from simulator.scheduler import Scheduler
 from simulator.texts import receive
 
 
 @dataclass(frozen=True)
 class Phones:
-    """The phone network of one account."""
+    """The phones that can reach one account."""
 
     account: Account
-    postman: Postman
+    scheduler: Scheduler
 
     def blueprint(self) -> Blueprint:
-        door = Blueprint("phones", __name__, url_prefix="/simulator")
+        blueprint = Blueprint("phones", __name__, url_prefix="/simulator")
         for rule, method, view in (
             ("/texts", "POST", self.text),
             ("/threads", "GET", self.threads),
             ("/threads/<number>", "GET", self.thread),
             ("/calls", "POST", self.call),
             ("/calls", "GET", self.calls),
-            ("/calls/<sid>", "GET", self.whole_call),
+            ("/calls/<sid>", "GET", self.call_details),
             ("/calls/<sid>/heard", "POST", self.heard),
             ("/faults", "GET", self.faults),
-            ("/faults", "POST", self.switch_faults),
+            ("/faults", "POST", self.set_faults),
             ("/log", "GET", self.log),
             ("/errors", "GET", self.errors),
         ):
-            door.add_url_rule(rule, view.__name__, view, methods=[method])
-        door.register_error_handler(Unreadable, lambda error: _error(400, str(error)))
-        door.register_error_handler(WrongFaults, lambda error: _error(400, str(error)))
-        door.register_error_handler(Unfit, lambda error: _error(409, str(error)))
-        return door
+            blueprint.add_url_rule(rule, view.__name__, view, methods=[method])
+        blueprint.register_error_handler(InvalidInput, lambda error: _error(400, str(error)))
+        blueprint.register_error_handler(InvalidFaults, lambda error: _error(400, str(error)))
+        blueprint.register_error_handler(InvalidState, lambda error: _error(409, str(error)))
+        return blueprint
 
     def text(self) -> Response:
-        asked = _asked()
-        sender = _number(asked.get("from"), "from")
-        body, media = asked.get("body", ""), asked.get("media", 0)
-        if not isinstance(body, str) or isinstance(media, bool) or not isinstance(media, int) or not 0 <= media <= 10:
-            raise Unreadable("body must be words, and media a whole number from 0 to 10.")
-        outcome = receive(self.account, self.postman, sender, body, media)
-        shown: dict[str, Any] = {"sid": outcome.sid, "replies": outcome.replies}
+        body = _json_body()
+        sender = _number(body.get("from"), "from")
+        text, media = body.get("body", ""), body.get("media", 0)
+        if not isinstance(text, str) or isinstance(media, bool) or not isinstance(media, int) or not 0 <= media <= 10:
+            raise InvalidInput("body must be text, and media a whole number from 0 to 10.")
+        outcome = receive(self.account, self.scheduler, sender, text, media)
+        result: dict[str, Any] = {"sid": outcome.sid, "replies": outcome.replies}
         if outcome.error is None:
-            return jsonify(shown)
-        response = jsonify({**shown, "error": outcome.error})
+            return jsonify(result)
+        response = jsonify({**result, "error": outcome.error})
         response.status_code = 502
         return response
 
@@ -64,53 +62,53 @@ class Phones:
             return jsonify({number: len(texts) for number, texts in self.account.threads.items()})
 
     def thread(self, number: str) -> Response:
-        """`in` is from the person to the line, `out` from the line to the person."""
+        """The conversation with one number: `in` is to the line, `out` is from the line."""
         with self.account.lock:
-            texts = list(self.account.threads.get(normalised(number) or number, ()))
-        return jsonify([in_thread(text) for text in texts])
+            texts = list(self.account.threads.get(normalize(number) or number, ()))
+        return jsonify([_thread_entry(text) for text in texts])
 
     def call(self) -> Response:
-        asked = _asked()
-        caller = asked.get("from", "anonymous")
+        body = _json_body()
+        caller = body.get("from", "anonymous")
         settings = self.account.settings
         call = Call(
             settings=settings,
-            trouble=self.account.trouble,
+            log_error=self.account.log_error,
             caller=caller if caller in NO_CALLER else _number(caller, "from"),
-            called=_number(asked.get("to") or settings.sender, "to"),
+            called=_number(body.get("to") or settings.sender, "to"),
             created=settings.now(),
         )
         with self.account.lock:
             self.account.calls[call.sid] = call
-        return jsonify(call.begin(settings.voice_url()))
+        return jsonify(call.start(settings.voice_url()))
 
     def calls(self) -> Response:
         with self.account.lock:
             calls = list(self.account.calls.values())
         return jsonify([_summary(call) for call in calls])
 
-    def whole_call(self, sid: str) -> Response:
-        call = self._found(sid)
+    def call_details(self, sid: str) -> Response:
+        call = self._find_call(sid)
         return jsonify(
             {
                 **_summary(call),
                 "turns": call.turns,
-                "requests": [asked.shown() for asked in list(call.requests)],
+                "requests": [logged.to_json() for logged in list(call.requests)],
             }
         )
 
     def heard(self, sid: str) -> Response:
-        return jsonify(hear(self._found(sid), _asked()))
+        return jsonify(act(self._find_call(sid), _json_body()))
 
     def faults(self) -> Response:
-        return jsonify(self.account.mishaps.faults.asked)
+        return jsonify(self.account.fault_injector.faults.requested)
 
-    def switch_faults(self) -> Response:
-        self.account.mishaps.switch(_asked() if request.get_data(cache=True).strip() else {})
+    def set_faults(self) -> Response:
+        self.account.fault_injector.set_faults(_json_body() if request.get_data(cache=True).strip() else {})
         return self.faults()
 
     def log(self) -> Response:
-        """Every text that the carrier took, oldest first: Twilio's resource, and where its receipts go."""
+        """Every text, oldest first: Twilio's resource and the status callback."""
         sid = self.account.settings.account_sid
         with self.account.lock:
             return jsonify(
@@ -119,17 +117,16 @@ class Phones:
 
     def errors(self) -> Response:
         with self.account.lock:
-            return jsonify([{**vars(trouble), "at": trouble.at.isoformat()} for trouble in self.account.troubles])
+            return jsonify([{**vars(entry), "at": entry.at.isoformat()} for entry in self.account.debugger])
 
-    def _found(self, sid: str) -> Call:
+    def _find_call(self, sid: str) -> Call:
         call = self.account.calls.get(sid)
         if call is None:
-            raise Unreadable(f"There is no call {sid}.")
+            raise InvalidInput(f"There is no call {sid}.")
         return call
 
 
-def in_thread(text: Text) -> dict[str, Any]:
-    """One line of a thread."""
+def _thread_entry(text: Text) -> dict[str, Any]:
     return {
         "at": text.created.isoformat(),
         "direction": "in" if text.direction == "inbound" else "out",
@@ -150,21 +147,21 @@ def _summary(call: Call) -> dict[str, Any]:
         "status": call.status,
         "waits": call.waits,
         "turns": len(call.turns),
-        "error": call.walk.error,
+        "error": call.leg.error,
     }
 
 
-def _asked() -> dict[str, Any]:
-    asked = request.get_json(force=True, silent=True)
-    if not isinstance(asked, dict):
-        raise Unreadable("Send a JSON object.")
-    return asked
+def _json_body() -> dict[str, Any]:
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise InvalidInput("Send a JSON object.")
+    return body
 
 
-def _number(written: object, name: str) -> str:
-    number = normalised(written) if isinstance(written, str) else None
+def _number(value: object, name: str) -> str:
+    number = normalize(value) if isinstance(value, str) else None
     if number is None or not re.fullmatch(E164, number):
-        raise Unreadable(f"{name} must be a phone number such as +16035550123.")
+        raise InvalidInput(f"{name} must be a phone number such as +16035550123.")
     return number
 
 

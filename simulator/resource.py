@@ -1,4 +1,4 @@
-"""What all of the account's resources share: identifiers, dates, segments."""
+"""What all resources of the account share: identifiers, dates, segments."""
 
 import secrets
 from datetime import datetime
@@ -10,12 +10,12 @@ API_VERSION = "2010-04-01"
 
 
 def new_sid(prefix: str) -> str:
-    """Two letters and 32 hex digits, as Twilio's identifiers are."""
+    """An identifier in Twilio's format: the prefix and 32 hex digits."""
     return prefix + secrets.token_hex(16)
 
 
 def segments(body: str) -> int:
-    """How many segments a body is sent in: 160 GSM-7 or 70 UCS-2 characters, 153 or 67 when joined."""
+    """How many segments a body takes: 160 GSM-7 or 70 UCS-2 characters, 153 or 67 each if there are several."""
     return max(1, len(smsutil.split(body).parts))
 
 

@@ -1,8 +1,8 @@
-"""A person's text on its way to the line, and what comes back: from the carrier itself, and from the line.
+"""Incoming text messages: the answers of the carrier and of the line.
 
-Words that Twilio acts on by itself: https://help.twilio.com/articles/223134027. It blocks or unblocks the
-sender, answers, and still posts the text to the line. A blocked sender gets no second answer and no help,
-and nothing that the line says.
+Twilio handles opt-out keywords itself: https://help.twilio.com/articles/223134027. It blocks or unblocks the sender,
+answers, and still posts the text to the line. A blocked sender gets no second confirmation, no answer to HELP, and
+none of the line's replies.
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,19 @@ from simulator.account import Account, Text
 from simulator.document import Element, TwimlError, parse
 from simulator.grammar import TEXT_VERBS
 from simulator.loopback import is_loopback
-from simulator.numbers import normalised, places
-from simulator.receipts import Postman, send_on_its_way
+from simulator.numbers import normalize, places
+from simulator.receipts import deliver
 from simulator.resource import API_VERSION, new_sid, segments
-from simulator.twiml import MOST_JUMPS, XML_TYPES
+from simulator.scheduler import Scheduler
+from simulator.twiml import MAX_JUMPS, XML_TYPES
 from simulator.webhook import Answer, NoAnswer, path_of, send
 
-MOST_CHARACTERS = 1600
+MAX_CHARACTERS = 1600
 
 
 @dataclass(frozen=True)
 class Keyword:
-    """What the carrier does for a word: block (True), unblock (False) or neither, and what it answers."""
+    """The carrier's reaction to a keyword: block (True), unblock (False) or neither (None), and the answer."""
 
     blocks: bool | None
     answer: str
@@ -49,7 +50,7 @@ KEYWORDS = {
 
 @dataclass(frozen=True)
 class Reply:
-    """One `<Message>` of the line's answer."""
+    """One `<Message>` of the line."""
 
     to: str
     body: str
@@ -59,21 +60,17 @@ class Reply:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a text led to: the replies that reached the sender, in order, and what went wrong with the
-    line.
-    """
+    """The result of a text: the replies that reached the sender, in order, and the line's error."""
 
     sid: str
     replies: list[str]
     error: str | None = None
 
 
-def receive(account: Account, postman: Postman, sender: str, body: str, media: int = 0) -> Outcome:
-    """Carry one text to the line. `sender` is E.164; returns after the line has answered, 15 s at most a
-    request.
-    """
+def receive(account: Account, scheduler: Scheduler, sender: str, body: str, media: int = 0) -> Outcome:
+    """Deliver one text to the line and return its answer. sender: E.164. Takes at most 15 s per request."""
     now = account.settings.now()
-    text = account.keep(
+    text = account.add_text(
         Text(
             sid=new_sid("MM" if media else "SM"),
             to=account.settings.sender,
@@ -95,34 +92,36 @@ def receive(account: Account, postman: Postman, sender: str, body: str, media: i
         if keyword is not None and keyword.blocks is not None:
             (account.blocked.add if keyword.blocks else account.blocked.discard)(sender)
         blocked = sender in account.blocked
-    replies = [] if keyword is None else _carrier_answers(account, postman, sender, keyword, was_blocked)
-    # With the line answering, its one confirmation of a STOP must still get through.
-    last_word = blocked and not was_blocked and account.settings.keywords_answered_by == "line"
+    replies = [] if keyword is None else _carrier_replies(account, scheduler, sender, keyword, was_blocked)
+    # If the line answers keywords, its one confirmation of a STOP must still get through.
+    confirms_stop = blocked and not was_blocked and account.settings.keywords_answered_by == "line"
     try:
-        answers = _line_answers(account, text)
-    except (NoAnswer, TwimlError) as trouble:
-        account.trouble(trouble.code, account.settings.sms_url(), str(trouble))
-        return Outcome(text.sid, replies, str(trouble))
-    for reply in answers:
-        if reply.to in account.blocked and not last_word:
+        line_replies = _line_replies(account, text)
+    except (NoAnswer, TwimlError) as error:
+        account.log_error(error.code, account.settings.sms_url(), str(error))
+        return Outcome(text.sid, replies, str(error))
+    for reply in line_replies:
+        if reply.to in account.blocked and not confirms_stop:
             continue
-        _deliver(account, postman, reply)
+        _send_reply(account, scheduler, reply)
         if reply.to == sender:
             replies.append(reply.body)
     return Outcome(text.sid, replies)
 
 
-def _carrier_answers(account: Account, postman: Postman, sender: str, keyword: Keyword, was_blocked: bool) -> list[str]:
+def _carrier_replies(
+    account: Account, scheduler: Scheduler, sender: str, keyword: Keyword, was_blocked: bool
+) -> list[str]:
     silent = was_blocked and keyword is not START
     if silent or account.settings.keywords_answered_by == "line":
         return []
-    _deliver(account, postman, Reply(sender, keyword.answer))
+    _send_reply(account, scheduler, Reply(sender, keyword.answer))
     return [keyword.answer]
 
 
-def _deliver(account: Account, postman: Postman, reply: Reply) -> None:
+def _send_reply(account: Account, scheduler: Scheduler, reply: Reply) -> None:
     now = account.settings.now()
-    text = account.keep(
+    text = account.add_text(
         Text(
             sid=new_sid("MM" if reply.media else "SM"),
             to=reply.to,
@@ -137,7 +136,7 @@ def _deliver(account: Account, postman: Postman, reply: Reply) -> None:
             callback=reply.callback,
         )
     )
-    send_on_its_way(account, postman, text)
+    deliver(account, scheduler, text)
 
 
 def _params(account: Account, text: Text) -> dict[str, str]:
@@ -168,27 +167,27 @@ def _params(account: Account, text: Text) -> dict[str, str]:
     return params
 
 
-def _line_answers(account: Account, text: Text) -> list[Reply]:
+def _line_replies(account: Account, text: Text) -> list[Reply]:
     params = _params(account, text)
     method, url = "POST", account.settings.sms_url()
     replies: list[Reply] = []
-    for _ in range(MOST_JUMPS):
+    for _ in range(MAX_JUMPS):
         answer = send(account.settings.auth_token, method, url, params)
-        response = _read(answer, url)
+        response = _parse_answer(answer, url)
         if isinstance(response, str):
             return [*replies, *([Reply(text.sender, response)] if response else [])]
         redirect = next((verb for verb in response.children if verb.name == "Redirect"), None)
         replies += _replies(account, text, response, redirect, url)
         if redirect is None:
             return replies
-        method, url = redirect.get("method", "POST"), urljoin(url, redirect.words)
+        method, url = redirect.get("method", "POST"), urljoin(url, redirect.text)
         if not is_loopback(url):
-            raise TwimlError(redirect.line, f"<Redirect> {redirect.words!r} is not on this machine.", 11100)
-    raise NoAnswer(11100, f"More than {MOST_JUMPS} documents in a row.")
+            raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
+    raise NoAnswer(11100, f"More than {MAX_JUMPS} documents in a row.")
 
 
-def _read(answer: Answer, url: str) -> Element | str:
-    """TwiML as its `<Response>`, plain text as itself, nothing as ""."""
+def _parse_answer(answer: Answer, url: str) -> Element | str:
+    """The `<Response>` of TwiML, or plain text; "" for an empty body."""
     if not 200 <= answer.status < 300:
         raise NoAnswer(11200, f"The line answered {answer.status} to {path_of(url)}.")
     if not answer.body.strip():
@@ -201,24 +200,24 @@ def _read(answer: Answer, url: str) -> Element | str:
 
 
 def _replies(account: Account, text: Text, response: Element, redirect: Element | None, url: str) -> list[Reply]:
-    """The `<Message>`s up to a `<Redirect>`: nothing after that one runs."""
+    """The `<Message>`s up to a `<Redirect>`, after which nothing runs."""
     verbs = response.children
     verbs = verbs if redirect is None else verbs[: verbs.index(redirect)]
     return [_reply(account, text, verb, url) for verb in verbs]
 
 
 def _reply(account: Account, text: Text, message: Element, url: str) -> Reply:
-    bodies = [part.kept_words for part in message.children if part.name == "Body"]
+    bodies = [part.raw_text for part in message.children if part.name == "Body"]
     media = sum(part.name == "Media" for part in message.children)
-    body = "\n".join(bodies) if bodies else message.kept_words
-    to = normalised(message.get("to", text.sender))
+    body = "\n".join(bodies) if bodies else message.raw_text
+    to = normalize(message.get("to", text.sender))
     if to is None:
         raise TwimlError(message.line, f'<Message> to="{message.get("to", "")}" is not a phone number.', 14101)
     if message.get("from", account.settings.sender) != account.settings.sender:
-        raise TwimlError(message.line, "<Message> from is not this account's number.", 14102)
+        raise TwimlError(message.line, "<Message> from is not a number of this account.", 14102)
     if not body and not media:
-        raise TwimlError(message.line, "<Message> is empty; it takes words, <Body> or <Media>.", 14103)
-    if len(body) > MOST_CHARACTERS:
-        raise TwimlError(message.line, f"<Message> has {len(body)} characters; it takes {MOST_CHARACTERS}.", 21617)
+        raise TwimlError(message.line, "<Message> is empty; it takes text, <Body> or <Media>.", 14103)
+    if len(body) > MAX_CHARACTERS:
+        raise TwimlError(message.line, f"<Message> has {len(body)} characters; it takes {MAX_CHARACTERS}.", 21617)
     callback = message.attributes.get("statusCallback")
     return Reply(to, body, media, None if callback is None else urljoin(url, callback))

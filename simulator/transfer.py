@@ -1,8 +1,8 @@
-"""How a transfer ends: the far end's phone, the whisper to whoever answers it, and what the line is told.
+"""How a transfer ends: the whisper to the person who answers, and the parameters of the <Dial> action.
 
-https://www.twilio.com/docs/voice/twiml/dial#action and .../number#url. When the whisper hangs up, the far
-end had answered: DialCallStatus is still completed, and only DialBridged tells that the two never spoke.
-(Twilio's pages do not promise it; a line should read both.)
+https://www.twilio.com/docs/voice/twiml/dial#action and https://www.twilio.com/docs/voice/twiml/number#url. If the
+whisper hangs up, DialCallStatus is still completed, and only DialBridged shows that the two sides never spoke.
+(Twilio does not document this; a line should read both.)
 """
 
 from __future__ import annotations
@@ -14,49 +14,50 @@ from urllib.parse import urljoin
 from simulator.call import Call
 from simulator.numbers import places
 from simulator.resource import API_VERSION, new_sid
-from simulator.twiml import Far, Walk
+from simulator.twiml import Destination, Leg
 from simulator.webhook import Answer, NoAnswer
 
 TALK_SECONDS = 60
-MOST_WHISPER_QUESTIONS = 10
+MAX_WHISPER_PROMPTS = 10
 
 
-def outcome_of_transfer(call: Call, happened: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell the call how its transfer ended; {"whispered": [..]} when somebody was whispered to.
+def end_transfer(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
+    """End the transfer of a call. Returns {"whispered": [..]} if there was a whisper.
 
-    `happened`: {"dial": outcome, "accept": true, "number": which one answered, as dialled}.
+    action: {"dial": outcome, "accept": true, "number": the number that answered, as dialed}.
     """
-    outcome, child = happened["dial"], new_sid("CA")
+    outcome, child = action["dial"], new_sid("CA")
     bridged = outcome == "completed"
     extra: dict[str, Any] = {}
-    far = next((far for far in call.walk.far if far.number == happened.get("number")), call.walk.far[0])
-    if bridged and far.whisper is not None:
-        leg = _whisper(call, far, child, bool(happened.get("accept", True)))
+    destinations = call.leg.destinations
+    destination = next((dialed for dialed in destinations if dialed.number == action.get("number")), destinations[0])
+    if bridged and destination.whisper is not None:
+        leg = _whisper(call, destination, child, bool(action.get("accept", True)))
         bridged = leg.ended == "end"
         extra["whispered"] = [spoken.text for spoken in leg.said]
         if leg.error:
-            call.trouble(leg.code or 11200, far.whisper, leg.error)
+            call.log_error(leg.code or 11200, destination.whisper, leg.error)
             extra["error"] = leg.error
-    call.walk.dialled(_told(outcome, child, bridged))
-    if call.walk.error:
+    call.leg.end_dial(_dial_params(outcome, child, bridged))
+    if call.leg.error:
         extra.pop("error", None)
     return extra
 
 
-def caller_hung_up(call: Call) -> None:
-    """The caller leaves while somebody's phone rings: the line is told, and what it answers is not heard."""
-    dial = call.walk.waiting
+def cancel_transfer(call: Call) -> None:
+    """The caller hangs up while the other phone rings: the line gets the action, and its answer is ignored."""
+    dial = call.leg.waiting
     if dial is None or "action" not in dial.attributes:
         return
     call.status = "completed"
-    url = urljoin(call.walk.url, dial.attributes["action"])
+    url = urljoin(call.leg.url, dial.attributes["action"])
     try:
-        call.ask(dial.get("method", "POST"), url, _told("canceled", new_sid("CA"), False))
-    except NoAnswer as trouble:
-        call.trouble(trouble.code, url, str(trouble))
+        call.fetch(dial.get("method", "POST"), url, _dial_params("canceled", new_sid("CA"), False))
+    except NoAnswer as error:
+        call.log_error(error.code, url, str(error))
 
 
-def _told(outcome: str, child: str, bridged: bool) -> dict[str, str]:
+def _dial_params(outcome: str, child: str, bridged: bool) -> dict[str, str]:
     return {
         "DialBridged": "true" if bridged else "false",
         "DialCallDuration": str(TALK_SECONDS if bridged else 0),
@@ -65,39 +66,39 @@ def _told(outcome: str, child: str, bridged: bool) -> dict[str, str]:
     }
 
 
-def _whisper(call: Call, far: Far, child: str, accepts: bool) -> Walk:
-    """The far end's own leg: it ends with its document (then the two are joined) or by hanging up."""
+def _whisper(call: Call, destination: Destination, child: str, accepts: bool) -> Leg:
+    """The leg of the person who answers: the end of its document bridges the call, a hangup does not."""
 
-    def ask(method: str, url: str, params: Mapping[str, str]) -> Answer:
-        return call.request(method, url, {**_params(call, far, child), **params})
+    def fetch(method: str, url: str, params: Mapping[str, str]) -> Answer:
+        return call.request(method, url, {**_child_params(call, destination, child), **params})
 
-    leg = Walk(ask, call.caller, may_dial=False)
-    leg.begin(far.whisper or "", far.method, {})
-    for _ in range(MOST_WHISPER_QUESTIONS):
+    leg = Leg(fetch, call.caller, may_dial=False)
+    leg.start(destination.whisper or "", destination.method, {})
+    for _ in range(MAX_WHISPER_PROMPTS):
         if leg.waits != "keys":
             break
         if accepts:
-            leg.hear_keys("1")
+            leg.press_keys("1")
         else:
-            leg.hear_nothing()
+            leg.stay_silent()
     if leg.waits == "keys":
         leg.hang_up()
     return leg
 
 
-def _params(call: Call, far: Far, child: str) -> dict[str, str]:
+def _child_params(call: Call, destination: Destination, child: str) -> dict[str, str]:
     caller_id = call.caller if call.direction == "inbound" else call.settings.sender
     return {
         "AccountSid": call.settings.account_sid,
         "ApiVersion": API_VERSION,
         "CallSid": child,
         "CallStatus": "in-progress",
-        "Called": far.number,
+        "Called": destination.number,
         "Caller": caller_id,
         "Direction": "outbound-dial",
         "From": caller_id,
         "ParentCallSid": call.sid,
-        "To": far.number,
+        "To": destination.number,
         **places(caller_id, "From", "Caller"),
-        **places(far.number, "To", "Called"),
+        **places(destination.number, "To", "Called"),
     }

@@ -1,8 +1,8 @@
-"""Requests to the line, signed as Twilio signs them, with Twilio's patience.
+"""Requests to the line with Twilio's signature and timeouts.
 
-https://www.twilio.com/docs/usage/webhooks/webhooks-security and .../webhooks-connection-overrides: 5 s to
-connect, 15 s in all, one more try only when the connection failed, with the same `I-Twilio-Idempotency-
-Token`.
+https://www.twilio.com/docs/usage/webhooks/webhooks-security and
+https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides: 5 s to connect and 15 s in all. Only a
+failed connection is retried, once, with the same `I-Twilio-Idempotency-Token`.
 """
 
 import base64
@@ -17,18 +17,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urlencode, urlsplit
 
-from simulator.loopback import is_loopback, refusal
+from simulator.loopback import is_loopback, loopback_only
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
-MOST_BYTES = 64 * 1024
-_LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
+MAX_BYTES = 64 * 1024
+_CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
 
 
 class NoAnswer(Exception):
-    """The line could not be heard. `code` is Twilio's debugger code, the text a sentence without phone
-    numbers.
-    """
+    """The line gave no usable answer. code: Twilio's debugger code. The message contains no phone numbers."""
 
     def __init__(self, code: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -37,7 +35,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the HTTP status, the media type in lower case without parameters, and the body."""
+    """An HTTP response. media_type: lower case, without parameters. seconds: the time that it took."""
 
     status: int
     media_type: str
@@ -46,9 +44,9 @@ class Answer:
 
 
 def signature(token: str, url: str, params: Mapping[str, str]) -> str:
-    """`X-Twilio-Signature`: base64 of HMAC-SHA1 over the exact URL and every POST field sorted by name."""
-    signed = url + "".join(name + params[name] for name in sorted(params))
-    digest = hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()
+    """`X-Twilio-Signature`: base64 of HMAC-SHA1 over the exact URL and every POST field, sorted by name."""
+    content = url + "".join(name + params[name] for name in sorted(params))
+    digest = hmac.new(token.encode(), content.encode(), hashlib.sha1).digest()
     return base64.b64encode(digest).decode()
 
 
@@ -61,73 +59,73 @@ class _Request:
 
 
 def send(token: str, method: str, url: str, params: Mapping[str, str]) -> Answer:
-    """Ask the line. GET carries `params` in the query. A body over 64 kB is cut one byte after the limit.
+    """Send a request to the line; GET puts `params` in the query. A body over 64 kB is cut one byte past the limit.
 
-    Raises `NoAnswer` when the address is not loopback, the connection fails twice, or 15 s have passed.
+    Raises `NoAnswer` if the address is not loopback, the connection fails twice, or 15 s pass.
     """
     url = urldefrag(url).url
     if not is_loopback(url):
-        raise NoAnswer(11100, refusal("The address", url))
+        raise NoAnswer(11100, loopback_only("The URL", url))
     if method == "GET" and params:
         url += ("&" if urlsplit(url).query else "?") + urlencode(params)
     request = _Request(method, url, *_signed(token, method, url, params))
     started = time.monotonic()
     connection = http.client.HTTPConnection(urlsplit(url).hostname or "", urlsplit(url).port or 80)
-    connection.sock = wire = _wire(url, started)
+    connection.sock = sock = _connect(url, started)
     try:
-        return _asked(connection, wire, request, started)
+        return _exchange(connection, sock, request, started)
     except TimeoutError:
         raise NoAnswer(11205, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds.") from None
     except (OSError, http.client.HTTPException):
-        raise NoAnswer(11206, f"The line broke off while answering {path_of(url)}.") from None
+        raise NoAnswer(11206, f"The line closed the connection while answering {path_of(url)}.") from None
     finally:
         connection.close()
 
 
-def tell(token: str, url: str, params: Mapping[str, str]) -> int:
-    """POST a receipt and return the HTTP status; the rest of the answer is of no interest.
+def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
+    """POST a receipt and return the HTTP status.
 
-    Hundreds of texts a second have three receipts each, so this reads no more than it must.
+    Hundreds of texts a second have three receipts each, so this avoids the cost of http.client.
     Raises `NoAnswer` as `send` does.
     """
     url = urldefrag(url).url
     if not is_loopback(url):
-        raise NoAnswer(11100, refusal("The address", url))
+        raise NoAnswer(11100, loopback_only("The URL", url))
     body, headers = _signed(token, "POST", url, params)
     parts = urlsplit(url)
     lines = [f"POST {_target(url)} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(body or b'')}"]
     head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""])
     started = time.monotonic()
-    wire = _wire(url, started)
+    sock = _connect(url, started)
     try:
-        _wait_at_most(wire, started)
-        wire.sendall(head.encode("latin-1") + (body or b""))
-        return _status(wire, started)
+        _set_timeout(sock, started)
+        sock.sendall(head.encode("latin-1") + (body or b""))
+        return _status(sock, started)
     except TimeoutError:
         raise NoAnswer(11205, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds.") from None
     except (OSError, ValueError):
-        raise NoAnswer(11206, f"The line broke off while answering {path_of(url)}.") from None
+        raise NoAnswer(11206, f"The line closed the connection while answering {path_of(url)}.") from None
     finally:
-        wire.close()
+        sock.close()
 
 
-def _status(wire: socket.socket, started: float) -> int:
-    """The status of an answer, read to its end, so that the line is not cut off in the middle of it."""
-    answer, ends_at = b"", None
-    while ends_at is None or len(answer) < ends_at:
-        _wait_at_most(wire, started)
-        chunk = wire.recv(65536)
+def _status(sock: socket.socket, started: float) -> int:
+    """The status of a response, which is read to its end, so that the line can finish sending it."""
+    response, length = b"", None
+    while length is None or len(response) < length:
+        _set_timeout(sock, started)
+        chunk = sock.recv(65536)
         if not chunk:
             break
-        answer += chunk
-        head, blank, _ = answer.partition(b"\r\n\r\n")
-        length = _LENGTH.search(head) if blank else None
-        ends_at = len(head) + len(blank) + int(length[1]) if length else None
-    return int(answer[9:12])
+        response += chunk
+        head, blank, _ = response.partition(b"\r\n\r\n")
+        content_length = _CONTENT_LENGTH.search(head) if blank else None
+        length = len(head) + len(blank) + int(content_length[1]) if content_length else None
+    return int(response[9:12])
 
 
 def _signed(token: str, method: str, url: str, params: Mapping[str, str]) -> tuple[bytes | None, dict[str, str]]:
-    """The body and the headers of a request to a final address."""
+    """The body and the signed headers of a request."""
     fields = params if method == "POST" else {}
     headers = {
         "X-Twilio-Signature": signature(token, url, fields),
@@ -143,23 +141,23 @@ def _signed(token: str, method: str, url: str, params: Mapping[str, str]) -> tup
 
 
 def path_of(url: str) -> str:
-    """The path alone: a query may hold what nobody should find in a log."""
+    """The path alone, because a query may contain personal data."""
     return urlsplit(url).path or "/"
 
 
-def _wire(url: str, started: float) -> socket.socket:
+def _connect(url: str, started: float) -> socket.socket:
     """A connection to the line, tried twice."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    # A name may be mapped anywhere, the address may not.
+    # The resolver could map `localhost` to another host; an address it cannot.
     hosts = ("127.0.0.1", "::1") if host == "localhost" else (host, host)
     for address in hosts:
-        left = max(min(CONNECT_SECONDS, started + TOTAL_SECONDS - time.monotonic()), 0.001)
+        remaining = max(min(CONNECT_SECONDS, started + TOTAL_SECONDS - time.monotonic()), 0.001)
         try:
-            return socket.create_connection((address, parts.port or 80), left)
+            return socket.create_connection((address, parts.port or 80), remaining)
         except OSError:
             continue
-    raise NoAnswer(11205, f"The line is not there: no connection to {parts.scheme}://{parts.netloc}.")
+    raise NoAnswer(11205, f"The line is not running: no connection to {parts.scheme}://{parts.netloc}.")
 
 
 def _target(url: str) -> str:
@@ -167,21 +165,21 @@ def _target(url: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _asked(
+def _exchange(
     connection: http.client.HTTPConnection,
-    wire: socket.socket,
+    sock: socket.socket,
     request: _Request,
     started: float,
 ) -> Answer:
-    # `wire` apart, because the connection forgets its socket once the answer's head says that it will close.
-    _wait_at_most(wire, started)
+    # The connection drops its socket once the response header announces a close.
+    _set_timeout(sock, started)
     headers = {"Host": urlsplit(request.url).netloc, **request.headers}
     connection.request(request.method, _target(request.url), request.body, headers)
     response = connection.getresponse()
     body = b""
-    while len(body) <= MOST_BYTES:
-        _wait_at_most(wire, started)
-        chunk = response.read1(min(65536, MOST_BYTES + 1 - len(body)))
+    while len(body) <= MAX_BYTES:
+        _set_timeout(sock, started)
+        chunk = response.read1(min(65536, MAX_BYTES + 1 - len(body)))
         if not chunk:
             break
         body += chunk
@@ -189,8 +187,8 @@ def _asked(
     return Answer(response.status, media_type, body, time.monotonic() - started)
 
 
-def _wait_at_most(wire: socket.socket, started: float) -> None:
-    left = started + TOTAL_SECONDS - time.monotonic()
-    if left <= 0:
+def _set_timeout(sock: socket.socket, started: float) -> None:
+    remaining = started + TOTAL_SECONDS - time.monotonic()
+    if remaining <= 0:
         raise TimeoutError
-    wire.settimeout(left)
+    sock.settimeout(remaining)

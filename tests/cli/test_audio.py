@@ -90,7 +90,7 @@ REFUSED = [
     ("words that are never the same", "en/closed", MP3, 2, "not the same in every call."),
     ("no place at all", "../../etc/passwd", MP3, 2, "Name what was recorded like en/keys"),
     ("a picture", "en/goodbye", b"\x89PNG" + bytes(99), 1, "This is a picture"),
-    ("silence", "en/goodbye", sound(tone(440) * 0), 1, "Nothing can be heard"),
+    ("silence", "en/goodbye", sound(tone(440) * 0), 1, "recording is silent"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The simulated phone network as people and the line see it: calls, texts, and the commands in the terminal."""
+"""The simulated phones: calls, texts, and the `infoline call` and `infoline text` commands."""
 
 import base64
 import hashlib
@@ -30,14 +30,14 @@ def network(line):
 
 
 def gather(**attributes):
-    given = " ".join(f'{name}="{value}"' for name, value in {"action": "/next", **attributes}.items())
-    return f"<Gather {given}><Say>Ask.</Say></Gather><Say>After.</Say>"
+    written = " ".join(f'{name}="{value}"' for name, value in {"action": "/next", **attributes}.items())
+    return f"<Gather {written}><Say>Ask.</Say></Gather><Say>After.</Say>"
 
 
 # Calls
 
 
-def test_a_call_is_told_to_the_line_with_everything_that_twilio_sends_and_signed(network, line):
+def test_a_call_posts_a_signed_request_with_twilios_parameters(network, line):
     line.says = {"/voice": "<Say>Hello\n <break time='1s'/>there, <prosody rate='90%'>Jane</prosody>.</Say><Say/>"}
     turn = network.call()
     assert turn["said"] == ["Hello there, Jane."]
@@ -51,12 +51,12 @@ def test_a_call_is_told_to_the_line_with_everything_that_twilio_sends_and_signed
     digest = hmac.new(TOKEN.encode(), signed.encode(), hashlib.sha1).digest()
     assert headers["X-Twilio-Signature"] == base64.b64encode(digest).decode()
     assert headers["I-Twilio-Idempotency-Token"]
-    shown = network.ask(f"/simulator/calls/{turn['call']}")[1]
-    assert shown["status"] == "completed"
-    assert shown["requests"][0]["bytes"] == len("<Response>" + line.says["/voice"] + "</Response>")
+    details = network.ask(f"/simulator/calls/{turn['call']}")[1]
+    assert details["status"] == "completed"
+    assert details["requests"][0]["bytes"] == len("<Response>" + line.says["/voice"] + "</Response>")
 
 
-def test_an_anonymous_caller_has_no_places(network, line):
+def test_an_anonymous_caller_has_no_location(network, line):
     network.call(**{"from": "anonymous"})
     params = line.params("/voice")[0]
     assert params["From"] == "anonymous"
@@ -64,7 +64,7 @@ def test_an_anonymous_caller_has_no_places(network, line):
 
 
 @pytest.mark.parametrize(
-    ("attributes", "heard", "expected"),
+    ("attributes", "action", "expected"),
     [
         ({}, {"keys": "12#3"}, {"Digits": "12", "FinishedOnKey": "#"}),
         ({}, {"keys": "#"}, None),
@@ -83,11 +83,13 @@ def test_an_anonymous_caller_has_no_places(network, line):
         ({"input": "speech", "actionOnEmptyResult": "true"}, {"silence": True}, {"SpeechResult": ""}),
     ],
 )
-def test_gather_hears_what_twilio_would_hear_and_else_falls_through(network, line, attributes, heard, expected):
+def test_gather_accepts_the_same_input_as_twilio_and_otherwise_falls_through(
+    network, line, attributes, action, expected
+):
     line.says = {"/voice": gather(**attributes), "/next": "<Say>Next.</Say>"}
     turn = network.call()
     assert (turn["said"], turn["waits"]) == (["Ask."], "keys")
-    status, turn = network.heard(turn, **heard)
+    status, turn = network.heard(turn, **action)
     assert status == 200
     assert turn["said"] == (["After."] if expected is None else ["Next."])
     if expected is not None:
@@ -95,7 +97,7 @@ def test_gather_hears_what_twilio_would_hear_and_else_falls_through(network, lin
         assert line.params("/next")[0]["CallStatus"] == "in-progress"
 
 
-def test_a_gather_without_an_action_asks_for_its_own_document_and_relative_addresses_resolve(network, line):
+def test_a_gather_without_an_action_posts_to_its_own_document_and_relative_urls_resolve(network, line):
     line.says = {
         "/voice": "<Redirect>deeper/menu?x=1</Redirect>",
         "/deeper/menu": lambda params: "<Gather><Say>Again.</Say></Gather>" if "Digits" not in params else MORE,
@@ -115,7 +117,7 @@ DIAL = '<Dial action="/done"><Number>603-663-2180</Number><Number>+16036632181</
 
 
 @pytest.mark.parametrize("outcome", ["busy", "no-answer", "failed", "completed"])
-def test_a_transfer_ends_with_its_outcome_at_the_action(network, line, outcome):
+def test_the_outcome_of_a_transfer_is_posted_to_its_action(network, line, outcome):
     line.says = {"/voice": DIAL, "/done": "<Say>Back.</Say>"}
     turn = network.call()
     assert (turn["waits"], turn["dial"]) == ("transfer", ["+16036632180", "+16036632181"])
@@ -123,14 +125,14 @@ def test_a_transfer_ends_with_its_outcome_at_the_action(network, line, outcome):
     assert status == 409
     assert "ringing" in body["error"]
     assert network.heard(turn, dial=outcome)[1]["said"] == ["Back."]
-    told = line.params("/done")[0]
-    assert told["DialCallStatus"] == outcome
-    assert told["DialCallSid"].startswith("CA")
-    assert (told["DialCallDuration"] != "0") == (outcome == "completed")
+    params = line.params("/done")[0]
+    assert params["DialCallStatus"] == outcome
+    assert params["DialCallSid"].startswith("CA")
+    assert (params["DialCallDuration"] != "0") == (outcome == "completed")
     assert network.heard(turn, silence=True)[0] == 409
 
 
-def test_a_transfer_without_an_action_goes_on_and_hanging_up_in_one_cancels_it(network, line):
+def test_a_transfer_without_an_action_continues_the_document_and_a_hangup_cancels_it(network, line):
     line.says = {"/voice": "<Dial>+16036632180</Dial><Say>On.</Say>"}
     assert network.heard(network.call(), dial="busy")[1]["said"] == ["On."]
     line.says = {"/voice": DIAL, "/done": "<Say>Not heard.</Say>"}
@@ -148,7 +150,7 @@ def test_a_transfer_without_an_action_goes_on_and_hanging_up_in_one_cancels_it(n
         ('<Gather numDigits="1" action="/took"><Say>A call from the line.</Say></Gather><Hangup/>', False, "false"),
     ],
 )
-def test_a_whisper_is_heard_by_the_far_end_which_may_decline(network, line, whisper, accept, bridged):
+def test_the_person_who_answers_hears_the_whisper_and_may_decline(network, line, whisper, accept, bridged):
     line.says = {
         "/voice": '<Dial action="/done"><Number url="/whisper">+16036632180</Number></Dial>',
         "/whisper": whisper,
@@ -162,13 +164,13 @@ def test_a_whisper_is_heard_by_the_far_end_which_may_decline(network, line, whis
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
         ("\n\n<Foo/>", "TwiML line 3: there is no <Foo>"),
         ("<Say>x", "is not XML"),
         ("\n<Gather numdigits='1'/>", "line 2: <Gather> has no attribute numdigits; it takes action"),
         ("<Gather timeout='soon'/>", 'timeout="soon" is not valid; it takes a whole number'),
-        ("<Say><Play>/x</Play></Say>", "<Play> may not stand in <Say>"),
+        ("<Say><Play>/x</Play></Say>", "<Play> is not allowed in <Say>"),
         ("<Say voice='Polly.Joanna-Neural'>" + "a" * 3001 + "</Say>", "3001 characters"),
         ("<Dial>12</Dial>", "not a phone number"),
         ("<Dial>" + "<Number>+16036632180</Number>" * 11 + "</Dial>", "at most 10"),
@@ -176,9 +178,9 @@ def test_a_whisper_is_heard_by_the_far_end_which_may_decline(network, line, whis
         ("<Gather action='https://example.com/'/>", "not on this machine"),
         ("<Redirect>http://192.0.2.1/</Redirect>", "not on this machine"),
         ("<Redirect>/voice</Redirect>", "More than 100"),
-        ("<Enqueue>x</Enqueue>", "does not act it out"),
+        ("<Enqueue>x</Enqueue>", "does not support it"),
         ("<Play>/missing.mp3</Play>", "must be 200 and audio"),
-        ("words", "takes no words"),
+        ("words", "takes no text"),
         ("<!--" + "a" * 66000 + "-->", "over 64 kB"),
         ((200, "text/xml", "<!DOCTYPE x [<!ENTITY y 'z'>]><Response/>"), "document type"),
         ((200, "text/xml", "<Reply/>"), "must be <Response>"),
@@ -187,15 +189,15 @@ def test_a_whisper_is_heard_by_the_far_end_which_may_decline(network, line, whis
         ((500, "text/html", "oops"), "answered 500 to /voice"),
     ],
 )
-def test_a_fault_of_the_line_ends_the_call_and_says_where_it_is(network, line, answer, words):
+def test_an_error_of_the_line_ends_the_call_and_is_logged_with_its_location(network, line, answer, message):
     line.says = {"/voice": answer}
     turn = network.call()
     assert turn["waits"] == "over"
-    assert words in turn["error"]
+    assert message in turn["error"]
     assert network.ask("/simulator/errors")[1][0]["sentence"] == turn["error"]
 
 
-def test_play_reject_and_plain_text_are_heard_as_they_are(network, line):
+def test_a_played_recording_and_a_rejected_call_are_reported(network, line):
     line.says = {"/voice": "<Play>/audio/a.mp3</Play>", "/audio/a.mp3": (200, "audio/mpeg", "ID3")}
     assert network.call()["said"] == [f"[audio {line.url}/audio/a.mp3]"]
     line.says = {"/voice": "<Reject reason='busy'/>"}
@@ -205,7 +207,7 @@ def test_play_reject_and_plain_text_are_heard_as_they_are(network, line):
 # Texts
 
 
-def test_a_text_is_told_to_the_line_and_its_answer_comes_back(network, line):
+def test_a_text_is_posted_to_the_line_and_the_replies_are_returned(network, line):
     line.says = {"/sms": "<Message>One</Message><Message><Body>Two\nlines</Body></Message><Redirect>/more</Redirect>"}
     line.says["/more"] = (200, "text/plain", "Three")
     status, answer = network.text(" hello ", media=1)
@@ -232,7 +234,7 @@ def test_a_text_is_told_to_the_line_and_its_answer_comes_back(network, line):
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
         ((500, "text/plain", "no"), "answered 500"),
         ("<Say>x</Say>", "there is no <Say>"),
@@ -241,15 +243,15 @@ def test_a_text_is_told_to_the_line_and_its_answer_comes_back(network, line):
         ((200, "application/json", "{}"), "not TwiML"),
     ],
 )
-def test_a_text_that_the_line_fails_is_a_502_with_a_sentence(network, line, answer, words):
+def test_a_text_that_the_line_cannot_answer_is_a_502_with_a_sentence(network, line, answer, message):
     line.says = {"/sms": answer}
     status, body = network.text("hello")
     assert status == 502
-    assert words in body["error"]
+    assert message in body["error"]
 
 
 @pytest.mark.parametrize("word", ["STOP", " stop\n", "Cancel", "OPTOUT", "revoke"])
-def test_an_opt_out_blocks_until_an_opt_in(network, line, word):
+def test_an_opt_out_blocks_the_sender_until_an_opt_in(network, line, word):
     line.says = {"/sms": "<Message>Hello</Message>"}
     client = network.client()
     assert network.text(word)[1]["replies"][0].startswith("You have successfully been unsubscribed")
@@ -266,7 +268,7 @@ def test_an_opt_out_blocks_until_an_opt_in(network, line, word):
     assert network.text("stop it please")[1]["replies"] == ["Hello"]
 
 
-def test_where_the_line_answers_keywords_its_one_confirmation_gets_through(line):
+def test_if_the_line_answers_keywords_its_one_opt_out_confirmation_gets_through(line):
     line.says = {"/sms": "<Message>Hello</Message>"}
     network = Network(line, keywords_answered_by="line")
     assert network.text("STOP")[1]["replies"] == ["Hello"]
@@ -275,9 +277,9 @@ def test_where_the_line_answers_keywords_its_one_confirmation_gets_through(line)
     network.close()
 
 
-def test_a_line_that_is_not_there_is_said_so(line):
+def test_a_line_that_is_not_running_is_reported(line):
     network = Network(line, public_url="http://127.0.0.1:1")
-    assert "not there" in network.call()["error"]
+    assert "not running" in network.call()["error"]
     assert network.text("hello")[0] == 502
     network.close()
 
@@ -287,8 +289,8 @@ def test_a_line_that_is_not_there_is_said_so(line):
 
 @pytest.fixture
 def terminal(network):
-    def run(command, *arguments, typed=None, url=network.url):
-        return CliRunner(env={"SIMULATOR_URL": url}).invoke(command, arguments, input=typed, catch_exceptions=False)
+    def run(command, *arguments, stdin=None, url=network.url):
+        return CliRunner(env={"SIMULATOR_URL": url}).invoke(command, arguments, input=stdin, catch_exceptions=False)
 
     return run
 
@@ -297,7 +299,7 @@ def turns(result):
     return [json.loads(row) for row in result.stdout.splitlines()]
 
 
-def test_call_plays_keys_and_prints_one_object_a_turn(terminal, line):
+def test_call_plays_keys_and_prints_one_object_per_turn(terminal, line):
     line.says = {"/voice": gather(input="dtmf speech"), "/next": DIAL, "/done": "<Say>Sí.</Say>"}
     result = terminal(call_command, "--json", "--keys", '"well, hm",busy')
     assert turns(result) == [
@@ -310,7 +312,7 @@ def test_call_plays_keys_and_prints_one_object_a_turn(terminal, line):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "words"),
+    ("arguments", "status", "message"),
     [
         (["--keys", "1,1"], 2, "does not fit"),
         (["--keys", "busy"], 2, "does not fit"),
@@ -320,23 +322,23 @@ def test_call_plays_keys_and_prints_one_object_a_turn(terminal, line):
         (["--keys", "1,failed,5"], 0, "over before 5"),
     ],
 )
-def test_call_says_what_is_wrong_with_how_it_was_used(terminal, line, arguments, status, words):
+def test_call_explains_wrong_use(terminal, line, arguments, status, message):
     line.says = {"/voice": gather(), "/next": DIAL, "/done": ""}
     result = terminal(call_command, *arguments)
     assert result.exit_code == status
-    assert words in result.stderr
+    assert message in result.stderr
 
 
-def test_call_asks_a_person_at_the_terminal_and_hangs_up_at_the_end_of_input(terminal, network, line):
+def test_call_prompts_at_the_terminal_and_hangs_up_at_the_end_of_input(terminal, network, line):
     line.says = {"/voice": gather(actionOnEmptyResult="true", input="dtmf speech"), "/next": DIAL}
-    result = terminal(call_command, "--from", "anonymous", typed="\nwhat\n")
+    result = terminal(call_command, "--from", "anonymous", stdin="\nwhat\n")
     assert result.exit_code == 0
     assert "603-663-2180 (+16036632180)" in result.stdout
     assert "completed" in result.stderr
     assert [call["status"] for call in network.ask("/simulator/calls")[1]] == ["completed"]
 
 
-def test_the_commands_end_with_1_when_the_line_fails_and_2_when_nothing_is_there(terminal, line):
+def test_the_commands_exit_with_1_if_the_line_fails_and_2_if_the_simulator_is_not_running(terminal, line):
     line.says = {"/voice": "<Foo/>", "/sms": (500, "text/plain", "")}
     result = terminal(call_command, "--json", "--keys", "1")
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""The simulated Twilio account as a program sees it, through the official library, and as a process."""
+"""The simulated Twilio REST API, through the official library, and the simulator as a process."""
 
 import json
 import os
@@ -36,25 +36,25 @@ def network(line):
     network.close()
 
 
-def refused(act):
+def rest_error(request):
     with pytest.raises(TwilioRestException) as caught:
-        act()
+        request()
     return caught.value.status, caught.value.code
 
 
-# What a program sees of Twilio
+# The REST API
 
 
-def test_a_text_is_taken_sent_and_reported_with_signed_receipts(network, line):
+def test_a_text_is_accepted_delivered_and_reported_with_signed_receipts(network, line):
     client, callback = network.client(), line.url + "/receipts/text/abc?x=1"
     text = client.messages.create(to=JANE, from_=LINE, body="Hello", status_callback=callback)
     assert (text.status, text.direction, text.num_segments, text.error_code) == ("queued", "outbound-api", "1", None)
     assert text.sid.startswith("SM")
     assert len(text.sid) == 34
     wait_for(lambda: len(line.params("/receipts/text/abc")) == 3)
-    # Each goes its own way, so on a busy machine one may overtake another.
-    told = {params["MessageStatus"] for params in line.params("/receipts/text/abc")}
-    assert told == {"sending", "sent", "delivered"}
+    # Receipts are posted in parallel, so on a busy machine one may overtake another.
+    statuses = {params["MessageStatus"] for params in line.params("/receipts/text/abc")}
+    assert statuses == {"sending", "sent", "delivered"}
     for _, path, headers, params in line.asked:
         assert RequestValidator(TOKEN).validate(line.url + path, params, headers["X-Twilio-Signature"])
     fetched = client.messages(text.sid).fetch()
@@ -62,7 +62,7 @@ def test_a_text_is_taken_sent_and_reported_with_signed_receipts(network, line):
     assert abs(fetched.date_sent - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_a_messaging_service_accepts_first_and_picks_its_sender_later(network):
+def test_a_messaging_service_accepts_a_text_before_it_picks_the_sender(network):
     client = network.client()
     text = client.messages.create(to="603-555-0123", messaging_service_sid=SERVICE, body="Hello")
     assert (text.status, text.from_, text.num_segments, text.to) == ("accepted", None, "0", JANE)
@@ -94,22 +94,22 @@ def test_a_messaging_service_accepts_first_and_picks_its_sender_later(network):
         ({"send_at": datetime(2030, 1, 1, tzinfo=UTC)}, (400, 20001)),
     ],
 )
-def test_a_text_that_twilio_would_refuse_is_refused_with_its_code(network, fields, expected):
-    asked = {"to": JANE, "from_": LINE, "body": "Hello", **fields}
-    assert refused(lambda: network.client().messages.create(**asked)) == expected
+def test_a_text_that_twilio_rejects_is_rejected_with_the_same_code(network, fields, expected):
+    params = {"to": JANE, "from_": LINE, "body": "Hello", **fields}
+    assert rest_error(lambda: network.client().messages.create(**params)) == expected
     assert network.ask("/simulator/log")[1] == []
 
 
-def test_the_test_sender_is_taken_and_wrong_ways_in_are_not(network):
+def test_the_test_sender_is_accepted_and_bad_credentials_and_unknown_resources_are_not(network):
     assert network.client().messages.create(to=JANE, from_="+15005550006", body="Hello").sid
-    assert refused(lambda: network.client("wrong").messages.create(to=JANE, from_=LINE, body="Hi")) == (401, 20003)
-    assert refused(lambda: network.client().messages("SM" + "0" * 32).fetch()) == (404, 20404)
-    assert refused(lambda: network.client().calls("CA" + "0" * 32).fetch()) == (404, 20404)
+    assert rest_error(lambda: network.client("wrong").messages.create(to=JANE, from_=LINE, body="Hi")) == (401, 20003)
+    assert rest_error(lambda: network.client().messages("SM" + "0" * 32).fetch()) == (404, 20404)
+    assert rest_error(lambda: network.client().calls("CA" + "0" * 32).fetch()) == (404, 20404)
     status, body = network.ask(f"/2010-04-01/Accounts/{SID}/Nothing.json")
     assert (status, body["code"], set(body)) == (404, 20404, {"code", "message", "more_info", "status"})
 
 
-def test_an_unknown_field_is_refused(network):
+def test_an_unknown_field_is_rejected(network):
     url = f"{network.url}/2010-04-01/Accounts/{SID}/Messages.json"
     form = {"To": JANE, "From": LINE, "Body": "Hi", "Bodi": "x"}
     answer = network.client().request("POST", url, data=form)
@@ -124,29 +124,29 @@ def test_an_unknown_field_is_refused(network):
         (UPDATE_CALL, "UpdateCallRequest"),
     ],
 )
-def test_the_tables_of_fields_are_those_of_twilios_description(form, schema):
+def test_the_field_tables_match_twilios_openapi_description(form, schema):
     file = DATA / "twilio-oai" / "twilio_api_v2010.json"
     if not file.exists():
-        pytest.skip("Twilio's OpenAPI description is not on this machine")
+        pytest.skip("Twilio's OpenAPI description is not available")
     schemas = [
         body["content"]["application/x-www-form-urlencoded"]["schema"]
         for path in json.loads(file.read_text())["paths"].values()
         for method in path.values()
         if isinstance(method, dict) and (body := method.get("requestBody"))
     ]
-    described = next(found for found in schemas if found["title"] == schema)
-    assert form.taken | form.not_acted_out == set(described["properties"])
+    described = next(candidate for candidate in schemas if candidate["title"] == schema)
+    assert form.accepted | form.unsupported == set(described["properties"])
 
 
-def test_segments_are_counted_as_twilio_counts_them():
+def test_segment_counts_match_twilios():
     file = DATA / "segments" / "vectors.json"
     if not file.exists():
-        pytest.skip("the segment vectors are not on this machine")
+        pytest.skip("the segment vectors are not available")
     for vector in json.loads(file.read_text()):
         assert segments(vector["text"]) == max(1, vector["segments"])
 
 
-def test_lists_are_filtered_and_paged_as_the_library_expects(network):
+def test_the_official_library_can_filter_and_page_lists(network):
     client = network.client()
     sids = [client.messages.create(to=JANE, from_=LINE, body=str(number)).sid for number in range(7)]
     client.messages.create(to="+16035550124", from_=LINE, body="another")
@@ -174,7 +174,7 @@ def test_lists_are_filtered_and_paged_as_the_library_expects(network):
         ("+16035550199", ["delivered", "sent", "sending"], None),
     ],
 )
-def test_some_numbers_fail_later(network, line, to, statuses, error):
+def test_reserved_numbers_fail_after_acceptance(network, line, to, statuses, error):
     network.client().messages.create(to=to, from_=LINE, body="Hello", status_callback=line.url + "/receipt")
     wait_for(lambda: len(line.params("/receipt")) == len(statuses))
     assert [params["MessageStatus"] for params in line.params("/receipt")] == statuses
@@ -193,9 +193,9 @@ def test_some_numbers_fail_later(network, line, to, statuses, error):
         ({"slow_stored": {"share": 1, "seconds": 0.1}, "latency": 0.1, "seed": 1}, (201, None), 1),
     ],
 )
-def test_faults_happen_as_switched_and_are_reset_by_an_empty_body(network, fault, status, stored):
+def test_an_active_fault_is_injected_until_an_empty_body_resets_it(network, fault, status, stored):
     assert network.ask("/simulator/faults", fault) == (200, fault)
-    began = time.monotonic()
+    started = time.monotonic()
     try:
         network.client().messages.create(to=JANE, from_=LINE, body="Hello")
         answered = (201, None)
@@ -204,50 +204,50 @@ def test_faults_happen_as_switched_and_are_reset_by_an_empty_body(network, fault
     except Exception:
         answered = None
     assert answered == status
-    assert time.monotonic() - began > (0.2 if "latency" in fault else 0)
+    assert time.monotonic() - started > (0.2 if "latency" in fault else 0)
     assert len(network.ask("/simulator/log")[1]) == stored
     urllib.request.urlopen(urllib.request.Request(network.url + "/simulator/faults", b"")).close()
     assert network.ask("/simulator/faults") == (200, {})
     assert network.client().messages.create(to=JANE, from_=LINE, body="Hello").sid
 
 
-@pytest.mark.parametrize(("mishap", "count"), [("doubled", 6), ("shuffled", 3), ("never", 0)])
-def test_receipts_come_twice_in_any_order_or_never(network, line, mishap, count):
-    network.ask("/simulator/faults", {"receipts": {mishap: 1}, "seed": 2})
+@pytest.mark.parametrize(("fault", "count"), [("doubled", 6), ("shuffled", 3), ("never", 0)])
+def test_receipts_can_be_doubled_shuffled_or_dropped(network, line, fault, count):
+    network.ask("/simulator/faults", {"receipts": {fault: 1}, "seed": 2})
     text = network.client().messages.create(to=JANE, from_=LINE, body="Hi", status_callback=line.url + "/receipt")
     wait_for(lambda: network.client().messages(text.sid).fetch().status == "delivered")
     wait_for(lambda: len(line.params("/receipt")) >= count)
     statuses = [params["MessageStatus"] for params in line.params("/receipt")]
     assert len(statuses) == count
     assert set(statuses) == ({"sending", "sent", "delivered"} if count else set())
-    assert (statuses != ["sending", "sent", "delivered"]) or mishap != "shuffled"
+    assert (statuses != ["sending", "sent", "delivered"]) or fault != "shuffled"
 
 
-@pytest.mark.parametrize("wrong", [{"418": 1}, {"429": 2}, {"429": 0.6, "500": 0.6}, {"receipts": {"lost": 1}}])
-def test_faults_that_make_no_sense_are_refused_with_a_sentence(network, wrong):
-    status, body = network.ask("/simulator/faults", wrong)
+@pytest.mark.parametrize("faults", [{"418": 1}, {"429": 2}, {"429": 0.6, "500": 0.6}, {"receipts": {"lost": 1}}])
+def test_invalid_faults_are_rejected_with_a_sentence(network, faults):
+    status, body = network.ask("/simulator/faults", faults)
     assert status == 400
     assert body["error"].endswith(".")
 
 
-def test_a_call_by_the_line_rings_is_answered_and_reported(network, line):
+def test_an_outbound_call_rings_is_answered_and_reports_its_status(network, line):
     line.says = {"/reminder": MENU, "/next": "<Say>Thank you.</Say>"}
     client = network.client()
-    made = client.calls.create(
+    call = client.calls.create(
         to=JANE, from_=LINE, url=line.url + "/reminder", status_callback=line.url + "/status",
         status_callback_event=["initiated", "ringing", "answered", "completed"], machine_detection="Enable",
     )  # fmt: skip
-    wait_for(lambda: client.calls(made.sid).fetch().status == "ringing")
-    turn = network.heard({"call": made.sid}, answer=True)[1]
+    wait_for(lambda: client.calls(call.sid).fetch().status == "ringing")
+    turn = network.heard({"call": call.sid}, answer=True)[1]
     assert (turn["said"], turn["waits"]) == (["Press a key."], "keys")
     assert line.params("/reminder")[0]["AnsweredBy"] == "human"
     assert network.heard(turn, keys="1")[1]["waits"] == "over"
     wait_for(lambda: len(line.params("/status")) == 4)
-    told = {params["CallStatus"] for params in line.params("/status")}
-    assert told == {"initiated", "ringing", "in-progress", "completed"}
-    assert [call.sid for call in client.calls.list(to=JANE, status="completed")] == [made.sid]
-    assert refused(lambda: client.calls.create(to=JANE, from_=LINE, url="https://example.com/")) == (400, 21205)
-    assert refused(lambda: client.calls.create(to=JANE, from_="+16035559999", url=line.url)) == (400, 21210)
+    statuses = {params["CallStatus"] for params in line.params("/status")}
+    assert statuses == {"initiated", "ringing", "in-progress", "completed"}
+    assert [ended.sid for ended in client.calls.list(to=JANE, status="completed")] == [call.sid]
+    assert rest_error(lambda: client.calls.create(to=JANE, from_=LINE, url="https://example.com/")) == (400, 21205)
+    assert rest_error(lambda: client.calls.create(to=JANE, from_="+16035559999", url=line.url)) == (400, 21210)
     ringing = client.calls.create(to="+16035550180", from_=LINE, twiml="<Response/>")
     wait_for(lambda: client.calls(ringing.sid).fetch().status == "busy")
 
@@ -267,7 +267,7 @@ def run(*flags, **environment):
 
 
 @pytest.mark.parametrize(
-    ("environment", "word"),
+    ("environment", "name"),
     [
         ({"PUBLIC_URL": "https://example.com"}, "PUBLIC_URL"),
         ({"PUBLIC_URL": "http://127.0.0.1@example.com"}, "PUBLIC_URL"),
@@ -277,15 +277,15 @@ def run(*flags, **environment):
         ({"KEYWORDS_ANSWERED_BY": "nobody"}, "KEYWORDS_ANSWERED_BY"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_one_sentence_and_status_2(environment, word):
+def test_an_invalid_setting_is_one_sentence_and_exit_status_2(environment, name):
     process = run(**environment)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 2
     assert (out, err.count("\n")) == ("", 1)
-    assert word in err
+    assert name in err
 
 
-def test_a_taken_port_is_one_sentence_and_status_2(network):
+def test_a_port_in_use_is_one_sentence_and_exit_status_2(network):
     process = run("--port", network.url.rpartition(":")[2])
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err.count("\n")) == (2, 1)
@@ -293,7 +293,7 @@ def test_a_taken_port_is_one_sentence_and_status_2(network):
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_at_once_without_a_word(name):
+def test_a_signal_ends_the_process_at_once_without_output(name):
     process = run(CLOCK_SHIFT_SECONDS="86400")
     url = process.stdout.readline().split()[-1]
     with urllib.request.urlopen(url) as page:

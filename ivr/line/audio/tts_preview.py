@@ -1,6 +1,6 @@
-"""A prompt as callers hear it, made on this machine: the words of its TwiML in a local voice, or its recordings.
+"""Previews a prompt as callers hear it: its recordings, or its TwiML spoken by a local voice.
 
-The voice is another than the carrier's, and plainer; words, numbers, pauses and speed are those of the line.
+The voice differs from Twilio's; text, numbers, pauses and speed are the line's.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ivr.line.content.loader import Content
 from ivr.line.twiml.ssml import build_say
 
 RATE = 16_000
-# Between a number and the words around it, which the voice says one by one.
-_BREATH = 0.12
-# What a voice leaves before and after its words, beside which a pause would be longer than it is written.
+# Seconds between a number and the text around it, which are synthesized separately.
+_GAP_SECONDS = 0.12
+# The voice pads its output with near-silence (amplitude); all but an edge (seconds) is cut, to keep pauses exact.
 _QUIET, _EDGE = 0.005, 0.02
-# Louder, and the local voice is distorted.
+# The local voice distorts above this.
 _VOLUME = 0.4
 # What the local voice speaks, by a language's tag or by its two letters.
 _VOICES = {
@@ -37,30 +37,30 @@ _VOICES = {
     "de": "de-DE",
     "it": "it-IT",
 }
-_INSTALL = "The local voice is not installed: pip install py-nanotts (Linux and Windows), or record the words."
-# Stands for a caller's number, and for a moment when nobody answers: a Sunday.
+_INSTALL = "The local voice is not installed: pip install py-nanotts (Linux and Windows), or record the prompt."
+# Example values: a caller's number, and a time when every office is closed.
 _CALLER, _SUNDAY = "603-555-0123", datetime(2026, 1, 4, 17, tzinfo=UTC)
 
 
 class PreviewUnavailable(Exception):
-    """Nothing can be heard: the words say why, and what to do."""
+    """The prompt cannot be rendered; the message says why and what to do."""
 
 
 def spoken_prompts(content: Content, language: str) -> list[str]:
-    """The names of all prompts that callers hear."""
+    """The names of all prompts that have a spoken section."""
     return sorted(name for code, name in content.prompts if code == language and content.prompt(code, name).spoken)
 
 
 def render_preview(content: Content, language: str, name: str, *, telephone: bool = False) -> bytes:
-    """A prompt's spoken pieces one after the other, and a menu's choices, as a WAV of 16,000 samples a second.
+    """All spoken parts of a prompt, and a menu's choices, as a 16,000 Hz WAV.
 
-    The words that the line puts around every topic and menu ("To go on, press 1") are not in it: they are the same
-    everywhere, and are heard by their own names (go-on, keys). What only a call tells is filled in with an example.
-    telephone: mu-law, 8,000 samples a second, without the pitches that telephones swallow.
-    Raises Unspoken where no voice speaks the language; KeyError for what is not among `spoken_prompts`.
+    Prompts that the line adds around every topic and menu ("To go on, press 1") have names of their own (go-on,
+    keys). Placeholders that only a call can fill get examples.
+    telephone: 8,000 Hz mu-law, limited to the pass band of a telephone.
+    Raises PreviewUnavailable if no local voice speaks the language, KeyError for a name not in `spoken_prompts`.
     """
-    heard = (part for block in _blocks(content, language, name) for part in _played(block, content))
-    samples = np.concatenate([_silence(0), *_with_breaths(heard)])
+    parts = (part for block in _blocks(content, language, name) for part in _render_block(block, content))
+    samples = np.concatenate([_silence(0), *_with_gaps(parts)])
     if telephone:
         return convert.encode_wav(convert.resample(samples, RATE, convert.RATE), convert.RATE, mu_law=True)
     return convert.encode_wav(samples, RATE)
@@ -72,8 +72,8 @@ def _blocks(content: Content, language: str, name: str) -> list[SpeechBlock]:
     if not prompt.spoken:
         raise KeyError(name)
     examples = _examples(content, language)
-    said = [speech.words(language, name, part, **examples) for part in range(len(prompt.spoken))]
-    return [*said, speech.choices(language, name)] if name in content.config.menus else said
+    blocks = [speech.words(language, name, part, **examples) for part in range(len(prompt.spoken))]
+    return [*blocks, speech.choices(language, name)] if name in content.config.menus else blocks
 
 
 def _examples(content: Content, language: str) -> dict[str, str]:
@@ -96,63 +96,65 @@ def _silence(seconds: float) -> Samples:
     return np.zeros(int(seconds * RATE), np.float32)
 
 
-def _with_breaths(parts: Iterable[Samples]) -> Iterator[Samples]:
-    """Words that follow upon words get a breath between them; a pause needs none."""
-    sounded = False
+def _with_gaps(parts: Iterable[Samples]) -> Iterator[Samples]:
+    """The parts, with a gap between two that follow each other without a pause."""
+    after_speech = False
     for part in parts:
-        sounds = bool(part.any())
-        if sounded and sounds:
-            yield _silence(_BREATH)
+        is_speech = bool(part.any())
+        if after_speech and is_speech:
+            yield _silence(_GAP_SECONDS)
         yield part
-        sounded = sounds
+        after_speech = is_speech
 
 
-def _played(block: SpeechBlock, content: Content) -> Iterator[Samples]:
+def _render_block(block: SpeechBlock, content: Content) -> Iterator[Samples]:
     if block.recording:
         try:
             samples, rate = convert.decode_audio(content.audio[block.recording].data)
         except convert.UnusableAudio as error:
-            raise PreviewUnavailable(f"Its recording cannot be played here. {error}") from error
+            raise PreviewUnavailable(f"The recording of this prompt cannot be played. {error}") from error
         yield convert.resample(samples, rate, RATE)
         return
     tag = content.config.languages[block.language].tag
     voice = _VOICES.get(tag) or _VOICES.get(block.language)
     if voice is None:
         raise PreviewUnavailable(
-            f"No local voice speaks `{block.language}`: call the line and listen, or record the words."
+            f"No local voice speaks `{block.language}`: call the line and listen, or record the prompt."
         )
-    yield from _said(build_say(block, content.config), voice, 1.0)
+    yield from _render_verb(build_say(block, content.config), voice, 1.0)
 
 
-def _said(verb: TwiML, voice: str, speed: float) -> Iterator[Samples]:
-    """What a <Say> says, verb by verb. A speed within another is the voice's own, not a part of the outer one's:
-    https://www.w3.org/TR/speech-synthesis11/#S3.2.4"""
+def _render_verb(verb: TwiML, voice: str, speed: float) -> Iterator[Samples]:
+    """A <Say> or an element inside it. Nested rates do not multiply: each is relative to the voice's default.
+
+    https://www.w3.org/TR/speech-synthesis11/#S3.2.4
+    """
     attributes: dict[str, Any] = verb.attrs
     if verb.name == "break":
         yield _silence(int(attributes["time"].removesuffix("ms")) / 1000)
         return
     speed = int(attributes["rate"].removesuffix("%")) / 100 if "rate" in attributes else speed
     if verb.value:
-        yield from _words(_digit_by_digit(verb.value), voice, speed)
-    for inner in verb.verbs:
-        yield from _words(inner, voice, speed) if isinstance(inner, str) else _said(inner, voice, speed)
+        yield from _synthesize(_digit_by_digit(verb.value), voice, speed)
+    for child in verb.verbs:
+        yield from _synthesize(child, voice, speed) if isinstance(child, str) else _render_verb(child, voice, speed)
 
 
 def _digit_by_digit(number: str) -> str:
-    """603-668-3067 as "6 0 3, 6 6 8, 3 0 6 7": with a small pause after each group."""
+    """603-668-3067 as "6 0 3, 6 6 8, 3 0 6 7", with a short pause after each group."""
     return ", ".join(" ".join(group) for group in number.split("-"))
 
 
-def _words(words: str, voice: str, speed: float) -> Iterator[Samples]:
-    """Words in the local voice, without the silence that it puts around them."""
+def _synthesize(text: str, voice: str, speed: float) -> Iterator[Samples]:
+    """Text in the local voice, without the padding around it."""
     try:
         from py_nanotts import NanoTTS
     except ImportError as error:
         raise PreviewUnavailable(_INSTALL) from error
-    if not any(map(str.isalnum, words)):
+    if not any(map(str.isalnum, text)):
         return
-    # The voice takes what stands between < and > for its own commands.
-    plain = words.replace("<", " ").replace(">", " ")
+    # The voice treats anything between < and > as a command.
+    plain = text.replace("<", " ").replace(">", " ")
     pcm: bytes = NanoTTS().speak(plain, voice=voice, speed=speed, volume=_VOLUME)
     samples: Samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_768)
     loud = np.flatnonzero(np.abs(samples) > _QUIET)

@@ -1,4 +1,4 @@
-"""Every arrow of a call graph: what any caller can do at any place that any caller can reach."""
+"""Walks the whole call graph: everything that a caller can do in every state that a caller can reach."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from ivr.line.content.config import ANSWERS
 from ivr.line.content.required_prompts import OUTCOMES
 
 T = TypeVar("T")
-_DIALLED = [ActionResult(status) for status in ("completed", "busy", "no-answer", "failed", "canceled")]
-# "?" stands for every key that a keypad does not have, and for several keys at once.
+_DIAL_RESULTS = [ActionResult(status) for status in ("completed", "busy", "no-answer", "failed", "canceled")]
+# "?" represents any key that a keypad does not have, and several keys at once.
 _KEYS: list[Heard] = [Silence(), *(Key(key) for key in "1234567890*#?")]
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """Where one step leads: by how many arrows, to which turns, and to which states."""
+    """The transitions out of one state: how many, and the distinct turns and states that they lead to."""
 
     arrows: int
     turns: frozenset[Turn]
@@ -45,86 +45,85 @@ class Exploration:
 
 
 class Explorer:
-    """All that can happen on a call. What hangs on this moment is taken once as true and once as false."""
+    """Explores a graph breadth first. Every fact that a transition asks about is tried as false and as true."""
 
     def __init__(self, graph: Graph, *, speech: bool) -> None:
-        """speech: whether callers may use words."""
+        """speech: whether callers can speak."""
         self._graph = graph
-        said = {*OUTCOMES, *ANSWERS, *graph.words, "stop-alone"} if speech else set()
-        self._words: list[Heard] = [SpokenWords(meant) for meant in sorted(said)]
-        # Where understood words lead does not hang on what was missed before: it is asked once for each place.
-        self._moves_from = lru_cache(None)(self._moves)
-        # Each turn and state is one object, though it is found many times: what is the same is not compared.
+        outcomes = {*OUTCOMES, *ANSWERS, *graph.spoken_targets, "stop-alone"} if speech else set()
+        self._speech: list[Heard] = [SpokenWords(outcome) for outcome in sorted(outcomes)]
+        # Transitions do not depend on the counters, so they are computed once for each node.
+        self._node_transitions = lru_cache(None)(self._transitions)
+        # Equal turns and states share one object, so that later comparisons are by identity.
         self._turns: dict[Turn, Turn] = {}
         self._states: dict[State, State] = {}
 
     def steps(self) -> Iterator[tuple[State, Exploration]]:
-        """Each state that a call can reach, and all that one step from it leads to: each input, in every case."""
-        waiting = [self._graph.start(language).state for language in self._graph.languages]
-        states = set(waiting)
-        for state in waiting:
-            for found in self._steps(state):
-                yield state, found
-                waiting += found.states - states
-                states |= found.states
+        """Each reachable state with the transitions out of it; a state may come more than once."""
+        queue = [self._graph.start(language).state for language in self._graph.languages]
+        seen = set(queue)
+        for state in queue:
+            for exploration in self._explore(state):
+                yield state, exploration
+                queue += exploration.states - seen
+                seen |= exploration.states
 
     def turns(self) -> set[Turn]:
         """Every turn that a call can reach."""
-        return {turn for _, found in self.steps() for turn in found.turns}
+        return {turn for _, exploration in self.steps() for turn in exploration.turns}
 
-    def _steps(self, state: State) -> Iterator[Exploration]:
-        moved, stays = self._moves_from(State(state.language, state.place), state.wrongs < KEYS_ONLY)
-        yield moved
-        for why, times in stays.items():
-            yield self._found(times * self._each_way(partial(self._graph.stay, state, why)))
+    def _explore(self, state: State) -> Iterator[Exploration]:
+        transitions, stays = self._node_transitions(State(state.language, state.place), state.wrongs < KEYS_ONLY)
+        yield transitions
+        for reason, count in stays.items():
+            yield self._exploration(count * self._all_cases(partial(self._graph.reprompt, state, reason)))
 
-    def _moves(self, state: State, listens: bool) -> tuple[Exploration, Counter[Stay]]:
-        """Where all that is understood leads from a place, and how often the caller stays there for which reason."""
+    def _transitions(self, state: State, listens: bool) -> tuple[Exploration, Counter[Stay]]:
+        """All transitions out of a node, and how often each reason keeps the caller there."""
         turns: list[Turn] = []
         stays: Counter[Stay] = Counter()
         for heard in self._inputs(state.place, listens):
-            for moved in self._each_way(partial(self._graph.move, state, heard)):
-                if isinstance(moved, Turn):
-                    turns.append(moved)
+            for result in self._all_cases(partial(self._graph.move, state, heard)):
+                if isinstance(result, Turn):
+                    turns.append(result)
                 else:
-                    stays[moved] += 1
-        return self._found(turns), stays
+                    stays[result] += 1
+        return self._exploration(turns), stays
 
-    def _found(self, turns: Sequence[Turn]) -> Exploration:
+    def _exploration(self, turns: Sequence[Turn]) -> Exploration:
         distinct = frozenset(self._turns.setdefault(turn, turn) for turn in turns)
-        return Exploration(
-            len(turns), distinct, frozenset(self._states.setdefault(one.state, one.state) for one in distinct)
-        )
+        states = frozenset(self._states.setdefault(turn.state, turn.state) for turn in distinct)
+        return Exploration(len(turns), distinct, states)
 
-    def _inputs(self, place: Node, listens: bool) -> list[Heard]:
-        if isinstance(place, Goodbye):
+    def _inputs(self, node: Node, listens: bool) -> list[Heard]:
+        if isinstance(node, Goodbye):
             return []
-        if isinstance(place, Transfer):
-            return list(_DIALLED)
-        if isinstance(place, Task):
-            return [ActionResult(outcome) for outcome in TASK_OUTCOMES[type(place)]]
-        if isinstance(place, EnterNumber):
+        if isinstance(node, Transfer):
+            return list(_DIAL_RESULTS)
+        if isinstance(node, Task):
+            return [ActionResult(outcome) for outcome in TASK_OUTCOMES[type(node)]]
+        if isinstance(node, EnterNumber):
             return [*_KEYS, NumberEntered()]
-        return [*_KEYS, *self._words] if listens else _KEYS
+        return [*_KEYS, *self._speech] if listens else _KEYS
 
-    def _each_way(self, ask: Callable[[Facts], T]) -> list[T]:
-        """All answers to a question about facts: each fact that it asks about, once false and once true."""
-        asked: list[str] = []
+    def _all_cases(self, ask: Callable[[Facts], T]) -> list[T]:
+        """The results of `ask` for all combinations of the facts that it asks about."""
+        facts_asked: list[str] = []
 
-        def unknown(fact: str) -> bool:
-            asked.append(fact)
+        def all_false(fact: str) -> bool:
+            facts_asked.append(fact)
             return False
 
-        answers = [ask(unknown)]
-        if asked:
-            answers += self._with_facts(ask, asked)
-        return answers
+        results = [ask(all_false)]
+        if facts_asked:
+            results += self._cases_with_facts(ask, facts_asked)
+        return results
 
-    def _with_facts(self, ask: Callable[[Facts], T], asked: list[str]) -> set[T]:
-        answers: set[T] = set()
-        waiting = [{**dict.fromkeys(asked[:at], False), fact: True} for at, fact in enumerate(asked)]
-        while waiting:
-            known = waiting.pop()
+    def _cases_with_facts(self, ask: Callable[[Facts], T], facts_asked: list[str]) -> set[T]:
+        results: set[T] = set()
+        queue = [{**dict.fromkeys(facts_asked[:at], False), fact: True} for at, fact in enumerate(facts_asked)]
+        while queue:
+            known = queue.pop()
             more: list[str] = []
 
             def holds(fact: str, known: dict[str, bool] = known, more: list[str] = more) -> bool:
@@ -132,19 +131,19 @@ class Explorer:
                     more.append(fact)
                 return known.get(fact, False)
 
-            answers.add(ask(holds))
-            waiting += [{**known, **dict.fromkeys(more[:at], False), fact: True} for at, fact in enumerate(more)]
-        return answers
+            results.add(ask(holds))
+            queue += [{**known, **dict.fromkeys(more[:at], False), fact: True} for at, fact in enumerate(more)]
+        return results
 
 
-_walked: list[tuple[Graph, bool, frozenset[Turn]]] = []
+_recent: list[tuple[Graph, bool, frozenset[Turn]]] = []
 
 
-def reachable(graph: Graph, *, speech: bool) -> frozenset[Turn]:
-    """Every turn that a call can reach. Most releases change words alone, and so the last two walks are remembered."""
-    known = (turns for other, words, turns in list(_walked) if words == speech and other.is_like(graph))
-    found = next(known, None)
-    if found is None:
-        found = frozenset(Explorer(graph, speech=speech).turns())
-        _walked[:] = [(graph, speech, found), *_walked][:2]
-    return found
+def reachable_turns(graph: Graph, *, speech: bool) -> frozenset[Turn]:
+    """Every turn that a call can reach. The last two results are cached: most releases change prompts alone."""
+    for other, with_speech, turns in list(_recent):
+        if with_speech == speech and other.has_same_transitions(graph):
+            return turns
+    turns = frozenset(Explorer(graph, speech=speech).turns())
+    _recent[:] = [(graph, speech, turns), *_recent][:2]
+    return turns

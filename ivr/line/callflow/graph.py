@@ -1,7 +1,7 @@
-"""A call is a walk on a finite graph: at each place, what is heard leads to the next.
+"""The call graph of a release: given a state and what the caller does, the next turn.
 
-`start()` begins a walk; `Graph.step(state, heard, facts)` goes one step further. Both are pure: who is
-open at this moment, and whether the caller shows her number, comes in as an argument.
+`Graph.start()` is the first turn and `Graph.step(state, heard, facts)` each later one. Both are pure: whether an
+entry is open, and whether the caller's number is withheld, come in as `facts`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ivr.line.callflow.states import (
+    ALREADY,
     FAILED,
     HIDDEN,
     KEPT,
+    LANDLINE,
+    OPTED_OUT,
+    SENT,
     STOPPED,
     ActionResult,
     CallbackOffer,
@@ -48,25 +52,31 @@ from ivr.line.content.loader import Content
 from ivr.line.content.required_prompts import ANSWERED_ALOUD, NUMBERS
 
 MAX_REPEATS = 10
-# After so many misses in a row the line stops listening for words, and asks for keys.
+# After this many no-matches in a row the line stops listening for speech and asks for keys.
 KEYS_ONLY = 2
 ANSWERED = ("completed", "answered")
-WISHES: dict[str, TimeOfDay] = {"1": "morning", "2": "afternoon", "3": "any"}
+_TIMES_OF_DAY: dict[str, TimeOfDay] = {"1": "morning", "2": "afternoon", "3": "any"}
 _DIAL_PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
-# Words that answer a question, and the key for the same.
+_TEXT_PREFACES = {
+    SENT: "text-sent",
+    ALREADY: "text-already",
+    LANDLINE: "text-landline",
+    OPTED_OUT: "text-opted-out",
+}
+# Spoken outcomes that answer a node's question, and the key that each is equivalent to.
 _YES_OR_NO = {"yes": "1", "no": "2"}
-_ANSWERS: dict[type[Node], dict[str, str]] = {
+_SPOKEN_KEYS: dict[type[Node], dict[str, str]] = {
     **dict.fromkeys((Confirmation, TextConsent, ConfirmOwnNumber, ReadBack), _YES_OR_NO),
     **dict.fromkeys((TopicPart, TopicEnd), {"yes": "1", "text": "5"}),
     SpokenAnswer: {"yes": "1"},
     CallbackOffer: {"yes": "1", "call": "1", "text": "5"},
-    CallbackTime: {wished: key for key, wished in WISHES.items()},
+    CallbackTime: {time: key for key, time in _TIMES_OF_DAY.items()},
 }
-_SAME_AS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
-# Why a caller stays where she is: a wish to hear it again, or what is said to whom was not understood.
+_SYNONYMS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
 Stay = Literal["again", "silence", "wrong-key", "not-a-number", "none"]
-AGAIN: Stay = "again"
-_Asked = CallbackOffer | Transfer | ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime | Helped
+"""Why the node does not change: the caller asked for a repeat ("again"), or the error prompt that is due."""
+_AGAIN: Stay = "again"
+_EntryNode = CallbackOffer | Transfer | ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime | Helped
 
 
 class Graph:
@@ -79,35 +89,33 @@ class Graph:
         self._menus = config.menus
         self._chains = {entry.id: _chain(config, entry) for entry in config.directory}
         self._persons = {topic.id: topic.person for topic in config.topics}
-        self._pieces = {topic.id: len(content.prompt(self.languages[0], topic.id).spoken) for topic in config.topics}
+        self._part_counts = {
+            topic.id: len(content.prompt(self.languages[0], topic.id).spoken) for topic in config.topics
+        }
         self._parents = self._find_parents()
-        self._keys: dict[type[Node], Callable[[State, Any, str, Facts], Turn | None]] = {
-            Menu: self._choose,
-            TopicPart: self._in_topic,
-            TopicEnd: self._in_topic,
-            SpokenAnswer: self._in_answer,
-            Confirmation: self._in_check,
-            TextConsent: self._in_consent,
-            CallbackOffer: self._in_offer,
-            ConfirmOwnNumber: self._in_own_number,
-            ReadBack: self._in_read_back,
-            CallbackTime: self._in_wish,
+        self._key_handlers: dict[type[Node], Callable[[State, Any, str, Facts], Turn | None]] = {
+            Menu: self._menu_key,
+            **dict.fromkeys((TopicPart, TopicEnd), self._topic_key),
+            SpokenAnswer: self._answer_key,
+            Confirmation: self._confirmation_key,
+            CallbackOffer: self._offer_key,
+            **dict.fromkeys((TextConsent, ConfirmOwnNumber, ReadBack, CallbackTime), self._question_key),
         }
 
-    def is_like(self, other: Graph) -> bool:
-        """Whether every step of the two is the same, whatever is said, rung or open."""
-        return self._made_of == other._made_of
+    def has_same_transitions(self, other: Graph) -> bool:
+        """Whether both graphs have the same transitions; prompts, phone numbers and hours may differ."""
+        return self._structure == other._structure
 
     @property
-    def _made_of(self) -> tuple[object, ...]:
-        # With their order, on which it depends where 9 leads back to.
+    def _structure(self) -> tuple[object, ...]:
+        # The order of the menus and of their choices decides the parents, and so where key 9 leads.
         menus = [(name, menu.person, list(menu.choices.items())) for name, menu in self._menus.items()]
         config = (self._config.answers, self._config.tries)
-        return (self.languages, menus, self._chains, self._persons, self._pieces, *config)
+        return (self.languages, menus, self._chains, self._persons, self._part_counts, *config)
 
     @property
-    def words(self) -> set[str]:
-        """What spoken words can ask for that line.yaml names: topics, menus, entries and languages."""
+    def spoken_targets(self) -> set[str]:
+        """What callers can ask for by speech that line.yaml defines: topics, menus, entries and languages."""
         return {*self._persons, *self._menus, *self._chains, *self.languages}
 
     def start(self, language: str | None = None) -> Turn:
@@ -116,247 +124,239 @@ class Graph:
 
     def step(self, state: State, heard: Heard, facts: Facts) -> Turn:
         """The next turn after `heard` at `state`."""
-        moved = self.move(State(state.language, state.place), heard, facts)
-        return moved if isinstance(moved, Turn) else self.stay(state, moved, facts)
+        result = self.move(State(state.language, state.place), heard, facts)
+        return result if isinstance(result, Turn) else self.reprompt(state, result, facts)
 
     def move(self, state: State, heard: Heard, facts: Facts) -> Turn | Stay:
-        """Where `heard` leads from a state in which nothing is counted; else why the caller stays there."""
-        place = state.place
-        if isinstance(place, Transfer):
-            return self._after_dial(state, place, heard, facts)
-        if isinstance(place, Task):
-            return self._after_task(state, place, heard.status if isinstance(heard, ActionResult) else FAILED)
-        if isinstance(place, Goodbye):
+        """The transition for `heard` from a state with its counters at zero, or the reason that there is none."""
+        node = state.place
+        if isinstance(node, Transfer):
+            return self._after_dial(state, node, heard, facts)
+        if isinstance(node, Task):
+            return self._after_task(state, node, heard.status if isinstance(heard, ActionResult) else FAILED)
+        if isinstance(node, Goodbye):
             return Turn(state)
         if isinstance(heard, Key):
             return self._after_key(state, heard.key, facts)
-        if isinstance(heard, SpokenWords) and not isinstance(place, EnterNumber):
-            return self._after_words(state, heard.meant, facts)
+        if isinstance(heard, SpokenWords) and not isinstance(node, EnterNumber):
+            return self._after_speech(state, heard.outcome, facts)
         if isinstance(heard, NumberEntered):
-            return Turn(state.at(ReadBack(place.entry))) if isinstance(place, EnterNumber) else "wrong-key"
+            return Turn(state.at(ReadBack(node.entry))) if isinstance(node, EnterNumber) else "wrong-key"
         return "silence"
 
-    def stay(self, state: State, why: Stay, facts: Facts) -> Turn:
-        """The next turn of a caller who was not understood, or who wants to hear it again."""
-        return self._again(state) if why == AGAIN else self._missed(state, facts, why)
+    def reprompt(self, state: State, reason: Stay, facts: Facts) -> Turn:
+        """The next turn when the node does not change: a repeat, or an error prompt."""
+        return self._repeat(state) if reason == _AGAIN else self._miss(state, facts, reason)
 
     def _after_key(self, state: State, key: str, facts: Facts) -> Turn | Stay:
-        place = state.place
+        node = state.place
         if key == "*":
-            return AGAIN
+            return _AGAIN
         if key == "0":
-            return self.reach(state.language, self.person_of(place), facts)
+            return self.reach(state.language, self.person_of(node), facts)
         if key == "8" and len(self.languages) > 1:
-            at = (self.languages.index(state.language) + 1) % len(self.languages)
-            return Turn(State(self.languages[at], place))
+            next_index = (self.languages.index(state.language) + 1) % len(self.languages)
+            return Turn(State(self.languages[next_index], node))
         if key == "9":
-            return Turn(state.at(self.parent(place)))
-        act = self._keys.get(type(place))
-        wrong: Stay = "not-a-number" if isinstance(place, EnterNumber) else "wrong-key"
-        return (act and act(state, place, key, facts)) or wrong
+            return Turn(state.at(self.parent(node)))
+        handler = self._key_handlers.get(type(node))
+        error: Stay = "not-a-number" if isinstance(node, EnterNumber) else "wrong-key"
+        return (handler and handler(state, node, key, facts)) or error
 
-    def _again(self, state: State) -> Turn:
+    def _repeat(self, state: State) -> Turn:
         repeats = min(state.repeats + 1, MAX_REPEATS)
-        place = state.place
-        if isinstance(place, TopicEnd):
-            # Who skipped to the end wants all of it again.
-            last = place.part + 1 >= self._pieces[place.topic]
-            place = TopicPart(place.topic, 0 if last else place.part)
-        again = State(state.language, place, repeats=repeats)
-        return Turn(again, "repeat-offer" if repeats == MAX_REPEATS else None)
+        node = state.place
+        if isinstance(node, TopicEnd):
+            # A caller who skipped to the end asks for the whole topic again.
+            is_last = node.part + 1 >= self._part_counts[node.topic]
+            node = TopicPart(node.topic, 0 if is_last else node.part)
+        return Turn(State(state.language, node, repeats=repeats), "repeat-offer" if repeats == MAX_REPEATS else None)
 
-    def _after_words(self, state: State, meant: str, facts: Facts) -> Turn | Stay:
-        key = _ANSWERS.get(type(state.place), {}).get(meant)
+    def _after_speech(self, state: State, outcome: str, facts: Facts) -> Turn | Stay:
+        key = _SPOKEN_KEYS.get(type(state.place), {}).get(outcome)
         if key:
             return self._after_key(state, key, facts)
-        return self._asked(state, meant) or "none"
+        return self._spoken_request(state, outcome) or "none"
 
-    def _asked(self, state: State, meant: str) -> Turn | None:
-        """Where words lead that ask for something, from wherever they are said."""
-        meant = _SAME_AS.get(meant, meant)
-        if meant == "person":
-            return Turn(state.at(Confirmation("transfer", self.person_of(state.place), self._here(state.place))))
-        if meant in self._chains:
-            return Turn(state.at(Confirmation("transfer", meant, self._here(state.place))))
-        if meant in self._persons or meant in self._menus:
-            return Turn(state.at(self._inside(meant)))
-        if meant in ANSWERED_ALOUD:
-            return Turn(state.at(SpokenAnswer(meant)))
-        if meant in ("stop", "stop-alone"):
-            return Turn(state.at(StopTexts() if meant == "stop" else Confirmation("stop", "", self._here(state.place))))
-        if meant == "menu":
+    def _spoken_request(self, state: State, outcome: str) -> Turn | None:
+        """The transition for a spoken request, which is the same from every node."""
+        outcome = _SYNONYMS.get(outcome, outcome)
+        if outcome == "person" or outcome in self._chains:
+            entry = self.person_of(state.place) if outcome == "person" else outcome
+            return Turn(state.at(Confirmation("transfer", entry, self._after_no(state.place))))
+        if outcome in self._persons or outcome in self._menus:
+            return Turn(state.at(self._menu_or_topic(outcome)))
+        if outcome in ANSWERED_ALOUD:
+            return Turn(state.at(SpokenAnswer(outcome)))
+        if outcome == "stop":
+            return Turn(state.at(StopTexts()))
+        if outcome == "stop-alone":
+            return Turn(state.at(Confirmation("stop", "", self._after_no(state.place))))
+        if outcome == "menu":
             return self.start(state.language)
-        return Turn(State(meant, state.place)) if meant in self.languages else None
+        return Turn(State(outcome, state.place)) if outcome in self.languages else None
 
-    def _here(self, place: Node) -> Node:
-        """Where a caller goes on who says no to a question: her menu, or the one above her topic."""
-        if isinstance(place, TopicPart | TopicEnd):
-            return self.parent(place)
-        return place if isinstance(place, Menu) else Menu("welcome")
+    def _after_no(self, node: Node) -> Node:
+        """Where "no" to a confirmation leads: to the caller's menu, or to the menu above their topic."""
+        if isinstance(node, TopicPart | TopicEnd):
+            return self.parent(node)
+        return node if isinstance(node, Menu) else Menu("welcome")
 
-    def _inside(self, target: str) -> Node:
+    def _menu_or_topic(self, target: str) -> Node:
         return Menu(target) if target in self._menus else TopicPart(target, 0)
 
-    def _choose(self, state: State, place: Menu, key: str, facts: Facts) -> Turn | None:
-        target = self._menus[place.name].choices.get(key)
+    def _menu_key(self, state: State, node: Menu, key: str, facts: Facts) -> Turn | None:
+        target = self._menus[node.name].choices.get(key)
         if target in self._chains:
             return self.reach(state.language, target, facts)
-        return Turn(state.at(self._inside(target))) if target else None
+        return Turn(state.at(self._menu_or_topic(target))) if target else None
 
-    def _in_topic(self, state: State, place: TopicPart | TopicEnd, key: str, facts: Facts) -> Turn | None:
-        topic, last = place.topic, self._pieces[place.topic] - 1
+    def _topic_key(self, state: State, node: TopicPart | TopicEnd, key: str, facts: Facts) -> Turn | None:
+        topic, last = node.topic, self._part_counts[node.topic] - 1
         if key == "5":
-            return self._text_me(state, topic, TopicEnd(topic, place.part), facts)
-        if place.part >= last:
-            # Who pressed 1 to hear more, or # to skip, presses it once more at the end.
-            return Turn(state.at(self.parent(place))) if key in ("1", "#") else None
+            return self._offer_text(state, topic, TopicEnd(topic, node.part), facts)
+        if node.part >= last:
+            # Callers who used 1 for the next part or # to skip press it once more at the end.
+            return Turn(state.at(self.parent(node))) if key in ("1", "#") else None
         if key == "1":
-            return Turn(state.at(TopicPart(topic, place.part + 1)))
+            return Turn(state.at(TopicPart(topic, node.part + 1)))
         return Turn(state.at(TopicEnd(topic, last))) if key == "#" else None
 
-    def _text_me(self, state: State, topic: str, then: Node, facts: Facts) -> Turn:
+    def _offer_text(self, state: State, topic: str, after: Node, facts: Facts) -> Turn:
         if facts(HIDDEN):
-            return Turn(state.at(then), "text-hidden")
-        return Turn(state.at(TextConsent(topic, then)))
+            return Turn(state.at(after), "text-hidden")
+        return Turn(state.at(TextConsent(topic, after)))
 
-    def _in_answer(self, state: State, place: SpokenAnswer, key: str, facts: Facts) -> Turn | None:
-        entry = self._config.answers.get(place.outcome)
+    def _answer_key(self, state: State, node: SpokenAnswer, key: str, facts: Facts) -> Turn | None:
+        entry = self._config.answers.get(node.outcome)
         return self.reach(state.language, entry, facts) if key == "1" and entry else None
 
-    def _in_check(self, state: State, place: Confirmation, key: str, facts: Facts) -> Turn | None:
+    def _confirmation_key(self, state: State, node: Confirmation, key: str, facts: Facts) -> Turn | None:
         if key == "2":
-            return Turn(state.at(place.then))
+            return Turn(state.at(node.after_no))
         if key != "1":
             return None
-        if place.what == "transfer":
-            return self.reach(state.language, place.about, facts)
+        if node.action == "transfer":
+            return self.reach(state.language, node.entry, facts)
         return Turn(state.at(StopTexts()))
 
-    def _in_consent(self, state: State, place: TextConsent, key: str, _facts: Facts) -> Turn | None:
-        places = {"1": SendText(place.topic, place.then), "2": place.then}
-        return Turn(state.at(places[key])) if key in places else None
-
-    def _in_offer(self, state: State, place: CallbackOffer, key: str, facts: Facts) -> Turn | None:
+    def _offer_key(self, state: State, node: CallbackOffer, key: str, facts: Facts) -> Turn | None:
         if key == "1":
             hidden = facts(HIDDEN)
-            return Turn(state.at(EnterNumber(place.entry) if hidden else ConfirmOwnNumber(place.entry)))
+            return Turn(state.at(EnterNumber(node.entry) if hidden else ConfirmOwnNumber(node.entry)))
         if key == "5":
-            return self._text_me(state, NUMBERS, CallbackOffer(place.entry, "offer-again"), facts)
+            return self._offer_text(state, NUMBERS, CallbackOffer(node.entry, "offer-again"), facts)
         return None
 
-    def _in_own_number(self, state: State, place: ConfirmOwnNumber, key: str, _facts: Facts) -> Turn | None:
-        places = {"1": CallbackTime(place.entry, "own"), "2": EnterNumber(place.entry)}
-        return Turn(state.at(places[key])) if key in places else None
+    def _question_key(self, state: State, node: Node, key: str, _facts: Facts) -> Turn | None:
+        target = _question_targets(node).get(key)
+        return Turn(state.at(target)) if target else None
 
-    def _in_read_back(self, state: State, place: ReadBack, key: str, _facts: Facts) -> Turn | None:
-        places = {"1": CallbackTime(place.entry, "keyed"), "2": EnterNumber(place.entry)}
-        return Turn(state.at(places[key])) if key in places else None
-
-    def _in_wish(self, state: State, place: CallbackTime, key: str, _facts: Facts) -> Turn | None:
-        wished = WISHES.get(key)
-        return Turn(state.at(SaveCallback(place.entry, place.number, wished))) if wished else None
-
-    def _missed(self, state: State, facts: Facts, why: Stay) -> Turn:
-        """Silence and a wrong key count apart; after the last try a person, and after an offer goodbye."""
-        silences, wrongs = state.silences, state.wrongs
-        if why == "silence":
-            silences += 1
-        else:
-            wrongs += 1
+    def _miss(self, state: State, facts: Facts, error: Stay) -> Turn:
+        """Counts a no-input or a no-match. The last try leads to a person; at an offer of help, to goodbye."""
+        silences = state.silences + (error == "silence")
+        wrongs = state.wrongs + (error != "silence")
         if max(silences, wrongs) < self._config.tries:
-            preface = "use-keys" if why == "none" and wrongs >= KEYS_ONLY else why
+            preface = "use-keys" if error == "none" and wrongs >= KEYS_ONLY else error
             return Turn(State(state.language, state.place, silences, wrongs), preface)
         if isinstance(state.place, CallbackOffer | Helped):
             return Turn(state.at(Goodbye()))
         return self.reach(state.language, self.person_of(state.place), facts, "to-a-person")
 
     def reach(self, language: str, entry: str, facts: Facts, preface: str | None = None) -> Turn:
-        """Ring the first of an entry's chain who is open now; when nobody is, say when they are."""
-        return self._ring(language, entry, 0, facts, preface) or Turn(State(language, CallbackOffer(entry, "closed")))
+        """A transfer to the first open link of an entry's chain, or the call-back offer if all are closed."""
+        return self._dial(language, entry, 0, facts, preface) or Turn(State(language, CallbackOffer(entry, "closed")))
 
-    def _ring(self, language: str, entry: str, first: int, facts: Facts, preface: str | None) -> Turn | None:
+    def _dial(self, language: str, entry: str, first: int, facts: Facts, preface: str | None) -> Turn | None:
         for link, name in enumerate(self._chains[entry]):
             if link >= first and facts(name):
                 return Turn(State(language, Transfer(entry, link)), preface)
         return None
 
-    def _after_dial(self, state: State, place: Transfer, heard: Heard, facts: Facts) -> Turn:
+    def _after_dial(self, state: State, node: Transfer, heard: Heard, facts: Facts) -> Turn:
         status = heard.status if isinstance(heard, ActionResult) else FAILED
         if status in ANSWERED:
             return Turn(state.at(Goodbye()))
         preface = _DIAL_PREFACES.get(status, "transfer-failed")
-        ringing = self._ring(state.language, place.entry, place.link + 1, facts, preface)
-        return ringing or Turn(state.at(CallbackOffer(place.entry, "no-one-free")))
+        next_transfer = self._dial(state.language, node.entry, node.link + 1, facts, preface)
+        return next_transfer or Turn(state.at(CallbackOffer(node.entry, "no-one-free")))
 
-    def _after_task(self, state: State, place: Task, outcome: str) -> Turn:
-        if isinstance(place, SaveCallback):
-            kept = "callback-kept" if outcome == KEPT else "callback-failed"
-            return Turn(state.at(Helped(place.entry)), kept)
-        if isinstance(place, SendText):
-            return Turn(state.at(place.then), _TEXT_PREFACES.get(outcome, "text-failed"))
+    def _after_task(self, state: State, task: Task, outcome: str) -> Turn:
+        if isinstance(task, SaveCallback):
+            preface = "callback-kept" if outcome == KEPT else "callback-failed"
+            return Turn(state.at(Helped(task.entry)), preface)
+        if isinstance(task, SendText):
+            return Turn(state.at(task.after), _TEXT_PREFACES.get(outcome, "text-failed"))
         return Turn(state.at(Menu("welcome")), "texts-stopped" if outcome == STOPPED else "texts-not-stopped")
 
     def chain(self, entry: str) -> tuple[str, ...]:
-        """Who is rung, in this order, when a caller asks for an entry."""
+        """The entries that are dialed, in order, when a caller asks for an entry."""
         return self._chains[entry]
 
-    def pieces(self, topic: str) -> int:
-        """How many pieces a topic has."""
-        return self._pieces[topic]
+    def part_count(self, topic: str) -> int:
+        return self._part_counts[topic]
 
-    def person_of(self, place: Node) -> str:
-        """The directory entry that key 0 reaches from a place."""
-        if isinstance(place, Menu):
-            return self._menus[place.name].person
-        if isinstance(place, TopicPart | TopicEnd):
-            return self._persons[place.topic]
-        if isinstance(place, TextConsent):
-            return self.person_of(place.then)
-        if isinstance(place, SpokenAnswer):
-            return self._config.answers.get(place.outcome) or self._menus["welcome"].person
-        if isinstance(place, Confirmation) and place.about:
-            return place.about
-        return place.entry if isinstance(place, _Asked) else self._menus["welcome"].person
+    def person_of(self, node: Node) -> str:
+        """The directory entry that key 0 reaches from a node."""
+        if isinstance(node, Menu):
+            return self._menus[node.name].person
+        if isinstance(node, TopicPart | TopicEnd):
+            return self._persons[node.topic]
+        if isinstance(node, TextConsent):
+            return self.person_of(node.after)
+        if isinstance(node, SpokenAnswer):
+            return self._config.answers.get(node.outcome) or self._menus["welcome"].person
+        if isinstance(node, _EntryNode) or (isinstance(node, Confirmation) and node.entry):
+            return node.entry
+        return self._menus["welcome"].person
 
-    def parent(self, place: Node) -> Node:
-        """Where key 9 leads from a place."""
-        if isinstance(place, TextConsent | Confirmation):
-            return place.then
-        if isinstance(place, ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime):
-            return CallbackOffer(place.entry, "offer-again")
-        root = TopicPart(place.topic, 0) if isinstance(place, TopicPart | TopicEnd) else place
+    def parent(self, node: Node) -> Node:
+        """The node that key 9 leads to."""
+        if isinstance(node, TextConsent):
+            return node.after
+        if isinstance(node, Confirmation):
+            return node.after_no
+        if isinstance(node, ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime):
+            return CallbackOffer(node.entry, "offer-again")
+        root = TopicPart(node.topic, 0) if isinstance(node, TopicPart | TopicEnd) else node
         return self._parents.get(root, Menu("welcome"))
 
-    def leads_a_key(self, place: Node) -> bool:
-        """Whether keys alone lead to a menu, or to the first piece of a topic."""
-        return place in self._parents
+    def leads_a_key(self, node: Node) -> bool:
+        """Whether keys alone reach a menu or the first part of a topic."""
+        return node in self._parents
 
     def _find_parents(self) -> dict[Node, Node]:
-        """The menu above each menu and topic that a key leads to."""
+        """The menu above each menu and topic, breadth first from the welcome menu."""
         welcome = Menu("welcome")
         parents: dict[Node, Node] = {welcome: welcome}
-        waiting: list[Menu] = [welcome]
-        for menu in waiting:
+        queue: list[Menu] = [welcome]
+        for menu in queue:
             for target in self._menus[menu.name].choices.values():
-                if target in self._chains or self._inside(target) in parents:
+                node = self._menu_or_topic(target)
+                if target in self._chains or node in parents:
                     continue
-                place = self._inside(target)
-                parents[place] = menu
-                if isinstance(place, Menu):
-                    waiting.append(place)
+                parents[node] = menu
+                if isinstance(node, Menu):
+                    queue.append(node)
         return parents
 
 
-_TEXT_PREFACES = {
-    "sent": "text-sent",
-    "already": "text-already",
-    "landline": "text-landline",
-    "opted_out": "text-opted-out",
-}
+def _question_targets(node: Node) -> dict[str, Node]:
+    """The node that each key leads to at a question whose answer depends on nothing else."""
+    match node:
+        case TextConsent(topic, after):
+            return {"1": SendText(topic, after), "2": after}
+        case ConfirmOwnNumber(entry):
+            return {"1": CallbackTime(entry, "own"), "2": EnterNumber(entry)}
+        case ReadBack(entry):
+            return {"1": CallbackTime(entry, "keyed"), "2": EnterNumber(entry)}
+        case CallbackTime(entry, number):
+            return {key: SaveCallback(entry, number, time) for key, time in _TIMES_OF_DAY.items()}
+    return {}
 
 
 def _chain(config: Config, entry: DirectoryEntry) -> tuple[str, ...]:
-    """An entry and who is tried next; one number is never rung twice, though two entries share it."""
+    """An entry and its fallbacks, without entries that repeat a phone number."""
     by_number: dict[str, str] = {}
     for name in (entry.id, *entry.next):
         by_number.setdefault(config.entry(name).number, name)

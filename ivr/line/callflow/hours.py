@@ -1,4 +1,4 @@
-"""When somebody answers: opening hours, holidays, and the same in words."""
+"""Opening hours and holidays, and how they are said to callers."""
 
 from __future__ import annotations
 
@@ -28,47 +28,47 @@ _CLOCKS = {"en": "en_US", "es": "es_US"}
 
 
 def is_open(config: Config, entry: DirectoryEntry, now: datetime) -> bool:
-    """Whether an entry of the directory answers at `now` (any aware moment), in the line's own zone."""
-    here = now.astimezone(config.zone)
-    hours = entry.hours.get(DAYS[here.weekday()])
-    if hours is None or not hours[0] <= here.time() < hours[1]:
+    """Whether a directory entry is open at `now`, an aware time in any zone; hours are in the line's time zone."""
+    local = now.astimezone(config.zone)
+    hours = entry.hours.get(DAYS[local.weekday()])
+    if hours is None or not hours[0] <= local.time() < hours[1]:
         return False
-    return entry.holidays == "open" or not is_holiday(config.holidays, here.date())
+    return entry.holidays == "open" or not is_holiday(config.holidays, local.date())
 
 
 def is_holiday(rule: Holidays, day: date) -> bool:
-    """Whether a day is a public holiday of the state, after what line.yaml adds and removes."""
+    """Whether a day is a public holiday of the US state, with the additions and removals of line.yaml."""
     if day in rule.add:
         return True
     return day not in rule.remove and day in _calendar(rule.state)
 
 
 def preload_holidays(rule: Holidays) -> None:
-    """Have the holidays of the state ready, so that no caller waits until the library has loaded."""
+    """Load the state's holidays now, so that no caller waits for the library to load."""
     _calendar(rule.state)
 
 
 @lru_cache
 def _calendar(state: str) -> HolidayBase:
-    # It brings every country of the world with it, and most of what reads the words needs none.
+    # Imported late: the library loads every country, and most commands need no holidays.
     from holidays import country_holidays
 
     return country_holidays("US", subdiv=state)
 
 
 def describe_hours(entry: DirectoryEntry, language: str) -> str:
-    """Opening hours as one says them: "Monday to Friday from 8:00 AM to 5:00 PM"."""
+    """Opening hours as people say them: "Monday to Friday from 8:00 AM to 5:00 PM"."""
     spans: list[tuple[int, int, tuple[time, time]]] = []
-    for at, day in enumerate(DAYS):
+    for index, day in enumerate(DAYS):
         hours = entry.hours.get(day)
-        if hours and spans and spans[-1][1] == at - 1 and spans[-1][2] == hours:
-            spans[-1] = (spans[-1][0], at, hours)
+        if hours and spans and spans[-1][1] == index - 1 and spans[-1][2] == hours:
+            spans[-1] = (spans[-1][0], index, hours)
         elif hours:
-            spans.append((at, at, hours))
-    return ", ".join(_span_in_words(first, last, hours, language) for first, last, hours in spans)
+            spans.append((index, index, hours))
+    return ", ".join(_describe_span(first, last, hours, language) for first, last, hours in spans)
 
 
-def _span_in_words(first: int, last: int, hours: tuple[time, time], language: str) -> str:
+def _describe_span(first: int, last: int, hours: tuple[time, time], language: str) -> str:
     names = get_day_names("wide", locale=language)
     days, span = names[first], _ONE_DAY.get(language) or _SPANS.get(language, "{days} {opens} - {closes}")
     if first != last:
@@ -79,19 +79,19 @@ def _span_in_words(first: int, last: int, hours: tuple[time, time], language: st
 
 
 def describe_next_opening(config: Config, entry: DirectoryEntry, now: datetime, language: str) -> str:
-    """When an entry that is closed at `now` answers again: "tomorrow at 8:00 AM". Empty when nothing tells."""
-    here = now.astimezone(config.zone)
+    """When an entry that is closed at `now` opens again: "tomorrow at 8:00 AM". Empty if it never does."""
+    local = now.astimezone(config.zone)
     for ahead in range(_AHEAD):
-        day = here.date() + timedelta(days=ahead)
+        day = local.date() + timedelta(days=ahead)
         hours = entry.hours.get(DAYS[day.weekday()])
-        shut = entry.holidays == "closed" and is_holiday(config.holidays, day)
-        if hours and not shut and (ahead or here.time() < hours[0]):
-            told = _day_in_words(day, ahead, language)
+        closed = entry.holidays == "closed" and is_holiday(config.holidays, day)
+        if hours and not closed and (ahead or local.time() < hours[0]):
+            told = _describe_day(day, ahead, language)
             return _AT.get(language, "{day} {time}").format(day=told, time=format_time_of_day(hours[0], language))
     return ""
 
 
-def _day_in_words(day: date, ahead: int, language: str) -> str:
+def _describe_day(day: date, ahead: int, language: str) -> str:
     if ahead < 2:
         near = (_TODAY, _TOMORROW)[ahead].get(language)
         if near:

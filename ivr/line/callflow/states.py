@@ -1,4 +1,4 @@
-"""Where a caller can be, and what can be heard there: the words in which the call graph is written."""
+"""The vocabulary of the call graph: nodes, states, turns, and what a caller can do at each."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import ClassVar, Literal, TypeGuard
 
 @dataclass(frozen=True)
 class Node:
-    """One place of a call. Its name in a URL is its kind and its fields: piece-cancer-0."""
+    """A node of the call graph. Its token in a URL is its kind and the values of its fields: piece-cancer-0."""
 
     kind: ClassVar[str]
 
     @cached_property
     def token(self) -> str:
         values = (getattr(self, field.name) for field in fields(self))
-        words = (value.token if isinstance(value, Node) else str(value) for value in values)
-        return "-".join([self.kind, *words])
+        parts = (value.token if isinstance(value, Node) else str(value) for value in values)
+        return "-".join([self.kind, *parts])
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Menu(Node):
 
 @dataclass(frozen=True)
 class TopicPart(Node):
-    """One piece of a topic; part counts from 0."""
+    """One part of a topic; `part` counts from 0."""
 
     kind: ClassVar[str] = "piece"
     topic: str
@@ -38,7 +38,7 @@ class TopicPart(Node):
 
 @dataclass(frozen=True)
 class TopicEnd(Node):
-    """After a piece, without saying it again: where to go from here."""
+    """The options after a part of a topic, without the part."""
 
     kind: ClassVar[str] = "ending"
     topic: str
@@ -47,7 +47,7 @@ class TopicEnd(Node):
 
 @dataclass(frozen=True)
 class SpokenAnswer(Node):
-    """What is said to spoken words that ask for no topic: a red flag, results, an appointment."""
+    """The answer to speech that matches no topic: a red flag, results, an appointment."""
 
     kind: ClassVar[str] = "answer"
     outcome: str
@@ -55,29 +55,29 @@ class SpokenAnswer(Node):
 
 @dataclass(frozen=True)
 class Confirmation(Node):
-    """A question that takes yes or no: before a transfer that was asked for in words, or the end of all texts.
+    """A yes-or-no question before a spoken request is carried out: a transfer to `entry`, or an opt-out.
 
-    about: the entry to ring. then: where she goes on after a no.
+    action: transfer or stop. entry: empty for stop. after_no: the node that "no" leads to.
     """
 
     kind: ClassVar[str] = "check"
-    what: str
-    about: str
-    then: Node
+    action: str
+    entry: str
+    after_no: Node
 
 
 @dataclass(frozen=True)
 class TextConsent(Node):
-    """May we text this topic to her own number? `then`: where she goes on."""
+    """Asks for consent to text a topic to the caller's own number. after: the node that follows either answer."""
 
     kind: ClassVar[str] = "consent"
     topic: str
-    then: Node
+    after: Node
 
 
 @dataclass(frozen=True)
 class Transfer(Node):
-    """Ringing somebody: link counts along the chain of who is asked for and who is tried next."""
+    """Dials one link of an entry's transfer chain; `link` counts from 0."""
 
     kind: ClassVar[str] = "transfer"
     entry: str
@@ -86,16 +86,19 @@ class Transfer(Node):
 
 @dataclass(frozen=True)
 class CallbackOffer(Node):
-    """Nobody can take the call: the number, and what to do now. why: closed, no-one-free or offer-again."""
+    """The phone number of an entry that cannot take the call, and the offer of a call-back or a text.
+
+    reason: closed, no-one-free or offer-again.
+    """
 
     kind: ClassVar[str] = "offer"
     entry: str
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class ConfirmOwnNumber(Node):
-    """Shall we call back the number that she calls from?"""
+    """Asks whether to call back the number that the caller is calling from."""
 
     kind: ClassVar[str] = "ownnumber"
     entry: str
@@ -103,7 +106,7 @@ class ConfirmOwnNumber(Node):
 
 @dataclass(frozen=True)
 class EnterNumber(Node):
-    """She keys in the number to call back."""
+    """Asks for the number to call back, on the keypad."""
 
     kind: ClassVar[str] = "keyin"
     entry: str
@@ -111,7 +114,7 @@ class EnterNumber(Node):
 
 @dataclass(frozen=True)
 class ReadBack(Node):
-    """The number that she keyed in, read back."""
+    """Reads the entered number back."""
 
     kind: ClassVar[str] = "readback"
     entry: str
@@ -119,7 +122,7 @@ class ReadBack(Node):
 
 @dataclass(frozen=True)
 class CallbackTime(Node):
-    """When to call back. number: own or keyed."""
+    """Asks when to call back. number: own or keyed."""
 
     kind: ClassVar[str] = "wish"
     entry: str
@@ -128,7 +131,7 @@ class CallbackTime(Node):
 
 @dataclass(frozen=True)
 class Helped(Node):
-    """What she asked for is done, or could not be: the number once more, and the way back."""
+    """Follows a call-back request, saved or not: the entry's phone number, and the way back."""
 
     kind: ClassVar[str] = "helped"
     entry: str
@@ -136,7 +139,7 @@ class Helped(Node):
 
 @dataclass(frozen=True)
 class Goodbye(Node):
-    """The call ends, and the caller has been helped or has been offered help."""
+    """Ends the call. Reached only after the caller got help or an offer of help."""
 
     kind: ClassVar[str] = "goodbye"
 
@@ -146,7 +149,7 @@ TimeOfDay = Literal["morning", "afternoon", "any"]
 
 @dataclass(frozen=True)
 class Task(Node):
-    """Something to be written down before the next words: never heard, and left by how it went."""
+    """A write that must finish before the next prompt. It says nothing; its outcome decides the transition."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class SaveCallback(Task):
 class SendText(Task):
     kind: ClassVar[str] = "sendtext"
     topic: str
-    then: Node
+    after: Node
 
 
 @dataclass(frozen=True)
@@ -169,31 +172,27 @@ class StopTexts(Task):
     kind: ClassVar[str] = "stoptexts"
 
 
-# How each task can end. Whoever performs one says which; anything else counts as the last.
-KEPT, SENT, ALREADY, LANDLINE, OPTED_OUT, STOPPED, FAILED = (
-    "kept",
-    "sent",
-    "already",
-    "landline",
-    "opted_out",
-    "stopped",
-    "failed",
-)
+KEPT, SENT, ALREADY, LANDLINE = "kept", "sent", "already", "landline"
+OPTED_OUT, STOPPED, FAILED = "opted_out", "stopped", "failed"
 TASK_OUTCOMES: dict[type[Task], tuple[str, ...]] = {
     SaveCallback: (KEPT, FAILED),
     SendText: (SENT, ALREADY, LANDLINE, OPTED_OUT, FAILED),
     StopTexts: (STOPPED, FAILED),
 }
+"""How each task can end; the graph treats any other outcome as the last one."""
 
 
-def carries_number(place: Node) -> TypeGuard[ReadBack | CallbackTime]:
-    """Whether the number that was keyed in goes on with the caller from here."""
-    return isinstance(place, ReadBack) or (isinstance(place, CallbackTime) and place.number == "keyed")
+def carries_number(node: Node) -> TypeGuard[ReadBack | CallbackTime]:
+    """Whether the action URL of this node must carry the number that the caller entered."""
+    return isinstance(node, ReadBack) or (isinstance(node, CallbackTime) and node.number == "keyed")
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a caller is. silences and wrongs count what was not an answer here; repeats, `*` in a row."""
+    """A node, the language of the call, and the caller's misses at this node.
+
+    silences, wrongs: no-input and no-match so far. repeats: presses of `*` in a row.
+    """
 
     language: str
     place: Node
@@ -203,28 +202,23 @@ class State:
 
     @cached_property
     def token(self) -> str:
-        """The state as it stands in a URL: en.piece-cancer-0.s1.w2"""
+        """The state as a URL carries it: en.piece-cancer-0.s1.w2"""
         counts = (("s", self.silences), ("w", self.wrongs), ("r", self.repeats))
         return ".".join([self.language, self.place.token, *(f"{mark}{n}" for mark, n in counts if n)])
 
     @property
     def missed(self) -> bool:
-        """Whether the caller has been silent or wrong here."""
+        """Whether the caller has had a no-input or a no-match at this node."""
         return bool(self.silences or self.wrongs)
 
-    @property
-    def counts(self) -> bool:
-        """Whether anything is counted here: a miss, or that the caller asked to hear it again."""
-        return bool(self.silences or self.wrongs or self.repeats)
-
-    def at(self, place: Node) -> State:
-        """Somebody who was understood: at a place, with nothing counted."""
-        return State(self.language, place)
+    def at(self, node: Node) -> State:
+        """The state after a transition to `node`: same language, counters reset."""
+        return State(self.language, node)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a caller gets: a state, and what is said before the place's own words."""
+    """One answer to the caller: the new state, and a prompt that precedes the node's own."""
 
     state: State
     preface: str | None = None
@@ -242,26 +236,26 @@ class Silence:
 
 @dataclass(frozen=True)
 class NumberEntered:
-    """A whole phone number, keyed in."""
+    """A complete, valid phone number entered on the keypad."""
 
 
 @dataclass(frozen=True)
 class SpokenWords:
-    """Spoken words, by what was understood: see `ivr.line.nlu.spoken_input`."""
+    """Speech, as the outcome that `ivr.line.nlu.spoken_input` resolved it to."""
 
-    meant: str
+    outcome: str
 
 
 @dataclass(frozen=True)
 class ActionResult:
-    """How a transfer ended (completed, busy, no-answer, failed, canceled), or a task."""
+    """How a transfer ended (completed, busy, no-answer, failed, canceled), or a task (see TASK_OUTCOMES)."""
 
     status: str
 
 
 Heard = Key | Silence | NumberEntered | SpokenWords | ActionResult
 
-# What a step may ask about this very moment: whether an entry of the directory answers now, by its id, or
-# whether the caller withholds her number.
 Facts = Callable[[str], bool]
+"""Answers what depends on the moment: whether a directory entry (by id) is open, or `HIDDEN`."""
 HIDDEN = "number hidden"
+"""The fact that the caller withholds their number."""

@@ -1,4 +1,4 @@
-"""The menus of a line as a tree: which key leads where, how long each takes to hear, whom 0 reaches."""
+"""The menus of a line as a tree: where each key leads, how long each prompt takes, whom key 0 reaches."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _WELCOME = "welcome"
 
 @dataclass(frozen=True)
 class MenuNode:
-    """A menu, a topic or a person, and the key and the words that lead there; `above`: a menu drawn already."""
+    """A menu, a topic or a person, with the key and the label that lead there. `above`: a menu drawn earlier."""
 
     kind: Literal["menu", "topic", "person", "above"]
     title: str
     key: str = ""
     label: str = ""
     facts: tuple[str, ...] = ()
-    """What is told beside it: seconds to hear, a number."""
+    """Shown beside it: seconds to hear, a phone number."""
     person: str = ""
-    """Whom 0 reaches from here."""
-    inside: tuple[MenuNode, ...] = ()
+    """The person that key 0 reaches."""
+    children: tuple[MenuNode, ...] = ()
 
 
 @dataclass(frozen=True)
 class DirectoryNode:
-    """Somebody whom the line rings: the name, and what is told of it."""
+    """A directory entry that the line dials."""
 
     name: str
     number: str
@@ -46,55 +46,57 @@ class DirectoryNode:
 
 @dataclass(frozen=True)
 class MenuTree:
-    """What a picture of a line tells, in one of its languages. everywhere: what keys do wherever one is."""
+    """The content of a line's diagram in one language. everywhere: keys that work at every node."""
 
     title: str
     everywhere: tuple[str, ...]
     root: MenuNode
-    rung: tuple[DirectoryNode, ...]
+    directory: tuple[DirectoryNode, ...]
 
 
 def build_menu_tree(content: Content, language: str) -> MenuTree:
-    """The menus, the topics and the people of a line. Raises KeyError for a language that it does not speak."""
+    """The menus, topics and directory of a line. Raises KeyError if the line does not have the language."""
     config = content.config
-    maker = _Maker(content, language)
+    builder = _Builder(content, language)
     return MenuTree(
-        f"{config.hospital[language]}: what callers hear in {_name(content, language)}",
-        tuple(_everywhere(content, language)),
-        maker.menu(_WELCOME),
-        tuple(maker.rung(entry.id) for entry in config.directory),
+        f"{config.hospital[language]}: what callers hear in {_language_name(content, language)}",
+        tuple(_global_keys(content, language)),
+        builder.menu(_WELCOME),
+        tuple(builder.directory_node(entry.id) for entry in config.directory),
     )
 
 
 def describe_menu_tree(content: Content, language: str) -> str:
-    """The same as a nested list in words, for whoever does not see the picture."""
-    found = build_menu_tree(content, language)
-    rung = [f"- {one.name}, {one.number}. {' '.join(one.facts)}" for one in found.rung]
-    return "\n".join([f"{found.title}.", *found.everywhere, "", *_in_words(found.root, ""), "", "Who is rung:", *rung])
+    """The same tree as a nested list, for readers who cannot see the diagram."""
+    tree = build_menu_tree(content, language)
+    directory = [f"- {entry.name}, {entry.number}. {' '.join(entry.facts)}" for entry in tree.directory]
+    return "\n".join([f"{tree.title}.", *tree.everywhere, "", *_outline(tree.root, ""), "", "Who is rung:", *directory])
 
 
-def _in_words(node: MenuNode, indent: str) -> list[str]:
+def _outline(node: MenuNode, indent: str) -> list[str]:
     key = f"Key {node.key}: " if node.key else ""
     label = f' ("{node.label}")' if node.label else ""
     person = f". 0 reaches {node.person}" if node.person else ""
     facts = "; ".join(node.facts)
     line = f"{indent}- {key}{node.title}{label}{facts and f', {facts}'}{person}."
-    return [line, *(words for inner in node.inside for words in _in_words(inner, f"{indent}  "))]
+    return [line, *(line for child in node.children for line in _outline(child, f"{indent}  "))]
 
 
-def _name(content: Content, language: str) -> str:
+def _language_name(content: Content, language: str) -> str:
     return Locale.parse(language).get_language_name("en") or content.config.languages[language].name
 
 
-def _everywhere(content: Content, language: str) -> list[str]:
+def _global_keys(content: Content, language: str) -> list[str]:
     codes = list(content.config.languages)
-    others = [_name(content, code) for code in codes[codes.index(language) + 1 :] + codes[: codes.index(language)]]
-    told = [f"Key 8 goes on to {', then '.join(others)}."] if others else ["The line speaks no other language."]
-    told.append("Everywhere: 0 is for a person, 9 goes back, * repeats. In a topic: 5 sends it as a text, # skips.")
-    return told
+    index = codes.index(language)
+    others = [_language_name(content, code) for code in codes[index + 1 :] + codes[:index]]
+    return [
+        f"Key 8 goes on to {', then '.join(others)}." if others else "The line speaks no other language.",
+        "Everywhere: 0 is for a person, 9 goes back, * repeats. In a topic: 5 sends it as a text, # skips.",
+    ]
 
 
-class _Maker:
+class _Builder:
     def __init__(self, content: Content, language: str) -> None:
         self._content, self._language = content, language
         self._graph = Graph(content)
@@ -106,14 +108,14 @@ class _Maker:
         menu = self._content.config.menus[name]
         self._drawn.add(name)
         labels = self._content.prompt(self._language, name).choices
-        inside = [self._target(name, key, target, labels[key]) for key, target in sorted(menu.choices.items())]
+        children = [self._target(name, key, target, labels[key]) for key, target in sorted(menu.choices.items())]
         facts = (f"{self._seconds(Menu(name)):.0f} seconds",)
-        return MenuNode("menu", self._title(name), key, label, facts, self._entry(menu.person), tuple(inside))
+        return MenuNode("menu", self._title(name), key, label, facts, self._entry_name(menu.person), tuple(children))
 
     def _target(self, menu: str, key: str, target: str, label: str) -> MenuNode:
-        """What a key of a menu leads to. Each menu is drawn once, where key 9 leads back from."""
+        """The target of a menu's key. Each menu is drawn once, below the menu that key 9 leads back to."""
         if target in self._entries:
-            return MenuNode("person", self._entry(target), key, label, (self._entries[target].number,))
+            return MenuNode("person", self._entry_name(target), key, label, (self._entries[target].number,))
         if target not in self._content.config.menus:
             return self._topic(target, key, label)
         if target in self._drawn or self._graph.parent(Menu(target)) != Menu(menu):
@@ -122,45 +124,42 @@ class _Maker:
 
     def _topic(self, name: str, key: str, label: str) -> MenuNode:
         topic = next(topic for topic in self._content.config.topics if topic.id == name)
-        lengths = [f"{self._seconds(TopicPart(name, part)):.0f}" for part in range(self._graph.pieces(name))]
-        facts = (f"{_listed(lengths)} seconds", f"by text: {topic.number}")
-        return MenuNode("topic", self._title(name), key, label, facts, self._entry(topic.person))
+        *first, last = (f"{self._seconds(TopicPart(name, part)):.0f}" for part in range(self._graph.part_count(name)))
+        lengths = f"{', '.join(first)} and {last}" if first else last
+        facts = (f"{lengths} seconds", f"by text: {topic.number}")
+        return MenuNode("topic", self._title(name), key, label, facts, self._entry_name(topic.person))
 
     def _title(self, name: str) -> str:
         return self._content.prompt(self._language, name).title or name
 
-    def _entry(self, name: str) -> str:
-        return self._entries[name].name[self._language]
+    def _entry_name(self, entry_id: str) -> str:
+        return self._entries[entry_id].name[self._language]
 
-    def rung(self, name: str) -> DirectoryNode:
-        entry = self._entries[name]
+    def directory_node(self, entry_id: str) -> DirectoryNode:
+        entry = self._entries[entry_id]
         assumed = "" if entry.confirmed else " (assumed)"
-        _, *after = [self._entry(one) for one in self._graph.chain(name)]
-        then = ", then ".join(after) or "a call back is offered"
+        _, *fallbacks = map(self._entry_name, self._graph.chain(entry_id))
+        after = ", then ".join(fallbacks) or "a call back is offered"
         opening = hours.describe_hours(entry, "en")
-        facts = (f"Open {opening}{assumed}.", f"No answer in {entry.ring} seconds: {then}.")
-        return DirectoryNode(self._entry(name), entry.number, facts)
+        facts = (f"Open {opening}{assumed}.", f"No answer in {entry.ring} seconds: {after}.")
+        return DirectoryNode(self._entry_name(entry_id), entry.number, facts)
 
-    def _seconds(self, place: Node) -> float:
-        """How long a menu takes to hear, keys too; of a topic's piece, the piece alone."""
-        if isinstance(place, TopicPart):
-            return self._heard([self._speech.words(self._language, place.topic, place.part)])
-        return self._heard(self._speech.blocks(Turn(State(self._language, place))))
+    def _seconds(self, node: Node) -> float:
+        """How long a node takes to hear: a menu with its keys, a part of a topic alone."""
+        if isinstance(node, TopicPart):
+            return self._duration([self._speech.words(self._language, node.topic, node.part)])
+        return self._duration(self._speech.blocks(Turn(State(self._language, node))))
 
-    def _heard(self, blocks: Iterable[SpeechBlock]) -> float:
-        words: list[str] = []
-        recorded = 0.0
+    def _duration(self, blocks: Iterable[SpeechBlock]) -> float:
+        paragraphs: list[str] = []
+        recorded_seconds = 0.0
         for block in blocks:
             if block.recording:
-                found = read_audio_info(self._content.audio[block.recording].data)
-                recorded += found.seconds if found else 0.0
+                audio = read_audio_info(self._content.audio[block.recording].data)
+                recorded_seconds += audio.seconds if audio else 0.0
             else:
-                words += block.paragraphs
+                paragraphs += block.paragraphs
         pause = self._content.config.pause_ms
-        return recorded + readability.seconds_to_speak(
-            "\n\n".join(words), self._language, WORDS_PER_MINUTE, pause_ms=pause
+        return recorded_seconds + readability.seconds_to_speak(
+            "\n\n".join(paragraphs), self._language, WORDS_PER_MINUTE, pause_ms=pause
         )
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -1,6 +1,6 @@
-"""Turns as TwiML: the bytes that the carrier is answered with.
+"""Turns as TwiML, in bytes that are ready to send.
 
-https://www.twilio.com/docs/voice/twiml/gather and .../dial
+https://www.twilio.com/docs/voice/twiml/gather and https://www.twilio.com/docs/voice/twiml/dial
 """
 
 from __future__ import annotations
@@ -22,74 +22,76 @@ from ivr.line.content.config import Config
 from ivr.line.nlu.spoken_input import SpokenInput
 from ivr.line.twiml.ssml import say_or_play
 
-# Stand where a document waits for what only a turn knows: the number shown to whom we ring, when the caller
-# withholds hers, and the number that she keyed in, sealed.
 OWN_NUMBER = b"OWN-NUMBER"
+"""Replaced at each turn by the line's own number, the caller ID of a transfer if the caller withholds theirs."""
 SEALED_NUMBER = b"SEALED-NUMBER"
+"""Replaced at each turn by the encrypted number that the caller entered."""
 _VERB = re.compile(rb"<(?:Gather|Dial) [^>]*>")
-_OF_WORDS = re.compile(rb' (?:hints|language|profanityFilter|speechTimeout)="[^"]*"')
+_SPEECH_ATTRIBUTES = re.compile(rb' (?:hints|language|profanityFilter|speechTimeout)="[^"]*"')
 _ACTION = re.compile(rb'(action="[^"]*)"')
-_URL, _SAID, _WHISPER = "THE-URL", "THE-WORDS", "THE-WHISPER"
+_URL, _SPOKEN = "THE-URL", "THE-WORDS"
 
 
 @dataclass(frozen=True)
 class BaseUrls:
-    """The addresses under which a release's states are posted to, and recordings are served."""
+    """The URL prefixes that a release's states are posted to and its recordings are served from."""
 
     states: str
     audio: str
 
 
 class TwimlDocuments:
-    """Makes the documents of one release."""
+    """Renders the documents of one release."""
 
-    def __init__(self, config: Config, speech: Speech, hearing: SpokenInput, base: BaseUrls) -> None:
+    def __init__(self, config: Config, speech: Speech, spoken_input: SpokenInput, base: BaseUrls) -> None:
         self._config, self._speech, self._base = config, speech, base.states
-        self._hints = {language: hearing.hints(language) for language in config.languages}
-        # One verb around many words: the verb is made once, and the words are put into it.
-        self._gather_of = lru_cache(None)(self._gather)
-        self._dial_of = lru_cache(None)(self._dial)
-        self._spoken_of = lru_cache(None)(lambda block: say_or_play(block, config, base.audio))
+        self._hints = {language: spoken_input.hints(language) for language in config.languages}
+        # Thousands of documents share a few verbs: each is rendered once, and filled per document.
+        self._gather_template = lru_cache(None)(self._gather)
+        self._dial_template = lru_cache(None)(self._dial)
+        self._spoken = lru_cache(None)(lambda block: say_or_play(block, config, base.audio))
 
     def turn(self, turn: Turn, *, withheld: bool = False) -> bytes:
-        """The document of a turn. withheld: the caller shows no number."""
+        """The document of a turn. withheld: the caller withholds their number."""
         state = turn.state
-        said = "".join(map(self._spoken_of, self._speech.blocks(turn)))
+        spoken = "".join(map(self._spoken, self._speech.blocks(turn)))
         url = f"{self._base}/{state.token}"
         if isinstance(state.place, Goodbye):
-            return _filled(self._ending, said, url)
+            return _fill(self._hangup, spoken, url)
         if isinstance(state.place, Transfer):
-            name = self._speech.rung(state.place)
-            return _filled(self._dial_of(name, state.language, withheld), said, url)
+            entry = self._speech.dialed_entry(state.place)
+            return _fill(self._dial_template(entry, state.language, withheld), spoken, url)
         if carries_number(state.place):
             url += f"?held={SEALED_NUMBER.decode()}"
-        return _filled(self._gather_of(*_how(state)), said, url)
+        return _fill(self._gather_template(state.language, _input_kind(state)), spoken, url)
 
-    def ending(self, words: SpeechBlock) -> bytes:
-        """Say something and end the call: for when nothing else works."""
-        return _filled(self._ending, self._spoken_of(words), "")
+    def ending(self, block: SpeechBlock) -> bytes:
+        """A document that says one block and hangs up: the last resort."""
+        return _fill(self._hangup, self._spoken(block), "")
 
     def whispers(self) -> dict[str, bytes]:
-        """What whoever picks up hears first, by the token in its address; an empty document joins the two."""
-        found = {"joined": _bytes(VoiceResponse())}
+        """What staff hear before they are connected, by URL token; `joined`, an empty document, connects them."""
+        say_only = VoiceResponse()
+        say_only.append(_SPOKEN)
+        documents = {"joined": _encode(VoiceResponse())}
         for language in self._config.languages:
-            said = self._spoken_of(self._speech.whisper(language, "whisper"))
-            asked = self._spoken_of(self._speech.whisper(language, "whisper-accept"))
-            found[f"whisper-say-{language}"] = _filled(_shell(VoiceResponse()), said, "")
-            found[f"whisper-accept-{language}"] = _filled(self._accept, said + asked, f"{self._base}/joined")
-        return found
+            whisper = self._spoken(self._speech.whisper(language, "whisper"))
+            question = self._spoken(self._speech.whisper(language, "whisper-accept"))
+            documents[f"whisper-say-{language}"] = _fill(str(say_only), whisper, "")
+            documents[f"whisper-accept-{language}"] = _fill(self._accept, whisper + question, f"{self._base}/joined")
+        return documents
 
-    def _gather(self, language: str, what: str) -> str:
-        """Any one key counts, # too; silence is posted like a key, so that it is answered and not lost."""
+    def _gather(self, language: str, input_kind: str) -> str:
+        """A <Gather> that accepts any key, # included, and posts silence too, so that the line can answer it."""
         attributes: dict[str, Any] = {"input": "dtmf", "num_digits": 1, "finish_on_key": ""}
-        if what == "number":
+        if input_kind == "number":
             attributes = {"input": "dtmf", "finish_on_key": "#"}
-        elif what == "words" and self._config.speech:
+        elif input_kind == "speech" and self._config.speech:
             attributes |= {
                 "input": "dtmf speech",
                 "language": self._config.languages[language].tag,
                 "speech_timeout": "auto",
-                # Frightened people name body parts as they can; starred out, a red flag would be lost.
+                # Callers name body parts in plain words; with those starred out, a red flag would be missed.
                 "profanity_filter": False,
                 "hints": self._hints[language],
             }
@@ -101,15 +103,15 @@ class TwimlDocuments:
             action_on_empty_result=True,
             **attributes,
         )
-        gather.append(_SAID)
+        gather.append(_SPOKEN)
         response.append(gather)
         return str(response)
 
-    def _dial(self, name: str, language: str, withheld: bool) -> str:
-        """Without a callerId the carrier shows the caller's own number to whom we ring."""
-        entry = self._config.entry(name)
+    def _dial(self, entry_id: str, language: str, withheld: bool) -> str:
+        """A <Dial> to an entry. Without a callerId Twilio passes on the caller's number."""
+        entry = self._config.entry(entry_id)
         response = VoiceResponse()
-        response.append(_SAID)
+        response.append(_SPOKEN)
         caller_id = OWN_NUMBER.decode() if withheld else None
         dial = Dial(action=_URL, method="POST", timeout=entry.ring, caller_id=caller_id)
         if entry.whisper == "none":
@@ -120,57 +122,51 @@ class TwimlDocuments:
         return str(response)
 
     @cached_property
-    def _ending(self) -> str:
+    def _hangup(self) -> str:
         response = VoiceResponse()
-        response.append(_SAID)
+        response.append(_SPOKEN)
         response.hangup()
         return str(response)
 
     @cached_property
     def _accept(self) -> str:
-        """Whoever presses a key takes the call; a voicemail presses none."""
+        """A whisper that connects the call only on a key press, since voicemail presses none."""
         response = VoiceResponse()
         gather = Gather(action=_URL, method="POST", input="dtmf", num_digits=1, finish_on_key="")
-        gather.append(_SAID)
+        gather.append(_SPOKEN)
         response.append(gather)
         response.hangup()
         return str(response)
 
 
-def _how(state: State) -> tuple[str, str]:
-    """The language and the kind of answer that is waited for: number, words or keys."""
+def _input_kind(state: State) -> str:
     if isinstance(state.place, EnterNumber):
-        return state.language, "number"
-    return state.language, "keys" if state.wrongs >= KEYS_ONLY else "words"
+        return "number"
+    return "keys" if state.wrongs >= KEYS_ONLY else "speech"
 
 
-def _shell(response: VoiceResponse) -> str:
-    response.append(_SAID)
-    return str(response)
-
-
-def _filled(shell: str, said: str, url: str) -> bytes:
-    return shell.replace(_URL, escape(url)).replace(_SAID, said).encode()
+def _fill(template: str, spoken: str, url: str) -> bytes:
+    return template.replace(_URL, escape(url)).replace(_SPOKEN, spoken).encode()
 
 
 def without_speech(document: bytes) -> bytes:
-    """The same document asking for keys alone, here and wherever it leads."""
-    return _VERB.sub(_without_words, document, count=1)
+    """The same document with speech input off, here and, through `keys=1` in the action URL, on later turns."""
+    return _VERB.sub(_remove_speech, document, count=1)
 
 
-def _without_words(match: re.Match[bytes]) -> bytes:
-    verb = _OF_WORDS.sub(b"", match[0]).replace(b'input="dtmf speech"', b'input="dtmf"')
+def _remove_speech(match: re.Match[bytes]) -> bytes:
+    verb = _SPEECH_ATTRIBUTES.sub(b"", match[0]).replace(b'input="dtmf speech"', b'input="dtmf"')
     return _ACTION.sub(lambda action: action[1] + (b"&amp;" if b"?" in action[1] else b"?") + b'keys=1"', verb)
 
 
 def text_document(replies: Iterable[str]) -> bytes:
-    """The answer to a text: one message for each reply, or an empty response for silence."""
+    """The answer to a text message: one <Message> for each reply, or an empty response for silence."""
     response = MessagingResponse()
     for reply in replies:
         response.message(reply)
-    return _bytes(response)
+    return _encode(response)
 
 
-def _bytes(response: VoiceResponse | MessagingResponse) -> bytes:
+def _encode(response: VoiceResponse | MessagingResponse) -> bytes:
     document: str = response.to_xml()
     return document.encode()

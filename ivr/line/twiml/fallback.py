@@ -1,4 +1,4 @@
-"""The document for when the line itself cannot answer: hosted elsewhere, named as the number's fallback URL."""
+"""The fallback document: hosted outside the line, and set as the phone number's fallback URL at Twilio."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ivr.line.twiml.ssml import build_say
 
 
 def fallback_document(line: CompiledLine) -> bytes:
-    """Says in every language that something went wrong, and the numbers; then rings who is behind key 0.
+    """Apologizes and gives the phone numbers in every language, then dials the entry of key 0.
 
-    Nothing in it leads back to the line, so it works from any place that serves a file.
+    It refers to no URL of the line, so any file server can host it.
     """
     config = line.content.config
     response = VoiceResponse()

@@ -1,4 +1,4 @@
-"""The line as a picture and as an outline in words: it follows the content, and prints on one sheet."""
+"""The diagram of the line and its outline as text: they follow the content, and print on one sheet."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ from tests.line.content.test_loader import SHIPPED
 from tests.support.paths import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
-# A sheet of Letter has 792 points; half an inch on each side is left for the printer.
-SHEET = 720.0
+# Letter is 792 points high; half an inch at each end is left for the printer.
+SHEET_HEIGHT = 720.0
 Files = dict[str, bytes]
 
 
-def put(files: Files, file: str, *changes: tuple[str, str]) -> Files:
-    words = files[file].decode()
+def replaced(files: Files, file: str, *changes: tuple[str, str]) -> Files:
+    text = files[file].decode()
     for old, new in changes:
-        assert old in words, f"{file} no longer says {old!r}"
-        words = words.replace(old, new)
-    return {**files, file: words.encode()}
+        assert old in text, f"{file} no longer contains {old!r}"
+        text = text.replace(old, new)
+    return {**files, file: text.encode()}
 
 
 def with_portuguese(files: Files) -> Files:
-    """The same line in a third language, which says what Spanish says."""
+    """The shipped line with a third language, a copy of the Spanish prompts."""
     files |= {f"pt/{name.removeprefix('es/')}": data for name, data in files.items() if name.startswith("es/")}
-    words = files["line.yaml"].decode()
-    spanish = re.search(r"\n  es:\n    name: Español.*?(?=\n\n)", words, re.DOTALL)
+    config = files["line.yaml"].decode()
+    spanish = re.search(r"\n  es:\n    name: Español.*?(?=\n\n)", config, re.DOTALL)
     assert spanish
     portuguese = spanish[0].replace("  es:", "  pt:").replace("Español", "Português")
-    words = words.replace(spanish[0], spanish[0] + portuguese)
-    words = re.sub(r"(, )es: (\[[^\]]*\]|[^,}\]]+)", r"\1es: \2, pt: \2", words)
+    config = config.replace(spanish[0], spanish[0] + portuguese)
+    config = re.sub(r"(, )es: (\[[^\]]*\]|[^,}\]]+)", r"\1es: \2, pt: \2", config)
     return {
         **files,
-        "line.yaml": words.replace("\n  es: Elliot", "\n  es: Elliot Health System\n  pt: Elliot").encode(),
+        "line.yaml": config.replace("\n  es: Elliot", "\n  es: Elliot Health System\n  pt: Elliot").encode(),
     }
 
 
-def with_other_keys(files: Files) -> Files:
-    files = put(files, "line.yaml", ("3: skin-products, 4", "7: skin-products, 4"))
+def with_different_keys(files: Files) -> Files:
+    files = replaced(files, "line.yaml", ("3: skin-products, 4", "7: skin-products, 4"))
     for language in ("en", "es"):
-        files = put(files, f"{language}/welcome.md", ("\n3. ", "\n7. "))
+        files = replaced(files, f"{language}/welcome.md", ("\n3. ", "\n7. "))
     return files
 
 
 def with_a_deeper_menu(files: Files) -> Files:
-    """A menu in a menu in a menu, with ways back that go round in circles."""
-    files = put(
+    """The shipped line with a third level of menus, and keys that lead back up."""
+    files = replaced(
         files,
         "line.yaml",
         ("3: more-pictures, 4: next-steps}", "3: more, 4: welcome}"),
@@ -73,23 +73,23 @@ def with_a_recording(files: Files) -> Files:
     return {**files, "recordings/en/cancer-2.wav": sound(tone(440, seconds=7, rate=8_000), 8_000)}
 
 
-def with_another_person(files: Files) -> Files:
+def with_another_entry(files: Files) -> Files:
     reached = ("  people:\n    person: central-scheduling", "  people:\n    person: clinic")
     entry = (
         "  - id: clinic\n    name: {en: the clinic, es: la clínica}\n    number: 603-555-0100\n"
         "    for: {en: anything, es: todo}\n    hours: {Sat: 09:00-12:00}\n    next: []\n    ring: 15\n"
     )
     where = "\n# Public holidays"
-    return put(files, "line.yaml", reached, (where, f"{entry}{where}"))
+    return replaced(files, "line.yaml", reached, (where, f"{entry}{where}"))
 
 
 CHANGED: dict[str, Callable[[Files], Files]] = {
     "as shipped": dict,
     "three languages": with_portuguese,
-    "other keys": with_other_keys,
+    "different keys": with_different_keys,
     "a deeper menu": with_a_deeper_menu,
     "a recording": with_a_recording,
-    "another person": with_another_person,
+    "another entry": with_another_entry,
 }
 
 
@@ -102,85 +102,84 @@ def number(element: ET.Element, name: str) -> float:
 
 
 @pytest.fixture(params=[(label, language) for label in CHANGED for language in ("en", "es")], ids=" in ".join)
-def picture(request: pytest.FixtureRequest) -> ET.Element:
+def diagram(request: pytest.FixtureRequest) -> ET.Element:
     label, language = request.param
     return ET.fromstring(render_svg(content_of(label), language))
 
 
-def test_a_picture_has_a_name_and_its_words_for_who_does_not_see_it(content: Content) -> None:
+def test_a_diagram_has_an_accessible_name_and_description(content: Content) -> None:
     svg = ET.fromstring(render_svg(content, "en"))
     named = {element.get("id"): element for element in svg if element.get("id")}
-    title, words = (named[name] for name in svg.attrib["aria-labelledby"].split())
+    title, description = (named[name] for name in svg.attrib["aria-labelledby"].split())
     assert svg.attrib["role"] == "img"
     assert (title.tag, title.text) == (f"{SVG}title", "Elliot Health System: what callers hear in English")
-    assert (words.tag, words.text) == (f"{SVG}desc", describe_menu_tree(content, "en"))
+    assert (description.tag, description.text) == (f"{SVG}desc", describe_menu_tree(content, "en"))
     assert render_svg(content, "en") == render_svg(content, "en")
 
 
-def test_two_pictures_on_one_page_have_names_of_their_own(content: Content) -> None:
-    names = [set(re.findall(r' id="([^"]+)"', render_svg(content, language))) for language in ("en", "es")]
-    assert all(names)
-    assert not names[0] & names[1]
+def test_the_ids_of_two_diagrams_on_one_page_do_not_clash(content: Content) -> None:
+    ids = [set(re.findall(r' id="([^"]+)"', render_svg(content, language))) for language in ("en", "es")]
+    assert all(ids)
+    assert not ids[0] & ids[1]
 
 
-def test_words_are_large_enough_in_print_and_stand_on_the_sheet(picture: ET.Element) -> None:
-    wide, high = (float(value) for value in picture.attrib["viewBox"].split()[2:])
-    assert (picture.attrib["width"], picture.attrib["height"]) == (f"{wide:g}pt", f"{high:.10g}pt")
-    assert wide == WIDTH
-    for words in picture.iter(f"{SVG}text"):
-        assert number(words, "font-size") >= 9
-        assert 0 <= number(words, "x") < wide
-        assert number(words, "font-size") <= number(words, "y") <= high
+def test_text_is_at_least_9_points_and_inside_the_sheet(diagram: ET.Element) -> None:
+    width, height = (float(value) for value in diagram.attrib["viewBox"].split()[2:])
+    assert (diagram.attrib["width"], diagram.attrib["height"]) == (f"{width:g}pt", f"{height:.10g}pt")
+    assert width == WIDTH
+    for text in diagram.iter(f"{SVG}text"):
+        assert number(text, "font-size") >= 9
+        assert 0 <= number(text, "x") < width
+        assert number(text, "font-size") <= number(text, "y") <= height
 
 
-def test_nothing_is_told_by_colour_alone(picture: ET.Element) -> None:
-    colours = {element.get(name) for element in picture.iter() for name in ("fill", "stroke")}
-    assert colours <= {None, "none", "#000", "#fff", "#ececec"}
+def test_the_diagram_uses_only_black_white_and_one_gray(diagram: ET.Element) -> None:
+    colors = {element.get(name) for element in diagram.iter() for name in ("fill", "stroke")}
+    assert colors <= {None, "none", "#000", "#fff", "#ececec"}
 
 
-def boxes(picture: ET.Element) -> list[ET.Element]:
-    return [box for box in picture.iter(f"{SVG}rect") if box.get("stroke")]
+def boxes(diagram: ET.Element) -> list[ET.Element]:
+    return [box for box in diagram.iter(f"{SVG}rect") if box.get("stroke")]
 
 
-def test_no_box_lies_on_another_nor_leaves_the_sheet(picture: ET.Element) -> None:
-    wide, high = (float(value) for value in picture.attrib["viewBox"].split()[2:])
+def test_boxes_do_not_overlap_or_leave_the_sheet(diagram: ET.Element) -> None:
+    width, height = (float(value) for value in diagram.attrib["viewBox"].split()[2:])
     edges = [
         (left, top, left + number(box, "width"), top + number(box, "height"))
-        for box in boxes(picture)
+        for box in boxes(diagram)
         for left, top in [(number(box, "x"), number(box, "y"))]
     ]
     assert len(edges) >= 16
     for left, top, right, bottom in edges:
         assert left >= 0
-        assert right <= wide
-        assert bottom <= high
-        over = [
+        assert right <= width
+        assert bottom <= height
+        overlapping = [
             other for other in edges if other[0] < right and other[2] > left and top < other[3] and bottom > other[1]
         ]
-        assert over == [(left, top, right, bottom)]
+        assert overlapping == [(left, top, right, bottom)]
 
 
-def test_words_stand_within_their_box_or_beside_it(picture: ET.Element) -> None:
-    """Each bold title and the quoted words below it stand at the height of one box."""
-    spans = [(number(box, "y"), number(box, "y") + number(box, "height")) for box in boxes(picture)]
-    for words in picture.iter(f"{SVG}text"):
-        if words.get("lang"):
-            y, size = number(words, "y"), number(words, "font-size")
-            assert any(top <= y - size * 0.8 and y + size * 0.2 <= bottom for top, bottom in spans), words.text
+def test_titles_and_labels_stay_within_the_height_of_their_box(diagram: ET.Element) -> None:
+    spans = [(number(box, "y"), number(box, "y") + number(box, "height")) for box in boxes(diagram)]
+    for text in diagram.iter(f"{SVG}text"):
+        if text.get("lang"):
+            y, size = number(text, "y"), number(text, "font-size")
+            assert any(top <= y - size * 0.8 and y + size * 0.2 <= bottom for top, bottom in spans), text.text
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_shipped_line_prints_on_one_sheet(content: Content, language: str) -> None:
-    picture = ET.fromstring(render_svg(content, language))
-    assert float(picture.attrib["viewBox"].split()[3]) <= SHEET
+    diagram = ET.fromstring(render_svg(content, language))
+    assert float(diagram.attrib["viewBox"].split()[3]) <= SHEET_HEIGHT
 
 
-def seen(label: str, language: str = "en") -> str:
-    picture = ET.fromstring(render_svg(content_of(label), language))
-    return "\n".join("".join(words.itertext()).strip() for words in picture.iter(f"{SVG}text"))
+def visible_text(label: str, language: str = "en") -> str:
+    diagram = ET.fromstring(render_svg(content_of(label), language))
+    return "\n".join("".join(text.itertext()).strip() for text in diagram.iter(f"{SVG}text"))
 
 
-TOLD: list[tuple[str, str, list[str]]] = [
+SHOWN: list[tuple[str, str, list[str]]] = [
     ("as shipped", "en", ["Main menu", "“For calcifications”", "29, 29 and 22", "by text: 2", "603-663-2180"]),
     ("as shipped", "en", ["Key 8 goes on to Spanish.", "Central Scheduling", "No answer in 25 seconds"]),
     ("as shipped", "es", ["Menú principal", "¿Es cáncer?", "La oficina de citas", "Key 8 goes on to English."]),
@@ -189,30 +188,30 @@ TOLD: list[tuple[str, str, list[str]]] = [
     ("three languages", "pt", ["what callers hear in Portuguese", "Menú principal"]),
     ("a deeper menu", "en", ['A < B & "C"', "“For three”", "see that menu"]),
     ("a recording", "en", ["29, 7 and 22"]),
-    ("another person", "en", ["The clinic, 603-555-0100.", "Saturday from 9:00 AM to 12:00 PM", "a call back"]),
+    ("another entry", "en", ["The clinic, 603-555-0100.", "Saturday from 9:00 AM to 12:00 PM", "a call back"]),
 ]
 
 
-@pytest.mark.parametrize(("label", "language", "words"), TOLD, ids=[f"{case[0]}: {case[2][0]}" for case in TOLD])
-def test_a_picture_follows_the_content(label: str, language: str, words: list[str]) -> None:
-    picture = seen(label, language).replace("\n", " ")
-    assert [told for told in words if told not in picture] == []
+@pytest.mark.parametrize(("label", "language", "expected"), SHOWN, ids=[f"{case[0]}: {case[2][0]}" for case in SHOWN])
+def test_a_diagram_follows_the_content(label: str, language: str, expected: list[str]) -> None:
+    diagram = visible_text(label, language).replace("\n", " ")
+    assert [text for text in expected if text not in diagram] == []
 
 
 def keys_of(label: str) -> list[str]:
-    return [key for key in seen(label).split("\n") if re.fullmatch("[0-9]", key)]
+    return [key for key in visible_text(label).split("\n") if re.fullmatch("[0-9]", key)]
 
 
-def test_each_key_is_drawn_once_for_each_thing_that_it_leads_to() -> None:
+def test_each_key_is_drawn_once_for_each_of_its_targets() -> None:
     assert sorted(keys_of("as shipped")) == sorted("123451234123")
-    assert sorted(keys_of("other keys")) == sorted("127451234123")
+    assert sorted(keys_of("different keys")) == sorted("127451234123")
     assert sorted(keys_of("a deeper menu")) == sorted("1234512341234123")
 
 
-def test_each_menu_is_drawn_in_full_once_though_keys_go_round_in_circles() -> None:
-    picture = seen("a deeper menu")
-    assert picture.count("For calcifications") == 1
-    assert picture.count("see that menu") == 3
+def test_each_menu_is_drawn_in_full_once_even_if_keys_lead_back_up() -> None:
+    diagram = visible_text("a deeper menu")
+    assert diagram.count("For calcifications") == 1
+    assert diagram.count("see that menu") == 3
 
 
 OUTLINE = [
@@ -224,16 +223,16 @@ OUTLINE = [
 ]
 
 
-def test_the_outline_tells_the_same_in_words(content: Content) -> None:
+def test_the_outline_matches_the_diagram(content: Content) -> None:
     lines = describe_menu_tree(content, "en").split("\n")
     assert [line for line in OUTLINE if line not in lines] == []
-    pictured = seen("as shipped")
+    diagram = visible_text("as shipped")
     for line in lines:
         for label in re.findall(r'"(For [a-z]+)', line):
-            assert label in pictured
+            assert label in diagram
 
 
-def test_draw_writes_the_picture_and_prints_the_outline(
+def test_draw_writes_the_diagram_and_prints_the_outline(
     content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
@@ -244,6 +243,6 @@ def test_draw_writes_the_picture_and_prints_the_outline(
     assert file.read_text("utf-8") == render_svg(content, "es")
 
 
-def test_the_picture_in_the_documents_is_of_the_shipped_line(content: Content) -> None:
-    shown = (ROOT / "docs/line.svg").read_text("utf-8")
-    assert shown == render_svg(content, "en"), "make it anew: infoline prompts draw -o docs/line.svg"
+def test_the_diagram_in_the_docs_shows_the_shipped_line(content: Content) -> None:
+    documented = (ROOT / "docs/line.svg").read_text("utf-8")
+    assert documented == render_svg(content, "en"), "regenerate it: infoline prompts draw -o docs/line.svg"

@@ -1,4 +1,4 @@
-"""The documents that the carrier is answered with: every one that a call can meet, by the carrier's own schema."""
+"""Every TwiML document that a call can receive, checked against Twilio's schema and limits."""
 
 from __future__ import annotations
 
@@ -32,21 +32,18 @@ OWN = "+16035550100"
 def schema() -> xmlschema.XMLSchema:
     path = SHARED / "data" / "twiml-xsd" / "twiml_v20100401_twilioRealtimeCallSchema.xsd"
     if not path.exists():
-        pytest.skip("the carrier's schema is not beside this checkout")
+        pytest.skip("Twilio's TwiML schema is not available")
     return xmlschema.XMLSchema(str(path))
 
 
-def faults(document: bytes) -> list[str]:
-    """What the schema says against a document.
-
-    One exception: the schema is older than neural voices, whose names have a dash, and knows Polly.Joanna.
-    """
+def schema_errors(document: bytes) -> list[str]:
+    """The schema's errors for a document, except for the dash of neural voices, which the schema predates."""
     plain = re.sub(r'voice="(Polly\.[A-Za-z]+)-Neural"', r'voice="\1"', document.decode())
-    return [str(fault.reason) for fault in schema().iter_errors(plain)]
+    return [str(error.reason) for error in schema().iter_errors(plain)]
 
 
 def documents(line: CompiledLine) -> Iterator[tuple[str, bytes]]:
-    """Every voice document: of each turn, and once more for callers who withhold their number."""
+    """Every voice document, including those for callers who withhold their number."""
     for turn, document in line.documents.items():
         yield turn.state.token, document
         if isinstance(turn.state.place, Transfer):
@@ -58,32 +55,32 @@ def parsed(document: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(document)
 
 
-def test_every_document_is_valid_by_the_carriers_schema(line: CompiledLine) -> None:
-    told = {name: faults(document) for name, document in documents(line)}
-    assert len(told) > 900
-    assert {name: found for name, found in told.items() if found} == {}
+def test_every_document_is_valid_under_twilios_schema(line: CompiledLine) -> None:
+    errors = {name: schema_errors(document) for name, document in documents(line)}
+    assert len(errors) > 900
+    assert {name: found for name, found in errors.items() if found} == {}
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "document",
     [
         b'<Response><Gather numDigits="one"/></Response>',
         b'<Response><Say voice="alice-Neural">x</Say></Response>',
         b"<Response><Hello/></Response>",
     ],
 )
-def test_the_schema_refuses_what_is_wrong(spoilt: bytes) -> None:
-    assert faults(spoilt)
+def test_the_schema_check_rejects_invalid_documents(document: bytes) -> None:
+    assert schema_errors(document)
 
 
-def test_every_document_is_within_the_carriers_limits(line: CompiledLine) -> None:
+def test_every_document_is_within_twilios_limits(line: CompiledLine) -> None:
     for name, document in documents(line):
         assert len(document) < LARGEST_DOCUMENT, name
         for spoken in parsed(document).iter("Say"):
             assert len("".join(spoken.itertext())) < LONGEST_SAY, name
 
 
-def test_every_document_says_something_and_then_asks_rings_or_ends(line: CompiledLine) -> None:
+def test_every_document_speaks_and_then_gathers_dials_or_hangs_up(line: CompiledLine) -> None:
     for name, document in documents(line):
         root = parsed(document)
         assert all("".join(spoken.itertext()).strip() for spoken in root.iter("Say")), name
@@ -91,7 +88,7 @@ def test_every_document_says_something_and_then_asks_rings_or_ends(line: Compile
         assert root.find("Redirect") is None
 
 
-def test_what_is_heard_comes_back_to_the_state_that_asked(line: CompiledLine) -> None:
+def test_input_is_posted_to_the_state_that_asked_for_it(line: CompiledLine) -> None:
     for turn, document in line.documents.items():
         for verb in (*parsed(document).iter("Gather"), *parsed(document).iter("Dial")):
             held = "?held=SEALED-NUMBER" if carries_number(turn.state.place) else ""
@@ -99,16 +96,16 @@ def test_what_is_heard_comes_back_to_the_state_that_asked(line: CompiledLine) ->
             assert verb.get("method") == "POST"
 
 
-def test_any_key_counts_and_silence_is_posted_after_a_generous_time(line: CompiledLine) -> None:
+def test_any_single_key_is_accepted_and_silence_is_posted_after_7_to_10_seconds(line: CompiledLine) -> None:
     for name, document in documents(line):
         for gather in parsed(document).iter("Gather"):
-            wanted = (None, "#") if ".keyin-" in name else ("1", "")
-            assert (gather.get("numDigits"), gather.get("finishOnKey")) == wanted, name
+            expected = (None, "#") if ".keyin-" in name else ("1", "")
+            assert (gather.get("numDigits"), gather.get("finishOnKey")) == expected, name
             assert gather.get("actionOnEmptyResult") == "true"
             assert 7 <= int(gather.get("timeout", 0)) <= 10
 
 
-def test_each_language_is_said_by_its_own_voice(line: CompiledLine) -> None:
+def test_each_language_is_spoken_by_its_own_voice(line: CompiledLine) -> None:
     voices = {voice.tag: voice for voice in line.content.config.languages.values()}
     for name, document in documents(line):
         for spoken in parsed(document).iter("Say"):
@@ -119,7 +116,7 @@ def test_each_language_is_said_by_its_own_voice(line: CompiledLine) -> None:
         assert (spoken.get("language") == "es-US") is ("English" not in "".join(spoken.itertext()))
 
 
-def test_the_first_words_tell_the_way_to_the_other_language_in_that_language(line: CompiledLine) -> None:
+def test_the_greeting_offers_the_other_language_in_that_language(line: CompiledLine) -> None:
     said = ["".join(spoken.itertext()) for spoken in parsed(line.document(line.graph.start())).iter("Say")]
     assert "español" in said[1]
     assert line.content.config.hospital["en"] in said[0]
@@ -146,10 +143,10 @@ def test_phone_numbers_are_read_slowly(line: CompiledLine) -> None:
 
 
 READ_ALOUD = [
-    ("a number", "Call 603-555-0123 now.", [("603-555-0123", "telephone")]),
-    ("at the end of a sentence", "Call 911.", [("911", "digits")]),
+    ("a phone number", "Call 603-555-0123 now.", [("603-555-0123", "telephone")]),
+    ("an emergency number that ends a sentence", "Call 911.", [("911", "digits")]),
     ("two in a row", "911 or 988", [("911", "digits"), ("988", "digits")]),
-    ("a number with something in front", "1-603-555-0123", []),
+    ("a number with a prefix", "1-603-555-0123", []),
     ("a year, an hour, a price", "In 1911 at 9:11, $9118", []),
     ("a longer number", "1603-555-01234", []),
 ]
@@ -172,29 +169,29 @@ def test_an_empty_line_is_a_pause_and_every_block_ends_with_one(line: CompiledLi
     ]
 
 
-# The reader refuses what XML cannot hold, before it comes this far.
+# The content loader rejects characters that XML cannot contain.
 sayable = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("&<>\"']"), max_size=80).filter(
     lambda words: not re.search("[\ufffe\uffff]", words)
 )
 
 
 @given(words=sayable)
-def test_any_words_come_out_of_the_xml_as_they_went_in(words: str, line: CompiledLine) -> None:
+def test_any_text_survives_the_round_trip_through_xml(words: str, line: CompiledLine) -> None:
     said = build_say(SpeechBlock("es", (words,)), line.content.config)
     assert "".join(parsed(said.to_xml().encode()).itertext()) == words
     assert parsed(text_document([words])).findtext("Message") == (words or None) or not words
 
 
-def test_words_with_signs_of_xml_are_said_as_they_are() -> None:
+def test_xml_special_characters_in_a_prompt_are_escaped() -> None:
     files = changed("en/closed.md", "I am sorry,", "You & <b>us</b> > all,")
     odd = CompiledLine(read_content(files))
-    place = odd.graph.reach("en", "central-scheduling", lambda _name: False)
-    document = odd.document(place)
+    turn = odd.graph.reach("en", "central-scheduling", lambda _fact: False)
+    document = odd.document(turn)
     assert "You & <b>us</b> > all," in "".join(parsed(document).itertext())
-    assert faults(document) == []
+    assert schema_errors(document) == []
 
 
-def test_the_caller_is_shown_to_whom_we_ring_and_the_line_when_she_withholds_her_number(line: CompiledLine) -> None:
+def test_a_transfer_shows_the_callers_number_or_the_lines_own_if_it_is_withheld(line: CompiledLine) -> None:
     turn = Turn(State("en", Transfer("central-scheduling", 0)))
     assert parsed(line.document(turn)).find("Dial").attrib == {
         "action": f"https://line.example.org/voice/{line.digest}/{turn.state.token}",
@@ -202,40 +199,40 @@ def test_the_caller_is_shown_to_whom_we_ring_and_the_line_when_she_withholds_her
         "timeout": "25",
     }
     assert parsed(line.document(turn, Caller(OWN))).find("Dial").get("callerId") == OWN
-    for place in (Menu("welcome"), Goodbye(), TopicPart("cancer", 0)):
-        assert line.document(Turn(State("en", place)), Caller(OWN)) == line.document(Turn(State("en", place)))
+    for node in (Menu("welcome"), Goodbye(), TopicPart("cancer", 0)):
+        assert line.document(Turn(State("en", node)), Caller(OWN)) == line.document(Turn(State("en", node)))
 
 
-def test_a_sender_that_is_no_number_cannot_break_the_document(line: CompiledLine) -> None:
+def test_a_caller_id_that_is_not_a_number_is_escaped(line: CompiledLine) -> None:
     turn = Turn(State("en", Transfer("central-scheduling", 0)))
     odd = 'sip:line@example.org?a=1&b="<2>"'
     assert parsed(line.document(turn, Caller(odd))).find("Dial").get("callerId") == odd
 
 
-def test_a_transfer_says_who_is_rung_and_who_did_not_answer(line: CompiledLine) -> None:
+def test_a_transfer_says_who_did_not_answer_and_who_is_dialed_next(line: CompiledLine) -> None:
     turn = Turn(State("en", Transfer("breast-health-center", 1)), "transfer-busy")
     said = "".join(parsed(line.document(turn)).itertext())
     assert said.index("the Elliot Breast Health Center is busy") < said.index("connect you to the Elliot Breast Diag")
 
 
-def test_nothing_works_but_the_caller_hears_all_numbers(line: CompiledLine) -> None:
+def test_the_last_resort_document_gives_every_phone_number(line: CompiledLine) -> None:
     said = "".join(parsed(line.unavailable).itertext())
     assert all(entry.number in said for entry in line.content.config.directory)
 
 
-def test_an_answer_to_a_text_is_one_message_for_each_reply() -> None:
+def test_each_reply_to_a_text_becomes_one_message() -> None:
     assert [message.text for message in parsed(text_document(["a & b", "c"]))] == ["a & b", "c"]
     assert list(parsed(text_document([]))) == []
 
 
-def test_every_text_has_its_document(line: CompiledLine) -> None:
+def test_every_text_has_a_document(line: CompiledLine) -> None:
     for prompt in line.content.prompts.values():
         if prompt.texted:
             document = parsed(line.text_document(prompt.language, prompt.name))
             assert document.findtext("Message") == line.text(prompt.language, prompt.name)
 
 
-def test_speech_is_made_of_the_prompts_alone(line: CompiledLine) -> None:
+def test_speech_consists_of_the_prompts(line: CompiledLine) -> None:
     speech = Speech(line.content, line.graph)
     blocks = speech.blocks(Turn(State("es", TopicPart("cancer", 1)), "silence"))
     assert [block.language for block in blocks] == ["es", "es", "es"]
