@@ -1,4 +1,4 @@
-"""Which language a person chose to speak with the line."""
+"""The language that a person chose."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from ivr.people.persons import get_or_create_persons
 
 
 def remember_language(connection: Connection, vault: Vault, phone: str, language: str, now: datetime) -> None:
-    """From now on this person is spoken with in `language`."""
-    someone = get_or_create_persons(connection, vault, [phone], now)[phone]
-    connection.execute(update(person).where(person.c.id == someone).values(language=language))
+    """Use `language` with this number from now on."""
+    person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
+    connection.execute(update(person).where(person.c.id == person_id).values(language=language))

@@ -15,7 +15,7 @@ from ivr.people.keywords import CARRIER_WORDS, REMINDER_REPLIES, carrier_keyword
 from ivr.people.persons import get_or_create_persons, opt_in, opt_out
 from ivr.people.phones import PhoneFault, PhoneNumber, is_e164, parse_phone
 from ivr.people.replies import mark_wrong_number, note_possible_cancellation, record_reply
-from ivr.people.todos import complete_work_item, pending_work_items
+from ivr.people.work_items import complete_work_item, pending_work_items
 from tests.support.clinic import NOW, at, row
 
 JANE, JOAN = "+16035550101", "+16035550102"

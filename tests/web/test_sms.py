@@ -21,7 +21,7 @@ from ivr import clock, create_app
 from ivr.ledger import Ledger, open_ledger
 from ivr.ledger.tables import appointment, incoming_text, opt_out_event, person, text, unanswered
 from ivr.line.text.gsm7 import count_segments
-from ivr.people.todos import pending_work_items
+from ivr.people.work_items import pending_work_items
 from ivr.settings import load
 from tests.support.clinic import Clinic
 from tests.support.paths import ROOT
