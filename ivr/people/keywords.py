@@ -37,7 +37,7 @@ def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:
 
 @dataclass(frozen=True)
 class ReminderReply:
-    """A reply to a reminder. answer: None for a bare yes. which: the appointment named, from 1, if there are several."""
+    """A reply to a reminder. answer: None for a bare yes. which: an appointment, counted from 1."""
 
     answer: ReminderAnswer | None
     which: int | None = None

@@ -31,8 +31,7 @@ _TWO = re.compile(r"[;/,]|\bor\b|\band\b|\n")
 _LONGEST_NUMBER, _TWO_NUMBERS = 15, 20
 # Reserved for fiction and tests; the library calls them invalid in some regions.
 _RESERVED = re.compile(r"[2-9]\d{2}55501\d{2}$", re.ASCII)
-# ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad, which Twilio sends for a withheld number:
-# https://help.twilio.com/articles/223179988
+# ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad, which Twilio sends for a withheld number.
 _WITHHELD = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
 
 

@@ -173,12 +173,12 @@ def todos(clinic) -> list[tuple[str, str | None]]:
 def test_an_answer_goes_to_the_one_visit_that_stands_and_is_ahead(clinic_on_each_database):
     cancelled = {**row(1, at(2)), "appointment_id": "C", "status": "cancelled"}
     clinic_on_each_database.take(row(1, at(9)), row(2, at(1)), cancelled)
-    assert answer(clinic_on_each_database).visits[0].id == clinic_on_each_database.appointment("A1").id
+    assert answer(clinic_on_each_database).appointments[0].id == clinic_on_each_database.appointment("A1").id
     kept = {one: clinic_on_each_database.appointment(one).answer for one in ("A1", "C", "A2")}
     assert kept == {"A1": "confirmed", "C": None, "A2": None}
     assert todos(clinic_on_each_database) == []
     for _ in range(2):
-        assert answer(clinic_on_each_database, "change").found == "answered"
+        assert answer(clinic_on_each_database, "change").result == "answered"
     assert clinic_on_each_database.appointment("A1").answer == "change"
     assert todos(clinic_on_each_database) == [("change", "A1")]
 
@@ -186,22 +186,22 @@ def test_an_answer_goes_to_the_one_visit_that_stands_and_is_ahead(clinic_on_each
 def test_with_two_visits_ahead_the_answer_must_say_which(clinic_on_each_database):
     clinic_on_each_database.take(row(1, at(9)), {**row(1, at(5)), "appointment_id": "B"})
     asked = answer(clinic_on_each_database)
-    assert asked.found == "which"
-    assert [visit.id for visit in asked.visits] == [clinic_on_each_database.appointment(one).id for one in ("B", "A1")]
-    assert answer(clinic_on_each_database, which=3).found == "which"
-    assert answer(clinic_on_each_database, which=2).visits[0].id == clinic_on_each_database.appointment("A1").id
+    assert asked.result == "which"
+    assert [visit.id for visit in asked.appointments] == [clinic_on_each_database.appointment(one).id for one in ("B", "A1")]
+    assert answer(clinic_on_each_database, which=3).result == "which"
+    assert answer(clinic_on_each_database, which=2).appointments[0].id == clinic_on_each_database.appointment("A1").id
     assert (clinic_on_each_database.appointment("A1").answer, clinic_on_each_database.appointment("B").answer) == (
         "confirmed",
         None,
     )
-    assert answer(clinic_on_each_database, now=NOW + timedelta(days=6)).found == "answered"
+    assert answer(clinic_on_each_database, now=NOW + timedelta(days=6)).result == "answered"
 
 
 def test_without_a_visit_ahead_the_answer_says_why(clinic):
     clinic.take(row(1, at(1)), {**row(3, at(2)), "status": "cancelled"})
-    assert answer(clinic, phone=JOAN).found == "none"
-    assert answer(clinic, now=NOW + timedelta(days=1)).found == "past"
-    assert answer(clinic, phone="+16035550103").found == "cancelled"
+    assert answer(clinic, phone=JOAN).result == "none"
+    assert answer(clinic, now=NOW + timedelta(days=1)).result == "past"
+    assert answer(clinic, phone="+16035550103").result == "cancelled"
 
 
 def test_cancel_with_a_visit_ahead_is_for_schedulers_to_look_at(clinic):

@@ -9,7 +9,7 @@ from twilio.request_validator import RequestValidator
 
 from ivr import create_app
 from ivr.ledger import open_ledger
-from ivr.people.spool import Spool
+from ivr.people.spool import open_spool
 from ivr.settings import load
 from ivr.web.receipts import replay_receipt
 from tests.support.clinic import NOW, at, open_clinic, row
@@ -66,5 +66,5 @@ def test_while_the_ledger_is_away_receipts_wait_on_disk_and_are_entered_in_their
         assert tell(app, told.pop("attempt", attempt), **told) == 204
     assert state(clinic) == "handed_over"
     # The web process looks after them too, once a second.
-    Spool(tmp_path / "var", clinic.ledger, here.vault, replay_receipt).enter()
+    open_spool(tmp_path / "var", clinic.ledger, here.vault, replay_receipt).replay()
     wait_for(lambda: state(clinic) == "undelivered")

@@ -97,7 +97,7 @@ def _book(app: Flask, story: dict[str, Any]) -> None:
     here = app.extensions["infoline"]
     rows = [{"phone": HER, **told} for told in story["appointments"]]
     moment = datetime.fromisoformat(BEGINS).astimezone(UTC)
-    Clinic(here.ledger, here.vault, here.shelf.live.content, here.settings.var_dir).take(*rows, now=moment)
+    Clinic(here.ledger, here.vault, here.releases.live.content, here.settings.var_dir).take(*rows, now=moment)
     if story.get("reminded"):
         _remind(here.ledger, story["reminded"], moment)
 
@@ -141,8 +141,8 @@ def test_what_was_kept_while_the_ledger_was_away_is_entered_in_order(texter, tmp
         her.texts({"texted": words})
     here = her.app.extensions["infoline"]
     ledger = open_ledger(f"sqlite:///{tmp_path}/infoline.db")
-    here.kept._ledger = ledger
-    assert here.kept.enter() == 3
+    here.spool._ledger = ledger
+    assert here.spool.replay() == 3
     with ledger.read() as connection:
         kinds = list(connection.execute(select(opt_out_event.c.kind).order_by(opt_out_event.c.id)).scalars())
         assert kinds == ["stop", "start"]
@@ -152,10 +152,10 @@ def test_what_was_kept_while_the_ledger_was_away_is_entered_in_order(texter, tmp
 def test_an_older_stop_that_was_kept_does_not_undo_a_newer_start(texter) -> None:
     her = texter({})
     here = her.app.extensions["infoline"]
-    assert here.kept.keep("stop", her.now.astimezone(UTC), phone=HER, source="text", evidence="stop")
+    assert here.spool.save("stop", her.now.astimezone(UTC), phone=HER, source="text", evidence="stop")
     her.texts({"texted": "stop texting me", "at": "2026-12-01T10:05-05:00"})
     her.texts({"texted": "START", "at": "2026-12-01T10:06-05:00"})
-    here.kept.enter()
+    here.spool.replay()
     assert "opted_out" not in held(her.app)
 
 
@@ -164,8 +164,8 @@ def test_a_kept_file_that_nobody_can_read_holds_nothing_back(texter, tmp_path: P
     here = her.app.extensions["infoline"]
     (tmp_path / "kept").mkdir(exist_ok=True)
     (tmp_path / "kept" / "00000000000000000001-bad").write_bytes(b"not sealed")
-    assert here.kept.keep("stop", her.now.astimezone(UTC), phone=HER, source="text", evidence="stop")
-    assert here.kept.enter() == 1
+    assert here.spool.save("stop", her.now.astimezone(UTC), phone=HER, source="text", evidence="stop")
+    assert here.spool.replay() == 1
     assert held(her.app)["opted_out"]
 
 

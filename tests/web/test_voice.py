@@ -17,7 +17,7 @@ from ivr import clock, create_app
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import call_turn, callback, opt_out_event, person, text
 from ivr.people.callbacks import pending_callbacks
-from ivr.people.spool import Spool
+from ivr.people.spool import open_spool
 from ivr.settings import load
 from tests.support.paths import ROOT
 
@@ -215,11 +215,11 @@ def test_with_the_ledger_away_a_call_back_and_an_opt_out_wait_on_disk_and_are_en
     assert len(files) == 2
     assert not any(re.search(rb"5550123", path.read_bytes()) for path in files)
     vault = away.extensions["infoline"].vault
-    assert Spool(tmp_path, ledger, vault).enter() == 2
+    assert open_spool(tmp_path, ledger, vault).replay() == 2
     with ledger.read() as connection:
         assert [one.phone for one in pending_callbacks(connection, vault)] == [CALLER]
         assert connection.execute(select(opt_out_event.c.source)).scalar_one() == "call"
-    assert Spool(tmp_path, ledger, vault).enter() == 0
+    assert open_spool(tmp_path, ledger, vault).replay() == 0
 
 
 def test_what_came_too_late_for_the_caller_does_not_come_true_later(

@@ -23,7 +23,8 @@ from ivr.ledger import open_ledger
 from ivr.ledger.tables import opt_out_event, person
 from ivr.settings import load
 from ivr.web.services import Services
-from ivr.web.webhook import PLACES, FastPath, Webhook
+from ivr.web.fast_path import SLOTS, FastPath
+from ivr.web.webhook import Webhook
 from tests.support.network import wait_for
 
 TOKEN, OTHER_TOKEN = "first-token", "second-token"
@@ -135,7 +136,7 @@ def test_another_method_is_405(client: FlaskClient, path: str, method: str) -> N
 
 @pytest.mark.parametrize("state", ["en.menu-nowhere", "..", "en.piece-cancer-99", "x" * 300])
 def test_an_unknown_state_or_release_is_the_welcome_again(app: Flask, post: Post, state: str) -> None:
-    live = app.extensions["infoline"].shelf.live.digest
+    live = app.extensions["infoline"].releases.live.digest
     welcome = post("/voice", CALL)[1]
     assert post(f"/voice/{live}/{state}", CALL)[1] == welcome
     assert post("/voice/000000000000/en.menu-welcome", CALL)[1] == welcome
@@ -143,7 +144,7 @@ def test_an_unknown_state_or_release_is_the_welcome_again(app: Flask, post: Post
 
 @pytest.mark.parametrize("digits", ["", "77", "A", "*#*#", "9" * 200, "\x00", "é"])
 def test_garbage_digits_get_a_document(app: Flask, post: Post, digits: str) -> None:
-    live = app.extensions["infoline"].shelf.live.digest
+    live = app.extensions["infoline"].releases.live.digest
     status, document = post(f"/voice/{live}/en.menu-welcome", {**CALL, "Digits": digits})
     assert status == 200
     assert document.startswith("<?xml")
@@ -151,7 +152,7 @@ def test_garbage_digits_get_a_document(app: Flask, post: Post, digits: str) -> N
 
 @pytest.mark.parametrize("status", ["", "answered", "nonsense"])
 def test_an_unknown_outcome_of_a_transfer_gets_a_document(app: Flask, post: Post, status: str) -> None:
-    live = app.extensions["infoline"].shelf.live.digest
+    live = app.extensions["infoline"].releases.live.digest
     path = f"/voice/{live}/en.transfer-central-scheduling-0"
     assert post(path, {**CALL, "DialCallStatus": status})[0] == 200
 
@@ -274,13 +275,13 @@ def test_calls_are_answered_while_everything_else_hangs(app: Flask) -> None:
         return b"<Response/>"
 
     front = Client(FastPath(app.wsgi_app, app.extensions["infoline"], call, text))
-    with ThreadPoolExecutor(PLACES) as texters:
-        texts = [texters.submit(front.open, **_signed("/sms", TEXT)) for _ in range(PLACES)]
-        wait_for(lambda: len(inside) == PLACES)
+    with ThreadPoolExecutor(SLOTS) as texters:
+        texts = [texters.submit(front.open, **_signed("/sms", TEXT)) for _ in range(SLOTS)]
+        wait_for(lambda: len(inside) == SLOTS)
         refused = front.open(**_signed("/sms", TEXT))
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
         assert front.open(**_signed("/voice", CALL)).status_code == 200
-        assert WEB_THREADS - PLACES >= 8
+        assert WEB_THREADS - SLOTS >= 8
         assert front.get("/healthz").status_code == 200
         hangs.set()
         assert {text.result().status_code for text in texts} == {200}

@@ -94,9 +94,7 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def recent_calls(
-    connection: Connection, since: datetime, now: datetime, parts: Mapping[str, int]
-) -> list[CallSummary]:
+def recent_calls(connection: Connection, since: datetime, now: datetime, parts: Mapping[str, int]) -> list[CallSummary]:
     """Return the calls that began at or after `since` and are over at `now`, oldest first.
 
     parts: the number of parts of each topic; a topic that it lacks counts as not heard. A call whose end was not

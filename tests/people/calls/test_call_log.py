@@ -335,7 +335,7 @@ def test_a_call_receipt_for_anything_else_is_404(post):
 
 
 def test_the_turns_of_a_call_are_its_rows_and_a_replayed_one_stands_once(app, post):
-    live = app.extensions["infoline"].shelf.live.digest
+    live = app.extensions["infoline"].releases.live.digest
     fields = {"CallSid": CALL, "From": PHONE, "To": "+16035550100", "CallStatus": "in-progress"}
     post("/voice", fields, request="1")
     for request in ("2", "2", "3"):
