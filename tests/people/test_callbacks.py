@@ -1,4 +1,4 @@
-"""Call-back requests: stored once per call and entry, listed for store, and completed by them."""
+"""Call-back requests: stored once per call and entry, listed for staff, and completed by them."""
 
 from __future__ import annotations
 
@@ -48,28 +48,6 @@ def test_a_request_is_stored_whole_with_its_number_and_ids_encrypted_or_hashed(l
     save(ledger, vault, REQUEST)
     (row,) = rows(ledger)
     assert pending(ledger, vault) == [
-        PendingCallback(
-            row.id, request.phone, request.language, request.entry, request.topic, request.wished, asked_at=NOW
-        )
-    ]
-
-
-REPEATED = [
-    ("a retry", {}),
-    ("another time of day", {"wished": "any", "request": "token 2"}),
-    ("another number", {"phone": JOAN, "request": "token 2"}),
-    ("another language and topic", {"language": "en", "topic": None, "request": "token 2"}),
-    ("without a token", {"wished": "afternoon", "request": None}),
-]
-
-
-@pytest.mark.parametrize("change", [case[1] for case in REPEATED], ids=[case[0] for case in REPEATED])
-def test_repeated_requests_of_a_call_are_one_with_the_last_values(ledger, vault, change):
-    request = replace(REQUEST, **change)
-    save(ledger, vault, REQUEST)
-    save(ledger, vault, request, LATER)
-    (row,) = rows(ledger)
-    assert pending(ledger, vault) == [
         PendingCallback(row.id, JANE, "es", "breast-health-center", "cancer", "morning", NOW)
     ]
     assert (len(row.call), len(row.request), row.done_at, row.done_by) == (64, 64, None, None)
@@ -94,14 +72,10 @@ def test_repeated_requests_of_a_call_are_one_with_the_last_values(ledger, vault,
     request = replace(REQUEST, **change)
     save(ledger, vault, REQUEST)
     save(ledger, vault, request, LATER)
-    (callback_,) = pending(ledger, vault)
-    assert (callback_.phone, callback_.language, callback_.topic, callback_.wished) == (
-        request.phone,
-        request.language,
-        request.topic,
-        request.wished,
-    )
-    assert (callback_.asked_at, len(rows(ledger))) == (NOW, 1)
+    (row,) = rows(ledger)
+    assert pending(ledger, vault) == [
+        PendingCallback(row.id, request.phone, request.language, request.entry, request.topic, request.wished, NOW)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -214,9 +214,8 @@ def test_with_two_appointments_ahead_the_reply_must_name_one(clinic_on_each_data
     clinic_on_each_database.take(row(1, at(9)), {**row(1, at(5)), "appointment_id": "B"})
     outcome = answer(clinic_on_each_database)
     assert outcome.result == "which"
-    assert [visit.id for visit in asked.appointments] == [
-        clinic_on_each_database.appointment(one).id for one in ("B", "A1")
-    ]
+    soonest_first = [clinic_on_each_database.appointment(id_).id for id_ in ("B", "A1")]
+    assert [appointment.id for appointment in outcome.appointments] == soonest_first
     assert answer(clinic_on_each_database, which=3).result == "which"
     assert answer(clinic_on_each_database, which=2).appointments[0].id == clinic_on_each_database.appointment("A1").id
     assert (clinic_on_each_database.appointment("A1").answer, clinic_on_each_database.appointment("B").answer) == (
