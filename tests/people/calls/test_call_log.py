@@ -251,7 +251,7 @@ def test_no_row_contains_a_phone_number_given_in_any_argument(log, ledger):
     values = [str(value) for row in rows(ledger) for name, value in row._mapping.items() if name != "at"]
     assert len(values) == 10 * 5
     assert not [
-        value for value in stored if "0123" in re.sub(r"\D", "", value) and not re.fullmatch("[0-9a-f]+", value)
+        value for value in values if "0123" in re.sub(r"\D", "", value) and not re.fullmatch("[0-9a-f]+", value)
     ]
     assert {row.release for row in rows(ledger)} == {""}
 
