@@ -22,14 +22,14 @@ from ivr import log
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 
 # Applies one spooled write: its time of arrival (UTC) and its data.
-Handler = Callable[[Connection, Vault, datetime, dict[str, Any]], None]
+Handler = Callable[[Connection, Vault, datetime, dict[str, Any]], Any]
 REPLAY_SECONDS = 1.0
 
 
 class Spool:
     """The spool in one folder. handlers: how to apply each kind of write."""
 
-    def __init__(self, folder: Path, ledger: Ledger, vault: Vault, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, folder: Path, ledger: Ledger, vault: Vault, handlers: Mapping[Any, Handler]) -> None:
         self._folder, self._ledger, self._vault, self._handlers = folder, ledger, vault, handlers
 
     def save(self, kind: str, at: datetime, **data: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Persons by phone number, and their consent to texts with the evidence for it."""
+"""Persons by phone number: their language, and their consent to texts with the evidence for it."""
 
 from __future__ import annotations
 
@@ -85,6 +85,12 @@ def consent_changed_since(connection: Connection, vault: Vault, phone: str, sinc
         .where(person.c.phone_hash == vault.hash(phone), opt_out_event.c.at > since)
     )
     return connection.execute(later).first() is not None
+
+
+def remember_language(connection: Connection, vault: Vault, phone: str, language: str, now: datetime) -> None:
+    """Use `language` with this number from now on."""
+    person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
+    connection.execute(update(person).where(person.c.id == person_id).values(language=language))
 
 
 def _change_consent(  # noqa: PLR0913 - one row's columns

@@ -1,4 +1,4 @@
-"""The spool of what callers and senders ask for: opt-outs, replies, call-backs and receipts."""
+"""The writes that callers, senders and receipts need, applied at once or spooled while the database is down."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from ivr.people.callbacks import CallbackRequest, save_callback
 SpoolKind = Literal["stop", "start", "answer", "wrong_number", "callback", "receipt"]
 
 
-def _stop(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
-    if not persons.consent_changed_since(connection, vault, data["phone"], at):
-        persons.opt_out(connection, vault, data["phone"], at, data["source"], data["evidence"])
+def _stop(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> bool:
+    changed = persons.opt_out(connection, vault, data["phone"], at, data["source"], data["evidence"])
     if data.get("cancel"):
         replies.note_possible_cancellation(connection, vault, data["phone"], at)
+    return changed
 
 
-def _start(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
-    if not persons.consent_changed_since(connection, vault, data["phone"], at):
-        persons.opt_in(connection, vault, data["phone"], at, data["source"], data["evidence"])
+def _start(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> bool:
+    return persons.opt_in(connection, vault, data["phone"], at, data["source"], data["evidence"])
 
 
-def _answer(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
-    replies.record_reply(connection, vault, data["phone"], at, data["answer"], data["which"])
+def _answer(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> replies.ReplyOutcome:
+    return replies.record_reply(connection, vault, data["phone"], at, data["answer"], data["which"])
 
 
-def _wrong_number(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
-    replies.mark_wrong_number(connection, vault, data["phone"], at)
+def _wrong_number(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> int:
+    return replies.mark_wrong_number(connection, vault, data["phone"], at)
 
 
 def _callback(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
     save_callback(connection, vault, CallbackRequest(**data), at)
 
 
-_HANDLERS: dict[str, Handler] = {
+# How to apply each kind at once. A replay does the same, but lets a newer change of consent win.
+WRITES: dict[SpoolKind, Handler] = {
     "stop": _stop,
     "start": _start,
     "answer": _answer,
@@ -49,6 +49,21 @@ _HANDLERS: dict[str, Handler] = {
 }
 
 
+def _replay_stop(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
+    if not persons.consent_changed_since(connection, vault, data["phone"], at):
+        _stop(connection, vault, at, data)
+    elif data.get("cancel"):
+        replies.note_possible_cancellation(connection, vault, data["phone"], at)
+
+
+def _replay_start(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
+    if not persons.consent_changed_since(connection, vault, data["phone"], at):
+        _start(connection, vault, at, data)
+
+
 def open_spool(var_dir: Path, ledger: Ledger, vault: Vault, receipt: Handler | None = None) -> Spool:
     """Return this machine's spool in VAR_DIR/kept. receipt: how to apply a status callback."""
-    return Spool(var_dir / "kept", ledger, vault, {**_HANDLERS, **({"receipt": receipt} if receipt else {})})
+    handlers: dict[SpoolKind, Handler] = {**WRITES, "stop": _replay_stop, "start": _replay_start}
+    if receipt:
+        handlers["receipt"] = receipt
+    return Spool(var_dir / "kept", ledger, vault, handlers)

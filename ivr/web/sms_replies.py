@@ -8,19 +8,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection
-
 from ivr import log
 from ivr.ledger import LedgerUnavailable
 from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.text.gsm7 import count_segments
 from ivr.line.twiml.release import CompiledLine
-from ivr.people import languages, persons, replies
 from ivr.people.inbound.loops import SILENCED, LoopVerdict
 from ivr.people.inbound.outcome import ALWAYS_ANSWERED, ParsedText
-from ivr.people.keywords import ReminderAnswer
+from ivr.people.persons import remember_language
 from ivr.people.profile import SenderProfile
-from ivr.people.spool import SpoolKind
+from ivr.people.spool import WRITES, SpoolKind
 from ivr.reminders.schedule.message import appointment_values
 from ivr.web.services import Services
 
@@ -28,7 +25,7 @@ from ivr.web.services import Services
 MAX_SEGMENTS = 3
 MAX_APPOINTMENTS = 4
 # By the stored answer: the prompt that acknowledges it, and the letter of its reply.
-_ANSWERS: dict[ReminderAnswer, tuple[str, str]] = {"confirmed": ("confirm", "C"), "change": ("change", "R")}
+_ANSWERS = {"confirmed": ("confirm", "C"), "change": ("change", "R")}
 _NO_APPOINTMENT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "visit-past"}
 
 
@@ -57,15 +54,13 @@ class ReceivedText:
 
 def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str]:
     """Do what a text asks for, and return the replies. During a silence it is done too."""
-    action = ACTIONS.get(outcome)
-    done = action(text, outcome) if action else []
+    answers = ACTIONS.get(outcome, _topic_replies)(text, outcome)
     if verdict == "silence":
         return []
     if verdict == "last":
         return text.reply_with(SILENCED)
     if outcome == text.parsed.keyword and text.services.settings.keywords_answered_by == "carrier":
         return []
-    answers = done if action else _topic_replies(text, outcome)
     return answers if outcome in ALWAYS_ANSWERED else _with_language_hint(text, answers)
 
 
@@ -92,29 +87,21 @@ def _segments(text: str) -> int:
     return count_segments(text).segments
 
 
-def _write(text: ReceivedText, kind: SpoolKind, write: Callable[[Connection], Any], **data: Any) -> tuple[Any, bool]:
-    """Write to the database, or spool `data` while it is down. Returns the result and whether it is safe."""
-    services = text.services
+def _write(text: ReceivedText, kind: SpoolKind, **data: Any) -> tuple[Any, bool]:
+    """Write to the database, or spool the write while it is down. Returns the result and whether it is safe."""
+    services, data = text.services, {"phone": text.sender, **data}
     try:
         with services.ledger.write() as connection:
             services.ledger.exclusive_lock(connection)
-            return write(connection), True
+            return WRITES[kind](connection, services.vault, text.now, data), True
     except LedgerUnavailable:
-        return None, services.spool.save(kind, text.now, phone=text.sender, **data)
+        return None, services.spool.save(kind, text.now, **data)
 
 
 def _stop(text: ReceivedText, _outcome: str) -> list[str]:
     """Opt out, and confirm it once. CANCEL may have meant the appointment, so schedulers get a work item."""
-    body, vault = text.parsed.body, text.services.vault
-    cancel = body.strip().upper() == "CANCEL"
-
-    def write(connection: Connection) -> bool:
-        changed = persons.opt_out(connection, vault, text.sender, text.now, "text", body)
-        if cancel:
-            replies.note_possible_cancellation(connection, vault, text.sender, text.now)
-        return changed
-
-    changed, safe = _write(text, "stop", write, source="text", evidence=body, cancel=cancel)
+    body = text.parsed.body
+    changed, safe = _write(text, "stop", source="text", evidence=body, cancel=body.strip().upper() == "CANCEL")
     if not safe:
         log.get_logger().error("consent_not_recorded", kind="stop")
         return text.reply_with("help")
@@ -122,20 +109,16 @@ def _stop(text: ReceivedText, _outcome: str) -> list[str]:
 
 
 def _start(text: ReceivedText, _outcome: str) -> list[str]:
-    body = text.parsed.body
-
-    def write(connection: Connection) -> bool:
-        return persons.opt_in(connection, text.services.vault, text.sender, text.now, "text", body)
-
-    _, safe = _write(text, "start", write, source="text", evidence=body)
+    _, safe = _write(text, "start", source="text", evidence=text.parsed.body)
     return text.reply_with("start" if safe else "help")
 
 
 def _switch_language(text: ReceivedText, _outcome: str) -> list[str]:
     """Remember the language. It is not spooled: without the database the reply is the menu in that language."""
+    services = text.services
     try:
-        with text.services.ledger.write() as connection:
-            languages.remember_language(connection, text.services.vault, text.sender, text.language, text.now)
+        with services.ledger.write() as connection:
+            remember_language(connection, services.vault, text.sender, text.language, text.now)
     except LedgerUnavailable:
         log.get_logger().error("language_not_saved")
         return text.reply_with("menu")
@@ -143,27 +126,19 @@ def _switch_language(text: ReceivedText, _outcome: str) -> list[str]:
 
 
 def _wrong_number(text: ReceivedText, _outcome: str) -> list[str]:
-    def write(connection: Connection) -> int:
-        return replies.mark_wrong_number(connection, text.services.vault, text.sender, text.now)
-
-    _, safe = _write(text, "wrong_number", write)
+    _, safe = _write(text, "wrong_number")
     return text.reply_with("wrong-number" if safe else "help")
 
 
 def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
     """Store an answer to a reminder. Without the database it is passed on, and not called confirmed."""
-    answer: ReminderAnswer = "confirmed" if outcome == "confirmed" else "change"
     which = text.parsed.reply.which if text.parsed.reply else None
-
-    def write(connection: Connection) -> replies.ReplyOutcome:
-        return replies.record_reply(connection, text.services.vault, text.sender, text.now, answer, which)
-
-    recorded, safe = _write(text, "answer", write, answer=answer, which=which)
+    recorded, safe = _write(text, "answer", answer=outcome, which=which)
     if recorded is None:
         return text.reply_with("passed-on" if safe else "help")
     if recorded.result in _NO_APPOINTMENT:
         return text.reply_with(_NO_APPOINTMENT[recorded.result])
-    prompt, letter = _ANSWERS[answer]
+    prompt, letter = _ANSWERS[outcome]
     language = text.profile.language or recorded.appointments[0].language
     language = language if language in text.line.content.config.languages else text.language
     values = [

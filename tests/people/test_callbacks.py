@@ -129,7 +129,7 @@ def test_concurrent_requests_of_one_call_are_one_row(ledger, vault):
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def command_ledger(tmp_path, monkeypatch):
     """A database and a key as the command finds them."""
     key = b"k" * 32
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
@@ -145,9 +145,13 @@ def command(*arguments):
     return CliRunner().invoke(main, ["callbacks", *arguments])
 
 
-def test_the_list_fits_80_columns_and_shows_number_time_and_purpose(store):
-    save(*store, REQUEST)
-    save(*store, replace(REQUEST, phone="+442079460958", language="xx", entry="closed-office", call=OTHER_CALL), LATER)
+def test_the_list_fits_80_columns_and_shows_number_time_and_purpose(command_ledger):
+    save(*command_ledger, REQUEST)
+    save(
+        *command_ledger,
+        replace(REQUEST, phone="+442079460958", language="xx", entry="closed-office", call=OTHER_CALL),
+        LATER,
+    )
     result = command()
     assert result.exit_code == 0
     assert max(len(line) for line in result.output.splitlines()) <= 80
@@ -157,8 +161,8 @@ def test_the_list_fits_80_columns_and_shows_number_time_and_purpose(store):
     assert result.output.index("603-555-0101") < result.output.index("+442079460958")
 
 
-def test_the_list_as_json_has_every_field(store):
-    save(*store, REQUEST)
+def test_the_list_as_json_has_every_field(command_ledger):
+    save(*command_ledger, REQUEST)
     assert json.loads(command("--json").output) == {
         "callbacks": [
             {
@@ -175,18 +179,18 @@ def test_the_list_as_json_has_every_field(store):
     }
 
 
-def test_an_empty_list_has_a_sentence(store):
+def test_an_empty_list_has_a_sentence(command_ledger):
     assert (command().exit_code, command().output) == (0, "Nobody waits for a call back.\n")
     assert json.loads(command("--json").output) == {"callbacks": []}
 
 
-def test_done_takes_a_call_back_off_the_list_and_stores_who_did_it(store, monkeypatch):
+def test_done_takes_a_call_back_off_the_list_and_stores_who_did_it(command_ledger, monkeypatch):
     monkeypatch.setenv("LOGNAME", "ann")
-    save(*store, REQUEST)
+    save(*command_ledger, REQUEST)
     result = command("done", "1")
     assert (result.exit_code, result.output) == (0, "Call back 1 is done.\n")
     assert command().output == "Nobody waits for a call back.\n"
-    assert rows(store[0])[0].done_by == "ann"
+    assert rows(command_ledger[0])[0].done_by == "ann"
 
 
 MISUSE = [
@@ -198,15 +202,15 @@ MISUSE = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), [case[1:] for case in MISUSE], ids=[case[0] for case in MISUSE])
-def test_misuse_prints_a_sentence(store, arguments, message):
+def test_misuse_prints_a_sentence(command_ledger, arguments, message):
     result = command(*arguments)
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
 
 
-def test_a_lost_key_and_a_damaged_database_each_print_a_sentence(store, tmp_path, monkeypatch):
-    save(*store, REQUEST)
+def test_a_lost_key_and_a_damaged_database_each_print_a_sentence(command_ledger, tmp_path, monkeypatch):
+    save(*command_ledger, REQUEST)
     monkeypatch.setenv("PHONE_KEY", base64.urlsafe_b64encode(b"x" * 32).decode())
     lost = command()
     assert (lost.exit_code, "PHONE_KEY" in lost.output) == (2, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ivr.line.nlu.matcher import Matcher, MatchResult
@@ -55,42 +54,16 @@ def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, 
 
 def decide_outcome(text: ParsedText, context: TextContext) -> str:
     """Return what a text asks for: an outcome of the matcher, a keyword, confirmed, change or media."""
-    outcomes = (rule(text, context) for rule in _PRECEDENCE)
-    return next(outcome for outcome in outcomes if outcome)
-
-
-def _keyword(text: ParsedText, context: TextContext) -> str | None:
-    """The carrier takes YES for START; from a sender who has not opted out it answers a reminder."""
-    return None if text.keyword == "start" and text.is_yes and not context.opted_out else text.keyword
-
-
-def _always_answered(text: ParsedText, _context: TextContext) -> str | None:
-    return text.match.topic if text.match.topic in ALWAYS_ANSWERED else None
-
-
-def _reminder_reply(text: ParsedText, _context: TextContext) -> str | None:
-    return text.reply.answer if text.reply else None
-
-
-def _yes(text: ParsedText, context: TextContext) -> str | None:
-    if not text.is_yes:
-        return None
-    return "start" if context.opted_out else "confirmed" if context.reminder_asks else "menu"
-
-
-def _media(text: ParsedText, _context: TextContext) -> str | None:
-    return "media" if text.has_media and text.match.topic in ("menu", "none") else None
-
-
-def _match(text: ParsedText, _context: TextContext) -> str:
-    return _SYNONYMS.get(text.match.topic, text.match.topic)
-
-
-_PRECEDENCE: tuple[Callable[[ParsedText, TextContext], str | None], ...] = (
-    _keyword,
-    _always_answered,
-    _reminder_reply,
-    _yes,
-    _media,
-    _match,
-)
+    topic = text.match.topic
+    # The carrier takes YES for START. From a sender who has not opted out it answers a reminder.
+    is_answer = text.keyword == "start" and text.is_yes and not context.opted_out
+    meaning_of_yes = "start" if context.opted_out else "confirmed" if context.reminder_asks else "menu"
+    by_precedence = (
+        None if is_answer else text.keyword,
+        topic if topic in ALWAYS_ANSWERED else None,
+        text.reply.answer if text.reply else None,
+        meaning_of_yes if text.is_yes else None,
+        "media" if text.has_media and topic in ("menu", "none") else None,
+        _SYNONYMS.get(topic, topic),
+    )
+    return next(outcome for outcome in by_precedence if outcome)
