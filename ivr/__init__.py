@@ -1,4 +1,4 @@
-"""The information line. `create_app` joins the parts of the web process."""
+"""The information line. `create_app` assembles the web process; every other part is in a subpackage."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The web process: doors for the carrier, and what watches over them. settings: default from the environment."""
-    # Imported here so that a worker, or `infoline --help`, does not load the web.
+    """Return the web process as a WSGI app. settings: by default from the environment."""
+    # Imported here so that a worker, or `infoline --help`, does not load the web side.
     from flask import Flask
 
     from ivr import clock, log
@@ -21,41 +21,41 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.people.inbound.incoming import IncomingTextLog
     from ivr.people.inbound.unanswered import UnansweredLog
     from ivr.people.profile import ProfileReader
-    from ivr.people.spool import Spool
+    from ivr.people.spool import open_spool
     from ivr.releases.cache import ReleaseCache
     from ivr.settings import load
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
+    from ivr.web.fast_path import FastPath
     from ivr.web.services import Services
-    from ivr.web.webhook import LARGEST_BODY, FastPath
+    from ivr.web.webhook import MAX_BODY
 
     settings = settings or load()
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
     ledger = open_ledger(settings.database_url)
-    shelf = ReleaseCache(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
-    shelf.watch()
+    releases = ReleaseCache(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
+    releases.watch()
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     vault = Vault.of(settings)
-    kept = Spool(settings.var_dir, ledger, vault, receipts.replay_receipt)
-    kept.watch()
+    spool = open_spool(settings.var_dir, ledger, vault, receipts.replay_receipt)
+    spool.watch()
     texts = IncomingTextLog(ledger, vault)
-    here = app.extensions["infoline"] = Services(
+    services = app.extensions["infoline"] = Services(
         settings=settings,
         ledger=ledger,
         vault=vault,
-        shelf=shelf,
+        releases=releases,
         calls=CallLog(ledger, vault),
-        tasks=CallTasks(ledger, vault, settings.redis_url, kept),
+        tasks=CallTasks(ledger, vault, settings.redis_url, spool),
         texts=texts,
-        known=ProfileReader(ledger, texts),
+        profiles=ProfileReader(ledger, texts),
         unanswered=UnansweredLog(ledger, vault),
-        kept=kept,
+        spool=spool,
     )
-    for module in (voice, sms, receipts, audio, metrics, health):
+    for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)
-    health.watch_alarms(here)
-    # Middleware, as the framework documents it: callers come first.
-    app.wsgi_app = FastPath(app.wsgi_app, here, voice.answer_call, sms.answer_text)  # type: ignore[method-assign]
+    health.watch_alarms(services)
+    app.wsgi_app = FastPath(app.wsgi_app, services, voice.answer_call, sms.answer_text)  # type: ignore[method-assign]
     return app

@@ -30,7 +30,7 @@ from ivr.line.content.config import Config
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.people.callbacks import PendingCallback, complete_callback, pending_callbacks
 from ivr.people.phones import format_phone
-from ivr.people.todos import WorkItem, complete_work_item, pending_work_items
+from ivr.people.work_items import WorkItem, complete_work_item, pending_work_items
 
 _KINDS = {
     "change": "wants another time",

@@ -1,4 +1,4 @@
-"""Who wants to be called back: kept for the staff who dial, until they say that it is done."""
+"""Call-back requests, from the caller who leaves one to the staff member who completes it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ivr.people.persons import get_or_create_persons
 
 @dataclass(frozen=True)
 class CallbackRequest:
-    """A call-back as a caller asks for it.
+    """A caller's request for a call back. Its fields are also a spool format: do not rename them.
 
-    phone: E.164. entry: the directory entry that should call. topic: what she was hearing about.
-    call: the carrier's id of the call; request: its token for this request. Both are kept as keyed hashes only.
+    phone: E.164. entry: the directory entry that should call. topic: the last one heard. wished: the time of day.
+    call: Twilio's id of the call; request: its idempotency token. Both are stored as keyed hashes only.
     """
 
     phone: str
@@ -33,7 +33,7 @@ class CallbackRequest:
 
 @dataclass(frozen=True)
 class PendingCallback:
-    """A call-back that nobody has made yet. asked_at is in UTC; phone is E.164."""
+    """A call back that staff have not made yet. asked_at: UTC. phone: E.164. wished: the time of day."""
 
     id: int
     phone: str
@@ -44,28 +44,25 @@ class PendingCallback:
     asked_at: datetime
 
 
-def save_callback(connection: Connection, vault: Vault, wish: CallbackRequest, now: datetime) -> None:
-    """Write a wish down. Asked again in the same call, for the same entry, it takes the place of the first."""
-    asked = {
-        "person_id": get_or_create_persons(connection, vault, [wish.phone], now)[wish.phone],
-        "language": wish.language,
-        "topic": wish.topic,
-        "wished": wish.wished,
-        "request": vault.hash(wish.request) if wish.request else None,
+def save_callback(connection: Connection, vault: Vault, request: CallbackRequest, now: datetime) -> None:
+    """Store a request. A second one in the same call for the same entry replaces the first."""
+    values = {
+        "person_id": get_or_create_persons(connection, vault, [request.phone], now)[request.phone],
+        "language": request.language,
+        "topic": request.topic,
+        "wished": request.wished,
+        "request": vault.hash(request.request) if request.request else None,
     }
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    row = dialect.insert(callback).values(**asked, call=vault.hash(wish.call), entry=wish.entry, asked_at=now)
-    # Asked anew, it waits anew; the same request once more leaves what is done done.
-    replayed = callback.c.request == row.excluded.request
-    done = {name: case((replayed, callback.c[name]), else_=None) for name in ("done_at", "done_by")}
-    connection.execute(row.on_conflict_do_update(index_elements=["call", "entry"], set_={**asked, **done}))
+    row = dialect.insert(callback).values(**values, call=vault.hash(request.call), entry=request.entry, asked_at=now)
+    # A new request reopens a completed one; Twilio's retry of the same request does not.
+    is_retry = callback.c.request == row.excluded.request
+    done = {name: case((is_retry, callback.c[name]), else_=None) for name in ("done_at", "done_by")}
+    connection.execute(row.on_conflict_do_update(index_elements=["call", "entry"], set_={**values, **done}))
 
 
 def pending_callbacks(connection: Connection, vault: Vault) -> list[PendingCallback]:
-    """The call-backs that are still to be made, oldest first.
-
-    Raises KeyError when a number was sealed with a key that we no longer have.
-    """
+    """Return the call backs still to be made, oldest first. Raises KeyError for a number sealed with a lost key."""
     columns = (callback.c[name] for name in ("id", "language", "entry", "topic", "wished", "asked_at"))
     rows = connection.execute(
         select(*columns, person.c.phone_sealed)
@@ -82,6 +79,6 @@ def pending_callbacks(connection: Connection, vault: Vault) -> list[PendingCallb
 
 
 def complete_callback(connection: Connection, number: int, by: str, now: datetime) -> bool:
-    """The call-back of this id was made. by: who says so. False: none of that id waits."""
-    waits = (callback.c.id == number) & callback.c.done_at.is_(None)
-    return bool(connection.execute(update(callback).where(waits).values(done_at=now, done_by=by[:200])).rowcount)
+    """Mark a call back as made. number: its id. by: a staff member's name. False: no pending one has this id."""
+    pending = (callback.c.id == number) & callback.c.done_at.is_(None)
+    return bool(connection.execute(update(callback).where(pending).values(done_at=now, done_by=by[:200])).rowcount)

@@ -1,6 +1,6 @@
-"""Words that mean something by themselves: the carrier's own, and the letters that answer a reminder.
+"""Texts that consist of a keyword: the carrier's own, and the replies to a reminder.
 
-https://help.twilio.com/articles/223134027 lists the carrier's words; it answers them itself by default.
+https://help.twilio.com/articles/223134027 lists the carrier's keywords, which it answers by default.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ivr.line.text.normalize import normalize
-
-_NUMBERED = re.compile("([cr]) ?([1-9])")
 Keyword = Literal["stop", "start", "help"]
 ReminderAnswer = Literal["confirmed", "change"]
 
+_NUMBERED = re.compile("([cr]) ?([1-9])")
 CARRIER_WORDS: dict[str, Keyword] = {
     **dict.fromkeys(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"), "stop"),
     **dict.fromkeys(("START", "YES", "UNSTOP"), "start"),
     **dict.fromkeys(("HELP", "INFO"), "help"),
 }
-# A yes by itself: what it answers depends on what was asked last.
+# A bare yes: its meaning depends on the last text to this number.
 YES = frozenset(("yes", "y", "ok", "okay", "si", "confirmo", "yes please", "si por favor", "yep", "sure", "claro"))
 REMINDER_REPLIES: dict[str, ReminderAnswer] = {
     **dict.fromkeys(("c", "confirm", "confirmed", "i confirm", "yes confirm", "yes i confirm", "c yes"), "confirmed"),
@@ -33,32 +31,27 @@ _COURTESY = frozenset(
 
 
 def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:
-    """The carrier's keyword that a text is, alone and in any case. opt_out_type: what the carrier made of it."""
+    """Return the carrier's keyword that is the whole text, in any case. opt_out_type: the carrier's own reading."""
     return CARRIER_WORDS.get((opt_out_type or body).strip().upper())
 
 
 @dataclass(frozen=True)
 class ReminderReply:
-    """An answer to a reminder. which: the visit that it names, counted from 1, where somebody has two."""
+    """A reply to a reminder. answer: None for a bare yes. which: an appointment, counted from 1."""
 
-    answer: ReminderAnswer
+    answer: ReminderAnswer | None
     which: int | None = None
 
 
-def parse_reminder_reply(body: str) -> ReminderReply | None:
-    """The answer to a reminder that a text is: "C", "C.", "c thank you", "yes, confirm", "C2"."""
-    words = _without_courtesy(body)
-    numbered = _NUMBERED.fullmatch(words)
+def parse_reminder_reply(normalized: str) -> ReminderReply | None:
+    """Return the reply that is the whole text, apart from courtesies: "c", "c thank you", "yes confirm", "c2", "ok".
+
+    normalized: the text as `ivr.line.text.normalize` returns it.
+    """
+    reply = " ".join(word for word in normalized.split() if word not in _COURTESY)
+    numbered = _NUMBERED.fullmatch(reply)
     if numbered:
         return ReminderReply(REMINDER_REPLIES[numbered[1]], int(numbered[2]))
-    answer = REMINDER_REPLIES.get(words)
-    return ReminderReply(answer) if answer else None
-
-
-def _without_courtesy(body: str) -> str:
-    return " ".join(word for word in normalize(body).split() if word not in _COURTESY)
-
-
-def is_yes(body: str) -> bool:
-    """Whether a text is a yes and nothing else."""
-    return normalize(body) in YES or _without_courtesy(body) in YES
+    if reply in REMINDER_REPLIES:
+        return ReminderReply(REMINDER_REPLIES[reply])
+    return ReminderReply(None) if normalized in YES or reply in YES else None

@@ -1,4 +1,4 @@
-"""What is remembered about a number: who it is, opted out or not, and why."""
+"""Persons by phone number: their language, and their consent to texts with the evidence for it."""
 
 from __future__ import annotations
 
@@ -12,98 +12,106 @@ from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import opt_out_event, person
 
-# page: the person herself, on a web page. staff: somebody at the hospital, whom she told.
+# Where a change of consent came from. page: the person used a web page. staff: the person told staff.
 Source = Literal["text", "call", "page", "carrier", "staff"]
 
 
 class PersonRegistry:
-    """Who is behind numbers, for one store."""
+    """Looks up many persons at once with prepared SQL."""
 
     def __init__(self, dialect: Dialect, vault: Vault) -> None:
         self._vault = vault
-        self._find = BulkLookup(dialect, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
-        # Another process may meet the same person at the same moment.
-        self._add = BulkInsert(dialect, person, ("phone_hash", "phone_sealed", "created_at"), unless_there=True)
+        self._select = BulkLookup(dialect, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
+        # Another process may create the same person at the same moment.
+        self._insert = BulkInsert(dialect, person, ("phone_hash", "phone_sealed", "created_at"), unless_there=True)
 
     def find(self, connection: Connection, phones: Iterable[str]) -> tuple[dict[str, int], set[str]]:
-        """The ids of the persons behind numbers (E.164) that are known, by number; and the numbers that opted out."""
-        hashes = {self._vault.hash(phone): phone for phone in phones}
-        return _by_phone(hashes, self._find.among(connection, list(hashes)))
+        """Return the person id by number (E.164) for the known numbers, and the numbers that opted out."""
+        phone_by_hash = {self._vault.hash(phone): phone for phone in phones}
+        return _by_phone(phone_by_hash, self._select.among(connection, list(phone_by_hash)))
 
-    def meet(self, connection: Connection, phones: Iterable[str], now: datetime) -> tuple[dict[str, int], set[str]]:
-        """The same for all numbers: who is new is written down."""
-        hashes = {self._vault.hash(phone): phone for phone in phones}
-        rows = self._find.among(connection, list(hashes))
+    def get_or_create(
+        self, connection: Connection, phones: Iterable[str], now: datetime
+    ) -> tuple[dict[str, int], set[str]]:
+        """Return the same for all numbers, and insert the persons that are new."""
+        phone_by_hash = {self._vault.hash(phone): phone for phone in phones}
+        rows = self._select.among(connection, list(phone_by_hash))
         known = {row.phone_hash for row in rows}
-        new = [hashed for hashed in hashes if hashed not in known]
-        self._add.many(
+        new = {hashed: phone for hashed, phone in phone_by_hash.items() if hashed not in known}
+        self._insert.many(
             connection,
             [
-                {"phone_hash": hashed, "phone_sealed": self._vault.seal(hashes[hashed]), "created_at": now}
-                for hashed in new
+                {"phone_hash": hashed, "phone_sealed": self._vault.seal(phone), "created_at": now}
+                for hashed, phone in new.items()
             ],
         )
-        return _by_phone(hashes, [*rows, *(self._find.among(connection, new) if new else ())])
+        return _by_phone(phone_by_hash, [*rows, *(self._select.among(connection, list(new)) if new else ())])
 
 
-def _by_phone(hashes: dict[str, str], rows: list[Any]) -> tuple[dict[str, int], set[str]]:
-    ids = {hashes[row.phone_hash]: row.id for row in rows}
-    return ids, {hashes[row.phone_hash] for row in rows if row.opted_out_at is not None}
+def _by_phone(phone_by_hash: dict[str, str], rows: list[Any]) -> tuple[dict[str, int], set[str]]:
+    ids = {phone_by_hash[row.phone_hash]: row.id for row in rows}
+    return ids, {phone_by_hash[row.phone_hash] for row in rows if row.opted_out_at is not None}
 
 
 def get_or_create_persons(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:
-    """The ids of the persons behind numbers (E.164), by number; who is new is written down."""
-    return PersonRegistry(connection.dialect, vault).meet(connection, phones, now)[0]
+    """Return the person id by number (E.164), and insert the persons that are new."""
+    return PersonRegistry(connection.dialect, vault).get_or_create(connection, phones, now)[0]
 
 
 def opt_out(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
-    """Never again begin a text to this number. evidence: the words that asked. False: it was so already."""
-    someone = get_or_create_persons(connection, vault, [phone], now)[phone]
-    return _record(connection, vault, someone, now, source, evidence, out=True)
+    """Start no more texts to this number. evidence: the text of the request. False: it had opted out before."""
+    person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
+    return opt_out_person(connection, vault, person_id, now, source, evidence)
 
 
 def opt_out_person(
-    connection: Connection, vault: Vault, someone: int, now: datetime, source: Source, evidence: str
+    connection: Connection, vault: Vault, person_id: int, now: datetime, source: Source, evidence: str
 ) -> bool:
-    """The same for a person whose id is known."""
-    return _record(connection, vault, someone, now, source, evidence, out=True)
+    """Do the same as `opt_out` for a person id."""
+    return _change_consent(connection, vault, person_id, now, source, evidence, out=True)
 
 
 def opt_in(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
-    """Take an opt-out back. False: there was none."""
-    someone = get_or_create_persons(connection, vault, [phone], now)[phone]
-    return _record(connection, vault, someone, now, source, evidence, out=False)
+    """Revoke an opt-out. False: there was none."""
+    person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
+    return _change_consent(connection, vault, person_id, now, source, evidence, out=False)
 
 
-def consent_changed_since(connection: Connection, vault: Vault, phone: str, at: datetime) -> bool:
-    """Whether this number asked for an end of texts, or took that back, after a moment."""
+def consent_changed_since(connection: Connection, vault: Vault, phone: str, since: datetime) -> bool:
+    """Return whether this number opted out or in after a time."""
     later = (
         select(opt_out_event.c.id)
         .join(person, person.c.id == opt_out_event.c.person_id)
-        .where(person.c.phone_hash == vault.hash(phone), opt_out_event.c.at > at)
+        .where(person.c.phone_hash == vault.hash(phone), opt_out_event.c.at > since)
     )
     return connection.execute(later).first() is not None
 
 
-def _record(  # noqa: PLR0913 - one row's columns
+def remember_language(connection: Connection, vault: Vault, phone: str, language: str, now: datetime) -> None:
+    """Use `language` with this number from now on."""
+    person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
+    connection.execute(update(person).where(person.c.id == person_id).values(language=language))
+
+
+def _change_consent(  # noqa: PLR0913 - one row's columns
     connection: Connection,
     vault: Vault,
-    someone: int,
+    person_id: int,
     now: datetime,
     source: Source,
     evidence: str,
     *,
     out: bool,
 ) -> bool:
-    where = person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
+    differs = person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
     changed = connection.execute(
-        update(person).where(person.c.id == someone, where).values(opted_out_at=now if out else None)
+        update(person).where(person.c.id == person_id, differs).values(opted_out_at=now if out else None)
     )
     if not changed.rowcount:
         return False
     connection.execute(
         insert(opt_out_event).values(
-            person_id=someone,
+            person_id=person_id,
             at=now,
             kind="stop" if out else "start",
             source=source,

@@ -1,6 +1,6 @@
-"""Phone numbers as people write them, as E.164.
+"""Parses phone numbers as people write them into E.164.
 
-The pattern of US numbers decides the common case in about a microsecond; the library decides the rest.
+A pattern for US numbers decides the common case in about a microsecond; the phonenumbers library decides the rest.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ from phonenumbers import PhoneNumberFormat
 
 
 def _us_pattern() -> str:
-    """What the library's own metadata says of US mobile numbers, by area code; its general pattern takes nearly all."""
+    """Return the library's pattern of US mobile numbers by area code; its general pattern accepts nearly anything."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region("US", None)
-    described = metadata.mobile if metadata else None
-    return (described.national_number_pattern if described else None) or "(?!)"
+    mobile = metadata.mobile if metadata else None
+    return (mobile.national_number_pattern if mobile else None) or "(?!)"
 
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
-# Programs that count with phone numbers write 6035550123.0.
+# Programs that store phone numbers as floats write 6035550123.0.
 _US_WRITTEN = re.compile(r"(?:\+?1[\s.-]?)?\(?(\d{3})\)?[\s.-]{0,2}(\d{3})[\s.-]?(\d{4})(?:\.0)?$", re.ASCII)
 _US_VALID = re.compile(f"(?:{_us_pattern()})$")
 _EXCEL = re.compile(r"\d[.,]?\d*[eE]\+?\d+$")
 _TWO = re.compile(r"[;/,]|\bor\b|\band\b|\n")
-# Digits: of the longest number of any country, and of two American ones.
+# Digits of the longest number of any country, and of two US numbers.
 _LONGEST_NUMBER, _TWO_NUMBERS = 15, 20
-# Set aside for stories and tests; the library calls them invalid in some regions.
+# Reserved for fiction and tests; the library calls them invalid in some regions.
 _RESERVED = re.compile(r"[2-9]\d{2}55501\d{2}$", re.ASCII)
-
-# ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad: the carrier's word for a hidden number.
-_NOBODY = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
+# ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad, which Twilio sends for a withheld number.
+_WITHHELD = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
 
 
 class PhoneFault(StrEnum):
-    """Why some words are not a number that can be texted."""
+    """Why a text is not a number that can be texted."""
 
     EMPTY = "phone_missing"
     EXCEL = "phone_excel"
@@ -48,35 +47,35 @@ class PhoneFault(StrEnum):
 
 @dataclass(frozen=True)
 class PhoneNumber:
-    """A number that can be texted, in E.164: +16035550123."""
+    """A number that can be texted, in E.164, such as +16035550123."""
 
     e164: str
 
 
-def parse_phone(words: str, countries: Sequence[str] = ("US",)) -> PhoneNumber | PhoneFault:
-    """The number that some words write, or why they do not.
+def parse_phone(text: str, countries: Sequence[str] = ("US",)) -> PhoneNumber | PhoneFault:
+    """Return the number in a text, or what is wrong with it.
 
-    countries: whose numbers are taken; those of the first need no country code.
+    countries: the accepted ones, by ISO 3166 code; numbers of the first need no country code.
     """
-    words = words.strip()
-    if not words:
+    text = text.strip()
+    if not text:
         return PhoneFault.EMPTY
-    match = _US_WRITTEN.match(words) if countries[0] == "US" else None
+    match = _US_WRITTEN.match(text) if countries[0] == "US" else None
     if match:
         national = "".join(match.groups())
         if _US_VALID.match(national) or _RESERVED.match(national):
             return PhoneNumber(f"+1{national}")
-    if _EXCEL.match(words):
+    if _EXCEL.match(text):
         return PhoneFault.EXCEL
-    return _read_by_library(words, countries)
+    return _parse_by_library(text, countries)
 
 
-def _read_by_library(words: str, countries: Sequence[str]) -> PhoneNumber | PhoneFault:
-    digits = len(re.sub(r"\D", "", words))
-    if digits >= _TWO_NUMBERS or (_TWO.search(words) and digits > _LONGEST_NUMBER):
+def _parse_by_library(text: str, countries: Sequence[str]) -> PhoneNumber | PhoneFault:
+    digits = len(re.sub(r"\D", "", text))
+    if digits >= _TWO_NUMBERS or (_TWO.search(text) and digits > _LONGEST_NUMBER):
         return PhoneFault.TWO
     try:
-        number = phonenumbers.parse(words, countries[0])
+        number = phonenumbers.parse(text, countries[0])
     except phonenumbers.NumberParseException:
         return PhoneFault.INVALID
     if number.extension or not phonenumbers.is_valid_number(number):
@@ -86,12 +85,12 @@ def _read_by_library(words: str, countries: Sequence[str]) -> PhoneNumber | Phon
     return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164))
 
 
-def is_e164(words: str) -> bool:
-    """Whether a webhook's From is a number at all, and not `anonymous` or the like."""
-    return bool(_E164.match(words)) and words not in _NOBODY
+def is_e164(text: str) -> bool:
+    """Return whether a sender or caller is a phone number, and not a short code or a word for a withheld number."""
+    return bool(_E164.match(text)) and text not in _WITHHELD
 
 
 def format_phone(e164: str) -> str:
-    """A number as its people write it: 603-555-0123; from abroad, all its digits."""
-    american = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", e164, re.ASCII)
-    return "-".join(american.groups()) if american else e164
+    """Return a US number as 603-555-0123 and any other unchanged."""
+    match = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", e164, re.ASCII)
+    return "-".join(match.groups()) if match else e164

@@ -1,4 +1,4 @@
-"""What is known about somebody who texts, read at once: opted out or not, her language, what she texted before."""
+"""The profile of a sender, read in one round trip: consent, language and recent texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import String, bindparam, func, select
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.ledger.prepared_sql import PreparedQueries
 from ivr.ledger.tables import appointment, incoming_text, person
-from ivr.people.inbound.incoming import MOST, AnsweredText, IncomingTextLog
+from ivr.people.inbound.incoming import MAX_TEXTS, AnsweredText, IncomingTextLog
 
 _newest_language = (
     select(appointment.c.language)
@@ -19,47 +19,47 @@ _newest_language = (
     .limit(1)
     .scalar_subquery()
 )
-_her = bindparam("phone_hash", type_=String)
+_phone_hash = bindparam("phone_hash", type_=String)
 _person = select(person.c.opted_out_at, func.coalesce(person.c.language, _newest_language).label("language")).where(
-    person.c.phone_hash == _her
+    person.c.phone_hash == _phone_hash
 )
-_latest = (
+_recent_texts = (
     select(*(incoming_text.c[name] for name in ("id", "at", "asked", "outcome", "replies_sealed")))
-    .where(incoming_text.c.phone_hash == _her)
+    .where(incoming_text.c.phone_hash == _phone_hash)
     .order_by(incoming_text.c.at.desc())
-    .limit(MOST)
+    .limit(MAX_TEXTS)
 )
 
 
 @dataclass(frozen=True)
 class SenderProfile:
-    """language: what she chose, else what her newest appointment says. past: her texts of the last hours, newest
-    first. first: she never texted before. away: the ledger did not answer, and the rest is a guess.
+    """recent: the texts of the last hours, newest first. language: the one chosen, else the newest appointment's.
+
+    is_new: this number never texted before. Without the database only `recent` is filled.
     """
 
-    past: list[AnsweredText]
+    recent: list[AnsweredText]
     language: str | None = None
     opted_out_at: datetime | None = None
-    first: bool = False
-    away: bool = False
+    is_new: bool = False
 
 
-_NOBODY = SenderProfile([])
+_UNKNOWN = SenderProfile([])
 
 
 class ProfileReader:
-    """What one web process can tell about numbers."""
+    """Reads profiles for one web process."""
 
     def __init__(self, ledger: Ledger, texts: IncomingTextLog) -> None:
-        self._questions = PreparedQueries(ledger, _person, _latest)
+        self._queries = PreparedQueries(ledger, _person, _recent_texts)
         self._texts = texts
 
-    def of(self, phone_hash: str, now: datetime) -> SenderProfile:
-        """What is known about a number, by its keyed hash."""
+    def profile(self, phone_hash: str, now: datetime) -> SenderProfile:
+        """Return the profile of a number by its keyed hash."""
         try:
-            persons, written = self._questions.ask(phone_hash=phone_hash)
+            persons, rows = self._queries.ask(phone_hash=phone_hash)
         except LedgerUnavailable:
-            return SenderProfile(self._texts.of(phone_hash, [], now), away=True)
-        past = self._texts.of(phone_hash, written, now)
-        known = persons[0] if persons else _NOBODY
-        return SenderProfile(past, known.language, known.opted_out_at, first=not written and not past)
+            return SenderProfile(self._texts.recent(phone_hash, [], now))
+        recent = self._texts.recent(phone_hash, rows, now)
+        known = persons[0] if persons else _UNKNOWN
+        return SenderProfile(recent, known.language, known.opted_out_at, is_new=not rows and not recent)

@@ -1,4 +1,4 @@
-"""Recordings, for the carrier to play. They are public, and a digest names the same sound for ever."""
+"""Recordings for Twilio to play. They are public, and a digest names the same sound forever."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ blueprint = Blueprint("audio", __name__)
 
 @blueprint.get("/audio/<digest>")
 def recording(digest: str) -> Response:
-    """The sound, or the range of it that is asked for; 304 to whom has it already; 404 for one that is nowhere here."""
-    found = services().shelf.audio(digest)
+    """Return a recording or the requested range of it; 304 if the client has it; 404 for an unknown digest."""
+    found = services().releases.audio(digest)
     if found is None:
-        # It may be here a second later, when this process has followed a publish.
+        # It may exist a second later, when this process has loaded a new release.
         return Response(status=404, headers={"Cache-Control": "no-store"})
-    answer = Response(found.data, content_type=found.media_type)
-    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    answer.set_etag(found.digest)
-    answer.make_conditional(request, accept_ranges=True, complete_length=len(found.data))
-    return answer
+    response = Response(found.data, content_type=found.media_type)
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response.set_etag(found.digest)
+    response.make_conditional(request, accept_ranges=True, complete_length=len(found.data))
+    return response

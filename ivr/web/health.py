@@ -1,4 +1,4 @@
-"""Is it alive, and what is missing."""
+"""/healthz and /readyz, and the thread that watches whether the clock process is alive."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """What works: calls and texts need a release only; reminders need the ledger and the queue."""
-    here = services()
-    line = here.shelf.live
+    """Report what works. Calls and texts need only a release; reminders need the database and the queue."""
+    shared = services()
+    line = shared.releases.live
     state = {
         "voice": line is not None,
         "texts": line is not None,
-        "ledger": _ledger_answers(),
-        "queue": queues.is_reachable(here.settings.redis_url),
+        "ledger": _ledger_answers(shared),
+        "queue": queues.is_reachable(shared.settings.redis_url),
         "release": line.digest if line else None,
     }
     return jsonify(state), 200 if line else 503
 
 
-def watch_alarms(here: Services) -> None:
-    """Look after what the clock process cannot tell when it is the one that is silent, for as long as we live."""
+def watch_alarms(services: Services) -> None:
+    """Start a daemon thread that raises the alarms which the clock process cannot raise about its own silence."""
 
-    def follow() -> None:
+    def watch_forever() -> None:
         pause = threading.Event()
         while not pause.wait(WATCH_SECONDS):
             try:
-                watch(here.ledger, clock.now(), max(CLOCK_SILENT_SECONDS, 12 * here.settings.clock_seconds))
+                watch(services.ledger, clock.now(), max(CLOCK_SILENT_SECONDS, 12 * services.settings.clock_seconds))
             except LedgerUnavailable:
                 continue
-            except Exception:  # noqa: BLE001 - a watcher that dies would leave everybody in the dark
-                log.get_logger().exception("watch_failed")
+            except Exception:  # noqa: BLE001 - the thread must outlive any failure
+                log.get_logger().exception("clock_watch_failed")
 
-    threading.Thread(target=follow, name="alarms", daemon=True).start()
+    threading.Thread(target=watch_forever, name="alarms", daemon=True).start()
 
 
-def _ledger_answers() -> bool:
+def _ledger_answers(services: Services) -> bool:
     try:
-        services().ledger.check()
+        services.ledger.check()
     except LedgerUnavailable:
         return False
     return True

@@ -1,4 +1,4 @@
-"""/metrics for Prometheus: read from the ledger and the queue at each look, so that all web processes tell the same."""
+"""/metrics for Prometheus, read from the database and the queue at each scrape, so that all web processes agree."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ blueprint = Blueprint("metrics", __name__)
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """How the line is, for whoever asks from this machine itself, or shows METRICS_TOKEN. 403 for others."""
-    if not _may_ask(services().settings.metrics_token):
+    """Return the metrics to a client on this machine or one that has METRICS_TOKEN; 403 to others."""
+    if not _is_authorized(services().settings.metrics_token):
         abort(403)
     registry = CollectorRegistry()
-    registry.register(_Figures(services()))
+    registry.register(_LineCollector(services()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _may_ask(token: str) -> bool:
-    shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if token and hmac.compare_digest(shown.encode(), token.encode()):
+def _is_authorized(token: str) -> bool:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and hmac.compare_digest(given.encode(), token.encode()):
         return True
-    # Behind a proxy on this machine everybody seems to come from here.
+    # Behind a proxy on this machine every client has a loopback address.
     forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"))
     try:
         return not forwarded and ipaddress.ip_address(request.remote_addr or "").is_loopback
@@ -44,44 +44,44 @@ def _may_ask(token: str) -> bool:
         return False
 
 
-class _Figures(Collector):
-    def __init__(self, here: Services) -> None:
-        self._here = here
+class _LineCollector(Collector):
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def describe(self) -> Iterable[Metric]:
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        live = self._here.shelf.live
-        yield InfoMetricFamily("infoline_release", "The words that are live.", {"digest": live.digest if live else ""})
-        yield from self._of_queue()
+        live = self._services.releases.live
+        yield InfoMetricFamily("infoline_release", "The live release.", {"digest": live.digest if live else ""})
+        yield from self._queue_metrics()
         try:
-            figures = list(self._of_ledger())
+            metrics = list(self._ledger_metrics())
         except LedgerUnavailable:
-            figures = []
-        yield GaugeMetricFamily("infoline_ledger_up", "Whether the ledger answers.", value=bool(figures))
-        yield from figures
+            metrics = []
+        yield GaugeMetricFamily("infoline_ledger_up", "Whether the database answers.", value=bool(metrics))
+        yield from metrics
 
-    def _of_queue(self) -> Iterator[Metric]:
-        waiting = queues.queue_depth(self._here.settings.redis_url)
-        yield GaugeMetricFamily("infoline_queue_up", "Whether the queue server answers.", value=waiting is not None)
-        if waiting is not None:
-            yield GaugeMetricFamily("infoline_queue_jobs", "Jobs that no worker has taken yet.", value=waiting)
+    def _queue_metrics(self) -> Iterator[Metric]:
+        depth = queues.queue_depth(self._services.settings.redis_url)
+        yield GaugeMetricFamily("infoline_queue_up", "Whether the queue server answers.", value=depth is not None)
+        if depth is not None:
+            yield GaugeMetricFamily("infoline_queue_jobs", "Jobs that no worker has started.", value=depth)
 
-    def _of_ledger(self) -> Iterator[Metric]:
-        ledger, now = self._here.ledger, clock.now()
-        texts = GaugeMetricFamily("infoline_texts", "Texts that were claimed, by state.", labels=["state"])
+    def _ledger_metrics(self) -> Iterator[Metric]:
+        ledger, now = self._services.ledger, clock.now()
+        texts = GaugeMetricFamily("infoline_texts", "Claimed texts by state.", labels=["state"])
         with ledger.read() as connection:
             for state, count in by_state(connection).items():
                 texts.add_metric([state], count)
-            standing = raised(connection)
+            active = raised(connection)
         yield texts
-        alarms = GaugeMetricFamily("infoline_alarm", "Alarms: 1 while one stands.", labels=["name"])
+        alarms = GaugeMetricFamily("infoline_alarm", "Alarms: 1 while active.", labels=["name"])
         for name in Alarm:
-            alarms.add_metric([name], name in standing)
+            alarms.add_metric([name], name in active)
         yield alarms
-        waits = "For how long what is due has waited at the longest."
-        yield GaugeMetricFamily("infoline_oldest_due_seconds", waits, value=oldest_due(ledger, now))
+        help_text = "Age of the oldest reminder that is due and not sent."
+        yield GaugeMetricFamily("infoline_oldest_due_seconds", help_text, value=oldest_due(ledger, now))
         age = clock_age(ledger, now)
         if age is not None:
-            yield GaugeMetricFamily("infoline_clock_age_seconds", "Since a clock process was last heard of.", value=age)
+            yield GaugeMetricFamily("infoline_clock_age_seconds", "Time since the clock's last heartbeat.", value=age)

@@ -1,131 +1,92 @@
-"""Texts. Each is answered by itself: a number or free words give a topic. What came in is remembered, so that the
-same text again gets the same answer, and two machines do not answer each other for ever."""
+"""The route of an incoming text: parse, decide, act, remember.
+
+Each text is answered on its own. Earlier ones matter only for redelivery (the same answer again) and for loops of two
+machines.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Response, abort
+from werkzeug.exceptions import ServiceUnavailable
 
 from ivr import clock
-from ivr.line.text.normalize import normalize
-from ivr.line.twiml.documents import text_document as make_document
+from ivr.carrier.twilio.forms import IncomingText
+from ivr.ledger import LedgerUnavailable
+from ivr.line.twiml.documents import text_document as render_document
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.incoming import AnsweredText
-from ivr.people.inbound.loops import SILENCED, loop_verdict
+from ivr.people.inbound.loops import NO_MATCH, SILENCED, LoopVerdict, loop_verdict
+from ivr.people.inbound.outcome import ALWAYS_ANSWERED, TextContext, decide_outcome, parse_text
 from ivr.people.inbound.unanswered import UnansweredQuestion
-from ivr.people.keywords import carrier_keyword, is_yes, parse_reminder_reply
 from ivr.people.phones import is_e164
-from ivr.reminders.asking import asks
-from ivr.web.services import Services, services
-from ivr.web.sms_replies import ACTIONS, ReceivedText, topic_reply, with_first_time_hint
-from ivr.web.webhook import Webhook, signed_blueprint, twiml, webhook
+from ivr.people.replies import last_reminder_step
+from ivr.web.services import Services
+from ivr.web.sms_replies import ReceivedText, reply_to
+from ivr.web.webhook import Webhook
 
-blueprint = signed_blueprint("sms", __name__)
-# Whatever else holds, these are answered.
-_ALWAYS = frozenset({"urgent", "person-soon", "stop"})
-# "I will be there" is an answer to a reminder, as C is.
-_SAME_AS = {"confirm": "confirmed"}
-# Most answers are the same few hundred; one that tells of a visit is pushed out by them soon.
-text_document = lru_cache(1000)(make_document)
-_NOTHING = text_document(())
+# Most answers are among a few hundred; one with an appointment in it is soon evicted.
+text_document = lru_cache(1000)(render_document)
+_NO_REPLY = text_document(())
 
 
-@blueprint.post("/sms")
-def text_comes_in() -> Response:
-    return twiml(answer_text(services(), webhook()))
-
-
-def answer_text(here: Services, asked: Webhook) -> bytes:
-    """The document for a text that came in. Raises 503 without any release."""
-    line = here.shelf.live
+def answer_text(services: Services, webhook: Webhook) -> bytes:
+    """Return the TwiML for a text that came in. Raises ServiceUnavailable without any release."""
+    line = services.releases.live
     if line is None:
-        abort(503)
-    text = _read(here, line, asked.fields)
+        raise ServiceUnavailable
+    text = _receive(services, line, IncomingText.from_form(webhook.fields))
     if text is None:
-        return _NOTHING
-    again = next((one for one in text.known.past if one.id == text.id), None)
-    if again is not None:
-        return text_document(again.replies)
-    outcome = _outcome(text)
-    replies = _answer(text, outcome)
-    _remember(text, outcome, replies)
-    return text_document(tuple(replies))
+        return _NO_REPLY
+    redelivered = next((earlier for earlier in text.profile.recent if earlier.id == text.id), None)
+    if redelivered:
+        return text_document(redelivered.replies)
+    opted_out = text.profile.opted_out_at is not None
+    reminder_asks = text.parsed.is_yes and not opted_out and _last_reminder_asks(text)
+    outcome = decide_outcome(text.parsed, TextContext(opted_out, reminder_asks))
+    verdict = (
+        "answer" if outcome in ALWAYS_ANSWERED else loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
+    )
+    replies = tuple(reply_to(text, outcome, verdict))
+    _remember(text, outcome, verdict, replies)
+    return text_document(replies)
 
 
-def _read(here: Services, line: CompiledLine, fields: dict[str, str]) -> ReceivedText | None:
-    """The text that came in; None for one that nobody must answer: a short code's, or one of our own numbers'."""
-    now = clock.now()
-    sender, body = fields.get("From", ""), fields.get("Body", "")
-    ours = {fields.get("To"), here.settings.twilio_from, *(entry.e164 for entry in line.content.config.directory)}
-    if not is_e164(sender) or sender in ours:
+def _receive(services: Services, line: CompiledLine, incoming: IncomingText) -> ReceivedText | None:
+    """Parse a text. None if it needs no answer: it comes from a short code or from one of our own numbers."""
+    now, sender, config = clock.now(), incoming.sender, line.content.config
+    own_numbers = {incoming.to, services.settings.twilio_from, *(entry.e164 for entry in config.directory)}
+    if not is_e164(sender) or sender in own_numbers:
         return None
-    phone_hash = here.vault.hash(sender)
-    known = here.known.of(phone_hash, now)
-    sid = fields.get("MessageSid", "") or fields.get("SmsSid", "") or f"{now.isoformat()} {sender}"
-    spoken = known.language if known.language in line.content.config.languages else None
+    phone_hash = services.vault.hash(sender)
+    profile = services.profiles.profile(phone_hash, now)
+    language = profile.language if profile.language in config.languages else None
+    parsed = parse_text(line.matcher, incoming.body, incoming.opt_out_type, incoming.has_media, language)
     return ReceivedText(
-        here=here,
+        services=services,
         line=line,
-        id=here.vault.hash(sid)[:32],
+        id=services.vault.hash(incoming.message_sid or f"{now.isoformat()} {sender}")[:32],
         sender=sender,
         phone_hash=phone_hash,
-        body=body,
-        keyword=carrier_keyword(body, fields.get("OptOutType", "")),
-        has_media=fields.get("NumMedia", "0") not in ("", "0"),
-        known=known,
-        understood=line.matcher.ask(body, spoken),
+        body_hash=services.vault.hash(parsed.normalized)[:32],
+        parsed=parsed,
+        profile=profile,
         now=now,
     )
 
 
-def _outcome(text: ReceivedText) -> str:
-    """What a text asks for: the carrier's words first, then a reminder's answers, then everything else."""
-    if text.keyword and not (text.keyword == "start" and is_yes(text.body) and not text.known.opted_out_at):
-        return text.keyword
-    if text.understood.topic in _ALWAYS:
-        return text.understood.topic
-    answer = parse_reminder_reply(text.body)
-    if answer:
-        return answer.answer
-    if is_yes(text.body):
-        return _yes(text)
-    if text.has_media and text.understood.topic in ("menu", "none"):
-        return "media"
-    return _SAME_AS.get(text.understood.topic, text.understood.topic)
+def _last_reminder_asks(text: ReceivedText) -> bool:
+    """Return whether the last reminder within 72 hours asked for a confirmation. False without the database."""
+    try:
+        with text.services.ledger.read() as connection:
+            last = last_reminder_step(connection, text.services.vault, text.sender, text.now)
+    except LedgerUnavailable:
+        return False
+    return any(step.id == last and step.asks for step in text.line.content.config.reminders.plan)
 
 
-def _yes(text: ReceivedText) -> str:
-    """A bare yes: to a reminder that asked, or to our texts, from somebody who ended them."""
-    if text.known.opted_out_at:
-        return "start"
-    here = text.here
-    asked = asks(here.ledger, here.vault, text.line.content, text.sender, text.now)
-    return "confirmed" if asked else "menu"
-
-
-def _answer(text: ReceivedText, outcome: str) -> list[str]:
-    asked = text.here.vault.hash(normalize(text.body))[:32]
-    said = loop_verdict(text.known.past, asked, outcome, text.now) if outcome not in _ALWAYS else "answer"
-    text.asked = asked
-    act = ACTIONS.get(outcome)
-    # The line may fall silent, but what somebody wants written down is written.
-    replies = act(text) if act else []
-    if said == "silence":
-        return []
-    if said == "last":
-        text.silenced = True
-        return [text.line.text(text.language, SILENCED)]
-    replies = replies if act else topic_reply(text, outcome)
-    if text.keyword and text.here.settings.keywords_answered_by == "carrier" and outcome == text.keyword:
-        # The carrier has answered already.
-        return []
-    return replies if outcome in _ALWAYS else with_first_time_hint(text, replies)
-
-
-def _remember(text: ReceivedText, outcome: str, replies: list[str]) -> None:
-    here = text.here
-    kind = SILENCED if text.silenced else outcome
-    here.texts.received(AnsweredText(text.id, text.phone_hash, text.now, text.asked, kind[:20], tuple(replies)))
-    if outcome == "none" and text.body.strip():
-        here.unanswered.add(UnansweredQuestion(text.now, "text", text.language, text.body))
+def _remember(text: ReceivedText, outcome: str, verdict: LoopVerdict, replies: tuple[str, ...]) -> None:
+    logged = (SILENCED if verdict == "last" else outcome)[:20]
+    text.services.texts.remember(AnsweredText(text.id, text.phone_hash, text.now, text.body_hash, logged, replies))
+    if outcome == NO_MATCH and text.parsed.body.strip():
+        text.services.unanswered.add(UnansweredQuestion(text.now, "text", text.language, text.parsed.body))

@@ -1,4 +1,4 @@
-"""What the line answers to a text, and what it writes down first: nothing is promised that is not kept somewhere."""
+"""The actions and replies of an incoming text. Nothing is promised that is not stored."""
 
 from __future__ import annotations
 
@@ -8,186 +8,155 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection
-
 from ivr import log
 from ivr.ledger import LedgerUnavailable
-from ivr.line.nlu.matcher import MatchResult, ambiguous_reply
+from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.text.gsm7 import count_segments
 from ivr.line.twiml.release import CompiledLine
-from ivr.people import languages, persons, replies
-from ivr.people.keywords import Keyword, ReminderReply, parse_reminder_reply
+from ivr.people.inbound.loops import SILENCED, LoopVerdict
+from ivr.people.inbound.outcome import ALWAYS_ANSWERED, ParsedText
+from ivr.people.persons import remember_language
 from ivr.people.profile import SenderProfile
-from ivr.people.spool import SpoolKind
+from ivr.people.spool import WRITES, SpoolKind
 from ivr.reminders.schedule.message import appointment_values
 from ivr.web.services import Services
 
-# A text may grow to this many segments by what is added to it.
-MOST_SEGMENTS = 3
-MOST_VISITS = 4
-_PROMPTS = {"confirmed": "confirm", "change": "change"}
-_NO_VISIT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "visit-past"}
+# A hint is added to a reply only up to this many segments.
+MAX_SEGMENTS = 3
+MAX_APPOINTMENTS = 4
+# By the stored answer: the prompt that acknowledges it, and the letter of its reply.
+_ANSWERS = {"confirmed": ("confirm", "C"), "change": ("change", "R")}
+_NO_APPOINTMENT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "visit-past"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class ReceivedText:
-    """A text that came in, and what is known and understood of it. id, phone_hash, asked: keyed hashes."""
+    """A text that came in, parsed, with its sender's profile. id, phone_hash, body_hash: keyed hashes."""
 
-    here: Services
+    services: Services
     line: CompiledLine
     id: str
     sender: str
     phone_hash: str
-    body: str
-    keyword: Keyword | None
-    has_media: bool
-    known: SenderProfile
-    understood: MatchResult
+    body_hash: str
+    parsed: ParsedText
+    profile: SenderProfile
     now: datetime
-    asked: str = ""
-    silenced: bool = False
 
     @property
     def language(self) -> str:
-        return self.understood.language
+        return self.parsed.match.language
+
+    def reply_with(self, name: str) -> list[str]:
+        """Return the text of a prompt in the sender's language as the only reply."""
+        return [self.line.text(self.language, name)]
 
 
-def topic_reply(text: ReceivedText, outcome: str) -> list[str]:
-    """The words of a topic or outcome; beside a red flag, a wish to stop is honoured too."""
-    if text.understood.between:
-        return [ambiguous_reply(text.line.content, text.language, text.understood.between)]
-    said = [text.line.text(text.language, outcome)]
-    return [*said, *_stop(text)] if text.understood.also_stop else said
+def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str]:
+    """Do what a text asks for, and return the replies. During a silence it is done too."""
+    answers = ACTIONS.get(outcome, _topic_replies)(text, outcome)
+    if verdict == "silence":
+        return []
+    if verdict == "last":
+        return text.reply_with(SILENCED)
+    if outcome == text.parsed.keyword and text.services.settings.keywords_answered_by == "carrier":
+        return []
+    return answers if outcome in ALWAYS_ANSWERED else _with_language_hint(text, answers)
 
 
-def with_first_time_hint(text: ReceivedText, said: list[str]) -> list[str]:
-    """The very first answer also says how to switch the language: in the same text where there is room."""
-    if not (text.known.first and said):
-        return said
-    how = text.line.text(text.language, "first-text")
-    longer = f"{said[0]}\n{how}"
-    return [longer, *said[1:]] if _segments(longer) <= MOST_SEGMENTS else [*said, how]
+def _topic_replies(text: ReceivedText, outcome: str) -> list[str]:
+    match = text.parsed.match
+    if match.between:
+        return [ambiguous_reply(text.line.content, text.language, match.between)]
+    answers = text.reply_with(outcome)
+    # A text may hold an opt-out besides a red flag.
+    return [*answers, *_stop(text, "stop")] if match.also_stop else answers
+
+
+def _with_language_hint(text: ReceivedText, answers: list[str]) -> list[str]:
+    """Add to a new sender's first reply how to switch the language, as a text of its own if it would get too long."""
+    if not (text.profile.is_new and answers):
+        return answers
+    (hint,) = text.reply_with("first-text")
+    longer = f"{answers[0]}\n{hint}"
+    return [longer, *answers[1:]] if _segments(longer) <= MAX_SEGMENTS else [*answers, hint]
 
 
 @lru_cache(1000)
-def _segments(words: str) -> int:
-    """Most answers are the same few hundred texts."""
-    return count_segments(words).segments
+def _segments(text: str) -> int:
+    return count_segments(text).segments
 
 
-def _write(text: ReceivedText, kind: SpoolKind, write: Callable[[Connection], Any], **told: Any) -> tuple[Any, bool]:
-    """Do it in the ledger; while that is away, keep it on disk. Returns what was written, and whether it is safe."""
-    here = text.here
+def _write(text: ReceivedText, kind: SpoolKind, **data: Any) -> tuple[Any, bool]:
+    """Write to the database, or spool the write while it is down. Returns the result and whether it is safe."""
+    services, data = text.services, {"phone": text.sender, **data}
     try:
-        with here.ledger.write() as connection:
-            here.ledger.exclusive_lock(connection)
-            return write(connection), True
+        with services.ledger.write() as connection:
+            services.ledger.exclusive_lock(connection)
+            return WRITES[kind](connection, services.vault, text.now, data), True
     except LedgerUnavailable:
-        return None, here.kept.keep(kind, text.now, phone=text.sender, **told)
+        return None, services.spool.save(kind, text.now, **data)
 
 
-def _stop(text: ReceivedText) -> list[str]:
-    """An opt-out is confirmed once; CANCEL may have meant the visit, so schedulers look at it."""
-    cancel = text.body.strip().upper() == "CANCEL"
-
-    def write(connection: Connection) -> bool:
-        changed = persons.opt_out(connection, text.here.vault, text.sender, text.now, "text", text.body)
-        if cancel:
-            replies.note_possible_cancellation(connection, text.here.vault, text.sender, text.now)
-        return changed
-
-    changed, safe = _write(text, "stop", write, source="text", evidence=text.body, cancel=cancel)
+def _stop(text: ReceivedText, _outcome: str) -> list[str]:
+    """Opt out, and confirm it once. CANCEL may have meant the appointment, so schedulers get a work item."""
+    body = text.parsed.body
+    changed, safe = _write(text, "stop", source="text", evidence=body, cancel=body.strip().upper() == "CANCEL")
     if not safe:
         log.get_logger().error("consent_not_recorded", kind="stop")
-        return [text.line.text(text.language, "help")]
-    return [] if changed is False else [text.line.text(text.language, "stop")]
+        return text.reply_with("help")
+    return [] if changed is False else text.reply_with("stop")
 
 
-def _start(text: ReceivedText) -> list[str]:
-    def write(connection: Connection) -> bool:
-        return persons.opt_in(connection, text.here.vault, text.sender, text.now, "text", text.body)
-
-    _, safe = _write(text, "start", write, source="text", evidence=text.body)
-    return [text.line.text(text.language, "start" if safe else "help")]
+def _start(text: ReceivedText, _outcome: str) -> list[str]:
+    _, safe = _write(text, "start", source="text", evidence=text.parsed.body)
+    return text.reply_with("start" if safe else "help")
 
 
-def _switch_language(text: ReceivedText) -> list[str]:
-    """The language that somebody asks for stays hers; what cannot be kept is not promised."""
-    here = text.here
+def _switch_language(text: ReceivedText, _outcome: str) -> list[str]:
+    """Remember the language. It is not spooled: without the database the reply is the menu in that language."""
+    services = text.services
     try:
-        with here.ledger.write() as connection:
-            languages.remember_language(connection, here.vault, text.sender, text.language, text.now)
+        with services.ledger.write() as connection:
+            remember_language(connection, services.vault, text.sender, text.language, text.now)
     except LedgerUnavailable:
-        log.get_logger().error("language_not_kept")
-        return [text.line.text(text.language, "menu")]
-    return [text.line.text(text.language, "language")]
+        log.get_logger().error("language_not_saved")
+        return text.reply_with("menu")
+    return text.reply_with("language")
 
 
-def _wrong_number(text: ReceivedText) -> list[str]:
-    def write(connection: Connection) -> int:
-        return replies.mark_wrong_number(connection, text.here.vault, text.sender, text.now)
-
-    _, safe = _write(text, "wrong_number", write)
-    return [text.line.text(text.language, "wrong-number" if safe else "help")]
+def _wrong_number(text: ReceivedText, _outcome: str) -> list[str]:
+    _, safe = _write(text, "wrong_number")
+    return text.reply_with("wrong-number" if safe else "help")
 
 
-def _answer_visit(text: ReceivedText, given: ReminderReply) -> list[str]:
-    """Nothing is called confirmed that is not written down."""
-
-    def write(connection: Connection) -> replies.ReplyOutcome:
-        vault = text.here.vault
-        return replies.record_reply(connection, vault, text.sender, text.now, given.answer, given.which)
-
-    answered, safe = _write(text, "answer", write, answer=given.answer, which=given.which)
-    if answered is None:
-        return [text.line.text(text.language, "passed-on" if safe else "help")]
-    if answered.found == "which":
-        return [_which_visit(text, given, answered)]
-    if answered.found != "answered":
-        return [text.line.text(text.language, _NO_VISIT[answered.found])]
-    visit = answered.visits[0]
-    language = _language_of(text, visit)
-    return [text.line.content.texted(language, _PROMPTS[given.answer], **_values(text, visit, language))]
-
-
-def _which_visit(text: ReceivedText, given: ReminderReply, answered: replies.ReplyOutcome) -> str:
-    """The visits ahead, each with the answer that names it: "C1: Tue Dec 1 9:00 AM"."""
-    letter = "C" if given.answer == "confirmed" else "R"
-    language = _language_of(text, answered.visits[0])
-    told = []
-    for number, visit in enumerate(answered.visits[:MOST_VISITS], start=1):
-        values = _values(text, visit, language)
-        told.append(f"{letter}{number}: {values['date']} {values['time']}")
-    return text.line.content.texted(language, "which-visit", visits="\n".join(told))
+def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
+    """Store an answer to a reminder. Without the database it is passed on, and not called confirmed."""
+    which = text.parsed.reply.which if text.parsed.reply else None
+    recorded, safe = _write(text, "answer", answer=outcome, which=which)
+    if recorded is None:
+        return text.reply_with("passed-on" if safe else "help")
+    if recorded.result in _NO_APPOINTMENT:
+        return text.reply_with(_NO_APPOINTMENT[recorded.result])
+    prompt, letter = _ANSWERS[outcome]
+    language = text.profile.language or recorded.appointments[0].language
+    language = language if language in text.line.content.config.languages else text.language
+    values = [
+        appointment_values(text.line.content, language, appointment.starts_at, appointment.timezone, appointment.site)
+        for appointment in recorded.appointments[:MAX_APPOINTMENTS]
+    ]
+    if recorded.result == "answered":
+        return [text.line.content.texted(language, prompt, **values[0])]
+    # Each appointment with the reply that names it: "C1: Tue Dec 1 9:00 AM".
+    lines = [f"{letter}{number}: {value['date']} {value['time']}" for number, value in enumerate(values, start=1)]
+    return [text.line.content.texted(language, "which-visit", visits="\n".join(lines))]
 
 
-def _language_of(text: ReceivedText, visit: replies.UpcomingAppointment) -> str:
-    spoken = text.known.language or visit.language
-    return spoken if spoken in text.line.content.config.languages else text.language
-
-
-def _values(text: ReceivedText, visit: replies.UpcomingAppointment, language: str) -> dict[str, str]:
-    return appointment_values(text.line.content, language, visit.starts_at, visit.timezone, visit.site)
-
-
-def _confirmed(text: ReceivedText) -> list[str]:
-    return _answer_visit(text, parse_reminder_reply(text.body) or ReminderReply("confirmed"))
-
-
-def _change(text: ReceivedText) -> list[str]:
-    return _answer_visit(text, parse_reminder_reply(text.body) or ReminderReply("change"))
-
-
-def _media(text: ReceivedText) -> list[str]:
-    return [text.line.text(text.language, "media")]
-
-
-ACTIONS: dict[str, Callable[[ReceivedText], list[str]]] = {
+ACTIONS: dict[str, Callable[[ReceivedText, str], list[str]]] = {
     "stop": _stop,
     "start": _start,
     "language": _switch_language,
     "wrong-number": _wrong_number,
-    "confirmed": _confirmed,
-    "change": _change,
-    "media": _media,
+    "confirmed": _answer_reminder,
+    "change": _answer_reminder,
 }

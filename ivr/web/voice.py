@@ -1,6 +1,6 @@
-"""Calls. A turn touches neither the ledger nor the queue: the state is in the address, the words are rendered.
+"""Calls. A turn needs neither database nor queue: the state is in the URL, and its TwiML is rendered already.
 
-Only a turn that keeps something for the caller writes, for a second at most: see `ivr.web.call_tasks`.
+Only a turn that stores something for the caller writes, for a second at most: see `ivr.web.call_tasks`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from flask import Response, abort
+from werkzeug.exceptions import ServiceUnavailable
 
 from ivr import clock, log
+from ivr.carrier.twilio.forms import CallTurn
+from ivr.carrier.twilio.statuses import DIAL_STATUSES
 from ivr.line.callflow import hours
 from ivr.line.callflow.graph import ANSWERED
 from ivr.line.callflow.states import (
@@ -34,182 +36,160 @@ from ivr.line.twiml.release import NOBODY, Caller, CompiledLine
 from ivr.people.inbound.unanswered import UnansweredQuestion
 from ivr.people.phones import PhoneNumber, format_phone, is_e164, parse_phone
 from ivr.web.call_tasks import ActiveCall
-from ivr.web.services import Services, services
-from ivr.web.webhook import Webhook, signed_blueprint, twiml, webhook
+from ivr.web.services import Services
+from ivr.web.webhook import Webhook
 
-blueprint = signed_blueprint("voice", __name__)
 _KEYPAD = frozenset("0123456789*#")
-_DIALLED = frozenset({*ANSWERED, "busy", "no-answer", "failed", "canceled"})
 
 
-@blueprint.post("/voice")
-def call_comes_in() -> Response:
-    return twiml(answer_call(services(), webhook()))
+def answer_call(services: Services, webhook: Webhook, release: str = "", state: str = "") -> bytes:
+    """Return the TwiML for a new call, or for the input at a state of a release.
 
-
-@blueprint.post("/voice/<release>/<state>")
-def turn(release: str, state: str) -> Response:
-    return twiml(answer_call(services(), webhook(), release, state))
-
-
-def answer_call(here: Services, asked: Webhook, release: str = "", state: str = "") -> bytes:
-    """The document for a new call, or for what was heard at a state of a release.
-
-    An unknown release or state is the welcome again. Whatever happens, a caller hears the numbers and not the carrier's
-    error; only without any release, this raises 503.
+    An unknown release or state gets the welcome. After any failure the caller hears the phone numbers instead of
+    Twilio's error message. Raises ServiceUnavailable without any release.
     """
-    live = here.shelf.live
+    live = services.releases.live
     if live is None:
-        abort(503)
+        raise ServiceUnavailable
     try:
-        line = here.shelf.get(release) if release else None
+        line = services.releases.get(release) if release else None
         if line is None:
-            call = _Call(here, live, asked)
+            call = _Call(services, live, webhook)
             return call.document(live.graph.start(), "start")
         whisper = line.whispers.get(state)
-        return whisper if whisper is not None else _Call(here, line, asked).turn(state)
-    except Exception:  # noqa: BLE001 - there is nothing that a caller may hang up on
+        return whisper if whisper is not None else _Call(services, line, webhook).turn(state)
+    except Exception:  # noqa: BLE001 - no failure may end the call
         log.get_logger().exception("voice_turn_failed")
         return live.unavailable
 
 
 @dataclass
 class _Call:
-    """One turn of a call: what the carrier told, and what is found out on the way."""
+    """One turn of a call. keyed: the number that the caller keyed in. language: the one the caller spoke."""
 
-    here: Services
+    services: Services
     line: CompiledLine
-    asked: Webhook
+    webhook: Webhook
     keyed: str | None = None
     also_stop: bool = False
     language: str | None = None
 
-    @property
-    def fields(self) -> dict[str, str]:
-        return self.asked.fields
+    def __post_init__(self) -> None:
+        self.form = CallTurn.from_form(self.webhook.fields)
 
     def turn(self, state: str) -> bytes:
         heard = self.hear(state)
         reached = self.line.step(state, heard, self.holds, self.language)
-        return self.document(self.go_on(reached), _noted(heard))
+        return self.document(self.go_on(reached), _log_entry(heard))
 
-    def hear(self, state: str) -> Heard:
-        """What was heard at a state, from the fields that the carrier posts for it."""
-        fields, at = self.fields, self.line.states.get(state)
-        if at and carries_number(at.place):
-            self.keyed = self._open(_held(self.asked.query))
-        if "DialCallStatus" in fields:
-            return self._outcome()
-        digits = fields.get("Digits", "")
-        if digits:
-            return self._keyed_in(digits) if at and isinstance(at.place, EnterNumber) else Key(digits)
-        words = fields.get("SpeechResult", "")
-        if words and at and not isinstance(at.place, EnterNumber):
-            meant = self.line.hearing.meant(words, at.language)
-            self.also_stop, self.language = meant.also_stop, meant.language
-            if meant.heard == SpokenWords("none"):
-                self.here.unanswered.add(UnansweredQuestion(clock.now(), "call", at.language, words))
-            return meant.heard
+    def hear(self, token: str) -> Heard:
+        """Return the input at a state."""
+        form, state = self.form, self.line.states.get(token)
+        if state and carries_number(state.place):
+            self.keyed = self._unseal(_sealed_number(self.webhook.query))
+        if form.dial_status is not None:
+            declined = form.dial_status in ANSWERED and not form.bridged
+            return ActionResult("no-answer" if declined else form.dial_status)
+        enters_number = state is not None and isinstance(state.place, EnterNumber)
+        if form.digits:
+            return self._number_or_key(form.digits) if enters_number else Key(form.digits)
+        if form.speech and state and not enters_number:
+            return self._understand(form.speech, state.language)
         return Silence()
 
-    def _outcome(self) -> ActionResult:
-        """Somebody who picked up and did not take the call has not answered it."""
-        status = self.fields["DialCallStatus"]
-        refused = status in ANSWERED and self.fields.get("DialBridged") == "false"
-        return ActionResult("no-answer" if refused else status)
+    def _understand(self, speech: str, language: str) -> Heard:
+        meaning = self.line.hearing.meant(speech, language)
+        self.also_stop, self.language = meaning.also_stop, meaning.language
+        if meaning.heard == SpokenWords("none"):
+            self.services.unanswered.add(UnansweredQuestion(clock.now(), "call", language, speech))
+        return meaning.heard
 
-    def _keyed_in(self, digits: str) -> Heard:
+    def _number_or_key(self, digits: str) -> Heard:
         phone = parse_phone(digits)
-        if isinstance(phone, PhoneNumber) and phone.e164 not in self._own_numbers():
+        if isinstance(phone, PhoneNumber) and not self._is_own(phone.e164):
             self.keyed = phone.e164
             return NumberEntered()
         return Key(digits)
 
     def go_on(self, turn: Turn) -> Turn:
-        """The turn to answer with: a task is done first, and a number that got lost is asked for anew."""
+        """Return the turn to answer with, after doing its task or, without its keyed number, asking for that again."""
         state = turn.state
         if self.also_stop:
-            self.here.tasks.stop_later(self._on_line(state.language))
+            self.services.tasks.stop_later(self._active_call(state.language))
         if isinstance(state.place, Task):
-            ended = self.here.tasks.perform(state.place, self._on_line(state.language))
-            turn = self.line.graph.step(state, ActionResult(ended), self.holds)
+            outcome = self.services.tasks.perform(state.place, self._active_call(state.language))
+            turn = self.line.graph.step(state, ActionResult(outcome), self.holds)
         elif carries_number(state.place) and self.keyed is None:
             turn = Turn(state.at(EnterNumber(state.place.entry)))
         return turn
 
-    def _on_line(self, language: str) -> ActiveCall:
-        sid, own = self.fields.get("CallSid", ""), self.fields.get("From", "")
+    def _active_call(self, language: str) -> ActiveCall:
+        sid, own = self.form.call_sid, self.form.caller
         countries = self.line.content.config.reminders.countries
         textable = is_e164(own) and isinstance(parse_phone(own, countries), PhoneNumber)
-        return ActiveCall(sid, language, own, self.keyed, self.asked.token, textable)
+        return ActiveCall(sid, language, own, self.keyed, self.webhook.request_token, textable)
 
     def document(self, turn: Turn, heard: str) -> bytes:
-        """The document of a turn, once it is noted."""
-        sid, token = self.fields.get("CallSid", ""), turn.state.token
-        self.here.calls.note(sid, self.line.digest, token, heard, self.asked.token)
+        """Log a turn and return its TwiML."""
+        token = turn.state.token
+        self.services.calls.note(self.form.call_sid, self.line.digest, token, heard, self.webhook.request_token)
         waits = self.line.waits_for_caller(turn)
         document = self.line.document(turn, self._caller(turn) if waits else NOBODY)
-        return without_speech(document) if self._uses_keys(turn) else document
-
-    def _uses_keys(self, turn: Turn) -> bool:
-        """Whether this caller is not listened to any more: her words were not understood twice in a row."""
-        return turn.preface == "use-keys" or "keys=1" in self.asked.query
+        # After speech that was not understood twice in a row, the call goes on with keys alone.
+        keys_only = turn.preface == "use-keys" or "keys=1" in self.webhook.query
+        return without_speech(document) if keys_only else document
 
     def _caller(self, turn: Turn) -> Caller:
-        shown = self.fields.get("From", "")
-        if isinstance(turn.state.place, ReadBack):
-            shown = self.keyed or ""
+        shown = self.keyed or "" if isinstance(turn.state.place, ReadBack) else self.form.caller
+        own_number = self.form.called or self.services.settings.twilio_from or None
         sealed = self._seal(self.keyed) if self.keyed else ""
-        own_number = self.fields.get("To") or self.here.settings.twilio_from or None
-        return Caller(own_number if self.holds(HIDDEN) else None, format_phone(shown), sealed, self._opens(turn))
+        return Caller(own_number if self.holds(HIDDEN) else None, format_phone(shown), sealed, self._opening(turn))
 
-    def _opens(self, turn: Turn) -> str:
-        place, config = turn.state.place, self.line.content.config
-        if not isinstance(place, CallbackOffer):
+    def _opening(self, turn: Turn) -> str:
+        """Return when the destination of a call-back offer opens next."""
+        offer, config = turn.state.place, self.line.content.config
+        if not isinstance(offer, CallbackOffer):
             return ""
-        return hours.describe_next_opening(config, config.entry(place.entry), clock.now(), turn.state.language)
+        return hours.describe_next_opening(config, config.entry(offer.entry), clock.now(), turn.state.language)
 
     def _seal(self, number: str) -> str:
-        """The number as it travels in an address: to us only, and for this call only."""
-        sealed = self.here.vault.seal(f"{self.fields.get('CallSid', '')} {number}")
-        return urlsafe_b64encode(sealed).decode()
+        """Encrypt a number for the URL; the result opens in this call only."""
+        return urlsafe_b64encode(self.services.vault.seal(f"{self.form.call_sid} {number}")).decode()
 
-    def _open(self, held: str) -> str | None:
+    def _unseal(self, sealed: str) -> str | None:
         try:
-            call, _, number = self.here.vault.open(urlsafe_b64decode(held)).rpartition(" ")
+            call, _, number = self.services.vault.open(urlsafe_b64decode(sealed)).rpartition(" ")
         except (KeyError, ValueError):
             return None
-        return number if call == self.fields.get("CallSid", "") else None
+        return number if call == self.form.call_sid else None
 
     def holds(self, fact: str) -> bool:
-        """Whether a fact that the graph asks for holds now: who answers, and whether the caller hides her number."""
+        """Return a fact that the graph asks for: HIDDEN, or whether a directory entry is open and can be dialed."""
         if fact == HIDDEN:
-            return not is_e164(self.fields.get("From", ""))
+            return not is_e164(self.form.caller)
         config = self.line.content.config
         entry = config.entry(fact)
-        return entry.e164 not in self._own_numbers() and hours.is_open(config, entry, clock.now())
+        return not self._is_own(entry.e164) and hours.is_open(config, entry, clock.now())
 
-    def _own_numbers(self) -> set[str]:
-        """Numbers that lead back here: the line's own, and the one that forwards to it."""
-        told = (self.fields.get(name, "") for name in ("To", "Called", "ForwardedFrom"))
-        return {self.here.settings.twilio_from, *told}
+    def _is_own(self, number: str) -> bool:
+        """Return whether a number leads back to the line."""
+        return number == self.services.settings.twilio_from or number in self.form.own_numbers
 
 
-def _held(query: str) -> str:
-    """The sealed number in an address."""
+def _sealed_number(query: str) -> str:
     parts = (part.partition("=") for part in query.split("&"))
     return next((unquote(value) for name, _, value in parts if name == "held"), "")
 
 
-def _noted(heard: Heard) -> str:
-    """What was heard, without anything personal: not the digits of a number, not the words."""
+def _log_entry(heard: Heard) -> str:
+    """Describe the input for the call log, without personal data: no digits of a number, no transcript."""
     match heard:
         case Key(key):
             return f"key:{key}" if key in _KEYPAD else "key:?"
-        case SpokenWords(meant):
-            return f"words:{meant}"
+        case SpokenWords(outcome):
+            return f"words:{outcome}"
         case ActionResult(status):
-            return f"dial:{status if status in _DIALLED else '?'}"
+            return f"dial:{status if status in DIAL_STATUSES else '?'}"
         case NumberEntered():
             return "number"
     return "silence"

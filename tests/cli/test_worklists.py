@@ -15,7 +15,7 @@ from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.people.persons import get_or_create_persons
-from ivr.people.todos import add_work_item
+from ivr.people.work_items import add_work_item
 from ivr.settings import load
 
 HER, NOW = "+16035550123", datetime(2026, 12, 1, 15, tzinfo=UTC)

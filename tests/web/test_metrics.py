@@ -1,4 +1,4 @@
-"""/metrics: who may ask, and what it tells."""
+"""/metrics: access, and the values reported."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def app(content, tmp_path, monkeypatch):
         yield app
 
 
-def figures(app, **more):
-    told = app.test_client().get("/metrics", **more)
-    assert told.status_code == 200
-    families = text_string_to_metric_families(told.text)
+def scrape(app, **more):
+    response = app.test_client().get("/metrics", **more)
+    assert response.status_code == 200
+    families = text_string_to_metric_families(response.text)
     return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
 
 
@@ -53,48 +53,50 @@ def figures(app, **more):
         ("", {}, 403),
     ],
 )
-def test_only_this_machine_or_the_token_is_told(app, address, headers, status):
-    asked = app.test_client().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": address})
-    assert asked.status_code == status
+def test_only_this_machine_or_the_token_has_access(app, address, headers, status):
+    response = app.test_client().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": address})
+    assert response.status_code == status
 
 
-def test_it_tells_where_the_texts_are_which_alarms_stand_and_what_is_away(app):
+def test_the_metrics_show_text_states_active_alarms_and_what_is_down(app):
     clinic = app.clinic
     clinic.take(row(10, at(2, -1)), row(11, at(2, -1)), row(12, at(2, -1)))
     clinic.send()
     beat(clinic.ledger, NOW)
     with clinic.ledger.write() as connection:
         raise_alarm(connection, Alarm.BACKLOG, NOW, "…")
-    told = figures(app)
-    assert told["infoline_texts", "handed_over"] == 3
-    assert told["infoline_texts", "delivered"] == 0
-    assert {name: told["infoline_alarm", name] for name in Alarm} == {**dict.fromkeys(Alarm, 0), Alarm.BACKLOG: 1}
-    assert (told["infoline_ledger_up",], told["infoline_queue_up",]) == (1, 0)
-    assert 0 <= told["infoline_clock_age_seconds",] < 60
-    assert told["infoline_release_info", clinic.content.digest] == 1
+    metrics = scrape(app)
+    assert metrics["infoline_texts", "handed_over"] == 3
+    assert metrics["infoline_texts", "delivered"] == 0
+    assert {name: metrics["infoline_alarm", name] for name in Alarm} == {**dict.fromkeys(Alarm, 0), Alarm.BACKLOG: 1}
+    assert (metrics["infoline_ledger_up",], metrics["infoline_queue_up",]) == (1, 0)
+    assert 0 <= metrics["infoline_clock_age_seconds",] < 60
+    assert metrics["infoline_release_info", clinic.content.digest] == 1
 
 
-def test_with_the_ledger_away_it_says_so_and_still_answers(app, monkeypatch):
-    here = app.extensions["infoline"]
-    monkeypatch.setitem(app.extensions, "infoline", replace(here, ledger=open_ledger("sqlite:////dev/null/at/all.db")))
-    told = figures(app)
-    assert told["infoline_ledger_up",] == 0
-    assert not any(name[0] == "infoline_texts" for name in told)
+def test_without_the_database_the_metrics_are_served_and_show_that_it_is_down(app, monkeypatch):
+    services = app.extensions["infoline"]
+    monkeypatch.setitem(
+        app.extensions, "infoline", replace(services, ledger=open_ledger("sqlite:////dev/null/at/all.db"))
+    )
+    metrics = scrape(app)
+    assert metrics["infoline_ledger_up",] == 0
+    assert not any(name[0] == "infoline_texts" for name in metrics)
 
 
-def test_nothing_personal_is_told(app):
+def test_the_metrics_contain_no_phone_number(app):
     app.clinic.take(row(10, at(2, -1)))
     app.clinic.send()
     assert "555" not in app.test_client().get("/metrics").text
 
 
-def test_the_web_process_notices_that_the_clock_process_fell_silent(content, tmp_path, monkeypatch):
+def test_the_web_process_raises_an_alarm_when_the_clock_process_stops(content, tmp_path, monkeypatch):
     monkeypatch.setattr("ivr.web.health.WATCH_SECONDS", 0.05)
     with open_clinic(content, tmp_path) as clinic:
         for name, value in environment(tmp_path).items():
             monkeypatch.setenv(name, value)
         beat(clinic.ledger, NOW - timedelta(minutes=5))
         create_app(load())
-        wait_for(lambda: {one.name for one in clinic.all(alarm)} == {Alarm.CLOCK_SILENT})
+        wait_for(lambda: {raised.name for raised in clinic.all(alarm)} == {Alarm.CLOCK_SILENT})
         beat(clinic.ledger, clock.now())
         wait_for(lambda: not clinic.all(alarm))

@@ -1,4 +1,4 @@
-"""Receipts at the web's door: taken in, and kept on disk while the ledger is away."""
+"""Status callbacks of texts: applied at once, or spooled while the database is down."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twilio.request_validator import RequestValidator
 
 from ivr import create_app
 from ivr.ledger import open_ledger
-from ivr.people.spool import Spool
+from ivr.people.spool import open_spool
 from ivr.settings import load
 from ivr.web.receipts import replay_receipt
 from tests.support.clinic import NOW, at, open_clinic, row
@@ -29,42 +29,42 @@ def app(content, tmp_path, monkeypatch):
         yield app
 
 
-def tell(app, attempt, **fields):
+def post_receipt(app, attempt, **fields):
     path = f"/receipts/text/{attempt}"
     signature = RequestValidator(TOKEN).compute_signature(PUBLIC + path, fields)
     return app.test_client().post(path, data=fields, headers={"X-Twilio-Signature": signature}).status_code
 
 
-def sent(clinic):
+def send_reminder(clinic):
     clinic.take(row(10, at(2, -1)))
     return clinic.send(NOW)[0].attempt
 
 
-def state(clinic):
-    return next(one.state for one in clinic.texts() if one.step == "2d")
+def reminder_state(clinic):
+    return next(text.state for text in clinic.texts() if text.step == "2d")
 
 
-def test_a_receipt_is_taken_in_and_one_of_nobody_is_not_found(app):
-    attempt = sent(app.clinic)
-    assert tell(app, attempt, MessageStatus="delivered", MessageSid="SM" + "a" * 32) == 204
-    assert tell(app, "0" * 32, MessageStatus="delivered") == 404
-    assert tell(app, "not-an-attempt", MessageStatus="delivered") == 404
-    assert state(app.clinic) == "delivered"
+def test_a_receipt_is_applied_and_one_for_an_unknown_attempt_is_404(app):
+    attempt = send_reminder(app.clinic)
+    assert post_receipt(app, attempt, MessageStatus="delivered", MessageSid="SM" + "a" * 32) == 204
+    assert post_receipt(app, "0" * 32, MessageStatus="delivered") == 404
+    assert post_receipt(app, "not-an-attempt", MessageStatus="delivered") == 404
+    assert reminder_state(app.clinic) == "delivered"
 
 
-def test_while_the_ledger_is_away_receipts_wait_on_disk_and_are_entered_in_their_order(app, monkeypatch, tmp_path):
-    clinic, here = app.clinic, app.extensions["infoline"]
-    attempt = sent(clinic)
-    away = replace(here, ledger=open_ledger("sqlite:////dev/null/away.db"))
-    monkeypatch.setitem(app.extensions, "infoline", away)
-    # One of an attempt that nobody knows must not hold the others up.
-    for told in (
+def test_while_the_database_is_down_receipts_are_spooled_and_replayed_in_order(app, monkeypatch, tmp_path):
+    clinic, services = app.clinic, app.extensions["infoline"]
+    attempt = send_reminder(clinic)
+    without_database = replace(services, ledger=open_ledger("sqlite:////dev/null/away.db"))
+    monkeypatch.setitem(app.extensions, "infoline", without_database)
+    # A receipt for an unknown attempt must not block the others.
+    for fields in (
         {"attempt": "0" * 32},
         {"MessageStatus": "undelivered", "ErrorCode": "30005"},
         {"MessageStatus": "sent"},
     ):
-        assert tell(app, told.pop("attempt", attempt), **told) == 204
-    assert state(clinic) == "handed_over"
-    # The web process looks after them too, once a second.
-    Spool(tmp_path / "var", clinic.ledger, here.vault, replay_receipt).enter()
-    wait_for(lambda: state(clinic) == "undelivered")
+        assert post_receipt(app, fields.pop("attempt", attempt), **fields) == 204
+    assert reminder_state(clinic) == "handed_over"
+    # The web process replays them too, once a second.
+    open_spool(tmp_path / "var", clinic.ledger, services.vault, replay_receipt).replay()
+    wait_for(lambda: reminder_state(clinic) == "undelivered")

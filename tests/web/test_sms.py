@@ -1,5 +1,7 @@
-"""The texts of tests/conversations/texts, one file each, through the real door: what is texted, what comes back, and
-what the ledger holds then. `REWRITE=1 pytest tests/test_text_conversations.py` writes down what comes back now."""
+"""The conversations of tests/conversations/texts, one file each: the texts, the replies, and what is stored afterward.
+
+`REWRITE=1 pytest tests/web/test_sms.py` rewrites the files with the current replies.
+"""
 
 from __future__ import annotations
 
@@ -21,88 +23,91 @@ from ivr import clock, create_app
 from ivr.ledger import Ledger, open_ledger
 from ivr.ledger.tables import appointment, incoming_text, opt_out_event, person, text, unanswered
 from ivr.line.text.gsm7 import count_segments
-from ivr.people.todos import pending_work_items
+from ivr.people.work_items import pending_work_items
 from ivr.settings import load
 from tests.support.clinic import Clinic
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "tests" / "conversations" / "texts"
 FILES = sorted(FOLDER.glob("*.yaml"))
-TOKEN, BASE, HER, OURS = "token", "http://127.0.0.1:8000", "+16035550123", "+16035550100"
-BEGINS = "2026-12-01T10:00-05:00"
+TOKEN, BASE, SENDER, LINE = "token", "http://127.0.0.1:8000", "+16035550123", "+16035550100"
+START = "2026-12-01T10:00-05:00"
 
 
 class Texter:
-    """Somebody who texts a web process of her own, at moments that the story tells."""
+    """A sender who texts a web process at given times, by default one minute after the last text."""
 
     def __init__(self, app: Flask, patch: pytest.MonkeyPatch) -> None:
         self.app, self.client, self.patch = app, app.test_client(), patch
-        self.now = datetime.fromisoformat(BEGINS)
+        self.now = datetime.fromisoformat(START)
         self.sent = 0
 
-    def texts(self, told: dict[str, Any]) -> list[str]:
-        self.now = datetime.fromisoformat(told["at"]) if "at" in told else self.now + timedelta(minutes=1)
-        moment = self.now.astimezone(UTC)
-        self.patch.setattr(clock, "now", lambda: moment)
+    def texts(self, turn: dict[str, Any]) -> list[str]:
+        """Send the text of a turn and return the replies."""
+        self.now = datetime.fromisoformat(turn["at"]) if "at" in turn else self.now + timedelta(minutes=1)
+        now = self.now.astimezone(UTC)
+        self.patch.setattr(clock, "now", lambda: now)
         self.sent += 1
-        fields = {"From": told.get("from", HER), "To": OURS, "Body": told["texted"], "NumMedia": "0"}
-        fields |= {"MessageSid": told.get("sid", f"SM{self.sent:032d}"), **told.get("fields", {})}
+        fields = {"From": turn.get("from", SENDER), "To": LINE, "Body": turn["texted"], "NumMedia": "0"}
+        fields |= {"MessageSid": turn.get("sid", f"SM{self.sent:032d}"), **turn.get("fields", {})}
         signature = RequestValidator(TOKEN).compute_signature(f"{BASE}/sms", fields)
-        answer = self.client.post("/sms", data=fields, headers={"X-Twilio-Signature": signature})
-        assert answer.status_code == 200
-        return [message.text or "" for message in ElementTree.fromstring(answer.text).iter("Message")]
+        response = self.client.post("/sms", data=fields, headers={"X-Twilio-Signature": signature})
+        assert response.status_code == 200
+        return [message.text or "" for message in ElementTree.fromstring(response.text).iter("Message")]
 
 
-def held(app: Flask) -> dict[str, Any]:
-    """What the ledger holds about her, without what is empty."""
-    here = app.extensions["infoline"]
-    here.texts.flush()
-    here.unanswered.flush()
-    with here.ledger.read() as connection:
-        out = connection.execute(select(person.c.opted_out_at, person.c.language)).all()
-        told = {
-            "opted_out": any(one.opted_out_at for one in out),
-            "events": list(connection.execute(select(opt_out_event.c.kind).order_by(opt_out_event.c.id)).scalars()),
-            "language": next((one.language for one in out if one.language), None),
-            "answers": {
-                row.appointment_id: row.answer for row in connection.execute(select(appointment)) if row.answer
-            },
-            "todos": [f"{one.kind} {one.appointment_id}" for one in pending_work_items(connection, here.vault)],
+def stored(app: Flask) -> dict[str, Any]:
+    """What the database holds after a conversation, without empty values."""
+    services = app.extensions["infoline"]
+    services.texts.flush()
+    services.unanswered.flush()
+    with services.ledger.read() as connection:
+        persons = connection.execute(select(person.c.opted_out_at, person.c.language)).all()
+        events = connection.execute(select(opt_out_event.c.kind).order_by(opt_out_event.c.id)).scalars()
+        answered = connection.execute(select(appointment).where(appointment.c.answer.is_not(None)))
+        work_items = pending_work_items(connection, services.vault)
+        values = {
+            "opted_out": any(row.opted_out_at for row in persons),
+            "events": list(events),
+            "language": next((row.language for row in persons if row.language), None),
+            "answers": {row.appointment_id: row.answer for row in answered},
+            "work_items": [f"{item.kind} {item.appointment_id}" for item in work_items],
             "unanswered": len(connection.execute(select(unanswered.c.id)).all()),
             "texts": len(connection.execute(select(incoming_text.c.id)).all()),
         }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in values.items() if value}
 
 
 @pytest.fixture
 def texter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sqlite_with_tables: Path):
-    def begin(story: dict[str, Any]) -> Texter:
+    def make(conversation: dict[str, Any]) -> Texter:
         url = f"sqlite:///{tmp_path}/infoline.db"
         (tmp_path / "infoline.db").write_bytes(sqlite_with_tables.read_bytes())
-        if story.get("ledger") == "away":
+        if conversation.get("database") == "down":
             url = "postgresql://nobody@127.0.0.1:9/nothing"
         monkeypatch.setenv("VAR_DIR", str(tmp_path))
         monkeypatch.setenv("DATABASE_URL", url)
         monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
-        monkeypatch.setenv("KEYWORDS_ANSWERED_BY", story.get("keywords_answered_by", "carrier"))
+        monkeypatch.setenv("KEYWORDS_ANSWERED_BY", conversation.get("keywords_answered_by", "carrier"))
         app = create_app(load())
-        if story.get("appointments"):
-            _book(app, story)
+        if conversation.get("appointments"):
+            _book(app, conversation)
         return Texter(app, monkeypatch)
 
-    return begin
+    return make
 
 
-def _book(app: Flask, story: dict[str, Any]) -> None:
-    here = app.extensions["infoline"]
-    rows = [{"phone": HER, **told} for told in story["appointments"]]
-    moment = datetime.fromisoformat(BEGINS).astimezone(UTC)
-    Clinic(here.ledger, here.vault, here.shelf.live.content, here.settings.var_dir).take(*rows, now=moment)
-    if story.get("reminded"):
-        _remind(here.ledger, story["reminded"], moment)
+def _book(app: Flask, conversation: dict[str, Any]) -> None:
+    services = app.extensions["infoline"]
+    rows = [{"phone": SENDER, **row} for row in conversation["appointments"]]
+    now = datetime.fromisoformat(START).astimezone(UTC)
+    clinic = Clinic(services.ledger, services.vault, services.releases.live.content, services.settings.var_dir)
+    clinic.take(*rows, now=now)
+    if conversation.get("reminded"):
+        _remind(services.ledger, conversation["reminded"], now)
 
 
-def _remind(ledger: Ledger, step: str, moment: datetime) -> None:
+def _remind(ledger: Ledger, step: str, now: datetime) -> None:
     with ledger.write() as connection:
         row = connection.execute(select(appointment)).first()
         connection.execute(
@@ -114,87 +119,87 @@ def _remind(ledger: Ledger, step: str, moment: datetime) -> None:
                 state="delivered",
                 tries=1,
                 looks=0,
-                claimed_at=moment - timedelta(hours=3),
-                updated_at=moment,
+                claimed_at=now - timedelta(hours=3),
+                updated_at=now,
             )
         )
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
-def test_a_conversation_goes_as_it_is_written(file: Path, texter) -> None:
-    words = file.read_text()
-    story = yaml.safe_load(words)
-    her = texter(story)
-    turns = [{**turn, "replies": her.texts(turn)} for turn in story["turns"]]
-    now = {**story, "turns": turns}
-    if story.get("ledger") != "away":
-        now["ledger_holds"] = held(her.app)
+def test_a_conversation_goes_as_written(file: Path, texter) -> None:
+    source = file.read_text()
+    expected = yaml.safe_load(source)
+    sender = texter(expected)
+    turns = [{**turn, "replies": sender.texts(turn)} for turn in expected["turns"]]
+    actual = {**expected, "turns": turns}
+    if expected.get("database") != "down":
+        actual["stored"] = stored(sender.app)
     if os.environ.get("REWRITE"):
-        comment = words.split("\n")[0]
-        file.write_text(f"{comment}\n" + yaml.safe_dump(now, allow_unicode=True, sort_keys=False, width=110))
-    assert now == story or os.environ.get("REWRITE")
+        comment = source.split("\n")[0]
+        file.write_text(f"{comment}\n" + yaml.safe_dump(actual, allow_unicode=True, sort_keys=False, width=110))
+    assert actual == expected or os.environ.get("REWRITE")
 
 
-def test_what_was_kept_while_the_ledger_was_away_is_entered_in_order(texter, tmp_path: Path) -> None:
-    her = texter({"ledger": "away"})
-    for words in ("stop texting me", "START", "wrong number"):
-        her.texts({"texted": words})
-    here = her.app.extensions["infoline"]
+def test_texts_spooled_while_the_database_is_down_are_replayed_in_order(texter, tmp_path: Path) -> None:
+    sender = texter({"database": "down"})
+    for body in ("stop texting me", "START", "wrong number"):
+        sender.texts({"texted": body})
+    services = sender.app.extensions["infoline"]
     ledger = open_ledger(f"sqlite:///{tmp_path}/infoline.db")
-    here.kept._ledger = ledger
-    assert here.kept.enter() == 3
+    services.spool._ledger = ledger
+    assert services.spool.replay() == 3
     with ledger.read() as connection:
         kinds = list(connection.execute(select(opt_out_event.c.kind).order_by(opt_out_event.c.id)).scalars())
         assert kinds == ["stop", "start"]
-        assert [one.kind for one in pending_work_items(connection, here.vault)] == ["wrong-number"]
+        assert [item.kind for item in pending_work_items(connection, services.vault)] == ["wrong-number"]
 
 
-def test_an_older_stop_that_was_kept_does_not_undo_a_newer_start(texter) -> None:
-    her = texter({})
-    here = her.app.extensions["infoline"]
-    assert here.kept.keep("stop", her.now.astimezone(UTC), phone=HER, source="text", evidence="stop")
-    her.texts({"texted": "stop texting me", "at": "2026-12-01T10:05-05:00"})
-    her.texts({"texted": "START", "at": "2026-12-01T10:06-05:00"})
-    here.kept.enter()
-    assert "opted_out" not in held(her.app)
+def test_an_older_spooled_stop_does_not_undo_a_newer_start(texter) -> None:
+    sender = texter({})
+    spool = sender.app.extensions["infoline"].spool
+    assert spool.save("stop", sender.now.astimezone(UTC), phone=SENDER, source="text", evidence="stop")
+    sender.texts({"texted": "stop texting me", "at": "2026-12-01T10:05-05:00"})
+    sender.texts({"texted": "START", "at": "2026-12-01T10:06-05:00"})
+    spool.replay()
+    assert "opted_out" not in stored(sender.app)
 
 
-def test_a_kept_file_that_nobody_can_read_holds_nothing_back(texter, tmp_path: Path) -> None:
-    her = texter({})
-    here = her.app.extensions["infoline"]
+def test_an_unreadable_spool_file_does_not_block_later_ones(texter, tmp_path: Path) -> None:
+    sender = texter({})
+    spool = sender.app.extensions["infoline"].spool
     (tmp_path / "kept").mkdir(exist_ok=True)
     (tmp_path / "kept" / "00000000000000000001-bad").write_bytes(b"not sealed")
-    assert here.kept.keep("stop", her.now.astimezone(UTC), phone=HER, source="text", evidence="stop")
-    assert here.kept.enter() == 1
-    assert held(her.app)["opted_out"]
+    assert spool.save("stop", sender.now.astimezone(UTC), phone=SENDER, source="text", evidence="stop")
+    assert spool.replay() == 1
+    assert stored(sender.app)["opted_out"]
 
 
-def test_thirty_answers_in_an_hour_are_enough(texter) -> None:
-    her = texter({})
-    words = [f"can i wear deodorant number {number} please" for number in range(31)]
-    answers = [her.texts({"texted": one}) for one in words]
-    assert all(answers[:29])
-    assert "silent" in answers[29][0]
-    assert answers[30] == []
+def test_the_thirtieth_answer_within_an_hour_is_the_last(texter) -> None:
+    sender = texter({})
+    bodies = [f"can i wear deodorant number {number} please" for number in range(31)]
+    replies = [sender.texts({"texted": body}) for body in bodies]
+    assert all(replies[:29])
+    assert "silent" in replies[29][0]
+    assert replies[30] == []
 
 
-def test_a_silent_line_still_writes_down_what_somebody_wants(texter) -> None:
-    her = texter({"appointments": [{"appointment_id": "A1", "starts_at": "2026-12-03T09:00-05:00"}]})
+def test_a_silenced_line_still_stores_what_the_sender_asks_for(texter) -> None:
+    sender = texter({"appointments": [{"appointment_id": "A1", "starts_at": "2026-12-03T09:00-05:00"}]})
     for _ in range(6):
-        her.texts({"texted": "beep"})
-    assert her.texts({"texted": "R"}) == []
-    assert held(her.app)["answers"] == {"A1": "change"}
+        sender.texts({"texted": "beep"})
+    assert sender.texts({"texted": "R"}) == []
+    assert stored(sender.app)["answers"] == {"A1": "change"}
 
 
-def test_two_processes_share_what_they_heard(texter, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = texter({})
-    other = Texter(create_app(load()), monkeypatch)
-    first = one.texts({"texted": "hello", "sid": "SM7"})
-    one.app.extensions["infoline"].texts.flush()
-    assert other.texts({"texted": "hello", "sid": "SM7"}) == first
+def test_a_text_redelivered_to_another_process_gets_the_same_answer(texter, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = texter({})
+    second = Texter(create_app(load()), monkeypatch)
+    replies = first.texts({"texted": "hello", "sid": "SM7"})
+    first.app.extensions["infoline"].texts.flush()
+    assert second.texts({"texted": "hello", "sid": "SM7"}) == replies
 
 
-ODD = st.one_of(
+ODD_BODIES = st.one_of(
     st.text(max_size=300),
     st.lists(st.sampled_from(["stop", "lump", "c", "r2", "yes", "cáncer", "5", "\x00", "👍", "cita"]), max_size=8).map(
         " ".join
@@ -203,13 +208,17 @@ ODD = st.one_of(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(words=ODD, media=st.sampled_from(["0", "1", "", "x"]), kind=st.sampled_from(["", "STOP", "HELP", "START", "?"]))
-def test_no_text_whatever_makes_an_error_or_an_answer_over_three_segments(
-    shared_texter: Texter, words: str, media: str, kind: str
+@given(
+    body=ODD_BODIES,
+    media=st.sampled_from(["0", "1", "", "x"]),
+    opt_out_type=st.sampled_from(["", "STOP", "HELP", "START", "?"]),
+)
+def test_any_text_gets_at_most_two_replies_of_at_most_three_segments(
+    shared_texter: Texter, body: str, media: str, opt_out_type: str
 ) -> None:
     shared_texter.now += timedelta(hours=2)
-    fields = {"NumMedia": media} | ({"OptOutType": kind} if kind else {})
-    replies = shared_texter.texts({"texted": words.encode("utf-8", "replace").decode(), "fields": fields})
+    fields = {"NumMedia": media} | ({"OptOutType": opt_out_type} if opt_out_type else {})
+    replies = shared_texter.texts({"texted": body.encode("utf-8", "replace").decode(), "fields": fields})
     assert all(count_segments(reply).segments <= 3 for reply in replies)
     assert len(replies) <= 2
 

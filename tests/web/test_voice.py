@@ -1,4 +1,4 @@
-"""Calls at the door: what only a turn knows, what a call writes down, and what becomes of it when that fails."""
+"""The voice webhook: what only a turn knows, what a call stores, and what the caller hears when that fails."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from ivr import clock, create_app
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import call_turn, callback, opt_out_event, person, text
 from ivr.people.callbacks import pending_callbacks
-from ivr.people.spool import Spool
+from ivr.people.spool import open_spool
 from ivr.settings import load
 from tests.support.paths import ROOT
 
 TOKEN, BASE = "token", "http://127.0.0.1:8000"
-OWN, CALLER, OTHER = "+16035550100", "+16035550123", "+16035550144"
+LINE, CALLER, OTHER = "+16035550100", "+16035550123", "+16035550144"
 SUNDAY, TUESDAY = "2026-12-06T23:00-05:00", "2026-12-01T10:00-05:00"
 
 
 class Phone:
-    """A caller at the door of one web process: signed posts that go on where the last answer said."""
+    """A caller: signed posts to one web process, each to the URL of the last TwiML."""
 
     def __init__(self, app: Flask, caller: str = CALLER, **fields: str) -> None:
         self.app, self.client = app, app.test_client()
-        self.fields = {"CallSid": "CA" + "2" * 32, "From": caller, "To": OWN, "CallStatus": "in-progress", **fields}
+        self.fields = {"CallSid": "CA" + "2" * 32, "From": caller, "To": LINE, "CallStatus": "in-progress", **fields}
         self.post(f"{BASE}/voice")
 
-    def post(self, url: str, token: str = "", **heard: str) -> Phone:
-        fields = {**self.fields, **heard}
+    def post(self, url: str, token: str = "", **given: str) -> Phone:
+        fields = {**self.fields, **given}
         headers = {"X-Twilio-Signature": RequestValidator(TOKEN).compute_signature(url, fields)}
         if token:
             headers["I-Twilio-Idempotency-Token"] = token
-        answer = self.client.post(url.removeprefix(BASE), data=fields, headers=headers)
-        assert answer.status_code == 200
-        self.document = answer.text
-        self.root = ElementTree.fromstring(answer.text)
-        self.said = " ".join("".join(said.itertext()) for said in self.root.iter("Say"))
+        response = self.client.post(url.removeprefix(BASE), data=fields, headers=headers)
+        assert response.status_code == 200
+        self.document = response.text
+        self.root = ElementTree.fromstring(response.text)
+        self.said = " ".join("".join(say.itertext()) for say in self.root.iter("Say"))
         return self
 
     @property
     def action(self) -> str:
         return unescape(re.search(r'action="([^"]+)"', self.document)[1])
 
-    def hears(self, token: str = "", **heard: str) -> Phone:
-        return self.post(self.action, token, **heard)
+    def answers(self, token: str = "", **given: str) -> Phone:
+        return self.post(self.action, token, **given)
 
     def presses(self, *keys: str) -> Phone:
         for key in keys:
-            self.hears(Digits=key)
+            self.answers(Digits=key)
         return self
 
     @property
@@ -71,14 +71,14 @@ def make_app(tmp_path: Path, patch: pytest.MonkeyPatch, **environment: str) -> F
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger_url: str) -> Flask:
-    # A busy machine may take longer than a caller is kept waiting.
+    # A busy machine may exceed the time that a caller waits.
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 20.0)
     return make_app(tmp_path, monkeypatch, DATABASE_URL=ledger_url)
 
 
 @pytest.fixture
-def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """A web process whose ledger and queue do not answer."""
+def app_without_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """A web process whose database and queue are down."""
     return make_app(
         tmp_path,
         monkeypatch,
@@ -88,12 +88,12 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
 
 
 @pytest.fixture(autouse=True)
-def _by_night(monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, SUNDAY)
+def _closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_time(monkeypatch, SUNDAY)
 
 
-def at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
-    monkeypatch.setattr(clock, "now", lambda: datetime.fromisoformat(moment).astimezone(UTC))
+def set_time(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
+    monkeypatch.setattr(clock, "now", lambda: datetime.fromisoformat(time).astimezone(UTC))
 
 
 def count(app: Flask, table) -> int:
@@ -102,13 +102,13 @@ def count(app: Flask, table) -> int:
 
 
 def callbacks(app: Flask) -> list[tuple[str, str, str, str]]:
-    here = app.extensions["infoline"]
-    with here.ledger.read() as connection:
-        waiting = pending_callbacks(connection, here.vault)
-    return [(one.phone, one.language, one.entry, one.wished) for one in waiting]
+    services = app.extensions["infoline"]
+    with services.ledger.read() as connection:
+        pending = pending_callbacks(connection, services.vault)
+    return [(row.phone, row.language, row.entry, row.wished) for row in pending]
 
 
-def test_a_call_back_on_the_callers_own_number_is_kept(app: Flask) -> None:
+def test_a_call_back_to_the_callers_own_number_is_stored(app: Flask) -> None:
     phone = Phone(app).presses("0", "1")
     assert "603-555-0123" in phone.said
     phone.presses("1", "2")
@@ -116,7 +116,7 @@ def test_a_call_back_on_the_callers_own_number_is_kept(app: Flask) -> None:
     assert callbacks(app) == [(CALLER, "en", "central-scheduling", "afternoon")]
 
 
-def test_a_keyed_in_number_is_read_back_and_kept_and_stands_in_no_address(app: Flask) -> None:
+def test_a_keyed_in_number_is_read_back_and_stored_and_never_readable_in_a_url(app: Flask) -> None:
     phone = Phone(app).presses("8", "0", "1", "2", "6035550144")
     assert "603-555-0144" in phone.said
     assert not re.search("5550144|555-0144", phone.action)
@@ -126,49 +126,49 @@ def test_a_keyed_in_number_is_read_back_and_kept_and_stands_in_no_address(app: F
     assert callbacks(app) == [(OTHER, "es", "central-scheduling", "any")]
 
 
-def test_a_sealed_number_is_of_no_use_on_another_call(app: Flask) -> None:
+def test_a_sealed_number_opens_in_its_own_call_only(app: Flask) -> None:
     stolen = Phone(app).presses("0", "1", "2", "6035550144").action
-    thief = Phone(app, CallSid="CA" + "9" * 32).post(stolen, Digits="1")
-    assert "Please key in" in thief.said
-    assert "0144" not in thief.said
+    other = Phone(app, CallSid="CA" + "9" * 32).post(stolen, Digits="1")
+    assert "Please key in" in other.said
+    assert "0144" not in other.said
 
 
 @pytest.mark.parametrize("held", ["", "garbage", "AAAA", "%00", "é"])
-def test_a_number_that_got_lost_is_asked_for_anew(app: Flask, held: str) -> None:
-    address = Phone(app).presses("0", "1", "2", "6035550144").action.split("?")[0]
-    phone = Phone(app).post(address + (f"?held={held}" if held.isascii() else ""), Digits="1")
+def test_without_a_readable_sealed_number_the_caller_keys_it_in_again(app: Flask, held: str) -> None:
+    url = Phone(app).presses("0", "1", "2", "6035550144").action.split("?")[0]
+    phone = Phone(app).post(url + (f"?held={held}" if held.isascii() else ""), Digits="1")
     assert "Please key in" in phone.said
     assert callbacks(app) == []
 
 
-@pytest.mark.parametrize("digits", ["911", "988", "0000000000", "603555", OWN[2:], "*" * 10, "9" * 40, "é"])
-def test_what_is_no_number_is_not_taken_as_one(app: Flask, digits: str) -> None:
-    phone = Phone(app).presses("0", "1", "2").hears(Digits=digits)
+@pytest.mark.parametrize("digits", ["911", "988", "0000000000", "603555", LINE[2:], "*" * 10, "9" * 40, "é"])
+def test_digits_that_are_not_a_phone_number_are_rejected(app: Flask, digits: str) -> None:
+    phone = Phone(app).presses("0", "1", "2").answers(Digits=digits)
     assert "You keyed in" not in phone.said
 
 
-@pytest.mark.parametrize("twice", ["the same request again", "another request of the same call"])
-def test_a_call_back_stands_once_however_often_it_is_posted(app: Flask, twice: str) -> None:
+@pytest.mark.parametrize("second", ["a retry of the same request", "another request of the same call"])
+def test_repeated_call_back_requests_of_a_call_are_stored_once(app: Flask, second: str) -> None:
     phone = Phone(app).presses("0", "1", "1")
-    address = phone.action
-    first = phone.post(address, "token-1", Digits="1").document
-    again = phone.post(address, "token-1" if "same request" in twice else "token-2", Digits="1").document
-    assert first == again
+    url = phone.action
+    first = phone.post(url, "token-1", Digits="1").document
+    repeated = phone.post(url, "token-1" if "a retry" in second else "token-2", Digits="1").document
+    assert first == repeated
     assert len(callbacks(app)) == 1
 
 
-def test_a_text_is_kept_once_and_a_replay_is_answered_the_same(app: Flask) -> None:
+def test_a_text_is_stored_once_and_a_retry_gets_the_same_answer(app: Flask) -> None:
     phone = Phone(app).presses("3", "5")
-    address = phone.action
-    first = phone.post(address, "token-1", Digits="1")
+    url = phone.action
+    first = phone.post(url, "token-1", Digits="1")
     assert "on its way" in first.said
     document = first.document
-    assert phone.post(address, "token-1", Digits="1").document == document
-    assert "already" in phone.post(address, "token-2", Digits="1").said
+    assert phone.post(url, "token-1", Digits="1").document == document
+    assert "already" in phone.post(url, "token-2", Digits="1").said
     assert count(app, text) == 1
 
 
-def test_a_known_landline_is_told_so(app: Flask) -> None:
+def test_a_caller_on_a_known_landline_hears_that_it_gets_no_texts(app: Flask) -> None:
     phone = Phone(app).presses("3", "5", "1")
     with app.extensions["infoline"].ledger.write() as connection:
         connection.execute(person.update().values(landline=True))
@@ -177,54 +177,45 @@ def test_a_known_landline_is_told_so(app: Flask) -> None:
     assert count(app, text) == 1
 
 
-def test_a_caller_whose_country_the_line_does_not_text_is_told_so_and_nothing_is_written(app: Flask) -> None:
+def test_a_caller_from_a_country_that_the_line_does_not_text_hears_so_and_nothing_is_stored(app: Flask) -> None:
     phone = Phone(app, "+442071838750").presses("3", "5", "1")
     assert "could not send that text" in phone.said
     assert count(app, text) == 0
 
 
-def test_stop_texting_me_said_aloud_opts_out_once(app: Flask) -> None:
+def test_a_spoken_stop_texting_me_opts_out_once(app: Flask) -> None:
     phone = Phone(app)
-    address = phone.action
+    url = phone.action
     for _ in range(2):
-        phone.post(address, "token-1", SpeechResult="Stop texting me.", Confidence="0.91")
+        phone.post(url, "token-1", SpeechResult="Stop texting me.", Confidence="0.91")
         assert "no more texts to this number" in phone.said
     assert count(app, opt_out_event) == 1
 
 
-def test_a_red_flag_with_stop_is_answered_first_and_the_stop_is_kept(app: Flask) -> None:
-    phone = Phone(app).hears(SpeechResult="I have chest pain and stop texting me")
+def test_a_red_flag_with_an_opt_out_is_answered_first_and_the_opt_out_is_stored(app: Flask) -> None:
+    phone = Phone(app).answers(SpeechResult="I have chest pain and stop texting me")
     assert "call 911 now" in phone.said
     app.extensions["infoline"].tasks.close()
     assert count(app, opt_out_event) == 1
 
 
-FAILS = [
-    ("a call-back", ("0", "1", "1", "1"), {}, "do not wait for a call", "I wrote down"),
-    ("a text", ("3", "5", "1"), {}, "could not send that text", "on its way"),
-    ("an opt-out", (), {"SpeechResult": "stop texting me"}, "text us the word STOP", "no more texts"),
-]
-
-
-def test_with_the_ledger_away_a_call_back_and_an_opt_out_wait_on_disk_and_are_entered_later(
-    away: Flask, tmp_path: Path, ledger: Ledger
+def test_while_the_database_is_down_a_call_back_and_an_opt_out_are_spooled_and_replayed(
+    app_without_database: Flask, tmp_path: Path, ledger: Ledger
 ) -> None:
-    assert "I wrote down" in Phone(away).presses("0", "1", "1", "1").said
-    assert "no more texts" in Phone(away).hears(SpeechResult="stop texting me").said
+    assert "I wrote down" in Phone(app_without_database).presses("0", "1", "1", "1").said
+    assert "no more texts" in Phone(app_without_database).answers(SpeechResult="stop texting me").said
     files = [path for path in (tmp_path / "kept").iterdir() if not path.name.startswith(".")]
     assert len(files) == 2
     assert not any(re.search(rb"5550123", path.read_bytes()) for path in files)
-    vault = away.extensions["infoline"].vault
-    assert Spool(tmp_path, ledger, vault).enter() == 2
+    vault = app_without_database.extensions["infoline"].vault
+    assert open_spool(tmp_path, ledger, vault).replay() == 2
     with ledger.read() as connection:
-        assert [one.phone for one in pending_callbacks(connection, vault)] == [CALLER]
+        assert [row.phone for row in pending_callbacks(connection, vault)] == [CALLER]
         assert connection.execute(select(opt_out_event.c.source)).scalar_one() == "call"
-    assert Spool(tmp_path, ledger, vault).enter() == 0
+    assert open_spool(tmp_path, ledger, vault).replay() == 0
 
 
-def test_what_came_too_late_for_the_caller_does_not_come_true_later(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_that_failed_for_the_caller_is_not_done_later(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", -1.0)
     phone = Phone(app).presses("3", "5", "1")
     assert "could not send" in phone.said
@@ -232,19 +223,28 @@ def test_what_came_too_late_for_the_caller_does_not_come_true_later(
     assert count(app, text) == 0
 
 
-@pytest.mark.parametrize(("what", "keys", "heard", "told", "never"), FAILS, ids=[case[0] for case in FAILS])
-def test_nothing_is_promised_that_was_not_written_down(
-    away: Flask, tmp_path: Path, what: str, keys: tuple[str, ...], heard: dict[str, str], told: str, never: str
+FAILURES = [
+    ("a call-back", ("0", "1", "1", "1"), {}, "do not wait for a call", "I wrote down"),
+    ("a text", ("3", "5", "1"), {}, "could not send that text", "on its way"),
+    ("an opt-out", (), {"SpeechResult": "stop texting me"}, "text us the word STOP", "no more texts"),
+]
+
+
+@pytest.mark.parametrize(
+    ("keys", "given", "expected", "never"), [case[1:] for case in FAILURES], ids=[case[0] for case in FAILURES]
+)
+def test_nothing_is_promised_that_is_not_stored(
+    app_without_database: Flask, tmp_path: Path, keys: tuple[str, ...], given: dict[str, str], expected: str, never: str
 ) -> None:
     (tmp_path / "kept").write_text("a file where the folder should be")
-    phone = Phone(away).presses(*keys)
-    if heard:
-        phone.hears(**heard)
-    assert told in phone.said
+    phone = Phone(app_without_database).presses(*keys)
+    if given:
+        phone.answers(**given)
+    assert expected in phone.said
     assert never not in phone.said
 
 
-def test_who_hides_her_number_is_never_texted_and_keys_one_in(app: Flask) -> None:
+def test_a_caller_with_a_withheld_number_is_never_texted_and_keys_one_in(app: Flask) -> None:
     for caller in ("anonymous", "+266696687", "Restricted", ""):
         phone = Phone(app, caller).presses("3", "5")
         assert "does not show us its number" in phone.said
@@ -253,26 +253,27 @@ def test_who_hides_her_number_is_never_texted_and_keys_one_in(app: Flask) -> Non
 
 
 @pytest.mark.parametrize(
-    ("how", "fields"),
+    "fields",
     [
-        ("the number called", {"To": "+16036632180"}),
-        ("the number that forwards here", {"ForwardedFrom": "+16036632180"}),
+        {"To": "+16036632180"},
+        {"ForwardedFrom": "+16036632180"},
     ],
+    ids=["the number called", "the number that forwards to the line"],
 )
-def test_the_line_never_rings_a_number_that_leads_back_to_it(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, how: str, fields: dict[str, str]
+def test_the_line_never_dials_a_number_that_leads_back_to_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str]
 ) -> None:
-    at(monkeypatch, TUESDAY)
+    set_time(monkeypatch, TUESDAY)
     assert Phone(app).presses("0").rings == "+16036632180"
     assert Phone(app, **fields).presses("0").rings == "+16036683067"
 
 
-def test_who_picks_up_and_does_not_take_the_call_has_not_answered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, TUESDAY)
-    phone = Phone(app).presses("0").hears(DialCallStatus="completed", DialBridged="false")
+def test_a_call_picked_up_and_declined_counts_as_unanswered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_time(monkeypatch, TUESDAY)
+    phone = Phone(app).presses("0").answers(DialCallStatus="completed", DialBridged="false")
     assert phone.rings == "+16036683067"
     assert "No one picked up" in phone.said
-    over = Phone(app).presses("0").hears(DialCallStatus="completed", DialBridged="true")
+    over = Phone(app).presses("0").answers(DialCallStatus="completed", DialBridged="true")
     assert over.root.find("Hangup") is not None
 
 
@@ -280,10 +281,10 @@ WHISPERS = [("none", None, ""), ("say", "say", "The caller speaks Spanish"), ("a
 
 
 @pytest.mark.parametrize(("whisper", "kind", "said"), WHISPERS, ids=[case[0] for case in WHISPERS])
-def test_who_picks_up_hears_who_is_calling(
+def test_the_person_who_picks_up_hears_the_whisper(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whisper: str, kind: str | None, said: str
 ) -> None:
-    at(monkeypatch, TUESDAY)
+    set_time(monkeypatch, TUESDAY)
     prompts = tmp_path / "prompts"
     for file in (ROOT / "prompts").rglob("*"):
         if file.is_file():
@@ -292,33 +293,33 @@ def test_who_picks_up_hears_who_is_calling(
             copy.write_bytes(file.read_bytes().replace(b"whisper: none", f"whisper: {whisper}".encode()))
     app = make_app(tmp_path / "var", monkeypatch, PROMPTS_DIR=str(prompts))
     phone = Phone(app).presses("8", "0")
-    address = phone.root.find("Dial/Number").get("url")
-    assert (address is None) is (kind is None)
-    if address is None:
+    url = phone.root.find("Dial/Number").get("url")
+    assert (url is None) is (kind is None)
+    if url is None:
         return
-    heard = phone.post(address)
-    assert said in heard.said
+    whisper_heard = phone.post(url)
+    assert said in whisper_heard.said
     if kind == "accept":
-        assert [child.tag for child in heard.root] == ["Gather", "Hangup"]
-        heard.hears(Digits="5")
+        assert [child.tag for child in whisper_heard.root] == ["Gather", "Hangup"]
+        whisper_heard.answers(Digits="5")
     else:
-        assert [child.tag for child in heard.root] == ["Say"]
+        assert [child.tag for child in whisper_heard.root] == ["Say"]
         return
-    assert list(heard.root) == []
+    assert list(whisper_heard.root) == []
 
 
-def test_what_happened_reaches_the_ledger_without_a_number(app: Flask) -> None:
+def test_the_turns_of_a_call_are_logged_without_a_phone_number(app: Flask) -> None:
     Phone(app).presses("0", "1", "2", "6035550144", "1", "1")
-    here = app.extensions["infoline"]
-    here.calls.flush()
-    with here.ledger.read() as connection:
+    services = app.extensions["infoline"]
+    services.calls.flush()
+    with services.ledger.read() as connection:
         rows = connection.execute(select(call_turn).order_by(call_turn.c.at)).all()
     assert {row.heard for row in rows} >= {"start", "key:0", "key:1", "number"}
     assert not any(re.search("5550144|5550123", str(value)) for row in rows for value in row)
     assert {len(row.call) for row in rows} == {64}
 
 
-def test_a_call_back_knows_what_she_was_hearing_about(app: Flask) -> None:
+def test_a_call_back_request_has_the_topic_heard_last(app: Flask) -> None:
     phone = Phone(app).presses("1", "2")
     app.extensions["infoline"].calls.flush()
     phone.presses("0", "1", "1", "1")
@@ -327,7 +328,7 @@ def test_a_call_back_knows_what_she_was_hearing_about(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    "heard",
+    "given",
     [
         {"Digits": "1", "SpeechResult": "yes"},
         {"SpeechResult": "x" * 5000},
@@ -336,17 +337,17 @@ def test_a_call_back_knows_what_she_was_hearing_about(app: Flask) -> None:
         {"DialCallStatus": "completed"},
         {"Confidence": "NaN", "SpeechResult": "yes"},
     ],
-    ids=lambda heard: ",".join(heard),
+    ids=lambda given: ",".join(given),
 )
-def test_odd_fields_get_a_document(app: Flask, heard: dict[str, str]) -> None:
-    assert Phone(app).hears(**heard).root.tag == "Response"
+def test_odd_fields_get_a_document(app: Flask, given: dict[str, str]) -> None:
+    assert Phone(app).answers(**given).root.tag == "Response"
 
 
-def test_two_answers_to_one_state_each_get_their_own(app: Flask) -> None:
+def test_two_inputs_at_one_state_each_get_their_own_response(app: Flask) -> None:
     phone = Phone(app)
-    address = phone.action
-    assert "deodorant" in phone.post(address, Digits="3").said
-    assert "how to get ready" in phone.post(address, Digits="2").said
+    url = phone.action
+    assert "deodorant" in phone.post(url, Digits="3").said
+    assert "how to get ready" in phone.post(url, Digits="2").said
 
 
 def test_a_sealed_number_opens_with_an_older_key_too() -> None:

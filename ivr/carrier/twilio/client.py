@@ -1,6 +1,6 @@
-"""The carrier's REST door as this project uses it: hand over a text, and look for one that may be there.
+"""A client of Twilio's REST API that sends a text and searches the message log.
 
-Import it late: twilio.rest takes over a second to import.
+Import it lazily: twilio.rest takes over a second to import.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ivr.carrier.twilio.errors import ErrorClass, classify
 from ivr.carrier.twilio.transport import Broken, NotSent, Transport
 from ivr.settings import Settings
 
-# How long the carrier keeps a text in its own queue at the most.
+# Twilio's longest ValidityPeriod, in seconds.
 LONGEST_VALIDITY = 36_000
 LARGEST_PAGE = 1000
-# https://www.twilio.com/docs/messaging/api/message-resource#message-properties
+# Values of `direction`: https://www.twilio.com/docs/messaging/api/message-resource#message-properties
 HANDED_OVER, INBOUND = "outbound-api", "inbound"
 _CODE = re.compile(r"\d{5}$")
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}$")
@@ -29,7 +29,7 @@ _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}$")
 
 @dataclass(frozen=True)
 class Accepted:
-    """The carrier took the text and named it."""
+    """Twilio accepted the text and assigned a sid."""
 
     sid: str
     status: str
@@ -37,7 +37,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """The carrier, or the way to it, said no; `kind` says what that means for the text."""
+    """Twilio, or something on the way to it, refused the text; `kind` says what to do about it."""
 
     kind: ErrorClass
     code: int | None
@@ -46,7 +46,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class LoggedMessage:
-    """A text in the carrier's own log."""
+    """A message in Twilio's log."""
 
     sid: str
     status: str
@@ -60,14 +60,14 @@ class LoggedMessage:
 
 
 class Carrier:
-    """A Twilio account. sender: our number (+16035550100) or a messaging service (MG…); seconds: for an answer."""
+    """A Twilio account. sender: our number in E.164 or a messaging service (MG…). seconds: the response timeout."""
 
     def __init__(self, account_sid: str, auth_token: str, api_url: str, sender: str, seconds: float = 15.0) -> None:
         self._client = Client(account_sid, auth_token, http_client=Transport(api_url, seconds))
         self.sender = sender
 
     def send(self, to: str, body: str, callback: str, valid_seconds: int | None = None) -> Accepted | Refused:
-        """Hand a text over, once. to: +16035550123; callback: where receipts go. Never raises."""
+        """Send a text, once. to: E.164. callback: the URL for its status. Never raises."""
         origin = {"messaging_service_sid" if self.sender.startswith("MG") else "from_": self.sender}
         if valid_seconds is not None:
             origin["validity_period"] = str(min(valid_seconds, LONGEST_VALIDITY))
@@ -75,28 +75,28 @@ class Carrier:
             message = self._client.messages.create(to=to, body=body, status_callback=callback, **origin)
         except NotSent as error:
             return Refused(ErrorClass.TRANSIENT, None, str(error))
-        except Exception as error:  # noqa: BLE001 - whatever an answer broke, the carrier may have taken the text
+        except Exception as error:  # noqa: BLE001 - after any other failure Twilio may have accepted the text
             return _refusal(error)
         if not _SID.match(str(message.sid)):
-            return Refused(ErrorClass.UNCERTAIN, None, "an answer without a message id")
+            return Refused(ErrorClass.UNCERTAIN, None, "a response without a message id")
         return Accepted(str(message.sid), str(message.status))
 
     def find(self, to: str, since: datetime) -> Iterator[LoggedMessage]:
-        """The texts to a number since a moment, newest first. Raises one of UNREACHABLE."""
+        """Yield the messages to a number since a time, newest first. Raises one of UNREACHABLE."""
         return self._log(since, to=to)
 
     def log(self, since: datetime) -> Iterator[LoggedMessage]:
-        """All texts of the account since a moment, in either direction, newest first. Raises one of UNREACHABLE."""
+        """Yield all messages of the account since a time, in both directions, newest first. Raises as `find` does."""
         return self._log(since, page_size=LARGEST_PAGE)
 
-    def _log(self, since: datetime, **where: Any) -> Iterator[LoggedMessage]:
-        # The SDK writes a Z behind any moment, whatever its zone.
-        listed: Iterator[Any] | None = None
+    def _log(self, since: datetime, **filters: Any) -> Iterator[LoggedMessage]:
+        # The SDK appends a Z to any time, whatever its zone.
+        messages: Iterator[Any] | None = None
         while True:
             try:
-                if listed is None:
-                    listed = iter(self._client.messages.stream(date_sent_after=since.astimezone(UTC), **where))
-                message = next(listed, None)
+                if messages is None:
+                    messages = iter(self._client.messages.stream(date_sent_after=since.astimezone(UTC), **filters))
+                message = next(messages, None)
             except NotSent:
                 raise
             except Exception as error:
@@ -115,13 +115,13 @@ class Carrier:
                 error_code=int(message.error_code) if message.error_code else None,
             )
 
-    def is_ours(self, found: LoggedMessage) -> bool:
-        """Whether a text in the log was handed over from our sender; answers to texts go another way."""
-        return found.direction == HANDED_OVER and self.sender in (found.sender, found.messaging_service)
+    def is_ours(self, message: LoggedMessage) -> bool:
+        """Return whether our sender sent a message through the API; replies to texts have another direction."""
+        return message.direction == HANDED_OVER and self.sender in (message.sender, message.messaging_service)
 
 
 def open_carrier(settings: Settings) -> Carrier:
-    """The account that the settings name."""
+    """Return a client for the account in the settings."""
     return Carrier(
         settings.twilio_account_sid,
         settings.twilio_auth_token,
@@ -132,13 +132,13 @@ def open_carrier(settings: Settings) -> Carrier:
 
 
 def _refusal(error: Exception) -> Refused:
-    """What an exception says. For an answer without the carrier's code the SDK gives the status in its place."""
+    """Classify an exception of the SDK, which puts the HTTP status in `code` when Twilio gave no error code."""
     if isinstance(error, TwilioRestException | TwilioServiceException):
         status, code = int(error.status), str(error.code)
-        known = int(code) if _CODE.match(code) else None
-        return Refused(classify(status, known), known, f"HTTP {status}")
+        error_code = int(code) if _CODE.match(code) else None
+        return Refused(classify(status, error_code), error_code, f"HTTP {status}")
     return Refused(ErrorClass.UNCERTAIN, None, type(error).__name__)
 
 
 UNREACHABLE = (NotSent, Broken)
-"""What `find` may raise when the carrier does not answer as it should."""
+"""The exceptions that `find` and `log` raise when Twilio cannot be reached or its response cannot be read."""

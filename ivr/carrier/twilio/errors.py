@@ -1,7 +1,4 @@
-"""What the carrier's error codes mean for a text: a table of classes, with a default.
-
-https://www.twilio.com/docs/api/errors
-"""
+"""Twilio's error codes, sorted into what the line does about each. https://www.twilio.com/docs/api/errors"""
 
 from __future__ import annotations
 
@@ -9,18 +6,18 @@ from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    """What to do after an error of the carrier."""
+    """What to do after an error."""
 
-    STOP = "stop"  # our account or sender is refused: stop the queue, raise an alarm, blame no text
-    PERMANENT = "permanent"  # this person cannot be reached this way
-    OPTED_OUT = "opted_out"  # the carrier knows that this person said STOP
+    STOP = "stop"  # our account or sender is refused: stop the queue, raise an alarm, fail no text
+    PERMANENT = "permanent"  # this number cannot be reached by text
+    OPTED_OUT = "opted_out"  # Twilio has an opt-out for this number
     TRANSIENT = "transient"  # the same text may go through later
-    UNCERTAIN = "uncertain"  # nobody knows whether the carrier took it: look before sending again
+    UNCERTAIN = "uncertain"  # Twilio may have accepted the text: reconcile before sending again
 
 
 CLASSES: dict[int, ErrorClass] = {
     **dict.fromkeys((20003, 20005, 20404, 21212, 21408, 21603, 21606, 21659, 21660), ErrorClass.STOP),
-    # A trial account, the address of our receipts, a messaging service that is not ours or has no numbers.
+    # A trial account, a wrong callback URL, a messaging service that is not ours or has no numbers.
     **dict.fromkeys((21607, 21608, 21609, 21626, 21701, 21703, 21705), ErrorClass.STOP),
     **dict.fromkeys((30002, 30007, 30032, 30034), ErrorClass.STOP),
     **dict.fromkeys((21211, 21214, 21612, 21614, 21635, 30004, 30005, 30006), ErrorClass.PERMANENT),
@@ -38,12 +35,11 @@ _BY_STATUS = {
 
 
 def classify(status: int, code: int | None) -> ErrorClass:
-    """The class of an error. status: of the HTTP answer; code: the carrier's own, None without one.
+    """Return the class of an error. status: of the HTTP response. code: Twilio's error code, None without one.
 
-    5xx is uncertain, because the carrier may have kept the text before it failed. A code that is not in the table is
-    about this text, unless its status is about us (or the worker sees that it meets every other text of a slice).
-    Without a code it is not the carrier that refuses, but something on the way (a proxy, a wrong address): no text is
-    to blame.
+    A 5xx is uncertain, because Twilio may have stored the text before it failed. A code outside the table concerns
+    this text, unless the HTTP status concerns us (or the worker sees the code for every other text of a slice).
+    A response without a code comes from something on the way (a proxy, a wrong URL), so no text is at fault.
     """
     if status >= 500:
         return ErrorClass.UNCERTAIN

@@ -1,8 +1,8 @@
-"""Whether a webhook comes from our carrier.
+"""Validates the signature of Twilio's webhooks.
 
-The HMAC over the exact address decides nearly always, in a few microseconds; what it refuses goes to the
-official validator, which also knows the port variants. What the official validator accepts, and nothing
-else, is accepted. https://www.twilio.com/docs/usage/security#validating-requests
+An HMAC over the exact URL decides nearly every request in a few microseconds. A request that it rejects goes to
+Twilio's own validator, which also knows the variants with and without a port. A request is accepted exactly when
+Twilio's validator accepts it. https://www.twilio.com/docs/usage/security#validating-requests
 """
 
 from __future__ import annotations
@@ -16,71 +16,71 @@ from urllib.parse import parse_qs, urlparse
 
 from twilio.request_validator import RequestValidator
 
+# The names of Twilio's request headers in a WSGI environment. The idempotency token is the same when Twilio retries a
+# request: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+SIGNATURE_HEADER, IDEMPOTENCY_HEADER = "HTTP_X_TWILIO_SIGNATURE", "HTTP_I_TWILIO_IDEMPOTENCY_TOKEN"
 Fields = Sequence[tuple[str, str]]
 
 
 def is_signed(url: str, fields: Fields | str, signature: str, tokens: Iterable[str]) -> bool:
-    """Whether `signature` is the carrier's over a request.
+    """Return whether `signature` is Twilio's signature of a request.
 
-    url: the exact public address with its query. fields: the POST fields in any order, untrimmed, or the
-    raw body when it is not a form. tokens: one auth token, or two during a rotation.
+    url: the exact public URL with its query. fields: the POST fields in any order, untrimmed, or the raw body of a
+    request that is not a form. tokens: one auth token, or two during a rotation.
     """
     if not signature:
         return False
-    return any(_fits(url, fields, signature, token) for token in tokens if token)
+    return any(_matches(url, fields, signature, token) for token in tokens if token)
 
 
-def _fits(url: str, fields: Fields | str, signature: str, token: str) -> bool:
+def _matches(url: str, fields: Fields | str, signature: str, token: str) -> bool:
     try:
         if isinstance(fields, str):
             return _official(url, fields, signature, token)
-        if hmac.compare_digest(sign(url, fields, token), _ascii(signature)) and _is_plain(url):
+        given = signature.encode("ascii", "replace")
+        if hmac.compare_digest(sign(url, fields, token), given) and _is_canonical(url):
             return True
         return _official(url, _Form(fields), signature, token)
     except ValueError:
-        # An address that cannot be taken apart, or words that cannot be encoded, are not the carrier's.
+        # Twilio sends no URL that cannot be parsed and no text that cannot be encoded.
         return False
 
 
 def _official(url: str, fields: _Form | str, signature: str, token: str) -> bool:
     if isinstance(fields, str) and fields and "bodySHA256" not in parse_qs(urlparse(url).query):
-        # The official validator has no rule for a body that is no form and no hash, and fails on it.
+        # Twilio's validator raises an exception for a body that is neither a form nor hashed in the URL.
         return False
     return bool(RequestValidator(token).validate(url, fields, signature))
 
 
 def sign(url: str, fields: Fields, token: str) -> bytes:
-    """base64(HMAC-SHA1(token, url + every field sorted by name, name + value)); equal pairs count once."""
+    """Return base64(HMAC-SHA1(token, url + each name + value, sorted by name)); equal pairs count once."""
     pairs = sorted(fields)
     if len(dict(pairs)) < len(pairs):
         pairs = sorted(set(pairs))
     signed = url + "".join(chain.from_iterable(pairs))
-    code = _keyed(token).copy()
+    code = _keyed_hmac(token).copy()
     code.update(signed.encode())
     return base64.b64encode(code.digest())
 
 
 @lru_cache(maxsize=8)
-def _keyed(token: str) -> hmac.HMAC:
-    """A token's HMAC before the first byte.
+def _keyed_hmac(token: str) -> hmac.HMAC:
+    """Return an HMAC keyed with a token, to be copied.
 
-    Copies of it keep hold of the interpreter, where hmac.digest() lets go of it, and then waits for other threads.
+    A copy holds the GIL while it hashes. hmac.digest() releases the GIL and then waits for other threads.
     """
     return hmac.new(token.encode(), digestmod="sha1")
 
 
 @lru_cache(maxsize=1024)
-def _is_plain(url: str) -> bool:
-    """Whether the official validator signs an address as it stands."""
+def _is_canonical(url: str) -> bool:
+    """Return whether Twilio's validator signs the URL unchanged."""
     return urlparse(url).geturl() == url
 
 
-def _ascii(words: str) -> bytes:
-    return words.encode("ascii", "replace")
-
-
 class _Form(dict[str, str]):
-    """Fields as the official validator reads them: a mapping that may hold a name more than once."""
+    """Fields as Twilio's validator reads them: a mapping in which a name may occur more than once."""
 
     def __init__(self, fields: Fields) -> None:
         super().__init__(fields)

@@ -1,7 +1,7 @@
-"""How the official SDK speaks HTTP here: plain http.client, one kept connection a thread, no retries.
+"""The HTTP client under Twilio's SDK: plain http.client, one persistent connection per thread, no retries.
 
-The SDK's own transport costs two to four times the CPU of a text, and would hide what happened when a
-connection breaks; we must know whether a text may have been taken.
+The SDK's own transport costs two to four times the CPU per text and hides how a connection broke. The line must know
+whether Twilio may have accepted a text.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ OFFICIAL = "https://api.twilio.com"
 
 
 class NotSent(Exception):
-    """No connection could be made: the carrier has seen nothing."""
+    """No connection could be opened: Twilio has received nothing."""
 
 
 class Broken(Exception):
-    """The connection broke, or was silent too long, after the request began: the carrier may have taken it."""
+    """The connection broke or timed out after the request began: Twilio may have accepted it."""
 
 
 class Transport(HttpClient):  # type: ignore[misc]
-    """An HttpClient for twilio.rest.Client. api_url stands for https://api.twilio.com; seconds: for an answer."""
+    """An HttpClient for twilio.rest.Client. api_url replaces https://api.twilio.com; seconds: the response timeout."""
 
     def __init__(self, api_url: str, seconds: float = 15.0) -> None:
         super().__init__(None, False, None)
@@ -40,7 +40,7 @@ class Transport(HttpClient):  # type: ignore[misc]
         self._port = address.port
         self._secure = address.scheme == "https"
         self._seconds = seconds
-        self._kept = threading.local()
+        self._local = threading.local()
         self._tls = ssl.create_default_context() if self._secure else None
 
     def request(  # noqa: PLR0913 - the SDK's own signature
@@ -54,7 +54,7 @@ class Transport(HttpClient):  # type: ignore[misc]
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response:
-        """One request, once. Raises NotSent or Broken."""
+        """Send one request, once. Raises NotSent or Broken."""
         del timeout, allow_redirects
         path = self._prefix + url.removeprefix(OFFICIAL)
         if params:
@@ -71,21 +71,21 @@ class Transport(HttpClient):  # type: ignore[misc]
         connection = self._connection()
         try:
             connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            text = answer.read().decode("utf-8", "replace")
+            response = connection.getresponse()
+            text = response.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
-            self._drop()
+            self._close()
             raise Broken(type(error).__name__) from error
-        if answer.will_close:
-            self._drop()
-        return Response(answer.status, text, dict(answer.getheaders()))
+        if response.will_close:
+            self._close()
+        return Response(response.status, text, dict(response.getheaders()))
 
     def _connection(self) -> http.client.HTTPConnection:
-        """The thread's connection, made anew when the other side has closed it meanwhile."""
-        kept: http.client.HTTPConnection | None = getattr(self._kept, "connection", None)
-        if kept is not None and kept.sock is not None and not _is_closed(kept.sock):
-            return kept
-        self._drop()
+        """Return this thread's connection, reopened if the server has closed it."""
+        current: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if current is not None and current.sock is not None and not _is_closed(current.sock):
+            return current
+        self._close()
         kind: Any = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         extra = {"context": self._tls} if self._secure else {}
         connection: http.client.HTTPConnection = kind(self._host, self._port, timeout=self._seconds, **extra)
@@ -94,21 +94,21 @@ class Transport(HttpClient):  # type: ignore[misc]
         except OSError as error:
             raise NotSent(type(error).__name__) from error
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._kept.connection = connection
+        self._local.connection = connection
         return connection
 
-    def _drop(self) -> None:
-        kept: http.client.HTTPConnection | None = getattr(self._kept, "connection", None)
-        if kept is not None:
-            kept.close()
-        self._kept.connection = None
+    def _close(self) -> None:
+        current: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if current is not None:
+            current.close()
+        self._local.connection = None
 
 
 def _is_closed(sock: socket.socket) -> bool:
-    """Whether an idle connection was closed by the other side: then there is something to read on it."""
-    with selectors.DefaultSelector() as waiting:
+    """Return whether the server has closed an idle connection, which makes its socket readable."""
+    with selectors.DefaultSelector() as selector:
         try:
-            waiting.register(sock, selectors.EVENT_READ)
+            selector.register(sock, selectors.EVENT_READ)
         except (OSError, ValueError):
             return True
-        return bool(waiting.select(timeout=0))
+        return bool(selector.select(timeout=0))

@@ -1,4 +1,4 @@
-"""What callers did: each call's story, derived from its turns, and a summary of many stories."""
+"""What callers did: a summary of each call, derived from its logged turns, and statistics of many calls."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from ivr.ledger import Vault
 from ivr.ledger.tables import call_turn
 from ivr.line.callflow.graph import ANSWERED
 
+# How long after its last part a topic counts as heard, if the call then ends.
 HEARD_SECONDS = 10
-# The line asks again within this time; a conversation after a transfer can last longer.
-QUIET = timedelta(minutes=2)
-TALKING = timedelta(hours=2)
+# A call without a turn for this long is over; a conversation after a transfer can last longer.
+IDLE = timedelta(minutes=2)
+IN_CONVERSATION = timedelta(hours=2)
 UNKNOWN = "unknown"
 _NUMBERED = ("piece", "ending", "transfer")
 Ended = Literal["transferred", "goodbye", "hung_up"]
@@ -28,34 +29,34 @@ Ended = Literal["transferred", "goodbye", "hung_up"]
 
 @dataclass(frozen=True)
 class CallPosition:
-    """A place of a call, as its token tells it. part: of a topic, from 0, or the link of a transfer's chain."""
+    """A state of a call, read from its token. part: of a topic, from 0, or the link of a transfer's chain."""
 
     language: str
-    place: str
+    node: str
     kind: str
     name: str
     part: int | None = None
-    wrongs: int = 0
+    wrong_keys: int = 0
 
 
 @dataclass(frozen=True)
 class LoggedTurn:
-    """One row of a call. where: None where nobody heard it."""
+    """One row of a call. position: None if the caller did not hear it."""
 
     at: datetime
     heard: str
-    where: CallPosition | None
+    position: CallPosition | None
 
 
 @dataclass(frozen=True)
 class CallSummary:
-    """One call, from its first turn to its end; without word of its end, to its last turn.
+    """One call, from its first turn to its end, or to its last turn if the end was not logged.
 
-    language: the last one heard. path: the places in their order, each once however often it was said again.
-    topics_heard: topics whose last piece was reached, and after that the line heard something more of this call
-    (a key, words or silence), or the call ended no sooner than 10 seconds later.
-    transfer: the entry asked for last, and how ringing it, or who is tried next, ended; `unknown` until told.
-    ended: transferred when somebody answered, goodbye when the line ended it. gave_up_at: else the place left.
+    language: the last one heard. path: the nodes in order, without immediate repeats.
+    topics_heard: topics whose last part was reached, if the line then heard more of this call (a key, words or
+    silence) or the call ended at least HEARD_SECONDS later.
+    transfer: the entry last asked for, and the result of dialing it or the next in its chain; `unknown` until logged.
+    ended: transferred if the call was answered, goodbye if the line ended it. gave_up_at: the node hung up at.
     """
 
     started_at: datetime
@@ -72,35 +73,33 @@ class CallSummary:
 
 @lru_cache(maxsize=4096)
 def parse_token(token: str) -> CallPosition | None:
-    """The place that a state's token names, in any release: `en.piece-what-they-are-0.s1`. None: no token.
+    """Return the position that a state's token names, in any release: `en.piece-what-they-are-0.s1`.
 
-    The first word is the kind; of a piece, an ending and a transfer the last is a number.
+    The first word of the node is its kind; for the kinds in _NUMBERED the last may be a number. None: not a token.
     """
     language, _, rest = token.partition(".")
-    place, *counts = rest.split(".")
-    if not language or not place:
+    node, *counters = rest.split(".")
+    if not language or not node:
         return None
-    kind, _, name = place.partition("-")
+    kind, _, name = node.partition("-")
     part = None
     head, _, last = name.rpartition("-")
     if kind in _NUMBERED and head and _is_count(last):
         name, part = head, int(last)
-    wrongs = next((int(one[1:]) for one in counts if one[:1] == "w" and _is_count(one[1:])), 0)
-    return CallPosition(language, place, kind, name, part, wrongs)
+    wrong_keys = next((int(counter[1:]) for counter in counters if counter[:1] == "w" and _is_count(counter[1:])), 0)
+    return CallPosition(language, node, kind, name, part, wrong_keys)
 
 
-def _is_count(word: str) -> bool:
-    return word.isascii() and word.isdigit()
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
-def recent_calls(
-    connection: Connection, since: datetime, now: datetime, pieces: Mapping[str, int]
-) -> list[CallSummary]:
-    """The calls that began at or after `since` and are over at `now`, oldest first.
+def recent_calls(connection: Connection, since: datetime, now: datetime, parts: Mapping[str, int]) -> list[CallSummary]:
+    """Return the calls that began at or after `since` and are over at `now`, oldest first.
 
-    pieces: how many pieces each topic has; a topic that is not named counts as not heard. Without word of its end
-    a call is over after two minutes without a turn, or two hours after a transfer whose outcome is not told.
-    A call of which nothing but its end is known has no story.
+    parts: the number of parts of each topic; a topic that it lacks counts as not heard. A call whose end was not
+    logged is over two minutes after its last turn, or two hours after a transfer without a result. A call of which
+    only the end was logged is left out.
     """
     earlier = call_turn.alias()
     began_before = exists().where(earlier.c.call == call_turn.c.call, earlier.c.at < since)
@@ -110,18 +109,15 @@ def recent_calls(
         .order_by(call_turn.c.call, call_turn.c.at)
     )
     calls = (
-        [LoggedTurn(at, heard, parse_token(state)) for _, at, state, heard in call] for _, call in groupby(rows, _call)
+        [LoggedTurn(at, heard, parse_token(state)) for _, at, state, heard in call]
+        for _, call in groupby(rows, lambda row: str(row[0]))
     )
-    told = (summarize_call(call, now, pieces) for call in calls)
-    return sorted((one for one in told if one is not None), key=lambda one: one.started_at)
+    summaries = (summarize_call(call, now, parts) for call in calls)
+    return sorted((summary for summary in summaries if summary is not None), key=lambda summary: summary.started_at)
 
 
-def _call(row: Any) -> str:
-    return str(row[0])
-
-
-def summarize_call(rows: Iterable[LoggedTurn], now: datetime, pieces: Mapping[str, int]) -> CallSummary | None:
-    """The story of one call's rows, oldest first; None while it goes on, or when no turn of it is known."""
+def summarize_call(rows: Iterable[LoggedTurn], now: datetime, parts: Mapping[str, int]) -> CallSummary | None:
+    """Summarize one call's rows, oldest first. None while it goes on, or if only its end was logged."""
     turns: list[LoggedTurn] = []
     end: datetime | None = None
     for row in rows:
@@ -131,95 +127,97 @@ def summarize_call(rows: Iterable[LoggedTurn], now: datetime, pieces: Mapping[st
             turns.append(row)
     if not turns:
         return None
-    if turns[-1].heard == "dial:canceled":
-        # She hung up while it rang; what the line said to that went nowhere.
-        turns[-1] = LoggedTurn(turns[-1].at, turns[-1].heard, None)
-    been = [turn.where for turn in turns if turn.where]
+    last = turns[-1]
+    if last.heard == "dial:canceled":
+        # The caller hung up during the dial, and so did not hear the response.
+        last = turns[-1] = LoggedTurn(last.at, last.heard, None)
+    positions = [turn.position for turn in turns if turn.position]
     transfer = _transfer(turns)
-    ended = _ended(been, transfer)
-    if end is None and ended == "hung_up" and now - turns[-1].at < _patience(turns[-1]):
+    ended = _ended(positions, transfer)
+    if end is None and ended == "hung_up" and now - last.at < _time_out(last):
         return None
-    path = tuple(place for place, _ in groupby(where.place for where in been))
+    path = tuple(node for node, _ in groupby(position.node for position in positions))
     return CallSummary(
         started_at=turns[0].at,
-        seconds=round((max(end or turns[-1].at, turns[-1].at) - turns[0].at).total_seconds()),
-        language=been[-1].language if been else "",
+        seconds=round((max(end or last.at, last.at) - turns[0].at).total_seconds()),
+        language=positions[-1].language if positions else "",
         path=path,
-        topics_heard=_topics_heard(turns, end, pieces),
+        topics_heard=_topics_heard(turns, end, parts),
         transfer=transfer,
         ended=ended,
         gave_up_at=path[-1] if path and ended == "hung_up" else None,
         silences=sum(turn.heard == "silence" for turn in turns),
         wrong_keys=sum(
-            turn.heard.startswith("key:") and turn.where is not None and turn.where.wrongs > 0 for turn in turns
+            turn.heard.startswith("key:") and turn.position is not None and turn.position.wrong_keys > 0
+            for turn in turns
         ),
     )
 
 
-def _patience(last: LoggedTurn) -> timedelta:
-    return TALKING if last.where and last.where.kind == "transfer" else QUIET
+def _time_out(last: LoggedTurn) -> timedelta:
+    return IN_CONVERSATION if last.position and last.position.kind == "transfer" else IDLE
 
 
-def _ended(been: list[CallPosition], transfer: tuple[str, str] | None) -> Ended:
+def _ended(positions: list[CallPosition], transfer: tuple[str, str] | None) -> Ended:
     if transfer and transfer[1] in ANSWERED:
         return "transferred"
-    return "goodbye" if been and been[-1].kind == "goodbye" else "hung_up"
+    return "goodbye" if positions and positions[-1].kind == "goodbye" else "hung_up"
 
 
 def _transfer(turns: list[LoggedTurn]) -> tuple[str, str] | None:
-    found: tuple[str, str] | None = None
+    transfer: tuple[str, str] | None = None
     for turn in turns:
-        if found and turn.heard.startswith("dial:"):
-            found = (found[0], turn.heard.partition(":")[2])
-        if turn.where and turn.where.kind == "transfer":
-            found = (turn.where.name, UNKNOWN)
-    return found
+        if transfer and turn.heard.startswith("dial:"):
+            transfer = (transfer[0], turn.heard.partition(":")[2])
+        if turn.position and turn.position.kind == "transfer":
+            transfer = (turn.position.name, UNKNOWN)
+    return transfer
 
 
-def _topics_heard(turns: list[LoggedTurn], end: datetime | None, pieces: Mapping[str, int]) -> tuple[str, ...]:
+def _topics_heard(turns: list[LoggedTurn], end: datetime | None, parts: Mapping[str, int]) -> tuple[str, ...]:
     heard = turns[:-1]
     if end and end - turns[-1].at >= timedelta(seconds=HEARD_SECONDS):
         heard = turns
-    topics = (_topic_ended_by(turn.where, pieces) for turn in heard)
+    topics = (_topic_completed_by(turn.position, parts) for turn in heard)
     return tuple(dict.fromkeys(topic for topic in topics if topic))
 
 
-def _topic_ended_by(where: CallPosition | None, pieces: Mapping[str, int]) -> str | None:
-    """The topic whose last piece this is."""
-    if where is None or where.kind != "piece" or where.part is None or where.name not in pieces:
+def _topic_completed_by(position: CallPosition | None, parts: Mapping[str, int]) -> str | None:
+    """Return the topic whose last part this is."""
+    if position is None or position.kind != "piece" or position.part is None or position.name not in parts:
         return None
-    return where.name if where.part + 1 >= pieces[where.name] else None
+    return position.name if position.part + 1 >= parts[position.name] else None
 
 
 def last_topic(connection: Connection, vault: Vault, call_sid: str) -> str | None:
-    """The topic or answer that a call under way heard last, as far as its turns are written down."""
+    """Return the topic or answer that a call in progress heard last, as far as its turns are in the database."""
     about = call_turn.c.state.like("%.piece-%") | call_turn.c.state.like("%.answer-%")
     heard = select(call_turn.c.state).where(call_turn.c.call == vault.hash(call_sid), about)
     token = connection.execute(heard.order_by(call_turn.c.at.desc()).limit(1)).scalar()
-    where = parse_token(token) if token else None
-    return where.name if where else None
+    position = parse_token(token) if token else None
+    return position.name if position else None
 
 
-def summarize_calls(told: list[CallSummary]) -> dict[str, Any]:
-    """Stories counted, the most frequent first; median_seconds is None without calls.
+def summarize_calls(calls: list[CallSummary]) -> dict[str, Any]:
+    """Count what callers did, the most frequent first. median_seconds: None without calls.
 
     A last wrong key, which leads to a person, looks like a choice and is not among wrong_keys.
     """
     transfers: dict[str, Counter[str]] = {}
-    for entry, outcome in (one.transfer for one in told if one.transfer):
-        transfers.setdefault(entry, Counter())[outcome] += 1
+    for entry, result in (call.transfer for call in calls if call.transfer):
+        transfers.setdefault(entry, Counter())[result] += 1
     return {
-        "calls": len(told),
-        "median_seconds": round(statistics.median(one.seconds for one in told)) if told else None,
-        "languages": _counted(one.language for one in told),
-        "ended": _counted(one.ended for one in told),
-        "transfers": {entry: _counted(transfers[entry].elements()) for entry in sorted(transfers)},
-        "topics_heard": _counted(topic for one in told for topic in one.topics_heard),
-        "gave_up_at": _counted(one.gave_up_at for one in told if one.gave_up_at),
-        "silences": sum(one.silences for one in told),
-        "wrong_keys": sum(one.wrong_keys for one in told),
+        "calls": len(calls),
+        "median_seconds": round(statistics.median(call.seconds for call in calls)) if calls else None,
+        "languages": _count(call.language for call in calls),
+        "ended": _count(call.ended for call in calls),
+        "transfers": {entry: _count(transfers[entry].elements()) for entry in sorted(transfers)},
+        "topics_heard": _count(topic for call in calls for topic in call.topics_heard),
+        "gave_up_at": _count(call.gave_up_at for call in calls if call.gave_up_at),
+        "silences": sum(call.silences for call in calls),
+        "wrong_keys": sum(call.wrong_keys for call in calls),
     }
 
 
-def _counted(names: Iterable[str]) -> dict[str, int]:
+def _count(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))

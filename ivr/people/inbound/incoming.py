@@ -1,6 +1,6 @@
-"""Texts that came in: so that the same text again gets the same answer, and no two machines answer each other for ever.
+"""The log of incoming texts, so that a redelivered text gets the same answer and loops of two machines end.
 
-What a process has just heard it remembers itself; the rest is in the ledger. With the ledger away, memory must do.
+A process remembers its own latest texts; older ones and those of other processes are in the database.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.background_writer import BackgroundWriter
 from ivr.ledger.tables import incoming_text
 
-# The longest look back that any rule takes, in time and in texts.
-REMEMBERED = timedelta(hours=2)
-MOST = 60
-MOST_SENDERS = 5_000
+# How far back any rule looks, in time and in texts.
+LOOK_BACK = timedelta(hours=2)
+MAX_TEXTS = 60
+MAX_SENDERS = 5_000
 
 
 @dataclass(frozen=True)
 class AnsweredText:
-    """One text that was answered. id, phone_hash and asked are keyed hashes; no replies: it was left without answer."""
+    """One text. id, phone_hash and body_hash are keyed hashes. replies: empty when it was left unanswered."""
 
     id: str
     phone_hash: str
     at: datetime
-    asked: str
+    body_hash: str
     outcome: str
     replies: tuple[str, ...]
 
 
 class IncomingTextLog(BackgroundWriter[AnsweredText]):
-    """The texts that one web process heard, on their way to the ledger."""
+    """The texts of one web process."""
 
     name = "incoming_texts"
     table = incoming_text
@@ -44,29 +44,30 @@ class IncomingTextLog(BackgroundWriter[AnsweredText]):
         self._latest: OrderedDict[str, tuple[AnsweredText, ...]] = OrderedDict()
         super().__init__(ledger, vault)
 
-    def received(self, received: AnsweredText) -> None:
-        """Remember a text and its answer."""
-        mine = self._latest.pop(received.phone_hash, ())
-        self._latest[received.phone_hash] = (received, *mine)[:MOST]
-        while len(self._latest) > MOST_SENDERS:
+    def remember(self, text: AnsweredText) -> None:
+        """Add a text and its replies."""
+        earlier = self._latest.pop(text.phone_hash, ())
+        self._latest[text.phone_hash] = (text, *earlier)[:MAX_TEXTS]
+        while len(self._latest) > MAX_SENDERS:
             self._latest.popitem(last=False)
-        self.add(received)
+        self.add(text)
 
     def row(self, note: AnsweredText) -> dict[str, Any]:
         return {
             "id": note.id,
             "phone_hash": note.phone_hash,
             "at": note.at,
-            "asked": note.asked,
+            "asked": note.body_hash,
             "outcome": note.outcome,
             "replies_sealed": self._vault.seal(json.dumps(note.replies)) if note.replies else None,
         }
 
-    def of(self, phone_hash: str, rows: Iterable[Any], now: datetime) -> list[AnsweredText]:
-        """What a number texted lately, newest first. rows: what the ledger holds of it."""
-        found = {row.id: self._read(phone_hash, row) for row in rows if row.at > now - REMEMBERED}
-        found |= {one.id: one for one in self._latest.get(phone_hash, ()) if one.at > now - REMEMBERED}
-        return sorted(found.values(), key=lambda one: one.at, reverse=True)
+    def recent(self, phone_hash: str, rows: Iterable[Any], now: datetime) -> list[AnsweredText]:
+        """Return a number's texts within LOOK_BACK, newest first. rows: those in the database."""
+        since = now - LOOK_BACK
+        texts = {row.id: self._read(phone_hash, row) for row in rows if row.at > since}
+        texts |= {text.id: text for text in self._latest.get(phone_hash, ()) if text.at > since}
+        return sorted(texts.values(), key=lambda text: text.at, reverse=True)
 
     def _read(self, phone_hash: str, row: Any) -> AnsweredText:
         replies = json.loads(self._vault.open(row.replies_sealed)) if row.replies_sealed else ()

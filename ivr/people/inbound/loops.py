@@ -1,4 +1,4 @@
-"""Two machines that answer each other: when the line falls silent, and for how long. Pure."""
+"""Loop protection: when the line stops answering another machine, and for how long. Pure."""
 
 from __future__ import annotations
 
@@ -8,38 +8,36 @@ from typing import Literal
 
 from ivr.people.inbound.incoming import AnsweredText
 
+# The outcome of the last text that is answered before a silence.
 SILENCED = "silenced"
 SILENCE = timedelta(hours=1)
-# So many answers to texts that matched nothing, or repeated an earlier one, in so long.
-IDLE_ANSWERS, IDLE_SPAN = 5, timedelta(minutes=10)
-ANSWERS, SPAN = 30, timedelta(hours=1)
-NOTHING = "none"
+# Limits of answers within a period: to idle texts, which matched nothing or repeat an earlier one, and to all texts.
+MAX_IDLE_ANSWERS, IDLE_PERIOD = 5, timedelta(minutes=10)
+MAX_ANSWERS, PERIOD = 30, timedelta(hours=1)
+NO_MATCH = "none"
 LoopVerdict = Literal["answer", "last", "silence"]
 
 
-def loop_verdict(past: Sequence[AnsweredText], asked: str, outcome: str, now: datetime) -> LoopVerdict:
-    """Whether to answer a text, to answer it for the last time (and say so), or to stay silent.
+def loop_verdict(recent: Sequence[AnsweredText], body_hash: str, outcome: str, now: datetime) -> LoopVerdict:
+    """Decide whether to answer a text, to answer it with a notice of silence (`last`), or to stay silent.
 
-    past: what the number texted before, newest first. asked: the keyed hash of the words. outcome: what they mean.
+    recent: this number's earlier texts, newest first. body_hash: the keyed hash of the normalized text.
     """
-    if any(one.outcome == SILENCED and one.replies and one.at > now - SILENCE for one in past):
+    if any(text.outcome == SILENCED and text.replies and text.at > now - SILENCE for text in recent):
         return "silence"
-    if len(_answered(past, now - SPAN)) + 1 >= ANSWERS:
+    if sum(bool(text.replies) and text.at > now - PERIOD for text in recent) + 1 >= MAX_ANSWERS:
         return "last"
-    if _is_idle(outcome, asked, past):
-        idle = [
-            one
-            for at, one in enumerate(past)
-            if one.replies and one.at > now - IDLE_SPAN and _is_idle(one.outcome, one.asked, past[at + 1 :])
-        ]
-        if len(idle) + 1 >= IDLE_ANSWERS:
+    if _is_idle(outcome, body_hash, recent):
+        idle = sum(
+            bool(text.replies)
+            and text.at > now - IDLE_PERIOD
+            and _is_idle(text.outcome, text.body_hash, recent[index + 1 :])
+            for index, text in enumerate(recent)
+        )
+        if idle + 1 >= MAX_IDLE_ANSWERS:
             return "last"
     return "answer"
 
 
-def _answered(past: Sequence[AnsweredText], since: datetime) -> list[AnsweredText]:
-    return [one for one in past if one.replies and one.at > since]
-
-
-def _is_idle(outcome: str, asked: str, before: Sequence[AnsweredText]) -> bool:
-    return outcome == NOTHING or any(one.asked == asked for one in before)
+def _is_idle(outcome: str, body_hash: str, earlier: Sequence[AnsweredText]) -> bool:
+    return outcome == NO_MATCH or any(text.body_hash == body_hash for text in earlier)

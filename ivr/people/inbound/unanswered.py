@@ -1,4 +1,4 @@
-"""Wordings that nobody understood, in texts and on calls, without who said them: operators learn from them."""
+"""Questions from texts and calls that matched nothing, without the sender, so that operators can add phrases."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ivr.ledger import Vault
 from ivr.ledger.background_writer import BackgroundWriter
 from ivr.ledger.tables import unanswered
 
-LONGEST = 500
+MAX_LENGTH = 500
 
 
 @dataclass(frozen=True)
 class UnansweredQuestion:
-    """What somebody said or texted, and in which language the line took it."""
+    """A question as texted or transcribed. language: the one in which the line took it."""
 
     at: datetime
     source: Literal["text", "call"]
@@ -26,13 +26,13 @@ class UnansweredQuestion:
 
 
 class UnansweredLog(BackgroundWriter[UnansweredQuestion]):
-    """The wordings of one web process, on their way to the ledger."""
+    """The unanswered questions of one web process."""
 
     name = "unanswered"
     table = unanswered
 
     def row(self, note: UnansweredQuestion) -> dict[str, Any]:
-        words = note.words[:LONGEST]
+        words = note.words[:MAX_LENGTH]
         return {
             "id": self._vault.hash(f"{note.at.isoformat()} {words}")[:32],
             "at": note.at,
@@ -43,6 +43,6 @@ class UnansweredLog(BackgroundWriter[UnansweredQuestion]):
 
 
 def unanswered_questions(connection: Connection, vault: Vault, since: datetime) -> list[UnansweredQuestion]:
-    """What nobody understood since a moment, newest first."""
+    """Return the questions after a time, newest first."""
     rows = connection.execute(select(unanswered).where(unanswered.c.at > since).order_by(unanswered.c.at.desc()))
     return [UnansweredQuestion(row.at, row.source, row.language, vault.open(row.words_sealed)) for row in rows]

@@ -68,7 +68,7 @@ class ImportStage:
             # A concurrent claim or import must not see half of these changes.
             self._ledger.exclusive_lock(connection)
             self._ledger.expect_many(connection)
-            persons, silent = self._meeting.meet(connection, (row.phone for row in rows), self._now)
+            persons, silent = self._meeting.get_or_create(connection, (row.phone for row in rows), self._now)
             sorted_rows = _Sorted(self._vault, rows, persons, _known(connection, self._find, rows))
             if sorted_rows.new or sorted_rows.changed or sorted_rows.orphans:
                 self._write(connection, sorted_rows, persons)

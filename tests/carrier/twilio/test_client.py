@@ -1,4 +1,4 @@
-"""The carrier's REST door over real HTTP: what each answer, and each way of not answering, means for a text."""
+"""The Twilio client over real HTTP: each response, and each failure to respond, has its meaning for a text."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def refusal(code, status=400):
     return status, json.dumps({"code": code, "message": "no", "more_info": "", "status": status})
 
 
-class Door:
-    """An HTTP server that answers as it is told, and remembers what it was asked and over how many connections."""
+class FakeTwilio:
+    """An HTTP server that gives scripted responses, and records the requests and the number of connections."""
 
     def __init__(self):
-        self.asked, self.connections = [], 0
-        self.says = [(201, json.dumps(message()))]
-        self.closes = False
-        door = self
+        self.requests, self.connections = [], 0
+        self.responses = [(201, json.dumps(message()))]
+        self.closes_silently = False
+        twilio = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -50,22 +50,22 @@ class Door:
 
             def setup(self):
                 super().setup()
-                door.connections += 1
+                twilio.connections += 1
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                door.asked.append((self.command, self.path, self.headers, body))
-                said = door.says.pop(0) if len(door.says) > 1 else door.says[0]
-                if callable(said):
-                    said(self)
+                twilio.requests.append((self.command, self.path, self.headers, body))
+                response = twilio.responses.pop(0) if len(twilio.responses) > 1 else twilio.responses[0]
+                if callable(response):
+                    response(self)
                     return
-                status, text = said
+                status, text = response
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
                 self.wfile.write(text.encode())
-                # Without a word in the headers, as an idle connection ends.
-                self.close_connection = door.closes
+                # Without a Connection header, as an idle connection ends.
+                self.close_connection = twilio.closes_silently
 
             do_GET = do_POST
 
@@ -78,20 +78,20 @@ class Door:
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def forms(self):
-        return [dict(parse_qsl(body)) for *_, body in self.asked]
+        return [dict(parse_qsl(body)) for *_, body in self.requests]
 
 
 @pytest.fixture
-def door():
-    door = Door()
-    yield door
-    door.server.shutdown()
-    door.server.server_close()
+def twilio():
+    twilio = FakeTwilio()
+    yield twilio
+    twilio.server.shutdown()
+    twilio.server.server_close()
 
 
 @pytest.fixture
-def carrier(door):
-    return Carrier(ACCOUNT, TOKEN, door.url + "/prefix", OURS)
+def carrier(twilio):
+    return Carrier(ACCOUNT, TOKEN, twilio.url + "/prefix", OURS)
 
 
 def hang_up(handler):
@@ -99,7 +99,7 @@ def hang_up(handler):
     handler.close_connection = True
 
 
-def half_an_answer(handler):
+def half_a_response(handler):
     handler.wfile.write(b"HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{")
     handler.wfile.flush()
     hang_up(handler)
@@ -115,9 +115,9 @@ def send(carrier, **more):
     return carrier.send(JANE, "¿Hello & goodbye?", CALLBACK, **more)
 
 
-def test_a_text_goes_out_with_its_callback_and_its_time_to_live(door, carrier):
+def test_a_text_is_sent_with_its_callback_and_validity_period(twilio, carrier):
     assert send(carrier, valid_seconds=90) == Accepted("SM" + "a" * 32, "queued")
-    (method, path, headers, _), (form,) = door.asked[0], door.forms()
+    (method, path, headers, _), (form,) = twilio.requests[0], twilio.forms()
     assert (method, path) == ("POST", f"/prefix/2010-04-01/Accounts/{ACCOUNT}/Messages.json")
     assert headers["Authorization"].startswith("Basic ")
     expected = {
@@ -130,142 +130,144 @@ def test_a_text_goes_out_with_its_callback_and_its_time_to_live(door, carrier):
     assert form == expected
 
 
-def test_a_messaging_service_sends_in_place_of_a_number(door):
-    send(Carrier(ACCOUNT, TOKEN, door.url, SERVICE))
-    (form,) = door.forms()
+def test_a_messaging_service_replaces_the_sender_number(twilio):
+    send(Carrier(ACCOUNT, TOKEN, twilio.url, SERVICE))
+    (form,) = twilio.forms()
     assert form["MessagingServiceSid"] == SERVICE
     assert not form.keys() & {"From", "ValidityPeriod"}
 
 
-def test_the_carrier_is_never_asked_to_keep_a_text_for_longer_than_it_does(door, carrier):
+def test_the_validity_period_never_exceeds_the_maximum(twilio, carrier):
     send(carrier, valid_seconds=LONGEST_VALIDITY * 2)
-    assert door.forms()[0]["ValidityPeriod"] == str(LONGEST_VALIDITY)
+    assert twilio.forms()[0]["ValidityPeriod"] == str(LONGEST_VALIDITY)
 
 
-def test_every_field_that_we_send_or_ask_by_is_one_that_the_carrier_knows(door, carrier):
+def test_every_field_and_filter_that_we_send_is_in_twilios_openapi_document(twilio, carrier):
     path = "/2010-04-01/Accounts/{AccountSid}/Messages.json"
-    described = shared_json("twilio-oai/twilio_api_v2010.json")["paths"][path]
-    form = described["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]["properties"]
-    door.says = [(201, json.dumps(message())), (201, json.dumps(message())), (200, json.dumps({"messages": []}))]
+    document = shared_json("twilio-oai/twilio_api_v2010.json")["paths"][path]
+    form = document["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]["properties"]
+    twilio.responses = [(201, json.dumps(message())), (201, json.dumps(message())), (200, json.dumps({"messages": []}))]
     send(carrier, valid_seconds=60)
-    send(Carrier(ACCOUNT, TOKEN, door.url, SERVICE))
+    send(Carrier(ACCOUNT, TOKEN, twilio.url, SERVICE))
     list(carrier.find(JANE, NOW))
-    sent = {name for form_sent in door.forms() for name in form_sent}
+    sent = {name for form_sent in twilio.forms() for name in form_sent}
     assert sent == {"To", "From", "MessagingServiceSid", "Body", "StatusCallback", "ValidityPeriod"}
     assert sent <= form.keys()
     assert form["ValidityPeriod"]["type"] == "integer"
-    asked = {name for name, _ in parse_qsl(urlsplit(door.asked[-1][1]).query)}
-    assert asked <= {parameter["name"] for parameter in described["get"]["parameters"]}
+    filters = {name for name, _ in parse_qsl(urlsplit(twilio.requests[-1][1]).query)}
+    assert filters <= {parameter["name"] for parameter in document["get"]["parameters"]}
 
 
 S, P, T, U, O = ErrorClass.STOP, ErrorClass.PERMANENT, ErrorClass.TRANSIENT, ErrorClass.UNCERTAIN, ErrorClass.OPTED_OUT  # noqa: E741
-ANSWERS = [
+RESPONSES = [
     ("too fast", refusal(20429, 429), T, 20429),
-    ("too fast, without a word", (429, ""), T, None),
-    ("a proxy says too fast", (429, PAGE), T, None),
+    ("too fast, without a body", (429, ""), T, None),
+    ("too fast, from a proxy", (429, PAGE), T, None),
     ("wrong password", refusal(20003, 401), S, 20003),
-    ("wrong password, without a word", (401, ""), S, None),
-    ("a proxy forbids", (403, PAGE), S, None),
-    ("a proxy cannot read it", (400, PAGE), S, None),
-    ("an address that is not the carrier's", (404, PAGE), S, None),
+    ("wrong password, without a body", (401, ""), S, None),
+    ("forbidden by a proxy", (403, PAGE), S, None),
+    ("a bad request by a proxy", (400, PAGE), S, None),
+    ("not Twilio's URL", (404, PAGE), S, None),
     ("a redirect", (302, ""), S, None),
-    ("the account is not there", refusal(20404, 404), S, 20404),
+    ("an unknown account", refusal(20404, 404), S, 20404),
     ("not our sender", refusal(21659), S, 21659),
     ("no such number", refusal(21211), P, 21211),
-    ("she said STOP", refusal(21610), O, 21610),
+    ("an opt-out", refusal(21610), O, 21610),
     ("the queue is full", refusal(21611, 429), T, 21611),
     ("a new code", refusal(21999), P, 21999),
-    ("a code of words", (400, json.dumps({"code": "no", "message": "no"})), S, None),
+    ("a code that is not a number", (400, json.dumps({"code": "no", "message": "no"})), S, None),
     ("a server error", refusal(20500, 500), U, 20500),
     ("a server error with a code of another kind", refusal(21211, 503), U, 21211),
-    ("a proxy's server error", (502, PAGE), U, None),
-    ("a proxy waited too long", (408, PAGE), U, None),
-    ("a page in place of an answer", (200, PAGE), U, None),
-    ("nothing in place of an answer", (201, ""), U, None),
-    ("a list in place of an answer", (201, "[]"), U, None),
-    ("null in place of an answer", (201, "null"), U, None),
-    ("an answer without an id", (201, json.dumps({"status": "queued"})), U, None),
-    ("an answer with a strange id", (201, json.dumps(message(sid="XX1"))), U, None),
+    ("a server error of a proxy", (502, PAGE), U, None),
+    ("a time-out of a proxy", (408, PAGE), U, None),
+    ("an HTML page", (200, PAGE), U, None),
+    ("an empty body", (201, ""), U, None),
+    ("a list", (201, "[]"), U, None),
+    ("null", (201, "null"), U, None),
+    ("a message without an id", (201, json.dumps({"status": "queued"})), U, None),
+    ("a message with a malformed id", (201, json.dumps(message(sid="XX1"))), U, None),
     ("a problem document", (400, json.dumps({"type": "t", "title": "t", "status": 400, "code": 21211})), P, 21211),
-    ("it hangs up", hang_up, U, None),
-    ("half an answer", half_an_answer, U, None),
-    ("noise", noise, U, None),
+    ("a closed connection", hang_up, U, None),
+    ("half a response", half_a_response, U, None),
+    ("a response that is not HTTP", noise, U, None),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("says", "kind", "code"), [case[1:] for case in ANSWERS], ids=[case[0] for case in ANSWERS])
-def test_each_answer_has_its_class_and_the_text_is_sent_once(door, carrier, says, kind, code):
-    door.says = [says]
-    answer = send(carrier)
-    assert isinstance(answer, Refused)
-    assert (answer.kind, answer.code) == (kind, code)
-    assert JANE[1:] not in answer.detail
-    assert len(door.asked) == 1
+@pytest.mark.parametrize(
+    ("response", "kind", "code"), [case[1:] for case in RESPONSES], ids=[case[0] for case in RESPONSES]
+)
+def test_each_response_has_its_class_and_the_text_is_sent_once(twilio, carrier, response, kind, code):
+    twilio.responses = [response]
+    result = send(carrier)
+    assert isinstance(result, Refused)
+    assert (result.kind, result.code) == (kind, code)
+    assert JANE[1:] not in result.detail
+    assert len(twilio.requests) == 1
 
 
-def test_an_answer_that_does_not_come_is_uncertain(door):
+def test_a_text_without_a_response_is_uncertain(twilio):
     release = threading.Event()
-    door.says = [lambda _: release.wait(2)]
-    carrier = Carrier(ACCOUNT, TOKEN, door.url, OURS)
-    carrier._client.http_client = Transport(door.url, 0.1)
-    answer = send(carrier)
+    twilio.responses = [lambda _: release.wait(2)]
+    carrier = Carrier(ACCOUNT, TOKEN, twilio.url, OURS)
+    carrier._client.http_client = Transport(twilio.url, 0.1)
+    result = send(carrier)
     release.set()
-    assert answer == Refused(ErrorClass.UNCERTAIN, None, "Broken")
+    assert result == Refused(ErrorClass.UNCERTAIN, None, "Broken")
 
 
 def closed_port():
-    with socket.socket() as wire:
-        wire.bind(("127.0.0.1", 0))
-        return wire.getsockname()[1]
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]
 
 
 @pytest.mark.parametrize(
     "address",
     [f"http://127.0.0.1:{closed_port()}", "http://no-such-host.invalid"],
-    ids=["nobody listens", "no such host"],
+    ids=["a closed port", "an unknown host"],
 )
-def test_without_a_connection_nothing_was_sent_and_it_may_be_tried_again(address):
-    answer = send(Carrier(ACCOUNT, TOKEN, address, OURS))
-    assert (answer.kind, answer.code) == (ErrorClass.TRANSIENT, None)
+def test_without_a_connection_the_text_was_not_sent_and_may_be_retried(address):
+    result = send(Carrier(ACCOUNT, TOKEN, address, OURS))
+    assert (result.kind, result.code) == (ErrorClass.TRANSIENT, None)
     with pytest.raises(NotSent):
         list(Carrier(ACCOUNT, TOKEN, address, OURS).find(JANE, NOW))
 
 
-def test_a_carrier_that_does_not_speak_tls_has_seen_nothing(door):
-    transport = Transport(door.url.replace("http:", "https:"), 2)
+def test_a_failed_tls_handshake_means_that_nothing_was_sent(twilio):
+    transport = Transport(twilio.url.replace("http:", "https:"), 2)
     with pytest.raises(NotSent) as caught:
         transport.request("POST", "https://api.twilio.com/2010-04-01/x", data={"Body": "x"})
     assert isinstance(caught.value.__cause__, ssl.SSLError)
-    assert door.asked == []
+    assert twilio.requests == []
 
 
 # Connections
 
 
-def test_texts_share_one_connection(door, carrier):
+def test_texts_share_one_connection(twilio, carrier):
     assert all(isinstance(send(carrier), Accepted) for _ in range(5))
-    assert (door.connections, len(door.asked)) == (1, 5)
+    assert (twilio.connections, len(twilio.requests)) == (1, 5)
 
 
-def test_a_kept_connection_that_the_carrier_has_closed_is_dropped_before_it_is_used(door, carrier):
-    door.closes = True
+def test_a_connection_that_twilio_closed_is_replaced_before_the_next_text(twilio, carrier):
+    twilio.closes_silently = True
     for _ in range(3):
         assert isinstance(send(carrier), Accepted)
-        kept = carrier._client.http_client._kept.connection.sock
-        kept.settimeout(1)
-        # Wait until the other side's goodbye is here.
-        assert kept.recv(1, socket.MSG_PEEK) == b""
-    assert (door.connections, len(door.asked)) == (3, 3)
+        idle = carrier._client.http_client._local.connection.sock
+        idle.settimeout(1)
+        # Wait for the end of the stream.
+        assert idle.recv(1, socket.MSG_PEEK) == b""
+    assert (twilio.connections, len(twilio.requests)) == (3, 3)
 
 
-def test_after_a_break_the_next_text_goes_out_over_a_new_connection(door, carrier):
-    door.says = [hang_up, (201, json.dumps(message()))]
+def test_after_a_broken_connection_the_next_text_uses_a_new_one(twilio, carrier):
+    twilio.responses = [hang_up, (201, json.dumps(message()))]
     assert send(carrier).kind is ErrorClass.UNCERTAIN
     assert isinstance(send(carrier), Accepted)
-    assert door.connections == 2
+    assert twilio.connections == 2
 
 
-def test_each_thread_has_a_connection_of_its_own(door, carrier):
+def test_each_thread_has_its_own_connection(twilio, carrier):
     both = threading.Barrier(2)
 
     def work():
@@ -278,38 +280,38 @@ def test_each_thread_has_a_connection_of_its_own(door, carrier):
         thread.start()
     for thread in threads:
         thread.join()
-    assert (door.connections, len(door.asked)) == (2, 4)
+    assert (twilio.connections, len(twilio.requests)) == (2, 4)
 
 
 # The log
 
 
-def test_the_log_is_asked_for_one_number_since_a_moment_in_utc(door, carrier):
-    door.says = [(200, json.dumps({"messages": [message(status="sent", error_code=30006)]}))]
-    here = timezone(timedelta(hours=-5))
-    (found,) = carrier.find(JANE, NOW.astimezone(here))
-    asked = parse_qs(urlsplit(door.asked[0][1]).query)
-    assert (asked["To"], asked["DateSent>"]) == ([JANE], ["2026-12-01T15:00:00Z"])
-    assert (found.sid, found.status, found.body) == ("SM" + "a" * 32, "sent", "Hello")
-    assert (found.created_at, found.error_code) == (NOW, 30006)
-    assert carrier.is_ours(found)
+def test_the_log_is_filtered_by_number_and_by_a_time_in_utc(twilio, carrier):
+    twilio.responses = [(200, json.dumps({"messages": [message(status="sent", error_code=30006)]}))]
+    eastern = timezone(timedelta(hours=-5))
+    (logged,) = carrier.find(JANE, NOW.astimezone(eastern))
+    query = parse_qs(urlsplit(twilio.requests[0][1]).query)
+    assert (query["To"], query["DateSent>"]) == ([JANE], ["2026-12-01T15:00:00Z"])
+    assert (logged.sid, logged.status, logged.body) == ("SM" + "a" * 32, "sent", "Hello")
+    assert (logged.created_at, logged.error_code) == (NOW, 30006)
+    assert carrier.is_ours(logged)
 
 
-def test_the_log_is_read_to_its_last_page(door, carrier):
-    onward = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?PageSize=1&Page=1&PageToken=PA1"
-    first = {"messages": [message()], "next_page_uri": onward}
+def test_the_log_is_read_to_its_last_page(twilio, carrier):
+    next_page = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?PageSize=1&Page=1&PageToken=PA1"
+    first = {"messages": [message()], "next_page_uri": next_page}
     second = {"messages": [message(sid="SM" + "b" * 32)], "next_page_uri": None}
-    door.says = [(200, json.dumps(first)), (200, json.dumps(second))]
-    assert [found.sid[-1] for found in carrier.find(JANE, NOW)] == ["a", "b"]
+    twilio.responses = [(200, json.dumps(first)), (200, json.dumps(second))]
+    assert [logged.sid[-1] for logged in carrier.find(JANE, NOW)] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
-    "says",
+    "response",
     [(500, ""), (200, PAGE), (200, "[]"), (200, "null"), (401, "{}"), (302, ""), hang_up],
-    ids=["a server error", "a page", "a list", "null", "wrong password", "a redirect", "it hangs up"],
+    ids=["a server error", "an HTML page", "a list", "null", "wrong password", "a redirect", "a closed connection"],
 )
-def test_a_log_that_cannot_be_read_is_told_and_never_taken_for_an_empty_one(door, carrier, says):
-    door.says = [says]
+def test_an_unreadable_log_raises_and_is_never_taken_for_an_empty_one(twilio, carrier, response):
+    twilio.responses = [response]
     with pytest.raises(Broken):
         list(carrier.find(JANE, NOW))
 
@@ -323,21 +325,21 @@ def test_a_log_that_cannot_be_read_is_told_and_never_taken_for_an_empty_one(door
         (SERVICE, {"messaging_service_sid": SERVICE, "from": None}, True),
         (SERVICE, {}, False),
     ],
-    ids=["our number", "another number", "our service", "our service, before it chose a number", "not our service"],
+    ids=["our number", "another number", "our service", "our service, before it picks a number", "not our service"],
 )
-def test_a_text_of_the_log_is_ours_when_it_came_from_our_sender(door, sender, change, ours):
-    door.says = [(200, json.dumps({"messages": [message(**change)]}))]
-    carrier = Carrier(ACCOUNT, TOKEN, door.url, sender)
-    (found,) = carrier.find(JANE, NOW)
-    assert carrier.is_ours(found) is ours
+def test_a_logged_text_is_ours_if_our_sender_sent_it(twilio, sender, change, ours):
+    twilio.responses = [(200, json.dumps({"messages": [message(**change)]}))]
+    carrier = Carrier(ACCOUNT, TOKEN, twilio.url, sender)
+    (logged,) = carrier.find(JANE, NOW)
+    assert carrier.is_ours(logged) is ours
 
 
 # Tables
 
 
-def test_the_classes_are_those_of_the_carriers_own_list():
+def test_error_codes_have_the_expected_classes():
     stop = {20003, 30002, 30007, 30034, 30032, 21408}
-    # Wrong settings of ours, which would meet every text.
+    # Wrong settings, which would fail every text.
     stop |= {21606, 21608, 21609, 21626, 21659, 21703, 21705}
     permanent = {21211, 21614, 21635, 30005, 30006, 21612, 30004}
     transient = {20429, 21611, 30001, 30003, 30008, 30022}
@@ -347,8 +349,8 @@ def test_the_classes_are_those_of_the_carriers_own_list():
     assert classify(503, 21211) is ErrorClass.UNCERTAIN
 
 
-def test_every_status_that_the_carrier_has_for_an_outgoing_text_means_something():
-    described = shared_json("twilio-oai/twilio_api_v2010.json")
-    statuses = set(described["components"]["schemas"]["message_enum_status"]["enum"])
+def test_every_status_of_an_outgoing_text_has_a_state():
+    document = shared_json("twilio-oai/twilio_api_v2010.json")
+    statuses = set(document["components"]["schemas"]["message_enum_status"]["enum"])
     inbound = {"receiving", "received"}
     assert statuses - inbound - {"partially_delivered"} <= STATE_BY_STATUS.keys() <= statuses

@@ -1,4 +1,4 @@
-"""What happens on a call, on its way to the ledger: from a turn, from the carrier's word of the end, at a stop."""
+"""The call log: notes of turns and of the end of calls reach the database, without personal data."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from tests.support.processes import environment, free_port, wait_until
 
 RELEASE = "0123456789ab"
 CALL, PHONE = "CA" + "7" * 32, "+16035550123"
-AWAY = "postgresql://nobody@127.0.0.1:1/none"
+NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 @pytest.fixture
 def log(ledger: Ledger, vault: Vault) -> Iterator[CallLog]:
-    opened = CallLog(ledger, vault)
-    yield opened
-    opened.close()
+    call_log = CallLog(ledger, vault)
+    yield call_log
+    call_log.close()
 
 
 @pytest.fixture
-def in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background_writer, "FLUSH_SECONDS", 0.02)
     monkeypatch.setattr(background_writer, "SLOWEST_SECONDS", 0.05)
 
@@ -51,64 +51,64 @@ def rows(ledger: Ledger) -> list:
         return list(connection.execute(select(call_turn).order_by(call_turn.c.at)))
 
 
-# On its way to the ledger
+# Background writing
 
 
-def test_what_a_turn_notes_reaches_the_ledger_as_it_was(log, ledger, vault):
+def test_a_note_reaches_the_database_unchanged(log, ledger, vault):
     log.note(CALL, RELEASE, "en.menu-welcome", "start", "token-1")
     log.note(CALL, RELEASE, "en.piece-the-visit-0", "key:2", "token-2")
     log.flush()
-    kept = rows(ledger)
-    assert [(one.call, one.release, one.state, one.heard) for one in kept] == [
+    stored = rows(ledger)
+    assert [(row.call, row.release, row.state, row.heard) for row in stored] == [
         (vault.hash(CALL), RELEASE, "en.menu-welcome", "start"),
         (vault.hash(CALL), RELEASE, "en.piece-the-visit-0", "key:2"),
     ]
-    assert abs(kept[0].at - clock.now()) < timedelta(seconds=10)
+    assert abs(stored[0].at - clock.now()) < timedelta(seconds=10)
 
 
-def test_notes_reach_the_ledger_within_a_moment_without_being_asked(in_haste, ledger, vault):
+def test_notes_are_flushed_in_the_background(fast_flush, ledger, vault):
     log = CallLog(ledger, vault)
     log.note(CALL, RELEASE, "en.menu-welcome", "start")
     wait_until(lambda: rows(ledger), 10)
     log.close()
 
 
-def test_more_notes_than_one_transaction_takes_all_arrive(log, ledger):
+def test_more_notes_than_fit_in_one_transaction_all_arrive(log, ledger):
     for number in range(1234):
         log.note(f"CA{number}", RELEASE, "en.menu-welcome", "start", f"token-{number}")
     log.close()
     assert (len(rows(ledger)), log.dropped) == (1234, 0)
 
 
-def test_a_replayed_turn_stands_once(log, ledger, vault):
+def test_a_retried_turn_is_one_row(log, ledger, vault):
     for _ in range(3):
         log.note(CALL, RELEASE, "en.menu-welcome", "start", "the same request")
     log.flush()
-    elsewhere = CallLog(ledger, vault)
-    elsewhere.note(CALL, RELEASE, "en.menu-welcome", "start", "the same request")
-    elsewhere.close()
+    other_process = CallLog(ledger, vault)
+    other_process.note(CALL, RELEASE, "en.menu-welcome", "start", "the same request")
+    other_process.close()
     assert len(rows(ledger)) == 1
 
 
-def test_turns_without_the_carriers_token_are_told_apart(log, ledger):
+def test_turns_without_a_request_token_are_separate_rows(log, ledger):
     for state in ("en.menu-welcome", "en.piece-the-visit-0"):
         log.note(CALL, RELEASE, state, "start")
     log.flush()
     assert len(rows(ledger)) == 2
 
 
-def test_a_full_buffer_drops_and_counts_and_never_waits(vault):
-    log = CallLog(open_ledger(AWAY), vault, size=100)
-    begun = time.monotonic()
+def test_a_full_buffer_drops_and_counts_notes_and_never_blocks(vault):
+    log = CallLog(open_ledger(NO_DATABASE), vault, size=100)
+    start = time.monotonic()
     for _ in range(5000):
         log.note(CALL, RELEASE, "en.menu-welcome", "start")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - start < 1
     assert log.dropped == 4900
     log.close()
 
 
-def test_turns_that_drop_at_once_are_all_counted(vault):
-    log = CallLog(open_ledger(AWAY), vault, size=0)
+def test_concurrent_drops_are_all_counted(vault):
+    log = CallLog(open_ledger(NO_DATABASE), vault, size=0)
 
     def turns() -> None:
         for _ in range(2000):
@@ -123,28 +123,28 @@ def test_turns_that_drop_at_once_are_all_counted(vault):
     log.close()
 
 
-def test_drops_are_told_with_their_count_and_not_again_within_a_minute(in_haste, vault, monkeypatch):
-    told: list[int] = []
+def test_drops_are_logged_with_their_count_at_most_once_a_minute(fast_flush, vault, monkeypatch):
+    logged: list[int] = []
 
-    class Journal:
+    class Logger:
         def warning(self, event: str, count: int) -> None:
             assert event == "call_turns_dropped"
-            told.append(count)
+            logged.append(count)
 
-    monkeypatch.setattr(background_writer.log, "get_logger", Journal)
-    log = CallLog(open_ledger(AWAY), vault, size=0)
+    monkeypatch.setattr(background_writer.log, "get_logger", Logger)
+    log = CallLog(open_ledger(NO_DATABASE), vault, size=0)
     for _ in range(3):
         log.note(CALL, RELEASE, "en.menu-welcome", "start")
-    wait_until(lambda: told, 10)
+    wait_until(lambda: logged, 10)
     log.note(CALL, RELEASE, "en.menu-welcome", "start")
     time.sleep(0.2)
-    before = list(told)
+    before = list(logged)
     log.close()
     assert sum(before) == 3
-    assert sum(told) == 4, "the last ones are told at the end"
+    assert sum(logged) == 4, "the last drops are logged on close"
 
 
-def test_a_ledger_that_is_away_loses_nothing_that_fits(in_haste, database_url, vault):
+def test_while_the_database_is_down_notes_that_fit_are_kept(fast_flush, database_url, vault):
     ledger = open_ledger(database_url)
     log = CallLog(ledger, vault, size=700)
     for number in range(800):
@@ -159,16 +159,16 @@ def test_a_ledger_that_is_away_loses_nothing_that_fits(in_haste, database_url, v
     ledger.close()
 
 
-def test_what_a_clean_stop_could_not_write_is_counted(vault):
-    log = CallLog(open_ledger(AWAY), vault)
+def test_notes_that_close_cannot_write_are_counted(vault):
+    log = CallLog(open_ledger(NO_DATABASE), vault)
     log.note(CALL, RELEASE, "en.menu-welcome", "start")
-    begun = time.monotonic()
+    start = time.monotonic()
     log.close()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - start < 3
     assert log.dropped == 1
 
 
-def test_notes_that_cannot_be_written_do_not_hold_back_those_after_them(log, ledger):
+def test_a_note_that_cannot_be_written_does_not_block_later_ones(log, ledger):
     log.note(CALL, None, "en.menu-welcome", "start")
     log.flush()
     log.note(CALL, RELEASE, "en.menu-welcome", "start")
@@ -176,7 +176,7 @@ def test_notes_that_cannot_be_written_do_not_hold_back_those_after_them(log, led
     assert (len(rows(ledger)), log.dropped) == (1, 1)
 
 
-def test_a_log_that_cannot_be_written_to_does_not_end_the_writing(in_haste, ledger, vault, monkeypatch):
+def test_a_broken_log_stream_does_not_end_the_background_writing(fast_flush, ledger, vault, monkeypatch):
     def broken() -> None:
         raise BrokenPipeError
 
@@ -189,7 +189,7 @@ def test_a_log_that_cannot_be_written_to_does_not_end_the_writing(in_haste, ledg
     log.close()
 
 
-def test_a_process_that_forks_goes_on_writing_and_writes_nothing_of_its_parents_twice(tmp_path):
+def test_a_forked_process_writes_its_own_notes_and_none_of_its_parents(tmp_path):
     code = f"""
 import os, sys, time
 from ivr.ledger import Vault, open_ledger
@@ -206,9 +206,9 @@ if not child:
 os.waitpid(child, 0)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
-    kept = rows(open_ledger(f"sqlite:///{tmp_path}/forked.db"))
+    stored = rows(open_ledger(f"sqlite:///{tmp_path}/forked.db"))
     vault = Vault([b"k" * 32])
-    assert sorted(one.call for one in kept) == sorted(vault.hash(f"CA{number}") for number in (1, 2, 3))
+    assert sorted(row.call for row in stored) == sorted(vault.hash(f"CA{number}") for number in (1, 2, 3))
 
 
 HEARD = [
@@ -235,38 +235,40 @@ HEARD = [
 ]
 
 
-def test_only_what_a_turn_can_hear_is_stored_and_never_what_was_keyed_in_or_said(log, ledger):
+def test_only_inputs_that_a_turn_can_produce_are_stored(log, ledger):
     for number, (heard, _) in enumerate(HEARD):
         log.note(CALL, RELEASE, "en.menu-welcome", heard, f"token-{number}")
     log.flush()
-    assert [one.heard for one in rows(ledger)] == [stored for _, stored in HEARD]
+    assert [row.heard for row in rows(ledger)] == [stored for _, stored in HEARD]
     assert log.dropped == 0
 
 
-def test_no_phone_number_in_any_row_wherever_it_is_put(log, ledger):
+def test_no_row_contains_a_phone_number_given_in_any_argument(log, ledger):
     for number in (PHONE, "6035550123", "603-555-0123", "(603) 555-0123", "1.603.555.0123"):
         log.note(number, number, f"en.callback-{number}", f"words:{number}", number)
         log.note(CALL, number, number, number)
     log.flush()
-    kept = [str(value) for row in rows(ledger) for name, value in row._mapping.items() if name != "at"]
-    assert len(kept) == 10 * 5
-    assert not [value for value in kept if "0123" in re.sub(r"\D", "", value) and not re.fullmatch("[0-9a-f]+", value)]
+    values = [str(value) for row in rows(ledger) for name, value in row._mapping.items() if name != "at"]
+    assert len(values) == 10 * 5
+    assert not [
+        value for value in values if "0123" in re.sub(r"\D", "", value) and not re.fullmatch("[0-9a-f]+", value)
+    ]
     assert {row.release for row in rows(ledger)} == {""}
 
 
-def test_what_is_no_token_or_too_long_is_cut_and_stored(log, ledger):
+def test_a_malformed_or_long_state_is_sanitized_and_truncated(log, ledger):
     log.note(CALL, RELEASE, "en.menu-\x00é" + "x" * 300, "start")
     log.flush()
     assert rows(ledger)[0].state == ("en.menu-__" + "x" * 300)[:120]
 
 
-def test_what_names_no_call_is_not_kept(log, ledger):
+def test_a_note_without_a_call_is_not_stored(log, ledger):
     log.note("", RELEASE, "en.menu-welcome", "start")
     log.flush()
     assert (rows(ledger), log.dropped) == ([], 0)
 
 
-# The carrier's word of the end
+# The end of a call
 
 
 @pytest.fixture(scope="module")
@@ -283,19 +285,19 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 @pytest.fixture
 def post(app: Flask):
-    """Post a form as the carrier would; the answer's status, and the rows that the test has made by then."""
-    here = app.extensions["infoline"]
-    with here.ledger.write() as connection:
+    """Post a form as Twilio does. Returns the status and all rows of the test so far."""
+    services = app.extensions["infoline"]
+    with services.ledger.write() as connection:
         connection.execute(delete(call_turn))
 
-    def posted(path: str, fields: dict[str, str], token: str = TOKEN, request: str = ""):
+    def send(path: str, fields: dict[str, str], token: str = TOKEN, request: str = ""):
         signature = RequestValidator(token).compute_signature("http://127.0.0.1:8000" + path, fields)
         headers = {"X-Twilio-Signature": signature, "I-Twilio-Idempotency-Token": request}
-        answer = app.test_client().post(path, data=fields, headers=headers)
-        here.calls.flush()
-        return answer.status_code, rows(here.ledger)
+        response = app.test_client().post(path, data=fields, headers=headers)
+        services.calls.flush()
+        return response.status_code, rows(services.ledger)
 
-    return posted
+    return send
 
 
 ENDED = {"CallSid": CALL, "From": PHONE, "To": "+16035550100", "CallStatus": "completed", "CallDuration": "42"}
@@ -309,24 +311,24 @@ ENDED = {"CallSid": CALL, "From": PHONE, "To": "+16035550100", "CallStatus": "co
         *((status, ["end:unknown"]) for status in ("", "something-new", PHONE, "x" * 500, "\x00")),
     ],
 )
-def test_the_end_of_a_call_is_taken_in(post, status, heard):
-    code, found = post("/receipts/call/incoming", {**ENDED, "CallStatus": status})
+def test_the_end_of_a_call_is_logged(post, status, heard):
+    code, logged = post("/receipts/call/incoming", {**ENDED, "CallStatus": status})
     assert code == 204
-    assert [(row.heard, row.state, row.release) for row in found] == [(one, "", "") for one in heard]
-    assert PHONE[1:] not in str(found)
+    assert [(row.heard, row.state, row.release) for row in logged] == [(entry, "", "") for entry in heard]
+    assert PHONE[1:] not in str(logged)
 
 
-def test_the_end_of_a_call_stands_once_however_often_it_is_told(post):
+def test_the_end_of_a_call_is_one_row_however_often_it_is_reported(post):
     for status in ("completed", "completed", "failed"):
-        code, found = post("/receipts/call/incoming", {**ENDED, "CallStatus": status})
-        assert (code, len(found)) == (204, 1)
+        code, logged = post("/receipts/call/incoming", {**ENDED, "CallStatus": status})
+        assert (code, len(logged)) == (204, 1)
 
 
-def test_the_end_of_no_call_is_nothing(post):
+def test_a_call_status_without_a_call_is_not_logged(post):
     assert post("/receipts/call/incoming", {}) == (204, [])
 
 
-def test_a_forged_end_of_a_call_is_403_and_writes_nothing(post):
+def test_a_forged_call_status_is_403_and_writes_nothing(post):
     assert post("/receipts/call/incoming", ENDED, "stolen") == (403, [])
 
 
@@ -334,24 +336,24 @@ def test_a_call_receipt_for_anything_else_is_404(post):
     assert post("/receipts/call/" + "0" * 32, ENDED) == (404, [])
 
 
-def test_the_turns_of_a_call_are_its_rows_and_a_replayed_one_stands_once(app, post):
-    live = app.extensions["infoline"].shelf.live.digest
+def test_each_turn_of_a_call_is_a_row_and_a_retried_one_is_one_row(app, post):
+    live = app.extensions["infoline"].releases.live.digest
     fields = {"CallSid": CALL, "From": PHONE, "To": "+16035550100", "CallStatus": "in-progress"}
     post("/voice", fields, request="1")
     for request in ("2", "2", "3"):
         post(f"/voice/{live}/en.menu-welcome", {**fields, "Digits": "1" if request == "2" else ""}, request=request)
-    found = post("/receipts/call/incoming", ENDED)[1]
-    assert [(row.release, row.heard, row.state) for row in found] == [
+    logged = post("/receipts/call/incoming", ENDED)[1]
+    assert [(row.release, row.heard, row.state) for row in logged] == [
         (live, "start", "en.menu-welcome"),
         (live, "key:1", "en.menu-calcifications"),
         (live, "silence", "en.menu-welcome.s1"),
         ("", "end:completed", ""),
     ]
-    assert len({row.call for row in found}) == 1
-    assert "5550" not in str([(row.state, row.heard) for row in found])
+    assert len({row.call for row in logged}) == 1
+    assert "5550" not in str([(row.state, row.heard) for row in logged])
 
 
-def test_a_web_process_that_is_told_to_stop_writes_down_its_last_notes(tmp_path):
+def test_a_web_process_writes_its_last_notes_on_sigterm(tmp_path):
     port = free_port()
     settings = environment(tmp_path, PORT=port, CLOCK_SHIFT_SECONDS=0)
     ledger = open_ledger(settings["DATABASE_URL"])
@@ -361,14 +363,14 @@ def test_a_web_process_that_is_told_to_stop_writes_down_its_last_notes(tmp_path)
     signature = RequestValidator(TOKEN).compute_signature(url, ENDED)
     request = urllib.request.Request(url, urlencode(ENDED).encode(), {"X-Twilio-Signature": signature})
 
-    def told() -> bool:
+    def is_accepted() -> bool:
         try:
             return urllib.request.urlopen(request, timeout=5).status == 204
         except (urllib.error.URLError, ConnectionError):
             return False
 
     try:
-        wait_until(told, 30)
+        wait_until(is_accepted, 30)
         web.send_signal(signal.SIGTERM)
         assert web.wait(20) is not None
     finally:

@@ -1,4 +1,4 @@
-"""What callers did: a token's place, each call's story, the summary, and the command that tells it."""
+"""Call history: parsed tokens, summaries of calls, statistics, and the command that prints them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from ivr.settings import load
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
-PIECES = {"cancer": 2, "what-they-are": 3, "the-visit": 1}
-AWAY = "postgresql://nobody@127.0.0.1:1/none"
+PARTS = {"cancer": 2, "what-they-are": 3, "the-visit": 1}
+NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 # Tokens
 
 
 @pytest.mark.parametrize(
-    ("token", "where"),
+    ("token", "position"),
     [
         ("en.menu-welcome", CallPosition("en", "menu-welcome", "menu", "welcome")),
         ("en.menu-level-2", CallPosition("en", "menu-level-2", "menu", "level-2")),
@@ -62,23 +62,23 @@ AWAY = "postgresql://nobody@127.0.0.1:1/none"
         (".menu-welcome", None),
     ],
 )
-def test_a_token_is_read_whatever_the_release(token, where):
-    assert parse_token(token) == where
+def test_a_token_gives_its_position_in_any_release(token, position):
+    assert parse_token(token) == position
 
 
-# Stories
+# Summaries of calls
 
 
-def turns(*told: str) -> list[LoggedTurn]:
-    """Rows written as `SECOND HEARD TOKEN`."""
-    read = [(one + " ").split(" ") for one in told]
-    return [LoggedTurn(NOW + timedelta(seconds=int(at)), heard, parse_token(token)) for at, heard, token, *_ in read]
+def turns(*lines: str) -> list[LoggedTurn]:
+    """Parse lines of `SECOND HEARD TOKEN`."""
+    cells = [(line + " ").split(" ") for line in lines]
+    return [LoggedTurn(NOW + timedelta(seconds=int(at)), heard, parse_token(token)) for at, heard, token, *_ in cells]
 
 
 HELLO = "0 start en.menu-welcome"
 ENDINGS = [
     ("at once", (HELLO, "3 end:completed"), "hung_up", "menu-welcome", None, ()),
-    ("without word of the end", (HELLO,), "hung_up", "menu-welcome", None, ()),
+    ("without a logged end", (HELLO,), "hung_up", "menu-welcome", None, ()),
     (
         "after a whole topic",
         (HELLO, "5 key:2 en.piece-the-visit-0", "16 end:completed"),
@@ -90,12 +90,12 @@ ENDINGS = [
         *("hung_up", "piece-the-visit-0", None, ()),
     ),
     (
-        "after its first piece only",
+        "after the first part only",
         (HELLO, "5 key:1 en.piece-cancer-0", "40 end:completed"),
         *("hung_up", "piece-cancer-0", None, ()),
     ),
     (
-        "the last piece, then silence",
+        "the last part, then silence",
         (HELLO, "5 key:1 es.piece-cancer-0", "9 key:1 es.piece-cancer-1", "30 silence es.piece-cancer-1.s1"),
         *("hung_up", "piece-cancer-1", None, ("cancer",)),
     ),
@@ -110,12 +110,12 @@ ENDINGS = [
         *("hung_up", "piece-gone-0", None, ()),
     ),
     (
-        "put through",
+        "transferred",
         (HELLO, "5 key:0 en.transfer-central-scheduling-0", "95 dial:completed en.goodbye", "99 end:completed"),
         *("transferred", None, ("central-scheduling", "completed"), ()),
     ),
     (
-        "the second one answers",
+        "the second number answers",
         (
             HELLO,
             "5 key:0 en.transfer-central-scheduling-0",
@@ -125,7 +125,7 @@ ENDINGS = [
         *("transferred", None, ("central-scheduling", "completed"), ()),
     ),
     (
-        "nobody answers, and the line says goodbye",
+        "no one answers, and the line says goodbye",
         (
             HELLO,
             "5 key:0 en.transfer-breast-health-center-0",
@@ -137,36 +137,41 @@ ENDINGS = [
         *("goodbye", None, ("breast-health-center", "no-answer"), ()),
     ),
     (
-        "while it rings",
+        "during a dial",
         (HELLO, "5 key:0 en.transfer-central-scheduling-0", "9 dial:canceled en.transfer-central-scheduling-1"),
         *("hung_up", "transfer-central-scheduling-0", ("central-scheduling", "canceled"), ()),
     ),
     (
-        "while it rings, and the line never hears how that ended",
+        "during a dial without a logged result",
         (HELLO, "5 key:0 en.transfer-central-scheduling-0", "9 end:completed"),
         *("hung_up", "transfer-central-scheduling-0", ("central-scheduling", "unknown"), ()),
     ),
     (
-        "the end is told by a clock that is behind",
+        "the end is stamped by a clock that is behind",
         ("-1 end:completed", HELLO, "0 key:2 en.piece-the-visit-0"),
         *("hung_up", "piece-the-visit-0", None, ()),
     ),
     (
-        "the start was dropped",
+        "the start was not logged",
         ("9 dial:canceled en.offer-central-scheduling-no-one-free",),
         *("hung_up", None, None, ()),
     ),
 ]
 
 
-@pytest.mark.parametrize(("label", "told", "ended", "gave_up_at", "transfer", "heard"), ENDINGS)
-def test_how_a_call_ended_and_what_was_heard(label, told, ended, gave_up_at, transfer, heard):
-    found = summarize_call(turns(*told), LATER, PIECES)
-    assert found is not None
-    assert (found.ended, found.gave_up_at, found.transfer, found.topics_heard) == (ended, gave_up_at, transfer, heard)
+@pytest.mark.parametrize(
+    ("lines", "ended", "gave_up_at", "transfer", "topics"),
+    [case[1:] for case in ENDINGS],
+    ids=[case[0] for case in ENDINGS],
+)
+def test_a_summary_has_the_end_and_the_topics_heard(lines, ended, gave_up_at, transfer, topics):
+    summary = summarize_call(turns(*lines), LATER, PARTS)
+    assert summary is not None
+    assert (summary.ended, summary.gave_up_at) == (ended, gave_up_at)
+    assert (summary.transfer, summary.topics_heard) == (transfer, topics)
 
 
-WALK = (
+LONG_CALL = (
     HELLO,
     "8 silence en.menu-welcome.s1",
     "12 key:7 en.menu-welcome.s1.w1",
@@ -180,15 +185,15 @@ WALK = (
 )
 
 
-def test_a_story_tells_path_length_language_and_misses():
-    found = summarize_call(turns(*WALK), LATER, PIECES)
-    assert found is not None
-    assert found.path == (
+def test_a_summary_has_path_length_language_and_misses():
+    summary = summarize_call(turns(*LONG_CALL), LATER, PARTS)
+    assert summary is not None
+    assert summary.path == (
         *("menu-welcome", "menu-calcifications", "piece-cancer-0", "piece-cancer-1"),
         "menu-calcifications",
     )
-    assert (found.started_at, found.seconds, found.language) == (NOW, 90, "es")
-    assert (found.silences, found.wrong_keys, found.topics_heard) == (1, 1, ("cancer",))
+    assert (summary.started_at, summary.seconds, summary.language) == (NOW, 90, "es")
+    assert (summary.silences, summary.wrong_keys, summary.topics_heard) == (1, 1, ("cancer",))
 
 
 @pytest.mark.parametrize(
@@ -202,59 +207,59 @@ def test_a_story_tells_path_length_language_and_misses():
         ("9 dial:completed en.goodbye", timedelta(seconds=10), True),
     ],
 )
-def test_a_call_that_goes_on_has_no_story_yet(last, after, over):
-    assert (summarize_call(turns(HELLO, last), NOW + after, PIECES) is not None) is over
+def test_a_call_in_progress_has_no_summary(last, after, over):
+    assert (summarize_call(turns(HELLO, last), NOW + after, PARTS) is not None) is over
 
 
-def test_a_call_of_which_only_the_end_is_known_has_no_story():
-    assert summarize_call(turns("3 end:no-answer"), LATER, PIECES) is None
+def test_a_call_with_only_a_logged_end_has_no_summary():
+    assert summarize_call(turns("3 end:no-answer"), LATER, PARTS) is None
 
 
-def keep(ledger: Ledger, **calls: tuple[datetime, tuple[str, ...]]) -> None:
-    """Rows for calls that begin at a moment, written as `turns` reads them, latest first."""
-    found = [
-        {"call": name, "at": begun + timedelta(seconds=int(at)), "release": "", "state": token, "heard": heard}
-        for name, (begun, told) in calls.items()
-        for at, heard, token in (f"{one} ".split(" ")[:3] for one in told)
+def insert_calls(ledger: Ledger, **calls: tuple[datetime, tuple[str, ...]]) -> None:
+    """Insert rows for calls that start at a time, given as lines for `turns`, latest first."""
+    rows = [
+        {"call": name, "at": start + timedelta(seconds=int(at)), "release": "", "state": token, "heard": heard}
+        for name, (start, lines) in calls.items()
+        for at, heard, token in (f"{line} ".split(" ")[:3] for line in lines)
     ]
     with ledger.write() as connection:
-        connection.execute(insert(call_turn), [{"id": f"{n:032}", **one} for n, one in enumerate(reversed(found))])
+        connection.execute(insert(call_turn), [{"id": f"{n:032}", **row} for n, row in enumerate(reversed(rows))])
 
 
-def test_stories_are_those_of_calls_that_began_since_then_oldest_first(ledger):
-    short = (HELLO, "9 key:2 en.piece-the-visit-0", "30 end:completed")
-    keep(
+def test_recent_calls_are_those_that_began_since_then_oldest_first(ledger):
+    short_call = (HELLO, "9 key:2 en.piece-the-visit-0", "30 end:completed")
+    insert_calls(
         ledger,
-        a=(NOW + timedelta(seconds=5), WALK),
-        b=(NOW, short),
-        before=(NOW - timedelta(seconds=1), WALK),
-        under_way=(LATER - timedelta(seconds=20), (HELLO, "9 key:2 en.piece-the-visit-0")),
+        a=(NOW + timedelta(seconds=5), LONG_CALL),
+        b=(NOW, short_call),
+        before=(NOW - timedelta(seconds=1), LONG_CALL),
+        in_progress=(LATER - timedelta(seconds=20), (HELLO, "9 key:2 en.piece-the-visit-0")),
         only_the_end=(NOW, ("0 end:busy",)),
     )
     with ledger.read() as connection:
-        found = recent_calls(connection, NOW, LATER, PIECES)
-    assert [(one.started_at - NOW, one.seconds) for one in found] == [
+        calls = recent_calls(connection, NOW, LATER, PARTS)
+    assert [(call.started_at - NOW, call.seconds) for call in calls] == [
         (timedelta(0), 30),
         (timedelta(seconds=5), 90),
     ]
-    assert found[1].topics_heard == ("cancer",)
+    assert calls[1].topics_heard == ("cancer",)
 
 
-# The summary, and the command
+# Statistics, and the command
 
 
+SOME_ENDINGS = ("transferred", "the second number", "no one answers", "during a dial")
 MANY = {
-    f"call-{number}": told
-    for number, told in enumerate(
-        [WALK, (HELLO, "3 end:completed"), *(told for label, told, *_ in ENDINGS if label in ("put through",))]
-        + [told for label, told, *_ in ENDINGS if label.startswith(("the second", "nobody", "while it rings"))]
+    f"call-{number}": lines
+    for number, lines in enumerate(
+        [LONG_CALL, (HELLO, "3 end:completed"), *(case[1] for case in ENDINGS if case[0].startswith(SOME_ENDINGS))]
     )
 }
 
 
-def test_a_summary_counts_what_callers_did():
-    told = [summarize_call(turns(*one), LATER, PIECES) for one in MANY.values()]
-    assert summarize_calls([one for one in told if one]) == {
+def test_the_statistics_count_what_callers_did():
+    summaries = [summarize_call(turns(*lines), LATER, PARTS) for lines in MANY.values()]
+    assert summarize_calls([summary for summary in summaries if summary]) == {
         "calls": 7,
         "median_seconds": 60,
         "languages": {"en": 6, "es": 1},
@@ -270,56 +275,61 @@ def test_a_summary_counts_what_callers_did():
     }
 
 
-def test_a_summary_of_no_calls_says_so():
-    nothing = summarize_calls([])
-    assert (nothing["calls"], nothing["median_seconds"], nothing["ended"]) == (0, None, {})
+def test_the_statistics_of_no_calls_are_zero_or_none():
+    empty = summarize_calls([])
+    assert (empty["calls"], empty["median_seconds"], empty["ended"]) == (0, None, {})
 
 
 @pytest.fixture
-def called(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """A ledger that the command finds, with many calls of an hour ago."""
+def stored_calls(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """A database that the command finds, with many calls of an hour ago."""
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", database_url)
     ledger = open_ledger(load().database_url)
     ledger.upgrade()
-    begun = clock.now() - timedelta(hours=1)
-    keep(ledger, **{name: (begun, told) for name, told in MANY.items()}, old=(begun - timedelta(days=3), WALK))
+    start = clock.now() - timedelta(hours=1)
+    calls = {name: (start, lines) for name, lines in MANY.items()}
+    insert_calls(ledger, **calls, old=(start - timedelta(days=3), LONG_CALL))
     return ledger
 
 
-def test_the_command_tells_programs_what_callers_did(called):
-    told = CliRunner().invoke(main, ["calls", "--days", "2", "--json"])
-    assert told.exit_code == 0
-    counted = json.loads(told.output)
+def test_the_command_prints_the_statistics_as_json(stored_calls):
+    result = CliRunner().invoke(main, ["calls", "--days", "2", "--json"])
+    assert result.exit_code == 0
+    counted = json.loads(result.output)
     assert (counted["days"], counted["calls"], counted["ended"]["transferred"]) == (2, 7, 2)
     assert json.loads(CliRunner().invoke(main, ["calls", "--json"]).output)["calls"] == 8
 
 
-def test_the_command_knows_from_the_words_where_a_topic_ends(called, content):
+def test_the_command_takes_the_last_part_of_a_topic_from_the_prompts(stored_calls, content):
     last = len(content.prompt("en", "cancer").spoken) - 1
     whole = (HELLO, f"9 words:cancer en.piece-cancer-{last}", f"40 silence en.piece-cancer-{last}.s1")
-    with called.write() as connection:
+    with stored_calls.write() as connection:
         connection.execute(delete(call_turn))
-    keep(called, whole=(clock.now() - timedelta(hours=1), whole), part=(clock.now() - timedelta(hours=1), WALK))
-    told = json.loads(CliRunner().invoke(main, ["calls", "--json"]).output)
-    assert (told["calls"], told["topics_heard"]) == (2, {"cancer": 1})
+    insert_calls(
+        stored_calls,
+        whole=(clock.now() - timedelta(hours=1), whole),
+        part=(clock.now() - timedelta(hours=1), LONG_CALL),
+    )
+    counted = json.loads(CliRunner().invoke(main, ["calls", "--json"]).output)
+    assert (counted["calls"], counted["topics_heard"]) == (2, {"cancer": 1})
 
 
-def test_the_command_tells_people_on_80_columns(called):
-    told = CliRunner().invoke(main, ["calls"]).output
-    assert max(len(one) for one in told.splitlines()) <= 80
-    assert "in the last 7 days" in told
-    assert "central-scheduling: completed 2, canceled 1" in " ".join(told.split())
-    assert "Where callers hung up   menu-calcifications 2" in told
+def test_the_command_prints_the_statistics_in_80_columns(stored_calls):
+    output = CliRunner().invoke(main, ["calls"]).output
+    assert max(len(line) for line in output.splitlines()) <= 80
+    assert "in the last 7 days" in output
+    assert "central-scheduling: completed 2, canceled 1" in " ".join(output.split())
+    assert "Where callers hung up   menu-calcifications 2" in output
 
 
-def test_the_command_says_when_nobody_called(tmp_path, monkeypatch):
+def test_the_command_prints_a_sentence_when_there_were_no_calls(tmp_path, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    told = CliRunner().invoke(main, ["calls", "--days", "1"])
-    assert (told.exit_code, told.output) == (0, "No calls in the last day.\n")
+    result = CliRunner().invoke(main, ["calls", "--days", "1"])
+    assert (result.exit_code, result.output) == (0, "No calls in the last day.\n")
 
 
-def test_the_command_says_when_the_ledger_is_away(tmp_path, monkeypatch):
+def test_the_command_exits_2_when_the_database_is_down(tmp_path, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    monkeypatch.setenv("DATABASE_URL", AWAY)
+    monkeypatch.setenv("DATABASE_URL", NO_DATABASE)
     assert CliRunner().invoke(main, ["calls"]).exit_code == 2

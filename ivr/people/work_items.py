@@ -1,4 +1,4 @@
-"""What schedulers must look at, until they say that it is done."""
+"""Work items: what schedulers must handle."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from sqlalchemy import Connection, insert, select, update
 from ivr.ledger import Vault
 from ivr.ledger.tables import appointment, person, todo
 
-# change: wants another time. cancel: texted CANCEL, which also ended her texts. wrong-number: not the patient's number.
+# change: the patient asks for another time. cancel: a text CANCEL, which also opted out. wrong-number: the number is
+# not the patient's.
 WorkItemKind = Literal["change", "cancel", "wrong-number"]
 
 
 @dataclass(frozen=True)
 class WorkItem:
-    """appointment_id and starts_at (UTC) are of the visit that it is about, where there is one; phone is E.164."""
+    """appointment_id and starts_at (UTC) are those of its appointment, if it has one. phone: E.164."""
 
     id: int
     kind: WorkItemKind
@@ -27,20 +28,22 @@ class WorkItem:
     starts_at: datetime | None
 
 
-def add_work_item(connection: Connection, kind: WorkItemKind, person_id: int, visit: int | None, now: datetime) -> None:
-    """Put something on the list, unless the same already waits there. visit: the appointment row's id."""
+def add_work_item(
+    connection: Connection, kind: WorkItemKind, person_id: int, appointment_row: int | None, now: datetime
+) -> None:
+    """Add a work item unless the same is pending. appointment_row: the row id of its appointment."""
     same = select(todo.c.id).where(
         todo.c.kind == kind,
         todo.c.person_id == person_id,
-        todo.c.appointment_id.is_not_distinct_from(visit),
+        todo.c.appointment_id.is_not_distinct_from(appointment_row),
         todo.c.done_at.is_(None),
     )
     if not connection.execute(same).first():
-        connection.execute(insert(todo).values(kind=kind, person_id=person_id, appointment_id=visit, at=now))
+        connection.execute(insert(todo).values(kind=kind, person_id=person_id, appointment_id=appointment_row, at=now))
 
 
 def pending_work_items(connection: Connection, vault: Vault) -> list[WorkItem]:
-    """What waits, oldest first. Raises KeyError when a number was sealed with a key that we no longer have."""
+    """Return the pending items, oldest first. Raises KeyError for a number sealed with a lost key."""
     rows = connection.execute(
         select(todo.c.id, todo.c.kind, todo.c.at, person.c.phone_sealed)
         .add_columns(appointment.c.appointment_id, appointment.c.starts_at)
@@ -57,6 +60,6 @@ def pending_work_items(connection: Connection, vault: Vault) -> list[WorkItem]:
 
 
 def complete_work_item(connection: Connection, number: int, by: str, now: datetime) -> bool:
-    """What stands under this id is done. by: who says so. False: nothing of that id waits."""
-    waits = (todo.c.id == number) & todo.c.done_at.is_(None)
-    return bool(connection.execute(update(todo).where(waits).values(done_at=now, done_by=by[:200])).rowcount)
+    """Mark an item as done. number: its id. by: a staff member's name. False: no pending one has this id."""
+    pending = (todo.c.id == number) & todo.c.done_at.is_(None)
+    return bool(connection.execute(update(todo).where(pending).values(done_at=now, done_by=by[:200])).rowcount)

@@ -1,0 +1,100 @@
+"""A queue of writes, encrypted on disk, for the time while the database is down.
+
+One folder per machine, shared by its processes. File names sort in the order of arrival.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ivr import log
+from ivr.ledger import Ledger, LedgerUnavailable, Vault
+
+# Applies one spooled write: its time of arrival (UTC) and its data.
+Handler = Callable[[Connection, Vault, datetime, dict[str, Any]], Any]
+REPLAY_SECONDS = 1.0
+
+
+class Spool:
+    """The spool in one folder. handlers: how to apply each kind of write."""
+
+    def __init__(self, folder: Path, ledger: Ledger, vault: Vault, handlers: Mapping[Any, Handler]) -> None:
+        self._folder, self._ledger, self._vault, self._handlers = folder, ledger, vault, handlers
+
+    def save(self, kind: str, at: datetime, **data: Any) -> bool:
+        """Store a write until the database is back. data: JSON values. False: the disk failed too."""
+        sealed = self._vault.seal(json.dumps({"kind": kind, "at": at.isoformat(), "told": data}))
+        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        partial = self._folder / f".{name}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                file.write(sealed)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(self._folder / name)
+        except OSError as error:
+            log.get_logger().error("spool_write_failed", kind=kind, reason=error.strerror)
+            return False
+        log.get_logger().warning("write_spooled", kind=kind)
+        return True
+
+    def watch(self) -> None:
+        """Start a daemon thread that replays the spool whenever the database is up."""
+        threading.Thread(target=self._replay_forever, name="spool", daemon=True).start()
+
+    def _replay_forever(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(REPLAY_SECONDS):
+            try:
+                self.replay()
+            except LedgerUnavailable:
+                continue
+            except Exception:  # noqa: BLE001 - the thread must outlive any failed replay
+                log.get_logger().exception("spool_replay_failed")
+
+    def replay(self) -> int:
+        """Apply all spooled writes in order, in one process at a time, and return how many.
+
+        Raises LedgerUnavailable. A file that cannot be read is set aside so that it does not block later ones.
+        """
+        if not self._folder.is_dir() or not self._files():
+            return 0
+        with (self._folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return 0
+            applied = 0
+            for path in self._files():
+                try:
+                    self._apply(path)
+                except (KeyError, ValueError, TypeError):
+                    # Sealed with a lost key, or damaged.
+                    log.get_logger().exception("spool_file_set_aside", file=path.name)
+                    path.rename(path.with_name(f".unreadable-{path.name}"))
+                    continue
+                path.unlink()
+                applied += 1
+            return applied
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self._folder.iterdir() if not path.name.startswith("."))
+
+    def _apply(self, path: Path) -> None:
+        record = json.loads(self._vault.open(path.read_bytes()))
+        with self._ledger.write() as connection:
+            self._ledger.exclusive_lock(connection)
+            handler = self._handlers[record["kind"]]
+            handler(connection, self._vault, datetime.fromisoformat(record["at"]), record["told"])
