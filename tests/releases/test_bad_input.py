@@ -81,7 +81,7 @@ def test_a_long_text_of_few_words_is_compared_too() -> None:
     start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
     before, after = (start + words.encode() for words in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
     (found,) = diff_files({"en/goodbye.md": before}, {"en/goodbye.md": after})
-    assert "end" in found.places[0].pieces[-1][1]
+    assert "end" in found.parts[0].runs[-1][1]
 
 
 def test_a_release_that_would_fill_the_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:

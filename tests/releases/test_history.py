@@ -117,7 +117,7 @@ def test_what_changed_is_told_by_file_place_and_word(label, other, expected) -> 
     for one in found:
         marks = {"=": "{}", "-": "{{-{}}}", "+": "{{+{}}}"}
         shown = [
-            (place.name, " ".join(marks[sign].format(words) for sign, words in place.pieces)) for place in one.places
+            (place.name, " ".join(marks[sign].format(words) for sign, words in place.runs)) for place in one.parts
         ]
         nothing = [(one.kind if one.kind != "changed" else None, "")]
         told += [(one.file, *place) for place in shown or nothing]
@@ -129,7 +129,7 @@ def test_what_changed_is_told_by_file_place_and_word(label, other, expected) -> 
 def test_the_second_piece_of_a_topic_is_told_apart_from_the_first() -> None:
     words = SHIPPED["en/cancer.md"].replace(b"Their edges are uneven.", b"Their edges are rough.", 1)
     (one,) = diff_files(SHIPPED, {**SHIPPED, "en/cancer.md": words})
-    assert [place.name for place in one.places] == ["Spoken 2"]
+    assert [place.name for place in one.parts] == ["Spoken 2"]
 
 
 def test_many_files_are_told_in_a_line() -> None:

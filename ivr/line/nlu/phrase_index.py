@@ -91,7 +91,7 @@ def outcome_of(name: str, language: str) -> str:
 def _written(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[KeywordRule, str, str]]:
     """The signs of all files, or of those with some names."""
     for prompt in prompts:
-        for sign in prompt.signs if not names or prompt.name in names else ():
+        for sign in prompt.keyword_rules if not names or prompt.name in names else ():
             yield sign, prompt.name, prompt.language
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from ivr.line.content.config import STATES, read_config
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import LINE_FILE, Content, content_digest, read_content, read_folder
-from ivr.line.content.prompt import LARGEST, decode_text, read_prompt
+from ivr.line.content.prompt import read_prompt
+from ivr.line.content.text_files import LARGEST_TEXT, decode_text
 from ivr.line.content.yaml_source import read_yaml
 from ivr.line.twiml.release import CompiledLine
 from tests.support.paths import ROOT
@@ -222,8 +223,8 @@ OTHER_FILES = [
     ("an empty file", CANCER, b"", (CANCER, 1, "fields")),
     ("not in UTF-8", "es/cancer.md", "---\ntitle: ¿Es cáncer?".encode("latin-1"), ("es/cancer.md", 2, "not-text")),
     ("a picture", CANCER, b"\x89PNG\r\n\x1a\n", (CANCER, 1, "not-text")),
-    ("a book", CANCER, b"---\n" * LARGEST, (CANCER, 0, "not-text")),
-    ("a book for line.yaml", LINE_FILE, b"a: 1\n" * LARGEST, (LINE_FILE, 0, "not-text")),
+    ("a book", CANCER, b"---\n" * LARGEST_TEXT, (CANCER, 0, "not-text")),
+    ("a book for line.yaml", LINE_FILE, b"a: 1\n" * LARGEST_TEXT, (LINE_FILE, 0, "not-text")),
     ("a line.yaml that is no text", LINE_FILE, b"hospital: \xff\n", (LINE_FILE, 1, "not-text")),
     ("an empty line.yaml", LINE_FILE, b"", (LINE_FILE, 1, "line-yaml")),
     ("a list for line.yaml", LINE_FILE, b"- a\n- b\n", (LINE_FILE, 1, "line-yaml")),

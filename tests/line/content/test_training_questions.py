@@ -47,7 +47,7 @@ def test_a_line_that_nobody_can_ask_anything_is_still_made_and_understands_nothi
     for name, data in files.items():
         if name.endswith(".md"):
             top, _, body = data.decode().partition("\n---\n")
-            files[name] = (re.split(r"\n(?=phrases:|signs:)", top)[0] + "\n---\n" + body).encode()
+            files[name] = (re.split(r"\n(?=phrases:|keyword_rules:)", top)[0] + "\n---\n" + body).encode()
     content = read_content(files)
-    assert not any(prompt.phrases or prompt.signs for prompt in content.prompts.values())
+    assert not any(prompt.phrases or prompt.keyword_rules for prompt in content.prompts.values())
     assert Matcher(content).ask("is it cancer").topic == "none"
