@@ -18,7 +18,7 @@ from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text import gsm7
 from ivr.line.text.hard_words import hard_words
 from tests.line.content.test_loader import IN_A_PROMPT, IN_LINE_YAML, OTHER_FILES, SHIPPED, changed, line_of
-from tests.line.content.test_loader import _spoil as spoilt
+from tests.line.content.test_loader import corrupt as spoilt
 from tests.line.lint.test_runner import WORDS
 
 CANCER = "en/cancer.md"
