@@ -341,7 +341,7 @@ def test_the_digest_depends_on_names_and_bytes_but_not_on_their_order() -> None:
 
 def test_a_third_language_needs_a_folder_and_an_entry_in_line_yaml() -> None:
     french = "  fr: {name: Français, voice: Polly.Gabrielle-Neural, tag: fr-CA}\n"
-    line_yaml = SHIPPED[LINE_FILE].decode().replace("\n# How long a caller", french + "\n# How long a caller")
+    line_yaml = SHIPPED[LINE_FILE].decode().replace("\n# How long the line", french + "\n# How long the line")
     line_yaml = line_yaml.replace("  es: Elliot Health System", "  es: Elliot Health System\n  fr: Elliot")
     line_yaml = re.sub(r", es: (?!\[)", ", fr: x, es: ", line_yaml)
     files = {**SHIPPED, LINE_FILE: line_yaml.encode()}
