@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, time, timedelta
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -17,7 +18,6 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
 _SPAN = re.compile(r"([0-9]{1,4})\s*([dhm])")
-_NUMBER = re.compile(r"[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}")
 # What a caller can say instead of pressing a key: an answer to a question, or the name of a key.
 ANSWERS = ("yes", "no", "person", "text", "call", "morning", "afternoon", "any")
 COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
@@ -53,24 +53,6 @@ def _span(value: Any) -> timedelta:
 _zones = cache(available_timezones)
 
 
-def _zone(value: str) -> str:
-    if value not in _zones():
-        raise ValueError(f"`{value}` is not a time zone: write it like America/New_York")
-    return value
-
-
-def _state(value: str) -> str:
-    if value not in STATES:
-        raise ValueError(f"`{value}` is not a state: write its two letters, like NH")
-    return value
-
-
-def _number(value: str) -> str:
-    if not _NUMBER.fullmatch(value):
-        raise ValueError(f"`{value}` is not a phone number: write ten digits like 603-663-2180")
-    return value
-
-
 def _opening(value: Any) -> dict[str, Any]:
     """{"Mon-Fri": "08:00-17:00"} as {"Mon": (08:00, 17:00), ...}."""
     if not isinstance(value, dict) or not value:
@@ -101,33 +83,37 @@ def _days(value: str) -> tuple[str, ...]:
     return DAYS[start : end + 1]
 
 
-def _matches(pattern: str, description: str) -> AfterValidator:
+def _check(is_valid: Callable[[str], object], description: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
+        if not is_valid(value):
             raise ValueError(f"`{value}` is not {description}")
         return value
 
     return AfterValidator(check)
 
 
-def _language(value: str) -> str:
+def _matches(pattern: str, description: str) -> AfterValidator:
+    return _check(re.compile(pattern).fullmatch, description)
+
+
+def _is_language(code: str) -> bool:
     from babel import localedata
 
-    if not re.fullmatch("[a-z]{2}", value) or not localedata.exists(value):
-        raise ValueError(f"`{value}` is not a language: write its two letters, like en")
-    return value
+    return re.fullmatch("[a-z]{2}", code) is not None and localedata.exists(code)
 
 
 Clock = Annotated[time, BeforeValidator(_time)]
 Day = Annotated[date, BeforeValidator(_day)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Phone = Annotated[str, AfterValidator(_number)]
+Zone = Annotated[str, _check(lambda name: name in _zones(), "a time zone: write it like America/New_York")]
+StateCode = Annotated[str, _check(STATES.__contains__, "a state: write its two letters, like NH")]
+_PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
+Phone = Annotated[str, _matches(_PHONE, "a phone number: write ten digits like 603-663-2180")]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
 Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a name in small letters, like next-steps")]
 # 0, 8, 9, * and # have the same meaning in every state.
 ChoiceKey = Annotated[str, _matches(r"[1-7]", "a key from 1 to 7")]
-LanguageCode = Annotated[str, AfterValidator(_language)]
+LanguageCode = Annotated[str, _check(_is_language, "a language: write its two letters, like en")]
 ByLanguage = dict[str, str]
 Command = Annotated[str, _matches("|".join(COMMANDS), f"one of {', '.join(COMMANDS)}")]
 Said = Annotated[list[str], Field(min_length=1)]
@@ -178,7 +164,7 @@ class DirectoryEntry(_Part):
 
 
 class Holidays(_Part):
-    state: Annotated[str, AfterValidator(_state)] = "NH"
+    state: StateCode = "NH"
     add: list[Day] = []
     remove: list[Day] = []
 

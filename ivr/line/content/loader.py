@@ -51,7 +51,7 @@ class Content:
 
     @cached_property
     def source(self) -> Source:
-        """line.yaml with the line on which each value stands."""
+        """line.yaml with the line of each value."""
         return read_yaml(LINE_FILE, decode_text(LINE_FILE, self.files[LINE_FILE]))
 
     @cached_property

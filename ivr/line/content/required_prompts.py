@@ -44,28 +44,19 @@ ANSWERED_ALOUD = ("urgent", "person-soon", "results", "scheduling", "wrong-numbe
 # The topic whose text message lists every phone number.
 NUMBERS = "people"
 
-_ENTRY = frozenset({"name", "number", "hours"})
 _APPOINTMENT = frozenset({"date", "time", "site", "number"})
+_ENTRY = frozenset({"name", "number", "hours"})
+_OF_AN_ENTRY = """
+transfer transfer-busy transfer-no-answer transfer-failed no-one-free offer-again check-transfer answer-person helped
+"""
 EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(_OF_AN_ENTRY.split(), _ENTRY),
+    **dict.fromkeys(("callback-own", "check-text", "callback-read-back"), frozenset({"caller"})),
+    **dict.fromkeys(("whisper", "whisper-accept"), frozenset({"language"})),
+    **dict.fromkeys(("menu", "none"), frozenset({"topics"})),
     "choice": frozenset({"choice", "key"}),
-    "transfer": _ENTRY,
-    "transfer-busy": _ENTRY,
-    "transfer-no-answer": _ENTRY,
-    "transfer-failed": _ENTRY,
     "closed": _ENTRY | {"opens"},
-    "no-one-free": _ENTRY,
-    "offer-again": _ENTRY,
-    "check-transfer": _ENTRY,
-    "answer-person": _ENTRY,
-    "helped": _ENTRY,
-    "callback-own": frozenset({"caller"}),
-    "check-text": frozenset({"caller"}),
-    "callback-read-back": frozenset({"caller"}),
-    "whisper": frozenset({"language"}),
-    "whisper-accept": frozenset({"language"}),
-    "menu": frozenset({"topics"}),
     "confirm": _APPOINTMENT,
-    "none": frozenset({"topics"}),
     "which-visit": frozenset({"visits"}),
     "ambiguous": frozenset({"first", "second", "first-title", "second-title"}),
 }

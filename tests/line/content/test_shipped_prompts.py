@@ -176,7 +176,7 @@ def test_a_number_from_1_to_7_leads_to_its_topic_however_it_is_written(
 
 
 @pytest.mark.parametrize("words", ["8", "9", "0", "12", "77", "1 2", "3.5"])
-def test_another_number_is_no_topic(line: CompiledLine, words: str) -> None:
+def test_another_number_is_not_a_topic(line: CompiledLine, words: str) -> None:
     assert line.matcher.ask(words).topic not in TOPICS.values()
 
 
