@@ -86,7 +86,7 @@ def has_fingerprint(comment: str) -> bool:
 
 def explain_too_long(seconds: float) -> str:
     """What to do about a recording that is too long for callers; empty if it is not."""
-    message = f"This takes {seconds:.0f} seconds: record it in {LONGEST:.0f}, or split the text."
+    message = f"This takes {seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or split the text."
     return message if seconds > LONGEST else ""
 
 
