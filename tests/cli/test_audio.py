@@ -86,9 +86,9 @@ REFUSED = [
     ("no piece of three", "en/cancer", MP3, 2, "name their recordings cancer-1 to cancer-3."),
     ("choices of a topic", "en/cancer-choices", MP3, 2, "en/cancer.md is not a menu and has no choices."),
     ("a language that there is not", "fr/goodbye", MP3, 2, "`fr` is not one of the languages"),
-    ("what is only texted", "en/stop", MP3, 2, "only texted, nobody hears it."),
+    ("what is only texted", "en/stop", MP3, 2, "only texted, never spoken."),
     ("words that are never the same", "en/closed", MP3, 2, "not the same in every call."),
-    ("no place at all", "../../etc/passwd", MP3, 2, "Name what was recorded like en/keys"),
+    ("no place at all", "../../etc/passwd", MP3, 2, "Name the recording like en/keys"),
     ("a picture", "en/goodbye", b"\x89PNG" + bytes(99), 1, "This is a picture"),
     ("silence", "en/goodbye", sound(tone(440) * 0), 1, "Nothing can be heard"),
 ]

@@ -116,9 +116,7 @@ def test_what_changed_is_told_by_file_place_and_word(label, other, expected) -> 
     told = []
     for one in found:
         marks = {"=": "{}", "-": "{{-{}}}", "+": "{{+{}}}"}
-        shown = [
-            (place.name, " ".join(marks[sign].format(words) for sign, words in place.runs)) for place in one.parts
-        ]
+        shown = [(place.name, " ".join(marks[sign].format(words) for sign, words in place.runs)) for place in one.parts]
         nothing = [(one.kind if one.kind != "changed" else None, "")]
         told += [(one.file, *place) for place in shown or nothing]
     assert {file for file, *_ in told} == set(other)
