@@ -109,7 +109,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
                     findings.append(Finding(name, 0, "folder", "error", _TOO_LARGE))
                     break
         except OSError as error:
-            message = f"This file cannot be opened ({error.strerror}): let this user read it."
+            message = f"This file cannot be opened ({error.strerror}): give this user permission to read it."
             findings.append(Finding(name, 0, "folder", "error", message))
     if findings:
         raise BrokenPrompts(findings)

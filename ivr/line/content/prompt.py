@@ -52,7 +52,7 @@ class Prompt:
     sources: tuple[str, ...]
     reviewed_by: str | None
     reviewed_on: str | None
-    reviewed_words: str | None
+    reviewed_digest: str | None
     """The digest of the text that was signed off."""
     made_from: str | None
     """The digest of the text that this is a translation of."""
@@ -108,7 +108,7 @@ def read_prompt(file: str, data: bytes) -> Prompt:
         sources=tuple(str(source) for source in values["sources"]),
         reviewed_by=reviewed.get("by"),
         reviewed_on=reviewed.get("on"),
-        reviewed_words=reviewed.get("words"),
+        reviewed_digest=reviewed.get("words"),
         made_from=str(values["made_from"]) if "made_from" in values else None,
         field_lines={name: fields.line((name,)) for name in values},
         phrases=tuple(str(phrase) for phrase in phrases),

@@ -19,7 +19,7 @@ RESULTS = "results"
 
 def is_signed_off(prompt: Prompt) -> bool:
     """Whether the present text of a prompt is signed off."""
-    return bool(_has_reviewer(prompt) and prompt.reviewed_words == words_digest(prompt))
+    return bool(_has_reviewer(prompt) and prompt.reviewed_digest == words_digest(prompt))
 
 
 def sign_offs(content: Content) -> dict[tuple[str, str], tuple[str, str]]:
