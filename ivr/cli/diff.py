@@ -22,9 +22,9 @@ def print_changes(found: Sequence[Change]) -> None:
     for one in found:
         if one.kind == "changed":
             click.secho(one.file, bold=True)
-            for place in one.places:
-                _print_place(place.name, place.pieces)
-            if not one.places:
+            for place in one.parts:
+                _print_place(place.name, place.runs)
+            if not one.parts:
                 click.echo("  no word of it")
 
 

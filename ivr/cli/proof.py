@@ -14,7 +14,7 @@ from ivr.cli.check import print_report
 from ivr.cli.common import FINDINGS, WIDTH, fail, print_findings, print_json, settings_or_exit
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content, read_folder
-from ivr.line.content.prompt import LARGEST
+from ivr.line.content.text_files import LARGEST_TEXT
 from ivr.line.lint.runner import CheckReport
 from ivr.line.lint.single_prompt import PromptProof, TextMeasure, prove_prompt
 
@@ -31,7 +31,7 @@ def proof(name: str, typed: BinaryIO | None, as_json: bool) -> None:
     folder = settings_or_exit().prompts_dir
     content = _content(folder)
     file = name if "." in Path(name).name else f"{name}.md"
-    data = typed.read(LARGEST + 1) if typed else content.files.get(file)
+    data = typed.read(LARGEST_TEXT + 1) if typed else content.files.get(file)
     if data is None:
         fail(f"There is no {file} in {folder}: write a prompt's language and name, like en/cancer.")
     proved = prove_prompt(content, file, data)

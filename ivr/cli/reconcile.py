@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -21,7 +22,8 @@ from ivr.cli.common import (
 )
 from ivr.ledger import Ledger, Vault
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Content, read_content
+from ivr.line.content.loader import Content
+from ivr.line.content.upgrades import open_release
 from ivr.releases.store import recent_releases, stored_files
 from ivr.reminders.outbox.restore import Restorer, RestoreReport
 
@@ -64,7 +66,8 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
             click.echo(WAITING)
         sys.exit(FINDINGS if counts["waiting"] else 0)
     with Console(stderr=True).status("Reading the carrier's log…") as shown:
-        restorer = Restorer(ledger, Vault.of(settings), carrier, _contents(ledger, content), _stops(content))
+        contents = _contents(ledger, content, settings.prompts_dir)
+        restorer = Restorer(ledger, Vault.of(settings), carrier, contents, _stops(content))
         try:
             told = restorer.run(
                 moment, clock.now(), go_on=go_on, seen=lambda number: shown.update(f"{number:,} texts read…")
@@ -91,13 +94,13 @@ def _moment(words: str, content: Content) -> datetime:
     return moment
 
 
-def _contents(ledger: Ledger, live: Content) -> list[Content]:
+def _contents(ledger: Ledger, live: Content, prompts_dir: Path) -> list[Content]:
     """The live words, and those before them: a text may have gone out in either."""
     contents = {live.digest: live}
     for release in recent_releases(ledger, RELEASES):
         files = None if release.digest in contents else stored_files(ledger, release.digest)
         try:
-            contents |= {release.digest: read_content(files)} if files else {}
+            contents |= {release.digest: open_release(files, prompts_dir)} if files else {}
         except BrokenPrompts:
             continue
     return list(contents.values())

@@ -33,11 +33,11 @@ from ivr.line.content.diff import diff_files, summarize_changes
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
 from ivr.line.content.sign_off import sign_offs
+from ivr.line.content.upgrades import open_release
 from ivr.line.lint.runner import CheckReport, check_content, check_files
 from ivr.releases.cache import NoRelease, live_content
 from ivr.releases.history import FolderNotEmpty, HistoryEntry, find_release, release_history, reverted_files
 from ivr.releases.history import export_release as export_files
-from ivr.releases.opening import open_release
 from ivr.releases.store import (
     AlreadyLive,
     ConcurrentPublish,

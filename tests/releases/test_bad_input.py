@@ -81,7 +81,7 @@ def test_long_texts_of_few_different_words_are_compared() -> None:
     start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
     before, after = (start + text.encode() for text in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
     (change,) = diff_files({"en/goodbye.md": before}, {"en/goodbye.md": after})
-    assert "end" in change.places[0].pieces[-1][1]
+    assert "end" in change.parts[0].runs[-1][1]
 
 
 def test_a_release_that_is_too_large_for_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,10 +252,10 @@ def test_a_draft_is_discarded_entirely_or_for_one_file(drafts: Drafts) -> None:
 
 
 REFUSED = [
-    ("a path out of the folder", "../en/cancer.md", b"x", "no name of a file"),
-    ("a path out of the recordings", "recordings/../../x.mp3", b"x", "no name of a file"),
-    ("a name in capitals", "en/Cancer.md", b"x", "no name of a file"),
-    ("an unsupported file type", "en/cancer.docx", b"x", "no name of a file"),
+    ("a path out of the folder", "../en/cancer.md", b"x", "is not a file name"),
+    ("a path out of the recordings", "recordings/../../x.mp3", b"x", "is not a file name"),
+    ("a name in capitals", "en/Cancer.md", b"x", "is not a file name"),
+    ("an unsupported file type", "en/cancer.docx", b"x", "is not a file name"),
     ("a recording that is too large", "recordings/en/keys.mp3", MP3 + bytes(5_000_000), "larger than 5 MB"),
     ("a topic that is too long", "en/cancer.md", b"---\na: b\n---\n## Spoken\n" + b"word " * 10_001, "10,000 words"),
     ("a topic that is too large", "en/cancer.md", b"w" * 100_001, "larger than 100 kB"),
@@ -346,7 +346,7 @@ def test_the_command_lists_the_errors_of_a_draft_and_publishes_nothing(
     run: Run, ledger: Ledger, tmp_path: Path
 ) -> None:
     broken = written(tmp_path, {"typed.md": b"no fields"}) / "typed.md"
-    assert run("draft", "put", str(broken)).exit_code == 1, "no name of a file"
+    assert run("draft", "put", str(broken)).exit_code == 1, "is not a file name"
     assert run("draft", "put", str(broken), "--as", GOODBYE).exit_code == 0
     for command in (("draft", "check"), ("publish", "--draft")):
         result = run(*command)

@@ -115,9 +115,7 @@ def test_a_change_is_shown_by_file_part_and_word(label, other, expected) -> None
     shown = []
     for change in diff_files(SHIPPED, {**SHIPPED, **other}):
         marks = {"=": "{}", "-": "{{-{}}}", "+": "{{+{}}}"}
-        parts = [
-            (part.name, " ".join(marks[sign].format(words) for sign, words in part.pieces)) for part in change.places
-        ]
+        parts = [(part.name, " ".join(marks[sign].format(words) for sign, words in part.runs)) for part in change.parts]
         whole_file = [(change.kind if change.kind != "changed" else None, "")]
         shown += [(change.file, *part) for part in parts or whole_file]
     assert {file for file, *_ in shown} == set(other)
@@ -128,7 +126,7 @@ def test_a_change_is_shown_by_file_part_and_word(label, other, expected) -> None
 def test_the_spoken_parts_of_a_topic_are_numbered() -> None:
     second = SHIPPED["en/cancer.md"].replace(b"Their edges are uneven.", b"Their edges are rough.", 1)
     (change,) = diff_files(SHIPPED, {**SHIPPED, "en/cancer.md": second})
-    assert [part.name for part in change.places] == ["Spoken 2"]
+    assert [part.name for part in change.parts] == ["Spoken 2"]
 
 
 def test_changed_files_are_summarized_in_one_line() -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ivr.line.content.loader import Content
-from ivr.line.lint.limits import LONGEST_BY_LANGUAGE, LONGEST_VALUES
+from ivr.line.locales.locale import get_locale
 from ivr.line.text import gsm7
 from ivr.reminders.schedule.message import appointment_values, reminder_text
 
@@ -46,7 +46,7 @@ def test_a_reminder_is_one_segment_on_every_day_at_every_site(content, language)
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_words_are_proved_with_values_as_long_as_the_real_ones(content, language):
-    longest = LONGEST_VALUES | LONGEST_BY_LANGUAGE.get(language, {})
+    longest = {"date": get_locale(language).longest_date, "time": get_locale(language).longest_time}
     for starts_at in VISITS:
         values = appointment_values(content, language, starts_at, ZONE, content.config.sites[0].id)
         for name, held in longest.items():
