@@ -15,6 +15,13 @@ _NONCE = 12
 _KEY_ID = 4
 
 
+class UnknownKey(KeyError):
+    """A sealed value was sealed with a key that the settings do not list, or was altered."""
+
+    def __str__(self) -> str:
+        return "A sealed value needs a key that PHONE_KEY does not list: add the old keys after the newest one."
+
+
 class Vault:
     """Seals and opens what is personal.
 
@@ -46,13 +53,12 @@ class Vault:
         return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, words.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """The words again. Raises KeyError when no key that we have sealed them, or when they were changed."""
-        cipher = self._ciphers[sealed[:_KEY_ID]]
+        """Return the plain text. Raises UnknownKey."""
         nonce = sealed[_KEY_ID : _KEY_ID + _NONCE]
         try:
-            return cipher.decrypt(nonce, sealed[_KEY_ID + _NONCE :], None).decode()
-        except (InvalidTag, ValueError) as error:
-            raise KeyError("sealed with another key") from error
+            return self._ciphers[sealed[:_KEY_ID]].decrypt(nonce, sealed[_KEY_ID + _NONCE :], None).decode()
+        except (KeyError, InvalidTag, ValueError) as error:
+            raise UnknownKey from error
 
     def hash(self, words: str) -> str:
         """64 hex digits, the same for the same words, that tell nothing without the key."""

@@ -57,7 +57,7 @@ def test_a_dash_is_standard_output_and_what_is_told_beside_it_is_not(own):
     ("words", "sentence"),
     [
         (("export", "7", "-o", "-"), "There is no batch 7."),
-        (("export", "1", "-o", "/dev/null/texts.csv"), "The folder /dev/null is not there"),
+        (("export", "1", "-o", "/dev/null/texts.csv"), "The folder /dev/null does not exist"),
         (("export", "1"), "Missing option '-o'"),
     ],
 )

@@ -25,7 +25,7 @@ from ivr.line.content.config import PerNumber, QuietHours, ReminderStep
 from ivr.people.persons import opt_in, opt_out
 from ivr.people.replies import record_reply
 from ivr.reminders.outbox.claims import due_count
-from ivr.reminders.outbox.states import SPENT
+from ivr.reminders.outbox.text_states import COUNTED
 from ivr.reminders.reports.status import CancelledBatch, control
 from tests.support.clinic import Clinic, open_clinic, phone, sid
 
@@ -168,7 +168,7 @@ class Life:
         return [
             one.claimed_at
             for one in self.clinic.all(text, text.c.person_id == her, text.c.id != but)
-            if one.state in SPENT
+            if one.state in COUNTED
         ]
 
     def _take(self, now: datetime, number: int, **cells: str) -> None:
