@@ -28,7 +28,7 @@ from ivr.ledger import Ledger, LedgerUnavailable, Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, text, text_move
 from ivr.line.content.loader import read_content, read_folder
 from ivr.releases.store import publish
-from ivr.reminders.outbox.states import TextState
+from ivr.reminders.outbox.text_states import TextState
 from tests.chaos.proxy import Way
 from tests.support.clinic import NOW, Clinic, at, csv_text
 from tests.support.paths import ROOT

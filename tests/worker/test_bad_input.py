@@ -70,7 +70,7 @@ def working(clinic, network, monkeypatch, tmp_path):
         quick = {"RETRY_SECONDS": 0.01, "RECONCILE_SECONDS": 1, "TWILIO_MESSAGING_SERVICE_SID": ""}
         for name, value in environment(tmp_path, **{**here, **quick, **told}).items():
             monkeypatch.setenv(name, value)
-        context._outfit.cache_clear()
+        context._context_of.cache_clear()
         one = context.job_context()
         one = replace(one, content=change(clinic.content), settings=one.settings.model_copy(update=public or {}))
         monkeypatch.setattr(jobs, "job_context", lambda: one)
@@ -80,7 +80,7 @@ def working(clinic, network, monkeypatch, tmp_path):
     yield set_up
     for one in opened:
         one.ledger.close()
-    context._outfit.cache_clear()
+    context._context_of.cache_clear()
 
 
 def later(one, seconds):

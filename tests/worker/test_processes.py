@@ -137,7 +137,7 @@ def test_a_signal_ends_the_clock_and_the_worker_promptly_also_while_the_queue_is
     clock, worker = processes.start("-m", "worker", "clock"), processes.start("-m", "worker")
     processes.told["REDIS_URL"] = "redis://127.0.0.1:1"
     lonely = processes.start("-m", "worker", "clock")
-    wait_until(lambda: "clock_waits" in processes.output(3))
+    wait_until(lambda: "clock_interrupted" in processes.output(3))
     wait_until(processes.sent)
     for one in (clock, lonely, worker):
         one.send_signal(signal.SIGTERM)
@@ -174,8 +174,8 @@ def test_jobs_carry_counts_and_ids_only(clinic, queue_url):
 
 
 def test_after_many_uncertain_texts_what_is_due_does_not_wait_behind_all_of_them(clinic, queue_url, monkeypatch):
-    monkeypatch.setattr(clock_room, "RECONCILED_TOGETHER", 1)
-    monkeypatch.setattr(clock_room, "MOST_JOBS", 3)
+    monkeypatch.setattr(clock_room, "RECONCILE_BATCH", 1)
+    monkeypatch.setattr(clock_room, "MAX_JOBS", 3)
     twenty(clinic)
     lost = clinic.claim(limit=8)
     clinic.record([(one.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken")) for one in lost])

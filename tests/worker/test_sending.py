@@ -40,7 +40,7 @@ def here(clinic, network, monkeypatch, tmp_path):
         }
         for name, value in environment(tmp_path, **told).items():
             monkeypatch.setenv(name, value)
-        context._outfit.cache_clear()
+        context._context_of.cache_clear()
         made.append(context.job_context())
         return made[-1]
 
@@ -48,7 +48,7 @@ def here(clinic, network, monkeypatch, tmp_path):
     yield set_up
     for one in made:
         one.ledger.close()
-    context._outfit.cache_clear()
+    context._context_of.cache_clear()
 
 
 def take(clinic, how_many):
@@ -72,7 +72,7 @@ class Free:
     def reserve(self, _segments):
         return 0.0, self.each
 
-    def slow(self):
+    def slow_down(self):
         self.complaints += 1
 
 
@@ -104,7 +104,7 @@ def test_with_several_workers_each_claims_what_its_share_of_the_pace_lets_out(cl
     take(clinic, 30)
     here(LEASE_SECONDS=4)
     given = []
-    monkeypatch.setattr(jobs, "workers", lambda: 5)
+    monkeypatch.setattr(jobs, "worker_count", lambda: 5)
     monkeypatch.setattr(jobs, "send_all", lambda _here, texts, _pace: given.append(len(texts)))
     jobs.send_slice(500)
     assert given == [2]
@@ -152,9 +152,9 @@ def test_a_strange_error_that_meets_every_text_is_ours_and_one_that_meets_few_is
     one, met = here(), []
     one.carrier.send = lambda *_: met.append(1) or Refused(ErrorClass.PERMANENT, 21999, "HTTP 400")
     send_all(one, clinic.claim(), quick())
-    assert states(clinic).count("failed") == sending.FEWEST - 1
+    assert states(clinic).count("failed") == sending.MIN_UNLISTED - 1
     assert [alarm["name"] for alarm in status(clinic.ledger)["alarms"]] == ["sending_stopped"]
-    assert states(clinic).count("planned") == 12 - (sending.FEWEST - 1)
+    assert states(clinic).count("planned") == 12 - (sending.MIN_UNLISTED - 1)
 
 
 def test_a_strange_error_that_meets_few_texts_stops_nobody(clinic, network, here, monkeypatch):
@@ -175,12 +175,12 @@ def test_a_strange_error_that_meets_few_texts_stops_nobody(clinic, network, here
 def test_asked_to_end_a_worker_finishes_what_is_in_hand_and_gives_the_rest_back(clinic, network, here, monkeypatch):
     take(clinic, 30)
     one, real = here(), Carrier.send
-    monkeypatch.setattr(context, "ending", threading.Event())
-    monkeypatch.setattr(sending, "ending", context.ending)
-    monkeypatch.setattr(jobs, "ending", context.ending)
+    monkeypatch.setattr(context, "shutdown", threading.Event())
+    monkeypatch.setattr(sending, "shutdown", context.shutdown)
+    monkeypatch.setattr(jobs, "shutdown", context.shutdown)
 
     def send(self, *args):
-        context.end_soon()
+        context.request_shutdown()
         return real(self, *args)
 
     monkeypatch.setattr(Carrier, "send", send)
@@ -255,7 +255,7 @@ def test_asked_to_end_a_slow_sender_does_not_sleep_until_each_turn_has_come(clin
     here(LEASE_SECONDS=4000)
     ending = threading.Event()
     for room in (context, sending, jobs):
-        monkeypatch.setattr(room, "ending", ending)
+        monkeypatch.setattr(room, "shutdown", ending)
     turns = itertools.count()
 
     def reserve(_self, segments):
