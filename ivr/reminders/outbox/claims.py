@@ -16,15 +16,7 @@ from ivr.line.content.config import ReminderStep
 from ivr.line.content.loader import Content
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.alarms import Alarm, clear_other_subjects, raise_alarm
-from ivr.reminders.outbox.exclusive_claim import (
-    PROBE_AFTER,
-    RETRY_UNREADY,
-    ClaimedText,
-    PendingTexts,
-    blocked_reason,
-    claim_exclusively,
-)
-from ivr.reminders.outbox.restore_guard import RestoreGuard
+from ivr.reminders.outbox.exclusive_claim import RETRY_UNREADY, ClaimedText, PendingTexts, blocked_reason
 from ivr.reminders.outbox.text_states import (
     COUNTED,
     TextState,
@@ -42,25 +34,6 @@ def due_count(ledger: Ledger, now: datetime, most: int) -> int:
     with ledger.read() as connection:
         due = _due(now, appointment.c.id).limit(most).subquery()
         return int(connection.execute(select(func.count()).select_from(due)).scalar_one())
-
-
-def claim_reminders(
-    ledger: Ledger,
-    vault: Vault,
-    content: Content,
-    now: datetime,
-    limit: int,
-    probe_after: timedelta = PROBE_AFTER,
-    guard: RestoreGuard | None = None,
-) -> list[ClaimedText]:
-    """Claim up to `limit` segments of reminders that are due, and record those that will never be sent.
-
-    Opt-outs, the appointment, limits and quiet hours are checked again here, at the last moment. See
-    `claim_exclusively` for probe_after and guard.
-    """
-    return claim_exclusively(
-        ledger, lambda connection: _DueReminders(connection, vault, content, now), now, limit, probe_after, guard
-    )
 
 
 _APPOINTMENT_COLUMNS = [
@@ -103,8 +76,11 @@ def recent_sends(connection: Connection, persons: Collection[int], now: datetime
     return sent
 
 
-class _DueReminders(PendingTexts):
-    """Reads and writes for many appointments at a time, so that a claim takes the same few statements."""
+class DueReminders(PendingTexts):
+    """Reads and writes for many appointments at a time, so that a claim takes the same few statements.
+
+    Opt-outs, the appointment, limits and quiet hours are checked again here, at the last moment.
+    """
 
     def __init__(self, connection: Connection, vault: Vault, content: Content, now: datetime) -> None:
         super().__init__(connection, vault, content, now)
@@ -209,3 +185,5 @@ class _DueReminders(PendingTexts):
 _NULLS = ("reason", "attempt", "sid", "error_code", "claimed_at", "retry_at", "looked_at", "release", "body_hash")
 # Rows that are inserted together need the same columns.
 _EMPTY: dict[str, Any] = {**dict.fromkeys(_NULLS), "looks": 0, "tries": 1}
+
+claim_reminders = DueReminders.claim_exclusively

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,6 +53,35 @@ class ClaimedText:
 class PendingTexts(ABC):
     """One kind of texts, within one claim transaction."""
 
+    @classmethod
+    def claim_exclusively(
+        cls,
+        ledger: Ledger,
+        vault: Vault,
+        content: Content,
+        now: datetime,
+        limit: int,
+        probe_after: timedelta = PROBE_AFTER,
+        guard: RestoreGuard | None = None,
+    ) -> list[ClaimedText]:
+        """Claim up to `limit` segments under the exclusive lock, and commit.
+
+        Texts that will never be sent are recorded as skipped. While the carrier refuses our texts, one is claimed each
+        `probe_after`. guard: the number of claims as remembered outside the database; a database that knows of fewer
+        claims nothing.
+        """
+        remembered = guard.read() if guard else {}
+        with ledger.write() as connection:
+            ledger.exclusive_lock(connection)
+            counted = send_count(connection)
+            if remembered.get(counted.epoch, 0) > counted.count:
+                raise_alarm(connection, Alarm.LEDGER_RESTORED, now, _RESTORED)
+            claimed = cls(connection, vault, content, now)._claim_unless_stopped(limit, probe_after)
+            increased = increase_send_count(connection, counted, len(claimed)) if claimed else None
+        if guard and increased:
+            guard.remember(increased)
+        return claimed
+
     def __init__(self, connection: Connection, vault: Vault, content: Content, now: datetime) -> None:
         self.connection, self.vault, self.content, self.now = connection, vault, content, now
 
@@ -67,6 +96,24 @@ class PendingTexts(ABC):
     @abstractmethod
     def postpone(self, row: Row[Any]) -> None:
         """Leave the text of a row planned until RETRY_UNREADY has passed."""
+
+    def _claim_unless_stopped(self, limit: int, probe_after: timedelta) -> list[ClaimedText]:
+        alarms = raised(self.connection)
+        if Alarm.LEDGER_RESTORED in alarms:
+            return []
+        delays = {Alarm.SENDING_STOPPED: probe_after, Alarm.DELIVERY_STOPPED: probe_after / _DELIVERY_PROBE_FACTOR}
+        stopped = {name: delay for name, delay in delays.items() if name in alarms}
+        if not stopped:
+            return self.claim(limit, limit)
+        now, probed_at = self.now, last_probe(self.connection)
+        # A time in the future comes from a clock that was wrong, and must not delay probes until then.
+        times = [(at, delay) for name, delay in stopped.items() for at in (alarms[name], probed_at) if at]
+        if any(now - delay < at <= now + delay for at, delay in times):
+            return []
+        claimed = self.claim(limit, 1)
+        if claimed:
+            record_probe(self.connection, stopped, now)
+        return claimed
 
     def claim(self, limit: int, segments: int) -> list[ClaimedText]:
         """Claim texts of up to `limit` rows until `segments` segments are claimed."""
@@ -112,58 +159,6 @@ class PendingTexts(ABC):
             "release": self.content.digest,
             "body_hash": self.vault.hash(claimed.body),
         }
-
-
-def claim_exclusively(
-    ledger: Ledger,
-    open_pending: Callable[[Connection], PendingTexts],
-    now: datetime,
-    limit: int,
-    probe_after: timedelta = PROBE_AFTER,
-    guard: RestoreGuard | None = None,
-) -> list[ClaimedText]:
-    """Claim up to `limit` segments under the exclusive lock, and commit.
-
-    While the carrier refuses our texts, one is claimed each `probe_after`. guard: the number of claims as remembered
-    outside the database; a database that knows of fewer claims nothing.
-    """
-    remembered = guard.read() if guard else {}
-    with ledger.write() as connection:
-        ledger.exclusive_lock(connection)
-        counted = send_count(connection)
-        if remembered.get(counted.epoch, 0) > counted.count:
-            raise_alarm(connection, Alarm.LEDGER_RESTORED, now, _RESTORED)
-        claimed = _claim_unless_stopped(connection, open_pending, now, limit, probe_after)
-        increased = increase_send_count(connection, counted, len(claimed)) if claimed else None
-    if guard and increased:
-        guard.remember(increased)
-    return claimed
-
-
-def _claim_unless_stopped(
-    connection: Connection,
-    open_pending: Callable[[Connection], PendingTexts],
-    now: datetime,
-    limit: int,
-    probe_after: timedelta,
-) -> list[ClaimedText]:
-    alarms = raised(connection)
-    if Alarm.LEDGER_RESTORED in alarms:
-        return []
-    delays = {Alarm.SENDING_STOPPED: probe_after, Alarm.DELIVERY_STOPPED: probe_after / _DELIVERY_PROBE_FACTOR}
-    stopped = {name: delay for name, delay in delays.items() if name in alarms}
-    if not stopped:
-        return open_pending(connection).claim(limit, limit)
-    probed_at = last_probe(connection)
-    # A time in the future comes from a clock that was wrong, and must not delay probes until then.
-    if any(
-        now - delay < at <= now + delay for name, delay in stopped.items() for at in (alarms[name], probed_at) if at
-    ):
-        return []
-    claimed = open_pending(connection).claim(limit, 1)
-    if claimed:
-        record_probe(connection, stopped, now)
-    return claimed
 
 
 def blocked_reason(opted_out_at: datetime | None, landline: bool) -> Reason | None:

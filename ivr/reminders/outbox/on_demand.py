@@ -15,17 +15,8 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
-from ivr.line.content.loader import Content
 from ivr.people.persons import get_or_create_persons
-from ivr.reminders.outbox.exclusive_claim import (
-    PROBE_AFTER,
-    RETRY_UNREADY,
-    ClaimedText,
-    PendingTexts,
-    blocked_reason,
-    claim_exclusively,
-)
-from ivr.reminders.outbox.restore_guard import RestoreGuard
+from ivr.reminders.outbox.exclusive_claim import RETRY_UNREADY, ClaimedText, PendingTexts, blocked_reason
 from ivr.reminders.outbox.text_states import TextState, create_texts, transition
 from ivr.reminders.schedule.message import MissingText
 from ivr.reminders.schedule.plan import Reason
@@ -90,26 +81,9 @@ def _due(now: datetime) -> tuple[Any, ...]:
     return text.c.asked_in.is_not(None), text.c.state == TextState.PLANNED, text.c.retry_at <= now
 
 
-def claim_on_demand(
-    ledger: Ledger,
-    vault: Vault,
-    content: Content,
-    now: datetime,
-    limit: int,
-    probe_after: timedelta = PROBE_AFTER,
-    guard: RestoreGuard | None = None,
-) -> list[ClaimedText]:
-    """Claim up to `limit` segments of requested texts, oldest first, and record those that will never be sent.
+class RequestedTexts(PendingTexts):
+    """Oldest requests first. Opt-outs are checked again, and the content is that of the live release."""
 
-    Opt-outs are checked again, and the content is that of the live release. See `claim_exclusively` for
-    probe_after and guard.
-    """
-    return claim_exclusively(
-        ledger, lambda connection: _RequestedTexts(connection, vault, content, now), now, limit, probe_after, guard
-    )
-
-
-class _RequestedTexts(PendingTexts):
     def due(self, limit: int) -> Sequence[Row[Any]]:
         due = (
             select(text, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
@@ -146,3 +120,6 @@ class _RequestedTexts(PendingTexts):
             return self.render(row, row.step, language, {}, until)
         except MissingText:
             return Reason.WITHDRAWN
+
+
+claim_on_demand = RequestedTexts.claim_exclusively
