@@ -70,7 +70,7 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
         restorer = Restorer(ledger, Vault.of(settings), carrier, contents, _stops(content))
         try:
             told = restorer.run(
-                moment, clock.now(), go_on=go_on, seen=lambda number: shown.update(f"{number:,} texts read…")
+                moment, clock.now(), go_on=go_on, progress=lambda number: shown.update(f"{number:,} texts read…")
             )
         except UNREACHABLE as error:
             fail(

@@ -32,6 +32,7 @@ from ivr.cli.common import (
     settings_or_exit,
 )
 from ivr.ledger import Ledger, Vault
+from ivr.ledger.vault import UnknownKey
 from ivr.line.content.config import Config
 from ivr.people.phones import PhoneNumber, format_phone, parse_phone
 from ivr.reminders.imports.errors import ERROR_SENTENCES as FAULTS
@@ -72,10 +73,8 @@ def _office() -> Iterator[_Office]:
     config = content_or_exit(settings, ledger).config
     try:
         yield _Office(ledger, Vault.of(settings), config)
-    except (NoSuchBatch, UnknownAppointment, UnwritableFile) as error:
+    except (NoSuchBatch, UnknownAppointment, UnknownKey, UnwritableFile) as error:
         fail(error)
-    except KeyError:
-        fail("A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
 
 
 @contextmanager

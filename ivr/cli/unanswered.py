@@ -26,6 +26,7 @@ from ivr.cli.common import (
     settings_or_exit,
 )
 from ivr.ledger import Ledger, Vault
+from ivr.ledger.vault import UnknownKey
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content
 from ivr.line.content.required_prompts import OUTCOMES
@@ -63,8 +64,8 @@ def _desk(days: int) -> _Desk:
     try:
         with ledger.read() as connection:
             found = unanswered_questions(connection, Vault.of(settings), clock.now() - timedelta(days=days))
-    except KeyError:
-        fail("Words were sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
+    except UnknownKey as error:
+        fail(error)
     said = [replace(one, words=_printable(one.words)) for one in found if not looks_personal(one.words)]
     return _Desk(ledger, content, said, len(found) - len(said))
 

@@ -26,6 +26,7 @@ from ivr.cli.common import (
     settings_or_exit,
 )
 from ivr.ledger import Ledger, Vault
+from ivr.ledger.vault import UnknownKey
 from ivr.line.content.config import Config
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.people.callbacks import PendingCallback, complete_callback, pending_callbacks
@@ -51,8 +52,8 @@ class _Office:
         try:
             with self.ledger.read() as connection:
                 return question(connection, self.vault)
-        except KeyError:
-            fail("A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first.")
+        except UnknownKey as error:
+            fail(error)
 
     def moment(self, at: datetime) -> str:
         return format_datetime(at, "EEE MMM d HH:mm", tzinfo=self.config.zone, locale="en")

@@ -275,11 +275,13 @@ mark = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
-# What an operator must know until it is put right, for instance that the carrier refused our credentials.
+# A problem that an operator must fix, at most one row a kind. subject: what it is about, for instance the release that
+# lacks a text; empty when the kind says it all, and in rows from before the column existed.
 alarm = Table(
     "alarm",
     metadata,
     Column("name", String(40), primary_key=True),
     Column("raised_at", UtcDateTime, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
 )

@@ -15,6 +15,13 @@ _NONCE_BYTES = 12
 _KEY_ID_BYTES = 4
 
 
+class UnknownKey(KeyError):
+    """A sealed value was sealed with a key that the settings do not list, or was altered."""
+
+    def __str__(self) -> str:
+        return "A sealed value needs a key that PHONE_KEY does not list: add the old keys after the newest one."
+
+
 class Vault:
     """Encrypts and decrypts personal data.
 
@@ -45,13 +52,12 @@ class Vault:
         return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, plaintext.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """Decrypt. Raises KeyError if the vault lacks the key, or if the data was changed."""
-        cipher = self._ciphers[sealed[:_KEY_ID_BYTES]]
+        """Decrypt. Raises UnknownKey if the vault lacks the key, or if the data was changed."""
         nonce, ciphertext = sealed[_KEY_ID_BYTES:][:_NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]
         try:
-            return cipher.decrypt(nonce, ciphertext, None).decode()
-        except (InvalidTag, ValueError) as error:
-            raise KeyError("sealed with another key") from error
+            return self._ciphers[sealed[:_KEY_ID_BYTES]].decrypt(nonce, ciphertext, None).decode()
+        except (KeyError, InvalidTag, ValueError) as error:
+            raise UnknownKey from error
 
     def hash(self, plaintext: str) -> str:
         """A keyed hash: 64 hex digits, the same for the same input, that reveal nothing without the key."""

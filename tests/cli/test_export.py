@@ -14,7 +14,7 @@ from ivr.cli import main
 from ivr.ledger import Vault
 from ivr.ledger.tables import person, text
 from ivr.people.persons import get_or_create_persons
-from tests.reminders.reports.test_export import DUE, HER, lines, write
+from tests.reminders.reports.test_export import DUE, JANE, lines, write
 from tests.support.clinic import NOW, at, row
 
 
@@ -57,7 +57,7 @@ def test_a_dash_is_standard_output_and_what_is_told_beside_it_is_not(own):
     ("words", "sentence"),
     [
         (("export", "7", "-o", "-"), "There is no batch 7."),
-        (("export", "1", "-o", "/dev/null/texts.csv"), "The folder /dev/null is not there"),
+        (("export", "1", "-o", "/dev/null/texts.csv"), "The folder /dev/null does not exist"),
         (("export", "1"), "Missing option '-o'"),
     ],
 )
@@ -71,8 +71,8 @@ def test_wrong_use_is_one_sentence(own, words, sentence):
 def test_numbers_sealed_with_a_key_that_is_gone_are_told_and_leave_no_file(own, tmp_path):
     stranger = Vault([b"x" * 32])
     with own.ledger.write() as connection:
-        get_or_create_persons(connection, own.vault, [HER], NOW)
-        connection.execute(update(person).values(phone_sealed=stranger.seal(HER)))
+        get_or_create_persons(connection, own.vault, [JANE], NOW)
+        connection.execute(update(person).values(phone_sealed=stranger.seal(JANE)))
     result = run("export", "1", "-o", str(tmp_path / "texts.csv"))
     assert result.exit_code == 2
     assert "PHONE_KEY" in result.stderr

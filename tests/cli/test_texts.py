@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from ivr.cli import main
 from ivr.people.persons import opt_out
 from ivr.reminders.reports.manual import RESULT_SENTENCES
-from tests.reminders.reports.test_manual import AHEAD, HER
+from tests.reminders.reports.test_manual import AHEAD, JANE
 from tests.support.clinic import NOW, at, row
 
 
@@ -75,5 +75,5 @@ def test_leaving_out_all_is_fine_when_some_went_out_before(own):
 
 def test_who_texted_stop_must_text_start_too(own):
     with own.ledger.write() as connection:
-        opt_out(connection, own.vault, HER, NOW, "text", "STOP")
+        opt_out(connection, own.vault, JANE, NOW, "text", "STOP")
     assert "START" in run("start", "603-555-0101", "--because", "called us").output

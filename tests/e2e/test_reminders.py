@@ -119,5 +119,5 @@ def test_a_cancelled_batch_stays_cancelled(open_line: RunningLine, tmp_path: Pat
     assert open_line.infoline("reminders", "cancel", str(batch)).returncode == 0
     tried = open_line.infoline("reminders", "resume", str(batch))
     assert tried.returncode == 2
-    assert "stays so" in tried.stderr
+    assert "is cancelled" in tried.stderr
     assert _status(open_line, batch)["planned"] == 0

@@ -139,7 +139,7 @@ def test_a_draft_with_the_former_name_of_a_field_opens_proves_and_is_published(l
     edited = old["en/urgent.md"].replace(b"\nsigns: |\n", b"\nsigns: |\n  zebra + bite\n", 1)
     drafts.save("en/urgent.md", edited, "bob", NOW, None)
     assert drafts.open().files["en/urgent.md"] == edited
-    report = drafts.proof()
+    report = drafts.check()
     assert [finding for finding in report.findings if finding.level == "error"] == []
     drafts.publish("bob", NOW, "", drafts.open())
     live = live_release(ledger)

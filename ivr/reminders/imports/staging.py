@@ -21,7 +21,7 @@ from ivr.people.persons import PersonRegistry
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.imports.rows import AppointmentRow
 from ivr.reminders.outbox.restore_guard import send_count
-from ivr.reminders.outbox.states import cancel_planned
+from ivr.reminders.outbox.text_states import cancel_planned
 from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide
 
 # Rows that are changed or deleted in one transaction.
