@@ -1,4 +1,4 @@
-"""Log lines: JSON for machines, plain on a terminal, and never a phone number."""
+"""Logging: JSON lines for machines, readable lines on a terminal, and never a phone number."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Any
 
 import structlog
 
-_NUMBER = re.compile(r"\+?\d[\d\-\u2010-\u2015./ \u00a0()]{8,}\d")
+_PHONE_NUMBER = re.compile(r"\+?\d[\d\-\u2010-\u2015./ \u00a0()]{8,}\d")
 
 
-def _without_numbers(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The last guard: whatever looks like a phone number is blotted out before a line is written."""
+def _redact_numbers(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace everything that looks like a phone number: the last safeguard before a line is written."""
     for key, value in event.items():
         if key != "timestamp":
-            event[key] = _blotted(value)
+            event[key] = _redacted(value)
     return event
 
 
-def _blotted(value: Any) -> Any:
+def _redacted(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {_blotted(key): _blotted(held) for key, held in value.items()}
+        return {_redacted(key): _redacted(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_blotted(held) for held in value]
+        return [_redacted(item) for item in value]
     if value is None or isinstance(value, bool | float):
         return value
-    words = _NUMBER.sub("[number]", str(value))
-    return value if words == str(value) and isinstance(value, int) else words
+    redacted = _PHONE_NUMBER.sub("[number]", str(value))
+    return value if redacted == str(value) and isinstance(value, int) else redacted
 
 
 def configure() -> None:
-    """Set up logging for this process; lines go to standard error."""
-    # The SDK logs URLs with query parameters, and so phone numbers, at INFO.
+    """Set up logging for this process, to standard error."""
+    # The Twilio SDK logs URLs with phone numbers in their query at INFO.
     logging.getLogger("twilio").setLevel(logging.WARNING)
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -42,7 +42,7 @@ def configure() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _without_numbers,
+            _redact_numbers,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -52,5 +52,5 @@ def configure() -> None:
 
 
 def get_logger() -> Any:
-    """A logger; call it with an event's name and fields: `log.info("import_done", batch=3)`."""
+    """A logger; call it with an event and its fields: `get_logger().info("plan_changed", appointments=3)`."""
     return structlog.get_logger()

@@ -1,6 +1,6 @@
-"""The queue: the one small module through which jobs are started, by name, so that nothing here imports worker.
+"""The job queue (RQ on Redis) and publish/subscribe. Jobs are named by strings, so that nothing here imports worker.
 
-Jobs carry ids and counts only. All in it can be lost at any moment: the clock process puts it back.
+Jobs carry ids and counts only. The queue may lose all of them at any time: the clock process enqueues them again.
 """
 
 from __future__ import annotations
@@ -23,44 +23,44 @@ SEND_ASKED = "worker.jobs.send_asked"
 RECONCILE = "worker.jobs.reconcile_texts"
 JOB_SECONDS = 600
 PUBLISHED = "infoline:published"
-"""What is told to all processes when other words went live."""
-_AGAIN_SECONDS = 1.0
-_QUIET_SECONDS = 5.0
+"""The channel that announces a new live release."""
+_RECONNECT_SECONDS = 1.0
+_POLL_SECONDS = 5.0
 UNAVAILABLE = (RedisError, OSError)
-"""What a queue that is away raises."""
+"""The exceptions of an unavailable queue server."""
 
 
-def connect(url: str, *, patient: bool = True) -> Redis:
-    """A connection to the queue server; it connects when first used and gives up within two seconds.
+def connect(url: str, *, retry: bool = True) -> Redis:
+    """A lazy connection to the queue server; connecting times out after two seconds.
 
-    patient: ask a few times more, some seconds long, before it counts as away.
+    retry: on a failure, retry a few times over some seconds before raising one of UNAVAILABLE.
     """
-    once = {} if patient else {"retry": Retry(NoBackoff(), 0)}
-    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, **once)
+    options = {} if retry else {"retry": Retry(NoBackoff(), 0)}
+    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, **options)
 
 
-def publish(url: str, what: str) -> None:
-    """Tell every process that hears. While the queue is away nobody is told: they look for themselves too."""
+def publish(url: str, channel: str) -> None:
+    """Notify all subscribers. Does nothing without a queue server: subscribers also poll."""
     if url:
         with suppress(*UNAVAILABLE), connect(url) as connection:
-            connection.publish(what, "")
+            connection.publish(channel, "")
 
 
-def subscribe(url: str, what: str, heard: Callable[[], None]) -> None:
-    """Call `heard` each time that something is told, and whenever the queue is back. It never returns."""
+def subscribe(url: str, channel: str, notify: Callable[[], None]) -> None:
+    """Call `notify` on each message, and after each connect, since a message may have been missed. Never returns."""
     pause = threading.Event()
     while True:
         with (
             suppress(*UNAVAILABLE),
             connect(url) as connection,
-            connection.pubsub(ignore_subscribe_messages=True) as told,
+            connection.pubsub(ignore_subscribe_messages=True) as subscription,
         ):
-            told.subscribe(what)
-            heard()
+            subscription.subscribe(channel)
+            notify()
             while True:
-                if told.get_message(timeout=_QUIET_SECONDS):
-                    heard()
-        pause.wait(_AGAIN_SECONDS)
+                if subscription.get_message(timeout=_POLL_SECONDS):
+                    notify()
+        pause.wait(_RECONNECT_SECONDS)
 
 
 def open_queue(connection: Redis) -> Queue:
@@ -68,22 +68,21 @@ def open_queue(connection: Redis) -> Queue:
 
 
 def enqueue(queue: Queue, job: str, *args: Any) -> None:
-    """Start a job by its name; somebody who asked for a text goes before whatever waits."""
-    first = job == SEND_ASKED
-    queue.enqueue(job, args=args, at_front=first, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
+    """Enqueue a job by name; a text that a caller asked for goes ahead of all other jobs."""
+    at_front = job == SEND_ASKED
+    queue.enqueue(job, args=args, at_front=at_front, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
 
 
 def is_reachable(url: str) -> bool:
-    """Whether a queue server answers at a URL."""
     return queue_depth(url) is not None
 
 
 def queue_depth(url: str) -> int | None:
-    """How many jobs no worker has taken yet; None when no queue server answers at a URL."""
+    """The number of jobs that no worker has started; None if no queue server answers at the URL."""
     if not url:
         return None
     try:
-        with connect(url, patient=False) as connection:
+        with connect(url, retry=False) as connection:
             return int(open_queue(connection).count)
     except UNAVAILABLE:
         return None

@@ -1,4 +1,4 @@
-"""Every setting of the line: one class, read from the environment, checked all at once."""
+"""All settings, read from the environment and checked together. docs/operations.md describes each one."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED_IN_PUBLIC = (
-    ("DATABASE_URL", "where the ledger is, for example postgresql://user:password@host/infoline"),
-    ("SECRET_KEY", "a long random string that signs what browsers keep"),
-    ("PHONE_KEY", "32 random bytes in base64url that encrypt phone numbers"),
-    ("TWILIO_ACCOUNT_SID", "the account's id, which begins with AC"),
-    ("TWILIO_AUTH_TOKEN", "the account's auth token"),
+REQUIRED_SETTINGS = (
+    ("DATABASE_URL", "give the address of the database, such as postgresql://user:password@host/infoline"),
+    ("SECRET_KEY", "set it to a long random string; it signs browser cookies"),
+    ("PHONE_KEY", "set it to 32 random bytes in base64url; they encrypt phone numbers"),
+    ("TWILIO_ACCOUNT_SID", "copy the Account SID, which starts with AC, from the Twilio Console"),
+    ("TWILIO_AUTH_TOKEN", "copy the Auth Token from the Twilio Console"),
 )
-# A century, in seconds: what the calendar can bear.
-LONGEST_SHIFT = 3.2e9
+# A century in seconds, so that shifted dates stay within datetime's range.
+MAX_CLOCK_SHIFT = 3.2e9
 
 
 class SettingsError(Exception):
-    """What is missing or wrong in the environment; `problems` holds one sentence for each."""
+    """Settings are missing or invalid; `problems` has one sentence for each."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         lines = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"These settings need your attention:\n{lines}")
+        super().__init__(f"Some settings are missing or invalid:\n{lines}")
 
 
 class Settings(BaseSettings):
-    """The environment, typed. Durations are seconds. Build it with `load()`."""
+    """The environment, typed. Durations are in seconds. Create it with `load()`."""
 
     model_config = SettingsConfigDict(
         env_prefix="",
@@ -77,53 +77,53 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(default=30, gt=0)
     lease_seconds: float = Field(default=120, gt=0)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
-    clock_shift_seconds: float = Field(default=0, ge=-LONGEST_SHIFT, le=LONGEST_SHIFT)
+    clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 
     @field_validator("public_url", "twilio_api_url", "simulator_url")
     @classmethod
     def _web_address(cls, url: str) -> str:
         if url and not _is_web_address(url):
-            raise ValueError("must be a web address like https://line.example.org")
+            raise ValueError("must be a web address, such as https://line.example.org")
         return url.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
-    def _ledger_address(cls, url: str) -> str:
+    def _database_url(cls, url: str) -> str:
         if url and not url.startswith(("sqlite:///", "postgres://", "postgresql://", "postgresql+psycopg://")):
-            raise ValueError("must be like postgresql://user:password@host/infoline, or sqlite:///file")
+            raise ValueError("must look like postgresql://user:password@host/infoline or sqlite:///file")
         return url
 
     @field_validator("redis_url")
     @classmethod
-    def _queue_address(cls, url: str) -> str:
+    def _redis_url(cls, url: str) -> str:
         if url and not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must be like redis://host:6379/0")
+            raise ValueError("must look like redis://host:6379/0")
         return url
 
     @field_validator("phone_key")
     @classmethod
-    def _keys(cls, keys: str) -> str:
+    def _key_list(cls, keys: str) -> str:
         for key in keys.split(",") if keys else ():
             decode_key(key)
         return keys
 
     @field_validator("phone_hash_key")
     @classmethod
-    def _one_key(cls, key: str) -> str:
+    def _single_key(cls, key: str) -> str:
         if key:
             decode_key(key)
         return key
 
     @field_validator("twilio_from")
     @classmethod
-    def _own_number(cls, number: str) -> str:
+    def _sender(cls, number: str) -> str:
         if number and not re.fullmatch(r"\+[1-9][0-9]{6,14}|[0-9]{5,6}", number):
-            raise ValueError("must be a number like +16035550100, or a short code")
+            raise ValueError("must be a phone number such as +16035550100, or a short code")
         return number
 
     @property
     def loopback(self) -> bool:
-        """Whether this line is a machine of one's own, which nobody else can reach."""
+        """Whether the line is local: only this machine can reach it."""
         return is_loopback(self.public_url)
 
     @cached_property
@@ -133,12 +133,12 @@ class Settings(BaseSettings):
 
     @property
     def auth_tokens(self) -> tuple[str, ...]:
-        """The tokens that a webhook may be signed with: two during a rotation."""
+        """The tokens that may sign a webhook: two during a rotation."""
         return tuple(filter(None, (self.twilio_auth_token, self.twilio_auth_token_secondary)))
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a web address points at this machine itself."""
+    """Whether a URL's host is this machine's loopback interface."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True
@@ -151,35 +151,33 @@ def is_loopback(url: str) -> bool:
 def _is_web_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        has_host = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return fits and not (parts.query or parts.fragment) and not re.search(r"\s", url)
+    return has_host and not (parts.query or parts.fragment) and not re.search(r"\s", url)
 
 
 def decode_key(text: str) -> bytes:
-    """32 bytes from base64url; raises ValueError with a sentence that helps."""
+    """Decode a 32-byte key from base64url. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text.strip()):
-        raise ValueError("each key must be 32 random bytes in base64url: 43 letters, digits, - and _")
+        raise ValueError("each key must be 32 random bytes in base64url: 43 letters, digits, - or _")
     return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")
 
 
 def load(*, queue: bool = False) -> Settings:
-    """Read and check the environment. queue: this process cannot do without REDIS_URL.
+    """Read and check the environment. queue: whether REDIS_URL is required.
 
-    A loopback PUBLIC_URL (the default) fills in all that a machine of one's own needs; with a public
-    one everything that matters must be named.
-
-    Raises SettingsError, which tells all that is missing or wrong in one message.
+    With a loopback PUBLIC_URL (the default) every setting has a default; with a public one, those of _public_problems
+    are required. Raises SettingsError, which lists all problems at once.
     """
     settings, problems = _read()
     public_url = settings.public_url or f"http://127.0.0.1:{settings.port}"
     settings = settings.model_copy(update={"public_url": public_url})
-    told = {problem.partition(":")[0] for problem in problems}
-    if not settings.loopback or "PUBLIC_URL" in told:
-        problems += [problem for problem in _public_problems(settings) if told.isdisjoint(problem.split())]
+    invalid = {problem.partition(":")[0] for problem in problems}
+    if not settings.loopback or "PUBLIC_URL" in invalid:
+        problems += [problem for problem in _public_problems(settings) if invalid.isdisjoint(problem.split())]
     if queue and not settings.redis_url:
-        problems.append("REDIS_URL is not set: name the queue server, or start all with `infoline run`")
+        problems.append("REDIS_URL is not set: give the address of the queue server, or use `infoline run`")
     if problems:
         raise SettingsError(problems)
     if settings.loopback:
@@ -188,13 +186,13 @@ def load(*, queue: bool = False) -> Settings:
 
 
 def _read() -> tuple[Settings, list[str]]:
-    """The environment, and what is wrong with it; what is wrong stands at its default, so that all is told at once."""
+    """The settings and their problems. Invalid settings get their default, so that the other checks can run too."""
     try:
         return Settings(), []
     except ValidationError as error:
-        wrong = {str(problem["loc"][0]): _sentence(problem) for problem in error.errors()}
+        invalid = {str(problem["loc"][0]): _sentence(problem) for problem in error.errors()}
     fields = Settings.model_fields
-    return Settings(**{name: fields[name].default for name in wrong}), list(wrong.values())
+    return Settings(**{name: fields[name].default for name in invalid}), list(invalid.values())
 
 
 def _sentence(problem: object) -> str:
@@ -204,24 +202,24 @@ def _sentence(problem: object) -> str:
 
 
 def _public_problems(settings: Settings) -> list[str]:
-    problems = [f"{name} is not set: {what}" for name, what in NEEDED_IN_PUBLIC if not getattr(settings, name.lower())]
+    problems = [f"{name} is not set: {hint}" for name, hint in REQUIRED_SETTINGS if not getattr(settings, name.lower())]
     if not (settings.twilio_messaging_service_sid or settings.twilio_from):
-        problems.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM is not set: who the texts come from")
+        problems.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM is not set: set one of them, to send texts from")
     if settings.twilio_account_sid and not settings.twilio_account_sid.startswith("AC"):
-        problems.append("TWILIO_ACCOUNT_SID must begin with AC: the account's own id, not a key's")
+        problems.append("TWILIO_ACCOUNT_SID must start with AC: use the Account SID, not the SID of an API key")
     if urlsplit(settings.public_url).scheme != "https":
-        problems.append("PUBLIC_URL must begin with https:// because callers' numbers travel over it")
+        problems.append("PUBLIC_URL must start with https:// because patients' phone numbers are sent to it")
     if settings.clock_shift_seconds:
-        problems.append("CLOCK_SHIFT_SECONDS is only for a machine of one's own: remove it")
+        problems.append("CLOCK_SHIFT_SECONDS is for tests on a local line only: remove it")
     return problems
 
 
 def _local_defaults(settings: Settings) -> dict[str, object]:
-    """What a machine of one's own needs and did not name: a SQLite ledger, keys, the simulated carrier."""
+    """Defaults for the settings that a local line leaves out: a SQLite database, keys, the simulated carrier."""
     keys = _local_keys(settings.var_dir)
-    ledger = f"sqlite:///{(settings.var_dir / 'infoline.db').resolve()}"
-    filled: dict[str, object] = {
-        "database_url": settings.database_url or ledger,
+    database = f"sqlite:///{(settings.var_dir / 'infoline.db').resolve()}"
+    defaults: dict[str, object] = {
+        "database_url": settings.database_url or database,
         "secret_key": settings.secret_key or keys["secret_key"],
         "phone_key": settings.phone_key or keys["phone_key"],
         "twilio_account_sid": settings.twilio_account_sid or "AC" + "0" * 32,
@@ -229,14 +227,14 @@ def _local_defaults(settings: Settings) -> dict[str, object]:
         "twilio_api_url": settings.twilio_api_url or settings.simulator_url,
     }
     if not (settings.twilio_messaging_service_sid or settings.twilio_from):
-        filled["twilio_from"] = "+16035550100"
+        defaults["twilio_from"] = "+16035550100"
     if not settings.clock_shift_seconds:
-        filled["clock_shift_seconds"] = _kept_shift(settings.var_dir)
-    return filled
+        defaults["clock_shift_seconds"] = _saved_shift(settings.var_dir)
+    return defaults
 
 
-def _kept_shift(var_dir: Path) -> float:
-    """What `infoline run --at` keeps for the other commands; 0 without it."""
+def _saved_shift(var_dir: Path) -> float:
+    """The clock shift of a running `infoline run --at`, else 0."""
     path = shift_file(var_dir)
     try:
         shift = float(path.read_text() or 0)
@@ -244,22 +242,22 @@ def _kept_shift(var_dir: Path) -> float:
         return 0.0
     except (OSError, ValueError):
         shift = math.nan
-    if not abs(shift) <= LONGEST_SHIFT:
-        raise SettingsError([f"VAR_DIR: {path} does not hold a number of seconds: remove it"])
+    if not abs(shift) <= MAX_CLOCK_SHIFT:
+        raise SettingsError([f"VAR_DIR: {path} does not contain a number of seconds: delete it"])
     return shift
 
 
 def shift_file(var_dir: Path) -> Path:
-    """Where `infoline run --at` tells the other commands on this machine what time it plays."""
+    """The file in which `infoline run --at` saves its clock shift for the other commands on this machine."""
     return var_dir / "clock-shift"
 
 
 def _local_keys(var_dir: Path) -> dict[str, str]:
-    """Keys for a machine of one's own, made once; safe when two processes start together."""
+    """The keys of a local line. They are created once, even if two processes start at the same time."""
     path = var_dir / "local-keys.json"
     try:
         if not path.exists():
-            _make_local_keys(path)
+            _create_local_keys(path)
         loaded: dict[str, str] = json.loads(path.read_text())
         decode_key(loaded["phone_key"])
         return {name: loaded[name] for name in ("secret_key", "phone_key", "twilio_auth_token")}
@@ -267,23 +265,24 @@ def _local_keys(var_dir: Path) -> dict[str, str]:
         raise SettingsError([f"VAR_DIR: {path} cannot be read or written ({error.strerror})"]) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SettingsError(
-            [f"VAR_DIR: {path} is damaged: put it back from a backup, or begin anew without it"]
+            [f"VAR_DIR: {path} is damaged: restore it from a backup, or delete it and the database to start over"]
         ) from None
 
 
-def _make_local_keys(path: Path) -> None:
+def _create_local_keys(path: Path) -> None:
     keys = {
         "secret_key": secrets.token_urlsafe(32),
         "phone_key": secrets.token_urlsafe(32),
         "twilio_auth_token": secrets.token_hex(16),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"local-keys.{secrets.token_hex(8)}")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(keys))
+    temporary = path.with_name(f"local-keys.{secrets.token_hex(8)}")
+    temporary.touch(mode=0o600)
+    temporary.write_text(json.dumps(keys))
     try:
-        os.link(draft, path)
+        # Unlike a rename, a link never replaces the keys of a process that was faster.
+        os.link(temporary, path)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        temporary.unlink()

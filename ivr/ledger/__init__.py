@@ -1,4 +1,7 @@
-"""The only truth: SQL tables, the way to open them, their migrations, and how numbers are kept secret."""
+"""The ledger, the project's database: its tables and migrations, how to open it, and the encryption of personal data.
+
+Queries about people and reminders belong to `ivr.people` and `ivr.reminders`.
+"""
 
 from ivr.ledger.engine import Ledger, LedgerUnavailable, open_ledger
 from ivr.ledger.vault import Vault

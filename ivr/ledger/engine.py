@@ -1,4 +1,4 @@
-"""Open the ledger: SQLite on one machine, PostgreSQL when there are more. Same code, same tests."""
+"""Opening the ledger: SQLite on a single machine, PostgreSQL otherwise; one code base and one set of tests for both."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
-# A process that is suspended, or cut off, in the middle of a transaction must not hold up all others for long.
+# A process that hangs or is cut off in the middle of a transaction must not block the others for long.
 IDLE_SECONDS = 60
-# A server that is gone without a word is noticed by the wire itself: after so many milliseconds, or unanswered calls.
-_NOTICED = {"tcp_user_timeout": 15_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-# One claimer at a time: see Ledger.turnstile.
-TURNSTILE = 0x1F0
-_FOR_MANY = ("cache_size=-16000", "wal_autocheckpoint=8000")
-_NO_ROOM = ("disk is full", "No space left")
+# TCP settings that detect a dead server: a timeout in milliseconds, and unanswered keepalives.
+_DEAD_SERVER = {"tcp_user_timeout": 15_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_CLAIM_LOCK = 0x1F0
+_UPGRADE_LOCK = _CLAIM_LOCK + 1
+_BULK_PRAGMAS = ("cache_size=-16000", "wal_autocheckpoint=8000")
+_DISK_FULL = ("disk is full", "No space left")
 _READ_ONLY = "infoline_read_only"
 
 
 class LedgerUnavailable(Exception):
-    """The ledger cannot be reached, or was never set up; the message says which."""
+    """The ledger cannot be reached, or has no tables yet; the message says which."""
 
 
 class Ledger:
@@ -34,7 +34,7 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        # PostgreSQL's default gives each statement a snapshot of its own.
+        # PostgreSQL's default isolation level takes a new snapshot for each statement.
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**{_READ_ONLY: True}, **snapshot)
 
@@ -45,46 +45,46 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end. Never make a network call inside one."""
-        with as_away(), self.engine.begin() as connection:
+        with raises_unavailable(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A snapshot to read from; it does not wait for writers in either store."""
-        with as_away(), self._reader.begin() as connection:
+        """A read-only snapshot, which does not wait for writers on either database."""
+        with raises_unavailable(), self._reader.begin() as connection:
             yield connection
 
     def expect_many(self, connection: Connection) -> None:
-        """Before one connection writes many rows: room for SQLite's indexes, and fewer times to tidy its log."""
+        """Prepare a connection for many writes: on SQLite, a larger cache and fewer checkpoints."""
         if self.is_sqlite:
-            for pragma in _FOR_MANY:
+            for pragma in _BULK_PRAGMAS:
                 connection.exec_driver_sql(f"PRAGMA {pragma}")
 
     def exclusive_lock(self, connection: Connection) -> None:
-        """Let one claim at a time through, on all machines, until the transaction ends.
+        """Wait for a lock that one transaction at a time holds, across all machines, until it ends.
 
-        Limits for a person span appointments, so two claims side by side could both be the last one
-        allowed. SQLite's BEGIN IMMEDIATE is such a turnstile already.
+        Limits per person span appointments, so two concurrent claims could each take the last text that the limit
+        allows. On SQLite, BEGIN IMMEDIATE is such a lock already.
         """
         if not self.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURNSTILE})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
 
     def upgrade(self) -> None:
-        """Bring the tables up to this version; does nothing when they are."""
-        with as_away(), self.engine.begin() as connection:
+        """Run the migrations that the tables lack."""
+        with raises_unavailable(), self.engine.begin() as connection:
             if not self.is_sqlite:
-                # Another upgrade may take its time.
+                # Another process's upgrade may take long.
                 connection.execute(text("SET LOCAL lock_timeout = 0"))
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURNSTILE + 1})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
             if _version(connection) != latest_migration():
                 migrate(connection)
 
     def check(self) -> None:
-        """Raise LedgerAway unless the ledger answers and its tables are of this version."""
+        """Raise LedgerUnavailable unless the ledger answers and its tables match this version of the code."""
         with self.read() as connection:
-            found = _version(connection)
-        if found != latest_migration():
-            raise LedgerUnavailable("The ledger's tables are not of this version: run `infoline db upgrade`.")
+            version = _version(connection)
+        if version != latest_migration():
+            raise LedgerUnavailable("The ledger's tables do not match this version: run `infoline db upgrade`.")
 
     def close(self) -> None:
         self.engine.dispose()
@@ -97,16 +97,16 @@ def open_ledger(url: str) -> Ledger:
         address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() == "sqlite":
         if address.database:
-            # A folder that cannot be made is told when the ledger is first used.
+            # The first use of the ledger reports a folder that cannot be created.
             with suppress(OSError):
                 Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         return Ledger(_sqlite(create_engine(address, connect_args={"timeout": BUSY_SECONDS})))
-    wire = {"connect_timeout": 3, **_NOTICED}
-    return Ledger(_postgresql(create_engine(address, connect_args=wire, pool_pre_ping=True, pool_timeout=5)))
+    options = {"connect_timeout": 3, **_DEAD_SERVER}
+    return Ledger(_postgresql(create_engine(address, connect_args=options, pool_pre_ping=True, pool_timeout=5)))
 
 
 def _postgresql(engine: Engine) -> Engine:
-    """Wait for others no longer than on SQLite, and let nobody hold a lock while it does nothing.
+    """Limit the wait for a lock to that of SQLite, and end transactions that hold locks while idle.
 
     https://www.postgresql.org/docs/current/runtime-config-client.html
     """
@@ -122,8 +122,8 @@ def _postgresql(engine: Engine) -> Engine:
 
 
 def _sqlite(engine: Engine) -> Engine:
-    """WAL so that readers never wait, FULL so that a committed claim survives a power cut, and
-    BEGIN IMMEDIATE, because SQLAlchemy's default loses updates between two processes.
+    """Use WAL so that readers never wait, FULL so that a committed claim survives a power cut, and BEGIN IMMEDIATE
+    because SQLAlchemy's default loses updates between two processes.
 
     https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#sqlite-transactions
     """
@@ -143,24 +143,25 @@ def _sqlite(engine: Engine) -> Engine:
 
 
 @contextmanager
-def as_away() -> Iterator[None]:
+def raises_unavailable() -> Iterator[None]:
+    """Turn the errors of an unreachable, damaged or empty database into LedgerUnavailable."""
     try:
         yield
     except (OperationalError, PoolTimeout) as error:
-        raise LedgerUnavailable(_told(error)) from error
+        raise LedgerUnavailable(_message(error)) from error
     except DBAPIError as error:
-        # A damaged SQLite file is a DatabaseError itself; what a statement did wrong is one of its kinds.
+        # A damaged SQLite file raises DatabaseError itself; a faulty statement raises one of its subclasses.
         damaged = type(error) is DatabaseError
         if damaged or error.connection_invalidated or "no such table" in str(error) or "UndefinedTable" in str(error):
-            raise LedgerUnavailable(_told(error)) from error
+            raise LedgerUnavailable(_message(error)) from error
         raise
 
 
-def _told(error: Exception) -> str:
-    told = first_line(error)
-    if any(words in told for words in _NO_ROOM):
-        return "The disk that holds the ledger is full: make room, and do it again."
-    return f"The ledger does not answer: {told}"
+def _message(error: Exception) -> str:
+    line = first_line(error)
+    if any(phrase in line for phrase in _DISK_FULL):
+        return "The disk that holds the ledger is full: free some space and try again."
+    return f"The ledger does not answer: {line}"
 
 
 def first_line(error: Exception) -> str:
@@ -168,21 +169,21 @@ def first_line(error: Exception) -> str:
 
 
 def latest_migration() -> str:
-    """The version that the last migration brings the tables to: its file's name begins with it."""
+    """The revision of the newest migration: the number that its file name starts with."""
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def _version(connection: Connection) -> str | None:
-    """The version of the tables as they are; None where there are none."""
+    """The revision of the tables; None if there are none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-    return found
+    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return version
 
 
 def migrate(connection: Connection, version: str = "head") -> None:
-    """Bring the tables from whichever version they are of to another, later one."""
-    # It takes a third of the time in which a command starts, and there is hardly ever anything to do.
+    """Run the migrations from the tables' current revision up to a later one."""
+    # Imported here because it takes a third of a command's start-up time, and an upgrade is rarely needed.
     from alembic import command
     from alembic.config import Config
 

@@ -1,4 +1,4 @@
-"""The tables. What can be derived is not stored: a text of the plan becomes a row when it is claimed, not before."""
+"""The tables. Nothing that can be derived is stored: a planned reminder gets its row when it is claimed, not before."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ person = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-# Kept for five years as evidence: who asked for what, when, through which door, in which words.
+# Evidence, kept for five years: who opted out or in, when, on which channel, in which words.
 opt_out_event = Table(
     "opt_out_event",
     metadata,
@@ -60,7 +60,7 @@ batch = Table(
     Column("id", Integer, primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("filename", String(200), nullable=False),
-    # NULL while rows are being staged; nothing of a batch is sent before it is live.
+    # NULL while rows are being staged; reminders of a batch are sent only once it is live.
     Column("live_at", UtcDateTime),
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("cancelled_at", UtcDateTime),
@@ -85,12 +85,12 @@ appointment = Table(
     Column("next_due_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    # What is due, longest waiting first; and what a batch's status counts, without a look at the rows.
+    # For reminders that are due, oldest first, and for the counts of a batch's status without reading the rows.
     Index("ix_appointment_next_due_at_id", "next_due_at", "id"),
     Index("ix_appointment_batch_id_next_due_at", "batch_id", "next_due_at"),
 )
 
-# What a file that is being read will change in appointments that stand, once all of it was read.
+# Changes to existing appointments from a file that is being read; applied once all of it is read.
 staged_change = Table(
     "staged_change",
     metadata,
@@ -107,7 +107,7 @@ staged_change = Table(
     Column("status", String(10), nullable=False),
 )
 
-# A text of an appointment's plan, or one that was asked for on a call: then `step` is the topic.
+# A reminder of an appointment, or a text that a caller asked for (`step` is the topic then).
 _ASKED = literal_column("asked_in").is_not(None)
 text = Table(
     "text",
@@ -115,7 +115,7 @@ text = Table(
     Column("id", Integer, primary_key=True),
     Column("appointment_id", ForeignKey("appointment.id")),
     Column("person_id", ForeignKey("person.id"), nullable=False),
-    # The appointment's, kept here too for what a batch's status counts.
+    # A copy of the appointment's batch, for the counts of a batch's status.
     Column("batch_id", ForeignKey("batch.id")),
     Column("starts_at", UtcDateTime),
     Column("step", String(40), nullable=False),
@@ -132,7 +132,7 @@ text = Table(
     Column("release", String(12)),
     Column("body_hash", String(64)),
     Column("updated_at", UtcDateTime, nullable=False),
-    # Keyed hashes of the call's id and of the carrier's token for the request.
+    # Keyed hashes of the call's id and of the carrier's request token.
     Column("asked_in", String(64)),
     Column("request", String(64)),
     Column("asked_at", UtcDateTime),
@@ -145,12 +145,12 @@ text = Table(
     Index("ix_text_state_claimed_at", "state", "claimed_at"),
     Index("ix_text_batch_id_state_reason", "batch_id", "state", "reason"),
     Index("ix_text_person_id_claimed_at", "person_id", "claimed_at"),
-    # Reminders, the many, take no room in these two.
+    # Partial indexes: reminders, which are most rows, are not in them.
     Index("uq_text_asked_in_step", "asked_in", "step", unique=True, sqlite_where=_ASKED, postgresql_where=_ASKED),
     Index("ix_text_asked_state_retry_at", "state", "retry_at", sqlite_where=_ASKED, postgresql_where=_ASKED),
 )
 
-# Append-only: every move of a text from one state to another.
+# Append-only: each change of a text's state.
 text_move = Table(
     "text_move",
     metadata,
@@ -162,7 +162,7 @@ text_move = Table(
     Column("reason", String(40)),
 )
 
-# Who wants to be called back, by whom, when. The number is the person's; call and request are keyed hashes.
+# Call-back requests. The number is the person's; call and request are keyed hashes.
 callback = Table(
     "callback",
     metadata,
@@ -180,7 +180,7 @@ callback = Table(
     UniqueConstraint("call", "entry"),
 )
 
-# One turn of a call, or its end; a call's story is derived from its rows. The call and the request are keyed hashes.
+# One turn of a call, or its end; reports derive a call's course from its rows. id and call are keyed hashes.
 call_turn = Table(
     "call_turn",
     metadata,
@@ -193,8 +193,8 @@ call_turn = Table(
     Index("ix_call_turn_call_at", "call", "at"),
 )
 
-# One text that came in: whose (a keyed hash), what was made of it, and the answer, so that the same text again is
-# answered the same. The id and what was asked are keyed hashes too.
+# One incoming text, its outcome and its reply, so that a webhook that the carrier repeats gets the same answer.
+# phone_hash, id and asked are keyed hashes.
 incoming_text = Table(
     "incoming_text",
     metadata,
@@ -207,7 +207,7 @@ incoming_text = Table(
     Index("ix_incoming_text_phone_hash_at", "phone_hash", "at"),
 )
 
-# Wordings that nobody understood, without who said them: operators learn from them.
+# Questions that the line did not understand, without their sender; operators learn from them.
 unanswered = Table(
     "unanswered",
     metadata,
@@ -218,7 +218,7 @@ unanswered = Table(
     Column("words_sealed", LargeBinary, nullable=False),
 )
 
-# What schedulers must look at: a visit that somebody wants moved or cancelled, a number that is not the patient's.
+# Work items for schedulers: appointments to move or cancel, phone numbers that are not the patient's.
 todo = Table(
     "todo",
     metadata,
@@ -244,7 +244,7 @@ release = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
-# The one draft that operators work on, if there is one: on top of which release it was begun.
+# The shared draft, at most one row. base: the digest of the release that it was started from.
 draft = Table(
     "draft",
     metadata,
@@ -254,8 +254,8 @@ draft = Table(
     Column("begun_by", String(200), nullable=False),
 )
 
-# A file that the draft changes, as it was typed; without content it is taken away. replaces: the version of the live
-# file that it stands for.
+# A file that the draft changes, exactly as typed; content is NULL if the draft deletes it. replaces: the version of
+# the live file that the change is based on.
 draft_file = Table(
     "draft_file",
     metadata,
@@ -266,7 +266,7 @@ draft_file = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
-# What the line must remember of itself, for instance by which plan the next looks at appointments were set.
+# The line's own state, by name; for example, the reminder plan by which due times were computed.
 mark = Table(
     "mark",
     metadata,

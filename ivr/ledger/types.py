@@ -1,4 +1,4 @@
-"""Column types: aware moments in both stores."""
+"""Column types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, kept in UTC. SQLite forgets zones, so they are taken off and put back here."""
+    """An aware datetime, stored in UTC. SQLite does not store time zones, so UTC is removed and restored here."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -20,9 +20,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a moment without a zone cannot be stored")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+            raise ValueError("cannot store a datetime without a time zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, _dialect: Any) -> datetime | None:
         if value is None:
@@ -30,9 +30,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Any, coltype: object) -> Callable[[Any], datetime | None] | None:
-        # One step for the library's three: a long list has a million moments.
-        return _read_moment if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+        # Replaces SQLAlchemy's three steps by one: a large batch has a million of these values.
+        return _from_sqlite if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
-def _read_moment(written: str | None) -> datetime | None:
-    return None if written is None else datetime.fromisoformat(written).replace(tzinfo=UTC)
+def _from_sqlite(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""How phone numbers and names are kept: sealed with AES-GCM, found again by a keyed hash."""
+"""Encryption of phone numbers and names with AES-GCM, and a keyed hash to look them up by."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ivr.settings import Settings, decode_key
 
-_NONCE = 12
-_KEY_ID = 4
+_NONCE_BYTES = 12
+_KEY_ID_BYTES = 4
 
 
 class Vault:
-    """Seals and opens what is personal.
+    """Encrypts and decrypts personal data.
 
-    keys: 32-byte AES keys, newest first; the newest seals, each opens what it sealed.
-    hash_key: the key of `hash`; it never changes, or nobody would be found again. None: derived from
-    the oldest key.
+    keys: 32-byte AES keys, newest first; the newest encrypts, all of them decrypt. hash_key: the key of `hash`, by
+    default derived from the oldest key; if it changes, no stored person can be found again.
     """
 
     def __init__(self, keys: list[bytes], hash_key: bytes | None = None) -> None:
@@ -31,35 +30,35 @@ class Vault:
 
     @classmethod
     def of(cls, settings: Settings) -> Vault:
-        """The vault that the settings describe."""
+        """The vault with the keys in the settings."""
         hash_key = decode_key(settings.phone_hash_key) if settings.phone_hash_key else None
         return cls(settings.phone_keys, hash_key)
 
     @property
-    def known(self) -> str:
-        """The names of the keys that this vault has, which tell nothing of the keys themselves."""
-        return " ".join(sorted(key.hex() for key in self._ciphers))
+    def key_ids(self) -> str:
+        """The ids of the vault's keys, in hex, separated by blanks. They reveal nothing about the keys."""
+        return " ".join(sorted(key_id.hex() for key_id in self._ciphers))
 
-    def seal(self, words: str) -> bytes:
-        """The id of the key (4 bytes), a nonce (12), and the sealed words."""
-        nonce = os.urandom(_NONCE)
-        return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, words.encode(), None)
+    def seal(self, plaintext: str) -> bytes:
+        """Encrypt: the id of the key (4 bytes), a nonce (12 bytes), the ciphertext."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, plaintext.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """The words again. Raises KeyError when no key that we have sealed them, or when they were changed."""
-        cipher = self._ciphers[sealed[:_KEY_ID]]
-        nonce = sealed[_KEY_ID : _KEY_ID + _NONCE]
+        """Decrypt. Raises KeyError if the vault lacks the key, or if the data was changed."""
+        cipher = self._ciphers[sealed[:_KEY_ID_BYTES]]
+        nonce, ciphertext = sealed[_KEY_ID_BYTES:][:_NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]
         try:
-            return cipher.decrypt(nonce, sealed[_KEY_ID + _NONCE :], None).decode()
+            return cipher.decrypt(nonce, ciphertext, None).decode()
         except (InvalidTag, ValueError) as error:
             raise KeyError("sealed with another key") from error
 
-    def hash(self, words: str) -> str:
-        """64 hex digits, the same for the same words, that tell nothing without the key."""
+    def hash(self, plaintext: str) -> str:
+        """A keyed hash: 64 hex digits, the same for the same input, that reveal nothing without the key."""
         mac = self._mac.copy()
-        mac.update(words.encode())
+        mac.update(plaintext.encode())
         return mac.hexdigest()
 
 
 def _key_id(key: bytes) -> bytes:
-    return hashlib.sha256(b"infoline key id" + key).digest()[:_KEY_ID]
+    return hashlib.sha256(b"infoline key id" + key).digest()[:_KEY_ID_BYTES]

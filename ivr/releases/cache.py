@@ -1,7 +1,7 @@
-"""The releases at hand in a process: the live one, and older ones that calls under way still walk on.
+"""The releases that a process serves: the live one, and older ones for calls that began before it was published.
 
-Looked for in memory, in VAR_DIR/releases/, in the ledger; with nothing published the folder is live. What
-is broken never replaces what works.
+A release is looked up in memory, then in VAR_DIR/releases/, then in the database. Before the first publish, the
+folder is live. A broken release never replaces a working one.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from ivr.releases.opening import open_release
 from ivr.releases.store import Release, live_release, stored_files
 
 LEDGER_SECONDS = 0.3
-# Half of what a publish may take; to read and compile one takes the rest.
+# A publish must be live within a second; reading and compiling the release takes the other half.
 REFRESH_SECONDS = 0.5
 _RECORDING = re.compile(r"[0-9a-f]{32}")
 
 
 class NoRelease(Exception):
-    """There is nothing to say: no release anywhere, and prompts/ is broken; the message names the faults."""
+    """There is no readable release, and prompts/ is broken too; the message lists the errors."""
 
 
 def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
-    """What is live now: from the ledger, else the copy on disk, else the folder. Raises NoRelease."""
+    """The live content: from the database, else from the disk cache, else from the folder. Raises NoRelease."""
     copies = DiskCache(var_dir)
     published: bool | None = None
-    faults = ""
+    errors = ""
     try:
         release = live_release(ledger)
         published = release is not None
@@ -46,50 +46,51 @@ def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
         if files:
             return open_release(files, prompts_dir)
     except (LedgerUnavailable, BrokenPrompts) as error:
-        faults = str(error)
+        errors = str(error)
     if published is not False:
         try:
             files = copies.live()
             if files:
                 return open_release(files, prompts_dir)
         except BrokenPrompts as error:
-            faults = str(error)
+            errors = str(error)
     try:
         return read_content(read_folder(prompts_dir))
     except BrokenPrompts as error:
-        raise NoRelease(str(error) or faults) from None
+        raise NoRelease(str(error) or errors) from None
 
 
 class ReleaseCache:
-    """A web process's releases. `live` is never None once the shelf could load anything.
+    """The releases of one web process. `live` is None only until the first release loads.
 
-    queue_url: where it is told of a publish at once; it asks the ledger all the time too.
+    base_url: the public URL that compiled documents point to. queue_url: the queue server that announces a publish;
+    without it, a publish is noticed by polling the database.
     """
 
     def __init__(self, ledger: Ledger, var_dir: Path, prompts_dir: Path, base_url: str, queue_url: str = "") -> None:
         self._ledger = ledger
         self._queue_url = queue_url
-        self._told = threading.Event()
+        self._published = threading.Event()
         self._refused = 0
         self._copies = DiskCache(var_dir)
         self._sources = (var_dir, prompts_dir)
         self._base_url = base_url
         self._lines: dict[str, CompiledLine] = {}
         self._lock = threading.Lock()
-        self._asking = ThreadPoolExecutor(1, "releases")
+        self._queries = ThreadPoolExecutor(1, "releases")
         self.live: CompiledLine | None = None
         try:
             self._make_live(live_content(ledger, *self._sources))
         except NoRelease as error:
-            log.get_logger().error("no_release", faults=str(error))
+            log.get_logger().error("release_not_loaded", faults=str(error))
 
-    def get(self, wanted: str) -> CompiledLine | None:
-        """The release with a digest, wherever it is; None when it is nowhere."""
-        known = self._lines.get(wanted)
-        if known is not None or not DIGEST.fullmatch(wanted):
-            return known
-        copied = self._copies.read(wanted)
-        files = copied or self._ask(lambda: stored_files(self._ledger, wanted))
+    def get(self, digest: str) -> CompiledLine | None:
+        """The release with this digest, from any source; None if it does not exist or cannot be read."""
+        cached = self._lines.get(digest)
+        if cached is not None or not DIGEST.fullmatch(digest):
+            return cached
+        copied = self._copies.read(digest)
+        files = copied or self._query(lambda: stored_files(self._ledger, digest))
         if files is None:
             return None
         try:
@@ -97,61 +98,61 @@ class ReleaseCache:
         except BrokenPrompts:
             return None
         if not copied:
-            # Its recordings are asked for next, and perhaps of another process of this machine.
+            # The carrier asks for its recordings next, perhaps from another process on this machine.
             self._copies.keep(content, live=False)
         return self._add(content)
 
-    def audio(self, wanted: str) -> Recording | None:
-        """The recording with a digest, of any release in memory or copied on this machine; None for any other."""
-        if not _RECORDING.fullmatch(wanted):
+    def audio(self, digest: str) -> Recording | None:
+        """The recording with this digest, from any release in memory or in the disk cache, else None."""
+        if not _RECORDING.fullmatch(digest):
             return None
-        held = (line.content.audio.get(wanted) for line in list(self._lines.values()))
-        return next(filter(None, held), None) or self._copies.recording(wanted)
+        in_memory = (line.content.audio.get(digest) for line in list(self._lines.values()))
+        return next(filter(None, in_memory), None) or self._copies.recording(digest)
 
     def watch(self) -> None:
-        """Follow what is published, in the background, for as long as the process lives."""
+        """Follow publishes in background threads until the process ends."""
         threading.Thread(target=self._follow, name="releases", daemon=True).start()
         if self._queue_url:
-            hearing = (self._queue_url, queues.PUBLISHED, self._told.set)
-            threading.Thread(target=queues.subscribe, args=hearing, name="published", daemon=True).start()
+            subscription = (self._queue_url, queues.PUBLISHED, self._published.set)
+            threading.Thread(target=queues.subscribe, args=subscription, name="published", daemon=True).start()
 
     def refresh(self) -> None:
-        """Make the newest release live if it is another one; whatever is wrong with it, the old one stays."""
+        """Load the newest release if it changed. On any problem, keep serving the current one."""
         try:
             release = live_release(self._ledger)
             if self.live is None:
                 self._make_live(live_content(self._ledger, *self._sources))
             elif release and release.digest != self.live.digest and release.number != self._refused:
-                self._follow_to(release)
+                self._switch_to(release)
         except (LedgerUnavailable, NoRelease):
             return
 
-    def _follow_to(self, release: Release) -> None:
+    def _switch_to(self, release: Release) -> None:
+        """Make a release live. One that is damaged or unreadable is logged once and not fetched again."""
         files = stored_files(self._ledger, release.digest)
         if files is None:
-            # It never gets better, and is not fetched again each time.
             self._refused = release.number
             log.get_logger().error("release_damaged", release=release.number)
             return
         try:
             self._make_live(self._read(files))
         except BrokenPrompts as broken:
-            # As a newer version of this code may have published. Told once, and not read again each time.
+            # For example, a newer version of this code published it.
             self._refused = release.number
             log.get_logger().error("release_refused", release=release.number, faults=str(broken))
 
     def _follow(self) -> None:
         while True:
-            self._told.wait(REFRESH_SECONDS)
-            self._told.clear()
+            self._published.wait(REFRESH_SECONDS)
+            self._published.clear()
             try:
                 self.refresh()
-            except Exception:  # noqa: BLE001 - a watcher that dies would freeze the words for ever
+            except Exception:  # noqa: BLE001 - if this thread died, the process would never see another publish
                 log.get_logger().exception("release_refresh_failed")
 
     def _make_live(self, content: Content) -> None:
         line = self._add(content)
-        # Before any caller hears it: another process of this machine may be asked for its recordings at once.
+        # Copied before any caller hears it: the carrier may ask another process on this machine for its recordings.
         self._copies.keep(content)
         self.live = line
 
@@ -159,25 +160,25 @@ class ReleaseCache:
         with self._lock:
             if content.digest not in self._lines:
                 line = self._lines[content.digest] = CompiledLine(content, self._base_url)
-                # Made now, so that no caller waits for it.
+                # Built now, so that no caller waits for it.
                 _ = line.matcher
                 hours.preload_holidays(content.config.holidays)
-                live = self.live.digest if self.live else content.digest
-                for old in [known for known in self._lines if known not in (live, content.digest)][: -MAX_COPIES + 1]:
+                in_use = (self.live.digest if self.live else content.digest, content.digest)
+                for old in [digest for digest in self._lines if digest not in in_use][: -MAX_COPIES + 1]:
                     del self._lines[old]
             return self._lines[content.digest]
 
     def _read(self, files: Files) -> Content:
-        """Read a release; the bytes that one in memory has too, as most recordings are, are not held twice."""
-        held = {data: data for line in list(self._lines.values()) for data in line.content.files.values()}
-        return open_release({name: held.get(data, data) for name, data in files.items()}, self._sources[1])
+        """Read a release, sharing the bytes of files that a release in memory has too: most recordings."""
+        shared = {data: data for line in list(self._lines.values()) for data in line.content.files.values()}
+        return open_release({name: shared.get(data, data) for name, data in files.items()}, self._sources[1])
 
-    def _ask(self, question: Callable[[], dict[str, bytes] | None]) -> dict[str, bytes] | None:
-        """Ask the ledger on a caller's turn, and do not wait long for the answer."""
-        answer = self._asking.submit(question)
+    def _query(self, query: Callable[[], dict[str, bytes] | None]) -> dict[str, bytes] | None:
+        """Query the database during a caller's turn: None if it does not answer within LEDGER_SECONDS."""
+        future = self._queries.submit(query)
         try:
-            return answer.result(LEDGER_SECONDS)
+            return future.result(LEDGER_SECONDS)
         except (LedgerUnavailable, FutureTimeout):
-            # A question that still waits in line is of no use to anybody when its turn comes.
-            answer.cancel()
+            # Nobody waits for the result of a query that has not started yet.
+            future.cancel()
             return None

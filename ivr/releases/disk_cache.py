@@ -1,4 +1,4 @@
-"""VAR_DIR/releases/: the last releases this machine served, so that it starts without the ledger."""
+"""VAR_DIR/releases/: copies of the last releases that this machine served, so that it starts without the database."""
 
 from __future__ import annotations
 
@@ -17,68 +17,68 @@ DIGEST = re.compile(r"[0-9a-f]{12}")
 
 
 class DiskCache:
-    """The copies that the web processes of a machine share: one blob a release, and a mark that names the live one."""
+    """Releases on disk, shared by the web processes of a machine: DIGEST.zip for each, and `live` with a digest."""
 
     def __init__(self, var_dir: Path) -> None:
         self._folder = var_dir / "releases"
         self._recordings: dict[tuple[Path, int], Mapping[str, str]] = {}
 
-    def read(self, wanted: str) -> dict[str, bytes] | None:
-        """The files of a digest; None when there is no copy, or a damaged one."""
+    def read(self, digest: str) -> dict[str, bytes] | None:
+        """The files of a release; None if there is no copy, or a damaged one."""
         try:
-            return unpack((self._folder / f"{wanted}.zip").read_bytes(), wanted)
+            return unpack((self._folder / f"{digest}.zip").read_bytes(), digest)
         except OSError:
             return None
 
     def live(self) -> dict[str, bytes] | None:
-        """The files that were live when this machine last looked."""
-        wanted = self._mark()
-        return self.read(wanted) if DIGEST.fullmatch(wanted) else None
+        """The files of the release that this machine last served as live."""
+        digest = self._live_digest()
+        return self.read(digest) if DIGEST.fullmatch(digest) else None
 
-    def recording(self, wanted: str) -> Recording | None:
-        """A recording with a digest, out of any copy; None when no copy has it.
+    def recording(self, digest: str) -> Recording | None:
+        """The recording with this digest from any copy, else None.
 
-        Each copy is listed once: a digest that nobody made costs a look into the folder, and no more.
+        The contents of each copy are listed once, so an unknown digest costs one look at the folder.
         """
         listed: dict[tuple[Path, int], Mapping[str, str]] = {}
-        for copy in self._stamped():
-            known = self._recordings.get(copy)
-            listed[copy] = packed_recordings(copy[0]) if known is None else known
+        for copy in self._copies():
+            names = self._recordings.get(copy)
+            listed[copy] = packed_recordings(copy[0]) if names is None else names
         self._recordings = listed
-        holding = [(path, names[wanted]) for (path, _), names in listed.items() if wanted in names]
-        found = (unpack_recording(path, name, wanted) for path, name in holding)
-        return next(filter(None, found), None)
+        matches = [(path, names[digest]) for (path, _), names in listed.items() if digest in names]
+        recordings = (unpack_recording(path, name, digest) for path, name in matches)
+        return next(filter(None, recordings), None)
 
     def keep(self, content: Content, *, live: bool = True) -> None:
-        """Keep a copy, marked live unless told otherwise; the oldest beyond ten go, the live one never."""
+        """Write a copy, by default as the live one; then delete the oldest beyond MAX_COPIES, never the live one."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._write(f"{content.digest}.zip", pack(content.files))
             if live:
                 self._write("live", content.digest.encode())
-            marked = f"{self._mark()}.zip"
-            others = sorted((stamp, path) for path, stamp in self._stamped() if path.name != marked)
+            live_copy = f"{self._live_digest()}.zip"
+            others = sorted((modified, path) for path, modified in self._copies() if path.name != live_copy)
             for _, old in others[:-MAX_COPIES]:
                 old.unlink(missing_ok=True)
         except OSError as error:
-            log.get_logger().warning("release_copy_not_kept", error=str(error.strerror))
+            log.get_logger().warning("release_copy_failed", error=str(error.strerror))
 
-    def _mark(self) -> str:
+    def _live_digest(self) -> str:
         try:
             return (self._folder / "live").read_bytes().decode("ascii", "replace").strip()
         except OSError:
             return ""
 
-    def _stamped(self) -> Iterator[tuple[Path, int]]:
-        """Every copy and when it was written, in nanoseconds; another process may take one away meanwhile."""
+    def _copies(self) -> Iterator[tuple[Path, int]]:
+        """Each copy and its modification time in nanoseconds; another process may delete one meanwhile."""
         for path in self._folder.glob("*.zip"):
             try:
-                stamp = path.stat().st_mtime_ns
+                modified = path.stat().st_mtime_ns
             except OSError:
                 continue
-            yield path, stamp
+            yield path, modified
 
     def _write(self, name: str, data: bytes) -> None:
-        draft = self._folder / f".{name}.{secrets.token_hex(8)}"
-        draft.write_bytes(data)
-        draft.replace(self._folder / name)
+        temporary = self._folder / f".{name}.{secrets.token_hex(8)}"
+        temporary.write_bytes(data)
+        temporary.replace(self._folder / name)

@@ -1,7 +1,7 @@
-"""The draft that operators work on: one at a time, on top of what is live, kept as typed until it is published.
+"""The shared draft: one at a time, on top of the live release, saved exactly as typed until it is published.
 
-A draft is the files that it changes, laid over the live release. So what somebody else publishes meanwhile is merged by
-itself, file by file; only a file that changed on both sides needs a person.
+A draft holds only the files that it changes. When someone else publishes in the meantime, the draft applies to the
+new live release, file by file; a person must decide only about a file that changed on both sides.
 """
 
 from __future__ import annotations
@@ -17,35 +17,38 @@ from ivr.ledger import Ledger
 from ivr.ledger.tables import draft, draft_file
 from ivr.line.content.loader import Files, file_problem, read_content
 from ivr.line.lint.runner import CheckReport, check_files
-from ivr.releases.store import Publication, Release, files_in, live_in, make_live
+from ivr.releases.store import Publication, Release, insert_release, select_files, select_live
 
-NOT_THERE = "-"
-"""The version of a file that is not there."""
+NO_FILE = "-"
+"""The version of a file that does not exist."""
 
 
 class NoDraft(Exception):
-    """Nobody has changed anything; the message says how to begin."""
+    """There is no draft, or no release to base one on; the message says what to do."""
 
 
 class NotSaved(Exception):
-    """A file cannot be taken in, by its name or size; the message says what to do."""
+    """A file was rejected because of its name or size; the message says what to do."""
 
 
 class EditConflict(Exception):
-    """Somebody else changed the same file since it was opened; the message says who and when."""
+    """Another person changed the same file or draft in the meantime; the message says who and when."""
 
 
 class BrokenDraft(Exception):
-    """The draft was proved, and has errors; `report` says which."""
+    """The draft has errors, which `report` lists."""
 
     def __init__(self, report: CheckReport) -> None:
         self.report = report
-        super().__init__("Nothing was published: put the errors right first.")
+        super().__init__("Nothing was published: fix the errors first.")
 
 
 @dataclass(frozen=True)
 class DraftFile:
-    """A file that the draft changes. content: None when it is taken away."""
+    """A file that the draft changes.
+
+    content: None if the draft deletes the file. replaces: the version of the live file that the change is based on.
+    """
 
     name: str
     content: bytes | None
@@ -60,7 +63,7 @@ class DraftFile:
 
 @dataclass(frozen=True)
 class Draft:
-    """The draft as it stood when it was opened. begun_at, begun_by: None while nobody has saved anything."""
+    """The draft at one moment. begun_at and begun_by are None while it changes nothing."""
 
     live: Release
     base: str
@@ -71,130 +74,129 @@ class Draft:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """What would be live if the draft were published now."""
+        """All files as they would be live if the draft were published now."""
         files = dict(self.live_files)
-        for one in self.changed.values():
-            files.pop(one.name, None)
-            if one.content is not None:
-                files[one.name] = one.content
+        for change in self.changed.values():
+            files.pop(change.name, None)
+            if change.content is not None:
+                files[change.name] = change.content
         return files
 
     def version(self, name: str) -> str:
-        """The version of a file as it stands in the draft: to be told when it is saved."""
+        """The version of a file in the draft, to pass back when saving it."""
         return file_version(self.files.get(name))
 
     @property
     def clashes(self) -> list[DraftFile]:
-        """The files that the draft changes and that were published otherwise since."""
+        """The changed files that were also published with another content since."""
         return [
-            one
-            for one in self.changed.values()
-            if file_version(self.live_files.get(one.name)) not in (one.replaces, one.version)
+            change
+            for change in self.changed.values()
+            if file_version(self.live_files.get(change.name)) not in (change.replaces, change.version)
         ]
 
     def others(self, by: str) -> list[DraftFile]:
-        """What other people changed, the latest first."""
-        return sorted((one for one in self.changed.values() if one.by != by), key=lambda one: one.at, reverse=True)
+        """The changes by other people, newest first."""
+        return sorted((file for file in self.changed.values() if file.by != by), key=lambda file: file.at, reverse=True)
 
 
 def file_version(data: bytes | None) -> str:
-    """What tells one state of a file from another: 12 hex digits, or `-` where there is no file."""
-    return NOT_THERE if data is None else hashlib.sha256(data).hexdigest()[:12]
+    """A hash of a file's content: 12 hex digits, or `-` if the file does not exist."""
+    return NO_FILE if data is None else hashlib.sha256(data).hexdigest()[:12]
 
 
-def _approved(_report: CheckReport) -> None:
-    """Whatever was found may go live."""
+def _approve_all(_report: CheckReport) -> None:
+    pass
 
 
 class Drafts:
-    """The draft of a ledger. Whoever works on it is named by `by`.
+    """The draft in a database. `by` always names the person who acts.
 
-    zone: in which moments are told. prove: what proves the words; a process without threads may do it in two.
+    zone: the time zone of messages. check: the check to run before publishing; it may use several processes.
     """
 
-    def __init__(self, ledger: Ledger, zone: tzinfo, prove: Callable[[Files], CheckReport] = check_files) -> None:
-        self._ledger, self._zone, self._prove = ledger, zone, prove
+    def __init__(self, ledger: Ledger, zone: tzinfo, check: Callable[[Files], CheckReport] = check_files) -> None:
+        self._ledger, self._zone, self._check = ledger, zone, check
 
     def open(self) -> Draft:
-        """The draft; without one, what is live, ready to be changed. Raises NoDraft when nothing was published yet."""
+        """The current draft, or an empty one on top of the live release. Raises NoDraft before the first publish."""
         with self._ledger.read() as connection:
             return _open(connection)
 
-    def save(self, name: str, data: bytes, by: str, now: datetime, seen: str | None) -> Draft:
-        """Keep a file just as it was typed, broken or not, and begin the draft if there is none.
+    def save(self, name: str, data: bytes, by: str, now: datetime, expected: str | None) -> Draft:
+        """Save a file exactly as typed, valid or not, and start a draft if there is none.
 
-        seen: the file's version when it was opened; None writes over whatever anybody saved since. Raises NotSaved,
-        and Changed.
+        expected: the file's version when it was opened; None overwrites any other change. Raises NotSaved and
+        EditConflict.
         """
-        fault = file_problem(name, data)
-        if fault:
-            raise NotSaved(fault)
-        return self._put(name, data, by, now, seen)
+        problem = file_problem(name, data)
+        if problem:
+            raise NotSaved(problem)
+        return self._put(name, data, by, now, expected)
 
-    def remove(self, name: str, by: str, now: datetime, seen: str | None) -> Draft:
-        """Take a file away from the draft, and from the line when it is published. As `save`."""
+    def remove(self, name: str, by: str, now: datetime, expected: str | None) -> Draft:
+        """Delete a file from the draft, and from the line once the draft is published. Otherwise as `save`."""
         if name not in self.open().files:
-            raise NotSaved(f"There is no {name} in the draft.")
-        return self._put(name, None, by, now, seen)
+            raise NotSaved(f"The draft has no file {name}.")
+        return self._put(name, None, by, now, expected)
 
-    def discard(self, name: str | None = None, looked_at: Draft | None = None) -> None:
-        """Forget the draft, or what it changes in one file.
+    def discard(self, name: str | None = None, expected: Draft | None = None) -> None:
+        """Discard the whole draft, or its change to one file.
 
-        looked_at: the draft as it stood when that was wished; None forgets whatever anybody saved since. Raises
-        NoDraft when there is none, and Changed.
+        expected: the draft that the person saw; None discards any later change too. Raises NoDraft and EditConflict.
         """
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
-            now_changed = _changed(connection)
-            if looked_at and now_changed != looked_at.changed:
-                raise EditConflict(self._meanwhile("forgotten", looked_at.changed, now_changed))
-            mine = delete(draft_file) if name is None else delete(draft_file).where(draft_file.c.name == name)
-            gone = connection.execute(mine).rowcount
-            gone += _end_without_changes(connection)
-        if not gone:
+            current = _changed(connection)
+            if expected and current != expected.changed:
+                raise EditConflict(self._changed_since("discarded", expected.changed, current))
+            files = delete(draft_file) if name is None else delete(draft_file).where(draft_file.c.name == name)
+            deleted = connection.execute(files).rowcount + _delete_if_empty(connection)
+        if not deleted:
             raise NoDraft("There is no draft." if name is None else f"The draft does not change {name}.")
 
-    def proof(self) -> CheckReport:
-        """What `infoline prompts check` would say of the draft."""
-        return self._prove(self.open().files)
+    def check(self) -> CheckReport:
+        """The report of `infoline prompts check` on the draft."""
+        return self._check(self.open().files)
 
     def publish(
-        self, by: str, now: datetime, note: str, looked_at: Draft, approve: Callable[[CheckReport], None] = _approved
+        self, by: str, now: datetime, note: str, expected: Draft, approve: Callable[[CheckReport], None] = _approve_all
     ) -> Release:
-        """Prove a draft and make it live.
+        """Check the draft and make it live.
 
-        looked_at: the draft as its publisher saw it. approve: called with what the proof found, when there is no error;
-        what it raises stops the publish. Raises Changed (a file was published otherwise since, or somebody saved
-        meanwhile), Broken, NoDraft, AlreadyLive, Overtaken.
+        expected: the draft that the person saw. approve: called with the report if there are no errors; raises to stop
+        the publish. Raises EditConflict (a file was published in another version, or someone saved in the meantime),
+        BrokenDraft, NoDraft, AlreadyLive, ConcurrentPublish.
         """
-        if not looked_at.changed:
+        if not expected.changed:
             raise NoDraft("There is no draft: change a file first.")
-        if looked_at.clashes:
-            raise EditConflict(self._clash(looked_at))
-        report = self._prove(looked_at.files)
+        if expected.clashes:
+            raise EditConflict(self._changed_on_both_sides(expected))
+        report = self._check(expected.files)
         if report.broken:
             raise BrokenDraft(report)
         approve(report)
-        publication = Publication(read_content(looked_at.files), now, by, note, "console")
+        publication = Publication(read_content(expected.files), now, by, note, "console")
+        # Packed outside the transaction, so that other writers do not wait for it.
         _ = publication.blob
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
-            now_changed = _changed(connection)
-            if now_changed != looked_at.changed:
-                raise EditConflict(self._meanwhile("published", looked_at.changed, now_changed))
-            release = make_live(connection, publication, looked_at.live.number)
+            current = _changed(connection)
+            if current != expected.changed:
+                raise EditConflict(self._changed_since("published", expected.changed, current))
+            release = insert_release(connection, publication, expected.live.number)
             connection.execute(delete(draft_file))
             connection.execute(delete(draft))
         return release
 
-    def _put(self, name: str, data: bytes | None, by: str, now: datetime, seen: str | None) -> Draft:
+    def _put(self, name: str, data: bytes | None, by: str, now: datetime, expected: str | None) -> Draft:
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
             before = _open(connection)
-            if seen is not None and seen != before.version(name):
+            if expected is not None and expected != before.version(name):
                 raise EditConflict(self._saved_by_another(before, name))
-            held, live = before.changed.get(name), file_version(before.live_files.get(name))
-            replaces = held.replaces if held and seen is not None else live
+            previous, live = before.changed.get(name), file_version(before.live_files.get(name))
+            replaces = previous.replaces if previous and expected is not None else live
             connection.execute(delete(draft_file).where(draft_file.c.name == name))
             if file_version(data) != live:
                 values = {"name": name, "content": data, "replaces": replaces, "by": by, "at": now}
@@ -202,48 +204,49 @@ class Drafts:
             if before.begun_at is None:
                 begun = insert(draft).values(id=1, base=before.live.digest, begun_at=now, begun_by=by)
                 connection.execute(begun)
-            _end_without_changes(connection)
+            _delete_if_empty(connection)
             return _open(connection)
 
-    def _saved_by_another(self, found: Draft, name: str) -> str:
-        held = found.changed.get(name)
-        done = (
-            f"{held.by} {'saved' if held.content is not None else 'took away'}"
-            if held
-            else f"{found.live.by} published"
-        )
-        at = held.at if held else found.live.at
+    def _saved_by_another(self, current: Draft, name: str) -> str:
+        change, live = current.changed.get(name), current.live
+        if change is None:
+            who, at = f"{live.by} published", live.at
+        else:
+            who, at = f"{change.by} {'saved' if change.content is not None else 'deleted'}", change.at
         return (
-            f"{name} was not saved: {done} it on {self._moment(at)}, after you opened it. Look at it again, put your"
-            " change into it, and save it; or write over it on purpose."
+            f"{name} was not saved: {who} it on {self._moment(at)}, after you opened it. Open it again, add your"
+            " change, and save it; or overwrite the other version on purpose."
         )
 
-    def _clash(self, found: Draft) -> str:
-        files = "; ".join(f"{one.name} (draft: {one.by}, {self._moment(one.at)})" for one in found.clashes)
-        live = found.live
+    def _changed_on_both_sides(self, current: Draft) -> str:
+        live = current.live
+        files = "; ".join(f"{file.name} (draft: {file.by}, {self._moment(file.at)})" for file in current.clashes)
         return (
-            f"Nothing was published. These files were changed in the draft, and published otherwise since it was begun:"
-            f" {files}. Release {live.number} is live, by {live.by}, of {self._moment(live.at)}. Look at what is live,"
-            " put its change into the draft's file, and save that on purpose; or take the file out of the draft."
+            "Nothing was published. These files changed in the draft, and a different version of them has gone live"
+            f" since: {files}. Release {live.number} is live, by {live.by}, of {self._moment(live.at)}. Look at the"
+            " live files, copy what changed into the draft's files, and save these on purpose; or discard the draft's"
+            " changes to them."
         )
 
-    def _meanwhile(self, done: str, proved: Mapping[str, DraftFile], found: Mapping[str, DraftFile]) -> str:
-        saved = [one for name, one in found.items() if proved.get(name) != one]
+    def _changed_since(self, done: str, expected: Mapping[str, DraftFile], current: Mapping[str, DraftFile]) -> str:
+        saved = [file for name, file in current.items() if expected.get(name) != file]
         if not saved:
-            return f"Nothing was {done}: somebody took changes out of the draft meanwhile. Look at it again."
-        last = max(saved, key=lambda one: one.at)
-        told = f"{last.by} saved {last.name} on {self._moment(last.at)}"
-        return f"Nothing was {done}: {told}, after you looked at the draft. Look at it again."
+            return f"Nothing was {done}: someone discarded changes in the meantime. Look at the draft again first."
+        last = max(saved, key=lambda file: file.at)
+        return (
+            f"Nothing was {done}: {last.by} saved {last.name} on {self._moment(last.at)}, after you looked at the"
+            " draft. Look at it again first."
+        )
 
     def _moment(self, at: datetime) -> str:
         return f"{at.astimezone(self._zone):%Y-%m-%d at %H:%M}"
 
 
 def _open(connection: Connection) -> Draft:
-    live = live_in(connection)
-    files = files_in(connection, live.digest) if live else None
+    live = select_live(connection)
+    files = select_files(connection, live.digest) if live else None
     if live is None or files is None:
-        raise NoDraft("A draft stands on what is live, and nothing is: publish the folder first.")
+        raise NoDraft("A draft changes the live release, and there is none: publish the folder first.")
     begun = connection.execute(select(draft)).first()
     return Draft(
         live=live,
@@ -255,8 +258,8 @@ def _open(connection: Connection) -> Draft:
     )
 
 
-def _end_without_changes(connection: Connection) -> int:
-    """A draft that changes nothing is none. Returns how many ended."""
+def _delete_if_empty(connection: Connection) -> int:
+    """Delete the draft if it changes no file. Returns the number of deleted drafts."""
     if connection.execute(select(draft_file.c.name).limit(1)).first() is not None:
         return 0
     return connection.execute(delete(draft)).rowcount

@@ -1,4 +1,4 @@
-"""The releases there were, what each changed, and one of them put back into a folder."""
+"""The list of releases with what each one changed, and the export of a release into a folder."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from ivr.ledger import Ledger
 from ivr.ledger.tables import release
 from ivr.line.content.diff import ChangeKind, changed_files
 from ivr.line.content.loader import Files
-from ivr.releases.store import BESIDE, Release, packed_stamps, stored_files
+from ivr.releases.store import SUMMARY_COLUMNS, Release, packed_stamps, stored_files
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """A release, and the files that it changed; None where it or its parent is damaged."""
+    """A release and the files that it changed; changed is None if it or the release before it is damaged."""
 
     release: Release
     changed: list[tuple[str, ChangeKind]] | None
 
 
 class FolderNotEmpty(Exception):
-    """A release is written into an empty folder only; the message says which one is not."""
+    """A release is exported into an empty folder only."""
 
 
 def release_history(ledger: Ledger) -> list[HistoryEntry]:
-    """All releases, newest first. Contents are looked at one after the other, and not unpacked."""
+    """All releases, newest first. Contents are compared by checksum, one at a time, without unpacking them."""
     entries: list[HistoryEntry] = []
     with ledger.read() as connection:
         before: dict[str, tuple[int, int]] | None = {}
         rows = connection.execution_options(yield_per=1).execute(select(release).order_by(release.c.number))
         for row in rows:
-            told = {column.name: getattr(row, column.name) for column in BESIDE}
+            summary = Release(**{column.name: getattr(row, column.name) for column in SUMMARY_COLUMNS})
             after = packed_stamps(row.content)
             damaged = before is None or after is None
-            entries.append(HistoryEntry(Release(**told), None if damaged else changed_files(before or {}, after or {})))
+            entries.append(HistoryEntry(summary, None if damaged else changed_files(before or {}, after or {})))
             before = after
     return entries[::-1]
 
 
 def find_release(ledger: Ledger, number: int) -> Release | None:
     with ledger.read() as connection:
-        row = connection.execute(select(*BESIDE).where(release.c.number == number)).first()
+        row = connection.execute(select(*SUMMARY_COLUMNS).where(release.c.number == number)).first()
     return Release(**row._mapping) if row else None
 
 
 def sides(ledger: Ledger, base: str | None, live: Release, folder: Files) -> tuple[Files, Files, Files]:
-    """The files that two sides began with, those that are live, and the folder's; a lost one is empty."""
+    """The files of the common base, of the live release, and of the folder; a damaged release counts as empty."""
     return (stored_files(ledger, base) or {}) if base else {}, stored_files(ledger, live.digest) or {}, folder
 
 
 def reverted_files(base: Files, live: Files, folder: Files) -> list[tuple[str, ChangeKind]]:
-    """What changed elsewhere and would be as before again, if the folder were published."""
+    """The changes from base to live that publishing the folder would undo."""
     return [(name, kind) for name, kind in changed_files(base, live) if folder.get(name) == base.get(name)]
 
 
 def export_release(files: Files, folder: Path) -> None:
-    """Write a release's files into a folder. Raises NotEmpty, and OSError."""
+    """Write a release's files into a folder. Raises FolderNotEmpty and OSError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FolderNotEmpty(f"{folder} is not empty: name a folder that is, or one that is not there yet.")
+        raise FolderNotEmpty(f"{folder} is not empty: name an empty folder, or one that does not exist yet.")
     root = folder.resolve()
     for name, data in files.items():
         path = (root / name).resolve()
         if not path.is_relative_to(root):
-            # No release that was published has such a name.
+            # Publishing refuses such names, so only a tampered release has one.
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

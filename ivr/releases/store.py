@@ -1,4 +1,4 @@
-"""Releases in the ledger: publish one, find the live one, read one again."""
+"""Releases in the database: publish one, find the live one, read the files of one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from ivr.ledger.tables import release
 from ivr.line.content.loader import Content, Files, content_digest
 from ivr.line.content.recordings import LARGEST_TOGETHER, Recording, is_in_recordings_folder, read_recording
 
-# Twice what a folder may hold; a damaged archive may promise any size.
+# Twice the limit of a folder, in bytes; a damaged archive may declare any size.
 LARGEST_UNPACKED = 2 * LARGEST_TOGETHER
 Origin = Literal["folder", "console", "rollback"]
-BESIDE = [column for column in release.c if column.name != "content"]
-"""What is told of a release beside its content."""
+SUMMARY_COLUMNS = [column for column in release.c if column.name != "content"]
 
 
 @dataclass(frozen=True)
@@ -38,67 +37,68 @@ class Release:
 
 
 class Diverged(Exception):
-    """The folder changed, but the words were changed elsewhere meanwhile too.
+    """Both the folder and the live release changed since they were last the same.
 
-    base: the digest of the release that both began with; None when the folder was never published.
+    base: the digest of their common release; None if the folder was never published.
     """
 
     def __init__(self, folder: str, live: Release, base: str | None) -> None:
         self.base, self.live = base, live
         super().__init__(
-            f"The folder ({folder}) and the live release {live.number} ({live.digest}, by {live.by}) both"
-            " changed since the folder was last published. Export the live one, or publish the folder on purpose."
+            f"Both the folder ({folder}) and the live release {live.number} ({live.digest}, by {live.by}) have changed"
+            " since the folder was last published. Export the live release and merge the changes, or publish the"
+            " folder anyway with `infoline prompts publish`."
         )
 
 
 class AlreadyLive(Exception):
-    """What was to be published is live; `release` says since when."""
+    """The content to publish is live already, as `release`."""
 
     def __init__(self, live: Release) -> None:
         self.release = live
-        super().__init__(f"Release {live.number} ({live.digest}) is live and says the same: nothing to publish.")
+        super().__init__(f"Nothing to publish: release {live.number} ({live.digest}) is live and identical.")
 
 
 class ConcurrentPublish(Exception):
-    """Somebody else published while this was being prepared; the message says who, what and when."""
+    """Another person published in the meantime; the message says who, what and when."""
 
     def __init__(self, live: Release, zone: tzinfo) -> None:
         self.live = live
         super().__init__(
-            f"Nothing was published: {live.by} published release {live.number} ({live.digest}) meanwhile, on"
-            f" {live.at.astimezone(zone):%Y-%m-%d at %H:%M}{f', saying `{live.note}`' if live.note else ''}. See what"
-            f" changed with `infoline prompts history {live.number}`, take it in, and publish again."
+            f"Nothing was published: {live.by} published release {live.number} ({live.digest}) in the meantime, on"
+            f" {live.at.astimezone(zone):%Y-%m-%d at %H:%M}{f', with the note `{live.note}`' if live.note else ''}."
+            f" See the changes with `infoline prompts history {live.number}`, merge them into yours, and publish again."
         )
 
 
 def pack(files: Files) -> bytes:
-    """A content's files as one blob, in which each recording stands with its digest beside its name."""
+    """Files as one ZIP archive, always the same bytes; the comment of each recording's entry is its digest."""
     blob = io.BytesIO()
     with zipfile.ZipFile(blob, "w") as archive:
         for name in sorted(files):
             entry, method = zipfile.ZipInfo(name), zipfile.ZIP_DEFLATED
             if is_in_recordings_folder(name):
-                # Sound hardly gets smaller, and other writers wait while a publish packs.
+                # Sound hardly compresses, and other writers wait while a publish packs.
                 entry.comment, method = read_recording(name, files[name]).digest.encode(), zipfile.ZIP_STORED
             archive.writestr(entry, files[name], method)
     return blob.getvalue()
 
 
-def unpack(blob: bytes, wanted: str) -> dict[str, bytes] | None:
-    """The files of a blob that `pack` made; None unless they are undamaged and have the wanted digest."""
+def unpack(blob: bytes, digest: str) -> dict[str, bytes] | None:
+    """The files of an archive that `pack` made; None if it is damaged or has another digest."""
     try:
         with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-            # None reads more than its entry says that it holds.
+            # zipfile never reads more of an entry than its declared size.
             if sum(entry.file_size for entry in archive.infolist()) > LARGEST_UNPACKED:
                 return None
             files = {name: archive.read(name) for name in archive.namelist()}
-        return files if content_digest(files) == wanted else None
-    except Exception:  # noqa: BLE001 - a damaged archive raises whatever its first wrong byte leads to
+        return files if content_digest(files) == digest else None
+    except Exception:  # noqa: BLE001 - a damaged archive raises many kinds of errors
         return None
 
 
 def packed_stamps(blob: bytes) -> dict[str, tuple[int, int]] | None:
-    """The checksum and size of each file in a blob, by name, without unpacking it; None for a damaged one."""
+    """{name: (checksum, size)} of the files in an archive, without unpacking it; None for a damaged one."""
     try:
         with zipfile.ZipFile(io.BytesIO(blob)) as archive:
             return {entry.filename: (entry.CRC, entry.file_size) for entry in archive.infolist()}
@@ -107,7 +107,7 @@ def packed_stamps(blob: bytes) -> dict[str, tuple[int, int]] | None:
 
 
 def packed_recordings(path: Path) -> dict[str, str]:
-    """The recordings in a blob kept as a file: {digest: name}. Nothing is unpacked; empty for a damaged one."""
+    """{digest: name} of the recordings in an archive on disk, without unpacking it; empty for a damaged one."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if is_in_recordings_folder(entry.filename)]
@@ -116,19 +116,19 @@ def packed_recordings(path: Path) -> dict[str, str]:
         return {}
 
 
-def unpack_recording(path: Path, name: str, wanted: str) -> Recording | None:
-    """One recording of a blob kept as a file; None unless it is undamaged and has the wanted digest."""
+def unpack_recording(path: Path, name: str, digest: str) -> Recording | None:
+    """One recording of an archive on disk; None if it is damaged or has another digest."""
     try:
         with zipfile.ZipFile(path) as archive:
             recording = read_recording(name, archive.read(name))
-        return recording if recording.digest == wanted else None
+        return recording if recording.digest == digest else None
     except Exception:  # noqa: BLE001 - as in `unpack`
         return None
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A content on its way to become live. It was proved: nothing here looks at its words."""
+    """Content that is ready to publish. The caller has checked it; nothing here does."""
 
     content: Content
     at: datetime
@@ -144,89 +144,94 @@ class Publication:
 def publish(
     ledger: Ledger, content: Content, now: datetime, by: str, note: str, origin: Origin, *, seen: int | None = None
 ) -> Release:
-    """Make a content live, as a new release.
+    """Make content live, as a new release.
 
-    seen: the number of the release that was live when this was prepared, 0 for none; None publishes over whatever is
-    live. Raises AlreadyLive, and Overtaken when another release is live by now.
+    seen: the number of the release that was live when the content was prepared, 0 for none; None skips the check and
+    publishes over any release. Raises AlreadyLive, and ConcurrentPublish if another release is live by now.
     """
     publication = Publication(content, now, by, note, origin)
-    # Packed before, so that other writers do not wait for it.
+    # Packed outside the transaction, so that other writers do not wait for it.
     _ = publication.blob
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
-        return make_live(connection, publication, seen)
+        return insert_release(connection, publication, seen)
 
 
-def make_live(connection: Connection, publication: Publication, seen: int | None) -> Release:
-    """As `publish`, in a transaction that has passed the turnstile."""
-    live, content = live_in(connection), publication.content
+def insert_release(connection: Connection, publication: Publication, seen: int | None) -> Release:
+    """As `publish`, in a transaction that holds the exclusive lock."""
+    live, content = select_live(connection), publication.content
     if live and live.digest == content.digest:
         raise AlreadyLive(live)
     if live and seen is not None and live.number != seen:
         raise ConcurrentPublish(live, content.config.zone)
-    parent = live.digest if live else None
-    told = {"parent": parent, "at": publication.at, "by": publication.by, "note": publication.note}
-    values = {"digest": content.digest, **told, "origin": publication.origin, "content": publication.blob}
-    number = connection.execute(insert(release).values(**values).returning(release.c.number)).scalar_one()
-    return Release(number, content.digest, parent, publication.at, publication.by, publication.note, publication.origin)
+    summary: dict[str, Any] = {
+        "digest": content.digest,
+        "parent": live.digest if live else None,
+        "at": publication.at,
+        "by": publication.by,
+        "note": publication.note,
+        "origin": publication.origin,
+    }
+    statement = insert(release).values(**summary, content=publication.blob).returning(release.c.number)
+    return Release(connection.execute(statement).scalar_one(), **summary)
 
 
 def publish_folder_if_changed(ledger: Ledger, content: Content, now: datetime, by: str) -> Release | None:
-    """Publish the folder when it changed since it was last published from; None when it did not.
+    """Publish the folder's content if it changed since it was last published; return None if it did not.
 
-    Two machines that deploy the same folder together publish it once. Raises Diverged when what is live was
-    not published from the folder.
+    If two machines deploy the same folder at once, it is published once. Raises Diverged if the live release was not
+    published from the folder.
     """
     publication = Publication(content, now, by, "the folder changed", "folder")
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
-        live, from_folder = live_in(connection), _from_folder(connection)
+        live, from_folder = select_live(connection), _from_folder(connection)
         if from_folder == content.digest or (live and live.digest == content.digest):
             return None
         if live and live.digest != from_folder:
             raise Diverged(content.digest, live, from_folder)
-        return make_live(connection, publication, None)
+        return insert_release(connection, publication, None)
 
 
 def folder_base(ledger: Ledger) -> str | None:
-    """The digest of the release that was last published from the folder."""
+    """The digest of the last release that was published from the folder."""
     with ledger.read() as connection:
         return _from_folder(connection)
 
 
 def _from_folder(connection: Connection) -> str | None:
-    asked = select(release.c.digest).where(release.c.origin == "folder").order_by(release.c.number.desc()).limit(1)
-    return connection.execute(asked).scalar_one_or_none()
+    query = select(release.c.digest).where(release.c.origin == "folder").order_by(release.c.number.desc()).limit(1)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def live_release(ledger: Ledger) -> Release | None:
-    """The newest release; None when nothing was ever published."""
+    """The newest release; None before the first publish."""
     with ledger.read() as connection:
-        return live_in(connection)
+        return select_live(connection)
 
 
-def recent_releases(ledger: Ledger, most: int) -> list[Release]:
+def recent_releases(ledger: Ledger, limit: int) -> list[Release]:
     """The newest releases, the live one first."""
     with ledger.read() as connection:
-        rows = connection.execute(_newest().limit(most)).all()
+        rows = connection.execute(_newest().limit(limit)).all()
     return [Release(**row._mapping) for row in rows]
 
 
-def stored_files(ledger: Ledger, wanted: str) -> dict[str, bytes] | None:
-    """The files of the release with a digest; None when there is none that is undamaged."""
+def stored_files(ledger: Ledger, digest: str) -> dict[str, bytes] | None:
+    """The files of the release with this digest; None if there is none, or if it is damaged."""
     with ledger.read() as connection:
-        return files_in(connection, wanted)
+        return select_files(connection, digest)
 
 
-def files_in(connection: Connection, wanted: str) -> dict[str, bytes] | None:
+def select_files(connection: Connection, digest: str) -> dict[str, bytes] | None:
     """As `stored_files`, in a transaction."""
     blob = connection.execute(
-        select(release.c.content).where(release.c.digest == wanted).order_by(release.c.number.desc()).limit(1)
+        select(release.c.content).where(release.c.digest == digest).order_by(release.c.number.desc()).limit(1)
     ).scalar_one_or_none()
-    return None if blob is None else unpack(blob, wanted)
+    return None if blob is None else unpack(blob, digest)
 
 
-def live_in(connection: Connection) -> Release | None:
+def select_live(connection: Connection) -> Release | None:
     """As `live_release`, in a transaction."""
     row = connection.execute(_newest().limit(1)).first()
     return Release(**row._mapping) if row else None
@@ -234,4 +239,4 @@ def live_in(connection: Connection) -> Release | None:
 
 def _newest() -> Select[Any]:
     """Releases without their content, newest first."""
-    return select(*BESIDE).order_by(release.c.number.desc())
+    return select(*SUMMARY_COLUMNS).order_by(release.c.number.desc())

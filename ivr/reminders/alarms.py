@@ -54,7 +54,7 @@ def clear_for_others(connection: Connection, name: Alarm, named: str) -> None:
 def raise_missing_key(connection: Connection, vault: Vault, now: datetime) -> None:
     """A number cannot be opened; whoever it is waits until the key is named."""
     told = "A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first."
-    raise_alarm(connection, Alarm.KEY_MISSING, now, f"{told} Known: {vault.known}")
+    raise_alarm(connection, Alarm.KEY_MISSING, now, f"{told} Known: {vault.key_ids}")
 
 
 def raised(connection: Connection) -> dict[str, datetime]:

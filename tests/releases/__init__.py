@@ -1,0 +1,1 @@
+"""Tests of `ivr.releases`, and of the commands that publish."""

@@ -1,4 +1,4 @@
-"""What nobody should type, store or do at once: refused in words, read to its end, or done without harm."""
+"""Bad input: wrong numbers and notes, damaged and oversized releases, changes at the same time."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ivr.cli import main
-from ivr.cli import releases as door
+from ivr.cli import releases as releases_command
 from ivr.ledger import Ledger
 from ivr.line.content.diff import diff_files
 from ivr.line.content.loader import Content, content_digest, read_content
 from ivr.line.lint.runner import CheckReport
-from ivr.releases import cache as shelves
+from ivr.releases import cache as cache_module
 from ivr.releases.cache import ReleaseCache
 from ivr.releases.drafts import Drafts, EditConflict
 from ivr.releases.store import live_release, pack, publish, stored_files, unpack
@@ -43,83 +43,83 @@ def var(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(ledger_url: str, ledger: Ledger, folder: Path, var: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command on each store. The proof of words that pass has tests of its own, and takes seconds."""
+    """`infoline prompts` on each database, with a check that always passes: the real one takes seconds."""
     for name, value in {"VAR_DIR": var, "DATABASE_URL": ledger_url, "PROMPTS_DIR": folder}.items():
         monkeypatch.setenv(name, str(value))
-    monkeypatch.setattr(door, "check_files", lambda _files, **_how: CheckReport(1, 1, ()))
-    return lambda *words: CliRunner().invoke(main, ["prompts", *words])
+    monkeypatch.setattr(releases_command, "check_files", lambda _files, **_how: CheckReport(1, 1, ()))
+    return lambda *arguments: CliRunner().invoke(main, ["prompts", *arguments])
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "2147483648", "9" * 20, "9" * 5000, "two", "1.0"])
 @pytest.mark.parametrize(
-    "words", [["history"], ["rollback"], ["export", "folder", "--release"]], ids=lambda one: one[0]
+    "command", [["history"], ["rollback"], ["export", "folder", "--release"]], ids=lambda command: command[0]
 )
-def test_a_number_that_no_release_can_have_is_told(words: list[str], number: str, run: Run) -> None:
-    refused = run(*words, *(["--"] if words[-1] != "--release" else []), number)
+def test_an_impossible_release_number_is_reported(command: list[str], number: str, run: Run) -> None:
+    refused = run(*command, *(["--"] if command[-1] != "--release" else []), number)
     assert (refused.exit_code, "is no number" in refused.output) == (2, True), refused.output
 
 
-def test_a_note_in_letters_that_cannot_be_kept_is_told_before_anything_is_proved(run: Run, ledger: Ledger) -> None:
+def test_a_note_that_is_not_utf8_is_reported_before_the_check(run: Run, ledger: Ledger) -> None:
     refused = run("publish", "--note", "caf\udce9")
     assert (refused.exit_code, "UTF-8" in refused.output, count(ledger)) == (2, True, 0)
 
 
-def test_whoever_has_no_name_on_this_machine_publishes_all_the_same(
+def test_a_user_without_a_name_on_the_machine_can_publish(
     run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody() -> str:
+    def no_name() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 
-    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("getpass.getuser", no_name)
     assert run("publish").exit_code == 0
     live = live_release(ledger)
     assert live
     assert live.by == f"user {os.getuid()}"
 
 
-def test_a_long_text_of_few_words_is_compared_too() -> None:
+def test_long_texts_of_few_different_words_are_compared() -> None:
     start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
-    before, after = (start + words.encode() for words in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
-    (found,) = diff_files({"en/goodbye.md": before}, {"en/goodbye.md": after})
-    assert "end" in found.places[0].pieces[-1][1]
+    before, after = (start + text.encode() for text in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
+    (change,) = diff_files({"en/goodbye.md": before}, {"en/goodbye.md": after})
+    assert "end" in change.places[0].pieces[-1][1]
 
 
-def test_a_release_that_would_fill_the_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_that_is_too_large_for_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"en/a.md": b"a" * 1000, "en/b.md": b"b" * 1000}
     assert unpack(pack(files), content_digest(files)) == files
     monkeypatch.setattr("ivr.releases.store.LARGEST_UNPACKED", 1999)
-    monkeypatch.setattr("zipfile.ZipFile.read", lambda *_asked: pytest.fail("it was read"))
+    monkeypatch.setattr("zipfile.ZipFile.read", lambda *_arguments: pytest.fail("the archive was read"))
     assert unpack(pack(files), content_digest(files)) is None
 
 
-def test_a_damaged_release_is_fetched_once_and_the_same_words_can_be_live_later(
+def test_a_damaged_release_is_fetched_once_and_its_content_can_be_published_again(
     ledger: Ledger, content: Content, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
-    shelf = ReleaseCache(ledger, var, folder, "")
+    cache = ReleaseCache(ledger, var, folder, "")
     publish(ledger, SECOND, NOW, "x", "", "folder")
     damage(ledger, SECOND.digest, b"damaged")
     fetched: list[str] = []
     monkeypatch.setattr(
-        shelves, "stored_files", lambda kept, wanted: fetched.append(wanted) or stored_files(kept, wanted)
+        cache_module, "stored_files", lambda ledger, digest: fetched.append(digest) or stored_files(ledger, digest)
     )
     for _ in range(3):
-        shelf.refresh()
+        cache.refresh()
     assert fetched == [SECOND.digest]
     publish(ledger, content, NOW, "x", "", "folder")
     publish(ledger, SECOND, NOW, "x", "", "folder")
-    shelf.refresh()
-    assert shelf.live
-    assert shelf.live.digest == SECOND.digest
+    cache.refresh()
+    assert cache.live
+    assert cache.live.digest == SECOND.digest
 
 
-def test_what_somebody_saved_after_the_draft_was_looked_at_is_not_forgotten(ledger: Ledger, content: Content) -> None:
+def test_a_discard_is_refused_if_another_person_saved_in_the_meantime(ledger: Ledger, content: Content) -> None:
     publish(ledger, content, NOW, "release", "", "folder")
     drafts = Drafts(ledger, UTC)
     drafts.save(GOODBYE, KINDER, "ann", NOW, None)
     seen = drafts.open()
     drafts.save(CANCER, b"typed", "bob", NOW, None)
-    with pytest.raises(EditConflict, match=r"Nothing was forgotten: bob saved es/cancer\.md"):
+    with pytest.raises(EditConflict, match=r"Nothing was discarded: bob saved es/cancer\.md"):
         drafts.discard(None, seen)
     assert drafts.open().files[CANCER] == b"typed"
     drafts.discard(None, drafts.open())

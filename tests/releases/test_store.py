@@ -1,4 +1,4 @@
-"""Releases: published once, followed by every process, and never replaced by what is broken. On both stores."""
+"""Releases on both databases: published once, followed by every process, never replaced by a broken one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ivr.ledger.tables import release
 from ivr.line.callflow.states import Key
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, content_digest, read_content
-from ivr.releases import cache as shelves
+from ivr.releases import cache as cache_module
 from ivr.releases.cache import NoRelease, ReleaseCache, live_content
 from ivr.releases.disk_cache import MAX_COPIES, DiskCache
 from ivr.releases.store import (
@@ -47,11 +47,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def away() -> Iterator[Ledger]:
-    """A ledger where nothing answers."""
-    opened = open_ledger("postgresql://nobody@127.0.0.1:1/none")
-    yield opened
-    opened.close()
+def unreachable() -> Iterator[Ledger]:
+    """A ledger whose server does not answer."""
+    ledger = open_ledger("postgresql://nobody@127.0.0.1:1/none")
+    yield ledger
+    ledger.close()
 
 
 def written(folder: Path, files: dict[str, bytes]) -> Path:
@@ -73,19 +73,19 @@ def damage(ledger: Ledger, digest: str, blob: bytes) -> None:
 
 
 def put_broken(ledger: Ledger) -> str:
-    """What no command does: a release in the ledger that cannot be read."""
+    """Insert a release that cannot be read, which no command does. Returns its digest."""
     values = {"digest": content_digest(BROKEN), "parent": None, "at": NOW, "by": "x", "note": "", "origin": "console"}
     with ledger.write() as connection:
         connection.execute(insert(release).values(**values, content=pack(BROKEN)))
     return content_digest(BROKEN)
 
 
-def test_nothing_is_live_before_anything_is_published(ledger: Ledger) -> None:
+def test_nothing_is_live_before_the_first_publish(ledger: Ledger) -> None:
     assert live_release(ledger) is None
     assert stored_files(ledger, "0" * 12) is None
 
 
-def test_what_is_published_is_live_and_comes_back_byte_by_byte(ledger: Ledger, content: Content) -> None:
+def test_a_published_release_is_live_and_reads_back_byte_for_byte(ledger: Ledger, content: Content) -> None:
     first = publish(ledger, content, NOW, "ann", "the first", "folder")
     second = publish(ledger, SECOND, NOW + timedelta(hours=1), "bob", "a word", "console")
     assert live_release(ledger) == second
@@ -95,17 +95,17 @@ def test_what_is_published_is_live_and_comes_back_byte_by_byte(ledger: Ledger, c
     assert stored_files(ledger, SECOND.digest) == dict(SECOND.files)
 
 
-def test_a_folder_that_did_not_change_publishes_nothing(ledger: Ledger, content: Content) -> None:
+def test_an_unchanged_folder_publishes_nothing(ledger: Ledger, content: Content) -> None:
     assert publish_folder_if_changed(ledger, content, NOW, "release")
     assert publish_folder_if_changed(ledger, content, NOW, "release") is None
-    changed_once = publish_folder_if_changed(ledger, SECOND, NOW, "release")
-    assert changed_once
-    assert changed_once.parent == content.digest
+    second = publish_folder_if_changed(ledger, SECOND, NOW, "release")
+    assert second
+    assert second.parent == content.digest
     assert publish_folder_if_changed(ledger, SECOND, NOW, "release") is None
     assert count(ledger) == 2
 
 
-def test_words_changed_in_two_places_are_refused_and_told(ledger: Ledger, content: Content) -> None:
+def test_a_folder_is_refused_if_the_live_release_changed_too(ledger: Ledger, content: Content) -> None:
     publish_folder_if_changed(ledger, content, NOW, "release")
     publish(ledger, SECOND, NOW, "ann", "", "console")
     assert publish_folder_if_changed(ledger, content, NOW, "release") is None, "the folder did not change"
@@ -116,39 +116,39 @@ def test_words_changed_in_two_places_are_refused_and_told(ledger: Ledger, conten
     assert live.digest == SECOND.digest
 
 
-def test_a_folder_that_caught_up_with_what_is_live_publishes_nothing(ledger: Ledger, content: Content) -> None:
+def test_a_folder_that_equals_the_live_release_publishes_nothing(ledger: Ledger, content: Content) -> None:
     publish_folder_if_changed(ledger, content, NOW, "release")
     publish(ledger, SECOND, NOW, "ann", "", "console")
     assert publish_folder_if_changed(ledger, SECOND, NOW, "release") is None
 
 
-def test_a_rollback_stays_though_the_folder_is_newer_and_the_same_digest_can_be_live_again(
+def test_a_rollback_stays_live_until_the_same_folder_is_published_again(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     publish_folder_if_changed(ledger, content, NOW, "release")
     publish_folder_if_changed(ledger, SECOND, NOW, "release")
-    shelf = ReleaseCache(ledger, var, folder, "")
+    cache = ReleaseCache(ledger, var, folder, "")
     back = publish(ledger, content, NOW, "ann", "", "rollback")
     assert publish_folder_if_changed(ledger, SECOND, NOW, "release") is None
-    shelf.refresh()
-    assert shelf.live
-    assert shelf.live.digest == content.digest
+    cache.refresh()
+    assert cache.live
+    assert cache.live.digest == content.digest
     again = publish(ledger, SECOND, NOW, "ann", "", "folder")
     assert [back.digest, again.digest, again.parent] == [content.digest, SECOND.digest, content.digest]
-    shelf.refresh()
-    assert shelf.live.digest == SECOND.digest
+    cache.refresh()
+    assert cache.live.digest == SECOND.digest
     assert count(ledger) == 4
 
 
-def test_two_publishes_at_the_same_moment_stand_one_after_the_other(ledger: Ledger, content: Content) -> None:
+def test_concurrent_publishes_become_successive_releases(ledger: Ledger, content: Content) -> None:
     start = threading.Barrier(3)
 
-    def one(what: Content) -> None:
+    def publish_together(content: Content) -> None:
         start.wait()
-        publish(ledger, what, NOW, "x", "", "console")
+        publish(ledger, content, NOW, "x", "", "console")
 
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(one, [content, SECOND, THIRD]))
+        list(pool.map(publish_together, [content, SECOND, THIRD]))
     with ledger.read() as connection:
         rows = connection.execute(select(release.c.digest, release.c.parent).order_by(release.c.number)).all()
     assert len(rows) == 3
@@ -158,57 +158,59 @@ def test_two_publishes_at_the_same_moment_stand_one_after_the_other(ledger: Ledg
 def test_two_machines_that_deploy_the_same_folder_publish_it_once(ledger: Ledger, content: Content) -> None:
     start = threading.Barrier(4)
 
-    def one(_machine: int) -> bool:
+    def deploy(_machine: int) -> bool:
         start.wait()
         return publish_folder_if_changed(ledger, content, NOW, "x") is not None
 
     with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(one, range(4))) == [False, False, False, True]
+        assert sorted(pool.map(deploy, range(4))) == [False, False, False, True]
     assert count(ledger) == 1
 
 
 @pytest.mark.parametrize(
-    "blob", [b"", b"PK", b"no archive", pack({"a": b"other words"})], ids=["empty", "cut", "x", "other"]
+    "blob",
+    [b"", b"PK", b"no archive", pack({"a": b"other text"})],
+    ids=["empty", "cut short", "no archive", "other content"],
 )
-def test_a_damaged_release_is_none(ledger: Ledger, content: Content, blob: bytes) -> None:
+def test_a_damaged_release_has_no_files(ledger: Ledger, content: Content, blob: bytes) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
     damage(ledger, content.digest, blob)
     assert stored_files(ledger, content.digest) is None
 
 
-def test_a_packed_release_is_the_same_bytes_every_time(content: Content) -> None:
+def test_a_release_is_packed_into_the_same_bytes_every_time(content: Content) -> None:
     assert pack(content.files) == pack(dict(reversed(content.files.items())))
-    spoilt = bytearray(pack(content.files))
-    spoilt[len(spoilt) // 2] ^= 0xFF
-    assert unpack(bytes(spoilt), content.digest) is None
+    damaged = bytearray(pack(content.files))
+    damaged[len(damaged) // 2] ^= 0xFF
+    assert unpack(bytes(damaged), content.digest) is None
 
 
-def test_the_shelf_follows_a_publish_and_serves_the_older_release_to_a_call_under_way(
+def test_after_a_publish_a_call_in_progress_stays_on_its_release(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
-    shelf = ReleaseCache(ledger, var, folder, "https://line.example.org")
-    before = shelf.live
+    cache = ReleaseCache(ledger, var, folder, "https://line.example.org")
+    before = cache.live
     assert before
     publish(ledger, SECOND, NOW, "x", "", "console")
-    shelf.refresh()
-    assert shelf.live
-    assert shelf.live.digest == SECOND.digest
-    assert shelf.get(content.digest) is before
+    cache.refresh()
+    assert cache.live
+    assert cache.live.digest == SECOND.digest
+    assert cache.get(content.digest) is before
     turn = before.step("en.menu-welcome", Key("1"), lambda _name: True)
     assert f"/voice/{content.digest}/".encode() in before.document(turn)
 
 
-@pytest.mark.parametrize("kept", ["in the ledger", "on disk"])
-def test_a_process_that_started_later_finds_the_older_release(
-    kept: str, ledger: Ledger, content: Content, var: Path, folder: Path, away: Ledger
+@pytest.mark.parametrize("source", ["database", "disk"])
+def test_a_process_that_starts_after_a_publish_finds_the_older_release(
+    source: str, ledger: Ledger, content: Content, var: Path, folder: Path, unreachable: Ledger
 ) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
     publish(ledger, SECOND, NOW, "x", "", "console")
-    if kept == "on disk":
-        for one in (content, SECOND):
-            DiskCache(var).keep(one)
-    later = ReleaseCache(away if kept == "on disk" else ledger, var, folder, "")
+    if source == "disk":
+        for release_content in (content, SECOND):
+            DiskCache(var).keep(release_content)
+    later = ReleaseCache(unreachable if source == "disk" else ledger, var, folder, "")
     assert later.live
     assert later.live.digest == SECOND.digest
     older = later.get(content.digest)
@@ -217,54 +219,54 @@ def test_a_process_that_started_later_finds_the_older_release(
     assert later.live.digest == SECOND.digest
 
 
-@pytest.mark.parametrize("wanted", ["", "0" * 12, "../../etc/passwd", "0" * 12 + "\n", "ABCDEF123456", "%00"])
-def test_a_release_that_is_nowhere_is_none(wanted: str, ledger: Ledger, var: Path, folder: Path) -> None:
-    assert ReleaseCache(ledger, var, folder, "").get(wanted) is None
+@pytest.mark.parametrize("digest", ["", "0" * 12, "../../etc/passwd", "0" * 12 + "\n", "ABCDEF123456", "%00"])
+def test_an_unknown_digest_has_no_release(digest: str, ledger: Ledger, var: Path, folder: Path) -> None:
+    assert ReleaseCache(ledger, var, folder, "").get(digest) is None
 
 
-def test_what_is_broken_in_the_ledger_never_replaces_what_works(
+def test_a_broken_release_never_replaces_a_working_one(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
-    shelf = ReleaseCache(ledger, var, folder, "")
+    cache = ReleaseCache(ledger, var, folder, "")
     broken = put_broken(ledger)
-    shelf.refresh()
-    assert shelf.live
-    assert shelf.live.digest == content.digest
-    assert shelf.get(broken) is None
+    cache.refresh()
+    assert cache.live
+    assert cache.live.digest == content.digest
+    assert cache.get(broken) is None
     restarted = live_content(ledger, var, written(folder, BROKEN))
-    assert restarted.digest == content.digest, "the copy on disk"
+    assert restarted.digest == content.digest, "the copy on disk is live"
 
 
-def test_a_damaged_live_release_does_not_stop_a_start(
+def test_a_process_starts_although_the_live_release_is_damaged(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     publish(ledger, SECOND, NOW, "x", "", "folder")
     damage(ledger, SECOND.digest, b"damaged")
     assert live_content(ledger, var, folder).digest == content.digest
-    shelf = ReleaseCache(ledger, var, folder, "")
-    shelf.refresh()
-    assert shelf.get(SECOND.digest) is None
+    cache = ReleaseCache(ledger, var, folder, "")
+    cache.refresh()
+    assert cache.get(SECOND.digest) is None
 
 
-def test_with_nothing_published_the_folder_is_live(ledger: Ledger, content: Content, var: Path, folder: Path) -> None:
-    shelf = ReleaseCache(ledger, var, folder, "")
-    assert shelf.live
-    assert shelf.live.digest == content.digest
+def test_before_the_first_publish_the_folder_is_live(ledger: Ledger, content: Content, var: Path, folder: Path) -> None:
+    cache = ReleaseCache(ledger, var, folder, "")
+    assert cache.live
+    assert cache.live.digest == content.digest
     assert count(ledger) == 0
     publish(ledger, SECOND, NOW, "x", "", "console")
-    shelf.refresh()
-    assert shelf.live.digest == SECOND.digest
+    cache.refresh()
+    assert cache.live.digest == SECOND.digest
 
 
-def test_with_nothing_published_a_copy_of_an_earlier_ledger_is_not_live(
+def test_before_the_first_publish_a_copy_from_an_earlier_database_is_ignored(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     DiskCache(var).keep(SECOND)
     assert live_content(ledger, var, folder).digest == content.digest
 
 
-def test_a_ledger_without_tables_is_away_and_no_crash(
+def test_with_a_database_without_tables_the_copy_on_disk_is_live(
     content: Content, var: Path, folder: Path, tmp_path: Path
 ) -> None:
     bare = open_ledger(f"sqlite:///{tmp_path}/bare.db")
@@ -275,61 +277,63 @@ def test_a_ledger_without_tables_is_away_and_no_crash(
     bare.close()
 
 
-def test_without_the_ledger_the_copy_on_disk_is_live_else_the_folder(
-    away: Ledger, content: Content, var: Path, folder: Path
+def test_without_a_database_the_copy_on_disk_is_live_else_the_folder(
+    unreachable: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
-    assert live_content(away, var, folder).digest == content.digest
+    assert live_content(unreachable, var, folder).digest == content.digest
     DiskCache(var).keep(SECOND)
-    shelf = ReleaseCache(away, var, folder, "")
-    assert shelf.live
-    assert shelf.live.digest == SECOND.digest
-    shelf.refresh()
-    assert shelf.live.digest == SECOND.digest
+    cache = ReleaseCache(unreachable, var, folder, "")
+    assert cache.live
+    assert cache.live.digest == SECOND.digest
+    cache.refresh()
+    assert cache.live.digest == SECOND.digest
 
 
-def test_without_anything_to_say_a_shelf_stays_empty_until_there_is_something(
+def test_without_any_content_the_cache_is_empty_until_the_first_publish(
     ledger: Ledger, content: Content, var: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(NoRelease, match=r"line\.yaml"):
         live_content(ledger, var, tmp_path / "nowhere")
-    shelf = ReleaseCache(ledger, var, tmp_path / "nowhere", "")
-    shelf.refresh()
-    assert shelf.live is None
+    cache = ReleaseCache(ledger, var, tmp_path / "nowhere", "")
+    cache.refresh()
+    assert cache.live is None
     publish(ledger, content, NOW, "x", "", "folder")
-    shelf.refresh()
-    assert shelf.live
-    assert shelf.live.digest == content.digest
+    cache.refresh()
+    assert cache.live
+    assert cache.live.digest == content.digest
 
 
-SPOILT = [
-    ("the copy cut short", lambda copies: copies.write_bytes(copies.read_bytes()[:500])),
-    ("the copy of something else", lambda copies: copies.write_bytes(pack({"line.yaml": b"x"}))),
-    ("no copy", lambda copies: copies.unlink()),
-    ("an empty mark", lambda copies: (copies.parent / "live").write_bytes(b"")),
-    ("a mark that is no text", lambda copies: (copies.parent / "live").write_bytes(b"\xff\xfe\x00")),
-    ("a mark that leads elsewhere", lambda copies: (copies.parent / "live").write_bytes(b"../../secrets")),
-    ("no mark", lambda copies: (copies.parent / "live").unlink()),
+DAMAGES = [
+    ("the copy is cut short", lambda copies: copies.write_bytes(copies.read_bytes()[:500])),
+    ("the copy has other content", lambda copies: copies.write_bytes(pack({"line.yaml": b"x"}))),
+    ("the copy is missing", lambda copies: copies.unlink()),
+    ("the mark is empty", lambda copies: (copies.parent / "live").write_bytes(b"")),
+    ("the mark is not text", lambda copies: (copies.parent / "live").write_bytes(b"\xff\xfe\x00")),
+    ("the mark points outside the folder", lambda copies: (copies.parent / "live").write_bytes(b"../../secrets")),
+    ("the mark is missing", lambda copies: (copies.parent / "live").unlink()),
 ]
 
 
-@pytest.mark.parametrize(("label", "spoil"), SPOILT, ids=[case[0] for case in SPOILT])
+@pytest.mark.parametrize(("label", "damage_copy"), DAMAGES, ids=[case[0] for case in DAMAGES])
 def test_a_damaged_copy_on_disk_is_ignored(
-    label: str, spoil, away: Ledger, content: Content, var: Path, folder: Path
+    label: str, damage_copy, unreachable: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     DiskCache(var).keep(SECOND)
-    spoil(var / "releases" / f"{SECOND.digest}.zip")
-    assert live_content(away, var, folder).digest == content.digest
+    damage_copy(var / "releases" / f"{SECOND.digest}.zip")
+    assert live_content(unreachable, var, folder).digest == content.digest
 
 
-def test_a_disk_that_cannot_be_written_does_no_harm(ledger: Ledger, content: Content, var: Path, folder: Path) -> None:
+def test_a_process_starts_although_the_disk_cache_cannot_be_written(
+    ledger: Ledger, content: Content, var: Path, folder: Path
+) -> None:
     var.mkdir()
     (var / "releases").write_text("a file where a folder should be")
-    shelf = ReleaseCache(ledger, var, folder, "")
-    assert shelf.live
-    assert shelf.live.digest == content.digest
+    cache = ReleaseCache(ledger, var, folder, "")
+    assert cache.live
+    assert cache.live.digest == content.digest
 
 
-def test_the_disk_keeps_the_last_releases_and_drops_the_oldest(content: Content, var: Path) -> None:
+def test_the_disk_cache_keeps_the_last_releases_and_deletes_the_oldest(content: Content, var: Path) -> None:
     copies = DiskCache(var)
     for number in range(MAX_COPIES + 4):
         copies.keep(Content(f"{number:012x}", content.config, {}, {"n": str(number).encode()}))
@@ -339,45 +343,45 @@ def test_the_disk_keeps_the_last_releases_and_drops_the_oldest(content: Content,
     assert [path.name for path in (var / "releases").iterdir() if path.name.startswith(".")] == []
 
 
-def test_memory_keeps_the_live_release_however_many_older_ones_are_asked_for(
+def test_requests_for_many_older_releases_do_not_evict_the_live_one(
     ledger: Ledger, content: Content, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = ReleaseCache(ledger, var, folder, "")
-    live = shelf.live
+    cache = ReleaseCache(ledger, var, folder, "")
+    live = cache.live
     assert live
 
-    class Light:
+    class FakeLine:
         matcher = None
 
         def __init__(self, content: Content, _base_url: str) -> None:
             self.digest = content.digest
 
-    monkeypatch.setattr(shelves, "CompiledLine", Light)
+    monkeypatch.setattr(cache_module, "CompiledLine", FakeLine)
     for number in range(MAX_COPIES + 4):
-        shelf._add(Content(f"{number:012x}", content.config, {}, {}))
-    assert shelf.get(content.digest) is live
-    assert len(shelf._lines) <= MAX_COPIES + 1
+        cache._add(Content(f"{number:012x}", content.config, {}, {}))
+    assert cache.get(content.digest) is live
+    assert len(cache._lines) <= MAX_COPIES + 1
 
 
-def test_a_ledger_that_hangs_does_not_hold_up_a_caller(
+def test_a_hanging_database_does_not_delay_a_caller(
     ledger: Ledger, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = ReleaseCache(ledger, var, folder, "")
+    cache = ReleaseCache(ledger, var, folder, "")
     hanging = threading.Event()
-    asked: list[str] = []
+    queried: list[str] = []
 
-    def hang(_ledger: Ledger, wanted: str) -> None:
-        asked.append(wanted)
+    def hang(_ledger: Ledger, digest: str) -> None:
+        queried.append(digest)
         hanging.wait(30)
 
-    monkeypatch.setattr(shelves, "stored_files", hang)
-    monkeypatch.setattr(shelves, "LEDGER_SECONDS", 0.02)
-    assert [shelf.get(f"{number:012x}") for number in range(5)] == [None] * 5
+    monkeypatch.setattr(cache_module, "stored_files", hang)
+    monkeypatch.setattr(cache_module, "LEDGER_SECONDS", 0.02)
+    assert [cache.get(f"{number:012x}") for number in range(5)] == [None] * 5
     hanging.set()
-    shelf._asking.shutdown()
-    assert len(asked) == 1, "questions that nobody waits for any more are not asked"
+    cache._queries.shutdown()
+    assert len(queried) == 1, "queries that timed out before they started are cancelled"
 
 
-def test_a_broken_folder_is_refused_before_it_can_be_published() -> None:
+def test_a_broken_folder_cannot_be_read_for_publishing() -> None:
     with pytest.raises(BrokenPrompts, match=r"en/cancer\.md"):
         read_content(BROKEN)

@@ -216,7 +216,7 @@ def test_a_number_without_its_key_holds_nobody_else_up_and_goes_out_when_the_key
     clinic.vault = Vault([b"n" * 32, b"o" * 32], b"k" * 32)
     assert len(clinic.claim(NOW + 6 * MINUTE)) == 1
     assert standing(clinic) == set()
-    assert old.known in clinic.vault.known
+    assert old.key_ids in clinic.vault.key_ids
 
 
 def test_an_opt_out_that_the_carrier_knows_of_needs_no_key(clinic):

@@ -1,4 +1,4 @@
-"""Appointments for tests: files as a scheduler writes them, a ledger with a few in it, and what became of them."""
+"""A clinic for tests: appointment files as a scheduler writes them, and a ledger to import them into and send from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.results import ResultRecorder
 
 HEADER = ("appointment_id", "phone", "starts_at", "first_name", "status", "channel", "language", "timezone", "site")
-# A Tuesday, 10:00 in New Hampshire.
+# A Tuesday, 10:00 a.m. in New Hampshire.
 NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 RETRY = 30.0
 _sids = count(1)
@@ -33,12 +33,12 @@ def sid() -> str:
 
 
 def phone(number: int) -> str:
-    """One of the hundred numbers that are set aside: 603-555-0100 to 603-555-0199."""
+    """One of the hundred numbers reserved for fiction: 603-555-0100 to 603-555-0199."""
     return f"603-555-01{number:02}"
 
 
 def at(days: float, hours: float = 0) -> str:
-    """A moment that lies so far ahead of NOW, as a scheduler writes it."""
+    """The time `days` and `hours` after NOW, in ISO format."""
     return (NOW + timedelta(days=days, hours=hours)).isoformat()
 
 
@@ -48,16 +48,16 @@ def row(number: int, starts_at: str, **cells: str) -> dict[str, str]:
 
 def csv_text(rows: Iterable[dict[str, str]], delimiter: str = ",") -> str:
     rows = list(rows)
-    names = [name for name in HEADER if any(name in one for one in rows)]
-    written = io.StringIO()
-    writer = csv.DictWriter(written, names, delimiter=delimiter, restval="", lineterminator="\n")
+    names = [name for name in HEADER if any(name in row for row in rows)]
+    output = io.StringIO()
+    writer = csv.DictWriter(output, names, delimiter=delimiter, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return written.getvalue()
+    return output.getvalue()
 
 
 class Clinic:
-    """A ledger with appointments, and the moves that a worker would make on it."""
+    """A ledger with appointments, and the operations that a worker runs on it."""
 
     def __init__(self, ledger, vault, content, folder: Path) -> None:
         self.ledger, self.vault, self.content, self.folder = ledger, vault, content, folder
@@ -85,9 +85,9 @@ class Clinic:
         ResultRecorder(self.ledger, self.vault, RETRY).record(results, now)
 
     def send(self, now: datetime = NOW):
-        """Claim what is due, and the carrier takes all of it."""
+        """Claim the due reminders and record that the carrier accepted them."""
         claimed = self.claim(now)
-        self.record([(one.attempt, Accepted(sid(), "queued")) for one in claimed], now)
+        self.record([(text.attempt, Accepted(sid(), "queued")) for text in claimed], now)
         return claimed
 
     def all(self, table, *where):
@@ -106,8 +106,8 @@ class Clinic:
         return self.all(text, text.c.appointment_id == self.appointment(name).id if name else text.c.id > 0)
 
     def states(self, name: str | None = None) -> dict[str, str]:
-        """The state of each text, by its step; of one appointment, or when there is but one."""
-        return {found.step: found.state for found in self.texts(name)}
+        """{step: state} of one appointment's texts; without a name, of the only appointment."""
+        return {text.step: text.state for text in self.texts(name)}
 
     def moves(self, text_id: int) -> list[tuple[str | None, str, str | None]]:
         return [
@@ -118,17 +118,17 @@ class Clinic:
 
 @cache
 def _empty_ledger() -> bytes:
-    """The file of a ledger with its tables; the migrations take longer than most tests."""
+    """A SQLite file with all tables, created once: the migrations take longer than most tests."""
     with TemporaryDirectory() as folder:
-        made = open_ledger(f"sqlite:///{folder}/empty.db")
-        made.upgrade()
-        made.close()
+        ledger = open_ledger(f"sqlite:///{folder}/empty.db")
+        ledger.upgrade()
+        ledger.close()
         return (Path(folder) / "empty.db").read_bytes()
 
 
 @contextmanager
 def open_clinic(content, folder: Path) -> Iterator[Clinic]:
-    """A clinic on SQLite, for rules in which the store has no part."""
+    """A clinic on SQLite, for behavior that does not depend on the database."""
     (folder / "small.db").write_bytes(_empty_ledger())
     ledger = open_ledger(f"sqlite:///{folder}/small.db")
     yield Clinic(ledger, Vault([b"k" * 32]), content, folder)

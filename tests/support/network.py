@@ -1,4 +1,4 @@
-"""A stand-in for the line and a real simulator, for the tests of the simulator and of the commands that use it."""
+"""A scripted line and a real simulator, for tests of the simulator and of the code that calls the carrier."""
 
 import http.server
 import json
@@ -21,7 +21,7 @@ JANE = "+16035550123"
 
 
 class Line:
-    """A stand-in for the line: says what each path is scripted to say, and remembers what it was asked."""
+    """A fake line. says: {path: response, or a function of the parameters}; asked: the requests so far."""
 
     def __init__(self):
         self.says, self.asked = {}, []
@@ -32,13 +32,13 @@ class Line:
                 length = int(self.headers.get("Content-Length", 0))
                 params = dict(parse_qsl(self.rfile.read(length).decode(), keep_blank_values=True))
                 line.asked.append((self.command, self.path, dict(self.headers), params))
-                said = line.says.get(self.path.partition("?")[0], "")
-                said = said(params) if callable(said) else said
-                status, kind, body = (
-                    said if isinstance(said, tuple) else (200, "text/xml", f"<Response>{said}</Response>")
-                )
+                response = line.says.get(self.path.partition("?")[0], "")
+                response = response(params) if callable(response) else response
+                if not isinstance(response, tuple):
+                    response = (200, "text/xml", f"<Response>{response}</Response>")
+                status, content_type, body = response
                 self.send_response(status)
-                self.send_header("Content-Type", kind)
+                self.send_header("Content-Type", content_type)
                 self.end_headers()
                 self.wfile.write(body.encode())
 
@@ -57,27 +57,30 @@ class Line:
         self.server.server_close()
 
     def params(self, path):
-        return [params for _, asked, _, params in list(self.asked) if asked.partition("?")[0] == path]
+        """The parameters of each request to a path."""
+        return [params for _, requested, _, params in list(self.asked) if requested.partition("?")[0] == path]
 
 
 class Network:
-    """The simulator, as its phones see it."""
+    """A running simulator, with requests to it as its phones make them."""
 
     def __init__(self, line, **settings):
-        fixed = {"port": 0, "account_sid": SID, "auth_token": TOKEN, "messaging_service": SERVICE}
-        made, port = server(Settings(**{**fixed, "public_url": line.url, "receipt_seconds": 0.02, **settings}))
-        threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
-        self.url, self.server, self.line = f"http://127.0.0.1:{port}", made, line
+        defaults = {"port": 0, "account_sid": SID, "auth_token": TOKEN, "messaging_service": SERVICE}
+        defaults |= {"public_url": line.url, "receipt_seconds": 0.02}
+        self.server, port = server(Settings(**{**defaults, **settings}))
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.url, self.line = f"http://127.0.0.1:{port}", line
 
     def close(self):
         self.server.shutdown()
         self.server.server_close()
 
     def ask(self, path, message=None):
+        """(status, JSON) of a request: POST with a message, else GET."""
         data = None if message is None else json.dumps(message).encode()
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.url + path, data)) as answer:
-                return answer.status, json.load(answer)
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, data)) as response:
+                return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
@@ -91,28 +94,30 @@ class Network:
         return self.ask("/simulator/texts", {"from": sender, "body": body, **more})
 
     def client(self, token=TOKEN):
-        here = self.url
+        """A client of the official SDK that talks to this simulator."""
+        url = self.url
 
-        class Here(TwilioHttpClient):
-            def request(self, method, url, *rest, **more):
-                return super().request(method, url.replace("https://api.twilio.com", here), *rest, **more)
+        class SimulatorClient(TwilioHttpClient):
+            def request(self, method, address, *rest, **more):
+                return super().request(method, address.replace("https://api.twilio.com", url), *rest, **more)
 
-        return Client(SID, token, http_client=Here())
+        return Client(SID, token, http_client=SimulatorClient())
 
 
-def wait_for(what, seconds=5.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = what()
-        if found:
-            return found
+def wait_for(condition, seconds=5.0):
+    """The first true value of a condition, polled often. Fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
         time.sleep(0.01)
-    raise AssertionError("it did not happen in time")
+    raise AssertionError(f"the condition was not met within {seconds} s")
 
 
 @contextmanager
 def network_at(moment):
-    """A simulated carrier whose clock says `moment`, with a stand-in for the line."""
+    """A simulator whose clock starts at `moment`, connected to a fake line."""
     line = Line()
     network = Network(line, clock_shift=(moment - datetime.now(UTC)).total_seconds())
     yield network

@@ -1,4 +1,4 @@
-"""Where the checkout is, and the test vectors that may lie beside it."""
+"""The root of the checkout, and the folder of test vectors that may exist next to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes of the line as tests start them: told all by their environment."""
+"""Real processes of the line, configured by their environment."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def free_port() -> int:
 
 
 def environment(folder: Path, **more: object) -> dict[str, str]:
-    """All that a process of a line in `folder` needs; it plays that it is NOW."""
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
-    told = {
+    """The environment of a process whose line is in `folder` and whose clock starts at NOW."""
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
+    settings = {
         "VAR_DIR": folder / "var",
         "DATABASE_URL": f"sqlite:///{folder}/small.db",
         "PHONE_KEY": base64.urlsafe_b64encode(KEY).decode(),
@@ -47,48 +47,43 @@ def environment(folder: Path, **more: object) -> dict[str, str]:
         "SIMULATOR_RECEIPT_SECONDS": 0.05,
         **more,
     }
-    return {**kept, **{name: str(value) for name, value in told.items()}}
+    return {**inherited, **{name: str(value) for name, value in settings.items()}}
 
 
 def parents_of_all() -> list[tuple[int, int]]:
-    """The processes of this machine: (id, its parent's)."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-    return [(int(pid), int(parent)) for pid, parent in map(str.split, listed.stdout.splitlines())]
+    """(process id, parent's id) of all processes on this machine."""
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    return [(int(pid), int(parent)) for pid, parent in map(str.split, listing.stdout.splitlines())]
 
 
-def wait_until(what: Callable[[], object], seconds: float = 60.0) -> None:
-    """Return once `what` holds; it is asked seldom, because what it waits for needs this machine too."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Return once a condition holds. It is polled rarely, to leave the machine to the processes it waits for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"the condition was not met within {seconds} s"
         time.sleep(0.1)
 
 
 class Processes:
-    """A phone network, a queue server, and whatever else of the line a test starts."""
+    """A phone network, a queue server, and any other processes of the line that a test starts."""
 
     def __init__(self, clinic: Clinic, queue_url: str, **more: object) -> None:
         self.clinic, self.folder = clinic, clinic.folder
         self.web_port = free_port()
-        public = {"PORT": self.web_port, "PUBLIC_URL": f"http://127.0.0.1:{self.web_port}"}
-        self.told = environment(self.folder, REDIS_URL=queue_url, **{**public, **more})
+        address = {"PORT": self.web_port, "PUBLIC_URL": f"http://127.0.0.1:{self.web_port}"}
+        self.told = environment(self.folder, REDIS_URL=queue_url, **{**address, **more})
         self._started: list[subprocess.Popen[bytes]] = []
         self.start("-m", "simulator", "--port", "0")
         self.carrier_url = wait_for(lambda: re.search(r"http://[\d.:]+", self.output(0)), 30)[0]
         self.told["TWILIO_API_URL"] = self.carrier_url
         self._client = Client(SID, TOKEN, http_client=Transport(self.carrier_url))
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{len(self._started)}.log").open("wb") as output:
-            one = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=ROOT,
-                env=self.told,
-                stdout=output,
-                stderr=output,
-            )
-        self._started.append(one)
-        return one
+            command = [sys.executable, *arguments]
+            process = subprocess.Popen(command, cwd=ROOT, env=self.told, stdout=output, stderr=output)
+        self._started.append(process)
+        return process
 
     def outputs(self) -> str:
         return "".join(self.output(number) for number in range(len(self._started)))
@@ -96,24 +91,23 @@ class Processes:
     def output(self, number: int) -> str:
         return (self.folder / f"{number}.log").read_text()
 
-    def kill(self, one: subprocess.Popen[bytes]) -> None:
-        """SIGKILL for a process and its children."""
-        self.tell(one, signal.SIGKILL)
-        one.wait()
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Send SIGKILL to a process and its children, and wait for its end."""
+        self.tell(process, signal.SIGKILL)
+        process.wait()
 
-    def tell(self, one: subprocess.Popen[bytes], what: signal.Signals) -> None:
-        """A signal for a process and its children: a worker runs each job in a child, in a group of its own."""
-        for pid in (one.pid, *(child for child, parent in parents_of_all() if parent == one.pid)):
+    def tell(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        """Send a signal to a process and its children: a worker runs each job in a child with its own process group."""
+        for pid in (process.pid, *(child for child, parent in parents_of_all() if parent == process.pid)):
             with suppress(ProcessLookupError):
-                os.kill(pid, what)
+                os.kill(pid, number)
 
     def sent(self) -> list[str]:
-        """To whom texts went out, by the carrier's own log."""
-        return [
-            message.to for message in self._client.messages.list(page_size=1000) if message.direction == "outbound-api"
-        ]
+        """The recipient of each text that went out, from the carrier's log."""
+        messages = self._client.messages.list(page_size=1000)
+        return [message.to for message in messages if message.direction == "outbound-api"]
 
     def end(self) -> None:
-        for one in self._started:
-            if one.poll() is None:
-                self.kill(one)
+        for process in self._started:
+            if process.poll() is None:
+                self.kill(process)

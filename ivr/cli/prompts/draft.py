@@ -244,7 +244,7 @@ def check() -> None:
     """Check the draft without publishing it."""
     drafts, _ = drafts_or_exit()
     with _draft_errors():
-        report = drafts.proof()
+        report = drafts.check()
     print_report(report)
     if report.broken:
         raise SystemExit(FINDINGS)

@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs on the connection that Ledger.upgrade hands over."""
+"""Alembic's entry point. It runs on the connection that `ivr.ledger.engine.migrate` passes in."""
 
 from alembic import context
 

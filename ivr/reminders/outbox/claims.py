@@ -79,7 +79,7 @@ def claim_reminders(
 
     def take(connection: Connection, most: int) -> list[ClaimedText]:
         clear_for_others(connection, Alarm.WORDS_MISSING, content.digest)
-        clear_for_others(connection, Alarm.KEY_MISSING, vault.known)
+        clear_for_others(connection, Alarm.KEY_MISSING, vault.key_ids)
         rows = due_slice(connection, now, limit)
         return _Slice(connection, vault, content, now).claim(rows, most) if rows else []
 

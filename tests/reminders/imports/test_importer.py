@@ -294,7 +294,7 @@ def test_a_disk_that_fills_up_is_told_in_a_sentence_and_running_it_again_finishe
     event.listen(clinic.ledger.engine, "checkout", limit)
     (tmp_path / "large.csv").write_bytes(GOOD)
     with pytest.raises(
-        LedgerUnavailable, match=r"^The disk that holds the ledger is full: make room, and do it again\.$"
+        LedgerUnavailable, match=r"^The disk that holds the ledger is full: free some space and try again\.$"
     ):
         clinic.take_file(tmp_path / "large.csv")
     event.remove(clinic.ledger.engine, "checkout", limit)

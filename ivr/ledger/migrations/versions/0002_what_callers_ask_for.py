@@ -1,4 +1,4 @@
-"""What callers ask for: to be called back, and to be sent a topic as a text"""
+"""Add call-back requests, and texts that callers ask for."""
 
 import sqlalchemy as sa
 from alembic import op

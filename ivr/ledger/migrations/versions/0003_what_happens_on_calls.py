@@ -1,4 +1,4 @@
-"""What happens on calls, turn by turn"""
+"""Add the turns of calls."""
 
 import sqlalchemy as sa
 from alembic import op

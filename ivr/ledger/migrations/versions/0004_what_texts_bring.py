@@ -1,4 +1,4 @@
-"""What texts bring: each text that came in, wordings that nobody understood, and what schedulers must look at"""
+"""Add incoming texts, unanswered questions and work items."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What a file that is being read will change in appointments that stand"""
+"""Stage changes to existing appointments while a file is read."""
 
 import sqlalchemy as sa
 from alembic import op

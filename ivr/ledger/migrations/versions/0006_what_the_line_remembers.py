@@ -1,4 +1,4 @@
-"""What the line must remember of itself: by which plan the next looks at appointments were set"""
+"""Add the state of the line, and indexes for due reminders."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A draft of the words: one at a time, file by file, as it was typed"""
+"""Add the shared draft of prompts/."""
 
 import sqlalchemy as sa
 from alembic import op
