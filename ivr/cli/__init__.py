@@ -30,7 +30,10 @@ COMMANDS = {
 
 
 @click.group(
-    cls=LazyGroup, commands_table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True
+    cls=LazyGroup,
+    commands_table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
 )
 @click.version_option(package_name="infoline", prog_name="infoline")
 def main() -> None:

@@ -71,9 +71,7 @@ def read_items(context: CommandContext, query: Callable[[Connection, Vault], lis
         fail(UNKNOWN_KEY)
 
 
-def mark_done(
-    complete: Callable[[Connection, int, str, datetime], bool], number: int, what: str, command: str
-) -> None:
+def mark_done(complete: Callable[[Connection, int, str, datetime], bool], number: int, what: str, command: str) -> None:
     """Complete an item of a work list, or exit with status 2 if it is not pending."""
     with open_context().ledger.write() as connection:
         was_pending = complete(connection, number, current_user(), clock.now())

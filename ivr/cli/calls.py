@@ -67,4 +67,6 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _print_line(heading: str, text: str) -> None:
     indent = " " * _HEADING
-    click.echo(textwrap.fill(f"{heading:{_HEADING}}{text or '-'}", WIDTH, subsequent_indent=indent, break_on_hyphens=False))
+    click.echo(
+        textwrap.fill(f"{heading:{_HEADING}}{text or '-'}", WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    )

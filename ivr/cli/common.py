@@ -84,9 +84,12 @@ def fail(message: object, status: int = WRONG_USE) -> NoReturn:
 
 
 def settings_or_exit() -> Settings:
-    """The settings; sets the clock shift."""
+    """The settings of a complete installation; sets the clock shift."""
     from ivr.settings import SettingsError, load
+    from ivr.shipped import missing_files
 
+    if missing := missing_files():
+        fail(f"This installation of infoline lacks {', '.join(missing)}: install it again.")
     try:
         settings = load()
     except SettingsError as error:

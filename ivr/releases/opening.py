@@ -7,7 +7,7 @@ from pathlib import Path
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import LINE_FILE, Content, Files, read_content, read_folder
 from ivr.line.content.upgrades import read_release
-from ivr.settings import ROOT
+from ivr.shipped import shipped_prompts
 
 
 def open_release(files: Files, prompts_dir: Path) -> Content:
@@ -22,8 +22,8 @@ def open_release(files: Files, prompts_dir: Path) -> Content:
 
 
 def _shipped(prompts_dir: Path) -> Files:
-    beside = ROOT / "prompts"
+    shipped = shipped_prompts()
     try:
-        return read_folder(beside if (beside / LINE_FILE).is_file() else prompts_dir)
+        return read_folder(shipped if (shipped / LINE_FILE).is_file() else prompts_dir)
     except BrokenPrompts:
         return {}

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ivr.cli import main
-from ivr.cli import releases as releases_command
+from ivr.cli.prompts import publish as releases_command
 from ivr.ledger import Ledger
 from ivr.line.content.diff import diff_files
 from ivr.line.content.loader import Content, content_digest, read_content

@@ -20,7 +20,7 @@ from sqlalchemy import insert
 
 from ivr import clock
 from ivr.cli import main
-from ivr.cli import releases as releases_command
+from ivr.cli.prompts import publish as releases_command
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release as releases
 from ivr.line.content.diff import diff_files, summarize_changes

@@ -49,7 +49,9 @@ def folder_content_or_exit(reason: str, *, recordings: bool = True) -> tuple[Pat
 def fail_wrapped(message: object, status: int = WRONG_USE) -> NoReturn:
     """Exit with a message on 80 columns that breaks no name or path."""
     lines = str(message).splitlines()
-    fail("\n".join(textwrap.fill(line, WIDTH, break_on_hyphens=False, break_long_words=False) for line in lines), status)
+    fail(
+        "\n".join(textwrap.fill(line, WIDTH, break_on_hyphens=False, break_long_words=False) for line in lines), status
+    )
 
 
 def write_or_exit(path: Path, data: bytes) -> None:

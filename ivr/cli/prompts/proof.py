@@ -54,7 +54,9 @@ def _print(result: PromptProof) -> None:
 
 
 def _segments(text: TextMeasure) -> str:
-    counts = f"By text: {text.segments} of {text.most_segments} segments, {text.characters} characters, {text.left} left."
+    counts = (
+        f"By text: {text.segments} of {text.most_segments} segments, {text.characters} characters, {text.left} left."
+    )
     if not text.dear:
         return counts
     effect = "cost extra segments" if text.keeps_accents else "are replaced by plain letters"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -70,7 +71,7 @@ def _print_texts(first: str, groups: dict[str, dict[str, Any]]) -> None:
     click.echo()
 
 
-def _print_rates(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_rates(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     print_table(headings, rows, right=headings[1:])
 
 

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 RECENT_RELEASES = 5
 OLDEST_BACKUP = timedelta(days=400)
 WAITING = (
-    "It is unknown yet whether the waiting texts went out: run this again in a few\nminutes. If they still wait, the"
-    " carrier's log cannot be read: check that the\ncarrier answers, and check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN."
+    "It is unknown yet whether the waiting texts went out: run this again in a few\n"
+    "minutes. If they still wait, the carrier's log cannot be read: check that the\n"
+    "carrier answers, and check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN."
 )
 RESTORED = "Every text that went out is accounted for: sending continues."
 UNMATCHED = (

@@ -34,7 +34,9 @@ def run(at: str | None, empty: bool) -> None:
     _check_ports(settings)
     if empty:
         if not settings.database_url.startswith("sqlite"):
-            fail("--empty sets aside only the database in VAR_DIR, but DATABASE_URL names another: empty that one first.")
+            fail(
+                "--empty sets aside only the database in VAR_DIR, but DATABASE_URL names another: empty that one first."
+            )
         set_aside(settings.var_dir)
         settings = settings_or_exit()
     shift = _shift_seconds(at, settings)

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 COLUMNS = ("appointment_id", "phone", "starts_at", "language", "first_name")
-NAMES = "Alma Bea Carmen Dora Elena Fay Gina Hana Iris June Kay Luz Mona Nell Opal Pia Rosa Sue Tess Uma".split()
+NAMES = (
+    *("Alma", "Bea", "Carmen", "Dora", "Elena", "Fay", "Gina", "Hana", "Iris", "June"),
+    *("Kay", "Luz", "Mona", "Nell", "Opal", "Pia", "Rosa", "Sue", "Tess", "Uma"),
+)
 # On these days ahead of an appointment, the shipped reminder plan has a text due at once.
 DAYS_AHEAD = (1, 4, 5, 6)
 OPENING_HOUR = 8
