@@ -48,8 +48,8 @@ def test_what_dies_is_started_again_and_said_so_and_ctrl_c_leaves_nothing_behind
         assert line.readyz() == {}, "a process that was left behind still answers"
     assert [number for number in children if _lives(number)] == []
     assert not (tmp_path / "var" / "clock-shift").exists()
-    assert told.count("The web process has died: it is started again.") == 1
-    assert told.count("The queue has died: it is started again.") == 1
+    assert told.count("The web process died and is being restarted.") == 1
+    assert told.count("The queue died and is being restarted.") == 1
 
 
 def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
                 [*INFOLINE, command], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
             )
             assert tried.returncode == 2
-            assert f"Port {port} is taken" in tried.stderr
+            assert f"Port {port} is in use" in tried.stderr
             assert "Traceback" not in tried.stderr
 
 

@@ -177,7 +177,7 @@ def test_the_list_as_json_is_for_programs(desk):
 
 
 def test_an_empty_list_says_so(desk):
-    assert (command().exit_code, command().output) == (0, "Nobody waits for a call back.\n")
+    assert (command().exit_code, command().output) == (0, "No call-back requests.\n")
     assert json.loads(command("--json").output) == {"callbacks": []}
 
 
@@ -185,8 +185,8 @@ def test_what_was_done_is_taken_off_the_list_by_whoever_says_so(desk, monkeypatc
     monkeypatch.setenv("LOGNAME", "ann")
     keep(*desk, WISH)
     told = command("done", "1")
-    assert (told.exit_code, told.output) == (0, "Call back 1 is done.\n")
-    assert command().output == "Nobody waits for a call back.\n"
+    assert (told.exit_code, told.output) == (0, "Call-back request 1 is done.\n")
+    assert command().output == "No call-back requests.\n"
     assert rows(desk[0])[0].done_by == "ann"
 
 

@@ -89,7 +89,7 @@ def _print(current: Draft, started: datetime, zone: tzinfo) -> None:
     number = f" {current.live.number}" if current.base == current.live.digest else ""
     click.echo(f"Started by {current.begun_by} on {_minute(started, zone)}, based on release{number} ({current.base}).")
     if current.base != current.live.digest:
-        click.echo(f"Release {current.live.number} ({current.live.digest}), by {current.live.by}, went live since.")
+        click.echo(f"Release {current.live.number} ({current.live.digest}) went live since, by {current.live.by}.")
     rows = [(file.name, file.by, _minute(file.at, zone), _change(current, file)) for file in current.changed.values()]
     print_table(("file", "by", "when", "what"), rows)
     click.echo("To check it: infoline prompts draft check\nTo make it live: infoline prompts publish --draft")

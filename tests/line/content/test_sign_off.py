@@ -210,7 +210,7 @@ def test_the_command_tells_what_is_behind_and_puts_it_in_step(folder: Path) -> N
     asked = run("in-step")
     assert (asked.exit_code, asked.output) == (1, "es/cancer is behind.\n1 behind.\n")
     before = files_of(folder)
-    assert run("in-step", "es/cancer").output == "es/cancer.md is in step.\n"
+    assert run("in-step", "es/cancer").output == "es/cancer.md is up to date.\n"
     after = files_of(folder)
     assert {name for name in after if after[name] != before.get(name)} == {TRANSLATED}
     assert run("in-step").exit_code == 0
@@ -219,8 +219,8 @@ def test_the_command_tells_what_is_behind_and_puts_it_in_step(folder: Path) -> N
 def test_all_that_is_behind_can_be_put_in_step_at_once(folder: Path) -> None:
     (folder / "en/urgent.md").write_bytes(SHIPPED["en/urgent.md"].replace(b"911", b"911 "))
     (folder / "en/stop.md").write_bytes(SHIPPED["en/stop.md"].replace(b"you ", b"you all "))
-    assert run("in-step", "--all").output == "es/cancer.md is in step.\nes/stop.md is in step.\n"
-    assert run("in-step", "--all").output == "Every translation is in step already.\n"
+    assert run("in-step", "--all").output == "es/cancer.md is up to date.\nes/stop.md is up to date.\n"
+    assert run("in-step", "--all").output == "Every translation is up to date already.\n"
 
 
 def test_a_name_with_its_language_signs_that_one_alone(folder: Path) -> None:

@@ -240,7 +240,7 @@ def phrases(ledger: Ledger, file: str = FILE) -> tuple[str, ...]:
 def test_what_nobody_understood_is_shown_in_groups_without_what_looks_personal(run: Run) -> None:
     shown = run().output
     assert "(and 1 like it)" in shown or "(and 2 like it)" in shown
-    assert "1 more hold a number or an address" in shown
+    assert "1 more contain a number or an address" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
     told = json.loads(run("--json").output)
     assert [(one["count"], one["language"]) for one in told["groups"]] == [(3, "en"), (1, "en")]
@@ -270,9 +270,9 @@ def test_a_phrase_that_pulls_others_along_is_told_at_once(run: Run, ledger: Ledg
 
 
 WRONG = [
-    ("a topic that is none", ["where is the gift shop", "--topic", "parking"], 2, "no topic"),
+    ("a topic that is none", ["where is the gift shop", "--topic", "parking"], 2, "not a topic"),
     ("a language that is none", ["gift shop", "--topic", TOPIC, "--language", "fr"], 2, "not a language"),
-    ("words that look personal", ["call 603-555-0123", "--topic", TOPIC], 1, "must name nobody"),
+    ("words that look personal", ["call 603-555-0123", "--topic", TOPIC], 1, "must not identify anyone"),
     ("letters of another alphabet", ["caf\udce9", "--topic", TOPIC], 2, "UTF-8"),
     ("no words", ["?!", "--topic", TOPIC], 1, "no letters"),
 ]
