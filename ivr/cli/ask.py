@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from typing import Any
 
 import click
 
-from ivr.cli.common import content_or_exit, json_option, language_or_exit, print_json, settings_or_exit
+from ivr.cli.common import WIDTH, content_or_exit, json_option, language_or_exit, print_json, settings_or_exit
 from ivr.ledger import open_ledger
 from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.twiml.release import CompiledLine
@@ -45,7 +46,7 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
     for name, score in answer["scores"].items():
         click.echo(f"  {score:5.1f}  {name}")
     for reply in answer["reply"]:
-        click.echo(f"\n{reply}")
+        click.echo("\n" + "\n".join(textwrap.fill(text, WIDTH) for text in reply.splitlines()))
 
 
 def _answer(line: CompiledLine, question: str, language: str | None) -> dict[str, Any]:

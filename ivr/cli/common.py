@@ -197,7 +197,9 @@ def print_table(
 
 def _wrap_cell(text: str, width: int) -> list[str]:
     indent = " " * (len(text) - len(text.lstrip()))
-    return [indent + line for line in textwrap.wrap(text.lstrip(), max(width - len(indent), 1))] or [""]
+    return [
+        indent + line for line in textwrap.wrap(text.lstrip(), max(width - len(indent), 1), break_on_hyphens=False)
+    ] or [""]
 
 
 def print_wrapped(sentence: str) -> None:

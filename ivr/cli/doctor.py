@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from ivr import queues
-from ivr.cli.common import FINDINGS, fail, settings_or_exit
+from ivr.cli.common import FINDINGS, WIDTH, fail, settings_or_exit
 from ivr.ledger import LedgerUnavailable, open_ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_folder
@@ -18,6 +19,8 @@ from ivr.line.twiml.fallback import fallback_document
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.cache import NoRelease, live_content
 from ivr.settings import Settings
+
+_INDENT = 19
 
 
 @click.command()
@@ -36,7 +39,10 @@ def doctor(fallback: Path | None) -> None:
     problems = {name: check(settings) for name, check in _CHECKS.items()}
     for name, problem in problems.items():
         mark = click.style("missing", fg="red") if problem else click.style("fine", fg="green")
-        click.echo(f"{name:10}{mark}  {problem}".rstrip())
+        lines = textwrap.wrap(problem, WIDTH - _INDENT, break_on_hyphens=False, break_long_words=False) or [""]
+        click.echo(f"{name:10}{mark}  {lines[0]}".rstrip())
+        for line in lines[1:]:
+            click.echo(f"{'':{_INDENT}}{line}")
     sys.exit(FINDINGS if any(problems.values()) else 0)
 
 

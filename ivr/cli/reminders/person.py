@@ -111,7 +111,7 @@ def start(number: str, because: str, as_json: bool) -> None:
 
 
 def _unchanged(changed: bool) -> str:
-    return "" if changed else " Nothing changed: this was so already."
+    return "" if changed else " (no change)"
 
 
 def manual_actions(context: CommandContext) -> ManualActions:

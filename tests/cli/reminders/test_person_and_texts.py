@@ -1,4 +1,4 @@
-"""`infoline reminders person, stop, start, send and skip`: each says what it did, or what to do."""
+"""`infoline reminders person, stop, start, send and skip`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.clinic import NOW, at, row
 
 
 @pytest.fixture
-def own(clinic_for_commands):
-    """A clinic that the command finds, with one batch."""
+def clinic_with_batch(clinic_for_commands):
+    """A clinic in the default database, with one batch."""
     clinic_for_commands.take(row(1, at(2, -1)), row(2, AHEAD))
     return clinic_for_commands
 
 
-def run(*words):
-    return CliRunner().invoke(main, ["reminders", *words])
+def run(*arguments):
+    return CliRunner().invoke(main, ["reminders", *arguments])
 
 
 COMMANDS = [
@@ -35,20 +35,20 @@ COMMANDS = [
     (("stop", "603-555-0102"), 2, "Missing option '--because'"),
     (("stop", "603-555-0102", "--because", " "), 2, "--because is empty"),
     (("stop", "603-555", "--because", "called us"), 2, "not a phone number"),
-    (("start", "603-555-0102", "--because", "called us"), 0, "It was so already."),
+    (("start", "603-555-0102", "--because", "called us"), 0, "(no change)"),
     (("person", "603-555-0102"), 0, "A2, batch 1: 2026-12-21 10:00-05:00, elliot"),
     (("person", "603-555-0155"), 0, "Nothing is known about 603-555-0155."),
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "sentence"), COMMANDS, ids=[" ".join(case[0]) for case in COMMANDS])
-def test_each_command_says_what_it_did_or_what_to_do(own, words, code, sentence):
-    result = run(*words)
-    assert (result.exit_code, sentence in result.output) == (code, True), result.output
+@pytest.mark.parametrize(("arguments", "status", "sentence"), COMMANDS, ids=[" ".join(case[0]) for case in COMMANDS])
+def test_each_command_reports_its_result_or_what_to_do(clinic_with_batch, arguments, status, sentence):
+    result = run(*arguments)
+    assert (result.exit_code, sentence in result.output) == (status, True), result.output
     assert all(len(line) <= 80 for line in result.output.splitlines())
 
 
-def test_programs_are_told_the_same_as_json(own):
+def test_each_result_is_available_as_json(clinic_with_batch):
     sent = {
         "appointment_id": "A2",
         "step": "7d",
@@ -59,21 +59,21 @@ def test_programs_are_told_the_same_as_json(own):
     assert json.loads(run("send", "A2", "7d", "--json").output) == {"texts": [sent]}
     stopped = json.loads(run("stop", "603-555-0102", "--because", "called us", "--json").output)
     assert stopped == {"number": "+16035550102", "changed": True, "opted_out": True}
-    told = json.loads(run("person", "603-555-0102", "--json").output)
-    assert told["opted_out"]["source"] == "staff"
+    known = json.loads(run("person", "603-555-0102", "--json").output)
+    assert known["opted_out"]["source"] == "staff"
     started = json.loads(run("start", "603-555-0102", "--because", "asked", "--json").output)
     assert started == {"number": "+16035550102", "changed": True, "opted_out": False, "was_out_by": "staff"}
 
 
-def test_leaving_out_all_is_fine_when_some_went_out_before(own):
-    own.send()
+def test_skipping_all_texts_succeeds_even_if_some_went_out_already(clinic_with_batch):
+    clinic_with_batch.send()
     result = run("skip", "A1")
     assert (result.exit_code, result.output) == (0, "A1 1d: It will not go out.\n")
     again = run("skip", "A1")
-    assert (again.exit_code, again.output) == (0, "A1: no text is still to come.\n")
+    assert (again.exit_code, again.output) == (0, "A1: no text is planned.\n")
 
 
-def test_who_texted_stop_must_text_start_too(own):
-    with own.ledger.write() as connection:
-        opt_out(connection, own.vault, HER, NOW, "text", "STOP")
+def test_a_patient_who_texted_stop_must_also_text_start(clinic_with_batch):
+    with clinic_with_batch.ledger.write() as connection:
+        opt_out(connection, clinic_with_batch.vault, HER, NOW, "text", "STOP")
     assert "START" in run("start", "603-555-0101", "--because", "called us").output
