@@ -69,7 +69,7 @@ def all_commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator
             yield from all_commands(child, (*path, name))
 
 
-@pytest.mark.parametrize("path", all_commands(main), ids=lambda path: " ".join(path) or "infoline")
+@pytest.mark.parametrize("path", [*all_commands(main)], ids=lambda path: " ".join(path) or "infoline")
 def test_each_help_text_fits_80_columns(path: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, [*path, "--help"], catch_exceptions=False)
     assert result.exit_code == 0

@@ -191,8 +191,8 @@ def test_what_was_done_is_taken_off_the_list_by_whoever_says_so(desk, monkeypatc
 
 
 WRONG = [
-    ("an id that nobody has", ("done", "7"), "No call back 7 waits"),
-    ("no number", ("done", "seven"), "`seven` is no number that the list could show"),
+    ("an id that nobody has", ("done", "7"), "There is no pending call-back request 7"),
+    ("no number", ("done", "seven"), "`seven` is not a number from the list"),
     ("no id", ("done",), "Missing argument 'ID'"),
     ("a word that is no command", ("dnoe", "1"), "dnoe"),
 ]

@@ -74,4 +74,4 @@ def replace_or_exit(path: Path, data: bytes) -> None:
             shutil.copymode(path, draft)
         draft.replace(path)
     except OSError as error:
-        fail_wrapped(f"{path} cannot be written ({error.strerror}): give this user write access.")
+        fail(f"{path} cannot be written ({error.strerror}): give this user write access.")

@@ -241,14 +241,14 @@ def test_the_command_signs_the_words_of_every_language_or_of_one(folder: Path) -
 
 
 REFUSED = [
-    (("in-step", "en/cancer"), 2, "`en/cancer` is no translation"),
-    (("in-step", "es/cancer", "es/canser"), 2, "`es/canser` is no translation"),
+    (("in-step", "en/cancer"), 2, "`en/cancer` is not a translation"),
+    (("in-step", "es/cancer", "es/canser"), 2, "`es/canser` is not a translation"),
     (("in-step", "es/cancer", "--all"), 2, "not both"),
     (("sign", "cancer", "canser", "--by", "Dr. Lee"), 2, "There is no en/canser.md"),
     (("sign", "cancer", "--by", " "), 2, "Nothing was written. Write the name"),
     (("sign", "cancer", "--by", "Dr. Lee", "--language", "fr"), 2, "`fr` is not a language"),
     (("sign", "cancer", "--by", "Dr. Lee", "--on", "12/01/2026"), 2, "12/01/2026"),
-    (("sign", "cancer", "--by", "Dr. Lee", "--on", "2999-12-01"), 2, "2999-12-01 is still to come"),
+    (("sign", "cancer", "--by", "Dr. Lee", "--on", "2999-12-01"), 2, "2999-12-01 is in the future"),
 ]
 
 

@@ -239,7 +239,7 @@ def phrases(ledger: Ledger, file: str = FILE) -> tuple[str, ...]:
 
 def test_what_nobody_understood_is_shown_in_groups_without_what_looks_personal(run: Run) -> None:
     shown = run().output
-    assert "(and 1 like it)" in shown or "(and 2 like it)" in shown
+    assert "(and 1 similar)" in shown or "(and 2 like it)" in shown
     assert "1 more contain a number or an address" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
     told = json.loads(run("--json").output)
