@@ -60,15 +60,15 @@ def _print(phone: str, known: dict[str, Any]) -> None:
     click.echo(f"{format_phone(phone)}: {state}{landline}.")
     if not known["appointments"]:
         click.echo("No coming appointment, and none in the last 30 days.")
-    for visit in known["appointments"]:
-        reply = f", replied {visit['answer']} at {visit['answered_at']}" if visit["answer"] else ""
-        heading = f"{visit['appointment_id']}, batch {visit['batch']}: {visit['starts_at']}, {visit['site']}"
+    for appointment in known["appointments"]:
+        reply = f", replied {appointment['answer']} at {appointment['answered_at']}" if appointment["answer"] else ""
+        heading = f"{appointment['appointment_id']}, batch {appointment['batch']}: {appointment['starts_at']}, {appointment['site']}"
         click.echo(f"\n{textwrap.fill(heading, WIDTH)}")
-        click.echo(f"  {visit['status']}{reply}")
+        click.echo(f"  {appointment['status']}{reply}")
         rows = [
             (f"  {text['step']}", _minute(text["due_at"]), text["state"].replace("_", " "))
             + ((text["reason"] or "").replace("_", " "), _minute(text["handed_over_at"]))
-            for text in visit["texts"]
+            for text in appointment["texts"]
         ]
         print_table(("  text", "due", "state", "reason", "handed over"), rows)
 
