@@ -62,7 +62,7 @@ def _print(phone: str, known: dict[str, Any]) -> None:
         click.echo("No coming appointment, and none in the last 30 days.")
     for appointment in known["appointments"]:
         reply = f", replied {appointment['answer']} at {appointment['answered_at']}" if appointment["answer"] else ""
-        heading = f"{appointment['appointment_id']}, batch {appointment['batch']}: {appointment['starts_at']}, {appointment['site']}"
+        heading = "{appointment_id}, batch {batch}: {starts_at}, {site}".format_map(appointment)
         click.echo(f"\n{textwrap.fill(heading, WIDTH)}")
         click.echo(f"  {appointment['status']}{reply}")
         rows = [
