@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from statistics import median
 
 from ivr.shipped import ROOT
@@ -19,6 +18,14 @@ COMMANDS = {
     "infoline --help": [*INFOLINE, "--help"],
     "infoline reminders status": [*INFOLINE, "reminders", "status"],
 }
+# A process that is forked counts the memory of its parent, so a small parent measures the command.
+_WATCHER = """
+import os, sys, time
+started = time.perf_counter()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print(time.perf_counter() - started, usage.ru_maxrss, os.waitstatus_to_exitcode(status), file=sys.stderr)
+"""
 
 
 def main(_options: argparse.Namespace) -> int:
@@ -37,10 +44,14 @@ def main(_options: argparse.Namespace) -> int:
 
 def _measure(command: list[str], environment: dict[str, str]) -> tuple[float, float, int]:
     """Wall time in seconds, peak resident memory in MB, and the exit status of one run."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    measured = subprocess.run(
+        [sys.executable, "-c", _WATCHER, *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, peak, status = measured.stderr.split()[-3:]
     # Linux counts in KB, macOS in bytes.
-    peak = usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
-    return time.perf_counter() - started, peak, process.returncode
+    return float(seconds), int(peak) / (1024 if sys.platform == "linux" else 1024 * 1024), int(status)

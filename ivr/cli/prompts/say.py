@@ -30,7 +30,7 @@ def say(topic: str, language: str | None, output: Path, telephone: bool) -> None
     language = language_or_exit(language, content.config)
     names = tts_preview.spoken_prompts(content, language)
     if topic not in names:
-        fail_wrapped(f"The line never says `{topic}`.\nSpoken prompts: {', '.join(names)}")
+        fail_wrapped(f"The line never says `{topic}`.\nThere are: {', '.join(names)}")
     try:
         audio = tts_preview.render_preview(content, language, topic, telephone=telephone)
     except tts_preview.PreviewUnavailable as error:
