@@ -6,9 +6,6 @@ import hashlib
 import hmac
 import os
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from ivr.settings import Settings, decode_key
 
 _NONCE_BYTES = 12
@@ -30,6 +27,8 @@ class Vault:
     """
 
     def __init__(self, keys: list[bytes], hash_key: bytes | None = None) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0])
         hash_key = hash_key or hmac.digest(keys[-1], b"infoline phone hash", "sha256")
@@ -53,6 +52,8 @@ class Vault:
 
     def open(self, sealed: bytes) -> str:
         """Decrypt. Raises UnknownKey if the vault lacks the key, or if the data was changed."""
+        from cryptography.exceptions import InvalidTag
+
         nonce, ciphertext = sealed[_KEY_ID_BYTES:][:_NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]
         try:
             return self._ciphers[sealed[:_KEY_ID_BYTES]].decrypt(nonce, ciphertext, None).decode()

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ivr.cli import main
-from ivr.cli import releases as releases_command
+from ivr.cli.prompts import publish as releases_command
 from ivr.ledger import Ledger
 from ivr.line.content.diff import diff_files
 from ivr.line.content.loader import Content, content_digest, read_content
@@ -56,7 +56,7 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, var: Path, monkeypatch: p
 )
 def test_an_impossible_release_number_is_reported(command: list[str], number: str, run: Run) -> None:
     refused = run(*command, *(["--"] if command[-1] != "--release" else []), number)
-    assert (refused.exit_code, "is no number" in refused.output) == (2, True), refused.output
+    assert (refused.exit_code, "is not a number" in refused.output) == (2, True), refused.output
 
 
 def test_a_note_that_is_not_utf8_is_reported_before_the_check(run: Run, ledger: Ledger) -> None:

@@ -297,7 +297,7 @@ def run(drafts: Drafts, ledger_url: str, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: LATER)
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
-    monkeypatch.setattr("ivr.cli.drafts._in_two", quick_check)
+    monkeypatch.setattr("ivr.cli.prompts.draft.check_in_two", quick_check)
     return lambda *arguments, **more: CliRunner().invoke(main, ["prompts", *arguments], **more)
 
 
@@ -310,8 +310,8 @@ def test_the_command_edits_a_file_in_the_draft_and_publishes_it(run: Run, ledger
     assert (tmp_path / "out.md").read_bytes() == KINDER
     assert run("draft", "drop", "en/questions.tsv").exit_code == 0
     listed = run("draft").output
-    assert "Begun by ann on 2026-12-01 10:20" in listed
-    assert "taken away" in listed
+    assert "Started by ann on 2026-12-01 10:20" in listed
+    assert "removed" in listed
     assert all(len(line) <= 80 for line in listed.splitlines())
     files = json.loads(run("draft", "--json").output)["files"]
     assert [(file["file"], file["removed"]) for file in files] == [(GOODBYE, False), ("en/questions.tsv", True)]
@@ -336,7 +336,7 @@ def test_the_command_overwrites_the_work_of_others_only_with_over(run: Run, draf
     fetched = run("draft", "get", GOODBYE, "-o", str(tmp_path / "theirs.md"))
     assert f"bob changed {GOODBYE} on 2026-12-01 at 10:00" in fetched.output
     as_live = written(tmp_path / "live", {CANCER: SHIPPED[CANCER]}) / CANCER
-    assert "says what is live" in run("draft", "put", str(as_live)).output
+    assert "is the same as the live file" in run("draft", "put", str(as_live)).output
     assert run("draft", "put", str(mine), "--version", file_version(KINDER)).exit_code == 0
     assert drafts.open().files[GOODBYE] == KINDEST
     assert run("draft", "discard").exit_code == 0
@@ -367,8 +367,8 @@ def test_the_command_asks_before_it_publishes_a_draft_without_a_sign_off(
     run: Run, drafts: Drafts, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsigned = Finding(GOODBYE, 1, "sign-off", "warning", "Nobody signed these words off.")
-    monkeypatch.setattr("ivr.cli.drafts._in_two", lambda _files: CheckReport(1, 1, (unsigned,)))
-    monkeypatch.setattr("ivr.cli.releases.is_terminal", lambda: True)
+    monkeypatch.setattr("ivr.cli.prompts.draft.check_in_two", lambda _files: CheckReport(1, 1, (unsigned,)))
+    monkeypatch.setattr("ivr.cli.prompts.publish.is_terminal", lambda: True)
     put(drafts, GOODBYE, KINDER, "ann")
     refused = run("publish", "--draft", input="n\n")
     assert (refused.exit_code, "[sign-off]" in refused.output, count(ledger)) == (1, True, 1)
@@ -380,7 +380,7 @@ def test_a_draft_with_a_conflict_is_shown_and_not_published(run: Run, drafts: Dr
     publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
     shown = run("draft").output
     assert "went live since, by bob" in shown
-    assert "published otherwise since" in " ".join(shown.split())
+    assert "but the live file changed too" in " ".join(shown.split())
     assert run("publish", "--draft").exit_code == 1
     assert count(ledger) == 2
 

@@ -20,7 +20,7 @@ from sqlalchemy import insert
 
 from ivr import clock
 from ivr.cli import main
-from ivr.cli import releases as releases_command
+from ivr.cli.prompts import publish as releases_command
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release as releases
 from ivr.line.content.diff import diff_files, summarize_changes
@@ -317,7 +317,10 @@ def test_publishing_asks_before_it_reverts_a_release_that_is_not_in_the_folder(
     publish(ledger, read_content(SECOND), NOW, "ann", "", "console")
     change(folder, "ring: 25", "ring: 30", "line.yaml")
     refused = run("publish")
-    assert (refused.exit_code, "by ann, changed what this folder has not: goodbye (en)" in refused.output) == (1, True)
+    assert (refused.exit_code, "by ann, has changes that this folder lacks: goodbye (en)" in refused.output) == (
+        1,
+        True,
+    )
     (folder / "en/goodbye.md").write_bytes(SECOND["en/goodbye.md"])
     assert run("publish").exit_code == 0, "the folder contains the change now"
 
@@ -333,7 +336,7 @@ def test_the_release_command_shows_both_sides_when_the_live_release_changed_too(
     change(folder, "ring: 25", "ring: 30", "line.yaml")
     both = release()
     assert (both.exit_code, count(ledger)) == (1, 2)
-    folder_side, live_side = both.output.split("Changed in what is live")
+    folder_side, live_side = both.output.split("Changed in the live release")
     assert "directory.central-scheduling.ring: [-25-] {+30+}" in folder_side
     assert "goodbye" not in folder_side
     assert "{+very+}" in live_side

@@ -22,12 +22,12 @@ from ivr.line.content.prompt import Prompt, read_prompt
 from ivr.line.content.required_prompts import required_prompts
 from ivr.line.content.text_files import decode_text
 from ivr.line.content.yaml_source import read_yaml
+from ivr.shipped import shipped_prompts
 
 REMOVED = object()
 """The result of an upgrade for a key that is no longer used."""
 # Sections that can be added to a prompt. A menu's choices follow its keys, so they cannot be borrowed.
 _ADDABLE = ("Spoken", "Texted")
-_SHIPPED = Path(__file__).resolve().parents[3] / "prompts"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def open_release(files: Files, prompts_dir: Path) -> Content:
 
 def _shipped_files(prompts_dir: Path) -> Files:
     try:
-        return read_folder(_SHIPPED if (_SHIPPED / LINE_FILE).is_file() else prompts_dir)
+        return read_folder(shipped_prompts() if (shipped_prompts() / LINE_FILE).is_file() else prompts_dir)
     except BrokenPrompts:
         return {}
 

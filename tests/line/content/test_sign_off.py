@@ -216,7 +216,7 @@ def test_the_command_lists_outdated_translations_and_marks_one_up_to_date(folder
     listing = run("in-step")
     assert (listing.exit_code, listing.output) == (1, "es/cancer is behind.\n1 behind.\n")
     before = files_of(folder)
-    assert run("in-step", "es/cancer").output == "es/cancer.md is in step.\n"
+    assert run("in-step", "es/cancer").output == "es/cancer.md is up to date.\n"
     after = files_of(folder)
     assert {name for name in after if after[name] != before.get(name)} == {TRANSLATED}
     assert run("in-step").exit_code == 0
@@ -225,8 +225,8 @@ def test_the_command_lists_outdated_translations_and_marks_one_up_to_date(folder
 def test_all_translations_can_be_marked_up_to_date_at_once(folder: Path) -> None:
     (folder / "en/urgent.md").write_bytes(SHIPPED["en/urgent.md"].replace(b"911", b"911 "))
     (folder / "en/stop.md").write_bytes(SHIPPED["en/stop.md"].replace(b"you ", b"you all "))
-    assert run("in-step", "--all").output == "es/cancer.md is in step.\nes/stop.md is in step.\n"
-    assert run("in-step", "--all").output == "Every translation is in step already.\n"
+    assert run("in-step", "--all").output == "es/cancer.md is up to date.\nes/stop.md is up to date.\n"
+    assert run("in-step", "--all").output == "Every translation is up to date already.\n"
 
 
 def test_a_name_with_its_language_signs_off_that_file_only(folder: Path) -> None:
@@ -247,14 +247,14 @@ def test_the_command_signs_off_all_languages_or_one(folder: Path) -> None:
 
 
 REJECTED = [
-    (("in-step", "en/cancer"), 2, "`en/cancer` is no translation"),
-    (("in-step", "es/cancer", "es/canser"), 2, "`es/canser` is no translation"),
+    (("in-step", "en/cancer"), 2, "`en/cancer` is not a translation"),
+    (("in-step", "es/cancer", "es/canser"), 2, "`es/canser` is not a translation"),
     (("in-step", "es/cancer", "--all"), 2, "not both"),
     (("sign", "cancer", "canser", "--by", "Dr. Lee"), 2, "There is no en/canser.md"),
     (("sign", "cancer", "--by", " "), 2, "Nothing was written. Write the name"),
     (("sign", "cancer", "--by", "Dr. Lee", "--language", "fr"), 2, "`fr` is not a language"),
     (("sign", "cancer", "--by", "Dr. Lee", "--on", "12/01/2026"), 2, "12/01/2026"),
-    (("sign", "cancer", "--by", "Dr. Lee", "--on", "2999-12-01"), 2, "2999-12-01 is still to come"),
+    (("sign", "cancer", "--by", "Dr. Lee", "--on", "2999-12-01"), 2, "2999-12-01 is in the future"),
 ]
 
 

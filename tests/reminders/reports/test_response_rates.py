@@ -252,7 +252,7 @@ def run(*words):
 
 
 def test_the_command_explains_that_there_is_nothing_yet(clinic_for_commands):
-    assert run().output == "Nothing was handed over yet, and no file has told who came.\n"
+    assert run().output == "No text went out yet, and no file reported attendance.\n"
     missing = run("7")
     assert (missing.exit_code, missing.stderr) == (2, "There is no batch 7.\n")
 
@@ -260,7 +260,7 @@ def test_the_command_explains_that_there_is_nothing_yet(clinic_for_commands):
 def test_the_command_shows_counts_and_percentages_within_eighty_columns(clinic_for_commands):
     clinic_for_commands.take(*(row(number, DUE) for number in range(12)))
     deliver(clinic_for_commands, clinic_for_commands.send())
-    assert "Who came is not known" in run().output
+    assert "Attendance is unknown" in run().output
     set_status(clinic_for_commands, "attended", "A1")
     output = run("1").output
     assert "12 (100%)" in output
