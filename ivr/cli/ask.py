@@ -50,7 +50,7 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
 
 
 def _answer(line: CompiledLine, question: str, language: str | None) -> dict[str, Any]:
-    match = line.matcher.ask(question, language)
+    match = line.matcher.match(question, language)
     reply = line.text(match.language, _WITHOUT_APPOINTMENT.get(match.topic, match.topic))
     if match.between:
         reply = ambiguous_reply(line.content, match.language, match.between)

@@ -69,7 +69,7 @@ def _check_prompts(settings: Settings) -> str:
         report = check_files(read_folder(settings.prompts_dir))
     except BrokenPrompts as broken:
         return str(broken.findings[0])
-    return "See `infoline prompts check`." if report.broken else ""
+    return "See `infoline prompts check`." if report.has_errors else ""
 
 
 def _check_numbers(settings: Settings) -> str:

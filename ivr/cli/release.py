@@ -42,7 +42,7 @@ def publish_changed_folder(settings: Settings) -> int:
     from ivr.line.lint.runner import check_files
 
     report = check_files(files)
-    if report.broken:
+    if report.has_errors:
         for finding in report.findings:
             if finding.level == "error":
                 click.echo(finding, err=True)
@@ -52,10 +52,10 @@ def publish_changed_folder(settings: Settings) -> int:
         published = publish_folder_if_changed(ledger, read_content(files), clock.now(), current_user())
     except Diverged as error:
         from ivr.cli.prompts.diff import print_sides
-        from ivr.releases.history import sides
+        from ivr.releases.history import three_way_files
 
         click.echo(error, err=True)
-        print_sides(*sides(ledger, error.base, error.live, files))
+        print_sides(*three_way_files(ledger, error.base, error.live, files))
         return FINDINGS
     if published:
         announce_release(published, settings)

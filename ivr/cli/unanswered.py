@@ -31,7 +31,7 @@ from ivr.line.lint.add_phrase import PhraseEffect, PhraseRejected, add_phrase, p
 from ivr.line.nlu.clusters import QuestionCluster, cluster_questions, looks_personal
 from ivr.line.nlu.matcher import Matcher
 from ivr.people.inbound.unanswered import UnansweredQuestion, unanswered_questions
-from ivr.releases.drafts import Draft, Drafts, EditConflict, NoDraft, NotSaved
+from ivr.releases.drafts import Draft, Drafts, EditConflict, FileRejected, NoDraft
 
 SHOWN = 40
 _days_option = click.option(
@@ -94,7 +94,7 @@ def unanswered(click_context: click.Context, days: int, as_json: bool) -> None:
 
 
 def _cluster_json(cluster: QuestionCluster, matcher: Matcher) -> dict[str, Any]:
-    scores = matcher.ask(cluster.typical, cluster.language).scores
+    scores = matcher.match(cluster.typical, cluster.language).scores
     nearest = next((item for item in scores.items() if item[0] != "none"), None)
     return {
         "id": cluster.id,
@@ -145,7 +145,7 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
             fail(f"There is no {file} in the draft.", FINDINGS)
         changed = add_phrase(file, before.files[file], phrase)
         after = drafts.save(file, changed, current_user(), clock.now(), before.version(file))
-    except (PhraseRejected, NotSaved, NoDraft, EditConflict, BrokenPrompts) as error:
+    except (PhraseRejected, FileRejected, NoDraft, EditConflict, BrokenPrompts) as error:
         fail(error, FINDINGS)
     print_wrapped(f"`{phrase}` is a phrase of {file} in the draft.")
     _print_effect(_effect(before, after, topic, clusters), file)

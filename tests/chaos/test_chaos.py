@@ -32,7 +32,7 @@ from ivr.reminders.outbox.text_states import TextState
 from tests.chaos.proxy import Proxy
 from tests.support.clinic import NOW, Clinic, at, csv_text
 from tests.support.paths import ROOT
-from tests.support.processes import KEY, Processes, free_port, parents_of_all
+from tests.support.processes import KEY, Processes, free_port, process_parents
 
 pytestmark = pytest.mark.chaos
 TEXTS, KILLS, WORKERS = 2_000, 10, 4
@@ -104,7 +104,7 @@ class Chaos:
 
     def start_web(self) -> None:
         self.web = self.processes.start("-m", "ivr.cli", "web")
-        wait_for(lambda: _responds(self.processes.told["PUBLIC_URL"] + "/healthz"), 60)
+        wait_for(lambda: _responds(self.processes.env["PUBLIC_URL"] + "/healthz"), 60)
 
     def kill_a_worker(self, generator: random.Random) -> None:
         """Kill a worker that runs a job: between two jobs it would lose nothing."""
@@ -116,7 +116,7 @@ class Chaos:
 
     def busy(self) -> list[int]:
         """The indexes of the workers that have a child process now."""
-        parents = {parent for _, parent in parents_of_all()}
+        parents = {parent for _, parent in process_parents()}
         return [index for index, worker in enumerate(self.workers) if worker.pid in parents]
 
     def expired_leases(self) -> int:

@@ -21,7 +21,7 @@ from ivr.releases.cache import ReleaseCache
 from ivr.releases.drafts import Drafts, EditConflict
 from ivr.releases.store import live_release, pack, publish, stored_files, unpack
 from tests.line.content.test_loader import SHIPPED, changed
-from tests.releases.test_store import count, damage, written
+from tests.releases.test_store import count_releases, damage, write_files
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 GOODBYE, CANCER = "en/goodbye.md", "es/cancer.md"
@@ -33,7 +33,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return written(tmp_path / "prompts", SHIPPED)
+    return write_files(tmp_path / "prompts", SHIPPED)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_an_impossible_release_number_is_reported(command: list[str], number: st
 
 def test_a_note_that_is_not_utf8_is_reported_before_the_check(run: Run, ledger: Ledger) -> None:
     refused = run("publish", "--note", "caf\udce9")
-    assert (refused.exit_code, "UTF-8" in refused.output, count(ledger)) == (2, True, 0)
+    assert (refused.exit_code, "UTF-8" in refused.output, count_releases(ledger)) == (2, True, 0)
 
 
 def test_a_user_without_a_name_on_the_machine_can_publish(

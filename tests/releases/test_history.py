@@ -30,7 +30,7 @@ from ivr.line.content.prompt import read_prompt
 from ivr.releases.history import FolderNotEmpty, export_release, release_history
 from ivr.releases.store import AlreadyLive, ConcurrentPublish, live_release, pack, publish, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
-from tests.releases.test_store import count, damage, put_broken, written
+from tests.releases.test_store import count_releases, damage, put_broken, write_files
 from tests.support.processes import ROOT, environment, wait_until
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
@@ -51,7 +51,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return written(tmp_path / "prompts", SHIPPED)
+    return write_files(tmp_path / "prompts", SHIPPED)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def finds(*findings: Finding):
     return lambda *_arguments, **_options: releases_command.CheckReport(1, 1, findings)
 
 
-def quick_check(files, in_two=False):
+def quick_check(files, parallel=False):
     try:
         read_content(files)
     except BrokenPrompts as broken:
@@ -138,7 +138,7 @@ def test_changed_files_are_summarized_in_one_line() -> None:
 def test_publishing_identical_content_creates_no_release(run: Run, ledger: Ledger) -> None:
     assert "Release 1 (" in run("publish", "--note", "first").output
     again = run("publish")
-    assert (again.exit_code, "is live and identical" in again.output, count(ledger)) == (0, True, 1)
+    assert (again.exit_code, "is live and identical" in again.output, count_releases(ledger)) == (0, True, 1)
     with pytest.raises(AlreadyLive):
         publish(ledger, read_content(SHIPPED), NOW, "x", "", "folder")
 
@@ -197,7 +197,7 @@ def test_a_rollback_publishes_an_earlier_release_as_a_new_one(run: Run, folder: 
     assert live
     assert (live.digest, live.origin, live.note) == (content_digest(SHIPPED), "rollback", "too sweet")
     again = run("rollback", "1")
-    assert (again.exit_code, "live and identical" in again.output, count(ledger)) == (0, True, 3)
+    assert (again.exit_code, "live and identical" in again.output, count_releases(ledger)) == (0, True, 3)
     assert run("rollback", "77").exit_code == 2
 
 
@@ -220,7 +220,7 @@ def test_a_rollback_may_break_style_rules_only(
     finding = Finding(file, 1, rule, "error", "An error.")
     monkeypatch.setattr(releases_command, "check_content", finds(finding))
     back = run("rollback", "1")
-    assert (back.exit_code, count(ledger)) == (status, 3 - status)
+    assert (back.exit_code, count_releases(ledger)) == (status, 3 - status)
     assert "Traceback" not in back.output
 
 
@@ -228,7 +228,7 @@ def test_an_unreadable_release_cannot_become_live(run: Run, ledger: Ledger) -> N
     broken = put_broken(ledger)
     publish(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
     back = run("rollback", "1")
-    assert (back.exit_code, "en/cancer.md" in back.output, count(ledger)) == (1, True, 2)
+    assert (back.exit_code, "en/cancer.md" in back.output, count_releases(ledger)) == (1, True, 2)
     damage(ledger, broken, b"damaged")
     assert "damaged" in run("rollback", "1").output
 
@@ -269,7 +269,7 @@ def test_of_concurrent_publishes_one_wins_and_the_others_learn_who(ledger: Ledge
     (winner,) = [by for by, error in errors.items() if error is None]
     live = live_release(ledger)
     assert live
-    assert (live.by, count(ledger)) == (winner, 2)
+    assert (live.by, count_releases(ledger)) == (winner, 2)
     message = f"{winner} published release 2 ({live.digest}) in the meantime, on 2026-12-01 at 10:00"
     for by in ENDINGS.keys() - {winner}:
         assert message in str(errors[by])
@@ -282,13 +282,13 @@ def test_a_publish_fails_if_another_one_happens_during_its_check(
     publish(ledger, content, NOW, "ann", "", "folder")
     change(folder, "Take good care.", "Take the best of care.")
 
-    def check_during_publish(files, in_two):
+    def check_during_publish(files, parallel):
         publish(ledger, read_content(SECOND), NOW, "bob", "", "console")
         return quick_check(files)
 
     monkeypatch.setattr(releases_command, "check_files", check_during_publish)
     failed = run("publish")
-    assert (failed.exit_code, "bob published release 2" in failed.output, count(ledger)) == (1, True, 2)
+    assert (failed.exit_code, "bob published release 2" in failed.output, count_releases(ledger)) == (1, True, 2)
 
 
 def test_publishing_asks_about_outdated_translations_and_missing_sign_offs(
@@ -299,7 +299,7 @@ def test_publishing_asks_about_outdated_translations_and_missing_sign_offs(
     monkeypatch.setattr(releases_command, "check_files", finds(other, behind))
     monkeypatch.setattr(releases_command, "is_terminal", lambda: True)
     refused = run("publish", input="n\n")
-    assert (refused.exit_code, "[behind]" in refused.output, count(ledger)) == (1, True, 0)
+    assert (refused.exit_code, "[behind]" in refused.output, count_releases(ledger)) == (1, True, 0)
     assert "[unconfirmed]" not in refused.output
     assert run("publish", input="y\n").exit_code == 0
     change(folder, "Take good care.", "Take very good care.")
@@ -307,7 +307,7 @@ def test_publishing_asks_about_outdated_translations_and_missing_sign_offs(
     change(folder, "Take very good care.", "Take the best care.")
     monkeypatch.setattr(releases_command, "is_terminal", lambda: False)
     warned = run("publish")
-    assert (warned.exit_code, "[behind]" in warned.output, count(ledger)) == (0, True, 3)
+    assert (warned.exit_code, "[behind]" in warned.output, count_releases(ledger)) == (0, True, 3)
 
 
 def test_publishing_asks_before_it_reverts_a_release_that_is_not_in_the_folder(
@@ -335,7 +335,7 @@ def test_the_release_command_shows_both_sides_when_the_live_release_changed_too(
     assert release().exit_code == 0, "the folder did not change"
     change(folder, "ring: 25", "ring: 30", "line.yaml")
     both = release()
-    assert (both.exit_code, count(ledger)) == (1, 2)
+    assert (both.exit_code, count_releases(ledger)) == (1, 2)
     folder_side, live_side = both.output.split("Changed in the live release")
     assert "directory.central-scheduling.ring: [-25-] {+30+}" in folder_side
     assert "goodbye" not in folder_side
@@ -373,7 +373,7 @@ def test_a_publish_that_is_killed_before_its_commit_changes_nothing(
     wait_until(lambda: "half-way" in output.read_text())
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert count(ledger) == 1
+    assert count_releases(ledger) == 1
     live = live_release(ledger)
     assert live
     assert stored_files(ledger, live.digest) == SHIPPED

@@ -30,7 +30,7 @@ from ivr.releases.disk_cache import MAX_COPIES
 from ivr.releases.drafts import Drafts
 from ivr.releases.store import live_release, pack, publish, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
-from tests.releases.test_store import NOW, count, written
+from tests.releases.test_store import NOW, count_releases, write_files
 from tests.support.paths import ROOT
 
 # prompts/ of the first commit that had one.
@@ -66,7 +66,7 @@ def test_the_first_release_opens_and_leaves_no_caller_without_help(first) -> Non
     assert (content.digest, content.files) == (content_digest(first), first)
     assert content.prompt("en", "cancer").spoken[0].words in first["en/cancer.md"].decode()
     report = check_content(content)
-    assert report.helpless == ()
+    assert report.blocking_errors == ()
     assert report.states > 2000
 
 
@@ -85,7 +85,7 @@ def test_the_first_release_can_be_rolled_back_to_and_is_served(
     releases = ReleaseCache(ledger, tmp_path / "var", PROMPTS, "")
     assert releases.live
     assert releases.live.digest == content_digest(first)
-    restarted = live_content(ledger, tmp_path / "var", written(tmp_path / "nothing", {}))
+    restarted = live_content(ledger, tmp_path / "var", write_files(tmp_path / "nothing", {}))
     assert restarted.digest == content_digest(first)
 
 
@@ -208,7 +208,7 @@ def test_a_release_of_a_newer_version_never_becomes_live_even_after_a_restart(
     publish(ledger, third, NOW, "ann", "", "folder")
     releases.refresh()
     assert releases.live.digest == third.digest, "the next valid release does not become live"
-    assert count(ledger) == 3
+    assert count_releases(ledger) == 3
 
 
 def test_ten_old_releases_stay_available_even_to_a_new_process(
@@ -238,7 +238,7 @@ def test_ten_old_releases_stay_available_even_to_a_new_process(
 
 def test_a_call_that_began_on_the_first_release_continues_on_it(first) -> None:
     line = CompiledLine(open_release(first, PROMPTS), "https://line.example.org")
-    turn = line.step("en.menu-welcome", Key("1"), lambda _name: True)
+    turn = line.next_turn("en.menu-welcome", Key("1"), lambda _name: True)
     assert f"/voice/{content_digest(first)}/".encode() in line.document(turn)
-    unchosen = line.step("en.menu-welcome", Key("7"), lambda _name: True)
+    unchosen = line.next_turn("en.menu-welcome", Key("7"), lambda _name: True)
     assert b"<Say" in line.document(unchosen)

@@ -34,7 +34,7 @@ def receipt(clinic, attempt, status, code=None, now=NOW):
 
 def test_texts_that_wait_over_ten_minutes_raise_the_backlog_alarm_once_until_they_are_sent(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     watch(clinic.ledger, NOW + 9 * MINUTE)
     assert alarms(clinic) == set()
     with capture_logs() as logged:
@@ -49,7 +49,7 @@ def test_texts_that_wait_over_ten_minutes_raise_the_backlog_alarm_once_until_the
 
 
 def test_a_paused_batch_is_not_a_backlog(clinic):
-    batch = clinic.take(row(10, DUE)).batch
+    batch = clinic.import_rows(row(10, DUE)).batch
     control(clinic.ledger, batch, paused=True)
     watch(clinic.ledger, NOW + HOUR)
     assert (alarms(clinic), oldest_due(clinic.ledger, NOW + HOUR)) == (set(), 0.0)
@@ -75,7 +75,7 @@ def test_a_paused_batch_is_not_a_backlog(clinic):
     ],
 )
 def test_missing_receipts_raise_an_alarm(clinic, texts, with_receipt, minutes, raised):
-    clinic.take(*(row(number, DUE) for number in range(10, 10 + texts)))
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 10 + texts)))
     claimed = clinic.send()
     for text in claimed[:with_receipt]:
         receipt(clinic, text.attempt, "delivered")
@@ -104,7 +104,7 @@ SENDER_ERRORS = sorted(code for code, kind in CLASSES.items() if kind is ErrorCl
 @pytest.mark.parametrize("code", SENDER_ERRORS)
 def test_a_receipt_that_refuses_our_sender_stops_sending_until_a_text_is_delivered(clinic_on_each_database, code):
     clinic = clinic_on_each_database
-    clinic.take(*(row(number, DUE) for number in range(10, 20)))
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 20)))
     first, *rest = clinic.claim(limit=3)
     clinic.record([(text.attempt, Accepted(sid(), "queued")) for text in (first, *rest)])
     soon = NOW + timedelta(seconds=10)
@@ -126,7 +126,7 @@ def test_a_receipt_that_refuses_our_sender_stops_sending_until_a_text_is_deliver
 
 
 def test_an_error_of_one_number_does_not_stop_sending(clinic):
-    clinic.take(row(10, DUE), row(11, DUE))
+    clinic.import_rows(row(10, DUE), row(11, DUE))
     first, _ = clinic.send()
     receipt(clinic, first.attempt, "undelivered", 30005)
     assert alarms(clinic) == set()
@@ -134,7 +134,7 @@ def test_an_error_of_one_number_does_not_stop_sending(clinic):
 
 def test_texts_wait_while_the_release_lacks_their_prompt_and_go_out_with_the_next_release(clinic_on_each_database):
     clinic, complete = clinic_on_each_database, clinic_on_each_database.content
-    clinic.take(row(10, DUE), row(11, DUE))
+    clinic.import_rows(row(10, DUE), row(11, DUE))
     prompts = {key: prompt for key, prompt in complete.prompts.items() if key[1] != "reminder-2d"}
     clinic.content = replace(complete, prompts=prompts, digest="0" * 12)
     assert clinic.claim() == []
@@ -153,14 +153,14 @@ def test_a_text_whose_prompt_is_empty_is_neither_sent_nor_failed(clinic):
     prompt = complete.prompts["en", "reminder-2d"]
     empty = replace(prompt, texted=replace(prompt.texted, words=" "))
     clinic.content = replace(complete, prompts={**complete.prompts, ("en", "reminder-2d"): empty}, digest="0" * 12)
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     assert clinic.claim() == []
     assert alarms(clinic) == {Alarm.WORDS_MISSING}
     assert clinic.appointment("A10").next_due_at is not None
 
 
 def test_nothing_is_sent_from_a_restored_database(clinic):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     with clinic.ledger.write() as connection:
         raise_alarm(connection, Alarm.LEDGER_RESTORED, NOW - HOUR, "…")
     assert clinic.claim() == []
@@ -168,7 +168,7 @@ def test_nothing_is_sent_from_a_restored_database(clinic):
 
 
 def test_sending_resumes_only_when_both_kinds_of_refusal_are_over(clinic):
-    clinic.take(*(row(number, DUE) for number in range(10, 14)))
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 14)))
     first, second = clinic.claim(limit=2)
     clinic.record([(first.attempt, Accepted(sid(), "queued"))])
     clinic.record([(second.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))])
@@ -184,7 +184,7 @@ def test_sending_resumes_only_when_both_kinds_of_refusal_are_over(clinic):
 
 def test_a_receipt_that_arrives_after_the_next_probe_still_clears_the_alarm(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(*(row(number, DUE) for number in range(10, 20)))
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 20)))
     (first,) = clinic.claim(limit=1)
     clinic.record([(first.attempt, Accepted(sid(), "queued"))])
     receipt(clinic, first.attempt, "undelivered", 30007)
@@ -200,7 +200,7 @@ def test_a_receipt_that_arrives_after_the_next_probe_still_clears_the_alarm(clin
 
 @pytest.mark.parametrize("ahead", [HOUR, 24 * HOUR])
 def test_an_alarm_from_a_clock_that_was_ahead_does_not_stop_sending_until_that_time(clinic, ahead):
-    clinic.take(*(row(number, DUE) for number in range(10, 14)))
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 14)))
     (claimed,) = clinic.claim(limit=1)
     clinic.record([(claimed.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], NOW + ahead)
     soon = NOW + 6 * MINUTE
@@ -214,9 +214,9 @@ def test_an_alarm_from_a_clock_that_was_ahead_does_not_stop_sending_until_that_t
 def test_a_number_with_a_missing_key_delays_no_other_text_and_is_sent_once_the_key_is_listed(clinic_on_each_database):
     clinic, old, new = clinic_on_each_database, Vault([b"o" * 32]), Vault([b"n" * 32], b"k" * 32)
     clinic.vault = Vault([b"o" * 32], b"k" * 32)
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     clinic.vault = new
-    clinic.take(row(11, DUE))
+    clinic.import_rows(row(11, DUE))
     assert len(clinic.claim()) == 1
     assert alarms(clinic) == {Alarm.KEY_MISSING}
     assert [text.state for text in clinic.texts("A10") if text.step == "2d"] == []
@@ -228,7 +228,7 @@ def test_a_number_with_a_missing_key_delays_no_other_text_and_is_sent_once_the_k
 
 def test_an_opt_out_reported_by_the_carrier_is_recorded_without_the_key(clinic):
     clinic.vault = Vault([b"o" * 32], b"k" * 32)
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     (claimed,) = clinic.claim()
     clinic.vault = Vault([b"n" * 32], b"k" * 32)
     clinic.record([(claimed.attempt, Refused(ErrorClass.OPTED_OUT, 21610, "HTTP 400"))])
@@ -240,12 +240,12 @@ def test_an_appointment_booked_again_at_the_same_time_gets_the_text_that_was_sti
     clinic_on_each_database, changes
 ):
     clinic = clinic_on_each_database
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     (claimed,) = clinic.claim()
     clinic.record([(claimed.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))])
     for number, change in enumerate(changes, start=1):
         changed = row(10, DUE, status=change) if change in ("cancelled", "booked") else row(10, change)
-        clinic.take(changed, now=NOW + number * MINUTE)
+        clinic.import_rows(changed, now=NOW + number * MINUTE)
         clinic.claim(NOW + number * MINUTE)
     clinic.claim(NOW + 10 * MINUTE)
     (claimed,) = [text for text in clinic.texts("A10") if text.step == "2d" and text.state == "claimed"]

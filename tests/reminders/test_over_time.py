@@ -172,7 +172,7 @@ class Simulation:
     def _import(self, now: datetime, number: int, **cells: str) -> None:
         starts_at, patient, zone = self.booked[number]
         row = {"appointment_id": f"A{number}", "phone": phone(patient), "starts_at": starts_at.isoformat()}
-        report = self.clinic.take({**row, "timezone": zone, **cells}, now=now)
+        report = self.clinic.import_rows({**row, "timezone": zone, **cells}, now=now)
         assert report.rejected == 0, report.errors
 
     def _book(self, now: datetime, number: int, ahead: int, patient: int, zone: str) -> None:

@@ -149,7 +149,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
 def test_a_fault_raises_one_alarm_and_no_text_is_lost_or_failed(clinic, network, set_up_worker, fault):
-    clinic.take(*(row(number, DUE) for number in NUMBERS))
+    clinic.import_rows(*(row(number, DUE) for number in NUMBERS))
     with page_server(fault.page or 200) as page_url:
         settings = {**({"TWILIO_API_URL": page_url} if fault.page else {}), **fault.settings}
         worker = set_up_worker(settings, fault.change_content or (lambda content: content), fault.unchecked)
@@ -183,7 +183,7 @@ def test_a_fault_raises_one_alarm_and_no_text_is_lost_or_failed(clinic, network,
 
 
 def test_a_request_from_a_refused_country_does_not_block_other_texts(clinic, network, set_up_worker):
-    clinic.take(*(row(number, DUE) for number in NUMBERS))
+    clinic.import_rows(*(row(number, DUE) for number in NUMBERS))
     worker = set_up_worker({})
     with clinic.ledger.write() as connection:
         get_or_create_persons(connection, clinic.vault, [ABROAD], NOW)

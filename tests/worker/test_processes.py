@@ -45,7 +45,7 @@ def open_processes(clinic, queue_url):
 
 
 def import_twenty(clinic):
-    clinic.take(*(row(number, DUE) for number in NUMBERS))
+    clinic.import_rows(*(row(number, DUE) for number in NUMBERS))
 
 
 def states(clinic):
@@ -62,7 +62,7 @@ def test_each_text_goes_out_once_with_two_clocks_two_workers_and_a_wiped_queue(c
     processes = open_processes()
     processes.start("-m", "ivr.cli", "web")
     import_twenty(clinic)
-    wait_until(lambda: responds(processes.told["PUBLIC_URL"] + "/healthz"))
+    wait_until(lambda: responds(processes.env["PUBLIC_URL"] + "/healthz"))
     for command in (("clock",), ("clock",), (), ()):
         processes.start("-m", "worker", *command)
     wait_until(lambda: len(processes.sent()) >= 3)
@@ -100,11 +100,11 @@ def test_a_worker_suspended_beyond_its_lease_does_not_repeat_what_another_worker
     processes.start("-m", "worker", "clock")
     first = processes.start("-m", "worker")
     wait_until(lambda: len(processes.sent()) >= 2)
-    processes.tell(first, signal.SIGSTOP)
+    processes.signal(first, signal.SIGSTOP)
     assert len(processes.sent()) < len(PHONES)
     processes.start("-m", "worker")
     wait_until(lambda: set(states(clinic)) <= {"handed_over", "delivered"})
-    processes.tell(first, signal.SIGCONT)
+    processes.signal(first, signal.SIGCONT)
     first.send_signal(signal.SIGTERM)
     assert first.wait(20) == 0
     assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
@@ -130,9 +130,9 @@ def test_wrong_use_is_explained(tmp_path, monkeypatch, capsys, arguments, settin
 
 def test_a_signal_stops_the_clock_and_the_worker_even_while_the_queue_is_unavailable(clinic, open_processes):
     processes = open_processes(CLOCK_SECONDS=60)
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     clock, worker = processes.start("-m", "worker", "clock"), processes.start("-m", "worker")
-    processes.told["REDIS_URL"] = "redis://127.0.0.1:1"
+    processes.env["REDIS_URL"] = "redis://127.0.0.1:1"
     interrupted = processes.start("-m", "worker", "clock")
     wait_until(lambda: "clock_interrupted" in processes.output(3))
     wait_until(processes.sent)

@@ -46,8 +46,8 @@ def set_up_worker(clinic, network, monkeypatch, tmp_path):
     context._context_of.cache_clear()
 
 
-def take(clinic, count):
-    clinic.take(*(row(number, DUE) for number in range(10, 10 + count)))
+def import_rows(clinic, count):
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 10 + count)))
 
 
 def sent(network):
@@ -88,7 +88,7 @@ def fast_pacer():
 def test_a_slice_takes_at_most_a_quarter_of_its_lease(
     clinic, network, set_up_worker, monkeypatch, lease, limit, claimed
 ):
-    take(clinic, 30)
+    import_rows(clinic, 30)
     set_up_worker(LEASE_SECONDS=lease)
     sizes = []
     monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer: sizes.append(len(texts)))
@@ -97,7 +97,7 @@ def test_a_slice_takes_at_most_a_quarter_of_its_lease(
 
 
 def test_several_workers_each_claim_their_share_of_the_pace(clinic, network, set_up_worker, monkeypatch):
-    take(clinic, 30)
+    import_rows(clinic, 30)
     set_up_worker(LEASE_SECONDS=4)
     sizes = []
     monkeypatch.setattr(jobs, "worker_count", lambda: 5)
@@ -107,7 +107,7 @@ def test_several_workers_each_claim_their_share_of_the_pace(clinic, network, set
 
 
 def test_a_slice_is_sent_and_recorded(clinic, network, set_up_worker):
-    take(clinic, 12)
+    import_rows(clinic, 12)
     worker = set_up_worker()
     send_all(worker, clinic.claim(), fast_pacer())
     assert len(set(sent(network))) == len(sent(network)) == 12
@@ -121,7 +121,7 @@ def test_a_slice_with_nothing_due_sends_nothing(set_up_worker, network):
 
 
 def test_after_a_refusal_of_our_account_the_rest_of_the_slice_is_planned_again_untried(clinic, network, set_up_worker):
-    take(clinic, 30)
+    import_rows(clinic, 30)
     worker = set_up_worker()
     requests = []
     real_send = worker.carrier.send
@@ -136,7 +136,7 @@ def test_after_a_refusal_of_our_account_the_rest_of_the_slice_is_planned_again_u
 
 
 def test_too_fast_slows_the_sender_down_and_the_texts_are_planned_again(clinic, network, set_up_worker):
-    take(clinic, 5)
+    import_rows(clinic, 5)
     worker, limit = set_up_worker(), Unlimited()
     network.ask("/simulator/faults", {"429": 1.0})
     send_all(worker, clinic.claim(), Pacer(limit, 1000))
@@ -144,7 +144,7 @@ def test_too_fast_slows_the_sender_down_and_the_texts_are_planned_again(clinic, 
 
 
 def test_an_unlisted_error_of_every_text_stops_sending(clinic, network, set_up_worker):
-    take(clinic, 12)
+    import_rows(clinic, 12)
     worker = set_up_worker()
     worker.carrier.send = lambda *_: Refused(ErrorClass.PERMANENT, 21999, "HTTP 400")
     send_all(worker, clinic.claim(), fast_pacer())
@@ -155,7 +155,7 @@ def test_an_unlisted_error_of_every_text_stops_sending(clinic, network, set_up_w
 
 def test_an_unlisted_error_of_a_few_texts_does_not_stop_sending(clinic, network, set_up_worker, monkeypatch):
     monkeypatch.setattr(sending, "THREADS", 1)
-    take(clinic, 12)
+    import_rows(clinic, 12)
     worker, real_send, refused = set_up_worker(), Carrier.send, {f"+1603555011{number}" for number in range(4)}
 
     def send(to, *more):
@@ -173,7 +173,7 @@ def test_an_unlisted_error_of_a_few_texts_does_not_stop_sending(clinic, network,
 def test_at_a_shutdown_a_worker_finishes_texts_in_progress_and_plans_the_rest_again(
     clinic, network, set_up_worker, monkeypatch
 ):
-    take(clinic, 30)
+    import_rows(clinic, 30)
     worker, real_send = set_up_worker(), Carrier.send
     monkeypatch.setattr(context, "shutdown", threading.Event())
     monkeypatch.setattr(sending, "shutdown", context.shutdown)
@@ -192,7 +192,7 @@ def test_at_a_shutdown_a_worker_finishes_texts_in_progress_and_plans_the_rest_ag
 
 
 def test_sending_resumes_after_the_carrier_accepts_our_account_again(clinic, network, set_up_worker):
-    take(clinic, 8)
+    import_rows(clinic, 8)
     worker = set_up_worker(RETRY_SECONDS=0.01)
     network.ask("/simulator/faults", {"auth": True})
     send_all(worker, clinic.claim(clock.now()), fast_pacer())
@@ -207,7 +207,7 @@ def test_sending_resumes_after_the_carrier_accepts_our_account_again(clinic, net
 
 
 def test_a_text_that_expires_while_it_waits_is_not_sent(clinic, network, set_up_worker):
-    take(clinic, 1)
+    import_rows(clinic, 1)
     worker = set_up_worker()
     evening = NOW + timedelta(hours=10, minutes=59, seconds=59)
     claimed = clinic.claim(evening)
@@ -220,7 +220,7 @@ def test_a_text_that_expires_while_it_waits_is_not_sent(clinic, network, set_up_
 
 
 def test_a_text_is_sent_with_its_remaining_validity(clinic, network, set_up_worker):
-    take(clinic, 1)
+    import_rows(clinic, 1)
     worker, requests = set_up_worker(), []
     worker.carrier.send = lambda *args: requests.append(args) or Carrier(SID, TOKEN, network.url, LINE).send(*args)
     (claimed,) = clinic.claim(NOW + timedelta(hours=10))
@@ -231,7 +231,7 @@ def test_a_text_is_sent_with_its_remaining_validity(clinic, network, set_up_work
 
 
 def test_a_worker_sends_nothing_after_half_of_its_lease(clinic, network, set_up_worker):
-    take(clinic, 3)
+    import_rows(clinic, 3)
     worker = set_up_worker(LEASE_SECONDS=10)
     claimed = clinic.claim()
     pacer = Pacer(Unlimited(), 100, sleep=lambda _: clock.set_shift(worker.settings.clock_shift_seconds + 6))
@@ -241,7 +241,7 @@ def test_a_worker_sends_nothing_after_half_of_its_lease(clinic, network, set_up_
 
 
 def test_the_lease_starts_before_the_claim_waits_for_the_database(clinic, network, set_up_worker):
-    take(clinic, 3)
+    import_rows(clinic, 3)
     worker = set_up_worker(LEASE_SECONDS=120)
     # The claim waited over a minute for the database.
     claimed = clinic.claim()
@@ -251,7 +251,7 @@ def test_the_lease_starts_before_the_claim_waits_for_the_database(clinic, networ
 
 
 def test_a_shutdown_interrupts_the_sleep_of_a_slow_sender(clinic, network, set_up_worker, monkeypatch):
-    take(clinic, 8)
+    import_rows(clinic, 8)
     set_up_worker(LEASE_SECONDS=4000)
     shutdown = threading.Event()
     for module in (context, sending, jobs):
@@ -271,7 +271,7 @@ def test_a_shutdown_interrupts_the_sleep_of_a_slow_sender(clinic, network, set_u
 
 
 def test_results_are_recorded_when_the_database_is_available_again(clinic, network, set_up_worker, monkeypatch):
-    take(clinic, 5)
+    import_rows(clinic, 5)
     worker, attempts = set_up_worker(), []
     real_record = ResultRecorder.record
 
@@ -289,7 +289,7 @@ def test_results_are_recorded_when_the_database_is_available_again(clinic, netwo
 
 
 def test_no_request_to_the_carrier_is_made_within_a_transaction(clinic, network, set_up_worker):
-    take(clinic, 5)
+    import_rows(clinic, 5)
     worker, transaction, requests = set_up_worker(), threading.local(), []
     event.listen(worker.ledger.engine, "begin", lambda _: setattr(transaction, "open", True))
     event.listen(worker.ledger.engine, "commit", lambda _: setattr(transaction, "open", False))

@@ -29,15 +29,15 @@ def check(folder: Path | None, as_json: bool) -> None:
     gc.enable()
     if as_json:
         findings = [finding.as_json() for finding in report.findings]
-        print_json({"states": report.states, "arrows": report.arrows, "seconds": seconds, "findings": findings})
+        print_json({"states": report.states, "arrows": report.transitions, "seconds": seconds, "findings": findings})
     else:
         print_report(report)
-        click.echo(f"{report.states} states, {report.arrows} transitions, {seconds} s.")
-    sys.exit(FINDINGS if report.broken else 0)
+        click.echo(f"{report.states} states, {report.transitions} transitions, {seconds} s.")
+    sys.exit(FINDINGS if report.has_errors else 0)
 
 
 def _check_folder(folder: Path) -> CheckReport:
     try:
-        return check_files(read_folder(folder), in_two=True)
+        return check_files(read_folder(folder), parallel=True)
     except BrokenPrompts as broken:
         return unreadable(broken)

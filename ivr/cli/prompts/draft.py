@@ -28,13 +28,13 @@ from ivr.ledger import Ledger
 from ivr.line.content.loader import LINE_FILE, read_file
 from ivr.line.content.recordings import FOLDER as RECORDINGS
 from ivr.line.lint.runner import CheckReport, check_files
-from ivr.releases.drafts import BrokenDraft, Draft, DraftFile, Drafts, EditConflict, NoDraft, NotSaved
+from ivr.releases.drafts import BrokenDraft, Draft, DraftFile, Drafts, EditConflict, FileRejected, NoDraft
 from ivr.releases.store import Release
 
 # A version that no file has: saving with it always conflicts.
 NO_VERSION = "?"
 
-check_in_two = partial(check_files, in_two=True)
+check_in_two = partial(check_files, parallel=True)
 
 
 def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[CheckReport], None]) -> Release:
@@ -52,7 +52,7 @@ def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[Ch
 def _draft_errors() -> Iterator[None]:
     try:
         yield
-    except (NoDraft, NotSaved, EditConflict) as error:
+    except (NoDraft, FileRejected, EditConflict) as error:
         fail(error, FINDINGS)
 
 
@@ -100,7 +100,7 @@ def _minute(moment: datetime, zone: tzinfo) -> str:
 
 
 def _change(current: Draft, file: DraftFile) -> str:
-    if file in current.clashes:
+    if file in current.conflicts:
         return "changed, but the live file changed too"
     if file.content is None:
         return "removed"
@@ -118,7 +118,7 @@ def _as_json(current: Draft, zone: tzinfo) -> dict[str, Any]:
             "at": iso(file.at),
             "removed": file.content is None,
             "version": file.version,
-            "clash": file in current.clashes,
+            "clash": file in current.conflicts,
         }
         for file in current.changed.values()
     ]
@@ -246,5 +246,5 @@ def check() -> None:
     with _draft_errors():
         report = drafts.check()
     print_report(report)
-    if report.broken:
+    if report.has_errors:
         raise SystemExit(FINDINGS)

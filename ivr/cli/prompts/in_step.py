@@ -11,7 +11,7 @@ from ivr.cli.prompts.folder import folder_content_or_exit
 from ivr.cli.prompts.sign import NOTHING_WRITTEN, rewrite_files
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.translations import mark_up_to_date, outdated_translations, source_prompt, words_digest
+from ivr.line.content.translations import mark_up_to_date, outdated_translations, source_prompt, text_digest
 
 
 @click.command("in-step")
@@ -51,4 +51,4 @@ def _translation_or_exit(content: Content, name: str) -> Prompt:
 def _source_digest(content: Content, prompt: Prompt) -> str:
     source = source_prompt(content, prompt)
     assert source is not None, prompt.file
-    return words_digest(source)
+    return text_digest(source)

@@ -86,8 +86,8 @@ def _publish_folder(ledger: Ledger, folder: Path, note: str, yes: bool) -> Relea
         _refuse(unreadable(broken))
     if live and live.digest == content_digest(files):
         raise AlreadyLive(live)
-    report = check_files(files, in_two=True)
-    if report.broken:
+    report = check_files(files, parallel=True)
+    if report.has_errors:
         _refuse(report)
     _confirm(report, _reverts(ledger, live, files), yes)
     seen = live.number if live else 0
@@ -145,11 +145,11 @@ def rollback(number: int, note: str) -> None:
     live = live_release(context.ledger)
     target = release_or_exit(context.ledger, number)
     content = _open_or_exit(files_or_exit(context.ledger, target), context.settings.prompts_dir, number)
-    report = check_content(content, in_two=True)
-    if report.helpless:
-        print_report(CheckReport(report.states, report.arrows, report.helpless))
+    report = check_content(content, parallel=True)
+    if report.blocking_errors:
+        print_report(CheckReport(report.states, report.transitions, report.blocking_errors))
         fail(f"Nothing was changed: by today's rules, release {number} would leave callers without help.", FINDINGS)
-    if report.broken:
+    if report.has_errors:
         click.echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
     note, seen = note or f"back to release {number}", live.number if live else 0
     with _publish_errors():

@@ -46,7 +46,7 @@ def import_file(file: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
             lambda rows: progress.update(f"{rows:,} rows read…"),
             own_numbers,
         )
-        report = (importer.rehearse if dry_run else importer.run)(file, clock.now(), strict=strict)
+        report = (importer.dry_run if dry_run else importer.run)(file, clock.now(), strict=strict)
     if as_json:
         print_json(report.as_json())
     else:

@@ -130,7 +130,7 @@ def _opt_out_matcher(content: Content) -> Callable[[str], bool]:
     matcher = CompiledLine(content).matcher
 
     def opts_out(body: str) -> bool:
-        match = matcher.ask(body)
+        match = matcher.match(body)
         return match.topic == "stop" or match.also_stop
 
     return opts_out

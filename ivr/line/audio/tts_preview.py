@@ -64,7 +64,7 @@ def _blocks(content: Content, language: str, name: str) -> list[SpeechBlock]:
     if not prompt.spoken:
         raise KeyError(name)
     examples = _examples(content, language)
-    blocks = [speech.words(language, name, part, **examples) for part in range(len(prompt.spoken))]
+    blocks = [speech.block(language, name, part, **examples) for part in range(len(prompt.spoken))]
     return [*blocks, speech.choices(language, name)] if name in content.config.menus else blocks
 
 

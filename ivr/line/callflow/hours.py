@@ -12,8 +12,8 @@ from ivr.line.locales.locale import get_locale
 if TYPE_CHECKING:
     from holidays.holiday_base import HolidayBase
 
-# No holiday lasts longer than this.
-_AHEAD = 30
+# No closure lasts longer than this.
+_DAYS_AHEAD = 30
 
 
 def is_open(config: Config, entry: DirectoryEntry, now: datetime) -> bool:
@@ -72,7 +72,7 @@ def _describe_span(first: int, last: int, hours: tuple[time, time], language: st
 def describe_next_opening(config: Config, entry: DirectoryEntry, now: datetime, language: str) -> str:
     """When an entry that is closed at `now` opens again: "tomorrow at 8:00 AM". Empty if it never does."""
     local = now.astimezone(config.zone)
-    for ahead in range(_AHEAD):
+    for ahead in range(_DAYS_AHEAD):
         day = local.date() + timedelta(days=ahead)
         hours = entry.hours.get(DAYS[day.weekday()])
         closed = entry.holidays == "closed" and is_holiday(config.holidays, day)
@@ -96,7 +96,7 @@ def _describe_day(day: date, ahead: int, language: str) -> str:
 
 
 def format_time_of_day(hour: time, language: str) -> str:
-    """A time of day as the language's patients read it: Americans say AM and PM, in whatever language."""
+    """A time of day with AM and PM, which Americans use in every language."""
     from babel.dates import format_time
 
     locale = get_locale(language).clock_locale or language

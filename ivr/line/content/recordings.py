@@ -73,7 +73,7 @@ def recordings_by_file(files: Iterable[str]) -> list[tuple[RecordingKey, str]]:
     return [(key, file) for file, key in keys if key]
 
 
-def words_fingerprint(paragraphs: Iterable[str]) -> str:
+def text_fingerprint(paragraphs: Iterable[str]) -> str:
     """The comment that ties a recording to its text: the paragraphs as they are spoken, with values filled in."""
     text = "\n".join(paragraphs)
     return f"{_WORDS}{hashlib.sha256(text.encode()).hexdigest()[:12]}"

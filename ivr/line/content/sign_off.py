@@ -11,7 +11,7 @@ from ivr.line.content.front_matter import set_field
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt, read_prompt
-from ivr.line.content.translations import words_digest
+from ivr.line.content.translations import text_digest
 
 FIELD = "reviewed"
 RESULTS = "results"
@@ -19,7 +19,7 @@ RESULTS = "results"
 
 def is_signed_off(prompt: Prompt) -> bool:
     """Whether the present text of a prompt is signed off."""
-    return bool(_has_reviewer(prompt) and prompt.reviewed_digest == words_digest(prompt))
+    return bool(_has_reviewer(prompt) and prompt.reviewed_digest == text_digest(prompt))
 
 
 def sign_offs(content: Content) -> dict[tuple[str, str], tuple[str, str]]:
@@ -39,7 +39,7 @@ def with_sign_off(data: bytes, by: str, on: date) -> bytes:
     name = " ".join(by.split())
     if not name or not name.isprintable():
         raise ValueError("Write the name of the reviewer, like Dr. Lee.")
-    digest = words_digest(read_prompt("en/any.md", data))
+    digest = text_digest(read_prompt("en/any.md", data))
     return set_field(data, FIELD, f"{{by: {json.dumps(name, ensure_ascii=False)}, on: {on}, words: {digest}}}")
 
 

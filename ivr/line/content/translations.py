@@ -13,7 +13,7 @@ from ivr.line.content.prompt import Prompt
 FIELD = "made_from"
 
 
-def words_digest(prompt: Prompt) -> str:
+def text_digest(prompt: Prompt) -> str:
     """12 hex digits of a prompt's title and sections, independent of line breaks.
 
     Phrases, keyword rules, sources and the sign-off do not count.
@@ -32,7 +32,7 @@ def source_prompt(content: Content, prompt: Prompt) -> Prompt | None:
 def is_outdated(content: Content, prompt: Prompt) -> bool:
     """Whether a prompt is a translation of another text than the source prompt has today."""
     source = source_prompt(content, prompt)
-    return source is not None and prompt.made_from != words_digest(source)
+    return source is not None and prompt.made_from != text_digest(source)
 
 
 def outdated_translations(content: Content) -> list[tuple[str, str]]:

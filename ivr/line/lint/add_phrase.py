@@ -66,11 +66,11 @@ def preview_effect(before: Content, after: Content, topic: str, waiting: Iterabl
         (question.words, question.outcome)
         for question in after.questions
         if question.outcome != topic
-        and new.ask(question.words, question.language).topic == topic
-        and old.matcher.ask(question.words, question.language).topic != topic
+        and new.match(question.words, question.language).topic == topic
+        and old.matcher.match(question.words, question.language).topic != topic
     )
     moved = _moved_phrases(before, after, topic, old)
-    answered = tuple(group for group in waiting if new.ask(group.typical, group.language).topic == topic)
+    answered = tuple(group for group in waiting if new.match(group.typical, group.language).topic == topic)
     return PhraseEffect(findings, tuple(dict.fromkeys((*moved, *pulled))), answered)
 
 
@@ -81,7 +81,7 @@ def _moved_phrases(before: Content, after: Content, topic: str, old: _Baseline) 
             continue
         known = before.prompts[language, name].phrases if (language, name) in before.prompts else ()
         for phrase in prompt.phrases:
-            outcome = topic if phrase in known else old.matcher.ask(phrase, language).topic
+            outcome = topic if phrase in known else old.matcher.match(phrase, language).topic
             if outcome not in (topic, AMBIGUOUS, "none"):
                 yield phrase, outcome
 

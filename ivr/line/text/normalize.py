@@ -10,7 +10,7 @@ from ivr.line.locales.locale import all_locales
 MOST_WORDS = 10_000
 """The size of caches by word: people use few words, and each is analyzed once."""
 # A text message has at most 1,600 characters.
-MOST_LETTERS = 2_000
+MOST_CHARACTERS = 2_000
 _NOT_WORDS = re.compile(r"[^a-z0-9]+")
 _SENTENCE_ENDS = re.compile(r"[.!?;\n]+")
 _FILLER_WORDS = frozenset[str]().union(*(locale.filler_words for locale in all_locales().values()))
@@ -29,9 +29,9 @@ _SOUNDS = (
 
 def shorten(text: str) -> str:
     """The beginning and the end of a text that is too long for a text message; the question is in one of the two."""
-    if len(text) <= MOST_LETTERS:
+    if len(text) <= MOST_CHARACTERS:
         return text
-    half = MOST_LETTERS // 2
+    half = MOST_CHARACTERS // 2
     return f"{text[:half]} {text[-half:]}"
 
 

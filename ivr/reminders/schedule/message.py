@@ -15,7 +15,7 @@ class MissingText(Exception):
 
 
 def appointment_values(content: Content, language: str, starts_at: datetime, zone: str, site: str) -> dict[str, str]:
-    """What {date}, {time}, {site} and {number} stand for: the visit by the clock where it takes place."""
+    """The values of {date}, {time}, {site}, and {number}, in the time zone of the site."""
     from babel.dates import format_date
 
     local = starts_at.astimezone(ZoneInfo(zone))

@@ -18,7 +18,7 @@ from tests.line.audio.test_convert import MP3, sound, tone
 from tests.line.content.test_loader import SHIPPED
 from tests.line.content.test_recordings import MP3 as BARE
 from tests.line.content.test_recordings import WAV, R
-from tests.releases.test_store import written
+from tests.releases.test_store import write_files
 
 Record = Callable[..., Any]
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the shipped prompts."""
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("PROMPTS_DIR", str(tmp_path / "prompts"))
-    return written(tmp_path / "prompts", SHIPPED)
+    return write_files(tmp_path / "prompts", SHIPPED)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.support.clinic import NOW, at, row
 @pytest.fixture
 def clinic_with_batch(clinic_for_commands):
     """A clinic in the default database, with one batch."""
-    clinic_for_commands.take(row(1, DUE, first_name="Zoë"), row(2, at(20)))
+    clinic_for_commands.import_rows(row(1, DUE, first_name="Zoë"), row(2, at(20)))
     return clinic_for_commands
 
 
@@ -80,7 +80,7 @@ def test_an_unknown_encryption_key_is_reported_and_leaves_no_file(clinic_with_ba
 
 
 def test_a_text_whose_step_left_the_plan_keeps_its_row(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.send()
     write(clinic, update(text).where(text.c.step == "2d").values(step="old"))
     (old,) = [line for line in lines(clinic) if line["step"] == "old"]

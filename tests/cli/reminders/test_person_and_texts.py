@@ -17,7 +17,7 @@ from tests.support.clinic import NOW, at, row
 @pytest.fixture
 def clinic_with_batch(clinic_for_commands):
     """A clinic in the default database, with one batch."""
-    clinic_for_commands.take(row(1, at(2, -1)), row(2, AHEAD))
+    clinic_for_commands.import_rows(row(1, at(2, -1)), row(2, AHEAD))
     return clinic_for_commands
 
 

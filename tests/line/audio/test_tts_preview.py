@@ -65,7 +65,7 @@ def seconds_of(data: bytes) -> float:
 def expected_seconds(content: Content, language: str, name: str) -> float:
     """The length that `prompts check` estimates, with the pause after each part."""
     speech = Speech(content, Graph(content))
-    blocks = [speech.words(language, name, part) for part in range(len(content.prompt(language, name).spoken))]
+    blocks = [speech.block(language, name, part) for part in range(len(content.prompt(language, name).spoken))]
     if name in content.config.menus:
         blocks.append(speech.choices(language, name))
     pause = content.config.pause_ms

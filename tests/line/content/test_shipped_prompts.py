@@ -171,17 +171,17 @@ def test_a_number_from_1_to_7_leads_to_its_topic_however_it_is_written(
     line: CompiledLine, language: str, written: str
 ) -> None:
     for number, topic in TOPICS.items():
-        understood = line.matcher.ask(written.format(number), language)
+        understood = line.matcher.match(written.format(number), language)
         assert (understood.topic, understood.language) == (topic, language)
 
 
 @pytest.mark.parametrize("words", ["8", "9", "0", "12", "77", "1 2", "3.5"])
 def test_another_number_is_not_a_topic(line: CompiledLine, words: str) -> None:
-    assert line.matcher.ask(words).topic not in TOPICS.values()
+    assert line.matcher.match(words).topic not in TOPICS.values()
 
 
 def test_an_empty_text_leads_to_the_menu_and_symbols_lead_nowhere(line: CompiledLine) -> None:
-    assert [line.matcher.ask(words).topic for words in ("", "  \n", "?!", "\U0001f600", "नमस्ते")] == ["menu"] * 2 + [
+    assert [line.matcher.match(words).topic for words in ("", "  \n", "?!", "\U0001f600", "नमस्ते")] == ["menu"] * 2 + [
         "none"
     ] * 3
 
@@ -285,32 +285,32 @@ quiero cancelar
 @pytest.mark.parametrize("words", cells(URGENT))
 def test_an_emergency_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Hello, {words}. What shall I do now?", f"Hola! {words}, gracias"):
-        assert line.matcher.ask(spoken, "en").topic == line.matcher.ask(spoken, "es").topic == "urgent", spoken
+        assert line.matcher.match(spoken, "en").topic == line.matcher.match(spoken, "es").topic == "urgent", spoken
 
 
 @pytest.mark.parametrize("words", cells(SOON))
 def test_a_symptom_that_a_person_must_hear_of_soon_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Good morning, {words}, is that bad?", f"Buenos días, {words}, gracias"):
         # The answer to an emergency also says to call, so it may win.
-        assert line.matcher.ask(spoken, "en").topic in ("person-soon", "urgent"), spoken
-    assert line.matcher.ask(words).topic == "person-soon"
+        assert line.matcher.match(spoken, "en").topic in ("person-soon", "urgent"), spoken
+    assert line.matcher.match(words).topic == "person-soon"
 
 
 @pytest.mark.parametrize("words", cells(STOP))
 def test_an_opt_out_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"{words}!!", f"{words}, thank you", f"Please {words}"):
-        assert line.matcher.ask(spoken, "en").topic == line.matcher.ask(spoken, "es").topic == "stop", spoken
+        assert line.matcher.match(spoken, "en").topic == line.matcher.match(spoken, "es").topic == "stop", spoken
 
 
 @pytest.mark.parametrize("words", cells(NEITHER))
 def test_other_questions_are_neither_red_flags_nor_opt_outs(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Hello, {words}?"):
-        assert line.matcher.ask(spoken).topic not in ("urgent", "person-soon", "stop"), spoken
+        assert line.matcher.match(spoken).topic not in ("urgent", "person-soon", "stop"), spoken
 
 
 def test_an_emergency_takes_precedence(line: CompiledLine) -> None:
-    assert line.matcher.ask("stop texting me, I have chest pain and a lump").topic == "urgent"
-    assert line.matcher.ask("stop texting me, I found a lump").topic == "person-soon"
+    assert line.matcher.match("stop texting me, I have chest pain and a lump").topic == "urgent"
+    assert line.matcher.match("stop texting me, I found a lump").topic == "person-soon"
 
 
 COMMON = """
@@ -336,20 +336,20 @@ def test_common_questions_lead_to_their_topic_in_the_language_of_the_question(li
     language, topic = expected.split()
     other = next(code for code in LANGUAGES if code != language)
     for conversation in (language, other):
-        understood = line.matcher.ask(words, conversation)
+        understood = line.matcher.match(words, conversation)
         assert (understood.topic, understood.language) == (topic, language)
 
 
 def test_unknown_words_are_not_understood(line: CompiledLine) -> None:
-    assert {line.matcher.ask(words).topic for words in ("zebra quartz", "xyzzy", "lorem ipsum dolor")} == {"none"}
+    assert {line.matcher.match(words).topic for words in ("zebra quartz", "xyzzy", "lorem ipsum dolor")} == {"none"}
 
 
 @given(words=st.text(max_size=200), language=st.sampled_from(LANGUAGES))
 def test_any_text_leads_to_an_outcome_with_a_text_message(line: CompiledLine, words: str, language: str) -> None:
-    understood = line.matcher.ask(words, language)
+    understood = line.matcher.match(words, language)
     assert line.text(understood.language, understood.topic)
     assert all(0 <= score <= 101 for score in understood.scores.values())
-    assert line.matcher.ask(words, language) == understood
+    assert line.matcher.match(words, language) == understood
 
 
 @given(st.text(max_size=60))

@@ -15,7 +15,7 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content
 from ivr.line.content.prompt import Prompt, read_prompt
 from ivr.line.content.sign_off import is_signed_off, requires_sign_off, sign_offs, with_sign_off
-from ivr.line.content.translations import mark_up_to_date, outdated_translations, words_digest
+from ivr.line.content.translations import mark_up_to_date, outdated_translations, text_digest
 from ivr.line.lint import runner as check_module
 from ivr.line.lint.runner import CheckReport, check_files
 from tests.line.content.test_loader import HARMLESS, SHIPPED, changed, line_of
@@ -81,12 +81,12 @@ OTHER = [
 
 @pytest.mark.parametrize(("label", "old", "new"), SAME, ids=[case[0] for case in SAME])
 def test_fields_and_line_breaks_do_not_change_the_digest_of_the_text(label: str, old: str, new: str) -> None:
-    assert words_digest(prompt_of(changed(CANCER, old, new)[CANCER])) == words_digest(prompt_of(SHIPPED[CANCER]))
+    assert text_digest(prompt_of(changed(CANCER, old, new)[CANCER])) == text_digest(prompt_of(SHIPPED[CANCER]))
 
 
 @pytest.mark.parametrize(("label", "old", "new"), OTHER, ids=[case[0] for case in OTHER])
 def test_every_change_of_the_text_changes_its_digest(label: str, old: str, new: str) -> None:
-    assert words_digest(prompt_of(changed(CANCER, old, new)[CANCER])) != words_digest(prompt_of(SHIPPED[CANCER]))
+    assert text_digest(prompt_of(changed(CANCER, old, new)[CANCER])) != text_digest(prompt_of(SHIPPED[CANCER]))
 
 
 @pytest.mark.parametrize(("label", "change"), HARMLESS[:4], ids=[case[0] for case in HARMLESS[:4]])
@@ -104,7 +104,7 @@ def test_a_field_is_written_and_every_other_byte_stays(label: str, change) -> No
         after = with_sign_off(marked, by, DAY)
         prompt = prompt_of(after, file)
         assert (prompt.reviewed_by, prompt.reviewed_on, is_signed_off(prompt)) == (by, "2026-12-01", True)
-        line = f'reviewed: {{by: "Dr. \\"Ana\\" Núñez, MD", on: 2026-12-01, words: {words_digest(prompt)}}}'
+        line = f'reviewed: {{by: "Dr. \\"Ana\\" Núñez, MD", on: 2026-12-01, words: {text_digest(prompt)}}}'
         assert after.replace(line.encode(), null) == marked, file
 
 
@@ -190,7 +190,7 @@ def test_if_sign_off_is_required_every_topic_and_red_flag_needs_one() -> None:
 def test_if_sign_off_is_required_nothing_can_be_published_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_module, "GRAPH_RULES", ())
     report: CheckReport = check_files(changed(LINE_FILE, "sign_off: advised", "sign_off: required"))
-    assert report.broken
+    assert report.has_errors
     assert {finding.rule for finding in report.findings if finding.level == "error"} == {"sign-off"}
 
 

@@ -38,8 +38,8 @@ def test_questions_are_read_and_learned_from() -> None:
         ("glimmer stuff again", "skin-products", "en"),
     ]
     assert after.digest != before.digest
-    assert Matcher(after).ask("glimmer stuff").topic == "skin-products"
-    assert Matcher(before).ask("glimmer stuff").topic != "skin-products"
+    assert Matcher(after).match("glimmer stuff").topic == "skin-products"
+    assert Matcher(before).match("glimmer stuff").topic != "skin-products"
 
 
 def test_content_without_questions_phrases_and_keyword_rules_can_be_read_and_understands_nothing() -> None:
@@ -50,4 +50,4 @@ def test_content_without_questions_phrases_and_keyword_rules_can_be_read_and_und
             files[name] = (re.split(r"\n(?=phrases:|keyword_rules:)", top)[0] + "\n---\n" + body).encode()
     content = read_content(files)
     assert not any(prompt.phrases or prompt.keyword_rules for prompt in content.prompts.values())
-    assert Matcher(content).ask("is it cancer").topic == "none"
+    assert Matcher(content).match("is it cancer").topic == "none"

@@ -18,7 +18,7 @@ from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content
 from ivr.line.content.prompt import read_prompt
 from ivr.line.lint.add_phrase import PhraseRejected, add_phrase, preview_effect
-from ivr.line.nlu.clusters import MOST, cluster_questions, looks_personal
+from ivr.line.nlu.clusters import MOST_WORDINGS, cluster_questions, looks_personal
 from ivr.line.nlu.matcher import Matcher
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.releases.drafts import Drafts
@@ -82,8 +82,8 @@ def test_the_biggest_cluster_comes_first_with_its_most_typical_question() -> Non
 
 
 def test_a_flood_of_questions_is_cut_to_the_newest() -> None:
-    clusters = cluster_questions(("en", f"q{number:05} w{number:05}") for number in range(MOST + 50))
-    assert sum(cluster.count for cluster in clusters) == MOST
+    clusters = cluster_questions(("en", f"q{number:05} w{number:05}") for number in range(MOST_WORDINGS + 50))
+    assert sum(cluster.count for cluster in clusters) == MOST_WORDINGS
 
 
 PERSONAL = [
@@ -199,7 +199,7 @@ def test_questions_of_other_topics_that_a_phrase_pulls_along_are_listed(content:
         if question.outcome == "cancer"
         and question.language == "en"
         and len(question.words.split()) > 4
-        and Matcher(content).ask(question.words, "en").topic == "cancer"
+        and Matcher(content).match(question.words, "en").topic == "cancer"
     )
     effect = preview_effect(content, with_phrase(question.words), TOPIC, ())
     assert (question.words, "cancer") in effect.pulled
@@ -207,7 +207,7 @@ def test_questions_of_other_topics_that_a_phrase_pulls_along_are_listed(content:
 
 def test_a_phrase_that_led_to_another_topic_before_is_listed(content: Content) -> None:
     question = "so could it be cancer or what"
-    assert Matcher(content).ask(question, "en").topic == "cancer"
+    assert Matcher(content).match(question, "en").topic == "cancer"
     assert (question, "cancer") in preview_effect(content, with_phrase(question), TOPIC, ()).pulled
 
 

@@ -30,7 +30,7 @@ def write(clinic, statement):
 
 
 def test_a_claim_writes_a_row_with_an_attempt_id_before_anything_is_sent(clinic):
-    clinic.take(row(1, DUE), row(2, DUE))
+    clinic.import_rows(row(1, DUE), row(2, DUE))
     claimed = clinic.claim()
     assert {text.phone for text in claimed} == {"+16035550101", "+16035550102"}
     rows = {text_row.attempt: text_row for text_row in clinic.texts() if text_row.state == "claimed"}
@@ -44,7 +44,7 @@ def test_a_claim_writes_a_row_with_an_attempt_id_before_anything_is_sent(clinic)
 
 
 def test_a_claimed_text_is_not_claimed_again(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     assert len(clinic.claim()) == 1
     for hours in (0, 1, 5):
         assert clinic.claim(NOW + timedelta(hours=hours)) == []
@@ -64,7 +64,7 @@ def opt_out_first(clinic):
 
 @pytest.mark.parametrize(("block", "reason"), [case[1:] for case in UNREACHABLE], ids=[case[0] for case in UNREACHABLE])
 def test_a_text_to_an_unreachable_person_is_skipped_with_the_reason_at_the_claim(clinic, block, reason):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     block(clinic)
     assert clinic.claim() == []
     assert reason in {text_row.reason for text_row in clinic.texts() if text_row.state == "skipped"}
@@ -72,7 +72,7 @@ def test_a_text_to_an_unreachable_person_is_skipped_with_the_reason_at_the_claim
 
 
 def test_a_patient_who_opts_in_again_gets_the_texts_still_to_come(clinic):
-    clinic.take(row(1, at(2, 1)))
+    clinic.import_rows(row(1, at(2, 1)))
     opt_out_first(clinic)
     assert clinic.claim(NOW + timedelta(hours=2)) == []
     with clinic.ledger.write() as connection:
@@ -89,14 +89,14 @@ BATCHES = [
 
 @pytest.mark.parametrize("values", [case[1] for case in BATCHES], ids=[case[0] for case in BATCHES])
 def test_nothing_is_claimed_from_a_blocked_batch(clinic, values):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     write(clinic, update(batch).values(**values))
     assert clinic.claim() == []
     assert [text_row for text_row in clinic.texts() if text_row.state == "claimed"] == []
 
 
 def test_a_resumed_batch_continues_where_it_was(clinic):
-    report = clinic.take(row(1, DUE))
+    report = clinic.import_rows(row(1, DUE))
     control(clinic.ledger, report.batch, paused=True)
     assert (clinic.claim(), status(clinic.ledger, report.batch)["paused"]) == ([], True)
     control(clinic.ledger, report.batch, paused=False)
@@ -104,8 +104,8 @@ def test_a_resumed_batch_continues_where_it_was(clinic):
 
 
 def test_cancelling_a_batch_cancels_the_texts_that_wait_for_a_retry(clinic_on_each_database):
-    first = clinic_on_each_database.take(row(1, DUE), row(2, DUE), row(3, at(20)))
-    clinic_on_each_database.take(row(4, DUE), name="other.csv")
+    first = clinic_on_each_database.import_rows(row(1, DUE), row(2, DUE), row(3, at(20)))
+    clinic_on_each_database.import_rows(row(4, DUE), name="other.csv")
     claimed = clinic_on_each_database.claim()
     clinic_on_each_database.record([(text.attempt, BUSY) for text in claimed])
     control(clinic_on_each_database.ledger, first.batch, cancelled_at=NOW)
@@ -115,7 +115,7 @@ def test_cancelling_a_batch_cancels_the_texts_that_wait_for_a_retry(clinic_on_ea
 
 
 def test_a_text_of_a_cancelled_batch_that_is_planned_again_is_cancelled(clinic):
-    report = clinic.take(row(1, DUE))
+    report = clinic.import_rows(row(1, DUE))
     (claimed,) = clinic.claim()
     control(clinic.ledger, report.batch, cancelled_at=NOW)
     clinic.record([(claimed.attempt, BUSY)])
@@ -125,9 +125,9 @@ def test_a_text_of_a_cancelled_batch_that_is_planned_again_is_cancelled(clinic):
 
 
 def test_a_text_for_the_old_time_of_a_moved_appointment_is_cancelled_when_planned_again(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     (claimed,) = clinic.claim()
-    clinic.take(row(1, at(10)))
+    clinic.import_rows(row(1, at(10)))
     clinic.record([(claimed.attempt, BUSY)])
     assert clinic.claim(NOW + timedelta(minutes=5)) == []
     (old,) = [text_row for text_row in clinic.texts() if text_row.attempt == claimed.attempt]
@@ -143,7 +143,7 @@ def test_an_unknown_batch_raises_no_such_batch(clinic):
 
 
 def test_a_retry_uses_a_new_attempt_on_the_same_row(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.import_rows(row(1, DUE))
     (first,) = clinic_on_each_database.claim()
     clinic_on_each_database.record([(first.attempt, BUSY)])
     assert clinic_on_each_database.claim(NOW + timedelta(seconds=29)) == []
@@ -155,8 +155,8 @@ def test_a_retry_uses_a_new_attempt_on_the_same_row(clinic_on_each_database):
 
 
 def test_the_limits_of_a_number_apply_across_batches(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, DUE), name="first.csv")
-    clinic_on_each_database.take({**row(1, DUE), "appointment_id": "B1"}, name="second.csv")
+    clinic_on_each_database.import_rows(row(1, DUE), name="first.csv")
+    clinic_on_each_database.import_rows({**row(1, DUE), "appointment_id": "B1"}, name="second.csv")
     assert len(clinic_on_each_database.claim()) == 1
     tomorrow = NOW + timedelta(hours=22)
     assert len(clinic_on_each_database.claim(tomorrow)) == 1
@@ -165,10 +165,10 @@ def test_the_limits_of_a_number_apply_across_batches(clinic_on_each_database):
 
 @pytest.mark.parametrize("state", ["claimed", "uncertain", "handed_over", "delivered", "undelivered", "no_receipt"])
 def test_a_text_that_may_have_gone_out_counts_toward_the_limits_and_a_failed_one_does_not(clinic, state):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.claim()
     write(clinic, update(text).where(text.c.state == "claimed").values(state=state))
-    clinic.take({**row(1, DUE), "appointment_id": "B1"}, name="second.csv")
+    clinic.import_rows({**row(1, DUE), "appointment_id": "B1"}, name="second.csv")
     assert clinic.claim(NOW + timedelta(minutes=1)) == []
     write(clinic, update(text).where(text.c.state == state).values(state="failed"))
     write(clinic, update(batch).values(paused=False))
@@ -176,12 +176,12 @@ def test_a_text_that_may_have_gone_out_counts_toward_the_limits_and_a_failed_one
 
 
 def test_a_claim_is_limited_by_segments_and_leaves_the_rest_for_the_next(clinic):
-    clinic.take(*(row(number, DUE) for number in range(7)))
+    clinic.import_rows(*(row(number, DUE) for number in range(7)))
     assert [len(clinic.claim(limit=3)) for _ in range(4)] == [3, 3, 1, 0]
 
 
 def test_a_claimed_text_knows_until_when_it_is_useful(clinic):
-    clinic.take(row(1, at(0, 22)), row(2, at(7)))
+    clinic.import_rows(row(1, at(0, 22)), row(2, at(7)))
     until = {text.phone[-1]: text.until for text in clinic.claim(NOW)}
     assert until["1"] == until["2"] == NOW + timedelta(hours=11)
 
@@ -190,7 +190,7 @@ def test_a_claimed_text_knows_until_when_it_is_useful(clinic):
 def test_concurrent_claims_never_take_the_same_text_or_exceed_a_limit(clinic_on_each_database, workers):
     """Thirty numbers with two appointments each: each number may get one text today."""
     rows = [row(number, DUE) for number in range(30)]
-    clinic_on_each_database.take(
+    clinic_on_each_database.import_rows(
         *rows, *({**cells, "appointment_id": f"B{number}"} for number, cells in enumerate(rows))
     )
     claimed, start = [], threading.Barrier(workers)
@@ -212,7 +212,7 @@ def test_concurrent_claims_never_take_the_same_text_or_exceed_a_limit(clinic_on_
 
 
 def test_the_database_refuses_a_second_row_for_a_text_and_a_repeated_attempt(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, DUE), row(2, DUE))
+    clinic_on_each_database.import_rows(row(1, DUE), row(2, DUE))
     clinic_on_each_database.claim()
     (first, second) = [text_row for text_row in clinic_on_each_database.texts() if text_row.state == "claimed"]
     columns = {name: value for name, value in first._mapping.items() if name != "id"}
@@ -223,7 +223,7 @@ def test_the_database_refuses_a_second_row_for_a_text_and_a_repeated_attempt(cli
 
 
 def test_while_the_carrier_refuses_our_texts_one_at_a_time_is_claimed_as_a_probe(clinic_on_each_database):
-    clinic_on_each_database.take(*(row(number, DUE) for number in range(5)))
+    clinic_on_each_database.import_rows(*(row(number, DUE) for number in range(5)))
     stop = Refused(ErrorClass.STOP, 20003, "HTTP 401")
     wait, probe = timedelta(minutes=5), {"probe_after": timedelta(minutes=5)}
     clinic_on_each_database.record([(text.attempt, stop) for text in clinic_on_each_database.claim(limit=2, **probe)])
@@ -242,7 +242,7 @@ def test_while_the_carrier_refuses_our_texts_one_at_a_time_is_claimed_as_a_probe
 
 
 def test_a_text_accepted_before_the_refusal_does_not_clear_the_alarm(clinic):
-    clinic.take(row(1, DUE), row(2, DUE))
+    clinic.import_rows(row(1, DUE), row(2, DUE))
     first, second = clinic.claim()
     later = NOW + timedelta(seconds=5)
     clinic.record([(first.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], later)

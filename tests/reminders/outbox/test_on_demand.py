@@ -199,7 +199,7 @@ def test_a_text_is_claimed_until_the_last_second_of_its_usefulness(clinic):
 
 
 def test_quiet_hours_and_limits_do_not_apply_to_requested_texts(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.send()
     night = NOW + timedelta(hours=14)
     for topic in ("cancer", "next-steps", "the-visit", "people", "more-pictures"):
@@ -212,13 +212,13 @@ def test_requested_texts_do_not_count_toward_the_limits_of_reminders(clinic_on_e
         ask(clinic_on_each_database, replace(REQUEST, topic=topic, token=f"token {number}"))
     claimed = claim(clinic_on_each_database)
     clinic_on_each_database.record([(text.attempt, Accepted(sid(), "queued")) for text in claimed])
-    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.import_rows(row(1, DUE))
     assert [text.phone for text in clinic_on_each_database.claim(LATER)] == [JANE]
 
 
 def test_a_claim_of_reminders_leaves_requested_texts_alone(clinic):
     ask(clinic)
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     assert len(clinic.claim()) == 1
     assert the_text(clinic).state == "planned"
 
@@ -253,7 +253,7 @@ def test_concurrent_claims_never_take_the_same_text(clinic_on_each_database, wor
 def test_while_the_carrier_refuses_our_texts_one_text_of_any_kind_is_claimed_as_a_probe(
     clinic_on_each_database,
 ):
-    clinic_on_each_database.take(row(2, DUE), row(3, DUE))
+    clinic_on_each_database.import_rows(row(2, DUE), row(3, DUE))
     for topic in ("cancer", "next-steps"):
         ask(clinic_on_each_database, replace(REQUEST, topic=topic))
     wait = timedelta(minutes=5)

@@ -71,7 +71,7 @@ def test_each_result_at_the_carrier_leads_to_its_state(clinic_on_each_database, 
 
 
 def test_a_refused_text_is_retried_on_the_same_row_until_it_is_too_late(clinic_on_each_database):
-    clinic_on_each_database.take(row(2, at(20)))
+    clinic_on_each_database.import_rows(row(2, at(20)))
     before = clinic_on_each_database.appointment("A2").next_due_at
     claimed = request_and_claim(clinic_on_each_database)
     clinic_on_each_database.record([(claimed.attempt, BUSY)])
@@ -103,7 +103,7 @@ def test_a_text_without_a_receipt_is_closed_after_three_days_and_a_late_receipt_
 
 
 def test_the_status_of_reminders_does_not_count_requested_texts(clinic_on_each_database):
-    clinic_on_each_database.take(row(2, at(20)))
+    clinic_on_each_database.import_rows(row(2, at(20)))
     before = status(clinic_on_each_database.ledger)
     store_jane(clinic_on_each_database, landline=False)
     for topic in ("cancer", "next-steps", "the-visit"):
@@ -184,7 +184,7 @@ def sent(network):
 
 
 def test_the_job_for_requested_texts_sends_no_reminder(clinic, network, job_context):
-    clinic.take(row(2, DUE))
+    clinic.import_rows(row(2, DUE))
     ask(clinic)
     assert (jobs.send_asked(500), jobs.send_asked(500)) == (1, 0)
     assert sent(network) == [JANE]
@@ -192,7 +192,7 @@ def test_the_job_for_requested_texts_sends_no_reminder(clinic, network, job_cont
 
 
 def test_a_slice_sends_requested_texts_first_and_within_its_size(clinic, network, job_context, monkeypatch):
-    clinic.take(*(row(number, DUE) for number in range(10, 30)))
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 30)))
     ask(clinic, now=clock.now())
     slices = []
     monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer: slices.append(texts))
@@ -214,7 +214,7 @@ def queue_server(folder):
 
 
 def test_a_wiped_queue_is_refilled_with_requested_texts_before_reminders(clinic, tmp_path):
-    clinic.take(row(2, DUE))
+    clinic.import_rows(row(2, DUE))
     with queue_server(tmp_path) as connection:
         queue = queues.open_queue(connection)
         ask(clinic)

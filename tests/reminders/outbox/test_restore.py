@@ -66,7 +66,7 @@ def alarms(clinic):
 
 
 def test_a_text_that_went_out_since_the_backup_is_never_sent_again(clinic, carrier, guard, network):
-    clinic.take(*(row(number, DUE) for number in range(10, 16)))
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 16)))
     assert len(clinic.claim(NOW, limit=2, guard=guard)) == 2
     back_up(clinic)
     assert [text.state for text in clinic.texts()].count("claimed") == 2
@@ -86,7 +86,7 @@ def test_a_text_that_went_out_since_the_backup_is_never_sent_again(clinic, carri
 
 
 def test_a_backup_from_before_the_first_text_is_detected_too(clinic, carrier, guard):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     back_up(clinic)
     assert len(send(clinic, carrier, guard)) == 1
     restore_backup(clinic)
@@ -96,7 +96,7 @@ def test_a_backup_from_before_the_first_text_is_detected_too(clinic, carrier, gu
 
 
 def test_a_text_that_was_claimed_at_the_backup_is_matched_by_its_body(clinic, carrier, guard):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     (claimed,) = clinic.claim(NOW, guard=guard)
     back_up(clinic)
     carrier.send(claimed.phone, claimed.body, NOWHERE, 3600)
@@ -108,16 +108,16 @@ def test_a_text_that_was_claimed_at_the_backup_is_matched_by_its_body(clinic, ca
 
 
 def test_texts_of_appointments_imported_after_the_backup_need_their_file_imported_again(clinic, carrier, guard):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     send(clinic, carrier, guard)
     back_up(clinic)
     newer_file = [row(11, DUE), row(10, at(3))]
-    clinic.take(*newer_file)
+    clinic.import_rows(*newer_file)
     send(clinic, carrier, guard, NOW + timedelta(seconds=1))
     restore_backup(clinic)
     report = reconcile(clinic, carrier)
     assert (report.known, report.strangers, report.sending) == (1, 1, False)
-    clinic.take(*newer_file)
+    clinic.import_rows(*newer_file)
     assert clinic.claim(LATER, guard=guard) == []
     report = reconcile(clinic, carrier)
     assert (report.restored, report.strangers, report.sending) == (1, 0, True)
@@ -125,7 +125,7 @@ def test_texts_of_appointments_imported_after_the_backup_need_their_file_importe
 
 
 def test_sending_resumes_with_unmatched_texts_only_with_go_on(clinic, carrier, guard):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     back_up(clinic)
     carrier.send("+16035550110", "An unknown text", NOWHERE, 3600)
     restore_backup(clinic)
@@ -136,7 +136,7 @@ def test_sending_resumes_with_unmatched_texts_only_with_go_on(clinic, carrier, g
 
 
 def test_a_requested_topic_in_the_log_does_not_stop_sending(clinic, carrier, content):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     carrier.send("+16035550110", content.texted("en", "cancer"), NOWHERE, 3600)
     report = reconcile(clinic, carrier)
     assert (report.answers, report.sending) == (1, True)
@@ -154,7 +154,7 @@ def test_a_requested_topic_in_the_log_does_not_stop_sending(clinic, carrier, con
     ids=["STOP", "an opt-out in free words", "STOP and START", "START and STOP", "another text"],
 )
 def test_an_opt_out_since_the_backup_is_recorded_again(clinic, carrier, guard, network, bodies, opted_out):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     for body in bodies:
         network.text(body, "+16035550110")
     reconcile(clinic, carrier)
@@ -165,11 +165,11 @@ def test_an_opt_out_since_the_backup_is_recorded_again(clinic, carrier, guard, n
 
 
 def test_a_new_database_is_not_taken_for_a_backup(clinic, guard, content, tmp_path):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     clinic.claim(NOW, guard=guard)
     (tmp_path / "other").mkdir()
     with open_clinic(content, tmp_path / "other") as other:
-        other.take(row(10, DUE))
+        other.import_rows(row(10, DUE))
         assert len(other.claim(NOW, guard=guard)) == 1
         assert alarms(other) == set()
     assert alarms(clinic) == set()
@@ -179,7 +179,7 @@ def test_a_new_database_is_not_taken_for_a_backup(clinic, guard, content, tmp_pa
 def test_a_damaged_file_of_counts_does_not_stop_sending(clinic, guard, tmp_path, damage):
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "claims.json").write_text(damage)
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     assert len(clinic.claim(NOW, guard=guard)) == 1
     assert len(guard.read()) == 1
 
@@ -197,7 +197,7 @@ def run_reconcile(folder: Path, *arguments: str, **settings: object):
 
 
 def test_the_command_reconciles_and_refuses_invalid_times(clinic, carrier, guard, network):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     back_up(clinic)
     send(clinic, carrier, guard)
     restore_backup(clinic)
@@ -227,7 +227,7 @@ def test_options_that_would_restore_nothing_are_refused(clinic, network, argumen
 
 
 def test_the_command_explains_texts_that_wait_for_another_search(clinic, carrier):
-    clinic.take(row(10, DUE))
+    clinic.import_rows(row(10, DUE))
     (claimed,) = clinic.claim()
     clinic.record([(claimed.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
     done = run_reconcile(clinic.folder, TWILIO_API_URL="http://127.0.0.1:1", RECONCILE_SECONDS=0.001)

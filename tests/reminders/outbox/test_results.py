@@ -30,7 +30,7 @@ LATER = NOW + timedelta(minutes=1)
 def shared_clinic(content, tmp_path_factory):
     """A clinic on SQLite with one appointment, shared by many small tests."""
     with open_clinic(content, tmp_path_factory.mktemp("handover")) as clinic:
-        clinic.take(row(1, at(20)))
+        clinic.import_rows(row(1, at(20)))
         yield clinic
 
 
@@ -85,7 +85,7 @@ def test_only_delivered_undelivered_and_failed_are_final():
 
 def claim_one(clinic):
     """Claim a text. Returns its attempt id."""
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     (claimed,) = clinic.claim()
     return claimed.attempt
 
@@ -138,7 +138,7 @@ def test_a_repeated_result_is_recorded_once(clinic_on_each_database):
 
 
 def test_the_back_off_doubles_up_to_an_hour(clinic):
-    clinic.take(row(1, at(7)))
+    clinic.import_rows(row(1, at(7)))
     now, delays = NOW, []
     for _ in range(12):
         (claimed,) = clinic.claim(now)
@@ -163,7 +163,7 @@ def test_the_back_off_of_a_text_tried_a_hundred_times_is_an_hour(clinic):
 def test_a_refusal_of_our_account_raises_one_alarm_fails_no_text_and_stops_sending(
     clinic_on_each_database,
 ):
-    clinic_on_each_database.take(*(row(number, DUE) for number in range(6)))
+    clinic_on_each_database.import_rows(*(row(number, DUE) for number in range(6)))
     claimed = clinic_on_each_database.claim(limit=4)
     stop = Refused(ErrorClass.STOP, 20003, "HTTP 401")
     clinic_on_each_database.record([(text.attempt, stop) for text in claimed[:2]])
@@ -253,7 +253,7 @@ def test_a_receipt_for_an_unknown_attempt_is_reported(clinic):
 
 
 def test_a_receipt_reveals_a_landline_or_an_opt_out(clinic):
-    clinic.take(row(1, DUE), row(2, DUE))
+    clinic.import_rows(row(1, DUE), row(2, DUE))
     first, second = clinic.send()
     receipt(clinic, first.attempt, "undelivered", 30006)
     receipt(clinic, second.attempt, "failed", 21610)
@@ -265,7 +265,7 @@ def test_a_receipt_reveals_a_landline_or_an_opt_out(clinic):
 
 
 def test_a_sid_that_belongs_to_another_text_is_ignored(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, DUE), row(2, DUE))
+    clinic_on_each_database.import_rows(row(1, DUE), row(2, DUE))
     first, second = clinic_on_each_database.claim()
     its_sid = sid()
     clinic_on_each_database.record([(first.attempt, Accepted(its_sid, "queued"))])
@@ -288,7 +288,7 @@ def test_a_text_without_a_receipt_is_closed_after_three_days_and_a_late_receipt_
 
 
 def test_a_claim_becomes_uncertain_when_its_lease_expires(clinic):
-    clinic.take(row(1, DUE), row(2, DUE))
+    clinic.import_rows(row(1, DUE), row(2, DUE))
     (old,) = clinic.claim(limit=1)
     clinic.claim(NOW + timedelta(seconds=60))
     assert expire_claims(clinic.ledger, NOW + timedelta(seconds=120), 120) == 0
@@ -308,7 +308,7 @@ def test_a_result_that_is_recorded_after_the_lease_still_counts(clinic):
 
 
 def test_the_states_of_all_texts_add_up(clinic_on_each_database):
-    clinic_on_each_database.take(*(row(number, DUE) for number in range(8)))
+    clinic_on_each_database.import_rows(*(row(number, DUE) for number in range(8)))
     first, second, third, *_ = clinic_on_each_database.claim(limit=5)
     clinic_on_each_database.record(
         [(first.attempt, Accepted(sid(), "queued")), (second.attempt, Refused(ErrorClass.UNCERTAIN, None, ""))]

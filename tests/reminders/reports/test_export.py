@@ -123,7 +123,7 @@ SITUATIONS = [
     ),
     (
         "another text today",
-        lambda clinic: (clinic.take({**row(1, DUE), "appointment_id": "B1"}), clinic.claim(limit=1), None)[-1],
+        lambda clinic: (clinic.import_rows({**row(1, DUE), "appointment_id": "B1"}), clinic.claim(limit=1), None)[-1],
         {"7d": LATE, "2d": ("claimed", ""), "1d": ("planned", "")},
     ),
 ]
@@ -133,29 +133,29 @@ SITUATIONS = [
     ("change", "expected"), [case[1:] for case in SITUATIONS], ids=[case[0] for case in SITUATIONS]
 )
 def test_every_text_of_the_plan_has_a_state_and_a_reason(clinic_on_each_database, change, expected):
-    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.import_rows(row(1, DUE))
     change(clinic_on_each_database)
     assert states(clinic_on_each_database) == expected
 
 
 def test_a_text_put_off_by_limits_or_quiet_hours_has_that_reason(clinic):
-    clinic.take(row(1, DUE), {**row(1, DUE), "appointment_id": "B1"})
+    clinic.import_rows(row(1, DUE), {**row(1, DUE), "appointment_id": "B1"})
     clinic.claim(limit=1)
     assert states(clinic, name="B1")["2d"] == ("planned", "limit")
     assert states(clinic, NOW + timedelta(hours=12), "B1")["2d"] == ("planned", "quiet_hours")
 
 
 def test_a_text_reported_as_skipped_is_skipped_by_the_next_claim(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     before = states(clinic)
     clinic.claim()
     assert states(clinic) == {**before, "2d": ("claimed", "")}
 
 
 def test_a_moved_appointment_lists_the_texts_for_its_old_time_and_its_new_time(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.send()
-    clinic.take(row(1, at(20)))
+    clinic.import_rows(row(1, at(20)))
     rows = [
         (line["starts_at"], line["step"], line["state"])
         for line in export_texts(clinic.ledger, clinic.vault, clinic.content.config.reminders, 2, NOW)
@@ -170,7 +170,7 @@ def test_a_moved_appointment_lists_the_texts_for_its_old_time_and_its_new_time(c
 
 
 def test_times_are_exported_in_the_time_zone_of_the_appointment(clinic):
-    clinic.take(row(1, DUE, first_name="Zoë", language="es", timezone="America/Denver"))
+    clinic.import_rows(row(1, DUE, first_name="Zoë", language="es", timezone="America/Denver"))
     (sent,) = clinic.send()
     later = NOW + timedelta(minutes=7)
     apply_receipt(clinic.ledger, clinic.vault, Receipt(sent.attempt, "delivered", "", None), later)
@@ -197,7 +197,7 @@ def test_times_are_exported_in_the_time_zone_of_the_appointment(clinic):
 
 
 def test_full_numbers_and_names_are_exported_on_request(clinic):
-    clinic.take(row(1, DUE, first_name="Zoë"))
+    clinic.import_rows(row(1, DUE, first_name="Zoë"))
     assert {(line["number"], line["first_name"]) for line in lines(clinic, numbers=True)} == {("603-555-0101", "Zoë")}
 
 
@@ -232,7 +232,7 @@ def test_formulas_are_escaped(cell, expected):
 
 def test_each_text_is_exported_once_across_chunks(clinic, monkeypatch):
     monkeypatch.setattr(exporting, "CHUNK", 7)
-    clinic.take(*(row(number, at(20)) for number in range(21)))
+    clinic.import_rows(*(row(number, at(20)) for number in range(21)))
     exported = lines(clinic)
     assert len(exported) == 63
     assert len({(line["appointment_id"], line["step"]) for line in exported}) == 63
@@ -240,7 +240,7 @@ def test_each_text_is_exported_once_across_chunks(clinic, monkeypatch):
 
 def test_memory_does_not_grow_with_the_batch(clinic, monkeypatch):
     monkeypatch.setattr(exporting, "CHUNK", 200)
-    clinic.take(row(0, at(20)))
+    clinic.import_rows(row(0, at(20)))
     (stored,) = clinic.all(appointment)
     values = {name: value for name, value in stored._mapping.items() if name not in ("id", "appointment_id")}
     for start in range(0, 2000, 1000):
@@ -318,18 +318,18 @@ CHANGES = [
     ("a wrong number", lambda clinic: record(clinic, mark_wrong_number)),
     ("one text skipped", lambda clinic: manual_actions(clinic).skip("A1", "7d", NOW)),
     ("all texts skipped", lambda clinic: manual_actions(clinic).skip("A1", None, NOW)),
-    ("cancelled by a file", lambda clinic: clinic.take(row(1, at(20), status="cancelled"))),
-    ("moved by a file", lambda clinic: clinic.take(row(1, at(25)))),
+    ("cancelled by a file", lambda clinic: clinic.import_rows(row(1, at(20), status="cancelled"))),
+    ("moved by a file", lambda clinic: clinic.import_rows(row(1, at(25)))),
     (
         "three appointments of one patient in a day",
-        lambda clinic: clinic.take(*(row(n, DUE, phone=JANE) for n in range(101, 104))),
+        lambda clinic: clinic.import_rows(*(row(n, DUE, phone=JANE) for n in range(101, 104))),
     ),
 ]
 
 
 @pytest.mark.parametrize("change", [case[1] for case in CHANGES], ids=[case[0] for case in CHANGES])
 def test_status_counts_an_appointment_as_planned_while_the_export_lists_a_planned_text(clinic, change):
-    clinic.take(row(1, at(20)), row(2, DUE), row(3, at(0, 1)))
+    clinic.import_rows(row(1, at(20)), row(2, DUE), row(3, at(0, 1)))
     change(clinic)
     for days in (0, 0.1, 1, 13.01, 19.01, 26):
         now = NOW + timedelta(days=days)

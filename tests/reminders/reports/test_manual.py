@@ -52,7 +52,7 @@ def record(clinic, change, *arguments):
 
 
 def test_a_text_that_staff_send_goes_out_early_and_once(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, AHEAD))
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     assert due_count(clinic_on_each_database.ledger, NOW, 10) == 0
     assert send(clinic_on_each_database, "2d").code == "due_now"
     assert due_count(clinic_on_each_database.ledger, NOW, 10) == 1
@@ -71,7 +71,7 @@ def test_a_text_that_staff_send_goes_out_early_and_once(clinic_on_each_database)
 
 
 def test_a_text_that_staff_skipped_can_be_sent_after_all_and_goes_out_once(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, AHEAD))
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     assert set(skip(clinic_on_each_database).values()) == {"left_out"}
     assert due_count(clinic_on_each_database.ledger, NOW + timedelta(days=19), 10) == 0
     assert [send(clinic_on_each_database, "2d").code for _ in range(2)] == ["due_now", "already"]
@@ -92,14 +92,14 @@ def test_a_text_that_staff_skipped_can_be_sent_after_all_and_goes_out_once(clini
 
 
 def test_a_skipped_text_that_may_not_be_sent_now_stays_skipped(clinic):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     skip(clinic)
     assert send(clinic, "2d", NOW + timedelta(hours=12)).code == "quiet_hours"
     assert clinic.states() == dict.fromkeys(("7d", "2d", "1d"), "skipped")
 
 
 def test_a_repeated_send_reports_that_the_text_is_planned_and_later_that_it_was_sent(clinic):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     assert [send(clinic).code for _ in range(3)] == ["due_now", "already", "already"]
     assert len(clinic.send()) == 1
     later = send(clinic, now=NOW + timedelta(days=2))
@@ -110,7 +110,7 @@ def test_a_repeated_send_reports_that_the_text_is_planned_and_later_that_it_was_
 
 @pytest.mark.parametrize("users", [2, 6])
 def test_concurrent_sends_of_a_text_send_it_once(clinic_on_each_database, users):
-    clinic_on_each_database.take(row(1, AHEAD))
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     codes, start = [], threading.Barrier(users)
 
     def ask():
@@ -127,7 +127,7 @@ def test_concurrent_sends_of_a_text_send_it_once(clinic_on_each_database, users)
 
 
 def test_a_manual_text_that_the_carrier_refuses_is_retried_before_its_planned_time(clinic):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     send(clinic)
     (claimed,) = clinic.claim()
     clinic.record([(claimed.attempt, BUSY)])
@@ -136,7 +136,7 @@ def test_a_manual_text_that_the_carrier_refuses_is_retried_before_its_planned_ti
 
 
 def test_a_manual_text_waits_while_the_carrier_refuses_our_texts(clinic):
-    clinic.take(row(1, AHEAD), row(2, at(2, -1)))
+    clinic.import_rows(row(1, AHEAD), row(2, at(2, -1)))
     clinic.record([(claimed.attempt, STOPPED) for claimed in clinic.claim()])
     assert send(clinic).code == "waits_for_carrier"
 
@@ -168,12 +168,12 @@ REFUSED = [
     ),
     (
         "the daily limit",
-        lambda clinic: (clinic.take({**row(1, at(2, -1)), "appointment_id": "B1"}), clinic.claim()),
+        lambda clinic: (clinic.import_rows({**row(1, at(2, -1)), "appointment_id": "B1"}), clinic.claim()),
         "limit",
     ),
     (
         "the daily limit with a planned text",
-        lambda clinic: (clinic.take({**row(1, AHEAD), "appointment_id": "B1"}), send(clinic, name="B1")),
+        lambda clinic: (clinic.import_rows({**row(1, AHEAD), "appointment_id": "B1"}), send(clinic, name="B1")),
         "limit",
     ),
 ]
@@ -181,7 +181,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("change", "code"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_a_text_that_must_not_go_out_is_refused_with_the_reason(clinic_on_each_database, change, code):
-    clinic_on_each_database.take(row(1, AHEAD))
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     change(clinic_on_each_database)
     before = [text.id for text in clinic_on_each_database.texts("A1")]
     result = send(clinic_on_each_database, "2d")
@@ -202,14 +202,14 @@ TIMES = [
     ("hours", "starts_at", "step", "code"), [case[1:] for case in TIMES], ids=[case[0] for case in TIMES]
 )
 def test_the_rules_of_the_plan_apply_to_manual_texts(clinic, hours, starts_at, step, code):
-    clinic.take(row(1, starts_at))
+    clinic.import_rows(row(1, starts_at))
     assert send(clinic, step, NOW + timedelta(hours=hours)).code == code
 
 
 LATER_CHANGES = [
     ("an opt-out", lambda clinic: record(clinic, opt_out, "text", "STOP"), "skipped"),
-    ("a moved appointment", lambda clinic: clinic.take(row(1, at(30))), "cancelled"),
-    ("a cancelled appointment", lambda clinic: clinic.take(row(1, AHEAD, status="cancelled")), "cancelled"),
+    ("a moved appointment", lambda clinic: clinic.import_rows(row(1, at(30))), "cancelled"),
+    ("a cancelled appointment", lambda clinic: clinic.import_rows(row(1, AHEAD, status="cancelled")), "cancelled"),
     ("a cancelled batch", lambda clinic: control(clinic.ledger, 1, cancelled_at=NOW), "cancelled"),
     ("a wrong number", lambda clinic: record(clinic, mark_wrong_number), "planned"),
     ("skipped after all", lambda clinic: skip(clinic, "7d"), "skipped"),
@@ -220,7 +220,7 @@ LATER_CHANGES = [
     ("change", "state"), [case[1:] for case in LATER_CHANGES], ids=[case[0] for case in LATER_CHANGES]
 )
 def test_a_change_between_send_and_claim_still_counts(clinic_on_each_database, change, state):
-    clinic_on_each_database.take(row(1, AHEAD))
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     assert send(clinic_on_each_database).done
     change(clinic_on_each_database)
     assert clinic_on_each_database.claim() == []
@@ -228,7 +228,7 @@ def test_a_change_between_send_and_claim_still_counts(clinic_on_each_database, c
 
 
 def test_a_manual_text_claimed_in_quiet_hours_waits_for_their_end(clinic):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     send(clinic, now=NOW + timedelta(hours=10))
     assert clinic.claim(NOW + timedelta(hours=11)) == []
     assert clinic.claim(NOW + timedelta(hours=21, minutes=59)) == []
@@ -239,7 +239,7 @@ def test_a_manual_text_claimed_in_quiet_hours_waits_for_their_end(clinic):
 
 
 def test_a_skipped_text_does_not_go_out_and_the_others_do(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, AHEAD))
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     assert skip(clinic_on_each_database, "7d") == {"7d": "left_out"}
     assert clinic_on_each_database.appointment("A1").next_due_at == NOW + timedelta(days=18)
     for days in (13, 18, 19):
@@ -250,7 +250,7 @@ def test_a_skipped_text_does_not_go_out_and_the_others_do(clinic_on_each_databas
 
 
 def test_an_appointment_with_all_texts_skipped_has_none_planned(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, at(2, -1)), row(2, AHEAD))
+    clinic_on_each_database.import_rows(row(1, at(2, -1)), row(2, AHEAD))
     clinic_on_each_database.send()
     assert skip(clinic_on_each_database) == {"7d": "written", "2d": "written", "1d": "left_out"}
     assert skip(clinic_on_each_database, name="A2") == dict.fromkeys(("7d", "2d", "1d"), "left_out")
@@ -259,22 +259,22 @@ def test_an_appointment_with_all_texts_skipped_has_none_planned(clinic_on_each_d
 
 
 def test_skipping_a_text_of_a_cancelled_batch_makes_nothing_due(clinic):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     control(clinic.ledger, 1, cancelled_at=NOW)
     skip(clinic, "2d")
     assert clinic.appointment("A1").next_due_at is None
 
 
 def test_texts_of_a_past_appointment_cannot_be_skipped(clinic):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     assert set(skip(clinic, now=NOW + timedelta(days=20)).values()) == {"visit_over"}
     assert clinic.texts() == []
 
 
 def test_a_moved_appointment_gets_texts_for_its_new_time_though_the_old_ones_were_skipped(clinic):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     skip(clinic)
-    clinic.take(row(1, at(30)))
+    clinic.import_rows(row(1, at(30)))
     assert len(clinic.claim(NOW + timedelta(days=23))) == 1
 
 
@@ -282,7 +282,7 @@ def test_a_moved_appointment_gets_texts_for_its_new_time_though_the_old_ones_wer
     ("name", "step", "sentence"), [("X", "7d", "no appointment X"), ("A1", "9d", "no step 9d.*7d, 2d, 1d")]
 )
 def test_an_unknown_appointment_or_step_is_explained(clinic, name, step, sentence):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     with pytest.raises(UnknownAppointment, match=sentence):
         send(clinic, step, name=name)
     with pytest.raises(UnknownAppointment, match=sentence):
@@ -293,7 +293,7 @@ def test_an_unknown_appointment_or_step_is_explained(clinic, name, step, sentenc
 
 
 def test_an_opt_out_by_staff_stops_texts_and_its_reason_is_stored_sealed(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, at(2, -1)))
+    clinic_on_each_database.import_rows(row(1, at(2, -1)))
     assert actions(clinic_on_each_database).stop(JANE, "called us", NOW)
     assert not actions(clinic_on_each_database).stop(JANE, "called again", NOW)
     assert clinic_on_each_database.claim() == []
@@ -304,7 +304,7 @@ def test_an_opt_out_by_staff_stops_texts_and_its_reason_is_stored_sealed(clinic_
 
 def test_an_unknown_number_can_be_opted_out_before_its_first_import(clinic):
     assert actions(clinic).stop(JANE, "called us", NOW)
-    clinic.take(row(1, at(2, -1)))
+    clinic.import_rows(row(1, at(2, -1)))
     assert clinic.claim() == []
 
 
@@ -322,7 +322,7 @@ OPT_OUTS = [
 
 @pytest.mark.parametrize(("before", "source"), [case[1:] for case in OPT_OUTS], ids=[case[0] for case in OPT_OUTS])
 def test_revoking_an_opt_out_reports_its_source(clinic_on_each_database, before, source):
-    clinic_on_each_database.take(row(1, at(2, -1)))
+    clinic_on_each_database.import_rows(row(1, at(2, -1)))
     before(clinic_on_each_database)
     assert actions(clinic_on_each_database).start(JANE, "wants them again", NOW) == source
     assert len(clinic_on_each_database.claim()) == 1
@@ -337,7 +337,7 @@ def test_an_unknown_number_is_reported_as_unknown(clinic_on_each_database):
 
 def test_a_person_is_reported_with_appointments_and_texts(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(row(1, at(2, -1), first_name="Zoë"), {**row(1, AHEAD), "appointment_id": "B1"}, row(2, AHEAD))
+    clinic.import_rows(row(1, at(2, -1), first_name="Zoë"), {**row(1, AHEAD), "appointment_id": "B1"}, row(2, AHEAD))
     clinic.send()
     write(
         clinic, update(appointment).where(appointment.c.appointment_id == "A1").values(answer="change", answered_at=NOW)
@@ -358,7 +358,7 @@ def test_a_person_is_reported_with_appointments_and_texts(clinic_on_each_databas
 
 
 def test_appointments_of_the_last_thirty_days_are_reported_and_no_older_ones(clinic):
-    clinic.take(row(1, AHEAD))
+    clinic.import_rows(row(1, AHEAD))
     past = timedelta(days=50)
     assert len(actions(clinic).person(JANE, NOW + past - timedelta(minutes=1))["appointments"]) == 1
     assert actions(clinic).person(JANE, NOW + past)["appointments"] == []

@@ -52,7 +52,7 @@ def set_status(clinic, status, *names):
 
 
 def test_there_are_no_rates_before_any_text_is_handed_over(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.import_rows(row(1, DUE))
     clinic_on_each_database.claim()
     assert rates(clinic_on_each_database) == {
         "batch": None,
@@ -65,8 +65,8 @@ def test_there_are_no_rates_before_any_text_is_handed_over(clinic_on_each_databa
 
 def test_texts_and_replies_are_counted_by_batch(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(*(row(number, DUE) for number in range(4)))
-    clinic.take(row(11, DUE), row(12, DUE), name="second.csv")
+    clinic.import_rows(*(row(number, DUE) for number in range(4)))
+    clinic.import_rows(row(11, DUE), row(12, DUE), name="second.csv")
     claimed = clinic.send()
     deliver(clinic, claimed[:3])
     for number, answer in ((0, "confirmed"), (1, "confirmed"), (2, "change"), (11, "change")):
@@ -80,7 +80,7 @@ def test_texts_and_replies_are_counted_by_batch(clinic_on_each_database):
 
 def test_a_reply_counts_for_the_last_text_before_it(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(row(1, at(8)), row(2, at(8)), row(3, at(8)))
+    clinic.import_rows(row(1, at(8)), row(2, at(8)), row(3, at(8)))
     for days in (1, 6, 7):
         clinic.send(NOW + timedelta(days=days))
         if days == 1:
@@ -97,7 +97,7 @@ def test_a_reply_counts_for_the_last_text_before_it(clinic_on_each_database):
 
 
 def test_a_wrong_number_is_not_counted_as_a_reply(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.send()
     with clinic.ledger.write() as connection:
         mark_wrong_number(connection, clinic.vault, "+16035550101", NOW + timedelta(hours=1))
@@ -105,10 +105,10 @@ def test_a_wrong_number_is_not_counted_as_a_reply(clinic):
 
 
 def test_moving_an_appointment_drops_its_reply_but_not_its_texts(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.send()
     reply(clinic, 1, "confirmed", NOW + timedelta(hours=1))
-    clinic.take(row(1, at(20)))
+    clinic.import_rows(row(1, at(20)))
     (group,) = rates(clinic)["batches"]
     assert (group["batch"], counts(group)) == (2, (1, 0, 1, 0, 0))
 
@@ -119,7 +119,7 @@ HOURS = [(0.1, 0), (23.999, 0), (24, 24), (47.9, 24), (48, 48), (96, 96), (167.9
 @pytest.mark.parametrize(("hours", "bucket"), HOURS)
 def test_texts_are_grouped_by_hours_before_the_appointment(clinic_on_each_database, hours, bucket):
     clinic = clinic_on_each_database
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.send()
     starts_at = NOW + timedelta(hours=hours)
     for table in (text, appointment):
@@ -148,7 +148,7 @@ WEEKS = [
 
 @pytest.mark.parametrize(("moment", "week"), [case[1:] for case in WEEKS], ids=[case[0] for case in WEEKS])
 def test_weeks_start_on_monday_in_the_hospitals_time_zone(clinic_on_each_database, moment, week):
-    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.import_rows(row(1, DUE))
     clinic_on_each_database.send()
     write(clinic_on_each_database, update(text).where(text.c.claimed_at.is_not(None)).values(claimed_at=moment))
     assert [group["week_of"] for group in rates(clinic_on_each_database)["weeks"]] == [week]
@@ -156,7 +156,7 @@ def test_weeks_start_on_monday_in_the_hospitals_time_zone(clinic_on_each_databas
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Phoenix"])
 def test_weeks_are_counted_in_a_time_zone_without_daylight_saving(clinic_on_each_database, zone):
-    clinic_on_each_database.take(row(1, DUE))
+    clinic_on_each_database.import_rows(row(1, DUE))
     clinic_on_each_database.send()
     assert response_rates(clinic_on_each_database.ledger, ZoneInfo(zone), NOW)["weeks"][0]["week_of"] == "2026-11-30"
 
@@ -176,14 +176,14 @@ STATES = [
 
 @pytest.mark.parametrize(("state", "sid", "counted"), STATES)
 def test_a_text_counts_if_the_carrier_accepted_it(clinic, state, sid, counted):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.claim()
     write(clinic, update(text).where(text.c.step == "2d").values(state=state, sid=sid))
     assert sum(group["handed_over"] for group in rates(clinic)["batches"]) == counted
 
 
 def test_a_text_that_the_carrier_refused_does_not_count(clinic):
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     clinic.record([(claim.attempt, Refused(ErrorClass.PERMANENT, 21211, "")) for claim in clinic.claim()])
     assert rates(clinic)["batches"] == []
 
@@ -197,7 +197,7 @@ def test_a_percentage_needs_ten_cases(part, whole, expected):
 
 
 def test_percentages_are_of_texts_or_of_appointments(clinic):
-    clinic.take(*(row(number, DUE) for number in range(10)))
+    clinic.import_rows(*(row(number, DUE) for number in range(10)))
     deliver(clinic, clinic.send()[:9])
     reply(clinic, 3, "confirmed", NOW + timedelta(hours=1))
     (group,) = rates(clinic)["batches"]
@@ -206,7 +206,7 @@ def test_percentages_are_of_texts_or_of_appointments(clinic):
 
 def test_attendance_is_counted_by_reply(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(*(row(number, DUE) for number in range(1, 21)), row(30, at(30)), row(31, at(30)), row(32, DUE))
+    clinic.import_rows(*(row(number, DUE) for number in range(1, 21)), row(30, at(30)), row(31, at(30)), row(32, DUE))
     clinic.send()
     later = NOW + timedelta(hours=1)
     for number in range(1, 13):
@@ -231,10 +231,10 @@ def test_attendance_is_counted_by_reply(clinic_on_each_database):
 
 def test_a_later_file_reports_attendance_and_keeps_replies(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(row(1, DUE), row(2, DUE))
+    clinic.import_rows(row(1, DUE), row(2, DUE))
     clinic.send()
     reply(clinic, 1, "confirmed", NOW + timedelta(hours=1))
-    clinic.take(row(1, DUE, status="attended"), row(2, DUE, status="missed"), now=NOW + timedelta(days=3))
+    clinic.import_rows(row(1, DUE, status="attended"), row(2, DUE, status="missed"), now=NOW + timedelta(days=3))
     attendance = {group["answer"]: counts(group, "attended", "missed") for group in rates(clinic)["attendance"]}
     assert attendance == {"confirmed": (1, 0), "nothing": (0, 1)}
 
@@ -258,7 +258,7 @@ def test_the_command_explains_that_there_is_nothing_yet(clinic_for_commands):
 
 
 def test_the_command_shows_counts_and_percentages_within_eighty_columns(clinic_for_commands):
-    clinic_for_commands.take(*(row(number, DUE) for number in range(12)))
+    clinic_for_commands.import_rows(*(row(number, DUE) for number in range(12)))
     deliver(clinic_for_commands, clinic_for_commands.send())
     assert "Attendance is unknown" in run().output
     set_status(clinic_for_commands, "attended", "A1")
