@@ -21,13 +21,13 @@ from ivr.releases.cache import ReleaseCache
 from ivr.releases.disk_cache import MAX_COPIES, DiskCache
 from ivr.releases.store import pack, publish, stored_files, unpack
 from ivr.settings import load
-from tests.line.content.test_recordings import GOODBYE, MP3, OTHER, WAV, R, recorded, wav
+from tests.line.content.test_recordings import GOODBYE, MP3, OTHER, WAV, R, wav, with_recordings
 from tests.releases.test_store import write_files
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 YEAR = "public, max-age=31536000, immutable"
-FIRST = read_content(recorded({"goodbye.wav": WAV, "cancer-2.mp3": MP3}))
-SECOND = read_content(recorded({"goodbye.wav": OTHER, "cancer-2.mp3": MP3}))
+FIRST = read_content(with_recordings({"goodbye.wav": WAV, "cancer-2.mp3": MP3}))
+SECOND = read_content(with_recordings({"goodbye.wav": OTHER, "cancer-2.mp3": MP3}))
 FIRST_GOODBYE, SECOND_GOODBYE = (content.recordings["en", "goodbye", 0] for content in (FIRST, SECOND))
 
 
@@ -45,7 +45,7 @@ def no_database() -> Iterator[Ledger]:
 
 
 def test_a_recording_is_stored_and_read_byte_for_byte(ledger: Ledger) -> None:
-    every_byte = read_content(recorded({"goodbye.wav": wav(frames=128) + bytes(range(256)) * 8}))
+    every_byte = read_content(with_recordings({"goodbye.wav": wav(frames=128) + bytes(range(256)) * 8}))
     publish(ledger, every_byte, NOW, "ann", "", "folder")
     files = stored_files(ledger, every_byte.digest)
     assert files == dict(every_byte.files)

@@ -32,7 +32,7 @@ def test_a_prompt_of_the_folder_is_measured_part_by_part_on_80_columns(run):
 def test_standard_input_is_checked_instead_of_the_file(run):
     result = run("en/cancer", "-", input=CANCER.replace("Once more, {breast-health-center}.", "Call 603-555-0199."))
     assert result.exit_code == 1
-    assert "no number of the directory" in result.output
+    assert "is not in the directory" in result.output
     warned = run("en/cancer", "-", input=CANCER.replace("is checked further", "is checked prior to that"))
     assert (warned.exit_code, "hard-word" in warned.output) == (0, True)
     assert "cancer.md" in run("en/cancer", "-", input="no fields on top").output

@@ -51,7 +51,7 @@ from ivr.line.lint.limits import longest_text, reading_grade
 from ivr.line.text.normalize import content_words, normalize
 from ivr.line.text.readability import sentences, syllables
 from ivr.line.twiml.release import CompiledLine
-from ivr.people.keywords import is_yes, parse_reminder_reply
+from ivr.people.keywords import ReminderReply, parse_reminder_reply
 from ivr.reminders.schedule.message import appointment_values
 
 files = read_folder(Path(sys.argv[2]))
@@ -71,7 +71,8 @@ assert reading_grade(reminder, "Ita est.") is not None
 assert content_words(normalize("Calculi et non possum sunt")) == ("calculi", "nequeo")
 assert sentences("Med. Livia adest. Vale.") == ["Med. Livia adest.", "Vale."]
 assert syllables("animae", "la") == syllables("animae", "es")
-assert is_yes("Ita, quaeso!") and parse_reminder_reply("Confirmo, quaeso").answer == "confirmed"
+assert parse_reminder_reply(normalize("Ita, quaeso!")) == ReminderReply(None)
+assert parse_reminder_reply(normalize("Confirmo, quaeso")) == ReminderReply("confirmed")
 assert {state.language for state in CompiledLine(content).states.values()} == {"en", "la"}
 if sys.argv[3] == "preview":
     assert render_preview(content, "la", "goodbye").startswith(b"RIFF")

@@ -28,7 +28,7 @@ class FixedMatcher:
     def __init__(self, topic: str) -> None:
         self.topic = topic
 
-    def ask(self, _words: str, language: str | None = None) -> MatchResult:
+    def match(self, _words: str, language: str | None = None) -> MatchResult:
         return MatchResult(self.topic, language or "en", {})
 
 

@@ -134,7 +134,7 @@ def test_a_concurrent_import_never_loses_the_retry_of_a_text(clinic_on_each_data
     failed = [(text.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")) for text in reversed(claimed)]
     renamed = [{**cells, "first_name": "Ann"} for cells in rows]
     threads = [
-        threading.Thread(target=clinic_on_each_database.take, args=renamed),
+        threading.Thread(target=clinic_on_each_database.import_rows, args=renamed),
         threading.Thread(target=clinic_on_each_database.record, args=(failed,)),
     ]
     for thread in threads:

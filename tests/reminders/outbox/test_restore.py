@@ -207,7 +207,7 @@ def test_the_command_reconciles_and_refuses_invalid_times(clinic, carrier, guard
     assert json.loads(done.stdout)["restored"] == 1
     assert json.loads(done.stdout)["sending"] is True
     repeated = run_reconcile(clinic.folder, "--since", since, TWILIO_API_URL=network.url)
-    assert "texts go out again" in repeated.stdout
+    assert "sending continues" in repeated.stdout
     assert run_reconcile(clinic.folder, TWILIO_API_URL=network.url).returncode == 0
     for wrong in ("yesterday", "2020-01-01", (NOW + timedelta(days=1)).isoformat()):
         refused = run_reconcile(clinic.folder, "--since", wrong, TWILIO_API_URL=network.url)
