@@ -61,7 +61,7 @@ class Ledger:
                 connection.exec_driver_sql(f"PRAGMA {pragma}")
 
     def exclusive_lock(self, connection: Connection) -> None:
-        """Take a lock that only one transaction at a time, across all machines, can hold. It is released at the end.
+        """Take the lock that only one transaction at a time, across all machines, can hold until it ends.
 
         Limits per person span appointments, so two concurrent claims could each take the last text that the limit
         allows. On SQLite, BEGIN IMMEDIATE already takes such a lock.

@@ -242,12 +242,12 @@ def _open(connection: Connection) -> Draft:
     files = select_files(connection, live.digest) if live else None
     if live is None or files is None:
         raise NoDraft("There is no live release to base a draft on: publish the folder first.")
-    begun = connection.execute(select(draft)).first()
+    stored = connection.execute(select(draft)).first()
     return Draft(
         live=live,
-        base=begun.base if begun else live.digest,
-        begun_at=begun.begun_at if begun else None,
-        begun_by=begun.begun_by if begun else None,
+        base=stored.base if stored else live.digest,
+        begun_at=stored.begun_at if stored else None,
+        begun_by=stored.begun_by if stored else None,
         changed=_changed(connection),
         live_files=files,
     )

@@ -44,7 +44,7 @@ def _read_once():
 
 
 SECOND = changed("en/goodbye.md", "Take good care.", "Take very good care.")
-ENDINGS = {"ann": "the calcifications", "bob": "the visit", "cho": "the menu"}
+ENDINGS = {"ann": "the calcifications", "bob": "the appointment", "cho": "the menu"}
 
 Run = Callable[..., Result]
 
