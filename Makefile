@@ -1,4 +1,4 @@
-# Needs only Python 3.11 or newer, make and git. Everything is installed into .venv/.
+# Needs Python 3.11 or newer, make and git. Everything is installed into .venv/.
 PYTHON ?= python3
 BIN = .venv/bin
 
@@ -10,7 +10,7 @@ run: .venv/ready
 test: .venv/ready
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
 
-# Kills, cuts and faults, for some minutes; prints how many texts went out, were lost and were doubled.
+# Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
 test-chaos: .venv/ready
 	$(BIN)/python -m pytest -m chaos $(TEST)
 
@@ -28,21 +28,21 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Compiles the pinned requirements from the direct dependencies in pyproject.toml.
+# Pins the dependencies of pyproject.toml, with hashes.
 lock: .venv/ready
 	$(BIN)/pip install --quiet uv==0.13.9
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		pyproject.toml --output-file requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
 		--constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
 
-.venv/ready: requirements-dev.txt pyproject.toml
+.venv/ready: requirements-dev.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed: name it, as in  make PYTHON=python3.12"; exit 1; }
+		|| { echo "Python 3.11 or newer is needed: set it, as in  make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build dist *.egg-info

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, imports, ledger, proof, publishing, sending, texts, understanding, voice
+from bench import callers, imports, ledger, proof, publishing, sending, startup, texts, understanding, voice
 
 PARTS = {
+    "startup": startup.main,
     "voice": voice.main,
     "texts": texts.main,
     "callers": callers.main,

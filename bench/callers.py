@@ -31,7 +31,7 @@ from bench.connections import Pool, Proxy
 from bench.machine import POSTGRES, children, cpu_seconds, empty_database, free_port, megabytes, wait_for
 from ivr.line.content.loader import read_content, read_folder
 from ivr.line.twiml.release import CompiledLine
-from ivr.settings import ROOT
+from ivr.shipped import ROOT
 
 CALLERS = 5000
 SECONDS = 60.0

@@ -24,7 +24,7 @@ from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, person
 from ivr.line.content.loader import read_content, read_folder
 from ivr.reminders.imports.importer import Importer
-from ivr.settings import ROOT
+from ivr.shipped import ROOT
 
 ROWS = 100_000
 MANY_ROWS = 1_000_000

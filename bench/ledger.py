@@ -20,7 +20,7 @@ from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.reminders.outbox.claims import due_count, due_slice
 from ivr.reminders.reports.export import COLUMNS, export_texts, write_csv
 from ivr.reminders.reports.status import status
-from ivr.settings import ROOT
+from ivr.shipped import ROOT
 
 BATCHES, IN_BATCH, PERSONS = 10, 100_000, 300_000
 DUE = 20_000

@@ -11,7 +11,7 @@ import time
 
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.lint.single_prompt import preload_proof, prove_prompt
-from ivr.settings import ROOT
+from ivr.shipped import ROOT
 
 ROUNDS = 5
 SLOWEST_SHOWN = 3

@@ -25,7 +25,7 @@ from ivr import queues
 from ivr.ledger import Ledger, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.releases.store import publish
-from ivr.settings import ROOT
+from ivr.shipped import ROOT
 
 ROUNDS = 8
 MACHINES = 2

@@ -30,7 +30,7 @@ from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.releases.store import publish
 from ivr.reminders.imports.importer import Importer
-from ivr.settings import ROOT
+from ivr.shipped import ROOT
 
 T = TypeVar("T")
 ROUNDS = 3

@@ -25,7 +25,7 @@ from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import Prompt
 from ivr.line.nlu.matcher import Matcher, MatchResult
 from ivr.line.text.normalize import normalize
-from ivr.settings import ROOT
+from ivr.shipped import ROOT
 
 QUESTIONS = ROOT / "tests" / "questions"
 MEDICAL = frozenset(("what-they-are", "cancer", "more-pictures", "next-steps", "skin-products", "the-visit"))

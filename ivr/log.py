@@ -8,8 +8,6 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-import structlog
-
 _PHONE_NUMBER = re.compile(r"\+?\d[\d\-\u2010-\u2015./ \u00a0()]{8,}\d")
 
 
@@ -34,6 +32,8 @@ def _redacted(value: Any) -> Any:
 
 def configure() -> None:
     """Set up logging for this process, to standard error."""
+    import structlog
+
     # The Twilio SDK logs URLs with phone numbers in their query at INFO.
     logging.getLogger("twilio").setLevel(logging.WARNING)
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
@@ -53,4 +53,7 @@ def configure() -> None:
 
 def get_logger() -> Any:
     """A logger. Its methods take an event and fields: `.info("plan_changed", appointments=3)`."""
+    # Not every command logs, and the library takes long to import.
+    import structlog
+
     return structlog.get_logger()

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-ROOT = Path(__file__).resolve().parent.parent
+from ivr.shipped import shipped_prompts
+
 REQUIRED_SETTINGS = (
     ("DATABASE_URL", "set it to the URL of the database, such as postgresql://user:password@host/infoline"),
     ("SECRET_KEY", "set it to a long random string (reserved: nothing uses it yet)"),
@@ -38,20 +38,13 @@ class SettingsError(Exception):
         super().__init__(f"Some settings are missing or invalid:\n{lines}")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The environment, typed. Durations are in seconds. Create it with `load()`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="",
-        extra="ignore",
-        frozen=True,
-        env_ignore_empty=True,
-        str_strip_whitespace=True,
-        allow_inf_nan=False,
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
     var_dir: Path = Path("var")
-    prompts_dir: Path = ROOT / "prompts"
+    prompts_dir: Path = Field(default_factory=shipped_prompts)
     database_url: str = Field(default="", repr=False)
     redis_url: str = Field(default="", repr=False)
     port: int = Field(default=8000, ge=1, le=65535)
@@ -187,12 +180,13 @@ def load(*, queue: bool = False) -> Settings:
 
 def _read() -> tuple[Settings, list[str]]:
     """The settings and their problems. Invalid settings get their defaults, so that the other checks still run."""
+    environment = {name: value for name in Settings.model_fields if (value := os.environ.get(name.upper()))}
     try:
-        return Settings(), []
+        return Settings.model_validate(environment), []
     except ValidationError as error:
         invalid = {str(problem["loc"][0]): _sentence(problem) for problem in error.errors()}
-    fields = Settings.model_fields
-    return Settings(**{name: fields[name].default for name in invalid}), list(invalid.values())
+    valid = {name: value for name, value in environment.items() if name not in invalid}
+    return Settings.model_validate(valid), list(invalid.values())
 
 
 def _sentence(problem: object) -> str:

@@ -1,1 +1,4 @@
-"""The processes that run jobs, and the clock that starts them."""
+"""The processes behind the web: workers, which run jobs, and the clock, which enqueues them.
+
+What a job does to the database belongs in `ivr.reminders`; here are processes, pace and threads.
+"""

@@ -1,4 +1,4 @@
-"""`python -m worker` runs jobs; `python -m worker clock` starts them. Needs REDIS_URL."""
+"""`python -m worker` runs jobs; `python -m worker clock` enqueues them. Both need REDIS_URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ivr import clock, log, queues
 from ivr.ledger import open_ledger
 from ivr.settings import Settings, SettingsError, load
 
-# The SDK costs over a second to import: the parent does it once for all its children.
+# Importing the carrier's SDK takes over a second: the parent process does it once for all its children.
 from worker import context
 from worker.clock import run
 
@@ -26,7 +26,7 @@ WORKER_TTL = 30
 
 
 class JobWorker(Worker):
-    """A worker whose children begin with the words that are live, and end within seconds when it is asked to end."""
+    """A worker whose child processes start with the live content, and stop within seconds of a signal."""
 
     def __init__(self, settings: Settings, connection: Redis) -> None:
         super().__init__(
@@ -45,19 +45,19 @@ class JobWorker(Worker):
         super().execute_job(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:
-        """Tell the child too: it finishes what is in hand and begins nothing new."""
+        """Signal the child too: it finishes the texts in progress and starts no more."""
         if self.horse_pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.horse_pid, signal.SIGTERM)
 
     def setup_work_horse_signals(self) -> None:
-        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]  # the library's own has no types
-        signal.signal(signal.SIGTERM, context.end_soon)
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]  # rq has no annotation here
+        signal.signal(signal.SIGTERM, context.request_shutdown)
 
 
 def main(arguments: list[str]) -> int:
     if arguments not in ([], ["clock"]):
-        print(f"`{' '.join(arguments)}` is not known: say nothing, or `clock`.", file=sys.stderr)
+        print(f"Unknown argument `{' '.join(arguments)}`: use `clock`, or none for a worker.", file=sys.stderr)
         return 2
     try:
         settings = load(queue=True)
@@ -66,18 +66,18 @@ def main(arguments: list[str]) -> int:
         return 2
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
-    return _clock(settings) if arguments == ["clock"] else _worker(settings)
+    return _run_clock(settings) if arguments == ["clock"] else _run_worker(settings)
 
 
-def _clock(settings: Settings) -> int:
+def _run_clock(settings: Settings) -> int:
     stop = threading.Event()
-    for signal_ in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     run(settings, open_ledger(settings.database_url), stop)
     return 0
 
 
-def _worker(settings: Settings) -> int:
+def _run_worker(settings: Settings) -> int:
     worker = JobWorker(settings, queues.connect(settings.redis_url))
     worker.work(logging_level="WARNING")
     return 0

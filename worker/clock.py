@@ -1,5 +1,7 @@
-"""The clock process: looks for what is due and starts jobs. Any number of clocks do no harm: a job that finds
-nothing left to claim does nothing."""
+"""The clock process: finds what is due and enqueues jobs.
+
+Any number of clocks may run: a job that finds nothing left to claim does nothing.
+"""
 
 from __future__ import annotations
 
@@ -25,69 +27,68 @@ from ivr.settings import Settings
 from worker.context import open_content
 
 SLICE = 500
-RECONCILED_TOGETHER = 30
-# More jobs would only wait: those that are started at the next tick are early enough.
-MOST_JOBS = 10
+RECONCILE_BATCH = 30
+# More jobs would only wait in the queue: the next tick is early enough for them.
+MAX_JOBS = 10
 
 
 def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> None:
-    """One look at the ledger: silent claims, uncertain texts, missing receipts, alarms, what is due."""
+    """Check expired claims, missing receipts and alarms, and enqueue what is due unless jobs are waiting already."""
     beat(ledger, now)
     watch(ledger, now)
     expire_claims(ledger, now, settings.lease_seconds)
     close_without_receipt(ledger, now)
-    waiting = queue.count
-    if waiting:
+    if queue.count:
         return
     if on_demand_count(ledger, now):
         queues.enqueue(queue, queues.SEND_ASKED, SLICE)
-    # No more of these than of what is due: after an hour of the carrier's errors they are many, each asks the carrier,
-    # and texts whose time passes would wait behind all of them.
-    uncertain = uncertain_due(ledger, now, settings.reconcile_seconds, RECONCILED_TOGETHER * MOST_JOBS)
-    for at in range(0, len(uncertain), RECONCILED_TOGETHER):
-        queues.enqueue(queue, queues.RECONCILE, uncertain[at : at + RECONCILED_TOGETHER])
-    for _ in range(math.ceil(due_count(ledger, now, SLICE * MOST_JOBS) / SLICE)):
+    # As few jobs as for due texts: an hour of carrier errors leaves many uncertain texts, each of which takes a
+    # request to the carrier, and due texts would expire behind them.
+    uncertain = uncertain_due(ledger, now, settings.reconcile_seconds, RECONCILE_BATCH * MAX_JOBS)
+    for start in range(0, len(uncertain), RECONCILE_BATCH):
+        queues.enqueue(queue, queues.RECONCILE, uncertain[start : start + RECONCILE_BATCH])
+    for _ in range(math.ceil(due_count(ledger, now, SLICE * MAX_JOBS) / SLICE)):
         queues.enqueue(queue, queues.SEND, SLICE)
 
 
 class PlanWatch:
-    """Has appointments looked at again when a release with another plan is live."""
+    """Replans appointments after a release with another plan goes live."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings, self._ledger = settings, ledger
-        self._seen: str | None = None
+        self._planned_for: str | None = None
 
-    def look(self, now: datetime) -> None:
+    def check(self, now: datetime) -> None:
         release = live_release(self._ledger)
         live = release.digest if release else "the folder"
-        if live == self._seen:
+        if live == self._planned_for:
             return
         try:
             rules = open_content(self._settings, self._ledger).config.reminders
         except NoRelease:
-            # What went out is followed all the same, and the web tells of the broken words.
+            # Texts that went out are still followed up; the web process reports the broken release.
             return
-        again = replan(self._ledger, rules, now)
-        self._seen = live
-        if again:
-            log.get_logger().info("plan_changed", appointments=again)
+        replanned = replan(self._ledger, rules, now)
+        self._planned_for = live
+        if replanned:
+            log.get_logger().info("plan_changed", appointments=replanned)
 
 
 def run(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
-    """Tick until told to stop. What is away is tried again at the next tick, and told once."""
+    """Tick until `stop` is set. An unavailable service is tried again at the next tick, and logged once."""
     connection: Redis = queues.connect(settings.redis_url)
     queue = queues.open_queue(connection)
-    away: str | None = None
+    failure: str | None = None
     plan = PlanWatch(settings, ledger)
     while not stop.is_set():
         try:
-            plan.look(clock.now())
+            plan.check(clock.now())
             tick(settings, ledger, queue, clock.now())
-            if away:
-                log.get_logger().info("clock_goes_on")
-            away = None
+            if failure:
+                log.get_logger().info("clock_resumed")
+            failure = None
         except (LedgerUnavailable, *queues.UNAVAILABLE) as error:
-            if away != type(error).__name__:
-                log.get_logger().warning("clock_waits", reason=type(error).__name__)
-            away = type(error).__name__
+            if failure != type(error).__name__:
+                failure = type(error).__name__
+                log.get_logger().warning("clock_interrupted", reason=failure)
         stop.wait(settings.clock_seconds)

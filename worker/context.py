@@ -1,4 +1,4 @@
-"""What a job needs. Words are read by the parent, for all its children; connections are each process's own."""
+"""What a job needs. The parent process reads content for all its children; each child opens its own connections."""
 
 from __future__ import annotations
 
@@ -28,59 +28,59 @@ class JobContext:
     queue: Redis
 
 
-ending = threading.Event()
-"""Set when this process was asked to end: what is in hand is finished, nothing new is begun."""
+shutdown = threading.Event()
+"""Set when this process must stop: texts in progress are finished, and no more are started."""
 
 
-def end_soon(*_: object) -> None:
-    """A signal handler: finish what is in hand."""
-    ending.set()
+def request_shutdown(*_: object) -> None:
+    """A signal handler."""
+    shutdown.set()
 
 
 class LiveContent:
-    """The words that are live, as the parent of the jobs knows them: a job starts with them, and reads none itself."""
+    """The live content in memory: child processes inherit it from their parent and need not read it."""
 
     def __init__(self) -> None:
-        self._known: Content | None = None
+        self._content: Content | None = None
 
     def refresh(self, settings: Settings, ledger: Ledger) -> Content:
-        """The words that are live; what was read before stays while the ledger is away. Raises NoRelease."""
-        if self._known is not None:
+        """The live content, or what was read last while the database is unavailable. Raises NoRelease."""
+        if self._content is not None:
             try:
                 release = live_release(ledger)
             except LedgerUnavailable:
-                return self._known
-            if release is not None and release.digest == self._known.digest:
-                return self._known
-        self._known = live_content(ledger, settings.var_dir, settings.prompts_dir)
-        return self._known
+                return self._content
+            if release is not None and release.digest == self._content.digest:
+                return self._content
+        self._content = open_content(settings, ledger)
+        return self._content
 
 
-words = LiveContent()
+_live_content = LiveContent()
 
 
 def job_context() -> JobContext:
-    """This process's outfit, with the words that are live at this moment."""
-    return _outfit(os.getpid())
+    """The context of this process, with the content that was live when it started."""
+    return _context_of(os.getpid())
 
 
 @lru_cache(1)
-def _outfit(_process: int) -> JobContext:
+def _context_of(_process: int) -> JobContext:
     settings = load()
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
     ledger = open_ledger(settings.database_url)
-    content = words.refresh(settings, ledger)
+    content = _live_content.refresh(settings, ledger)
     carrier, queue = open_carrier(settings), queues.connect(settings.redis_url, retry=False)
     return JobContext(settings, ledger, Vault.of(settings), carrier, content, queue)
 
 
 def refresh_content(settings: Settings, ledger: Ledger) -> None:
-    """What the parent does before each job. Its connections must not be the child's: none is left open."""
+    """Refresh the parent's content before a job, and close its connections: a child must not inherit them."""
     try:
-        words.refresh(settings, ledger)
+        _live_content.refresh(settings, ledger)
     except NoRelease:
-        log.get_logger().error("no_release")
+        log.get_logger().error("release_missing")
     finally:
         ledger.close()
 

@@ -1,46 +1,40 @@
-"""The `infoline` command: thin doors to the rooms. Exit status 0 fine, 1 findings, 2 wrong use."""
+"""The `infoline` command line: options in, sentences or JSON out. Rules and queries belong in the packages below.
+
+Exit status: 0 fine, 1 findings, 2 wrong use or a service that does not answer.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
-# Where each command stands; only the one that is asked for is loaded, so that all of them start quickly.
+from ivr.cli.lazy import LazyGroup
+
 COMMANDS = {
-    "run": "processes",
-    "web": "processes",
-    "worker": "processes",
-    "clock": "processes",
-    "release": "processes",
-    "call": "phone",
-    "text": "phone",
-    "ask": "ask",
-    "prompts": "check",
-    "reminders": "reminders",
-    "calls": "calls",
-    "db": "processes",
-    "doctor": "doctor",
-    "callbacks": "worklists",
-    "todos": "worklists",
-    "unanswered": "unanswered",
+    "run": ("ivr.cli.run:run", "Start the line, a simulated phone network and a queue on this machine."),
+    "web": ("ivr.cli.web:web", "Answer calls and text messages."),
+    "worker": ("ivr.cli.worker:worker", "Send due reminders and reconcile uncertain ones."),
+    "clock": ("ivr.cli.worker:clock", "Look for due work and start jobs for the workers."),
+    "release": ("ivr.cli.release:release", "Upgrade the database, then publish the prompts if they changed."),
+    "call": ("ivr.cli.phone.call:call", "Call the line from the terminal."),
+    "text": ("ivr.cli.phone.text:text", "Text WORDS to the line and print its reply."),
+    "ask": ("ivr.cli.ask:ask", "Print what the line would answer to WORDS, and why."),
+    "prompts": ("ivr.cli.prompts:prompts", "Check, preview, edit and publish the prompts."),
+    "reminders": ("ivr.cli.reminders:reminders", "Import appointments and follow their text messages."),
+    "calls": ("ivr.cli.calls:calls", "Summarize recent calls."),
+    "db": ("ivr.cli.db:db", "Manage the database tables."),
+    "doctor": ("ivr.cli.doctor:doctor", "Check settings, database, queue and prompts."),
+    "callbacks": ("ivr.cli.callbacks:callbacks", "List callers who wait for a call back, red flags first."),
+    "todos": ("ivr.cli.todos:todos", "List work items for schedulers."),
+    "unanswered": ("ivr.cli.unanswered:unanswered", "List questions that the line did not understand."),
 }
 
 
-class _Commands(click.Group):
-    """The commands of the table, in its order."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(f"{__name__}.{COMMANDS[name]}"), name)
-        return command
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    commands_table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+)
 @click.version_option(package_name="infoline", prog_name="infoline")
 def main() -> None:
-    """The information line: run it, call it, text it, change its words, send its reminders, call people back."""
+    """Run the information line, try it, edit its prompts, and send reminders."""

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from typing import Any
 
 import click
 
-from ivr.cli.common import (
-    content_or_exit,
-    fail,
-    print_json,
-    settings_or_exit,
-)
+from ivr.cli.common import WIDTH, content_or_exit, json_option, language_or_exit, print_json, settings_or_exit
 from ivr.ledger import open_ledger
 from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.twiml.release import CompiledLine
 
-# What is answered to somebody whom no visit is known of.
-_WITHOUT_VISIT = {"confirm": "no-visit", "change": "no-visit"}
+# The reply to a sender who has no known appointment.
+_WITHOUT_APPOINTMENT = {"confirm": "no-visit", "change": "no-visit"}
 
 
 @click.command()
 @click.argument("words")
 @click.option("--language", help="The language of the conversation so far.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
+@json_option
 def ask(words: str, language: str | None, as_json: bool) -> None:
-    """What the line would answer to WORDS, and why. `-` reads one question a line and prints JSON."""
+    """Print what the line would answer to WORDS, and why.
+
+    `-` reads one question per line and prints one JSON object for each.
+    """
     settings = settings_or_exit()
     content = content_or_exit(settings, open_ledger(settings.database_url))
-    if language and language not in content.config.languages:
-        fail(f"`{language}` is not a language of the line: use {', '.join(content.config.languages)}.")
+    if language:
+        language_or_exit(language, content.config)
     line = CompiledLine(content)
     if words == "-":
         for question in sys.stdin:
@@ -43,23 +42,23 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
     between = f": {' or '.join(answer['between'])}" if answer["between"] else ""
     click.echo(f"{answer['topic']}{between} ({answer['language']})")
     if answer["runner_up"]:
-        click.echo(f"  before {answer['runner_up']}")
+        click.echo(f"  runner-up: {answer['runner_up']}")
     for name, score in answer["scores"].items():
         click.echo(f"  {score:5.1f}  {name}")
     for reply in answer["reply"]:
-        click.echo(f"\n{reply}")
+        click.echo("\n" + "\n".join(textwrap.fill(text, WIDTH) for text in reply.splitlines()))
 
 
-def _answer(line: CompiledLine, words: str, language: str | None) -> dict[str, Any]:
-    understood = line.matcher.ask(words, language)
-    reply = line.text(understood.language, _WITHOUT_VISIT.get(understood.topic, understood.topic))
-    if understood.between:
-        reply = ambiguous_reply(line.content, understood.language, understood.between)
+def _answer(line: CompiledLine, question: str, language: str | None) -> dict[str, Any]:
+    match = line.matcher.match(question, language)
+    reply = line.text(match.language, _WITHOUT_APPOINTMENT.get(match.topic, match.topic))
+    if match.between:
+        reply = ambiguous_reply(line.content, match.language, match.between)
     return {
-        "topic": understood.topic,
-        "language": understood.language,
+        "topic": match.topic,
+        "language": match.language,
         "reply": [reply],
-        "scores": understood.scores,
-        "runner_up": understood.runner_up,
-        "between": understood.between,
+        "scores": match.scores,
+        "runner_up": match.runner_up,
+        "between": match.between,
     }

@@ -1,23 +1,26 @@
-"""`infoline doctor`: is everything there that the line needs, and what to do when it is not."""
+"""`infoline doctor`: checks everything that the line needs, and says how to fix what is missing."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from ivr import queues
-from ivr.cli.common import FINDINGS, fail, settings_or_exit
+from ivr.cli.common import FINDINGS, WIDTH, fail, settings_or_exit
 from ivr.ledger import LedgerUnavailable, open_ledger
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import read_folder
+from ivr.line.content.loader import Content, read_folder
 from ivr.line.lint.runner import check_files
 from ivr.line.twiml.fallback import fallback_document
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.cache import NoRelease, live_content
 from ivr.settings import Settings
+
+_INDENT = 19
 
 
 @click.command()
@@ -28,19 +31,26 @@ from ivr.settings import Settings
     help="Write a TwiML file to host elsewhere, for when this line cannot answer.",
 )
 def doctor(fallback: Path | None) -> None:
-    """Look at settings, ledger, queue and words, and say what is wrong."""
+    """Check settings, database, queue and prompts."""
     settings = settings_or_exit()
     if fallback is not None:
         _write_fallback(settings, fallback)
         return
-    faults = {name: look(settings) for name, look in _LOOKS}
-    for name, fault in faults.items():
-        mark = click.style("missing", fg="red") if fault else click.style("fine", fg="green")
-        click.echo(f"{name:10}{mark}  {fault}".rstrip())
-    sys.exit(FINDINGS if any(faults.values()) else 0)
+    problems = {name: check(settings) for name, check in _CHECKS.items()}
+    for name, problem in problems.items():
+        mark = click.style("missing", fg="red") if problem else click.style("fine", fg="green")
+        lines = textwrap.wrap(problem, WIDTH - _INDENT, break_on_hyphens=False, break_long_words=False) or [""]
+        click.echo(f"{name:10}{mark}  {lines[0]}".rstrip())
+        for line in lines[1:]:
+            click.echo(f"{'':{_INDENT}}{line}")
+    sys.exit(FINDINGS if any(problems.values()) else 0)
 
 
-def _ledger(settings: Settings) -> str:
+def _live(settings: Settings) -> Content:
+    return live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
+
+
+def _check_ledger(settings: Settings) -> str:
     try:
         open_ledger(settings.database_url).check()
     except LedgerUnavailable as error:
@@ -48,53 +58,52 @@ def _ledger(settings: Settings) -> str:
     return ""
 
 
-def _queue(settings: Settings) -> str:
+def _check_queue(settings: Settings) -> str:
     if not settings.redis_url:
-        return "REDIS_URL is not set: reminders wait. `infoline run` brings a queue of its own."
-    return "" if queues.is_reachable(settings.redis_url) else "The server that REDIS_URL names does not answer."
+        return "REDIS_URL is not set, so no reminders go out. `infoline run` starts its own queue."
+    return "" if queues.is_reachable(settings.redis_url) else "The server at REDIS_URL does not answer."
 
 
-def _words(settings: Settings) -> str:
+def _check_prompts(settings: Settings) -> str:
     try:
         report = check_files(read_folder(settings.prompts_dir))
     except BrokenPrompts as broken:
         return str(broken.findings[0])
-    return "See `infoline prompts check`." if report.broken else ""
+    return "See `infoline prompts check`." if report.has_errors else ""
 
 
-def _numbers(settings: Settings) -> str:
-    """The line's own number in the directory would ring the line itself; calls skip it, so nobody answers there."""
+def _check_numbers(settings: Settings) -> str:
+    """A directory entry with the line's own number would ring the line itself, so calls skip it."""
     try:
-        content = live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
+        content = _live(settings)
     except NoRelease:
         return ""
     own = [entry.id for entry in content.config.directory if entry.e164 == settings.twilio_from]
-    return f"{own[0]} in line.yaml has the line's own number: correct it, since it is never rung." if own else ""
+    return f"{own[0]} in line.yaml has the line's own number: correct it, because calls skip it." if own else ""
 
 
-def _release(settings: Settings) -> str:
+def _check_release(settings: Settings) -> str:
     try:
-        live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
+        _live(settings)
     except NoRelease as error:
         return str(error)
     return ""
 
 
-_LOOKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
-    ("ledger", _ledger),
-    ("queue", _queue),
-    ("words", _words),
-    ("numbers", _numbers),
-    ("release", _release),
-)
+_CHECKS: dict[str, Callable[[Settings], str]] = {
+    "ledger": _check_ledger,
+    "queue": _check_queue,
+    "prompts": _check_prompts,
+    "numbers": _check_numbers,
+    "release": _check_release,
+}
 
 
 def _write_fallback(settings: Settings, path: Path) -> None:
     try:
-        content = live_content(open_ledger(settings.database_url), settings.var_dir, settings.prompts_dir)
-        path.write_bytes(fallback_document(CompiledLine(content)))
+        path.write_bytes(fallback_document(CompiledLine(_live(settings))))
     except NoRelease as error:
         fail(error, FINDINGS)
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}.")
-    click.echo(f"{path} is written. Host it elsewhere, and name it as the number's fallback URL.")
+    click.echo(f"Wrote {path}. Host it elsewhere, and set it as the number's fallback URL.")

@@ -112,7 +112,7 @@ class BackgroundWriter(ABC, Generic[T]):
             self._log_drops(at_once=closing)
 
     def _write(self, items: list[T]) -> None:
-        insert = BulkInsert(self._ledger.engine.dialect, self.table, self.table.columns.keys(), unless_there=True)
+        insert = BulkInsert(self._ledger.engine.dialect, self.table, self.table.columns.keys(), ignore_conflicts=True)
         try:
             with self._ledger.write() as connection:
                 for first in range(0, len(items), ROWS_PER_STATEMENT):

@@ -54,7 +54,7 @@ class Ledger:
         with raises_unavailable(), self._reader.begin() as connection:
             yield connection
 
-    def expect_many(self, connection: Connection) -> None:
+    def prepare_bulk_write(self, connection: Connection) -> None:
         """Prepare a connection for many writes: on SQLite, a larger cache and fewer checkpoints."""
         if self.is_sqlite:
             for pragma in _BULK_PRAGMAS:

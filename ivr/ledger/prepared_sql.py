@@ -82,14 +82,16 @@ class _Query:
 
 
 class BulkInsert:
-    """INSERT of many rows into some columns of a table. unless_there: skip rows that conflict with stored ones."""
+    """INSERT of many rows into some columns of a table. ignore_conflicts: skip rows that conflict with stored ones."""
 
-    def __init__(self, dialect: Dialect, table: Table, columns: Sequence[str], *, unless_there: bool = False) -> None:
+    def __init__(
+        self, dialect: Dialect, table: Table, columns: Sequence[str], *, ignore_conflicts: bool = False
+    ) -> None:
         placeholder = "?" if dialect.name == "sqlite" else "%s"
         names = ", ".join(map(dialect.identifier_preparer.quote, columns))
         values = ", ".join([placeholder] * len(columns))
         self._sql = f"INSERT INTO {table.name} ({names}) VALUES ({values})"  # noqa: S608 - names from our own tables
-        if unless_there:
+        if ignore_conflicts:
             self._sql += " ON CONFLICT DO NOTHING"
         self._pick = itemgetter(*columns)
         converts = [_conversion(table.c[name].type, dialect) for name in columns]

@@ -6,13 +6,17 @@ import hashlib
 import hmac
 import os
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from ivr.settings import Settings, decode_key
 
 _NONCE_BYTES = 12
 _KEY_ID_BYTES = 4
+
+
+class UnknownKey(KeyError):
+    """A sealed value was sealed with a key that the settings do not list, or was altered."""
+
+    def __str__(self) -> str:
+        return "A sealed value needs a key that PHONE_KEY does not list: add the old keys after the newest one."
 
 
 class Vault:
@@ -23,6 +27,8 @@ class Vault:
     """
 
     def __init__(self, keys: list[bytes], hash_key: bytes | None = None) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0])
         hash_key = hash_key or hmac.digest(keys[-1], b"infoline phone hash", "sha256")
@@ -45,13 +51,14 @@ class Vault:
         return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, plaintext.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """Decrypt. Raises KeyError if the vault lacks the key, or if the data was modified."""
-        cipher = self._ciphers[sealed[:_KEY_ID_BYTES]]
+        """Decrypt. Raises UnknownKey if the vault lacks the key, or if the data was modified."""
+        from cryptography.exceptions import InvalidTag
+
         nonce, ciphertext = sealed[_KEY_ID_BYTES:][:_NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]
         try:
-            return cipher.decrypt(nonce, ciphertext, None).decode()
-        except (InvalidTag, ValueError) as error:
-            raise KeyError("sealed with another key") from error
+            return self._ciphers[sealed[:_KEY_ID_BYTES]].decrypt(nonce, ciphertext, None).decode()
+        except (KeyError, InvalidTag, ValueError) as error:
+            raise UnknownKey from error
 
     def hash(self, plaintext: str) -> str:
         """A keyed hash: 64 hex digits, the same for the same input, that reveal nothing without the key."""

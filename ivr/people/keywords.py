@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from ivr.line.locales.locale import all_locales
+
 Keyword = Literal["stop", "start", "help"]
 ReminderAnswer = Literal["confirmed", "change"]
 
@@ -18,16 +20,14 @@ CARRIER_WORDS: dict[str, Keyword] = {
     **dict.fromkeys(("START", "YES", "UNSTOP"), "start"),
     **dict.fromkeys(("HELP", "INFO"), "help"),
 }
+_LOCALES = tuple(all_locales().values())
 # A bare yes: its meaning depends on the last text to this number.
-YES = frozenset(("yes", "y", "ok", "okay", "si", "confirmo", "yes please", "si por favor", "yep", "sure", "claro"))
+YES = frozenset(reply for locale in _LOCALES for reply in locale.yes)
 REMINDER_REPLIES: dict[str, ReminderAnswer] = {
-    **dict.fromkeys(("c", "confirm", "confirmed", "i confirm", "yes confirm", "yes i confirm", "c yes"), "confirmed"),
-    **dict.fromkeys(("confirmado", "si confirmo", "c si"), "confirmed"),
-    **dict.fromkeys(("r", "change", "reschedule", "cambiar", "cambio"), "change"),
+    **{reply: "confirmed" for locale in _LOCALES for reply in ("c", *locale.confirm_replies)},
+    **{reply: "change" for locale in _LOCALES for reply in ("r", *locale.change_replies)},
 }
-_COURTESY = frozenset(
-    ("thank", "thanks", "you", "u", "so", "much", "very", "please", "ok", "okay", "gracias", "muchas", "por", "favor")
-)
+_COURTESY = frozenset(word for locale in _LOCALES for word in locale.courtesy_words)
 
 
 def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:

@@ -23,7 +23,7 @@ class PersonRegistry:
         self._vault = vault
         self._select = BulkLookup(dialect, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
         # Another process may create the same person at the same moment.
-        self._insert = BulkInsert(dialect, person, ("phone_hash", "phone_sealed", "created_at"), unless_there=True)
+        self._insert = BulkInsert(dialect, person, ("phone_hash", "phone_sealed", "created_at"), ignore_conflicts=True)
 
     def find(self, connection: Connection, phones: Iterable[str]) -> tuple[dict[str, int], set[str]]:
         """Return the person id by number (E.164) for the known numbers, and the numbers that opted out."""

@@ -19,9 +19,9 @@ from ivr.line.callflow import hours
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, Files, read_content, read_folder
 from ivr.line.content.recordings import Recording
+from ivr.line.content.upgrades import open_release
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.disk_cache import DIGEST, MAX_COPIES, DiskCache
-from ivr.releases.opening import open_release
 from ivr.releases.store import Release, live_release, stored_files
 
 LEDGER_SECONDS = 0.3

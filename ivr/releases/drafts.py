@@ -27,7 +27,7 @@ class NoDraft(Exception):
     """There is no draft, or no release to base one on; the message says what to do."""
 
 
-class NotSaved(Exception):
+class FileRejected(Exception):
     """A file was rejected because of its name or size; the message says what to do."""
 
 
@@ -87,7 +87,7 @@ class Draft:
         return file_version(self.files.get(name))
 
     @property
-    def clashes(self) -> list[DraftFile]:
+    def conflicts(self) -> list[DraftFile]:
         """The changed files of which a different version has been published since."""
         return [
             change
@@ -122,18 +122,18 @@ class Drafts:
     def save(self, name: str, data: bytes, by: str, now: datetime, expected: str | None) -> Draft:
         """Save a file exactly as typed, valid or not, and start a draft if there is none.
 
-        expected: the file's version when it was opened; None overwrites any other change. Raises NotSaved and
+        expected: the file's version when it was opened; None overwrites any other change. Raises FileRejected and
         EditConflict.
         """
         problem = file_problem(name, data)
         if problem:
-            raise NotSaved(problem)
+            raise FileRejected(problem)
         return self._put(name, data, by, now, expected)
 
     def remove(self, name: str, by: str, now: datetime, expected: str | None) -> Draft:
         """Delete a file from the draft, and from the line once the draft is published. Otherwise like `save`."""
         if name not in self.open().files:
-            raise NotSaved(f"The draft has no file {name}.")
+            raise FileRejected(f"The draft has no file {name}.")
         return self._put(name, None, by, now, expected)
 
     def discard(self, name: str | None = None, expected: Draft | None = None) -> None:
@@ -166,10 +166,10 @@ class Drafts:
         """
         if not expected.changed:
             raise NoDraft("There is no draft: change a file first.")
-        if expected.clashes:
+        if expected.conflicts:
             raise EditConflict(self._changed_on_both_sides(expected))
         report = self._check(expected.files)
-        if report.broken:
+        if report.has_errors:
             raise BrokenDraft(report)
         if approve:
             approve(report)
@@ -215,7 +215,7 @@ class Drafts:
 
     def _changed_on_both_sides(self, current: Draft) -> str:
         live = current.live
-        files = "; ".join(f"{file.name} (draft: {file.by}, {self._local_time(file.at)})" for file in current.clashes)
+        files = "; ".join(f"{file.name} (draft: {file.by}, {self._local_time(file.at)})" for file in current.conflicts)
         return (
             "Nothing was published. These files changed in the draft, and a different version of them has gone live"
             f" since: {files}. {live.by} published release {live.number} on {self._local_time(live.at)}. Copy the"

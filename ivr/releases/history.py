@@ -47,7 +47,7 @@ def find_release(ledger: Ledger, number: int) -> Release | None:
     return Release(**row._mapping) if row else None
 
 
-def sides(ledger: Ledger, base: str | None, live: Release, folder: Files) -> tuple[Files, Files, Files]:
+def three_way_files(ledger: Ledger, base: str | None, live: Release, folder: Files) -> tuple[Files, Files, Files]:
     """The files of the common base, of the live release, and of the folder; a damaged release counts as empty."""
     return (stored_files(ledger, base) or {}) if base else {}, stored_files(ledger, live.digest) or {}, folder
 

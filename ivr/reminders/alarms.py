@@ -1,4 +1,4 @@
-"""Alarms: what an operator must know until it is put right. Each stands once in the ledger, and once in the log."""
+"""Alarms: problems that an operator must fix. Each is in the database once and logged once until it is cleared."""
 
 from __future__ import annotations
 
@@ -6,70 +6,73 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from ivr import log
 from ivr.ledger import Vault
 from ivr.ledger.tables import alarm, mark
+from ivr.ledger.vault import UnknownKey
 
 
 class Alarm(StrEnum):
     """The alarms by their names in `reminders status`, on /metrics and in the log."""
 
     SENDING_STOPPED = "sending_stopped"  # the carrier refuses our account or sender
-    DELIVERY_STOPPED = "delivery_stopped"  # the carrier takes our texts, and the networks refuse our sender
-    LEDGER_RESTORED = "ledger_restored"  # the ledger knows less than was sent
-    KEY_MISSING = "key_missing"  # a number was sealed with a key that we do not have
-    WORDS_MISSING = "words_missing"  # a release has no words for a text of the plan
+    DELIVERY_STOPPED = "delivery_stopped"  # the carrier accepts our texts, but the networks refuse our sender
+    LEDGER_RESTORED = "ledger_restored"  # the database knows of fewer texts than were sent
+    KEY_MISSING = "key_missing"  # a number is sealed with a key that PHONE_KEY does not list
+    WORDS_MISSING = "words_missing"  # a release has no text for a step of the plan
     BACKLOG = "backlog"
     RECEIPTS_MISSING = "receipts_missing"
     CLOCK_SILENT = "clock_silent"
 
 
-LONGEST_WAIT = timedelta(hours=1)
-"""Between two tries of a text."""
-PROBE = "probe"
+MAX_RETRY_DELAY = timedelta(hours=1)
+"""Upper bound of the back-off between two attempts to send a text."""
+_PROBE = "probe"
 
 
-def raise_alarm(connection: Connection, name: Alarm, now: datetime, detail: str) -> None:
-    """Raise an alarm once; it stays until what it tells of is put right."""
+def raise_alarm(connection: Connection, name: Alarm, now: datetime, detail: str, subject: str = "") -> None:
+    """Raise an alarm unless it is raised already. subject: what it is about, for `clear_other_subjects`."""
     if not connection.execute(select(alarm.c.name).where(alarm.c.name == name)).first():
-        connection.execute(insert(alarm).values(name=name, raised_at=now, detail=detail))
+        connection.execute(insert(alarm).values(name=name, raised_at=now, detail=detail, subject=subject))
         log.get_logger().error("alarm_raised", name=str(name), detail=detail)
 
 
 def clear_alarm(connection: Connection, name: Alarm, until: datetime) -> None:
-    """Take an alarm back that was raised at `until` or before."""
-    if connection.execute(delete(alarm).where(alarm.c.name == name, alarm.c.raised_at <= until)).rowcount:
-        log.get_logger().info("alarm_cleared", name=str(name))
+    """Clear an alarm that was raised at `until` or earlier."""
+    _clear(connection, name, alarm.c.raised_at <= until)
 
 
-def clear_for_others(connection: Connection, name: Alarm, named: str) -> None:
-    """What an alarm found wrong is no longer in use: its detail does not name what is."""
-    of_others = alarm.c.detail.not_like(f"%{named}%")
-    if connection.execute(delete(alarm).where(alarm.c.name == name, of_others)).rowcount:
+def clear_other_subjects(connection: Connection, name: Alarm, subject: str) -> None:
+    """Clear an alarm about a subject that is no longer in use: any but `subject`."""
+    _clear(connection, name, alarm.c.subject != subject)
+
+
+def _clear(connection: Connection, name: Alarm, condition: ColumnElement[bool]) -> None:
+    if connection.execute(delete(alarm).where(alarm.c.name == name, condition)).rowcount:
         log.get_logger().info("alarm_cleared", name=str(name))
 
 
 def raise_missing_key(connection: Connection, vault: Vault, now: datetime) -> None:
-    """A number cannot be opened; whoever it is waits until the key is named."""
-    told = "A number was sealed with a key that PHONE_KEY does not name: name the old keys too, newest first."
-    raise_alarm(connection, Alarm.KEY_MISSING, now, f"{told} Known: {vault.key_ids}")
+    """Raise the alarm for a number that the vault cannot open."""
+    detail = f"{UnknownKey()} Key ids in use: {vault.key_ids}"
+    raise_alarm(connection, Alarm.KEY_MISSING, now, detail, subject=vault.key_ids)
 
 
 def raised(connection: Connection) -> dict[str, datetime]:
-    """The alarms that stand, and since when."""
+    """The names of raised alarms, each with the time when it was raised."""
     return {row.name: row.raised_at for row in connection.execute(select(alarm.c.name, alarm.c.raised_at))}
 
 
-def probed(connection: Connection) -> datetime | None:
-    """When a text was last tried while an alarm stopped the sending."""
-    return connection.execute(select(mark.c.at).where(mark.c.name == PROBE)).scalar()
+def last_probe(connection: Connection) -> datetime | None:
+    """When a text was last tried while an alarm stopped sending."""
+    return connection.execute(select(mark.c.at).where(mark.c.name == _PROBE)).scalar()
 
 
-def note_probe(connection: Connection, stopped: Iterable[str], now: datetime) -> None:
-    """One text is tried. The alarms stay as old as they are, so that its receipt clears them however late it comes."""
-    connection.execute(delete(mark).where(mark.c.name == PROBE))
-    connection.execute(insert(mark).values(name=PROBE, value="", at=now))
-    ahead = alarm.c.name.in_(list(stopped)), alarm.c.raised_at > now
-    connection.execute(update(alarm).where(*ahead).values(raised_at=now))
+def record_probe(connection: Connection, stopped: Iterable[str], now: datetime) -> None:
+    """Record that one text is tried. The alarms keep their age, so that its receipt clears them however late it is."""
+    connection.execute(delete(mark).where(mark.c.name == _PROBE))
+    connection.execute(insert(mark).values(name=_PROBE, value="", at=now))
+    in_future = alarm.c.name.in_(list(stopped)), alarm.c.raised_at > now
+    connection.execute(update(alarm).where(*in_future).values(raised_at=now))

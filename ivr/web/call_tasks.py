@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.ledger.spool import Spool
-from ivr.line.callflow.states import FAILED, KEPT, STOPPED, SaveCallback, SendText, StopTexts, Task
+from ivr.line.callflow.states import FAILED, SAVED, STOPPED, SaveCallback, SendText, StopTexts, Task
 from ivr.people import persons
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.calls.history import last_topic
@@ -103,7 +103,7 @@ class CallTasks:
             saved = self._spool.save("stop", clock.now(), phone=call.own, source="call", evidence=EVIDENCE)
             return STOPPED if saved else FAILED
         request = _callback_request(task, call, None) if isinstance(task, SaveCallback) else None
-        return KEPT if request and self._spool.save("callback", clock.now(), **asdict(request)) else FAILED
+        return SAVED if request and self._spool.save("callback", clock.now(), **asdict(request)) else FAILED
 
     @contextmanager
     def _transaction(self, deadline: float) -> Iterator[Connection]:
@@ -119,7 +119,7 @@ class CallTasks:
             if request is None:
                 return FAILED
             save_callback(connection, self._vault, request, clock.now())
-        return KEPT
+        return SAVED
 
     def _send_text(self, task: SendText, call: ActiveCall, deadline: float) -> str:
         if not call.sid or not call.textable:
@@ -150,4 +150,4 @@ def _callback_request(task: SaveCallback, call: ActiveCall, topic: str | None) -
     phone = call.keyed if task.number == "keyed" else call.own
     if not call.sid or not phone or not is_e164(phone):
         return None
-    return CallbackRequest(phone, call.language, task.entry, topic, task.wished, call.sid, call.request or None)
+    return CallbackRequest(phone, call.language, task.entry, topic, task.time_of_day, call.sid, call.request or None)

@@ -32,7 +32,7 @@ from ivr.line.callflow.states import (
     carries_number,
 )
 from ivr.line.twiml.documents import without_speech
-from ivr.line.twiml.release import NOBODY, Caller, CompiledLine
+from ivr.line.twiml.release import NO_VALUES, CompiledLine, TurnValues
 from ivr.people.inbound.unanswered import UnansweredQuestion
 from ivr.people.phones import PhoneNumber, format_phone, is_e164, parse_phone
 from ivr.web.call_tasks import ActiveCall
@@ -79,18 +79,18 @@ class _Call:
 
     def turn(self, state: str) -> bytes:
         heard = self.hear(state)
-        reached = self.line.step(state, heard, self.holds, self.language)
+        reached = self.line.next_turn(state, heard, self.holds, self.language)
         return self.document(self.go_on(reached), _log_entry(heard))
 
     def hear(self, token: str) -> Heard:
         """Return the input at a state."""
         form, state = self.form, self.line.states.get(token)
-        if state and carries_number(state.place):
+        if state and carries_number(state.node):
             self.keyed = self._unseal(_sealed_number(self.webhook.query))
         if form.dial_status is not None:
             declined = form.dial_status in ANSWERED and not form.bridged
             return ActionResult("no-answer" if declined else form.dial_status)
-        enters_number = state is not None and isinstance(state.place, EnterNumber)
+        enters_number = state is not None and isinstance(state.node, EnterNumber)
         if form.digits:
             return self._number_or_key(form.digits) if enters_number else Key(form.digits)
         if form.speech and state and not enters_number:
@@ -98,7 +98,7 @@ class _Call:
         return Silence()
 
     def _understand(self, speech: str, language: str) -> Heard:
-        meaning = self.line.hearing.meant(speech, language)
+        meaning = self.line.spoken_input.interpret(speech, language)
         self.also_stop, self.language = meaning.also_stop, meaning.language
         if meaning.heard == SpokenWords("none"):
             self.services.unanswered.add(UnansweredQuestion(clock.now(), "call", language, speech))
@@ -116,11 +116,11 @@ class _Call:
         state = turn.state
         if self.also_stop:
             self.services.tasks.stop_later(self._active_call(state.language))
-        if isinstance(state.place, Task):
-            outcome = self.services.tasks.perform(state.place, self._active_call(state.language))
-            turn = self.line.graph.step(state, ActionResult(outcome), self.holds)
-        elif carries_number(state.place) and self.keyed is None:
-            turn = Turn(state.at(EnterNumber(state.place.entry)))
+        if isinstance(state.node, Task):
+            outcome = self.services.tasks.perform(state.node, self._active_call(state.language))
+            turn = self.line.graph.next_turn(state, ActionResult(outcome), self.holds)
+        elif carries_number(state.node) and self.keyed is None:
+            turn = Turn(state.enter(EnterNumber(state.node.entry)))
         return turn
 
     def _active_call(self, language: str) -> ActiveCall:
@@ -133,21 +133,21 @@ class _Call:
         """Log a turn and return its TwiML."""
         token = turn.state.token
         self.services.calls.note(self.form.call_sid, self.line.digest, token, heard, self.webhook.request_token)
-        waits = self.line.waits_for_caller(turn)
-        document = self.line.document(turn, self._caller(turn) if waits else NOBODY)
+        waits = self.line.needs_turn_values(turn)
+        document = self.line.document(turn, self._caller(turn) if waits else NO_VALUES)
         # After speech that was not understood twice in a row, the call goes on with keys alone.
         keys_only = turn.preface == "use-keys" or "keys=1" in self.webhook.query
         return without_speech(document) if keys_only else document
 
-    def _caller(self, turn: Turn) -> Caller:
-        shown = self.keyed or "" if isinstance(turn.state.place, ReadBack) else self.form.caller
+    def _caller(self, turn: Turn) -> TurnValues:
+        shown = self.keyed or "" if isinstance(turn.state.node, ReadBack) else self.form.caller
         own_number = self.form.called or self.services.settings.twilio_from or None
         sealed = self._seal(self.keyed) if self.keyed else ""
-        return Caller(own_number if self.holds(HIDDEN) else None, format_phone(shown), sealed, self._opening(turn))
+        return TurnValues(own_number if self.holds(HIDDEN) else None, format_phone(shown), sealed, self._opening(turn))
 
     def _opening(self, turn: Turn) -> str:
         """Return when the destination of a call-back offer opens next."""
-        offer, config = turn.state.place, self.line.content.config
+        offer, config = turn.state.node, self.line.content.config
         if not isinstance(offer, CallbackOffer):
             return ""
         return hours.describe_next_opening(config, config.entry(offer.entry), clock.now(), turn.state.language)

@@ -1,4 +1,4 @@
-"""A way to a server that can be cut and mended: what is open breaks off, and nothing new comes through."""
+"""A TCP proxy that can be cut: open connections break, and new ones are refused until it is restored."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ import threading
 from contextlib import suppress
 
 
-class Way:
-    """A port of this machine that leads to another one."""
+class Proxy:
+    """A local port that forwards to a server."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._cut = False
-        self._door = socket.create_server(("127.0.0.1", 0), backlog=200)
-        self.port: int = self._door.getsockname()[1]
+        self._is_cut = False
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
         with self._lock:
-            self._cut = True
-            for wire in self._open:
+            self._is_cut = True
+            for connection in self._open:
                 with suppress(OSError):
-                    wire.shutdown(socket.SHUT_RDWR)
+                    connection.shutdown(socket.SHUT_RDWR)
 
-    def mend(self) -> None:
-        self._cut = False
+    def restore(self) -> None:
+        self._is_cut = False
 
     def close(self) -> None:
         self.cut()
-        self._door.close()
+        self._listener.close()
 
     def _accept(self) -> None:
         while True:
             try:
-                wire, _ = self._door.accept()
+                client, _ = self._listener.accept()
             except OSError:
                 return
-            if self._cut:
-                wire.close()
+            if self._is_cut:
+                client.close()
                 continue
             try:
-                there = socket.create_connection(self._target)
+                server = socket.create_connection(self._target)
             except OSError:
-                wire.close()
+                client.close()
                 continue
             with self._lock:
-                self._open |= {wire, there}
-            for one, other in ((wire, there), (there, wire)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+                self._open |= {client, server}
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
 
-    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
-            while data := one.recv(65536):
-                other.sendall(data)
-        for wire in (one, other):
+            while data := source.recv(65536):
+                target.sendall(data)
+        for connection in (source, target):
             with suppress(OSError):
-                wire.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
         with self._lock:
-            self._open -= {one, other}
+            self._open -= {source, target}

@@ -1,6 +1,6 @@
-"""Everything breaks at once, on real processes and a real queue server: each text that is due goes out exactly once.
+"""Faults everywhere, with real processes and a real queue server: each due text goes out exactly once.
 
-`make test-chaos` prints the figures. In the carrier's own log, not in ours, is counted what went out.
+`make test-chaos` prints the figures. Texts are counted in the carrier's log, not in ours.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from ivr.ledger import Ledger, LedgerUnavailable, Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, text, text_move
 from ivr.line.content.loader import read_content, read_folder
 from ivr.releases.store import publish
-from ivr.reminders.outbox.states import TextState
-from tests.chaos.proxy import Way
+from ivr.reminders.outbox.text_states import TextState
+from tests.chaos.proxy import Proxy
 from tests.support.clinic import NOW, Clinic, at, csv_text
 from tests.support.paths import ROOT
-from tests.support.processes import KEY, Processes, free_port, parents_of_all
+from tests.support.processes import KEY, Processes, free_port, process_parents
 
 pytestmark = pytest.mark.chaos
 TEXTS, KILLS, WORKERS = 2_000, 10, 4
@@ -45,27 +45,27 @@ FAULTS = {
     "receipts": {"doubled": 0.1, "shuffled": 0.1, "never": 0.05},
     "seed": 1,
 }
-QUICK = {
+TIMINGS = {
     "CLOCK_SECONDS": 0.5,
     "LEASE_SECONDS": 6,
     "RECONCILE_SECONDS": 1.5,
     "RETRY_SECONDS": 0.5,
     "CARRIER_SECONDS": 2,
 }
-ENDED = {TextState.HANDED_OVER, TextState.DELIVERED}
-# Without the line's own.
+SENT = {TextState.HANDED_OVER, TextState.DELIVERED}
+# Without 603, which holds the line's own number.
 AREAS = (*range(201, 603), *range(604, 900))
-# Visits that have no text yet: with them an import takes long enough to be killed in its middle.
+# Appointments without a due text: they make the import take long enough to be killed halfway.
 AHEAD = 40_000
 
 
-def phones(most: int = TEXTS) -> list[str]:
-    """Numbers that are set aside for stories, in many areas, but for those that the simulator lets fail."""
-    return [f"{area}-555-01{number:02}" for area in AREAS for number in range(90)][:most]
+def phones(count: int = TEXTS) -> list[str]:
+    """Fictional numbers (555-01xx) in many areas, without those for which the simulator fails."""
+    return [f"{area}-555-01{number:02}" for area in AREAS for number in range(90)][:count]
 
 
-def visits() -> str:
-    """The scheduler's file: those ahead first, so that nothing is due until it was read to its end."""
+def appointments_file() -> str:
+    """A scheduler's file, later appointments first, so that nothing is due before the last rows."""
     rows = [
         {"appointment_id": f"A{number}", "phone": phone, "starts_at": at(2, -1) if number < TEXTS else at(60)}
         for number, phone in enumerate(phones(TEXTS + AHEAD))
@@ -74,10 +74,10 @@ def visits() -> str:
 
 
 class Chaos:
-    """A whole line under which things break. Counts what it broke."""
+    """A complete line, the faults to inject, and how often each was injected."""
 
-    def __init__(self, clinic: Clinic, database_url: str, way: Way | None) -> None:
-        self.clinic, self.way = clinic, way
+    def __init__(self, clinic: Clinic, database_url: str, proxy: Proxy | None) -> None:
+        self.clinic, self.proxy = clinic, proxy
         self.folder = clinic.folder
         self.queue_port = free_port()
         self.queue: ValkeyServer | None = None
@@ -86,13 +86,13 @@ class Chaos:
         line = prompts / "line.yaml"
         line.write_text(line.read_text().replace("pace: 10\n", f"pace: {PACE}\n"))
         publish(clinic.ledger, read_content(read_folder(prompts)), NOW, "chaos", "", "folder")
-        told = {"DATABASE_URL": database_url, "PROMPTS_DIR": prompts, **QUICK}
-        self.processes = Processes(clinic, f"redis://127.0.0.1:{self.queue_port}/0", **told)
-        self.told = Counter[str]()
+        settings = {"DATABASE_URL": database_url, "PROMPTS_DIR": prompts, **TIMINGS}
+        self.processes = Processes(clinic, f"redis://127.0.0.1:{self.queue_port}/0", **settings)
+        self.injected = Counter[str]()
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start_queue(self) -> None:
-        """On the same port, with nothing in it."""
+        """Start an empty queue server on the same port."""
         self.queue = ValkeyServer(data_dir=self.folder / f"queue-{time.monotonic_ns()}", port=self.queue_port)
         self.queue.start()
 
@@ -104,147 +104,146 @@ class Chaos:
 
     def start_web(self) -> None:
         self.web = self.processes.start("-m", "ivr.cli", "web")
-        wait_for(lambda: _answers(self.processes.told["PUBLIC_URL"] + "/healthz"), 60)
+        wait_for(lambda: _responds(self.processes.env["PUBLIC_URL"] + "/healthz"), 60)
 
-    def kill_a_worker(self, dice: random.Random) -> None:
-        """One that has a job in hand: killed between two, it would lose nothing anyway."""
+    def kill_a_worker(self, generator: random.Random) -> None:
+        """Kill a worker that runs a job: between two jobs it would lose nothing."""
         wait_for(self.busy, 60)
-        at = dice.choice(self.busy() or range(len(self.workers)))
-        self.processes.kill(self.workers[at])
-        self.workers[at] = self.processes.start("-m", "worker")
-        self.told["worker killed"] += 1
+        index = generator.choice(self.busy() or range(len(self.workers)))
+        self.processes.kill(self.workers[index])
+        self.workers[index] = self.processes.start("-m", "worker")
+        self.injected["worker killed"] += 1
 
     def busy(self) -> list[int]:
-        """The workers that have a child at this moment."""
-        parents = {parent for _, parent in parents_of_all()}
-        return [at for at, worker in enumerate(self.workers) if worker.pid in parents]
+        """The indexes of the workers that have a child process now."""
+        parents = {parent for _, parent in process_parents()}
+        return [index for index, worker in enumerate(self.workers) if worker.pid in parents]
 
-    def cut_off(self) -> int:
-        """How many claims fell silent because their worker died."""
-        silent = select(func.count()).select_from(text_move).where(text_move.c.reason == "lease_expired")
+    def expired_leases(self) -> int:
+        """The number of claims whose worker died."""
+        expired = select(func.count()).select_from(text_move).where(text_move.c.reason == "lease_expired")
         with self.clinic.ledger.read() as connection:
-            return int(connection.execute(silent).scalar_one())
+            return int(connection.execute(expired).scalar_one())
 
     def restart_web(self) -> None:
         self.processes.kill(self.web)
         self.start_web()
-        self.told["web killed"] += 1
+        self.injected["web killed"] += 1
 
     def flush_queue(self) -> None:
         with Redis(port=self.queue_port) as connection:
             connection.flushall()
-        self.told["queue flushed"] += 1
+        self.injected["queue flushed"] += 1
 
     def kill_queue(self) -> None:
         with Redis(port=self.queue_port) as connection:
             os.kill(connection.info("server")["process_id"], signal.SIGKILL)
         time.sleep(1)
         self.start_queue()
-        self.told["queue killed"] += 1
+        self.injected["queue killed"] += 1
 
-    def cut_ledger(self) -> None:
-        if self.way is None:
+    def cut_database(self) -> None:
+        if self.proxy is None:
             return
-        self.way.cut()
+        self.proxy.cut()
         time.sleep(CUT_SECONDS)
-        self.way.mend()
-        self.told[f"ledger cut off for {CUT_SECONDS} s"] += 1
+        self.proxy.restore()
+        self.injected[f"database cut off for {CUT_SECONDS} s"] += 1
 
     def import_file(self, file: Path) -> subprocess.Popen[bytes]:
         return self.processes.start("-m", "ivr.cli", "reminders", "import", str(file), "--json")
 
-    def asked(self, path: str, message: object) -> None:
+    def post(self, path: str, message: object) -> None:
         url = self.processes.carrier_url + path
         with urllib.request.urlopen(urllib.request.Request(url, json.dumps(message).encode()), timeout=10):
             pass
 
     def states(self) -> Counter[str]:
-        counted = select(text.c.state, func.count()).where(text.c.step == "2d").group_by(text.c.state)
+        query = select(text.c.state, func.count()).where(text.c.step == "2d").group_by(text.c.state)
         while True:
             with suppress(LedgerUnavailable), self.clinic.ledger.read() as connection:
-                return Counter({state: count for state, count in connection.execute(counted)})
+                return Counter({state: count for state, count in connection.execute(query)})
             time.sleep(0.5)
 
-    def gone(self) -> int:
-        return sum(count for state, count in self.states().items() if state in ENDED)
+    def sent_count(self) -> int:
+        return sum(count for state, count in self.states().items() if state in SENT)
 
     def end(self) -> None:
         self.processes.end()
         if self.queue is not None:
             self.queue.stop()
-        if self.way is not None:
-            self.way.close()
+        if self.proxy is not None:
+            self.proxy.close()
 
 
 @pytest.fixture
 def chaos(store: str, ledger_url: str, content, tmp_path: Path) -> Iterator[Chaos]:
-    way, url = None, ledger_url
+    proxy, url = None, ledger_url
     if store == "postgresql":
         address = make_url(ledger_url)
-        way = Way(address.host or "127.0.0.1", address.port or 5432)
-        url = address.set(host="127.0.0.1", port=way.port).render_as_string(hide_password=False)
+        proxy = Proxy(address.host or "127.0.0.1", address.port or 5432)
+        url = address.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
     ledger: Ledger = open_ledger(ledger_url)
-    made = Chaos(Clinic(ledger, Vault([KEY]), content, tmp_path), url, way)
-    yield made
-    made.end()
+    opened = Chaos(Clinic(ledger, Vault([KEY]), content, tmp_path), url, proxy)
+    yield opened
+    opened.end()
     ledger.close()
 
 
-def wait_for(what, seconds: float, every: float = 0.5) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(every)
+def wait_for(condition, seconds: float, interval: float = 0.5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(interval)
 
 
-def test_each_text_goes_out_exactly_once_whatever_breaks(chaos: Chaos, store: str, capsys):
-    begun, dice = time.monotonic(), random.Random(7)
+def test_each_text_goes_out_exactly_once_whatever_fails(chaos: Chaos, store: str, capsys):
+    started_at, generator = time.monotonic(), random.Random(7)
     file = chaos.folder / "appointments.csv"
-    file.write_text(visits())
-    chaos.asked("/simulator/faults", FAULTS)
+    file.write_text(appointments_file())
+    chaos.post("/simulator/faults", FAULTS)
     chaos.start_all()
 
-    # An import is killed in its middle, and the web with it: nothing has gone out, and running it again finishes it.
-    first = chaos.import_file(file)
-    wait_for(lambda: _staged(chaos.clinic), 60, every=0.05)
-    chaos.processes.kill(first)
-    chaos.told["import killed"] += 1
-    assert [one.live_at for one in chaos.clinic.all(batch)] == [None], "the import was over before it was killed"
+    # An import is killed halfway, and the web process too: nothing has gone out, and a second import completes.
+    first_import = chaos.import_file(file)
+    wait_for(lambda: _staged(chaos.clinic), 60, interval=0.05)
+    chaos.processes.kill(first_import)
+    chaos.injected["import killed"] += 1
+    assert [row.live_at for row in chaos.clinic.all(batch)] == [None], "the import finished before it was killed"
     assert chaos.processes.sent() == []
     chaos.restart_web()
-    again = chaos.import_file(file)
-    assert again.wait(120) == 0
+    assert chaos.import_file(file).wait(120) == 0
 
-    breaks = [chaos.flush_queue, chaos.kill_queue, chaos.cut_ledger]
+    faults = [chaos.flush_queue, chaos.kill_queue, chaos.cut_database]
     for number in range(KILLS):
-        due = TEXTS * (number + 1) // (KILLS + 2)
-        wait_for(lambda due=due: chaos.gone() >= due, 120)
-        chaos.kill_a_worker(dice)
+        threshold = TEXTS * (number + 1) // (KILLS + 2)
+        wait_for(lambda threshold=threshold: chaos.sent_count() >= threshold, 120)
+        chaos.kill_a_worker(generator)
         if number % 3 == 2:
-            breaks.pop(0)()
-    wait_for(lambda: chaos.gone() == TEXTS, 120)
+            faults.pop(0)()
+    wait_for(lambda: chaos.sent_count() == TEXTS, 120)
 
     went_out = Counter(chaos.processes.sent())
-    wanted = {"+1" + phone.replace("-", "") for phone in phones()}
+    expected = {"+1" + phone.replace("-", "") for phone in phones()}
     assert chaos.import_file(file).wait(60) == 0
-    time.sleep(3 * QUICK["CLOCK_SECONDS"] + QUICK["LEASE_SECONDS"])
+    time.sleep(3 * TIMINGS["CLOCK_SECONDS"] + TIMINGS["LEASE_SECONDS"])
     later = Counter(chaos.processes.sent())
-    lost, doubled = wanted - went_out.keys(), [phone for phone, count in later.items() if count > 1]
+    lost, doubled = expected - went_out.keys(), [phone for phone, count in later.items() if count > 1]
     with capsys.disabled():
-        broken = ", ".join(f"{what} {count}x" for what, count in chaos.told.items())
-        seconds = time.monotonic() - begun
+        injected = ", ".join(f"{fault} {count}x" for fault, count in chaos.injected.items())
+        seconds = time.monotonic() - started_at
         print(f"\n{store}: {TEXTS} texts, {KILLS} kills, {len(lost)} lost, {len(doubled)} doubled, {seconds:.0f} s")
-        print(f"  {broken}; {chaos.cut_off()} texts cut off in their slice; states {dict(chaos.states())}")
+        print(f"  {injected}; {chaos.expired_leases()} expired leases; states {dict(chaos.states())}")
     assert (lost, doubled) == (set(), [])
     assert later == went_out
-    assert chaos.cut_off() > KILLS, "the kills met workers that had nothing in hand"
-    assert chaos.states().keys() <= ENDED
+    assert chaos.expired_leases() > KILLS, "the killed workers had no texts in progress"
+    assert chaos.states().keys() <= SENT
     assert not re.search(r"555-?01\d\d", chaos.processes.outputs())
 
 
-def _answers(url: str) -> bool:
-    with suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
-        return bool(answer.status == 200)
+def _responds(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(url, timeout=2) as response:
+        return bool(response.status == 200)
     return False
 
 

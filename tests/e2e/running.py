@@ -1,4 +1,4 @@
-"""A whole line on this machine, as `infoline run` starts it, and a caller and a texter to try it with."""
+"""A complete line as `infoline run` starts it, and a fluent caller and sender for tests."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from typing import Any
 from tests.conftest import LINE_ENV
 from tests.support.paths import ROOT
 
-PATIENCE = 40.0
+WAIT_SECONDS = 40.0
 INFOLINE = [sys.executable, "-m", "ivr.cli"]
-# So that tests need not wait; what is measured is never time.
+# Short timings keep the tests fast; no test measures time.
 QUICK = {
     "CLOCK_SECONDS": "0.3",
     "RECONCILE_SECONDS": "1",
@@ -38,20 +38,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(what: Callable[[], Any], told: str, patience: float = PATIENCE) -> Any:
-    """Wait until `what()` is true, and return it."""
-    ends = time.monotonic() + patience
-    while time.monotonic() < ends:
-        found = what()
-        if found:
-            return found
+def until(condition: Callable[[], Any], description: str, seconds: float = WAIT_SECONDS) -> Any:
+    """Wait until `condition()` is true, and return its value."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
         time.sleep(0.05)
-    raise AssertionError(f"waited {patience} s in vain for {told}")
+    raise AssertionError(f"waited {seconds} s in vain for {description}")
 
 
 @dataclass
 class RunningLine:
-    """What `infoline run` started: its process, its environment, its addresses."""
+    """A running `infoline run`: its process, environment and addresses."""
 
     process: subprocess.Popen[str]
     environment: dict[str, str]
@@ -66,7 +66,7 @@ class RunningLine:
         return self.environment["SIMULATOR_URL"]
 
     def infoline(self, *arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the command in another terminal."""
+        """Run another command in the same environment."""
         return subprocess.run(
             [*INFOLINE, *map(str, arguments)],
             env=self.environment,
@@ -79,18 +79,18 @@ class RunningLine:
         )
 
     def json(self, *arguments: str | Path) -> Any:
-        done = self.infoline(*arguments, "--json")
-        assert done.stdout, f"nothing was printed, but: {done.stderr}"
-        return json.loads(done.stdout)
+        result = self.infoline(*arguments, "--json")
+        assert result.stdout, f"no output, but: {result.stderr}"
+        return json.loads(result.stdout)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Ask the phone network for something."""
+        """A request to the phone network."""
         request = urllib.request.Request(
             self.simulator + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
+            received: dict[str, Any] = json.load(answer)
+            return received
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(self.simulator + path, timeout=30) as answer:
@@ -99,13 +99,13 @@ class RunningLine:
     def readyz(self) -> dict[str, Any]:
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
-                told: dict[str, Any] = json.load(answer)
-                return told
+                status: dict[str, Any] = json.load(answer)
+                return status
         except OSError:
             return {}
 
     def carrier_log(self) -> list[dict[str, Any]]:
-        """The texts that the line began and the carrier took, without answers to texts that came in."""
+        """The reminders that the carrier accepted, without replies to incoming texts."""
         return [text for text in self.get("/simulator/log") if text["direction"] == "outbound-api"]
 
     def call(self, caller: str = "+16035550123") -> Call:
@@ -116,7 +116,7 @@ class RunningLine:
         return replies
 
     def children(self) -> dict[str, int]:
-        """The process ids of what `infoline run` started, by what they run."""
+        """The child processes: command line to process id."""
         listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid=,args="], capture_output=True, text=True, check=True)
         rows = (row.split(None, 2) for row in listed.stdout.splitlines())
         return {args: int(pid) for ppid, pid, args in rows if int(ppid) == self.process.pid}
@@ -134,33 +134,33 @@ class Call:
         self.turn = self.line.post("/simulator/calls", {"from": self.caller})
         self.sid = self.turn["call"]
 
-    def _heard(self, **what: Any) -> Call:
-        self.turn = self.line.post(f"/simulator/calls/{self.sid}/heard", what)
+    def _send(self, **caller_input: Any) -> Call:
+        self.turn = self.line.post(f"/simulator/calls/{self.sid}/heard", caller_input)
         assert not self.turn.get("error"), self.turn["error"]
         return self
 
     def presses(self, *keys: str) -> Call:
         for key in keys:
-            self._heard(keys=key)
+            self._send(keys=key)
         return self
 
     def says(self, words: str) -> Call:
-        return self._heard(speech=words)
+        return self._send(speech=words)
 
     def says_nothing(self, times: int = 1) -> Call:
         for _ in range(times):
-            self._heard(silence=True)
+            self._send(silence=True)
         return self
 
     def transfer_ends(self, how: str) -> Call:
-        return self._heard(dial=how)
+        return self._send(dial=how)
 
     @property
     def said(self) -> str:
         return " ".join(self.turn["said"])
 
     def hears(self, words: str) -> Call:
-        assert words in self.said, f"{words!r} was not said, but: {self.said}"
+        assert words in self.said, f"{words!r} was not said; instead: {self.said}"
         return self
 
     def does_not_hear(self, words: str) -> Call:
@@ -183,7 +183,7 @@ class Call:
 
 @contextmanager
 def running_line(var_dir: Path, *arguments: str, **environment: str) -> Iterator[RunningLine]:
-    """Start `infoline run` on ports of its own; end it with Ctrl-C."""
+    """Start `infoline run` on free ports; stop it with Ctrl-C."""
     clean = {name: value for name, value in os.environ.items() if name not in LINE_ENV}
     settings = {
         **clean,

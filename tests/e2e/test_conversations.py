@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 
 CALLS: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "conversations" / "calls.yaml").read_text())
 
-DONE = {
+STEPS = {
     "press": lambda call, keys: call.presses(*keys),
     "keyed": lambda call, keys: call.presses(keys),
     "say": lambda call, words: call.says(words),
@@ -25,12 +25,12 @@ DONE = {
 }
 
 
-@pytest.mark.parametrize("told", CALLS, ids=[told["name"] for told in CALLS])
-def test_a_conversation_goes_as_it_is_written(
-    told: dict[str, Any], open_line: RunningLine, closed_line: RunningLine
+@pytest.mark.parametrize("conversation", CALLS, ids=[conversation["name"] for conversation in CALLS])
+def test_a_call_follows_its_script(
+    conversation: dict[str, Any], open_line: RunningLine, closed_line: RunningLine
 ) -> None:
-    line = {"open": open_line, "closed": closed_line}[told["line"]]
-    call = Call(line, told.get("from", "+16035550123"))
-    for step in told["steps"]:
-        for what, value in step.items():
-            DONE[what](call, value)
+    line = {"open": open_line, "closed": closed_line}[conversation["line"]]
+    call = Call(line, conversation.get("from", "+16035550123"))
+    for step in conversation["steps"]:
+        for kind, value in step.items():
+            STEPS[kind](call, value)

@@ -1,4 +1,4 @@
-"""A scheduler's file, through the ledger, the real queue, a real worker and the simulated carrier."""
+"""Imported files, with a real database, queue and worker and the simulated carrier."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _status(line: RunningLine, batch: int) -> dict[str, int]:
 
 
 def _receipted(line: RunningLine, numbers: set[str]) -> bool:
-    """Whether the carrier says of a text to each number that it was delivered."""
+    """Whether the carrier reports a delivered text to each number."""
     delivered = {text["to"] for text in line.carrier_log() if text["status"] == "delivered"}
     return numbers <= delivered
 
@@ -27,7 +27,7 @@ def _sent_to(line: RunningLine, numbers: set[str]) -> list[str]:
     return sorted(text["to"] for text in line.carrier_log() if text["to"] in numbers)
 
 
-def test_20_imported_appointments_give_20_texts_once_with_receipts(open_line: RunningLine, tmp_path: Path) -> None:
+def test_20_imported_appointments_get_one_delivered_text_each(open_line: RunningLine, tmp_path: Path) -> None:
     numbers = {f"+1603555012{n}" if n < 10 else f"+160355501{n + 20}" for n in range(20)}
     rows = [
         f"E2E-{number[-4:]},{number},2026-12-03 0{9 - n % 2}:30,{'es' if n % 4 else 'en'},"
@@ -66,40 +66,42 @@ def test_nothing_goes_out_in_quiet_hours(closed_line: RunningLine, tmp_path: Pat
     assert _sent_to(closed_line, {"+16035550171"}) == []
 
 
-def test_a_reply_to_a_reminder_is_kept(open_line: RunningLine, tmp_path: Path) -> None:
+def test_a_reply_to_a_reminder_confirms_the_appointment(open_line: RunningLine, tmp_path: Path) -> None:
     file = _file(tmp_path / "one.csv", "E2E-REPLY,603-555-0172,2026-12-03 09:15,en,")
     open_line.json("reminders", "import", file)
     until(lambda: _sent_to(open_line, {"+16035550172"}), "the reminder")
     assert "9:15" in open_line.text("C", "+16035550172")[0]
 
 
-def test_a_file_with_bad_rows_names_each_and_the_good_rows_go_in(open_line: RunningLine, tmp_path: Path) -> None:
+def test_bad_rows_are_listed_and_good_rows_are_imported(open_line: RunningLine, tmp_path: Path) -> None:
     file = _file(
         tmp_path / "bad.csv",
         "E2E-GOOD,603-555-0173,2026-12-20 09:00,en,",
         "E2E-BAD1,12345,2026-12-20 09:00,en,",
         "E2E-BAD2,603-555-0174,soon,xx,",
     )
-    tried = open_line.infoline("reminders", "import", file)
-    assert tried.returncode == 1
-    told = " ".join(tried.stdout.split())
-    assert "row 3, phone: error: This is not a phone number" in told
-    assert "row 4, starts_at: error: This is not a date with a time" in told
-    assert "row 4, language: error: This language is not supported" in told
-    assert "3 rows: 1 new, 0 updated, 0 unchanged, 2 rejected." in tried.stdout
+    result = open_line.infoline("reminders", "import", file)
+    assert result.returncode == 1
+    printed = " ".join(result.stdout.split())
+    assert "row 3, phone: error: This is not a phone number" in printed
+    assert "row 4, starts_at: error: This is not a date with a time" in printed
+    assert "row 4, language: error: This language is not supported" in printed
+    assert "3 rows: 1 new, 0 updated, 0 unchanged, 2 rejected." in result.stdout
 
 
-def test_no_phone_number_stands_in_a_log_or_in_the_queue(open_line: RunningLine) -> None:
+def test_logs_and_the_queue_contain_no_phone_number(open_line: RunningLine) -> None:
     open_line.call().presses("0")
     open_line.text("call me on 603-555-0123 please")
-    kept = [*(open_line.var_dir / "logs").iterdir(), *(open_line.var_dir / "queue").rglob("*")]
-    for path in (path for path in kept if path.is_file()):
+    files = [*(open_line.var_dir / "logs").iterdir(), *(open_line.var_dir / "queue").rglob("*")]
+    for path in (path for path in files if path.is_file()):
         data = path.read_bytes()
         assert b"60355501" not in data, path
         assert b"603-555-01" not in data, path
 
 
-def test_a_paused_batch_stays_paused_when_a_newer_file_moves_its_visits(open_line: RunningLine, tmp_path: Path) -> None:
+def test_a_paused_batch_stays_paused_when_a_newer_file_moves_its_appointments(
+    open_line: RunningLine, tmp_path: Path
+) -> None:
     first = open_line.json(
         "reminders", "import", _file(tmp_path / "a.csv", "E2E-PAUSE,603-555-0176,2026-12-20 09:00,en,")
     )
@@ -117,7 +119,7 @@ def test_a_cancelled_batch_stays_cancelled(open_line: RunningLine, tmp_path: Pat
         "reminders", "import", _file(tmp_path / "a.csv", "E2E-CANCEL,603-555-0178,2026-12-20 09:00,en,")
     )["batch"]
     assert open_line.infoline("reminders", "cancel", str(batch)).returncode == 0
-    tried = open_line.infoline("reminders", "resume", str(batch))
-    assert tried.returncode == 2
-    assert "stays so" in tried.stderr
+    result = open_line.infoline("reminders", "resume", str(batch))
+    assert result.returncode == 2
+    assert "is cancelled" in result.stderr
     assert _status(open_line, batch)["planned"] == 0

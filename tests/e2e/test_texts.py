@@ -1,4 +1,4 @@
-"""Texters, through the simulated phone network and the real web process."""
+"""Text messages through the simulated phone network and the real web process."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ import pytest
 from tests.e2e.running import RunningLine, until
 
 
-def test_a_text_gets_its_topic(open_line: RunningLine) -> None:
+def test_a_question_is_answered_with_its_topic(open_line: RunningLine) -> None:
     assert "deodorant" in open_line.text("can I wear deodorant")[0]
 
 
-def test_a_text_in_spanish_is_answered_in_spanish(open_line: RunningLine) -> None:
+def test_a_question_in_spanish_is_answered_in_spanish(open_line: RunningLine) -> None:
     assert "desodorante" in open_line.text("¿puedo usar desodorante?")[0]
 
 
 @pytest.mark.parametrize("number", "1234567")
-def test_a_number_gives_its_topic(open_line: RunningLine, number: str) -> None:
+def test_a_menu_number_is_answered_with_its_topic(open_line: RunningLine, number: str) -> None:
     sender = f"+1202555012{number}"
     first, again = open_line.text(number, sender), open_line.text(f" {number}. ", sender)
     assert len(again) == 1
     assert again[0].startswith(first[0].split("\nTo go on")[0])
 
 
-def test_the_first_answer_of_all_says_how_to_switch_the_language(open_line: RunningLine) -> None:
+def test_only_the_first_reply_explains_how_to_switch_the_language(open_line: RunningLine) -> None:
     assert "ESPAÑOL" in open_line.text("hello", "+12025550130")[-1]
     assert "ESPAÑOL" not in open_line.text("is it cancer", "+12025550130")[-1]
 
 
-def test_stop_stops_and_the_carrier_alone_answers(open_line: RunningLine) -> None:
+def test_only_the_carrier_replies_to_stop(open_line: RunningLine) -> None:
     replies = open_line.text("STOP", "+16035550181")
     assert len(replies) == 1
     assert "unsubscribed" in replies[0]
 
 
-def test_a_wish_to_stop_in_other_words_is_honoured_with_one_confirmation(open_line: RunningLine, tmp_path) -> None:
+def test_an_opt_out_in_free_words_is_confirmed_once(open_line: RunningLine, tmp_path) -> None:
     replies = open_line.text("please stop texting me", "+16035550182")
     assert "no more texts" in replies[0]
     assert open_line.text("stop texting me please", "+16035550182") == [], "confirmed once, not again"
     file = tmp_path / "late.csv"
     file.write_text("appointment_id,phone,starts_at\nSTOPPED-1,603-555-0182,2026-12-03 09:00\n")
     imported = open_line.json("reminders", "import", file)
-    assert [told["code"] for told in imported["warnings"]] == ["opted_out", "absent_rows"]
+    assert [warning["code"] for warning in imported["warnings"]] == ["opted_out", "absent_rows"]
 
 
-def test_the_text_command_prints_the_answer(open_line: RunningLine) -> None:
+def test_the_text_command_prints_the_reply(open_line: RunningLine) -> None:
     assert open_line.json("text", "can I wear deodorant", "--from", "+16035550183")["reply"][0].startswith("On the day")
 
 
-def test_ask_tells_what_the_line_would_answer_and_why(open_line: RunningLine) -> None:
+def test_ask_prints_what_the_line_would_answer_and_why(open_line: RunningLine) -> None:
     answer = open_line.json("ask", "can I wear deodorant")
     assert answer["topic"] == "skin-products"
     assert answer["language"] == "en"
@@ -59,11 +59,11 @@ def test_ask_tells_what_the_line_would_answer_and_why(open_line: RunningLine) ->
     assert answer["scores"]["skin-products"] > 50
 
 
-def test_ask_reads_one_question_a_line(open_line: RunningLine) -> None:
+def test_ask_reads_one_question_per_line(open_line: RunningLine) -> None:
     assert topics(open_line, "is it cancer", "5") == ["cancer", "skin-products"]
 
 
-def test_the_language_that_somebody_asks_for_stays_hers(open_line: RunningLine) -> None:
+def test_a_chosen_language_is_remembered_for_the_number(open_line: RunningLine) -> None:
     sender = "+16035550184"
     assert "deodorant" in open_line.text("5", sender)[0]
     open_line.text("español", sender)
@@ -80,28 +80,28 @@ def test_a_number_from_a_spanish_reminder_is_answered_in_spanish(open_line: Runn
 
 
 def topics(line: RunningLine, *questions: str) -> list[str]:
-    """What each question is understood as."""
-    asked = line.infoline("ask", "-", stdin="\n".join(questions))
-    return [json.loads(answer)["topic"] for answer in asked.stdout.splitlines()]
+    """The topic of each question."""
+    result = line.infoline("ask", "-", stdin="\n".join(questions))
+    return [json.loads(answer)["topic"] for answer in result.stdout.splitlines()]
 
 
-def test_thanks_never_opt_anybody_out(open_line: RunningLine) -> None:
+def test_thanks_are_never_an_opt_out(open_line: RunningLine) -> None:
     thanks = ("thank you", "Thank you!", "no thank you", "gracias", "ok thank you")
-    found = topics(open_line, *thanks)
-    assert len(found) == len(thanks)
-    assert "stop" not in found
+    outcomes = topics(open_line, *thanks)
+    assert len(outcomes) == len(thanks)
+    assert "stop" not in outcomes
 
 
 @pytest.mark.parametrize("words", ["C", "c.", "C thank you", "I confirm", "yes, confirm", "confirmado"])
-def test_a_courteous_confirmation_is_one(open_line: RunningLine, words: str) -> None:
+def test_a_polite_confirmation_counts(open_line: RunningLine, words: str) -> None:
     assert "coming visit" in open_line.text(words, "+16035550186")[0]
 
 
-def test_a_yes_from_whom_nobody_asked_anything_gets_the_menu(open_line: RunningLine) -> None:
+def test_a_yes_without_a_question_is_answered_with_the_menu(open_line: RunningLine) -> None:
     assert "Deodorant" in open_line.text("Yes, thank you", "+16035550189")[0]
 
 
-def test_who_texts_the_same_again_and_again_is_told_that_the_line_falls_silent(open_line: RunningLine) -> None:
+def test_repeated_texts_get_a_last_warning_and_then_no_reply(open_line: RunningLine) -> None:
     sender = "+12025550132"
     answers = [open_line.text("beep boop", sender) for _ in range(6)]
     assert "silent for one hour" in answers[4][0]
@@ -109,24 +109,24 @@ def test_who_texts_the_same_again_and_again_is_told_that_the_line_falls_silent(o
     assert "911" in open_line.text("chest pain", sender)[0], "a red flag is always answered"
 
 
-def test_a_text_on_which_nobody_waits_says_so_with_the_menu_and_a_number(open_line: RunningLine) -> None:
+def test_an_unknown_question_is_answered_with_the_menu_and_a_number(open_line: RunningLine) -> None:
     answer = open_line.text("zebra umbrella", "+12025550133")[0]
     assert "did not understand" in answer
     assert "7 Phone numbers" in answer
     assert "603-663-2180" in answer
 
 
-def test_who_writes_is_told_and_nothing_is_taken_away(open_line: RunningLine) -> None:
+def test_asking_who_this_is_gets_help_and_does_not_opt_out(open_line: RunningLine) -> None:
     assert topics(open_line, "who is this?", "quién es usted") == ["help", "help"]
 
 
-def test_a_stop_beside_a_red_flag_is_honoured_after_the_red_flag(open_line: RunningLine) -> None:
+def test_an_opt_out_with_a_red_flag_is_confirmed_after_the_emergency_reply(open_line: RunningLine) -> None:
     replies = open_line.text("stop texting me, I have chest pain", "+16035550187")
     assert "911" in replies[0]
     assert "no more texts" in replies[1]
 
 
-def test_a_wrong_number_gets_no_more_texts_about_that_visit(open_line: RunningLine, tmp_path: Path) -> None:
+def test_a_wrong_number_gets_no_more_texts_about_that_appointment(open_line: RunningLine, tmp_path: Path) -> None:
     file = tmp_path / "wrong.csv"
     file.write_text("appointment_id,phone,starts_at\nWRONG-1,603-555-0188,2026-12-20 09:00\n")
     batch = open_line.json("reminders", "import", file)["batch"]
@@ -134,7 +134,9 @@ def test_a_wrong_number_gets_no_more_texts_about_that_visit(open_line: RunningLi
     assert open_line.json("reminders", "status", str(batch))["texts"]["planned"] == 0
     file.write_text("appointment_id,phone,starts_at\nWRONG-1,603-555-0188,2026-12-21 09:00\n")
     batch = open_line.json("reminders", "import", file)["batch"]
-    until(lambda: open_line.json("reminders", "status", str(batch))["texts"]["planned"] == 0, "no text for a stranger")
+    until(
+        lambda: open_line.json("reminders", "status", str(batch))["texts"]["planned"] == 0, "no text to a wrong number"
+    )
 
 
 def test_the_line_does_not_answer_itself(open_line: RunningLine) -> None:

@@ -81,6 +81,20 @@ def test_an_upgrade_from_the_first_tables_keeps_texts_and_their_history(database
     ledger.close()
 
 
+def test_an_alarm_from_before_its_subject_was_stored_has_an_empty_subject(database_url):
+    ledger = open_ledger(database_url)
+    old_insert = text("INSERT INTO alarm (name, raised_at, detail) VALUES (:name, '2026-12-01 15:00:00', '')")
+    with ledger.engine.begin() as connection:
+        engine.migrate(connection, "0007")
+        connection.execute(old_insert, {"name": "before the upgrade"})
+    ledger.upgrade()
+    with ledger.write() as connection:
+        connection.execute(old_insert, {"name": "from a worker of the previous version"})
+        subjects = connection.execute(select(alarm.c.subject)).scalars().all()
+    assert subjects == ["", ""]
+    ledger.close()
+
+
 def test_several_processes_can_upgrade_at_once(database_url):
     code = "import sys; from ivr.ledger import open_ledger; open_ledger(sys.argv[1]).upgrade()"
     processes = [subprocess.Popen([sys.executable, "-c", code, database_url], cwd=ROOT) for _ in range(3)]

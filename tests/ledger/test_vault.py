@@ -64,8 +64,8 @@ def test_modified_sealed_text_is_rejected():
 
 def test_after_a_key_rotation_every_person_is_still_found(ledger, content, tmp_path):
     before = Clinic(ledger, Vault([OLD_KEY]), content, tmp_path)
-    before.take(row(1, at(2, -1), first_name="Ann"), row(2, at(2, -1)))
+    before.import_rows(row(1, at(2, -1), first_name="Ann"), row(2, at(2, -1)))
     after = Clinic(ledger, Vault([NEW_KEY, OLD_KEY]), content, tmp_path)
-    report = after.take(row(1, at(2, -1), first_name="Ann"), row(3, at(2, -1)))
+    report = after.import_rows(row(1, at(2, -1), first_name="Ann"), row(3, at(2, -1)))
     assert (report.unchanged, report.accepted) == (1, 1)
     assert {text.phone for text in after.claim()} == {PHONE, "+16035550102", "+16035550103"}

@@ -180,7 +180,7 @@ def test_the_list_as_json_has_every_field(command_ledger):
 
 
 def test_an_empty_list_has_a_sentence(command_ledger):
-    assert (command().exit_code, command().output) == (0, "Nobody waits for a call back.\n")
+    assert (command().exit_code, command().output) == (0, "No call-back requests.\n")
     assert json.loads(command("--json").output) == {"callbacks": []}
 
 
@@ -188,14 +188,14 @@ def test_done_takes_a_call_back_off_the_list_and_stores_who_did_it(command_ledge
     monkeypatch.setenv("LOGNAME", "ann")
     save(*command_ledger, REQUEST)
     result = command("done", "1")
-    assert (result.exit_code, result.output) == (0, "Call back 1 is done.\n")
-    assert command().output == "Nobody waits for a call back.\n"
+    assert (result.exit_code, result.output) == (0, "Call-back request 1 is done.\n")
+    assert command().output == "No call-back requests.\n"
     assert rows(command_ledger[0])[0].done_by == "ann"
 
 
 MISUSE = [
-    ("an unknown id", ("done", "7"), "No call back 7 waits"),
-    ("an id that is not a number", ("done", "seven"), "`seven` is no number that the list could show"),
+    ("an unknown id", ("done", "7"), "There is no pending call-back request 7"),
+    ("an id that is not a number", ("done", "seven"), "`seven` is not a number from the list"),
     ("no id", ("done",), "Missing argument 'ID'"),
     ("an unknown command", ("dnoe", "1"), "dnoe"),
 ]

@@ -199,7 +199,7 @@ def work_items(clinic) -> list[tuple[str, str | None]]:
 
 def test_a_reply_is_stored_with_the_one_booked_appointment_ahead(clinic_on_each_database):
     cancelled = {**row(1, at(2)), "appointment_id": "C", "status": "cancelled"}
-    clinic_on_each_database.take(row(1, at(9)), row(2, at(1)), cancelled)
+    clinic_on_each_database.import_rows(row(1, at(9)), row(2, at(1)), cancelled)
     assert answer(clinic_on_each_database).appointments[0].id == clinic_on_each_database.appointment("A1").id
     answers = {id_: clinic_on_each_database.appointment(id_).answer for id_ in ("A1", "C", "A2")}
     assert answers == {"A1": "confirmed", "C": None, "A2": None}
@@ -211,7 +211,7 @@ def test_a_reply_is_stored_with_the_one_booked_appointment_ahead(clinic_on_each_
 
 
 def test_with_two_appointments_ahead_the_reply_must_name_one(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, at(9)), {**row(1, at(5)), "appointment_id": "B"})
+    clinic_on_each_database.import_rows(row(1, at(9)), {**row(1, at(5)), "appointment_id": "B"})
     outcome = answer(clinic_on_each_database)
     assert outcome.result == "which"
     soonest_first = [clinic_on_each_database.appointment(id_).id for id_ in ("B", "A1")]
@@ -226,14 +226,14 @@ def test_with_two_appointments_ahead_the_reply_must_name_one(clinic_on_each_data
 
 
 def test_without_an_appointment_ahead_the_result_says_why(clinic):
-    clinic.take(row(1, at(1)), {**row(3, at(2)), "status": "cancelled"})
+    clinic.import_rows(row(1, at(1)), {**row(3, at(2)), "status": "cancelled"})
     assert answer(clinic, phone=JOAN).result == "none"
     assert answer(clinic, now=NOW + timedelta(days=1)).result == "past"
     assert answer(clinic, phone="+16035550103").result == "cancelled"
 
 
 def test_cancel_with_an_appointment_ahead_adds_a_work_item(clinic):
-    clinic.take(row(1, at(4)))
+    clinic.import_rows(row(1, at(4)))
     with clinic.ledger.write() as connection:
         assert note_possible_cancellation(connection, clinic.vault, JANE, NOW)
         assert not note_possible_cancellation(connection, clinic.vault, JOAN, NOW)
@@ -245,7 +245,7 @@ def test_cancel_with_an_appointment_ahead_adds_a_work_item(clinic):
 
 
 def test_a_wrong_number_stops_its_reminders_and_adds_a_work_item(clinic):
-    clinic.take(row(1, at(4)))
+    clinic.import_rows(row(1, at(4)))
     with clinic.ledger.write() as connection:
         assert mark_wrong_number(connection, clinic.vault, JANE, NOW) == 1
         assert mark_wrong_number(connection, clinic.vault, JOAN, NOW) == 0
@@ -254,7 +254,7 @@ def test_a_wrong_number_stops_its_reminders_and_adds_a_work_item(clinic):
 
 
 def test_a_patient_who_confirmed_gets_no_reminder_that_asks_for_it(clinic):
-    clinic.take(row(1, at(2, 1)))
+    clinic.import_rows(row(1, at(2, 1)))
     answer(clinic)
     assert clinic.claim(NOW + timedelta(hours=2)) == []
     assert clinic.states("A1")["2d"] == "skipped"

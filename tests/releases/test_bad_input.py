@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ivr.cli import main
-from ivr.cli import releases as releases_command
+from ivr.cli.prompts import publish as releases_command
 from ivr.ledger import Ledger
 from ivr.line.content.diff import diff_files
 from ivr.line.content.loader import Content, content_digest, read_content
@@ -21,7 +21,7 @@ from ivr.releases.cache import ReleaseCache
 from ivr.releases.drafts import Drafts, EditConflict
 from ivr.releases.store import live_release, pack, publish, stored_files, unpack
 from tests.line.content.test_loader import SHIPPED, changed
-from tests.releases.test_store import count, damage, written
+from tests.releases.test_store import count_releases, damage, write_files
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 GOODBYE, CANCER = "en/goodbye.md", "es/cancer.md"
@@ -33,7 +33,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return written(tmp_path / "prompts", SHIPPED)
+    return write_files(tmp_path / "prompts", SHIPPED)
 
 
 @pytest.fixture
@@ -56,12 +56,12 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, var: Path, monkeypatch: p
 )
 def test_an_invalid_release_number_is_reported(command: list[str], number: str, run: Run) -> None:
     refused = run(*command, *(["--"] if command[-1] != "--release" else []), number)
-    assert (refused.exit_code, "is no number" in refused.output) == (2, True), refused.output
+    assert (refused.exit_code, "is not a number" in refused.output) == (2, True), refused.output
 
 
 def test_a_note_that_is_not_utf8_is_reported_before_the_check(run: Run, ledger: Ledger) -> None:
     refused = run("publish", "--note", "caf\udce9")
-    assert (refused.exit_code, "UTF-8" in refused.output, count(ledger)) == (2, True, 0)
+    assert (refused.exit_code, "UTF-8" in refused.output, count_releases(ledger)) == (2, True, 0)
 
 
 def test_a_user_without_an_account_name_can_publish(run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_long_texts_with_few_distinct_words_are_compared() -> None:
     start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
     before, after = (start + text.encode() for text in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
     (change,) = diff_files({"en/goodbye.md": before}, {"en/goodbye.md": after})
-    assert "end" in change.places[0].pieces[-1][1]
+    assert "end" in change.parts[0].runs[-1][1]
 
 
 def test_a_release_that_is_too_large_for_memory_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,10 @@ from ivr.line.content.loader import file_problem, read_content, read_file, read_
 from ivr.line.content.prompt import read_prompt
 from ivr.line.content.recordings import LARGEST_TOGETHER
 from ivr.line.lint.runner import CheckReport
-from ivr.releases.drafts import NO_FILE, BrokenDraft, Drafts, EditConflict, NoDraft, NotSaved, file_version
+from ivr.releases.drafts import NO_FILE, BrokenDraft, Drafts, EditConflict, FileRejected, NoDraft, file_version
 from ivr.releases.store import ConcurrentPublish, live_release, publish, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
-from tests.releases.test_store import count, written
+from tests.releases.test_store import count_releases, write_files
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=20)
@@ -105,11 +105,11 @@ BROKEN = {
 def test_a_broken_file_is_saved_as_typed_and_cannot_be_published(typed, drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, GOODBYE, typed, "ann")
     assert drafts.open().files[GOODBYE] == typed
-    assert drafts.check().broken
+    assert drafts.check().has_errors
     with pytest.raises(BrokenDraft) as raised:
         drafts.publish("ann", NOW, "", drafts.open())
     assert {finding.file for finding in raised.value.report.findings} == {GOODBYE}
-    assert (count(ledger), drafts.open().files[GOODBYE]) == (1, typed)
+    assert (count_releases(ledger), drafts.open().files[GOODBYE]) == (1, typed)
 
 
 def test_a_draft_lists_the_changes_of_other_people(drafts: Drafts) -> None:
@@ -171,7 +171,7 @@ def test_new_and_deleted_files_go_live_together_and_end_the_draft(drafts: Drafts
 
 
 def test_a_file_that_does_not_exist_cannot_be_deleted(drafts: Drafts) -> None:
-    with pytest.raises(NotSaved, match=r"en/none-such\.md"):
+    with pytest.raises(FileRejected, match=r"en/none-such\.md"):
         drafts.remove("en/none-such.md", "ann", NOW, None)
 
 
@@ -192,9 +192,9 @@ def test_a_file_that_changed_on_both_sides_must_be_overwritten_on_purpose(drafts
     ):
         drafts.publish("ann", LATER, "", drafts.open())
     put(drafts, GOODBYE, KINDER + b"\n", "ann")
-    assert drafts.open().clashes, "an ordinary save does not resolve the conflict"
+    assert drafts.open().conflicts, "an ordinary save does not resolve the conflict"
     drafts.save(GOODBYE, KINDER, "ann", LATER, None)
-    assert not drafts.open().clashes
+    assert not drafts.open().conflicts
     assert drafts.publish("ann", LATER, "", drafts.open()).number == 3
 
 
@@ -202,9 +202,9 @@ def test_the_same_change_on_both_sides_is_not_a_conflict(drafts: Drafts, ledger:
     put(drafts, GOODBYE, KINDER, "ann")
     put(drafts, CANCER, SHIPPED[CANCER] + b"\n", "ann")
     publish(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
-    assert not drafts.open().clashes
+    assert not drafts.open().conflicts
     drafts.publish("ann", LATER, "", drafts.open())
-    assert count(ledger) == 3
+    assert count_releases(ledger) == 3
 
 
 def test_a_file_that_was_published_after_it_was_opened_is_not_overwritten(drafts: Drafts, ledger: Ledger) -> None:
@@ -237,7 +237,7 @@ def test_a_draft_that_is_not_approved_remains_a_draft(drafts: Drafts, ledger: Le
     put(drafts, GOODBYE, KINDER, "ann")
     with pytest.raises(KeyboardInterrupt):
         drafts.publish("ann", NOW, "", drafts.open(), reject)
-    assert (count(ledger), len(drafts.open().changed)) == (1, 1)
+    assert (count_releases(ledger), len(drafts.open().changed)) == (1, 1)
 
 
 def test_a_draft_can_be_discarded_entirely_or_for_one_file(drafts: Drafts) -> None:
@@ -252,10 +252,10 @@ def test_a_draft_can_be_discarded_entirely_or_for_one_file(drafts: Drafts) -> No
 
 
 REFUSED = [
-    ("a path outside the folder", "../en/cancer.md", b"x", "no name of a file"),
-    ("a path outside the recordings", "recordings/../../x.mp3", b"x", "no name of a file"),
-    ("a name in capitals", "en/Cancer.md", b"x", "no name of a file"),
-    ("an unsupported file type", "en/cancer.docx", b"x", "no name of a file"),
+    ("a path outside the folder", "../en/cancer.md", b"x", "is not a file name"),
+    ("a path outside the recordings", "recordings/../../x.mp3", b"x", "is not a file name"),
+    ("a name in capitals", "en/Cancer.md", b"x", "is not a file name"),
+    ("an unsupported file type", "en/cancer.docx", b"x", "is not a file name"),
     ("a recording that is too large", "recordings/en/keys.mp3", MP3 + bytes(5_000_000), "larger than 5 MB"),
     ("a topic that is too long", "en/cancer.md", b"---\na: b\n---\n## Spoken\n" + b"word " * 10_001, "10,000 words"),
     ("a topic that is too large", "en/cancer.md", b"w" * 100_001, "larger than 100 kB"),
@@ -265,7 +265,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("label", "name", "data", "message"), REFUSED, ids=[case[0] for case in REFUSED])
 def test_a_file_with_an_invalid_name_or_size_is_refused(label, name, data, message, drafts: Drafts) -> None:
-    with pytest.raises(NotSaved, match=message):
+    with pytest.raises(FileRejected, match=message):
         drafts.save(name, data, "ann", NOW, None)
     assert drafts.open().changed == {}
 
@@ -280,7 +280,7 @@ def test_a_topic_that_is_too_long_is_refused_in_the_folder_too() -> None:
 
 
 def test_a_folder_of_hundreds_of_megabytes_is_not_read(tmp_path: Path) -> None:
-    folder = written(tmp_path / "prompts", {"line.yaml": b"a: b\n"})
+    folder = write_files(tmp_path / "prompts", {"line.yaml": b"a: b\n"})
     for number in range(40):
         with (folder / f"{number}.mp3").open("wb") as file:
             file.truncate(10_000_000)
@@ -297,21 +297,21 @@ def run(drafts: Drafts, ledger_url: str, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: LATER)
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
-    monkeypatch.setattr("ivr.cli.drafts._in_two", quick_check)
+    monkeypatch.setattr("ivr.cli.prompts.draft.check_in_two", quick_check)
     return lambda *arguments, **more: CliRunner().invoke(main, ["prompts", *arguments], **more)
 
 
 def test_the_command_edits_a_file_in_the_draft_and_publishes_it(run: Run, ledger: Ledger, tmp_path: Path) -> None:
     assert "There is no draft" in run("draft").output
-    folder = written(tmp_path / "edited", {GOODBYE: KINDER})
+    folder = write_files(tmp_path / "edited", {GOODBYE: KINDER})
     saved = run("draft", "put", str(folder / GOODBYE))
     assert (saved.exit_code, f"{GOODBYE} is in the draft" in saved.output) == (0, True)
     assert run("draft", "get", GOODBYE, "-o", str(tmp_path / "out.md")).exit_code == 0
     assert (tmp_path / "out.md").read_bytes() == KINDER
     assert run("draft", "drop", "en/questions.tsv").exit_code == 0
     listed = run("draft").output
-    assert "Begun by ann on 2026-12-01 10:20" in listed
-    assert "taken away" in listed
+    assert "Started by ann on 2026-12-01 10:20" in listed
+    assert "removed" in listed
     assert all(len(line) <= 80 for line in listed.splitlines())
     files = json.loads(run("draft", "--json").output)["files"]
     assert [(file["file"], file["removed"]) for file in files] == [(GOODBYE, False), ("en/questions.tsv", True)]
@@ -328,7 +328,7 @@ def test_the_command_overwrites_changes_by_others_only_with_the_over_option(
     run: Run, drafts: Drafts, tmp_path: Path
 ) -> None:
     put(drafts, GOODBYE, KINDER, "bob")
-    edited = written(tmp_path / "edited", {GOODBYE: KINDEST}) / GOODBYE
+    edited = write_files(tmp_path / "edited", {GOODBYE: KINDEST}) / GOODBYE
     refused = run("draft", "put", str(edited))
     assert (refused.exit_code, "bob saved it" in refused.output, "--over" in refused.output) == (1, True, True)
     assert run("draft", "put", str(edited), "--version", "0" * 12).exit_code == 1
@@ -341,8 +341,8 @@ def test_the_command_overwrites_changes_by_others_only_with_the_over_option(
     )
     fetched = run("draft", "get", GOODBYE, "-o", str(tmp_path / "theirs.md"))
     assert f"bob changed {GOODBYE} on 2026-12-01 at 10:00" in fetched.output
-    as_live = written(tmp_path / "live", {CANCER: SHIPPED[CANCER]}) / CANCER
-    assert "says what is live" in run("draft", "put", str(as_live)).output
+    as_live = write_files(tmp_path / "live", {CANCER: SHIPPED[CANCER]}) / CANCER
+    assert "is the same as the live file" in run("draft", "put", str(as_live)).output
     assert run("draft", "put", str(edited), "--version", file_version(KINDER)).exit_code == 0
     assert drafts.open().files[GOODBYE] == KINDEST
     assert run("draft", "discard").exit_code == 0
@@ -351,13 +351,13 @@ def test_the_command_overwrites_changes_by_others_only_with_the_over_option(
 def test_the_command_lists_the_errors_of_a_draft_and_publishes_nothing(
     run: Run, ledger: Ledger, tmp_path: Path
 ) -> None:
-    broken = written(tmp_path, {"typed.md": b"no fields"}) / "typed.md"
-    assert run("draft", "put", str(broken)).exit_code == 1, "no name of a file"
+    broken = write_files(tmp_path, {"typed.md": b"no fields"}) / "typed.md"
+    assert run("draft", "put", str(broken)).exit_code == 1, "is not a file name"
     assert run("draft", "put", str(broken), "--as", GOODBYE).exit_code == 0
     for command in (("draft", "check"), ("publish", "--draft")):
         result = run(*command)
         assert (result.exit_code, f"{GOODBYE}:1" in result.output, "Traceback" in result.output) == (1, True, False)
-    assert count(ledger) == 1
+    assert count_releases(ledger) == 1
 
 
 def test_a_huge_file_is_refused_without_reading_all_of_it(run: Run, drafts: Drafts, tmp_path: Path) -> None:
@@ -373,11 +373,11 @@ def test_the_command_asks_before_it_publishes_a_draft_without_a_sign_off(
     run: Run, drafts: Drafts, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsigned = Finding(GOODBYE, 1, "sign-off", "warning", "Nobody signed these words off.")
-    monkeypatch.setattr("ivr.cli.drafts._in_two", lambda _files: CheckReport(1, 1, (unsigned,)))
-    monkeypatch.setattr("ivr.cli.releases.is_terminal", lambda: True)
+    monkeypatch.setattr("ivr.cli.prompts.draft.check_in_two", lambda _files: CheckReport(1, 1, (unsigned,)))
+    monkeypatch.setattr("ivr.cli.prompts.publish.is_terminal", lambda: True)
     put(drafts, GOODBYE, KINDER, "ann")
     refused = run("publish", "--draft", input="n\n")
-    assert (refused.exit_code, "[sign-off]" in refused.output, count(ledger)) == (1, True, 1)
+    assert (refused.exit_code, "[sign-off]" in refused.output, count_releases(ledger)) == (1, True, 1)
     assert run("publish", "--draft", "--yes").exit_code == 0
 
 
@@ -386,9 +386,9 @@ def test_a_draft_with_a_conflict_is_shown_and_not_published(run: Run, drafts: Dr
     publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
     shown = run("draft").output
     assert "went live since, by bob" in shown
-    assert "published otherwise since" in " ".join(shown.split())
+    assert "but the live file changed too" in " ".join(shown.split())
     assert run("publish", "--draft").exit_code == 1
-    assert count(ledger) == 2
+    assert count_releases(ledger) == 2
 
 
 def test_before_the_first_publish_each_draft_command_says_what_to_do(
@@ -397,7 +397,7 @@ def test_before_the_first_publish_each_draft_command_says_what_to_do(
     for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url}.items():
         monkeypatch.setenv(name, str(value))
     run = partial(CliRunner().invoke, main)
-    file = written(tmp_path, {GOODBYE: KINDER}) / GOODBYE
+    file = write_files(tmp_path, {GOODBYE: KINDER}) / GOODBYE
     out = str(tmp_path / "x")
     for arguments in ([], ["check"], ["put", str(file)], ["get", GOODBYE, "-o", out], ["drop", GOODBYE], ["discard"]):
         result = run(["prompts", "draft", *arguments])

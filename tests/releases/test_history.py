@@ -20,7 +20,7 @@ from sqlalchemy import insert
 
 from ivr import clock
 from ivr.cli import main
-from ivr.cli import releases as releases_command
+from ivr.cli.prompts import publish as releases_command
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release as releases
 from ivr.line.content.diff import diff_files, summarize_changes
@@ -30,7 +30,7 @@ from ivr.line.content.prompt import read_prompt
 from ivr.releases.history import FolderNotEmpty, export_release, release_history
 from ivr.releases.store import AlreadyLive, ConcurrentPublish, live_release, pack, publish, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
-from tests.releases.test_store import count, damage, put_broken, written
+from tests.releases.test_store import count_releases, damage, put_broken, write_files
 from tests.support.processes import ROOT, environment, wait_until
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
@@ -51,7 +51,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return written(tmp_path / "prompts", SHIPPED)
+    return write_files(tmp_path / "prompts", SHIPPED)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def check_with(*findings: Finding):
     return lambda *_arguments, **_options: releases_command.CheckReport(1, 1, findings)
 
 
-def quick_check(files, in_two=False):
+def quick_check(files, parallel=False):
     try:
         read_content(files)
     except BrokenPrompts as broken:
@@ -115,9 +115,7 @@ def test_a_change_is_shown_by_file_part_and_word(label, other, expected) -> None
     shown = []
     for change in diff_files(SHIPPED, {**SHIPPED, **other}):
         marks = {"=": "{}", "-": "{{-{}}}", "+": "{{+{}}}"}
-        parts = [
-            (part.name, " ".join(marks[sign].format(words) for sign, words in part.pieces)) for part in change.places
-        ]
+        parts = [(part.name, " ".join(marks[sign].format(words) for sign, words in part.runs)) for part in change.parts]
         whole_file = [(change.kind if change.kind != "changed" else None, "")]
         shown += [(change.file, *part) for part in parts or whole_file]
     assert {file for file, *_ in shown} == set(other)
@@ -128,7 +126,7 @@ def test_a_change_is_shown_by_file_part_and_word(label, other, expected) -> None
 def test_the_spoken_parts_of_a_topic_are_numbered() -> None:
     second = SHIPPED["en/cancer.md"].replace(b"Their edges are uneven.", b"Their edges are rough.", 1)
     (change,) = diff_files(SHIPPED, {**SHIPPED, "en/cancer.md": second})
-    assert [part.name for part in change.places] == ["Spoken 2"]
+    assert [part.name for part in change.parts] == ["Spoken 2"]
 
 
 def test_changed_files_are_summarized_in_one_line() -> None:
@@ -140,7 +138,7 @@ def test_changed_files_are_summarized_in_one_line() -> None:
 def test_publishing_identical_content_creates_no_release(run: Run, ledger: Ledger) -> None:
     assert "Release 1 (" in run("publish", "--note", "first").output
     again = run("publish")
-    assert (again.exit_code, "is live and identical" in again.output, count(ledger)) == (0, True, 1)
+    assert (again.exit_code, "is live and identical" in again.output, count_releases(ledger)) == (0, True, 1)
     with pytest.raises(AlreadyLive):
         publish(ledger, read_content(SHIPPED), NOW, "x", "", "folder")
 
@@ -199,7 +197,7 @@ def test_a_rollback_publishes_an_earlier_release_as_a_new_one(run: Run, folder: 
     assert live
     assert (live.digest, live.origin, live.note) == (content_digest(SHIPPED), "rollback", "too sweet")
     again = run("rollback", "1")
-    assert (again.exit_code, "live and identical" in again.output, count(ledger)) == (0, True, 3)
+    assert (again.exit_code, "live and identical" in again.output, count_releases(ledger)) == (0, True, 3)
     assert run("rollback", "77").exit_code == 2
 
 
@@ -222,7 +220,7 @@ def test_a_rollback_may_break_style_rules_only(
     finding = Finding(file, 1, rule, "error", "An error.")
     monkeypatch.setattr(releases_command, "check_content", check_with(finding))
     rolled_back = run("rollback", "1")
-    assert (rolled_back.exit_code, count(ledger)) == (status, 3 - status)
+    assert (rolled_back.exit_code, count_releases(ledger)) == (status, 3 - status)
     assert "Traceback" not in rolled_back.output
 
 
@@ -230,7 +228,7 @@ def test_an_unreadable_release_cannot_become_live(run: Run, ledger: Ledger) -> N
     broken = put_broken(ledger)
     publish(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
     rolled_back = run("rollback", "1")
-    assert (rolled_back.exit_code, "en/cancer.md" in rolled_back.output, count(ledger)) == (1, True, 2)
+    assert (rolled_back.exit_code, "en/cancer.md" in rolled_back.output, count_releases(ledger)) == (1, True, 2)
     damage(ledger, broken, b"damaged")
     assert "damaged" in run("rollback", "1").output
 
@@ -271,7 +269,7 @@ def test_one_of_several_concurrent_publishes_wins_and_the_others_report_whose(le
     (winner,) = [by for by, error in errors.items() if error is None]
     live = live_release(ledger)
     assert live
-    assert (live.by, count(ledger)) == (winner, 2)
+    assert (live.by, count_releases(ledger)) == (winner, 2)
     message = f"{winner} published release 2 ({live.digest}) in the meantime, on 2026-12-01 at 10:00"
     for by in ENDINGS.keys() - {winner}:
         assert message in str(errors[by])
@@ -284,13 +282,13 @@ def test_a_publish_fails_if_another_one_happens_during_its_check(
     publish(ledger, content, NOW, "ann", "", "folder")
     change(folder, "Take good care.", "Take the best of care.")
 
-    def check_during_publish(files, in_two):
+    def check_during_publish(files, parallel):
         publish(ledger, read_content(SECOND), NOW, "bob", "", "console")
         return quick_check(files)
 
     monkeypatch.setattr(releases_command, "check_files", check_during_publish)
     failed = run("publish")
-    assert (failed.exit_code, "bob published release 2" in failed.output, count(ledger)) == (1, True, 2)
+    assert (failed.exit_code, "bob published release 2" in failed.output, count_releases(ledger)) == (1, True, 2)
 
 
 def test_publishing_asks_about_outdated_translations_and_missing_sign_offs(
@@ -301,7 +299,7 @@ def test_publishing_asks_about_outdated_translations_and_missing_sign_offs(
     monkeypatch.setattr(releases_command, "check_files", check_with(other, outdated))
     monkeypatch.setattr(releases_command, "is_terminal", lambda: True)
     refused = run("publish", input="n\n")
-    assert (refused.exit_code, "[behind]" in refused.output, count(ledger)) == (1, True, 0)
+    assert (refused.exit_code, "[behind]" in refused.output, count_releases(ledger)) == (1, True, 0)
     assert "[unconfirmed]" not in refused.output
     assert run("publish", input="y\n").exit_code == 0
     change(folder, "Take good care.", "Take very good care.")
@@ -309,7 +307,7 @@ def test_publishing_asks_about_outdated_translations_and_missing_sign_offs(
     change(folder, "Take very good care.", "Take the best care.")
     monkeypatch.setattr(releases_command, "is_terminal", lambda: False)
     warned = run("publish")
-    assert (warned.exit_code, "[behind]" in warned.output, count(ledger)) == (0, True, 3)
+    assert (warned.exit_code, "[behind]" in warned.output, count_releases(ledger)) == (0, True, 3)
 
 
 def test_publishing_asks_before_it_reverts_a_release_that_is_not_in_the_folder(
@@ -319,7 +317,10 @@ def test_publishing_asks_before_it_reverts_a_release_that_is_not_in_the_folder(
     publish(ledger, read_content(SECOND), NOW, "ann", "", "console")
     change(folder, "ring: 25", "ring: 30", "line.yaml")
     refused = run("publish")
-    assert (refused.exit_code, "by ann, changed what this folder has not: goodbye (en)" in refused.output) == (1, True)
+    assert (refused.exit_code, "by ann, has changes that this folder lacks: goodbye (en)" in refused.output) == (
+        1,
+        True,
+    )
     (folder / "en/goodbye.md").write_bytes(SECOND["en/goodbye.md"])
     assert run("publish").exit_code == 0, "the folder contains the change now"
 
@@ -336,8 +337,8 @@ def test_the_release_command_shows_both_sides_when_the_live_release_changed_too(
     assert release().exit_code == 0, "the folder did not change"
     change(folder, "ring: 25", "ring: 30", "line.yaml")
     diverged = release()
-    assert (diverged.exit_code, count(ledger)) == (1, 2)
-    folder_side, live_side = diverged.output.split("Changed in what is live")
+    assert (diverged.exit_code, count_releases(ledger)) == (1, 2)
+    folder_side, live_side = diverged.output.split("Changed in the live release")
     assert "directory.central-scheduling.ring: [-25-] {+30+}" in folder_side
     assert "goodbye" not in folder_side
     assert "{+very+}" in live_side
@@ -374,7 +375,7 @@ def test_a_publish_that_is_killed_before_its_commit_changes_nothing(
     wait_until(lambda: "half-way" in output.read_text())
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert count(ledger) == 1
+    assert count_releases(ledger) == 1
     live = live_release(ledger)
     assert live
     assert stored_files(ledger, live.digest) == SHIPPED

@@ -26,7 +26,7 @@ from ivr.releases import cache as cache_module
 from ivr.releases.cache import ReleaseCache
 from ivr.releases.store import publish
 from tests.line.content.test_loader import SHIPPED, changed
-from tests.releases.test_store import NOW, written
+from tests.releases.test_store import NOW, write_files
 from tests.support.network import LINE, TOKEN
 from tests.support.paths import ROOT
 from tests.support.processes import environment, free_port, wait_until
@@ -96,13 +96,13 @@ def test_a_publish_goes_live_on_two_machines_with_and_without_a_queue_and_calls_
     launch, tmp_path: Path, ledger: Ledger, content: Content, valkey: ValkeyServer
 ) -> None:
     publish(ledger, content, NOW, "ann", "", "folder")
-    folder = written(tmp_path / "prompts", SHIPPED)
+    folder = write_files(tmp_path / "prompts", SHIPPED)
     machines = [launch("web", machine=name, PROMPTS_DIR=folder) for name in ("one", "two")]
     wait_until(lambda: [live_release(base) for base in machines] == [content.digest] * 2)
     call = next_url(turn(machines[0], "/voice"))
     assert content.digest in call
 
-    written(folder, SECOND)
+    write_files(folder, SECOND)
     launch("prompts", "publish", "--yes", PROMPTS_DIR=folder)
     wait_until(lambda: [live_release(base) for base in machines] == [content_digest(SECOND)] * 2)
     assert launch.running[-1].wait(60) == 0

@@ -43,7 +43,7 @@ def var(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return written(tmp_path / "prompts", SHIPPED)
+    return write_files(tmp_path / "prompts", SHIPPED)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def unreachable() -> Iterator[Ledger]:
     ledger.close()
 
 
-def written(folder: Path, files: dict[str, bytes]) -> Path:
+def write_files(folder: Path, files: dict[str, bytes]) -> Path:
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def written(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def count(ledger: Ledger) -> int:
+def count_releases(ledger: Ledger) -> int:
     with ledger.read() as connection:
         return connection.execute(select(func.count()).select_from(release)).scalar_one()
 
@@ -102,7 +102,7 @@ def test_an_unchanged_folder_publishes_nothing(ledger: Ledger, content: Content)
     assert second
     assert second.parent == content.digest
     assert publish_folder_if_changed(ledger, SECOND, NOW, "release") is None
-    assert count(ledger) == 2
+    assert count_releases(ledger) == 2
 
 
 def test_a_folder_is_refused_if_the_live_release_has_also_changed(ledger: Ledger, content: Content) -> None:
@@ -137,7 +137,7 @@ def test_a_rollback_stays_live_until_the_same_folder_is_published_again(
     assert [rollback.digest, again.digest, again.parent] == [content.digest, SECOND.digest, content.digest]
     cache.refresh()
     assert cache.live.digest == SECOND.digest
-    assert count(ledger) == 4
+    assert count_releases(ledger) == 4
 
 
 def test_concurrent_publishes_become_successive_releases(ledger: Ledger, content: Content) -> None:
@@ -164,7 +164,7 @@ def test_two_machines_that_deploy_the_same_folder_publish_it_once(ledger: Ledger
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(deploy, range(4))) == [False, False, False, True]
-    assert count(ledger) == 1
+    assert count_releases(ledger) == 1
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_after_a_publish_a_call_in_progress_stays_on_its_release(
     assert cache.live
     assert cache.live.digest == SECOND.digest
     assert cache.get(content.digest) is before
-    turn = before.step("en.menu-welcome", Key("1"), lambda _name: True)
+    turn = before.next_turn("en.menu-welcome", Key("1"), lambda _name: True)
     assert f"/voice/{content.digest}/".encode() in before.document(turn)
 
 
@@ -234,7 +234,7 @@ def test_a_broken_release_never_replaces_a_working_one(
     assert cache.live
     assert cache.live.digest == content.digest
     assert cache.get(broken) is None
-    restarted = live_content(ledger, var, written(folder, BROKEN))
+    restarted = live_content(ledger, var, write_files(folder, BROKEN))
     assert restarted.digest == content.digest, "the copy on disk is live"
 
 
@@ -253,7 +253,7 @@ def test_before_the_first_publish_the_folder_is_live(ledger: Ledger, content: Co
     cache = ReleaseCache(ledger, var, folder, "")
     assert cache.live
     assert cache.live.digest == content.digest
-    assert count(ledger) == 0
+    assert count_releases(ledger) == 0
     publish(ledger, SECOND, NOW, "x", "", "console")
     cache.refresh()
     assert cache.live.digest == SECOND.digest

@@ -1,9 +1,10 @@
-"""A release of an older version opens with today's code, one of a newer version never becomes live."""
+"""A release of a former version opens with today's code; a release of a newer version never becomes live."""
 
 from __future__ import annotations
 
 import re
 import zipfile
+from datetime import UTC
 from functools import cache
 from pathlib import Path
 
@@ -17,25 +18,28 @@ from ivr.ledger.tables import release
 from ivr.line.callflow.states import Key
 from ivr.line.content import upgrades
 from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.keyword_rules import parse_keyword_rule
 from ivr.line.content.loader import Content, content_digest, read_content
 from ivr.line.content.prompt import read_prompt
-from ivr.line.content.upgrades import REMOVED, Upgrade, mended, read_release
+from ivr.line.content.upgrades import REMOVED, Upgrade, open_release, upgrade_files
 from ivr.line.lint.runner import check_content
 from ivr.line.twiml.release import CompiledLine
-from ivr.releases import cache as shelves
+from ivr.releases import cache as cache_module
 from ivr.releases.cache import ReleaseCache, live_content
 from ivr.releases.disk_cache import MAX_COPIES
+from ivr.releases.drafts import Drafts
 from ivr.releases.store import live_release, pack, publish, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
-from tests.releases.test_store import NOW, count, written
+from tests.releases.test_store import NOW, count_releases, write_files
 from tests.support.paths import ROOT
 
-# prompts/ as it was at the first commit that had one.
+# prompts/ of the first commit that had one.
 FIRST = ROOT / "tests" / "releases" / "first-commit.zip"
+PROMPTS = ROOT / "prompts"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _read_once():
+def _read_each_file_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
         yield
@@ -48,25 +52,25 @@ def first() -> dict[str, bytes]:
 
 
 def store(ledger: Ledger, files: dict[str, bytes]) -> str:
-    """A release as another version of this code published it: not proved by today's."""
+    """Store a release as another version of this code would: without today's checks."""
     values = {"digest": content_digest(files), "parent": None, "at": NOW, "by": "x", "note": "", "origin": "folder"}
     with ledger.write() as connection:
         connection.execute(insert(release).values(**values, content=pack(files)))
     return content_digest(files)
 
 
-def test_the_first_release_ever_opens_and_leaves_no_caller_without_help(first) -> None:
+def test_the_first_release_opens_and_leaves_no_caller_without_help(first) -> None:
     with pytest.raises(BrokenPrompts):
         read_content(first)
-    content = read_release(first, SHIPPED)
+    content = open_release(first, PROMPTS)
     assert (content.digest, content.files) == (content_digest(first), first)
     assert content.prompt("en", "cancer").spoken[0].words in first["en/cancer.md"].decode()
     report = check_content(content)
-    assert report.helpless == ()
+    assert report.blocking_errors == ()
     assert report.states > 2000
 
 
-def test_the_first_release_ever_can_be_rolled_back_to_and_is_served(
+def test_the_first_release_can_be_rolled_back_to_and_is_served(
     first, ledger: Ledger, ledger_url: str, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(ledger, first)
@@ -78,67 +82,98 @@ def test_the_first_release_ever_can_be_rolled_back_to_and_is_served(
     live = live_release(ledger)
     assert live
     assert stored_files(ledger, live.digest) == first
-    shelf = ReleaseCache(ledger, tmp_path / "var", ROOT / "prompts", "")
-    assert shelf.live
-    assert shelf.live.digest == content_digest(first)
-    restarted = live_content(ledger, tmp_path / "var", written(tmp_path / "nothing", {}))
+    releases = ReleaseCache(ledger, tmp_path / "var", PROMPTS, "")
+    assert releases.live
+    assert releases.live.digest == content_digest(first)
+    restarted = live_content(ledger, tmp_path / "var", write_files(tmp_path / "nothing", {}))
     assert restarted.digest == content_digest(first)
 
 
-def test_a_release_that_lacks_a_part_gets_it_from_the_words_shipped_with_the_code() -> None:
+def test_a_release_without_a_section_gets_it_from_the_shipped_prompts() -> None:
     spoken, _, texted = SHIPPED["en/results.md"].decode().partition("## Texted")
-    content = read_release({**SHIPPED, "en/results.md": spoken.encode()}, SHIPPED)
+    content = open_release({**SHIPPED, "en/results.md": spoken.encode()}, PROMPTS)
     assert content.texted("en", "results") == read_content(SHIPPED).texted("en", "results")
     assert texted
     assert content.files["en/results.md"] == spoken.encode()
 
 
-def test_a_language_that_the_code_does_not_ship_is_helped_out_in_the_first_that_it_does() -> None:
+def test_a_language_that_is_not_shipped_borrows_from_the_first_shipped_language() -> None:
     line = SHIPPED["line.yaml"].decode()
     french = {f"fr/{name[3:]}": data for name, data in SHIPPED.items() if name.startswith("es/")}
-    words = re.sub(r"\bes:", "fr:", line)
+    line_yaml = re.sub(r"\bes:", "fr:", line)
     files = {**{name: data for name, data in SHIPPED.items() if name.startswith("en/")}, **french}
-    files["line.yaml"] = words.encode()
+    files["line.yaml"] = line_yaml.encode()
     assert set(read_content(files).config.languages) == {"en", "fr"}
     del files["fr/whisper.md"]
-    content = read_release(files, SHIPPED)
+    content = open_release(files, PROMPTS)
     assert content.prompt("fr", "whisper").spoken == content.prompt("en", "whisper").spoken
 
 
-def test_a_value_that_is_taken_no_more_is_mended_by_the_table() -> None:
+def test_a_value_that_is_no_longer_valid_is_upgraded_by_the_table() -> None:
     blank = changed("en/goodbye.md", "---\n", '---\ntitle: ""\n')
     with pytest.raises(BrokenPrompts):
         read_content(blank)
-    content = read_release(blank, SHIPPED)
+    content = open_release(blank, PROMPTS)
     assert (content.prompt("en", "goodbye").title, content.digest) == ("", content_digest(blank))
 
 
+def with_old_field_names(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files as they were when `keyword_rules:` was `signs:`."""
+    return {name: data.replace(b"\nkeyword_rules:", b"\nsigns:") for name, data in files.items()}
+
+
+def test_a_release_with_the_former_name_of_a_field_opens_and_keeps_its_digest(content: Content) -> None:
+    old = with_old_field_names(SHIPPED)
+    assert old != SHIPPED
+    opened = open_release(old, PROMPTS)
+    assert (opened.files, opened.digest) == (old, content_digest(old))
+    rules = {key: prompt.keyword_rules for key, prompt in content.prompts.items()}
+    assert any(rules.values())
+    assert {key: prompt.keyword_rules for key, prompt in opened.prompts.items()} == rules
+
+
+def test_a_draft_with_the_former_name_of_a_field_opens_proves_and_is_published(ledger: Ledger) -> None:
+    old = with_old_field_names(SHIPPED)
+    store(ledger, old)
+    drafts = Drafts(ledger, UTC)
+    edited = old["en/urgent.md"].replace(b"\nsigns: |\n", b"\nsigns: |\n  zebra + bite\n", 1)
+    drafts.save("en/urgent.md", edited, "bob", NOW, None)
+    assert drafts.open().files["en/urgent.md"] == edited
+    report = drafts.check()
+    assert [finding for finding in report.findings if finding.level == "error"] == []
+    drafts.publish("bob", NOW, "", drafts.open())
+    live = live_release(ledger)
+    assert live
+    published = open_release(stored_files(ledger, live.digest) or {}, PROMPTS)
+    assert published.prompt("en", "urgent").keyword_rules[0] == parse_keyword_rule("zebra + bite")
+
+
 KEYS = [
-    ("a key renamed", "tries: 3", "attempts: 3", ("attempts",), REMOVED),
+    ("a renamed key", "tries: 3", "attempts: 3", ("attempts",), REMOVED),
     ("a key in each item of a list", "ring: 25", "ring: 25\n    loud: true", ("directory", "*", "loud"), REMOVED),
     ("a value of another shape", "pause_ms: 600", "pause_ms: 0.6", ("pause_ms",), 600),
 ]
 
 
 @pytest.mark.parametrize(("label", "today", "before", "path", "value"), KEYS, ids=[case[0] for case in KEYS])
-def test_a_retired_key_of_line_yaml_is_mended_by_the_table(label, today, before, path, value, monkeypatch) -> None:
+def test_a_retired_key_of_line_yaml_is_upgraded_by_the_table(label, today, before, path, value, monkeypatch) -> None:
     old = changed("line.yaml", today, before)
     with pytest.raises(BrokenPrompts):
-        read_release(old, SHIPPED)
+        open_release(old, PROMPTS)
     monkeypatch.setattr(upgrades, "UPGRADES", (Upgrade("line.yaml", path, lambda _value: value),))
-    content = read_release(old, SHIPPED)
+    content = open_release(old, PROMPTS)
     assert content.config == read_content(SHIPPED).config
     assert content.digest == content_digest(old)
 
 
-def test_what_needs_no_mending_stays_byte_for_byte_and_what_cannot_be_mended_stays_broken() -> None:
-    assert mended(SHIPPED, SHIPPED) == SHIPPED
+def test_a_valid_release_stays_unchanged_and_a_broken_one_stays_broken() -> None:
+    assert upgrade_files(SHIPPED, SHIPPED) == SHIPPED
     broken = {**SHIPPED, "en/cancer.md": b"\x00", "line.yaml": b"a: ["}
-    assert mended(broken, SHIPPED) == broken
+    assert upgrade_files(broken, SHIPPED) == broken
     with pytest.raises(BrokenPrompts):
-        read_release(broken, SHIPPED)
+        open_release(broken, PROMPTS)
     with pytest.raises(BrokenPrompts):
-        read_release({"line.yaml": SHIPPED["line.yaml"]}, {})
+        read_content(upgrade_files({"line.yaml": SHIPPED["line.yaml"]}, {}))
 
 
 NEWER = [
@@ -146,62 +181,64 @@ NEWER = [
     ("a field that this code does not know", changed("en/cancer.md", "---\n", "---\nmood: calm\n")),
     ("a heading that this code does not know", changed("en/cancer.md", "## Texted", "## Shown")),
     ("files of another kind", {**SHIPPED, "pictures/one.svg": b"<svg/>"}),
-    ("a language that nobody can say", {**SHIPPED, "xx/cancer.md": SHIPPED["en/cancer.md"]}),
+    ("an unknown language", {**SHIPPED, "xx/cancer.md": SHIPPED["en/cancer.md"]}),
 ]
 
 
 @pytest.mark.parametrize(("label", "files"), NEWER, ids=[case[0] for case in NEWER])
-def test_a_release_that_a_newer_version_wrote_never_becomes_live_also_not_after_a_restart(
+def test_a_release_of_a_newer_version_never_becomes_live_even_after_a_restart(
     label, files, ledger: Ledger, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(ledger, content, NOW, "ann", "", "folder")
     var = tmp_path / "var"
-    shelf = ReleaseCache(ledger, var, ROOT / "prompts", "")
+    releases = ReleaseCache(ledger, var, PROMPTS, "")
     newer = store(ledger, files)
-    looked: list[str] = []
+    reads: list[str] = []
     monkeypatch.setattr(
-        shelves, "stored_files", lambda ledger, wanted: looked.append(wanted) or stored_files(ledger, wanted)
+        cache_module, "stored_files", lambda ledger, wanted: reads.append(wanted) or stored_files(ledger, wanted)
     )
     for _ in range(3):
-        shelf.refresh()
-    assert shelf.live
-    assert shelf.live.digest == content.digest
-    assert shelf.get(newer) is None
-    assert looked.count(newer) == 2, "it is not read again each second"
-    assert ReleaseCache(ledger, var, ROOT / "prompts", "").live.digest == content.digest
+        releases.refresh()
+    assert releases.live
+    assert releases.live.digest == content.digest
+    assert releases.get(newer) is None
+    assert reads.count(newer) == 2, "a release that cannot be opened is read again on every refresh"
+    assert ReleaseCache(ledger, var, PROMPTS, "").live.digest == content.digest
     third = read_content(changed("en/goodbye.md", "Take good care.", "Take the best of care."))
     publish(ledger, third, NOW, "ann", "", "folder")
-    shelf.refresh()
-    assert shelf.live.digest == third.digest, "the next one is followed again"
-    assert count(ledger) == 3
+    releases.refresh()
+    assert releases.live.digest == third.digest, "the next valid release does not become live"
+    assert count_releases(ledger) == 3
 
 
-def test_ten_old_releases_stay_servable_also_to_a_process_that_just_started(
+def test_ten_old_releases_stay_available_even_to_a_new_process(
     ledger: Ledger, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Light:
-        """A compiled line's digest: compiling eleven would take long, and is proved elsewhere."""
+        """A stand-in for CompiledLine, since compiling eleven releases would take long."""
 
         matcher = None
 
         def __init__(self, content: Content, _base_url: str) -> None:
             self.digest, self.content = content.digest, content
 
-    monkeypatch.setattr(shelves, "CompiledLine", Light)
-    shelf = ReleaseCache(ledger, tmp_path / "var", ROOT / "prompts", "")
+    monkeypatch.setattr(cache_module, "CompiledLine", Light)
+    releases = ReleaseCache(ledger, tmp_path / "var", PROMPTS, "")
     digests = []
     for number in range(MAX_COPIES + 1):
-        one = read_content(changed("en/goodbye.md", "Take good care.", f"Take good care. {'Truly. ' * (number + 1)}"))
-        digests.append(publish(ledger, one, NOW, "ann", "", "folder").digest)
-        shelf.refresh()
-    for asked in (shelf, ReleaseCache(ledger, tmp_path / "var", ROOT / "prompts", "")):
-        assert [asked.get(wanted).digest for wanted in digests] == digests
-        assert asked.live.digest == digests[-1]
+        content = read_content(
+            changed("en/goodbye.md", "Take good care.", f"Take good care. {'Truly. ' * (number + 1)}")
+        )
+        digests.append(publish(ledger, content, NOW, "ann", "", "folder").digest)
+        releases.refresh()
+    for cached in (releases, ReleaseCache(ledger, tmp_path / "var", PROMPTS, "")):
+        assert [cached.get(wanted).digest for wanted in digests] == digests
+        assert cached.live.digest == digests[-1]
 
 
-def test_a_call_on_the_first_release_ever_goes_on_in_it(first) -> None:
-    line = CompiledLine(read_release(first, SHIPPED), "https://line.example.org")
-    turn = line.step("en.menu-welcome", Key("1"), lambda _name: True)
+def test_a_call_that_began_on_the_first_release_continues_on_it(first) -> None:
+    line = CompiledLine(open_release(first, PROMPTS), "https://line.example.org")
+    turn = line.next_turn("en.menu-welcome", Key("1"), lambda _name: True)
     assert f"/voice/{content_digest(first)}/".encode() in line.document(turn)
-    unchosen = line.step("en.menu-welcome", Key("7"), lambda _name: True)
+    unchosen = line.next_turn("en.menu-welcome", Key("7"), lambda _name: True)
     assert b"<Say" in line.document(unchosen)

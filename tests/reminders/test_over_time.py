@@ -25,7 +25,7 @@ from ivr.line.content.config import PerNumber, QuietHours, ReminderStep
 from ivr.people.persons import opt_in, opt_out
 from ivr.people.replies import record_reply
 from ivr.reminders.outbox.claims import due_count
-from ivr.reminders.outbox.states import SPENT
+from ivr.reminders.outbox.text_states import COUNTED
 from ivr.reminders.reports.status import CancelledBatch, control
 from tests.support.clinic import Clinic, open_clinic, phone, sid
 
@@ -167,12 +167,12 @@ class Simulation:
         with self.clinic.ledger.read() as connection:
             person_id = connection.execute(select(person.c.id).where(person.c.phone_hash == phone_hash)).scalar_one()
         others = self.clinic.all(text, text.c.person_id == person_id, text.c.id != other_than)
-        return [stored.claimed_at for stored in others if stored.state in SPENT]
+        return [stored.claimed_at for stored in others if stored.state in COUNTED]
 
     def _import(self, now: datetime, number: int, **cells: str) -> None:
         starts_at, patient, zone = self.booked[number]
         row = {"appointment_id": f"A{number}", "phone": phone(patient), "starts_at": starts_at.isoformat()}
-        report = self.clinic.take({**row, "timezone": zone, **cells}, now=now)
+        report = self.clinic.import_rows({**row, "timezone": zone, **cells}, now=now)
         assert report.rejected == 0, report.errors
 
     def _book(self, now: datetime, number: int, ahead: int, patient: int, zone: str) -> None:

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 from twilio.base.exceptions import TwilioRestException
 
-from ivr.cli.phone import call as call_command
-from ivr.cli.phone import text as text_command
+from ivr.cli.phone.call import call as call_command
+from ivr.cli.phone.text import text as text_command
 from tests.support.network import JANE, LINE, SID, TOKEN, Line, Network, wait_for
 
 
@@ -316,7 +316,7 @@ def test_call_plays_keys_and_prints_one_object_per_turn(terminal, line):
     [
         (["--keys", "1,1"], 2, "does not fit"),
         (["--keys", "busy"], 2, "does not fit"),
-        (["--keys", "1,,1"], 2, "not something a caller does"),
+        (["--keys", "1,,1"], 2, "is not an input"),
         (["--keys", '"open'], 2, "not closed"),
         (["--from", "603"], 2, "not a number"),
         (["--keys", "1,failed,5"], 0, "over before 5"),

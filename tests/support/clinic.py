@@ -62,16 +62,16 @@ class Clinic:
     def __init__(self, ledger, vault, content, folder: Path) -> None:
         self.ledger, self.vault, self.content, self.folder = ledger, vault, content, folder
 
-    def take(
+    def import_rows(
         self, *rows: dict[str, str], now: datetime = NOW, name: str = "appointments.csv", strict: bool = False
     ) -> ImportReport:
-        return self.take_file(self._file(rows, name), now, strict=strict)
+        return self.import_file(self._file(rows, name), now, strict=strict)
 
-    def take_file(self, path: Path, now: datetime = NOW, *, strict: bool = False) -> ImportReport:
+    def import_file(self, path: Path, now: datetime = NOW, *, strict: bool = False) -> ImportReport:
         return Importer(self.ledger, self.vault, self.content).run(path, now, strict=strict)
 
-    def rehearse(self, *rows: dict[str, str], now: datetime = NOW) -> ImportReport:
-        return Importer(self.ledger, self.vault, self.content).rehearse(self._file(rows, "rehearsed.csv"), now)
+    def dry_run(self, *rows: dict[str, str], now: datetime = NOW) -> ImportReport:
+        return Importer(self.ledger, self.vault, self.content).dry_run(self._file(rows, "rehearsed.csv"), now)
 
     def _file(self, rows: tuple[dict[str, str], ...], name: str) -> Path:
         path = self.folder / name

@@ -1,4 +1,4 @@
-"""Texts as callers ask for them, for tests."""
+"""Requested texts for tests: a caller asks for a topic, and a worker claims it."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from tests.support.clinic import NOW
 
 JANE = "+16035550101"
 CALL, OTHER_CALL = "CA" + "1" * 32, "CA" + "2" * 32
-WISH = TextRequest(JANE, "cancer", "en", CALL, "token 1")
+REQUEST = TextRequest(JANE, "cancer", "en", CALL, "token 1")
 LATER = NOW + timedelta(minutes=1)
 
 
-def ask(clinic, wish=WISH, now=NOW) -> OnDemandResult:
+def ask(clinic, request=REQUEST, now=NOW) -> OnDemandResult:
     with clinic.ledger.write() as connection:
-        return request_text(connection, clinic.vault, wish, now)
+        return request_text(connection, clinic.vault, request, now)
 
 
 def claim(clinic, now=NOW, limit=500, **more):
     return claim_on_demand(clinic.ledger, clinic.vault, clinic.content, now, limit, **more)
 
 
-def know(clinic, **values):
-    """What is known about Jane."""
+def store_jane(clinic, **values):
+    """Store Jane as a person, with these columns."""
     with clinic.ledger.write() as connection:
         opt_in(connection, clinic.vault, JANE, NOW, "text", "START")
         connection.execute(update(person).values(**values))
 
 
-def stop_her(clinic):
+def opt_jane_out(clinic):
     with clinic.ledger.write() as connection:
         opt_out(connection, clinic.vault, JANE, NOW, "text", "STOP")
 
 
-def asked(clinic):
+def requested_texts(clinic):
     return clinic.all(text, text.c.asked_in.is_not(None))
 
 
 def the_text(clinic):
-    (one,) = asked(clinic)
-    return one
+    (text_row,) = requested_texts(clinic)
+    return text_row

@@ -50,7 +50,7 @@ def environment(folder: Path, **more: object) -> dict[str, str]:
     return {**inherited, **{name: str(value) for name, value in settings.items()}}
 
 
-def parents_of_all() -> list[tuple[int, int]]:
+def process_parents() -> list[tuple[int, int]]:
     """(process id, parent's id) of all processes on this machine."""
     listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
     return [(int(pid), int(parent)) for pid, parent in map(str.split, listing.stdout.splitlines())]
@@ -71,17 +71,17 @@ class Processes:
         self.clinic, self.folder = clinic, clinic.folder
         self.web_port = free_port()
         address = {"PORT": self.web_port, "PUBLIC_URL": f"http://127.0.0.1:{self.web_port}"}
-        self.told = environment(self.folder, REDIS_URL=queue_url, **{**address, **more})
+        self.env = environment(self.folder, REDIS_URL=queue_url, **{**address, **more})
         self._started: list[subprocess.Popen[bytes]] = []
         self.start("-m", "simulator", "--port", "0")
         self.carrier_url = wait_for(lambda: re.search(r"http://[\d.:]+", self.output(0)), 30)[0]
-        self.told["TWILIO_API_URL"] = self.carrier_url
+        self.env["TWILIO_API_URL"] = self.carrier_url
         self._client = Client(SID, TOKEN, http_client=Transport(self.carrier_url))
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{len(self._started)}.log").open("wb") as output:
             command = [sys.executable, *arguments]
-            process = subprocess.Popen(command, cwd=ROOT, env=self.told, stdout=output, stderr=output)
+            process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=output, stderr=output)
         self._started.append(process)
         return process
 
@@ -93,12 +93,12 @@ class Processes:
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """Send SIGKILL to a process and its children, and wait until it has exited."""
-        self.tell(process, signal.SIGKILL)
+        self.signal(process, signal.SIGKILL)
         process.wait()
 
-    def tell(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    def signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         """Send a signal to a process and its children: a worker runs each job in a child with its own process group."""
-        for pid in (process.pid, *(child for child, parent in parents_of_all() if parent == process.pid)):
+        for pid in (process.pid, *(child for child, parent in process_parents() if parent == process.pid)):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 

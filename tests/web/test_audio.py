@@ -22,7 +22,7 @@ from ivr.releases.disk_cache import MAX_COPIES, DiskCache
 from ivr.releases.store import pack, publish, stored_files, unpack
 from ivr.settings import load
 from tests.line.content.test_recordings import GOODBYE, MP3, OTHER, WAV, R, recorded, wav
-from tests.releases.test_store import written
+from tests.releases.test_store import write_files
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 YEAR = "public, max-age=31536000, immutable"
@@ -61,7 +61,7 @@ def test_packing_is_deterministic_and_a_damaged_package_is_rejected() -> None:
 
 
 def test_a_folder_is_read_with_its_recordings(tmp_path: Path) -> None:
-    assert read_content(read_folder(written(tmp_path, dict(FIRST.files)))).audio == FIRST.audio
+    assert read_content(read_folder(write_files(tmp_path, dict(FIRST.files)))).audio == FIRST.audio
 
 
 def test_a_process_serves_the_live_release_and_those_of_calls_in_progress(ledger: Ledger, var: Path) -> None:
@@ -228,7 +228,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     folder = tmp_path_factory.mktemp("recorded")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAR_DIR", str(folder / "var"))
-        patch.setenv("PROMPTS_DIR", str(written(folder / "prompts", dict(FIRST.files))))
+        patch.setenv("PROMPTS_DIR", str(write_files(folder / "prompts", dict(FIRST.files))))
         return create_app(load())
 
 

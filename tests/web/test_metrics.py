@@ -60,7 +60,7 @@ def test_only_this_machine_or_the_token_has_access(app, address, headers, status
 
 def test_the_metrics_show_text_states_active_alarms_and_what_is_down(app):
     clinic = app.clinic
-    clinic.take(row(10, at(2, -1)), row(11, at(2, -1)), row(12, at(2, -1)))
+    clinic.import_rows(row(10, at(2, -1)), row(11, at(2, -1)), row(12, at(2, -1)))
     clinic.send()
     beat(clinic.ledger, NOW)
     with clinic.ledger.write() as connection:
@@ -85,7 +85,7 @@ def test_without_the_database_the_metrics_are_served_and_show_that_it_is_down(ap
 
 
 def test_the_metrics_contain_no_phone_number(app):
-    app.clinic.take(row(10, at(2, -1)))
+    app.clinic.import_rows(row(10, at(2, -1)))
     app.clinic.send()
     assert "555" not in app.test_client().get("/metrics").text
 

@@ -102,7 +102,7 @@ def _book(app: Flask, conversation: dict[str, Any]) -> None:
     rows = [{"phone": SENDER, **row} for row in conversation["appointments"]]
     now = datetime.fromisoformat(START).astimezone(UTC)
     clinic = Clinic(services.ledger, services.vault, services.releases.live.content, services.settings.var_dir)
-    clinic.take(*rows, now=now)
+    clinic.import_rows(*rows, now=now)
     if conversation.get("reminded"):
         _remind(services.ledger, conversation["reminded"], now)
 

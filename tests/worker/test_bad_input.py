@@ -1,4 +1,4 @@
-"""Bad input meets the real worker and a simulated carrier: its name, one alarm, nothing lost, nobody blamed."""
+"""Bad settings, content and responses with a real worker and a simulated carrier: one alarm, and no text is lost."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from tests.support.clinic import NOW, at, row
 from tests.support.processes import environment
 from worker import context, jobs
 
-# Of the plan, only the text of two days before is due.
+# Only step 2d of the plan is due.
 DUE = at(2, -1)
-PEOPLE = range(10, 16)
+NUMBERS = range(10, 16)
 ABROAD = "+15005550003"
-"""A number that the carrier refuses as one of another country."""
+"""A number that the carrier refuses because of its country."""
 
 
 @contextmanager
-def answering(status: int, page: str = "<html><body>Sign in to the network</body></html>"):
-    """Something on the way to the carrier that answers everything with a page."""
+def page_server(status: int, page: str = "<html><body>Sign in to the network</body></html>"):
+    """A server in place of the carrier that answers every request with a web page."""
 
     class Page(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -61,53 +61,57 @@ def answering(status: int, page: str = "<html><body>Sign in to the network</body
 
 
 @pytest.fixture
-def working(clinic, network, monkeypatch, tmp_path):
-    """Sets this process up as a worker's: working(settings, change of its words)."""
+def set_up_worker(clinic, network, monkeypatch, tmp_path):
+    """A function that makes this process a worker: set_up_worker(settings, change_content, unchecked_settings)."""
     opened = []
 
-    def set_up(told, change=lambda content: content, public=None):
-        here = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url, "REDIS_URL": "redis://127.0.0.1:1"}
+    def set_up(settings, change_content=lambda content: content, unchecked=None):
+        urls = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url, "REDIS_URL": "redis://127.0.0.1:1"}
         quick = {"RETRY_SECONDS": 0.01, "RECONCILE_SECONDS": 1, "TWILIO_MESSAGING_SERVICE_SID": ""}
-        for name, value in environment(tmp_path, **{**here, **quick, **told}).items():
+        for name, value in environment(tmp_path, **{**urls, **quick, **settings}).items():
             monkeypatch.setenv(name, value)
-        context._outfit.cache_clear()
-        one = context.job_context()
-        one = replace(one, content=change(clinic.content), settings=one.settings.model_copy(update=public or {}))
-        monkeypatch.setattr(jobs, "job_context", lambda: one)
-        opened.append(one)
-        return one
+        context._context_of.cache_clear()
+        made = context.job_context()
+        made = replace(
+            made,
+            content=change_content(clinic.content),
+            settings=made.settings.model_copy(update=unchecked or {}),
+        )
+        monkeypatch.setattr(jobs, "job_context", lambda: made)
+        opened.append(made)
+        return made
 
     yield set_up
-    for one in opened:
-        one.ledger.close()
-    context._outfit.cache_clear()
+    for made in opened:
+        made.ledger.close()
+    context._context_of.cache_clear()
 
 
-def later(one, seconds):
-    clock.set_shift(one.settings.clock_shift_seconds + seconds)
+def move_clock(job_context, seconds):
+    clock.set_shift(job_context.settings.clock_shift_seconds + seconds)
 
 
 def states(clinic):
-    return Counter(found.state for found in clinic.texts() if found.step == "2d")
+    return Counter(text.state for text in clinic.texts() if text.step == "2d")
 
 
-def without_words(content):
-    kept = {key: prompt for key, prompt in content.prompts.items() if key[1] != "reminder-2d"}
-    return replace(content, prompts=kept, digest="0" * 12)
+def remove_prompt(content):
+    prompts = {key: prompt for key, prompt in content.prompts.items() if key[1] != "reminder-2d"}
+    return replace(content, prompts=prompts, digest="0" * 12)
 
 
-def emptied(content):
+def empty_prompt(content):
     prompt = content.prompts["en", "reminder-2d"]
     empty = replace(prompt, texted=replace(prompt.texted, words=" \n"))
     return replace(content, prompts={**content.prompts, ("en", "reminder-2d"): empty}, digest="0" * 12)
 
 
 @dataclass(frozen=True)
-class Bad:
-    """One kind of bad input.
+class Fault:
+    """One kind of fault input.
 
-    settings: the worker's; public: those that a machine of one's own would refuse. page: the status with which a page
-    answers in the carrier's place.
+    settings: the worker's. unchecked: settings that would be refused at startup here. page: the HTTP status of a web
+    page in place of the carrier. change_content: a change of the live content.
     """
 
     name: str
@@ -115,80 +119,80 @@ class Bad:
     reason: str | None
     state: str = "planned"
     settings: dict[str, str] = field(default_factory=dict)
-    public: dict[str, str] | None = None
+    unchecked: dict[str, str] | None = None
     page: int | None = None
-    words: object = None
+    change_content: object = None
 
 
 SERVICE = "TWILIO_MESSAGING_SERVICE_SID"
-STOPPED, WORDLESS = Alarm.SENDING_STOPPED, Alarm.WORDS_MISSING
-CASES = [
-    Bad("a wrong token", STOPPED, "error_20003", settings={"TWILIO_AUTH_TOKEN": "wrong"}),
-    Bad("an account that is not ours", STOPPED, "error_20003", settings={"TWILIO_ACCOUNT_SID": "AC" + "9" * 32}),
-    Bad("a sender that is not ours", STOPPED, "error_21659", settings={"TWILIO_FROM": "+16035550177"}),
-    Bad("a sender that cannot text", STOPPED, "error_21606", settings={"TWILIO_FROM": "+15005550007"}),
-    Bad("a sender that is no number", STOPPED, "error_21212", settings={"TWILIO_FROM": "+15005550000"}),
-    Bad("a service that is not ours", STOPPED, "error_21701", settings={SERVICE: "MG" + "9" * 32}),
-    Bad("a service that cannot be", STOPPED, "error_21705", settings={SERVICE: "MG123"}),
-    Bad("receipts to an address that is none", STOPPED, "error_21609", public={"public_url": "http://line.example"}),
-    Bad("a page that forbids", STOPPED, "not_sent", page=403),
-    Bad("a page that finds nothing", STOPPED, "not_sent", page=404),
-    Bad("a page that leads elsewhere", STOPPED, "not_sent", page=302),
-    Bad("a page of a broken proxy", Alarm.BACKLOG, "no_answer", state="uncertain", page=502),
-    Bad("a page in place of an answer", Alarm.BACKLOG, "no_answer", state="uncertain", page=200),
-    Bad("a page that says too fast", Alarm.BACKLOG, "not_sent", page=429),
-    Bad("no carrier at all", Alarm.BACKLOG, "not_sent", settings={"TWILIO_API_URL": "http://127.0.0.1:1"}),
-    Bad("words that are gone", WORDLESS, None, words=without_words),
-    Bad("words that became empty", WORDLESS, None, words=emptied),
+STOPPED, NO_TEXT = Alarm.SENDING_STOPPED, Alarm.WORDS_MISSING
+FAULTS = [
+    Fault("a wrong token", STOPPED, "error_20003", settings={"TWILIO_AUTH_TOKEN": "wrong"}),
+    Fault("an account that is not ours", STOPPED, "error_20003", settings={"TWILIO_ACCOUNT_SID": "AC" + "9" * 32}),
+    Fault("a sender that is not ours", STOPPED, "error_21659", settings={"TWILIO_FROM": "+16035550177"}),
+    Fault("a sender that cannot text", STOPPED, "error_21606", settings={"TWILIO_FROM": "+15005550007"}),
+    Fault("a sender that is not a number", STOPPED, "error_21212", settings={"TWILIO_FROM": "+15005550000"}),
+    Fault("a service that is not ours", STOPPED, "error_21701", settings={SERVICE: "MG" + "9" * 32}),
+    Fault("an invalid service id", STOPPED, "error_21705", settings={SERVICE: "MG123"}),
+    Fault("an unreachable receipt URL", STOPPED, "error_21609", unchecked={"public_url": "http://line.example"}),
+    Fault("a page with status 403", STOPPED, "not_sent", page=403),
+    Fault("a page with status 404", STOPPED, "not_sent", page=404),
+    Fault("a redirect", STOPPED, "not_sent", page=302),
+    Fault("a page with status 502", Alarm.BACKLOG, "no_answer", state="uncertain", page=502),
+    Fault("a page with status 200", Alarm.BACKLOG, "no_answer", state="uncertain", page=200),
+    Fault("a page with status 429", Alarm.BACKLOG, "not_sent", page=429),
+    Fault("no carrier", Alarm.BACKLOG, "not_sent", settings={"TWILIO_API_URL": "http://127.0.0.1:1"}),
+    Fault("a missing prompt", NO_TEXT, None, change_content=remove_prompt),
+    Fault("an empty prompt", NO_TEXT, None, change_content=empty_prompt),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("bad", CASES, ids=[case.name for case in CASES])
-def test_bad_input_raises_one_alarm_loses_nothing_and_blames_nobody(clinic, network, working, bad):
-    clinic.take(*(row(number, DUE) for number in PEOPLE))
-    with answering(bad.page or 200) as page:
-        settings = {**({"TWILIO_API_URL": page} if bad.page else {}), **bad.settings}
-        one = working(settings, bad.words or (lambda same: same), bad.public)
-        with capture_logs() as told:
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+def test_a_fault_raises_one_alarm_and_no_text_is_lost_or_failed(clinic, network, set_up_worker, fault):
+    clinic.import_rows(*(row(number, DUE) for number in NUMBERS))
+    with page_server(fault.page or 200) as page_url:
+        settings = {**({"TWILIO_API_URL": page_url} if fault.page else {}), **fault.settings}
+        worker = set_up_worker(settings, fault.change_content or (lambda content: content), fault.unchecked)
+        with capture_logs() as logged:
             for minutes in range(12):
-                later(one, 60 * minutes)
+                move_clock(worker, 60 * minutes)
                 jobs.send_slice(500)
-                jobs.reconcile_texts([found.id for found in clinic.texts()])
-                watch(one.ledger, clock.now())
-    raised = [line["name"] for line in told if line["event"] == "alarm_raised"]
-    # Whatever stops the sending becomes a backlog too, in the end; each is told once.
-    assert set(raised) - {Alarm.BACKLOG} == {bad.alarm} - {Alarm.BACKLOG}
-    assert bad.alarm in {kept.name for kept in clinic.all(alarm)}
+                jobs.reconcile_texts([text.id for text in clinic.texts()])
+                watch(worker.ledger, clock.now())
+    raised = [line["name"] for line in logged if line["event"] == "alarm_raised"]
+    # Whatever stops sending causes a backlog too in the end; each alarm is logged once.
+    assert set(raised) - {Alarm.BACKLOG} == {fault.alarm} - {Alarm.BACKLOG}
+    assert fault.alarm in {row.name for row in clinic.all(alarm)}
     assert max(Counter(raised).values()) == 1
     assert states(clinic).keys() <= {"planned", "claimed", "uncertain"}
-    assert states(clinic)[bad.state] >= (1 if bad.reason else 0)
-    assert {found.reason for found in clinic.texts() if found.step == "2d"} == ({bad.reason} if bad.reason else set())
+    assert states(clinic)[fault.state] >= (1 if fault.reason else 0)
+    assert {text.reason for text in clinic.texts() if text.step == "2d"} == ({fault.reason} if fault.reason else set())
     assert status(clinic.ledger)["texts"]["failed"] == 0
-    assert not any(she.landline or she.opted_out_at for she in clinic.all(person))
+    assert not any(row.landline or row.opted_out_at for row in clinic.all(person))
     assert network.client().messages.list() == []
 
-    right = working({})
+    fixed = set_up_worker({})
     for minutes in range(15, 200, 15):
-        later(right, 60 * minutes)
-        jobs.reconcile_texts([found.id for found in clinic.texts()])
+        move_clock(fixed, 60 * minutes)
+        jobs.reconcile_texts([text.id for text in clinic.texts()])
         jobs.send_slice(500)
-    watch(right.ledger, clock.now())
+    watch(fixed.ledger, clock.now())
     went_out = sorted(message.to for message in network.client().messages.list())
-    assert went_out == [f"+160355501{number}" for number in PEOPLE]
+    assert went_out == [f"+160355501{number}" for number in NUMBERS]
     assert clinic.all(alarm) == []
 
 
-def test_a_caller_from_another_country_does_not_keep_the_others_from_their_texts(clinic, network, working):
-    clinic.take(*(row(number, DUE) for number in PEOPLE))
-    one = working({})
+def test_a_request_from_a_refused_country_does_not_block_other_texts(clinic, network, set_up_worker):
+    clinic.import_rows(*(row(number, DUE) for number in NUMBERS))
+    worker = set_up_worker({})
     with clinic.ledger.write() as connection:
         get_or_create_persons(connection, clinic.vault, [ABROAD], NOW)
         for second, phone in enumerate((ABROAD, "+16035550150")):
-            wish = TextRequest(phone, "cancer", "en", f"CA{second}")
-            request_text(connection, clinic.vault, wish, NOW + timedelta(seconds=second))
+            request = TextRequest(phone, "cancer", "en", f"CA{second}")
+            request_text(connection, clinic.vault, request, NOW + timedelta(seconds=second))
     for minutes in range(0, 120, 3):
-        later(one, 60 * minutes)
+        move_clock(worker, 60 * minutes)
         jobs.send_slice(500)
     went_out = sorted(message.to for message in network.client().messages.list())
-    assert went_out == [*(f"+160355501{number}" for number in PEOPLE), "+16035550150"]
-    assert [found.state for found in clinic.texts() if found.step == "cancer"].count("failed") == 0
+    assert went_out == [*(f"+160355501{number}" for number in NUMBERS), "+16035550150"]
+    assert [text.state for text in clinic.texts() if text.step == "cancer"].count("failed") == 0

@@ -1,4 +1,4 @@
-"""The worker and the clock as processes, on a real queue, with a simulated phone network: each text goes out once."""
+"""Worker and clock processes on a real queue, with a simulated phone network: each text goes out once."""
 
 from __future__ import annotations
 
@@ -20,51 +20,49 @@ from ivr.reminders.reports.status import status
 from ivr.settings import Settings
 from tests.support.clinic import NOW, at, row
 from tests.support.processes import Processes, environment, wait_until
-from worker import clock as clock_room
+from worker import clock as clock_process
 from worker.__main__ import main as worker_command
 from worker.clock import tick
 
-# Of the plan, only the text of two days before is due.
+# Only step 2d of the plan is due.
 DUE = at(2, -1)
-PEOPLE = range(10, 30)
-PHONES = {f"+160355501{number}" for number in PEOPLE}
+NUMBERS = range(10, 30)
+PHONES = {f"+160355501{number}" for number in NUMBERS}
 
 
 @pytest.fixture
-def started(clinic, queue_url):
-    """Starts processes: started(SETTING=value)."""
-    running = []
+def open_processes(clinic, queue_url):
+    """A function that prepares to start processes: open_processes(SETTING=value)."""
+    opened = []
 
-    def start(**more):
-        running.append(Processes(clinic, queue_url, **more))
-        return running[-1]
+    def open_with(**settings):
+        opened.append(Processes(clinic, queue_url, **settings))
+        return opened[-1]
 
-    yield start
-    for processes in running:
+    yield open_with
+    for processes in opened:
         processes.end()
 
 
-def twenty(clinic):
-    clinic.take(*(row(number, DUE) for number in PEOPLE))
+def import_twenty(clinic):
+    clinic.import_rows(*(row(number, DUE) for number in NUMBERS))
 
 
 def states(clinic):
-    return Counter(found.state for found in clinic.texts() if found.step == "2d")
+    return Counter(row.state for row in clinic.texts() if row.step == "2d")
 
 
-def answers(url):
+def responds(url):
     with suppress(OSError):
         return urllib.request.urlopen(url, timeout=1).status == 200
     return False
 
 
-def test_with_two_clocks_two_workers_and_a_queue_that_is_wiped_each_text_goes_out_once_and_is_receipted(
-    clinic, started, queue_url
-):
-    processes = started()
+def test_each_text_goes_out_once_with_two_clocks_two_workers_and_a_wiped_queue(clinic, open_processes, queue_url):
+    processes = open_processes()
     processes.start("-m", "ivr.cli", "web")
-    twenty(clinic)
-    wait_until(lambda: answers(processes.told["PUBLIC_URL"] + "/healthz"))
+    import_twenty(clinic)
+    wait_until(lambda: responds(processes.env["PUBLIC_URL"] + "/healthz"))
     for command in (("clock",), ("clock",), (), ()):
         processes.start("-m", "worker", *command)
     wait_until(lambda: len(processes.sent()) >= 3)
@@ -76,10 +74,10 @@ def test_with_two_clocks_two_workers_and_a_queue_that_is_wiped_each_text_goes_ou
     assert "55501" not in "".join(processes.output(number) for number in range(6))
 
 
-def test_after_a_worker_was_killed_in_the_middle_of_a_slice_each_text_has_gone_out_once(clinic, started):
-    quick = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.5, "RETRY_SECONDS": 0.5, "PUBLIC_URL": "http://127.0.0.1:1"}
-    processes = started(**quick)
-    twenty(clinic)
+def test_each_text_goes_out_once_though_a_worker_is_killed_during_its_slice(clinic, open_processes):
+    timings = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.5, "RETRY_SECONDS": 0.5, "PUBLIC_URL": "http://127.0.0.1:1"}
+    processes = open_processes(**timings)
+    import_twenty(clinic)
     processes.start("-m", "worker", "clock")
     first = processes.start("-m", "worker")
     wait_until(lambda: len(processes.sent()) >= 2)
@@ -95,19 +93,18 @@ def test_after_a_worker_was_killed_in_the_middle_of_a_slice_each_text_has_gone_o
     assert reasons["lease_expired"] > 0
 
 
-def test_a_worker_that_was_suspended_for_longer_than_its_lease_sends_nothing_that_another_sent(clinic, started):
-    quick = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.5, "RETRY_SECONDS": 0.5, "PUBLIC_URL": "http://127.0.0.1:1"}
-    processes = started(**quick)
-    twenty(clinic)
+def test_a_worker_suspended_beyond_its_lease_does_not_repeat_what_another_worker_sent(clinic, open_processes):
+    timings = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.5, "RETRY_SECONDS": 0.5, "PUBLIC_URL": "http://127.0.0.1:1"}
+    processes = open_processes(**timings)
+    import_twenty(clinic)
     processes.start("-m", "worker", "clock")
     first = processes.start("-m", "worker")
     wait_until(lambda: len(processes.sent()) >= 2)
-    processes.tell(first, signal.SIGSTOP)
-    went_out = len(processes.sent())
-    assert went_out < len(PHONES)
+    processes.signal(first, signal.SIGSTOP)
+    assert len(processes.sent()) < len(PHONES)
     processes.start("-m", "worker")
     wait_until(lambda: set(states(clinic)) <= {"handed_over", "delivered"})
-    processes.tell(first, signal.SIGCONT)
+    processes.signal(first, signal.SIGCONT)
     first.send_signal(signal.SIGTERM)
     assert first.wait(20) == 0
     assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
@@ -115,44 +112,44 @@ def test_a_worker_that_was_suspended_for_longer_than_its_lease_sends_nothing_tha
 
 
 @pytest.mark.parametrize(
-    ("arguments", "setting", "told"),
+    ("arguments", "settings", "sentence"),
     [
         ([], {}, "REDIS_URL is not set"),
         (["clokc"], {"REDIS_URL": "redis://127.0.0.1:1"}, "clokc"),
         (["clock", "now"], {"REDIS_URL": "redis://127.0.0.1:1"}, "clock now"),
         ([], {"CLOCK_SECONDS": "0"}, "CLOCK_SECONDS"),
     ],
-    ids=["no queue for the worker", "a word that is no process", "a word too many", "a setting that cannot be"],
+    ids=["no queue", "an unknown process", "too many arguments", "an invalid setting"],
 )
-def test_wrong_use_is_told_in_a_sentence(tmp_path, monkeypatch, capsys, arguments, setting, told):
-    for name, value in environment(tmp_path, **setting).items():
+def test_wrong_use_is_explained(tmp_path, monkeypatch, capsys, arguments, settings, sentence):
+    for name, value in environment(tmp_path, **settings).items():
         monkeypatch.setenv(name, value)
     assert worker_command(arguments) == 2
-    assert told in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err
 
 
-def test_a_signal_ends_the_clock_and_the_worker_promptly_also_while_the_queue_is_away(clinic, started):
-    processes = started(CLOCK_SECONDS=60)
-    clinic.take(row(10, DUE))
+def test_a_signal_stops_the_clock_and_the_worker_even_while_the_queue_is_unavailable(clinic, open_processes):
+    processes = open_processes(CLOCK_SECONDS=60)
+    clinic.import_rows(row(10, DUE))
     clock, worker = processes.start("-m", "worker", "clock"), processes.start("-m", "worker")
-    processes.told["REDIS_URL"] = "redis://127.0.0.1:1"
-    lonely = processes.start("-m", "worker", "clock")
-    wait_until(lambda: "clock_waits" in processes.output(3))
+    processes.env["REDIS_URL"] = "redis://127.0.0.1:1"
+    interrupted = processes.start("-m", "worker", "clock")
+    wait_until(lambda: "clock_interrupted" in processes.output(3))
     wait_until(processes.sent)
-    for one in (clock, lonely, worker):
-        one.send_signal(signal.SIGTERM)
-    assert [one.wait(20) for one in (clock, lonely, worker)] == [0, 0, 0]
+    for process in (clock, interrupted, worker):
+        process.send_signal(signal.SIGTERM)
+    assert [process.wait(20) for process in (clock, interrupted, worker)] == [0, 0, 0]
 
 
-def test_asked_to_end_a_worker_finishes_what_is_in_hand_within_twenty_seconds_and_another_goes_on(clinic, started):
-    processes = started(PUBLIC_URL="http://127.0.0.1:1", RETRY_SECONDS=0.5)
-    twenty(clinic)
+def test_a_worker_that_is_stopped_finishes_texts_in_progress_and_another_worker_continues(clinic, open_processes):
+    processes = open_processes(PUBLIC_URL="http://127.0.0.1:1", RETRY_SECONDS=0.5)
+    import_twenty(clinic)
     processes.start("-m", "worker", "clock")
     first = processes.start("-m", "worker")
     wait_until(lambda: len(processes.sent()) >= 2)
     first.send_signal(signal.SIGTERM)
     assert first.wait(20) == 0
-    # Each text is handed over and known to be, or back in the plan: none is left between.
+    # Each text is either recorded as handed over, or planned again.
     assert set(states(clinic)) <= {"handed_over", "planned"}
     assert states(clinic)["planned"] > 0
     processes.start("-m", "worker")
@@ -160,8 +157,8 @@ def test_asked_to_end_a_worker_finishes_what_is_in_hand_within_twenty_seconds_an
     assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
 
 
-def test_jobs_carry_counts_and_ids_only(clinic, queue_url):
-    twenty(clinic)
+def test_jobs_contain_counts_and_ids_only(clinic, queue_url):
+    import_twenty(clinic)
     with queues.connect(queue_url) as connection:
         queue = queues.open_queue(connection)
         tick(Settings(), clinic.ledger, queue, NOW)
@@ -173,17 +170,18 @@ def test_jobs_carry_counts_and_ids_only(clinic, queue_url):
     assert b"55501" not in stored
 
 
-def test_after_many_uncertain_texts_what_is_due_does_not_wait_behind_all_of_them(clinic, queue_url, monkeypatch):
-    monkeypatch.setattr(clock_room, "RECONCILED_TOGETHER", 1)
-    monkeypatch.setattr(clock_room, "MOST_JOBS", 3)
-    twenty(clinic)
-    lost = clinic.claim(limit=8)
-    clinic.record([(one.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken")) for one in lost])
+def test_due_texts_do_not_wait_behind_many_uncertain_texts(clinic, queue_url, monkeypatch):
+    monkeypatch.setattr(clock_process, "RECONCILE_BATCH", 1)
+    monkeypatch.setattr(clock_process, "MAX_JOBS", 3)
+    import_twenty(clinic)
+    uncertain = clinic.claim(limit=8)
+    broken = Refused(ErrorClass.UNCERTAIN, None, "Broken")
+    clinic.record([(claimed.attempt, broken) for claimed in uncertain])
     later = NOW + timedelta(minutes=2)
     with queues.connect(queue_url) as connection:
         queue = queues.open_queue(connection)
         tick(Settings(), clinic.ledger, queue, later)
         jobs = [(job.func_name, job.args) for job in queue.jobs]
     assert [name for name, _ in jobs] == [queues.RECONCILE] * 3 + [queues.SEND]
-    first = [clinic.all(text, text.c.id == ids[0])[0].attempt for name, (ids,) in jobs if name == queues.RECONCILE]
-    assert first == [one.attempt for one in lost[:3]]
+    searched = [clinic.all(text, text.c.id == ids[0])[0].attempt for name, (ids,) in jobs if name == queues.RECONCILE]
+    assert searched == [claimed.attempt for claimed in uncertain[:3]]

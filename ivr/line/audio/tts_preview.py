@@ -19,6 +19,7 @@ from ivr.line.callflow import hours
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import Speech, SpeechBlock
 from ivr.line.content.loader import Content
+from ivr.line.locales.locale import get_locale
 from ivr.line.twiml.ssml import build_say
 
 RATE = 16_000
@@ -28,15 +29,6 @@ _GAP_SECONDS = 0.12
 _QUIET, _EDGE = 0.005, 0.02
 # The local voice distorts above this.
 _VOLUME = 0.4
-# What the local voice speaks, by a language's tag or by its two letters.
-_VOICES = {
-    "en-GB": "en-GB",
-    "en": "en-US",
-    "es": "es-ES",
-    "fr": "fr-FR",
-    "de": "de-DE",
-    "it": "it-IT",
-}
 _INSTALL = "The local voice is not installed: pip install py-nanotts (Linux and Windows), or record the prompt."
 # Example values: a caller's number, and a time when every office is closed.
 _CALLER, _SUNDAY = "603-555-0123", datetime(2026, 1, 4, 17, tzinfo=UTC)
@@ -72,7 +64,7 @@ def _blocks(content: Content, language: str, name: str) -> list[SpeechBlock]:
     if not prompt.spoken:
         raise KeyError(name)
     examples = _examples(content, language)
-    blocks = [speech.words(language, name, part, **examples) for part in range(len(prompt.spoken))]
+    blocks = [speech.block(language, name, part, **examples) for part in range(len(prompt.spoken))]
     return [*blocks, speech.choices(language, name)] if name in content.config.menus else blocks
 
 
@@ -115,8 +107,8 @@ def _render_block(block: SpeechBlock, content: Content) -> Iterator[Samples]:
             raise PreviewUnavailable(f"The recording of this prompt cannot be played. {error}") from error
         yield convert.resample(samples, rate, RATE)
         return
-    tag = content.config.languages[block.language].tag
-    voice = _VOICES.get(tag) or _VOICES.get(block.language)
+    locale, tag = get_locale(block.language), content.config.languages[block.language].tag
+    voice = locale.preview_voices_by_tag.get(tag, locale.preview_voice)
     if voice is None:
         raise PreviewUnavailable(
             f"No local voice speaks `{block.language}`: call the line and listen, or record the prompt."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TypeVar
 
-from ivr.line.callflow.graph import KEYS_ONLY, Graph, Stay
+from ivr.line.callflow.graph import KEYS_ONLY, Graph, StayReason
 from ivr.line.callflow.states import (
     TASK_OUTCOMES,
     ActionResult,
@@ -39,7 +39,7 @@ _KEYS: list[Heard] = [Silence(), *(Key(key) for key in "1234567890*#?")]
 class Exploration:
     """The transitions out of one state: how many, and the distinct turns and states that they lead to."""
 
-    arrows: int
+    transitions: int
     turns: frozenset[Turn]
     states: frozenset[State]
 
@@ -58,7 +58,7 @@ class Explorer:
         self._turns: dict[Turn, Turn] = {}
         self._states: dict[State, State] = {}
 
-    def steps(self) -> Iterator[tuple[State, Exploration]]:
+    def explore(self) -> Iterator[tuple[State, Exploration]]:
         """Each reachable state with the transitions out of it; a state may come more than once."""
         queue = [self._graph.start(language).state for language in self._graph.languages]
         seen = set(queue)
@@ -70,20 +70,20 @@ class Explorer:
 
     def turns(self) -> set[Turn]:
         """Every turn that a call can reach."""
-        return {turn for _, exploration in self.steps() for turn in exploration.turns}
+        return {turn for _, exploration in self.explore() for turn in exploration.turns}
 
     def _explore(self, state: State) -> Iterator[Exploration]:
-        transitions, stays = self._node_transitions(State(state.language, state.place), state.wrongs < KEYS_ONLY)
+        transitions, stays = self._node_transitions(State(state.language, state.node), state.wrongs < KEYS_ONLY)
         yield transitions
         for reason, count in stays.items():
             yield self._exploration(count * self._all_cases(partial(self._graph.reprompt, state, reason)))
 
-    def _transitions(self, state: State, listens: bool) -> tuple[Exploration, Counter[Stay]]:
+    def _transitions(self, state: State, listens: bool) -> tuple[Exploration, Counter[StayReason]]:
         """All transitions out of a node, and how often each reason keeps the caller there."""
         turns: list[Turn] = []
-        stays: Counter[Stay] = Counter()
-        for heard in self._inputs(state.place, listens):
-            for result in self._all_cases(partial(self._graph.move, state, heard)):
+        stays: Counter[StayReason] = Counter()
+        for heard in self._inputs(state.node, listens):
+            for result in self._all_cases(partial(self._graph.transition, state, heard)):
                 if isinstance(result, Turn):
                     turns.append(result)
                 else:

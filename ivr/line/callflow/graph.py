@@ -1,6 +1,6 @@
 """The call graph of a release: given a state and what the caller does, the next turn.
 
-`Graph.start()` is the first turn and `Graph.step(state, heard, facts)` each later one. Both are pure: whether an
+`Graph.start()` is the first turn and `Graph.next_turn(state, heard, facts)` each later one. Both are pure: whether an
 entry is open, and whether the caller's number is withheld, come in as `facts`.
 """
 
@@ -13,9 +13,9 @@ from ivr.line.callflow.states import (
     ALREADY,
     FAILED,
     HIDDEN,
-    KEPT,
     LANDLINE,
     OPTED_OUT,
+    SAVED,
     SENT,
     STOPPED,
     ActionResult,
@@ -73,9 +73,9 @@ _SPOKEN_KEYS: dict[type[Node], dict[str, str]] = {
     CallbackTime: {time: key for key, time in _TIMES_OF_DAY.items()},
 }
 _SYNONYMS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
-Stay = Literal["again", "silence", "wrong-key", "not-a-number", "none"]
+StayReason = Literal["again", "silence", "wrong-key", "not-a-number", "none"]
 """Why the node does not change: the caller asked for a repeat ("again"), or the error prompt that is due."""
-_AGAIN: Stay = "again"
+_AGAIN: StayReason = "again"
 _EntryNode = CallbackOffer | Transfer | ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime | Helped
 
 
@@ -122,14 +122,14 @@ class Graph:
         """The first turn of a call."""
         return Turn(State(language or self.languages[0], Menu("welcome")))
 
-    def step(self, state: State, heard: Heard, facts: Facts) -> Turn:
+    def next_turn(self, state: State, heard: Heard, facts: Facts) -> Turn:
         """The next turn after `heard` at `state`."""
-        result = self.move(State(state.language, state.place), heard, facts)
+        result = self.transition(State(state.language, state.node), heard, facts)
         return result if isinstance(result, Turn) else self.reprompt(state, result, facts)
 
-    def move(self, state: State, heard: Heard, facts: Facts) -> Turn | Stay:
+    def transition(self, state: State, heard: Heard, facts: Facts) -> Turn | StayReason:
         """The transition for `heard` from a state with its counters at zero, or the reason that there is none."""
-        node = state.place
+        node = state.node
         if isinstance(node, Transfer):
             return self._after_dial(state, node, heard, facts)
         if isinstance(node, Task):
@@ -141,15 +141,15 @@ class Graph:
         if isinstance(heard, SpokenWords) and not isinstance(node, EnterNumber):
             return self._after_speech(state, heard.outcome, facts)
         if isinstance(heard, NumberEntered):
-            return Turn(state.at(ReadBack(node.entry))) if isinstance(node, EnterNumber) else "wrong-key"
+            return Turn(state.enter(ReadBack(node.entry))) if isinstance(node, EnterNumber) else "wrong-key"
         return "silence"
 
-    def reprompt(self, state: State, reason: Stay, facts: Facts) -> Turn:
+    def reprompt(self, state: State, reason: StayReason, facts: Facts) -> Turn:
         """The next turn when the node does not change: a repeat, or an error prompt."""
         return self._repeat(state) if reason == _AGAIN else self._miss(state, facts, reason)
 
-    def _after_key(self, state: State, key: str, facts: Facts) -> Turn | Stay:
-        node = state.place
+    def _after_key(self, state: State, key: str, facts: Facts) -> Turn | StayReason:
+        node = state.node
         if key == "*":
             return _AGAIN
         if key == "0":
@@ -158,22 +158,22 @@ class Graph:
             next_index = (self.languages.index(state.language) + 1) % len(self.languages)
             return Turn(State(self.languages[next_index], node))
         if key == "9":
-            return Turn(state.at(self.parent(node)))
+            return Turn(state.enter(self.parent(node)))
         handler = self._key_handlers.get(type(node))
-        error: Stay = "not-a-number" if isinstance(node, EnterNumber) else "wrong-key"
+        error: StayReason = "not-a-number" if isinstance(node, EnterNumber) else "wrong-key"
         return (handler and handler(state, node, key, facts)) or error
 
     def _repeat(self, state: State) -> Turn:
         repeats = min(state.repeats + 1, MAX_REPEATS)
-        node = state.place
+        node = state.node
         if isinstance(node, TopicEnd):
             # A caller who skipped to the end asks for the whole topic again.
             is_last = node.part + 1 >= self._part_counts[node.topic]
             node = TopicPart(node.topic, 0 if is_last else node.part)
         return Turn(State(state.language, node, repeats=repeats), "repeat-offer" if repeats == MAX_REPEATS else None)
 
-    def _after_speech(self, state: State, outcome: str, facts: Facts) -> Turn | Stay:
-        key = _SPOKEN_KEYS.get(type(state.place), {}).get(outcome)
+    def _after_speech(self, state: State, outcome: str, facts: Facts) -> Turn | StayReason:
+        key = _SPOKEN_KEYS.get(type(state.node), {}).get(outcome)
         if key:
             return self._after_key(state, key, facts)
         return self._spoken_request(state, outcome) or "none"
@@ -182,19 +182,19 @@ class Graph:
         """The transition for a spoken request, which is the same from every node."""
         outcome = _SYNONYMS.get(outcome, outcome)
         if outcome == "person" or outcome in self._chains:
-            entry = self.person_of(state.place) if outcome == "person" else outcome
-            return Turn(state.at(Confirmation("transfer", entry, self._after_no(state.place))))
+            entry = self.person_of(state.node) if outcome == "person" else outcome
+            return Turn(state.enter(Confirmation("transfer", entry, self._after_no(state.node))))
         if outcome in self._persons or outcome in self._menus:
-            return Turn(state.at(self._menu_or_topic(outcome)))
+            return Turn(state.enter(self._menu_or_topic(outcome)))
         if outcome in ANSWERED_ALOUD:
-            return Turn(state.at(SpokenAnswer(outcome)))
+            return Turn(state.enter(SpokenAnswer(outcome)))
         if outcome == "stop":
-            return Turn(state.at(StopTexts()))
+            return Turn(state.enter(StopTexts()))
         if outcome == "stop-alone":
-            return Turn(state.at(Confirmation("stop", "", self._after_no(state.place))))
+            return Turn(state.enter(Confirmation("stop", "", self._after_no(state.node))))
         if outcome == "menu":
             return self.start(state.language)
-        return Turn(State(outcome, state.place)) if outcome in self.languages else None
+        return Turn(State(outcome, state.node)) if outcome in self.languages else None
 
     def _after_no(self, node: Node) -> Node:
         """Where "no" to a confirmation leads: to the caller's menu, or to the menu above their topic."""
@@ -209,7 +209,7 @@ class Graph:
         target = self._menus[node.name].choices.get(key)
         if target in self._chains:
             return self.reach(state.language, target, facts)
-        return Turn(state.at(self._menu_or_topic(target))) if target else None
+        return Turn(state.enter(self._menu_or_topic(target))) if target else None
 
     def _topic_key(self, state: State, node: TopicPart | TopicEnd, key: str, facts: Facts) -> Turn | None:
         topic, last = node.topic, self._part_counts[node.topic] - 1
@@ -217,15 +217,15 @@ class Graph:
             return self._offer_text(state, topic, TopicEnd(topic, node.part), facts)
         if node.part >= last:
             # Callers who used 1 for the next part or # to skip press it once more at the end.
-            return Turn(state.at(self.parent(node))) if key in ("1", "#") else None
+            return Turn(state.enter(self.parent(node))) if key in ("1", "#") else None
         if key == "1":
-            return Turn(state.at(TopicPart(topic, node.part + 1)))
-        return Turn(state.at(TopicEnd(topic, last))) if key == "#" else None
+            return Turn(state.enter(TopicPart(topic, node.part + 1)))
+        return Turn(state.enter(TopicEnd(topic, last))) if key == "#" else None
 
     def _offer_text(self, state: State, topic: str, after: Node, facts: Facts) -> Turn:
         if facts(HIDDEN):
-            return Turn(state.at(after), "text-hidden")
-        return Turn(state.at(TextConsent(topic, after)))
+            return Turn(state.enter(after), "text-hidden")
+        return Turn(state.enter(TextConsent(topic, after)))
 
     def _answer_key(self, state: State, node: SpokenAnswer, key: str, facts: Facts) -> Turn | None:
         entry = self._config.answers.get(node.outcome)
@@ -233,35 +233,35 @@ class Graph:
 
     def _confirmation_key(self, state: State, node: Confirmation, key: str, facts: Facts) -> Turn | None:
         if key == "2":
-            return Turn(state.at(node.after_no))
+            return Turn(state.enter(node.after_no))
         if key != "1":
             return None
         if node.action == "transfer":
             return self.reach(state.language, node.entry, facts)
-        return Turn(state.at(StopTexts()))
+        return Turn(state.enter(StopTexts()))
 
     def _offer_key(self, state: State, node: CallbackOffer, key: str, facts: Facts) -> Turn | None:
         if key == "1":
             hidden = facts(HIDDEN)
-            return Turn(state.at(EnterNumber(node.entry) if hidden else ConfirmOwnNumber(node.entry)))
+            return Turn(state.enter(EnterNumber(node.entry) if hidden else ConfirmOwnNumber(node.entry)))
         if key == "5":
             return self._offer_text(state, NUMBERS, CallbackOffer(node.entry, "offer-again"), facts)
         return None
 
     def _question_key(self, state: State, node: Node, key: str, _facts: Facts) -> Turn | None:
         target = _question_targets(node).get(key)
-        return Turn(state.at(target)) if target else None
+        return Turn(state.enter(target)) if target else None
 
-    def _miss(self, state: State, facts: Facts, error: Stay) -> Turn:
+    def _miss(self, state: State, facts: Facts, error: StayReason) -> Turn:
         """Counts a no-input or a no-match. The last try leads to a person; at an offer of help, to goodbye."""
         silences = state.silences + (error == "silence")
         wrongs = state.wrongs + (error != "silence")
         if max(silences, wrongs) < self._config.tries:
             preface = "use-keys" if error == "none" and wrongs >= KEYS_ONLY else error
-            return Turn(State(state.language, state.place, silences, wrongs), preface)
-        if isinstance(state.place, CallbackOffer | Helped):
-            return Turn(state.at(Goodbye()))
-        return self.reach(state.language, self.person_of(state.place), facts, "to-a-person")
+            return Turn(State(state.language, state.node, silences, wrongs), preface)
+        if isinstance(state.node, CallbackOffer | Helped):
+            return Turn(state.enter(Goodbye()))
+        return self.reach(state.language, self.person_of(state.node), facts, "to-a-person")
 
     def reach(self, language: str, entry: str, facts: Facts, preface: str | None = None) -> Turn:
         """A transfer to the first open link of an entry's chain, or the call-back offer if all are closed."""
@@ -276,18 +276,18 @@ class Graph:
     def _after_dial(self, state: State, node: Transfer, heard: Heard, facts: Facts) -> Turn:
         status = heard.status if isinstance(heard, ActionResult) else FAILED
         if status in ANSWERED:
-            return Turn(state.at(Goodbye()))
+            return Turn(state.enter(Goodbye()))
         preface = _DIAL_PREFACES.get(status, "transfer-failed")
         next_transfer = self._dial(state.language, node.entry, node.link + 1, facts, preface)
-        return next_transfer or Turn(state.at(CallbackOffer(node.entry, "no-one-free")))
+        return next_transfer or Turn(state.enter(CallbackOffer(node.entry, "no-one-free")))
 
     def _after_task(self, state: State, task: Task, outcome: str) -> Turn:
         if isinstance(task, SaveCallback):
-            preface = "callback-kept" if outcome == KEPT else "callback-failed"
-            return Turn(state.at(Helped(task.entry)), preface)
+            preface = "callback-kept" if outcome == SAVED else "callback-failed"
+            return Turn(state.enter(Helped(task.entry)), preface)
         if isinstance(task, SendText):
-            return Turn(state.at(task.after), _TEXT_PREFACES.get(outcome, "text-failed"))
-        return Turn(state.at(Menu("welcome")), "texts-stopped" if outcome == STOPPED else "texts-not-stopped")
+            return Turn(state.enter(task.after), _TEXT_PREFACES.get(outcome, "text-failed"))
+        return Turn(state.enter(Menu("welcome")), "texts-stopped" if outcome == STOPPED else "texts-not-stopped")
 
     def chain(self, entry: str) -> tuple[str, ...]:
         """The entries that are dialed, in order, when a caller asks for an entry."""
@@ -321,7 +321,7 @@ class Graph:
         root = TopicPart(node.topic, 0) if isinstance(node, TopicPart | TopicEnd) else node
         return self._parents.get(root, Menu("welcome"))
 
-    def leads_a_key(self, node: Node) -> bool:
+    def is_reached_by_keys(self, node: Node) -> bool:
         """Whether keys alone reach a menu or the first part of a topic."""
         return node in self._parents
 

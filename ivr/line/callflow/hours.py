@@ -6,25 +6,14 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from babel.dates import format_date, format_time, get_day_names
-
 from ivr.line.content.config import DAYS, Config, DirectoryEntry, Holidays
+from ivr.line.locales.locale import get_locale
 
 if TYPE_CHECKING:
     from holidays.holiday_base import HolidayBase
 
-# "Monday to Friday from 8:00 AM to 5:00 PM", "de lunes a viernes, de 8:00 AM a 5:00 PM".
-_SPANS = {"en": "{days} from {opens} to {closes}", "es": "de {days}, de {opens} a {closes}"}
-_DAYS = {"en": "{first} to {last}", "es": "{first} a {last}"}
-_ONE_DAY = {"es": "los {days}, de {opens} a {closes}"}
-_TODAY = {"en": "today", "es": "hoy"}
-_TOMORROW = {"en": "tomorrow", "es": "mañana"}
-_ON = {"en": "on {day}", "es": "el {day}"}
-_AT = {"en": "{day} at {time}", "es": "{day} a las {time}"}
-# No holiday lasts longer than this.
-_AHEAD = 30
-# How the patients of a language read a clock, where that is not how the language's own country does.
-_CLOCKS = {"en": "en_US", "es": "es_US"}
+# No closure lasts longer than this.
+_DAYS_AHEAD = 30
 
 
 def is_open(config: Config, entry: DirectoryEntry, now: datetime) -> bool:
@@ -69,11 +58,13 @@ def describe_hours(entry: DirectoryEntry, language: str) -> str:
 
 
 def _describe_span(first: int, last: int, hours: tuple[time, time], language: str) -> str:
-    names = get_day_names("wide", locale=language)
-    days, span = names[first], _ONE_DAY.get(language) or _SPANS.get(language, "{days} {opens} - {closes}")
+    from babel.dates import get_day_names
+
+    locale, names = get_locale(language), get_day_names("wide", locale=language)
+    days, span = names[first], locale.hours_on_one_day or locale.hours
     if first != last:
-        days = _DAYS.get(language, "{first} - {last}").format(first=names[first], last=names[last])
-        span = _SPANS.get(language, "{days} {opens} - {closes}")
+        days = locale.day_range.format(first=names[first], last=names[last])
+        span = locale.hours
     opens, closes = (format_time_of_day(hour, language) for hour in hours)
     return span.format(days=days, opens=opens, closes=closes)
 
@@ -81,28 +72,32 @@ def _describe_span(first: int, last: int, hours: tuple[time, time], language: st
 def describe_next_opening(config: Config, entry: DirectoryEntry, now: datetime, language: str) -> str:
     """When an entry that is closed at `now` opens again: "tomorrow at 8:00 AM". Empty if it never does."""
     local = now.astimezone(config.zone)
-    for ahead in range(_AHEAD):
+    for ahead in range(_DAYS_AHEAD):
         day = local.date() + timedelta(days=ahead)
         hours = entry.hours.get(DAYS[day.weekday()])
         closed = entry.holidays == "closed" and is_holiday(config.holidays, day)
         if hours and not closed and (ahead or local.time() < hours[0]):
-            told = _describe_day(day, ahead, language)
-            return _AT.get(language, "{day} {time}").format(day=told, time=format_time_of_day(hours[0], language))
+            day_name = _describe_day(day, ahead, language)
+            return get_locale(language).day_at_time.format(day=day_name, time=format_time_of_day(hours[0], language))
     return ""
 
 
 def _describe_day(day: date, ahead: int, language: str) -> str:
-    if ahead < 2:
-        near = (_TODAY, _TOMORROW)[ahead].get(language)
-        if near:
-            return near
+    from babel.dates import format_date, get_day_names
+
+    locale = get_locale(language)
+    near = (locale.today, locale.tomorrow)[ahead] if ahead < 2 else ""
+    if near:
+        return near
     name = get_day_names("wide", locale=language)[day.weekday()]
     if ahead >= 7:
         name += f" {format_date(day, 'd MMMM', locale=language)}"
-    return _ON.get(language, "{day}").format(day=name)
+    return locale.on_day.format(day=name)
 
 
 def format_time_of_day(hour: time, language: str) -> str:
-    """A time of day as the language's patients read it: Americans say AM and PM, in whatever language."""
-    locale = _CLOCKS.get(language, language)
+    """A time of day with AM and PM, which Americans use in every language."""
+    from babel.dates import format_time
+
+    locale = get_locale(language).clock_locale or language
     return format_time(hour, "h:mm a", locale=locale).replace("\u202f", " ").replace("\xa0", " ")

@@ -88,10 +88,10 @@ class Speech:
 
     def blocks(self, turn: Turn) -> list[SpeechBlock]:
         """All that is said at a turn, in order."""
-        node = turn.state.place
+        node = turn.state.node
         return [*self._preface(turn), *self._node_blocks[type(node)](turn.state, node)]
 
-    def words(self, language: str, prompt: str, part: int = 0, /, **values: str) -> SpeechBlock:
+    def block(self, language: str, prompt: str, part: int = 0, /, **values: str) -> SpeechBlock:
         """One spoken section of a prompt. values: its placeholders, beyond those of the content."""
         return self._filled_block(language, prompt, part, tuple(values.items()))
 
@@ -109,14 +109,14 @@ class Speech:
         """What staff hear before they are connected to a caller of a language, in the line's default language."""
         default_language = self.content.config.default_language
         language_name = Locale.parse(language).get_language_name(default_language) or language
-        return self.words(default_language, prompt, language=language_name)
+        return self.block(default_language, prompt, language=language_name)
 
     def dialed_entry(self, node: Transfer) -> str:
         """The id of the directory entry that a transfer dials."""
         return self.graph.chain(node.entry)[node.link]
 
     def _prompt(self, state: State, name: str) -> SpeechBlock:
-        return self.words(state.language, name)
+        return self.block(state.language, name)
 
     def _about_entry(self, state: State, prompt: str, entry_id: str) -> SpeechBlock:
         if not entry_id:
@@ -124,10 +124,10 @@ class Speech:
         entry = self.content.config.entry(entry_id)
         language = state.language
         opening = self._hours[entry_id, language]
-        return self.words(language, prompt, name=entry.name[language], number=entry.number, hours=opening)
+        return self.block(language, prompt, name=entry.name[language], number=entry.number, hours=opening)
 
     def _preface(self, turn: Turn) -> list[SpeechBlock]:
-        node = turn.state.place
+        node = turn.state.node
         if turn.preface is None:
             return []
         if turn.preface.startswith("transfer-") and isinstance(node, Transfer):
@@ -143,7 +143,7 @@ class Speech:
         before, after = [self._prompt(state, node.name)], [self._prompt(state, "keys")]
         if node.name == "welcome":
             others = (other for other in self.content.config.languages if other != state.language)
-            before += [self.words(other, "other-language") for other in others]
+            before += [self.block(other, "other-language") for other in others]
             if self.content.config.speech:
                 after.insert(0, self._prompt(state, "ask-aloud"))
         return [*before, choices, *after]
@@ -152,14 +152,14 @@ class Speech:
         """A menu's choices, one paragraph each."""
         labels = self.content.prompt(language, menu).choices
         choices = (
-            self.words(language, "choice", choice=labels[key], key=key).paragraphs[0]
+            self.block(language, "choice", choice=labels[key], key=key).paragraphs[0]
             for key in self.content.config.menus[menu].choices
         )
         return SpeechBlock(language, tuple(choices), self._recording(language, menu, "choices"))
 
     def _topic_part(self, state: State, node: TopicPart) -> list[SpeechBlock]:
         options = self._topic_end(state, node)
-        return options if state.missed else [self.words(state.language, node.topic, node.part), *options]
+        return options if state.missed else [self.block(state.language, node.topic, node.part), *options]
 
     def _topic_end(self, state: State, node: TopicPart | TopicEnd) -> list[SpeechBlock]:
         has_more = node.part + 1 < self.graph.part_count(node.topic)

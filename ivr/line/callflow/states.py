@@ -157,7 +157,7 @@ class SaveCallback(Task):
     kind: ClassVar[str] = "keepcallback"
     entry: str
     number: str
-    wished: TimeOfDay
+    time_of_day: TimeOfDay
 
 
 @dataclass(frozen=True)
@@ -172,10 +172,10 @@ class StopTexts(Task):
     kind: ClassVar[str] = "stoptexts"
 
 
-KEPT, SENT, ALREADY, LANDLINE = "kept", "sent", "already", "landline"
+SAVED, SENT, ALREADY, LANDLINE = "kept", "sent", "already", "landline"
 OPTED_OUT, STOPPED, FAILED = "opted_out", "stopped", "failed"
 TASK_OUTCOMES: dict[type[Task], tuple[str, ...]] = {
-    SaveCallback: (KEPT, FAILED),
+    SaveCallback: (SAVED, FAILED),
     SendText: (SENT, ALREADY, LANDLINE, OPTED_OUT, FAILED),
     StopTexts: (STOPPED, FAILED),
 }
@@ -195,7 +195,7 @@ class State:
     """
 
     language: str
-    place: Node
+    node: Node
     silences: int = 0
     wrongs: int = 0
     repeats: int = 0
@@ -204,14 +204,14 @@ class State:
     def token(self) -> str:
         """The state as a URL carries it: en.piece-cancer-0.s1.w2"""
         counts = (("s", self.silences), ("w", self.wrongs), ("r", self.repeats))
-        return ".".join([self.language, self.place.token, *(f"{mark}{n}" for mark, n in counts if n)])
+        return ".".join([self.language, self.node.token, *(f"{mark}{n}" for mark, n in counts if n)])
 
     @property
     def missed(self) -> bool:
         """Whether the caller has had a no-input or a no-match at this node."""
         return bool(self.silences or self.wrongs)
 
-    def at(self, node: Node) -> State:
+    def enter(self, node: Node) -> State:
         """The state after a transition to `node`: same language, counters reset."""
         return State(self.language, node)
 

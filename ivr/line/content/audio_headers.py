@@ -1,4 +1,4 @@
-"""What WAV and MP3 files say of themselves: how fast, how long, whether whole. Nothing is decoded here.
+"""The headers of WAV and MP3 files: sample rate, length, and whether the file is complete. Nothing is decoded here.
 
 WAV: http://soundfile.sapp.org/doc/WaveFormat, MP3: http://mpgedit.org/mpgedit/mpeg_format/mpeghdr.htm
 """
@@ -10,23 +10,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 PCM, MU_LAW = 1, 7
-# Formats in which every sample takes the same room.
-_EVEN_FORMATS = (PCM, 3, 6, MU_LAW, 0xFFFE)
+# Formats with samples of constant size.
+_CONSTANT_SIZE = (PCM, 3, 6, MU_LAW, 0xFFFE)
 _RATES = (44_100, 48_000, 32_000)
-# What one frame's second half-byte means, in kilobits a second, by whether it is MPEG 1.
+# Bit rates in kbit/s by their index in a frame header, for MPEG 1 (True) and later versions.
 _BIT_RATES = {
     True: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-# What stands behind an MP3's sound: https://id3.org/ID3v1, https://wiki.hydrogenaud.io/index.php?title=APE_key
+# Tags that may follow the sound of an MP3: https://id3.org/ID3v1, https://wiki.hydrogenaud.io/index.php?title=APE_key
 _AFTER_SOUND = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
-# A recorder that is switched off leaves no more than a frame or two unwritten.
-_FRAMES_MISSING = 3
+# A recorder that is switched off loses no more than a frame or two.
+_TOLERATED_FRAMES = 3
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """rate: samples a second. seconds: how long it plays. broken_at: the second from which on it is cut or damaged."""
+    """rate: samples per second. seconds: the playing time. broken_at: the second at which the data is damaged."""
 
     kind: str
     rate: int
@@ -37,61 +37,61 @@ class AudioInfo:
 
 
 def read_audio_info(data: bytes) -> AudioInfo | None:
-    """What a file's own words say of it; None for what is neither WAV nor MP3, whatever its name."""
+    """Read the headers of a WAV or MP3 file; None for any other content, whatever the file is called."""
     return _wav(data) if data.startswith(b"RIFF") else _mp3(data)
 
 
 def _wav(data: bytes) -> AudioInfo | None:
     if data[8:12] != b"WAVE":
         return None
-    found: AudioInfo | None = None
-    per_second, comment = 0, ""
-    for name, said, body in _chunks(data, 12):
+    info: AudioInfo | None = None
+    bytes_per_second, comment = 0, ""
+    for name, size, body in _chunks(data, 12):
         if name == b"fmt " and len(body) >= 16:
-            form, _channels, rate, bytes_a_second, block = struct.unpack("<HHIIH", body[:14])
-            per_second = block * rate if form in _EVEN_FORMATS else bytes_a_second
-            found = AudioInfo("wav", rate, 0.0, form) if rate and per_second else None
+            form, _channels, rate, nominal, block = struct.unpack("<HHIIH", body[:14])
+            bytes_per_second = block * rate if form in _CONSTANT_SIZE else nominal
+            info = AudioInfo("wav", rate, 0.0, form) if rate and bytes_per_second else None
         elif name == b"LIST" and body.startswith(b"INFO"):
             comment = _comment(body)
-        elif name == b"data" and found and not found.seconds:
-            seconds = len(body) / per_second
-            found = replace(found, seconds=seconds, broken_at=seconds if len(body) < said else None)
-    return found and replace(found, comment=comment)
+        elif name == b"data" and info and not info.seconds:
+            seconds = len(body) / bytes_per_second
+            info = replace(info, seconds=seconds, broken_at=seconds if len(body) < size else None)
+    return info and replace(info, comment=comment)
 
 
-def _chunks(data: bytes, at: int) -> Iterator[tuple[bytes, int, bytes]]:
-    """The parts of a RIFF file: name, the length that it claims, what is there of it."""
-    while at + 8 <= len(data):
-        said = int.from_bytes(data[at + 4 : at + 8], "little")
-        yield data[at : at + 4], said, data[at + 8 : at + 8 + said]
-        at += 8 + said + said % 2
+def _chunks(data: bytes, offset: int) -> Iterator[tuple[bytes, int, bytes]]:
+    """The chunks of a RIFF file: name, declared size, and the body as far as it is present."""
+    while offset + 8 <= len(data):
+        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        yield data[offset : offset + 4], size, data[offset + 8 : offset + 8 + size]
+        offset += 8 + size + size % 2
 
 
 def _comment(body: bytes) -> str:
-    told = next((words for name, _, words in _chunks(body, 4) if name == b"ICMT"), b"")
-    return told.rstrip(b"\0").decode("utf-8", "replace")
+    comment = next((text for name, _, text in _chunks(body, 4) if name == b"ICMT"), b"")
+    return comment.rstrip(b"\0").decode("utf-8", "replace")
 
 
 def _mp3(data: bytes) -> AudioInfo | None:
-    at = start = _sound_begins(data)
+    offset = start = _sound_offset(data)
     frames, seconds = 0, 0.0
-    found: AudioInfo | None = None
-    while at < len(data) and not data.startswith(_AFTER_SOUND, at):
-        frame = _frame(data[at : at + 4])
+    info: AudioInfo | None = None
+    while offset < len(data) and not data.startswith(_AFTER_SOUND, offset):
+        frame = _frame(data[offset : offset + 4])
         if frame is None:
-            # Silence in the file, not in the sound: some programs pad the end.
-            broken = seconds if data[at:].strip(b"\0") else None
-            return found and replace(found, seconds=seconds, broken_at=broken)
-        rate, length, lasts = frame
-        found = found or AudioInfo("mp3", rate, 0.0)
-        at, frames, seconds = at + length, frames + 1, seconds + lasts
-    if found and frames + _FRAMES_MISSING < _frames_promised(data[start : start + 200]):
-        return replace(found, seconds=seconds, broken_at=seconds)
-    return found and replace(found, seconds=seconds)
+            # Some programs pad the end of the file with zeros.
+            broken_at = seconds if data[offset:].strip(b"\0") else None
+            return info and replace(info, seconds=seconds, broken_at=broken_at)
+        rate, length, duration = frame
+        info = info or AudioInfo("mp3", rate, 0.0)
+        offset, frames, seconds = offset + length, frames + 1, seconds + duration
+    if info and frames + _TOLERATED_FRAMES < _declared_frames(data[start : start + 200]):
+        return replace(info, seconds=seconds, broken_at=seconds)
+    return info and replace(info, seconds=seconds)
 
 
 def _frame(head: bytes) -> tuple[int, int, float] | None:
-    """A frame's sample rate, its length in bytes and in seconds; None where no frame of an MP3 begins."""
+    """The sample rate of an MP3 frame, its length in bytes and in seconds; None if the bytes are not a frame header."""
     is_frame = len(head) == 4 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2 and head[1] & 0x18 != 0x08
     if not is_frame or not 0x10 <= head[2] < 0xF0 or head[2] & 0x0C == 0x0C:
         return None
@@ -103,20 +103,20 @@ def _frame(head: bytes) -> tuple[int, int, float] | None:
     return rate, samples // 8 * bits // rate + (head[2] >> 1 & 1), samples / rate
 
 
-def _frames_promised(head: bytes) -> int:
-    """How many frames an MP3's first one says there are; 0 where it says nothing."""
+def _declared_frames(head: bytes) -> int:
+    """The number of frames according to the first frame of an MP3; 0 if it does not say."""
     for mark in (b"Xing", b"Info"):
-        at = head.find(mark)
-        if at > 0 and len(head) >= at + 12 and head[at + 7] & 1:
-            return int.from_bytes(head[at + 8 : at + 12], "big")
+        offset = head.find(mark)
+        if offset > 0 and len(head) >= offset + 12 and head[offset + 7] & 1:
+            return int.from_bytes(head[offset + 8 : offset + 12], "big")
     return 0
 
 
-def _sound_begins(data: bytes) -> int:
-    """Where an MP3's sound begins, behind its ID3v2 tags: https://id3.org/id3v2.4.0-structure"""
-    at = 0
-    while data.startswith(b"ID3", at) and len(data) >= at + 10:
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(data[at + 6 : at + 10], (21, 14, 7, 0), strict=True))
-        footer = 10 if data[at + 5] & 0x10 else 0
-        at += 10 + size + footer
-    return len(data) - len(data[at:].lstrip(b"\0"))
+def _sound_offset(data: bytes) -> int:
+    """The offset of an MP3's sound, after its ID3v2 tags: https://id3.org/id3v2.4.0-structure"""
+    offset = 0
+    while data.startswith(b"ID3", offset) and len(data) >= offset + 10:
+        sizes = zip(data[offset + 6 : offset + 10], (21, 14, 7, 0), strict=True)
+        footer = 10 if data[offset + 5] & 0x10 else 0
+        offset += 10 + sum((byte & 0x7F) << shift for byte, shift in sizes) + footer
+    return len(data) - len(data[offset:].lstrip(b"\0"))

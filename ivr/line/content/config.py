@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, time, timedelta
 from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from babel import localedata
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ivr.line.content.findings import BrokenPrompts
@@ -18,11 +18,10 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
 _SPAN = re.compile(r"([0-9]{1,4})\s*([dhm])")
-_NUMBER = re.compile(r"[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}")
-# What a caller can say instead of pressing a key: an answer to what was asked, or a key's own name.
+# What a caller can say instead of pressing a key: an answer to a question, or the name of a key.
 ANSWERS = ("yes", "no", "person", "text", "call", "morning", "afternoon", "any")
 COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
-# The states and territories whose holidays the library knows. Asking it would load every country of the world.
+# The states and territories in the holidays library, which would load every country of the world to list them.
 _STATES = """
 AK AL AR AS AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MP MS MT NC ND NE NH NJ NM NV NY
 OH OK OR PA PR RI SC SD TN TX UM UT VA VI VT WA WI WV WY
@@ -31,53 +30,35 @@ STATES = frozenset(_STATES.split())
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
-def _time(words: Any) -> time:
-    if not _TIME.fullmatch(str(words)):
-        raise ValueError(f"`{words}` is not a time of day: write it like 08:00")
-    return time.fromisoformat(str(words))
+def _time(value: Any) -> time:
+    if not _TIME.fullmatch(str(value)):
+        raise ValueError(f"`{value}` is not a time of day: write it like 08:00")
+    return time.fromisoformat(str(value))
 
 
-def _day(words: Any) -> date:
+def _day(value: Any) -> date:
     try:
-        return date.fromisoformat(str(words))
+        return date.fromisoformat(str(value))
     except ValueError:
-        raise ValueError(f"`{words}` is not a day: write it like 2026-12-24") from None
+        raise ValueError(f"`{value}` is not a day: write it like 2026-12-24") from None
 
 
-def _span(words: Any) -> timedelta:
-    match = _SPAN.fullmatch(str(words))
+def _span(value: Any) -> timedelta:
+    match = _SPAN.fullmatch(str(value))
     if not match:
-        raise ValueError(f"`{words}` is not a length of time: write it like 7d, 12h or 30m")
+        raise ValueError(f"`{value}` is not a length of time: write it like 7d, 12h or 30m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 _zones = cache(available_timezones)
 
 
-def _zone(words: str) -> str:
-    if words not in _zones():
-        raise ValueError(f"`{words}` is not a time zone: write it like America/New_York")
-    return words
-
-
-def _state(words: str) -> str:
-    if words not in STATES:
-        raise ValueError(f"`{words}` is not a state: write its two letters, like NH")
-    return words
-
-
-def _number(words: str) -> str:
-    if not _NUMBER.fullmatch(words):
-        raise ValueError(f"`{words}` is not a phone number: write ten digits like 603-663-2180")
-    return words
-
-
-def _opening(words: Any) -> dict[str, Any]:
+def _opening(value: Any) -> dict[str, Any]:
     """{"Mon-Fri": "08:00-17:00"} as {"Mon": (08:00, 17:00), ...}."""
-    if not isinstance(words, dict) or not words:
+    if not isinstance(value, dict) or not value:
         raise ValueError("write hours like {Mon-Fri: 08:00-17:00}")
     opening: dict[str, tuple[time, time]] = {}
-    for days, hours in words.items():
+    for days, hours in value.items():
         match = _HOURS.fullmatch(str(hours))
         if not match:
             raise ValueError(f"`{hours}` are not opening hours: write them like 08:00-17:00")
@@ -91,44 +72,50 @@ def _opening(words: Any) -> dict[str, Any]:
     return opening
 
 
-def _days(words: str) -> tuple[str, ...]:
-    first, dash, last = words.partition("-")
+def _days(value: str) -> tuple[str, ...]:
+    first, dash, last = value.partition("-")
     last = last if dash else first
     if first not in DAYS or last not in DAYS:
-        raise ValueError(f"`{words}` are not days: write Mon-Fri, or Sat")
+        raise ValueError(f"`{value}` are not days: write Mon-Fri, or Sat")
     start, end = DAYS.index(first), DAYS.index(last)
     if end < start:
-        raise ValueError(f"`{words}` runs backwards")
+        raise ValueError(f"`{value}` runs backwards")
     return DAYS[start : end + 1]
 
 
-def _fits(pattern: str, what: str) -> AfterValidator:
-    def check(words: str) -> str:
-        if not re.fullmatch(pattern, words):
-            raise ValueError(f"`{words}` is not {what}")
-        return words
+def _check(is_valid: Callable[[str], object], description: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not is_valid(value):
+            raise ValueError(f"`{value}` is not {description}")
+        return value
 
     return AfterValidator(check)
 
 
-def _language(words: str) -> str:
-    if not re.fullmatch("[a-z]{2}", words) or not localedata.exists(words):
-        raise ValueError(f"`{words}` is not a language: write its two letters, like en")
-    return words
+def _matches(pattern: str, description: str) -> AfterValidator:
+    return _check(re.compile(pattern).fullmatch, description)
+
+
+def _is_language(code: str) -> bool:
+    from babel import localedata
+
+    return re.fullmatch("[a-z]{2}", code) is not None and localedata.exists(code)
 
 
 Clock = Annotated[time, BeforeValidator(_time)]
 Day = Annotated[date, BeforeValidator(_day)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Phone = Annotated[str, AfterValidator(_number)]
+Zone = Annotated[str, _check(lambda name: name in _zones(), "a time zone: write it like America/New_York")]
+StateCode = Annotated[str, _check(STATES.__contains__, "a state: write its two letters, like NH")]
+_PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
+Phone = Annotated[str, _matches(_PHONE, "a phone number: write ten digits like 603-663-2180")]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
-Name = Annotated[str, _fits(r"[a-z0-9]+(-[a-z0-9]+)*", "a name in small letters, like next-steps")]
-# 0, 8, 9, * and # mean the same everywhere.
-ChoiceKey = Annotated[str, _fits(r"[1-7]", "a key from 1 to 7")]
-LanguageCode = Annotated[str, AfterValidator(_language)]
+Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a name in small letters, like next-steps")]
+# 0, 8, 9, * and # have the same meaning in every state.
+ChoiceKey = Annotated[str, _matches(r"[1-7]", "a key from 1 to 7")]
+LanguageCode = Annotated[str, _check(_is_language, "a language: write its two letters, like en")]
 ByLanguage = dict[str, str]
-Command = Annotated[str, _fits("|".join(COMMANDS), f"one of {', '.join(COMMANDS)}")]
+Command = Annotated[str, _matches("|".join(COMMANDS), f"one of {', '.join(COMMANDS)}")]
 Said = Annotated[list[str], Field(min_length=1)]
 
 
@@ -138,11 +125,11 @@ class _Part(BaseModel):
 
 class Language(_Part):
     name: str
-    voice: Annotated[str, _fits(r"(Polly|Google)\.[A-Za-z0-9-]+", "a voice, like Polly.Joanna-Neural")]
-    tag: Annotated[str, _fits("[a-z]{2}-[A-Z]{2}", "a tag like en-US")]
-    rate: Annotated[str, _fits("[2-9][0-9]%|1[0-9]{2}%|200%", "a speed from 20% to 200%, like 90%")] = "90%"
+    voice: Annotated[str, _matches(r"(Polly|Google)\.[A-Za-z0-9-]+", "a voice, like Polly.Joanna-Neural")]
+    tag: Annotated[str, _matches("[a-z]{2}-[A-Z]{2}", "a tag like en-US")]
+    rate: Annotated[str, _matches("[2-9][0-9]%|1[0-9]{2}%|200%", "a speed from 20% to 200%, like 90%")] = "90%"
     said: dict[Command, Said] = {}
-    """The words that stand for a key."""
+    """What a caller can say instead of each key."""
 
 
 class MenuConfig(_Part):
@@ -157,7 +144,7 @@ class Topic(_Part):
 
 
 class DirectoryEntry(_Part):
-    """Whom the line can transfer to. number is as people read it; `e164` is as the carrier dials it."""
+    """A place that the line can transfer to. `number` is for people; `e164` is what the carrier dials."""
 
     id: Name
     name: ByLanguage
@@ -177,7 +164,7 @@ class DirectoryEntry(_Part):
 
 
 class Holidays(_Part):
-    state: Annotated[str, AfterValidator(_state)] = "NH"
+    state: StateCode = "NH"
     add: list[Day] = []
     remove: list[Day] = []
 
@@ -189,7 +176,7 @@ class Site(_Part):
     directory: Name
 
 
-Country = Annotated[str, _fits("[A-Z]{2}", "two capital letters, like US")]
+Country = Annotated[str, _matches("[A-Z]{2}", "two capital letters, like US")]
 
 
 class QuietHours(_Part):
@@ -203,9 +190,9 @@ class PerNumber(_Part):
 
 
 class ReminderStep(_Part):
-    """One text of the plan. before counts back from the appointment; late: how long it stays of use."""
+    """One reminder of the plan. before: how long before the appointment; late: how long after that it is still sent."""
 
-    id: Annotated[str, _fits("[a-z0-9-]{1,40}", "a name in small letters, like 7d")]
+    id: Annotated[str, _matches("[a-z0-9-]{1,40}", "a name in small letters, like 7d")]
     before: Span
     late: Span
     priority: Annotated[int, Field(ge=1, le=9)] = 5
@@ -213,11 +200,11 @@ class ReminderStep(_Part):
     unless: Literal["confirmed"] | None = None
     names_test: bool = False
     asks: bool = False
-    """Whether it asks to confirm, so that a bare yes within three days is an answer to it."""
+    """Whether it asks to confirm, so that a bare yes within three days answers it."""
 
     @property
     def wording(self) -> str:
-        """The prompt that says it; the second wording, which names the test, only when asked for."""
+        """The name of its prompt; with `names_test`, the variant that names the test."""
         return f"{self.prompt}-names-test" if self.names_test else self.prompt
 
 
@@ -226,14 +213,14 @@ class ReminderRules(_Part):
     per_number: PerNumber = PerNumber()
     pace: Annotated[int, Field(ge=1, le=1000)] = 10
     countries: Annotated[list[Country], Field(min_length=1)] = ["US"]
-    """Whose numbers may be texted; those of the first need no country code."""
+    """The countries whose numbers may be texted; numbers of the first need no country code."""
     dates: Literal["month-first", "day-first"] = "month-first"
-    """How 12/01/2026 is meant in an appointments file."""
+    """How to read 12/01/2026 in an appointments file."""
     plan: list[ReminderStep]
 
 
 class Config(_Part):
-    """The whole of line.yaml."""
+    """All of line.yaml."""
 
     hospital: ByLanguage
     timezone: Zone
@@ -243,7 +230,7 @@ class Config(_Part):
     tries: Annotated[int, Field(ge=2, le=5)] = 3
     pause_ms: Annotated[int, Field(ge=100, le=3000)] = 600
     sign_off: Literal["advised", "required"] = "advised"
-    """Whether topics, red flags and `results` can be published without a sign-off of their words."""
+    """Whether topics, red flags and `results` can be published without a sign-off."""
     menus: dict[Name, MenuConfig]
     topics: list[Topic]
     answers: dict[Name, Name] = {}
@@ -271,20 +258,19 @@ class Config(_Part):
 
 
 def read_config(source: Source) -> Config:
-    """line.yaml's values as a Config. Raises BrokenPrompts with a finding for each wrong value."""
+    """The values of line.yaml as a Config. Raises BrokenPrompts with a finding for each invalid value."""
     try:
-        config = Config.model_validate(source.value if source.value is not None else {})
+        return Config.model_validate(source.value if source.value is not None else {})
     except ValidationError as error:
         raise BrokenPrompts(
             source.fault(_path(problem["loc"]), "line-yaml", _sentence(problem["loc"], problem["type"], problem["msg"]))
             for problem in error.errors()
         ) from None
-    return config
 
 
-_TOLD = {
-    "extra_forbidden": "is not known here: take it away, or correct its spelling",
-    "missing": "is missing: write it here",
+_SENTENCES = {
+    "extra_forbidden": "is not a key here: remove it, or correct its spelling",
+    "missing": "is missing: add it here",
 }
 
 
@@ -294,6 +280,6 @@ def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 def _sentence(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(str(step) for step in _path(loc)) or "line.yaml"
-    if kind in _TOLD:
-        return f"`{name}` {_TOLD[kind]}."
+    if kind in _SENTENCES:
+        return f"`{name}` {_SENTENCES[kind]}."
     return f"`{name}`: {message.removeprefix('Value error, ')}."

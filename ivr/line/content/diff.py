@@ -1,4 +1,4 @@
-"""What changed between two versions of prompts/: file by file, place by place, word by word."""
+"""The differences between two versions of prompts/: by file, by section or key, and by word."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from ivr.line.content.loader import LINE_FILE, Files
 from ivr.line.content.yaml_source import read_yaml
 
 ChangeKind = Literal["added", "removed", "changed"]
-# "=" stands in both, "-" only before, "+" only after.
+# "=" in both, "-" only before, "+" only after.
 DiffMark = Literal["=", "-", "+"]
 DiffRun = tuple[DiffMark, str]
-# Words that stay the same are shown so far around those that do not.
-_AROUND = 5
-# Pairs of words. Beyond, words that stand everywhere are no landmarks: each would be compared with all others.
-_MANY = 1_000_000
+# How many unchanged words are shown on either side of a change.
+_CONTEXT = 5
+# Above this many pairs of words, frequent words no longer count as matches: the comparison would take too long.
+_MANY_PAIRS = 1_000_000
 _PROMPT = re.compile(r"([a-z]{2})/([a-z0-9-]+)\.md")
 _TEXT = (".md", ".yaml", ".tsv")
-_FIELD = re.compile(r"([a-z]+):")
+_FIELD = re.compile(r"([a-z_]+):")
 
 
 @dataclass(frozen=True)
 class ChangedPart:
-    """One place that changed: `Spoken 2`, `phrases`, `directory.central-scheduling.number`, and its words."""
+    """A part that changed, like `Spoken 2`, `phrases` or `directory.central-scheduling.number`, and its text."""
 
     name: str
-    pieces: tuple[DiffRun, ...]
+    runs: tuple[DiffRun, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return {"place": self.name, "words": [{"sign": sign, "words": words} for sign, words in self.pieces]}
+        return {"place": self.name, "words": [{"sign": mark, "words": text} for mark, text in self.runs]}
 
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one file. A file that is new or gone, and a recording, has no places."""
+    """The change of one file. A file that is new or removed has no parts, nor has a recording."""
 
     file: str
     kind: ChangeKind
-    places: tuple[ChangedPart, ...] = ()
+    parts: tuple[ChangedPart, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return {"file": self.file, "kind": self.kind, "places": [place.as_json() for place in self.places]}
+        return {"file": self.file, "kind": self.kind, "places": [part.as_json() for part in self.parts]}
 
 
 def changed_files(before: Mapping[str, object], after: Mapping[str, object]) -> list[tuple[str, ChangeKind]]:
-    """The files that differ, line.yaml first; the values may be contents, or whatever stands for them."""
+    """The files that differ, line.yaml first. The values may be bytes or digests."""
     names = sorted(before.keys() | after.keys(), key=lambda name: (name != LINE_FILE, name))
     kinds = ((name, _kind(before.get(name), after.get(name))) for name in names)
     return [(name, kind) for name, kind in kinds if kind]
@@ -63,9 +63,9 @@ def _kind(before: object, after: object) -> ChangeKind | None:
 
 
 def diff_files(before: Files, after: Files) -> list[Change]:
-    """Every file that differs, with what differs in it."""
+    """Every file that differs, with the parts that differ."""
     return [
-        Change(name, kind, tuple(_places(name, before[name], after[name])) if kind == "changed" else ())
+        Change(name, kind, tuple(_changed_parts(name, before[name], after[name])) if kind == "changed" else ())
         for name, kind in changed_files(before, after)
     ]
 
@@ -76,91 +76,91 @@ def summarize_changes(changed: Iterable[tuple[str, ChangeKind]]) -> str:
     for name, kind in changed:
         match = _PROMPT.fullmatch(name)
         languages[match[2] if match else name, kind] += [match[1]] if match else []
-    told = []
-    for (name, kind), found in languages.items():
-        where = f" ({', '.join(found)})" if found else ""
-        told.append(f"{name}{where}" + (f" {kind}" if kind != "changed" else ""))
-    return ", ".join(told) or "nothing"
+    summary = []
+    for (name, kind), codes in languages.items():
+        where = f" ({', '.join(codes)})" if codes else ""
+        summary.append(f"{name}{where}" + (f" {kind}" if kind != "changed" else ""))
+    return ", ".join(summary) or "nothing"
 
 
-def _places(name: str, before: bytes, after: bytes) -> Iterator[ChangedPart]:
+def _changed_parts(name: str, before: bytes, after: bytes) -> Iterator[ChangedPart]:
     if not name.endswith(_TEXT):
         return
     old, new = (data.decode("utf-8-sig", "replace") for data in (before, after))
     try:
-        yield from _keys(name, old, new) if name == LINE_FILE else _lines(name, old, new)
+        yield from _changed_keys(name, old, new) if name == LINE_FILE else _changed_lines(name, old, new)
     except BrokenPrompts:
-        yield from _lines(name, old, new)
+        yield from _changed_lines(name, old, new)
 
 
-def _keys(name: str, old: str, new: str) -> Iterator[ChangedPart]:
-    """The values of a YAML document that differ, by their paths."""
-    before, after = (dict(_flat(read_yaml(name, words).value)) for words in (old, new))
+def _changed_keys(name: str, old: str, new: str) -> Iterator[ChangedPart]:
+    """The values of a YAML document that differ, by path."""
+    before, after = (dict(_flatten(read_yaml(name, text).value)) for text in (old, new))
     for path in dict.fromkeys([*before, *after]):
         if before.get(path) != after.get(path):
-            yield ChangedPart(path, _pieces(before.get(path, "").split(), after.get(path, "").split()))
+            yield ChangedPart(path, _diff_words(before.get(path, "").split(), after.get(path, "").split()))
 
 
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, list) and value and all(isinstance(one, dict) and "id" in one for one in value):
-        value = {str(one["id"]): one for one in value}
+def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "id" in item for item in value):
+        value = {str(item["id"]): item for item in value}
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+            yield from _flatten(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         yield path, ", ".join(map(str, value)) or "[]"
     else:
         yield path, "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _lines(name: str, old: str, new: str) -> Iterator[ChangedPart]:
-    """The lines that differ; those of a prompt by the heading or field under which they stand."""
+def _changed_lines(name: str, old: str, new: str) -> Iterator[ChangedPart]:
+    """The lines that differ; those of a prompt by heading or field."""
     before, after = old.splitlines(), new.splitlines()
-    where = [_headings(lines) if name.endswith(".md") else [""] * len(lines) for lines in (before, after)]
+    headings = [_headings(lines) if name.endswith(".md") else [""] * len(lines) for lines in (before, after)]
     for kind, a, b, c, d in SequenceMatcher(None, before, after).get_opcodes():
         if kind != "equal":
-            pieces = _pieces(" ".join(before[a:b]).split(), " ".join(after[c:d]).split())
-            if pieces:
-                yield ChangedPart(where[1][c] if c < d else where[0][a], pieces)
+            runs = _diff_words(" ".join(before[a:b]).split(), " ".join(after[c:d]).split())
+            if runs:
+                yield ChangedPart(headings[1][c] if c < d else headings[0][a], runs)
 
 
 def _headings(lines: Sequence[str]) -> list[str]:
-    """For each line of a prompt, the field or the heading to which it belongs."""
-    found, seen, here, in_fields = [], Counter[str](), "", True
-    for at, line in enumerate(lines):
-        if in_fields and at and line.rstrip() == "---":
-            in_fields, here = False, ""
+    """The field or the heading to which each line of a prompt belongs."""
+    headings, counts, current, in_fields = [], Counter[str](), "", True
+    for number, line in enumerate(lines):
+        if in_fields and number and line.rstrip() == "---":
+            in_fields, current = False, ""
         elif in_fields and (field := _FIELD.match(line)):
-            here = field[1]
+            current = field[1]
         elif not in_fields and line.startswith("## "):
             heading = line[3:].strip()
-            seen[heading] += 1
-            here = f"{heading} {seen[heading]}" if seen[heading] > 1 else heading
-        found.append(here)
-    return found
+            counts[heading] += 1
+            current = f"{heading} {counts[heading]}" if counts[heading] > 1 else heading
+        headings.append(current)
+    return headings
 
 
-def _pieces(before: Sequence[str], after: Sequence[str]) -> tuple[DiffRun, ...]:
-    """The words of both, in order; empty when no word differs."""
+def _diff_words(before: Sequence[str], after: Sequence[str]) -> tuple[DiffRun, ...]:
+    """The words of both versions in order; empty if no word differs."""
     if before == after:
         return ()
-    pieces: list[DiffRun] = []
-    is_long = len(before) * len(after) > _MANY
+    runs: list[DiffRun] = []
+    is_long = len(before) * len(after) > _MANY_PAIRS
     codes = SequenceMatcher(None, before, after, autojunk=is_long).get_opcodes()
-    for at, (kind, a, b, c, d) in enumerate(codes):
+    for number, (kind, a, b, c, d) in enumerate(codes):
         if kind == "equal":
-            pieces.append(("=", _near(before[a:b], first=at == 0, last=at == len(codes) - 1)))
+            runs.append(("=", _context(before[a:b], first=number == 0, last=number == len(codes) - 1)))
             continue
         if a < b:
-            pieces.append(("-", " ".join(before[a:b])))
+            runs.append(("-", " ".join(before[a:b])))
         if c < d:
-            pieces.append(("+", " ".join(after[c:d])))
-    return tuple(pieces)
+            runs.append(("+", " ".join(after[c:d])))
+    return tuple(runs)
 
 
-def _near(words: Sequence[str], *, first: bool, last: bool) -> str:
-    """The words next to a change; an ellipsis for the others."""
-    head, tail = (0 if first else _AROUND), (0 if last else _AROUND)
+def _context(words: Sequence[str], *, first: bool, last: bool) -> str:
+    """The unchanged words next to a change; an ellipsis for the others."""
+    head, tail = (0 if first else _CONTEXT), (0 if last else _CONTEXT)
     if len(words) <= head + tail:
         return " ".join(words)
     return " ".join([*words[:head], "…", *words[len(words) - tail :]])

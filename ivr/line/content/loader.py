@@ -1,4 +1,4 @@
-"""All of prompts/ as one value: the configuration, every prompt by language and name, and the digest."""
+"""prompts/ as one value: the configuration, every prompt by language and name, and the digest."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pathlib import Path
 from ivr.line.content.config import Config, read_config
 from ivr.line.content.cross_references import find_cross_reference_errors
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.prompt import LARGEST as LARGEST_PROMPT
-from ivr.line.content.prompt import MOST_WORDS, Prompt, decode_text, fill_placeholders, read_prompt
+from ivr.line.content.prompt import MOST_WORDS, Prompt, fill_placeholders, read_prompt
 from ivr.line.content.recordings import (
     LARGEST,
     LARGEST_TOGETHER,
@@ -24,6 +23,7 @@ from ivr.line.content.recordings import (
     is_recording_name,
     recordings_of,
 )
+from ivr.line.content.text_files import LARGEST_TEXT, decode_text
 from ivr.line.content.training_questions import LARGEST as LARGEST_QUESTIONS
 from ivr.line.content.training_questions import TrainingQuestion, is_question_file, read_questions
 from ivr.line.content.yaml_source import Source, read_yaml
@@ -32,16 +32,16 @@ from ivr.line.text.gsm7 import fold_to_gsm7
 LINE_FILE = "line.yaml"
 _PROMPT_FILE = re.compile(r"[a-z]{2}/[a-z0-9]+(-[a-z0-9]+)*\.md")
 _TOO_LARGE = (
-    f"This folder holds more than {LARGEST_TOGETHER // 1_000_000} MB: name the folder that holds the prompts alone, or"
-    " make its recordings smaller."
+    f"This folder has more than {LARGEST_TOGETHER // 1_000_000} MB: name a folder with prompts only, or make its"
+    " recordings smaller."
 )
-_LITTER = ("~", ".bak", ".orig", ".swp", "Thumbs.db", "desktop.ini")
+_JUNK_ENDINGS = ("~", ".bak", ".orig", ".swp", "Thumbs.db", "desktop.ini")
 Files = Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
 class Content:
-    """What one release says. `files` are the bytes that it was read from."""
+    """The content of one release. `files` are the bytes that it was read from."""
 
     digest: str
     config: Config
@@ -51,17 +51,17 @@ class Content:
 
     @cached_property
     def source(self) -> Source:
-        """line.yaml with the line on which each value stands."""
+        """line.yaml with the line of each value."""
         return read_yaml(LINE_FILE, decode_text(LINE_FILE, self.files[LINE_FILE]))
 
     @cached_property
     def recordings(self) -> Mapping[RecordingKey, Recording]:
-        """What is played instead of said, by (language, prompt, part): part counts from 0, or is "choices"."""
+        """Recordings by (language, prompt, part): part counts from 0, or is "choices"."""
         return recordings_of(self.files)
 
     @cached_property
     def audio(self) -> Mapping[str, Recording]:
-        """The same recordings by their digests."""
+        """Recordings by digest."""
         return {recording.digest: recording for recording in self.recordings.values()}
 
     def prompt(self, language: str, name: str) -> Prompt:
@@ -73,41 +73,43 @@ class Content:
         return {language: {"hospital": self.config.hospital[language], **numbers} for language in self.config.languages}
 
     def values(self, language: str) -> dict[str, str]:
-        """What the placeholders that every prompt may use stand for: {hospital} and the numbers."""
+        """The values of the placeholders that every prompt may use: {hospital} and the phone numbers."""
         return self._values[language]
 
     def texted(self, language: str, name: str, /, **values: str) -> str:
-        """A prompt's text as it goes out: filled in, and within GSM-7 unless its file says `accents: keep`."""
+        """The text message of a prompt as it is sent: filled in, and in GSM-7 unless its file says `accents: keep`.
+
+        Raises KeyError for a prompt without the section.
+        """
         prompt = self.prompt(language, name)
         if prompt.texted is None:
-            raise KeyError(f"{language}/{name}.md has no words under ## Texted")
-        words = fill_placeholders(prompt.texted.words, {**self.values(language), **values})
-        return words if prompt.keeps_accents else fold_to_gsm7(words)
+            raise KeyError(f"{language}/{name}.md has no text under ## Texted")
+        text = fill_placeholders(prompt.texted.words, {**self.values(language), **values})
+        return text if prompt.keeps_accents else fold_to_gsm7(text)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """The files of a prompts folder by their path in it, without what editors leave behind.
+    """The files of a prompts folder by relative path, without leftovers of editors.
 
-    Raises BrokenPrompts when there is no such folder.
+    Raises BrokenPrompts if the folder is missing or too large, or if a file cannot be read.
     """
     if not (folder / LINE_FILE).is_file():
-        message = f"There is no {LINE_FILE} in {folder}: name the folder that holds the prompts."
+        message = f"There is no {LINE_FILE} in {folder}: name the folder with the prompts."
         raise BrokenPrompts([Finding(LINE_FILE, 0, "folder", "error", message)])
-    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     files: dict[str, bytes] = {}
     findings: list[Finding] = []
-    room = LARGEST_TOGETHER + LARGEST
-    for name, path in found.items():
+    left = LARGEST_TOGETHER + LARGEST
+    for name, path in paths.items():
         try:
-            if path.is_file() and not _is_litter(name):
+            if path.is_file() and not _is_junk(name):
                 files[name] = read_file(path)
-                room -= len(files[name])
-                if room < 0:
-                    # The rest is left unread: whatever it is, it is no words of a line.
+                left -= len(files[name])
+                if left < 0:
                     findings.append(Finding(name, 0, "folder", "error", _TOO_LARGE))
                     break
         except OSError as error:
-            message = f"This file cannot be opened ({error.strerror}): let this user read it."
+            message = f"This file cannot be opened ({error.strerror}): give this user permission to read it."
             findings.append(Finding(name, 0, "folder", "error", message))
     if findings:
         raise BrokenPrompts(findings)
@@ -115,37 +117,37 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def read_file(path: Path) -> bytes:
-    """A file's bytes, up to one more than any may have: what is far too large is told without being read."""
+    """A file's bytes, at most one more than the limit: enough to report a huge file without reading it all."""
     with path.open("rb") as file:
         return file.read(LARGEST + 1)
 
 
-def _is_litter(name: str) -> bool:
-    """What editors and systems leave behind: .DS_Store, ~$cancer.md, #cancer.md#, cancer.md~, Thumbs.db."""
+def _is_junk(name: str) -> bool:
+    """Leftovers of editors and systems: .DS_Store, ~$cancer.md, #cancer.md#, cancer.md~, Thumbs.db."""
     parts = name.split("/")
-    return any(part.startswith((".", "~", "#")) for part in parts) or parts[-1].endswith(_LITTER)
+    return any(part.startswith((".", "~", "#")) for part in parts) or parts[-1].endswith(_JUNK_ENDINGS)
 
 
 def file_problem(name: str, data: bytes) -> str:
-    """Why a file cannot be taken into prompts/, by its name or size; empty when it can, however broken it is."""
+    """Why the name or size of a file bars it from prompts/; empty if neither does, however broken the file is."""
     if not (name == LINE_FILE or _PROMPT_FILE.fullmatch(name) or is_question_file(name) or is_recording_name(name)):
         return (
-            f"`{name}` is no name of a file of the line: write it like line.yaml, en/cancer.md, en/questions.tsv or"
+            f"`{name}` is not a file name for prompts/: write it like line.yaml, en/cancer.md, en/questions.tsv or"
             " recordings/en/cancer-2.mp3."
         )
     largest = (
-        LARGEST if is_in_recordings_folder(name) else LARGEST_QUESTIONS if is_question_file(name) else LARGEST_PROMPT
+        LARGEST if is_in_recordings_folder(name) else LARGEST_QUESTIONS if is_question_file(name) else LARGEST_TEXT
     )
     if len(data) > largest:
         size = f"{largest // 1_000_000} MB" if largest >= 1_000_000 else f"{largest // 1000} kB"
-        return f"{name} is larger than {size}: make it smaller, or part it in two."
+        return f"{name} is larger than {size}: make it smaller, or split it."
     if name.endswith(".md") and len(data.rpartition(b"\n---")[2].split()) > MOST_WORDS:
-        return f"{name} says more than {MOST_WORDS:,} words: nobody listens so long. Part it, or shorten it."
+        return f"{name} has more than {MOST_WORDS:,} words: split it or shorten it."
     return ""
 
 
 def content_digest(files: Files) -> str:
-    """The first 12 hex digits of the content's digest: the same files, the same digest, on any machine."""
+    """The first 12 hex digits of the SHA-256 of all names and bytes, the same on any machine."""
     total = hashlib.sha256()
     for name in sorted(files):
         data = files[name]
@@ -155,15 +157,15 @@ def content_digest(files: Files) -> str:
 
 
 def read_content(files: Files) -> Content:
-    """Read and cross-check all files. Raises BrokenPrompts with every fault found, not only the first."""
+    """Read and cross-check all files. Raises BrokenPrompts with every error found, not only the first."""
     findings: list[Finding] = []
     config, source = _read_line(files, findings)
     prompts = _read_prompts(files, findings)
     if config is not None:
-        # A file that cannot be read is there all the same: it is not missing too.
+        # A file that cannot be read is not reported as missing too.
         unread = {finding.file for finding in findings}
         findings += (
-            fault for fault in find_cross_reference_errors(config, source, prompts) if fault.file not in unread
+            error for error in find_cross_reference_errors(config, source, prompts) if error.file not in unread
         )
         findings += find_recording_errors(config, prompts, files)
     questions = _read_questions(files, findings)
@@ -173,30 +175,30 @@ def read_content(files: Files) -> Content:
 
 
 def is_prompt(file: str) -> bool:
-    """Whether a file is named as a prompt is."""
+    """Whether a file has the name of a prompt, like en/cancer.md."""
     return _PROMPT_FILE.fullmatch(file) is not None
 
 
 def misnamed_file(file: str) -> Finding:
-    """A file that is none of those that stand in prompts/."""
-    message = "A prompt stands in a folder named by its language, its name in small letters: en/cancer.md."
+    """The finding for a file that does not belong in prompts/."""
+    message = "A prompt belongs in the folder of its language, and its name has small letters only: en/cancer.md."
     return Finding(file, 0, "file-name", "error", message)
 
 
 def outcomes_of(files: Files) -> frozenset[str]:
-    """What a question may lead to: the names of the prompts."""
+    """The outcomes that a question may have: the names of the prompts."""
     return frozenset(file.split("/")[1].removesuffix(".md") for file in files if is_prompt(file))
 
 
 def _read_questions(files: Files, findings: list[Finding]) -> tuple[TrainingQuestion, ...]:
-    read: list[TrainingQuestion] = []
+    questions: list[TrainingQuestion] = []
     outcomes = outcomes_of(files)
     for file in sorted(filter(is_question_file, files)):
         try:
-            read += read_questions(file, files[file], outcomes)
+            questions += read_questions(file, files[file], outcomes)
         except BrokenPrompts as broken:
             findings += broken.findings
-    return tuple(read)
+    return tuple(questions)
 
 
 def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str], Prompt]:

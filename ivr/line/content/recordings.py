@@ -1,8 +1,8 @@
-"""Recordings of a human voice, played in place of the carrier's where prompts/recordings/ has one.
+"""Recordings of a human voice in prompts/recordings/, played instead of the carrier's voice.
 
-`recordings/en/keys.mp3` says en/keys.md; `recordings/en/cancer-2.wav` the second `## Spoken` of en/cancer.md;
-`recordings/en/welcome-choices.mp3` a menu's list of choices. A WAV that `infoline prompts record` made tells which
-words it says, as a comment among its data (`words=` and 12 hex digits): so a change of the words is noticed.
+`recordings/en/keys.mp3` is for en/keys.md; `recordings/en/cancer-2.wav` for the second `## Spoken` of en/cancer.md;
+`recordings/en/welcome-choices.mp3` for the choices of a menu. A WAV that `infoline prompts record` made has the
+fingerprint of its text as a comment (`words=` and 12 hex digits), so that a change of the text is detected.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ FOLDER = "recordings"
 # https://www.twilio.com/docs/voice/twiml/play lists what the carrier plays.
 MEDIA_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 LARGEST = 5_000_000
-# Every process holds the recordings of its releases in memory, and the ledger those of each release.
+# Every process keeps the recordings of its releases in memory, and the ledger those of each release.
 LARGEST_TOGETHER = 50_000_000
-# In seconds. A person speaks a third slower than the check counts the words of the longest piece.
+# In seconds. A person speaks a third slower than the rate by which the check limits a part.
 LONGEST = 40.0
 CHOICES: Literal["choices"] = "choices"
 _FILE = re.compile(rf"{FOLDER}/([a-z]{{2}})/([a-z0-9]+(?:-[a-z0-9]+)*)\.({'|'.join(MEDIA_TYPES)})")
 _WORDS = "words="
-_PIECE = re.compile(r"[1-9][0-9]?")
+_PART = re.compile(r"[1-9][0-9]?")
 _SMALLER = "save it as MP3, or as WAV with 8000 samples a second and one channel"
 # (language, prompt, part): part counts the prompt's spoken sections from 0, or is "choices".
 RecordingKey = tuple[str, str, int | Literal["choices"]]
@@ -38,7 +38,7 @@ RecordingKey = tuple[str, str, int | Literal["choices"]]
 
 @dataclass(frozen=True)
 class Recording:
-    """What is played. digest: the first 32 hex digits of the data's SHA-256, its name in /audio/{digest}."""
+    """A sound file. digest: the first 32 hex digits of its SHA-256, the name in /audio/{digest}."""
 
     digest: str
     media_type: str
@@ -46,61 +46,59 @@ class Recording:
 
 
 def is_in_recordings_folder(file: str) -> bool:
-    """Whether a file of prompts/ stands among the recordings, well named or not."""
+    """Whether a file of prompts/ is in the recordings folder, whatever its name."""
     return file.startswith(f"{FOLDER}/")
 
 
 def is_recording_name(file: str) -> bool:
-    """Whether a file is named as a recording must be."""
+    """Whether a file has a valid name for a recording."""
     return _FILE.fullmatch(file) is not None
 
 
 def read_recording(file: str, data: bytes) -> Recording:
-    """A recording from its file; the name's ending tells the media type."""
+    """A file as a recording; the media type follows from the ending of its name."""
     digest = hashlib.sha256(data).hexdigest()[:32]
     return Recording(digest, MEDIA_TYPES.get(file.rpartition(".")[2], "application/octet-stream"), data)
 
 
 def recordings_of(files: Mapping[str, bytes]) -> dict[RecordingKey, Recording]:
-    """The recordings of a release by what they say. What `recording_faults` refuses may be missing or doubled."""
+    """The recordings of a release by key. Files that `find_recording_errors` rejects may be missing or duplicate."""
     return {key: read_recording(file, files[file]) for key, file in recordings_by_file(files)}
 
 
 def recordings_by_file(files: Iterable[str]) -> list[tuple[RecordingKey, str]]:
-    """What is recorded in which file; two files may say the same."""
+    """The key of each recording and its file; two files may have the same key."""
     names = frozenset(files)
     keys = ((file, _key(file, names)) for file in sorted(names))
     return [(key, file) for file, key in keys if key]
 
 
-def words_fingerprint(paragraphs: Iterable[str]) -> str:
-    """What a recording tells of the words that it says, as they are said: filled in, paragraph by paragraph."""
-    said = "\n".join(paragraphs)
-    return f"{_WORDS}{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+def text_fingerprint(paragraphs: Iterable[str]) -> str:
+    """The comment that ties a recording to its text: the paragraphs as they are spoken, with values filled in."""
+    text = "\n".join(paragraphs)
+    return f"{_WORDS}{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def has_fingerprint(comment: str) -> bool:
-    """Whether a sound's comment tells which words it says."""
+    """Whether the comment of a sound file is a fingerprint of its text."""
     return comment.startswith(_WORDS)
 
 
 def explain_too_long(seconds: float) -> str:
-    """What to do with a sound that is longer than callers listen to; nothing for one that is not."""
-    message = f"This takes {seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or part the words in two."
+    """What to do about a recording that is too long for callers; empty if it is not."""
+    message = f"This takes {seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or split the text."
     return message if seconds > LONGEST else ""
 
 
 def locate_recording(
-    wanted: str, config: Config, prompts: Mapping[tuple[str, str], Prompt]
+    target: str, config: Config, prompts: Mapping[tuple[str, str], Prompt]
 ) -> tuple[RecordingKey, str]:
-    """What a recording named `en/cancer-2` says, and the file that it stands in. Raises NoSuchPlace."""
+    """The key and the file of a recording named `en/cancer-2`. Raises NothingToRecord."""
     files = {prompt.file for prompt in prompts.values()}
-    file = f"{FOLDER}/{wanted}.wav"
+    file = f"{FOLDER}/{target}.wav"
     key = _key(file, files)
     if key is None:
-        raise NothingToRecord(
-            "Name what was recorded like en/keys, en/cancer-2 or en/welcome-choices, in small letters."
-        )
+        raise NothingToRecord("Name the recording like en/keys, en/cancer-2 or en/welcome-choices, in small letters.")
     misplaced = _misplaced(file, key, config, prompts, files)
     if misplaced:
         raise NothingToRecord(f"{misplaced[0]}.")
@@ -111,12 +109,12 @@ def locate_recording(
 
 
 class NothingToRecord(Exception):
-    """Nothing is said where a recording is meant to be played; the words say what there is."""
+    """The line never plays a recording of this name; the message says why."""
 
 
 def _key(file: str, files: Container[str]) -> RecordingKey | None:
-    """What a file says; None for one that is not named like a recording. A prompt's whole name goes first:
-    `reminder-2.mp3` says reminder-2.md where there is one."""
+    """The key of a file; None if its name is not valid. The full name of a prompt takes precedence: `reminder-2.mp3`
+    is for reminder-2.md if that exists."""
     match = _FILE.fullmatch(file)
     if not match:
         return None
@@ -126,105 +124,102 @@ def _key(file: str, files: Container[str]) -> RecordingKey | None:
         return language, stem, 0
     if last == CHOICES:
         return language, name, CHOICES
-    return (language, name, int(last) - 1) if _PIECE.fullmatch(last) else (language, stem, 0)
+    return (language, name, int(last) - 1) if _PART.fullmatch(last) else (language, stem, 0)
 
 
 def find_recording_errors(
     config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Mapping[str, bytes]
 ) -> Iterator[Finding]:
-    """Every recording that says nothing of the line, that something else says too, or that cannot be played."""
-    said: dict[RecordingKey, str] = {}
+    """Every recording that belongs to no prompt, that is a duplicate, or that cannot be played."""
+    first_files: dict[RecordingKey, str] = {}
     for file in sorted(filter(is_in_recordings_folder, files)):
         key = _key(file, files)
         if key is None:
-            yield _fault(file, _HOW_TO_NAME)
+            yield _error(file, _HOW_TO_NAME)
             continue
-        first = said.setdefault(key, file)
-        doubled = f"This says the same as {first}: keep one of the two." if first != file else ""
+        first = first_files.setdefault(key, file)
+        doubled = f"This is for the same text as {first}: keep one of the two." if first != file else ""
         misplaced = ": ".join(_misplaced(file, key, config, prompts, files))
         for message in (doubled or (misplaced and f"{misplaced}."), _unplayable(file, files[file])):
             if message:
-                yield _fault(file, message)
+                yield _error(file, message)
     if sum(len(files[file]) for file in files if is_in_recordings_folder(file)) > LARGEST_TOGETHER:
         message = f"All recordings together are larger than {LARGEST_TOGETHER // 1_000_000} MB: {_SMALLER}."
-        yield _fault(FOLDER, message.replace("save it", "save them"))
+        yield _error(FOLDER, message.replace("save it", "save them"))
 
 
 _HOW_TO_NAME = (
     f"Name a recording like its prompt, in small letters: {FOLDER}/en/keys.mp3 (or .wav), {FOLDER}/en/cancer-2.mp3"
-    f" for the second spoken piece, {FOLDER}/en/welcome-choices.mp3 for a menu's choices."
+    f" for the second spoken part, {FOLDER}/en/welcome-choices.mp3 for a menu's choices."
 )
 
 
-def _fault(file: str, message: str) -> Finding:
+def _error(file: str, message: str) -> Finding:
     return Finding(file, 0, "recording", "error", message)
 
 
-_TAKE_AWAY = "take this recording away"
+_REMOVE = "remove this recording"
 
 
 def _misplaced(
     file: str, key: RecordingKey, config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Container[str]
 ) -> tuple[str, ...]:
-    """What is wrong with the place that a recording is named for, and what to do with one that stands there.
-
-    Nothing when the prompt itself cannot be read.
-    """
+    """Why no recording is played for a key, and what to do; empty if one is, or if the prompt cannot be read."""
     language, name, part = key
     if language not in config.languages:
-        return f"`{language}` is not among the languages in line.yaml", f"add it there, or {_TAKE_AWAY}"
+        return f"`{language}` is not one of the languages in line.yaml", f"add it there, or {_REMOVE}"
     if f"{language}/{name}.md" not in files:
-        return f"There is no {language}/{name}.md", "name this recording like the prompt that it says, or take it away"
+        return f"There is no {language}/{name}.md", f"name this recording like its prompt, or {_REMOVE}"
     prompt = prompts.get((language, name))
     if prompt is None:
         return ()
     if isinstance(part, str):
         is_menu = name in config.menus and prompt.listed
-        return () if is_menu else (f"{prompt.file} is no menu and has no choices", _TAKE_AWAY)
+        return () if is_menu else (f"{prompt.file} is not a menu and has no choices", _REMOVE)
     if not prompt.spoken:
-        return f"{prompt.file} is only texted, nobody hears it", _TAKE_AWAY
+        return f"{prompt.file} is only texted, never spoken", _REMOVE
     has_number = not file.startswith(f"{FOLDER}/{language}/{name}.")
     if part >= len(prompt.spoken) or (len(prompt.spoken) > 1 and not has_number):
-        return (_pieces(prompt),)
-    return _ever_changing(prompt, part, config)
+        return (_how_to_number(prompt),)
+    return _changing_values(prompt, part, config)
 
 
-def _pieces(prompt: Prompt) -> str:
+def _how_to_number(prompt: Prompt) -> str:
     count, name = len(prompt.spoken), prompt.name
     if count == 1:
-        return f"{prompt.file} has one spoken piece: name its recording {name}"
-    return f"{prompt.file} has {count} spoken pieces: name their recordings {name}-1 to {name}-{count}"
+        return f"{prompt.file} has one spoken part: name its recording {name}"
+    return f"{prompt.file} has {count} spoken parts: name their recordings {name}-1 to {name}-{count}"
 
 
-def _ever_changing(prompt: Prompt, part: int, config: Config) -> tuple[str, ...]:
+def _changing_values(prompt: Prompt, part: int, config: Config) -> tuple[str, ...]:
     fixed = {"hospital", *(entry.id for entry in config.directory)}
-    told = allowed_placeholders(config, prompt.name) - fixed
-    changing = [f"{{{name}}}" for name in PLACEHOLDER.findall(prompt.spoken[part].words) if name in told]
+    variable = allowed_placeholders(config, prompt.name) - fixed
+    changing = [f"{{{name}}}" for name in PLACEHOLDER.findall(prompt.spoken[part].words) if name in variable]
     if not changing:
         return ()
-    each = ", ".join(dict.fromkeys(changing))
-    return f"{prompt.file} says {each}, which is not the same in every call", _TAKE_AWAY
+    names = ", ".join(dict.fromkeys(changing))
+    return f"{prompt.file} says {names}, which is not the same in every call", _REMOVE
 
 
 def _unplayable(file: str, data: bytes) -> str:
     if not data:
-        return "This recording is empty: save it again, or take it away."
+        return f"This recording is empty: save it again, or {_REMOVE}."
     if len(data) > LARGEST:
         return f"This recording is larger than {LARGEST // 1_000_000} MB: {_SMALLER}."
-    return _not_wav(data) if file.endswith(".wav") else _not_mp3(data)
+    return _wav_problem(data) if file.endswith(".wav") else _mp3_problem(data)
 
 
-def _not_wav(data: bytes) -> str:
-    found = read_audio_info(data)
-    if found is None or found.format not in (PCM, MU_LAW):
-        return "This is no WAV that we can read: save it again as WAV (PCM, 16 bit), or as MP3."
-    if found.broken_at is not None:
+def _wav_problem(data: bytes) -> str:
+    info = read_audio_info(data)
+    if info is None or info.format not in (PCM, MU_LAW):
+        return "This is not a WAV file that can be played: save it again as WAV (PCM, 16 bit), or as MP3."
+    if info.broken_at is not None:
         return "This recording is cut short: copy it here again, or save it again as WAV (PCM, 16 bit)."
-    return "" if found.seconds else "Nothing is recorded here: save it again, or take it away."
+    return "" if info.seconds else f"This recording has no sound: save it again, or {_REMOVE}."
 
 
-def _not_mp3(data: bytes) -> str:
-    found = read_audio_info(data)
-    if found and found.kind == "mp3":
+def _mp3_problem(data: bytes) -> str:
+    info = read_audio_info(data)
+    if info and info.kind == "mp3":
         return ""
-    return "This is no MP3, whatever its name says: save it again as MP3, or as WAV (PCM, 16 bit)."
+    return "This is not an MP3 file, despite its name: save it again as MP3, or as WAV (PCM, 16 bit)."

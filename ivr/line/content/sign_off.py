@@ -1,4 +1,4 @@
-"""Who signed which words off: a sign-off belongs to the exact words, and is gone when they change."""
+"""Clinical sign-off: it belongs to the exact text of a prompt, and ends when the text changes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ivr.line.content.front_matter import set_field
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt, read_prompt
-from ivr.line.content.translations import words_digest
+from ivr.line.content.translations import text_digest
 
 FIELD = "reviewed"
 RESULTS = "results"
 
 
 def is_signed_off(prompt: Prompt) -> bool:
-    """Whether somebody signed these very words."""
-    return bool(_is_claimed(prompt) and prompt.reviewed_words == words_digest(prompt))
+    """Whether the present text of a prompt is signed off."""
+    return bool(_has_reviewer(prompt) and prompt.reviewed_digest == text_digest(prompt))
 
 
 def sign_offs(content: Content) -> dict[tuple[str, str], tuple[str, str]]:
-    """Who signed which prompt, and on which day: (language, name) to (by, on). What is not signed is not there."""
+    """The reviewer and the day for each prompt that is signed off: (language, name) to (by, on)."""
     return {
         key: (prompt.reviewed_by or "", prompt.reviewed_on or "")
         for key, prompt in sorted(content.prompts.items())
@@ -32,36 +32,36 @@ def sign_offs(content: Content) -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def with_sign_off(data: bytes, by: str, on: date) -> bytes:
-    """A prompt's file with the sign-off of its present words.
+    """A prompt file with the sign-off of its present text.
 
-    Raises BrokenPrompts where the file cannot be read, and ValueError, a sentence, for a name that cannot stand there.
+    Raises BrokenPrompts if the file cannot be read, and ValueError, a sentence, for a name that cannot be written.
     """
     name = " ".join(by.split())
     if not name or not name.isprintable():
-        raise ValueError("Write the name of whoever signs, like Dr. Lee.")
-    digest = words_digest(read_prompt("en/any.md", data))
+        raise ValueError("Write the name of the reviewer, like Dr. Lee.")
+    digest = text_digest(read_prompt("en/any.md", data))
     return set_field(data, FIELD, f"{{by: {json.dumps(name, ensure_ascii=False)}, on: {on}, words: {digest}}}")
 
 
 def requires_sign_off(content: Content) -> frozenset[str]:
-    """The prompts that tell something of medicine: the topics, the red flags, and who can give results."""
+    """The prompts with medical content: the topics, the red flags, and who can give results."""
     return frozenset((*(topic.id for topic in content.config.topics), *RED_FLAGS, RESULTS))
 
 
 def check_sign_off(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    """A sign-off of other words; and, where line.yaml requires it, a topic without one."""
+    """A finding for a sign-off of another text; and, where line.yaml requires it, for a topic without one."""
     if is_signed_off(prompt):
         return
     command = f"infoline prompts sign {prompt.name} --language {prompt.language} --by NAME"
     required = content.config.sign_off == "required" and prompt.name in requires_sign_off(content)
-    what = "Nobody has signed these words off, and line.yaml requires it"
-    if _is_claimed(prompt):
-        what = f"{prompt.reviewed_by} signed on {prompt.reviewed_on}, but not these words"
-    if required or _is_claimed(prompt):
-        message = f"{what}: have them read, then run `{command}`."
+    problem = "This text is not signed off, and line.yaml requires it"
+    if _has_reviewer(prompt):
+        problem = f"{prompt.reviewed_by} signed off on {prompt.reviewed_on}, but not this text"
+    if required or _has_reviewer(prompt):
+        message = f"{problem}: have it reviewed, then run `{command}`."
         level: Level = "error" if required else "warning"
         yield Finding(prompt.file, prompt.field_lines[FIELD], "sign-off", level, message)
 
 
-def _is_claimed(prompt: Prompt) -> bool:
+def _has_reviewer(prompt: Prompt) -> bool:
     return bool(prompt.reviewed_by and prompt.reviewed_on)

@@ -1,36 +1,41 @@
-"""A release that was published before today's code needs more, or takes less, mended as it is read.
+"""Open releases that other versions of this code published.
 
-Its files stay as they were stored, and so does its digest: only what is read from them is mended.
+A stored release that today's code cannot read is upgraded in memory. Its stored files and its digest never change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
 from ivr.line.content.config import read_config
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import LINE_FILE, Content, Files, content_digest, read_content
-from ivr.line.content.prompt import Prompt, decode_text, read_prompt, split_front_matter
+from ivr.line.content.front_matter import read_fields, replace_fields
+from ivr.line.content.loader import LINE_FILE, Content, Files, content_digest, read_content, read_folder
+from ivr.line.content.prompt import Prompt, read_prompt
 from ivr.line.content.required_prompts import required_prompts
+from ivr.line.content.text_files import decode_text
 from ivr.line.content.yaml_source import read_yaml
+from ivr.shipped import shipped_prompts
 
 REMOVED = object()
-"""What a mend returns for a key that is no longer of use."""
-# What can be said beside what is there already; a menu's choices follow its keys, and are its own.
+"""The result of an upgrade for a key that is no longer used."""
+# Sections that can be added to a prompt. A menu's choices follow its keys, so they cannot be borrowed.
 _ADDABLE = ("Spoken", "Texted")
 
 
 @dataclass(frozen=True)
 class Upgrade:
-    """A value that an earlier version of this code took and today's does not.
+    """A value that a former version of this code accepted and today's does not.
 
-    where: line.yaml, or the fields on top of each prompt. path: `*` is any key, or each item of a list.
-    mend: the value as today's code takes it, or GONE.
+    where: line.yaml, or the front matter of each prompt. path: `*` is any key, or each item of a list.
+    mend: returns the value as today's code accepts it, or REMOVED.
     """
 
     where: Literal["line.yaml", "fields"]
@@ -38,105 +43,111 @@ class Upgrade:
     mend: Callable[[Any], Any]
 
 
-# Add a row when you retire a key, or take less of one: releases of the last year must open.
+# Add a row when you retire a key or accept fewer values: releases of the last year must open.
+# A renamed front-matter field goes into `RENAMED_FIELDS` of prompt.py instead, since drafts may use it too.
 UPGRADES: tuple[Upgrade, ...] = (
-    # Until November 2026 a prompt that no menu shows could have an empty title.
+    # Until November 2026, a prompt that no menu shows could have an empty title.
     Upgrade("fields", ("title",), lambda value: value if str(value).strip() else REMOVED),
 )
 
 
-def read_release(files: Files, spare: Files) -> Content:
-    """Read a stored release; spare: the words shipped with this code, for what it needs and the release lacks.
+def open_release(files: Files, prompts_dir: Path) -> Content:
+    """Read a stored release; what it lacks comes from the prompts shipped with the code, or else from prompts_dir.
 
-    Raises BrokenPrompts for what no table mends, as a release of a newer version than this code may be.
+    Raises BrokenPrompts if it cannot be upgraded, as a release of a newer version may be.
     """
     try:
         return read_content(files)
     except BrokenPrompts:
-        content = read_content(mended(files, spare))
+        content = read_content(upgrade_files(files, _shipped_files(prompts_dir)))
         return replace(content, digest=content_digest(files), files=dict(files))
 
 
-def mended(files: Files, spare: Files) -> dict[str, bytes]:
-    """The files as today's code can read them. What cannot be mended stays as it is."""
-    upgraded = {name: _upgraded(name, data) for name, data in files.items()}
+def _shipped_files(prompts_dir: Path) -> Files:
+    try:
+        return read_folder(shipped_prompts() if (shipped_prompts() / LINE_FILE).is_file() else prompts_dir)
+    except BrokenPrompts:
+        return {}
+
+
+def upgrade_files(files: Files, shipped: Files) -> dict[str, bytes]:
+    """The files as today's code can read them. A file that cannot be upgraded stays unchanged."""
+    upgraded = {name: _upgrade_values(name, data) for name, data in files.items()}
     with suppress(BrokenPrompts):
-        for name, data in _lacking(upgraded, spare):
-            upgraded[name] = data
+        upgraded |= dict(_missing_prompts(upgraded, shipped))
     return upgraded
 
 
-def _upgraded(name: str, data: bytes) -> bytes:
-    """A file with its retired values mended; the same bytes when it has none."""
+def _upgrade_values(name: str, data: bytes) -> bytes:
+    """A file after the upgrades that apply; the same bytes if none does."""
     where = "line.yaml" if name == LINE_FILE else "fields"
-    mends = [upgrade for upgrade in UPGRADES if upgrade.where == where]
-    if not mends or not name.endswith((LINE_FILE, ".md")):
+    upgrades = [upgrade for upgrade in UPGRADES if upgrade.where == where]
+    if not upgrades or not name.endswith((LINE_FILE, ".md")):
         return data
     try:
-        words = decode_text(name, data)
-        fields, body, _ = (words, "", 0) if name == LINE_FILE else split_front_matter(name, words)
-        value, before = (read_yaml(name, fields).value for _ in range(2))
+        before = read_yaml(name, decode_text(name, data)).value if name == LINE_FILE else read_fields(data)[0]
     except BrokenPrompts:
         return data
-    for upgrade in mends:
-        _mend(value, upgrade.path, upgrade.mend)
-    if value == before:
+    values = deepcopy(before)
+    for upgrade in upgrades:
+        _mend(values, upgrade.path, upgrade.mend)
+    if values == before:
         return data
-    written = yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
-    return (written if name == LINE_FILE else f"---\n{written}---\n{body}").encode()
+    if name == LINE_FILE:
+        return yaml.safe_dump(values, allow_unicode=True, sort_keys=False).encode()
+    return replace_fields(data, values)
 
 
 def _mend(value: Any, path: tuple[str, ...], mend: Callable[[Any], Any]) -> None:
-    key, *rest = path
+    name, *rest = path
     if isinstance(value, list):
-        found: list[Any] = list(range(len(value))) if key == "*" else []
+        keys: list[Any] = list(range(len(value))) if name == "*" else []
     else:
-        found = [name for name in value if key in ("*", name)] if isinstance(value, dict) else []
-    for name in reversed(found):
+        keys = [key for key in value if name in ("*", key)] if isinstance(value, dict) else []
+    for key in reversed(keys):
         if rest:
-            _mend(value[name], tuple(rest), mend)
+            _mend(value[key], tuple(rest), mend)
             continue
-        value[name] = mend(value[name])
-        if value[name] is REMOVED:
-            del value[name]
+        value[key] = mend(value[key])
+        if value[key] is REMOVED:
+            del value[key]
 
 
-def _lacking(files: Files, spare: Files) -> Iterator[tuple[str, bytes]]:
-    """The prompts and parts that today's code needs and these files lack, in the words shipped with the code.
+def _missing_prompts(files: Files, shipped: Files) -> Iterator[tuple[str, bytes]]:
+    """The prompts and sections that today's code needs and these files lack, with the text shipped with the code.
 
-    A language that the code does not ship is helped out in the first one that it does: a sentence in English is better
-    than a call that ends.
+    A language that is not shipped borrows from the first one that is: a sentence in English is better than a call
+    that ends.
     """
     config = read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, files.get(LINE_FILE, b""))))
-    for name, parts in required_prompts(config).items():
+    for name, headings in required_prompts(config).items():
         for language in config.languages:
             file = f"{language}/{name}.md"
-            held, shipped = _read(file, files.get(file)), _shipped(language, name, spare)
-            if shipped is None or (held is None and file in files):
+            prompt, spare = _read(file, files), _shipped_prompt(language, name, shipped)
+            if spare is None or (prompt is None and file in files):
                 continue
-            if held is None:
-                yield file, spare[shipped.file]
+            if prompt is None:
+                yield file, shipped[spare.file]
                 continue
-            missing = [part for part in parts if part in _ADDABLE and not _part(held, part)]
-            added = [f"\n\n## {part}\n\n{words}\n" for part in missing if (words := _part(shipped, part))]
+            missing = [heading for heading in headings if heading in _ADDABLE and not _text(prompt, heading)]
+            added = [f"\n\n## {heading}\n\n{text}\n" for heading in missing if (text := _text(spare, heading))]
             if added:
                 yield file, files[file] + "".join(added).encode()
 
 
-def _shipped(language: str, name: str, spare: Files) -> Prompt | None:
-    own = f"{language}/{name}.md"
-    others = sorted(file for file in spare if file.endswith(f"/{name}.md") and file != own)
-    return next(filter(None, (_read(file, spare.get(file)) for file in (own, *others))), None)
+def _shipped_prompt(language: str, name: str, shipped: Files) -> Prompt | None:
+    same = f"{language}/{name}.md"
+    others = sorted(file for file in shipped if file.endswith(f"/{name}.md") and file != same)
+    return next(filter(None, (_read(file, shipped) for file in (same, *others))), None)
 
 
-def _read(file: str, data: bytes | None) -> Prompt | None:
+def _read(file: str, files: Files) -> Prompt | None:
     try:
-        return None if data is None else read_prompt(file, data)
+        return read_prompt(file, files[file]) if file in files else None
     except BrokenPrompts:
         return None
 
 
-def _part(prompt: Prompt, part: str) -> str:
-    if part == "Texted":
-        return prompt.texted.words if prompt.texted else ""
-    return prompt.spoken[0].words if prompt.spoken else ""
+def _text(prompt: Prompt, heading: str) -> str:
+    section = prompt.texted if heading == "Texted" else next(iter(prompt.spoken), None)
+    return section.words if section else ""

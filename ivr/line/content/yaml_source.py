@@ -1,4 +1,4 @@
-"""YAML as operators may write it: plain values, each with its line; nothing that runs, repeats or explodes."""
+"""The subset of YAML that prompts/ may use: plain values, each with its line; no anchors, aliases or tags."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ import yaml
 from yaml.composer import Composer
 
 from ivr.line.content.findings import BrokenPrompts, Finding
+from ivr.line.content.text_files import UNSPEAKABLE
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,8})")
-_WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
-# What XML 1.0 cannot hold, escaped or not: a voice document with one of these would end the call.
-# https://www.w3.org/TR/xml/#charsets
-UNSPEAKABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LITERALS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _DEEPEST = 20
 Path = tuple[str | int, ...]
 
 
 @dataclass
 class Source:
-    """A read YAML document: its values, and the line on which each of them stands."""
+    """A YAML document: its values, and the line of each."""
 
     file: str
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
 
     def line(self, path: Path) -> int:
-        """The line of a value, or of the nearest thing around it."""
+        """The line of a value, or of the nearest value that contains it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
@@ -38,42 +36,41 @@ class Source:
         return Finding(self.file, self.line(path), rule, "error", message)
 
 
-def read_yaml(file: str, words: str, first_line: int = 1) -> Source:
-    """Read YAML; first_line is the line of the file on which `words` begins.
+def read_yaml(file: str, text: str, first_line: int = 1) -> Source:
+    """Read YAML; first_line is the line of the file on which `text` begins.
 
-    Raises BrokenPrompts for what is not YAML, for doubled keys, for anchors, aliases and tags, and for what is
-    nested too deep to be a list of settings.
+    Raises BrokenPrompts for invalid YAML, duplicate keys, anchors, aliases, tags, and deep nesting.
     """
     source = Source(file)
     shift = first_line - 1
     try:
-        node = _PlainLoader(words).get_single_node()
+        node = _PlainLoader(text).get_single_node()
     except _Refused as refused:
         raise _broken(file, refused.line + shift, refused.rule, refused.message) from None
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line + 1 if error.problem_mark else 1) + shift
-        began = f", in what begins on line {error.context_mark.line + 1 + shift}" if error.context_mark else ""
+        began = f", in the value from line {error.context_mark.line + 1 + shift} on" if error.context_mark else ""
         raise _broken(file, line, "yaml", f"This is not valid YAML: {error.problem}{began}.") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # The reader names a position; an escape such as \UFFFFFFFF is a bare ValueError.
-        line = words.count("\n", 0, getattr(error, "position", 0)) + first_line
-        raise _broken(file, line, "yaml", "This is not valid YAML: a sign stands here that cannot be shown.") from None
+        line = text.count("\n", 0, getattr(error, "position", 0)) + first_line
+        raise _broken(file, line, "yaml", "This is not valid YAML: it has a character that cannot be shown.") from None
     source.value = None if node is None else _build(source, node, (), shift)
     return source
 
 
-def field_offsets(words: str) -> dict[str, tuple[int, int, int]]:
-    """Where each field of a YAML document stands: the offsets of its name, and of the two ends of its value.
+def field_offsets(text: str) -> dict[str, tuple[int, int, yaml.Node]]:
+    """Each field of a YAML mapping: the offsets of its key and of its value's end, and its value.
 
-    Only for what `read_yaml` reads, and for fields in one document.
+    Only for a text that `read_yaml` accepts.
     """
-    node = _PlainLoader(words).get_single_node()
+    node = _PlainLoader(text).get_single_node()
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    return {str(key.value): (key.start_mark.index, value.start_mark.index, _end(value)) for key, value in pairs}
+    return {str(key.value): (key.start_mark.index, _end(value), value) for key, value in pairs}
 
 
 def _end(node: yaml.Node) -> int:
-    """A list in lines of its own says that it ends where the next thing begins; its last value says it exactly."""
+    """The offset of a value's end. A block list claims to end where the next key begins, so its last item decides."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)
@@ -86,22 +83,22 @@ def _broken(file: str, line: int, rule: str, message: str) -> BrokenPrompts:
 
 
 class _Refused(Exception):
-    """What YAML allows and prompts do not. line counts from the first line of the words."""
+    """Valid YAML that prompts/ may not use. line counts from the first line of the text."""
 
     def __init__(self, line: int, rule: str, message: str) -> None:
         self.line, self.rule, self.message = line, rule, message
 
 
 class _PlainLoader(Composer, yaml.CSafeLoader):
-    """Reads YAML, and stops at the first reference, tag, or nesting that has no end.
+    """Reads YAML, and stops at the first reference, tag, or deep nesting.
 
-    libyaml tells what stands there, many times as fast as Python would; Python puts it together, and so sees all of it.
+    libyaml parses, many times as fast as Python; the composer in Python sees every event.
     """
 
     depth = 0
 
-    def __init__(self, words: str) -> None:
-        yaml.CSafeLoader.__init__(self, words)
+    def __init__(self, text: str) -> None:
+        yaml.CSafeLoader.__init__(self, text)
         Composer.__init__(self)
 
     def get_event(self) -> Any:
@@ -112,7 +109,7 @@ class _PlainLoader(Composer, yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Refused(line, "yaml-reference", "Write the value out: & and * are not used here.")
         if tag:
-            raise _Refused(line, "yaml-tag", f"Take away {tag}: tags are not used here.")
+            raise _Refused(line, "yaml-tag", f"Remove {tag}: tags are not used here.")
         if self.depth > _DEEPEST:
             raise _Refused(line, "yaml", f"This is nested more than {_DEEPEST} deep: write it flat.")
         return event
@@ -126,7 +123,7 @@ def _build(source: Source, node: yaml.Node, path: Path, shift: int) -> Any:
         return [_build(source, item, (*path, index), shift) for index, item in enumerate(node.value)]
     value = _scalar(node)
     if isinstance(value, str) and UNSPEAKABLE.search(value):
-        message = "A sign stands here that no voice can say, such as \\x07: take it away."
+        message = "This value has a character that no voice can say, such as \\x07: remove it."
         raise _broken(source.file, source.lines[path], "not-text", message)
     return value
 
@@ -136,20 +133,20 @@ def _mapping(source: Source, node: yaml.MappingNode, path: Path, shift: int) -> 
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1 + shift
         if not isinstance(key_node, yaml.ScalarNode):
-            raise _broken(source.file, line, "yaml", "A name is one word here, not a list.")
+            raise _broken(source.file, line, "yaml", "A key is a single word here, not a list.")
         key = str(key_node.value)
         if key in values:
-            raise _broken(source.file, line, "yaml-double", f"`{key}` stands here twice: keep one.")
+            raise _broken(source.file, line, "yaml-double", f"`{key}` appears twice: keep one of them.")
         values[key] = _build(source, value_node, (*path, key), shift)
         source.lines[(*path, key)] = line
     return values
 
 
 def _scalar(node: yaml.Node) -> Any:
-    """Only null, true, false and whole numbers are special: 21:00 stays 21:00, and `no` stays a word."""
-    words = str(node.value)
+    """Only null, true, false and integers are special: 21:00 and `no` stay strings."""
+    text = str(node.value)
     if getattr(node, "style", None) in ("'", '"', "|", ">"):
-        return words
-    if words.lower() in _WORDS:
-        return _WORDS[words.lower()]
-    return int(words) if _INTEGER.fullmatch(words) else words
+        return text
+    if text.lower() in _LITERALS:
+        return _LITERALS[text.lower()]
+    return int(text) if _INTEGER.fullmatch(text) else text

@@ -147,7 +147,7 @@ class _Builder:
     def _seconds(self, node: Node) -> float:
         """How long a node takes to hear: a menu with its keys, a part of a topic alone."""
         if isinstance(node, TopicPart):
-            return self._duration([self._speech.words(self._language, node.topic, node.part)])
+            return self._duration([self._speech.block(self._language, node.topic, node.part)])
         return self._duration(self._speech.blocks(Turn(State(self._language, node))))
 
     def _duration(self, blocks: Iterable[SpeechBlock]) -> float:

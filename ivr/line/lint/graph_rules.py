@@ -32,11 +32,11 @@ class ExploredGraph:
 
     def __init__(self, content: Content) -> None:
         graph = Graph(content)
-        self.arrows = 0
+        self.transitions = 0
         self.predecessors: dict[State, list[State]] = defaultdict(list)
         turns: set[Turn] = set()
-        for state, found in Explorer(graph, speech=content.config.speech).steps():
-            self.arrows += found.arrows
+        for state, found in Explorer(graph, speech=content.config.speech).explore():
+            self.transitions += found.transitions
             turns |= found.turns
             for successor in found.states:
                 self.predecessors[successor].append(state)
@@ -59,17 +59,17 @@ def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
     """From every state, 0 leads to a person during opening hours, and to the call-back offer outside them."""
     graph = explored.line.graph
     for state in explored.line.states.values():
-        if isinstance(state.place, Transfer | Goodbye):
+        if isinstance(state.node, Transfer | Goodbye):
             continue
         for is_open, target, name in ((_open, Transfer, "a person"), (_closed, CallbackOffer, "the call-back offer")):
-            if not isinstance(graph.step(state, Key("0"), is_open).state.place, target):
+            if not isinstance(graph.next_turn(state, Key("0"), is_open).state.node, target):
                 yield _error("no-help", f"In the state {state.token}, key 0 does not lead to {name}")
 
 
 def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
     """From every state, some sequence of keys leads to a person, the call-back offer or the end of the call."""
     states = explored.line.states.values()
-    queue = [state for state in states if isinstance(state.place, Transfer | CallbackOffer | Goodbye)]
+    queue = [state for state in states if isinstance(state.node, Transfer | CallbackOffer | Goodbye)]
     seen = set(queue)
     for state in queue:
         for predecessor in explored.predecessors.get(state, ()):
@@ -88,11 +88,11 @@ def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
         for is_open in (_open, _closed):
             reached = state
             for _ in range(tries):
-                if isinstance(reached.place, Transfer | CallbackOffer | Helped | Goodbye):
+                if isinstance(reached.node, Transfer | CallbackOffer | Helped | Goodbye):
                     break
-                reached = graph.step(reached, Silence(), is_open).state
+                reached = graph.next_turn(reached, Silence(), is_open).state
             else:
-                if not isinstance(reached.place, Transfer | CallbackOffer):
+                if not isinstance(reached.node, Transfer | CallbackOffer):
                     yield _error(
                         "silent-loop", f"In the state {state.token}, a silent caller gets no help in {tries} tries"
                     )
@@ -101,14 +101,14 @@ def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
 def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
     """The line hangs up only after a transfer, or after the caller has heard the number."""
     for ended, states in explored.predecessors.items():
-        for state in states if isinstance(ended.place, Goodbye) else ():
-            if not isinstance(state.place, Transfer | CallbackOffer | Helped):
+        for state in states if isinstance(ended.node, Goodbye) else ():
+            if not isinstance(state.node, Transfer | CallbackOffer | Helped):
                 yield _error("hang-up", f"In the state {state.token}, the line hangs up before the caller gets help")
 
 
 def _unreached(explored: ExploredGraph) -> Iterator[Finding]:
     config, source = explored.line.content.config, explored.line.content.source
-    has_key = explored.line.graph.leads_a_key
+    has_key = explored.line.graph.is_reached_by_keys
     for name in config.menus:
         if not has_key(Menu(name)):
             message = f"No key leads to the menu `{name}`: add it to the choices of a menu, or remove it."
@@ -121,7 +121,7 @@ def _unreached(explored: ExploredGraph) -> Iterator[Finding]:
 
 def _too_deep(explored: ExploredGraph) -> Iterator[Finding]:
     line = explored.line
-    for menu in {state.place for state in line.states.values() if isinstance(state.place, Menu)}:
+    for menu in {state.node for state in line.states.values() if isinstance(state.node, Menu)}:
         depth = 1
         ancestor: Node = menu
         while ancestor != Menu("welcome"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import PLACEHOLDER, Prompt, Section
 from ivr.line.content.required_prompts import FIXED, INFORMATION
+from ivr.line.locales.locale import get_locale
 from ivr.line.text import gsm7, readability
 
 HIGHEST_GRADE = 6.0
@@ -15,9 +16,6 @@ LONGEST_SECTION = 31.0
 """In seconds, like LONGEST_INSTRUCTION."""
 LONGEST_INSTRUCTION = 20.0
 MOST_SEGMENTS = 3
-# The longest values that a reminder's placeholders take; a site's name and number come from line.yaml.
-LONGEST_VALUES = {"date": "Wed, Sep 30", "time": "12:30 PM"}
-LONGEST_BY_LANGUAGE = {"es": {"date": "mié, 30 sept", "time": "12:30 p.m."}}
 LENGTHS = {"reminder": 1, "menu": 2}
 
 
@@ -39,8 +37,8 @@ def most_seconds(prompt: Prompt) -> float:
 
 
 def reading_grade(prompt: Prompt, text: str) -> float | None:
-    """The US school grade of a prompt's text (Flesch-Kincaid); None in other languages than English."""
-    return readability.flesch_kincaid_grade(text) if prompt.language == "en" else None
+    """The US school grade of a prompt's text (Flesch-Kincaid); None in languages without a known formula."""
+    return readability.flesch_kincaid_grade(text) if get_locale(prompt.language).has_reading_grade else None
 
 
 def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
@@ -48,13 +46,14 @@ def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
     config, language = content.config, prompt.language
     topics = [f"{topic.number} {content.prompt(language, topic.id).title}" for topic in config.topics]
     titles = sorted((content.prompt(language, topic.id).title for topic in config.topics), key=len)
-    moment = LONGEST_VALUES | LONGEST_BY_LANGUAGE.get(language, {})
+    locale = get_locale(language)
     values = {
-        **moment,
+        "date": locale.longest_date,
+        "time": locale.longest_time,
         "site": max((site.name[language] for site in config.sites), key=len),
         "number": config.directory[0].number,
         "topics": "\n".join(topics),
-        "visits": "\n".join([f"C1: {moment['date']} {moment['time']}"] * 4),
+        "visits": "\n".join([f"C1: {locale.longest_date} {locale.longest_time}"] * 4),
         "first-title": titles[-1],
         "second-title": titles[-1],
     }

@@ -8,7 +8,7 @@ from ivr.line.content.findings import Finding
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.prompt import Prompt
 from ivr.line.nlu.phrase_index import PhraseIndex
-from ivr.line.text.normalize import MOST_LETTERS, normalize
+from ivr.line.text.normalize import MOST_CHARACTERS, normalize
 
 
 def _error(prompt: Prompt, line: int, message: str) -> Finding:
@@ -18,7 +18,7 @@ def _error(prompt: Prompt, line: int, message: str) -> Finding:
 def _misunderstood_phrases(index: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
     """No keyword rule of a red flag or an opt-out, which all come first, may match a phrase of another prompt."""
     for phrase, line in zip(prompt.phrases, prompt.phrase_lines, strict=True):
-        if len(phrase) > MOST_LETTERS:
+        if len(phrase) > MOST_CHARACTERS:
             yield _error(prompt, line, f"`{phrase[:40]}…` is longer than a text message can be: shorten it.")
             continue
         outcome = index.priority_outcome(phrase)

@@ -15,15 +15,15 @@ from ivr.line.content.recordings import (
     explain_too_long,
     has_fingerprint,
     recordings_by_file,
-    words_fingerprint,
+    text_fingerprint,
 )
 
 
 def current_fingerprint(speech: Speech, key: RecordingKey) -> str:
     """The fingerprint that a recording made from the current text would carry."""
     language, name, part = key
-    spoken = speech.choices(language, name) if isinstance(part, str) else speech.words(language, name, part)
-    return words_fingerprint(spoken.paragraphs)
+    spoken = speech.choices(language, name) if isinstance(part, str) else speech.block(language, name, part)
+    return text_fingerprint(spoken.paragraphs)
 
 
 def _outdated(content: Content) -> Iterator[Finding]:

@@ -33,15 +33,15 @@ class CheckReport:
     """The size of the call graph, and the findings, errors first."""
 
     states: int
-    arrows: int
+    transitions: int
     findings: tuple[Finding, ...]
 
     @property
-    def broken(self) -> bool:
+    def has_errors(self) -> bool:
         return any(finding.level == "error" for finding in self.findings)
 
     @property
-    def helpless(self) -> tuple[Finding, ...]:
+    def blocking_errors(self) -> tuple[Finding, ...]:
         """The errors that are more than style: they could leave a caller without help."""
         return tuple(finding for finding in self.findings if finding.level == "error" and not _is_style(finding))
 
@@ -55,27 +55,27 @@ def _is_style(finding: Finding) -> bool:
     return finding.rule in STYLE and not (finding.rule == "phrase" and name in _NEVER_STYLE)
 
 
-def check_files(files: Files, *, in_two: bool = False) -> CheckReport:
+def check_files(files: Files, *, parallel: bool = False) -> CheckReport:
     """Check the files of a prompts folder. Never raises: files that cannot be read are findings too.
 
-    in_two: check the text in a second process while this one checks the graph. Not for a process with threads.
+    parallel: check the text in a second process while this one checks the graph. Not for a process with threads.
     """
     try:
         content = read_content(files)
     except BrokenPrompts as broken:
         return CheckReport(0, 0, tuple(broken.findings))
-    return check_content(content, in_two=in_two)
+    return check_content(content, parallel=parallel)
 
 
-def check_content(content: Content, *, in_two: bool = False) -> CheckReport:
-    """Check content that is already read. in_two: as in `check_files`."""
-    worker = _TextWorker(content) if in_two and "fork" in get_all_start_methods() else None
+def check_content(content: Content, *, parallel: bool = False) -> CheckReport:
+    """Check content that is already read. parallel: as in `check_files`."""
+    worker = _TextWorker(content) if parallel and "fork" in get_all_start_methods() else None
     explored = ExploredGraph(content)
     findings = {finding for rule in GRAPH_RULES for finding in rule(explored)}
     findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(explored.line.speech))
     findings |= worker.findings() if worker else _check_text(content)
     errors_first = sorted(findings, key=lambda finding: (finding.level, finding))
-    return CheckReport(len(explored.line.states), explored.arrows, tuple(errors_first))
+    return CheckReport(len(explored.line.states), explored.transitions, tuple(errors_first))
 
 
 def _check_text(content: Content) -> set[Finding]:

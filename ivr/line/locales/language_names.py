@@ -1,4 +1,4 @@
-"""Languages as files name them: es, es-US, spa, Spanish, Español."""
+"""Languages as appointment files name them: es, es-US, spa, Spanish, Español."""
 
 from __future__ import annotations
 
@@ -7,41 +7,43 @@ import unicodedata
 from collections.abc import Collection
 from functools import cached_property
 
-from babel import Locale
-from babel.core import get_global
-
 _FIRST_WORD = re.compile(r"[a-z]+")
 
 
 class LanguageNames:
-    """The languages of the line (codes like `es`) by what a cell may say."""
+    """Finds which of the line's languages (codes like `es`) a cell names."""
 
     def __init__(self, codes: Collection[str]) -> None:
         self._codes = frozenset(codes)
 
-    def code(self, words: str) -> str | None:
-        """The language that is meant; None when the line does not speak it."""
-        said = _first_word(words)
-        return said if said in self._codes else self._names.get(said)
+    def code(self, name: str) -> str | None:
+        """The language code for a name or a code; None for a language that the line does not offer."""
+        word = _first_word(name)
+        return word if word in self._codes else self._names.get(word)
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        # Five megabytes, which a file that says `es` need not have.
+        # Babel's tables take five megabytes, and a file that says `es` does not need them.
+        from babel import Locale
+        from babel.core import get_global
+
         names = {long: code for long, code in get_global("language_aliases").items() if code in self._codes}
-        for shown_in in self._codes:
-            called = Locale.parse(shown_in).languages
-            names |= {_first_word(called[code]): code for code in self._codes if code in called}
+        for display in self._codes:
+            display_names = Locale.parse(display).languages
+            names |= {_first_word(display_names[code]): code for code in self._codes if code in display_names}
         return names
 
 
 def english_name(code: str) -> str:
-    """The name of a language by its code, with the code: Nepali (ne). What is no code stays as it is."""
+    """The English name of a language followed by its code: "Nepali (ne)". An unknown code is returned unchanged."""
+    from babel import Locale
+
     name = Locale("en").languages.get(_first_word(code))
     return f"{name} ({code})" if name else code
 
 
-def _first_word(words: str) -> str:
-    """In plain small letters: espanol of Español (Spanish), es of es-US."""
-    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
-    found = _FIRST_WORD.search(plain)
-    return found[0] if found else ""
+def _first_word(name: str) -> str:
+    """The first word in small letters without accents: "espanol" for "Español (Spanish)", "es" for "es-US"."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    match = _FIRST_WORD.search(plain)
+    return match[0] if match else ""

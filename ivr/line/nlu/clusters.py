@@ -20,7 +20,7 @@ SIMILARITY_THRESHOLD = 0.65
 SPELLING_THRESHOLD = 86.0
 SHORTEST_CORRECTED = 4
 # Wordings per language: every pair is compared.
-MOST = 2_000
+MOST_WORDINGS = 2_000
 _PERSONAL = re.compile(r"\d(?:[-./() \u2010-\u2015]{0,2}\d){6,}|\S@\S")
 
 Matrix = NDArray[np.float32]
@@ -63,7 +63,7 @@ def _cluster(language: str, messages: Sequence[str]) -> list[QuestionCluster]:
         wording = normalize(message) or message
         originals.setdefault(wording, message)
         counts[wording] += 1
-    wordings = list(originals)[:MOST]
+    wordings = list(originals)[:MOST_WORDINGS]
     similar = _similarities(wordings) >= SIMILARITY_THRESHOLD
     weights = np.array([counts[wording] for wording in wordings])
     clusters: list[QuestionCluster] = []

@@ -79,7 +79,7 @@ class Matcher:
         self._language_classifier = LanguageClassifier(_vocabulary(content))
         self._cached = lru_cache(_CACHE_SIZE)(self.match_uncached)
 
-    def ask(self, words: str, language: str | None = None) -> MatchResult:
+    def match(self, words: str, language: str | None = None) -> MatchResult:
         """What a message means. language: of the conversation, used if the message itself could be any language.
 
         Short messages are cached, because most people send the same few.
@@ -87,7 +87,7 @@ class Matcher:
         return self._cached(words, language) if len(words) <= _LONGEST_CACHED else self.match_uncached(words, language)
 
     def match_uncached(self, message: str, language: str | None = None) -> MatchResult:
-        """The same as `ask`, without the cache."""
+        """The same as `match`, without the cache."""
         message = shorten(message)
         normalized = normalize(message)
         if normalized in self._numbers:

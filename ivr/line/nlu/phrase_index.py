@@ -94,7 +94,7 @@ def _first_priority(outcomes: Collection[str]) -> str | None:
 def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[KeywordRule, str, str]]:
     """The keyword rules of all prompts, or of the prompts with some names."""
     for prompt in prompts:
-        for rule in prompt.signs if not names or prompt.name in names else ():
+        for rule in prompt.keyword_rules if not names or prompt.name in names else ():
             yield rule, prompt.name, prompt.language
 
 

@@ -52,7 +52,7 @@ class SpokenInput:
             for code in content.config.languages
         }
 
-    def meant(self, words: str, language: str) -> SpokenMeaning:
+    def interpret(self, words: str, language: str) -> SpokenMeaning:
         """What `words` mean in a call in `language`: a command, directory entry, language, topic or other outcome."""
         normalized = normalize(words)
         if len(normalized) == 1 and normalized.isdigit():

@@ -1,7 +1,7 @@
-"""What a text costs: its encoding, its segments, and the characters that make it dear.
+"""The cost of a text message: its encoding, its segments, and the characters that make it expensive.
 
-A text in the GSM-7 alphabet carries 160 characters in one segment (153 when joined); one character outside it
-turns the whole text into UCS-2, with 70 (67 when joined). So texts are folded before they go out.
+A segment in the GSM-7 alphabet carries 160 characters (153 when joined); a single character outside it turns the
+whole message into UCS-2, with 70 (67 when joined). So messages are folded to GSM-7 before they are sent.
 https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding
 """
 
@@ -17,7 +17,7 @@ from smsutil.codecs import GSM_BASIC_CHARSET, GSM_EXT_CHARSET
 GSM7 = "GSM-7"
 UCS2 = "UCS-2"
 UNKNOWN = "?"
-"""What `fold` puts where GSM-7 has nothing like the character."""
+"""The replacement for a character that has no equivalent in GSM-7."""
 
 _ALPHABET = frozenset(GSM_BASIC_CHARSET + GSM_EXT_CHARSET)
 
@@ -44,16 +44,15 @@ _REPLACEMENTS = {
     "\u00fe": "th",
     "\u00de": "Th",
 }
-"""What decomposes to nothing useful: quotes, dashes, spaces, marks without width, a few letters."""
+"""Characters without a useful decomposition: quotes, dashes, spaces, zero-width marks, a few letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentCount:
-    """What the carrier will count for one text.
+    """The size of one message as the carrier counts it.
 
     {"encoding": "GSM-7", "segments": 2, "characters": 161}: `characters` are GSM-7 units (€ ^ { } [ ] ~ |
-    and the backslash are two each), or Unicode characters when the encoding is UCS-2. An empty text has
-    0 segments.
+    and the backslash take two each), or Unicode characters when the encoding is UCS-2. An empty message has 0 segments.
     """
 
     encoding: str
@@ -62,48 +61,48 @@ class SegmentCount:
 
 
 def count_segments(text: str) -> SegmentCount:
-    """What the text takes just as it stands, nothing folded. Agrees with Twilio's own calculator."""
+    """The size of a message as given, without folding. Agrees with Twilio's own calculator."""
     if not text:
         return SegmentCount(GSM7, 0, 0)
-    parts = smsutil.split(text)
-    if parts.encoding == "gsm0338":
-        return SegmentCount(GSM7, len(parts.parts), parts.total_bytes)
-    return SegmentCount(UCS2, len(parts.parts), parts.total_length)
+    split = smsutil.split(text)
+    if split.encoding == "gsm0338":
+        return SegmentCount(GSM7, len(split.parts), split.total_bytes)
+    return SegmentCount(UCS2, len(split.parts), split.total_length)
 
 
 def characters_left(text: str) -> int:
-    """How many more letters fit into a text before it takes one segment more; an empty text has room for one."""
-    counted = count_segments(text)
-    alone, joined = (160, 153) if counted.encoding == GSM7 else (70, 67)
-    most = max(1, counted.segments)
-    room = (alone if most == 1 else joined * most) - counted.characters
-    # A sign of two units that does not fit at a segment's end goes to the next, and leaves a place empty.
-    return bisect_right(range(room + 1), most, key=lambda more: count_segments(text + "a" * more).segments) - 1
+    """How many letters can be added before a message takes another segment; an empty message counts as one segment."""
+    size = count_segments(text)
+    alone, joined = (160, 153) if size.encoding == GSM7 else (70, 67)
+    segments = max(1, size.segments)
+    room = (alone if segments == 1 else joined * segments) - size.characters
+    # A character of two units is never split: it moves to the next segment and leaves one unit unused.
+    return bisect_right(range(room + 1), segments, key=lambda more: count_segments(text + "a" * more).segments) - 1
 
 
 def fold_to_gsm7(text: str) -> str:
-    """The same text in GSM-7 letters, so that it costs what it looks like.
+    """The same text in GSM-7 characters, so that it takes as few segments as it can.
 
-    One rule, character by character, after composing (NFC): what GSM-7 has stays (é ñ ü ¿ ¡ à è ì ò ù Ñ É Ü);
-    else the table of replacements (typographic quotes, dashes, spaces, ellipsis); else the character's own
-    decomposition without its accents (á becomes a, ç becomes c, ª becomes a); else "?". Whoever sends a
-    language of another script sends it as it is, in UCS-2. Folding twice changes nothing more.
+    After composition (NFC), each character is replaced on its own: a GSM-7 character stays (é ñ ü ¿ ¡ à è ì ò ù Ñ É
+    Ü); else the table of replacements applies (typographic quotes, dashes, spaces, ellipsis); else the character's
+    decomposition without accents (á becomes a, ç becomes c, ª becomes a); else "?". A language in another script is
+    sent unfolded, in UCS-2. Folding is idempotent.
     """
-    return "".join(_folded(character) for character in unicodedata.normalize("NFC", text))
+    return "".join(map(_fold, unicodedata.normalize("NFC", text)))
 
 
 def non_gsm7_characters(text: str) -> tuple[str, ...]:
-    """What turns a text to UCS-2: its characters outside GSM-7, each once, in order of first appearance."""
+    """The characters that turn a message to UCS-2, each once, in order of first appearance."""
     return tuple(dict.fromkeys(character for character in text if character not in _ALPHABET))
 
 
 def unfoldable_characters(text: str) -> tuple[str, ...]:
-    """What `fold` can only turn into "?": each once, in order of first appearance."""
+    """The characters that `fold_to_gsm7` can only turn into "?", each once, in order of first appearance."""
     composed = unicodedata.normalize("NFC", text)
-    return tuple(dict.fromkeys(one for one in composed if one != UNKNOWN and UNKNOWN in _folded(one)))
+    return tuple(dict.fromkeys(c for c in composed if c != UNKNOWN and UNKNOWN in _fold(c)))
 
 
-def _folded(character: str) -> str:
+def _fold(character: str) -> str:
     if character in _REPLACEMENTS:
         return _REPLACEMENTS[character]
     if character in _ALPHABET:
@@ -113,4 +112,4 @@ def _folded(character: str) -> str:
     plain = unicodedata.normalize("NFKD", character)
     if plain == character:
         return UNKNOWN
-    return "".join(_folded(part) for part in plain)
+    return "".join(map(_fold, plain))

@@ -1,119 +1,113 @@
 """How hard a text is to read, and how long it takes to say.
 
-The line is for people who are anxious, often older, on a bad line. So every English prompt keeps to a
-Flesch-Kincaid grade, and every prompt to a sentence length and a number of seconds. Pure functions: no files,
-no clock.
+Callers are anxious, often older, and often on a poor connection. So every English prompt stays within a
+Flesch-Kincaid grade, and every prompt within a sentence length and a number of seconds.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
-import pyphen
+from ivr.line.locales.locale import all_locales, get_locale
+
+if TYPE_CHECKING:
+    import pyphen
 
 WORDS_PER_MINUTE = 140.0
 """The speed at which a caller hears a prompt."""
 
 PAUSE_MS = 500
-"""The pause that an empty line makes, in milliseconds, when the caller names no other."""
+"""The default pause at an empty line, in milliseconds."""
 
-_DICTIONARIES = {"en": "en_US", "es": "es", "fr": "fr", "pt": "pt_BR"}
-
-_CHARACTERS_A_WORD = {"zh": 1.6, "ja": 2.0, "th": 4.0}
-"""Scripts that put no spaces between words: how many characters make about one spoken word."""
-
-_TITLES = frozenset({"dr", "dra", "mr", "mrs", "ms", "sr", "sra", "srta", "st", "mt"})
-"""Short words whose full stop never ends a sentence."""
-
-_BEFORE_A_NUMBER = frozenset({"no", "núm", "num", "tel"})
-"""Short words whose full stop does not end a sentence when a number follows."""
-
+_TITLES = frozenset[str]().union(*(locale.titles for locale in all_locales().values()))
+_BEFORE_A_NUMBER = frozenset[str]().union(*(locale.number_abbreviations for locale in all_locales().values()))
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:[-.,:/]\d+)*")
-# From the first mark of several on: a line of dots would else be tried from each of them.
+# Matches only from the first of several marks: else a line of dots takes quadratic time.
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’)\]]*\s+")
 _NUMBERED_LINE = re.compile(r"\n(?=\d{1,2}[.:)]?[^\S\n]+(?:[^\W\d_]|[¿¡]))")
 _EMPTY_LINE = re.compile(r"\n[^\S\n]*\n\s*")
-_INNER_STOPS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
+_INNER_PERIODS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _LETTER = re.compile(r"[^\W\d_]")
-_RUN_OF_VOWELS = re.compile(r"[aeiouy]+")
+_VOWEL_RUN = re.compile(r"[aeiouy]+")
 _SILENT_END = re.compile(r"(?<![aeiouy])(?<![^aeiouy]l)e$|(?<![tdaeiouy])ed$|(?<![szxcgaeiouy])(?<!ch)(?<!sh)es$")
 _VOWEL = re.compile(r"[aeiouyáéíóúüàèìòùâêîôûãõäëï]")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in order. A number, dashes and all, is one word: "603-663-2180"."""
+    """The words of a text in order. A number with its dashes is one word: "603-663-2180"."""
     return _WORD.findall(text)
 
 
 @lru_cache(8192)
 def syllables(word: str, language: str = "en") -> int:
-    """How many syllables a word has, at least 1, by pyphen's patterns for the language.
+    """The number of syllables of a word, at least 1, by pyphen's patterns for the language.
 
-    A part that pyphen splits off counts when it has a vowel. A number counts 1: read digit by digit it is no
-    harder to grasp for being long. A word with an inner dash is the sum of its parts. A language without
-    patterns is counted with the English ones. Those are made for printers, who never break "over" or "any",
-    so in English the runs of vowels count where there are more of them.
+    A part that pyphen splits off counts if it has a vowel. A number counts 1: read digit by digit, its length does
+    not make it harder. A hyphenated word is the sum of its parts. A language without patterns uses the English ones.
+    Those are made for printers, who never break "over" or "any"; so in English the number of vowel runs counts if it
+    is larger.
     """
     if word[:1].isdigit():
         return 1
-    code = _DICTIONARIES.get(language, "en_US")
+    dictionary = get_locale(language).hyphenation
     bare = word.lower().replace("'", "").replace("’", "")
-    parts = _dictionary(code).inserted(bare).split("-")
-    broken = sum(bool(_VOWEL.search(part)) for part in parts)
-    heard = sum(_runs_of_vowels(part) for part in bare.split("-")) if code == "en_US" else 0
-    return max(broken, heard, 1)
+    parts = _dictionary(dictionary).inserted(bare).split("-")
+    hyphenated = sum(bool(_VOWEL.search(part)) for part in parts)
+    vowel_runs = sum(_count_vowel_runs(part) for part in bare.split("-")) if dictionary == "en_US" else 0
+    return max(hyphenated, vowel_runs, 1)
 
 
-def _runs_of_vowels(word: str) -> int:
-    """The same in English by ear: a silent e at the end, as in "made", "makes" or "looked", does not sound."""
-    return len(_RUN_OF_VOWELS.findall(_SILENT_END.sub("", word)))
+def _count_vowel_runs(word: str) -> int:
+    """The vowel runs of an English word without a silent e at its end, as in "made", "makes" or "looked"."""
+    return len(_VOWEL_RUN.findall(_SILENT_END.sub("", word)))
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, trimmed, in order; only those with at least one word.
+    """The sentences of a text that have at least one word, trimmed, in order.
 
-    A sentence ends at . ! ? or … before white space, at an empty line, and before a line that begins with a
-    number, as in a list of choices. "Dr. Lee", "No. 4", "8 a.m. to" and the "2." of a list do not end one.
+    A sentence ends at . ! ? or … before white space, at an empty line, and before a line that begins with a number,
+    as in a list of choices. "Dr. Lee", "No. 4", "8 a.m. to" and the "2." of a list do not end one.
     """
-    found: list[str] = []
+    parts: list[str] = []
     for paragraph in _paragraphs(text):
         for item in _NUMBERED_LINE.split(paragraph):
             start = 0
             for end in _SENTENCE_END.finditer(item):
                 if _is_abbreviation(item[start : end.start()], end.group(), item[end.end() : end.end() + 1]):
                     continue
-                found.append(item[start : end.end()])
+                parts.append(item[start : end.end()])
                 start = end.end()
-            found.append(item[start:])
-    return [sentence.strip() for sentence in found if words(sentence)]
+            parts.append(item[start:])
+    return [sentence.strip() for sentence in parts if words(sentence)]
 
 
 def average_sentence_length(text: str) -> float:
-    """Words in a sentence on average; 0.0 for a text without words."""
+    """The average number of words per sentence; 0.0 for a text without words."""
     count = len(sentences(text))
     return len(words(text)) / count if count else 0.0
 
 
 def flesch_kincaid_grade(text: str, language: str = "en") -> float:
-    """The US school grade that a text asks for: 0.39 words a sentence + 11.8 syllables a word - 15.59.
+    """The US school grade of a text: 0.39 words per sentence + 11.8 syllables per word - 15.59.
 
-    Made for English (Kincaid and others, 1975, Navy report 8-75); it has no meaning in other languages, where
-    `average_sentence_length` is what to look at. A text without words is 0.0; very easy ones are below 0.
+    The formula is valid for English only (Kincaid et al., 1975, Navy report 8-75); elsewhere, use
+    `average_sentence_length`. A text without words has grade 0.0; very easy texts are below 0.
     """
-    spoken = words(text)
-    if not spoken:
+    text_words = words(text)
+    if not text_words:
         return 0.0
-    total = sum(syllables(word, language) for word in spoken)
-    return 0.39 * average_sentence_length(text) + 11.8 * total / len(spoken) - 15.59
+    total = sum(syllables(word, language) for word in text_words)
+    return 0.39 * average_sentence_length(text) + 11.8 * total / len(text_words) - 15.59
 
 
 def seconds_to_speak(text: str, language: str, words_per_minute: float, *, pause_ms: int = PAUSE_MS) -> float:
-    """Seconds that it takes to say a text at a steady pace.
+    """The seconds that it takes to say a text at a steady pace.
 
-    Every digit counts as one word, because numbers are read digit by digit; every other word as one. In a
-    script without spaces the characters are counted instead. An empty line between two paragraphs adds
-    `pause_ms` milliseconds. A pace of zero or less is a ValueError.
+    Every digit counts as a word, since numbers are read digit by digit. In a script without spaces, characters are
+    counted instead of words. An empty line between two paragraphs adds `pause_ms` milliseconds. Raises ValueError for
+    a pace of zero or less.
     """
     if words_per_minute <= 0:
         raise ValueError(f"words_per_minute must be above 0, not {words_per_minute}")
@@ -123,9 +117,9 @@ def seconds_to_speak(text: str, language: str, words_per_minute: float, *, pause
 
 def _spoken_words(text: str, language: str) -> float:
     digits = sum(character.isdigit() for character in text)
-    characters_a_word = _CHARACTERS_A_WORD.get(language.split("-")[0])
-    if characters_a_word:
-        return digits + len(_LETTER.findall(text)) / characters_a_word
+    characters_per_word = get_locale(language.split("-")[0]).characters_per_word
+    if characters_per_word:
+        return digits + len(_LETTER.findall(text)) / characters_per_word
     return digits + sum(not word[0].isdigit() for word in words(text))
 
 
@@ -134,7 +128,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _is_abbreviation(before: str, mark: str, after: str) -> bool:
-    """after: the character that follows, or nothing."""
+    """Whether a period belongs to an abbreviation. after: the character that follows, or an empty string."""
     if mark.rstrip() != "." or not before.strip():
         return False
     last = before.rsplit(None, 1)[-1].lower()
@@ -142,9 +136,11 @@ def _is_abbreviation(before: str, mark: str, after: str) -> bool:
         return True
     if last in _BEFORE_A_NUMBER:
         return after[:1].isdigit()
-    return bool(_INNER_STOPS.fullmatch(last)) and (after[:1].islower() or after[:1].isdigit())
+    return bool(_INNER_PERIODS.fullmatch(last)) and (after[:1].islower() or after[:1].isdigit())
 
 
 @cache
 def _dictionary(name: str) -> pyphen.Pyphen:
+    import pyphen
+
     return pyphen.Pyphen(lang=name, left=1, right=1)

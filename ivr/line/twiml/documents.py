@@ -56,12 +56,12 @@ class TwimlDocuments:
         state = turn.state
         spoken = "".join(map(self._spoken, self._speech.blocks(turn)))
         url = f"{self._base}/{state.token}"
-        if isinstance(state.place, Goodbye):
+        if isinstance(state.node, Goodbye):
             return _fill(self._hangup, spoken, url)
-        if isinstance(state.place, Transfer):
-            entry = self._speech.dialed_entry(state.place)
+        if isinstance(state.node, Transfer):
+            entry = self._speech.dialed_entry(state.node)
             return _fill(self._dial_template(entry, state.language, withheld), spoken, url)
-        if carries_number(state.place):
+        if carries_number(state.node):
             url += f"?held={SEALED_NUMBER.decode()}"
         return _fill(self._gather_template(state.language, _input_kind(state)), spoken, url)
 
@@ -140,7 +140,7 @@ class TwimlDocuments:
 
 
 def _input_kind(state: State) -> str:
-    if isinstance(state.place, EnterNumber):
+    if isinstance(state.node, EnterNumber):
         return "number"
     return "keys" if state.wrongs >= KEYS_ONLY else "speech"
 

@@ -16,7 +16,7 @@ def fallback_document(line: CompiledLine) -> bytes:
     config = line.content.config
     response = VoiceResponse()
     for language in config.languages:
-        response.append(build_say(line.speech.words(language, "unavailable"), config))
+        response.append(build_say(line.speech.block(language, "unavailable"), config))
     entry = config.entry(config.menus["welcome"].person)
     dial = Dial(timeout=entry.ring)
     dial.number(entry.e164)

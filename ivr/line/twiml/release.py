@@ -23,7 +23,7 @@ _CALLERS_NUMBER, _OPENS = CALLERS_NUMBER.encode(), OPENS.encode()
 
 
 @dataclass(frozen=True)
-class Caller:
+class TurnValues:
     """The values of a single turn that a few documents contain."""
 
     own_number: str | None = None
@@ -36,7 +36,7 @@ class Caller:
     """When the requested entry opens next."""
 
 
-NOBODY = Caller()
+NO_VALUES = TurnValues()
 
 
 class CompiledLine:
@@ -47,10 +47,10 @@ class CompiledLine:
         self.content = content
         self.digest = content.digest
         self.graph = Graph(content)
-        self.hearing = SpokenInput(content, lambda words, language: self.matcher.ask(words, language))
+        self.spoken_input = SpokenInput(content, lambda words, language: self.matcher.match(words, language))
         self.speech = Speech(content, self.graph)
         base = BaseUrls(f"{base_url}/voice/{self.digest}", f"{base_url}/audio")
-        self._renderer = TwimlDocuments(content.config, self.speech, self.hearing, base)
+        self._renderer = TwimlDocuments(content.config, self.speech, self.spoken_input, base)
         self.documents: dict[Turn, bytes] = {}
         """The document of each reachable turn."""
         self.states: dict[str, State] = {}
@@ -62,7 +62,7 @@ class CompiledLine:
             self._render(turn)
         self.whispers = self._renderer.whispers()
         # Synthesized, because recordings may be unavailable for the same reason.
-        apology = replace(self.speech.words(content.config.default_language, "unavailable"), recording=None)
+        apology = replace(self.speech.block(content.config.default_language, "unavailable"), recording=None)
         self.unavailable = self._renderer.ending(apology)
         self._texts = {
             (prompt.language, prompt.name): self._text(prompt.language, prompt.name)
@@ -80,11 +80,11 @@ class CompiledLine:
         return Matcher(self.content)
 
     def _render(self, turn: Turn) -> None:
-        if turn in self.documents or isinstance(turn.state.place, Task):
+        if turn in self.documents or isinstance(turn.state.node, Task):
             return
         self.states[turn.state.token] = turn.state
         document = self.documents[turn] = self._renderer.turn(turn)
-        if isinstance(turn.state.place, Transfer):
+        if isinstance(turn.state.node, Transfer):
             self._withheld[turn] = self._renderer.turn(turn, withheld=True)
         if any(mark in document for mark in (_CALLERS_NUMBER, SEALED_NUMBER, _OPENS)):
             self._incomplete.add(turn)
@@ -95,11 +95,11 @@ class CompiledLine:
         )
         return self.content.texted(language, name, topics=topics)
 
-    def waits_for_caller(self, turn: Turn) -> bool:
+    def needs_turn_values(self, turn: Turn) -> bool:
         """Whether a turn's document contains values of the single turn."""
         return turn in self._incomplete or turn in self._withheld
 
-    def document(self, turn: Turn, caller: Caller = NOBODY) -> bytes:
+    def document(self, turn: Turn, caller: TurnValues = NO_VALUES) -> bytes:
         """The TwiML of a turn."""
         if caller.own_number is not None and turn in self._withheld:
             return self._withheld[turn].replace(OWN_NUMBER, _escape(caller.own_number))
@@ -111,7 +111,7 @@ class CompiledLine:
             return document.replace(SEALED_NUMBER, _escape(caller.sealed))
         return self.documents[turn]
 
-    def step(self, token: str, heard: Heard, facts: Facts, language: str | None = None) -> Turn:
+    def next_turn(self, token: str, heard: Heard, facts: Facts, language: str | None = None) -> Turn:
         """The turn after `heard` at the state that a URL's token names; an unknown token starts the call over.
 
         language: of the caller's speech, if it differs from the state's; the answer is in this language.
@@ -119,7 +119,7 @@ class CompiledLine:
         state = self.states.get(token)
         if state is None:
             return self.graph.start()
-        return self.graph.step(replace(state, language=language) if language else state, heard, facts)
+        return self.graph.next_turn(replace(state, language=language) if language else state, heard, facts)
 
     def text(self, language: str, name: str) -> str:
         """The text message of a topic or outcome, as it is sent."""

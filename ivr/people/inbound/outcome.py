@@ -48,7 +48,7 @@ def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, 
         carrier_keyword(body, opt_out_type),
         parse_reminder_reply(normalized),
         has_media,
-        matcher.ask(body, language),
+        matcher.match(body, language),
     )
 
 

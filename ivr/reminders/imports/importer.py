@@ -106,7 +106,7 @@ class Importer:
         report.batch = stage.go_live()
         return report
 
-    def rehearse(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
+    def dry_run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """What `run` would report, and the first texts that would go out. Writes nothing."""
         first: list[AppointmentRow] = []
 

@@ -21,7 +21,7 @@ from ivr.people.persons import PersonRegistry
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.imports.rows import AppointmentRow
 from ivr.reminders.outbox.restore_guard import send_count
-from ivr.reminders.outbox.states import cancel_planned
+from ivr.reminders.outbox.text_states import cancel_planned
 from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide
 
 # Rows that are changed or deleted in one transaction.
@@ -55,7 +55,7 @@ class ImportStage:
         self._batch: int | None = None
         self._has_older_changes = False
         dialect = ledger.engine.dialect
-        self._meeting = PersonRegistry(dialect, vault)
+        self._persons = PersonRegistry(dialect, vault)
         self._find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
         self._appointments = BulkInsert(dialect, appointment, _NEW)
         self._changes = BulkInsert(dialect, staged_change, ("into", "appointment", *_VALUES))
@@ -67,14 +67,14 @@ class ImportStage:
         with self._ledger.write() as connection:
             # A concurrent claim or import must not see half of these changes.
             self._ledger.exclusive_lock(connection)
-            self._ledger.expect_many(connection)
-            persons, silent = self._meeting.get_or_create(connection, (row.phone for row in rows), self._now)
-            sorted_rows = _Sorted(self._vault, rows, persons, _known(connection, self._find, rows))
-            if sorted_rows.new or sorted_rows.changed or sorted_rows.orphans:
-                self._write(connection, sorted_rows, persons)
-            return sorted_rows.counts(silent)
+            self._ledger.prepare_bulk_write(connection)
+            persons, opted_out = self._persons.get_or_create(connection, (row.phone for row in rows), self._now)
+            changes = _RowChanges(self._vault, rows, persons, _existing(connection, self._find, rows))
+            if changes.new or changes.changed or changes.orphans:
+                self._write(connection, changes, persons)
+            return changes.counts(opted_out)
 
-    def _write(self, connection: Connection, rows: _Sorted, persons: dict[str, int]) -> None:
+    def _write(self, connection: Connection, rows: _RowChanges, persons: dict[str, int]) -> None:
         into = self._batch = self._batch or self._open_batch(connection)
         self._appointments.execute(connection, (self._new(row, persons[row.phone], into) for row in rows.new))
         self._changes.execute(
@@ -164,7 +164,7 @@ class ImportStage:
             return int(connection.execute(delete(table).where(where)).rowcount)
 
 
-class _Sorted:
+class _RowChanges:
     """Rows as new, changed, and unchanged. known: appointments in the ledger, by appointment_id.
 
     orphans: ids of unchanged appointments whose import died before its batch was live. They move to this batch.
@@ -201,8 +201,8 @@ def preview_staging(ledger: Ledger, vault: Vault, rows: list[AppointmentRow]) ->
     dialect = ledger.engine.dialect
     find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
     with ledger.read() as connection:
-        persons, silent = PersonRegistry(dialect, vault).find(connection, (row.phone for row in rows))
-        return _Sorted(vault, rows, persons, _known(connection, find, rows)).counts(silent)
+        persons, opted_out = PersonRegistry(dialect, vault).find(connection, (row.phone for row in rows))
+        return _RowChanges(vault, rows, persons, _existing(connection, find, rows)).counts(opted_out)
 
 
 def _next_due_at(
@@ -221,7 +221,7 @@ def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: AppointmentRow, per
     return same and name == row.first_name and before.person_id == person_id
 
 
-def _known(connection: Connection, find: BulkLookup, rows: Iterable[AppointmentRow]) -> dict[str, LedgerRow[Any]]:
+def _existing(connection: Connection, find: BulkLookup, rows: Iterable[AppointmentRow]) -> dict[str, LedgerRow[Any]]:
     ids = [match.id for match in find.among(connection, [row.appointment_id for row in rows])]
     return {row.appointment_id: row for row in _appointments_by_id(connection, ids).values()} if ids else {}
 

@@ -1,11 +1,11 @@
-"""Texts that a caller asked for on a call: a topic, to her own number, once for each call and topic.
+"""Texts that callers request during a call: a topic, sent to their own number, once for each call and topic.
 
-They answer her, so neither quiet hours nor limits hold them back; else they go out like reminders, each once.
+They are answers, so neither quiet hours nor limits apply. Otherwise they are sent as reminders are.
 """
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,28 +15,17 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
-from ivr.line.content.loader import Content
-from ivr.line.text.gsm7 import count_segments
 from ivr.people.persons import get_or_create_persons
-from ivr.reminders.alarms import raise_missing_key
-from ivr.reminders.outbox.claims import (
-    HELD_UP,
-    PROBE_AFTER,
-    ClaimedText,
-    blocked_reason,
-    claim_exclusively,
-    claim_values,
-)
-from ivr.reminders.outbox.restore_guard import RestoreGuard
-from ivr.reminders.outbox.states import TextState, create_texts, transition
-from ivr.reminders.schedule.message import MissingText, reminder_text
+from ivr.reminders.outbox.exclusive_claim import RETRY_UNREADY, ClaimedText, PendingTexts, blocked_reason
+from ivr.reminders.outbox.text_states import TextState, create_texts, transition
+from ivr.reminders.schedule.message import MissingText
 from ivr.reminders.schedule.plan import Reason
 
 USEFUL_FOR = timedelta(hours=4)
 
 
 class OnDemandResult(StrEnum):
-    """What a caller is told who asks for a text. sent: it is kept and will go out. Else nothing was written."""
+    """The outcome of a request. SENT: the text is stored and will go out; otherwise nothing was written."""
 
     SENT = "sent"
     ALREADY = "already"
@@ -46,116 +35,91 @@ class OnDemandResult(StrEnum):
 
 @dataclass(frozen=True)
 class TextRequest:
-    """A text as a caller asks for it.
+    """A caller's request for a text.
 
-    phone: the caller's own, E.164. topic: a topic's id. call: the carrier's id of the call; request: its token
-    for this request. Both are kept as keyed hashes only.
+    phone: the caller's own, E.164. topic: a topic's id. call: the carrier's id of the call. token: the carrier's
+    idempotency token of the HTTP request. call and token are stored as keyed hashes only.
     """
 
     phone: str
     topic: str
     language: str
     call: str
-    request: str | None = None
+    token: str | None = None
 
 
-def request_text(connection: Connection, vault: Vault, wish: TextRequest, now: datetime) -> OnDemandResult:
-    """Keep a text that goes out as soon as a worker is free. The same request once more has the same answer."""
-    someone = get_or_create_persons(connection, vault, [wish.phone], now)[wish.phone]
-    # Locked: two requests of one call must see each other's text.
-    her = select(person.c.opted_out_at, person.c.landline).where(person.c.id == someone)
-    she = connection.execute(her.with_for_update(key_share=True)).one()
-    call, request = vault.hash(wish.call), vault.hash(wish.request) if wish.request else None
-    before = connection.execute(
-        select(text.c.request).where(text.c.asked_in == call, text.c.step == wish.topic)
+def request_text(connection: Connection, vault: Vault, request: TextRequest, now: datetime) -> OnDemandResult:
+    """Store a text that goes out as soon as a worker is free. A repeated request gets the same answer."""
+    person_id = get_or_create_persons(connection, vault, [request.phone], now)[request.phone]
+    # Lock the person: two requests of one call must see each other's text.
+    columns = select(person.c.opted_out_at, person.c.landline).where(person.c.id == person_id)
+    caller = connection.execute(columns.with_for_update(key_share=True)).one()
+    call, token = vault.hash(request.call), vault.hash(request.token) if request.token else None
+    earlier = connection.execute(
+        select(text.c.request).where(text.c.asked_in == call, text.c.step == request.topic)
     ).one_or_none()
-    if before and request and before.request == request:
+    if earlier and token and earlier.request == token:
         return OnDemandResult.SENT
-    reason = blocked_reason(she.opted_out_at, she.landline)
+    reason = blocked_reason(caller.opted_out_at, caller.landline)
     if reason:
         return OnDemandResult(reason)
-    if before:
+    if earlier:
         return OnDemandResult.ALREADY
-    identity = {"person_id": someone, "asked_in": call, "step": wish.topic, "request": request}
-    values = {"state": TextState.PLANNED, "retry_at": now, "asked_at": now, "asked_language": wish.language}
+    identity = {"person_id": person_id, "asked_in": call, "step": request.topic, "request": token}
+    values = {"state": TextState.PLANNED, "retry_at": now, "asked_at": now, "asked_language": request.language}
     create_texts(connection, [{**identity, **values}], now)
     return OnDemandResult.SENT
 
 
 def on_demand_count(ledger: Ledger, now: datetime) -> int:
-    """How many texts that were asked for may go out at `now`."""
+    """How many requested texts are due at `now`."""
     with ledger.read() as connection:
-        return int(connection.execute(select(func.count()).select_from(text).where(*_waits(now))).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(text).where(*_due(now))).scalar_one())
 
 
-def _waits(now: datetime) -> tuple[Any, ...]:
+def _due(now: datetime) -> tuple[Any, ...]:
     return text.c.asked_in.is_not(None), text.c.state == TextState.PLANNED, text.c.retry_at <= now
 
 
-def claim_on_demand(
-    ledger: Ledger,
-    vault: Vault,
-    content: Content,
-    now: datetime,
-    limit: int,
-    probe_after: timedelta = PROBE_AFTER,
-    water: RestoreGuard | None = None,
-) -> list[ClaimedText]:
-    """Claim up to `limit` segments of texts that were asked for, oldest first, and write down what will not be sent.
+class RequestedTexts(PendingTexts):
+    """Oldest requests first. Opt-outs are checked again, and the content is that of the live release."""
 
-    Opt-outs are looked at again here, and the words are those that are live now. While the carrier refuses us,
-    one text goes out each `probe_after`, as with reminders.
-    """
-
-    def take(connection: Connection, most: int) -> list[ClaimedText]:
-        rows = connection.execute(
+    def due(self, limit: int) -> Sequence[Row[Any]]:
+        due = (
             select(text, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
             .join(person, person.c.id == text.c.person_id)
-            .where(*_waits(now))
-            # Fewest tries first: one that was refused is not the one by which we find out whether we still are.
+            .where(*_due(self.now))
+            # Fewest tries first: a text that the carrier refused is a poor probe.
             .order_by(text.c.tries, text.c.asked_at, text.c.id)
             .limit(limit)
-        ).all()
-        claimed: list[ClaimedText] = []
-        left = most
-        for row in rows:
-            if left <= 0:
-                break
-            try:
-                worded = _word(row, vault, content, now)
-            except KeyError:
-                raise_missing_key(connection, vault, now)
-                connection.execute(update(text).where(text.c.id == row.id).values(retry_at=now + HELD_UP))
-                continue
-            if isinstance(worded, Reason):
-                transition(connection, [row.id], TextState.SKIPPED, now, worded)
-                continue
-            values = {**claim_values(vault, content, worded, now), "tries": row.tries + 1}
-            transition(connection, [row.id], TextState.CLAIMED, now, **values)
-            claimed.append(worded)
-            left -= worded.segments
+        )
+        return self.connection.execute(due).all()
+
+    def claim_row(self, row: Row[Any]) -> ClaimedText | None:
+        claimed = self._render_or_reason(row)
+        if isinstance(claimed, Reason):
+            transition(self.connection, [row.id], TextState.SKIPPED, self.now, claimed)
+            return None
+        values = {**self.claim_values(claimed), "tries": row.tries + 1}
+        transition(self.connection, [row.id], TextState.CLAIMED, self.now, **values)
         return claimed
 
-    return claim_exclusively(ledger, now, limit, probe_after, take, water)
+    def postpone(self, row: Row[Any]) -> None:
+        later = update(text).where(text.c.id == row.id).values(retry_at=self.now + RETRY_UNREADY)
+        self.connection.execute(later)
+
+    def _render_or_reason(self, row: Row[Any]) -> ClaimedText | Reason:
+        """The text, or why it is not sent."""
+        until = row.asked_at + USEFUL_FOR
+        reason = blocked_reason(row.opted_out_at, row.landline) or (Reason.LATE if self.now >= until else None)
+        if reason:
+            return reason
+        config = self.content.config
+        language = row.asked_language if row.asked_language in config.languages else config.default_language
+        try:
+            return self.render(row, row.step, language, {}, until)
+        except MissingText:
+            return Reason.WITHDRAWN
 
 
-def _word(row: Row[Any], vault: Vault, content: Content, now: datetime) -> ClaimedText | Reason:
-    """The text as it goes out, or why it does not."""
-    until = row.asked_at + USEFUL_FOR
-    reason = blocked_reason(row.opted_out_at, row.landline) or (Reason.LATE if now >= until else None)
-    if reason:
-        return reason
-    languages = content.config.languages
-    language = row.asked_language if row.asked_language in languages else content.config.default_language
-    try:
-        body = reminder_text(content, row.step, language, {})
-    except MissingText:
-        return Reason.WITHDRAWN
-    return ClaimedText(
-        attempt=secrets.token_hex(16),
-        phone=vault.open(row.phone_sealed),
-        body=body,
-        segments=count_segments(body).segments,
-        claimed_at=now,
-        until=until,
-    )
+claim_on_demand = RequestedTexts.claim_exclusively

@@ -1,7 +1,7 @@
-"""After a backup of the ledger was put back: what the carrier's log knows and the ledger does not is written down.
+"""After a backup of the database is restored: record what the carrier's log knows and the database does not.
 
-Each text that went out since is found by its number and words; who asked for no more texts since, or for them again,
-is remembered again. Only then is anything sent.
+Texts that went out since the backup are found by number and body; opt-outs and opt-ins are recorded again. Only then
+is anything sent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from ivr.carrier.twilio.client import INBOUND, Carrier, LoggedMessage
-from ivr.carrier.twilio.statuses import STATE_BY_STATUS
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, person, text
 from ivr.line.content.loader import Content
@@ -23,20 +22,27 @@ from ivr.people.keywords import carrier_keyword
 from ivr.people.persons import consent_changed_since, opt_in, opt_out
 from ivr.reminders.alarms import Alarm, clear_alarm
 from ivr.reminders.outbox.restore_guard import begin_epoch
-from ivr.reminders.outbox.states import TextState, create_texts, record_sids, transition
+from ivr.reminders.outbox.text_states import (
+    TextState,
+    create_texts,
+    record_sids,
+    reminder_row,
+    state_at_carrier,
+    transition,
+)
 from ivr.reminders.schedule.message import MissingText, appointment_values, reminder_text
 
-RESTORED = "restored"
-_OPEN = (TextState.PLANNED, TextState.CLAIMED, TextState.UNCERTAIN)
+_RESTORED = "restored"
+_UNFINISHED = (TextState.PLANNED, TextState.CLAIMED, TextState.UNCERTAIN)
 
 
 @dataclass
 class RestoreReport:
-    """What was found in the carrier's log.
+    """Counts of messages in the carrier's log.
 
-    texts: all that went out. known: of which the ledger knew. answers: what callers had asked for, which nobody sends
-    again by itself. restored: of which it knows now. unmatched: to persons of the ledger, but not the words of any
-    visit of theirs. strangers: to numbers that the ledger does not know. sending: whether texts go out again.
+    texts: all that went out. known: of these, in the database already. answers: topics that callers had requested,
+    which are never sent again. restored: recorded now. unmatched: to known persons, but the text of none of their
+    appointments. strangers: to unknown numbers. sending: whether texts go out again.
     """
 
     texts: int = 0
@@ -54,9 +60,10 @@ class RestoreReport:
 
 
 class Restorer:
-    """Reads the carrier's log into the ledger. contents: the words that may have been live since, newest first.
+    """Reads the carrier's log into the database.
 
-    is_stop: whether words that are no keyword ask for no more texts.
+    contents: the releases that may have been live since the backup, newest first. is_stop: whether a body without a
+    keyword is an opt-out.
     """
 
     def __init__(
@@ -64,129 +71,124 @@ class Restorer:
     ) -> None:
         self._ledger, self._vault, self._carrier = ledger, vault, carrier
         self._contents, self._is_stop = contents, is_stop
-        self._heeded: set[str] = set()
-        self._answers = {body for content in contents for body in _answers(content)}
+        self._senders_seen: set[str] = set()
+        self._answers = {body for content in contents for body in _topic_texts(content)}
 
     def run(
-        self, since: datetime, now: datetime, *, go_on: bool = False, seen: Callable[[int], None] = lambda _n: None
+        self, since: datetime, now: datetime, *, go_on: bool = False, progress: Callable[[int], None] = lambda _n: None
     ) -> RestoreReport:
-        """Enter what went out and came in since a moment. Safe to run again. Raises one of UNREACHABLE.
+        """Record what went out and came in since a moment. Safe to repeat. Raises one of UNREACHABLE.
 
-        Sending begins again when all was matched; go_on: even when not. seen: told how many were looked at.
+        Sending resumes if every text was matched; go_on: even if not. progress: gets the number of messages read.
         """
-        told = RestoreReport()
-        self._heeded.clear()
-        for number, found in enumerate(self._carrier.log(since), start=1):
-            seen(number)
+        report = RestoreReport()
+        self._senders_seen.clear()
+        for count, message in enumerate(self._carrier.log(since), start=1):
+            progress(count)
             with self._ledger.write() as connection:
                 self._ledger.exclusive_lock(connection)
-                self._enter(connection, found, now, told)
-        if go_on or not (told.unmatched or told.strangers):
+                self._record(connection, message, now, report)
+        if go_on or not (report.unmatched or report.strangers):
             with self._ledger.write() as connection:
                 self._ledger.exclusive_lock(connection)
                 begin_epoch(connection)
                 clear_alarm(connection, Alarm.LEDGER_RESTORED, now)
-            told.sending = True
-        return told
+            report.sending = True
+        return report
 
-    def _enter(self, connection: Connection, found: LoggedMessage, now: datetime, told: RestoreReport) -> None:
-        if found.direction == INBOUND:
-            self._heed(connection, found, told)
-        elif self._carrier.is_ours(found):
-            told.texts += 1
-            what = self._place(connection, found, now)
-            setattr(told, what, getattr(told, what) + 1)
+    def _record(self, connection: Connection, message: LoggedMessage, now: datetime, report: RestoreReport) -> None:
+        if message.direction == INBOUND:
+            self._record_consent(connection, message, report)
+        elif self._carrier.is_ours(message):
+            report.texts += 1
+            count = self._record_text(connection, message, now)
+            setattr(report, count, getattr(report, count) + 1)
 
-    def _heed(self, connection: Connection, found: LoggedMessage, told: RestoreReport) -> None:
-        """Newest first: what was said last is what holds."""
-        keyword = carrier_keyword(found.body)
-        stops = keyword == "stop" or (keyword is None and self._is_stop(found.body))
-        if not (stops or keyword == "start") or found.sender in self._heeded:
+    def _record_consent(self, connection: Connection, message: LoggedMessage, report: RestoreReport) -> None:
+        """The log is newest first: only the last opt-out or opt-in of a sender counts."""
+        keyword = carrier_keyword(message.body)
+        stops = keyword == "stop" or (keyword is None and self._is_stop(message.body))
+        if not (stops or keyword == "start") or message.sender in self._senders_seen:
             return
-        self._heeded.add(found.sender)
-        if consent_changed_since(connection, self._vault, found.sender, found.created_at):
+        self._senders_seen.add(message.sender)
+        if consent_changed_since(connection, self._vault, message.sender, message.created_at):
             return
         record = opt_out if stops else opt_in
-        if record(connection, self._vault, found.sender, found.created_at, "text", found.body):
-            told.opt_outs += stops
-            told.opt_ins += not stops
+        if record(connection, self._vault, message.sender, message.created_at, "text", message.body):
+            report.opt_outs += stops
+            report.opt_ins += not stops
 
-    def _place(self, connection: Connection, found: LoggedMessage, now: datetime) -> str:
-        """Write one text down. Returns under which heading it counts."""
-        if connection.execute(select(text.c.id).where(text.c.sid == found.sid)).first():
+    def _record_text(self, connection: Connection, message: LoggedMessage, now: datetime) -> str:
+        """Record one text. Returns the name of the count that it adds to."""
+        if connection.execute(select(text.c.id).where(text.c.sid == message.sid)).first():
             return "known"
-        hashed = self._vault.hash(found.to)
-        her = connection.execute(select(person.c.id).where(person.c.phone_hash == hashed)).scalar()
-        if her is not None and (self._settle(connection, her, found, now) or self._begin(connection, her, found, now)):
+        phone_hash = self._vault.hash(message.to)
+        person_id = connection.execute(select(person.c.id).where(person.c.phone_hash == phone_hash)).scalar()
+        if person_id is not None and (
+            self._settle_unfinished(connection, person_id, message, now)
+            or self._create_missing(connection, person_id, message, now)
+        ):
             return "restored"
-        if found.body in self._answers:
+        if message.body in self._answers:
             return "answers"
-        return "strangers" if her is None else "unmatched"
+        return "strangers" if person_id is None else "unmatched"
 
-    def _settle(self, connection: Connection, her: int, found: LoggedMessage, now: datetime) -> bool:
-        """A text that was under way when the backup was made."""
-        under_way = select(text.c.id).where(
-            text.c.person_id == her,
+    def _settle_unfinished(self, connection: Connection, person_id: int, message: LoggedMessage, now: datetime) -> bool:
+        """Match a text that was unfinished when the backup was made."""
+        unfinished = select(text.c.id).where(
+            text.c.person_id == person_id,
             text.c.sid.is_(None),
-            text.c.state.in_(_OPEN),
-            text.c.body_hash == self._vault.hash(found.body),
+            text.c.state.in_(_UNFINISHED),
+            text.c.body_hash == self._vault.hash(message.body),
         )
-        number = connection.execute(under_way.order_by(text.c.claimed_at.desc()).limit(1)).scalar()
-        if number is None:
+        text_id = connection.execute(unfinished.order_by(text.c.claimed_at.desc()).limit(1)).scalar()
+        if text_id is None:
             return False
-        transition(connection, [number], _state(found), now, RESTORED, error_code=found.error_code)
-        record_sids(connection, {number: found.sid})
+        state = state_at_carrier(message.status)
+        transition(connection, [text_id], state, now, _RESTORED, error_code=message.error_code)
+        record_sids(connection, {text_id: message.sid})
         return True
 
-    def _begin(self, connection: Connection, her: int, found: LoggedMessage, now: datetime) -> bool:
-        """A text of which the ledger knows nothing: of which visit, and which step of the plan?"""
-        for row in connection.execute(select(appointment).where(appointment.c.person_id == her)).all():
-            written = select(text.c.step).where(text.c.appointment_id == row.id, text.c.starts_at == row.starts_at)
-            steps = set(connection.execute(written).scalars())
-            for content, step, body in self._bodies(row):
-                if body == found.body and step not in steps:
-                    create_texts(connection, [self._row(row, content, step, found)], now)
-                    again = update(appointment).where(
-                        appointment.c.id == row.id, appointment.c.next_due_at.is_not(None)
-                    )
-                    connection.execute(again.values(next_due_at=now))
+    def _create_missing(self, connection: Connection, person_id: int, message: LoggedMessage, now: datetime) -> bool:
+        """Match a text that the database lacks to an appointment and a step of its plan."""
+        for row in connection.execute(select(appointment).where(appointment.c.person_id == person_id)).all():
+            existing = select(text.c.step).where(text.c.appointment_id == row.id, text.c.starts_at == row.starts_at)
+            steps = set(connection.execute(existing).scalars())
+            for content, step, body in self._possible_texts(row):
+                if body == message.body and step not in steps:
+                    create_texts(connection, [self._text_row(row, content, step, message)], now)
+                    has_texts_left = appointment.c.id == row.id, appointment.c.next_due_at.is_not(None)
+                    connection.execute(update(appointment).where(*has_texts_left).values(next_due_at=now))
                     return True
         return False
 
-    def _bodies(self, row: Row[Any]) -> Iterator[tuple[Content, str, str]]:
-        """All that may have been said of a visit: (release, step, words)."""
+    def _possible_texts(self, row: Row[Any]) -> Iterator[tuple[Content, str, str]]:
+        """Every text that may have been sent for an appointment: (release, step, body)."""
         for content in self._contents:
             for language in content.config.languages:
                 values = appointment_values(content, language, row.starts_at, row.timezone, row.site)
                 for step in content.config.reminders.plan:
-                    try:
+                    with suppress(MissingText):
                         yield content, step.id, reminder_text(content, step.wording, language, values)
-                    except MissingText:
-                        continue
 
-    def _row(self, row: Row[Any], content: Content, step: str, found: LoggedMessage) -> dict[str, Any]:
-        return {
-            "appointment_id": row.id,
-            **{name: getattr(row, name) for name in ("person_id", "batch_id", "starts_at")},
-            "step": step,
-            "state": _state(found),
-            "reason": RESTORED,
-            "sid": found.sid,
-            "tries": 1,
-            "claimed_at": found.created_at,
-            "error_code": found.error_code,
-            "release": content.digest,
-            "body_hash": self._vault.hash(found.body),
-        }
+    def _text_row(self, row: Row[Any], content: Content, step: str, message: LoggedMessage) -> dict[str, Any]:
+        return reminder_row(
+            row,
+            step,
+            state_at_carrier(message.status),
+            reason=_RESTORED,
+            sid=message.sid,
+            tries=1,
+            claimed_at=message.created_at,
+            error_code=message.error_code,
+            release=content.digest,
+            body_hash=self._vault.hash(message.body),
+        )
 
 
-def _answers(content: Content) -> Iterator[str]:
-    """The topics as a caller may have had them sent to her."""
+def _topic_texts(content: Content) -> Iterator[str]:
+    """The topics as texts that callers may have requested."""
     for language in content.config.languages:
         for topic in content.config.topics:
             with suppress(MissingText):
                 yield reminder_text(content, topic.id, language, {})
-
-
-def _state(found: LoggedMessage) -> TextState:
-    return TextState(STATE_BY_STATUS.get(found.status, "handed_over"))

@@ -1,5 +1,6 @@
-"""How many texts were ever claimed, counted in the ledger and remembered outside it: a ledger that knows of fewer than
-was once counted is a backup that was put back, and would send again what has gone out since.
+"""Detects a restored backup: the number of claims is counted in the database and remembered outside it.
+
+A database that knows of fewer claims than were once counted is a backup, and would send again what went out since.
 """
 
 from __future__ import annotations
@@ -24,67 +25,66 @@ _KEY = "infoline:claims"
 
 @dataclass(frozen=True)
 class SendCount:
-    """epoch: drawn by lot when a ledger begins, or after it was reconciled; count: texts claimed since."""
+    """epoch: random, drawn for a new database and after a reconciliation. count: texts claimed in it."""
 
     epoch: str
     count: int
 
 
 def send_count(connection: Connection) -> SendCount:
-    """The ledger's own count, begun at nought the first time. Within the turnstile."""
-    told = connection.execute(select(mark.c.value).where(mark.c.name == _MARK)).scalar()
-    if told is None:
+    """The count in the database, which starts at zero. Needs the exclusive lock."""
+    stored = connection.execute(select(mark.c.value).where(mark.c.name == _MARK)).scalar()
+    if stored is None:
         return begin_epoch(connection)
-    epoch, _, count = str(told).partition(":")
+    epoch, _, count = str(stored).partition(":")
     return SendCount(epoch, int(count))
 
 
 def increase_send_count(connection: Connection, before: SendCount, claimed: int) -> SendCount:
-    """Count some more."""
     after = SendCount(before.epoch, before.count + claimed)
     connection.execute(update(mark).where(mark.c.name == _MARK).values(value=f"{after.epoch}:{after.count}"))
     return after
 
 
 def begin_epoch(connection: Connection) -> SendCount:
-    """What is remembered outside says nothing about this ledger any more."""
-    begun = SendCount(secrets.token_hex(8), 0)
+    """Start a new count, so that counts remembered outside no longer apply to this database."""
+    new = SendCount(secrets.token_hex(8), 0)
     connection.execute(delete(mark).where(mark.c.name == _MARK))
-    connection.execute(insert(mark).values(name=_MARK, value=f"{begun.epoch}:0", at=clock_now()))
-    return begun
+    connection.execute(insert(mark).values(name=_MARK, value=f"{new.epoch}:0", at=clock_now()))
+    return new
 
 
 class RestoreGuard:
-    """What is remembered outside the ledger: in VAR_DIR, and where all workers see it, in the queue server."""
+    """The counts remembered outside the database: in VAR_DIR, and for all workers in the queue server."""
 
     def __init__(self, var_dir: Path, queue: Redis) -> None:
         self._file = var_dir / "claims.json"
         self._queue = queue
 
     def read(self) -> Mapping[str, int]:
-        """The highest count seen of each epoch. To be read before the ledger's own, which only grows meanwhile."""
-        seen = self._of_file()
+        """The highest count seen of each epoch. Read it before the database's count, which only grows meanwhile."""
+        counts = self._read_file()
         with suppress(*queues.UNAVAILABLE):
             for key, count in self._queue.hgetall(_KEY).items():
                 epoch = key.decode() if isinstance(key, bytes) else key
-                seen[epoch] = max(seen.get(epoch, 0), int(count))
-        return seen
+                counts[epoch] = max(counts.get(epoch, 0), int(count))
+        return counts
 
-    def note(self, reached: SendCount) -> None:
-        """Remember a count that was committed. What cannot be kept is no loss: it only makes us see less."""
-        seen = self._of_file()
-        if seen.get(reached.epoch, -1) < reached.count:
+    def remember(self, reached: SendCount) -> None:
+        """Remember a committed count. Failures are ignored: a lower count only makes a restore harder to detect."""
+        counts = self._read_file()
+        if counts.get(reached.epoch, -1) < reached.count:
             with suppress(OSError):
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 draft = self._file.with_name(f".claims.{secrets.token_hex(8)}")
-                draft.write_text(json.dumps({**seen, reached.epoch: reached.count}))
+                draft.write_text(json.dumps({**counts, reached.epoch: reached.count}))
                 draft.replace(self._file)
         with suppress(*queues.UNAVAILABLE):
             self._queue.hset(_KEY, reached.epoch, max(reached.count, int(self._queue.hget(_KEY, reached.epoch) or 0)))
 
-    def _of_file(self) -> dict[str, int]:
+    def _read_file(self) -> dict[str, int]:
         try:
-            seen = json.loads(self._file.read_text())
-            return {str(epoch): int(count) for epoch, count in seen.items()}
+            counts = json.loads(self._file.read_text())
+            return {str(epoch): int(count) for epoch, count in counts.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}

@@ -1,4 +1,4 @@
-"""Record what became of claimed texts: handed over, refused, or uncertain. And free claims that went silent."""
+"""Record the results of hand-overs: accepted, refused, or uncertain. Claims past their lease become uncertain too."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ivr.carrier.twilio.errors import CLASSES, LANDLINE, ErrorClass
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, person, text
 from ivr.people.persons import opt_out_person
-from ivr.reminders.alarms import LONGEST_WAIT, Alarm, clear_alarm, raise_alarm
-from ivr.reminders.outbox.states import TextState, mark_handed_over, transition
+from ivr.reminders.alarms import MAX_RETRY_DELAY, Alarm, clear_alarm, raise_alarm
+from ivr.reminders.outbox.text_states import TextState, mark_handed_over, transition
 
 Result = Accepted | Refused
-_DOUBLINGS = 20
-# What is found silent at once: a store takes only so many ids in one statement.
-MOST_AT_ONCE = 1000
+_MAX_DOUBLINGS = 20
+# The most ids in one statement; databases limit the number of parameters.
+MAX_IDS = 1000
 
 
 class ResultRecorder:
-    """Writes results of hand-overs into the ledger. retry_seconds: the first wait, doubled each time."""
+    """Writes results of hand-overs. retry_seconds: the first back-off, doubled with each attempt."""
 
     def __init__(self, ledger: Ledger, vault: Vault, retry_seconds: float) -> None:
         self._ledger = ledger
@@ -31,50 +31,51 @@ class ResultRecorder:
         self._retry = timedelta(seconds=retry_seconds)
 
     def record(self, results: Iterable[tuple[str, Result]], now: datetime) -> None:
-        """Write what became of texts, by attempt id, in one short transaction."""
+        """Write results, (attempt id, result), in one short transaction."""
         by_attempt = dict(results)
         if not by_attempt:
             return
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
             rows = connection.execute(select(text).where(text.c.attempt.in_(by_attempt))).all()
-            taken: dict[int, str] = {}
+            accepted: dict[int, str] = {}
             for row in rows:
                 result = by_attempt[row.attempt]
                 if isinstance(result, Accepted):
-                    taken[row.id] = result.sid
+                    accepted[row.id] = result.sid
                 else:
-                    self._refused(connection, row, result, now)
-            if taken:
-                mark_handed_over(connection, taken, now)
-                clear_alarm(connection, Alarm.SENDING_STOPPED, max(row.claimed_at for row in rows if row.id in taken))
+                    self._record_refusal(connection, row, result, now)
+            if accepted:
+                mark_handed_over(connection, accepted, now)
+                newest = max(row.claimed_at for row in rows if row.id in accepted)
+                clear_alarm(connection, Alarm.SENDING_STOPPED, newest)
 
-    def _refused(self, connection: Connection, row: Row[Any], result: Refused, now: datetime) -> None:
+    def _record_refusal(self, connection: Connection, row: Row[Any], result: Refused, now: datetime) -> None:
         if result.kind is ErrorClass.UNCERTAIN:
             transition(connection, [row.id], TextState.UNCERTAIN, now, "no_answer")
         elif result.kind in (ErrorClass.TRANSIENT, ErrorClass.STOP):
-            wait = min(self._retry * 2 ** min(row.tries - 1, _DOUBLINGS), LONGEST_WAIT)
-            reschedule(connection, row, now, now + wait, f"error_{result.code}" if result.code else "not_sent")
+            delay = min(self._retry * 2 ** min(row.tries - 1, _MAX_DOUBLINGS), MAX_RETRY_DELAY)
+            reschedule(connection, row, now, now + delay, f"error_{result.code}" if result.code else "not_sent")
             if result.kind is ErrorClass.STOP:
-                told = f"error {result.code}" if result.code else result.detail
-                raise_alarm(connection, Alarm.SENDING_STOPPED, now, f"The carrier refused us: {told}.")
+                error = f"error {result.code}" if result.code else result.detail
+                raise_alarm(connection, Alarm.SENDING_STOPPED, now, f"The carrier refuses our texts: {error}.")
         else:
             transition(connection, [row.id], TextState.FAILED, now, f"error_{result.code}", error_code=result.code)
             record_error_code(connection, self._vault, row.person_id, result.code, now)
 
 
-def reschedule(connection: Connection, row: Row[Any], now: datetime, at: datetime, reason: str) -> None:
-    """Give a text back to the plan, to be tried from `at` on, if it is still of use then."""
-    moved = transition(connection, [row.id], TextState.PLANNED, now, reason, retry_at=at)
-    if moved and row.appointment_id is not None:
-        sooner = appointment.c.next_due_at.is_(None) | (appointment.c.next_due_at > at)
+def reschedule(connection: Connection, row: Row[Any], now: datetime, retry_at: datetime, reason: str) -> None:
+    """Plan a text again, to be tried from `retry_at` on if it is still useful then."""
+    changed = transition(connection, [row.id], TextState.PLANNED, now, reason, retry_at=retry_at)
+    if changed and row.appointment_id is not None:
+        due_later = appointment.c.next_due_at.is_(None) | (appointment.c.next_due_at > retry_at)
         connection.execute(
-            update(appointment).where(appointment.c.id == row.appointment_id, sooner).values(next_due_at=at)
+            update(appointment).where(appointment.c.id == row.appointment_id, due_later).values(next_due_at=retry_at)
         )
 
 
 def record_error_code(connection: Connection, vault: Vault, person_id: int, code: int | None, now: datetime) -> None:
-    """What an error code tells about a person: a landline, or an opt-out that the carrier knows of."""
+    """Record what an error code reveals about a person: a landline, or an opt-out that the carrier knows of."""
     if code == LANDLINE:
         connection.execute(update(person).where(person.c.id == person_id).values(landline=True))
     elif code is not None and CLASSES.get(code) is ErrorClass.OPTED_OUT:
@@ -82,14 +83,13 @@ def record_error_code(connection: Connection, vault: Vault, person_id: int, code
 
 
 def expire_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:
-    """Claims without a sign of life for longer than the lease become uncertain. Returns how many."""
-    is_silent = text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
-    silent = select(text.c.id).where(*is_silent).limit(MOST_AT_ONCE)
+    """Make claims uncertain whose lease has expired. Returns how many."""
+    is_expired = text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
     with ledger.read() as connection:
-        ids = list(connection.execute(silent).scalars())
+        ids = list(connection.execute(select(text.c.id).where(*is_expired).limit(MAX_IDS)).scalars())
     if not ids:
         return 0
     with ledger.write() as connection:
-        # Meanwhile one may have been given back, and claimed anew by somebody who is alive.
-        still = connection.execute(select(text.c.id).where(text.c.id.in_(ids), *is_silent)).scalars()
+        # Meanwhile a text may have been planned again and claimed by a live worker.
+        still = connection.execute(select(text.c.id).where(text.c.id.in_(ids), *is_expired)).scalars()
         return len(transition(connection, still, TextState.UNCERTAIN, now, "lease_expired"))

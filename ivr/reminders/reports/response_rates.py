@@ -1,6 +1,6 @@
-"""What the reminders bring about: delivered, confirmed, asked to change; and who came, by what she had answered.
+"""How patients respond to reminders: delivered, confirmed, asked to change; and attendance by response.
 
-An answer counts for one text: the last one that she had when she answered.
+A reply counts for one text: the last one that the patient had received when replying.
 """
 
 from __future__ import annotations
@@ -30,56 +30,56 @@ from sqlalchemy.sql import ColumnElement
 from ivr.ledger import Ledger
 from ivr.ledger.tables import appointment, batch, text
 from ivr.people.replies import WRONG_NUMBER
-from ivr.reminders.outbox.states import TextState
+from ivr.reminders.outbox.text_states import ACCEPTED, TextState
 from ivr.reminders.reports.status import NoSuchBatch
 
-# A share of fewer says nothing, and may tell who somebody is.
-FEWEST = 10
-# Hours before the visit, each up to the next.
+# A share of fewer cases means nothing, and may identify a patient.
+MIN_CASES = 10
+# Hours before the appointment; each bucket ends at the next.
 BUCKETS = (0, 24, 48, 96, 168)
 _FIRST_MONDAY = date(1970, 1, 5)
-_DAY = 24 * 3600
-_LOOKED_BACK = timedelta(days=3653)
-_TAKEN = (TextState.HANDED_OVER, TextState.DELIVERED, TextState.UNDELIVERED, TextState.NO_RECEIPT)
+_DAY_SECONDS = 24 * 3600
+_MAX_AGE = timedelta(days=3653)
 REPLIES = ("confirmed", "change", "nothing", WRONG_NUMBER, "no_text")
 
 
-def response_rates(ledger: Ledger, zone: ZoneInfo, now: datetime, number: int | None = None) -> dict[str, Any]:
-    """Counts with shares in percent, None under 10 cases. number: a batch; None: all. Raises NoSuchBatch.
+def response_rates(ledger: Ledger, zone: ZoneInfo, now: datetime, batch_id: int | None = None) -> dict[str, Any]:
+    """Counts with percentages, None under 10 cases. batch_id: None for all batches. Raises NoSuchBatch.
 
-    Of texts: "batches", "hours_before" (the visit, in BUCKETS), "weeks" (from Monday by a zone's clock). Of visits
-    of which a later file says who came: "attendance". A visit belongs to the batch that named it last.
+    Of texts: "batches", "hours_before" (the appointment, in BUCKETS), "weeks" (from Monday in `zone`). Of
+    appointments whose attendance a later file reports: "attendance". An appointment belongs to the last batch that
+    listed it.
     """
     with ledger.read() as connection:
-        if number is not None and not connection.execute(select(batch.c.id).where(batch.c.id == number)).first():
-            raise NoSuchBatch(f"There is no batch {number}.")
-        handed = _handed_over(number)
-        left = _epoch(handed.c.starts_at) - _epoch(handed.c.claimed_at)
-        bucket = case(*((left >= hours * 3600, hours) for hours in reversed(BUCKETS)), else_=0)
+        if batch_id is not None and not connection.execute(select(batch.c.id).where(batch.c.id == batch_id)).first():
+            raise NoSuchBatch(f"There is no batch {batch_id}.")
+        texts = _accepted_texts(batch_id)
+        seconds = _epoch(texts.c.starts_at) - _epoch(texts.c.claimed_at)
+        bucket = case(*((seconds >= hours * 3600, hours) for hours in reversed(BUCKETS)), else_=0)
         return {
-            "batch": number,
-            "batches": _counts(connection, handed, "batch", handed.c.batch_id, int),
-            "hours_before": _counts(connection, handed, "hours", bucket, int),
-            "weeks": _counts(connection, handed, "week_of", _week(handed.c.claimed_at, zone, now), _monday),
-            "attendance": _attendance(connection, number),
+            "batch": batch_id,
+            "batches": _counts(connection, texts, "batch", texts.c.batch_id, int),
+            "hours_before": _counts(connection, texts, "hours", bucket, int),
+            "weeks": _counts(connection, texts, "week_of", _week(texts.c.claimed_at, zone, now), _monday),
+            "attendance": _attendance(connection, batch_id),
         }
 
 
-def _was_taken() -> ColumnElement[bool]:
-    """The carrier took the text. One that failed and has the carrier's id did so after it was taken."""
-    return or_(text.c.state.in_(_TAKEN), and_(text.c.state == TextState.FAILED, text.c.sid.is_not(None)))
+def _was_accepted() -> ColumnElement[bool]:
+    """Whether the carrier accepted a text. A failed text that has a sid failed after that."""
+    return or_(text.c.state.in_(ACCEPTED), and_(text.c.state == TextState.FAILED, text.c.sid.is_not(None)))
 
 
-def _handed_over(number: int | None) -> FromClause:
-    """Texts that were handed over, each with the answer that it brought."""
+def _accepted_texts(batch_id: int | None) -> FromClause:
+    """Texts that the carrier accepted, each with the reply that counts for it."""
     earlier = text.alias("earlier")
-    # Failed texts bring no answer.
+    # A failed text gets no reply.
     answered = (
         select(earlier.c.id)
         .where(
             earlier.c.appointment_id == appointment.c.id,
             earlier.c.starts_at == appointment.c.starts_at,
-            earlier.c.state.in_(_TAKEN),
+            earlier.c.state.in_(ACCEPTED),
             earlier.c.claimed_at <= appointment.c.answered_at,
         )
         .order_by(earlier.c.claimed_at.desc(), earlier.c.id.desc())
@@ -87,43 +87,43 @@ def _handed_over(number: int | None) -> FromClause:
         .correlate(appointment)
         .scalar_subquery()
     )
-    brought = case((appointment.c.answer.is_(None), None), (text.c.id == answered, appointment.c.answer))
+    answer = case((appointment.c.answer.is_(None), None), (text.c.id == answered, appointment.c.answer))
     columns = (text.c.appointment_id, text.c.starts_at, text.c.claimed_at, text.c.state, appointment.c.batch_id)
     return (
-        select(*columns, brought.label("answer"))
+        select(*columns, answer.label("answer"))
         .join(appointment, appointment.c.id == text.c.appointment_id)
-        .where(_was_taken(), *_of_batch(number))
+        .where(_was_accepted(), *_in_batch(batch_id))
         .subquery("handed")
     )
 
 
-def _of_batch(number: int | None) -> list[ColumnElement[bool]]:
-    return [] if number is None else [appointment.c.batch_id == number]
+def _in_batch(batch_id: int | None) -> list[ColumnElement[bool]]:
+    return [] if batch_id is None else [appointment.c.batch_id == batch_id]
 
 
 def _epoch(moment: ColumnElement[Any]) -> ColumnElement[int]:
-    """Whole seconds since 1970, on both stores."""
+    """Whole seconds since 1970, on SQLite and PostgreSQL."""
     return cast(extract("epoch", moment), BigInteger)
 
 
 def _week(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> ColumnElement[int]:
-    """Weeks since the first Monday of 1970, from midnight to midnight by a zone's clock."""
-    monday = (_FIRST_MONDAY - date(1970, 1, 1)).days * _DAY
-    return (_epoch(moment) + _east(moment, zone, now) - monday) // (7 * _DAY)
+    """Weeks since the first Monday of 1970, from midnight to midnight in a time zone."""
+    monday = (_FIRST_MONDAY - date(1970, 1, 1)).days * _DAY_SECONDS
+    return (_epoch(moment) + _utc_offset(moment, zone, now) - monday) // (7 * _DAY_SECONDS)
 
 
-def _east(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> ColumnElement[int]:
-    """A zone's distance from UTC in seconds, as SQLite knows no zones; on a day that changes it, the later one."""
+def _utc_offset(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> ColumnElement[int]:
+    """A time zone's UTC offset in seconds, as SQLite has no zones; on a day of change, the later offset."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    days = [today - timedelta(days=ago) for ago in range(_LOOKED_BACK.days, -2, -1)]
-    east = [_seconds((day + timedelta(hours=18)).astimezone(zone).utcoffset()) for day in days]
+    days = [today - timedelta(days=age) for age in range(_MAX_AGE.days, -2, -1)]
+    offsets = [_seconds((day + timedelta(hours=18)).astimezone(zone).utcoffset()) for day in days]
     changes = [
         (int(day.timestamp()), after)
-        for day, before, after in zip(days[1:], east, east[1:], strict=False)
+        for day, before, after in zip(days[1:], offsets, offsets[1:], strict=False)
         if before != after
     ]
-    since = [(_epoch(moment) >= at, after) for at, after in reversed(changes)]
-    return case(*since, else_=east[0]) if since else literal(east[0])
+    cases = [(_epoch(moment) >= start, offset) for start, offset in reversed(changes)]
+    return case(*cases, else_=offsets[0]) if cases else literal(offsets[0])
 
 
 def _seconds(span: timedelta | None) -> int:
@@ -136,7 +136,7 @@ def _monday(week: int) -> str:
 
 def _counts(
     connection: Connection,
-    handed: FromClause,
+    texts: FromClause,
     name: str,
     key: ColumnElement[Any],
     read: Callable[[Any], int | str],
@@ -146,9 +146,9 @@ def _counts(
         select(
             key,
             func.count().label("handed_over"),
-            func.count().filter(handed.c.state == TextState.DELIVERED).label("delivered"),
-            func.count(handed.c.appointment_id.distinct()).label("visits"),
-            *(func.count().filter(handed.c.answer == answer).label(answer) for answer in ("confirmed", "change")),
+            func.count().filter(texts.c.state == TextState.DELIVERED).label("delivered"),
+            func.count(texts.c.appointment_id.distinct()).label("visits"),
+            *(func.count().filter(texts.c.answer == answer).label(answer) for answer in ("confirmed", "change")),
         )
         .group_by(key)
         .order_by(key)
@@ -158,18 +158,18 @@ def _counts(
 
 def _with_shares(row: Row[Any]) -> dict[str, Any]:
     counts = {name: getattr(row, name) for name in ("handed_over", "delivered", "visits", "confirmed", "change")}
-    of = {"delivered": row.handed_over, "confirmed": row.visits, "change": row.visits}
-    return {**counts, "percent": {name: percent(counts[name], whole) for name, whole in of.items()}}
+    wholes = {"delivered": row.handed_over, "confirmed": row.visits, "change": row.visits}
+    return {**counts, "percent": {name: percent(counts[name], whole) for name, whole in wholes.items()}}
 
 
 def percent(part: int, whole: int) -> float | None:
-    """A share to one decimal; None when there are too few cases to speak of one."""
-    return round(100 * part / whole, 1) if whole >= FEWEST else None
+    """A percentage to one decimal; None for fewer than MIN_CASES cases."""
+    return round(100 * part / whole, 1) if whole >= MIN_CASES else None
 
 
-def _attendance(connection: Connection, number: int | None) -> list[dict[str, Any]]:
+def _attendance(connection: Connection, batch_id: int | None) -> list[dict[str, Any]]:
     had_text = exists().where(
-        text.c.appointment_id == appointment.c.id, text.c.starts_at == appointment.c.starts_at, _was_taken()
+        text.c.appointment_id == appointment.c.id, text.c.starts_at == appointment.c.starts_at, _was_accepted()
     )
     answer = case(
         (appointment.c.answer.is_not(None), appointment.c.answer), (had_text, "nothing"), else_="no_text"
@@ -180,7 +180,7 @@ def _attendance(connection: Connection, number: int | None) -> list[dict[str, An
             func.count().label("visits"),
             func.count().filter(appointment.c.status == "attended").label("attended"),
         )
-        .where(appointment.c.status.in_(("attended", "missed")), *_of_batch(number))
+        .where(appointment.c.status.in_(("attended", "missed")), *_in_batch(batch_id))
         .group_by(answer)
     ).all()
     return [

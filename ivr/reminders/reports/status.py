@@ -1,4 +1,4 @@
-"""Where the texts are: by batch and over all, each in exactly one state."""
+"""Counts of texts by batch and in total, each text in exactly one state; and control of a batch."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import alarm, appointment, batch, text
-from ivr.reminders.outbox.states import TextState, cancel_planned
+from ivr.reminders.outbox.text_states import TextState, cancel_planned
 from ivr.reminders.schedule.plan import Reason
 
 STATES = tuple(state.value for state in TextState)
 
 
 class NoSuchBatch(Exception):
-    """There is no batch of that number."""
+    """There is no batch with that number."""
 
 
 class CancelledBatch(Exception):
-    """A cancelled batch stays cancelled."""
+    """A cancelled batch cannot be changed."""
 
 
-def status(ledger: Ledger, number: int | None = None) -> dict[str, Any]:
+def status(ledger: Ledger, batch_id: int | None = None) -> dict[str, Any]:
     """Counts of texts by state and reason; "planned" counts appointments that have a text still to come.
 
-    number: a batch; None: all of them, and a list of all under "batches". Raises NoSuchBatch.
+    batch_id: None for all batches, with each of them under "batches". Raises NoSuchBatch.
     """
     with ledger.read() as connection:
-        batches = _batches(connection, number)
-        if number is not None and not batches:
-            raise NoSuchBatch(f"There is no batch {number}.")
-        _count_appointments(connection, batches, number)
-        _count_texts(connection, batches, number)
-        if number is not None:
-            return batches[number]
-        told = connection.execute(select(alarm.c.name, alarm.c.detail))
+        batches = _batches(connection, batch_id)
+        if batch_id is not None and not batches:
+            raise NoSuchBatch(f"There is no batch {batch_id}.")
+        _count_appointments(connection, batches, batch_id)
+        _count_texts(connection, batches, batch_id)
+        if batch_id is not None:
+            return batches[batch_id]
+        alarms = connection.execute(select(alarm.c.name, alarm.c.detail))
         return {
-            **_together(batches.values()),
-            "alarms": [dict(row._mapping) for row in told],
+            **_total(batches.values()),
+            "alarms": [dict(row._mapping) for row in alarms],
             "batches": list(batches.values()),
         }
 
 
-def _batches(connection: Connection, number: int | None) -> dict[int, dict[str, Any]]:
-    """Batches by number, nothing counted yet."""
-    wanted = select(batch.c.id, batch.c.paused, batch.c.live_at).where(*_of(batch.c.id, number))
-    rows = connection.execute(wanted.order_by(batch.c.id))
-    return {row.id: {**_nothing(row.id, row.paused), "live": row.live_at is not None} for row in rows}
+def _batches(connection: Connection, batch_id: int | None) -> dict[int, dict[str, Any]]:
+    """Batches by id, with counts of zero."""
+    query = select(batch.c.id, batch.c.paused, batch.c.live_at).where(*_equals(batch.c.id, batch_id))
+    rows = connection.execute(query.order_by(batch.c.id))
+    return {row.id: {**_zero(row.id, row.paused), "live": row.live_at is not None} for row in rows}
 
 
-def _nothing(number: int | None, paused: bool) -> dict[str, Any]:
+def _zero(batch_id: int | None, paused: bool) -> dict[str, Any]:
     return {
-        "batch": number,
+        "batch": batch_id,
         "paused": paused,
         "appointments": 0,
         "texts": dict.fromkeys(STATES, 0),
@@ -61,62 +61,61 @@ def _nothing(number: int | None, paused: bool) -> dict[str, Any]:
     }
 
 
-def _of(column: ColumnElement[Any], number: int | None) -> list[ColumnElement[bool]]:
-    return [] if number is None else [column == number]
+def _equals(column: ColumnElement[Any], batch_id: int | None) -> list[ColumnElement[bool]]:
+    return [] if batch_id is None else [column == batch_id]
 
 
-def _count_appointments(connection: Connection, batches: dict[int, dict[str, Any]], number: int | None) -> None:
-    columns = (appointment.c.batch_id, func.count().label("n"), func.count(appointment.c.next_due_at).label("coming"))
-    mine = select(*columns).where(*_of(appointment.c.batch_id, number)).group_by(appointment.c.batch_id)
-    for row in connection.execute(mine):
+def _count_appointments(connection: Connection, batches: dict[int, dict[str, Any]], batch_id: int | None) -> None:
+    columns = (appointment.c.batch_id, func.count().label("n"), func.count(appointment.c.next_due_at).label("planned"))
+    query = select(*columns).where(*_equals(appointment.c.batch_id, batch_id)).group_by(appointment.c.batch_id)
+    for row in connection.execute(query):
         batches[row.batch_id]["appointments"] = row.n
-        batches[row.batch_id]["texts"][TextState.PLANNED] = row.coming
+        batches[row.batch_id]["texts"][TextState.PLANNED] = row.planned
 
 
-def _count_texts(connection: Connection, batches: dict[int, dict[str, Any]], number: int | None) -> None:
-    """Of reminders; texts that were asked for on a call are of no batch."""
-    kind = (text.c.batch_id, text.c.state, text.c.reason)
-    mine = select(*kind, func.count().label("n")).where(text.c.batch_id.is_not(None), *_of(text.c.batch_id, number))
-    for row in connection.execute(mine.group_by(*kind)):
+def _count_texts(connection: Connection, batches: dict[int, dict[str, Any]], batch_id: int | None) -> None:
+    """Count reminders; requested texts belong to no batch."""
+    group = (text.c.batch_id, text.c.state, text.c.reason)
+    query = select(*group, func.count().label("n"))
+    query = query.where(text.c.batch_id.is_not(None), *_equals(text.c.batch_id, batch_id))
+    for row in connection.execute(query.group_by(*group)):
         if row.state == TextState.PLANNED:
             continue
-        counted = batches[row.batch_id]
-        counted["texts"][row.state] += row.n
+        counts = batches[row.batch_id]
+        counts["texts"][row.state] += row.n
         if row.reason:
-            counted["reasons"][row.reason] = counted["reasons"].get(row.reason, 0) + row.n
+            counts["reasons"][row.reason] = counts["reasons"].get(row.reason, 0) + row.n
 
 
 def by_state(connection: Connection) -> dict[str, int]:
-    """How many texts are in each state, those that callers asked for too."""
-    counted = dict.fromkeys(STATES, 0)
+    """The number of texts in each state, requested texts included."""
     rows = connection.execute(select(text.c.state, func.count().label("n")).group_by(text.c.state))
-    return {**counted, **{row.state: row.n for row in rows}}
+    return {**dict.fromkeys(STATES, 0), **{row.state: row.n for row in rows}}
 
 
-def _together(batches: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The same over all batches."""
-    total = _nothing(None, paused=False)
-    for one in batches:
-        total["paused"] |= one["paused"]
-        total["appointments"] += one["appointments"]
+def _total(batches: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    total = _zero(None, paused=False)
+    for counts in batches:
+        total["paused"] |= counts["paused"]
+        total["appointments"] += counts["appointments"]
         for name in ("texts", "reasons"):
-            for key, count in one[name].items():
+            for key, count in counts[name].items():
                 total[name][key] = total[name].get(key, 0) + count
     return total
 
 
-def control(ledger: Ledger, number: int, **values: Any) -> None:
-    """Pause, resume or cancel a batch. Raises NoSuchBatch and CancelledBatch."""
+def control(ledger: Ledger, batch_id: int, **values: Any) -> None:
+    """Pause, resume or cancel a batch: values are columns of `batch`. Raises NoSuchBatch and CancelledBatch."""
     cancelled_at = values.get("cancelled_at")
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
-        found = connection.execute(select(batch.c.cancelled_at).where(batch.c.id == number)).first()
-        if found is None:
-            raise NoSuchBatch(f"There is no batch {number}.")
-        if found.cancelled_at is not None:
-            raise CancelledBatch(f"Batch {number} is cancelled, and stays so: import its file anew to send again.")
-        connection.execute(update(batch).where(batch.c.id == number).values(**values))
+        row = connection.execute(select(batch.c.cancelled_at).where(batch.c.id == batch_id)).first()
+        if row is None:
+            raise NoSuchBatch(f"There is no batch {batch_id}.")
+        if row.cancelled_at is not None:
+            raise CancelledBatch(f"Batch {batch_id} is cancelled for good: import its file again to send its texts.")
+        connection.execute(update(batch).where(batch.c.id == batch_id).values(**values))
         if cancelled_at is not None:
-            mine = appointment.c.batch_id == number
-            cancel_planned(connection, select(appointment.c.id).where(mine), cancelled_at, Reason.CANCELLED)
-            connection.execute(update(appointment).where(mine).values(next_due_at=None))
+            in_batch = appointment.c.batch_id == batch_id
+            cancel_planned(connection, select(appointment.c.id).where(in_batch), cancelled_at, Reason.CANCELLED)
+            connection.execute(update(appointment).where(in_batch).values(next_due_at=None))

@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
-
 from ivr.line.callflow.hours import format_time_of_day
 from ivr.line.content.loader import Content
-
-_DATE = {"en": "EEE MMM d", "es": "EEE d MMM"}
+from ivr.line.locales.locale import get_locale
 
 
 class MissingText(Exception):
@@ -18,11 +15,13 @@ class MissingText(Exception):
 
 
 def appointment_values(content: Content, language: str, starts_at: datetime, zone: str, site: str) -> dict[str, str]:
-    """What {date}, {time}, {site} and {number} stand for: the visit by the clock where it takes place."""
+    """The values of {date}, {time}, {site}, and {number}, in the time zone of the site."""
+    from babel.dates import format_date
+
     local = starts_at.astimezone(ZoneInfo(zone))
     place = content.config.site(site) or content.config.sites[0]
     return {
-        "date": format_date(local.date(), _DATE.get(language, "d MMM"), locale=language),
+        "date": format_date(local.date(), get_locale(language).reminder_date, locale=language),
         "time": format_time_of_day(local.time(), language),
         "site": place.name[language],
         "number": content.config.entry(place.directory).number,

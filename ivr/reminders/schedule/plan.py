@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from itertools import product
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from ivr.line.content.config import QuietHours, ReminderRules, ReminderStep
+if TYPE_CHECKING:
+    from ivr.line.content.config import QuietHours, ReminderRules, ReminderStep
 
 WEEK = timedelta(hours=168)
 # A text that waits for the end of quiet hours is useful only if this much time remains before the appointment.

@@ -22,6 +22,7 @@ from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import Speech
 from ivr.line.content.audio_headers import MU_LAW, PCM, read_audio_info
 from ivr.line.content.loader import Content, read_content
+from ivr.line.locales.locale import Locale
 from ivr.line.text import readability
 from ivr.line.text.readability import WORDS_PER_MINUTE
 from tests.line.audio.test_convert import level, sound, tone
@@ -64,7 +65,7 @@ def seconds_of(data: bytes) -> float:
 def expected_seconds(content: Content, language: str, name: str) -> float:
     """The length that `prompts check` estimates, with the pause after each part."""
     speech = Speech(content, Graph(content))
-    blocks = [speech.words(language, name, part) for part in range(len(content.prompt(language, name).spoken))]
+    blocks = [speech.block(language, name, part) for part in range(len(content.prompt(language, name).spoken))]
     if name in content.config.menus:
         blocks.append(speech.choices(language, name))
     pause = content.config.pause_ms
@@ -210,7 +211,8 @@ def test_a_missing_local_voice_is_reported_with_what_to_install(
 def test_a_language_without_a_local_voice_is_reported(
     content: Content, synthesized: Synthesized, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tts_preview, "_VOICES", {"en": "en-US"})
+    voices = {"en": "en-US"}
+    monkeypatch.setattr(tts_preview, "get_locale", lambda code: Locale(code=code, preview_voice=voices.get(code)))
     tts_preview.render_preview(content, "en", "goodbye")
     with pytest.raises(tts_preview.PreviewUnavailable, match="No local voice speaks `es`"):
         tts_preview.render_preview(content, "es", "goodbye")

@@ -86,9 +86,9 @@ walks = st.lists(steps, max_size=40)
 
 def follow(line: CompiledLine, turn: Turn, step: Step) -> Turn:
     heard, facts, task_result = step
-    turn = line.graph.step(turn.state, heard, facts.__contains__)
-    if isinstance(turn.state.place, Task):
-        turn = line.graph.step(turn.state, ActionResult(task_result), facts.__contains__)
+    turn = line.graph.next_turn(turn.state, heard, facts.__contains__)
+    if isinstance(turn.state.node, Task):
+        turn = line.graph.next_turn(turn.state, ActionResult(task_result), facts.__contains__)
     return turn
 
 
@@ -102,7 +102,7 @@ def all_closed(_fact: str) -> bool:
 
 def states_at(line: CompiledLine, *kinds: type) -> list[State]:
     """Every reachable state at nodes of the given kinds."""
-    return [state for state in line.states.values() if isinstance(state.place, kinds)]
+    return [state for state in line.states.values() if isinstance(state.node, kinds)]
 
 
 def dialed_number(line: CompiledLine, turn: Turn) -> str | None:
@@ -125,8 +125,8 @@ def test_the_line_never_hangs_up_before_it_has_offered_help(line: CompiledLine, 
     turn, helped = line.graph.start(), False
     for step in walk:
         turn = follow(line, turn, step)
-        helped = helped or isinstance(turn.state.place, Transfer | CallbackOffer)
-        assert helped or not isinstance(turn.state.place, Goodbye)
+        helped = helped or isinstance(turn.state.node, Transfer | CallbackOffer)
+        assert helped or not isinstance(turn.state.node, Goodbye)
 
 
 @given(walk=walks, step=steps)
@@ -141,9 +141,9 @@ def test_a_transition_is_a_pure_function(line: CompiledLine, walk: list[Step], s
 
 def test_key_0_leads_to_a_person_when_open_and_to_the_callback_offer_when_closed(line: CompiledLine) -> None:
     for state in states_at(line, *WAITING):
-        assert isinstance(line.graph.step(state, Key("0"), all_open).state.place, Transfer), state.token
-        offer = line.graph.step(state, Key("0"), all_closed).state.place
-        assert offer == CallbackOffer(line.graph.person_of(state.place), "closed"), state.token
+        assert isinstance(line.graph.next_turn(state, Key("0"), all_open).state.node, Transfer), state.token
+        offer = line.graph.next_turn(state, Key("0"), all_closed).state.node
+        assert offer == CallbackOffer(line.graph.person_of(state.node), "closed"), state.token
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_key_0_leads_to_a_person_when_open_and_to_the_callback_offer_when_closed
 )
 def test_repeated_misses_when_open_lead_to_a_person_within_three_tries(line: CompiledLine, missed: Heard) -> None:
     for state in states_at(line, *WAITING):
-        if isinstance(state.place, CallbackOffer | Helped):
+        if isinstance(state.node, CallbackOffer | Helped):
             continue
         turn = Turn(state)
         for _ in range(line.content.config.tries):
-            if isinstance(turn.state.place, Transfer):
+            if isinstance(turn.state.node, Transfer):
                 break
-            turn = line.graph.step(turn.state, missed, all_open)
-        assert isinstance(turn.state.place, Transfer), state.token
+            turn = line.graph.next_turn(turn.state, missed, all_open)
+        assert isinstance(turn.state.node, Transfer), state.token
         assert turn.preface == "to-a-person"
 
 
@@ -172,10 +172,10 @@ def test_repeated_misses_when_closed_lead_to_the_callback_offer_and_then_to_good
         nodes = []
         turn = Turn(state)
         for _ in range(2 * line.content.config.tries):
-            turn = line.graph.step(turn.state, missed, all_closed)
-            nodes.append(turn.state.place)
+            turn = line.graph.next_turn(turn.state, missed, all_closed)
+            nodes.append(turn.state.node)
         assert isinstance(nodes[-1], Goodbye), state.token
-        offered = isinstance(state.place, CallbackOffer | Helped) or any(
+        offered = isinstance(state.node, CallbackOffer | Helped) or any(
             isinstance(node, CallbackOffer) for node in nodes[:3]
         )
         assert offered, state.token
@@ -184,19 +184,19 @@ def test_repeated_misses_when_closed_lead_to_the_callback_offer_and_then_to_good
 def test_no_input_and_no_match_have_separate_counters_and_prompts(line: CompiledLine) -> None:
     turn, prefaces = line.graph.start(), []
     for missed in (Silence(), Key("7"), Silence(), Key("7")):
-        turn = line.graph.step(turn.state, missed, all_open)
+        turn = line.graph.next_turn(turn.state, missed, all_open)
         prefaces.append(turn.preface)
     assert prefaces == ["silence", "wrong-key", "silence", "wrong-key"]
-    assert (turn.state.silences, turn.state.wrongs, turn.state.place) == (2, 2, Menu("welcome"))
-    assert isinstance(line.graph.step(turn.state, Silence(), all_open).state.place, Transfer)
+    assert (turn.state.silences, turn.state.wrongs, turn.state.node) == (2, 2, Menu("welcome"))
+    assert isinstance(line.graph.next_turn(turn.state, Silence(), all_open).state.node, Transfer)
     for language in line.content.config.languages:
-        prompts = {line.speech.words(language, name).paragraphs for name in ("silence", "wrong-key", "to-a-person")}
+        prompts = {line.speech.block(language, name).paragraphs for name in ("silence", "wrong-key", "to-a-person")}
         assert len(prompts) == 3
 
 
 def test_a_transition_resets_the_counters(line: CompiledLine) -> None:
-    turn = line.graph.step(line.graph.start().state, Silence(), all_open)
-    turn = line.graph.step(turn.state, Key("1"), all_open)
+    turn = line.graph.next_turn(line.graph.start().state, Silence(), all_open)
+    turn = line.graph.next_turn(turn.state, Key("1"), all_open)
     assert turn == Turn(State("en", Menu("calcifications")))
 
 
@@ -215,22 +215,22 @@ BACK = [
 
 @pytest.mark.parametrize(("node", "parent"), BACK, ids=[case[0].token for case in BACK])
 def test_key_9_leads_to_the_parent(line: CompiledLine, node, parent) -> None:
-    assert line.graph.step(State("es", node, 1, 2, 3), Key("9"), all_open) == Turn(State("es", parent))
+    assert line.graph.next_turn(State("es", node, 1, 2, 3), Key("9"), all_open) == Turn(State("es", parent))
 
 
 def test_key_8_changes_the_language_and_keeps_the_node(line: CompiledLine) -> None:
     for state in states_at(line, *WAITING):
-        other = line.graph.step(state, Key("8"), all_open).state
-        assert (other.place, {other.language, state.language}) == (state.place, {"en", "es"})
-        assert line.graph.step(other, Key("8"), all_open).state == State(state.language, state.place)
+        other = line.graph.next_turn(state, Key("8"), all_open).state
+        assert (other.node, {other.language, state.language}) == (state.node, {"en", "es"})
+        assert line.graph.next_turn(other, Key("8"), all_open).state == State(state.language, state.node)
 
 
 def test_star_repeats_and_the_tenth_in_a_row_offers_a_person(line: CompiledLine) -> None:
     for start in (State("en", TopicPart("cancer", 1)), State("es", Menu("welcome"))):
         turns = [Turn(start)]
         for _ in range(11):
-            turns.append(line.graph.step(turns[-1].state, Key("*"), all_open))
-        assert {turn.state.place for turn in turns} == {start.place}
+            turns.append(line.graph.next_turn(turns[-1].state, Key("*"), all_open))
+        assert {turn.state.node for turn in turns} == {start.node}
         assert [turn.preface for turn in turns[1:]] == [None] * 9 + ["repeat-offer"] * 2
         assert line.speech.blocks(turns[1]) == line.speech.blocks(turns[0])
         assert line.speech.blocks(turns[10])[1:] == line.speech.blocks(turns[0])
@@ -239,22 +239,22 @@ def test_star_repeats_and_the_tenth_in_a_row_offers_a_person(line: CompiledLine)
 @pytest.mark.parametrize("between", [Silence(), Key("7"), Key("8")], ids=["no input", "a wrong key", "key 8"])
 def test_any_other_input_resets_the_count_of_stars(line: CompiledLine, between: Heard) -> None:
     state = State("en", TopicPart("cancer", 1), repeats=9)
-    assert line.graph.step(state, between, all_open).state.repeats == 0
+    assert line.graph.next_turn(state, between, all_open).state.repeats == 0
 
 
 def test_key_1_continues_a_topic_and_pound_skips_it(line: CompiledLine) -> None:
     state = State("en", TopicPart("cancer", 0))
-    assert line.graph.step(state, Key("1"), all_closed) == Turn(State("en", TopicPart("cancer", 1)))
-    assert line.graph.step(state, Key("#"), all_closed) == Turn(State("en", TopicEnd("cancer", 2)))
+    assert line.graph.next_turn(state, Key("1"), all_closed) == Turn(State("en", TopicPart("cancer", 1)))
+    assert line.graph.next_turn(state, Key("#"), all_closed) == Turn(State("en", TopicEnd("cancer", 2)))
     last = State("en", TopicPart("cancer", 2))
     menu = Turn(State("en", Menu("calcifications")))
-    assert line.graph.step(last, Key("1"), all_closed) == menu
-    assert line.graph.step(State("en", TopicEnd("cancer", 2)), Key("1"), all_closed) == menu
+    assert line.graph.next_turn(last, Key("1"), all_closed) == menu
+    assert line.graph.next_turn(State("en", TopicEnd("cancer", 2)), Key("1"), all_closed) == menu
 
 
 def test_star_after_a_skipped_topic_repeats_the_topic_and_keeps_counting(line: CompiledLine) -> None:
     state = State("en", TopicEnd("cancer", 2), repeats=8)
-    assert line.graph.step(state, Key("*"), all_closed) == Turn(State("en", TopicPart("cancer", 0), repeats=9))
+    assert line.graph.next_turn(state, Key("*"), all_closed) == Turn(State("en", TopicPart("cancer", 0), repeats=9))
 
 
 @pytest.mark.parametrize(
@@ -274,19 +274,19 @@ def test_an_unanswered_transfer_tries_the_next_open_entry_and_then_offers_a_call
         chain = line.graph.chain(entry)
         turn = line.graph.reach("en", entry, all_open)
         for link, name in enumerate(chain):
-            assert line.speech.dialed_entry(turn.state.place) == name
+            assert line.speech.dialed_entry(turn.state.node) == name
             assert turn.preface == (preface if link else None)
-            turn = line.graph.step(turn.state, ActionResult(status), all_open)
+            turn = line.graph.next_turn(turn.state, ActionResult(status), all_open)
         assert turn == Turn(State("en", CallbackOffer(entry, "no-one-free")))
         only_last = {chain[-1]}.__contains__
-        skipped = line.graph.step(State("en", Transfer(entry, 0)), ActionResult(status), only_last)
-        assert line.speech.dialed_entry(skipped.state.place) == chain[-1]
+        skipped = line.graph.next_turn(State("en", Transfer(entry, 0)), ActionResult(status), only_last)
+        assert line.speech.dialed_entry(skipped.state.node) == chain[-1]
 
 
 @pytest.mark.parametrize("status", ["completed", "answered"])
 def test_an_answered_transfer_ends_with_goodbye(line: CompiledLine, status: str) -> None:
     for state in states_at(line, Transfer):
-        assert line.graph.step(state, ActionResult(status), all_open) == Turn(State(state.language, Goodbye()))
+        assert line.graph.next_turn(state, ActionResult(status), all_open) == Turn(State(state.language, Goodbye()))
 
 
 DIALED = [
@@ -308,7 +308,7 @@ DIALED = [
 
 @pytest.mark.parametrize(("node", "key", "number"), DIALED, ids=[f"{case[0].token} key {case[1]}" for case in DIALED])
 def test_each_menu_and_topic_transfers_to_its_own_number(line: CompiledLine, node, key: str, number: str) -> None:
-    assert dialed_number(line, line.graph.step(State("es", node), Key(key), all_open)) == number
+    assert dialed_number(line, line.graph.next_turn(State("es", node), Key(key), all_open)) == number
 
 
 def test_no_number_is_dialed_twice_in_one_transfer_chain(line: CompiledLine) -> None:
@@ -332,11 +332,11 @@ def test_each_state_has_a_unique_token_that_is_safe_in_a_url(line: CompiledLine)
 @given(token=st.text(max_size=30), what=inputs)
 def test_an_unknown_token_restarts_the_call(line: CompiledLine, token: str, what: Heard) -> None:
     if token not in line.states:
-        assert line.step(token, what, all_open) == line.graph.start()
+        assert line.next_turn(token, what, all_open) == line.graph.start()
 
 
 def test_a_known_token_continues_the_call(line: CompiledLine) -> None:
-    assert line.step("es.menu-welcome", Key("1"), all_closed) == Turn(State("es", Menu("calcifications")))
+    assert line.next_turn("es.menu-welcome", Key("1"), all_closed) == Turn(State("es", Menu("calcifications")))
 
 
 HOURS = [

@@ -1,4 +1,4 @@
-"""Recordings: named like what they say, and refused when nobody could hear them."""
+"""Recordings are found by their names, and rejected if they cannot be played."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOODBYE = f"{R}goodbye.wav"
 
 
 def wav(sample: int = 1, frames: int = 800, channels: int = 1, rate: int = 8000) -> bytes:
-    """A WAV of 16-bit samples that all have one value."""
+    """A WAV of 16-bit samples with a constant value."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(channels)
@@ -35,7 +35,7 @@ def wav(sample: int = 1, frames: int = 800, channels: int = 1, rate: int = 8000)
 
 
 def tag(size: int, flags: int = 0) -> bytes:
-    """An ID3v2 tag with `size` bytes in it, below 16 kB."""
+    """An ID3v2 tag with a content of `size` bytes, below 16 kB."""
     footer = bytes(10) if flags else b""
     return b"ID3\x04\x00" + bytes([flags, 0, 0, size >> 7, size & 0x7F]) + b"t" * size + footer
 
@@ -45,28 +45,28 @@ WAV, OTHER, MP3 = wav(), wav(2), FRAME * 3
 CONTENT = read_content(SHIPPED)
 
 
-def recorded(english: dict[str, bytes]) -> dict[str, bytes]:
-    """The shipped folder with recordings in English."""
+def with_recordings(english: dict[str, bytes]) -> dict[str, bytes]:
+    """The shipped folder with English recordings."""
     return {**SHIPPED, **{f"{R}{name}": data for name, data in english.items()}}
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _read_once() -> Iterator[None]:
-    """The files that a case leaves alone are read once for all cases."""
+def _read_each_file_once() -> Iterator[None]:
+    """Cache the prompts that a case does not change."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
         yield
 
 
-def told(files: dict[str, bytes]) -> list[tuple[str, str]]:
-    """The files and sentences of what is wrong with the recordings; anything else that is wrong fails."""
+def recording_errors(files: dict[str, bytes]) -> list[tuple[str, str]]:
+    """The file and the message of each error about recordings; fails on any other error."""
     findings: list[Finding] = []
     try:
         read_content(files)
     except BrokenPrompts as broken:
         findings = broken.findings
-    assert {(one.rule, one.line, one.level) for one in findings} <= {("recording", 0, "error")}
-    return [(one.file, one.message) for one in findings]
+    assert {(finding.rule, finding.line, finding.level) for finding in findings} <= {("recording", 0, "error")}
+    return [(finding.file, finding.message) for finding in findings]
 
 
 NAMES: list[tuple[str, RecordingKey]] = [
@@ -83,7 +83,7 @@ NAMES: list[tuple[str, RecordingKey]] = [
 
 
 @pytest.mark.parametrize(("file", "key"), NAMES, ids=[file for file, _ in NAMES])
-def test_a_recording_is_found_by_what_it_says(file: str, key: RecordingKey) -> None:
+def test_a_recording_is_found_by_the_name_of_its_prompt(file: str, key: RecordingKey) -> None:
     data = WAV if file.endswith("wav") else MP3
     content = read_content({**SHIPPED, file: data})
     recording = content.recordings[key]
@@ -92,149 +92,155 @@ def test_a_recording_is_found_by_what_it_says(file: str, key: RecordingKey) -> N
     assert dict(content.audio) == {recording.digest: recording}
 
 
-def test_where_there_is_no_recording_there_is_none(content: Content) -> None:
+def test_the_shipped_prompts_have_no_recordings(content: Content) -> None:
     assert not content.recordings
     assert ("en", "goodbye", 0) not in content.recordings
 
 
-def test_a_prompt_that_ends_in_a_number_is_not_a_piece_of_another() -> None:
-    words = b"---\nsources: [line]\nreviewed: {}\n---\n## Spoken\n\nGoodbye again.\n"
-    files = {**SHIPPED, "en/goodbye-2.md": words, "recordings/en/goodbye-2.wav": WAV}
+def test_a_prompt_whose_name_ends_in_a_number_is_not_a_part_of_another() -> None:
+    prompt = b"---\nsources: [line]\nreviewed: {}\n---\n## Spoken\n\nGoodbye again.\n"
+    files = {**SHIPPED, "en/goodbye-2.md": prompt, "recordings/en/goodbye-2.wav": WAV}
     assert list(read_content(files).recordings) == [("en", "goodbye-2", 0)]
 
 
-def test_another_sound_is_another_digest_of_the_recording_and_of_the_release() -> None:
-    one, two = (read_content({**SHIPPED, GOODBYE: data}) for data in (WAV, OTHER))
-    assert one.digest != two.digest
-    assert not one.audio.keys() & two.audio.keys()
-    assert all(len(digest) == 32 for digest in one.audio)
+def test_a_changed_recording_changes_its_digest_and_the_digest_of_the_release() -> None:
+    before, after = (read_content({**SHIPPED, GOODBYE: data}) for data in (WAV, OTHER))
+    assert before.digest != after.digest
+    assert not before.audio.keys() & after.audio.keys()
+    assert all(len(digest) == 32 for digest in before.audio)
 
 
 MISPLACED = [
-    ("a language that the line does not speak", "recordings/fr/goodbye.wav", "`fr` is not among the languages"),
-    ("a prompt that is not there", f"{R}godbye.wav", "There is no en/godbye.md"),
-    ("a piece of a prompt that is not there", f"{R}godbye-2.wav", "There is no en/godbye.md"),
-    ("a piece too many", f"{R}cancer-4.wav", "3 spoken pieces: name their recordings cancer-1 to cancer-3"),
-    ("a piece too many of one", f"{R}goodbye-2.wav", "one spoken piece: name its recording goodbye."),
-    ("one recording for three pieces", f"{R}cancer.wav", "name their recordings cancer-1 to cancer-3"),
-    ("the piece before the first", f"{R}cancer-0.wav", "There is no en/cancer-0.md"),
-    ("choices of what is no menu", f"{R}cancer-choices.wav", "en/cancer.md is no menu"),
-    ("choices of nothing", f"{R}choices.wav", "There is no en/choices.md"),
+    ("a language that the line does not offer", "recordings/fr/goodbye.wav", "`fr` is not one of the languages"),
+    ("a prompt that does not exist", f"{R}godbye.wav", "There is no en/godbye.md"),
+    ("a part of a prompt that does not exist", f"{R}godbye-2.wav", "There is no en/godbye.md"),
+    (
+        "a part number that is too high",
+        f"{R}cancer-4.wav",
+        "3 spoken parts: name their recordings cancer-1 to cancer-3",
+    ),
+    ("a part number for a prompt with one part", f"{R}goodbye-2.wav", "one spoken part: name its recording goodbye."),
+    ("one recording for three parts", f"{R}cancer.wav", "name their recordings cancer-1 to cancer-3"),
+    ("part number zero", f"{R}cancer-0.wav", "There is no en/cancer-0.md"),
+    ("choices of a prompt that is not a menu", f"{R}cancer-choices.wav", "en/cancer.md is not a menu"),
+    ("choices without a prompt", f"{R}choices.wav", "There is no en/choices.md"),
     ("a prompt that is only texted", f"{R}stop.wav", "en/stop.md is only texted"),
-    ("hours that change", f"{R}closed.wav", "says {name}, {opens}, {hours}, {number}, which is not the same"),
-    ("a choice that changes", f"{R}choice.wav", "{choice}, {key}, which is not the same in every call"),
-    ("an ending in capitals", f"{R}goodbye.WAV", "Name a recording like its prompt"),
+    ("hours, which vary", f"{R}closed.wav", "says {name}, {opens}, {hours}, {number}, which is not the same"),
+    ("a choice, which varies", f"{R}choice.wav", "{choice}, {key}, which is not the same in every call"),
+    ("a file ending in capitals", f"{R}goodbye.WAV", "Name a recording like its prompt"),
     ("a name in capitals", f"{R}Goodbye.wav", "Name a recording like its prompt"),
     ("a name with a line end", f"{R}goodbye.wav\n", "Name a recording like its prompt"),
-    ("another kind of sound", f"{R}goodbye.m4a", "Name a recording like its prompt"),
+    ("another audio format", f"{R}goodbye.m4a", "Name a recording like its prompt"),
     ("no language", "recordings/goodbye.wav", "Name a recording like its prompt"),
-    ("a folder too deep", f"{R}old/goodbye.wav", "Name a recording like its prompt"),
-    ("notes beside the recordings", "recordings/notes.txt", "Name a recording like its prompt"),
+    ("a nested folder", f"{R}old/goodbye.wav", "Name a recording like its prompt"),
+    ("a text file among the recordings", "recordings/notes.txt", "Name a recording like its prompt"),
 ]
 
 
 @pytest.mark.parametrize(("label", "file", "message"), MISPLACED, ids=[case[0] for case in MISPLACED])
-def test_a_recording_that_says_nothing_of_the_line_is_told(label: str, file: str, message: str) -> None:
-    ((named, sentence),) = told({**SHIPPED, file: WAV})
-    assert named == file
-    assert message in sentence
+def test_a_recording_that_belongs_to_no_prompt_is_reported(label: str, file: str, message: str) -> None:
+    ((reported_file, reported_message),) = recording_errors({**SHIPPED, file: WAV})
+    assert reported_file == file
+    assert message in reported_message
 
 
-def test_a_number_of_the_directory_may_be_recorded() -> None:
+def test_a_phone_number_of_the_directory_may_be_recorded() -> None:
     assert b"{breast-health-center}" in SHIPPED["en/cancer.md"]
-    assert told(recorded({"cancer-3.wav": WAV})) == []
+    assert recording_errors(with_recordings({"cancer-3.wav": WAV})) == []
 
 
 UNPLAYABLE = [
-    ("nothing at all", "wav", b"", "is empty"),
-    ("nothing at all in MP3", "mp3", b"", "is empty"),
-    ("a WAV of no length", "wav", wav(frames=0), "Nothing is recorded here"),
-    ("words", "wav", b"Goodbye.", "no WAV that we can read"),
-    ("an MP3 called WAV", "wav", MP3, "no WAV that we can read"),
-    ("a WAV without its format", "wav", WAV.replace(b"fmt ", b"fmx "), "no WAV that we can read"),
-    ("a WAV that is compressed", "wav", WAV[:20] + b"\x55\x00" + WAV[22:], "no WAV that we can read"),
-    ("a WAV without a speed", "wav", WAV[:24] + bytes(4) + WAV[28:], "no WAV that we can read"),
-    ("a WAV cut in its head", "wav", WAV[:30], "no WAV that we can read"),
-    ("a WAV cut in its sound", "wav", WAV[:-1], "is cut short"),
-    ("a WAV called MP3", "mp3", WAV, "no MP3"),
-    ("words called MP3", "mp3", b"Goodbye.", "no MP3"),
-    ("a film called MP3", "mp3", b"\0\0\0\x20ftypM4A ", "no MP3"),
-    ("AAC called MP3", "mp3", b"\xff\xf1\x50\x80" + bytes(99), "no MP3"),
-    ("a tag and no sound", "mp3", tag(200), "no MP3"),
-    ("a tag that never ends", "mp3", tag(200)[:100], "no MP3"),
-    ("a tag cut short", "mp3", b"ID3", "no MP3"),
-    ("a frame without a bit rate", "mp3", b"\xff\xfb\xf0\x00" + bytes(99), "no MP3"),
-    ("a frame without a sample rate", "mp3", b"\xff\xfb\x9c\x00" + bytes(99), "no MP3"),
-    ("a frame of no known version", "mp3", b"\xff\xeb\x90\x00" + bytes(99), "no MP3"),
-    ("an hour", "wav", wav(frames=LARGEST // 2), "larger than 5 MB"),
-    ("an hour in MP3", "mp3", MP3 + bytes(LARGEST), "larger than 5 MB"),
+    ("an empty WAV", "wav", b"", "is empty"),
+    ("an empty MP3", "mp3", b"", "is empty"),
+    ("a WAV without samples", "wav", wav(frames=0), "has no sound"),
+    ("text called WAV", "wav", b"Goodbye.", "not a WAV file that can be played"),
+    ("an MP3 called WAV", "wav", MP3, "not a WAV file that can be played"),
+    ("a WAV without a format chunk", "wav", WAV.replace(b"fmt ", b"fmx "), "not a WAV file that can be played"),
+    ("a compressed WAV", "wav", WAV[:20] + b"\x55\x00" + WAV[22:], "not a WAV file that can be played"),
+    ("a WAV without a sample rate", "wav", WAV[:24] + bytes(4) + WAV[28:], "not a WAV file that can be played"),
+    ("a WAV cut in its header", "wav", WAV[:30], "not a WAV file that can be played"),
+    ("a WAV cut in its data", "wav", WAV[:-1], "is cut short"),
+    ("a WAV called MP3", "mp3", WAV, "not an MP3 file"),
+    ("text called MP3", "mp3", b"Goodbye.", "not an MP3 file"),
+    ("MPEG-4 called MP3", "mp3", b"\0\0\0\x20ftypM4A ", "not an MP3 file"),
+    ("AAC called MP3", "mp3", b"\xff\xf1\x50\x80" + bytes(99), "not an MP3 file"),
+    ("a tag without sound", "mp3", tag(200), "not an MP3 file"),
+    ("a truncated tag", "mp3", tag(200)[:100], "not an MP3 file"),
+    ("a truncated tag header", "mp3", b"ID3", "not an MP3 file"),
+    ("a frame without a bit rate", "mp3", b"\xff\xfb\xf0\x00" + bytes(99), "not an MP3 file"),
+    ("a frame without a sample rate", "mp3", b"\xff\xfb\x9c\x00" + bytes(99), "not an MP3 file"),
+    ("a frame of an unknown version", "mp3", b"\xff\xeb\x90\x00" + bytes(99), "not an MP3 file"),
+    ("a WAV that is too large", "wav", wav(frames=LARGEST // 2), "larger than 5 MB"),
+    ("an MP3 that is too large", "mp3", MP3 + bytes(LARGEST), "larger than 5 MB"),
 ]
 
 
 @pytest.mark.parametrize(("label", "kind", "data", "message"), UNPLAYABLE, ids=[case[0] for case in UNPLAYABLE])
-def test_a_recording_that_cannot_be_played_is_told(label: str, kind: str, data: bytes, message: str) -> None:
-    ((named, sentence),) = told({**SHIPPED, f"{R}goodbye.{kind}": data})
-    assert named == f"{R}goodbye.{kind}"
-    assert message in sentence
+def test_a_recording_that_cannot_be_played_is_reported(label: str, kind: str, data: bytes, message: str) -> None:
+    ((reported_file, reported_message),) = recording_errors({**SHIPPED, f"{R}goodbye.{kind}": data})
+    assert reported_file == f"{R}goodbye.{kind}"
+    assert message in reported_message
 
 
 PLAYABLE = [
     ("two channels", "wav", wav(channels=2)),
-    ("a studio's speed", "wav", wav(rate=48_000)),
+    ("a studio sample rate", "wav", wav(rate=48_000)),
     ("exactly the largest", "wav", wav(frames=(LARGEST - 44) // 2)),
     ("a bare MP3", "mp3", MP3),
     ("a tag before the sound", "mp3", tag(200) + MP3),
-    ("two tags, one with a footer, and a pad", "mp3", tag(9000) + tag(5, flags=0x10) + bytes(8) + MP3),
-    ("an MP3 of half the speed", "mp3", b"\xff\xf3\x40\xc0" + bytes(200)),
+    ("two tags, one with a footer, and padding", "mp3", tag(9000) + tag(5, flags=0x10) + bytes(8) + MP3),
+    ("an MP3 at half the sample rate", "mp3", b"\xff\xf3\x40\xc0" + bytes(200)),
 ]
 
 
 @pytest.mark.parametrize(("label", "kind", "data"), PLAYABLE, ids=[case[0] for case in PLAYABLE])
-def test_what_the_carrier_can_play_is_accepted(label: str, kind: str, data: bytes) -> None:
-    assert told({**SHIPPED, f"{R}goodbye.{kind}": data}) == []
+def test_every_format_that_the_carrier_plays_is_accepted(label: str, kind: str, data: bytes) -> None:
+    assert recording_errors({**SHIPPED, f"{R}goodbye.{kind}": data}) == []
 
 
-DOUBLED = [
-    ("both kinds", "goodbye.mp3", "goodbye.wav"),
+DUPLICATES = [
+    ("both formats", "goodbye.mp3", "goodbye.wav"),
     ("with and without a number", "goodbye-1.wav", "goodbye.wav"),
-    ("choices twice", "welcome-choices.mp3", "welcome-choices.wav"),
+    ("choices in both formats", "welcome-choices.mp3", "welcome-choices.wav"),
 ]
 
 
-@pytest.mark.parametrize(("label", "first", "second"), DOUBLED, ids=[case[0] for case in DOUBLED])
-def test_two_recordings_of_the_same_words_are_told_at_the_second(label: str, first: str, second: str) -> None:
-    files = recorded({name: MP3 if name.endswith("mp3") else WAV for name in (first, second)})
-    assert told(files) == [(f"{R}{second}", f"This says the same as {R}{first}: keep one of the two.")]
+@pytest.mark.parametrize(("label", "first", "second"), DUPLICATES, ids=[case[0] for case in DUPLICATES])
+def test_the_second_recording_of_the_same_text_is_reported(label: str, first: str, second: str) -> None:
+    files = with_recordings({name: MP3 if name.endswith("mp3") else WAV for name in (first, second)})
+    assert recording_errors(files) == [
+        (f"{R}{second}", f"This is for the same text as {R}{first}: keep one of the two.")
+    ]
 
 
-def test_all_recordings_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = recorded({"goodbye.wav": WAV, "cancer-1.wav": OTHER})
+def test_all_recordings_together_have_a_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = with_recordings({"goodbye.wav": WAV, "cancer-1.wav": OTHER})
     monkeypatch.setattr(line_recordings, "LARGEST_TOGETHER", 2 * len(WAV))
-    assert told(files) == []
+    assert recording_errors(files) == []
     monkeypatch.setattr(line_recordings, "LARGEST_TOGETHER", 2 * len(WAV) - 1)
-    ((named, sentence),) = told(files)
-    assert named == "recordings"
-    assert "All recordings together" in sentence
+    ((reported_file, reported_message),) = recording_errors(files)
+    assert reported_file == "recordings"
+    assert "All recordings together" in reported_message
 
 
-def test_every_fault_of_a_recording_is_told_at_once_and_a_broken_prompt_is_not_missing_too() -> None:
-    files = {**recorded({"godbye.wav": b"", "goodbye.wav": WAV}), "en/goodbye.md": b""}
+def test_all_errors_of_recordings_are_reported_at_once_and_a_broken_prompt_is_not_reported_as_missing() -> None:
+    files = {**with_recordings({"godbye.wav": b"", "goodbye.wav": WAV}), "en/goodbye.md": b""}
     with pytest.raises(BrokenPrompts) as caught:
         read_content(files)
-    rules = [(one.file, one.rule) for one in caught.value.findings]
+    rules = [(finding.file, finding.rule) for finding in caught.value.findings]
     assert rules == [("en/goodbye.md", "fields"), (f"{R}godbye.wav", "recording"), (f"{R}godbye.wav", "recording")]
 
 
 @given(st.sampled_from(["wav", "mp3"]), st.sampled_from([b"", wav(frames=4), tag(9)]), st.integers(0, 60), st.binary())
 @settings(max_examples=500, deadline=None)
-def test_any_bytes_in_a_recording_are_played_or_told(kind: str, whole: bytes, at: int, put: bytes) -> None:
-    files = {**SHIPPED, f"{R}goodbye.{kind}": whole[:at] + put + whole[at + len(put) :]}
-    assert all(fault.message for fault in find_recording_errors(CONTENT.config, CONTENT.prompts, files))
+def test_any_bytes_in_a_recording_are_accepted_or_reported(kind: str, whole: bytes, start: int, new: bytes) -> None:
+    files = {**SHIPPED, f"{R}goodbye.{kind}": whole[:start] + new + whole[start + len(new) :]}
+    assert all(error.message for error in find_recording_errors(CONTENT.config, CONTENT.prompts, files))
 
 
-def test_what_is_far_too_large_is_told_without_being_read(tmp_path: Path) -> None:
+def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     (tmp_path / LINE_FILE).write_bytes(b"x")
     (tmp_path / "recordings/en").mkdir(parents=True)
-    with (tmp_path / GOODBYE).open("wb") as film:
-        film.truncate(500_000_000)
+    with (tmp_path / GOODBYE).open("wb") as file:
+        file.truncate(500_000_000)
     assert len(read_folder(tmp_path)[GOODBYE]) == LARGEST + 1

@@ -1,4 +1,4 @@
-"""The words themselves: texts, facts, plainness, and what free words are understood as."""
+"""The shipped prompts: text messages, facts, plain language, and the outcomes of free text."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def sections(content: Content, language: str | None = None) -> list[tuple[Prompt
     ]
 
 
-def rows(table: str) -> list[str]:
-    return [row.strip() for line in table.strip().splitlines() for row in line.split("|")]
+def cells(table: str) -> list[str]:
+    return [cell.strip() for line in table.strip().splitlines() for cell in line.split("|")]
 
 
-def test_every_text_is_in_gsm_7_and_within_its_segments_with_the_longest_values(content: Content) -> None:
+def test_every_text_message_is_gsm7_and_within_its_segments_with_the_longest_values(content: Content) -> None:
     reminders = {step.wording for step in content.config.reminders.plan} | {"reminder-1d-names-test"}
     for prompt in content.prompts.values():
         if prompt.texted is None:
@@ -57,14 +57,14 @@ def test_every_text_is_in_gsm_7_and_within_its_segments_with_the_longest_values(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_topic_and_outcome_has_a_text_in_each_language(line: CompiledLine, language: str) -> None:
+def test_every_topic_and_outcome_has_a_text_message_in_each_language(line: CompiledLine, language: str) -> None:
     for name in OUTCOMES | set(TOPICS.values()):
         assert line.text(language, name), name
         assert line.text_document(language, name), name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_reminder_names_the_hospital_a_number_and_how_to_stop(content: Content, language: str) -> None:
+def test_a_reminder_names_the_hospital_a_phone_number_and_how_to_opt_out(content: Content, language: str) -> None:
     for step in content.config.reminders.plan:
         for name in (step.prompt, step.wording, "reminder-1d-names-test"):
             text = content.texted(language, name, date="D", time="T", number="603-663-2180", site="S")
@@ -74,17 +74,19 @@ def test_a_reminder_names_the_hospital_a_number_and_how_to_stop(content: Content
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_reminder_says_nothing_of_the_condition_or_the_test(content: Content, language: str) -> None:
-    told = "breast|mammogram|calcif|cancer|biops|seno|pecho|mamogra|c[aá]ncer|image|imagen"
+def test_a_reminder_does_not_mention_the_condition_or_the_test(content: Content, language: str) -> None:
+    forbidden = "breast|mammogram|calcif|cancer|biops|seno|pecho|mamogra|c[aá]ncer|image|imagen"
     for step in content.config.reminders.plan:
         text = content.texted(language, step.wording, date="D", time="T", number="N", site="S")
-        assert not re.search(told, text, re.IGNORECASE), step.wording
+        assert not re.search(forbidden, text, re.IGNORECASE), step.wording
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_answers_to_keywords_name_the_hospital_a_number_and_the_way_back(line: CompiledLine, language: str) -> None:
-    wanted = {"stop": "START", "start": "STOP", "help": "STOP"}
-    for name, word in wanted.items():
+def test_answers_to_keywords_name_the_hospital_a_phone_number_and_the_opposite_keyword(
+    line: CompiledLine, language: str
+) -> None:
+    keywords = {"stop": "START", "start": "STOP", "help": "STOP"}
+    for name, word in keywords.items():
         text = line.text(language, name)
         assert "Elliot Health System" in text
         assert "603-663-2180" in text
@@ -93,7 +95,7 @@ def test_answers_to_keywords_name_the_hospital_a_number_and_the_way_back(line: C
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_menu_of_topics_shows_each_with_its_number(line: CompiledLine, language: str) -> None:
+def test_the_topic_menu_lists_each_topic_with_its_number(line: CompiledLine, language: str) -> None:
     shown = re.findall(r"^(\d) (.+)$", line.text(language, "menu"), re.MULTILINE)
     titles = [gsm7.fold_to_gsm7(line.content.prompt(language, topic).title) for topic in TOPICS.values()]
     assert shown == list(zip(TOPICS, titles, strict=True))
@@ -101,12 +103,12 @@ def test_the_menu_of_topics_shows_each_with_its_number(line: CompiledLine, langu
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("fact", [f"F{number}" for number in range(1, 16)])
-def test_each_fact_is_told_by_voice_and_by_text(content: Content, language: str, fact: str) -> None:
-    tellers = [prompt for prompt in content.prompts.values() if fact in prompt.sources and prompt.language == language]
-    assert any(prompt.spoken and prompt.texted for prompt in tellers)
+def test_each_fact_is_given_by_voice_and_by_text(content: Content, language: str, fact: str) -> None:
+    prompts = [prompt for prompt in content.prompts.values() if fact in prompt.sources and prompt.language == language]
+    assert any(prompt.spoken and prompt.texted for prompt in prompts)
 
 
-def test_both_languages_tell_the_same_from_the_same_sources(content: Content) -> None:
+def test_both_languages_have_the_same_sources_and_sections(content: Content) -> None:
     for name in {name for _, name in content.prompts}:
         english, spanish = content.prompt("en", name), content.prompt("es", name)
         assert english.sources == spanish.sources, name
@@ -115,52 +117,52 @@ def test_both_languages_tell_the_same_from_the_same_sources(content: Content) ->
         assert english.choices.keys() == spanish.choices.keys(), name
 
 
-def test_english_reads_at_grade_6_at_most(content: Content) -> None:
+def test_english_reads_at_grade_6_or_below(content: Content) -> None:
     for prompt, section in sections(content, "en"):
         grade = readability.flesch_kincaid_grade(fill_with_samples(content, prompt, section))
         assert grade <= 6.0, f"{prompt.file}:{section.line} reads at {grade:.1f}"
 
 
-def test_sentences_have_15_words_at_most_on_average(content: Content) -> None:
+def test_sentences_have_at_most_15_words_on_average(content: Content) -> None:
     for prompt, section in sections(content):
         average = readability.average_sentence_length(fill_with_samples(content, prompt, section))
         assert average <= 15, f"{prompt.file}:{section.line} has {average:.1f}"
 
 
-def test_no_prompt_names_a_percentage(content: Content) -> None:
+def test_no_prompt_gives_a_percentage(content: Content) -> None:
     assert [
         prompt.file for prompt, section in sections(content) if re.search("%|per ?cent|por ciento", section.words)
     ] == []
 
 
-# Her doctor may decide to wait, and nobody else: F12.
+# Only the doctor may decide to wait (F12).
 MAY_WAIT = re.compile(
     r"Your doctor may choose|Su médico puede decidir|not (choose to )?wait|no (espere|decida esperar|deben esperar)",
     re.IGNORECASE,
 )
 
 
-def test_nobody_is_told_to_wait(content: Content) -> None:
+def test_no_prompt_tells_a_patient_to_wait(content: Content) -> None:
     for prompt, section in sections(content):
         for sentence in readability.sentences(section.words):
             if re.search(r"\b(wait|esper(ar|e|a))\b", sentence, re.IGNORECASE):
                 assert MAY_WAIT.search(sentence), f"{prompt.file}: {sentence}"
 
 
-def test_no_number_stands_in_a_prompt_but_the_hospitals_three(content: Content) -> None:
+def test_prompts_contain_no_phone_numbers_but_the_hospitals_three(content: Content) -> None:
     assert {entry.number for entry in content.config.directory} == NUMBERS
     for prompt, section in sections(content):
-        words = fill_with_samples(content, prompt, section)
+        text = fill_with_samples(content, prompt, section)
         for number in NUMBERS:
-            words = words.replace(number, "")
-        assert not re.search(r"\d(?:[-. ()]{0,2}\d){6,}", words), prompt.file
+            text = text.replace(number, "")
+        assert not re.search(r"\d(?:[-. ()]{0,2}\d){6,}", text), prompt.file
 
 
 @pytest.mark.parametrize("name", ["urgent", "person-soon"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_red_flags_are_answered_with_the_number_that_helps(line: CompiledLine, language: str, name: str) -> None:
-    wanted = {"urgent": ("911", "988"), "person-soon": ("603-668-3067", "911")}[name]
-    assert all(number in line.text(language, name) for number in wanted)
+def test_red_flags_are_answered_with_the_right_phone_number(line: CompiledLine, language: str, name: str) -> None:
+    numbers = {"urgent": ("911", "988"), "person-soon": ("603-668-3067", "911")}[name]
+    assert all(number in line.text(language, name) for number in numbers)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -169,17 +171,17 @@ def test_a_number_from_1_to_7_leads_to_its_topic_however_it_is_written(
     line: CompiledLine, language: str, written: str
 ) -> None:
     for number, topic in TOPICS.items():
-        understood = line.matcher.ask(written.format(number), language)
+        understood = line.matcher.match(written.format(number), language)
         assert (understood.topic, understood.language) == (topic, language)
 
 
 @pytest.mark.parametrize("words", ["8", "9", "0", "12", "77", "1 2", "3.5"])
-def test_another_number_is_no_topic(line: CompiledLine, words: str) -> None:
-    assert line.matcher.ask(words).topic not in TOPICS.values()
+def test_another_number_is_not_a_topic(line: CompiledLine, words: str) -> None:
+    assert line.matcher.match(words).topic not in TOPICS.values()
 
 
-def test_nothing_is_the_menu_and_signs_alone_are_nothing(line: CompiledLine) -> None:
-    assert [line.matcher.ask(words).topic for words in ("", "  \n", "?!", "\U0001f600", "नमस्ते")] == ["menu"] * 2 + [
+def test_an_empty_text_leads_to_the_menu_and_symbols_lead_nowhere(line: CompiledLine) -> None:
+    assert [line.matcher.match(words).topic for words in ("", "  \n", "?!", "\U0001f600", "नमस्ते")] == ["menu"] * 2 + [
         "none"
     ] * 3
 
@@ -280,35 +282,35 @@ quiero cancelar
 """
 
 
-@pytest.mark.parametrize("words", rows(URGENT))
+@pytest.mark.parametrize("words", cells(URGENT))
 def test_an_emergency_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Hello, {words}. What shall I do now?", f"Hola! {words}, gracias"):
-        assert line.matcher.ask(spoken, "en").topic == line.matcher.ask(spoken, "es").topic == "urgent", spoken
+        assert line.matcher.match(spoken, "en").topic == line.matcher.match(spoken, "es").topic == "urgent", spoken
 
 
-@pytest.mark.parametrize("words", rows(SOON))
-def test_a_sign_that_a_person_must_hear_of_soon_is_found(line: CompiledLine, words: str) -> None:
+@pytest.mark.parametrize("words", cells(SOON))
+def test_a_symptom_that_a_person_must_hear_of_soon_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Good morning, {words}, is that bad?", f"Buenos días, {words}, gracias"):
-        # An emergency is told to call too: it may win, and nothing else.
-        assert line.matcher.ask(spoken, "en").topic in ("person-soon", "urgent"), spoken
-    assert line.matcher.ask(words).topic == "person-soon"
+        # The answer to an emergency also says to call, so it may win.
+        assert line.matcher.match(spoken, "en").topic in ("person-soon", "urgent"), spoken
+    assert line.matcher.match(words).topic == "person-soon"
 
 
-@pytest.mark.parametrize("words", rows(STOP))
-def test_a_wish_for_no_more_texts_is_found(line: CompiledLine, words: str) -> None:
+@pytest.mark.parametrize("words", cells(STOP))
+def test_an_opt_out_is_found(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"{words}!!", f"{words}, thank you", f"Please {words}"):
-        assert line.matcher.ask(spoken, "en").topic == line.matcher.ask(spoken, "es").topic == "stop", spoken
+        assert line.matcher.match(spoken, "en").topic == line.matcher.match(spoken, "es").topic == "stop", spoken
 
 
-@pytest.mark.parametrize("words", rows(NEITHER))
-def test_other_questions_raise_no_alarm_and_stop_nothing(line: CompiledLine, words: str) -> None:
+@pytest.mark.parametrize("words", cells(NEITHER))
+def test_other_questions_are_neither_red_flags_nor_opt_outs(line: CompiledLine, words: str) -> None:
     for spoken in (words, words.upper(), f"Hello, {words}?"):
-        assert line.matcher.ask(spoken).topic not in ("urgent", "person-soon", "stop"), spoken
+        assert line.matcher.match(spoken).topic not in ("urgent", "person-soon", "stop"), spoken
 
 
-def test_an_emergency_comes_before_everything_else(line: CompiledLine) -> None:
-    assert line.matcher.ask("stop texting me, I have chest pain and a lump").topic == "urgent"
-    assert line.matcher.ask("stop texting me, I found a lump").topic == "person-soon"
+def test_an_emergency_takes_precedence(line: CompiledLine) -> None:
+    assert line.matcher.match("stop texting me, I have chest pain and a lump").topic == "urgent"
+    assert line.matcher.match("stop texting me, I found a lump").topic == "person-soon"
 
 
 COMMON = """
@@ -328,37 +330,39 @@ English please: en language | español: es language
 """
 
 
-@pytest.mark.parametrize("row", rows(COMMON))
-def test_common_questions_lead_to_their_topic_in_their_own_language(line: CompiledLine, row: str) -> None:
+@pytest.mark.parametrize("row", cells(COMMON))
+def test_common_questions_lead_to_their_topic_in_the_language_of_the_question(line: CompiledLine, row: str) -> None:
     words, expected = row.rsplit(": ", 1)
     language, topic = expected.split()
     other = next(code for code in LANGUAGES if code != language)
     for conversation in (language, other):
-        understood = line.matcher.ask(words, conversation)
+        understood = line.matcher.match(words, conversation)
         assert (understood.topic, understood.language) == (topic, language)
 
 
-def test_what_nobody_wrote_down_is_not_understood(line: CompiledLine) -> None:
-    assert {line.matcher.ask(words).topic for words in ("zebra quartz", "xyzzy", "lorem ipsum dolor")} == {"none"}
+def test_unknown_words_are_not_understood(line: CompiledLine) -> None:
+    assert {line.matcher.match(words).topic for words in ("zebra quartz", "xyzzy", "lorem ipsum dolor")} == {"none"}
 
 
 @given(words=st.text(max_size=200), language=st.sampled_from(LANGUAGES))
-def test_any_words_lead_to_something_that_has_a_text(line: CompiledLine, words: str, language: str) -> None:
-    understood = line.matcher.ask(words, language)
+def test_any_text_leads_to_an_outcome_with_a_text_message(line: CompiledLine, words: str, language: str) -> None:
+    understood = line.matcher.match(words, language)
     assert line.text(understood.language, understood.topic)
     assert all(0 <= score <= 101 for score in understood.scores.values())
-    assert line.matcher.ask(words, language) == understood
+    assert line.matcher.match(words, language) == understood
 
 
 @given(st.text(max_size=60))
-def test_plain_words_are_small_letters_and_stay_as_they_are(words: str) -> None:
+def test_normalized_text_has_small_letters_only_and_normalizing_again_changes_nothing(words: str) -> None:
     assert re.fullmatch(r"([a-z0-9]+( [a-z0-9]+)*)?", normalize(words))
     assert normalize(normalize(words)) == normalize(words)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_answer_about_the_breast_or_the_visit_ends_with_its_next_step(line: CompiledLine, language: str) -> None:
-    """A number to call or a number to reply, in the last three sentences; nobody is left with an explanation alone."""
+def test_every_answer_about_the_breast_or_the_appointment_ends_with_a_next_step(
+    line: CompiledLine, language: str
+) -> None:
+    """The last three sentences have a number to call or to reply, so that no answer is only an explanation."""
     for name in (*TOPICS.values(), "scheduling", "results", "person-soon", "urgent"):
         sentences = re.split(r"(?<=[.?!:])\s", line.text(language, name))
         assert re.search(r"\d{3}-\d{3}-\d{4}|\b(911|988)\b|\b[1-7]\b", " ".join(sentences[-3:])), name

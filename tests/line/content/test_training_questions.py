@@ -1,4 +1,4 @@
-"""Questions that people asked: a file a language, read or told, and learned from."""
+"""Training questions are read, or their errors are reported, and the classifier learns from them."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from tests.line.content.test_loader import SHIPPED
 QUESTIONS = [
     ("no tab", b"cancer is it bad\n", 1, "A tab or the question is missing"),
     ("no question", b"cancer\t \n", 1, "A tab or the question is missing"),
-    ("an unknown outcome", b"cancer\tis it bad\ntumour\tis it bad\n", 2, "`tumour` is no topic or outcome"),
-    ("bytes that are no text", b"cancer\tis it bad\ncancer\t\xff\n", 2, "UTF-8"),
-    ("far too much", b"cancer\tis it bad\n" * 70_000, 0, "1000000"),
+    ("an unknown outcome", b"cancer\tis it bad\ntumour\tis it bad\n", 2, "`tumour` is not a topic or outcome"),
+    ("bytes that are not UTF-8", b"cancer\tis it bad\ncancer\t\xff\n", 2, "UTF-8"),
+    ("a file that is too large", b"cancer\tis it bad\n" * 70_000, 0, "1000000"),
 ]
 
 
-@pytest.mark.parametrize(("written", "line", "told"), [case[1:] for case in QUESTIONS], ids=[c[0] for c in QUESTIONS])
-def test_what_is_wrong_with_a_file_of_questions_is_told_with_its_line(written: bytes, line: int, told: str) -> None:
+@pytest.mark.parametrize(("data", "line", "expected"), [case[1:] for case in QUESTIONS], ids=[c[0] for c in QUESTIONS])
+def test_an_error_in_a_question_file_is_reported_with_its_line(data: bytes, line: int, expected: str) -> None:
     with pytest.raises(BrokenPrompts) as broken:
-        read_content({**SHIPPED, "en/questions.tsv": written})
-    assert [(one.file, one.line, told in one.message) for one in broken.value.findings] == [
+        read_content({**SHIPPED, "en/questions.tsv": data})
+    assert [(finding.file, finding.line, expected in finding.message) for finding in broken.value.findings] == [
         ("en/questions.tsv", line, True)
     ]
 
 
 def test_questions_are_read_and_learned_from() -> None:
     before = read_content({**SHIPPED, "en/questions.tsv": b""})
-    told = b"skin-products\twill glimmer stuff on my bust upset the gizmo\r\n\nskin-products\tglimmer stuff again\n"
-    after = read_content({**SHIPPED, "en/questions.tsv": told})
-    assert [(one.words, one.outcome, one.language) for one in after.questions if one.language == "en"] == [
+    data = b"skin-products\twill glimmer stuff on my bust upset the gizmo\r\n\nskin-products\tglimmer stuff again\n"
+    after = read_content({**SHIPPED, "en/questions.tsv": data})
+    assert [(q.words, q.outcome, q.language) for q in after.questions if q.language == "en"] == [
         ("will glimmer stuff on my bust upset the gizmo", "skin-products", "en"),
         ("glimmer stuff again", "skin-products", "en"),
     ]
     assert after.digest != before.digest
-    assert Matcher(after).ask("glimmer stuff").topic == "skin-products"
-    assert Matcher(before).ask("glimmer stuff").topic != "skin-products"
+    assert Matcher(after).match("glimmer stuff").topic == "skin-products"
+    assert Matcher(before).match("glimmer stuff").topic != "skin-products"
 
 
-def test_a_line_that_nobody_can_ask_anything_is_still_made_and_understands_nothing() -> None:
+def test_content_without_questions_phrases_and_keyword_rules_can_be_read_and_understands_nothing() -> None:
     files = {name: data for name, data in SHIPPED.items() if not name.endswith(".tsv")}
     for name, data in files.items():
         if name.endswith(".md"):
             top, _, body = data.decode().partition("\n---\n")
-            files[name] = (re.split(r"\n(?=phrases:|signs:)", top)[0] + "\n---\n" + body).encode()
+            files[name] = (re.split(r"\n(?=phrases:|keyword_rules:)", top)[0] + "\n---\n" + body).encode()
     content = read_content(files)
-    assert not any(prompt.phrases or prompt.signs for prompt in content.prompts.values())
-    assert Matcher(content).ask("is it cancer").topic == "none"
+    assert not any(prompt.phrases or prompt.keyword_rules for prompt in content.prompts.values())
+    assert Matcher(content).match("is it cancer").topic == "none"

@@ -79,7 +79,7 @@ def with_another_entry(files: Files) -> Files:
         "  - id: clinic\n    name: {en: the clinic, es: la clínica}\n    number: 603-555-0100\n"
         "    for: {en: anything, es: todo}\n    hours: {Sat: 09:00-12:00}\n    next: []\n    ring: 15\n"
     )
-    where = "\n# Public holidays"
+    where = "\n# The public holidays"
     return replaced(files, "line.yaml", reached, (where, f"{entry}{where}"))
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ivr.line.callflow.graph import Graph, Stay
+from ivr.line.callflow.graph import Graph, StayReason
 from ivr.line.callflow.speech import Speech
 from ivr.line.callflow.states import (
     CallbackTime,
@@ -45,15 +45,15 @@ def test_the_shipped_folder_has_no_errors_and_warns_only_of_unconfirmed_hours() 
     assert {SHIPPED[LINE_FILE].decode().split("\n")[finding.line - 1].strip() for finding in report.findings} == {
         "confirmed: false"
     }
-    assert not report.broken
+    assert not report.has_errors
     assert report.states > 500
-    assert report.arrows > report.states
+    assert report.transitions > report.states
 
 
 def test_a_folder_that_cannot_be_read_is_a_finding_not_an_exception() -> None:
     report = check_files({LINE_FILE: b"\x00"})
-    assert report.broken
-    assert (report.states, report.arrows) == (0, 0)
+    assert report.has_errors
+    assert (report.states, report.transitions) == (0, 0)
 
 
 def test_errors_come_before_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,16 +172,16 @@ def test_a_check_in_two_processes_reports_the_same_as_in_one_even_if_the_second_
 ) -> None:
     monkeypatch.setattr(runner, "GRAPH_RULES", ())
     monkeypatch.setattr(runner, "MENU_RULES", ())
-    empty = SimpleNamespace(line=SimpleNamespace(states={}, speech=None), arrows=0)
+    empty = SimpleNamespace(line=SimpleNamespace(states={}, speech=None), transitions=0)
     monkeypatch.setattr(runner, "ExploredGraph", lambda _content: empty)
     files = changed(CANCER, "It is natural", f"{HARD} It is natural")
     alone = check_files(files)
     assert {finding.rule for finding in alone.findings} >= {"grade", "unconfirmed"}
-    assert check_files(files, in_two=True) == alone
+    assert check_files(files, parallel=True) == alone
     parent, check_text = os.getpid(), runner._check_text
     die_in_child = lambda content: check_text(content) if os.getpid() == parent else os._exit(9)  # noqa: E731
     monkeypatch.setattr(runner, "_check_text", die_in_child)
-    assert check_files(files, in_two=True) == alone
+    assert check_files(files, parallel=True) == alone
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second process")
@@ -270,18 +270,18 @@ def test_a_phrase_that_a_red_flag_rule_matches_is_reported() -> None:
 
 def explore_with(monkeypatch: pytest.MonkeyPatch, override: Callable[[State, Heard], Turn | None]) -> ExploredGraph:
     """Explores a graph in which `override` replaces a transition wherever it returns a turn."""
-    original = Graph.move
+    original = Graph.transition
 
-    def move(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn | Stay:
+    def transition(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn | StayReason:
         return override(state, heard) or original(self, state, heard, facts)
 
-    monkeypatch.setattr(Graph, "move", move)
+    monkeypatch.setattr(Graph, "transition", transition)
     return ExploredGraph(read_content(SHIPPED))
 
 
 def test_a_state_in_which_0_does_not_lead_to_help_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def ignore_0(state: State, heard: Heard) -> Turn | None:
-        return Turn(state) if isinstance(state.place, TopicPart) and heard == Key("0") else None
+        return Turn(state) if isinstance(state.node, TopicPart) and heard == Key("0") else None
 
     findings = graph_findings(explore_with(monkeypatch, ignore_0), "help")
     assert set(findings) == {"no-help"}
@@ -292,7 +292,7 @@ def test_a_loop_without_an_exit_is_reported(monkeypatch: pytest.MonkeyPatch) -> 
     trap = Menu("calcifications")
 
     def trapped(state: State, _heard: Heard) -> Turn | None:
-        return Turn(State(state.language, trap)) if state.place == trap else None
+        return Turn(State(state.language, trap)) if state.node == trap else None
 
     findings = graph_findings(explore_with(monkeypatch, trapped), "dead")
     assert "en.menu-calcifications" in " ".join(finding.message for finding in findings["dead-end"])
@@ -300,7 +300,7 @@ def test_a_loop_without_an_exit_is_reported(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_state_that_reprompts_a_silent_caller_forever_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def reprompt(state: State, heard: Heard) -> Turn | None:
-        return Turn(state.at(state.place)) if heard == Silence() and isinstance(state.place, EnterNumber) else None
+        return Turn(state.enter(state.node)) if heard == Silence() and isinstance(state.node, EnterNumber) else None
 
     findings = graph_findings(explore_with(monkeypatch, reprompt), "silent")
     assert set(findings) == {"silent-loop"}
@@ -310,8 +310,8 @@ def test_a_state_that_reprompts_a_silent_caller_forever_is_reported(monkeypatch:
 def test_a_state_in_which_the_line_hangs_up_too_early_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang_up(state: State, heard: Heard) -> Turn | None:
         return (
-            Turn(state.at(Goodbye()))
-            if heard == SpokenWords("none") and isinstance(state.place, CallbackTime)
+            Turn(state.enter(Goodbye()))
+            if heard == SpokenWords("none") and isinstance(state.node, CallbackTime)
             else None
         )
 

@@ -17,8 +17,7 @@ from ivr.line.lint.single_prompt import PromptProof, preload_proof, prove_prompt
 from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text import gsm7
 from ivr.line.text.hard_words import hard_words
-from tests.line.content.test_loader import IN_A_PROMPT, IN_LINE_YAML, OTHER_FILES, SHIPPED, changed, line_of
-from tests.line.content.test_loader import _spoil as spoil
+from tests.line.content.test_loader import IN_A_PROMPT, IN_LINE_YAML, OTHER_FILES, SHIPPED, changed, corrupt, line_of
 from tests.line.lint.test_runner import TEXT_CASES
 
 CANCER = "en/cancer.md"
@@ -254,7 +253,7 @@ def test_the_proof_of_any_bytes_raises_no_exception(draft: Content, file: str, d
 @given(st.data())
 def test_the_proof_of_any_change_to_a_file_raises_no_exception(draft: Content, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(SHIPPED)))
-    proof = prove_prompt(draft, file, spoil(SHIPPED[file], data))
+    proof = prove_prompt(draft, file, corrupt(SHIPPED[file], data))
     assert all(finding.message and finding.line >= 0 for finding in proof.findings)
 
 
@@ -262,7 +261,7 @@ def test_the_proof_of_any_change_to_a_file_raises_no_exception(draft: Content, d
 @given(st.data())
 def test_a_proof_reports_of_its_file_what_the_whole_check_reports(draft: Content, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(name for name in SHIPPED if name.endswith(".md"))))
-    typed = spoil(SHIPPED[file], data)
+    typed = corrupt(SHIPPED[file], data)
     proof = prove_prompt(draft, file, typed)
     content = _read(typed, file, proof)
     if content is None:

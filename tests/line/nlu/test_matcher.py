@@ -12,7 +12,7 @@ from ivr.line.content.prompt import read_prompt
 from ivr.line.nlu.keyword_index import KeywordIndex
 from ivr.line.nlu.matcher import Matcher, ambiguous_reply
 from ivr.line.nlu.phrase_index import PhraseIndex
-from ivr.line.text.normalize import MOST_LETTERS, content_words, join_split_words, normalize, phonetic_key, stem
+from ivr.line.text.normalize import MOST_CHARACTERS, content_words, join_split_words, normalize, phonetic_key, stem
 from ivr.line.twiml.release import CompiledLine
 from tests.line.content.test_loader import SHIPPED, changed
 
@@ -196,12 +196,12 @@ lumpy gravy | the car battery is dead | my feet are killing me in these shoes | 
 
 @pytest.mark.parametrize("words", [*rows(URGENT), *known("urgent")])
 def test_an_emergency_is_recognized_in_any_wording(line: CompiledLine, words: str) -> None:
-    assert line.matcher.ask(words).topic == line.matcher.ask(words.upper(), "es").topic == "urgent"
+    assert line.matcher.match(words).topic == line.matcher.match(words.upper(), "es").topic == "urgent"
 
 
 @pytest.mark.parametrize("words", [*rows(PERSON_SOON), *known("person-soon")])
 def test_a_symptom_that_cannot_wait_is_recognized_in_any_wording(line: CompiledLine, words: str) -> None:
-    assert line.matcher.ask(words).topic == line.matcher.ask(words.upper(), "es").topic == "person-soon"
+    assert line.matcher.match(words).topic == line.matcher.match(words.upper(), "es").topic == "person-soon"
 
 
 @pytest.mark.parametrize(
@@ -215,26 +215,26 @@ def test_a_symptom_that_cannot_wait_is_recognized_in_any_wording(line: CompiledL
 )
 def test_a_red_flag_is_recognized_within_a_longer_message(line: CompiledLine, words: str) -> None:
     for flag, topic in (("my chest hurts and I cannot breathe", "urgent"), ("I found a lump", "person-soon")):
-        result = line.matcher.ask(words.format(flag))
+        result = line.matcher.match(words.format(flag))
         assert result.topic == topic
         assert result.also_stop == ("stop" in words)
 
 
 @pytest.mark.parametrize("words", [*rows(STOP), *known("stop")])
 def test_an_opt_out_is_recognized_in_any_wording(line: CompiledLine, words: str) -> None:
-    assert line.matcher.ask(words).topic == "stop"
+    assert line.matcher.match(words).topic == "stop"
 
 
 @pytest.mark.parametrize("words", rows(NOT_STOP))
 def test_no_other_request_is_taken_for_an_opt_out(line: CompiledLine, words: str) -> None:
-    result = line.matcher.ask(words)
+    result = line.matcher.match(words)
     assert result.topic != "stop"
     assert not result.also_stop
 
 
 @pytest.mark.parametrize("words", rows(NOT_A_RED_FLAG))
 def test_a_message_that_only_resembles_a_red_flag_is_not_one(line: CompiledLine, words: str) -> None:
-    assert line.matcher.ask(words).topic not in ("urgent", "person-soon")
+    assert line.matcher.match(words).topic not in ("urgent", "person-soon")
 
 
 @pytest.mark.parametrize("conversation", ["en", "es"])
@@ -253,14 +253,14 @@ def test_a_message_that_only_resembles_a_red_flag_is_not_one(line: CompiledLine,
 def test_the_language_is_detected_or_stays_that_of_the_conversation(
     line: CompiledLine, words: str, language: str | None, conversation: str
 ) -> None:
-    assert line.matcher.ask(words, conversation).language == (language or conversation)
+    assert line.matcher.match(words, conversation).language == (language or conversation)
 
 
 @pytest.mark.parametrize("conversation", ["en", "es"])
 def test_a_request_for_a_language_resolves_to_that_language(line: CompiledLine, conversation: str) -> None:
     requests = {"spanish please": "es", "no entiendo inglés": "es", "english": "en", "I don't read Spanish": "en"}
     for words, language in requests.items():
-        result = line.matcher.ask(words, conversation)
+        result = line.matcher.match(words, conversation)
         assert (result.topic, result.language) == ("language", language), words
 
 
@@ -268,11 +268,11 @@ def test_the_matcher_agrees_with_the_lint_rule_about_every_phrase(line: Compiled
     index = PhraseIndex(line.content)
     owners = {phrase: prompt.name for prompt in line.content.prompts.values() for phrase in prompt.phrases}
     expected = {phrase: index.priority_outcome(phrase) or name for phrase, name in owners.items()}
-    assert expected == {phrase: line.matcher.ask(phrase).topic for phrase in owners}
+    assert expected == {phrase: line.matcher.match(phrase).topic for phrase in owners}
 
 
 def test_a_message_between_two_topics_is_ambiguous(line: CompiledLine) -> None:
-    result = line.matcher.ask("does the close up view hurt", "en")
+    result = line.matcher.match("does the close up view hurt", "en")
     assert result.topic == "ambiguous"
     assert result.between is not None
     assert result.runner_up not in result.between
@@ -284,13 +284,13 @@ def test_a_message_between_two_topics_is_ambiguous(line: CompiledLine) -> None:
 def test_only_topics_with_a_menu_number_are_ambiguous(line: CompiledLine) -> None:
     numbered = {topic.id for topic in line.content.config.topics}
     for question in KNOWN:
-        result = line.matcher.ask(question.words)
+        result = line.matcher.match(question.words)
         assert (result.topic == "ambiguous") == (result.between is not None)
         assert not result.between or numbered.issuperset(result.between)
 
 
 def test_the_result_has_a_runner_up_and_scores_in_descending_order(line: CompiledLine) -> None:
-    result = line.matcher.ask("does the biopsy mean it is cancer")
+    result = line.matcher.match("does the biopsy mean it is cancer")
     scores = list(result.scores.values())
     assert result.runner_up in result.scores
     assert result.runner_up != result.topic
@@ -309,9 +309,9 @@ def test_of_an_overlong_message_only_the_beginning_and_the_end_are_read(
 
     monkeypatch.setattr("ivr.line.nlu.matcher.normalize", recording_normalize)
     filler = "well you see my dear " * 5000
-    assert line.matcher.ask(f"I found a lump. {filler}").topic == "person-soon"
-    assert line.matcher.ask(f"{filler} my chest hurts").topic == "urgent"
-    assert max(lengths) <= MOST_LETTERS + 1
+    assert line.matcher.match(f"I found a lump. {filler}").topic == "person-soon"
+    assert line.matcher.match(f"{filler} my chest hurts").topic == "urgent"
+    assert max(lengths) <= MOST_CHARACTERS + 1
 
 
 RULES = [
@@ -355,8 +355,8 @@ def test_a_keyword_rule_with_a_missing_word_is_reported_with_its_line(rule: str)
 def test_a_new_red_flag_phrase_is_recognized_within_a_longer_message() -> None:
     files = changed("en/urgent.md", "phrases:\n", "phrases:\n  - my glorp is wobbling\n")
     matcher = Matcher(read_content(files))
-    assert matcher.ask("hello, since monday the glorp of my mother is wobbling, can she come").topic == "urgent"
-    assert Matcher(read_content(SHIPPED)).ask("the glorp is wobbling").topic != "urgent"
+    assert matcher.match("hello, since monday the glorp of my mother is wobbling, can she come").topic == "urgent"
+    assert Matcher(read_content(SHIPPED)).match("the glorp is wobbling").topic != "urgent"
 
 
 def test_words_are_compared_by_stem_and_by_sound() -> None:
@@ -369,7 +369,7 @@ def test_words_are_compared_by_stem_and_by_sound() -> None:
 
 def test_accuracy_on_the_held_out_questions_meets_the_target(line: CompiledLine) -> None:
     """At least 92% right, at most 3% a wrong medical topic, no red flag missed. Never tune on these questions."""
-    totals = evaluate(read_questions("aside.tsv"), line.matcher.ask)
+    totals = evaluate(read_questions("aside.tsv"), line.matcher.match)
     count = totals["questions"]
     assert totals["right"] / count >= 0.92
     assert totals["wrong medical topic"] / count <= 0.03
@@ -377,7 +377,7 @@ def test_accuracy_on_the_held_out_questions_meets_the_target(line: CompiledLine)
 
 
 def test_the_questions_behind_the_phrases_are_understood(line: CompiledLine) -> None:
-    totals = evaluate(KNOWN, line.matcher.ask)
+    totals = evaluate(KNOWN, line.matcher.match)
     assert totals["right"] / totals["questions"] >= 0.97
     assert totals["red flag missed"] == totals["stop missed"] == 0
 
@@ -387,7 +387,7 @@ def test_the_evaluation_accepts_a_fair_alternative_and_counts_a_missed_red_flag(
         Question("en", frozenset({"cancer", "results"}), "is it cancer"),
         Question("en", frozenset({"urgent"}), "can i wear deodorant"),
     ]
-    totals = evaluate(cases, line.matcher.ask)
+    totals = evaluate(cases, line.matcher.match)
     assert (totals["right"], totals["red flag missed"], totals["wrong medical topic"]) == (1, 1, 1)
 
 
@@ -400,4 +400,4 @@ no dejen de mandar mensajes | recibir un mensaje | messages | more texts please 
 
 @pytest.mark.parametrize("words", rows(REQUESTS_FOR_TEXTS))
 def test_a_request_for_texts_is_never_taken_for_an_opt_out(line: CompiledLine, words: str) -> None:
-    assert line.matcher.ask(words).topic != "stop"
+    assert line.matcher.match(words).topic != "stop"

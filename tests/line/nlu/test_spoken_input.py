@@ -70,11 +70,11 @@ HEARD: list[tuple[str, str, Heard]] = [
 def test_speech_means_a_key_a_directory_entry_or_an_outcome(
     line: CompiledLine, words: str, language: str, heard: Heard
 ) -> None:
-    assert line.hearing.meant(words, language).heard == heard
+    assert line.spoken_input.interpret(words, language).heard == heard
 
 
 def test_a_red_flag_and_an_opt_out_in_one_sentence_are_both_understood(line: CompiledLine) -> None:
-    meaning = line.hearing.meant("I have chest pain and stop texting me", "en")
+    meaning = line.spoken_input.interpret("I have chest pain and stop texting me", "en")
     assert meaning.heard == SpokenWords("urgent")
     assert meaning.also_stop
 
@@ -82,7 +82,7 @@ def test_a_red_flag_and_an_opt_out_in_one_sentence_are_both_understood(line: Com
 def test_the_hints_include_a_short_phrase_of_every_topic_that_has_one(line: CompiledLine) -> None:
     config = line.content.config
     for language in config.languages:
-        hints = line.hearing.hints(language).split(", ")
+        hints = line.spoken_input.hints(language).split(", ")
         assert len(hints) == len(set(hints)) <= 80
         assert all(len(hint) <= 100 for hint in hints)
         for topic in config.topics:
@@ -91,7 +91,7 @@ def test_the_hints_include_a_short_phrase_of_every_topic_that_has_one(line: Comp
 
 
 def turn_after(line: CompiledLine, node: Node, outcome: str) -> Turn:
-    return line.graph.step(State("en", node), SpokenWords(outcome), lambda fact: fact != HIDDEN)
+    return line.graph.next_turn(State("en", node), SpokenWords(outcome), lambda fact: fact != HIDDEN)
 
 
 TRANSITIONS: list[tuple[Node, str, Node]] = [
@@ -131,9 +131,9 @@ def test_two_no_matches_in_a_row_turn_speech_off_until_a_key_is_understood(line:
 
     turn = line.graph.start()
     for preface, accepts in (("none", True), ("use-keys", False)):
-        turn = line.graph.step(turn.state, SpokenWords("none"), lambda _fact: True)
+        turn = line.graph.next_turn(turn.state, SpokenWords("none"), lambda _fact: True)
         assert (turn.preface, accepts_speech(turn)) == (preface, accepts)
-    assert accepts_speech(line.graph.step(turn.state, Key("1"), lambda _fact: True))
+    assert accepts_speech(line.graph.next_turn(turn.state, Key("1"), lambda _fact: True))
 
 
 def test_speech_can_be_turned_off_in_line_yaml() -> None:

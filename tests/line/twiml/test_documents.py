@@ -17,7 +17,7 @@ from ivr.line.callflow.speech import CALLERS_NUMBER, Speech, SpeechBlock
 from ivr.line.callflow.states import Goodbye, Menu, State, TopicPart, Transfer, Turn, carries_number
 from ivr.line.content.loader import read_content
 from ivr.line.twiml.documents import text_document
-from ivr.line.twiml.release import Caller, CompiledLine
+from ivr.line.twiml.release import CompiledLine, TurnValues
 from ivr.line.twiml.ssml import SLOWLY, build_say
 from tests.line.content.test_loader import changed
 from tests.support.paths import SHARED
@@ -46,8 +46,8 @@ def documents(line: CompiledLine) -> Iterator[tuple[str, bytes]]:
     """Every voice document, including those for callers who withhold their number."""
     for turn, document in line.documents.items():
         yield turn.state.token, document
-        if isinstance(turn.state.place, Transfer):
-            yield f"{turn.state.token} withheld", line.document(turn, Caller(OWN))
+        if isinstance(turn.state.node, Transfer):
+            yield f"{turn.state.token} withheld", line.document(turn, TurnValues(OWN))
     yield "unavailable", line.unavailable
 
 
@@ -91,7 +91,7 @@ def test_every_document_speaks_and_then_gathers_dials_or_hangs_up(line: Compiled
 def test_input_is_posted_to_the_state_that_asked_for_it(line: CompiledLine) -> None:
     for turn, document in line.documents.items():
         for verb in (*parsed(document).iter("Gather"), *parsed(document).iter("Dial")):
-            held = "?held=SEALED-NUMBER" if carries_number(turn.state.place) else ""
+            held = "?held=SEALED-NUMBER" if carries_number(turn.state.node) else ""
             assert verb.get("action") == f"https://line.example.org/voice/{line.digest}/{turn.state.token}{held}"
             assert verb.get("method") == "POST"
 
@@ -198,15 +198,15 @@ def test_a_transfer_shows_the_callers_number_or_the_lines_own_if_it_is_withheld(
         "method": "POST",
         "timeout": "25",
     }
-    assert parsed(line.document(turn, Caller(OWN))).find("Dial").get("callerId") == OWN
+    assert parsed(line.document(turn, TurnValues(OWN))).find("Dial").get("callerId") == OWN
     for node in (Menu("welcome"), Goodbye(), TopicPart("cancer", 0)):
-        assert line.document(Turn(State("en", node)), Caller(OWN)) == line.document(Turn(State("en", node)))
+        assert line.document(Turn(State("en", node)), TurnValues(OWN)) == line.document(Turn(State("en", node)))
 
 
 def test_a_caller_id_that_is_not_a_number_is_escaped(line: CompiledLine) -> None:
     turn = Turn(State("en", Transfer("central-scheduling", 0)))
     odd = 'sip:line@example.org?a=1&b="<2>"'
-    assert parsed(line.document(turn, Caller(odd))).find("Dial").get("callerId") == odd
+    assert parsed(line.document(turn, TurnValues(odd))).find("Dial").get("callerId") == odd
 
 
 def test_a_transfer_says_who_did_not_answer_and_who_is_dialed_next(line: CompiledLine) -> None:

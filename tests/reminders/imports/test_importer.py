@@ -58,7 +58,7 @@ VARIANTS = [
 @pytest.mark.parametrize("data", [case[1] for case in VARIANTS], ids=[case[0] for case in VARIANTS])
 def test_every_variant_of_csv_imports_the_same_appointments(clinic, tmp_path, data):
     (tmp_path / "file.csv").write_bytes(data)
-    report = clinic.take_file(tmp_path / "file.csv")
+    report = clinic.import_file(tmp_path / "file.csv")
     assert (counts(report), report.errors) == ((2, 2, 0, 0, 0), [])
     names = [clinic.vault.open(stored.first_name_sealed) for stored in clinic.all(appointment)]
     assert names == ["Zoë", "José"]
@@ -94,7 +94,7 @@ DAMAGED = [
 @pytest.mark.parametrize(("data", "code"), [case[1:] for case in DAMAGED], ids=[case[0] for case in DAMAGED])
 def test_nothing_is_imported_from_an_unreadable_file(clinic, tmp_path, data, code):
     (tmp_path / "file.csv").write_bytes(data)
-    report = clinic.take_file(tmp_path / "file.csv")
+    report = clinic.import_file(tmp_path / "file.csv")
     assert counts(report) == (0, 0, 0, 0, 0)
     assert [(error.row, error.code) for error in report.errors] == [(0, code)]
     assert report.batch is None
@@ -104,7 +104,7 @@ def test_nothing_is_imported_from_an_unreadable_file(clinic, tmp_path, data, cod
 
 @pytest.mark.parametrize("path", ["missing.csv", "."], ids=["missing", "a folder"])
 def test_a_missing_file_is_reported(clinic, tmp_path, path):
-    report = clinic.take_file(tmp_path / path)
+    report = clinic.import_file(tmp_path / path)
     assert [(error.row, error.code) for error in report.errors] == [(0, "file_unreadable")]
     assert report.rows == 0
 
@@ -124,18 +124,18 @@ def test_an_import_that_dies_halfway_sends_nothing_and_running_it_again_finishes
 
     monkeypatch.setattr(ImportStage, "add", die_on_third_chunk)
     with pytest.raises(KeyboardInterrupt):
-        clinic_on_each_database.take(*rows)
+        clinic_on_each_database.import_rows(*rows)
     assert (len(clinic_on_each_database.all(appointment)), clinic_on_each_database.claim(NOW)) == (20, [])
     monkeypatch.setattr(ImportStage, "add", real)
-    report = clinic_on_each_database.take(*rows)
+    report = clinic_on_each_database.import_rows(*rows)
     assert counts(report) == (30, 10, 0, 20, 0)
     assert status(clinic_on_each_database.ledger, report.batch)["appointments"] == 30
     assert len(clinic_on_each_database.claim(NOW)) == 30
 
 
 def test_the_counts_add_up_and_valid_rows_are_imported_even_if_others_are_rejected(clinic):
-    clinic.take(row(1, at(8)), row(2, at(8)), row(3, at(8)))
-    report = clinic.take(
+    clinic.import_rows(row(1, at(8)), row(2, at(8)), row(3, at(8)))
+    report = clinic.import_rows(
         row(1, at(8)),
         row(2, at(9)),
         row(3, at(8), status="cancelled"),
@@ -149,35 +149,35 @@ def test_the_counts_add_up_and_valid_rows_are_imported_even_if_others_are_reject
 
 
 def test_a_file_damaged_at_its_end_changes_no_existing_appointment(clinic, tmp_path):
-    clinic.take(row(0, at(8)), row(1, at(9)))
+    clinic.import_rows(row(0, at(8)), row(1, at(9)))
     before = contents(clinic)
     moved = csv_text([row(number, at(10)) for number in range(1200)]).encode()
     (tmp_path / "file.csv").write_bytes(moved + b"X,603-555-0101\x00,2026-12-24 10:00\n")
-    assert clinic.take_file(tmp_path / "file.csv").errors[0].code == "file_unreadable"
+    assert clinic.import_file(tmp_path / "file.csv").errors[0].code == "file_unreadable"
     assert contents(clinic) == before
 
 
 def test_a_strict_import_with_one_bad_row_imports_nothing(clinic_on_each_database):
-    clinic_on_each_database.take(row(0, at(8)))
+    clinic_on_each_database.import_rows(row(0, at(8)))
     before = contents(clinic_on_each_database)
     rows = [row(0, at(9)), row(1, at(8)), row(2, "yesterday")]
-    report = clinic_on_each_database.take(*rows, strict=True)
+    report = clinic_on_each_database.import_rows(*rows, strict=True)
     assert counts(report) == (3, 0, 0, 0, 3)
     assert codes(report.errors) == [(4, "starts_at", "date_invalid")]
     assert [warning.code for warning in report.warnings] == ["absent_rows", "strict"]
     assert contents(clinic_on_each_database) == before
-    assert counts(clinic_on_each_database.take(*rows[:2], strict=True)) == (2, 1, 1, 0, 0)
+    assert counts(clinic_on_each_database.import_rows(*rows[:2], strict=True)) == (2, 1, 1, 0, 0)
 
 
 def test_a_dry_run_reports_the_same_counts_previews_the_first_texts_and_writes_nothing(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, at(8)), row(2, at(9)), row(3, at(9)))
+    clinic_on_each_database.import_rows(row(1, at(8)), row(2, at(9)), row(3, at(9)))
     with clinic_on_each_database.ledger.write() as connection:
         opt_out(connection, clinic_on_each_database.vault, "+16035550102", NOW, "text", "stop")
     rows = [row(1, at(9), language="es"), row(2, at(9)), row(3, at(9)), row(4, at(8)), row(5, "soon"), row(4, at(8))]
     before = contents(clinic_on_each_database)
-    dry_run = clinic_on_each_database.rehearse(*rows)
+    dry_run = clinic_on_each_database.dry_run(*rows)
     assert contents(clinic_on_each_database) == before
-    real = clinic_on_each_database.take(*rows)
+    real = clinic_on_each_database.import_rows(*rows)
     assert (counts(dry_run), dry_run.errors, dry_run.warnings) == (counts(real), real.errors, real.warnings)
     assert (dry_run.batch, real.preview) == (None, None)
     assert (3, "opted_out") in {(warning.row, warning.code) for warning in dry_run.warnings}
@@ -205,15 +205,15 @@ PREVIEWS = [
 
 @pytest.mark.parametrize(("rows", "texts"), [case[1:] for case in PREVIEWS], ids=[case[0] for case in PREVIEWS])
 def test_a_dry_run_shows_which_texts_would_be_sent_and_when(clinic, rows, texts):
-    clinic.take(row(70, at(30), phone=phone(7)))
+    clinic.import_rows(row(70, at(30), phone=phone(7)))
     with clinic.ledger.write() as connection:
         opt_out(connection, clinic.vault, "+16035550107", NOW, "text", "stop")
-    preview = clinic.rehearse(*rows).preview
+    preview = clinic.dry_run(*rows).preview
     assert [(text.step, text.at[5:16].replace("T", " ")) for text in preview] == texts
 
 
 def test_running_an_import_again_applies_the_changes_that_it_left_undone(clinic_on_each_database, monkeypatch):
-    clinic_on_each_database.take(*(row(number, at(8)) for number in range(30)))
+    clinic_on_each_database.import_rows(*(row(number, at(8)) for number in range(30)))
     moved = [row(number, at(9)) for number in range(30)]
     real, done = ImportStage._apply_some, []
 
@@ -224,19 +224,19 @@ def test_running_an_import_again_applies_the_changes_that_it_left_undone(clinic_
     monkeypatch.setattr(staging, "CHUNK_SIZE", 10)
     monkeypatch.setattr(ImportStage, "_apply_some", die_after_first_chunk)
     with pytest.raises(KeyboardInterrupt):
-        clinic_on_each_database.take(*moved)
+        clinic_on_each_database.import_rows(*moved)
     monkeypatch.setattr(ImportStage, "_apply_some", real)
     assert done == [10]
-    assert counts(clinic_on_each_database.take(*moved)) == (30, 0, 20, 10, 0)
+    assert counts(clinic_on_each_database.import_rows(*moved)) == (30, 0, 20, 10, 0)
     assert len({stored.starts_at for stored in clinic_on_each_database.all(appointment)}) == 1
     assert clinic_on_each_database.all(staged_change) == []
     assert len(clinic_on_each_database.claim(NOW + timedelta(days=2))) == 30
 
 
 def test_rows_of_a_cancelled_batch_give_a_warning_and_get_no_texts(clinic):
-    report = clinic.take(row(1, at(1, 4)), row(2, at(1, 4)))
+    report = clinic.import_rows(row(1, at(1, 4)), row(2, at(1, 4)))
     control(clinic.ledger, report.batch, cancelled_at=NOW)
-    again = clinic.take(row(1, at(1, 4)), row(2, at(1, 4)))
+    again = clinic.import_rows(row(1, at(1, 4)), row(2, at(1, 4)))
     assert counts(again) == (2, 0, 0, 2, 0)
     cancelled = next(warning for warning in again.warnings if warning.code == "batch_cancelled")
     assert cancelled.message.startswith("2 of these")
@@ -244,14 +244,14 @@ def test_rows_of_a_cancelled_batch_give_a_warning_and_get_no_texts(clinic):
 
 
 def test_a_file_with_nothing_new_makes_no_batch(clinic):
-    first = clinic.take(row(1, at(8)))
-    assert clinic.take(row(1, at(8))).batch is None
+    first = clinic.import_rows(row(1, at(8)))
+    assert clinic.import_rows(row(1, at(8))).batch is None
     assert [stored.id for stored in clinic.all(batch)] == [first.batch]
 
 
 def test_errors_beyond_the_maximum_are_counted_but_not_listed(clinic, monkeypatch):
     monkeypatch.setattr(importer, "MAX_LISTED", 3)
-    report = clinic.take(*(row(number, "soon") for number in range(10)))
+    report = clinic.import_rows(*(row(number, "soon") for number in range(10)))
     assert [error.code for error in report.errors] == ["date_invalid"] * 3 + ["more"]
     assert report.errors[-1].message.startswith("7 more")
 
@@ -262,10 +262,10 @@ def test_a_full_disk_for_temporary_files_is_reported_and_nothing_is_imported(cli
         self._store.execute("PRAGMA max_page_count=1")
         self._store.execute("CREATE TABLE more (key INTEGER)")
 
-    clinic.take(row(1, at(8)))
+    clinic.import_rows(row(1, at(8)))
     monkeypatch.setattr(importer, "CHUNK_SIZE", 2)
     monkeypatch.setattr(DuplicateTracker, "_first_rows", switch_after(2 * 2, DuplicateTracker._first_rows, fill_up))
-    report = clinic.take(*(row(n, at(9)) for n in range(1, 6)))
+    report = clinic.import_rows(*(row(n, at(9)) for n in range(1, 6)))
     assert [(error.row, error.code) for error in report.errors] == [(0, "file_unreadable")]
     assert "disk for temporary files is full" in report.errors[0].message
     assert (report.batch, len(clinic.all(batch)), len(clinic.all(appointment))) == (None, 1, 1)
@@ -279,7 +279,7 @@ def switch_after(times, first, then):
 
 
 def test_a_full_disk_is_reported_and_running_the_import_again_finishes_it(clinic, tmp_path):
-    clinic.take(row(5000, at(8)))
+    clinic.import_rows(row(5000, at(8)))
     connection = clinic.ledger.engine.raw_connection()
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.close()
@@ -292,9 +292,9 @@ def test_a_full_disk_is_reported_and_running_the_import_again_finishes_it(clinic
     with pytest.raises(
         LedgerUnavailable, match=r"^The disk that holds the ledger is full: free some space and try again\.$"
     ):
-        clinic.take_file(tmp_path / "large.csv")
+        clinic.import_file(tmp_path / "large.csv")
     event.remove(clinic.ledger.engine, "checkout", limit)
     event.listen(clinic.ledger.engine, "checkout", lambda *args: limit(*args[:3], max_pages=1 << 30))
     assert len(clinic.claim(NOW + timedelta(days=2))) == 1
-    assert counts(clinic.take_file(tmp_path / "large.csv"))[0] == 1500
+    assert counts(clinic.import_file(tmp_path / "large.csv"))[0] == 1500
     assert len(clinic.all(appointment)) == 1501

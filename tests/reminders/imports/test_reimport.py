@@ -20,9 +20,9 @@ from tests.support.clinic import NOW, at, phone, row
 
 def test_importing_the_same_file_again_changes_nothing(clinic):
     rows = [row(number, at(8), first_name="Ann") for number in range(5)]
-    first = clinic.take(*rows)
+    first = clinic.import_rows(*rows)
     before = clinic.all(appointment)
-    again = clinic.take(*rows, now=TOMORROW)
+    again = clinic.import_rows(*rows, now=TOMORROW)
     assert counts(again) == (5, 0, 0, 5, 0)
     assert clinic.all(appointment) == before
     assert status(clinic.ledger, first.batch)["appointments"] == 5
@@ -30,20 +30,20 @@ def test_importing_the_same_file_again_changes_nothing(clinic):
 
 def test_importing_a_file_again_while_its_batch_is_sent_sends_no_text_twice(clinic_on_each_database):
     rows = [row(number, at(1, 4)) for number in range(20)]
-    clinic_on_each_database.take(*rows)
+    clinic_on_each_database.import_rows(*rows)
     claimed = clinic_on_each_database.claim(NOW, limit=10)
-    clinic_on_each_database.take(*rows)
+    clinic_on_each_database.import_rows(*rows)
     claimed += clinic_on_each_database.send(NOW)
     claimed += clinic_on_each_database.send(NOW)
     assert len({text.phone for text in claimed}) == len(claimed) == 20
 
 
 def test_a_moved_appointment_loses_its_answer_and_gets_new_texts(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, at(1, 4)))
+    clinic_on_each_database.import_rows(row(1, at(1, 4)))
     assert len(clinic_on_each_database.send(NOW)) == 1
     with clinic_on_each_database.ledger.write() as connection:
         assert record_reply(connection, clinic_on_each_database.vault, "+16035550101", NOW, "confirmed")
-    assert counts(clinic_on_each_database.take(row(1, at(3)), now=NOW + timedelta(hours=1))) == (1, 0, 1, 0, 0)
+    assert counts(clinic_on_each_database.import_rows(row(1, at(3)), now=NOW + timedelta(hours=1))) == (1, 0, 1, 0, 0)
     stored = clinic_on_each_database.appointment("A1")
     assert (stored.answer, stored.answered_at) == (None, None)
     assert clinic_on_each_database.send(NOW + timedelta(hours=2)) == []
@@ -56,25 +56,25 @@ def test_a_moved_appointment_loses_its_answer_and_gets_new_texts(clinic_on_each_
 
 
 def test_a_corrected_name_keeps_the_answer(clinic):
-    clinic.take(row(1, at(5), first_name="An"))
+    clinic.import_rows(row(1, at(5), first_name="An"))
     with clinic.ledger.write() as connection:
         record_reply(connection, clinic.vault, "+16035550101", NOW, "confirmed")
-    assert counts(clinic.take(row(1, at(5), first_name="Ann"))) == (1, 0, 1, 0, 0)
+    assert counts(clinic.import_rows(row(1, at(5), first_name="Ann"))) == (1, 0, 1, 0, 0)
     assert clinic.appointment("A1").answer == "confirmed"
 
 
 @pytest.mark.parametrize("new_status", ["cancelled", "attended", "missed", "Canceled"])
 def test_an_appointment_that_is_no_longer_booked_gets_no_text(clinic, new_status):
-    clinic.take(row(1, at(1, 4)))
-    assert counts(clinic.take(row(1, at(1, 4), status=new_status))) == (1, 0, 1, 0, 0)
+    clinic.import_rows(row(1, at(1, 4)))
+    assert counts(clinic.import_rows(row(1, at(1, 4), status=new_status))) == (1, 0, 1, 0, 0)
     assert clinic.claim(NOW) == []
     assert status(clinic.ledger)["texts"]["planned"] == 0
 
 
 def test_a_cancelled_appointment_gets_its_text_if_it_is_booked_again(clinic):
-    clinic.take(row(1, at(1, 4), status="cancelled"))
+    clinic.import_rows(row(1, at(1, 4), status="cancelled"))
     assert clinic.claim(NOW) == []
-    clinic.take(row(1, at(1, 4)))
+    clinic.import_rows(row(1, at(1, 4)))
     assert len(clinic.claim(NOW)) == 1
 
 
@@ -84,10 +84,10 @@ def test_a_cancelled_appointment_gets_its_text_if_it_is_booked_again(clinic):
     ids=["moved", "cancelled", "by call"],
 )
 def test_a_text_that_waits_for_a_retry_is_cancelled_when_the_appointment_changes(clinic, change, reason):
-    clinic.take(row(1, at(1, 4)))
+    clinic.import_rows(row(1, at(1, 4)))
     (claimed,) = clinic.claim(NOW)
     clinic.record([(claimed.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))])
-    clinic.take({**row(1, at(1, 4)), **change})
+    clinic.import_rows({**row(1, at(1, 4)), **change})
     stored = next(text for text in clinic.texts() if text.attempt == claimed.attempt)
     assert (stored.state, stored.reason) == ("cancelled", reason)
 
@@ -95,7 +95,7 @@ def test_a_text_that_waits_for_a_retry_is_cancelled_when_the_appointment_changes
 def test_a_row_of_a_patient_who_opted_out_gives_a_warning_and_is_never_sent(clinic):
     with clinic.ledger.write() as connection:
         opt_out(connection, clinic.vault, "+16035550101", NOW, "text", "STOP")
-    report = clinic.take(row(1, at(1, 4)), row(2, at(1, 4)))
+    report = clinic.import_rows(row(1, at(1, 4)), row(2, at(1, 4)))
     assert counts(report) == (2, 2, 0, 0, 0)
     assert codes(report.warnings) == [(2, "phone", "opted_out"), (0, "", "absent_rows")]
     assert [text.phone for text in clinic.send(NOW)] == ["+16035550102"]
@@ -107,7 +107,7 @@ def test_a_past_time_is_an_error_only_if_the_appointment_is_booked(clinic):
         row(number, at(-1), status=name)
         for number, name in enumerate(("attended", "missed", "cancelled", "booked", ""))
     ]
-    report = clinic.take(*past)
+    report = clinic.import_rows(*past)
     assert counts(report) == (5, 3, 0, 0, 2)
     assert codes(report.errors) == [(5, "starts_at", "date_past"), (6, "starts_at", "date_past")]
 
@@ -116,7 +116,7 @@ def test_two_concurrent_imports_of_a_file_make_each_appointment_once(clinic_on_e
     rows = [row(number, at(8)) for number in range(50)]
     reports = []
     threads = [
-        threading.Thread(target=lambda name=name: reports.append(clinic_on_each_database.take(*rows, name=name)))
+        threading.Thread(target=lambda name=name: reports.append(clinic_on_each_database.import_rows(*rows, name=name)))
         for name in ("a.csv", "b.csv")
     ]
     for thread in threads:
@@ -129,7 +129,7 @@ def test_two_concurrent_imports_of_a_file_make_each_appointment_once(clinic_on_e
 
 def test_a_concurrent_import_never_loses_the_retry_of_a_text(clinic_on_each_database):
     rows = [row(number, at(1, 4)) for number in range(40)]
-    clinic_on_each_database.take(*rows)
+    clinic_on_each_database.import_rows(*rows)
     claimed = clinic_on_each_database.claim(NOW)
     failed = [(text.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")) for text in reversed(claimed)]
     renamed = [{**cells, "first_name": "Ann"} for cells in rows]
@@ -145,7 +145,7 @@ def test_a_concurrent_import_never_loses_the_retry_of_a_text(clinic_on_each_data
 
 
 def test_names_and_numbers_are_stored_encrypted(clinic, tmp_path):
-    clinic.take(row(1, at(1, 4), first_name="Wilhelmina"))
+    clinic.import_rows(row(1, at(1, 4), first_name="Wilhelmina"))
     clinic.send(NOW)
     clinic.ledger.close()
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("small.db*"))
@@ -166,7 +166,7 @@ def test_a_large_file_is_imported_in_chunks_and_reports_progress(clinic, tmp_pat
 
 def test_times_are_stored_in_utc_and_read_in_the_zone_of_the_row_or_the_site(clinic):
     local = "2026-12-24 10:00"
-    clinic.take(row(1, local), row(2, local, timezone="America/Chicago"), row(3, "2026-12-24T10:00:00+01:00"))
+    clinic.import_rows(row(1, local), row(2, local, timezone="America/Chicago"), row(3, "2026-12-24T10:00:00+01:00"))
     starts = {stored.appointment_id: stored.starts_at for stored in clinic.all(appointment)}
     assert starts == {
         "A1": datetime(2026, 12, 24, 15, tzinfo=UTC),

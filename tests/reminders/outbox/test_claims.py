@@ -1,4 +1,4 @@
-"""What is claimed, by whom and how much of it: once, within the limits, and only what still stands."""
+"""Claims: each text once, within the limits, and only if it should still be sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.reports.status import NoSuchBatch, control, status
 from tests.support.clinic import NOW, at, row, sid
 
-# Of the plan, only the text of two days before is due.
+# Only step 2d of the plan is due.
 DUE = at(2, -1)
 BUSY = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
 
@@ -29,53 +29,51 @@ def write(clinic, statement):
         connection.execute(statement)
 
 
-def test_a_claim_is_a_row_with_an_attempt_of_its_own_before_anything_is_sent(clinic):
-    clinic.take(row(1, DUE), row(2, DUE))
+def test_a_claim_writes_a_row_with_an_attempt_id_before_anything_is_sent(clinic):
+    clinic.import_rows(row(1, DUE), row(2, DUE))
     claimed = clinic.claim()
-    assert {one.phone for one in claimed} == {"+16035550101", "+16035550102"}
-    kept = {found.attempt: found for found in clinic.texts() if found.state == "claimed"}
-    assert kept.keys() == {one.attempt for one in claimed}
-    for one in claimed:
-        assert len(one.attempt) == 32
-        assert one.segments == 1
-        found = kept[one.attempt]
-        assert (found.release, found.body_hash) == (clinic.content.digest, clinic.vault.hash(one.body))
-        assert (found.claimed_at, found.tries, found.sid) == (NOW, 1, None)
-        assert clinic.moves(found.id) == [(None, "claimed", None)]
+    assert {text.phone for text in claimed} == {"+16035550101", "+16035550102"}
+    rows = {text_row.attempt: text_row for text_row in clinic.texts() if text_row.state == "claimed"}
+    assert rows.keys() == {text.attempt for text in claimed}
+    for claim in claimed:
+        assert (len(claim.attempt), claim.segments) == (32, 1)
+        text_row = rows[claim.attempt]
+        assert (text_row.release, text_row.body_hash) == (clinic.content.digest, clinic.vault.hash(claim.body))
+        assert (text_row.claimed_at, text_row.tries, text_row.sid) == (NOW, 1, None)
+        assert clinic.moves(text_row.id) == [(None, "claimed", None)]
 
 
-def test_what_was_claimed_is_not_claimed_again(clinic):
-    clinic.take(row(1, DUE))
+def test_a_claimed_text_is_not_claimed_again(clinic):
+    clinic.import_rows(row(1, DUE))
     assert len(clinic.claim()) == 1
     for hours in (0, 1, 5):
         assert clinic.claim(NOW + timedelta(hours=hours)) == []
     assert due_count(clinic.ledger, NOW, 10) == 0
 
 
-STANDING = [
-    ("opted out", lambda clinic: _out(clinic), "opted_out"),
+UNREACHABLE = [
+    ("an opt-out", lambda clinic: opt_out_first(clinic), "opted_out"),
     ("a landline", lambda clinic: write(clinic, update(person).values(landline=True)), "landline"),
 ]
 
 
-def _out(clinic):
+def opt_out_first(clinic):
     with clinic.ledger.write() as connection:
         opt_out(connection, clinic.vault, "+16035550101", NOW, "text", "STOP")
 
 
-@pytest.mark.parametrize(("happens", "reason"), [case[1:] for case in STANDING], ids=[case[0] for case in STANDING])
-def test_who_cannot_be_texted_is_skipped_with_the_reason_at_the_last_moment(clinic, happens, reason):
-    clinic.take(row(1, DUE))
-    happens(clinic)
+@pytest.mark.parametrize(("block", "reason"), [case[1:] for case in UNREACHABLE], ids=[case[0] for case in UNREACHABLE])
+def test_a_text_to_an_unreachable_person_is_skipped_with_the_reason_at_the_claim(clinic, block, reason):
+    clinic.import_rows(row(1, DUE))
+    block(clinic)
     assert clinic.claim() == []
-    skipped = {found.step: found.reason for found in clinic.texts() if found.state == "skipped"}
-    assert reason in skipped.values()
+    assert reason in {text_row.reason for text_row in clinic.texts() if text_row.state == "skipped"}
     assert status(clinic.ledger)["reasons"][reason] == 1
 
 
-def test_who_opts_in_again_gets_the_texts_that_are_still_to_come(clinic):
-    clinic.take(row(1, at(2, 1)))
-    _out(clinic)
+def test_a_patient_who_opts_in_again_gets_the_texts_still_to_come(clinic):
+    clinic.import_rows(row(1, at(2, 1)))
+    opt_out_first(clinic)
     assert clinic.claim(NOW + timedelta(hours=2)) == []
     with clinic.ledger.write() as connection:
         opt_in(connection, clinic.vault, "+16035550101", NOW, "text", "START")
@@ -84,139 +82,139 @@ def test_who_opts_in_again_gets_the_texts_that_are_still_to_come(clinic):
 
 BATCHES = [
     ("paused", {"paused": True}),
-    ("not live yet", {"live_at": None}),
+    ("still importing", {"live_at": None}),
     ("cancelled", {"cancelled_at": NOW}),
 ]
 
 
 @pytest.mark.parametrize("values", [case[1] for case in BATCHES], ids=[case[0] for case in BATCHES])
-def test_nothing_of_a_batch_goes_out_while_it_may_not(clinic, values):
-    clinic.take(row(1, DUE))
+def test_nothing_is_claimed_from_a_blocked_batch(clinic, values):
+    clinic.import_rows(row(1, DUE))
     write(clinic, update(batch).values(**values))
     assert clinic.claim() == []
-    assert [found for found in clinic.texts() if found.state == "claimed"] == []
+    assert [text_row for text_row in clinic.texts() if text_row.state == "claimed"] == []
 
 
-def test_a_paused_batch_goes_on_where_it_was(clinic):
-    report = clinic.take(row(1, DUE))
+def test_a_resumed_batch_continues_where_it_was(clinic):
+    report = clinic.import_rows(row(1, DUE))
     control(clinic.ledger, report.batch, paused=True)
     assert (clinic.claim(), status(clinic.ledger, report.batch)["paused"]) == ([], True)
     control(clinic.ledger, report.batch, paused=False)
     assert len(clinic.claim()) == 1
 
 
-def test_a_cancelled_batch_has_nothing_to_come_and_drops_what_waits_for_another_try(clinic_on_each_database):
-    first = clinic_on_each_database.take(row(1, DUE), row(2, DUE), row(3, at(20)))
-    clinic_on_each_database.take(row(4, DUE), name="other.csv")
+def test_cancelling_a_batch_cancels_the_texts_that_wait_for_a_retry(clinic_on_each_database):
+    first = clinic_on_each_database.import_rows(row(1, DUE), row(2, DUE), row(3, at(20)))
+    clinic_on_each_database.import_rows(row(4, DUE), name="other.csv")
     claimed = clinic_on_each_database.claim()
-    clinic_on_each_database.record([(one.attempt, BUSY) for one in claimed])
+    clinic_on_each_database.record([(text.attempt, BUSY) for text in claimed])
     control(clinic_on_each_database.ledger, first.batch, cancelled_at=NOW)
     counted = status(clinic_on_each_database.ledger, first.batch)["texts"]
     assert (counted["planned"], counted["cancelled"]) == (0, 2)
-    assert [one.phone for one in clinic_on_each_database.claim(NOW + timedelta(hours=1))] == ["+16035550104"]
+    assert [text.phone for text in clinic_on_each_database.claim(NOW + timedelta(hours=1))] == ["+16035550104"]
 
 
-def test_a_text_of_a_cancelled_batch_that_comes_back_to_the_plan_is_cancelled(clinic):
-    report = clinic.take(row(1, DUE))
-    (one,) = clinic.claim()
+def test_a_text_of_a_cancelled_batch_that_is_planned_again_is_cancelled(clinic):
+    report = clinic.import_rows(row(1, DUE))
+    (claimed,) = clinic.claim()
     control(clinic.ledger, report.batch, cancelled_at=NOW)
-    clinic.record([(one.attempt, BUSY)])
+    clinic.record([(claimed.attempt, BUSY)])
     assert clinic.claim(NOW + timedelta(hours=1)) == []
     assert clinic.states("A1")["2d"] == "cancelled"
     assert status(clinic.ledger, report.batch)["texts"]["planned"] == 0
 
 
-def test_a_text_for_the_old_time_that_comes_back_to_the_plan_is_cancelled(clinic):
-    clinic.take(row(1, DUE))
-    (one,) = clinic.claim()
-    clinic.take(row(1, at(10)))
-    clinic.record([(one.attempt, BUSY)])
+def test_a_text_for_the_old_time_of_a_moved_appointment_is_cancelled_when_planned_again(clinic):
+    clinic.import_rows(row(1, DUE))
+    (claimed,) = clinic.claim()
+    clinic.import_rows(row(1, at(10)))
+    clinic.record([(claimed.attempt, BUSY)])
     assert clinic.claim(NOW + timedelta(minutes=5)) == []
-    (old,) = [found for found in clinic.texts() if found.attempt == one.attempt]
+    (old,) = [text_row for text_row in clinic.texts() if text_row.attempt == claimed.attempt]
     assert (old.state, old.reason) == ("cancelled", "moved")
     assert status(clinic.ledger)["texts"]["planned"] == 1
 
 
-def test_there_is_no_batch_of_a_number_that_was_never_given(clinic):
+def test_an_unknown_batch_raises_no_such_batch(clinic):
     with pytest.raises(NoSuchBatch, match="no batch 7"):
         control(clinic.ledger, 7, paused=True)
     with pytest.raises(NoSuchBatch):
         status(clinic.ledger, 7)
 
 
-def test_a_planned_text_is_tried_again_with_a_new_attempt_on_the_same_row(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, DUE))
+def test_a_retry_uses_a_new_attempt_on_the_same_row(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(1, DUE))
     (first,) = clinic_on_each_database.claim()
     clinic_on_each_database.record([(first.attempt, BUSY)])
     assert clinic_on_each_database.claim(NOW + timedelta(seconds=29)) == []
     (second,) = clinic_on_each_database.claim(NOW + timedelta(seconds=31))
     assert second.attempt != first.attempt
-    (kept,) = [found for found in clinic_on_each_database.texts("A1") if found.step == "2d"]
-    assert (kept.attempt, kept.tries, kept.state) == (second.attempt, 2, "claimed")
-    assert [move[1] for move in clinic_on_each_database.moves(kept.id)] == ["claimed", "planned", "claimed"]
+    (text_row,) = [text_row for text_row in clinic_on_each_database.texts("A1") if text_row.step == "2d"]
+    assert (text_row.attempt, text_row.tries, text_row.state) == (second.attempt, 2, "claimed")
+    assert [to for _, to, _ in clinic_on_each_database.moves(text_row.id)] == ["claimed", "planned", "claimed"]
 
 
-def test_the_limits_for_a_number_count_over_all_batches(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, DUE), name="first.csv")
-    clinic_on_each_database.take({**row(1, DUE), "appointment_id": "B1"}, name="second.csv")
+def test_the_limits_of_a_number_apply_across_batches(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(1, DUE), name="first.csv")
+    clinic_on_each_database.import_rows({**row(1, DUE), "appointment_id": "B1"}, name="second.csv")
     assert len(clinic_on_each_database.claim()) == 1
     tomorrow = NOW + timedelta(hours=22)
     assert len(clinic_on_each_database.claim(tomorrow)) == 1
-    assert {one.state for one in clinic_on_each_database.texts() if one.step == "2d"} == {"claimed"}
+    assert {text_row.state for text_row in clinic_on_each_database.texts() if text_row.step == "2d"} == {"claimed"}
 
 
 @pytest.mark.parametrize("state", ["claimed", "uncertain", "handed_over", "delivered", "undelivered", "no_receipt"])
-def test_a_text_that_may_have_gone_out_counts_and_one_that_failed_does_not(clinic, state):
-    clinic.take(row(1, DUE))
+def test_a_text_that_may_have_gone_out_counts_toward_the_limits_and_a_failed_one_does_not(clinic, state):
+    clinic.import_rows(row(1, DUE))
     clinic.claim()
     write(clinic, update(text).where(text.c.state == "claimed").values(state=state))
-    clinic.take({**row(1, DUE), "appointment_id": "B1"}, name="second.csv")
+    clinic.import_rows({**row(1, DUE), "appointment_id": "B1"}, name="second.csv")
     assert clinic.claim(NOW + timedelta(minutes=1)) == []
     write(clinic, update(text).where(text.c.state == state).values(state="failed"))
     write(clinic, update(batch).values(paused=False))
     assert len(clinic.claim(NOW + timedelta(hours=22))) == 1
 
 
-def test_a_claim_is_for_so_many_segments_and_leaves_the_rest_for_the_next(clinic):
-    clinic.take(*(row(number, DUE) for number in range(7)))
+def test_a_claim_is_limited_by_segments_and_leaves_the_rest_for_the_next(clinic):
+    clinic.import_rows(*(row(number, DUE) for number in range(7)))
     assert [len(clinic.claim(limit=3)) for _ in range(4)] == [3, 3, 1, 0]
 
 
-def test_a_text_says_until_when_it_is_of_use(clinic):
-    clinic.take(row(1, at(0, 22)), row(2, at(7)))
-    until = {one.phone[-1]: one.until for one in clinic.claim(NOW)}
+def test_a_claimed_text_knows_until_when_it_is_useful(clinic):
+    clinic.import_rows(row(1, at(0, 22)), row(2, at(7)))
+    until = {text.phone[-1]: text.until for text in clinic.claim(NOW)}
     assert until["1"] == until["2"] == NOW + timedelta(hours=11)
 
 
-@pytest.mark.parametrize("how_many", [2, 5])
-def test_claims_side_by_side_never_take_the_same_text_and_never_break_a_limit(clinic_on_each_database, how_many):
-    """Two visits for each of thirty numbers: whoever claims, each number may get one text today."""
-    visits = [row(number, DUE) for number in range(30)]
-    clinic_on_each_database.take(
-        *visits, *({**one, "appointment_id": f"B{number}"} for number, one in enumerate(visits))
+@pytest.mark.parametrize("workers", [2, 5])
+def test_concurrent_claims_never_take_the_same_text_or_exceed_a_limit(clinic_on_each_database, workers):
+    """Thirty numbers with two appointments each: each number may get one text today."""
+    rows = [row(number, DUE) for number in range(30)]
+    clinic_on_each_database.import_rows(
+        *rows, *({**cells, "appointment_id": f"B{number}"} for number, cells in enumerate(rows))
     )
-    claimed, start = [], threading.Barrier(how_many)
+    claimed, start = [], threading.Barrier(workers)
 
     def work():
         start.wait()
-        while mine := clinic_on_each_database.claim(limit=4):
-            claimed.extend(mine)
+        while texts := clinic_on_each_database.claim(limit=4):
+            claimed.extend(texts)
 
-    threads = [threading.Thread(target=work) for _ in range(how_many)]
+    threads = [threading.Thread(target=work) for _ in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    while mine := clinic_on_each_database.claim(limit=4):
-        claimed.extend(mine)
-    assert Counter(one.phone for one in claimed) == dict.fromkeys((one.phone for one in claimed), 1)
-    assert len({one.attempt for one in claimed}) == len(claimed) == 30
+    while texts := clinic_on_each_database.claim(limit=4):
+        claimed.extend(texts)
+    assert Counter(text.phone for text in claimed) == dict.fromkeys((text.phone for text in claimed), 1)
+    assert len({text.attempt for text in claimed}) == len(claimed) == 30
 
 
-def test_the_ledger_itself_refuses_a_second_row_for_one_text_and_a_second_use_of_an_attempt(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, DUE), row(2, DUE))
+def test_the_database_refuses_a_second_row_for_a_text_and_a_repeated_attempt(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(1, DUE), row(2, DUE))
     clinic_on_each_database.claim()
-    (first, second) = [found for found in clinic_on_each_database.texts() if found.state == "claimed"]
+    (first, second) = [text_row for text_row in clinic_on_each_database.texts() if text_row.state == "claimed"]
     columns = {name: value for name, value in first._mapping.items() if name != "id"}
     for change in ({"attempt": "f" * 32}, {"step": "other"}):
         with pytest.raises(IntegrityError), clinic_on_each_database.ledger.write() as connection:
@@ -224,27 +222,27 @@ def test_the_ledger_itself_refuses_a_second_row_for_one_text_and_a_second_use_of
     assert first.attempt != second.attempt
 
 
-def test_while_the_carrier_refuses_us_one_text_at_a_time_finds_out_whether_it_still_does(clinic_on_each_database):
-    clinic_on_each_database.take(*(row(number, DUE) for number in range(5)))
+def test_while_the_carrier_refuses_our_texts_one_at_a_time_is_claimed_as_a_probe(clinic_on_each_database):
+    clinic_on_each_database.import_rows(*(row(number, DUE) for number in range(5)))
     stop = Refused(ErrorClass.STOP, 20003, "HTTP 401")
     wait, probe = timedelta(minutes=5), {"probe_after": timedelta(minutes=5)}
-    clinic_on_each_database.record([(one.attempt, stop) for one in clinic_on_each_database.claim(limit=2, **probe)])
+    clinic_on_each_database.record([(text.attempt, stop) for text in clinic_on_each_database.claim(limit=2, **probe)])
     assert clinic_on_each_database.claim(NOW + wait / 2, **probe) == []
-    (still,) = clinic_on_each_database.claim(NOW + wait, **probe)
+    (first_probe,) = clinic_on_each_database.claim(NOW + wait, **probe)
     assert clinic_on_each_database.claim(NOW + wait, **probe) == []
-    clinic_on_each_database.record([(still.attempt, stop)], NOW + wait)
-    (now_fine,) = clinic_on_each_database.claim(NOW + 2 * wait, **probe)
-    clinic_on_each_database.record([(now_fine.attempt, Accepted(sid(), "queued"))], NOW + 2 * wait)
+    clinic_on_each_database.record([(first_probe.attempt, stop)], NOW + wait)
+    (second_probe,) = clinic_on_each_database.claim(NOW + 2 * wait, **probe)
+    clinic_on_each_database.record([(second_probe.attempt, Accepted(sid(), "queued"))], NOW + 2 * wait)
     assert status(clinic_on_each_database.ledger)["alarms"] == []
     assert len(clinic_on_each_database.claim(NOW + 2 * wait, **probe)) == 4
-    assert {found.state for found in clinic_on_each_database.texts() if found.step == "2d"} == {
+    assert {text_row.state for text_row in clinic_on_each_database.texts() if text_row.step == "2d"} == {
         "claimed",
         "handed_over",
     }
 
 
-def test_a_text_that_was_taken_before_the_refusal_does_not_end_the_alarm(clinic):
-    clinic.take(row(1, DUE), row(2, DUE))
+def test_a_text_accepted_before_the_refusal_does_not_clear_the_alarm(clinic):
+    clinic.import_rows(row(1, DUE), row(2, DUE))
     first, second = clinic.claim()
     later = NOW + timedelta(seconds=5)
     clinic.record([(first.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], later)

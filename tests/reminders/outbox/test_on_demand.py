@@ -1,9 +1,8 @@
-"""Texts that a caller asks for on a call: kept once for each call and topic, and claimed like reminders."""
+"""Texts that a caller requests: stored once for each call and topic, and claimed as reminders are."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,101 +19,118 @@ from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.on_demand import USEFUL_FOR, OnDemandResult, on_demand_count, request_text
 from ivr.reminders.outbox.receipts import Receipt, apply_receipt
 from tests.support.clinic import NOW, at, row, sid
-from tests.support.on_demand import CALL, JANE, LATER, OTHER_CALL, WISH, ask, asked, claim, know, stop_her, the_text
+from tests.support.on_demand import (
+    CALL,
+    JANE,
+    LATER,
+    OTHER_CALL,
+    REQUEST,
+    ask,
+    claim,
+    opt_jane_out,
+    requested_texts,
+    store_jane,
+    the_text,
+)
 
-# Of the plan, only the text of two days before is due.
+# Only step 2d of the plan is due.
 DUE = at(2, -1)
 STOP = Refused(ErrorClass.STOP, 20003, "HTTP 401")
 
 
-# Asking
+# Requests
 
 
-TWICE = [
-    ("the same request once more", {}, OnDemandResult.SENT, 1),
-    ("the same topic in the same call", {"request": "token 2"}, OnDemandResult.ALREADY, 1),
-    ("the same topic in another language", {"request": "token 2", "language": "es"}, OnDemandResult.ALREADY, 1),
-    ("without a token", {"request": None}, OnDemandResult.ALREADY, 1),
-    ("another topic", {"request": "token 2", "topic": "next-steps"}, OnDemandResult.SENT, 2),
-    ("the same topic in another call", {"request": "token 2", "call": OTHER_CALL}, OnDemandResult.SENT, 2),
+SECOND_REQUESTS = [
+    ("the same request again", {}, OnDemandResult.SENT, 1),
+    ("the same topic in the same call", {"token": "token 2"}, OnDemandResult.ALREADY, 1),
+    ("the same topic in another language", {"token": "token 2", "language": "es"}, OnDemandResult.ALREADY, 1),
+    ("without a token", {"token": None}, OnDemandResult.ALREADY, 1),
+    ("another topic", {"token": "token 2", "topic": "next-steps"}, OnDemandResult.SENT, 2),
+    ("the same topic in another call", {"token": "token 2", "call": OTHER_CALL}, OnDemandResult.SENT, 2),
 ]
 
 
-@pytest.mark.parametrize(("change", "answer", "texts"), [case[1:] for case in TWICE], ids=[case[0] for case in TWICE])
-def test_a_text_is_kept_once_for_each_call_and_topic(clinic_on_each_database, change, answer, texts):
+@pytest.mark.parametrize(
+    ("change", "result", "texts"), [case[1:] for case in SECOND_REQUESTS], ids=[case[0] for case in SECOND_REQUESTS]
+)
+def test_a_text_is_stored_once_for_each_call_and_topic(clinic_on_each_database, change, result, texts):
     assert ask(clinic_on_each_database) is OnDemandResult.SENT
-    again = replace(WISH, **change)
-    assert [ask(clinic_on_each_database, again, LATER), ask(clinic_on_each_database, again, LATER)][0] is answer
-    assert len(asked(clinic_on_each_database)) == on_demand_count(clinic_on_each_database.ledger, LATER) == texts
+    second = replace(REQUEST, **change)
+    assert [ask(clinic_on_each_database, second, LATER), ask(clinic_on_each_database, second, LATER)][0] is result
+    assert (
+        len(requested_texts(clinic_on_each_database)) == on_demand_count(clinic_on_each_database.ledger, LATER) == texts
+    )
     assert len(claim(clinic_on_each_database, LATER)) == texts
 
 
-def test_a_replay_has_the_same_answer_even_after_the_text_went_out(clinic):
+def test_a_repeated_request_gets_the_same_result_even_after_the_text_went_out(clinic):
     ask(clinic)
-    (one,) = claim(clinic)
-    clinic.record([(one.attempt, Accepted(sid(), "queued"))])
-    stop_her(clinic)
+    (claimed,) = claim(clinic)
+    clinic.record([(claimed.attempt, Accepted(sid(), "queued"))])
+    opt_jane_out(clinic)
     assert ask(clinic) is OnDemandResult.SENT
     assert claim(clinic, LATER) == []
 
 
-def test_what_is_kept_tells_nothing_in_the_open_and_waits_from_its_birth(clinic_on_each_database):
+def test_a_stored_request_holds_no_readable_secret_and_is_due_at_once(clinic_on_each_database):
     ask(clinic_on_each_database)
-    one = the_text(clinic_on_each_database)
-    assert (one.state, one.step, one.asked_language) == ("planned", "cancer", "en")
-    assert (one.retry_at, one.asked_at, one.tries) == (NOW, NOW, 0)
-    assert (one.appointment_id, one.starts_at, len(one.asked_in), len(one.request)) == (None, None, 64, 64)
-    assert clinic_on_each_database.moves(one.id) == [(None, "planned", None)]
-    assert not any(secret in repr(one) for secret in (JANE[2:], CALL, "token"))
+    text_row = the_text(clinic_on_each_database)
+    assert (text_row.state, text_row.step, text_row.asked_language) == ("planned", "cancer", "en")
+    assert (text_row.retry_at, text_row.asked_at, text_row.tries) == (NOW, NOW, 0)
+    assert (text_row.appointment_id, text_row.starts_at) == (None, None)
+    assert (len(text_row.asked_in), len(text_row.request)) == (64, 64)
+    assert clinic_on_each_database.moves(text_row.id) == [(None, "planned", None)]
+    assert not any(secret in repr(text_row) for secret in (JANE[2:], CALL, "token"))
 
 
 @pytest.mark.parametrize(
-    ("known", "answer"),
+    ("columns", "result"),
     [({"landline": True}, OnDemandResult.LANDLINE), ({"opted_out_at": NOW}, OnDemandResult.OPTED_OUT)],
-    ids=["a landline", "opted out"],
+    ids=["a landline", "an opt-out"],
 )
-def test_who_cannot_be_texted_is_told_so_and_nothing_is_kept(clinic, known, answer):
-    know(clinic, **known)
-    assert [ask(clinic), ask(clinic)] == [answer, answer]
-    assert asked(clinic) == []
-    know(clinic, landline=False)
+def test_a_caller_who_cannot_be_texted_gets_the_reason_and_nothing_is_stored(clinic, columns, result):
+    store_jane(clinic, **columns)
+    assert [ask(clinic), ask(clinic)] == [result, result]
+    assert requested_texts(clinic) == []
+    store_jane(clinic, landline=False)
     assert ask(clinic) is OnDemandResult.SENT
 
 
-def test_a_landline_that_the_carrier_found_out_meanwhile_is_told_at_the_next_asking(clinic):
+def test_a_landline_that_the_carrier_reports_is_the_result_of_the_next_request(clinic):
     ask(clinic)
-    (one,) = claim(clinic)
-    clinic.record([(one.attempt, Accepted(sid(), "queued"))])
-    apply_receipt(clinic.ledger, clinic.vault, Receipt(one.attempt, "undelivered", "", 30006), LATER)
+    (claimed,) = claim(clinic)
+    clinic.record([(claimed.attempt, Accepted(sid(), "queued"))])
+    apply_receipt(clinic.ledger, clinic.vault, Receipt(claimed.attempt, "undelivered", "", 30006), LATER)
     assert the_text(clinic).state == "undelivered"
-    assert ask(clinic, replace(WISH, request="token 2"), LATER) is OnDemandResult.LANDLINE
+    assert ask(clinic, replace(REQUEST, token="token 2"), LATER) is OnDemandResult.LANDLINE
 
 
-def test_requests_of_one_call_side_by_side_make_one_text(clinic_on_each_database):
-    know(clinic_on_each_database, landline=False)
-    told = []
+def test_concurrent_requests_of_one_call_create_one_text(clinic_on_each_database):
+    store_jane(clinic_on_each_database, landline=False)
+    results = []
     second = threading.Thread(
-        target=lambda: told.append(ask(clinic_on_each_database, replace(WISH, request="token 2")))
+        target=lambda: results.append(ask(clinic_on_each_database, replace(REQUEST, token="token 2")))
     )
     with clinic_on_each_database.ledger.write() as connection:
-        told.append(request_text(connection, clinic_on_each_database.vault, WISH, NOW))
+        results.append(request_text(connection, clinic_on_each_database.vault, REQUEST, NOW))
         second.start()
         second.join(0.3)
     second.join()
-    assert told == [OnDemandResult.SENT, OnDemandResult.ALREADY]
-    assert len(asked(clinic_on_each_database)) == 1
+    assert results == [OnDemandResult.SENT, OnDemandResult.ALREADY]
+    assert len(requested_texts(clinic_on_each_database)) == 1
 
 
 IMPOSSIBLE = [
     ("the same call and topic", {}),
-    ("neither asked for nor of a visit", {"step": "a", "asked_in": None}),
-    ("half of a visit", {"step": "a", "asked_in": None, "starts_at": NOW}),
-    ("asked for and half of a visit", {"step": "a", "starts_at": NOW}),
+    ("neither requested nor of an appointment", {"step": "a", "asked_in": None}),
+    ("without an appointment but with its time", {"step": "a", "asked_in": None, "starts_at": NOW}),
+    ("requested and with the time of an appointment", {"step": "a", "starts_at": NOW}),
 ]
 
 
 @pytest.mark.parametrize("change", [case[1] for case in IMPOSSIBLE], ids=[case[0] for case in IMPOSSIBLE])
-def test_the_ledger_itself_refuses_a_text_that_cannot_be(clinic_on_each_database, change):
+def test_the_database_refuses_an_inconsistent_text(clinic_on_each_database, change):
     ask(clinic_on_each_database)
     columns = {name: value for name, value in the_text(clinic_on_each_database)._mapping.items() if name != "id"}
     with pytest.raises(IntegrityError), clinic_on_each_database.ledger.write() as connection:
@@ -124,136 +140,136 @@ def test_the_ledger_itself_refuses_a_text_that_cannot_be(clinic_on_each_database
 # Claiming
 
 
-@pytest.mark.parametrize(("language", "spoken"), [("en", "en"), ("es", "es"), ("xx", "en")])
-def test_a_claim_is_worded_from_the_live_topic_in_her_language(clinic_on_each_database, line, language, spoken):
-    ask(clinic_on_each_database, replace(WISH, language=language))
-    (one,) = claim(clinic_on_each_database, LATER)
-    assert (one.phone, one.body, one.until) == (JANE, line.text(spoken, "cancer"), NOW + USEFUL_FOR)
-    assert (one.segments, non_gsm7_characters(one.body)) == (count_segments(one.body).segments, ())
-    kept = the_text(clinic_on_each_database)
-    assert (kept.state, kept.attempt, kept.tries, kept.claimed_at) == ("claimed", one.attempt, 1, LATER)
-    assert (kept.release, kept.body_hash) == (
-        clinic_on_each_database.content.digest,
-        clinic_on_each_database.vault.hash(one.body),
-    )
-    assert clinic_on_each_database.moves(kept.id) == [(None, "planned", None), ("planned", "claimed", None)]
-    assert (claim(clinic_on_each_database, LATER), on_demand_count(clinic_on_each_database.ledger, LATER)) == ([], 0)
+@pytest.mark.parametrize(("requested", "language"), [("en", "en"), ("es", "es"), ("xx", "en")])
+def test_a_claim_renders_the_live_topic_in_the_requested_language(clinic_on_each_database, line, requested, language):
+    clinic = clinic_on_each_database
+    ask(clinic, replace(REQUEST, language=requested))
+    (claimed,) = claim(clinic, LATER)
+    body = claimed.body
+    assert (claimed.phone, body, claimed.until) == (JANE, line.text(language, "cancer"), NOW + USEFUL_FOR)
+    assert (claimed.segments, non_gsm7_characters(body)) == (count_segments(body).segments, ())
+    text_row = the_text(clinic)
+    assert (text_row.state, text_row.attempt, text_row.tries) == ("claimed", claimed.attempt, 1)
+    assert (text_row.claimed_at, text_row.release) == (LATER, clinic.content.digest)
+    assert text_row.body_hash == clinic.vault.hash(body)
+    assert clinic.moves(text_row.id) == [(None, "planned", None), ("planned", "claimed", None)]
+    assert (claim(clinic, LATER), on_demand_count(clinic.ledger, LATER)) == ([], 0)
 
 
-def no_topic(clinic):
+def withdraw_topic(clinic):
     clinic.content = replace(clinic.content, prompts={})
     return NOW
 
 
-def is_landline(clinic):
-    know(clinic, landline=True)
+def become_landline(clinic):
+    store_jane(clinic, landline=True)
     return NOW
 
 
-def opts_out(clinic):
-    stop_her(clinic)
+def opt_out_since(clinic):
+    opt_jane_out(clinic)
     return NOW
 
 
-def too_late(clinic):
+def wait_too_long(clinic):
     return NOW + USEFUL_FOR
 
 
 SKIPPED = [
-    ("a landline", is_landline, "landline"),
-    ("opted out since", opts_out, "opted_out"),
-    ("asked for too long ago", too_late, "late"),
-    ("a topic that is gone", no_topic, "withdrawn"),
+    ("a landline", become_landline, "landline"),
+    ("an opt-out since", opt_out_since, "opted_out"),
+    ("a request too long ago", wait_too_long, "late"),
+    ("a withdrawn topic", withdraw_topic, "withdrawn"),
 ]
 
 
-@pytest.mark.parametrize(("happens", "reason"), [case[1:] for case in SKIPPED], ids=[case[0] for case in SKIPPED])
-def test_what_must_not_go_out_any_more_is_skipped_with_the_reason(clinic_on_each_database, happens, reason):
+@pytest.mark.parametrize(("change", "reason"), [case[1:] for case in SKIPPED], ids=[case[0] for case in SKIPPED])
+def test_a_text_that_must_no_longer_go_out_is_skipped_with_the_reason(clinic_on_each_database, change, reason):
     ask(clinic_on_each_database)
-    now = happens(clinic_on_each_database)
+    now = change(clinic_on_each_database)
     assert claim(clinic_on_each_database, now) == []
-    kept = the_text(clinic_on_each_database)
-    assert (kept.state, kept.reason, kept.attempt) == ("skipped", reason, None)
+    text_row = the_text(clinic_on_each_database)
+    assert (text_row.state, text_row.reason, text_row.attempt) == ("skipped", reason, None)
     assert on_demand_count(clinic_on_each_database.ledger, now) == 0
 
 
-def test_the_last_moment_is_still_in_time(clinic):
+def test_a_text_is_claimed_until_the_last_second_of_its_usefulness(clinic):
     ask(clinic)
     assert len(claim(clinic, NOW + USEFUL_FOR - timedelta(seconds=1))) == 1
 
 
-def test_neither_quiet_hours_nor_limits_hold_an_answer_back(clinic):
-    clinic.take(row(1, DUE))
+def test_quiet_hours_and_limits_do_not_apply_to_requested_texts(clinic):
+    clinic.import_rows(row(1, DUE))
     clinic.send()
     night = NOW + timedelta(hours=14)
     for topic in ("cancer", "next-steps", "the-visit", "people", "more-pictures"):
-        assert ask(clinic, replace(WISH, topic=topic), night) is OnDemandResult.SENT
+        assert ask(clinic, replace(REQUEST, topic=topic), night) is OnDemandResult.SENT
     assert len(claim(clinic, night)) == 5
 
 
-def test_what_was_asked_for_takes_no_reminder_its_place(clinic_on_each_database):
+def test_requested_texts_do_not_count_toward_the_limits_of_reminders(clinic_on_each_database):
     for number, topic in enumerate(("cancer", "next-steps", "the-visit", "people")):
-        ask(clinic_on_each_database, replace(WISH, topic=topic, request=f"token {number}"))
-    sent = claim(clinic_on_each_database)
-    clinic_on_each_database.record([(one.attempt, Accepted(sid(), "queued")) for one in sent])
-    clinic_on_each_database.take(row(1, DUE))
-    assert [one.phone for one in clinic_on_each_database.claim(LATER)] == [JANE]
+        ask(clinic_on_each_database, replace(REQUEST, topic=topic, token=f"token {number}"))
+    claimed = claim(clinic_on_each_database)
+    clinic_on_each_database.record([(text.attempt, Accepted(sid(), "queued")) for text in claimed])
+    clinic_on_each_database.import_rows(row(1, DUE))
+    assert [text.phone for text in clinic_on_each_database.claim(LATER)] == [JANE]
 
 
-def test_a_reminder_claim_leaves_what_was_asked_for_alone(clinic):
+def test_a_claim_of_reminders_leaves_requested_texts_alone(clinic):
     ask(clinic)
-    clinic.take(row(1, DUE))
+    clinic.import_rows(row(1, DUE))
     assert len(clinic.claim()) == 1
     assert the_text(clinic).state == "planned"
 
 
-def test_the_oldest_goes_first_and_a_claim_is_for_so_many_segments(clinic):
+def test_the_oldest_request_goes_first_and_a_claim_is_limited_by_segments(clinic):
     for number in range(5):
-        ask(clinic, replace(WISH, phone=f"+1603555011{number}", call=f"CA{number}"), NOW - timedelta(minutes=number))
+        ask(clinic, replace(REQUEST, phone=f"+1603555011{number}", call=f"CA{number}"), NOW - timedelta(minutes=number))
     size = count_segments(clinic.content.texted("en", "cancer")).segments
-    claimed = [[one.phone[-1] for one in claim(clinic, limit=2 * size)] for _ in range(4)]
+    claimed = [[text.phone[-1] for text in claim(clinic, limit=2 * size)] for _ in range(4)]
     assert claimed == [["4", "3"], ["2", "1"], ["0"], []]
 
 
-@pytest.mark.parametrize("how_many", [2, 5])
-def test_claims_side_by_side_never_take_the_same_text(clinic_on_each_database, how_many):
+@pytest.mark.parametrize("workers", [2, 5])
+def test_concurrent_claims_never_take_the_same_text(clinic_on_each_database, workers):
     for number in range(20):
-        ask(clinic_on_each_database, replace(WISH, phone=f"+160355501{number:02}", call=f"CA{number}"))
-    claimed, start = [], threading.Barrier(how_many)
+        ask(clinic_on_each_database, replace(REQUEST, phone=f"+160355501{number:02}", call=f"CA{number}"))
+    claimed, start = [], threading.Barrier(workers)
 
     def work():
         start.wait()
-        while mine := claim(clinic_on_each_database, limit=4):
-            claimed.extend(mine)
+        while texts := claim(clinic_on_each_database, limit=4):
+            claimed.extend(texts)
 
-    threads = [threading.Thread(target=work) for _ in range(how_many)]
+    threads = [threading.Thread(target=work) for _ in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({one.attempt for one in claimed}) == len({one.phone for one in claimed}) == len(claimed) == 20
+    assert len({text.attempt for text in claimed}) == len({text.phone for text in claimed}) == len(claimed) == 20
 
 
-def test_while_the_carrier_refuses_us_one_text_asked_for_or_not_finds_out_whether_it_still_does(
+def test_while_the_carrier_refuses_our_texts_one_text_of_any_kind_is_claimed_as_a_probe(
     clinic_on_each_database,
 ):
-    clinic_on_each_database.take(row(2, DUE), row(3, DUE))
+    clinic_on_each_database.import_rows(row(2, DUE), row(3, DUE))
     for topic in ("cancer", "next-steps"):
-        ask(clinic_on_each_database, replace(WISH, topic=topic))
+        ask(clinic_on_each_database, replace(REQUEST, topic=topic))
     wait = timedelta(minutes=5)
-    clinic_on_each_database.record([(one.attempt, STOP) for one in claim(clinic_on_each_database, limit=1)])
+    clinic_on_each_database.record([(text.attempt, STOP) for text in claim(clinic_on_each_database, limit=1)])
     assert (claim(clinic_on_each_database, NOW + wait / 2), clinic_on_each_database.claim(NOW + wait / 2)) == ([], [])
     assert len(claim(clinic_on_each_database, NOW + wait)) == 1
     assert (claim(clinic_on_each_database, NOW + wait), clinic_on_each_database.claim(NOW + wait)) == ([], [])
-    assert [one.name for one in clinic_on_each_database.all(alarm)] == [Alarm.SENDING_STOPPED]
-    assert set(Counter(one.state for one in asked(clinic_on_each_database))) == {"planned", "claimed"}
+    assert [row.name for row in clinic_on_each_database.all(alarm)] == [Alarm.SENDING_STOPPED]
+    assert {text_row.state for text_row in requested_texts(clinic_on_each_database)} == {"planned", "claimed"}
 
 
-def test_words_that_changed_since_she_asked_go_out_as_they_are_now(clinic):
+def test_content_published_after_the_request_is_what_goes_out(clinic):
     ask(clinic)
     files = dict(clinic.content.files)
     files["en/cancer.md"] = files["en/cancer.md"].replace(b"A duct shape:", b"Shaped like a duct:")
     clinic.content = read_content(files)
-    (one,) = claim(clinic)
-    assert "Shaped like a duct:" in one.body
+    (claimed,) = claim(clinic)
+    assert "Shaped like a duct:" in claimed.body
     assert the_text(clinic).release == clinic.content.digest

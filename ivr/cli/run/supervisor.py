@@ -1,0 +1,237 @@
+"""The child processes of `infoline run`: started together, restarted when one dies, stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import IO
+from zoneinfo import ZoneInfo
+
+import click
+
+from ivr import clock
+from ivr.cli.run.embedded_queue import EmbeddedQueue
+from ivr.cli.run.example_appointments import write_example
+from ivr.settings import Settings, shift_file
+
+READY_SECONDS = 30
+STOP_SECONDS = 8
+MAX_RESTART_DELAY = 30.0
+# What --empty moves to another folder; keys and logs stay.
+SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "releases", "kept")
+# Settings that a child must share, even those with a generated default.
+_SHARED_SETTINGS = (
+    "database_url",
+    "secret_key",
+    "phone_key",
+    "public_url",
+    "twilio_account_sid",
+    "twilio_auth_token",
+    "twilio_messaging_service_sid",
+    "twilio_from",
+    "twilio_api_url",
+    "keywords_answered_by",
+    "simulator_url",
+)
+
+
+def set_aside(var_dir: Path) -> None:
+    """Move the data of earlier runs to a new folder in VAR_DIR."""
+    paths = [var_dir / name for name in SET_ASIDE if (var_dir / name).exists()]
+    if not paths:
+        return
+    folder = var_dir / f"set-aside-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        shutil.move(str(path), str(folder / path.name))
+    click.echo(f"Moved the data of earlier runs to {folder}.")
+
+
+@dataclass
+class ChildProcess:
+    """One process of the line. deaths: in a row, each soon after a start; restart_at: 0 while it runs."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    deaths: int = 0
+    restart_at: float = 0.0
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def kill_group(self) -> None:
+        """Kill what remains of its process group."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class Supervisor:
+    """Runs the line on this machine until Ctrl-C. shift: seconds that its clock is ahead; zone: the line's."""
+
+    def __init__(self, settings: Settings, shift: float, zone: ZoneInfo) -> None:
+        self._settings = settings
+        self._shift = shift
+        self._zone = zone
+        self._stop = threading.Event()
+        self._example = settings.var_dir / "example-appointments.csv"
+        self._queue: EmbeddedQueue | None = None
+        self._logs = settings.var_dir / "logs"
+        self._children = [
+            ChildProcess("phone network", [sys.executable, "-m", "simulator"]),
+            ChildProcess("web", [sys.executable, "-m", "ivr.cli", "web"]),
+            ChildProcess("worker", [sys.executable, "-m", "worker"]),
+            ChildProcess("clock", [sys.executable, "-m", "worker", "clock"]),
+        ]
+
+    def run(self) -> int:
+        """Start everything, watch it, and stop it. Returns the exit status."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        shift_file(self._settings.var_dir).write_text(str(self._shift))
+        try:
+            if not self._settings.redis_url:
+                self._queue = EmbeddedQueue(self._settings.var_dir / "queue")
+            self._environment = self._child_environment()
+            for child in self._children:
+                self._start(child)
+            if self._wait_until_ready():
+                self._welcome()
+            while not self._stop.wait(0.5):
+                self._restart_dead()
+        finally:
+            self._stop_all()
+        return 0
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _child_environment(self) -> dict[str, str]:
+        settings = self._settings
+        shared = {name.upper(): str(value) for name in _SHARED_SETTINGS if (value := getattr(settings, name))}
+        return {
+            **os.environ,
+            **shared,
+            "VAR_DIR": str(settings.var_dir.resolve()),
+            "PROMPTS_DIR": str(settings.prompts_dir.resolve()),
+            "PORT": str(settings.port),
+            "REDIS_URL": settings.redis_url or (self._queue.url if self._queue else ""),
+            "SIMULATOR_PORT": settings.simulator_url.rsplit(":", 1)[1],
+            "CLOCK_SHIFT_SECONDS": str(self._shift),
+        }
+
+    def _start(self, child: ChildProcess) -> None:
+        with self._open_log(child) as output:
+            # A new session, so that Ctrl-C reaches only this process, which stops the others in order.
+            child.process = subprocess.Popen(
+                child.command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        child.started_at = time.monotonic()
+        child.restart_at = 0.0
+
+    def _log_path(self, child: ChildProcess) -> Path:
+        return self._logs / f"{child.name.replace(' ', '-')}.log"
+
+    def _open_log(self, child: ChildProcess) -> IO[bytes]:
+        return self._log_path(child).open("ab")
+
+    def _restart_dead(self) -> None:
+        """Restart what died, with a growing delay for a process that dies soon after each start."""
+        if self._queue and not self._queue.is_running():
+            click.echo("The queue died and is being restarted.", err=True)
+            with contextlib.suppress(Exception):
+                self._queue.restart()
+        for child in self._children:
+            if child.process is None or child.is_running:
+                continue
+            now = time.monotonic()
+            if not child.restart_at:
+                # The children of a killed process would keep its port.
+                child.kill_group()
+                child.deaths = child.deaths + 1 if now - child.started_at < MAX_RESTART_DELAY else 1
+                child.restart_at = now + min(2.0 ** (child.deaths - 1) - 1, MAX_RESTART_DELAY)
+                log = self._log_path(child)
+                click.echo(f"The {child.name} process died and is being restarted. Its log: {log}", err=True)
+            if now >= child.restart_at:
+                self._start(child)
+
+    def _wait_until_ready(self) -> bool:
+        waiting = {
+            "web": f"{self._settings.public_url}/healthz",
+            "phone network": f"{self._settings.simulator_url}/",
+        }
+        deadline = time.monotonic() + READY_SECONDS
+        while waiting and not self._stop.is_set():
+            waiting = {name: url for name, url in waiting.items() if not _answers(url)}
+            if waiting and time.monotonic() > deadline:
+                click.echo(f"The {' and the '.join(waiting)} process does not answer: see {self._logs}/", err=True)
+                return False
+            self._restart_dead()
+            self._stop.wait(0.1)
+        return not self._stop.is_set()
+
+    def _welcome(self) -> None:
+        settings = self._settings
+        now = clock.now().astimezone(self._zone)
+        shifted = f"\nIts clock shows {now:%A, %Y-%m-%d %H:%M}, hospital time." if self._shift else ""
+        write_example(self._example, now)
+        click.echo(
+            f"""The line is up.{shifted}
+
+  the line            {settings.public_url}/readyz
+  phone network       {settings.simulator_url}/
+  database, logs      {settings.var_dir}/
+
+Try, in another terminal:
+
+  infoline call                             make a call
+  infoline text "can I wear deodorant"      send a text message
+  infoline reminders import {self._example}
+  infoline reminders status
+
+Press Ctrl-C to stop."""
+        )
+
+    def _stop_all(self) -> None:
+        """Ask all children to stop, ask again, then kill them and whatever they started."""
+        for attempt in (1, 2):
+            for child in self._children:
+                if child.process is not None and child.is_running:
+                    child.process.terminate()
+            deadline = time.monotonic() + STOP_SECONDS / 2 * attempt
+            while time.monotonic() < deadline and any(child.is_running for child in self._children):
+                time.sleep(0.05)
+        for child in self._children:
+            child.kill_group()
+        if self._queue:
+            self._queue.stop()
+        shift_file(self._settings.var_dir).unlink(missing_ok=True)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - a loopback address
+            return bool(answer.status == 200)
+    except OSError:
+        return False

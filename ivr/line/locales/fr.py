@@ -1,0 +1,5 @@
+"""French."""
+
+from ivr.line.locales.locale import Locale
+
+LOCALE = Locale(code="fr", hyphenation="fr", preview_voice="fr-FR")

@@ -1,0 +1,5 @@
+"""Italian."""
+
+from ivr.line.locales.locale import Locale
+
+LOCALE = Locale(code="it", preview_voice="it-IT")
