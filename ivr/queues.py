@@ -1,4 +1,4 @@
-"""The job queue (RQ on Redis) and publish/subscribe. Jobs are named by strings, so that nothing here imports worker.
+"""The job queue (RQ on Redis) and publish/subscribe. Jobs are named by strings, so that `ivr` never imports `worker`.
 
 Jobs carry ids and counts only. The queue may lose all of them at any time: the clock process enqueues them again.
 """
@@ -27,13 +27,13 @@ PUBLISHED = "infoline:published"
 _RECONNECT_SECONDS = 1.0
 _POLL_SECONDS = 5.0
 UNAVAILABLE = (RedisError, OSError)
-"""The exceptions of an unavailable queue server."""
+"""What an unavailable queue server raises."""
 
 
 def connect(url: str, *, retry: bool = True) -> Redis:
     """A lazy connection to the queue server; connecting times out after two seconds.
 
-    retry: on a failure, retry a few times over some seconds before raising one of UNAVAILABLE.
+    retry: on failure, retry for a few seconds before raising one of UNAVAILABLE.
     """
     options = {} if retry else {"retry": Retry(NoBackoff(), 0)}
     return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, **options)
@@ -68,7 +68,7 @@ def open_queue(connection: Redis) -> Queue:
 
 
 def enqueue(queue: Queue, job: str, *args: Any) -> None:
-    """Enqueue a job by name; a text that a caller asked for goes ahead of all other jobs."""
+    """Enqueue a job by name; a text that a caller requested goes ahead of all other jobs."""
     at_front = job == SEND_ASKED
     queue.enqueue(job, args=args, at_front=at_front, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
 

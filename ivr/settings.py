@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ivr.shipped import shipped_prompts
 
 REQUIRED_SETTINGS = (
-    ("DATABASE_URL", "give the address of the database, such as postgresql://user:password@host/infoline"),
-    ("SECRET_KEY", "set it to a long random string; it signs browser cookies"),
+    ("DATABASE_URL", "set it to the URL of the database, such as postgresql://user:password@host/infoline"),
+    ("SECRET_KEY", "set it to a long random string (reserved: nothing uses it yet)"),
     ("PHONE_KEY", "set it to 32 random bytes in base64url; they encrypt phone numbers"),
     ("TWILIO_ACCOUNT_SID", "copy the Account SID, which starts with AC, from the Twilio Console"),
     ("TWILIO_AUTH_TOKEN", "copy the Auth Token from the Twilio Console"),
@@ -74,9 +74,9 @@ class Settings(BaseModel):
 
     @field_validator("public_url", "twilio_api_url", "simulator_url")
     @classmethod
-    def _web_address(cls, url: str) -> str:
-        if url and not _is_web_address(url):
-            raise ValueError("must be a web address, such as https://line.example.org")
+    def _http_url(cls, url: str) -> str:
+        if url and not _is_http_url(url):
+            raise ValueError("must be a URL, such as https://line.example.org")
         return url.rstrip("/")
 
     @field_validator("database_url")
@@ -116,7 +116,7 @@ class Settings(BaseModel):
 
     @property
     def loopback(self) -> bool:
-        """Whether the line is local: only this machine can reach it."""
+        """Whether the line is local, so that only this machine can reach it."""
         return is_loopback(self.public_url)
 
     @cached_property
@@ -141,7 +141,7 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _is_web_address(url: str) -> bool:
+def _is_http_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         has_host = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -153,15 +153,15 @@ def _is_web_address(url: str) -> bool:
 def decode_key(text: str) -> bytes:
     """Decode a 32-byte key from base64url. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text.strip()):
-        raise ValueError("each key must be 32 random bytes in base64url: 43 letters, digits, - or _")
+        raise ValueError("each key must be 32 random bytes in base64url: 43 letters, digits, hyphens, or underscores")
     return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")
 
 
 def load(*, queue: bool = False) -> Settings:
     """Read and check the environment. queue: whether REDIS_URL is required.
 
-    With a loopback PUBLIC_URL (the default) every setting has a default; with a public one, those of _public_problems
-    are required. Raises SettingsError, which lists all problems at once.
+    With a loopback PUBLIC_URL (the default) every setting has a default; with a public one, _public_problems lists
+    the required ones. Raises SettingsError, which lists all problems at once.
     """
     settings, problems = _read()
     public_url = settings.public_url or f"http://127.0.0.1:{settings.port}"
@@ -170,7 +170,7 @@ def load(*, queue: bool = False) -> Settings:
     if not settings.loopback or "PUBLIC_URL" in invalid:
         problems += [problem for problem in _public_problems(settings) if invalid.isdisjoint(problem.split())]
     if queue and not settings.redis_url:
-        problems.append("REDIS_URL is not set: give the address of the queue server, or use `infoline run`")
+        problems.append("REDIS_URL is not set: set it to the URL of the queue server, or use `infoline run`")
     if problems:
         raise SettingsError(problems)
     if settings.loopback:
@@ -179,7 +179,7 @@ def load(*, queue: bool = False) -> Settings:
 
 
 def _read() -> tuple[Settings, list[str]]:
-    """The settings and their problems. Invalid settings get their default, so that the other checks can run too."""
+    """The settings and their problems. Invalid settings get their defaults, so that the other checks still run."""
     environment = {name: value for name in Settings.model_fields if (value := os.environ.get(name.upper()))}
     try:
         return Settings.model_validate(environment), []
@@ -198,7 +198,7 @@ def _sentence(problem: object) -> str:
 def _public_problems(settings: Settings) -> list[str]:
     problems = [f"{name} is not set: {hint}" for name, hint in REQUIRED_SETTINGS if not getattr(settings, name.lower())]
     if not (settings.twilio_messaging_service_sid or settings.twilio_from):
-        problems.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM is not set: set one of them, to send texts from")
+        problems.append("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM is not set: set one of them, as the sender")
     if settings.twilio_account_sid and not settings.twilio_account_sid.startswith("AC"):
         problems.append("TWILIO_ACCOUNT_SID must start with AC: use the Account SID, not the SID of an API key")
     if urlsplit(settings.public_url).scheme != "https":
@@ -274,7 +274,7 @@ def _create_local_keys(path: Path) -> None:
     temporary.touch(mode=0o600)
     temporary.write_text(json.dumps(keys))
     try:
-        # Unlike a rename, a link never replaces the keys of a process that was faster.
+        # Unlike a rename, a link never replaces keys that another process has just created.
         os.link(temporary, path)
     except FileExistsError:
         pass

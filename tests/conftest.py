@@ -34,13 +34,13 @@ POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@12
 _DATABASES = count()
 E2E_WITH_OWN_LINE = ("test_run.py", "test_readme.py")
 # Settings of the developer's environment that would point a test at another line, database or queue.
-FOREIGN = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
+LINE_ENV = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run every test without the developer's settings and with an unshifted clock."""
-    for name in (*FOREIGN, *(name for name in os.environ if name.startswith("TWILIO_"))):
+    for name in (*LINE_ENV, *(name for name in os.environ if name.startswith("TWILIO_"))):
         monkeypatch.delenv(name, raising=False)
     yield
     clock.set_shift(0)
@@ -183,8 +183,8 @@ class Databases:
         with engine.begin() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())
-            used = text("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL")
-            for sequence in connection.execute(used).scalars().all():
+            used_sequences = text("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL")
+            for sequence in connection.execute(used_sequences).scalars().all():
                 connection.execute(text(f"ALTER SEQUENCE {sequence} RESTART"))
         return renamed
 

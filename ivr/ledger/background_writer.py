@@ -1,6 +1,6 @@
-"""Rows that a web request leaves in memory and a background thread writes to the ledger.
+"""Rows that web requests queue in memory and a background thread writes to the ledger.
 
-No request waits for them: while the ledger is unavailable they wait in memory, and when that is full, new ones are
+No request waits for them: while the ledger is unavailable, they stay in the queue, and when it is full, new ones are
 dropped and counted. A process that is killed loses at most the last second of them.
 """
 
@@ -21,12 +21,12 @@ from ivr import log
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.ledger.prepared_sql import BulkInsert
 
-SIZE = 10_000
+MAX_WAITING = 10_000
 ROWS_PER_TRANSACTION = 500
 ROWS_PER_STATEMENT = 25
 FLUSH_SECONDS = 1.0
-SLOWEST_SECONDS = 30.0
-BREATH_SECONDS = 0.05
+MAX_BACKOFF_SECONDS = 30.0
+PAUSE_SECONDS = 0.05
 YIELD_SECONDS = 0.0005
 CLOSE_SECONDS = 2.0
 LOG_SECONDS = 60.0
@@ -34,15 +34,15 @@ T = TypeVar("T")
 
 
 class BackgroundWriter(ABC, Generic[T]):
-    """Writes the items of one web process to one table. `dropped` counts those that are lost.
+    """Writes the items of one web process to one table. `dropped` counts the lost ones.
 
-    size: how many items may wait.
+    size: the maximum number of waiting items.
     """
 
     name: str
     table: Table
 
-    def __init__(self, ledger: Ledger, vault: Vault, size: int = SIZE) -> None:
+    def __init__(self, ledger: Ledger, vault: Vault, size: int = MAX_WAITING) -> None:
         self._ledger = ledger
         self._vault = vault
         self._size = size
@@ -74,7 +74,7 @@ class BackgroundWriter(ABC, Generic[T]):
                     self._waiting.popleft()
                 if self._waiting:
                     # Lets other writers in: SQLite does not queue them.
-                    self._closing.wait(BREATH_SECONDS)
+                    self._closing.wait(PAUSE_SECONDS)
 
     def close(self) -> None:
         """Write all waiting items, within CLOSE_SECONDS, and stop."""
@@ -106,21 +106,19 @@ class BackgroundWriter(ABC, Generic[T]):
                 self.flush()
                 pause = FLUSH_SECONDS
             except LedgerUnavailable:
-                pause = min(pause * 2, SLOWEST_SECONDS)
+                pause = min(pause * 2, MAX_BACKOFF_SECONDS)
                 if closing:
                     self._drop(len(self._waiting))
             self._log_drops(at_once=closing)
 
     def _write(self, items: list[T]) -> None:
-        insertion = BulkInsert(
-            self._ledger.engine.dialect, self.table, self.table.columns.keys(), ignore_conflicts=True
-        )
+        insert = BulkInsert(self._ledger.engine.dialect, self.table, self.table.columns.keys(), ignore_conflicts=True)
         try:
             with self._ledger.write() as connection:
                 for first in range(0, len(items), ROWS_PER_STATEMENT):
-                    insertion.many(connection, [self.row(item) for item in items[first : first + ROWS_PER_STATEMENT]])
-                    # Hands the interpreter to a waiting request. SQLite releases it too, but so briefly that a
-                    # request waited for all rows: up to 27 ms instead of 4.
+                    insert.execute(connection, [self.row(item) for item in items[first : first + ROWS_PER_STATEMENT]])
+                    # Yields the interpreter lock to a waiting request. SQLite releases it too, but so briefly that
+                    # a request waited for all rows: up to 27 ms instead of 4.
                     time.sleep(YIELD_SECONDS)
         except LedgerUnavailable:
             raise

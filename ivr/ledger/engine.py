@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
-# A process that hangs or is cut off in the middle of a transaction must not block the others for long.
+# A process that hangs or loses its connection during a transaction must not block the others for long.
 IDLE_SECONDS = 60
 # TCP settings that detect a dead server: a timeout in milliseconds, and unanswered keepalives.
 _DEAD_SERVER = {"tcp_user_timeout": 15_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
@@ -26,7 +26,7 @@ _READ_ONLY = "infoline_read_only"
 
 
 class LedgerUnavailable(Exception):
-    """The ledger cannot be reached, or has no tables yet; the message says which."""
+    """The ledger cannot be reached, or its tables are missing or outdated; the message says which."""
 
 
 class Ledger:
@@ -61,19 +61,19 @@ class Ledger:
                 connection.exec_driver_sql(f"PRAGMA {pragma}")
 
     def exclusive_lock(self, connection: Connection) -> None:
-        """Wait for a lock that one transaction at a time holds, across all machines, until it ends.
+        """Take the lock that only one transaction at a time, across all machines, can hold until it ends.
 
         Limits per person span appointments, so two concurrent claims could each take the last text that the limit
-        allows. On SQLite, BEGIN IMMEDIATE is such a lock already.
+        allows. On SQLite, BEGIN IMMEDIATE already takes such a lock.
         """
         if not self.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
 
     def upgrade(self) -> None:
-        """Run the migrations that the tables lack."""
+        """Run the pending migrations."""
         with raises_unavailable(), self.engine.begin() as connection:
             if not self.is_sqlite:
-                # Another process's upgrade may take long.
+                # Another process's upgrade may take a long time.
                 connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
             if _version(connection) != latest_migration():
@@ -106,7 +106,7 @@ def open_ledger(url: str) -> Ledger:
 
 
 def _postgresql(engine: Engine) -> Engine:
-    """Limit the wait for a lock to that of SQLite, and end transactions that hold locks while idle.
+    """Limit lock waits to the same time as on SQLite, and end idle transactions, which may hold locks.
 
     https://www.postgresql.org/docs/current/runtime-config-client.html
     """

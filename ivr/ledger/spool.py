@@ -1,4 +1,4 @@
-"""A queue of writes, encrypted on disk, for the time while the database is down.
+"""An encrypted on-disk queue of writes that arrive while the database is down.
 
 One folder per machine, shared by its processes. File names sort in the order of arrival.
 """
@@ -33,7 +33,7 @@ class Spool:
         self._folder, self._ledger, self._vault, self._handlers = folder, ledger, vault, handlers
 
     def save(self, kind: str, at: datetime, **data: Any) -> bool:
-        """Store a write until the database is back. data: JSON values. False: the disk failed too."""
+        """Store a write until the database is back. data: JSON values. Returns False if the disk failed too."""
         sealed = self._vault.seal(json.dumps({"kind": kind, "at": at.isoformat(), "told": data}))
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
         partial = self._folder / f".{name}"
@@ -81,7 +81,7 @@ class Spool:
                 try:
                     self._apply(path)
                 except (KeyError, ValueError, TypeError):
-                    # Sealed with a lost key, or damaged.
+                    # It is damaged, or was sealed with a key that is now missing.
                     log.get_logger().exception("spool_file_set_aside", file=path.name)
                     path.rename(path.with_name(f".unreadable-{path.name}"))
                     continue

@@ -107,7 +107,7 @@ staged_change = Table(
     Column("status", String(10), nullable=False),
 )
 
-# A reminder of an appointment, or a text that a caller asked for (`step` is the topic then).
+# A reminder of an appointment, or a text that a caller requested (`step` is the topic then).
 _ASKED = literal_column("asked_in").is_not(None)
 text = Table(
     "text",

@@ -30,7 +30,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Any, coltype: object) -> Callable[[Any], datetime | None] | None:
-        # Replaces SQLAlchemy's three steps by one: a large batch has a million of these values.
+        # Replaces three steps of SQLAlchemy with one: a large batch has a million of these values.
         return _from_sqlite if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 

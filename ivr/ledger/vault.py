@@ -42,7 +42,7 @@ class Vault:
 
     @property
     def key_ids(self) -> str:
-        """The ids of the vault's keys, in hex, separated by blanks. They reveal nothing about the keys."""
+        """The ids of the vault's keys, in hex, separated by spaces. They reveal nothing about the keys."""
         return " ".join(sorted(key_id.hex() for key_id in self._ciphers))
 
     def seal(self, plaintext: str) -> bytes:
@@ -51,7 +51,7 @@ class Vault:
         return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, plaintext.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """Decrypt. Raises UnknownKey if the vault lacks the key, or if the data was changed."""
+        """Decrypt. Raises UnknownKey if the vault lacks the key, or if the data was modified."""
         from cryptography.exceptions import InvalidTag
 
         nonce, ciphertext = sealed[_KEY_ID_BYTES:][:_NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]

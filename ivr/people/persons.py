@@ -38,7 +38,7 @@ class PersonRegistry:
         rows = self._select.among(connection, list(phone_by_hash))
         known = {row.phone_hash for row in rows}
         new = {hashed: phone for hashed, phone in phone_by_hash.items() if hashed not in known}
-        self._insert.many(
+        self._insert.execute(
             connection,
             [
                 {"phone_hash": hashed, "phone_sealed": self._vault.seal(phone), "created_at": now}

@@ -57,7 +57,7 @@ class ProfileReader:
     def profile(self, phone_hash: str, now: datetime) -> SenderProfile:
         """Return the profile of a number by its keyed hash."""
         try:
-            persons, rows = self._queries.ask(phone_hash=phone_hash)
+            persons, rows = self._queries.fetch(phone_hash=phone_hash)
         except LedgerUnavailable:
             return SenderProfile(self._texts.recent(phone_hash, [], now))
         recent = self._texts.recent(phone_hash, rows, now)

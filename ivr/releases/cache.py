@@ -31,11 +31,11 @@ _RECORDING = re.compile(r"[0-9a-f]{32}")
 
 
 class NoRelease(Exception):
-    """There is no readable release, and prompts/ is broken too; the message lists the errors."""
+    """No release can be read, and prompts/ has errors too; the message lists them."""
 
 
 def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
-    """The live content: from the database, else from the disk cache, else from the folder. Raises NoRelease."""
+    """The live content from the database, the disk cache, or the folder, in that order. Raises NoRelease."""
     copies = DiskCache(var_dir)
     published: bool | None = None
     errors = ""
@@ -64,23 +64,23 @@ class ReleaseCache:
     """The releases of one web process. `live` is None only until the first release loads.
 
     base_url: the public URL that compiled documents point to. queue_url: the queue server that announces a publish;
-    without it, a publish is noticed by polling the database.
+    without it, a publish is detected by polling the database.
     """
 
     def __init__(self, ledger: Ledger, var_dir: Path, prompts_dir: Path, base_url: str, queue_url: str = "") -> None:
         self._ledger = ledger
         self._queue_url = queue_url
         self._published = threading.Event()
-        self._refused = 0
+        self._refused_number = 0
         self._copies = DiskCache(var_dir)
-        self._sources = (var_dir, prompts_dir)
+        self._var_dir, self._prompts_dir = var_dir, prompts_dir
         self._base_url = base_url
         self._lines: dict[str, CompiledLine] = {}
         self._lock = threading.Lock()
         self._queries = ThreadPoolExecutor(1, "releases")
         self.live: CompiledLine | None = None
         try:
-            self._make_live(live_content(ledger, *self._sources))
+            self._make_live(live_content(ledger, var_dir, prompts_dir))
         except NoRelease as error:
             log.get_logger().error("release_missing", faults=str(error))
 
@@ -89,16 +89,16 @@ class ReleaseCache:
         cached = self._lines.get(digest)
         if cached is not None or not DIGEST.fullmatch(digest):
             return cached
-        copied = self._copies.read(digest)
-        files = copied or self._query(lambda: stored_files(self._ledger, digest))
+        cached_files = self._copies.read(digest)
+        files = cached_files or self._query(lambda: stored_files(self._ledger, digest))
         if files is None:
             return None
         try:
             content = self._read(files)
         except BrokenPrompts:
             return None
-        if not copied:
-            # The carrier asks for its recordings next, perhaps from another process on this machine.
+        if not cached_files:
+            # The carrier requests its recordings next, perhaps from another process on this machine.
             self._copies.keep(content, live=False)
         return self._add(content)
 
@@ -121,8 +121,8 @@ class ReleaseCache:
         try:
             release = live_release(self._ledger)
             if self.live is None:
-                self._make_live(live_content(self._ledger, *self._sources))
-            elif release and release.digest != self.live.digest and release.number != self._refused:
+                self._make_live(live_content(self._ledger, self._var_dir, self._prompts_dir))
+            elif release and release.digest != self.live.digest and release.number != self._refused_number:
                 self._switch_to(release)
         except (LedgerUnavailable, NoRelease):
             return
@@ -131,14 +131,14 @@ class ReleaseCache:
         """Make a release live. One that is damaged or unreadable is logged once and not fetched again."""
         files = stored_files(self._ledger, release.digest)
         if files is None:
-            self._refused = release.number
+            self._refused_number = release.number
             log.get_logger().error("release_damaged", release=release.number)
             return
         try:
             self._make_live(self._read(files))
         except BrokenPrompts as broken:
             # For example, a newer version of this code published it.
-            self._refused = release.number
+            self._refused_number = release.number
             log.get_logger().error("release_refused", release=release.number, faults=str(broken))
 
     def _follow(self) -> None:
@@ -152,7 +152,7 @@ class ReleaseCache:
 
     def _make_live(self, content: Content) -> None:
         line = self._add(content)
-        # Copied before any caller hears it: the carrier may ask another process on this machine for its recordings.
+        # Copied before it serves calls: the carrier may ask another process on this machine for its recordings.
         self._copies.keep(content)
         self.live = line
 
@@ -169,16 +169,16 @@ class ReleaseCache:
             return self._lines[content.digest]
 
     def _read(self, files: Files) -> Content:
-        """Read a release, sharing the bytes of files that a release in memory has too: most recordings."""
+        """Read a release, sharing the bytes of files that a release in memory also has, such as recordings."""
         shared = {data: data for line in list(self._lines.values()) for data in line.content.files.values()}
-        return open_release({name: shared.get(data, data) for name, data in files.items()}, self._sources[1])
+        return open_release({name: shared.get(data, data) for name, data in files.items()}, self._prompts_dir)
 
     def _query(self, query: Callable[[], dict[str, bytes] | None]) -> dict[str, bytes] | None:
-        """Query the database during a caller's turn: None if it does not answer within LEDGER_SECONDS."""
+        """Query the database during a turn of a call. Returns None if it does not answer within LEDGER_SECONDS."""
         future = self._queries.submit(query)
         try:
             return future.result(LEDGER_SECONDS)
         except (LedgerUnavailable, FutureTimeout):
-            # Nobody waits for the result of a query that has not started yet.
+            # A query that has not started yet is not needed anymore.
             future.cancel()
             return None

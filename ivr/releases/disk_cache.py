@@ -1,4 +1,4 @@
-"""VAR_DIR/releases/: copies of the last releases that this machine served, so that it starts without the database."""
+"""VAR_DIR/releases/: copies of the releases that this machine served last, to start without the database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DiskCache:
         self._recordings: dict[tuple[Path, int], Mapping[str, str]] = {}
 
     def read(self, digest: str) -> dict[str, bytes] | None:
-        """The files of a release; None if there is no copy, or a damaged one."""
+        """The files of a release; None if there is no copy, or it is damaged."""
         try:
             return unpack((self._folder / f"{digest}.zip").read_bytes(), digest)
         except OSError:
@@ -38,7 +38,7 @@ class DiskCache:
     def recording(self, digest: str) -> Recording | None:
         """The recording with this digest from any copy, else None.
 
-        The contents of each copy are listed once, so an unknown digest costs one look at the folder.
+        The contents of each copy are listed once, so an unknown digest costs one directory listing.
         """
         listed: dict[tuple[Path, int], Mapping[str, str]] = {}
         for copy in self._copies():
@@ -70,7 +70,7 @@ class DiskCache:
             return ""
 
     def _copies(self) -> Iterator[tuple[Path, int]]:
-        """Each copy and its modification time in nanoseconds; another process may delete one meanwhile."""
+        """Each copy and its modification time in nanoseconds; another process may delete one in the meantime."""
         for path in self._folder.glob("*.zip"):
             try:
                 modified = path.stat().st_mtime_ns

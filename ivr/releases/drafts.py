@@ -1,7 +1,7 @@
 """The shared draft: one at a time, on top of the live release, saved exactly as typed until it is published.
 
 A draft holds only the files that it changes. When someone else publishes in the meantime, the draft applies to the
-new live release, file by file; a person must decide only about a file that changed on both sides.
+new live release, file by file; only a file that changed on both sides needs a decision by a person.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class DraftFile:
 
 @dataclass(frozen=True)
 class Draft:
-    """The draft at one moment. begun_at and begun_by are None while it changes nothing."""
+    """A snapshot of the draft. begun_at and begun_by are None while it changes nothing."""
 
     live: Release
     base: str
@@ -88,7 +88,7 @@ class Draft:
 
     @property
     def conflicts(self) -> list[DraftFile]:
-        """The changed files that were also published with another content since."""
+        """The changed files of which a different version has been published since."""
         return [
             change
             for change in self.changed.values()
@@ -106,7 +106,7 @@ def file_version(data: bytes | None) -> str:
 
 
 class Drafts:
-    """The draft in a database. `by` always names the person who acts.
+    """The draft in a database. `by` is always the name of the person who makes the change.
 
     zone: the time zone of messages. check: the check to run before publishing; it may use several processes.
     """
@@ -122,7 +122,7 @@ class Drafts:
     def save(self, name: str, data: bytes, by: str, now: datetime, expected: str | None) -> Draft:
         """Save a file exactly as typed, valid or not, and start a draft if there is none.
 
-        expected: the file's version when it was opened; None overwrites any other change. Raises NotSaved and
+        expected: the file's version when it was opened; None overwrites any other change. Raises FileRejected and
         EditConflict.
         """
         problem = file_problem(name, data)
@@ -131,7 +131,7 @@ class Drafts:
         return self._put(name, data, by, now, expected)
 
     def remove(self, name: str, by: str, now: datetime, expected: str | None) -> Draft:
-        """Delete a file from the draft, and from the line once the draft is published. Otherwise as `save`."""
+        """Delete a file from the draft, and from the line once the draft is published. Otherwise like `save`."""
         if name not in self.open().files:
             raise FileRejected(f"The draft has no file {name}.")
         return self._put(name, None, by, now, expected)
@@ -161,7 +161,7 @@ class Drafts:
         """Check the draft and make it live.
 
         expected: the draft that the person saw. approve: called with the report if there are no errors; raises to stop
-        the publish. Raises EditConflict (a file was published in another version, or someone saved in the meantime),
+        the publish. Raises EditConflict (another version of a file was published, or someone saved in the meantime),
         BrokenDraft, NoDraft, AlreadyLive, ConcurrentPublish.
         """
         if not expected.changed:
@@ -209,31 +209,31 @@ class Drafts:
         else:
             who, at = f"{change.by} {'saved' if change.content is not None else 'deleted'}", change.at
         return (
-            f"{name} was not saved: {who} it on {self._moment(at)}, after you opened it. Open it again, add your"
+            f"{name} was not saved: {who} it on {self._local_time(at)}, after you opened it. Open it again, add your"
             " change, and save it; or overwrite the other version on purpose."
         )
 
     def _changed_on_both_sides(self, current: Draft) -> str:
         live = current.live
-        files = "; ".join(f"{file.name} (draft: {file.by}, {self._moment(file.at)})" for file in current.conflicts)
+        files = "; ".join(f"{file.name} (draft: {file.by}, {self._local_time(file.at)})" for file in current.conflicts)
         return (
             "Nothing was published. These files changed in the draft, and a different version of them has gone live"
-            f" since: {files}. Release {live.number} is live, by {live.by}, of {self._moment(live.at)}. Look at the"
-            " live files, copy what changed into the draft's files, and save these on purpose; or discard the draft's"
+            f" since: {files}. {live.by} published release {live.number} on {self._local_time(live.at)}. Copy the"
+            " changes from the live files into the draft's files and overwrite them on purpose, or discard the draft's"
             " changes to them."
         )
 
-    def _changed_since(self, done: str, expected: Mapping[str, DraftFile], current: Mapping[str, DraftFile]) -> str:
+    def _changed_since(self, action: str, expected: Mapping[str, DraftFile], current: Mapping[str, DraftFile]) -> str:
         saved = [file for name, file in current.items() if expected.get(name) != file]
         if not saved:
-            return f"Nothing was {done}: someone discarded changes in the meantime. Look at the draft again first."
+            return f"Nothing was {action}: someone discarded changes in the meantime. Review the draft again first."
         last = max(saved, key=lambda file: file.at)
         return (
-            f"Nothing was {done}: {last.by} saved {last.name} on {self._moment(last.at)}, after you looked at the"
-            " draft. Look at it again first."
+            f"Nothing was {action}: {last.by} saved {last.name} on {self._local_time(last.at)}, after you opened the"
+            " draft. Review it again first."
         )
 
-    def _moment(self, at: datetime) -> str:
+    def _local_time(self, at: datetime) -> str:
         return f"{at.astimezone(self._zone):%Y-%m-%d at %H:%M}"
 
 
@@ -241,13 +241,13 @@ def _open(connection: Connection) -> Draft:
     live = select_live(connection)
     files = select_files(connection, live.digest) if live else None
     if live is None or files is None:
-        raise NoDraft("A draft changes the live release, and there is none: publish the folder first.")
-    begun = connection.execute(select(draft)).first()
+        raise NoDraft("There is no live release to base a draft on: publish the folder first.")
+    stored = connection.execute(select(draft)).first()
     return Draft(
         live=live,
-        base=begun.base if begun else live.digest,
-        begun_at=begun.begun_at if begun else None,
-        begun_by=begun.begun_by if begun else None,
+        base=stored.base if stored else live.digest,
+        begun_at=stored.begun_at if stored else None,
+        begun_by=stored.begun_by if stored else None,
         changed=_changed(connection),
         live_files=files,
     )

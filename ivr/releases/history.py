@@ -23,7 +23,7 @@ class HistoryEntry:
 
 
 class FolderNotEmpty(Exception):
-    """A release is exported into an empty folder only."""
+    """The folder to export into is not empty."""
 
 
 def release_history(ledger: Ledger) -> list[HistoryEntry]:
@@ -60,7 +60,7 @@ def reverted_files(base: Files, live: Files, folder: Files) -> list[tuple[str, C
 def export_release(files: Files, folder: Path) -> None:
     """Write a release's files into a folder. Raises FolderNotEmpty and OSError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FolderNotEmpty(f"{folder} is not empty: name an empty folder, or one that does not exist yet.")
+        raise FolderNotEmpty(f"{folder} is not empty: use an empty folder, or one that does not exist yet.")
     root = folder.resolve()
     for name, data in files.items():
         path = (root / name).resolve()

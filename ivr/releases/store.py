@@ -1,4 +1,4 @@
-"""Releases in the database: publish one, find the live one, read the files of one."""
+"""Releases in the database: publish a release, find the live one, and read a release's files."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Release:
 
 
 class Diverged(Exception):
-    """Both the folder and the live release changed since they were last the same.
+    """Both the folder and the live release changed since they were last identical.
 
-    base: the digest of their common release; None if the folder was never published.
+    base: the digest of their last common release; None if the folder was never published.
     """
 
     def __init__(self, folder: str, live: Release, base: str | None) -> None:
@@ -55,7 +55,7 @@ class Diverged(Exception):
 
 
 class AlreadyLive(Exception):
-    """The content to publish is live already, as `release`."""
+    """The content to publish is already live, as `release`."""
 
     def __init__(self, live: Release) -> None:
         self.release = live
@@ -81,14 +81,14 @@ def pack(files: Files) -> bytes:
         for name in sorted(files):
             entry, method = zipfile.ZipInfo(name), zipfile.ZIP_DEFLATED
             if is_in_recordings_folder(name):
-                # Sound hardly compresses, and other writers wait while a publish packs.
+                # Audio barely compresses, and other writers may be waiting for the packing.
                 entry.comment, method = read_recording(name, files[name]).digest.encode(), zipfile.ZIP_STORED
             archive.writestr(entry, files[name], method)
     return blob.getvalue()
 
 
 def unpack(blob: bytes, digest: str) -> dict[str, bytes] | None:
-    """The files of an archive that `pack` made; None if it is damaged or has another digest."""
+    """The files of an archive that `pack` made; None if it is damaged or does not match the digest."""
     with _IGNORE_DAMAGE, zipfile.ZipFile(io.BytesIO(blob)) as archive:
         # zipfile never reads more of an entry than its declared size.
         if sum(entry.file_size for entry in archive.infolist()) <= LARGEST_UNPACKED:
@@ -98,14 +98,14 @@ def unpack(blob: bytes, digest: str) -> dict[str, bytes] | None:
 
 
 def packed_stamps(blob: bytes) -> dict[str, tuple[int, int]] | None:
-    """{name: (checksum, size)} of the files in an archive, without unpacking it; None for a damaged one."""
+    """{name: (checksum, size)} of the files in an archive, without unpacking it; None if it is damaged."""
     with _IGNORE_DAMAGE, zipfile.ZipFile(io.BytesIO(blob)) as archive:
         return {entry.filename: (entry.CRC, entry.file_size) for entry in archive.infolist()}
     return None
 
 
 def packed_recordings(path: Path) -> dict[str, str]:
-    """{digest: name} of the recordings in an archive on disk, without unpacking it; empty for a damaged one."""
+    """{digest: name} of the recordings in an archive on disk, without unpacking it; empty if it is damaged."""
     with _IGNORE_DAMAGE, zipfile.ZipFile(path) as archive:
         entries = [entry for entry in archive.infolist() if is_in_recordings_folder(entry.filename)]
         return {entry.comment.decode("ascii"): entry.filename for entry in entries}
@@ -113,7 +113,7 @@ def packed_recordings(path: Path) -> dict[str, str]:
 
 
 def unpack_recording(path: Path, name: str, digest: str) -> Recording | None:
-    """One recording of an archive on disk; None if it is damaged or has another digest."""
+    """One recording of an archive on disk; None if it is damaged or does not match the digest."""
     with _IGNORE_DAMAGE, zipfile.ZipFile(path) as archive:
         recording = read_recording(name, archive.read(name))
         return recording if recording.digest == digest else None
@@ -122,7 +122,7 @@ def unpack_recording(path: Path, name: str, digest: str) -> Recording | None:
 
 @dataclass(frozen=True)
 class Publication:
-    """Content that is ready to publish. The caller has checked it; nothing here does."""
+    """Content that is ready to publish. The caller has already checked it."""
 
     content: Content
     at: datetime
@@ -142,7 +142,7 @@ def publish(
     """Make content live, as a new release.
 
     seen: the number of the release that was live when the content was prepared, 0 for none; None skips the check and
-    publishes over any release. Raises AlreadyLive, and ConcurrentPublish if another release is live by now.
+    replaces any release. Raises AlreadyLive, and ConcurrentPublish if another release has gone live since.
     """
     publication = Publication(content, now, by, note, origin)
     _ = publication.blob
@@ -152,7 +152,7 @@ def publish(
 
 
 def insert_release(connection: Connection, publication: Publication, seen: int | None) -> Release:
-    """As `publish`, in a transaction that holds the exclusive lock."""
+    """Like `publish`, but inside a transaction that holds the exclusive lock."""
     live, content = select_live(connection), publication.content
     if live and live.digest == content.digest:
         raise AlreadyLive(live)
@@ -206,13 +206,13 @@ def recent_releases(ledger: Ledger, limit: int) -> list[Release]:
 
 
 def stored_files(ledger: Ledger, digest: str) -> dict[str, bytes] | None:
-    """The files of the release with this digest; None if there is none, or if it is damaged."""
+    """The files of the release with this digest; None if it does not exist or is damaged."""
     with ledger.read() as connection:
         return select_files(connection, digest)
 
 
 def select_files(connection: Connection, digest: str) -> dict[str, bytes] | None:
-    """As `stored_files`, in a transaction."""
+    """Like `stored_files`, but inside a transaction."""
     blob = connection.execute(
         select(release.c.content).where(release.c.digest == digest).order_by(release.c.number.desc()).limit(1)
     ).scalar_one_or_none()
@@ -220,7 +220,7 @@ def select_files(connection: Connection, digest: str) -> dict[str, bytes] | None
 
 
 def select_live(connection: Connection) -> Release | None:
-    """As `live_release`, in a transaction."""
+    """Like `live_release`, but inside a transaction."""
     row = connection.execute(_newest().limit(1)).first()
     return Release(**row._mapping) if row else None
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import FOREIGN
+from tests.conftest import LINE_ENV
 from tests.support.paths import ROOT
 
 WAIT_SECONDS = 40.0
@@ -184,7 +184,7 @@ class Call:
 @contextmanager
 def running_line(var_dir: Path, *arguments: str, **environment: str) -> Iterator[RunningLine]:
     """Start `infoline run` on free ports; stop it with Ctrl-C."""
-    clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    clean = {name: value for name, value in os.environ.items() if name not in LINE_ENV}
     settings = {
         **clean,
         **QUICK,

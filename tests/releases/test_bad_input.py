@@ -1,4 +1,4 @@
-"""Bad input: wrong numbers and notes, damaged and oversized releases, changes at the same time."""
+"""Bad input: wrong numbers and notes, damaged and oversized releases, concurrent changes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, var: Path, monkeypatch: p
 @pytest.mark.parametrize(
     "command", [["history"], ["rollback"], ["export", "folder", "--release"]], ids=lambda command: command[0]
 )
-def test_an_impossible_release_number_is_reported(command: list[str], number: str, run: Run) -> None:
+def test_an_invalid_release_number_is_reported(command: list[str], number: str, run: Run) -> None:
     refused = run(*command, *(["--"] if command[-1] != "--release" else []), number)
     assert (refused.exit_code, "is not a number" in refused.output) == (2, True), refused.output
 
@@ -64,9 +64,7 @@ def test_a_note_that_is_not_utf8_is_reported_before_the_check(run: Run, ledger: 
     assert (refused.exit_code, "UTF-8" in refused.output, count_releases(ledger)) == (2, True, 0)
 
 
-def test_a_user_without_a_name_on_the_machine_can_publish(
-    run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_user_without_an_account_name_can_publish(run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_name() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 
@@ -77,7 +75,7 @@ def test_a_user_without_a_name_on_the_machine_can_publish(
     assert live.by == f"user {os.getuid()}"
 
 
-def test_long_texts_of_few_different_words_are_compared() -> None:
+def test_long_texts_with_few_distinct_words_are_compared() -> None:
     start = SHIPPED["en/goodbye.md"].partition(b"## Spoken")[0] + b"## Spoken\n"
     before, after = (start + text.encode() for text in ("la lo " * 4_000, "lo la " * 4_000 + "end"))
     (change,) = diff_files({"en/goodbye.md": before}, {"en/goodbye.md": after})
@@ -113,7 +111,7 @@ def test_a_damaged_release_is_fetched_once_and_its_content_can_be_published_agai
     assert cache.live.digest == SECOND.digest
 
 
-def test_a_discard_is_refused_if_another_person_saved_in_the_meantime(ledger: Ledger, content: Content) -> None:
+def test_a_discard_is_refused_if_another_person_has_saved_since(ledger: Ledger, content: Content) -> None:
     publish(ledger, content, NOW, "release", "", "folder")
     drafts = Drafts(ledger, UTC)
     drafts.save(GOODBYE, KINDER, "ann", NOW, None)

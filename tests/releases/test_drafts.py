@@ -82,7 +82,7 @@ def test_a_draft_needs_a_live_release(ledger: Ledger) -> None:
         drafts.save(GOODBYE, KINDER, "ann", NOW, None)
 
 
-def test_saving_a_file_as_it_is_live_starts_no_draft_and_ends_one_without_other_changes(drafts: Drafts) -> None:
+def test_saving_the_live_version_of_a_file_starts_no_draft_and_ends_one_without_other_changes(drafts: Drafts) -> None:
     put(drafts, GOODBYE, SHIPPED[GOODBYE], "ann")
     assert drafts.open().begun_at is None
     put(drafts, GOODBYE, KINDER, "ann")
@@ -95,8 +95,8 @@ def test_saving_a_file_as_it_is_live_starts_no_draft_and_ends_one_without_other_
 
 BROKEN = {
     "empty": b"",
-    "not text": b"\x00\xff\xfe no text",
-    "header without an end": b"---\nno end",
+    "not text": b"\x00\xff\xfe not text",
+    "unterminated header": b"---\nno end",
     "byte order mark": "\ufeff---\r\n…".encode(),
 }
 
@@ -133,7 +133,7 @@ def test_a_file_that_another_person_saved_is_overwritten_only_on_purpose(drafts:
         drafts.remove(GOODBYE, "ann", LATER, file_version(KINDER))
 
 
-def test_of_two_concurrent_saves_one_fails(drafts: Drafts) -> None:
+def test_one_of_two_concurrent_saves_fails(drafts: Drafts) -> None:
     opened = drafts.open().version(GOODBYE)
 
     def save(change: tuple[str, bytes]) -> bool:
@@ -175,7 +175,7 @@ def test_a_file_that_does_not_exist_cannot_be_deleted(drafts: Drafts) -> None:
         drafts.remove("en/none-such.md", "ann", NOW, None)
 
 
-def test_changes_that_were_published_in_other_files_are_merged(drafts: Drafts, ledger: Ledger) -> None:
+def test_published_changes_to_other_files_are_merged(drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, CANCER, SHIPPED[CANCER] + b"\n", "ann")
     publish(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
     draft = drafts.open()
@@ -184,11 +184,11 @@ def test_changes_that_were_published_in_other_files_are_merged(drafts: Drafts, l
     assert live_files(ledger) == {**SHIPPED, GOODBYE: KINDER, CANCER: SHIPPED[CANCER] + b"\n"}
 
 
-def test_a_file_changed_on_both_sides_must_be_saved_on_purpose(drafts: Drafts, ledger: Ledger) -> None:
+def test_a_file_that_changed_on_both_sides_must_be_overwritten_on_purpose(drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
     publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
     with pytest.raises(
-        EditConflict, match=r"en/goodbye\.md \(draft: ann, 2026-12-01 at 10:00\).*Release 2 is live, by bob"
+        EditConflict, match=r"en/goodbye\.md \(draft: ann, 2026-12-01 at 10:00\).*bob published release 2"
     ):
         drafts.publish("ann", LATER, "", drafts.open())
     put(drafts, GOODBYE, KINDER + b"\n", "ann")
@@ -198,7 +198,7 @@ def test_a_file_changed_on_both_sides_must_be_saved_on_purpose(drafts: Drafts, l
     assert drafts.publish("ann", LATER, "", drafts.open()).number == 3
 
 
-def test_the_same_change_on_both_sides_is_no_conflict(drafts: Drafts, ledger: Ledger) -> None:
+def test_the_same_change_on_both_sides_is_not_a_conflict(drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
     put(drafts, CANCER, SHIPPED[CANCER] + b"\n", "ann")
     publish(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
@@ -223,14 +223,14 @@ def test_a_change_during_the_check_stops_the_publish(event: str, drafts: Drafts,
         "discarded": lambda: drafts.discard(GOODBYE),
         "published": lambda: publish(ledger, other, LATER, "bob", "", "folder"),
     }
-    with pytest.raises((EditConflict, ConcurrentPublish), match="in the meantime|after you looked"):
+    with pytest.raises((EditConflict, ConcurrentPublish), match="in the meantime|after you opened the draft"):
         drafts.publish("ann", LATER, "", drafts.open(), lambda _report: during_check[event]() and None)
     files = live_files(ledger)
     assert files
     assert files[GOODBYE] == SHIPPED[GOODBYE]
 
 
-def test_a_draft_that_is_not_approved_stays_a_draft(drafts: Drafts, ledger: Ledger) -> None:
+def test_a_draft_that_is_not_approved_remains_a_draft(drafts: Drafts, ledger: Ledger) -> None:
     def reject(_report: CheckReport) -> None:
         raise KeyboardInterrupt
 
@@ -240,7 +240,7 @@ def test_a_draft_that_is_not_approved_stays_a_draft(drafts: Drafts, ledger: Ledg
     assert (count_releases(ledger), len(drafts.open().changed)) == (1, 1)
 
 
-def test_a_draft_is_discarded_entirely_or_for_one_file(drafts: Drafts) -> None:
+def test_a_draft_can_be_discarded_entirely_or_for_one_file(drafts: Drafts) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
     put(drafts, CANCER, b"typed", "ann")
     drafts.discard(CANCER)
@@ -252,8 +252,8 @@ def test_a_draft_is_discarded_entirely_or_for_one_file(drafts: Drafts) -> None:
 
 
 REFUSED = [
-    ("a path out of the folder", "../en/cancer.md", b"x", "is not a file name"),
-    ("a path out of the recordings", "recordings/../../x.mp3", b"x", "is not a file name"),
+    ("a path outside the folder", "../en/cancer.md", b"x", "is not a file name"),
+    ("a path outside the recordings", "recordings/../../x.mp3", b"x", "is not a file name"),
     ("a name in capitals", "en/Cancer.md", b"x", "is not a file name"),
     ("an unsupported file type", "en/cancer.docx", b"x", "is not a file name"),
     ("a recording that is too large", "recordings/en/keys.mp3", MP3 + bytes(5_000_000), "larger than 5 MB"),
@@ -324,20 +324,26 @@ def test_the_command_edits_a_file_in_the_draft_and_publishes_it(run: Run, ledger
     assert (nothing.exit_code, "change a file first" in nothing.output) == (1, True)
 
 
-def test_the_command_overwrites_the_work_of_others_only_with_over(run: Run, drafts: Drafts, tmp_path: Path) -> None:
+def test_the_command_overwrites_changes_by_others_only_with_the_over_option(
+    run: Run, drafts: Drafts, tmp_path: Path
+) -> None:
     put(drafts, GOODBYE, KINDER, "bob")
-    mine = write_files(tmp_path / "edited", {GOODBYE: KINDEST}) / GOODBYE
-    refused = run("draft", "put", str(mine))
+    edited = write_files(tmp_path / "edited", {GOODBYE: KINDEST}) / GOODBYE
+    refused = run("draft", "put", str(edited))
     assert (refused.exit_code, "bob saved it" in refused.output, "--over" in refused.output) == (1, True, True)
-    assert run("draft", "put", str(mine), "--version", "0" * 12).exit_code == 1
+    assert run("draft", "put", str(edited), "--version", "0" * 12).exit_code == 1
     assert run("draft", "drop", GOODBYE).exit_code == 1
-    lost = run("draft", "discard")
-    assert (lost.exit_code, f"bob changed {GOODBYE}" in lost.output, "--over" in lost.output) == (1, True, True)
+    discarded = run("draft", "discard")
+    assert (discarded.exit_code, f"bob changed {GOODBYE}" in discarded.output, "--over" in discarded.output) == (
+        1,
+        True,
+        True,
+    )
     fetched = run("draft", "get", GOODBYE, "-o", str(tmp_path / "theirs.md"))
     assert f"bob changed {GOODBYE} on 2026-12-01 at 10:00" in fetched.output
     as_live = write_files(tmp_path / "live", {CANCER: SHIPPED[CANCER]}) / CANCER
     assert "is the same as the live file" in run("draft", "put", str(as_live)).output
-    assert run("draft", "put", str(mine), "--version", file_version(KINDER)).exit_code == 0
+    assert run("draft", "put", str(edited), "--version", file_version(KINDER)).exit_code == 0
     assert drafts.open().files[GOODBYE] == KINDEST
     assert run("draft", "discard").exit_code == 0
 

@@ -1,4 +1,4 @@
-"""The list of releases, their differences word by word, rollback and export; and concurrent publishes."""
+"""The list of releases, their word-by-word differences, rollbacks, exports, and concurrent publishes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _read_once():
 
 
 SECOND = changed("en/goodbye.md", "Take good care.", "Take very good care.")
-ENDINGS = {"ann": "the calcifications", "bob": "the visit", "cho": "the menu"}
+ENDINGS = {"ann": "the calcifications", "bob": "the appointment", "cho": "the menu"}
 
 Run = Callable[..., Result]
 
@@ -61,12 +61,12 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, tmp_path: Path, monkeypat
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(releases_command, "check_files", quick_check)
-    monkeypatch.setattr(releases_command, "check_content", finds())
+    monkeypatch.setattr(releases_command, "check_content", check_with())
     monkeypatch.setattr("ivr.line.lint.runner.check_files", quick_check)
     return lambda *arguments, **more: CliRunner().invoke(main, ["prompts", *arguments], **more)
 
 
-def finds(*findings: Finding):
+def check_with(*findings: Finding):
     """A check with these findings."""
     return lambda *_arguments, **_options: releases_command.CheckReport(1, 1, findings)
 
@@ -106,7 +106,7 @@ CHANGED = [
     ("an unreadable line.yaml", {"line.yaml": b"a: ["}, None),
     ("a new file", {"en/new.md": b"x"}, [("en/new.md", "added", "")]),
     ("a new recording", {"recordings/en/keys.mp3": b"\xff\xfb\x90\x00"}, [("recordings/en/keys.mp3", "added", "")]),
-    ("bytes that are not text", {"en/goodbye.md": b"\xff\xfe\x00 one"}, None),
+    ("binary content", {"en/goodbye.md": b"\xff\xfe\x00 one"}, None),
 ]
 
 
@@ -143,7 +143,7 @@ def test_publishing_identical_content_creates_no_release(run: Run, ledger: Ledge
         publish(ledger, read_content(SHIPPED), NOW, "x", "", "folder")
 
 
-def test_history_lists_all_releases_and_shows_one_word_by_word_in_80_columns(run: Run, folder: Path) -> None:
+def test_history_lists_all_releases_and_shows_the_words_that_one_changed_in_80_columns(run: Run, folder: Path) -> None:
     assert "the folder is live" in run("history").output
     run("publish", "--note", "the first")
     change(folder, "Take good care.", "Take very good care.")
@@ -202,7 +202,7 @@ def test_a_rollback_publishes_an_earlier_release_as_a_new_one(run: Run, folder: 
 
 
 RULES = [
-    ("text that is too hard for today's rules", "grade", "en/cancer.md", 0),
+    ("text that is too hard under today's rules", "grade", "en/cancer.md", 0),
     ("a phrase that leads to another topic today", "phrase", "en/cancer.md", 0),
     ("a red flag that is no longer recognized", "phrase", "en/urgent.md", 1),
     ("an opt-out that is no longer recognized", "phrase", "es/stop.md", 1),
@@ -218,17 +218,17 @@ def test_a_rollback_may_break_style_rules_only(
     publish(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
     publish(ledger, read_content(SECOND), NOW, "ann", "", "folder")
     finding = Finding(file, 1, rule, "error", "An error.")
-    monkeypatch.setattr(releases_command, "check_content", finds(finding))
-    back = run("rollback", "1")
-    assert (back.exit_code, count_releases(ledger)) == (status, 3 - status)
-    assert "Traceback" not in back.output
+    monkeypatch.setattr(releases_command, "check_content", check_with(finding))
+    rolled_back = run("rollback", "1")
+    assert (rolled_back.exit_code, count_releases(ledger)) == (status, 3 - status)
+    assert "Traceback" not in rolled_back.output
 
 
 def test_an_unreadable_release_cannot_become_live(run: Run, ledger: Ledger) -> None:
     broken = put_broken(ledger)
     publish(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
-    back = run("rollback", "1")
-    assert (back.exit_code, "en/cancer.md" in back.output, count_releases(ledger)) == (1, True, 2)
+    rolled_back = run("rollback", "1")
+    assert (rolled_back.exit_code, "en/cancer.md" in rolled_back.output, count_releases(ledger)) == (1, True, 2)
     damage(ledger, broken, b"damaged")
     assert "damaged" in run("rollback", "1").output
 
@@ -240,8 +240,8 @@ def test_an_exported_release_has_the_same_digest(run: Run, ledger: Ledger, tmp_p
     assert read_folder(tmp_path / "live") == SECOND
     assert run("export", str(tmp_path / "first"), "--release", "1").exit_code == 0
     assert content_digest(read_folder(tmp_path / "first")) == content_digest(SHIPPED)
-    full = run("export", str(tmp_path / "live"))
-    assert (full.exit_code, "is not empty" in full.output) == (2, True)
+    not_empty = run("export", str(tmp_path / "live"))
+    assert (not_empty.exit_code, "is not empty" in not_empty.output) == (2, True)
     assert run("export", str(tmp_path / "x"), "--release", "9").exit_code == 2
 
 
@@ -253,7 +253,7 @@ def test_an_export_writes_nothing_outside_the_folder(tmp_path: Path) -> None:
         export_release({}, tmp_path / "file")
 
 
-def test_of_concurrent_publishes_one_wins_and_the_others_learn_who(ledger: Ledger, content: Content) -> None:
+def test_one_of_several_concurrent_publishes_wins_and_the_others_report_whose(ledger: Ledger, content: Content) -> None:
     seen = publish(ledger, content, NOW, "ann", "", "folder").number
 
     def attempt(by: str) -> str | None:
@@ -294,9 +294,9 @@ def test_a_publish_fails_if_another_one_happens_during_its_check(
 def test_publishing_asks_about_outdated_translations_and_missing_sign_offs(
     run: Run, folder: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    behind = Finding("es/cancer.md", 1, "behind", "warning", "The English changed since.")
+    outdated = Finding("es/cancer.md", 1, "behind", "warning", "The English changed since.")
     other = Finding("line.yaml", 1, "unconfirmed", "warning", "Assumed.")
-    monkeypatch.setattr(releases_command, "check_files", finds(other, behind))
+    monkeypatch.setattr(releases_command, "check_files", check_with(other, outdated))
     monkeypatch.setattr(releases_command, "is_terminal", lambda: True)
     refused = run("publish", input="n\n")
     assert (refused.exit_code, "[behind]" in refused.output, count_releases(ledger)) == (1, True, 0)
@@ -328,15 +328,17 @@ def test_publishing_asks_before_it_reverts_a_release_that_is_not_in_the_folder(
 def test_the_release_command_shows_both_sides_when_the_live_release_changed_too(
     run: Run, folder: Path, ledger: Ledger
 ) -> None:
-    release = lambda: CliRunner().invoke(main, ["release"])  # noqa: E731
+    def release() -> Result:
+        return CliRunner().invoke(main, ["release"])
+
     assert "Release 1" in release().output
     assert release().output == ""
     publish(ledger, read_content(SECOND), NOW, "ann", "", "console")
     assert release().exit_code == 0, "the folder did not change"
     change(folder, "ring: 25", "ring: 30", "line.yaml")
-    both = release()
-    assert (both.exit_code, count_releases(ledger)) == (1, 2)
-    folder_side, live_side = both.output.split("Changed in the live release")
+    diverged = release()
+    assert (diverged.exit_code, count_releases(ledger)) == (1, 2)
+    folder_side, live_side = diverged.output.split("Changed in the live release")
     assert "directory.central-scheduling.ring: [-25-] {+30+}" in folder_side
     assert "goodbye" not in folder_side
     assert "{+very+}" in live_side
@@ -381,7 +383,7 @@ def test_a_publish_that_is_killed_before_its_commit_changes_nothing(
 
 
 def test_content_that_was_published_twice_is_in_the_history_twice(ledger: Ledger, content: Content) -> None:
-    """As after a rollback."""
+    """This is the case after a rollback."""
     second = read_content(SECOND)
     for published, origin in ((content, "folder"), (second, "folder"), (content, "rollback")):
         with ledger.write() as connection:

@@ -1,4 +1,4 @@
-"""A publish goes live in every web process on every machine, during calls. With real processes and a real queue."""
+"""A publish goes live in every web process on every machine, even during calls. Uses real processes and a queue."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-def started(tmp_path: Path, ledger_url: str, valkey: ValkeyServer) -> Iterator[Callable[..., str]]:
+def launch(tmp_path: Path, ledger_url: str, valkey: ValkeyServer) -> Iterator[Callable[..., str]]:
     """A function that starts a process of the line and returns its public URL."""
     running: list[subprocess.Popen[bytes]] = []
     queue_url = f"redis://127.0.0.1:{valkey.port}/0"
@@ -74,9 +74,9 @@ def live_release(base: str) -> str | None:
     return None
 
 
-def turn(base: str, url: str, **heard: str) -> str:
+def turn(base: str, url: str, **more_fields: str) -> str:
     """The document of one turn of a call, requested as the carrier does."""
-    fields = {"CallSid": "CA" + "1" * 32, "From": CALLER, "To": LINE, "CallStatus": "in-progress", **heard}
+    fields = {"CallSid": "CA" + "1" * 32, "From": CALLER, "To": LINE, "CallStatus": "in-progress", **more_fields}
     address = urllib.parse.urljoin(base, url)
     signature = RequestValidator(TOKEN).compute_signature(address, fields)
     request = urllib.request.Request(
@@ -93,19 +93,19 @@ def next_url(document: str) -> str:
 
 
 def test_a_publish_goes_live_on_two_machines_with_and_without_a_queue_and_calls_in_progress_keep_their_release(
-    started, tmp_path: Path, ledger: Ledger, content: Content, valkey: ValkeyServer
+    launch, tmp_path: Path, ledger: Ledger, content: Content, valkey: ValkeyServer
 ) -> None:
     publish(ledger, content, NOW, "ann", "", "folder")
     folder = write_files(tmp_path / "prompts", SHIPPED)
-    machines = [started("web", machine=name, PROMPTS_DIR=folder) for name in ("one", "two")]
+    machines = [launch("web", machine=name, PROMPTS_DIR=folder) for name in ("one", "two")]
     wait_until(lambda: [live_release(base) for base in machines] == [content.digest] * 2)
     call = next_url(turn(machines[0], "/voice"))
     assert content.digest in call
 
     write_files(folder, SECOND)
-    started("prompts", "publish", "--yes", PROMPTS_DIR=folder)
+    launch("prompts", "publish", "--yes", PROMPTS_DIR=folder)
     wait_until(lambda: [live_release(base) for base in machines] == [content_digest(SECOND)] * 2)
-    assert started.running[-1].wait(60) == 0
+    assert launch.running[-1].wait(60) == 0
     assert content.digest in next_url(turn(machines[0], call, Digits="1"))
     assert content_digest(SECOND) in next_url(turn(machines[0], "/voice", CallSid="CA" + "2" * 32))
 

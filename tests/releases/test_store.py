@@ -1,4 +1,4 @@
-"""Releases on both databases: published once, followed by every process, never replaced by a broken one."""
+"""Releases on both databases: folders are published once, all processes follow, and no broken release goes live."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_an_unchanged_folder_publishes_nothing(ledger: Ledger, content: Content)
     assert count_releases(ledger) == 2
 
 
-def test_a_folder_is_refused_if_the_live_release_changed_too(ledger: Ledger, content: Content) -> None:
+def test_a_folder_is_refused_if_the_live_release_has_also_changed(ledger: Ledger, content: Content) -> None:
     publish_folder_if_changed(ledger, content, NOW, "release")
     publish(ledger, SECOND, NOW, "ann", "", "console")
     assert publish_folder_if_changed(ledger, content, NOW, "release") is None, "the folder did not change"
@@ -128,13 +128,13 @@ def test_a_rollback_stays_live_until_the_same_folder_is_published_again(
     publish_folder_if_changed(ledger, content, NOW, "release")
     publish_folder_if_changed(ledger, SECOND, NOW, "release")
     cache = ReleaseCache(ledger, var, folder, "")
-    back = publish(ledger, content, NOW, "ann", "", "rollback")
+    rollback = publish(ledger, content, NOW, "ann", "", "rollback")
     assert publish_folder_if_changed(ledger, SECOND, NOW, "release") is None
     cache.refresh()
     assert cache.live
     assert cache.live.digest == content.digest
     again = publish(ledger, SECOND, NOW, "ann", "", "folder")
-    assert [back.digest, again.digest, again.parent] == [content.digest, SECOND.digest, content.digest]
+    assert [rollback.digest, again.digest, again.parent] == [content.digest, SECOND.digest, content.digest]
     cache.refresh()
     assert cache.live.digest == SECOND.digest
     assert count_releases(ledger) == 4
@@ -169,8 +169,8 @@ def test_two_machines_that_deploy_the_same_folder_publish_it_once(ledger: Ledger
 
 @pytest.mark.parametrize(
     "blob",
-    [b"", b"PK", b"no archive", pack({"a": b"other text"})],
-    ids=["empty", "cut short", "no archive", "other content"],
+    [b"", b"PK", b"not an archive", pack({"a": b"other text"})],
+    ids=["empty", "cut short", "not an archive", "other content"],
 )
 def test_a_damaged_release_has_no_files(ledger: Ledger, content: Content, blob: bytes) -> None:
     publish(ledger, content, NOW, "x", "", "folder")
@@ -238,7 +238,7 @@ def test_a_broken_release_never_replaces_a_working_one(
     assert restarted.digest == content.digest, "the copy on disk is live"
 
 
-def test_a_process_starts_although_the_live_release_is_damaged(
+def test_a_process_starts_even_if_the_live_release_is_damaged(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     publish(ledger, SECOND, NOW, "x", "", "folder")
@@ -277,7 +277,7 @@ def test_with_a_database_without_tables_the_copy_on_disk_is_live(
     bare.close()
 
 
-def test_without_a_database_the_copy_on_disk_is_live_else_the_folder(
+def test_without_a_database_the_copy_on_disk_is_live_or_else_the_folder(
     unreachable: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     assert live_content(unreachable, var, folder).digest == content.digest
@@ -307,10 +307,13 @@ DAMAGES = [
     ("the copy is cut short", lambda copies: copies.write_bytes(copies.read_bytes()[:500])),
     ("the copy has other content", lambda copies: copies.write_bytes(pack({"line.yaml": b"x"}))),
     ("the copy is missing", lambda copies: copies.unlink()),
-    ("the mark is empty", lambda copies: (copies.parent / "live").write_bytes(b"")),
-    ("the mark is not text", lambda copies: (copies.parent / "live").write_bytes(b"\xff\xfe\x00")),
-    ("the mark points outside the folder", lambda copies: (copies.parent / "live").write_bytes(b"../../secrets")),
-    ("the mark is missing", lambda copies: (copies.parent / "live").unlink()),
+    ("the live marker is empty", lambda copies: (copies.parent / "live").write_bytes(b"")),
+    ("the live marker is not text", lambda copies: (copies.parent / "live").write_bytes(b"\xff\xfe\x00")),
+    (
+        "the live marker points outside the folder",
+        lambda copies: (copies.parent / "live").write_bytes(b"../../secrets"),
+    ),
+    ("the live marker is missing", lambda copies: (copies.parent / "live").unlink()),
 ]
 
 
@@ -323,7 +326,7 @@ def test_a_damaged_copy_on_disk_is_ignored(
     assert live_content(unreachable, var, folder).digest == content.digest
 
 
-def test_a_process_starts_although_the_disk_cache_cannot_be_written(
+def test_a_process_starts_even_if_the_disk_cache_cannot_be_written(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
     var.mkdir()

@@ -1,4 +1,4 @@
-"""A scripted line and a real simulator, for tests of the simulator and of the code that calls the carrier."""
+"""A fake line and a real simulator, for tests of the simulator and of the code that calls the carrier."""
 
 import http.server
 import json
@@ -62,7 +62,7 @@ class Line:
 
 
 class Network:
-    """A running simulator, with requests to it as its phones make them."""
+    """A running simulator, and the requests that its phones make."""
 
     def __init__(self, line, **settings):
         defaults = {"port": 0, "account_sid": SID, "auth_token": TOKEN, "messaging_service": SERVICE}
@@ -105,7 +105,7 @@ class Network:
 
 
 def wait_for(condition, seconds=5.0):
-    """The first true value of a condition, polled often. Fails after `seconds`."""
+    """Poll a condition until it is true, and return its value. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()

@@ -26,9 +26,9 @@ KEY = b"k" * 32
 
 
 def free_port() -> int:
-    with socket.socket() as wire:
-        wire.bind(("127.0.0.1", 0))
-        return wire.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def environment(folder: Path, **more: object) -> dict[str, str]:
@@ -57,7 +57,7 @@ def process_parents() -> list[tuple[int, int]]:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Return once a condition holds. It is polled rarely, to leave the machine to the processes it waits for."""
+    """Return once a condition holds. It is polled infrequently, to leave the CPU to other processes."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"the condition was not met within {seconds} s"
@@ -92,7 +92,7 @@ class Processes:
         return (self.folder / f"{number}.log").read_text()
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        """Send SIGKILL to a process and its children, and wait for its end."""
+        """Send SIGKILL to a process and its children, and wait until it has exited."""
         self.signal(process, signal.SIGKILL)
         process.wait()
 

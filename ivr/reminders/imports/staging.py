@@ -76,8 +76,8 @@ class ImportStage:
 
     def _write(self, connection: Connection, rows: _RowChanges, persons: dict[str, int]) -> None:
         into = self._batch = self._batch or self._open_batch(connection)
-        self._appointments.many(connection, (self._new(row, persons[row.phone], into) for row in rows.new))
-        self._changes.many(
+        self._appointments.execute(connection, (self._new(row, persons[row.phone], into) for row in rows.new))
+        self._changes.execute(
             connection,
             (
                 {"into": into, "appointment": appointment_id, **self._values(row, persons[row.phone])}

@@ -43,7 +43,7 @@ def log(ledger: Ledger, vault: Vault) -> Iterator[CallLog]:
 @pytest.fixture
 def fast_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background_writer, "FLUSH_SECONDS", 0.02)
-    monkeypatch.setattr(background_writer, "SLOWEST_SECONDS", 0.05)
+    monkeypatch.setattr(background_writer, "MAX_BACKOFF_SECONDS", 0.05)
 
 
 def rows(ledger: Ledger) -> list:
