@@ -30,8 +30,8 @@ def network(line):
 
 
 def gather(**attributes):
-    written = " ".join(f'{name}="{value}"' for name, value in {"action": "/next", **attributes}.items())
-    return f"<Gather {written}><Say>Ask.</Say></Gather><Say>After.</Say>"
+    rendered = " ".join(f'{name}="{value}"' for name, value in {"action": "/next", **attributes}.items())
+    return f"<Gather {rendered}><Say>Ask.</Say></Gather><Say>After.</Say>"
 
 
 # Calls

@@ -8,13 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from twilio.twiml.voice_response import VoiceResponse
+
 from ivr.line.callflow.explore import reachable_turns
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import CALLERS_NUMBER, OPENS, Speech
 from ivr.line.callflow.states import Facts, Heard, State, Task, Transfer, Turn
 from ivr.line.content.loader import Content
 from ivr.line.nlu.spoken_input import SpokenInput
-from ivr.line.twiml.documents import OWN_NUMBER, SEALED_NUMBER, BaseUrls, TwimlDocuments, text_document
+from ivr.line.twiml.documents import OWN_NUMBER, SEALED_NUMBER, BaseUrls, TwimlDocuments, encode, text_document
+from ivr.line.twiml.ssml import build_say
 
 if TYPE_CHECKING:
     from ivr.line.nlu.matcher import Matcher
@@ -73,8 +76,7 @@ class CompiledLine:
 
     @cached_property
     def matcher(self) -> Matcher:
-        """Resolves free words. Built on first use: checking a graph needs neither it nor numpy."""
-        # Importing numpy takes a tenth of a second.
+        """Resolves free words. Built on first use: checking a graph does without, and numpy is slow to import."""
         from ivr.line.nlu.matcher import Matcher
 
         return Matcher(self.content)
@@ -96,7 +98,7 @@ class CompiledLine:
         return self.content.texted(language, name, topics=topics)
 
     def needs_turn_values(self, turn: Turn) -> bool:
-        """Whether a turn's document contains values of the single turn."""
+        """Whether a turn's document contains TurnValues."""
         return turn in self._incomplete or turn in self._withheld
 
     def document(self, turn: Turn, caller: TurnValues = NO_VALUES) -> bytes:
@@ -128,6 +130,20 @@ class CompiledLine:
     def text_document(self, language: str, name: str) -> bytes:
         """The TwiML of the same text message."""
         return self._text_documents[language, name]
+
+
+def fallback_document(line: CompiledLine) -> bytes:
+    """Apologizes and gives the phone numbers in every language, then dials the entry of key 0.
+
+    The phone number's fallback URL at Twilio. It refers to no URL of the line, so any file server can host it.
+    """
+    config = line.content.config
+    response = VoiceResponse()
+    for language in config.languages:
+        response.append(build_say(line.speech.block(language, "unavailable"), config))
+    entry = config.entry(config.menus["welcome"].person)
+    response.dial(timeout=entry.ring).number(entry.e164)
+    return encode(response)
 
 
 def _escape(value: str) -> bytes:

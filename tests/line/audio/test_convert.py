@@ -42,8 +42,8 @@ def decode(data: bytes) -> Any:
 def level(samples: Any, pitch: int) -> float:
     """The level of a pitch, in decibels relative to full scale."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) / len(samples) * 4
-    at = round(pitch * len(samples) / 8_000)
-    return float(20 * np.log10(spectrum[at - 2 : at + 3].max() + 1e-9))
+    index = round(pitch * len(samples) / 8_000)
+    return float(20 * np.log10(spectrum[index - 2 : index + 3].max() + 1e-9))
 
 
 MP3 = sound(tone(440, 1000), kind="MP3")
@@ -150,8 +150,8 @@ SHORT = {"WAV": sound(tone(440, seconds=0.5, rate=8_000), 8_000), "MP3": sound(t
 
 @given(st.sampled_from(["WAV", "MP3"]), st.integers(0, 2_000), st.binary(max_size=40), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_any_bytes_are_converted_or_rejected(kind: str, at: int, inserted: bytes, cut: bool) -> None:
+def test_any_bytes_are_converted_or_rejected(kind: str, offset: int, inserted: bytes, cut: bool) -> None:
     whole = SHORT[kind]
-    damaged = whole[:at] + inserted + (b"" if cut else whole[at + len(inserted) :])
+    damaged = whole[:offset] + inserted + (b"" if cut else whole[offset + len(inserted) :])
     with suppress(UnusableAudio):
         decode(to_telephone_wav(damaged))
