@@ -63,7 +63,7 @@ class Explorer:
         queue = [self._graph.start(language).state for language in self._graph.languages]
         seen = set(queue)
         for state in queue:
-            for exploration in self._explore(state):
+            for exploration in self._explorations(state):
                 yield state, exploration
                 queue += exploration.states - seen
                 seen |= exploration.states
@@ -72,7 +72,7 @@ class Explorer:
         """Every turn that a call can reach."""
         return {turn for _, exploration in self.explore() for turn in exploration.turns}
 
-    def _explore(self, state: State) -> Iterator[Exploration]:
+    def _explorations(self, state: State) -> Iterator[Exploration]:
         transitions, reprompts = self._node_transitions(State(state.language, state.node), state.wrongs < KEYS_ONLY)
         yield transitions
         for reason, count in reprompts.items():

@@ -24,6 +24,7 @@ from ivr.line.callflow.states import (
     Confirmation,
     ConfirmOwnNumber,
     EnterNumber,
+    EntryNode,
     Facts,
     Goodbye,
     Heard,
@@ -70,7 +71,6 @@ _SPOKEN_KEYS: dict[type[Node], dict[str, str]] = {
 _SYNONYMS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
 StayReason = Literal["again", "silence", "wrong-key", "not-a-number", "none"]
 """Why the node does not change: the caller asked for a repeat ("again"), or the error prompt that is due."""
-_EntryNode = CallbackOffer | Transfer | ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime | Helped
 
 
 class Graph:
@@ -301,7 +301,7 @@ class Graph:
             return self.person_of(node.after)
         if isinstance(node, SpokenAnswer):
             return self._config.answers.get(node.outcome) or self._menus["welcome"].person
-        if isinstance(node, _EntryNode) or (isinstance(node, Confirmation) and node.entry):
+        if isinstance(node, EntryNode) or (isinstance(node, Confirmation) and node.entry):
             return node.entry
         return self._menus["welcome"].person
 

@@ -72,58 +72,54 @@ class TextConsent(Node, kind="consent"):
 
 
 @dataclass(frozen=True)
-class Transfer(Node, kind="transfer"):
-    """Dials one link of an entry's transfer chain; `link` counts from 0."""
+class EntryNode(Node):
+    """A node about one directory entry, which key 0 reaches."""
 
     entry: str
+
+
+@dataclass(frozen=True)
+class Transfer(EntryNode, kind="transfer"):
+    """Dials one link of an entry's transfer chain; `link` counts from 0."""
+
     link: int
 
 
 @dataclass(frozen=True)
-class CallbackOffer(Node, kind="offer"):
+class CallbackOffer(EntryNode, kind="offer"):
     """The phone number of an entry that cannot take the call, and the offer of a call-back or a text.
 
     reason: closed, no-one-free or offer-again.
     """
 
-    entry: str
     reason: str
 
 
 @dataclass(frozen=True)
-class ConfirmOwnNumber(Node, kind="ownnumber"):
+class ConfirmOwnNumber(EntryNode, kind="ownnumber"):
     """Asks whether to call back the number that the caller is calling from."""
 
-    entry: str
-
 
 @dataclass(frozen=True)
-class EnterNumber(Node, kind="keyin"):
+class EnterNumber(EntryNode, kind="keyin"):
     """Asks for the number to call back, on the keypad."""
 
-    entry: str
-
 
 @dataclass(frozen=True)
-class ReadBack(Node, kind="readback"):
+class ReadBack(EntryNode, kind="readback"):
     """Reads the entered number back."""
 
-    entry: str
-
 
 @dataclass(frozen=True)
-class CallbackTime(Node, kind="wish"):
+class CallbackTime(EntryNode, kind="wish"):
     """Asks when to call back. number: own or keyed."""
 
-    entry: str
     number: str
 
 
 @dataclass(frozen=True)
-class Helped(Node, kind="helped"):
+class Helped(EntryNode, kind="helped"):
     """Follows a call-back request, saved or not: the entry's phone number, and the way back."""
-
-    entry: str
 
 
 @dataclass(frozen=True)

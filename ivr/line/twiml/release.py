@@ -101,16 +101,16 @@ class CompiledLine:
         """Whether a turn's document contains TurnValues."""
         return turn in self._incomplete or turn in self._withheld
 
-    def document(self, turn: Turn, caller: TurnValues = NO_VALUES) -> bytes:
+    def document(self, turn: Turn, values: TurnValues = NO_VALUES) -> bytes:
         """The TwiML of a turn."""
-        if caller.own_number is not None and turn in self._withheld:
-            return self._withheld[turn].replace(OWN_NUMBER, _escape(caller.own_number))
+        if values.own_number is not None and turn in self._withheld:
+            return self._withheld[turn].replace(OWN_NUMBER, _escape(values.own_number))
         if turn in self._incomplete:
-            document = self.documents[turn].replace(_CALLERS_NUMBER, _escape(caller.number))
-            opens = _escape(caller.opens)
+            document = self.documents[turn].replace(_CALLERS_NUMBER, _escape(values.number))
+            opens = _escape(values.opens)
             # "At 8:00 a.m." already ends with a period.
             document = document.replace(_OPENS + b".", opens.rstrip(b".") + b".").replace(_OPENS, opens)
-            return document.replace(SEALED_NUMBER, _escape(caller.sealed))
+            return document.replace(SEALED_NUMBER, _escape(values.sealed))
         return self.documents[turn]
 
     def next_turn(self, token: str, heard: Heard, facts: Facts, language: str | None = None) -> Turn:
