@@ -76,7 +76,7 @@ class CompiledLine:
 
     @cached_property
     def matcher(self) -> Matcher:
-        """Resolves free words. Built on first use: checking a graph does without, and numpy is slow to import."""
+        """Resolves free words. Built on first use, because numpy is slow to import and the graph needs no matcher."""
         from ivr.line.nlu.matcher import Matcher
 
         return Matcher(self.content)

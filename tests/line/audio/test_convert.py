@@ -60,11 +60,11 @@ KINDS = [
     ("stereo, one channel inverted", sound(np.stack([tone(440), -tone(440)], axis=1))),
     ("too loud", sound(tone(440, loud=1.0))),
     ("soft", sound(tone(440, loud=0.08))),
-    ("with mains hum", sound(tone(440) + tone(50, loud=0.4))),
+    ("with power-line hum", sound(tone(440) + tone(50, loud=0.4))),
     ("with a DC offset", sound(tone(440, loud=0.3) + 0.5)),
     ("MP3", sound(tone(440), kind="MP3")),
     ("MP3 in stereo", sound(np.stack([tone(440), tone(440)], axis=1), kind="MP3")),
-    ("MP3 of a low rate", sound(tone(440, rate=16_000), 16_000, kind="MP3")),
+    ("MP3 at a low rate", sound(tone(440, rate=16_000), 16_000, kind="MP3")),
     ("MP3 with a title", tag(900) + sound(tone(440), kind="MP3") + b"TAG" + b"t" * 125),
 ]
 
@@ -108,7 +108,7 @@ REJECTED = [
     ("a WAV without sound", WAV[:36], "too-short", "contains no sound"),
     ("silence", sound(tone(440) * 0), "silent", "microphone"),
     ("the hiss of a muted microphone", sound(tone(440, loud=0.001)), "silent", "microphone"),
-    ("only mains hum", sound(tone(50)), "silent", "microphone"),
+    ("only power-line hum", sound(tone(50)), "silent", "microphone"),
     ("a click", sound(tone(440, seconds=0.1)), "too-short", "too short"),
     ("a long WAV", sound(tone(440, seconds=41, rate=8_000), 8_000), "too-long", "41 seconds to hear: record it in 40"),
     ("a long MP3", sound(tone(440, seconds=41, rate=8_000), 8_000, "MP3"), "too-long", "to hear"),
