@@ -73,7 +73,7 @@ _ACTIONS: dict[str, tuple[tuple[str, ...], Callable[[Call, Mapping[str, Any]], E
 
 
 def act(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
-    """Do one action and return the turn that it leads to. Raises `InvalidState` or `InvalidInput`, without effect."""
+    """Do one action and return the turn that it leads to. Raises `InvalidState` or `InvalidInput`."""
     with call.lock:
         kinds = [kind for kind in _ACTIONS if kind in action]
         if len(kinds) != 1:

@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _require_loopback_host() -> Response | None:
-    # DNS rebinding: a website must not reach the simulator through a host name of its own.
+    # DNS rebinding: a website must not reach the simulator through a host name that it points at loopback.
     if is_loopback(f"http://{request.host}"):
         return None
     return Response("The simulator answers on loopback addresses only.\n", 403, mimetype="text/plain")

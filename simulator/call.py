@@ -177,7 +177,7 @@ class Call:
         return turn
 
     def end(self, status: str) -> None:
-        """End the call; without effect on a call that has ended."""
+        """End the call; does nothing if it has already ended."""
         with self.lock:
             if self.ended is None:
                 self.status, self.ended = status, self.settings.now()

@@ -163,8 +163,8 @@ def _misplaced(name: str, parent: str, verb: Verb, verbs: Mapping[str, Verb]) ->
     return f"<{name}> is not allowed in <{parent}>{_may_contain(verb, parent)}."
 
 
-def _may_contain(verb: Verb, parent: str = "it") -> str:
-    subject = parent if parent == "it" else f"<{parent}>"
+def _may_contain(verb: Verb, parent: str = "") -> str:
+    subject = f"<{parent}>" if parent else "it"
     if not verb.children:
         return f"; {subject} may contain {'text only' if verb.has_text else 'nothing'}"
     return f"; {subject} may contain {', '.join(f'<{child}>' for child in verb.children)}"

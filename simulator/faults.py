@@ -5,7 +5,7 @@
      "html": 0.01, "latency": 0.03, "auth": true, "seed": 1,
      "receipts": {"doubled": 0.1, "shuffled": 0.1, "never": 0.05}}
 
-Shares are fractions of all creations, or of all texts for receipts; they add up to 1 at most. `..._stored`: the
+Shares are fractions of all creations, or of all texts for receipts; they add up to at most 1. `..._stored`: the
 text is sent, but the client gets a 500, a dropped connection, or a late answer. `html`: a 502 with an HTML page;
 nothing is sent. `latency`: seconds added to every creation. `auth`: every REST request gets a 401.
 """

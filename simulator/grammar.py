@@ -80,7 +80,7 @@ SPEECH = {
     "break": Verb(
         {
             "strength": _one_of("none", "x-weak", "weak", "medium", "strong", "x-strong"),
-            "time": _like("a time such as 500ms or 2s (10 s at most)", r"(\d{1,4}|10000)ms|(\d(\.\d+)?|10)s"),
+            "time": _like("a time such as 500ms or 2s (at most 10 s)", r"(\d{1,4}|10000)ms|(\d(\.\d+)?|10)s"),
         }
     ),
     "emphasis": Verb({"level": _one_of("strong", "moderate", "reduced", "none")}, (), _SSML, True),

@@ -11,7 +11,7 @@ from simulator.fields import integer
 Item = TypeVar("Item")
 
 
-def page(
+def paginate(
     items: list[Item],
     arguments: Mapping[str, str],
     path: str,
@@ -26,8 +26,8 @@ def page(
     shown = items[start : start + size]
     filters = {name: value for name, value in arguments.items() if name not in ("Page", "PageToken", "PageSize")}
 
-    def uri(at: int, token: str = "") -> str:
-        query = {**filters, "PageSize": size, "Page": at, **({"PageToken": token} if token else {})}
+    def uri(page_number: int, token: str = "") -> str:
+        query = {**filters, "PageSize": size, "Page": page_number, **({"PageToken": token} if token else {})}
         return f"{path}?{urlencode(query)}"
 
     more = start + size < len(items)

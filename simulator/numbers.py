@@ -1,7 +1,7 @@
 """Phone numbers: normalization, locations, and the numbers that always fail.
 
-Twilio's own test numbers come from https://www.twilio.com/docs/iam/test-credentials. The others are the
-simulator's own: the last seven digits decide, so that 603-555-0192 and 802-555-0192 are both landlines.
+Twilio's own test numbers come from https://www.twilio.com/docs/iam/test-credentials. The others are specific
+to the simulator: the last seven digits decide, so 603-555-0192 and 802-555-0192 are both landlines.
 """
 
 import re

@@ -177,7 +177,7 @@ def _ring(call: OutboundCall, scheduler: Scheduler) -> None:
 
 
 def _schedule(scheduler: Scheduler, seconds: float, action: Callable[[], None]) -> None:
-    # An action may wait for the lock of the call, which the timer thread must not.
+    # An action can wait for the lock of the call, and the timer thread must not block.
     scheduler.call_later(seconds, lambda: scheduler.submit(action))
 
 

@@ -17,7 +17,7 @@ from simulator.account import Account, Text
 from simulator.call import Call
 from simulator.errors import RestError
 from simulator.fields import CREATE_CALL, CREATE_MESSAGE, LIST_CALLS, LIST_MESSAGES, UPDATE_CALL, check, integer
-from simulator.listing import page, period
+from simulator.listing import paginate, period
 from simulator.loopback import is_loopback
 from simulator.numbers import MAGIC_SENDER, MAGIC_TEXT_FROM, MAGIC_TEXT_TO, normalize
 from simulator.outbound import create_call
@@ -88,7 +88,7 @@ class Rest:
         return _created(resource)
 
     def list_messages(self) -> Response:
-        """Texts that are not sent yet are filtered by their creation time."""
+        """Texts that have not been sent yet are filtered by their creation time."""
         check(LIST_MESSAGES, request.args)
         to, sender = request.args.get("To"), request.args.get("From")
         in_period = period(request.args, "DateSent")
@@ -103,7 +103,7 @@ class Rest:
         numbers = [number for number in (to, sender) if number and number != self.account.settings.sender]
         texts = self.account.texts_where(matches, numbers[0] if numbers else None)
         return jsonify(
-            page(
+            paginate(
                 texts,
                 request.args,
                 request.path,
@@ -125,7 +125,7 @@ class Rest:
         return _created(create_call(self.account, self.scheduler, request.form, events).resource())
 
     def list_calls(self) -> Response:
-        """Calls that are not answered yet are filtered by their creation time."""
+        """Calls that have not been answered yet are filtered by their creation time."""
         check(LIST_CALLS, request.args)
         filters = {name: request.args.get(name) for name in ("To", "From", "Status")}
         in_period = period(request.args, "StartTime")
@@ -139,14 +139,14 @@ class Rest:
         with self.account.lock:
             calls = [call for call in reversed(self.account.calls.values()) if matches(call)]
         return jsonify(
-            page(calls, request.args, request.path, "calls", Call.resource, lambda call: call.sid),
+            paginate(calls, request.args, request.path, "calls", Call.resource, lambda call: call.sid),
         )
 
     def get_call(self, sid: str) -> Response:
         return jsonify(self._call(sid).resource())
 
     def update_call(self, sid: str) -> Response:
-        """Status=completed ends a call, Status=canceled one that is not answered yet."""
+        """Status=completed ends any call; Status=canceled ends one that has not been answered."""
         call = self._call(sid)
         check(UPDATE_CALL, request.form)
         status = request.form.get("Status", "")

@@ -60,7 +60,7 @@ class Leg:
     may_dial: bool = True
     url: str = ""
     verbs: list[Element] = field(default_factory=list)
-    at: int = 0
+    next_verb: int = 0
     waiting: Element | None = None
     destinations: list[Destination] = field(default_factory=list)
     said: list[Spoken] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Leg:
         self._guard(lambda: self._jump(method, url, params))
 
     def run(self, document: bytes, base: str) -> None:
-        """The same with a given document."""
+        """Run a given document until the leg waits or is over."""
         self._guard(lambda: self._load(base, document))
 
     def press_keys(self, keys: str) -> None:
@@ -94,7 +94,7 @@ class Leg:
         return self._guard(lambda: self._answer(gather, params))
 
     def speak(self, text: str, confidence: float | None) -> None:
-        """Speech; the same as silence if only keys are accepted."""
+        """Speech; counts as silence if only keys are accepted."""
         gather = self._stop_waiting()
         if "speech" not in gather.get("input", "dtmf").split() or not text.strip():
             return self._guard(lambda: self._silence(gather))
@@ -151,20 +151,20 @@ class Leg:
         if not 200 <= answer.status < 300:
             raise NoAnswer(
                 11200,
-                f"The line answered {answer.status} to {path_of(url)}, so the call ends without a word.",
+                f"The line answered {answer.status} to {path_of(url)}, so the call ends in silence.",
             )
         if answer.media_type in XML_TYPES:
             return self._load(url, answer.body)
         return self._load_plain(url, answer)
 
     def _load(self, url: str, document: bytes) -> None:
-        self.url, self.at = url, 0
+        self.url, self.next_verb = url, 0
         self.verbs = parse(document, VOICE_VERBS, url).children
         self._check_dials()
         self._run_verbs()
 
     def _load_plain(self, url: str, answer: Answer) -> None:
-        self.url, self.at, self.verbs = url, 0, []
+        self.url, self.next_verb, self.verbs = url, 0, []
         if answer.media_type.startswith("audio/"):
             self.said.append(Spoken(f"[audio {url}]"))
         elif answer.media_type == "text/plain":
@@ -189,11 +189,11 @@ class Leg:
 
     def _run_verbs(self) -> None:
         while self.ended is None and self.waiting is None:
-            if self.at >= len(self.verbs):
+            if self.next_verb >= len(self.verbs):
                 self.ended = "end"
                 return
-            verb = self.verbs[self.at]
-            self.at += 1
+            verb = self.verbs[self.next_verb]
+            self.next_verb += 1
             _VERBS[verb.name](self, verb)
 
     def _say(self, say: Element) -> None:

@@ -149,7 +149,7 @@ def _connect(url: str, started: float) -> socket.socket:
     """A connection to the line, tried twice."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    # The resolver could map `localhost` to another host; an address it cannot.
+    # The resolver could map `localhost` to another host, but not an address.
     hosts = ("127.0.0.1", "::1") if host == "localhost" else (host, host)
     for address in hosts:
         remaining = max(min(CONNECT_SECONDS, started + TOTAL_SECONDS - time.monotonic()), 0.001)

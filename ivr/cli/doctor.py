@@ -15,8 +15,7 @@ from ivr.ledger import LedgerUnavailable, open_ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_folder
 from ivr.line.lint.runner import check_files
-from ivr.line.twiml.fallback import fallback_document
-from ivr.line.twiml.release import CompiledLine
+from ivr.line.twiml.release import CompiledLine, fallback_document
 from ivr.releases.cache import NoRelease, live_content
 from ivr.settings import Settings
 

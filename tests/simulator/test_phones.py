@@ -12,26 +12,12 @@ from twilio.base.exceptions import TwilioRestException
 
 from ivr.cli.phone.call import call as call_command
 from ivr.cli.phone.text import text as text_command
-from tests.support.network import JANE, LINE, SID, TOKEN, Line, Network, wait_for
-
-
-@pytest.fixture
-def line():
-    line = Line()
-    yield line
-    line.close()
-
-
-@pytest.fixture
-def network(line):
-    network = Network(line)
-    yield network
-    network.close()
+from tests.support.network import JANE, LINE, SID, TOKEN, Network, wait_for
 
 
 def gather(**attributes):
-    written = " ".join(f'{name}="{value}"' for name, value in {"action": "/next", **attributes}.items())
-    return f"<Gather {written}><Say>Ask.</Say></Gather><Say>After.</Say>"
+    rendered = " ".join(f'{name}="{value}"' for name, value in {"action": "/next", **attributes}.items())
+    return f"<Gather {rendered}><Say>Ask.</Say></Gather><Say>After.</Say>"
 
 
 # Calls
@@ -82,6 +68,7 @@ def test_an_anonymous_caller_has_no_location(network, line):
         ({"input": "speech"}, {"keys": "4"}, None),
         ({"input": "speech", "actionOnEmptyResult": "true"}, {"silence": True}, {"SpeechResult": ""}),
     ],
+    ids=str,
 )
 def test_gather_accepts_the_same_input_as_twilio_and_otherwise_falls_through(
     network, line, attributes, action, expected
@@ -163,32 +150,32 @@ def test_the_person_who_answers_hears_the_whisper_and_may_decline(network, line,
     assert len(line.params("/took")) == (accept and "/took" in whisper)
 
 
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        ("\n\n<Foo/>", "TwiML line 3: there is no <Foo>"),
-        ("<Say>x", "is not XML"),
-        ("\n<Gather numdigits='1'/>", "line 2: <Gather> has no attribute numdigits; it takes action"),
-        ("<Gather timeout='soon'/>", 'timeout="soon" is not valid; it takes a whole number'),
-        ("<Say><Play>/x</Play></Say>", "<Play> is not allowed in <Say>"),
-        ("<Say voice='Polly.Joanna-Neural'>" + "a" * 3001 + "</Say>", "3001 characters"),
-        ("<Dial>12</Dial>", "not a phone number"),
-        ("<Dial>" + "<Number>+16036632180</Number>" * 11 + "</Dial>", "at most 10"),
-        ("<Dial callerId='hospital'>+16036632180</Dial>", "callerId"),
-        ("<Gather action='https://example.com/'/>", "not on this machine"),
-        ("<Redirect>http://192.0.2.1/</Redirect>", "not on this machine"),
-        ("<Redirect>/voice</Redirect>", "More than 100"),
-        ("<Enqueue>x</Enqueue>", "does not support it"),
-        ("<Play>/missing.mp3</Play>", "must be 200 and audio"),
-        ("words", "takes no text"),
-        ("<!--" + "a" * 66000 + "-->", "over 64 kB"),
-        ((200, "text/xml", "<!DOCTYPE x [<!ENTITY y 'z'>]><Response/>"), "document type"),
-        ((200, "text/xml", "<Reply/>"), "must be <Response>"),
-        ((200, "text/xml", ""), "is not XML"),
-        ((200, "application/json", "{}"), "not TwiML"),
-        ((500, "text/html", "oops"), "answered 500 to /voice"),
-    ],
-)
+ERRORS = [
+    ("\n\n<Foo/>", "TwiML line 3: there is no <Foo>"),
+    ("<Say>x", "is not XML"),
+    ("\n<Gather numdigits='1'/>", "line 2: <Gather> has no attribute numdigits; it takes action"),
+    ("<Gather timeout='soon'/>", 'timeout="soon" is not valid; it takes a whole number'),
+    ("<Say><Play>/x</Play></Say>", "<Play> is not allowed in <Say>"),
+    ("<Say voice='Polly.Joanna-Neural'>" + "a" * 3001 + "</Say>", "3001 characters"),
+    ("<Dial>12</Dial>", "not a phone number"),
+    ("<Dial>" + "<Number>+16036632180</Number>" * 11 + "</Dial>", "at most 10"),
+    ("<Dial callerId='hospital'>+16036632180</Dial>", "callerId"),
+    ("<Gather action='https://example.com/'/>", "not on this machine"),
+    ("<Redirect>http://192.0.2.1/</Redirect>", "not on this machine"),
+    ("<Redirect>/voice</Redirect>", "More than 100"),
+    ("<Enqueue>x</Enqueue>", "does not support it"),
+    ("<Play>/missing.mp3</Play>", "must be 200 and audio"),
+    ("words", "takes no text"),
+    ("<!--" + "a" * 66000 + "-->", "over 64 kB"),
+    ((200, "text/xml", "<!DOCTYPE x [<!ENTITY y 'z'>]><Response/>"), "document type"),
+    ((200, "text/xml", "<Reply/>"), "must be <Response>"),
+    ((200, "text/xml", ""), "is not XML"),
+    ((200, "application/json", "{}"), "not TwiML"),
+    ((500, "text/html", "oops"), "answered 500 to /voice"),
+]
+
+
+@pytest.mark.parametrize(("answer", "message"), ERRORS, ids=[message for _, message in ERRORS])
 def test_an_error_of_the_line_ends_the_call_and_is_logged_with_its_location(network, line, answer, message):
     line.says = {"/voice": answer}
     turn = network.call()
@@ -321,6 +308,7 @@ def test_call_plays_keys_and_prints_one_object_per_turn(terminal, line):
         (["--from", "603"], 2, "not a number"),
         (["--keys", "1,failed,5"], 0, "over before 5"),
     ],
+    ids=str,
 )
 def test_call_explains_wrong_use(terminal, line, arguments, status, message):
     line.says = {"/voice": gather(), "/next": DIAL, "/done": ""}

@@ -15,25 +15,11 @@ from twilio.request_validator import RequestValidator
 
 from simulator.fields import CREATE_CALL, CREATE_MESSAGE, UPDATE_CALL
 from simulator.resource import segments
-from tests.support.network import JANE, LINE, SERVICE, SID, TOKEN, Line, Network, wait_for
+from tests.support.network import JANE, LINE, SERVICE, SID, TOKEN, wait_for
 from tests.support.paths import ROOT, SHARED
 
 DATA = SHARED / "data"
 MENU = '<Gather numDigits="1" action="/next"><Say>Press a key.</Say></Gather>'
-
-
-@pytest.fixture
-def line():
-    line = Line()
-    yield line
-    line.close()
-
-
-@pytest.fixture
-def network(line):
-    network = Network(line)
-    yield network
-    network.close()
 
 
 def rest_error(request):
@@ -93,6 +79,7 @@ def test_a_messaging_service_accepts_a_text_before_it_picks_the_sender(network):
         ({"validity_period": 36001}, (400, 20001)),
         ({"send_at": datetime(2030, 1, 1, tzinfo=UTC)}, (400, 20001)),
     ],
+    ids=str,
 )
 def test_a_text_that_twilio_rejects_is_rejected_with_the_same_code(network, fields, expected):
     params = {"to": JANE, "from_": LINE, "body": "Hello", **fields}
@@ -123,6 +110,7 @@ def test_an_unknown_field_is_rejected(network):
         (CREATE_CALL, "CreateCallRequest"),
         (UPDATE_CALL, "UpdateCallRequest"),
     ],
+    ids=["create a message", "create a call", "update a call"],
 )
 def test_the_field_tables_match_twilios_openapi_description(form, schema):
     file = DATA / "twilio-oai" / "twilio_api_v2010.json"
@@ -173,6 +161,7 @@ def test_the_official_library_can_filter_and_page_lists(network):
         ("+16035550197", ["sending", "failed"], "30001"),
         ("+16035550199", ["delivered", "sent", "sending"], None),
     ],
+    ids=str,
 )
 def test_reserved_numbers_fail_after_acceptance(network, line, to, statuses, error):
     network.client().messages.create(to=to, from_=LINE, body="Hello", status_callback=line.url + "/receipt")
@@ -192,18 +181,19 @@ def test_reserved_numbers_fail_after_acceptance(network, line, to, statuses, err
         ({"auth": True}, (401, 20003), 0),
         ({"slow_stored": {"share": 1, "seconds": 0.1}, "latency": 0.1, "seed": 1}, (201, None), 1),
     ],
+    ids=str,
 )
 def test_an_active_fault_is_injected_until_an_empty_body_resets_it(network, fault, status, stored):
     assert network.ask("/simulator/faults", fault) == (200, fault)
     started = time.monotonic()
     try:
         network.client().messages.create(to=JANE, from_=LINE, body="Hello")
-        answered = (201, None)
+        result = (201, None)
     except TwilioRestException as error:
-        answered = (error.status, error.code)
+        result = (error.status, error.code)
     except Exception:
-        answered = None
-    assert answered == status
+        result = None
+    assert result == status
     assert time.monotonic() - started > (0.2 if "latency" in fault else 0)
     assert len(network.ask("/simulator/log")[1]) == stored
     urllib.request.urlopen(urllib.request.Request(network.url + "/simulator/faults", b"")).close()
@@ -223,7 +213,9 @@ def test_receipts_can_be_doubled_shuffled_or_dropped(network, line, fault, count
     assert (statuses != ["sending", "sent", "delivered"]) or fault != "shuffled"
 
 
-@pytest.mark.parametrize("faults", [{"418": 1}, {"429": 2}, {"429": 0.6, "500": 0.6}, {"receipts": {"lost": 1}}])
+@pytest.mark.parametrize(
+    "faults", [{"418": 1}, {"429": 2}, {"429": 0.6, "500": 0.6}, {"receipts": {"lost": 1}}], ids=str
+)
 def test_invalid_faults_are_rejected_with_a_sentence(network, faults):
     status, body = network.ask("/simulator/faults", faults)
     assert status == 400
@@ -276,6 +268,7 @@ def run(*flags, **environment):
         ({"CLOCK_SHIFT_SECONDS": "nan"}, "CLOCK_SHIFT_SECONDS"),
         ({"KEYWORDS_ANSWERED_BY": "nobody"}, "KEYWORDS_ANSWERED_BY"),
     ],
+    ids=str,
 )
 def test_an_invalid_setting_is_one_sentence_and_exit_status_2(environment, name):
     process = run(**environment)

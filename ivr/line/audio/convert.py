@@ -33,9 +33,7 @@ Samples = npt.NDArray[np.float32]
 _SAVE = "save it as WAV or MP3 and upload it again"
 # Signatures, at an offset, of files that people upload by mistake or that devices record by default.
 _OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x89PNG", "a picture"),
-    (0, b"\xff\xd8\xff", "a picture"),
-    (0, b"GIF8", "a picture"),
+    *((0, signature, "a picture") for signature in (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")),
     (0, b"%PDF", "a PDF document"),
     (0, b"PK\x03\x04", "a document or an archive"),
     (4, b"ftyp", "an M4A recording or a video, the default of many phones"),
@@ -86,7 +84,7 @@ def _check_header(data: bytes) -> AudioInfo:
         raise UnusableAudio("empty", "This file is empty: record it again.")
     header = read_audio_info(data)
     if header is None or header.rate > HIGHEST_RATE:
-        kind = next((kind for at, signature, kind in _OTHER_FORMATS if data.startswith(signature, at)), "")
+        kind = next((kind for offset, signature, kind in _OTHER_FORMATS if data.startswith(signature, offset)), "")
         problem = f"This is {kind}, not a WAV or MP3" if kind else "This is not a WAV or MP3, despite its name"
         raise UnusableAudio("not-sound", f"{problem}: {_SAVE}.")
     if header.broken_at is not None:
@@ -104,8 +102,8 @@ def _check_header(data: bytes) -> AudioInfo:
 
 
 def _damaged(second: float) -> UnusableAudio:
-    message = f"This file is damaged or cut short at second {second:.0f}: copy it again or record it again."
-    return UnusableAudio("damaged", message)
+    problem = f"This file is damaged or cut short at second {second:.0f}"
+    return UnusableAudio("damaged", f"{problem}: copy it again or record it again.")
 
 
 def decode_audio(data: bytes) -> tuple[Samples, int]:

@@ -29,7 +29,6 @@ _GAP_SECONDS = 0.12
 _QUIET, _EDGE = 0.005, 0.02
 # The local voice distorts above this.
 _VOLUME = 0.4
-_INSTALL = "The local voice is not installed: pip install py-nanotts (Linux and Windows), or record the prompt."
 # Example values: a caller's number, and a time when every office is closed.
 _CALLER, _SUNDAY = "603-555-0123", datetime(2026, 1, 4, 17, tzinfo=UTC)
 
@@ -46,8 +45,8 @@ def spoken_prompts(content: Content, language: str) -> list[str]:
 def render_preview(content: Content, language: str, name: str, *, telephone: bool = False) -> bytes:
     """All spoken parts of a prompt, and a menu's choices, as a 16,000 Hz WAV.
 
-    Prompts that the line adds around every topic and menu ("To go on, press 1") have names of their own (go-on,
-    keys). Placeholders that only a call can fill get examples.
+    The prompts that surround topics and menus, such as go-on, are not included. Placeholders that only a call can
+    fill get examples.
     telephone: 8,000 Hz mu-law, limited to the pass band of a telephone.
     Raises PreviewUnavailable if no local voice speaks the language, KeyError for a name not in `spoken_prompts`.
     """
@@ -110,9 +109,8 @@ def _render_block(block: SpeechBlock, content: Content) -> Iterator[Samples]:
     locale, tag = get_locale(block.language), content.config.languages[block.language].tag
     voice = locale.preview_voices_by_tag.get(tag, locale.preview_voice)
     if voice is None:
-        raise PreviewUnavailable(
-            f"No local voice speaks `{block.language}`: call the line and listen, or record the prompt."
-        )
+        problem = f"No local voice speaks `{block.language}`"
+        raise PreviewUnavailable(f"{problem}: call the line and listen, or record the prompt.")
     yield from _render_verb(build_say(block, content.config), voice, 1.0)
 
 
@@ -127,14 +125,10 @@ def _render_verb(verb: TwiML, voice: str, speed: float) -> Iterator[Samples]:
         return
     speed = int(attributes["rate"].removesuffix("%")) / 100 if "rate" in attributes else speed
     if verb.value:
-        yield from _synthesize(_digit_by_digit(verb.value), voice, speed)
+        # 603-668-3067 becomes "6 0 3, 6 6 8, 3 0 6 7": digit by digit, with a short pause after each group.
+        yield from _synthesize(", ".join(" ".join(group) for group in verb.value.split("-")), voice, speed)
     for child in verb.verbs:
         yield from _synthesize(child, voice, speed) if isinstance(child, str) else _render_verb(child, voice, speed)
-
-
-def _digit_by_digit(number: str) -> str:
-    """603-668-3067 as "6 0 3, 6 6 8, 3 0 6 7", with a short pause after each group."""
-    return ", ".join(" ".join(group) for group in number.split("-"))
 
 
 def _synthesize(text: str, voice: str, speed: float) -> Iterator[Samples]:
@@ -142,7 +136,8 @@ def _synthesize(text: str, voice: str, speed: float) -> Iterator[Samples]:
     try:
         from py_nanotts import NanoTTS
     except ImportError as error:
-        raise PreviewUnavailable(_INSTALL) from error
+        problem = "The local voice is not installed: pip install py-nanotts (Linux and Windows), or record the prompt."
+        raise PreviewUnavailable(problem) from error
     if not any(map(str.isalnum, text)):
         return
     # The voice treats anything between < and > as a command.

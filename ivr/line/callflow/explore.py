@@ -45,7 +45,7 @@ class Exploration:
 
 
 class Explorer:
-    """Explores a graph breadth first. Every fact that a transition asks about is tried as false and as true."""
+    """Explores a graph breadth first. Every fact that a transition depends on is tried as false and as true."""
 
     def __init__(self, graph: Graph, *, speech: bool) -> None:
         """speech: whether callers can speak."""
@@ -59,11 +59,11 @@ class Explorer:
         self._states: dict[State, State] = {}
 
     def explore(self) -> Iterator[tuple[State, Exploration]]:
-        """Each reachable state with the transitions out of it; a state may come more than once."""
+        """Each reachable state with the transitions out of it; a state may be yielded more than once."""
         queue = [self._graph.start(language).state for language in self._graph.languages]
         seen = set(queue)
         for state in queue:
-            for exploration in self._explore(state):
+            for exploration in self._explorations(state):
                 yield state, exploration
                 queue += exploration.states - seen
                 seen |= exploration.states
@@ -72,23 +72,23 @@ class Explorer:
         """Every turn that a call can reach."""
         return {turn for _, exploration in self.explore() for turn in exploration.turns}
 
-    def _explore(self, state: State) -> Iterator[Exploration]:
-        transitions, stays = self._node_transitions(State(state.language, state.node), state.wrongs < KEYS_ONLY)
+    def _explorations(self, state: State) -> Iterator[Exploration]:
+        transitions, reprompts = self._node_transitions(State(state.language, state.node), state.wrongs < KEYS_ONLY)
         yield transitions
-        for reason, count in stays.items():
+        for reason, count in reprompts.items():
             yield self._exploration(count * self._all_cases(partial(self._graph.reprompt, state, reason)))
 
     def _transitions(self, state: State, listens: bool) -> tuple[Exploration, Counter[StayReason]]:
         """All transitions out of a node, and how often each reason keeps the caller there."""
         turns: list[Turn] = []
-        stays: Counter[StayReason] = Counter()
+        reprompts: Counter[StayReason] = Counter()
         for heard in self._inputs(state.node, listens):
             for result in self._all_cases(partial(self._graph.transition, state, heard)):
                 if isinstance(result, Turn):
                     turns.append(result)
                 else:
-                    stays[result] += 1
-        return self._exploration(turns), stays
+                    reprompts[result] += 1
+        return self._exploration(turns), reprompts
 
     def _exploration(self, turns: Sequence[Turn]) -> Exploration:
         distinct = frozenset(self._turns.setdefault(turn, turn) for turn in turns)
@@ -106,34 +106,24 @@ class Explorer:
             return [*_KEYS, NumberEntered()]
         return [*_KEYS, *self._speech] if listens else _KEYS
 
-    def _all_cases(self, ask: Callable[[Facts], T]) -> list[T]:
-        """The results of `ask` for all combinations of the facts that it asks about."""
-        facts_asked: list[str] = []
+    def _all_cases(self, evaluate: Callable[[Facts], T]) -> list[T]:
+        """The distinct results of `evaluate` for every combination of the facts that it depends on."""
+        all_false, *others = self._cases(evaluate)
+        return [all_false, *set(others)]
 
-        def all_false(fact: str) -> bool:
-            facts_asked.append(fact)
-            return False
+    def _cases(self, evaluate: Callable[[Facts], T]) -> Iterator[T]:
+        """The result with every fact false, and then one for each combination, with repetitions."""
+        queue: list[dict[str, bool]] = [{}]
+        for known in queue:
+            new: list[str] = []
 
-        results = [ask(all_false)]
-        if facts_asked:
-            results += self._cases_with_facts(ask, facts_asked)
-        return results
-
-    def _cases_with_facts(self, ask: Callable[[Facts], T], facts_asked: list[str]) -> set[T]:
-        results: set[T] = set()
-        queue = [{**dict.fromkeys(facts_asked[:at], False), fact: True} for at, fact in enumerate(facts_asked)]
-        while queue:
-            known = queue.pop()
-            more: list[str] = []
-
-            def holds(fact: str, known: dict[str, bool] = known, more: list[str] = more) -> bool:
+            def holds(fact: str, known: dict[str, bool] = known, new: list[str] = new) -> bool:
                 if fact not in known:
-                    more.append(fact)
+                    new.append(fact)
                 return known.get(fact, False)
 
-            results.add(ask(holds))
-            queue += [{**known, **dict.fromkeys(more[:at], False), fact: True} for at, fact in enumerate(more)]
-        return results
+            yield evaluate(holds)
+            queue += [{**known, **dict.fromkeys(new[:index], False), fact: True} for index, fact in enumerate(new)]
 
 
 _recent: list[tuple[Graph, bool, frozenset[Turn]]] = []

@@ -24,6 +24,7 @@ from ivr.line.callflow.states import (
     Confirmation,
     ConfirmOwnNumber,
     EnterNumber,
+    EntryNode,
     Facts,
     Goodbye,
     Heard,
@@ -57,12 +58,7 @@ KEYS_ONLY = 2
 ANSWERED = ("completed", "answered")
 _TIMES_OF_DAY: dict[str, TimeOfDay] = {"1": "morning", "2": "afternoon", "3": "any"}
 _DIAL_PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
-_TEXT_PREFACES = {
-    SENT: "text-sent",
-    ALREADY: "text-already",
-    LANDLINE: "text-landline",
-    OPTED_OUT: "text-opted-out",
-}
+_TEXT_PREFACES = {SENT: "text-sent", ALREADY: "text-already", LANDLINE: "text-landline", OPTED_OUT: "text-opted-out"}
 # Spoken outcomes that answer a node's question, and the key that each is equivalent to.
 _YES_OR_NO = {"yes": "1", "no": "2"}
 _SPOKEN_KEYS: dict[type[Node], dict[str, str]] = {
@@ -75,8 +71,6 @@ _SPOKEN_KEYS: dict[type[Node], dict[str, str]] = {
 _SYNONYMS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
 StayReason = Literal["again", "silence", "wrong-key", "not-a-number", "none"]
 """Why the node does not change: the caller asked for a repeat ("again"), or the error prompt that is due."""
-_AGAIN: StayReason = "again"
-_EntryNode = CallbackOffer | Transfer | ConfirmOwnNumber | EnterNumber | ReadBack | CallbackTime | Helped
 
 
 class Graph:
@@ -87,9 +81,10 @@ class Graph:
         self._config = config
         self.languages = list(config.languages)
         self._menus = config.menus
-        self._chains = {entry.id: _chain(config, entry) for entry in config.directory}
+        self.chains = {entry.id: _chain(config, entry) for entry in config.directory}
+        """The entries that are dialed, in order, for each entry that a caller can ask for."""
         self._persons = {topic.id: topic.person for topic in config.topics}
-        self._part_counts = {
+        self.part_counts = {
             topic.id: len(content.prompt(self.languages[0], topic.id).spoken) for topic in config.topics
         }
         self._parents = self._find_parents()
@@ -111,12 +106,12 @@ class Graph:
         # The order of the menus and of their choices decides the parents, and so where key 9 leads.
         menus = [(name, menu.person, list(menu.choices.items())) for name, menu in self._menus.items()]
         config = (self._config.answers, self._config.tries)
-        return (self.languages, menus, self._chains, self._persons, self._part_counts, *config)
+        return (self.languages, menus, self.chains, self._persons, self.part_counts, *config)
 
     @property
     def spoken_targets(self) -> set[str]:
         """What callers can ask for by speech that line.yaml defines: topics, menus, entries and languages."""
-        return {*self._persons, *self._menus, *self._chains, *self.languages}
+        return {*self._persons, *self._menus, *self.chains, *self.languages}
 
     def start(self, language: str | None = None) -> Turn:
         """The first turn of a call."""
@@ -146,12 +141,12 @@ class Graph:
 
     def reprompt(self, state: State, reason: StayReason, facts: Facts) -> Turn:
         """The next turn when the node does not change: a repeat, or an error prompt."""
-        return self._repeat(state) if reason == _AGAIN else self._miss(state, facts, reason)
+        return self._repeat(state) if reason == "again" else self._miss(state, facts, reason)
 
     def _after_key(self, state: State, key: str, facts: Facts) -> Turn | StayReason:
         node = state.node
         if key == "*":
-            return _AGAIN
+            return "again"
         if key == "0":
             return self.reach(state.language, self.person_of(node), facts)
         if key == "8" and len(self.languages) > 1:
@@ -168,7 +163,7 @@ class Graph:
         node = state.node
         if isinstance(node, TopicEnd):
             # A caller who skipped to the end asks for the whole topic again.
-            is_last = node.part + 1 >= self._part_counts[node.topic]
+            is_last = node.part + 1 >= self.part_counts[node.topic]
             node = TopicPart(node.topic, 0 if is_last else node.part)
         return Turn(State(state.language, node, repeats=repeats), "repeat-offer" if repeats == MAX_REPEATS else None)
 
@@ -181,7 +176,7 @@ class Graph:
     def _spoken_request(self, state: State, outcome: str) -> Turn | None:
         """The transition for a spoken request, which is the same from every node."""
         outcome = _SYNONYMS.get(outcome, outcome)
-        if outcome == "person" or outcome in self._chains:
+        if outcome == "person" or outcome in self.chains:
             entry = self.person_of(state.node) if outcome == "person" else outcome
             return Turn(state.enter(Confirmation("transfer", entry, self._after_no(state.node))))
         if outcome in self._persons or outcome in self._menus:
@@ -207,12 +202,12 @@ class Graph:
 
     def _menu_key(self, state: State, node: Menu, key: str, facts: Facts) -> Turn | None:
         target = self._menus[node.name].choices.get(key)
-        if target in self._chains:
+        if target in self.chains:
             return self.reach(state.language, target, facts)
         return Turn(state.enter(self._menu_or_topic(target))) if target else None
 
     def _topic_key(self, state: State, node: TopicPart | TopicEnd, key: str, facts: Facts) -> Turn | None:
-        topic, last = node.topic, self._part_counts[node.topic] - 1
+        topic, last = node.topic, self.part_counts[node.topic] - 1
         if key == "5":
             return self._offer_text(state, topic, TopicEnd(topic, node.part), facts)
         if node.part >= last:
@@ -232,25 +227,32 @@ class Graph:
         return self.reach(state.language, entry, facts) if key == "1" and entry else None
 
     def _confirmation_key(self, state: State, node: Confirmation, key: str, facts: Facts) -> Turn | None:
-        if key == "2":
-            return Turn(state.enter(node.after_no))
-        if key != "1":
-            return None
-        if node.action == "transfer":
+        if key == "1" and node.action == "transfer":
             return self.reach(state.language, node.entry, facts)
-        return Turn(state.enter(StopTexts()))
+        target = {"1": StopTexts(), "2": node.after_no}.get(key)
+        return Turn(state.enter(target)) if target else None
 
     def _offer_key(self, state: State, node: CallbackOffer, key: str, facts: Facts) -> Turn | None:
         if key == "1":
-            hidden = facts(HIDDEN)
-            return Turn(state.enter(EnterNumber(node.entry) if hidden else ConfirmOwnNumber(node.entry)))
+            question = EnterNumber(node.entry) if facts(HIDDEN) else ConfirmOwnNumber(node.entry)
+            return Turn(state.enter(question))
         if key == "5":
             return self._offer_text(state, NUMBERS, CallbackOffer(node.entry, "offer-again"), facts)
         return None
 
     def _question_key(self, state: State, node: Node, key: str, _facts: Facts) -> Turn | None:
-        target = _question_targets(node).get(key)
-        return Turn(state.enter(target)) if target else None
+        """The transition at a question whose answer depends on nothing else."""
+        targets: dict[str, Node] = {}
+        match node:
+            case TextConsent(topic, after):
+                targets = {"1": SendText(topic, after), "2": after}
+            case ConfirmOwnNumber(entry):
+                targets = {"1": CallbackTime(entry, "own"), "2": EnterNumber(entry)}
+            case ReadBack(entry):
+                targets = {"1": CallbackTime(entry, "keyed"), "2": EnterNumber(entry)}
+            case CallbackTime(entry, number):
+                targets = {key: SaveCallback(entry, number, time) for key, time in _TIMES_OF_DAY.items()}
+        return Turn(state.enter(targets[key])) if key in targets else None
 
     def _miss(self, state: State, facts: Facts, error: StayReason) -> Turn:
         """Counts a no-input or a no-match. The last try leads to a person; at an offer of help, to goodbye."""
@@ -268,7 +270,7 @@ class Graph:
         return self._dial(language, entry, 0, facts, preface) or Turn(State(language, CallbackOffer(entry, "closed")))
 
     def _dial(self, language: str, entry: str, first: int, facts: Facts, preface: str | None) -> Turn | None:
-        for link, name in enumerate(self._chains[entry]):
+        for link, name in enumerate(self.chains[entry]):
             if link >= first and facts(name):
                 return Turn(State(language, Transfer(entry, link)), preface)
         return None
@@ -289,13 +291,6 @@ class Graph:
             return Turn(state.enter(task.after), _TEXT_PREFACES.get(outcome, "text-failed"))
         return Turn(state.enter(Menu("welcome")), "texts-stopped" if outcome == STOPPED else "texts-not-stopped")
 
-    def chain(self, entry: str) -> tuple[str, ...]:
-        """The entries that are dialed, in order, when a caller asks for an entry."""
-        return self._chains[entry]
-
-    def part_count(self, topic: str) -> int:
-        return self._part_counts[topic]
-
     def person_of(self, node: Node) -> str:
         """The directory entry that key 0 reaches from a node."""
         if isinstance(node, Menu):
@@ -306,7 +301,7 @@ class Graph:
             return self.person_of(node.after)
         if isinstance(node, SpokenAnswer):
             return self._config.answers.get(node.outcome) or self._menus["welcome"].person
-        if isinstance(node, _EntryNode) or (isinstance(node, Confirmation) and node.entry):
+        if isinstance(node, EntryNode) or (isinstance(node, Confirmation) and node.entry):
             return node.entry
         return self._menus["welcome"].person
 
@@ -333,26 +328,11 @@ class Graph:
         for menu in queue:
             for target in self._menus[menu.name].choices.values():
                 node = self._menu_or_topic(target)
-                if target in self._chains or node in parents:
-                    continue
-                parents[node] = menu
-                if isinstance(node, Menu):
-                    queue.append(node)
+                if target not in self.chains and node not in parents:
+                    parents[node] = menu
+                    if isinstance(node, Menu):
+                        queue.append(node)
         return parents
-
-
-def _question_targets(node: Node) -> dict[str, Node]:
-    """The node that each key leads to at a question whose answer depends on nothing else."""
-    match node:
-        case TextConsent(topic, after):
-            return {"1": SendText(topic, after), "2": after}
-        case ConfirmOwnNumber(entry):
-            return {"1": CallbackTime(entry, "own"), "2": EnterNumber(entry)}
-        case ReadBack(entry):
-            return {"1": CallbackTime(entry, "keyed"), "2": EnterNumber(entry)}
-        case CallbackTime(entry, number):
-            return {key: SaveCallback(entry, number, time) for key, time in _TIMES_OF_DAY.items()}
-    return {}
 
 
 def _chain(config: Config, entry: DirectoryEntry) -> tuple[str, ...]:

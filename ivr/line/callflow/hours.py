@@ -12,7 +12,7 @@ from ivr.line.locales.locale import get_locale
 if TYPE_CHECKING:
     from holidays.holiday_base import HolidayBase
 
-# No closure lasts longer than this.
+# Longer than any closure.
 _DAYS_AHEAD = 30
 
 
@@ -27,9 +27,7 @@ def is_open(config: Config, entry: DirectoryEntry, now: datetime) -> bool:
 
 def is_holiday(rule: Holidays, day: date) -> bool:
     """Whether a day is a public holiday of the US state, with the additions and removals of line.yaml."""
-    if day in rule.add:
-        return True
-    return day not in rule.remove and day in _calendar(rule.state)
+    return day in rule.add or (day not in rule.remove and day in _calendar(rule.state))
 
 
 def preload_holidays(rule: Holidays) -> None:

@@ -113,7 +113,7 @@ class Speech:
 
     def dialed_entry(self, node: Transfer) -> str:
         """The id of the directory entry that a transfer dials."""
-        return self.graph.chain(node.entry)[node.link]
+        return self.graph.chains[node.entry][node.link]
 
     def _prompt(self, state: State, name: str) -> SpeechBlock:
         return self.block(state.language, name)
@@ -131,7 +131,7 @@ class Speech:
         if turn.preface is None:
             return []
         if turn.preface.startswith("transfer-") and isinstance(node, Transfer):
-            previous = self.graph.chain(node.entry)[max(0, node.link - 1)]
+            previous = self.graph.chains[node.entry][max(0, node.link - 1)]
             return [self._about_entry(turn.state, turn.preface, previous)]
         return [self._prompt(turn.state, turn.preface)]
 
@@ -162,7 +162,7 @@ class Speech:
         return options if state.missed else [self.block(state.language, node.topic, node.part), *options]
 
     def _topic_end(self, state: State, node: TopicPart | TopicEnd) -> list[SpeechBlock]:
-        has_more = node.part + 1 < self.graph.part_count(node.topic)
+        has_more = node.part + 1 < self.graph.part_counts[node.topic]
         return [self._prompt(state, "go-on" if has_more else "topic-end")]
 
     def _answer(self, state: State, node: SpokenAnswer) -> list[SpeechBlock]:

@@ -14,134 +14,117 @@ class Node:
 
     kind: ClassVar[str]
 
+    def __init_subclass__(cls, kind: str = "") -> None:
+        cls.kind = kind
+
     @cached_property
     def token(self) -> str:
         values = (getattr(self, field.name) for field in fields(self))
-        parts = (value.token if isinstance(value, Node) else str(value) for value in values)
-        return "-".join([self.kind, *parts])
+        return "-".join([self.kind, *(value.token if isinstance(value, Node) else str(value) for value in values)])
 
 
 @dataclass(frozen=True)
-class Menu(Node):
-    kind: ClassVar[str] = "menu"
+class Menu(Node, kind="menu"):
     name: str
 
 
 @dataclass(frozen=True)
-class TopicPart(Node):
+class TopicPart(Node, kind="piece"):
     """One part of a topic; `part` counts from 0."""
 
-    kind: ClassVar[str] = "piece"
     topic: str
     part: int
 
 
 @dataclass(frozen=True)
-class TopicEnd(Node):
+class TopicEnd(Node, kind="ending"):
     """The options after a part of a topic, without the part."""
 
-    kind: ClassVar[str] = "ending"
     topic: str
     part: int
 
 
 @dataclass(frozen=True)
-class SpokenAnswer(Node):
+class SpokenAnswer(Node, kind="answer"):
     """The answer to speech that matches no topic: a red flag, results, an appointment."""
 
-    kind: ClassVar[str] = "answer"
     outcome: str
 
 
 @dataclass(frozen=True)
-class Confirmation(Node):
+class Confirmation(Node, kind="check"):
     """A yes-or-no question before a spoken request is carried out: a transfer to `entry`, or an opt-out.
 
     action: transfer or stop. entry: empty for stop. after_no: the node that "no" leads to.
     """
 
-    kind: ClassVar[str] = "check"
     action: str
     entry: str
     after_no: Node
 
 
 @dataclass(frozen=True)
-class TextConsent(Node):
+class TextConsent(Node, kind="consent"):
     """Asks for consent to text a topic to the caller's own number. after: the node that follows either answer."""
 
-    kind: ClassVar[str] = "consent"
     topic: str
     after: Node
 
 
 @dataclass(frozen=True)
-class Transfer(Node):
+class EntryNode(Node):
+    """A node about one directory entry, which key 0 reaches."""
+
+    entry: str
+
+
+@dataclass(frozen=True)
+class Transfer(EntryNode, kind="transfer"):
     """Dials one link of an entry's transfer chain; `link` counts from 0."""
 
-    kind: ClassVar[str] = "transfer"
-    entry: str
     link: int
 
 
 @dataclass(frozen=True)
-class CallbackOffer(Node):
+class CallbackOffer(EntryNode, kind="offer"):
     """The phone number of an entry that cannot take the call, and the offer of a call-back or a text.
 
     reason: closed, no-one-free or offer-again.
     """
 
-    kind: ClassVar[str] = "offer"
-    entry: str
     reason: str
 
 
 @dataclass(frozen=True)
-class ConfirmOwnNumber(Node):
+class ConfirmOwnNumber(EntryNode, kind="ownnumber"):
     """Asks whether to call back the number that the caller is calling from."""
 
-    kind: ClassVar[str] = "ownnumber"
-    entry: str
-
 
 @dataclass(frozen=True)
-class EnterNumber(Node):
+class EnterNumber(EntryNode, kind="keyin"):
     """Asks for the number to call back, on the keypad."""
 
-    kind: ClassVar[str] = "keyin"
-    entry: str
-
 
 @dataclass(frozen=True)
-class ReadBack(Node):
+class ReadBack(EntryNode, kind="readback"):
     """Reads the entered number back."""
 
-    kind: ClassVar[str] = "readback"
-    entry: str
-
 
 @dataclass(frozen=True)
-class CallbackTime(Node):
+class CallbackTime(EntryNode, kind="wish"):
     """Asks when to call back. number: own or keyed."""
 
-    kind: ClassVar[str] = "wish"
-    entry: str
     number: str
 
 
 @dataclass(frozen=True)
-class Helped(Node):
+class Helped(EntryNode, kind="helped"):
     """Follows a call-back request, saved or not: the entry's phone number, and the way back."""
-
-    kind: ClassVar[str] = "helped"
-    entry: str
 
 
 @dataclass(frozen=True)
-class Goodbye(Node):
+class Goodbye(Node, kind="goodbye"):
     """Ends the call. Reached only after the caller got help or an offer of help."""
-
-    kind: ClassVar[str] = "goodbye"
 
 
 TimeOfDay = Literal["morning", "afternoon", "any"]
@@ -153,23 +136,21 @@ class Task(Node):
 
 
 @dataclass(frozen=True)
-class SaveCallback(Task):
-    kind: ClassVar[str] = "keepcallback"
+class SaveCallback(Task, kind="keepcallback"):
     entry: str
     number: str
     time_of_day: TimeOfDay
 
 
 @dataclass(frozen=True)
-class SendText(Task):
-    kind: ClassVar[str] = "sendtext"
+class SendText(Task, kind="sendtext"):
     topic: str
     after: Node
 
 
 @dataclass(frozen=True)
-class StopTexts(Task):
-    kind: ClassVar[str] = "stoptexts"
+class StopTexts(Task, kind="stoptexts"):
+    """Opts the caller out of texts."""
 
 
 SAVED, SENT, ALREADY, LANDLINE = "kept", "sent", "already", "landline"

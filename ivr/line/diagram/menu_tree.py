@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,14 +9,11 @@ from babel import Locale
 
 from ivr.line.callflow import hours
 from ivr.line.callflow.graph import Graph
-from ivr.line.callflow.speech import Speech, SpeechBlock
+from ivr.line.callflow.speech import Speech
 from ivr.line.callflow.states import Menu, Node, State, TopicPart, Turn
 from ivr.line.content.audio_headers import read_audio_info
 from ivr.line.content.loader import Content
-from ivr.line.text import readability
-from ivr.line.text.readability import WORDS_PER_MINUTE
-
-_WELCOME = "welcome"
+from ivr.line.text.readability import WORDS_PER_MINUTE, seconds_to_speak
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class MenuNode:
     key: str = ""
     label: str = ""
     facts: tuple[str, ...] = ()
-    """Shown beside it: seconds to hear, a phone number."""
+    """Shown next to the box: seconds to hear, a phone number."""
     person: str = ""
     """The person that key 0 reaches."""
     children: tuple[MenuNode, ...] = ()
@@ -61,16 +57,18 @@ def build_menu_tree(content: Content, language: str) -> MenuTree:
     return MenuTree(
         f"{config.hospital[language]}: what callers hear in {_language_name(content, language)}",
         tuple(_global_keys(content, language)),
-        builder.menu(_WELCOME),
+        builder.menu("welcome"),
         tuple(builder.directory_node(entry.id) for entry in config.directory),
     )
 
 
 def describe_menu_tree(content: Content, language: str) -> str:
-    """The same tree as a nested list, for readers who cannot see the diagram."""
+    """The diagram as a nested list, for readers who cannot see it."""
     tree = build_menu_tree(content, language)
     directory = [f"- {entry.name}, {entry.number}. {' '.join(entry.facts)}" for entry in tree.directory]
-    return "\n".join([f"{tree.title}.", *tree.everywhere, "", *_outline(tree.root, ""), "", "Who is rung:", *directory])
+    return "\n".join(
+        [f"{tree.title}.", *tree.everywhere, "", *_outline(tree.root, ""), "", "Whom the line calls:", *directory]
+    )
 
 
 def _outline(node: MenuNode, indent: str) -> list[str]:
@@ -124,7 +122,7 @@ class _Builder:
 
     def _topic(self, name: str, key: str, label: str) -> MenuNode:
         topic = next(topic for topic in self._content.config.topics if topic.id == name)
-        *first, last = (f"{self._seconds(TopicPart(name, part)):.0f}" for part in range(self._graph.part_count(name)))
+        *first, last = (f"{self._seconds(TopicPart(name, part)):.0f}" for part in range(self._graph.part_counts[name]))
         lengths = f"{', '.join(first)} and {last}" if first else last
         facts = (f"{lengths} seconds", f"by text: {topic.number}")
         return MenuNode("topic", self._title(name), key, label, facts, self._entry_name(topic.person))
@@ -138,7 +136,7 @@ class _Builder:
     def directory_node(self, entry_id: str) -> DirectoryNode:
         entry = self._entries[entry_id]
         assumed = "" if entry.confirmed else " (assumed)"
-        _, *fallbacks = map(self._entry_name, self._graph.chain(entry_id))
+        _, *fallbacks = map(self._entry_name, self._graph.chains[entry_id])
         after = ", then ".join(fallbacks) or "a call back is offered"
         opening = hours.describe_hours(entry, "en")
         facts = (f"Open {opening}{assumed}.", f"No answer in {entry.ring} seconds: {after}.")
@@ -147,10 +145,9 @@ class _Builder:
     def _seconds(self, node: Node) -> float:
         """How long a node takes to hear: a menu with its keys, a part of a topic alone."""
         if isinstance(node, TopicPart):
-            return self._duration([self._speech.block(self._language, node.topic, node.part)])
-        return self._duration(self._speech.blocks(Turn(State(self._language, node))))
-
-    def _duration(self, blocks: Iterable[SpeechBlock]) -> float:
+            blocks = [self._speech.block(self._language, node.topic, node.part)]
+        else:
+            blocks = self._speech.blocks(Turn(State(self._language, node)))
         paragraphs: list[str] = []
         recorded_seconds = 0.0
         for block in blocks:
@@ -159,7 +156,5 @@ class _Builder:
                 recorded_seconds += audio.seconds if audio else 0.0
             else:
                 paragraphs += block.paragraphs
-        pause = self._content.config.pause_ms
-        return recorded_seconds + readability.seconds_to_speak(
-            "\n\n".join(paragraphs), self._language, WORDS_PER_MINUTE, pause_ms=pause
-        )
+        text, pause = "\n\n".join(paragraphs), self._content.config.pause_ms
+        return recorded_seconds + seconds_to_speak(text, self._language, WORDS_PER_MINUTE, pause_ms=pause)

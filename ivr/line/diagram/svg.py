@@ -31,9 +31,8 @@ _FRAMES: dict[str, dict[str, str]] = {
     "person": {"stroke-width": "0.8", "fill": "#fff", "rx": "15"},
     "above": {"stroke-width": "0.8", "fill": "#fff", "rx": "3", "stroke-dasharray": "3 2"},
 }
-_LEGEND = {"menu": "a menu", "topic": "a topic", "person": "a person is rung"}
-_LINE = {"fill": "none", "stroke": "#000", "stroke_width": "0.8"}
-_CLOSED_NOTE = "When nobody is open, a caller hears when somebody is, and may ask to be called back or for a text."
+_LEGEND = {"menu": "a menu", "topic": "a topic", "person": "a person is called"}
+_CLOSED_NOTE = "When every office is closed, callers hear when one opens, and can ask for a call-back or a text."
 # Width of a character as a fraction of the font size, in the widest common sans-serif font.
 _WIDTHS = {**dict.fromkeys("fijlrtI.,:;'|!()[]", 0.4), **dict.fromkeys(" -", 0.36), **dict.fromkeys("mwMW@%", 1.0)}
 _BOLD = 1.14
@@ -63,16 +62,14 @@ def render_svg(content: Content, language: str) -> str:
     """The diagram of a line in one of its languages, as an SVG WIDTH points wide."""
     tree = build_menu_tree(content, language)
     name = f"line-{language}"
-    svg = ET.Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "role": "img",
-            "aria-labelledby": f"{name}-title {name}-words",
-            "lang": "en",
-            "font-family": "Helvetica, Arial, sans-serif",
-        },
-    )
+    attributes = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "role": "img",
+        "aria-labelledby": f"{name}-title {name}-words",
+        "lang": "en",
+        "font-family": "Helvetica, Arial, sans-serif",
+    }
+    svg = ET.Element("svg", attributes)
     ET.SubElement(svg, "title", {"id": f"{name}-title"}).text = tree.title
     ET.SubElement(svg, "desc", {"id": f"{name}-words"}).text = describe_menu_tree(content, language)
     paper = ET.SubElement(svg, "rect", {"width": "100%", "height": "100%", "fill": "#fff"})
@@ -92,8 +89,7 @@ def _draw_header(sheet: _Sheet, tree: MenuTree) -> None:
     for sentence in tree.everywhere:
         y = sheet.text(0, y + 2, _wrap(sentence, WIDTH))
     y += 8
-    headings = ((0.0, "Which key leads where"), (_FACTS_X, "Seconds to hear"), (_PERSON_X, "Whom 0 reaches"))
-    for x, heading in headings:
+    for x, heading in ((0.0, "Where keys lead"), (_FACTS_X, "Seconds to hear"), (_PERSON_X, "Whom 0 reaches")):
         sheet.text(x, y, [heading], SMALL, font_weight="bold")
     sheet.y = y + SMALL * _LEADING + 2
     _draw_rule(sheet)
@@ -136,10 +132,9 @@ def _box_x(depth: int) -> float:
 def _draw_children(sheet: _Sheet, node: MenuNode, depth: int, bottom: float) -> None:
     child_x = _box_x(depth + 1)
     stem = min(_box_x(depth) + _INDENT / 2 - 4, child_x)
-    ends = [_draw_row(sheet, child, depth + 1) for child in node.children]
-    for end in ends:
+    for end in [_draw_row(sheet, child, depth + 1) for child in node.children]:
         path = f"M{_number(stem)} {_number(bottom)}V{_number(end)}H{_number(child_x - _KEY_RADIUS)}"
-        sheet.shape("path", d=path, **_LINE)
+        sheet.shape("path", d=path, fill="none", stroke="#000", stroke_width=0.8)
 
 
 def _draw_key(sheet: _Sheet, x: float, y: float, key: str) -> None:
@@ -150,7 +145,7 @@ def _draw_key(sheet: _Sheet, x: float, y: float, key: str) -> None:
 def _draw_footer(sheet: _Sheet, tree: MenuTree) -> None:
     x, y = _LEFT, sheet.y + 2
     for kind, meaning in _LEGEND.items():
-        frame = {**_FRAMES[kind], "rx": "7"} if kind == "person" else _FRAMES[kind]
+        frame = _FRAMES[kind] | ({"rx": "7"} if kind == "person" else {})
         sheet.shape("rect", x=x, y=y, width=30, height=14, stroke="#000", **frame)
         sheet.text(x + 36, y + 1, [meaning])
         x += 130

@@ -73,7 +73,7 @@ class TwimlDocuments:
         """What staff hear before they are connected, by URL token; `joined`, an empty document, connects them."""
         say_only = VoiceResponse()
         say_only.append(_SPOKEN)
-        documents = {"joined": _encode(VoiceResponse())}
+        documents = {"joined": encode(VoiceResponse())}
         for language in self._config.languages:
             whisper = self._spoken(self._speech.whisper(language, "whisper"))
             question = self._spoken(self._speech.whisper(language, "whisper-accept"))
@@ -96,13 +96,8 @@ class TwimlDocuments:
                 "hints": self._hints[language],
             }
         response = VoiceResponse()
-        gather = Gather(
-            action=_URL,
-            method="POST",
-            timeout=self._config.answer_seconds,
-            action_on_empty_result=True,
-            **attributes,
-        )
+        seconds = self._config.answer_seconds
+        gather = Gather(action=_URL, method="POST", timeout=seconds, action_on_empty_result=True, **attributes)
         gather.append(_SPOKEN)
         response.append(gather)
         return str(response)
@@ -164,9 +159,9 @@ def text_document(replies: Iterable[str]) -> bytes:
     response = MessagingResponse()
     for reply in replies:
         response.message(reply)
-    return _encode(response)
+    return encode(response)
 
 
-def _encode(response: VoiceResponse | MessagingResponse) -> bytes:
+def encode(response: VoiceResponse | MessagingResponse) -> bytes:
     document: str = response.to_xml()
     return document.encode()

@@ -8,13 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from twilio.twiml.voice_response import VoiceResponse
+
 from ivr.line.callflow.explore import reachable_turns
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import CALLERS_NUMBER, OPENS, Speech
 from ivr.line.callflow.states import Facts, Heard, State, Task, Transfer, Turn
 from ivr.line.content.loader import Content
 from ivr.line.nlu.spoken_input import SpokenInput
-from ivr.line.twiml.documents import OWN_NUMBER, SEALED_NUMBER, BaseUrls, TwimlDocuments, text_document
+from ivr.line.twiml.documents import OWN_NUMBER, SEALED_NUMBER, BaseUrls, TwimlDocuments, encode, text_document
+from ivr.line.twiml.ssml import build_say
 
 if TYPE_CHECKING:
     from ivr.line.nlu.matcher import Matcher
@@ -73,8 +76,7 @@ class CompiledLine:
 
     @cached_property
     def matcher(self) -> Matcher:
-        """Resolves free words. Built on first use: checking a graph needs neither it nor numpy."""
-        # Importing numpy takes a tenth of a second.
+        """Resolves free words. Built on first use, because numpy is slow to import and the graph needs no matcher."""
         from ivr.line.nlu.matcher import Matcher
 
         return Matcher(self.content)
@@ -96,19 +98,19 @@ class CompiledLine:
         return self.content.texted(language, name, topics=topics)
 
     def needs_turn_values(self, turn: Turn) -> bool:
-        """Whether a turn's document contains values of the single turn."""
+        """Whether a turn's document contains TurnValues."""
         return turn in self._incomplete or turn in self._withheld
 
-    def document(self, turn: Turn, caller: TurnValues = NO_VALUES) -> bytes:
+    def document(self, turn: Turn, values: TurnValues = NO_VALUES) -> bytes:
         """The TwiML of a turn."""
-        if caller.own_number is not None and turn in self._withheld:
-            return self._withheld[turn].replace(OWN_NUMBER, _escape(caller.own_number))
+        if values.own_number is not None and turn in self._withheld:
+            return self._withheld[turn].replace(OWN_NUMBER, _escape(values.own_number))
         if turn in self._incomplete:
-            document = self.documents[turn].replace(_CALLERS_NUMBER, _escape(caller.number))
-            opens = _escape(caller.opens)
+            document = self.documents[turn].replace(_CALLERS_NUMBER, _escape(values.number))
+            opens = _escape(values.opens)
             # "At 8:00 a.m." already ends with a period.
             document = document.replace(_OPENS + b".", opens.rstrip(b".") + b".").replace(_OPENS, opens)
-            return document.replace(SEALED_NUMBER, _escape(caller.sealed))
+            return document.replace(SEALED_NUMBER, _escape(values.sealed))
         return self.documents[turn]
 
     def next_turn(self, token: str, heard: Heard, facts: Facts, language: str | None = None) -> Turn:
@@ -128,6 +130,20 @@ class CompiledLine:
     def text_document(self, language: str, name: str) -> bytes:
         """The TwiML of the same text message."""
         return self._text_documents[language, name]
+
+
+def fallback_document(line: CompiledLine) -> bytes:
+    """Apologizes and gives the phone numbers in every language, then dials the entry of key 0.
+
+    The phone number's fallback URL at Twilio. It refers to no URL of the line, so any file server can host it.
+    """
+    config = line.content.config
+    response = VoiceResponse()
+    for language in config.languages:
+        response.append(build_say(line.speech.block(language, "unavailable"), config))
+    entry = config.entry(config.menus["welcome"].person)
+    response.dial(timeout=entry.ring).number(entry.e164)
+    return encode(response)
 
 
 def _escape(value: str) -> bytes:

@@ -42,8 +42,8 @@ def decode(data: bytes) -> Any:
 def level(samples: Any, pitch: int) -> float:
     """The level of a pitch, in decibels relative to full scale."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) / len(samples) * 4
-    at = round(pitch * len(samples) / 8_000)
-    return float(20 * np.log10(spectrum[at - 2 : at + 3].max() + 1e-9))
+    index = round(pitch * len(samples) / 8_000)
+    return float(20 * np.log10(spectrum[index - 2 : index + 3].max() + 1e-9))
 
 
 MP3 = sound(tone(440, 1000), kind="MP3")
@@ -60,11 +60,11 @@ KINDS = [
     ("stereo, one channel inverted", sound(np.stack([tone(440), -tone(440)], axis=1))),
     ("too loud", sound(tone(440, loud=1.0))),
     ("soft", sound(tone(440, loud=0.08))),
-    ("with mains hum", sound(tone(440) + tone(50, loud=0.4))),
+    ("with power-line hum", sound(tone(440) + tone(50, loud=0.4))),
     ("with a DC offset", sound(tone(440, loud=0.3) + 0.5)),
     ("MP3", sound(tone(440), kind="MP3")),
     ("MP3 in stereo", sound(np.stack([tone(440), tone(440)], axis=1), kind="MP3")),
-    ("MP3 of a low rate", sound(tone(440, rate=16_000), 16_000, kind="MP3")),
+    ("MP3 at a low rate", sound(tone(440, rate=16_000), 16_000, kind="MP3")),
     ("MP3 with a title", tag(900) + sound(tone(440), kind="MP3") + b"TAG" + b"t" * 125),
 ]
 
@@ -108,7 +108,7 @@ REJECTED = [
     ("a WAV without sound", WAV[:36], "too-short", "contains no sound"),
     ("silence", sound(tone(440) * 0), "silent", "microphone"),
     ("the hiss of a muted microphone", sound(tone(440, loud=0.001)), "silent", "microphone"),
-    ("only mains hum", sound(tone(50)), "silent", "microphone"),
+    ("only power-line hum", sound(tone(50)), "silent", "microphone"),
     ("a click", sound(tone(440, seconds=0.1)), "too-short", "too short"),
     ("a long WAV", sound(tone(440, seconds=41, rate=8_000), 8_000), "too-long", "41 seconds to hear: record it in 40"),
     ("a long MP3", sound(tone(440, seconds=41, rate=8_000), 8_000, "MP3"), "too-long", "to hear"),
@@ -150,8 +150,8 @@ SHORT = {"WAV": sound(tone(440, seconds=0.5, rate=8_000), 8_000), "MP3": sound(t
 
 @given(st.sampled_from(["WAV", "MP3"]), st.integers(0, 2_000), st.binary(max_size=40), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_any_bytes_are_converted_or_rejected(kind: str, at: int, inserted: bytes, cut: bool) -> None:
+def test_any_bytes_are_converted_or_rejected(kind: str, offset: int, inserted: bytes, cut: bool) -> None:
     whole = SHORT[kind]
-    damaged = whole[:at] + inserted + (b"" if cut else whole[at + len(inserted) :])
+    damaged = whole[:offset] + inserted + (b"" if cut else whole[offset + len(inserted) :])
     with suppress(UnusableAudio):
         decode(to_telephone_wav(damaged))

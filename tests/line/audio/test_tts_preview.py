@@ -167,8 +167,8 @@ def test_a_prompt_that_is_only_texted_has_no_preview(content: Content) -> None:
 
 
 RECORDED = {
-    "a studio's": ("wav", sound(tone(440))),
-    "a telephone's": ("wav", to_telephone_wav(sound(tone(440)))),
+    "a studio WAV": ("wav", sound(tone(440))),
+    "a telephone WAV": ("wav", to_telephone_wav(sound(tone(440)))),
     "an MP3": ("mp3", sound(tone(440), kind="MP3")),
 }
 

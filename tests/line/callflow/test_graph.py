@@ -147,9 +147,9 @@ def test_key_0_leads_to_a_person_when_open_and_to_the_callback_offer_when_closed
 
 
 @pytest.mark.parametrize(
-    "missed", [Silence(), Key("7"), SpokenWords("none")], ids=["no input", "a wrong key", "speech not understood"]
+    "miss", [Silence(), Key("7"), SpokenWords("none")], ids=["no input", "a wrong key", "speech not understood"]
 )
-def test_repeated_misses_when_open_lead_to_a_person_within_three_tries(line: CompiledLine, missed: Heard) -> None:
+def test_repeated_misses_when_open_lead_to_a_person_within_three_tries(line: CompiledLine, miss: Heard) -> None:
     for state in states_at(line, *WAITING):
         if isinstance(state.node, CallbackOffer | Helped):
             continue
@@ -157,22 +157,22 @@ def test_repeated_misses_when_open_lead_to_a_person_within_three_tries(line: Com
         for _ in range(line.content.config.tries):
             if isinstance(turn.state.node, Transfer):
                 break
-            turn = line.graph.next_turn(turn.state, missed, all_open)
+            turn = line.graph.next_turn(turn.state, miss, all_open)
         assert isinstance(turn.state.node, Transfer), state.token
         assert turn.preface == "to-a-person"
 
 
 @pytest.mark.parametrize(
-    "missed", [Silence(), Key("7"), SpokenWords("none")], ids=["no input", "a wrong key", "speech not understood"]
+    "miss", [Silence(), Key("7"), SpokenWords("none")], ids=["no input", "a wrong key", "speech not understood"]
 )
 def test_repeated_misses_when_closed_lead_to_the_callback_offer_and_then_to_goodbye(
-    line: CompiledLine, missed: Heard
+    line: CompiledLine, miss: Heard
 ) -> None:
     for state in states_at(line, *WAITING):
         nodes = []
         turn = Turn(state)
         for _ in range(2 * line.content.config.tries):
-            turn = line.graph.next_turn(turn.state, missed, all_closed)
+            turn = line.graph.next_turn(turn.state, miss, all_closed)
             nodes.append(turn.state.node)
         assert isinstance(nodes[-1], Goodbye), state.token
         offered = isinstance(state.node, CallbackOffer | Helped) or any(
@@ -183,8 +183,8 @@ def test_repeated_misses_when_closed_lead_to_the_callback_offer_and_then_to_good
 
 def test_no_input_and_no_match_have_separate_counters_and_prompts(line: CompiledLine) -> None:
     turn, prefaces = line.graph.start(), []
-    for missed in (Silence(), Key("7"), Silence(), Key("7")):
-        turn = line.graph.next_turn(turn.state, missed, all_open)
+    for miss in (Silence(), Key("7"), Silence(), Key("7")):
+        turn = line.graph.next_turn(turn.state, miss, all_open)
         prefaces.append(turn.preface)
     assert prefaces == ["silence", "wrong-key", "silence", "wrong-key"]
     assert (turn.state.silences, turn.state.wrongs, turn.state.node) == (2, 2, Menu("welcome"))
@@ -271,7 +271,7 @@ def test_an_unanswered_transfer_tries_the_next_open_entry_and_then_offers_a_call
     line: CompiledLine, status: str, preface: str
 ) -> None:
     for entry in ENTRIES:
-        chain = line.graph.chain(entry)
+        chain = line.graph.chains[entry]
         turn = line.graph.reach("en", entry, all_open)
         for link, name in enumerate(chain):
             assert line.speech.dialed_entry(turn.state.node) == name
@@ -313,14 +313,14 @@ def test_each_menu_and_topic_transfers_to_its_own_number(line: CompiledLine, nod
 
 def test_no_number_is_dialed_twice_in_one_transfer_chain(line: CompiledLine) -> None:
     for entry in ENTRIES:
-        numbers = [line.content.config.entry(name).number for name in line.graph.chain(entry)]
+        numbers = [line.content.config.entry(name).number for name in line.graph.chains[entry]]
         assert len(set(numbers)) == len(numbers) > 1
 
 
 def test_two_entries_that_share_a_number_are_dialed_once() -> None:
     shared = CompiledLine(read_content(changed("line.yaml", "number: 603-663-4490", "number: 603-668-3067")))
-    assert shared.graph.chain("breast-health-center") == ("breast-health-center", "central-scheduling")
-    assert shared.graph.chain("central-scheduling") == ("central-scheduling", "breast-health-center")
+    assert shared.graph.chains["breast-health-center"] == ("breast-health-center", "central-scheduling")
+    assert shared.graph.chains["central-scheduling"] == ("central-scheduling", "breast-health-center")
 
 
 def test_each_state_has_a_unique_token_that_is_safe_in_a_url(line: CompiledLine) -> None:
@@ -329,10 +329,10 @@ def test_each_state_has_a_unique_token_that_is_safe_in_a_url(line: CompiledLine)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,100}", token) for token in line.states)
 
 
-@given(token=st.text(max_size=30), what=inputs)
-def test_an_unknown_token_restarts_the_call(line: CompiledLine, token: str, what: Heard) -> None:
+@given(token=st.text(max_size=30), heard=inputs)
+def test_an_unknown_token_restarts_the_call(line: CompiledLine, token: str, heard: Heard) -> None:
     if token not in line.states:
-        assert line.next_turn(token, what, all_open) == line.graph.start()
+        assert line.next_turn(token, heard, all_open) == line.graph.start()
 
 
 def test_a_known_token_continues_the_call(line: CompiledLine) -> None:

@@ -74,13 +74,13 @@ def with_a_recording(files: Files) -> Files:
 
 
 def with_another_entry(files: Files) -> Files:
-    reached = ("  people:\n    person: central-scheduling", "  people:\n    person: clinic")
+    people_menu = ("  people:\n    person: central-scheduling", "  people:\n    person: clinic")
     entry = (
         "  - id: clinic\n    name: {en: the clinic, es: la clínica}\n    number: 603-555-0100\n"
         "    for: {en: anything, es: todo}\n    hours: {Sat: 09:00-12:00}\n    next: []\n    ring: 15\n"
     )
-    where = "\n# The public holidays"
-    return replaced(files, "line.yaml", reached, (where, f"{entry}{where}"))
+    next_section = "\n# The public holidays"
+    return replaced(files, "line.yaml", people_menu, (next_section, f"{entry}{next_section}"))
 
 
 CHANGED: dict[str, Callable[[Files], Files]] = {

@@ -58,7 +58,7 @@ def parsed(document: bytes) -> ElementTree.Element:
 def test_every_document_is_valid_under_twilios_schema(line: CompiledLine) -> None:
     errors = {name: schema_errors(document) for name, document in documents(line)}
     assert len(errors) > 900
-    assert {name: found for name, found in errors.items() if found} == {}
+    assert {name: reasons for name, reasons in errors.items() if reasons} == {}
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_phone_numbers_and_emergency_numbers_are_read_digit_by_digit(line: Compi
         for part in root.iter("say-as"):
             kinds.setdefault(part.text, part.get("interpret-as"))
             part.text = ""
-        left = "".join("".join(spoken.itertext()) for spoken in root.iter("Say"))
-        assert not re.search(r"911|988|\d{3}-\d{4}", left), name
+        other_words = "".join("".join(spoken.itertext()) for spoken in root.iter("Say"))
+        assert not re.search(r"911|988|\d{3}-\d{4}", other_words), name
     numbers = {entry.number: "telephone" for entry in line.content.config.directory}
     assert kinds == {**numbers, CALLERS_NUMBER: "telephone", "911": "digits", "988": "digits"}
 
