@@ -247,6 +247,6 @@ def test_the_numbers_of_the_line_and_the_hospital_are_rejected(content):
         st.text(max_size=120) | st.datetimes().map(str) | st.from_regex(r"\+?[\d\-() .]{7,16}", fullmatch=True),
     )
 )
-def test_any_cells_give_a_row_or_errors(content, cells):
+def test_any_cells_yield_a_row_or_errors(content, cells):
     row = RowReader(content.config, NOW).read([(2, cells)])[0]
     assert isinstance(row, AppointmentRow) or (row and all(error.message for error in row))

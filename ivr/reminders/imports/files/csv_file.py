@@ -48,7 +48,7 @@ def read_csv(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
                 yield number, cells
     except (csv.Error, _BadLine) as error:
         reason = str(error) if isinstance(error, _BadLine) else _TOO_LONG
-        raise unreadable_file(f"row {number + 1} {reason}. Correct it, or save it again as CSV (UTF-8).") from None
+        raise unreadable_file(f"row {number + 1} {reason}. Correct it, or save the file as CSV (UTF-8).") from None
     if not has_rows:
         raise file_error(ErrorCode.NO_ROWS)
 

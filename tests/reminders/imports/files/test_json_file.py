@@ -125,7 +125,7 @@ def only_row(value: object) -> dict[str, str]:
     return cells
 
 
-def test_an_appointment_in_a_bundle_has_its_patient_s_data(tmp_path):
+def test_a_row_of_a_bundle_combines_the_appointment_the_patient_and_the_location(tmp_path):
     maria = patient(
         name=[{"use": "maiden", "given": ["Old"]}, {"use": "official", "given": ["María", "José"], "family": "García"}],
         communication=[
@@ -254,7 +254,7 @@ LANGUAGES = [
 
 
 @pytest.mark.parametrize(("spoken", "expected"), [case[1:] for case in LANGUAGES], ids=[case[0] for case in LANGUAGES])
-def test_all_of_a_patient_s_languages_are_listed(spoken, expected):
+def test_all_languages_of_the_patient_are_listed(spoken, expected):
     def concept(name):
         return {"text": name} if " " in name else {"coding": [{"code": name}]}
 
