@@ -68,8 +68,8 @@ def decide(
     """Decide which text of the plan to send at `now`.
 
     done: steps that were sent or skipped. sent: when texts to the same number were sent, in any batch. not_before: when
-    a step that failed temporarily may be retried. early: steps that may be sent before they are due; quiet
-    hours and limits still apply.
+    a step that failed temporarily may be retried. early: steps to send before they are due; quiet hours
+    and limits still apply.
     """
     decision = Decision()
     all_sent = list(sent)
