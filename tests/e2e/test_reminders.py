@@ -84,7 +84,7 @@ def test_bad_rows_are_listed_and_good_rows_are_imported(open_line: RunningLine, 
     assert result.returncode == 1
     printed = " ".join(result.stdout.split())
     assert "row 3, phone: error: This is not a phone number" in printed
-    assert "row 4, starts_at: error: This is not a date with a time" in printed
+    assert "row 4, starts_at: error: This is not a date and time" in printed
     assert "row 4, language: error: This language is not supported" in printed
     assert "3 rows: 1 new, 0 updated, 0 unchanged, 2 rejected." in result.stdout
 

@@ -1,7 +1,7 @@
-"""Whatever happens, no text is sent at night, too often, too late, without need, or against the patient's will.
+"""Whatever happens, no text is sent at night, too often, too late, needlessly, or after an opt-out.
 
-Random scenarios run hour by hour with the real importer, claims, and ledger. Each text is checked against the rules by
-other code than that which decided to send it.
+Random scenarios run hour by hour with the real importer, claims, and ledger. Each text is checked against the rules
+independently of the code that decided to send it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from ivr.reminders.reports.status import CancelledBatch, control
 from tests.support.clinic import Clinic, open_clinic, phone, sid
 
 BUSY = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
-# A few days before the clocks change in New York, in spring and in fall, and a day far from both.
+# A few days before the spring and fall clock changes in New York, and a date far from both.
 STARTS = [datetime(2027, 3, 11, 15, tzinfo=UTC), datetime(2026, 11, 3, 1, tzinfo=UTC) - timedelta(days=5)]
 STARTS.append(datetime(2026, 12, 1, 15, tzinfo=UTC))
 ZONES = ("America/New_York", "Pacific/Honolulu")
 DURATION = timedelta(days=9)
-# A ledger that lasts one scenario need not wait for a disk.
+# The ledger lasts only one scenario, so it is kept in memory for speed.
 MEMORY = "/dev/shm"
 APPOINTMENTS, PATIENTS, SLICE = 4, 2, 3
 QUIET = (("21:00", "08:00"), ("12:00", "17:30"), ("00:00", "00:00"))
@@ -64,7 +64,7 @@ events = st.lists(
 
 @dataclass
 class Scenario:
-    """busy: the hours in which the carrier rejects texts as too many."""
+    """busy: the hours in which the carrier rejects texts because there are too many."""
 
     starts: datetime
     quiet: tuple[str, str]
@@ -107,7 +107,7 @@ def open_scenario(content, scenario: Scenario) -> Iterator[Clinic]:
 
 
 class Simulation:
-    """Runs a scenario, and records what the checks need."""
+    """Runs a scenario and tracks the state that the checks need."""
 
     def __init__(self, clinic: Clinic, scenario: Scenario) -> None:
         self.clinic, self.scenario = clinic, scenario
@@ -120,7 +120,7 @@ class Simulation:
         for number, (ahead, patient, zone) in enumerate(self.scenario.appointments, start=1):
             self._book(self.scenario.starts, number, ahead, patient, zone)
         for hour in range(int(DURATION / timedelta(hours=1)) + 24):
-            # Half of the times are on the hour, as quiet hours and appointments are.
+            # Half of the times are on the hour, like quiet hours and appointments.
             now = self.scenario.starts + timedelta(hours=hour, minutes=hour % 2 * 37)
             for event_hour, (event, *args) in self.scenario.events:
                 if event_hour == hour:
@@ -128,13 +128,13 @@ class Simulation:
             self._send(now, hour)
 
     def _send(self, now: datetime, hour: int) -> None:
-        answer = BUSY if hour in self.scenario.busy else None
+        error = BUSY if hour in self.scenario.busy else None
         while due_count(self.clinic.ledger, now, 10):
             claimed = self.clinic.claim(now, limit=SLICE)
             for claim in claimed:
                 self._check(now, claim.attempt)
             self.sent_count += len(claimed)
-            self.clinic.record([(claim.attempt, answer or Accepted(sid(), "queued")) for claim in claimed], now)
+            self.clinic.record([(claim.attempt, error or Accepted(sid(), "queued")) for claim in claimed], now)
 
     def _check(self, now: datetime, attempt: str) -> None:
         """Assert that this text may be sent now."""
@@ -158,15 +158,15 @@ class Simulation:
         # Quiet hours may move a text forward to the evening before.
         assert now >= starts_at - step.before - timedelta(hours=25)
         assert now <= starts_at - step.before + step.late + timedelta(hours=25)
-        earlier = self._sent_times(patient, other_than=row.id)
+        earlier = self._sent_times(patient, except_id=row.id)
         assert sum(sent.astimezone(local.tzinfo).date() == local.date() for sent in earlier) < self.scenario.day
         assert sum(now - sent < timedelta(days=7) for sent in earlier) < self.scenario.week
 
-    def _sent_times(self, patient: int, other_than: int) -> list[datetime]:
+    def _sent_times(self, patient: int, except_id: int) -> list[datetime]:
         phone_hash = self.clinic.vault.hash(e164(patient))
         with self.clinic.ledger.read() as connection:
             person_id = connection.execute(select(person.c.id).where(person.c.phone_hash == phone_hash)).scalar_one()
-        others = self.clinic.all(text, text.c.person_id == person_id, text.c.id != other_than)
+        others = self.clinic.all(text, text.c.person_id == person_id, text.c.id != except_id)
         return [stored.claimed_at for stored in others if stored.state in COUNTED]
 
     def _import(self, now: datetime, number: int, **cells: str) -> None:

@@ -1,4 +1,4 @@
-"""XLSX files for tests, with the XML that spreadsheets write: `workbook({"Sheet1": rows})`."""
+"""XLSX files for tests, with the XML that spreadsheet programs write: `workbook({"Sheet1": rows})`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Value = str | float | bool | datetime | date | time | None
 
 
 def workbook(sheets: Mapping[str, Iterable[Sequence[Value]] | str], hidden: str = "") -> bytes:
-    """The bytes of a workbook. sheets: by name, rows of values or the XML of its rows."""
+    """The bytes of a workbook. sheets: the rows of each by name, as values or as XML. hidden: the name of a sheet."""
     names = list(sheets)
     parts = {
         "[Content_Types].xml": TYPES,
@@ -85,7 +85,7 @@ def _cell_xml(value: Value) -> str:
 
 def _style_and_number(value: float | datetime | date | time) -> tuple[int, float]:
     """The index of a style, and the serial number: days since 1899-12-30."""
-    epoch = datetime(1899, 12, 30)  # noqa: DTZ001 - times in a spreadsheet have no zone
+    epoch = datetime(1899, 12, 30)  # noqa: DTZ001 - times in a spreadsheet have no time zone
     if isinstance(value, datetime):
         return 1, (value - epoch).total_seconds() / 86_400
     if isinstance(value, date):

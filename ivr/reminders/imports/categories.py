@@ -1,4 +1,4 @@
-"""The cells of a row that repeat over a file: site, time zone, language, channel, and status."""
+"""The cells with few distinct values, so they can be cached: site, time zone, language, channel, and status."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from ivr.line.content.config import Config, Site
 from ivr.line.locales.language_names import LanguageNames, english_name
 from ivr.reminders.imports.errors import ErrorCode
 
-# Columns that only FHIR fills, named as no header can be: another name of the site; the patient's languages, best
-# first, separated by commas; and the code of a warning.
-PLACE, SPOKEN, NOTE = "(place)", "(spoken)", "(note)"
-CATEGORY_COLUMNS = ("site", "timezone", "language", "channel", "status", PLACE, SPOKEN, NOTE)
+# Columns that only FHIR fills; no header can have these names. The languages are separated by commas, preferred first.
+SITE_NAME, PATIENT_LANGUAGES, WARNING_CODE = "(site name)", "(patient languages)", "(warning code)"
+CATEGORY_COLUMNS = ("site", "timezone", "language", "channel", "status", SITE_NAME, PATIENT_LANGUAGES, WARNING_CODE)
 _CHANNELS = ("text", "call", "none")
 _STATUSES = ("booked", "cancelled", "attended", "missed")
-# Terms of scheduling programs.
+# Terms that scheduling programs use.
 _STATUS_ALIASES = {
     "canceled": "cancelled",
     "scheduled": "booked",
@@ -25,7 +24,7 @@ _STATUS_ALIASES = {
     "no show": "missed",
     "noshow": "missed",
 }
-# These two names mean the setting of the machine, or nothing.
+# localtime is the setting of this computer, and Factory is a placeholder.
 _ZONES = frozenset(available_timezones()) - {"localtime", "Factory"}
 
 
@@ -52,7 +51,7 @@ class CategoryReader:
     def read(self, *values: str) -> Categories:
         """Read the cells of CATEGORY_COLUMNS, in that order."""
         cells = {name: value.strip() for name, value in zip(CATEGORY_COLUMNS, values, strict=True)}
-        site = self._site(cells["site"], cells[PLACE])
+        site = self._site(cells["site"], cells[SITE_NAME])
         zone = cells["timezone"] or (self._sites[site].timezone if site in self._sites else "UTC")
         language = self._language_names.code(cells["language"])
         channel = cells["channel"].lower() or "text"
@@ -66,14 +65,14 @@ class CategoryReader:
             ("status", status in _STATUSES, ErrorCode.STATUS, ()),
         )
         errors = tuple((name, code, ", ".join(choices)) for name, valid, code, choices in checks if not valid)
-        warnings = [("status", cells[NOTE], "")] if cells[NOTE] else []
-        if cells[SPOKEN]:
-            language, unsupported = self._spoken(cells[SPOKEN].split(","))
+        warnings = [("status", cells[WARNING_CODE], "")] if cells[WARNING_CODE] else []
+        if cells[PATIENT_LANGUAGES]:
+            language, unsupported = self._spoken(cells[PATIENT_LANGUAGES].split(","))
             warnings += unsupported
         return Categories(zone if zone in _ZONES else "UTC", site, language, channel, status, errors, tuple(warnings))
 
     def _site(self, *names: str) -> str:
-        """The id of a site by the first of its ids or names that is known."""
+        """The id of the site that the first known id or name refers to."""
         given = [name.lower() for name in names if name]
         if not given:
             return self._only_site
@@ -90,7 +89,7 @@ class CategoryReader:
 
 
 def _site_ids(sites: Sequence[Site]) -> dict[str, str]:
-    """The ids of sites by id and by each name, in lower case, that only one site has."""
+    """Site ids by lower-case name, for the names that only one site has, and by id."""
     named: dict[str, set[str]] = {}
     for site in sites:
         for name in site.name.values():

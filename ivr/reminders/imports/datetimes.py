@@ -45,10 +45,10 @@ class ParsedDateTime(NamedTuple):
 def parse_datetime(text: str, zone: ZoneInfo, day_first: bool = False) -> ParsedDateTime | ErrorCode:
     """Parse a date with a time, local to `zone` unless the text has an offset. A skipped hour is an error.
 
-    Appointments start at the same few times of a day, so results are cached.
+    Results are cached, because many appointments start at the same time.
     """
     parsed = next((value for parse in _parsers(day_first) if (value := parse(text)) is not None), None)
-    # Moments in the very last year overflow in other zones.
+    # Times in the year 9999 may overflow in other zones.
     if parsed is None or not 1900 <= parsed.year < MAXYEAR:
         return ErrorCode.DATE
     if parsed.tzinfo is not None:
@@ -71,11 +71,11 @@ def _parse_iso(text: str) -> datetime | None:
 
 
 def _may_be_range(text: str, parsed: datetime, zone: ZoneInfo) -> bool:
-    """Whether 10:00-11:00 may mean from ten to eleven, rather than ten o'clock at UTC-11."""
-    west = -(parsed.utcoffset() or timedelta())
+    """Whether 10:00-11:00 may mean from ten to eleven rather than ten o'clock at UTC-11."""
+    end = -(parsed.utcoffset() or timedelta())
     start = timedelta(hours=parsed.hour, minutes=parsed.minute)
     is_local_offset = parsed.astimezone(zone).utcoffset() == parsed.utcoffset()
-    return bool(_TIME_RANGE.search(text)) and not is_local_offset and start < west <= start + _LONGEST_APPOINTMENT
+    return bool(_TIME_RANGE.search(text)) and not is_local_offset and start < end <= start + _LONGEST_APPOINTMENT
 
 
 def _parse_serial(text: str) -> datetime | None:

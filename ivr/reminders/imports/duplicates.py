@@ -13,10 +13,10 @@ class TempDiskFull(Exception):
 
 
 class DuplicateTracker:
-    """Remembers the row in which each value first appeared, as keyed hashes in a temporary file."""
+    """Records the row in which each value first appeared, as keyed hashes in a temporary file."""
 
     def __init__(self) -> None:
-        # An empty name makes a temporary database that SQLite deletes.
+        # With an empty name, SQLite makes a temporary database and deletes it when it is closed.
         self._store = sqlite3.connect("", isolation_level=None)
         for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA cache_size=-4000", "BEGIN"):
             self._store.execute(statement)
@@ -35,7 +35,7 @@ class DuplicateTracker:
 
     def _first_rows(self, values: Sequence[tuple[str, int]]) -> list[int]:
         hashes = [self._hash(value) for value, _ in values]
-        query = f"SELECT hash, row FROM seen WHERE hash IN ({','.join('?' * len(hashes))})"  # noqa: S608 - only marks
+        query = f"SELECT hash, row FROM seen WHERE hash IN ({','.join('?' * len(hashes))})"  # noqa: S608 - placeholders only
         known: dict[int, int] = dict(self._store.execute(query, hashes))
         new = {}
         for hashed, (_, row) in zip(hashes, values, strict=True):

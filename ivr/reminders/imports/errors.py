@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ivr.people.phones import PhoneFault
@@ -40,59 +40,56 @@ class ErrorCode(StrEnum):
 ERROR_SENTENCES: dict[str, str] = {
     ErrorCode.UNREADABLE: "This file cannot be read: {detail}",
     ErrorCode.EMPTY_FILE: "This file is empty: save the appointments with the column names in row 1.",
-    ErrorCode.NO_ROWS: "Row 1 has column names, but there are no appointments below it: save the file with its rows.",
+    ErrorCode.NO_ROWS: "Row 1 has column names, but there are no appointments below it: save the file again with them.",
     ErrorCode.COLUMN_MISSING: "The column {detail} is missing: add it to row 1.",
     ErrorCode.DUPLICATE_COLUMN: "The column {detail} appears twice: keep one.",
     ErrorCode.MISSING: "This cell is empty: fill it in.",
     ErrorCode.TOO_LONG: "This is longer than {detail} characters: shorten it.",
     ErrorCode.LINE_BREAK: "This cell contains a line break: check for a missing quotation mark.",
-    ErrorCode.DATE: "This is not a date with a time: write it like 2026-12-01 14:30 or 12/01/2026 2:30 PM.",
+    ErrorCode.DATE: "This is not a date and time: write it like 2026-12-01 14:30 or 12/01/2026 2:30 PM.",
     ErrorCode.PAST: "This time is in the past: correct it, or set the status to attended, missed, or cancelled.",
     ErrorCode.TOO_FAR_AHEAD: "This is more than two years from now: check the year.",
-    ErrorCode.SKIPPED_HOUR: "This time does not exist, because the clocks go forward on that day: correct it.",
+    ErrorCode.SKIPPED_HOUR: "This time does not exist, because the clocks spring forward that day: correct it.",
     ErrorCode.SITE: "This site is unknown: use one of {detail}.",
     ErrorCode.LANGUAGE: "This language is not supported: use one of {detail}, or leave the cell empty.",
     ErrorCode.TIME_ZONE: "This time zone is unknown: use a name like America/New_York, or leave the cell empty.",
     ErrorCode.CHANNEL: "This channel is unknown: use text, call, or none, or leave the cell empty.",
     ErrorCode.STATUS: "This status is unknown: use booked, cancelled, attended, or missed, or leave the cell empty.",
     ErrorCode.DUPLICATE_APPOINTMENT: "This appointment is already in row {detail}: delete one of the two rows.",
-    ErrorCode.OWN_NUMBER: "This number belongs to the hospital or to the line itself: enter the patient's number.",
+    ErrorCode.OWN_NUMBER: "This number belongs to the hospital or to the information line: enter the patient's number.",
     PhoneFault.EMPTY: "The phone number is missing: enter it.",
     PhoneFault.EXCEL: "The spreadsheet damaged this number: format the column as text and enter the number again.",
-    PhoneFault.TWO: "There is more than one number here: keep only the one that receives texts.",
-    PhoneFault.FOREIGN: "The line does not text numbers in this number's country: enter another number.",
+    PhoneFault.TWO: "There is more than one number here: keep only the one that can receive texts.",
+    PhoneFault.FOREIGN: "Texts are not sent to the country of this number: enter another number.",
     PhoneFault.INVALID: "This is not a phone number: enter ten digits, like 603-555-0123.",
     ErrorCode.TOO_LARGE: "This file is larger than {detail}: split it, or save it as CSV, which has no limit.",
     ErrorCode.TOO_MANY_ROWS: "This file has more than {detail} rows: split it, or save it as CSV, which has no limit.",
-    ErrorCode.ENCRYPTED: "This file is protected by a password: save it without one.",
-    ErrorCode.NO_APPOINTMENTS: "There are no appointments in this file: check that it is the right one.",
-    ErrorCode.ROW_TOO_LONG: "This row has more cells than row 1 has names: put a cell with a comma in quotation marks.",
+    ErrorCode.ENCRYPTED: "This file is password-protected: save it without a password.",
+    ErrorCode.NO_APPOINTMENTS: "There are no appointments in this file: check that it is the right file.",
+    ErrorCode.ROW_TOO_LONG: "This row has more cells than row 1: put quotation marks around any cell with a comma.",
 }
 WARNING_SENTENCES: dict[str, str] = {
     "opted_out": "This patient has opted out of texts: none will be sent.",
     "same_day": "This patient has another appointment that day, in row {detail}: at most one text a day is sent.",
-    "date_repeated": "This time occurs twice, because the clocks go back on that day: the first one is used.",
+    "date_repeated": "This time occurs twice, because the clocks fall back that day: the first one is used.",
     "language_not_spoken": "This patient prefers {detail}.",
     "not_agreed": "This appointment is only proposed: no texts are sent until it is booked.",
     "deceased": "This patient has died: no texts are sent.",
-    "batch_cancelled": "{detail} of these appointments are in a cancelled batch: no texts are sent for them.",
-    "strict": "Nothing was imported because of the errors: correct them, or leave out --strict.",
-    "more": "{detail} more are not listed here: correct these first.",
-    "absent_rows": "Appointments that are not in this file stay as they are: to cancel one, list it as cancelled.",
+    "batch_cancelled": "Appointments in a cancelled batch: {detail}. No texts are sent for them.",
+    "strict": "Nothing was imported, because there are errors: correct them, or import without --strict.",
+    "more": "{detail} more not listed here: correct these first.",
+    "absent_rows": "Appointments missing from this file stay unchanged: to cancel one, list it as cancelled.",
 }
 
 
 @dataclass(frozen=True)
 class RowError:
-    """An error or a warning. row: as the spreadsheet counts, 1 is the header and 0 the whole file."""
+    """An error or a warning. row: as numbered in the spreadsheet; 1 is the header, and 0 is the whole file."""
 
     row: int
     column: str
     code: str
     message: str
-
-    def as_json(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def row_error(row: int, column: str, code: str, detail: object = "") -> RowError:

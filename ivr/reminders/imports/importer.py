@@ -1,13 +1,13 @@
-"""Import a scheduler's file: one row an appointment, staged in short transactions and made live with one update.
+"""Import a scheduler's file: one row per appointment, staged in short transactions and made live with one update.
 
-Texts are sent only for live batches, and existing appointments change only after the whole file was read. So an import
-that dies halfway has sent and changed nothing, and running it again finishes it.
+Texts are sent only for live batches, and existing appointments change only after the whole file is read. An import
+that dies halfway has therefore sent and changed nothing, and running it again finishes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -25,12 +25,11 @@ CHUNK_SIZE = 1000
 # Further errors are counted but not listed: a file with a million bad rows has one problem.
 MAX_LISTED = 20_000
 _PREVIEW_ROWS = 3
-_COUNTS = ("batch", "rows", "accepted", "updated", "unchanged", "rejected")
 
 
 @dataclass
 class ImportReport:
-    """The result of an import. The four counts add up to rows; cancelled rows count as updated."""
+    """The last four counts add up to rows; cancelled rows count as updated. preview: only in a dry run."""
 
     batch: int | None = None
     rows: int = 0
@@ -41,24 +40,12 @@ class ImportReport:
     warnings: list[RowError] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     preview: list[TextPreview] | None = None
-    """The first texts that would go out; None unless this is a dry run."""
 
     def as_json(self) -> dict[str, object]:
-        preview = {} if self.preview is None else {"preview": [text.as_json() for text in self.preview]}
-        return {
-            **{name: getattr(self, name) for name in _COUNTS},
-            "warnings": [warning.as_json() for warning in self.warnings],
-            "errors": [error.as_json() for error in self.errors],
-            **preview,
-        }
-
-    def add(self, staged: StagedCounts) -> None:
-        self.accepted += staged.accepted
-        self.updated += staged.updated
-        self.unchanged += staged.unchanged
+        return {name: value for name, value in asdict(self).items() if name != "preview" or value is not None}
 
     def refused(self) -> ImportReport:
-        """The report of a strict import that took nothing because of errors."""
+        """The report of a strict import that imported nothing because of errors."""
         warnings = [*self.warnings, row_warning(0, "", "strict")]
         return replace(self, accepted=0, updated=0, unchanged=0, rejected=self.rows, warnings=warnings)
 
@@ -90,10 +77,7 @@ class Importer:
     own_numbers: frozenset[str] = frozenset()
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
-        """Import a file. For a file that cannot be read at all, the report has no rows and one error with row 0.
-
-        strict: import everything or nothing.
-        """
+        """strict: import everything or nothing. For an unreadable file, the report has no rows and one error."""
         stage = ImportStage(self.ledger, self.vault, self.content.config, path.name, now)
         try:
             report = self._read(path, now, stage.add)
@@ -132,7 +116,7 @@ class Importer:
         rows, in_cancelled = read_rows(path), 0
         while chunk := list(islice(rows, CHUNK_SIZE)):
             try:
-                read = reader.read_many(chunk)
+                read = reader.read(chunk)
             except TempDiskFull:
                 raise unreadable_file("the disk for temporary files is full. Free some space and try again.") from None
             valid = [row for row in read if isinstance(row, AppointmentRow)]
@@ -140,14 +124,15 @@ class Importer:
                 if not isinstance(row, AppointmentRow):
                     errors.add(row)
             staged = add(valid) if valid else StagedCounts()
-            report.add(staged)
             report.rows += len(chunk)
+            report.accepted += staged.accepted
+            report.updated += staged.updated
+            report.unchanged += staged.unchanged
             report.rejected += len(chunk) - len(valid)
             in_cancelled += staged.in_cancelled
             self.progress(report.rows)
-            warnings.add(
-                [*reader.warnings, *(row_warning(number, "phone", "opted_out") for number in staged.opted_out)]
-            )
+            warnings.add(reader.warnings)
+            warnings.add([row_warning(number, "phone", "opted_out") for number in staged.opted_out])
             reader.warnings.clear()
         report.errors, report.warnings = errors.all(), warnings.all()
         if in_cancelled:

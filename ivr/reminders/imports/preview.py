@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from ivr.reminders.schedule.plan import PlannedAppointment, decide
 
 @dataclass(frozen=True)
 class TextPreview:
-    """A text to come. at: ISO, in the recipient's time zone. words: the text itself."""
+    """A text that would be sent. at: ISO, in the recipient's time zone. words: the text itself."""
 
     row: int
     step: str
@@ -26,12 +26,9 @@ class TextPreview:
     words: str
     segments: int
 
-    def as_json(self) -> dict[str, object]:
-        return asdict(self)
-
 
 def preview_texts(content: Content, row: AppointmentRow, now: datetime) -> Iterator[TextPreview]:
-    """The texts that the plan would send from now on, soonest first, if the patient got no other texts."""
+    """The texts that the plan would send from now on, in order of time, if the patient got no other texts."""
     if not row.gets_texts:
         return
     config, zone = content.config, ZoneInfo(row.timezone)
@@ -49,7 +46,7 @@ def preview_texts(content: Content, row: AppointmentRow, now: datetime) -> Itera
 def _simulate(
     appointment: PlannedAppointment, rules: ReminderRules, now: datetime
 ) -> Iterator[tuple[datetime, ReminderStep]]:
-    """The steps with the times at which they would go out, by deciding at each time that the plan waits for."""
+    """The steps and when each would be sent: decides now, and again at each `next_at`."""
     done: set[str] = set()
     sent: list[datetime] = []
     at: datetime | None = now

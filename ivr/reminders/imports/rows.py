@@ -35,10 +35,10 @@ class AppointmentRow:
     appointment_id: str
     phone: str
     starts_at: datetime
+    first_name: str
     timezone: str
     site: str
     language: str | None
-    first_name: str
     channel: str
     status: str
 
@@ -48,7 +48,7 @@ class AppointmentRow:
 
 
 class _ReadRow(NamedTuple):
-    """A row, or None if it has errors; the errors; and the row's key with its number, for finding duplicates."""
+    """A row, or None if it has errors; the errors; and (key, row number), for finding duplicates."""
 
     row: AppointmentRow | None
     errors: list[RowError]
@@ -56,9 +56,9 @@ class _ReadRow(NamedTuple):
 
 
 class RowReader:
-    """Reads the rows of one file. now: earlier appointments are past. own_numbers: E.164 numbers of no patient.
+    """Reads the rows of one file. own_numbers: E.164 numbers of the line itself.
 
-    `warnings` collects warnings about valid rows until the caller clears it.
+    `warnings` collects warnings about valid rows until the importer clears it.
     """
 
     def __init__(self, config: Config, now: datetime, own_numbers: frozenset[str] = frozenset()) -> None:
@@ -71,12 +71,8 @@ class RowReader:
         self._categories = lru_cache(_CACHE_SIZE)(CategoryReader(config).read)
         self.warnings: list[RowError] = []
 
-    def read(self, number: int, cells: Mapping[str, str]) -> AppointmentRow | list[RowError]:
-        """The row, or all of its errors. number: as the spreadsheet counts; the header is row 1."""
-        return self.read_many([(number, cells)])[0]
-
-    def read_many(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[AppointmentRow | list[RowError]]:
-        """The same for consecutive rows."""
+    def read(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[AppointmentRow | list[RowError]]:
+        """Each row, or all of its errors. rows: consecutive, with their numbers; the header is row 1."""
         read = [self._read(number, cells) for number, cells in rows]
         self._check_duplicates(read)
         self._check_same_day([row for row, errors, _ in read if row and row.status == "booked" and not errors])
@@ -96,10 +92,8 @@ class RowReader:
         starts_at = self._starts_at(number, (cells.get("starts_at") or "").strip(), categories, errors)
         row = None
         if not errors and starts_at and phone:
-            shared, rest = categories[:3], categories[3:5]
-            row = AppointmentRow(number, appointment_id, phone, starts_at, *shared, first_name, *rest)
-            if categories.warnings:
-                self.warnings += [row_warning(number, *warning) for warning in categories.warnings]
+            row = AppointmentRow(number, appointment_id, phone, starts_at, first_name, *categories[:5])
+            self.warnings += [row_warning(number, *warning) for warning in categories.warnings]
         return _ReadRow(row, errors, (f"id {appointment_id}" if appointment_id else "", number))
 
     @staticmethod

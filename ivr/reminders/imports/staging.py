@@ -1,5 +1,5 @@
 """What an import writes: new appointments in a batch that is not live yet, and changes to existing appointments, which
-wait until the whole file was read. All transactions are short, so a STOP or a reply never waits for an import."""
+wait until the whole file is read. All transactions are short, so a STOP or a reply never waits for an import."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from ivr.reminders.outbox.restore_guard import send_count
 from ivr.reminders.outbox.text_states import cancel_planned
 from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide
 
-# Rows that are changed or deleted in one transaction.
+# Rows changed or deleted in one transaction.
 CHUNK_SIZE = 1000
 _CACHE_SIZE = 10_000
-# Columns that come from the file; all others belong to the line.
-_FROM_FILE = ("person_id", "starts_at", "timezone", "site", "language", "channel", "status")
+# Columns copied from the file.
+_FROM_FILE = ("starts_at", "timezone", "site", "language", "channel", "status")
 _PAST_STATUSES = ("attended", "missed")
-_VALUES = (*_FROM_FILE, "first_name_sealed")
+_VALUES = ("person_id", *_FROM_FILE, "first_name_sealed")
 _REFER_TO_PERSONS = (appointment, text, callback, todo, opt_out_event)
 _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", *_VALUES)
 
 
 @dataclass
 class StagedCounts:
-    """opted_out: row numbers of patients who opted out. in_cancelled: the unchanged rows of cancelled batches."""
+    """opted_out: row numbers of patients who opted out. in_cancelled: unchanged rows in cancelled batches."""
 
     accepted: int = 0
     updated: int = 0
@@ -47,7 +47,7 @@ class StagedCounts:
 
 
 class ImportStage:
-    """One file on its way into the ledger: `add` its rows, then `go_live` or `undo`."""
+    """Stages one file in the ledger: call `add` for its rows, then `go_live` or `undo`."""
 
     def __init__(self, ledger: Ledger, vault: Vault, config: Config, filename: str, now: datetime) -> None:
         self._ledger, self._vault, self._now = ledger, vault, now
@@ -59,7 +59,7 @@ class ImportStage:
         self._find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
         self._appointments = BulkInsert(dialect, appointment, _NEW)
         self._changes = BulkInsert(dialect, staged_change, ("into", "appointment", *_VALUES))
-        # Appointments start at the same few times of a day.
+        # Many appointments start at the same time.
         self._next_due_at = lru_cache(_CACHE_SIZE)(partial(_next_due_at, config.reminders, now))
 
     def add(self, rows: list[AppointmentRow]) -> StagedCounts:
@@ -77,13 +77,11 @@ class ImportStage:
     def _write(self, connection: Connection, rows: _RowChanges, persons: dict[str, int]) -> None:
         into = self._batch = self._batch or self._open_batch(connection)
         self._appointments.execute(connection, (self._new(row, persons[row.phone], into) for row in rows.new))
-        self._changes.execute(
-            connection,
-            (
-                {"into": into, "appointment": appointment_id, **self._values(row, persons[row.phone])}
-                for appointment_id, row in rows.changed
-            ),
+        changes = (
+            {"into": into, "appointment": appointment_id, **self._values(row, persons[row.phone])}
+            for appointment_id, row in rows.changed
         )
+        self._changes.execute(connection, changes)
         if rows.orphans:
             connection.execute(update(appointment).where(appointment.c.id.in_(rows.orphans)).values(batch_id=into))
 
@@ -94,16 +92,9 @@ class ImportStage:
         return int(connection.execute(opened).scalar_one())
 
     def _values(self, row: AppointmentRow, person_id: int) -> dict[str, Any]:
-        return {
-            "person_id": person_id,
-            "starts_at": row.starts_at,
-            "timezone": row.timezone,
-            "site": row.site,
-            "language": row.language,
-            "first_name_sealed": self._vault.seal(row.first_name) if row.first_name else None,
-            "channel": row.channel,
-            "status": row.status,
-        }
+        copied = {name: getattr(row, name) for name in _FROM_FILE}
+        sealed = self._vault.seal(row.first_name) if row.first_name else None
+        return {"person_id": person_id, **copied, "first_name_sealed": sealed}
 
     def _new(self, row: AppointmentRow, person_id: int, into: int) -> dict[str, Any]:
         return {
@@ -147,7 +138,7 @@ class ImportStage:
             return len(changes)
 
     def undo(self) -> None:
-        """Delete everything that was staged, and the persons that only this file has named."""
+        """Delete everything that was staged, and the persons that only this file named."""
         if self._batch is not None:
             staged = select(appointment.c.id).where(appointment.c.batch_id == self._batch).limit(CHUNK_SIZE)
             self._delete(staged_change, staged_change.c.into == self._batch)
@@ -165,10 +156,7 @@ class ImportStage:
 
 
 class _RowChanges:
-    """Rows as new, changed, and unchanged. known: appointments in the ledger, by appointment_id.
-
-    orphans: ids of unchanged appointments whose import died before its batch was live. They move to this batch.
-    """
+    """Rows sorted into new, changed, and unchanged. known: appointments in the ledger, by appointment_id."""
 
     def __init__(
         self, vault: Vault, rows: list[AppointmentRow], persons: dict[str, int], known: dict[str, LedgerRow[Any]]
@@ -176,6 +164,7 @@ class _RowChanges:
         self._rows = rows
         self.new: list[AppointmentRow] = []
         self.changed: list[tuple[int, AppointmentRow]] = []
+        # Unchanged appointments of an import that died before its batch was live. They move to this batch.
         self.orphans: list[int] = []
         self._unchanged = self._in_cancelled = 0
         for row in rows:
@@ -208,7 +197,7 @@ def preview_staging(ledger: Ledger, vault: Vault, rows: list[AppointmentRow]) ->
 def _next_due_at(
     rules: ReminderRules, now: datetime, starts_at: datetime, zone: str, status: str, channel: str
 ) -> datetime | None:
-    """When the plan of an appointment must be decided next: now if anything in it is due or late already."""
+    """When to decide next about an appointment: now if any of its texts is due or late already."""
     if status != "booked" or channel != "text":
         return None
     decision = decide(PlannedAppointment(starts_at, ZoneInfo(zone)), rules, now)
@@ -217,7 +206,7 @@ def _next_due_at(
 
 def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: AppointmentRow, person_id: int | None) -> bool:
     name = vault.open(before.first_name_sealed) if before.first_name_sealed else ""
-    same = all(getattr(before, key) == getattr(row, key) for key in _FROM_FILE if key != "person_id")
+    same = all(getattr(before, key) == getattr(row, key) for key in _FROM_FILE)
     return same and name == row.first_name and before.person_id == person_id
 
 

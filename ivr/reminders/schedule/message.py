@@ -15,21 +15,21 @@ class MissingText(Exception):
 
 
 def appointment_values(content: Content, language: str, starts_at: datetime, zone: str, site: str) -> dict[str, str]:
-    """The values of {date}, {time}, {site}, and {number}, in the time zone of the site."""
+    """The values of {date}, {time}, {site}, and {number}. zone: of the appointment."""
     from babel.dates import format_date
 
     local = starts_at.astimezone(ZoneInfo(zone))
-    place = content.config.site(site) or content.config.sites[0]
+    configured = content.config.site(site) or content.config.sites[0]
     return {
         "date": format_date(local.date(), get_locale(language).reminder_date, locale=language),
         "time": format_time_of_day(local.time(), language),
-        "site": place.name[language],
-        "number": content.config.entry(place.directory).number,
+        "site": configured.name[language],
+        "number": content.config.entry(configured.directory).number,
     }
 
 
 def reminder_text(content: Content, prompt: str, language: str, values: dict[str, str]) -> str:
-    """The text as it is sent, in GSM-7 characters. Raises MissingText if the release has none for the prompt."""
+    """The text as sent, in GSM-7 characters. Raises MissingText if the release has none for the prompt."""
     try:
         body = content.texted(language, prompt, **values)
     except KeyError:

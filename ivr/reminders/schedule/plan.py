@@ -1,4 +1,4 @@
-"""When a text is sent: a pure function of the appointment, the plan, and the texts that were sent before.
+"""When a text is sent: a pure function of the appointment, the plan, and the texts already sent.
 
 Quiet hours and calendar days are in the recipient's time zone. The healthcare exemption allows at most one text a day
 and three a week, and none at night: 47 CFR 64.1200(a)(9)(iv) and (c)(1).
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ivr.line.content.config import QuietHours, ReminderRules, ReminderStep
 
 WEEK = timedelta(hours=168)
-# A text that waits for the end of quiet hours is useful only if this much time remains before the appointment.
-MIN_LEAD = timedelta(hours=2)
-EVENING_BEFORE = timedelta(hours=1)
+# A text postponed to the end of quiet hours is useful only if this much time remains before the appointment.
+_MIN_LEAD = timedelta(hours=2)
+_EVENING_BEFORE = timedelta(hours=1)
 _MAX_POSTPONEMENTS = 16
 
 
@@ -67,9 +67,9 @@ def decide(
 ) -> Decision:
     """Decide which text of the plan to send at `now`.
 
-    done: steps that were sent or skipped. sent: when texts to the same number were sent, over all batches. not_before:
-    when a step that failed for now may be retried. early: steps to send before they are due, within quiet hours and
-    limits.
+    done: steps that were sent or skipped. sent: when texts to the same number were sent, in any batch. not_before: when
+    a step that failed temporarily may be retried. early: steps to send before they are due; quiet hours
+    and limits still apply.
     """
     decision = Decision()
     all_sent = list(sent)
@@ -99,7 +99,7 @@ def decide(
 def due_at(step: ReminderStep, appointment: PlannedAppointment, quiet: QuietHours) -> datetime:
     """When a step is due: its time before the appointment, in days of local time and hours of elapsed time.
 
-    A step due in quiet hours is due at their end or, if that is less than MIN_LEAD before the appointment, an hour
+    A step due in quiet hours is due at their end or, if that is less than _MIN_LEAD before the appointment, an hour
     before they begin the evening before.
     """
     local = appointment.starts_at.astimezone(appointment.zone) - timedelta(days=step.before.days)
@@ -107,18 +107,18 @@ def due_at(step: ReminderStep, appointment: PlannedAppointment, quiet: QuietHour
     quiet_end = quiet_until(due, appointment.zone, quiet)
     if quiet_end is None:
         return due
-    if appointment.starts_at - quiet_end >= MIN_LEAD:
+    if appointment.starts_at - quiet_end >= _MIN_LEAD:
         return quiet_end
-    return _last_time(quiet.start, due, appointment.zone) - EVENING_BEFORE
+    return _last_time(quiet.start, due, appointment.zone) - _EVENING_BEFORE
 
 
 def expires_at(step: ReminderStep, appointment: PlannedAppointment, quiet: QuietHours) -> datetime:
-    """When a step becomes too late to send: `late` after it was due, and at the latest when the appointment starts."""
+    """When a step becomes too late to send: `late` after it is due, but no later than the start of the appointment."""
     return min(due_at(step, appointment, quiet) + step.late, appointment.starts_at)
 
 
 def quiet_until(moment: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime | None:
-    """When the quiet hours around `moment` end; None if it is outside of quiet hours."""
+    """When the quiet hours around `moment` end; None if it is outside quiet hours."""
     end = moment
     # An hour that the clocks repeat may be quiet twice.
     while _is_quiet(end.astimezone(zone).time(), quiet):
@@ -158,7 +158,7 @@ def _times_around(local: time, moment: datetime, zone: ZoneInfo) -> Iterator[dat
 def _free_time(
     first: datetime, last: datetime, appointment: PlannedAppointment, rules: ReminderRules, sent: list[datetime]
 ) -> datetime | Reason:
-    """The first moment from `first` to `last` that quiet hours and limits allow, or the reason that there is none."""
+    """The first moment from `first` to `last` that quiet hours and limits allow, or the reason why there is none."""
     moment, reason = first, Reason.LATE
     for _ in range(_MAX_POSTPONEMENTS):
         if moment > last or moment >= appointment.starts_at:

@@ -1,4 +1,4 @@
-"""When the plan changes, all upcoming appointments are decided again by the new plan."""
+"""Applies a changed plan to all upcoming appointments."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ _PLAN = "plan"
 
 
 def replan(ledger: Ledger, rules: ReminderRules, now: datetime) -> int:
-    """Make all upcoming appointments due for a decision now, unless these rules were applied already.
+    """Make all upcoming appointments due for a decision now, unless these rules were applied already. Returns how many.
 
-    Returns how many. Uses short transactions. If it dies halfway or runs twice at once, it is simply run again, since a
-    decision only sets the time of the next one.
+    Uses short transactions. It is safe to run again after dying halfway, and to run twice at once.
     """
     digest = hashlib.sha256(rules.model_dump_json(by_alias=True).encode()).hexdigest()
     with ledger.read() as connection:

@@ -44,7 +44,7 @@ VARIANTS = [
     ("Windows line endings", TWO.replace("\n", "\r\n").encode()),
     ("old Macintosh line endings", TWO.replace("\n", "\r").encode()),
     ("no line ending at the end", TWO.strip().encode()),
-    ("empty rows in between", TWO.replace("\n", "\n\n,,\n").encode()),
+    ("blank rows between the others", TWO.replace("\n", "\n\n,,\n").encode()),
     (
         "column names in capitals and with spaces",
         TWO.replace("appointment_id,phone,starts_at", "Appointment ID, Phone ,STARTS-AT").encode(),
@@ -56,7 +56,7 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize("data", [case[1] for case in VARIANTS], ids=[case[0] for case in VARIANTS])
-def test_every_variant_of_csv_imports_the_same_appointments(clinic, tmp_path, data):
+def test_every_csv_variant_imports_the_same_appointments(clinic, tmp_path, data):
     (tmp_path / "file.csv").write_bytes(data)
     report = clinic.import_file(tmp_path / "file.csv")
     assert (counts(report), report.errors) == ((2, 2, 0, 0, 0), [])
@@ -103,7 +103,7 @@ def test_nothing_is_imported_from_an_unreadable_file(clinic, tmp_path, data, cod
 
 
 @pytest.mark.parametrize("path", ["missing.csv", "."], ids=["missing", "a folder"])
-def test_a_missing_file_is_reported(clinic, tmp_path, path):
+def test_a_missing_file_or_a_folder_is_reported(clinic, tmp_path, path):
     report = clinic.import_file(tmp_path / path)
     assert [(error.row, error.code) for error in report.errors] == [(0, "file_unreadable")]
     assert report.rows == 0
@@ -148,7 +148,7 @@ def test_the_counts_add_up_and_valid_rows_are_imported_even_if_others_are_reject
     assert [warning.code for warning in report.warnings] == ["absent_rows"]
 
 
-def test_a_file_damaged_at_its_end_changes_no_existing_appointment(clinic, tmp_path):
+def test_a_file_damaged_at_the_end_changes_no_existing_appointment(clinic, tmp_path):
     clinic.import_rows(row(0, at(8)), row(1, at(9)))
     before = contents(clinic)
     moved = csv_text([row(number, at(10)) for number in range(1200)]).encode()
@@ -190,16 +190,16 @@ def test_a_dry_run_reports_the_same_counts_previews_the_first_texts_and_writes_n
 
 PREVIEWS = [
     (
-        "all texts are still to come",
+        "all texts are upcoming",
         [row(1, at(8))],
         [("7d", "12-02 10:00"), ("2d", "12-07 10:00"), ("1d", "12-08 10:00")],
     ),
-    ("one text has been due for hours", [row(1, at(1, 20))], [("2d", "12-01 10:00"), ("1d", "12-02 08:00")]),
-    ("two are due, but only one a day is sent", [row(1, at(1))], [("2d", "12-01 10:00")]),
-    ("all are too late to send", [row(1, at(0, 1))], []),
-    ("cancelled or by call", [row(1, at(8), status="cancelled"), row(2, at(8), channel="call")], []),
+    ("one text is hours overdue", [row(1, at(1, 20))], [("2d", "12-01 10:00"), ("1d", "12-02 08:00")]),
+    ("two texts are due, but only one a day is sent", [row(1, at(1))], [("2d", "12-01 10:00")]),
+    ("all texts are too late to send", [row(1, at(0, 1))], []),
+    ("cancelled or contacted by call", [row(1, at(8), status="cancelled"), row(2, at(8), channel="call")], []),
     ("the patient has opted out", [row(7, at(8))], []),
-    ("only the first three rows of many", [row(n, at(1)) for n in (7, 1, 2, 3, 4)], [("2d", "12-01 10:00")] * 3),
+    ("only the first three of many rows", [row(n, at(1)) for n in (7, 1, 2, 3, 4)], [("2d", "12-01 10:00")] * 3),
 ]
 
 
@@ -212,7 +212,7 @@ def test_a_dry_run_shows_which_texts_would_be_sent_and_when(clinic, rows, texts)
     assert [(text.step, text.at[5:16].replace("T", " ")) for text in preview] == texts
 
 
-def test_running_an_import_again_applies_the_changes_that_it_left_undone(clinic_on_each_database, monkeypatch):
+def test_running_an_import_again_applies_its_remaining_changes(clinic_on_each_database, monkeypatch):
     clinic_on_each_database.import_rows(*(row(number, at(8)) for number in range(30)))
     moved = [row(number, at(9)) for number in range(30)]
     real, done = ImportStage._apply_some, []
@@ -233,17 +233,17 @@ def test_running_an_import_again_applies_the_changes_that_it_left_undone(clinic_
     assert len(clinic_on_each_database.claim(NOW + timedelta(days=2))) == 30
 
 
-def test_rows_of_a_cancelled_batch_give_a_warning_and_get_no_texts(clinic):
+def test_rows_in_a_cancelled_batch_cause_a_warning_and_get_no_texts(clinic):
     report = clinic.import_rows(row(1, at(1, 4)), row(2, at(1, 4)))
     control(clinic.ledger, report.batch, cancelled_at=NOW)
     again = clinic.import_rows(row(1, at(1, 4)), row(2, at(1, 4)))
     assert counts(again) == (2, 0, 0, 2, 0)
     cancelled = next(warning for warning in again.warnings if warning.code == "batch_cancelled")
-    assert cancelled.message.startswith("2 of these")
+    assert cancelled.message.startswith("Appointments in a cancelled batch: 2.")
     assert clinic.claim(NOW) == []
 
 
-def test_a_file_with_nothing_new_makes_no_batch(clinic):
+def test_a_file_with_nothing_new_creates_no_batch(clinic):
     first = clinic.import_rows(row(1, at(8)))
     assert clinic.import_rows(row(1, at(8))).batch is None
     assert [stored.id for stored in clinic.all(batch)] == [first.batch]
@@ -256,15 +256,15 @@ def test_errors_beyond_the_maximum_are_counted_but_not_listed(clinic, monkeypatc
     assert report.errors[-1].message.startswith("7 more")
 
 
-def test_a_full_disk_for_temporary_files_is_reported_and_nothing_is_imported(clinic, monkeypatch):
-    def fill_up(self, values):
+def test_a_full_temporary_disk_is_reported_and_nothing_is_imported(clinic, monkeypatch):
+    def fill_disk(self, values):
         # Raises the error of a failed write to a temporary file.
         self._store.execute("PRAGMA max_page_count=1")
         self._store.execute("CREATE TABLE more (key INTEGER)")
 
     clinic.import_rows(row(1, at(8)))
     monkeypatch.setattr(importer, "CHUNK_SIZE", 2)
-    monkeypatch.setattr(DuplicateTracker, "_first_rows", switch_after(2 * 2, DuplicateTracker._first_rows, fill_up))
+    monkeypatch.setattr(DuplicateTracker, "_first_rows", switch_after(2 * 2, DuplicateTracker._first_rows, fill_disk))
     report = clinic.import_rows(*(row(n, at(9)) for n in range(1, 6)))
     assert [(error.row, error.code) for error in report.errors] == [(0, "file_unreadable")]
     assert "disk for temporary files is full" in report.errors[0].message
@@ -273,7 +273,7 @@ def test_a_full_disk_for_temporary_files_is_reported_and_nothing_is_imported(cli
 
 
 def switch_after(times, first, then):
-    """A function that calls `first` so many times, and `then` from there on."""
+    """A function that calls `first` the given number of times, then `then`."""
     calls = count()
     return lambda *args: (first if next(calls) < times else then)(*args)
 

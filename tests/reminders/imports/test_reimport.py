@@ -1,4 +1,4 @@
-"""Importing a file again, a newer file, or two at once: appointments change only as the newest file says."""
+"""Importing a file again, a newer file, or two at once: appointments always match the newest file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_importing_the_same_file_again_changes_nothing(clinic):
     assert status(clinic.ledger, first.batch)["appointments"] == 5
 
 
-def test_importing_a_file_again_while_its_batch_is_sent_sends_no_text_twice(clinic_on_each_database):
+def test_importing_a_file_again_while_its_batch_is_being_sent_sends_no_text_twice(clinic_on_each_database):
     rows = [row(number, at(1, 4)) for number in range(20)]
     clinic_on_each_database.import_rows(*rows)
     claimed = clinic_on_each_database.claim(NOW, limit=10)
@@ -71,7 +71,7 @@ def test_an_appointment_that_is_no_longer_booked_gets_no_text(clinic, new_status
     assert status(clinic.ledger)["texts"]["planned"] == 0
 
 
-def test_a_cancelled_appointment_gets_its_text_if_it_is_booked_again(clinic):
+def test_a_cancelled_appointment_that_is_booked_again_gets_its_text(clinic):
     clinic.import_rows(row(1, at(1, 4), status="cancelled"))
     assert clinic.claim(NOW) == []
     clinic.import_rows(row(1, at(1, 4)))
@@ -81,9 +81,9 @@ def test_a_cancelled_appointment_gets_its_text_if_it_is_booked_again(clinic):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [({"starts_at": at(2)}, "moved"), ({"status": "cancelled"}, "cancelled"), ({"channel": "call"}, "cancelled")],
-    ids=["moved", "cancelled", "by call"],
+    ids=["moved", "cancelled", "contacted by call"],
 )
-def test_a_text_that_waits_for_a_retry_is_cancelled_when_the_appointment_changes(clinic, change, reason):
+def test_a_text_waiting_for_a_retry_is_cancelled_when_the_appointment_changes(clinic, change, reason):
     clinic.import_rows(row(1, at(1, 4)))
     (claimed,) = clinic.claim(NOW)
     clinic.record([(claimed.attempt, Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429"))])
@@ -92,7 +92,7 @@ def test_a_text_that_waits_for_a_retry_is_cancelled_when_the_appointment_changes
     assert (stored.state, stored.reason) == ("cancelled", reason)
 
 
-def test_a_row_of_a_patient_who_opted_out_gives_a_warning_and_is_never_sent(clinic):
+def test_a_patient_who_opted_out_causes_a_warning_and_gets_no_text(clinic):
     with clinic.ledger.write() as connection:
         opt_out(connection, clinic.vault, "+16035550101", NOW, "text", "STOP")
     report = clinic.import_rows(row(1, at(1, 4)), row(2, at(1, 4)))
@@ -112,7 +112,7 @@ def test_a_past_time_is_an_error_only_if_the_appointment_is_booked(clinic):
     assert codes(report.errors) == [(5, "starts_at", "date_past"), (6, "starts_at", "date_past")]
 
 
-def test_two_concurrent_imports_of_a_file_make_each_appointment_once(clinic_on_each_database):
+def test_two_concurrent_imports_of_a_file_create_each_appointment_once(clinic_on_each_database):
     rows = [row(number, at(8)) for number in range(50)]
     reports = []
     threads = [
@@ -127,7 +127,7 @@ def test_two_concurrent_imports_of_a_file_make_each_appointment_once(clinic_on_e
     assert (len(clinic_on_each_database.all(appointment)), len(clinic_on_each_database.all(person))) == (50, 50)
 
 
-def test_a_concurrent_import_never_loses_the_retry_of_a_text(clinic_on_each_database):
+def test_a_concurrent_import_does_not_lose_the_retry_of_a_text(clinic_on_each_database):
     rows = [row(number, at(1, 4)) for number in range(40)]
     clinic_on_each_database.import_rows(*rows)
     claimed = clinic_on_each_database.claim(NOW)
@@ -164,7 +164,7 @@ def test_a_large_file_is_imported_in_chunks_and_reports_progress(clinic, tmp_pat
     assert len(clinic.all(person)) == 100
 
 
-def test_times_are_stored_in_utc_and_read_in_the_zone_of_the_row_or_the_site(clinic):
+def test_times_are_read_in_the_time_zone_of_the_row_or_site_and_stored_in_utc(clinic):
     local = "2026-12-24 10:00"
     clinic.import_rows(row(1, local), row(2, local, timezone="America/Chicago"), row(3, "2026-12-24T10:00:00+01:00"))
     starts = {stored.appointment_id: stored.starts_at for stored in clinic.all(appointment)}

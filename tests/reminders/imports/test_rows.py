@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.people.phones import PhoneFault
-from ivr.reminders.imports.categories import NOTE, PLACE, SPOKEN
+from ivr.reminders.imports.categories import PATIENT_LANGUAGES, SITE_NAME, WARNING_CODE
 from ivr.reminders.imports.datetimes import parse_datetime
 from ivr.reminders.imports.errors import ERROR_SENTENCES, ErrorCode
 from ivr.reminders.imports.rows import EXTRA_CELLS, AppointmentRow, RowReader
@@ -26,7 +26,7 @@ def reader(content) -> RowReader:
 
 
 ERRORS = [
-    ("no id", {"appointment_id": "  "}, "appointment_id", "missing"),
+    ("no appointment id", {"appointment_id": "  "}, "appointment_id", "missing"),
     ("no phone", {"phone": ""}, "phone", "phone_missing"),
     ("no time", {"starts_at": ""}, "starts_at", "missing"),
     ("a long id", {"appointment_id": "A" * 101}, "appointment_id", "too_long"),
@@ -39,17 +39,17 @@ ERRORS = [
     ("a foreign number", {"phone": "+44 20 7946 0958"}, "phone", "phone_foreign"),
     ("an impossible number", {"phone": "603-055-0101"}, "phone", "phone_invalid"),
     ("an extension", {"phone": "603-555-0101 ext 5"}, "phone", "phone_invalid"),
-    ("a number too short", {"phone": "555-0101"}, "phone", "phone_invalid"),
+    ("a number that is too short", {"phone": "555-0101"}, "phone", "phone_invalid"),
     ("text as a number", {"phone": "none"}, "phone", "phone_invalid"),
     ("text as a time", {"starts_at": "soon"}, "starts_at", "date_invalid"),
     ("a date without a time", {"starts_at": "2026-12-24"}, "starts_at", "date_invalid"),
     ("a time range", {"starts_at": "2026-12-24 10:00-11:00"}, "starts_at", "date_invalid"),
     ("a spreadsheet's serial day without a time", {"starts_at": "46380"}, "starts_at", "date_invalid"),
-    ("a year that looks like a time", {"starts_at": "Dec 24 2026"}, "starts_at", "date_invalid"),
-    ("a time of three digits", {"starts_at": "12/24/2026 930"}, "starts_at", "date_invalid"),
+    ("a date whose year looks like a time", {"starts_at": "Dec 24 2026"}, "starts_at", "date_invalid"),
+    ("a three-digit time", {"starts_at": "12/24/2026 930"}, "starts_at", "date_invalid"),
     ("June 31", {"starts_at": "06/31/2027 10:00"}, "starts_at", "date_invalid"),
     ("the last year", {"starts_at": "9999-12-31 23:59"}, "starts_at", "date_invalid"),
-    ("the last year with a zone", {"starts_at": "9999-12-31T23:59:59-12:00"}, "starts_at", "date_invalid"),
+    ("the last year with an offset", {"starts_at": "9999-12-31T23:59:59-12:00"}, "starts_at", "date_invalid"),
     ("the first year", {"starts_at": "0001-01-01T00:00:00+12:00"}, "starts_at", "date_invalid"),
     ("a past time", {"starts_at": at(-1)}, "starts_at", "date_past"),
     ("the current time", {"starts_at": at(0)}, "starts_at", "date_past"),
@@ -61,8 +61,8 @@ ERRORS = [
     ("an unknown language", {"language": "tlh"}, "language", "language_unknown"),
     ("a language that starts like a supported one", {"language": "Estonian"}, "language", "language_unknown"),
     ("not a language name", {"language": "?"}, "language", "language_unknown"),
-    ("an unknown zone", {"timezone": "Eastern"}, "timezone", "timezone_unknown"),
-    ("the zone of the machine", {"timezone": "localtime"}, "timezone", "timezone_unknown"),
+    ("an unknown time zone", {"timezone": "Eastern"}, "timezone", "timezone_unknown"),
+    ("the time zone of the computer", {"timezone": "localtime"}, "timezone", "timezone_unknown"),
     ("an unknown channel", {"channel": "pigeon"}, "channel", "channel_unknown"),
     ("an unknown status", {"status": "maybe"}, "status", "status_unknown"),
 ]
@@ -72,13 +72,13 @@ ERRORS = [
 def test_each_error_has_a_row_a_column_a_code_and_a_sentence(content, change, column, code):
     # With several sites, a row without one would have a second error.
     cells = {**GOOD, "site": content.config.sites[0].id, **change}
-    (error,) = RowReader(content.config, NOW).read(7, cells)
+    (error,) = RowReader(content.config, NOW).read([(7, cells)])[0]
     assert (error.row, error.column, error.code) == (7, column, code)
     assert error.message.endswith((".", "?"))
     assert "{" not in error.message
 
 
-def test_the_table_above_has_every_error_of_a_row():
+def test_the_table_of_errors_is_complete():
     file_errors = {ErrorCode.UNREADABLE, ErrorCode.EMPTY_FILE, ErrorCode.NO_ROWS, ErrorCode.COLUMN_MISSING}
     file_errors |= {ErrorCode.ENCRYPTED, ErrorCode.TOO_LARGE, ErrorCode.TOO_MANY_ROWS, ErrorCode.NO_APPOINTMENTS}
     others = {*file_errors, ErrorCode.DUPLICATE_COLUMN, ErrorCode.DUPLICATE_APPOINTMENT}
@@ -88,21 +88,21 @@ def test_the_table_above_has_every_error_of_a_row():
 
 def test_all_errors_of_a_row_are_reported_at_once(reader):
     bad = {"appointment_id": "", "phone": "x", "starts_at": "", "channel": "x", "status": "x", "language": "xx"}
-    errors = reader.read(3, bad)
+    errors = reader.read([(3, bad)])[0]
     assert isinstance(errors, list)
     assert {error.column for error in errors} == set(bad)
     assert {error.row for error in errors} == {3}
 
 
-def test_the_later_of_two_rows_with_one_id_is_rejected_and_names_the_first(reader):
-    assert isinstance(reader.read(2, GOOD), AppointmentRow)
-    (error,) = reader.read(5, GOOD)
+def test_the_second_of_two_rows_with_the_same_id_is_rejected_and_the_error_names_the_first(reader):
+    assert isinstance(reader.read([(2, GOOD)])[0], AppointmentRow)
+    (error,) = reader.read([(5, GOOD)])[0]
     assert (error.row, error.column, error.code) == (5, "appointment_id", "appointment_double")
     assert "row 2" in error.message
 
 
-def test_missing_cells_have_defaults(content, reader):
-    row = reader.read(2, GOOD)
+def test_missing_cells_get_defaults(content, reader):
+    row = reader.read([(2, GOOD)])[0]
     site = content.config.sites[0]
     assert (row.site, row.timezone, row.channel, row.status) == (site.id, site.timezone, "text", "booked")
     assert (row.language, row.first_name, row.phone) == (None, "", "+16035550101")
@@ -118,16 +118,16 @@ SYNONYMS = [
     ({"status": "Canceled"}, "status", "cancelled"),
     ({"site": "ELLIOT"}, "site", "elliot"),
     ({"site": "Elliot Diagnostic Imaging"}, "site", "elliot"),
-    ({"site": "99", PLACE: "Elliot Diagnostic Imaging"}, "site", "elliot"),
-    ({SPOKEN: "es-US,en"}, "language", "es"),
-    ({SPOKEN: "ne,es"}, "language", "es"),
-    ({SPOKEN: "ne"}, "language", None),
+    ({"site": "99", SITE_NAME: "Elliot Diagnostic Imaging"}, "site", "elliot"),
+    ({PATIENT_LANGUAGES: "es-US,en"}, "language", "es"),
+    ({PATIENT_LANGUAGES: "ne,es"}, "language", "es"),
+    ({PATIENT_LANGUAGES: "ne"}, "language", None),
 ]
 
 
 @pytest.mark.parametrize(("cells", "field", "expected"), SYNONYMS)
 def test_terms_of_scheduling_programs_are_recognized(content, cells, field, expected):
-    row = RowReader(content.config, NOW).read(2, {**GOOD, **cells})
+    row = RowReader(content.config, NOW).read([(2, {**GOOD, **cells})])[0]
     assert getattr(row, field) == expected
 
 
@@ -141,13 +141,13 @@ LANGUAGE_WARNINGS = [
 
 @pytest.mark.parametrize(("spoken", "message"), LANGUAGE_WARNINGS)
 def test_a_fhir_patient_with_an_unsupported_language_is_imported_with_a_warning(reader, spoken, message):
-    assert isinstance(reader.read(2, {**GOOD, SPOKEN: spoken}), AppointmentRow)
+    assert isinstance(reader.read([(2, {**GOOD, PATIENT_LANGUAGES: spoken})])[0], AppointmentRow)
     expected = [(2, "language", message)] if message else []
     assert [(warning.row, warning.column, warning.message) for warning in reader.warnings] == expected
 
 
-def test_a_note_of_a_fhir_row_becomes_a_warning(reader):
-    assert isinstance(reader.read(2, {**GOOD, "channel": "none", NOTE: "deceased"}), AppointmentRow)
+def test_a_fhir_warning_code_becomes_a_warning(reader):
+    assert isinstance(reader.read([(2, {**GOOD, "channel": "none", WARNING_CODE: "deceased"})])[0], AppointmentRow)
     assert [(warning.column, warning.code) for warning in reader.warnings] == [("status", "deceased")]
 
 
@@ -191,31 +191,31 @@ FORMATS = [
 
 
 @pytest.mark.parametrize(("text", "utc"), FORMATS, ids=[text for text, _ in FORMATS])
-def test_common_formats_of_dates_and_times_are_read_month_first(text, utc):
+def test_common_date_and_time_formats_are_read_month_first(text, utc):
     assert parse_datetime(text, NEW_YORK).at == datetime.fromisoformat(utc).replace(tzinfo=UTC)
 
 
-def test_a_setting_reads_dates_day_first(content):
+def test_dates_can_be_configured_as_day_first(content):
     reminders = content.config.reminders.model_copy(update={"dates": "day-first"})
     config = content.config.model_copy(update={"reminders": reminders})
-    row = RowReader(config, NOW).read(2, {**GOOD, "starts_at": "24/12/2026 10:00"})
+    row = RowReader(config, NOW).read([(2, {**GOOD, "starts_at": "24/12/2026 10:00"})])[0]
     assert row.starts_at == datetime(2026, 12, 24, 15, tzinfo=UTC)
-    row = RowReader(config, NOW).read(2, {**GOOD, "starts_at": "03/02/2027 10:00"})
+    row = RowReader(config, NOW).read([(2, {**GOOD, "starts_at": "03/02/2027 10:00"})])[0]
     assert row.starts_at == datetime(2027, 2, 3, 15, tzinfo=UTC)
 
 
-def test_a_setting_lists_the_countries_whose_numbers_are_texted(content):
+def test_the_countries_whose_numbers_get_texts_can_be_configured(content):
     cells = {**GOOD, "phone": "+1 416 967 1111"}
-    assert [error.code for error in RowReader(content.config, NOW).read(2, cells)] == ["phone_foreign"]
+    assert [error.code for error in RowReader(content.config, NOW).read([(2, cells)])[0]] == ["phone_foreign"]
     reminders = content.config.reminders.model_copy(update={"countries": ["US", "CA"]})
     config = content.config.model_copy(update={"reminders": reminders})
-    assert RowReader(config, NOW).read(2, cells).phone == "+14169671111"
+    assert RowReader(config, NOW).read([(2, cells)])[0].phone == "+14169671111"
 
 
 def test_an_hour_that_the_clocks_repeat_is_accepted_with_a_warning(reader):
-    assert isinstance(reader.read(2, {**GOOD, "starts_at": "2027-11-07 01:30"}), AppointmentRow)
+    assert isinstance(reader.read([(2, {**GOOD, "starts_at": "2027-11-07 01:30"})])[0], AppointmentRow)
     assert isinstance(
-        reader.read(3, {**GOOD, "appointment_id": "A2", "starts_at": "2027-11-07T01:30-05:00"}), AppointmentRow
+        reader.read([(3, {**GOOD, "appointment_id": "A2", "starts_at": "2027-11-07T01:30-05:00"})])[0], AppointmentRow
     )
     assert [(warning.row, warning.column, warning.code) for warning in reader.warnings] == [
         (2, "starts_at", "date_repeated"),
@@ -223,13 +223,12 @@ def test_an_hour_that_the_clocks_repeat_is_accepted_with_a_warning(reader):
     ]
 
 
-def test_a_second_appointment_of_a_patient_on_a_day_is_accepted_with_a_warning(reader):
+def test_a_second_appointment_on_the_same_day_is_accepted_with_a_warning(reader):
     for number, day in ((2, 8), (3, 8), (4, 9)):
-        assert isinstance(
-            reader.read(number, {**GOOD, "appointment_id": f"A{number}", "starts_at": at(day)}), AppointmentRow
-        )
+        cells = {**GOOD, "appointment_id": f"A{number}", "starts_at": at(day)}
+        assert isinstance(reader.read([(number, cells)])[0], AppointmentRow)
     cancelled = {**GOOD, "appointment_id": "A5", "starts_at": at(9), "status": "cancelled"}
-    assert isinstance(reader.read(5, cancelled), AppointmentRow)
+    assert isinstance(reader.read([(5, cancelled)])[0], AppointmentRow)
     assert [(warning.row, warning.code) for warning in reader.warnings] == [(3, "same_day")]
     assert "row 2" in reader.warnings[0].message
 
@@ -237,7 +236,7 @@ def test_a_second_appointment_of_a_patient_on_a_day_is_accepted_with_a_warning(r
 def test_the_numbers_of_the_line_and_the_hospital_are_rejected(content):
     own_numbers = frozenset({"+16035550100"})
     for phone in ("603-555-0100", content.config.directory[1].number):
-        errors = RowReader(content.config, NOW, own_numbers).read(2, {**GOOD, "phone": phone})
+        errors = RowReader(content.config, NOW, own_numbers).read([(2, {**GOOD, "phone": phone})])[0]
         assert [error.code for error in errors] == ["phone_ours"]
 
 
@@ -248,6 +247,6 @@ def test_the_numbers_of_the_line_and_the_hospital_are_rejected(content):
         st.text(max_size=120) | st.datetimes().map(str) | st.from_regex(r"\+?[\d\-() .]{7,16}", fullmatch=True),
     )
 )
-def test_any_cells_give_a_row_or_errors(content, cells):
-    row = RowReader(content.config, NOW).read(2, cells)
+def test_any_cells_yield_a_row_or_errors(content, cells):
+    row = RowReader(content.config, NOW).read([(2, cells)])[0]
     assert isinstance(row, AppointmentRow) or (row and all(error.message for error in row))

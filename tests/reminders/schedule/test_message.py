@@ -1,4 +1,4 @@
-"""The text of a reminder as it is sent, with every value that its placeholders can have."""
+"""The text of a reminder as sent, for every value of its placeholders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivr.line.text import gsm7
 from ivr.reminders.schedule.message import appointment_values, reminder_text
 
 ZONE = "America/New_York"
-# Each weekday of each month, with two-digit days, at the time that takes the most characters.
+# Every weekday of every month, on two-digit days, at one of the longest times to write.
 STARTS = [
     datetime(2027, month, day, 12, 30, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
     for month in range(1, 13)
@@ -29,7 +29,7 @@ def prompt_names(content: Content) -> set[str]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_reminder_is_one_segment_on_every_day_at_every_site(content, language):
+def test_a_reminder_fits_in_one_segment_on_every_day_at_every_site(content, language):
     for name in prompt_names(content):
         for site in content.config.sites:
             for starts_at in STARTS:
@@ -56,7 +56,7 @@ def test_lint_uses_values_at_least_as_long_as_the_real_ones(content, language):
             )
 
 
-def test_the_reminder_that_names_deodorant_is_sent_only_if_the_plan_says_so(content):
+def test_the_reminder_that_mentions_deodorant_is_sent_only_if_the_plan_says_so(content):
     (last,) = [step for step in content.config.reminders.plan if step.id == "1d"]
     assert last.wording == "reminder-1d"
     assert last.model_copy(update={"names_test": True}).wording == "reminder-1d-names-test"

@@ -75,7 +75,7 @@ DUE = [
         NIGHT,
         "2026-10-31 14:30",
     ),
-    ("hours are elapsed hours", "2026-11-01 14:30", "14h", NONE, "2026-11-01 01:30"),
+    ("14 hours before, over the fall clock change: elapsed hours", "2026-11-01 14:30", "14h", NONE, "2026-11-01 01:30"),
     (
         "a day before, at an hour that the clocks skip: the hour after",
         "2026-03-09 02:30",
@@ -88,7 +88,13 @@ DUE = [
     ("due when quiet hours end", "2026-12-10 08:00", "1d", NIGHT, "2026-12-09 08:00"),
     ("due early in the morning: at eight", "2026-12-10 06:30", "1d", NIGHT, "2026-12-09 08:00"),
     ("due at night, with two hours to spare", "2026-12-10 10:00", "3h", NIGHT, "2026-12-10 08:00"),
-    ("due at night, with less to spare: the evening before", "2026-12-10 09:59", "3h", NIGHT, "2026-12-09 20:00"),
+    (
+        "due at night, with less than two hours to spare: the evening before",
+        "2026-12-10 09:59",
+        "3h",
+        NIGHT,
+        "2026-12-09 20:00",
+    ),
     (
         "due at 11 p.m. for an early appointment: that evening",
         "2026-12-10 07:00",
@@ -97,8 +103,14 @@ DUE = [
         "2026-12-09 20:00",
     ),
     ("no quiet hours", "2026-12-10 06:30", "1d", NONE, "2026-12-09 06:30"),
-    ("quiet hours by day", "2026-12-10 13:30", "1d", ("12:00", "14:00"), "2026-12-09 14:00"),
-    ("quiet hours by day, with little to spare", "2026-12-10 15:30", "2h", ("12:00", "14:00"), "2026-12-10 11:00"),
+    ("quiet hours in the daytime", "2026-12-10 13:30", "1d", ("12:00", "14:00"), "2026-12-09 14:00"),
+    (
+        "quiet hours in the daytime, with little time to spare",
+        "2026-12-10 15:30",
+        "2h",
+        ("12:00", "14:00"),
+        "2026-12-10 11:00",
+    ),
 ]
 
 
@@ -109,7 +121,7 @@ def test_a_text_is_due_in_local_time_and_never_in_quiet_hours(starts, before, qu
     assert due_at(step(before), appointment(starts), quiet_hours(*quiet)) == utc(due)
 
 
-def test_due_times_are_in_the_zone_of_the_appointment():
+def test_due_times_are_in_the_time_zone_of_the_appointment():
     phoenix = ZoneInfo("America/Phoenix")
     assert due_at(step("1d"), appointment("2026-12-10 06:00", phoenix), quiet_hours(*NIGHT)) == utc(
         "2026-12-09 08:00", phoenix
@@ -119,8 +131,8 @@ def test_due_times_are_in_the_zone_of_the_appointment():
 QUIET = [
     ("at night", "2026-12-09 23:00", NIGHT, "2026-12-10 08:00"),
     ("after midnight", "2026-12-10 00:00", NIGHT, "2026-12-10 08:00"),
-    ("by day", "2026-12-09 12:00", NIGHT, None),
-    ("from and to the same time: none", "2026-12-09 12:00", ("12:00", "12:00"), None),
+    ("in the daytime", "2026-12-09 12:00", NIGHT, None),
+    ("starting and ending at the same time: none", "2026-12-09 12:00", ("12:00", "12:00"), None),
     ("a night with a repeated hour", "2026-10-31 23:00", NIGHT, "2026-11-01 08:00"),
 ]
 
@@ -158,11 +170,11 @@ def summary(decision: Decision):
 
 DECISIONS = [
     ("nothing is due yet", "2026-12-01 09:00", (), (), (None, {}, "12-03 14:30")),
-    ("the first is due", "2026-12-03 14:30", (), (), ("7d", {}, "12-08 14:30")),
-    ("the first is sent up to four days late", "2026-12-07 14:30", (), (), ("7d", {}, "12-08 14:30")),
-    ("and is skipped after that", "2026-12-07 14:31", (), (), (None, {"7d": "late"}, "12-08 14:30")),
-    ("two are pending, and only one is due", "2026-12-09 14:30", ("7d",), (), ("2d", {}, "12-10 08:00")),
-    ("all are done", "2026-12-09 15:00", ("7d", "2d", "1d"), (), (None, {}, None)),
+    ("the first step is due", "2026-12-03 14:30", (), (), ("7d", {}, "12-08 14:30")),
+    ("the first step is sent up to four days late", "2026-12-07 14:30", (), (), ("7d", {}, "12-08 14:30")),
+    ("the first step is skipped after that", "2026-12-07 14:31", (), (), (None, {"7d": "late"}, "12-08 14:30")),
+    ("two steps are pending, but only one is due", "2026-12-09 14:30", ("7d",), (), ("2d", {}, "12-10 08:00")),
+    ("all steps are done", "2026-12-09 15:00", ("7d", "2d", "1d"), (), (None, {}, None)),
     (
         "another batch sent a text today: tomorrow, when quiet hours end",
         "2026-12-08 15:00",
@@ -171,14 +183,14 @@ DECISIONS = [
         (None, {}, "12-09 08:00"),
     ),
     (
-        "three in a week: when the first is a week old",
+        "three texts in a week: when the first is a week old",
         "2026-12-08 15:00",
         ("7d",),
         ("2026-12-02 10:00", "2026-12-05 10:00", "2026-12-06 10:00"),
         (None, {}, "12-09 10:00"),
     ),
     (
-        "three in a week, and the fourth would be too late",
+        "three texts in a week, and the fourth would be too late",
         "2026-12-08 15:00",
         ("7d",),
         ("2026-12-04 10:00", "2026-12-05 10:00", "2026-12-06 10:00"),
@@ -198,17 +210,17 @@ DECISIONS = [
 @pytest.mark.parametrize(
     ("now", "done", "sent", "expected"), [case[1:] for case in DECISIONS], ids=[case[0] for case in DECISIONS]
 )
-def test_each_step_is_sent_skipped_or_waits(now, done, sent, expected):
+def test_each_step_is_sent_skipped_or_postponed(now, done, sent, expected):
     assert summary(decide(APPOINTMENT, rules(), utc(now), frozenset(done), [utc(local) for local in sent])) == expected
 
 
-def test_a_text_that_expires_in_quiet_hours_is_skipped_for_that_reason():
+def test_a_text_that_expires_during_quiet_hours_is_skipped_for_that_reason():
     only = rules((("16h", "16h", "2h", 1),))
     decision = decide(appointment("2026-12-11 12:30"), only, utc("2026-12-10 21:30"))
     assert summary(decision) == (None, {"16h": "quiet_hours"}, None)
 
 
-def test_of_two_due_texts_the_more_important_is_sent_first_and_the_other_waits_for_the_limit():
+def test_of_two_due_texts_the_one_with_the_higher_priority_is_sent_first():
     plan = (("a", "3d", "3d", 5), ("b", "2d", "2d", 1))
     assert summary(decide(APPOINTMENT, rules(plan), utc("2026-12-09 09:00"))) == ("b", {}, "12-10 08:00")
     assert summary(decide(APPOINTMENT, rules(plan, day=2), utc("2026-12-09 09:00"))) == ("b", {}, "12-09 09:00")
@@ -231,7 +243,7 @@ def test_the_weekly_limit_counts_168_hours_even_when_the_clocks_change():
     assert summary(decision) == (None, {}, "03-13 11:30")
 
 
-def test_a_confirmed_appointment_gets_no_text_meant_for_unconfirmed_ones():
+def test_a_confirmed_appointment_gets_no_text_meant_for_unconfirmed_appointments():
     confirmed = appointment("2026-12-10 14:30", answer="confirmed")
     unless_confirmed = rules(unless=("2d",))
     assert summary(decide(confirmed, unless_confirmed, utc("2026-12-08 15:00"), frozenset({"7d"}))) == (
@@ -243,7 +255,7 @@ def test_a_confirmed_appointment_gets_no_text_meant_for_unconfirmed_ones():
     assert summary(decide(change, unless_confirmed, utc("2026-12-08 15:00"), frozenset({"7d"})))[0] == "2d"
 
 
-def test_a_text_that_failed_is_not_retried_before_its_time():
+def test_a_failed_text_is_not_retried_too_early():
     now, later = utc("2026-12-08 15:00"), utc("2026-12-08 16:00")
     decision = decide(APPOINTMENT, rules(), now, frozenset({"7d"}), not_before={"2d": later})
     assert (decision.send, decision.next_at) == (None, later)
@@ -330,7 +342,7 @@ def test_no_text_is_sent_at_night_over_the_limit_too_late_or_twice(situation):
         {},
     )
 )
-def test_the_next_decision_is_never_in_the_past_and_deciding_comes_to_an_end(situation):
+def test_the_next_decision_is_never_in_the_past_and_decisions_come_to_an_end(situation):
     planned, plan_rules, now, done, sent, not_before = situation
     left = {step.id for step in plan_rules.plan} - done
     for _ in range(40):
@@ -344,14 +356,14 @@ def test_the_next_decision_is_never_in_the_past_and_deciding_comes_to_an_end(sit
         assert decision.next_at >= now
         now = decision.next_at
     else:
-        pytest.fail("deciding never ends")
+        pytest.fail("there is always another decision")
     assert not left
     assert decision.next_at is None
 
 
 @settings(max_examples=200, deadline=None)
 @given(situations())
-def test_quiet_hours_always_end_at_a_time_that_is_not_quiet(situation):
+def test_quiet_hours_always_end_at_a_time_outside_quiet_hours(situation):
     planned, plan_rules, now, *_ = situation
     end = quiet_until(now, planned.zone, plan_rules.quiet_hours)
     assert (end is not None) == is_quiet(now, planned.zone, plan_rules.quiet_hours)

@@ -1,4 +1,4 @@
-"""When a release changes the plan, all upcoming appointments are decided again, and no text is sent twice."""
+"""When a release changes the plan, it applies to all upcoming appointments, and no text is sent twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.clinic import NOW, at, row
 
 
 def rules_with(content, **steps):
-    """The plan with other times before the appointment: _7d=timedelta(days=9)."""
+    """The plan with different lead times: _7d=timedelta(days=9)."""
     plan = [
         step.model_copy(update={"before": steps.get(f"_{step.id}", step.before)})
         for step in content.config.reminders.plan
@@ -21,7 +21,7 @@ def rules_with(content, **steps):
     return content.config.reminders.model_copy(update={"plan": plan})
 
 
-def test_a_text_that_a_new_plan_sends_sooner_is_sent_sooner(clinic_on_each_database, monkeypatch):
+def test_a_new_plan_can_send_a_text_earlier(clinic_on_each_database, monkeypatch):
     monkeypatch.setattr(module, "CHUNK_SIZE", 2)
     clinic = clinic_on_each_database
     clinic.import_rows(*(row(number, at(8, 4)) for number in range(5)), row(9, at(8), status="cancelled"))
@@ -42,7 +42,7 @@ def test_a_text_that_a_new_plan_sends_sooner_is_sent_sooner(clinic_on_each_datab
     assert clinic.claim(NOW + timedelta(days=1)) == []
 
 
-def test_cancelled_batches_and_past_appointments_are_left_alone(clinic_on_each_database):
+def test_cancelled_batches_and_past_appointments_are_not_replanned(clinic_on_each_database):
     clinic = clinic_on_each_database
     report = clinic.import_rows(row(1, at(8)))
     control(clinic.ledger, report.batch, cancelled_at=NOW)

@@ -1,4 +1,4 @@
-"""CSV, read in one pass and in constant memory, whatever the length of the file."""
+"""CSV, read in one pass and in constant memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from io import BufferedReader
 from itertools import chain
 
 from ivr.reminders.imports.errors import ErrorCode
-from ivr.reminders.imports.files.encoding import INVALID, SNIFFED, decode_bytes, decoder_of
-from ivr.reminders.imports.files.table import known_columns, row_builder
+from ivr.reminders.imports.files.encoding import INVALID, SNIFFED, decode_bytes, decoder_for
+from ivr.reminders.imports.files.table import is_known_column, row_builder
 from ivr.reminders.imports.files.unreadable import MAX_CELL_LENGTH, Cells, file_error, unreadable_file
 
 _DELIMITERS = ",;\t|"
-# Some spreadsheets put the delimiter in a first line that they do not show.
+# Some spreadsheets name the delimiter in a first line that they do not display.
 _SEP = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
 _CHUNK_BYTES = 1 << 16
 _MAX_LINE = 1_000_000
@@ -48,20 +48,24 @@ def read_csv(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
                 yield number, cells
     except (csv.Error, _BadLine) as error:
         reason = str(error) if isinstance(error, _BadLine) else _TOO_LONG
-        sentence = f"row {number + 1} {reason}. Correct it, or save the file again as CSV (UTF-8)."
-        raise unreadable_file(sentence) from None
+        raise unreadable_file(f"row {number + 1} {reason}. Correct it, or save the file as CSV (UTF-8).") from None
     if not has_rows:
         raise file_error(ErrorCode.NO_ROWS)
 
 
 def _delimiter(first: str) -> str:
     """The delimiter that yields the most known column names in the first line."""
-    return max(_DELIMITERS, key=lambda char: (known_columns(first.replace('"', "").split(char)), first.count(char)))
+
+    def score(delimiter: str) -> tuple[int, int]:
+        names = first.replace('"', "").split(delimiter)
+        return sum(map(is_known_column, names)), first.count(delimiter)
+
+    return max(_DELIMITERS, key=score)
 
 
 def _lines(raw: BufferedReader, start: bytes) -> Iterator[str]:
     """The lines of a file, each ending in a line feed. Raises _BadLine when a bad line is reached."""
-    decoder = io.IncrementalNewlineDecoder(decoder_of(start), translate=True)
+    decoder = io.IncrementalNewlineDecoder(decoder_for(start), translate=True)
     rest, at_end = "", False
     while not at_end:
         chunk = raw.read(_CHUNK_BYTES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 SNIFFED = 4096
-# Replaces bytes that are not text in any of the encodings.
+# Replaces bytes that are not text in any supported encoding.
 INVALID = "\0"
 _FALLBACK = "ivr-cp1252"
 _CP1252 = bytes(range(256)).decode("cp1252", "replace").replace("\ufffd", INVALID)
@@ -13,7 +13,7 @@ _NUL_SAMPLE = 64
 
 
 def _decode_as_cp1252(error: UnicodeError) -> tuple[str, int]:
-    """Decode bytes that are not UTF-8 as older spreadsheets mean them, so that no file has to be read twice."""
+    """Decode bytes that are not UTF-8 as cp1252, as older spreadsheets write it, so that no file is read twice."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     if not error.encoding.startswith("utf-8"):
@@ -24,13 +24,13 @@ def _decode_as_cp1252(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_FALLBACK, _decode_as_cp1252)
 
 
-def decoder_of(start: bytes) -> codecs.IncrementalDecoder:
+def decoder_for(start: bytes) -> codecs.IncrementalDecoder:
     """A decoder that never fails: bytes that are not text become INVALID. start: the first bytes of the file."""
     return codecs.getincrementaldecoder(_encoding_of(start))(_FALLBACK)
 
 
 def decode_bytes(data: bytes) -> str:
-    return decoder_of(data[:SNIFFED]).decode(data, final=True)
+    return decoder_for(data[:SNIFFED]).decode(data, final=True)
 
 
 def _encoding_of(start: bytes) -> str:

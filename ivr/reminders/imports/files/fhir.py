@@ -1,11 +1,11 @@
-"""A FHIR R4 Bundle of Appointment, with its Patient and Location resources (https://hl7.org/fhir/R4/appointment.html)."""
+"""A FHIR R4 Bundle of Appointments, with their Patients and Locations (https://hl7.org/fhir/R4/appointment.html)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
-from ivr.reminders.imports.categories import NOTE, PLACE, SPOKEN
+from ivr.reminders.imports.categories import PATIENT_LANGUAGES, SITE_NAME, WARNING_CODE
 from ivr.reminders.imports.errors import ErrorCode
 from ivr.reminders.imports.files.unreadable import Cells, check_row_count, checked_cell, file_error
 
@@ -23,10 +23,10 @@ _STATUSES = {
     "cancelled": "cancelled",
     "entered-in-error": "cancelled",
 }
-# The time is not agreed yet, so a reminder would be wrong.
+# The time is not agreed on yet, so a reminder would be wrong.
 _NOT_AGREED = ("proposed", "waitlist")
 _PHONE_SYSTEMS = ("phone", "sms")
-# Uses of an identifier, best first. One with another use, such as "old", is never taken.
+# Uses of an identifier, best first. An identifier with another use, such as "old", is ignored.
 _USES = ("official", "usual", None, "secondary", "temp")
 _LAST_RANK = 1 << 31
 _MAX_LANGUAGE_LENGTH = 40
@@ -37,7 +37,7 @@ def is_fhir(value: object) -> TypeGuard[_Resource]:
 
 
 def rows_of_fhir(value: _Resource) -> Iterator[tuple[int, Cells]]:
-    """Each Appointment with its position among the Appointments, from 1. Raises UnreadableFile."""
+    """Each Appointment with its position among the Appointments, counted from 1. Raises UnreadableFile."""
     entries = _objects(value.get("entry")) if value["resourceType"] == "Bundle" else [{"resource": value}]
     resources = [(_text(entry.get("fullUrl")), _object(entry.get("resource"))) for entry in entries]
     appointments = [resource for _, resource in resources if resource.get("resourceType") == "Appointment"]
@@ -51,7 +51,7 @@ def rows_of_fhir(value: _Resource) -> Iterator[tuple[int, Cells]]:
 
 
 class _ResourceIndex:
-    """The resources of a bundle by each address that a reference may use."""
+    """The resources of a bundle by every address that a reference may use."""
 
     def __init__(self, resources: list[tuple[str, _Resource]]) -> None:
         self._by_address: dict[str, _Resource] = {}
@@ -63,7 +63,7 @@ class _ResourceIndex:
                     self._by_address.setdefault(address, resource)
 
     def find(self, actor: _Resource, container: _Resource) -> _Resource:
-        """The resource that a reference names; empty if it is not in the bundle. container: where the reference is."""
+        """The referenced resource; empty if it is not in the bundle. container: the resource with the reference."""
         reference = _text(actor.get("reference"))
         if not reference:
             return self._by_address.get(_identifier_address(_object(actor.get("identifier"))), {})
@@ -92,20 +92,20 @@ def _relative(reference: str) -> str:
 def _cells(appointment: _Resource, index: _ResourceIndex) -> Cells:
     status, start = _text(appointment.get("status")), _text(appointment.get("start"))
     patient, location = _participant(appointment, index, "Patient"), _participant(appointment, index, "Location")
-    place = _text(location.get("name")) or _text(location.get("display"))
+    site_name = _text(location.get("name")) or _text(location.get("display"))
     deceased = patient.get("deceasedBoolean") is True or _text(patient.get("deceasedDateTime"))
-    note = "deceased" if deceased else "not_agreed" if status in _NOT_AGREED else ""
+    warning = "deceased" if deceased else "not_agreed" if status in _NOT_AGREED else ""
     return {
         "appointment_id": _appointment_id(appointment),
         "phone": _phone(patient, start),
         "starts_at": start,
-        "site": _text(location.get("id")) or place,
-        PLACE: place,
-        SPOKEN: ",".join(_languages(patient)),
+        "site": _text(location.get("id")) or site_name,
+        SITE_NAME: site_name,
+        PATIENT_LANGUAGES: ",".join(_languages(patient)),
         "first_name": _first_name(patient),
         "status": _STATUSES.get(status, status),
-        "channel": "none" if note else "",
-        NOTE: note,
+        "channel": "none" if warning else "",
+        WARNING_CODE: warning,
     }
 
 
@@ -138,15 +138,15 @@ def _phone(patient: _Resource, start: str) -> str:
 
 def _is_old(contact: _Resource, start: str) -> bool:
     end = _text(_object(contact.get("period")).get("end"))
-    # FHIR dates may be a year or a year and a month alone.
+    # A FHIR date may be only a year, or a year and a month.
     return contact.get("use") == "old" or bool(end) and end[:10] < start[:10][: len(end)]
 
 
 def _preference(contact: _Resource) -> tuple[bool, int, bool]:
-    """The mobile number first, then by rank (1 is the first), then by privacy: others may read texts at work."""
-    takes_texts = contact.get("use") == "mobile" or contact.get("system") == "sms"
+    """Mobile numbers first, then by rank (1 is best), then home before work, where others may read texts."""
+    receives_texts = contact.get("use") == "mobile" or contact.get("system") == "sms"
     rank = contact.get("rank")
-    return not takes_texts, rank if isinstance(rank, int) else _LAST_RANK, contact.get("use") == "work"
+    return not receives_texts, rank if isinstance(rank, int) else _LAST_RANK, contact.get("use") == "work"
 
 
 def _first_name(patient: _Resource) -> str:
@@ -157,7 +157,7 @@ def _first_name(patient: _Resource) -> str:
 
 
 def _languages(patient: _Resource) -> Iterator[str]:
-    """The languages of a patient, preferred first: each a code or, without one, a name."""
+    """The languages of a patient, preferred first: the code of each or, if it has none, the name."""
     spoken = sorted(_objects(patient.get("communication")), key=lambda item: item.get("preferred") is not True)
     for communication in spoken:
         language = _object(communication.get("language"))

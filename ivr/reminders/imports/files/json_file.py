@@ -20,19 +20,17 @@ from ivr.reminders.imports.files.unreadable import (
     unreadable_file,
 )
 
-_WRONG_SHAPE = (
-    'it is JSON, but not a list of appointments. Use [{...}, {...}], {"appointments": [...]}, or a FHIR Bundle.'
-)
-
 
 def read_json(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
     text = decode_bytes(read_whole(raw))
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise unreadable_file(f"the JSON is damaged in line {error.lineno}. Export it again.") from None
+        raise unreadable_file(f"the JSON is damaged on line {error.lineno}. Export it again.") from None
     except (ValueError, RecursionError):
-        raise unreadable_file("the JSON has a number too long or lists nested too deep. Export it again.") from None
+        raise unreadable_file(
+            "the JSON has a number that is too long, or is nested too deeply. Export it again."
+        ) from None
     yield from rows_of_json(value)
 
 
@@ -43,23 +41,20 @@ def rows_of_json(value: object) -> Iterator[tuple[int, Cells]]:
         return
     items = value.get("appointments") if isinstance(value, dict) else value
     if not isinstance(items, list):
-        raise unreadable_file(_WRONG_SHAPE)
+        forms = '[{...}, {...}], {"appointments": [...]}, or a FHIR Bundle'
+        raise unreadable_file(f"it is JSON, but not a list of appointments. Use {forms}.")
     if not items:
         raise file_error(ErrorCode.NO_APPOINTMENTS)
     check_row_count(len(items))
-    appointments = [_object(number, item) for number, item in enumerate(items, start=1)]
-    # Optional keys may be present in only some of the objects.
-    header = list(dict.fromkeys(key for item in appointments for key in item if is_known_column(key)))
+    for number, item in enumerate(items, start=1):
+        if not isinstance(item, dict):
+            raise unreadable_file(f"appointment {number} is not an object. Write it as " + '{"appointment_id": ...}.')
+    # Optional keys may be in only some of the objects.
+    header = list(dict.fromkeys(key for item in items for key in item if is_known_column(key)))
     build = row_builder(header, where="each appointment")
-    for number, item in enumerate(appointments, start=1):
-        # Unlike a blank line of a table, an empty object is an error: it becomes a row without cells.
+    for number, item in enumerate(items, start=1):
+        # Unlike a blank line of a table, an empty object is an error: it becomes a row with no cells.
         yield number, build([_cell(number, key, item.get(key)) for key in header]) or {}
-
-
-def _object(number: int, item: object) -> dict[str, object]:
-    if not isinstance(item, dict):
-        raise unreadable_file(f"appointment {number} is not an object. Write it as " + '{"appointment_id": ...}.')
-    return item
 
 
 def _cell(number: int, key: str, value: object) -> str:

@@ -1,9 +1,9 @@
-"""From the column names in row 1, as people write them, to the columns of an appointment."""
+"""Maps the column names in row 1, as people write them, to the columns of an appointment."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -37,10 +37,10 @@ _ALIASES = {
 _ORDER = (*REQUIRED, *OPTIONAL, _DATE, _TIME)
 _ROW_1 = "row 1"
 _MAX_LISTED = 5
-_HEADER_BELOW = "If the column names are further down, delete the rows above them."
+_HEADER_BELOW = "If the column names are farther down, delete the rows above them."
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _MIDNIGHT = re.compile(r"[T ]0?0:00(:00(\.0+)?)?$")
-# The day that spreadsheets give to a time without a date.
+# The date that spreadsheets add to a time that has none.
 _DAY_ZERO = re.compile(r"^(1899-12-3[01]|1900-01-0[01])[T ]")
 
 
@@ -53,7 +53,7 @@ _COLUMNS = {_normalized(alias): name for name, others in _ALIASES.items() for al
 
 @dataclass(frozen=True)
 class _Header:
-    """The columns of a table. positions: by our name for the column. names: as they are written."""
+    """The columns of a table. positions: by our column name. names: as written in the file."""
 
     positions: dict[str, list[int]]
     names: Sequence[str]
@@ -75,7 +75,7 @@ class _Header:
 
     @property
     def duplicates(self) -> dict[str, list[str]]:
-        """The columns that appear more than once: our name, and the names as written."""
+        """The columns that appear more than once, by our name: the names as written."""
         return {
             column: [_printable(self.names[position]) for position in positions]
             for column, positions in self.positions.items()
@@ -87,13 +87,15 @@ class _Header:
         return _DATE in self.positions and _TIME in self.positions
 
     def error(self, where: str) -> RowError | None:
-        """All missing and duplicate columns in one error. where: what a missing name is added to."""
+        """One error for all missing and duplicate columns. where: where to add a missing one."""
         missing, duplicates = self.missing, self.duplicates
         if not missing and not duplicates:
             return None
         code = ErrorCode.COLUMN_MISSING if missing else ErrorCode.DUPLICATE_COLUMN
-        hint = [] if self.positions or where != _ROW_1 else [_HEADER_BELOW]
-        sentences = [*_missing_sentence(missing, where), *hint, *map(_duplicate_sentence, duplicates.values())]
+        sentences = [_missing_sentence(missing, where)] if missing else []
+        if not self.positions and where == _ROW_1:
+            sentences.append(_HEADER_BELOW)
+        sentences += map(_duplicate_sentence, duplicates.values())
         return RowError(0, ", ".join([*missing, *duplicates]), str(code), " ".join(sentences))
 
 
@@ -101,16 +103,12 @@ def has_required_columns(names: Sequence[str]) -> bool:
     return _Header.parse(names).error(_ROW_1) is None
 
 
-def known_columns(names: Sequence[str]) -> int:
-    return sum(map(is_known_column, names))
-
-
 def is_known_column(name: str) -> bool:
     return _normalized(name) in _COLUMNS
 
 
 def row_builder(names: Sequence[str], where: str = _ROW_1) -> BuildRow:
-    """A function that makes the values of a row the cells of an appointment, or None if the row is blank.
+    """A function that turns the values of a row into cells by column, or None if the row is blank.
 
     Raises UnreadableFile if columns are missing or duplicated.
     """
@@ -122,7 +120,7 @@ def row_builder(names: Sequence[str], where: str = _ROW_1) -> BuildRow:
 
 
 def _settle_start(positions: dict[str, list[int]], names: Sequence[str]) -> None:
-    """Leave either starts_at, or a date and a time. Beside a date, `Start` is a time."""
+    """Keep either starts_at or both a date and a time. Next to a date column, `Start` is a time."""
     starts = [_normalized(names[position]) for position in positions.get("starts_at", [])]
     if _DATE in positions and _TIME not in positions and starts in (["start"], ["starts"]):
         positions[_TIME] = positions.pop("starts_at")
@@ -141,9 +139,9 @@ def _plain_builder(header: _Header, width: int) -> BuildRow:
     def build(values: Sequence[str]) -> Cells | None:
         if len(values) == width:
             picked = pick(values)
-            # The first column is the appointment id, which alone shows that nearly every row is not blank.
+            # The first column, the appointment id, is filled in nearly every row, so the rest is rarely checked.
             if picked[0].strip() or not _is_blank(values):
-                return dict(zip(columns, picked))  # noqa: B905 - a keyword here costs a third of the whole reader
+                return dict(zip(columns, picked))  # noqa: B905 - strict= would take a third of the reader's time
             return None
         if _is_blank(values):
             return None
@@ -169,17 +167,16 @@ def _date_time_builder(build: BuildRow) -> BuildRow:
     return build_joined
 
 
-def _missing_sentence(names: list[str], where: str) -> Iterator[str]:
+def _missing_sentence(names: list[str], where: str) -> str:
     if len(names) == 1:
-        yield f"The column {names[0]} is missing: add it to {where}."
-    elif names:
-        yield f"The columns {_listed(names)} are missing: add them to {where}."
+        return f"The column {names[0]} is missing: add it to {where}."
+    return f"The columns {_listed(names)} are missing: add them to {where}."
 
 
 def _duplicate_sentence(names: list[str]) -> str:
     if len(set(names)) == 1:
         return row_error(0, "", ErrorCode.DUPLICATE_COLUMN, names[0]).message
-    return f"The columns {_listed(names[:_MAX_LISTED])} mean the same: keep one."
+    return f"The columns {_listed(names[:_MAX_LISTED])} mean the same thing: keep one."
 
 
 def _listed(names: list[str]) -> str:

@@ -9,10 +9,10 @@ from ivr.reminders.imports.errors import ErrorCode, RowError, row_error
 
 Cells = dict[str, str]
 MAX_CELL_LENGTH = 10_000
-# For formats that must be in memory as a whole.
+# For formats that must be read into memory as a whole.
 MAX_FILE_BYTES = 20_000_000
 MAX_ROWS = 50_000
-# A database cannot store these, and nobody types them.
+# NUL and lone surrogates, which databases cannot store.
 _INVALID_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 _LARGEST_PLAIN_NUMBER = 1e15
 
@@ -47,7 +47,7 @@ def check_row_count(rows: int) -> None:
 
 
 def checked_cell(number: int, cell: str) -> str:
-    """The cell. Raises UnreadableFile if it is too long or cannot be stored. number: of its row."""
+    """The cell. Raises UnreadableFile if it is too long or cannot be stored. number: its row."""
     if len(cell) > MAX_CELL_LENGTH:
         raise unreadable_file(f"a cell in row {number} is longer than {MAX_CELL_LENGTH:,} characters. Shorten it.")
     if not cell.isascii() and _INVALID_CHARACTERS.search(cell) or "\0" in cell:
@@ -56,7 +56,6 @@ def checked_cell(number: int, cell: str) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number as a person types it: 6035550123.0 is 6035550123."""
-    return str(
-        int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_PLAIN_NUMBER else value
-    )
+    """A number as people type it: 6035550123.0 becomes 6035550123."""
+    is_plain = isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_PLAIN_NUMBER
+    return str(int(value) if is_plain else value)

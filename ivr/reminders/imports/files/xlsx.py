@@ -1,4 +1,4 @@
-"""XLSX, read by calamine, and the checks that keep a hostile or damaged workbook from using up the memory."""
+"""XLSX, read by calamine, and checks that keep a hostile or damaged workbook from exhausting memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xml.parsers import expat
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from ivr.reminders.imports.errors import ErrorCode
-from ivr.reminders.imports.files.table import BuildRow, has_required_columns, row_builder
+from ivr.reminders.imports.files.table import has_required_columns, row_builder
 from ivr.reminders.imports.files.unreadable import (
     Cells,
     UnreadableFile,
@@ -36,12 +36,12 @@ _CHUNK_BYTES = 1 << 16
 _XML = re.compile(r"xl/.*\.xml$", re.IGNORECASE)
 _CELL_REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})$", re.IGNORECASE)
 _ENCRYPTED_PART = "EncryptedPackage".encode("utf-16-le")
-_DAMAGED = "the workbook is damaged. Save it again as XLSX, or as CSV."
-# Other kinds of zip files: the prefix of a part's name, and the sentence.
+_DAMAGED = "the workbook is damaged. Save it again as XLSX or CSV."
+# Kinds of zip files: the prefix of a part's name, and the sentence; it is empty for XLSX.
 _ZIP_KINDS = (
     ("xl/workbook.bin", "it is a binary workbook (.xlsb). Save it as XLSX."),
     ("xl/", ""),
-    ("word/", "it is a Word document. Put its table into a spreadsheet and save it as XLSX or CSV."),
+    ("word/", "it is a Word document. Copy its table into a spreadsheet and save it as XLSX or CSV."),
     ("ppt/", "it is a presentation. Save the appointments as XLSX or CSV."),
     ("content.xml", "it is an OpenDocument file (.ods). Save it as XLSX or CSV."),
     ("Index/", "it is a Numbers document. Export it as XLSX or CSV."),
@@ -50,7 +50,7 @@ _ZIP_KINDS = (
 
 
 def read_xlsx(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
-    """The rows of the first sheet that has the required columns, or else of the first sheet that is not empty."""
+    """The rows of the first sheet with the required columns, or else of the first sheet that is not empty."""
     data = read_whole(raw)
     with _damage_reported():
         _refuse_dangerous(data)
@@ -59,18 +59,7 @@ def read_xlsx(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
     header = next((values for _, values in rows if any(values)), None)
     if header is None:
         raise file_error(ErrorCode.EMPTY_FILE)
-    yield from _filled_rows(row_builder(header), rows)
-
-
-def read_ole(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
-    """The container of old Office files and of password-protected ones, neither of which is supported."""
-    if _ENCRYPTED_PART in read_whole(raw):
-        raise file_error(ErrorCode.ENCRYPTED)
-    raise unreadable_file("it is in the old format of Excel (.xls) or Word (.doc). Save it as XLSX or CSV.")
-
-
-def _filled_rows(build: BuildRow, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Cells]]:
-    count = 0
+    build, count = row_builder(header), 0
     for number, values in rows:
         cells = build(values)
         if cells is not None:
@@ -81,9 +70,16 @@ def _filled_rows(build: BuildRow, rows: Iterator[tuple[int, list[str]]]) -> Iter
         raise file_error(ErrorCode.NO_ROWS)
 
 
+def read_ole(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
+    """Always raises: OLE is the container of old Office files and of password-protected ones."""
+    if _ENCRYPTED_PART in read_whole(raw):
+        raise file_error(ErrorCode.ENCRYPTED)
+    raise unreadable_file("it is in an old Excel (.xls) or Word (.doc) format. Save it as XLSX or CSV.")
+
+
 @contextmanager
 def _damage_reported() -> Iterator[None]:
-    """Turn any error that a library raises for damaged bytes, including a panic in calamine, into UnreadableFile."""
+    """Turn any error that a library raises for damaged bytes, including a calamine panic, into UnreadableFile."""
     try:
         yield
     except UnreadableFile:
@@ -97,23 +93,19 @@ def _damage_reported() -> Iterator[None]:
 
 def _refuse_dangerous(data: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = archive.infolist()
-        _refuse_other_zips([part.filename for part in parts])
+        parts, names = archive.infolist(), archive.namelist()
+        sentence = next(text for prefix, text in _ZIP_KINDS if not prefix or any(n.startswith(prefix) for n in names))
+        if sentence:
+            raise unreadable_file(sentence)
         if any(part.flag_bits & 1 for part in parts):
             raise file_error(ErrorCode.ENCRYPTED)
-        # Both libraries refuse a part that unpacks to more than it declares.
+        # zipfile and calamine refuse a part that unpacks to more than its declared size.
         if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
             raise file_error(ErrorCode.TOO_LARGE, f"{MAX_UNPACKED_BYTES // 1_000_000} MB unpacked")
         for part in parts:
             if _XML.match(part.filename):
                 with archive.open(part) as opened:
                     _SheetExtent().check(opened)
-
-
-def _refuse_other_zips(names: list[str]) -> None:
-    sentence = next(text for prefix, text in _ZIP_KINDS if any(name.startswith(prefix) for name in names) or not prefix)
-    if sentence:
-        raise unreadable_file(sentence)
 
 
 class _SheetExtent:
@@ -123,10 +115,10 @@ class _SheetExtent:
         self._root = ""
         self._row = self._column = 0
         self._filled_rows = self._last_row = self._last_column = 0
-        self._tags = {"row": self._on_row, "c": self._on_cell, "v": self._on_value, "is": self._on_value}
+        self._handlers = {"row": self._on_row, "c": self._on_cell, "v": self._on_value, "is": self._on_value}
 
     def check(self, part: IO[bytes]) -> None:
-        """Raise UnreadableFile for a sheet too large. Of a part that is not a sheet, only the start is read."""
+        """Raise UnreadableFile if the sheet is too large. If the part is not a sheet, only its start is read."""
         parser = expat.ParserCreate()
         parser.StartElementHandler = self._on_tag
         while chunk := part.read(_CHUNK_BYTES):
@@ -144,9 +136,8 @@ class _SheetExtent:
     def _on_tag(self, tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
         self._root = self._root or tag
-        handle = self._tags.get(tag)
-        if handle is not None:
-            handle(attributes)
+        if handler := self._handlers.get(tag):
+            handler(attributes)
 
     def _on_row(self, attributes: dict[str, str]) -> None:
         self._row = int(attributes.get("r", self._row + 1))
@@ -189,14 +180,14 @@ def _appointments_sheet(data: bytes) -> CalamineSheet:
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a sheet with the numbers that the spreadsheet shows."""
+    """The rows of a sheet with the row numbers that the spreadsheet displays."""
     with _damage_reported():
         for number, row in enumerate(sheet.iter_rows(), start=1):
             yield number, [value if type(value) is str else _cell_text(value) for value in row]
 
 
 def _cell_text(value: object) -> str:
-    """A value as a person types it: 6035550123.0 is 6035550123, and a date with a time is ISO without a zone."""
+    """A value as people type it: 6035550123.0 becomes 6035550123, and a date with a time becomes ISO without a zone."""
     return _FORMATTERS.get(type(value), str)(value)
 
 

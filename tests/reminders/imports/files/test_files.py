@@ -1,4 +1,4 @@
-"""Files become the same rows in every format, and an unreadable file gives one error with a sentence."""
+"""Every format yields the same rows, and an unreadable file yields one error that says what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivr.reminders.imports.files import EXTRA_CELLS, UnreadableFile, read_rows
+from ivr.reminders.imports.files import UnreadableFile, read_rows
+from ivr.reminders.imports.rows import EXTRA_CELLS
 from tests.support.workbooks import workbook, zip_file
 
 HEADER = "appointment_id,phone,starts_at,first_name"
@@ -50,7 +51,7 @@ ENCODINGS = ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"]
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"], ids=["comma", "semicolon", "tab", "bar"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_every_encoding_and_delimiter_gives_the_same_rows(read, encoding, delimiter):
+def test_every_encoding_and_delimiter_yields_the_same_rows(read, encoding, delimiter):
     assert read(TWO.replace(",", delimiter).encode(encoding)) == ROWS
 
 
@@ -62,18 +63,18 @@ VARIANTS = [
     ("no line ending at the end", TWO.strip().encode()),
     ("other delimiters in a column name", TWO.replace("first_name", "first_name,a;b;c;d;e").encode()),
     ("a line that names the delimiter", "sep=;\r\n" + TWO.replace(",", ";")),
-    ("the same after a byte-order mark", "\ufeffSEP=|\n" + TWO.replace(",", "|")),
+    ("a line that names the delimiter, after a byte-order mark", "\ufeffSEP=|\n" + TWO.replace(",", "|")),
     ("a line that names an unknown delimiter", '"sep=^"\n' + TWO),
     ("quoted cells", TWO.replace("A1", '"A1"').replace("phone", '"phone"').encode()),
 ]
 
 
 @pytest.mark.parametrize("content", [case[1] for case in VARIANTS], ids=[case[0] for case in VARIANTS])
-def test_every_variant_of_csv_gives_the_same_rows(read, content):
+def test_every_csv_variant_yields_the_same_rows(read, content):
     assert read(content) == ROWS
 
 
-def test_rows_have_the_numbers_that_a_spreadsheet_shows(read):
+def test_rows_are_numbered_as_in_a_spreadsheet(read):
     lines = TWO.splitlines()
     assert [number for number, _ in read("\n".join([lines[0], "", lines[1], ",,,", "  ", lines[2], "", ""]))] == [3, 6]
 
@@ -83,7 +84,7 @@ def test_a_quoted_cell_may_contain_a_line_break(read):
     assert (first["first_name"], number) == ("Zoë\nLily", 3)
 
 
-def test_a_short_row_has_empty_cells_and_the_extra_cells_of_a_long_row_are_separate(read):
+def test_a_short_row_has_empty_cells_and_the_extra_cells_of_a_long_row_are_kept_separate(read):
     rows = read(f"{HEADER}\nA1,603-555-0101\nA2,603-555-0102,2026-12-24 10:00,Smith, Ann \nA3,1,2,3,,,\n")
     assert [(number, cells.get(EXTRA_CELLS)) for number, cells in rows] == [(2, None), (3, "Ann"), (4, None)]
     assert rows[0][1] == {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": "", "first_name": ""}
@@ -118,8 +119,8 @@ def test_common_variants_of_column_names_are_recognized(read, header):
     assert read(TWO.replace(HEADER, header)) == ROWS
 
 
-def test_an_unknown_column_is_left_out(read):
-    rows = read(TWO.replace(HEADER, "appointment_id,phone,starts_at,Favourite Dish"))
+def test_an_unknown_column_is_ignored(read):
+    rows = read(TWO.replace(HEADER, "appointment_id,phone,starts_at,Favorite Dish"))
     assert [set(cells) for _, cells in rows] == [{"appointment_id", "phone", "starts_at"}] * 2
 
 
@@ -151,15 +152,15 @@ WRONG_HEADERS = [
         "A1,603-555-0101,10:00",
         "column_missing",
         "The columns appointment_id, phone, and starts_at are missing: add them to row 1. "
-        "If the column names are further down, delete the rows above them.",
+        "If the column names are farther down, delete the rows above them.",
     ),
-    ("Appt,Phone,Start,Mobile", "column_double", "The columns Phone and Mobile mean the same: keep one."),
+    ("Appt,Phone,Start,Mobile", "column_double", "The columns Phone and Mobile mean the same thing: keep one."),
     ("Appt,Phone,Start,Phone", "column_double", "The column Phone appears twice: keep one."),
     (
         "Appt,Phone,Mobile,Cell,Lang,Language",
         "column_missing",
-        "The column starts_at is missing: add it to row 1. The columns Phone, Mobile, and Cell mean the same: "
-        "keep one. The columns Lang and Language mean the same: keep one.",
+        "The column starts_at is missing: add it to row 1. The columns Phone, Mobile, and Cell mean the same thing: "
+        "keep one. The columns Lang and Language mean the same thing: keep one.",
     ),
 ]
 
@@ -185,7 +186,7 @@ UNREADABLE = [
     ("an old workbook", OLE, "file_unreadable", ".xls"),
     ("a workbook with a password", OLE + "EncryptedPackage".encode("utf-16-le"), "file_locked", "password"),
     ("a Word document", zip_file({"word/document.xml": "<w/>"}), "file_unreadable", "Word"),
-    ("an OpenDocument", zip_file({"mimetype": "x", "content.xml": "<x/>"}), "file_unreadable", ".ods"),
+    ("an OpenDocument spreadsheet", zip_file({"mimetype": "x", "content.xml": "<x/>"}), "file_unreadable", ".ods"),
     ("a binary workbook", zip_file({"xl/workbook.bin": "x"}), "file_unreadable", ".xlsb"),
     ("a zip archive", zip_file({"list.csv": TWO}), "file_unreadable", "Unpack"),
     ("a NUL", f"{LONG}X,603-555-0101\0,2026-12-24 10:00\n".encode(), "file_unreadable", "row 5002 contains bytes"),
@@ -219,7 +220,7 @@ UNREADABLE = [
 @pytest.mark.parametrize(
     ("content", "code", "part"), [case[1:] for case in UNREADABLE], ids=[case[0] for case in UNREADABLE]
 )
-def test_an_unreadable_file_gives_a_sentence_whatever_its_extension(error_of, content, code, part):
+def test_an_unreadable_file_is_reported_whatever_its_extension(error_of, content, code, part):
     error = error_of(content)
     assert error.code == code
     assert part in error.message
@@ -270,25 +271,25 @@ READ_LIST = [
 NOTES = [("Written by", "Ann"), ("on", date(2026, 12, 1))]
 
 
-def test_numbers_and_dates_of_a_workbook_are_written_as_a_person_types_them(read):
+def test_numbers_and_dates_in_a_workbook_become_text_as_people_type_it(read):
     assert read(workbook({"Sheet1": LIST}), "list.csv") == READ_LIST
 
 
 @pytest.mark.parametrize(
     ("sheets", "hidden"),
     [({"Notes": NOTES, "List": LIST}, ""), ({"Blank": [], "List": LIST}, ""), ({"Old": LIST[:2], "New": LIST}, "Old")],
-    ids=["after notes", "after an empty sheet", "beside a hidden sheet"],
+    ids=["after notes", "after an empty sheet", "next to a hidden sheet"],
 )
-def test_the_sheet_with_the_columns_is_found(read, sheets, hidden):
+def test_the_sheet_with_the_required_columns_is_found(read, sheets, hidden):
     assert read(workbook(sheets, hidden), "list.xlsx") == READ_LIST
 
 
-def test_a_list_that_starts_lower_down_keeps_its_row_numbers(read):
+def test_a_list_that_starts_below_row_1_keeps_its_row_numbers(read):
     rows = read(workbook({"Sheet1": [(), (), *((None, *row) for row in LIST)]}))
     assert rows == [(number + 2, cells) for number, cells in READ_LIST]
 
 
-def test_a_date_column_and_a_time_column_of_a_workbook_are_joined(read):
+def test_a_date_column_and_a_time_column_in_a_workbook_are_joined(read):
     sheet = [("Appt", "Phone", "Date", "Time"), (1.0, 6035550123.0, date(2026, 12, 1), time(14, 30))]
     ((_, cells),) = read(workbook({"Sheet1": sheet}))
     assert cells["starts_at"] == "2026-12-01 14:30:00"
@@ -321,7 +322,7 @@ UNREADABLE_WORKBOOKS = [
     [case[1:] for case in UNREADABLE_WORKBOOKS],
     ids=[case[0] for case in UNREADABLE_WORKBOOKS],
 )
-def test_an_unreadable_workbook_gives_a_sentence(error_of, make, code, part):
+def test_an_unreadable_workbook_is_reported(error_of, make, code, part):
     error = error_of(make(), "list.xlsx")
     assert error.code == code
     assert part in error.message
@@ -332,13 +333,13 @@ STARTS = [b"", TWO.encode(), b"\xff\xfe", b"PK\x03\x04", b"[", b'{"appointments"
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(start=st.sampled_from(STARTS), rest=st.binary(max_size=300))
-def test_any_bytes_give_rows_or_an_error(tmp_path, start, rest):
+def test_any_bytes_yield_rows_or_an_error(tmp_path, start, rest):
     _assert_rows_or_error(tmp_path, start + rest)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
-def test_a_file_with_changed_bytes_gives_rows_or_an_error(tmp_path, data):
+def test_a_file_with_changed_bytes_yields_rows_or_an_error(tmp_path, data):
     content = bytearray(data.draw(st.sampled_from([workbook({"A": LIST}), TWO.encode(), json.dumps(ROWS).encode()])))
     offsets = st.integers(0, len(content) - 1)
     for offset, byte in data.draw(st.lists(st.tuples(offsets, st.integers(0, 255)), min_size=1, max_size=20)):

@@ -1,4 +1,4 @@
-"""JSON and FHIR become the same rows as a table."""
+"""JSON and FHIR produce the same rows as a table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.reminders.imports.categories import NOTE, PLACE, SPOKEN
-from ivr.reminders.imports.files import UnreadableFile, read_rows, rows_of_json
+from ivr.reminders.imports.categories import PATIENT_LANGUAGES, SITE_NAME, WARNING_CODE
+from ivr.reminders.imports.files import UnreadableFile, read_rows
+from ivr.reminders.imports.files.json_file import rows_of_json
 
 ONE = {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": "2026-12-24T10:00:00-05:00", "site": ""}
 TWO = {"appointment_id": "1042", "phone": "6035550102", "starts_at": "2026-12-24T11:00:00-05:00", "site": "main"}
@@ -29,12 +30,12 @@ ROWS = [(1, ONE), (2, TWO)]
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
 @pytest.mark.parametrize("value", [LIST, {"appointments": LIST, "total": 2}], ids=["a list", "an object"])
-def test_a_list_of_objects_gives_rows_numbered_by_position(tmp_path, value, encoding):
+def test_a_list_of_objects_yields_rows_numbered_by_position(tmp_path, value, encoding):
     (tmp_path / "list.txt").write_bytes(json.dumps(value, indent=1).encode(encoding))
     assert list(read_rows(tmp_path / "list.txt")) == ROWS
 
 
-def test_keys_that_some_objects_leave_out_are_empty_cells(tmp_path):
+def test_keys_missing_from_some_objects_are_empty_cells(tmp_path):
     rows = list(rows_of_json([{**LIST[0], "language": "es"}, {"Phone Number": "1"}, {}]))
     assert [cells.get("language", "") for _, cells in rows] == ["es", "", ""]
     assert [cells.get("appointment_id", "") for _, cells in rows] == ["A1", "", ""]
@@ -46,22 +47,27 @@ def test_a_date_and_a_time_are_joined():
 
 
 WRONG_SHAPES = [
-    ("no list", {"visits": LIST}, "file_unreadable", "not a list of appointments"),
+    ("an object without a list", {"visits": LIST}, "file_unreadable", "not a list of appointments"),
     ("a string", "appointments", "file_unreadable", "not a list of appointments"),
     ("an empty list", [], "file_no_appointments", "no appointments in this file"),
     ("a string in the list", [LIST[0], "A2"], "file_unreadable", "appointment 2 is not an object"),
-    ("a list as a cell", [{**LIST[0], "site": ["main"]}], "file_unreadable", "site of appointment 1 is neither"),
+    ("a list in a cell", [{**LIST[0], "site": ["main"]}], "file_unreadable", "site of appointment 1 is neither"),
     ("a NUL", [{**LIST[0], "site": "a\0"}], "file_unreadable", "row 1 contains invalid characters"),
     ("half a surrogate pair", [{**LIST[0], "site": "\ud800"}], "file_unreadable", "row 1 contains invalid characters"),
     ("an enormous cell", [{**LIST[0], "site": "a" * 10_001}], "file_unreadable", "row 1 is longer than 10,000"),
-    ("too many", LIST * 25_001, "file_too_many_rows", "50,000 rows"),
+    ("too many appointments", LIST * 25_001, "file_too_many_rows", "50,000 rows"),
     (
         "other keys",
         [{"id": 1, "start": "x"}],
         "column_missing",
         "appointment_id and phone are missing: add them to each",
     ),
-    ("two keys for a column", [{**LIST[0], "mobile": "1"}], "column_double", "Phone Number and mobile mean the same"),
+    (
+        "two keys for a column",
+        [{**LIST[0], "mobile": "1"}],
+        "column_double",
+        "Phone Number and mobile mean the same thing",
+    ),
     ("an empty bundle", {"resourceType": "Bundle"}, "file_no_appointments", "no appointments in this file"),
 ]
 
@@ -69,7 +75,7 @@ WRONG_SHAPES = [
 @pytest.mark.parametrize(
     ("value", "code", "part"), [case[1:] for case in WRONG_SHAPES], ids=[case[0] for case in WRONG_SHAPES]
 )
-def test_json_that_is_not_a_list_of_appointments_gives_a_sentence(value, code, part):
+def test_json_that_is_not_a_list_of_appointments_is_reported(value, code, part):
     with pytest.raises(UnreadableFile) as caught:
         list(rows_of_json(value))
     error = caught.value.error
@@ -78,16 +84,16 @@ def test_json_that_is_not_a_list_of_appointments_gives_a_sentence(value, code, p
 
 
 DAMAGED = [
-    ("cut off", json.dumps(LIST, indent=1)[:60].encode(), "damaged in line"),
-    ("endless brackets", b"[" * 1_000_000, "too deep"),
-    ("an endless number", b"[" + b"9" * 10_000 + b"]", "number too long"),
+    ("cut off", json.dumps(LIST, indent=1)[:60].encode(), "damaged on line"),
+    ("endless brackets", b"[" * 1_000_000, "nested too deeply"),
+    ("an endless number", b"[" + b"9" * 10_000 + b"]", "number that is too long"),
     ("too large", b"[" + b" " * 20_000_000 + b"]", "larger than 20 MB"),
     ("an RTF document", b"{\\rtf1 x}", "it is a document"),
 ]
 
 
 @pytest.mark.parametrize(("content", "sentence"), [case[1:] for case in DAMAGED], ids=[case[0] for case in DAMAGED])
-def test_damaged_json_gives_a_sentence(tmp_path, content, sentence):
+def test_damaged_json_is_reported(tmp_path, content, sentence):
     (tmp_path / "list.json").write_bytes(content)
     with pytest.raises(UnreadableFile, match=sentence):
         list(read_rows(tmp_path / "list.json"))
@@ -119,7 +125,7 @@ def only_row(value: object) -> dict[str, str]:
     return cells
 
 
-def test_an_appointment_of_a_bundle_has_the_data_of_its_patient(tmp_path):
+def test_a_row_of_a_bundle_combines_the_appointment_the_patient_and_the_location(tmp_path):
     maria = patient(
         name=[{"use": "maiden", "given": ["Old"]}, {"use": "official", "given": ["María", "José"], "family": "García"}],
         communication=[
@@ -142,12 +148,12 @@ def test_an_appointment_of_a_bundle_has_the_data_of_its_patient(tmp_path):
             "phone": "603-555-0101",
             "starts_at": "2026-12-24T10:00:00-05:00",
             "site": "main",
-            PLACE: "Elliot",
-            SPOKEN: "es-MX,en",
+            SITE_NAME: "Elliot",
+            PATIENT_LANGUAGES: "es-MX,en",
             "first_name": "María",
             "status": "booked",
             "channel": "",
-            NOTE: "",
+            WARNING_CODE: "",
         },
     )
     assert (number, second["appointment_id"], second["site"]) == (2, "a1", "")
@@ -174,35 +180,35 @@ def test_each_fhir_status_maps_to_a_status(fhir_status, status):
 
 
 PHONES = [
-    ("the mobile number first", [("phone", "home", 1, "0101"), ("phone", "mobile", 9, "0102")], "0102"),
-    ("then by rank", [("phone", "home", 2, "0101"), ("phone", "work", 1, "0102")], "0102"),
+    ("a mobile number before a better rank", [("phone", "home", 1, "0101"), ("phone", "mobile", 9, "0102")], "0102"),
+    ("a better rank", [("phone", "home", 2, "0101"), ("phone", "work", 1, "0102")], "0102"),
     ("two mobile numbers by rank", [("phone", "mobile", None, "0101"), ("phone", "mobile", 1, "0102")], "0102"),
     ("an email address is ignored", [("email", "mobile", 1, "0101"), ("phone", "home", None, "0102")], "0102"),
     ("an old number is ignored", [("phone", "old", 1, "0101"), ("phone", "home", 2, "0102")], "0102"),
-    ("a number for texts only", [("phone", "home", 1, "0101"), ("sms", None, None, "0102")], "0102"),
+    ("a text-only number", [("phone", "home", 1, "0101"), ("sms", None, None, "0102")], "0102"),
     ("a tel: address", [("phone", "mobile", 1, "tel:0102")], "0102"),
     ("home before work", [("phone", "work", None, "0101"), ("phone", "home", None, "0102")], "0102"),
-    ("none", [], ""),
+    ("no number", [], ""),
 ]
 
 
 @pytest.mark.parametrize(("contacts", "chosen"), [case[1:] for case in PHONES], ids=[case[0] for case in PHONES])
-def test_the_number_that_best_receives_texts_is_chosen(contacts, chosen):
+def test_the_best_number_for_texts_is_chosen(contacts, chosen):
     telecom = [dict(zip(("system", "use", "rank", "value"), contact, strict=True)) for contact in contacts]
     assert only_row(bundle(patient(telecom=telecom), appointment()))["phone"] == chosen
 
 
 PERIODS = [
-    ("out of use by the appointment", "2026-12-23", "0102"),
-    ("in use until the day itself", "2026-12-24T23:00:00-05:00", "0101"),
-    ("out of use, by year alone", "2025", "0102"),
-    ("in use all that year", "2026", "0101"),
-    ("in use without an end", "", "0101"),
+    ("expires before the appointment", "2026-12-23", "0102"),
+    ("expires on the day of the appointment", "2026-12-24T23:00:00-05:00", "0101"),
+    ("expires in an earlier year", "2025", "0102"),
+    ("expires in the year of the appointment", "2026", "0101"),
+    ("never expires", "", "0101"),
 ]
 
 
 @pytest.mark.parametrize(("end", "chosen"), [case[1:] for case in PERIODS], ids=[case[0] for case in PERIODS])
-def test_a_number_out_of_use_by_the_appointment_is_not_chosen(end, chosen):
+def test_a_number_that_expires_before_the_appointment_is_not_chosen(end, chosen):
     mobile = {"system": "phone", "use": "mobile", "value": "0101", "period": {"end": end}}
     telecom = [mobile, {"system": "phone", "use": "home", "value": "0102"}]
     assert only_row(bundle(patient(telecom=telecom), appointment()))["phone"] == chosen
@@ -212,24 +218,24 @@ NO_TEXTS = [
     ("deceased", {"deceasedBoolean": True}, {}, ("none", "deceased")),
     ("deceased on a date", {"deceasedDateTime": "2026-11-01"}, {}, ("none", "deceased")),
     ("living", {"deceasedBoolean": False}, {}, ("", "")),
-    ("the appointment is proposed", {}, {"status": "proposed"}, ("none", "not_agreed")),
-    ("the patient is on a waitlist", {}, {"status": "waitlist"}, ("none", "not_agreed")),
+    ("a proposed appointment", {}, {"status": "proposed"}, ("none", "not_agreed")),
+    ("a waitlisted appointment", {}, {"status": "waitlist"}, ("none", "not_agreed")),
 ]
 
 
 @pytest.mark.parametrize(
     ("patient_parts", "parts", "expected"), [case[1:] for case in NO_TEXTS], ids=[case[0] for case in NO_TEXTS]
 )
-def test_deceased_patients_and_unagreed_appointments_get_no_texts(patient_parts, parts, expected):
+def test_deceased_patients_and_proposed_appointments_get_no_texts(patient_parts, parts, expected):
     cells = only_row(bundle(patient(**patient_parts), appointment(**parts)))
-    assert (cells["channel"], cells[NOTE]) == expected
+    assert (cells["channel"], cells[WARNING_CODE]) == expected
 
 
 IDS = [
-    ("the official one", [("secondary", "S"), ("official", "O"), ("usual", "U")], "O"),
-    ("one without a use, before a secondary one", [("secondary", "S"), (None, "N")], "N"),
-    ("an old one is ignored", [("old", "X")], "a1"),
-    ("the resource id if there is no other", [], "a1"),
+    ("an official id", [("secondary", "S"), ("official", "O"), ("usual", "U")], "O"),
+    ("an id without a use before a secondary one", [("secondary", "S"), (None, "N")], "N"),
+    ("an old id is ignored", [("old", "X")], "a1"),
+    ("the resource id if there are no others", [], "a1"),
 ]
 
 
@@ -242,18 +248,18 @@ def test_the_appointment_id_does_not_depend_on_the_order_of_identifiers(pairs, c
 
 LANGUAGES = [
     ("the preferred language first", [("en", None), ("es-MX", True)], "es-MX,en"),
-    ("by name", [("", None), ("Spanish, of Mexico", True)], "Spanish  of Mexico"),
+    ("a language name", [("", None), ("Spanish, of Mexico", True)], "Spanish  of Mexico"),
     ("none", [], ""),
 ]
 
 
 @pytest.mark.parametrize(("spoken", "expected"), [case[1:] for case in LANGUAGES], ids=[case[0] for case in LANGUAGES])
-def test_all_languages_of_a_patient_are_listed(spoken, expected):
+def test_all_languages_of_the_patient_are_listed(spoken, expected):
     def concept(name):
         return {"text": name} if " " in name else {"coding": [{"code": name}]}
 
     communication = [{"language": concept(name), "preferred": preferred} for name, preferred in spoken]
-    assert only_row(bundle(patient(communication=communication), appointment()))[SPOKEN] == expected
+    assert only_row(bundle(patient(communication=communication), appointment()))[PATIENT_LANGUAGES] == expected
 
 
 URN = "urn:uuid:0f3c"
@@ -300,7 +306,7 @@ SITES = [
 @pytest.mark.parametrize(("actor", "site", "place"), SITES)
 def test_the_site_is_the_id_or_the_name_of_the_location(actor, site, place):
     cells = only_row(bundle(patient(), appointment({"reference": "Patient/7"}, actor)))
-    assert (cells["site"], cells[PLACE]) == (site, place)
+    assert (cells["site"], cells[SITE_NAME]) == (site, place)
 
 
 KEYS = sorted({*appointment(), *patient(), *ONE, "name", "given", "communication", "language", "coding", "code"})
@@ -318,6 +324,6 @@ PARTS = st.dictionaries(st.sampled_from([key for key in KEYS if key != "resource
     st.lists(VALUES | PARTS.map(lambda parts: {**ONE, **parts}), max_size=3)
     | st.builds(lambda *parts: bundle({**patient(), **parts[0]}, {**appointment(), **parts[1]}), PARTS, PARTS)
 )
-def test_any_json_gives_rows_or_an_error(value):
+def test_any_json_yields_rows_or_an_error(value):
     with suppress(UnreadableFile):
         assert all(isinstance(cell, str) for _, cells in rows_of_json(value) for cell in cells.values())
