@@ -47,7 +47,7 @@ def _day(value: Any) -> date:
 def _span(value: Any) -> timedelta:
     match = _SPAN.fullmatch(str(value))
     if not match:
-        raise ValueError(f"`{value}` is not a length of time: write it like 7d, 12h or 30m")
+        raise ValueError(f"`{value}` is not a duration: write it like 7d, 12h or 30m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -109,7 +109,7 @@ StateCode = Annotated[str, _check(STATES.__contains__, "a state: write its two l
 _PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
 Phone = Annotated[str, _matches(_PHONE, "a phone number: write ten digits like 603-663-2180")]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
-Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a name in small letters, like next-steps")]
+Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a lowercase name, like next-steps")]
 # 0, 8, 9, * and # have the same meaning in every state.
 ChoiceKey = Annotated[str, _matches(r"[1-7]", "a key from 1 to 7")]
 LanguageCode = Annotated[str, _check(_is_language, "a language: write its two letters, like en")]
@@ -191,7 +191,7 @@ class PerNumber(_Part):
 class ReminderStep(_Part):
     """One reminder. It is due `before` the appointment, and still sent when it is at most `late` overdue."""
 
-    id: Annotated[str, _matches("[a-z0-9-]{1,40}", "a name in small letters, like 7d")]
+    id: Annotated[str, _matches("[a-z0-9-]{1,40}", "a lowercase name, like 7d")]
     before: Span
     late: Span
     priority: Annotated[int, Field(ge=1, le=9)] = 5

@@ -180,7 +180,7 @@ def is_prompt(file: str) -> bool:
 
 def misnamed_file(file: str) -> Finding:
     """The finding for a file that does not belong in prompts/."""
-    message = "A prompt belongs in the folder of its language, and its name has small letters only: en/cancer.md."
+    message = "A prompt belongs in the folder of its language, and its name is lowercase: en/cancer.md."
     return Finding(file, 0, "file-name", "error", message)
 
 

@@ -99,7 +99,7 @@ def locate_recording(
     file = f"{FOLDER}/{target}.wav"
     key = _key(file, files)
     if key is None:
-        raise NothingToRecord("Name the recording like en/keys, en/cancer-2 or en/welcome-choices, in small letters.")
+        raise NothingToRecord("Name the recording like en/keys, en/cancer-2 or en/welcome-choices, in lowercase.")
     misplaced = _misplaced(file, key, config, prompts, files)
     if misplaced:
         raise NothingToRecord(f"{misplaced[0]}.")
@@ -149,7 +149,7 @@ def find_recording_errors(
 
 
 _HOW_TO_NAME = (
-    f"Name a recording like its prompt, in small letters: {FOLDER}/en/keys.mp3 (or .wav), {FOLDER}/en/cancer-2.mp3"
+    f"Name a recording like its prompt, in lowercase: {FOLDER}/en/keys.mp3 (or .wav), {FOLDER}/en/cancer-2.mp3"
     f" for the second spoken part, {FOLDER}/en/welcome-choices.mp3 for a menu's choices."
 )
 _REMOVE = "remove this recording"

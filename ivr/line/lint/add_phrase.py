@@ -38,7 +38,7 @@ def add_phrase(file: str, data: bytes, words: str) -> bytes:
     except (ValueError, BrokenPrompts):
         is_added = False
     if not is_added:
-        raise PhraseRejected(f"The list of phrases in {file} cannot be edited in place: add `{phrase}` by hand.")
+        raise PhraseRejected(f"The list of phrases in {file} cannot be edited in place: add `{phrase}` in an editor.")
     return edited
 
 
