@@ -1,4 +1,4 @@
-"""The information line as pure data and functions: prompts, call graph, understanding of free text, TwiML, lint.
+"""The information line as pure data and functions: prompts, call graph, free-text matching, TwiML, lint.
 
-Nothing here imports Flask, SQL, Redis, the network or the clock; the current time is an argument.
+Nothing here uses Flask, SQL, Redis, the network, or the clock; the current time is an argument.
 """

@@ -1,4 +1,4 @@
-"""A release of a former version opens with today's code; a release of a newer version never becomes live."""
+"""A release of an older version can be opened; a release of a newer version never becomes live."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import NOW, count_releases, write_files
 from tests.support.paths import ROOT
 
-# prompts/ of the first commit that had one.
+# prompts/ as of the first commit that has it.
 FIRST = ROOT / "tests" / "releases" / "first-commit.zip"
 PROMPTS = ROOT / "prompts"
 
@@ -132,7 +132,7 @@ def test_a_release_with_the_former_name_of_a_field_opens_and_keeps_its_digest(co
     assert {key: prompt.keyword_rules for key, prompt in opened.prompts.items()} == rules
 
 
-def test_a_draft_with_the_former_name_of_a_field_opens_proves_and_is_published(ledger: Ledger) -> None:
+def test_a_draft_with_the_former_name_of_a_field_can_be_opened_checked_and_published(ledger: Ledger) -> None:
     old = with_old_field_names(SHIPPED)
     store(ledger, old)
     drafts = Drafts(ledger, UTC)
@@ -155,9 +155,9 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("label", "today", "before", "path", "value"), KEYS, ids=[case[0] for case in KEYS])
-def test_a_retired_key_of_line_yaml_is_upgraded_by_the_table(label, today, before, path, value, monkeypatch) -> None:
-    old = changed("line.yaml", today, before)
+@pytest.mark.parametrize(("label", "current", "former", "path", "value"), KEYS, ids=[case[0] for case in KEYS])
+def test_a_retired_key_of_line_yaml_is_upgraded_by_the_table(label, current, former, path, value, monkeypatch) -> None:
+    old = changed("line.yaml", current, former)
     with pytest.raises(BrokenPrompts):
         open_release(old, PROMPTS)
     monkeypatch.setattr(upgrades, "UPGRADES", (Upgrade("line.yaml", path, lambda _value: value),))
@@ -166,7 +166,7 @@ def test_a_retired_key_of_line_yaml_is_upgraded_by_the_table(label, today, befor
     assert content.digest == content_digest(old)
 
 
-def test_a_valid_release_stays_unchanged_and_a_broken_one_stays_broken() -> None:
+def test_a_valid_release_is_unchanged_and_a_broken_one_remains_broken() -> None:
     assert upgrade_files(SHIPPED, SHIPPED) == SHIPPED
     broken = {**SHIPPED, "en/cancer.md": b"\x00", "line.yaml": b"a: ["}
     assert upgrade_files(broken, SHIPPED) == broken
@@ -214,15 +214,15 @@ def test_a_release_of_a_newer_version_never_becomes_live_even_after_a_restart(
 def test_ten_old_releases_stay_available_even_to_a_new_process(
     ledger: Ledger, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Light:
-        """A stand-in for CompiledLine, since compiling eleven releases would take long."""
+    class StubLine:
+        """A stand-in for CompiledLine, since compiling eleven releases is slow."""
 
         matcher = None
 
         def __init__(self, content: Content, _base_url: str) -> None:
             self.digest, self.content = content.digest, content
 
-    monkeypatch.setattr(cache_module, "CompiledLine", Light)
+    monkeypatch.setattr(cache_module, "CompiledLine", StubLine)
     releases = ReleaseCache(ledger, tmp_path / "var", PROMPTS, "")
     digests = []
     for number in range(MAX_COPIES + 1):

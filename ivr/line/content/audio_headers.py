@@ -13,20 +13,20 @@ PCM, MU_LAW = 1, 7
 # Formats with samples of constant size.
 _CONSTANT_SIZE = (PCM, 3, 6, MU_LAW, 0xFFFE)
 _RATES = (44_100, 48_000, 32_000)
-# Bit rates in kbit/s by their index in a frame header, for MPEG 1 (True) and later versions.
+# Bit rates in kbit/s by their index in a frame header, for MPEG-1 (True) and later versions.
 _BIT_RATES = {
     True: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-# Tags that may follow the sound of an MP3: https://id3.org/ID3v1, https://wiki.hydrogenaud.io/index.php?title=APE_key
+# Tags that may follow the audio frames of an MP3: https://id3.org/ID3v1, https://wiki.hydrogenaud.io/index.php?title=APE_key
 _AFTER_SOUND = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
-# A recorder that is switched off loses no more than a frame or two.
+# A recorder that is switched off loses at most a frame or two.
 _TOLERATED_FRAMES = 3
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """rate: samples per second. seconds: the playing time. broken_at: the second at which the data is damaged."""
+    """rate: in samples per second. seconds: the playing time. broken_at: the second at which the data is damaged."""
 
     kind: str
     rate: int
@@ -37,7 +37,7 @@ class AudioInfo:
 
 
 def read_audio_info(data: bytes) -> AudioInfo | None:
-    """Read the headers of a WAV or MP3 file; None for any other content, whatever the file is called."""
+    """Read the headers of a WAV or MP3 file; None for any other content."""
     return _wav(data) if data.startswith(b"RIFF") else _mp3(data)
 
 
@@ -52,7 +52,8 @@ def _wav(data: bytes) -> AudioInfo | None:
             bytes_per_second = block * rate if form in _CONSTANT_SIZE else nominal
             info = AudioInfo("wav", rate, 0.0, form) if rate and bytes_per_second else None
         elif name == b"LIST" and body.startswith(b"INFO"):
-            comment = _comment(body)
+            text = next((text for field, _, text in _chunks(body, 4) if field == b"ICMT"), b"")
+            comment = text.rstrip(b"\0").decode("utf-8", "replace")
         elif name == b"data" and info and not info.seconds:
             seconds = len(body) / bytes_per_second
             info = replace(info, seconds=seconds, broken_at=seconds if len(body) < size else None)
@@ -60,20 +61,15 @@ def _wav(data: bytes) -> AudioInfo | None:
 
 
 def _chunks(data: bytes, offset: int) -> Iterator[tuple[bytes, int, bytes]]:
-    """The chunks of a RIFF file: name, declared size, and the body as far as it is present."""
+    """The chunks of a RIFF file: name, declared size, and body, which is shorter if the file is cut."""
     while offset + 8 <= len(data):
         size = int.from_bytes(data[offset + 4 : offset + 8], "little")
         yield data[offset : offset + 4], size, data[offset + 8 : offset + 8 + size]
         offset += 8 + size + size % 2
 
 
-def _comment(body: bytes) -> str:
-    comment = next((text for name, _, text in _chunks(body, 4) if name == b"ICMT"), b"")
-    return comment.rstrip(b"\0").decode("utf-8", "replace")
-
-
 def _mp3(data: bytes) -> AudioInfo | None:
-    offset = start = _sound_offset(data)
+    offset = start = _first_frame_offset(data)
     frames, seconds = 0, 0.0
     info: AudioInfo | None = None
     while offset < len(data) and not data.startswith(_AFTER_SOUND, offset):
@@ -91,7 +87,7 @@ def _mp3(data: bytes) -> AudioInfo | None:
 
 
 def _frame(head: bytes) -> tuple[int, int, float] | None:
-    """The sample rate of an MP3 frame, its length in bytes and in seconds; None if the bytes are not a frame header."""
+    """An MP3 frame's sample rate and its length in bytes and in seconds; None if this is not a frame header."""
     is_frame = len(head) == 4 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2 and head[1] & 0x18 != 0x08
     if not is_frame or not 0x10 <= head[2] < 0xF0 or head[2] & 0x0C == 0x0C:
         return None
@@ -104,7 +100,7 @@ def _frame(head: bytes) -> tuple[int, int, float] | None:
 
 
 def _declared_frames(head: bytes) -> int:
-    """The number of frames according to the first frame of an MP3; 0 if it does not say."""
+    """The number of frames that an MP3 declares in its first frame; 0 if it declares none."""
     for mark in (b"Xing", b"Info"):
         offset = head.find(mark)
         if offset > 0 and len(head) >= offset + 12 and head[offset + 7] & 1:
@@ -112,8 +108,8 @@ def _declared_frames(head: bytes) -> int:
     return 0
 
 
-def _sound_offset(data: bytes) -> int:
-    """The offset of an MP3's sound, after its ID3v2 tags: https://id3.org/id3v2.4.0-structure"""
+def _first_frame_offset(data: bytes) -> int:
+    """The offset of the first frame, after any ID3v2 tags: https://id3.org/id3v2.4.0-structure"""
     offset = 0
     while data.startswith(b"ID3", offset) and len(data) >= offset + 10:
         sizes = zip(data[offset + 6 : offset + 10], (21, 14, 7, 0), strict=True)

@@ -10,18 +10,19 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
-from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.yaml_source import Source
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
 _SPAN = re.compile(r"([0-9]{1,4})\s*([dhm])")
-# What a caller can say instead of pressing a key: an answer to a question, or the name of a key.
+# What callers can say instead of pressing a key: an answer to a question, or the name of a key.
 ANSWERS = ("yes", "no", "person", "text", "call", "morning", "afternoon", "any")
 COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
-# The states and territories in the holidays library, which would load every country of the world to list them.
+# The states and territories in the holidays library, which loads every country in the world to list them.
 _STATES = """
 AK AL AR AS AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MP MS MT NC ND NE NH NJ NM NV NY
 OH OK OR PA PR RI SC SD TN TX UM UT VA VI VT WA WI WV WY
@@ -46,11 +47,8 @@ def _day(value: Any) -> date:
 def _span(value: Any) -> timedelta:
     match = _SPAN.fullmatch(str(value))
     if not match:
-        raise ValueError(f"`{value}` is not a length of time: write it like 7d, 12h or 30m")
+        raise ValueError(f"`{value}` is not a duration: write it like 7d, 12h or 30m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-_zones = cache(available_timezones)
 
 
 def _opening(value: Any) -> dict[str, Any]:
@@ -105,12 +103,13 @@ def _is_language(code: str) -> bool:
 Clock = Annotated[time, BeforeValidator(_time)]
 Day = Annotated[date, BeforeValidator(_day)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
+_zones = cache(available_timezones)
 Zone = Annotated[str, _check(lambda name: name in _zones(), "a time zone: write it like America/New_York")]
 StateCode = Annotated[str, _check(STATES.__contains__, "a state: write its two letters, like NH")]
 _PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
 Phone = Annotated[str, _matches(_PHONE, "a phone number: write ten digits like 603-663-2180")]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
-Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a name in small letters, like next-steps")]
+Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a lowercase name, like next-steps")]
 # 0, 8, 9, * and # have the same meaning in every state.
 ChoiceKey = Annotated[str, _matches(r"[1-7]", "a key from 1 to 7")]
 LanguageCode = Annotated[str, _check(_is_language, "a language: write its two letters, like en")]
@@ -129,7 +128,7 @@ class Language(_Part):
     tag: Annotated[str, _matches("[a-z]{2}-[A-Z]{2}", "a tag like en-US")]
     rate: Annotated[str, _matches("[2-9][0-9]%|1[0-9]{2}%|200%", "a speed from 20% to 200%, like 90%")] = "90%"
     said: dict[Command, Said] = {}
-    """What a caller can say instead of each key."""
+    """What callers can say instead of each key."""
 
 
 class MenuConfig(_Part):
@@ -144,7 +143,7 @@ class Topic(_Part):
 
 
 class DirectoryEntry(_Part):
-    """A place that the line can transfer to. `number` is for people; `e164` is what the carrier dials."""
+    """A desk that the line can transfer to. `number` is shown to people; the carrier dials `e164`."""
 
     id: Name
     name: ByLanguage
@@ -190,9 +189,9 @@ class PerNumber(_Part):
 
 
 class ReminderStep(_Part):
-    """One reminder of the plan. before: how long before the appointment; late: how long after that it is still sent."""
+    """One reminder. It is due `before` the appointment, and still sent when it is at most `late` overdue."""
 
-    id: Annotated[str, _matches("[a-z0-9-]{1,40}", "a name in small letters, like 7d")]
+    id: Annotated[str, _matches("[a-z0-9-]{1,40}", "a lowercase name, like 7d")]
     before: Span
     late: Span
     priority: Annotated[int, Field(ge=1, le=9)] = 5
@@ -200,7 +199,7 @@ class ReminderStep(_Part):
     unless: Literal["confirmed"] | None = None
     names_test: bool = False
     asks: bool = False
-    """Whether it asks to confirm, so that a bare yes within three days answers it."""
+    """Whether it asks for confirmation, so that a bare yes within three days answers it."""
 
     @property
     def wording(self) -> str:
@@ -215,7 +214,7 @@ class ReminderRules(_Part):
     countries: Annotated[list[Country], Field(min_length=1)] = ["US"]
     """The countries whose numbers may be texted; numbers of the first need no country code."""
     dates: Literal["month-first", "day-first"] = "month-first"
-    """How to read 12/01/2026 in an appointments file."""
+    """How to read 12/01/2026 in an appointment file."""
     plan: list[ReminderStep]
 
 
@@ -258,28 +257,21 @@ class Config(_Part):
 
 
 def read_config(source: Source) -> Config:
-    """The values of line.yaml as a Config. Raises BrokenPrompts with a finding for each invalid value."""
+    """Validate line.yaml. Raises BrokenPrompts with a finding for each invalid value."""
     try:
         return Config.model_validate(source.value if source.value is not None else {})
     except ValidationError as error:
-        raise BrokenPrompts(
-            source.fault(_path(problem["loc"]), "line-yaml", _sentence(problem["loc"], problem["type"], problem["msg"]))
-            for problem in error.errors()
-        ) from None
+        raise BrokenPrompts(_finding(source, problem) for problem in error.errors()) from None
 
 
 _SENTENCES = {
-    "extra_forbidden": "is not a key here: remove it, or correct its spelling",
-    "missing": "is missing: add it here",
+    "extra_forbidden": " is not a key here: remove it, or correct its spelling",
+    "missing": " is missing: add it here",
 }
 
 
-def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    return tuple(step for step in loc if step != "[key]")
-
-
-def _sentence(loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = ".".join(str(step) for step in _path(loc)) or "line.yaml"
-    if kind in _SENTENCES:
-        return f"`{name}` {_SENTENCES[kind]}."
-    return f"`{name}`: {message.removeprefix('Value error, ')}."
+def _finding(source: Source, problem: ErrorDetails) -> Finding:
+    path = tuple(step for step in problem["loc"] if step != "[key]")
+    name = ".".join(map(str, path)) or "line.yaml"
+    problem_text = _SENTENCES.get(problem["type"], f": {problem['msg'].removeprefix('Value error, ')}")
+    return source.fault(path, "line-yaml", f"`{name}`{problem_text}.")

@@ -1,6 +1,6 @@
-"""Checks across the files of prompts/: every name refers to something, and all languages have the same parts.
+"""Checks across the files of prompts/: every name exists, and all languages have the same parts.
 
-What passes can be compiled: no caller ever reaches a prompt, a part or a choice that is missing.
+Content that passes can be compiled: no caller reaches a missing prompt, part, or choice.
 """
 
 from __future__ import annotations
@@ -18,15 +18,10 @@ Prompts = Mapping[tuple[str, str], Prompt]
 
 def find_cross_reference_errors(config: Config, source: Source, prompts: Prompts) -> Iterator[Finding]:
     """Every error within line.yaml, between it and the prompts, and between two languages."""
-    yield from _references(config, source)
-    yield from _repeated_next(config, source)
-    yield from _missing_names(config, source)
-    yield from _duplicates(config, source)
-    yield from _missing_prompts(config, prompts)
-    yield from _unknown_languages(config, prompts)
-    yield from _part_counts(config, prompts)
-    yield from _wrong_choices(config, prompts)
-    yield from _unused_phrases(config, prompts)
+    for check_line in (_references, _repeated_next, _missing_names, _duplicates):
+        yield from check_line(config, source)
+    for check in (_missing_prompts, _unknown_languages, _part_counts, _wrong_choices, _unused_phrases):
+        yield from check(config, prompts)
 
 
 def _references(config: Config, source: Source) -> Iterator[Finding]:
@@ -52,7 +47,7 @@ def _references(config: Config, source: Source) -> Iterator[Finding]:
 
 
 def _directory_references(config: Config) -> Iterator[tuple[Path, str]]:
-    """Every path in line.yaml that names an entry of the directory."""
+    """Every path in line.yaml that names a directory entry, and that name."""
     for name, menu in config.menus.items():
         yield ("menus", name, "person"), menu.person
     for index, topic in enumerate(config.topics):
@@ -86,8 +81,7 @@ def _missing_names(config: Config, source: Source) -> Iterator[Finding]:
 
 
 def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
-    topics = [topic.id for topic in config.topics]
-    entries = [entry.id for entry in config.directory]
+    topics, entries = [topic.id for topic in config.topics], [entry.id for entry in config.directory]
     lists: tuple[tuple[Path, str, Sequence[object]], ...] = (
         (("topics",), "id", topics),
         (("topics",), "number", [topic.number for topic in config.topics]),
@@ -126,7 +120,7 @@ def _missing_prompts(config: Config, prompts: Prompts) -> Iterator[Finding]:
 
 
 def _unknown_languages(config: Config, prompts: Prompts) -> Iterator[Finding]:
-    """A folder of a language that line.yaml does not list; reported once, for its first file."""
+    """Language folders that line.yaml does not list. Each is reported once, at its first file."""
     for language in sorted({language for language, _ in prompts} - set(config.languages)):
         first = min(prompt.file for prompt in prompts.values() if prompt.language == language)
         message = f"`{language}` is not one of the languages in line.yaml: add it there, or remove this folder."
@@ -140,10 +134,8 @@ def _part_counts(config: Config, prompts: Prompts) -> Iterator[Finding]:
         for language in others:
             prompt = prompts.get((language, topic.id))
             if source and prompt and len(prompt.spoken) != len(source.spoken):
-                message = (
-                    f"`{first}` has {len(source.spoken)} spoken parts, and this file has {len(prompt.spoken)}:"
-                    " make them equal."
-                )
+                counts = f"`{first}` has {len(source.spoken)} spoken parts, and this file has {len(prompt.spoken)}"
+                message = f"{counts}: make them equal."
                 yield Finding(prompt.file, 1, "translation", "error", message)
 
 

@@ -14,12 +14,11 @@ from ivr.line.content.loader import LINE_FILE, Files
 from ivr.line.content.yaml_source import read_yaml
 
 ChangeKind = Literal["added", "removed", "changed"]
-# "=" in both, "-" only before, "+" only after.
-DiffMark = Literal["=", "-", "+"]
-DiffRun = tuple[DiffMark, str]
-# How many unchanged words are shown on either side of a change.
+# Words that are in both versions (=), only in the old one (-), or only in the new one (+).
+DiffRun = tuple[Literal["=", "-", "+"], str]
+# The number of unchanged words shown on either side of a change.
 _CONTEXT = 5
-# Above this many pairs of words, frequent words no longer count as matches: the comparison would take too long.
+# Above this many pairs of words, frequent words are not matched: the comparison would take too long.
 _MANY_PAIRS = 1_000_000
 _PROMPT = re.compile(r"([a-z]{2})/([a-z0-9-]+)\.md")
 _TEXT = (".md", ".yaml", ".tsv")
@@ -28,7 +27,7 @@ _FIELD = re.compile(r"([a-z_]+):")
 
 @dataclass(frozen=True)
 class ChangedPart:
-    """A part that changed, like `Spoken 2`, `phrases` or `directory.central-scheduling.number`, and its text."""
+    """A part that changed, such as `Spoken 2`, `phrases` or `directory.central-scheduling.number`, and its text."""
 
     name: str
     runs: tuple[DiffRun, ...]
@@ -39,7 +38,7 @@ class ChangedPart:
 
 @dataclass(frozen=True)
 class Change:
-    """The change of one file. A file that is new or removed has no parts, nor has a recording."""
+    """The change of one file. Only text files that are in both versions have parts."""
 
     file: str
     kind: ChangeKind
@@ -52,14 +51,11 @@ class Change:
 def changed_files(before: Mapping[str, object], after: Mapping[str, object]) -> list[tuple[str, ChangeKind]]:
     """The files that differ, line.yaml first. The values may be bytes or digests."""
     names = sorted(before.keys() | after.keys(), key=lambda name: (name != LINE_FILE, name))
-    kinds = ((name, _kind(before.get(name), after.get(name))) for name in names)
-    return [(name, kind) for name, kind in kinds if kind]
-
-
-def _kind(before: object, after: object) -> ChangeKind | None:
-    if before == after:
-        return None
-    return "added" if before is None else "removed" if after is None else "changed"
+    return [
+        (name, "added" if name not in before else "removed" if name not in after else "changed")
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
 
 
 def diff_files(before: Files, after: Files) -> list[Change]:
@@ -71,7 +67,7 @@ def diff_files(before: Files, after: Files) -> list[Change]:
 
 
 def summarize_changes(changed: Iterable[tuple[str, ChangeKind]]) -> str:
-    """One line for many files: `cancer (en, es), line.yaml, recordings/en/keys.mp3 added`."""
+    """One line for all changes: `cancer (en, es), line.yaml, recordings/en/keys.mp3 added`."""
     languages: dict[tuple[str, ChangeKind], list[str]] = defaultdict(list)
     for name, kind in changed:
         match = _PROMPT.fullmatch(name)
@@ -94,7 +90,7 @@ def _changed_parts(name: str, before: bytes, after: bytes) -> Iterator[ChangedPa
 
 
 def _changed_keys(name: str, old: str, new: str) -> Iterator[ChangedPart]:
-    """The values of a YAML document that differ, by path."""
+    """The values in line.yaml that differ, by path."""
     before, after = (dict(_flatten(read_yaml(name, text).value)) for text in (old, new))
     for path in dict.fromkeys([*before, *after]):
         if before.get(path) != after.get(path):
@@ -114,7 +110,7 @@ def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _changed_lines(name: str, old: str, new: str) -> Iterator[ChangedPart]:
-    """The lines that differ; those of a prompt by heading or field."""
+    """The lines that differ; in a prompt, named by their heading or field."""
     before, after = old.splitlines(), new.splitlines()
     headings = [_headings(lines) if name.endswith(".md") else [""] * len(lines) for lines in (before, after)]
     for kind, a, b, c, d in SequenceMatcher(None, before, after).get_opcodes():
@@ -125,7 +121,7 @@ def _changed_lines(name: str, old: str, new: str) -> Iterator[ChangedPart]:
 
 
 def _headings(lines: Sequence[str]) -> list[str]:
-    """The field or the heading to which each line of a prompt belongs."""
+    """The field or heading that each line of a prompt belongs to."""
     headings, counts, current, in_fields = [], Counter[str](), "", True
     for number, line in enumerate(lines):
         if in_fields and number and line.rstrip() == "---":
@@ -159,7 +155,7 @@ def _diff_words(before: Sequence[str], after: Sequence[str]) -> tuple[DiffRun, .
 
 
 def _context(words: Sequence[str], *, first: bool, last: bool) -> str:
-    """The unchanged words next to a change; an ellipsis for the others."""
+    """The unchanged words next to a change, with an ellipsis for the rest."""
     head, tail = (0 if first else _CONTEXT), (0 if last else _CONTEXT)
     if len(words) <= head + tail:
         return " ".join(words)

@@ -1,4 +1,4 @@
-"""Errors and warnings about prompts/: where, which rule, and a sentence that says what to do."""
+"""Errors and warnings about prompts/: the location, the rule, and a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Level = Literal["error", "warning"]
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """An error or a warning. line counts from 1; 0 means the whole file."""
+    """line: counts from 1; 0 is the whole file."""
 
     file: str
     line: int
@@ -27,7 +27,7 @@ class Finding:
 
 
 class BrokenPrompts(Exception):
-    """prompts/ cannot be read or compiled; `findings` says where and why."""
+    """prompts/ cannot be read or compiled; see `findings`."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = sorted(findings)

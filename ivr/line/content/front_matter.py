@@ -1,6 +1,6 @@
-"""The front matter of a prompt file: the YAML fields between two lines of `---`. Read and edited in place.
+"""Reads the front matter of a prompt file, the YAML fields between two `---` lines, and edits it in place.
 
-An edit changes one field and keeps every other byte: comments, quotes, a byte-order mark, line ends.
+An edit changes one field and keeps every other byte: comments, quotes, a byte-order mark, line endings.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ivr.line.content.yaml_source import field_offsets, read_yaml
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CLOSING = re.compile(r"(?:\r\n|\r|\n)---[ \t]*(?=\r|\n|\Z)")
 # A new field is inserted above this one, which every file has.
-_ABOVE = "reviewed"
+_NEXT_FIELD = "reviewed"
 _FILE = "the file"
-_NOT_IN_PLACE = "The fields cannot be edited in place: write each field on a line of its own first."
+_NOT_IN_PLACE = "The fields cannot be edited in place: write each field on its own line first."
 
 
 def split_front_matter(file: str, text: str) -> tuple[str, str, int]:
-    """The fields, the body below them, and the line on which the body begins. Raises BrokenPrompts."""
+    """The fields, the body, and the line number of the body. Raises BrokenPrompts."""
     lines = text.split("\n")
     closing = next((number for number, line in enumerate(lines) if number and line.rstrip() == "---"), None)
     if lines[0].rstrip() != "---" or closing is None:
@@ -35,7 +35,7 @@ def split_front_matter(file: str, text: str) -> tuple[str, str, int]:
 
 
 def read_fields(data: bytes) -> tuple[Any, str]:
-    """The value of a file's front matter, of any shape, and its body. Raises BrokenPrompts."""
+    """A file's front matter, unvalidated, and its body. Raises BrokenPrompts."""
     fields, body, _ = split_front_matter(_FILE, decode_text(_FILE, data))
     return read_yaml(_FILE, fields).value, body
 
@@ -46,52 +46,49 @@ def replace_fields(data: bytes, values: Any) -> bytes:
 
 
 def set_field(data: bytes, name: str, value: str) -> bytes:
-    """The file with the field `name: value`; value is YAML on one line.
+    """The file with the field `name: value`, where value is one line of YAML.
 
-    Raises BrokenPrompts if the file cannot be read, and ValueError, a sentence, if the field cannot be edited in place.
+    Raises BrokenPrompts if the file cannot be read, and ValueError with a message for the user if it cannot be edited.
     """
 
-    def changed(fields: str, line_end: str) -> str:
+    def edit_fields(fields: str, line_end: str) -> str:
         offsets = field_offsets(fields)
         if name in offsets:
             _, end, node = offsets[name]
             return f"{fields[: node.start_mark.index]}{value}{fields[end:]}"
-        above = offsets[_ABOVE][0]
-        return f"{fields[:above]}{name}: {value}{line_end}{fields[above:]}"
+        offset = offsets[_NEXT_FIELD][0]
+        return f"{fields[:offset]}{name}: {value}{line_end}{fields[offset:]}"
 
-    return _edit(data, changed, lambda fields: {**fields, name: read_yaml(_FILE, value).value})
+    return _edit(data, edit_fields, lambda fields: {**fields, name: read_yaml(_FILE, value).value})
 
 
 def append_to_list(data: bytes, name: str, item: str) -> bytes:
-    """The file with one more item at the end of a list of strings, which may be missing. Raises as `set_field`."""
-    written = _quote(item)
+    """The file with an item appended to a list of strings, which is created if missing. Raises like `set_field`."""
+    quoted = _quote(item)
 
-    def changed(fields: str, line_end: str) -> str:
+    def edit_fields(fields: str, line_end: str) -> str:
         node = field_offsets(fields)[name][2] if name in field_offsets(fields) else None
         if not isinstance(node, yaml.SequenceNode):
-            return f"{fields}{line_end}{name}:{line_end}  - {written}"
+            return f"{fields}{line_end}{name}:{line_end}  - {quoted}"
         if node.flow_style:
-            at = node.end_mark.index - 1
-            return f"{fields[:at]}{', ' if node.value else ''}{written}{fields[at:]}"
-        next_line = _LINE_END.search(fields, _last_character(fields, node.value[-1]))
-        at = next_line.start() if next_line else len(fields)
-        return f"{fields[:at]}{line_end}{' ' * node.start_mark.column}- {written}{fields[at:]}"
+            offset = node.end_mark.index - 1
+            return f"{fields[:offset]}{', ' if node.value else ''}{quoted}{fields[offset:]}"
+        # A block scalar ends on the line below it, so trailing whitespace is skipped.
+        end_of_item = len(fields[: node.value[-1].end_mark.index].rstrip())
+        next_line = _LINE_END.search(fields, end_of_item)
+        offset = next_line.start() if next_line else len(fields)
+        return f"{fields[:offset]}{line_end}{' ' * node.start_mark.column}- {quoted}{fields[offset:]}"
 
-    return _edit(data, changed, lambda fields: {**fields, name: [*(fields.get(name) or []), item]})
-
-
-def _last_character(fields: str, node: yaml.Node) -> int:
-    """The offset of a node's last character: a block scalar ends on the line below it."""
-    return len(fields[: node.end_mark.index].rstrip())
+    return _edit(data, edit_fields, lambda fields: {**fields, name: [*(fields.get(name) or []), item]})
 
 
 def _edit(data: bytes, change: Callable[[str, str], str], expect: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
-    """Change the text of the fields, given it and the file's line end; check that the new values are as expected."""
+    """Edit the fields with `change(fields, line_end)`, and check that the new values are as expected."""
     before, body = read_fields(data)
     text = data.decode("utf-8")
     opening = _LINE_END.search(text)
     closing = _CLOSING.search(text, opening.end() - 1) if opening else None
-    if opening is None or closing is None or not isinstance(before, dict) or _ABOVE not in before:
+    if opening is None or closing is None or not isinstance(before, dict) or _NEXT_FIELD not in before:
         raise ValueError(_NOT_IN_PLACE)
     fields = change(text[opening.end() : closing.start()], opening[0])
     edited = f"{text[: opening.end()]}{fields}{text[closing.start() :]}".encode()
@@ -105,7 +102,7 @@ def _edit(data: bytes, change: Callable[[str, str], str], expect: Callable[[dict
 
 
 def _quote(text: str) -> str:
-    """A string as YAML in a list: unquoted if it reads back the same, else quoted."""
+    """A string as a YAML list item: quoted only if it would not read back the same."""
     try:
         if read_yaml(_FILE, f"- {text}").value == [text] and read_yaml(_FILE, f"[{text}]").value == [text]:
             return text

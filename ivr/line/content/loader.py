@@ -1,4 +1,4 @@
-"""prompts/ as one value: the configuration, every prompt by language and name, and the digest."""
+"""Reads prompts/ into one object: the configuration, every prompt by language and name, and the digest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Content:
-    """The content of one release. `files` are the bytes that it was read from."""
+    """The content of one release. files: the bytes that it was read from."""
 
     digest: str
     config: Config
@@ -51,7 +51,7 @@ class Content:
 
     @cached_property
     def source(self) -> Source:
-        """line.yaml with the line of each value."""
+        """line.yaml with the line number of each value."""
         return read_yaml(LINE_FILE, decode_text(LINE_FILE, self.files[LINE_FILE]))
 
     @cached_property
@@ -89,7 +89,7 @@ class Content:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """The files of a prompts folder by relative path, without leftovers of editors.
+    """The files of a prompts folder by relative path, without leftovers from editors.
 
     Raises BrokenPrompts if the folder is missing or too large, or if a file cannot be read.
     """
@@ -117,19 +117,19 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def read_file(path: Path) -> bytes:
-    """A file's bytes, at most one more than the limit: enough to report a huge file without reading it all."""
+    """A file's bytes, up to one byte over the limit: enough to report a huge file without reading it all."""
     with path.open("rb") as file:
         return file.read(LARGEST + 1)
 
 
 def _is_junk(name: str) -> bool:
-    """Leftovers of editors and systems: .DS_Store, ~$cancer.md, #cancer.md#, cancer.md~, Thumbs.db."""
+    """Leftovers from editors and operating systems: .DS_Store, ~$cancer.md, #cancer.md#, cancer.md~, Thumbs.db."""
     parts = name.split("/")
     return any(part.startswith((".", "~", "#")) for part in parts) or parts[-1].endswith(_JUNK_ENDINGS)
 
 
 def file_problem(name: str, data: bytes) -> str:
-    """Why the name or size of a file bars it from prompts/; empty if neither does, however broken the file is."""
+    """Why a file cannot be in prompts/ because of its name or size; empty if it can, even if it cannot be parsed."""
     if not (name == LINE_FILE or _PROMPT_FILE.fullmatch(name) or is_question_file(name) or is_recording_name(name)):
         return (
             f"`{name}` is not a file name for prompts/: write it like line.yaml, en/cancer.md, en/questions.tsv or"
@@ -147,7 +147,7 @@ def file_problem(name: str, data: bytes) -> str:
 
 
 def content_digest(files: Files) -> str:
-    """The first 12 hex digits of the SHA-256 of all names and bytes, the same on any machine."""
+    """The first 12 hex digits of the SHA-256 of all names and bytes."""
     total = hashlib.sha256()
     for name in sorted(files):
         data = files[name]
@@ -157,64 +157,56 @@ def content_digest(files: Files) -> str:
 
 
 def read_content(files: Files) -> Content:
-    """Read and cross-check all files. Raises BrokenPrompts with every error found, not only the first."""
+    """Read and cross-check all files. Raises BrokenPrompts with every error, not only the first."""
     findings: list[Finding] = []
     config, source = _read_line(files, findings)
-    prompts = _read_prompts(files, findings)
+    prompts, questions = _read_prompts(files, findings)
     if config is not None:
-        # A file that cannot be read is not reported as missing too.
+        # A file that cannot be read is not also reported as missing.
         unread = {finding.file for finding in findings}
         findings += (
             error for error in find_cross_reference_errors(config, source, prompts) if error.file not in unread
         )
         findings += find_recording_errors(config, prompts, files)
-    questions = _read_questions(files, findings)
     if findings or config is None:
         raise BrokenPrompts(findings)
-    return Content(content_digest(files), config, prompts, dict(files), questions)
+    return Content(content_digest(files), config, prompts, dict(files), tuple(questions))
 
 
 def is_prompt(file: str) -> bool:
-    """Whether a file has the name of a prompt, like en/cancer.md."""
+    """Whether a file is named like a prompt, such as en/cancer.md."""
     return _PROMPT_FILE.fullmatch(file) is not None
 
 
 def misnamed_file(file: str) -> Finding:
     """The finding for a file that does not belong in prompts/."""
-    message = "A prompt belongs in the folder of its language, and its name has small letters only: en/cancer.md."
+    message = "A prompt belongs in the folder of its language, and its name is lowercase: en/cancer.md."
     return Finding(file, 0, "file-name", "error", message)
 
 
 def outcomes_of(files: Files) -> frozenset[str]:
-    """The outcomes that a question may have: the names of the prompts."""
+    """The outcomes that a training question may have: the names of the prompts."""
     return frozenset(file.split("/")[1].removesuffix(".md") for file in files if is_prompt(file))
 
 
-def _read_questions(files: Files, findings: list[Finding]) -> tuple[TrainingQuestion, ...]:
+def _read_prompts(
+    files: Files, findings: list[Finding]
+) -> tuple[dict[tuple[str, str], Prompt], list[TrainingQuestion]]:
+    prompts: dict[tuple[str, str], Prompt] = {}
     questions: list[TrainingQuestion] = []
     outcomes = outcomes_of(files)
-    for file in sorted(filter(is_question_file, files)):
-        try:
-            questions += read_questions(file, files[file], outcomes)
-        except BrokenPrompts as broken:
-            findings += broken.findings
-    return tuple(questions)
-
-
-def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str], Prompt]:
-    prompts: dict[tuple[str, str], Prompt] = {}
     for file in sorted(files):
-        if file == LINE_FILE or is_in_recordings_folder(file) or is_question_file(file):
-            continue
-        if not is_prompt(file):
-            findings.append(misnamed_file(file))
-            continue
         try:
-            prompt = read_prompt(file, files[file])
-            prompts[prompt.language, prompt.name] = prompt
+            if is_question_file(file):
+                questions += read_questions(file, files[file], outcomes)
+            elif is_prompt(file):
+                prompt = read_prompt(file, files[file])
+                prompts[prompt.language, prompt.name] = prompt
+            elif file != LINE_FILE and not is_in_recordings_folder(file):
+                findings.append(misnamed_file(file))
         except BrokenPrompts as broken:
             findings += broken.findings
-    return prompts
+    return prompts, questions
 
 
 def _read_line(files: Files, findings: list[Finding]) -> tuple[Config | None, Source]:

@@ -15,10 +15,10 @@ from ivr.line.content.yaml_source import Source, read_yaml
 
 FIELDS = ("title", "sources", "made_from", "reviewed", "accents", "phrases", "keyword_rules")
 RENAMED_FIELDS = {"signs": "keyword_rules"}
-"""Former names of fields, which releases and drafts in the ledger still use, and their names today."""
+"""Former field names, which releases and drafts in the ledger still use, and their present names."""
 ACCENTS = ("replace", "keep")
 SECTIONS = ("Spoken", "Choices", "Texted")
-# A value that ends in "p.m." at the end of a sentence makes two periods; an ellipsis stays.
+# A value that ends in "p.m." at the end of a sentence makes two periods; an ellipsis is kept.
 _TWO_PERIODS = re.compile(r"(?<!\.)\.\.(?!\.)")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 MOST_WORDS = 10_000
@@ -27,10 +27,7 @@ _CHOICE = re.compile(r"([0-9])\.\s+(\S.*)")
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a prompt: its text as written, and the line on which it begins (of an empty part: its heading's).
-
-    An empty line separates paragraphs.
-    """
+    """A section's text as written, and the line on which it begins (or its heading's if it is empty)."""
 
     words: str
     line: int
@@ -53,9 +50,9 @@ class Prompt:
     reviewed_by: str | None
     reviewed_on: str | None
     reviewed_digest: str | None
-    """The digest of the text that was signed off."""
+    """The digest of the text at sign-off."""
     made_from: str | None
-    """The digest of the text that this is a translation of."""
+    """The digest of the source text at translation."""
     field_lines: Mapping[str, int]
     phrases: tuple[str, ...]
     phrase_lines: tuple[int, ...]
@@ -65,10 +62,10 @@ class Prompt:
     choices: dict[str, str]
     texted: Section | None
     keeps_accents: bool
-    """Whether its text message is sent as written, and not folded to GSM-7."""
+    """Whether its text message is sent as written instead of folded to GSM-7."""
 
     def sections(self) -> tuple[Section, ...]:
-        """Everything that is said or texted, including a menu's choices."""
+        """All spoken and texted sections, including a menu's choices."""
         return tuple(section for _, section in self.parts())
 
     def parts(self) -> tuple[tuple[str, Section], ...]:
@@ -80,7 +77,7 @@ class Prompt:
 
 
 def fill_placeholders(text: str, values: dict[str, str]) -> str:
-    """Replace {placeholders} by their values; one without a value stays."""
+    """Replace {placeholders} with their values; one without a value is kept."""
     return _TWO_PERIODS.sub(".", PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text))
 
 
@@ -141,17 +138,14 @@ _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "sources": (lambda value: _is_list_of_text(value) and bool(value), "must be a list like [F1, F2]"),
     "made_from": (_is_text, "is written by `infoline prompts in-step`: leave it out of a new file"),
     "reviewed": (_is_review, "must be {by: name, on: date}, or {by: null, on: null}"),
-    "accents": (
-        lambda value: value in ACCENTS,
-        "must be `replace` (á is sent as a) or `keep` (costs more: see the check)",
-    ),
+    "accents": (ACCENTS.__contains__, "must be `replace` (á is sent as a) or `keep` (costs more: see the check)"),
     "phrases": (_is_list_of_text, "must be a list: one phrase per line, each after a dash"),
     "keyword_rules": (_is_text, "must be a block: `keyword_rules: |`, and below it one rule per line"),
 }
 
 
 def _rename_fields(fields: Source) -> list[Finding]:
-    """Rename former fields in place; a finding for a file that uses both names."""
+    """Rename former fields in place. Returns a finding if a file uses both names."""
     findings: list[Finding] = []
     for old, new in RENAMED_FIELDS.items():
         if not isinstance(fields.value, dict) or old not in fields.value:
@@ -172,14 +166,11 @@ def _field_findings(fields: Source) -> list[Finding]:
         for name in fields.value
         if name not in FIELDS
     ]
-    findings += [
-        fields.fault((), "fields", f"`{name}:` is missing.")
-        for name in ("sources", "reviewed")
-        if name not in fields.value
-    ]
+    missing = [name for name in ("sources", "reviewed") if name not in fields.value]
+    findings += [fields.fault((), "fields", f"`{name}:` is missing.") for name in missing]
     for name, value in fields.value.items():
-        fits, shape = _SHAPES.get(name, (lambda _value: True, ""))
-        if not fits(value):
+        is_valid, shape = _SHAPES.get(name, (lambda _value: True, ""))
+        if not is_valid(value):
             findings.append(fields.fault((name,), "fields", f"`{name}` {shape}."))
     return findings
 
@@ -225,7 +216,7 @@ def _sections(file: str, body: str, first_line: int) -> list[tuple[str, Section]
 
 
 def _first_text_line(lines: list[str], heading: int) -> int:
-    """The line on which the text below a heading begins; the heading's own line if there is none."""
+    """The line number of the text below a heading, or of the heading if there is no text."""
     return next((number for number, line in enumerate(lines, start=heading + 1) if line.strip()), heading)
 
 
@@ -237,13 +228,13 @@ def _heading_error(file: str, line: int, problem: str) -> Finding:
 def _choices(file: str, section: Section) -> dict[str, str]:
     choices: dict[str, str] = {}
     for number, line in enumerate(section.words.split("\n"), start=section.line):
+        if not line.strip():
+            continue
         match = _CHOICE.fullmatch(line.strip())
-        if not match and line.strip():
-            message = "Write each choice on a line of its own, its key first: `1. To learn more`."
+        if not match or match[1] in choices:
+            message = "Write each choice on its own line, key first: `1. To learn more`."
+            if match:
+                message = f"Key {match[1]} appears twice: give each choice its own key."
             raise BrokenPrompts([Finding(file, number, "choices", "error", message)])
-        if match and match[1] in choices:
-            message = f"Key {match[1]} appears twice: give each choice a key of its own."
-            raise BrokenPrompts([Finding(file, number, "choices", "error", message)])
-        if match:
-            choices[match[1]] = match[2].rstrip(" .")
+        choices[match[1]] = match[2].rstrip(" .")
     return choices

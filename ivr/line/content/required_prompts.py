@@ -1,4 +1,4 @@
-"""The prompts that every line needs, with their sections, and the placeholders that each may use."""
+"""The prompts and sections that line.yaml requires, and the placeholders that each prompt may use."""
 
 from __future__ import annotations
 
@@ -9,38 +9,29 @@ TEXTED = ("Texted",)
 BOTH = ("Spoken", "Texted")
 MENU = ("Spoken", "Choices")
 
-_SPOKEN = """
+_FIXED_SPOKEN = """
 choice keys other-language go-on topic-end silence wrong-key repeat-offer to-a-person transfer transfer-busy
 transfer-no-answer transfer-failed closed no-one-free offer goodbye ask-aloud use-keys check-transfer check-stop
 check-text text-sent text-already text-landline text-opted-out text-failed text-hidden texts-stopped texts-not-stopped
 callback-own not-a-number callback-key-in callback-read-back callback-wish callback-kept callback-failed helped
 answer-person answer-end offer-again whisper whisper-accept unavailable
 """
-_TEXTED = """
+_FIXED_TEXTED = """
 stop start help menu language confirm change no-visit first-text media silenced passed-on which-visit visit-cancelled
 visit-past ambiguous
 """
-_BOTH = """
-urgent person-soon scheduling results wrong-number none
-"""
-# The prompts of every line, besides menus and topics.
+# The prompts that do not depend on line.yaml.
 FIXED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(_SPOKEN.split(), SPOKEN),
-    **dict.fromkeys(_TEXTED.split(), TEXTED),
-    **dict.fromkeys(_BOTH.split(), BOTH),
+    **dict.fromkeys(_FIXED_SPOKEN.split(), SPOKEN),
+    **dict.fromkeys(_FIXED_TEXTED.split(), TEXTED),
+    **dict.fromkeys(("urgent", "person-soon", "scheduling", "results", "wrong-number", "none"), BOTH),
 }
-
-# Of these, the ones that inform instead of asking for a key: they may take longer.
+# Fixed prompts that inform instead of asking for a key: they may take longer.
 INFORMATION = frozenset({"unavailable", "urgent", "person-soon", "scheduling", "results", "closed", "no-one-free"})
-
-# The outcomes of free text besides the topics; each has a complete answer.
-OUTCOMES = frozenset(
-    {"scheduling", "results", "person-soon", "urgent", "wrong-number", "stop", "start", "help"}
-    | {"menu", "language", "confirm", "change", "none"}
-)
-
 # The outcomes with a spoken answer and no key.
 ANSWERED_ALOUD = ("urgent", "person-soon", "results", "scheduling", "wrong-number")
+# The outcomes of free text that are not topics; each has a complete answer.
+OUTCOMES = frozenset((*ANSWERED_ALOUD, "stop", "start", "help", "menu", "language", "confirm", "change", "none"))
 # The topic whose text message lists every phone number.
 NUMBERS = "people"
 
@@ -63,7 +54,7 @@ EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
 
 
 def required_prompts(config: Config) -> dict[str, tuple[str, ...]]:
-    """The name of each prompt that this line.yaml needs, and the headings of its sections."""
+    """The prompts that this line.yaml requires: name to section headings."""
     required = dict(FIXED)
     for topic in config.topics:
         required[topic.id] = (*MENU, "Texted") if topic.id in config.menus else BOTH

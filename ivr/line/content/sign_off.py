@@ -1,4 +1,4 @@
-"""Clinical sign-off: it belongs to the exact text of a prompt, and ends when the text changes."""
+"""Clinical sign-off: it applies to the exact text of a prompt, and is void when the text changes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from ivr.line.content.prompt import Prompt, read_prompt
 from ivr.line.content.translations import text_digest
 
 FIELD = "reviewed"
-RESULTS = "results"
 
 
 def is_signed_off(prompt: Prompt) -> bool:
-    """Whether the present text of a prompt is signed off."""
+    """Whether the current text of a prompt is signed off."""
     return bool(_has_reviewer(prompt) and prompt.reviewed_digest == text_digest(prompt))
 
 
 def sign_offs(content: Content) -> dict[tuple[str, str], tuple[str, str]]:
-    """The reviewer and the day for each prompt that is signed off: (language, name) to (by, on)."""
+    """Every prompt that is signed off, with its reviewer and day: (language, name) to (by, on)."""
     return {
         key: (prompt.reviewed_by or "", prompt.reviewed_on or "")
         for key, prompt in sorted(content.prompts.items())
@@ -32,9 +31,9 @@ def sign_offs(content: Content) -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def with_sign_off(data: bytes, by: str, on: date) -> bytes:
-    """A prompt file with the sign-off of its present text.
+    """A prompt file with a sign-off of its current text.
 
-    Raises BrokenPrompts if the file cannot be read, and ValueError, a sentence, for a name that cannot be written.
+    Raises BrokenPrompts if the file cannot be read, and ValueError with a message for the user for an invalid name.
     """
     name = " ".join(by.split())
     if not name or not name.isprintable():
@@ -44,12 +43,12 @@ def with_sign_off(data: bytes, by: str, on: date) -> bytes:
 
 
 def requires_sign_off(content: Content) -> frozenset[str]:
-    """The prompts with medical content: the topics, the red flags, and who can give results."""
-    return frozenset((*(topic.id for topic in content.config.topics), *RED_FLAGS, RESULTS))
+    """The prompts with medical content: the topics, the red flags, and `results`."""
+    return frozenset((*(topic.id for topic in content.config.topics), *RED_FLAGS, "results"))
 
 
 def check_sign_off(content: Content, prompt: Prompt) -> Iterator[Finding]:
-    """A finding for a sign-off of another text; and, where line.yaml requires it, for a topic without one."""
+    """A finding for a sign-off of another text, or for a missing sign-off that line.yaml requires."""
     if is_signed_off(prompt):
         return
     command = f"infoline prompts sign {prompt.name} --language {prompt.language} --by NAME"

@@ -1,4 +1,4 @@
-"""The bytes of a text file in prompts/ as text."""
+"""Decoding of the text files in prompts/."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 
 LARGEST_TEXT = 100_000
 """The size limit of line.yaml and of a prompt, in bytes."""
-# XML 1.0 cannot hold these, escaped or not, and TwiML with one of them would end the call.
+# XML 1.0 does not allow these, even escaped, and invalid TwiML would end the call.
 # https://www.w3.org/TR/xml/#charsets
 UNSPEAKABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def decode_text(file: str, data: bytes, largest: int = LARGEST_TEXT) -> str:
-    """Decode UTF-8, drop a byte-order mark, and turn the line ends of any system into `\\n`.
+    """Decode UTF-8, drop a byte-order mark, and convert any line endings to `\\n`.
 
-    Raises BrokenPrompts for more than `largest` bytes, another encoding, and control characters.
+    Raises BrokenPrompts for more than `largest` bytes, another encoding, or a control character.
     """
     if len(data) > largest:
         message = f"This file has {len(data)} bytes: the limit is {largest}."

@@ -1,4 +1,4 @@
-"""Real questions, each with its right outcome: `questions.tsv` in the folder of each language.
+"""Real questions with their correct outcomes: `questions.tsv` in each language folder.
 
 The classifier learns from them and from all phrases. A phrase always leads to its prompt; a question only adds weight.
 """

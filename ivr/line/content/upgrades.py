@@ -1,6 +1,6 @@
-"""Open releases that other versions of this code published.
+"""Opens releases that another version of this code published.
 
-A stored release that today's code cannot read is upgraded in memory. Its stored files and its digest never change.
+A release that this version cannot read is upgraded in memory; its stored files and its digest never change.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from ivr.line.content.yaml_source import read_yaml
 from ivr.shipped import shipped_prompts
 
 REMOVED = object()
-"""The result of an upgrade for a key that is no longer used."""
-# Sections that can be added to a prompt. A menu's choices follow its keys, so they cannot be borrowed.
-_ADDABLE = ("Spoken", "Texted")
+"""What an upgrade returns for a key that is no longer used."""
+# Sections that can be borrowed from another prompt. A menu's choices depend on its keys, so they cannot.
+_BORROWABLE = ("Spoken", "Texted")
 
 
 @dataclass(frozen=True)
 class Upgrade:
-    """A value that a former version of this code accepted and today's does not.
+    """A value that a former version of this code accepted and this one does not.
 
     where: line.yaml, or the front matter of each prompt. path: `*` is any key, or each item of a list.
-    mend: returns the value as today's code accepts it, or REMOVED.
+    convert: returns the value in its present form, or REMOVED.
     """
 
     where: Literal["line.yaml", "fields"]
     path: tuple[str, ...]
-    mend: Callable[[Any], Any]
+    convert: Callable[[Any], Any]
 
 
 # Add a row when you retire a key or accept fewer values: releases of the last year must open.
-# A renamed front-matter field goes into `RENAMED_FIELDS` of prompt.py instead, since drafts may use it too.
+# A renamed front-matter field belongs in `RENAMED_FIELDS` of prompt.py instead, since drafts may use it too.
 UPGRADES: tuple[Upgrade, ...] = (
     # Until November 2026, a prompt that no menu shows could have an empty title.
     Upgrade("fields", ("title",), lambda value: value if str(value).strip() else REMOVED),
@@ -52,26 +52,21 @@ UPGRADES: tuple[Upgrade, ...] = (
 
 
 def open_release(files: Files, prompts_dir: Path) -> Content:
-    """Read a stored release; what it lacks comes from the prompts shipped with the code, or else from prompts_dir.
+    """Read a stored release. Missing text is taken from the shipped prompts, or from prompts_dir if there are none.
 
-    Raises BrokenPrompts if it cannot be upgraded, as a release of a newer version may be.
+    Raises BrokenPrompts if the release cannot be upgraded, for example because it is from a newer version.
     """
     try:
         return read_content(files)
     except BrokenPrompts:
-        content = read_content(upgrade_files(files, _shipped_files(prompts_dir)))
-        return replace(content, digest=content_digest(files), files=dict(files))
-
-
-def _shipped_files(prompts_dir: Path) -> Files:
-    try:
-        return read_folder(shipped_prompts() if (shipped_prompts() / LINE_FILE).is_file() else prompts_dir)
-    except BrokenPrompts:
-        return {}
+        shipped: Files = {}
+        with suppress(BrokenPrompts):
+            shipped = read_folder(shipped_prompts() if (shipped_prompts() / LINE_FILE).is_file() else prompts_dir)
+        return replace(read_content(upgrade_files(files, shipped)), digest=content_digest(files), files=dict(files))
 
 
 def upgrade_files(files: Files, shipped: Files) -> dict[str, bytes]:
-    """The files as today's code can read them. A file that cannot be upgraded stays unchanged."""
+    """The files in a form that this version can read. A file that cannot be upgraded is unchanged."""
     upgraded = {name: _upgrade_values(name, data) for name, data in files.items()}
     with suppress(BrokenPrompts):
         upgraded |= dict(_missing_prompts(upgraded, shipped))
@@ -79,7 +74,7 @@ def upgrade_files(files: Files, shipped: Files) -> dict[str, bytes]:
 
 
 def _upgrade_values(name: str, data: bytes) -> bytes:
-    """A file after the upgrades that apply; the same bytes if none does."""
+    """A file after all applicable upgrades; the same bytes if there are none."""
     where = "line.yaml" if name == LINE_FILE else "fields"
     upgrades = [upgrade for upgrade in UPGRADES if upgrade.where == where]
     if not upgrades or not name.endswith((LINE_FILE, ".md")):
@@ -90,7 +85,7 @@ def _upgrade_values(name: str, data: bytes) -> bytes:
         return data
     values = deepcopy(before)
     for upgrade in upgrades:
-        _mend(values, upgrade.path, upgrade.mend)
+        _convert(values, upgrade.path, upgrade.convert)
     if values == before:
         return data
     if name == LINE_FILE:
@@ -98,7 +93,8 @@ def _upgrade_values(name: str, data: bytes) -> bytes:
     return replace_fields(data, values)
 
 
-def _mend(value: Any, path: tuple[str, ...], mend: Callable[[Any], Any]) -> None:
+def _convert(value: Any, path: tuple[str, ...], convert: Callable[[Any], Any]) -> None:
+    """Convert every value at a path, in place."""
     name, *rest = path
     if isinstance(value, list):
         keys: list[Any] = list(range(len(value))) if name == "*" else []
@@ -106,39 +102,35 @@ def _mend(value: Any, path: tuple[str, ...], mend: Callable[[Any], Any]) -> None
         keys = [key for key in value if name in ("*", key)] if isinstance(value, dict) else []
     for key in reversed(keys):
         if rest:
-            _mend(value[key], tuple(rest), mend)
+            _convert(value[key], tuple(rest), convert)
             continue
-        value[key] = mend(value[key])
+        value[key] = convert(value[key])
         if value[key] is REMOVED:
             del value[key]
 
 
 def _missing_prompts(files: Files, shipped: Files) -> Iterator[tuple[str, bytes]]:
-    """The prompts and sections that today's code needs and these files lack, with the text shipped with the code.
+    """The files to which a required prompt or section must be added, with its text from the shipped prompts.
 
-    A language that is not shipped borrows from the first one that is: a sentence in English is better than a call
-    that ends.
+    A language that is not shipped borrows from the first one that is: hearing English is better than a dropped call.
     """
     config = read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, files.get(LINE_FILE, b""))))
     for name, headings in required_prompts(config).items():
         for language in config.languages:
             file = f"{language}/{name}.md"
-            prompt, spare = _read(file, files), _shipped_prompt(language, name, shipped)
-            if spare is None or (prompt is None and file in files):
+            others = sorted(other for other in shipped if other.endswith(f"/{name}.md") and other != file)
+            substitute = next(filter(None, (_read(other, shipped) for other in (file, *others))), None)
+            prompt = _read(file, files)
+            if substitute is None or (prompt is None and file in files):
                 continue
             if prompt is None:
-                yield file, shipped[spare.file]
+                yield file, shipped[substitute.file]
                 continue
-            missing = [heading for heading in headings if heading in _ADDABLE and not _text(prompt, heading)]
-            added = [f"\n\n## {heading}\n\n{text}\n" for heading in missing if (text := _text(spare, heading))]
+            missing = [heading for heading in headings if heading in _BORROWABLE and not _text(prompt, heading)]
+            texts = {heading: _text(substitute, heading) for heading in missing}
+            added = [f"\n\n## {heading}\n\n{text}\n" for heading, text in texts.items() if text]
             if added:
                 yield file, files[file] + "".join(added).encode()
-
-
-def _shipped_prompt(language: str, name: str, shipped: Files) -> Prompt | None:
-    same = f"{language}/{name}.md"
-    others = sorted(file for file in shipped if file.endswith(f"/{name}.md") and file != same)
-    return next(filter(None, (_read(file, shipped) for file in (same, *others))), None)
 
 
 def _read(file: str, files: Files) -> Prompt | None:

@@ -1,4 +1,4 @@
-"""The subset of YAML that prompts/ may use: plain values, each with its line; no anchors, aliases or tags."""
+"""The subset of YAML that prompts/ may use: plain values with line numbers; no anchors, aliases, or tags."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Path = tuple[str | int, ...]
 
 @dataclass
 class Source:
-    """A YAML document: its values, and the line of each."""
+    """A YAML document: its values, and the line number of each."""
 
     file: str
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
 
     def line(self, path: Path) -> int:
-        """The line of a value, or of the nearest value that contains it."""
+        """The line number of a value, or of its nearest ancestor."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
@@ -37,22 +37,20 @@ class Source:
 
 
 def read_yaml(file: str, text: str, first_line: int = 1) -> Source:
-    """Read YAML; first_line is the line of the file on which `text` begins.
+    """Read YAML that begins on `first_line` of the file.
 
     Raises BrokenPrompts for invalid YAML, duplicate keys, anchors, aliases, tags, and deep nesting.
     """
     source = Source(file)
     shift = first_line - 1
     try:
-        node = _PlainLoader(text).get_single_node()
-    except _Refused as refused:
-        raise _broken(file, refused.line + shift, refused.rule, refused.message) from None
+        node = _PlainLoader(text, file, first_line).get_single_node()
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line + 1 if error.problem_mark else 1) + shift
-        began = f", in the value from line {error.context_mark.line + 1 + shift} on" if error.context_mark else ""
-        raise _broken(file, line, "yaml", f"This is not valid YAML: {error.problem}{began}.") from None
+        context = f", in the value from line {error.context_mark.line + 1 + shift} on" if error.context_mark else ""
+        raise _broken(file, line, "yaml", f"This is not valid YAML: {error.problem}{context}.") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # The reader names a position; an escape such as \UFFFFFFFF is a bare ValueError.
+        # A reader error has a position; an escape such as \UFFFFFFFF is a bare ValueError.
         line = text.count("\n", 0, getattr(error, "position", 0)) + first_line
         raise _broken(file, line, "yaml", "This is not valid YAML: it has a character that cannot be shown.") from None
     source.value = None if node is None else _build(source, node, (), shift)
@@ -60,17 +58,14 @@ def read_yaml(file: str, text: str, first_line: int = 1) -> Source:
 
 
 def field_offsets(text: str) -> dict[str, tuple[int, int, yaml.Node]]:
-    """Each field of a YAML mapping: the offsets of its key and of its value's end, and its value.
-
-    Only for a text that `read_yaml` accepts.
-    """
+    """Each field of a mapping that `read_yaml` accepts: the offsets of its key and its value's end, and its value."""
     node = _PlainLoader(text).get_single_node()
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     return {str(key.value): (key.start_mark.index, _end(value), value) for key, value in pairs}
 
 
 def _end(node: yaml.Node) -> int:
-    """The offset of a value's end. A block list claims to end where the next key begins, so its last item decides."""
+    """The offset of a value's end. PyYAML ends a block list at the next key, so this is the end of its last item."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)
@@ -82,36 +77,28 @@ def _broken(file: str, line: int, rule: str, message: str) -> BrokenPrompts:
     return BrokenPrompts([Finding(file, line, rule, "error", message)])
 
 
-class _Refused(Exception):
-    """Valid YAML that prompts/ may not use. line counts from the first line of the text."""
-
-    def __init__(self, line: int, rule: str, message: str) -> None:
-        self.line, self.rule, self.message = line, rule, message
-
-
 class _PlainLoader(Composer, yaml.CSafeLoader):
-    """Reads YAML, and stops at the first reference, tag, or deep nesting.
+    """Raises BrokenPrompts at the first anchor, alias, tag, or deep nesting.
 
-    libyaml parses, many times as fast as Python; the composer in Python sees every event.
+    libyaml parses, many times as fast as Python; the Python composer sees every event.
     """
 
-    depth = 0
-
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, file: str = "", first_line: int = 1) -> None:
         yaml.CSafeLoader.__init__(self, text)
         Composer.__init__(self)
+        self.file, self.first_line, self.depth = file, first_line, 0
 
     def get_event(self) -> Any:
         event = super().get_event()
-        line = (event.start_mark.line if event and event.start_mark else 0) + 1
+        line = (event.start_mark.line if event and event.start_mark else 0) + self.first_line
         self.depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         tag = getattr(event, "tag", None)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Refused(line, "yaml-reference", "Write the value out: & and * are not used here.")
+            raise _broken(self.file, line, "yaml-reference", "Write the value out: & and * are not used here.")
         if tag:
-            raise _Refused(line, "yaml-tag", f"Remove {tag}: tags are not used here.")
+            raise _broken(self.file, line, "yaml-tag", f"Remove {tag}: tags are not used here.")
         if self.depth > _DEEPEST:
-            raise _Refused(line, "yaml", f"This is nested more than {_DEEPEST} deep: write it flat.")
+            raise _broken(self.file, line, "yaml", f"This is nested more than {_DEEPEST} deep: write it flat.")
         return event
 
 

@@ -1,4 +1,4 @@
-"""Add an unanswered question to a prompt as a phrase, and preview what else the phrase changes."""
+"""Adds an unanswered question to a prompt as a phrase, and previews the side effects."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ivr.line.text.normalize import normalize
 
 
 class PhraseRejected(Exception):
-    """The text cannot become a phrase; the message says why."""
+    """The text cannot be added as a phrase; the message says why."""
 
 
 def add_phrase(file: str, data: bytes, words: str) -> bytes:
-    """The prompt file with one more phrase at the end of its list, and every other byte unchanged.
+    """The prompt file with a phrase appended to its list, and every other byte unchanged.
 
     Raises BrokenPrompts if the file cannot be read, and PhraseRejected if the phrase cannot be added.
     """
@@ -38,7 +38,7 @@ def add_phrase(file: str, data: bytes, words: str) -> bytes:
     except (ValueError, BrokenPrompts):
         is_added = False
     if not is_added:
-        raise PhraseRejected(f"The list of phrases in {file} cannot be edited in place: add `{phrase}` by hand.")
+        raise PhraseRejected(f"The list of phrases in {file} cannot be edited in place: add `{phrase}` in an editor.")
     return edited
 
 
@@ -47,18 +47,16 @@ class PhraseEffect:
     """The side effects of a new phrase."""
 
     findings: tuple[Finding, ...]
-    """New findings about phrases."""
     pulled: tuple[tuple[str, str], ...]
-    """Known questions of other outcomes that would now lead to this one: (question, its right outcome). Includes the
-    phrase if it led to another outcome until now."""
+    """Questions, and the new phrase, that had another outcome and now lead to this one: (question, other outcome)."""
     answered: tuple[QuestionCluster, ...]
-    """Groups of unanswered questions that would now be answered."""
+    """Clusters of unanswered questions that would now be answered."""
 
 
-def preview_effect(before: Content, after: Content, topic: str, waiting: Iterable[QuestionCluster]) -> PhraseEffect:
+def preview_effect(before: Content, after: Content, topic: str, unanswered: Iterable[QuestionCluster]) -> PhraseEffect:
     """Compare how two versions of the prompts understand phrases and known questions.
 
-    topic: the prompt with the new phrase. waiting: the groups of unanswered questions.
+    topic: the prompt with the new phrase. unanswered: the clusters of unanswered questions.
     """
     new, old = Matcher(after), _Baseline(before)
     findings = tuple(finding for finding in _phrase_findings(after) if not old.has_finding(finding))
@@ -70,12 +68,12 @@ def preview_effect(before: Content, after: Content, topic: str, waiting: Iterabl
         and old.matcher.match(question.words, question.language).topic != topic
     )
     moved = _moved_phrases(before, after, topic, old)
-    answered = tuple(group for group in waiting if new.match(group.typical, group.language).topic == topic)
+    answered = tuple(group for group in unanswered if new.match(group.typical, group.language).topic == topic)
     return PhraseEffect(findings, tuple(dict.fromkeys((*moved, *pulled))), answered)
 
 
 def _moved_phrases(before: Content, after: Content, topic: str, old: _Baseline) -> Iterator[tuple[str, str]]:
-    """The new phrases of a topic that led to another outcome before, and that outcome."""
+    """The new phrases of a topic that had another outcome before, and that outcome."""
     for (language, name), prompt in after.prompts.items():
         if name != topic:
             continue
@@ -94,7 +92,7 @@ def _phrase_findings(content: Content) -> Iterator[Finding]:
 
 
 class _Baseline:
-    """The prompts before the change; computed on demand, since most phrases have no side effects."""
+    """The matcher and findings before the change, computed on demand since most phrases have no side effects."""
 
     def __init__(self, content: Content) -> None:
         self._content = content

@@ -94,7 +94,7 @@ def _hard_words(_content: Content, prompt: Prompt) -> Iterator[Finding]:
     for line, text in ((1, prompt.title), *((section.line, section.words) for section in prompt.sections())):
         for hard in hard_words(text, prompt.language):
             message = f"`{hard.word}` is hard for many readers: could you say {hard.plainer}?"
-            yield _warning(prompt, line + text.count("\n", 0, hard.at), "hard-word", message)
+            yield _warning(prompt, line + text.count("\n", 0, hard.offset), "hard-word", message)
 
 
 def _length(sentence: str) -> int:

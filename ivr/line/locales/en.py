@@ -20,14 +20,7 @@ LOCALE = Locale(
         their there these they this to us was we were with you your ok okay thank thanks
         """
     ),
-    joined_words={
-        "can not": "cant",
-        "cannot": "cant",
-        "do not": "dont",
-        "will not": "wont",
-        "no more": "nomore",
-    },
-    hyphenation="en_US",
+    joined_words={"can not": "cant", "cannot": "cant", "do not": "dont", "will not": "wont", "no more": "nomore"},
     has_reading_grade=True,
     titles=word_set("dr mr mrs ms st mt"),
     number_abbreviations=word_set("no tel"),

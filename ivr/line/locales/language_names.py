@@ -1,4 +1,4 @@
-"""Languages as appointment files name them: es, es-US, spa, Spanish, Español."""
+"""Language names as appointment files spell them: es, es-US, spa, Spanish, Español."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FIRST_WORD = re.compile(r"[a-z]+")
 
 
 class LanguageNames:
-    """Finds which of the line's languages (codes like `es`) a cell names."""
+    """Maps a cell of an appointment file to one of the line's language codes."""
 
     def __init__(self, codes: Collection[str]) -> None:
         self._codes = frozenset(codes)
@@ -23,11 +23,11 @@ class LanguageNames:
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        # Babel's tables take five megabytes, and a file that says `es` does not need them.
+        # Imported on demand: Babel's tables take 5 MB, and a file that says `es` does not need them.
         from babel import Locale
         from babel.core import get_global
 
-        names = {long: code for long, code in get_global("language_aliases").items() if code in self._codes}
+        names = {alias: code for alias, code in get_global("language_aliases").items() if code in self._codes}
         for display in self._codes:
             display_names = Locale.parse(display).languages
             names |= {_first_word(display_names[code]): code for code in self._codes if code in display_names}
@@ -43,7 +43,7 @@ def english_name(code: str) -> str:
 
 
 def _first_word(name: str) -> str:
-    """The first word in small letters without accents: "espanol" for "Español (Spanish)", "es" for "es-US"."""
+    """The first word in lowercase without accents: "espanol" for "Español (Spanish)", "es" for "es-US"."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     match = _FIRST_WORD.search(plain)
     return match[0] if match else ""

@@ -1,1 +1,1 @@
-"""Text as characters and words: SMS segments, readability, normalization. What a text means belongs in `nlu`."""
+"""Text as characters and words: SMS segments, readability, normalization. Its meaning belongs in `nlu`."""

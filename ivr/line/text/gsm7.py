@@ -1,7 +1,7 @@
 """The cost of a text message: its encoding, its segments, and the characters that make it expensive.
 
-A segment in the GSM-7 alphabet carries 160 characters (153 when joined); a single character outside it turns the
-whole message into UCS-2, with 70 (67 when joined). So messages are folded to GSM-7 before they are sent.
+A GSM-7 segment holds 160 characters (153 in a message of several segments); one character outside the alphabet switches
+the whole message to UCS-2, with 70 (67). So messages are folded to GSM-7 before they are sent.
 https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding
 """
 
@@ -15,12 +15,11 @@ import smsutil
 from smsutil.codecs import GSM_BASIC_CHARSET, GSM_EXT_CHARSET
 
 GSM7 = "GSM-7"
-UCS2 = "UCS-2"
 UNKNOWN = "?"
 """The replacement for a character that has no equivalent in GSM-7."""
 
 _ALPHABET = frozenset(GSM_BASIC_CHARSET + GSM_EXT_CHARSET)
-
+# Characters without a useful decomposition: quotes, dashes, spaces, zero-width marks, and a few letters.
 _REPLACEMENTS = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u00b4\u02bc", "'"),
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
@@ -32,27 +31,16 @@ _REPLACEMENTS = {
     "\u2026": "...",
     "\u2044": "/",
     "\u00d7": "x",
-    "\u0153": "oe",
-    "\u0152": "OE",
-    "\u0142": "l",
-    "\u0141": "L",
-    "\u0111": "d",
-    "\u0110": "D",
-    "\u0131": "i",
-    "\u00f0": "d",
-    "\u00d0": "D",
-    "\u00fe": "th",
-    "\u00de": "Th",
+    **dict(zip("œŒþÞ", ("oe", "OE", "th", "Th"), strict=True)),
+    **dict(zip("łŁđĐıðÐ", "lLdDidD", strict=True)),
 }
-"""Characters without a useful decomposition: quotes, dashes, spaces, zero-width marks, a few letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentCount:
-    """The size of one message as the carrier counts it.
+    """The size of one message as the carrier counts it. An empty message has 0 segments.
 
-    {"encoding": "GSM-7", "segments": 2, "characters": 161}: `characters` are GSM-7 units (€ ^ { } [ ] ~ |
-    and the backslash take two each), or Unicode characters when the encoding is UCS-2. An empty message has 0 segments.
+    characters: GSM-7 units (€ ^ { } [ ] ~ | and the backslash take two each), or Unicode characters in UCS-2.
     """
 
     encoding: str
@@ -61,38 +49,37 @@ class SegmentCount:
 
 
 def count_segments(text: str) -> SegmentCount:
-    """The size of a message as given, without folding. Agrees with Twilio's own calculator."""
+    """The size of a message as given, without folding. Agrees with Twilio's segment calculator."""
     if not text:
         return SegmentCount(GSM7, 0, 0)
     split = smsutil.split(text)
     if split.encoding == "gsm0338":
         return SegmentCount(GSM7, len(split.parts), split.total_bytes)
-    return SegmentCount(UCS2, len(split.parts), split.total_length)
+    return SegmentCount("UCS-2", len(split.parts), split.total_length)
 
 
 def characters_left(text: str) -> int:
-    """How many letters can be added before a message takes another segment; an empty message counts as one segment."""
+    """How many letters fit before a message needs another segment; an empty message counts as one segment."""
     size = count_segments(text)
     alone, joined = (160, 153) if size.encoding == GSM7 else (70, 67)
     segments = max(1, size.segments)
     room = (alone if segments == 1 else joined * segments) - size.characters
-    # A character of two units is never split: it moves to the next segment and leaves one unit unused.
+    # A two-unit character is never split: it moves to the next segment and leaves one unit unused.
     return bisect_right(range(room + 1), segments, key=lambda more: count_segments(text + "a" * more).segments) - 1
 
 
 def fold_to_gsm7(text: str) -> str:
-    """The same text in GSM-7 characters, so that it takes as few segments as it can.
+    """The same text in GSM-7 characters, so that it needs as few segments as possible. Idempotent.
 
-    After composition (NFC), each character is replaced on its own: a GSM-7 character stays (é ñ ü ¿ ¡ à è ì ò ù Ñ É
-    Ü); else the table of replacements applies (typographic quotes, dashes, spaces, ellipsis); else the character's
-    decomposition without accents (á becomes a, ç becomes c, ª becomes a); else "?". A language in another script is
-    sent unfolded, in UCS-2. Folding is idempotent.
+    After composition (NFC), each character is kept if it is in GSM-7 (é ñ ü ¿ ¡ à è ì ò ù Ñ É Ü); else replaced from
+    the table (typographic quotes, dashes, spaces, ellipsis); else stripped of its accents (á becomes a, ç becomes c, ª
+    becomes a); else replaced by "?". Do not fold a language in another script: send it in UCS-2.
     """
     return "".join(map(_fold, unicodedata.normalize("NFC", text)))
 
 
 def non_gsm7_characters(text: str) -> tuple[str, ...]:
-    """The characters that turn a message to UCS-2, each once, in order of first appearance."""
+    """The characters that force a message into UCS-2, each once, in order of first appearance."""
     return tuple(dict.fromkeys(character for character in text if character not in _ALPHABET))
 
 

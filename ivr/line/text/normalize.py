@@ -1,4 +1,4 @@
-"""Text in the form in which it is compared: small letters, no accents, filler words left out."""
+"""Text normalized for comparison: lowercase, no accents, no filler words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 from ivr.line.locales.locale import all_locales
 
 MOST_WORDS = 10_000
-"""The size of caches by word: people use few words, and each is analyzed once."""
+"""The size of per-word caches: people use few distinct words."""
 # A text message has at most 1,600 characters.
 MOST_CHARACTERS = 2_000
 _NOT_WORDS = re.compile(r"[^a-z0-9]+")
@@ -16,7 +16,7 @@ _SENTENCE_ENDS = re.compile(r"[.!?;\n]+")
 _FILLER_WORDS = frozenset[str]().union(*(locale.filler_words for locale in all_locales().values()))
 _JOINED = {apart: joined for locale in all_locales().values() for apart, joined in locale.joined_words.items()}
 _APART = re.compile(rf"\b({'|'.join(_JOINED)})\b")
-# Spellings of the same sound, as in emergensia, vulto, kiero, ogo.
+# Letters that sound alike in Spanish, as in the misspellings emergensia, vulto, kiero, ogo.
 _SOUNDS = (
     (re.compile(r"(?<!c)h"), ""),
     (re.compile(r"v"), "b"),
@@ -28,7 +28,7 @@ _SOUNDS = (
 
 
 def shorten(text: str) -> str:
-    """The beginning and the end of a text that is too long for a text message; the question is in one of the two."""
+    """The start and the end of a text that is too long for a text message; the question is in one of them."""
     if len(text) <= MOST_CHARACTERS:
         return text
     half = MOST_CHARACTERS // 2
@@ -36,7 +36,7 @@ def shorten(text: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """Small letters without accents and punctuation: "¿Qué son?" becomes "que son"."""
+    """Lowercase without accents or punctuation: "¿Qué son?" becomes "que son"."""
     if text.isascii() and text.isalnum():
         # The fast path: most calls pass a single plain word.
         return text.lower()
@@ -57,19 +57,19 @@ def content_words(text: str) -> tuple[str, ...]:
 
 
 def normalized_sentences(text: str) -> list[str]:
-    """The sentences of a text, each normalized; none of them is empty."""
+    """The sentences of a text, normalized, without empty ones."""
     return [sentence for sentence in map(normalize, _SENTENCE_ENDS.split(text)) if sentence]
 
 
 def stem(word: str) -> str:
-    """A word without its plural and its last vowel: "hinchadas" and "hinchado" become "hinchad"."""
+    """A word without its plural s and its last vowel: "hinchadas" and "hinchado" become "hinchad"."""
     if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
         word = word[:-1]
     return word[:-1] if len(word) > 4 and word[-1] in "aeo" else word
 
 
 def phonetic_key(word: str) -> str:
-    """A rough key of a word's sound: misspellings that sound alike have the same key."""
+    """A rough phonetic key: spellings that sound alike have the same key."""
     for spelling, sound in _SOUNDS:
         word = spelling.sub(sound, word)
     return word

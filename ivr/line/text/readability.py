@@ -1,7 +1,7 @@
 """How hard a text is to read, and how long it takes to say.
 
-Callers are anxious, often older, and often on a poor connection. So every English prompt stays within a
-Flesch-Kincaid grade, and every prompt within a sentence length and a number of seconds.
+Callers are anxious, often older, and often on a poor connection. So every English prompt has a maximum Flesch-Kincaid
+grade, and every prompt a maximum sentence length and duration.
 """
 
 from __future__ import annotations
@@ -16,38 +16,35 @@ if TYPE_CHECKING:
     import pyphen
 
 WORDS_PER_MINUTE = 140.0
-"""The speed at which a caller hears a prompt."""
-
-PAUSE_MS = 500
-"""The default pause at an empty line, in milliseconds."""
+"""The speed at which prompts are spoken."""
 
 _TITLES = frozenset[str]().union(*(locale.titles for locale in all_locales().values()))
 _BEFORE_A_NUMBER = frozenset[str]().union(*(locale.number_abbreviations for locale in all_locales().values()))
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:[-.,:/]\d+)*")
-# Matches only from the first of several marks: else a line of dots takes quadratic time.
+# Matches only at the first of several marks; otherwise a line of dots takes quadratic time.
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’)\]]*\s+")
 _NUMBERED_LINE = re.compile(r"\n(?=\d{1,2}[.:)]?[^\S\n]+(?:[^\W\d_]|[¿¡]))")
 _EMPTY_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _INNER_PERIODS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _LETTER = re.compile(r"[^\W\d_]")
 _VOWEL_RUN = re.compile(r"[aeiouy]+")
+# A silent e, as in "made", "makes" or "looked".
 _SILENT_END = re.compile(r"(?<![aeiouy])(?<![^aeiouy]l)e$|(?<![tdaeiouy])ed$|(?<![szxcgaeiouy])(?<!ch)(?<!sh)es$")
 _VOWEL = re.compile(r"[aeiouyáéíóúüàèìòùâêîôûãõäëï]")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in order. A number with its dashes is one word: "603-663-2180"."""
+    """The words of a text in order. A number with dashes is one word: "603-663-2180"."""
     return _WORD.findall(text)
 
 
 @lru_cache(8192)
 def syllables(word: str, language: str = "en") -> int:
-    """The number of syllables of a word, at least 1, by pyphen's patterns for the language.
+    """The number of syllables of a word, at least 1: the parts with a vowel into which pyphen splits it.
 
-    A part that pyphen splits off counts if it has a vowel. A number counts 1: read digit by digit, its length does
-    not make it harder. A hyphenated word is the sum of its parts. A language without patterns uses the English ones.
-    Those are made for printers, who never break "over" or "any"; so in English the number of vowel runs counts if it
-    is larger.
+    A number counts as 1: it is read digit by digit, so its length does not make it harder. A language without patterns
+    uses the English ones. Those are made for typesetting, which never breaks "over" or "any"; so in English the number
+    of vowel runs counts if it is larger.
     """
     if word[:1].isdigit():
         return 1
@@ -55,20 +52,16 @@ def syllables(word: str, language: str = "en") -> int:
     bare = word.lower().replace("'", "").replace("’", "")
     parts = _dictionary(dictionary).inserted(bare).split("-")
     hyphenated = sum(bool(_VOWEL.search(part)) for part in parts)
-    vowel_runs = sum(_count_vowel_runs(part) for part in bare.split("-")) if dictionary == "en_US" else 0
-    return max(hyphenated, vowel_runs, 1)
-
-
-def _count_vowel_runs(word: str) -> int:
-    """The vowel runs of an English word without a silent e at its end, as in "made", "makes" or "looked"."""
-    return len(_VOWEL_RUN.findall(_SILENT_END.sub("", word)))
+    if dictionary != "en_US":
+        return max(hyphenated, 1)
+    return max(hyphenated, sum(len(_VOWEL_RUN.findall(_SILENT_END.sub("", part))) for part in bare.split("-")), 1)
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text that have at least one word, trimmed, in order.
+    """The sentences of a text that have at least one word, stripped, in order.
 
-    A sentence ends at . ! ? or … before white space, at an empty line, and before a line that begins with a number,
-    as in a list of choices. "Dr. Lee", "No. 4", "8 a.m. to" and the "2." of a list do not end one.
+    A sentence ends at . ! ? or … before whitespace, at an empty line, and before a line that begins with a number, as
+    in a list of choices. "Dr. Lee", "No. 4", "8 a.m. to" and the "2." of a list do not end one.
     """
     parts: list[str] = []
     for paragraph in _paragraphs(text):
@@ -92,8 +85,8 @@ def average_sentence_length(text: str) -> float:
 def flesch_kincaid_grade(text: str, language: str = "en") -> float:
     """The US school grade of a text: 0.39 words per sentence + 11.8 syllables per word - 15.59.
 
-    The formula is valid for English only (Kincaid et al., 1975, Navy report 8-75); elsewhere, use
-    `average_sentence_length`. A text without words has grade 0.0; very easy texts are below 0.
+    The formula is valid only for English (Kincaid et al., 1975, Navy report 8-75); for other languages, use
+    `average_sentence_length`. A text without words has grade 0.0; the grade of a very easy text is negative.
     """
     text_words = words(text)
     if not text_words:
@@ -102,25 +95,22 @@ def flesch_kincaid_grade(text: str, language: str = "en") -> float:
     return 0.39 * average_sentence_length(text) + 11.8 * total / len(text_words) - 15.59
 
 
-def seconds_to_speak(text: str, language: str, words_per_minute: float, *, pause_ms: int = PAUSE_MS) -> float:
-    """The seconds that it takes to say a text at a steady pace.
+def seconds_to_speak(text: str, language: str, words_per_minute: float, *, pause_ms: int = 500) -> float:
+    """The seconds that it takes to say a text. Raises ValueError for a speed of zero or less.
 
     Every digit counts as a word, since numbers are read digit by digit. In a script without spaces, characters are
-    counted instead of words. An empty line between two paragraphs adds `pause_ms` milliseconds. Raises ValueError for
-    a pace of zero or less.
+    counted instead of words. An empty line between paragraphs adds `pause_ms`.
     """
     if words_per_minute <= 0:
         raise ValueError(f"words_per_minute must be above 0, not {words_per_minute}")
     pauses = max(len(_paragraphs(text)) - 1, 0)
-    return _spoken_words(text, language) * 60 / words_per_minute + pauses * pause_ms / 1000
-
-
-def _spoken_words(text: str, language: str) -> float:
-    digits = sum(character.isdigit() for character in text)
+    spoken_words: float = sum(character.isdigit() for character in text)
     characters_per_word = get_locale(language.split("-")[0]).characters_per_word
     if characters_per_word:
-        return digits + len(_LETTER.findall(text)) / characters_per_word
-    return digits + sum(not word[0].isdigit() for word in words(text))
+        spoken_words += len(_LETTER.findall(text)) / characters_per_word
+    else:
+        spoken_words += sum(not word[0].isdigit() for word in words(text))
+    return spoken_words * 60 / words_per_minute + pauses * pause_ms / 1000
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -128,7 +118,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _is_abbreviation(before: str, mark: str, after: str) -> bool:
-    """Whether a period belongs to an abbreviation. after: the character that follows, or an empty string."""
+    """Whether a period belongs to an abbreviation. after: the next character, or an empty string."""
     if mark.rstrip() != "." or not before.strip():
         return False
     last = before.rsplit(None, 1)[-1].lower()

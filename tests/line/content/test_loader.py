@@ -61,7 +61,7 @@ IN_LINE_YAML = [
     ("an unknown key", "tries: 3", "tries: 3\ncolour: red", "colour: red", "line-yaml"),
     ("an unknown sign-off", "sign_off: advised", "sign_off: maybe", "sign_off: maybe", "line-yaml"),
     ("an unknown key inside", "    ring: 25\n", "    ringing: 25\n", "ringing: 25", "line-yaml"),
-    ("a key that is missing", "timezone: America/New_York\n\n", "\n", "hospital:", "line-yaml"),
+    ("a missing key", "timezone: America/New_York\n\n", "\n", "hospital:", "line-yaml"),
     ("a duplicate key", "tries: 3", "tries: 3\ntries: 4", "tries: 4", "yaml-double"),
     ("an anchor", "tries: 3", "tries: &three 3", "tries: &three", "yaml-reference"),
     ("an alias", "tries: 3", "tries: *three", "tries: *three", "yaml-reference"),
@@ -76,7 +76,7 @@ IN_LINE_YAML = [
     ("an escape beyond Unicode", "tries: 3", 'tries: "\\UFFFFFFFF"', "tries: \"\\UFFFF", "yaml"),
     ("a control character in a name", "name: English", 'name: "\\x07"', 'name: "\\x07"', "not-text"),
     ("half a surrogate pair in a name", "name: English", 'name: "\\ud800"', 'name: "\\ud800"', "yaml"),
-    ("text for a number", "tries: 3", "tries: three", "tries: three", "line-yaml"),
+    ("text instead of a number", "tries: 3", "tries: three", "tries: three", "line-yaml"),
     ("a number of 5,000 digits", "tries: 3", "tries: " + "9" * 5000, "tries: 9", "line-yaml"),
     ("too many tries", "tries: 3", "tries: 99", "tries: 99", "line-yaml"),
     ("an hour past midnight", "08:00-17:00}", "08:00-25:00}", "08:00-25:00}", "line-yaml"),
@@ -87,7 +87,7 @@ IN_LINE_YAML = [
     ("days written out", "Mon-Fri: 08", "Monday-Friday: 08", "Monday-Friday", "line-yaml"),
     ("days that run backwards", "Mon-Fri: 08", "Fri-Mon: 08", "Fri-Mon", "line-yaml"),
     ("an open range of days", "Mon-Fri: 08", "Mon-: 08", "Mon-: 08", "line-yaml"),
-    ("a day twice", "08:00-17:00}", "08:00-17:00, Fri: 08:00-12:00}", "Fri: 08:00-12:00", "line-yaml"),
+    ("a duplicate day", "08:00-17:00}", "08:00-17:00, Fri: 08:00-12:00}", "Fri: 08:00-12:00", "line-yaml"),
     ("a phone number one digit short", "number: 603-663-2180", "number: 603-663-218", "603-663-218", "line-yaml"),
     ("a phone number with a line end", "603-663-2180", '"603-663-2180\\n"', '"603-663-2180', "line-yaml"),
     ("a phone number in full-width digits", "603-663-2180", "６０３-663-2180", "６０３", "line-yaml"),
@@ -97,8 +97,8 @@ IN_LINE_YAML = [
     ("an unknown time zone", "timezone: America/New_York", "timezone: New Hampshire", "New Hampshire", "line-yaml"),
     ("an unknown state", "state: NH", "state: New Hampshire", "state: New", "line-yaml"),
     ("a holiday in American notation", "add: []", "add: [12/24/2026]", "add: [12/24/2026]", "line-yaml"),
-    ("a length of time written out", "late: 4d", "late: four days", "late: four", "line-yaml"),
-    ("a length of time that is too long", "late: 4d", "late: 99999999999d", "late: 999", "line-yaml"),
+    ("a duration in words", "late: 4d", "late: four days", "late: four", "line-yaml"),
+    ("a duration that is too long", "late: 4d", "late: 99999999999d", "late: 999", "line-yaml"),
     ("quiet hours with an offset", '"21:00"', '"21:00+05:00"', "21:00+05:00", "line-yaml"),
     ("a key that is reserved", "{1: calcifications", "{0: calcifications", "{0: calc", "line-yaml"),
     ("a key of two digits", "{1: calcifications", "{12: calcifications", "{12: calc", "line-yaml"),
@@ -117,11 +117,11 @@ IN_LINE_YAML = [
     ("no welcome menu", "  welcome:\n", "  start:\n", "menus:", "reference"),
     ("a name in one language only", ", es: la oficina de citas}", "}", "name: {en: Central Scheduling}", "translation"),
     ("a blank name", "es: la oficina de citas", 'es: " "', 'es: " "', "translation"),
-    ("a topic twice", "{id: cancer, number: 2", "{id: what-they-are, number: 2", "{id: what-they-are, number: 2",
+    ("a duplicate topic", "{id: cancer, number: 2", "{id: what-they-are, number: 2", "{id: what-they-are, number: 2",
      "double"),
-    ("a topic's number twice", "cancer, number: 2", "cancer, number: 1", "cancer, number: 1", "double"),
-    ("an entry twice", "- id: breast-diagnostic-center", "- id: breast-health-center", None, "double"),
-    ("a reminder twice", "{id: 1d", "{id: 2d", None, "double"),
+    ("a duplicate topic number", "cancer, number: 2", "cancer, number: 1", "cancer, number: 1", "double"),
+    ("a duplicate entry", "- id: breast-diagnostic-center", "- id: breast-health-center", None, "double"),
+    ("a duplicate reminder", "{id: 1d", "{id: 2d", None, "double"),
     ("an entry with the name of a topic", "- id: breast-diagnostic-center", "- id: cancer", "- id: cancer", "double"),
 ]  # fmt: skip
 
@@ -181,12 +181,12 @@ IN_A_PROMPT = [
     ("choices without keys", MENU, "2. To ask", "To ask", "To ask", "choices"),
     ("choices with parentheses", MENU, "2. To ask", "2) To ask", "2) To ask", "choices"),
     ("a duplicate choice", MENU, "2. To ask", "1. To ask", "1. To ask", "choices"),
-    ("other keys than the menu's", MENU, "4. For what", "5. For what", "1. For what", "menu-choices"),
+    ("keys that differ from the menu's", MENU, "4. For what", "5. For what", "1. For what", "menu-choices"),
     ("a missing choice", MENU, "2. To ask about cancer\n", "", "1. For what", "menu-choices"),
     ("a control character", CANCER, "It is natural", "\x07It is natural", "\x07", "not-text"),
     ("a NUL", CANCER, "It is natural", "It is\x00natural", "\x00", "not-text"),
     ("a character outside Unicode text", CANCER, "It is natural", "\ufffeIt is natural", "\ufffe", "not-text"),
-    ("a part too many", "es/cancer.md", "## Texted", "## Spoken\n\nAlgo.\n\n## Texted", "---\ntitle", "translation"),
+    ("one part too many", "es/cancer.md", "## Texted", "## Spoken\n\nAlgo.\n\n## Texted", "---\ntitle", "translation"),
     ("a missing section", CANCER, "## Texted", "## Spoken", "---\ntitle", "missing-part"),
     ("a topic without a title", CANCER, "title: Is it cancer?\n", "", "---\nsources", "missing-part"),
     (
@@ -217,10 +217,10 @@ def test_an_error_in_a_prompt_is_reported_with_its_line(
 
 
 OTHER_FILES = [
-    ("a name in capitals", "en/Cancer.md", b"x", ("en/Cancer.md", 0, "file-name")),
-    ("a language in capitals", "EN/cancer.md", b"x", ("EN/cancer.md", 0, "file-name")),
-    ("a file ending in capitals", "en/cancer.MD", b"x", ("en/cancer.MD", 0, "file-name")),
-    ("line.yaml in capitals", "LINE.YAML", b"x", ("LINE.YAML", 0, "file-name")),
+    ("an uppercase name", "en/Cancer.md", b"x", ("en/Cancer.md", 0, "file-name")),
+    ("an uppercase language", "EN/cancer.md", b"x", ("EN/cancer.md", 0, "file-name")),
+    ("an uppercase file extension", "en/cancer.MD", b"x", ("en/cancer.MD", 0, "file-name")),
+    ("an uppercase line.yaml", "LINE.YAML", b"x", ("LINE.YAML", 0, "file-name")),
     ("a name with an underscore", "en/next_steps.md", b"x", ("en/next_steps.md", 0, "file-name")),
     ("a name with an accent", "es/cáncer.md", b"x", ("es/cáncer.md", 0, "file-name")),
     ("a name with a space", "en/is it cancer.md", b"x", ("en/is it cancer.md", 0, "file-name")),
@@ -265,15 +265,15 @@ def test_all_errors_are_reported_at_once() -> None:
 
 HARMLESS = [
     ("a byte-order mark", lambda text: "\ufeff" + text),
-    ("Windows line ends", lambda text: text.replace("\n", "\r\n")),
-    ("old Mac line ends", lambda text: text.replace("\n", "\r")),
-    ("no line end at the end of the file", lambda text: text.rstrip("\n")),
+    ("Windows line endings", lambda text: text.replace("\n", "\r\n")),
+    ("classic Mac OS line endings", lambda text: text.replace("\n", "\r")),
+    ("no newline at the end of the file", lambda text: text.rstrip("\n")),
     ("spaces at the ends of lines", lambda text: text.replace("\n", "  \n")),
 ]
 
 
 @pytest.mark.parametrize(("label", "change"), HARMLESS, ids=[case[0] for case in HARMLESS])
-def test_line_ends_and_marks_of_editors_do_not_change_the_content(label: str, change, content: Content) -> None:
+def test_line_endings_and_byte_order_marks_do_not_change_the_content(label: str, change, content: Content) -> None:
     files = {name: change(data.decode()).encode() for name, data in SHIPPED.items()}
     other = read_content(files)
     assert other.digest != content.digest
@@ -294,7 +294,7 @@ def test_a_review_has_a_name_and_a_day() -> None:
     assert (prompt.reviewed_by, prompt.reviewed_on) == ("Dr. Lee", "2026-12-01")
 
 
-def test_the_former_name_of_a_field_means_the_same(content: Content) -> None:
+def test_the_former_name_of_a_field_still_works(content: Content) -> None:
     file = "en/urgent.md"
     former = read_content(changed(file, "\nkeyword_rules:", "\nsigns:")).prompt("en", "urgent")
     assert former.keyword_rules == content.prompt("en", "urgent").keyword_rules != ()
@@ -306,12 +306,12 @@ def test_an_error_in_a_keyword_rule_is_reported_with_its_line_under_either_name(
         assert errors(files) == {("en/urgent.md", line_of(files, "en/urgent.md", "chest + , pain"), "sign")}
 
 
-def test_a_prompt_with_the_former_and_the_present_name_of_a_field_is_reported() -> None:
+def test_a_prompt_that_uses_both_names_of_a_field_is_reported() -> None:
     files = changed("en/urgent.md", "\nkeyword_rules:", "\nsigns: |\n  zebra + bite\nkeyword_rules:")
     assert errors(files) == {("en/urgent.md", line_of(files, "en/urgent.md", "signs:"), "fields")}
 
 
-def test_leftovers_of_editors_and_systems_are_not_read(tmp_path: Path) -> None:
+def test_leftovers_from_editors_and_operating_systems_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "en").mkdir()
     for name in ("line.yaml", "en/cancer.md"):
         (tmp_path / name).write_bytes(b"x")
@@ -325,7 +325,7 @@ def test_a_folder_without_line_yaml_is_not_a_prompts_folder(tmp_path: Path) -> N
         read_folder(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     (tmp_path / "line.yaml").write_bytes(b"x")
     (tmp_path / "line.yaml").chmod(0)

@@ -1,4 +1,4 @@
-"""Outdated translations are reported, and a sign-off belongs to the exact text."""
+"""Outdated translations are reported, and a sign-off applies to the exact text."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def test_a_translation_without_a_recorded_source_is_outdated() -> None:
     assert [finding.message[:20] for finding in findings_of(files, "behind")] == ["This does not record"]
 
 
-SAME = [
+SAME_TEXT = [
     ("a phrase", "- is it cancer\n", "- is it cancer\n  - could it be cancer now\n"),
     ("a sign-off", "{by: null, on: null}", "{by: Dr. Lee, on: 2026-12-01}"),
     ("a source", "[F3, F4", "[F2, F3, F4"),
-    ("lines broken elsewhere", "It is natural to ask", "It is natural\nto ask"),
+    ("different line breaks", "It is natural to ask", "It is natural\nto ask"),
 ]
-OTHER = [
+CHANGED_TEXT = [
     ("a title", "title: Is it cancer?", "title: Could it be cancer?"),
     ("a spoken word", "It is natural", "It is quite natural"),
     ("a texted word", "## Texted\n", "## Texted\n\nHello.\n"),
@@ -79,18 +79,18 @@ OTHER = [
 ]
 
 
-@pytest.mark.parametrize(("label", "old", "new"), SAME, ids=[case[0] for case in SAME])
+@pytest.mark.parametrize(("label", "old", "new"), SAME_TEXT, ids=[case[0] for case in SAME_TEXT])
 def test_fields_and_line_breaks_do_not_change_the_digest_of_the_text(label: str, old: str, new: str) -> None:
     assert text_digest(prompt_of(changed(CANCER, old, new)[CANCER])) == text_digest(prompt_of(SHIPPED[CANCER]))
 
 
-@pytest.mark.parametrize(("label", "old", "new"), OTHER, ids=[case[0] for case in OTHER])
+@pytest.mark.parametrize(("label", "old", "new"), CHANGED_TEXT, ids=[case[0] for case in CHANGED_TEXT])
 def test_every_change_of_the_text_changes_its_digest(label: str, old: str, new: str) -> None:
     assert text_digest(prompt_of(changed(CANCER, old, new)[CANCER])) != text_digest(prompt_of(SHIPPED[CANCER]))
 
 
 @pytest.mark.parametrize(("label", "change"), HARMLESS[:4], ids=[case[0] for case in HARMLESS[:4]])
-def test_a_field_is_written_and_every_other_byte_stays(label: str, change) -> None:
+def test_writing_a_field_keeps_every_other_byte(label: str, change) -> None:
     by, null = 'Dr. "Ana" Núñez, MD', b"reviewed: {by: null, on: null}"
     for file in ("en/cancer.md", "es/cancer.md", "en/welcome.md", "es/welcome.md", "es/stop.md", "es/reminder-2d.md"):
         before = change(SHIPPED[file].decode()).encode()
@@ -268,7 +268,7 @@ def test_a_rejected_command_says_why_and_writes_nothing(
     assert files_of(folder) == before
 
 
-def test_in_a_broken_folder_nothing_is_signed_off_and_the_error_is_reported(folder: Path) -> None:
+def test_nothing_is_signed_off_in_a_broken_folder_and_the_error_is_reported(folder: Path) -> None:
     (folder / "en/stop.md").write_bytes(b"")
     result = run("sign", "cancer", "--by", "Dr. Lee")
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""Training questions are read, or their errors are reported, and the classifier learns from them."""
+"""Training questions are read, errors in them are reported, and the classifier learns from them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_error_in_a_question_file_is_reported_with_its_line(data: bytes, line
     ]
 
 
-def test_questions_are_read_and_learned_from() -> None:
+def test_the_classifier_learns_from_training_questions() -> None:
     before = read_content({**SHIPPED, "en/questions.tsv": b""})
     data = b"skin-products\twill glimmer stuff on my bust upset the gizmo\r\n\nskin-products\tglimmer stuff again\n"
     after = read_content({**SHIPPED, "en/questions.tsv": data})

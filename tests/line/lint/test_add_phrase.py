@@ -64,7 +64,7 @@ CLUSTERS = [
 
 @pytest.mark.parametrize(("label", "questions", "counts"), CLUSTERS, ids=[case[0] for case in CLUSTERS])
 def test_similar_questions_are_clustered(label, questions, counts) -> None:
-    # Most questions have nothing to do with the topic.
+    # Most questions are about something else.
     rest = [("en", words) for words in ("where is the gift shop", "who won the game", "any room for my stroller")]
     clusters = cluster_questions([("en", words) for words in questions] + rest)
     similar = [cluster for cluster in clusters if set(cluster.wordings) & set(questions)]
@@ -121,13 +121,13 @@ EDITS = [
     ("in an empty list", TOP + "phrases: []\n" + BODY, "phrases: [", "where do i park"),
     ("in a file without a list", TOP + BODY, "on: null}\n", "phrases:\n  - where do i park\n"),
     (
-        "in a file from Windows",
+        "in a file with Windows line endings",
         "\ufeff" + (TOP + "phrases:\n  - a\n" + BODY).replace("\n", "\r\n"),
         "  - a\r\n",
         "  - where do i park\r\n",
     ),
     (
-        "in a file from an old Mac",
+        "in a file with classic Mac OS line endings",
         (TOP + "phrases:\n  - a\n" + BODY).replace("\n", "\r"),
         "  - a\r",
         "  - where do i park\r",
@@ -136,7 +136,7 @@ EDITS = [
 
 
 @pytest.mark.parametrize(("label", "file", "after", "added"), EDITS, ids=[case[0] for case in EDITS])
-def test_a_phrase_is_added_and_every_other_byte_stays(label, file, after, added) -> None:
+def test_adding_a_phrase_keeps_every_other_byte(label, file, after, added) -> None:
     offset = file.index(after) + len(after)
     edited = add_phrase("en/x.md", file.encode(), " where do\n i  park ")
     assert edited.decode() == file[:offset] + added + file[offset:]
@@ -170,9 +170,9 @@ def test_a_rejected_phrase_has_a_reason(label, words, error, message) -> None:
         add_phrase("en/x.md", (TOP + "phrases:\n  - a b\n" + BODY).encode(), words)
 
 
-def test_a_file_whose_fields_are_on_one_line_is_left_to_an_editor() -> None:
+def test_a_phrase_cannot_be_added_to_a_file_with_its_fields_on_one_line() -> None:
     file = "---\n{title: x, sources: [F1], reviewed: {by: null, on: null}}\n" + BODY
-    with pytest.raises(PhraseRejected, match="by hand"):
+    with pytest.raises(PhraseRejected, match="in an editor"):
         add_phrase("en/x.md", file.encode(), "where do i park")
 
 
@@ -192,7 +192,7 @@ def test_a_phrase_of_another_outcome_or_prompt_is_reported(content: Content) -> 
     assert {finding.rule for finding in duplicate.findings} == {"phrase"}
 
 
-def test_questions_of_other_topics_that_a_phrase_pulls_along_are_listed(content: Content) -> None:
+def test_questions_that_a_phrase_pulls_away_from_other_topics_are_listed(content: Content) -> None:
     question = next(
         question
         for question in content.questions
@@ -211,11 +211,11 @@ def test_a_phrase_that_led_to_another_topic_before_is_listed(content: Content) -
     assert (question, "cancer") in preview_effect(content, with_phrase(question), TOPIC, ()).pulled
 
 
-def test_clusters_that_a_phrase_would_answer_too_are_listed(content: Content) -> None:
-    waiting = cluster_questions(
+def test_clusters_that_a_phrase_would_also_answer_are_listed(content: Content) -> None:
+    unanswered = cluster_questions(
         [("en", PURPLE), ("en", "is a purple monkey dishwasher there"), ("en", "who won the game")]
     )
-    effect = preview_effect(content, with_phrase(PURPLE), TOPIC, waiting)
+    effect = preview_effect(content, with_phrase(PURPLE), TOPIC, unanswered)
     assert (effect.findings, effect.pulled) == ((), ())
     answered = {words for cluster in effect.answered for words in cluster.wordings}
     assert PURPLE in answered

@@ -11,7 +11,7 @@ import pytest
 from ivr.line.locales.locale import Locale, all_locales, get_locale
 from tests.support.paths import ROOT
 
-# Latin has no module of its own.
+# Latin has no locale.
 LATIN = '''"""Latin."""
 
 from ivr.line.locales.locale import Locale, word_set
@@ -36,7 +36,7 @@ LOCALE = Locale(
 )
 '''
 
-# Runs in a process of its own, since tables are joined at import.
+# Runs in a new process, since tables are merged at import.
 SCRIPT = """
 import re, sys
 from datetime import UTC, datetime
@@ -80,7 +80,7 @@ print("ok")
 """
 
 
-def test_a_new_language_is_one_module_here_and_a_folder_of_prompts(tmp_path: Path) -> None:
+def test_a_new_language_is_one_module_and_a_folder_of_prompts(tmp_path: Path) -> None:
     (tmp_path / "la.py").write_text(LATIN)
     try:
         import py_nanotts  # noqa: F401
@@ -99,12 +99,12 @@ def test_a_new_language_is_one_module_here_and_a_folder_of_prompts(tmp_path: Pat
 
 
 @pytest.mark.parametrize("code", ["en", "es", "fr", "pt", "de", "it", "zh", "ja", "th"])
-def test_the_locale_of_a_module_has_the_modules_name_as_its_code(code: str) -> None:
+def test_a_known_locale_is_found_by_its_code(code: str) -> None:
     assert all_locales()[code] is get_locale(code)
     assert get_locale(code).code == code
 
 
-def test_a_language_without_a_module_gets_the_defaults() -> None:
+def test_an_unknown_language_gets_the_defaults() -> None:
     assert get_locale("ne") == Locale(code="ne")
     assert get_locale("ne").hyphenation == get_locale("en").hyphenation
 
