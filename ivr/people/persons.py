@@ -12,7 +12,7 @@ from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import opt_out_event, person
 
-# Where a change of consent came from. page: the person used a web page. staff: the person told staff.
+# Where a change of consent came from. page: a web page. staff: entered by staff at the person's request.
 Source = Literal["text", "call", "page", "carrier", "staff"]
 
 

@@ -103,7 +103,7 @@ class CallTasks:
 
     @contextmanager
     def _transaction(self, deadline: float) -> Iterator[Connection]:
-        """Roll back after the deadline: a write that the caller was told has failed must not happen later."""
+        """Roll back after the deadline: by then the caller has heard that the task failed."""
         with self._ledger.write() as connection:
             yield connection
             if time.monotonic() > deadline:
