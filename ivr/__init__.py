@@ -1,4 +1,4 @@
-"""The information line. `create_app` assembles the web process; every other part is in a subpackage."""
+"""The information line. `create_app` builds the web process; everything else is in the subpackages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Return the web process as a WSGI app. settings: by default from the environment."""
-    # Imported here so that a worker, or `infoline --help`, does not load the web side.
+    """Return the web process as a WSGI app. settings: read from the environment by default."""
+    # Imported lazily so that workers and `infoline --help` do not load the web code.
     from flask import Flask
 
     from ivr import clock, log

@@ -1,4 +1,1 @@
-"""Phone carriers: one package for each, which is the only code that names the carrier's fields, codes and headers.
-
-What the line does with a call or a text belongs in `ivr.web` and `ivr.reminders`.
-"""
+"""Phone carriers, one package each. No other code names a carrier's form fields, error codes or headers."""

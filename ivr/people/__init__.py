@@ -1,4 +1,1 @@
-"""The people on the other end: phone numbers, consent, languages, replies, and the work items that staff handle.
-
-What the line says belongs in `ivr.line`, when it sends a reminder in `ivr.reminders`, HTTP in `ivr.web`.
-"""
+"""Callers, senders and patients: numbers, consent, languages, replies, work items. Reminders: `ivr.reminders`."""

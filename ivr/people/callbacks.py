@@ -1,4 +1,4 @@
-"""Call-back requests, from the caller who leaves one to the staff member who completes it."""
+"""Call-back requests: stored for a caller, completed by a staff member."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ivr.people.persons import get_or_create_persons
 
 @dataclass(frozen=True)
 class CallbackRequest:
-    """A caller's request for a call back. Its fields are also a spool format: do not rename them.
+    """A caller's request for a call back. The field names are also the spool format: do not rename them.
 
     phone: E.164. entry: the directory entry that should call. topic: the last one heard. wished: the time of day.
-    call: Twilio's id of the call; request: its idempotency token. Both are stored as keyed hashes only.
+    call, request: Twilio's call id and idempotency token, stored as keyed hashes only.
     """
 
     phone: str
@@ -33,7 +33,7 @@ class CallbackRequest:
 
 @dataclass(frozen=True)
 class PendingCallback:
-    """A call back that staff have not made yet. asked_at: UTC. phone: E.164. wished: the time of day."""
+    """A call back that staff have not made yet. phone: E.164. wished: the time of day. asked_at: UTC."""
 
     id: int
     phone: str
@@ -62,23 +62,18 @@ def save_callback(connection: Connection, vault: Vault, request: CallbackRequest
 
 
 def pending_callbacks(connection: Connection, vault: Vault) -> list[PendingCallback]:
-    """Return the call backs still to be made, oldest first. Raises KeyError for a number sealed with a lost key."""
-    columns = (callback.c[name] for name in ("id", "language", "entry", "topic", "wished", "asked_at"))
+    """Return the call backs to make, oldest first. Raises KeyError for a number sealed with a lost key."""
+    columns = (callback.c[name] for name in ("language", "entry", "topic", "wished", "asked_at"))
     rows = connection.execute(
-        select(*columns, person.c.phone_sealed)
+        select(callback.c.id, person.c.phone_sealed, *columns)
         .join(person, person.c.id == callback.c.person_id)
         .where(callback.c.done_at.is_(None))
         .order_by(callback.c.asked_at, callback.c.id)
     )
-    return [
-        PendingCallback(
-            row.id, vault.open(row.phone_sealed), row.language, row.entry, row.topic, row.wished, row.asked_at
-        )
-        for row in rows
-    ]
+    return [PendingCallback(id_, vault.open(sealed), *rest) for id_, sealed, *rest in rows]
 
 
-def complete_callback(connection: Connection, number: int, by: str, now: datetime) -> bool:
-    """Mark a call back as made. number: its id. by: a staff member's name. False: no pending one has this id."""
-    pending = (callback.c.id == number) & callback.c.done_at.is_(None)
+def complete_callback(connection: Connection, callback_id: int, by: str, now: datetime) -> bool:
+    """Mark a call back as made. by: a staff member's name. Returns False if no pending one has this id."""
+    pending = (callback.c.id == callback_id) & callback.c.done_at.is_(None)
     return bool(connection.execute(update(callback).where(pending).values(done_at=now, done_by=by[:200])).rowcount)

@@ -1,7 +1,4 @@
-"""Texts that consist of a keyword: the carrier's own, and the replies to a reminder.
-
-https://help.twilio.com/articles/223134027 lists the carrier's keywords, which it answers by default.
-"""
+"""Texts that are a keyword: one that the carrier answers by default, or a reply to a reminder."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ Keyword = Literal["stop", "start", "help"]
 ReminderAnswer = Literal["confirmed", "change"]
 
 _NUMBERED = re.compile("([cr]) ?([1-9])")
+# https://help.twilio.com/articles/223134027
 CARRIER_WORDS: dict[str, Keyword] = {
     **dict.fromkeys(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"), "stop"),
     **dict.fromkeys(("START", "YES", "UNSTOP"), "start"),
@@ -31,23 +29,20 @@ _COURTESY = frozenset(word for locale in _LOCALES for word in locale.courtesy_wo
 
 
 def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:
-    """Return the carrier's keyword that is the whole text, in any case. opt_out_type: the carrier's own reading."""
+    """Return the keyword if it is the whole text, in any case. opt_out_type: the carrier's own reading."""
     return CARRIER_WORDS.get((opt_out_type or body).strip().upper())
 
 
 @dataclass(frozen=True)
 class ReminderReply:
-    """A reply to a reminder. answer: None for a bare yes. which: an appointment, counted from 1."""
+    """A reply to a reminder. answer: None for a bare yes. which: the number of the appointment, from 1."""
 
     answer: ReminderAnswer | None
     which: int | None = None
 
 
 def parse_reminder_reply(normalized: str) -> ReminderReply | None:
-    """Return the reply that is the whole text, apart from courtesies: "c", "c thank you", "yes confirm", "c2", "ok".
-
-    normalized: the text as `ivr.line.text.normalize` returns it.
-    """
+    """Return the reply if it is the whole normalized text, apart from courtesies: "c thank you", "c2", "ok"."""
     reply = " ".join(word for word in normalized.split() if word not in _COURTESY)
     numbered = _NUMBERED.fullmatch(reply)
     if numbered:

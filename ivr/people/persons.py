@@ -1,4 +1,4 @@
-"""Persons by phone number: their language, and their consent to texts with the evidence for it."""
+"""Persons, identified by phone number: their language, and their consent to texts with its evidence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import opt_out_event, person
 
-# Where a change of consent came from. page: the person used a web page. staff: the person told staff.
+# Where a change of consent came from. page: a web page. staff: entered by staff at the person's request.
 Source = Literal["text", "call", "page", "carrier", "staff"]
 
 
@@ -33,18 +33,14 @@ class PersonRegistry:
     def get_or_create(
         self, connection: Connection, phones: Iterable[str], now: datetime
     ) -> tuple[dict[str, int], set[str]]:
-        """Return the same for all numbers, and insert the persons that are new."""
+        """Insert the persons that are new, and return the same as `find` for all numbers."""
         phone_by_hash = {self._vault.hash(phone): phone for phone in phones}
         rows = self._select.among(connection, list(phone_by_hash))
         known = {row.phone_hash for row in rows}
         new = {hashed: phone for hashed, phone in phone_by_hash.items() if hashed not in known}
-        self._insert.execute(
-            connection,
-            [
-                {"phone_hash": hashed, "phone_sealed": self._vault.seal(phone), "created_at": now}
-                for hashed, phone in new.items()
-            ],
-        )
+        seal = self._vault.seal
+        created = ({"phone_hash": key, "phone_sealed": seal(phone), "created_at": now} for key, phone in new.items())
+        self._insert.execute(connection, created)
         return _by_phone(phone_by_hash, [*rows, *(self._select.among(connection, list(new)) if new else ())])
 
 
@@ -54,12 +50,12 @@ def _by_phone(phone_by_hash: dict[str, str], rows: list[Any]) -> tuple[dict[str,
 
 
 def get_or_create_persons(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:
-    """Return the person id by number (E.164), and insert the persons that are new."""
+    """Insert the persons that are new, and return each person id by number (E.164)."""
     return PersonRegistry(connection.dialect, vault).get_or_create(connection, phones, now)[0]
 
 
 def opt_out(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
-    """Start no more texts to this number. evidence: the text of the request. False: it had opted out before."""
+    """Send no more texts to this number. evidence: the words of the request. Returns False if already opted out."""
     person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
     return opt_out_person(connection, vault, person_id, now, source, evidence)
 
@@ -67,18 +63,18 @@ def opt_out(connection: Connection, vault: Vault, phone: str, now: datetime, sou
 def opt_out_person(
     connection: Connection, vault: Vault, person_id: int, now: datetime, source: Source, evidence: str
 ) -> bool:
-    """Do the same as `opt_out` for a person id."""
+    """Do what `opt_out` does, given a person id."""
     return _change_consent(connection, vault, person_id, now, source, evidence, out=True)
 
 
 def opt_in(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
-    """Revoke an opt-out. False: there was none."""
+    """Revoke an opt-out. Returns False if there is none."""
     person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
     return _change_consent(connection, vault, person_id, now, source, evidence, out=False)
 
 
 def consent_changed_since(connection: Connection, vault: Vault, phone: str, since: datetime) -> bool:
-    """Return whether this number opted out or in after a time."""
+    """Return whether this number has opted out or in since then."""
     later = (
         select(opt_out_event.c.id)
         .join(person, person.c.id == opt_out_event.c.person_id)
@@ -94,28 +90,13 @@ def remember_language(connection: Connection, vault: Vault, phone: str, language
 
 
 def _change_consent(  # noqa: PLR0913 - one row's columns
-    connection: Connection,
-    vault: Vault,
-    person_id: int,
-    now: datetime,
-    source: Source,
-    evidence: str,
-    *,
-    out: bool,
+    connection: Connection, vault: Vault, person_id: int, now: datetime, source: Source, evidence: str, *, out: bool
 ) -> bool:
     differs = person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
-    changed = connection.execute(
-        update(person).where(person.c.id == person_id, differs).values(opted_out_at=now if out else None)
-    )
-    if not changed.rowcount:
+    change = update(person).where(person.c.id == person_id, differs).values(opted_out_at=now if out else None)
+    if not connection.execute(change).rowcount:
         return False
-    connection.execute(
-        insert(opt_out_event).values(
-            person_id=person_id,
-            at=now,
-            kind="stop" if out else "start",
-            source=source,
-            evidence_sealed=vault.seal(evidence[:1000]),
-        )
-    )
+    kind, sealed = "stop" if out else "start", vault.seal(evidence[:1000])
+    event = {"person_id": person_id, "at": now, "kind": kind, "source": source, "evidence_sealed": sealed}
+    connection.execute(insert(opt_out_event).values(event))
     return True

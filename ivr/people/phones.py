@@ -1,7 +1,4 @@
-"""Parses phone numbers as people write them into E.164.
-
-A pattern for US numbers decides the common case in about a microsecond; the phonenumbers library decides the rest.
-"""
+"""Converts phone numbers as people write them to E.164: US numbers by a fast pattern, others by phonenumbers."""
 
 from __future__ import annotations
 
@@ -31,12 +28,12 @@ _TWO = re.compile(r"[;/,]|\bor\b|\band\b|\n")
 _LONGEST_NUMBER, _TWO_NUMBERS = 15, 20
 # Reserved for fiction and tests; the library calls them invalid in some regions.
 _RESERVED = re.compile(r"[2-9]\d{2}55501\d{2}$", re.ASCII)
-# ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad, which Twilio sends for a withheld number.
+# Twilio sends these for a withheld number: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad.
 _WITHHELD = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
 
 
 class PhoneFault(StrEnum):
-    """Why a text is not a number that can be texted."""
+    """Why a string is not a number that can be texted."""
 
     EMPTY = "phone_missing"
     EXCEL = "phone_excel"
@@ -47,16 +44,13 @@ class PhoneFault(StrEnum):
 
 @dataclass(frozen=True)
 class PhoneNumber:
-    """A number that can be texted, in E.164, such as +16035550123."""
+    """A number that can be texted. e164: like +16035550123."""
 
     e164: str
 
 
 def parse_phone(text: str, countries: Sequence[str] = ("US",)) -> PhoneNumber | PhoneFault:
-    """Return the number in a text, or what is wrong with it.
-
-    countries: the accepted ones, by ISO 3166 code; numbers of the first need no country code.
-    """
+    """Parse a number. countries: accepted ISO 3166 codes; numbers in the first need no country code."""
     text = text.strip()
     if not text:
         return PhoneFault.EMPTY
@@ -86,7 +80,7 @@ def _parse_by_library(text: str, countries: Sequence[str]) -> PhoneNumber | Phon
 
 
 def is_e164(text: str) -> bool:
-    """Return whether a sender or caller is a phone number, and not a short code or a word for a withheld number."""
+    """Return whether a sender or caller is a phone number, not a short code or a word for a withheld number."""
     return bool(_E164.match(text)) and text not in _WITHHELD
 
 

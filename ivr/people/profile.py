@@ -1,4 +1,4 @@
-"""The profile of a sender, read in one round trip: consent, language and recent texts."""
+"""The profile of a sender: consent, language and recent texts, read together before each reply."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _recent_texts = (
 
 @dataclass(frozen=True)
 class SenderProfile:
-    """recent: the texts of the last hours, newest first. language: the one chosen, else the newest appointment's.
+    """recent: newest first. language: the one chosen, else the newest appointment's. is_new: has never texted before.
 
-    is_new: this number never texted before. Without the database only `recent` is filled.
+    While the database is down, only `recent` is filled.
     """
 
     recent: list[AnsweredText]
@@ -55,7 +55,7 @@ class ProfileReader:
         self._texts = texts
 
     def profile(self, phone_hash: str, now: datetime) -> SenderProfile:
-        """Return the profile of a number by its keyed hash."""
+        """Return the profile for the keyed hash of a number."""
         try:
             persons, rows = self._queries.fetch(phone_hash=phone_hash)
         except LedgerUnavailable:

@@ -1,10 +1,10 @@
-"""Replies to a reminder: a confirmation, a request for another time, or a wrong number."""
+"""Stores replies to a reminder: a confirmation, a request for another time, or a wrong number."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, select, update
 
@@ -14,16 +14,16 @@ from ivr.people.keywords import ReminderAnswer
 from ivr.people.persons import get_or_create_persons
 from ivr.people.work_items import add_work_item
 
-# The stored answer when the number is not the patient's.
+# The stored answer for a number that is not the patient's.
 WRONG_NUMBER = "not_hers"
-# How long after a reminder a bare yes still answers it.
+# How long a bare yes counts as an answer to a reminder.
 REPLY_WINDOW = timedelta(hours=72)
 ReplyResult = Literal["answered", "which", "cancelled", "past", "none"]
 
 
 @dataclass(frozen=True)
-class UpcomingAppointment:
-    """An appointment. starts_at: UTC. timezone: the site's."""
+class PatientAppointment:
+    """An appointment of a number. starts_at: UTC. timezone: the site's."""
 
     id: int
     person_id: int
@@ -31,27 +31,29 @@ class UpcomingAppointment:
     timezone: str
     site: str
     language: str | None
+    status: str
 
 
 @dataclass(frozen=True)
 class ReplyOutcome:
-    """result: answered (appointments has that one), which (it has those to choose from), or why there is none."""
+    """appointments: the one answered, those to choose from if the result is `which`, else none; the result says why."""
 
     result: ReplyResult
-    appointments: tuple[UpcomingAppointment, ...] = ()
+    appointments: tuple[PatientAppointment, ...] = ()
 
 
 def record_reply(
     connection: Connection, vault: Vault, phone: str, now: datetime, answer: ReminderAnswer, which: int | None = None
 ) -> ReplyOutcome:
-    """Store an answer with the one booked appointment ahead. which: counts them from 1, if there are several."""
-    rows = _appointments(connection, vault, phone)
-    ahead = [row for row in rows if row.status == "booked" and row.starts_at > now]
-    if not ahead:
-        return ReplyOutcome(_why_none(rows, now))
-    if len(ahead) > 1 and not (which and 1 <= which <= len(ahead)):
-        return ReplyOutcome("which", tuple(_appointment(row) for row in ahead))
-    answered = _appointment(ahead[(which or 1) - 1 if len(ahead) > 1 else 0])
+    """Store the answer to the upcoming appointment. which: its number, from 1, if there are several."""
+    appointments = _appointments(connection, vault, phone)
+    upcoming = _upcoming(appointments, now)
+    if not upcoming:
+        cancelled = any(each.status == "cancelled" and each.starts_at > now for each in appointments)
+        return ReplyOutcome("cancelled" if cancelled else "past" if appointments else "none")
+    if len(upcoming) > 1 and not (which and 1 <= which <= len(upcoming)):
+        return ReplyOutcome("which", tuple(upcoming))
+    answered = upcoming[(which or 1) - 1 if len(upcoming) > 1 else 0]
     connection.execute(
         update(appointment)
         .where(appointment.c.id == answered.id)
@@ -63,19 +65,19 @@ def record_reply(
 
 
 def note_possible_cancellation(connection: Connection, vault: Vault, phone: str, now: datetime) -> bool:
-    """Add work items after the text CANCEL, which opts out but may have meant an appointment. False: none is ahead."""
-    ahead = [row for row in _appointments(connection, vault, phone) if row.status == "booked" and row.starts_at > now]
-    for row in ahead:
-        add_work_item(connection, "cancel", row.person_id, row.id, now)
-    return bool(ahead)
+    """Add work items after CANCEL, which opts out but may have meant an appointment. False: none is upcoming."""
+    upcoming = _upcoming(_appointments(connection, vault, phone), now)
+    for each in upcoming:
+        add_work_item(connection, "cancel", each.person_id, each.id, now)
+    return bool(upcoming)
 
 
 def mark_wrong_number(connection: Connection, vault: Vault, phone: str, now: datetime) -> int:
-    """Stop reminders of this number's appointments, which are not the patient's. Returns how many are ahead."""
+    """Stop the reminders to a number that is not the patient's. Returns the count of upcoming appointments."""
     person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
-    ahead = (appointment.c.person_id == person_id) & (appointment.c.starts_at > now)
-    ids = list(connection.execute(select(appointment.c.id).where(ahead)).scalars())
-    # The answer is stored with the appointment, so that importing the same file again does not bring the texts back.
+    upcoming = (appointment.c.person_id == person_id) & (appointment.c.starts_at > now)
+    ids = list(connection.execute(select(appointment.c.id).where(upcoming)).scalars())
+    # The answer stays with the appointment, so that importing the same file again does not resume the reminders.
     connection.execute(
         update(appointment)
         .where(appointment.c.id.in_(ids))
@@ -87,7 +89,7 @@ def mark_wrong_number(connection: Connection, vault: Vault, phone: str, now: dat
 
 
 def last_reminder_step(connection: Connection, vault: Vault, phone: str, now: datetime) -> str | None:
-    """Return the plan's step of the last reminder to this number within REPLY_WINDOW."""
+    """Return the step id of the last reminder sent to this number within REPLY_WINDOW."""
     last = (
         select(text.c.step)
         .join(person, person.c.id == text.c.person_id)
@@ -104,25 +106,17 @@ def last_reminder_step(connection: Connection, vault: Vault, phone: str, now: da
     return step
 
 
-def _appointments(connection: Connection, vault: Vault, phone: str) -> list[Any]:
-    """Return the rows of a number's appointments, soonest first, without those of a wrong number."""
-    columns = (appointment.c[name] for name in ("id", "person_id", "starts_at", "timezone", "site", "language"))
-    right_number = appointment.c.answer.is_distinct_from(WRONG_NUMBER)
-    return list(
-        connection.execute(
-            select(*columns, appointment.c.status)
-            .join(person, person.c.id == appointment.c.person_id)
-            .where(person.c.phone_hash == vault.hash(phone), right_number)
-            .order_by(appointment.c.starts_at, appointment.c.id)
-        )
+def _appointments(connection: Connection, vault: Vault, phone: str) -> list[PatientAppointment]:
+    """Return a number's appointments, soonest first, except those whose patient has another number."""
+    columns = (appointment.c[field.name] for field in fields(PatientAppointment))
+    rows = connection.execute(
+        select(*columns)
+        .join(person, person.c.id == appointment.c.person_id)
+        .where(person.c.phone_hash == vault.hash(phone), appointment.c.answer.is_distinct_from(WRONG_NUMBER))
+        .order_by(appointment.c.starts_at, appointment.c.id)
     )
+    return [PatientAppointment(*row) for row in rows]
 
 
-def _why_none(rows: list[Any], now: datetime) -> ReplyResult:
-    if any(row.status == "cancelled" and row.starts_at > now for row in rows):
-        return "cancelled"
-    return "past" if rows else "none"
-
-
-def _appointment(row: Any) -> UpcomingAppointment:
-    return UpcomingAppointment(row.id, row.person_id, row.starts_at, row.timezone, row.site, row.language)
+def _upcoming(appointments: list[PatientAppointment], now: datetime) -> list[PatientAppointment]:
+    return [each for each in appointments if each.status == "booked" and each.starts_at > now]

@@ -1,4 +1,4 @@
-"""The writes that callers, senders and receipts need, applied at once or spooled while the database is down."""
+"""The writes of callers, senders and receipts, and how to apply each at once or from the spool."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _callback(connection: Connection, vault: Vault, at: datetime, data: dict[str
     save_callback(connection, vault, CallbackRequest(**data), at)
 
 
-# How to apply each kind at once. A replay does the same, but lets a newer change of consent win.
+# How to apply each kind at once. Replays do the same, except that a newer change of consent wins.
 WRITES: dict[SpoolKind, Handler] = {
     "stop": _stop,
     "start": _start,
@@ -62,7 +62,7 @@ def _replay_start(connection: Connection, vault: Vault, at: datetime, data: dict
 
 
 def open_spool(var_dir: Path, ledger: Ledger, vault: Vault, receipt: Handler | None = None) -> Spool:
-    """Return this machine's spool in VAR_DIR/kept. receipt: how to apply a status callback."""
+    """Return this machine's spool, in VAR_DIR/kept. receipt: applies a status callback."""
     handlers: dict[SpoolKind, Handler] = {**WRITES, "stop": _replay_stop, "start": _replay_start}
     if receipt:
         handlers["receipt"] = receipt

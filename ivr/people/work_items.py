@@ -1,4 +1,4 @@
-"""Work items: what schedulers must handle."""
+"""Work items for schedulers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WorkItemKind = Literal["change", "cancel", "wrong-number"]
 
 @dataclass(frozen=True)
 class WorkItem:
-    """appointment_id and starts_at (UTC) are those of its appointment, if it has one. phone: E.164."""
+    """An item. appointment_id, starts_at (UTC): None if it concerns no appointment. phone: E.164."""
 
     id: int
     kind: WorkItemKind
@@ -31,7 +31,7 @@ class WorkItem:
 def add_work_item(
     connection: Connection, kind: WorkItemKind, person_id: int, appointment_row: int | None, now: datetime
 ) -> None:
-    """Add a work item unless the same is pending. appointment_row: the row id of its appointment."""
+    """Add a work item unless the same one is pending. appointment_row: the row id of its appointment."""
     same = select(todo.c.id).where(
         todo.c.kind == kind,
         todo.c.person_id == person_id,
@@ -53,13 +53,10 @@ def pending_work_items(connection: Connection, vault: Vault) -> list[WorkItem]:
         .where(todo.c.done_at.is_(None))
         .order_by(todo.c.at, todo.c.id)
     )
-    return [
-        WorkItem(row.id, row.kind, row.at, vault.open(row.phone_sealed), row.appointment_id, row.starts_at)
-        for row in rows
-    ]
+    return [WorkItem(id_, kind, at, vault.open(sealed), *rest) for id_, kind, at, sealed, *rest in rows]
 
 
-def complete_work_item(connection: Connection, number: int, by: str, now: datetime) -> bool:
-    """Mark an item as done. number: its id. by: a staff member's name. False: no pending one has this id."""
-    pending = (todo.c.id == number) & todo.c.done_at.is_(None)
+def complete_work_item(connection: Connection, item_id: int, by: str, now: datetime) -> bool:
+    """Mark an item as done. by: a staff member's name. Returns False if no pending item has this id."""
+    pending = (todo.c.id == item_id) & todo.c.done_at.is_(None)
     return bool(connection.execute(update(todo).where(pending).values(done_at=now, done_by=by[:200])).rowcount)

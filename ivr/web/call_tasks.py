@@ -1,7 +1,4 @@
-"""The writes of a call: a call-back request, a text on demand, an opt-out.
-
-A caller waits one second at most and then hears the result. Nothing is promised that is not stored.
-"""
+"""What a call writes: call-back requests, texts on demand, opt-outs. The caller waits up to a second for each."""
 
 from __future__ import annotations
 
@@ -25,30 +22,29 @@ from ivr.people.calls.history import last_topic
 from ivr.people.phones import is_e164
 from ivr.reminders.outbox.on_demand import OnDemandResult, TextRequest, request_text
 
-# How long a caller waits for a task, and an opt-out in the background for the database.
-SECONDS = 1.0
-BACKGROUND_SECONDS = 60.0
-# Callers that wait for the database at the same time; further ones queue within their own second.
+# How long a caller waits for a task, and how long a background opt-out may take.
+SECONDS, BACKGROUND_SECONDS = 1.0, 60.0
+# Tasks that run at the same time; others queue, and their second is already running.
 CONCURRENCY = 4
 EVIDENCE = "asked for on a call"
 ON_DEMAND_BATCH = 50
 
 
 class TaskTimedOut(Exception):
-    """The database answered after the caller had heard that the task failed."""
+    """The write finished only after the caller had heard that it failed."""
 
 
 @dataclass(frozen=True)
 class ActiveCall:
-    """The call that a task is done for.
+    """The call that a task belongs to.
 
-    own: the caller's number, or a word for a withheld one. keyed: the number that the caller keyed in.
-    request: the idempotency token, or empty. textable: whether the line texts numbers of this country.
+    caller: the caller's number, or Twilio's word for a withheld one. keyed: the number that the caller keyed in.
+    request: the idempotency token, or empty. textable: whether the line texts numbers in the caller's country.
     """
 
     sid: str
     language: str
-    own: str
+    caller: str
     keyed: str | None
     request: str
     textable: bool = True
@@ -60,7 +56,7 @@ class CallTasks:
     def __init__(self, ledger: Ledger, vault: Vault, redis_url: str, spool: Spool) -> None:
         self._ledger, self._vault, self._redis_url, self._spool = ledger, vault, redis_url, spool
         self._pool = ThreadPoolExecutor(CONCURRENCY, "call-tasks")
-        # A separate thread, so that a queue server that hangs delays no task.
+        # A separate thread, so that a hung queue server does not delay tasks.
         self._waker = ThreadPoolExecutor(1, "wake-worker")
         self._waking: Future[None] | None = None
         self._actions: dict[type[Task], Callable[[Any, ActiveCall, float], str]] = {
@@ -70,7 +66,7 @@ class CallTasks:
         }
 
     def perform(self, task: Task, call: ActiveCall) -> str:
-        """Do a task and return its outcome, one of `TASK_OUTCOMES`."""
+        """Perform a task and return its outcome, one of `TASK_OUTCOMES`."""
         future = self._pool.submit(self._actions[type(task)], task, call, time.monotonic() + SECONDS)
         try:
             outcome = future.result(SECONDS)
@@ -83,12 +79,12 @@ class CallTasks:
         return outcome
 
     def close(self) -> None:
-        """Wait until all tasks have ended."""
+        """Wait for the running tasks to finish."""
         self._pool.shutdown()
         self._waker.shutdown()
 
     def stop_later(self, call: ActiveCall) -> None:
-        """Opt the caller out in the background, while they hear a prompt that cannot wait."""
+        """Opt the caller out in the background while they hear an urgent prompt."""
         self._pool.submit(self._stop_or_spool, call)
 
     def _stop_or_spool(self, call: ActiveCall) -> None:
@@ -98,16 +94,16 @@ class CallTasks:
             self._spool_task(StopTexts(), call)
 
     def _spool_task(self, task: Task, call: ActiveCall) -> str:
-        """Spool a task that the database did not take. A text on demand fails instead: it would arrive too late."""
-        if isinstance(task, StopTexts) and is_e164(call.own):
-            saved = self._spool.save("stop", clock.now(), phone=call.own, source="call", evidence=EVIDENCE)
+        """Spool a task that failed. A text on demand is not spooled, because it would arrive too late."""
+        if isinstance(task, StopTexts) and is_e164(call.caller):
+            saved = self._spool.save("stop", clock.now(), phone=call.caller, source="call", evidence=EVIDENCE)
             return STOPPED if saved else FAILED
         request = _callback_request(task, call, None) if isinstance(task, SaveCallback) else None
         return SAVED if request and self._spool.save("callback", clock.now(), **asdict(request)) else FAILED
 
     @contextmanager
     def _transaction(self, deadline: float) -> Iterator[Connection]:
-        """Roll back after the deadline: what the caller heard has failed must not be done later."""
+        """Roll back after the deadline: by then the caller has heard that the task failed."""
         with self._ledger.write() as connection:
             yield connection
             if time.monotonic() > deadline:
@@ -125,18 +121,18 @@ class CallTasks:
         if not call.sid or not call.textable:
             return FAILED
         with self._transaction(deadline) as connection:
-            request = TextRequest(call.own, task.topic, call.language, call.sid, call.request or None)
+            request = TextRequest(call.caller, task.topic, call.language, call.sid, call.request or None)
             return request_text(connection, self._vault, request, clock.now())
 
     def _stop_texts(self, _task: StopTexts, call: ActiveCall, deadline: float) -> str:
-        if not is_e164(call.own):
+        if not is_e164(call.caller):
             return FAILED
         with self._transaction(deadline) as connection:
-            persons.opt_out(connection, self._vault, call.own, clock.now(), "call", EVIDENCE)
+            persons.opt_out(connection, self._vault, call.caller, clock.now(), "call", EVIDENCE)
         return STOPPED
 
     def _wake_worker(self) -> None:
-        """Have the text sent now. Without the queue, the clock process finds it in the database later."""
+        """Have the text sent now. If the queue is down, the clock process picks it up from the database later."""
         if not self._redis_url:
             return
         try:
@@ -147,7 +143,7 @@ class CallTasks:
 
 
 def _callback_request(task: SaveCallback, call: ActiveCall, topic: str | None) -> CallbackRequest | None:
-    phone = call.keyed if task.number == "keyed" else call.own
+    phone = call.keyed if task.number == "keyed" else call.caller
     if not call.sid or not phone or not is_e164(phone):
         return None
     return CallbackRequest(phone, call.language, task.entry, topic, task.time_of_day, call.sid, call.request or None)

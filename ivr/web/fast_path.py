@@ -1,7 +1,7 @@
-"""The WSGI middleware that answers calls and texts itself, in less time than Flask needs for any request.
+"""WSGI middleware that answers calls and texts without Flask, whose overhead alone exceeds the time of an answer.
 
-Everything else goes to Flask. Requests that may wait for the database share a limited number of slots and get a 503
-beyond it, so that threads remain for calls while the database hangs.
+Requests that may wait for the database share a limited number of slots; when all are taken, further requests get a
+503. This leaves threads free for calls while the database hangs.
 """
 
 from __future__ import annotations
@@ -22,26 +22,21 @@ if TYPE_CHECKING:
 XML = "text/xml; charset=utf-8"
 # Concurrent requests that may wait for the database; a web process has eight threads more.
 SLOTS = 24
-# Seconds that a text waits for the one before it.
+# How long a text waits for the one before it.
 TEXT_LOCK_SECONDS = 0.02
-# The first path segments of routes that never wait for the database for long.
+# First path segments of routes that never wait long for the database.
 WITHOUT_SLOT = frozenset({"voice", "audio", "healthz"})
+Answer = Callable[..., bytes]
 
 
 class FastPath:
-    """POST /voice, /voice/<release>/<state> and /sms.
+    """Handles POST /voice, /voice/<release>/<state> and /sms, and passes other requests to `app`.
 
-    answer_call, answer_text: return the TwiML for the services, the webhook and, for a later turn of a call, the
-    release and state of its path. They may raise an HTTPException.
+    answer_call, answer_text: return TwiML, given the services, the webhook and, for a later turn of a call, the
+    release and state in its path. They may raise an HTTPException.
     """
 
-    def __init__(
-        self,
-        app: WSGIApplication,
-        services: Services,
-        answer_call: Callable[..., bytes],
-        answer_text: Callable[..., bytes],
-    ) -> None:
+    def __init__(self, app: WSGIApplication, services: Services, answer_call: Answer, answer_text: Answer) -> None:
         self._app, self._services = app, services
         self._answer_call, self._answer_text = answer_call, answer_text
         self._slots = threading.BoundedSemaphore(SLOTS)
@@ -63,10 +58,9 @@ class FastPath:
             self._slots.release()
 
     def _answer_in_turn(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer texts one at a time while that is quick.
+        """Answer texts one at a time on SQLite, unless one is slow.
 
-        Threads that pass the GIL back and forth at each SQLite query cost a sixth of the throughput. A text that waits
-        for the database does not hold up the next ones.
+        Threads that hand the GIL back and forth at each SQLite query cost a sixth of the throughput.
         """
         locked = self._services.ledger.is_sqlite and self._text_lock.acquire(timeout=TEXT_LOCK_SECONDS)
         try:
@@ -76,11 +70,7 @@ class FastPath:
                 self._text_lock.release()
 
     def _answer(
-        self,
-        answer: Callable[..., bytes],
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        arguments: Sequence[str] = (),
+        self, answer: Answer, environ: WSGIEnvironment, start_response: StartResponse, arguments: Sequence[str] = ()
     ) -> Iterable[bytes]:
         try:
             if environ["REQUEST_METHOD"] != "POST":
@@ -88,7 +78,7 @@ class FastPath:
             document = answer(self._services, verify_request(environ, self._services.settings), *arguments)
         except HTTPException as response:
             return response(environ, start_response)
-        except Exception:  # noqa: BLE001 - as Flask would: log it, and Twilio requests its fallback URL
+        except Exception:  # noqa: BLE001 - log it as Flask does; Twilio then requests its fallback URL
             log.get_logger().exception("webhook_failed", route=environ["PATH_INFO"].split("/")[1])
             return InternalServerError()(environ, start_response)
         start_response("200 OK", [("Content-Type", XML), ("Content-Length", str(len(document)))])

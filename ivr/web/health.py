@@ -1,4 +1,4 @@
-"""/healthz and /readyz, and the thread that watches whether the clock process is alive."""
+"""/healthz and /readyz, and a thread that watches the clock process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Report what works. Calls and texts need only a release; reminders need the database and the queue."""
+    """Report which services work. Calls and texts need only a release; reminders need the database and the queue."""
     shared = services()
     line = shared.releases.live
     state = {
@@ -37,7 +37,7 @@ def readyz() -> tuple[Response, int]:
 
 
 def watch_alarms(services: Services) -> None:
-    """Start a daemon thread that raises the alarms which the clock process cannot raise about its own silence."""
+    """Start a daemon thread that raises an alarm when the clock process is silent."""
 
     def watch_forever() -> None:
         pause = threading.Event()

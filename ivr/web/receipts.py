@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from flask import Response, abort
+from flask import Blueprint, Response, abort, g, request
 from sqlalchemy import Connection
 
 from ivr import clock
@@ -15,18 +15,23 @@ from ivr.carrier.twilio.forms import CallStatusCallback, TextStatusCallback
 from ivr.ledger import LedgerUnavailable, Vault
 from ivr.reminders.outbox.receipts import Receipt, apply_receipt, apply_receipt_in
 from ivr.web.services import services
-from ivr.web.webhook import form, signed_blueprint
+from ivr.web.webhook import verify_request
 
-blueprint = signed_blueprint("receipts", __name__)
+blueprint = Blueprint("receipts", __name__)
 _ATTEMPT = re.compile(r"[0-9a-f]{32}$")
+
+
+@blueprint.before_request
+def _check_signature() -> None:
+    g.form = verify_request(request.environ, services().settings).fields
 
 
 @blueprint.post("/receipts/text/<attempt>")
 def text_receipt(attempt: str) -> Response:
-    """204 when applied or spooled, also for a repeated one; 404 for an unknown attempt; 503 if the spool failed."""
+    """Return 204 if applied, repeated or spooled; 404 for an unknown attempt; 503 if the spool failed."""
     if not _ATTEMPT.match(attempt):
         abort(404)
-    callback, shared, now = TextStatusCallback.from_form(form()), services(), clock.now()
+    callback, shared, now = TextStatusCallback.from_form(g.form), services(), clock.now()
     receipt = Receipt(attempt=attempt, status=callback.status, sid=callback.message_sid, code=callback.error_code)
     try:
         known = apply_receipt(shared.ledger, shared.vault, receipt, now)
@@ -42,11 +47,11 @@ def replay_receipt(connection: Connection, vault: Vault, at: datetime, data: dic
 
 @blueprint.post("/receipts/call/<attempt>")
 def call_receipt(attempt: str) -> Response:
-    """Log how a call to the line ended: /receipts/call/incoming is a number's "call status changes" URL. 204."""
+    """Log how a call ended. Twilio's "call status changes" URL of a number is /receipts/call/incoming."""
     if attempt != "incoming":
         abort(404)
-    callback = CallStatusCallback.from_form(form())
+    callback = CallStatusCallback.from_form(g.form)
     if callback.ended:
-        # A call ends once: the constant token makes every further report the same row.
+        # A call ends once, so a constant request token makes repeated reports one row.
         services().calls.note(callback.call_sid, "", "", f"end:{callback.ended}", "the end")
     return Response(status=204)

@@ -1,8 +1,4 @@
-"""The route of an incoming text: parse, decide, act, remember.
-
-Each text is answered on its own. Earlier ones matter only for redelivery (the same answer again) and for loops of two
-machines.
-"""
+"""Answers an incoming text. Earlier texts matter only for redelivery (same answer again) and for loop protection."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ from ivr.line.twiml.documents import text_document as render_document
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.incoming import AnsweredText
 from ivr.people.inbound.loops import NO_MATCH, SILENCED, LoopVerdict, loop_verdict
-from ivr.people.inbound.outcome import ALWAYS_ANSWERED, TextContext, decide_outcome, parse_text
+from ivr.people.inbound.outcome import ALWAYS_ANSWERED, decide_outcome, parse_text
 from ivr.people.inbound.unanswered import UnansweredQuestion
 from ivr.people.phones import is_e164
 from ivr.people.replies import last_reminder_step
@@ -25,7 +21,7 @@ from ivr.web.services import Services
 from ivr.web.sms_replies import ReceivedText, reply_to
 from ivr.web.webhook import Webhook
 
-# Most answers are among a few hundred; one with an appointment in it is soon evicted.
+# A few hundred answers cover most texts; answers that name an appointment are soon evicted.
 text_document = lru_cache(1000)(render_document)
 _NO_REPLY = text_document(())
 
@@ -43,7 +39,7 @@ def answer_text(services: Services, webhook: Webhook) -> bytes:
         return text_document(redelivered.replies)
     opted_out = text.profile.opted_out_at is not None
     reminder_asks = text.parsed.is_yes and not opted_out and _last_reminder_asks(text)
-    outcome = decide_outcome(text.parsed, TextContext(opted_out, reminder_asks))
+    outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
     verdict = (
         "answer" if outcome in ALWAYS_ANSWERED else loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
     )
@@ -53,7 +49,7 @@ def answer_text(services: Services, webhook: Webhook) -> bytes:
 
 
 def _receive(services: Services, line: CompiledLine, incoming: IncomingText) -> ReceivedText | None:
-    """Parse a text. None if it needs no answer: it comes from a short code or from one of our own numbers."""
+    """Parse a text. None if it comes from a short code or one of our own numbers, which get no answer."""
     now, sender, config = clock.now(), incoming.sender, line.content.config
     own_numbers = {incoming.to, services.settings.twilio_from, *(entry.e164 for entry in config.directory)}
     if not is_e164(sender) or sender in own_numbers:

@@ -1,4 +1,4 @@
-"""The actions and replies of an incoming text. Nothing is promised that is not stored."""
+"""Does what an incoming text asks for, and composes the replies. No reply promises what is not stored."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ivr.people.spool import WRITES, SpoolKind
 from ivr.reminders.schedule.message import appointment_values
 from ivr.web.services import Services
 
-# A hint is added to a reply only up to this many segments.
+# The longest first reply, in segments, that still includes the language hint.
 MAX_SEGMENTS = 3
 MAX_APPOINTMENTS = 4
-# By the stored answer: the prompt that acknowledges it, and the letter of its reply.
+# For each stored answer: the prompt that acknowledges it, and the letter to reply with.
 _ANSWERS = {"confirmed": ("confirm", "C"), "change": ("change", "R")}
 _NO_APPOINTMENT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "visit-past"}
 
@@ -48,13 +48,13 @@ class ReceivedText:
         return self.parsed.match.language
 
     def reply_with(self, name: str) -> list[str]:
-        """Return the text of a prompt in the sender's language as the only reply."""
+        """Return a prompt in the sender's language as the only reply."""
         return [self.line.text(self.language, name)]
 
 
 def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str]:
-    """Do what a text asks for, and return the replies. During a silence it is done too."""
-    answers = ACTIONS.get(outcome, _topic_replies)(text, outcome)
+    """Do what a text asks for, even during a silence, and return the replies."""
+    answers = _ACTIONS.get(outcome, _topic_replies)(text, outcome)
     if verdict == "silence":
         return []
     if verdict == "last":
@@ -69,12 +69,12 @@ def _topic_replies(text: ReceivedText, outcome: str) -> list[str]:
     if match.between:
         return [ambiguous_reply(text.line.content, text.language, match.between)]
     answers = text.reply_with(outcome)
-    # A text may hold an opt-out besides a red flag.
+    # A text may contain both a red flag and an opt-out.
     return [*answers, *_stop(text, "stop")] if match.also_stop else answers
 
 
 def _with_language_hint(text: ReceivedText, answers: list[str]) -> list[str]:
-    """Add to a new sender's first reply how to switch the language, as a text of its own if it would get too long."""
+    """Tell a new sender how to switch the language: in the first reply, or in a second if that gets too long."""
     if not (text.profile.is_new and answers):
         return answers
     (hint,) = text.reply_with("first-text")
@@ -88,7 +88,7 @@ def _segments(text: str) -> int:
 
 
 def _write(text: ReceivedText, kind: SpoolKind, **data: Any) -> tuple[Any, bool]:
-    """Write to the database, or spool the write while it is down. Returns the result and whether it is safe."""
+    """Write to the database, or spool the write while it is down. Returns the result and whether the write is safe."""
     services, data = text.services, {"phone": text.sender, **data}
     try:
         with services.ledger.write() as connection:
@@ -114,7 +114,7 @@ def _start(text: ReceivedText, _outcome: str) -> list[str]:
 
 
 def _switch_language(text: ReceivedText, _outcome: str) -> list[str]:
-    """Remember the language. It is not spooled: without the database the reply is the menu in that language."""
+    """Remember the language. While the database is down, reply with the menu in that language; nothing is spooled."""
     services = text.services
     try:
         with services.ledger.write() as connection:
@@ -131,7 +131,7 @@ def _wrong_number(text: ReceivedText, _outcome: str) -> list[str]:
 
 
 def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
-    """Store an answer to a reminder. Without the database it is passed on, and not called confirmed."""
+    """Store an answer to a reminder. While the database is down, the reply does not say that it is confirmed."""
     which = text.parsed.reply.which if text.parsed.reply else None
     recorded, safe = _write(text, "answer", answer=outcome, which=which)
     if recorded is None:
@@ -152,7 +152,7 @@ def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
     return [text.line.content.texted(language, "which-visit", visits="\n".join(lines))]
 
 
-ACTIONS: dict[str, Callable[[ReceivedText, str], list[str]]] = {
+_ACTIONS: dict[str, Callable[[ReceivedText, str], list[str]]] = {
     "stop": _stop,
     "start": _start,
     "language": _switch_language,

@@ -1,13 +1,10 @@
-"""Calls. A turn needs neither database nor queue: the state is in the URL, and its TwiML is rendered already.
-
-Only a turn that stores something for the caller writes, for a second at most: see `ivr.web.call_tasks`.
-"""
+"""Answers calls. The state is in the URL and the TwiML is rendered beforehand, so only tasks need the database."""
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import parse_qs
 
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -43,10 +40,10 @@ _KEYPAD = frozenset("0123456789*#")
 
 
 def answer_call(services: Services, webhook: Webhook, release: str = "", state: str = "") -> bytes:
-    """Return the TwiML for a new call, or for the input at a state of a release.
+    """Return the TwiML for a new call, or for the input at a state of a release; the welcome if either is unknown.
 
-    An unknown release or state gets the welcome. After any failure the caller hears the phone numbers instead of
-    Twilio's error message. Raises ServiceUnavailable without any release.
+    After any failure the caller hears our phone numbers instead of Twilio's error message. Raises ServiceUnavailable
+    if no release is loaded.
     """
     live = services.releases.live
     if live is None:
@@ -65,7 +62,7 @@ def answer_call(services: Services, webhook: Webhook, release: str = "", state: 
 
 @dataclass
 class _Call:
-    """One turn of a call. keyed: the number that the caller keyed in. language: the one the caller spoke."""
+    """One turn of a call. keyed: the number that the caller keyed in. language: the language that the caller spoke."""
 
     services: Services
     line: CompiledLine
@@ -78,15 +75,14 @@ class _Call:
         self.form = CallTurn.from_form(self.webhook.fields)
 
     def turn(self, state: str) -> bytes:
-        heard = self.hear(state)
-        reached = self.line.next_turn(state, heard, self.holds, self.language)
-        return self.document(self.go_on(reached), _log_entry(heard))
+        heard = self._input_at(state)
+        turn = self.line.next_turn(state, heard, self.holds, self.language)
+        return self.document(self._resolve(turn), _log_entry(heard))
 
-    def hear(self, token: str) -> Heard:
-        """Return the input at a state."""
+    def _input_at(self, token: str) -> Heard:
         form, state = self.form, self.line.states.get(token)
         if state and carries_number(state.node):
-            self.keyed = self._unseal(_sealed_number(self.webhook.query))
+            self.keyed = self._unseal(parse_qs(self.webhook.query).get("held", [""])[0])
         if form.dial_status is not None:
             declined = form.dial_status in ANSWERED and not form.bridged
             return ActionResult("no-answer" if declined else form.dial_status)
@@ -111,8 +107,8 @@ class _Call:
             return NumberEntered()
         return Key(digits)
 
-    def go_on(self, turn: Turn) -> Turn:
-        """Return the turn to answer with, after doing its task or, without its keyed number, asking for that again."""
+    def _resolve(self, turn: Turn) -> Turn:
+        """Perform the task of a turn and return the turn that follows; ask again for a keyed number that was lost."""
         state = turn.state
         if self.also_stop:
             self.services.tasks.stop_later(self._active_call(state.language))
@@ -124,36 +120,35 @@ class _Call:
         return turn
 
     def _active_call(self, language: str) -> ActiveCall:
-        sid, own = self.form.call_sid, self.form.caller
-        countries = self.line.content.config.reminders.countries
-        textable = is_e164(own) and isinstance(parse_phone(own, countries), PhoneNumber)
-        return ActiveCall(sid, language, own, self.keyed, self.webhook.request_token, textable)
+        caller, countries = self.form.caller, self.line.content.config.reminders.countries
+        textable = is_e164(caller) and isinstance(parse_phone(caller, countries), PhoneNumber)
+        return ActiveCall(self.form.call_sid, language, caller, self.keyed, self.webhook.request_token, textable)
 
     def document(self, turn: Turn, heard: str) -> bytes:
         """Log a turn and return its TwiML."""
         token = turn.state.token
         self.services.calls.note(self.form.call_sid, self.line.digest, token, heard, self.webhook.request_token)
-        waits = self.line.needs_turn_values(turn)
-        document = self.line.document(turn, self._caller(turn) if waits else NO_VALUES)
-        # After speech that was not understood twice in a row, the call goes on with keys alone.
+        values = self._turn_values(turn) if self.line.needs_turn_values(turn) else NO_VALUES
+        document = self.line.document(turn, values)
+        # After two no-matches of speech in a row, the call continues with keys only.
         keys_only = turn.preface == "use-keys" or "keys=1" in self.webhook.query
         return without_speech(document) if keys_only else document
 
-    def _caller(self, turn: Turn) -> TurnValues:
+    def _turn_values(self, turn: Turn) -> TurnValues:
         shown = self.keyed or "" if isinstance(turn.state.node, ReadBack) else self.form.caller
         own_number = self.form.called or self.services.settings.twilio_from or None
         sealed = self._seal(self.keyed) if self.keyed else ""
         return TurnValues(own_number if self.holds(HIDDEN) else None, format_phone(shown), sealed, self._opening(turn))
 
     def _opening(self, turn: Turn) -> str:
-        """Return when the destination of a call-back offer opens next."""
+        """Return when the destination of a call-back offer opens next, or an empty string."""
         offer, config = turn.state.node, self.line.content.config
         if not isinstance(offer, CallbackOffer):
             return ""
         return hours.describe_next_opening(config, config.entry(offer.entry), clock.now(), turn.state.language)
 
     def _seal(self, number: str) -> str:
-        """Encrypt a number for the URL; the result opens in this call only."""
+        """Encrypt a number for the URL, so that only this call can decrypt it."""
         return urlsafe_b64encode(self.services.vault.seal(f"{self.form.call_sid} {number}")).decode()
 
     def _unseal(self, sealed: str) -> str | None:
@@ -164,7 +159,7 @@ class _Call:
         return number if call == self.form.call_sid else None
 
     def holds(self, fact: str) -> bool:
-        """Return a fact that the graph asks for: HIDDEN, or whether a directory entry is open and can be dialed."""
+        """Return whether a fact of the graph is true: HIDDEN, or that a directory entry is open and can be dialed."""
         if fact == HIDDEN:
             return not is_e164(self.form.caller)
         config = self.line.content.config
@@ -174,11 +169,6 @@ class _Call:
     def _is_own(self, number: str) -> bool:
         """Return whether a number leads back to the line."""
         return number == self.services.settings.twilio_from or number in self.form.own_numbers
-
-
-def _sealed_number(query: str) -> str:
-    parts = (part.partition("=") for part in query.split("&"))
-    return next((unquote(value) for name, _, value in parts if name == "held"), "")
 
 
 def _log_entry(heard: Heard) -> str:

@@ -1,15 +1,14 @@
-"""Validates Twilio's webhooks before anything else happens: reads the body once and checks the signature."""
+"""Reads the body of a webhook once and checks Twilio's signature before anything else happens."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from flask import Blueprint, abort, g, request
+from flask import abort
 
 from ivr.carrier.twilio.form_decoder import TooManyFields, decode_form
 from ivr.carrier.twilio.signature import IDEMPOTENCY_HEADER, SIGNATURE_HEADER, Fields, is_signed
 from ivr.settings import Settings
-from ivr.web.services import services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -19,27 +18,11 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Webhook(NamedTuple):
-    """A request that Twilio signed.
-
-    fields: its form. query: the raw query string. request_token: the same when Twilio retries the request, or empty.
-    """
+    """A request that Twilio signed. query: raw. request_token: the same when Twilio retries the request, or empty."""
 
     fields: dict[str, str]
     query: str
     request_token: str
-
-
-def signed_blueprint(name: str, import_name: str) -> Blueprint:
-    """Return a blueprint whose views run only for requests that Twilio signed, and read `form()`."""
-    blueprint = Blueprint(name, import_name)
-    blueprint.before_request(_check_signature)
-    return blueprint
-
-
-def form() -> dict[str, str]:
-    """Return the fields of this request."""
-    webhook: Webhook = g.webhook
-    return webhook.fields
 
 
 def verify_request(environ: WSGIEnvironment, settings: Settings) -> Webhook:
@@ -58,12 +41,8 @@ def verify_request(environ: WSGIEnvironment, settings: Settings) -> Webhook:
     )
 
 
-def _check_signature() -> None:
-    g.webhook = verify_request(request.environ, services().settings)
-
-
 def _body(environ: WSGIEnvironment) -> bytes:
-    """Read the body. Flask's way of reading it costs more than checking the signature."""
+    """Read the body. Flask's own reading costs more than the signature check."""
     length = environ.get("CONTENT_LENGTH") or ""
     size = MAX_BODY + 1
     if length.isdecimal():

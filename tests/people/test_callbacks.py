@@ -44,7 +44,7 @@ def rows(ledger):
         return connection.execute(select(callback).order_by(callback.c.id)).all()
 
 
-def test_a_request_is_stored_whole_with_its_number_and_ids_encrypted_or_hashed(ledger, vault):
+def test_a_request_is_stored_with_its_number_encrypted_and_its_ids_hashed(ledger, vault):
     save(ledger, vault, REQUEST)
     (row,) = rows(ledger)
     assert pending(ledger, vault) == [
@@ -68,7 +68,7 @@ REPEATED = [
 
 
 @pytest.mark.parametrize("change", [case[1] for case in REPEATED], ids=[case[0] for case in REPEATED])
-def test_repeated_requests_of_a_call_are_one_with_the_last_values(ledger, vault, change):
+def test_repeated_requests_of_a_call_are_one_row_with_the_latest_values(ledger, vault, change):
     request = replace(REQUEST, **change)
     save(ledger, vault, REQUEST)
     save(ledger, vault, request, LATER)
@@ -81,7 +81,7 @@ def test_repeated_requests_of_a_call_are_one_with_the_last_values(ledger, vault,
 @pytest.mark.parametrize(
     "change", [{"call": OTHER_CALL}, {"entry": "central-scheduling"}], ids=["another call", "another entry"]
 )
-def test_requests_of_other_calls_or_entries_are_rows_of_their_own_oldest_first(ledger, vault, change):
+def test_requests_of_other_calls_or_entries_are_separate_rows_oldest_first(ledger, vault, change):
     other = replace(REQUEST, wished="any", **change)
     save(ledger, vault, other, LATER)
     save(ledger, vault, REQUEST)
@@ -130,7 +130,7 @@ def test_concurrent_requests_of_one_call_are_one_row(ledger, vault):
 
 @pytest.fixture
 def command_ledger(tmp_path, monkeypatch):
-    """A database and a key as the command finds them."""
+    """The database and the vault that the command uses."""
     key = b"k" * 32
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/line.db")
@@ -179,7 +179,7 @@ def test_the_list_as_json_has_every_field(command_ledger):
     }
 
 
-def test_an_empty_list_has_a_sentence(command_ledger):
+def test_an_empty_list_prints_a_sentence(command_ledger):
     assert (command().exit_code, command().output) == (0, "No call-back requests.\n")
     assert json.loads(command("--json").output) == {"callbacks": []}
 

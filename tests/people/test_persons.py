@@ -27,20 +27,20 @@ from tests.support.clinic import NOW, at, row
 JANE, JOAN = "+16035550101", "+16035550102"
 
 
-WRITTEN = [
+FORMATS = [
     "6035550101", "603-555-0101", "(603) 555-0101", "(603)555-0101", "603.555.0101", "603 555 0101", "+16035550101",
     "16035550101", "1-603-555-0101", "+1 (603) 555-0101", "1 603 555 0101", " 603-555-0101 ", "+1.603.555.0101",
     "６０３-555-0101", "603–555–0101", "tel:603-555-0101", "6035550101.0",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", WRITTEN)
-def test_every_way_to_write_a_number_gives_the_same_e164(text):
+@pytest.mark.parametrize("text", FORMATS)
+def test_every_common_format_of_a_number_gives_the_same_e164(text):
     assert parse_phone(text) == PhoneNumber(JANE)
 
 
 INVALID = [
-    ("nothing", "", PhoneFault.EMPTY),
+    ("an empty string", "", PhoneFault.EMPTY),
     ("spaces", " \t ", PhoneFault.EMPTY),
     ("a number damaged by a spreadsheet", "6.03556E+09", PhoneFault.EXCEL),
     ("a number damaged by a spreadsheet, with a comma", "6,03556E+09", PhoneFault.EXCEL),
@@ -54,7 +54,7 @@ INVALID = [
     ("too short", "603-555-010", PhoneFault.INVALID),
     ("seven digits", "555-0101", PhoneFault.INVALID),
     ("an extension", "603-555-0101 x12", PhoneFault.INVALID),
-    ("text", "ask her mother", PhoneFault.INVALID),
+    ("words", "ask the mother", PhoneFault.INVALID),
     ("a decimal", "6035550101.5", PhoneFault.INVALID),
     ("two labeled numbers", "H 603-555-0101 C 603-555-0102", PhoneFault.TWO),
     ("Canadian", "416-967-1111", PhoneFault.FOREIGN),
@@ -63,7 +63,7 @@ INVALID = [
 
 
 @pytest.mark.parametrize(("text", "fault"), [case[1:] for case in INVALID], ids=[case[0] for case in INVALID])
-def test_a_text_that_is_not_a_number_gives_its_fault(text, fault):
+def test_a_string_that_is_not_a_number_gives_its_fault(text, fault):
     assert parse_phone(text) is fault
 
 
@@ -106,7 +106,7 @@ def test_only_a_phone_number_can_be_texted_back(sender, expected):
 
 
 @pytest.mark.parametrize("body", [*CARRIER_WORDS, "stop", " Stop ", "yes\n"])
-def test_a_carrier_keyword_is_a_whole_text_in_any_case(body):
+def test_a_carrier_keyword_must_be_the_whole_text_in_any_case(body):
     assert carrier_keyword(body) == CARRIER_WORDS[body.strip().upper()]
 
 
@@ -137,11 +137,11 @@ REPLIES = [
 
 
 @pytest.mark.parametrize(("normalized", "reply"), REPLIES)
-def test_a_reminder_reply_is_the_whole_text_apart_from_courtesies(normalized, reply):
+def test_a_reminder_reply_must_be_the_whole_text_apart_from_courtesies(normalized, reply):
     assert parse_reminder_reply(normalized) == reply
 
 
-def test_a_number_is_one_person(clinic):
+def test_each_number_is_one_person(clinic):
     with clinic.ledger.write() as connection:
         ids = get_or_create_persons(connection, clinic.vault, [JANE, JOAN, JANE], NOW)
         assert get_or_create_persons(connection, clinic.vault, [JANE], NOW)[JANE] == ids[JANE]
@@ -187,9 +187,9 @@ def test_an_opt_in_revokes_an_opt_out_and_both_events_remain(clinic):
     assert [event.kind for event in clinic.all(opt_out_event)] == ["stop", "start"]
 
 
-def answer(clinic, what="confirmed", phone=JANE, now=NOW, which=None):
+def answer(clinic, reply="confirmed", phone=JANE, now=NOW, which=None):
     with clinic.ledger.write() as connection:
-        return record_reply(connection, clinic.vault, phone, now, what, which)
+        return record_reply(connection, clinic.vault, phone, now, reply, which)
 
 
 def work_items(clinic) -> list[tuple[str, str | None]]:
@@ -197,7 +197,7 @@ def work_items(clinic) -> list[tuple[str, str | None]]:
         return [(item.kind, item.appointment_id) for item in pending_work_items(connection, clinic.vault)]
 
 
-def test_a_reply_is_stored_with_the_one_booked_appointment_ahead(clinic_on_each_database):
+def test_a_reply_is_stored_with_the_upcoming_appointment(clinic_on_each_database):
     cancelled = {**row(1, at(2)), "appointment_id": "C", "status": "cancelled"}
     clinic_on_each_database.import_rows(row(1, at(9)), row(2, at(1)), cancelled)
     assert answer(clinic_on_each_database).appointments[0].id == clinic_on_each_database.appointment("A1").id
@@ -210,7 +210,7 @@ def test_a_reply_is_stored_with_the_one_booked_appointment_ahead(clinic_on_each_
     assert work_items(clinic_on_each_database) == [("change", "A1")]
 
 
-def test_with_two_appointments_ahead_the_reply_must_name_one(clinic_on_each_database):
+def test_with_two_upcoming_appointments_the_reply_must_name_one(clinic_on_each_database):
     clinic_on_each_database.import_rows(row(1, at(9)), {**row(1, at(5)), "appointment_id": "B"})
     outcome = answer(clinic_on_each_database)
     assert outcome.result == "which"
@@ -225,14 +225,14 @@ def test_with_two_appointments_ahead_the_reply_must_name_one(clinic_on_each_data
     assert answer(clinic_on_each_database, now=NOW + timedelta(days=6)).result == "answered"
 
 
-def test_without_an_appointment_ahead_the_result_says_why(clinic):
+def test_without_an_upcoming_appointment_the_result_says_why(clinic):
     clinic.import_rows(row(1, at(1)), {**row(3, at(2)), "status": "cancelled"})
     assert answer(clinic, phone=JOAN).result == "none"
     assert answer(clinic, now=NOW + timedelta(days=1)).result == "past"
     assert answer(clinic, phone="+16035550103").result == "cancelled"
 
 
-def test_cancel_with_an_appointment_ahead_adds_a_work_item(clinic):
+def test_cancel_with_an_upcoming_appointment_adds_a_work_item(clinic):
     clinic.import_rows(row(1, at(4)))
     with clinic.ledger.write() as connection:
         assert note_possible_cancellation(connection, clinic.vault, JANE, NOW)

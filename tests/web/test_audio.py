@@ -98,7 +98,7 @@ def test_a_restarted_process_serves_an_older_release_from_disk(no_database: Ledg
     assert cache.audio(FIRST_GOODBYE.digest) == FIRST_GOODBYE
 
 
-def test_a_process_serves_what_another_one_fetched_from_the_database(
+def test_a_process_serves_a_recording_that_another_process_fetched(
     ledger: Ledger, no_database: Ledger, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ivr.releases.cache.LEDGER_SECONDS", 10.0)
@@ -258,16 +258,18 @@ def test_a_recording_is_public_and_cached_for_a_year(
 
 
 CONDITIONAL = [
-    ("the same", '"{0}"', 304),
-    ("the same as a weak tag", 'W/"{0}"', 304),
-    ("the same among others", '"x", "{0}"', 304),
+    ("the current tag", '"{0}"', 304),
+    ("the current tag, weak", 'W/"{0}"', 304),
+    ("the current tag among others", '"x", "{0}"', 304),
     ("any tag", "*", 304),
-    ("another", '"x"', 200),
+    ("another tag", '"x"', 200),
 ]
 
 
 @pytest.mark.parametrize(("label", "etag", "status"), CONDITIONAL, ids=[case[0] for case in CONDITIONAL])
-def test_a_client_that_has_a_recording_gets_304(client: FlaskClient, label: str, etag: str, status: int) -> None:
+def test_a_conditional_request_gets_304_only_for_the_current_tag(
+    client: FlaskClient, label: str, etag: str, status: int
+) -> None:
     digest = FIRST_GOODBYE.digest
     response = client.get(f"/audio/{digest}", headers={"If-None-Match": etag.format(digest)})
     assert response.status_code == status

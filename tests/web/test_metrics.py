@@ -53,7 +53,7 @@ def scrape(app, **more):
         ("", {}, 403),
     ],
 )
-def test_only_this_machine_or_the_token_has_access(app, address, headers, status):
+def test_only_this_machine_and_clients_with_the_token_have_access(app, address, headers, status):
     response = app.test_client().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": address})
     assert response.status_code == status
 
@@ -77,7 +77,7 @@ def test_the_metrics_show_text_states_active_alarms_and_what_is_down(app):
 def test_without_the_database_the_metrics_are_served_and_show_that_it_is_down(app, monkeypatch):
     services = app.extensions["infoline"]
     monkeypatch.setitem(
-        app.extensions, "infoline", replace(services, ledger=open_ledger("sqlite:////dev/null/at/all.db"))
+        app.extensions, "infoline", replace(services, ledger=open_ledger("sqlite:////dev/null/none.db"))
     )
     metrics = scrape(app)
     assert metrics["infoline_ledger_up",] == 0

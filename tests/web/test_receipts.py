@@ -55,7 +55,7 @@ def test_a_receipt_is_applied_and_one_for_an_unknown_attempt_is_404(app):
 def test_while_the_database_is_down_receipts_are_spooled_and_replayed_in_order(app, monkeypatch, tmp_path):
     clinic, services = app.clinic, app.extensions["infoline"]
     attempt = send_reminder(clinic)
-    without_database = replace(services, ledger=open_ledger("sqlite:////dev/null/away.db"))
+    without_database = replace(services, ledger=open_ledger("sqlite:////dev/null/none.db"))
     monkeypatch.setitem(app.extensions, "infoline", without_database)
     # A receipt for an unknown attempt must not block the others.
     for fields in (

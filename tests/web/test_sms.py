@@ -57,7 +57,7 @@ class Texter:
 
 
 def stored(app: Flask) -> dict[str, Any]:
-    """What the database holds after a conversation, without empty values."""
+    """Return the contents of the database after a conversation, without empty values."""
     services = app.extensions["infoline"]
     services.texts.flush()
     services.unanswered.flush()
@@ -126,7 +126,7 @@ def _remind(ledger: Ledger, step: str, now: datetime) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
-def test_a_conversation_goes_as_written(file: Path, texter) -> None:
+def test_a_conversation_matches_its_file(file: Path, texter) -> None:
     source = file.read_text()
     expected = yaml.safe_load(source)
     sender = texter(expected)
@@ -183,7 +183,7 @@ def test_the_thirtieth_answer_within_an_hour_is_the_last(texter) -> None:
     assert replies[30] == []
 
 
-def test_a_silenced_line_still_stores_what_the_sender_asks_for(texter) -> None:
+def test_a_reply_during_a_silence_is_still_stored(texter) -> None:
     sender = texter({"appointments": [{"appointment_id": "A1", "starts_at": "2026-12-03T09:00-05:00"}]})
     for _ in range(6):
         sender.texts({"texted": "beep"})

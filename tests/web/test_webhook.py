@@ -1,4 +1,4 @@
-"""The webhooks of the web process: access, limits, and what works without the database and the queue."""
+"""The webhooks of the web process: access, limits, and availability without the database and the queue."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_another_method_is_405(client: FlaskClient, path: str, method: str) -> N
 
 
 @pytest.mark.parametrize("state", ["en.menu-nowhere", "..", "en.piece-cancer-99", "x" * 300])
-def test_an_unknown_state_or_release_is_the_welcome_again(app: Flask, post: Post, state: str) -> None:
+def test_an_unknown_state_or_release_gets_the_welcome(app: Flask, post: Post, state: str) -> None:
     live = app.extensions["infoline"].releases.live.digest
     welcome = post("/voice", CALL)[1]
     assert post(f"/voice/{live}/{state}", CALL)[1] == welcome
@@ -174,7 +174,7 @@ def test_a_receipt_for_an_unknown_attempt_is_404(post: Post) -> None:
     assert post("/receipts/text/" + "0" * 32, {"MessageStatus": "delivered"})[0] == 404
 
 
-def test_the_line_is_ready_without_a_queue_and_reports_it(client: FlaskClient) -> None:
+def test_without_a_queue_the_line_is_ready_and_reports_the_queue_as_down(client: FlaskClient) -> None:
     response = client.get("/readyz")
     assert response.status_code == 200
     assert response.json is not None
@@ -219,8 +219,8 @@ def test_the_signature_covers_the_query(client: FlaskClient) -> None:
 
 
 def test_a_form_with_too_many_fields_is_rejected_without_an_error(client: FlaskClient) -> None:
-    many = urlencode([(f"a{n}", "1") for n in range(600)])
-    response = client.post("/sms", data=many, content_type="application/x-www-form-urlencoded")
+    body = urlencode([(f"a{n}", "1") for n in range(600)])
+    response = client.post("/sms", data=body, content_type="application/x-www-form-urlencoded")
     assert response.status_code in (400, 403)
 
 
@@ -229,7 +229,7 @@ def _signed(path: str, fields: dict[str, str], token: str = TOKEN) -> dict[str, 
     return {"path": path, "method": "POST", "data": fields, "headers": {"X-Twilio-Signature": signature}}
 
 
-def _stub_front(app: Flask) -> Client:
+def _stub_fast_path(app: Flask) -> Client:
     """The app behind a fast path whose handlers return their arguments."""
 
     def answer(services: Services, webhook: Webhook, *path: str) -> bytes:
@@ -241,8 +241,8 @@ def _stub_front(app: Flask) -> Client:
 
 
 def test_the_fast_path_answers_signed_turns(app: Flask) -> None:
-    front, fields = _stub_front(app), {**CALL, "Digits": "5"}
-    first, later = (front.open(**_signed(path, fields)) for path in ("/voice", "/voice/ab12/en.menu?held=x"))
+    fast_path, fields = _stub_fast_path(app), {**CALL, "Digits": "5"}
+    first, later = (fast_path.open(**_signed(path, fields)) for path in ("/voice", "/voice/ab12/en.menu?held=x"))
     assert (first.status_code, first.text) == (200, "True 5  ()")
     assert (later.status_code, later.text) == (200, "True 5 held=x ('ab12', 'en.menu')")
     assert later.content_type == "text/xml; charset=utf-8"
@@ -269,7 +269,7 @@ OTHER_REQUESTS: list[tuple[str, dict[str, Any], int]] = [
 )
 def test_any_other_request_gets_its_http_status(app: Flask, request_: dict[str, Any], status: int) -> None:
     assert Client(app.wsgi_app).open(**request_).status_code == status
-    assert _stub_front(app).open(**request_).status_code == status
+    assert _stub_fast_path(app).open(**request_).status_code == status
 
 
 def test_a_rejected_method_is_answered_with_the_allowed_one(client: FlaskClient) -> None:
@@ -297,18 +297,18 @@ def test_calls_are_answered_while_all_other_requests_hang(app: Flask) -> None:
         assert finish.wait(30)
         return b"<Response/>"
 
-    front = Client(FastPath(app.wsgi_app, app.extensions["infoline"], call, text))
+    fast_path = Client(FastPath(app.wsgi_app, app.extensions["infoline"], call, text))
     with ThreadPoolExecutor(SLOTS) as senders:
-        texts = [senders.submit(front.open, **_signed("/sms", TEXT)) for _ in range(SLOTS)]
+        texts = [senders.submit(fast_path.open, **_signed("/sms", TEXT)) for _ in range(SLOTS)]
         wait_for(lambda: len(waiting) == SLOTS)
-        rejected = front.open(**_signed("/sms", TEXT))
+        rejected = fast_path.open(**_signed("/sms", TEXT))
         assert (rejected.status_code, rejected.headers["Retry-After"]) == (503, "1")
-        assert front.open(**_signed("/voice", CALL)).status_code == 200
+        assert fast_path.open(**_signed("/voice", CALL)).status_code == 200
         assert WEB_THREADS - SLOTS >= 8
-        assert front.get("/healthz").status_code == 200
+        assert fast_path.get("/healthz").status_code == 200
         finish.set()
         assert {text.result().status_code for text in texts} == {200}
-    assert front.open(**_signed("/sms", TEXT)).status_code == 200
+    assert fast_path.open(**_signed("/sms", TEXT)).status_code == 200
 
 
 @pytest.mark.parametrize(("digits", "status"), [("1", 200), ("1" * 66_000, 413)])

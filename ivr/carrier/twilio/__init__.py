@@ -1,4 +1,1 @@
-"""Twilio: its REST client, webhook signatures, form fields, error codes and statuses.
-
-No database, no prompts, and no decision about a call or a text: those get typed values from here.
-"""
+"""Twilio as typed values: REST client, signatures, forms, error codes, statuses. No database, no call logic."""

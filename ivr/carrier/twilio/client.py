@@ -1,7 +1,4 @@
-"""A client of Twilio's REST API that sends a text and searches the message log.
-
-Import it lazily: twilio.rest takes over a second to import.
-"""
+"""A client for Twilio's REST API. Import it lazily: twilio.rest takes over a second to import."""
 
 from __future__ import annotations
 
@@ -21,6 +18,8 @@ from ivr.settings import Settings
 # Twilio's longest ValidityPeriod, in seconds.
 LONGEST_VALIDITY = 36_000
 LARGEST_PAGE = 1000
+# Raised by `find` and `log` when Twilio cannot be reached or its response cannot be read.
+UNREACHABLE = (NotSent, Broken)
 # Values of `direction`: https://www.twilio.com/docs/messaging/api/message-resource#message-properties
 HANDED_OVER, INBOUND = "outbound-api", "inbound"
 _CODE = re.compile(r"\d{5}$")
@@ -37,7 +36,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """Twilio, or something on the way to it, refused the text; `kind` says what to do about it."""
+    """Twilio, or something in between, refused the text. kind: what to do about it."""
 
     kind: ErrorClass
     code: int | None
@@ -60,14 +59,14 @@ class LoggedMessage:
 
 
 class Carrier:
-    """A Twilio account. sender: our number in E.164 or a messaging service (MG…). seconds: the response timeout."""
+    """A Twilio account. sender: our E.164 number or messaging service (MG…). seconds: the response timeout."""
 
     def __init__(self, account_sid: str, auth_token: str, api_url: str, sender: str, seconds: float = 15.0) -> None:
         self._client = Client(account_sid, auth_token, http_client=Transport(api_url, seconds))
         self.sender = sender
 
     def send(self, to: str, body: str, callback: str, valid_seconds: int | None = None) -> Accepted | Refused:
-        """Send a text, once. to: E.164. callback: the URL for its status. Never raises."""
+        """Send a text once, without retries. to: E.164. callback: the URL for its status. Never raises."""
         origin = {"messaging_service_sid" if self.sender.startswith("MG") else "from_": self.sender}
         if valid_seconds is not None:
             origin["validity_period"] = str(min(valid_seconds, LONGEST_VALIDITY))
@@ -90,33 +89,27 @@ class Carrier:
         return self._log(since, page_size=LARGEST_PAGE)
 
     def _log(self, since: datetime, **filters: Any) -> Iterator[LoggedMessage]:
-        # The SDK appends a Z to any time, whatever its zone.
-        messages: Iterator[Any] | None = None
-        while True:
-            try:
-                if messages is None:
-                    messages = iter(self._client.messages.stream(date_sent_after=since.astimezone(UTC), **filters))
-                message = next(messages, None)
-            except NotSent:
-                raise
-            except Exception as error:
-                raise Broken(type(error).__name__) from error
-            if message is None:
-                return
-            yield LoggedMessage(
-                sid=str(message.sid),
-                status=str(message.status),
-                body=str(message.body),
-                to=str(message.to),
-                sender=str(message.from_),
-                messaging_service=str(message.messaging_service_sid or ""),
-                direction=str(message.direction),
-                created_at=message.date_created or since,
-                error_code=int(message.error_code) if message.error_code else None,
-            )
+        try:
+            # The SDK appends a Z to any time, whatever its zone.
+            for message in self._client.messages.stream(date_sent_after=since.astimezone(UTC), **filters):
+                yield LoggedMessage(
+                    sid=str(message.sid),
+                    status=str(message.status),
+                    body=str(message.body),
+                    to=str(message.to),
+                    sender=str(message.from_),
+                    messaging_service=str(message.messaging_service_sid or ""),
+                    direction=str(message.direction),
+                    created_at=message.date_created or since,
+                    error_code=int(message.error_code) if message.error_code else None,
+                )
+        except NotSent:
+            raise
+        except Exception as error:
+            raise Broken(type(error).__name__) from error
 
     def is_ours(self, message: LoggedMessage) -> bool:
-        """Return whether our sender sent a message through the API; replies to texts have another direction."""
+        """Return whether our sender sent a message through the API. TwiML replies have another direction."""
         return message.direction == HANDED_OVER and self.sender in (message.sender, message.messaging_service)
 
 
@@ -132,13 +125,9 @@ def open_carrier(settings: Settings) -> Carrier:
 
 
 def _refusal(error: Exception) -> Refused:
-    """Classify an exception of the SDK, which puts the HTTP status in `code` when Twilio gave no error code."""
+    """Classify an exception of the SDK, whose `code` is the HTTP status if Twilio gave no error code."""
     if isinstance(error, TwilioRestException | TwilioServiceException):
         status, code = int(error.status), str(error.code)
         error_code = int(code) if _CODE.match(code) else None
         return Refused(classify(status, error_code), error_code, f"HTTP {status}")
     return Refused(ErrorClass.UNCERTAIN, None, type(error).__name__)
-
-
-UNREACHABLE = (NotSent, Broken)
-"""The exceptions that `find` and `log` raise when Twilio cannot be reached or its response cannot be read."""

@@ -1,4 +1,4 @@
-"""Twilio's error codes, sorted into what the line does about each. https://www.twilio.com/docs/api/errors"""
+"""Twilio's error codes, classified by what to do about them. https://www.twilio.com/docs/api/errors"""
 
 from __future__ import annotations
 
@@ -27,19 +27,16 @@ CLASSES: dict[int, ErrorClass] = {
 }
 LANDLINE = 30006
 TOO_FAST = 20429
-_BY_STATUS = {
-    **dict.fromkeys((401, 403, 404), ErrorClass.STOP),
-    408: ErrorClass.UNCERTAIN,
-    429: ErrorClass.TRANSIENT,
-}
+_BY_STATUS = {401: ErrorClass.STOP, 403: ErrorClass.STOP, 404: ErrorClass.STOP}
+_BY_STATUS |= {408: ErrorClass.UNCERTAIN, 429: ErrorClass.TRANSIENT}
 
 
 def classify(status: int, code: int | None) -> ErrorClass:
-    """Return the class of an error. status: of the HTTP response. code: Twilio's error code, None without one.
+    """Return the class of an error. status: of the HTTP response. code: Twilio's error code, if any.
 
-    A 5xx is uncertain, because Twilio may have stored the text before it failed. A code outside the table concerns
-    this text, unless the HTTP status concerns us (or the worker sees the code for every other text of a slice).
-    A response without a code comes from something on the way (a proxy, a wrong URL), so no text is at fault.
+    A 5xx is uncertain, because Twilio may have stored the text before it failed. An unknown code is the fault of this
+    text, unless the HTTP status points to our account (or the worker sees the code for every other text of a slice).
+    Without a code, something in between responded (a proxy, a wrong URL), so no text is at fault.
     """
     if status >= 500:
         return ErrorClass.UNCERTAIN

@@ -16,10 +16,10 @@ class TooManyFields(ValueError):
 def decode_form(body: str) -> list[tuple[str, str]]:
     """Return the fields of a form in order. Raises TooManyFields.
 
-    The result equals urllib's `parse_qsl(body, keep_blank_values=True)`, which decodes every name and value;
-    few of Twilio's thirty fields need it.
+    The result equals urllib's `parse_qsl(body, keep_blank_values=True)`, which decodes every name and value, although
+    few of Twilio's thirty fields need decoding.
     """
-    # Spaces and the plus of phone numbers are all that most fields need; neither replacement creates an escape.
+    # Most fields need only spaces and the plus of phone numbers decoded; neither replacement creates an escape.
     parts = body.replace("+", " ").replace("%2B", "+").split("&")
     if len(parts) > MAX_FIELDS:
         raise TooManyFields(f"The form has {len(parts)} fields; at most {MAX_FIELDS} are accepted.")
@@ -34,7 +34,7 @@ def decode_form(body: str) -> list[tuple[str, str]]:
 
 
 def _unquote(text: str) -> str:
-    """The same as `urllib.parse.unquote`, at a third of the cost when every escape is of an ASCII character."""
+    """Do what `urllib.parse.unquote` does, at a third of the cost if all escapes are ASCII characters."""
     first, *escaped = text.split("%")
     parts = [first]
     for part in escaped:

@@ -1,7 +1,4 @@
-"""Twilio's webhook forms as typed values.
-
-`from_form` never fails: a field that is absent or malformed becomes the value that its comment names.
-"""
+"""Twilio's webhook forms as typed values. `from_form` never fails: comments give the values of odd or absent fields."""
 
 from __future__ import annotations
 
@@ -14,25 +11,24 @@ _SID_LENGTH, _MAX_ERROR_DIGITS = 34, 7
 
 
 class CallTurn(NamedTuple):
-    """One request for a call's TwiML: a new call, or the input and the transfer result of an earlier document.
+    """One request for a call's TwiML: a new call, or the input or transfer result of an earlier document.
 
     https://www.twilio.com/docs/voice/twiml#request-parameters
     https://www.twilio.com/docs/voice/twiml/gather#action
     https://www.twilio.com/docs/voice/twiml/dial#action
     """
 
-    call_sid: str  # "" when absent: the turn is answered and not logged
+    call_sid: str  # "" when absent: the turn is answered but not logged
     caller: str  # From: E.164, or a word such as "anonymous"
     called: str  # To: the line's own number
     own_numbers: frozenset[str]  # every number that leads back to the line: To, Called and ForwardedFrom
     digits: str  # keys, "" for none
     speech: str  # SpeechResult, "" for none
-    dial_status: str | None  # None unless a <Dial> just ended; Twilio's word, unchecked
-    bridged: bool  # False only when the called party picked up and declined the call
+    dial_status: str | None  # None unless a <Dial> just ended; not validated
+    bridged: bool  # False only if the person who picked up declined the call
 
     @classmethod
     def from_form(cls, fields: Mapping[str, str]) -> CallTurn:
-        """Read a voice webhook."""
         get = fields.get
         return cls(
             get("CallSid", ""),
@@ -47,7 +43,7 @@ class CallTurn(NamedTuple):
 
 
 class IncomingText(NamedTuple):
-    """A text message that came in.
+    """An incoming text message.
 
     https://www.twilio.com/docs/messaging/guides/webhook-request
     https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out
@@ -57,12 +53,11 @@ class IncomingText(NamedTuple):
     sender: str  # From: E.164, a short code, or ""
     to: str
     body: str
-    opt_out_type: str  # STOP, START or HELP when Twilio took the text for a keyword, else ""
-    has_media: bool  # True for any NumMedia other than none or 0
+    opt_out_type: str  # STOP, START or HELP if Twilio read the text as a keyword, else ""
+    has_media: bool  # True unless NumMedia is absent, "" or 0
 
     @classmethod
     def from_form(cls, fields: Mapping[str, str]) -> IncomingText:
-        """Read a messaging webhook."""
         get = fields.get
         return cls(
             _message_sid(fields),
@@ -80,13 +75,12 @@ class TextStatusCallback(NamedTuple):
     https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
     """
 
-    status: str  # Twilio's word, unchecked
+    status: str  # not validated
     message_sid: str  # "" when absent
     error_code: int | None  # None when absent or not a number of at most seven digits
 
     @classmethod
     def from_form(cls, fields: Mapping[str, str]) -> TextStatusCallback:
-        """Read a status callback of a text."""
         code = fields.get("ErrorCode", "")
         is_code = code.isascii() and code.isdigit() and len(code) <= _MAX_ERROR_DIGITS
         return cls(fields.get("MessageStatus", ""), _message_sid(fields)[:_SID_LENGTH], int(code) if is_code else None)
@@ -99,11 +93,10 @@ class CallStatusCallback(NamedTuple):
     """
 
     call_sid: str  # "" when absent
-    ended: str | None  # None while the call goes on, else one of CALL_ENDED or "unknown"
+    ended: str | None  # None while the call is in progress, else one of CALL_ENDED or "unknown"
 
     @classmethod
     def from_form(cls, fields: Mapping[str, str]) -> CallStatusCallback:
-        """Read a status callback of a call."""
         status = fields.get("CallStatus", "")
         ended = None if status in CALL_IN_PROGRESS else status if status in CALL_ENDED else "unknown"
         return cls(fields.get("CallSid", ""), ended)

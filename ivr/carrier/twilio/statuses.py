@@ -1,4 +1,4 @@
-"""Twilio's statuses of texts and calls, and what each means to the line."""
+"""Twilio's statuses of texts and calls."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ ReceiptState = Literal["handed_over", "delivered", "undelivered", "failed"]
 
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 STATE_BY_STATUS: dict[str, ReceiptState] = {
-    "accepted": "handed_over",
-    "scheduled": "handed_over",
-    "queued": "handed_over",
-    "sending": "handed_over",
-    "sent": "handed_over",
-    "delivered": "delivered",
-    "read": "delivered",
+    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), "handed_over"),
+    **dict.fromkeys(("delivered", "read"), "delivered"),
     "undelivered": "undelivered",
-    "failed": "failed",
-    "canceled": "failed",
+    **dict.fromkeys(("failed", "canceled"), "failed"),
 }
 # https://www.twilio.com/docs/voice/api/call-resource#call-status-values
 CALL_IN_PROGRESS = frozenset(("queued", "initiated", "ringing", "in-progress"))

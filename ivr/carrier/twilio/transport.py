@@ -1,7 +1,6 @@
-"""The HTTP client under Twilio's SDK: plain http.client, one persistent connection per thread, no retries.
+"""An HTTP client for Twilio's SDK: plain http.client, one persistent connection per thread, no retries.
 
-The SDK's own transport costs two to four times the CPU per text and hides how a connection broke. The line must know
-whether Twilio may have accepted a text.
+The SDK's own transport costs two to four times the CPU per text, and hides whether Twilio may have accepted it.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ OFFICIAL = "https://api.twilio.com"
 
 
 class NotSent(Exception):
-    """No connection could be opened: Twilio has received nothing."""
+    """No connection could be opened, so Twilio received nothing."""
 
 
 class Broken(Exception):
-    """The connection broke or timed out after the request began: Twilio may have accepted it."""
+    """The connection broke or timed out during the request, so Twilio may have accepted it."""
 
 
 class Transport(HttpClient):  # type: ignore[misc]
@@ -54,18 +53,18 @@ class Transport(HttpClient):  # type: ignore[misc]
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response:
-        """Send one request, once. Raises NotSent or Broken."""
+        """Send a request once. Raises NotSent or Broken."""
         del timeout, allow_redirects
         path = self._prefix + url.removeprefix(OFFICIAL)
         if params:
             path += "?" + urlencode(params, doseq=True)
         body = urlencode(data, doseq=True).encode() if data is not None else None
-        sent = dict(headers or {})
+        headers = dict(headers or {})
         if body is not None:
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         if auth:
-            sent["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
-        return self._exchange(method, path, body, sent)
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+        return self._exchange(method, path, body, headers)
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Response:
         connection = self._connection()

@@ -1,4 +1,4 @@
-"""The log of call turns: one note for each turn, written to the database in the background."""
+"""The log of call turns, written to the database in the background."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _RELEASE = re.compile(r"[0-9a-f]{12}")
 _HEARD = re.compile(r"start|silence|number|key:[0-9*#?]|(words|dial|end):[a-z0-9_-]+")
 _KINDS = ("key", "words", "dial", "end")
 _NOT_IN_TOKENS = re.compile(r"[^A-Za-z0-9._-]")
-# Seven digits may be a phone number; no state or topic has so many.
+# Seven digits may be a phone number; no state or topic has that many.
 _PHONE_NUMBER = re.compile(r"(?:\d[-._]?){7,}")
 
-# at, call_sid, release, state, heard, request_token. A class would double the cost of a note.
+# at, call_sid, release, state, heard, request_token. A class would double the cost of logging a turn.
 _Note = tuple[datetime, str, str, str, str, str]
 
 
@@ -29,16 +29,16 @@ class CallLog(BackgroundWriter[_Note]):
     def note(self, call_sid: str, release: str, state: str, heard: str, request_token: str = "") -> None:
         """Log one turn of a call. Never blocks, never raises; costs about a microsecond.
 
-        call_sid, request_token: Twilio's CallSid and idempotency token; only keyed hashes of them are stored, and a
-        retried request is one row. release: its digest. state: the token reached. heard: start, key:<k>, number,
-        silence, words:<outcome>, dial:<status> or end:<status>; anything else is stored as `?`.
+        call_sid, request_token: the carrier's ids, stored only as keyed hashes; a retried request is one row. release:
+        its digest. state: the new state's token. heard: start, key:<k>, number, silence, words:<outcome>,
+        dial:<status> or end:<status>; anything else is stored as `?`.
         """
         if call_sid:
             self.add((clock.now(), call_sid, release, state, heard, request_token))
 
     def row(self, note: _Note) -> dict[str, str | datetime]:
         at, call_sid, release, state, heard, request_token = note
-        # A note has the same id however often the write is tried.
+        # The id must stay the same when the write is retried.
         request = request_token or f"{at.isoformat()} {state} {heard}"
         return {
             "id": self._vault.hash(f"{call_sid} {request}")[:32],
@@ -51,7 +51,7 @@ class CallLog(BackgroundWriter[_Note]):
 
 
 def _without_personal_data(heard: str) -> str:
-    """Return `heard` if a turn can produce it: a caller may key in, or say, a phone number."""
+    """Mask any input that no turn produces: callers may key in or say a phone number."""
     if _HEARD.fullmatch(heard) and not _PHONE_NUMBER.search(heard):
         return heard[:20]
     kind = heard.partition(":")[0]

@@ -1,4 +1,4 @@
-"""What callers did: a summary of each call, derived from its logged turns, and statistics of many calls."""
+"""Summaries of calls, derived from their logged turns, and statistics of many calls."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ivr.ledger import Vault
 from ivr.ledger.tables import call_turn
 from ivr.line.callflow.graph import ANSWERED
 
-# How long after its last part a topic counts as heard, if the call then ends.
+# A topic counts as heard if the call ends at least this long after its last part began.
 HEARD_SECONDS = 10
-# A call without a turn for this long is over; a conversation after a transfer can last longer.
+# A call without a turn for this long is over, unless it was transferred: a conversation can last longer.
 IDLE = timedelta(minutes=2)
 IN_CONVERSATION = timedelta(hours=2)
 UNKNOWN = "unknown"
@@ -29,7 +29,7 @@ Ended = Literal["transferred", "goodbye", "hung_up"]
 
 @dataclass(frozen=True)
 class CallPosition:
-    """A state of a call, read from its token. part: of a topic, from 0, or the link of a transfer's chain."""
+    """A state of a call, parsed from its token. part: the part of a topic or the entry of a transfer chain, from 0."""
 
     language: str
     node: str
@@ -41,7 +41,7 @@ class CallPosition:
 
 @dataclass(frozen=True)
 class LoggedTurn:
-    """One row of a call. position: None if the caller did not hear it."""
+    """One row of a call. position: None if the caller did not hear the response."""
 
     at: datetime
     heard: str
@@ -52,11 +52,10 @@ class LoggedTurn:
 class CallSummary:
     """One call, from its first turn to its end, or to its last turn if the end was not logged.
 
-    language: the last one heard. path: the nodes in order, without immediate repeats.
-    topics_heard: topics whose last part was reached, if the line then heard more of this call (a key, words or
-    silence) or the call ended at least HEARD_SECONDS later.
-    transfer: the entry last asked for, and the result of dialing it or the next in its chain; `unknown` until logged.
-    ended: transferred if the call was answered, goodbye if the line ended it. gave_up_at: the node hung up at.
+    language: the last one. path: the nodes in order, without immediate repeats. topics_heard: topics whose last part
+    was followed by another turn, or by the end of the call at least HEARD_SECONDS later. transfer: the last entry
+    requested, and the result of dialing its chain; `unknown` until logged. ended: transferred if someone picked up,
+    goodbye if the line hung up. gave_up_at: the node at which the caller hung up.
     """
 
     started_at: datetime
@@ -73,9 +72,9 @@ class CallSummary:
 
 @lru_cache(maxsize=4096)
 def parse_token(token: str) -> CallPosition | None:
-    """Return the position that a state's token names, in any release: `en.piece-what-they-are-0.s1`.
+    """Parse the token of a state, from any release, such as `en.piece-what-they-are-0.s1`. None: not a token.
 
-    The first word of the node is its kind; for the kinds in _NUMBERED the last may be a number. None: not a token.
+    The first word of the node is its kind; for the kinds in _NUMBERED, the last word may be a number.
     """
     language, _, rest = token.partition(".")
     node, *counters = rest.split(".")
@@ -97,9 +96,8 @@ def _is_count(text: str) -> bool:
 def recent_calls(connection: Connection, since: datetime, now: datetime, parts: Mapping[str, int]) -> list[CallSummary]:
     """Return the calls that began at or after `since` and are over at `now`, oldest first.
 
-    parts: the number of parts of each topic; a topic that it lacks counts as not heard. A call whose end was not
-    logged is over two minutes after its last turn, or two hours after a transfer without a result. A call of which
-    only the end was logged is left out.
+    parts: the number of parts of each topic; topics not in it never count as heard. Calls of which only the end was
+    logged are left out.
     """
     earlier = call_turn.alias()
     began_before = exists().where(earlier.c.call == call_turn.c.call, earlier.c.at < since)
@@ -117,7 +115,7 @@ def recent_calls(connection: Connection, since: datetime, now: datetime, parts: 
 
 
 def summarize_call(rows: Iterable[LoggedTurn], now: datetime, parts: Mapping[str, int]) -> CallSummary | None:
-    """Summarize one call's rows, oldest first. None while it goes on, or if only its end was logged."""
+    """Summarize the rows of one call, oldest first. None if it is in progress, or if only its end was logged."""
     turns: list[LoggedTurn] = []
     end: datetime | None = None
     for row in rows:
@@ -129,12 +127,13 @@ def summarize_call(rows: Iterable[LoggedTurn], now: datetime, parts: Mapping[str
         return None
     last = turns[-1]
     if last.heard == "dial:canceled":
-        # The caller hung up during the dial, and so did not hear the response.
+        # The caller hung up during the dial and did not hear the response.
         last = turns[-1] = LoggedTurn(last.at, last.heard, None)
     positions = [turn.position for turn in turns if turn.position]
     transfer = _transfer(turns)
     ended = _ended(positions, transfer)
-    if end is None and ended == "hung_up" and now - last.at < _time_out(last):
+    timeout = IN_CONVERSATION if last.position and last.position.kind == "transfer" else IDLE
+    if end is None and ended == "hung_up" and now - last.at < timeout:
         return None
     path = tuple(node for node, _ in groupby(position.node for position in positions))
     return CallSummary(
@@ -148,14 +147,9 @@ def summarize_call(rows: Iterable[LoggedTurn], now: datetime, parts: Mapping[str
         gave_up_at=path[-1] if path and ended == "hung_up" else None,
         silences=sum(turn.heard == "silence" for turn in turns),
         wrong_keys=sum(
-            turn.heard.startswith("key:") and turn.position is not None and turn.position.wrong_keys > 0
-            for turn in turns
+            turn.heard.startswith("key:") and turn.position.wrong_keys > 0 for turn in turns if turn.position
         ),
     )
-
-
-def _time_out(last: LoggedTurn) -> timedelta:
-    return IN_CONVERSATION if last.position and last.position.kind == "transfer" else IDLE
 
 
 def _ended(positions: list[CallPosition], transfer: tuple[str, str] | None) -> Ended:
@@ -190,7 +184,7 @@ def _topic_completed_by(position: CallPosition | None, parts: Mapping[str, int])
 
 
 def last_topic(connection: Connection, vault: Vault, call_sid: str) -> str | None:
-    """Return the topic or answer that a call in progress heard last, as far as its turns are in the database."""
+    """Return the last topic or answer of a call in progress whose turn is in the database by now."""
     about = call_turn.c.state.like("%.piece-%") | call_turn.c.state.like("%.answer-%")
     heard = select(call_turn.c.state).where(call_turn.c.call == vault.hash(call_sid), about)
     token = connection.execute(heard.order_by(call_turn.c.at.desc()).limit(1)).scalar()
@@ -199,9 +193,9 @@ def last_topic(connection: Connection, vault: Vault, call_sid: str) -> str | Non
 
 
 def summarize_calls(calls: list[CallSummary]) -> dict[str, Any]:
-    """Count what callers did, the most frequent first. median_seconds: None without calls.
+    """Count what callers did, most frequent first. median_seconds: None if there are no calls.
 
-    A last wrong key, which leads to a person, looks like a choice and is not among wrong_keys.
+    wrong_keys leaves out the last wrong key before a transfer, which looks like a choice in the log.
     """
     transfers: dict[str, Counter[str]] = {}
     for entry, result in (call.transfer for call in calls if call.transfer):

@@ -1,7 +1,4 @@
-"""The log of incoming texts, so that a redelivered text gets the same answer and loops of two machines end.
-
-A process remembers its own latest texts; older ones and those of other processes are in the database.
-"""
+"""The log of incoming texts, for redelivery and loop protection: the latest in memory, all in the database."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.background_writer import BackgroundWriter
 from ivr.ledger.tables import incoming_text
 
-# How far back any rule looks, in time and in texts.
+# How much of the log the rules take into account: its age, and its length for each sender.
 LOOK_BACK = timedelta(hours=2)
 MAX_TEXTS = 60
 MAX_SENDERS = 5_000
@@ -24,7 +21,7 @@ MAX_SENDERS = 5_000
 
 @dataclass(frozen=True)
 class AnsweredText:
-    """One text. id, phone_hash and body_hash are keyed hashes. replies: empty when it was left unanswered."""
+    """One text and its replies, if any. id, phone_hash, body_hash: keyed hashes."""
 
     id: str
     phone_hash: str
@@ -63,7 +60,7 @@ class IncomingTextLog(BackgroundWriter[AnsweredText]):
         }
 
     def recent(self, phone_hash: str, rows: Iterable[Any], now: datetime) -> list[AnsweredText]:
-        """Return a number's texts within LOOK_BACK, newest first. rows: those in the database."""
+        """Return a number's texts within LOOK_BACK, newest first. rows: its texts in the database."""
         since = now - LOOK_BACK
         texts = {row.id: self._read(phone_hash, row) for row in rows if row.at > since}
         texts |= {text.id: text for text in self._latest.get(phone_hash, ()) if text.at > since}

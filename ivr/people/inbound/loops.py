@@ -1,4 +1,4 @@
-"""Loop protection: when the line stops answering another machine, and for how long. Pure."""
+"""Loop protection: when the line stops answering what may be another machine, and for how long. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal
 
 from ivr.people.inbound.incoming import AnsweredText
 
-# The outcome of the last text that is answered before a silence.
+# The outcome of the last text that gets an answer before a silence.
 SILENCED = "silenced"
 SILENCE = timedelta(hours=1)
-# Limits of answers within a period: to idle texts, which matched nothing or repeat an earlier one, and to all texts.
+# The most answers within a period: to idle texts, which match nothing or repeat an earlier one, and to all texts.
 MAX_IDLE_ANSWERS, IDLE_PERIOD = 5, timedelta(minutes=10)
 MAX_ANSWERS, PERIOD = 30, timedelta(hours=1)
 NO_MATCH = "none"
@@ -19,7 +19,7 @@ LoopVerdict = Literal["answer", "last", "silence"]
 
 
 def loop_verdict(recent: Sequence[AnsweredText], body_hash: str, outcome: str, now: datetime) -> LoopVerdict:
-    """Decide whether to answer a text, to answer it with a notice of silence (`last`), or to stay silent.
+    """Decide whether to answer a text, to reply that the line will be silent (`last`), or to stay silent.
 
     recent: this number's earlier texts, newest first. body_hash: the keyed hash of the normalized text.
     """

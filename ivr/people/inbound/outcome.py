@@ -1,4 +1,4 @@
-"""What an incoming text asks for: parsed once, then decided by one order of precedence. Pure."""
+"""Decides what an incoming text asks for: one parse, one order of precedence. Pure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ivr.line.nlu.matcher import Matcher, MatchResult
 from ivr.line.text.normalize import normalize
 from ivr.people.keywords import Keyword, ReminderReply, carrier_keyword, parse_reminder_reply
 
-# Answered to everyone, and even during a silence.
+# Outcomes that are answered even during a silence.
 ALWAYS_ANSWERED = frozenset({"urgent", "person-soon", "stop"})
-# "I will be there" confirms an appointment, as C does.
+# "I will be there" confirms an appointment just as C does.
 _SYNONYMS = {"confirm": "confirmed"}
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
-    """Every reading of one text. normalized: the body as the matcher compares it."""
+    """Every reading of one text. normalized: as the matcher compares it."""
 
     body: str
     normalized: str
@@ -29,14 +29,6 @@ class ParsedText:
     def is_yes(self) -> bool:
         """Whether the text is a bare yes."""
         return self.reply is not None and self.reply.answer is None
-
-
-@dataclass(frozen=True, slots=True)
-class TextContext:
-    """opted_out: the sender gets no reminders. reminder_asks: the last reminder asked for a confirmation."""
-
-    opted_out: bool
-    reminder_asks: bool = False
 
 
 def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
@@ -52,12 +44,15 @@ def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, 
     )
 
 
-def decide_outcome(text: ParsedText, context: TextContext) -> str:
-    """Return what a text asks for: an outcome of the matcher, a keyword, confirmed, change or media."""
+def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) -> str:
+    """Return an outcome of the matcher, a keyword, confirmed, change or media.
+
+    opted_out: the sender's consent. reminder_asks: whether the last reminder asked for a confirmation.
+    """
     topic = text.match.topic
-    # The carrier takes YES for START. From a sender who has not opted out it answers a reminder.
-    is_answer = text.keyword == "start" and text.is_yes and not context.opted_out
-    meaning_of_yes = "start" if context.opted_out else "confirmed" if context.reminder_asks else "menu"
+    # To the carrier, YES means START. From a sender who has not opted out, it answers a reminder.
+    is_answer = text.keyword == "start" and text.is_yes and not opted_out
+    meaning_of_yes = "start" if opted_out else "confirmed" if reminder_asks else "menu"
     by_precedence = (
         None if is_answer else text.keyword,
         topic if topic in ALWAYS_ANSWERED else None,

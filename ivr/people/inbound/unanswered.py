@@ -1,4 +1,4 @@
-"""Questions from texts and calls that matched nothing, without the sender, so that operators can add phrases."""
+"""Questions that matched nothing, stored without their sender so that operators can add phrases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_LENGTH = 500
 
 @dataclass(frozen=True)
 class UnansweredQuestion:
-    """A question as texted or transcribed. language: the one in which the line took it."""
+    """A question as texted or transcribed. language: the one the line assumed."""
 
     at: datetime
     source: Literal["text", "call"]
@@ -43,6 +43,6 @@ class UnansweredLog(BackgroundWriter[UnansweredQuestion]):
 
 
 def unanswered_questions(connection: Connection, vault: Vault, since: datetime) -> list[UnansweredQuestion]:
-    """Return the questions after a time, newest first."""
+    """Return the questions since then, newest first."""
     rows = connection.execute(select(unanswered).where(unanswered.c.at > since).order_by(unanswered.c.at.desc()))
     return [UnansweredQuestion(row.at, row.source, row.language, vault.open(row.words_sealed)) for row in rows]

@@ -1,4 +1,4 @@
-"""The Twilio client over real HTTP: each response, and each failure to respond, has its meaning for a text."""
+"""The Twilio client over real HTTP: each response, or lack of one, has an error class."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class FakeTwilio:
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
                 self.wfile.write(text.encode())
-                # Without a Connection header, as an idle connection ends.
+                # Without a Connection header, just as an idle connection ends.
                 self.close_connection = twilio.closes_silently
 
             do_GET = do_POST
@@ -105,7 +105,7 @@ def half_a_response(handler):
     hang_up(handler)
 
 
-def noise(handler):
+def garbage(handler):
     handler.wfile.write(b"\x00\x01 this is not HTTP\r\n\r\n")
     handler.wfile.flush()
     hang_up(handler)
@@ -174,7 +174,7 @@ RESPONSES = [
     ("no such number", refusal(21211), P, 21211),
     ("an opt-out", refusal(21610), O, 21610),
     ("the queue is full", refusal(21611, 429), T, 21611),
-    ("a new code", refusal(21999), P, 21999),
+    ("an unknown code", refusal(21999), P, 21999),
     ("a code that is not a number", (400, json.dumps({"code": "no", "message": "no"})), S, None),
     ("a server error", refusal(20500, 500), U, 20500),
     ("a server error with a code of another kind", refusal(21211, 503), U, 21211),
@@ -189,7 +189,7 @@ RESPONSES = [
     ("a problem document", (400, json.dumps({"type": "t", "title": "t", "status": 400, "code": 21211})), P, 21211),
     ("a closed connection", hang_up, U, None),
     ("half a response", half_a_response, U, None),
-    ("a response that is not HTTP", noise, U, None),
+    ("a response that is not HTTP", garbage, U, None),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Webhook forms become typed values, and odd fields become defined ones."""
+"""Webhook forms become typed values, and malformed fields become defined ones."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ ENDINGS = [
         *("hung_up", "piece-the-visit-0", None, ("the-visit",)),
     ),
     (
-        "a topic just begun",
+        "a topic that had just begun",
         (HELLO, "5 key:2 en.piece-the-visit-0", "14 end:completed"),
         *("hung_up", "piece-the-visit-0", None, ()),
     ),
@@ -147,7 +147,7 @@ ENDINGS = [
         *("hung_up", "transfer-central-scheduling-0", ("central-scheduling", "unknown"), ()),
     ),
     (
-        "the end is stamped by a clock that is behind",
+        "the end was logged by a clock that is behind",
         ("-1 end:completed", HELLO, "0 key:2 en.piece-the-visit-0"),
         *("hung_up", "piece-the-visit-0", None, ()),
     ),
@@ -185,7 +185,7 @@ LONG_CALL = (
 )
 
 
-def test_a_summary_has_path_length_language_and_misses():
+def test_a_summary_has_the_path_length_language_silences_and_wrong_keys():
     summary = summarize_call(turns(*LONG_CALL), LATER, PARTS)
     assert summary is not None
     assert summary.path == (
@@ -207,7 +207,7 @@ def test_a_summary_has_path_length_language_and_misses():
         ("9 dial:completed en.goodbye", timedelta(seconds=10), True),
     ],
 )
-def test_a_call_in_progress_has_no_summary(last, after, over):
+def test_a_call_has_a_summary_only_once_it_is_over(last, after, over):
     assert (summarize_call(turns(HELLO, last), NOW + after, PARTS) is not None) is over
 
 
@@ -226,7 +226,7 @@ def insert_calls(ledger: Ledger, **calls: tuple[datetime, tuple[str, ...]]) -> N
         connection.execute(insert(call_turn), [{"id": f"{n:032}", **row} for n, row in enumerate(reversed(rows))])
 
 
-def test_recent_calls_are_those_that_began_since_then_oldest_first(ledger):
+def test_recent_calls_began_at_or_after_a_time_and_are_listed_oldest_first(ledger):
     short_call = (HELLO, "9 key:2 en.piece-the-visit-0", "30 end:completed")
     insert_calls(
         ledger,
@@ -249,7 +249,7 @@ def test_recent_calls_are_those_that_began_since_then_oldest_first(ledger):
 
 
 SOME_ENDINGS = ("transferred", "the second number", "no one answers", "during a dial")
-MANY = {
+CALLS = {
     f"call-{number}": lines
     for number, lines in enumerate(
         [LONG_CALL, (HELLO, "3 end:completed"), *(case[1] for case in ENDINGS if case[0].startswith(SOME_ENDINGS))]
@@ -258,7 +258,7 @@ MANY = {
 
 
 def test_the_statistics_count_what_callers_did():
-    summaries = [summarize_call(turns(*lines), LATER, PARTS) for lines in MANY.values()]
+    summaries = [summarize_call(turns(*lines), LATER, PARTS) for lines in CALLS.values()]
     assert summarize_calls([summary for summary in summaries if summary]) == {
         "calls": 7,
         "median_seconds": 60,
@@ -282,13 +282,13 @@ def test_the_statistics_of_no_calls_are_zero_or_none():
 
 @pytest.fixture
 def stored_calls(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """A database that the command finds, with many calls of an hour ago."""
+    """The database that the command reads, with calls from an hour ago."""
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", database_url)
     ledger = open_ledger(load().database_url)
     ledger.upgrade()
     start = clock.now() - timedelta(hours=1)
-    calls = {name: (start, lines) for name, lines in MANY.items()}
+    calls = {name: (start, lines) for name, lines in CALLS.items()}
     insert_calls(ledger, **calls, old=(start - timedelta(days=3), LONG_CALL))
     return ledger
 

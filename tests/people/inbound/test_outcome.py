@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ivr.line.nlu.matcher import MatchResult
-from ivr.people.inbound.outcome import TextContext, decide_outcome, parse_text
+from ivr.people.inbound.outcome import decide_outcome, parse_text
 
-NEUTRAL, OPTED_OUT, ASKED = TextContext(False), TextContext(True), TextContext(False, reminder_asks=True)
+NEUTRAL = {"opted_out": False, "reminder_asks": False}
+OPTED_OUT, ASKED = {**NEUTRAL, "opted_out": True}, {**NEUTRAL, "reminder_asks": True}
 CASES = [
     ("a carrier keyword", "STOP", "none", NEUTRAL, "stop"),
     ("a carrier keyword before a red flag", "HELP", "urgent", NEUTRAL, "help"),
@@ -35,13 +36,13 @@ class FixedMatcher:
 @pytest.mark.parametrize(
     ("body", "topic", "context", "outcome"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_the_first_reading_that_applies_decides(body: str, topic: str, context: TextContext, outcome: str) -> None:
-    assert decide_outcome(parse_text(FixedMatcher(topic), body, "", False, None), context) == outcome
+def test_the_first_reading_that_applies_decides(body: str, topic: str, context: dict[str, bool], outcome: str) -> None:
+    assert decide_outcome(parse_text(FixedMatcher(topic), body, "", False, None), **context) == outcome
 
 
 @pytest.mark.parametrize(("topic", "outcome"), [("none", "media"), ("menu", "media"), ("cancer", "cancer")])
 def test_a_picture_counts_only_without_a_question(topic: str, outcome: str) -> None:
-    assert decide_outcome(parse_text(FixedMatcher(topic), "look", "", True, None), NEUTRAL) == outcome
+    assert decide_outcome(parse_text(FixedMatcher(topic), "look", "", True, None), **NEUTRAL) == outcome
 
 
 def test_the_carriers_own_reading_replaces_the_body() -> None:
