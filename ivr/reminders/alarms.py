@@ -33,7 +33,7 @@ _PROBE = "probe"
 
 
 def raise_alarm(connection: Connection, name: Alarm, now: datetime, detail: str, subject: str = "") -> None:
-    """Raise an alarm unless it is active. subject: the release or keys at fault, for `clear_other_subjects`."""
+    """Raise an alarm unless it is active. subject: the release or the keys at fault, for `clear_other_subjects`."""
     if not connection.execute(select(alarm.c.name).where(alarm.c.name == name)).first():
         connection.execute(insert(alarm).values(name=name, raised_at=now, detail=detail, subject=subject))
         log.get_logger().error("alarm_raised", name=str(name), detail=detail)

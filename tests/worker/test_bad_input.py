@@ -72,11 +72,8 @@ def set_up_worker(clinic, network, monkeypatch, tmp_path):
             monkeypatch.setenv(name, value)
         context._context_of.cache_clear()
         started = context.job_context()
-        job_context = replace(
-            started,
-            content=change_content(clinic.content),
-            settings=started.settings.model_copy(update=unchecked or {}),
-        )
+        changed_settings = started.settings.model_copy(update=unchecked or {})
+        job_context = replace(started, content=change_content(clinic.content), settings=changed_settings)
         monkeypatch.setattr(jobs, "job_context", lambda: job_context)
         opened.append(job_context)
         return job_context

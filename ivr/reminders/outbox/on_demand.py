@@ -37,8 +37,8 @@ class OnDemandResult(StrEnum):
 class TextRequest:
     """A caller's request for a text.
 
-    phone: the caller's own, E.164. topic, call: ids. token: the carrier's idempotency token of the HTTP request. call
-    and token are stored as keyed hashes only.
+    phone: the caller's own, E.164. topic: its id. call: the carrier's id of the call. token: the idempotency token of
+    the HTTP request. call and token are stored as keyed hashes only.
     """
 
     phone: str

@@ -32,7 +32,7 @@ class Receipt:
 
     @property
     def state(self) -> str | None:
-        """The state that the status stands for; None for an unknown status."""
+        """The state that the status means; None for an unknown status."""
         return STATE_BY_STATUS.get(self.status)
 
     @property
