@@ -14,7 +14,7 @@ DATA_FILES = (
     "ivr/line/text/hard_words.tsv",
     "ivr/ledger/migrations/env.py",
     "ivr/ledger/migrations/script.py.mako",
-    "worker/lua/pace.lua",
+    "worker/lua/sender_state.lua",
     "worker/lua/reserve.lua",
     "worker/lua/slow_down.lua",
 )

@@ -1,4 +1,4 @@
-"""The processes behind the web: workers, which run jobs, and the clock, which enqueues them.
+"""The background processes: workers, which run jobs, and the clock, which enqueues them.
 
-What a job does to the database belongs in `ivr.reminders`; here are processes, pace and threads.
+Processes, threads and the rate limit belong here; what a job changes in the database belongs in `ivr.reminders`.
 """

@@ -26,7 +26,7 @@ WORKER_TTL = 30
 
 
 class JobWorker(Worker):
-    """A worker whose child processes start with the live content, and stop within seconds of a signal."""
+    """A worker whose child processes inherit the live content, and stop within seconds of a signal."""
 
     def __init__(self, settings: Settings, connection: Redis) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ class JobWorker(Worker):
         super().execute_job(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:
-        """Signal the child too: it finishes the texts in progress and starts no more."""
+        """Signal the child too: it finishes texts in progress and starts no more."""
         if self.horse_pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.horse_pid, signal.SIGTERM)
@@ -66,20 +66,13 @@ def main(arguments: list[str]) -> int:
         return 2
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
-    return _run_clock(settings) if arguments == ["clock"] else _run_worker(settings)
-
-
-def _run_clock(settings: Settings) -> int:
+    if not arguments:
+        JobWorker(settings, queues.connect(settings.redis_url)).work(logging_level="WARNING")
+        return 0
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     run(settings, open_ledger(settings.database_url), stop)
-    return 0
-
-
-def _run_worker(settings: Settings) -> int:
-    worker = JobWorker(settings, queues.connect(settings.redis_url))
-    worker.work(logging_level="WARNING")
     return 0
 
 

@@ -1,7 +1,4 @@
-"""The clock process: finds what is due and enqueues jobs.
-
-Any number of clocks may run: a job that finds nothing left to claim does nothing.
-"""
+"""The clock process: finds what is due and enqueues jobs. Any number may run: a job with nothing to do is harmless."""
 
 from __future__ import annotations
 
@@ -28,12 +25,12 @@ from worker.context import open_content
 
 SLICE = 500
 RECONCILE_BATCH = 30
-# More jobs would only wait in the queue: the next tick is early enough for them.
+# More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
 
 
 def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> None:
-    """Check expired claims, missing receipts and alarms, and enqueue what is due unless jobs are waiting already."""
+    """Close expired claims, check receipts and alarms, and enqueue what is due unless jobs are waiting."""
     beat(ledger, now)
     watch(ledger, now)
     expire_claims(ledger, now, settings.lease_seconds)
@@ -42,8 +39,8 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
         return
     if on_demand_count(ledger, now):
         queues.enqueue(queue, queues.SEND_ASKED, SLICE)
-    # As few jobs as for due texts: an hour of carrier errors leaves many uncertain texts, each of which takes a
-    # request to the carrier, and due texts would expire behind them.
+    # At most MAX_JOBS: after an hour of carrier errors, due texts would expire behind the many uncertain ones, each of
+    # which takes a request to the carrier.
     uncertain = uncertain_due(ledger, now, settings.reconcile_seconds, RECONCILE_BATCH * MAX_JOBS)
     for start in range(0, len(uncertain), RECONCILE_BATCH):
         queues.enqueue(queue, queues.RECONCILE, uncertain[start : start + RECONCILE_BATCH])
@@ -52,7 +49,7 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
 
 
 class PlanWatch:
-    """Replans appointments after a release with another plan goes live."""
+    """Replans appointments when a release with another plan goes live."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings, self._ledger = settings, ledger
@@ -66,7 +63,7 @@ class PlanWatch:
         try:
             rules = open_content(self._settings, self._ledger).config.reminders
         except NoRelease:
-            # Texts that went out are still followed up; the web process reports the broken release.
+            # Texts already sent are still tracked; the web process logs the broken release.
             return
         replanned = replan(self._ledger, rules, now)
         self._planned_for = live
@@ -75,7 +72,7 @@ class PlanWatch:
 
 
 def run(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
-    """Tick until `stop` is set. An unavailable service is tried again at the next tick, and logged once."""
+    """Tick until `stop` is set. An unavailable service is retried at the next tick, and logged once."""
     connection: Redis = queues.connect(settings.redis_url)
     queue = queues.open_queue(connection)
     failure: str | None = None

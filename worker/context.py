@@ -1,4 +1,4 @@
-"""What a job needs. The parent process reads content for all its children; each child opens its own connections."""
+"""The context of a job. A parent process reads content for all its children; each child opens its own connections."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ shutdown = threading.Event()
 
 
 def request_shutdown(*_: object) -> None:
-    """A signal handler."""
+    """Set `shutdown`, as a signal handler."""
     shutdown.set()
 
 
 class LiveContent:
-    """The live content in memory: child processes inherit it from their parent and need not read it."""
+    """The live content in memory, which child processes inherit from their parent."""
 
     def __init__(self) -> None:
         self._content: Content | None = None
 
     def refresh(self, settings: Settings, ledger: Ledger) -> Content:
-        """The live content, or what was read last while the database is unavailable. Raises NoRelease."""
+        """The live content; while the database is unavailable, the content read last. Raises NoRelease."""
         if self._content is not None:
             try:
                 release = live_release(ledger)

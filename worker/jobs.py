@@ -1,4 +1,4 @@
-"""The jobs. Arguments are counts or ids only; a job may run twice, late or never, as the database has the state."""
+"""The jobs. They take only counts or ids, and may run twice, late or never: all state is in the database."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from worker.context import job_context, shutdown
 from worker.rate_limit import Pacer, SharedRateLimit
 from worker.sending import send_all
 
-# A carrier that refuses our texts is probed after this many times RETRY_SECONDS.
+# While the carrier refuses our texts, it is probed at this multiple of RETRY_SECONDS.
 PROBE_FACTOR = 10
 
 
 def send_slice(limit: int) -> int:
     """Claim up to `limit` segments of due texts and hand them over. Returns the number of texts claimed.
 
-    Requested texts go first, so that none waits for more than one slice, however many reminders are due.
+    Requested texts go first, so that none waits for more than one slice of reminders.
     """
     return _send(limit, claim_on_demand, claim_reminders)
 
 
 def send_asked(limit: int) -> int:
-    """The same for requested texts only."""
+    """Like `send_slice`, but for requested texts only."""
     return _send(limit, claim_on_demand)
 
 
@@ -38,7 +38,7 @@ def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
     context = job_context()
     settings, per_second = context.settings, context.content.config.reminders.pace
     rate_limit = SharedRateLimit(context.queue, context.carrier.sender, per_second)
-    # What this worker's share of the pace lets out in a quarter of the lease is handed over well before the lease ends.
+    # A slice takes a quarter of the lease at this worker's share of the rate: it is done well before the lease expires.
     share = min(per_second / worker_count(), 1 / rate_limit.reserve(0)[1])
     segments = 0 if shutdown.is_set() else max(1, min(limit, int(share * settings.lease_seconds / 4)))
     probe_after = timedelta(seconds=settings.retry_seconds * PROBE_FACTOR)
@@ -55,7 +55,7 @@ def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
 
 
 def worker_count() -> int:
-    """The number of workers that share the sender's pace."""
+    """The number of workers that share the sender's rate limit."""
     job = get_current_job()
     if job is None:
         return 1

@@ -1,7 +1,7 @@
-"""The sender's rate limit in segments a second, shared by all workers through the queue server.
+"""The sender's rate limit in segments per second, shared by all workers through the queue server.
 
-When the carrier reports "too fast", all workers slow down together, and the pace recovers step by step. The state is
-worth seconds only: after the queue server is wiped, sending starts again at full pace.
+When the carrier reports "too fast", all workers slow down together, and the rate recovers step by step. The state
+matters for seconds only: after the queue server is wiped, sending starts at the full rate.
 """
 
 from __future__ import annotations
@@ -11,39 +11,26 @@ import threading
 import time
 from collections.abc import Callable
 from importlib import resources
-from typing import Protocol
 
 from redis import Redis
 
 from ivr import log, queues
 
-# The pause after many complaints, and how often complaints are acted on.
+# The pause after many complaints, and the minimum time between two slowdowns.
 PAUSE_SECONDS = 1.0
-# Segments are reserved ahead for this long: few requests, and little lost when a worker stops.
+# Segments are reserved this far ahead: few requests, and little is lost when a worker stops.
 RESERVE_SECONDS = 0.1
-# A queue server that does not answer is not asked again for this long.
+# A queue server that does not answer is not tried again for this long.
 UNAVAILABLE_SECONDS = 5.0
 
 
 def _script(name: str) -> str:
     folder = resources.files("worker") / "lua"
-    return "\n".join((folder / file).read_text() for file in ("pace.lua", name))
-
-
-class RateLimit(Protocol):
-    """Grants segments to send."""
-
-    def reserve(self, segments: int) -> tuple[float, float]:
-        """Reserve segments. Returns the delay until they may go out and the duration of each, in seconds."""
-        ...
-
-    def slow_down(self) -> None:
-        """Record that the carrier reported "too fast"."""
-        ...
+    return "\n".join((folder / file).read_text() for file in ("sender_state.lua", name))
 
 
 class SharedRateLimit:
-    """The limit that all workers share. name: the sender's number or service; per_second: segments at full pace."""
+    """The limit that all workers share. name: the sender's number or service. per_second: segments at the full rate."""
 
     def __init__(self, connection: Redis, name: str, per_second: float) -> None:
         self._key = f"infoline:pace:{hashlib.sha256(name.encode()).hexdigest()[:16]}"
@@ -53,6 +40,7 @@ class SharedRateLimit:
         self._local_next, self._unavailable_until = 0.0, 0.0
 
     def reserve(self, segments: int) -> tuple[float, float]:
+        """Reserve segments. Returns the delay until they may go out and the duration of each, in seconds."""
         if time.monotonic() < self._unavailable_until:
             return self._reserve_locally(segments)
         try:
@@ -64,6 +52,7 @@ class SharedRateLimit:
         return float(delay), 1 / (self._per_second * float(share))
 
     def slow_down(self) -> None:
+        """Record that the carrier reported "too fast"."""
         try:
             if self._slow_down([self._key], [PAUSE_SECONDS]):
                 log.get_logger().warning("sender_slowed")
@@ -71,7 +60,7 @@ class SharedRateLimit:
             self._local_next = max(self._local_next, time.monotonic() + PAUSE_SECONDS)
 
     def _reserve_locally(self, segments: int) -> tuple[float, float]:
-        """Without the queue server, each worker keeps to the full pace until its slice ends."""
+        """Without the queue server, each worker is limited to the full rate."""
         now, duration = time.monotonic(), 1 / self._per_second
         start = max(now, self._local_next)
         self._local_next = start + segments * duration
@@ -81,14 +70,16 @@ class SharedRateLimit:
 class Pacer:
     """Spreads the segments of a worker's threads over time, within the sender's rate limit."""
 
-    def __init__(self, limit: RateLimit, per_second: float, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(
+        self, limit: SharedRateLimit, per_second: float, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
         self._limit, self._sleep = limit, sleep
         self._batch = max(1, int(per_second * RESERVE_SECONDS))
         self._lock = threading.Lock()
         self._reserved, self._next, self._duration = 0, 0.0, 0.0
 
     def wait(self, segments: int) -> None:
-        """Return when `segments` more may go out."""
+        """Sleep until `segments` more may go out."""
         with self._lock:
             if self._reserved < segments:
                 batch = max(self._batch, segments)

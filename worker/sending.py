@@ -1,4 +1,4 @@
-"""Hand over claimed texts: concurrently, within the sender's rate limit, with results recorded as they come."""
+"""Hands over claimed texts concurrently, within the sender's rate limit, and records results as they come in."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from worker.context import JobContext, shutdown
 from worker.rate_limit import Pacer
 
 THREADS = 32
-# An unlisted error that meets this many texts of a slice, and half of them, is not a coincidence.
+# An unlisted error of this many texts in a slice, and of half of them, is not a coincidence.
 MIN_UNLISTED = 3
-# Results are recorded together, at this interval.
+# Results are recorded in batches, at this interval.
 GATHER_SECONDS = 0.2
-# How long a process that must stop keeps trying to record results while the database is unavailable.
+# How long a process that is shutting down keeps trying to record results while the database is unavailable.
 LAST_RECORD_SECONDS = 5.0
 NOT_TRIED = Refused(ErrorClass.TRANSIENT, None, "not tried")
 
@@ -32,12 +32,10 @@ class _Slice:
     """A slice of texts. After the carrier refuses our texts, or at a shutdown, the rest is planned again untried."""
 
     def __init__(self, context: JobContext, pacer: Pacer) -> None:
-        self._context = context
-        self._pacer = pacer
-        self._refused = threading.Event()
-        self._lock = threading.Lock()
+        self._context, self._pacer = context, pacer
+        self._refused, self._lock = threading.Event(), threading.Lock()
         self._answers, self._unlisted = 0, Counter[int]()
-        # After half of the lease, other workers may soon take our claims for dead.
+        # In the second half of the lease, other workers may soon consider our claims expired.
         self._max_age = timedelta(seconds=context.settings.lease_seconds / 2)
 
     def hand_over(self, text: ClaimedText) -> tuple[str, Result]:
@@ -61,7 +59,7 @@ class _Slice:
         return text.attempt, result
 
     def _classify_unlisted(self, refused: Refused) -> Refused:
-        """An error code in no table is the text's own fault, until half of the texts meet it: then it is ours."""
+        """An unlisted error is blamed on the text until half of the texts get it; then on our account or sender."""
         if refused.kind is not ErrorClass.PERMANENT or refused.code is None or refused.code in CLASSES:
             return refused
         self._unlisted[refused.code] += 1
@@ -87,7 +85,7 @@ def send_all(context: JobContext, claimed: list[ClaimedText], pacer: Pacer) -> N
             done, running = wait(running, timeout=GATHER_SECONDS)
             results = _record(recorder, results + [future.result() for future in done], clock.now())
     handed_over_at = time.monotonic()
-    # After the lease, reconciliation finds these texts in the carrier's log.
+    # Once the lease expires, reconciliation finds these texts in the carrier's log.
     while results and time.monotonic() < lease_ends:
         if shutdown.is_set() and time.monotonic() > handed_over_at + LAST_RECORD_SECONDS:
             return
@@ -96,7 +94,7 @@ def send_all(context: JobContext, claimed: list[ClaimedText], pacer: Pacer) -> N
 
 
 def _record(recorder: ResultRecorder, results: list[tuple[str, Result]], now: datetime) -> list[tuple[str, Result]]:
-    """Record results. Returns those that must be tried again: all of them while the database is unavailable."""
+    """Record results. Returns those to retry: all of them while the database is unavailable."""
     try:
         recorder.record(results, now)
     except LedgerUnavailable:

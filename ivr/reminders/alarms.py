@@ -15,16 +15,16 @@ from ivr.ledger.vault import UnknownKey
 
 
 class Alarm(StrEnum):
-    """The alarms by their names in `reminders status`, on /metrics and in the log."""
+    """The names of the alarms, as `reminders status`, /metrics and the log show them."""
 
     SENDING_STOPPED = "sending_stopped"  # the carrier refuses our account or sender
     DELIVERY_STOPPED = "delivery_stopped"  # the carrier accepts our texts, but the networks refuse our sender
-    LEDGER_RESTORED = "ledger_restored"  # the database knows of fewer texts than were sent
+    LEDGER_RESTORED = "ledger_restored"  # the database has fewer texts than were sent
     KEY_MISSING = "key_missing"  # a number is sealed with a key that PHONE_KEY does not list
     WORDS_MISSING = "words_missing"  # a release has no text for a step of the plan
-    BACKLOG = "backlog"
-    RECEIPTS_MISSING = "receipts_missing"
-    CLOCK_SILENT = "clock_silent"
+    BACKLOG = "backlog"  # a text has waited for over ten minutes
+    RECEIPTS_MISSING = "receipts_missing"  # most recent texts have no delivery receipt
+    CLOCK_SILENT = "clock_silent"  # no clock process has run for a minute
 
 
 MAX_RETRY_DELAY = timedelta(hours=1)
@@ -33,7 +33,7 @@ _PROBE = "probe"
 
 
 def raise_alarm(connection: Connection, name: Alarm, now: datetime, detail: str, subject: str = "") -> None:
-    """Raise an alarm unless it is raised already. subject: what it is about, for `clear_other_subjects`."""
+    """Raise an alarm unless it is active. subject: the release or the keys at fault, for `clear_other_subjects`."""
     if not connection.execute(select(alarm.c.name).where(alarm.c.name == name)).first():
         connection.execute(insert(alarm).values(name=name, raised_at=now, detail=detail, subject=subject))
         log.get_logger().error("alarm_raised", name=str(name), detail=detail)
@@ -45,7 +45,7 @@ def clear_alarm(connection: Connection, name: Alarm, until: datetime) -> None:
 
 
 def clear_other_subjects(connection: Connection, name: Alarm, subject: str) -> None:
-    """Clear an alarm about a subject that is no longer in use: any but `subject`."""
+    """Clear an alarm unless it is about `subject`, which is what is in use now."""
     _clear(connection, name, alarm.c.subject != subject)
 
 
@@ -55,24 +55,25 @@ def _clear(connection: Connection, name: Alarm, condition: ColumnElement[bool]) 
 
 
 def raise_missing_key(connection: Connection, vault: Vault, now: datetime) -> None:
-    """Raise the alarm for a number that the vault cannot open."""
+    """Raise KEY_MISSING, for a number that the vault cannot open."""
     detail = f"{UnknownKey()} Key ids in use: {vault.key_ids}"
     raise_alarm(connection, Alarm.KEY_MISSING, now, detail, subject=vault.key_ids)
 
 
 def raised(connection: Connection) -> dict[str, datetime]:
-    """The names of raised alarms, each with the time when it was raised."""
+    """The active alarms by name, each with the time when it was raised."""
     return {row.name: row.raised_at for row in connection.execute(select(alarm.c.name, alarm.c.raised_at))}
 
 
 def last_probe(connection: Connection) -> datetime | None:
-    """When a text was last tried while an alarm stopped sending."""
+    """When a text was last sent as a probe while an alarm blocked sending; None if never."""
     return connection.execute(select(mark.c.at).where(mark.c.name == _PROBE)).scalar()
 
 
 def record_probe(connection: Connection, stopped: Iterable[str], now: datetime) -> None:
-    """Record that one text is tried. The alarms keep their age, so that its receipt clears them however late it is."""
+    """Record a probe. Alarms keep the time when they were raised, so that even a late receipt for it clears them."""
     connection.execute(delete(mark).where(mark.c.name == _PROBE))
     connection.execute(insert(mark).values(name=_PROBE, value="", at=now))
-    in_future = alarm.c.name.in_(list(stopped)), alarm.c.raised_at > now
-    connection.execute(update(alarm).where(*in_future).values(raised_at=now))
+    # A time in the future comes from a clock that was wrong.
+    is_ahead = alarm.c.name.in_(list(stopped)), alarm.c.raised_at > now
+    connection.execute(update(alarm).where(*is_ahead).values(raised_at=now))

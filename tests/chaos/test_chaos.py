@@ -1,6 +1,6 @@
 """Faults everywhere, with real processes and a real queue server: each due text goes out exactly once.
 
-`make test-chaos` prints the figures. Texts are counted in the carrier's log, not in ours.
+`make test-chaos` prints the counts. Texts are counted in the carrier's log, not in our database.
 """
 
 from __future__ import annotations
@@ -53,28 +53,28 @@ TIMINGS = {
     "CARRIER_SECONDS": 2,
 }
 SENT = {TextState.HANDED_OVER, TextState.DELIVERED}
-# Without 603, which holds the line's own number.
+# Without 603, the area of the line's own number.
 AREAS = (*range(201, 603), *range(604, 900))
-# Appointments without a due text: they make the import take long enough to be killed halfway.
-AHEAD = 40_000
+# Appointments without a due text, so that the import takes long enough to be killed halfway.
+NOT_DUE = 40_000
 
 
 def phones(count: int = TEXTS) -> list[str]:
-    """Fictional numbers (555-01xx) in many areas, without those for which the simulator fails."""
+    """Fictional numbers (555-01xx) in many areas, except those for which the simulator fails."""
     return [f"{area}-555-01{number:02}" for area in AREAS for number in range(90)][:count]
 
 
 def appointments_file() -> str:
-    """A scheduler's file, later appointments first, so that nothing is due before the last rows."""
+    """A scheduler's file with later appointments first, so that only the last rows have due texts."""
     rows = [
         {"appointment_id": f"A{number}", "phone": phone, "starts_at": at(2, -1) if number < TEXTS else at(60)}
-        for number, phone in enumerate(phones(TEXTS + AHEAD))
+        for number, phone in enumerate(phones(TEXTS + NOT_DUE))
     ]
     return csv_text(reversed(rows))
 
 
 class Chaos:
-    """A complete line, the faults to inject, and how often each was injected."""
+    """A complete installation, the faults to inject, and how often each was injected."""
 
     def __init__(self, clinic: Clinic, database_url: str, proxy: Proxy | None) -> None:
         self.clinic, self.proxy = clinic, proxy
@@ -107,7 +107,7 @@ class Chaos:
         wait_for(lambda: _responds(self.processes.env["PUBLIC_URL"] + "/healthz"), 60)
 
     def kill_a_worker(self, generator: random.Random) -> None:
-        """Kill a worker that runs a job: between two jobs it would lose nothing."""
+        """Kill a worker that is running a job: between jobs it would lose nothing."""
         wait_for(self.busy, 60)
         index = generator.choice(self.busy() or range(len(self.workers)))
         self.processes.kill(self.workers[index])
@@ -184,9 +184,9 @@ def chaos(store: str, ledger_url: str, content, tmp_path: Path) -> Iterator[Chao
         proxy = Proxy(address.host or "127.0.0.1", address.port or 5432)
         url = address.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
     ledger: Ledger = open_ledger(ledger_url)
-    opened = Chaos(Clinic(ledger, Vault([KEY]), content, tmp_path), url, proxy)
-    yield opened
-    opened.end()
+    chaos = Chaos(Clinic(ledger, Vault([KEY]), content, tmp_path), url, proxy)
+    yield chaos
+    chaos.end()
     ledger.close()
 
 
@@ -197,16 +197,16 @@ def wait_for(condition, seconds: float, interval: float = 0.5) -> None:
         time.sleep(interval)
 
 
-def test_each_text_goes_out_exactly_once_whatever_fails(chaos: Chaos, store: str, capsys):
+def test_each_text_goes_out_exactly_once_despite_all_faults(chaos: Chaos, store: str, capsys):
     started_at, generator = time.monotonic(), random.Random(7)
     file = chaos.folder / "appointments.csv"
     file.write_text(appointments_file())
     chaos.post("/simulator/faults", FAULTS)
     chaos.start_all()
 
-    # An import is killed halfway, and the web process too: nothing has gone out, and a second import completes.
+    # Kill an import halfway, and the web process: nothing has gone out, and a second import completes.
     first_import = chaos.import_file(file)
-    wait_for(lambda: _staged(chaos.clinic), 60, interval=0.05)
+    wait_for(lambda: _staged_count(chaos.clinic), 60, interval=0.05)
     chaos.processes.kill(first_import)
     chaos.injected["import killed"] += 1
     assert [row.live_at for row in chaos.clinic.all(batch)] == [None], "the import finished before it was killed"
@@ -228,13 +228,13 @@ def test_each_text_goes_out_exactly_once_whatever_fails(chaos: Chaos, store: str
     assert chaos.import_file(file).wait(60) == 0
     time.sleep(3 * TIMINGS["CLOCK_SECONDS"] + TIMINGS["LEASE_SECONDS"])
     later = Counter(chaos.processes.sent())
-    lost, doubled = expected - went_out.keys(), [phone for phone, count in later.items() if count > 1]
+    lost, repeated = expected - went_out.keys(), [phone for phone, count in later.items() if count > 1]
     with capsys.disabled():
         injected = ", ".join(f"{fault} {count}x" for fault, count in chaos.injected.items())
         seconds = time.monotonic() - started_at
-        print(f"\n{store}: {TEXTS} texts, {KILLS} kills, {len(lost)} lost, {len(doubled)} doubled, {seconds:.0f} s")
+        print(f"\n{store}: {TEXTS} texts, {KILLS} kills, {len(lost)} lost, {len(repeated)} repeated, {seconds:.0f} s")
         print(f"  {injected}; {chaos.expired_leases()} expired leases; states {dict(chaos.states())}")
-    assert (lost, doubled) == (set(), [])
+    assert (lost, repeated) == (set(), [])
     assert later == went_out
     assert chaos.expired_leases() > KILLS, "the killed workers had no texts in progress"
     assert chaos.states().keys() <= SENT
@@ -247,6 +247,6 @@ def _responds(url: str) -> bool:
     return False
 
 
-def _staged(clinic: Clinic) -> int:
+def _staged_count(clinic: Clinic) -> int:
     with clinic.ledger.read() as connection:
         return int(connection.execute(select(func.count()).select_from(appointment)).scalar_one())

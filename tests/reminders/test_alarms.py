@@ -1,4 +1,4 @@
-"""Alarms: each is raised once, lasts until its cause is fixed, and stops sending only if it must."""
+"""Alarms: each is raised once, remains until its cause is fixed, and blocks sending only if necessary."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_receipt_that_refuses_our_sender_stops_sending_until_a_text_is_deliver
     assert alarms(clinic) == {Alarm.DELIVERY_STOPPED}
     assert next(text.state for text in clinic.texts() if text.attempt == first.attempt) == "undelivered"
     assert clinic.claim(NOW + timedelta(seconds=20)) == []
-    # A text that was sent before the refusal proves nothing.
+    # The delivery of a text that was sent before the refusal does not clear the alarm.
     receipt(clinic, rest[0].attempt, "delivered")
     assert alarms(clinic) == {Alarm.DELIVERY_STOPPED}
     (probe,) = clinic.claim(NOW + MINUTE)

@@ -27,7 +27,7 @@ def claim(clinic, now=NOW, limit=500, **more):
 
 
 def store_jane(clinic, **values):
-    """Store Jane as a person, with these columns."""
+    """Store Jane as a person with these column values."""
     with clinic.ledger.write() as connection:
         opt_in(connection, clinic.vault, JANE, NOW, "text", "START")
         connection.execute(update(person).values(**values))

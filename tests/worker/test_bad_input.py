@@ -62,7 +62,7 @@ def page_server(status: int, page: str = "<html><body>Sign in to the network</bo
 
 @pytest.fixture
 def set_up_worker(clinic, network, monkeypatch, tmp_path):
-    """A function that makes this process a worker: set_up_worker(settings, change_content, unchecked_settings)."""
+    """A function that makes this process a worker: set_up_worker(settings, change_content, unchecked)."""
     opened = []
 
     def set_up(settings, change_content=lambda content: content, unchecked=None):
@@ -71,19 +71,16 @@ def set_up_worker(clinic, network, monkeypatch, tmp_path):
         for name, value in environment(tmp_path, **{**urls, **quick, **settings}).items():
             monkeypatch.setenv(name, value)
         context._context_of.cache_clear()
-        made = context.job_context()
-        made = replace(
-            made,
-            content=change_content(clinic.content),
-            settings=made.settings.model_copy(update=unchecked or {}),
-        )
-        monkeypatch.setattr(jobs, "job_context", lambda: made)
-        opened.append(made)
-        return made
+        started = context.job_context()
+        changed_settings = started.settings.model_copy(update=unchecked or {})
+        job_context = replace(started, content=change_content(clinic.content), settings=changed_settings)
+        monkeypatch.setattr(jobs, "job_context", lambda: job_context)
+        opened.append(job_context)
+        return job_context
 
     yield set_up
-    for made in opened:
-        made.ledger.close()
+    for job_context in opened:
+        job_context.ledger.close()
     context._context_of.cache_clear()
 
 
@@ -108,10 +105,10 @@ def empty_prompt(content):
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault input.
+    """One kind of bad input.
 
-    settings: the worker's. unchecked: settings that would be refused at startup here. page: the HTTP status of a web
-    page in place of the carrier. change_content: a change of the live content.
+    settings: the worker's. unchecked: settings that the startup check would refuse here. page: the HTTP status of a web
+    page in place of the carrier. change_content: a change to the live content.
     """
 
     name: str

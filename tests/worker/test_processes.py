@@ -74,7 +74,7 @@ def test_each_text_goes_out_once_with_two_clocks_two_workers_and_a_wiped_queue(c
     assert "55501" not in "".join(processes.output(number) for number in range(6))
 
 
-def test_each_text_goes_out_once_though_a_worker_is_killed_during_its_slice(clinic, open_processes):
+def test_each_text_goes_out_once_even_if_a_worker_is_killed_during_its_slice(clinic, open_processes):
     timings = {"LEASE_SECONDS": 4, "RECONCILE_SECONDS": 0.5, "RETRY_SECONDS": 0.5, "PUBLIC_URL": "http://127.0.0.1:1"}
     processes = open_processes(**timings)
     import_twenty(clinic)
@@ -121,7 +121,7 @@ def test_a_worker_suspended_beyond_its_lease_does_not_repeat_what_another_worker
     ],
     ids=["no queue", "an unknown process", "too many arguments", "an invalid setting"],
 )
-def test_wrong_use_is_explained(tmp_path, monkeypatch, capsys, arguments, settings, sentence):
+def test_invalid_arguments_and_settings_are_explained(tmp_path, monkeypatch, capsys, arguments, settings, sentence):
     for name, value in environment(tmp_path, **settings).items():
         monkeypatch.setenv(name, value)
     assert worker_command(arguments) == 2

@@ -30,7 +30,7 @@ def test_another_sender_has_its_own_rate_limit(connection):
     assert SharedRateLimit(connection, "MG" + "2" * 32, 1).reserve(1)[0] == pytest.approx(0.0, abs=0.05)
 
 
-def test_a_burst_of_complaints_halves_the_pace_of_all_workers_once(connection):
+def test_a_burst_of_complaints_halves_the_rate_of_all_workers_once(connection):
     first, second = SharedRateLimit(connection, "sender", 10), SharedRateLimit(connection, "sender", 10)
     for _ in range(30):
         first.slow_down()
@@ -40,7 +40,7 @@ def test_a_burst_of_complaints_halves_the_pace_of_all_workers_once(connection):
 
 
 @pytest.mark.parametrize(("complaints", "share"), [(3, 0.9), (10, 0.9), (12, 0.5)], ids=["few", "a tenth", "more"])
-def test_occasional_complaints_reduce_the_pace_a_little(connection, complaints, share):
+def test_occasional_complaints_reduce_the_rate_a_little(connection, complaints, share):
     limit = SharedRateLimit(connection, "sender", 1000)
     limit.slow_down()
     (key,) = connection.keys("infoline:pace:*")
@@ -53,7 +53,7 @@ def test_occasional_complaints_reduce_the_pace_a_little(connection, complaints, 
     assert 1 / (1000 * limit.reserve(0)[1]) == pytest.approx(share)
 
 
-def test_the_pace_recovers_step_by_step_to_the_full_pace(connection):
+def test_the_rate_recovers_step_by_step_to_the_full_rate(connection):
     limit = SharedRateLimit(connection, "sender", 10)
     limit.slow_down()
     (key,) = connection.keys("infoline:pace:*")
@@ -64,7 +64,7 @@ def test_the_pace_recovers_step_by_step_to_the_full_pace(connection):
     assert shares == [0.5, 0.6, 0.7, 0.8, 1.0]
 
 
-def test_the_pace_never_falls_below_a_minimum(connection):
+def test_the_rate_never_falls_below_a_minimum(connection):
     limit = SharedRateLimit(connection, "sender", 100)
     limit.slow_down()
     (key,) = connection.keys("infoline:pace:*")
@@ -74,7 +74,7 @@ def test_the_pace_never_falls_below_a_minimum(connection):
     assert 1 / limit.reserve(0)[1] == pytest.approx(100 * 0.05)
 
 
-def test_a_wiped_server_starts_at_full_pace_and_without_a_server_the_worker_keeps_the_pace_locally(connection):
+def test_a_wiped_server_starts_at_the_full_rate_and_without_a_server_the_worker_keeps_the_rate_locally(connection):
     limit = SharedRateLimit(connection, "sender", 10)
     limit.reserve(600)
     connection.flushall()

@@ -1,4 +1,4 @@
-"""Sending a slice of texts: its size, pace and deadlines, and how a job handles failures around it."""
+"""Sending a slice of texts: its size, rate and deadlines, and failures of the carrier and the database."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def set_up_worker(clinic, network, monkeypatch, tmp_path):
     """A function that makes this process a worker: set_up_worker(SETTING=value) returns its job context."""
 
     def set_up(**settings):
-        # No queue server answers there: the worker keeps its own rate limit.
+        # No queue server answers at this address, so the worker keeps its own rate limit.
         urls = {"TWILIO_API_URL": network.url, "PUBLIC_URL": network.line.url, "REDIS_URL": "redis://127.0.0.1:1"}
         for name, value in environment(tmp_path, **{**urls, **settings}).items():
             monkeypatch.setenv(name, value)
@@ -78,12 +78,7 @@ def fast_pacer():
 @pytest.mark.parametrize(
     ("lease", "limit", "claimed"),
     [(120, 500, 30), (120, 5, 5), (4, 500, 10), (0.1, 500, 1)],
-    ids=[
-        "all that is due",
-        "the limit",
-        "the pace of a quarter of the lease",
-        "at least worker",
-    ],
+    ids=["all that is due", "the limit", "what a quarter of the lease allows", "at least one text"],
 )
 def test_a_slice_takes_at_most_a_quarter_of_its_lease(
     clinic, network, set_up_worker, monkeypatch, lease, limit, claimed
@@ -96,7 +91,7 @@ def test_a_slice_takes_at_most_a_quarter_of_its_lease(
     assert sizes == [claimed]
 
 
-def test_several_workers_each_claim_their_share_of_the_pace(clinic, network, set_up_worker, monkeypatch):
+def test_several_workers_each_claim_their_share_of_the_rate(clinic, network, set_up_worker, monkeypatch):
     import_rows(clinic, 30)
     set_up_worker(LEASE_SECONDS=4)
     sizes = []
@@ -120,7 +115,9 @@ def test_a_slice_with_nothing_due_sends_nothing(set_up_worker, network):
     assert sent(network) == []
 
 
-def test_after_a_refusal_of_our_account_the_rest_of_the_slice_is_planned_again_untried(clinic, network, set_up_worker):
+def test_after_the_carrier_refuses_our_account_the_rest_of_the_slice_is_planned_again_untried(
+    clinic, network, set_up_worker
+):
     import_rows(clinic, 30)
     worker = set_up_worker()
     requests = []
@@ -143,7 +140,7 @@ def test_too_fast_slows_the_sender_down_and_the_texts_are_planned_again(clinic, 
     assert (limit.complaints, states(clinic)) == (5, ["planned"] * 5)
 
 
-def test_an_unlisted_error_of_every_text_stops_sending(clinic, network, set_up_worker):
+def test_an_unlisted_error_for_every_text_stops_sending(clinic, network, set_up_worker):
     import_rows(clinic, 12)
     worker = set_up_worker()
     worker.carrier.send = lambda *_: Refused(ErrorClass.PERMANENT, 21999, "HTTP 400")
@@ -153,7 +150,7 @@ def test_an_unlisted_error_of_every_text_stops_sending(clinic, network, set_up_w
     assert states(clinic).count("planned") == 12 - (sending.MIN_UNLISTED - 1)
 
 
-def test_an_unlisted_error_of_a_few_texts_does_not_stop_sending(clinic, network, set_up_worker, monkeypatch):
+def test_an_unlisted_error_for_a_few_texts_does_not_stop_sending(clinic, network, set_up_worker, monkeypatch):
     monkeypatch.setattr(sending, "THREADS", 1)
     import_rows(clinic, 12)
     worker, real_send, refused = set_up_worker(), Carrier.send, {f"+1603555011{number}" for number in range(4)}
@@ -170,7 +167,7 @@ def test_an_unlisted_error_of_a_few_texts_does_not_stop_sending(clinic, network,
     assert status(clinic.ledger)["alarms"] == []
 
 
-def test_at_a_shutdown_a_worker_finishes_texts_in_progress_and_plans_the_rest_again(
+def test_during_a_shutdown_a_worker_finishes_texts_in_progress_and_plans_the_rest_again(
     clinic, network, set_up_worker, monkeypatch
 ):
     import_rows(clinic, 30)
@@ -299,7 +296,7 @@ def test_no_request_to_the_carrier_is_made_within_a_transaction(clinic, network,
     assert requests == [False] * 5
 
 
-def test_the_queue_knows_the_jobs_by_their_names():
+def test_the_job_names_in_the_queue_match_the_functions():
     assert {queues.SEND, queues.RECONCILE} == {
         f"{job.__module__}.{job.__name__}" for job in (jobs.send_slice, jobs.reconcile_texts)
     }

@@ -1,5 +1,5 @@
--- Reserves ARGV[1] segments at a full pace of ARGV[2] segments a second.
--- Returns the delay in seconds until they may go out, and the share of the full pace.
+-- Reserves ARGV[1] segments at a full rate of ARGV[2] segments per second.
+-- Returns the delay in seconds until they may go out, and the share of the full rate.
 
 local start = math.max(now, free)
 local free_again = start + tonumber(ARGV[1]) / (tonumber(ARGV[2]) * share)

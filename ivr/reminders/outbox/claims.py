@@ -1,4 +1,4 @@
-"""Claim the reminders that are due: a step of an appointment's plan becomes a row of `text` here, and nowhere else."""
+"""Claims due reminders: only here does a step of an appointment's plan become a row of `text`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,7 @@ from ivr.line.content.loader import Content
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.alarms import Alarm, clear_other_subjects, raise_alarm
 from ivr.reminders.outbox.exclusive_claim import RETRY_UNREADY, ClaimedText, PendingTexts, blocked_reason
-from ivr.reminders.outbox.text_states import (
-    COUNTED,
-    TextState,
-    cancel_planned,
-    create_texts,
-    reminder_row,
-    transition,
-)
+from ivr.reminders.outbox.text_states import COUNTED, TextState, cancel_planned, create_texts, reminder_row, transition
 from ivr.reminders.schedule.message import MissingText, appointment_values
 from ivr.reminders.schedule.plan import WEEK, Decision, PlannedAppointment, Reason, decide, useful_until
 
@@ -55,17 +48,13 @@ def _due(now: datetime, *columns: Any) -> Any:
         .select_from(appointment)
         .join(batch, batch.c.id == appointment.c.batch_id)
         .join(person, person.c.id == appointment.c.person_id)
-        .where(
-            appointment.c.next_due_at <= now,
-            batch.c.live_at.is_not(None),
-            batch.c.paused.is_(False),
-        )
+        .where(appointment.c.next_due_at <= now, batch.c.live_at.is_not(None), batch.c.paused.is_(False))
     )
 
 
 def recent_sends(connection: Connection, persons: Collection[int], now: datetime) -> dict[int, list[datetime]]:
-    """When reminders that count toward the limits went to each person. Requested texts are answers and do not count."""
-    # States are compared here: with them in the query, SQLite scans every text of the week.
+    """When each person was sent reminders that count toward the limits. Requested texts, being answers, do not."""
+    # States are compared in Python: in the query, they make SQLite scan every text of the week.
     recent = select(text.c.person_id, text.c.claimed_at, text.c.state).where(
         text.c.person_id.in_(persons), text.c.asked_in.is_(None), text.c.claimed_at > now - WEEK - timedelta(days=1)
     )
@@ -77,10 +66,7 @@ def recent_sends(connection: Connection, persons: Collection[int], now: datetime
 
 
 class DueReminders(PendingTexts):
-    """Reads and writes for many appointments at a time, so that a claim takes the same few statements.
-
-    Opt-outs, the appointment, limits and quiet hours are checked again here, at the last moment.
-    """
+    """Due reminders, read and written in bulk. Opt-outs, limits and quiet hours are checked again before a claim."""
 
     def __init__(self, connection: Connection, vault: Vault, content: Content, now: datetime) -> None:
         super().__init__(connection, vault, content, now)
@@ -100,13 +86,13 @@ class DueReminders(PendingTexts):
         return rows
 
     def _load_texts(self, starts: dict[int, datetime]) -> None:
-        """Read the texts that exist of appointments: {id: starts_at}."""
+        """Read the texts that already exist. starts: the start of each appointment by its id."""
         for row in self.connection.execute(select(text).where(text.c.appointment_id.in_(starts))).all():
             if row.starts_at != starts[row.appointment_id]:
                 if row.state == TextState.PLANNED:
                     transition(self.connection, [row.id], TextState.CANCELLED, self.now, Reason.MOVED)
             elif row.state in (TextState.PLANNED, TextState.CANCELLED):
-                # A cancelled text did not go out, and its appointment is booked again.
+                # A cancelled text did not go out; its appointment was booked again.
                 self._planned[row.appointment_id][row.step] = row
             else:
                 self._done[row.appointment_id].add(row.step)
@@ -174,9 +160,8 @@ class DueReminders(PendingTexts):
 
     def _render_step(self, row: Row[Any], step: ReminderStep, planned: PlannedAppointment) -> ClaimedText:
         config = self.content.config
-        language = next(
-            (name for name in (row.language, row.spoken) if name in config.languages), config.default_language
-        )
+        preferred = (row.language, row.spoken, config.default_language)
+        language = next(code for code in preferred if code in config.languages)
         values = appointment_values(self.content, language, row.starts_at, row.timezone, row.site)
         until = useful_until(planned, self.now, config.reminders.quiet_hours)
         return self.render(row, step.wording, language, values, until)

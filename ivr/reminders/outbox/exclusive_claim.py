@@ -1,7 +1,7 @@
 """Claiming texts, one transaction at a time: the rules that reminders and requested texts share.
 
-A claim is committed before any request is made and carries an attempt id of 128 random bits. Whatever breaks later,
-the database knows which texts may have gone out.
+A claim is committed, with a random attempt id, before any request is made: whatever fails later, the database knows
+which texts may have gone out.
 """
 
 from __future__ import annotations
@@ -25,22 +25,19 @@ from ivr.reminders.schedule.message import reminder_text
 from ivr.reminders.schedule.plan import Reason
 
 PROBE_AFTER = timedelta(minutes=5)
-# A receipt shows within seconds whether the networks accept our texts again, so they are probed this much sooner.
+# A receipt shows within seconds whether the networks accept our texts again, so probes are this much more frequent.
 _DELIVERY_PROBE_FACTOR = 10
 # When a text that cannot be rendered, or whose number cannot be opened, is tried again.
 RETRY_UNREADY = timedelta(minutes=5)
 _RESTORED = (
-    "A backup of the database was restored: it does not know which texts went out since. Nothing is sent until"
+    "A backup of the database was restored, which lacks the texts sent since then. Nothing is sent until"
     " `infoline reminders reconcile --since` is run with the time of the backup."
 )
 
 
 @dataclass(frozen=True)
 class ClaimedText:
-    """A text that this process may hand over, once, and that must arrive by `until`.
-
-    claimed_at: as in the database; from before the claim waited for the lock.
-    """
+    """A text that this process may hand over once. claimed_at: before the wait for the lock. until: must arrive by."""
 
     attempt: str
     phone: str
@@ -51,7 +48,7 @@ class ClaimedText:
 
 
 class PendingTexts(ABC):
-    """One kind of texts, within one claim transaction."""
+    """Pending texts of one kind, within one claim transaction."""
 
     @classmethod
     def claim_exclusively(
@@ -66,9 +63,8 @@ class PendingTexts(ABC):
     ) -> list[ClaimedText]:
         """Claim up to `limit` segments under the exclusive lock, and commit.
 
-        Texts that will never be sent are recorded as skipped. While the carrier refuses our texts, one is claimed each
-        `probe_after`. guard: the number of claims as remembered outside the database; a database that knows of fewer
-        claims nothing.
+        Texts that must not be sent are recorded as skipped. While the carrier refuses our texts, one is claimed every
+        `probe_after`. If `guard` remembers more claims than the database has, nothing is claimed.
         """
         remembered = guard.read() if guard else {}
         with ledger.write() as connection:
@@ -135,27 +131,18 @@ class PendingTexts(ABC):
     def render(
         self, row: Row[Any], prompt: str, language: str, values: Mapping[str, str], until: datetime
     ) -> ClaimedText:
-        """The text of a prompt for the person of a row. Raises MissingText and UnknownKey."""
+        """Render a prompt for the person of a row. Raises MissingText and UnknownKey."""
         body = reminder_text(self.content, prompt, language, dict(values))
-        return ClaimedText(
-            attempt=secrets.token_hex(16),
-            phone=self.vault.open(row.phone_sealed),
-            body=body,
-            segments=count_segments(body).segments,
-            claimed_at=self.now,
-            until=until,
-        )
+        phone, segments = self.vault.open(row.phone_sealed), count_segments(body).segments
+        return ClaimedText(secrets.token_hex(16), phone, body, segments, self.now, until)
 
     def claim_values(self, claimed: ClaimedText) -> dict[str, Any]:
-        """The columns of `text` that a claim writes, but for `tries`."""
+        """The columns of `text` that a claim writes, except `tries`."""
         return {
-            "attempt": claimed.attempt,
-            "sid": None,
-            "error_code": None,
-            "claimed_at": self.now,
-            "retry_at": None,
+            **dict.fromkeys(("sid", "error_code", "retry_at", "looked_at")),
             "looks": 0,
-            "looked_at": None,
+            "attempt": claimed.attempt,
+            "claimed_at": self.now,
             "release": self.content.digest,
             "body_hash": self.vault.hash(claimed.body),
         }

@@ -1,4 +1,4 @@
-"""Alarms about what should have happened and did not: a backlog, missing receipts, a silent clock process."""
+"""Alarms about events that are overdue: a backlog, missing receipts, a silent clock process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivr.reminders.alarms import MAX_RETRY_DELAY, Alarm, clear_alarm, raise_alar
 from ivr.reminders.outbox.text_states import TextState
 
 BACKLOG_AFTER = timedelta(minutes=10)
-# Of the texts handed over between these two ages, more than MAX_MISSING have no receipt.
+# RECEIPTS_MISSING: of at least MIN_TEXTS texts between these two ages, more than MAX_MISSING have no receipt.
 RECEIPT_AGES = (timedelta(hours=6), timedelta(minutes=15))
 MAX_MISSING = 0.5
 MIN_TEXTS = 20
@@ -38,10 +38,7 @@ def clock_age(ledger: Ledger, now: datetime) -> float | None:
 
 
 def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> None:
-    """Raise or clear the alarms of this module.
-
-    clock_seconds: how long the clock process may be silent; None within the clock process, which is not.
-    """
+    """Raise or clear the alarms of this module. clock_seconds: how long the clock may be silent; None in the clock."""
     age = None if clock_seconds is None else clock_age(ledger, now)
     with ledger.read() as connection:
         problems = dict(_problems(connection, now))
@@ -64,10 +61,8 @@ def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> 
 
 def _problems(connection: Connection, now: datetime) -> Iterator[tuple[Alarm, str]]:
     if connection.execute(select(_waiting_since(now - BACKLOG_AFTER))).scalar():
-        yield (
-            Alarm.BACKLOG,
-            "Texts have waited for over ten minutes: check that `infoline worker` runs and that the carrier responds.",
-        )
+        advice = "check that `infoline worker` runs and that the carrier responds."
+        yield Alarm.BACKLOG, f"Texts have waited for over ten minutes: {advice}"
     missing = _missing_receipts(connection, now)
     if missing > MAX_MISSING:
         detail = f"{missing:.0%} of the texts of the last hours have no receipt: check that PUBLIC_URL can be reached."
@@ -75,7 +70,7 @@ def _problems(connection: Connection, now: datetime) -> Iterator[tuple[Alarm, st
 
 
 def _waiting_since(moment: datetime) -> ColumnElement[bool]:
-    """Whether a text has been due since a moment, and nobody holds it back."""
+    """Whether a text that may be sent has been due, or has failed, since a moment."""
     can_send = (batch.c.id == appointment.c.batch_id) & batch.c.live_at.is_not(None) & batch.c.paused.is_(False)
     requested = text.c.asked_in.is_not(None) & (text.c.state == TextState.PLANNED) & (text.c.retry_at <= moment)
     due = exists().where(appointment.c.next_due_at <= moment, can_send)

@@ -1,6 +1,6 @@
-"""Texts that callers request during a call: a topic, sent to their own number, once for each call and topic.
+"""Topics that callers request as texts to their own number: each is sent once per call.
 
-They are answers, so neither quiet hours nor limits apply. Otherwise they are sent as reminders are.
+They are answers, so quiet hours and limits do not apply. Otherwise they are sent like reminders.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class OnDemandResult(StrEnum):
 class TextRequest:
     """A caller's request for a text.
 
-    phone: the caller's own, E.164. topic: a topic's id. call: the carrier's id of the call. token: the carrier's
-    idempotency token of the HTTP request. call and token are stored as keyed hashes only.
+    phone: the caller's own, E.164. topic: its id. call: the carrier's id of the call. token: the idempotency token of
+    the HTTP request. call and token are stored as keyed hashes only.
     """
 
     phone: str
@@ -51,7 +51,7 @@ class TextRequest:
 def request_text(connection: Connection, vault: Vault, request: TextRequest, now: datetime) -> OnDemandResult:
     """Store a text that goes out as soon as a worker is free. A repeated request gets the same answer."""
     person_id = get_or_create_persons(connection, vault, [request.phone], now)[request.phone]
-    # Lock the person: two requests of one call must see each other's text.
+    # Lock the person, so that concurrent requests from one call see each other's text.
     columns = select(person.c.opted_out_at, person.c.landline).where(person.c.id == person_id)
     caller = connection.execute(columns.with_for_update(key_share=True)).one()
     call, token = vault.hash(request.call), vault.hash(request.token) if request.token else None
@@ -82,14 +82,14 @@ def _due(now: datetime) -> tuple[Any, ...]:
 
 
 class RequestedTexts(PendingTexts):
-    """Oldest requests first. Opt-outs are checked again, and the content is that of the live release."""
+    """Requested texts, oldest first. Opt-outs are checked again; the words are those of the live release."""
 
     def due(self, limit: int) -> Sequence[Row[Any]]:
         due = (
             select(text, person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
             .join(person, person.c.id == text.c.person_id)
             .where(*_due(self.now))
-            # Fewest tries first: a text that the carrier refused is a poor probe.
+            # Fewest tries first: a text that the carrier has refused is a poor probe.
             .order_by(text.c.tries, text.c.asked_at, text.c.id)
             .limit(limit)
         )
@@ -105,11 +105,11 @@ class RequestedTexts(PendingTexts):
         return claimed
 
     def postpone(self, row: Row[Any]) -> None:
-        later = update(text).where(text.c.id == row.id).values(retry_at=self.now + RETRY_UNREADY)
-        self.connection.execute(later)
+        retry_at = self.now + RETRY_UNREADY
+        self.connection.execute(update(text).where(text.c.id == row.id).values(retry_at=retry_at))
 
     def _render_or_reason(self, row: Row[Any]) -> ClaimedText | Reason:
-        """The text, or why it is not sent."""
+        """The text, or the reason not to send it."""
         until = row.asked_at + USEFUL_FOR
         reason = blocked_reason(row.opted_out_at, row.landline) or (Reason.LATE if self.now >= until else None)
         if reason:

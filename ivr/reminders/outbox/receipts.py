@@ -1,4 +1,4 @@
-"""Receipts: what the carrier reports about a text later. They move a text forward only, and may repeat."""
+"""Receipts: the carrier's later reports on a text. They only move it forward, and may be repeated."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ NO_RECEIPT_AFTER = timedelta(days=3)
 
 @dataclass(frozen=True)
 class Receipt:
-    """The carrier's report about a text.
+    """The carrier's report on a text, spooled under these field names.
 
-    attempt: from the callback's URL. status: the carrier's word. sid: its id of the text, or empty. code: an error.
-    The field names are those of spooled receipts.
+    attempt: from the callback's URL. status: the carrier's word. sid: its id for the text, or empty. code: an error.
     """
 
     attempt: str
@@ -33,12 +32,12 @@ class Receipt:
 
     @property
     def state(self) -> str | None:
-        """The state that the status stands for; None for an unknown status."""
+        """The state that the status means; None for an unknown status."""
         return STATE_BY_STATUS.get(self.status)
 
     @property
     def refuses_sender(self) -> bool:
-        """Whether the error would meet every text of our sender."""
+        """Whether the error applies to every text from our sender."""
         failed = self.state in ("undelivered", "failed") and self.code is not None
         return failed and CLASSES.get(self.code or 0) is ErrorClass.STOP
 
@@ -46,8 +45,8 @@ class Receipt:
 def apply_receipt(ledger: Ledger, vault: Vault, receipt: Receipt, now: datetime) -> bool:
     """Record a receipt. Returns False if no text has its attempt.
 
-    A receipt may arrive before our own record of the hand-over, and it settles an uncertain text at once. One that
-    refuses our sender stops sending until a text that was tried later is delivered.
+    A receipt may arrive before we record the hand-over, and settles an uncertain text. If it refuses our sender,
+    sending stops until a later text is delivered.
     """
     with ledger.write() as connection:
         if receipt.refuses_sender:
@@ -57,7 +56,7 @@ def apply_receipt(ledger: Ledger, vault: Vault, receipt: Receipt, now: datetime)
 
 
 def apply_receipt_in(connection: Connection, vault: Vault, receipt: Receipt, now: datetime) -> bool:
-    """The same within a transaction, which holds the exclusive lock if the receipt refuses our sender."""
+    """Like `apply_receipt`, in a transaction that holds the exclusive lock if the receipt refuses our sender."""
     row = connection.execute(select(text).where(text.c.attempt == receipt.attempt)).first()
     if row is None:
         return False
@@ -68,8 +67,7 @@ def apply_receipt_in(connection: Connection, vault: Vault, receipt: Receipt, now
         if transition(connection, [row.id], TextState(receipt.state), now, reason, error_code=code):
             record_error_code(connection, vault, row.person_id, code, now)
     if receipt.refuses_sender:
-        detail = f"The networks refuse our texts: error {receipt.code}."
-        raise_alarm(connection, Alarm.DELIVERY_STOPPED, now, detail)
+        raise_alarm(connection, Alarm.DELIVERY_STOPPED, now, f"The networks refuse our texts: error {receipt.code}.")
     elif receipt.state == "delivered":
         clear_alarm(connection, Alarm.DELIVERY_STOPPED, row.claimed_at)
     return True

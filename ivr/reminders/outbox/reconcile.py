@@ -25,7 +25,7 @@ SEARCHES = 2
 
 
 def uncertain_due(ledger: Ledger, now: datetime, reconcile_seconds: float, most: int | None = None) -> list[int]:
-    """The ids of uncertain texts that may be searched for now, longest waiting first, `most` at the most."""
+    """The ids of up to `most` uncertain texts that may be searched for now, longest waiting first."""
     since = func.coalesce(text.c.looked_at, text.c.claimed_at)
     due = select(text.c.id).where(_due(now, reconcile_seconds)).order_by(since, text.c.id).limit(most)
     with ledger.read() as connection:
@@ -46,24 +46,21 @@ def reconcile(
 ) -> dict[str, int]:
     """Search for texts in the carrier's log. Returns how many were found, are planned again, or still wait.
 
-    A text may be in several jobs: one that runs too soon after a search skips it.
+    A text may be in several jobs: a job that runs too soon after another search skips it.
     """
     counts = {"found": 0, "planned": 0, "waiting": 0}
     for text_id in ids:
         with ledger.read() as connection:
-            due = _due(now, reconcile_seconds)
-            row = connection.execute(_uncertain.where(text.c.id == text_id, due)).first()
+            query = select(text, person.c.phone_sealed).join(person, person.c.id == text.c.person_id)
+            row = connection.execute(query.where(text.c.id == text_id, _due(now, reconcile_seconds))).first()
         counts[_reconcile_one(ledger, vault, carrier, row, now) if row else "waiting"] += 1
     return counts
-
-
-_uncertain = select(text, person.c.phone_sealed).join(person, person.c.id == text.c.person_id)
 
 
 def _reconcile_one(ledger: Ledger, vault: Vault, carrier: Carrier, row: Row[Any], now: datetime) -> str:
     since = row.claimed_at - CLOCK_TOLERANCE
     try:
-        log = list(carrier.find(vault.open(row.phone_sealed), since))
+        messages = list(carrier.find(vault.open(row.phone_sealed), since))
     except UNREACHABLE:
         return "waiting"
     except UnknownKey:
@@ -73,7 +70,7 @@ def _reconcile_one(ledger: Ledger, vault: Vault, carrier: Carrier, row: Row[Any]
         return "waiting"
     matches = [
         message
-        for message in log
+        for message in messages
         if carrier.is_ours(message) and vault.hash(message.body) == row.body_hash and message.created_at >= since
     ]
     return _settle(ledger, vault, row, matches, now)
@@ -82,7 +79,7 @@ def _reconcile_one(ledger: Ledger, vault: Vault, carrier: Carrier, row: Row[Any]
 def _settle(ledger: Ledger, vault: Vault, row: Row[Any], matches: list[LoggedMessage], now: datetime) -> str:
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
-        # During our search another process may have settled the text, searched for it, or claimed it again.
+        # Meanwhile another process may have settled the text, searched for it, or claimed it again.
         unchanged = select(text.c.id).where(
             text.c.id == row.id,
             text.c.state == TextState.UNCERTAIN,

@@ -1,7 +1,6 @@
-"""After a backup of the database is restored: record what the carrier's log knows and the database does not.
+"""Recovers from a restored backup: records the texts and opt-outs that are in the carrier's log but not the database.
 
-Texts that went out since the backup are found by number and body; opt-outs and opt-ins are recorded again. Only then
-is anything sent.
+Texts that went out since the backup are matched by number and body. Nothing is sent before that.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ _UNFINISHED = (TextState.PLANNED, TextState.CLAIMED, TextState.UNCERTAIN)
 class RestoreReport:
     """Counts of messages in the carrier's log.
 
-    texts: all that went out. known: of these, in the database already. answers: topics that callers had requested,
-    which are never sent again. restored: recorded now. unmatched: to known persons, but the text of none of their
-    appointments. strangers: to unknown numbers. sending: whether texts go out again.
+    texts: all that went out. known: already in the database. answers: topics that callers had requested, which are
+    never sent again. restored: recorded now. unmatched: to known persons, but about none of their appointments.
+    strangers: to unknown numbers. sending: whether sending resumes.
     """
 
     texts: int = 0
@@ -62,8 +61,7 @@ class RestoreReport:
 class Restorer:
     """Reads the carrier's log into the database.
 
-    contents: the releases that may have been live since the backup, newest first. is_stop: whether a body without a
-    keyword is an opt-out.
+    contents: releases that may have been live since the backup, newest first. is_stop: whether free words opt out.
     """
 
     def __init__(
@@ -77,9 +75,9 @@ class Restorer:
     def run(
         self, since: datetime, now: datetime, *, go_on: bool = False, progress: Callable[[int], None] = lambda _n: None
     ) -> RestoreReport:
-        """Record what went out and came in since a moment. Safe to repeat. Raises one of UNREACHABLE.
+        """Record the messages since a moment. Safe to repeat. Raises one of UNREACHABLE.
 
-        Sending resumes if every text was matched; go_on: even if not. progress: gets the number of messages read.
+        Sending resumes if all texts match, or with `go_on`. progress: called with the number of messages read.
         """
         report = RestoreReport()
         self._senders_seen.clear()
@@ -101,11 +99,11 @@ class Restorer:
             self._record_consent(connection, message, report)
         elif self._carrier.is_ours(message):
             report.texts += 1
-            count = self._record_text(connection, message, now)
-            setattr(report, count, getattr(report, count) + 1)
+            counter = self._record_text(connection, message, now)
+            setattr(report, counter, getattr(report, counter) + 1)
 
     def _record_consent(self, connection: Connection, message: LoggedMessage, report: RestoreReport) -> None:
-        """The log is newest first: only the last opt-out or opt-in of a sender counts."""
+        """Record an opt-out or opt-in. The log is newest first, so only the first one of each sender counts."""
         keyword = carrier_keyword(message.body)
         stops = keyword == "stop" or (keyword is None and self._is_stop(message.body))
         if not (stops or keyword == "start") or message.sender in self._senders_seen:
@@ -119,7 +117,7 @@ class Restorer:
             report.opt_ins += not stops
 
     def _record_text(self, connection: Connection, message: LoggedMessage, now: datetime) -> str:
-        """Record one text. Returns the name of the count that it adds to."""
+        """Record one text. Returns the name of the RestoreReport field that counts it."""
         if connection.execute(select(text.c.id).where(text.c.sid == message.sid)).first():
             return "known"
         phone_hash = self._vault.hash(message.to)
@@ -187,7 +185,7 @@ class Restorer:
 
 
 def _topic_texts(content: Content) -> Iterator[str]:
-    """The topics as texts that callers may have requested."""
+    """The texts that callers may have requested."""
     for language in content.config.languages:
         for topic in content.config.topics:
             with suppress(MissingText):

@@ -1,6 +1,6 @@
-"""Detects a restored backup: the number of claims is counted in the database and remembered outside it.
+"""Detects a restored backup: claims are counted in the database, and the count is remembered outside it.
 
-A database that knows of fewer claims than were once counted is a backup, and would send again what went out since.
+A database with a lower count than remembered is a backup, and would repeat the texts sent since it was made.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _KEY = "infoline:claims"
 
 @dataclass(frozen=True)
 class SendCount:
-    """epoch: random, drawn for a new database and after a reconciliation. count: texts claimed in it."""
+    """epoch: a random id, new for each database and after each restore. count: texts claimed in it."""
 
     epoch: str
     count: int
 
 
 def send_count(connection: Connection) -> SendCount:
-    """The count in the database, which starts at zero. Needs the exclusive lock."""
+    """The count in the database, which starts at zero. The caller holds the exclusive lock."""
     stored = connection.execute(select(mark.c.value).where(mark.c.name == _MARK)).scalar()
     if stored is None:
         return begin_epoch(connection)
@@ -62,7 +62,7 @@ class RestoreGuard:
         self._queue = queue
 
     def read(self) -> Mapping[str, int]:
-        """The highest count seen of each epoch. Read it before the database's count, which only grows meanwhile."""
+        """The highest count of each epoch. Read it before the database's count, which may grow in between."""
         counts = self._read_file()
         with suppress(*queues.UNAVAILABLE):
             for key, count in self._queue.hgetall(_KEY).items():

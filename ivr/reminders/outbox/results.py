@@ -1,4 +1,4 @@
-"""Record the results of hand-overs: accepted, refused, or uncertain. Claims past their lease become uncertain too."""
+"""Records the results of hand-overs: accepted, refused, or uncertain. Expired claims become uncertain too."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ivr.reminders.outbox.text_states import TextState, mark_handed_over, transi
 
 Result = Accepted | Refused
 _MAX_DOUBLINGS = 20
-# The most ids in one statement; databases limit the number of parameters.
+# Ids per statement; databases limit the number of parameters.
 MAX_IDS = 1000
 
 
 class ResultRecorder:
-    """Writes results of hand-overs. retry_seconds: the first back-off, doubled with each attempt."""
+    """Writes the results of hand-overs. retry_seconds: the first back-off, which doubles with each attempt."""
 
     def __init__(self, ledger: Ledger, vault: Vault, retry_seconds: float) -> None:
         self._ledger = ledger
@@ -31,7 +31,7 @@ class ResultRecorder:
         self._retry = timedelta(seconds=retry_seconds)
 
     def record(self, results: Iterable[tuple[str, Result]], now: datetime) -> None:
-        """Write results, (attempt id, result), in one short transaction."""
+        """Write (attempt id, result) pairs in one short transaction."""
         by_attempt = dict(results)
         if not by_attempt:
             return
@@ -65,7 +65,7 @@ class ResultRecorder:
 
 
 def reschedule(connection: Connection, row: Row[Any], now: datetime, retry_at: datetime, reason: str) -> None:
-    """Plan a text again, to be tried from `retry_at` on if it is still useful then."""
+    """Plan a text again, to be retried from `retry_at` on if it is still useful then."""
     changed = transition(connection, [row.id], TextState.PLANNED, now, reason, retry_at=retry_at)
     if changed and row.appointment_id is not None:
         due_later = appointment.c.next_due_at.is_(None) | (appointment.c.next_due_at > retry_at)
@@ -75,7 +75,7 @@ def reschedule(connection: Connection, row: Row[Any], now: datetime, retry_at: d
 
 
 def record_error_code(connection: Connection, vault: Vault, person_id: int, code: int | None, now: datetime) -> None:
-    """Record what an error code reveals about a person: a landline, or an opt-out that the carrier knows of."""
+    """Record what an error code says about a person: a landline, or an opt-out at the carrier."""
     if code == LANDLINE:
         connection.execute(update(person).where(person.c.id == person_id).values(landline=True))
     elif code is not None and CLASSES.get(code) is ErrorClass.OPTED_OUT:
@@ -83,13 +83,13 @@ def record_error_code(connection: Connection, vault: Vault, person_id: int, code
 
 
 def expire_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:
-    """Make claims uncertain whose lease has expired. Returns how many."""
+    """Make claims whose lease has expired uncertain. Returns how many."""
     is_expired = text.c.state == TextState.CLAIMED, text.c.claimed_at < now - timedelta(seconds=lease_seconds)
     with ledger.read() as connection:
         ids = list(connection.execute(select(text.c.id).where(*is_expired).limit(MAX_IDS)).scalars())
     if not ids:
         return 0
     with ledger.write() as connection:
-        # Meanwhile a text may have been planned again and claimed by a live worker.
+        # Meanwhile a live worker may have planned a text again and claimed it.
         still = connection.execute(select(text.c.id).where(text.c.id.in_(ids), *is_expired)).scalars()
         return len(transition(connection, still, TextState.UNCERTAIN, now, "lease_expired"))

@@ -14,7 +14,7 @@ from ivr.ledger.tables import text, text_move
 
 
 class TextState(StrEnum):
-    """The states of a text. A planned text has a row only if it was requested, or if a hand-over did not happen."""
+    """The states of a text. A planned reminder has a row only if staff sent it or a hand-over failed."""
 
     PLANNED = "planned"
     CLAIMED = "claimed"
@@ -31,7 +31,7 @@ class TextState(StrEnum):
 S = TextState
 _RECEIPTS = frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED})
 TRANSITIONS: dict[TextState, frozenset[TextState]] = {
-    # A late receipt or response for a text that was given up: it went out after all.
+    # A late response or receipt may show that a text went out after all.
     S.PLANNED: frozenset({S.CLAIMED, S.SKIPPED, S.CANCELLED, S.HANDED_OVER}) | _RECEIPTS,
     S.CLAIMED: frozenset({S.HANDED_OVER, S.UNCERTAIN, S.PLANNED}) | _RECEIPTS,
     S.UNCERTAIN: frozenset({S.HANDED_OVER, S.PLANNED}) | _RECEIPTS,
@@ -40,33 +40,28 @@ TRANSITIONS: dict[TextState, frozenset[TextState]] = {
     S.DELIVERED: frozenset(),
     S.UNDELIVERED: frozenset(),
     S.FAILED: frozenset(),
-    # Staff may send a text that they skipped.
+    # Staff send a text that they had skipped.
     S.SKIPPED: frozenset({S.PLANNED}),
     # The appointment was booked again, at the same time.
     S.CANCELLED: frozenset({S.CLAIMED, S.SKIPPED}),
 }
-# What counts toward the limits of a number: every text that went out, or may have.
+# Counted toward the limits of a number: every text that went out, or may have.
 COUNTED = frozenset({S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT})
 # The carrier accepted the text, and reported no failure.
 ACCEPTED = (S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT)
 
 
 def state_at_carrier(status: str) -> TextState:
-    """The state of a text that is in the carrier's log, by its status there."""
+    """The state of a text with this status in the carrier's log."""
     return TextState(STATE_BY_STATUS.get(status, "handed_over"))
 
 
 def transition(
-    connection: Connection,
-    ids: Iterable[int],
-    to: TextState,
-    now: datetime,
-    reason: str | None = None,
-    **values: Any,
+    connection: Connection, ids: Iterable[int], to: TextState, now: datetime, reason: str | None = None, **values: Any
 ) -> list[int]:
-    """Change the state of texts and record it in their history. Texts that may not change to this state are left alone.
+    """Change the state of texts, where allowed, and record it in their history. Returns the ids of changed texts.
 
-    values: other columns to set on the texts that change. Returns the ids of those texts.
+    values: other columns to set on the changed texts.
     """
     rows = _lock(connection, list(ids))
     changed = {row.id: row.state for row in rows if to in TRANSITIONS[TextState(row.state)]}
@@ -89,15 +84,13 @@ def _record_history(
     connection: Connection, changed: list[tuple[int, str]], to: TextState, now: datetime, reason: str | None
 ) -> None:
     """changed: (text id, state before)."""
-    rows = [
-        {"text_id": text_id, "at": now, "from_state": before, "to_state": to, "reason": reason}
-        for text_id, before in changed
-    ]
+    entry = {"at": now, "to_state": to, "reason": reason}
+    rows = [{**entry, "text_id": text_id, "from_state": before} for text_id, before in changed]
     connection.execute(insert(text_move), rows)
 
 
 def cancel_planned(connection: Connection, appointments: Any, now: datetime, reason: str) -> None:
-    """Cancel texts of appointments that wait for a retry. appointments: ids, or a query for ids."""
+    """Cancel the texts of appointments that wait for a retry. appointments: their ids, or a query for them."""
     waiting = select(text.c.id).where(text.c.appointment_id.in_(appointments), text.c.state == TextState.PLANNED)
     transition(connection, connection.execute(waiting).scalars(), TextState.CANCELLED, now, reason)
 
@@ -116,7 +109,7 @@ def mark_handed_over(connection: Connection, sids: Mapping[int, str], now: datet
 
 
 def record_sids(connection: Connection, sids: Mapping[int, str]) -> None:
-    """Store the carrier's ids of texts, {text id: sid}. A text's sid is never replaced, nor given to a second text."""
+    """Store the carrier's ids of texts: {text id: sid}. A stored sid is neither replaced nor given to a second text."""
     taken = set(connection.execute(select(text.c.sid).where(text.c.sid.in_(sids.values()))).scalars())
     owners = {sid: text_id for text_id, sid in sids.items() if sid not in taken}
     new = [{"key": text_id, "new_sid": sid} for sid, text_id in owners.items()]
@@ -143,13 +136,10 @@ def create_texts(connection: Connection, rows: list[dict[str, Any]], now: dateti
     if not rows:
         return
     ids = connection.execute(
-        insert(text).returning(text.c.id, sort_by_parameter_order=True),
-        [{**row, "updated_at": now} for row in rows],
+        insert(text).returning(text.c.id, sort_by_parameter_order=True), [{**row, "updated_at": now} for row in rows]
     ).scalars()
-    connection.execute(
-        insert(text_move),
-        [
-            {"text_id": text_id, "at": now, "to_state": row["state"], "reason": row.get("reason")}
-            for text_id, row in zip(ids, rows, strict=True)
-        ],
-    )
+    history = [
+        {"text_id": text_id, "at": now, "to_state": row["state"], "reason": row.get("reason")}
+        for text_id, row in zip(ids, rows, strict=True)
+    ]
+    connection.execute(insert(text_move), history)

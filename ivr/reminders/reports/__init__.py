@@ -1,4 +1,4 @@
-"""What happened to texts, for staff: counts, exports, response rates, and manual actions on one appointment.
+"""Reports on texts for staff: counts, exports, response rates; and manual actions on one appointment.
 
-Nothing here talks to the carrier; a text that staff send is planned here and claimed in `outbox`.
+Nothing here calls the carrier: a text that staff send is planned here and claimed in `outbox`.
 """

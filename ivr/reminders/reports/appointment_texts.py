@@ -1,4 +1,4 @@
-"""The texts of an appointment, sent and still to come, each with its state and reason."""
+"""The past and upcoming texts of an appointment, each with its state and reason."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _PERMANENT_BLOCKS: tuple[tuple[Callable[[Row[Any]], bool], StateAndReason], ...]
 class TextReport:
     """One text of an appointment.
 
-    starts_at: when the appointment was to start as the text was created. due_at: None if its step left the plan.
-    reason: of a planned text, what it waits for: None (its time), `due` (a worker), or what blocks it.
+    starts_at: of the appointment when the text was created. due_at: None if its step is no longer in the plan.
+    reason: why a planned text waits: None (not due yet), `due` (waits for a worker), or what blocks it.
     """
 
     step: str
@@ -57,9 +57,15 @@ class TextReport:
     handed_over_at: datetime | None = None
     changed_at: datetime | None = None
 
+    def cells(self, zone: ZoneInfo) -> dict[str, str]:
+        """The fields as text, with times in a time zone; None becomes empty."""
+        times = ("starts_at", "due_at", "handed_over_at", "changed_at")
+        fields = {"step": self.step, "state": self.state.value, "reason": self.reason or ""}
+        return fields | {name: local_time(getattr(self, name), zone) for name in times}
+
 
 def appointments_query(*columns: Any) -> Select[Any]:
-    """Appointments (all columns, or these) with the columns of the person and the batch that affect their texts."""
+    """Appointments (these columns, or all) with the columns of the person and the batch that affect their texts."""
     return (
         select(*(columns or (appointment,)), person.c.phone_sealed, person.c.opted_out_at, person.c.landline)
         .add_columns(batch.c.live_at, batch.c.paused, batch.c.cancelled_at)
@@ -69,12 +75,12 @@ def appointments_query(*columns: Any) -> Select[Any]:
 
 
 def permanent_block(row: Row[Any]) -> StateAndReason | None:
-    """Why nothing more is sent for an appointment, whatever its plan says."""
+    """Why an appointment gets no more texts, whatever its plan says; None if it may."""
     return next((block for holds, block in _PERMANENT_BLOCKS if holds(row)), None)
 
 
 def temporary_block(row: Row[Any]) -> str | None:
-    """Why nothing is sent for an appointment at present."""
+    """Why an appointment gets no texts for now; None if it may."""
     reason = blocked_reason(row.opted_out_at, row.landline)
     if reason:
         return reason
@@ -83,7 +89,7 @@ def temporary_block(row: Row[Any]) -> str | None:
 
 @lru_cache(_CACHE_SIZE)
 def local_time(moment: datetime | None, zone: ZoneInfo) -> str:
-    """A moment in a time zone with its UTC offset, such as 2026-12-08 10:00-05:00; empty for None."""
+    """A time in a time zone with its UTC offset, such as 2026-12-08 10:00-05:00; empty for None."""
     return moment.astimezone(zone).isoformat(" ", "minutes") if moment else ""
 
 
@@ -93,7 +99,7 @@ class TextReporter:
     def __init__(self, rules: ReminderRules, now: datetime) -> None:
         self.rules, self.now = rules, now
         self.steps = {step.id: step for step in rules.plan}
-        # Many appointments start at the same times.
+        # Many appointments start at the same time.
         self.due_at = lru_cache(_CACHE_SIZE)(self._due_at)
 
     def _due_at(self, step_id: str, starts_at: datetime, zone: ZoneInfo) -> datetime | None:
@@ -101,15 +107,15 @@ class TextReporter:
         return due_at(step, PlannedAppointment(starts_at, zone), self.rules.quiet_hours) if step else None
 
     def report(self, connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], list[TextReport]]]:
-        """The texts of appointments (rows of `appointments_query`), steps without a row included, in order of time."""
+        """The texts of appointments (rows of `appointments_query`) in order of time, including steps without a row."""
         texts: dict[int, list[Row[Any]]] = defaultdict(list)
         for text_row in connection.execute(_TEXTS.where(text.c.appointment_id.in_([row.id for row in rows]))):
             texts[text_row.appointment_id].append(text_row)
-        appointments = [_AppointmentTexts(self, row, texts[row.id]) for row in rows]
-        # Other texts to a person are read only where they affect a decision.
-        sent = recent_sends(connection, {one.row.person_id for one in appointments if one.is_due}, self.now)
-        for one in appointments:
-            yield one.row, one.report(sent.get(one.row.person_id, ()))
+        entries = [_AppointmentTexts(self, row, texts[row.id]) for row in rows]
+        # A person's other texts are read only where they affect a decision.
+        sent = recent_sends(connection, {entry.row.person_id for entry in entries if entry.is_due}, self.now)
+        for entry in entries:
+            yield entry.row, entry.report(sent.get(entry.row.person_id, ()))
 
 
 class _AppointmentTexts:
@@ -143,7 +149,7 @@ class _AppointmentTexts:
     def _past(self, text_row: Row[Any]) -> TextReport:
         state, reason = TextState(text_row.state), text_row.reason
         if state is TextState.PLANNED:
-            # It waits for a retry, but the appointment has moved: the next claim cancels it.
+            # It waits for a retry, but its appointment has moved: the next claim cancels it.
             state, reason = TextState.CANCELLED, "moved"
         due = self._reporter.due_at(text_row.step, text_row.starts_at, self._zone)
         return TextReport(
@@ -173,12 +179,10 @@ class _AppointmentTexts:
                 return TextState.SKIPPED, reason
         waits_for = temporary_block(self.row) or stored_reason
         if waits_for is None and due is not None and due <= self._now:
+            is_quiet = quiet_until(self._now, self._zone, self._reporter.rules.quiet_hours)
             is_next = decision.send and decision.send.id == step_id
-            waits_for = "due" if is_next else self._put_off_reason()
+            waits_for = "due" if is_next else "quiet_hours" if is_quiet else "limit"
         return TextState.PLANNED, waits_for
-
-    def _put_off_reason(self) -> str:
-        return "quiet_hours" if quiet_until(self._now, self._zone, self._reporter.rules.quiet_hours) else "limit"
 
     def _due_at(self, step_id: str) -> datetime | None:
         return self._reporter.due_at(step_id, self.row.starts_at, self._zone)

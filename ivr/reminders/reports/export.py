@@ -21,7 +21,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, batch
 from ivr.line.content.config import ReminderRules
 from ivr.people.phones import format_phone
-from ivr.reminders.reports.appointment_texts import TextReport, TextReporter, appointments_query, local_time
+from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query, local_time
 from ivr.reminders.reports.status import NoSuchBatch
 
 CHUNK = 1000
@@ -29,11 +29,11 @@ COLUMNS = (
     *("appointment_id", "number", "first_name", "starts_at", "site", "language", "step", "due_at", "state", "reason"),
     *("handed_over_at", "changed_at", "answer", "answered_at", "status"),
 )
-# https://owasp.org/www-community/attacks/CSV_Injection, which lists the full-width signs too.
+# https://owasp.org/www-community/attacks/CSV_Injection, which lists the full-width characters too.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001
 _SEPARATOR = "\x1f"
 _FORMULA_IN_ROW = re.compile(f"{_SEPARATOR}(?:{_FORMULA.pattern})")
-# The columns that are exported, or that decide about a text.
+# The columns that are exported, or that affect a text.
 _EXPORTED = [appointment.c[name] for name in ("id", "appointment_id", "person_id", "starts_at", "timezone", "site")]
 _EXPORTED += [appointment.c[name] for name in ("language", "first_name_sealed", "channel", "status", "answer")]
 _EXPORTED += [appointment.c[name] for name in ("answered_at", "batch_id")]
@@ -46,7 +46,7 @@ class UnwritableFile(Exception):
 def export_texts(
     ledger: Ledger, vault: Vault, rules: ReminderRules, batch_id: int, now: datetime, numbers: bool = False
 ) -> Iterator[dict[str, str]]:
-    """The texts of a batch, one at a time, by the columns of COLUMNS. numbers: with full numbers and first names.
+    """The texts of a batch, one at a time, as cells by COLUMNS. numbers: with full phone numbers and first names.
 
     Raises NoSuchBatch, and UnknownKey while iterating.
     """
@@ -54,7 +54,7 @@ def export_texts(
     with ledger.read() as connection:
         if not connection.execute(select(batch.c.id).where(batch.c.id == batch_id)).first():
             raise NoSuchBatch(f"There is no batch {batch_id}.")
-        # Eight bytes an appointment. Paging with a query instead would scan the whole batch for each page.
+        # Eight bytes per appointment. Paging in the query would scan the whole batch for each page.
         ids = connection.execute(select(appointment.c.id).where(in_batch).order_by(appointment.c.id)).scalars()
         return _export(ledger, vault, TextReporter(rules, now), batch_id, array("q", ids), numbers)
 
@@ -68,18 +68,18 @@ def _export(
             rows = connection.execute(query.where(appointment.c.id.in_(ids[start : start + CHUNK]))).all()
             reports = list(reporter.report(connection, rows))
         for row, texts in reports:
-            # Not a condition of the query: the database would scan the whole batch for it.
+            # Not in the query, where it would make the database scan the whole batch.
             if row.batch_id == batch_id:
                 cells, zone = _appointment_cells(row, vault, numbers), ZoneInfo(row.timezone)
                 for text in texts:
-                    yield cells | _text_cells(text, zone)
+                    yield cells | text.cells(zone)
 
 
 def _appointment_cells(row: Row[Any], vault: Vault, numbers: bool) -> dict[str, str]:
     phone = format_phone(vault.open(row.phone_sealed))
     return {
         "appointment_id": row.appointment_id,
-        "number": phone if numbers else _mask_phone(phone),
+        "number": phone if numbers else f"***-***-{phone[-4:]}",
         "first_name": vault.open(row.first_name_sealed) if numbers and row.first_name_sealed else "",
         "site": row.site,
         "language": row.language or "",
@@ -89,35 +89,18 @@ def _appointment_cells(row: Row[Any], vault: Vault, numbers: bool) -> dict[str, 
     }
 
 
-def _text_cells(text: TextReport, zone: ZoneInfo) -> dict[str, str]:
-    return {
-        "starts_at": local_time(text.starts_at, zone),
-        "due_at": local_time(text.due_at, zone),
-        "handed_over_at": local_time(text.handed_over_at, zone),
-        "changed_at": local_time(text.changed_at, zone),
-        "step": text.step,
-        "state": text.state.value,
-        "reason": text.reason or "",
-    }
-
-
-def _mask_phone(phone: str) -> str:
-    """A number by its last four digits: ***-***-0123."""
-    return f"***-***-{phone[-4:]}"
-
-
 def write_csv(
     rows: Iterable[Mapping[str, str]], file: TextIO, columns: Sequence[str], progress: Callable[[int], None]
 ) -> int:
-    """Write rows below a header, with formulas escaped. Returns the number of rows; progress gets it now and then."""
+    """Write a header and rows, with formulas escaped. Returns the number of rows; progress gets it as it grows."""
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(columns)
     select_cells, count = itemgetter(*columns), 0
     for row in rows:
         cells = select_cells(row)
-        # One search in a whole row: formulas are rare.
+        # Formulas are rare: one search covers the whole row.
         if _FORMULA_IN_ROW.search(_SEPARATOR + _SEPARATOR.join(cells)):
-            cells = [_escape_formula(cell) for cell in cells]
+            cells = [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]
         writer.writerow(cells)
         count += 1
         if count % CHUNK == 0:
@@ -125,15 +108,11 @@ def write_csv(
     return count
 
 
-def _escape_formula(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
 @contextmanager
 def private_file(path: Path) -> Iterator[TextIO]:
-    """Open a file that only its owner can read, in UTF-8 with the byte-order mark that Excel needs.
+    """Write a file that only its owner can read, in UTF-8 with the byte-order mark that Excel needs.
 
-    The file replaces an older one only when it is complete. Raises UnwritableFile.
+    It replaces an older file only when it is complete. Raises UnwritableFile.
     """
     try:
         target = path.resolve()
@@ -142,11 +121,8 @@ def private_file(path: Path) -> Iterator[TextIO]:
         if not target.parent.is_dir():
             raise UnwritableFile(f"The folder {path.parent} does not exist: create it, or name another.")
         # A device such as /dev/null is written to, not replaced.
-        if target.exists() and not target.is_file():
-            with target.open("w", encoding="utf-8-sig", newline="") as file:
-                yield file
-            return
-        with _replacing(target) as file:
+        is_device = target.exists() and not target.is_file()
+        with target.open("w", encoding="utf-8-sig", newline="") if is_device else _replacing(target) as file:
             yield file
     except OSError as error:
         raise UnwritableFile(f"{path} cannot be written ({error.strerror}): fix that, or name another file.") from None

@@ -1,6 +1,6 @@
-"""Manual actions for one person or appointment: look up, opt out, opt in, send a text now, skip a text.
+"""Manual actions on one person or appointment: look up, opt out, opt in, send a text now, skip a text.
 
-A text that staff send becomes a planned row that is due now. The worker claims it like any other, so opt-outs, limits
+A text that staff send becomes a planned row that is due now. A worker claims it like any other, so opt-outs, limits
 and quiet hours are checked again, and it goes out once.
 """
 
@@ -34,7 +34,7 @@ from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide, quie
 MANUAL = "by_hand"
 SHOWN_FOR = timedelta(days=30)
 
-# The outcomes of an action, by code.
+# Printed after an action, by the code of its outcome.
 RESULT_SENTENCES = {
     "due_now": "It goes out within moments; see `infoline reminders person`.",
     "waits_for_carrier": "The carrier refuses our texts now: it goes out as soon as the carrier accepts them again.",
@@ -60,7 +60,7 @@ _SUCCESSES = frozenset({"due_now", "waits_for_carrier", "already", "left_out"})
 
 
 class UnknownAppointment(Exception):
-    """There is no such appointment or step; the message says what there is."""
+    """The appointment or step does not exist; the message explains what to use."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class ManualActions:
         self._rules = config.reminders
 
     def person(self, phone: str, now: datetime) -> dict[str, Any]:
-        """Everything known about a number (E.164): opt-out, appointments since 30 days ago, and their texts.
+        """All data on a number (E.164): opt-out, appointments since 30 days ago, and their texts. Times are local.
 
-        Times are local, with their UTC offset. "known" is False if there is nothing.
+        "known" is False if there is nothing.
         """
         with self._ledger.read() as connection:
             columns = (person.c[name] for name in ("id", "opted_out_at", "landline", "language"))
@@ -122,7 +122,7 @@ class ManualActions:
     def stop(self, phone: str, reason: str, now: datetime) -> bool:
         """Opt a number (E.164) out of reminders. reason: stored sealed. Returns False if it was opted out already."""
         with self._ledger.write() as connection:
-            # A claim sees either all of an opt-out or nothing of it.
+            # Under the lock, a claim sees all of an opt-out or none of it.
             self._ledger.exclusive_lock(connection)
             return opt_out(connection, self._vault, phone, now, "staff", reason)
 
@@ -136,14 +136,14 @@ class ManualActions:
             return (source or "unknown") if changed else None
 
     def send(self, appointment_id: str, step_id: str, now: datetime) -> ManualResult:
-        """Make a text that is still to come due now. Raises UnknownAppointment."""
+        """Make an upcoming text due now. Raises UnknownAppointment."""
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
             actions = _AppointmentActions(connection, self._rules, appointment_id, now)
             return actions.send(actions.step(step_id))
 
     def skip(self, appointment_id: str, step_id: str | None, now: datetime) -> list[ManualResult]:
-        """Skip one text of an appointment, or all that are still to come. Raises UnknownAppointment."""
+        """Skip one upcoming text of an appointment, or all of them. Raises UnknownAppointment."""
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
             actions = _AppointmentActions(connection, self._rules, appointment_id, now)
@@ -165,14 +165,8 @@ def _appointment_json(row: Row[Any], texts: list[TextReport]) -> dict[str, Any]:
         "batch": row.batch_id,
         "starts_at": local_time(row.starts_at, zone),
         "answered_at": local_time(row.answered_at, zone) or None,
-        "texts": [_text_json(report, zone) for report in texts],
+        "texts": [{name: cell or None for name, cell in report.cells(zone).items()} for report in texts],
     }
-
-
-def _text_json(report: TextReport, zone: ZoneInfo) -> dict[str, str | None]:
-    times = ("starts_at", "due_at", "handed_over_at", "changed_at")
-    fields = {"step": report.step, "state": report.state.value, "reason": report.reason}
-    return {**fields, **{name: local_time(getattr(report, name), zone) or None for name in times}}
 
 
 class _AppointmentActions:
@@ -191,16 +185,15 @@ class _AppointmentActions:
         self._texts = {text_row.step: text_row for text_row in connection.execute(select(text).where(current))}
 
     def step(self, step_id: str) -> ReminderStep:
-        for step in self._rules.plan:
-            if step.id == step_id:
-                return step
-        known = ", ".join(step.id for step in self._rules.plan)
-        raise UnknownAppointment(f"There is no step {step_id} in the plan: use one of {known}.")
+        steps = {step.id: step for step in self._rules.plan}
+        if step_id not in steps:
+            raise UnknownAppointment(f"There is no step {step_id} in the plan: use one of {', '.join(steps)}.")
+        return steps[step_id]
 
     def send(self, step: ReminderStep) -> ManualResult:
         skipped = self._texts.get(step.id)
         if skipped and (skipped.state, skipped.reason) == (TextState.SKIPPED, MANUAL):
-            # Decide as if it had not been skipped.
+            # Decide as if it had never been skipped.
             del self._texts[step.id]
         else:
             skipped = None
@@ -252,7 +245,7 @@ class _AppointmentActions:
         return "visit_over" if self._row.starts_at <= self._now else None
 
     def _plan_reason(self, step: ReminderStep) -> str | None:
-        """Why the plan's own rules forbid this text now."""
+        """Why the rules of the plan forbid this text now; None if they allow it."""
         retries = self._retries()
         done = frozenset(self._texts.keys() - retries.keys())
         sent = self._sent() + [self._now] * self._about_to_send()
@@ -277,7 +270,7 @@ class _AppointmentActions:
         return recent_sends(self._connection, {self._row.person_id}, self._now)[self._row.person_id]
 
     def _about_to_send(self) -> int:
-        """The number of texts about the patient's other appointments that only wait for a worker: each will count."""
+        """How many texts about the patient's other appointments wait for a worker. They count toward the limits."""
         others = (text.c.person_id == self._row.person_id) & (text.c.appointment_id != self._row.id)
         due = (text.c.state == TextState.PLANNED) & (text.c.retry_at <= self._now)
         return int(self._connection.execute(select(func.count()).select_from(text).where(others, due)).scalar_one())

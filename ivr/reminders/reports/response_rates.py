@@ -1,6 +1,6 @@
-"""How patients respond to reminders: delivered, confirmed, asked to change; and attendance by response.
+"""How patients respond to reminders: texts delivered, replies, and attendance by reply.
 
-A reply counts for one text: the last one that the patient had received when replying.
+A reply counts for one text: the last one sent before it.
 """
 
 from __future__ import annotations
@@ -10,30 +10,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    FromClause,
-    Row,
-    and_,
-    case,
-    cast,
-    exists,
-    extract,
-    func,
-    literal,
-    or_,
-    select,
-)
+from sqlalchemy import BigInteger, Connection, FromClause, Row, case, cast, exists, extract, func, literal, select
 from sqlalchemy.sql import ColumnElement
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import appointment, batch, text
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.outbox.text_states import ACCEPTED, TextState
-from ivr.reminders.reports.status import NoSuchBatch
+from ivr.reminders.reports.status import NoSuchBatch, in_batch
 
-# A share of fewer cases means nothing, and may identify a patient.
+# A percentage of fewer cases is meaningless, and may identify a patient.
 MIN_CASES = 10
 # Hours before the appointment; each bucket ends at the next.
 BUCKETS = (0, 24, 48, 96, 168)
@@ -46,9 +32,8 @@ REPLIES = ("confirmed", "change", "nothing", WRONG_NUMBER, "no_text")
 def response_rates(ledger: Ledger, zone: ZoneInfo, now: datetime, batch_id: int | None = None) -> dict[str, Any]:
     """Counts with percentages, None under 10 cases. batch_id: None for all batches. Raises NoSuchBatch.
 
-    Of texts: "batches", "hours_before" (the appointment, in BUCKETS), "weeks" (from Monday in `zone`). Of
-    appointments whose attendance a later file reports: "attendance". An appointment belongs to the last batch that
-    listed it.
+    Of texts: "batches", "hours_before" (the appointment, in BUCKETS), and "weeks" (from Monday in `zone`). Of
+    appointments with known attendance: "attendance". An appointment belongs to the last batch that listed it.
     """
     with ledger.read() as connection:
         if batch_id is not None and not connection.execute(select(batch.c.id).where(batch.c.id == batch_id)).first():
@@ -67,7 +52,7 @@ def response_rates(ledger: Ledger, zone: ZoneInfo, now: datetime, batch_id: int 
 
 def _was_accepted() -> ColumnElement[bool]:
     """Whether the carrier accepted a text. A failed text that has a sid failed after that."""
-    return or_(text.c.state.in_(ACCEPTED), and_(text.c.state == TextState.FAILED, text.c.sid.is_not(None)))
+    return text.c.state.in_(ACCEPTED) | ((text.c.state == TextState.FAILED) & text.c.sid.is_not(None))
 
 
 def _accepted_texts(batch_id: int | None) -> FromClause:
@@ -92,13 +77,9 @@ def _accepted_texts(batch_id: int | None) -> FromClause:
     return (
         select(*columns, answer.label("answer"))
         .join(appointment, appointment.c.id == text.c.appointment_id)
-        .where(_was_accepted(), *_in_batch(batch_id))
+        .where(_was_accepted(), *in_batch(appointment.c.batch_id, batch_id))
         .subquery("handed")
     )
-
-
-def _in_batch(batch_id: int | None) -> list[ColumnElement[bool]]:
-    return [] if batch_id is None else [appointment.c.batch_id == batch_id]
 
 
 def _epoch(moment: ColumnElement[Any]) -> ColumnElement[int]:
@@ -107,16 +88,17 @@ def _epoch(moment: ColumnElement[Any]) -> ColumnElement[int]:
 
 
 def _week(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> ColumnElement[int]:
-    """Weeks since the first Monday of 1970, from midnight to midnight in a time zone."""
+    """Weeks since the first Monday of 1970, which start at midnight in a time zone."""
     monday = (_FIRST_MONDAY - date(1970, 1, 1)).days * _DAY_SECONDS
     return (_epoch(moment) + _utc_offset(moment, zone, now) - monday) // (7 * _DAY_SECONDS)
 
 
 def _utc_offset(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> ColumnElement[int]:
-    """A time zone's UTC offset in seconds, as SQLite has no zones; on a day of change, the later offset."""
+    """A time zone's UTC offset in seconds, as SQLite has no time zones; on a day of change, the later offset."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [today - timedelta(days=age) for age in range(_MAX_AGE.days, -2, -1)]
-    offsets = [_seconds((day + timedelta(hours=18)).astimezone(zone).utcoffset()) for day in days]
+    spans = [(day + timedelta(hours=18)).astimezone(zone).utcoffset() or timedelta() for day in days]
+    offsets = [int(span.total_seconds()) for span in spans]
     changes = [
         (int(day.timestamp()), after)
         for day, before, after in zip(days[1:], offsets, offsets[1:], strict=False)
@@ -126,20 +108,12 @@ def _utc_offset(moment: ColumnElement[Any], zone: ZoneInfo, now: datetime) -> Co
     return case(*cases, else_=offsets[0]) if cases else literal(offsets[0])
 
 
-def _seconds(span: timedelta | None) -> int:
-    return int((span or timedelta()).total_seconds())
-
-
 def _monday(week: int) -> str:
     return (_FIRST_MONDAY + timedelta(weeks=week)).isoformat()
 
 
 def _counts(
-    connection: Connection,
-    texts: FromClause,
-    name: str,
-    key: ColumnElement[Any],
-    read: Callable[[Any], int | str],
+    connection: Connection, texts: FromClause, name: str, key: ColumnElement[Any], read: Callable[[Any], int | str]
 ) -> list[dict[str, Any]]:
     key = key.label("key")
     rows = connection.execute(
@@ -180,7 +154,7 @@ def _attendance(connection: Connection, batch_id: int | None) -> list[dict[str, 
             func.count().label("visits"),
             func.count().filter(appointment.c.status == "attended").label("attended"),
         )
-        .where(appointment.c.status.in_(("attended", "missed")), *_in_batch(batch_id))
+        .where(appointment.c.status.in_(("attended", "missed")), *in_batch(appointment.c.batch_id, batch_id))
         .group_by(answer)
     ).all()
     return [

@@ -1,4 +1,4 @@
-"""Counts of texts by batch and in total, each text in exactly one state; and control of a batch."""
+"""Counts of texts by batch and in total, each text in exactly one state; and changes to a batch."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class CancelledBatch(Exception):
 
 
 def status(ledger: Ledger, batch_id: int | None = None) -> dict[str, Any]:
-    """Counts of texts by state and reason; "planned" counts appointments that have a text still to come.
+    """Counts of texts by state and reason; "planned" counts appointments with upcoming texts.
 
-    batch_id: None for all batches, with each of them under "batches". Raises NoSuchBatch.
+    batch_id: None for the total, with each batch under "batches". Raises NoSuchBatch.
     """
     with ledger.read() as connection:
         batches = _batches(connection, batch_id)
@@ -36,38 +36,29 @@ def status(ledger: Ledger, batch_id: int | None = None) -> dict[str, Any]:
         _count_texts(connection, batches, batch_id)
         if batch_id is not None:
             return batches[batch_id]
-        alarms = connection.execute(select(alarm.c.name, alarm.c.detail))
-        return {
-            **_total(batches.values()),
-            "alarms": [dict(row._mapping) for row in alarms],
-            "batches": list(batches.values()),
-        }
+        alarms = [dict(row._mapping) for row in connection.execute(select(alarm.c.name, alarm.c.detail))]
+        return {**_total(batches.values()), "alarms": alarms, "batches": list(batches.values())}
 
 
 def _batches(connection: Connection, batch_id: int | None) -> dict[int, dict[str, Any]]:
     """Batches by id, with counts of zero."""
-    query = select(batch.c.id, batch.c.paused, batch.c.live_at).where(*_equals(batch.c.id, batch_id))
+    query = select(batch.c.id, batch.c.paused, batch.c.live_at).where(*in_batch(batch.c.id, batch_id))
     rows = connection.execute(query.order_by(batch.c.id))
     return {row.id: {**_zero(row.id, row.paused), "live": row.live_at is not None} for row in rows}
 
 
 def _zero(batch_id: int | None, paused: bool) -> dict[str, Any]:
-    return {
-        "batch": batch_id,
-        "paused": paused,
-        "appointments": 0,
-        "texts": dict.fromkeys(STATES, 0),
-        "reasons": {},
-    }
+    return {"batch": batch_id, "paused": paused, "appointments": 0, "texts": dict.fromkeys(STATES, 0), "reasons": {}}
 
 
-def _equals(column: ColumnElement[Any], batch_id: int | None) -> list[ColumnElement[bool]]:
+def in_batch(column: ColumnElement[Any], batch_id: int | None) -> list[ColumnElement[bool]]:
+    """The condition that restricts a query to a batch; none for all batches."""
     return [] if batch_id is None else [column == batch_id]
 
 
 def _count_appointments(connection: Connection, batches: dict[int, dict[str, Any]], batch_id: int | None) -> None:
     columns = (appointment.c.batch_id, func.count().label("n"), func.count(appointment.c.next_due_at).label("planned"))
-    query = select(*columns).where(*_equals(appointment.c.batch_id, batch_id)).group_by(appointment.c.batch_id)
+    query = select(*columns).where(*in_batch(appointment.c.batch_id, batch_id)).group_by(appointment.c.batch_id)
     for row in connection.execute(query):
         batches[row.batch_id]["appointments"] = row.n
         batches[row.batch_id]["texts"][TextState.PLANNED] = row.planned
@@ -77,7 +68,7 @@ def _count_texts(connection: Connection, batches: dict[int, dict[str, Any]], bat
     """Count reminders; requested texts belong to no batch."""
     group = (text.c.batch_id, text.c.state, text.c.reason)
     query = select(*group, func.count().label("n"))
-    query = query.where(text.c.batch_id.is_not(None), *_equals(text.c.batch_id, batch_id))
+    query = query.where(text.c.batch_id.is_not(None), *in_batch(text.c.batch_id, batch_id))
     for row in connection.execute(query.group_by(*group)):
         if row.state == TextState.PLANNED:
             continue

@@ -1,4 +1,4 @@
-"""Claims: each text once, within the limits, and only if it should still be sent."""
+"""Claims: each text is claimed once, within the limits, and only if it should still be sent."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_text_to_an_unreachable_person_is_skipped_with_the_reason_at_the_claim
     assert status(clinic.ledger)["reasons"][reason] == 1
 
 
-def test_a_patient_who_opts_in_again_gets_the_texts_still_to_come(clinic):
+def test_a_patient_who_opts_in_again_gets_upcoming_texts(clinic):
     clinic.import_rows(row(1, at(2, 1)))
     opt_out_first(clinic)
     assert clinic.claim(NOW + timedelta(hours=2)) == []
@@ -80,11 +80,7 @@ def test_a_patient_who_opts_in_again_gets_the_texts_still_to_come(clinic):
     assert len(clinic.claim(NOW + timedelta(days=1, hours=2))) == 1
 
 
-BATCHES = [
-    ("paused", {"paused": True}),
-    ("still importing", {"live_at": None}),
-    ("cancelled", {"cancelled_at": NOW}),
-]
+BATCHES = [("paused", {"paused": True}), ("still importing", {"live_at": None}), ("cancelled", {"cancelled_at": NOW})]
 
 
 @pytest.mark.parametrize("values", [case[1] for case in BATCHES], ids=[case[0] for case in BATCHES])
@@ -95,7 +91,7 @@ def test_nothing_is_claimed_from_a_blocked_batch(clinic, values):
     assert [text_row for text_row in clinic.texts() if text_row.state == "claimed"] == []
 
 
-def test_a_resumed_batch_continues_where_it_was(clinic):
+def test_a_resumed_batch_continues_where_it_stopped(clinic):
     report = clinic.import_rows(row(1, DUE))
     control(clinic.ledger, report.batch, paused=True)
     assert (clinic.claim(), status(clinic.ledger, report.batch)["paused"]) == ([], True)
@@ -180,7 +176,7 @@ def test_a_claim_is_limited_by_segments_and_leaves_the_rest_for_the_next(clinic)
     assert [len(clinic.claim(limit=3)) for _ in range(4)] == [3, 3, 1, 0]
 
 
-def test_a_claimed_text_knows_until_when_it_is_useful(clinic):
+def test_a_claimed_text_carries_its_deadline(clinic):
     clinic.import_rows(row(1, at(0, 22)), row(2, at(7)))
     until = {text.phone[-1]: text.until for text in clinic.claim(NOW)}
     assert until["1"] == until["2"] == NOW + timedelta(hours=11)

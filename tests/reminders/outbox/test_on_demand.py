@@ -1,4 +1,4 @@
-"""Texts that a caller requests: stored once for each call and topic, and claimed as reminders are."""
+"""Texts that callers request: each is stored once per call and topic, and claimed like a reminder."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_repeated_request_gets_the_same_result_even_after_the_text_went_out(cl
     assert claim(clinic, LATER) == []
 
 
-def test_a_stored_request_holds_no_readable_secret_and_is_due_at_once(clinic_on_each_database):
+def test_a_stored_request_contains_no_plaintext_secret_and_is_due_at_once(clinic_on_each_database):
     ask(clinic_on_each_database)
     text_row = the_text(clinic_on_each_database)
     assert (text_row.state, text_row.step, text_row.asked_language) == ("planned", "cancer", "en")
@@ -97,7 +97,7 @@ def test_a_caller_who_cannot_be_texted_gets_the_reason_and_nothing_is_stored(cli
     assert ask(clinic) is OnDemandResult.SENT
 
 
-def test_a_landline_that_the_carrier_reports_is_the_result_of_the_next_request(clinic):
+def test_after_the_carrier_reports_a_landline_the_next_request_is_refused(clinic):
     ask(clinic)
     (claimed,) = claim(clinic)
     clinic.record([(claimed.attempt, Accepted(sid(), "queued"))])
@@ -106,7 +106,7 @@ def test_a_landline_that_the_carrier_reports_is_the_result_of_the_next_request(c
     assert ask(clinic, replace(REQUEST, token="token 2"), LATER) is OnDemandResult.LANDLINE
 
 
-def test_concurrent_requests_of_one_call_create_one_text(clinic_on_each_database):
+def test_concurrent_requests_from_one_call_create_one_text(clinic_on_each_database):
     store_jane(clinic_on_each_database, landline=False)
     results = []
     second = threading.Thread(
@@ -193,7 +193,7 @@ def test_a_text_that_must_no_longer_go_out_is_skipped_with_the_reason(clinic_on_
     assert on_demand_count(clinic_on_each_database.ledger, now) == 0
 
 
-def test_a_text_is_claimed_until_the_last_second_of_its_usefulness(clinic):
+def test_a_text_can_be_claimed_until_the_last_second_before_its_deadline(clinic):
     ask(clinic)
     assert len(claim(clinic, NOW + USEFUL_FOR - timedelta(seconds=1))) == 1
 
@@ -250,9 +250,7 @@ def test_concurrent_claims_never_take_the_same_text(clinic_on_each_database, wor
     assert len({text.attempt for text in claimed}) == len({text.phone for text in claimed}) == len(claimed) == 20
 
 
-def test_while_the_carrier_refuses_our_texts_one_text_of_any_kind_is_claimed_as_a_probe(
-    clinic_on_each_database,
-):
+def test_while_the_carrier_refuses_our_texts_one_text_of_any_kind_is_claimed_as_a_probe(clinic_on_each_database):
     clinic_on_each_database.import_rows(row(2, DUE), row(3, DUE))
     for topic in ("cancer", "next-steps"):
         ask(clinic_on_each_database, replace(REQUEST, topic=topic))
@@ -265,7 +263,7 @@ def test_while_the_carrier_refuses_our_texts_one_text_of_any_kind_is_claimed_as_
     assert {text_row.state for text_row in requested_texts(clinic_on_each_database)} == {"planned", "claimed"}
 
 
-def test_content_published_after_the_request_is_what_goes_out(clinic):
+def test_content_published_after_the_request_goes_out(clinic):
     ask(clinic)
     files = dict(clinic.content.files)
     files["en/cancer.md"] = files["en/cancer.md"].replace(b"A duct shape:", b"Shaped like a duct:")

@@ -1,4 +1,4 @@
-"""Sending requested texts: each is handed over once, whatever breaks, and before reminders."""
+"""Sending requested texts: each is handed over once, despite failures, and before reminders."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ RESULTS = [
 
 
 @pytest.mark.parametrize(("result", "state"), [case[1:] for case in RESULTS], ids=[case[0] for case in RESULTS])
-def test_each_result_at_the_carrier_leads_to_its_state(clinic_on_each_database, result, state):
+def test_each_result_of_a_hand_over_leads_to_its_state(clinic_on_each_database, result, state):
     claimed = request_and_claim(clinic_on_each_database)
     clinic_on_each_database.record([(claimed.attempt, result)], LATER)
     assert the_text(clinic_on_each_database).state == state
@@ -92,11 +92,11 @@ def test_a_text_without_a_receipt_is_closed_after_three_days_and_a_late_receipt_
     claimed = request_and_claim(clinic_on_each_database)
     clinic_on_each_database.record([(claimed.attempt, Accepted(sid(), "queued"))])
     assert close_without_receipt(clinic_on_each_database.ledger, NOW + NO_RECEIPT_AFTER + timedelta(seconds=1)) == 1
-    for status_word in ("sent", "delivered", "sent"):
+    for word in ("sent", "delivered", "sent"):
         assert apply_receipt(
             clinic_on_each_database.ledger,
             clinic_on_each_database.vault,
-            Receipt(claimed.attempt, status_word, "", None),
+            Receipt(claimed.attempt, word, "", None),
             LATER,
         )
     assert the_text(clinic_on_each_database).state == "delivered"
@@ -112,30 +112,20 @@ def test_the_status_of_reminders_does_not_count_requested_texts(clinic_on_each_d
     clinic_on_each_database.record([(claimed.attempt, Accepted(sid(), "queued"))])
     opt_jane_out(clinic_on_each_database)
     assert claim(clinic_on_each_database, LATER) == []
-    assert Counter(row.state for row in requested_texts(clinic_on_each_database)) == {
-        "handed_over": 1,
-        "skipped": 2,
-    }
+    assert Counter(row.state for row in requested_texts(clinic_on_each_database)) == {"handed_over": 1, "skipped": 2}
     assert status(clinic_on_each_database.ledger) == before
 
 
-# With a simulated phone network
+# On a simulated phone network
 
 
 def search(clinic, carrier, seconds):
     now = NOW + timedelta(seconds=seconds)
-    return reconcile(
-        clinic.ledger,
-        clinic.vault,
-        carrier,
-        uncertain_due(clinic.ledger, now, INTERVAL),
-        now,
-        INTERVAL,
-    )
+    return reconcile(clinic.ledger, clinic.vault, carrier, uncertain_due(clinic.ledger, now, INTERVAL), now, INTERVAL)
 
 
 @pytest.mark.parametrize("went_out", [True, False], ids=["it went out", "it did not go out"])
-def test_a_text_goes_out_once_though_the_worker_is_killed_during_the_hand_over(
+def test_a_text_goes_out_once_even_if_the_worker_is_killed_during_the_hand_over(
     clinic_on_each_database, network, carrier, went_out
 ):
     claimed = request_and_claim(clinic_on_each_database)
@@ -150,7 +140,7 @@ def test_a_text_goes_out_once_though_the_worker_is_killed_during_the_hand_over(
     retries = claim(clinic_on_each_database, NOW + timedelta(seconds=182))
     for retry in retries:
         carrier.send(retry.phone, retry.body, "http://127.0.0.1:1/", 3600)
-    assert [[name for name, count in found.items() if count] for found in counts] == (
+    assert [[result for result, count in search_counts.items() if count] for search_counts in counts] == (
         [["found"], []] if went_out else [["waiting"], ["planned"]]
     )
     assert len(retries) == (not went_out)
@@ -232,5 +222,5 @@ def test_a_wiped_queue_is_refilled_with_requested_texts_before_reminders(clinic,
         assert [job.func_name for job in queue.jobs] == [queues.SEND_ASKED, queues.SEND]
 
 
-def test_the_queue_knows_the_job_by_its_name():
+def test_the_job_name_in_the_queue_matches_the_function():
     assert f"{jobs.send_asked.__module__}.{jobs.send_asked.__name__}" == queues.SEND_ASKED

@@ -1,4 +1,4 @@
-"""After a backup is restored, nothing is sent until what went out since is recorded, and nothing is sent twice."""
+"""After a backup is restored, nothing is sent until the texts sent since then are recorded; none is sent twice."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_an_opt_out_since_the_backup_is_recorded_again(clinic, carrier, guard, n
     assert len(clinic.claim(LATER, guard=guard)) == (0 if opted_out else 1)
 
 
-def test_a_new_database_is_not_taken_for_a_backup(clinic, guard, content, tmp_path):
+def test_a_new_database_is_not_mistaken_for_a_backup(clinic, guard, content, tmp_path):
     clinic.import_rows(row(10, DUE))
     clinic.claim(NOW, guard=guard)
     (tmp_path / "other").mkdir()
@@ -226,7 +226,7 @@ def test_options_that_would_restore_nothing_are_refused(clinic, network, argumen
     assert max(len(line) for line in refused.stderr.splitlines()) <= 80
 
 
-def test_the_command_explains_texts_that_wait_for_another_search(clinic, carrier):
+def test_the_command_explains_that_texts_wait_for_another_search(clinic, carrier):
     clinic.import_rows(row(10, DUE))
     (claimed,) = clinic.claim()
     clinic.record([(claimed.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])

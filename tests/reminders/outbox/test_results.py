@@ -110,7 +110,7 @@ RESULTS = [
 @pytest.mark.parametrize(
     ("result", "state", "reason"), [case[1:] for case in RESULTS], ids=[case[0] for case in RESULTS]
 )
-def test_each_result_at_the_carrier_leads_to_its_state(clinic, result, state, reason):
+def test_each_result_of_a_hand_over_leads_to_its_state(clinic, result, state, reason):
     attempt = claim_one(clinic)
     clinic.record([(attempt, result)], LATER)
     text_row = the_text(clinic)
@@ -152,7 +152,7 @@ def test_the_back_off_doubles_up_to_an_hour(clinic):
     assert set(delays[8:]) == {3600}
 
 
-def test_the_back_off_of_a_text_tried_a_hundred_times_is_an_hour(clinic):
+def test_the_back_off_after_a_hundred_attempts_is_an_hour(clinic):
     attempt = claim_one(clinic)
     with clinic.ledger.write() as connection:
         connection.execute(update(text).values(tries=100))
@@ -160,9 +160,7 @@ def test_the_back_off_of_a_text_tried_a_hundred_times_is_an_hour(clinic):
     assert the_text(clinic).retry_at == NOW + MAX_RETRY_DELAY
 
 
-def test_a_refusal_of_our_account_raises_one_alarm_fails_no_text_and_stops_sending(
-    clinic_on_each_database,
-):
+def test_a_refusal_of_our_account_raises_one_alarm_fails_no_text_and_stops_sending(clinic_on_each_database):
     clinic_on_each_database.import_rows(*(row(number, DUE) for number in range(6)))
     claimed = clinic_on_each_database.claim(limit=4)
     stop = Refused(ErrorClass.STOP, 20003, "HTTP 401")
@@ -191,8 +189,8 @@ def receipt(clinic, attempt, status, code=None, its_sid="", now=LATER):
 
 RECEIPTS = [
     ("in order", ("queued", "sending", "sent", "delivered"), "delivered"),
-    ("backwards", ("delivered", "sent", "sending", "queued"), "delivered"),
-    ("twice", ("sent", "sent", "delivered", "delivered"), "delivered"),
+    ("in reverse order", ("delivered", "sent", "sending", "queued"), "delivered"),
+    ("each twice", ("sent", "sent", "delivered", "delivered"), "delivered"),
     ("sent only", ("sending", "sent"), "handed_over"),
     ("read", ("sent", "delivered", "read"), "delivered"),
     ("failed, then sent", ("failed", "sent"), "failed"),
@@ -247,12 +245,12 @@ def test_a_late_receipt_stops_the_retry_of_a_text_that_went_out_after_all(clinic
     assert the_text(clinic).state == "handed_over"
 
 
-def test_a_receipt_for_an_unknown_attempt_is_reported(clinic):
+def test_a_receipt_for_an_unknown_attempt_returns_false(clinic):
     claim_one(clinic)
     assert not receipt(clinic, "f" * 32, "delivered")
 
 
-def test_a_receipt_reveals_a_landline_or_an_opt_out(clinic):
+def test_an_error_code_in_a_receipt_marks_a_landline_or_an_opt_out(clinic):
     clinic.import_rows(row(1, DUE), row(2, DUE))
     first, second = clinic.send()
     receipt(clinic, first.attempt, "undelivered", 30006)

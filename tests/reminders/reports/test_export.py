@@ -1,4 +1,4 @@
-"""The export of a batch: every text with state and reason, numbers masked, formulas escaped, in constant memory."""
+"""The export of a batch: every text with its state and reason, masked numbers, escaped formulas, constant memory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ivr.people.persons import opt_out
 from ivr.people.replies import mark_wrong_number
 from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.outbox.receipts import Receipt, apply_receipt
-from ivr.reminders.reports import export as exporting
+from ivr.reminders.reports import export
 from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export_texts, private_file, write_csv
 from ivr.reminders.reports.manual import ManualActions
 from ivr.reminders.reports.status import NoSuchBatch, control, status
 from tests.support.clinic import NOW, at, row
 
 JANE = "+16035550101"
-# Of the plan, step 7d is too late, 2d is due, 1d is still to come.
+# Step 7d of the plan is too late, 2d is due, and 1d is upcoming.
 DUE = at(2, -1)
 
 
@@ -46,7 +46,7 @@ def write(clinic, statement):
 
 
 def record(clinic, change, *arguments):
-    """Record a change of one person: an opt-out, an opt-in or a wrong number."""
+    """Record an opt-out, an opt-in or a wrong number of Jane's."""
     with clinic.ledger.write() as connection:
         change(connection, clinic.vault, JANE, NOW, *arguments)
 
@@ -67,16 +67,8 @@ def last_two(state, reason):
 
 
 SITUATIONS = [
-    (
-        "nothing happened",
-        lambda _clinic: None,
-        {"7d": LATE, "2d": ("planned", "due"), "1d": ("planned", "")},
-    ),
-    (
-        "handed over",
-        lambda clinic: clinic.send(),
-        {"7d": LATE, "2d": ("handed_over", ""), "1d": ("planned", "")},
-    ),
+    ("nothing happened", lambda _clinic: None, {"7d": LATE, "2d": ("planned", "due"), "1d": ("planned", "")}),
+    ("handed over", lambda clinic: clinic.send(), {"7d": LATE, "2d": ("handed_over", ""), "1d": ("planned", "")}),
     (
         "refused temporarily",
         lambda clinic: refuse(clinic, ErrorClass.TRANSIENT, 20429),
@@ -138,7 +130,7 @@ def test_every_text_of_the_plan_has_a_state_and_a_reason(clinic_on_each_database
     assert states(clinic_on_each_database) == expected
 
 
-def test_a_text_put_off_by_limits_or_quiet_hours_has_that_reason(clinic):
+def test_a_text_postponed_by_limits_or_quiet_hours_has_that_reason(clinic):
     clinic.import_rows(row(1, DUE), {**row(1, DUE), "appointment_id": "B1"})
     clinic.claim(limit=1)
     assert states(clinic, name="B1")["2d"] == ("planned", "limit")
@@ -231,7 +223,7 @@ def test_formulas_are_escaped(cell, expected):
 
 
 def test_each_text_is_exported_once_across_chunks(clinic, monkeypatch):
-    monkeypatch.setattr(exporting, "CHUNK", 7)
+    monkeypatch.setattr(export, "CHUNK", 7)
     clinic.import_rows(*(row(number, at(20)) for number in range(21)))
     exported = lines(clinic)
     assert len(exported) == 63
@@ -239,7 +231,7 @@ def test_each_text_is_exported_once_across_chunks(clinic, monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_batch(clinic, monkeypatch):
-    monkeypatch.setattr(exporting, "CHUNK", 200)
+    monkeypatch.setattr(export, "CHUNK", 200)
     clinic.import_rows(row(0, at(20)))
     (stored,) = clinic.all(appointment)
     values = {name: value for name, value in stored._mapping.items() if name not in ("id", "appointment_id")}
@@ -310,10 +302,7 @@ CHANGES = [
     ("handed over", lambda clinic: clinic.send()),
     ("refused temporarily", lambda clinic: refuse(clinic, ErrorClass.TRANSIENT, 20429)),
     ("cancelled", lambda clinic: control(clinic.ledger, 1, cancelled_at=NOW)),
-    (
-        "cancelled after a claim",
-        lambda clinic: (clinic.claim(), control(clinic.ledger, 1, cancelled_at=NOW)),
-    ),
+    ("cancelled after a claim", lambda clinic: (clinic.claim(), control(clinic.ledger, 1, cancelled_at=NOW))),
     ("an opt-out", lambda clinic: record(clinic, opt_out, "text", "STOP")),
     ("a wrong number", lambda clinic: record(clinic, mark_wrong_number)),
     ("one text skipped", lambda clinic: manual_actions(clinic).skip("A1", "7d", NOW)),

@@ -1,4 +1,4 @@
-"""Manual actions: opt out, opt in, send now and skip; each text goes out once, under the same rules as all others."""
+"""Manual actions: opt out, opt in, send now and skip; a manual text goes out once, under the same rules as others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(clinic, statement):
 
 
 def record(clinic, change, *arguments):
-    """Record a change of one person: an opt-out, an opt-in or a wrong number."""
+    """Record an opt-out, an opt-in or a wrong number of Jane's."""
     with clinic.ledger.write() as connection:
         change(connection, clinic.vault, JANE, NOW, *arguments)
 
@@ -113,11 +113,11 @@ def test_concurrent_sends_of_a_text_send_it_once(clinic_on_each_database, users)
     clinic_on_each_database.import_rows(row(1, AHEAD))
     codes, start = [], threading.Barrier(users)
 
-    def ask():
+    def send_now():
         start.wait()
         codes.append(send(clinic_on_each_database).code)
 
-    threads = [threading.Thread(target=ask) for _ in range(users)]
+    threads = [threading.Thread(target=send_now) for _ in range(users)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -219,7 +219,7 @@ LATER_CHANGES = [
 @pytest.mark.parametrize(
     ("change", "state"), [case[1:] for case in LATER_CHANGES], ids=[case[0] for case in LATER_CHANGES]
 )
-def test_a_change_between_send_and_claim_still_counts(clinic_on_each_database, change, state):
+def test_a_change_between_send_and_claim_takes_effect(clinic_on_each_database, change, state):
     clinic_on_each_database.import_rows(row(1, AHEAD))
     assert send(clinic_on_each_database).done
     change(clinic_on_each_database)
@@ -249,7 +249,7 @@ def test_a_skipped_text_does_not_go_out_and_the_others_do(clinic_on_each_databas
     assert clinic_on_each_database.moves(skipped.id) == [(None, "skipped", MANUAL)]
 
 
-def test_an_appointment_with_all_texts_skipped_has_none_planned(clinic_on_each_database):
+def test_an_appointment_whose_texts_are_all_skipped_has_none_planned(clinic_on_each_database):
     clinic_on_each_database.import_rows(row(1, at(2, -1)), row(2, AHEAD))
     clinic_on_each_database.send()
     assert skip(clinic_on_each_database) == {"7d": "written", "2d": "written", "1d": "left_out"}
@@ -271,7 +271,7 @@ def test_texts_of_a_past_appointment_cannot_be_skipped(clinic):
     assert clinic.texts() == []
 
 
-def test_a_moved_appointment_gets_texts_for_its_new_time_though_the_old_ones_were_skipped(clinic):
+def test_a_moved_appointment_gets_texts_for_its_new_time_even_if_the_old_ones_were_skipped(clinic):
     clinic.import_rows(row(1, AHEAD))
     skip(clinic)
     clinic.import_rows(row(1, at(30)))

@@ -1,4 +1,4 @@
-"""Response rates by batch, hours before the appointment and week; attendance by reply."""
+"""Response rates by batch, by hours before the appointment, and by week; attendance by reply."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_texts_are_grouped_by_hours_before_the_appointment(clinic_on_each_databa
 WEEKS = [
     ("Monday morning", datetime(2026, 11, 30, 13, 0, tzinfo=UTC), "2026-11-30"),
     ("the first minute of Monday", datetime(2026, 11, 30, 5, 0, tzinfo=UTC), "2026-11-30"),
-    ("Sunday evening, Monday in London", datetime(2026, 11, 30, 1, 0, tzinfo=UTC), "2026-11-23"),
+    ("Sunday evening, when it is Monday in London", datetime(2026, 11, 30, 1, 0, tzinfo=UTC), "2026-11-23"),
     ("Sunday evening in summer", datetime(2026, 7, 6, 0, 59, tzinfo=UTC), "2026-06-29"),
     ("Monday morning in summer", datetime(2026, 7, 6, 12, 0, tzinfo=UTC), "2026-07-06"),
     ("the first minute of Monday in summer", datetime(2026, 7, 6, 4, 0, tzinfo=UTC), "2026-07-06"),
@@ -142,7 +142,7 @@ WEEKS = [
     ("the day after the fall change", datetime(2026, 11, 2, 5, 0, tzinfo=UTC), "2026-11-02"),
     ("the evening of the fall change", datetime(2026, 11, 2, 4, 59, tzinfo=UTC), "2026-10-26"),
     ("a summer years ago", datetime(2020, 7, 6, 4, 0, tzinfo=UTC), "2020-07-06"),
-    ("over the turn of the year", datetime(2027, 1, 2, 15, 0, tzinfo=UTC), "2026-12-28"),
+    ("across the new year", datetime(2027, 1, 2, 15, 0, tzinfo=UTC), "2026-12-28"),
 ]
 
 

@@ -1,9 +1,9 @@
 -- Prepended to reserve.lua and slow_down.lua: reads the sender's state.
 --
 -- KEYS[1] is a hash. next: when the sender is free again, and slowed: when it last slowed down, in seconds since 1970;
--- share: of the full pace; out and complaints: segments sent and complaints received since `slowed`.
+-- share: of the full rate; out and complaints: segments sent and complaints received since `slowed`.
 
--- The pace recovers by STEP of the full pace every STEP_SECONDS.
+-- The rate recovers by STEP of the full rate every STEP_SECONDS.
 local STEP, STEP_SECONDS = 0.1, 2.0
 -- Workers reserve a little each and stay far below this, however slow the sender is.
 local MAX_AHEAD_SECONDS = 300
