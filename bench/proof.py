@@ -10,7 +10,7 @@ import statistics
 import time
 
 from ivr.line.content.loader import Content, read_content, read_folder
-from ivr.line.lint.single_prompt import preload_proof, prove_prompt
+from ivr.line.lint.single_prompt import preload_proof, proof_prompt
 from ivr.shipped import ROOT
 
 ROUNDS = 5
@@ -45,7 +45,7 @@ def _median(content: Content, file: str) -> float:
     for number in range(ROUNDS):
         typed = content.files[file].replace(b"\n\n", b"\n\nWord %d. " % number, 1)
         started = time.process_time()
-        proof = prove_prompt(content, file, typed)
+        proof = proof_prompt(content, file, typed)
         times.append(_since(started))
         assert proof.sections, file
     return statistics.median(times)

@@ -1,4 +1,4 @@
-"""Lint rules for the folder as a whole and for line.yaml. Each is a function from the content to findings."""
+"""Lint rules for the folder as a whole and for line.yaml. Each takes the content and yields findings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
-from ivr.line.lint.limits import segments_as_sent
+from ivr.line.lint.limits import is_reminder, segments_as_sent
 
 MOST_CHOICES = 5
 MEAN_SEGMENTS = 2
@@ -21,19 +21,18 @@ VOICES = {
 
 
 def _costly_on_average(content: Content) -> Iterator[Finding]:
-    """Keep replies affordable: at most two segments on average."""
-    reminders = {step.wording for step in content.config.reminders.plan}
+    """To keep replies affordable, they average at most two segments. Reminders have their own limit."""
     for language in content.config.languages:
         segments = [
             segments_as_sent(content, prompt, prompt.texted).segments
             for prompt in content.prompts.values()
-            if prompt.texted and prompt.language == language and prompt.name not in reminders
+            if prompt.texted and prompt.language == language and not is_reminder(content, prompt)
         ]
         mean = sum(segments) / max(1, len(segments))
         if mean > MEAN_SEGMENTS:
             message = (
-                f"Text replies in `{language}` average {mean:.1f} segments: shorten the longest ones,"
-                f" until the average is at most {MEAN_SEGMENTS}."
+                f"Text replies in `{language}` average {mean:.1f} segments: shorten the longest ones"
+                f" until the average is {MEAN_SEGMENTS} or less."
             )
             yield Finding(LINE_FILE, 0, "segments", "error", message)
 
@@ -41,7 +40,7 @@ def _costly_on_average(content: Content) -> Iterator[Finding]:
 def _too_many_choices(content: Content) -> Iterator[Finding]:
     for name, menu in content.config.menus.items():
         if len(menu.choices) > MOST_CHOICES:
-            message = f"The menu `{name}` has {len(menu.choices)} choices: reduce them to {MOST_CHOICES} or fewer."
+            message = f"The menu `{name}` has {len(menu.choices)} choices: cut it down to {MOST_CHOICES} or fewer."
             yield content.source.fault(("menus", name, "choices"), "menu-choices", message)
 
 

@@ -298,7 +298,7 @@ def test_the_result_has_a_runner_up_and_scores_in_descending_order(line: Compile
     assert len(scores) <= 5
 
 
-def test_of_an_overlong_message_only_the_beginning_and_the_end_are_read(
+def test_only_the_beginning_and_the_end_of_an_overlong_message_are_read(
     line: CompiledLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths: list[int] = []
@@ -331,7 +331,7 @@ RULES = [
 
 @pytest.mark.parametrize(("rule", "words", "matches"), RULES, ids=[f"{case[0]}: {case[1][:30]}" for case in RULES])
 def test_a_keyword_rule_matches_its_words_in_any_form(rule: str, words: str, matches: bool) -> None:
-    index = KeywordIndex([(parse_keyword_rule(rule), "urgent", "en")], frozenset({"kilo"}))
+    index = KeywordIndex([(parse_keyword_rule(rule), "urgent")], frozenset({"kilo"}))
     assert bool(index.find(join_split_words(normalize(words)).split())) == matches
 
 
