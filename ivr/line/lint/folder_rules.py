@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
-from ivr.line.lint.limits import is_reminder, segments_as_sent
+from ivr.line.lint.limits import as_sent, is_reminder, longest_text
+from ivr.line.text.gsm7 import count_segments
 
 MOST_CHOICES = 5
 MEAN_SEGMENTS = 2
@@ -24,7 +25,7 @@ def _costly_on_average(content: Content) -> Iterator[Finding]:
     """To keep replies affordable, they average at most two segments. Reminders have their own limit."""
     for language in content.config.languages:
         segments = [
-            segments_as_sent(content, prompt, prompt.texted).segments
+            count_segments(as_sent(prompt, longest_text(content, prompt, prompt.texted))).segments
             for prompt in content.prompts.values()
             if prompt.texted and prompt.language == language and not is_reminder(content, prompt)
         ]
@@ -44,17 +45,14 @@ def _too_many_choices(content: Content) -> Iterator[Finding]:
             yield content.source.fault(("menus", name, "choices"), "menu-choices", message)
 
 
-def _warning(content: Content, path: tuple[str | int, ...], rule: str, message: str) -> Finding:
-    return Finding(LINE_FILE, content.source.line(path), rule, "warning", message)
-
-
 def _unconfirmed(content: Content) -> Iterator[Finding]:
     for index, entry in enumerate(content.config.directory):
         if not entry.confirmed:
             message = (
                 f"The hours of {entry.id} are not confirmed: check them with the hospital, then set `confirmed: true`."
             )
-            yield _warning(content, ("directory", index, "confirmed"), "unconfirmed", message)
+            line = content.source.line(("directory", index, "confirmed"))
+            yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
 
 
 def _unknown_voices(content: Content) -> Iterator[Finding]:
@@ -63,8 +61,13 @@ def _unknown_voices(content: Content) -> Iterator[Finding]:
         if language.voice not in known:
             voice, tag = language.voice, language.tag
             message = f"{voice} is not a known voice for {tag}: check the name, then call the line and listen."
-            yield _warning(content, ("languages", code, "voice"), "voice", message)
+            line = content.source.line(("languages", code, "voice"))
+            yield Finding(LINE_FILE, line, "voice", "warning", message)
 
 
-Rule = Callable[[Content], Iterator[Finding]]
-FOLDER_RULES: tuple[Rule, ...] = (_costly_on_average, _too_many_choices, _unconfirmed, _unknown_voices)
+FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
+    _costly_on_average,
+    _too_many_choices,
+    _unconfirmed,
+    _unknown_voices,
+)

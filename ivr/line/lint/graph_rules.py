@@ -30,7 +30,7 @@ _OPEN, _CLOSED = (lambda _fact: True), (lambda _fact: False)
 
 
 class ExploredGraph:
-    """A compiled line with the result of one exploration: the number of transitions, and the predecessors of each state."""
+    """A compiled line, with the number of transitions and the predecessors of each state."""
 
     def __init__(self, content: Content) -> None:
         graph = Graph(content)

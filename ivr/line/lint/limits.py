@@ -16,7 +16,7 @@ LONGEST_SENTENCE = 25
 LONGEST_SECTION = 31.0
 LONGEST_INSTRUCTION = 20.0
 MOST_SEGMENTS = 3
-LENGTHS = {"reminder": 1, "menu": 2}
+SEGMENT_LIMITS = {"reminder": 1, "menu": 2}
 
 
 def fill_with_samples(content: Content, prompt: Prompt, section: Section, **values: str) -> str:
@@ -65,15 +65,11 @@ def as_sent(prompt: Prompt, text: str) -> str:
     return text if prompt.keeps_accents else gsm7.fold_to_gsm7(text)
 
 
-def segments_as_sent(content: Content, prompt: Prompt, section: Section) -> gsm7.SegmentCount:
-    """The segments of a text message as it is sent, with the longest values."""
-    return gsm7.count_segments(as_sent(prompt, longest_text(content, prompt, section)))
-
-
 def is_reminder(content: Content, prompt: Prompt) -> bool:
     return any(prompt.name == step.wording for step in content.config.reminders.plan)
 
 
 def most_segments(content: Content, prompt: Prompt) -> int:
     """How many segments the text message of a prompt may take."""
-    return LENGTHS["reminder"] if is_reminder(content, prompt) else LENGTHS.get(prompt.name, MOST_SEGMENTS)
+    kind = "reminder" if is_reminder(content, prompt) else prompt.name
+    return SEGMENT_LIMITS.get(kind, MOST_SEGMENTS)

@@ -23,7 +23,9 @@ def _long_menus(speech: Speech) -> Iterator[Finding]:
         for name in content.config.menus:
             seconds = _seconds(speech, language, speech.blocks(Turn(State(language, Menu(name)))))
             if seconds > LONGEST_MENU:
-                message = f"This menu takes {seconds:.0f} seconds to say, including the keys: shorten it to {LONGEST_MENU:.0f}."
+                message = (
+                    f"This menu takes {seconds:.0f} seconds to say with the keys: shorten it to {LONGEST_MENU:.0f}."
+                )
                 yield Finding(content.prompt(language, name).file, 1, "seconds", "error", message)
 
 

@@ -37,9 +37,8 @@ def _unknown_placeholders(content: Content, prompt: Prompt) -> Iterator[Finding]
                 message = f"{{{name[:QUOTED]}}} is not a placeholder for this prompt: use one of {names}."
                 yield Finding(prompt.file, line, "placeholder", "error", message)
         if re.search(r"[{}]", PLACEHOLDER.sub("", text)):
-            yield Finding(
-                prompt.file, line, "placeholder", "error", "A { or } has no partner: add the other one, or remove it."
-            )
+            message = "A { or } has no partner: add the other one, or remove it."
+            yield Finding(prompt.file, line, "placeholder", "error", message)
 
 
 def _unfilled_placeholders(_content: Content, prompt: Prompt) -> Iterator[Finding]:
@@ -57,7 +56,7 @@ def _unlisted_numbers(content: Content, prompt: Prompt) -> Iterator[Finding]:
         rest = _PHONE.sub(lambda match: "" if match[0] in listed else match[0], text)
         for number in _MANY_DIGITS.findall(rest):
             message = (
-                f"{number[:QUOTED]} is not in the directory, or not written like {min(listed)}: correct it, or list it."
+                f"{number[:QUOTED]} is not in the directory, or not written like {min(listed)}: correct it, or add it."
             )
             yield Finding(prompt.file, line, "number", "error", message)
 
@@ -144,9 +143,8 @@ def _unused(content: Content, prompt: Prompt) -> Iterator[Finding]:
     if prompt.name in required_prompts(content.config):
         return
     if prompt.name not in {f"{step.prompt}-names-test" for step in content.config.reminders.plan}:
-        yield Finding(
-            prompt.file, 0, "unused", "warning", "Nothing uses this prompt: name it in line.yaml, or delete the file."
-        )
+        message = "Nothing uses this prompt: name it in line.yaml, or delete the file."
+        yield Finding(prompt.file, 0, "unused", "warning", message)
     for other in content.config.languages:
         if (other, prompt.name) not in content.prompts:
             message = f"This file is missing, but {prompt.file} exists: translate it before the line uses this prompt."

@@ -2,7 +2,7 @@
 
 The topic classifier is complement naive Bayes over words, word pairs and character n-grams: a feature adds to the
 score of each outcome whose phrases contain it, and adds more if few other outcomes contain it. Two passive-aggressive
-passes over the phrases then correct those that are still misclassified, each with the smallest sufficient update.
+passes over the phrases then correct those that are still misclassified, each by no more than necessary.
 Rennie et al. (2003): https://people.csail.mit.edu/jrennie/papers/icml03-nb.pdf
 Crammer et al. (2006): https://jmlr.org/papers/volume7/crammer06a/crammer06a.pdf
 """
@@ -67,7 +67,7 @@ class TopicClassifier:
         return features
 
     def _vectorize(self, features: set[str]) -> tuple[NDArray[np.int64], Vector]:
-        """The columns and tf-idf weights of the known features, scaled to length 1. Unknown features count in the length."""
+        """The columns and tf-idf weights of the known features, scaled to length 1, counting unknown ones."""
         # Sorted, because sets have no order and floating-point sums depend on it.
         columns = np.array(sorted(self._columns[name] for name in features if name in self._columns), dtype=np.int64)
         weights = self._idf[columns]

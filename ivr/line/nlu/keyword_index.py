@@ -129,7 +129,7 @@ class KeywordIndex:
         return tuple({keyword.word for keyword in self._by_sound.get(sound[:1], ()) if keyword.matches(token, sound)})
 
     def find(self, tokens: Sequence[str], *, exact: bool = False) -> list[tuple[str, int]]:
-        """(outcome, number of groups) of each rule that matches normalized tokens, in no order. exact: without typos."""
+        """(outcome, number of groups) of each rule that matches normalized tokens, unordered. exact: without typos."""
         words_at = [(self._exact if exact else self._fuzzy)(token) for token in tokens]
         positions: dict[int, dict[int, list[int]]] = {}
         for position, words in enumerate(words_at):

@@ -1,8 +1,8 @@
 """From free text to a topic or another outcome, by matching alone: the line never generates an answer.
 
 Each prompt's file lists how people ask for it: `phrases`, which match a whole message, and keyword rules, which match
-anywhere in one. Red flags and opt-outs are decided by their rules, before anything else. Every other message goes to the
-outcome with the highest score: matched rules (keyword_index.py) plus the classifier (classifier.py).
+anywhere in one. Rules decide red flags and opt-outs before anything else. Every other message goes to the outcome with
+the highest score: matched rules (keyword_index.py) plus the classifier (classifier.py).
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class PhraseIndex:
         self._rules.preload()
 
     def find_rules(self, message: str, tokens: Sequence[str]) -> dict[str, list[int]]:
-        """The outcomes whose rules match a message: {outcome: number of groups of each rule}. tokens: normalized words."""
+        """{outcome: number of groups of each of its rules that match}. tokens: the normalized words of the message."""
         return self._weights(self._rules.find(tokens), message)
 
     def certain_outcome(self, normalized: str, weights: dict[str, list[int]]) -> str | None:

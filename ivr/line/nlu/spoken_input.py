@@ -80,11 +80,10 @@ class SpokenInput:
         return SpokenMeaning(SpokenWords(topic), language=other_language)
 
     def _command(self, words: str, language: str) -> str | None:
-        """The command that normalized words match, if any. Digits match in any language, because the greeting offers them."""
+        """The command that normalized words match. Digits match in any language: the greeting uses them all."""
         commands = self._commands[language]
-        exact = commands.get(words)
-        if exact:
-            return exact
+        if words in commands:
+            return commands[words]
         for other in self._commands.values():
             if other.get(words, "") in _KEYS and other[words].isdigit():
                 return other[words]
@@ -92,7 +91,7 @@ class SpokenInput:
         return None if words.split(" ")[0] in _QUESTION_WORDS else commands.get(" ".join(content_words(words)))
 
     def hints(self, language: str) -> str:
-        """The speech-recognition hints for a call, comma-separated: commands, names, and short phrases of each topic."""
+        """Comma-separated speech-recognition hints for a call: commands, names, and short phrases of each topic."""
         config = self._content.config
         hints = [next(iter(self._content.prompt(language, name).phrases), "") for name in FIRST_HINTS]
         hints += [other.name for other in config.languages.values()]

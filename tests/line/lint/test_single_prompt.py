@@ -24,8 +24,8 @@ CANCER = "en/cancer.md"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _read_once() -> Iterator[None]:
-    """Read the files that a case does not change once for all cases."""
+def _cached_reads() -> Iterator[None]:
+    """Cache read_prompt, so that unchanged files are read only once for all cases."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
         yield
@@ -47,12 +47,12 @@ def of_rule(rule: str, proof: PromptProof) -> list[Finding]:
     return [finding for finding in proof.findings if finding.rule == rule]
 
 
-def proof_with(draft: Content, file: str, old: str, new: str) -> PromptProof:
+def proof_after_edit(draft: Content, file: str, old: str, new: str) -> PromptProof:
     return proof_prompt(draft, file, changed(file, old, new)[file])
 
 
 @pytest.mark.parametrize("file", sorted(SHIPPED))
-def test_a_shipped_file_has_no_findings_but_unconfirmed_hours(draft: Content, file: str) -> None:
+def test_a_shipped_file_has_no_findings_except_unconfirmed_hours(draft: Content, file: str) -> None:
     assert {finding.rule for finding in proof_prompt(draft, file, SHIPPED[file]).findings} == (
         {"unconfirmed"} if file == LINE_FILE else set()
     )
@@ -69,7 +69,7 @@ def test_the_proof_of_a_file_has_the_findings_of_the_check(
 ) -> None:
     files = changed(file, old, new)
     findings = located(proof_prompt(draft, file, files[file]))
-    assert rule in {found_rule for _, _, found_rule in findings}
+    assert rule in {finding_rule for _, _, finding_rule in findings}
     # The sixth choice is in line.yaml only, so the error is that the menu's own file lacks it.
     assert label == "six choices" or (file, line_of(files, file, marker), rule) in findings
 
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_is_reported_with_its_line(
 ) -> None:
     files = changed(file, old, new)
     findings = located(proof_prompt(draft, file, files[file]))
-    assert (file, rule) in {(found_file, found_rule) for found_file, _, found_rule in findings}
+    assert (file, rule) in {(finding_file, finding_rule) for finding_file, _, finding_rule in findings}
     assert marker is None or (file, line_of(files, file, marker), rule) in findings
 
 
@@ -97,11 +97,11 @@ def test_an_error_in_line_yaml_is_reported_with_its_line(draft: Content) -> None
     for _label, old, new, marker, rule in IN_LINE_YAML:
         files = changed(LINE_FILE, old, new)
         findings = located(proof_prompt(draft, LINE_FILE, files[LINE_FILE]))
-        assert rule in {found_rule for _, _, found_rule in findings}
+        assert rule in {finding_rule for _, _, finding_rule in findings}
         assert marker is None or (LINE_FILE, line_of(files, LINE_FILE, marker), rule) in findings
 
 
-def test_question_files_and_recordings_have_proofs_too(draft: Content) -> None:
+def test_question_files_and_recordings_can_be_proofed_too(draft: Content) -> None:
     assert located(proof_prompt(draft, "en/questions.tsv", b"cancer\tis it bad\nx")) == {
         ("en/questions.tsv", 2, "question")
     }
@@ -109,7 +109,7 @@ def test_question_files_and_recordings_have_proofs_too(draft: Content) -> None:
     assert {finding.rule for finding in proof.findings} == {"recording"}
 
 
-def test_a_new_prompt_lacks_its_translation(draft: Content) -> None:
+def test_a_new_prompt_without_a_translation_is_reported(draft: Content) -> None:
     proof = proof_prompt(draft, "en/tomosynthesis.md", SHIPPED["en/keys.md"])
     assert located(proof) == {("en/tomosynthesis.md", 0, "unused"), ("es/tomosynthesis.md", 0, "translation")}
     files = {name: data for name, data in SHIPPED.items() if not name.endswith("reminder-1d-names-test.md")}
@@ -118,7 +118,7 @@ def test_a_new_prompt_lacks_its_translation(draft: Content) -> None:
 
 
 def test_a_change_makes_the_translation_outdated_at_once(draft: Content) -> None:
-    findings = proof_with(draft, CANCER, "It is natural", "It is quite natural").findings
+    findings = proof_after_edit(draft, CANCER, "It is natural", "It is quite natural").findings
     assert [(finding.file, finding.rule, finding.level) for finding in findings] == [
         ("es/cancer.md", "behind", "warning")
     ]
@@ -147,18 +147,18 @@ def test_a_phrase_that_belongs_to_another_prompt_is_reported(
 
 
 def test_a_phrase_can_move_to_another_prompt_once_it_is_removed_from_the_first(draft: Content) -> None:
-    proof = proof_with(draft, "en/skin-products.md", "phrases:\n", "phrases:\n  - is it cancer\n")
+    proof = proof_after_edit(draft, "en/skin-products.md", "phrases:\n", "phrases:\n  - is it cancer\n")
     assert ["also leads to cancer" in finding.message for finding in proof.findings] == [True]
     removed = read_content(changed(CANCER, "  - is it cancer\n", ""))
-    assert proof_with(removed, "en/skin-products.md", "phrases:\n", "phrases:\n  - is it cancer\n").findings == ()
+    assert proof_after_edit(removed, "en/skin-products.md", "phrases:\n", "phrases:\n  - is it cancer\n").findings == ()
 
 
 def test_a_menu_that_becomes_too_long_is_reported_in_every_file_that_contributes_to_it(draft: Content) -> None:
     long = "1. For all that they call " + "such things " * 15
-    proof = proof_with(draft, "en/welcome.md", "1. For calcifications", long)
+    proof = proof_after_edit(draft, "en/welcome.md", "1. For calcifications", long)
     assert {finding.rule for finding in proof.findings} >= {"seconds", "first-words"}
     long = "At any time, star repeats. " + "Take your time with us. " * 5
-    proof = proof_with(draft, "en/keys.md", "At any time, star repeats.", long)
+    proof = proof_after_edit(draft, "en/keys.md", "At any time, star repeats.", long)
     assert ("en/welcome.md", 1, "seconds") in located(proof)
 
 
@@ -170,7 +170,7 @@ def test_a_long_sentence_is_quoted(draft: Content) -> None:
     assert "35 words" in finding.message
     assert "“This is one that goes on and on and on" in finding.message
     long = "## Spoken\n\nEs " + "muy " * 60 + "largo.\n"
-    (finding,) = of_rule("sentences", proof_with(draft, "es/keys.md", "## Spoken\n", long))
+    (finding,) = of_rule("sentences", proof_after_edit(draft, "es/keys.md", "## Spoken\n", long))
     assert finding.level == "error"
     assert "The longest has 62: “Es muy muy" in finding.message
 
@@ -238,7 +238,7 @@ def test_other_languages_have_no_grade_and_an_unreadable_file_has_no_measures(dr
 
 
 @given(st.text(alphabet="aé€{^á\n", max_size=700))
-def test_exactly_the_characters_left_fit_into_the_last_segment(text: str) -> None:
+def test_exactly_the_characters_left_fit_in_the_last_segment(text: str) -> None:
     left, segments = gsm7.characters_left(text), max(1, gsm7.count_segments(text).segments)
     assert gsm7.count_segments(text + "a" * left).segments <= segments
     assert gsm7.count_segments(text + "a" * (left + 1)).segments > segments
@@ -259,7 +259,9 @@ def test_the_proof_of_any_change_to_a_file_raises_no_exception(draft: Content, d
 
 @settings(max_examples=12, deadline=None)
 @given(st.data())
-def test_a_proof_reports_of_its_file_what_the_whole_check_reports(draft: Content, data: st.DataObject) -> None:
+def test_a_proof_reports_the_same_findings_about_its_file_as_the_full_check(
+    draft: Content, data: st.DataObject
+) -> None:
     file = data.draw(st.sampled_from(sorted(name for name in SHIPPED if name.endswith(".md"))))
     typed = corrupt(SHIPPED[file], data)
     proof = proof_prompt(draft, file, typed)
