@@ -43,9 +43,9 @@ def _median(content: Content, file: str) -> float:
     """The median CPU milliseconds to proof a file that changes each time, so that no cache has seen it."""
     times: list[float] = []
     for number in range(ROUNDS):
-        typed = content.files[file].replace(b"\n\n", b"\n\nWord %d. " % number, 1)
+        edited = content.files[file].replace(b"\n\n", b"\n\nWord %d. " % number, 1)
         started = time.process_time()
-        proof = proof_prompt(content, file, typed)
+        proof = proof_prompt(content, file, edited)
         times.append(_since(started))
         assert proof.sections, file
     return statistics.median(times)

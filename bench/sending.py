@@ -64,8 +64,8 @@ def main(_options: argparse.Namespace) -> int:
         print(f"{name:32}{rates[name]:10,.0f}{cpu:14.2f}")
     for stage, cpu_ms in stages().items():
         print(f"{f'  one worker, to {stage}':42}{cpu_ms:14.2f}")
-    near, naive, one, two = rates.values()
-    print(f"one worker / naive: {near / naive:.1f} (target: 25); two workers / one: {two / one:.2f} (target: 1.6)")
+    near, naive, far, far_pair = rates.values()
+    print(f"one worker / naive: {near / naive:.1f} (target: 25); two workers / one: {far_pair / far:.2f} (target: 1.6)")
     print(f"texts per hour: {near * 3600:,.0f} by one worker; at most {HIGHEST_RATE * 3600:,} by the carrier")
     return 0
 

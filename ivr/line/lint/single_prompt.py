@@ -40,7 +40,7 @@ class SpokenMeasure:
     part: str
     line: int
     seconds: float | None
-    """To say the section; None if it is only texted."""
+    """How long the section takes to say; None if it is only texted."""
     most_seconds: float | None
     grade: float | None
     """The US school grade; None in languages other than English."""

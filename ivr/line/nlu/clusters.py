@@ -70,7 +70,7 @@ def _cluster(language: str, messages: Sequence[str]) -> list[QuestionCluster]:
     unassigned = np.ones(len(wordings), dtype=bool)
     covered = similar @ weights
     while unassigned.any():
-        # Greedy: take the wording that covers most of what is left, with its neighbors, then repeat.
+        # Greedy: take the wording that covers the most remaining messages, with its neighbors, then repeat.
         center = int(np.where(unassigned, covered, -1).argmax())
         members = np.flatnonzero(similar[center] & unassigned)
         typical = wordings[center]

@@ -263,9 +263,9 @@ def test_a_proof_reports_the_same_findings_about_its_file_as_the_full_check(
     draft: Content, data: st.DataObject
 ) -> None:
     file = data.draw(st.sampled_from(sorted(name for name in SHIPPED if name.endswith(".md"))))
-    typed = corrupt(SHIPPED[file], data)
-    proof = proof_prompt(draft, file, typed)
-    content = _read(typed, file, proof)
+    edited = corrupt(SHIPPED[file], data)
+    proof = proof_prompt(draft, file, edited)
+    content = _read(edited, file, proof)
     if content is None:
         return
     prompt = content.prompt(*file.removesuffix(".md").split("/"))
@@ -277,10 +277,10 @@ def test_a_proof_reports_the_same_findings_about_its_file_as_the_full_check(
     }
 
 
-def _read(typed: bytes, file: str, proof: PromptProof) -> Content | None:
+def _read(edited: bytes, file: str, proof: PromptProof) -> Content | None:
     """The folder with the edited file; None if it cannot be read, after checking that the proof reports each reason."""
     try:
-        return read_content({**SHIPPED, file: typed})
+        return read_content({**SHIPPED, file: edited})
     except BrokenPrompts as broken:
         errors = set(broken.findings)
     assert errors <= set(proof.findings)
