@@ -22,7 +22,7 @@ PARTS = {
 
 
 def main(arguments: list[str]) -> int:
-    """The highest exit status of the parts: 0 success, 1 a failure, 2 a missing service or wrong use."""
+    """Run the parts. Returns their highest exit status: 0 success, 1 failure, 2 missing service or usage error."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks against a baseline.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
     parser.add_argument("--seconds", type=float, help="callers: duration")

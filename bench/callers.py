@@ -1,4 +1,4 @@
-"""Many concurrent callers on the real web process. Halfway the database is cut off and the queue server is killed.
+"""Many concurrent callers on the real web process. Halfway through, both database and queue server go down.
 
 Each caller posts to /voice, waits, and answers the TwiML with a key, speech, silence or the result of a transfer. When
 a call ends, the caller calls again. A turn that fails in any way is an error, and there must be none.
@@ -35,7 +35,7 @@ from ivr.shipped import ROOT
 
 CALLERS = 5000
 SECONDS = 60.0
-# All callers call within the first; each waits for between the two of the second before an answer.
+# All callers call within ARRIVAL_SECONDS; each answers after a random time within THINKING_SECONDS.
 ARRIVAL_SECONDS = 5.0
 THINKING_SECONDS = (5.0, 20.0)
 # The carrier's timeout for a document: https://www.twilio.com/docs/errors/11200
@@ -95,7 +95,7 @@ def main(options: argparse.Namespace) -> int:
 
 async def _measure(callers: int, seconds: float, database_url: str, folder: Path) -> int:
     async with _serve(database_url, folder) as service:
-        print(f"\ncallers: {callers:,} at once for {seconds:.0f} s; halfway, database and queue server go down")
+        print(f"\ncallers: {callers:,} at once for {seconds:.0f} s; halfway through, database and queue server go down")
         unavailable = CompiledLine(read_content(read_folder(ROOT / "prompts"))).unavailable
         memory = sum(map(megabytes, service.pids))
         web_cpu, own_cpu = cpu_seconds(service.pids), time.process_time()
@@ -172,7 +172,7 @@ async def _turn(
 
 
 def answer_to(document: str, rng: random.Random) -> tuple[str, dict[str, str]]:
-    """The URL and the fields of the next request, as a caller answers the document at random. No URL ends the call."""
+    """The URL and the fields of the next request, for a random answer to the document. An empty URL ends the call."""
     match = _ACTION.search(document)
     if match is None:
         return "", {}
@@ -214,7 +214,7 @@ async def _serve(database_url: str, folder: Path) -> AsyncIterator[Service]:
     command = [sys.executable, "-m", "ivr.cli"]
     subprocess.run([*command, "release"], env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     with (folder / "web.log").open("wb") as log:
-        # To a file: it logs a lot once the database is gone.
+        # To a file: it logs a lot once the database is down.
         web = subprocess.Popen(
             [*command, "web"], env={**environment, "DATABASE_URL": proxied}, cwd=ROOT, stdout=log, stderr=log
         )

@@ -1,4 +1,4 @@
-"""The signed form of thirty fields that the carrier posts at each turn of a call."""
+"""The signed form, with thirty fields, that the carrier posts at each turn of a call."""
 
 from __future__ import annotations
 

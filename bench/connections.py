@@ -79,7 +79,7 @@ class Pool:
 
 
 class Proxy:
-    """A TCP proxy to a host and port. A cut aborts open connections and accepts no new ones."""
+    """A TCP proxy to a host and port. `cut` aborts open connections and stops accepting new ones."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
@@ -87,7 +87,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
-        """Start to accept connections. Returns the local port."""
+        """Start accepting connections. Returns the local port."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 

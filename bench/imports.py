@@ -1,4 +1,4 @@
-"""Import of an appointments file: rows per second and memory, against bare CSV reading and a naive import."""
+"""Rows per second and memory of an import, against plain CSV reading and a naive import."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def main(_options: argparse.Namespace) -> int:
         write_file(file, ROWS)
         write_file(short_file, NAIVE_ROWS)
         print(f"\nimport of {ROWS:,} rows into SQLite, synchronous FULL, medians of {ROUNDS} rounds")
-        print(f"{'':12}{'rows/s':>12}{'most MB':>10}")
+        print(f"{'':12}{'rows/s':>12}{'peak MB':>10}")
         methods = {"read only": ("csv", file), "import": ("import", file), "naive": ("naive", short_file)}
         results: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
         for _ in range(ROUNDS):
@@ -80,8 +80,8 @@ def _run_in_process(method: str, file: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "VAR_DIR": folder, "DATABASE_URL": f"sqlite:///{folder}/ledger.db"}
         command = [sys.executable, "-m", "bench.imports", method, str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        completed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
+    result: dict[str, float] = json.loads(completed.stdout.splitlines()[-1])
     return result
 
 

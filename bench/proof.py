@@ -1,4 +1,4 @@
-"""CPU time of a proof of one file while it is edited, for every file of prompts/, and of the one-time preparation.
+"""CPU time to proof a file as it is edited, for every file of prompts/, and of the one-time preparation.
 
 CPU time, not wall time: a proof never waits, and other work on the machine does not count.
 """
@@ -10,7 +10,7 @@ import statistics
 import time
 
 from ivr.line.content.loader import Content, read_content, read_folder
-from ivr.line.lint.single_prompt import preload_proof, prove_prompt
+from ivr.line.lint.single_prompt import preload_proof, proof_prompt
 from ivr.shipped import ROOT
 
 ROUNDS = 5
@@ -20,10 +20,10 @@ TARGET_MS = 50.0
 
 def main(_options: argparse.Namespace) -> int:
     content = read_content(read_folder(ROOT / "prompts"))
-    print(f"\nproof of one file while it is edited, ms of CPU time, medians of {ROUNDS} rounds")
+    print(f"\nproof of one file as it is edited, ms of CPU time, medians of {ROUNDS} rounds")
     started = time.process_time()
     preload_proof(content)
-    print(f"{'preparation, once a draft':34}{_since(started):8.1f}")
+    print(f"{'preparation, once per draft':34}{_since(started):8.1f}")
     worst = 0.0
     for language in content.config.languages:
         times = sorted(((_median(content, file), file) for file in _files(content, language)), reverse=True)
@@ -40,12 +40,12 @@ def _files(content: Content, language: str) -> list[str]:
 
 
 def _median(content: Content, file: str) -> float:
-    """The median proof of a file that changes each time, so that no cache has seen it."""
+    """The median CPU milliseconds to proof a file that changes each time, so that no cache has seen it."""
     times: list[float] = []
     for number in range(ROUNDS):
-        typed = content.files[file].replace(b"\n\n", b"\n\nWord %d. " % number, 1)
+        edited = content.files[file].replace(b"\n\n", b"\n\nWord %d. " % number, 1)
         started = time.process_time()
-        proof = prove_prompt(content, file, typed)
+        proof = proof_prompt(content, file, edited)
         times.append(_since(started))
         assert proof.sections, file
     return statistics.median(times)

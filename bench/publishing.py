@@ -1,4 +1,4 @@
-"""Seconds from a publish until two web processes serve the release, with the queue server and without it."""
+"""Seconds from publishing a release until two web processes serve it, with and without the queue server."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ ENTRIES = ("central-scheduling", "breast-health-center", "breast-diagnostic-cent
 
 
 def main(_options: argparse.Namespace) -> int:
-    print(f"\nseconds from a publish to live in {MACHINES} web processes, {ROUNDS} publishes each")
-    print(f"{'':38}{'median':>8}{'most':>8}")
+    print(f"\nseconds from publish to live in {MACHINES} web processes, {ROUNDS} publishes each")
+    print(f"{'':38}{'median':>8}{'max':>8}")
     slowest = 0.0
     with tempfile.TemporaryDirectory() as folder, _queue(Path(folder)) as queue_url:
         for name, url in (("announced by the queue", queue_url), ("polled from the database", "")):
@@ -49,7 +49,7 @@ def main(_options: argparse.Namespace) -> int:
 
 
 def _seconds(ledger: Ledger, machines: list[Machine], queue_url: str, content: Content) -> float:
-    """From the commit of the release until the last process reports it as live."""
+    """The time from the commit of the release until the last process reports it as live."""
     # A random moment between two polls of the database.
     time.sleep(1 + random.random())  # noqa: S311 - no secret
     publish(ledger, content, datetime.now(UTC), "bench", "", "console")
@@ -65,7 +65,7 @@ def _seconds(ledger: Ledger, machines: list[Machine], queue_url: str, content: C
 
 
 def _edit_prompt(number: int) -> Content:
-    """The shipped prompts with another goodbye."""
+    """The shipped prompts with a different goodbye."""
     files = read_folder(ROOT / "prompts")
     files["en/goodbye.md"] = files["en/goodbye.md"].replace(b"Take good care.", b"Take good care. " + b"Bye. " * number)
     return read_content(files)
@@ -81,7 +81,7 @@ def _edit_menu(number: int) -> Content:
 
 @dataclass(frozen=True)
 class Machine:
-    """A web process with its own folder, as on a machine of its own."""
+    """A web process with its own folder, as if on its own machine."""
 
     base: str
     folder: Path

@@ -1,4 +1,4 @@
-"""Texts per second of one worker and of two, against a naive worker with one job a text. The carrier is slow."""
+"""Texts per second of one and two workers, against a naive worker with one job per text. The carrier is slow."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RATE = 1000
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 KEY = bytes(32)
 ACCOUNT, TOKEN, SENDER = "AC" + "0" * 32, "0" * 32, "+16035550100"
-# Segments per second of the carrier's fastest sender.
+# In segments per second: the carrier's fastest type of sender.
 HIGHEST_RATE = 225
 
 
@@ -64,9 +64,9 @@ def main(_options: argparse.Namespace) -> int:
         print(f"{name:32}{rates[name]:10,.0f}{cpu:14.2f}")
     for stage, cpu_ms in stages().items():
         print(f"{f'  one worker, to {stage}':42}{cpu_ms:14.2f}")
-    near, naive, one, two = rates.values()
-    print(f"one worker / naive: {near / naive:.1f} (target: 25); two workers / one: {two / one:.2f} (target: 1.6)")
-    print(f"texts an hour: {near * 3600:,.0f} by one worker; at most {HIGHEST_RATE * 3600:,} by the carrier")
+    near, naive, far, far_pair = rates.values()
+    print(f"one worker / naive: {near / naive:.1f} (target: 25); two workers / one: {far_pair / far:.2f} (target: 1.6)")
+    print(f"texts per hour: {near * 3600:,.0f} by one worker; at most {HIGHEST_RATE * 3600:,} by the carrier")
     return 0
 
 
@@ -87,7 +87,7 @@ def measure(workers: int, latency_ms: float, texts: int) -> dict[str, float]:
 
 
 def measure_naive(latency_ms: float, texts: int) -> dict[str, float]:
-    """One job a text, with the number and the message in the job, sent by the SDK with its own HTTP client."""
+    """One job per text, with the number and the message in the job, sent by the SDK with its own HTTP client."""
     with _services(latency_ms) as environment:
         with Redis.from_url(environment["REDIS_URL"]) as connection:
             queue = Queue("naive", connection=connection, serializer=JSONSerializer)
@@ -114,7 +114,7 @@ def naive_job(to: str, body: str) -> str:
 
 
 def stages() -> dict[str, float]:
-    """CPU milliseconds a text of each stage of a slice, in this process, with a carrier that answers at once."""
+    """CPU milliseconds per text of each stage of a slice, in this process, with a carrier that answers at once."""
     from ivr.carrier.twilio.client import Accepted, open_carrier
     from ivr.reminders.outbox.claims import claim_reminders
     from ivr.reminders.outbox.results import ResultRecorder
@@ -127,7 +127,7 @@ def stages() -> dict[str, float]:
         content = read_content(read_folder(settings.prompts_dir))
         _fill(ledger, content, SLICE)
         claimed, claiming = _cpu_ms(lambda: claim_reminders(ledger, vault, content, NOW, SLICE))
-        results, handing = _cpu_ms(
+        results, sending = _cpu_ms(
             lambda: [
                 (text.attempt, carrier.send(text.phone, text.body, environment["PUBLIC_URL"], 3600)) for text in claimed
             ]
@@ -137,7 +137,7 @@ def stages() -> dict[str, float]:
             raise RuntimeError(f"the carrier accepted {accepted} of {SLICE} texts")
         _, recording = _cpu_ms(lambda: ResultRecorder(ledger, vault, 30).record(results, NOW))
         ledger.close()
-    return {"claim": claiming, "hand over": handing, "record the result": recording}
+    return {"claim": claiming, "hand over": sending, "record the result": recording}
 
 
 def _cpu_ms(work: Callable[[], T]) -> tuple[T, float]:
@@ -159,7 +159,7 @@ def _phone(number: int) -> str:
 
 
 def _fill(ledger: Ledger, content: Content, texts: int) -> None:
-    """Import that many appointments in two days, each of another person."""
+    """Import `texts` appointments two days from now, each for a different person."""
     starts_at = (NOW + timedelta(days=2, hours=-1)).isoformat()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.csv"
@@ -172,7 +172,7 @@ def _watch(environment: dict[str, str], texts: int, workers: list[subprocess.Pop
     deadline = time.monotonic() + 300
     while (counts := _accepted(environment))["texts"] < texts:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"only {counts['texts']} of {texts} texts went out")
+            raise RuntimeError(f"only {counts['texts']} of {texts} texts were accepted")
         time.sleep(0.2)
     time.sleep(1.0)
     counts = _accepted(environment)

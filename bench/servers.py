@@ -1,4 +1,4 @@
-"""The baselines that the line (`ivr:create_app`) is compared with, behind the same server.
+"""The baselines for the line (`ivr:create_app`), behind the same server.
 
 bare: a Flask route that returns a constant. usual: as in Twilio's samples, with the validator and the TwiML builder
 of its SDK at each turn.

@@ -1,4 +1,4 @@
-"""How long commands take to start, and how much memory they use, beside an interpreter that only imports click."""
+"""Startup time and peak memory of commands, compared with an interpreter that only imports click."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMANDS = {
     "infoline --help": [*INFOLINE, "--help"],
     "infoline reminders status": [*INFOLINE, "reminders", "status"],
 }
-# A process that is forked counts the memory of its parent, so a small parent measures the command.
+# A forked process counts the memory of its parent, so start the command from a small parent.
 _WATCHER = """
 import os, sys, time
 started = time.perf_counter()

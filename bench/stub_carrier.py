@@ -24,7 +24,7 @@ _MESSAGE = (
 
 
 class StubCarrier(asyncio.Protocol):
-    """A keep-alive connection with one request at a time, as the SDK makes them."""
+    """A keep-alive connection with one request at a time, like those of the SDK."""
 
     latency = 0.0
     accepted: list[tuple[float, str]] = []

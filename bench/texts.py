@@ -1,4 +1,4 @@
-"""The turn of an incoming text message, ledger writes included, against a bare Flask route in the same run."""
+"""An incoming text message, including its ledger writes, against a bare Flask route in the same run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.voice import ROUNDS, SECONDS, compare
 
 TOKEN = secrets.token_hex(16)
 TARGETS = {"bare": "bench.servers:bare", "line": "ivr:create_app"}
-# Mostly a number or a few words; now and then a message whose effect must be written before the reply.
+# Mostly a number or a few words; occasionally a message whose effect must be written before the reply.
 BODIES = (
     *("1", "5", "can i wear deodorant", "6", "is it cancer", "2", "hola", "what is next", "4", "hi"),
     *("7", "3", "C", "1", "is it cancer", "5", "6", "2", "what do they look for", "stop texting me"),

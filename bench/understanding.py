@@ -1,8 +1,8 @@
 """Accuracy, time per question, start-up time and memory of the matcher.
 
-`known.tsv` holds the questions that the phrases come from. It is evaluated by cross-validation: each fifth by a
-matcher that has not seen its wordings. `aside.tsv` is held out: others wrote it, only its totals are printed, and
-nothing is tuned on it.
+`known.tsv` contains the questions that the phrases come from. It is cross-validated: each fifth is evaluated with a
+matcher that has not seen its wordings. `aside.tsv` is held out: other authors wrote it, only its totals are printed,
+and nothing is tuned on it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Match = Callable[[str], MatchResult]
 
 @dataclass(frozen=True)
 class Question:
-    """A question, its language, and the outcomes that are right or a fair alternative."""
+    """A question, its language, and the outcomes that are acceptable."""
 
     language: str
     expected: frozenset[str]
@@ -51,7 +51,7 @@ def read_questions(name: str) -> list[Question]:
 
 
 def evaluate(questions: Iterable[Question], match: Match) -> Counter[str]:
-    """The number of questions, and how many of them were answered in each way, good or bad."""
+    """The number of questions, and how many got each mark, good or bad."""
     totals: Counter[str] = Counter()
     for question in questions:
         totals.update(("questions", *_marks(question, match(question.words))))

@@ -1,4 +1,4 @@
-"""One turn of a call: this line against a bare Flask route and against a server like Twilio's samples, in one run."""
+"""One turn of a call: the line against a bare Flask route and a server like Twilio's samples, in the same run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ivr.shipped import ROOT
 TOKEN = secrets.token_hex(16)
 ROUNDS = 10
 SECONDS = 1.0
-# From a port to an endless series of requests.
+# Takes a port; yields requests endlessly.
 Requests = Callable[[int], Iterator[bytes]]
 TARGETS = {"bare": "bench.servers:bare", "usual": "bench.servers:usual", "line": "ivr:create_app"}
 
@@ -43,7 +43,7 @@ def main(_options: argparse.Namespace) -> int:
 
 
 def compare(workers: int, targets: dict[str, str], requests: Requests, auth_token: str) -> dict[str, float]:
-    """Serve all targets, load them alternately and print a row for each. Returns the median requests per second."""
+    """Serve all targets, load them in turn, and print a row for each. Returns the median requests per second."""
     print(f"{'':8}{'turns/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
     with tempfile.TemporaryDirectory() as var_dir, _served(workers, targets, var_dir, auth_token) as served:
         rounds = _run_rounds(served, requests)

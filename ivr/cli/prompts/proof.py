@@ -11,7 +11,7 @@ import click
 from ivr.cli.common import FINDINGS, fail, json_option, print_findings, print_json, print_table
 from ivr.cli.prompts.folder import folder_content_or_exit
 from ivr.line.content.text_files import LARGEST_TEXT
-from ivr.line.lint.single_prompt import PromptProof, TextMeasure, prove_prompt
+from ivr.line.lint.single_prompt import PromptProof, TextMeasure, proof_prompt
 
 
 @click.command()
@@ -29,7 +29,7 @@ def proof(name: str, typed: BinaryIO | None, as_json: bool) -> None:
     data = typed.read(LARGEST_TEXT + 1) if typed else content.files.get(file)
     if data is None:
         fail(f"There is no {file} in {folder}: write a prompt's language and name, like en/cancer.")
-    result = prove_prompt(content, file, data)
+    result = proof_prompt(content, file, data)
     if as_json:
         print_json(result.as_json())
     else:

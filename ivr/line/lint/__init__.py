@@ -1,4 +1,4 @@
-"""The lint rules of `infoline prompts check`: functions from a prompts folder or one prompt to findings.
+"""The lint rules of `infoline prompts check`. Each yields the findings of a prompts folder or of one prompt.
 
-Errors that keep a file from loading at all belong to `content`.
+Errors that prevent a file from loading belong in `content`.
 """

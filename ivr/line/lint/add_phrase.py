@@ -10,7 +10,7 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.front_matter import append_to_list
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import read_prompt
-from ivr.line.lint.phrase_rules import PHRASE_RULES
+from ivr.line.lint.phrase_rules import check_phrases
 from ivr.line.nlu.clusters import QuestionCluster
 from ivr.line.nlu.matcher import AMBIGUOUS, Matcher
 from ivr.line.nlu.phrase_index import PhraseIndex
@@ -87,8 +87,7 @@ def _moved_phrases(before: Content, after: Content, topic: str, old: _Baseline) 
 def _phrase_findings(content: Content) -> Iterator[Finding]:
     index = PhraseIndex(content)
     for prompt in content.prompts.values():
-        for rule in PHRASE_RULES:
-            yield from rule(index, prompt)
+        yield from check_phrases(index, prompt)
 
 
 class _Baseline:

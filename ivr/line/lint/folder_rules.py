@@ -1,4 +1,4 @@
-"""Lint rules for the folder as a whole and for line.yaml. Each is a function from the content to findings."""
+"""Lint rules for the folder as a whole and for line.yaml. Each takes the content and yields findings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
-from ivr.line.lint.limits import segments_as_sent
+from ivr.line.lint.limits import as_sent, is_reminder, longest_text
+from ivr.line.text.gsm7 import count_segments
 
 MOST_CHOICES = 5
 MEAN_SEGMENTS = 2
@@ -21,19 +22,18 @@ VOICES = {
 
 
 def _costly_on_average(content: Content) -> Iterator[Finding]:
-    """Keep replies affordable: at most two segments on average."""
-    reminders = {step.wording for step in content.config.reminders.plan}
+    """To keep replies affordable, they average at most two segments. Reminders have their own limit."""
     for language in content.config.languages:
         segments = [
-            segments_as_sent(content, prompt, prompt.texted).segments
+            count_segments(as_sent(prompt, longest_text(content, prompt, prompt.texted))).segments
             for prompt in content.prompts.values()
-            if prompt.texted and prompt.language == language and prompt.name not in reminders
+            if prompt.texted and prompt.language == language and not is_reminder(content, prompt)
         ]
         mean = sum(segments) / max(1, len(segments))
         if mean > MEAN_SEGMENTS:
             message = (
-                f"Text replies in `{language}` average {mean:.1f} segments: shorten the longest ones,"
-                f" until the average is at most {MEAN_SEGMENTS}."
+                f"Text replies in `{language}` average {mean:.1f} segments: shorten the longest ones"
+                f" until the average is {MEAN_SEGMENTS} or less."
             )
             yield Finding(LINE_FILE, 0, "segments", "error", message)
 
@@ -41,12 +41,8 @@ def _costly_on_average(content: Content) -> Iterator[Finding]:
 def _too_many_choices(content: Content) -> Iterator[Finding]:
     for name, menu in content.config.menus.items():
         if len(menu.choices) > MOST_CHOICES:
-            message = f"The menu `{name}` has {len(menu.choices)} choices: reduce them to {MOST_CHOICES} or fewer."
+            message = f"The menu `{name}` has {len(menu.choices)} choices: cut it down to {MOST_CHOICES} or fewer."
             yield content.source.fault(("menus", name, "choices"), "menu-choices", message)
-
-
-def _warning(content: Content, path: tuple[str | int, ...], rule: str, message: str) -> Finding:
-    return Finding(LINE_FILE, content.source.line(path), rule, "warning", message)
 
 
 def _unconfirmed(content: Content) -> Iterator[Finding]:
@@ -55,7 +51,8 @@ def _unconfirmed(content: Content) -> Iterator[Finding]:
             message = (
                 f"The hours of {entry.id} are not confirmed: check them with the hospital, then set `confirmed: true`."
             )
-            yield _warning(content, ("directory", index, "confirmed"), "unconfirmed", message)
+            line = content.source.line(("directory", index, "confirmed"))
+            yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
 
 
 def _unknown_voices(content: Content) -> Iterator[Finding]:
@@ -64,8 +61,13 @@ def _unknown_voices(content: Content) -> Iterator[Finding]:
         if language.voice not in known:
             voice, tag = language.voice, language.tag
             message = f"{voice} is not a known voice for {tag}: check the name, then call the line and listen."
-            yield _warning(content, ("languages", code, "voice"), "voice", message)
+            line = content.source.line(("languages", code, "voice"))
+            yield Finding(LINE_FILE, line, "voice", "warning", message)
 
 
-Rule = Callable[[Content], Iterator[Finding]]
-FOLDER_RULES: tuple[Rule, ...] = (_costly_on_average, _too_many_choices, _unconfirmed, _unknown_voices)
+FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
+    _costly_on_average,
+    _too_many_choices,
+    _unconfirmed,
+    _unknown_voices,
+)

@@ -1,4 +1,4 @@
-"""Lint rules for the call graph: help is always within reach. Each is a function from the explored graph."""
+"""Lint rules for the call graph: help is always within reach. Each takes the explored graph and yields findings."""
 
 from __future__ import annotations
 
@@ -25,30 +25,24 @@ from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.twiml.release import CompiledLine
 
 DEEPEST = 3
+# Facts that make every office open, and every office closed.
+_OPEN, _CLOSED = (lambda _fact: True), (lambda _fact: False)
 
 
 class ExploredGraph:
-    """A compiled line with the result of one exploration: the number of transitions, and who leads to each state."""
+    """A compiled line, with the number of transitions and the predecessors of each state."""
 
     def __init__(self, content: Content) -> None:
         graph = Graph(content)
         self.transitions = 0
         self.predecessors: dict[State, list[State]] = defaultdict(list)
         turns: set[Turn] = set()
-        for state, found in Explorer(graph, speech=content.config.speech).explore():
-            self.transitions += found.transitions
-            turns |= found.turns
-            for successor in found.states:
+        for state, exploration in Explorer(graph, speech=content.config.speech).explore():
+            self.transitions += exploration.transitions
+            turns |= exploration.turns
+            for successor in exploration.states:
                 self.predecessors[successor].append(state)
         self.line = CompiledLine(content, turns=turns)
-
-
-def _open(_fact: str) -> bool:
-    return True
-
-
-def _closed(_fact: str) -> bool:
-    return False
 
 
 def _error(rule: str, problem: str) -> Finding:
@@ -61,9 +55,9 @@ def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
     for state in explored.line.states.values():
         if isinstance(state.node, Transfer | Goodbye):
             continue
-        for is_open, target, name in ((_open, Transfer, "a person"), (_closed, CallbackOffer, "the call-back offer")):
-            if not isinstance(graph.next_turn(state, Key("0"), is_open).state.node, target):
-                yield _error("no-help", f"In the state {state.token}, key 0 does not lead to {name}")
+        for facts, target, name in ((_OPEN, Transfer, "a person"), (_CLOSED, CallbackOffer, "the call-back offer")):
+            if not isinstance(graph.next_turn(state, Key("0"), facts).state.node, target):
+                yield _error("no-help", f"In state {state.token}, pressing 0 does not lead to {name}")
 
 
 def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
@@ -78,24 +72,23 @@ def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
                 queue.append(predecessor)
     for state in states:
         if state not in seen:
-            yield _error("dead-end", f"From the state {state.token}, no key leads to help")
+            yield _error("dead-end", f"From state {state.token}, no key leads to help")
 
 
 def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
     """A silent caller reaches a person, or hears the number, within the tries that line.yaml allows."""
     graph, tries = explored.line.graph, explored.line.content.config.tries
     for state in explored.line.states.values():
-        for is_open in (_open, _closed):
+        for facts in (_OPEN, _CLOSED):
             reached = state
             for _ in range(tries):
                 if isinstance(reached.node, Transfer | CallbackOffer | Helped | Goodbye):
                     break
-                reached = graph.next_turn(reached, Silence(), is_open).state
+                reached = graph.next_turn(reached, Silence(), facts).state
             else:
                 if not isinstance(reached.node, Transfer | CallbackOffer):
-                    yield _error(
-                        "silent-loop", f"In the state {state.token}, a silent caller gets no help in {tries} tries"
-                    )
+                    problem = f"In state {state.token}, a silent caller gets no help within {tries} tries"
+                    yield _error("silent-loop", problem)
 
 
 def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
@@ -103,7 +96,7 @@ def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
     for ended, states in explored.predecessors.items():
         for state in states if isinstance(ended.node, Goodbye) else ():
             if not isinstance(state.node, Transfer | CallbackOffer | Helped):
-                yield _error("hang-up", f"In the state {state.token}, the line hangs up before the caller gets help")
+                yield _error("hang-up", f"In state {state.token}, the line hangs up before the caller gets help")
 
 
 def _unreached(explored: ExploredGraph) -> Iterator[Finding]:

@@ -9,18 +9,18 @@ from ivr.line.locales.locale import get_locale
 from ivr.line.text import gsm7, readability
 
 HIGHEST_GRADE = 6.0
+# In words.
 LONGEST_MEAN_SENTENCE = 15.0
-"""In words, like LONGEST_SENTENCE."""
 LONGEST_SENTENCE = 25
+# In seconds.
 LONGEST_SECTION = 31.0
-"""In seconds, like LONGEST_INSTRUCTION."""
 LONGEST_INSTRUCTION = 20.0
 MOST_SEGMENTS = 3
-LENGTHS = {"reminder": 1, "menu": 2}
+SEGMENT_LIMITS = {"reminder": 1, "menu": 2}
 
 
 def fill_with_samples(content: Content, prompt: Prompt, section: Section, **values: str) -> str:
-    """The text of a section with every placeholder filled in: with `values`, the values of line.yaml, or "word"."""
+    """The text of a section with every placeholder filled in: by `values`, the values in line.yaml, or "word"."""
     samples = {**content.values(prompt.language), **values}
     return PLACEHOLDER.sub(lambda match: samples.get(match[1], "word"), section.words)
 
@@ -44,18 +44,18 @@ def reading_grade(prompt: Prompt, text: str) -> float | None:
 def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
     """A text message with the longest values that its placeholders can take."""
     config, language = content.config, prompt.language
-    topics = [f"{topic.number} {content.prompt(language, topic.id).title}" for topic in config.topics]
-    titles = sorted((content.prompt(language, topic.id).title for topic in config.topics), key=len)
+    titles = {topic.number: content.prompt(language, topic.id).title for topic in config.topics}
+    longest_title = sorted(titles.values(), key=len)[-1]
     locale = get_locale(language)
     values = {
         "date": locale.longest_date,
         "time": locale.longest_time,
         "site": max((site.name[language] for site in config.sites), key=len),
         "number": config.directory[0].number,
-        "topics": "\n".join(topics),
+        "topics": "\n".join(f"{number} {title}" for number, title in titles.items()),
         "visits": "\n".join([f"C1: {locale.longest_date} {locale.longest_time}"] * 4),
-        "first-title": titles[-1],
-        "second-title": titles[-1],
+        "first-title": longest_title,
+        "second-title": longest_title,
     }
     return fill_with_samples(content, prompt, section, **values)
 
@@ -65,12 +65,11 @@ def as_sent(prompt: Prompt, text: str) -> str:
     return text if prompt.keeps_accents else gsm7.fold_to_gsm7(text)
 
 
-def segments_as_sent(content: Content, prompt: Prompt, section: Section) -> gsm7.SegmentCount:
-    """The segments of a text message as it is sent, with the longest values."""
-    return gsm7.count_segments(as_sent(prompt, longest_text(content, prompt, section)))
+def is_reminder(content: Content, prompt: Prompt) -> bool:
+    return any(prompt.name == step.wording for step in content.config.reminders.plan)
 
 
 def most_segments(content: Content, prompt: Prompt) -> int:
     """How many segments the text message of a prompt may take."""
-    reminders = {step.wording for step in content.config.reminders.plan}
-    return LENGTHS["reminder"] if prompt.name in reminders else LENGTHS.get(prompt.name, MOST_SEGMENTS)
+    kind = "reminder" if is_reminder(content, prompt) else prompt.name
+    return SEGMENT_LIMITS.get(kind, MOST_SEGMENTS)

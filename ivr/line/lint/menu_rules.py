@@ -24,7 +24,7 @@ def _long_menus(speech: Speech) -> Iterator[Finding]:
             seconds = _seconds(speech, language, speech.blocks(Turn(State(language, Menu(name)))))
             if seconds > LONGEST_MENU:
                 message = (
-                    f"This menu takes {seconds:.0f} seconds to say, keys included: shorten it to {LONGEST_MENU:.0f}."
+                    f"This menu takes {seconds:.0f} seconds to say with the keys: shorten it to {LONGEST_MENU:.0f}."
                 )
                 yield Finding(content.prompt(language, name).file, 1, "seconds", "error", message)
 
@@ -51,7 +51,7 @@ def _late_topics(speech: Speech) -> Iterator[Finding]:
             if keys > MOST_KEYS or seconds > LATEST_TOPIC:
                 message = (
                     f"Callers reach this topic after {seconds:.0f} seconds and {keys} keys: move it up in the menus, or"
-                    f" shorten them, so that {LATEST_TOPIC:.0f} seconds and {MOST_KEYS} keys are enough."
+                    f" shorten the menus, to get down to {LATEST_TOPIC:.0f} seconds and {MOST_KEYS} keys."
                 )
                 yield Finding(content.prompt(language, topic.id).file, 1, "first-words", "error", message)
 

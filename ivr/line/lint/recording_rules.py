@@ -20,14 +20,14 @@ from ivr.line.content.recordings import (
 
 
 def current_fingerprint(speech: Speech, key: RecordingKey) -> str:
-    """The fingerprint that a recording made from the current text would carry."""
+    """The fingerprint that a recording of the current text would have."""
     language, name, part = key
     spoken = speech.choices(language, name) if isinstance(part, str) else speech.block(language, name, part)
     return text_fingerprint(spoken.paragraphs)
 
 
 def _outdated(content: Content) -> Iterator[Finding]:
-    """The text changed after it was recorded. Recordings without a fingerprint are skipped."""
+    """Recordings of an older text. Those without a fingerprint are skipped."""
     if not content.recordings:
         return
     speech = Speech(content, Graph(content))
@@ -36,8 +36,8 @@ def _outdated(content: Content) -> Iterator[Finding]:
         if audio and has_fingerprint(audio.comment) and audio.comment != current_fingerprint(speech, key):
             name = file.removeprefix(f"{FOLDER}/").rpartition(".")[0]
             message = (
-                "The text changed after this was recorded, and callers still hear the old one: record it again"
-                f" (infoline prompts record {name} FILE), or delete this recording."
+                "The text has changed since this was recorded, and callers still hear the old version: record it again"
+                f" (infoline prompts record {name} FILE), or delete the recording."
             )
             yield Finding(file, 0, "recording-behind", "warning", message)
 

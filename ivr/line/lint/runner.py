@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
 from signal import SIG_IGN, SIGINT, signal
 
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content, Files, read_content
 from ivr.line.content.prompt import Prompt
 from ivr.line.content.sign_off import check_sign_off
@@ -16,16 +15,14 @@ from ivr.line.content.translations import check_translation
 from ivr.line.lint.folder_rules import FOLDER_RULES
 from ivr.line.lint.graph_rules import GRAPH_RULES, ExploredGraph
 from ivr.line.lint.menu_rules import MENU_RULES
-from ivr.line.lint.phrase_rules import PHRASE_RULES
+from ivr.line.lint.phrase_rules import check_phrases
 from ivr.line.lint.recording_rules import RECORDING_RULES
 from ivr.line.lint.word_rules import WORD_RULES
-from ivr.line.nlu.phrase_index import PhraseIndex
+from ivr.line.nlu.phrase_index import PRIORITY, PhraseIndex
 
-# Errors of style leave no caller without help. A release that was live under older, laxer rules may go live again
-# with them.
+# Style errors leave no caller without help. A release that went live under older, laxer rules may go live again
+# despite them.
 STYLE = frozenset({"grade", "sentences", "seconds", "first-words", "depth", "segments", "phrase"})
-# Phrases of these prompts must be understood, so their errors are never style.
-_NEVER_STYLE = (*RED_FLAGS, STOP)
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,14 @@ class CheckReport:
         return tuple(finding for finding in self.findings if finding.level == "error" and not _is_style(finding))
 
     def about(self, *rules: str) -> tuple[Finding, ...]:
-        """The findings of some rules, by rule id."""
+        """The findings with any of these rule ids."""
         return tuple(finding for finding in self.findings if finding.rule in rules)
 
 
 def _is_style(finding: Finding) -> bool:
+    # The phrases of red flags and opt-outs must be understood, so their errors are never style.
     name = finding.file.rpartition("/")[2].removesuffix(".md")
-    return finding.rule in STYLE and not (finding.rule == "phrase" and name in _NEVER_STYLE)
+    return finding.rule in STYLE and not (finding.rule == "phrase" and name in PRIORITY)
 
 
 def check_files(files: Files, *, parallel: bool = False) -> CheckReport:
@@ -68,14 +66,18 @@ def check_files(files: Files, *, parallel: bool = False) -> CheckReport:
 
 
 def check_content(content: Content, *, parallel: bool = False) -> CheckReport:
-    """Check content that is already read. parallel: as in `check_files`."""
+    """Check content that has already been read. parallel: as in `check_files`."""
     worker = _TextWorker(content) if parallel and "fork" in get_all_start_methods() else None
     explored = ExploredGraph(content)
     findings = {finding for rule in GRAPH_RULES for finding in rule(explored)}
     findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(explored.line.speech))
     findings |= worker.findings() if worker else _check_text(content)
-    errors_first = sorted(findings, key=lambda finding: (finding.level, finding))
-    return CheckReport(len(explored.line.states), explored.transitions, tuple(errors_first))
+    return CheckReport(len(explored.line.states), explored.transitions, errors_first(findings))
+
+
+def errors_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The distinct findings: errors before warnings, then by file and line."""
+    return tuple(sorted(set(findings), key=lambda finding: (finding.level, finding)))
 
 
 def _check_text(content: Content) -> set[Finding]:
@@ -88,8 +90,7 @@ def check_prompt(content: Content, index: PhraseIndex, prompt: Prompt) -> Iterat
     """The findings of every rule that concerns a single prompt."""
     for rule in (*WORD_RULES, check_translation, check_sign_off):
         yield from rule(content, prompt)
-    for phrase_rule in PHRASE_RULES:
-        yield from phrase_rule(index, prompt)
+    yield from check_phrases(index, prompt)
 
 
 class _TextWorker:
@@ -104,7 +105,7 @@ class _TextWorker:
         self._sender.close()
 
     def _run(self) -> None:
-        # Ctrl-C reaches both processes. This one ends with its parent and prints no traceback.
+        # Ctrl-C reaches both processes. This one exits with its parent and prints no traceback.
         signal(SIGINT, SIG_IGN)
         self._sender.send(_check_text(self._content))
 
@@ -112,7 +113,7 @@ class _TextWorker:
         try:
             findings: set[Finding] = self._receiver.recv()
         except EOFError:
-            # The process was killed, for example for lack of memory: check the text here.
+            # The process was killed, for example because memory ran out: check the text here.
             findings = _check_text(self._content)
         self._process.join()
         return findings

@@ -1,4 +1,4 @@
-"""Proofs one file of a draft while it is being edited: its seconds, grade and segments, and its findings.
+"""Proofs one file of a draft as it is edited: its seconds, grade and segments, and its findings.
 
 It applies the rules of `infoline prompts check` that concern one file, and does not explore the call graph.
 """
@@ -6,7 +6,7 @@ It applies the rules of `infoline prompts check` that concern one file, and does
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 
 from ivr.line.callflow.graph import Graph
@@ -25,11 +25,11 @@ from ivr.line.content.yaml_source import read_yaml
 from ivr.line.lint import limits
 from ivr.line.lint.folder_rules import FOLDER_RULES
 from ivr.line.lint.menu_rules import MENU_RULES
-from ivr.line.lint.runner import check_prompt
+from ivr.line.lint.runner import check_prompt, errors_first
 from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text import gsm7, readability
 
-# Drafts whose phrase index is cached, because a draft is proofed at each pause in the typing.
+# The number of drafts whose phrase index is cached, because a draft is proofed at each pause in typing.
 _CACHED_DRAFTS = 4
 
 
@@ -40,10 +40,10 @@ class SpokenMeasure:
     part: str
     line: int
     seconds: float | None
-    """How long it takes to say; None if it is only texted."""
+    """How long the section takes to say; None if it is only texted."""
     most_seconds: float | None
     grade: float | None
-    """The US school grade; None in other languages than English."""
+    """The US school grade; None in languages other than English."""
     mean_sentence: float
     """In words, like longest_sentence."""
     longest_sentence: int
@@ -59,15 +59,15 @@ class TextMeasure:
     most_segments: int
     characters: int
     left: int
-    """How many more characters fit into the last segment."""
+    """How many more characters fit in the last segment."""
     dear: tuple[str, ...]
-    """The characters outside GSM-7. They are replaced, or with `accents: keep` make the message more expensive."""
+    """The characters outside GSM-7. They are replaced; with `accents: keep`, they make the message cost more."""
     keeps_accents: bool
 
 
 @dataclass(frozen=True)
 class PromptProof:
-    """The proof of one file. A file that cannot be read has no sections."""
+    """The proof of one file. An unreadable file has no sections."""
 
     file: str
     sections: tuple[SpokenMeasure, ...] = ()
@@ -78,42 +78,39 @@ class PromptProof:
         return asdict(self)
 
 
-def prove_prompt(content: Content, file: str, data: bytes) -> PromptProof:
-    """Proof one file of a draft. Never raises, whatever the bytes are.
-
-    content: the draft as last read. The findings are those of the draft with this file in it.
-    """
+def proof_prompt(content: Content, file: str, data: bytes) -> PromptProof:
+    """Proof one file of a draft, given the draft as last read. Never raises, whatever the bytes are."""
     try:
         if is_prompt(file):
-            return _prove_prompt(content, read_prompt(file, data))
+            return _proof_prompt(content, read_prompt(file, data))
         findings = _check_other_file(content, file, data)
     except BrokenPrompts as broken:
         findings = broken.findings
-    return PromptProof(file, findings=_errors_first(findings))
+    return PromptProof(file, findings=errors_first(findings))
 
 
 def preload_proof(content: Content) -> None:
-    """Build what all proofs of a draft share, so that the first keystroke does not wait for it."""
+    """Build what all proofs of a draft share, so that the first proof is not slow."""
     for language in content.config.languages:
         file = content.prompt(language, RED_FLAGS[0]).file
-        prove_prompt(content, file, content.files[file])
+        proof_prompt(content, file, content.files[file])
 
 
-def _prove_prompt(content: Content, prompt: Prompt) -> PromptProof:
+def _proof_prompt(content: Content, prompt: Prompt) -> PromptProof:
     draft = replace(content, prompts={**content.prompts, (prompt.language, prompt.name): prompt})
     findings = set(find_cross_reference_errors(content.config, content.source, draft.prompts))
     if not findings:
-        # Findings that other files had before are reported when those files are edited.
+        # Existing findings of other files are reported when those files are edited.
         before = {finding for finding in _check_menus(content) if finding.file != prompt.file}
         findings = _check_menus(draft) - before
     if prompt.language not in content.config.languages:
-        return PromptProof(prompt.file, findings=_errors_first(findings))
+        return PromptProof(prompt.file, findings=errors_first(findings))
     findings.update(check_prompt(draft, _phrase_index(content), prompt))
     for other in content.config.languages:
         if (other, prompt.name) in draft.prompts:
             findings.update(check_translation(draft, draft.prompts[other, prompt.name]))
     sections = tuple(_measure_section(draft, prompt, part, section) for part, section in prompt.parts())
-    return PromptProof(prompt.file, sections, _measure_text(draft, prompt), _errors_first(findings))
+    return PromptProof(prompt.file, sections, _measure_text(draft, prompt), errors_first(findings))
 
 
 def _check_menus(content: Content) -> set[Finding]:
@@ -175,13 +172,9 @@ _indexes: OrderedDict[str, PhraseIndex] = OrderedDict()
 
 
 def _phrase_index(content: Content) -> PhraseIndex:
-    """The phrase index of a draft, from the cache if possible."""
+    """The phrase index of a draft, cached by digest."""
     index = _indexes.pop(content.digest, None) or PhraseIndex(content)
     _indexes[content.digest] = index
     while len(_indexes) > _CACHED_DRAFTS:
         _indexes.popitem(last=False)
     return index
-
-
-def _errors_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(set(findings), key=lambda finding: (finding.level, finding)))

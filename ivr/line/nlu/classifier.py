@@ -1,8 +1,8 @@
 """Topic and language classifiers, trained from phrases and questions when a release is loaded. No model is shipped.
 
-The topic classifier is complement naive Bayes over words, word pairs and character n-grams: a feature scores for the
-outcomes in whose phrases it occurs, and scores more the fewer other outcomes it occurs in. Two passive-aggressive
-passes over the phrases then correct those that are still misclassified, each by no more than it takes.
+The topic classifier is complement naive Bayes over words, word pairs and character n-grams: a feature adds to the
+score of each outcome whose phrases contain it, and adds more if few other outcomes contain it. Two passive-aggressive
+passes over the phrases then correct those that are still misclassified, each by no more than necessary.
 Rennie et al. (2003): https://people.csail.mit.edu/jrennie/papers/icml03-nb.pdf
 Crammer et al. (2006): https://jmlr.org/papers/volume7/crammer06a/crammer06a.pdf
 """
@@ -28,9 +28,9 @@ _BALANCE = 0.5
 _MARGIN = 0.5
 _LARGEST_UPDATE = 0.3
 _PASSES = 2
-# Phrases of one outcome are adjacent in a file. Reading them with a stride mixes them, the same way every time.
+# Phrases of one outcome are adjacent in a file. Reading them with a stride shuffles them deterministically.
 _STRIDE = 97
-# The lead that a language needs over every other, and the cap on the vote of one word.
+# How far a language must lead every other, and the cap on the vote of one word.
 _LANGUAGE_MARGIN = 1.0
 _LARGEST_VOTE = 3.0
 
@@ -48,17 +48,17 @@ class TopicClassifier:
         self._highest_idf = float(self._idf.max(initial=1.0))
         sizes = Counter(outcome for _, outcome in examples)
         self._outcomes = list(sizes)
-        index = {outcome: number for number, outcome in enumerate(self._outcomes)}
-        boost = [(len(examples) / len(sizes) / size) ** _BALANCE for size in sizes.values()]
+        index = {outcome: column for column, outcome in enumerate(self._outcomes)}
+        boosts = [(len(examples) / len(sizes) / size) ** _BALANCE for size in sizes.values()]
         vectors = [(*self._vectorize(features), index[outcome]) for features, outcome in examples]
         totals_by_outcome = np.zeros((len(document_counts), len(sizes)))
         for columns, weights, label in vectors:
-            totals_by_outcome[columns, label] += weights * boost[label]
+            totals_by_outcome[columns, label] += weights * boosts[label]
         totals = totals_by_outcome.sum(axis=1, keepdims=True) + _SMOOTHING
         self._log_odds = np.log(totals / (totals - totals_by_outcome))
-        mixed = [vector for start in range(_STRIDE) for vector in vectors[start::_STRIDE]]
+        shuffled = [vector for start in range(_STRIDE) for vector in vectors[start::_STRIDE]]
         for _ in range(_PASSES):
-            mixed = [vector for vector in mixed if self._update(*vector)]
+            shuffled = [vector for vector in shuffled if self._update(*vector)]
 
     def _features(self, words: Sequence[str]) -> set[str]:
         features = {f"{first} {second}" for first, second in zip(["", *words], [*words, ""], strict=True)}
@@ -67,7 +67,7 @@ class TopicClassifier:
         return features
 
     def _vectorize(self, features: set[str]) -> tuple[NDArray[np.int64], Vector]:
-        """The columns and tf-idf weights of the known features, scaled to length 1; unknown ones add to the length."""
+        """The columns and tf-idf weights of the known features, scaled to length 1, counting unknown ones."""
         # Sorted, because sets have no order and floating-point sums depend on it.
         columns = np.array(sorted(self._columns[name] for name in features if name in self._columns), dtype=np.int64)
         weights = self._idf[columns]
@@ -89,7 +89,7 @@ class TopicClassifier:
         return True
 
     def scores(self, words: Sequence[str]) -> dict[str, float]:
-        """The score of every outcome for normalized words; empty if no feature of theirs is known."""
+        """The score of every outcome for normalized words; empty if none of their features is known."""
         columns, weights = self._vectorize(self._features(words))
         if not len(columns):
             return {}
@@ -103,7 +103,10 @@ class LanguageClassifier:
         """vocabulary: word counts by language code."""
         total = sum(vocabulary.values(), Counter[str]())
         self._votes: dict[str, dict[str, float]] = {
-            language: {word: _vote(count, total[word] - count) for word, count in counts.items()}
+            language: {
+                word: max(0.0, min(_LARGEST_VOTE, math.log((count + 0.3) / (total[word] - count + 0.3))))
+                for word, count in counts.items()
+            }
             for language, counts in vocabulary.items()
         }
 
@@ -112,10 +115,6 @@ class LanguageClassifier:
         votes = {language: sum(by_word.get(word, 0.0) for word in words) for language, by_word in self._votes.items()}
         best, *others = sorted(votes, key=lambda language: votes[language], reverse=True)
         return best if all(votes[best] - votes[other] >= _LANGUAGE_MARGIN for other in others) else None
-
-
-def _vote(count: int, count_elsewhere: int) -> float:
-    return max(0.0, min(_LARGEST_VOTE, math.log((count + 0.3) / (count_elsewhere + 0.3))))
 
 
 def _ngrams(word: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Clusters of questions that ask for the same thing, so that a reviewer reads twenty clusters, not a hundred lines."""
+"""Clusters of questions that ask the same thing, so that a reviewer reads twenty clusters, not a hundred lines."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rapidfuzz import fuzz, process
 
 from ivr.line.text.normalize import content_words, normalize, stem
 
-# The similarity at which two wordings join; chosen by inspecting 1,700 real questions.
+# The similarity at which two wordings join one cluster; chosen by inspecting 1,700 real questions.
 SIMILARITY_THRESHOLD = 0.65
-# rapidfuzz ratio (0 to 100) at which two spellings are one word; "cancer" and "cancel" score 83.
+# The rapidfuzz ratio (0 to 100) at which two spellings count as one word; "cancer" and "cancel" score 83.
 SPELLING_THRESHOLD = 86.0
 SHORTEST_CORRECTED = 4
-# Wordings per language: every pair is compared.
+# Per language. Every pair is compared, so the cost grows with the square.
 MOST_WORDINGS = 2_000
 _PERSONAL = re.compile(r"\d(?:[-./() \u2010-\u2015]{0,2}\d){6,}|\S@\S")
 
@@ -28,7 +28,7 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class QuestionCluster:
-    """Wordings in one language that ask for the same thing."""
+    """Wordings in one language that ask the same thing."""
 
     id: str
     language: str
@@ -40,14 +40,14 @@ class QuestionCluster:
 
 
 def looks_personal(message: str) -> bool:
-    """Whether a message holds seven digits or more in a row, or an email address, and so must not be shown."""
+    """Whether a message contains seven or more digits in a row, or an email address, and so must not be shown."""
     return _PERSONAL.search(message) is not None
 
 
 def cluster_questions(questions: Iterable[tuple[str, str]]) -> list[QuestionCluster]:
-    """Cluster (language, message) pairs, given newest first. Returns the largest cluster first.
+    """Cluster (language, message) pairs, which come newest first. Returns the largest cluster first.
 
-    Only the newest 2,000 distinct wordings of each language are clustered; the rest are left out.
+    Only the newest 2,000 distinct wordings of each language are clustered; older ones are left out.
     """
     by_language: dict[str, list[str]] = defaultdict(list)
     for language, message in questions:
@@ -70,7 +70,7 @@ def _cluster(language: str, messages: Sequence[str]) -> list[QuestionCluster]:
     unassigned = np.ones(len(wordings), dtype=bool)
     covered = similar @ weights
     while unassigned.any():
-        # Greedy: take the wording that covers most of what is left, with its neighbors, then repeat.
+        # Greedy: take the wording that covers the most remaining messages, with its neighbors, then repeat.
         center = int(np.where(unassigned, covered, -1).argmax())
         members = np.flatnonzero(similar[center] & unassigned)
         typical = wordings[center]

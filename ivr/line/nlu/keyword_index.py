@@ -1,4 +1,4 @@
-"""An index that finds the keyword rules of a release in a message: in any word form, and misspelled.
+"""Finds the keyword rules of a release that match a message, in any word form and with typos.
 
 The rule "chest + pain, hurt*" matches where "chest" occurs near "pain", "hurts" or "hurting"; "lump but not gravy"
 matches "lump" without "gravy" nearby. Similarity of whole sentences is not enough for what must not be missed: "my
@@ -22,30 +22,21 @@ from ivr.line.text.normalize import MOST_WORDS, content_words, phonetic_key, ste
 REACH = 12
 # For opt-outs: how many other words may come between those of the rule, as in "stop sending me all these texts".
 STOP_GAP = 3
-# The shortest word that is matched with a typo. Lower for red flags: a false alarm is better than a missed one.
-_SHORTEST_RED_FLAG = 4
-_SHORTEST = 5
-# From this length on a word may have two typos.
-_LONG = 8
-_LONGEST = 25
+# The shortest word that matches with a typo. Lower for red flags: a false alarm is better than a missed red flag.
+_SHORTEST_RED_FLAG_WITH_TYPO = 4
+_SHORTEST_WITH_TYPO = 5
+# Words of at least this length may have two typos.
+_SHORTEST_WITH_TWO_TYPOS = 8
+_LONGEST_WITH_TYPO = 25
 _MOST_TYPOS = 2
 # The group number of the words after `but not`.
 _EXCLUDED = -1
 
 
-@dataclass(frozen=True)
-class KeywordMatch:
-    """A keyword rule that matches a message. weight: the number of its groups."""
-
-    outcome: str
-    language: str
-    weight: int
-
-
 def rule_from_phrase(phrase: str) -> KeywordRule | None:
     """A rule that requires every content word of a normalized phrase, in any form. None if there is only one."""
     groups = tuple(
-        ((word if len(word) <= _SHORTEST else f"{word[: max(_SHORTEST, len(word) - 3)]}*",),)
+        ((word if len(word) <= _SHORTEST_WITH_TYPO else f"{word[: max(_SHORTEST_WITH_TYPO, len(word) - 3)]}*",),)
         for word in content_words(phrase)
     )
     return KeywordRule(groups) if len(groups) > 1 else None
@@ -53,7 +44,7 @@ def rule_from_phrase(phrase: str) -> KeywordRule | None:
 
 @dataclass(frozen=True)
 class _Keyword:
-    """A word of a rule that is also matched misspelled. bare: without its star."""
+    """A word of a rule that also matches with typos. bare: without its star; sound: its phonetic key."""
 
     word: str
     bare: str
@@ -67,18 +58,18 @@ class _Keyword:
             return False
         if self.sound == sound:
             return True
-        if len(self.bare) < _SHORTEST:
-            # In so short a word, accept only two swapped letters: "lupm".
+        if len(self.bare) < _SHORTEST_WITH_TYPO:
+            # In a word this short, accept only two swapped letters: "lupm".
             return sorted(self.bare) == sorted(token) and OSA.distance(self.bare, token) == 1
-        allowed = _MOST_TYPOS if len(self.bare) >= _LONG else 1
+        allowed = _MOST_TYPOS if len(self.bare) >= _SHORTEST_WITH_TWO_TYPOS else 1
         return OSA.distance(self.bare, token, score_cutoff=allowed) <= allowed
 
 
 class KeywordIndex:
     """The keyword rules of a release, indexed by word."""
 
-    def __init__(self, rules: Iterable[tuple[KeywordRule, str, str]], vocabulary: frozenset[str] = frozenset()) -> None:
-        """rules: (rule, outcome, language). vocabulary: words that are correct as spelled, and so never typos."""
+    def __init__(self, rules: Iterable[tuple[KeywordRule, str]], vocabulary: frozenset[str] = frozenset()) -> None:
+        """rules: (rule, outcome) pairs. vocabulary: words that are correct as spelled, and so never typos."""
         self._rules = list(rules)
         self._vocabulary = vocabulary
         # Word sequences are indexed by their first two words, because most begin with "my" or "no".
@@ -87,7 +78,7 @@ class KeywordIndex:
         self._stems: dict[str, set[str]] = defaultdict(set)
         self._prefixes: dict[str, str] = {}
         words: set[str] = set()
-        for number, (rule, _, _) in enumerate(self._rules):
+        for number, (rule, _) in enumerate(self._rules):
             for position, atoms in enumerate((*rule.groups, rule.never)):
                 group = position if position < len(rule.groups) else _EXCLUDED
                 for atom in atoms:
@@ -106,21 +97,21 @@ class KeywordIndex:
 
     @cached_property
     def _by_sound(self) -> dict[str, list[_Keyword]]:
-        """The words that are also matched misspelled, by the first letter of their phonetic key."""
+        """The words that also match with typos, by the first letter of their phonetic key."""
         is_red_flag: dict[str, bool] = {}
-        for rule, outcome, _ in self._rules:
+        for rule, outcome in self._rules:
             for word in (word for atoms in (*rule.groups, rule.never) for atom in atoms for word in atom):
                 is_red_flag[word] = is_red_flag.get(word, False) or outcome in RED_FLAGS
         by_sound: dict[str, list[_Keyword]] = defaultdict(list)
         for word, red_flag in is_red_flag.items():
             bare = word.rstrip("*")
-            if len(bare) >= (_SHORTEST_RED_FLAG if red_flag else _SHORTEST):
+            if len(bare) >= (_SHORTEST_RED_FLAG_WITH_TYPO if red_flag else _SHORTEST_WITH_TYPO):
                 keyword = _Keyword(word, bare, phonetic_key(bare))
                 by_sound[keyword.sound[:1]].append(keyword)
         return by_sound
 
     def preload(self) -> None:
-        """Build what is otherwise built at the first question."""
+        """Build the typo index now rather than at the first question."""
         _ = self._by_sound
 
     def _find_exact(self, token: str) -> tuple[str, ...]:
@@ -130,15 +121,15 @@ class KeywordIndex:
         return tuple(words)
 
     def _find_fuzzy(self, token: str) -> tuple[str, ...]:
-        """The same; if there is none, the words that the token may be a misspelling of."""
+        """The words of rules that a token is a form of; if there are none, those that it may be a misspelling of."""
         words = self._find_exact(token)
-        if words or token in self._vocabulary or not _SHORTEST_RED_FLAG <= len(token) <= _LONGEST:
+        if words or token in self._vocabulary or not _SHORTEST_RED_FLAG_WITH_TYPO <= len(token) <= _LONGEST_WITH_TYPO:
             return words
         sound = phonetic_key(token)
         return tuple({keyword.word for keyword in self._by_sound.get(sound[:1], ()) if keyword.matches(token, sound)})
 
-    def find(self, tokens: Sequence[str], *, exact: bool = False) -> list[KeywordMatch]:
-        """The rules that match normalized tokens, in no particular order. exact: do not look for typos."""
+    def find(self, tokens: Sequence[str], *, exact: bool = False) -> list[tuple[str, int]]:
+        """(outcome, number of groups) of each rule that matches normalized tokens, unordered. exact: without typos."""
         words_at = [(self._exact if exact else self._fuzzy)(token) for token in tokens]
         positions: dict[int, dict[int, list[int]]] = {}
         for position, words in enumerate(words_at):
@@ -149,7 +140,7 @@ class KeywordIndex:
                 if _occurs(atom, words_at, position):
                     positions.setdefault(number, {}).setdefault(group, []).append(position)
         matched = (self._rules[number] for number, groups in positions.items() if self._holds(number, groups))
-        return [KeywordMatch(outcome, language, len(rule.groups)) for rule, outcome, language in matched]
+        return [(outcome, len(rule.groups)) for rule, outcome in matched]
 
     def _sequences_from(self, words_at: list[tuple[str, ...]], position: int) -> Iterator[tuple[Atom, int, int]]:
         """The word sequences of rules whose first two words are at a position."""
@@ -159,7 +150,7 @@ class KeywordIndex:
 
     def _holds(self, number: int, groups: dict[int, list[int]]) -> bool:
         """Whether every group of a rule occurs near its first, and no excluded word does."""
-        rule, outcome, _ = self._rules[number]
+        rule, outcome = self._rules[number]
         if len(groups) - (_EXCLUDED in groups) < len(rule.groups):
             return False
         reach = STOP_GAP + len(rule.groups) if outcome == STOP else REACH

@@ -1,8 +1,8 @@
 """From free text to a topic or another outcome, by matching alone: the line never generates an answer.
 
-Each prompt's file lists how people ask for it: `phrases`, whole, and keyword rules, which match anywhere in a
-message. Red flags and opt-outs are decided by their rules, before anything else. Every other message goes to the
-outcome with the highest score: matched rules (keyword_index.py) plus the classifier (classifier.py).
+Each prompt's file lists how people ask for it: `phrases`, which match a whole message, and keyword rules, which match
+anywhere in one. Rules decide red flags and opt-outs before anything else. Every other message goes to the outcome with
+the highest score: matched rules (keyword_index.py) plus the classifier (classifier.py).
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from ivr.line.nlu.phrase_index import PRIORITY, PhraseIndex, outcome_of
 from ivr.line.text.normalize import join_split_words, normalize, shorten
 
 AMBIGUOUS = "ambiguous"
-_GREETING = "menu"
-# What matched rules add to a score: the best one, by its number of groups, and each further one. All thresholds in
+# What matched rules add to a score: the best one, by its number of groups, and each additional one. All thresholds in
 # this module are tuned by cross-validation.
 _BEST_RULE = 0.25
 _GROUP_EXPONENT = 0.7
-_FURTHER_RULE = 0.2
-_MOST_FURTHER_RULES = 2
+_ADDITIONAL_RULE = 0.2
+_MOST_ADDITIONAL_RULES = 2
 _LOWEST_SCORE = 0.3
 # Two topics whose scores are closer than this are ambiguous.
 _AMBIGUITY_MARGIN = 0.2
-# How far a red flag without a matched rule may score below the best topic and still win: if a rule of some topic
-# matches, and if none does. A false alarm is better than a missed one.
+# How far below the best topic a red flag without a matched rule may score and still win: if a rule of some topic
+# matches, and if none does. A false alarm is better than a missed red flag.
 _RED_FLAG_MARGIN = 0.3
 _RED_FLAG_MARGIN_WITHOUT_RULES = 0.05
 _LOWEST_RED_FLAG_SCORE = 0.08
@@ -45,14 +44,14 @@ _CACHE_SIZE = 2000
 
 @dataclass(frozen=True)
 class MatchResult:
-    """What a message means. topic: a topic or another outcome, `none` if no outcome scores high enough."""
+    """What a message means. topic: a topic or another outcome; `none` if no outcome scores high enough."""
 
     topic: str
     language: str
     scores: dict[str, float]
     """The five best outcomes, 0 to 100, best first; empty for a bare number."""
     also_stop: bool = False
-    """With a red flag, which is answered first: the message also opts out."""
+    """Whether the message also opts out. The red flag is answered first."""
     runner_up: str | None = None
     """The next-best outcome."""
     between: tuple[str, str] | None = None
@@ -69,25 +68,25 @@ class Matcher:
         self._index = PhraseIndex(content)
         self._index.preload()
         phrases = self._index.phrases
-        # A phrase of two languages, like "stop", says nothing about the language of the sender.
+        # A phrase listed in two languages, like "stop", does not reveal the language of the sender.
         self._phrase_languages: dict[str, set[str]] = defaultdict(set)
         for phrase, prompt in phrases:
             self._phrase_languages[phrase].add(prompt.language)
         examples = [(phrase, outcome_of(prompt.name, prompt.language)) for phrase, prompt in phrases]
         examples += [(normalize(item.words), outcome_of(item.outcome, item.language)) for item in content.questions]
         self._topic_classifier = _train(tuple(examples))
-        self._language_classifier = LanguageClassifier(_vocabulary(content))
+        self._language_classifier = LanguageClassifier(_word_counts(content))
         self._cached = lru_cache(_CACHE_SIZE)(self.match_uncached)
 
     def match(self, words: str, language: str | None = None) -> MatchResult:
-        """What a message means. language: of the conversation, used if the message itself could be any language.
+        """What a message means. language: that of the conversation, used if the message could be in any language.
 
         Short messages are cached, because most people send the same few.
         """
         return self._cached(words, language) if len(words) <= _LONGEST_CACHED else self.match_uncached(words, language)
 
     def match_uncached(self, message: str, language: str | None = None) -> MatchResult:
-        """The same as `match`, without the cache."""
+        """`match` without the cache."""
         message = shorten(message)
         normalized = normalize(message)
         if normalized in self._numbers:
@@ -103,14 +102,14 @@ class Matcher:
         return _result(outcome, scores, STOP in rules, detected, language or self._default_language)
 
     def _scores(self, tokens: Sequence[str], rules: dict[str, list[int]]) -> dict[str, float]:
-        """The score of every outcome, best first. rules: the weights of the matched rules by outcome."""
+        """The score of every outcome, best first. rules: the group counts of the matched rules, by outcome."""
         scores = self._topic_classifier.scores(tokens)
-        for outcome, weights in rules.items():
-            if outcome == _GREETING and _has_topic(rules):
+        for outcome, groups in rules.items():
+            if outcome == "menu" and _has_topic(rules):
                 # "Hello, is it safe": people greet before they ask.
                 continue
-            further = _FURTHER_RULE * min(_MOST_FURTHER_RULES, len(weights) - 1)
-            scores[outcome] = scores.get(outcome, 0.0) + _BEST_RULE * max(weights) ** _GROUP_EXPONENT + further
+            additional = _ADDITIONAL_RULE * min(_MOST_ADDITIONAL_RULES, len(groups) - 1)
+            scores[outcome] = scores.get(outcome, 0.0) + _BEST_RULE * max(groups) ** _GROUP_EXPONENT + additional
         return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
 
     def _best(self, scores: dict[str, float], rules: dict[str, list[int]], words: int) -> str:
@@ -173,7 +172,7 @@ def _train(examples: tuple[tuple[str, str], ...]) -> TopicClassifier:
     return TopicClassifier((join_split_words(message).split(), outcome) for message, outcome in examples)
 
 
-def _vocabulary(content: Content) -> dict[str, Counter[str]]:
+def _word_counts(content: Content) -> dict[str, Counter[str]]:
     """Word counts by language, over all prompts, phrases and questions."""
     counts: dict[str, Counter[str]] = {language: Counter() for language in content.config.languages}
     for prompt in content.prompts.values():

@@ -1,4 +1,4 @@
-"""The certain outcomes of a message: a red flag or an opt-out by keyword rule, then a phrase word for word."""
+"""The outcomes that need no scores: a red flag or an opt-out by keyword rule, then a phrase word for word."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ivr.line.content.keyword_rules import RED_FLAGS, STOP, KeywordRule
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
 from ivr.line.content.training_questions import TrainingQuestion
-from ivr.line.nlu.keyword_index import KeywordIndex, KeywordMatch, rule_from_phrase
+from ivr.line.nlu.keyword_index import KeywordIndex, rule_from_phrase
 from ivr.line.text.normalize import content_words, join_split_words, normalize, normalized_sentences
 
 # Outcomes whose keyword rules are checked before everything else, most urgent first.
 PRIORITY = (*RED_FLAGS, STOP)
 LANGUAGE = "language"
-# A word in more questions than this is spelled correctly, not a typo.
+# A word in more questions than this is not a typo.
 _MOST_QUESTIONS_WITH_TYPO = 4
 
 
@@ -46,22 +46,22 @@ class PhraseIndex:
         return KeywordIndex([*_written_rules(self._prompts, PRIORITY), *self._derived_rules])
 
     @cached_property
-    def _derived_rules(self) -> list[tuple[KeywordRule, str, str]]:
+    def _derived_rules(self) -> list[tuple[KeywordRule, str]]:
         """Red-flag phrases that no written rule matches, as rules, so that they match within longer messages too."""
         written = KeywordIndex(_written_rules(self._prompts, RED_FLAGS))
         rules = [
-            (rule_from_phrase(phrase), prompt)
+            (rule_from_phrase(phrase), prompt.name)
             for phrase, prompt in self.phrases
             if prompt.name in RED_FLAGS and not written.find(join_split_words(phrase).split(), exact=True)
         ]
-        return [(rule, prompt.name, prompt.language) for rule, prompt in rules if rule]
+        return [(rule, name) for rule, name in rules if rule]
 
     def preload(self) -> None:
         """Build the rules now rather than at the first question."""
         self._rules.preload()
 
     def find_rules(self, message: str, tokens: Sequence[str]) -> dict[str, list[int]]:
-        """The outcomes whose rules match a message: {outcome: weights of its rules}. tokens: the normalized words."""
+        """{outcome: number of groups of each of its rules that match}. tokens: the normalized words of the message."""
         return self._weights(self._rules.find(tokens), message)
 
     def certain_outcome(self, normalized: str, weights: dict[str, list[int]]) -> str | None:
@@ -73,17 +73,17 @@ class PhraseIndex:
         tokens = join_split_words(normalize(phrase)).split()
         return _first_priority(self._weights(self._priority_rules.find(tokens, exact=True), phrase))
 
-    def _weights(self, matches: Iterable[KeywordMatch], message: str) -> dict[str, list[int]]:
+    def _weights(self, matches: Iterable[tuple[str, int]], message: str) -> dict[str, list[int]]:
         weights: dict[str, list[int]] = defaultdict(list)
-        for match in matches:
-            weights[outcome_of(match.outcome, match.language)].append(match.weight)
+        for outcome, groups in matches:
+            weights[outcome].append(groups)
         if any(content_words(sentence) in self._stop_phrases for sentence in normalized_sentences(message)):
             weights[STOP].append(1)
         return weights
 
 
 def outcome_of(name: str, language: str) -> str:
-    """The outcome of a prompt. Each language switch is its own: the phrases of es/language.md ask for Spanish."""
+    """The outcome of a prompt. Each language has its own `language` outcome: es/language.md asks for Spanish."""
     return f"{name}/{language}" if name == LANGUAGE else name
 
 
@@ -91,11 +91,11 @@ def _first_priority(outcomes: Collection[str]) -> str | None:
     return next((name for name in PRIORITY if name in outcomes), None)
 
 
-def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[KeywordRule, str, str]]:
-    """The keyword rules of all prompts, or of the prompts with some names."""
+def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[KeywordRule, str]]:
+    """(keyword rule, outcome) for all prompts, or only for those named in `names`."""
     for prompt in prompts:
         for rule in prompt.keyword_rules if not names or prompt.name in names else ():
-            yield rule, prompt.name, prompt.language
+            yield rule, outcome_of(prompt.name, prompt.language)
 
 
 def _vocabulary(phrases: Iterable[tuple[str, Prompt]], questions: Iterable[TrainingQuestion]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Interprets speech in a call: as a key, a directory entry, a language, or an outcome of the matcher."""
+"""Interprets speech in a call as a key, a directory entry, a language, or an outcome of the matcher."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 # The carrier accepts 500 hints of up to 100 characters: https://www.twilio.com/docs/voice/twiml/gather#hints
 # Short phrases improve its speech recognition most.
 MOST_HINTS = 80
-# Prompts whose first phrase is always a hint, because it must not be missed.
+# Prompts whose first phrase is always a hint, because the line must not miss it.
 FIRST_HINTS = ("urgent", "person-soon", "stop")
+# In words.
 LONGEST_HINT = 3
 _QUESTION_WORDS = frozenset(("are", "is", "was", "do", "does", "did", "can", "could", "will", "would", "should"))
 _KEYS = {"again": "*", "back": "9", "skip": "#", **{digit: digit for digit in "0123456789"}}
@@ -30,7 +31,7 @@ class SpokenMeaning:
 
     heard: Key | SpokenWords
     also_stop: bool = False
-    """With a red flag, which is answered first: the caller also opts out of texts."""
+    """Whether the caller also opts out of texts. The red flag is answered first."""
     language: str | None = None
     """The language spoken, if it differs from the language of the call."""
 
@@ -39,7 +40,7 @@ class SpokenInput:
     """Interprets the speech of callers with one release. Red flags and opt-outs come before directory entries."""
 
     def __init__(self, content: Content, match: Callable[[str, str], MatchResult]) -> None:
-        """match: (words, language of the call) to the matcher's result."""
+        """match: takes the words and the language of the call."""
         self._match = match
         self._content = content
         self._commands = {code: _commands(language.said) for code, language in content.config.languages.items()}
@@ -66,7 +67,7 @@ class SpokenInput:
         if result.topic in RED_FLAGS:
             return SpokenMeaning(SpokenWords(result.topic), result.also_stop, other_language)
         if result.topic == STOP:
-            # A bare "stop" may be meant for the voice that is speaking, not for text messages.
+            # A bare "stop" may be meant to interrupt the voice, not to stop text messages.
             outcome = "stop-alone" if len(content_words(normalized)) == 1 else STOP
             return SpokenMeaning(SpokenWords(outcome), language=other_language)
         entry = next((entry for phrase, entry in self._entries[language] if phrase in f" {normalized} "), None)
@@ -79,11 +80,10 @@ class SpokenInput:
         return SpokenMeaning(SpokenWords(topic), language=other_language)
 
     def _command(self, words: str, language: str) -> str | None:
-        """The command that normalized words are, if any. Digits match in any language: the greeting offers them so."""
+        """The command that normalized words match. Digits match in any language: the greeting uses them all."""
         commands = self._commands[language]
-        exact = commands.get(words)
-        if exact:
-            return exact
+        if words in commands:
+            return commands[words]
         for other in self._commands.values():
             if other.get(words, "") in _KEYS and other[words].isdigit():
                 return other[words]
@@ -91,7 +91,7 @@ class SpokenInput:
         return None if words.split(" ")[0] in _QUESTION_WORDS else commands.get(" ".join(content_words(words)))
 
     def hints(self, language: str) -> str:
-        """The speech-recognition hints for a call, comma-separated: commands, names and short phrases of each topic."""
+        """Comma-separated speech-recognition hints for a call: commands, names, and short phrases of each topic."""
         config = self._content.config
         hints = [next(iter(self._content.prompt(language, name).phrases), "") for name in FIRST_HINTS]
         hints += [other.name for other in config.languages.values()]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt, Section
 from ivr.line.content.required_prompts import OUTCOMES
-from ivr.line.lint.limits import LENGTHS, MOST_SEGMENTS, fill_with_samples, longest_text
+from ivr.line.lint.limits import MOST_SEGMENTS, SEGMENT_LIMITS, fill_with_samples, longest_text
 from ivr.line.nlu.matcher import normalize
 from ivr.line.text import gsm7, readability
 from ivr.line.twiml.release import CompiledLine
@@ -50,7 +50,7 @@ def test_every_text_message_is_gsm7_and_within_its_segments_with_the_longest_val
         whole = longest_text(content, prompt, prompt.texted)
         text = gsm7.fold_to_gsm7(whole)
         counted = gsm7.count_segments(text)
-        allowed = 1 if prompt.name in reminders else LENGTHS.get(prompt.name, MOST_SEGMENTS)
+        allowed = 1 if prompt.name in reminders else SEGMENT_LIMITS.get(prompt.name, MOST_SEGMENTS)
         assert (counted.encoding, gsm7.unfoldable_characters(whole)) == ("GSM-7", ()), prompt.file
         assert 1 <= counted.segments <= allowed, (prompt.file, counted)
         assert "{" not in text, prompt.file

@@ -1,4 +1,4 @@
-"""`infoline prompts check`: each lint rule finds the folder that breaks it, and the shipped folder breaks none."""
+"""`infoline prompts check`: each lint rule reports a folder that breaks it, and the shipped folder breaks none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CANCER, STOP = "en/cancer.md", "en/stop.md"
 HARD = "Radiographically identifiable depositions necessitate comprehensive characterization."
 
 
-def test_the_shipped_folder_has_no_errors_and_warns_only_of_unconfirmed_hours() -> None:
+def test_the_shipped_folder_has_no_errors_and_only_warns_about_unconfirmed_hours() -> None:
     report = check_files(SHIPPED)
     assert [str(finding) for finding in report.findings if finding.level == "error"] == []
     assert {finding.rule for finding in report.findings} == {"unconfirmed"}
@@ -72,46 +72,46 @@ SHIPPED_FINDINGS = runner._check_text(read_content(SHIPPED))
 TEXT_CASES = [
     ("an unknown placeholder", CANCER, "It is natural", "{doctor} It is natural", "{doctor}", "placeholder"),
     ("an appointment's date outside a reminder", CANCER, "It is natural", "{date} It is", "{date}", "placeholder"),
-    ("a brace left open", CANCER, "It is natural", "{It is natural", "{It", "placeholder"),
-    ("a brace too many", CANCER, "It is natural", "}{ It is natural", "}{", "placeholder"),
-    ("braces in braces", CANCER, "It is natural", "{{hospital}} It is", "{{hospital", "placeholder"),
+    ("an unclosed brace", CANCER, "It is natural", "{It is natural", "{It", "placeholder"),
+    ("an extra brace", CANCER, "It is natural", "}{ It is natural", "}{", "placeholder"),
+    ("nested braces", CANCER, "It is natural", "{{hospital}} It is", "{{hospital", "placeholder"),
     ("a placeholder in a choice", "en/people.md", "For Central Scheduling", "For {central-scheduling}", "1. For",
      "placeholder"),
     ("a placeholder in a title", CANCER, "Is it cancer?", '"{hospital}?"', "---", "placeholder"),
     ("a number that is not in the directory", CANCER, "It is natural", "Call 603-555-0123. It is", "603-555", "number"),
     ("a number one digit short", CANCER, "It is natural", "Call 603-663-218. It is", "603-663", "number"),
-    ("a number with brackets", CANCER, "It is natural", "Call (603) 663-2180. It is", "(603)", "number"),
+    ("a number with parentheses", CANCER, "It is natural", "Call (603) 663-2180. It is", "(603)", "number"),
     ("a number with dots", CANCER, "It is natural", "Call 603.663.2180. It is", "603.663", "number"),
     ("a number without separators", CANCER, "It is natural", "Call 6036632180. It is", "60366", "number"),
     ("a number with the country code", CANCER, "It is natural", "Call 1-603-663-2180. It is", "1-603", "number"),
     ("a number without its area code", CANCER, "It is natural", "Call 663-2180. It is", "663-2180", "number"),
-    ("a number with long dashes", CANCER, "It is natural", "Call 603–663–2180. It is", "603–", "number"),
+    ("a number with en dashes", CANCER, "It is natural", "Call 603–663–2180. It is", "603–", "number"),
     ("a number in a choice", "en/people.md", "For Central Scheduling", "For 603-555-0123", "1. For 603", "number"),
     ("long sentences", "es/cancer.md", "Es natural hacer esta pregunta.", "Es " + "muy " * 99 + "natural.", "Es muy",
      "sentences"),
     ("hard words", CANCER, "It is natural to ask this.", f"{HARD} {HARD}", "Radiographically", "grade"),
     ("hard words in a choice", "en/people.md", "For Central Scheduling, to book, move", HARD[:-1] + ", move",
      "1. Radio", "grade"),
-    ("a section of a minute", CANCER, "Your doctor can.\n", "Your doctor can. " + "Take your time. " * 30 + "\n",
+    ("a one-minute section", CANCER, "Your doctor can.\n", "Your doctor can. " + "Take your time. " * 30 + "\n",
      "It is natural", "seconds"),
     ("thousands of words", CANCER, "Your doctor can.\n", "Your doctor can. " + "Take your time now. " * 2400 + "\n",
      "It is natural", "seconds"),
     ("thousands of words in a text message", CANCER, "## Texted\n", "## Texted\n\n" + "Take your time now. " * 2400,
      "Take your time now.", "segments"),
     ("a hard word", "es/cancer.md", "Es natural hacer", "Es natural realizar", "Es natural realizar", "hard-word"),
-    ("a sentence without an end", CANCER, "It is natural to ask", "It is " + "so very " * 15 + "natural to ask",
+    ("a run-on sentence", CANCER, "It is natural to ask", "It is " + "so very " * 15 + "natural to ask",
      "It is so", "sentences"),
     ("a prompt that changed after it was translated", CANCER, "It is natural", "It is so natural", None, "behind"),
     ("a sign-off of another version", CANCER, "{by: null, on: null}",
      "{by: Dr. Lee, on: 2026-12-01, words: 0123456789ab}", "reviewed:", "sign-off"),
-    ("an instruction of half a minute", "en/keys.md", "At any time", "Take your time. " * 20 + "At any time", "Take",
+    ("a half-minute instruction", "en/keys.md", "At any time", "Take your time. " * 20 + "At any time", "Take",
      "seconds"),
-    ("a text message of four segments", "en/stop.md", "{hospital}: you", "{hospital}: " + "so " * 150 + "you",
+    ("a four-segment text message", "en/stop.md", "{hospital}: you", "{hospital}: " + "so " * 150 + "you",
      "{hospital}: so", "segments"),
-    ("a reminder of two segments", "es/reminder-2d.md", "{hospital}: su cita",
+    ("a two-segment reminder", "es/reminder-2d.md", "{hospital}: su cita",
      "{hospital}: su grata y esperada cita con nosotros",
      "{hospital}", "segments"),
-    ("a menu of three segments", CANCER, "Is it cancer?", "Is it " + "really " * 20 + "cancer?", None, "segments"),
+    ("a three-segment menu", CANCER, "Is it cancer?", "Is it " + "really " * 20 + "cancer?", None, "segments"),
     ("an emoji in a text message", "en/stop.md", "{hospital}: you", "\U0001f600 {hospital}: you", "\U0001f600",
      "alphabet"),
     ("another script in a text message", "en/stop.md", "{hospital}: you", "नमस्ते {hospital}: you", "नमस्ते",
@@ -120,7 +120,7 @@ TEXT_CASES = [
     ("a phrase without letters", CANCER, "- is it cancer\n", '- "???"\n', '"???"', "phrase"),
     ("six choices", LINE_FILE, "5: people}", "5: people, 6: cancer}", "{1: calcifications", "menu-choices"),
     ("an unknown voice", LINE_FILE, "Polly.Joanna", "Polly.Jonna", "Polly.Jonna", "voice"),
-    ("a voice of another language", LINE_FILE, "Polly.Lupe-Neural", "Polly.Joanna-Neural # no",
+    ("a voice for another language", LINE_FILE, "Polly.Lupe-Neural", "Polly.Joanna-Neural # no",
      "    voice: Polly.Joanna-Neural # no", "voice"),
 ]  # fmt: skip
 
@@ -149,7 +149,7 @@ def test_replies_that_cost_too_much_on_average_are_reported(monkeypatch: pytest.
     assert all("average" in finding.message for finding in findings)
 
 
-def test_a_text_message_that_keeps_its_accents_is_sent_with_them_and_the_check_reports_the_cost() -> None:
+def test_a_text_message_that_keeps_its_accents_is_sent_with_them_and_its_cost_is_reported() -> None:
     files = changed("es/start.md", "reviewed:", "accents: keep\nreviewed:")
     written = read_content(files).texted("es", "start")
     assert written != read_content(SHIPPED).texted("es", "start")
@@ -213,7 +213,7 @@ def test_numbers_that_are_not_phone_numbers_are_not_reported(words: str) -> None
 
 
 def graph_findings(explored: ExploredGraph, function: str) -> dict[str, list[Finding]]:
-    """The findings, by rule id, of the graph rules whose function name contains `function`."""
+    """The findings by rule id, from the graph rules whose function name contains `function`."""
     findings: dict[str, list[Finding]] = {}
     for rule in GRAPH_RULES:
         for finding in rule(explored) if function in rule.__name__ else ():

@@ -13,7 +13,7 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content
 from ivr.line.content.prompt import read_prompt
 from ivr.line.lint.runner import check_prompt
-from ivr.line.lint.single_prompt import PromptProof, preload_proof, prove_prompt
+from ivr.line.lint.single_prompt import PromptProof, preload_proof, proof_prompt
 from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text import gsm7
 from ivr.line.text.hard_words import hard_words
@@ -24,8 +24,8 @@ CANCER = "en/cancer.md"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _read_once() -> Iterator[None]:
-    """Read the files that a case does not change once for all cases."""
+def _cached_reads() -> Iterator[None]:
+    """Cache read_prompt, so that unchanged files are read only once for all cases."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
         yield
@@ -47,13 +47,13 @@ def of_rule(rule: str, proof: PromptProof) -> list[Finding]:
     return [finding for finding in proof.findings if finding.rule == rule]
 
 
-def proof_with(draft: Content, file: str, old: str, new: str) -> PromptProof:
-    return prove_prompt(draft, file, changed(file, old, new)[file])
+def proof_after_edit(draft: Content, file: str, old: str, new: str) -> PromptProof:
+    return proof_prompt(draft, file, changed(file, old, new)[file])
 
 
 @pytest.mark.parametrize("file", sorted(SHIPPED))
-def test_a_shipped_file_has_no_findings_but_unconfirmed_hours(draft: Content, file: str) -> None:
-    assert {finding.rule for finding in prove_prompt(draft, file, SHIPPED[file]).findings} == (
+def test_a_shipped_file_has_no_findings_except_unconfirmed_hours(draft: Content, file: str) -> None:
+    assert {finding.rule for finding in proof_prompt(draft, file, SHIPPED[file]).findings} == (
         {"unconfirmed"} if file == LINE_FILE else set()
     )
 
@@ -68,8 +68,8 @@ def test_the_proof_of_a_file_has_the_findings_of_the_check(
     draft: Content, label: str, file: str, old: str, new: str, marker: str, rule: str
 ) -> None:
     files = changed(file, old, new)
-    findings = located(prove_prompt(draft, file, files[file]))
-    assert rule in {found_rule for _, _, found_rule in findings}
+    findings = located(proof_prompt(draft, file, files[file]))
+    assert rule in {finding_rule for _, _, finding_rule in findings}
     # The sixth choice is in line.yaml only, so the error is that the menu's own file lacks it.
     assert label == "six choices" or (file, line_of(files, file, marker), rule) in findings
 
@@ -81,8 +81,8 @@ def test_a_file_that_cannot_be_read_is_reported_with_its_line(
     draft: Content, label: str, file: str, old: str, new: str, marker: str | None, rule: str
 ) -> None:
     files = changed(file, old, new)
-    findings = located(prove_prompt(draft, file, files[file]))
-    assert (file, rule) in {(found_file, found_rule) for found_file, _, found_rule in findings}
+    findings = located(proof_prompt(draft, file, files[file]))
+    assert (file, rule) in {(finding_file, finding_rule) for finding_file, _, finding_rule in findings}
     assert marker is None or (file, line_of(files, file, marker), rule) in findings
 
 
@@ -90,35 +90,35 @@ def test_a_file_that_cannot_be_read_is_reported_with_its_line(
 def test_a_file_that_does_not_belong_in_the_folder_is_reported(
     draft: Content, label: str, file: str, data: bytes, finding: tuple[str, int, str]
 ) -> None:
-    assert finding in located(prove_prompt(draft, file, data))
+    assert finding in located(proof_prompt(draft, file, data))
 
 
 def test_an_error_in_line_yaml_is_reported_with_its_line(draft: Content) -> None:
     for _label, old, new, marker, rule in IN_LINE_YAML:
         files = changed(LINE_FILE, old, new)
-        findings = located(prove_prompt(draft, LINE_FILE, files[LINE_FILE]))
-        assert rule in {found_rule for _, _, found_rule in findings}
+        findings = located(proof_prompt(draft, LINE_FILE, files[LINE_FILE]))
+        assert rule in {finding_rule for _, _, finding_rule in findings}
         assert marker is None or (LINE_FILE, line_of(files, LINE_FILE, marker), rule) in findings
 
 
-def test_question_files_and_recordings_have_proofs_too(draft: Content) -> None:
-    assert located(prove_prompt(draft, "en/questions.tsv", b"cancer\tis it bad\nx")) == {
+def test_question_files_and_recordings_can_be_proofed_too(draft: Content) -> None:
+    assert located(proof_prompt(draft, "en/questions.tsv", b"cancer\tis it bad\nx")) == {
         ("en/questions.tsv", 2, "question")
     }
-    proof = prove_prompt(draft, "recordings/en/keys.mp3", b"x")
+    proof = proof_prompt(draft, "recordings/en/keys.mp3", b"x")
     assert {finding.rule for finding in proof.findings} == {"recording"}
 
 
-def test_a_new_prompt_lacks_its_translation(draft: Content) -> None:
-    proof = prove_prompt(draft, "en/tomosynthesis.md", SHIPPED["en/keys.md"])
+def test_a_new_prompt_without_a_translation_is_reported(draft: Content) -> None:
+    proof = proof_prompt(draft, "en/tomosynthesis.md", SHIPPED["en/keys.md"])
     assert located(proof) == {("en/tomosynthesis.md", 0, "unused"), ("es/tomosynthesis.md", 0, "translation")}
     files = {name: data for name, data in SHIPPED.items() if not name.endswith("reminder-1d-names-test.md")}
-    proof = prove_prompt(read_content(files), "en/reminder-1d-names-test.md", SHIPPED["en/reminder-1d-names-test.md"])
+    proof = proof_prompt(read_content(files), "en/reminder-1d-names-test.md", SHIPPED["en/reminder-1d-names-test.md"])
     assert located(proof) == {("es/reminder-1d-names-test.md", 0, "translation")}
 
 
 def test_a_change_makes_the_translation_outdated_at_once(draft: Content) -> None:
-    findings = proof_with(draft, CANCER, "It is natural", "It is quite natural").findings
+    findings = proof_after_edit(draft, CANCER, "It is natural", "It is quite natural").findings
     assert [(finding.file, finding.rule, finding.level) for finding in findings] == [
         ("es/cancer.md", "behind", "warning")
     ]
@@ -143,47 +143,47 @@ def test_a_phrase_that_belongs_to_another_prompt_is_reported(
     )
     file = "en/skin-products.md"
     files = changed(file, "phrases:\n", f"phrases:\n  {phrase}\n")
-    assert (file, line_of(files, file, phrase), rule) in located(prove_prompt(other_draft, file, files[file]))
+    assert (file, line_of(files, file, phrase), rule) in located(proof_prompt(other_draft, file, files[file]))
 
 
 def test_a_phrase_can_move_to_another_prompt_once_it_is_removed_from_the_first(draft: Content) -> None:
-    proof = proof_with(draft, "en/skin-products.md", "phrases:\n", "phrases:\n  - is it cancer\n")
-    assert ["leads to cancer too" in finding.message for finding in proof.findings] == [True]
+    proof = proof_after_edit(draft, "en/skin-products.md", "phrases:\n", "phrases:\n  - is it cancer\n")
+    assert ["also leads to cancer" in finding.message for finding in proof.findings] == [True]
     removed = read_content(changed(CANCER, "  - is it cancer\n", ""))
-    assert proof_with(removed, "en/skin-products.md", "phrases:\n", "phrases:\n  - is it cancer\n").findings == ()
+    assert proof_after_edit(removed, "en/skin-products.md", "phrases:\n", "phrases:\n  - is it cancer\n").findings == ()
 
 
 def test_a_menu_that_becomes_too_long_is_reported_in_every_file_that_contributes_to_it(draft: Content) -> None:
     long = "1. For all that they call " + "such things " * 15
-    proof = proof_with(draft, "en/welcome.md", "1. For calcifications", long)
+    proof = proof_after_edit(draft, "en/welcome.md", "1. For calcifications", long)
     assert {finding.rule for finding in proof.findings} >= {"seconds", "first-words"}
     long = "At any time, star repeats. " + "Take your time with us. " * 5
-    proof = proof_with(draft, "en/keys.md", "At any time, star repeats.", long)
+    proof = proof_after_edit(draft, "en/keys.md", "At any time, star repeats.", long)
     assert ("en/welcome.md", 1, "seconds") in located(proof)
 
 
 def test_a_long_sentence_is_quoted(draft: Content) -> None:
     long = "This is one that goes on and on " + "and on with it " * 6 + "to its end."
     files = changed(CANCER, "Your doctor can.\n", f"Your doctor can. {long}\n")
-    (finding,) = of_rule("sentences", prove_prompt(draft, CANCER, files[CANCER]))
+    (finding,) = of_rule("sentences", proof_prompt(draft, CANCER, files[CANCER]))
     assert (finding.level, finding.line) == ("warning", line_of(files, CANCER, "This is one that"))
     assert "35 words" in finding.message
     assert "“This is one that goes on and on and on" in finding.message
     long = "## Spoken\n\nEs " + "muy " * 60 + "largo.\n"
-    (finding,) = of_rule("sentences", proof_with(draft, "es/keys.md", "## Spoken\n", long))
+    (finding,) = of_rule("sentences", proof_after_edit(draft, "es/keys.md", "## Spoken\n", long))
     assert finding.level == "error"
     assert "The longest has 62: “Es muy muy" in finding.message
 
 
 def test_a_hard_word_is_reported_with_a_plainer_one(draft: Content) -> None:
     files = changed(CANCER, "It is natural to ask", "In order\nto utilize this, it is natural to ask")
-    findings = of_rule("hard-word", prove_prompt(draft, CANCER, files[CANCER]))
+    findings = of_rule("hard-word", proof_prompt(draft, CANCER, files[CANCER]))
     assert [(finding.level, finding.line) for finding in findings] == [
         ("warning", line_of(files, CANCER, "In order")),
         ("warning", line_of(files, CANCER, "to utilize")),
     ]
-    assert "could you say to?" in findings[0].message
-    assert "could you say use?" in findings[1].message
+    assert "could you say “to”?" in findings[0].message
+    assert "could you say “use”?" in findings[1].message
 
 
 HARD_WORDS = [
@@ -209,7 +209,7 @@ def test_a_proof_measures_seconds_grade_sentences_and_segments(draft: Content) -
         "---\ntitle: x\nsources: [F1]\nreviewed: {}\n---\n## Spoken\n\nOne two three. Four five six seven.\n"
         "\nEight.\n\n## Texted\n\nCall {central-scheduling} á.\n"
     )
-    proof = prove_prompt(draft, CANCER, written.encode())
+    proof = proof_prompt(draft, CANCER, written.encode())
     spoken, texted = proof.sections
     assert (spoken.part, spoken.line, spoken.seconds, spoken.most_seconds) == (
         "Spoken",
@@ -224,21 +224,21 @@ def test_a_proof_measures_seconds_grade_sentences_and_segments(draft: Content) -
     assert text is not None
     assert (text.line, text.encoding, text.segments, text.most_segments) == (14, "GSM-7", 1, 3)
     assert (text.characters, text.left, text.dear, text.keeps_accents) == (20, 140, ("á",), False)
-    accented = prove_prompt(draft, CANCER, written.replace("reviewed:", "accents: keep\nreviewed:").encode()).text
+    accented = proof_prompt(draft, CANCER, written.replace("reviewed:", "accents: keep\nreviewed:").encode()).text
     assert accented is not None
     assert (accented.encoding, accented.left, accented.keeps_accents) == ("UCS-2", 50, True)
     assert proof.as_json()["text"] == {**vars(text)}
 
 
 def test_other_languages_have_no_grade_and_an_unreadable_file_has_no_measures(draft: Content) -> None:
-    assert {section.grade for section in prove_prompt(draft, "es/cancer.md", SHIPPED["es/cancer.md"]).sections} == {
+    assert {section.grade for section in proof_prompt(draft, "es/cancer.md", SHIPPED["es/cancer.md"]).sections} == {
         None
     }
-    assert prove_prompt(draft, CANCER, b"").sections == ()
+    assert proof_prompt(draft, CANCER, b"").sections == ()
 
 
 @given(st.text(alphabet="aé€{^á\n", max_size=700))
-def test_exactly_the_characters_left_fit_into_the_last_segment(text: str) -> None:
+def test_exactly_the_characters_left_fit_in_the_last_segment(text: str) -> None:
     left, segments = gsm7.characters_left(text), max(1, gsm7.count_segments(text).segments)
     assert gsm7.count_segments(text + "a" * left).segments <= segments
     assert gsm7.count_segments(text + "a" * (left + 1)).segments > segments
@@ -246,24 +246,26 @@ def test_exactly_the_characters_left_fit_into_the_last_segment(text: str) -> Non
 
 @given(st.sampled_from(sorted(SHIPPED) + ["en/new.md", "fr/x.md", "x", "", "en/X.md", "../x"]), st.binary(max_size=200))
 def test_the_proof_of_any_bytes_raises_no_exception(draft: Content, file: str, data: bytes) -> None:
-    assert all(finding.message for finding in prove_prompt(draft, file, data).findings)
+    assert all(finding.message for finding in proof_prompt(draft, file, data).findings)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_the_proof_of_any_change_to_a_file_raises_no_exception(draft: Content, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(SHIPPED)))
-    proof = prove_prompt(draft, file, corrupt(SHIPPED[file], data))
+    proof = proof_prompt(draft, file, corrupt(SHIPPED[file], data))
     assert all(finding.message and finding.line >= 0 for finding in proof.findings)
 
 
 @settings(max_examples=12, deadline=None)
 @given(st.data())
-def test_a_proof_reports_of_its_file_what_the_whole_check_reports(draft: Content, data: st.DataObject) -> None:
+def test_a_proof_reports_the_same_findings_about_its_file_as_the_full_check(
+    draft: Content, data: st.DataObject
+) -> None:
     file = data.draw(st.sampled_from(sorted(name for name in SHIPPED if name.endswith(".md"))))
-    typed = corrupt(SHIPPED[file], data)
-    proof = prove_prompt(draft, file, typed)
-    content = _read(typed, file, proof)
+    edited = corrupt(SHIPPED[file], data)
+    proof = proof_prompt(draft, file, edited)
+    content = _read(edited, file, proof)
     if content is None:
         return
     prompt = content.prompt(*file.removesuffix(".md").split("/"))
@@ -275,10 +277,10 @@ def test_a_proof_reports_of_its_file_what_the_whole_check_reports(draft: Content
     }
 
 
-def _read(typed: bytes, file: str, proof: PromptProof) -> Content | None:
+def _read(edited: bytes, file: str, proof: PromptProof) -> Content | None:
     """The folder with the edited file; None if it cannot be read, after checking that the proof reports each reason."""
     try:
-        return read_content({**SHIPPED, file: typed})
+        return read_content({**SHIPPED, file: edited})
     except BrokenPrompts as broken:
         errors = set(broken.findings)
     assert errors <= set(proof.findings)

@@ -250,7 +250,7 @@ def test_a_message_that_only_resembles_a_red_flag_is_not_one(line: CompiledLine,
         ("STOP", None),
     ],
 )
-def test_the_language_is_detected_or_stays_that_of_the_conversation(
+def test_the_language_is_detected_or_else_taken_from_the_conversation(
     line: CompiledLine, words: str, language: str | None, conversation: str
 ) -> None:
     assert line.matcher.match(words, conversation).language == (language or conversation)
@@ -298,7 +298,7 @@ def test_the_result_has_a_runner_up_and_scores_in_descending_order(line: Compile
     assert len(scores) <= 5
 
 
-def test_of_an_overlong_message_only_the_beginning_and_the_end_are_read(
+def test_only_the_beginning_and_the_end_of_an_overlong_message_are_read(
     line: CompiledLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths: list[int] = []
@@ -331,7 +331,7 @@ RULES = [
 
 @pytest.mark.parametrize(("rule", "words", "matches"), RULES, ids=[f"{case[0]}: {case[1][:30]}" for case in RULES])
 def test_a_keyword_rule_matches_its_words_in_any_form(rule: str, words: str, matches: bool) -> None:
-    index = KeywordIndex([(parse_keyword_rule(rule), "urgent", "en")], frozenset({"kilo"}))
+    index = KeywordIndex([(parse_keyword_rule(rule), "urgent")], frozenset({"kilo"}))
     assert bool(index.find(join_split_words(normalize(words)).split())) == matches
 
 
@@ -359,7 +359,7 @@ def test_a_new_red_flag_phrase_is_recognized_within_a_longer_message() -> None:
     assert Matcher(read_content(SHIPPED)).match("the glorp is wobbling").topic != "urgent"
 
 
-def test_words_are_compared_by_stem_and_by_sound() -> None:
+def test_words_are_compared_by_stem_and_sound() -> None:
     assert stem("hinchadas") == stem("hinchado")
     assert stem("lumps") == stem("lump")
     assert phonetic_key("vulto") == phonetic_key("bulto")
@@ -368,7 +368,7 @@ def test_words_are_compared_by_stem_and_by_sound() -> None:
 
 
 def test_accuracy_on_the_held_out_questions_meets_the_target(line: CompiledLine) -> None:
-    """At least 92% right, at most 3% a wrong medical topic, no red flag missed. Never tune on these questions."""
+    """At least 92% right, at most 3% in the wrong medical topic, no red flag missed. Never tune on these questions."""
     totals = evaluate(read_questions("aside.tsv"), line.matcher.match)
     count = totals["questions"]
     assert totals["right"] / count >= 0.92
@@ -376,13 +376,13 @@ def test_accuracy_on_the_held_out_questions_meets_the_target(line: CompiledLine)
     assert totals["red flag missed"] == 0
 
 
-def test_the_questions_behind_the_phrases_are_understood(line: CompiledLine) -> None:
+def test_the_questions_that_the_phrases_come_from_are_understood(line: CompiledLine) -> None:
     totals = evaluate(KNOWN, line.matcher.match)
     assert totals["right"] / totals["questions"] >= 0.97
     assert totals["red flag missed"] == totals["stop missed"] == 0
 
 
-def test_the_evaluation_accepts_a_fair_alternative_and_counts_a_missed_red_flag(line: CompiledLine) -> None:
+def test_the_evaluation_accepts_an_alternative_outcome_and_counts_a_missed_red_flag(line: CompiledLine) -> None:
     cases = [
         Question("en", frozenset({"cancer", "results"}), "is it cancer"),
         Question("en", frozenset({"urgent"}), "can i wear deodorant"),

@@ -116,7 +116,7 @@ TRANSITIONS: list[tuple[Node, str, Node]] = [
 @pytest.mark.parametrize(
     ("node", "outcome", "target"), TRANSITIONS, ids=[f"{case[0]} {case[1]}" for case in TRANSITIONS]
 )
-def test_an_outcome_leads_to_its_node(line: CompiledLine, node: Node, outcome: str, target: Node) -> None:
+def test_each_outcome_leads_to_its_node(line: CompiledLine, node: Node, outcome: str, target: Node) -> None:
     assert turn_after(line, node, outcome).state == State("en", target)
 
 
@@ -125,7 +125,7 @@ def test_yes_without_a_question_is_a_no_match(line: CompiledLine) -> None:
     assert turn == Turn(State("en", Menu("welcome"), wrongs=1), "none")
 
 
-def test_two_no_matches_in_a_row_turn_speech_off_until_a_key_is_understood(line: CompiledLine) -> None:
+def test_two_consecutive_no_matches_turn_speech_off_until_a_valid_key(line: CompiledLine) -> None:
     def accepts_speech(turn: Turn) -> bool:
         return b"speech" in line.document(turn)
 
