@@ -11,20 +11,20 @@ from ivr.cli.lazy import LazyGroup
 
 COMMANDS = {
     "run": ("ivr.cli.run:run", "Start the line, a simulated phone network and a queue on this machine."),
-    "web": ("ivr.cli.web:web", "Answer calls and text messages."),
-    "worker": ("ivr.cli.worker:worker", "Send due reminders and reconcile uncertain ones."),
-    "clock": ("ivr.cli.worker:clock", "Look for due work and start jobs for the workers."),
+    "web": ("ivr.cli.processes:web", "Answer calls and text messages."),
+    "worker": ("ivr.cli.processes:worker", "Send due reminders and reconcile uncertain ones."),
+    "clock": ("ivr.cli.processes:clock", "Look for due work and start jobs for the workers."),
     "release": ("ivr.cli.release:release", "Upgrade the database, then publish the prompts if they changed."),
-    "call": ("ivr.cli.phone.call:call", "Call the line from the terminal."),
-    "text": ("ivr.cli.phone.text:text", "Text WORDS to the line and print its reply."),
+    "call": ("ivr.cli.phone.commands:call", "Call the line from the terminal."),
+    "text": ("ivr.cli.phone.commands:text", "Text WORDS to the line and print its reply."),
     "ask": ("ivr.cli.ask:ask", "Print what the line would answer to WORDS, and why."),
     "prompts": ("ivr.cli.prompts:prompts", "Check, preview, edit and publish the prompts."),
     "reminders": ("ivr.cli.reminders:reminders", "Import appointments and follow their text messages."),
     "calls": ("ivr.cli.calls:calls", "Summarize recent calls."),
     "db": ("ivr.cli.db:db", "Manage the database tables."),
     "doctor": ("ivr.cli.doctor:doctor", "Check settings, database, queue and prompts."),
-    "callbacks": ("ivr.cli.callbacks:callbacks", "List callers who wait for a call back, red flags first."),
-    "todos": ("ivr.cli.todos:todos", "List work items for schedulers."),
+    "callbacks": ("ivr.cli.worklists:callbacks", "List callers who wait for a call back, red flags first."),
+    "todos": ("ivr.cli.worklists:todos", "List work items for schedulers."),
     "unanswered": ("ivr.cli.unanswered:unanswered", "List questions that the line did not understand."),
 }
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ivr.cli.common import WIDTH, content_or_exit, json_option, language_or_exit, print_json, settings_or_exit
+from ivr.cli.console import WIDTH, json_option, print_json
+from ivr.cli.context import content_or_exit, language_or_exit, settings_or_exit
 from ivr.ledger import open_ledger
 from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.twiml.release import CompiledLine

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.common import WIDTH, json_option, open_context, print_json, reports_outages
+from ivr.cli.console import WIDTH, json_option, print_json
+from ivr.cli.context import open_context
 from ivr.line.content.loader import Content
 from ivr.people.calls.history import recent_calls, summarize_calls
 
@@ -26,7 +27,6 @@ _LISTS = (
 @click.command()
 @click.option("--days", type=click.IntRange(1, 3650), default=7, show_default=True, help="How far back to look.")
 @json_option
-@reports_outages
 def calls(days: int, as_json: bool) -> None:
     """Summarize recent calls.
 

@@ -9,21 +9,8 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.common import (
-    FINDINGS,
-    TEXT,
-    CommandContext,
-    current_user,
-    fail,
-    json_option,
-    language_or_exit,
-    open_context,
-    print_findings,
-    print_json,
-    print_table,
-    print_wrapped,
-    reports_outages,
-)
+from ivr.cli.console import FINDINGS, TEXT, fail, json_option, print_findings, print_json, print_table, print_wrapped
+from ivr.cli.context import CommandContext, current_user, language_or_exit, open_context
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content
 from ivr.line.content.required_prompts import OUTCOMES
@@ -67,7 +54,6 @@ def _printable(text: str) -> str:
 @_days_option
 @json_option
 @click.pass_context
-@reports_outages
 def unanswered(click_context: click.Context, days: int, as_json: bool) -> None:
     """List questions that the line did not understand.
 
@@ -124,7 +110,6 @@ def _print_clusters(clusters: list[dict[str, Any]]) -> None:
 @click.option("--topic", required=True, help="The prompt that answers it, like cancer.")
 @click.option("--language", help="The language of WORDS. Default: the group's, else the line's first.")
 @_days_option
-@reports_outages
 def teach(words: str, topic: str, language: str | None, days: int) -> None:
     """Add WORDS, or the group ID, to a topic's phrases in the draft.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from ivr.cli.common import WIDTH
+from ivr.cli.console import WIDTH
 from ivr.line.content.diff import Change, DiffRun, diff_files, summarize_changes
 from ivr.line.content.loader import Files
 

@@ -12,17 +12,8 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.common import (
-    FINDINGS,
-    TEXT,
-    current_user,
-    fail,
-    json_option,
-    open_context,
-    print_json,
-    print_table,
-    reports_outages,
-)
+from ivr.cli.console import FINDINGS, TEXT, exit_on, fail, json_option, print_json, print_table
+from ivr.cli.context import current_user, iso, minute, open_context
 from ivr.cli.prompts.folder import print_report, write_or_exit
 from ivr.ledger import Ledger
 from ivr.line.content.loader import LINE_FILE, read_file
@@ -35,6 +26,7 @@ from ivr.releases.store import Release
 NO_VERSION = "?"
 
 check_in_two = partial(check_files, parallel=True)
+_draft_errors = partial(exit_on, NoDraft, FileRejected, EditConflict, status=FINDINGS)
 
 
 def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[CheckReport], None]) -> Release:
@@ -48,14 +40,6 @@ def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[Ch
             fail(broken, FINDINGS)
 
 
-@contextmanager
-def _draft_errors() -> Iterator[None]:
-    try:
-        yield
-    except (NoDraft, FileRejected, EditConflict) as error:
-        fail(error, FINDINGS)
-
-
 def drafts_or_exit() -> tuple[Drafts, tzinfo]:
     """The store of the draft, and the line's zone."""
     context = open_context()
@@ -66,7 +50,6 @@ def drafts_or_exit() -> tuple[Drafts, tzinfo]:
 @click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
-@reports_outages
 def draft(click_context: click.Context, as_json: bool) -> None:
     """Show and edit the draft that several people share.
 
@@ -87,16 +70,12 @@ def draft(click_context: click.Context, as_json: bool) -> None:
 
 def _print(current: Draft, started: datetime, zone: tzinfo) -> None:
     number = f" {current.live.number}" if current.base == current.live.digest else ""
-    click.echo(f"Started by {current.begun_by} on {_minute(started, zone)}, based on release{number} ({current.base}).")
+    click.echo(f"Started by {current.begun_by} on {minute(started, zone)}, based on release{number} ({current.base}).")
     if current.base != current.live.digest:
         click.echo(f"Release {current.live.number} ({current.live.digest}) went live since, by {current.live.by}.")
-    rows = [(file.name, file.by, _minute(file.at, zone), _change(current, file)) for file in current.changed.values()]
+    rows = [(file.name, file.by, minute(file.at, zone), _change(current, file)) for file in current.changed.values()]
     print_table(("file", "by", "when", "what"), rows)
     click.echo("To check it: infoline prompts draft check\nTo make it live: infoline prompts publish --draft")
-
-
-def _minute(moment: datetime, zone: tzinfo) -> str:
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _change(current: Draft, file: DraftFile) -> str:
@@ -108,14 +87,11 @@ def _change(current: Draft, file: DraftFile) -> str:
 
 
 def _as_json(current: Draft, zone: tzinfo) -> dict[str, Any]:
-    def iso(moment: datetime) -> str:
-        return moment.astimezone(zone).isoformat(timespec="seconds")
-
     files = [
         {
             "file": file.name,
             "by": file.by,
-            "at": iso(file.at),
+            "at": iso(file.at, zone),
             "removed": file.content is None,
             "version": file.version,
             "clash": file in current.conflicts,
@@ -126,7 +102,7 @@ def _as_json(current: Draft, zone: tzinfo) -> dict[str, Any]:
         "base": current.base,
         "live": current.live.digest,
         "begun_by": current.begun_by,
-        "begun_at": iso(current.begun_at) if current.begun_at else None,
+        "begun_at": iso(current.begun_at, zone) if current.begun_at else None,
         "files": files,
     }
 
@@ -151,7 +127,6 @@ def _overwrite_errors() -> Iterator[None]:
 )
 @_version_option
 @_over_option
-@reports_outages
 def put(file: Path, name: str | None, seen: str | None, over: bool) -> None:
     """Save FILE in the draft."""
     drafts, zone = drafts_or_exit()
@@ -193,7 +168,6 @@ def _print_other_changes(current: Draft, zone: tzinfo) -> None:
 @draft.command("get")
 @click.argument("name", type=TEXT)
 @click.option("-o", "output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
-@reports_outages
 def get(name: str, output: Path) -> None:
     """Write the draft's NAME, like en/cancer.md, to a file."""
     drafts, zone = drafts_or_exit()
@@ -210,7 +184,6 @@ def get(name: str, output: Path) -> None:
 @click.argument("name", type=TEXT)
 @_version_option
 @_over_option
-@reports_outages
 def drop(name: str, seen: str | None, over: bool) -> None:
     """Remove the file NAME from the draft's prompts."""
     drafts, zone = drafts_or_exit()
@@ -225,7 +198,6 @@ def drop(name: str, seen: str | None, over: bool) -> None:
 @draft.command("discard")
 @click.argument("name", required=False, type=TEXT)
 @_over_option
-@reports_outages
 def discard(name: str | None, over: bool) -> None:
     """Discard the draft, or only its changes to NAME."""
     drafts, zone = drafts_or_exit()
@@ -239,7 +211,6 @@ def discard(name: str | None, over: bool) -> None:
 
 
 @draft.command("check")
-@reports_outages
 def check() -> None:
     """Check the draft without publishing it."""
     drafts, _ = drafts_or_exit()

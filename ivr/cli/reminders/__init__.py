@@ -14,11 +14,11 @@ COMMANDS = {
     "cancel": ("ivr.cli.reminders.status:cancel", "Send nothing more of BATCH, ever."),
     "export": ("ivr.cli.reminders.export:export", "Write every text of BATCH to a CSV file."),
     "effect": ("ivr.cli.reminders.effect:effect", "Show replies and attendance for one BATCH or for all."),
-    "person": ("ivr.cli.reminders.person:person", "Show the opt-out, appointments and texts of NUMBER."),
-    "stop": ("ivr.cli.reminders.person:stop", "Opt NUMBER out, because the patient asked for it."),
-    "start": ("ivr.cli.reminders.person:start", "Opt NUMBER in again, because the patient asked for it."),
-    "send": ("ivr.cli.reminders.send:send", "Send the text STEP of an appointment now."),
-    "skip": ("ivr.cli.reminders.send:skip", "Skip one or all planned texts of an appointment."),
+    "person": ("ivr.cli.reminders.manual:person", "Show the opt-out, appointments and texts of NUMBER."),
+    "stop": ("ivr.cli.reminders.manual:stop", "Opt NUMBER out, because the patient asked for it."),
+    "start": ("ivr.cli.reminders.manual:start", "Opt NUMBER in again, because the patient asked for it."),
+    "send": ("ivr.cli.reminders.manual:send", "Send the text STEP of an appointment now."),
+    "skip": ("ivr.cli.reminders.manual:skip", "Skip one or all planned texts of an appointment."),
     "reconcile": ("ivr.cli.reminders.reconcile:reconcile", "Look up uncertain texts in the carrier's log."),
 }
 

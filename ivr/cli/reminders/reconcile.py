@@ -12,15 +12,8 @@ import click
 from rich.console import Console
 
 from ivr import clock
-from ivr.cli.common import (
-    FINDINGS,
-    CommandContext,
-    fail,
-    json_option,
-    open_context,
-    print_json,
-    reports_outages,
-)
+from ivr.cli.console import FINDINGS, fail, json_option, print_json
+from ivr.cli.context import CommandContext, open_context
 from ivr.ledger import Ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content
@@ -49,7 +42,6 @@ UNMATCHED = (
 @click.option("--since", metavar="T", help="After restoring a backup: its time, like 2026-12-01T03:00.")
 @click.option("--go-on", is_flag=True, help="With --since: send again even if some texts match no appointment.")
 @json_option
-@reports_outages
 def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
     """Look up uncertain texts in the carrier's log.
 

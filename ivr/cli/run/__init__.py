@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from ivr import clock
-from ivr.cli.common import FINDINGS, fail, ledger_or_exit, settings_or_exit
-from ivr.cli.web import port_is_free
+from ivr.cli.console import FINDINGS, fail
+from ivr.cli.context import ledger_or_exit, settings_or_exit
+from ivr.cli.processes import port_is_free
 
 if TYPE_CHECKING:
     from ivr.settings import Settings

@@ -1,35 +1,21 @@
-"""What commands share: settings, database and content; option types; tables, findings and errors on 80 columns."""
+"""What commands print and accept on a terminal of 80 columns: option types, tables, findings, errors, exit statuses."""
 
 from __future__ import annotations
 
-import functools
-import getpass
 import json
-import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ivr import clock
-
-# Settings, database and content take long to import, and some commands need none of them.
 if TYPE_CHECKING:
-    from ivr.ledger import Ledger, Vault
-    from ivr.line.content.config import Config
     from ivr.line.content.findings import Finding
-    from ivr.line.content.loader import Content
-    from ivr.settings import Settings
 
-P = ParamSpec("P")
-R = TypeVar("R")
 FINDINGS = 1
 WRONG_USE = 2
 WIDTH = 80
@@ -65,14 +51,6 @@ class _Text(click.ParamType[str]):
 NUMBER, TEXT = _Number(), _Text()
 
 
-def current_user() -> str:
-    """The name of the user who runs the command; in a container the user may have none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
-
-
 def fail(message: object, status: int = WRONG_USE) -> NoReturn:
     """Print an error and exit. Wraps at 80 columns on a terminal only: programs and logs get one line."""
     text = str(message)
@@ -82,98 +60,13 @@ def fail(message: object, status: int = WRONG_USE) -> NoReturn:
     sys.exit(status)
 
 
-def settings_or_exit() -> Settings:
-    """The settings of a complete installation; sets the clock shift."""
-    from ivr.settings import SettingsError, load
-    from ivr.shipped import missing_files
-
-    if missing := missing_files():
-        fail(f"This installation of infoline lacks {', '.join(missing)}: install it again.")
+@contextmanager
+def exit_on(*errors: type[Exception], status: int = WRONG_USE) -> Iterator[None]:
+    """Exit with the message of one of these errors."""
     try:
-        settings = load()
-    except SettingsError as error:
-        fail(error)
-    clock.set_shift(settings.clock_shift_seconds)
-    return settings
-
-
-def ledger_or_exit(settings: Settings) -> Ledger:
-    """The database. Upgrades its tables on a loopback line; a public one must have them."""
-    from ivr.ledger import LedgerUnavailable, open_ledger
-
-    ledger = open_ledger(settings.database_url)
-    try:
-        if settings.loopback:
-            ledger.upgrade()
-        ledger.check()
-    except LedgerUnavailable as error:
-        fail(error)
-    return ledger
-
-
-def content_or_exit(settings: Settings, ledger: Ledger) -> Content:
-    """The live content."""
-    from ivr.releases.cache import NoRelease, live_content
-
-    try:
-        return live_content(ledger, settings.var_dir, settings.prompts_dir)
-    except NoRelease as error:
-        fail(error, FINDINGS)
-
-
-@dataclass(frozen=True)
-class CommandContext:
-    """What a command works on. The vault and the live content load on first use."""
-
-    settings: Settings
-    ledger: Ledger
-
-    @cached_property
-    def vault(self) -> Vault:
-        from ivr.ledger import Vault
-
-        return Vault.of(self.settings)
-
-    @cached_property
-    def content(self) -> Content:
-        return content_or_exit(self.settings, self.ledger)
-
-    @property
-    def config(self) -> Config:
-        return self.content.config
-
-    def iso(self, moment: datetime) -> str:
-        """A time in the line's zone, for JSON."""
-        return moment.astimezone(self.config.zone).isoformat(timespec="seconds")
-
-
-def open_context() -> CommandContext:
-    """Settings and database, or exit with an error."""
-    settings = settings_or_exit()
-    return CommandContext(settings, ledger_or_exit(settings))
-
-
-def reports_outages(command: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a command that uses the database: an outage or an unknown key ends it with a sentence and status 2."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from ivr.ledger import LedgerUnavailable
-        from ivr.ledger.vault import UnknownKey
-
-        try:
-            return command(*args, **kwargs)
-        except (LedgerUnavailable, UnknownKey) as error:
-            fail(error)
-
-    return wrapped
-
-
-def language_or_exit(language: str | None, config: Config) -> str:
-    """A language of the line; without one, the default language."""
-    if language and language not in config.languages:
-        fail(f"`{language}` is not a language of the line: use {', '.join(config.languages)}.")
-    return language or config.default_language
+        yield
+    except errors as error:
+        fail(error, status)
 
 
 def print_table(

@@ -1,4 +1,4 @@
-"""`infoline call`: a phone call, typed by hand or played from --keys."""
+"""`infoline call`, typed or played from --keys, and `infoline text`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from urllib.parse import quote
 
 import click
 
+from ivr.cli.console import print_json
 from ivr.cli.phone.network import (
-    DEFAULT_CALLER,
+    LINE_FAILED,
     NetworkUnavailable,
+    NoAnswer,
     PhoneNetwork,
     RequestRefused,
-    check_number,
+    from_option,
     network_errors,
     wrap,
 )
 
 DIAL_OUTCOMES = ("busy", "no-answer", "failed", "completed")
 TURN_SECONDS = 120.0
+REPLY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -212,15 +215,7 @@ def _read_keys(_context: click.Context, _parameter: click.Parameter, value: str 
 
 
 @click.command()
-@click.option(
-    "--from",
-    "caller",
-    default=DEFAULT_CALLER,
-    show_default=True,
-    metavar="N",
-    callback=check_number,
-    help="The caller's number, or anonymous.",
-)
+@from_option("caller", "The caller's number, or anonymous.", allow_anonymous=True)
 @click.option(
     "--keys",
     callback=_read_keys,
@@ -243,4 +238,28 @@ def call(caller: str, keys: list[CallerInput] | None, as_json: bool) -> None:
         finally:
             phone_call.hang_up()
     if phone_call.turn.error:
-        raise click.exceptions.Exit(1)
+        raise SystemExit(LINE_FAILED)
+
+
+@click.command()
+@click.argument("words")
+@from_option("sender", "The sender's number.", allow_anonymous=False)
+@click.option("--json", "as_json", is_flag=True, help='Print {"reply": [..]}; [] if there is none.')
+def text(words: str, sender: str, as_json: bool) -> None:
+    """Text WORDS to the line and print its reply."""
+    if not words.strip():
+        raise click.BadParameter("a text message cannot be empty.", param_hint="WORDS")
+    with network_errors():
+        try:
+            network = PhoneNetwork.from_environment()
+            answer = network.post("/simulator/texts", {"from": sender, "body": words}, REPLY_SECONDS)
+        except NoAnswer:
+            answer = {}
+    replies = [str(reply) for reply in answer.get("replies", [])]
+    if as_json:
+        print_json({"reply": replies})
+        return
+    for reply in replies:
+        click.secho(wrap(reply), fg="cyan")
+    if not replies:
+        click.echo("(no reply)", err=True)
