@@ -23,9 +23,10 @@ _WITHOUT_APPOINTMENT = {"confirm": "no-visit", "change": "no-visit"}
 @click.option("--language", help="The language of the conversation so far.")
 @json_option
 def ask(words: str, language: str | None, as_json: bool) -> None:
-    """Print what the line would answer to WORDS, and why.
+    """Print how the line would answer WORDS, and why.
 
-    `-` reads one question per line and prints one JSON object for each.
+    With `-`, reads one question per line from standard input and prints one JSON
+    object for each.
     """
     settings = settings_or_exit()
     content = content_or_exit(settings, open_ledger(settings.database_url))

@@ -81,10 +81,6 @@ class CommandContext:
     def config(self) -> Config:
         return self.content.config
 
-    def iso(self, moment: datetime) -> str:
-        """A time in the line's zone, for JSON."""
-        return iso(moment, self.config.zone)
-
 
 def iso(moment: datetime, zone: tzinfo) -> str:
     """A time for JSON."""
@@ -94,6 +90,15 @@ def iso(moment: datetime, zone: tzinfo) -> str:
 def minute(moment: datetime, zone: tzinfo) -> str:
     """A time for tables."""
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def moment_or_exit(text: str, zone: tzinfo) -> datetime:
+    """An ISO time; in the zone if it names none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"`{text}` is not a time: write it like 2026-12-06T23:00.")
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def open_context() -> CommandContext:

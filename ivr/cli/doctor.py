@@ -1,4 +1,4 @@
-"""`infoline doctor`: checks everything that the line needs, and says how to fix what is missing."""
+"""`infoline doctor`: checks everything that the line needs, and prints how to fix it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _INDENT = 19
     help="Write a TwiML file to host elsewhere, for when this line cannot answer.",
 )
 def doctor(fallback: Path | None) -> None:
-    """Check settings, database, queue and prompts."""
+    """Check the settings, database, queue and prompts."""
     settings = settings_or_exit()
     if fallback is not None:
         _write_fallback(settings, fallback)

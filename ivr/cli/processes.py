@@ -67,7 +67,7 @@ def worker() -> None:
 
 @click.command()
 def clock() -> None:
-    """Look for due work and start jobs for the workers."""
+    """Find due work and queue jobs for the workers."""
     _exec_worker("clock")
 
 

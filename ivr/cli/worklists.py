@@ -10,7 +10,7 @@ import click
 
 from ivr import clock
 from ivr.cli.console import NUMBER, fail, json_option, print_json, print_table
-from ivr.cli.context import CommandContext, current_user, open_context
+from ivr.cli.context import CommandContext, current_user, iso, open_context
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.people.callbacks import PendingCallback, complete_callback, pending_callbacks
 from ivr.people.phones import format_phone
@@ -30,9 +30,9 @@ _KINDS = {
 @json_option
 @click.pass_context
 def callbacks(click_context: click.Context, as_json: bool) -> None:
-    """List callers who wait for a call back, red flags first.
+    """List callers who are waiting for a call back, red flags first.
 
-    Oldest first, with the number to dial.
+    Otherwise the oldest comes first. Shows the number to dial.
     """
     if click_context.invoked_subcommand is not None:
         return
@@ -63,7 +63,7 @@ def complete_request(number: int) -> None:
 def todos(click_context: click.Context, as_json: bool) -> None:
     """List work items for schedulers.
 
-    Appointments to move or cancel, and numbers that do not belong to the patient.
+    Shows appointments to move or cancel, and numbers that do not belong to the patient.
     """
     if click_context.invoked_subcommand is not None:
         return
@@ -106,7 +106,7 @@ def _short_time(moment: datetime, context: CommandContext) -> str:
 def _callback_json(callback: PendingCallback, context: CommandContext) -> dict[str, Any]:
     return {
         "id": callback.id,
-        "asked_at": context.iso(callback.asked_at),
+        "asked_at": iso(callback.asked_at, context.config.zone),
         "phone": callback.phone,
         "entry": callback.entry,
         "name": _entry_name(callback.entry, context),
@@ -145,8 +145,8 @@ def _item_json(item: WorkItem, context: CommandContext) -> dict[str, Any]:
     return {
         "id": item.id,
         "kind": item.kind,
-        "at": context.iso(item.at),
+        "at": iso(item.at, context.config.zone),
         "phone": item.phone,
         "appointment_id": item.appointment_id,
-        "starts_at": context.iso(item.starts_at) if item.starts_at else None,
+        "starts_at": iso(item.starts_at, context.config.zone) if item.starts_at else None,
     }

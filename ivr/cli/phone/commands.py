@@ -39,9 +39,6 @@ class CallerInput:
         """What a call must wait for to take this input."""
         return "transfer" if self.kind == "dial" else "keys"
 
-    def as_message(self) -> dict[str, Any]:
-        return {self.kind: self.value or True}
-
     def __str__(self) -> str:
         return {"silence": "-", "speech": f'"{self.value}"'}.get(self.kind, self.value)
 
@@ -109,7 +106,7 @@ class PhoneCall:
 
     def _post(self, caller_input: CallerInput) -> dict[str, Any]:
         path = f"/simulator/calls/{quote(self.turn.call)}/heard"
-        return self.network.post(path, caller_input.as_message(), TURN_SECONDS)
+        return self.network.post(path, {caller_input.kind: caller_input.value or True}, TURN_SECONDS)
 
     def _print(self) -> None:
         if self.json:
@@ -169,10 +166,7 @@ def _parse_typed(line: str, waits: str) -> CallerInput | None:
 
 def _converse(call: PhoneCall) -> None:
     """Prompt for inputs until the call is over, or until q or the end of standard input."""
-    prompts = {
-        "keys": "key, words, or Enter for silence (q hangs up)> ",
-        "transfer": f"{', '.join(DIAL_OUTCOMES)}> ",
-    }
+    prompts = {"keys": "key, words, or Enter for silence (q hangs up)> ", "transfer": f"{', '.join(DIAL_OUTCOMES)}> "}
     while call.turn.waits != "over":
         try:
             line = input("" if call.json else prompts.get(call.turn.waits, "> "))

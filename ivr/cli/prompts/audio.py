@@ -30,7 +30,7 @@ def record(name: str, file: Path) -> None:
     Once published, callers hear FILE (WAV or MP3) instead of the synthetic voice. PART is the number of a topic's
     part, or `choices` for the choices of a menu. An older recording of the same part is replaced.
     """
-    # A broken recording must not keep its replacement out.
+    # A broken recording must not block its replacement.
     folder, content = folder_content_or_exit("Fix these errors first.", recordings=False)
     try:
         key, path = locate_recording(name, content.config, content.prompts)
@@ -71,7 +71,7 @@ def _silent_stderr() -> Iterator[None]:
 @click.argument("topic")
 @click.option("--language", help="Default: the line's first language.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The WAV file to write.")
-@click.option("--telephone", is_flag=True, help="In telephone quality: 8,000 samples a second, mu-law.")
+@click.option("--telephone", is_flag=True, help="Telephone quality: 8,000 samples per second, mu-law.")
 def say(topic: str, language: str | None, output: Path, telephone: bool) -> None:
     """Write TOPIC as callers hear it to a WAV file.
 

@@ -51,7 +51,7 @@ def proof(name: str, typed: BinaryIO | None, as_json: bool) -> None:
     """Measure and check one prompt, like en/cancer.
 
     Reads it from the folder, or from FILE (- for standard input). Prints seconds, reading grade and text segments,
-    and the findings that concern this prompt alone. Exit status 1 on errors.
+    and the findings that concern this prompt alone. The exit status is 1 if there are errors.
     """
     folder, content = folder_content_or_exit("A prompt is checked among the others: fix these errors first.")
     file = name if "." in Path(name).name else f"{name}.md"

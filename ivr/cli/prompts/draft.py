@@ -169,7 +169,7 @@ def _print_other_changes(current: Draft, zone: tzinfo) -> None:
 @click.argument("name", type=TEXT)
 @click.option("-o", "output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
 def get(name: str, output: Path) -> None:
-    """Write the draft's NAME, like en/cancer.md, to a file."""
+    """Write NAME from the draft, like en/cancer.md, to a file."""
     drafts, zone = drafts_or_exit()
     with _draft_errors():
         current = drafts.open()
@@ -207,7 +207,9 @@ def discard(name: str | None, over: bool) -> None:
             _print_other_changes(current, zone)
             fail("Nothing was discarded, because others would lose their changes: use --over to do it.", FINDINGS)
         drafts.discard(name, None if over else current)
-    click.echo(f"{name} is as in the live release again." if name else "The draft is gone. The live release stays.")
+    click.echo(
+        f"{name} matches the live release again." if name else "The draft is discarded. The live release is unchanged."
+    )
 
 
 @draft.command("check")

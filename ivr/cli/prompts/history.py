@@ -116,7 +116,7 @@ def _entry_json(entry: HistoryEntry, zone: tzinfo, live: int | None) -> dict[str
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--release", "number", type=NUMBER, help="Another release than the live one.")
+@click.option("--release", "number", type=NUMBER, help="A release other than the live one.")
 def export(folder: Path, number: int | None) -> None:
     """Write the live prompts to FOLDER, which must be empty."""
     ledger = ledger_or_exit(settings_or_exit())

@@ -111,7 +111,7 @@ def is_terminal() -> bool:
 
 @click.command()
 @click.argument("number", type=NUMBER)
-@click.option("--note", type=TEXT, default="", help="Why.")
+@click.option("--note", type=TEXT, default="", help="Why you roll back.")
 def rollback(number: int, note: str) -> None:
     """Make release NUMBER live again, as a new release."""
     context = open_context()

@@ -29,7 +29,7 @@ _NOTHING_WRITTEN = "Nothing was written: fix these errors first."
 def sign(names: tuple[str, ...], by: str, day: datetime | None, language: str | None) -> None:
     """Sign off the current text of the prompts called NAME.
 
-    NAME is like cancer or urgent. Changing the text ends the sign-off.
+    NAME is, for example, cancer or urgent. Changing the text voids the sign-off.
     """
     folder, content = folder_content_or_exit(_NOTHING_WRITTEN)
     languages = [language_or_exit(language, content.config)] if language else list(content.config.languages)
@@ -45,15 +45,12 @@ def sign(names: tuple[str, ...], by: str, day: datetime | None, language: str | 
 
 def _prompts_named(content: Content, languages: list[str], name: str) -> list[Prompt]:
     """The prompt in each language; a name like `en/cancer` chooses one language."""
-    language, slash, prompt_name = name.rpartition("/")
-    return [_prompt_or_exit(content, code, prompt_name) for code in ([language] if slash else languages)]
-
-
-def _prompt_or_exit(content: Content, language: str, name: str) -> Prompt:
-    prompt = content.prompts.get((language, name.removesuffix(".md")))
-    if prompt is None:
-        fail(f"There is no {language}/{name}.md in this folder: write a prompt's name, like cancer.")
-    return prompt
+    language, slash, prompt_name = name.removesuffix(".md").rpartition("/")
+    keys = [(code, prompt_name) for code in ([language] if slash else languages)]
+    for key in keys:
+        if key not in content.prompts:
+            fail(f"There is no {'/'.join(key)}.md in this folder: write a prompt's name, like cancer.")
+    return [content.prompts[key] for key in keys]
 
 
 @click.command("in-step")
@@ -62,8 +59,8 @@ def _prompt_or_exit(content: Content, language: str, name: str) -> Prompt:
 def in_step(translations: tuple[str, ...], every: bool) -> None:
     """Mark translations as up to date.
 
-    Do so after comparing them with the first language. Without a name, lists those that are behind; exit status 1
-    if there are any.
+    Do so after comparing them with the first language. Without a name, lists those that are behind; the exit
+    status is 1 if there are any.
     """
     if every and translations:
         fail("Name translations or write --all, not both.")

@@ -27,7 +27,7 @@ _REPLIES = {
 @click.argument("batch", required=False, type=NUMBER)
 @json_option
 def effect(batch: int | None, as_json: bool) -> None:
-    """Show replies and attendance for one BATCH or for all.
+    """Show replies and attendance for BATCH, or for all batches.
 
     A reply counts for the last text before it. Percentages are of the appointments that had a text (delivered: of
     the texts) and need at least 10 cases. An appointment belongs to the batch that last booked, moved or cancelled it.

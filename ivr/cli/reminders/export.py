@@ -31,7 +31,7 @@ def export(batch: int, path: str, numbers: bool, as_json: bool) -> None:
 
     Each row has the state of a text and the reason for it; a planned text without a reason is not due yet. Times
     are in the time zone of the appointment. Without --numbers, numbers are masked and names left out. A cell that a
-    spreadsheet could run as a formula starts with an apostrophe.
+    spreadsheet could run as a formula is prefixed with an apostrophe.
     """
     columns = [name for name in COLUMNS if numbers or name != "first_name"]
     context = open_context()

@@ -59,7 +59,7 @@ def _print(report: ImportReport) -> None:
         click.echo(f"Row {text.row}, step {text.step}, {text.at}, {segments}:")
         click.echo(textwrap.fill(text.words, WIDTH, initial_indent="  ", subsequent_indent="  "))
     if report.batch is not None:
-        click.echo(f"Batch {report.batch}. To follow its texts: infoline reminders status {report.batch}")
+        click.echo(f"Batch {report.batch}. To track its texts: infoline reminders status {report.batch}")
     click.echo(
         f"{report.rows} rows: {report.accepted} new, {report.updated} updated,"
         f" {report.unchanged} unchanged, {report.rejected} rejected."

@@ -55,7 +55,7 @@ def _print(phone: str, known: dict[str, Any]) -> None:
     landline = ", but the carrier says that it is a landline" if known["landline"] else ""
     click.echo(f"{format_phone(phone)}: {state}{landline}.")
     if not known["appointments"]:
-        click.echo("No coming appointment, and none in the last 30 days.")
+        click.echo("No upcoming appointment, and none in the last 30 days.")
     for appointment in known["appointments"]:
         reply = f", replied {appointment['answer']} at {appointment['answered_at']}" if appointment["answer"] else ""
         heading = "{appointment_id}, batch {batch}: {starts_at}, {site}".format_map(appointment)

@@ -19,7 +19,7 @@ _ALWAYS_SHOWN = ("planned", "delivered")
 @click.argument("batch", required=False, type=NUMBER)
 @json_option
 def status(batch: int | None, as_json: bool) -> None:
-    """Count the texts of one BATCH, or of all, by state."""
+    """Count the texts of BATCH, or of all batches, by state."""
     with exit_on(NoSuchBatch):
         counts = count_texts(open_context().ledger, batch)
     if as_json:
@@ -53,7 +53,7 @@ def _batch_name(batch: dict[str, Any]) -> str:
 @click.command()
 @click.argument("batch", type=NUMBER)
 def pause(batch: int) -> None:
-    """Send nothing more of BATCH until `resume`."""
+    """Hold the texts of BATCH until `resume`."""
     _control(batch, "is paused", paused=True)
 
 
@@ -67,7 +67,7 @@ def resume(batch: int) -> None:
 @click.command()
 @click.argument("batch", type=NUMBER)
 def cancel(batch: int) -> None:
-    """Send nothing more of BATCH, ever."""
+    """Cancel the texts of BATCH that have not gone out."""
     _control(batch, "is cancelled: texts that did not go out yet never will", cancelled_at=clock.now())
 
 
