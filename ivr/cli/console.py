@@ -44,7 +44,7 @@ class _Text(click.ParamType[str]):
         try:
             str(value).encode()
         except UnicodeEncodeError:
-            self.fail("A letter here is not UTF-8: type it again, or set the terminal to UTF-8.", param, ctx)
+            self.fail("This text is not valid UTF-8: type it again, or set the terminal to UTF-8.", param, ctx)
         return str(value)
 
 
@@ -70,13 +70,13 @@ def exit_on(*errors: type[Exception], status: int = WRONG_USE) -> Iterator[None]
 
 
 def print_table(
-    headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = (), whole: int = 0
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = (), unwrapped: int = 0
 ) -> None:
-    """A table of at most 80 columns. right: headings of right-aligned columns; whole: leading columns never to wrap."""
+    """A table of at most 80 columns. right: headings to right-align; unwrapped: how many leading columns never wrap."""
     cells = [tuple(headings), *(tuple(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
-        widest = max(range(whole, len(widths)), key=lambda index: widths[index])
+        widest = max(range(unwrapped, len(widths)), key=lambda index: widths[index])
         if widths[widest] <= 1:
             break
         widths[widest] -= 1

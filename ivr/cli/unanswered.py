@@ -110,7 +110,7 @@ def _print_clusters(clusters: list[dict[str, Any]]) -> None:
         topic = f"{nearest['topic']} {nearest['score']:.0f}" if nearest else "-"
         text = cluster["typical"] + (f" (and {similar} similar)" if similar else "")
         rows.append((cluster["id"], str(cluster["count"]), cluster["language"], topic, text))
-    print_table(("id", "times", "lang", "nearest", "question"), rows, right=("times",), whole=4)
+    print_table(("id", "times", "lang", "nearest", "question"), rows, right=("times",), unwrapped=4)
     if len(clusters) > SHOWN:
         click.echo(f"… and {len(clusters) - SHOWN} more: list them all with --json.")
     click.echo("To teach one: infoline unanswered teach ID --topic cancer")

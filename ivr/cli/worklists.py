@@ -44,7 +44,7 @@ def callbacks(click_context: click.Context, as_json: bool) -> None:
         print_json({"callbacks": [_callback_json(callback, context) for callback in pending]})
     elif pending:
         headings = ("id", "asked", "number", "for", "about", "language", "best time")
-        print_table(headings, [_callback_row(callback, context) for callback in pending], right=("id",), whole=3)
+        print_table(headings, [_callback_row(callback, context) for callback in pending], right=("id",), unwrapped=3)
         click.echo("After calling back: infoline callbacks done ID")
     else:
         click.echo("No call-back requests.")
@@ -74,7 +74,7 @@ def todos(click_context: click.Context, as_json: bool) -> None:
         print_json({"todos": [_item_json(item, context) for item in pending]})
     elif pending:
         headings = ("id", "since", "number", "what", "appointment", "its time")
-        print_table(headings, [_item_row(item, context) for item in pending], right=("id",), whole=3)
+        print_table(headings, [_item_row(item, context) for item in pending], right=("id",), unwrapped=3)
         click.echo("When an item is done: infoline todos done ID")
     else:
         click.echo("No work items.")

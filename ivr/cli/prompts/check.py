@@ -25,7 +25,7 @@ from ivr.line.lint.single_prompt import PromptProof, TextMeasure, prove_prompt
 @json_option
 def check(folder: Path | None, as_json: bool) -> None:
     """Check that the prompts in FOLDER help every caller."""
-    # The hundred thousand objects of a check all live until its end; collecting garbage costs a tenth of its time.
+    # The 100,000 objects of a check all live until it ends, and collecting garbage would take a tenth of its time.
     gc.disable()
     started = time.monotonic()
     try:
@@ -45,17 +45,17 @@ def check(folder: Path | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", metavar="LANGUAGE/NAME")
-@click.argument("typed", metavar="[FILE]", required=False, type=click.File("rb"))
+@click.argument("source", metavar="[FILE]", required=False, type=click.File("rb"))
 @json_option
-def proof(name: str, typed: BinaryIO | None, as_json: bool) -> None:
+def proof(name: str, source: BinaryIO | None, as_json: bool) -> None:
     """Measure and check one prompt, like en/cancer.
 
     Reads it from the folder, or from FILE (- for standard input). Prints seconds, reading grade and text segments,
     and the findings that concern this prompt alone. The exit status is 1 if there are errors.
     """
-    folder, content = folder_content_or_exit("A prompt is checked among the others: fix these errors first.")
+    folder, content = folder_content_or_exit("A prompt is checked together with the others: fix these errors first.")
     file = name if "." in Path(name).name else f"{name}.md"
-    data = typed.read(LARGEST_TEXT + 1) if typed else content.files.get(file)
+    data = source.read(LARGEST_TEXT + 1) if source else content.files.get(file)
     if data is None:
         fail(f"There is no {file} in {folder}: write a prompt's language and name, like en/cancer.")
     result = prove_prompt(content, file, data)

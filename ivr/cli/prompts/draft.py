@@ -25,13 +25,13 @@ from ivr.releases.store import Release
 # A version that no file has: saving with it always conflicts.
 NO_VERSION = "?"
 
-check_in_two = partial(check_files, parallel=True)
+check_in_parallel = partial(check_files, parallel=True)
 _draft_errors = partial(exit_on, NoDraft, FileRejected, EditConflict, status=FINDINGS)
 
 
 def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[CheckReport], None]) -> Release:
     """Check the draft, let `confirm` show its warnings, and publish it, or exit with an error."""
-    drafts = Drafts(ledger, zone, check_in_two)
+    drafts = Drafts(ledger, zone, check_in_parallel)
     with _draft_errors():
         try:
             return drafts.publish(current_user(), clock.now(), note, drafts.open(), confirm)
@@ -44,7 +44,7 @@ def drafts_or_exit() -> tuple[Drafts, tzinfo]:
     """The store of the draft, and the line's zone."""
     context = open_context()
     zone = context.config.zone
-    return Drafts(context.ledger, zone, check_in_two), zone
+    return Drafts(context.ledger, zone, check_in_parallel), zone
 
 
 @click.group(invoke_without_command=True)
@@ -108,7 +108,7 @@ def _as_json(current: Draft, zone: tzinfo) -> dict[str, Any]:
 
 
 _over_option = click.option("--over", is_flag=True, help="Overwrite changes that someone else saved.")
-_version_option = click.option("--version", "seen", help="The version that `draft get` printed for the file.")
+_version_option = click.option("--version", "based_on", help="The version that `draft get` printed for the file.")
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def _overwrite_errors() -> Iterator[None]:
 )
 @_version_option
 @_over_option
-def put(file: Path, name: str | None, seen: str | None, over: bool) -> None:
+def put(file: Path, name: str | None, based_on: str | None, over: bool) -> None:
     """Save FILE in the draft."""
     drafts, zone = drafts_or_exit()
     name = name or _name_from_path(file)
@@ -137,7 +137,7 @@ def put(file: Path, name: str | None, seen: str | None, over: bool) -> None:
             data = read_file(file)
         except OSError as error:
             fail(f"{file} cannot be opened: {error.strerror}.")
-        version = None if over else seen or _own_version(current, name)
+        version = None if over else based_on or _own_version(current, name)
         saved = drafts.save(name, data, current_user(), clock.now(), version)
     if name in saved.changed:
         click.echo(f"{name} is in the draft, version {saved.version(name)}.")
@@ -184,12 +184,12 @@ def get(name: str, output: Path) -> None:
 @click.argument("name", type=TEXT)
 @_version_option
 @_over_option
-def drop(name: str, seen: str | None, over: bool) -> None:
+def drop(name: str, based_on: str | None, over: bool) -> None:
     """Remove the file NAME from the draft's prompts."""
     drafts, zone = drafts_or_exit()
     with _overwrite_errors():
         current = drafts.open()
-        version = None if over else seen or _own_version(current, name)
+        version = None if over else based_on or _own_version(current, name)
         saved = drafts.remove(name, current_user(), clock.now(), version)
     _print_other_changes(saved, zone)
     click.echo(f"{name} is removed in the draft.")

@@ -55,23 +55,23 @@ def _prompts_named(content: Content, languages: list[str], name: str) -> list[Pr
 
 @click.command("in-step")
 @click.argument("translations", nargs=-1, metavar="[LANGUAGE/NAME]...")
-@click.option("--all", "every", is_flag=True, help="Mark all translations that are behind.")
-def in_step(translations: tuple[str, ...], every: bool) -> None:
+@click.option("--all", "mark_all", is_flag=True, help="Mark all translations that are behind.")
+def in_step(translations: tuple[str, ...], mark_all: bool) -> None:
     """Mark translations as up to date.
 
     Do so after comparing them with the first language. Without a name, lists those that are behind; the exit
     status is 1 if there are any.
     """
-    if every and translations:
+    if mark_all and translations:
         fail("Name translations or write --all, not both.")
     folder, content = folder_content_or_exit(_NOTHING_WRITTEN)
     outdated = [content.prompts[key] for key in outdated_translations(content)]
-    if not every and not translations:
+    if not mark_all and not translations:
         for prompt in outdated:
             click.echo(f"{prompt.language}/{prompt.name} is behind.")
         click.echo(f"{len(outdated)} behind." if outdated else "Every translation is up to date.")
         sys.exit(FINDINGS if outdated else 0)
-    chosen = outdated if every else [_translation_or_exit(content, name) for name in dict.fromkeys(translations)]
+    chosen = outdated if mark_all else [_translation_or_exit(content, name) for name in dict.fromkeys(translations)]
     _rewrite_files(folder, content, chosen, lambda prompt, data: mark_up_to_date(data, _source_digest(content, prompt)))
     for prompt in chosen:
         click.echo(f"{prompt.file} is up to date.")
