@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.carrier import FIELDS, request, with_token
 from bench.load import Round, drive
 from bench.machine import children, free_port, wait_for
-from ivr.cli.web import WEB_CONNECTIONS, WEB_THREADS
+from ivr.cli.processes import WEB_CONNECTIONS, WEB_THREADS
 from ivr.ledger import open_ledger
 from ivr.line.content.loader import content_digest, read_folder
 from ivr.shipped import ROOT

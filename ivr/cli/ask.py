@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ivr.cli.common import WIDTH, content_or_exit, json_option, language_or_exit, print_json, settings_or_exit
+from ivr.cli.console import WIDTH, json_option, print_json
+from ivr.cli.context import content_or_exit, language_or_exit, settings_or_exit
 from ivr.ledger import open_ledger
 from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.twiml.release import CompiledLine
@@ -22,9 +23,10 @@ _WITHOUT_APPOINTMENT = {"confirm": "no-visit", "change": "no-visit"}
 @click.option("--language", help="The language of the conversation so far.")
 @json_option
 def ask(words: str, language: str | None, as_json: bool) -> None:
-    """Print what the line would answer to WORDS, and why.
+    """Print how the line would answer WORDS, and why.
 
-    `-` reads one question per line and prints one JSON object for each.
+    With `-`, reads one question per line from standard input and prints one JSON
+    object for each.
     """
     settings = settings_or_exit()
     content = content_or_exit(settings, open_ledger(settings.database_url))

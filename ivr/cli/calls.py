@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.common import WIDTH, json_option, open_context, print_json, reports_outages
-from ivr.line.content.loader import Content
+from ivr.cli.console import WIDTH, json_option, print_json
+from ivr.cli.context import open_context
 from ivr.people.calls.history import recent_calls, summarize_calls
 
 _HEADING = 24
@@ -26,26 +26,20 @@ _LISTS = (
 @click.command()
 @click.option("--days", type=click.IntRange(1, 3650), default=7, show_default=True, help="How far back to look.")
 @json_option
-@reports_outages
 def calls(days: int, as_json: bool) -> None:
     """Summarize recent calls.
 
-    Length, language, topics heard to the end, transfers, and where callers hung up.
+    Shows length, language, topics heard to the end, transfers, and where callers hung up.
     """
     context = open_context()
-    parts, now = _spoken_parts(context.content), clock.now()
+    config, now = context.config, clock.now()
+    parts = {topic.id: len(context.content.prompt(config.default_language, topic.id).spoken) for topic in config.topics}
     with context.ledger.read() as connection:
         summary = summarize_calls(recent_calls(connection, now - timedelta(days=days), now, parts))
     if as_json:
         print_json({"days": days, **summary})
     else:
         _print(days, summary)
-
-
-def _spoken_parts(content: Content) -> dict[str, int]:
-    """The number of spoken parts of each topic."""
-    config = content.config
-    return {topic.id: len(content.prompt(config.default_language, topic.id).spoken) for topic in config.topics}
 
 
 def _print(days: int, summary: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ivr.cli.common import reports_outages, settings_or_exit
+from ivr.cli.context import settings_or_exit
 
 
 @click.group()
@@ -13,7 +13,6 @@ def db() -> None:
 
 
 @db.command()
-@reports_outages
 def upgrade() -> None:
     """Upgrade the tables to this version."""
     from ivr.ledger import open_ledger

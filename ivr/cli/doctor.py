@@ -1,4 +1,4 @@
-"""`infoline doctor`: checks everything that the line needs, and says how to fix what is missing."""
+"""`infoline doctor`: checks everything that the line needs, and prints how to fix it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from ivr import queues
-from ivr.cli.common import FINDINGS, WIDTH, fail, settings_or_exit
+from ivr.cli.console import FINDINGS, WIDTH, exit_on
+from ivr.cli.context import settings_or_exit
+from ivr.cli.prompts.folder import write_or_exit
 from ivr.ledger import LedgerUnavailable, open_ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_folder
@@ -30,7 +32,7 @@ _INDENT = 19
     help="Write a TwiML file to host elsewhere, for when this line cannot answer.",
 )
 def doctor(fallback: Path | None) -> None:
-    """Check settings, database, queue and prompts."""
+    """Check the settings, database, queue and prompts."""
     settings = settings_or_exit()
     if fallback is not None:
         _write_fallback(settings, fallback)
@@ -52,9 +54,9 @@ def _live(settings: Settings) -> Content:
 def _check_ledger(settings: Settings) -> str:
     try:
         open_ledger(settings.database_url).check()
+        return ""
     except LedgerUnavailable as error:
         return str(error)
-    return ""
 
 
 def _check_queue(settings: Settings) -> str:
@@ -84,9 +86,9 @@ def _check_numbers(settings: Settings) -> str:
 def _check_release(settings: Settings) -> str:
     try:
         _live(settings)
+        return ""
     except NoRelease as error:
         return str(error)
-    return ""
 
 
 _CHECKS: dict[str, Callable[[Settings], str]] = {
@@ -99,10 +101,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
 
 
 def _write_fallback(settings: Settings, path: Path) -> None:
-    try:
-        path.write_bytes(fallback_document(CompiledLine(_live(settings))))
-    except NoRelease as error:
-        fail(error, FINDINGS)
-    except OSError as error:
-        fail(f"{path} cannot be written: {error.strerror}.")
+    with exit_on(NoRelease, status=FINDINGS):
+        document = fallback_document(CompiledLine(_live(settings)))
+    write_or_exit(path, document)
     click.echo(f"Wrote {path}. Host it elsewhere, and set it as the number's fallback URL.")

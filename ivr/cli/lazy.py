@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import click
+
+from ivr.cli.console import fail
 
 CommandTable = Mapping[str, tuple[str, str]]
 """Command name to ("module:attribute", short help). A test compares each short help with the command's docstring."""
@@ -31,6 +34,21 @@ class LazyGroup(click.Group):
         module, _, attribute = self.commands_table[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. A database outage or an unknown key ends it with a sentence and status 2."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # Only a command that has imported the database can raise its errors, and others start faster without it.
+            if "ivr.ledger" not in sys.modules:
+                raise
+            from ivr.ledger import LedgerUnavailable
+            from ivr.ledger.vault import UnknownKey
+
+            if not isinstance(error, (LedgerUnavailable, UnknownKey)):
+                raise
+            fail(error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ivr import clock
-from ivr.cli.common import FINDINGS, current_user, reports_outages, settings_or_exit
+from ivr.cli.console import FINDINGS
+from ivr.cli.context import current_user, settings_or_exit
 from ivr.ledger import open_ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import content_digest, read_content, read_folder
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@reports_outages
 def release() -> None:
     """Upgrade the database, then publish the prompts if they changed."""
     settings = settings_or_exit()

@@ -9,21 +9,18 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.common import (
+from ivr.cli.console import (
     FINDINGS,
     TEXT,
-    CommandContext,
-    current_user,
+    exit_on,
     fail,
     json_option,
-    language_or_exit,
-    open_context,
     print_findings,
     print_json,
     print_table,
     print_wrapped,
-    reports_outages,
 )
+from ivr.cli.context import CommandContext, current_user, iso, language_or_exit, open_context
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content
 from ivr.line.content.required_prompts import OUTCOMES
@@ -67,7 +64,6 @@ def _printable(text: str) -> str:
 @_days_option
 @json_option
 @click.pass_context
-@reports_outages
 def unanswered(click_context: click.Context, days: int, as_json: bool) -> None:
     """List questions that the line did not understand.
 
@@ -79,8 +75,9 @@ def unanswered(click_context: click.Context, days: int, as_json: bool) -> None:
     questions, matcher = _read_questions(context, days), Matcher(context.content)
     clusters = [_cluster_json(cluster, matcher) for cluster in questions.clusters]
     if as_json:
+        zone = context.config.zone
         shown = [
-            {"at": context.iso(item.at), "source": item.source, "language": item.language, "words": item.words}
+            {"at": iso(item.at, zone), "source": item.source, "language": item.language, "words": item.words}
             for item in questions.shown
         ]
         print_json({"groups": clusters, "unanswered": shown, "personal": questions.personal})
@@ -113,7 +110,7 @@ def _print_clusters(clusters: list[dict[str, Any]]) -> None:
         topic = f"{nearest['topic']} {nearest['score']:.0f}" if nearest else "-"
         text = cluster["typical"] + (f" (and {similar} similar)" if similar else "")
         rows.append((cluster["id"], str(cluster["count"]), cluster["language"], topic, text))
-    print_table(("id", "times", "lang", "nearest", "question"), rows, right=("times",), whole=4)
+    print_table(("id", "times", "lang", "nearest", "question"), rows, right=("times",), unwrapped=4)
     if len(clusters) > SHOWN:
         click.echo(f"… and {len(clusters) - SHOWN} more: list them all with --json.")
     click.echo("To teach one: infoline unanswered teach ID --topic cancer")
@@ -124,7 +121,6 @@ def _print_clusters(clusters: list[dict[str, Any]]) -> None:
 @click.option("--topic", required=True, help="The prompt that answers it, like cancer.")
 @click.option("--language", help="The language of WORDS. Default: the group's, else the line's first.")
 @_days_option
-@reports_outages
 def teach(words: str, topic: str, language: str | None, days: int) -> None:
     """Add WORDS, or the group ID, to a topic's phrases in the draft.
 
@@ -139,15 +135,13 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
     if looks_personal(phrase):
         fail("This phrase contains a number or an address, and phrases must not identify anyone.", FINDINGS)
     drafts = Drafts(context.ledger, content.config.zone)
-    try:
+    with exit_on(PhraseRejected, FileRejected, NoDraft, EditConflict, BrokenPrompts, status=FINDINGS):
         before = drafts.open()
         if file not in before.files:
             fail(f"There is no {file} in the draft.", FINDINGS)
         changed = add_phrase(file, before.files[file], phrase)
         after = drafts.save(file, changed, current_user(), clock.now(), before.version(file))
-    except (PhraseRejected, FileRejected, NoDraft, EditConflict, BrokenPrompts) as error:
-        fail(error, FINDINGS)
-    print_wrapped(f"`{phrase}` is a phrase of {file} in the draft.")
+    print_wrapped(f"`{phrase}` is now a phrase of {file} in the draft.")
     _print_effect(_effect(before, after, topic, clusters), file)
 
 

@@ -46,7 +46,7 @@ def until(condition: Callable[[], Any], description: str, seconds: float = WAIT_
         if value:
             return value
         time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s in vain for {description}")
+    raise AssertionError(f"{seconds} s passed without {description}")
 
 
 @dataclass

@@ -107,7 +107,7 @@ def test_star_after_a_skipped_topic_repeats_the_topic(open_line: RunningLine) ->
     assert again.turn["said"] == first.turn["said"]
 
 
-def test_one_more_1_at_the_end_of_a_topic_leads_back_to_the_menu(open_line: RunningLine) -> None:
+def test_pressing_1_at_the_end_of_a_topic_returns_to_the_menu(open_line: RunningLine) -> None:
     menu = open_line.call().presses("1")
     assert open_line.call().presses("1", "1", "1", "1").turn["said"] == menu.turn["said"]
 

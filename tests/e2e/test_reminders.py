@@ -43,7 +43,7 @@ def test_20_imported_appointments_get_one_delivered_text_each(open_line: Running
     late = open_line.json(
         "reminders", "import", _file(tmp_path / "late.csv", "E2E-LATE,603-555-0199,2026-12-03 09:00,en,")
     )
-    until(lambda: _sent_to(open_line, {"+16035550199"}), "a text that was imported after the same file again")
+    until(lambda: _sent_to(open_line, {"+16035550199"}), "the text of the last import")
     assert late["accepted"] == 1
     assert _sent_to(open_line, numbers) == sorted(numbers)
     texts = [text for text in open_line.carrier_log() if text["to"] in numbers]

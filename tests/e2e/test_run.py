@@ -17,12 +17,12 @@ from tests.support.paths import ROOT
 
 
 def _child(line: RunningLine, command: str) -> int | None:
-    return next((number for args, number in line.children().items() if command in args), None)
+    return next((pid for args, pid in line.children().items() if command in args), None)
 
 
-def _is_alive(number: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
-        os.kill(number, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     return True
@@ -39,14 +39,17 @@ def test_dead_processes_are_restarted_and_ctrl_c_stops_all_of_them(tmp_path: Pat
             first = _child(line, command)
             assert first
             os.kill(first, signal.SIGKILL)
-            until(lambda command=command, first=first: _child(line, command) not in (None, first), f"{command} again")
-        until(lambda: line.readyz().get("voice"), "the web to answer again")
+            until(
+                lambda command=command, first=first: _child(line, command) not in (None, first),
+                f"a new {command}",
+            )
+        until(lambda: line.readyz().get("voice"), "an answer from the web process")
         children = list(until(lambda: len(line.children()) >= 5 and line.children(), "all processes").values())
         line.process.send_signal(signal.SIGINT)
         printed = line.process.communicate(timeout=30)[0]
         assert line.process.returncode == 0
         assert line.readyz() == {}, "a process that was left behind still answers"
-    assert [number for number in children if _is_alive(number)] == []
+    assert [pid for pid in children if _is_alive(pid)] == []
     assert not (tmp_path / "var" / "clock-shift").exists()
     assert printed.count("The web process died and is being restarted.") == 1
     assert printed.count("The queue died and is being restarted.") == 1

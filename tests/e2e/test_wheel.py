@@ -1,4 +1,4 @@
-"""The wheel works outside the checkout, and an installation without its data files says so."""
+"""The wheel works outside the checkout, and an installation without its data files reports them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_every_data_file_of_the_packages_is_in_the_wheel(installed: Path) -> Non
 
 
 @pytest.mark.parametrize("missing", ["ivr/_shipped_prompts", "ivr/ledger/migrations/versions", *DATA_FILES])
-def test_an_installation_without_its_data_files_says_what_is_missing(
+def test_an_installation_without_its_data_files_reports_what_is_missing(
     installed: Path, tmp_path: Path, missing: str
 ) -> None:
     site = shutil.copytree(installed, tmp_path / "site")

@@ -297,7 +297,7 @@ def run(drafts: Drafts, ledger_url: str, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: LATER)
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
-    monkeypatch.setattr("ivr.cli.prompts.draft.check_in_two", quick_check)
+    monkeypatch.setattr("ivr.cli.prompts.draft.check_in_parallel", quick_check)
     return lambda *arguments, **more: CliRunner().invoke(main, ["prompts", *arguments], **more)
 
 
@@ -373,7 +373,7 @@ def test_the_command_asks_before_it_publishes_a_draft_without_a_sign_off(
     run: Run, drafts: Drafts, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsigned = Finding(GOODBYE, 1, "sign-off", "warning", "Nobody signed these words off.")
-    monkeypatch.setattr("ivr.cli.prompts.draft.check_in_two", lambda _files: CheckReport(1, 1, (unsigned,)))
+    monkeypatch.setattr("ivr.cli.prompts.draft.check_in_parallel", lambda _files: CheckReport(1, 1, (unsigned,)))
     monkeypatch.setattr("ivr.cli.prompts.publish.is_terminal", lambda: True)
     put(drafts, GOODBYE, KINDER, "ann")
     refused = run("publish", "--draft", input="n\n")

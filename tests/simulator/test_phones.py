@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 from twilio.base.exceptions import TwilioRestException
 
-from ivr.cli.phone.call import call as call_command
-from ivr.cli.phone.text import text as text_command
+from ivr.cli.phone.commands import call as call_command
+from ivr.cli.phone.commands import text as text_command
 from tests.support.network import JANE, LINE, SID, TOKEN, Network, wait_for
 
 

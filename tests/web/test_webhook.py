@@ -18,7 +18,7 @@ from twilio.request_validator import RequestValidator
 from werkzeug.test import Client, EnvironBuilder
 
 from ivr import create_app
-from ivr.cli.web import WEB_THREADS
+from ivr.cli.processes import WEB_THREADS
 from ivr.ledger import open_ledger
 from ivr.ledger.tables import opt_out_event, person
 from ivr.settings import load

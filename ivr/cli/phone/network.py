@@ -8,18 +8,22 @@ import os
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
+from ivr.cli.console import WIDTH, WRONG_USE, fail
+
 DEFAULT_URL = "http://127.0.0.1:8010"
 DEFAULT_CALLER = "+16035550123"
 CONNECT_SECONDS = 5.0
-MAX_WIDTH = 80
+LINE_FAILED = 1
+
+FC = TypeVar("FC", bound=Callable[..., Any])
 
 
 class NetworkUnavailable(Exception):
@@ -109,24 +113,29 @@ def network_errors() -> Iterator[None]:
     try:
         yield
     except NetworkUnavailable as error:
-        click.echo(str(error), err=True)
-        raise click.exceptions.Exit(2) from None
+        fail(error)
     except NoAnswer:
-        click.echo("The phone network did not answer in time.", err=True)
-        raise click.exceptions.Exit(1) from None
+        fail("The phone network did not answer in time.", LINE_FAILED)
     except RequestRefused as error:
-        click.echo(str(error), err=True)
-        raise click.exceptions.Exit(1 if error.status >= 500 else 2) from None
+        fail(error, LINE_FAILED if error.status >= 500 else WRONG_USE)
 
 
-def check_number(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """A click callback: E.164, or "anonymous"."""
-    if value == "anonymous" or re.fullmatch(r"\+[1-9][0-9]{6,14}", value):
-        return value
-    raise click.BadParameter(f"{value!r} is not a number such as {DEFAULT_CALLER}, with + and country code.")
+def from_option(name: str, text: str, *, allow_anonymous: bool) -> Callable[[FC], FC]:
+    """The option --from: a number in E.164, or "anonymous" if that is allowed."""
+
+    def check_number(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+        if value == "anonymous" and not allow_anonymous:
+            raise click.BadParameter("a text message needs a number.")
+        if value == "anonymous" or re.fullmatch(r"\+[1-9][0-9]{6,14}", value):
+            return value
+        raise click.BadParameter(f"{value!r} is not a number such as {DEFAULT_CALLER}, with + and country code.")
+
+    return click.option(
+        "--from", name, default=DEFAULT_CALLER, show_default=True, metavar="N", callback=check_number, help=text
+    )
 
 
 def wrap(text: str) -> str:
     """Text at the width of the terminal, but no wider than 80 columns."""
-    width = min(MAX_WIDTH, shutil.get_terminal_size((MAX_WIDTH, 24)).columns)
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
     return "\n".join(textwrap.fill(line, max(width, 20)) for line in text.split("\n"))

@@ -8,11 +8,11 @@ from ivr.cli.lazy import LazyGroup
 
 COMMANDS = {
     "check": ("ivr.cli.prompts.check:check", "Check that the prompts in FOLDER help every caller."),
-    "proof": ("ivr.cli.prompts.proof:proof", "Measure and check one prompt, like en/cancer."),
-    "in-step": ("ivr.cli.prompts.in_step:in_step", "Mark translations as up to date."),
-    "sign": ("ivr.cli.prompts.sign:sign", "Sign off the current text of the prompts called NAME."),
-    "say": ("ivr.cli.prompts.say:say", "Write TOPIC as callers hear it to a WAV file."),
-    "record": ("ivr.cli.prompts.record:record", "Add a recording: record en/cancer-2 monday.mp3"),
+    "proof": ("ivr.cli.prompts.check:proof", "Measure and check one prompt, like en/cancer."),
+    "in-step": ("ivr.cli.prompts.sign_off:in_step", "Mark translations as up to date."),
+    "sign": ("ivr.cli.prompts.sign_off:sign", "Sign off the current text of the prompts called NAME."),
+    "say": ("ivr.cli.prompts.audio:say", "Write TOPIC as callers hear it to a WAV file."),
+    "record": ("ivr.cli.prompts.audio:record", "Add a recording: record en/cancer-2 monday.mp3"),
     "draw": ("ivr.cli.prompts.draw:draw", "Draw the menus and keys: draw -o line.svg"),
     "publish": ("ivr.cli.prompts.publish:publish_prompts", "Check the prompts and make them live on every machine."),
     "history": ("ivr.cli.prompts.history:history", "List all releases, or show what release NUMBER changed."),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from ivr.cli.common import WIDTH
+from ivr.cli.console import WIDTH
 from ivr.line.content.diff import Change, DiffRun, diff_files, summarize_changes
 from ivr.line.content.loader import Files
 
@@ -29,7 +29,7 @@ def print_changes(changes: Sequence[Change]) -> None:
 
 
 def _print_runs(name: str, runs: Sequence[DiffRun]) -> None:
-    """Wraps by hand, because color codes take no column and a word must keep its color."""
+    """Does not use textwrap, because color codes take no column and a word must keep its color."""
     words: list[tuple[str, str | None]] = [(f"{name}:", None)] if name else []
     for kind, text in runs:
         before, after, color = _MARKS[kind]

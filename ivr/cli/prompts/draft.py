@@ -12,17 +12,8 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.common import (
-    FINDINGS,
-    TEXT,
-    current_user,
-    fail,
-    json_option,
-    open_context,
-    print_json,
-    print_table,
-    reports_outages,
-)
+from ivr.cli.console import FINDINGS, TEXT, exit_on, fail, json_option, print_json, print_table
+from ivr.cli.context import current_user, iso, minute, open_context
 from ivr.cli.prompts.folder import print_report, write_or_exit
 from ivr.ledger import Ledger
 from ivr.line.content.loader import LINE_FILE, read_file
@@ -34,12 +25,13 @@ from ivr.releases.store import Release
 # A version that no file has: saving with it always conflicts.
 NO_VERSION = "?"
 
-check_in_two = partial(check_files, parallel=True)
+check_in_parallel = partial(check_files, parallel=True)
+_draft_errors = partial(exit_on, NoDraft, FileRejected, EditConflict, status=FINDINGS)
 
 
 def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[CheckReport], None]) -> Release:
     """Check the draft, let `confirm` show its warnings, and publish it, or exit with an error."""
-    drafts = Drafts(ledger, zone, check_in_two)
+    drafts = Drafts(ledger, zone, check_in_parallel)
     with _draft_errors():
         try:
             return drafts.publish(current_user(), clock.now(), note, drafts.open(), confirm)
@@ -48,25 +40,16 @@ def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[Ch
             fail(broken, FINDINGS)
 
 
-@contextmanager
-def _draft_errors() -> Iterator[None]:
-    try:
-        yield
-    except (NoDraft, FileRejected, EditConflict) as error:
-        fail(error, FINDINGS)
-
-
 def drafts_or_exit() -> tuple[Drafts, tzinfo]:
     """The store of the draft, and the line's zone."""
     context = open_context()
     zone = context.config.zone
-    return Drafts(context.ledger, zone, check_in_two), zone
+    return Drafts(context.ledger, zone, check_in_parallel), zone
 
 
 @click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
-@reports_outages
 def draft(click_context: click.Context, as_json: bool) -> None:
     """Show and edit the draft that several people share.
 
@@ -87,16 +70,12 @@ def draft(click_context: click.Context, as_json: bool) -> None:
 
 def _print(current: Draft, started: datetime, zone: tzinfo) -> None:
     number = f" {current.live.number}" if current.base == current.live.digest else ""
-    click.echo(f"Started by {current.begun_by} on {_minute(started, zone)}, based on release{number} ({current.base}).")
+    click.echo(f"Started by {current.begun_by} on {minute(started, zone)}, based on release{number} ({current.base}).")
     if current.base != current.live.digest:
         click.echo(f"Release {current.live.number} ({current.live.digest}) went live since, by {current.live.by}.")
-    rows = [(file.name, file.by, _minute(file.at, zone), _change(current, file)) for file in current.changed.values()]
+    rows = [(file.name, file.by, minute(file.at, zone), _change(current, file)) for file in current.changed.values()]
     print_table(("file", "by", "when", "what"), rows)
     click.echo("To check it: infoline prompts draft check\nTo make it live: infoline prompts publish --draft")
-
-
-def _minute(moment: datetime, zone: tzinfo) -> str:
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _change(current: Draft, file: DraftFile) -> str:
@@ -108,14 +87,11 @@ def _change(current: Draft, file: DraftFile) -> str:
 
 
 def _as_json(current: Draft, zone: tzinfo) -> dict[str, Any]:
-    def iso(moment: datetime) -> str:
-        return moment.astimezone(zone).isoformat(timespec="seconds")
-
     files = [
         {
             "file": file.name,
             "by": file.by,
-            "at": iso(file.at),
+            "at": iso(file.at, zone),
             "removed": file.content is None,
             "version": file.version,
             "clash": file in current.conflicts,
@@ -126,13 +102,13 @@ def _as_json(current: Draft, zone: tzinfo) -> dict[str, Any]:
         "base": current.base,
         "live": current.live.digest,
         "begun_by": current.begun_by,
-        "begun_at": iso(current.begun_at) if current.begun_at else None,
+        "begun_at": iso(current.begun_at, zone) if current.begun_at else None,
         "files": files,
     }
 
 
 _over_option = click.option("--over", is_flag=True, help="Overwrite changes that someone else saved.")
-_version_option = click.option("--version", "seen", help="The version that `draft get` printed for the file.")
+_version_option = click.option("--version", "based_on", help="The version that `draft get` printed for the file.")
 
 
 @contextmanager
@@ -151,8 +127,7 @@ def _overwrite_errors() -> Iterator[None]:
 )
 @_version_option
 @_over_option
-@reports_outages
-def put(file: Path, name: str | None, seen: str | None, over: bool) -> None:
+def put(file: Path, name: str | None, based_on: str | None, over: bool) -> None:
     """Save FILE in the draft."""
     drafts, zone = drafts_or_exit()
     name = name or _name_from_path(file)
@@ -162,7 +137,7 @@ def put(file: Path, name: str | None, seen: str | None, over: bool) -> None:
             data = read_file(file)
         except OSError as error:
             fail(f"{file} cannot be opened: {error.strerror}.")
-        version = None if over else seen or _own_version(current, name)
+        version = None if over else based_on or _own_version(current, name)
         saved = drafts.save(name, data, current_user(), clock.now(), version)
     if name in saved.changed:
         click.echo(f"{name} is in the draft, version {saved.version(name)}.")
@@ -193,9 +168,8 @@ def _print_other_changes(current: Draft, zone: tzinfo) -> None:
 @draft.command("get")
 @click.argument("name", type=TEXT)
 @click.option("-o", "output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
-@reports_outages
 def get(name: str, output: Path) -> None:
-    """Write the draft's NAME, like en/cancer.md, to a file."""
+    """Write NAME from the draft, like en/cancer.md, to a file."""
     drafts, zone = drafts_or_exit()
     with _draft_errors():
         current = drafts.open()
@@ -210,13 +184,12 @@ def get(name: str, output: Path) -> None:
 @click.argument("name", type=TEXT)
 @_version_option
 @_over_option
-@reports_outages
-def drop(name: str, seen: str | None, over: bool) -> None:
+def drop(name: str, based_on: str | None, over: bool) -> None:
     """Remove the file NAME from the draft's prompts."""
     drafts, zone = drafts_or_exit()
     with _overwrite_errors():
         current = drafts.open()
-        version = None if over else seen or _own_version(current, name)
+        version = None if over else based_on or _own_version(current, name)
         saved = drafts.remove(name, current_user(), clock.now(), version)
     _print_other_changes(saved, zone)
     click.echo(f"{name} is removed in the draft.")
@@ -225,7 +198,6 @@ def drop(name: str, seen: str | None, over: bool) -> None:
 @draft.command("discard")
 @click.argument("name", required=False, type=TEXT)
 @_over_option
-@reports_outages
 def discard(name: str | None, over: bool) -> None:
     """Discard the draft, or only its changes to NAME."""
     drafts, zone = drafts_or_exit()
@@ -235,11 +207,12 @@ def discard(name: str | None, over: bool) -> None:
             _print_other_changes(current, zone)
             fail("Nothing was discarded, because others would lose their changes: use --over to do it.", FINDINGS)
         drafts.discard(name, None if over else current)
-    click.echo(f"{name} is as in the live release again." if name else "The draft is gone. The live release stays.")
+    click.echo(
+        f"{name} matches the live release again." if name else "The draft is discarded. The live release is unchanged."
+    )
 
 
 @draft.command("check")
-@reports_outages
 def check() -> None:
     """Check the draft without publishing it."""
     drafts, _ = drafts_or_exit()

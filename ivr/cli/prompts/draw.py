@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ivr.cli.common import language_or_exit
+from ivr.cli.context import language_or_exit
 from ivr.cli.prompts.folder import fail_wrapped, folder_content_or_exit, write_or_exit
 from ivr.line.diagram import menu_tree, svg
 

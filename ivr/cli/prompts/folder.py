@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from ivr.cli.common import FINDINGS, WIDTH, WRONG_USE, fail, print_findings, settings_or_exit
+from ivr.cli.console import FINDINGS, WIDTH, WRONG_USE, fail, print_findings
+from ivr.cli.context import settings_or_exit
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.recordings import is_in_recordings_folder
@@ -30,20 +33,23 @@ def unreadable(broken: BrokenPrompts) -> CheckReport:
     return CheckReport(0, 0, tuple(broken.findings))
 
 
-def folder_content_or_exit(reason: str, *, recordings: bool = True) -> tuple[Path, Content]:
-    """The folder and its content, published or not. recordings: False leaves them out, broken ones too.
-
-    reason: the last sentence if the content has errors.
-    """
-    folder = settings_or_exit().prompts_dir
+@contextmanager
+def exit_on_broken_prompts(reason: str) -> Iterator[None]:
+    """Print why prompts cannot be read, then exit with `reason` as the last sentence."""
     try:
-        files = read_folder(folder)
-        return folder, read_content(
-            {name: files[name] for name in files if recordings or not is_in_recordings_folder(name)}
-        )
+        yield
     except BrokenPrompts as broken:
         print_report(unreadable(broken))
         fail(reason, FINDINGS)
+
+
+def folder_content_or_exit(reason: str, *, recordings: bool = True) -> tuple[Path, Content]:
+    """The folder and its content, published or not. recordings: False leaves them out, broken ones too."""
+    folder = settings_or_exit().prompts_dir
+    with exit_on_broken_prompts(reason):
+        files = read_folder(folder)
+        kept = {name: files[name] for name in files if recordings or not is_in_recordings_folder(name)}
+        return folder, read_content(kept)
 
 
 def fail_wrapped(message: object, status: int = WRONG_USE) -> NoReturn:

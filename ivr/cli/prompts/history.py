@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ivr.cli.common import (
-    FINDINGS,
-    NUMBER,
-    WIDTH,
-    CommandContext,
-    fail,
-    json_option,
-    ledger_or_exit,
-    open_context,
-    print_json,
-    reports_outages,
-    settings_or_exit,
-)
+from ivr.cli.console import FINDINGS, NUMBER, WIDTH, fail, json_option, print_json
+from ivr.cli.context import CommandContext, iso, ledger_or_exit, minute, open_context, settings_or_exit
 from ivr.cli.prompts.diff import print_changes
 from ivr.ledger import Ledger
 from ivr.line.content.diff import diff_files, summarize_changes
@@ -36,7 +25,6 @@ from ivr.releases.store import Release, live_release, stored_files
 @click.command()
 @click.argument("number", required=False, type=NUMBER)
 @json_option
-@reports_outages
 def history(number: int | None, as_json: bool) -> None:
     """List all releases, or show what release NUMBER changed.
 
@@ -62,7 +50,7 @@ def _print_history(entries: list[HistoryEntry], zone: tzinfo) -> None:
     for entry in entries:
         release = entry.release
         summary = f"{release.note}: {_summary(entry)}" if release.note else _summary(entry)
-        click.echo(_line(str(release.number), _minute(release.at, zone), release.by, release.origin, summary))
+        click.echo(_line(str(release.number), minute(release.at, zone), release.by, release.origin, summary))
     click.echo(f"Release {entries[0].release.number} is live. For the changed text: infoline prompts history NUMBER")
 
 
@@ -93,7 +81,7 @@ def _show_release(ledger: Ledger, number: int, zone: tzinfo, as_json: bool) -> N
         print_json({**_release_json(release, zone), "changes": changes_json, "signed": signed})
         return
     note = f": {release.note}" if release.note else ""
-    origin = f"{_minute(release.at, zone)}, by {release.by} ({release.origin})"
+    origin = f"{minute(release.at, zone)}, by {release.by} ({release.origin})"
     click.echo(textwrap.fill(f"Release {number} ({release.digest}), {origin}{note}", WIDTH))
     print_changes(changes)
     for sign_off in signed:
@@ -114,7 +102,7 @@ def _release_json(release: Release, zone: tzinfo) -> dict[str, Any]:
         "number": release.number,
         "digest": release.digest,
         "parent": release.parent,
-        "at": release.at.astimezone(zone).isoformat(timespec="seconds"),
+        "at": iso(release.at, zone),
         "by": release.by,
         "note": release.note,
         "origin": release.origin,
@@ -128,8 +116,7 @@ def _entry_json(entry: HistoryEntry, zone: tzinfo, live: int | None) -> dict[str
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--release", "number", type=NUMBER, help="Another release than the live one.")
-@reports_outages
+@click.option("--release", "number", type=NUMBER, help="A release other than the live one.")
 def export(folder: Path, number: int | None) -> None:
     """Write the live prompts to FOLDER, which must be empty."""
     ledger = ledger_or_exit(settings_or_exit())
@@ -148,9 +135,8 @@ def export(folder: Path, number: int | None) -> None:
 
 def zone_of(context: CommandContext) -> tzinfo:
     """The line's zone; UTC if no content can be read, because the history must open even then."""
-    settings = context.settings
     try:
-        return live_content(context.ledger, settings.var_dir, settings.prompts_dir).config.zone
+        return live_content(context.ledger, context.settings.var_dir, context.settings.prompts_dir).config.zone
     except NoRelease:
         return UTC
 
@@ -167,7 +153,3 @@ def files_or_exit(ledger: Ledger, release: Release) -> Files:
     if files is None:
         fail(f"Release {release.number} is damaged in the database: choose another one.", FINDINGS)
     return files
-
-
-def _minute(moment: datetime, zone: tzinfo) -> str:
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"

@@ -7,52 +7,33 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from ivr import clock
-from ivr.cli.common import (
-    FINDINGS,
-    NUMBER,
-    TEXT,
-    WIDTH,
-    current_user,
-    fail,
-    open_context,
-    print_findings,
-    reports_outages,
-)
+from ivr.cli.console import FINDINGS, NUMBER, TEXT, WIDTH, exit_on, fail, print_findings
+from ivr.cli.context import current_user, open_context
 from ivr.cli.prompts import draft
-from ivr.cli.prompts.folder import print_report, unreadable
+from ivr.cli.prompts.folder import exit_on_broken_prompts, print_report
 from ivr.cli.prompts.history import files_or_exit, release_or_exit, zone_of
 from ivr.cli.release import announce_release
 from ivr.ledger import Ledger
 from ivr.line.content.diff import summarize_changes
-from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
+from ivr.line.content.loader import Files, content_digest, read_content, read_folder
 from ivr.line.content.upgrades import open_release
 from ivr.line.lint.runner import CheckReport, check_content, check_files
 from ivr.releases.history import reverted_files
-from ivr.releases.store import (
-    AlreadyLive,
-    ConcurrentPublish,
-    Release,
-    folder_base,
-    live_release,
-    publish,
-    stored_files,
-)
+from ivr.releases.store import AlreadyLive, ConcurrentPublish, Release, folder_base, live_release, publish, stored_files
 
 # Rules whose warnings a person confirms: text without a sign-off, and outdated translations.
 CONFIRMED_RULES = ("behind", "sign-off")
+_REFUSED = "Nothing was published: fix these errors first."
 
 
 @click.command("publish")
 @click.option("--note", type=TEXT, default="", help="What changed and why.")
 @click.option("--yes", is_flag=True, help="Publish without asking.")
 @click.option("--draft", "from_draft", is_flag=True, help="Publish the draft instead of the folder.")
-@reports_outages
 def publish_prompts(note: str, yes: bool, from_draft: bool) -> None:
     """Check the prompts and make them live on every machine.
 
@@ -70,33 +51,26 @@ def publish_prompts(note: str, yes: bool, from_draft: bool) -> None:
 
 @contextmanager
 def _publish_errors() -> Iterator[None]:
-    try:
-        yield
-    except AlreadyLive as already:
-        click.echo(already)
-    except ConcurrentPublish as error:
-        fail(error, FINDINGS)
+    with exit_on(ConcurrentPublish, status=FINDINGS):
+        try:
+            yield
+        except AlreadyLive as already:
+            click.echo(already)
 
 
 def _publish_folder(ledger: Ledger, folder: Path, note: str, yes: bool) -> Release:
     live = live_release(ledger)
-    try:
+    with exit_on_broken_prompts(_REFUSED):
         files = read_folder(folder)
-    except BrokenPrompts as broken:
-        _refuse(unreadable(broken))
     if live and live.digest == content_digest(files):
         raise AlreadyLive(live)
     report = check_files(files, parallel=True)
     if report.has_errors:
-        _refuse(report)
+        print_report(report)
+        fail(_REFUSED, FINDINGS)
     _confirm(report, _reverts(ledger, live, files), yes)
     seen = live.number if live else 0
     return publish(ledger, read_content(files), clock.now(), current_user(), note, "folder", seen=seen)
-
-
-def _refuse(report: CheckReport) -> NoReturn:
-    print_report(report)
-    fail("Nothing was published: fix these errors first.", FINDINGS)
 
 
 def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
@@ -137,14 +111,14 @@ def is_terminal() -> bool:
 
 @click.command()
 @click.argument("number", type=NUMBER)
-@click.option("--note", type=TEXT, default="", help="Why.")
-@reports_outages
+@click.option("--note", type=TEXT, default="", help="Why you roll back.")
 def rollback(number: int, note: str) -> None:
     """Make release NUMBER live again, as a new release."""
     context = open_context()
     live = live_release(context.ledger)
     target = release_or_exit(context.ledger, number)
-    content = _open_or_exit(files_or_exit(context.ledger, target), context.settings.prompts_dir, number)
+    with exit_on_broken_prompts(f"Nothing was changed: this version of the line cannot read release {number}."):
+        content = open_release(files_or_exit(context.ledger, target), context.settings.prompts_dir)
     report = check_content(content, parallel=True)
     if report.blocking_errors:
         print_report(CheckReport(report.states, report.transitions, report.blocking_errors))
@@ -155,11 +129,3 @@ def rollback(number: int, note: str) -> None:
     with _publish_errors():
         published = publish(context.ledger, content, clock.now(), current_user(), note, "rollback", seen=seen)
         announce_release(published, context.settings)
-
-
-def _open_or_exit(files: Files, prompts_dir: Path, number: int) -> Content:
-    try:
-        return open_release(files, prompts_dir)
-    except BrokenPrompts as broken:
-        print_report(unreadable(broken))
-        fail(f"Nothing was changed: this version of the line cannot read release {number}.", FINDINGS)

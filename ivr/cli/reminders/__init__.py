@@ -8,21 +8,21 @@ from ivr.cli.lazy import LazyGroup
 
 COMMANDS = {
     "import": ("ivr.cli.reminders.import_file:import_file", "Import the appointments in FILE."),
-    "status": ("ivr.cli.reminders.status:status", "Count the texts of one BATCH, or of all, by state."),
-    "pause": ("ivr.cli.reminders.status:pause", "Send nothing more of BATCH until `resume`."),
+    "status": ("ivr.cli.reminders.status:status", "Count the texts of BATCH, or of all batches, by state."),
+    "pause": ("ivr.cli.reminders.status:pause", "Hold the texts of BATCH until `resume`."),
     "resume": ("ivr.cli.reminders.status:resume", "Continue a paused BATCH."),
-    "cancel": ("ivr.cli.reminders.status:cancel", "Send nothing more of BATCH, ever."),
+    "cancel": ("ivr.cli.reminders.status:cancel", "Cancel the texts of BATCH that have not gone out."),
     "export": ("ivr.cli.reminders.export:export", "Write every text of BATCH to a CSV file."),
-    "effect": ("ivr.cli.reminders.effect:effect", "Show replies and attendance for one BATCH or for all."),
-    "person": ("ivr.cli.reminders.person:person", "Show the opt-out, appointments and texts of NUMBER."),
-    "stop": ("ivr.cli.reminders.person:stop", "Opt NUMBER out, because the patient asked for it."),
-    "start": ("ivr.cli.reminders.person:start", "Opt NUMBER in again, because the patient asked for it."),
-    "send": ("ivr.cli.reminders.send:send", "Send the text STEP of an appointment now."),
-    "skip": ("ivr.cli.reminders.send:skip", "Skip one or all planned texts of an appointment."),
+    "effect": ("ivr.cli.reminders.effect:effect", "Show replies and attendance for BATCH, or for all batches."),
+    "person": ("ivr.cli.reminders.manual:person", "Show the opt-out, appointments and texts of NUMBER."),
+    "stop": ("ivr.cli.reminders.manual:stop", "Opt NUMBER out, because the patient asked for it."),
+    "start": ("ivr.cli.reminders.manual:start", "Opt NUMBER in again, because the patient asked for it."),
+    "send": ("ivr.cli.reminders.manual:send", "Send the text STEP of an appointment now."),
+    "skip": ("ivr.cli.reminders.manual:skip", "Skip one or all planned texts of an appointment."),
     "reconcile": ("ivr.cli.reminders.reconcile:reconcile", "Look up uncertain texts in the carrier's log."),
 }
 
 
 @click.group(cls=LazyGroup, commands_table=COMMANDS)
 def reminders() -> None:
-    """Import appointments and follow their text messages."""
+    """Import appointments and track their text messages."""

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.common import NUMBER, fail, json_option, open_context, print_json, print_table, reports_outages
+from ivr.cli.console import NUMBER, exit_on, json_option, print_json, print_table
+from ivr.cli.context import open_context
 from ivr.reminders.reports.response_rates import BUCKETS, response_rates
 from ivr.reminders.reports.status import NoSuchBatch
 
@@ -25,18 +26,15 @@ _REPLIES = {
 @click.command()
 @click.argument("batch", required=False, type=NUMBER)
 @json_option
-@reports_outages
 def effect(batch: int | None, as_json: bool) -> None:
-    """Show replies and attendance for one BATCH or for all.
+    """Show replies and attendance for BATCH, or for all batches.
 
     A reply counts for the last text before it. Percentages are of the appointments that had a text (delivered: of
     the texts) and need at least 10 cases. An appointment belongs to the batch that last booked, moved or cancelled it.
     """
     context = open_context()
-    try:
+    with exit_on(NoSuchBatch):
         rates = response_rates(context.ledger, context.config.zone, clock.now(), batch)
-    except NoSuchBatch as error:
-        fail(error)
     if as_json:
         print_json(rates)
     elif not rates["batches"] and not rates["attendance"]:

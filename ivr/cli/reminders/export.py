@@ -15,7 +15,8 @@ import click
 from rich.console import Console
 
 from ivr import clock
-from ivr.cli.common import NUMBER, fail, json_option, open_context, reports_outages
+from ivr.cli.console import NUMBER, exit_on, json_option
+from ivr.cli.context import open_context
 from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export_texts, private_file, write_csv
 from ivr.reminders.reports.status import NoSuchBatch
 
@@ -25,31 +26,22 @@ from ivr.reminders.reports.status import NoSuchBatch
 @click.option("-o", "--output", "path", required=True, metavar="FILE", help="The file to write; - is standard output.")
 @click.option("--numbers", is_flag=True, help="Include full numbers and first names: keep such a file safe.")
 @json_option
-@reports_outages
 def export(batch: int, path: str, numbers: bool, as_json: bool) -> None:
     """Write every text of BATCH to a CSV file.
 
     Each row has the state of a text and the reason for it; a planned text without a reason is not due yet. Times
     are in the time zone of the appointment. Without --numbers, numbers are masked and names left out. A cell that a
-    spreadsheet could run as a formula starts with an apostrophe.
+    spreadsheet could run as a formula is prefixed with an apostrophe.
     """
     columns = [name for name in COLUMNS if numbers or name != "first_name"]
     context = open_context()
     rules = context.config.reminders
-    with _export_errors(), Console(stderr=True).status("Writing…") as progress:
+    with exit_on(NoSuchBatch, UnwritableFile), Console(stderr=True).status("Writing…") as progress:
         rows = export_texts(context.ledger, context.vault, rules, batch, clock.now(), numbers)
         with _standard_output() if path == "-" else private_file(Path(path)) as file:
             count = write_csv(rows, file, columns, lambda count: progress.update(f"{count:,} texts written…"))
     summary = {"batch": batch, "file": path, "texts": count}
     click.echo(json.dumps(summary) if as_json else f"{count} texts of batch {batch}.", err=path == "-")
-
-
-@contextmanager
-def _export_errors() -> Iterator[None]:
-    try:
-        yield
-    except (NoSuchBatch, UnwritableFile) as error:
-        fail(error)
 
 
 @contextmanager

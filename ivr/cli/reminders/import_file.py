@@ -10,15 +10,8 @@ import click
 from rich.console import Console
 
 from ivr import clock
-from ivr.cli.common import (
-    FINDINGS,
-    WIDTH,
-    json_option,
-    open_context,
-    print_json,
-    print_message,
-    reports_outages,
-)
+from ivr.cli.console import FINDINGS, WIDTH, json_option, print_json, print_message
+from ivr.cli.context import open_context
 from ivr.reminders.imports.importer import Importer, ImportReport
 
 SHOWN = 20
@@ -29,7 +22,6 @@ SHOWN = 20
 @click.option("--dry-run", is_flag=True, help="Write nothing; print the result and the first texts.")
 @click.option("--strict", is_flag=True, help="Import nothing if any row is rejected.")
 @json_option
-@reports_outages
 def import_file(file: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
     """Import the appointments in FILE.
 
@@ -67,7 +59,7 @@ def _print(report: ImportReport) -> None:
         click.echo(f"Row {text.row}, step {text.step}, {text.at}, {segments}:")
         click.echo(textwrap.fill(text.words, WIDTH, initial_indent="  ", subsequent_indent="  "))
     if report.batch is not None:
-        click.echo(f"Batch {report.batch}. To follow its texts: infoline reminders status {report.batch}")
+        click.echo(f"Batch {report.batch}. To track its texts: infoline reminders status {report.batch}")
     click.echo(
         f"{report.rows} rows: {report.accepted} new, {report.updated} updated,"
         f" {report.unchanged} unchanged, {report.rejected} rejected."

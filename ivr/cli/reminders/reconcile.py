@@ -12,15 +12,8 @@ import click
 from rich.console import Console
 
 from ivr import clock
-from ivr.cli.common import (
-    FINDINGS,
-    CommandContext,
-    fail,
-    json_option,
-    open_context,
-    print_json,
-    reports_outages,
-)
+from ivr.cli.console import FINDINGS, fail, json_option, print_json
+from ivr.cli.context import CommandContext, moment_or_exit, open_context
 from ivr.ledger import Ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content
@@ -34,7 +27,7 @@ if TYPE_CHECKING:
 RECENT_RELEASES = 5
 OLDEST_BACKUP = timedelta(days=400)
 WAITING = (
-    "It is unknown yet whether the waiting texts went out: run this again in a few\n"
+    "It is not known yet whether the waiting texts went out: run this again in a few\n"
     "minutes. If they still wait, the carrier's log cannot be read: check that the\n"
     "carrier answers, and check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN."
 )
@@ -49,7 +42,6 @@ UNMATCHED = (
 @click.option("--since", metavar="T", help="After restoring a backup: its time, like 2026-12-01T03:00.")
 @click.option("--go-on", is_flag=True, help="With --since: send again even if some texts match no appointment.")
 @json_option
-@reports_outages
 def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
     """Look up uncertain texts in the carrier's log.
 
@@ -58,7 +50,7 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
     if go_on and since is None:
         fail("--go-on needs --since: give the time of the backup too.")
     context = open_context()
-    moment = None if since is None else _moment_or_exit(since, context.content)
+    moment = None if since is None else _backup_time_or_exit(since, context.content)
     from ivr.carrier.twilio.client import open_carrier
 
     carrier = open_carrier(context.settings)
@@ -101,12 +93,8 @@ def _restore(context: CommandContext, carrier: Carrier, since: datetime, go_on: 
     sys.exit(0 if report.sending else FINDINGS)
 
 
-def _moment_or_exit(since: str, content: Content) -> datetime:
-    try:
-        moment = datetime.fromisoformat(since)
-    except ValueError:
-        fail(f"`{since}` is not a time: write it like 2026-12-01T03:00.")
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=content.config.zone)
+def _backup_time_or_exit(since: str, content: Content) -> datetime:
+    moment = moment_or_exit(since, content.config.zone)
     if not clock.now() - OLDEST_BACKUP < moment <= clock.now():
         fail(f"`{since}` is not within the last {OLDEST_BACKUP.days} days: give the time of the backup.")
     return moment

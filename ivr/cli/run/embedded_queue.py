@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ivr.cli.common import fail
+from ivr.cli.console import fail
 
 START_ATTEMPTS = 3
 

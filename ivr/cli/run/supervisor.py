@@ -14,8 +14,6 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
-from typing import IO
 from zoneinfo import ZoneInfo
 
 import click
@@ -102,7 +100,7 @@ class Supervisor:
     def run(self) -> int:
         """Start everything, watch it, and stop it. Returns the exit status."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, lambda *_: self._stop.set())
         self._logs.mkdir(parents=True, exist_ok=True)
         shift_file(self._settings.var_dir).write_text(str(self._shift))
         try:
@@ -119,9 +117,6 @@ class Supervisor:
             self._stop_all()
         return 0
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop.set()
-
     def _child_environment(self) -> dict[str, str]:
         settings = self._settings
         shared = {name.upper(): str(value) for name in _SHARED_SETTINGS if (value := getattr(settings, name))}
@@ -137,7 +132,7 @@ class Supervisor:
         }
 
     def _start(self, child: ChildProcess) -> None:
-        with self._open_log(child) as output:
+        with self._log_path(child).open("ab") as output:
             # A new session, so that Ctrl-C reaches only this process, which stops the others in order.
             child.process = subprocess.Popen(
                 child.command,
@@ -152,9 +147,6 @@ class Supervisor:
 
     def _log_path(self, child: ChildProcess) -> Path:
         return self._logs / f"{child.name.replace(' ', '-')}.log"
-
-    def _open_log(self, child: ChildProcess) -> IO[bytes]:
-        return self._log_path(child).open("ab")
 
     def _restart_dead(self) -> None:
         """Restart what died, with a growing delay for a process that dies soon after each start."""
@@ -177,10 +169,7 @@ class Supervisor:
                 self._start(child)
 
     def _wait_until_ready(self) -> bool:
-        waiting = {
-            "web": f"{self._settings.public_url}/healthz",
-            "phone network": f"{self._settings.simulator_url}/",
-        }
+        waiting = {"web": f"{self._settings.public_url}/healthz", "phone network": f"{self._settings.simulator_url}/"}
         deadline = time.monotonic() + READY_SECONDS
         while waiting and not self._stop.is_set():
             waiting = {name: url for name, url in waiting.items() if not _answers(url)}
@@ -214,7 +203,7 @@ Press Ctrl-C to stop."""
         )
 
     def _stop_all(self) -> None:
-        """Ask all children to stop, ask again, then kill them and whatever they started."""
+        """Ask all children to stop, ask again, then kill them and every process that they started."""
         for attempt in (1, 2):
             for child in self._children:
                 if child.process is not None and child.is_running:

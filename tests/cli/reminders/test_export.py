@@ -79,7 +79,7 @@ def test_an_unknown_encryption_key_is_reported_and_leaves_no_file(clinic_with_ba
     assert not (tmp_path / "texts.csv").exists()
 
 
-def test_a_text_whose_step_left_the_plan_keeps_its_row(clinic):
+def test_a_text_whose_step_was_removed_from_the_plan_keeps_its_row(clinic):
     clinic.import_rows(row(1, DUE))
     clinic.send()
     write(clinic, update(text).where(text.c.step == "2d").values(step="old"))

@@ -263,7 +263,7 @@ def test_a_group_becomes_a_phrase_of_the_draft_in_one_step(run: Run, ledger: Led
     group = json.loads(run("--json").output)["groups"][0]
     result = run("teach", group["id"], "--topic", TOPIC)
     assert result.exit_code == 0, result.output
-    assert f"is a phrase of {FILE} in the draft" in " ".join(result.output.split())
+    assert f"is now a phrase of {FILE} in the draft" in " ".join(result.output.split())
     assert "Now answered too" in result.output
     assert phrases(ledger)[-1] == group["typical"]
     assert run("teach", group["typical"], "--topic", TOPIC).exit_code == 1, "a phrase can be added twice"

@@ -1,4 +1,4 @@
-"""`infoline prompts record`: converts a recording and stores it where the line plays it."""
+"""`infoline prompts record` and `say`: recordings for the line, and previews in a synthetic voice."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from ivr.cli.common import FINDINGS
-from ivr.cli.prompts.folder import fail_wrapped, folder_content_or_exit, replace_or_exit
+from ivr.cli.console import FINDINGS
+from ivr.cli.context import language_or_exit
+from ivr.cli.prompts.folder import fail_wrapped, folder_content_or_exit, replace_or_exit, write_or_exit
 from ivr.line.audio import convert
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import Speech
@@ -29,7 +30,7 @@ def record(name: str, file: Path) -> None:
     Once published, callers hear FILE (WAV or MP3) instead of the synthetic voice. PART is the number of a topic's
     part, or `choices` for the choices of a menu. An older recording of the same part is replaced.
     """
-    # A broken recording must not keep its replacement out.
+    # A broken recording must not block its replacement.
     folder, content = folder_content_or_exit("Fix these errors first.", recordings=False)
     try:
         key, path = locate_recording(name, content.config, content.prompts)
@@ -64,3 +65,33 @@ def _silent_stderr() -> Iterator[None]:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(devnull)
+
+
+@click.command()
+@click.argument("topic")
+@click.option("--language", help="Default: the line's first language.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The WAV file to write.")
+@click.option("--telephone", is_flag=True, help="Telephone quality: 8,000 samples per second, mu-law.")
+def say(topic: str, language: str | None, output: Path, telephone: bool) -> None:
+    """Write TOPIC as callers hear it to a WAV file.
+
+    For example: say cancer -o cancer.wav. TOPIC is any spoken prompt: a topic, a menu with its choices, or a
+    message around them (go-on, keys).
+    """
+    from ivr.line.audio import tts_preview
+
+    _, content = folder_content_or_exit("Fix these errors first.")
+    if "/" in topic and not language:
+        # `proof` and `record` take en/cancer, so accept it here too.
+        language, _, topic = topic.partition("/")
+    topic = topic.removesuffix(".md")
+    language = language_or_exit(language, content.config)
+    names = tts_preview.spoken_prompts(content, language)
+    if topic not in names:
+        fail_wrapped(f"The line never says `{topic}`.\nThere are: {', '.join(names)}")
+    try:
+        audio = tts_preview.render_preview(content, language, topic, telephone=telephone)
+    except tts_preview.PreviewUnavailable as error:
+        fail_wrapped(error)
+    write_or_exit(output, audio)
+    click.echo(f"{output}: {convert.duration_seconds(audio):.0f} seconds.")

@@ -1,14 +1,16 @@
-"""`infoline web`: the web process."""
+"""`infoline web`, `worker` and `clock`: the processes of the line."""
 
 from __future__ import annotations
 
 import logging
 import os
 import socket
+import sys
 
 import click
 
-from ivr.cli.common import fail, settings_or_exit
+from ivr.cli.console import fail
+from ivr.cli.context import settings_or_exit
 
 # A thread blocks while its request waits. There are more than may wait for the database at once (PLACES in
 # ivr/web/webhook.py), so that some stay free for calls: docs/decisions/0007.
@@ -55,3 +57,20 @@ def web(port: int | None) -> None:
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
     ).serve()
+
+
+@click.command()
+def worker() -> None:
+    """Send due reminders and reconcile uncertain ones."""
+    _exec_worker()
+
+
+@click.command()
+def clock() -> None:
+    """Find due work and queue jobs for the workers."""
+    _exec_worker("clock")
+
+
+def _exec_worker(*arguments: str) -> None:
+    """Replace this process by one of the worker package, which the command must not import."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker", *arguments])  # noqa: S606 - no shell

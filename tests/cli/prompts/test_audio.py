@@ -83,7 +83,13 @@ def test_a_new_recording_replaces_the_old_one_of_any_format_and_name(record: Rec
 REFUSED = [
     ("an unknown prompt", "en/godbye", MP3, 2, "There is no en/godbye.md."),
     ("an unknown part", "en/cancer-4", MP3, 2, "name their recordings cancer-1 to cancer-3."),
-    ("no part of three", "en/cancer", MP3, 2, "name their recordings cancer-1 to cancer-3."),
+    (
+        "a topic without a part number",
+        "en/cancer",
+        MP3,
+        2,
+        "name their recordings cancer-1 to cancer-3.",
+    ),
     ("choices of a topic", "en/cancer-choices", MP3, 2, "en/cancer.md is not a menu and has no choices."),
     ("an unknown language", "fr/goodbye", MP3, 2, "`fr` is not one of the languages"),
     ("a prompt that is only texted", "en/stop", MP3, 2, "only texted, never spoken."),
@@ -126,7 +132,7 @@ CHANGES = [
     ("a number in it", "en/cancer-3", "line.yaml", "603-668-3067", "603-555-0123"),
     ("a choice of its menu", "en/welcome-choices", "en/welcome.md", "For appointments", "To book a visit"),
     ("a key of its menu", "es/welcome-choices", "line.yaml", "5: people}", "7: people}"),
-    ("the pattern of choices", "en/people-choices", "en/choice.md", "press {key}", "choose {key}"),
+    ("the pattern for choices", "en/people-choices", "en/choice.md", "press {key}", "choose {key}"),
 ]
 
 
@@ -151,7 +157,7 @@ def test_text_that_changed_after_it_was_recorded_is_a_finding(
     assert recording_findings(read_folder(folder)) == []
 
 
-def test_changed_blanks_and_changes_in_another_part_are_no_finding(record: Record, folder: Path) -> None:
+def test_changes_of_whitespace_or_of_another_part_are_not_reported(record: Record, folder: Path) -> None:
     record("en/cancer-2")
     text = (folder / "en/cancer.md").read_text("utf-8")
     changed = text.replace("It is natural to ask this.", "Many ask this.").replace(

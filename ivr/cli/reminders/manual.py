@@ -1,29 +1,30 @@
-"""`infoline reminders person | stop | start`: what is known about a number, and opting it out and in."""
+"""`infoline reminders person | stop | start | send | skip`: what schedulers do for one patient."""
 
 from __future__ import annotations
 
 import sys
 import textwrap
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from ivr import clock
-from ivr.cli.common import (
+from ivr.cli.console import (
+    FINDINGS,
     WIDTH,
     WRONG_USE,
-    CommandContext,
+    exit_on,
     fail,
     json_option,
-    open_context,
     print_json,
     print_message,
     print_table,
-    reports_outages,
+    print_wrapped,
 )
+from ivr.cli.context import open_context
 from ivr.people.phones import PhoneNumber, format_phone, parse_phone
 from ivr.reminders.imports.errors import ERROR_SENTENCES
-from ivr.reminders.reports.manual import ManualActions
+from ivr.reminders.reports.manual import ManualActions, ManualResult, UnknownAppointment
 
 _because_option = click.option(
     "--because", required=True, help="What the patient said, and to whom. Stored as evidence."
@@ -33,14 +34,13 @@ _because_option = click.option(
 @click.command()
 @click.argument("number")
 @json_option
-@reports_outages
 def person(number: str, as_json: bool) -> None:
     """Show the opt-out, appointments and texts of NUMBER.
 
     Appointments go back 30 days.
     """
     phone = _phone_or_exit(number)
-    known = manual_actions(open_context()).person(phone, clock.now())
+    known = _actions().person(phone, clock.now())
     if as_json:
         print_json({"number": phone, **known})
     elif not known["known"]:
@@ -55,7 +55,7 @@ def _print(phone: str, known: dict[str, Any]) -> None:
     landline = ", but the carrier says that it is a landline" if known["landline"] else ""
     click.echo(f"{format_phone(phone)}: {state}{landline}.")
     if not known["appointments"]:
-        click.echo("No coming appointment, and none in the last 30 days.")
+        click.echo("No upcoming appointment, and none in the last 30 days.")
     for appointment in known["appointments"]:
         reply = f", replied {appointment['answer']} at {appointment['answered_at']}" if appointment["answer"] else ""
         heading = "{appointment_id}, batch {batch}: {starts_at}, {site}".format_map(appointment)
@@ -78,11 +78,10 @@ def _minute(moment: str | None) -> str:
 @click.argument("number")
 @_because_option
 @json_option
-@reports_outages
 def stop(number: str, because: str, as_json: bool) -> None:
     """Opt NUMBER out, because the patient asked for it."""
     phone = _phone_or_exit(number)
-    changed = manual_actions(open_context()).stop(phone, _evidence_or_exit(because), clock.now())
+    changed = _actions().stop(phone, _evidence_or_exit(because), clock.now())
     if as_json:
         print_json({"number": phone, "changed": changed, "opted_out": True})
     else:
@@ -93,11 +92,10 @@ def stop(number: str, because: str, as_json: bool) -> None:
 @click.argument("number")
 @_because_option
 @json_option
-@reports_outages
 def start(number: str, because: str, as_json: bool) -> None:
     """Opt NUMBER in again, because the patient asked for it."""
     phone = _phone_or_exit(number)
-    source = manual_actions(open_context()).start(phone, _evidence_or_exit(because), clock.now())
+    source = _actions().start(phone, _evidence_or_exit(because), clock.now())
     if as_json:
         print_json({"number": phone, "changed": source is not None, "opted_out": False, "was_out_by": source})
         return
@@ -110,7 +108,8 @@ def _unchanged(changed: bool) -> str:
     return "" if changed else " (no change)"
 
 
-def manual_actions(context: CommandContext) -> ManualActions:
+def _actions() -> ManualActions:
+    context = open_context()
     return ManualActions(context.ledger, context.vault, context.config)
 
 
@@ -126,3 +125,49 @@ def _evidence_or_exit(because: str) -> str:
     if not because.strip():
         fail('--because is empty: write what the patient said, such as "called us".')
     return because.strip()
+
+
+@click.command()
+@click.argument("appointment_id")
+@click.argument("step")
+@json_option
+def send(appointment_id: str, step: str, as_json: bool) -> None:
+    """Send the text STEP of an appointment now.
+
+    It goes out once. Opt-outs, quiet hours and the limits per number still apply.
+    """
+    with exit_on(UnknownAppointment):
+        result = _actions().send(appointment_id, step, clock.now())
+    _report([result], as_json)
+
+
+@click.command()
+@click.argument("appointment_id")
+@click.argument("step", required=False)
+@json_option
+def skip(appointment_id: str, step: str | None, as_json: bool) -> None:
+    """Skip one or all planned texts of an appointment.
+
+    Without STEP, skips all. `send` undoes it for one text. If a later file moves the appointment, the texts for its
+    new time go out.
+    """
+    with exit_on(UnknownAppointment):
+        results = _actions().skip(appointment_id, step, clock.now())
+    if step is None:
+        # Texts that went out already do not make a request for the rest fail.
+        results = [result for result in results if result.done or result.code != "written"]
+    if not results and not as_json:
+        click.echo(f"{appointment_id}: no text is planned.")
+    _report(results, as_json)
+
+
+def _report(results: list[ManualResult], as_json: bool) -> NoReturn:
+    if as_json:
+        print_json({"texts": [result.as_json() for result in results]})
+    for result in [] if as_json else results:
+        name = f"{result.appointment_id} {result.step}"
+        if result.done:
+            print_wrapped(f"{name}: {result.sentence}")
+        else:
+            print_message(name, "error", result.sentence, result.code)
+    sys.exit(0 if all(result.done for result in results) else FINDINGS)

@@ -1,4 +1,4 @@
-"""`infoline call`: a phone call, typed by hand or played from --keys."""
+"""`infoline call`, typed or played from --keys, and `infoline text`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from urllib.parse import quote
 
 import click
 
+from ivr.cli.console import print_json
 from ivr.cli.phone.network import (
-    DEFAULT_CALLER,
+    LINE_FAILED,
     NetworkUnavailable,
+    NoAnswer,
     PhoneNetwork,
     RequestRefused,
-    check_number,
+    from_option,
     network_errors,
     wrap,
 )
 
 DIAL_OUTCOMES = ("busy", "no-answer", "failed", "completed")
 TURN_SECONDS = 120.0
+REPLY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,6 @@ class CallerInput:
     def fits(self) -> str:
         """What a call must wait for to take this input."""
         return "transfer" if self.kind == "dial" else "keys"
-
-    def as_message(self) -> dict[str, Any]:
-        return {self.kind: self.value or True}
 
     def __str__(self) -> str:
         return {"silence": "-", "speech": f'"{self.value}"'}.get(self.kind, self.value)
@@ -106,7 +106,7 @@ class PhoneCall:
 
     def _post(self, caller_input: CallerInput) -> dict[str, Any]:
         path = f"/simulator/calls/{quote(self.turn.call)}/heard"
-        return self.network.post(path, caller_input.as_message(), TURN_SECONDS)
+        return self.network.post(path, {caller_input.kind: caller_input.value or True}, TURN_SECONDS)
 
     def _print(self) -> None:
         if self.json:
@@ -166,10 +166,7 @@ def _parse_typed(line: str, waits: str) -> CallerInput | None:
 
 def _converse(call: PhoneCall) -> None:
     """Prompt for inputs until the call is over, or until q or the end of standard input."""
-    prompts = {
-        "keys": "key, words, or Enter for silence (q hangs up)> ",
-        "transfer": f"{', '.join(DIAL_OUTCOMES)}> ",
-    }
+    prompts = {"keys": "key, words, or Enter for silence (q hangs up)> ", "transfer": f"{', '.join(DIAL_OUTCOMES)}> "}
     while call.turn.waits != "over":
         try:
             line = input("" if call.json else prompts.get(call.turn.waits, "> "))
@@ -212,15 +209,7 @@ def _read_keys(_context: click.Context, _parameter: click.Parameter, value: str 
 
 
 @click.command()
-@click.option(
-    "--from",
-    "caller",
-    default=DEFAULT_CALLER,
-    show_default=True,
-    metavar="N",
-    callback=check_number,
-    help="The caller's number, or anonymous.",
-)
+@from_option("caller", "The caller's number, or anonymous.", allow_anonymous=True)
 @click.option(
     "--keys",
     callback=_read_keys,
@@ -243,4 +232,28 @@ def call(caller: str, keys: list[CallerInput] | None, as_json: bool) -> None:
         finally:
             phone_call.hang_up()
     if phone_call.turn.error:
-        raise click.exceptions.Exit(1)
+        raise SystemExit(LINE_FAILED)
+
+
+@click.command()
+@click.argument("words")
+@from_option("sender", "The sender's number.", allow_anonymous=False)
+@click.option("--json", "as_json", is_flag=True, help='Print {"reply": [..]}; [] if there is none.')
+def text(words: str, sender: str, as_json: bool) -> None:
+    """Text WORDS to the line and print its reply."""
+    if not words.strip():
+        raise click.BadParameter("a text message cannot be empty.", param_hint="WORDS")
+    with network_errors():
+        try:
+            network = PhoneNetwork.from_environment()
+            answer = network.post("/simulator/texts", {"from": sender, "body": words}, REPLY_SECONDS)
+        except NoAnswer:
+            answer = {}
+    replies = [str(reply) for reply in answer.get("replies", [])]
+    if as_json:
+        print_json({"reply": replies})
+        return
+    for reply in replies:
+        click.secho(wrap(reply), fg="cyan")
+    if not replies:
+        click.echo("(no reply)", err=True)
