@@ -19,7 +19,7 @@ from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.reminders.outbox.claims import due_count, due_slice
 from ivr.reminders.reports.export import COLUMNS, export_texts, write_csv
-from ivr.reminders.reports.status import status
+from ivr.reminders.reports.status import batch_status
 from ivr.shipped import ROOT
 
 BATCHES, IN_BATCH, PERSONS = 10, 100_000, 300_000
@@ -70,7 +70,7 @@ def main(_options: argparse.Namespace) -> int:
             queries: dict[str, Callable[[], object]] = {
                 f"due texts, {SLICE} of {DUE:,}": partial(_due_slice, ledger),
                 "count of due texts, up to 5,000": partial(due_count, ledger, NOW, 5000),
-                f"status of a batch of {IN_BATCH:,}": partial(status, ledger, 1),
+                f"status of a batch of {IN_BATCH:,}": partial(batch_status, ledger, 1),
             }
             for name, query in queries.items():
                 print(f"{kind:11}{name:36}{1000 * _median(query):8.1f} ms")

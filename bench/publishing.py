@@ -24,7 +24,7 @@ from bench.machine import free_port
 from ivr import queues
 from ivr.ledger import Ledger, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
-from ivr.releases.store import publish
+from ivr.releases.store import publish_release
 from ivr.shipped import ROOT
 
 ROUNDS = 8
@@ -52,7 +52,7 @@ def _seconds(ledger: Ledger, machines: list[Machine], queue_url: str, content: C
     """The time from the commit of the release until the last process reports it as live."""
     # A random moment between two polls of the database.
     time.sleep(1 + random.random())  # noqa: S311 - no secret
-    publish(ledger, content, datetime.now(UTC), "bench", "", "console")
+    publish_release(ledger, content, datetime.now(UTC), "bench", "", "console")
     started = time.perf_counter()
     queues.publish(queue_url, queues.PUBLISHED)
     for machine in machines:
@@ -112,7 +112,7 @@ def _line(folder: Path, queue_url: str) -> Iterator[tuple[Ledger, list[Machine]]
     url = f"sqlite:///{folder}/infoline.db"
     ledger = open_ledger(url)
     ledger.upgrade()
-    publish(ledger, read_content(read_folder(ROOT / "prompts")), datetime.now(UTC), "bench", "", "folder")
+    publish_release(ledger, read_content(read_folder(ROOT / "prompts")), datetime.now(UTC), "bench", "", "folder")
     with ExitStack() as running:
         environment = {"DATABASE_URL": url, "REDIS_URL": queue_url}
         machines = [running.enter_context(_web(folder / str(number), environment)) for number in range(MACHINES)]

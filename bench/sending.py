@@ -28,7 +28,7 @@ from bench.imports import AREAS
 from bench.machine import cpu_seconds, free_port, wait_for
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
-from ivr.releases.store import publish
+from ivr.releases.store import publish_release
 from ivr.reminders.imports.importer import Importer
 from ivr.shipped import ROOT
 
@@ -76,7 +76,7 @@ def measure(workers: int, latency_ms: float, texts: int) -> dict[str, float]:
         ledger = open_ledger(environment["DATABASE_URL"])
         ledger.upgrade()
         content = read_content(read_folder(Path(environment["PROMPTS_DIR"])))
-        publish(ledger, content, NOW, "bench", "", "folder")
+        publish_release(ledger, content, NOW, "bench", "", "folder")
         _fill(ledger, content, texts)
         ledger.close()
         with (

@@ -19,7 +19,7 @@ from ivr.settings import Settings, SettingsError, load
 
 # Importing the carrier's SDK takes over a second: the parent process does it once for all its children.
 from worker import context
-from worker.clock import run
+from worker.clock import run_clock
 
 MAINTENANCE_SECONDS = 10
 WORKER_TTL = 30
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run(settings, open_ledger(settings.database_url), stop)
+    run_clock(settings, open_ledger(settings.database_url), stop)
     return 0
 
 

@@ -71,7 +71,7 @@ class PlanWatch:
             log.get_logger().info("plan_changed", appointments=replanned)
 
 
-def run(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
+def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
     """Tick until `stop` is set. An unavailable service is retried at the next tick, and logged once."""
     connection: Redis = queues.connect(settings.redis_url)
     queue = queues.open_queue(connection)

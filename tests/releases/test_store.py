@@ -23,8 +23,8 @@ from ivr.releases.store import (
     Diverged,
     live_release,
     pack,
-    publish,
     publish_folder_if_changed,
+    publish_release,
     stored_files,
     unpack,
 )
@@ -86,8 +86,8 @@ def test_nothing_is_live_before_the_first_publish(ledger: Ledger) -> None:
 
 
 def test_a_published_release_is_live_and_reads_back_byte_for_byte(ledger: Ledger, content: Content) -> None:
-    first = publish(ledger, content, NOW, "ann", "the first", "folder")
-    second = publish(ledger, SECOND, NOW + timedelta(hours=1), "bob", "a word", "console")
+    first = publish_release(ledger, content, NOW, "ann", "the first", "folder")
+    second = publish_release(ledger, SECOND, NOW + timedelta(hours=1), "bob", "a word", "console")
     assert live_release(ledger) == second
     assert (first.parent, second.parent, second.number > first.number) == (None, content.digest, True)
     assert (second.by, second.note, second.origin, second.at) == ("bob", "a word", "console", NOW + timedelta(hours=1))
@@ -107,7 +107,7 @@ def test_an_unchanged_folder_publishes_nothing(ledger: Ledger, content: Content)
 
 def test_a_folder_is_refused_if_the_live_release_has_also_changed(ledger: Ledger, content: Content) -> None:
     publish_folder_if_changed(ledger, content, NOW, "release")
-    publish(ledger, SECOND, NOW, "ann", "", "console")
+    publish_release(ledger, SECOND, NOW, "ann", "", "console")
     assert publish_folder_if_changed(ledger, content, NOW, "release") is None, "the folder did not change"
     with pytest.raises(Diverged, match=f"{THIRD.digest}.*{SECOND.digest}, by ann"):
         publish_folder_if_changed(ledger, THIRD, NOW, "release")
@@ -118,7 +118,7 @@ def test_a_folder_is_refused_if_the_live_release_has_also_changed(ledger: Ledger
 
 def test_a_folder_that_equals_the_live_release_publishes_nothing(ledger: Ledger, content: Content) -> None:
     publish_folder_if_changed(ledger, content, NOW, "release")
-    publish(ledger, SECOND, NOW, "ann", "", "console")
+    publish_release(ledger, SECOND, NOW, "ann", "", "console")
     assert publish_folder_if_changed(ledger, SECOND, NOW, "release") is None
 
 
@@ -128,12 +128,12 @@ def test_a_rollback_stays_live_until_the_same_folder_is_published_again(
     publish_folder_if_changed(ledger, content, NOW, "release")
     publish_folder_if_changed(ledger, SECOND, NOW, "release")
     cache = ReleaseCache(ledger, var, folder, "")
-    rollback = publish(ledger, content, NOW, "ann", "", "rollback")
+    rollback = publish_release(ledger, content, NOW, "ann", "", "rollback")
     assert publish_folder_if_changed(ledger, SECOND, NOW, "release") is None
     cache.refresh()
     assert cache.live
     assert cache.live.digest == content.digest
-    again = publish(ledger, SECOND, NOW, "ann", "", "folder")
+    again = publish_release(ledger, SECOND, NOW, "ann", "", "folder")
     assert [rollback.digest, again.digest, again.parent] == [content.digest, SECOND.digest, content.digest]
     cache.refresh()
     assert cache.live.digest == SECOND.digest
@@ -145,7 +145,7 @@ def test_concurrent_publishes_become_successive_releases(ledger: Ledger, content
 
     def publish_together(content: Content) -> None:
         start.wait()
-        publish(ledger, content, NOW, "x", "", "console")
+        publish_release(ledger, content, NOW, "x", "", "console")
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(publish_together, [content, SECOND, THIRD]))
@@ -173,7 +173,7 @@ def test_two_machines_that_deploy_the_same_folder_publish_it_once(ledger: Ledger
     ids=["empty", "cut short", "not an archive", "other content"],
 )
 def test_a_damaged_release_has_no_files(ledger: Ledger, content: Content, blob: bytes) -> None:
-    publish(ledger, content, NOW, "x", "", "folder")
+    publish_release(ledger, content, NOW, "x", "", "folder")
     damage(ledger, content.digest, blob)
     assert stored_files(ledger, content.digest) is None
 
@@ -188,11 +188,11 @@ def test_a_release_is_packed_into_the_same_bytes_every_time(content: Content) ->
 def test_after_a_publish_a_call_in_progress_stays_on_its_release(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
-    publish(ledger, content, NOW, "x", "", "folder")
+    publish_release(ledger, content, NOW, "x", "", "folder")
     cache = ReleaseCache(ledger, var, folder, "https://line.example.org")
     before = cache.live
     assert before
-    publish(ledger, SECOND, NOW, "x", "", "console")
+    publish_release(ledger, SECOND, NOW, "x", "", "console")
     cache.refresh()
     assert cache.live
     assert cache.live.digest == SECOND.digest
@@ -205,8 +205,8 @@ def test_after_a_publish_a_call_in_progress_stays_on_its_release(
 def test_a_process_that_starts_after_a_publish_finds_the_older_release(
     source: str, ledger: Ledger, content: Content, var: Path, folder: Path, unreachable: Ledger
 ) -> None:
-    publish(ledger, content, NOW, "x", "", "folder")
-    publish(ledger, SECOND, NOW, "x", "", "console")
+    publish_release(ledger, content, NOW, "x", "", "folder")
+    publish_release(ledger, SECOND, NOW, "x", "", "console")
     if source == "disk":
         for release_content in (content, SECOND):
             DiskCache(var).keep(release_content)
@@ -227,7 +227,7 @@ def test_an_unknown_digest_has_no_release(digest: str, ledger: Ledger, var: Path
 def test_a_broken_release_never_replaces_a_working_one(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
-    publish(ledger, content, NOW, "x", "", "folder")
+    publish_release(ledger, content, NOW, "x", "", "folder")
     cache = ReleaseCache(ledger, var, folder, "")
     broken = put_broken(ledger)
     cache.refresh()
@@ -241,7 +241,7 @@ def test_a_broken_release_never_replaces_a_working_one(
 def test_a_process_starts_even_if_the_live_release_is_damaged(
     ledger: Ledger, content: Content, var: Path, folder: Path
 ) -> None:
-    publish(ledger, SECOND, NOW, "x", "", "folder")
+    publish_release(ledger, SECOND, NOW, "x", "", "folder")
     damage(ledger, SECOND.digest, b"damaged")
     assert live_content(ledger, var, folder).digest == content.digest
     cache = ReleaseCache(ledger, var, folder, "")
@@ -254,7 +254,7 @@ def test_before_the_first_publish_the_folder_is_live(ledger: Ledger, content: Co
     assert cache.live
     assert cache.live.digest == content.digest
     assert count_releases(ledger) == 0
-    publish(ledger, SECOND, NOW, "x", "", "console")
+    publish_release(ledger, SECOND, NOW, "x", "", "console")
     cache.refresh()
     assert cache.live.digest == SECOND.digest
 
@@ -297,7 +297,7 @@ def test_without_any_content_the_cache_is_empty_until_the_first_publish(
     cache = ReleaseCache(ledger, var, tmp_path / "nowhere", "")
     cache.refresh()
     assert cache.live is None
-    publish(ledger, content, NOW, "x", "", "folder")
+    publish_release(ledger, content, NOW, "x", "", "folder")
     cache.refresh()
     assert cache.live
     assert cache.live.digest == content.digest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zipfile
 from datetime import UTC
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from ivr.line.content import upgrades
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.keyword_rules import parse_keyword_rule
 from ivr.line.content.loader import Content, content_digest, read_content
-from ivr.line.content.prompt import read_prompt
 from ivr.line.content.upgrades import REMOVED, Upgrade, open_release, upgrade_files
 from ivr.line.lint.runner import check_content
 from ivr.line.twiml.release import CompiledLine
@@ -28,7 +26,7 @@ from ivr.releases import cache as cache_module
 from ivr.releases.cache import ReleaseCache, live_content
 from ivr.releases.disk_cache import MAX_COPIES
 from ivr.releases.drafts import Drafts
-from ivr.releases.store import live_release, pack, publish, stored_files
+from ivr.releases.store import live_release, pack, publish_release, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import NOW, count_releases, write_files
 from tests.support.paths import ROOT
@@ -36,13 +34,6 @@ from tests.support.paths import ROOT
 # prompts/ as of the first commit that has it.
 FIRST = ROOT / "tests" / "releases" / "first-commit.zip"
 PROMPTS = ROOT / "prompts"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _read_each_file_once():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +65,7 @@ def test_the_first_release_can_be_rolled_back_to_and_is_served(
     first, ledger: Ledger, ledger_url: str, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(ledger, first)
-    publish(ledger, content, NOW, "ann", "", "folder")
+    publish_release(ledger, content, NOW, "ann", "", "folder")
     for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url}.items():
         monkeypatch.setenv(name, str(value))
     back = CliRunner().invoke(main, ["prompts", "rollback", "1"])
@@ -189,7 +180,7 @@ NEWER = [
 def test_a_release_of_a_newer_version_never_becomes_live_even_after_a_restart(
     label, files, ledger: Ledger, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(ledger, content, NOW, "ann", "", "folder")
+    publish_release(ledger, content, NOW, "ann", "", "folder")
     var = tmp_path / "var"
     releases = ReleaseCache(ledger, var, PROMPTS, "")
     newer = store(ledger, files)
@@ -205,7 +196,7 @@ def test_a_release_of_a_newer_version_never_becomes_live_even_after_a_restart(
     assert reads.count(newer) == 2, "a release that cannot be opened is read again on every refresh"
     assert ReleaseCache(ledger, var, PROMPTS, "").live.digest == content.digest
     third = read_content(changed("en/goodbye.md", "Take good care.", "Take the best of care."))
-    publish(ledger, third, NOW, "ann", "", "folder")
+    publish_release(ledger, third, NOW, "ann", "", "folder")
     releases.refresh()
     assert releases.live.digest == third.digest, "the next valid release does not become live"
     assert count_releases(ledger) == 3
@@ -229,7 +220,7 @@ def test_ten_old_releases_stay_available_even_to_a_new_process(
         content = read_content(
             changed("en/goodbye.md", "Take good care.", f"Take good care. {'Truly. ' * (number + 1)}")
         )
-        digests.append(publish(ledger, content, NOW, "ann", "", "folder").digest)
+        digests.append(publish_release(ledger, content, NOW, "ann", "", "folder").digest)
         releases.refresh()
     for cached in (releases, ReleaseCache(ledger, tmp_path / "var", PROMPTS, "")):
         assert [cached.get(wanted).digest for wanted in digests] == digests

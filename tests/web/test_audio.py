@@ -19,7 +19,7 @@ from ivr.releases import cache as release_cache
 from ivr.releases import disk_cache
 from ivr.releases.cache import ReleaseCache
 from ivr.releases.disk_cache import MAX_COPIES, DiskCache
-from ivr.releases.store import pack, publish, stored_files, unpack
+from ivr.releases.store import pack, publish_release, stored_files, unpack
 from ivr.settings import load
 from tests.line.content.test_recordings import GOODBYE, MP3, OTHER, WAV, R, wav, with_recordings
 from tests.releases.test_store import write_files
@@ -46,7 +46,7 @@ def no_database() -> Iterator[Ledger]:
 
 def test_a_recording_is_stored_and_read_byte_for_byte(ledger: Ledger) -> None:
     every_byte = read_content(with_recordings({"goodbye.wav": wav(frames=128) + bytes(range(256)) * 8}))
-    publish(ledger, every_byte, NOW, "ann", "", "folder")
+    publish_release(ledger, every_byte, NOW, "ann", "", "folder")
     files = stored_files(ledger, every_byte.digest)
     assert files == dict(every_byte.files)
     assert read_content(files).audio == every_byte.audio
@@ -65,9 +65,9 @@ def test_a_folder_is_read_with_its_recordings(tmp_path: Path) -> None:
 
 
 def test_a_process_serves_the_live_release_and_those_of_calls_in_progress(ledger: Ledger, var: Path) -> None:
-    publish(ledger, FIRST, NOW, "x", "", "folder")
+    publish_release(ledger, FIRST, NOW, "x", "", "folder")
     cache = ReleaseCache(ledger, var, var, "")
-    publish(ledger, SECOND, NOW, "x", "", "folder")
+    publish_release(ledger, SECOND, NOW, "x", "", "folder")
     cache.refresh()
     assert cache.live
     assert cache.live.digest == SECOND.digest
@@ -76,11 +76,11 @@ def test_a_process_serves_the_live_release_and_those_of_calls_in_progress(ledger
 
 
 def test_a_recording_shared_by_two_releases_is_in_memory_once(ledger: Ledger, var: Path) -> None:
-    publish(ledger, FIRST, NOW, "x", "", "folder")
+    publish_release(ledger, FIRST, NOW, "x", "", "folder")
     cache = ReleaseCache(ledger, var, var, "")
     before = cache.live
     third = read_content({**SECOND.files, "recordings/es/goodbye.wav": WAV})
-    publish(ledger, third, NOW, "x", "", "folder")
+    publish_release(ledger, third, NOW, "x", "", "folder")
     cache.refresh()
     assert before
     assert cache.live
@@ -102,8 +102,8 @@ def test_a_process_serves_a_recording_that_another_process_fetched(
     ledger: Ledger, no_database: Ledger, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ivr.releases.cache.LEDGER_SECONDS", 10.0)
-    publish(ledger, FIRST, NOW, "x", "", "folder")
-    publish(ledger, SECOND, NOW, "x", "", "folder")
+    publish_release(ledger, FIRST, NOW, "x", "", "folder")
+    publish_release(ledger, SECOND, NOW, "x", "", "folder")
     first, second = ReleaseCache(ledger, var, var, ""), ReleaseCache(no_database, var, var, "")
     assert second.audio(FIRST_GOODBYE.digest) is None
     assert first.get(FIRST.digest)
@@ -114,9 +114,9 @@ def test_a_process_serves_a_recording_that_another_process_fetched(
 def test_a_recording_is_on_disk_before_its_release_is_live(
     ledger: Ledger, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(ledger, FIRST, NOW, "x", "", "folder")
+    publish_release(ledger, FIRST, NOW, "x", "", "folder")
     cache = ReleaseCache(ledger, var, var, "")
-    publish(ledger, SECOND, NOW, "x", "", "folder")
+    publish_release(ledger, SECOND, NOW, "x", "", "folder")
     live: list[str] = []
     keep = cache._copies.keep
 

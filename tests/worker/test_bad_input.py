@@ -18,7 +18,7 @@ from ivr.people.persons import get_or_create_persons
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.monitor import watch
 from ivr.reminders.outbox.on_demand import TextRequest, request_text
-from ivr.reminders.reports.status import status
+from ivr.reminders.reports.status import batch_status
 from tests.support.clinic import NOW, at, row
 from tests.support.processes import environment
 from worker import context, jobs
@@ -164,7 +164,7 @@ def test_a_fault_raises_one_alarm_and_no_text_is_lost_or_failed(clinic, network,
     assert states(clinic).keys() <= {"planned", "claimed", "uncertain"}
     assert states(clinic)[fault.state] >= (1 if fault.reason else 0)
     assert {text.reason for text in clinic.texts() if text.step == "2d"} == ({fault.reason} if fault.reason else set())
-    assert status(clinic.ledger)["texts"]["failed"] == 0
+    assert batch_status(clinic.ledger)["texts"]["failed"] == 0
     assert not any(row.landline or row.opted_out_at for row in clinic.all(person))
     assert network.client().messages.list() == []
 

@@ -16,7 +16,7 @@ from ivr import queues
 from ivr.carrier.twilio.client import Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger.tables import text, text_move
-from ivr.reminders.reports.status import status
+from ivr.reminders.reports.status import batch_status
 from ivr.settings import Settings
 from tests.support.clinic import NOW, at, row
 from tests.support.processes import Processes, environment, wait_until
@@ -70,7 +70,7 @@ def test_each_text_goes_out_once_with_two_clocks_two_workers_and_a_wiped_queue(c
         connection.flushall()
     wait_until(lambda: states(clinic) == {"delivered": 20})
     assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
-    assert status(clinic.ledger)["alarms"] == []
+    assert batch_status(clinic.ledger)["alarms"] == []
     assert "55501" not in "".join(processes.output(number) for number in range(6))
 
 

@@ -14,7 +14,7 @@ from ivr.carrier.twilio.client import Carrier, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger import LedgerUnavailable
 from ivr.reminders.outbox.results import ResultRecorder
-from ivr.reminders.reports.status import status
+from ivr.reminders.reports.status import batch_status
 from tests.support.clinic import NOW, at, row
 from tests.support.network import LINE, SID, TOKEN
 from tests.support.processes import environment
@@ -127,7 +127,7 @@ def test_after_the_carrier_refuses_our_account_the_rest_of_the_slice_is_planned_
     send_all(worker, clinic.claim(), Pacer(Unlimited(1 / 30), 30))
     assert 1 <= len(requests) < 30
     assert set(states(clinic)) == {"planned"}
-    assert [alarm["name"] for alarm in status(clinic.ledger)["alarms"]] == ["sending_stopped"]
+    assert [alarm["name"] for alarm in batch_status(clinic.ledger)["alarms"]] == ["sending_stopped"]
     network.ask("/simulator/faults", {})
     assert sent(network) == []
 
@@ -146,7 +146,7 @@ def test_an_unlisted_error_for_every_text_stops_sending(clinic, network, set_up_
     worker.carrier.send = lambda *_: Refused(ErrorClass.PERMANENT, 21999, "HTTP 400")
     send_all(worker, clinic.claim(), fast_pacer())
     assert states(clinic).count("failed") == sending.MIN_UNLISTED - 1
-    assert [alarm["name"] for alarm in status(clinic.ledger)["alarms"]] == ["sending_stopped"]
+    assert [alarm["name"] for alarm in batch_status(clinic.ledger)["alarms"]] == ["sending_stopped"]
     assert states(clinic).count("planned") == 12 - (sending.MIN_UNLISTED - 1)
 
 
@@ -164,7 +164,7 @@ def test_an_unlisted_error_for_a_few_texts_does_not_stop_sending(clinic, network
     refused_last = sorted(clinic.claim(), key=lambda text: text.phone in refused)
     send_all(worker, refused_last, fast_pacer())
     assert states(clinic).count("failed") == 4
-    assert status(clinic.ledger)["alarms"] == []
+    assert batch_status(clinic.ledger)["alarms"] == []
 
 
 def test_during_a_shutdown_a_worker_finishes_texts_in_progress_and_plans_the_rest_again(
@@ -200,7 +200,7 @@ def test_sending_resumes_after_the_carrier_accepts_our_account_again(clinic, net
     clock.set_shift(shift + 20)
     assert jobs.send_slice(500) == 7
     assert len(set(sent(network))) == len(sent(network)) == 8
-    assert status(clinic.ledger)["alarms"] == []
+    assert batch_status(clinic.ledger)["alarms"] == []
 
 
 def test_a_text_that_expires_while_it_waits_is_not_sent(clinic, network, set_up_worker):

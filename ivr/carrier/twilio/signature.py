@@ -36,7 +36,7 @@ def _matches(url: str, fields: Fields | str, signature: str, token: str) -> bool
         if isinstance(fields, str):
             return _official(url, fields, signature, token)
         given = signature.encode("ascii", "replace")
-        if hmac.compare_digest(sign(url, fields, token), given) and _is_canonical(url):
+        if hmac.compare_digest(compute_signature(url, fields, token), given) and _is_canonical(url):
             return True
         return _official(url, _Form(fields), signature, token)
     except ValueError:
@@ -51,7 +51,7 @@ def _official(url: str, fields: _Form | str, signature: str, token: str) -> bool
     return bool(RequestValidator(token).validate(url, fields, signature))
 
 
-def sign(url: str, fields: Fields, token: str) -> bytes:
+def compute_signature(url: str, fields: Fields, token: str) -> bytes:
     """Return base64(HMAC-SHA1(token, url + each name + value, sorted by name)); equal pairs count once."""
     pairs = sorted(fields)
     if len(dict(pairs)) < len(pairs):

@@ -44,7 +44,7 @@ class CallerInput:
 
 
 @dataclass(frozen=True)
-class Turn:
+class PhoneTurn:
     """What a call said, and what it waits for: keys, transfer or over."""
 
     call: str
@@ -55,7 +55,7 @@ class Turn:
     error: str | None
 
     @classmethod
-    def from_answer(cls, answer: dict[str, Any]) -> Turn:
+    def from_answer(cls, answer: dict[str, Any]) -> PhoneTurn:
         try:
             return cls(
                 str(answer["call"]),
@@ -81,19 +81,19 @@ class PhoneCall:
 
     network: PhoneNetwork
     json: bool
-    turn: Turn
+    turn: PhoneTurn
 
     @classmethod
     def dial(cls, network: PhoneNetwork, caller: str, as_json: bool) -> PhoneCall:
         """Call the line and print what it says first."""
-        turn = Turn.from_answer(network.post("/simulator/calls", {"from": caller}, TURN_SECONDS))
+        turn = PhoneTurn.from_answer(network.post("/simulator/calls", {"from": caller}, TURN_SECONDS))
         call = cls(network, as_json, turn)
         call._print()
         return call
 
     def send(self, caller_input: CallerInput) -> None:
         """Send one input and print the next turn."""
-        self.turn = Turn.from_answer(self._post(caller_input))
+        self.turn = PhoneTurn.from_answer(self._post(caller_input))
         self._print()
 
     def hang_up(self) -> None:

@@ -17,7 +17,7 @@ COMMANDS = {
     "publish": ("ivr.cli.prompts.publish:publish_prompts", "Check the prompts and make them live on every machine."),
     "history": ("ivr.cli.prompts.history:history", "List all releases, or show what release NUMBER changed."),
     "rollback": ("ivr.cli.prompts.publish:rollback", "Make release NUMBER live again, as a new release."),
-    "export": ("ivr.cli.prompts.history:export", "Write the live prompts to FOLDER, which must be empty."),
+    "export": ("ivr.cli.prompts.history:export_folder", "Write the live prompts to FOLDER, which must be empty."),
     "draft": ("ivr.cli.prompts.draft:draft", "Show and edit the draft that several people share."),
 }
 

@@ -15,7 +15,7 @@ from ivr.cli.context import settings_or_exit
 from ivr.cli.prompts.folder import folder_content_or_exit, print_report, unreadable
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import read_folder
-from ivr.line.content.text_files import LARGEST_TEXT
+from ivr.line.content.yaml_source import LARGEST_TEXT
 from ivr.line.lint.runner import check_files
 from ivr.line.lint.single_prompt import PromptProof, TextMeasure, proof_prompt
 

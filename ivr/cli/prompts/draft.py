@@ -213,7 +213,7 @@ def discard(name: str | None, over: bool) -> None:
 
 
 @draft.command("check")
-def check() -> None:
+def check_draft() -> None:
     """Check the draft without publishing it."""
     drafts, _ = drafts_or_exit()
     with _draft_errors():

@@ -114,10 +114,10 @@ def _entry_json(entry: HistoryEntry, zone: tzinfo, live: int | None) -> dict[str
     return {**_release_json(entry.release, zone), "live": entry.release.number == live, "changed": changed}
 
 
-@click.command()
+@click.command("export")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--release", "number", type=NUMBER, help="A release other than the live one.")
-def export(folder: Path, number: int | None) -> None:
+def export_folder(folder: Path, number: int | None) -> None:
     """Write the live prompts to FOLDER, which must be empty."""
     ledger = ledger_or_exit(settings_or_exit())
     release = live_release(ledger) if number is None else release_or_exit(ledger, number)

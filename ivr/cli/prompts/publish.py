@@ -23,7 +23,15 @@ from ivr.line.content.loader import Files, content_digest, read_content, read_fo
 from ivr.line.content.upgrades import open_release
 from ivr.line.lint.runner import CheckReport, check_content, check_files
 from ivr.releases.history import reverted_files
-from ivr.releases.store import AlreadyLive, ConcurrentPublish, Release, folder_base, live_release, publish, stored_files
+from ivr.releases.store import (
+    AlreadyLive,
+    ConcurrentPublish,
+    Release,
+    folder_base,
+    live_release,
+    publish_release,
+    stored_files,
+)
 
 # Rules whose warnings a person confirms: text without a sign-off, and outdated translations.
 CONFIRMED_RULES = ("behind", "sign-off")
@@ -70,7 +78,7 @@ def _publish_folder(ledger: Ledger, folder: Path, note: str, yes: bool) -> Relea
         fail(_REFUSED, FINDINGS)
     _confirm(report, _reverts(ledger, live, files), yes)
     seen = live.number if live else 0
-    return publish(ledger, read_content(files), clock.now(), current_user(), note, "folder", seen=seen)
+    return publish_release(ledger, read_content(files), clock.now(), current_user(), note, "folder", seen=seen)
 
 
 def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
@@ -127,5 +135,5 @@ def rollback(number: int, note: str) -> None:
         click.echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
     note, seen = note or f"back to release {number}", live.number if live else 0
     with _publish_errors():
-        published = publish(context.ledger, content, clock.now(), current_user(), note, "rollback", seen=seen)
+        published = publish_release(context.ledger, content, clock.now(), current_user(), note, "rollback", seen=seen)
         announce_release(published, context.settings)

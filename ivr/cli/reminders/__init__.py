@@ -12,7 +12,7 @@ COMMANDS = {
     "pause": ("ivr.cli.reminders.status:pause", "Hold the texts of BATCH until `resume`."),
     "resume": ("ivr.cli.reminders.status:resume", "Continue a paused BATCH."),
     "cancel": ("ivr.cli.reminders.status:cancel", "Cancel the texts of BATCH that have not gone out."),
-    "export": ("ivr.cli.reminders.export:export", "Write every text of BATCH to a CSV file."),
+    "export": ("ivr.cli.reminders.export:export_batch", "Write every text of BATCH to a CSV file."),
     "effect": ("ivr.cli.reminders.effect:effect", "Show replies and attendance for BATCH, or for all batches."),
     "person": ("ivr.cli.reminders.manual:person", "Show the opt-out, appointments and texts of NUMBER."),
     "stop": ("ivr.cli.reminders.manual:stop", "Opt NUMBER out, because the patient asked for it."),

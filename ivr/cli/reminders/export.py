@@ -21,12 +21,12 @@ from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export_texts, 
 from ivr.reminders.reports.status import NoSuchBatch
 
 
-@click.command()
+@click.command("export")
 @click.argument("batch", type=NUMBER)
 @click.option("-o", "--output", "path", required=True, metavar="FILE", help="The file to write; - is standard output.")
 @click.option("--numbers", is_flag=True, help="Include full numbers and first names: keep such a file safe.")
 @json_option
-def export(batch: int, path: str, numbers: bool, as_json: bool) -> None:
+def export_batch(batch: int, path: str, numbers: bool, as_json: bool) -> None:
     """Write every text of BATCH to a CSV file.
 
     Each row has the state of a text and the reason for it; a planned text without a reason is not due yet. Times

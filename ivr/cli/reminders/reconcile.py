@@ -60,11 +60,11 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
 
 
 def _reconcile_uncertain(context: CommandContext, carrier: Carrier, as_json: bool) -> NoReturn:
-    from ivr.reminders.outbox.reconcile import reconcile, uncertain_due
+    from ivr.reminders.outbox.reconcile import reconcile_uncertain, uncertain_due
 
     now, seconds = clock.now(), context.settings.reconcile_seconds
     due = uncertain_due(context.ledger, now, seconds)
-    counts = reconcile(context.ledger, context.vault, carrier, due, now, seconds)
+    counts = reconcile_uncertain(context.ledger, context.vault, carrier, due, now, seconds)
     _print(counts, as_json)
     if counts["waiting"] and not as_json:
         click.echo(WAITING)

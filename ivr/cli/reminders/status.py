@@ -10,7 +10,7 @@ from ivr import clock
 from ivr.cli.console import NUMBER, exit_on, json_option, print_json, print_table
 from ivr.cli.context import open_context
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control
-from ivr.reminders.reports.status import status as count_texts
+from ivr.reminders.reports.status import batch_status as count_texts
 
 _ALWAYS_SHOWN = ("planned", "delivered")
 

@@ -21,13 +21,13 @@ _HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
 _SPAN = re.compile(r"([0-9]{1,4})\s*([dhm])")
 # What callers can say instead of pressing a key: an answer to a question, or the name of a key.
 ANSWERS = ("yes", "no", "person", "text", "call", "morning", "afternoon", "any")
-COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
+LINE_COMMANDS = (*ANSWERS, "again", "back", "skip", *"0123456789")
 # The states and territories in the holidays library, which loads every country in the world to list them.
 _STATES = """
 AK AL AR AS AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MP MS MT NC ND NE NH NJ NM NV NY
 OH OK OR PA PR RI SC SD TN TX UM UT VA VI VT WA WI WV WY
 """
-STATES = frozenset(_STATES.split())
+US_STATES = frozenset(_STATES.split())
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
@@ -105,7 +105,7 @@ Day = Annotated[date, BeforeValidator(_day)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
 _zones = cache(available_timezones)
 Zone = Annotated[str, _check(lambda name: name in _zones(), "a time zone: write it like America/New_York")]
-StateCode = Annotated[str, _check(STATES.__contains__, "a state: write its two letters, like NH")]
+StateCode = Annotated[str, _check(US_STATES.__contains__, "a state: write its two letters, like NH")]
 _PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
 Phone = Annotated[str, _matches(_PHONE, "a phone number: write ten digits like 603-663-2180")]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
@@ -114,7 +114,7 @@ Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a lowercase name, lik
 ChoiceKey = Annotated[str, _matches(r"[1-7]", "a key from 1 to 7")]
 LanguageCode = Annotated[str, _check(_is_language, "a language: write its two letters, like en")]
 ByLanguage = dict[str, str]
-Command = Annotated[str, _matches("|".join(COMMANDS), f"one of {', '.join(COMMANDS)}")]
+Command = Annotated[str, _matches("|".join(LINE_COMMANDS), f"one of {', '.join(LINE_COMMANDS)}")]
 Said = Annotated[list[str], Field(min_length=1)]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ivr.line.content.config import COMMANDS, Config
+from ivr.line.content.config import LINE_COMMANDS, Config
 from ivr.line.content.findings import Finding
 from ivr.line.content.prompt import Prompt
 from ivr.line.content.required_prompts import ANSWERED_ALOUD, NUMBERS, OUTCOMES, required_prompts
@@ -94,7 +94,7 @@ def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
             if value in values[:index]:
                 message = f"`{value}` appears twice under {path[-1]}."
                 yield source.fault((*path, index, field), "double", message)
-    taken = {"hospital", *topics, *config.menus, *OUTCOMES, *COMMANDS}
+    taken = {"hospital", *topics, *config.menus, *OUTCOMES, *LINE_COMMANDS}
     for index, name in enumerate(entries):
         if name in taken:
             message = f"`{name}` is already the name of something else: rename this entry."

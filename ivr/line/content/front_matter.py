@@ -13,8 +13,7 @@ from typing import Any
 import yaml
 
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.text_files import decode_text
-from ivr.line.content.yaml_source import field_offsets, read_yaml
+from ivr.line.content.yaml_source import decode_text, field_offsets, read_yaml
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CLOSING = re.compile(r"(?:\r\n|\r|\n)---[ \t]*(?=\r|\n|\Z)")

@@ -12,9 +12,9 @@ from pathlib import Path
 from ivr.line.content.config import Config, read_config
 from ivr.line.content.cross_references import find_cross_reference_errors
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.prompt import MOST_WORDS, Prompt, fill_placeholders, read_prompt
+from ivr.line.content.prompt import MOST_PROMPT_WORDS, Prompt, fill_placeholders, read_prompt
 from ivr.line.content.recordings import (
-    LARGEST,
+    LARGEST_RECORDING,
     LARGEST_TOGETHER,
     Recording,
     RecordingKey,
@@ -23,10 +23,9 @@ from ivr.line.content.recordings import (
     is_recording_name,
     recordings_of,
 )
-from ivr.line.content.text_files import LARGEST_TEXT, decode_text
-from ivr.line.content.training_questions import LARGEST as LARGEST_QUESTIONS
+from ivr.line.content.training_questions import LARGEST_QUESTIONS as LARGEST_QUESTIONS
 from ivr.line.content.training_questions import TrainingQuestion, is_question_file, read_questions
-from ivr.line.content.yaml_source import Source, read_yaml
+from ivr.line.content.yaml_source import LARGEST_TEXT, Source, decode_text, read_yaml
 from ivr.line.text.gsm7 import fold_to_gsm7
 
 LINE_FILE = "line.yaml"
@@ -99,7 +98,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     files: dict[str, bytes] = {}
     findings: list[Finding] = []
-    left = LARGEST_TOGETHER + LARGEST
+    left = LARGEST_TOGETHER + LARGEST_RECORDING
     for name, path in paths.items():
         try:
             if path.is_file() and not _is_junk(name):
@@ -119,7 +118,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 def read_file(path: Path) -> bytes:
     """A file's bytes, up to one byte over the limit: enough to report a huge file without reading it all."""
     with path.open("rb") as file:
-        return file.read(LARGEST + 1)
+        return file.read(LARGEST_RECORDING + 1)
 
 
 def _is_junk(name: str) -> bool:
@@ -136,13 +135,17 @@ def file_problem(name: str, data: bytes) -> str:
             " recordings/en/cancer-2.mp3."
         )
     largest = (
-        LARGEST if is_in_recordings_folder(name) else LARGEST_QUESTIONS if is_question_file(name) else LARGEST_TEXT
+        LARGEST_RECORDING
+        if is_in_recordings_folder(name)
+        else LARGEST_QUESTIONS
+        if is_question_file(name)
+        else LARGEST_TEXT
     )
     if len(data) > largest:
         size = f"{largest // 1_000_000} MB" if largest >= 1_000_000 else f"{largest // 1000} kB"
         return f"{name} is larger than {size}: make it smaller, or split it."
-    if name.endswith(".md") and len(data.rpartition(b"\n---")[2].split()) > MOST_WORDS:
-        return f"{name} has more than {MOST_WORDS:,} words: split it or shorten it."
+    if name.endswith(".md") and len(data.rpartition(b"\n---")[2].split()) > MOST_PROMPT_WORDS:
+        return f"{name} has more than {MOST_PROMPT_WORDS:,} words: split it or shorten it."
     return ""
 
 

@@ -10,8 +10,7 @@ from typing import Any
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.front_matter import split_front_matter
 from ivr.line.content.keyword_rules import KeywordRule, parse_keyword_rule, split_keyword_rules
-from ivr.line.content.text_files import decode_text
-from ivr.line.content.yaml_source import Source, read_yaml
+from ivr.line.content.yaml_source import Source, decode_text, read_yaml
 
 FIELDS = ("title", "sources", "made_from", "reviewed", "accents", "phrases", "keyword_rules")
 RENAMED_FIELDS = {"signs": "keyword_rules"}
@@ -21,7 +20,7 @@ SECTIONS = ("Spoken", "Choices", "Texted")
 # A value that ends in "p.m." at the end of a sentence makes two periods; an ellipsis is kept.
 _TWO_PERIODS = re.compile(r"(?<!\.)\.\.(?!\.)")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-MOST_WORDS = 10_000
+MOST_PROMPT_WORDS = 10_000
 _CHOICE = re.compile(r"([0-9])\.\s+(\S.*)")
 
 
@@ -86,8 +85,8 @@ def read_prompt(file: str, data: bytes) -> Prompt:
     text = decode_text(file, data)
     language, name = file.split("/", 1)[0], file.rsplit("/", 1)[1].removesuffix(".md")
     top, body, body_line = split_front_matter(file, text)
-    if len(body.split()) > MOST_WORDS:
-        message = f"This prompt has more than {MOST_WORDS:,} words: split it or shorten it."
+    if len(body.split()) > MOST_PROMPT_WORDS:
+        message = f"This prompt has more than {MOST_PROMPT_WORDS:,} words: split it or shorten it."
         raise BrokenPrompts([Finding(file, body_line, "words", "error", message)])
     fields = read_yaml(file, top, first_line=2)
     findings = [*_rename_fields(fields), *_field_findings(fields)]

@@ -22,7 +22,7 @@ from ivr.line.content.required_prompts import allowed_placeholders
 FOLDER = "recordings"
 # The formats that the carrier plays: https://www.twilio.com/docs/voice/twiml/play
 MEDIA_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
-LARGEST = 5_000_000
+LARGEST_RECORDING = 5_000_000
 # Every process keeps the recordings of its releases in memory, and the ledger stores those of all releases.
 LARGEST_TOGETHER = 50_000_000
 # In seconds. A person speaks a third slower than the rate that the lint limits assume.
@@ -192,8 +192,8 @@ def _misplaced(
 def _unplayable(file: str, data: bytes) -> str:
     if not data:
         return f"This recording is empty: save it again, or {_REMOVE}."
-    if len(data) > LARGEST:
-        return f"This recording is larger than {LARGEST // 1_000_000} MB: {_SMALLER}."
+    if len(data) > LARGEST_RECORDING:
+        return f"This recording is larger than {LARGEST_RECORDING // 1_000_000} MB: {_SMALLER}."
     info = read_audio_info(data)
     if not file.endswith(".wav"):
         is_mp3 = info is not None and info.kind == "mp3"

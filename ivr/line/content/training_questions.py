@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.text_files import decode_text
+from ivr.line.content.yaml_source import decode_text
 
-LARGEST = 1_000_000
+LARGEST_QUESTIONS = 1_000_000
 _FILE = re.compile(r"([a-z]{2})/questions\.tsv")
 
 
@@ -33,7 +33,7 @@ def read_questions(file: str, data: bytes, outcomes: frozenset[str]) -> tuple[Tr
     language = file.partition("/")[0]
     questions: list[TrainingQuestion] = []
     findings: list[Finding] = []
-    for number, line in enumerate(decode_text(file, data, LARGEST).split("\n"), start=1):
+    for number, line in enumerate(decode_text(file, data, LARGEST_QUESTIONS).split("\n"), start=1):
         outcome, tab, question = line.partition("\t")
         if outcome in outcomes and question.strip():
             questions.append(TrainingQuestion(question.strip(), outcome, language))

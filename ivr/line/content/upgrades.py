@@ -20,8 +20,7 @@ from ivr.line.content.front_matter import read_fields, replace_fields
 from ivr.line.content.loader import LINE_FILE, Content, Files, content_digest, read_content, read_folder
 from ivr.line.content.prompt import Prompt, read_prompt
 from ivr.line.content.required_prompts import required_prompts
-from ivr.line.content.text_files import decode_text
-from ivr.line.content.yaml_source import read_yaml
+from ivr.line.content.yaml_source import decode_text, read_yaml
 from ivr.shipped import shipped_prompts
 
 REMOVED = object()

@@ -41,7 +41,7 @@ def _due(now: datetime, reconcile_seconds: float) -> Any:
     )
 
 
-def reconcile(
+def reconcile_uncertain(
     ledger: Ledger, vault: Vault, carrier: Carrier, ids: list[int], now: datetime, reconcile_seconds: float
 ) -> dict[str, int]:
     """Search for texts in the carrier's log. Returns how many were found, are planned again, or still wait.

@@ -23,7 +23,7 @@ class CancelledBatch(Exception):
     """A cancelled batch cannot be changed."""
 
 
-def status(ledger: Ledger, batch_id: int | None = None) -> dict[str, Any]:
+def batch_status(ledger: Ledger, batch_id: int | None = None) -> dict[str, Any]:
     """Counts of texts by state and reason; "planned" counts appointments with upcoming texts.
 
     batch_id: None for the total, with each batch under "batches". Raises NoSuchBatch.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,26 +11,17 @@ from holidays import country_holidays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.line.content.config import STATES, read_config
+from ivr.line.content.config import US_STATES, read_config
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import LINE_FILE, Content, content_digest, read_content, read_folder
 from ivr.line.content.prompt import read_prompt
-from ivr.line.content.text_files import LARGEST_TEXT, decode_text
-from ivr.line.content.yaml_source import read_yaml
+from ivr.line.content.yaml_source import LARGEST_TEXT, decode_text, read_yaml
 from ivr.line.twiml.release import CompiledLine
 from tests.support.paths import ROOT
 
 SHIPPED = read_folder(ROOT / "prompts")
 CANCER, MENU = "en/cancer.md", "en/calcifications.md"
 Location = tuple[str, int, str]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _read_each_file_once() -> Iterator[None]:
-    """Cache the prompts that a case does not change."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
-        yield
 
 
 def changed(file: str, old: str, new: str) -> dict[str, bytes]:
@@ -285,7 +274,7 @@ def test_line_endings_and_byte_order_marks_do_not_change_the_content(label: str,
 
 
 def test_the_states_are_those_of_the_holidays_library() -> None:
-    assert set(country_holidays("US").subdivisions) == STATES
+    assert set(country_holidays("US").subdivisions) == US_STATES
 
 
 def test_a_review_has_a_name_and_a_day() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,7 @@ from hypothesis import strategies as st
 from ivr.line.content import recordings as line_recordings
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content, read_folder
-from ivr.line.content.prompt import read_prompt
-from ivr.line.content.recordings import LARGEST, RecordingKey, find_recording_errors
+from ivr.line.content.recordings import LARGEST_RECORDING, RecordingKey, find_recording_errors
 from tests.line.content.test_loader import SHIPPED
 
 R = "recordings/en/"
@@ -48,14 +45,6 @@ CONTENT = read_content(SHIPPED)
 def with_recordings(english: dict[str, bytes]) -> dict[str, bytes]:
     """The shipped folder with English recordings."""
     return {**SHIPPED, **{f"{R}{name}": data for name, data in english.items()}}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _read_each_file_once() -> Iterator[None]:
-    """Cache the prompts that a case does not change."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
-        yield
 
 
 def recording_errors(files: dict[str, bytes]) -> list[tuple[str, str]]:
@@ -170,8 +159,8 @@ UNPLAYABLE = [
     ("a frame without a bit rate", "mp3", b"\xff\xfb\xf0\x00" + bytes(99), "not an MP3 file"),
     ("a frame without a sample rate", "mp3", b"\xff\xfb\x9c\x00" + bytes(99), "not an MP3 file"),
     ("a frame of an unknown version", "mp3", b"\xff\xeb\x90\x00" + bytes(99), "not an MP3 file"),
-    ("a WAV that is too large", "wav", wav(frames=LARGEST // 2), "larger than 5 MB"),
-    ("an MP3 that is too large", "mp3", MP3 + bytes(LARGEST), "larger than 5 MB"),
+    ("a WAV that is too large", "wav", wav(frames=LARGEST_RECORDING // 2), "larger than 5 MB"),
+    ("an MP3 that is too large", "mp3", MP3 + bytes(LARGEST_RECORDING), "larger than 5 MB"),
 ]
 
 
@@ -185,7 +174,7 @@ def test_a_recording_that_cannot_be_played_is_reported(label: str, kind: str, da
 PLAYABLE = [
     ("two channels", "wav", wav(channels=2)),
     ("a studio sample rate", "wav", wav(rate=48_000)),
-    ("exactly the largest", "wav", wav(frames=(LARGEST - 44) // 2)),
+    ("exactly the largest", "wav", wav(frames=(LARGEST_RECORDING - 44) // 2)),
     ("a bare MP3", "mp3", MP3),
     ("a tag before the sound", "mp3", tag(200) + MP3),
     ("two tags, one with a footer, and padding", "mp3", tag(9000) + tag(5, flags=0x10) + bytes(8) + MP3),
@@ -243,4 +232,4 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     (tmp_path / "recordings/en").mkdir(parents=True)
     with (tmp_path / GOODBYE).open("wb") as file:
         file.truncate(500_000_000)
-    assert len(read_folder(tmp_path)[GOODBYE]) == LARGEST + 1
+    assert len(read_folder(tmp_path)[GOODBYE]) == LARGEST_RECORDING + 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,14 +20,6 @@ from tests.line.content.test_loader import HARMLESS, SHIPPED, changed, line_of
 
 CANCER, TRANSLATED = "en/cancer.md", "es/cancer.md"
 DAY = date(2026, 12, 1)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _read_each_file_once() -> Iterator[None]:
-    """Cache the prompts that a case does not change."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
-        yield
 
 
 def findings_of(files: dict[str, bytes], rule: str) -> list[Finding]:

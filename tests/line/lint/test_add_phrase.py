@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from ivr.line.nlu.clusters import MOST_WORDINGS, cluster_questions, looks_person
 from ivr.line.nlu.matcher import Matcher
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.releases.drafts import Drafts
-from ivr.releases.store import publish
+from ivr.releases.store import publish_release
 from ivr.settings import load
 from tests.line.content.test_loader import SHIPPED as WHOLE
 
@@ -36,13 +35,6 @@ SHIPPED = {**WHOLE, **FEW}
 # A question that the shipped prompts cannot answer.
 PURPLE = "purple monkey dishwasher"
 TOPIC, FILE = "the-visit", "en/the-visit.md"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _read_each_file_once():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +222,7 @@ def run(ledger: Ledger, ledger_url: str, content: Content, tmp_path: Path, monke
     for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    publish(ledger, content, NOW, "ann", "", "folder")
+    publish_release(ledger, content, NOW, "ann", "", "folder")
     log = UnansweredLog(ledger, Vault.of(load()))
     questions = [PURPLE, "Purple monkey\x1b dishwasher!", "a purple monkey dishwasher", "who won the game"]
     for minutes, words in enumerate([*questions, "call me at 603-555-0123"]):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content
-from ivr.line.content.prompt import read_prompt
 from ivr.line.lint.runner import check_prompt
 from ivr.line.lint.single_prompt import PromptProof, preload_proof, proof_prompt
 from ivr.line.nlu.phrase_index import PhraseIndex
@@ -21,14 +17,6 @@ from tests.line.content.test_loader import IN_A_PROMPT, IN_LINE_YAML, OTHER_FILE
 from tests.line.lint.test_runner import TEXT_CASES
 
 CANCER = "en/cancer.md"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _cached_reads() -> Iterator[None]:
-    """Cache read_prompt, so that unchanged files are read only once for all cases."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.content.loader.read_prompt", cache(read_prompt))
-        yield
 
 
 @pytest.fixture(scope="module")

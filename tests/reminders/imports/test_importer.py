@@ -14,7 +14,7 @@ from ivr.people.persons import opt_out
 from ivr.reminders.imports import importer, staging
 from ivr.reminders.imports.duplicates import DuplicateTracker
 from ivr.reminders.imports.staging import ImportStage
-from ivr.reminders.reports.status import control, status
+from ivr.reminders.reports.status import batch_status, control
 from tests.support.clinic import NOW, at, csv_text, phone, row
 
 TOMORROW = NOW + timedelta(days=1)
@@ -129,7 +129,7 @@ def test_an_import_that_dies_halfway_sends_nothing_and_running_it_again_finishes
     monkeypatch.setattr(ImportStage, "add", real)
     report = clinic_on_each_database.import_rows(*rows)
     assert counts(report) == (30, 10, 0, 20, 0)
-    assert status(clinic_on_each_database.ledger, report.batch)["appointments"] == 30
+    assert batch_status(clinic_on_each_database.ledger, report.batch)["appointments"] == 30
     assert len(clinic_on_each_database.claim(NOW)) == 30
 
 

@@ -13,7 +13,7 @@ from ivr.ledger.tables import appointment, person
 from ivr.people.persons import opt_out
 from ivr.people.replies import record_reply
 from ivr.reminders.imports import importer
-from ivr.reminders.reports.status import status
+from ivr.reminders.reports.status import batch_status
 from tests.reminders.imports.test_importer import GOOD, TOMORROW, codes, counts
 from tests.support.clinic import NOW, at, phone, row
 
@@ -25,7 +25,7 @@ def test_importing_the_same_file_again_changes_nothing(clinic):
     again = clinic.import_rows(*rows, now=TOMORROW)
     assert counts(again) == (5, 0, 0, 5, 0)
     assert clinic.all(appointment) == before
-    assert status(clinic.ledger, first.batch)["appointments"] == 5
+    assert batch_status(clinic.ledger, first.batch)["appointments"] == 5
 
 
 def test_importing_a_file_again_while_its_batch_is_being_sent_sends_no_text_twice(clinic_on_each_database):
@@ -68,7 +68,7 @@ def test_an_appointment_that_is_no_longer_booked_gets_no_text(clinic, new_status
     clinic.import_rows(row(1, at(1, 4)))
     assert counts(clinic.import_rows(row(1, at(1, 4), status=new_status))) == (1, 0, 1, 0, 0)
     assert clinic.claim(NOW) == []
-    assert status(clinic.ledger)["texts"]["planned"] == 0
+    assert batch_status(clinic.ledger)["texts"]["planned"] == 0
 
 
 def test_a_cancelled_appointment_that_is_booked_again_gets_its_text(clinic):

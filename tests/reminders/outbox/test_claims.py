@@ -16,7 +16,7 @@ from ivr.ledger.tables import batch, person, text
 from ivr.people.persons import opt_in, opt_out
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.claims import due_count
-from ivr.reminders.reports.status import NoSuchBatch, control, status
+from ivr.reminders.reports.status import NoSuchBatch, batch_status, control
 from tests.support.clinic import NOW, at, row, sid
 
 # Only step 2d of the plan is due.
@@ -68,7 +68,7 @@ def test_a_text_to_an_unreachable_person_is_skipped_with_the_reason_at_the_claim
     block(clinic)
     assert clinic.claim() == []
     assert reason in {text_row.reason for text_row in clinic.texts() if text_row.state == "skipped"}
-    assert status(clinic.ledger)["reasons"][reason] == 1
+    assert batch_status(clinic.ledger)["reasons"][reason] == 1
 
 
 def test_a_patient_who_opts_in_again_gets_upcoming_texts(clinic):
@@ -94,7 +94,7 @@ def test_nothing_is_claimed_from_a_blocked_batch(clinic, values):
 def test_a_resumed_batch_continues_where_it_stopped(clinic):
     report = clinic.import_rows(row(1, DUE))
     control(clinic.ledger, report.batch, paused=True)
-    assert (clinic.claim(), status(clinic.ledger, report.batch)["paused"]) == ([], True)
+    assert (clinic.claim(), batch_status(clinic.ledger, report.batch)["paused"]) == ([], True)
     control(clinic.ledger, report.batch, paused=False)
     assert len(clinic.claim()) == 1
 
@@ -105,7 +105,7 @@ def test_cancelling_a_batch_cancels_the_texts_that_wait_for_a_retry(clinic_on_ea
     claimed = clinic_on_each_database.claim()
     clinic_on_each_database.record([(text.attempt, BUSY) for text in claimed])
     control(clinic_on_each_database.ledger, first.batch, cancelled_at=NOW)
-    counted = status(clinic_on_each_database.ledger, first.batch)["texts"]
+    counted = batch_status(clinic_on_each_database.ledger, first.batch)["texts"]
     assert (counted["planned"], counted["cancelled"]) == (0, 2)
     assert [text.phone for text in clinic_on_each_database.claim(NOW + timedelta(hours=1))] == ["+16035550104"]
 
@@ -117,7 +117,7 @@ def test_a_text_of_a_cancelled_batch_that_is_planned_again_is_cancelled(clinic):
     clinic.record([(claimed.attempt, BUSY)])
     assert clinic.claim(NOW + timedelta(hours=1)) == []
     assert clinic.states("A1")["2d"] == "cancelled"
-    assert status(clinic.ledger, report.batch)["texts"]["planned"] == 0
+    assert batch_status(clinic.ledger, report.batch)["texts"]["planned"] == 0
 
 
 def test_a_text_for_the_old_time_of_a_moved_appointment_is_cancelled_when_planned_again(clinic):
@@ -128,14 +128,14 @@ def test_a_text_for_the_old_time_of_a_moved_appointment_is_cancelled_when_planne
     assert clinic.claim(NOW + timedelta(minutes=5)) == []
     (old,) = [text_row for text_row in clinic.texts() if text_row.attempt == claimed.attempt]
     assert (old.state, old.reason) == ("cancelled", "moved")
-    assert status(clinic.ledger)["texts"]["planned"] == 1
+    assert batch_status(clinic.ledger)["texts"]["planned"] == 1
 
 
 def test_an_unknown_batch_raises_no_such_batch(clinic):
     with pytest.raises(NoSuchBatch, match="no batch 7"):
         control(clinic.ledger, 7, paused=True)
     with pytest.raises(NoSuchBatch):
-        status(clinic.ledger, 7)
+        batch_status(clinic.ledger, 7)
 
 
 def test_a_retry_uses_a_new_attempt_on_the_same_row(clinic_on_each_database):
@@ -229,7 +229,7 @@ def test_while_the_carrier_refuses_our_texts_one_at_a_time_is_claimed_as_a_probe
     clinic_on_each_database.record([(first_probe.attempt, stop)], NOW + wait)
     (second_probe,) = clinic_on_each_database.claim(NOW + 2 * wait, **probe)
     clinic_on_each_database.record([(second_probe.attempt, Accepted(sid(), "queued"))], NOW + 2 * wait)
-    assert status(clinic_on_each_database.ledger)["alarms"] == []
+    assert batch_status(clinic_on_each_database.ledger)["alarms"] == []
     assert len(clinic_on_each_database.claim(NOW + 2 * wait, **probe)) == 4
     assert {text_row.state for text_row in clinic_on_each_database.texts() if text_row.step == "2d"} == {
         "claimed",
@@ -243,4 +243,4 @@ def test_a_text_accepted_before_the_refusal_does_not_clear_the_alarm(clinic):
     later = NOW + timedelta(seconds=5)
     clinic.record([(first.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], later)
     clinic.record([(second.attempt, Accepted(sid(), "queued"))], later)
-    assert [alarm["name"] for alarm in status(clinic.ledger)["alarms"]] == [Alarm.SENDING_STOPPED]
+    assert [alarm["name"] for alarm in batch_status(clinic.ledger)["alarms"]] == [Alarm.SENDING_STOPPED]

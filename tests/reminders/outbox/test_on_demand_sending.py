@@ -18,9 +18,9 @@ from ivr.ledger.tables import person
 from ivr.line.text.gsm7 import count_segments
 from ivr.reminders.outbox.on_demand import USEFUL_FOR
 from ivr.reminders.outbox.receipts import NO_RECEIPT_AFTER, Receipt, apply_receipt, close_without_receipt
-from ivr.reminders.outbox.reconcile import reconcile, uncertain_due
+from ivr.reminders.outbox.reconcile import reconcile_uncertain, uncertain_due
 from ivr.reminders.outbox.results import expire_claims
-from ivr.reminders.reports.status import status
+from ivr.reminders.reports.status import batch_status
 from ivr.settings import Settings
 from tests.support.clinic import NOW, at, row, sid
 from tests.support.on_demand import (
@@ -104,7 +104,7 @@ def test_a_text_without_a_receipt_is_closed_after_three_days_and_a_late_receipt_
 
 def test_the_status_of_reminders_does_not_count_requested_texts(clinic_on_each_database):
     clinic_on_each_database.import_rows(row(2, at(20)))
-    before = status(clinic_on_each_database.ledger)
+    before = batch_status(clinic_on_each_database.ledger)
     store_jane(clinic_on_each_database, landline=False)
     for topic in ("cancer", "next-steps", "the-visit"):
         ask(clinic_on_each_database, replace(REQUEST, topic=topic))
@@ -113,7 +113,7 @@ def test_the_status_of_reminders_does_not_count_requested_texts(clinic_on_each_d
     opt_jane_out(clinic_on_each_database)
     assert claim(clinic_on_each_database, LATER) == []
     assert Counter(row.state for row in requested_texts(clinic_on_each_database)) == {"handed_over": 1, "skipped": 2}
-    assert status(clinic_on_each_database.ledger) == before
+    assert batch_status(clinic_on_each_database.ledger) == before
 
 
 # On a simulated phone network
@@ -121,7 +121,9 @@ def test_the_status_of_reminders_does_not_count_requested_texts(clinic_on_each_d
 
 def search(clinic, carrier, seconds):
     now = NOW + timedelta(seconds=seconds)
-    return reconcile(clinic.ledger, clinic.vault, carrier, uncertain_due(clinic.ledger, now, INTERVAL), now, INTERVAL)
+    return reconcile_uncertain(
+        clinic.ledger, clinic.vault, carrier, uncertain_due(clinic.ledger, now, INTERVAL), now, INTERVAL
+    )
 
 
 @pytest.mark.parametrize("went_out", [True, False], ids=["it went out", "it did not go out"])

@@ -12,7 +12,7 @@ from ivr.carrier.twilio.client import Accepted, Carrier, LoggedMessage, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.carrier.twilio.transport import Broken
 from ivr.ledger.tables import text
-from ivr.reminders.outbox.reconcile import reconcile, uncertain_due
+from ivr.reminders.outbox.reconcile import reconcile_uncertain, uncertain_due
 from ivr.reminders.outbox.results import expire_claims
 from tests.support.clinic import NOW, at, row, sid
 from tests.support.network import LINE, SERVICE, SID, TOKEN, network_at
@@ -53,7 +53,9 @@ def make_uncertain(clinic, claimed):
 
 def search(clinic, carrier, seconds):
     now = NOW + timedelta(seconds=seconds)
-    return reconcile(clinic.ledger, clinic.vault, carrier, uncertain_due(clinic.ledger, now, INTERVAL), now, INTERVAL)
+    return reconcile_uncertain(
+        clinic.ledger, clinic.vault, carrier, uncertain_due(clinic.ledger, now, INTERVAL), now, INTERVAL
+    )
 
 
 def counts(found=0, planned=0, waiting=0):
@@ -109,7 +111,7 @@ def test_a_text_in_several_jobs_is_searched_for_once(clinic, carrier):
     now = NOW + timedelta(seconds=INTERVAL)
     ids = uncertain_due(clinic.ledger, now, INTERVAL)
     for _ in range(3):
-        assert reconcile(clinic.ledger, clinic.vault, carrier, ids, now, INTERVAL) == counts(waiting=1)
+        assert reconcile_uncertain(clinic.ledger, clinic.vault, carrier, ids, now, INTERVAL) == counts(waiting=1)
     assert clinic.all(text, text.c.id == ids[0])[0].looks == 1
 
 

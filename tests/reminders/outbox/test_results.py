@@ -18,7 +18,7 @@ from ivr.reminders.alarms import MAX_RETRY_DELAY, Alarm
 from ivr.reminders.outbox.receipts import NO_RECEIPT_AFTER, Receipt, apply_receipt, close_without_receipt
 from ivr.reminders.outbox.results import expire_claims
 from ivr.reminders.outbox.text_states import TRANSITIONS, TextState, create_texts, reminder_row, transition
-from ivr.reminders.reports.status import status
+from ivr.reminders.reports.status import batch_status
 from tests.support.clinic import NOW, at, open_clinic, row, sid
 
 # Only step 2d of the plan is due.
@@ -170,7 +170,7 @@ def test_a_refusal_of_our_account_raises_one_alarm_fails_no_text_and_stops_sendi
     assert (raised.name, raised.raised_at) == (Alarm.SENDING_STOPPED, NOW)
     assert "20003" in raised.detail
     assert clinic_on_each_database.claim(LATER) == []
-    counted = status(clinic_on_each_database.ledger)
+    counted = batch_status(clinic_on_each_database.ledger)
     assert (counted["texts"]["failed"], counted["texts"]["planned"]) == (0, 6)
     assert counted["alarms"] == [{"name": Alarm.SENDING_STOPPED, "detail": raised.detail}]
 
@@ -259,7 +259,7 @@ def test_an_error_code_in_a_receipt_marks_a_landline_or_an_opt_out(clinic):
         (True, False),
         (False, True),
     ]
-    assert status(clinic.ledger)["reasons"]["error_30006"] == 1
+    assert batch_status(clinic.ledger)["reasons"]["error_30006"] == 1
 
 
 def test_a_sid_that_belongs_to_another_text_is_ignored(clinic_on_each_database):
@@ -313,7 +313,7 @@ def test_the_states_of_all_texts_add_up(clinic_on_each_database):
     )
     receipt(clinic_on_each_database, first.attempt, "delivered")
     clinic_on_each_database.record([(third.attempt, Refused(ErrorClass.PERMANENT, 21211, ""))])
-    counted = status(clinic_on_each_database.ledger)
+    counted = batch_status(clinic_on_each_database.ledger)
     texts = {state: number for state, number in counted["texts"].items() if number}
     assert texts == {"planned": 8, "claimed": 2, "uncertain": 1, "delivered": 1, "failed": 1, "skipped": 5}
     assert counted["batches"][0]["texts"] == counted["texts"]

@@ -22,7 +22,7 @@ from ivr.reminders.outbox.receipts import Receipt, apply_receipt
 from ivr.reminders.reports import export
 from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export_texts, private_file, write_csv
 from ivr.reminders.reports.manual import ManualActions
-from ivr.reminders.reports.status import NoSuchBatch, control, status
+from ivr.reminders.reports.status import NoSuchBatch, batch_status, control
 from tests.support.clinic import NOW, at, row
 
 JANE = "+16035550101"
@@ -324,9 +324,9 @@ def test_status_counts_an_appointment_as_planned_while_the_export_lists_a_planne
         now = NOW + timedelta(days=days)
         while due_count(clinic.ledger, now, 10):
             clinic.send(now)
-        for counts in status(clinic.ledger)["batches"]:
+        for counts in batch_status(clinic.ledger)["batches"]:
             batch_id = counts["batch"]
             exported = export_texts(clinic.ledger, clinic.vault, clinic.content.config.reminders, batch_id, now)
             planned = {line["appointment_id"] for line in exported if line["state"] == "planned"}
             assert counts["texts"]["planned"] == len(planned), (days, batch_id)
-    assert status(clinic.ledger)["texts"]["planned"] == 0
+    assert batch_status(clinic.ledger)["texts"]["planned"] == 0

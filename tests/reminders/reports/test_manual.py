@@ -16,7 +16,7 @@ from ivr.people.persons import opt_in, opt_out
 from ivr.people.replies import mark_wrong_number
 from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.reports.manual import MANUAL, ManualActions, UnknownAppointment
-from ivr.reminders.reports.status import control, status
+from ivr.reminders.reports.status import batch_status, control
 from tests.support.clinic import NOW, at, row
 
 JANE = "+16035550101"
@@ -254,8 +254,8 @@ def test_an_appointment_whose_texts_are_all_skipped_has_none_planned(clinic_on_e
     clinic_on_each_database.send()
     assert skip(clinic_on_each_database) == {"7d": "written", "2d": "written", "1d": "left_out"}
     assert skip(clinic_on_each_database, name="A2") == dict.fromkeys(("7d", "2d", "1d"), "left_out")
-    assert status(clinic_on_each_database.ledger)["texts"]["planned"] == 0
-    assert status(clinic_on_each_database.ledger)["reasons"] == {"late": 1, MANUAL: 4}
+    assert batch_status(clinic_on_each_database.ledger)["texts"]["planned"] == 0
+    assert batch_status(clinic_on_each_database.ledger)["reasons"] == {"late": 1, MANUAL: 4}
 
 
 def test_skipping_a_text_of_a_cancelled_batch_makes_nothing_due(clinic):
