@@ -115,7 +115,7 @@ def network_errors() -> Iterator[None]:
     except NetworkUnavailable as error:
         fail(error)
     except NoAnswer:
-        fail("The phone network did not answer in time.", LINE_FAILED)
+        fail("The request to the phone network timed out.", LINE_FAILED)
     except RequestRefused as error:
         fail(error, LINE_FAILED if error.status >= 500 else WRONG_USE)
 

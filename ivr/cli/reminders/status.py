@@ -68,7 +68,7 @@ def resume(batch: int) -> None:
 @click.argument("batch", type=NUMBER)
 def cancel(batch: int) -> None:
     """Cancel the texts of BATCH that have not gone out."""
-    _control(batch, "is cancelled: texts that did not go out yet never will", cancelled_at=clock.now())
+    _control(batch, "is cancelled: its remaining texts will not be sent", cancelled_at=clock.now())
 
 
 def _control(batch: int, result: str, **values: Any) -> None:
