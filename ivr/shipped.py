@@ -14,6 +14,7 @@ DATA_FILES = (
     "ivr/line/text/hard_words.tsv",
     "ivr/ledger/migrations/env.py",
     "ivr/ledger/migrations/script.py.mako",
+    "ivr/reminders/outbox/raise_count.lua",
     "worker/lua/sender_state.lua",
     "worker/lua/reserve.lua",
     "worker/lua/slow_down.lua",

@@ -5,11 +5,13 @@ A database with a lower count than remembered is a backup, and would repeat the 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from redis import Redis
@@ -21,6 +23,7 @@ from ivr.ledger.tables import mark
 
 _MARK = "claims"
 _KEY = "infoline:claims"
+_RAISE_COUNT = (Path(__file__).parent / "raise_count.lua").read_text()
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,17 @@ class SendCount:
 
 def send_count(connection: Connection) -> SendCount:
     """The count in the database, which starts at zero. The caller holds the exclusive lock."""
-    stored = connection.execute(select(mark.c.value).where(mark.c.name == _MARK)).scalar()
-    if stored is None:
-        return begin_epoch(connection)
-    epoch, _, count = str(stored).partition(":")
-    return SendCount(epoch, int(count))
+    stored = stored_count(connection)
+    return stored[0] if stored else begin_epoch(connection)
+
+
+def stored_count(connection: Connection) -> tuple[SendCount, datetime] | None:
+    """The count in the database, and when its epoch began; None before the first import or claim."""
+    row = connection.execute(select(mark.c.value, mark.c.at).where(mark.c.name == _MARK)).first()
+    if row is None:
+        return None
+    epoch, _, count = str(row.value).partition(":")
+    return SendCount(epoch, int(count)), row.at
 
 
 def increase_send_count(connection: Connection, before: SendCount, claimed: int) -> SendCount:
@@ -71,16 +80,25 @@ class RestoreGuard:
         return counts
 
     def remember(self, reached: SendCount) -> None:
-        """Remember a committed count. Failures are ignored: a lower count only makes a restore harder to detect."""
-        counts = self._read_file()
-        if counts.get(reached.epoch, -1) < reached.count:
-            with suppress(OSError):
-                self._file.parent.mkdir(parents=True, exist_ok=True)
+        """Remember a committed count, unless a higher one is remembered: several processes may do this at once.
+
+        Failures are ignored: a lower count only makes a restore harder to detect.
+        """
+        with suppress(OSError), self._file_lock():
+            counts = self._read_file()
+            if counts.get(reached.epoch, -1) < reached.count:
                 draft = self._file.with_name(f".claims.{secrets.token_hex(8)}")
                 draft.write_text(json.dumps({**counts, reached.epoch: reached.count}))
                 draft.replace(self._file)
         with suppress(*queues.UNAVAILABLE):
-            self._queue.hset(_KEY, reached.epoch, max(reached.count, int(self._queue.hget(_KEY, reached.epoch) or 0)))
+            self._queue.eval(_RAISE_COUNT, 1, _KEY, reached.epoch, str(reached.count))
+
+    @contextmanager
+    def _file_lock(self) -> Iterator[None]:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.with_name("claims.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _read_file(self) -> dict[str, int]:
         try:

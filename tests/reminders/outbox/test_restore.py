@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -188,6 +189,39 @@ def test_the_highest_count_is_remembered(guard):
     for count in (5, 9, 7):
         guard.remember(SendCount("epoch", count))
     assert guard.read() == {"epoch": 9}
+
+
+class InterruptedQueue:
+    """A queue server to which another worker reports a higher count right after our first request."""
+
+    def __init__(self, queue: Redis, other: SendCount) -> None:
+        self._queue, self._others = queue, [other]
+
+    def __getattr__(self, name: str):
+        def command(*args):
+            result = getattr(self._queue, name)(*args)
+            while self._others:
+                other = self._others.pop()
+                self._queue.hset("infoline:claims", other.epoch, other.count)
+            return result
+
+        return command
+
+
+def test_another_worker_that_remembers_a_count_at_the_same_moment_does_not_lower_it(tmp_path, queue_url):
+    with Redis.from_url(queue_url) as queue:
+        guard = RestoreGuard(tmp_path / "nowhere" / "var", InterruptedQueue(queue, SendCount("epoch", 9)))
+        guard.remember(SendCount("epoch", 5))
+        assert RestoreGuard(tmp_path / "other", queue).read() == {"epoch": 9}
+
+
+def test_many_threads_that_remember_counts_leave_the_highest_of_each_epoch(tmp_path, queue_url):
+    with Redis.from_url(queue_url) as queue, ThreadPoolExecutor(8) as threads:
+        guard = RestoreGuard(tmp_path / "var", queue)
+        counts = [SendCount(epoch, count) for count in range(60) for epoch in ("a", "b")]
+        list(threads.map(guard.remember, counts))
+        queue.flushall()
+        assert guard.read() == {"a": 59, "b": 59}
 
 
 def run_reconcile(folder: Path, *arguments: str, **settings: object):
