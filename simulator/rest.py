@@ -49,6 +49,12 @@ class Rest:
             ("/Calls/<sid>.json", "POST", self.update_call),
         ):
             blueprint.add_url_rule(rule, view.__name__, view, methods=[method])
+        # Its path is the prefix and a suffix, which no rule of this blueprint can be.
+        blueprint.record(
+            lambda state: state.app.add_url_rule(
+                f"/{API_VERSION}/Accounts/<account_sid>.json", "rest.get_account", self.get_account
+            )
+        )
         blueprint.url_value_preprocessor(_store_account_sid)
         blueprint.before_request(self.authenticate)
         return blueprint
@@ -63,6 +69,12 @@ class Rest:
             raise RestError(20003)
         if g.account_sid != settings.account_sid:
             raise RestError(20404, request.path)
+
+    def get_account(self) -> Response:
+        """https://www.twilio.com/docs/iam/api/account"""
+        sid = self.account.settings.account_sid
+        resource = {"sid": sid, "friendly_name": "Simulator", "status": "active", "type": "Full"}
+        return jsonify({**resource, "uri": request.path})
 
     def create_message(self) -> Response:
         """Accept a text, or inject one of the active faults."""

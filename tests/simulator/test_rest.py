@@ -48,6 +48,12 @@ def test_a_text_is_accepted_delivered_and_reported_with_signed_receipts(network,
     assert abs(fetched.date_sent - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+def test_the_account_is_active_for_its_own_credentials_only(network):
+    assert network.client().api.v2010.accounts(SID).fetch().status == "active"
+    assert rest_error(network.client("a-wrong-token").api.v2010.accounts(SID).fetch) == (401, 20003)
+    assert rest_error(network.client().api.v2010.accounts("AC" + "9" * 32).fetch) == (404, 20404)
+
+
 def test_a_messaging_service_accepts_a_text_before_it_picks_the_sender(network):
     client = network.client()
     text = client.messages.create(to="603-555-0123", messaging_service_sid=SERVICE, body="Hello")

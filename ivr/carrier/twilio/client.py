@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,10 +19,13 @@ from ivr.settings import Settings
 # Twilio's longest ValidityPeriod, in seconds.
 LONGEST_VALIDITY = 36_000
 LARGEST_PAGE = 1000
-# Raised by `find` and `log` when Twilio cannot be reached or its response cannot be read.
+# Raised by methods that read when Twilio cannot be reached or its response cannot be read.
 UNREACHABLE = (NotSent, Broken)
 # Values of `direction`: https://www.twilio.com/docs/messaging/api/message-resource#message-properties
 HANDED_OVER, INBOUND = "outbound-api", "inbound"
+# https://www.twilio.com/docs/api/errors/20404
+NOT_FOUND = 20404
+_CHECK_SETTINGS = "correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and restart the line."
 _CODE = re.compile(r"\d{5}$")
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}$")
 
@@ -63,7 +67,7 @@ class Carrier:
 
     def __init__(self, account_sid: str, auth_token: str, api_url: str, sender: str, seconds: float = 15.0) -> None:
         self._client = Client(account_sid, auth_token, http_client=Transport(api_url, seconds))
-        self.sender = sender
+        self._account_sid, self.sender = account_sid, sender
 
     def send(self, to: str, body: str, callback: str, valid_seconds: int | None = None) -> Accepted | Refused:
         """Send a text once, without retries. to: E.164. callback: the URL for its status. Never raises."""
@@ -88,25 +92,41 @@ class Carrier:
         """Yield all messages of the account since a time, in both directions, newest first. Raises as `find` does."""
         return self._log(since, page_size=LARGEST_PAGE)
 
+    def fetch(self, sid: str) -> LoggedMessage | None:
+        """Return a message by its sid; None if Twilio no longer has it. Raises one of UNREACHABLE."""
+        with _raises_unreachable():
+            try:
+                message = _logged(self._client.messages(sid).fetch())
+            except TwilioRestException as error:
+                # Without Twilio's code, something in between responded.
+                if error.code == NOT_FOUND:
+                    return None
+                raise
+        if message.sid != sid:
+            raise Broken("a response without the message")
+        return message
+
+    def check_credentials(self) -> str | None:
+        """Ask Twilio for our account. Returns what to do if it is refused, else None. Raises one of UNREACHABLE."""
+        with _raises_unreachable():
+            try:
+                account = self._client.api.v2010.accounts(self._account_sid).fetch()
+            except TwilioRestException as error:
+                if classify(error.status, None) is ErrorClass.STOP:
+                    return f"Twilio refuses our account (HTTP {error.status}): {_CHECK_SETTINGS}"
+                raise
+        # https://www.twilio.com/docs/iam/api/account#account-status-values
+        if account.status in ("suspended", "closed"):
+            return f"Our Twilio account is {account.status}: reactivate it in the Twilio Console."
+        if account.sid != self._account_sid:
+            raise Broken("a response without the account")
+        return None
+
     def _log(self, since: datetime, **filters: Any) -> Iterator[LoggedMessage]:
-        try:
+        with _raises_unreachable():
             # The SDK appends a Z to any time, whatever its zone.
             for message in self._client.messages.stream(date_sent_after=since.astimezone(UTC), **filters):
-                yield LoggedMessage(
-                    sid=str(message.sid),
-                    status=str(message.status),
-                    body=str(message.body),
-                    to=str(message.to),
-                    sender=str(message.from_),
-                    messaging_service=str(message.messaging_service_sid or ""),
-                    direction=str(message.direction),
-                    created_at=message.date_created or since,
-                    error_code=int(message.error_code) if message.error_code else None,
-                )
-        except NotSent:
-            raise
-        except Exception as error:
-            raise Broken(type(error).__name__) from error
+                yield _logged(message, since)
 
     def is_ours(self, message: LoggedMessage) -> bool:
         """Return whether our sender sent a message through the API. TwiML replies have another direction."""
@@ -121,6 +141,31 @@ def open_carrier(settings: Settings) -> Carrier:
         settings.twilio_api_url,
         settings.twilio_messaging_service_sid or settings.twilio_from,
         settings.carrier_seconds,
+    )
+
+
+@contextmanager
+def _raises_unreachable() -> Iterator[None]:
+    try:
+        yield
+    except NotSent:
+        raise
+    except Exception as error:
+        raise Broken(type(error).__name__) from error
+
+
+def _logged(message: Any, since: datetime = datetime.min.replace(tzinfo=UTC)) -> LoggedMessage:
+    """A message of the SDK. since: its creation time if Twilio gives none."""
+    return LoggedMessage(
+        sid=str(message.sid),
+        status=str(message.status),
+        body=str(message.body),
+        to=str(message.to),
+        sender=str(message.from_),
+        messaging_service=str(message.messaging_service_sid or ""),
+        direction=str(message.direction),
+        created_at=message.date_created or since,
+        error_code=int(message.error_code) if message.error_code else None,
     )
 
 

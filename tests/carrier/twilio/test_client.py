@@ -334,6 +334,81 @@ def test_a_logged_text_is_ours_if_our_sender_sent_it(twilio, sender, change, our
     assert carrier.is_ours(logged) is ours
 
 
+# One message
+
+
+def test_a_message_is_fetched_by_its_id(twilio, carrier):
+    twilio.responses = [(200, json.dumps(message(status="undelivered", error_code=30005)))]
+    fetched = carrier.fetch("SM" + "a" * 32)
+    assert (fetched.sid, fetched.status, fetched.error_code) == ("SM" + "a" * 32, "undelivered", 30005)
+    assert twilio.requests[0][:2] == ("GET", f"/prefix/2010-04-01/Accounts/{ACCOUNT}/Messages/SM{'a' * 32}.json")
+
+
+def test_a_message_that_twilio_no_longer_has_is_none(twilio, carrier):
+    twilio.responses = [refusal(20404, 404)]
+    assert carrier.fetch("SM" + "a" * 32) is None
+
+
+@pytest.mark.parametrize(
+    "response",
+    [(404, PAGE), (500, ""), (200, PAGE), (200, "{}"), (200, "null"), refusal(20003, 401), refusal(20429, 429), hang_up],
+    ids=[
+        "not Twilio",
+        "a server error",
+        "an HTML page",
+        "another object",
+        "null",
+        "wrong password",
+        "too fast",
+        "no response",
+    ],
+)
+def test_a_message_that_cannot_be_read_is_never_taken_for_a_deleted_one(twilio, carrier, response):
+    twilio.responses = [response]
+    with pytest.raises(Broken):
+        carrier.fetch("SM" + "a" * 32)
+
+
+# The account
+
+
+def account(**change):
+    return 200, json.dumps({"sid": ACCOUNT, "status": "active", "friendly_name": "The line", **change})
+
+
+def test_credentials_that_twilio_accepts_need_nothing(twilio, carrier):
+    twilio.responses = [account()]
+    assert carrier.check_credentials() is None
+    assert twilio.requests[0][:2] == ("GET", f"/prefix/2010-04-01/Accounts/{ACCOUNT}.json")
+
+
+@pytest.mark.parametrize(
+    ("response", "says"),
+    [
+        (refusal(20003, 401), "correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"),
+        (refusal(20003, 403), "correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"),
+        (refusal(20404, 404), "correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"),
+        (account(status="suspended"), "reactivate it in the Twilio Console"),
+        (account(status="closed"), "reactivate it in the Twilio Console"),
+    ],
+    ids=["a wrong token", "forbidden", "an unknown account", "suspended", "closed"],
+)
+def test_refused_credentials_say_what_to_do(twilio, carrier, response, says):
+    twilio.responses = [response]
+    assert says in carrier.check_credentials()
+
+
+@pytest.mark.parametrize(
+    "response",
+    [(500, ""), (429, ""), (200, PAGE), (200, "{}"), (200, "null"), hang_up],
+    ids=["a server error", "too fast", "an HTML page", "another object", "null", "no response"],
+)
+def test_credentials_that_cannot_be_checked_are_neither_accepted_nor_refused(twilio, carrier, response):
+    twilio.responses = [response]
+    with pytest.raises(Broken):
+        carrier.check_credentials()
+
+
 # Tables
 
 
