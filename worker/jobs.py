@@ -12,6 +12,7 @@ from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.exclusive_claim import ClaimedText
 from ivr.reminders.outbox.on_demand import claim_on_demand
 from ivr.reminders.outbox.reconcile import reconcile_uncertain
+from ivr.reminders.outbox.restore_check import may_send
 from ivr.reminders.outbox.restore_guard import RestoreGuard
 from worker.context import job_context, shutdown
 from worker.rate_limit import Pacer, SharedRateLimit
@@ -36,13 +37,15 @@ def send_asked(limit: int) -> int:
 
 def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
     context = job_context()
+    guard = RestoreGuard(context.settings.var_dir, context.queue)
+    if not may_send(context.ledger, context.vault, context.carrier, guard, clock.now()):
+        return 0
     settings, per_second = context.settings, context.content.config.reminders.pace
     rate_limit = SharedRateLimit(context.queue, context.carrier.sender, per_second)
     # A slice takes a quarter of the lease at this worker's share of the rate: it is done well before the lease expires.
     share = min(per_second / worker_count(), 1 / rate_limit.reserve(0)[1])
     segments = 0 if shutdown.is_set() else max(1, min(limit, int(share * settings.lease_seconds / 4)))
     probe_after = timedelta(seconds=settings.retry_seconds * PROBE_FACTOR)
-    guard = RestoreGuard(settings.var_dir, context.queue)
     claimed: list[ClaimedText] = []
     for claim in claims:
         if segments > 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import event
@@ -113,6 +113,18 @@ def test_a_slice_with_nothing_due_sends_nothing(set_up_worker, network):
     set_up_worker()
     assert jobs.send_slice(500) == 0
     assert sent(network) == []
+
+
+def test_a_worker_that_remembers_no_count_compares_the_database_with_the_carriers_log_first(
+    clinic, network, set_up_worker
+):
+    clock.set_shift((NOW - datetime.now(UTC)).total_seconds())
+    import_rows(clinic, 3)
+    worker = set_up_worker()
+    worker.carrier.send("+16035550110", "A text that a restored database lacks", network.line.url, 3600)
+    assert (jobs.send_asked(500), jobs.send_slice(500)) == (0, 0)
+    assert [alarm["name"] for alarm in batch_status(clinic.ledger)["alarms"]] == ["ledger_restored"]
+    assert sent(network) == ["+16035550110"]
 
 
 def test_after_the_carrier_refuses_our_account_the_rest_of_the_slice_is_planned_again_untried(

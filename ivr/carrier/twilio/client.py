@@ -26,6 +26,7 @@ HANDED_OVER, INBOUND = "outbound-api", "inbound"
 # https://www.twilio.com/docs/api/errors/20404
 NOT_FOUND = 20404
 _CHECK_SETTINGS = "correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and restart the line."
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
 _CODE = re.compile(r"\d{5}$")
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}$")
 
@@ -154,7 +155,7 @@ def _raises_unreachable() -> Iterator[None]:
         raise Broken(type(error).__name__) from error
 
 
-def _logged(message: Any, since: datetime = datetime.min.replace(tzinfo=UTC)) -> LoggedMessage:
+def _logged(message: Any, since: datetime = _LONG_AGO) -> LoggedMessage:
     """A message of the SDK. since: its creation time if Twilio gives none."""
     return LoggedMessage(
         sid=str(message.sid),

@@ -20,7 +20,7 @@ from ivr.ledger.vault import UnknownKey
 from ivr.line.content.loader import Content
 from ivr.line.text.gsm7 import count_segments
 from ivr.reminders.alarms import Alarm, last_probe, raise_alarm, raise_missing_key, raised, record_probe
-from ivr.reminders.outbox.restore_guard import RestoreGuard, increase_send_count, send_count
+from ivr.reminders.outbox.restore_guard import RESTORED, RestoreGuard, increase_send_count, send_count
 from ivr.reminders.schedule.message import reminder_text
 from ivr.reminders.schedule.plan import Reason
 
@@ -29,10 +29,6 @@ PROBE_AFTER = timedelta(minutes=5)
 _DELIVERY_PROBE_FACTOR = 10
 # When a text that cannot be rendered, or whose number cannot be opened, is tried again.
 RETRY_UNREADY = timedelta(minutes=5)
-_RESTORED = (
-    "A backup of the database was restored, which lacks the texts sent since then. Nothing is sent until"
-    " `infoline reminders reconcile --since` is run with the time of the backup."
-)
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ class PendingTexts(ABC):
             ledger.exclusive_lock(connection)
             counted = send_count(connection)
             if remembered.get(counted.epoch, 0) > counted.count:
-                raise_alarm(connection, Alarm.LEDGER_RESTORED, now, _RESTORED)
+                raise_alarm(connection, Alarm.LEDGER_RESTORED, now, RESTORED)
             claimed = cls(connection, vault, content, now)._claim_unless_stopped(limit, probe_after)
             increased = increase_send_count(connection, counted, len(claimed)) if claimed else None
         if guard and increased:

@@ -21,6 +21,11 @@ from ivr import queues
 from ivr.clock import now as clock_now
 from ivr.ledger.tables import mark
 
+# The alarm LEDGER_RESTORED, however the restore was detected.
+RESTORED = (
+    "A backup of the database was restored, which lacks the texts sent since then. Nothing is sent until"
+    " `infoline reminders reconcile --since` is run with the time of the backup."
+)
 _MARK = "claims"
 _KEY = "infoline:claims"
 _RAISE_COUNT = (Path(__file__).parent / "raise_count.lua").read_text()

@@ -351,7 +351,16 @@ def test_a_message_that_twilio_no_longer_has_is_none(twilio, carrier):
 
 @pytest.mark.parametrize(
     "response",
-    [(404, PAGE), (500, ""), (200, PAGE), (200, "{}"), (200, "null"), refusal(20003, 401), refusal(20429, 429), hang_up],
+    [
+        (404, PAGE),
+        (500, ""),
+        (200, PAGE),
+        (200, "{}"),
+        (200, "null"),
+        refusal(20003, 401),
+        refusal(20429, 429),
+        hang_up,
+    ],
     ids=[
         "not Twilio",
         "a server error",
