@@ -13,6 +13,7 @@ from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
+from ivr.reminders.outbox.backfill import complete_texts
 from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.outbox.monitor import beat, watch
 from ivr.reminders.outbox.on_demand import on_demand_count
@@ -35,6 +36,7 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
     watch(ledger, now)
     expire_claims(ledger, now, settings.lease_seconds)
     close_without_receipt(ledger, now)
+    complete_texts(ledger)
     if queue.count:
         return
     if on_demand_count(ledger, now):
