@@ -15,6 +15,7 @@ from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
 from ivr.reminders.outbox.backfill import complete_texts
 from ivr.reminders.outbox.claims import due_count
+from ivr.reminders.outbox.lost_receipts import unreported_due
 from ivr.reminders.outbox.monitor import beat, watch
 from ivr.reminders.outbox.on_demand import on_demand_count
 from ivr.reminders.outbox.receipts import close_without_receipt
@@ -26,6 +27,8 @@ from worker.context import open_content
 
 SLICE = 500
 RECONCILE_BATCH = 30
+# Statuses that are fetched per tick, one request each.
+FETCH_BATCH = 50
 # More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
 
@@ -48,6 +51,9 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
         queues.enqueue(queue, queues.RECONCILE, uncertain[start : start + RECONCILE_BATCH])
     for _ in range(math.ceil(due_count(ledger, now, SLICE * MAX_JOBS) / SLICE)):
         queues.enqueue(queue, queues.SEND, SLICE)
+    unreported = unreported_due(ledger, now, FETCH_BATCH)
+    if unreported:
+        queues.enqueue(queue, queues.FETCH, unreported)
 
 
 class PlanWatch:

@@ -10,6 +10,7 @@ from rq import Queue, Worker, get_current_job
 from ivr import clock
 from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.exclusive_claim import ClaimedText
+from ivr.reminders.outbox.lost_receipts import fetch_lost_receipts
 from ivr.reminders.outbox.on_demand import claim_on_demand
 from ivr.reminders.outbox.reconcile import reconcile_uncertain
 from ivr.reminders.outbox.restore_check import may_send
@@ -71,3 +72,9 @@ def reconcile_texts(ids: list[int]) -> dict[str, int]:
     return reconcile_uncertain(
         context.ledger, context.vault, context.carrier, ids, clock.now(), context.settings.reconcile_seconds
     )
+
+
+def fetch_statuses(ids: list[int]) -> int:
+    """Fetch the statuses of handed-over texts without a receipt. Returns how many were final."""
+    context = job_context()
+    return fetch_lost_receipts(context.ledger, context.vault, context.carrier, ids, clock.now(), shutdown.is_set)

@@ -109,6 +109,8 @@ staged_change = Table(
 
 # A reminder of an appointment, or a text that a caller requested (`step` is the topic then).
 _ASKED = literal_column("asked_in").is_not(None)
+# In a query of this table alone. A literal, because SQLite does not use a partial index for a parameter.
+text_was_fetched = literal_column("reason") == literal_column("'fetched'")
 _WITHOUT_BATCH = literal_column("batch_id").is_(None) & literal_column("appointment_id").is_not(None)
 text = Table(
     "text",
@@ -147,9 +149,10 @@ text = Table(
     Index("ix_text_batch_id_state_reason", "batch_id", "state", "reason"),
     Index("ix_text_person_id_claimed_at", "person_id", "claimed_at"),
     # Partial indexes, in PostgreSQL too (migrations 0002 and 0011): naming it here would load its dialect in every
-    # process. The first is of rows that a worker of an earlier version wrote during an upgrade, the others are of
-    # requested texts.
+    # process. The first two are of rows that a worker of an earlier version wrote during an upgrade, and of texts
+    # whose receipt got lost; the others are of requested texts.
     Index("ix_text_without_batch", "id", sqlite_where=_WITHOUT_BATCH),
+    Index("ix_text_fetched_claimed_at", "claimed_at", sqlite_where=text_was_fetched),
     Index("uq_text_asked_in_step", "asked_in", "step", unique=True, sqlite_where=_ASKED),
     Index("ix_text_asked_state_retry_at", "state", "retry_at", sqlite_where=_ASKED),
 )

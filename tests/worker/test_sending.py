@@ -13,10 +13,11 @@ from ivr import clock, queues
 from ivr.carrier.twilio.client import Carrier, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger import LedgerUnavailable
+from ivr.reminders.outbox.lost_receipts import unreported_due
 from ivr.reminders.outbox.results import ResultRecorder
 from ivr.reminders.reports.status import batch_status
 from tests.support.clinic import NOW, at, row
-from tests.support.network import LINE, SID, TOKEN
+from tests.support.network import LINE, SID, TOKEN, wait_for
 from tests.support.processes import environment
 from worker import context, jobs, sending
 from worker.rate_limit import Pacer
@@ -297,6 +298,17 @@ def test_results_are_recorded_when_the_database_is_available_again(clinic, netwo
     assert set(states(clinic)) <= {"handed_over", "delivered"}
 
 
+def test_a_job_fetches_the_statuses_of_texts_whose_receipts_got_lost(clinic, network, set_up_worker):
+    import_rows(clinic, 3)
+    worker = set_up_worker(PUBLIC_URL="http://127.0.0.1:1")
+    assert jobs.send_slice(500) == 3
+    wait_for(lambda: {message.status for message in network.client().messages.list()} == {"delivered"})
+    assert states(clinic) == ["handed_over"] * 3
+    clock.set_shift(worker.settings.clock_shift_seconds + 11 * 60)
+    assert jobs.fetch_statuses(unreported_due(clinic.ledger, clock.now(), 100)) == 3
+    assert states(clinic) == ["delivered"] * 3
+
+
 def test_no_request_to_the_carrier_is_made_within_a_transaction(clinic, network, set_up_worker):
     import_rows(clinic, 5)
     worker, transaction, requests = set_up_worker(), threading.local(), []
@@ -309,6 +321,6 @@ def test_no_request_to_the_carrier_is_made_within_a_transaction(clinic, network,
 
 
 def test_the_job_names_in_the_queue_match_the_functions():
-    assert {queues.SEND, queues.RECONCILE} == {
-        f"{job.__module__}.{job.__name__}" for job in (jobs.send_slice, jobs.reconcile_texts)
-    }
+    functions = (jobs.send_slice, jobs.send_asked, jobs.reconcile_texts, jobs.fetch_statuses)
+    names = {queues.SEND, queues.SEND_ASKED, queues.RECONCILE, queues.FETCH}
+    assert names == {f"{job.__module__}.{job.__name__}" for job in functions}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
 
 from ivr.ledger import Ledger
-from ivr.ledger.tables import appointment, batch, mark, text, text_move
+from ivr.ledger.tables import appointment, batch, mark, text, text_move, text_was_fetched
 from ivr.reminders.alarms import MAX_RETRY_DELAY, Alarm, clear_alarm, raise_alarm, raised
 from ivr.reminders.outbox.text_states import TextState
 
@@ -92,7 +92,11 @@ def _missing_receipts(connection: Connection, now: datetime) -> float:
     query = select(text.c.state, func.count()).where(text.c.state.in_(states), recent).group_by(text.c.state)
     by_state: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
     total = sum(by_state.values())
-    return by_state.get(TextState.HANDED_OVER, 0) / total if total >= MIN_TEXTS else 0.0
+    if total < MIN_TEXTS:
+        return 0.0
+    # That the carrier was asked for a status does not mean that it can reach us.
+    fetched = connection.execute(select(func.count()).select_from(text).where(text_was_fetched, recent)).scalar_one()
+    return (by_state.get(TextState.HANDED_OVER, 0) + fetched) / total
 
 
 def oldest_due(ledger: Ledger, now: datetime) -> float:

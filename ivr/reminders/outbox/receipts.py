@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from ivr.carrier.twilio.errors import CLASSES, ErrorClass
 from ivr.carrier.twilio.statuses import STATE_BY_STATUS
@@ -60,17 +61,32 @@ def apply_receipt_in(connection: Connection, vault: Vault, receipt: Receipt, now
     row = connection.execute(select(text).where(text.c.attempt == receipt.attempt)).first()
     if row is None:
         return False
+    apply_to_text(connection, vault, row, receipt, now)
+    return True
+
+
+def apply_to_text(
+    connection: Connection, vault: Vault, row: Row[Any], receipt: Receipt, now: datetime, reason: str | None = None
+) -> bool:
+    """Record a receipt about a text, given its row. Returns whether its state changed.
+
+    reason: to record unless the receipt has an error. The transaction holds the exclusive lock if the receipt refuses
+    our sender.
+    """
     if receipt.sid:
         record_sids(connection, {row.id: receipt.sid})
+    changed = False
     if receipt.state is not None:
-        code, reason = receipt.code, f"error_{receipt.code}" if receipt.code else None
-        if transition(connection, [row.id], TextState(receipt.state), now, reason, error_code=code):
+        code = receipt.code
+        reason = f"error_{code}" if code else reason
+        changed = bool(transition(connection, [row.id], TextState(receipt.state), now, reason, error_code=code))
+        if changed:
             record_error_code(connection, vault, row.person_id, code, now)
     if receipt.refuses_sender:
         raise_alarm(connection, Alarm.DELIVERY_STOPPED, now, f"The networks refuse our texts: error {receipt.code}.")
     elif receipt.state == "delivered":
         clear_alarm(connection, Alarm.DELIVERY_STOPPED, row.claimed_at)
-    return True
+    return changed
 
 
 def close_without_receipt(ledger: Ledger, now: datetime) -> int:

@@ -45,6 +45,8 @@ TRANSITIONS: dict[TextState, frozenset[TextState]] = {
     # The appointment was booked again, at the same time.
     S.CANCELLED: frozenset({S.CLAIMED, S.SKIPPED}),
 }
+# The reason of a state that was fetched from the carrier because no receipt came.
+FETCHED = "fetched"
 # Counted toward the limits of a number: every text that went out, or may have.
 COUNTED = frozenset({S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT})
 # The carrier accepted the text, and reported no failure.
