@@ -18,7 +18,7 @@ from ivr.ledger import open_ledger
 from ivr.settings import Settings, SettingsError, load
 
 # Importing the carrier's SDK takes over a second: the parent process does it once for all its children.
-from worker import context
+from worker import context, jobs
 from worker.clock import run_clock
 
 MAINTENANCE_SECONDS = 10
@@ -67,6 +67,7 @@ def main(arguments: list[str]) -> int:
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
     if not arguments:
+        jobs.resume_sending(settings, open_ledger(settings.database_url))
         JobWorker(settings, queues.connect(settings.redis_url)).work(logging_level="WARNING")
         return 0
     stop = threading.Event()

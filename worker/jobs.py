@@ -7,7 +7,9 @@ from datetime import timedelta
 
 from rq import Queue, Worker, get_current_job
 
-from ivr import clock
+from ivr import clock, log
+from ivr.carrier.twilio.client import UNREACHABLE, open_carrier
+from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.exclusive_claim import ClaimedText
 from ivr.reminders.outbox.lost_receipts import fetch_lost_receipts
@@ -15,6 +17,8 @@ from ivr.reminders.outbox.on_demand import claim_on_demand
 from ivr.reminders.outbox.reconcile import reconcile_uncertain
 from ivr.reminders.outbox.restore_check import may_send
 from ivr.reminders.outbox.restore_guard import RestoreGuard
+from ivr.reminders.outbox.resume import resume_if_accepted
+from ivr.settings import Settings
 from worker.context import job_context, shutdown
 from worker.rate_limit import Pacer, SharedRateLimit
 from worker.sending import send_all
@@ -78,3 +82,18 @@ def fetch_statuses(ids: list[int]) -> int:
     """Fetch the statuses of handed-over texts without a receipt. Returns how many were final."""
     context = job_context()
     return fetch_lost_receipts(context.ledger, context.vault, context.carrier, ids, clock.now(), shutdown.is_set)
+
+
+def resume_sending(settings: Settings, ledger: Ledger) -> None:
+    """When a worker starts: if the carrier refused our account and accepts it now, try sending again.
+
+    If it cannot be asked, the next probe finds out. Closes the ledger's connections, which no child must inherit.
+    """
+    try:
+        refusal = resume_if_accepted(ledger, open_carrier(settings), clock.now())
+        if refusal:
+            log.get_logger().error("account_refused", detail=refusal)
+    except (LedgerUnavailable, *UNREACHABLE) as error:
+        log.get_logger().warning("account_check_delayed", reason=type(error).__name__)
+    finally:
+        ledger.close()

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -144,9 +145,14 @@ FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("is_new_machine", [False, True], ids=["", "on a new machine"])
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
-def test_a_fault_raises_one_alarm_and_no_text_is_lost_or_failed(clinic, network, set_up_worker, fault):
+def test_a_fault_raises_one_alarm_and_no_text_is_lost_or_failed(clinic, network, set_up_worker, fault, is_new_machine):
     clinic.import_rows(*(row(number, DUE) for number in NUMBERS))
+    if not is_new_machine:
+        # A line that has sent before: a new machine tries no text while it cannot read the carrier's log.
+        set_up_worker({})
+        assert jobs.send_asked(1) == 0
     with page_server(fault.page or 200) as page_url:
         settings = {**({"TWILIO_API_URL": page_url} if fault.page else {}), **fault.settings}
         worker = set_up_worker(settings, fault.change_content or (lambda content: content), fault.unchecked)
@@ -158,12 +164,16 @@ def test_a_fault_raises_one_alarm_and_no_text_is_lost_or_failed(clinic, network,
                 watch(worker.ledger, clock.now())
     raised = [line["name"] for line in logged if line["event"] == "alarm_raised"]
     # Whatever stops sending causes a backlog too in the end; each alarm is logged once.
-    assert set(raised) - {Alarm.BACKLOG} == {fault.alarm} - {Alarm.BACKLOG}
-    assert fault.alarm in {row.name for row in clinic.all(alarm)}
+    # A log that is redirected cannot be read, which says nothing about our account.
+    expected = Alarm.BACKLOG if is_new_machine and fault.page == HTTPStatus.FOUND else fault.alarm
+    assert set(raised) - {Alarm.BACKLOG} == {expected} - {Alarm.BACKLOG}
+    assert expected in {row.name for row in clinic.all(alarm)}
     assert max(Counter(raised).values()) == 1
     assert states(clinic).keys() <= {"planned", "claimed", "uncertain"}
-    assert states(clinic)[fault.state] >= (1 if fault.reason else 0)
-    assert {text.reason for text in clinic.texts() if text.step == "2d"} == ({fault.reason} if fault.reason else set())
+    reasons = {text.reason for text in clinic.texts() if text.step == "2d"}
+    if not (is_new_machine and not reasons):
+        assert states(clinic)[fault.state] >= (1 if fault.reason else 0)
+        assert reasons == ({fault.reason} if fault.reason else set())
     assert batch_status(clinic.ledger)["texts"]["failed"] == 0
     assert not any(row.landline or row.opted_out_at for row in clinic.all(person))
     assert network.client().messages.list() == []
