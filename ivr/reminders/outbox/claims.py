@@ -33,7 +33,7 @@ _APPOINTMENT_COLUMNS = [
     appointment.c[name]
     for name in ("id", "person_id", "batch_id", "starts_at", "timezone", "site", "language", "channel", "status")
 ] + [appointment.c.answer]
-_PERSON_COLUMNS = [person.c.phone_sealed, person.c.opted_out_at, person.c.landline, person.c.language.label("spoken")]
+_PERSON_COLUMNS = [person.c.phone_sealed, person.c.opted_out_at, person.c.landline, person.c.language.label("chosen")]
 
 
 def due_slice(connection: Connection, now: datetime, limit: int) -> list[Row[Any]]:
@@ -160,7 +160,8 @@ class DueReminders(PendingTexts):
 
     def _render_step(self, row: Row[Any], step: ReminderStep, planned: PlannedAppointment) -> ClaimedText:
         config = self.content.config
-        preferred = (row.language, row.spoken, config.default_language)
+        # The line promised people who chose a language that it would keep to it.
+        preferred = (row.chosen, row.language, config.default_language)
         language = next(code for code in preferred if code in config.languages)
         values = appointment_values(self.content, language, row.starts_at, row.timezone, row.site)
         until = useful_until(planned, self.now, config.reminders.quiet_hours)

@@ -13,10 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from ivr.carrier.twilio.client import Accepted, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger.tables import batch, person, text
-from ivr.people.persons import opt_in, opt_out
+from ivr.people.persons import opt_in, opt_out, remember_language
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.reports.status import NoSuchBatch, batch_status, control
+from ivr.reminders.schedule.message import appointment_values
 from tests.support.clinic import NOW, at, row, sid
 
 # Only step 2d of the plan is due.
@@ -244,3 +245,41 @@ def test_a_text_accepted_before_the_refusal_does_not_clear_the_alarm(clinic):
     clinic.record([(first.attempt, Refused(ErrorClass.STOP, 20003, "HTTP 401"))], later)
     clinic.record([(second.attempt, Accepted(sid(), "queued"))], later)
     assert [alarm["name"] for alarm in batch_status(clinic.ledger)["alarms"]] == [Alarm.SENDING_STOPPED]
+
+
+@pytest.mark.parametrize(
+    ("in_file", "chosen", "is_spanish"),
+    [
+        (None, None, False),
+        ("es", None, True),
+        (None, "es", True),
+        ("en", "es", True),
+        ("es", "en", False),
+        ("en", "fr", False),
+        ("es", "fr", True),
+    ],
+    ids=[
+        "neither",
+        "the file",
+        "chosen",
+        "chosen Spanish, English file",
+        "chosen English, Spanish file",
+        "chosen a language that is gone, English file",
+        "chosen a language that is gone, Spanish file",
+    ],
+)
+def test_the_language_that_a_patient_chose_is_used_whatever_the_file_says(clinic, in_file, chosen, is_spanish):
+    clinic.import_rows(row(10, DUE, language=in_file or ""))
+    if chosen:
+        with clinic.ledger.write() as connection:
+            remember_language(connection, clinic.vault, "+16035550110", chosen, NOW)
+    # A newer file does not change the choice.
+    clinic.import_rows(row(10, at(2, -2), language=in_file or ""))
+    (claimed,) = clinic.claim()
+    spanish = clinic.content.texted("es", "reminder-2d", **claimed_values(clinic, "es"))
+    assert (claimed.body == spanish) == is_spanish
+
+
+def claimed_values(clinic, language):
+    appointment = clinic.appointment("A10")
+    return appointment_values(clinic.content, language, appointment.starts_at, appointment.timezone, appointment.site)
