@@ -19,7 +19,15 @@ from ivr.reminders.alarms import Alarm, clear_other_subjects, raise_alarm
 from ivr.reminders.outbox.exclusive_claim import RETRY_UNREADY, ClaimedText, PendingTexts, blocked_reason
 from ivr.reminders.outbox.text_states import COUNTED, TextState, cancel_planned, create_texts, reminder_row, transition
 from ivr.reminders.schedule.message import MissingText, appointment_values
-from ivr.reminders.schedule.plan import WEEK, Decision, PlannedAppointment, Reason, decide, useful_until
+from ivr.reminders.schedule.plan import (
+    WEEK,
+    Decision,
+    PlannedAppointment,
+    Reason,
+    decide,
+    renamed_steps,
+    useful_until,
+)
 
 
 def due_count(ledger: Ledger, now: datetime, most: int) -> int:
@@ -71,6 +79,7 @@ class DueReminders(PendingTexts):
     def __init__(self, connection: Connection, vault: Vault, content: Content, now: datetime) -> None:
         super().__init__(connection, vault, content, now)
         self._done: dict[int, set[str]] = defaultdict(set)
+        self._sent_at: dict[int, dict[str, datetime]] = defaultdict(dict)
         self._planned: dict[int, dict[str, Row[Any]]] = defaultdict(dict)
         self._sent: dict[int, list[datetime]] = {}
         self._new: list[dict[str, Any]] = []
@@ -96,6 +105,8 @@ class DueReminders(PendingTexts):
                 self._planned[row.appointment_id][row.step] = row
             else:
                 self._done[row.appointment_id].add(row.step)
+                if row.state in COUNTED:
+                    self._sent_at[row.appointment_id][row.step] = row.claimed_at
 
     def claim_row(self, row: Row[Any]) -> ClaimedText | None:
         planned = PlannedAppointment(row.starts_at, ZoneInfo(row.timezone), row.answer)
@@ -133,12 +144,12 @@ class DueReminders(PendingTexts):
         if unwanted or row.cancelled_at is not None:
             cancel_planned(self.connection, [row.id], self.now, Reason.CANCELLED)
             return Decision()
-        rows = self._planned[row.id]
+        rows, rules = self._planned[row.id], self.content.config.reminders
         decision = decide(
             planned,
-            self.content.config.reminders,
+            rules,
             self.now,
-            frozenset(self._done[row.id]),
+            renamed_steps(planned, rules, self._sent_at[row.id]) | self._done[row.id],
             self._sent.get(row.person_id, ()),
             {step: row.retry_at for step, row in rows.items() if row.retry_at},
             # A step with a planned row was due before, or staff made it due.

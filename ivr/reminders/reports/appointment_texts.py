@@ -18,7 +18,7 @@ from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.outbox.claims import recent_sends
 from ivr.reminders.outbox.exclusive_claim import blocked_reason
 from ivr.reminders.outbox.text_states import ACCEPTED, TextState
-from ivr.reminders.schedule.plan import Decision, PlannedAppointment, decide, due_at, quiet_until
+from ivr.reminders.schedule.plan import Decision, PlannedAppointment, decide, due_at, quiet_until, renamed_steps
 
 StateAndReason = tuple[TextState, str | None]
 _CACHE_SIZE = 10_000
@@ -127,7 +127,10 @@ class _AppointmentTexts:
         self._zone = ZoneInfo(row.timezone)
         current = [text_row for text_row in texts if text_row.starts_at == row.starts_at]
         self._planned = {text_row.step: text_row for text_row in current if text_row.state == TextState.PLANNED}
-        self._done = {text_row.step for text_row in current} - self._planned.keys()
+        sent_at = {text_row.step: text_row.handed_over for text_row in current if text_row.handed_over}
+        self._appointment = PlannedAppointment(row.starts_at, self._zone, row.answer)
+        self._done = renamed_steps(self._appointment, reporter.rules, sent_at)
+        self._done |= {text_row.step for text_row in current} - self._planned.keys()
         self._steps_left = [step_id for step_id in reporter.steps if step_id not in self._done]
         self._block = permanent_block(row)
 
@@ -166,10 +169,8 @@ class _AppointmentTexts:
 
     def _decide(self, sent: Sequence[datetime]) -> Decision:
         retries = {step_id: text_row.retry_at for step_id, text_row in self._planned.items() if text_row.retry_at}
-        planned = PlannedAppointment(self.row.starts_at, self._zone, self.row.answer)
-        return decide(
-            planned, self._reporter.rules, self._now, frozenset(self._done), sent, retries, self._planned.keys()
-        )
+        rules, early = self._reporter.rules, self._planned.keys()
+        return decide(self._appointment, rules, self._now, self._done, sent, retries, early)
 
     def _upcoming_state(
         self, step_id: str, due: datetime | None, decision: Decision, stored_reason: str | None

@@ -96,6 +96,21 @@ def decide(
     return decision
 
 
+def renamed_steps(
+    appointment: PlannedAppointment, rules: ReminderRules, sent_at: Mapping[str, datetime]
+) -> frozenset[str]:
+    """The steps of the plan that went out under an id that the plan no longer has: a renamed step is not sent twice.
+
+    sent_at: when each step was sent. A text of a removed step stands for the last step that was due by then.
+    """
+    removed = sent_at.keys() - {step.id for step in rules.plan}
+    if not removed:
+        return frozenset()
+    due = sorted((due_at(step, appointment, rules.quiet_hours), step.id) for step in rules.plan)
+    due_by_then = ([step_id for moment, step_id in due if moment <= sent_at[name]] for name in removed)
+    return frozenset(steps[-1] for steps in due_by_then if steps)
+
+
 def due_at(step: ReminderStep, appointment: PlannedAppointment, quiet: QuietHours) -> datetime:
     """When a step is due: its time before the appointment, in days of local time and hours of elapsed time.
 

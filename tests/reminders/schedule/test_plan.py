@@ -17,6 +17,7 @@ from ivr.reminders.schedule.plan import (
     due_at,
     expires_at,
     quiet_until,
+    renamed_steps,
     useful_until,
 )
 
@@ -375,3 +376,28 @@ def test_quiet_hours_always_end_at_a_time_outside_quiet_hours(situation):
     if end is None and now < planned.starts_at:
         assert now < latest
         assert not is_quiet(latest - timedelta(seconds=1), planned.zone, plan_rules.quiet_hours)
+
+
+@given(
+    sent_at=st.dictionaries(
+        st.sampled_from(["7d", "2d", "1d", "two-days", "gone"]),
+        st.datetimes(datetime(2026, 11, 20), datetime(2026, 12, 3)),
+    )
+)
+def test_a_removed_step_stands_for_at_most_one_step_and_only_for_one_that_was_due(sent_at):
+    visit, plan = appointment("2026-12-03 10:00"), rules()
+    sent_at = {name: moment.replace(tzinfo=UTC) for name, moment in sent_at.items()}
+    removed = sent_at.keys() - {step.id for step in plan.plan}
+    renamed = renamed_steps(visit, plan, sent_at)
+    assert len(renamed) <= len(removed)
+    latest = max((sent_at[name] for name in removed), default=None)
+    for step in plan.plan:
+        if step.id in renamed:
+            assert due_at(step, visit, plan.quiet_hours) <= latest
+
+
+def test_a_step_that_was_sent_under_another_id_is_found():
+    visit = appointment("2026-12-03 10:00")
+    assert renamed_steps(visit, rules(), {"two-days": utc("2026-12-01 10:00")}) == {"2d"}
+    assert renamed_steps(visit, rules(), {"two-days": utc("2026-12-01 09:59")}) == {"7d"}
+    assert renamed_steps(visit, rules(), {"2d": utc("2026-12-01 10:00")}) == frozenset()

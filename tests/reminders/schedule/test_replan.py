@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 from ivr.ledger.tables import appointment
+from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
 from ivr.reminders.reports.status import control
 from ivr.reminders.schedule import replan as module
 from ivr.reminders.schedule.replan import replan
@@ -40,6 +41,47 @@ def test_a_new_plan_can_send_a_text_earlier(clinic_on_each_database, monkeypatch
     clinic.content = content
     assert clinic.claim(NOW + timedelta(minutes=1)) == []
     assert clinic.claim(NOW + timedelta(days=1)) == []
+
+
+def content_with(clinic, rules):
+    config = clinic.content.config.model_copy(update={"reminders": rules})
+    return type(clinic.content)(clinic.content.digest, config, clinic.content.prompts, clinic.content.files)
+
+
+def rename(rules, **names):
+    """The plan with other ids of steps: _2d="two-days"."""
+    plan = [step.model_copy(update={"id": names.get(f"_{step.id}", step.id)}) for step in rules.plan]
+    return rules.model_copy(update={"plan": plan})
+
+
+def test_a_step_whose_id_is_renamed_is_not_sent_twice(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.import_rows(*(row(number, at(2, -1)) for number in range(5)))
+    assert len(clinic.send(NOW)) == 5
+    clinic.content = content_with(clinic, rename(clinic.content.config.reminders, _2d="two-days"))
+    # The next morning the limit of a day is over, and the step is not late yet.
+    morning = NOW + timedelta(hours=22, minutes=30)
+    replan(clinic.ledger, clinic.content.config.reminders, morning)
+    assert [text.body for text in clinic.send(morning)] == []
+    with clinic.ledger.read() as connection:
+        appointments = connection.execute(appointments_query()).all()
+        reporter = TextReporter(clinic.content.config.reminders, morning)
+        states = {
+            report.step: report.state for _, texts in reporter.report(connection, appointments) for report in texts
+        }
+    assert states["2d"] == "handed_over"
+    assert "two-days" not in states
+
+
+def test_a_step_that_was_not_due_when_a_removed_step_was_sent_is_still_sent(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.import_rows(*(row(number, at(2, -1)) for number in range(5)))
+    assert len(clinic.send(NOW)) == 5
+    rules = rename(rules_with(clinic.content, _2d=timedelta(days=1)), _2d="the-day-before")
+    clinic.content = content_with(clinic, rules)
+    day_before = NOW + timedelta(hours=23)
+    replan(clinic.ledger, rules, day_before)
+    assert len(clinic.send(day_before)) == 5
 
 
 def test_cancelled_batches_and_past_appointments_are_not_replanned(clinic_on_each_database):
