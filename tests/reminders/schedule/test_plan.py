@@ -378,15 +378,10 @@ def test_quiet_hours_always_end_at_a_time_outside_quiet_hours(situation):
         assert not is_quiet(latest - timedelta(seconds=1), planned.zone, plan_rules.quiet_hours)
 
 
-@given(
-    sent_at=st.dictionaries(
-        st.sampled_from(["7d", "2d", "1d", "two-days", "gone"]),
-        st.datetimes(datetime(2026, 11, 20), datetime(2026, 12, 3)),
-    )
-)
-def test_a_removed_step_stands_for_at_most_one_step_and_only_for_one_that_was_due(sent_at):
+@given(hours=st.dictionaries(st.sampled_from(["7d", "2d", "1d", "two-days", "gone"]), st.integers(0, 400)))
+def test_a_removed_step_stands_for_at_most_one_step_and_only_for_one_that_was_due(hours):
     visit, plan = appointment("2026-12-03 10:00"), rules()
-    sent_at = {name: moment.replace(tzinfo=UTC) for name, moment in sent_at.items()}
+    sent_at = {name: visit.starts_at - timedelta(hours=before) for name, before in hours.items()}
     removed = sent_at.keys() - {step.id for step in plan.plan}
     renamed = renamed_steps(visit, plan, sent_at)
     assert len(renamed) <= len(removed)
