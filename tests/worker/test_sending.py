@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from ivr import clock, queues
 from ivr.carrier.twilio.client import Carrier, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger import LedgerUnavailable
+from ivr.ledger.tables import text
 from ivr.reminders.outbox.lost_receipts import unreported_due
-from ivr.reminders.outbox.results import ResultRecorder
+from ivr.reminders.outbox.results import ResultRecorder, expire_claims
 from ivr.reminders.reports.status import batch_status
 from tests.support.clinic import NOW, at, row
 from tests.support.network import LINE, SID, TOKEN, wait_for
@@ -295,6 +297,34 @@ def test_results_are_recorded_when_the_database_is_available_again(clinic, netwo
     monkeypatch.setattr(sending, "GATHER_SECONDS", 0.02)
     send_all(worker, clinic.claim(), fast_pacer())
     assert len(sent(network)) == 5
+    assert set(states(clinic)) <= {"handed_over", "delivered"}
+
+
+def test_texts_whose_claim_looked_like_a_failure_go_out_once(clinic, network, set_up_worker, monkeypatch):
+    import_rows(clinic, 5)
+    worker = set_up_worker(LEASE_SECONDS=120)
+    assert jobs.send_asked(1) == 0
+    real_write = worker.ledger.write
+
+    @contextmanager
+    def write():
+        with real_write() as connection:
+            yield connection
+            is_claim = connection.execute(select(text.c.id).where(text.c.state == "claimed")).first()
+        if is_claim:
+            raise LedgerUnavailable("the database did not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.ledger, "write", write)
+        with pytest.raises(LedgerUnavailable):
+            jobs.send_slice(500)
+    assert (sent(network), states(clinic)) == ([], ["claimed"] * 5)
+    for minutes in (3, 5, 7):
+        clock.set_shift(worker.settings.clock_shift_seconds + 60 * minutes)
+        expire_claims(clinic.ledger, clock.now(), 120)
+        jobs.reconcile_texts([text.id for text in clinic.texts()])
+        jobs.send_slice(500)
+    assert len(set(sent(network))) == len(sent(network)) == 5
     assert set(states(clinic)) <= {"handed_over", "delivered"}
 
 

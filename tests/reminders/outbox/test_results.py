@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import select, update
 from ivr.carrier.twilio.client import Accepted, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.carrier.twilio.statuses import STATE_BY_STATUS
+from ivr.ledger import LedgerUnavailable
 from ivr.ledger.tables import alarm, opt_out_event, person, text, text_move
 from ivr.reminders.alarms import MAX_RETRY_DELAY, Alarm
 from ivr.reminders.outbox.receipts import NO_RECEIPT_AFTER, Receipt, apply_receipt, close_without_receipt
@@ -135,6 +137,51 @@ def test_a_repeated_result_is_recorded_once(clinic_on_each_database):
     assert len(clinic_on_each_database.moves(text_row.id)) == 2
     clinic_on_each_database.record([("f" * 32, accepted)])
     clinic_on_each_database.record([])
+
+
+def lose_answers_of_commits(monkeypatch, ledger, count=1):
+    """Let the next commits succeed, but look like failures: the database answered too late."""
+    real_write, left = ledger.write, [None] * count
+
+    @contextmanager
+    def write():
+        with real_write() as connection:
+            yield connection
+        if left:
+            left.pop()
+            raise LedgerUnavailable("the database did not answer")
+
+    monkeypatch.setattr(ledger, "write", write)
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "reason"), [case[1:] for case in RESULTS], ids=[case[0] for case in RESULTS]
+)
+def test_a_result_is_the_same_if_the_answer_to_its_commit_is_lost(
+    clinic_on_each_database, monkeypatch, result, state, reason
+):
+    clinic = clinic_on_each_database
+    attempt = claim_one(clinic)
+    lose_answers_of_commits(monkeypatch, clinic.ledger)
+    with pytest.raises(LedgerUnavailable):
+        clinic.record([(attempt, result)], LATER)
+    clinic.record([(attempt, result)], LATER + timedelta(seconds=10))
+    text_row = the_text(clinic)
+    assert (text_row.state, text_row.reason) == (state, reason)
+    assert clinic.moves(text_row.id) == [(None, "claimed", None), ("claimed", state, reason)]
+    assert text_row.retry_at in (None, LATER + timedelta(seconds=30))
+
+
+def test_a_result_that_is_repeated_after_the_next_claim_does_not_touch_that_claim(clinic, monkeypatch):
+    attempt = claim_one(clinic)
+    lose_answers_of_commits(monkeypatch, clinic.ledger)
+    busy = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
+    with pytest.raises(LedgerUnavailable):
+        clinic.record([(attempt, busy)])
+    (again,) = clinic.claim(NOW + timedelta(minutes=1))
+    clinic.record([(again.attempt, Accepted(sid(), "queued"))])
+    clinic.record([(attempt, busy)])
+    assert the_text(clinic).state == "handed_over"
 
 
 def test_the_back_off_doubles_up_to_an_hour(clinic):
