@@ -133,6 +133,10 @@ class Carrier:
         """Return whether our sender sent a message through the API. TwiML replies have another direction."""
         return message.direction == HANDED_OVER and self.sender in (message.sender, message.messaging_service)
 
+    def is_to_us(self, message: LoggedMessage) -> bool:
+        """Return whether a message came in to our number or messaging service."""
+        return message.direction == INBOUND and self.sender in (message.to, message.messaging_service)
+
 
 def open_carrier(settings: Settings) -> Carrier:
     """Return a client for the account in the settings."""

@@ -1,6 +1,7 @@
 """Detects a restored backup on a machine that remembers no send count: its texts may have gone out already.
 
-Before the first claim, the carrier's log since the newest text in the database is compared with the database.
+Before the first claim, the carrier's log since the newest text in the database is compared with the database, in both
+directions: a restored backup has also forgotten opt-outs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ivr import log
 from ivr.carrier.twilio.client import UNREACHABLE, Carrier, LoggedMessage
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
+from ivr.people.keywords import carrier_keyword
+from ivr.people.persons import consent_changed_since
 from ivr.reminders.alarms import Alarm, raise_alarm, raised
 from ivr.reminders.outbox.reconcile import CLOCK_TOLERANCE
 from ivr.reminders.outbox.restore_guard import RESTORED, RestoreGuard, send_count, stored_count
@@ -24,14 +27,16 @@ from ivr.reminders.outbox.text_states import COUNTED
 
 # Texts that were being sent when the newest one was handed over may come before it in the log.
 MARGIN = timedelta(minutes=10)
+# An opt-out in the log may still be on its way to us.
+ARRIVAL = timedelta(minutes=1)
 CHUNK_SIZE = 500
 
 
 def may_send(ledger: Ledger, vault: Vault, carrier: Carrier, guard: RestoreGuard, now: datetime) -> bool:
     """Whether the database is known to have every text that went out, so that texts may be claimed.
 
-    If `guard` does not know this database, the carrier's log decides. False, with an alarm, if the log has a text that
-    the database lacks; False too while the log cannot be read.
+    If `guard` does not know this database, the carrier's log decides. False, with an alarm, if the log has a text or an
+    opt-out that the database lacks; False too while the log cannot be read.
     """
     with ledger.read() as connection:
         if Alarm.LEDGER_RESTORED in raised(connection):
@@ -44,7 +49,7 @@ def may_send(ledger: Ledger, vault: Vault, carrier: Carrier, guard: RestoreGuard
         count = send_count(connection)
         since = _newest_known(connection, now)
     try:
-        is_restored = _lacks_a_text(ledger, vault, carrier, since)
+        is_restored = _lacks_a_message(ledger, vault, carrier, since, now)
     except UNREACHABLE as error:
         log.get_logger().warning("restore_check_delayed", reason=str(error))
         _raise_if_refused(ledger, carrier, now)
@@ -68,15 +73,19 @@ def _newest_known(connection: Connection, now: datetime) -> datetime:
     return min(max(times, default=now), now)
 
 
-def _lacks_a_text(ledger: Ledger, vault: Vault, carrier: Carrier, since: datetime) -> bool:
-    """Whether the carrier's log has a text of ours since a moment that the database lacks. Raises UNREACHABLE."""
-    ours = (message for message in carrier.log(since) if carrier.is_ours(message) and message.created_at >= since)
+def _lacks_a_message(ledger: Ledger, vault: Vault, carrier: Carrier, since: datetime, now: datetime) -> bool:
+    """Whether the log since a moment has a text of ours, or an opt-out, that the database lacks. Raises UNREACHABLE."""
+    log_since = (message for message in carrier.log(since) if message.created_at >= since)
     matched: set[int] = set()
-    while messages := list(islice(ours, CHUNK_SIZE)):
+    while messages := list(islice(log_since, CHUNK_SIZE)):
+        ours = [message for message in messages if carrier.is_ours(message)]
+        stops = [message for message in messages if carrier.is_to_us(message) and _is_stop(message, now)]
         # Read after the log: a text is claimed before it is sent, so another worker's text is never missed.
         with ledger.read() as connection:
-            unknown = list(_without_sid(connection, messages))
+            unknown = list(_without_sid(connection, ours))
             claimed = _claimed_texts(connection, vault, unknown)
+            if not all(_knows_opt_out(connection, vault, stop) for stop in stops):
+                return True
         for message in unknown:
             candidates = claimed[vault.hash(message.to), vault.hash(message.body)]
             text_id = next((candidate for candidate in candidates if candidate not in matched), None)
@@ -84,6 +93,18 @@ def _lacks_a_text(ledger: Ledger, vault: Vault, carrier: Carrier, since: datetim
                 return True
             matched.add(text_id)
     return False
+
+
+def _is_stop(message: LoggedMessage, now: datetime) -> bool:
+    return message.created_at <= now - ARRIVAL and carrier_keyword(message.body) == "stop"
+
+
+def _knows_opt_out(connection: Connection, vault: Vault, stop: LoggedMessage) -> bool:
+    """Whether the sender of a STOP has opted out, or has opted in since."""
+    is_out = person.c.phone_hash == vault.hash(stop.sender), person.c.opted_out_at.is_not(None)
+    if connection.execute(select(person.c.id).where(*is_out)).first():
+        return True
+    return consent_changed_since(connection, vault, stop.sender, stop.created_at - CLOCK_TOLERANCE)
 
 
 def _without_sid(connection: Connection, messages: Sequence[LoggedMessage]) -> Iterator[LoggedMessage]:

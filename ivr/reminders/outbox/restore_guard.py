@@ -23,7 +23,7 @@ from ivr.ledger.tables import mark
 
 # The alarm LEDGER_RESTORED, however the restore was detected.
 RESTORED = (
-    "A backup of the database was restored, which lacks the texts sent since then. Nothing is sent until"
+    "A backup of the database was restored, which lacks the texts since then. Nothing is sent until"
     " `infoline reminders reconcile --since` is run with the time of the backup."
 )
 _MARK = "claims"

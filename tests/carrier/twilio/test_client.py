@@ -334,6 +334,25 @@ def test_a_logged_text_is_ours_if_our_sender_sent_it(twilio, sender, change, our
     assert carrier.is_ours(logged) is ours
 
 
+@pytest.mark.parametrize(
+    ("sender", "change", "to_us"),
+    [
+        (OURS, {"to": OURS}, True),
+        (OURS, {"to": "+16035550199"}, False),
+        (OURS, {"to": OURS, "direction": "outbound-api"}, False),
+        (SERVICE, {"to": OURS, "messaging_service_sid": SERVICE}, True),
+        (SERVICE, {"to": OURS}, False),
+    ],
+    ids=["our number", "another number", "not incoming", "our service", "not our service"],
+)
+def test_a_logged_text_is_to_us_if_it_came_in_to_our_sender(twilio, sender, change, to_us):
+    incoming = message(**{"from": JANE, "direction": "inbound", **change})
+    twilio.responses = [(200, json.dumps({"messages": [incoming]}))]
+    carrier = Carrier(ACCOUNT, TOKEN, twilio.url, sender)
+    (logged,) = carrier.find(JANE, NOW)
+    assert carrier.is_to_us(logged) is to_us
+
+
 # One message
 
 

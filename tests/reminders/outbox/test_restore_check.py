@@ -16,6 +16,7 @@ from ivr.carrier.twilio.client import Carrier, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger import open_ledger
 from ivr.ledger.tables import alarm
+from ivr.people.persons import opt_in, opt_out
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox import restore_check
 from ivr.reminders.outbox.restore import Restorer
@@ -186,3 +187,35 @@ def test_an_alarm_about_a_restore_is_not_checked_again(clinic, old_machine, new_
     assert not new_machine.may_send()
     assert not new_machine.may_send(carrier=Carrier(SID, "a-token", NOWHERE, LINE))
     assert alarms(clinic) == {Alarm.LEDGER_RESTORED}
+
+
+def opted_out(clinic, phone, record, when=NOW):
+    with clinic.ledger.write() as connection:
+        record(connection, clinic.vault, phone, when, "text", "words")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "may_be_sent"),
+    [((), False), ((opt_out,), True), ((opt_out, opt_in), True)],
+    ids=["lost", "recorded", "revoked later"],
+)
+def test_an_opt_out_that_the_database_lacks_shows_a_restore(clinic, new_machine, network, recorded, may_be_sent):
+    clinic.import_rows(row(10, DUE), row(11, DUE))
+    network.text("STOP", "+16035550110")
+    for record in recorded:
+        opted_out(clinic, "+16035550110", record, clock.now())
+    assert new_machine.may_send(LATER) is may_be_sent
+    assert alarms(clinic) == (set() if may_be_sent else {Alarm.LEDGER_RESTORED})
+
+
+def test_an_opt_out_that_was_repeated_is_recorded_once_and_shows_no_restore(clinic, new_machine, network):
+    clinic.import_rows(row(10, DUE))
+    opted_out(clinic, "+16035550110", opt_out, NOW - timedelta(days=9))
+    network.text("STOP", "+16035550110")
+    assert new_machine.may_send(LATER)
+
+
+def test_an_opt_out_that_is_only_just_arriving_shows_no_restore(clinic, new_machine, network):
+    clinic.import_rows(row(10, DUE))
+    network.text("STOP", "+16035550110")
+    assert new_machine.may_send(clock.now() + timedelta(seconds=5))
