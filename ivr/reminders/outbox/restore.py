@@ -5,6 +5,7 @@ Texts that went out since the backup are matched by number and body. Nothing is 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from ivr.line.content.loader import Content
 from ivr.people.keywords import carrier_keyword
 from ivr.people.persons import consent_changed_since, opt_in, opt_out
 from ivr.reminders.alarms import Alarm, clear_alarm
+from ivr.reminders.outbox.reconcile import CLOCK_TOLERANCE
 from ivr.reminders.outbox.restore_guard import begin_epoch
 from ivr.reminders.outbox.text_states import (
     TextState,
@@ -39,9 +41,9 @@ _UNFINISHED = (TextState.PLANNED, TextState.CLAIMED, TextState.UNCERTAIN)
 class RestoreReport:
     """Counts of messages in the carrier's log.
 
-    texts: all that went out. known: already in the database. answers: topics that callers had requested, which are
-    never sent again. restored: recorded now. unmatched: to known persons, but about none of their appointments.
-    strangers: to unknown numbers. sending: whether sending resumes.
+    texts: all that went out. known: already in the database. answers: topics that callers requested after the backup,
+    which are never sent again. restored: recorded now. unmatched: to known persons, but about none of their
+    appointments. strangers: to unknown numbers. sending: whether sending resumes.
     """
 
     texts: int = 0
@@ -70,7 +72,10 @@ class Restorer:
         self._ledger, self._vault, self._carrier = ledger, vault, carrier
         self._contents, self._is_stop = contents, is_stop
         self._senders_seen: set[str] = set()
-        self._answers = {body for content in contents for body in _topic_texts(content)}
+        self._topics_by_body: dict[str, set[str]] = defaultdict(set)
+        for content in contents:
+            for topic, body in _topic_texts(content):
+                self._topics_by_body[body].add(topic)
 
     def run(
         self, since: datetime, now: datetime, *, go_on: bool = False, progress: Callable[[int], None] = lambda _n: None
@@ -124,10 +129,11 @@ class Restorer:
         person_id = connection.execute(select(person.c.id).where(person.c.phone_hash == phone_hash)).scalar()
         if person_id is not None and (
             self._settle_unfinished(connection, person_id, message, now)
+            or self._settle_requested(connection, person_id, message, now)
             or self._create_missing(connection, person_id, message, now)
         ):
             return "restored"
-        if message.body in self._answers:
+        if message.body in self._topics_by_body:
             return "answers"
         return "strangers" if person_id is None else "unmatched"
 
@@ -144,6 +150,24 @@ class Restorer:
             return False
         state = state_at_carrier(message.status)
         transition(connection, [text_id], state, now, _RESTORED, error_code=message.error_code)
+        record_sids(connection, {text_id: message.sid})
+        return True
+
+    def _settle_requested(self, connection: Connection, person_id: int, message: LoggedMessage, now: datetime) -> bool:
+        """Match a topic that a caller had requested, and that no worker had claimed, when the backup was made."""
+        requested = select(text.c.id).where(
+            text.c.person_id == person_id,
+            text.c.asked_in.is_not(None),
+            text.c.state == TextState.PLANNED,
+            text.c.step.in_(self._topics_by_body.get(message.body, ())),
+            text.c.asked_at <= message.created_at + CLOCK_TOLERANCE,
+        )
+        text_id = connection.execute(requested.order_by(text.c.asked_at, text.c.id).limit(1)).scalar()
+        if text_id is None:
+            return False
+        values = {"claimed_at": message.created_at, "body_hash": self._vault.hash(message.body)}
+        state = state_at_carrier(message.status)
+        transition(connection, [text_id], state, now, _RESTORED, error_code=message.error_code, **values)
         record_sids(connection, {text_id: message.sid})
         return True
 
@@ -184,9 +208,9 @@ class Restorer:
         )
 
 
-def _topic_texts(content: Content) -> Iterator[str]:
-    """The texts that callers may have requested."""
+def _topic_texts(content: Content) -> Iterator[tuple[str, str]]:
+    """The texts that callers may have requested: (topic, body)."""
     for language in content.config.languages:
         for topic in content.config.topics:
             with suppress(MissingText):
-                yield reminder_text(content, topic.id, language, {})
+                yield topic.id, reminder_text(content, topic.id, language, {})

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from ivr.ledger.tables import alarm, person
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.restore import Restorer
 from ivr.reminders.outbox.restore_guard import RestoreGuard, SendCount
+from tests.support import on_demand
 from tests.support.clinic import NOW, at, open_clinic, row
 from tests.support.processes import ROOT, environment
 
@@ -141,6 +143,30 @@ def test_a_requested_topic_in_the_log_does_not_stop_sending(clinic, carrier, con
     carrier.send("+16035550110", content.texted("en", "cancer"), NOWHERE, 3600)
     report = reconcile(clinic, carrier)
     assert (report.answers, report.sending) == (1, True)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_requested_topic_that_waited_at_the_backup_and_went_out_since_is_not_sent_again(
+    clinic, carrier, content, language
+):
+    on_demand.ask(clinic, replace(on_demand.REQUEST, language=language), BACKUP)
+    back_up(clinic)
+    (claimed,) = on_demand.claim(clinic)
+    carrier.send(claimed.phone, claimed.body, NOWHERE, 3600)
+    restore_backup(clinic)
+    report = reconcile(clinic, carrier)
+    assert (report.restored, report.answers, report.sending) == (1, 0, True)
+    assert on_demand.claim(clinic, LATER) == []
+    assert on_demand.the_text(clinic).state in ("handed_over", "delivered")
+    assert reconcile(clinic, carrier).known == 1
+
+
+def test_one_requested_topic_in_the_log_settles_one_request(clinic, carrier, content):
+    for call in (on_demand.CALL, on_demand.OTHER_CALL):
+        on_demand.ask(clinic, replace(on_demand.REQUEST, call=call), BACKUP)
+    carrier.send(on_demand.JANE, content.texted("en", "cancer"), NOWHERE, 3600)
+    assert reconcile(clinic, carrier).restored == 1
+    assert len(on_demand.claim(clinic, LATER)) == 1
 
 
 @pytest.mark.parametrize(
