@@ -28,7 +28,7 @@ from worker.context import open_content
 SLICE = 500
 RECONCILE_BATCH = 30
 # Statuses that are fetched per tick, one request each.
-FETCH_BATCH = 50
+FETCH_BATCH = 30
 # More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
 
