@@ -23,6 +23,7 @@ from ivr.people.persons import consent_changed_since
 from ivr.reminders.alarms import Alarm, raise_alarm, raised
 from ivr.reminders.outbox.reconcile import CLOCK_TOLERANCE
 from ivr.reminders.outbox.restore_guard import RESTORED, RestoreGuard, send_count, stored_count
+from ivr.reminders.outbox.resume import try_sending_again
 from ivr.reminders.outbox.text_states import COUNTED
 
 # Texts that were being sent when the newest one was handed over may come before it in the log.
@@ -60,6 +61,8 @@ def may_send(ledger: Ledger, vault: Vault, carrier: Carrier, guard: RestoreGuard
             raise_alarm(connection, Alarm.LEDGER_RESTORED, now, RESTORED)
         return False
     guard.remember(count)
+    # The carrier let us read its log, so it accepts our account.
+    try_sending_again(ledger, now)
     return True
 
 

@@ -169,6 +169,8 @@ def test_a_refused_account_raises_the_alarm_though_no_text_was_tried(clinic, new
     clinic.import_rows(row(10, DUE))
     network.ask("/simulator/faults", {"auth": True})
     assert (new_machine.may_send(), alarms(clinic)) == (False, {Alarm.SENDING_STOPPED})
+    network.ask("/simulator/faults", {})
+    assert (len(new_machine.send()), alarms(clinic)) == (1, set())
 
 
 def test_a_long_log_is_compared_to_its_end(clinic, old_machine, new_machine, monkeypatch):
