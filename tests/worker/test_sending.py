@@ -206,6 +206,7 @@ def test_during_a_shutdown_a_worker_finishes_texts_in_progress_and_plans_the_res
 def test_sending_resumes_after_the_carrier_accepts_our_account_again(clinic, network, set_up_worker):
     import_rows(clinic, 8)
     worker = set_up_worker(RETRY_SECONDS=0.01)
+    assert jobs.send_asked(1) == 0
     network.ask("/simulator/faults", {"auth": True})
     send_all(worker, clinic.claim(clock.now()), fast_pacer())
     network.ask("/simulator/faults", {})
