@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivr.reminders.imports.files import UnreadableFile, read_rows
-from ivr.reminders.imports.rows import EXTRA_CELLS
+from ivr.reminders.imports.columns import EXTRA_CELLS
+from ivr.reminders.imports.files import ReadOptions, UnreadableFile
+from ivr.reminders.imports.files import read_rows as read_with_warnings
 from tests.support.workbooks import workbook, zip_file
 
 HEADER = "appointment_id,phone,starts_at,first_name"
@@ -22,6 +23,10 @@ ROWS = [
     (3, {"appointment_id": "A2", "phone": "603-555-0102", "starts_at": "2026-12-24 11:00", "first_name": "José"}),
 ]
 LONG = f"{HEADER}\n" + "".join(f"A{n},603-555-0101,2026-12-24 10:00,Ann\n" for n in range(5000))
+
+
+def read_rows(path, **options):
+    return read_with_warnings(path, ReadOptions(**options), [])
 
 
 @pytest.fixture
