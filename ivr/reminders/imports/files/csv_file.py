@@ -15,6 +15,7 @@ from ivr.reminders.imports.files.cells import (
     MAX_COLUMNS,
     Row,
     Source,
+    UnreadableFile,
     file_error,
     unreadable_file,
 )
@@ -28,7 +29,6 @@ _CHUNK_BYTES = 1 << 16
 # Of one row, which may have any number of quoted line breaks.
 _MAX_ROW_LENGTH = 1_000_000
 _TOO_LONG = f"has an unclosed quotation mark, or a cell of more than {MAX_CELL_LENGTH:,} characters"
-_TOO_MANY_CELLS = f"has more than {MAX_COLUMNS:,} cells"
 
 
 class _BadLine(Exception):
@@ -37,40 +37,43 @@ class _BadLine(Exception):
 
 def read_csv(source: Source) -> Iterator[Row]:
     csv.field_size_limit(MAX_CELL_LENGTH)
-    number, has_rows = 0, False
+    number, has_rows, build = 0, False, None
+    lines = _Lines(source.raw)
     try:
-        lines = _Lines(source.raw)
-        first = next(lines, "")
-        sep = _SEP.fullmatch(first)
-        if sep:
-            first = next(lines, "")
-        while not any(map(str.isalnum, first)):
-            number += 1
-            first = next(lines, "")
-            if not first:
-                raise file_error(ErrorCode.EMPTY_FILE)
-        delimiter = sep[1] if sep and sep[1] in _DELIMITERS else _delimiter(first)
+        delimiter, first, number = _first_line(lines)
         # A space before a quotation mark would make the mark part of the cell.
         reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True, skipinitialspace=True)
-        build = row_builder(_checked(next(reader)), source.warnings)
-        number = header = number + 1
-        for number, values in enumerate(reader, start=header + 1):
+        for values in reader:
+            number += 1
             lines.length = 0
-            cells = build(values)
-            if cells is not None:
+            if len(values) > MAX_COLUMNS:
+                raise _bad_row(number, f"has more than {MAX_COLUMNS:,} cells")
+            if build is None:
+                build = row_builder(values, source.warnings)
+            elif cells := build(values):
                 has_rows = True
                 yield number, cells
     except (csv.Error, _BadLine) as error:
-        reason = str(error) if isinstance(error, _BadLine) else _TOO_LONG
-        raise unreadable_file(f"row {number + 1} {reason}. Correct it, or save the file as CSV (UTF-8).") from None
+        raise _bad_row(number + 1, str(error) if isinstance(error, _BadLine) else _TOO_LONG) from None
     if not has_rows:
         raise file_error(ErrorCode.NO_ROWS)
 
 
-def _checked(values: list[str]) -> list[str]:
-    if len(values) > MAX_COLUMNS:
-        raise _BadLine(_TOO_MANY_CELLS)
-    return values
+def _bad_row(number: int, reason: str) -> UnreadableFile:
+    return unreadable_file(f"row {number} {reason}. Correct it, or save the file as CSV (UTF-8).")
+
+
+def _first_line(lines: _Lines) -> tuple[str, str, int]:
+    """The delimiter, the line with the column names, and the number of empty lines above it."""
+    first, skipped = next(lines, ""), 0
+    sep = _SEP.fullmatch(first)
+    if sep:
+        first = next(lines, "")
+    while not any(map(str.isalnum, first)):
+        first, skipped = next(lines, ""), skipped + 1
+        if not first:
+            raise file_error(ErrorCode.EMPTY_FILE)
+    return sep[1] if sep and sep[1] in _DELIMITERS else _delimiter(first), first, skipped
 
 
 def _delimiter(first: str) -> str:

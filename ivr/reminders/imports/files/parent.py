@@ -22,7 +22,7 @@ from ivr.reminders.imports.files.cells import Row, Source, UnreadableFile, file_
 from ivr.shipped import ROOT
 
 # The largest files that are accepted take half of this memory and a fifth of this time.
-MEMORY_BYTES = 1_000_000_000
+MEMORY_BYTES = 800_000_000
 CPU_SECONDS = 60
 # The child may wait for a processor, but not for anything else.
 SILENT_SECONDS = 120.0
@@ -36,7 +36,7 @@ def read_in_child(source: Source) -> Iterator[Row]:
     data = read_whole(source.raw)
     options = json.dumps({**asdict(source.options), "memory": MEMORY_BYTES, "cpu": CPU_SECONDS})
     child = subprocess.Popen(
-        [sys.executable, "-m", _MODULE, options],
+        _command(options),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -56,6 +56,10 @@ def read_in_child(source: Source) -> Iterator[Row]:
                 pipe.close()
 
 
+def _command(options: str) -> list[str]:
+    return [sys.executable, "-m", _MODULE, options]
+
+
 def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
     """Write the file, while this process reads rows."""
     assert child.stdin
@@ -67,7 +71,10 @@ def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
 def _rows(child: subprocess.Popen[bytes], warnings: list[RowError]) -> Iterator[Row]:
     assert child.stdout
     for line in _lines(child.stdout):
-        kind, *rest = json.loads(line)
+        try:
+            kind, *rest = json.loads(line)
+        except ValueError:
+            break
         if kind == "rows":
             yield from ((number, cells) for number, cells in rest[0])
         elif kind == "warning":
