@@ -25,6 +25,7 @@ _MAX_PHONE_LENGTH = 100
 _MAX_TIME_LENGTH = 100
 _MAX_AHEAD = timedelta(days=731)
 _CACHE_SIZE = 1000
+_PLAIN_PHONE = re.compile(r"[\d ()+.-]{10,20}$", re.ASCII)
 # A spreadsheet writes an id that it rounded like this. A plain 12E45 may be an id.
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+$", re.ASCII)
 _zone = cache(ZoneInfo)
@@ -135,6 +136,8 @@ class RowReader:
 
     @staticmethod
     def _id(number: int, cell: str, errors: list[RowError]) -> str:
+        if cell.isalnum() and cell.isascii() and len(cell) <= _MAX_LENGTHS["appointment_id"]:
+            return cell
         text = plain(cell)
         if not text:
             errors.append(row_error(number, "appointment_id", ErrorCode.MISSING))
@@ -160,12 +163,14 @@ class RowReader:
         return text
 
     def _phone(self, number: int, cell: str, errors: list[RowError]) -> str | None:
-        cell = plain(cell[:_MAX_PHONE_LENGTH])
-        text = readable_phone(cell) if self._countries[0] == "US" else cell
-        phone = parse_phone(text, self._countries)
-        if isinstance(phone, PhoneNumber) and any(map(str.isalpha, text)):
-            # The library reads letters as the keys of a phone: 603-555-O128, "none".
-            phone = PhoneFault.INVALID
+        phone = parse_phone(cell, self._countries) if _PLAIN_PHONE.match(cell) else PhoneFault.INVALID
+        if not isinstance(phone, PhoneNumber):
+            text = plain(cell[:_MAX_PHONE_LENGTH])
+            text = readable_phone(text) if self._countries[0] == "US" else text
+            phone = parse_phone(text, self._countries)
+            if isinstance(phone, PhoneNumber) and any(map(str.isalpha, text)):
+                # The library reads letters as the keys of a phone: 603-555-O128.
+                phone = PhoneFault.INVALID
         if not isinstance(phone, PhoneNumber):
             errors.append(row_error(number, "phone", phone))
             return None
