@@ -8,10 +8,9 @@ import re
 _LABEL = re.compile(r"^(?:'|tel:|[a-z][a-z .]{0,20}[:#]\s*)", re.IGNORECASE)
 _REMARK = re.compile(r"[\s,;(]+[a-z][a-z .)]*$|[,;]+$", re.IGNORECASE)
 _EXTENSION = re.compile(r"\b(?:x|ext|extension)\b|#", re.IGNORECASE)
-# 603-555-0123, with anything between the groups that people use. A slash may also separate two numbers, so it must not
-# leave a group of the length of another number's end.
+# 603-555-0123, with anything between the groups that people use.
 _GROUPS = re.compile(
-    r"(?:(?:\+|00|011)?\s?1)?[\s.\-/_*(]{0,3}(\d{3})[\s.\-/_*)]{0,3}(\d{3})[\s.\-_*]{0,3}(\d{4})(?:\.0)?$", re.ASCII
+    r"(?:(?:\+|00|011)?\s?1)?[\s.\-/_*(]{0,3}(\d{3})[\s.\-/_*)]{0,3}(\d{3})[\s.\-/_*]{0,3}(\d{4})(?:\.0)?$", re.ASCII
 )
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 # 6.035550123E9: all ten digits are there.
@@ -23,9 +22,10 @@ def readable_phone(cell: str) -> str:
 
     cell: without characters that nobody sees. Whether the number exists is checked by parse_phone.
     """
-    text = _REMARK.sub("", _LABEL.sub("", _DASHES.sub("-", cell))).strip()
-    if _EXTENSION.search(cell):
+    text = _LABEL.sub("", _DASHES.sub("-", cell))
+    if _EXTENSION.search(text):
         return cell
+    text = _REMARK.sub("", text).strip()
     match = _GROUPS.match(_WHOLE_EXPONENT.sub(r"\1\2", text))
     if match is None:
         return cell

@@ -9,6 +9,7 @@ from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.files.cells import ReadOptions, Row, Source, UnreadableFile, unreadable_file
 from ivr.reminders.imports.files.formats import is_streamed, reader_for
 from ivr.reminders.imports.files.parent import read_in_child
+from ivr.reminders.imports.files.xlsx import read_xlsx
 
 __all__ = ["ReadOptions", "UnreadableFile", "read_rows", "unreadable_file"]
 
@@ -29,6 +30,8 @@ def read_rows(path: Path, options: ReadOptions, warnings: list[RowError]) -> Ite
     try:
         with path.open("rb") as raw:
             reader, source = reader_for(raw), Source(raw, options, warnings)
+            if options != ReadOptions() and reader is not read_xlsx:
+                raise unreadable_file("it is not an XLSX workbook. Leave out --sheet and --hidden-rows.")
             yield from (reader if is_streamed(reader) else read_in_child)(source)
     except OSError as error:
         unknown = f"{error.strerror or error}. Save the file again and retry."

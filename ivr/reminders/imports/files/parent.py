@@ -27,6 +27,8 @@ CPU_SECONDS = 60
 # The child may wait for a processor, but not for anything else.
 SILENT_SECONDS = 120.0
 _MODULE = "ivr.reminders.imports.files.child"
+# Where a Python that is not installed in the usual place finds its libraries.
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 _CHUNK_BYTES = 1 << 16
 _MAX_LINE_BYTES = 32_000_000
 
@@ -41,7 +43,7 @@ def read_in_child(source: Source) -> Iterator[Row]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
-        env={"PYTHONUTF8": "1"},
+        env={"PYTHONUTF8": "1", **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}},
     )
     feeder = threading.Thread(target=_feed, args=(child, data), daemon=True)
     feeder.start()

@@ -367,6 +367,13 @@ def test_a_sheet_that_does_not_exist_is_reported_with_the_names_of_the_others(tm
         list(read_rows(tmp_path / "list.xlsx", sheet="C"))
 
 
+@pytest.mark.parametrize("options", [{"sheet": "A"}, {"hidden_rows": True}])
+def test_an_option_for_workbooks_is_refused_for_other_files(tmp_path, options):
+    (tmp_path / "list.csv").write_text(TWO)
+    with pytest.raises(UnreadableFile, match="not an XLSX workbook"):
+        list(read_rows(tmp_path / "list.csv", **options))
+
+
 FAR = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
 HUGE = '<row r="1"><c r="A1"><v>1</v></c></row>' + " " * 120_000_000
 MANY = "<row><c><v>1</v></c><c><v>1</v></c></row>" * 50_002

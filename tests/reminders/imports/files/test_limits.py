@@ -105,13 +105,13 @@ def test_entities_that_expand_to_gigabytes_are_refused(error_of):
 
 BIG = 19_000_000
 JSON = [
-    ("endless lists", b"[" + b"[]," * 6_000_000 + b"[]]", ("file_too_many_rows", "file_too_complex")),
+    ("endless lists", b"[" + b"[]," * 3_000_000 + b"[]]", ("file_too_many_rows", "file_too_complex")),
     ("deep lists", b"[" * BIG, ("file_unreadable",)),
     ("deep objects", b'{"a":' * 3_000_000, ("file_unreadable",)),
     ("an endless string", b'["' + b"a" * BIG + b'"]', ("file_unreadable",)),
     ("an endless string in UTF-16", ('["' + "a" * 9_000_000 + '"]').encode("utf-16"), ("file_unreadable",)),
     ("an endless number", b"[" + b"9" * BIG + b"]", ("file_unreadable",)),
-    ("a million keys", b"[{" + b",".join(b'"%x":1' % n for n in range(1_000_000)) + b"}]", ("column_missing",)),
+    ("200,000 keys", b"[{" + b",".join(b'"%x":1' % n for n in range(200_000)) + b"}]", ("column_missing",)),
 ]
 
 
@@ -145,7 +145,7 @@ def test_a_patient_in_thousands_of_appointments_is_read_in_linear_time(tmp_path)
     actors = [{"actor": {"reference": f"#x{n}"}} for n in range(20_000)] + [{"actor": {"reference": "Patient/7"}}]
     resources = [
         {"resourceType": "Appointment", "id": f"a{n}", "status": "booked", "start": "2026-12-24T10:00:00-05:00"}
-        for n in range(10_000)
+        for n in range(5_000)
     ]
     for resource in resources:
         resource["participant"] = actors[-1:]
@@ -153,7 +153,7 @@ def test_a_patient_in_thousands_of_appointments_is_read_in_linear_time(tmp_path)
     entries = [{"resource": resource} for resource in (patient, *resources)]
     (tmp_path / "file").write_text(json.dumps({"resourceType": "Bundle", "entry": entries}))
     rows = list(read_rows(tmp_path / "file", ReadOptions(), []))
-    assert len(rows) == 10_000
+    assert len(rows) == 5_000
     assert {cells["phone"] for _, cells in rows} == {"603-555-0101"}
 
 
