@@ -25,8 +25,13 @@ STYLES = (
 Value = str | float | bool | datetime | date | time | None
 
 
-def workbook(sheets: Mapping[str, Iterable[Sequence[Value]] | str], hidden: str = "") -> bytes:
-    """The bytes of a workbook. sheets: the rows of each by name, as values or as XML. hidden: the name of a sheet."""
+def workbook(
+    sheets: Mapping[str, Iterable[Sequence[Value]] | str], hidden: str = "", hidden_rows: Sequence[int] = ()
+) -> bytes:
+    """The bytes of a workbook. sheets: the rows of each by name, as values or as XML. hidden: the name of a sheet.
+
+    hidden_rows: the numbers of rows that a filter hides in all sheets.
+    """
     names = list(sheets)
     parts = {
         "[Content_Types].xml": TYPES,
@@ -39,6 +44,8 @@ def workbook(sheets: Mapping[str, Iterable[Sequence[Value]] | str], hidden: str 
     }
     for index, rows in enumerate(sheets.values()):
         xml = rows if isinstance(rows, str) else "".join(map(_row_xml, range(1, 1_000_000), rows))
+        for number in hidden_rows:
+            xml = xml.replace(f'<row r="{number}"', f'<row r="{number}" hidden="1"')
         sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{xml}</sheetData></worksheet>'
         parts[f"xl/worksheets/sheet{index}.xml"] = sheet
     return zip_file(parts)

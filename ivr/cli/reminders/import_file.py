@@ -12,6 +12,7 @@ from rich.console import Console
 from ivr import clock
 from ivr.cli.console import FINDINGS, WIDTH, json_option, print_json, print_message
 from ivr.cli.context import open_context
+from ivr.reminders.imports.files import ReadOptions
 from ivr.reminders.imports.importer import Importer, ImportReport
 
 SHOWN = 20
@@ -21,8 +22,12 @@ SHOWN = 20
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Write nothing; print the result and the first texts.")
 @click.option("--strict", is_flag=True, help="Import nothing if any row is rejected.")
+@click.option("--hidden-rows", is_flag=True, help="Import rows of a workbook even if they are hidden.")
+@click.option("--sheet", default="", metavar="NAME", help="Import this sheet of a workbook.")
 @json_option
-def import_file(file: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
+def import_file(  # noqa: PLR0913 - one parameter per option
+    file: Path, dry_run: bool, strict: bool, hidden_rows: bool, sheet: str, as_json: bool
+) -> None:
     """Import the appointments in FILE.
 
     FILE is CSV, XLSX, JSON or a FHIR Bundle. Valid rows are imported even if others are rejected. Importing the
@@ -37,6 +42,7 @@ def import_file(file: Path, dry_run: bool, strict: bool, as_json: bool) -> None:
             context.content,
             lambda rows: progress.update(f"{rows:,} rows read…"),
             own_numbers,
+            ReadOptions(sheet, hidden_rows),
         )
         report = (importer.dry_run if dry_run else importer.run)(file, clock.now(), strict=strict)
     if as_json:

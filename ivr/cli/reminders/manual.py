@@ -114,7 +114,7 @@ def _actions() -> ManualActions:
 
 
 def _phone_or_exit(number: str) -> str:
-    parsed = parse_phone(number)
+    parsed = parse_phone(number, open_context().config.reminders.countries)
     if isinstance(parsed, PhoneNumber):
         return parsed.e164
     print_message("NUMBER", "error", ERROR_SENTENCES[parsed], parsed)

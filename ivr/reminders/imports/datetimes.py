@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ivr.reminders.imports.errors import ErrorCode
+from ivr.reminders.imports.plain_text import plain
 
 # American formats, month first. The first that matches wins.
 _TIME_FORMATS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%I %p")
@@ -30,15 +31,23 @@ _SERIAL = re.compile(r"([1-9]\d{4})(?: 0)?(\.\d+)$", re.ASCII)
 _SERIAL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - the row gives the zone
 _TIME_RANGE = re.compile(r"\d \d\d:\d\d(-\d\d:\d\d)$", re.ASCII)
 _LONGEST_APPOINTMENT = timedelta(hours=4)
+# No office opens earlier; 2:30 without AM or PM is more likely in the afternoon.
+_EARLIEST_HOUR = 7
+_AM = re.compile(r"\d\s*a\.?(?:m\.?)?$", re.IGNORECASE)
 _CACHE_SIZE = 10_000
 _Parser = Callable[[str], datetime | None]
 
 
 class ParsedDateTime(NamedTuple):
-    """at: in UTC. repeated: the local time occurs twice on that day, and `at` is the first."""
+    """at: in UTC. warnings: codes of WARNING_SENTENCES. clock: the local time for them, like 2:30 AM.
+
+    date_repeated: the local time occurs twice on that day, and `at` is the first. early: before 7:00, which may be a
+    time in the afternoon without PM. midnight: which may be a date without a time.
+    """
 
     at: datetime
-    repeated: bool = False
+    warnings: tuple[str, ...] = ()
+    clock: str = ""
 
 
 @lru_cache(_CACHE_SIZE)
@@ -47,17 +56,27 @@ def parse_datetime(text: str, zone: ZoneInfo, day_first: bool = False) -> Parsed
 
     Results are cached, because many appointments start at the same time.
     """
+    text = plain(text)
     parsed = next((value for parse in _parsers(day_first) if (value := parse(text)) is not None), None)
     # Times in the year 9999 may overflow in other zones.
     if parsed is None or not 1900 <= parsed.year < MAXYEAR:
         return ErrorCode.DATE
     if parsed.tzinfo is not None:
-        return ErrorCode.DATE if _may_be_range(text, parsed, zone) else ParsedDateTime(parsed.astimezone(UTC))
+        return ErrorCode.DATE if _may_be_range(text, parsed, zone) else _checked(text, parsed.astimezone(zone))
     local = parsed.replace(tzinfo=zone)
     round_trip = local.astimezone(UTC).astimezone(zone)
     if round_trip.replace(tzinfo=None) != parsed:
         return ErrorCode.SKIPPED_HOUR
-    return ParsedDateTime(local.astimezone(UTC), local.utcoffset() != local.replace(fold=1).utcoffset())
+    return _checked(text, local, local.utcoffset() != local.replace(fold=1).utcoffset())
+
+
+def _checked(text: str, local: datetime, repeated: bool = False) -> ParsedDateTime:
+    warnings = ["date_repeated"] if repeated else []
+    if (local.hour, local.minute) == (0, 0):
+        warnings.append("midnight")
+    elif local.hour < _EARLIEST_HOUR and not repeated and not _AM.search(text):
+        warnings.append("early")
+    return ParsedDateTime(local.astimezone(UTC), tuple(warnings), f"{local:%I:%M %p}".lstrip("0"))
 
 
 def _parse_iso(text: str) -> datetime | None:

@@ -24,7 +24,6 @@ class ErrorCode(StrEnum):
     TOO_FAR_AHEAD = "date_far"
     SKIPPED_HOUR = "date_skipped"
     SITE = "site_unknown"
-    LANGUAGE = "language_unknown"
     TIME_ZONE = "timezone_unknown"
     CHANNEL = "channel_unknown"
     STATUS = "status_unknown"
@@ -35,6 +34,9 @@ class ErrorCode(StrEnum):
     NO_APPOINTMENTS = "file_no_appointments"
     ROW_TOO_LONG = "row_too_long"
     OWN_NUMBER = "phone_ours"
+    TOO_COMPLEX = "file_too_complex"
+    ROUNDED_ID = "appointment_rounded"
+    FLAG = "yes_or_no"
 
 
 ERROR_SENTENCES: dict[str, str] = {
@@ -51,7 +53,6 @@ ERROR_SENTENCES: dict[str, str] = {
     ErrorCode.TOO_FAR_AHEAD: "This is more than two years from now: check the year.",
     ErrorCode.SKIPPED_HOUR: "This time does not exist, because the clocks spring forward that day: correct it.",
     ErrorCode.SITE: "This site is unknown: use one of {detail}.",
-    ErrorCode.LANGUAGE: "This language is not supported: use one of {detail}, or leave the cell empty.",
     ErrorCode.TIME_ZONE: "This time zone is unknown: use a name like America/New_York, or leave the cell empty.",
     ErrorCode.CHANNEL: "This channel is unknown: use text, call, or none, or leave the cell empty.",
     ErrorCode.STATUS: "This status is unknown: use booked, cancelled, attended, or missed, or leave the cell empty.",
@@ -61,11 +62,15 @@ ERROR_SENTENCES: dict[str, str] = {
     PhoneFault.EXCEL: "The spreadsheet damaged this number: format the column as text and enter the number again.",
     PhoneFault.TWO: "There is more than one number here: keep only the one that can receive texts.",
     PhoneFault.FOREIGN: "Texts are not sent to the country of this number: enter another number.",
+    PhoneFault.SPECIAL: "Patients have no numbers like this (premium-rate or toll-free): enter the patient's number.",
     PhoneFault.INVALID: "This is not a phone number: enter ten digits, like 603-555-0123.",
     ErrorCode.TOO_LARGE: "This file is larger than {detail}: split it, or save it as CSV, which has no limit.",
     ErrorCode.TOO_MANY_ROWS: "This file has more than {detail} rows: split it, or save it as CSV, which has no limit.",
     ErrorCode.ENCRYPTED: "This file is password-protected: save it without a password.",
     ErrorCode.NO_APPOINTMENTS: "There are no appointments in this file: check that it is the right file.",
+    ErrorCode.TOO_COMPLEX: "This file takes too much memory or time to read: split it, or save the list alone as CSV.",
+    ErrorCode.ROUNDED_ID: "The spreadsheet rounded this id: format the column as text and export it again.",
+    ErrorCode.FLAG: "This cell says neither yes nor no: write one of them.",
     ErrorCode.ROW_TOO_LONG: "This row has more cells than row 1: put quotation marks around any cell with a comma.",
 }
 WARNING_SENTENCES: dict[str, str] = {
@@ -73,6 +78,23 @@ WARNING_SENTENCES: dict[str, str] = {
     "same_day": "This patient has another appointment that day, in row {detail}: at most one text a day is sent.",
     "date_repeated": "This time occurs twice, because the clocks fall back that day: the first one is used.",
     "language_not_spoken": "This patient prefers {detail}.",
+    "columns_unread": "These columns are not read: {detail}.",
+    "hidden_rows": "Rows that are hidden, for example by a filter, were not imported: {detail}. To import them, show "
+    "them and save the file again, or use --hidden-rows.",
+    "other_sheets": "Other sheets also have rows, which were not imported: {detail}. To import one, use --sheet NAME.",
+    "more_pages": "This bundle is one page of a longer result ({detail}): import the other pages too.",
+    "second_patient": "This appointment has more than one patient: texts go to the first one only.",
+    "declined": "This patient has declined the appointment: no texts are sent.",
+    "no_time": "This appointment has no time yet: it gets no texts until it is booked.",
+    "no_permission": "This patient has not agreed to texts: none will be sent.",
+    "permission_unclear": "This cell says neither yes nor no, so no texts will be sent: write one of them.",
+    "cancelled_anyway": "The appointment is cancelled, but this cell was not used: {detail}",
+    "cancelled_unknown": "This appointment was never imported, so there is nothing to cancel.",
+    "early": "{detail}? This appointment is before 7:00 in the morning: check whether AM or PM is missing.",
+    "midnight": "{detail}? This appointment is at midnight: check whether the time is missing.",
+    "fixed_offset": "This time zone ignores daylight saving time: use a name like America/New_York.",
+    "id_alike": "This looks like appointment {detail}, which has the same phone number and time: if it is, the id lost "
+    "or gained zeros. Format the column as text and export it again.",
     "not_agreed": "This appointment is only proposed: no texts are sent until it is booked.",
     "deceased": "This patient has died: no texts are sent.",
     "batch_cancelled": "Appointments in a cancelled batch: {detail}. No texts are sent for them.",

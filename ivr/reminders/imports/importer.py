@@ -16,9 +16,9 @@ from ivr.ledger import Ledger, Vault
 from ivr.line.content.loader import Content
 from ivr.reminders.imports.duplicates import TempDiskFull
 from ivr.reminders.imports.errors import RowError, row_warning
-from ivr.reminders.imports.files import UnreadableFile, read_rows, unreadable_file
+from ivr.reminders.imports.files import ReadOptions, UnreadableFile, read_rows, unreadable_file
 from ivr.reminders.imports.preview import TextPreview, preview_texts
-from ivr.reminders.imports.rows import AppointmentRow, RowReader
+from ivr.reminders.imports.rows import AppointmentRow, RowReader, ValidRow
 from ivr.reminders.imports.staging import ImportStage, StagedCounts, preview_staging
 
 CHUNK_SIZE = 1000
@@ -68,13 +68,17 @@ class _CappedList:
 
 @dataclass(frozen=True)
 class Importer:
-    """progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself."""
+    """progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself.
+
+    options: which parts of a workbook to read.
+    """
 
     ledger: Ledger
     vault: Vault
     content: Content
     progress: Callable[[int], None] = lambda _rows: None
     own_numbers: frozenset[str] = frozenset()
+    options: ReadOptions = ReadOptions()
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """strict: import everything or nothing. For an unreadable file, the report has no rows and one error."""
@@ -94,10 +98,11 @@ class Importer:
         """What `run` would report, and the first texts that would go out. Writes nothing."""
         first: list[AppointmentRow] = []
 
-        def add(rows: list[AppointmentRow]) -> StagedCounts:
+        def add(rows: list[ValidRow]) -> StagedCounts:
             staged = preview_staging(self.ledger, self.vault, rows)
             opted_out = set(staged.opted_out)
-            texted = (row for row in rows if row.gets_texts and row.number not in opted_out)
+            full = (row for row in rows if isinstance(row, AppointmentRow))
+            texted = (row for row in full if row.gets_texts and row.number not in opted_out)
             first.extend(islice(texted, _PREVIEW_ROWS - len(first)))
             return staged
 
@@ -110,18 +115,19 @@ class Importer:
         report.preview = [text for row in first for text in preview_texts(self.content, row, now)]
         return report
 
-    def _read(self, path: Path, now: datetime, add: Callable[[list[AppointmentRow]], StagedCounts]) -> ImportReport:
+    def _read(self, path: Path, now: datetime, add: Callable[[list[ValidRow]], StagedCounts]) -> ImportReport:
         report, errors, warnings = ImportReport(), _CappedList(), _CappedList()
         reader = RowReader(self.content.config, now, self.own_numbers)
-        rows, in_cancelled = read_rows(path), 0
+        file_warnings: list[RowError] = []
+        rows, in_cancelled = read_rows(path, self.options, file_warnings), 0
         while chunk := list(islice(rows, CHUNK_SIZE)):
             try:
                 read = reader.read(chunk)
             except TempDiskFull:
                 raise unreadable_file("the disk for temporary files is full. Free some space and try again.") from None
-            valid = [row for row in read if isinstance(row, AppointmentRow)]
+            valid = [row for row in read if not isinstance(row, list)]
             for row in read:
-                if not isinstance(row, AppointmentRow):
+                if isinstance(row, list):
                     errors.add(row)
             staged = add(valid) if valid else StagedCounts()
             report.rows += len(chunk)
@@ -133,8 +139,9 @@ class Importer:
             self.progress(report.rows)
             warnings.add(reader.warnings)
             warnings.add([row_warning(number, "phone", "opted_out") for number in staged.opted_out])
+            warnings.add(staged.warnings)
             reader.warnings.clear()
-        report.errors, report.warnings = errors.all(), warnings.all()
+        report.errors, report.warnings = errors.all(), [*file_warnings, *warnings.all()]
         if in_cancelled:
             report.warnings.append(row_warning(0, "", "batch_cancelled", in_cancelled))
         if report.rows:

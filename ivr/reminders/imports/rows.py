@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,20 +11,23 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ivr.line.content.config import Config
-from ivr.people.phones import PhoneNumber, parse_phone
+from ivr.people.phones import PhoneFault, PhoneNumber, parse_phone
 from ivr.reminders.imports.categories import CATEGORY_COLUMNS, Categories, CategoryReader
+from ivr.reminders.imports.columns import EXTRA_CELLS
 from ivr.reminders.imports.datetimes import parse_datetime
 from ivr.reminders.imports.duplicates import DuplicateTracker
 from ivr.reminders.imports.errors import ErrorCode, RowError, row_error, row_warning
+from ivr.reminders.imports.phone_cells import readable_phone
+from ivr.reminders.imports.plain_text import plain
 
-REQUIRED = ("appointment_id", "phone", "starts_at")
-OPTIONAL = ("site", "language", "timezone", "first_name", "channel", "status")
-# The key of the cells beyond the last column name.
-EXTRA_CELLS = ""
 _MAX_LENGTHS = {"appointment_id": 100, "first_name": 80}
 _MAX_PHONE_LENGTH = 100
+_MAX_TIME_LENGTH = 100
 _MAX_AHEAD = timedelta(days=731)
 _CACHE_SIZE = 1000
+_PLAIN_PHONE = re.compile(r"[\d ()+.-]{10,20}$", re.ASCII)
+# A spreadsheet writes an id that it rounded like this. A plain 12E45 may be an id.
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+$", re.ASCII)
 _zone = cache(ZoneInfo)
 
 
@@ -47,10 +51,26 @@ class AppointmentRow:
         return self.status == "booked" and self.channel == "text"
 
 
+@dataclass(frozen=True)
+class PartialRow:
+    """A row that changes one column of a known appointment, because its phone or time is missing or damaged.
+
+    column, value: status and cancelled, or channel and none. An id is enough for both.
+    """
+
+    number: int
+    appointment_id: str
+    column: str
+    value: str
+
+
+ValidRow = AppointmentRow | PartialRow
+
+
 class _ReadRow(NamedTuple):
     """A row, or None if it has errors; the errors; and (key, row number), for finding duplicates."""
 
-    row: AppointmentRow | None
+    row: ValidRow | None
     errors: list[RowError]
     key: tuple[str, int]
 
@@ -71,42 +91,86 @@ class RowReader:
         self._categories = lru_cache(_CACHE_SIZE)(CategoryReader(config).read)
         self.warnings: list[RowError] = []
 
-    def read(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[AppointmentRow | list[RowError]]:
+    def read(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[ValidRow | list[RowError]]:
         """Each row, or all of its errors. rows: consecutive, with their numbers; the header is row 1."""
         read = [self._read(number, cells) for number, cells in rows]
         self._check_duplicates(read)
-        self._check_same_day([row for row, errors, _ in read if row and row.status == "booked" and not errors])
+        valid = [row for row, errors, _ in read if isinstance(row, AppointmentRow) and not errors]
+        self._check_same_day([row for row in valid if row.status == "booked"])
         return [errors if errors or row is None else row for row, errors, _ in read]
 
     def _read(self, number: int, cells: Mapping[str, str]) -> _ReadRow:
         errors: list[RowError] = []
-        appointment_id = self._text(number, "appointment_id", cells, errors)
-        first_name = self._text(number, "first_name", cells, errors)
-        if not appointment_id:
-            errors.append(row_error(number, "appointment_id", ErrorCode.MISSING))
+        appointment_id = self._id(number, cells.get("appointment_id") or "", errors)
+        has_id = bool(appointment_id) and not errors
+        first_name = self._name(number, cells.get("first_name") or "", errors)
         phone = self._phone(number, cells.get("phone") or "", errors)
         if EXTRA_CELLS in cells:
             errors.append(row_error(number, "", ErrorCode.ROW_TOO_LONG))
-        categories = self._categories(*[cells.get(name) or "" for name in CATEGORY_COLUMNS])
+        categories = self._categories(*map(cells.get, CATEGORY_COLUMNS))
         errors += [row_error(number, *error) for error in categories.errors]
-        starts_at = self._starts_at(number, (cells.get("starts_at") or "").strip(), categories, errors)
-        row = None
+        text = (cells.get("starts_at") or "")[:_MAX_TIME_LENGTH].strip()
+        starts_at, warnings = self._starts_at(number, text, categories, errors)
+        key = (f"id {appointment_id}" if has_id else "", number)
         if not errors and starts_at and phone:
             row = AppointmentRow(number, appointment_id, phone, starts_at, first_name, *categories[:5])
+            self.warnings += warnings
             self.warnings += [row_warning(number, *warning) for warning in categories.warnings]
-        return _ReadRow(row, errors, (f"id {appointment_id}" if appointment_id else "", number))
+            return _ReadRow(row, errors, key)
+        partial = self._partial(number, appointment_id, categories, errors) if has_id else None
+        return _ReadRow(partial, [] if partial else errors, key)
+
+    def _partial(
+        self, number: int, appointment_id: str, categories: Categories, errors: list[RowError]
+    ) -> PartialRow | None:
+        """What a row with errors still says about an appointment: that it is cancelled, or has no time yet."""
+        if categories.status == "cancelled":
+            damaged = [error for error in errors if error.code not in (ErrorCode.MISSING, PhoneFault.EMPTY)]
+            self.warnings += [row_warning(number, e.column, "cancelled_anyway", e.message) for e in damaged]
+            return PartialRow(number, appointment_id, "status", "cancelled")
+        has_no_time = [(error.column, error.code) for error in errors] == [("starts_at", ErrorCode.MISSING)]
+        if has_no_time and not categories.is_agreed:
+            self.warnings.append(row_warning(number, "starts_at", "no_time"))
+            return PartialRow(number, appointment_id, "channel", "none")
+        return None
 
     @staticmethod
-    def _text(number: int, name: str, cells: Mapping[str, str], errors: list[RowError]) -> str:
-        text = (cells.get(name) or "").strip()
-        if len(text) > _MAX_LENGTHS[name]:
-            errors.append(row_error(number, name, ErrorCode.TOO_LONG, _MAX_LENGTHS[name]))
+    def _id(number: int, cell: str, errors: list[RowError]) -> str:
+        if cell.isalnum() and cell.isascii() and len(cell) <= _MAX_LENGTHS["appointment_id"]:
+            return cell
+        text = plain(cell)
+        if not text:
+            errors.append(row_error(number, "appointment_id", ErrorCode.MISSING))
+        if len(text) > _MAX_LENGTHS["appointment_id"]:
+            errors.append(row_error(number, "appointment_id", ErrorCode.TOO_LONG, _MAX_LENGTHS["appointment_id"]))
         if not text.isprintable() and len(text.splitlines()) > 1:
-            errors.append(row_error(number, name, ErrorCode.LINE_BREAK))
+            errors.append(row_error(number, "appointment_id", ErrorCode.LINE_BREAK))
+        if _ROUNDED.match(text):
+            errors.append(row_error(number, "appointment_id", ErrorCode.ROUNDED_ID))
         return text
 
-    def _phone(self, number: int, text: str, errors: list[RowError]) -> str | None:
-        phone = parse_phone(text[:_MAX_PHONE_LENGTH], self._countries)
+    @staticmethod
+    def _name(number: int, cell: str, errors: list[RowError]) -> str:
+        """A line break in a quoted name is white space; before a digit, it is the start of a row without its quote."""
+        text = cell.strip()
+        if not text.isprintable():
+            first, *others = text.splitlines()
+            if any(char.isdigit() for line in others for char in line):
+                errors.append(row_error(number, "first_name", ErrorCode.LINE_BREAK))
+            text = " ".join(" ".join([first, *others]).split())
+        if len(text) > _MAX_LENGTHS["first_name"]:
+            errors.append(row_error(number, "first_name", ErrorCode.TOO_LONG, _MAX_LENGTHS["first_name"]))
+        return text
+
+    def _phone(self, number: int, cell: str, errors: list[RowError]) -> str | None:
+        phone = parse_phone(cell, self._countries) if _PLAIN_PHONE.match(cell) else PhoneFault.INVALID
+        if not isinstance(phone, PhoneNumber):
+            text = plain(cell[:_MAX_PHONE_LENGTH])
+            text = readable_phone(text) if self._countries[0] == "US" else text
+            phone = parse_phone(text, self._countries)
+            if isinstance(phone, PhoneNumber) and any(map(str.isalpha, text)):
+                # The library reads letters as the keys of a phone: 603-555-O128.
+                phone = PhoneFault.INVALID
         if not isinstance(phone, PhoneNumber):
             errors.append(row_error(number, "phone", phone))
             return None
@@ -114,18 +178,23 @@ class RowReader:
             errors.append(row_error(number, "phone", ErrorCode.OWN_NUMBER))
         return phone.e164
 
-    def _starts_at(self, number: int, text: str, categories: Categories, errors: list[RowError]) -> datetime | None:
+    def _starts_at(
+        self, number: int, text: str, categories: Categories, errors: list[RowError]
+    ) -> tuple[datetime | None, list[RowError]]:
+        """The time, and warnings about it."""
         parsed = parse_datetime(text, _zone(categories.timezone), self._day_first)
         if isinstance(parsed, ErrorCode):
-            errors.append(row_error(number, "starts_at", parsed if text else ErrorCode.MISSING))
-            return None
+            errors.append(row_error(number, "starts_at", parsed if plain(text) else ErrorCode.MISSING))
+            return None, []
         if categories.status == "booked" and parsed.at <= self._now:
             errors.append(row_error(number, "starts_at", ErrorCode.PAST))
         if parsed.at > self._latest:
             errors.append(row_error(number, "starts_at", ErrorCode.TOO_FAR_AHEAD))
-        if parsed.repeated:
-            self.warnings.append(row_warning(number, "starts_at", "date_repeated"))
-        return parsed.at
+        if not parsed.warnings:
+            return parsed.at, []
+        early = categories.status == "booked"
+        codes = [code for code in parsed.warnings if early or code == "date_repeated"]
+        return parsed.at, [row_warning(number, "starts_at", code, parsed.clock) for code in codes]
 
     def _check_duplicates(self, read: list[_ReadRow]) -> None:
         named = [(errors, key) for _, errors, key in read if key[0]]

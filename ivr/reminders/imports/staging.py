@@ -1,11 +1,15 @@
 """What an import writes: new appointments in a batch that is not live yet, and changes to existing appointments, which
-wait until the whole file is read. All transactions are short, so a STOP or a reply never waits for an import."""
+wait until the whole file is read. All transactions are short, so a STOP or a reply never waits for an import.
+
+A batch that is not live may belong to an import that died or to one that still runs. Nothing can tell them apart, so
+an import takes over rows of such a batch only when it goes live, and its undo deletes only what it staged itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +23,8 @@ from ivr.ledger.tables import appointment, batch, callback, opt_out_event, perso
 from ivr.line.content.config import Config, ReminderRules
 from ivr.people.persons import PersonRegistry
 from ivr.people.replies import WRONG_NUMBER
-from ivr.reminders.imports.rows import AppointmentRow
+from ivr.reminders.imports.errors import RowError, row_warning
+from ivr.reminders.imports.rows import AppointmentRow, PartialRow, ValidRow
 from ivr.reminders.outbox.restore_guard import send_count
 from ivr.reminders.outbox.text_states import cancel_planned
 from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide
@@ -31,19 +36,26 @@ _CACHE_SIZE = 10_000
 _FROM_FILE = ("starts_at", "timezone", "site", "language", "channel", "status")
 _PAST_STATUSES = ("attended", "missed")
 _VALUES = ("person_id", *_FROM_FILE, "first_name_sealed")
-_REFER_TO_PERSONS = (appointment, text, callback, todo, opt_out_event)
+_REFER_TO_PERSONS = (appointment, staged_change, text, callback, todo, opt_out_event)
+# An import that has not gone live by then has died.
+_ABANDONED_AFTER = timedelta(days=1)
+_IS_EMPTY = ~exists().where(appointment.c.batch_id == batch.c.id) & ~exists().where(staged_change.c.into == batch.c.id)
 _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", *_VALUES)
 
 
 @dataclass
 class StagedCounts:
-    """opted_out: row numbers of patients who opted out. in_cancelled: unchanged rows in cancelled batches."""
+    """opted_out: row numbers of patients who opted out. in_cancelled: unchanged rows in cancelled batches.
+
+    warnings: about appointments that the ledger does not have, or has under another id.
+    """
 
     accepted: int = 0
     updated: int = 0
     unchanged: int = 0
     in_cancelled: int = 0
     opted_out: list[int] = field(default_factory=list)
+    warnings: list[RowError] = field(default_factory=list)
 
 
 class ImportStage:
@@ -62,28 +74,33 @@ class ImportStage:
         # Many appointments start at the same time.
         self._next_due_at = lru_cache(_CACHE_SIZE)(partial(_next_due_at, config.reminders, now))
 
-    def add(self, rows: list[AppointmentRow]) -> StagedCounts:
+    def add(self, rows: list[ValidRow]) -> StagedCounts:
         """Stage rows. Commits."""
         with self._ledger.write() as connection:
             # A concurrent claim or import must not see half of these changes.
             self._ledger.exclusive_lock(connection)
             self._ledger.prepare_bulk_write(connection)
-            persons, opted_out = self._persons.get_or_create(connection, (row.phone for row in rows), self._now)
+            persons, opted_out = self._persons.get_or_create(connection, _phones(rows), self._now)
             changes = _RowChanges(self._vault, rows, persons, _existing(connection, self._find, rows))
-            if changes.new or changes.changed or changes.orphans:
+            counts = changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
+            if changes.new or changes.staged:
                 self._write(connection, changes, persons)
-            return changes.counts(opted_out)
+            return counts
 
     def _write(self, connection: Connection, rows: _RowChanges, persons: dict[str, int]) -> None:
         into = self._batch = self._batch or self._open_batch(connection)
         self._appointments.execute(connection, (self._new(row, persons[row.phone], into) for row in rows.new))
         changes = (
-            {"into": into, "appointment": appointment_id, **self._values(row, persons[row.phone])}
-            for appointment_id, row in rows.changed
+            {
+                "into": into,
+                "appointment": before.id,
+                **{name: getattr(before, name) for name in _VALUES},
+                **(self._values(row, persons[row.phone]) if isinstance(row, AppointmentRow) else {}),
+                **({row.column: row.value} if isinstance(row, PartialRow) else {}),
+            }
+            for before, row in rows.staged
         )
         self._changes.execute(connection, changes)
-        if rows.orphans:
-            connection.execute(update(appointment).where(appointment.c.id.in_(rows.orphans)).values(batch_id=into))
 
     def _open_batch(self, connection: Connection) -> int:
         # Starts the send counter, so that even a backup from before the first text is recognized when restored.
@@ -117,7 +134,7 @@ class ImportStage:
         while self._apply_some():
             pass
         with self._ledger.write() as connection:
-            _delete_empty_batches(connection, self._batch)
+            _delete_abandoned_batches(connection, self._now)
         return self._batch
 
     def _apply_some(self) -> int:
@@ -126,10 +143,17 @@ class ImportStage:
             staged = select(staged_change).where(staged_change.c.into == self._batch).order_by(staged_change.c.id)
             changes = connection.execute(staged.limit(CHUNK_SIZE)).all()
             existing = _appointments_by_id(connection, [change.appointment for change in changes])
+            orphans = []
             for change in changes:
-                values = {name: getattr(change, name) for name in _VALUES}
-                due = self._next_due_at(change.starts_at, change.timezone, change.status, change.channel)
-                _apply(connection, existing[change.appointment], {**values, "batch_id": change.into}, due, self._now)
+                before, values = existing[change.appointment], {name: getattr(change, name) for name in _VALUES}
+                if any(getattr(before, name) != value for name, value in values.items()):
+                    due = self._next_due_at(change.starts_at, change.timezone, change.status, change.channel)
+                    _apply(connection, before, {**values, "batch_id": change.into}, due, self._now)
+                elif before.live_at is None:
+                    orphans.append(before.id)
+            if orphans:
+                moved = update(appointment).where(appointment.c.id.in_(orphans)).values(batch_id=self._batch)
+                connection.execute(moved)
             done: ColumnElement[bool] = staged_change.c.id.in_([change.id for change in changes])
             if self._has_older_changes:
                 # Changes to the same appointments by an import that died: this file is newer.
@@ -138,13 +162,18 @@ class ImportStage:
             return len(changes)
 
     def undo(self) -> None:
-        """Delete everything that was staged, and the persons that only this file named."""
+        """Delete everything that was staged, and the persons that only this file named.
+
+        An appointment that a concurrent import has staged a change to remains, and goes live with that import.
+        """
         if self._batch is not None:
-            staged = select(appointment.c.id).where(appointment.c.batch_id == self._batch).limit(CHUNK_SIZE)
+            in_batch = appointment.c.batch_id == self._batch
+            is_wanted = exists().where(staged_change.c.appointment == appointment.c.id)
+            staged = select(appointment.c.id).where(in_batch, ~is_wanted).limit(CHUNK_SIZE)
             self._delete(staged_change, staged_change.c.into == self._batch)
             while self._delete(appointment, appointment.c.id.in_(staged)):
                 pass
-            self._delete(batch, batch.c.id == self._batch)
+            self._delete(batch, (batch.c.id == self._batch) & _IS_EMPTY)
         unused = [~exists().where(table.c.person_id == person.c.id) for table in _REFER_TO_PERSONS]
         created = select(person.c.id).where(person.c.created_at == self._now, *unused).limit(CHUNK_SIZE)
         while self._delete(person, person.c.id.in_(created)):
@@ -152,46 +181,84 @@ class ImportStage:
 
     def _delete(self, table: Any, where: Any) -> int:
         with self._ledger.write() as connection:
+            self._ledger.exclusive_lock(connection)
             return int(connection.execute(delete(table).where(where)).rowcount)
 
 
 class _RowChanges:
-    """Rows sorted into new, changed, and unchanged. known: appointments in the ledger, by appointment_id."""
+    """Rows sorted into new, changed, and unchanged. known: appointments in the ledger, by appointment_id.
+
+    staged: what to change when the batch goes live, and the unchanged appointments of batches that are not live.
+    """
 
     def __init__(
-        self, vault: Vault, rows: list[AppointmentRow], persons: dict[str, int], known: dict[str, LedgerRow[Any]]
+        self, vault: Vault, rows: list[ValidRow], persons: dict[str, int], known: dict[str, LedgerRow[Any]]
     ) -> None:
         self._rows = rows
         self.new: list[AppointmentRow] = []
-        self.changed: list[tuple[int, AppointmentRow]] = []
-        # Unchanged appointments of an import that died before its batch was live. They move to this batch.
-        self.orphans: list[int] = []
-        self._unchanged = self._in_cancelled = 0
+        self.staged: list[tuple[LedgerRow[Any], ValidRow | None]] = []
+        self._unknown: list[PartialRow] = []
+        self._updated = self._unchanged = self._in_cancelled = 0
         for row in rows:
             before = known.get(row.appointment_id)
             if before is None:
-                self.new.append(row)
-            elif not _is_unchanged(vault, before, row, persons.get(row.phone)):
-                self.changed.append((before.id, row))
+                self._add(row)
+            elif not _is_unchanged(vault, before, row, persons):
+                self.staged.append((before, row))
+                self._updated += 1
             else:
                 self._unchanged += 1
                 self._in_cancelled += before.cancelled_at is not None
                 if before.live_at is None:
-                    self.orphans.append(before.id)
+                    self.staged.append((before, None))
 
-    def counts(self, opted_out: set[str]) -> StagedCounts:
-        """opted_out: phone numbers."""
-        numbers = [row.number for row in self._rows if row.phone in opted_out] if opted_out else []
-        return StagedCounts(len(self.new), len(self.changed), self._unchanged, self._in_cancelled, numbers)
+    def _add(self, row: ValidRow) -> None:
+        if isinstance(row, AppointmentRow):
+            self.new.append(row)
+        else:
+            self._unchanged += 1
+            self._unknown.append(row)
+
+    def counts(self, opted_out: set[str], alike: list[RowError]) -> StagedCounts:
+        """opted_out: phone numbers. alike: warnings about ids."""
+        texted = (row for row in self._rows if isinstance(row, AppointmentRow)) if opted_out else ()
+        numbers = [row.number for row in texted if row.phone in opted_out]
+        unknown = [row for row in self._unknown if row.column == "status"]
+        warnings = [row_warning(row.number, "appointment_id", "cancelled_unknown") for row in unknown]
+        return StagedCounts(
+            len(self.new), self._updated, self._unchanged, self._in_cancelled, numbers, [*warnings, *alike]
+        )
 
 
-def preview_staging(ledger: Ledger, vault: Vault, rows: list[AppointmentRow]) -> StagedCounts:
+def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow]) -> StagedCounts:
     """How rows would be staged. Writes nothing."""
     dialect = ledger.engine.dialect
     find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
     with ledger.read() as connection:
-        persons, opted_out = PersonRegistry(dialect, vault).find(connection, (row.phone for row in rows))
-        return _RowChanges(vault, rows, persons, _existing(connection, find, rows)).counts(opted_out)
+        persons, opted_out = PersonRegistry(dialect, vault).find(connection, _phones(rows))
+        changes = _RowChanges(vault, rows, persons, _existing(connection, find, rows))
+        return changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
+
+
+def _phones(rows: list[ValidRow]) -> list[str]:
+    return [row.phone for row in rows if isinstance(row, AppointmentRow)]
+
+
+def _alike_ids(connection: Connection, new: list[AppointmentRow], persons: dict[str, int]) -> list[RowError]:
+    """Warnings about new ids that differ only in leading zeros from the id of a booked appointment of the same person
+    at the same time: a spreadsheet turns 0012345 into 12345."""
+    numeric = [row for row in new if row.appointment_id.isdecimal() and row.phone in persons]
+    if not numeric:
+        return []
+    booked = select(appointment.c.appointment_id, appointment.c.person_id, appointment.c.starts_at).where(
+        appointment.c.person_id.in_({persons[row.phone] for row in numeric}), appointment.c.status == "booked"
+    )
+    stored = {
+        (row.person_id, row.starts_at, row.appointment_id.lstrip("0")): row.appointment_id
+        for row in connection.execute(booked)
+    }
+    keys = [(row, (persons[row.phone], row.starts_at, row.appointment_id.lstrip("0"))) for row in numeric]
+    return [row_warning(row.number, "appointment_id", "id_alike", stored[key]) for row, key in keys if key in stored]
 
 
 def _next_due_at(
@@ -204,13 +271,15 @@ def _next_due_at(
     return now if decision.send or decision.skips else decision.next_at
 
 
-def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: AppointmentRow, person_id: int | None) -> bool:
+def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: ValidRow, persons: dict[str, int]) -> bool:
+    if isinstance(row, PartialRow):
+        return bool(getattr(before, row.column) == row.value)
     name = vault.open(before.first_name_sealed) if before.first_name_sealed else ""
     same = all(getattr(before, key) == getattr(row, key) for key in _FROM_FILE)
-    return same and name == row.first_name and before.person_id == person_id
+    return same and name == row.first_name and before.person_id == persons.get(row.phone)
 
 
-def _existing(connection: Connection, find: BulkLookup, rows: Iterable[AppointmentRow]) -> dict[str, LedgerRow[Any]]:
+def _existing(connection: Connection, find: BulkLookup, rows: Iterable[ValidRow]) -> dict[str, LedgerRow[Any]]:
     ids = [match.id for match in find.among(connection, [row.appointment_id for row in rows])]
     return {row.appointment_id: row for row in _appointments_by_id(connection, ids).values()} if ids else {}
 
@@ -242,7 +311,7 @@ def _apply(
     connection.execute(update(appointment).where(appointment.c.id == before.id).values({**values, **answer, **times}))
 
 
-def _delete_empty_batches(connection: Connection, newest: int) -> None:
-    """Delete the batches of imports that died, once a newer batch has taken over all of their rows."""
-    empty = ~exists().where(appointment.c.batch_id == batch.c.id) & ~exists().where(staged_change.c.into == batch.c.id)
-    connection.execute(delete(batch).where(batch.c.id < newest, batch.c.live_at.is_(None), empty))
+def _delete_abandoned_batches(connection: Connection, now: datetime) -> None:
+    """Delete the batches of imports that died, once newer batches have taken over all of their rows."""
+    is_old = batch.c.created_at < now - _ABANDONED_AFTER
+    connection.execute(delete(batch).where(batch.c.live_at.is_(None), is_old, _IS_EMPTY))

@@ -52,6 +52,9 @@ VARIANTS = [
     ("other column names", TWO.replace("appointment_id,phone,starts_at", "appointment,Mobile,Start").encode()),
     ("quoted cells", TWO.replace("A1", '"A1"').replace("A2", '"A2"').encode()),
     ("an unknown column", TWO.replace("first_name", "first_name,Doctor").encode()),
+    ("an empty line before the column names", b"\n" + TWO.encode()),
+    ("empty lines and cells before the column names", b"\xef\xbb\xbf\r\n,,,\n \n" + TWO.encode()),
+    ("a space before a quoted cell", TWO.replace(",603-555-0101", ', "603-555-0101"').encode()),
 ]
 
 
@@ -87,7 +90,6 @@ DAMAGED = [
     ("bytes of no encoding at the end", GOOD + b"\x81\x8d,603-555-0101,2026-12-24 10:00\n", "file_unreadable"),
     ("no phone column", b"appointment_id,starts_at\nA1,2026-12-24 10:00\n", "column_missing"),
     ("two phone columns", b"appointment_id,phone,starts_at,Mobile\nA1,1,2,3\n", "column_double"),
-    ("an empty line before the column names", b"\n" + TWO.encode(), "column_missing"),
 ]
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from io import BufferedReader
 
-from ivr.reminders.imports.errors import ErrorCode
-from ivr.reminders.imports.files.encoding import decode_bytes
-from ivr.reminders.imports.files.fhir import is_fhir, rows_of_fhir
-from ivr.reminders.imports.files.table import is_known_column, row_builder
-from ivr.reminders.imports.files.unreadable import (
-    Cells,
+from ivr.reminders.imports.errors import ErrorCode, RowError
+from ivr.reminders.imports.files.cells import (
+    Row,
+    Source,
     check_row_count,
     checked_cell,
     file_error,
@@ -19,30 +17,38 @@ from ivr.reminders.imports.files.unreadable import (
     read_whole,
     unreadable_file,
 )
+from ivr.reminders.imports.files.encoding import decode_bytes
+from ivr.reminders.imports.files.fhir import is_fhir, rows_of_fhir
+from ivr.reminders.imports.files.table import is_known_column, row_builder
+
+_FORMS = '[{...}, {...}], {"appointments": [...]}, or a FHIR Bundle'
+_NEXT_OBJECT = re.compile(r"\s*[{\[]")
 
 
-def read_json(raw: BufferedReader) -> Iterator[tuple[int, Cells]]:
-    text = decode_bytes(read_whole(raw))
+def read_json(source: Source) -> Iterator[Row]:
+    text = decode_bytes(read_whole(source.raw))
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
+        if _NEXT_OBJECT.match(text, error.pos) and error.msg == "Extra data":
+            raise unreadable_file(f"it is NDJSON, with one JSON value per line. Use {_FORMS}.") from None
         raise unreadable_file(f"the JSON is damaged on line {error.lineno}. Export it again.") from None
     except (ValueError, RecursionError):
         raise unreadable_file(
             "the JSON has a number that is too long, or is nested too deeply. Export it again."
         ) from None
-    yield from rows_of_json(value)
+    del text
+    yield from rows_of_json(value, source.warnings)
 
 
-def rows_of_json(value: object) -> Iterator[tuple[int, Cells]]:
-    """Each appointment of parsed JSON with its position, from 1. Raises UnreadableFile."""
+def rows_of_json(value: object, warnings: list[RowError]) -> Iterator[Row]:
+    """Each appointment of parsed JSON with its position, from 1. Adds warnings. Raises UnreadableFile."""
     if is_fhir(value):
-        yield from rows_of_fhir(value)
+        yield from rows_of_fhir(value, warnings)
         return
     items = value.get("appointments") if isinstance(value, dict) else value
     if not isinstance(items, list):
-        forms = '[{...}, {...}], {"appointments": [...]}, or a FHIR Bundle'
-        raise unreadable_file(f"it is JSON, but not a list of appointments. Use {forms}.")
+        raise unreadable_file(f"it is JSON, but not a list of appointments. Use {_FORMS}.")
     if not items:
         raise file_error(ErrorCode.NO_APPOINTMENTS)
     check_row_count(len(items))
@@ -50,8 +56,10 @@ def rows_of_json(value: object) -> Iterator[tuple[int, Cells]]:
         if not isinstance(item, dict):
             raise unreadable_file(f"appointment {number} is not an object. Write it as " + '{"appointment_id": ...}.')
     # Optional keys may be in only some of the objects.
-    header = list(dict.fromkeys(key for item in items for key in item if is_known_column(key)))
-    build = row_builder(header, where="each appointment")
+    names = dict.fromkeys(key for item in items for key in item)
+    header = [name for name in names if is_known_column(name)]
+    unread = [name for name in names if not is_known_column(name)]
+    build = row_builder(header, warnings, where="each appointment", unread=unread)
     for number, item in enumerate(items, start=1):
         # Unlike a blank line of a table, an empty object is an error: it becomes a row with no cells.
         yield number, build([_cell(number, key, item.get(key)) for key in header]) or {}
@@ -60,6 +68,8 @@ def rows_of_json(value: object) -> Iterator[tuple[int, Cells]]:
 def _cell(number: int, key: str, value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
         raise unreadable_file(f"{key[:40]} of appointment {number} is neither text nor a number. Write it as text.")
     return checked_cell(number, value if isinstance(value, str) else number_text(value))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ivr.reminders.imports.files.cells import unreadable_file
 from ivr.reminders.imports.files.encoding import decode_bytes
-from ivr.reminders.imports.files.unreadable import unreadable_file
 
 _SAVE = "Save the appointments as CSV or XLSX."
 _PICTURE = f"it is a picture. {_SAVE}"

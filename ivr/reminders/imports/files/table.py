@@ -7,9 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from ivr.reminders.imports.errors import ErrorCode, RowError, row_error
-from ivr.reminders.imports.files.unreadable import Cells, UnreadableFile
-from ivr.reminders.imports.rows import EXTRA_CELLS, OPTIONAL, REQUIRED
+from ivr.reminders.imports.columns import (
+    CANCELED,
+    EXTRA_CELLS,
+    FLAGS,
+    NO_SHOW,
+    NO_TEXTS,
+    OPTIONAL,
+    PERMISSION,
+    REQUIRED,
+)
+from ivr.reminders.imports.errors import ErrorCode, RowError, row_error, row_warning
+from ivr.reminders.imports.files.cells import Cells, UnreadableFile, listed
 
 BuildRow = Callable[[Sequence[str]], Cells | None]
 # Two columns that together make starts_at.
@@ -30,13 +39,27 @@ _ALIASES = {
     "site": "site id, site name, clinic, clinic name, location, location name, facility, facility name, department",
     "language": "lang, language code, preferred language, language preference, patient language",
     "timezone": "tz, zone",
-    "first_name": "first, given name, forename, patient first name, patient given name",
+    "first_name": "first, given name, forename, patient first name, patient given name, invitee first name",
     "channel": "contact method, contact preference, preferred contact, reminder channel",
     "status": "appointment status, appt status, visit status, booking status",
+    CANCELED: "cancelled, is canceled, is cancelled, appointment canceled, appointment cancelled, appt canceled, "
+    "appt cancelled, was canceled, was cancelled",
+    NO_SHOW: "noshow, is no show, marked as no show, missed",
+    PERMISSION: "permission to send sms, permission to send text, permission to send texts, permission to text, "
+    "permission to sms, text permission, sms permission, text consent, sms consent, consent to text, consent to sms, "
+    "consent to texts, ok to text, okay to text, ok to sms, okay to sms, text ok, text okay, sms ok, sms okay, "
+    "can text, may text, can sms, allow text, allow texts, allow texting, allow sms, text allowed, sms allowed, "
+    "receive texts, receive sms, receives texts, receives sms, accepts texts, accepts sms, agrees to texts, "
+    "agreed to texts, send text, send texts, send sms, text reminders, sms reminders, text opt in, sms opt in, "
+    "texting opt in, opt in, opted in, textable",
+    NO_TEXTS: "no text, no sms, do not text, do not sms, do not send texts, do not send text, do not send sms, "
+    "dont text, text opt out, sms opt out, texting opt out, opt out, opted out, declines texts, declined texts, "
+    "do not contact",
 }
-_ORDER = (*REQUIRED, *OPTIONAL, _DATE, _TIME)
+_ORDER = (*REQUIRED, *OPTIONAL, *FLAGS, _DATE, _TIME)
 _ROW_1 = "row 1"
 _MAX_LISTED = 5
+_MAX_NAME = 200
 _HEADER_BELOW = "If the column names are farther down, delete the rows above them."
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _MIDNIGHT = re.compile(r"[T ]0?0:00(:00(\.0+)?)?$")
@@ -45,7 +68,7 @@ _DAY_ZERO = re.compile(r"^(1899-12-3[01]|1900-01-0[01])[T ]")
 
 
 def _normalized(name: str) -> str:
-    return _SEPARATORS.sub("", name.lower())
+    return _SEPARATORS.sub("", name[:_MAX_NAME].lower())
 
 
 _COLUMNS = {_normalized(alias): name for name, others in _ALIASES.items() for alias in (name, *others.split(", "))}
@@ -77,7 +100,7 @@ class _Header:
     def duplicates(self) -> dict[str, list[str]]:
         """The columns that appear more than once, by our name: the names as written."""
         return {
-            column: [_printable(self.names[position]) for position in positions]
+            column: [listed([self.names[position]]) for position in positions]
             for column, positions in self.positions.items()
             if len(positions) > 1
         }
@@ -85,6 +108,12 @@ class _Header:
     @property
     def has_date_time(self) -> bool:
         return _DATE in self.positions and _TIME in self.positions
+
+    @property
+    def unread(self) -> list[str]:
+        """The names of the columns that are not read, as written."""
+        read = {position for positions in self.positions.values() for position in positions}
+        return [name for position, name in enumerate(self.names) if position not in read and name.strip()]
 
     def error(self, where: str) -> RowError | None:
         """One error for all missing and duplicate columns. where: where to add a missing one."""
@@ -107,14 +136,20 @@ def is_known_column(name: str) -> bool:
     return _normalized(name) in _COLUMNS
 
 
-def row_builder(names: Sequence[str], where: str = _ROW_1) -> BuildRow:
+def row_builder(
+    names: Sequence[str], warnings: list[RowError], where: str = _ROW_1, unread: Sequence[str] = ()
+) -> BuildRow:
     """A function that turns the values of a row into cells by column, or None if the row is blank.
 
-    Raises UnreadableFile if columns are missing or duplicated.
+    Adds a warning that names the columns that are not read, and those in `unread`. Raises UnreadableFile if columns
+    are missing or duplicated.
     """
     header = _Header.parse(names)
     if error := header.error(where):
         raise UnreadableFile(error)
+    ignored = [*header.unread, *unread]
+    if ignored:
+        warnings.append(row_warning(1 if where == _ROW_1 else 0, "", "columns_unread", listed(ignored)))
     build = _plain_builder(header, len(names))
     return _date_time_builder(build) if header.has_date_time else build
 
@@ -170,18 +205,14 @@ def _date_time_builder(build: BuildRow) -> BuildRow:
 def _missing_sentence(names: list[str], where: str) -> str:
     if len(names) == 1:
         return f"The column {names[0]} is missing: add it to {where}."
-    return f"The columns {_listed(names)} are missing: add them to {where}."
+    return f"The columns {_joined(names)} are missing: add them to {where}."
 
 
 def _duplicate_sentence(names: list[str]) -> str:
     if len(set(names)) == 1:
         return row_error(0, "", ErrorCode.DUPLICATE_COLUMN, names[0]).message
-    return f"The columns {_listed(names[:_MAX_LISTED])} mean the same thing: keep one."
+    return f"The columns {_joined(names[:_MAX_LISTED])} mean the same thing: keep one."
 
 
-def _listed(names: list[str]) -> str:
+def _joined(names: list[str]) -> str:
     return f"{', '.join(names[:-1])}, and {names[-1]}" if len(names) > 2 else " and ".join(names)
-
-
-def _printable(name: str) -> str:
-    return "".join(char for char in name.strip()[:40] if char.isprintable())

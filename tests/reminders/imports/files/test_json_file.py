@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.reminders.imports.categories import PATIENT_LANGUAGES, SITE_NAME, WARNING_CODE
-from ivr.reminders.imports.files import UnreadableFile, read_rows
-from ivr.reminders.imports.files.json_file import rows_of_json
+from ivr.reminders.imports.columns import NO_STATUS, PATIENT_LANGUAGES, SITE_NAMES, WARNING_CODES
+from ivr.reminders.imports.files import ReadOptions, UnreadableFile, json_file
+from ivr.reminders.imports.files import read_rows as read_with_warnings
+
+
+def read_rows(path):
+    return read_with_warnings(path, ReadOptions(), [])
+
+
+def rows_of_json(value):
+    return json_file.rows_of_json(value, [])
+
 
 ONE = {"appointment_id": "A1", "phone": "603-555-0101", "starts_at": "2026-12-24T10:00:00-05:00", "site": ""}
 TWO = {"appointment_id": "1042", "phone": "6035550102", "starts_at": "2026-12-24T11:00:00-05:00", "site": "main"}
@@ -88,6 +97,8 @@ DAMAGED = [
     ("endless brackets", b"[" * 1_000_000, "nested too deeply"),
     ("an endless number", b"[" + b"9" * 10_000 + b"]", "number that is too long"),
     ("too large", b"[" + b" " * 20_000_000 + b"]", "larger than 20 MB"),
+    ("NDJSON", b'{"appointment_id": 1}\n{"appointment_id": 2}\n', "it is NDJSON"),
+    ("NDJSON of FHIR", b'{"resourceType": "Appointment"}\r\n{"resourceType": "Patient"}', "it is NDJSON"),
     ("an RTF document", b"{\\rtf1 x}", "it is a document"),
 ]
 
@@ -148,35 +159,19 @@ def test_a_row_of_a_bundle_combines_the_appointment_the_patient_and_the_location
             "phone": "603-555-0101",
             "starts_at": "2026-12-24T10:00:00-05:00",
             "site": "main",
-            SITE_NAME: "Elliot",
+            SITE_NAMES: "Elliot",
             PATIENT_LANGUAGES: "es-MX,en",
             "first_name": "María",
             "status": "booked",
-            "channel": "",
-            WARNING_CODE: "",
+            WARNING_CODES: "",
         },
     )
     assert (number, second["appointment_id"], second["site"]) == (2, "a1", "")
 
 
-STATUSES = [
-    ("booked", "booked"),
-    ("pending", "booked"),
-    ("proposed", "booked"),
-    ("arrived", "attended"),
-    ("checked-in", "attended"),
-    ("waitlist", "booked"),
-    ("fulfilled", "attended"),
-    ("noshow", "missed"),
-    ("cancelled", "cancelled"),
-    ("entered-in-error", "cancelled"),
-    ("unheard-of", "unheard-of"),
-]
-
-
-@pytest.mark.parametrize(("fhir_status", "status"), STATUSES)
-def test_each_fhir_status_maps_to_a_status(fhir_status, status):
-    assert only_row(bundle(patient(), appointment(status=fhir_status)))["status"] == status
+@pytest.mark.parametrize(("parts", "status"), [({}, "booked"), ({"status": ""}, NO_STATUS), ({"status": 1}, NO_STATUS)])
+def test_the_status_is_passed_on_and_a_missing_one_is_not_booked(parts, status):
+    assert only_row(bundle(patient(), appointment(**parts)))["status"] == status
 
 
 PHONES = [
@@ -214,21 +209,46 @@ def test_a_number_that_expires_before_the_appointment_is_not_chosen(end, chosen)
     assert only_row(bundle(patient(telecom=telecom), appointment()))["phone"] == chosen
 
 
-NO_TEXTS = [
-    ("deceased", {"deceasedBoolean": True}, {}, ("none", "deceased")),
-    ("deceased on a date", {"deceasedDateTime": "2026-11-01"}, {}, ("none", "deceased")),
-    ("living", {"deceasedBoolean": False}, {}, ("", "")),
-    ("a proposed appointment", {}, {"status": "proposed"}, ("none", "not_agreed")),
-    ("a waitlisted appointment", {}, {"status": "waitlist"}, ("none", "not_agreed")),
+DECLINED = {"status": "declined", "actor": {"reference": "Patient/7"}}
+OTHER = {"status": "accepted", "actor": {"reference": "Patient/8"}}
+ACCEPTED = {**DECLINED, "status": "accepted"}
+WARNINGS = [
+    ("deceased", {"deceasedBoolean": True}, {}, "deceased"),
+    ("deceased on a date", {"deceasedDateTime": "2026-11-01"}, {}, "deceased"),
+    ("living", {"deceasedBoolean": False}, {}, ""),
+    ("the patient declined", {}, {"participant": [DECLINED]}, "declined"),
+    ("one of two patients declined", {}, {"participant": [OTHER, DECLINED]}, ""),
+    ("two patients", {}, {"participant": [ACCEPTED, OTHER]}, "second_patient"),
+    ("the same patient twice", {}, {"participant": [ACCEPTED, ACCEPTED]}, ""),
 ]
 
 
 @pytest.mark.parametrize(
-    ("patient_parts", "parts", "expected"), [case[1:] for case in NO_TEXTS], ids=[case[0] for case in NO_TEXTS]
+    ("patient_parts", "parts", "codes"), [case[1:] for case in WARNINGS], ids=[case[0] for case in WARNINGS]
 )
-def test_deceased_patients_and_proposed_appointments_get_no_texts(patient_parts, parts, expected):
-    cells = only_row(bundle(patient(**patient_parts), appointment(**parts)))
-    assert (cells["channel"], cells[WARNING_CODE]) == expected
+def test_what_is_unusual_about_the_patient_is_passed_on(patient_parts, parts, codes):
+    assert only_row(bundle(patient(**patient_parts), appointment(**parts)))[WARNING_CODES] == codes
+
+
+def test_a_patient_who_did_not_decline_is_chosen():
+    other = patient(id="8", telecom=[{"system": "phone", "value": "603-555-0108"}])
+    cells = only_row(bundle(patient(), other, appointment(participant=[DECLINED, OTHER])))
+    assert cells["phone"] == "603-555-0108"
+
+
+PAGES = [
+    ({"link": [{"relation": "next", "url": "https://x"}]}, ["it has 1 appointments"]),
+    ({"total": 250}, ["it has 1 of 250 appointments"]),
+    ({"total": 1, "link": [{"relation": "self", "url": "https://x"}]}, []),
+]
+
+
+@pytest.mark.parametrize(("parts", "details"), PAGES)
+def test_a_bundle_with_more_pages_causes_a_warning(parts, details):
+    warnings = []
+    list(json_file.rows_of_json({**bundle(patient(), appointment()), **parts}, warnings))
+    assert [(warning.row, warning.code) for warning in warnings] == [(0, "more_pages") for _ in details]
+    assert all(detail in warning.message for detail, warning in zip(details, warnings, strict=True))
 
 
 IDS = [
@@ -298,15 +318,25 @@ def test_a_patient_missing_from_the_bundle_has_no_phone():
 
 SITES = [
     ({"reference": "Location/main", "display": "Elliot"}, "main", "Elliot"),
-    ({"type": "Location", "display": "main"}, "main", "main"),
+    ({"type": "Location", "display": "main"}, "main", ""),
     ({"reference": "HealthcareService/1"}, "", ""),
 ]
+
+
+def test_all_locations_are_passed_on_except_those_that_declined():
+    names = [("e0", "OR", "accepted"), ("main", "Elliot", "accepted"), ("e2", "Closed", "declined")]
+    locations = [
+        {"actor": {"reference": f"Location/{name}", "display": display}, "status": status}
+        for name, display, status in names
+    ]
+    cells = only_row(bundle(patient(), appointment(participant=[ACCEPTED, *locations])))
+    assert (cells["site"], cells[SITE_NAMES]) == ("e0", "OR\nmain\nElliot")
 
 
 @pytest.mark.parametrize(("actor", "site", "place"), SITES)
 def test_the_site_is_the_id_or_the_name_of_the_location(actor, site, place):
     cells = only_row(bundle(patient(), appointment({"reference": "Patient/7"}, actor)))
-    assert (cells["site"], cells[SITE_NAME]) == (site, place)
+    assert (cells["site"], cells[SITE_NAMES]) == (site, place)
 
 
 KEYS = sorted({*appointment(), *patient(), *ONE, "name", "given", "communication", "language", "coding", "code"})

@@ -1,20 +1,45 @@
-"""What all file formats share: cells, their limits, and the exception for a file that cannot be read."""
+"""What all file formats share: rows of cells, their limits, and the exception for a file that cannot be read."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from io import BufferedReader
 
 from ivr.reminders.imports.errors import ErrorCode, RowError, row_error
 
 Cells = dict[str, str]
+Row = tuple[int, Cells]
 MAX_CELL_LENGTH = 10_000
+MAX_COLUMNS = 1000
 # For formats that must be read into memory as a whole.
 MAX_FILE_BYTES = 20_000_000
 MAX_ROWS = 50_000
 # NUL and lone surrogates, which databases cannot store.
 _INVALID_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
-_LARGEST_PLAIN_NUMBER = 1e15
+# A spreadsheet keeps 15 digits of a number.
+_LARGEST_EXACT_NUMBER = 1e15
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """sheet: the name of the sheet of a workbook to read instead of the first list. hidden_rows: read them too."""
+
+    sheet: str = ""
+    hidden_rows: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open file. Its reader adds warnings about the file to `warnings`, all of them before it ends."""
+
+    raw: BufferedReader
+    options: ReadOptions = ReadOptions()
+    warnings: list[RowError] = field(default_factory=list)
+
+
+Reader = Callable[[Source], Iterator[Row]]
 
 
 class UnreadableFile(Exception):
@@ -56,6 +81,20 @@ def checked_cell(number: int, cell: str) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number as people type it: 6035550123.0 becomes 6035550123."""
-    is_plain = isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_PLAIN_NUMBER
-    return str(int(value) if is_plain else value)
+    """A number as people type it: 6035550123.0 becomes 6035550123.
+
+    A number that may have lost digits becomes 1.23456789012346E+17, which `rows` rejects in an appointment id.
+    """
+    if isinstance(value, float):
+        if abs(value) >= _LARGEST_EXACT_NUMBER:
+            return f"{value:.14E}"
+        if value.is_integer():
+            return str(int(value))
+    return str(value)
+
+
+def listed(names: list[str], most: int = 20) -> str:
+    """Names from the file in a sentence, without characters that are not printable."""
+    printable = ["".join(char for char in name.strip()[:40] if char.isprintable()) for name in names[:most]]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(printable) + more

@@ -1,0 +1,16 @@
+"""The columns of an appointment. The readers of files yield cells by these names; `rows` gives them their meaning."""
+
+from __future__ import annotations
+
+REQUIRED = ("appointment_id", "phone", "starts_at")
+OPTIONAL = ("site", "language", "timezone", "first_name", "channel", "status")
+# Columns that answer yes or no, as scheduling systems export them next to a status or instead of one.
+CANCELED, NO_SHOW, PERMISSION, NO_TEXTS = "canceled", "no_show", "permission", "no_texts"
+FLAGS = (CANCELED, NO_SHOW, PERMISSION, NO_TEXTS)
+# The key of the cells beyond the last column name.
+EXTRA_CELLS = ""
+# Columns that only FHIR fills; no header can have these names. Site names are separated by line feeds, languages by
+# commas; the preferred ones come first.
+SITE_NAMES, PATIENT_LANGUAGES, WARNING_CODES = "(site names)", "(patient languages)", "(warning codes)"
+# The status of a FHIR appointment that has none, which R4 forbids. In a table, an empty cell means booked.
+NO_STATUS = "(no status)"
