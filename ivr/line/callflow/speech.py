@@ -127,13 +127,7 @@ class Speech:
         return self.block(language, prompt, name=entry.name[language], number=entry.number, hours=opening)
 
     def _preface(self, turn: Turn) -> list[SpeechBlock]:
-        node = turn.state.node
-        if turn.preface is None:
-            return []
-        if turn.preface.startswith("transfer-") and isinstance(node, Transfer):
-            previous = self.graph.chains[node.entry][max(0, node.link - 1)]
-            return [self._about_entry(turn.state, turn.preface, previous)]
-        return [self._prompt(turn.state, turn.preface)]
+        return [self._about_entry(turn.state, turn.preface, turn.preface_entry)] if turn.preface else []
 
     def _menu(self, state: State, node: Menu) -> list[SpeechBlock]:
         """The whole menu; after a miss, the choices alone."""
