@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
-from ivr import log, queues
+from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerUnavailable
-from ivr.line.callflow import hours
+from ivr.line.callflow.holiday_calendar import is_holiday
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, Files, read_content, read_folder
 from ivr.line.content.recordings import Recording
@@ -162,7 +162,7 @@ class ReleaseCache:
                 line = self._lines[content.digest] = CompiledLine(content, self._base_url)
                 # Built now, so that no caller waits for it.
                 _ = line.matcher
-                hours.preload_holidays(content.config.holidays)
+                is_holiday(content.config.holidays, clock.now().date())
                 in_use = (self.live.digest if self.live else content.digest, content.digest)
                 for old in [digest for digest in self._lines if digest not in in_use][: -MAX_COPIES + 1]:
                     del self._lines[old]

@@ -13,6 +13,7 @@ from datetime import datetime, tzinfo
 
 from sqlalchemy import Connection, delete, insert, select
 
+from ivr import clock
 from ivr.ledger import Ledger
 from ivr.ledger.tables import draft, draft_file
 from ivr.line.content.loader import Files, file_problem, read_content
@@ -105,13 +106,18 @@ def file_version(data: bytes | None) -> str:
     return NO_FILE if data is None else hashlib.sha256(data).hexdigest()[:12]
 
 
+def check_now(files: Files) -> CheckReport:
+    """The report of `infoline prompts check` on these files at this moment."""
+    return check_files(files, now=clock.now())
+
+
 class Drafts:
     """The draft in a database. `by` is always the name of the person who makes the change.
 
     zone: the time zone of messages. check: the check to run before publishing; it may use several processes.
     """
 
-    def __init__(self, ledger: Ledger, zone: tzinfo, check: Callable[[Files], CheckReport] = check_files) -> None:
+    def __init__(self, ledger: Ledger, zone: tzinfo, check: Callable[[Files], CheckReport] = check_now) -> None:
         self._ledger, self._zone, self._check = ledger, zone, check
 
     def open(self) -> Draft:

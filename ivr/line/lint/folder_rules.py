@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 
+from ivr.line.callflow.holiday_calendar import closed_days
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.lint.limits import as_sent, is_reminder, longest_text
@@ -11,6 +13,8 @@ from ivr.line.text.gsm7 import count_segments
 
 MOST_CHOICES = 5
 MEAN_SEGMENTS = 2
+# The month from which the closed days of the next year are due.
+_NEXT_YEAR_FROM = 10
 # Voices that Twilio lists for each language: https://www.twilio.com/docs/voice/twiml/say/text-speech
 VOICES = {
     "en-US": "Danielle Gregory Ivy Joanna Joey Justin Kendra Kevin Kimberly Matthew Ruth Salli Stephen",
@@ -52,6 +56,24 @@ def _unconfirmed(content: Content) -> Iterator[Finding]:
                 f"The hours of {entry.id} are not confirmed: check them with the hospital, then set `confirmed: true`."
             )
             line = content.source.line(("directory", index, "confirmed"))
+            yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
+
+
+def unconfirmed_holidays(content: Content, today: date) -> Iterator[Finding]:
+    """The closed days of this year, and from October of the next one too, until the hospital has confirmed them."""
+    config = content.config
+    if all(entry.holidays == "open" for entry in config.directory):
+        return
+    confirmed = config.holidays.confirmed or 0
+    for year in (today.year, today.year + 1) if today.month >= _NEXT_YEAR_FROM else (today.year,):
+        if year > confirmed:
+            days = closed_days(config.holidays, year).items()
+            listed = "; ".join(f"{day:%a %b} {day.day} {name}" for day, name in days) or "none"
+            message = (
+                f"The closed days of {year} are not confirmed: check this list with the hospital, correct it with"
+                f" `add:` and `remove:`, then set `confirmed: {year}`. Closed: {listed}."
+            )
+            line = content.source.line(("holidays",))
             yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
 
 
