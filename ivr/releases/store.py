@@ -205,6 +205,15 @@ def recent_releases(ledger: Ledger, limit: int) -> list[Release]:
     return [Release(**row._mapping) for row in rows]
 
 
+def releases_since(ledger: Ledger, since: datetime) -> list[Release]:
+    """The releases that have been live at any time since then, newest first."""
+    with ledger.read() as connection:
+        rows = connection.execute(_newest()).all()
+    releases = [Release(**row._mapping) for row in rows]
+    published = sum(item.at > since for item in releases)
+    return releases[: published + 1]
+
+
 def stored_files(ledger: Ledger, digest: str) -> dict[str, bytes] | None:
     """The files of the release with this digest; None if it does not exist or is damaged."""
     with ledger.read() as connection:
