@@ -171,6 +171,7 @@ def publish_folder_if_changed(ledger: Ledger, content: Content, now: datetime, b
     published from the folder.
     """
     publication = Publication(content, now, by, "the folder changed", "folder")
+    _ = publication.blob
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
         live, from_folder = select_live(connection), _from_folder(connection)
