@@ -13,9 +13,11 @@ from ivr.line.callflow.speech import Speech
 from ivr.line.callflow.states import Key, Menu, State
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import LINE_FILE, Content, read_content
+from ivr.line.content.upgrades import open_release
 from ivr.line.content.yaml_source import read_yaml
 from ivr.line.lint.runner import check_files
 from tests.line.content.test_loader import SHIPPED, changed
+from tests.support.paths import ROOT
 
 SETTINGS = {
     "fr": {"name": "Français", "tag": "fr-CA", "voice": "Polly.Gabrielle-Neural"},
@@ -114,6 +116,13 @@ def test_a_third_language_requires_the_prompt_that_offers_it() -> None:
     del files["fr/other-language-later.md"]
     with pytest.raises(BrokenPrompts, match="fr/other-language-later"):
         read_content(files)
+
+
+def test_a_former_release_in_three_languages_without_that_prompt_still_opens() -> None:
+    files = with_languages("en", "es", "fr")
+    for language in ("en", "es", "fr"):
+        del files[f"{language}/other-language-later.md"]
+    assert offers(open_release(files, ROOT / "prompts"), "en") == [("es", 1), ("fr", 2)]
 
 
 def test_two_languages_do_not_need_that_prompt() -> None:

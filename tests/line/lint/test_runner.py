@@ -324,6 +324,9 @@ def test_a_state_in_which_0_does_not_lead_to_help_is_reported(monkeypatch: pytes
 
     findings = graph_findings(explore_with(monkeypatch, ignore_0), "help")
     assert set(findings) == {"no-help"}
+    messages = {finding.message for finding in findings["no-help"]}
+    place = "At the topic cancer, part 2, in es after 1 silence (es.piece-cancer-1.s1)"
+    assert f"{place}, pressing 0 does not lead to a person" in " ".join(messages)
     assert all("piece-" in finding.message for finding in findings["no-help"])
 
 
