@@ -290,7 +290,7 @@ calls_to_entries = st.lists(
 PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     language=st.sampled_from(["en", "es"]),
     asked=st.sampled_from(ENTRIES),

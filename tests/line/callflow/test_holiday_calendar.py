@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 from holidays import country_holidays
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ivr.line.callflow.holiday_calendar import closed_days, is_holiday
 from ivr.line.content.config import Holidays
@@ -43,15 +41,14 @@ def test_the_holidays_of_new_hampshire_are_those_of_its_law(label: str, day: dat
     assert (day in closed_days(NEW_HAMPSHIRE, day.year)) is is_closed
 
 
-@given(year=st.integers(2025, 2100))
-def test_in_any_year_the_holidays_that_the_federal_government_keeps_too_agree_with_the_library(year: int) -> None:
-    federal = {
-        day for day, name in country_holidays("US", years=year, observed=False).items() if "Juneteenth" not in name
-    }
-    listed = closed_days(NEW_HAMPSHIRE, year)
-    kept = {day for day, name in listed.items() if not ("observed" in name or name == "Election Day")}
-    assert kept == federal
-    assert list(listed) == sorted(listed)
+def test_in_any_year_the_holidays_that_the_federal_government_keeps_too_agree_with_the_library() -> None:
+    for year in range(2025, 2101):
+        library = country_holidays("US", years=year, observed=False)
+        federal = {day for day, name in library.items() if "Juneteenth" not in name}
+        listed = closed_days(NEW_HAMPSHIRE, year)
+        kept = {day for day, name in listed.items() if not ("observed" in name or name == "Election Day")}
+        assert kept == federal
+        assert list(listed) == sorted(listed)
 
 
 def test_other_states_have_the_holidays_of_the_library() -> None:
