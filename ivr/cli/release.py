@@ -9,11 +9,11 @@ import click
 
 from ivr import clock
 from ivr.cli.console import FINDINGS
-from ivr.cli.context import current_user, settings_or_exit
+from ivr.cli.context import CommandContext, current_user, settings_or_exit
 from ivr.ledger import open_ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import content_digest, read_content, read_folder
-from ivr.releases.store import Diverged, Release, live_release, publish_folder_if_changed
+from ivr.releases.store import Diverged, Release, folder_base, live_release, publish_folder_if_changed
 
 if TYPE_CHECKING:
     from ivr.settings import Settings
@@ -39,6 +39,7 @@ def publish_changed_folder(settings: Settings) -> int:
     if live and live.digest == content_digest(files):
         return 0
     # Most starts publish nothing, and the lint rules take long to import.
+    from ivr.cli.prompts.publish import renamed_reminders
     from ivr.line.lint.runner import check_files
 
     report = check_files(files)
@@ -48,8 +49,16 @@ def publish_changed_folder(settings: Settings) -> int:
                 click.echo(finding, err=True)
         click.echo("The prompts were not published: fix these errors first. The live release is unchanged.", err=True)
         return FINDINGS
+    content = read_content(files)
+    is_new = folder_base(ledger) != content.digest
+    renamed = renamed_reminders(CommandContext(settings, ledger), content) if is_new else []
+    if renamed:
+        click.echo(
+            "\n".join([*renamed, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True
+        )
+        return FINDINGS
     try:
-        published = publish_folder_if_changed(ledger, read_content(files), clock.now(), current_user())
+        published = publish_folder_if_changed(ledger, content, clock.now(), current_user())
     except Diverged as error:
         from ivr.cli.prompts.diff import print_sides
         from ivr.releases.history import three_way_files

@@ -9,22 +9,27 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from datetime import timedelta
 from pathlib import Path
 
-from ivr import log, queues
+from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerUnavailable
-from ivr.line.callflow import hours
+from ivr.line.callflow.holiday_calendar import is_holiday
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, Files, read_content, read_folder
 from ivr.line.content.recordings import Recording
 from ivr.line.content.upgrades import open_release
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.disk_cache import DIGEST, MAX_COPIES, DiskCache
-from ivr.releases.store import Release, live_release, stored_files
+from ivr.releases.store import Release, live_release, recent_releases, stored_files
 
 LEDGER_SECONDS = 0.3
+# Twilio ends a call after four hours: https://www.twilio.com/docs/voice/api/call-resource#create-a-call-resource
+LONGEST_CALL = timedelta(hours=4)
+# Opening a release takes about half a second, in which a starting process does not answer yet.
+MOST_FORMER = 3
 # A publish must be live within a second; reading and compiling the release takes the other half.
 REFRESH_SECONDS = 0.5
 _RECORDING = re.compile(r"[0-9a-f]{32}")
@@ -77,18 +82,50 @@ class ReleaseCache:
         self._base_url = base_url
         self._lines: dict[str, CompiledLine] = {}
         self._lock = threading.Lock()
+        self._opening: dict[str, Future[CompiledLine | None]] = {}
+        self._opening_lock = threading.Lock()
+        self._openings = ThreadPoolExecutor(2, "opened-releases")
         self._queries = ThreadPoolExecutor(1, "releases")
         self.live: CompiledLine | None = None
         try:
             self._make_live(live_content(ledger, var_dir, prompts_dir))
         except NoRelease as error:
             log.get_logger().error("release_missing", faults=str(error))
+        for digest in self._digests_of_calls():
+            former = self.get(digest)
+            if former:
+                _build_matcher(former)
 
     def get(self, digest: str) -> CompiledLine | None:
         """The release with this digest, from any source; None if it does not exist or cannot be read."""
         cached = self._lines.get(digest)
         if cached is not None or not DIGEST.fullmatch(digest):
             return cached
+        # Opened once, however many callers wait for it.
+        with self._opening_lock:
+            opening = self._opening.get(digest) or self._openings.submit(self._open, digest)
+            self._opening[digest] = opening
+        try:
+            line = opening.result()
+        finally:
+            self._opening.pop(digest, None)
+        if line:
+            # Most callers press keys, so they do not wait for the matcher.
+            self._openings.submit(_build_matcher, line)
+        return line
+
+    def _digests_of_calls(self) -> list[str]:
+        """The releases that calls under way may have begun with, newest first, without the live one."""
+        try:
+            newest = [(release.digest, release.at) for release in recent_releases(self._ledger, MOST_FORMER + 1)]
+        except LedgerUnavailable:
+            newest = self._copies.newest(MOST_FORMER + 1)
+        oldest = clock.now() - LONGEST_CALL
+        # Each was live until the next one was published.
+        return [digest for (digest, _), (_, replaced) in zip(newest[1:], newest, strict=False) if replaced > oldest]
+
+    def _open(self, digest: str) -> CompiledLine | None:
+        """Read and compile a release from the disk cache or the database, without its matcher."""
         cached_files = self._copies.read(digest)
         files = cached_files or self._query(lambda: stored_files(self._ledger, digest))
         if files is None:
@@ -152,6 +189,8 @@ class ReleaseCache:
 
     def _make_live(self, content: Content) -> None:
         line = self._add(content)
+        _build_matcher(line)
+        is_holiday(content.config.holidays, clock.now().date())
         # Copied before it serves calls: the carrier may ask another process on this machine for its recordings.
         self._copies.keep(content)
         self.live = line
@@ -159,10 +198,7 @@ class ReleaseCache:
     def _add(self, content: Content) -> CompiledLine:
         with self._lock:
             if content.digest not in self._lines:
-                line = self._lines[content.digest] = CompiledLine(content, self._base_url)
-                # Built now, so that no caller waits for it.
-                _ = line.matcher
-                hours.preload_holidays(content.config.holidays)
+                self._lines[content.digest] = CompiledLine(content, self._base_url)
                 in_use = (self.live.digest if self.live else content.digest, content.digest)
                 for old in [digest for digest in self._lines if digest not in in_use][: -MAX_COPIES + 1]:
                     del self._lines[old]
@@ -182,3 +218,8 @@ class ReleaseCache:
             # A query that has not started yet is not needed anymore.
             future.cancel()
             return None
+
+
+def _build_matcher(line: CompiledLine) -> None:
+    """Build the matcher now, so that no caller waits for it."""
+    _ = line.matcher

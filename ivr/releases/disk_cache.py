@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ivr import log
@@ -34,6 +35,11 @@ class DiskCache:
         """The files of the release that this machine last served as live."""
         digest = self._live_digest()
         return self.read(digest) if DIGEST.fullmatch(digest) else None
+
+    def newest(self, limit: int) -> list[tuple[str, datetime]]:
+        """The digests of the newest copies and when each was written, newest first."""
+        copies = sorted(((modified, path.stem) for path, modified in self._copies()), reverse=True)[:limit]
+        return [(digest, datetime.fromtimestamp(modified / 1e9, UTC)) for modified, digest in copies]
 
     def recording(self, digest: str) -> Recording | None:
         """The recording with this digest from any copy, else None.

@@ -13,6 +13,7 @@ from datetime import datetime, tzinfo
 
 from sqlalchemy import Connection, delete, insert, select
 
+from ivr import clock
 from ivr.ledger import Ledger
 from ivr.ledger.tables import draft, draft_file
 from ivr.line.content.loader import Files, file_problem, read_content
@@ -105,13 +106,18 @@ def file_version(data: bytes | None) -> str:
     return NO_FILE if data is None else hashlib.sha256(data).hexdigest()[:12]
 
 
+def check_now(files: Files) -> CheckReport:
+    """The report of `infoline prompts check` on these files at this moment."""
+    return check_files(files, now=clock.now())
+
+
 class Drafts:
     """The draft in a database. `by` is always the name of the person who makes the change.
 
     zone: the time zone of messages. check: the check to run before publishing; it may use several processes.
     """
 
-    def __init__(self, ledger: Ledger, zone: tzinfo, check: Callable[[Files], CheckReport] = check_files) -> None:
+    def __init__(self, ledger: Ledger, zone: tzinfo, check: Callable[[Files], CheckReport] = check_now) -> None:
         self._ledger, self._zone, self._check = ledger, zone, check
 
     def open(self) -> Draft:
@@ -186,9 +192,11 @@ class Drafts:
         return release
 
     def _put(self, name: str, data: bytes | None, by: str, now: datetime, expected: str | None) -> Draft:
+        # Unpacked before the transaction, so that other writers do not wait for it.
+        opened = self.open()
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
-            before = _open(connection)
+            before = _open(connection, opened)
             if expected is not None and expected != before.version(name):
                 raise EditConflict(self._saved_by_another(before, name))
             previous, live = before.changed.get(name), file_version(before.live_files.get(name))
@@ -200,7 +208,7 @@ class Drafts:
             if before.begun_at is None:
                 connection.execute(insert(draft).values(id=1, base=before.live.digest, begun_at=now, begun_by=by))
             _delete_if_empty(connection)
-            return _open(connection)
+            return _open(connection, before)
 
     def _saved_by_another(self, current: Draft, name: str) -> str:
         change, live = current.changed.get(name), current.live
@@ -237,9 +245,13 @@ class Drafts:
         return f"{at.astimezone(self._zone):%Y-%m-%d at %H:%M}"
 
 
-def _open(connection: Connection) -> Draft:
+def _open(connection: Connection, earlier: Draft | None = None) -> Draft:
+    """The draft. earlier: one that was opened before; its live files are used if the same release is still live."""
     live = select_live(connection)
-    files = select_files(connection, live.digest) if live else None
+    if live and earlier and live.digest == earlier.live.digest:
+        files: Files | None = earlier.live_files
+    else:
+        files = select_files(connection, live.digest) if live else None
     if live is None or files is None:
         raise NoDraft("There is no live release to base a draft on: publish the folder first.")
     stored = connection.execute(select(draft)).first()

@@ -171,6 +171,7 @@ def publish_folder_if_changed(ledger: Ledger, content: Content, now: datetime, b
     published from the folder.
     """
     publication = Publication(content, now, by, "the folder changed", "folder")
+    _ = publication.blob
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
         live, from_folder = select_live(connection), _from_folder(connection)
@@ -203,6 +204,15 @@ def recent_releases(ledger: Ledger, limit: int) -> list[Release]:
     with ledger.read() as connection:
         rows = connection.execute(_newest().limit(limit)).all()
     return [Release(**row._mapping) for row in rows]
+
+
+def releases_since(ledger: Ledger, since: datetime) -> list[Release]:
+    """The releases that have been live at any time since then, newest first."""
+    with ledger.read() as connection:
+        rows = connection.execute(_newest()).all()
+    releases = [Release(**row._mapping) for row in rows]
+    published = sum(item.at > since for item in releases)
+    return releases[: published + 1]
 
 
 def stored_files(ledger: Ledger, digest: str) -> dict[str, bytes] | None:

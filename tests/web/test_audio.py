@@ -24,6 +24,8 @@ from ivr.settings import load
 from tests.line.content.test_recordings import GOODBYE, MP3, OTHER, WAV, R, wav, with_recordings
 from tests.releases.test_store import write_files
 
+# No call under way can have begun with a release that was replaced then.
+LONG_AGO = datetime(2025, 12, 1, 15, tzinfo=UTC)
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 YEAR = "public, max-age=31536000, immutable"
 FIRST = read_content(with_recordings({"goodbye.wav": WAV, "cancer-2.mp3": MP3}))
@@ -102,8 +104,8 @@ def test_a_process_serves_a_recording_that_another_process_fetched(
     ledger: Ledger, no_database: Ledger, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ivr.releases.cache.LEDGER_SECONDS", 10.0)
-    publish_release(ledger, FIRST, NOW, "x", "", "folder")
-    publish_release(ledger, SECOND, NOW, "x", "", "folder")
+    publish_release(ledger, FIRST, LONG_AGO, "x", "", "folder")
+    publish_release(ledger, SECOND, LONG_AGO, "x", "", "folder")
     first, second = ReleaseCache(ledger, var, var, ""), ReleaseCache(no_database, var, var, "")
     assert second.audio(FIRST_GOODBYE.digest) is None
     assert first.get(FIRST.digest)

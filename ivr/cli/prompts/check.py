@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import click
 
+from ivr import clock
 from ivr.cli.console import FINDINGS, fail, json_option, print_findings, print_json, print_table
 from ivr.cli.context import settings_or_exit
 from ivr.cli.prompts.folder import folder_content_or_exit, print_report, unreadable
@@ -29,7 +30,7 @@ def check(folder: Path | None, as_json: bool) -> None:
     gc.disable()
     started = time.monotonic()
     try:
-        report = check_files(read_folder(folder or settings_or_exit().prompts_dir), parallel=True)
+        report = check_files(read_folder(folder or settings_or_exit().prompts_dir), parallel=True, now=clock.now())
     except BrokenPrompts as broken:
         report = unreadable(broken)
     seconds = round(time.monotonic() - started, 2)

@@ -16,7 +16,7 @@ from ivr.cli.console import FINDINGS, TEXT, exit_on, fail, json_option, print_js
 from ivr.cli.context import current_user, iso, minute, open_context
 from ivr.cli.prompts.folder import print_report, write_or_exit
 from ivr.ledger import Ledger
-from ivr.line.content.loader import LINE_FILE, read_file
+from ivr.line.content.loader import LINE_FILE, Files, read_file
 from ivr.line.content.recordings import FOLDER as RECORDINGS
 from ivr.line.lint.runner import CheckReport, check_files
 from ivr.releases.drafts import BrokenDraft, Draft, DraftFile, Drafts, EditConflict, FileRejected, NoDraft
@@ -25,8 +25,11 @@ from ivr.releases.store import Release
 # A version that no file has: saving with it always conflicts.
 NO_VERSION = "?"
 
-check_in_parallel = partial(check_files, parallel=True)
 _draft_errors = partial(exit_on, NoDraft, FileRejected, EditConflict, status=FINDINGS)
+
+
+def check_in_parallel(files: Files) -> CheckReport:
+    return check_files(files, parallel=True, now=clock.now())
 
 
 def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[CheckReport], None]) -> Release:

@@ -15,8 +15,9 @@ from ivr.cli.prompts.diff import print_changes
 from ivr.ledger import Ledger
 from ivr.line.content.diff import diff_files, summarize_changes
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Files, read_content
+from ivr.line.content.loader import Files
 from ivr.line.content.sign_off import sign_offs
+from ivr.line.content.upgrades import open_release
 from ivr.releases.cache import NoRelease, live_content
 from ivr.releases.history import FolderNotEmpty, HistoryEntry, export_release, find_release, release_history
 from ivr.releases.store import Release, live_release, stored_files
@@ -33,7 +34,7 @@ def history(number: int | None, as_json: bool) -> None:
     context = open_context()
     zone = zone_of(context)
     if number is not None:
-        _show_release(context.ledger, number, zone, as_json)
+        _show_release(context, number, zone, as_json)
         return
     entries = release_history(context.ledger)
     if as_json:
@@ -71,11 +72,12 @@ def _summary(entry: HistoryEntry) -> str:
     return summarize_changes(entry.changed)
 
 
-def _show_release(ledger: Ledger, number: int, zone: tzinfo, as_json: bool) -> None:
+def _show_release(context: CommandContext, number: int, zone: tzinfo, as_json: bool) -> None:
+    ledger = context.ledger
     release = release_or_exit(ledger, number)
     before = (stored_files(ledger, release.parent) if release.parent else {}) or {}
     files = files_or_exit(ledger, release)
-    changes, signed = diff_files(before, files), _sign_offs(files)
+    changes, signed = diff_files(before, files), _sign_offs(files, context.settings.prompts_dir)
     if as_json:
         changes_json = [change.as_json() for change in changes]
         print_json({**_release_json(release, zone), "changes": changes_json, "signed": signed})
@@ -88,13 +90,15 @@ def _show_release(ledger: Ledger, number: int, zone: tzinfo, as_json: bool) -> N
         click.echo(f"{sign_off['file']} was signed off by {sign_off['by']} on {sign_off['on']}")
 
 
-def _sign_offs(files: Files) -> list[dict[str, str]]:
+def _sign_offs(files: Files, prompts_dir: Path) -> list[dict[str, str]]:
     """The sign-offs of a release; none if this version cannot read it."""
     try:
-        signed = sign_offs(read_content(files))
+        signed = sign_offs(open_release(files, prompts_dir))
     except BrokenPrompts:
         return []
-    return [{"file": f"{language}/{name}.md", "by": by, "on": on} for (language, name), (by, on) in signed.items()]
+    named = [(f"{language}/{name}.md", by, on) for (language, name), (by, on) in signed.items()]
+    # Prompts that an older release lacks are taken from elsewhere.
+    return [{"file": file, "by": by, "on": on} for file, by, on in named if file in files]
 
 
 def _release_json(release: Release, zone: tzinfo) -> dict[str, Any]:

@@ -6,22 +6,25 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from datetime import UTC
 
 import click
 
 from ivr import clock
 from ivr.cli.console import FINDINGS, NUMBER, TEXT, WIDTH, exit_on, fail, print_findings
-from ivr.cli.context import current_user, open_context
+from ivr.cli.context import CommandContext, current_user, open_context
 from ivr.cli.prompts import draft
 from ivr.cli.prompts.folder import exit_on_broken_prompts, print_report
 from ivr.cli.prompts.history import files_or_exit, release_or_exit, zone_of
 from ivr.cli.release import announce_release
 from ivr.ledger import Ledger
 from ivr.line.content.diff import summarize_changes
-from ivr.line.content.loader import Files, content_digest, read_content, read_folder
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
 from ivr.line.content.upgrades import open_release
+from ivr.line.lint.plan_rules import renamed_steps
 from ivr.line.lint.runner import CheckReport, check_content, check_files
+from ivr.releases.drafts import Drafts
 from ivr.releases.history import reverted_files
 from ivr.releases.store import (
     AlreadyLive,
@@ -51,9 +54,11 @@ def publish_prompts(note: str, yes: bool, from_draft: bool) -> None:
     with _publish_errors():
         if from_draft:
             zone = zone_of(context)
-            published = draft.publish_draft(context.ledger, zone, note, lambda report: _confirm(report, [], yes))
+            published = draft.publish_draft(
+                context.ledger, zone, note, lambda report: _confirm_draft(context, report, yes)
+            )
         else:
-            published = _publish_folder(context.ledger, context.settings.prompts_dir, note, yes)
+            published = _publish_folder(context, note, yes)
         announce_release(published, context.settings)
 
 
@@ -66,7 +71,8 @@ def _publish_errors() -> Iterator[None]:
             click.echo(already)
 
 
-def _publish_folder(ledger: Ledger, folder: Path, note: str, yes: bool) -> Release:
+def _publish_folder(context: CommandContext, note: str, yes: bool) -> Release:
+    ledger, folder = context.ledger, context.settings.prompts_dir
     live = live_release(ledger)
     with exit_on_broken_prompts(_REFUSED):
         files = read_folder(folder)
@@ -76,7 +82,7 @@ def _publish_folder(ledger: Ledger, folder: Path, note: str, yes: bool) -> Relea
     if report.has_errors:
         print_report(report)
         fail(_REFUSED, FINDINGS)
-    _confirm(report, _reverts(ledger, live, files), yes)
+    _confirm(report, [*_reverts(ledger, live, files), *renamed_reminders(context, read_content(files))], yes)
     seen = live.number if live else 0
     return publish_release(ledger, read_content(files), clock.now(), current_user(), note, "folder", seen=seen)
 
@@ -94,10 +100,26 @@ def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
     return [warning] if reverted else []
 
 
+def _confirm_draft(context: CommandContext, report: CheckReport, yes: bool) -> None:
+    content = read_content(Drafts(context.ledger, UTC).open().files)
+    _confirm(report, renamed_reminders(context, content), yes)
+
+
+def renamed_reminders(context: CommandContext, content: Content) -> list[str]:
+    """A warning for each reminder to which this content gives another id than the live release does."""
+    live = live_release(context.ledger)
+    stored = stored_files(context.ledger, live.digest) if live else None
+    try:
+        config = open_release(stored, context.settings.prompts_dir).config if stored else None
+    except BrokenPrompts:
+        return []
+    return [finding.message for finding in renamed_steps(config, content)] if config else []
+
+
 def _confirm(report: CheckReport, warnings: list[str], yes: bool) -> None:
     """Print what a person should see before publishing, and exit unless they agree.
 
-    Without a terminal, findings do not stop the publication, but reverting other people's changes does.
+    Without a terminal, findings do not stop the publication, but the warnings do.
     """
     findings = report.about(*CONFIRMED_RULES)
     if not (findings or warnings):
@@ -127,6 +149,8 @@ def rollback(number: int, note: str) -> None:
     target = release_or_exit(context.ledger, number)
     with exit_on_broken_prompts(f"Nothing was changed: this version of the line cannot read release {number}."):
         content = open_release(files_or_exit(context.ledger, target), context.settings.prompts_dir)
+    for warning in renamed_reminders(context, content):
+        click.echo(textwrap.fill(warning, WIDTH))
     report = check_content(content, parallel=True)
     if report.blocking_errors:
         print_report(CheckReport(report.states, report.transitions, report.blocking_errors))

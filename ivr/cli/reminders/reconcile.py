@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -14,17 +13,16 @@ from rich.console import Console
 from ivr import clock
 from ivr.cli.console import FINDINGS, fail, json_option, print_json
 from ivr.cli.context import CommandContext, moment_or_exit, open_context
-from ivr.ledger import Ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content
 from ivr.line.content.upgrades import open_release
-from ivr.releases.store import recent_releases, stored_files
+from ivr.releases.disk_cache import MAX_COPIES, DiskCache
+from ivr.releases.store import releases_since, stored_files
 
 if TYPE_CHECKING:
     from ivr.carrier.twilio.client import Carrier
     from ivr.reminders.outbox.restore import RestoreReport
 
-RECENT_RELEASES = 5
 OLDEST_BACKUP = timedelta(days=400)
 WAITING = (
     "It is not known yet whether the waiting texts went out: run this again in a few\n"
@@ -75,7 +73,7 @@ def _restore(context: CommandContext, carrier: Carrier, since: datetime, go_on: 
     from ivr.carrier.twilio.client import UNREACHABLE
     from ivr.reminders.outbox.restore import Restorer
 
-    contents = _recent_contents(context.ledger, context.content, context.settings.prompts_dir)
+    contents = contents_since(context, since)
     restorer = Restorer(context.ledger, context.vault, carrier, contents, _opt_out_matcher(context.content))
     with Console(stderr=True).status("Reading the carrier's log…") as progress:
         try:
@@ -100,13 +98,18 @@ def _backup_time_or_exit(since: str, content: Content) -> datetime:
     return moment
 
 
-def _recent_contents(ledger: Ledger, live: Content, prompts_dir: Path) -> list[Content]:
-    """The live content and the releases before it, because a text may have gone out with either."""
+def contents_since(context: CommandContext, since: datetime) -> list[Content]:
+    """The live content, and every release that a text may have gone out with since then.
+
+    A restored database lacks the releases that were published after the backup, but this machine may have a copy.
+    """
+    ledger, live, copies = context.ledger, context.content, DiskCache(context.settings.var_dir)
     contents = {live.digest: live}
-    for release in recent_releases(ledger, RECENT_RELEASES):
-        files = None if release.digest in contents else stored_files(ledger, release.digest)
+    published = [release.digest for release in releases_since(ledger, since)]
+    for digest in (*published, *(digest for digest, _ in copies.newest(MAX_COPIES))):
+        files = None if digest in contents else stored_files(ledger, digest) or copies.read(digest)
         try:
-            contents |= {release.digest: open_release(files, prompts_dir)} if files else {}
+            contents |= {digest: open_release(files, context.settings.prompts_dir)} if files else {}
         except BrokenPrompts:
             continue
     return list(contents.values())

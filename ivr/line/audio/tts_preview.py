@@ -80,6 +80,8 @@ def _examples(content: Content, language: str) -> dict[str, str]:
         "language": Locale.parse(language).get_language_name(config.default_language) or language,
         "choice": content.prompt(language, menu).choices[key],
         "key": key,
+        # Only the offer of a third language has a number of presses.
+        "times": "2",
     }
 
 

@@ -267,21 +267,28 @@ class Graph:
 
     def reach(self, language: str, entry: str, facts: Facts, preface: str | None = None) -> Turn:
         """A transfer to the first open link of an entry's chain, or the call-back offer if all are closed."""
-        return self._dial(language, entry, 0, facts, preface) or Turn(State(language, CallbackOffer(entry, "closed")))
+        transfer = self._next_transfer(entry, 0, facts)
+        if transfer:
+            return Turn(State(language, transfer), preface)
+        return Turn(State(language, CallbackOffer(entry, "closed")))
 
-    def _dial(self, language: str, entry: str, first: int, facts: Facts, preface: str | None) -> Turn | None:
-        for link, name in enumerate(self.chains[entry]):
-            if link >= first and facts(name):
-                return Turn(State(language, Transfer(entry, link)), preface)
-        return None
+    def _next_transfer(self, entry: str, first: int, facts: Facts) -> Transfer | None:
+        """The transfer to the first open link of an entry's chain from link `first` on."""
+        links = enumerate(self.chains[entry])
+        return next((Transfer(entry, link) for link, name in links if link >= first and facts(name)), None)
 
     def _after_dial(self, state: State, node: Transfer, heard: Heard, facts: Facts) -> Turn:
         status = heard.status if isinstance(heard, ActionResult) else FAILED
         if status in ANSWERED:
             return Turn(state.enter(Goodbye()))
-        preface = _DIAL_PREFACES.get(status, "transfer-failed")
-        next_transfer = self._dial(state.language, node.entry, node.link + 1, facts, preface)
-        return next_transfer or Turn(state.enter(CallbackOffer(node.entry, "no-one-free")))
+        chain = self.chains[node.entry]
+        dialed = chain[node.link]
+        transfer = self._next_transfer(node.entry, node.link + 1, facts)
+        if transfer:
+            return Turn(state.enter(transfer), _DIAL_PREFACES.get(status, "transfer-failed"), dialed)
+        # The caller is asked to call again a little later, so the offer names no entry that is closed.
+        entry = next(filter(facts, chain[: node.link]), dialed)
+        return Turn(state.enter(CallbackOffer(entry, "no-one-free")))
 
     def _after_task(self, state: State, task: Task, outcome: str) -> Turn:
         if isinstance(task, SaveCallback):

@@ -1,16 +1,12 @@
-"""Opening hours and holidays, and how they are said to callers."""
+"""Opening hours, and how they are said to callers."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from ivr.line.content.config import DAYS, Config, DirectoryEntry, Holidays
+from ivr.line.callflow.holiday_calendar import is_holiday
+from ivr.line.content.config import DAYS, Config, DirectoryEntry
 from ivr.line.locales.locale import get_locale
-
-if TYPE_CHECKING:
-    from holidays.holiday_base import HolidayBase
 
 # Longer than any closure.
 _DAYS_AHEAD = 30
@@ -23,24 +19,6 @@ def is_open(config: Config, entry: DirectoryEntry, now: datetime) -> bool:
     if hours is None or not hours[0] <= local.time() < hours[1]:
         return False
     return entry.holidays == "open" or not is_holiday(config.holidays, local.date())
-
-
-def is_holiday(rule: Holidays, day: date) -> bool:
-    """Whether a day is a public holiday of the US state, with the additions and removals of line.yaml."""
-    return day in rule.add or (day not in rule.remove and day in _calendar(rule.state))
-
-
-def preload_holidays(rule: Holidays) -> None:
-    """Load the state's holidays now, so that no caller waits for the library to load."""
-    _calendar(rule.state)
-
-
-@lru_cache
-def _calendar(state: str) -> HolidayBase:
-    # Imported late: the library loads every country, and most commands need no holidays.
-    from holidays import country_holidays
-
-    return country_holidays("US", subdiv=state)
 
 
 def describe_hours(entry: DirectoryEntry, language: str) -> str:

@@ -32,6 +32,7 @@ from ivr.line.callflow.states import (
 )
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import fill_placeholders
+from ivr.line.content.required_prompts import LATER_LANGUAGE
 
 CALLERS_NUMBER = "000-000-0000"
 """Replaced at each turn by the caller's own number or the number they entered. No real number looks like it."""
@@ -127,13 +128,7 @@ class Speech:
         return self.block(language, prompt, name=entry.name[language], number=entry.number, hours=opening)
 
     def _preface(self, turn: Turn) -> list[SpeechBlock]:
-        node = turn.state.node
-        if turn.preface is None:
-            return []
-        if turn.preface.startswith("transfer-") and isinstance(node, Transfer):
-            previous = self.graph.chains[node.entry][max(0, node.link - 1)]
-            return [self._about_entry(turn.state, turn.preface, previous)]
-        return [self._prompt(turn.state, turn.preface)]
+        return [self._about_entry(turn.state, turn.preface, turn.preface_entry)] if turn.preface else []
 
     def _menu(self, state: State, node: Menu) -> list[SpeechBlock]:
         """The whole menu; after a miss, the choices alone."""
@@ -142,11 +137,22 @@ class Speech:
             return [choices]
         before, after = [self._prompt(state, node.name)], [self._prompt(state, "keys")]
         if node.name == "welcome":
-            others = (other for other in self.content.config.languages if other != state.language)
-            before += [self.block(other, "other-language") for other in others]
+            before += self._other_languages(state.language)
             if self.content.config.speech:
                 after.insert(0, self._prompt(state, "ask-aloud"))
         return [*before, choices, *after]
+
+    def _other_languages(self, language: str) -> list[SpeechBlock]:
+        """Each other language in its own words, in the order in which presses of key 8 reach them."""
+        configured = self.content.config.languages
+        codes = list(configured)
+        index = codes.index(language)
+        others = [*codes[index + 1 :], *codes[:index]]
+        later = (
+            self.block(code, LATER_LANGUAGE, language=configured[code].name, times=str(times))
+            for times, code in enumerate(others[1:], start=2)
+        )
+        return [*(self.block(code, "other-language") for code in others[:1]), *later]
 
     def choices(self, language: str, menu: str) -> SpeechBlock:
         """A menu's choices, one paragraph each."""

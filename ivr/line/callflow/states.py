@@ -199,10 +199,14 @@ class State:
 
 @dataclass(frozen=True)
 class Turn:
-    """One answer to the caller: the new state, and a prompt that precedes the node's own."""
+    """One answer to the caller: the new state, and a prompt that precedes the node's own.
+
+    preface_entry: the directory entry that the preface is about, if it is about one.
+    """
 
     state: State
     preface: str | None = None
+    preface_entry: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ _BIT_RATES = {
 }
 # Tags that may follow the audio frames of an MP3: https://id3.org/ID3v1, https://wiki.hydrogenaud.io/index.php?title=APE_key
 _AFTER_SOUND = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
+# Limits for damaged and malicious files: no recording has more chunks or tags, or plays for an hour.
+_MOST_CHUNKS = 1000
+_MOST_TAGS = 20
+_LONGEST_COUNTED = 3600.0
 # A recorder that is switched off loses at most a frame or two.
 _TOLERATED_FRAMES = 3
 
@@ -61,8 +65,10 @@ def _wav(data: bytes) -> AudioInfo | None:
 
 
 def _chunks(data: bytes, offset: int) -> Iterator[tuple[bytes, int, bytes]]:
-    """The chunks of a RIFF file: name, declared size, and body, which is shorter if the file is cut."""
-    while offset + 8 <= len(data):
+    """The first chunks of a RIFF file: name, declared size, and body, which is shorter if the file is cut."""
+    for _ in range(_MOST_CHUNKS):
+        if offset + 8 > len(data):
+            return
         size = int.from_bytes(data[offset + 4 : offset + 8], "little")
         yield data[offset : offset + 4], size, data[offset + 8 : offset + 8 + size]
         offset += 8 + size + size % 2
@@ -73,6 +79,8 @@ def _mp3(data: bytes) -> AudioInfo | None:
     frames, seconds = 0, 0.0
     info: AudioInfo | None = None
     while offset < len(data) and not data.startswith(_AFTER_SOUND, offset):
+        if seconds > _LONGEST_COUNTED:
+            return info and replace(info, seconds=seconds)
         frame = _frame(data[offset : offset + 4])
         if frame is None:
             # Some programs pad the end of the file with zeros.
@@ -111,7 +119,9 @@ def _declared_frames(head: bytes) -> int:
 def _first_frame_offset(data: bytes) -> int:
     """The offset of the first frame, after any ID3v2 tags: https://id3.org/id3v2.4.0-structure"""
     offset = 0
-    while data.startswith(b"ID3", offset) and len(data) >= offset + 10:
+    for _ in range(_MOST_TAGS):
+        if not data.startswith(b"ID3", offset) or len(data) < offset + 10:
+            break
         sizes = zip(data[offset + 6 : offset + 10], (21, 14, 7, 0), strict=True)
         footer = 10 if data[offset + 5] & 0x10 else 0
         offset += 10 + sum((byte & 0x7F) << shift for byte, shift in sizes) + footer

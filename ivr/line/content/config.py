@@ -163,9 +163,13 @@ class DirectoryEntry(_Part):
 
 
 class Holidays(_Part):
+    """The days on which entries with `holidays: closed` are closed: those of the state, with changes."""
+
     state: StateCode = "NH"
     add: list[Day] = []
     remove: list[Day] = []
+    confirmed: Annotated[int, Field(ge=2000, le=2999)] | None = None
+    """The last year whose closed days the hospital has confirmed."""
 
 
 class Site(_Part):

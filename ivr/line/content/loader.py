@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +37,7 @@ _TOO_LARGE = (
     f"This folder has more than {LARGEST_TOGETHER // 1_000_000} MB: name a folder with prompts only, or make its"
     " recordings smaller."
 )
+_LINK = "This is a link: put the file itself here, so that nothing from outside this folder is published."
 _JUNK_ENDINGS = ("~", ".bak", ".orig", ".swp", "Thumbs.db", "desktop.ini")
 Files = Mapping[str, bytes]
 
@@ -95,29 +99,58 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     if not (folder / LINE_FILE).is_file():
         message = f"There is no {LINE_FILE} in {folder}: name the folder with the prompts."
         raise BrokenPrompts([Finding(LINE_FILE, 0, "folder", "error", message)])
-    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     files: dict[str, bytes] = {}
     findings: list[Finding] = []
     left = LARGEST_TOGETHER + LARGEST_RECORDING
-    for name, path in paths.items():
+    for name, path in _entries(folder, findings):
+        if path.is_symlink():
+            findings.append(Finding(name, 0, "folder", "error", _LINK))
+            continue
         try:
-            if path.is_file() and not _is_junk(name):
-                files[name] = read_file(path)
-                left -= len(files[name])
-                if left < 0:
-                    findings.append(Finding(name, 0, "folder", "error", _TOO_LARGE))
-                    break
+            files[name] = read_file(path)
+            left -= len(files[name])
+            if left < 0:
+                findings.append(Finding(name, 0, "folder", "error", _TOO_LARGE))
+                break
         except OSError as error:
-            message = f"This file cannot be opened ({error.strerror}): give this user permission to read it."
-            findings.append(Finding(name, 0, "folder", "error", message))
+            findings.append(_unreadable(name, error))
     if findings:
         raise BrokenPrompts(findings)
     return files
 
 
+def _entries(folder: Path, findings: list[Finding]) -> list[tuple[str, Path]]:
+    """Everything in a folder and its subfolders except folders and leftovers, by relative path.
+
+    A link to a folder counts as an entry and is not followed. Adds a finding for each folder that cannot be listed.
+    """
+    entries: list[tuple[str, Path]] = []
+
+    def report(error: OSError) -> None:
+        name = Path(error.filename).relative_to(folder).as_posix()
+        findings.append(_unreadable(name, error))
+
+    for parent, folders, names in os.walk(folder, onerror=report):
+        folders[:] = [name for name in folders if not _is_junk(name)]
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        paths = (Path(parent) / name for name in (*names, *links) if not _is_junk(name))
+        entries += ((path.relative_to(folder).as_posix(), path) for path in paths)
+    return sorted(entries)
+
+
+def _unreadable(name: str, error: OSError) -> Finding:
+    message = f"This cannot be opened ({error.strerror}): give this user permission to read it, or remove it."
+    return Finding(name, 0, "folder", "error", message)
+
+
 def read_file(path: Path) -> bytes:
-    """A file's bytes, up to one byte over the limit: enough to report a huge file without reading it all."""
-    with path.open("rb") as file:
+    """A file's bytes, up to one byte over the limit: enough to report a huge file without reading it all.
+
+    Raises OSError, also for a pipe or a device, which could block forever.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
         return file.read(LARGEST_RECORDING + 1)
 
 

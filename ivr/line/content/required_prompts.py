@@ -32,6 +32,8 @@ INFORMATION = frozenset({"unavailable", "urgent", "person-soon", "scheduling", "
 ANSWERED_ALOUD = ("urgent", "person-soon", "results", "scheduling", "wrong-number")
 # The outcomes of free text that are not topics; each has a complete answer.
 OUTCOMES = frozenset((*ANSWERED_ALOUD, "stop", "start", "help", "menu", "language", "confirm", "change", "none"))
+# How a language is offered that key 8 reaches only after another one.
+LATER_LANGUAGE = "other-language-later"
 # The topic whose text message lists every phone number.
 NUMBERS = "people"
 
@@ -46,6 +48,7 @@ EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("whisper", "whisper-accept"), frozenset({"language"})),
     **dict.fromkeys(("menu", "none"), frozenset({"topics"})),
     "choice": frozenset({"choice", "key"}),
+    LATER_LANGUAGE: frozenset({"language", "times"}),
     "closed": _ENTRY | {"opens"},
     "confirm": _APPOINTMENT,
     "which-visit": frozenset({"visits"}),
@@ -56,6 +59,8 @@ EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
 def required_prompts(config: Config) -> dict[str, tuple[str, ...]]:
     """The prompts that this line.yaml requires: name to section headings."""
     required = dict(FIXED)
+    if len(config.languages) > 2:
+        required[LATER_LANGUAGE] = SPOKEN
     for topic in config.topics:
         required[topic.id] = (*MENU, "Texted") if topic.id in config.menus else BOTH
     for name in config.menus:

@@ -12,6 +12,8 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.yaml_source import decode_text
 
 LARGEST_QUESTIONS = 1_000_000
+# A file of another kind would otherwise have a finding for each of its lines.
+_MOST_FINDINGS = 100
 _FILE = re.compile(r"([a-z]{2})/questions\.tsv")
 
 
@@ -42,6 +44,8 @@ def read_questions(file: str, data: bytes, outcomes: frozenset[str]) -> tuple[Tr
             problem = f"`{outcome[:40]}` is not a topic or outcome" if is_whole else "A tab or the question is missing"
             message = f"{problem}: write the name of a prompt, a tab, and the question."
             findings.append(Finding(file, number, "question", "error", message))
+            if len(findings) == _MOST_FINDINGS:
+                break
     if findings:
         raise BrokenPrompts(findings)
     return tuple(questions)

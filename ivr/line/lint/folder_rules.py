@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 
+from babel import Locale
+
+from ivr.line.callflow.holiday_calendar import closed_days
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
+from ivr.line.content.yaml_source import Path
 from ivr.line.lint.limits import as_sent, is_reminder, longest_text
+from ivr.line.lint.plan_rules import steps_over_the_limit
+from ivr.line.lint.voices import is_google_voice, polly_voices
 from ivr.line.text.gsm7 import count_segments
 
 MOST_CHOICES = 5
 MEAN_SEGMENTS = 2
-# Voices that Twilio lists for each language: https://www.twilio.com/docs/voice/twiml/say/text-speech
-VOICES = {
-    "en-US": "Danielle Gregory Ivy Joanna Joey Justin Kendra Kevin Kimberly Matthew Ruth Salli Stephen",
-    "es-US": "Lupe Pedro",
-    "es-MX": "Andres Mia",
-    "pt-BR": "Camila Thiago Vitoria",
-    "fr-CA": "Gabrielle Liam",
-}
+# The month from which the closed days of the next year are due.
+_NEXT_YEAR_FROM = 10
+# The ids of line.yaml are stored, and several of them are part of a state's token in the call log.
+LONGEST_ID = 40
 
 
 def _costly_on_average(content: Content) -> Iterator[Finding]:
@@ -55,14 +58,67 @@ def _unconfirmed(content: Content) -> Iterator[Finding]:
             yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
 
 
+def unconfirmed_holidays(content: Content, today: date) -> Iterator[Finding]:
+    """The closed days of this year, and from October of the next one too, until the hospital has confirmed them."""
+    config = content.config
+    if all(entry.holidays == "open" for entry in config.directory):
+        return
+    confirmed = config.holidays.confirmed or 0
+    for year in (today.year, today.year + 1) if today.month >= _NEXT_YEAR_FROM else (today.year,):
+        if year > confirmed:
+            days = closed_days(config.holidays, year).items()
+            listed = "; ".join(f"{day:%a %b} {day.day} {name}" for day, name in days) or "none"
+            message = (
+                f"The closed days of {year} are not confirmed: check this list with the hospital, correct it with"
+                f" `add:` and `remove:`, then set `confirmed: {year}`. Closed: {listed}."
+            )
+            line = content.source.line(("holidays",))
+            yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
+
+
 def _unknown_voices(content: Content) -> Iterator[Finding]:
+    """With a voice that Twilio lacks, callers hear nothing. A tag without known voices only causes a warning."""
     for code, language in content.config.languages.items():
-        known = {f"Polly.{name}{kind}" for name in VOICES.get(language.tag, "").split() for kind in ("", "-Neural")}
-        if language.voice not in known:
-            voice, tag = language.voice, language.tag
+        voice, tag, known = language.voice, language.tag, polly_voices(language.tag)
+        if voice in known or is_google_voice(voice, tag):
+            continue
+        path = ("languages", code, "voice")
+        if known:
+            message = f"{voice} is not a voice for {tag}: use one of {', '.join(sorted(known))}."
+            yield content.source.fault(path, "voice", message)
+        else:
             message = f"{voice} is not a known voice for {tag}: check the name, then call the line and listen."
-            line = content.source.line(("languages", code, "voice"))
-            yield Finding(LINE_FILE, line, "voice", "warning", message)
+            yield Finding(LINE_FILE, content.source.line(path), "voice", "warning", message)
+
+
+def _long_ids(content: Content) -> Iterator[Finding]:
+    config = content.config
+    named: list[tuple[Path, str]] = [(("menus", name), name) for name in config.menus]
+    named += [(("directory", index, "id"), entry.id) for index, entry in enumerate(config.directory)]
+    named += [(("sites", index, "id"), site.id) for index, site in enumerate(config.sites)]
+    for path, name in named:
+        if len(name) > LONGEST_ID:
+            message = f"`{name}` has {len(name)} characters: shorten it to {LONGEST_ID}."
+            yield content.source.fault(path, "long-id", message)
+
+
+def _next_language(content: Content) -> Iterator[Finding]:
+    """The prompt about the keys says where 8 leads: to the next language of line.yaml; from the last, to the first."""
+    languages = list(content.config.languages)
+    for index, language in enumerate(languages if len(languages) > 1 else ()):
+        others = {other: _language_name(other, language) for other in languages if other != language}
+        next_language = languages[(index + 1) % len(languages)]
+        prompt = content.prompt(language, "keys")
+        said = " ".join(section.words for section in prompt.spoken).lower()
+        named = {other for other, name in others.items() if name.lower() in said}
+        if named != {next_language}:
+            message = f"Key 8 goes on to {others[next_language]}: say that, and name no other language."
+            yield Finding(prompt.file, prompt.spoken[0].line, "language-key", "error", message)
+
+
+def _language_name(code: str, language: str) -> str:
+    """The name of a language in another one: Spanish, inglés."""
+    return Locale.parse(code).get_language_name(language) or code
 
 
 FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
@@ -70,4 +126,7 @@ FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _too_many_choices,
     _unconfirmed,
     _unknown_voices,
+    _long_ids,
+    _next_language,
+    steps_over_the_limit,
 )

@@ -9,13 +9,21 @@ from ivr.line.callflow.explore import Explorer
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.states import (
     CallbackOffer,
+    CallbackTime,
+    Confirmation,
+    ConfirmOwnNumber,
+    EnterNumber,
     Goodbye,
     Helped,
     Key,
     Menu,
     Node,
+    ReadBack,
     Silence,
+    SpokenAnswer,
     State,
+    TextConsent,
+    TopicEnd,
     TopicPart,
     Transfer,
     Turn,
@@ -25,6 +33,21 @@ from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.twiml.release import CompiledLine
 
 DEEPEST = 3
+_NODES: dict[type[Node], str] = {
+    Menu: "the menu {name}",
+    TopicPart: "the topic {topic}",
+    TopicEnd: "the choices after the topic {topic}",
+    SpokenAnswer: "the spoken answer {outcome}",
+    Confirmation: "the question before a {action}",
+    TextConsent: "the question whether to text {topic}",
+    Transfer: "the transfer to {entry}",
+    CallbackOffer: "the call-back offer of {entry}",
+    ConfirmOwnNumber: "the question about the caller's own number for {entry}",
+    EnterNumber: "the entry of a number for {entry}",
+    ReadBack: "the number read back for {entry}",
+    CallbackTime: "the question when {entry} calls back",
+    Helped: "the end of a call-back request to {entry}",
+}
 # Facts that make every office open, and every office closed.
 _OPEN, _CLOSED = (lambda _fact: True), (lambda _fact: False)
 
@@ -49,6 +72,17 @@ def _error(rule: str, problem: str) -> Finding:
     return Finding(LINE_FILE, 0, rule, "error", f"{problem}: undo the last change to line.yaml, or ask a developer.")
 
 
+def _describe(state: State) -> str:
+    """A state in words, with its token: the topic cancer, part 2, in es after 1 silence (es.piece-cancer-1.s1)."""
+    node = state.node
+    name = _NODES.get(type(node), type(node).__name__).format(**vars(node))
+    if isinstance(node, TopicPart | TopicEnd):
+        name += f", part {node.part + 1},"
+    counts = ((state.silences, "silence"), (state.wrongs, "wrong key"), (state.repeats, "repeat"))
+    after = " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count)
+    return f"{name} in {state.language}{f' after {after}' if after else ''} ({state.token})"
+
+
 def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
     """From every state, 0 leads to a person during opening hours, and to the call-back offer outside them."""
     graph = explored.line.graph
@@ -57,7 +91,7 @@ def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
             continue
         for facts, target, name in ((_OPEN, Transfer, "a person"), (_CLOSED, CallbackOffer, "the call-back offer")):
             if not isinstance(graph.next_turn(state, Key("0"), facts).state.node, target):
-                yield _error("no-help", f"In state {state.token}, pressing 0 does not lead to {name}")
+                yield _error("no-help", f"At {_describe(state)}, pressing 0 does not lead to {name}")
 
 
 def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
@@ -72,7 +106,7 @@ def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
                 queue.append(predecessor)
     for state in states:
         if state not in seen:
-            yield _error("dead-end", f"From state {state.token}, no key leads to help")
+            yield _error("dead-end", f"From {_describe(state)}, no key leads to help")
 
 
 def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
@@ -87,7 +121,7 @@ def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
                 reached = graph.next_turn(reached, Silence(), facts).state
             else:
                 if not isinstance(reached.node, Transfer | CallbackOffer):
-                    problem = f"In state {state.token}, a silent caller gets no help within {tries} tries"
+                    problem = f"At {_describe(state)}, a silent caller gets no help within {tries} tries"
                     yield _error("silent-loop", problem)
 
 
@@ -96,7 +130,7 @@ def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
     for ended, states in explored.predecessors.items():
         for state in states if isinstance(ended.node, Goodbye) else ():
             if not isinstance(state.node, Transfer | CallbackOffer | Helped):
-                yield _error("hang-up", f"In state {state.token}, the line hangs up before the caller gets help")
+                yield _error("hang-up", f"At {_describe(state)}, the line hangs up before the caller gets help")
 
 
 def _unreached(explored: ExploredGraph) -> Iterator[Finding]:

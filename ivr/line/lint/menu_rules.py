@@ -40,7 +40,7 @@ def _late_topics(speech: Speech) -> Iterator[Finding]:
     for language in config.languages:
         for topic in config.topics:
             node: Node = TopicPart(topic.id, 0)
-            if topic.id in config.menus:
+            if topic.id in config.menus or not speech.graph.is_reached_by_keys(node):
                 continue
             keys, seconds = 0, 0.0
             while node != Menu("welcome"):
@@ -60,9 +60,9 @@ def _until_chosen(speech: Speech, language: str, menu: Menu, node: Node) -> list
     """What a menu says up to and including the choice that leads to a node."""
     names = list(speech.content.config.menus[menu.name].choices.values())
     target = node.name if isinstance(node, Menu) else node.topic if isinstance(node, TopicPart) else ""
-    blocks = speech.blocks(Turn(State(language, menu)))
-    index = next(index for index, block in enumerate(blocks) if len(block.paragraphs) == len(names) and index)
-    return [*blocks[:index], SpeechBlock(language, blocks[index].paragraphs[: names.index(target) + 1])]
+    blocks, choices = speech.blocks(Turn(State(language, menu))), speech.choices(language, menu.name)
+    index = blocks.index(choices)
+    return [*blocks[:index], SpeechBlock(language, choices.paragraphs[: names.index(target) + 1])]
 
 
 MENU_RULES: tuple[Callable[[Speech], Iterator[Finding]], ...] = (_long_menus, _late_topics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing import get_all_start_methods, get_context
 from signal import SIG_IGN, SIGINT, signal
 
@@ -12,7 +13,7 @@ from ivr.line.content.loader import Content, Files, read_content
 from ivr.line.content.prompt import Prompt
 from ivr.line.content.sign_off import check_sign_off
 from ivr.line.content.translations import check_translation
-from ivr.line.lint.folder_rules import FOLDER_RULES
+from ivr.line.lint.folder_rules import FOLDER_RULES, unconfirmed_holidays
 from ivr.line.lint.graph_rules import GRAPH_RULES, ExploredGraph
 from ivr.line.lint.menu_rules import MENU_RULES
 from ivr.line.lint.phrase_rules import check_phrases
@@ -22,7 +23,9 @@ from ivr.line.nlu.phrase_index import PRIORITY, PhraseIndex
 
 # Style errors leave no caller without help. A release that went live under older, laxer rules may go live again
 # despite them.
-STYLE = frozenset({"grade", "sentences", "seconds", "first-words", "depth", "segments", "phrase"})
+STYLE = frozenset(
+    ("grade", "sentences", "seconds", "first-words", "depth", "segments", "phrase", "language-key", "reminder-limit")
+)
 
 
 @dataclass(frozen=True)
@@ -53,24 +56,27 @@ def _is_style(finding: Finding) -> bool:
     return finding.rule in STYLE and not (finding.rule == "phrase" and name in PRIORITY)
 
 
-def check_files(files: Files, *, parallel: bool = False) -> CheckReport:
+def check_files(files: Files, *, parallel: bool = False, now: datetime | None = None) -> CheckReport:
     """Check the files of a prompts folder. Never raises: files that cannot be read are findings too.
 
-    parallel: check the text in a second process while this one checks the graph. Not for a process with threads.
+    parallel: check the text in a second process while this one checks the graph. Not for a process with threads. now:
+    the current time, aware, to report what a person must confirm every year; None reports none of it.
     """
     try:
         content = read_content(files)
     except BrokenPrompts as broken:
         return CheckReport(0, 0, tuple(broken.findings))
-    return check_content(content, parallel=parallel)
+    return check_content(content, parallel=parallel, now=now)
 
 
-def check_content(content: Content, *, parallel: bool = False) -> CheckReport:
-    """Check content that has already been read. parallel: as in `check_files`."""
+def check_content(content: Content, *, parallel: bool = False, now: datetime | None = None) -> CheckReport:
+    """Check content that has already been read. parallel, now: as in `check_files`."""
     worker = _TextWorker(content) if parallel and "fork" in get_all_start_methods() else None
     explored = ExploredGraph(content)
     findings = {finding for rule in GRAPH_RULES for finding in rule(explored)}
     findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(explored.line.speech))
+    if now is not None:
+        findings.update(unconfirmed_holidays(content, now.astimezone(content.config.zone).date()))
     findings |= worker.findings() if worker else _check_text(content)
     return CheckReport(len(explored.line.states), explored.transitions, errors_first(findings))
 

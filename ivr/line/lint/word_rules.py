@@ -10,7 +10,7 @@ from textwrap import shorten
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import PLACEHOLDER, Prompt, Section
-from ivr.line.content.required_prompts import allowed_placeholders, required_prompts
+from ivr.line.content.required_prompts import LATER_LANGUAGE, allowed_placeholders, required_prompts
 from ivr.line.lint import limits
 from ivr.line.text import gsm7, readability
 from ivr.line.text.hard_words import hard_words
@@ -39,6 +39,13 @@ def _unknown_placeholders(content: Content, prompt: Prompt) -> Iterator[Finding]
         if re.search(r"[{}]", PLACEHOLDER.sub("", text)):
             message = "A { or } has no partner: add the other one, or remove it."
             yield Finding(prompt.file, line, "placeholder", "error", message)
+
+
+def _unsaid_times(_content: Content, prompt: Prompt) -> Iterator[Finding]:
+    """A language that key 8 reaches after another one is offered with the number of presses."""
+    if prompt.name == LATER_LANGUAGE and not any("{times}" in section.words for section in prompt.spoken):
+        message = "Say {times}: how many times to press 8 for this language."
+        yield Finding(prompt.file, prompt.spoken[0].line if prompt.spoken else 1, "language-key", "error", message)
 
 
 def _unfilled_placeholders(_content: Content, prompt: Prompt) -> Iterator[Finding]:
@@ -140,7 +147,7 @@ def _text_message(content: Content, prompt: Prompt) -> Iterator[Finding]:
 
 def _unused(content: Content, prompt: Prompt) -> Iterator[Finding]:
     """A prompt that nothing uses. A missing prompt that the line needs is already an error when the folder is read."""
-    if prompt.name in required_prompts(content.config):
+    if prompt.name in (*required_prompts(content.config), LATER_LANGUAGE):
         return
     if prompt.name not in {f"{step.prompt}-names-test" for step in content.config.reminders.plan}:
         message = "Nothing uses this prompt: name it in line.yaml, or delete the file."
@@ -153,6 +160,7 @@ def _unused(content: Content, prompt: Prompt) -> Iterator[Finding]:
 
 WORD_RULES: tuple[Callable[[Content, Prompt], Iterator[Finding]], ...] = (
     _unknown_placeholders,
+    _unsaid_times,
     _unfilled_placeholders,
     _unlisted_numbers,
     _hard_to_read,

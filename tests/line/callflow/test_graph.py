@@ -275,12 +275,52 @@ def test_an_unanswered_transfer_tries_the_next_open_entry_and_then_offers_a_call
         turn = line.graph.reach("en", entry, all_open)
         for link, name in enumerate(chain):
             assert line.speech.dialed_entry(turn.state.node) == name
-            assert turn.preface == (preface if link else None)
+            assert (turn.preface, turn.preface_entry) == ((preface, chain[link - 1]) if link else (None, ""))
             turn = line.graph.next_turn(turn.state, ActionResult(status), all_open)
         assert turn == Turn(State("en", CallbackOffer(entry, "no-one-free")))
         only_last = {chain[-1]}.__contains__
         skipped = line.graph.next_turn(State("en", Transfer(entry, 0)), ActionResult(status), only_last)
         assert line.speech.dialed_entry(skipped.state.node) == chain[-1]
+        assert skipped.preface_entry == chain[0]
+
+
+calls_to_entries = st.lists(
+    st.tuples(st.sampled_from(NOT_ANSWERED), st.sets(st.sampled_from(ENTRIES))), min_size=1, max_size=4
+)
+PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    language=st.sampled_from(["en", "es"]),
+    asked=st.sampled_from(ENTRIES),
+    open_first=st.sets(st.sampled_from(ENTRIES), min_size=1),
+    calls=calls_to_entries,
+)
+def test_in_any_chain_of_outcomes_the_caller_hears_who_was_rung_last_and_who_is_rung_next(
+    line: CompiledLine, language: str, asked: str, open_first: set[str], calls: list[tuple[str, set[str]]]
+) -> None:
+    speech, config = line.speech, line.content.config
+    turn = line.graph.reach(language, asked, open_first.__contains__)
+    for status, is_open in calls:
+        node = turn.state.node
+        if not isinstance(node, Transfer):
+            break
+        rung = speech.dialed_entry(node)
+        turn = line.graph.next_turn(turn.state, ActionResult(status), is_open.__contains__)
+        said = " ".join(paragraph for block in speech.blocks(turn) for paragraph in block.paragraphs)
+        if isinstance(turn.state.node, Transfer):
+            preface = speech.block(
+                language, PREFACES.get(status, "transfer-failed"), name=config.entry(rung).name[language]
+            )
+            assert said.startswith(" ".join(preface.paragraphs))
+            heard = {rung, speech.dialed_entry(turn.state.node)}
+        else:
+            assert isinstance(turn.state.node, CallbackOffer)
+            heard = {turn.state.node.entry}
+            assert heard <= is_open | {rung}, "the caller is asked to call an office that is closed"
+        assert heard == {entry.id for entry in config.directory if entry.name[language] in said}
+        assert line.document(turn)
 
 
 @pytest.mark.parametrize("status", ["completed", "answered"])

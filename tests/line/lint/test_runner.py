@@ -120,6 +120,10 @@ TEXT_CASES = [
     ("a phrase without letters", CANCER, "- is it cancer\n", '- "???"\n', '"???"', "phrase"),
     ("six choices", LINE_FILE, "5: people}", "5: people, 6: cancer}", "{1: calcifications", "menu-choices"),
     ("an unknown voice", LINE_FILE, "Polly.Joanna", "Polly.Jonna", "Polly.Jonna", "voice"),
+    ("a voice that Twilio lacks", LINE_FILE, "Polly.Joanna-Neural", "Polly.Nobody-Neural", "Polly.Nobody", "voice"),
+    ("a kind that a voice lacks", LINE_FILE, "Polly.Joanna-Neural", "Polly.Ivy-Generative", "Polly.Ivy", "voice"),
+    ("Google in another language", LINE_FILE, "Polly.Joanna-Neural", "Google.es-US-Neural2-A", "Google", "voice"),
+    ("an entry's id that is too long", LINE_FILE, "  - id: elliot\n", f"  - id: {'e' * 41}\n", "- id: eee", "long-id"),
     ("a voice for another language", LINE_FILE, "Polly.Lupe-Neural", "Polly.Joanna-Neural # no",
      "    voice: Polly.Joanna-Neural # no", "voice"),
 ]  # fmt: skip
@@ -140,6 +144,26 @@ def test_text_that_breaks_a_rule_is_reported_with_its_line(
     if marker:
         located = {(finding.file, finding.line, finding.rule) for finding in findings}
         assert (file, line_of(files, file, marker), rule) in located
+
+
+VOICES = [
+    ("a standard voice", "en-US", "Polly.Joanna", None),
+    ("a neural voice", "en-US", "Polly.Ruth-Neural", None),
+    ("a generative voice", "en-US", "Polly.Ruth-Generative", None),
+    ("a voice of Google", "en-US", "Google.en-US-Chirp3-HD-Aoede", None),
+    ("a voice that Twilio lacks", "en-US", "Polly.Nobody-Neural", "error"),
+    ("a standard voice that exists only as neural", "en-US", "Polly.Ruth", "error"),
+    ("any voice of a language that is not in the table", "vi-VN", "Polly.Nobody-Neural", "warning"),
+]
+
+
+@pytest.mark.parametrize(("label", "tag", "voice", "level"), VOICES, ids=[case[0] for case in VOICES])
+def test_a_voice_that_callers_would_not_hear_is_an_error_and_an_unknown_one_a_warning(
+    label: str, tag: str, voice: str, level: str | None
+) -> None:
+    files = changed(LINE_FILE, "voice: Polly.Joanna-Neural\n    tag: en-US", f"voice: {voice}\n    tag: {tag}")
+    findings = [finding for finding in text_findings(files) if finding.rule == "voice"]
+    assert [finding.level for finding in findings] == ([level] if level else [])
 
 
 def test_replies_that_cost_too_much_on_average_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +266,21 @@ def test_a_topic_that_no_key_leads_to_is_reported() -> None:
     ]
 
 
+def test_the_whole_check_reports_a_topic_that_no_key_leads_to() -> None:
+    report = check_files(changed(LINE_FILE, "3: skin-products, ", "3: people, "))
+    assert [finding.line for finding in report.about("unreached")] == [
+        line_of(SHIPPED, LINE_FILE, "{id: skin-products")
+    ]
+
+
+def test_the_time_to_a_topic_is_right_in_a_menu_with_as_many_paragraphs_as_choices() -> None:
+    text = SHIPPED["en/welcome.md"].decode()
+    greeting = text.partition("## Spoken\n\n")[2].partition("\n\n## Choices")[0]
+    paragraphs = "\n\n".join(f"Sentence {number}." for number in range(5))
+    files = changed("en/welcome.md", greeting, paragraphs)
+    assert menu_findings(files, "first-words") == []
+
+
 def test_a_menu_that_is_too_deep_is_reported() -> None:
     text = SHIPPED[LINE_FILE].decode()
     text = text.replace("5: people}", "5: what-they-are}").replace("{1: what-they-are, 2: c", "{1: people, 2: c")
@@ -285,6 +324,9 @@ def test_a_state_in_which_0_does_not_lead_to_help_is_reported(monkeypatch: pytes
 
     findings = graph_findings(explore_with(monkeypatch, ignore_0), "help")
     assert set(findings) == {"no-help"}
+    messages = {finding.message for finding in findings["no-help"]}
+    place = "At the topic cancer, part 2, in es after 1 silence (es.piece-cancer-1.s1)"
+    assert f"{place}, pressing 0 does not lead to a person" in " ".join(messages)
     assert all("piece-" in finding.message for finding in findings["no-help"])
 
 

@@ -210,7 +210,7 @@ def test_a_caller_id_that_is_not_a_number_is_escaped(line: CompiledLine) -> None
 
 
 def test_a_transfer_says_who_did_not_answer_and_who_is_dialed_next(line: CompiledLine) -> None:
-    turn = Turn(State("en", Transfer("breast-health-center", 1)), "transfer-busy")
+    turn = Turn(State("en", Transfer("breast-health-center", 1)), "transfer-busy", "breast-health-center")
     said = "".join(parsed(line.document(turn)).itertext())
     assert said.index("the Elliot Breast Health Center is busy") < said.index("connect you to the Elliot Breast Diag")
 
