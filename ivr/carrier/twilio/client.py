@@ -88,6 +88,21 @@ class Carrier:
         """Yield all messages of the account since a time, in both directions, newest first. Raises as `find` does."""
         return self._log(since, page_size=LARGEST_PAGE)
 
+    def check_credentials(self) -> str | None:
+        """Ask Twilio for our account. Returns what to do if it is refused, else None. Raises one of UNREACHABLE."""
+        try:
+            self._client.api.v2010.accounts(self._client.account_sid).fetch()
+        except NotSent:
+            raise
+        except TwilioRestException as error:
+            if classify(int(error.status), None) is not ErrorClass.STOP:
+                raise Broken(f"HTTP {error.status}") from error
+            advice = "check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN."
+            return f"Twilio refuses our account (HTTP {error.status}): {advice}"
+        except Exception as error:
+            raise Broken(type(error).__name__) from error
+        return None
+
     def _log(self, since: datetime, **filters: Any) -> Iterator[LoggedMessage]:
         try:
             # The SDK appends a Z to any time, whatever its zone.

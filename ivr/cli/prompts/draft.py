@@ -40,9 +40,9 @@ def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[Ch
             fail(broken, FINDINGS)
 
 
-def drafts_or_exit() -> tuple[Drafts, tzinfo]:
-    """The store of the draft, and the line's zone."""
-    context = open_context()
+def drafts_or_exit(*, writes: bool = False) -> tuple[Drafts, tzinfo]:
+    """The store of the draft, and the line's zone. writes: name the database that the command changes."""
+    context = open_context(writes=writes)
     zone = context.config.zone
     return Drafts(context.ledger, zone, check_in_parallel), zone
 
@@ -129,7 +129,7 @@ def _overwrite_errors() -> Iterator[None]:
 @_over_option
 def put(file: Path, name: str | None, based_on: str | None, over: bool) -> None:
     """Save FILE in the draft."""
-    drafts, zone = drafts_or_exit()
+    drafts, zone = drafts_or_exit(writes=True)
     name = name or _name_from_path(file)
     with _overwrite_errors():
         current = drafts.open()
@@ -186,7 +186,7 @@ def get(name: str, output: Path) -> None:
 @_over_option
 def drop(name: str, based_on: str | None, over: bool) -> None:
     """Remove the file NAME from the draft's prompts."""
-    drafts, zone = drafts_or_exit()
+    drafts, zone = drafts_or_exit(writes=True)
     with _overwrite_errors():
         current = drafts.open()
         version = None if over else based_on or _own_version(current, name)
@@ -200,7 +200,7 @@ def drop(name: str, based_on: str | None, over: bool) -> None:
 @_over_option
 def discard(name: str | None, over: bool) -> None:
     """Discard the draft, or only its changes to NAME."""
-    drafts, zone = drafts_or_exit()
+    drafts, zone = drafts_or_exit(writes=True)
     with _draft_errors():
         current = drafts.open()
         if not over and any(name in (None, file.name) for file in current.others(current_user())):

@@ -47,7 +47,7 @@ def publish_prompts(note: str, yes: bool, from_draft: bool) -> None:
 
     Takes effect within two seconds.
     """
-    context = open_context()
+    context = open_context(writes=True)
     with _publish_errors():
         if from_draft:
             zone = zone_of(context)
@@ -122,7 +122,7 @@ def is_terminal() -> bool:
 @click.option("--note", type=TEXT, default="", help="Why you roll back.")
 def rollback(number: int, note: str) -> None:
     """Make release NUMBER live again, as a new release."""
-    context = open_context()
+    context = open_context(writes=True)
     live = live_release(context.ledger)
     target = release_or_exit(context.ledger, number)
     with exit_on_broken_prompts(f"Nothing was changed: this version of the line cannot read release {number}."):

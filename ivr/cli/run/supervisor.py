@@ -21,6 +21,8 @@ import click
 from ivr import clock
 from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.example_appointments import write_example
+from ivr.env_file import VARIABLE as ENV_FILE
+from ivr.env_file import find_env_file
 from ivr.settings import Settings, shift_file
 
 READY_SECONDS = 30
@@ -31,7 +33,6 @@ SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "rele
 # Settings that a child must share, even those with a generated default.
 _SHARED_SETTINGS = (
     "database_url",
-    "secret_key",
     "phone_key",
     "public_url",
     "twilio_account_sid",
@@ -119,6 +120,7 @@ class Supervisor:
 
     def _child_environment(self) -> dict[str, str]:
         settings = self._settings
+        file = find_env_file(os.environ)
         shared = {name.upper(): str(value) for name in _SHARED_SETTINGS if (value := getattr(settings, name))}
         return {
             **os.environ,
@@ -129,6 +131,7 @@ class Supervisor:
             "REDIS_URL": settings.redis_url or (self._queue.url if self._queue else ""),
             "SIMULATOR_PORT": settings.simulator_url.rsplit(":", 1)[1],
             "CLOCK_SHIFT_SECONDS": str(self._shift),
+            **({ENV_FILE: str(file.resolve())} if file else {}),
         }
 
     def _start(self, child: ChildProcess) -> None:
