@@ -301,7 +301,9 @@ def test_a_damaged_clock_shift_file_is_reported(content: str, tmp_path: Path) ->
         load()
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"twilio_auth_token": "x"}', "\x00", '{"phone_key": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "null", '{"twilio_auth_token": "x"}', "\x00", '{"phone_key": "x"}']
+)
 def test_damaged_local_keys_are_reported_and_not_replaced(content: str, tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "local-keys.json").write_text(content)
@@ -319,7 +321,9 @@ def test_a_var_dir_that_cannot_be_created_is_reported(tmp_path: Path, monkeypatc
 
 def test_local_keys_are_created_once_by_processes_that_start_together(tmp_path: Path) -> None:
     # All processes wait for input, so that they read the keys at the same time.
-    program = "from ivr.settings import load; print(flush=True); input(); s = load(); print(s.twilio_auth_token, s.phone_key)"
+    program = (
+        "from ivr.settings import load; print(flush=True); input(); s = load(); print(s.twilio_auth_token, s.phone_key)"
+    )
     environment = {**os.environ, "VAR_DIR": str(tmp_path / "together")}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     started = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ivr import clock
-from ivr.cli.console import FINDINGS, NUMBER, TEXT, WIDTH, exit_on, fail, print_findings
+from ivr.cli.console import FINDINGS, NUMBER, TEXT, WIDTH, echo, exit_on, fail, print_findings
 from ivr.cli.context import current_user, open_context
 from ivr.cli.prompts import draft
 from ivr.cli.prompts.folder import exit_on_broken_prompts, print_report
@@ -63,7 +63,7 @@ def _publish_errors() -> Iterator[None]:
         try:
             yield
         except AlreadyLive as already:
-            click.echo(already)
+            echo(already)
 
 
 def _publish_folder(ledger: Ledger, folder: Path, note: str, yes: bool) -> Release:
@@ -104,7 +104,7 @@ def _confirm(report: CheckReport, warnings: list[str], yes: bool) -> None:
         return
     print_findings(findings)
     for warning in warnings:
-        click.echo(textwrap.fill(warning, WIDTH))
+        echo(textwrap.fill(warning, WIDTH))
     if yes or not (is_terminal() or warnings):
         return
     if not is_terminal():
@@ -132,7 +132,7 @@ def rollback(number: int, note: str) -> None:
         print_report(CheckReport(report.states, report.transitions, report.blocking_errors))
         fail(f"Nothing was changed: by today's rules, release {number} would leave callers without help.", FINDINGS)
     if report.has_errors:
-        click.echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
+        echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
     note, seen = note or f"back to release {number}", live.number if live else 0
     with _publish_errors():
         published = publish_release(context.ledger, content, clock.now(), current_user(), note, "rollback", seen=seen)
