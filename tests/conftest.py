@@ -35,6 +35,7 @@ _DATABASES = count()
 E2E_WITH_OWN_LINE = ("test_run.py", "test_readme.py")
 # Settings of the developer's environment that would point a test at another line, database or queue.
 LINE_ENV = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
+LINE_ENV += ("PHONE_HASH_KEY", "INFOLINE_ENV")
 
 
 @pytest.fixture(autouse=True)
