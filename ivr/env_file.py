@@ -52,7 +52,9 @@ def read_env_file(path: Path, known: Collection[str]) -> dict[str, str]:
             raise EnvFileError(f"{path}:{number}: write the line as NAME=VALUE, without spaces around the =")
         name, value = match[1], match[2].strip()
         if name not in known:
-            raise EnvFileError(f"{path}:{number}: {name} is not a setting: correct the name, or remove the line")
+            raise EnvFileError(
+                f"{path}:{number}: {name} is not a setting: correct it, or name another file with {VARIABLE}"
+            )
         if name in settings:
             raise EnvFileError(f"{path}:{number}: {name} is set twice: remove one of the lines")
         quoted = _QUOTED.fullmatch(value)

@@ -32,9 +32,10 @@ def exposed_paths(var_dir: Path) -> Iterator[Path]:
 
 def make_private(var_dir: Path) -> None:
     """Take all access of other users away. What belongs to another user stays as it is; `infoline doctor` lists it."""
-    for path in exposed_paths(var_dir):
-        with suppress(OSError):
-            path.chmod(path.lstat().st_mode & 0o700)
+    with suppress(OSError):
+        for path in exposed_paths(var_dir):
+            with suppress(OSError):
+                path.chmod(path.lstat().st_mode & 0o700)
 
 
 def _roots(var_dir: Path) -> list[Path]:
@@ -47,6 +48,11 @@ def _roots(var_dir: Path) -> list[Path]:
 
 def _is_shared(folder: Path) -> bool:
     """Whether the folder has other uses, so that its own mode must stay: a home, /tmp, or the folder of the code."""
-    in_use = (Path.cwd(), Path.home(), Path(__file__).resolve())
+    in_use = [Path(__file__).resolve()]
+    # A container's user may have no home, and the working folder may be gone.
+    with suppress(OSError):
+        in_use.append(Path.cwd())
+    with suppress(RuntimeError):
+        in_use.append(Path.home())
     sticky = bool(folder.stat().st_mode & stat.S_ISVTX)
     return sticky or any(path.is_relative_to(folder) for path in in_use)

@@ -52,6 +52,21 @@ def test_in_a_folder_with_other_uses_only_the_files_of_the_line_become_private(
     assert var_dir.stat().st_mode & 0o777 == 0o755
 
 
+def test_a_user_without_a_home_and_without_a_working_folder_still_gets_private_files(
+    var_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    def gone(*_: object) -> Path:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "home", missing)
+    monkeypatch.setattr(Path, "cwd", gone)
+    make_private(var_dir)
+    assert exposed(var_dir) == set()
+
+
 def test_a_missing_folder_has_no_exposed_files(tmp_path: Path) -> None:
     assert list(exposed_paths(tmp_path / "none")) == []
     make_private(tmp_path / "none")

@@ -39,7 +39,8 @@ def current_actor() -> Actor:
 
 
 def _sudo_user() -> str | None:
-    return os.environ.get("SUDO_USER", "")[:100] or None
+    # The environment may hold bytes that the database cannot store.
+    return os.environ.get("SUDO_USER", "").encode(errors="replace").decode()[:100] or None
 
 
 def process_user() -> str:

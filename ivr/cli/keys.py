@@ -7,7 +7,7 @@ import sys
 import click
 from rich.console import Console
 
-from ivr.cli.console import FINDINGS, echo, exit_on, note, print_wrapped
+from ivr.cli.console import FINDINGS, echo, fail, note, print_wrapped
 from ivr.cli.context import CommandContext, open_context
 from ivr.ledger.reseal import ResealReport, forget_lost_keys, reseal
 from ivr.people.audit import AuditKind
@@ -46,8 +46,10 @@ def rotate(forget_lost: bool) -> None:
     vault = context.vault
     with Console(stderr=True).status("Encrypting…") as progress:
         report = reseal(context.ledger, vault, lambda count: progress.update(f"{count:,} values encrypted…"))
-        with exit_on(OSError):
+        try:
             spooled = open_spool(context.settings.var_dir, context.ledger, vault).reseal()
+        except OSError as error:
+            fail(f"The spooled writes cannot be encrypted ({error}): run this as the user of the line.")
     context.record(AuditKind.KEYS_ROTATED, values=report.resealed)
     echo(f"{report.resealed} values and {spooled} spooled writes are now encrypted with the newest key.")
     sys.exit(_print_result(context, report))

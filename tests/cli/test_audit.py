@@ -99,6 +99,12 @@ def test_who_called_sudo_is_recorded_beside_the_user(clinic, monkeypatch):
     assert all(len(line) <= 80 for line in listed.stdout.splitlines())
 
 
+def test_a_sudo_user_that_is_not_text_does_not_stop_a_command(clinic, monkeypatch):
+    monkeypatch.setenv("SUDO_USER", "a\udcffn")
+    assert run("callbacks").exit_code == 0
+    assert [entry["sudo_user"] for entry in entries()] == ["a?n"]
+
+
 def test_the_audit_log_contains_no_number_and_no_name(clinic):
     for command, *_ in READS:
         run(*command)

@@ -56,7 +56,7 @@ def test_dead_processes_are_restarted_and_ctrl_c_stops_all_of_them(tmp_path: Pat
     assert printed.count("The queue died and is being restarted.") == 1
 
 
-def test_other_users_can_open_nothing_that_a_running_line_writes(tmp_path: Path) -> None:
+def test_other_users_can_open_nothing_that_a_running_line_writes_and_the_doctor_finds_it_fine(tmp_path: Path) -> None:
     former = os.umask(0o022)
     try:
         with running_line(tmp_path / "var", "--at", "2026-12-01T10:00") as line:
@@ -67,7 +67,10 @@ def test_other_users_can_open_nothing_that_a_running_line_writes(tmp_path: Path)
             assert list(exposed_paths(line.var_dir)) == []
             names = {path.name for path in line.var_dir.iterdir()}
             assert {"infoline.db", "queue", "logs", "releases"} <= names
+            checked = line.infoline("doctor")
+            assert (checked.returncode, "missing" in checked.stdout) == (0, False), checked.stdout
         assert list(exposed_paths(line.var_dir)) == []
+        assert not (tmp_path / "var" / "queue-url").exists()
     finally:
         os.umask(former)
 

@@ -23,6 +23,7 @@ from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.example_appointments import write_example
 from ivr.env_file import VARIABLE as ENV_FILE
 from ivr.env_file import find_env_file
+from ivr.queues import QUEUE_URL_FILE
 from ivr.settings import Settings, shift_file
 
 READY_SECONDS = 30
@@ -90,6 +91,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._example = settings.var_dir / "example-appointments.csv"
         self._queue: EmbeddedQueue | None = None
+        self._queue_url_file = settings.var_dir / QUEUE_URL_FILE
         self._logs = settings.var_dir / "logs"
         self._children = [
             ChildProcess("phone network", [sys.executable, "-m", "simulator"]),
@@ -107,6 +109,7 @@ class Supervisor:
         try:
             if not self._settings.redis_url:
                 self._queue = EmbeddedQueue(self._settings.var_dir / "queue")
+                self._queue_url_file.write_text(self._queue.url)
             self._environment = self._child_environment()
             for child in self._children:
                 self._start(child)
@@ -219,6 +222,7 @@ Press Ctrl-C to stop."""
         if self._queue:
             self._queue.stop()
         shift_file(self._settings.var_dir).unlink(missing_ok=True)
+        self._queue_url_file.unlink(missing_ok=True)
 
 
 def _answers(url: str) -> bool:
