@@ -130,6 +130,10 @@ class CommandContext:
             )
         return Vault.of(self.settings)
 
+    def name_database(self) -> None:
+        """Print which database the command changes."""
+        note(f"Database: {self.ledger.address}")
+
     def record(self, kind: AuditKind, **details: Detail) -> None:
         """Add an entry to the audit log. If that fails, LedgerUnavailable ends the command: call it before printing."""
         from ivr.people import audit
@@ -168,10 +172,10 @@ def moment_or_exit(text: str, zone: tzinfo) -> datetime:
 def open_context(*, writes: bool = False) -> CommandContext:
     """Settings and database, or exit with an error. writes: name the database that the command changes."""
     settings = settings_or_exit()
-    ledger = ledger_or_exit(settings)
+    context = CommandContext(settings, ledger_or_exit(settings))
     if writes:
-        note(f"Database: {ledger.address}")
-    return CommandContext(settings, ledger)
+        context.name_database()
+    return context
 
 
 def language_or_exit(language: str | None, config: Config) -> str:

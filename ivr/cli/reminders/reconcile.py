@@ -49,8 +49,10 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
     """
     if go_on and since is None:
         fail("--go-on needs --since: give the time of the backup too.")
-    context = open_context(writes=not as_json)
+    context = open_context()
     moment = None if since is None else _backup_time_or_exit(since, context.content)
+    if not as_json:
+        context.name_database()
     from ivr.carrier.twilio.client import open_carrier
 
     carrier = open_carrier(context.settings)
