@@ -16,12 +16,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask import Flask
 
     from ivr import clock, log
-    from ivr.ledger import Vault, open_ledger
+    from ivr.ledger import Vault
+    from ivr.ledger.keys import open_guarded_ledger
     from ivr.people.calls.call_log import CallLog
     from ivr.people.inbound.incoming import IncomingTextLog
     from ivr.people.inbound.unanswered import UnansweredLog
     from ivr.people.profile import ProfileReader
     from ivr.people.spool import open_spool
+    from ivr.private_files import make_private, set_private_umask
     from ivr.releases.cache import ReleaseCache
     from ivr.settings import load
     from ivr.web import audio, health, metrics, receipts, sms, voice
@@ -30,15 +32,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.web.services import Services
     from ivr.web.webhook import MAX_BODY
 
+    set_private_umask()
     settings = settings or load()
+    make_private(settings.var_dir)
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
-    ledger = open_ledger(settings.database_url)
+    vault = Vault.of(settings)
+    ledger = open_guarded_ledger(settings.database_url, vault)
     releases = ReleaseCache(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
     releases.watch()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    vault = Vault.of(settings)
     spool = open_spool(settings.var_dir, ledger, vault, receipts.replay_receipt)
     spool.watch()
     texts = IncomingTextLog(ledger, vault)

@@ -1,14 +1,17 @@
-"""All settings, read from the environment and checked together. docs/operations.md describes each one."""
+"""All settings, read from the environment and the settings file, and checked together.
+
+docs/operations.md describes each one.
+"""
 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import math
 import os
 import re
 import secrets
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,15 +19,30 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from ivr.env_file import EnvFileError, access_problem, find_env_file, read_env_file
+from ivr.setting_rules import (
+    database_problem,
+    is_http_url,
+    is_loopback,
+    is_weak_key,
+    is_weak_token,
+    names_of,
+    redis_problem,
+)
 from ivr.shipped import shipped_prompts
 
 REQUIRED_SETTINGS = (
     ("DATABASE_URL", "set it to the URL of the database, such as postgresql://user:password@host/infoline"),
-    ("SECRET_KEY", "set it to a long random string (reserved: nothing uses it yet)"),
     ("PHONE_KEY", "set it to 32 random bytes in base64url; they encrypt phone numbers"),
     ("TWILIO_ACCOUNT_SID", "copy the Account SID, which starts with AC, from the Twilio Console"),
     ("TWILIO_AUTH_TOKEN", "copy the Auth Token from the Twilio Console"),
 )
+_RANDOM_KEY = "create one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+MIN_TOKEN, MIN_AUTH_TOKEN = 16, 8
+_LOCAL_KEYS: dict[str, Callable[[], str]] = {
+    "phone_key": lambda: secrets.token_urlsafe(32),
+    "twilio_auth_token": lambda: secrets.token_hex(16),
+}
 # A century in seconds, so that shifted dates stay within datetime's range.
 MAX_CLOCK_SHIFT = 3.2e9
 
@@ -60,7 +78,6 @@ class Settings(BaseModel):
     twilio_api_url: str = ""
     keywords_answered_by: Literal["carrier", "line"] = "carrier"
 
-    secret_key: str = Field(default="", repr=False)
     phone_key: str = Field(default="", repr=False)
     phone_hash_key: str = Field(default="", repr=False)
     metrics_token: str = Field(default="", repr=False)
@@ -75,7 +92,7 @@ class Settings(BaseModel):
     @field_validator("public_url", "twilio_api_url", "simulator_url")
     @classmethod
     def _http_url(cls, url: str) -> str:
-        if url and not _is_http_url(url):
+        if url and not is_http_url(url):
             raise ValueError("must be a URL, such as https://line.example.org")
         return url.rstrip("/")
 
@@ -130,26 +147,6 @@ class Settings(BaseModel):
         return tuple(filter(None, (self.twilio_auth_token, self.twilio_auth_token_secondary)))
 
 
-def is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine's loopback interface."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_http_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        has_host = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return has_host and not (parts.query or parts.fragment) and not re.search(r"\s", url)
-
-
 def decode_key(text: str) -> bytes:
     """Decode a 32-byte key from base64url. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text.strip()):
@@ -157,36 +154,50 @@ def decode_key(text: str) -> bytes:
     return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")
 
 
-def load(*, queue: bool = False) -> Settings:
-    """Read and check the environment. queue: whether REDIS_URL is required.
+def load(*, queue: bool = False, save_keys: bool = True) -> Settings:
+    """Read and check the settings. queue: whether REDIS_URL is required.
+
+    save_keys: create the keys of a local line if there are none; otherwise it then has no keys. The environment
+    overrides the settings file.
 
     With a loopback PUBLIC_URL (the default) every setting has a default; with a public one, _public_problems lists
     the required ones. Raises SettingsError, which lists all problems at once.
     """
-    settings, problems = _read()
+    settings, file, problems = _read()
     public_url = settings.public_url or f"http://127.0.0.1:{settings.port}"
     settings = settings.model_copy(update={"public_url": public_url})
-    invalid = {problem.partition(":")[0] for problem in problems}
-    if not settings.loopback or "PUBLIC_URL" in invalid:
+    invalid = names_of(problems)
+    public = not settings.loopback or "PUBLIC_URL" in invalid
+    if file is not None and (problem := access_problem(file, secret=public)):
+        problems.append(problem)
+    if public:
         problems += [problem for problem in _public_problems(settings) if invalid.isdisjoint(problem.split())]
+    problems += _api_problems(settings, public=public)
     if queue and not settings.redis_url:
         problems.append("REDIS_URL is not set: set it to the URL of the queue server, or use `infoline run`")
     if problems:
         raise SettingsError(problems)
     if settings.loopback:
-        return settings.model_copy(update=_local_defaults(settings))
+        return settings.model_copy(update=_local_defaults(settings, save_keys=save_keys))
     return settings.model_copy(update={"twilio_api_url": settings.twilio_api_url or "https://api.twilio.com"})
 
 
-def _read() -> tuple[Settings, list[str]]:
-    """The settings and their problems. Invalid settings get their defaults, so that the other checks still run."""
-    environment = {name: value for name in Settings.model_fields if (value := os.environ.get(name.upper()))}
+def _read() -> tuple[Settings, Path | None, list[str]]:
+    """The settings, the settings file, and problems. Invalid settings get their defaults, so that other checks run."""
+    names = [name.upper() for name in Settings.model_fields]
     try:
-        return Settings.model_validate(environment), []
+        file = find_env_file(os.environ)
+        values = read_env_file(file, names) if file is not None else {}
+    except EnvFileError as error:
+        raise SettingsError([str(error)]) from None
+    values |= {name: value for name in names if (value := os.environ.get(name))}
+    environment = {name.lower(): value for name, value in values.items() if value}
+    try:
+        return Settings.model_validate(environment), file, []
     except ValidationError as error:
         invalid = {str(problem["loc"][0]): _sentence(problem) for problem in error.errors()}
     valid = {name: value for name, value in environment.items() if name not in invalid}
-    return Settings.model_validate(valid), list(invalid.values())
+    return Settings.model_validate(valid), file, list(invalid.values())
 
 
 def _sentence(problem: object) -> str:
@@ -205,16 +216,42 @@ def _public_problems(settings: Settings) -> list[str]:
         problems.append("PUBLIC_URL must start with https:// because patients' phone numbers are sent to it")
     if settings.clock_shift_seconds:
         problems.append("CLOCK_SHIFT_SECONDS is for tests on a local line only: remove it")
-    return problems
+    if problem := redis_problem(settings.redis_url) if settings.redis_url else "":
+        problems.append(f"REDIS_URL {problem}")
+    if problem := database_problem(settings.database_url) if settings.database_url else "":
+        problems.append(f"DATABASE_URL {problem}")
+    return problems + _weak_secrets(settings)
 
 
-def _local_defaults(settings: Settings) -> dict[str, object]:
+def _weak_secrets(settings: Settings) -> list[str]:
+    weak = []
+    if any(map(is_weak_key, settings.phone_keys)):
+        weak.append(f"PHONE_KEY has a key that is not random: {_RANDOM_KEY}")
+    if settings.phone_hash_key and is_weak_key(decode_key(settings.phone_hash_key)):
+        weak.append(f"PHONE_HASH_KEY is not random: {_RANDOM_KEY}")
+    if settings.metrics_token and is_weak_token(settings.metrics_token, MIN_TOKEN):
+        weak.append(f"METRICS_TOKEN can be guessed: {_RANDOM_KEY}")
+    for name in ("twilio_auth_token", "twilio_auth_token_secondary"):
+        token = getattr(settings, name)
+        if token and is_weak_token(token, MIN_AUTH_TOKEN):
+            weak.append(f"{name.upper()} is not a token of Twilio: copy the Auth Token from the Twilio Console")
+    return weak
+
+
+def _api_problems(settings: Settings, *, public: bool) -> list[str]:
+    """The account's token must not be sent in the clear, except to a simulator on this machine."""
+    url = settings.twilio_api_url
+    if not url or urlsplit(url).scheme == "https" or (is_loopback(url) and not public):
+        return []
+    return ["TWILIO_API_URL must start with https:// because it receives the account's token and patients' numbers"]
+
+
+def _local_defaults(settings: Settings, *, save_keys: bool) -> dict[str, object]:
     """Defaults for the settings that a local line leaves out: a SQLite database, keys, the simulated carrier."""
-    keys = _local_keys(settings.var_dir)
+    keys = _local_keys(settings.var_dir, save=save_keys)
     database = f"sqlite:///{(settings.var_dir / 'infoline.db').resolve()}"
     defaults: dict[str, object] = {
         "database_url": settings.database_url or database,
-        "secret_key": settings.secret_key or keys["secret_key"],
         "phone_key": settings.phone_key or keys["phone_key"],
         "twilio_account_sid": settings.twilio_account_sid or "AC" + "0" * 32,
         "twilio_auth_token": settings.twilio_auth_token or keys["twilio_auth_token"],
@@ -246,15 +283,20 @@ def shift_file(var_dir: Path) -> Path:
     return var_dir / "clock-shift"
 
 
-def _local_keys(var_dir: Path) -> dict[str, str]:
-    """The keys of a local line. They are created once, even if two processes start at the same time."""
+def _local_keys(var_dir: Path, *, save: bool) -> dict[str, str]:
+    """The keys of a local line. They are created once, even if two processes start at the same time.
+
+    save: create them if there are none; otherwise they are empty then.
+    """
     path = var_dir / "local-keys.json"
     try:
+        if not path.exists() and not save:
+            return dict.fromkeys(_LOCAL_KEYS, "")
         if not path.exists():
             _create_local_keys(path)
         loaded: dict[str, str] = json.loads(path.read_text())
         decode_key(loaded["phone_key"])
-        return {name: loaded[name] for name in ("secret_key", "phone_key", "twilio_auth_token")}
+        return {name: loaded[name] for name in _LOCAL_KEYS}
     except OSError as error:
         raise SettingsError([f"VAR_DIR: {path} cannot be read or written ({error.strerror})"]) from None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -264,12 +306,8 @@ def _local_keys(var_dir: Path) -> dict[str, str]:
 
 
 def _create_local_keys(path: Path) -> None:
-    keys = {
-        "secret_key": secrets.token_urlsafe(32),
-        "phone_key": secrets.token_urlsafe(32),
-        "twilio_auth_token": secrets.token_hex(16),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    keys = {name: create() for name, create in _LOCAL_KEYS.items()}
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f"local-keys.{secrets.token_hex(8)}")
     temporary.touch(mode=0o600)
     temporary.write_text(json.dumps(keys))

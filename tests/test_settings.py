@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -16,17 +17,19 @@ from hypothesis import strategies as st
 
 from ivr import clock
 from ivr.ledger import Vault
-from ivr.settings import REQUIRED_SETTINGS, Settings, SettingsError, decode_key, is_loopback, load, shift_file
+from ivr.setting_rules import is_loopback, is_weak_key, is_weak_token
+from ivr.settings import REQUIRED_SETTINGS, Settings, SettingsError, decode_key, load, shift_file
 from tests.support.paths import ROOT
 
-KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).decode()
+OTHER_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"another key for tests").digest()).decode()
+TOKEN = hashlib.md5(b"a token for tests").hexdigest()
 PUBLIC = {
     "PUBLIC_URL": "https://line.example.org",
-    "DATABASE_URL": "postgresql://infoline@db/infoline",
-    "SECRET_KEY": "a long random string",
+    "DATABASE_URL": "postgresql://infoline@db/infoline?sslmode=verify-full",
     "PHONE_KEY": KEY,
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
-    "TWILIO_AUTH_TOKEN": "a-token",
+    "TWILIO_AUTH_TOKEN": TOKEN,
     "TWILIO_FROM": "+16035550100",
 }
 
@@ -70,10 +73,10 @@ def test_a_local_line_needs_no_settings(tmp_path: Path) -> None:
 
 
 def test_a_local_line_uses_explicit_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    overrides = {"PORT": "8123", "TWILIO_AUTH_TOKEN": "mine", "TWILIO_MESSAGING_SERVICE_SID": "MG1", "SECRET_KEY": "s"}
+    overrides = {"PORT": "8123", "TWILIO_AUTH_TOKEN": "mine", "TWILIO_MESSAGING_SERVICE_SID": "MG1"}
     settings = loaded(monkeypatch, **overrides)
     assert settings.public_url == "http://127.0.0.1:8123"
-    assert (settings.twilio_auth_token, settings.secret_key, settings.twilio_from) == ("mine", "s", "")
+    assert (settings.twilio_auth_token, settings.twilio_from) == ("mine", "")
 
 
 def test_an_empty_setting_gets_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,13 +87,13 @@ def test_a_public_line_with_all_required_settings_loads(monkeypatch: pytest.Monk
     settings = loaded(monkeypatch, **PUBLIC)
     assert not settings.loopback
     assert settings.twilio_api_url == "https://api.twilio.com"
-    assert settings.auth_tokens == ("a-token",)
+    assert settings.auth_tokens == (TOKEN,)
 
 
 def test_whitespace_around_a_setting_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     spaced = {name: f" {value}\n" for name, value in PUBLIC.items()}
     settings = loaded(monkeypatch, **spaced)
-    assert (settings.twilio_auth_token, settings.public_url) == ("a-token", "https://line.example.org")
+    assert (settings.twilio_auth_token, settings.public_url) == (TOKEN, "https://line.example.org")
 
 
 @pytest.mark.parametrize("name", [name for name, _ in REQUIRED_SETTINGS])
@@ -113,7 +116,7 @@ def test_all_missing_and_invalid_settings_are_reported_in_one_message(monkeypatc
         "CLOCK_SHIFT_SECONDS": "9",
     }
     reported = set(setting_names(problems(monkeypatch, **invalid)))
-    assert reported == {"PHONE_KEY", "PORT", "DATABASE_URL", "SECRET_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN",
+    assert reported == {"PHONE_KEY", "PORT", "DATABASE_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN",
                         "TWILIO_MESSAGING_SERVICE_SID", "PUBLIC_URL", "CLOCK_SHIFT_SECONDS"}  # fmt: skip
 
 
@@ -145,7 +148,7 @@ INVALID = [
     ("PHONE_KEY", "c2hvcnQ"),
     ("PHONE_KEY", KEY + ","),
     ("PHONE_KEY", ","),
-    ("PHONE_KEY", KEY.replace("a", "!", 1)),
+    ("PHONE_KEY", "!" + KEY[1:]),
     ("PHONE_KEY", "ñ" * 43),
     ("PHONE_HASH_KEY", f"{KEY},{KEY}"),
     ("CLOCK_SECONDS", "0"),
@@ -154,6 +157,102 @@ INVALID = [
     ("RETRY_SECONDS", "-1"),
     ("CLOCK_SHIFT_SECONDS", "1e300"),
 ]
+
+
+def encoded(key: bytes) -> str:
+    return base64.urlsafe_b64encode(key).decode()
+
+
+UNSAFE_ON_A_PUBLIC_LINE = [
+    ("REDIS_URL", "redis://10.0.0.5:6379/0"),
+    ("REDIS_URL", "redis://:password@queue.example.org:6379/0"),
+    ("REDIS_URL", "rediss://queue.example.org:6379/0"),
+    ("DATABASE_URL", "postgresql://infoline:password@db/infoline"),
+    ("DATABASE_URL", "postgresql://infoline@db/infoline?sslmode=prefer"),
+    ("DATABASE_URL", "postgresql://infoline@127.0.0.1,db/infoline"),
+    ("DATABASE_URL", "postgresql://infoline@/infoline?host=db"),
+    ("DATABASE_URL", "postgresql://infoline@localhost/infoline?hostaddr=10.0.0.5"),
+    ("DATABASE_URL", "postgresql://infoline@[2001:db8::1]:5432/infoline"),
+    ("TWILIO_API_URL", "http://twilio.example.org"),
+    ("TWILIO_API_URL", "http://127.0.0.1:8010"),
+    ("PHONE_KEY", encoded(bytes(32))),
+    ("PHONE_KEY", encoded(b"k" * 32)),
+    ("PHONE_KEY", encoded(bytes(range(32)))),
+    ("PHONE_KEY", encoded(bytes(range(255, 223, -1)))),
+    ("PHONE_KEY", encoded(bytes(range(0, 256, 8)))),
+    ("PHONE_KEY", encoded(hashlib.sha256(b"half").digest()[:16] * 2)),
+    ("PHONE_KEY", encoded(b"This is our secret phrase, 2026!")),
+    ("PHONE_KEY", f"{KEY},{encoded(bytes(32))}"),
+    ("PHONE_HASH_KEY", encoded(bytes(32))),
+    ("METRICS_TOKEN", "a"),
+    ("METRICS_TOKEN", "a" * 40),
+    ("METRICS_TOKEN", "abcdefghijklmnopqrstuvwxyz"),
+    ("METRICS_TOKEN", "change-me-please-1234"),
+    ("METRICS_TOKEN", "your-metrics-token-here"),
+    ("TWILIO_AUTH_TOKEN", "x"),
+    ("TWILIO_AUTH_TOKEN", "your_auth_token"),
+    ("TWILIO_AUTH_TOKEN_SECONDARY", "0" * 32),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), UNSAFE_ON_A_PUBLIC_LINE, ids=[f"{name}={value}" for name, value in UNSAFE_ON_A_PUBLIC_LINE]
+)
+def test_a_public_line_refuses_a_connection_in_the_clear_and_a_secret_that_can_be_guessed(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (problem,) = problems(monkeypatch, **{**PUBLIC, name: value})
+    assert setting_names([problem]) == [name]
+    assert len(value) < 8 or value not in problem
+
+
+SAFE_ON_A_PUBLIC_LINE = [
+    ("REDIS_URL", "rediss://:password@queue.example.org:6379/0"),
+    ("REDIS_URL", "redis://127.0.0.1:6379/0"),
+    ("REDIS_URL", "redis://[::1]:6379/0"),
+    ("REDIS_URL", "unix:///run/redis.sock"),
+    ("DATABASE_URL", "sqlite:////srv/infoline/infoline.db"),
+    ("DATABASE_URL", "postgresql://infoline:password@localhost:5432/infoline"),
+    ("DATABASE_URL", "postgresql://infoline@[::1]:5432/infoline"),
+    ("DATABASE_URL", "postgresql:///infoline?host=/run/postgresql"),
+    ("DATABASE_URL", "postgres://infoline@db/infoline?connect_timeout=5&sslmode=require"),
+    ("TWILIO_API_URL", "https://twilio.example.org/proxy"),
+    ("PHONE_KEY", f"{KEY},{OTHER_KEY}"),
+    ("PHONE_HASH_KEY", OTHER_KEY),
+    ("METRICS_TOKEN", OTHER_KEY),
+    ("METRICS_TOKEN", TOKEN),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), SAFE_ON_A_PUBLIC_LINE, ids=[f"{name}={value}" for name, value in SAFE_ON_A_PUBLIC_LINE]
+)
+def test_a_public_line_accepts_encrypted_and_local_connections_and_random_secrets(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert getattr(loaded(monkeypatch, **{**PUBLIC, name: value}), name.lower()) == value
+
+
+def test_a_local_line_sends_its_token_in_the_clear_only_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loaded(monkeypatch, TWILIO_API_URL="http://127.0.0.1:8011").twilio_api_url == "http://127.0.0.1:8011"
+    assert setting_names(problems(monkeypatch, TWILIO_API_URL="http://10.0.0.5:8010")) == ["TWILIO_API_URL"]
+
+
+@given(st.binary(min_size=4, max_size=4))
+def test_any_hashed_bytes_are_strong_keys_and_tokens(seed: bytes) -> None:
+    key = hashlib.sha256(seed).digest()
+    assert not is_weak_key(key)
+    assert not is_weak_token(base64.urlsafe_b64encode(key).decode(), 16)
+
+
+@given(st.binary(min_size=1, max_size=16))
+def test_any_repeated_pattern_is_a_weak_key(pattern: bytes) -> None:
+    assert is_weak_key((pattern * 32)[:32])
+
+
+def test_a_secret_key_is_not_required_because_nothing_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "SECRET_KEY" not in PUBLIC
+    assert not loaded(monkeypatch, **PUBLIC).loopback
 
 
 @pytest.mark.parametrize(("name", "value"), INVALID, ids=[f"{name}={value}" for name, value in INVALID])
@@ -168,8 +267,9 @@ def test_the_sid_of_an_api_key_is_not_accepted_as_the_account(monkeypatch: pytes
 def test_no_message_contains_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "hunter2hunter2"
     assert secret not in str(problems(monkeypatch, **{**PUBLIC, "PHONE_KEY": secret, "DATABASE_URL": secret}))
-    settings = loaded(monkeypatch, **{**PUBLIC, "TWILIO_AUTH_TOKEN": secret, "SECRET_KEY": secret})
-    assert secret not in repr(settings)
+    settings = loaded(monkeypatch, **{**PUBLIC, "TWILIO_AUTH_TOKEN": TOKEN, "METRICS_TOKEN": OTHER_KEY})
+    assert TOKEN not in repr(settings)
+    assert OTHER_KEY not in repr(settings)
     assert KEY not in repr(settings)
 
 
@@ -201,7 +301,9 @@ def test_a_damaged_clock_shift_file_is_reported(content: str, tmp_path: Path) ->
         load()
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"secret_key": "x"}', "\x00", '{"phone_key": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "null", '{"twilio_auth_token": "x"}', "\x00", '{"phone_key": "x"}']
+)
 def test_damaged_local_keys_are_reported_and_not_replaced(content: str, tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "local-keys.json").write_text(content)
@@ -219,7 +321,9 @@ def test_a_var_dir_that_cannot_be_created_is_reported(tmp_path: Path, monkeypatc
 
 def test_local_keys_are_created_once_by_processes_that_start_together(tmp_path: Path) -> None:
     # All processes wait for input, so that they read the keys at the same time.
-    program = "from ivr.settings import load; print(flush=True); input(); s = load(); print(s.secret_key, s.phone_key)"
+    program = (
+        "from ivr.settings import load; print(flush=True); input(); s = load(); print(s.twilio_auth_token, s.phone_key)"
+    )
     environment = {**os.environ, "VAR_DIR": str(tmp_path / "together")}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     started = [
@@ -238,13 +342,13 @@ def test_local_keys_are_created_once_by_processes_that_start_together(tmp_path: 
     assert [path.name for path in (tmp_path / "together").iterdir()] == ["local-keys.json"]
     keys = tmp_path / "together" / "local-keys.json"
     assert keys.stat().st_mode & 0o077 == 0
-    assert set(json.loads(keys.read_text())) == {"secret_key", "phone_key", "twilio_auth_token"}
+    assert set(json.loads(keys.read_text())) == {"phone_key", "twilio_auth_token"}
 
 
 def test_a_process_uses_the_keys_that_another_one_created_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link, existing = os.link, {"secret_key": "s", "phone_key": KEY, "twilio_auth_token": "t"}
+    link, existing = os.link, {"phone_key": KEY, "twilio_auth_token": "t"}
 
     def link_too_late(temporary: Path, path: Path) -> None:
         path.write_text(json.dumps(existing))
@@ -252,7 +356,7 @@ def test_a_process_uses_the_keys_that_another_one_created_first(
 
     monkeypatch.setattr(os, "link", link_too_late)
     settings = load()
-    assert (settings.secret_key, settings.phone_key, settings.twilio_auth_token) == ("s", KEY, "t")
+    assert (settings.phone_key, settings.twilio_auth_token) == (KEY, "t")
     assert [path.name for path in (tmp_path / "var").iterdir()] == ["local-keys.json"]
 
 

@@ -14,7 +14,9 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from ivr import clock, log, queues
-from ivr.ledger import open_ledger
+from ivr.ledger import Vault, open_ledger
+from ivr.ledger.keys import WrongKeys, open_guarded_ledger, refuse_wrong_keys
+from ivr.private_files import set_private_umask
 from ivr.settings import Settings, SettingsError, load
 
 # Importing the carrier's SDK takes over a second: the parent process does it once for all its children.
@@ -59,9 +61,12 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["clock"]):
         print(f"Unknown argument `{' '.join(arguments)}`: use `clock`, or none for a worker.", file=sys.stderr)
         return 2
+    set_private_umask()
     try:
         settings = load(queue=True)
-    except SettingsError as error:
+        vault = Vault.of(settings)
+        refuse_wrong_keys(settings.database_url, vault)
+    except (SettingsError, WrongKeys) as error:
         print(error, file=sys.stderr)
         return 2
     log.configure()
@@ -73,7 +78,7 @@ def main(arguments: list[str]) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run_clock(settings, open_ledger(settings.database_url), stop)
+    run_clock(settings, open_guarded_ledger(settings.database_url, vault), stop)
     return 0
 
 

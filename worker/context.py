@@ -11,7 +11,8 @@ from redis import Redis
 
 from ivr import clock, log, queues
 from ivr.carrier.twilio.client import Carrier, open_carrier
-from ivr.ledger import Ledger, LedgerUnavailable, Vault, open_ledger
+from ivr.ledger import Ledger, LedgerUnavailable, Vault
+from ivr.ledger.keys import open_guarded_ledger
 from ivr.line.content.loader import Content
 from ivr.releases.cache import NoRelease, live_content
 from ivr.releases.store import live_release
@@ -69,10 +70,11 @@ def _context_of(_process: int) -> JobContext:
     settings = load()
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
-    ledger = open_ledger(settings.database_url)
+    vault = Vault.of(settings)
+    ledger = open_guarded_ledger(settings.database_url, vault)
     content = _live_content.refresh(settings, ledger)
     carrier, queue = open_carrier(settings), queues.connect(settings.redis_url, retry=False)
-    return JobContext(settings, ledger, Vault.of(settings), carrier, content, queue)
+    return JobContext(settings, ledger, vault, carrier, content, queue)
 
 
 def refresh_content(settings: Settings, ledger: Ledger) -> None:

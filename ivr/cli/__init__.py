@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from ivr.cli.lazy import LazyGroup
+from ivr.private_files import set_private_umask
 
 COMMANDS = {
     "run": ("ivr.cli.run:run", "Start the line, a simulated phone network and a queue on this machine."),
@@ -22,9 +23,11 @@ COMMANDS = {
     "reminders": ("ivr.cli.reminders:reminders", "Import appointments and track their text messages."),
     "calls": ("ivr.cli.calls:calls", "Summarize recent calls."),
     "db": ("ivr.cli.db:db", "Manage the database tables."),
-    "doctor": ("ivr.cli.doctor:doctor", "Check the settings, database, queue and prompts."),
+    "doctor": ("ivr.cli.doctor:doctor", "Check the settings, database, queue, carrier, files and prompts."),
     "callbacks": ("ivr.cli.worklists:callbacks", "List callers who are waiting for a call back, red flags first."),
     "todos": ("ivr.cli.worklists:todos", "List work items for schedulers."),
+    "audit": ("ivr.cli.audit:audit", "List who read or changed personal data."),
+    "keys": ("ivr.cli.keys:keys", "Manage the keys that encrypt phone numbers."),
     "unanswered": ("ivr.cli.unanswered:unanswered", "List questions that the line did not understand."),
 }
 
@@ -38,3 +41,4 @@ COMMANDS = {
 @click.version_option(package_name="infoline", prog_name="infoline")
 def main() -> None:
     """Run the information line, try it, edit its prompts, and send reminders."""
+    set_private_umask()

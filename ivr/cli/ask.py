@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ivr.cli.console import WIDTH, json_option, print_json
+from ivr.cli.console import WIDTH, echo, json_option, print_json
 from ivr.cli.context import content_or_exit, language_or_exit, settings_or_exit
 from ivr.ledger import open_ledger
 from ivr.line.nlu.matcher import ambiguous_reply
@@ -42,13 +42,13 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
         print_json(answer)
         return
     between = f": {' or '.join(answer['between'])}" if answer["between"] else ""
-    click.echo(f"{answer['topic']}{between} ({answer['language']})")
+    echo(f"{answer['topic']}{between} ({answer['language']})")
     if answer["runner_up"]:
-        click.echo(f"  runner-up: {answer['runner_up']}")
+        echo(f"  runner-up: {answer['runner_up']}")
     for name, score in answer["scores"].items():
-        click.echo(f"  {score:5.1f}  {name}")
+        echo(f"  {score:5.1f}  {name}")
     for reply in answer["reply"]:
-        click.echo("\n" + "\n".join(textwrap.fill(text, WIDTH) for text in reply.splitlines()))
+        echo("\n" + "\n".join(textwrap.fill(text, WIDTH) for text in reply.splitlines()))
 
 
 def _answer(line: CompiledLine, question: str, language: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.console import WIDTH, json_option, print_json
+from ivr.cli.console import WIDTH, echo, json_option, print_json
 from ivr.cli.context import open_context
 from ivr.people.calls.history import recent_calls, summarize_calls
 
@@ -45,7 +45,7 @@ def calls(days: int, as_json: bool) -> None:
 def _print(days: int, summary: Mapping[str, Any]) -> None:
     period = "the last day" if days == 1 else f"the last {days} days"
     if not summary["calls"]:
-        click.echo(f"No calls in {period}.")
+        echo(f"No calls in {period}.")
         return
     _print_line("Calls", f"{summary['calls']} in {period}")
     _print_line("Length", f"median {summary['median_seconds']} s")
@@ -61,6 +61,4 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _print_line(heading: str, text: str) -> None:
     indent = " " * _HEADING
-    click.echo(
-        textwrap.fill(f"{heading:{_HEADING}}{text or '-'}", WIDTH, subsequent_indent=indent, break_on_hyphens=False)
-    )
+    echo(textwrap.fill(f"{heading:{_HEADING}}{text or '-'}", WIDTH, subsequent_indent=indent, break_on_hyphens=False))

@@ -1,4 +1,7 @@
-"""What commands print and accept on a terminal of 80 columns: option types, tables, findings, errors, exit statuses."""
+"""What commands print and accept on a terminal of 80 columns: option types, tables, findings, errors, exit statuses.
+
+Values may come from files and text messages, so all output passes `clean`: an escape code could hide or forge a line.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 FINDINGS = 1
 WRONG_USE = 2
 WIDTH = 80
+# Control characters (C0, DEL, C1), line separators, marks that change the direction of text, and lone surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]"
+)
+_UNSAFE_IN_JSON = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", ""))
 _COLORS = {"error": "red", "warning": "yellow"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -51,12 +59,29 @@ class _Text(click.ParamType[str]):
 NUMBER, TEXT = _Number(), _Text()
 
 
+def clean(text: str, allowed: str = "") -> str:
+    """Text that is safe on a terminal: control characters and direction overrides become escapes such as \\x1b."""
+    return _UNSAFE.sub(
+        lambda match: match[0] if match[0] in allowed else match[0].encode("unicode_escape").decode(), text
+    )
+
+
+def echo(text: object = "", *, err: bool = False, **style: Any) -> None:
+    """Print cleaned lines. style: as for `click.style`."""
+    click.secho(clean(str(text), allowed="\n"), err=err, **style)
+
+
+def note(text: str) -> None:
+    """A remark that is not part of the output, on standard error."""
+    echo(text, err=True)
+
+
 def fail(message: object, status: int = WRONG_USE) -> NoReturn:
     """Print an error and exit. Wraps at 80 columns on a terminal only: programs and logs get one line."""
     text = str(message)
     if sys.stderr.isatty():
         text = "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in text.splitlines())
-    click.echo(text, err=True)
+    echo(text, err=True)
     sys.exit(status)
 
 
@@ -73,7 +98,7 @@ def print_table(
     headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = (), unwrapped: int = 0
 ) -> None:
     """A table of at most 80 columns. right: headings to right-align; unwrapped: how many leading columns never wrap."""
-    cells = [tuple(headings), *(tuple(row) for row in rows)]
+    cells = [tuple(headings), *(tuple(map(clean, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
         widest = max(range(unwrapped, len(widths)), key=lambda index: widths[index])
@@ -85,7 +110,7 @@ def print_table(
         wrapped = [_wrap_cell(cell, width) for cell, width in zip(row, widths, strict=True)]
         for parts in zip_longest(*wrapped, fillvalue=""):
             line = "  ".join(f"{part:{align}{width}}" for part, align, width in zip(parts, aligns, widths, strict=True))
-            click.secho(line.rstrip(), bold=number == 0)
+            echo(line.rstrip(), bold=number == 0)
 
 
 def _wrap_cell(text: str, width: int) -> list[str]:
@@ -97,12 +122,12 @@ def _wrap_cell(text: str, width: int) -> list[str]:
 
 def print_wrapped(sentence: str) -> None:
     """A sentence wrapped at 80 columns."""
-    click.echo(textwrap.fill(sentence, WIDTH, subsequent_indent="  "))
+    echo(textwrap.fill(clean(sentence), WIDTH, subsequent_indent="  "))
 
 
 def print_message(location: str, level: str, message: str, code: str) -> None:
     """A finding or row error, wrapped at 80 columns, with its level in color on a terminal."""
-    lines = textwrap.fill(f"{location}: {level}: {message} [{code}]", WIDTH, subsequent_indent="  ")
+    lines = textwrap.fill(clean(f"{location}: {level}: {message} [{code}]"), WIDTH, subsequent_indent="  ")
     click.echo(lines.replace(f" {level}:", f" {click.style(level, fg=_COLORS[level])}:", 1))
 
 
@@ -113,4 +138,6 @@ def print_findings(findings: Iterable[Finding]) -> None:
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """JSON on one line. Unsafe characters, which only strings contain, are written as escapes such as \\u009b."""
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo(_UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text))

@@ -2,53 +2,97 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ivr import clock
-from ivr.cli.console import FINDINGS, exit_on, fail
+from ivr.cli.console import FINDINGS, exit_on, fail, note
 
 # Settings, database and content take long to import, and some commands need none of them.
 if TYPE_CHECKING:
     from ivr.ledger import Ledger, Vault
     from ivr.line.content.config import Config
     from ivr.line.content.loader import Content
+    from ivr.people.audit import Actor, AuditKind, Detail
     from ivr.settings import Settings
 
 
 def current_user() -> str:
-    """The name of the user who runs the command; in a container the user may have none."""
+    """Who runs the command: the name of the process's user, and of the user who called sudo.
+
+    Names of the environment such as LOGNAME are not used: anyone can set them. SUDO_USER is as trustworthy as the
+    right to use sudo, so it only adds to the name. In a container the user may have no name.
+    """
+    user, sudo_user = process_user(), _sudo_user()
+    return f"{user} (sudo: {sudo_user})" if sudo_user else user
+
+
+def current_actor() -> Actor:
+    """Who runs the command, for the audit log."""
+    from ivr.people.audit import Actor
+
+    return Actor(process_user(), os.getuid(), _sudo_user())
+
+
+def _sudo_user() -> str | None:
+    # The environment may hold bytes that the database cannot store.
+    return os.environ.get("SUDO_USER", "").encode(errors="replace").decode()[:100] or None
+
+
+def process_user() -> str:
+    """The name of the process's user id, or the id itself."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"user {os.getuid()}"
 
 
-def settings_or_exit() -> Settings:
-    """The settings of a complete installation; sets the clock shift."""
+def settings_or_exit(*, save_keys: bool = False) -> Settings:
+    """The settings of a complete installation; sets the clock shift. save_keys: create the keys of a local line."""
     from ivr.settings import SettingsError, load
     from ivr.shipped import missing_files
 
     if missing := missing_files():
         fail(f"This installation of infoline lacks {', '.join(missing)}: install it again.")
     with exit_on(SettingsError):
-        settings = load()
+        settings = load(save_keys=save_keys)
     clock.set_shift(settings.clock_shift_seconds)
     return settings
 
 
 def ledger_or_exit(settings: Settings) -> Ledger:
-    """The database. Upgrades its tables on a loopback line; a public one must have them."""
+    """The database. Upgrades its tables on a loopback line; a public one must have them.
+
+    Never creates them: a command in the wrong folder would write into a new database and report success.
+    """
     from ivr.ledger import open_ledger
 
     ledger = open_ledger(settings.database_url)
+    if not ledger.has_tables():
+        fail(
+            f"There is no database at {ledger.address}: run the command in the line's folder, or name the line's"
+            " settings file with INFOLINE_ENV=FILE. `infoline run` and `infoline db upgrade` create a database."
+        )
     if settings.loopback:
         ledger.upgrade()
     ledger.check()
+    return ledger
+
+
+def upgrade_ledger(settings: Settings) -> Ledger:
+    """The database with the tables of this version, which are created if need be. Exits if other keys fit it."""
+    from ivr.ledger import Vault, open_ledger
+    from ivr.ledger.keys import verify_keys
+    from ivr.private_files import make_private
+
+    make_private(settings.var_dir)
+    ledger = open_ledger(settings.database_url)
+    ledger.upgrade()
+    verify_keys(ledger, Vault.of(settings))
     return ledger
 
 
@@ -69,9 +113,33 @@ class CommandContext:
 
     @cached_property
     def vault(self) -> Vault:
+        from ivr.ledger.keys import verify_keys
+
+        vault = self.new_vault()
+        verify_keys(self.ledger, vault)
+        return vault
+
+    def new_vault(self) -> Vault:
+        """The vault of the settings, not compared with the database."""
         from ivr.ledger import Vault
 
+        if not self.settings.phone_keys:
+            fail(
+                f"There are no keys in {self.settings.var_dir}: run the command in the line's folder, or name the"
+                " line's settings file with INFOLINE_ENV=FILE."
+            )
         return Vault.of(self.settings)
+
+    def name_database(self) -> None:
+        """Print which database the command changes."""
+        note(f"Database: {self.ledger.address}")
+
+    def record(self, kind: AuditKind, **details: Detail) -> None:
+        """Add an entry to the audit log. If that fails, LedgerUnavailable ends the command: call it before printing."""
+        from ivr.people import audit
+
+        with self.ledger.write() as connection:
+            audit.record(connection, current_actor(), kind, clock.now(), **details)
 
     @cached_property
     def content(self) -> Content:
@@ -101,10 +169,13 @@ def moment_or_exit(text: str, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def open_context() -> CommandContext:
-    """Settings and database, or exit with an error."""
+def open_context(*, writes: bool = False) -> CommandContext:
+    """Settings and database, or exit with an error. writes: name the database that the command changes."""
     settings = settings_or_exit()
-    return CommandContext(settings, ledger_or_exit(settings))
+    context = CommandContext(settings, ledger_or_exit(settings))
+    if writes:
+        context.name_database()
+    return context
 
 
 def language_or_exit(language: str | None, config: Config) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ivr.cli.context import settings_or_exit
+from ivr.cli.console import echo
+from ivr.cli.context import settings_or_exit, upgrade_ledger
 
 
 @click.group()
@@ -14,8 +15,6 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Upgrade the tables to this version."""
-    from ivr.ledger import open_ledger
-
-    open_ledger(settings_or_exit().database_url).upgrade()
-    click.echo("The database is up to date.")
+    """Upgrade the tables to this version, or create them."""
+    ledger = upgrade_ledger(settings_or_exit(save_keys=True))
+    echo(f"The database is up to date: {ledger.address}")

@@ -5,23 +5,27 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import click
 
 from ivr import queues
-from ivr.cli.console import FINDINGS, WIDTH, exit_on
+from ivr.cli.console import FINDINGS, WIDTH, clean, echo, exit_on
 from ivr.cli.context import settings_or_exit
 from ivr.cli.prompts.folder import write_or_exit
-from ivr.ledger import LedgerUnavailable, open_ledger
+from ivr.ledger import LedgerUnavailable, Vault, open_ledger
+from ivr.ledger.keys import WrongKeys, refuse_wrong_keys
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_folder
 from ivr.line.lint.runner import check_files
 from ivr.line.twiml.release import CompiledLine, fallback_document
+from ivr.private_files import exposed_paths
 from ivr.releases.cache import NoRelease, live_content
 from ivr.settings import Settings
 
 _INDENT = 19
+_EXPOSED_SHOWN = 3
 
 
 @click.command()
@@ -32,7 +36,7 @@ _INDENT = 19
     help="Write a TwiML file to host elsewhere, for when this line cannot answer.",
 )
 def doctor(fallback: Path | None) -> None:
-    """Check the settings, database, queue and prompts."""
+    """Check the settings, database, queue, carrier, files and prompts."""
     settings = settings_or_exit()
     if fallback is not None:
         _write_fallback(settings, fallback)
@@ -40,10 +44,10 @@ def doctor(fallback: Path | None) -> None:
     problems = {name: check(settings) for name, check in _CHECKS.items()}
     for name, problem in problems.items():
         mark = click.style("missing", fg="red") if problem else click.style("fine", fg="green")
-        lines = textwrap.wrap(problem, WIDTH - _INDENT, break_on_hyphens=False, break_long_words=False) or [""]
+        lines = textwrap.wrap(clean(problem), WIDTH - _INDENT, break_on_hyphens=False, break_long_words=False) or [""]
         click.echo(f"{name:10}{mark}  {lines[0]}".rstrip())
         for line in lines[1:]:
-            click.echo(f"{'':{_INDENT}}{line}")
+            echo(f"{'':{_INDENT}}{line}")
     sys.exit(FINDINGS if any(problems.values()) else 0)
 
 
@@ -59,10 +63,43 @@ def _check_ledger(settings: Settings) -> str:
         return str(error)
 
 
+def _check_keys(settings: Settings) -> str:
+    if not settings.phone_keys:
+        return f"There are no keys in {settings.var_dir}: `infoline run` and `infoline db upgrade` create them."
+    try:
+        refuse_wrong_keys(settings.database_url, Vault.of(settings))
+        return ""
+    except WrongKeys as error:
+        return str(error)
+
+
 def _check_queue(settings: Settings) -> str:
-    if not settings.redis_url:
+    url = settings.redis_url or queues.running_queue_url(settings.var_dir)
+    if not url:
         return "REDIS_URL is not set, so no reminders go out. `infoline run` starts its own queue."
-    return "" if queues.is_reachable(settings.redis_url) else "The server at REDIS_URL does not answer."
+    if queues.is_reachable(url):
+        return ""
+    return "The server at REDIS_URL does not answer." if settings.redis_url else "`infoline run` does not run."
+
+
+def _check_carrier(settings: Settings) -> str:
+    if settings.twilio_api_url == settings.simulator_url:
+        return ""
+    # Imported here because the SDK takes over a second to import.
+    from ivr.carrier.twilio.client import UNREACHABLE, open_carrier
+
+    try:
+        return open_carrier(settings).check_credentials() or ""
+    except UNREACHABLE as error:
+        return f"Twilio does not answer ({error}): check the network of this machine, and TWILIO_API_URL."
+
+
+def _check_files(settings: Settings) -> str:
+    paths = list(islice(exposed_paths(settings.var_dir), _EXPOSED_SHOWN + 1))
+    if not paths:
+        return ""
+    names = ", ".join(map(str, paths[:_EXPOSED_SHOWN])) + (" and more" if len(paths) > _EXPOSED_SHOWN else "")
+    return f"Other users of this machine can open {names}: run `infoline db upgrade` as their owner."
 
 
 def _check_prompts(settings: Settings) -> str:
@@ -93,7 +130,10 @@ def _check_release(settings: Settings) -> str:
 
 _CHECKS: dict[str, Callable[[Settings], str]] = {
     "ledger": _check_ledger,
+    "keys": _check_keys,
     "queue": _check_queue,
+    "carrier": _check_carrier,
+    "files": _check_files,
     "prompts": _check_prompts,
     "numbers": _check_numbers,
     "release": _check_release,
@@ -104,4 +144,4 @@ def _write_fallback(settings: Settings, path: Path) -> None:
     with exit_on(NoRelease, status=FINDINGS):
         document = fallback_document(CompiledLine(_live(settings)))
     write_or_exit(path, document)
-    click.echo(f"Wrote {path}. Host it elsewhere, and set it as the number's fallback URL.")
+    echo(f"Wrote {path}. Host it elsewhere, and set it as the number's fallback URL.")

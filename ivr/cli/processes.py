@@ -6,11 +6,15 @@ import logging
 import os
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from ivr.cli.console import fail
+from ivr.cli.console import exit_on, fail
 from ivr.cli.context import settings_or_exit
+
+if TYPE_CHECKING:
+    from ivr.settings import Settings
 
 # A thread blocks while its request waits. There are more than may wait for the database at once (PLACES in
 # ivr/web/webhook.py), so that some stay free for calls: docs/decisions/0007.
@@ -35,7 +39,8 @@ def web(port: int | None) -> None:
     """Answer calls and text messages."""
     if port:
         os.environ["PORT"] = str(port)
-    settings = settings_or_exit()
+    settings = settings_or_exit(save_keys=True)
+    _refuse_wrong_keys(settings)
     host = "127.0.0.1" if settings.loopback else "0.0.0.0"  # noqa: S104 - a public line listens on all interfaces
     if not port_is_free(settings.port, host):
         fail(f"Port {settings.port} is in use: stop the other program, or choose another port with --port.")
@@ -57,6 +62,15 @@ def web(port: int | None) -> None:
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
     ).serve()
+
+
+def _refuse_wrong_keys(settings: Settings) -> None:
+    """Exit if the database needs other keys. While it does not answer, the line starts: calls do not need it."""
+    from ivr.ledger import Vault
+    from ivr.ledger.keys import WrongKeys, refuse_wrong_keys
+
+    with exit_on(WrongKeys):
+        refuse_wrong_keys(settings.database_url, Vault.of(settings))
 
 
 @click.command()

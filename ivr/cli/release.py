@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ivr import clock
-from ivr.cli.console import FINDINGS
-from ivr.cli.context import CommandContext, current_user, settings_or_exit
+from ivr.cli.console import FINDINGS, echo, note
+from ivr.cli.context import CommandContext, current_user, settings_or_exit, upgrade_ledger
 from ivr.ledger import open_ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import content_digest, read_content, read_folder
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @click.command()
 def release() -> None:
     """Upgrade the database, then publish the prompts if they changed."""
-    settings = settings_or_exit()
-    open_ledger(settings.database_url).upgrade()
+    settings = settings_or_exit(save_keys=True)
+    note(f"Database: {upgrade_ledger(settings).address}")
     sys.exit(publish_changed_folder(settings))
 
 
@@ -32,7 +32,7 @@ def publish_changed_folder(settings: Settings) -> int:
     try:
         files = read_folder(settings.prompts_dir)
     except BrokenPrompts as broken:
-        click.echo(broken, err=True)
+        echo(broken, err=True)
         return FINDINGS
     ledger = open_ledger(settings.database_url)
     live = live_release(ledger)
@@ -46,16 +46,14 @@ def publish_changed_folder(settings: Settings) -> int:
     if report.has_errors:
         for finding in report.findings:
             if finding.level == "error":
-                click.echo(finding, err=True)
-        click.echo("The prompts were not published: fix these errors first. The live release is unchanged.", err=True)
+                echo(finding, err=True)
+        echo("The prompts were not published: fix these errors first. The live release is unchanged.", err=True)
         return FINDINGS
     content = read_content(files)
     is_new = folder_base(ledger) != content.digest
     renamed = renamed_reminders(CommandContext(settings, ledger), content) if is_new else []
     if renamed:
-        click.echo(
-            "\n".join([*renamed, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True
-        )
+        echo("\n".join([*renamed, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True)
         return FINDINGS
     try:
         published = publish_folder_if_changed(ledger, content, clock.now(), current_user())
@@ -63,7 +61,7 @@ def publish_changed_folder(settings: Settings) -> int:
         from ivr.cli.prompts.diff import print_sides
         from ivr.releases.history import three_way_files
 
-        click.echo(error, err=True)
+        echo(error, err=True)
         print_sides(*three_way_files(ledger, error.base, error.live, files))
         return FINDINGS
     if published:
@@ -76,4 +74,4 @@ def announce_release(published: Release, settings: Settings) -> None:
     from ivr import queues
 
     queues.publish(settings.redis_url, queues.PUBLISHED)
-    click.echo(f"Release {published.number} ({published.digest}) is live.")
+    echo(f"Release {published.number} ({published.digest}) is live.")

@@ -12,6 +12,7 @@ from ivr import clock
 from ivr.cli.console import (
     FINDINGS,
     TEXT,
+    echo,
     exit_on,
     fail,
     json_option,
@@ -27,6 +28,7 @@ from ivr.line.content.required_prompts import OUTCOMES
 from ivr.line.lint.add_phrase import PhraseEffect, PhraseRejected, add_phrase, preview_effect
 from ivr.line.nlu.clusters import QuestionCluster, cluster_questions, looks_personal
 from ivr.line.nlu.matcher import Matcher
+from ivr.people.audit import AuditKind
 from ivr.people.inbound.unanswered import UnansweredQuestion, unanswered_questions
 from ivr.releases.drafts import Draft, Drafts, EditConflict, FileRejected, NoDraft
 
@@ -49,8 +51,10 @@ class _Questions:
 
 
 def _read_questions(context: CommandContext, days: int) -> _Questions:
+    vault = context.vault
     with context.ledger.read() as connection:
-        questions = unanswered_questions(connection, context.vault, clock.now() - timedelta(days=days))
+        questions = unanswered_questions(connection, vault, clock.now() - timedelta(days=days))
+    context.record(AuditKind.QUESTIONS_READ, days=days, questions=len(questions))
     shown = [replace(item, words=_printable(item.words)) for item in questions if not looks_personal(item.words)]
     return _Questions(shown, len(questions) - len(shown))
 
@@ -85,9 +89,9 @@ def unanswered(click_context: click.Context, days: int, as_json: bool) -> None:
     if clusters:
         _print_clusters(clusters)
     else:
-        click.echo(f"No unanswered questions in the last {days} days.")
+        echo(f"No unanswered questions in the last {days} days.")
     if questions.personal:
-        click.echo(f"{questions.personal} more contain a number or an address and are not shown.")
+        echo(f"{questions.personal} more contain a number or an address and are not shown.")
 
 
 def _cluster_json(cluster: QuestionCluster, matcher: Matcher) -> dict[str, Any]:
@@ -112,8 +116,8 @@ def _print_clusters(clusters: list[dict[str, Any]]) -> None:
         rows.append((cluster["id"], str(cluster["count"]), cluster["language"], topic, text))
     print_table(("id", "times", "lang", "nearest", "question"), rows, right=("times",), unwrapped=4)
     if len(clusters) > SHOWN:
-        click.echo(f"… and {len(clusters) - SHOWN} more: list them all with --json.")
-    click.echo("To teach one: infoline unanswered teach ID --topic cancer")
+        echo(f"… and {len(clusters) - SHOWN} more: list them all with --json.")
+    echo("To teach one: infoline unanswered teach ID --topic cancer")
 
 
 @unanswered.command()
@@ -126,7 +130,7 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
 
     Prints which other questions the phrase changes.
     """
-    context = open_context()
+    context = open_context(writes=True)
     content, clusters = context.content, _read_questions(context, days).clusters
     cluster = next((cluster for cluster in clusters if cluster.id == words), None)
     phrase = cluster.typical if cluster else words
@@ -168,6 +172,6 @@ def _print_effect(effect: PhraseEffect, file: str) -> None:
         print_wrapped(f"Now answered too: `{cluster.typical}` ({cluster.count} times).")
     if effect.findings or effect.pulled:
         print_wrapped("Another phrase may change less. To discard the draft's changes to the file:")
-        click.echo(f"infoline prompts draft discard {file}")
+        echo(f"infoline prompts draft discard {file}")
         raise SystemExit(FINDINGS)
-    click.echo("No other question changes.\nTo make it live: infoline prompts publish --draft")
+    echo("No other question changes.\nTo make it live: infoline prompts publish --draft")

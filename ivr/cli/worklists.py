@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ivr import clock
-from ivr.cli.console import NUMBER, fail, json_option, print_json, print_table
+from ivr.cli.console import NUMBER, echo, fail, json_option, print_json, print_table
 from ivr.cli.context import CommandContext, current_user, iso, open_context
 from ivr.line.content.keyword_rules import RED_FLAGS
+from ivr.people.audit import AuditKind
 from ivr.people.callbacks import PendingCallback, complete_callback, pending_callbacks
 from ivr.people.phones import format_phone
 from ivr.people.work_items import WorkItem, complete_work_item, pending_work_items
@@ -37,17 +38,19 @@ def callbacks(click_context: click.Context, as_json: bool) -> None:
     if click_context.invoked_subcommand is not None:
         return
     context = open_context()
+    vault = context.vault
     with context.ledger.read() as connection:
-        pending = pending_callbacks(connection, context.vault)
+        pending = pending_callbacks(connection, vault)
+    context.record(AuditKind.CALLBACKS_READ, callbacks=[callback.id for callback in pending])
     pending.sort(key=lambda callback: callback.topic not in RED_FLAGS)
     if as_json:
         print_json({"callbacks": [_callback_json(callback, context) for callback in pending]})
     elif pending:
         headings = ("id", "asked", "number", "for", "about", "language", "best time")
         print_table(headings, [_callback_row(callback, context) for callback in pending], right=("id",), unwrapped=3)
-        click.echo("After calling back: infoline callbacks done ID")
+        echo("After calling back: infoline callbacks done ID")
     else:
-        click.echo("No call-back requests.")
+        echo("No call-back requests.")
 
 
 @callbacks.command("done")
@@ -68,16 +71,18 @@ def todos(click_context: click.Context, as_json: bool) -> None:
     if click_context.invoked_subcommand is not None:
         return
     context = open_context()
+    vault = context.vault
     with context.ledger.read() as connection:
-        pending = pending_work_items(connection, context.vault)
+        pending = pending_work_items(connection, vault)
+    context.record(AuditKind.TODOS_READ, todos=[item.id for item in pending])
     if as_json:
         print_json({"todos": [_item_json(item, context) for item in pending]})
     elif pending:
         headings = ("id", "since", "number", "what", "appointment", "its time")
         print_table(headings, [_item_row(item, context) for item in pending], right=("id",), unwrapped=3)
-        click.echo("When an item is done: infoline todos done ID")
+        echo("When an item is done: infoline todos done ID")
     else:
-        click.echo("No work items.")
+        echo("No work items.")
 
 
 @todos.command("done")
@@ -90,11 +95,11 @@ def complete_item(number: int) -> None:
 def _mark_done(
     complete: Callable[[Connection, int, str, datetime], bool], number: int, kind: str, command: str
 ) -> None:
-    with open_context().ledger.write() as connection:
+    with open_context(writes=True).ledger.write() as connection:
         was_pending = complete(connection, number, current_user(), clock.now())
     if not was_pending:
         fail(f"There is no pending {kind.lower()} {number}: list them with `infoline {command}`.")
-    click.echo(f"{kind} {number} is done.")
+    echo(f"{kind} {number} is done.")
 
 
 def _short_time(moment: datetime, context: CommandContext) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -30,10 +33,15 @@ class LedgerUnavailable(Exception):
 
 
 class Ledger:
-    """An open ledger. `write()` and `read()` give a connection for one short transaction."""
+    """An open ledger. `write()` and `read()` give a connection for one short transaction.
 
-    def __init__(self, engine: Engine) -> None:
+    file: the SQLite file, which only `upgrade()` creates. guard: a check to pass once before the first transaction; it
+    gets a ledger without a guard, and raises LedgerUnavailable.
+    """
+
+    def __init__(self, engine: Engine, file: Path | None = None, guard: Callable[[Ledger], None] | None = None) -> None:
         self.engine = engine
+        self._file, self._guard = file, guard
         # PostgreSQL's default isolation level takes a new snapshot for each statement.
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**{_READ_ONLY: True}, **snapshot)
@@ -45,14 +53,25 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end. Never make a network call inside one."""
+        self._pass_guard()
         with raises_unavailable(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only snapshot, which does not wait for writers on either database."""
+        self._pass_guard()
         with raises_unavailable(), self._reader.begin() as connection:
             yield connection
+
+    def _pass_guard(self) -> None:
+        if self._guard is not None:
+            self._guard(Ledger(self.engine, self._file))
+            self._guard = None
+
+    def guarded(self, guard: Callable[[Ledger], None]) -> Ledger:
+        """The same ledger with a guard."""
+        return Ledger(self.engine, self._file, guard)
 
     def prepare_bulk_write(self, connection: Connection) -> None:
         """Prepare a connection for many writes: on SQLite, a larger cache and fewer checkpoints."""
@@ -70,7 +89,9 @@ class Ledger:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
 
     def upgrade(self) -> None:
-        """Run the pending migrations."""
+        """Run the pending migrations. Creates a SQLite file, and its folder, readable by this user only."""
+        if self._file is not None:
+            _create_file(self._file)
         with raises_unavailable(), self.engine.begin() as connection:
             if not self.is_sqlite:
                 # Another process's upgrade may take a long time.
@@ -81,10 +102,27 @@ class Ledger:
 
     def check(self) -> None:
         """Raise LedgerUnavailable unless the ledger answers and its tables match this version of the code."""
+        if self._file is not None and not self._file.exists():
+            raise LedgerUnavailable(_no_file(self._file))
         with self.read() as connection:
             version = _version(connection)
         if version != latest_migration():
             raise LedgerUnavailable("The ledger's tables do not match this version: run `infoline db upgrade`.")
+
+    def has_tables(self) -> bool:
+        """Whether an upgrade has created the tables, of any version. Raises LedgerUnavailable."""
+        if self._file is not None and not self._file.exists():
+            return False
+        with self.read() as connection:
+            return _version(connection) is not None
+
+    @property
+    def address(self) -> str:
+        """Where the ledger is, for people: a file, or a server and its database, without user and password."""
+        if self._file is not None:
+            return str(self._file.absolute())
+        url = self.engine.url
+        return URL.create("postgresql", host=url.host, port=url.port, database=url.database).render_as_string()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -96,13 +134,28 @@ def open_ledger(url: str) -> Ledger:
     if address.drivername in ("postgres", "postgresql"):
         address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() == "sqlite":
-        if address.database:
-            # The first use of the ledger reports a folder that cannot be created.
-            with suppress(OSError):
-                Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        return Ledger(_sqlite(create_engine(address, connect_args={"timeout": BUSY_SECONDS})))
+        file = Path(address.database) if address.database else None
+        if file is not None:
+            # Mode rw does not create a missing file: a command in the wrong folder must not write into a new database.
+            address = address.set(database=f"file:{quote(str(file.absolute()))}", query={"mode": "rw", "uri": "true"})
+        return Ledger(_sqlite(create_engine(address, connect_args={"timeout": BUSY_SECONDS})), file)
     options = {"connect_timeout": 3, **_DEAD_SERVER}
     return Ledger(_postgresql(create_engine(address, connect_args=options, pool_pre_ping=True, pool_timeout=5)))
+
+
+def _create_file(file: Path) -> None:
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        for path in file.parent.glob(f"{escape(file.name)}*"):
+            if path.name.removeprefix(file.name) in ("", "-wal", "-shm"):
+                path.chmod(0o600)
+    except OSError as error:
+        raise LedgerUnavailable(f"The database {file} cannot be created: {error.strerror}.") from error
+
+
+def _no_file(file: Path) -> str:
+    return f"There is no database {file.absolute()}: create it with `infoline db upgrade`, or correct DATABASE_URL."
 
 
 def _postgresql(engine: Engine) -> Engine:

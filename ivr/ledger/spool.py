@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy import Connection
 
 from ivr import log
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
+from ivr.ledger.vault import UnknownKey, sealed_key_id
 
 # Applies one spooled write: its time of arrival (UTC) and its data.
 Handler = Callable[[Connection, Vault, datetime, dict[str, Any]], Any]
@@ -88,6 +90,27 @@ class Spool:
                 path.unlink()
                 applied += 1
             return applied
+
+    def reseal(self) -> int:
+        """Encrypt all spooled writes with the newest key, and return how many were encrypted with another one.
+
+        Raises OSError. A file that needs a missing key stays as it is.
+        """
+        if not self._folder.is_dir():
+            return 0
+        resealed = 0
+        with (self._folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for path in [*self._files(), *self._folder.glob(".unreadable-*")]:
+                sealed = path.read_bytes()
+                if sealed_key_id(sealed) == self._vault.newest_key_id:
+                    continue
+                with suppress(UnknownKey):
+                    partial = path.with_name(f".{secrets.token_hex(8)}")
+                    partial.write_bytes(self._vault.seal(self._vault.open(sealed)))
+                    partial.rename(path)
+                    resealed += 1
+        return resealed
 
     def _files(self) -> list[Path]:
         return sorted(path for path in self._folder.iterdir() if not path.name.startswith("."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -291,4 +292,18 @@ alarm = Table(
     Column("raised_at", UtcDateTime, nullable=False),
     Column("detail", Text, nullable=False),
     Column("subject", Text, nullable=False, server_default=""),
+)
+
+# Who read or changed personal data, and when; kept for good: triggers of migration 0012 refuse UPDATE and DELETE.
+# actor: the name of the account. uid, sudo_user: of an operating system's user. details: JSON, by ivr/people/audit.py.
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("actor", String(200), nullable=False),
+    Column("uid", BigInteger),
+    Column("sudo_user", String(200)),
+    Column("kind", String(40), nullable=False),
+    Column("details", Text, nullable=False),
 )

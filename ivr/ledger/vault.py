@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
@@ -9,7 +10,7 @@ import os
 from ivr.settings import Settings, decode_key
 
 _NONCE_BYTES = 12
-_KEY_ID_BYTES = 4
+KEY_ID_BYTES = 4
 
 
 class UnknownKey(KeyError):
@@ -31,8 +32,8 @@ class Vault:
 
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0])
-        hash_key = hash_key or hmac.digest(keys[-1], b"infoline phone hash", "sha256")
-        self._mac = hmac.new(hash_key, digestmod=hashlib.sha256)
+        self._hash_key = hash_key or hmac.digest(keys[-1], b"infoline phone hash", "sha256")
+        self._mac = hmac.new(self._hash_key, digestmod=hashlib.sha256)
 
     @classmethod
     def of(cls, settings: Settings) -> Vault:
@@ -45,6 +46,21 @@ class Vault:
         """The ids of the vault's keys, in hex, separated by spaces. They reveal nothing about the keys."""
         return " ".join(sorted(key_id.hex() for key_id in self._ciphers))
 
+    @property
+    def newest_key_id(self) -> str:
+        """The id, in hex, of the key that encrypts."""
+        return self._newest.hex()
+
+    @property
+    def hash_key_text(self) -> str:
+        """The key of `hash` as PHONE_HASH_KEY takes it. Secret."""
+        return base64.urlsafe_b64encode(self._hash_key).decode().rstrip("=")
+
+    @property
+    def hash_key_fingerprint(self) -> str:
+        """16 hex digits by which another key of `hash` is recognized; they reveal nothing about the key."""
+        return self.hash("infoline hash key fingerprint")[:16]
+
     def seal(self, plaintext: str) -> bytes:
         """Encrypt: the id of the key (4 bytes), a nonce (12 bytes), the ciphertext."""
         nonce = os.urandom(_NONCE_BYTES)
@@ -54,9 +70,9 @@ class Vault:
         """Decrypt. Raises UnknownKey if the vault lacks the key, or if the data was modified."""
         from cryptography.exceptions import InvalidTag
 
-        nonce, ciphertext = sealed[_KEY_ID_BYTES:][:_NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]
+        nonce, ciphertext = sealed[KEY_ID_BYTES:][:_NONCE_BYTES], sealed[KEY_ID_BYTES + _NONCE_BYTES :]
         try:
-            return self._ciphers[sealed[:_KEY_ID_BYTES]].decrypt(nonce, ciphertext, None).decode()
+            return self._ciphers[sealed[:KEY_ID_BYTES]].decrypt(nonce, ciphertext, None).decode()
         except (KeyError, InvalidTag, ValueError) as error:
             raise UnknownKey from error
 
@@ -67,5 +83,10 @@ class Vault:
         return mac.hexdigest()
 
 
+def sealed_key_id(sealed: bytes) -> str:
+    """The id, in hex, of the key that encrypted a value."""
+    return sealed[:KEY_ID_BYTES].hex()
+
+
 def _key_id(key: bytes) -> bytes:
-    return hashlib.sha256(b"infoline key id" + key).digest()[:_KEY_ID_BYTES]
+    return hashlib.sha256(b"infoline key id" + key).digest()[:KEY_ID_BYTES]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
 
 from ivr.cli import main
-from ivr.ledger import open_ledger
 from ivr.line.content.loader import Files, content_digest
 from ivr.line.lint.runner import CheckReport, check_files
-from ivr.settings import load
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,16 +46,95 @@ def test_a_missing_database_and_queue_are_reported_with_what_to_do() -> None:
     assert "REDIS_URL is not set" in result.output
 
 
-def test_everything_but_the_queue_is_fine_after_an_upgrade() -> None:
-    open_ledger(load().database_url).upgrade()
+def checks(output: str) -> dict[str, str]:
+    """Each check and its mark."""
+    return {line.split()[0]: line.split()[1] for line in output.splitlines() if line[0] != " "}
+
+
+@pytest.fixture
+def upgraded() -> None:
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+
+
+def missing(output: str) -> list[str]:
+    return [name for name, mark in checks(output).items() if mark == "missing"]
+
+
+def test_everything_but_the_queue_is_fine_after_an_upgrade(upgraded: None) -> None:
     result = CliRunner().invoke(main, ["doctor"])
-    assert [line.split()[1] for line in result.output.splitlines() if line[0] != " "] == [
-        "fine",
-        "missing",
-        "fine",
-        "fine",
-        "fine",
+    assert list(checks(result.output)) == [
+        *("ledger", "keys", "queue", "carrier"),
+        *("files", "prompts", "numbers", "release"),
     ]
+    assert missing(result.output) == ["queue"]
+
+
+def test_the_queue_of_a_running_line_is_found(upgraded: None, tmp_path: Path, queue_url: str) -> None:
+    (tmp_path / "queue-url").write_text(queue_url)
+    (tmp_path / "queue-url").chmod(0o600)
+    result = CliRunner().invoke(main, ["doctor"])
+    assert (result.exit_code, missing(result.output)) == (0, [])
+
+
+def test_a_queue_url_that_a_killed_line_left_behind_is_not_enough(upgraded: None, tmp_path: Path) -> None:
+    (tmp_path / "queue-url").write_text("redis://127.0.0.1:1/0")
+    (tmp_path / "queue-url").chmod(0o600)
+    result = CliRunner().invoke(main, ["doctor"])
+    assert missing(result.output) == ["queue"]
+    assert "`infoline run` does not run" in result.output
+
+
+def test_files_that_others_can_open_are_reported(upgraded: None, tmp_path: Path) -> None:
+    (tmp_path / "local-keys.json").chmod(0o644)
+    result = CliRunner().invoke(main, ["doctor"])
+    assert missing(result.output) == ["queue", "files"]
+    assert "local-keys.json" in result.output
+    CliRunner().invoke(main, ["db", "upgrade"])
+    assert "files" not in missing(CliRunner().invoke(main, ["doctor"]).output)
+
+
+def test_keys_that_do_not_fit_the_database_are_reported(upgraded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHONE_KEY", base64.urlsafe_b64encode(b"x" * 32).decode())
+    result = CliRunner().invoke(main, ["doctor"])
+    assert missing(result.output) == ["keys", "queue"]
+    assert "PHONE_KEY" in result.output
+
+
+class Account(BaseHTTPRequestHandler):
+    """Twilio's Account resource with one answer."""
+
+    status, body = 200, {"sid": "AC" + "0" * 32, "status": "active"}
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(self.body).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+REFUSED = {"code": 20003, "message": "Authenticate", "status": 401}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [(200, Account.body, ""), (401, REFUSED, "TWILIO_AUTH_TOKEN"), (503, {}, "Twilio does not answer")],
+    ids=["accepted", "refused", "down"],
+)
+def test_the_credentials_are_tried_at_twilio(
+    status: int, body: dict[str, str], expected: str, upgraded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = type("Answer", (Account,), {"status": status, "body": body})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("TWILIO_API_URL", f"http://127.0.0.1:{server.server_port}")
+        result = CliRunner().invoke(main, ["doctor"])
+        server.shutdown()
+    assert ("carrier" in missing(result.output)) is bool(expected)
+    assert expected in " ".join(result.output.split())
+    assert all(len(line) <= 80 for line in result.output.splitlines())
 
 
 def test_the_lines_own_number_in_the_directory_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

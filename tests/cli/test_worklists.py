@@ -47,7 +47,7 @@ def test_a_work_item_is_listed_until_it_is_done(database: tuple[Ledger, Vault]) 
     assert "not the patient" in listed.output
     assert all(len(line) <= 80 for line in listed.output.splitlines())
     assert [item["kind"] for item in json.loads(run("todos", "--json").output)["todos"]] == ["wrong-number"]
-    assert run("todos", "done", "1").output == "Work item 1 is done.\n"
+    assert run("todos", "done", "1").stdout == "Work item 1 is done.\n"
     again = run("todos", "done", "1")
     assert again.exit_code == 2
     assert "infoline todos" in again.output

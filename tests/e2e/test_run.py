@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.private_files import exposed_paths
 from tests.e2e.running import INFOLINE, RunningLine, free_port, running_line, until
 from tests.support.paths import ROOT
 
@@ -55,6 +56,25 @@ def test_dead_processes_are_restarted_and_ctrl_c_stops_all_of_them(tmp_path: Pat
     assert printed.count("The queue died and is being restarted.") == 1
 
 
+def test_other_users_can_open_nothing_that_a_running_line_writes_and_the_doctor_finds_it_fine(tmp_path: Path) -> None:
+    former = os.umask(0o022)
+    try:
+        with running_line(tmp_path / "var", "--at", "2026-12-01T10:00") as line:
+            line.call().presses("1")
+            line.text("hello")
+            line.json("reminders", "import", line.var_dir / "example-appointments.csv")
+            until(lambda: len(line.carrier_log()) == 20, "20 texts")
+            assert list(exposed_paths(line.var_dir)) == []
+            names = {path.name for path in line.var_dir.iterdir()}
+            assert {"infoline.db", "queue", "logs", "releases"} <= names
+            checked = line.infoline("doctor")
+            assert (checked.returncode, "missing" in checked.stdout) == (0, False), checked.stdout
+        assert list(exposed_paths(line.var_dir)) == []
+        assert not (tmp_path / "var" / "queue-url").exists()
+    finally:
+        os.umask(former)
+
+
 def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -75,7 +95,8 @@ def test_an_empty_start_moves_the_data_of_earlier_runs(tmp_path: Path) -> None:
     soon = f"{datetime.now().astimezone() + timedelta(days=30):%Y-%m-%d} 09:00"
     (tmp_path / "one.csv").write_text(f"appointment_id,phone,starts_at\nE2E-1,603-555-0101,{soon}\n")
     earlier = {**os.environ, "VAR_DIR": str(var_dir)}
-    subprocess.run([*INFOLINE, "reminders", "import", str(tmp_path / "one.csv")], env=earlier, cwd=ROOT, check=True)
+    for arguments in (("db", "upgrade"), ("reminders", "import", str(tmp_path / "one.csv"))):
+        subprocess.run([*INFOLINE, *arguments], env=earlier, cwd=ROOT, check=True)
     with running_line(var_dir, "--empty", "--at", "2026-12-01T10:00") as line:
         assert line.json("reminders", "status")["appointments"] == 0
     assert list(var_dir.glob("set-aside-*/infoline.db"))

@@ -185,10 +185,11 @@ def test_an_empty_list_prints_a_sentence(command_ledger):
 
 
 def test_done_takes_a_call_back_off_the_list_and_stores_who_did_it(command_ledger, monkeypatch):
-    monkeypatch.setenv("LOGNAME", "ann")
+    monkeypatch.setattr("ivr.cli.context.process_user", lambda: "ann")
+    monkeypatch.delenv("SUDO_USER", raising=False)
     save(*command_ledger, REQUEST)
     result = command("done", "1")
-    assert (result.exit_code, result.output) == (0, "Call-back request 1 is done.\n")
+    assert (result.exit_code, result.stdout) == (0, "Call-back request 1 is done.\n")
     assert command().output == "No call-back requests.\n"
     assert rows(command_ledger[0])[0].done_by == "ann"
 

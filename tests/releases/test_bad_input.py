@@ -65,10 +65,11 @@ def test_a_note_that_is_not_utf8_is_reported_before_the_check(run: Run, ledger: 
 
 
 def test_a_user_without_an_account_name_can_publish(run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_name() -> str:
+    def no_name(uid: int) -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 
-    monkeypatch.setattr("getpass.getuser", no_name)
+    monkeypatch.setattr("pwd.getpwuid", no_name)
+    monkeypatch.delenv("SUDO_USER", raising=False)
     assert run("publish").exit_code == 0
     live = live_release(ledger)
     assert live

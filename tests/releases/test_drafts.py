@@ -289,7 +289,8 @@ def run(drafts: Drafts, ledger_url: str, tmp_path: Path, monkeypatch: pytest.Mon
     for name, value in {"VAR_DIR": tmp_path / "var", "DATABASE_URL": ledger_url}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: LATER)
-    monkeypatch.setattr("getpass.getuser", lambda: "ann")
+    monkeypatch.setattr("ivr.cli.context.process_user", lambda: "ann")
+    monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr("ivr.cli.prompts.draft.check_in_parallel", quick_check)
     return lambda *arguments, **more: CliRunner().invoke(main, ["prompts", *arguments], **more)
 

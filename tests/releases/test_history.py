@@ -323,7 +323,7 @@ def test_the_release_command_shows_both_sides_when_the_live_release_changed_too(
         return CliRunner().invoke(main, ["release"])
 
     assert "Release 1" in release().output
-    assert release().output == ""
+    assert release().stdout == ""
     publish_release(ledger, read_content(SECOND), NOW, "ann", "", "console")
     assert release().exit_code == 0, "the folder did not change"
     change(folder, "ring: 25", "ring: 30", "line.yaml")

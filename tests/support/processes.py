@@ -38,7 +38,6 @@ def environment(folder: Path, **more: object) -> dict[str, str]:
         "VAR_DIR": folder / "var",
         "DATABASE_URL": f"sqlite:///{folder}/small.db",
         "PHONE_KEY": base64.urlsafe_b64encode(KEY).decode(),
-        "SECRET_KEY": "x" * 32,
         "TWILIO_ACCOUNT_SID": SID,
         "TWILIO_AUTH_TOKEN": TOKEN,
         "TWILIO_FROM": LINE,

@@ -30,7 +30,7 @@ from tests.support.network import wait_for
 TOKEN, OTHER_TOKEN = "first-token", "second-token"
 PUBLIC = "https://line.example.org"
 SID = "AC" + "1" * 32
-KEY = "a" * 43
+KEY = "8Wn1qT0mZ4kXc7vJ2yLrB9sGfHdPaEuKiOwQtR5xYz0"
 Post = Callable[..., tuple[int, str]]
 CALL = {"CallSid": "CA" + "2" * 32, "From": "+16035550123", "To": "+16035550100", "CallStatus": "ringing"}
 TEXT = {"MessageSid": "SM" + "3" * 32, "From": "+16035550123", "To": "+16035550100", "Body": "1", "NumMedia": "0"}
@@ -44,7 +44,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
         "VAR_DIR": str(tmp_path),
         "DATABASE_URL": f"sqlite:///{tmp_path}/infoline.db",
         "PUBLIC_URL": PUBLIC,
-        "SECRET_KEY": "secret",
         "PHONE_KEY": KEY,
         "TWILIO_ACCOUNT_SID": SID,
         "TWILIO_AUTH_TOKEN": TOKEN,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from ivr.cli.console import WIDTH
+from ivr.cli.console import WIDTH, clean, echo
 from ivr.line.content.diff import Change, DiffRun, diff_files, summarize_changes
 from ivr.line.content.loader import Files
 
@@ -18,10 +18,10 @@ def print_changes(changes: Sequence[Change]) -> None:
     """The names of added, removed and binary files, then each changed text file part by part."""
     whole_files = [(change.file, change.kind) for change in changes if change.kind != "changed"]
     if whole_files:
-        click.echo(textwrap.fill(summarize_changes(whole_files), WIDTH, subsequent_indent="  "))
+        echo(textwrap.fill(summarize_changes(whole_files), WIDTH, subsequent_indent="  "))
     for change in changes:
         if change.kind == "changed":
-            click.secho(change.file, bold=True)
+            echo(change.file, bold=True)
             for part in change.parts:
                 _print_runs(part.name, part.runs)
             if not change.parts:
@@ -30,10 +30,10 @@ def print_changes(changes: Sequence[Change]) -> None:
 
 def _print_runs(name: str, runs: Sequence[DiffRun]) -> None:
     """Does not use textwrap, because color codes take no column and a word must keep its color."""
-    words: list[tuple[str, str | None]] = [(f"{name}:", None)] if name else []
+    words: list[tuple[str, str | None]] = [(clean(f"{name}:"), None)] if name else []
     for kind, text in runs:
         before, after, color = _MARKS[kind]
-        words += ((word, color) for word in f"{before}{text}{after}".split())
+        words += ((word, color) for word in map(clean, f"{before}{text}{after}".split()))
     line, columns_left = "  ", WIDTH - 2
     for word, color in words:
         if len(word) + 1 > columns_left and line.strip():

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.console import FINDINGS, TEXT, exit_on, fail, json_option, print_json, print_table
+from ivr.cli.console import FINDINGS, TEXT, echo, exit_on, fail, json_option, print_json, print_table
 from ivr.cli.context import current_user, iso, minute, open_context
 from ivr.cli.prompts.folder import print_report, write_or_exit
 from ivr.ledger import Ledger
@@ -43,9 +43,9 @@ def publish_draft(ledger: Ledger, zone: tzinfo, note: str, confirm: Callable[[Ch
             fail(broken, FINDINGS)
 
 
-def drafts_or_exit() -> tuple[Drafts, tzinfo]:
-    """The store of the draft, and the line's zone."""
-    context = open_context()
+def drafts_or_exit(*, writes: bool = False) -> tuple[Drafts, tzinfo]:
+    """The store of the draft, and the line's zone. writes: name the database that the command changes."""
+    context = open_context(writes=writes)
     zone = context.config.zone
     return Drafts(context.ledger, zone, check_in_parallel), zone
 
@@ -66,19 +66,19 @@ def draft(click_context: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(current, zone))
     elif current.begun_at is None:
-        click.echo("There is no draft. Start one: infoline prompts draft put FILE")
+        echo("There is no draft. Start one: infoline prompts draft put FILE")
     else:
         _print(current, current.begun_at, zone)
 
 
 def _print(current: Draft, started: datetime, zone: tzinfo) -> None:
     number = f" {current.live.number}" if current.base == current.live.digest else ""
-    click.echo(f"Started by {current.begun_by} on {minute(started, zone)}, based on release{number} ({current.base}).")
+    echo(f"Started by {current.begun_by} on {minute(started, zone)}, based on release{number} ({current.base}).")
     if current.base != current.live.digest:
-        click.echo(f"Release {current.live.number} ({current.live.digest}) went live since, by {current.live.by}.")
+        echo(f"Release {current.live.number} ({current.live.digest}) went live since, by {current.live.by}.")
     rows = [(file.name, file.by, minute(file.at, zone), _change(current, file)) for file in current.changed.values()]
     print_table(("file", "by", "when", "what"), rows)
-    click.echo("To check it: infoline prompts draft check\nTo make it live: infoline prompts publish --draft")
+    echo("To check it: infoline prompts draft check\nTo make it live: infoline prompts publish --draft")
 
 
 def _change(current: Draft, file: DraftFile) -> str:
@@ -132,7 +132,7 @@ def _overwrite_errors() -> Iterator[None]:
 @_over_option
 def put(file: Path, name: str | None, based_on: str | None, over: bool) -> None:
     """Save FILE in the draft."""
-    drafts, zone = drafts_or_exit()
+    drafts, zone = drafts_or_exit(writes=True)
     name = name or _name_from_path(file)
     with _overwrite_errors():
         current = drafts.open()
@@ -143,9 +143,9 @@ def put(file: Path, name: str | None, based_on: str | None, over: bool) -> None:
         version = None if over else based_on or _own_version(current, name)
         saved = drafts.save(name, data, current_user(), clock.now(), version)
     if name in saved.changed:
-        click.echo(f"{name} is in the draft, version {saved.version(name)}.")
+        echo(f"{name} is in the draft, version {saved.version(name)}.")
     else:
-        click.echo(f"{name} is the same as the live file, so the draft does not change it.")
+        echo(f"{name} is the same as the live file, so the draft does not change it.")
     _print_other_changes(saved, zone)
 
 
@@ -165,7 +165,7 @@ def _own_version(current: Draft, name: str) -> str:
 
 def _print_other_changes(current: Draft, zone: tzinfo) -> None:
     for file in current.others(current_user()):
-        click.echo(f"{file.by} changed {file.name} on {file.at.astimezone(zone):%Y-%m-%d at %H:%M}.")
+        echo(f"{file.by} changed {file.name} on {file.at.astimezone(zone):%Y-%m-%d at %H:%M}.")
 
 
 @draft.command("get")
@@ -179,7 +179,7 @@ def get(name: str, output: Path) -> None:
     if name not in current.files:
         fail(f"There is no {name} in the draft.")
     write_or_exit(output, current.files[name])
-    click.echo(f"{name}, version {current.version(name)}, is in {output}.")
+    echo(f"{name}, version {current.version(name)}, is in {output}.")
     _print_other_changes(current, zone)
 
 
@@ -189,13 +189,13 @@ def get(name: str, output: Path) -> None:
 @_over_option
 def drop(name: str, based_on: str | None, over: bool) -> None:
     """Remove the file NAME from the draft's prompts."""
-    drafts, zone = drafts_or_exit()
+    drafts, zone = drafts_or_exit(writes=True)
     with _overwrite_errors():
         current = drafts.open()
         version = None if over else based_on or _own_version(current, name)
         saved = drafts.remove(name, current_user(), clock.now(), version)
     _print_other_changes(saved, zone)
-    click.echo(f"{name} is removed in the draft.")
+    echo(f"{name} is removed in the draft.")
 
 
 @draft.command("discard")
@@ -203,14 +203,14 @@ def drop(name: str, based_on: str | None, over: bool) -> None:
 @_over_option
 def discard(name: str | None, over: bool) -> None:
     """Discard the draft, or only its changes to NAME."""
-    drafts, zone = drafts_or_exit()
+    drafts, zone = drafts_or_exit(writes=True)
     with _draft_errors():
         current = drafts.open()
         if not over and any(name in (None, file.name) for file in current.others(current_user())):
             _print_other_changes(current, zone)
             fail("Nothing was discarded, because others would lose their changes: use --over to do it.", FINDINGS)
         drafts.discard(name, None if over else current)
-    click.echo(
+    echo(
         f"{name} matches the live release again." if name else "The draft is discarded. The live release is unchanged."
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ivr.cli.console import FINDINGS, NUMBER, WIDTH, fail, json_option, print_json
+from ivr.cli.console import FINDINGS, NUMBER, WIDTH, echo, fail, json_option, print_json
 from ivr.cli.context import CommandContext, iso, ledger_or_exit, minute, open_context, settings_or_exit
 from ivr.cli.prompts.diff import print_changes
 from ivr.ledger import Ledger
@@ -43,16 +43,16 @@ def history(number: int | None, as_json: bool) -> None:
     elif entries:
         _print_history(entries, zone)
     else:
-        click.echo("Nothing is published yet: the folder is live.")
+        echo("Nothing is published yet: the folder is live.")
 
 
 def _print_history(entries: list[HistoryEntry], zone: tzinfo) -> None:
-    click.echo(_line("release", "when", "by", "from", "what changed"))
+    echo(_line("release", "when", "by", "from", "what changed"))
     for entry in entries:
         release = entry.release
         summary = f"{release.note}: {_summary(entry)}" if release.note else _summary(entry)
-        click.echo(_line(str(release.number), minute(release.at, zone), release.by, release.origin, summary))
-    click.echo(f"Release {entries[0].release.number} is live. For the changed text: infoline prompts history NUMBER")
+        echo(_line(str(release.number), minute(release.at, zone), release.by, release.origin, summary))
+    echo(f"Release {entries[0].release.number} is live. For the changed text: infoline prompts history NUMBER")
 
 
 def _line(number: str, when: str, by: str, origin: str, summary: str) -> str:
@@ -84,10 +84,10 @@ def _show_release(context: CommandContext, number: int, zone: tzinfo, as_json: b
         return
     note = f": {release.note}" if release.note else ""
     origin = f"{minute(release.at, zone)}, by {release.by} ({release.origin})"
-    click.echo(textwrap.fill(f"Release {number} ({release.digest}), {origin}{note}", WIDTH))
+    echo(textwrap.fill(f"Release {number} ({release.digest}), {origin}{note}", WIDTH))
     print_changes(changes)
     for sign_off in signed:
-        click.echo(f"{sign_off['file']} was signed off by {sign_off['by']} on {sign_off['on']}")
+        echo(f"{sign_off['file']} was signed off by {sign_off['by']} on {sign_off['on']}")
 
 
 def _sign_offs(files: Files, prompts_dir: Path) -> list[dict[str, str]]:
@@ -134,7 +134,7 @@ def export_folder(folder: Path, number: int | None) -> None:
         fail(error)
     except OSError as error:
         fail(f"{folder} cannot be written ({error.strerror}): choose a folder that you can write to.")
-    click.echo(f"Release {release.number} ({release.digest}): {len(files)} files in {folder}.")
+    echo(f"Release {release.number} ({release.digest}): {len(files)} files in {folder}.")
 
 
 def zone_of(context: CommandContext) -> tzinfo:

@@ -11,7 +11,7 @@ from datetime import UTC
 import click
 
 from ivr import clock
-from ivr.cli.console import FINDINGS, NUMBER, TEXT, WIDTH, exit_on, fail, print_findings
+from ivr.cli.console import FINDINGS, NUMBER, TEXT, WIDTH, echo, exit_on, fail, print_findings
 from ivr.cli.context import CommandContext, current_user, open_context
 from ivr.cli.prompts import draft
 from ivr.cli.prompts.folder import exit_on_broken_prompts, print_report
@@ -50,7 +50,7 @@ def publish_prompts(note: str, yes: bool, from_draft: bool) -> None:
 
     Takes effect within two seconds.
     """
-    context = open_context()
+    context = open_context(writes=True)
     with _publish_errors():
         if from_draft:
             zone = zone_of(context)
@@ -68,7 +68,7 @@ def _publish_errors() -> Iterator[None]:
         try:
             yield
         except AlreadyLive as already:
-            click.echo(already)
+            echo(already)
 
 
 def _publish_folder(context: CommandContext, note: str, yes: bool) -> Release:
@@ -126,7 +126,7 @@ def _confirm(report: CheckReport, warnings: list[str], yes: bool) -> None:
         return
     print_findings(findings)
     for warning in warnings:
-        click.echo(textwrap.fill(warning, WIDTH))
+        echo(textwrap.fill(warning, WIDTH))
     if yes or not (is_terminal() or warnings):
         return
     if not is_terminal():
@@ -144,7 +144,7 @@ def is_terminal() -> bool:
 @click.option("--note", type=TEXT, default="", help="Why you roll back.")
 def rollback(number: int, note: str) -> None:
     """Make release NUMBER live again, as a new release."""
-    context = open_context()
+    context = open_context(writes=True)
     live = live_release(context.ledger)
     target = release_or_exit(context.ledger, number)
     with exit_on_broken_prompts(f"Nothing was changed: this version of the line cannot read release {number}."):
@@ -156,7 +156,7 @@ def rollback(number: int, note: str) -> None:
         print_report(CheckReport(report.states, report.transitions, report.blocking_errors))
         fail(f"Nothing was changed: by today's rules, release {number} would leave callers without help.", FINDINGS)
     if report.has_errors:
-        click.echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
+        echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
     note, seen = note or f"back to release {number}", live.number if live else 0
     with _publish_errors():
         published = publish_release(context.ledger, content, clock.now(), current_user(), note, "rollback", seen=seen)

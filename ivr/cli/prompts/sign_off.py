@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ivr import clock
-from ivr.cli.console import FINDINGS, fail
+from ivr.cli.console import FINDINGS, echo, fail
 from ivr.cli.context import language_or_exit
 from ivr.cli.prompts.folder import folder_content_or_exit, replace_or_exit
 from ivr.line.content.loader import Content
@@ -40,7 +40,7 @@ def sign(names: tuple[str, ...], by: str, day: datetime | None, language: str | 
         fail(f"Nothing was written. {on} is in the future: sign off text after reading it.")
     _rewrite_files(folder, content, chosen, lambda _prompt, data: with_sign_off(data, by, on))
     for prompt in chosen:
-        click.echo(f"{prompt.file} is signed off by {by}, {on}.")
+        echo(f"{prompt.file} is signed off by {by}, {on}.")
 
 
 def _prompts_named(content: Content, languages: list[str], name: str) -> list[Prompt]:
@@ -68,15 +68,15 @@ def in_step(translations: tuple[str, ...], mark_all: bool) -> None:
     outdated = [content.prompts[key] for key in outdated_translations(content)]
     if not mark_all and not translations:
         for prompt in outdated:
-            click.echo(f"{prompt.language}/{prompt.name} is behind.")
-        click.echo(f"{len(outdated)} behind." if outdated else "Every translation is up to date.")
+            echo(f"{prompt.language}/{prompt.name} is behind.")
+        echo(f"{len(outdated)} behind." if outdated else "Every translation is up to date.")
         sys.exit(FINDINGS if outdated else 0)
     chosen = outdated if mark_all else [_translation_or_exit(content, name) for name in dict.fromkeys(translations)]
     _rewrite_files(folder, content, chosen, lambda prompt, data: mark_up_to_date(data, _source_digest(content, prompt)))
     for prompt in chosen:
-        click.echo(f"{prompt.file} is up to date.")
+        echo(f"{prompt.file} is up to date.")
     if not chosen:
-        click.echo("Every translation is up to date already.")
+        echo("Every translation is up to date already.")
 
 
 def _translation_or_exit(content: Content, name: str) -> Prompt:

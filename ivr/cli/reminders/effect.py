@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.console import NUMBER, exit_on, json_option, print_json, print_table
+from ivr.cli.console import NUMBER, echo, exit_on, json_option, print_json, print_table
 from ivr.cli.context import open_context
 from ivr.reminders.reports.response_rates import BUCKETS, response_rates
 from ivr.reminders.reports.status import NoSuchBatch
@@ -38,7 +38,7 @@ def effect(batch: int | None, as_json: bool) -> None:
     if as_json:
         print_json(rates)
     elif not rates["batches"] and not rates["attendance"]:
-        click.echo("No text went out yet, and no file reported attendance.")
+        echo("No text went out yet, and no file reported attendance.")
     else:
         _print(rates)
 
@@ -48,7 +48,7 @@ def _print(rates: dict[str, Any]) -> None:
     _print_texts("hours before", {_hours(group["hours"]): group for group in rates["hours_before"]})
     _print_texts("week of", {group["week_of"]: group for group in rates["weeks"][-_WEEKS_SHOWN:]})
     if not rates["attendance"]:
-        click.echo("Attendance is unknown: import a file with the status attended or missed.")
+        echo("Attendance is unknown: import a file with the status attended or missed.")
         return
     rows = [
         (_REPLIES[group["answer"]], str(group["visits"]), _share(group, "attended"), str(group["missed"]))
@@ -66,7 +66,7 @@ def _print_texts(first: str, groups: dict[str, dict[str, Any]]) -> None:
         for name, group in groups.items()
     ]
     _print_rates((first, "texts", "delivered", "appointments", "confirmed", "change"), rows)
-    click.echo()
+    echo()
 
 
 def _print_rates(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

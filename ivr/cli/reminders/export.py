@@ -15,8 +15,9 @@ import click
 from rich.console import Console
 
 from ivr import clock
-from ivr.cli.console import NUMBER, exit_on, json_option
+from ivr.cli.console import NUMBER, echo, exit_on, json_option
 from ivr.cli.context import open_context
+from ivr.people.audit import AuditKind
 from ivr.reminders.reports.export import COLUMNS, UnwritableFile, export_texts, private_file, write_csv
 from ivr.reminders.reports.status import NoSuchBatch
 
@@ -36,12 +37,14 @@ def export_batch(batch: int, path: str, numbers: bool, as_json: bool) -> None:
     columns = [name for name in COLUMNS if numbers or name != "first_name"]
     context = open_context()
     rules = context.config.reminders
+    if numbers:
+        context.record(AuditKind.NUMBERS_EXPORTED, batch=batch)
     with exit_on(NoSuchBatch, UnwritableFile), Console(stderr=True).status("Writing…") as progress:
         rows = export_texts(context.ledger, context.vault, rules, batch, clock.now(), numbers)
         with _standard_output() if path == "-" else private_file(Path(path)) as file:
             count = write_csv(rows, file, columns, lambda count: progress.update(f"{count:,} texts written…"))
     summary = {"batch": batch, "file": path, "texts": count}
-    click.echo(json.dumps(summary) if as_json else f"{count} texts of batch {batch}.", err=path == "-")
+    echo(json.dumps(summary) if as_json else f"{count} texts of batch {batch}.", err=path == "-")
 
 
 @contextmanager

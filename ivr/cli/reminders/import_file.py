@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from ivr import clock
-from ivr.cli.console import FINDINGS, WIDTH, json_option, print_json, print_message
+from ivr.cli.console import FINDINGS, WIDTH, echo, json_option, print_json, print_message
 from ivr.cli.context import open_context
 from ivr.reminders.imports.files import ReadOptions
 from ivr.reminders.imports.importer import Importer, ImportReport
@@ -33,7 +33,7 @@ def import_file(  # noqa: PLR0913 - one parameter per option
     FILE is CSV, XLSX, JSON or a FHIR Bundle. Valid rows are imported even if others are rejected. Importing the
     same file again changes nothing; a newer file moves and cancels appointments.
     """
-    context = open_context()
+    context = open_context(writes=not (dry_run or as_json))
     own_numbers = frozenset({context.settings.twilio_from} - {""})
     with Console(stderr=True).status("Reading…") as progress:
         importer = Importer(
@@ -59,14 +59,14 @@ def _print(report: ImportReport) -> None:
             column = f", {problem.column}" if problem.column else ""
             print_message(f"{row}{column}", level, problem.message, problem.code)
         if len(problems) > SHOWN:
-            click.echo(f"… and {len(problems) - SHOWN} more: list them all with --json.")
+            echo(f"… and {len(problems) - SHOWN} more: list them all with --json.")
     for text in report.preview or ():
         segments = f"{text.segments} segment{'s' if text.segments > 1 else ''}"
-        click.echo(f"Row {text.row}, step {text.step}, {text.at}, {segments}:")
-        click.echo(textwrap.fill(text.words, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        echo(f"Row {text.row}, step {text.step}, {text.at}, {segments}:")
+        echo(textwrap.fill(text.words, WIDTH, initial_indent="  ", subsequent_indent="  "))
     if report.batch is not None:
-        click.echo(f"Batch {report.batch}. To track its texts: infoline reminders status {report.batch}")
-    click.echo(
+        echo(f"Batch {report.batch}. To track its texts: infoline reminders status {report.batch}")
+    echo(
         f"{report.rows} rows: {report.accepted} new, {report.updated} updated,"
         f" {report.unchanged} unchanged, {report.rejected} rejected."
         f"{' Nothing was written: this was a dry run.' if report.preview is not None else ''}"

@@ -13,6 +13,7 @@ from ivr.cli.console import (
     FINDINGS,
     WIDTH,
     WRONG_USE,
+    echo,
     exit_on,
     fail,
     json_option,
@@ -21,7 +22,8 @@ from ivr.cli.console import (
     print_table,
     print_wrapped,
 )
-from ivr.cli.context import open_context
+from ivr.cli.context import CommandContext, open_context
+from ivr.people.audit import AuditKind, person_id
 from ivr.people.phones import PhoneNumber, format_phone, parse_phone
 from ivr.reminders.imports.errors import ERROR_SENTENCES
 from ivr.reminders.reports.manual import ManualActions, ManualResult, UnknownAppointment
@@ -40,11 +42,13 @@ def person(number: str, as_json: bool) -> None:
     Appointments go back 30 days.
     """
     phone = _phone_or_exit(number)
-    known = _actions().person(phone, clock.now())
+    context = open_context()
+    known = _actions(context).person(phone, clock.now())
+    _record(context, AuditKind.PERSON_READ, phone)
     if as_json:
         print_json({"number": phone, **known})
     elif not known["known"]:
-        click.echo(f"Nothing is known about {format_phone(phone)}.")
+        echo(f"Nothing is known about {format_phone(phone)}.")
     else:
         _print(phone, known)
 
@@ -53,14 +57,14 @@ def _print(phone: str, known: dict[str, Any]) -> None:
     opt_out = known["opted_out"]
     state = f"opted out since {opt_out['since']} (by {opt_out['source']})" if opt_out else "takes texts"
     landline = ", but the carrier says that it is a landline" if known["landline"] else ""
-    click.echo(f"{format_phone(phone)}: {state}{landline}.")
+    echo(f"{format_phone(phone)}: {state}{landline}.")
     if not known["appointments"]:
-        click.echo("No upcoming appointment, and none in the last 30 days.")
+        echo("No upcoming appointment, and none in the last 30 days.")
     for appointment in known["appointments"]:
         reply = f", replied {appointment['answer']} at {appointment['answered_at']}" if appointment["answer"] else ""
         heading = "{appointment_id}, batch {batch}: {starts_at}, {site}".format_map(appointment)
-        click.echo(f"\n{textwrap.fill(heading, WIDTH)}")
-        click.echo(f"  {appointment['status']}{reply}")
+        echo(f"\n{textwrap.fill(heading, WIDTH)}")
+        echo(f"  {appointment['status']}{reply}")
         rows = [
             (f"  {text['step']}", _minute(text["due_at"]), text["state"].replace("_", " "))
             + ((text["reason"] or "").replace("_", " "), _minute(text["handed_over_at"]))
@@ -81,11 +85,13 @@ def _minute(moment: str | None) -> str:
 def stop(number: str, because: str, as_json: bool) -> None:
     """Opt NUMBER out, because the patient asked for it."""
     phone = _phone_or_exit(number)
-    changed = _actions().stop(phone, _evidence_or_exit(because), clock.now())
+    evidence, context = _evidence_or_exit(because), open_context(writes=not as_json)
+    changed = _actions(context).stop(phone, evidence, clock.now())
+    _record(context, AuditKind.OPTED_OUT, phone)
     if as_json:
         print_json({"number": phone, "changed": changed, "opted_out": True})
     else:
-        click.echo(f"{format_phone(phone)} gets no more texts.{_unchanged(changed)}")
+        echo(f"{format_phone(phone)} gets no more texts.{_unchanged(changed)}")
 
 
 @click.command()
@@ -95,22 +101,29 @@ def stop(number: str, because: str, as_json: bool) -> None:
 def start(number: str, because: str, as_json: bool) -> None:
     """Opt NUMBER in again, because the patient asked for it."""
     phone = _phone_or_exit(number)
-    source = _actions().start(phone, _evidence_or_exit(because), clock.now())
+    evidence, context = _evidence_or_exit(because), open_context(writes=not as_json)
+    source = _actions(context).start(phone, evidence, clock.now())
+    _record(context, AuditKind.OPTED_IN, phone)
     if as_json:
         print_json({"number": phone, "changed": source is not None, "opted_out": False, "was_out_by": source})
         return
-    click.echo(f"{format_phone(phone)} gets the texts that are still planned.{_unchanged(source is not None)}")
+    echo(f"{format_phone(phone)} gets the texts that are still planned.{_unchanged(source is not None)}")
     if source in ("text", "carrier"):
-        click.echo("The carrier may still block them until START is texted from that phone.")
+        echo("The carrier may still block them until START is texted from that phone.")
 
 
 def _unchanged(changed: bool) -> str:
     return "" if changed else " (no change)"
 
 
-def _actions() -> ManualActions:
-    context = open_context()
+def _actions(context: CommandContext) -> ManualActions:
     return ManualActions(context.ledger, context.vault, context.config)
+
+
+def _record(context: CommandContext, kind: AuditKind, phone: str) -> None:
+    with context.ledger.read() as connection:
+        stored = person_id(connection, context.vault, phone)
+    context.record(kind, person=stored)
 
 
 def _phone_or_exit(number: str) -> str:
@@ -137,7 +150,7 @@ def send(appointment_id: str, step: str, as_json: bool) -> None:
     It goes out once. Opt-outs, quiet hours and the limits per number still apply.
     """
     with exit_on(UnknownAppointment):
-        result = _actions().send(appointment_id, step, clock.now())
+        result = _actions(open_context(writes=not as_json)).send(appointment_id, step, clock.now())
     _report([result], as_json)
 
 
@@ -152,12 +165,12 @@ def skip(appointment_id: str, step: str | None, as_json: bool) -> None:
     new time go out.
     """
     with exit_on(UnknownAppointment):
-        results = _actions().skip(appointment_id, step, clock.now())
+        results = _actions(open_context(writes=not as_json)).skip(appointment_id, step, clock.now())
     if step is None:
         # Texts that went out already do not make a request for the rest fail.
         results = [result for result in results if result.done or result.code != "written"]
     if not results and not as_json:
-        click.echo(f"{appointment_id}: no text is planned.")
+        echo(f"{appointment_id}: no text is planned.")
     _report(results, as_json)
 
 

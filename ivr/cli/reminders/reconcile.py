@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from ivr import clock
-from ivr.cli.console import FINDINGS, fail, json_option, print_json
+from ivr.cli.console import FINDINGS, echo, fail, json_option, print_json
 from ivr.cli.context import CommandContext, moment_or_exit, open_context
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content
@@ -49,6 +49,8 @@ def reconcile(since: str | None, go_on: bool, as_json: bool) -> None:
         fail("--go-on needs --since: give the time of the backup too.")
     context = open_context()
     moment = None if since is None else _backup_time_or_exit(since, context.content)
+    if not as_json:
+        context.name_database()
     from ivr.carrier.twilio.client import open_carrier
 
     carrier = open_carrier(context.settings)
@@ -65,7 +67,7 @@ def _reconcile_uncertain(context: CommandContext, carrier: Carrier, as_json: boo
     counts = reconcile_uncertain(context.ledger, context.vault, carrier, due, now, seconds)
     _print(counts, as_json)
     if counts["waiting"] and not as_json:
-        click.echo(WAITING)
+        echo(WAITING)
     sys.exit(FINDINGS if counts["waiting"] else 0)
 
 
@@ -87,7 +89,7 @@ def _restore(context: CommandContext, carrier: Carrier, since: datetime, go_on: 
             )
     _print(report.as_json(), as_json)
     if not as_json:
-        click.echo(RESTORED if report.sending else UNMATCHED)
+        echo(RESTORED if report.sending else UNMATCHED)
     sys.exit(0 if report.sending else FINDINGS)
 
 
@@ -133,4 +135,4 @@ def _print(counts: Mapping[str, int | bool], as_json: bool) -> None:
         return
     for name, count in counts.items():
         if not isinstance(count, bool):
-            click.echo(f"{count:6}  {name.replace('_', '-')}")
+            echo(f"{count:6}  {name.replace('_', '-')}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ivr import clock
-from ivr.cli.console import NUMBER, exit_on, json_option, print_json, print_table
+from ivr.cli.console import NUMBER, echo, exit_on, json_option, print_json, print_table
 from ivr.cli.context import open_context
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control
 from ivr.reminders.reports.status import batch_status as count_texts
@@ -38,9 +38,9 @@ def _print(counts: dict[str, Any]) -> None:
     ]
     print_table(headings, rows, right=headings)
     for reason, number in counts["reasons"].items():
-        click.echo(f"{number} {reason.replace('_', ' ')}")
+        echo(f"{number} {reason.replace('_', ' ')}")
     for alarm in counts.get("alarms", []):
-        click.secho(f"ALARM {alarm['name']}: {alarm['detail']}", fg="red")
+        echo(f"ALARM {alarm['name']}: {alarm['detail']}", fg="red")
 
 
 def _batch_name(batch: dict[str, Any]) -> str:
@@ -72,10 +72,10 @@ def cancel(batch: int) -> None:
 
 
 def _control(batch: int, result: str, **values: Any) -> None:
-    ledger = open_context().ledger
+    ledger = open_context(writes=True).ledger
     with exit_on(NoSuchBatch, CancelledBatch):
         control(ledger, batch, **values)
         in_progress = count_texts(ledger, batch)["texts"]["claimed"]
-    click.echo(f"Batch {batch} {result}.")
+    echo(f"Batch {batch} {result}.")
     if in_progress:
-        click.echo(f"A worker holds {in_progress} of its texts, which may still go out.")
+        echo(f"A worker holds {in_progress} of its texts, which may still go out.")

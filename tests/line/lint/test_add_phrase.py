@@ -265,7 +265,7 @@ def test_a_phrase_with_side_effects_is_reported_at_once(run: Run, ledger: Ledger
     result = run("teach", "my chest hurts and i cannot breathe", "--topic", TOPIC)
     assert (result.exit_code, "[phrase]" in result.output) == (1, True)
     assert f"infoline prompts draft discard {FILE}\n" in result.output
-    assert all(len(line) <= 80 for line in result.output.splitlines())
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
 
 
 WRONG = [

@@ -325,6 +325,7 @@ def test_the_command_prints_the_statistics_in_80_columns(stored_calls):
 
 def test_the_command_prints_a_sentence_when_there_were_no_calls(tmp_path, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    CliRunner().invoke(main, ["db", "upgrade"])
     result = CliRunner().invoke(main, ["calls", "--days", "1"])
     assert (result.exit_code, result.output) == (0, "No calls in the last day.\n")
 

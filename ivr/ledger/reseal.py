@@ -1,0 +1,93 @@
+"""Encrypts all stored data again with the newest key, so that older keys can be removed from PHONE_KEY."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Column, Connection, LargeBinary, delete, func, select, update
+
+from ivr.ledger.engine import Ledger
+from ivr.ledger.keys import SEALED_COLUMNS, key_mark, recorded_keys, used_keys
+from ivr.ledger.tables import mark
+from ivr.ledger.vault import KEY_ID_BYTES, UnknownKey, Vault, sealed_key_id
+
+PER_TRANSACTION = 500
+
+
+@dataclass
+class ResealReport:
+    """resealed: the number of values. unreadable: how many values need a missing key, by its id. in_use: the ids of
+    older keys that still encrypt data, which a process with an older PHONE_KEY has just written."""
+
+    resealed: int = 0
+    unreadable: Counter[str] = field(default_factory=Counter)
+    in_use: set[str] = field(default_factory=set)
+
+
+def reseal(ledger: Ledger, vault: Vault, progress: Callable[[int], None]) -> ResealReport:
+    """Reseal in short transactions. After an interruption, the next run continues. progress: gets the count so far.
+
+    Keys that encrypt nothing afterwards are no longer required. Raises LedgerUnavailable.
+    """
+    report = ResealReport()
+    for table, column in SEALED_COLUMNS:
+        key: Column[Any] = next(iter(table.primary_key))
+        last: Any = None
+        while True:
+            with ledger.write() as connection:
+                rows = _older(connection, key, column, vault, last)
+                for row_id, sealed in rows:
+                    _reseal_value(connection, (key, row_id), (column, sealed), vault, report)
+            if not rows:
+                break
+            last = rows[-1][0]
+            progress(report.resealed)
+    with ledger.write() as connection:
+        used = used_keys(connection) - {vault.newest_key_id}
+        report.in_use = used & set(vault.key_ids.split())
+        _delete_marks(connection, recorded_keys(connection) - used - {vault.newest_key_id})
+    return report
+
+
+def forget_lost_keys(ledger: Ledger, vault: Vault) -> set[str]:
+    """No longer require the keys that the vault lacks, and return their ids. Data that needs them stays unreadable."""
+    with ledger.write() as connection:
+        lost = recorded_keys(connection) - set(vault.key_ids.split())
+        _delete_marks(connection, lost)
+    return lost
+
+
+def _older(
+    connection: Connection, key: Column[Any], column: Column[Any], vault: Vault, last: Any
+) -> list[tuple[Any, bytes]]:
+    """The next values that are not encrypted with the newest key, each with the id of its row, in the order of ids."""
+    key_id = func.substr(column, 1, KEY_ID_BYTES, type_=LargeBinary)
+    query = select(key, column).where(column.is_not(None), key_id != bytes.fromhex(vault.newest_key_id))
+    if last is not None:
+        query = query.where(key > last)
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(key).limit(PER_TRANSACTION))]
+
+
+def _reseal_value(
+    connection: Connection,
+    row: tuple[Column[Any], Any],
+    value: tuple[Column[Any], bytes],
+    vault: Vault,
+    report: ResealReport,
+) -> None:
+    (key, row_id), (column, sealed) = row, value
+    try:
+        plaintext = vault.open(sealed)
+    except UnknownKey:
+        report.unreadable[sealed_key_id(sealed)] += 1
+        return
+    # On PostgreSQL, another process may have replaced the value since it was read.
+    change = update(column.table).where(key == row_id, column == sealed).values({column.name: vault.seal(plaintext)})
+    report.resealed += connection.execute(change).rowcount
+
+
+def _delete_marks(connection: Connection, key_ids: set[str]) -> None:
+    connection.execute(delete(mark).where(mark.c.name.in_([key_mark(key_id) for key_id in key_ids])))

@@ -1,0 +1,87 @@
+"""The audit log: who read or changed personal data. Append-only; entries name people by database ids only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert, select
+
+from ivr.ledger import Vault
+from ivr.ledger.tables import audit_entry, person
+
+Detail = int | None | Sequence[int]
+
+
+class AuditKind(StrEnum):
+    """What was done."""
+
+    CALLBACKS_READ = "callbacks_read"
+    TODOS_READ = "todos_read"
+    QUESTIONS_READ = "questions_read"
+    PERSON_READ = "person_read"
+    NUMBERS_EXPORTED = "numbers_exported"
+    OPTED_OUT = "opted_out"
+    OPTED_IN = "opted_in"
+    HASH_KEY_READ = "hash_key_read"
+    KEYS_ROTATED = "keys_rotated"
+
+
+KEYS: Mapping[AuditKind, tuple[str, ...]] = {
+    AuditKind.CALLBACKS_READ: ("callbacks",),
+    AuditKind.TODOS_READ: ("todos",),
+    AuditKind.QUESTIONS_READ: ("days", "questions"),
+    AuditKind.PERSON_READ: ("person",),
+    AuditKind.NUMBERS_EXPORTED: ("batch",),
+    AuditKind.OPTED_OUT: ("person",),
+    AuditKind.OPTED_IN: ("person",),
+    AuditKind.HASH_KEY_READ: (),
+    AuditKind.KEYS_ROTATED: ("values",),
+}
+"""The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts. name: of the account. uid, sudo_user: the operating system's user, and who became it with sudo."""
+
+    name: str
+    uid: int | None = None
+    sudo_user: str | None = None
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    id: int
+    at: datetime
+    actor: Actor
+    kind: str
+    details: Mapping[str, Detail]
+
+
+def record(connection: Connection, actor: Actor, kind: AuditKind, now: datetime, **details: Detail) -> None:
+    """Add an entry, in the transaction that reads or changes the data. Raises ValueError unless details fit KEYS."""
+    if tuple(details) != KEYS[kind]:
+        raise ValueError(f"{kind} needs the details {KEYS[kind]}, not {tuple(details)}")
+    entry = {"at": now, "actor": actor.name[:200], "uid": actor.uid, "sudo_user": actor.sudo_user, "kind": kind}
+    connection.execute(insert(audit_entry).values(**entry, details=json.dumps(details)))
+
+
+def entries_since(connection: Connection, since: datetime) -> list[AuditEntry]:
+    """The entries since a time, oldest first."""
+    query = select(audit_entry).where(audit_entry.c.at >= since).order_by(audit_entry.c.id)
+    return [
+        AuditEntry(row.id, row.at, Actor(row.actor, row.uid, row.sudo_user), row.kind, json.loads(row.details))
+        for row in connection.execute(query)
+    ]
+
+
+def person_id(connection: Connection, vault: Vault, phone: str) -> int | None:
+    """The id of the person with a number (E.164); None if it is not stored."""
+    stored: int | None = connection.execute(
+        select(person.c.id).where(person.c.phone_hash == vault.hash(phone))
+    ).scalar_one_or_none()
+    return stored

@@ -1,0 +1,91 @@
+"""What the value of a setting must look like: URLs, and secrets that cannot be guessed. Pure functions."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from urllib.parse import parse_qs, urlsplit
+
+ENCRYPTED_SSL_MODES = ("require", "verify-ca", "verify-full")
+# Random bytes have at least this many distinct values: of 32, fewer than 20 occur once in about 10^9 keys.
+MIN_KEY_VALUES = 20
+MIN_TOKEN_CHARACTERS = 8
+_TYPED = re.compile(rb"[\t\n\r -~]*")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine's loopback interface."""
+    return _is_loopback_host(urlsplit(url).hostname or "")
+
+
+def _is_loopback_host(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_http_url(url: str) -> bool:
+    """Whether this is an http or https URL with a host, and without a query or a fragment."""
+    try:
+        parts = urlsplit(url)
+        has_host = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_host and not (parts.query or parts.fragment) and not re.search(r"\s", url)
+
+
+def redis_problem(url: str) -> str:
+    """What is wrong with REDIS_URL on a public line; empty if nothing is. Jobs must not be forged on the network."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix" or is_loopback(url):
+        return ""
+    if parts.scheme != "rediss":
+        return "must start with rediss:// (TLS) unless the queue server is on this machine"
+    return "" if parts.password else "needs a password, as in rediss://:password@host:6379/0"
+
+
+def database_problem(url: str) -> str:
+    """What is wrong with DATABASE_URL on a public line; empty if nothing is. A server elsewhere needs TLS."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return ""
+    options = parse_qs(parts.query)
+    hosts = options.get("hostaddr") or options.get("host") or [parts.netloc.rpartition("@")[2]]
+    if all(_is_this_machine(host) for value in hosts for host in value.split(",")):
+        return ""
+    if options.get("sslmode", [""])[-1] in ENCRYPTED_SSL_MODES:
+        return ""
+    return f"needs TLS: add ?sslmode=verify-full (or {' or '.join(ENCRYPTED_SSL_MODES[:2])}) to the URL"
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether a host of a PostgreSQL URL, which may have a port, is loopback or a folder with a socket."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else re.sub(r":\d+$", "", host)
+    return name == "" or name.startswith("/") or _is_loopback_host(name)
+
+
+def is_weak_key(key: bytes) -> bool:
+    """Whether 32 bytes are not random: few distinct values, a repetition, a sequence, or text that someone typed."""
+    steps = {(after - before) % 256 for before, after in zip(key, key[1:], strict=False)}
+    return len(set(key)) < MIN_KEY_VALUES or len(steps) < MIN_KEY_VALUES // 2 or bool(_TYPED.fullmatch(key))
+
+
+def is_weak_token(token: str, length: int) -> bool:
+    """Whether a token is shorter than `length`, or has few distinct characters, or is a sequence or a placeholder."""
+    steps = {ord(after) - ord(before) for before, after in zip(token, token[1:], strict=False)}
+    few = len(set(token)) < MIN_TOKEN_CHARACTERS or len(steps) < MIN_TOKEN_CHARACTERS // 2
+    return len(token) < length or few or _is_placeholder(token)
+
+
+def _is_placeholder(token: str) -> bool:
+    letters = re.sub(r"[^a-z]", "", token.lower())
+    return any(letters.startswith(word) for word in ("changeme", "example", "password", "replaceme", "secret", "your"))
+
+
+def names_of(problems: Iterable[str]) -> set[str]:
+    """The setting that each problem starts with."""
+    return {re.split(r"[: ]", problem, maxsplit=1)[0] for problem in problems}

@@ -1,0 +1,133 @@
+"""`infoline keys`, and every process refuses to start with keys that do not fit the database."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+from twilio.request_validator import RequestValidator
+
+from ivr import create_app
+from ivr.cli import main
+from ivr.ledger import Vault, open_ledger
+from ivr.ledger.tables import person
+from ivr.settings import load
+from tests.support.clinic import Clinic, at, row
+from tests.support.network import wait_for
+from tests.support.paths import ROOT
+from tests.support.processes import free_port
+
+OLD, NEW = (hashlib.sha256(name).digest() for name in (b"old", b"new"))
+PHONE, PHONE_2 = "+16035550101", "+16035550102"
+
+
+def encoded(*keys):
+    return ",".join(base64.urlsafe_b64encode(key).decode() for key in keys)
+
+
+@pytest.fixture
+def clinic(content, tmp_path, monkeypatch):
+    """A clinic whose data is encrypted with the old key, in the database of the commands."""
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("PHONE_KEY", encoded(OLD))
+    monkeypatch.delenv("PHONE_HASH_KEY", raising=False)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    assert run("db", "upgrade").exit_code == 0
+    clinic = Clinic(open_ledger(load().database_url), Vault([OLD]), content, tmp_path)
+    clinic.import_rows(row(1, at(20), first_name="Ann"))
+    assert run("reminders", "stop", PHONE, "--because", "called us").exit_code == 0
+    return clinic
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+PROCESSES = {
+    "web": ("-m", "ivr.cli", "web", "--port", "0"),
+    "worker": ("-m", "ivr.cli", "worker"),
+    "clock": ("-m", "ivr.cli", "clock"),
+    "release": ("-m", "ivr.cli", "release"),
+    "db upgrade": ("-m", "ivr.cli", "db", "upgrade"),
+    "run": ("-m", "ivr.cli", "run"),
+    "callbacks": ("-m", "ivr.cli", "callbacks"),
+    "todos": ("-m", "ivr.cli", "todos"),
+    "reminders person": ("-m", "ivr.cli", "reminders", "person", PHONE),
+    "reminders stop": ("-m", "ivr.cli", "reminders", "stop", PHONE, "--because", "called us"),
+    "reminders import": ("-m", "ivr.cli", "reminders", "import", "appointments.csv"),
+    "keys hash-key": ("-m", "ivr.cli", "keys", "hash-key"),
+}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_process_exits_with_one_sentence_if_the_keys_are_in_the_wrong_order(clinic, name):
+    environment = {**os.environ, "PHONE_KEY": encoded(OLD, NEW), "SIMULATOR_URL": f"http://127.0.0.1:{free_port()}"}
+    environment["PORT"] = str(free_port())
+    arguments = [argument if argument != "0" else str(free_port()) for argument in PROCESSES[name]]
+    result = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    (sentence,) = [line for line in result.stderr.splitlines() if not line.startswith("Database:")]
+    assert "PHONE_KEY" in sentence
+    assert "former order" in sentence
+
+
+def post(app, path, **fields):
+    token = app.extensions["infoline"].settings.twilio_auth_token
+    fields = {"From": PHONE_2, "To": "+16035550100", **fields}
+    signature = RequestValidator(token).compute_signature("http://127.0.0.1:8000" + path, fields)
+    return app.test_client().post(path, data=fields, headers={"X-Twilio-Signature": signature})
+
+
+def test_a_web_process_whose_database_turns_out_to_need_other_keys_answers_calls_and_spools_opt_outs(
+    clinic, monkeypatch, tmp_path
+):
+    """As when the database was down at the start, so that the process could not refuse."""
+    monkeypatch.setenv("PHONE_KEY", encoded(OLD, NEW))
+    app = create_app()
+    ready = app.test_client().get("/readyz")
+    assert (ready.status_code, ready.json["voice"], ready.json["ledger"]) == (200, True, False)
+    call = post(app, "/voice", CallSid="CA" + "1" * 32, CallStatus="ringing")
+    assert (call.status_code, "<Say" in call.text) == (200, True)
+    assert post(app, "/sms", MessageSid="SM" + "1" * 32, Body="STOP", NumMedia="0").status_code == 200
+    spooled = [path for path in (tmp_path / "var" / "kept").iterdir() if not path.name.startswith(".")]
+    assert len(spooled) == 1
+    assert len(clinic.all(person)) == 1
+    right = create_app(load().model_copy(update={"phone_key": encoded(OLD)}))
+    assert wait_for(lambda: len(clinic.all(person)) == 2, 30)
+    assert right.test_client().get("/readyz").json["ledger"]
+
+
+def test_the_hash_key_lets_the_oldest_key_go_after_a_rotation(clinic, monkeypatch):
+    monkeypatch.setenv("PHONE_KEY", encoded(NEW, OLD))
+    rotated = run("keys", "rotate")
+    assert rotated.exit_code == 0, rotated.output
+    assert "3 values and 0 spooled writes" in rotated.stdout
+    assert "infoline keys hash-key" in " ".join(rotated.stdout.split())
+    printed = run("keys", "hash-key")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    monkeypatch.setenv("PHONE_KEY", encoded(NEW))
+    assert run("reminders", "person", PHONE).exit_code == 2
+    monkeypatch.setenv("PHONE_HASH_KEY", printed.stdout.strip())
+    person = run("reminders", "person", PHONE)
+    assert (person.exit_code, "opted out since" in person.stdout) == (0, True)
+    again = run("keys", "rotate")
+    assert (again.exit_code, "0 values" in again.stdout, "hash-key" in again.stdout) == (0, True, False)
+
+
+def test_a_rotation_reports_values_that_need_a_missing_key(clinic, monkeypatch):
+    hash_key = run("keys", "hash-key").stdout.strip()
+    monkeypatch.setenv("PHONE_HASH_KEY", hash_key)
+    monkeypatch.setenv("PHONE_KEY", encoded(NEW))
+    refused = run("keys", "rotate")
+    assert (refused.exit_code, "key id" in refused.stderr) == (2, True)
+    without = run("keys", "rotate", "--forget-lost")
+    assert without.exit_code == 1
+    assert "values need a key that PHONE_KEY lacks" in " ".join(without.stdout.split())
+    assert run("reminders", "status").exit_code == 0
