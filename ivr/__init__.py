@@ -27,6 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
     from ivr.web.fast_path import FastPath
+    from ivr.web.request_counts import RequestCounts
     from ivr.web.services import Services
     from ivr.web.webhook import MAX_BODY
 
@@ -53,9 +54,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         profiles=ProfileReader(ledger, texts),
         unanswered=UnansweredLog(ledger, vault),
         spool=spool,
+        requests=RequestCounts(settings.var_dir / "requests"),
     )
     for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)
+    health.register_probes(app)
+    metrics.register_collector(app)
     health.watch_alarms(services)
     app.wsgi_app = FastPath(app.wsgi_app, services, voice.answer_call, sms.answer_text)  # type: ignore[method-assign]
     return app
