@@ -65,7 +65,7 @@ async def _run(factory: Callable[[], Flask], listener: socket.socket, number: in
     server = Server(Site(app.wsgi_app, services.requests), settings.connections_per_address, settings.proxy_networks)
     log.log_start(
         "web",
-        number=number,
+        pid=os.getpid(),
         bind=address,
         port=port,
         release=live.digest if live else None,
