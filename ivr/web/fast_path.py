@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAll
 
 from ivr import log
 from ivr.web.at_once import AT_ONCE, services_at_once
+from ivr.web.routes import route_of
 from ivr.web.services import Services
 from ivr.web.webhook import verify_request
 
@@ -71,7 +72,7 @@ class FastPath:
         except HTTPException as response:
             return response(environ, start_response)
         except Exception:  # noqa: BLE001 - log it as Flask does; Twilio then requests its fallback URL
-            log.get_logger().exception("webhook_failed", route=environ["PATH_INFO"].split("/")[1])
+            log.get_logger().exception("webhook_failed", route=route_of(environ["PATH_INFO"]))
             return InternalServerError()(environ, start_response)
         start_response("200 OK", [("Content-Type", XML), ("Content-Length", str(len(document)))])
         return [document]

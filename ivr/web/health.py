@@ -37,7 +37,7 @@ class Probes:
 
 def register_probes(app: Flask) -> None:
     shared: Services = app.extensions["infoline"]
-    app.extensions["infoline_probes"] = Probes(
+    app.extensions["line_probes"] = Probes(
         Refreshed(lambda: _ledger_answers(shared.ledger)),
         Refreshed(lambda: queues.is_reachable(shared.settings.redis_url)),
     )
@@ -52,7 +52,7 @@ def healthz() -> Response:
 def readyz() -> tuple[Response, int]:
     """Report which services work. Calls and texts need only a release; reminders need the database and the queue."""
     line = services().releases.live
-    probes = cast(Probes, current_app.extensions["infoline_probes"])
+    probes = cast(Probes, current_app.extensions["line_probes"])
     state = {
         "voice": line is not None,
         "texts": line is not None,

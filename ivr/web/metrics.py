@@ -34,12 +34,12 @@ def metrics() -> Response:
     if not _is_authorized(services().settings):
         abort(403)
     registry = CollectorRegistry()
-    registry.register(cast(LineCollector, current_app.extensions["infoline_metrics"]))
+    registry.register(cast(LineCollector, current_app.extensions["line_collector"]))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def register_collector(app: Flask) -> None:
-    app.extensions["infoline_metrics"] = LineCollector(app.extensions["infoline"])
+    app.extensions["line_collector"] = LineCollector(app.extensions["infoline"])
 
 
 def _is_authorized(settings: Settings) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ivr import log
+from ivr.web.routes import route_of
 from ivr.web.server.http import Head
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def run_app(app: WSGIApplication, environ: WSGIEnvironment) -> Response:
                 result.close()
         status, headers = started
     except Exception:  # noqa: BLE001 - a request must not end the server
-        log.get_logger().exception("request_failed")
+        log.get_logger().exception("request_failed", route=route_of(environ["PATH_INFO"]))
         return plain_response("500 Internal Server Error")
     return Response(status, headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body)
 

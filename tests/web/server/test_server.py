@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
+from ivr import log
 from ivr.web.at_once import AT_ONCE, WouldWait
 from ivr.web.server.lanes import SIZES, Lane
 from ivr.web.webhook import MAX_BODY
@@ -169,8 +171,11 @@ def test_the_app_sees_the_path_as_it_was_sent(served: Serving, app: App) -> None
 def test_an_unexpected_error_is_a_500_without_details_and_is_counted(
     served: Serving, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    log.configure()
     status, _, body = served.ask(http_request("/fails", method="GET"))
     assert (status, body) == (500, b"500 Internal Server Error\n")
+    structlog.reset_defaults()
+    assert "request_failed" in capsys.readouterr().err
     assert counted(served) == {("other", "500", "failed"): 1}
 
 
