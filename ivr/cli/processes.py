@@ -6,11 +6,16 @@ import errno
 import os
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from ivr.cli.console import fail
 from ivr.cli.context import settings_or_exit
+
+if TYPE_CHECKING:
+    from ivr.web.server.process import Served
+    from ivr.web.services import Services
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -30,7 +35,7 @@ def web(port: int | None) -> None:
     if port:
         os.environ["PORT"] = str(port)
     settings = settings_or_exit()
-    from ivr import create_app, log
+    from ivr import log
     from ivr.web.server.process import listen, serve
 
     try:
@@ -38,7 +43,24 @@ def web(port: int | None) -> None:
     except OSError as error:
         fail(_cannot_listen(error, settings.bind_address, settings.port))
     log.configure()
-    serve(create_app, listener, settings.web_workers)
+    serve(line_site, listener, settings.web_workers)
+
+
+def line_site() -> Served:
+    """Return what a web process serves: the line of the environment's settings."""
+    from ivr import create_app
+    from ivr.web.server.process import Served
+
+    app = create_app()
+    services: Services = app.extensions["infoline"]
+    settings, live = services.settings, services.releases.live
+    description = {
+        "release": live.digest if live else None,
+        "database": "sqlite" if services.ledger.is_sqlite else "postgresql",
+        "queue": bool(settings.redis_url),
+    }
+    per_address, proxies = settings.connections_per_address, settings.proxy_networks
+    return Served(app.wsgi_app, services.requests, per_address, proxies, description)
 
 
 def _cannot_listen(error: OSError, address: str, port: int) -> str:

@@ -8,17 +8,21 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 from ivr import log
+from ivr.web.request_counts import RequestCounts
+from ivr.web.server.connections import Networks
 from ivr.web.server.server import STOP_SECONDS, Server
 from ivr.web.server.site import Site
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from _typeshed.wsgi import WSGIApplication
 
 RESTART_SECONDS = 1.0
 PARENT_SECONDS = 1.0
@@ -38,10 +42,24 @@ def listen(address: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(factory: Callable[[], Flask], listener: socket.socket, processes: int) -> None:
-    """Serve an app until SIGTERM or SIGINT, and finish the requests in flight.
+@dataclass(frozen=True)
+class Served:
+    """What a process serves. per_address, proxies: see Connections. description: logged at the start; no secrets."""
 
-    factory: creates the app, in each process. It must be importable, because processes are started afresh.
+    app: WSGIApplication
+    counts: RequestCounts
+    per_address: int
+    proxies: Networks = ()
+    description: Mapping[str, object] = field(default_factory=dict)
+
+
+Factory = Callable[[], Served]
+
+
+def serve(factory: Factory, listener: socket.socket, processes: int) -> None:
+    """Serve until SIGTERM or SIGINT, and finish the requests in flight.
+
+    factory: called in each process. It must be importable, because processes are started afresh.
     """
     if processes == 1:
         _serve_here(factory, listener, 0)
@@ -49,44 +67,32 @@ def serve(factory: Callable[[], Flask], listener: socket.socket, processes: int)
         _Processes(factory, listener, processes).run()
 
 
-def _serve_here(factory: Callable[[], Flask], listener: socket.socket, number: int, parent: int = 0) -> None:
+def _serve_here(factory: Factory, listener: socket.socket, number: int, parent: int = 0) -> None:
     asyncio.run(_run(factory, listener, number, parent))
 
 
-async def _run(factory: Callable[[], Flask], listener: socket.socket, number: int, parent: int) -> None:
+async def _run(factory: Factory, listener: socket.socket, number: int, parent: int) -> None:
     stop = asyncio.Event()
     for name in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    app = factory()
-    services = app.extensions["infoline"]
-    settings, live = services.settings, services.releases.live
+    served = factory()
     address, port = listener.getsockname()[:2]
-    services.requests.save_as(f"{port}-{number}")
-    server = Server(Site(app.wsgi_app, services.requests), settings.connections_per_address, settings.proxy_networks)
-    log.log_start(
-        "web",
-        pid=os.getpid(),
-        bind=address,
-        port=port,
-        release=live.digest if live else None,
-        database="sqlite" if services.ledger.is_sqlite else "postgresql",
-        queue=bool(settings.redis_url),
-    )
+    served.counts.save_as(f"{port}-{number}")
+    server = Server(Site(served.app, served.counts), served.per_address, served.proxies)
+    log.log_start("web", pid=os.getpid(), bind=address, port=port, **served.description)
     await server.start(listener)
+    # A process whose parent was killed must not keep the port.
     while not stop.is_set() and (not parent or os.getppid() == parent):
-        # A process whose parent was killed must not keep the port.
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), PARENT_SECONDS)
-        except TimeoutError:
-            continue
     await server.stop()
-    services.requests.save()
+    served.counts.save()
 
 
 class _Processes:
     """Several web processes."""
 
-    def __init__(self, factory: Callable[[], Flask], listener: socket.socket, count: int) -> None:
+    def __init__(self, factory: Factory, listener: socket.socket, count: int) -> None:
         self._factory, self._listener = factory, listener
         self._context: SpawnContext = multiprocessing.get_context("spawn")
         self._stopping = False
