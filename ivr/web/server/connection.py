@@ -48,8 +48,8 @@ class Connection(asyncio.Protocol):
 
     def _start_over(self) -> None:
         self._state = State.HEAD
-        self._received = bytearray()
-        self._searched = 0
+        self._received = b""
+        self._body = bytearray()
         self._head: Head | None = None
         self._environ: WSGIEnvironment = {}
         self._chunks: ChunkedBody | None = None
@@ -93,20 +93,20 @@ class Connection(asyncio.Protocol):
 
     def _receive(self, data: bytes) -> None:
         if self._state is State.HEAD:
-            if not self._received:
+            if self._received:
+                data = self._received + data
+            else:
                 # Some clients send an empty line after a body.
                 data = data.lstrip(b"\r\n")
                 self.deadline = min(self.deadline, self._server.now() + HEAD_SECONDS)
-            self._received += data
-            end = self._received.find(HEAD_END, self._searched)
-            if max(end, len(self._received) if end < 0 else 0) > MAX_HEAD:
+            head, end, rest = data.partition(HEAD_END)
+            if len(head) > MAX_HEAD:
                 raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            if end < 0:
-                self._searched = max(0, len(self._received) - len(HEAD_END) + 1)
+            self._received = b"" if end else head
+            if not end:
                 return
-            data = bytes(self._received[end + len(HEAD_END) :])
-            self._begin(parse_head(bytes(self._received[:end])))
-            self._received.clear()
+            data = rest
+            self._begin(parse_head(head))
         if self._state is State.BODY:
             self._receive_body(data)
 
@@ -132,12 +132,12 @@ class Connection(asyncio.Protocol):
                 self._answer(bytes(self._chunks.data), rest)
             return
         length = cast(Head, self._head).length or 0
-        if self._received or len(data) < length:
-            self._received += data
-            if len(self._received) < length:
-                return
-            data = bytes(self._received)
-        self._answer(data[:length], data[length:])
+        if not self._body and len(data) >= length:
+            self._answer(data[:length], data[length:])
+            return
+        self._body += data
+        if len(self._body) >= length:
+            self._answer(bytes(self._body[:length]), bytes(self._body[length:]))
 
     def _answer(self, body: bytes, rest: bytes) -> None:
         self._state, self.deadline = State.ANSWERING, math.inf

@@ -47,6 +47,18 @@ class Site:
         """Pass the response to `finish`, now or later."""
         add_body(environ, body)
         started = time.perf_counter()
+        lane = lane_of(environ["PATH_INFO"])
+        if lane is Lane.CALLS:
+            environ[AT_ONCE] = True
+            try:
+                response = run_app(self._app, environ)
+            except WouldWait:
+                del environ[AT_ONCE]
+                environ["wsgi.input"].seek(0)
+            else:
+                self._count(environ, response, time.perf_counter() - started)
+                finish(response)
+                return
 
         def count_and_finish(response: Response) -> None:
             if response is BUSY:
@@ -54,15 +66,6 @@ class Site:
             self._count(environ, response, time.perf_counter() - started)
             finish(response)
 
-        lane = lane_of(environ["PATH_INFO"])
-        if lane is Lane.CALLS:
-            environ[AT_ONCE] = True
-            try:
-                count_and_finish(run_app(self._app, environ))
-                return
-            except WouldWait:
-                del environ[AT_ONCE]
-                environ["wsgi.input"].seek(0)
         self._lanes[lane].submit(partial(run_app, self._app, environ), count_and_finish)
 
     def _count(self, environ: WSGIEnvironment, response: Response, seconds: float | None = None) -> None:
