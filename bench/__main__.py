@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, imports, ledger, proof, publishing, sending, startup, texts, understanding, voice
+from bench import callers, held, imports, ledger, proof, publishing, sending, startup, texts, understanding, voice
 
 PARTS = {
     "startup": startup.main,
     "voice": voice.main,
     "texts": texts.main,
     "callers": callers.main,
+    "connections": held.main,
     "understanding": understanding.main,
     "proof": proof.main,
     "imports": imports.main,

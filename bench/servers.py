@@ -1,4 +1,4 @@
-"""The baselines for the line (`ivr:create_app`), behind the same server.
+"""`python -m bench.servers NAME PORT WORKERS`: the line or one of its baselines, behind the line's server.
 
 bare: a Flask route that returns a constant. usual: as in Twilio's samples, with the validator and the TwiML builder
 of its SDK at each turn.
@@ -7,10 +7,16 @@ of its SDK at each turn.
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 from flask import Flask, Response, abort, request
 from twilio.request_validator import RequestValidator
 from twilio.twiml.voice_response import Gather, VoiceResponse
+
+from ivr.cli.processes import line_site
+from ivr.web.request_counts import RequestCounts
+from ivr.web.server.process import Served, listen, serve
 
 CONSTANT = b'<?xml version="1.0" encoding="UTF-8"?><Response><Say>Hello</Say></Response>'
 XML = "text/xml; charset=utf-8"
@@ -45,3 +51,26 @@ def usual() -> Flask:
         return Response(str(response), content_type=XML)
 
     return app
+
+
+def bare_site() -> Served:
+    return _site(bare())
+
+
+def usual_site() -> Served:
+    return _site(usual())
+
+
+def _site(app: Flask) -> Served:
+    return Served(app.wsgi_app, RequestCounts(Path(os.environ["VAR_DIR"]) / "requests"), 10_000)
+
+
+SITES = {"bare": bare_site, "usual": usual_site, "line": line_site}
+
+
+def main(name: str, port: str, workers: str) -> None:
+    serve(SITES[name], listen("127.0.0.1", int(port)), int(workers))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 from bench.carrier import FIELDS as CALL_FIELDS
 from bench.carrier import request
-from bench.voice import ROUNDS, SECONDS, compare
+from bench.voice import ROUNDS, SECONDS, TOKEN, compare
 
-TOKEN = secrets.token_hex(16)
-TARGETS = {"bare": "bench.servers:bare", "line": "ivr:create_app"}
+TARGETS = ("bare", "line")
 # Mostly a number or a few words; occasionally a message whose effect must be written before the reply.
 BODIES = (
     *("1", "5", "can i wear deodorant", "6", "is it cancer", "2", "hola", "what is next", "4", "hi"),
@@ -33,12 +32,12 @@ FIELDS = {
 def main(_options: argparse.Namespace) -> int:
     for workers in (1, 2):
         print(f"\ntexts, {workers} worker{'s' if workers > 1 else ''}: {ROUNDS} rounds of {SECONDS:.0f} s, medians")
-        medians = compare(workers, TARGETS, _requests, TOKEN)
+        medians = compare(workers, TARGETS, text_requests, TOKEN)
         print(f"line / bare: {medians['line'] / medians['bare']:.2f} (target: at least 0.35)")
     return 0
 
 
-def _requests(port: int) -> Iterator[bytes]:
+def text_requests(port: int) -> Iterator[bytes]:
     base = f"http://127.0.0.1:{port}"
     start = secrets.randbelow(len(AREAS) * 100)
     for number, body in zip(itertools.count(start), itertools.cycle(BODIES), strict=False):

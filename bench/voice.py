@@ -11,14 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.carrier import FIELDS, request, with_token
 from bench.load import Round, drive
 from bench.machine import children, free_port, wait_for
-from ivr.cli.processes import WEB_CONNECTIONS, WEB_THREADS
 from ivr.ledger import open_ledger
 from ivr.line.content.loader import content_digest, read_folder
 from ivr.shipped import ROOT
@@ -28,24 +27,24 @@ ROUNDS = 10
 SECONDS = 1.0
 # Takes a port; yields requests endlessly.
 Requests = Callable[[int], Iterator[bytes]]
-TARGETS = {"bare": "bench.servers:bare", "usual": "bench.servers:usual", "line": "ivr:create_app"}
+TARGETS = ("bare", "usual", "line")
 
 
 def main(_options: argparse.Namespace) -> int:
     for workers in (1, 2):
         print(f"\nvoice, {workers} worker{'s' if workers > 1 else ''}: {ROUNDS} rounds of {SECONDS:.0f} s, medians")
-        medians = compare(workers, TARGETS, _requests, TOKEN)
+        medians = compare(workers, TARGETS, call_requests, TOKEN)
         print(
-            f"line / bare: {medians['line'] / medians['bare']:.2f} (target: at least 0.65),"
+            f"line / bare: {medians['line'] / medians['bare']:.2f} (target: at least 1),"
             f" line / usual: {medians['line'] / medians['usual']:.2f} (at least 2)"
         )
     return 0
 
 
-def compare(workers: int, targets: dict[str, str], requests: Requests, auth_token: str) -> dict[str, float]:
+def compare(workers: int, targets: Sequence[str], requests: Requests, auth_token: str) -> dict[str, float]:
     """Serve all targets, load them in turn, and print a row for each. Returns the median requests per second."""
     print(f"{'':8}{'turns/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
-    with tempfile.TemporaryDirectory() as var_dir, _served(workers, targets, var_dir, auth_token) as served:
+    with tempfile.TemporaryDirectory() as var_dir, served_sites(workers, targets, var_dir, auth_token) as served:
         rounds = _run_rounds(served, requests)
     return {name: _print_row(name, measured) for name, measured in rounds.items()}
 
@@ -69,7 +68,7 @@ def _print_row(name: str, rounds: list[Round]) -> float:
     return rate
 
 
-def _requests(port: int) -> Iterator[bytes]:
+def call_requests(port: int) -> Iterator[bytes]:
     """The same turn over and over, each with its own token, so that the line records every one."""
     release = content_digest(read_folder(ROOT / "prompts"))
     template = request(f"http://127.0.0.1:{port}", f"/voice/{release}/en.menu-calcifications", FIELDS, TOKEN)
@@ -78,14 +77,14 @@ def _requests(port: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _served(
-    workers: int, targets: dict[str, str], var_dir: str, auth_token: str
+def served_sites(
+    workers: int, targets: Sequence[str], var_dir: str, auth_token: str
 ) -> Iterator[dict[str, tuple[int, list[int]]]]:
-    """Serve each target on its own port: {name: (port, ids of the processes that serve)}."""
+    """Serve targets, each on its own port: {name: (port, ids of the processes that serve)}."""
     processes = []
     served: dict[str, tuple[int, list[int]]] = {}
     try:
-        for name, target in targets.items():
+        for name in targets:
             port = free_port()
             ledger = f"sqlite:///{var_dir}/{name}.db"
             open_ledger(ledger).upgrade()
@@ -97,16 +96,12 @@ def _served(
                 "PUBLIC_URL": f"http://127.0.0.1:{port}",
                 "TWILIO_AUTH_TOKEN": auth_token,
             }
-            command = ["granian", "--interface", "wsgi", "--factory", "--port", str(port), "--workers", str(workers)]
-            command += ["--blocking-threads", str(WEB_THREADS), "--backpressure", str(WEB_CONNECTIONS)]
-            command += ["--log-level", "error", target]
-            process = subprocess.Popen(
-                [Path(sys.executable).parent / command[0], *command[1:]], env=environment, cwd=ROOT
-            )
+            command = [sys.executable, "-m", "bench.servers", name, str(port), str(workers)]
+            process = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
             processes.append(process)
             wait_for(port)
             time.sleep(1)
-            served[name] = (port, children(process.pid))
+            served[name] = (port, [process.pid, *children(process.pid)])
         yield served
     finally:
         for process in processes:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the web process as a WSGI app. settings: read from the environment by default."""
     # Imported lazily so that workers and `infoline --help` do not load the web code.
-    from flask import Flask
-
     from ivr import clock, log
     from ivr.ledger import Vault
     from ivr.ledger.keys import open_guarded_ledger
@@ -29,6 +27,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
     from ivr.web.fast_path import FastPath
+    from ivr.web.line_app import LineApp
+    from ivr.web.request_counts import RequestCounts
     from ivr.web.services import Services
     from ivr.web.webhook import MAX_BODY
 
@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ledger = open_guarded_ledger(settings.database_url, vault)
     releases = ReleaseCache(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
     releases.watch()
-    app = Flask(__name__, static_folder=None)
+    app = LineApp(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     spool = open_spool(settings.var_dir, ledger, vault, receipts.replay_receipt)
     spool.watch()
@@ -57,9 +57,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         profiles=ProfileReader(ledger, texts),
         unanswered=UnansweredLog(ledger, vault),
         spool=spool,
+        requests=RequestCounts(settings.var_dir / "requests"),
     )
     for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)
+    health.register_probes(app)
+    metrics.register_collector(app)
     health.watch_alarms(services)
     app.wsgi_app = FastPath(app.wsgi_app, services, voice.answer_call, sms.answer_text)  # type: ignore[method-assign]
     return app

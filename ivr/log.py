@@ -51,6 +51,13 @@ def configure() -> None:
     )
 
 
+def log_start(process: str, **fields: Any) -> None:
+    """Log that a process of the line starts. fields: what identifies its configuration; never a secret."""
+    from importlib.metadata import version
+
+    get_logger().info("process_started", process=process, version=version("infoline"), **fields)
+
+
 def get_logger() -> Any:
     """A logger. Its methods take an event and fields: `.info("plan_changed", appointments=3)`."""
     # Not every command logs, and the library takes long to import.

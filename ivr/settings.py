@@ -68,6 +68,9 @@ class Settings(BaseModel):
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = ""
     web_workers: int = Field(default=1, ge=1, le=64)
+    bind_host: str = ""
+    connections_per_address: int = Field(default=100, ge=1)
+    trusted_proxies: str = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
     simulator_url: str = "http://127.0.0.1:8010"
 
     twilio_account_sid: str = ""
@@ -124,6 +127,26 @@ class Settings(BaseModel):
             decode_key(key)
         return key
 
+    @field_validator("bind_host")
+    @classmethod
+    def _interface(cls, host: str) -> str:
+        if host:
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise ValueError("must be an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+        return host
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: str) -> str:
+        for network in filter(None, networks.split(",")):
+            try:
+                ipaddress.ip_network(network.strip())
+            except ValueError:
+                raise ValueError("must be IP addresses or networks, such as 203.0.113.7,198.51.100.0/24") from None
+        return networks
+
     @field_validator("twilio_from")
     @classmethod
     def _sender(cls, number: str) -> str:
@@ -135,6 +158,16 @@ class Settings(BaseModel):
     def loopback(self) -> bool:
         """Whether the line is local, so that only this machine can reach it."""
         return is_loopback(self.public_url)
+
+    @property
+    def bind_address(self) -> str:
+        """The address that the web process listens on: by default, a local line is reachable from this machine only."""
+        return self.bind_host or ("127.0.0.1" if self.loopback else "0.0.0.0")  # noqa: S104 - all interfaces
+
+    @cached_property
+    def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The networks of TRUSTED_PROXIES."""
+        return tuple(ipaddress.ip_network(network.strip()) for network in self.trusted_proxies.split(",") if network)
 
     @cached_property
     def phone_keys(self) -> list[bytes]:

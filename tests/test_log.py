@@ -31,3 +31,12 @@ def test_no_log_line_contains_a_phone_number(label: str, value: object, capsys: 
     del line["timestamp"]
     assert "0123" not in json.dumps(line)
     assert (line["batch"], line["paused"]) == (3, False)
+
+
+def test_a_started_process_logs_its_name_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure()
+    log.log_start("web", database="sqlite")
+    structlog.reset_defaults()
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["process"], line["database"]) == ("process_started", "web", "sqlite")
+    assert line["version"]

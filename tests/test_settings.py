@@ -394,3 +394,26 @@ def test_any_other_text_is_rejected_with_an_explanation(text: str) -> None:
 )
 def test_only_loopback_addresses_are_local(url: str, expected: bool) -> None:
     assert is_loopback(url) is expected
+
+
+BIND_ADDRESSES = [
+    ("a local line", {}, "127.0.0.1"),
+    ("a public line", PUBLIC, "0.0.0.0"),
+    ("a public line behind a proxy on its machine", {**PUBLIC, "BIND_HOST": "127.0.0.1"}, "127.0.0.1"),
+    ("a local line in a container", {"BIND_HOST": "0.0.0.0"}, "0.0.0.0"),
+]
+
+
+@pytest.mark.parametrize(("label", "environment", "address"), BIND_ADDRESSES, ids=[case[0] for case in BIND_ADDRESSES])
+def test_a_line_listens_on_the_named_address_or_else_on_loopback_only_if_it_is_local(
+    monkeypatch: pytest.MonkeyPatch, label: str, environment: dict[str, str], address: str
+) -> None:
+    assert loaded(monkeypatch, **environment).bind_address == address
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BIND_HOST", "localhost"), ("TRUSTED_PROXIES", "proxy.example.org"), ("CONNECTIONS_PER_ADDRESS", "0")],
+)
+def test_an_invalid_network_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    assert setting_names(problems(monkeypatch, **{name: value})) == [name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import errno
 import os
 import socket
 import sys
@@ -15,12 +15,8 @@ from ivr.cli.context import settings_or_exit
 
 if TYPE_CHECKING:
     from ivr.settings import Settings
-
-# A thread blocks while its request waits. There are more than may wait for the database at once (PLACES in
-# ivr/web/webhook.py), so that some stay free for calls: docs/decisions/0007.
-WEB_THREADS = 32
-# Granian's backpressure: further connections wait until one closes, even if all the others are idle.
-WEB_CONNECTIONS = 800
+    from ivr.web.server.process import Served
+    from ivr.web.services import Services
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -41,27 +37,43 @@ def web(port: int | None) -> None:
         os.environ["PORT"] = str(port)
     settings = settings_or_exit(save_keys=True)
     _refuse_wrong_keys(settings)
-    host = "127.0.0.1" if settings.loopback else "0.0.0.0"  # noqa: S104 - a public line listens on all interfaces
-    if not port_is_free(settings.port, host):
-        fail(f"Port {settings.port} is in use: stop the other program, or choose another port with --port.")
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
+    from ivr import log
+    from ivr.web.server.process import listen, serve
 
-    # Granian recommends fewer threads at each start, but these mostly wait for the database.
-    logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
-    Granian(
-        "ivr:create_app",
-        factory=True,
-        interface=Interfaces.WSGI,
-        address=host,
-        port=settings.port,
-        workers=settings.web_workers,
-        blocking_threads=WEB_THREADS,
-        backpressure=WEB_CONNECTIONS,
-        log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-    ).serve()
+    try:
+        listener = listen(settings.bind_address, settings.port)
+    except OSError as error:
+        fail(_cannot_listen(error, settings.bind_address, settings.port))
+    log.configure()
+    serve(line_site, listener, settings.web_workers)
+
+
+def line_site() -> Served:
+    """Return what a web process serves: the line of the environment's settings."""
+    from ivr import create_app
+    from ivr.web.server.process import Served
+
+    app = create_app()
+    services: Services = app.extensions["infoline"]
+    settings, live = services.settings, services.releases.live
+    description = {
+        "release": live.digest if live else None,
+        "database": "sqlite" if services.ledger.is_sqlite else "postgresql",
+        "queue": bool(settings.redis_url),
+    }
+    per_address, proxies = settings.connections_per_address, settings.proxy_networks
+    return Served(app.wsgi_app, services.requests, per_address, proxies, description)
+
+
+def _cannot_listen(error: OSError, address: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"Port {port} is in use: stop the other program, or choose another port with --port."
+        case errno.EADDRNOTAVAIL:
+            return f"This machine does not have the address {address}: change BIND_HOST."
+        case errno.EACCES:
+            return f"Port {port} needs administrator rights: choose another port with --port."
+    return f"Port {port} of {address} cannot be used ({error.strerror}): change PORT or BIND_HOST."
 
 
 def _refuse_wrong_keys(settings: Settings) -> None:

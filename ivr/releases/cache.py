@@ -96,6 +96,10 @@ class ReleaseCache:
             if former:
                 _build_matcher(former)
 
+    def loaded(self, digest: str) -> CompiledLine | None:
+        """The release with this digest if it is in memory; never waits."""
+        return self._lines.get(digest)
+
     def get(self, digest: str) -> CompiledLine | None:
         """The release with this digest, from any source; None if it does not exist or cannot be read."""
         cached = self._lines.get(digest)

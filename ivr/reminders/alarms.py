@@ -25,6 +25,7 @@ class Alarm(StrEnum):
     BACKLOG = "backlog"  # a text has waited for over ten minutes
     RECEIPTS_MISSING = "receipts_missing"  # most recent texts have no delivery receipt
     CLOCK_SILENT = "clock_silent"  # no clock process has run for a minute
+    SIGNATURES_REFUSED = "signatures_refused"  # webhooks have wrong signatures, and none has a valid one
 
 
 MAX_RETRY_DELAY = timedelta(hours=1)
@@ -47,6 +48,11 @@ def clear_alarm(connection: Connection, name: Alarm, until: datetime) -> None:
 def clear_other_subjects(connection: Connection, name: Alarm, subject: str) -> None:
     """Clear an alarm unless it is about `subject`, which is what is in use now."""
     _clear(connection, name, alarm.c.subject != subject)
+
+
+def clear_subject(connection: Connection, name: Alarm, subject: str) -> None:
+    """Clear an alarm if it is about `subject`."""
+    _clear(connection, name, alarm.c.subject == subject)
 
 
 def _clear(connection: Connection, name: Alarm, condition: ColumnElement[bool]) -> None:

@@ -1,8 +1,4 @@
-"""WSGI middleware that answers calls and texts without Flask, whose overhead alone exceeds the time of an answer.
-
-Requests that may wait for the database share a limited number of slots; when all are taken, further requests get a
-503. This leaves threads free for calls while the database hangs.
-"""
+"""WSGI middleware that answers calls and texts without Flask, whose overhead alone exceeds the time of an answer."""
 
 from __future__ import annotations
 
@@ -10,9 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
 from ivr import log
+from ivr.web.at_once import AT_ONCE, services_at_once
+from ivr.web.routes import route_of
 from ivr.web.services import Services
 from ivr.web.webhook import verify_request
 
@@ -20,12 +18,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 XML = "text/xml; charset=utf-8"
-# Concurrent requests that may wait for the database; a web process has eight threads more.
-SLOTS = 24
 # How long a text waits for the one before it.
 TEXT_LOCK_SECONDS = 0.02
-# First path segments of routes that never wait long for the database.
-WITHOUT_SLOT = frozenset({"voice", "audio", "healthz"})
 Answer = Callable[..., bytes]
 
 
@@ -33,29 +27,23 @@ class FastPath:
     """Handles POST /voice, /voice/<release>/<state> and /sms, and passes other requests to `app`.
 
     answer_call, answer_text: return TwiML, given the services, the webhook and, for a later turn of a call, the
-    release and state in its path. They may raise an HTTPException.
+    release and state in its path. They may raise an HTTPException, or WouldWait if the environment has AT_ONCE.
     """
 
     def __init__(self, app: WSGIApplication, services: Services, answer_call: Answer, answer_text: Answer) -> None:
         self._app, self._services = app, services
         self._answer_call, self._answer_text = answer_call, answer_text
-        self._slots = threading.BoundedSemaphore(SLOTS)
+        self._services_at_once = services_at_once(services)
         self._text_lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         _, *path = environ["PATH_INFO"].split("/")
         if path[:1] == ["voice"] and len(path) in (1, 3):
-            return self._answer(self._answer_call, environ, start_response, path[1:])
-        if WITHOUT_SLOT.intersection(path[:1]):
-            return self._app(environ, start_response)
-        if not self._slots.acquire(blocking=False):
-            return ServiceUnavailable(retry_after=1)(environ, start_response)
-        try:
-            if path == ["sms"]:
-                return self._answer_in_turn(environ, start_response)
-            return self._app(environ, start_response)
-        finally:
-            self._slots.release()
+            services = self._services_at_once if AT_ONCE in environ else self._services
+            return self._answer(self._answer_call, services, environ, start_response, path[1:])
+        if path == ["sms"]:
+            return self._answer_in_turn(environ, start_response)
+        return self._app(environ, start_response)
 
     def _answer_in_turn(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer texts one at a time on SQLite, unless one is slow.
@@ -64,22 +52,27 @@ class FastPath:
         """
         locked = self._services.ledger.is_sqlite and self._text_lock.acquire(timeout=TEXT_LOCK_SECONDS)
         try:
-            return self._answer(self._answer_text, environ, start_response)
+            return self._answer(self._answer_text, self._services, environ, start_response)
         finally:
             if locked:
                 self._text_lock.release()
 
     def _answer(
-        self, answer: Answer, environ: WSGIEnvironment, start_response: StartResponse, arguments: Sequence[str] = ()
+        self,
+        answer: Answer,
+        services: Services,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        arguments: Sequence[str] = (),
     ) -> Iterable[bytes]:
         try:
             if environ["REQUEST_METHOD"] != "POST":
                 raise MethodNotAllowed(["POST"])
-            document = answer(self._services, verify_request(environ, self._services.settings), *arguments)
+            document = answer(services, verify_request(environ, services.settings), *arguments)
         except HTTPException as response:
             return response(environ, start_response)
         except Exception:  # noqa: BLE001 - log it as Flask does; Twilio then requests its fallback URL
-            log.get_logger().exception("webhook_failed", route=environ["PATH_INFO"].split("/")[1])
+            log.get_logger().exception("webhook_failed", route=route_of(environ["PATH_INFO"]))
             return InternalServerError()(environ, start_response)
         start_response("200 OK", [("Content-Type", XML), ("Content-Length", str(len(document)))])
         return [document]

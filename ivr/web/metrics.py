@@ -1,22 +1,28 @@
-"""/metrics for Prometheus, read from the database and the queue at each scrape, so that all web processes agree."""
+"""/metrics for Prometheus, from the database, the queue, and all web processes, so that each reports the same."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import cast
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Flask, Response, abort, current_app, request
 from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from ivr import clock, queues
-from ivr.ledger import LedgerUnavailable
+from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.alarms import Alarm, raised
 from ivr.reminders.outbox.monitor import clock_age, oldest_due
 from ivr.reminders.reports.status import by_state
+from ivr.settings import Settings
+from ivr.web.refreshed import Refreshed
+from ivr.web.request_counts import BUCKETS, Totals
 from ivr.web.services import Services, services
 
 blueprint = Blueprint("metrics", __name__)
@@ -24,19 +30,25 @@ blueprint = Blueprint("metrics", __name__)
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Return the metrics to a client on this machine or one that has METRICS_TOKEN; 403 to others."""
-    if not _is_authorized(services().settings.metrics_token):
+    """Return the metrics to a client that has METRICS_TOKEN or, on a local line, is on this machine; 403 to others."""
+    if not _is_authorized(services().settings):
         abort(403)
     registry = CollectorRegistry()
-    registry.register(_LineCollector(services()))
+    registry.register(cast(LineCollector, current_app.extensions["line_collector"]))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _is_authorized(token: str) -> bool:
+def register_collector(app: Flask) -> None:
+    app.extensions["line_collector"] = LineCollector(app.extensions["infoline"])
+
+
+def _is_authorized(settings: Settings) -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if token and hmac.compare_digest(given.encode(), token.encode()):
+    if settings.metrics_token and hmac.compare_digest(given.encode(), settings.metrics_token.encode()):
         return True
-    # Behind a proxy on this machine every client has a loopback address.
+    if not settings.loopback:
+        # Behind a proxy on this machine every client has a loopback address.
+        return False
     forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"))
     try:
         return not forwarded and ipaddress.ip_address(request.remote_addr or "").is_loopback
@@ -44,9 +56,22 @@ def _is_authorized(token: str) -> bool:
         return False
 
 
-class _LineCollector(Collector):
+@dataclass(frozen=True)
+class _LedgerValues:
+    texts: dict[str, int]
+    alarms: frozenset[str]
+    oldest_due: float
+    clock_age: float | None
+
+
+class LineCollector(Collector):
+    """Collects the metrics of the line. It remembers the last values that it read from the database."""
+
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._ledger = Refreshed(lambda: _read_ledger(services.ledger))
+        self._queue = Refreshed(lambda: queues.queue_depth(services.settings.redis_url))
+        self._last: _LedgerValues | None = None
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -54,34 +79,56 @@ class _LineCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         live = self._services.releases.live
         yield InfoMetricFamily("infoline_release", "The live release.", {"digest": live.digest if live else ""})
-        yield from self._queue_metrics()
-        try:
-            metrics = list(self._ledger_metrics())
-        except LedgerUnavailable:
-            metrics = []
-        yield GaugeMetricFamily("infoline_ledger_up", "Whether the database answers.", value=bool(metrics))
-        yield from metrics
-
-    def _queue_metrics(self) -> Iterator[Metric]:
-        depth = queues.queue_depth(self._services.settings.redis_url)
+        yield from _request_metrics(self._services.requests.totals())
+        depth = self._queue.get()
         yield GaugeMetricFamily("infoline_queue_up", "Whether the queue server answers.", value=depth is not None)
         if depth is not None:
             yield GaugeMetricFamily("infoline_queue_jobs", "Jobs that no worker has started.", value=depth)
+        values = self._ledger.get()
+        yield GaugeMetricFamily("infoline_ledger_up", "Whether the database answers.", value=values is not None)
+        # While the database is down, an alert on an alarm must not disappear.
+        self._last = values or self._last
+        if self._last is not None:
+            yield from _ledger_metrics(self._last)
 
-    def _ledger_metrics(self) -> Iterator[Metric]:
-        ledger, now = self._services.ledger, clock.now()
-        texts = GaugeMetricFamily("infoline_texts", "Claimed texts by state.", labels=["state"])
+
+def _request_metrics(totals: Totals) -> Iterator[Metric]:
+    labels = ["route", "status", "reason"]
+    requests = CounterMetricFamily("infoline_requests", "Requests by route, status, and reason.", labels=labels)
+    for key, count in sorted(totals.requests.items()):
+        requests.add_metric(list(key), count)
+    yield requests
+    seconds = HistogramMetricFamily("infoline_turn_seconds", "Time to answer calls and texts.", labels=["route"])
+    bounds = [*map(str, BUCKETS), "+Inf"]
+    for route, counts in sorted(totals.durations.items()):
+        seconds.add_metric([route], list(zip(bounds, accumulate(counts), strict=True)), totals.seconds[route])
+    yield seconds
+
+
+def _read_ledger(ledger: Ledger) -> _LedgerValues | None:
+    """Read the values; None if the database is down."""
+    now = clock.now()
+    try:
         with ledger.read() as connection:
-            for state, count in by_state(connection).items():
-                texts.add_metric([state], count)
-            active = raised(connection)
-        yield texts
-        alarms = GaugeMetricFamily("infoline_alarm", "Alarms: 1 while active.", labels=["name"])
-        for name in Alarm:
-            alarms.add_metric([name], name in active)
-        yield alarms
-        help_text = "Age of the oldest reminder that is due and not sent."
-        yield GaugeMetricFamily("infoline_oldest_due_seconds", help_text, value=oldest_due(ledger, now))
-        age = clock_age(ledger, now)
-        if age is not None:
-            yield GaugeMetricFamily("infoline_clock_age_seconds", "Time since the clock's last heartbeat.", value=age)
+            texts, alarms = by_state(connection), frozenset(raised(connection))
+        return _LedgerValues(
+            {str(state): n for state, n in texts.items()}, alarms, oldest_due(ledger, now), clock_age(ledger, now)
+        )
+    except LedgerUnavailable:
+        return None
+
+
+def _ledger_metrics(values: _LedgerValues) -> Iterator[Metric]:
+    texts = GaugeMetricFamily("infoline_texts", "Claimed texts by state.", labels=["state"])
+    for state, count in values.texts.items():
+        texts.add_metric([state], count)
+    yield texts
+    alarms = GaugeMetricFamily("infoline_alarm", "Alarms: 1 while active.", labels=["name"])
+    for name in Alarm:
+        alarms.add_metric([name], name in values.alarms)
+    yield alarms
+    help_text = "Age of the oldest reminder that is due and not sent."
+    yield GaugeMetricFamily("infoline_oldest_due_seconds", help_text, value=values.oldest_due)
+    if values.clock_age is not None:
+        help_text = "Time since the clock's last heartbeat."
+        yield GaugeMetricFamily("infoline_clock_age_seconds", help_text, value=values.clock_age)

@@ -16,6 +16,7 @@ from ivr.people.profile import ProfileReader
 from ivr.releases.cache import ReleaseCache
 from ivr.settings import Settings
 from ivr.web.call_tasks import CallTasks
+from ivr.web.request_counts import RequestCounts
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Services:
     profiles: ProfileReader
     unanswered: UnansweredLog
     spool: Spool
+    requests: RequestCounts
 
 
 def services() -> Services:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from flask import abort
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, RequestEntityTooLarge
 
 from ivr.carrier.twilio.form_decoder import TooManyFields, decode_form
 from ivr.carrier.twilio.signature import IDEMPOTENCY_HEADER, SIGNATURE_HEADER, Fields, is_signed
 from ivr.settings import Settings
+from ivr.web.routes import SIGNED, first_segment
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MAX_BODY = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
+REFUSED = "infoline.refused"
+"""The key in a WSGI environment of why a request was refused, for logs and metrics."""
 
 
 class Webhook(NamedTuple):
@@ -25,15 +28,30 @@ class Webhook(NamedTuple):
     request_token: str
 
 
+def refuse_unread(environ: WSGIEnvironment) -> None:
+    """Raise an HTTPException for a request that is refused whatever its body contains, before the body is received.
+
+    413 for a body over MAX_BODY, 403 for a webhook without a signature.
+    """
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > MAX_BODY:
+        raise _refused(environ, "too_large", RequestEntityTooLarge())
+    is_webhook = environ["REQUEST_METHOD"] == "POST" and first_segment(environ["PATH_INFO"]) in SIGNED
+    if is_webhook and not environ.get(SIGNATURE_HEADER):
+        raise _refused(environ, "unsigned", Forbidden())
+
+
 def verify_request(environ: WSGIEnvironment, settings: Settings) -> Webhook:
     """Return the request if Twilio signed it.
 
-    Raises an HTTPException: 403 for a bad signature, 413 for a body over MAX_BODY, 400 for too many fields.
+    Raises an HTTPException: those of refuse_unread, 403 for a wrong signature, 400 for too many fields.
     """
-    fields = _fields(_body(environ), environ)
+    refuse_unread(environ)
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    fields = _fields(body, environ)
     signature = environ.get(SIGNATURE_HEADER, "")
     if not is_signed(settings.public_url + _path(environ), fields, signature, settings.auth_tokens):
-        abort(403)
+        raise _refused(environ, "wrong_signature", Forbidden())
     return Webhook(
         {} if isinstance(fields, str) else dict(fields),
         environ.get("QUERY_STRING", ""),
@@ -41,19 +59,9 @@ def verify_request(environ: WSGIEnvironment, settings: Settings) -> Webhook:
     )
 
 
-def _body(environ: WSGIEnvironment) -> bytes:
-    """Read the body. Flask's own reading costs more than the signature check."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    size = MAX_BODY + 1
-    if length.isdecimal():
-        size = min(size, int(length))
-    elif not environ.get("wsgi.input_terminated"):
-        # Reading a stream without a known end would block.
-        return b""
-    body: bytes = environ["wsgi.input"].read(size)
-    if len(body) > MAX_BODY:
-        abort(413)
-    return body
+def _refused(environ: WSGIEnvironment, reason: str, error: HTTPException) -> HTTPException:
+    environ[REFUSED] = reason
+    return error
 
 
 def _fields(body: bytes, environ: WSGIEnvironment) -> Fields | str:
@@ -64,13 +72,9 @@ def _fields(body: bytes, environ: WSGIEnvironment) -> Fields | str:
     try:
         return decode_form(text)
     except TooManyFields as error:
-        abort(400, str(error))
+        raise _refused(environ, "too_many_fields", BadRequest(str(error))) from None
 
 
 def _path(environ: WSGIEnvironment) -> str:
-    """Return the raw path and query of the request: the signature covers every byte of them."""
-    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-    if raw:
-        return str(raw)
-    query = environ.get("QUERY_STRING", "")
-    return str(environ.get("PATH_INFO", "")) + (f"?{query}" if query else "")
+    """Return the path and query as they were sent: the signature covers every byte of them."""
+    return str(environ["RAW_URI"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ivr import clock, create_app
-from ivr.ledger import open_ledger
+from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.ledger.tables import alarm
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.monitor import beat
@@ -53,8 +54,21 @@ def scrape(app, **more):
         ("", {}, 403),
     ],
 )
-def test_only_this_machine_and_clients_with_the_token_have_access(app, address, headers, status):
+def test_on_a_local_line_only_this_machine_and_clients_with_the_token_have_access(app, address, headers, status):
     response = app.test_client().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": address})
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 403), ({"Authorization": f"Bearer {TOKEN}"}, 200), ({"Authorization": "Bearer x"}, 403)],
+)
+def test_on_a_public_line_only_the_token_gives_access(app, headers, status):
+    """A proxy on this machine may add no header, and then all its clients seem to be on this machine."""
+    services = app.extensions["infoline"]
+    public = services.settings.model_copy(update={"public_url": "https://line.example.org"})
+    app.extensions["infoline"] = replace(services, settings=public)
+    response = app.test_client().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": "127.0.0.1"})
     assert response.status_code == status
 
 
@@ -74,14 +88,62 @@ def test_the_metrics_show_text_states_active_alarms_and_what_is_down(app):
     assert metrics["infoline_release_info", clinic.content.digest] == 1
 
 
-def test_without_the_database_the_metrics_are_served_and_show_that_it_is_down(app, monkeypatch):
-    services = app.extensions["infoline"]
-    monkeypatch.setitem(
-        app.extensions, "infoline", replace(services, ledger=open_ledger("sqlite:////dev/null/none.db"))
-    )
+@pytest.fixture
+def _fresh_values(monkeypatch):
+    """Every scrape reads the database, as if a second had passed."""
+    monkeypatch.setattr("ivr.web.refreshed.time.monotonic", iter(range(10**6)).__next__)
+
+
+def lose_database(monkeypatch):
+    def unavailable(_ledger):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(Ledger, "read", unavailable)
+
+
+@pytest.mark.usefixtures("_fresh_values")
+def test_without_the_database_the_last_known_alarms_remain(app, monkeypatch):
+    clinic = app.clinic
+    clinic.import_rows(row(10, at(2, -1)))
+    clinic.send()
+    with clinic.ledger.write() as connection:
+        raise_alarm(connection, Alarm.SENDING_STOPPED, NOW, "…")
+    before = scrape(app)
+    lose_database(monkeypatch)
+    after = scrape(app)
+    assert (before["infoline_ledger_up",], after["infoline_ledger_up",]) == (1, 0)
+    assert after["infoline_alarm", Alarm.SENDING_STOPPED] == 1
+    assert after["infoline_texts", "handed_over"] == 1
+    assert before.keys() == after.keys()
+
+
+def test_without_the_database_from_the_start_the_metrics_are_served_and_show_that_it_is_down(app, monkeypatch):
+    lose_database(monkeypatch)
     metrics = scrape(app)
     assert metrics["infoline_ledger_up",] == 0
     assert not any(name[0] == "infoline_texts" for name in metrics)
+
+
+def test_the_metrics_are_served_while_the_database_hangs(app, monkeypatch):
+    hang = threading.Event()
+    monkeypatch.setattr(Ledger, "read", lambda _ledger: hang.wait(30))
+    for _ in range(20):
+        assert scrape(app)["infoline_ledger_up",] == 0
+    hang.set()
+
+
+def test_the_metrics_count_requests_and_measure_turns(app):
+    counts = app.extensions["infoline"].requests
+    counts.record("voice", "403", "wrong_signature", 0.01)
+    for seconds in (0.0005, 0.004, 99):
+        counts.record("voice", "200", "", seconds)
+    metrics = scrape(app)
+    assert metrics["infoline_requests_total", "wrong_signature", "voice", "403"] == 1
+    assert metrics["infoline_requests_total", "", "voice", "200"] == 3
+    assert metrics["infoline_turn_seconds_bucket", "0.001", "voice"] == 1
+    assert metrics["infoline_turn_seconds_bucket", "0.005", "voice"] == 2
+    assert metrics["infoline_turn_seconds_bucket", "15.0", "voice"] == 2
+    assert metrics["infoline_turn_seconds_count", "voice"] == 3
 
 
 def test_the_metrics_contain_no_phone_number(app):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import structlog
 from twilio.request_validator import RequestValidator
 
-from ivr import create_app
+from ivr import create_app, log
 from ivr.ledger import open_ledger
 from ivr.people.spool import open_spool
 from ivr.settings import load
@@ -68,3 +69,17 @@ def test_while_the_database_is_down_receipts_are_spooled_and_replayed_in_order(a
     # The web process replays them too, once a second.
     open_spool(tmp_path / "var", clinic.ledger, services.vault, replay_receipt).replay()
     wait_for(lambda: reminder_state(clinic) == "undelivered")
+
+
+def test_an_unexpected_error_is_logged_without_the_path(app, monkeypatch, capsys):
+    def fail(*_arguments):
+        raise RuntimeError("unexpected")
+
+    monkeypatch.setattr("ivr.web.receipts.apply_receipt", fail)
+    log.configure()
+    attempt = "0123456789abcdef" * 2
+    assert post_receipt(app, attempt, MessageStatus="delivered") == 500
+    structlog.reset_defaults()
+    lines = capsys.readouterr().err
+    assert '"event": "request_failed"' in lines
+    assert attempt not in lines

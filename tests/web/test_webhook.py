@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,17 +12,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from twilio.request_validator import RequestValidator
-from werkzeug.test import Client, EnvironBuilder
+from werkzeug.test import Client
 
 from ivr import create_app
-from ivr.cli.processes import WEB_THREADS
 from ivr.ledger import open_ledger
 from ivr.ledger.tables import opt_out_event, person
 from ivr.settings import load
-from ivr.web.fast_path import SLOTS, FastPath
+from ivr.web.fast_path import FastPath
 from ivr.web.services import Services
 from ivr.web.webhook import Webhook
-from tests.support.network import wait_for
 
 TOKEN, OTHER_TOKEN = "first-token", "second-token"
 PUBLIC = "https://line.example.org"
@@ -283,37 +278,3 @@ def test_without_any_release_webhooks_get_503(tmp_path: Path, monkeypatch: pytes
     for path, fields in (("/voice", CALL), ("/voice/abc/def", CALL), ("/sms", TEXT)):
         signature = RequestValidator(TOKEN).compute_signature("http://127.0.0.1:8000" + path, fields)
         assert client.post(path, data=fields, headers={"X-Twilio-Signature": signature}).status_code == 503
-
-
-def test_calls_are_answered_while_all_other_requests_hang(app: Flask) -> None:
-    finish, waiting = threading.Event(), list[Webhook]()
-
-    def call(_services: Services, _webhook: Webhook, *_path: str) -> bytes:
-        return b"<Response/>"
-
-    def text(_services: Services, webhook: Webhook) -> bytes:
-        waiting.append(webhook)
-        assert finish.wait(30)
-        return b"<Response/>"
-
-    fast_path = Client(FastPath(app.wsgi_app, app.extensions["infoline"], call, text))
-    with ThreadPoolExecutor(SLOTS) as senders:
-        texts = [senders.submit(fast_path.open, **_signed("/sms", TEXT)) for _ in range(SLOTS)]
-        wait_for(lambda: len(waiting) == SLOTS)
-        rejected = fast_path.open(**_signed("/sms", TEXT))
-        assert (rejected.status_code, rejected.headers["Retry-After"]) == (503, "1")
-        assert fast_path.open(**_signed("/voice", CALL)).status_code == 200
-        assert WEB_THREADS - SLOTS >= 8
-        assert fast_path.get("/healthz").status_code == 200
-        finish.set()
-        assert {text.result().status_code for text in texts} == {200}
-    assert fast_path.open(**_signed("/sms", TEXT)).status_code == 200
-
-
-@pytest.mark.parametrize(("digits", "status"), [("1", 200), ("1" * 66_000, 413)])
-def test_a_body_in_chunks_is_read_to_its_end_and_no_further(client: FlaskClient, digits: str, status: int) -> None:
-    request = _signed("/voice", {**CALL, "Digits": digits})
-    body = urlencode(request.pop("data")).encode()
-    environ = EnvironBuilder(**request, input_stream=BytesIO(body), content_type="application/x-www-form-urlencoded")
-    chunked = {**environ.get_environ(), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
-    assert client.open(chunked).status_code == status

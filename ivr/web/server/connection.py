@@ -1,0 +1,216 @@
+"""One client connection: receives whole requests within a time limit, and sends responses as fast as they are read."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+from ivr.web.server.http import HEAD_END, MAX_HEAD, ChunkedBody, Head, HttpError, parse_head
+from ivr.web.server.wsgi import Response, build_environ, plain_response
+from ivr.web.webhook import MAX_BODY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from ivr.web.server.server import Server
+
+# Seconds for all of a request's headers, for all of its body, and for the client to read a whole response.
+HEAD_SECONDS, BODY_SECONDS, WRITE_SECONDS = 10.0, 10.0, 60.0
+# How long a connection is kept for another request, and how long a refused client may go on sending.
+IDLE_SECONDS, LINGER_SECONDS = 75.0, 1.0
+SLICE = 64 * 1024
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+REASONS = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large", HTTPStatus.REQUEST_TIMEOUT: "timeout"}
+
+
+class State(Enum):
+    HEAD = auto()  # waits for a request, or for the rest of its headers
+    BODY = auto()
+    ANSWERING = auto()  # the app has the request
+    WRITING = auto()  # the client has not yet read the whole response
+    LINGERING = auto()  # refused; what the client still sends is ignored
+
+
+class Connection(asyncio.Protocol):
+    """Receives, has the site answer, and sends, one request at a time. deadline: of the state, by the loop's clock."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self.address = ""
+        self.deadline = math.inf
+        self._paused = False
+        self._unsent = memoryview(b"")
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._state = State.HEAD
+        self._received = b""
+        self._body = bytearray()
+        self._head: Head | None = None
+        self._environ: WSGIEnvironment = {}
+        self._chunks: ChunkedBody | None = None
+        self._keep_alive = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self._server.connections.admit(self):
+            self._server.site.count_unread(plain_response("429 Too Many Requests"), "too_many_connections")
+            self._transport.abort()
+            return
+        # So that the transport reports when the client has read everything.
+        self._transport.set_write_buffer_limits(0)
+        self._allow(HEAD_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        if self._state in (State.HEAD, State.BODY):
+            try:
+                self._receive(data)
+            except HttpError as error:
+                self._refuse(error.status)
+        elif self._state is not State.LINGERING and self._transport is not None:
+            # A second request before the response to the first. It is not answered, and the client sends it again:
+            # https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3.2
+            self._keep_alive = False
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """Keep the connection open if the client waits for a response."""
+        self._keep_alive = False
+        return self._state in (State.ANSWERING, State.WRITING)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._transport = None
+        self._server.connections.remove(self)
+
+    def _allow(self, seconds: float) -> None:
+        self.deadline = self._server.now() + seconds
+
+    def _receive(self, data: bytes) -> None:
+        if self._state is State.HEAD:
+            if self._received:
+                data = self._received + data
+            else:
+                # Some clients send an empty line after a body.
+                data = data.lstrip(b"\r\n")
+                self.deadline = min(self.deadline, self._server.now() + HEAD_SECONDS)
+            head, end, rest = data.partition(HEAD_END)
+            if len(head) > MAX_HEAD:
+                raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            self._received = b"" if end else head
+            if not end:
+                return
+            data = rest
+            self._begin(parse_head(head))
+        if self._state is State.BODY:
+            self._receive_body(data)
+
+    def _begin(self, head: Head) -> None:
+        """Refuse a request because of its headers, or begin to receive its body."""
+        self._head, self._keep_alive = head, head.keep_alive
+        self._environ = build_environ(head, self.address, self._server.port)
+        refusal = self._server.site.refusal(self._environ)
+        if refusal is not None:
+            self._state = State.LINGERING
+            self._send(refusal)
+            return
+        self._state = State.BODY
+        self._allow(BODY_SECONDS)
+        self._chunks = ChunkedBody(MAX_BODY) if head.length is None else None
+        if head.expects_continue and head.length != 0 and self._transport is not None:
+            self._transport.write(CONTINUE)
+
+    def _receive_body(self, data: bytes) -> None:
+        if self._chunks is not None:
+            rest = self._chunks.feed(data)
+            if rest is not None:
+                self._answer(bytes(self._chunks.data), rest)
+            return
+        length = cast(Head, self._head).length or 0
+        if not self._body and len(data) >= length:
+            self._answer(data[:length], data[length:])
+            return
+        self._body += data
+        if len(self._body) >= length:
+            self._answer(bytes(self._body[:length]), bytes(self._body[length:]))
+
+    def _answer(self, body: bytes, rest: bytes) -> None:
+        self._state, self.deadline = State.ANSWERING, math.inf
+        self._server.connections.set_waiting(self, waiting=False)
+        if rest.strip(b"\r\n"):
+            self.data_received(rest)
+        self._server.site.answer(self._environ, body, self._send)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Refuse a request whose headers or body cannot be read."""
+        response = plain_response(f"{status.value} {status.phrase}")
+        self._server.site.count_unread(response, REASONS.get(status, "malformed"))
+        self._state = State.LINGERING
+        self._send(response)
+
+    def _send(self, response: Response) -> None:
+        if self._transport is None:
+            return
+        if self._state is State.LINGERING or self._server.stopping:
+            self._keep_alive = False
+        head = response.head(self._server.date, keep_alive=self._keep_alive)
+        if self._state is State.ANSWERING:
+            self._state = State.WRITING
+        self._allow(WRITE_SECONDS)
+        if len(response.body) <= SLICE:
+            self._transport.write(head + response.body)
+        else:
+            self._transport.write(head)
+            self._unsent = memoryview(response.body)
+        self._continue_sending()
+
+    def _continue_sending(self) -> None:
+        """Send a slice whenever the client has read the last one, so that slow clients cost little memory."""
+        while self._unsent and not self._paused and self._transport is not None:
+            part, self._unsent = self._unsent[:SLICE], self._unsent[SLICE:]
+            self._transport.write(part)
+        if not self._paused:
+            self._end_response()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._state in (State.WRITING, State.LINGERING):
+            self._continue_sending()
+
+    def _end_response(self) -> None:
+        if self._transport is None:
+            return
+        if self._keep_alive:
+            self._start_over()
+            self._server.connections.set_waiting(self, waiting=True)
+            self._allow(IDLE_SECONDS)
+        elif self._state is State.LINGERING and self._transport.can_write_eof():
+            # Closing at once would reset the connection, and the client might never see the response.
+            self._transport.write_eof()
+            self._allow(LINGER_SECONDS)
+        else:
+            self._transport.close()
+
+    def expire(self) -> None:
+        """End a connection whose deadline has passed."""
+        if self._state is State.BODY or (self._state is State.HEAD and self._received):
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.abort()
+
+    def close_if_idle(self) -> None:
+        """Close the connection unless a request is being received or answered."""
+        if self._state is State.HEAD and not self._received:
+            self.abort()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,73 @@
+"""Answers complete requests: turns of calls at once, on the event loop, and all others on threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import HTTPException
+
+from ivr.web.at_once import AT_ONCE, WouldWait
+from ivr.web.request_counts import RequestCounts
+from ivr.web.routes import Lane, lane_of, route_of
+from ivr.web.server.lanes import BUSY, SIZES, ThreadLane
+from ivr.web.server.wsgi import Response, add_body, run_app
+from ivr.web.webhook import REFUSED, refuse_unread
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+Finish = Callable[[Response], None]
+
+
+class Site:
+    """A WSGI app with its threads. All methods are called on the event loop."""
+
+    def __init__(self, app: WSGIApplication, counts: RequestCounts) -> None:
+        self._app, self._counts = app, counts
+        self._lanes = {lane: ThreadLane(lane, *size) for lane, size in SIZES.items()}
+
+    def refusal(self, environ: WSGIEnvironment) -> Response | None:
+        """Return the response to a request that is refused whatever its body contains, else None."""
+        try:
+            refuse_unread(environ)
+        except HTTPException as refused:
+            response = run_app(refused, environ)
+            self._count(environ, response)
+            return response
+        return None
+
+    def count_unread(self, response: Response, reason: str) -> None:
+        """Count a request whose path is unknown or whose body never came."""
+        self._counts.record("other", response.status[:3], reason)
+
+    def answer(self, environ: WSGIEnvironment, body: bytes, finish: Finish) -> None:
+        """Pass the response to `finish`, now or later."""
+        add_body(environ, body)
+        started = time.perf_counter()
+        lane = lane_of(environ["PATH_INFO"])
+        if lane is Lane.CALLS:
+            environ[AT_ONCE] = True
+            try:
+                response = run_app(self._app, environ)
+            except WouldWait:
+                del environ[AT_ONCE]
+                environ["wsgi.input"].seek(0)
+            else:
+                self._count(environ, response, time.perf_counter() - started)
+                finish(response)
+                return
+
+        def count_and_finish(response: Response) -> None:
+            if response is BUSY:
+                environ[REFUSED] = "busy"
+            self._count(environ, response, time.perf_counter() - started)
+            finish(response)
+
+        self._lanes[lane].submit(partial(run_app, self._app, environ), count_and_finish)
+
+    def _count(self, environ: WSGIEnvironment, response: Response, seconds: float | None = None) -> None:
+        route = route_of(environ["PATH_INFO"])
+        self._counts.record(route, response.status[:3], environ.get(REFUSED, ""), seconds)
