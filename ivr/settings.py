@@ -6,6 +6,7 @@ docs/operations.md describes each one.
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import math
 import os
