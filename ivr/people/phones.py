@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 
 def _us_pattern() -> str:
@@ -28,6 +29,11 @@ _TWO = re.compile(r"[;/,]|\bor\b|\band\b|\n")
 _LONGEST_NUMBER, _TWO_NUMBERS = 15, 20
 # Reserved for fiction and tests; the library calls them invalid in some regions.
 _RESERVED = re.compile(r"[2-9]\d{2}55501\d{2}$", re.ASCII)
+# A person answers these types. The others are premium-rate, toll-free, shared-cost, pager, voicemail, company-wide and
+# personal numbers, which cost far more to text or to call.
+_OF_PEOPLE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+# Territories of the United States, whose numbers have ISO codes of their own.
+_TERRITORIES = {"US": ("PR", "VI", "GU", "MP", "AS")}
 # Twilio sends these for a withheld number: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad.
 _WITHHELD = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
 
@@ -39,6 +45,7 @@ class PhoneFault(StrEnum):
     EXCEL = "phone_excel"
     TWO = "phone_two"
     FOREIGN = "phone_foreign"
+    SPECIAL = "phone_special"
     INVALID = "phone_invalid"
 
 
@@ -50,7 +57,10 @@ class PhoneNumber:
 
 
 def parse_phone(text: str, countries: Sequence[str] = ("US",)) -> PhoneNumber | PhoneFault:
-    """Parse a number. countries: accepted ISO 3166 codes; numbers in the first need no country code."""
+    """Parse a number that a person answers.
+
+    countries: accepted ISO 3166 codes, each with its territories; numbers in the first need no country code.
+    """
     text = text.strip()
     if not text:
         return PhoneFault.EMPTY
@@ -74,9 +84,21 @@ def _parse_by_library(text: str, countries: Sequence[str]) -> PhoneNumber | Phon
         return PhoneFault.INVALID
     if number.extension or not phonenumbers.is_valid_number(number):
         return PhoneFault.INVALID
-    if phonenumbers.region_code_for_number(number) not in countries:
+    if phonenumbers.region_code_for_number(number) not in _regions(tuple(countries)):
         return PhoneFault.FOREIGN
+    if phonenumbers.number_type(number) not in _OF_PEOPLE:
+        return PhoneFault.SPECIAL
     return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+
+
+@lru_cache
+def _regions(countries: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(region for country in countries for region in (country, *_TERRITORIES.get(country, ())))
+
+
+def is_reachable(text: str, countries: Sequence[str]) -> bool:
+    """Return whether the line may text or call back a caller's number. text: E.164, or a word for a withheld number."""
+    return is_e164(text) and isinstance(parse_phone(text, countries), PhoneNumber)
 
 
 def is_e164(text: str) -> bool:

@@ -19,7 +19,7 @@ from ivr.people.keywords import (
     parse_reminder_reply,
 )
 from ivr.people.persons import get_or_create_persons, opt_in, opt_out
-from ivr.people.phones import PhoneFault, PhoneNumber, is_e164, parse_phone
+from ivr.people.phones import PhoneFault, PhoneNumber, is_e164, is_reachable, parse_phone
 from ivr.people.replies import mark_wrong_number, note_possible_cancellation, record_reply
 from ivr.people.work_items import complete_work_item, pending_work_items
 from tests.support.clinic import NOW, at, row
@@ -59,6 +59,10 @@ INVALID = [
     ("two labeled numbers", "H 603-555-0101 C 603-555-0102", PhoneFault.TWO),
     ("Canadian", "416-967-1111", PhoneFault.FOREIGN),
     ("Dominican", "+1 809 234 5678", PhoneFault.FOREIGN),
+    ("premium-rate", "+1 900 234 1234", PhoneFault.SPECIAL),
+    ("premium-rate, without the country code", "9002341234", PhoneFault.SPECIAL),
+    ("toll-free", "800-234-1234", PhoneFault.SPECIAL),
+    ("a personal number", "500-234-1234", PhoneFault.SPECIAL),
 ]
 
 
@@ -67,12 +71,35 @@ def test_a_string_that_is_not_a_number_gives_its_fault(text, fault):
     assert parse_phone(text) is fault
 
 
+@pytest.mark.parametrize(
+    ("text", "countries", "expected"),
+    [
+        ("787-234-5678", ("US",), "+17872345678"),
+        ("+1 671 234 5678", ("US",), "+16712345678"),
+        ("+1 340 776 0000", ("US",), "+13407760000"),
+        ("+1 670 234 5678", ("US",), "+16702345678"),
+        ("+1 684 633 0000", ("US",), "+16846330000"),
+        ("787-234-5678", ("CA",), PhoneFault.FOREIGN),
+        ("020 7946 0958", ("GB",), "+442079460958"),
+        ("0871 234 5678", ("GB",), PhoneFault.SPECIAL),
+        ("070 1234 5678", ("GB",), PhoneFault.SPECIAL),
+        ("0300 123 4567", ("GB",), PhoneFault.SPECIAL),
+        (JANE, ("GB",), PhoneFault.FOREIGN),
+    ],
+)
+def test_a_number_must_be_one_of_a_person_in_the_countries_of_the_line_or_their_territories(text, countries, expected):
+    assert parse_phone(text, countries) == (expected if isinstance(expected, PhoneFault) else PhoneNumber(expected))
+    assert is_reachable(text.replace(" ", ""), countries) is (text[0] == "+" and not isinstance(expected, PhoneFault))
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.from_regex(r"(\+1|1)?[2-9]\d{2}[0-9]\d{6}", fullmatch=True))
 def test_the_pattern_never_accepts_a_number_that_the_library_rejects(text):
     parsed = parse_phone(text)
     number = phonenumbers.parse(text, "US")
-    valid = phonenumbers.is_valid_number(number) and phonenumbers.region_code_for_number(number) == "US"
+    in_us = phonenumbers.region_code_for_number(number) in {"US", "PR", "VI", "GU", "MP", "AS"}
+    of_person = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE
+    valid = phonenumbers.is_valid_number(number) and in_us and of_person
     assert isinstance(parsed, PhoneNumber) == valid or (isinstance(parsed, PhoneNumber) and "55501" in text)
 
 

@@ -37,6 +37,7 @@ ERRORS = [
     ("two numbers", {"phone": "603-555-0101 / 603-555-0102"}, "phone", "phone_two"),
     ("two numbers with a line break", {"phone": "603-555-0101\n603-555-0102"}, "phone", "phone_two"),
     ("a foreign number", {"phone": "+44 20 7946 0958"}, "phone", "phone_foreign"),
+    ("a premium-rate number", {"phone": "900-234-1234"}, "phone", "phone_special"),
     ("an impossible number", {"phone": "603-055-0101"}, "phone", "phone_invalid"),
     ("an extension", {"phone": "603-555-0101 ext 5"}, "phone", "phone_invalid"),
     ("a number that is too short", {"phone": "555-0101"}, "phone", "phone_invalid"),
