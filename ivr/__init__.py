@@ -57,5 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)
     health.watch_alarms(services)
-    app.wsgi_app = FastPath(app.wsgi_app, services, voice.answer_call, sms.answer_text)  # type: ignore[method-assign]
+    app.wsgi_app = FastPath(  # type: ignore[method-assign]
+        app.wsgi_app, services, voice.answer_call, sms.answer_text, sms.answer_text_without_database
+    )
     return app

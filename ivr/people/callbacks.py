@@ -62,7 +62,7 @@ def save_callback(connection: Connection, vault: Vault, request: CallbackRequest
 
 
 def pending_callbacks(connection: Connection, vault: Vault) -> list[PendingCallback]:
-    """Return the call backs to make, oldest first. Raises KeyError for a number sealed with a lost key."""
+    """Return the call backs to make, oldest first. Raises UnknownKey for a number sealed with a lost key."""
     columns = (callback.c[name] for name in ("language", "entry", "topic", "wished", "asked_at"))
     rows = connection.execute(
         select(callback.c.id, person.c.phone_sealed, *columns)

@@ -1,7 +1,8 @@
 """WSGI middleware that answers calls and texts without Flask, whose overhead alone exceeds the time of an answer.
 
 Requests that may wait for the database share a limited number of slots; when all are taken, further requests get a
-503. This leaves threads free for calls while the database hangs.
+503, except texts, which are then answered without the database. This leaves threads free for calls while the database
+hangs, and loses no opt-out.
 """
 
 from __future__ import annotations
@@ -33,12 +34,21 @@ class FastPath:
     """Handles POST /voice, /voice/<release>/<state> and /sms, and passes other requests to `app`.
 
     answer_call, answer_text: return TwiML, given the services, the webhook and, for a later turn of a call, the
-    release and state in its path. They may raise an HTTPException.
+    release and state in its path. They may raise an HTTPException. answer_text_without_database: answers a text when no
+    slot is free.
     """
 
-    def __init__(self, app: WSGIApplication, services: Services, answer_call: Answer, answer_text: Answer) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        services: Services,
+        answer_call: Answer,
+        answer_text: Answer,
+        answer_text_without_database: Answer,
+    ) -> None:
         self._app, self._services = app, services
         self._answer_call, self._answer_text = answer_call, answer_text
+        self._answer_text_without_database = answer_text_without_database
         self._slots = threading.BoundedSemaphore(SLOTS)
         self._text_lock = threading.Lock()
 
@@ -49,6 +59,8 @@ class FastPath:
         if WITHOUT_SLOT.intersection(path[:1]):
             return self._app(environ, start_response)
         if not self._slots.acquire(blocking=False):
+            if path == ["sms"]:
+                return self._answer(self._answer_text_without_database, environ, start_response)
             return ServiceUnavailable(retry_after=1)(environ, start_response)
         try:
             if path == ["sms"]:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from ivr import clock, log
 from ivr.carrier.twilio.forms import CallTurn
 from ivr.carrier.twilio.statuses import DIAL_STATUSES
+from ivr.ledger.vault import UnknownKey
 from ivr.line.callflow import hours
 from ivr.line.callflow.graph import ANSWERED
 from ivr.line.callflow.states import (
@@ -154,7 +155,7 @@ class _Call:
     def _unseal(self, sealed: str) -> str | None:
         try:
             call, _, number = self.services.vault.open(urlsafe_b64decode(sealed)).rpartition(" ")
-        except (KeyError, ValueError):
+        except (UnknownKey, ValueError):
             return None
         return number if call == self.form.call_sid else None
 

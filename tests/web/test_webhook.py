@@ -237,7 +237,7 @@ def _stub_fast_path(app: Flask) -> Client:
             f"{services is app.extensions['infoline']} {webhook.fields.get('Digits')} {webhook.query} {path}".encode()
         )
 
-    return Client(FastPath(app.wsgi_app, app.extensions["infoline"], answer, answer))
+    return Client(FastPath(app.wsgi_app, app.extensions["infoline"], answer, answer, answer))
 
 
 def test_the_fast_path_answers_signed_turns(app: Flask) -> None:
@@ -297,11 +297,15 @@ def test_calls_are_answered_while_all_other_requests_hang(app: Flask) -> None:
         assert finish.wait(30)
         return b"<Response/>"
 
-    fast_path = Client(FastPath(app.wsgi_app, app.extensions["infoline"], call, text))
+    def text_without_database(_services: Services, _webhook: Webhook) -> bytes:
+        return b"<Response><Message/></Response>"
+
+    fast_path = Client(FastPath(app.wsgi_app, app.extensions["infoline"], call, text, text_without_database))
     with ThreadPoolExecutor(SLOTS) as senders:
         texts = [senders.submit(fast_path.open, **_signed("/sms", TEXT)) for _ in range(SLOTS)]
         wait_for(lambda: len(waiting) == SLOTS)
-        rejected = fast_path.open(**_signed("/sms", TEXT))
+        assert fast_path.open(**_signed("/sms", TEXT)).data == b"<Response><Message/></Response>"
+        rejected = fast_path.open(**_signed("/receipts/call/incoming", CALL))
         assert (rejected.status_code, rejected.headers["Retry-After"]) == (503, "1")
         assert fast_path.open(**_signed("/voice", CALL)).status_code == 200
         assert WEB_THREADS - SLOTS >= 8
