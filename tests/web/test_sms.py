@@ -183,6 +183,44 @@ def test_the_thirtieth_answer_within_an_hour_is_the_last(texter) -> None:
     assert replies[30] == []
 
 
+@pytest.mark.parametrize("restarts", [False, True], ids=["one process", "a process that knows only the database"])
+def test_an_automatic_reply_with_a_red_flag_gets_three_answers_even_among_hundreds(texter, restarts: bool) -> None:
+    sender = texter({})
+    body = "I am out of the office. If this is an emergency call 911, I have chest pain"
+    start = datetime.fromisoformat(START)
+    answered = 0
+    for number in range(150):
+        turn = {"texted": body, "at": (start + timedelta(seconds=10 * number)).isoformat()}
+        answered += bool(sender.texts(turn))
+        if restarts:
+            texts = sender.app.extensions["infoline"].texts
+            texts.flush()
+            texts._latest.clear()
+    assert answered == 3
+
+
+def test_an_opt_out_in_a_red_flag_that_is_no_longer_answered_is_stored_and_confirmed(texter) -> None:
+    sender = texter({})
+    for _ in range(5):
+        replies = sender.texts({"texted": "I have chest pain"})
+    assert replies == []
+    replies = sender.texts({"texted": "I have chest pain and stop texting me"})
+    assert len(replies) == 1
+    assert "no more texts" in replies[0]
+    assert sender.texts({"texted": "I have chest pain and stop texting me"}) == []
+    assert stored(sender.app)["opted_out"]
+
+
+@pytest.mark.parametrize("body", ["R", "C", "wrong number", "stop texting me", "START"])
+def test_what_can_be_neither_stored_nor_spooled_is_not_promised_and_the_number_to_call_is_given(
+    texter, tmp_path: Path, body: str
+) -> None:
+    (tmp_path / "kept").write_text("a file where the folder should be")
+    (reply,) = texter({"database": "down", "keywords_answered_by": "line"}).texts({"texted": body})
+    assert "could not pass this on" in reply
+    assert "603-663-2180" in reply
+
+
 def test_a_reply_during_a_silence_is_still_stored(texter) -> None:
     sender = texter({"appointments": [{"appointment_id": "A1", "starts_at": "2026-12-03T09:00-05:00"}]})
     for _ in range(6):
