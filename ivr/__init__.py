@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.people.profile import ProfileReader
     from ivr.people.spool import open_spool
     from ivr.releases.cache import ReleaseCache
+    from ivr.reminders.outbox.on_demand import RequestLimits
     from ivr.settings import load
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
@@ -42,13 +43,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     spool = open_spool(settings.var_dir, ledger, vault, receipts.replay_receipt)
     spool.watch()
     texts = IncomingTextLog(ledger, vault)
+    limits = RequestLimits(settings.requested_texts_per_number, settings.requested_texts_per_hour)
     services = app.extensions["infoline"] = Services(
         settings=settings,
         ledger=ledger,
         vault=vault,
         releases=releases,
         calls=CallLog(ledger, vault),
-        tasks=CallTasks(ledger, vault, settings.redis_url, spool),
+        tasks=CallTasks(ledger, vault, settings.redis_url, spool, limits),
         texts=texts,
         profiles=ProfileReader(ledger, texts),
         unanswered=UnansweredLog(ledger, vault),

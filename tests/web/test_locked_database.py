@@ -22,7 +22,13 @@ from tests.support.processes import environment, free_port, wait_until
 
 TEXTS, SENDERS = 1_000, 50
 LINE = "+16035550100"
-LOCK = "import sqlite3,sys;c=sqlite3.connect(sys.argv[1],isolation_level=None);c.execute('BEGIN EXCLUSIVE');print(1,flush=True);sys.stdin.read()"
+LOCK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
 
 
 class Web:

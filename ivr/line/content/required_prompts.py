@@ -18,8 +18,8 @@ text-delayed go-on-no-text topic-end-no-text offer-no-text
 answer-person answer-end offer-again whisper whisper-accept unavailable
 """
 _FIXED_TEXTED = """
-stop start help menu language confirm change no-visit first-text media silenced passed-on not-passed-on which-visit visit-cancelled
-visit-past ambiguous
+stop start help menu language confirm change no-visit first-text media silenced passed-on not-passed-on which-visit
+visit-cancelled visit-past ambiguous
 """
 # The prompts that do not depend on line.yaml.
 FIXED: dict[str, tuple[str, ...]] = {

@@ -13,7 +13,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.background_writer import BackgroundWriter
 from ivr.ledger.tables import incoming_text
 
-# How much of the log the rules take into account: its age, and how many of each sender's texts, and of the answered ones.
+# How much of the log the rules take into account: its age, and how many texts and answered texts of each sender.
 LOOK_BACK = timedelta(hours=2)
 MAX_TEXTS = 60
 MAX_SENDERS = 5_000

@@ -61,7 +61,7 @@ ERROR_SENTENCES: dict[str, str] = {
     PhoneFault.EXCEL: "The spreadsheet damaged this number: format the column as text and enter the number again.",
     PhoneFault.TWO: "There is more than one number here: keep only the one that can receive texts.",
     PhoneFault.FOREIGN: "Texts are not sent to the country of this number: enter another number.",
-    PhoneFault.SPECIAL: "Patients do not have numbers like this (premium-rate or toll-free): enter the patient's number.",
+    PhoneFault.SPECIAL: "This is a premium-rate, toll-free, or other special number: enter the patient's own.",
     PhoneFault.INVALID: "This is not a phone number: enter ten digits, like 603-555-0123.",
     ErrorCode.TOO_LARGE: "This file is larger than {detail}: split it, or save it as CSV, which has no limit.",
     ErrorCode.TOO_MANY_ROWS: "This file has more than {detail} rows: split it, or save it as CSV, which has no limit.",
