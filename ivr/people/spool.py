@@ -49,7 +49,7 @@ def _callback(connection: Connection, vault: Vault, at: datetime, data: dict[str
     save_callback(connection, vault, CallbackRequest(**data), at)
 
 
-# How to apply each kind at once. Replays do the same, and record each request about consent.
+# How to apply each kind at once. Replays do the same, but record each request about consent, and ask nothing.
 WRITES: dict[SpoolKind, Handler] = {
     "stop": _stop,
     "start": _start,
@@ -69,6 +69,10 @@ def _replay_start(connection: Connection, vault: Vault, at: datetime, data: dict
         _record_request("start", connection, vault, at, data)
 
 
+def _replay_answer(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
+    replies.record_reply(connection, vault, data["phone"], at, data["answer"], data["which"], offers=False)
+
+
 def _record_request(
     kind: persons.ConsentKind, connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]
 ) -> None:
@@ -79,7 +83,12 @@ def _record_request(
 
 def open_spool(var_dir: Path, ledger: Ledger, vault: Vault, receipt: Handler | None = None) -> Spool:
     """Return this machine's spool, in VAR_DIR/kept. receipt: applies a status callback."""
-    handlers: dict[SpoolKind, Handler] = {**WRITES, "stop": _replay_stop, "start": _replay_start}
+    handlers: dict[SpoolKind, Handler] = {
+        **WRITES,
+        "stop": _replay_stop,
+        "start": _replay_start,
+        "answer": _replay_answer,
+    }
     if receipt:
         handlers["receipt"] = receipt
     return Spool(var_dir / "kept", ledger, vault, handlers)

@@ -23,7 +23,6 @@ from ivr.web.services import Services
 
 # The longest first reply, in segments, that still includes the language hint.
 MAX_SEGMENTS = 3
-MAX_APPOINTMENTS = 4
 # The log event for a write that could be neither stored nor spooled.
 _LOST = dict.fromkeys(("stop", "start"), "consent_not_recorded")
 # For each stored answer: the prompt that acknowledges it, and the letter to reply with.
@@ -161,12 +160,16 @@ def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
     language = language if language in text.line.content.config.languages else text.language
     values = [
         appointment_values(text.line.content, language, appointment.starts_at, appointment.timezone, appointment.site)
-        for appointment in recorded.appointments[:MAX_APPOINTMENTS]
+        for appointment in recorded.appointments
     ]
     if recorded.result == "answered":
         return [text.line.content.texted(language, prompt, **values[0])]
-    # Each appointment with the reply that names it: "C1: Tue Dec 1 9:00 AM".
-    lines = [f"{letter}{number}: {value['date']} {value['time']}" for number, value in enumerate(values, start=1)]
+    # Each appointment with the reply that names it: "C1: Tue Dec 1 9:00 AM". Two at one time differ by their site.
+    times = [f"{value['date']} {value['time']}" for value in values]
+    names = [
+        f"{time}, {value['site']}" if times.count(time) > 1 else time for time, value in zip(times, values, strict=True)
+    ]
+    lines = [f"{letter}{number}: {name}" for number, name in enumerate(names, start=1)]
     return [text.line.content.texted(language, "which-visit", visits="\n".join(lines))]
 
 

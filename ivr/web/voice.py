@@ -162,7 +162,7 @@ class _Call:
         return number if call == self.form.call_sid else None
 
     def holds(self, fact: str) -> bool:
-        """Return whether a fact of the graph is true; an entry of the directory must be open, and not the line itself."""
+        """Return whether a fact of the graph is true; a directory entry must be open, and not the line itself."""
         if fact == HIDDEN:
             return not is_e164(self.form.caller)
         config = self.line.content.config
