@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.people.spool import open_spool
     from ivr.private_files import make_private, set_private_umask
     from ivr.releases.cache import ReleaseCache
+    from ivr.reminders.outbox.on_demand import RequestLimits
     from ivr.settings import load
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
@@ -46,13 +47,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     spool = open_spool(settings.var_dir, ledger, vault, receipts.replay_receipt)
     spool.watch()
     texts = IncomingTextLog(ledger, vault)
+    limits = RequestLimits(settings.requested_texts_per_number, settings.requested_texts_per_hour)
     services = app.extensions["infoline"] = Services(
         settings=settings,
         ledger=ledger,
         vault=vault,
         releases=releases,
         calls=CallLog(ledger, vault),
-        tasks=CallTasks(ledger, vault, settings.redis_url, spool),
+        tasks=CallTasks(ledger, vault, settings.redis_url, spool, limits),
         texts=texts,
         profiles=ProfileReader(ledger, texts),
         unanswered=UnansweredLog(ledger, vault),
@@ -64,5 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.register_probes(app)
     metrics.register_collector(app)
     health.watch_alarms(services)
-    app.wsgi_app = FastPath(app.wsgi_app, services, voice.answer_call, sms.answer_text)  # type: ignore[method-assign]
+    app.wsgi_app = FastPath(  # type: ignore[method-assign]
+        app.wsgi_app, services, voice.answer_call, sms.answer_text, sms.answer_text_without_database
+    )
     return app

@@ -90,6 +90,8 @@ class Settings(BaseModel):
     reconcile_seconds: float = Field(default=60, ge=0)
     retry_seconds: float = Field(default=30, gt=0)
     lease_seconds: float = Field(default=120, gt=0)
+    requested_texts_per_number: int = Field(default=8, ge=1)
+    requested_texts_per_hour: int = Field(default=200, ge=1)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 

@@ -122,9 +122,13 @@ class BackgroundWriter(ABC, Generic[T]):
                     time.sleep(YIELD_SECONDS)
         except LedgerUnavailable:
             raise
-        except Exception:  # noqa: BLE001 - items that cannot be written must not block those behind them
+        except Exception:  # noqa: BLE001 - items that cannot be written must not block or take along the others
+            if len(items) > 1:
+                for item in items:
+                    self._write([item])
+                return
             _log("exception", f"{self.name}_write_failed")
-            self._drop(len(items))
+            self._drop(1)
 
     def _drop(self, count: int) -> None:
         with self._counting:

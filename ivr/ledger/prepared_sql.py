@@ -63,6 +63,8 @@ class _Query:
         self._sql = str(compiled)
         # Parameters of `fetch` have no value yet; the others are literals in the statement.
         self._literals = {name: None if bind.required else bind.value for name, bind in compiled.binds.items()}
+        converts = ((name, _conversion(bind.type, dialect)) for name, bind in compiled.binds.items())
+        self._converts = {name: convert for name, convert in converts if convert}
         self._positions = compiled.positiontup
         columns = list(statement.selected_columns)
         self._names = [str(column.key) for column in columns]
@@ -71,6 +73,8 @@ class _Query:
 
     def rows(self, cursor: Any, values: dict[str, Any]) -> list[Any]:
         named = {**self._literals, **values}
+        for name, convert in self._converts.items():
+            named[name] = convert(named[name])
         cursor.execute(self._sql, named if self._positions is None else [named[name] for name in self._positions])
         return [self._row(row) for row in cursor.fetchall()]
 

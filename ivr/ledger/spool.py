@@ -1,6 +1,7 @@
 """An encrypted on-disk queue of writes that arrive while the database is down.
 
-One folder per machine, shared by its processes. File names sort in the order of arrival.
+One folder per machine, shared by its processes. File names sort in the order of arrival: a write that waited for the
+database is spooled after later ones.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from ivr import log
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
@@ -37,7 +39,8 @@ class Spool:
     def save(self, kind: str, at: datetime, **data: Any) -> bool:
         """Store a write until the database is back. data: JSON values. Returns False if the disk failed too."""
         sealed = self._vault.seal(json.dumps({"kind": kind, "at": at.isoformat(), "told": data}))
-        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        arrived_ns = round(at.timestamp() * 1e6) * 1000
+        name = f"{arrived_ns:020d}-{time.time_ns():020d}-{secrets.token_hex(4)}"
         partial = self._folder / f".{name}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,8 @@ class Spool:
     def replay(self) -> int:
         """Apply all spooled writes in order, in one process at a time, and return how many.
 
-        Raises LedgerUnavailable. A file that cannot be read is set aside so that it does not block later ones.
+        Raises LedgerUnavailable, and other errors of the database itself. A file that cannot be read, or whose write is
+        refused because of its values, is set aside so that it does not block later ones.
         """
         if not self._folder.is_dir() or not self._files():
             return 0
@@ -82,9 +86,10 @@ class Spool:
             for path in self._files():
                 try:
                     self._apply(path)
-                except (KeyError, ValueError, TypeError):
-                    # It is damaged, or was sealed with a key that is now missing.
-                    log.get_logger().exception("spool_file_set_aside", file=path.name)
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, later ones must not wait
+                    if _is_of_database(error):
+                        raise
+                    log.get_logger().error("spool_file_set_aside", file=path.name, reason=type(error).__name__)
                     path.rename(path.with_name(f".unreadable-{path.name}"))
                     continue
                 path.unlink()
@@ -121,3 +126,10 @@ class Spool:
             self._ledger.exclusive_lock(connection)
             handler = self._handlers[record["kind"]]
             handler(connection, self._vault, datetime.fromisoformat(record["at"]), record["told"])
+
+
+def _is_of_database(error: Exception) -> bool:
+    """Return whether an error would also prevent other writes, such as an outage or a table that is not upgraded."""
+    if isinstance(error, DBAPIError):
+        return not isinstance(error, (DataError, IntegrityError))
+    return isinstance(error, (LedgerUnavailable, OSError))

@@ -156,6 +156,8 @@ text = Table(
     Index("ix_text_fetched_claimed_at", "claimed_at", sqlite_where=text_was_fetched),
     Index("uq_text_asked_in_step", "asked_in", "step", unique=True, sqlite_where=_ASKED),
     Index("ix_text_asked_state_retry_at", "state", "retry_at", sqlite_where=_ASKED),
+    # For the limits on requested texts.
+    Index("ix_text_asked_at", "asked_at", sqlite_where=_ASKED),
 )
 
 # Append-only: each change of a text's state.
@@ -186,6 +188,16 @@ callback = Table(
     Column("done_at", UtcDateTime),
     Column("done_by", String(200)),
     UniqueConstraint("call", "entry"),
+)
+
+# The numbered appointments of the last text that asked which one a reply means. choices: JSON, for each number the row
+# ids and their time: [[[12, 15], "2026-12-03T14:00:00+00:00"], ...].
+offered_choice = Table(
+    "offered_choice",
+    metadata,
+    Column("person_id", ForeignKey("person.id"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("choices", Text, nullable=False),
 )
 
 # One turn of a call, or its end; reports derive a call's course from its rows. id and call are keyed hashes.

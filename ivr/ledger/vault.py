@@ -13,7 +13,7 @@ _NONCE_BYTES = 12
 KEY_ID_BYTES = 4
 
 
-class UnknownKey(KeyError):
+class UnknownKey(Exception):
     """A sealed value was sealed with a key that the settings do not list, or was altered."""
 
     def __str__(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, insert, select, update
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import callback, person
@@ -45,24 +45,44 @@ class PendingCallback:
 
 
 def save_callback(connection: Connection, vault: Vault, request: CallbackRequest, now: datetime) -> None:
-    """Store a request. A second one in the same call for the same entry replaces the first."""
-    values = {
-        "person_id": get_or_create_persons(connection, vault, [request.phone], now)[request.phone],
-        "language": request.language,
-        "topic": request.topic,
-        "wished": request.wished,
-        "request": vault.hash(request.request) if request.request else None,
-    }
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    row = dialect.insert(callback).values(**values, call=vault.hash(request.call), entry=request.entry, asked_at=now)
-    # A new request reopens a completed one; Twilio's retry of the same request does not.
-    is_retry = callback.c.request == row.excluded.request
-    done = {name: case((is_retry, callback.c[name]), else_=None) for name in ("done_at", "done_by")}
-    connection.execute(row.on_conflict_do_update(index_elements=["call", "entry"], set_={**values, **done}))
+    """Store a request, of which each number has at most one pending for an entry.
+
+    Another one, in the same call or in a later one, replaces it but keeps its place in the list.
+    """
+    person_id = get_or_create_persons(connection, vault, [request.phone], now)[request.phone]
+    # Lock the person, so that concurrent requests see each other; SQLite has one writer at a time.
+    connection.execute(select(person.c.id).where(person.c.id == person_id).with_for_update(key_share=True))
+    call, token = vault.hash(request.call), vault.hash(request.request) if request.request else None
+    of_call = connection.execute(
+        select(callback).where(callback.c.call == call, callback.c.entry == request.entry).with_for_update()
+    ).first()
+    if of_call and token and of_call.request == token:
+        return
+    of_number = connection.execute(
+        select(callback.c.id, callback.c.call)
+        .where(callback.c.person_id == person_id, callback.c.entry == request.entry, callback.c.done_at.is_(None))
+        .order_by(callback.c.asked_at, callback.c.id)
+    ).first()
+    values: dict[str, Any] = {"language": request.language, "topic": request.topic, "wished": request.wished}
+    values |= {"person_id": person_id, "request": token}
+    if of_call and of_number and of_call.id != of_number.id and of_call.done_at is None:
+        # The caller has changed the number to one that already waits.
+        connection.execute(delete(callback).where(callback.c.id == of_call.id))
+        of_call = None
+    if of_number:
+        values |= {} if of_call else {"call": call}
+        connection.execute(update(callback).where(callback.c.id == of_number.id).values(values))
+    elif of_call:
+        # A new request reopens a completed one.
+        values |= {"done_at": None, "done_by": None}
+        connection.execute(update(callback).where(callback.c.id == of_call.id).values(values))
+    else:
+        values |= {"call": call, "entry": request.entry, "asked_at": now}
+        connection.execute(insert(callback).values(values))
 
 
 def pending_callbacks(connection: Connection, vault: Vault) -> list[PendingCallback]:
-    """Return the call backs to make, oldest first. Raises KeyError for a number sealed with a lost key."""
+    """Return the call backs to make, oldest first. Raises UnknownKey for a number sealed with a lost key."""
     columns = (callback.c[name] for name in ("language", "entry", "topic", "wished", "asked_at"))
     rows = connection.execute(
         select(callback.c.id, person.c.phone_sealed, *columns)

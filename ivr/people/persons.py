@@ -14,6 +14,7 @@ from ivr.ledger.tables import opt_out_event, person
 
 # Where a change of consent came from. page: a web page. staff: entered by staff at the person's request.
 ConsentSource = Literal["text", "call", "page", "carrier", "staff"]
+ConsentKind = Literal["stop", "start"]
 
 
 class PersonRegistry:
@@ -78,7 +79,7 @@ def opt_in(
 
 
 def consent_changed_since(connection: Connection, vault: Vault, phone: str, since: datetime) -> bool:
-    """Return whether this number has opted out or in since then."""
+    """Return whether this number has asked to opt out or in since then."""
     later = (
         select(opt_out_event.c.id)
         .join(person, person.c.id == opt_out_event.c.person_id)
@@ -107,7 +108,20 @@ def _change_consent(  # noqa: PLR0913 - one row's columns
     change = update(person).where(person.c.id == person_id, differs).values(opted_out_at=now if out else None)
     if not connection.execute(change).rowcount:
         return False
-    kind, sealed = "stop" if out else "start", vault.seal(evidence[:1000])
-    event = {"person_id": person_id, "at": now, "kind": kind, "source": source, "evidence_sealed": sealed}
-    connection.execute(insert(opt_out_event).values(event))
+    record_consent_request(connection, vault, person_id, now, "stop" if out else "start", source, evidence)
     return True
+
+
+def record_consent_request(  # noqa: PLR0913 - one row's columns
+    connection: Connection,
+    vault: Vault,
+    person_id: int,
+    at: datetime,
+    kind: ConsentKind,
+    source: ConsentSource,
+    evidence: str,
+) -> None:
+    """Store the evidence of a request to opt out or in."""
+    sealed = vault.seal(evidence[:1000])
+    event = {"person_id": person_id, "at": at, "kind": kind, "source": source, "evidence_sealed": sealed}
+    connection.execute(insert(opt_out_event).values(event))

@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy import String, bindparam, func, select
 
 from ivr.ledger import Ledger, LedgerUnavailable
+from ivr.ledger.breaker import CircuitBreaker
 from ivr.ledger.prepared_sql import PreparedQueries
 from ivr.ledger.tables import appointment, incoming_text, person
-from ivr.people.inbound.incoming import MAX_TEXTS, AnsweredText, IncomingTextLog
+from ivr.ledger.types import UtcDateTime
+from ivr.people.inbound.incoming import LOOK_BACK, MAX_TEXTS, AnsweredText, IncomingTextLog
 
 _newest_language = (
     select(appointment.c.language)
@@ -29,19 +31,24 @@ _recent_texts = (
     .order_by(incoming_text.c.at.desc())
     .limit(MAX_TEXTS)
 )
+# A sender's machine may send more texts within LOOK_BACK than MAX_TEXTS; the answers are what limits it.
+_answered_texts = _recent_texts.where(
+    incoming_text.c.at > bindparam("since", type_=UtcDateTime), incoming_text.c.replies_sealed.is_not(None)
+)
 
 
 @dataclass(frozen=True)
 class SenderProfile:
     """recent: newest first. language: the one chosen, else the newest appointment's. is_new: has never texted before.
 
-    While the database is down, only `recent` is filled.
+    Without the database, only `recent` is known, and `is_known` is False.
     """
 
     recent: list[AnsweredText]
     language: str | None = None
     opted_out_at: datetime | None = None
     is_new: bool = False
+    is_known: bool = True
 
 
 _UNKNOWN = SenderProfile([])
@@ -51,15 +58,24 @@ class ProfileReader:
     """Reads profiles for one web process."""
 
     def __init__(self, ledger: Ledger, texts: IncomingTextLog) -> None:
-        self._queries = PreparedQueries(ledger, _person, _recent_texts)
+        self._queries = PreparedQueries(ledger, _person, _recent_texts, _answered_texts)
         self._texts = texts
+        self._breaker = CircuitBreaker()
 
     def profile(self, phone_hash: str, now: datetime) -> SenderProfile:
         """Return the profile for the keyed hash of a number."""
+        if not self._breaker.admits():
+            return self.without_database(phone_hash, now)
         try:
-            persons, rows = self._queries.fetch(phone_hash=phone_hash)
+            persons, rows, answered = self._queries.fetch(phone_hash=phone_hash, since=now - LOOK_BACK)
         except LedgerUnavailable:
-            return SenderProfile(self._texts.recent(phone_hash, [], now))
-        recent = self._texts.recent(phone_hash, rows, now)
+            self._breaker.trip()
+            return self.without_database(phone_hash, now)
+        self._breaker.reset()
+        recent = self._texts.recent(phone_hash, [*rows, *answered], now)
         known = persons[0] if persons else _UNKNOWN
         return SenderProfile(recent, known.language, known.opted_out_at, is_new=not rows and not recent)
+
+    def without_database(self, phone_hash: str, now: datetime) -> SenderProfile:
+        """Return what this process remembers of a number."""
+        return SenderProfile(self._texts.recent(phone_hash, [], now), is_known=False)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from ivr.ledger import Vault
-from ivr.ledger.tables import appointment, person, text
+from ivr.ledger.tables import appointment, offered_choice, person, text
 from ivr.people.keywords import ReminderAnswer
 from ivr.people.persons import get_or_create_persons
 from ivr.people.work_items import add_work_item
 
 # The stored answer for a number that is not the patient's.
 WRONG_NUMBER = "not_hers"
-# How long a bare yes counts as an answer to a reminder.
+# How long a bare yes counts as an answer to a reminder, and a number names an appointment of the last list.
 REPLY_WINDOW = timedelta(hours=72)
+MAX_CHOICES = 4
 ReplyResult = Literal["answered", "which", "cancelled", "past", "none"]
 
 
@@ -36,37 +39,107 @@ class PatientAppointment:
 
 @dataclass(frozen=True)
 class ReplyOutcome:
-    """appointments: the one answered, those to choose from if the result is `which`, else none; the result says why."""
+    """appointments: the answered one, those to choose from if the result is `which`, else none; the result says why.
+
+    Appointments at one time and site are one choice, represented by the first.
+    """
 
     result: ReplyResult
     appointments: tuple[PatientAppointment, ...] = ()
 
 
-def record_reply(
-    connection: Connection, vault: Vault, phone: str, now: datetime, answer: ReminderAnswer, which: int | None = None
+# Appointments of one number at one time and site: they are answered together.
+Choice = tuple[PatientAppointment, ...]
+
+
+def record_reply(  # noqa: PLR0913 - a spooled reply has no list to remember
+    connection: Connection,
+    vault: Vault,
+    phone: str,
+    now: datetime,
+    answer: ReminderAnswer,
+    which: int | None = None,
+    *,
+    offers: bool = True,
 ) -> ReplyOutcome:
-    """Store the answer to the upcoming appointment. which: its number, from 1, if there are several."""
+    """Store the answer to the upcoming appointment.
+
+    which: a number, from 1, of the list that was last texted to the sender. offers: whether the list of a `which`
+    result is texted now, so that later replies refer to it.
+    """
     appointments = _appointments(connection, vault, phone)
-    upcoming = _upcoming(appointments, now)
-    if not upcoming:
-        cancelled = any(each.status == "cancelled" and each.starts_at > now for each in appointments)
-        return ReplyOutcome("cancelled" if cancelled else "past" if appointments else "none")
-    if len(upcoming) > 1 and not (which and 1 <= which <= len(upcoming)):
-        return ReplyOutcome("which", tuple(upcoming))
-    answered = upcoming[(which or 1) - 1 if len(upcoming) > 1 else 0]
-    connection.execute(
-        update(appointment)
-        .where(appointment.c.id == answered.id)
-        .values(answer=answer, answered_at=now, updated_at=now)
-    )
+    choices = _choices([each for each in appointments if _is_upcoming(each, now)])
+    result = _without_choice(appointments, now) if not choices else "which"
+    chosen = choices[0] if len(choices) == 1 else None
+    if which and choices:
+        chosen, result = _listed_choice(connection, appointments, which, now, only=chosen)
+    if chosen:
+        _store_answer(connection, chosen, answer, now)
+        return ReplyOutcome("answered", chosen[:1])
+    if result != "which":
+        return ReplyOutcome(result)
+    if offers:
+        _remember_choices(connection, choices[:MAX_CHOICES], now)
+    elif answer == "change":
+        # The sender was promised that it is passed on, and nobody asks which one they mean.
+        add_work_item(connection, "change", choices[0][0].person_id, None, now)
+    return ReplyOutcome("which", tuple(choice[0] for choice in choices[:MAX_CHOICES]))
+
+
+def _listed_choice(
+    connection: Connection, appointments: list[PatientAppointment], which: int, now: datetime, only: Choice | None
+) -> tuple[Choice | None, ReplyResult]:
+    """Return what a number means in the last list, or why it cannot be answered.
+
+    only: the answer if no list was ever texted.
+    """
+    persons = {each.person_id for each in appointments}
+    row = connection.execute(select(offered_choice).where(offered_choice.c.person_id.in_(persons))).first()
+    if row is None:
+        return only, "which"
+    listed = json.loads(row.choices)
+    if row.at <= now - REPLY_WINDOW or which > len(listed):
+        return None, "which"
+    ids, starts_at = listed[which - 1]
+    chosen = tuple(each for each in appointments if each.id in ids)
+    if len(chosen) < len(ids) or any(each.starts_at.isoformat() != starts_at for each in chosen):
+        return None, "which"
+    upcoming = tuple(each for each in chosen if _is_upcoming(each, now))
+    return (upcoming, "which") if upcoming else (None, _without_choice(chosen, now))
+
+
+def _choices(upcoming: list[PatientAppointment]) -> list[Choice]:
+    by_place: dict[object, list[PatientAppointment]] = {}
+    for each in upcoming:
+        by_place.setdefault((each.starts_at, each.site, each.timezone), []).append(each)
+    return [tuple(choice) for choice in by_place.values()]
+
+
+def _remember_choices(connection: Connection, choices: list[Choice], now: datetime) -> None:
+    person_id = choices[0][0].person_id
+    listed = [[[each.id for each in choice], choice[0].starts_at.isoformat()] for choice in choices]
+    connection.execute(delete(offered_choice).where(offered_choice.c.person_id == person_id))
+    connection.execute(insert(offered_choice).values(person_id=person_id, at=now, choices=json.dumps(listed)))
+
+
+def _store_answer(connection: Connection, chosen: Choice, answer: ReminderAnswer, now: datetime) -> None:
+    values = {"answer": answer, "answered_at": now, "updated_at": now}
+    connection.execute(update(appointment).where(appointment.c.id.in_([each.id for each in chosen])).values(values))
     if answer == "change":
-        add_work_item(connection, "change", answered.person_id, answered.id, now)
-    return ReplyOutcome("answered", (answered,))
+        for each in chosen:
+            add_work_item(connection, "change", each.person_id, each.id, now)
+
+
+def _without_choice(appointments: Sequence[PatientAppointment], now: datetime) -> ReplyResult:
+    """Return why none of these appointments can be answered."""
+    if any(each.status == "cancelled" and each.starts_at > now for each in appointments):
+        return "cancelled"
+    return "past" if appointments else "none"
 
 
 def note_possible_cancellation(connection: Connection, vault: Vault, phone: str, now: datetime) -> bool:
     """Add work items after CANCEL, which opts out but may have meant an appointment. False: none is upcoming."""
-    upcoming = _upcoming(_appointments(connection, vault, phone), now)
+    upcoming = [each for each in _appointments(connection, vault, phone) if _is_upcoming(each, now)]
     for each in upcoming:
         add_work_item(connection, "cancel", each.person_id, each.id, now)
     return bool(upcoming)
@@ -118,5 +191,5 @@ def _appointments(connection: Connection, vault: Vault, phone: str) -> list[Pati
     return [PatientAppointment(*row) for row in rows]
 
 
-def _upcoming(appointments: list[PatientAppointment], now: datetime) -> list[PatientAppointment]:
-    return [each for each in appointments if each.status == "booked" and each.starts_at > now]
+def _is_upcoming(each: PatientAppointment, now: datetime) -> bool:
+    return each.status == "booked" and each.starts_at > now

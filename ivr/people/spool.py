@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,14 +18,23 @@ SpoolKind = Literal["stop", "start", "answer", "wrong_number", "callback", "rece
 
 
 def _stop(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> bool:
-    changed = persons.opt_out(connection, vault, data["phone"], at, data["source"], data["evidence"])
     if data.get("cancel"):
         replies.note_possible_cancellation(connection, vault, data["phone"], at)
-    return changed
+    return _change_consent(persons.opt_out, connection, vault, at, data)
 
 
 def _start(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> bool:
-    return persons.opt_in(connection, vault, data["phone"], at, data["source"], data["evidence"])
+    return _change_consent(persons.opt_in, connection, vault, at, data)
+
+
+def _change_consent(
+    change: Callable[..., bool], connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]
+) -> bool:
+    """Change consent unless a later request has: a text may wait for the database while a later one is replayed."""
+    phone = data["phone"]
+    if persons.consent_changed_since(connection, vault, phone, at):
+        return False
+    return change(connection, vault, phone, at, data["source"], data["evidence"])
 
 
 def _answer(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> replies.ReplyOutcome:
@@ -39,7 +49,7 @@ def _callback(connection: Connection, vault: Vault, at: datetime, data: dict[str
     save_callback(connection, vault, CallbackRequest(**data), at)
 
 
-# How to apply each kind at once. Replays do the same, except that a newer change of consent wins.
+# How to apply each kind at once. Replays do the same, but record each request about consent, and ask nothing.
 WRITES: dict[SpoolKind, Handler] = {
     "stop": _stop,
     "start": _start,
@@ -50,20 +60,35 @@ WRITES: dict[SpoolKind, Handler] = {
 
 
 def _replay_stop(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
-    if not persons.consent_changed_since(connection, vault, data["phone"], at):
-        _stop(connection, vault, at, data)
-    elif data.get("cancel"):
-        replies.note_possible_cancellation(connection, vault, data["phone"], at)
+    if not _stop(connection, vault, at, data):
+        _record_request("stop", connection, vault, at, data)
 
 
 def _replay_start(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
-    if not persons.consent_changed_since(connection, vault, data["phone"], at):
-        _start(connection, vault, at, data)
+    if not _start(connection, vault, at, data):
+        _record_request("start", connection, vault, at, data)
+
+
+def _replay_answer(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
+    replies.record_reply(connection, vault, data["phone"], at, data["answer"], data["which"], offers=False)
+
+
+def _record_request(
+    kind: persons.ConsentKind, connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]
+) -> None:
+    """Record a request that changed nothing: an earlier one may still be waiting for the database, and must not win."""
+    person_id = persons.get_or_create_persons(connection, vault, [data["phone"]], at)[data["phone"]]
+    persons.record_consent_request(connection, vault, person_id, at, kind, data["source"], data["evidence"])
 
 
 def open_spool(var_dir: Path, ledger: Ledger, vault: Vault, receipt: Handler | None = None) -> Spool:
     """Return this machine's spool, in VAR_DIR/kept. receipt: applies a status callback."""
-    handlers: dict[SpoolKind, Handler] = {**WRITES, "stop": _replay_stop, "start": _replay_start}
+    handlers: dict[SpoolKind, Handler] = {
+        **WRITES,
+        "stop": _replay_stop,
+        "start": _replay_start,
+        "answer": _replay_answer,
+    }
     if receipt:
         handlers["receipt"] = receipt
     return Spool(var_dir / "kept", ledger, vault, handlers)

@@ -43,7 +43,7 @@ def add_work_item(
 
 
 def pending_work_items(connection: Connection, vault: Vault) -> list[WorkItem]:
-    """Return the pending items, oldest first. Raises KeyError for a number sealed with a lost key."""
+    """Return the pending items, oldest first. Raises UnknownKey for a number sealed with a lost key."""
     rows = connection.execute(
         select(todo.c.id, todo.c.kind, todo.c.at, person.c.phone_sealed)
         .add_columns(appointment.c.appointment_id, appointment.c.starts_at)

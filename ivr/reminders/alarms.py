@@ -24,6 +24,7 @@ class Alarm(StrEnum):
     WORDS_MISSING = "words_missing"  # a release has no text for a step of the plan
     BACKLOG = "backlog"  # a text has waited for over ten minutes
     RECEIPTS_MISSING = "receipts_missing"  # most recent texts have no delivery receipt
+    REQUESTED_TEXTS_CAPPED = "requested_texts_capped"  # callers ask for more texts than the limit for one hour
     CLOCK_SILENT = "clock_silent"  # no clock process has run for a minute
     SIGNATURES_REFUSED = "signatures_refused"  # webhooks have wrong signatures, and none has a valid one
 

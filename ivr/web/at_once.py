@@ -13,6 +13,9 @@ from ivr.web.services import Services
 AT_ONCE = "infoline.at_once"
 """The key in a WSGI environment of a request that may raise WouldWait."""
 
+WITHOUT_DATABASE = "infoline.without_database"
+"""The key in a WSGI environment of a text that must be answered without the database, so that no opt-out is lost."""
+
 
 class WouldWait(BaseException):
     """A turn needs the database, so it must be answered on a thread. Nothing has been written yet.

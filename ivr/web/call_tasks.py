@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
 from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.ledger.spool import Spool
-from ivr.line.callflow.states import FAILED, SAVED, STOPPED, SaveCallback, SendText, StopTexts, Task
+from ivr.line.callflow.states import DELAYED, FAILED, SAVED, STOPPED, SaveCallback, SendText, StopTexts, Task
 from ivr.people import persons
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.calls.history import last_topic
 from ivr.people.phones import is_e164
-from ivr.reminders.outbox.on_demand import OnDemandResult, TextRequest, request_text
+from ivr.reminders.alarms import Alarm, raise_alarm
+from ivr.reminders.outbox.on_demand import OnDemandResult, RequestLimits, TextRequest, confirm_opt_out, request_text
 
-# How long a caller waits for a task, and how long a background opt-out may take.
-SECONDS, BACKGROUND_SECONDS = 1.0, 60.0
+# How long a caller waits for a task, and how much longer for a commit that has begun and cannot be withdrawn.
+SECONDS, COMMIT_SECONDS = 1.0, 2.0
 # Tasks that run at the same time; others queue, and their second is already running.
 CONCURRENCY = 4
 EVIDENCE = "asked for on a call"
 ON_DEMAND_BATCH = 50
+_CAPPED: dict[str, str] = {OnDemandResult.NUMBER_CAPPED: "number", OnDemandResult.HOUR_CAPPED: "hour"}
+_HOUR_CAPPED = "Callers request more texts than REQUESTED_TEXTS_PER_HOUR allows: look for repeated calls."
 
 
-class TaskTimedOut(Exception):
-    """The write finished only after the caller had heard that it failed."""
+class TaskWithdrawn(Exception):
+    """The caller stopped waiting before the commit began, so the transaction is rolled back."""
+
+
+class Decision:
+    """Whether a task commits or is withdrawn: whichever is first, so that the caller hears what really happens."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.made: Literal["commit", "withdraw"] | None = None
+
+    def make(self, choice: Literal["commit", "withdraw"]) -> bool:
+        """Decide, and return whether this is the decision; otherwise the other one was made before."""
+        with self._lock:
+            self.made = self.made or choice
+            return self.made == choice
 
 
 @dataclass(frozen=True)
@@ -39,7 +56,7 @@ class ActiveCall:
     """The call that a task belongs to.
 
     caller: the caller's number, or Twilio's word for a withheld one. keyed: the number that the caller keyed in.
-    request: the idempotency token, or empty. textable: whether the line texts numbers in the caller's country.
+    request: the idempotency token, or empty. reachable: whether the line may text and call back the caller's number.
     """
 
     sid: str
@@ -47,19 +64,20 @@ class ActiveCall:
     caller: str
     keyed: str | None
     request: str
-    textable: bool = True
+    reachable: bool = True
 
 
 class CallTasks:
     """The tasks of one web process."""
 
-    def __init__(self, ledger: Ledger, vault: Vault, redis_url: str, spool: Spool) -> None:
+    def __init__(self, ledger: Ledger, vault: Vault, redis_url: str, spool: Spool, limits: RequestLimits) -> None:
         self._ledger, self._vault, self._redis_url, self._spool = ledger, vault, redis_url, spool
+        self._limits = limits
         self._pool = ThreadPoolExecutor(CONCURRENCY, "call-tasks")
         # A separate thread, so that a hung queue server does not delay tasks.
         self._waker = ThreadPoolExecutor(1, "wake-worker")
         self._waking: Future[None] | None = None
-        self._actions: dict[type[Task], Callable[[Any, ActiveCall, float], str]] = {
+        self._actions: dict[type[Task], Callable[[Any, ActiveCall, Decision], str]] = {
             SaveCallback: self._save_callback,
             SendText: self._send_text,
             StopTexts: self._stop_texts,
@@ -67,16 +85,46 @@ class CallTasks:
 
     def perform(self, task: Task, call: ActiveCall) -> str:
         """Perform a task and return its outcome, one of `TASK_OUTCOMES`."""
-        future = self._pool.submit(self._actions[type(task)], task, call, time.monotonic() + SECONDS)
+        decision = Decision()
+        future = self._pool.submit(self._actions[type(task)], task, call, decision)
         try:
-            outcome = future.result(SECONDS)
-        except (LedgerUnavailable, FutureTimeout, TaskTimedOut) as error:
+            outcome = self._wait(future, decision)
+        except (LedgerUnavailable, FutureTimeout) as error:
             future.cancel()
             log.get_logger().error("call_task_failed", task=type(task).__name__, reason=type(error).__name__)
-            return self._spool_task(task, call)
-        if outcome == OnDemandResult.SENT and (self._waking is None or self._waking.done()):
-            self._waking = self._waker.submit(self._wake_worker)
+            # A commit that failed or is still running may yet take effect.
+            is_unknown = isinstance(task, SendText) and decision.made == "commit"
+            return DELAYED if is_unknown else self._spool_task(task, call)
+        if outcome in _CAPPED:
+            self._report_cap(outcome)
+        elif outcome in (OnDemandResult.SENT, STOPPED):
+            self._wake_later()
         return outcome
+
+    @staticmethod
+    def _wait(future: Future[str], decision: Decision) -> str:
+        """Return the outcome of a task. Raises FutureTimeout after withdrawing it, or if its commit hangs."""
+        try:
+            return future.result(SECONDS)
+        except FutureTimeout:
+            if decision.make("withdraw"):
+                raise
+        return future.result(COMMIT_SECONDS)
+
+    def _report_cap(self, outcome: str) -> None:
+        log.get_logger().warning("requested_text_refused", limit=_CAPPED[outcome])
+        if outcome == OnDemandResult.HOUR_CAPPED:
+            self._pool.submit(self._raise_alarm)
+
+    def _raise_alarm(self) -> None:
+        # The refused request will be repeated if the database is down now.
+        with suppress(LedgerUnavailable), self._ledger.write() as connection:
+            self._ledger.exclusive_lock(connection)
+            raise_alarm(connection, Alarm.REQUESTED_TEXTS_CAPPED, clock.now(), _HOUR_CAPPED)
+
+    def _wake_later(self) -> None:
+        if self._waking is None or self._waking.done():
+            self._waking = self._waker.submit(self._wake_worker)
 
     def close(self) -> None:
         """Wait for the running tasks to finish."""
@@ -89,9 +137,11 @@ class CallTasks:
 
     def _stop_or_spool(self, call: ActiveCall) -> None:
         try:
-            self._stop_texts(StopTexts(), call, time.monotonic() + BACKGROUND_SECONDS)
-        except (LedgerUnavailable, TaskTimedOut):
+            self._stop_texts(StopTexts(), call, Decision())
+        except LedgerUnavailable:
             self._spool_task(StopTexts(), call)
+        else:
+            self._wake_later()
 
     def _spool_task(self, task: Task, call: ActiveCall) -> str:
         """Spool a task that failed. A text on demand is not spooled, because it would arrive too late."""
@@ -102,33 +152,36 @@ class CallTasks:
         return SAVED if request and self._spool.save("callback", clock.now(), **asdict(request)) else FAILED
 
     @contextmanager
-    def _transaction(self, deadline: float) -> Iterator[Connection]:
-        """Roll back after the deadline: by then the caller has heard that the task failed."""
+    def _transaction(self, decision: Decision) -> Iterator[Connection]:
+        """Roll back if the task has been withdrawn: the caller has heard that it failed."""
         with self._ledger.write() as connection:
             yield connection
-            if time.monotonic() > deadline:
-                raise TaskTimedOut
+            if not decision.make("commit"):
+                raise TaskWithdrawn
 
-    def _save_callback(self, task: SaveCallback, call: ActiveCall, deadline: float) -> str:
-        with self._transaction(deadline) as connection:
+    def _save_callback(self, task: SaveCallback, call: ActiveCall, decision: Decision) -> str:
+        with self._transaction(decision) as connection:
             request = _callback_request(task, call, last_topic(connection, self._vault, call.sid))
             if request is None:
                 return FAILED
             save_callback(connection, self._vault, request, clock.now())
         return SAVED
 
-    def _send_text(self, task: SendText, call: ActiveCall, deadline: float) -> str:
-        if not call.sid or not call.textable:
+    def _send_text(self, task: SendText, call: ActiveCall, decision: Decision) -> str:
+        if not call.sid or not call.reachable:
             return FAILED
-        with self._transaction(deadline) as connection:
+        with self._transaction(decision) as connection:
             request = TextRequest(call.caller, task.topic, call.language, call.sid, call.request or None)
-            return request_text(connection, self._vault, request, clock.now())
+            return request_text(connection, self._vault, request, clock.now(), self._limits)
 
-    def _stop_texts(self, _task: StopTexts, call: ActiveCall, deadline: float) -> str:
+    def _stop_texts(self, _task: StopTexts, call: ActiveCall, decision: Decision) -> str:
         if not is_e164(call.caller):
             return FAILED
-        with self._transaction(deadline) as connection:
-            persons.opt_out(connection, self._vault, call.caller, clock.now(), "call", EVIDENCE)
+        with self._transaction(decision) as connection:
+            now = clock.now()
+            changed = persons.opt_out(connection, self._vault, call.caller, now, "call", EVIDENCE)
+            if changed and call.sid and call.reachable:
+                confirm_opt_out(connection, self._vault, call.caller, call.language, call.sid, now)
         return STOPPED
 
     def _wake_worker(self) -> None:
@@ -143,7 +196,7 @@ class CallTasks:
 
 
 def _callback_request(task: SaveCallback, call: ActiveCall, topic: str | None) -> CallbackRequest | None:
-    phone = call.keyed if task.number == "keyed" else call.caller
-    if not call.sid or not phone or not is_e164(phone):
+    phone = call.keyed if task.number == "keyed" else call.caller if call.reachable else None
+    if not call.sid or not phone:
         return None
     return CallbackRequest(phone, call.language, task.entry, topic, task.time_of_day, call.sid, call.request or None)

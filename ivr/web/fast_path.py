@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
 from ivr import log
-from ivr.web.at_once import AT_ONCE, services_at_once
+from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, services_at_once
 from ivr.web.routes import route_of
 from ivr.web.services import Services
 from ivr.web.webhook import verify_request
@@ -28,11 +28,20 @@ class FastPath:
 
     answer_call, answer_text: return TwiML, given the services, the webhook and, for a later turn of a call, the
     release and state in its path. They may raise an HTTPException, or WouldWait if the environment has AT_ONCE.
+    answer_text_without_database: answers a text if the environment has WITHOUT_DATABASE.
     """
 
-    def __init__(self, app: WSGIApplication, services: Services, answer_call: Answer, answer_text: Answer) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        services: Services,
+        answer_call: Answer,
+        answer_text: Answer,
+        answer_text_without_database: Answer,
+    ) -> None:
         self._app, self._services = app, services
         self._answer_call, self._answer_text = answer_call, answer_text
+        self._answer_text_without_database = answer_text_without_database
         self._services_at_once = services_at_once(services)
         self._text_lock = threading.Lock()
 
@@ -41,6 +50,8 @@ class FastPath:
         if path[:1] == ["voice"] and len(path) in (1, 3):
             services = self._services_at_once if AT_ONCE in environ else self._services
             return self._answer(self._answer_call, services, environ, start_response, path[1:])
+        if path == ["sms"] and WITHOUT_DATABASE in environ:
+            return self._answer(self._answer_text_without_database, self._services, environ, start_response)
         if path == ["sms"]:
             return self._answer_in_turn(environ, start_response)
         return self._app(environ, start_response)

@@ -15,6 +15,7 @@ class Lane(StrEnum):
     RECORDINGS = "recordings"
     OPERATIONS = "operations"
     DATABASE = "database"
+    WITHOUT_DATABASE = "without_database"
 
 
 LANES = {

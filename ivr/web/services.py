@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
 
 from ivr.ledger import Ledger, Vault
+from ivr.ledger.breaker import CircuitBreaker
 from ivr.ledger.spool import Spool
 from ivr.people.calls.call_log import CallLog
 from ivr.people.inbound.incoming import IncomingTextLog
@@ -32,6 +33,8 @@ class Services:
     unanswered: UnansweredLog
     spool: Spool
     requests: RequestCounts
+    # Whether a text may wait for a write to the database.
+    writes: CircuitBreaker = field(default_factory=CircuitBreaker)
 
 
 def services() -> Services:

@@ -1,4 +1,7 @@
-"""Answers an incoming text. Earlier texts matter only for redelivery (same answer again) and for loop protection."""
+"""Answers an incoming text. Earlier texts matter only for redelivery (same answer again) and for loop protection.
+
+`answer_text` uses the database, or the spool while it is down; `answer_text_without_database` never waits for it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from ivr.line.twiml.documents import text_document as render_document
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.incoming import AnsweredText
 from ivr.people.inbound.loops import NO_MATCH, SILENCED, LoopVerdict, loop_verdict
-from ivr.people.inbound.outcome import ALWAYS_ANSWERED, decide_outcome, parse_text
+from ivr.people.inbound.outcome import decide_outcome, parse_text
 from ivr.people.inbound.unanswered import UnansweredQuestion
 from ivr.people.phones import is_e164
 from ivr.people.replies import last_reminder_step
@@ -28,10 +31,19 @@ _NO_REPLY = text_document(())
 
 def answer_text(services: Services, webhook: Webhook) -> bytes:
     """Return the TwiML for a text that came in. Raises ServiceUnavailable without any release."""
+    return _answer(services, webhook, waits=True)
+
+
+def answer_text_without_database(services: Services, webhook: Webhook) -> bytes:
+    """Do the same from memory, and spool what the text asks for. Raises ServiceUnavailable without any release."""
+    return _answer(services, webhook, waits=False)
+
+
+def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     line = services.releases.live
     if line is None:
         raise ServiceUnavailable
-    text = _receive(services, line, IncomingText.from_form(webhook.fields))
+    text = _receive(services, line, IncomingText.from_form(webhook.fields), waits=waits)
     if text is None:
         return _NO_REPLY
     redelivered = next((earlier for earlier in text.profile.recent if earlier.id == text.id), None)
@@ -40,22 +52,21 @@ def answer_text(services: Services, webhook: Webhook) -> bytes:
     opted_out = text.profile.opted_out_at is not None
     reminder_asks = text.parsed.is_yes and not opted_out and _last_reminder_asks(text)
     outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
-    verdict = (
-        "answer" if outcome in ALWAYS_ANSWERED else loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
-    )
+    verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
     replies = tuple(reply_to(text, outcome, verdict))
     _remember(text, outcome, verdict, replies)
     return text_document(replies)
 
 
-def _receive(services: Services, line: CompiledLine, incoming: IncomingText) -> ReceivedText | None:
+def _receive(services: Services, line: CompiledLine, incoming: IncomingText, *, waits: bool) -> ReceivedText | None:
     """Parse a text. None if it comes from a short code or one of our own numbers, which get no answer."""
     now, sender, config = clock.now(), incoming.sender, line.content.config
     own_numbers = {incoming.to, services.settings.twilio_from, *(entry.e164 for entry in config.directory)}
     if not is_e164(sender) or sender in own_numbers:
         return None
     phone_hash = services.vault.hash(sender)
-    profile = services.profiles.profile(phone_hash, now)
+    profiles = services.profiles
+    profile = profiles.profile(phone_hash, now) if waits else profiles.without_database(phone_hash, now)
     language = profile.language if profile.language in config.languages else None
     parsed = parse_text(line.matcher, incoming.body, incoming.opt_out_type, incoming.has_media, language)
     return ReceivedText(
@@ -68,11 +79,14 @@ def _receive(services: Services, line: CompiledLine, incoming: IncomingText) -> 
         parsed=parsed,
         profile=profile,
         now=now,
+        waits=waits,
     )
 
 
 def _last_reminder_asks(text: ReceivedText) -> bool:
     """Return whether the last reminder within 72 hours asked for a confirmation. False without the database."""
+    if not text.profile.is_known:
+        return False
     try:
         with text.services.ledger.read() as connection:
             last = last_reminder_step(connection, text.services.vault, text.sender, text.now)

@@ -23,7 +23,8 @@ from ivr.web.services import Services
 
 # The longest first reply, in segments, that still includes the language hint.
 MAX_SEGMENTS = 3
-MAX_APPOINTMENTS = 4
+# The log event for a write that could be neither stored nor spooled.
+_LOST = dict.fromkeys(("stop", "start"), "consent_not_recorded")
 # For each stored answer: the prompt that acknowledges it, and the letter to reply with.
 _ANSWERS = {"confirmed": ("confirm", "C"), "change": ("change", "R")}
 _NO_APPOINTMENT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "visit-past"}
@@ -31,7 +32,10 @@ _NO_APPOINTMENT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "
 
 @dataclass(frozen=True)
 class ReceivedText:
-    """A text that came in, parsed, with its sender's profile. id, phone_hash, body_hash: keyed hashes."""
+    """A text that came in, parsed, with its sender's profile.
+
+    id, phone_hash, body_hash: keyed hashes. waits: whether its answer may wait for the database.
+    """
 
     services: Services
     line: CompiledLine
@@ -42,6 +46,7 @@ class ReceivedText:
     parsed: ParsedText
     profile: SenderProfile
     now: datetime
+    waits: bool
 
     @property
     def language(self) -> str:
@@ -56,7 +61,8 @@ def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str
     """Do what a text asks for, even during a silence, and return the replies."""
     answers = _ACTIONS.get(outcome, _topic_replies)(text, outcome)
     if verdict == "silence":
-        return []
+        # A red flag that is no longer answered may still contain an opt-out, whose confirmation follows the topic.
+        return answers[1:] if text.parsed.match.also_stop else []
     if verdict == "last":
         return text.reply_with(SILENCED)
     if outcome == text.parsed.keyword and text.services.settings.keywords_answered_by == "carrier":
@@ -90,12 +96,20 @@ def _segments(text: str) -> int:
 def _write(text: ReceivedText, kind: SpoolKind, **data: Any) -> tuple[Any, bool]:
     """Write to the database, or spool the write while it is down. Returns the result and whether the write is safe."""
     services, data = text.services, {"phone": text.sender, **data}
-    try:
-        with services.ledger.write() as connection:
-            services.ledger.exclusive_lock(connection)
-            return WRITES[kind](connection, services.vault, text.now, data), True
-    except LedgerUnavailable:
-        return None, services.spool.save(kind, text.now, **data)
+    if text.waits and services.writes.admits():
+        try:
+            with services.ledger.write() as connection:
+                services.ledger.exclusive_lock(connection)
+                result = WRITES[kind](connection, services.vault, text.now, data)
+            services.writes.reset()
+        except LedgerUnavailable:
+            services.writes.trip()
+        else:
+            return result, True
+    safe = services.spool.save(kind, text.now, **data)
+    if not safe:
+        log.get_logger().error(_LOST.get(kind, "reply_not_recorded"), kind=kind)
+    return None, safe
 
 
 def _stop(text: ReceivedText, _outcome: str) -> list[str]:
@@ -103,31 +117,34 @@ def _stop(text: ReceivedText, _outcome: str) -> list[str]:
     body = text.parsed.body
     changed, safe = _write(text, "stop", source="text", evidence=body, cancel=body.strip().upper() == "CANCEL")
     if not safe:
-        log.get_logger().error("consent_not_recorded", kind="stop")
-        return text.reply_with("help")
+        return text.reply_with("not-passed-on")
     return [] if changed is False else text.reply_with("stop")
 
 
 def _start(text: ReceivedText, _outcome: str) -> list[str]:
     _, safe = _write(text, "start", source="text", evidence=text.parsed.body)
-    return text.reply_with("start" if safe else "help")
+    return text.reply_with("start" if safe else "not-passed-on")
 
 
 def _switch_language(text: ReceivedText, _outcome: str) -> list[str]:
     """Remember the language. While the database is down, reply with the menu in that language; nothing is spooled."""
     services = text.services
-    try:
-        with services.ledger.write() as connection:
-            remember_language(connection, services.vault, text.sender, text.language, text.now)
-    except LedgerUnavailable:
-        log.get_logger().error("language_not_saved")
-        return text.reply_with("menu")
-    return text.reply_with("language")
+    if text.waits and services.writes.admits():
+        try:
+            with services.ledger.write() as connection:
+                remember_language(connection, services.vault, text.sender, text.language, text.now)
+            services.writes.reset()
+        except LedgerUnavailable:
+            services.writes.trip()
+        else:
+            return text.reply_with("language")
+    log.get_logger().error("language_not_saved")
+    return text.reply_with("menu")
 
 
 def _wrong_number(text: ReceivedText, _outcome: str) -> list[str]:
     _, safe = _write(text, "wrong_number")
-    return text.reply_with("wrong-number" if safe else "help")
+    return text.reply_with("wrong-number" if safe else "not-passed-on")
 
 
 def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
@@ -135,7 +152,7 @@ def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
     which = text.parsed.reply.which if text.parsed.reply else None
     recorded, safe = _write(text, "answer", answer=outcome, which=which)
     if recorded is None:
-        return text.reply_with("passed-on" if safe else "help")
+        return text.reply_with("passed-on" if safe else "not-passed-on")
     if recorded.result in _NO_APPOINTMENT:
         return text.reply_with(_NO_APPOINTMENT[recorded.result])
     prompt, letter = _ANSWERS[outcome]
@@ -143,12 +160,16 @@ def _answer_reminder(text: ReceivedText, outcome: str) -> list[str]:
     language = language if language in text.line.content.config.languages else text.language
     values = [
         appointment_values(text.line.content, language, appointment.starts_at, appointment.timezone, appointment.site)
-        for appointment in recorded.appointments[:MAX_APPOINTMENTS]
+        for appointment in recorded.appointments
     ]
     if recorded.result == "answered":
         return [text.line.content.texted(language, prompt, **values[0])]
-    # Each appointment with the reply that names it: "C1: Tue Dec 1 9:00 AM".
-    lines = [f"{letter}{number}: {value['date']} {value['time']}" for number, value in enumerate(values, start=1)]
+    # Each appointment with the reply that names it: "C1: Tue Dec 1 9:00 AM". Two at one time differ by their site.
+    times = [f"{value['date']} {value['time']}" for value in values]
+    names = [
+        f"{time}, {value['site']}" if times.count(time) > 1 else time for time, value in zip(times, values, strict=True)
+    ]
+    lines = [f"{letter}{number}: {name}" for number, name in enumerate(names, start=1)]
     return [text.line.content.texted(language, "which-visit", visits="\n".join(lines))]
 
 

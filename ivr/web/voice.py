@@ -11,10 +11,12 @@ from werkzeug.exceptions import ServiceUnavailable
 from ivr import clock, log
 from ivr.carrier.twilio.forms import CallTurn
 from ivr.carrier.twilio.statuses import DIAL_STATUSES
+from ivr.ledger.vault import UnknownKey
 from ivr.line.callflow import hours
 from ivr.line.callflow.graph import ANSWERED
 from ivr.line.callflow.states import (
     HIDDEN,
+    UNREACHABLE,
     ActionResult,
     CallbackOffer,
     EnterNumber,
@@ -31,7 +33,7 @@ from ivr.line.callflow.states import (
 from ivr.line.twiml.documents import without_speech
 from ivr.line.twiml.release import NO_VALUES, CompiledLine, TurnValues
 from ivr.people.inbound.unanswered import UnansweredQuestion
-from ivr.people.phones import PhoneNumber, format_phone, is_e164, parse_phone
+from ivr.people.phones import PhoneNumber, format_phone, is_e164, is_reachable, parse_phone
 from ivr.web.call_tasks import ActiveCall
 from ivr.web.services import Services
 from ivr.web.webhook import Webhook
@@ -101,7 +103,7 @@ class _Call:
         return meaning.heard
 
     def _number_or_key(self, digits: str) -> Heard:
-        phone = parse_phone(digits)
+        phone = parse_phone(digits, self.line.content.config.reminders.countries)
         if isinstance(phone, PhoneNumber) and not self._is_own(phone.e164):
             self.keyed = phone.e164
             return NumberEntered()
@@ -120,9 +122,8 @@ class _Call:
         return turn
 
     def _active_call(self, language: str) -> ActiveCall:
-        caller, countries = self.form.caller, self.line.content.config.reminders.countries
-        textable = is_e164(caller) and isinstance(parse_phone(caller, countries), PhoneNumber)
-        return ActiveCall(self.form.call_sid, language, caller, self.keyed, self.webhook.request_token, textable)
+        token, reachable = self.webhook.request_token, not self.holds(UNREACHABLE)
+        return ActiveCall(self.form.call_sid, language, self.form.caller, self.keyed, token, reachable)
 
     def document(self, turn: Turn, heard: str) -> bytes:
         """Log a turn and return its TwiML."""
@@ -130,6 +131,8 @@ class _Call:
         self.services.calls.note(self.form.call_sid, self.line.digest, token, heard, self.webhook.request_token)
         values = self._turn_values(turn) if self.line.needs_turn_values(turn) else NO_VALUES
         document = self.line.document(turn, values)
+        if self.line.offers_text(turn) and self.holds(UNREACHABLE):
+            document = self.line.without_text_offer(document)
         # After two no-matches of speech in a row, the call continues with keys only.
         keys_only = turn.preface == "use-keys" or "keys=1" in self.webhook.query
         return without_speech(document) if keys_only else document
@@ -154,15 +157,17 @@ class _Call:
     def _unseal(self, sealed: str) -> str | None:
         try:
             call, _, number = self.services.vault.open(urlsafe_b64decode(sealed)).rpartition(" ")
-        except (KeyError, ValueError):
+        except (UnknownKey, ValueError):
             return None
         return number if call == self.form.call_sid else None
 
     def holds(self, fact: str) -> bool:
-        """Return whether a fact of the graph is true: HIDDEN, or that a directory entry is open and can be dialed."""
+        """Return whether a fact of the graph is true; a directory entry must be open, and not the line itself."""
         if fact == HIDDEN:
             return not is_e164(self.form.caller)
         config = self.line.content.config
+        if fact == UNREACHABLE:
+            return not is_reachable(self.form.caller, config.reminders.countries)
         entry = config.entry(fact)
         return not self._is_own(entry.e164) and hours.is_open(config, entry, clock.now())
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from ivr.ledger import Ledger, LedgerUnavailable, Vault, open_ledger
 from ivr.ledger.spool import Spool
@@ -76,3 +77,45 @@ def test_an_unreadable_file_is_set_aside_and_does_not_block_later_ones(
 def test_a_failing_disk_is_reported_to_the_caller(spool: Spool, tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file where the folder should be")
     assert not spool.save("note", NOW, number=1)
+
+
+REFUSED = [
+    ("a constraint", "INSERT INTO mark (name, value, at) VALUES (NULL, '', '2026-12-01 00:00:00')"),
+    ("a missing reference", "INSERT INTO opt_out_event (person_id, at, kind, source) "
+     "VALUES (777, '2026-12-01 00:00:00', 'stop', 'text')"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", [case[1] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_a_write_that_the_database_refuses_is_set_aside_and_does_not_block_later_ones(
+    tmp_path: Path, ledger: Ledger, vault: Vault, applied, statement: str
+) -> None:
+    def write(connection, _vault, at, data) -> None:
+        if data["number"] == 1:
+            connection.exec_driver_sql(statement)
+        applied.append(data["number"])
+
+    spool = Spool(tmp_path / "spool", ledger, vault, {"note": write})
+    for number in (1, 2, 3):
+        spool.save("note", NOW, number=number)
+    assert spool.replay() == 2
+    assert applied == [2, 3]
+    assert [path.name[:12] for path in (tmp_path / "spool").iterdir() if path.name != ".lock"] == [".unreadable-"]
+
+
+def test_a_table_that_is_not_upgraded_yet_keeps_every_write(tmp_path: Path, ledger: Ledger, vault: Vault) -> None:
+    def write(connection, _vault, _at, _data) -> None:
+        connection.exec_driver_sql("SELECT a_new_column FROM person")
+
+    spool = Spool(tmp_path / "spool", ledger, vault, {"note": write})
+    spool.save("note", NOW, number=1)
+    with pytest.raises((LedgerUnavailable, ProgrammingError)):
+        spool.replay()
+    assert len([path for path in (tmp_path / "spool").iterdir() if path.name != ".lock"]) == 1
+
+
+def test_a_write_that_waited_for_the_database_is_replayed_before_later_ones(spool: Spool, applied) -> None:
+    for minute in (2, 0, 1):
+        spool.save("note", NOW + timedelta(minutes=minute), minute=minute)
+    spool.replay()
+    assert [data["minute"] for _, data in applied] == [0, 1, 2]

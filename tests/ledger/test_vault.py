@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.ledger import Vault
+from ivr.ledger.vault import UnknownKey
 from tests.support.clinic import Clinic, at, row
 
 OLD_KEY, NEW_KEY, OTHER_KEY = b"o" * 32, b"n" * 32, b"x" * 32
@@ -29,9 +30,9 @@ def test_after_a_rotation_the_new_key_seals_the_old_key_opens_and_hashes_stay_th
     assert during.open(sealed) == PHONE
     assert during.hash(PHONE) == before.hash(PHONE)
     assert Vault([NEW_KEY], hash_key=OTHER_KEY).open(during.seal("Ann")) == "Ann"
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownKey):
         before.open(during.seal("Ann"))
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownKey):
         Vault([NEW_KEY]).open(sealed)
 
 
@@ -53,12 +54,12 @@ def test_modified_sealed_text_is_rejected():
     for index in range(len(sealed)):
         changed = bytearray(sealed)
         changed[index] ^= 1
-        with pytest.raises(KeyError):
+        with pytest.raises(UnknownKey):
             vault.open(bytes(changed))
     for length in range(len(sealed)):
-        with pytest.raises(KeyError):
+        with pytest.raises(UnknownKey):
             vault.open(sealed[:length])
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownKey):
         vault.open(sealed + b"x")
 
 

@@ -79,9 +79,11 @@ def test_repeated_requests_of_a_call_are_one_row_with_the_latest_values(ledger, 
 
 
 @pytest.mark.parametrize(
-    "change", [{"call": OTHER_CALL}, {"entry": "central-scheduling"}], ids=["another call", "another entry"]
+    "change",
+    [{"call": OTHER_CALL, "phone": JOAN}, {"entry": "central-scheduling"}],
+    ids=["another number", "another entry"],
 )
-def test_requests_of_other_calls_or_entries_are_separate_rows_oldest_first(ledger, vault, change):
+def test_requests_for_other_numbers_or_entries_are_separate_rows_oldest_first(ledger, vault, change):
     other = replace(REQUEST, wished="any", **change)
     save(ledger, vault, other, LATER)
     save(ledger, vault, REQUEST)
@@ -90,7 +92,7 @@ def test_requests_of_other_calls_or_entries_are_separate_rows_oldest_first(ledge
 
 def test_a_completed_call_back_is_no_longer_pending_and_completes_once(ledger, vault):
     save(ledger, vault, REQUEST)
-    save(ledger, vault, replace(REQUEST, call=OTHER_CALL), LATER)
+    save(ledger, vault, replace(REQUEST, phone=JOAN, call=OTHER_CALL), LATER)
     first, second = pending(ledger, vault)
     assert complete(ledger, first.id)
     assert [callback_.id for callback_ in pending(ledger, vault)] == [second.id]
@@ -123,6 +125,58 @@ def test_concurrent_requests_of_one_call_are_one_row(ledger, vault):
     for thread in threads:
         thread.join()
     assert len(pending(ledger, vault)) == len(rows(ledger)) == 1
+
+
+def test_fifty_calls_for_one_number_and_entry_leave_one_request_with_the_latest_values(ledger, vault):
+    for number in range(50):
+        save(ledger, vault, replace(REQUEST, call=f"CA{number:032d}", request=f"token {number}"), NOW)
+    last = replace(REQUEST, call=OTHER_CALL, request="last", wished="any")
+    for _ in range(2):
+        save(ledger, vault, last, LATER)
+    assert [(row.phone, row.wished, row.asked_at) for row in pending(ledger, vault)] == [(JANE, "any", NOW)]
+    assert len(rows(ledger)) == 1
+
+
+def test_concurrent_calls_for_one_number_leave_one_request(ledger, vault):
+    start = threading.Barrier(8)
+
+    def request(number):
+        start.wait()
+        save(ledger, vault, replace(REQUEST, call=f"CA{number:032d}", request=f"token {number}"))
+
+    threads = [threading.Thread(target=request, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(pending(ledger, vault)) == 1
+
+
+def test_a_number_that_is_changed_to_one_that_already_waits_leaves_one_request(ledger, vault):
+    save(ledger, vault, replace(REQUEST, phone=JOAN, call=OTHER_CALL))
+    save(ledger, vault, REQUEST, LATER)
+    save(ledger, vault, replace(REQUEST, phone=JOAN, request="token 2"), LATER)
+    assert [row.phone for row in pending(ledger, vault)] == [JOAN]
+
+
+def test_a_completed_request_stays_completed_when_the_number_waits_again(ledger, vault):
+    save(ledger, vault, REQUEST)
+    complete(ledger, rows(ledger)[0].id)
+    save(ledger, vault, replace(REQUEST, call=OTHER_CALL, request="token 2"), LATER)
+    save(ledger, vault, replace(REQUEST, wished="any", request="token 3"), LATER)
+    assert [row.wished for row in pending(ledger, vault)] == ["any"]
+    assert [row.done_by for row in rows(ledger)] == ["ann", None]
+
+
+def test_duplicates_from_before_are_kept_and_the_oldest_is_updated(ledger, vault):
+    save(ledger, vault, REQUEST)
+    (row,) = rows(ledger)
+    with ledger.write() as connection:
+        copy = {**row._mapping, "call": "other", "asked_at": LATER}
+        del copy["id"]
+        connection.execute(callback.insert().values(copy))
+    save(ledger, vault, replace(REQUEST, call=OTHER_CALL, request="token 2", wished="any"), LATER)
+    assert [row.wished for row in pending(ledger, vault)] == ["any", "morning"]
 
 
 # The command

@@ -8,18 +8,19 @@ from sqlalchemy import update
 
 from ivr.ledger.tables import person, text
 from ivr.people.persons import opt_in, opt_out
-from ivr.reminders.outbox.on_demand import OnDemandResult, TextRequest, claim_on_demand, request_text
+from ivr.reminders.outbox.on_demand import OnDemandResult, RequestLimits, TextRequest, claim_on_demand, request_text
 from tests.support.clinic import NOW
 
 JANE = "+16035550101"
 CALL, OTHER_CALL = "CA" + "1" * 32, "CA" + "2" * 32
 REQUEST = TextRequest(JANE, "cancer", "en", CALL, "token 1")
+LIMITS = RequestLimits(per_number=8, per_hour=200)
 LATER = NOW + timedelta(minutes=1)
 
 
-def ask(clinic, request=REQUEST, now=NOW) -> OnDemandResult:
+def ask(clinic, request=REQUEST, now=NOW, limits=LIMITS) -> OnDemandResult:
     with clinic.ledger.write() as connection:
-        return request_text(connection, clinic.vault, request, now)
+        return request_text(connection, clinic.vault, request, now, limits)
 
 
 def claim(clinic, now=NOW, limit=500, **more):

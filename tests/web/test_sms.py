@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 from xml.etree import ElementTree
 
@@ -89,6 +90,8 @@ def texter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sqlite_with_tables: 
         monkeypatch.setenv("DATABASE_URL", url)
         monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
         monkeypatch.setenv("KEYWORDS_ANSWERED_BY", conversation.get("keywords_answered_by", "carrier"))
+        if "prompts" in conversation:
+            monkeypatch.setenv("PROMPTS_DIR", conversation["prompts"])
         app = create_app(load())
         if conversation.get("appointments"):
             _book(app, conversation)
@@ -181,6 +184,64 @@ def test_the_thirtieth_answer_within_an_hour_is_the_last(texter) -> None:
     assert all(replies[:29])
     assert "silent" in replies[29][0]
     assert replies[30] == []
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["one process", "a process that knows only the database"])
+def test_an_automatic_reply_with_a_red_flag_gets_three_answers_even_among_hundreds(texter, restarts: bool) -> None:
+    sender = texter({})
+    body = "I am out of the office. If this is an emergency call 911, I have chest pain"
+    start = datetime.fromisoformat(START)
+    answered = 0
+    for number in range(150):
+        turn = {"texted": body, "at": (start + timedelta(seconds=10 * number)).isoformat()}
+        answered += bool(sender.texts(turn))
+        if restarts:
+            texts = sender.app.extensions["infoline"].texts
+            texts.flush()
+            texts._latest.clear()
+    assert answered == 3
+
+
+def test_an_opt_out_in_a_red_flag_that_is_no_longer_answered_is_stored_and_confirmed(texter) -> None:
+    sender = texter({})
+    for _ in range(5):
+        replies = sender.texts({"texted": "I have chest pain"})
+    assert replies == []
+    replies = sender.texts({"texted": "I have chest pain and stop texting me"})
+    assert len(replies) == 1
+    assert "no more texts" in replies[0]
+    assert sender.texts({"texted": "I have chest pain and stop texting me"}) == []
+    assert stored(sender.app)["opted_out"]
+
+
+@pytest.mark.parametrize("body", ["R", "C", "wrong number", "stop texting me", "START"])
+def test_what_can_be_neither_stored_nor_spooled_is_not_promised_and_the_number_to_call_is_given(
+    texter, tmp_path: Path, body: str
+) -> None:
+    (tmp_path / "kept").write_text("a file where the folder should be")
+    (reply,) = texter({"database": "down", "keywords_answered_by": "line"}).texts({"texted": body})
+    assert "could not pass this on" in reply
+    assert "603-663-2180" in reply
+
+
+def test_two_appointments_at_one_time_are_named_by_their_site_and_two_at_one_site_are_one(texter, tmp_path) -> None:
+    line = (ROOT / "prompts" / "line.yaml").read_text()
+    name = "name: {en: The Annex, es: El Anexo}"
+    second = f"  - {{id: annex, {name}, timezone: America/New_York, directory: central-scheduling}}"
+    prompts = tmp_path / "prompts"
+    copytree(ROOT / "prompts", prompts)
+    (prompts / "line.yaml").write_text(line.replace("\nsites:\n", f"\nsites:\n{second}\n"))
+    starts = "2026-12-03T09:00-05:00"
+    sites = {"A1": "elliot", "A2": "annex", "A3": "annex"}
+    visits = [{"appointment_id": id_, "starts_at": starts, "site": site} for id_, site in sites.items()]
+    sender = texter({"appointments": visits, "prompts": str(prompts)})
+    (reply,) = sender.texts({"texted": "C"})
+    assert reply.splitlines()[1:3] == [
+        "C1: Thu Dec 3 9:00 AM, Elliot Diagnostic Imaging",
+        "C2: Thu Dec 3 9:00 AM, The Annex",
+    ]
+    sender.texts({"texted": "C2"})
+    assert stored(sender.app)["answers"] == {"A2": "confirmed", "A3": "confirmed"}
 
 
 def test_a_reply_during_a_silence_is_still_stored(texter) -> None:

@@ -178,7 +178,7 @@ def test_a_caller_on_a_known_landline_hears_that_it_cannot_get_texts(app: Flask)
 
 
 def test_a_caller_from_a_country_that_the_line_does_not_text_hears_so_and_nothing_is_stored(app: Flask) -> None:
-    phone = Phone(app, "+442071838750").presses("3", "5", "1")
+    phone = Phone(app, "+442071838750").presses("3", "5")
     assert "could not send that text" in phone.said
     assert count(app, text) == 0
 

@@ -231,7 +231,7 @@ def _stub_fast_path(app: Flask) -> Client:
             f"{services is app.extensions['infoline']} {webhook.fields.get('Digits')} {webhook.query} {path}".encode()
         )
 
-    return Client(FastPath(app.wsgi_app, app.extensions["infoline"], answer, answer))
+    return Client(FastPath(app.wsgi_app, app.extensions["infoline"], answer, answer, answer))
 
 
 def test_the_fast_path_answers_signed_turns(app: Flask) -> None:

@@ -21,6 +21,7 @@ from ivr.reminders.outbox.monitor import watch
 from ivr.reminders.outbox.on_demand import TextRequest, request_text
 from ivr.reminders.reports.status import batch_status
 from tests.support.clinic import NOW, at, row
+from tests.support.on_demand import LIMITS
 from tests.support.processes import environment
 from worker import context, jobs
 
@@ -196,7 +197,7 @@ def test_a_request_from_a_refused_country_does_not_block_other_texts(clinic, net
         get_or_create_persons(connection, clinic.vault, [ABROAD], NOW)
         for second, phone in enumerate((ABROAD, "+16035550150")):
             request = TextRequest(phone, "cancer", "en", f"CA{second}")
-            request_text(connection, clinic.vault, request, NOW + timedelta(seconds=second))
+            request_text(connection, clinic.vault, request, NOW + timedelta(seconds=second), LIMITS)
     for minutes in range(0, 120, 3):
         move_clock(worker, 60 * minutes)
         jobs.send_slice(500)

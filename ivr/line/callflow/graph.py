@@ -1,7 +1,7 @@
 """The call graph of a release: given a state and what the caller does, the next turn.
 
 `Graph.start()` is the first turn and `Graph.next_turn(state, heard, facts)` each later one. Both are pure: whether an
-entry is open, and whether the caller's number is withheld, come in as `facts`.
+entry is open, and whether the caller's number is withheld or unreachable, come in as `facts`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ivr.line.callflow.states import (
     ALREADY,
+    DELAYED,
     FAILED,
     HIDDEN,
     LANDLINE,
@@ -18,6 +19,7 @@ from ivr.line.callflow.states import (
     SAVED,
     SENT,
     STOPPED,
+    UNREACHABLE,
     ActionResult,
     CallbackOffer,
     CallbackTime,
@@ -58,7 +60,13 @@ KEYS_ONLY = 2
 ANSWERED = ("completed", "answered")
 _TIMES_OF_DAY: dict[str, TimeOfDay] = {"1": "morning", "2": "afternoon", "3": "any"}
 _DIAL_PREFACES = {"busy": "transfer-busy", "no-answer": "transfer-no-answer"}
-_TEXT_PREFACES = {SENT: "text-sent", ALREADY: "text-already", LANDLINE: "text-landline", OPTED_OUT: "text-opted-out"}
+_TEXT_PREFACES = {
+    SENT: "text-sent",
+    ALREADY: "text-already",
+    LANDLINE: "text-landline",
+    OPTED_OUT: "text-opted-out",
+    DELAYED: "text-delayed",
+}
 # Spoken outcomes that answer a node's question, and the key that each is equivalent to.
 _YES_OR_NO = {"yes": "1", "no": "2"}
 _SPOKEN_KEYS: dict[type[Node], dict[str, str]] = {
@@ -220,6 +228,8 @@ class Graph:
     def _offer_text(self, state: State, topic: str, after: Node, facts: Facts) -> Turn:
         if facts(HIDDEN):
             return Turn(state.enter(after), "text-hidden")
+        if facts(UNREACHABLE):
+            return Turn(state.enter(after), "text-failed")
         return Turn(state.enter(TextConsent(topic, after)))
 
     def _answer_key(self, state: State, node: SpokenAnswer, key: str, facts: Facts) -> Turn | None:
@@ -234,7 +244,7 @@ class Graph:
 
     def _offer_key(self, state: State, node: CallbackOffer, key: str, facts: Facts) -> Turn | None:
         if key == "1":
-            question = EnterNumber(node.entry) if facts(HIDDEN) else ConfirmOwnNumber(node.entry)
+            question = EnterNumber(node.entry) if facts(UNREACHABLE) else ConfirmOwnNumber(node.entry)
             return Turn(state.enter(question))
         if key == "5":
             return self._offer_text(state, NUMBERS, CallbackOffer(node.entry, "offer-again"), facts)

@@ -49,6 +49,10 @@ _FIXED_PROMPTS: dict[type[Node], str] = {
 }
 
 
+# Prompts that offer a text, and what is said instead to a caller who cannot get one.
+TEXT_OFFERS = {"go-on": "go-on-no-text", "topic-end": "topic-end-no-text", "offer": "offer-no-text"}
+
+
 @dataclass(frozen=True)
 class SpeechBlock:
     """Paragraphs said in the voice of one language, with a pause between them."""

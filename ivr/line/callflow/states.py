@@ -154,10 +154,10 @@ class StopTexts(Task, kind="stoptexts"):
 
 
 SAVED, SENT, ALREADY, LANDLINE = "kept", "sent", "already", "landline"
-OPTED_OUT, STOPPED, FAILED = "opted_out", "stopped", "failed"
+OPTED_OUT, STOPPED, DELAYED, FAILED = "opted_out", "stopped", "delayed", "failed"
 TASK_OUTCOMES: dict[type[Task], tuple[str, ...]] = {
     SaveCallback: (SAVED, FAILED),
-    SendText: (SENT, ALREADY, LANDLINE, OPTED_OUT, FAILED),
+    SendText: (SENT, ALREADY, LANDLINE, OPTED_OUT, DELAYED, FAILED),
     StopTexts: (STOPPED, FAILED),
 }
 """How each task can end; the graph treats any other outcome as the last one."""
@@ -241,6 +241,8 @@ class ActionResult:
 Heard = Key | Silence | NumberEntered | SpokenWords | ActionResult
 
 Facts = Callable[[str], bool]
-"""Answers what depends on the moment: whether a directory entry (by id) is open, or `HIDDEN`."""
+"""Answers what depends on the moment: whether a directory entry (by id) is open, `HIDDEN`, or `UNREACHABLE`."""
 HIDDEN = "number hidden"
 """The fact that the caller withholds their number."""
+UNREACHABLE = "number unreachable"
+"""The fact that the line may neither text nor call back the caller's number: it is hidden, foreign or premium-rate."""

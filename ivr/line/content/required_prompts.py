@@ -14,11 +14,12 @@ choice keys other-language go-on topic-end silence wrong-key repeat-offer to-a-p
 transfer-no-answer transfer-failed closed no-one-free offer goodbye ask-aloud use-keys check-transfer check-stop
 check-text text-sent text-already text-landline text-opted-out text-failed text-hidden texts-stopped texts-not-stopped
 callback-own not-a-number callback-key-in callback-read-back callback-wish callback-kept callback-failed helped
+text-delayed go-on-no-text topic-end-no-text offer-no-text
 answer-person answer-end offer-again whisper whisper-accept unavailable
 """
 _FIXED_TEXTED = """
-stop start help menu language confirm change no-visit first-text media silenced passed-on which-visit visit-cancelled
-visit-past ambiguous
+stop start help menu language confirm change no-visit first-text media silenced passed-on not-passed-on which-visit
+visit-cancelled visit-past ambiguous
 """
 # The prompts that do not depend on line.yaml.
 FIXED: dict[str, tuple[str, ...]] = {

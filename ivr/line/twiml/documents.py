@@ -16,7 +16,7 @@ from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
 
 from ivr.line.callflow.graph import KEYS_ONLY
-from ivr.line.callflow.speech import Speech, SpeechBlock
+from ivr.line.callflow.speech import TEXT_OFFERS, Speech, SpeechBlock
 from ivr.line.callflow.states import EnterNumber, Goodbye, State, Transfer, Turn, carries_number
 from ivr.line.content.config import Config
 from ivr.line.nlu.spoken_input import SpokenInput
@@ -64,6 +64,15 @@ class TwimlDocuments:
         if carries_number(state.node):
             url += f"?held={SEALED_NUMBER.decode()}"
         return _fill(self._gather_template(state.language, _input_kind(state)), spoken, url)
+
+    def text_offers(self) -> list[tuple[bytes, bytes]]:
+        """Each offer of a text as it is said in a document, and what replaces it if the caller cannot get texts."""
+        blocks = self._speech.block
+        return [
+            (self._spoken(blocks(language, offer)).encode(), self._spoken(blocks(language, instead)).encode())
+            for language in self._config.languages
+            for offer, instead in TEXT_OFFERS.items()
+        ]
 
     def ending(self, block: SpeechBlock) -> bytes:
         """A document that says one block and hangs up: the last resort."""

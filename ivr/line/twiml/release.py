@@ -13,7 +13,7 @@ from twilio.twiml.voice_response import VoiceResponse
 from ivr.line.callflow.explore import reachable_turns
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import CALLERS_NUMBER, OPENS, Speech
-from ivr.line.callflow.states import Facts, Heard, State, Task, Transfer, Turn
+from ivr.line.callflow.states import CallbackOffer, Facts, Heard, State, Task, TopicEnd, TopicPart, Transfer, Turn
 from ivr.line.content.loader import Content
 from ivr.line.nlu.spoken_input import SpokenInput
 from ivr.line.twiml.documents import OWN_NUMBER, SEALED_NUMBER, BaseUrls, TwimlDocuments, encode, text_document
@@ -64,6 +64,7 @@ class CompiledLine:
         for turn in (*starts, *(turns or reachable_turns(self.graph, speech=content.config.speech))):
             self._render(turn)
         self.whispers = self._renderer.whispers()
+        self._text_offers = self._renderer.text_offers()
         # Synthesized, because recordings may be unavailable for the same reason.
         apology = replace(self.speech.block(content.config.default_language, "unavailable"), recording=None)
         self.unavailable = self._renderer.ending(apology)
@@ -112,6 +113,17 @@ class CompiledLine:
             document = document.replace(_OPENS + b".", opens.rstrip(b".") + b".").replace(_OPENS, opens)
             return document.replace(SEALED_NUMBER, _escape(values.sealed))
         return self.documents[turn]
+
+    @staticmethod
+    def offers_text(turn: Turn) -> bool:
+        """Whether a turn's document may offer to text the caller."""
+        return isinstance(turn.state.node, TopicPart | TopicEnd | CallbackOffer)
+
+    def without_text_offer(self, document: bytes) -> bytes:
+        """The same document for a caller who cannot get texts."""
+        for offer, instead in self._text_offers:
+            document = document.replace(offer, instead)
+        return document
 
     def next_turn(self, token: str, heard: Heard, facts: Facts, language: str | None = None) -> Turn:
         """The turn after `heard` at the state that a URL's token names; an unknown token starts the call over.

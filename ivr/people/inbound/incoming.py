@@ -13,7 +13,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.background_writer import BackgroundWriter
 from ivr.ledger.tables import incoming_text
 
-# How much of the log the rules take into account: its age, and its length for each sender.
+# How much of the log the rules take into account: its age, and how many texts and answered texts of each sender.
 LOOK_BACK = timedelta(hours=2)
 MAX_TEXTS = 60
 MAX_SENDERS = 5_000
@@ -43,8 +43,9 @@ class IncomingTextLog(BackgroundWriter[AnsweredText]):
 
     def remember(self, text: AnsweredText) -> None:
         """Add a text and its replies."""
-        earlier = self._latest.pop(text.phone_hash, ())
-        self._latest[text.phone_hash] = (text, *earlier)[:MAX_TEXTS]
+        texts = (text, *self._latest.pop(text.phone_hash, ()))
+        older = [old for old in texts[MAX_TEXTS:] if old.replies and old.at > text.at - LOOK_BACK]
+        self._latest[text.phone_hash] = (*texts[:MAX_TEXTS], *older[:MAX_TEXTS])
         while len(self._latest) > MAX_SENDERS:
             self._latest.popitem(last=False)
         self.add(text)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.people.inbound.incoming import AnsweredText
 
 # The outcome of the last text that gets an answer before a silence.
@@ -14,6 +15,8 @@ SILENCE = timedelta(hours=1)
 # The most answers within a period: to idle texts, which match nothing or repeat an earlier one, and to all texts.
 MAX_IDLE_ANSWERS, IDLE_PERIOD = 5, timedelta(minutes=10)
 MAX_ANSWERS, PERIOD = 30, timedelta(hours=1)
+# Red flags are answered this often within the hour, and then once an hour: an automatic reply may contain one.
+MAX_RED_FLAGS, RED_FLAG_PERIOD = 3, timedelta(hours=1)
 NO_MATCH = "none"
 LoopVerdict = Literal["answer", "last", "silence"]
 
@@ -21,8 +24,14 @@ LoopVerdict = Literal["answer", "last", "silence"]
 def loop_verdict(recent: Sequence[AnsweredText], body_hash: str, outcome: str, now: datetime) -> LoopVerdict:
     """Decide whether to answer a text, to reply that the line will be silent (`last`), or to stay silent.
 
-    recent: this number's earlier texts, newest first. body_hash: the keyed hash of the normalized text.
+    recent: this number's earlier texts, newest first. body_hash: the keyed hash of the normalized text. An opt-out is
+    always answered: a second one changes nothing and has no reply.
     """
+    if outcome == "stop":
+        return "answer"
+    if outcome in RED_FLAGS:
+        same = [text for text in recent if text.outcome == outcome and text.at > now - RED_FLAG_PERIOD]
+        return "answer" if len(same) < MAX_RED_FLAGS or not any(text.replies for text in same) else "silence"
     if any(text.outcome == SILENCED and text.replies and text.at > now - SILENCE for text in recent):
         return "silence"
     if sum(bool(text.replies) and text.at > now - PERIOD for text in recent) + 1 >= MAX_ANSWERS:

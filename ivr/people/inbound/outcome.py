@@ -8,7 +8,7 @@ from ivr.line.nlu.matcher import Matcher, MatchResult
 from ivr.line.text.normalize import normalize
 from ivr.people.keywords import Keyword, ReminderReply, carrier_keyword, parse_reminder_reply
 
-# Outcomes that are answered even during a silence.
+# Outcomes that come before replies to reminders, and are answered even during a silence.
 ALWAYS_ANSWERED = frozenset({"urgent", "person-soon", "stop"})
 # "I will be there" confirms an appointment just as C does.
 _SYNONYMS = {"confirm": "confirmed"}

@@ -17,6 +17,8 @@ BACKLOG_AFTER = timedelta(minutes=10)
 RECEIPT_AGES = (timedelta(hours=6), timedelta(minutes=15))
 MAX_MISSING = 0.5
 MIN_TEXTS = 20
+# How long REQUESTED_TEXTS_CAPPED stays.
+CAPPED_FOR = timedelta(hours=1)
 _CLOCK = "clock"
 
 
@@ -42,8 +44,12 @@ def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> 
     age = None if clock_seconds is None else clock_age(ledger, now)
     with ledger.read() as connection:
         problems = dict(_problems(connection, now))
-        alarms = raised(connection).keys()
+        alarms = raised(connection)
     checked = {Alarm.BACKLOG, Alarm.RECEIPTS_MISSING}
+    capped_at = alarms.get(Alarm.REQUESTED_TEXTS_CAPPED)
+    if capped_at and capped_at <= now - CAPPED_FOR:
+        # Raised again, and logged again, if callers still request too many.
+        checked.add(Alarm.REQUESTED_TEXTS_CAPPED)
     if clock_seconds is not None:
         checked.add(Alarm.CLOCK_SILENT)
         if age is not None and age > clock_seconds:

@@ -1,6 +1,7 @@
-"""Topics that callers request as texts to their own number: each is sent once per call.
+"""Topics that callers request as texts to their own number: each is sent once per call, within limits.
 
-They are answers, so quiet hours and limits do not apply. Otherwise they are sent like reminders.
+An opt-out on a call is confirmed by one such text. They are answers, so quiet hours and the limits of reminders do not
+apply. Otherwise they are sent like reminders.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
@@ -22,6 +23,9 @@ from ivr.reminders.schedule.message import MissingText
 from ivr.reminders.schedule.plan import Reason
 
 USEFUL_FOR = timedelta(hours=4)
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+# The prompt that confirms an opt-out, the only text to a person who has opted out.
+OPT_OUT_CONFIRMATION = "stop"
 
 
 class OnDemandResult(StrEnum):
@@ -31,6 +35,19 @@ class OnDemandResult(StrEnum):
     ALREADY = "already"
     LANDLINE = Reason.LANDLINE.value
     OPTED_OUT = Reason.OPTED_OUT.value
+    NUMBER_CAPPED = "number_capped"
+    HOUR_CAPPED = "hour_capped"
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """The most requested texts to one number in 24 hours, and to all numbers in an hour, over all calls.
+
+    The caller ID of a call can be forged, so that the owner of the number gets the texts, and the hospital the bill.
+    """
+
+    per_number: int
+    per_hour: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,9 @@ class TextRequest:
     token: str | None = None
 
 
-def request_text(connection: Connection, vault: Vault, request: TextRequest, now: datetime) -> OnDemandResult:
+def request_text(
+    connection: Connection, vault: Vault, request: TextRequest, now: datetime, limits: RequestLimits
+) -> OnDemandResult:
     """Store a text that goes out as soon as a worker is free. A repeated request gets the same answer."""
     person_id = get_or_create_persons(connection, vault, [request.phone], now)[request.phone]
     # Lock the person, so that concurrent requests from one call see each other's text.
@@ -65,10 +84,29 @@ def request_text(connection: Connection, vault: Vault, request: TextRequest, now
         return OnDemandResult(reason)
     if earlier:
         return OnDemandResult.ALREADY
+    # Concurrent requests of other numbers may exceed the limit of the hour by a few.
+    if _requests_since(connection, now - _DAY, text.c.person_id == person_id) >= limits.per_number:
+        return OnDemandResult.NUMBER_CAPPED
+    if _requests_since(connection, now - _HOUR) >= limits.per_hour:
+        return OnDemandResult.HOUR_CAPPED
     identity = {"person_id": person_id, "asked_in": call, "step": request.topic, "request": token}
     values = {"state": TextState.PLANNED, "retry_at": now, "asked_at": now, "asked_language": request.language}
     create_texts(connection, [{**identity, **values}], now)
     return OnDemandResult.SENT
+
+
+def confirm_opt_out(connection: Connection, vault: Vault, phone: str, language: str, call: str, now: datetime) -> None:
+    """Store a text that confirms an opt-out on a call, once per call. Call it only if the opt-out is new."""
+    person_id, call_hash = get_or_create_persons(connection, vault, [phone], now)[phone], vault.hash(call)
+    identity = {"person_id": person_id, "asked_in": call_hash, "step": OPT_OUT_CONFIRMATION}
+    if not connection.execute(select(text.c.id).filter_by(**identity)).first():
+        values = {"state": TextState.PLANNED, "retry_at": now, "asked_at": now, "asked_language": language}
+        create_texts(connection, [{**identity, **values}], now)
+
+
+def _requests_since(connection: Connection, since: datetime, *where: ColumnElement[bool]) -> int:
+    count = select(func.count()).select_from(text).where(text.c.asked_in.is_not(None), text.c.asked_at > since, *where)
+    return int(connection.execute(count).scalar_one())
 
 
 def on_demand_count(ledger: Ledger, now: datetime) -> int:
@@ -111,7 +149,8 @@ class RequestedTexts(PendingTexts):
     def _render_or_reason(self, row: Row[Any]) -> ClaimedText | Reason:
         """The text, or the reason not to send it."""
         until = row.asked_at + USEFUL_FOR
-        reason = blocked_reason(row.opted_out_at, row.landline) or (Reason.LATE if self.now >= until else None)
+        opted_out_at = None if row.step == OPT_OUT_CONFIRMATION else row.opted_out_at
+        reason = blocked_reason(opted_out_at, row.landline) or (Reason.LATE if self.now >= until else None)
         if reason:
             return reason
         config = self.content.config

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 
 from ivr.web.routes import Lane
@@ -17,15 +18,17 @@ SIZES = {
     Lane.RECORDINGS: (4, 10.0),
     Lane.OPERATIONS: (4, 10.0),
     Lane.DATABASE: (24, 2.0),
+    Lane.WITHOUT_DATABASE: (4, 10.0),
 }
+Finish = Callable[[Response], None]
 BUSY = plain_response("503 Service Unavailable", ("Retry-After", "1"))
 
 
 class _Job:
     """A request. Either a thread takes it, or it is given up."""
 
-    def __init__(self, work: Callable[[], Response], finish: Callable[[Response], None]) -> None:
-        self.work, self.finish = work, finish
+    def __init__(self, work: Callable[[], Response], finish: Finish, give_up: Callable[[], None]) -> None:
+        self.work, self.finish, self.give_up = work, finish, give_up
         self._loop = asyncio.get_running_loop()
         self._tokens = [None]
 
@@ -53,12 +56,12 @@ class ThreadLane:
         for number in range(threads):
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
 
-    def submit(self, work: Callable[[], Response], finish: Callable[[Response], None]) -> None:
+    def submit(self, work: Callable[[], Response], finish: Finish, give_up: Callable[[], None] | None = None) -> None:
         """Do the work on a thread, then pass its response to `finish` on the event loop, on which this is called.
 
-        If no thread becomes free in time, the response is BUSY.
+        give_up: called instead if no thread becomes free in time; by default, the response is BUSY.
         """
-        job = _Job(work, finish)
+        job = _Job(work, finish, give_up or partial(finish, BUSY))
         self._unfinished += 1
         if self._unfinished > self._threads:
             asyncio.get_running_loop().call_later(self._wait_seconds, self._give_up, job)
@@ -66,7 +69,8 @@ class ThreadLane:
 
     def _give_up(self, job: _Job) -> None:
         if job.take():
-            self._finish(job, BUSY)
+            self._unfinished -= 1
+            job.give_up()
 
     def _finish(self, job: _Job, response: Response) -> None:
         self._unfinished -= 1

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import HTTPException
 
-from ivr.web.at_once import AT_ONCE, WouldWait
+from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
 from ivr.web.request_counts import RequestCounts
 from ivr.web.routes import Lane, lane_of, route_of
-from ivr.web.server.lanes import BUSY, SIZES, ThreadLane
+from ivr.web.server.lanes import BUSY, SIZES, Finish, ThreadLane
 from ivr.web.server.wsgi import Response, add_body, run_app
 from ivr.web.webhook import REFUSED, refuse_unread
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
-
-Finish = Callable[[Response], None]
 
 
 class Site:
@@ -66,7 +63,12 @@ class Site:
             self._count(environ, response, time.perf_counter() - started)
             finish(response)
 
-        self._lanes[lane].submit(partial(run_app, self._app, environ), count_and_finish)
+        def answer_without_database() -> None:
+            environ[WITHOUT_DATABASE] = True
+            self._lanes[Lane.WITHOUT_DATABASE].submit(partial(run_app, self._app, environ), count_and_finish)
+
+        give_up = answer_without_database if environ["PATH_INFO"] == "/sms" else None
+        self._lanes[lane].submit(partial(run_app, self._app, environ), count_and_finish, give_up)
 
     def _count(self, environ: WSGIEnvironment, response: Response, seconds: float | None = None) -> None:
         route = route_of(environ["PATH_INFO"])

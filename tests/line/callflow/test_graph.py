@@ -17,6 +17,7 @@ from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.states import (
     HIDDEN,
     TASK_OUTCOMES,
+    UNREACHABLE,
     ActionResult,
     CallbackOffer,
     CallbackTime,
@@ -79,7 +80,7 @@ inputs = st.one_of(
     ),
     st.sampled_from(["completed", "answered", *NOT_ANSWERED]).map(ActionResult),
 )
-facts_that_hold = st.sets(st.sampled_from([*ENTRIES, HIDDEN])).map(frozenset)
+facts_that_hold = st.sets(st.sampled_from([*ENTRIES, HIDDEN, UNREACHABLE])).map(frozenset)
 steps = st.tuples(inputs, facts_that_hold, st.sampled_from(TASK_RESULTS))
 walks = st.lists(steps, max_size=40)
 

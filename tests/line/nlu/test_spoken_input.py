@@ -6,6 +6,7 @@ import pytest
 
 from ivr.line.callflow.states import (
     HIDDEN,
+    UNREACHABLE,
     CallbackOffer,
     Confirmation,
     ConfirmOwnNumber,
@@ -91,7 +92,7 @@ def test_the_hints_include_a_short_phrase_of_every_topic_that_has_one(line: Comp
 
 
 def turn_after(line: CompiledLine, node: Node, outcome: str) -> Turn:
-    return line.graph.next_turn(State("en", node), SpokenWords(outcome), lambda fact: fact != HIDDEN)
+    return line.graph.next_turn(State("en", node), SpokenWords(outcome), lambda fact: fact not in (HIDDEN, UNREACHABLE))
 
 
 TRANSITIONS: list[tuple[Node, str, Node]] = [

@@ -16,13 +16,21 @@ from ivr.ledger.tables import alarm, text
 from ivr.line.content.loader import read_content
 from ivr.line.text.gsm7 import count_segments, non_gsm7_characters
 from ivr.reminders.alarms import Alarm
-from ivr.reminders.outbox.on_demand import USEFUL_FOR, OnDemandResult, on_demand_count, request_text
+from ivr.reminders.outbox.on_demand import (
+    USEFUL_FOR,
+    OnDemandResult,
+    RequestLimits,
+    confirm_opt_out,
+    on_demand_count,
+    request_text,
+)
 from ivr.reminders.outbox.receipts import Receipt, apply_receipt
 from tests.support.clinic import NOW, at, row, sid
 from tests.support.on_demand import (
     CALL,
     JANE,
     LATER,
+    LIMITS,
     OTHER_CALL,
     REQUEST,
     ask,
@@ -106,6 +114,34 @@ def test_after_the_carrier_reports_a_landline_the_next_request_is_refused(clinic
     assert ask(clinic, replace(REQUEST, token="token 2"), LATER) is OnDemandResult.LANDLINE
 
 
+def test_requests_over_the_limits_are_refused_over_all_calls_until_the_time_is_over(clinic_on_each_database):
+    clinic, limits = clinic_on_each_database, RequestLimits(per_number=3, per_hour=5)
+
+    def request(number, phone=JANE, now=NOW):
+        return ask(clinic, replace(REQUEST, phone=phone, call=f"CA{number:032d}", token=f"token {number}"), now, limits)
+
+    assert [request(number) for number in range(4)] == [OnDemandResult.SENT] * 3 + [OnDemandResult.NUMBER_CAPPED]
+    assert request(2) is OnDemandResult.SENT, "a retry of a stored request"
+    others = [request(number, f"+160355501{number}") for number in (10, 11, 12)]
+    assert others == [OnDemandResult.SENT] * 2 + [OnDemandResult.HOUR_CAPPED]
+    assert len(requested_texts(clinic)) == 5
+    assert request(13, "+16035550113", NOW + timedelta(hours=1)) is OnDemandResult.SENT
+    assert request(14, now=NOW + timedelta(hours=23)) is OnDemandResult.NUMBER_CAPPED
+    assert request(15, now=NOW + timedelta(hours=24)) is OnDemandResult.SENT
+
+
+def test_an_opt_out_is_confirmed_by_one_text_although_nothing_else_is_sent(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    ask(clinic)
+    opt_jane_out(clinic)
+    for _ in range(2):
+        with clinic.ledger.write() as connection:
+            confirm_opt_out(connection, clinic.vault, JANE, "es", CALL, NOW)
+    (confirmation,) = claim(clinic)
+    assert confirmation.body == clinic.content.texted("es", "stop")
+    assert {row.step: row.state for row in requested_texts(clinic)} == {"cancer": "skipped", "stop": "claimed"}
+
+
 def test_concurrent_requests_from_one_call_create_one_text(clinic_on_each_database):
     store_jane(clinic_on_each_database, landline=False)
     results = []
@@ -113,7 +149,7 @@ def test_concurrent_requests_from_one_call_create_one_text(clinic_on_each_databa
         target=lambda: results.append(ask(clinic_on_each_database, replace(REQUEST, token="token 2")))
     )
     with clinic_on_each_database.ledger.write() as connection:
-        results.append(request_text(connection, clinic_on_each_database.vault, REQUEST, NOW))
+        results.append(request_text(connection, clinic_on_each_database.vault, REQUEST, NOW, LIMITS))
         second.start()
         second.join(0.3)
     second.join()

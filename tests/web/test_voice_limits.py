@@ -1,0 +1,151 @@
+"""What a call can cost others: texts and call-backs to forged, hidden or expensive numbers, and slow commits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, select
+
+from ivr.ledger.tables import alarm, callback, opt_out_event, text
+from tests.support.paths import ROOT
+from tests.web.test_voice import SUNDAY, Phone, callbacks, count, make_app, set_time
+
+PREMIUM, TOLL_FREE, FOREIGN = "+19002341234", "+18002341234", "+442071838750"
+
+
+@pytest.fixture(autouse=True)
+def _outside_office_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_time(monkeypatch, SUNDAY)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, ledger_url: str) -> dict[str, str]:
+    return {"DATABASE_URL": ledger_url}
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> Flask:
+    # On a busy machine, a task may take longer than a caller waits.
+    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 20.0)
+    return make_app(tmp_path, monkeypatch, **environment)
+
+
+def test_forged_calls_cannot_send_one_number_more_texts_than_the_limit(app: Flask) -> None:
+    said = []
+    for number in range(4):
+        for topic in (("1", "1"), ("1", "2"), ("3",)):
+            said.append(Phone(app, CallSid=f"CA{number:032d}").presses(*topic, "5", "1").said)
+    assert count(app, text) == 8
+    assert ["on its way" in words for words in said] == [True] * 8 + [False] * 4
+    assert all("could not send that text" in words for words in said[8:])
+
+
+def test_forged_calls_for_many_numbers_raise_an_alarm_at_the_limit_of_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 20.0)
+    app = make_app(tmp_path, monkeypatch, **environment, REQUESTED_TEXTS_PER_HOUR="3")
+    for number in range(5):
+        Phone(app, f"+160355501{number:02d}", CallSid=f"CA{number:032d}").presses("3", "5", "1")
+    app.extensions["infoline"].tasks.close()
+    assert count(app, text) == 3
+    with app.extensions["infoline"].ledger.read() as connection:
+        assert connection.execute(select(alarm.c.name)).scalars().all() == ["requested_texts_capped"]
+
+
+def test_fifty_calls_leave_one_call_back_for_a_number(app: Flask) -> None:
+    for number in range(50):
+        Phone(app, CallSid=f"CA{number:032d}").presses("0", "1", "1", "1")
+    assert len(callbacks(app)) == 1
+
+
+@pytest.mark.parametrize("caller", [PREMIUM, TOLL_FREE, FOREIGN, "anonymous"])
+def test_a_number_that_is_no_persons_or_hidden_is_offered_no_text_and_not_called_back(app: Flask, caller: str) -> None:
+    for topic in (("3",), ("1", "2"), ("1", "2", "#")):
+        phone = Phone(app, caller).presses(*topic)
+        assert "as a text" not in phone.said
+        assert phone.root.find("Gather") is not None
+    offer = Phone(app, caller).presses("0")
+    assert "would like us to call you" in offer.said
+    assert "as a text" not in offer.said
+    assert "Please key in" in offer.presses("1").said
+    assert "mensaje" not in Phone(app, caller).presses("8", "1", "2").said
+    refused = Phone(app, caller).presses("3", "5").said
+    assert ("we cannot text you" if caller == "anonymous" else "could not send that text") in refused
+    assert (count(app, text), count(app, callback)) == (0, 0)
+
+
+def test_a_caller_who_can_be_texted_is_offered_it(app: Flask) -> None:
+    assert all("as a text, press 5" in Phone(app).presses(*topic).said for topic in (("3",), ("1", "2")))
+    assert "as a text, press 5" in Phone(app).presses("0").said
+
+
+@pytest.mark.parametrize("digits", ["9002341234", "8002341234", "4169671111"])
+def test_a_keyed_in_number_that_is_no_persons_or_abroad_is_not_accepted(app: Flask, digits: str) -> None:
+    phone = Phone(app).presses("0", "1", "2").answers(Digits=digits)
+    assert "You keyed in" not in phone.said
+
+
+def test_a_keyed_in_number_may_be_of_any_country_that_the_line_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    prompts = tmp_path / "prompts"
+    for file in (ROOT / "prompts").rglob("*"):
+        if file.is_file():
+            copy = prompts / file.relative_to(ROOT / "prompts")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes().replace(b"countries: [US]", b"countries: [US, CA]"))
+    app = make_app(tmp_path / "var", monkeypatch, **environment, PROMPTS_DIR=str(prompts))
+    assert "416-967-1111" in Phone(app).presses("0", "1", "2").answers(Digits="4169671111").said
+
+
+def test_an_opt_out_on_a_call_is_confirmed_by_one_text(app: Flask) -> None:
+    for number in range(2):
+        Phone(app, CallSid=f"CA{number:032d}").answers(SpeechResult="stop texting me")
+    with app.extensions["infoline"].ledger.read() as connection:
+        assert connection.execute(select(text.c.step)).scalars().all() == ["stop"]
+    Phone(app, FOREIGN).answers(SpeechResult="stop texting me")
+    assert (count(app, opt_out_event), count(app, text)) == (2, 1)
+
+
+SLOW = [
+    ("within the time that a caller waits for a commit", 20.0, "on its way"),
+    ("longer than a caller waits", 0.0, "I will try to send"),
+]
+
+
+@pytest.mark.parametrize(("wait", "expected"), [case[1:] for case in SLOW], ids=[case[0] for case in SLOW])
+def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, wait: float, expected: str
+) -> None:
+    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
+    monkeypatch.setattr("ivr.web.call_tasks.COMMIT_SECONDS", wait)
+    phone = Phone(app).presses("3", "5")
+    event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(2))
+    assert expected in phone.presses("1").said
+    app.extensions["infoline"].tasks.close()
+    assert count(app, text) == 1
+
+
+def test_a_task_that_is_slow_before_its_commit_is_withdrawn(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
+    phone = Phone(app).presses("3", "5")
+    event.listen(app.extensions["infoline"].ledger.engine, "begin", lambda _connection: time.sleep(2))
+    assert "could not send that text" in phone.presses("1").said
+    app.extensions["infoline"].tasks.close()
+    assert count(app, text) == 0
+
+
+def test_an_opt_out_whose_commit_hangs_is_stored_once_and_is_truthfully_confirmed(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
+    monkeypatch.setattr("ivr.web.call_tasks.COMMIT_SECONDS", 0.0)
+    phone = Phone(app)
+    event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(2))
+    assert "no more texts to this number" in phone.answers(SpeechResult="stop texting me").said
+    app.extensions["infoline"].tasks.close()
+    assert count(app, opt_out_event) >= 1
