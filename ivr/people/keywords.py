@@ -33,10 +33,11 @@ OPT_OUTS = frozenset(
         "deme de baja", "denme de baja", "cancelar suscripcion", "cancelar la suscripcion", "cancelar mi suscripcion",
     )
 )  # fmt: skip
-_NUMBER_WORDS = {
-    **{word: str(number) for number, word in enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], 1)},
-    **{word: str(number) for number, word in enumerate(["uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"], 1)},
-}
+_NUMBERS = (
+    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    ("uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"),
+)
+_NUMBER_WORDS = {word: str(number) for words in _NUMBERS for number, word in enumerate(words, 1)}
 _ON_THE_WAY = (
     "im on my way", "i am on my way", "on my way", "omw", "were on our way", "we are on our way", "on our way",
     "estoy en camino", "voy en camino", "ya voy en camino", "estamos en camino", "vamos en camino",

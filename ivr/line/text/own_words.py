@@ -19,7 +19,8 @@ _REACTIONS = re.compile(
       |(?:enfatizo|exclamo|cuestiono|pregunto|destaco)(?:\ sobre)?
       |(?:le\ dio|dio)\ (?:un\ )?(?:me\ gusta|me\ encanta|no\ me\ gusta|jaja)\ a
     )\s*(?:{_QUOTED}|(?:an?\ (?:image|message|photo)|una?\ (?:imagen|mensaje|foto))\W*)
-    |(?:removed|quito|elimino)\ (?:an?|el|la|un|una|su)\ .{{1,40}}?\ (?:from|de|a)\s*(?:{_QUOTED}|an?\ (?:image|message))
+    |(?:removed|quito|elimino)\ (?:an?|el|la|un|una|su)\ .{{1,40}}?\ (?:from|de|a)\s*
+      (?:{_QUOTED}|an?\ (?:image|message))
     |(?:reacted|reacciono)\ (?:with\ |con\ )?.{{1,40}}?\ (?:to|a)\s*{_QUOTED}
     |\W{{1,12}}\ ?(?:to|a)\ +{_QUOTED}
     """,
@@ -35,18 +36,22 @@ _SIGNATURE = re.compile(
 _AUTOMATIC = re.compile(
     r"""
     do\ not\ disturb\ while\ driving|driving\ focus|see\ your\ message\ when\ i\ get\ where
-    |^(?:sorry\W*)?i\W?(?:\ a)?m\ driving(?:\ right\ now|\ at\ the\ moment)?\W*(?:i\W?ll\ (?:get\ back|reply|call|text).*)?$
+    |^(?:sorry\W*)?i\W?(?:\ a)?m\ driving(?:\ right\ now|\ at\ the\ moment)?\W*
+      (?:i\W?ll\ (?:get\ back|reply|call|text).*)?$
     |cant\ talk\ right\ now\W*(?:im\ driving|ill\ call|call\ you)
     |not\ receiving\ notifications|notifications\ silenced|has\ focus\ (?:turned\ )?on
     |^\W*(?:auto(?:matic|mated)?\W?(?:reply|response|message)|respuesta\ automatica|mensaje\ automatico)
     |this\ is\ an\ auto(?:mated|matic)|est[ae]\ es\ una?\ (?:respuesta|mensaje)\ automatic
-    |(?:\bi?m|\bis|currently|^)\W*out\ of\ (?:the\ )?office|(?:on|away\ on)\ vacation\ until|away\ from\ my\ (?:desk|phone)\ until
+    |(?:\bi?m|\bis|currently|^)\W*out\ of\ (?:the\ )?office|(?:on|away\ on)\ vacation\ until
+    |away\ from\ my\ (?:desk|phone)\ until
     |fuera\ de\ (?:la\ )?oficina|de\ vacaciones\ hasta
     |(?:number|line|phone|inbox|mailbox)\ (?:does\ not|doesnt|cannot|cant|is\ unable\ to)\ (?:accept|receive)
     |(?:number|line|mailbox|inbox)\ is\ not\ (?:monitored|able\ to\ receive)|do\ not\ reply\ to\ this
     |(?:numero|linea)\ no\ (?:acepta|recibe|puede\ recibir)|no\ responda\ a\ este
-    |(?:reply|text|responda|envie)\ (?:yes|start|stop|unstop|help|si)\ (?:to|para)\ (?:begin|re-?subscribe|opt|unsub|comenzar)
-    |thank(?:s|\ you)\ for\ (?:contacting|your\ message|texting|reaching\ out)\b.{0,80}\b(?:get\ back|respond|business\ hours|hours)
+    |(?:reply|text|responda|envie)\ (?:yes|start|stop|unstop|help|si)\ (?:to|para)
+      \ (?:begin|re-?subscribe|opt|unsub|comenzar)
+    |thank(?:s|\ you)\ for\ (?:contacting|your\ message|texting|reaching\ out)\b.{0,80}
+      \b(?:get\ back|respond|business\ hours|hours)
     |gracias\ por\ (?:su\ mensaje|comunicarse|contactarnos)\b.{0,80}\b(?:responder|horario)
     |message\ (?:blocking\ is\ active|not\ delivered|could\ not\ be\ delivered)|^\W*free\ msg\W
     |estoy\ (?:manejando|conduciendo)\ (?:con|y)\ .{0,30}no\ molestar|no\ molestar\ al\ conducir
@@ -58,7 +63,8 @@ _AUTOMATIC = re.compile(
 _STANDARD = re.compile(
     r"^\W*(?:thanks|thank you|gracias|hello|hi|hola|welcome back)\b"
     r"|^\W*(?:i|we) ?(?:will|ll) (?:be back|return|respond|reply|get back|call|text|see)\b"
-    r"|^\W*(?:le|te) (?:respond|contest|llam)|^\W*(?:regresare|volvere|(?:please|por favor) (?:contact|reply|leave|deje))"
+    r"|^\W*(?:le|te) (?:respond|contest|llam)"
+    r"|^\W*(?:regresare|volvere|(?:please|por favor) (?:contact|reply|leave|deje))"
     r"|\b(?:if|for|in|si|para|en)\b.*\b(?:911|emergenc\w+|urgen\w+)"
 )
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")

@@ -53,8 +53,10 @@ Estoy fuera de la oficina | Este es un mensaje automático | Este número no ace
 Gracias por su mensaje. Le responderemos en nuestro horario. | Estoy de vacaciones hasta el 14
 """
 FROM_PERSONS = """
-I'm driving and my chest hurts | how do i get out of the office building | I'm out of the office until noon, can I come at 1?
-I liked the nurse | loved it | he stopped breathing | i am on vacation that week | STOP | C | I'm driving my mom there, where do we park
+I'm driving and my chest hurts | how do i get out of the office building
+I'm out of the office until noon, can I come at 1?
+I liked the nurse | loved it | he stopped breathing | i am on vacation that week | STOP | C
+I'm driving my mom there, where do we park
 Me gustó la enfermera | no me gusta esto | estoy en camino
 """
 
