@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ivr.line.locales.locale import all_locales
+from ivr.line.text.normalize import normalize
 
 Keyword = Literal["stop", "start", "help"]
 ReminderAnswer = Literal["confirmed", "change"]
@@ -20,12 +21,42 @@ CARRIER_WORDS: dict[str, Keyword] = {
 }
 _LOCALES = tuple(all_locales().values())
 # A bare yes: its meaning depends on the last text to this number.
-YES = frozenset(reply for locale in _LOCALES for reply in locale.yes)
+YES = frozenset((*(reply for locale in _LOCALES for reply in locale.yes), "k", "kk"))
+# A bare no: it asks for another time if the last text was a reminder.
+NO = frozenset(("no", "n", "nope", "nah", "no thanks", "no thank you", "no gracias"))
+# Words that opt out alone, or with trimmings such as a name. The carrier knows only some of them. CANCEL is missing,
+# because "cancel - Rosa Diaz" may mean the appointment; "ctop" and "cton" are STOP in Cyrillic letters.
+OPT_OUTS = frozenset(
+    (
+        "stop", "ctop", "cton", "stopall", "stop all", "unsubscribe", "optout", "opt out", "revoke",
+        "alto", "baja", "salir", "quitar", "parar", "pare", "paren", "darse de baja", "dar de baja", "darme de baja",
+        "deme de baja", "denme de baja", "cancelar suscripcion", "cancelar la suscripcion", "cancelar mi suscripcion",
+    )
+)  # fmt: skip
+_NUMBERS = (
+    ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    ("uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"),
+)
+_NUMBER_WORDS = {word: str(number) for words in _NUMBERS for number, word in enumerate(words, 1)}
+_ON_THE_WAY = (
+    "im on my way", "i am on my way", "on my way", "omw", "were on our way", "we are on our way", "on our way",
+    "estoy en camino", "voy en camino", "ya voy en camino", "estamos en camino", "vamos en camino",
+)  # fmt: skip
 REMINDER_REPLIES: dict[str, ReminderAnswer] = {
+    **dict.fromkeys(_ON_THE_WAY, "confirmed"),
     **{reply: "confirmed" for locale in _LOCALES for reply in ("c", *locale.confirm_replies)},
     **{reply: "change" for locale in _LOCALES for reply in ("r", *locale.change_replies)},
 }
 _COURTESY = frozenset(word for locale in _LOCALES for word in locale.courtesy_words)
+_COURTESIES = _COURTESY | {"pls", "plz", "ty", "thx", "porfa", "porfavor", "sir", "maam"}
+# A thumb or a check mark alone is a yes.
+_YES_SYMBOLS = re.compile("[👍👌✅✔☑]")
+_ASKED_TO = re.compile(r"(?:(?:reply|replying|text|texting|press|option|number|responda|respondo|opcion|numero) )+")
+_ASKED_FOR = re.compile(
+    r" (?:to (?:confirm|change|end|stop|quit|cancel|opt out|unsubscribe)|(?:para|a) (?:confirmar|cambiar))"
+)
+# A name after a dash, a comma or a line break, as in "C - Rosa Diaz": capitalized words.
+_NAME = re.compile(r"\s*(?:[-–—~,]|\n)\s*(?:[A-ZÁÉÍÓÚÑ][\w'’.]*(?:\s+(?:de|la|del|los|y))*(?:\s+|$)){1,4}\s*$")
 
 
 def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:
@@ -35,10 +66,39 @@ def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:
 
 @dataclass(frozen=True)
 class ReminderReply:
-    """A reply to a reminder. answer: None for a bare yes. which: the number of the appointment, from 1."""
+    """A reply to a reminder. answer: None for a bare yes or no. which: the number of the appointment, from 1."""
 
     answer: ReminderAnswer | None
     which: int | None = None
+    is_no: bool = False
+
+
+def signed_name(body: str) -> str:
+    """The capitalized words after a dash, a comma or a line break; empty if there are none."""
+    found = _NAME.search(body)
+    return found[0] if found else ""
+
+
+def short_reply(body: str) -> str:
+    """The normalized text without a name, courtesies, and our own words: "Reply C", "C - Rosa" and "(c)" become "c"."""
+    words = normalize(_NAME.sub("", body))
+    if not words and _YES_SYMBOLS.search(body):
+        return "ok"
+    words = _ASKED_FOR.sub("", f"{words} ").strip() if words.count(" ") <= 4 else words
+    introduction = _ASKED_TO.match(words)
+    words = words[introduction.end() :] if introduction and introduction.end() < len(words) else words
+    return " ".join(word for word in words.split() if word not in _COURTESIES) or words
+
+
+def is_opt_out(reply: str) -> bool:
+    """Whether a short reply opts out: one of OPT_OUTS, repeated or followed by digits too, as in "stop 12345"."""
+    words = re.sub(r"(?: \d+)+$", "", reply)
+    return words in OPT_OUTS or (" " in words and set(words.split()) <= {"stop"})
+
+
+def menu_digit(reply: str) -> str | None:
+    """The digit of a short reply that is a number: "6", "six", "seis"."""
+    return reply if len(reply) == 1 and reply.isdigit() else _NUMBER_WORDS.get(reply)
 
 
 def parse_reminder_reply(normalized: str) -> ReminderReply | None:
@@ -49,4 +109,6 @@ def parse_reminder_reply(normalized: str) -> ReminderReply | None:
         return ReminderReply(REMINDER_REPLIES[numbered[1]], int(numbered[2]))
     if reply in REMINDER_REPLIES:
         return ReminderReply(REMINDER_REPLIES[reply])
+    if normalized in NO or reply in NO:
+        return ReminderReply(None, is_no=True)
     return ReminderReply(None) if normalized in YES or reply in YES else None

@@ -50,7 +50,7 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     if redelivered:
         return text_document(redelivered.replies)
     opted_out = text.profile.opted_out_at is not None
-    reminder_asks = text.parsed.is_yes and not opted_out and _last_reminder_asks(text)
+    reminder_asks = text.parsed.depends_on_reminder and not opted_out and _last_reminder_asks(text)
     outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
     verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
     replies = tuple(reply_to(text, outcome, verdict))

@@ -14,7 +14,7 @@ from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.text.gsm7 import count_segments
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.loops import SILENCED, LoopVerdict
-from ivr.people.inbound.outcome import ALWAYS_ANSWERED, ParsedText
+from ivr.people.inbound.outcome import ALWAYS_ANSWERED, AUTOMATIC, ParsedText
 from ivr.people.persons import remember_language
 from ivr.people.profile import SenderProfile
 from ivr.people.spool import WRITES, SpoolKind
@@ -59,6 +59,8 @@ class ReceivedText:
 
 def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str]:
     """Do what a text asks for, even during a silence, and return the replies."""
+    if outcome == AUTOMATIC:
+        return []
     answers = _ACTIONS.get(outcome, _topic_replies)(text, outcome)
     if verdict == "silence":
         # A red flag that is no longer answered may still contain an opt-out, whose confirmation follows the topic.

@@ -20,6 +20,8 @@ from ivr.line.nlu.phrase_index import PRIORITY, PhraseIndex, outcome_of
 from ivr.line.text.normalize import join_split_words, normalize, shorten
 
 AMBIGUOUS = "ambiguous"
+# Replies that do not reveal the language of the sender.
+_SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r"))
 # What matched rules add to a score: the best one, by its number of groups, and each additional one. All thresholds in
 # this module are tuned by cross-validation.
 _BEST_RULE = 0.25
@@ -95,7 +97,7 @@ class Matcher:
             return MatchResult("none" if message.strip() else "menu", language or self._default_language, {})
         tokens = join_split_words(normalized).split()
         rules = self._index.find_rules(message, tokens)
-        is_shared = len(self._phrase_languages.get(normalized, ())) > 1
+        is_shared = normalized in _SHARED_REPLIES or len(self._phrase_languages.get(normalized, ())) > 1
         detected = None if is_shared else self._language_classifier.of(tokens)
         scores = self._scores(tokens, rules)
         outcome = self._index.certain_outcome(normalized, rules) or self._best(scores, rules, len(tokens))

@@ -1,4 +1,4 @@
-"""Text normalized for comparison: lowercase, no accents, no filler words."""
+"""Text normalized for comparison: lowercase Latin letters, no accents, no invisible characters, no filler words."""
 
 from __future__ import annotations
 
@@ -16,6 +16,22 @@ _SENTENCE_ENDS = re.compile(r"[.!?;\n]+")
 _FILLER_WORDS = frozenset[str]().union(*(locale.filler_words for locale in all_locales().values()))
 _JOINED = {apart: joined for locale in all_locales().values() for apart, joined in locale.joined_words.items()}
 _APART = re.compile(rf"\b({'|'.join(_JOINED)})\b")
+# Lowercase letters of other alphabets that look like Latin ones, as in a STOP typed on a Cyrillic keyboard.
+# https://www.unicode.org/Public/security/latest/confusables.txt
+_LOOK_ALIKES = {
+    **dict(zip("авсԁеһніјкӏмпорԛѕтухԝυ", "abcdehhijklmnopqstyxwu", strict=True)),
+    **dict(zip("αβεηικνορστυχζϲ", "abehiknopstyxzc", strict=True)),
+    **dict(zip("ᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢıɑɡ", "abcdeghijklmnopqrstuvwyziag", strict=True)),
+}
+# Letters as emoji: white on a black circle or square, and the letters of flags. NFKD leaves them unchanged.
+_EMOJI_LETTERS = {
+    chr(first + offset): chr(ord("a") + offset) for first in (0x1F150, 0x1F170, 0x1F1E6) for offset in range(26)
+}
+_LATIN = str.maketrans(_LOOK_ALIKES | _EMOJI_LETTERS)
+# Format characters (soft hyphen, zero-width space, direction marks), accents, variation selectors, the keycap.
+_INVISIBLE = frozenset(("Cf", "Mn", "Me"))
+# Letters that look like nothing, although Unicode classes them as letters.
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 # Letters that sound alike in Spanish, as in the misspellings emergensia, vulto, kiero, ogo.
 _SOUNDS = (
     (re.compile(r"(?<!c)h"), ""),
@@ -42,8 +58,19 @@ def normalize(text: str) -> str:
         return text.lower()
     bare = text.replace("'", "").replace("’", "").lower()
     if not bare.isascii():
-        bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))
+        bare = _to_latin(bare)
     return _NOT_WORDS.sub(" ", bare).strip()
+
+
+def _to_latin(text: str) -> str:
+    """Visible characters only, in their plain form, with look-alikes of Latin letters replaced by these."""
+    plain = unicodedata.normalize("NFKD", text).lower()
+    return "".join(c for c in plain if not is_invisible(c)).translate(_LATIN)
+
+
+def is_invisible(character: str) -> bool:
+    """Whether a decomposed character has no shape of its own."""
+    return unicodedata.category(character) in _INVISIBLE or character in _FILLERS
 
 
 def join_split_words(text: str) -> str:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.nlu.matcher import Matcher, MatchResult
 from ivr.line.text.normalize import normalize
-from ivr.people.keywords import Keyword, ReminderReply, carrier_keyword, parse_reminder_reply
+from ivr.line.text.own_words import own_words
+from ivr.people.keywords import (
+    Keyword,
+    ReminderReply,
+    carrier_keyword,
+    is_opt_out,
+    menu_digit,
+    parse_reminder_reply,
+    short_reply,
+    signed_name,
+)
 
 # Outcomes that come before replies to reminders, and are answered even during a silence.
 ALWAYS_ANSWERED = frozenset({"urgent", "person-soon", "stop"})
+# The outcome of reactions, quotes, and automatic replies: they get no answer, and they change nothing.
+AUTOMATIC = "automatic"
 # "I will be there" confirms an appointment just as C does.
 _SYNONYMS = {"confirm": "confirmed"}
 
@@ -24,28 +37,40 @@ class ParsedText:
     reply: ReminderReply | None
     has_media: bool
     match: MatchResult
+    is_automatic: bool = False
+    opts_out: bool = False
+    """Whether the text is a word that opts out, with trimmings such as a name."""
 
     @property
     def is_yes(self) -> bool:
         """Whether the text is a bare yes."""
+        return self.reply is not None and self.reply.answer is None and not self.reply.is_no
+
+    @property
+    def depends_on_reminder(self) -> bool:
+        """Whether the text is a bare yes or no."""
         return self.reply is not None and self.reply.answer is None
 
 
 def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
     """Parse a text. opt_out_type: the carrier's own reading of it. language: the sender's, if known."""
-    normalized = normalize(body)
+    own = own_words(body)
+    short = short_reply(own.words)
+    reply = None if own.is_automatic else parse_reminder_reply(normalize(own.words)) or parse_reminder_reply(short)
+    opts_out = not own.is_automatic and is_opt_out(short)
+    match = matcher.match(menu_digit(short) or (short if reply or opts_out else own.words), language)
+    if reply or opts_out:
+        # "STOP - Chest Pain": what looks like a name may be a red flag.
+        name = signed_name(own.words)
+        signed = matcher.match(name, language) if name else match
+        match = replace(signed, also_stop=opts_out) if signed.topic in RED_FLAGS else match
     return ParsedText(
-        body,
-        normalized,
-        carrier_keyword(body, opt_out_type),
-        parse_reminder_reply(normalized),
-        has_media,
-        matcher.match(body, language),
+        body, normalize(body), carrier_keyword(body, opt_out_type), reply, has_media, match, own.is_automatic, opts_out
     )
 
 
 def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) -> str:
-    """Return an outcome of the matcher, a keyword, confirmed, change or media.
+    """Return an outcome of the matcher, a keyword, confirmed, change, media or automatic.
 
     opted_out: the sender's consent. reminder_asks: whether the last reminder asked for a confirmation.
     """
@@ -55,9 +80,12 @@ def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) ->
     meaning_of_yes = "start" if opted_out else "confirmed" if reminder_asks else "menu"
     by_precedence = (
         None if is_answer else text.keyword,
-        topic if topic in ALWAYS_ANSWERED else None,
+        topic if topic in RED_FLAGS else None,
+        AUTOMATIC if text.is_automatic else None,
+        "stop" if text.opts_out or topic == "stop" else None,
         text.reply.answer if text.reply else None,
         meaning_of_yes if text.is_yes else None,
+        "change" if text.depends_on_reminder and reminder_asks else None,
         "media" if text.has_media and topic in ("menu", "none") else None,
         _SYNONYMS.get(topic, topic),
     )

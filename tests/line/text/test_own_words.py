@@ -1,0 +1,82 @@
+"""Reactions, quotes, signatures and automatic replies are separated from what the sender wrote."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.line.content.loader import read_content
+from ivr.line.nlu.matcher import Matcher
+from ivr.line.text.own_words import OwnWords, own_words
+from ivr.people.inbound.outcome import decide_outcome, parse_text
+from tests.line.content.test_loader import SHIPPED
+
+CONTENT = read_content(SHIPPED)
+MATCHER = Matcher(CONTENT)
+REMINDERS = [
+    prompt.section("texted").words
+    if hasattr(prompt, "section")
+    else "\n".join(part.words for part in prompt.sections())
+    for prompt in CONTENT.prompts.values()
+    if prompt.name.startswith("reminder-") or prompt.name in ("first-text", "start")
+]
+FORMS = [
+    "Liked “{}”", "Loved “{}”", 'Disliked "{}"', "Laughed at “{}”", "Emphasized “{}”", "Emphasised “{}”",
+    "Questioned “{}”", "You liked “{}”", "Removed a heart from “{}”", "Removed a like from “{}”",
+    "Removed an exclamation from “{}”", "Reacted 👍 to “{}”", "Reacted with ❤️ to “{}”", "Le gustó “{}”",
+    "Le encantó «{}»", "No le gustó “{}”", "Se rió de “{}”", "Enfatizó “{}”", "Exclamó “{}”", "Cuestionó “{}”",
+    "Reaccionó con 👍 a “{}”", "Quitó un corazón de “{}”", "Eliminó el me gusta de “{}”", "👍 to “{}”", "❤️ a “{}”",
+    " 👍 to “ {} ” ",
+]  # fmt: skip
+
+
+@given(st.sampled_from(REMINDERS), st.sampled_from(FORMS), st.booleans(), st.booleans())
+def test_a_reaction_to_any_of_our_texts_changes_nothing(words: str, form: str, opted_out: bool, asks: bool) -> None:
+    parsed = parse_text(MATCHER, form.format(words), "", False, None)
+    assert decide_outcome(parsed, opted_out=opted_out, reminder_asks=asks) == "automatic"
+
+
+@given(st.sampled_from(REMINDERS))
+def test_a_quote_of_any_of_our_texts_changes_nothing(words: str) -> None:
+    quoted = "\n".join(f"> {line}" for line in words.split("\n"))
+    assert own_words(quoted).is_automatic
+    assert own_words(f"{quoted}\nC") == OwnWords("C")
+
+
+AUTOMATIC = """
+I’m driving with Do Not Disturb While Driving turned on. | I'm driving right now. I'll get back to you later.
+(I’m not receiving notifications. If this is urgent, reply “urgent” to send a notification through.)
+I am currently out of the office. In an emergency call 911. | Automatic reply: I will be back Monday
+This mailbox is not monitored. | The number cannot receive messages | Reply START to resubscribe
+Estoy fuera de la oficina | Este es un mensaje automático | Este número no acepta mensajes
+Gracias por su mensaje. Le responderemos en nuestro horario. | Estoy de vacaciones hasta el 14
+"""
+FROM_PERSONS = """
+I'm driving and my chest hurts | how do i get out of the office building
+I'm out of the office until noon, can I come at 1?
+I liked the nurse | loved it | he stopped breathing | i am on vacation that week | STOP | C
+I'm driving my mom there, where do we park
+Me gustó la enfermera | no me gusta esto | estoy en camino
+"""
+
+
+def rows(table: str) -> list[str]:
+    return [row.strip() for line in table.strip().splitlines() for row in line.split(" | ")]
+
+
+@pytest.mark.parametrize("body", rows(AUTOMATIC))
+def test_an_automatic_reply_is_recognized(body: str) -> None:
+    assert (
+        decide_outcome(parse_text(MATCHER, body, "", False, None), opted_out=False, reminder_asks=True) == "automatic"
+    )
+
+
+@pytest.mark.parametrize("body", rows(FROM_PERSONS))
+def test_what_a_person_writes_is_kept(body: str) -> None:
+    assert own_words(body) == OwnWords(body)
+
+
+def test_a_red_flag_next_to_an_automatic_reply_is_answered() -> None:
+    parsed = parse_text(MATCHER, "I am out of the office. My chest hurts and I can't breathe.", "", False, None)
+    assert decide_outcome(parsed, opted_out=False, reminder_asks=False) == "urgent"
