@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from rq import Queue, Worker, get_current_job
+from redis import Redis
+from rq import Worker
 
-from ivr import clock
+from ivr import clock, queues
 from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.exclusive_claim import ClaimedText
 from ivr.reminders.outbox.on_demand import claim_on_demand
@@ -39,7 +40,7 @@ def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
     settings, per_second = context.settings, context.content.config.reminders.pace
     rate_limit = SharedRateLimit(context.queue, context.carrier.sender, per_second)
     # A slice takes a quarter of the lease at this worker's share of the rate: it is done well before the lease expires.
-    share = min(per_second / worker_count(), 1 / rate_limit.reserve(0)[1])
+    share = min(per_second / worker_count(context.queue), 1 / rate_limit.reserve(0)[1])
     segments = 0 if shutdown.is_set() else max(1, min(limit, int(share * settings.lease_seconds / 4)))
     probe_after = timedelta(seconds=settings.retry_seconds * PROBE_FACTOR)
     guard = RestoreGuard(settings.var_dir, context.queue)
@@ -54,12 +55,9 @@ def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
     return len(claimed)
 
 
-def worker_count() -> int:
+def worker_count(connection: Redis) -> int:
     """The number of workers that share the sender's rate limit."""
-    job = get_current_job()
-    if job is None:
-        return 1
-    return max(1, Worker.count(queue=Queue(job.origin, connection=job.connection)))
+    return max(1, Worker.count(queue=queues.open_queue(connection)))
 
 
 def reconcile_texts(ids: list[int]) -> dict[str, int]:

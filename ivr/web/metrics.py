@@ -67,6 +67,9 @@ class _LineCollector(Collector):
         yield GaugeMetricFamily("infoline_queue_up", "Whether the queue server answers.", value=depth is not None)
         if depth is not None:
             yield GaugeMetricFamily("infoline_queue_jobs", "Jobs that no worker has started.", value=depth)
+        workers = queues.live_workers(self._services.settings.redis_url) if depth is not None else None
+        if workers is not None:
+            yield GaugeMetricFamily("infoline_workers", "Worker processes that reported lately.", value=workers)
 
     def _ledger_metrics(self) -> Iterator[Metric]:
         ledger, now = self._services.ledger, clock.now()

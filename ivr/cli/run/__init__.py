@@ -52,6 +52,7 @@ def run(at: str | None, empty: bool) -> None:
         fail("There is no release to serve.", status or FINDINGS)
     ledger.close()
     log.configure()
+    log.log_start("run", port=settings.port)
     sys.exit(Supervisor(settings, shift, zone).run())
 
 
