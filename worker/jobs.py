@@ -56,8 +56,11 @@ def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
 
 
 def worker_count(connection: Redis) -> int:
-    """The number of workers that share the sender's rate limit."""
-    return max(1, Worker.count(queue=queues.open_queue(connection)))
+    """The number of workers that share the sender's rate limit; 1 while the queue server cannot say."""
+    try:
+        return max(1, Worker.count(queue=queues.open_queue(connection)))
+    except queues.UNAVAILABLE:
+        return 1
 
 
 def reconcile_texts(ids: list[int]) -> dict[str, int]:
