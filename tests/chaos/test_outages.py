@@ -74,11 +74,11 @@ def test_no_process_ends_and_no_text_is_lost_or_repeated(chaos: Chaos, outage, s
         file = chaos.folder / f"appointments-{number}.csv"
         file.write_text(csv_text(due))
         assert chaos.import_file(file).wait(120) == 0
-        wait_for(lambda: chaos.sent_count() > total + TEXTS_PER_ROUND // 10, 60, interval=0.05)
+        wait_for(lambda some=total + TEXTS_PER_ROUND // 10: chaos.sent_count() > some, 60, interval=0.05)
         assert chaos.sent_count() < total + TEXTS_PER_ROUND, "no job was in progress"
         outage(chaos, generator)
         total += TEXTS_PER_ROUND
-        wait_for(lambda: chaos.sent_count() == total, 120)
+        wait_for(lambda total=total: chaos.sent_count() == total, 120)
         assert [process.poll() for process in (*clocks, *workers, chaos.web)] == [None] * 6
     time.sleep(6)
     sent = Counter(chaos.processes.sent())
