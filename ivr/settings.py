@@ -89,7 +89,7 @@ class Settings(BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, url: str) -> str:
-        if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        if url and not (url.startswith(("redis://", "rediss://", "unix://")) and _has_valid_port(url)):
             raise ValueError("must look like redis://host:6379/0")
         return url
 
@@ -148,6 +148,13 @@ def _is_http_url(url: str) -> bool:
     except ValueError:
         return False
     return has_host and not (parts.query or parts.fragment) and not re.search(r"\s", url)
+
+
+def _has_valid_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def decode_key(text: str) -> bytes:

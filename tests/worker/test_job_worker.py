@@ -74,7 +74,7 @@ def test_a_worker_refuses_and_removes_every_job_that_is_not_in_its_table(worker,
     with Redis.from_url(queue_url) as connection:
         for number, write in enumerate(jobs):
             write(connection)
-            wait_until(lambda expected=number + 1: names(worker.output(1)).count("job_refused") == expected, 20)
+            wait_until(lambda expected=number + 1: names(worker.output(1)).count("job_refused") == expected)
         assert connection.llen("rq:queue:" + queues.NAME) == 0
         assert not list(connection.scan_iter("rq:job:*"))
     assert not touched.exists()

@@ -118,8 +118,17 @@ def test_a_worker_suspended_beyond_its_lease_does_not_repeat_what_another_worker
         (["clokc"], {"REDIS_URL": "redis://127.0.0.1:1"}, "clokc"),
         (["clock", "now"], {"REDIS_URL": "redis://127.0.0.1:1"}, "clock now"),
         ([], {"CLOCK_SECONDS": "0"}, "CLOCK_SECONDS"),
+        ([], {"REDIS_URL": "redis://127.0.0.1:port"}, "REDIS_URL"),
+        ([], {"REDIS_URL": "redis://127.0.0.1:99999/0"}, "REDIS_URL"),
     ],
-    ids=["no queue", "an unknown process", "too many arguments", "an invalid setting"],
+    ids=[
+        "no queue",
+        "an unknown process",
+        "too many arguments",
+        "an invalid setting",
+        "no number as port",
+        "no such port",
+    ],
 )
 def test_invalid_arguments_and_settings_are_explained(tmp_path, monkeypatch, capsys, arguments, settings, sentence):
     for name, value in environment(tmp_path, **settings).items():
