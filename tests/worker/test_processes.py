@@ -84,7 +84,7 @@ def test_each_text_goes_out_once_even_if_a_worker_is_killed_during_its_slice(cli
     processes.kill(first)
     assert states(clinic)["claimed"] > 0
     processes.start("-m", "worker")
-    wait_until(lambda: set(states(clinic)) <= {"handed_over", "delivered"})
+    wait_until(lambda: states(clinic).total() == 20 and set(states(clinic)) <= {"handed_over", "delivered"})
     assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
     with clinic.ledger.read() as connection:
         sids = connection.execute(select(text.c.sid).where(text.c.step == "2d")).scalars().all()
@@ -103,7 +103,7 @@ def test_a_worker_suspended_beyond_its_lease_does_not_repeat_what_another_worker
     processes.signal(first, signal.SIGSTOP)
     assert len(processes.sent()) < len(PHONES)
     processes.start("-m", "worker")
-    wait_until(lambda: set(states(clinic)) <= {"handed_over", "delivered"})
+    wait_until(lambda: states(clinic).total() == 20 and set(states(clinic)) <= {"handed_over", "delivered"})
     processes.signal(first, signal.SIGCONT)
     first.send_signal(signal.SIGTERM)
     assert first.wait(20) == 0
