@@ -20,4 +20,9 @@ def set_shift(seconds: float) -> None:
 
 def now() -> datetime:
     """The current time, aware, in UTC."""
-    return datetime.fromtimestamp(time.time(), UTC) + _shift
+    return unshifted_now() + _shift
+
+
+def unshifted_now() -> datetime:
+    """The time of this machine, to compare with the clocks of others."""
+    return datetime.fromtimestamp(time.time(), UTC)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeGuard
 
 _PHONE_NUMBER = re.compile(r"\+?\d[\d\-\u2010-\u2015./ \u00a0()]{8,}\d")
 
@@ -31,24 +33,66 @@ def _redacted(value: Any) -> Any:
 
 
 def configure() -> None:
-    """Set up logging for this process, to standard error."""
+    """Set up logging for this process, to standard error: our events, library log records, warnings, and crashes.
+
+    Every event is one line (JSON, unless on a terminal) without phone numbers. Calling it again changes nothing.
+    """
     import structlog
 
-    # The Twilio SDK logs URLs with phone numbers in their query at INFO.
-    logging.getLogger("twilio").setLevel(logging.WARNING)
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    before: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    after: list[Any] = [structlog.processors.format_exc_info, _redact_numbers, renderer]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _redact_numbers,
-            renderer,
-        ],
+        processors=[*before, *after],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    _capture_libraries(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*before, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *after],
+        )
+    )
+    sys.excepthook = _log_crash
+    threading.excepthook = lambda crash: _log_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
+
+
+class _StandardError(logging.StreamHandler[Any]):
+    """Writes library log records to what is standard error at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def _capture_libraries(formatter: logging.Formatter) -> None:
+    """Send the log records of all libraries from WARNING up, and warnings, to one handler."""
+    root = logging.getLogger()
+    for logger in (root, *filter(_has_own_output, logging.Logger.manager.loggerDict.values())):
+        for handler in list(logger.handlers):
+            # Handlers of other types collect records, as those of pytest do.
+            if type(handler) is logging.StreamHandler or isinstance(handler, _StandardError):
+                logger.removeHandler(handler)
+        logger.propagate = True
+    handler = _StandardError()
+    handler.setFormatter(formatter)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    # The Twilio SDK logs URLs with phone numbers in their query at INFO.
+    logging.getLogger("twilio").setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+
+
+def _has_own_output(logger: object) -> TypeGuard[logging.Logger]:
+    return isinstance(logger, logging.Logger) and bool(logger.handlers)
+
+
+def _log_crash(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    """Log an exception that nothing caught, as sys.excepthook does without JSON."""
+    if error is None or issubclass(kind, KeyboardInterrupt | SystemExit):
+        return
+    get_logger().critical("process_crashed", exc_info=(kind, error, traceback))
 
 
 def log_start(process: str, **fields: Any) -> None:

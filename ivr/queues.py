@@ -1,14 +1,18 @@
 """The job queue (RQ on Redis) and publish/subscribe. Jobs are named by strings, so that `ivr` never imports `worker`.
 
 Jobs carry ids and counts only. The queue may lose all of them at any time: the clock process enqueues them again.
+Redis is not trusted: of a job, only its name and arguments are read, as JSON (docs/decisions/0023).
 """
 
 from __future__ import annotations
 
+import json
 import threading
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
@@ -16,7 +20,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.utils import utcparse
+from rq.worker_registration import get_keys
 
 NAME = "infoline"
 SEND = "worker.jobs.send_slice"
@@ -26,10 +33,12 @@ FETCH = "worker.jobs.fetch_statuses"
 JOB_SECONDS = 600
 # The channel that announces a new live release.
 PUBLISHED = "infoline:published"
-# Where `infoline run` writes the URL of its queue server.
-QUEUE_URL_FILE = "queue-url"
 _RECONNECT_SECONDS = 1.0
 _POLL_SECONDS = 5.0
+# Our jobs have a few hundred bytes of data.
+_MAX_JOB_BYTES = 64 * 1024
+# Workers report every 10 seconds.
+_WORKER_SECONDS = 45.0
 UNAVAILABLE = (RedisError, OSError)
 """What an unavailable queue server raises."""
 
@@ -67,14 +76,6 @@ def subscribe(url: str, channel: str, notify: Callable[[], None]) -> None:
         pause.wait(_RECONNECT_SECONDS)
 
 
-def running_queue_url(var_dir: Path) -> str:
-    """The URL of the queue server that `infoline run` has started with this VAR_DIR; empty if it does not run."""
-    try:
-        return (var_dir / QUEUE_URL_FILE).read_text().strip()
-    except OSError:
-        return ""
-
-
 def open_queue(connection: Redis) -> Queue:
     return Queue(NAME, connection=connection, serializer=JSONSerializer)
 
@@ -83,6 +84,63 @@ def enqueue(queue: Queue, job: str, *args: Any) -> None:
     """Enqueue a job by name; a text that a caller requested goes ahead of all other jobs."""
     at_front = job == SEND_ASKED
     queue.enqueue(job, args=args, at_front=at_front, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """What a job in the queue asks for. name: None if its data is not in the format of `enqueue`."""
+
+    name: str | None
+    arguments: tuple[Any, ...] = ()
+
+
+def take(connection: Redis, seconds: int) -> QueuedJob | None:
+    """Remove the next job from the queue; None if none arrives in `seconds`. Raises one of UNAVAILABLE.
+
+    RQ's own worker would also run the callbacks, retries, dependents, and webhooks that a job names.
+    """
+    popped: Any = connection.blpop([Queue.redis_queue_namespace_prefix + NAME], timeout=seconds)
+    if not popped:
+        return None
+    key = Job.redis_job_namespace_prefix.encode() + bytes(popped[1])
+    with connection.pipeline() as pipeline:
+        pipeline.hget(key, "data")
+        pipeline.delete(key)
+        data, _ = pipeline.execute(raise_on_error=False)
+    return _read_job(data) if isinstance(data, bytes) else QueuedJob(None)
+
+
+def _read_job(data: bytes) -> QueuedJob:
+    try:
+        unpacked = zlib.decompressobj().decompress(data, _MAX_JOB_BYTES)
+        name, instance, arguments, keywords = json.loads(unpacked)
+    except (zlib.error, ValueError, TypeError, RecursionError):
+        return QueuedJob(None)
+    if not isinstance(name, str) or not isinstance(arguments, list) or instance is not None or keywords != {}:
+        return QueuedJob(None)
+    return QueuedJob(name, tuple(arguments))
+
+
+def live_workers(url: str) -> int | None:
+    """The number of workers that reported lately; None if no queue server answers at the URL."""
+    if not url:
+        return None
+    oldest = datetime.now(UTC) - timedelta(seconds=_WORKER_SECONDS)
+    try:
+        with connect(url, retry=False) as connection, connection.pipeline() as pipeline:
+            for key in get_keys(open_queue(connection)):
+                pipeline.hget(key, "last_heartbeat")
+            reported = pipeline.execute()
+    except UNAVAILABLE:
+        return None
+    return sum(_is_after(value, oldest) for value in reported)
+
+
+def _is_after(value: bytes | None, oldest: datetime) -> bool:
+    try:
+        return value is not None and utcparse(value.decode()) > oldest
+    except ValueError:
+        return False
 
 
 def is_reachable(url: str) -> bool:

@@ -38,6 +38,14 @@ def is_http_url(url: str) -> bool:
     return has_host and not (parts.query or parts.fragment) and not re.search(r"\s", url)
 
 
+def has_valid_port(url: str) -> bool:
+    """Whether the port of a URL, if it has one, is a number that exists."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
 def redis_problem(url: str) -> str:
     """What is wrong with REDIS_URL on a public line; empty if nothing is. Jobs must not be forged on the network."""
     parts = urlsplit(url)

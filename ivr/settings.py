@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ivr.env_file import EnvFileError, access_problem, find_env_file, read_env_file
 from ivr.setting_rules import (
     database_problem,
+    has_valid_port,
     is_http_url,
     is_loopback,
     is_weak_key,
@@ -112,7 +113,7 @@ class Settings(BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, url: str) -> str:
-        if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        if url and not (url.startswith(("redis://", "rediss://", "unix://")) and has_valid_port(url)):
             raise ValueError("must look like redis://host:6379/0")
         return url
 

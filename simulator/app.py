@@ -1,5 +1,7 @@
 """The simulator as one web application."""
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
@@ -25,17 +27,27 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(Rest(account, scheduler).blueprint())
     app.register_blueprint(Phones(account, scheduler).blueprint())
     app.add_url_rule("/", "page", lambda: page(account))
-    app.before_request(_require_loopback_host)
+    app.before_request(_refuse_websites)
     app.register_error_handler(RestError, _rest_error)
     app.register_error_handler(HTTPException, _http_error)
     return app
 
 
-def _require_loopback_host() -> Response | None:
+def _refuse_websites() -> Response | None:
+    """Refuse what a website in a browser on this machine may send: the simulator has no password for its phones."""
     # DNS rebinding: a website must not reach the simulator through a host name that it points at loopback.
-    if is_loopback(f"http://{request.host}"):
-        return None
-    return Response("The simulator answers on loopback addresses only.\n", 403, mimetype="text/plain")
+    own = f"http://{request.host}"
+    if not is_loopback(own) or (urlsplit(own).port or 80) != int(request.environ["SERVER_PORT"]):
+        return _forbidden("The simulator answers on loopback addresses only, at its own port.")
+    is_link = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if request.headers.get("Origin", own) != own or (site not in ("none", "same-origin") and not is_link):
+        return _forbidden("The simulator takes no requests from other websites.")
+    return None
+
+
+def _forbidden(sentence: str) -> Response:
+    return Response(f"{sentence}\n", 403, mimetype="text/plain")
 
 
 def _rest_error(error: RestError) -> Response:

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from xml.parsers import expat
 
 from simulator.grammar import SPEECH, UNSUPPORTED, URL_ATTRIBUTES, Verb
-from simulator.loopback import is_loopback
+from simulator.loopback import may_request
 from simulator.webhook import MAX_BYTES
 
 
@@ -146,7 +146,7 @@ def _check_urls(element: Element, base: str) -> None:
         return
     for name in URL_ATTRIBUTES:
         value = element.attributes.get(name)
-        if value is not None and not is_loopback(urljoin(base, value)):
+        if value is not None and not may_request(urljoin(base, value)):
             raise TwimlError(
                 element.line,
                 f'<{element.name}> {name}="{value}" is not on this machine; '

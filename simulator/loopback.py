@@ -1,7 +1,51 @@
 """The rule that every URL is checked against: nothing leaves this machine."""
 
 import ipaddress
+import ssl
+from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class AllowedHost:
+    """A public name that is connected to on this machine instead, with TLS. ca_file: without one, any certificate."""
+
+    name: str
+    address: str
+    port: int
+    ca_file: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """The TLS settings of a connection. Raises OSError for an unreadable or invalid `ca_file`."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.ca_file is None:
+            # Only a program on this machine can answer there.
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+_allowed: dict[str, AllowedHost] = {}
+
+
+def allow_host(host: AllowedHost) -> None:
+    """Let the simulators of this process request https URLs of a host."""
+    _allowed[host.name] = host
+
+
+def allowed_host(url: str) -> AllowedHost | None:
+    """The allowed host of an absolute https URL; None for any other."""
+    try:
+        parts = urlsplit(url)
+        name, _port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return _allowed.get(name or "") if parts.scheme == "https" else None
+
+
+def may_request(url: str) -> bool:
+    """Whether the simulator may request an absolute URL: it is on this machine, or its host is allowed."""
+    return is_loopback(url) or allowed_host(url) is not None
 
 
 def is_loopback(url: str) -> bool:
@@ -13,6 +57,11 @@ def is_loopback(url: str) -> bool:
         return False
     if parts.scheme != "http" or host is None:
         return False
+    return is_loopback_host(host)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a name or address is this machine, without resolving names."""
     if host == "localhost":
         return True
     try:
@@ -25,5 +74,5 @@ def loopback_only(name: str, url: str) -> str:
     """The error message for a URL that is not on this machine. name: the setting or attribute."""
     return (
         f"{name} is {url!r}, but the simulator connects to this machine only: "
-        "use an http URL on 127.0.0.1, ::1 or localhost."
+        "use an http URL on 127.0.0.1, ::1 or localhost, or name the host of an https URL with --allow-host."
     )

@@ -15,7 +15,7 @@ from simulator.actions import act
 from simulator.call import Call
 from simulator.errors import RestError
 from simulator.fields import integer
-from simulator.loopback import is_loopback
+from simulator.loopback import may_request
 from simulator.numbers import MAGIC_CALL_FROM, MAGIC_CALL_TO, MAGIC_SENDER, call_outcome, normalize
 from simulator.scheduler import Scheduler
 from simulator.webhook import NoAnswer, send
@@ -131,11 +131,11 @@ def _parse_request(form: Mapping[str, str], events: list[str]) -> CallRequest:
     url, twiml, callback = form.get("Url"), form.get("Twiml"), form.get("StatusCallback")
     if url is None and twiml is None:
         raise RestError(21205, "")
-    if twiml is None and not is_loopback(url or ""):
+    if twiml is None and not may_request(url or ""):
         raise RestError(21205, f"{url} (the simulator connects to loopback addresses only)")
     if twiml is not None and len(twiml) > MAX_TWIML_CHARACTERS:
         raise RestError(20001, f"Twiml is over {MAX_TWIML_CHARACTERS} characters")
-    if callback is not None and not is_loopback(callback):
+    if callback is not None and not may_request(callback):
         raise RestError(21626, f"{callback} (the simulator connects to loopback addresses only)")
     requested = tuple(event for text in events for event in text.split()) or ("completed",)
     for event in requested:

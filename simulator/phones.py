@@ -152,9 +152,10 @@ def _summary(call: Call) -> dict[str, Any]:
 
 
 def _json_body() -> dict[str, Any]:
-    body = request.get_json(force=True, silent=True)
+    # A browser lets any website send the other types without asking.
+    body = request.get_json(silent=True) if request.mimetype == "application/json" else None
     if not isinstance(body, dict):
-        raise InvalidInput("Send a JSON object.")
+        raise InvalidInput("Send a JSON object with Content-Type: application/json.")
     return body
 
 

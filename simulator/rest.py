@@ -18,7 +18,7 @@ from simulator.call import Call
 from simulator.errors import RestError
 from simulator.fields import CREATE_CALL, CREATE_MESSAGE, LIST_CALLS, LIST_MESSAGES, UPDATE_CALL, check, integer
 from simulator.listing import paginate, period
-from simulator.loopback import is_loopback
+from simulator.loopback import may_request
 from simulator.numbers import MAGIC_SENDER, MAGIC_TEXT_FROM, MAGIC_TEXT_TO, normalize
 from simulator.outbound import create_call
 from simulator.receipts import deliver
@@ -189,7 +189,7 @@ class Rest:
         if len(body) > MAX_CHARACTERS:
             raise RestError(21617)
         callback = form.get("StatusCallback") or None
-        if callback is not None and not is_loopback(callback):
+        if callback is not None and not may_request(callback):
             raise RestError(21609, f"{callback} (the simulator connects to loopback addresses only)")
         integer(form, "ValidityPeriod", MAX_VALIDITY_SECONDS, 1, MAX_VALIDITY_SECONDS)
         now = self.account.settings.now()

@@ -3,12 +3,13 @@
 import argparse
 import math
 import re
+import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from simulator.loopback import is_loopback, loopback_only
+from simulator.loopback import AllowedHost, allow_host, is_loopback_host, loopback_only, may_request
 from simulator.numbers import E164
 
 
@@ -29,6 +30,8 @@ class Settings:
     clock_shift: float = 0.0
     receipt_seconds: float = 0.2
     keywords_answered_by: str = "carrier"
+    allow_host: AllowedHost | None = None
+    ca_file: str | None = None
 
     def now(self) -> datetime:
         """The system time in UTC, plus `clock_shift`."""
@@ -87,6 +90,21 @@ def _matching(pattern: str) -> Callable[[str], str]:
     return parse
 
 
+def _allowed_host(text: str) -> AllowedHost:
+    match = re.fullmatch(r"([a-z0-9.-]+)=(\[[0-9a-f:]+\]|[a-z0-9.]+):([0-9]{1,5})", text.lower())
+    if not match or not is_loopback_host(match[2].strip("[]")) or _port(match[3]) == 0:
+        raise ValueError
+    return AllowedHost(match[1], match[2].strip("[]"), int(match[3]))
+
+
+def _file(text: str) -> str:
+    try:
+        ssl.create_default_context(cafile=text)
+    except OSError:
+        raise ValueError from None
+    return text
+
+
 OPTIONS = (
     Option("port", "SIMULATOR_PORT", "a port from 0 (any free one) to 65535", _port),
     Option("account_sid", "TWILIO_ACCOUNT_SID", "AC and 32 hex digits", _matching(r"AC[0-9a-fA-F]{32}")),
@@ -98,9 +116,18 @@ OPTIONS = (
         "MG and 32 hex digits",
         _matching(r"MG[0-9a-fA-F]{32}"),
     ),
-    Option("public_url", "PUBLIC_URL", "the line's http URL on this machine", str),
+    Option(
+        "public_url", "PUBLIC_URL", "the line's http URL on this machine, or its https URL on the allowed host", str
+    ),
     Option("clock_shift", "CLOCK_SHIFT_SECONDS", "a number of seconds", _seconds),
     Option("receipt_seconds", "SIMULATOR_RECEIPT_SECONDS", "a number of seconds, 0 or more", _delay),
+    Option(
+        "allow_host",
+        "SIMULATOR_ALLOW_HOST",
+        "a host name and where it is on this machine, such as line.example.org=127.0.0.1:8443",
+        _allowed_host,
+    ),
+    Option("ca_file", "SIMULATOR_CA_FILE", "a file of CA certificates that sign the allowed host's", _file),
     Option("keywords_answered_by", "KEYWORDS_ANSWERED_BY", "carrier or line", _matching("carrier|line")),
 )
 
@@ -123,10 +150,15 @@ def settings_from(environment: Mapping[str, str], arguments: Sequence[str]) -> S
             values[option.field] = option.parse(text)
         except ValueError:
             raise SettingsError(f"{option.variable} must be {option.valid}, not {text!r}.") from None
-    return _require_loopback(Settings(**values))
+    return _checked(Settings(**values))
 
 
-def _require_loopback(settings: Settings) -> Settings:
-    if not is_loopback(settings.public_url):
+def _checked(settings: Settings) -> Settings:
+    """The settings with the allowed host, if one is set, and an address of the line that may be requested."""
+    if settings.allow_host:
+        allow_host(replace(settings.allow_host, ca_file=settings.ca_file))
+    elif settings.ca_file:
+        raise SettingsError("SIMULATOR_CA_FILE is for an https line: set SIMULATOR_ALLOW_HOST too, or remove it.")
+    if not may_request(settings.public_url):
         raise SettingsError(loopback_only("PUBLIC_URL", settings.public_url))
-    return Settings(**{**vars(settings), "public_url": settings.public_url.rstrip("/")})
+    return replace(settings, public_url=settings.public_url.rstrip("/"))

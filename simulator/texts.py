@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 from simulator.account import Account, Text
 from simulator.document import Element, TwimlError, parse
 from simulator.grammar import TEXT_VERBS
-from simulator.loopback import is_loopback
+from simulator.loopback import may_request
 from simulator.numbers import normalize, places
 from simulator.receipts import deliver
 from simulator.resource import API_VERSION, new_sid, segments
@@ -181,7 +181,7 @@ def _line_replies(account: Account, text: Text) -> list[Reply]:
         if redirect is None:
             return replies
         method, url = redirect.get("method", "POST"), urljoin(url, redirect.text)
-        if not is_loopback(url):
+        if not may_request(url):
             raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
     raise NoAnswer(11100, f"More than {MAX_JUMPS} documents in a row.")
 

@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 from simulator.document import Element, TwimlError, parse
 from simulator.grammar import VOICE_VERBS
-from simulator.loopback import is_loopback
+from simulator.loopback import may_request
 from simulator.numbers import normalize
 from simulator.webhook import Answer, NoAnswer, path_of
 
@@ -210,7 +210,7 @@ class Leg:
                 raise TwimlError(play.line, "<Play> needs a URL or digits.", 13420)
             return
         url = urljoin(self.url, play.text)
-        if is_loopback(url):
+        if may_request(url):
             answer = self.fetch("GET", url, {})
             if answer.status != 200 or not answer.media_type.startswith("audio/"):
                 response = f"{answer.status} {answer.media_type or 'without a content type'}"
@@ -231,7 +231,7 @@ class Leg:
 
     def _redirect(self, redirect: Element) -> None:
         url = urljoin(self.url, redirect.text)
-        if not is_loopback(url):
+        if not may_request(url):
             raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
         self._jump(redirect.get("method", "POST"), url, {})
 

@@ -11,13 +11,14 @@ import hmac
 import http.client
 import re
 import socket
+import ssl
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urlencode, urlsplit
 
-from simulator.loopback import is_loopback, loopback_only
+from simulator.loopback import AllowedHost, allowed_host, loopback_only, may_request
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
@@ -64,13 +65,13 @@ def send(token: str, method: str, url: str, params: Mapping[str, str]) -> Answer
     Raises `NoAnswer` if the address is not loopback, the connection fails twice, or 15 s pass.
     """
     url = urldefrag(url).url
-    if not is_loopback(url):
+    if not may_request(url):
         raise NoAnswer(11100, loopback_only("The URL", url))
     if method == "GET" and params:
         url += ("&" if urlsplit(url).query else "?") + urlencode(params)
     request = _Request(method, url, *_signed(token, method, url, params))
     started = time.monotonic()
-    connection = http.client.HTTPConnection(urlsplit(url).hostname or "", urlsplit(url).port or 80)
+    connection = http.client.HTTPConnection(urlsplit(url).hostname or "", _port(url))
     connection.sock = sock = _connect(url, started)
     try:
         return _exchange(connection, sock, request, started)
@@ -89,7 +90,7 @@ def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
     Raises `NoAnswer` as `send` does.
     """
     url = urldefrag(url).url
-    if not is_loopback(url):
+    if not may_request(url):
         raise NoAnswer(11100, loopback_only("The URL", url))
     body, headers = _signed(token, "POST", url, params)
     parts = urlsplit(url)
@@ -145,19 +146,36 @@ def path_of(url: str) -> str:
     return urlsplit(url).path or "/"
 
 
-def _connect(url: str, started: float) -> socket.socket:
-    """A connection to the line, tried twice."""
+def _port(url: str) -> int:
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    return parts.port or http.client.HTTP_PORT if parts.scheme == "http" else parts.port or http.client.HTTPS_PORT
+
+
+def _connect(url: str, started: float) -> socket.socket:
+    """A connection to the line, tried twice, with TLS for an allowed host."""
+    parts, allowed = urlsplit(url), allowed_host(url)
+    host, port = (allowed.address, allowed.port) if allowed else (parts.hostname or "", _port(url))
     # The resolver could map `localhost` to another host, but not an address.
     hosts = ("127.0.0.1", "::1") if host == "localhost" else (host, host)
     for address in hosts:
         remaining = max(min(CONNECT_SECONDS, started + TOTAL_SECONDS - time.monotonic()), 0.001)
         try:
-            return socket.create_connection((address, parts.port or 80), remaining)
+            sock = socket.create_connection((address, port), remaining)
         except OSError:
             continue
+        return _with_tls(sock, allowed) if allowed else sock
     raise NoAnswer(11205, f"The line is not running: no connection to {parts.scheme}://{parts.netloc}.")
+
+
+def _with_tls(sock: socket.socket, allowed: AllowedHost) -> socket.socket:
+    try:
+        return allowed.context().wrap_socket(sock, server_hostname=allowed.name)
+    except ssl.SSLError as error:
+        sock.close()
+        raise NoAnswer(11237, f"The certificate of {allowed.name} was refused: {error.reason}.") from None
+    except OSError:
+        sock.close()
+        raise NoAnswer(11205, f"The line on port {allowed.port} does not answer with TLS.") from None
 
 
 def _target(url: str) -> str:

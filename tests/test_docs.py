@@ -36,7 +36,9 @@ def log_events() -> Iterator[str]:
     for folder in ("ivr", "worker"):
         for path in (ROOT / folder).rglob("*.py"):
             for event in _EVENT.findall(path.read_text()):
-                yield from (event.replace("{self.name}", writer.name) for writer in _WRITERS)
+                for process in ("clock", "worker"):
+                    named = event.replace("{self._process}", process)
+                    yield from (named.replace("{self.name}", writer.name) for writer in _WRITERS)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
-"""Log lines never contain a phone number."""
+"""Log lines are JSON, whoever writes them, and never contain a phone number."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
 
 from ivr import log
+from tests.support.processes import environment
 
 NUMBERS = [
     ("in a sentence", "to +16035550123 now"),
@@ -40,3 +44,35 @@ def test_a_started_process_logs_its_name_and_version(capsys: pytest.CaptureFixtu
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["process"], line["database"]) == ("process_started", "web", "sqlite")
     assert line["version"]
+
+
+def test_warnings_library_records_and_crashes_are_one_json_line_each(tmp_path: Path) -> None:
+    program = """
+import logging, threading, warnings
+from ivr import log
+log.configure()
+log.configure()
+logging.getLogger("sqlalchemy.pool").error("two\\nlines to +16035550123", exc_info=ValueError("a"))
+logging.getLogger("rq.worker").info("not logged")
+warnings.warn("old", DeprecationWarning, stacklevel=1)
+log.log_start("test", port=1)
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+raise RuntimeError("+16035550123")
+"""
+    result = subprocess.run(
+        [sys.executable, "-W", "always", "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        check=False,
+    )
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    assert result.returncode == 1
+    assert [line["level"] for line in lines] == ["error", "warning", "info", "critical", "critical"]
+    assert [line["event"] for line in lines[2:]] == ["process_started", "process_crashed", "process_crashed"]
+    assert "ValueError" in lines[0]["exception"]
+    assert (lines[2]["process"], lines[2]["port"]) == ("test", 1)
+    assert "RuntimeError" in lines[4]["exception"]
+    assert "0123" not in result.stderr

@@ -6,11 +6,10 @@ import math
 import threading
 from datetime import datetime
 
-from redis import Redis
 from rq import Queue
 
 from ivr import clock, log, queues
-from ivr.ledger import Ledger, LedgerUnavailable
+from ivr.ledger import Ledger
 from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
 from ivr.reminders.outbox.backfill import complete_texts
@@ -24,6 +23,7 @@ from ivr.reminders.outbox.results import expire_claims
 from ivr.reminders.schedule.replan import replan
 from ivr.settings import Settings
 from worker.context import open_content
+from worker.outage import Outage
 
 SLICE = 500
 RECONCILE_BATCH = 30
@@ -80,20 +80,14 @@ class PlanWatch:
 
 
 def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
-    """Tick until `stop` is set. An unavailable service is retried at the next tick, and logged once."""
-    connection: Redis = queues.connect(settings.redis_url)
-    queue = queues.open_queue(connection)
-    failure: str | None = None
-    plan = PlanWatch(settings, ledger)
+    """Tick until `stop` is set. Whatever fails is retried at the next tick, and logged once."""
+    queue = queues.open_queue(queues.connect(settings.redis_url, retry=False))
+    outage, plan = Outage("clock"), PlanWatch(settings, ledger)
     while not stop.is_set():
         try:
             plan.check(clock.now())
             tick(settings, ledger, queue, clock.now())
-            if failure:
-                log.get_logger().info("clock_resumed")
-            failure = None
-        except (LedgerUnavailable, *queues.UNAVAILABLE) as error:
-            if failure != type(error).__name__:
-                failure = type(error).__name__
-                log.get_logger().warning("clock_interrupted", reason=failure)
+            outage.end()
+        except Exception as error:
+            outage.begin(error)
         stop.wait(settings.clock_seconds)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from rq import Queue, Worker, get_current_job
+from redis import Redis
+from rq import Worker
 
-from ivr import clock, log
+from ivr import clock, log, queues
 from ivr.carrier.twilio.client import UNREACHABLE, open_carrier
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.outbox.claims import claim_reminders
@@ -48,7 +49,7 @@ def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
     settings, per_second = context.settings, context.content.config.reminders.pace
     rate_limit = SharedRateLimit(context.queue, context.carrier.sender, per_second)
     # A slice takes a quarter of the lease at this worker's share of the rate: it is done well before the lease expires.
-    share = min(per_second / worker_count(), 1 / rate_limit.reserve(0)[1])
+    share = min(per_second / worker_count(context.queue), 1 / rate_limit.reserve(0)[1])
     segments = 0 if shutdown.is_set() else max(1, min(limit, int(share * settings.lease_seconds / 4)))
     probe_after = timedelta(seconds=settings.retry_seconds * PROBE_FACTOR)
     claimed: list[ClaimedText] = []
@@ -62,12 +63,12 @@ def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
     return len(claimed)
 
 
-def worker_count() -> int:
-    """The number of workers that share the sender's rate limit."""
-    job = get_current_job()
-    if job is None:
+def worker_count(connection: Redis) -> int:
+    """The number of workers that share the sender's rate limit; 1 while the queue server cannot say."""
+    try:
+        return max(1, Worker.count(queue=queues.open_queue(connection)))
+    except queues.UNAVAILABLE:
         return 1
-    return max(1, Worker.count(queue=Queue(job.origin, connection=job.connection)))
 
 
 def reconcile_texts(ids: list[int]) -> dict[str, int]:

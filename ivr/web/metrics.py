@@ -84,6 +84,9 @@ class LineCollector(Collector):
         yield GaugeMetricFamily("infoline_queue_up", "Whether the queue server answers.", value=depth is not None)
         if depth is not None:
             yield GaugeMetricFamily("infoline_queue_jobs", "Jobs that no worker has started.", value=depth)
+        if depth is not None:
+            workers = queues.live_workers(self._services.settings.redis_url)
+            yield GaugeMetricFamily("infoline_workers", "Worker processes that reported lately.", value=workers or 0)
         values = self._ledger.get()
         yield GaugeMetricFamily("infoline_ledger_up", "Whether the database answers.", value=values is not None)
         # While the database is down, an alert on an alarm must not disappear.

@@ -155,7 +155,8 @@ class Chaos:
 
     def post(self, path: str, message: object) -> None:
         url = self.processes.carrier_url + path
-        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(message).encode()), timeout=10):
+        headers = {"Content-Type": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(message).encode(), headers), timeout=10):
             pass
 
     def states(self) -> Counter[str]:

@@ -79,7 +79,8 @@ class Network:
         """(status, JSON) of a request: POST with a message, else GET."""
         data = None if message is None else json.dumps(message).encode()
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.url + path, data)) as response:
+            headers = {"Content-Type": "application/json"}
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers)) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)

@@ -84,7 +84,7 @@ def test_each_text_goes_out_once_even_if_a_worker_is_killed_during_its_slice(cli
     processes.kill(first)
     assert states(clinic)["claimed"] > 0
     processes.start("-m", "worker")
-    wait_until(lambda: set(states(clinic)) <= {"handed_over", "delivered"})
+    wait_until(lambda: states(clinic).total() == 20 and set(states(clinic)) <= {"handed_over", "delivered"})
     assert Counter(processes.sent()) == dict.fromkeys(PHONES, 1)
     with clinic.ledger.read() as connection:
         sids = connection.execute(select(text.c.sid).where(text.c.step == "2d")).scalars().all()
@@ -103,7 +103,7 @@ def test_a_worker_suspended_beyond_its_lease_does_not_repeat_what_another_worker
     processes.signal(first, signal.SIGSTOP)
     assert len(processes.sent()) < len(PHONES)
     processes.start("-m", "worker")
-    wait_until(lambda: set(states(clinic)) <= {"handed_over", "delivered"})
+    wait_until(lambda: states(clinic).total() == 20 and set(states(clinic)) <= {"handed_over", "delivered"})
     processes.signal(first, signal.SIGCONT)
     first.send_signal(signal.SIGTERM)
     assert first.wait(20) == 0
@@ -118,8 +118,17 @@ def test_a_worker_suspended_beyond_its_lease_does_not_repeat_what_another_worker
         (["clokc"], {"REDIS_URL": "redis://127.0.0.1:1"}, "clokc"),
         (["clock", "now"], {"REDIS_URL": "redis://127.0.0.1:1"}, "clock now"),
         ([], {"CLOCK_SECONDS": "0"}, "CLOCK_SECONDS"),
+        ([], {"REDIS_URL": "redis://127.0.0.1:port"}, "REDIS_URL"),
+        ([], {"REDIS_URL": "redis://127.0.0.1:99999/0"}, "REDIS_URL"),
     ],
-    ids=["no queue", "an unknown process", "too many arguments", "an invalid setting"],
+    ids=[
+        "no queue",
+        "an unknown process",
+        "too many arguments",
+        "an invalid setting",
+        "no number as port",
+        "no such port",
+    ],
 )
 def test_invalid_arguments_and_settings_are_explained(tmp_path, monkeypatch, capsys, arguments, settings, sentence):
     for name, value in environment(tmp_path, **settings).items():

@@ -98,7 +98,7 @@ def test_several_workers_each_claim_their_share_of_the_rate(clinic, network, set
     import_rows(clinic, 30)
     set_up_worker(LEASE_SECONDS=4)
     sizes = []
-    monkeypatch.setattr(jobs, "worker_count", lambda: 5)
+    monkeypatch.setattr(jobs, "worker_count", lambda _connection: 5)
     monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer: sizes.append(len(texts)))
     jobs.send_slice(500)
     assert sizes == [2]

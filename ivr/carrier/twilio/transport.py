@@ -17,6 +17,9 @@ from urllib.parse import urlencode, urlsplit
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
+from ivr import clock
+from ivr.carrier.clock_skew import SkewWatch
+
 OFFICIAL = "https://api.twilio.com"
 
 
@@ -26,6 +29,9 @@ class NotSent(Exception):
 
 class Broken(Exception):
     """The connection broke or timed out during the request, so Twilio may have accepted it."""
+
+
+_skew = SkewWatch()
 
 
 class Transport(HttpClient):  # type: ignore[misc]
@@ -71,6 +77,7 @@ class Transport(HttpClient):  # type: ignore[misc]
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
+            _skew.check(response.getheader("Date"), clock.unshifted_now())
             text = response.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
             self._close()

@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import click
@@ -52,14 +53,25 @@ def run(at: str | None, empty: bool) -> None:
         fail("There is no release to serve.", status or FINDINGS)
     ledger.close()
     log.configure()
+    log.log_start("run", port=settings.port)
     sys.exit(Supervisor(settings, shift, zone).run())
 
 
 def _check_ports(settings: Settings) -> None:
-    simulator_port = int(settings.simulator_url.rsplit(":", 1)[1])
-    for port, setting in ((settings.port, "PORT"), (simulator_port, "SIMULATOR_URL")):
+    from ivr.cli.run.supervisor import simulator_port
+    from ivr.setting_rules import is_loopback
+
+    if urlsplit(settings.simulator_url).scheme != "http" or not is_loopback(settings.simulator_url):
+        fail(
+            f"SIMULATOR_URL is {settings.simulator_url}, but `infoline run` starts the phone network on this machine: "
+            "use a URL such as http://127.0.0.1:8010."
+        )
+    ports = {"PORT": settings.port, "SIMULATOR_URL": simulator_port(settings)}
+    if ports["PORT"] == ports["SIMULATOR_URL"]:
+        fail(f"PORT and SIMULATOR_URL both name port {settings.port}: change one of them.")
+    for setting, port in ports.items():
         if not port_is_free(port):
-            fail(f"Port {port} is in use, perhaps by another `infoline run`: stop it, or change {setting}.")
+            fail(f"Port {port} is in use or reserved, perhaps by another `infoline run`: stop it, or change {setting}.")
 
 
 def _shift_seconds(at: str | None, settings: Settings) -> float:

