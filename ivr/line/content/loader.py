@@ -37,6 +37,8 @@ _TOO_LARGE = (
     f"This folder has more than {LARGEST_TOGETHER // 1_000_000} MB: name a folder with prompts only, or make its"
     " recordings smaller."
 )
+# The database stores the names of a draft's files.
+_LONGEST_NAME = 100
 _LINK = "This is a link: put the file itself here, so that nothing from outside this folder is published."
 _JUNK_ENDINGS = ("~", ".bak", ".orig", ".swp", "Thumbs.db", "desktop.ini")
 Files = Mapping[str, bytes]
@@ -167,6 +169,8 @@ def file_problem(name: str, data: bytes) -> str:
             f"`{name}` is not a file name for prompts/: write it like line.yaml, en/cancer.md, en/questions.tsv or"
             " recordings/en/cancer-2.mp3."
         )
+    if len(name) > _LONGEST_NAME:
+        return f"`{name[:40]}…` has {len(name)} characters: shorten the name to {_LONGEST_NAME}."
     largest = (
         LARGEST_RECORDING
         if is_in_recordings_folder(name)

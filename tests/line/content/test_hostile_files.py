@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from ivr.cli import main
 from ivr.line.content.audio_headers import read_audio_info
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.loader import LINE_FILE, read_file, read_folder
+from ivr.line.content.loader import LINE_FILE, file_problem, read_file, read_folder
 from ivr.line.content.training_questions import LARGEST_QUESTIONS, read_questions
 from tests.line.content.test_loader import SHIPPED
 from tests.line.content.test_recordings import MP3, WAV
@@ -95,6 +95,11 @@ def test_a_folder_that_cannot_be_listed_is_a_finding(folder: Path) -> None:
     (finding,) = folder_findings(folder)
     (folder / "en").chmod(0o755)
     assert (finding.file, finding.rule) == ("en", "folder")
+
+
+def test_a_file_name_that_the_database_cannot_store_is_refused() -> None:
+    assert "has 107 characters: shorten the name to 100" in file_problem(f"en/{'a' * 101}.md", b"")
+    assert file_problem(f"en/{'a' * 94}.md", b"") == ""
 
 
 TAG = b"ID3\x04\x00\x00\x00\x00\x00\x00"
