@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from redis import Redis
@@ -25,8 +24,6 @@ RECONCILE = "worker.jobs.reconcile_texts"
 JOB_SECONDS = 600
 # The channel that announces a new live release.
 PUBLISHED = "infoline:published"
-# Where `infoline run` writes the URL of its queue server.
-QUEUE_URL_FILE = "queue-url"
 _RECONNECT_SECONDS = 1.0
 _POLL_SECONDS = 5.0
 UNAVAILABLE = (RedisError, OSError)
@@ -64,14 +61,6 @@ def subscribe(url: str, channel: str, notify: Callable[[], None]) -> None:
                 if subscription.get_message(timeout=_POLL_SECONDS):
                     notify()
         pause.wait(_RECONNECT_SECONDS)
-
-
-def running_queue_url(var_dir: Path) -> str:
-    """The URL of the queue server that `infoline run` has started with this VAR_DIR; empty if it does not run."""
-    try:
-        return (var_dir / QUEUE_URL_FILE).read_text().strip()
-    except OSError:
-        return ""
 
 
 def open_queue(connection: Redis) -> Queue:

@@ -20,15 +20,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ivr.env_file import EnvFileError, access_problem, find_env_file, read_env_file
-from ivr.setting_rules import (
-    database_problem,
-    is_http_url,
-    is_loopback,
-    is_weak_key,
-    is_weak_token,
-    names_of,
-    redis_problem,
-)
+from ivr.setting_rules import database_problem, is_http_url, is_weak_key, is_weak_token, names_of, redis_problem
+from ivr.setting_rules import is_loopback as is_loopback
 from ivr.shipped import shipped_prompts
 
 REQUIRED_SETTINGS = (

@@ -14,6 +14,7 @@ from ivr import queues
 from ivr.cli.console import FINDINGS, WIDTH, clean, echo, exit_on
 from ivr.cli.context import settings_or_exit
 from ivr.cli.prompts.folder import write_or_exit
+from ivr.cli.run.queue_file import running_queue_url
 from ivr.ledger import LedgerUnavailable, Vault, open_ledger
 from ivr.ledger.keys import WrongKeys, refuse_wrong_keys
 from ivr.line.content.findings import BrokenPrompts
@@ -74,12 +75,10 @@ def _check_keys(settings: Settings) -> str:
 
 
 def _check_queue(settings: Settings) -> str:
-    url = settings.redis_url or queues.running_queue_url(settings.var_dir)
+    url = settings.redis_url or running_queue_url(settings.var_dir)
     if not url:
         return "REDIS_URL is not set, so no reminders go out. `infoline run` starts its own queue."
-    if queues.is_reachable(url):
-        return ""
-    return "The server at REDIS_URL does not answer." if settings.redis_url else "`infoline run` does not run."
+    return "" if queues.is_reachable(url) else "The server at REDIS_URL does not answer."
 
 
 def _check_carrier(settings: Settings) -> str:

@@ -74,7 +74,7 @@ class PhoneNetwork:
         return self._read(status, body)
 
     def _connect(self) -> http.client.HTTPConnection:
-        from ivr.setting_rules import is_loopback
+        from ivr.settings import is_loopback
 
         try:
             parts = urlsplit(self.url)

@@ -21,9 +21,9 @@ import click
 from ivr import clock
 from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.example_appointments import write_example
+from ivr.cli.run.queue_file import QueueFile
 from ivr.env_file import VARIABLE as ENV_FILE
 from ivr.env_file import find_env_file
-from ivr.queues import QUEUE_URL_FILE
 from ivr.settings import Settings, shift_file
 
 READY_SECONDS = 30
@@ -91,7 +91,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._example = settings.var_dir / "example-appointments.csv"
         self._queue: EmbeddedQueue | None = None
-        self._queue_url_file = settings.var_dir / QUEUE_URL_FILE
+        self._queue_file: QueueFile | None = None
         self._logs = settings.var_dir / "logs"
         self._children = [
             ChildProcess("phone network", [sys.executable, "-m", "simulator"]),
@@ -109,7 +109,7 @@ class Supervisor:
         try:
             if not self._settings.redis_url:
                 self._queue = EmbeddedQueue(self._settings.var_dir / "queue")
-                self._queue_url_file.write_text(self._queue.url)
+            self._queue_file = QueueFile(self._settings.var_dir, self._queue_url())
             self._environment = self._child_environment()
             for child in self._children:
                 self._start(child)
@@ -131,11 +131,14 @@ class Supervisor:
             "VAR_DIR": str(settings.var_dir.resolve()),
             "PROMPTS_DIR": str(settings.prompts_dir.resolve()),
             "PORT": str(settings.port),
-            "REDIS_URL": settings.redis_url or (self._queue.url if self._queue else ""),
+            "REDIS_URL": self._queue_url(),
             "SIMULATOR_PORT": settings.simulator_url.rsplit(":", 1)[1],
             "CLOCK_SHIFT_SECONDS": str(self._shift),
             **({ENV_FILE: str(file.resolve())} if file else {}),
         }
+
+    def _queue_url(self) -> str:
+        return self._queue.url if self._queue else self._settings.redis_url
 
     def _start(self, child: ChildProcess) -> None:
         with self._log_path(child).open("ab") as output:
@@ -219,10 +222,11 @@ Press Ctrl-C to stop."""
                 time.sleep(0.05)
         for child in self._children:
             child.kill_group()
+        if self._queue_file:
+            self._queue_file.remove()
         if self._queue:
             self._queue.stop()
         shift_file(self._settings.var_dir).unlink(missing_ok=True)
-        self._queue_url_file.unlink(missing_ok=True)
 
 
 def _answers(url: str) -> bool:
