@@ -78,9 +78,7 @@ def _check_queue(settings: Settings) -> str:
     url = settings.redis_url or running_queue_url(settings.var_dir)
     if not url:
         return "REDIS_URL is not set, so no reminders go out. `infoline run` starts its own queue."
-    if queues.is_reachable(url):
-        return ""
-    return "The server at REDIS_URL does not answer." if settings.redis_url else "`infoline run` does not run."
+    return "" if queues.is_reachable(url) else "The server at REDIS_URL does not answer."
 
 
 def _check_carrier(settings: Settings) -> str:
