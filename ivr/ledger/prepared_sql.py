@@ -115,7 +115,7 @@ class BulkInsert:
 
 
 class BulkLookup:
-    """SELECT of the rows whose text in one column is in a list, as one statement for lists of any length."""
+    """SELECT of the rows whose text or number in one column is in a list, as one statement for lists of any length."""
 
     def __init__(self, dialect: Dialect, key: Column[Any], *columns: Column[Any]) -> None:
         self._is_sqlite = dialect.name == "sqlite"
@@ -123,7 +123,7 @@ class BulkLookup:
         names = ", ".join(column.name for column in columns)
         self._sql = f"SELECT {names} FROM {key.table.name} WHERE {key.name} {condition}"  # noqa: S608 - our own names
 
-    def among(self, connection: Connection, keys: Sequence[str]) -> list[Any]:
+    def among(self, connection: Connection, keys: Sequence[str] | Sequence[int]) -> list[Any]:
         parameter = json.dumps(keys) if self._is_sqlite else list(keys)
         return list(connection.exec_driver_sql(self._sql, (parameter,)).all())
 

@@ -39,6 +39,7 @@ _VALUES = ("person_id", *_FROM_FILE, "first_name_sealed")
 _REFER_TO_PERSONS = (appointment, staged_change, text, callback, todo, opt_out_event)
 # An import that has not gone live by then has died.
 _ABANDONED_AFTER = timedelta(days=1)
+_OF_PERSON = ("id", "appointment_id", "person_id")
 _IS_EMPTY = ~exists().where(appointment.c.batch_id == batch.c.id) & ~exists().where(staged_change.c.into == batch.c.id)
 _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", *_VALUES)
 
@@ -247,18 +248,21 @@ def _phones(rows: list[ValidRow]) -> list[str]:
 def _alike_ids(connection: Connection, new: list[AppointmentRow], persons: dict[str, int]) -> list[RowError]:
     """Warnings about new ids that differ only in leading zeros from the id of a booked appointment of the same person
     at the same time: a spreadsheet turns 0012345 into 12345."""
-    numeric = [row for row in new if row.appointment_id.isdecimal() and row.phone in persons]
-    if not numeric:
+    rows = {}
+    for row in new:
+        if row.appointment_id.isdecimal() and row.phone in persons:
+            rows[persons[row.phone], row.appointment_id.lstrip("0")] = row
+    if not rows:
         return []
-    booked = select(appointment.c.appointment_id, appointment.c.person_id, appointment.c.starts_at).where(
-        appointment.c.person_id.in_({persons[row.phone] for row in numeric}), appointment.c.status == "booked"
-    )
-    stored = {
-        (row.person_id, row.starts_at, row.appointment_id.lstrip("0")): row.appointment_id
-        for row in connection.execute(booked)
-    }
-    keys = [(row, (persons[row.phone], row.starts_at, row.appointment_id.lstrip("0"))) for row in numeric]
-    return [row_warning(row.number, "appointment_id", "id_alike", stored[key]) for row, key in keys if key in stored]
+    find = BulkLookup(connection.dialect, appointment.c.person_id, *(appointment.c[n] for n in _OF_PERSON))
+    stored = find.among(connection, list({person_id for person_id, _ in rows}))
+    ids = [match.id for match in stored if (match.person_id, match.appointment_id.lstrip("0")) in rows]
+    warnings = []
+    for before in _appointments_by_id(connection, ids).values() if ids else ():
+        row = rows[before.person_id, before.appointment_id.lstrip("0")]
+        if before.starts_at == row.starts_at and before.status == "booked":
+            warnings.append(row_warning(row.number, "appointment_id", "id_alike", before.appointment_id))
+    return warnings
 
 
 def _next_due_at(
