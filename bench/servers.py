@@ -15,8 +15,8 @@ from twilio.request_validator import RequestValidator
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from ivr.cli.processes import line_site
-from ivr.web.request_counts import RequestCounts
 from ivr.web.server.process import Served, listen, serve
+from ivr.web.server.request_counts import RequestCounts
 
 CONSTANT = b'<?xml version="1.0" encoding="UTF-8"?><Response><Say>Hello</Say></Response>'
 XML = "text/xml; charset=utf-8"

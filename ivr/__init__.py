@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.web.call_tasks import CallTasks
     from ivr.web.fast_path import FastPath
     from ivr.web.line_app import LineApp
-    from ivr.web.request_counts import RequestCounts
+    from ivr.web.server.request_counts import RequestCounts
     from ivr.web.services import Services
     from ivr.web.webhook import MAX_BODY
 

@@ -16,7 +16,7 @@ from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.alarms import Alarm, clear_alarm, clear_subject, raise_alarm, raised
 from ivr.reminders.outbox.monitor import watch
 from ivr.web.refreshed import Refreshed
-from ivr.web.request_counts import Totals
+from ivr.web.server.request_counts import Totals
 from ivr.web.services import Services, services
 
 blueprint = Blueprint("ops", __name__)

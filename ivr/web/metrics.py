@@ -22,7 +22,7 @@ from ivr.reminders.outbox.monitor import clock_age, oldest_due
 from ivr.reminders.reports.status import by_state
 from ivr.settings import Settings
 from ivr.web.refreshed import Refreshed
-from ivr.web.request_counts import BUCKETS, Totals
+from ivr.web.server.request_counts import BUCKETS, Totals
 from ivr.web.services import Services, services
 
 blueprint = Blueprint("metrics", __name__)

@@ -17,7 +17,7 @@ from ivr.people.profile import ProfileReader
 from ivr.releases.cache import ReleaseCache
 from ivr.settings import Settings
 from ivr.web.call_tasks import CallTasks
-from ivr.web.request_counts import RequestCounts
+from ivr.web.server.request_counts import RequestCounts
 
 
 @dataclass(frozen=True)

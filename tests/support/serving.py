@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ivr.web.request_counts import RequestCounts
 from ivr.web.server.process import listen
+from ivr.web.server.request_counts import RequestCounts
 from ivr.web.server.server import Server
 from ivr.web.server.site import Site
 

@@ -15,7 +15,7 @@ from ivr.reminders.alarms import Alarm, raise_alarm, raised
 from ivr.settings import load
 from ivr.web.health import SIGNATURE_WINDOW, WRONG_SIGNATURES, SignatureWatch
 from ivr.web.refreshed import Refreshed
-from ivr.web.request_counts import Totals
+from ivr.web.server.request_counts import Totals
 from tests.support.clinic import NOW
 from tests.support.network import wait_for
 

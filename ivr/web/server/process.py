@@ -16,8 +16,8 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 from ivr import log
-from ivr.web.request_counts import RequestCounts
 from ivr.web.server.connections import Networks
+from ivr.web.server.request_counts import RequestCounts
 from ivr.web.server.server import STOP_SECONDS, Server
 from ivr.web.server.site import Site
 

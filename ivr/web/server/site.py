@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import HTTPException
 
 from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
-from ivr.web.request_counts import RequestCounts
 from ivr.web.routes import Lane, lane_of, route_of
 from ivr.web.server.lanes import BUSY, SIZES, Finish, ThreadLane
+from ivr.web.server.request_counts import RequestCounts
 from ivr.web.server.wsgi import Response, add_body, run_app
 from ivr.web.webhook import REFUSED, refuse_unread
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr import log
-from ivr.web.request_counts import BUCKETS, LOG_SECONDS, Refusal, RefusalLog, RequestCounts, Totals
+from ivr.web.server.request_counts import BUCKETS, LOG_SECONDS, Refusal, RefusalLog, RequestCounts, Totals
 
 WRONG = ("voice", "403", "wrong_signature")
 
