@@ -15,7 +15,8 @@ from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger.tables import alarm, text
 from ivr.line.content.loader import read_content
 from ivr.line.text.gsm7 import count_segments, non_gsm7_characters
-from ivr.reminders.alarms import Alarm
+from ivr.reminders.alarms import Alarm, raise_alarm
+from ivr.reminders.outbox.monitor import watch
 from ivr.reminders.outbox.on_demand import (
     USEFUL_FOR,
     OnDemandResult,
@@ -307,3 +308,12 @@ def test_content_published_after_the_request_goes_out(clinic):
     (claimed,) = claim(clinic)
     assert "Shaped like a duct:" in claimed.body
     assert the_text(clinic).release == clinic.content.digest
+
+
+def test_the_alarm_about_too_many_requests_clears_after_an_hour(clinic):
+    with clinic.ledger.write() as connection:
+        raise_alarm(connection, Alarm.REQUESTED_TEXTS_CAPPED, NOW, "too many")
+    watch(clinic.ledger, NOW + timedelta(minutes=59))
+    assert [row.name for row in clinic.all(alarm)] == ["requested_texts_capped"]
+    watch(clinic.ledger, NOW + timedelta(hours=1))
+    assert clinic.all(alarm) == []
