@@ -6,7 +6,7 @@ from alembic import op
 from ivr.ledger.types import UtcDateTime
 
 revision = "0012"
-down_revision = "0008"
+down_revision = "0011"
 
 _SQLITE = """
 CREATE TRIGGER audit_entry_no_{event} BEFORE {event} ON audit_entry
