@@ -20,7 +20,8 @@ from rq.serializers import JSONSerializer
 from rq.worker_registration import clean_worker_registry, register
 
 from ivr import log, queues
-from ivr.ledger import LedgerUnavailable, open_ledger
+from ivr.ledger import LedgerUnavailable, Vault
+from ivr.ledger.keys import open_guarded_ledger
 from ivr.releases.cache import NoRelease
 from ivr.settings import Settings
 from worker import context, jobs
@@ -66,7 +67,7 @@ class JobWorker:
         self._settings = settings
         self._connection = queues.connect(settings.redis_url, retry=False)
         self._queue = queues.open_queue(self._connection)
-        self._ledger = open_ledger(settings.database_url)
+        self._ledger = open_guarded_ledger(settings.database_url, Vault.of(settings))
         self._registration = self._open_registration()
         self._stop = threading.Event()
         self._outage = Outage("worker")
