@@ -78,14 +78,14 @@ def test_bad_rows_are_listed_and_good_rows_are_imported(open_line: RunningLine, 
         tmp_path / "bad.csv",
         "E2E-GOOD,603-555-0173,2026-12-20 09:00,en,",
         "E2E-BAD1,12345,2026-12-20 09:00,en,",
-        "E2E-BAD2,603-555-0174,soon,xx,",
+        "E2E-BAD2,603-555-0174,soon,xx,perhaps",
     )
     result = open_line.infoline("reminders", "import", file)
     assert result.returncode == 1
     printed = " ".join(result.stdout.split())
     assert "row 3, phone: error: This is not a phone number" in printed
     assert "row 4, starts_at: error: This is not a date and time" in printed
-    assert "row 4, language: error: This language is not supported" in printed
+    assert "row 4, status: error: This status is unknown" in printed
     assert "3 rows: 1 new, 0 updated, 0 unchanged, 2 rejected." in result.stdout
 
 
