@@ -23,8 +23,6 @@ from ivr.web.services import Services
 
 # The longest first reply, in segments, that still includes the language hint.
 MAX_SEGMENTS = 3
-# The log event for a write that could be neither stored nor spooled.
-_LOST = dict.fromkeys(("stop", "start"), "consent_not_recorded")
 # For each stored answer: the prompt that acknowledges it, and the letter to reply with.
 _ANSWERS = {"confirmed": ("confirm", "C"), "change": ("change", "R")}
 _NO_APPOINTMENT = {"none": "no-visit", "cancelled": "visit-cancelled", "past": "visit-past"}
@@ -110,7 +108,10 @@ def _write(text: ReceivedText, kind: SpoolKind, **data: Any) -> tuple[Any, bool]
             return result, True
     safe = services.spool.save(kind, text.now, **data)
     if not safe:
-        log.get_logger().error(_LOST.get(kind, "reply_not_recorded"), kind=kind)
+        if kind in ("stop", "start"):
+            log.get_logger().error("consent_not_recorded", kind=kind)
+        else:
+            log.get_logger().error("reply_not_recorded", kind=kind)
     return None, safe
 
 
