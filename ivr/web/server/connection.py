@@ -8,7 +8,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
-from ivr.web.server.http import HEAD_END, MAX_HEAD, ChunkedBody, Head, HttpError, parse_head
+from ivr.web.server.http import Head, HttpError, RequestReader
 from ivr.web.server.wsgi import Response, build_environ, plain_response
 from ivr.web.webhook import MAX_BODY
 
@@ -48,11 +48,8 @@ class Connection(asyncio.Protocol):
 
     def _start_over(self) -> None:
         self._state = State.HEAD
-        self._received = b""
-        self._body = bytearray()
-        self._head: Head | None = None
+        self._reader = RequestReader(self._begin, MAX_BODY)
         self._environ: WSGIEnvironment = {}
-        self._chunks: ChunkedBody | None = None
         self._keep_alive = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,11 +69,19 @@ class Connection(asyncio.Protocol):
             try:
                 self._receive(data)
             except HttpError as error:
-                self._refuse(error.status)
-        elif self._state is not State.LINGERING and self._transport is not None:
-            # A second request before the response to the first. It is not answered, and the client sends it again:
-            # https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3.2
-            self._keep_alive = False
+                # After a refusal, nothing that follows changes the response.
+                if self._state is not State.LINGERING:
+                    self._refuse(error.status)
+        elif self._state is not State.LINGERING:
+            self._refuse_more()
+
+    def _refuse_more(self) -> None:
+        """Do not read a second request before the response to the first; the client sends it again.
+
+        https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3.2
+        """
+        self._keep_alive = False
+        if self._transport is not None:
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
@@ -92,27 +97,20 @@ class Connection(asyncio.Protocol):
         self.deadline = self._server.now() + seconds
 
     def _receive(self, data: bytes) -> None:
-        if self._state is State.HEAD:
-            if self._received:
-                data = self._received + data
-            else:
-                # Some clients send an empty line after a body.
-                data = data.lstrip(b"\r\n")
-                self.deadline = min(self.deadline, self._server.now() + HEAD_SECONDS)
-            head, end, rest = data.partition(HEAD_END)
-            if len(head) > MAX_HEAD:
-                raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            self._received = b"" if end else head
-            if not end:
-                return
-            data = rest
-            self._begin(parse_head(head))
-        if self._state is State.BODY:
-            self._receive_body(data)
+        reader, is_first = self._reader, not self._reader.is_started
+        reader.feed(data)
+        if is_first and reader.is_started and self._state is State.HEAD:
+            self.deadline = min(self.deadline, self._server.now() + HEAD_SECONDS)
+        if reader.is_complete and self._state is State.BODY:
+            self._state, self.deadline = State.ANSWERING, math.inf
+            self._server.connections.set_waiting(self, waiting=False)
+            if reader.has_more:
+                self._refuse_more()
+            self._server.site.answer(self._environ, bytes(reader.body), self._send)
 
     def _begin(self, head: Head) -> None:
         """Refuse a request because of its headers, or begin to receive its body."""
-        self._head, self._keep_alive = head, head.keep_alive
+        self._keep_alive = head.keep_alive
         self._environ = build_environ(head, self.address, self._server.port)
         refusal = self._server.site.refusal(self._environ)
         if refusal is not None:
@@ -121,30 +119,8 @@ class Connection(asyncio.Protocol):
             return
         self._state = State.BODY
         self._allow(BODY_SECONDS)
-        self._chunks = ChunkedBody(MAX_BODY) if head.length is None else None
         if head.expects_continue and head.length != 0 and self._transport is not None:
             self._transport.write(CONTINUE)
-
-    def _receive_body(self, data: bytes) -> None:
-        if self._chunks is not None:
-            rest = self._chunks.feed(data)
-            if rest is not None:
-                self._answer(bytes(self._chunks.data), rest)
-            return
-        length = cast(Head, self._head).length or 0
-        if not self._body and len(data) >= length:
-            self._answer(data[:length], data[length:])
-            return
-        self._body += data
-        if len(self._body) >= length:
-            self._answer(bytes(self._body[:length]), bytes(self._body[length:]))
-
-    def _answer(self, body: bytes, rest: bytes) -> None:
-        self._state, self.deadline = State.ANSWERING, math.inf
-        self._server.connections.set_waiting(self, waiting=False)
-        if rest.strip(b"\r\n"):
-            self.data_received(rest)
-        self._server.site.answer(self._environ, body, self._send)
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Refuse a request whose headers or body cannot be read."""
@@ -201,14 +177,14 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """End a connection whose deadline has passed."""
-        if self._state is State.BODY or (self._state is State.HEAD and self._received):
+        if self._state is State.BODY or (self._state is State.HEAD and self._reader.is_started):
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.abort()
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request is being received or answered."""
-        if self._state is State.HEAD and not self._received:
+        if self._state is State.HEAD and not self._reader.is_started:
             self.abort()
 
     def abort(self) -> None:

@@ -1,24 +1,20 @@
-"""Parses HTTP/1.1 requests. Strict: what two parsers could read differently is refused, as RFC 9112 permits.
-
-https://www.rfc-editor.org/rfc/rfc9112.html
-"""
+"""Reads HTTP/1.1 requests with llhttp, the strict parser of Node.js (https://llhttp.org), within limits of size."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+
 MAX_HEAD = 16 * 1024
+"""The most bytes of a request line and headers, or of trailers."""
 MAX_HEADERS = 100
-MAX_CHUNK_LINE = 256
-HEAD_END = b"\r\n\r\n"
-_REQUEST_LINE = re.compile(r"([A-Z]{1,16}) (/[!-~]*|\*) HTTP/([0-9])\.([0-9])")
-# Neither folded lines, nor a space before the colon, nor control characters except tabs.
-_HEADERS = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+_TARGET = re.compile(rb"/[!-~]*|\*")
 # Names of the WSGI specification; all other headers get the prefix HTTP_.
-_UNPREFIXED = {"CONTENT-TYPE": "CONTENT_TYPE", "CONTENT-LENGTH": "CONTENT_LENGTH"}
+_UNPREFIXED = {b"CONTENT-TYPE": "CONTENT_TYPE", b"CONTENT-LENGTH": "CONTENT_LENGTH"}
 
 
 class HttpError(Exception):
@@ -43,105 +39,102 @@ class Head(NamedTuple):
     expects_continue: bool
 
 
-def parse_head(data: bytes) -> Head:
-    """Parse a request line and headers, without the empty line that ends them. Raises HttpError."""
-    line, _, rest = data.decode("latin-1").partition("\r\n")
-    request = _REQUEST_LINE.fullmatch(line)
-    if request is None:
-        raise HttpError(HTTPStatus.BAD_REQUEST)
-    method, target, major, minor = request.groups()
-    if major != "1":
-        raise HttpError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
-    headers = _headers(rest)
-    connection = headers.get("HTTP_CONNECTION", "").lower()
-    keep_alive = "close" not in connection and (minor != "0" or "keep-alive" in connection)
-    expects_continue = headers.get("HTTP_EXPECT", "").lower() == "100-continue"
-    return Head(method, target, headers, _length(headers), keep_alive, expects_continue)
+class RequestReader:
+    """Reads one request as its bytes arrive.
 
+    begin: called with the head, before any of the body is read. limit: the most bytes of the body.
+    """
 
-def _headers(lines: str) -> dict[str, str]:
-    if lines and not _HEADERS.fullmatch(lines + "\r\n"):
-        raise HttpError(HTTPStatus.BAD_REQUEST)
-    headers: dict[str, str] = {}
-    rows = lines.split("\r\n") if lines else []
-    if len(rows) > MAX_HEADERS:
-        raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-    for row in rows:
-        name, _, value = row.partition(":")
-        if "_" in name:
-            # It would be mistaken for the header of the same name with hyphens.
-            continue
-        name, value = name.upper(), value.strip(" \t")
-        key = _UNPREFIXED.get(name) or "HTTP_" + name.replace("-", "_")
-        headers[key] = f"{headers[key]},{value}" if key in headers else value
-    return headers
+    def __init__(self, begin: Callable[[Head], None], limit: int) -> None:
+        self.is_started = self.is_complete = self.has_more = False
+        self.body = bytearray()
+        self._begin, self._limit = begin, limit
+        self._parser = HttpRequestParser(self)
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._in_head = True
+        self._received = self._size = self._count = 0
 
+    def feed(self, data: bytes) -> None:
+        """Add received bytes. Sets `is_complete` once the body is, and `has_more` if other bytes follow it.
 
-def _length(headers: dict[str, str]) -> int | None:
-    """Return the length of the body. A request with two lengths is refused, because a proxy may use the other one."""
-    length, encoding = headers.get("CONTENT_LENGTH"), headers.pop("HTTP_TRANSFER_ENCODING", None)
-    if encoding is not None:
-        if length is not None:
+        Raises HttpError.
+        """
+        # Some clients send an empty line after a body.
+        self.is_started = self.is_started or bool(data.strip(b"\r\n"))
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserCallbackError as error:
+            if isinstance(error.__context__, HttpError):
+                raise error.__context__ from None
+            raise
+        except (HttpParserError, HttpParserUpgrade):
+            # Bytes after a complete request are not ours to judge.
+            if not self.is_complete:
+                raise HttpError(HTTPStatus.BAD_REQUEST) from None
+            self.has_more = True
+        if self._in_head and self._received > MAX_HEAD:
+            raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    # llhttp calls the methods below.
+
+    def on_message_begin(self) -> None:
+        self.has_more = self.is_complete
+
+    def on_url(self, url: bytes) -> None:
+        if not self.is_complete:
+            self._add_size(len(url))
+            self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.is_complete:
+            return
+        self._add_size(len(name) + len(value) + 4)
+        self._count += 1
+        if self._count > MAX_HEADERS:
+            raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        # A name with an underscore would be mistaken for the header of the same name with hyphens.
+        if self._in_head and b"_" not in name:
+            name = name.upper()
+            key = _UNPREFIXED.get(name) or "HTTP_" + name.decode("latin-1").replace("-", "_")
+            text = value.decode("latin-1").strip(" \t")
+            self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        if self.is_complete:
+            return
+        if not _TARGET.fullmatch(self._target):
             raise HttpError(HTTPStatus.BAD_REQUEST)
-        if encoding.lower() != "chunked":
+        version = self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise HttpError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+        headers = self._headers
+        encoding = headers.pop("HTTP_TRANSFER_ENCODING", None)
+        if encoding is not None and encoding.lower() != "chunked":
             raise HttpError(HTTPStatus.NOT_IMPLEMENTED)
-        return None
-    if length is None:
-        return 0
-    if not (length.isascii() and length.isdigit()):
-        raise HttpError(HTTPStatus.BAD_REQUEST)
-    # Longer numbers are too large for any limit, and Python refuses to convert thousands of digits.
-    return int(length[:19])
+        self._in_head, self._size = False, 0
+        self._begin(
+            Head(
+                self._parser.get_method().decode(),
+                self._target.decode(),
+                headers,
+                None if encoding else int(headers.get("CONTENT_LENGTH", 0)),
+                self._parser.should_keep_alive(),
+                headers.get("HTTP_EXPECT", "").lower() == "100-continue",
+            )
+        )
 
+    def on_body(self, data: bytes) -> None:
+        if not self.is_complete:
+            self.body += data
+            if len(self.body) > self._limit:
+                raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
-class ChunkedBody:
-    """Decodes a body in chunks of at most `limit` bytes in total."""
+    def on_message_complete(self) -> None:
+        self.is_complete = True
 
-    def __init__(self, limit: int) -> None:
-        self.data = bytearray()
-        self._limit = limit
-        self._buffer = bytearray()
-        self._in_trailers = False
-        self._trailers = 0
-
-    def feed(self, data: bytes) -> bytes | None:
-        """Add received bytes. Returns None until the body is complete, then the bytes after it. Raises HttpError."""
-        self._buffer += data
-        while True:
-            line_end = self._buffer.find(b"\r\n")
-            if line_end < 0 or line_end > MAX_CHUNK_LINE:
-                if len(self._buffer) > MAX_CHUNK_LINE:
-                    raise HttpError(HTTPStatus.BAD_REQUEST)
-                return None
-            if self._in_trailers:
-                del self._buffer[: line_end + 2]
-                self._trailers += line_end + 2
-                if self._trailers > MAX_HEAD:
-                    raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-                if line_end == 0:
-                    return bytes(self._buffer)
-            elif not self._take_chunk(line_end):
-                return None
-
-    def _take_chunk(self, line_end: int) -> bool:
-        """Move the next chunk to `data`. Returns False if it is incomplete."""
-        size_line = _CHUNK_SIZE.fullmatch(self._buffer, 0, line_end)
-        if size_line is None:
-            raise HttpError(HTTPStatus.BAD_REQUEST)
-        size = int(size_line[1], 16)
-        if len(self.data) + size > self._limit:
-            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        start = line_end + 2
-        if size == 0:
-            self._in_trailers = True
-        elif len(self._buffer) < start + size + 2:
-            return False
-        elif self._buffer[start + size : start + size + 2] != b"\r\n":
-            raise HttpError(HTTPStatus.BAD_REQUEST)
-        else:
-            self.data += self._buffer[start : start + size]
-            start += size + 2
-        # A match keeps the buffer from being resized.
-        del size_line
-        del self._buffer[:start]
-        return True
+    def _add_size(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_HEAD:
+            raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from secrets import token_hex, token_urlsafe
 from urllib.parse import unquote, urlencode
 
 import pytest
@@ -15,7 +16,7 @@ from ivr.ledger import open_ledger
 from ivr.settings import load
 from tests.support.serving import Serving, http_request, serving
 
-TOKEN, PUBLIC = "a-token", "https://line.example.org"
+TOKEN, PUBLIC = token_hex(16), "https://line.example.org"
 CALL = {"CallSid": "CA" + "2" * 32, "From": "+16035550123", "To": "+16035550100", "CallStatus": "ringing"}
 TEXT = {"MessageSid": "SM" + "3" * 32, "From": "+16035550100", "To": "+16035550100", "Body": "1 & 2", "NumMedia": "0"}
 
@@ -28,8 +29,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "VAR_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder}/infoline.db",
         "PUBLIC_URL": PUBLIC,
-        "SECRET_KEY": "secret",
-        "PHONE_KEY": "a" * 43,
+        "PHONE_KEY": token_urlsafe(32),
         "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
         "TWILIO_AUTH_TOKEN": TOKEN,
         "TWILIO_FROM": "+16035550100",
