@@ -17,6 +17,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.ledger import Vault
     from ivr.ledger.keys import open_guarded_ledger
     from ivr.people.calls.call_log import CallLog
+    from ivr.people.inbound.answer_limit import AnswerLimit
     from ivr.people.inbound.incoming import IncomingTextLog
     from ivr.people.inbound.unanswered import UnansweredLog
     from ivr.people.profile import ProfileReader
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         unanswered=UnansweredLog(ledger, vault),
         spool=spool,
         requests=RequestCounts(settings.var_dir / "requests"),
+        answers=AnswerLimit(max(1, settings.answered_texts_per_hour // settings.web_workers)),
     )
     for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 import click
 
-from ivr import queues
-from ivr.cli.console import FINDINGS, WIDTH, clean, echo, exit_on
+from ivr import clock, log, queues
+from ivr.cli.console import FINDINGS, WIDTH, clean, echo, exit_on, note
 from ivr.cli.context import settings_or_exit
 from ivr.cli.prompts.folder import write_or_exit
 from ivr.cli.run.queue_file import running_queue_url
@@ -88,9 +89,22 @@ def _check_carrier(settings: Settings) -> str:
     from ivr.carrier.twilio.client import UNREACHABLE, open_carrier
 
     try:
-        return open_carrier(settings).check_credentials() or ""
+        refusal = open_carrier(settings).check_credentials()
     except UNREACHABLE as error:
         return f"Twilio does not answer ({error}): check the network of this machine, and TWILIO_API_URL."
+    if refusal is None:
+        _resume_sending(settings)
+    return refusal or ""
+
+
+def _resume_sending(settings: Settings) -> None:
+    """If Twilio has refused our account and accepts it now, let the workers send again at the next clock tick."""
+    from ivr.reminders.outbox.resume import try_sending_again
+
+    log.configure()
+    with suppress(LedgerUnavailable):
+        if try_sending_again(open_ledger(settings.database_url), clock.now()):
+            note("Twilio accepts the account again, so sending resumes.")
 
 
 def _check_files(settings: Settings) -> str:

@@ -22,6 +22,8 @@ CARRIER_WORDS: dict[str, Keyword] = {
 _LOCALES = tuple(all_locales().values())
 # A bare yes: its meaning depends on the last text to this number.
 YES = frozenset((*(reply for locale in _LOCALES for reply in locale.yes), "k", "kk"))
+# Of these, what asks for texts again from a sender who has opted out. "ok" only acknowledges the confirmation.
+YES_TO_TEXTS = frozenset(("yes", "y", "yes please", "si", "si por favor"))
 # A bare no: it asks for another time if the last text was a reminder.
 NO = frozenset(("no", "n", "nope", "nah", "no thanks", "no thank you", "no gracias"))
 # Words that opt out alone, or with trimmings such as a name. The carrier knows only some of them. CANCEL is missing,
@@ -66,11 +68,15 @@ def carrier_keyword(body: str, opt_out_type: str = "") -> Keyword | None:
 
 @dataclass(frozen=True)
 class ReminderReply:
-    """A reply to a reminder. answer: None for a bare yes or no. which: the number of the appointment, from 1."""
+    """A reply to a reminder. answer: None for a bare yes or no. which: the number of the appointment, from 1.
+
+    opts_in: whether it asks for texts again from a sender who has opted out.
+    """
 
     answer: ReminderAnswer | None
     which: int | None = None
     is_no: bool = False
+    opts_in: bool = False
 
 
 def signed_name(body: str) -> str:
@@ -111,4 +117,6 @@ def parse_reminder_reply(normalized: str) -> ReminderReply | None:
         return ReminderReply(REMINDER_REPLIES[reply])
     if normalized in NO or reply in NO:
         return ReminderReply(None, is_no=True)
-    return ReminderReply(None) if normalized in YES or reply in YES else None
+    if normalized in YES or reply in YES:
+        return ReminderReply(None, opts_in=normalized in YES_TO_TEXTS or reply in YES_TO_TEXTS)
+    return None

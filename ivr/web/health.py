@@ -22,6 +22,7 @@ from ivr.web.services import Services, services
 blueprint = Blueprint("ops", __name__)
 WATCH_SECONDS = 15.0
 CLOCK_SILENT_SECONDS = 60.0
+_ANSWERS_CAPPED = "More texts come in than ANSWERED_TEXTS_PER_HOUR allows to answer: see docs/operations.md."
 # SIGNATURES_REFUSED: at least so many wrong signatures within this time, and no valid one.
 WRONG_SIGNATURES = 5
 SIGNATURE_WINDOW = timedelta(minutes=10)
@@ -74,6 +75,7 @@ def watch_alarms(services: Services) -> None:
             try:
                 now = clock.now()
                 watch(services.ledger, now, silent_seconds)
+                _watch_answers(services, now)
                 signatures.watch(services.ledger, services.requests.totals(), now)
             except LedgerUnavailable:
                 continue
@@ -81,6 +83,14 @@ def watch_alarms(services: Services) -> None:
                 log.get_logger().exception("clock_watch_failed")
 
     threading.Thread(target=watch_forever, name="alarms", daemon=True).start()
+
+
+def _watch_answers(services: Services, now: datetime) -> None:
+    """Raise ANSWERED_TEXTS_CAPPED if texts got no answer because of the limit; `watch` clears it after an hour."""
+    if services.answers.was_reached():
+        with services.ledger.write() as connection:
+            services.ledger.exclusive_lock(connection)
+            raise_alarm(connection, Alarm.ANSWERED_TEXTS_CAPPED, now, _ANSWERS_CAPPED)
 
 
 class SignatureWatch:

@@ -11,6 +11,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.breaker import CircuitBreaker
 from ivr.ledger.spool import Spool
 from ivr.people.calls.call_log import CallLog
+from ivr.people.inbound.answer_limit import AnswerLimit
 from ivr.people.inbound.incoming import IncomingTextLog
 from ivr.people.inbound.unanswered import UnansweredLog
 from ivr.people.profile import ProfileReader
@@ -33,6 +34,7 @@ class Services:
     unanswered: UnansweredLog
     spool: Spool
     requests: RequestCounts
+    answers: AnswerLimit
     # Whether a text may wait for a write to the database.
     writes: CircuitBreaker = field(default_factory=CircuitBreaker)
 

@@ -15,8 +15,11 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.cli.run.queue_file import QueueFile
+from ivr.ledger import open_ledger
 from ivr.line.content.loader import Files, content_digest
 from ivr.line.lint.runner import CheckReport, check_files
+from ivr.reminders.alarms import Alarm, raise_alarm, raised
+from tests.support.clinic import NOW
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -117,9 +120,17 @@ REFUSED = {"code": 20003, "message": "Authenticate", "status": 401}
     [(200, Account.body, ""), (401, REFUSED, "TWILIO_AUTH_TOKEN"), (503, {}, "Twilio does not answer")],
     ids=["accepted", "refused", "down"],
 )
-def test_the_credentials_are_tried_at_twilio(
-    status: int, body: dict[str, str], expected: str, upgraded: None, monkeypatch: pytest.MonkeyPatch
+def test_the_credentials_are_tried_at_twilio_and_sending_resumes_once_they_are_accepted(
+    status: int,
+    body: dict[str, str],
+    expected: str,
+    upgraded: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path}/infoline.db")
+    with ledger.write() as connection:
+        raise_alarm(connection, Alarm.SENDING_STOPPED, NOW, "refused")
     handler = type("Answer", (Account,), {"status": status, "body": body})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -128,7 +139,10 @@ def test_the_credentials_are_tried_at_twilio(
         server.shutdown()
     assert ("carrier" in missing(result.output)) is bool(expected)
     assert expected in " ".join(result.output.split())
-    assert all(len(line) <= 80 for line in result.output.splitlines())
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
+    with ledger.read() as connection:
+        assert (Alarm.SENDING_STOPPED in raised(connection)) is bool(expected)
+    assert ("sending resumes" in result.output) is not bool(expected)
 
 
 def test_the_lines_own_number_in_the_directory_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

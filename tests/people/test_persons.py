@@ -154,7 +154,7 @@ REPLIES = [
     ("c2", ReminderReply("confirmed", 2)),
     ("r 1 please", ReminderReply("change", 1)),
     ("reschedule", ReminderReply("change")),
-    ("yes please", ReminderReply(None)),
+    ("yes please", ReminderReply(None, opts_in=True)),
     ("ok", ReminderReply(None)),
     ("ok thanks", None),
     ("c0", None),

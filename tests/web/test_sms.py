@@ -157,6 +157,21 @@ def test_texts_spooled_while_the_database_is_down_are_replayed_in_order(texter, 
         assert [item.kind for item in pending_work_items(connection, services.vault)] == ["wrong-number"]
 
 
+def test_over_the_limit_of_the_hour_only_red_flags_and_opt_outs_are_answered(
+    texter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSWERED_TEXTS_PER_HOUR", "2")
+    sender = texter({})
+    numbers = [f"+1603555010{digit}" for digit in range(1, 7)]
+    words = ["is it cancer", "6", "how do I get ready", "chest pain", "stop texting me", "START"]
+    answers = [sender.texts({"texted": text, "from": number}) for number, text in zip(numbers, words, strict=True)]
+    assert [bool(answer) for answer in answers] == [True, True, False, True, True, False]
+    services = sender.app.extensions["infoline"]
+    assert services.answers.was_reached()
+    sender.texts({"texted": "6", "from": "+16035550108", "at": "2026-12-01T11:10-05:00"})
+    assert not services.answers.was_reached()
+
+
 def test_an_older_spooled_stop_does_not_undo_a_newer_start(texter) -> None:
     sender = texter({})
     spool = sender.app.extensions["infoline"].spool

@@ -42,7 +42,7 @@ _AUTOMATIC = re.compile(
     |not\ receiving\ notifications|notifications\ silenced|has\ focus\ (?:turned\ )?on
     |^\W*(?:auto(?:matic|mated)?\W?(?:reply|response|message)|respuesta\ automatica|mensaje\ automatico)
     |this\ is\ an\ auto(?:mated|matic)|est[ae]\ es\ una?\ (?:respuesta|mensaje)\ automatic
-    |(?:\bi?m|\bis|currently|^)\W*out\ of\ (?:the\ )?office|(?:on|away\ on)\ vacation\ until
+    |(?:\bi?m|\bam|\bis|currently|^)\W*out\ of\ (?:the\ )?office|(?:on|away\ on)\ vacation\ until
     |away\ from\ my\ (?:desk|phone)\ until
     |fuera\ de\ (?:la\ )?oficina|de\ vacaciones\ hasta
     |(?:number|line|phone|inbox|mailbox)\ (?:does\ not|doesnt|cannot|cant|is\ unable\ to)\ (?:accept|receive)

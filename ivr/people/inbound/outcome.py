@@ -77,7 +77,10 @@ def decide_outcome(text: ParsedText, *, opted_out: bool, reminder_asks: bool) ->
     topic = text.match.topic
     # To the carrier, YES means START. From a sender who has not opted out, it answers a reminder.
     is_answer = text.keyword == "start" and text.is_yes and not opted_out
-    meaning_of_yes = "start" if opted_out else "confirmed" if reminder_asks else "menu"
+    if opted_out:
+        meaning_of_yes = "start" if text.reply and text.reply.opts_in else None
+    else:
+        meaning_of_yes = "confirmed" if reminder_asks else "menu"
     by_precedence = (
         None if is_answer else text.keyword,
         topic if topic in RED_FLAGS else None,

@@ -17,8 +17,9 @@ BACKLOG_AFTER = timedelta(minutes=10)
 RECEIPT_AGES = (timedelta(hours=6), timedelta(minutes=15))
 MAX_MISSING = 0.5
 MIN_TEXTS = 20
-# How long REQUESTED_TEXTS_CAPPED stays.
+# How long an alarm about a limit stays. It is raised again, and logged again, if the limit is still reached.
 CAPPED_FOR = timedelta(hours=1)
+_CAPPED = (Alarm.REQUESTED_TEXTS_CAPPED, Alarm.ANSWERED_TEXTS_CAPPED)
 _CLOCK = "clock"
 
 
@@ -46,10 +47,7 @@ def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> 
         problems = dict(_problems(connection, now))
         alarms = raised(connection)
     checked = {Alarm.BACKLOG, Alarm.RECEIPTS_MISSING}
-    capped_at = alarms.get(Alarm.REQUESTED_TEXTS_CAPPED)
-    if capped_at and capped_at <= now - CAPPED_FOR:
-        # Raised again, and logged again, if callers still request too many.
-        checked.add(Alarm.REQUESTED_TEXTS_CAPPED)
+    checked |= {name for name in _CAPPED if name in alarms and alarms[name] <= now - CAPPED_FOR}
     if clock_seconds is not None:
         checked.add(Alarm.CLOCK_SILENT)
         if age is not None and age > clock_seconds:

@@ -70,10 +70,13 @@ class Connection(asyncio.Protocol):
                 self._receive(data)
             except HttpError as error:
                 # After a refusal, nothing that follows changes the response.
-                if self._state is not State.LINGERING:
+                if not self._is_refused():
                     self._refuse(error.status)
         elif self._state is not State.LINGERING:
             self._refuse_more()
+
+    def _is_refused(self) -> bool:
+        return self._state is State.LINGERING
 
     def _refuse_more(self) -> None:
         """Do not read a second request before the response to the first; the client sends it again.

@@ -12,29 +12,13 @@ from hypothesis import strategies as st
 
 from ivr.line.content.loader import read_content, read_folder
 from ivr.line.nlu.matcher import Matcher
-from ivr.people.inbound.outcome import AUTOMATIC, decide_outcome, parse_text
-from tests.support.paths import ROOT, SHARED
+from ivr.people.inbound.outcome import decide_outcome, parse_text
+from tests.support.paths import ROOT
 
 HERE = Path(__file__).parent
 # Characters that nobody sees: joiners, a soft hyphen, marks of direction, a variation selector.
 UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\u202a\u202e\ufe0f\ufeff"
-LOOK_ALIKES = {"s": "sSѕЅＳ𝗦𝐬", "t": "tTтТτΤ𝗧", "o": "oOоОοΟ𝗢0"[:-1], "p": "pPрРρΡ𝗣"}
-REACTIONS = (
-    "Liked “{}”",
-    "Loved “{}”",
-    "Disliked “{}”",
-    "Laughed at “{}”",
-    "Emphasized “{}”",
-    "Questioned “{}”",
-    "Reacted 😂 to “{}”",
-    "Removed a like from “{}”",
-    "❤️ to “{}”",
-    "Le gustó “{}”",
-    "Le encantó “{}”",
-    "No le gustó “{}”",
-    "Reaccionó con 😂 a “{}”",
-    "> {}",
-)
+LOOK_ALIKES = {"s": "sSѕЅＳ𝗦𝐬", "t": "tTтТτΤ𝗧", "o": "oOоОοΟ𝗢", "p": "pPрРρΡ𝗣"}
 
 
 @cache
@@ -61,10 +45,11 @@ def table(path: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize(("context", "text", "outcome"), table(HERE / "texts.tsv")[1:])
 def test_a_text_is_read_as_its_sender_means_it(context: str, text: str, outcome: str) -> None:
-    assert outcome_of(context, text)[0] == outcome
+    read = outcome_of(context, text)[0]
+    assert read != "start" if outcome == "not-start" else read == outcome
 
 
-@pytest.mark.parametrize(("text",), table(HERE / "never-stop.tsv"))
+@pytest.mark.parametrize("text", [text for (text,) in table(HERE / "never-stop.tsv")])
 def test_fear_and_questions_never_opt_out(text: str) -> None:
     parsed = parse_text(matcher(), text, "", False, None)
     assert (parsed.opts_out, parsed.match.topic == "stop", parsed.match.also_stop) == (False, False, False)
@@ -76,15 +61,6 @@ def test_a_reply_that_exists_in_both_languages_keeps_the_senders(text: str, lang
     assert outcome_of("reminded", text, language)[1] == language
 
 
-@given(st.sampled_from(REACTIONS), st.sampled_from(("en", "es")), st.integers(0, 200))
-def test_no_reaction_to_any_text_of_ours_asks_for_anything(reaction: str, language: str, which: int) -> None:
-    content = shipped_content()
-    texts = [prompt.text for prompt in content.prompts.values() if prompt.language == language and prompt.text]
-    quoted = texts[which % len(texts)].replace("\n", " ")
-    assert outcome_of("reminded", reaction.format(quoted))[0] == AUTOMATIC
-    assert outcome_of("opted-out", reaction.format(quoted[:60] + "…"))[0] == AUTOMATIC
-
-
 @given(
     st.tuples(*(st.sampled_from(LOOK_ALIKES[letter]) for letter in "stop")),
     st.tuples(*(st.text(UNSEEN, max_size=2) for _ in range(5))),
@@ -94,25 +70,3 @@ def test_any_spelling_of_stop_with_look_alike_and_unseen_characters_opts_out(
 ) -> None:
     text = unseen[0] + "".join(letter + mark for letter, mark in zip(letters, unseen[1:], strict=True))
     assert outcome_of("none", text)[0] == "stop"
-
-
-# What another change decides: red flags by voice and text, interpreters, and scheduling.
-OTHERS = frozenset(("interpreter", "person-soon", "results or people", "scheduling or people", "none or confirmed"))
-
-
-@pytest.mark.skipif(not (SHARED / "cases" / "texts.tsv").exists(), reason="the collected cases are not here")
-def test_the_collected_texts_have_the_outcomes_that_were_asked_for() -> None:
-    wrong = []
-    for context, text, expected, language in table(SHARED / "cases" / "texts.tsv")[1:]:
-        if expected.partition(",")[0] in OTHERS:
-            continue
-        outcome, spoken = outcome_of(context, text, language if context == "reminded" else None)
-        if expected.startswith("no answer"):
-            fits = outcome == AUTOMATIC
-        elif "never stop" in expected:
-            fits = outcome != "stop"
-        else:
-            fits = outcome == expected.partition(",")[0] and spoken == language
-        if not fits:
-            wrong.append((text, expected, outcome, spoken))
-    assert not wrong

@@ -310,10 +310,11 @@ def test_content_published_after_the_request_goes_out(clinic):
     assert the_text(clinic).release == clinic.content.digest
 
 
-def test_the_alarm_about_too_many_requests_clears_after_an_hour(clinic):
+@pytest.mark.parametrize("name", [Alarm.REQUESTED_TEXTS_CAPPED, Alarm.ANSWERED_TEXTS_CAPPED])
+def test_the_alarm_about_too_many_texts_clears_after_an_hour(clinic, name):
     with clinic.ledger.write() as connection:
-        raise_alarm(connection, Alarm.REQUESTED_TEXTS_CAPPED, NOW, "too many")
+        raise_alarm(connection, name, NOW, "too many")
     watch(clinic.ledger, NOW + timedelta(minutes=59))
-    assert [row.name for row in clinic.all(alarm)] == ["requested_texts_capped"]
+    assert [row.name for row in clinic.all(alarm)] == [str(name)]
     watch(clinic.ledger, NOW + timedelta(hours=1))
     assert clinic.all(alarm) == []
