@@ -107,7 +107,8 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _database_url(cls, url: str) -> str:
-        if url and not url.startswith(("sqlite:///", "postgres://", "postgresql://", "postgresql+psycopg://")):
+        schemes = ("sqlite:///", "postgres://", "postgresql://", "postgresql+psycopg://")
+        if url and not (url.startswith(schemes) and has_valid_port(url)):
             raise ValueError("must look like postgresql://user:password@host/infoline or sqlite:///file")
         return url
 

@@ -130,6 +130,8 @@ INVALID = [
     ("PUBLIC_URL", "ftp://line.example.org"),
     ("PUBLIC_URL", "https://"),
     ("PUBLIC_URL", "https://line.example.org:99999"),
+    ("DATABASE_URL", "postgresql://user@host:99999/infoline"),
+    ("DATABASE_URL", "postgresql://user@host:port/infoline"),
     ("PUBLIC_URL", "https://[line"),
     ("PUBLIC_URL", "https://line.example.org/?a=1"),
     ("PUBLIC_URL", "https://line.example.org/#rc=3"),
