@@ -17,6 +17,7 @@ from ivr import clock
 from ivr.ledger import Ledger
 from ivr.ledger.tables import draft, draft_file
 from ivr.line.content.loader import Files, file_problem, read_content
+from ivr.line.content.upgrades import add_required_prompts
 from ivr.line.lint.runner import CheckReport, check_files
 from ivr.releases.store import Publication, Release, insert_release, select_files, select_live
 
@@ -64,7 +65,10 @@ class DraftFile:
 
 @dataclass(frozen=True)
 class Draft:
-    """A snapshot of the draft. begun_at and begun_by are None while it changes nothing."""
+    """A snapshot of the draft. begun_at and begun_by are None while it changes nothing.
+
+    live_files: those of the live release, with the prompts that this version requires and an earlier one did not.
+    """
 
     live: Release
     base: str
@@ -251,7 +255,8 @@ def _open(connection: Connection, earlier: Draft | None = None) -> Draft:
     if live and earlier and live.digest == earlier.live.digest:
         files: Files | None = earlier.live_files
     else:
-        files = select_files(connection, live.digest) if live else None
+        stored_files = select_files(connection, live.digest) if live else None
+        files = add_required_prompts(stored_files) if stored_files is not None else None
     if live is None or files is None:
         raise NoDraft("There is no live release to base a draft on: publish the folder first.")
     stored = connection.execute(select(draft)).first()

@@ -61,7 +61,7 @@ def test_an_imported_id_cannot_send_escape_codes_to_the_terminal(clinic_for_comm
     clinic_for_commands.import_rows({**row(1, at(20)), "appointment_id": "A\u202e1\x9b2J"})
     result = CliRunner().invoke(main, ["reminders", "person", "603-555-0101"])
     assert result.exit_code == 0
-    assert "A\\u202e1\\x9b2J" in result.stdout
+    assert "A1\\x9b2J" in result.stdout
 
 
 # Modules that color parts of a line, and clean the parts; and modules that print only the line's own words.

@@ -56,8 +56,8 @@ def test_a_work_item_is_listed_until_it_is_done(database: tuple[Ledger, Vault]) 
 def test_a_call_back_request_after_a_red_flag_is_marked_and_comes_first(database: tuple[Ledger, Vault]) -> None:
     ledger, vault = database
     with ledger.write() as connection:
-        for call, topic in (("CA1", "cancer"), ("CA2", "person-soon")):
-            request = CallbackRequest(PHONE, "en", "breast-health-center", topic, "any", call)
+        for phone, call, topic in ((PHONE, "CA1", "cancer"), ("+16035550124", "CA2", "person-soon")):
+            request = CallbackRequest(phone, "en", "breast-health-center", topic, "any", call)
             save_callback(connection, vault, request, NOW)
     callbacks = json.loads(run("callbacks", "--json").output)["callbacks"]
     assert [callback["topic"] for callback in callbacks] == ["person-soon", "cancer"]

@@ -150,7 +150,7 @@ def rollback(number: int, note: str) -> None:
     with exit_on_broken_prompts(f"Nothing was changed: this version of the line cannot read release {number}."):
         content = open_release(files_or_exit(context.ledger, target), context.settings.prompts_dir)
     for warning in renamed_reminders(context, content):
-        click.echo(textwrap.fill(warning, WIDTH))
+        echo(textwrap.fill(warning, WIDTH))
     report = check_content(content, parallel=True)
     if report.blocking_errors:
         print_report(CheckReport(report.states, report.transitions, report.blocking_errors))

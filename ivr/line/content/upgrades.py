@@ -64,6 +64,14 @@ def open_release(files: Files, prompts_dir: Path) -> Content:
         return replace(read_content(upgrade_files(files, shipped)), digest=content_digest(files), files=dict(files))
 
 
+def add_required_prompts(files: Files) -> dict[str, bytes]:
+    """The files of a release, with the prompts that this version requires and an earlier one did not, as shipped."""
+    added: dict[str, bytes] = {}
+    with suppress(BrokenPrompts):
+        added |= _missing_prompts(files, read_folder(shipped_prompts()))
+    return {**files, **added}
+
+
 def upgrade_files(files: Files, shipped: Files) -> dict[str, bytes]:
     """The files in a form that this version can read. A file that cannot be upgraded is unchanged."""
     upgraded = {name: _upgrade_values(name, data) for name, data in files.items()}

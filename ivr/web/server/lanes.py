@@ -52,7 +52,7 @@ class ThreadLane:
     def __init__(self, name: str, threads: int, wait_seconds: float) -> None:
         self._threads, self._wait_seconds = threads, wait_seconds
         self._unfinished = 0
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         for number in range(threads):
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
 
@@ -67,6 +67,11 @@ class ThreadLane:
             asyncio.get_running_loop().call_later(self._wait_seconds, self._give_up, job)
         self._jobs.put(job)
 
+    def close(self) -> None:
+        """End each thread after what it does now."""
+        for _ in range(self._threads):
+            self._jobs.put(None)
+
     def _give_up(self, job: _Job) -> None:
         if job.take():
             self._unfinished -= 1
@@ -77,7 +82,6 @@ class ThreadLane:
         job.finish(response)
 
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while (job := self._jobs.get()) is not None:
             if job.take():
                 job.call(self._finish, job.work())

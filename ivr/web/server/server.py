@@ -56,6 +56,7 @@ class Server:
             await asyncio.sleep(0.02)
         for connection in self.connections:
             connection.abort()
+        self.site.close()
         if self._sweeping is not None:
             self._sweeping.cancel()
             with suppress(asyncio.CancelledError):

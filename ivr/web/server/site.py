@@ -26,6 +26,11 @@ class Site:
         self._app, self._counts = app, counts
         self._lanes = {lane: ThreadLane(lane, *size) for lane, size in SIZES.items()}
 
+    def close(self) -> None:
+        """End the threads, after the last request."""
+        for lane in self._lanes.values():
+            lane.close()
+
     def refusal(self, environ: WSGIEnvironment) -> Response | None:
         """Return the response to a request that is refused whatever its body contains, else None."""
         try:

@@ -135,7 +135,7 @@ def test_a_transition_is_a_pure_function(line: CompiledLine, walk: list[Step], s
     turn = line.graph.start()
     for earlier in walk:
         turn = follow(line, turn, earlier)
-    before = Turn(replace(turn.state), turn.preface)
+    before = replace(turn, state=replace(turn.state))
     assert follow(line, turn, step) == follow(line, turn, step)
     assert turn == before
 
