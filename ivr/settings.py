@@ -211,7 +211,7 @@ def load(*, queue: bool = False, save_keys: bool = True) -> Settings:
         problems.append(problem)
     if public:
         problems += [problem for problem in _public_problems(settings) if invalid.isdisjoint(problem.split())]
-    problems += _api_problems(settings, public=public)
+    problems += _api_problems(settings)
     if queue and not settings.redis_url:
         problems.append("REDIS_URL is not set: set it to the URL of the queue server, or use `infoline run`")
     if problems:
@@ -277,10 +277,10 @@ def _weak_secrets(settings: Settings) -> list[str]:
     return weak
 
 
-def _api_problems(settings: Settings, *, public: bool) -> list[str]:
+def _api_problems(settings: Settings) -> list[str]:
     """The account's token must not be sent in the clear, except to a simulator on this machine."""
     url = settings.twilio_api_url
-    if not url or urlsplit(url).scheme == "https" or (is_loopback(url) and not public):
+    if not url or urlsplit(url).scheme == "https" or is_loopback(url):
         return []
     return ["TWILIO_API_URL must start with https:// because it receives the account's token and patients' numbers"]
 
