@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the web process as a WSGI app. settings: read from the environment by default."""
     # Imported lazily so that workers and `infoline --help` do not load the web code.
+    import threading
+
     from ivr import clock, log
     from ivr.ledger import Vault
     from ivr.ledger.keys import open_guarded_ledger
@@ -42,11 +44,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     vault = Vault.of(settings)
     ledger = open_guarded_ledger(settings.database_url, vault)
     releases = ReleaseCache(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
-    releases.watch()
+    stopping = threading.Event()
+    releases.watch(stopping)
     app = LineApp(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     spool = open_spool(settings.var_dir, ledger, vault, receipts.replay_receipt)
-    spool.watch()
+    spool.watch(stopping)
     texts = IncomingTextLog(ledger, vault)
     limits = RequestLimits(settings.requested_texts_per_number, settings.requested_texts_per_hour)
     services = app.extensions["infoline"] = Services(
@@ -61,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         unanswered=UnansweredLog(ledger, vault),
         spool=spool,
         requests=RequestCounts(settings.var_dir / "requests"),
+        stopping=stopping,
         answers=AnswerLimit(max(1, settings.answered_texts_per_hour // settings.web_workers)),
     )
     for module in (receipts, audio, metrics, health):

@@ -23,6 +23,7 @@ from ivr.line.content.loader import Content, Files, content_digest, read_content
 from ivr.line.content.prompt import read_prompt
 from ivr.line.twiml.release import CompiledLine
 from ivr.settings import load
+from ivr.web.services import Services
 from tests.support.clinic import NOW, Clinic, open_clinic
 from tests.support.paths import ROOT, SHARED
 
@@ -45,6 +46,22 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     yield
     clock.set_shift(0)
+
+
+@pytest.fixture(autouse=True)
+def _end_background_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the web processes that a test creates: hundreds of threads that watch would slow down later tests."""
+    created = list[Services]()
+    create = Services.__init__
+
+    def create_and_remember(services: Services, *arguments: Any, **values: Any) -> None:
+        create(services, *arguments, **values)
+        created.append(services)
+
+    monkeypatch.setattr(Services, "__init__", create_and_remember)
+    yield
+    for services in created:
+        services.close()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -62,7 +62,7 @@ def line_site() -> Served:
         "queue": bool(settings.redis_url),
     }
     per_address, proxies = settings.connections_per_address, settings.proxy_networks
-    return Served(app.wsgi_app, services.requests, per_address, proxies, description)
+    return Served(app.wsgi_app, services.requests, per_address, proxies, description, services.close)
 
 
 def _cannot_listen(error: OSError, address: str, port: int) -> str:

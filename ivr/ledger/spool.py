@@ -55,13 +55,12 @@ class Spool:
         log.get_logger().warning("write_spooled", kind=kind)
         return True
 
-    def watch(self) -> None:
-        """Start a daemon thread that replays the spool whenever the database is up."""
-        threading.Thread(target=self._replay_forever, name="spool", daemon=True).start()
+    def watch(self, stopping: threading.Event) -> None:
+        """Start a daemon thread that replays the spool whenever the database is up, until the process stops."""
+        threading.Thread(target=self._replay_until, args=(stopping,), name="spool", daemon=True).start()
 
-    def _replay_forever(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(REPLAY_SECONDS):
+    def _replay_until(self, stopping: threading.Event) -> None:
+        while not stopping.wait(REPLAY_SECONDS):
             try:
                 self.replay()
             except LedgerUnavailable:

@@ -150,9 +150,9 @@ class ReleaseCache:
         in_memory = (line.content.audio.get(digest) for line in list(self._lines.values()))
         return next(filter(None, in_memory), None) or self._copies.recording(digest)
 
-    def watch(self) -> None:
-        """Follow publishes in background threads until the process ends."""
-        threading.Thread(target=self._follow, name="releases", daemon=True).start()
+    def watch(self, stopping: threading.Event) -> None:
+        """Follow publishes in background threads until the process stops."""
+        threading.Thread(target=self._follow, args=(stopping,), name="releases", daemon=True).start()
         if self._queue_url:
             subscription = (self._queue_url, queues.PUBLISHED, self._published.set)
             threading.Thread(target=queues.subscribe, args=subscription, name="published", daemon=True).start()
@@ -182,8 +182,8 @@ class ReleaseCache:
             self._refused_number = release.number
             log.get_logger().error("release_refused", release=release.number, faults=str(broken))
 
-    def _follow(self) -> None:
-        while True:
+    def _follow(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
             self._published.wait(REFRESH_SECONDS)
             self._published.clear()
             try:

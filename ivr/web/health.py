@@ -69,9 +69,8 @@ def watch_alarms(services: Services) -> None:
     silent_seconds = max(CLOCK_SILENT_SECONDS, 12 * services.settings.clock_seconds)
     signatures = SignatureWatch(socket.gethostname(), services.requests.totals(), clock.now())
 
-    def watch_forever() -> None:
-        pause = threading.Event()
-        while not pause.wait(WATCH_SECONDS):
+    def watch_until_stopping() -> None:
+        while not services.stopping.wait(WATCH_SECONDS):
             try:
                 now = clock.now()
                 watch(services.ledger, now, silent_seconds)
@@ -82,7 +81,7 @@ def watch_alarms(services: Services) -> None:
             except Exception:  # noqa: BLE001 - the thread must outlive any failure
                 log.get_logger().exception("clock_watch_failed")
 
-    threading.Thread(target=watch_forever, name="alarms", daemon=True).start()
+    threading.Thread(target=watch_until_stopping, name="alarms", daemon=True).start()
 
 
 def _watch_answers(services: Services, now: datetime) -> None:

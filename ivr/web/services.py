@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -35,8 +36,16 @@ class Services:
     spool: Spool
     requests: RequestCounts
     answers: AnswerLimit
+    # Set at the end of the process: ends the threads that watch something.
+    stopping: threading.Event
     # Whether a text may wait for a write to the database.
     writes: CircuitBreaker = field(default_factory=CircuitBreaker)
+
+    def close(self) -> None:
+        """End the background threads, after they have written what waits."""
+        self.stopping.set()
+        for writer in (self.calls, self.texts, self.unanswered):
+            writer.close()
 
 
 def services() -> Services:

@@ -121,7 +121,7 @@ def test_the_queue_announces_a_publish_without_waiting_for_the_next_poll(
     monkeypatch.setattr(cache_module, "REFRESH_SECONDS", 3600)
     url = f"redis://127.0.0.1:{valkey.port}/0"
     cache = ReleaseCache(ledger, tmp_path / "var", ROOT / "prompts", "", url)
-    cache.watch()
+    cache.watch(threading.Event())
     with Redis.from_url(url) as connection:
         wait_until(lambda: connection.pubsub_numsub(queues.PUBLISHED)[0][1] == 1)
     publish_release(ledger, read_content(SECOND), NOW, "ann", "", "folder")

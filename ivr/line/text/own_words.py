@@ -65,7 +65,10 @@ _STANDARD = re.compile(
     r"|^\W*(?:i|we) ?(?:will|ll) (?:be back|return|respond|reply|get back|call|text|see)\b"
     r"|^\W*(?:le|te) (?:respond|contest|llam)"
     r"|^\W*(?:regresare|volvere|(?:please|por favor) (?:contact|reply|leave|deje))"
-    r"|\b(?:if|for|in|si|para|en)\b.*\b(?:911|emergenc\w+|urgen\w+)"
+    r"|\b(?:for|in|para|en)\b.*\b(?:emergenc\w+|urgen\w+)"
+    r"|\breply\W+urgent\W+to send\b"
+    # Nothing may follow: "If this is an emergency call 911, I have chest pain".
+    r"|\b(?:if|si)\b.*\b(?:911|emergenc\w+|urgen\w+)\W*(?:immediately|right away|please|room|de inmediato)?\W*$"
 )
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 

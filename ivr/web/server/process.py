@@ -44,13 +44,17 @@ def listen(address: str, port: int) -> socket.socket:
 
 @dataclass(frozen=True)
 class Served:
-    """What a process serves. per_address, proxies: see Connections. description: logged at the start; no secrets."""
+    """What a process serves. per_address, proxies: see Connections. description: logged at the start; no secrets.
+
+    close: called at the end.
+    """
 
     app: WSGIApplication
     counts: RequestCounts
     per_address: int
     proxies: Networks = ()
     description: Mapping[str, object] = field(default_factory=dict)
+    close: Callable[[], None] = lambda: None
 
 
 Factory = Callable[[], Served]
@@ -87,6 +91,7 @@ async def _run(factory: Factory, listener: socket.socket, number: int, parent: i
             await asyncio.wait_for(stop.wait(), PARENT_SECONDS)
     await server.stop()
     served.counts.save()
+    served.close()
 
 
 class _Processes:
