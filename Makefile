@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-chaos bench lint format lock clean
+.PHONY: run test test-processes test-chaos bench lint format lock clean
 
 run: .venv/ready
 	@exec $(BIN)/infoline run $(RUN)
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
+
+# Takes minutes: starts the web process, workers, the clock, and the queue, as a hospital does.
+test-processes: .venv/ready
+	$(BIN)/python -m pytest -m processes -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(TEST)
 
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
 test-chaos: .venv/ready

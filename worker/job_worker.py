@@ -155,7 +155,12 @@ class JobWorker:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 signal.signal(signal.SIGTERM, context.request_shutdown)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-                os._exit(_status_of(function, arguments))
+                status = 1
+                try:
+                    status = _status_of(function, arguments)
+                finally:
+                    # Whatever the job raised, the child must not go on with the work of its parent.
+                    os._exit(status)
             self._child = child
             return child
         finally:
@@ -163,7 +168,7 @@ class JobWorker:
 
     def _wait_for(self, child: int) -> int:
         """Wait for a child process, and report meanwhile. Returns its exit status, negative after a signal."""
-        started, is_signaled = time.monotonic(), False
+        started, is_signaled, is_killed = time.monotonic(), False, False
         try:
             while True:
                 ended, status = os.waitpid(child, os.WNOHANG)
@@ -173,7 +178,8 @@ class JobWorker:
                     # It finishes texts in progress and starts no more.
                     is_signaled = True
                     _send_signal(child, signal.SIGTERM)
-                if time.monotonic() > started + queues.JOB_SECONDS:
+                if not is_killed and time.monotonic() > started + queues.JOB_SECONDS:
+                    is_killed = True
                     log.get_logger().error("job_timed_out", seconds=queues.JOB_SECONDS)
                     _send_signal(child, signal.SIGKILL)
                 self._report_during_job()

@@ -28,6 +28,8 @@ from ivr.ledger.vault import UnknownKey, sealed_key_id
 # Applies one spooled write: its time of arrival (UTC) and its data.
 Handler = Callable[[Connection, Vault, datetime, dict[str, Any]], Any]
 REPLAY_SECONDS = 1.0
+# Begins the name of a file that could not be applied.
+_SET_ASIDE = ".unreadable-"
 
 
 class Spool:
@@ -49,6 +51,7 @@ class Spool:
                 file.flush()
                 os.fsync(file.fileno())
             partial.rename(self._folder / name)
+            _sync(self._folder)
         except OSError as error:
             log.get_logger().error("spool_write_failed", kind=kind, reason=error.strerror)
             return False
@@ -89,7 +92,7 @@ class Spool:
                     if _is_of_database(error):
                         raise
                     log.get_logger().error("spool_file_set_aside", file=path.name, reason=type(error).__name__)
-                    path.rename(path.with_name(f".unreadable-{path.name}"))
+                    path.rename(path.with_name(f"{_SET_ASIDE}{path.name}"))
                     continue
                 path.unlink()
                 applied += 1
@@ -105,7 +108,7 @@ class Spool:
         resealed = 0
         with (self._folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for path in [*self._files(), *self._folder.glob(".unreadable-*")]:
+            for path in [*self._files(), *self._folder.glob(f"{_SET_ASIDE}*")]:
                 sealed = path.read_bytes()
                 if sealed_key_id(sealed) == self._vault.newest_key_id:
                     continue
@@ -113,6 +116,8 @@ class Spool:
                     partial = path.with_name(f".{secrets.token_hex(8)}")
                     partial.write_bytes(self._vault.seal(self._vault.open(sealed)))
                     partial.rename(path)
+                    # One that was set aside because its key was missing can be applied now.
+                    path.rename(path.with_name(path.name.removeprefix(_SET_ASIDE)))
                     resealed += 1
         return resealed
 
@@ -125,6 +130,15 @@ class Spool:
             self._ledger.exclusive_lock(connection)
             handler = self._handlers[record["kind"]]
             handler(connection, self._vault, datetime.fromisoformat(record["at"]), record["told"])
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_of_database(error: Exception) -> bool:

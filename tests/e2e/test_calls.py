@@ -8,6 +8,8 @@ import pytest
 
 from tests.e2e.running import RunningLine
 
+pytestmark = pytest.mark.processes
+
 SCHEDULING, HEALTH_CENTER, DIAGNOSTIC_CENTER = "603-663-2180", "603-668-3067", "603-663-4490"
 
 

@@ -10,6 +10,8 @@ import yaml
 from tests.e2e.running import Call, RunningLine
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.processes
+
 CALLS: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "conversations" / "calls.yaml").read_text())
 
 STEPS = {

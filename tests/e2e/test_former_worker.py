@@ -9,6 +9,7 @@ import zipfile
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select, text
 
 from ivr import queues
@@ -20,6 +21,8 @@ from ivr.settings import Settings
 from tests.support.clinic import NOW, Clinic, at, row
 from tests.support.paths import ROOT
 from worker.clock import tick
+
+pytestmark = pytest.mark.processes
 
 HERE = ROOT / "tests" / "e2e"
 # The modules that claim texts and record results at commit 2d396e1, and its prompts.

@@ -6,8 +6,12 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.running import RunningLine, running_line, until
 from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.processes
 
 README = ROOT / "README.md"
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)

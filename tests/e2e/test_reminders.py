@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.running import RunningLine, until
+
+pytestmark = pytest.mark.processes
 
 
 def _file(path: Path, *rows: str) -> Path:

@@ -16,6 +16,8 @@ from ivr.private_files import exposed_paths
 from tests.e2e.running import INFOLINE, RunningLine, free_port, running_line, until
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.processes
+
 
 def _child(line: RunningLine, command: str) -> int | None:
     return next((pid for args, pid in line.children().items() if command in args), None)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.running import RunningLine, until
 
+pytestmark = pytest.mark.processes
+
 
 def test_a_question_is_answered_with_its_topic(open_line: RunningLine) -> None:
     assert "deodorant" in open_line.text("can I wear deodorant")[0]

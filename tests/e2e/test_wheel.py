@@ -13,6 +13,8 @@ import pytest
 from ivr.shipped import DATA_FILES
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.processes
+
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 OFFLINE = ["--no-deps", "--no-index"]
 

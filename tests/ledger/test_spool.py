@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 import pytest
@@ -72,6 +73,17 @@ def test_an_unreadable_file_is_set_aside_and_does_not_block_later_ones(
     assert spool.replay() == 1
     assert applied == [(NOW, {"number": 2})]
     assert [path.name[:12] for path in (tmp_path / "spool").iterdir() if path.name != ".lock"] == [".unreadable-"]
+
+
+def test_a_write_that_was_set_aside_for_a_missing_key_is_applied_once_the_key_is_back(
+    tmp_path: Path, ledger: Ledger, applied
+) -> None:
+    newer, older = (token_bytes(32) for _ in range(2))
+    assert make_spool(tmp_path, ledger, Vault([newer, older]), applied).save("note", NOW, number=1)
+    assert make_spool(tmp_path, ledger, Vault([older]), applied).replay() == 0
+    restored = make_spool(tmp_path, ledger, Vault([older, newer]), applied)
+    assert (restored.reseal(), restored.replay()) == (1, 1)
+    assert applied == [(NOW, {"number": 1})]
 
 
 def test_a_failing_disk_is_reported_to_the_caller(spool: Spool, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from tests.support.network import TOKEN
 from tests.support.paths import ROOT
 from tests.support.processes import environment, free_port, wait_until
 
+pytestmark = pytest.mark.processes
+
 TEXTS, SENDERS = 1_000, 50
 LINE = "+16035550100"
 LOCK = """

@@ -25,6 +25,8 @@ from tests.support.on_demand import LIMITS
 from tests.support.processes import environment
 from worker import context, jobs
 
+pytestmark = pytest.mark.processes
+
 # Only step 2d of the plan is due.
 DUE = at(2, -1)
 NUMBERS = range(10, 16)

@@ -20,6 +20,8 @@ from tests.support.paths import ROOT
 from tests.support.processes import Processes, free_port, wait_until
 from tests.worker.test_processes import NUMBERS, PHONES, import_twenty, responds, states
 
+pytestmark = pytest.mark.processes
+
 
 def log_events(output):
     """The JSON lines of a process; fails if any line is not one."""

@@ -24,6 +24,8 @@ from worker import clock as clock_process
 from worker.__main__ import main as worker_command
 from worker.clock import tick
 
+pytestmark = pytest.mark.processes
+
 # Only step 2d of the plan is due.
 DUE = at(2, -1)
 NUMBERS = range(10, 30)

@@ -11,6 +11,8 @@ from tests.support.clinic import at, row
 from tests.support.network import TOKEN
 from tests.support.processes import Processes, wait_until
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def processes(clinic, queue_url):

@@ -28,7 +28,7 @@ _REACTIONS = re.compile(
 )
 _QUOTE_LINE = re.compile(r"^\s*>.*$|^\s*(?:on|el) .{4,80}(?:wrote|escribio):\s*$", re.MULTILINE | re.IGNORECASE)
 _SIGNATURE = re.compile(
-    r"\n\s*(?:--+\s*\n.*|[^\n]{0,12}\b(?:sent|get outlook|enviado|obtener outlook)\b[^\n]{0,20}\b"
+    r"\n\s*(?:--+\s*\n.*|\W{0,3}(?:message )?(?:sent|get outlook|enviado|obtener outlook)\b[^\n]{0,20}\b"
     r"(?:from|for|using|with|desde|via|para)\b[^\n]{0,60})\s*$",
     re.DOTALL | re.IGNORECASE,
 )
@@ -46,7 +46,8 @@ _AUTOMATIC = re.compile(
     |away\ from\ my\ (?:desk|phone)\ until
     |fuera\ de\ (?:la\ )?oficina|de\ vacaciones\ hasta
     |(?:number|line|phone|inbox|mailbox)\ (?:does\ not|doesnt|cannot|cant|is\ unable\ to)\ (?:accept|receive)
-    |(?:number|line|mailbox|inbox)\ is\ not\ (?:monitored|able\ to\ receive)|do\ not\ reply\ to\ this
+    |(?:number|line|mailbox|inbox)\ is\ not\ (?:monitored|able\ to\ receive)
+    |(?:^|[.!:\n]\s*)(?:please\ )?do\ not\ reply\ to\ this
     |(?:numero|linea)\ no\ (?:acepta|recibe|puede\ recibir)|no\ responda\ a\ este
     |(?:reply|text|responda|envie)\ (?:yes|start|stop|unstop|help|si)\ (?:to|para)
       \ (?:begin|re-?subscribe|opt|unsub|comenzar)

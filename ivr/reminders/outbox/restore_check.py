@@ -20,6 +20,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import person, text
 from ivr.people.keywords import carrier_keyword
 from ivr.people.persons import consent_changed_since
+from ivr.people.phones import is_e164
 from ivr.reminders.alarms import Alarm, raise_alarm, raised
 from ivr.reminders.outbox.reconcile import CLOCK_TOLERANCE
 from ivr.reminders.outbox.restore_guard import RESTORED, RestoreGuard, send_count, stored_count
@@ -47,8 +48,9 @@ def may_send(ledger: Ledger, vault: Vault, carrier: Carrier, guard: RestoreGuard
         return True
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
-        count = send_count(connection)
+        # Before a count begins now that there is none: its beginning would hide what went out earlier.
         since = _newest_known(connection, now)
+        count = send_count(connection)
     try:
         is_restored = _lacks_a_message(ledger, vault, carrier, since, now)
     except UNREACHABLE as error:
@@ -99,7 +101,8 @@ def _lacks_a_message(ledger: Ledger, vault: Vault, carrier: Carrier, since: date
 
 
 def _is_stop(message: LoggedMessage, now: datetime) -> bool:
-    return message.created_at <= now - ARRIVAL and carrier_keyword(message.body) == "stop"
+    is_person = is_e164(message.sender)
+    return is_person and message.created_at <= now - ARRIVAL and carrier_keyword(message.body) == "stop"
 
 
 def _knows_opt_out(connection: Connection, vault: Vault, stop: LoggedMessage) -> bool:

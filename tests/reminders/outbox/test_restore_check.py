@@ -10,12 +10,13 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy import delete
 
 from ivr import clock
 from ivr.carrier.twilio.client import Carrier, Refused
 from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger import open_ledger
-from ivr.ledger.tables import alarm
+from ivr.ledger.tables import alarm, mark
 from ivr.people.persons import opt_in, opt_out
 from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox import restore_check
@@ -102,6 +103,17 @@ def test_a_backup_from_before_the_first_text_is_detected_on_a_new_machine_too(cl
     clinic.import_rows(row(10, DUE))
     with rolled_back(clinic):
         assert len(old_machine.send()) == 1
+    assert (new_machine.send(LATER), alarms(clinic)) == ([], {Alarm.LEDGER_RESTORED})
+
+
+def test_a_backup_without_a_send_count_is_detected_on_a_new_machine_too(clinic, old_machine, new_machine):
+    clinic.import_rows(*(row(number, DUE) for number in range(10, 13)))
+    assert len(old_machine.send(limit=1)) == 1
+    with rolled_back(clinic):
+        assert len(old_machine.send(NOW + timedelta(minutes=1))) == 2
+    with clinic.ledger.write() as connection:
+        connection.execute(delete(mark))
+    clock.set_shift((LATER - datetime.now(UTC)).total_seconds())
     assert (new_machine.send(LATER), alarms(clinic)) == ([], {Alarm.LEDGER_RESTORED})
 
 

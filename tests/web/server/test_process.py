@@ -23,6 +23,8 @@ from tests.support.paths import ROOT
 from tests.support.processes import environment, free_port, process_parents, wait_until
 from tests.support.serving import Client, http_request
 
+pytestmark = pytest.mark.processes
+
 CALL = {"CallSid": "CA" + "2" * 32, "From": "+16035550123", "To": "+16035550100", "CallStatus": "ringing"}
 
 
