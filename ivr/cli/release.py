@@ -39,7 +39,7 @@ def publish_changed_folder(settings: Settings) -> int:
     if live and live.digest == content_digest(files):
         return 0
     # Most starts publish nothing, and the lint rules take long to import.
-    from ivr.cli.prompts.publish import renamed_reminders
+    from ivr.cli.prompts.renamed import renamed_reminders
     from ivr.line.lint.runner import check_files
 
     report = check_files(files)

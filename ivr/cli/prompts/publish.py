@@ -16,13 +16,12 @@ from ivr.cli.context import CommandContext, current_user, open_context
 from ivr.cli.prompts import draft
 from ivr.cli.prompts.folder import exit_on_broken_prompts, print_report
 from ivr.cli.prompts.history import files_or_exit, release_or_exit, zone_of
+from ivr.cli.prompts.renamed import renamed_reminders
 from ivr.cli.release import announce_release
 from ivr.ledger import Ledger
 from ivr.line.content.diff import summarize_changes
-from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
+from ivr.line.content.loader import Files, content_digest, read_content, read_folder
 from ivr.line.content.upgrades import open_release
-from ivr.line.lint.plan_rules import renamed_steps
 from ivr.line.lint.runner import CheckReport, check_content, check_files
 from ivr.releases.drafts import Drafts
 from ivr.releases.history import reverted_files
@@ -103,17 +102,6 @@ def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
 def _confirm_draft(context: CommandContext, report: CheckReport, yes: bool) -> None:
     content = read_content(Drafts(context.ledger, UTC).open().files)
     _confirm(report, renamed_reminders(context, content), yes)
-
-
-def renamed_reminders(context: CommandContext, content: Content) -> list[str]:
-    """A warning for each reminder to which this content gives another id than the live release does."""
-    live = live_release(context.ledger)
-    stored = stored_files(context.ledger, live.digest) if live else None
-    try:
-        config = open_release(stored, context.settings.prompts_dir).config if stored else None
-    except BrokenPrompts:
-        return []
-    return [finding.message for finding in renamed_steps(config, content)] if config else []
 
 
 def _confirm(report: CheckReport, warnings: list[str], yes: bool) -> None:

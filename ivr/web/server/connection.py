@@ -6,16 +6,16 @@ import asyncio
 import math
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
+from ivr.web.server.connections import Connections
 from ivr.web.server.http import Head, HttpError, RequestReader
+from ivr.web.server.site import Site
 from ivr.web.server.wsgi import Response, build_environ, plain_response
 from ivr.web.webhook import MAX_BODY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-    from ivr.web.server.server import Server
 
 # Seconds for all of a request's headers, for all of its body, and for the client to read a whole response.
 HEAD_SECONDS, BODY_SECONDS, WRITE_SECONDS = 10.0, 10.0, 60.0
@@ -34,10 +34,23 @@ class State(Enum):
     LINGERING = auto()  # refused; what the client still sends is ignored
 
 
+class Host(Protocol):
+    """What a connection needs of its server. date: of the Date header."""
+
+    connections: Connections[Connection]
+    site: Site
+    port: int
+    date: str
+    stopping: bool
+
+    def now(self) -> float:
+        """The clock by which deadlines are measured, in seconds."""
+
+
 class Connection(asyncio.Protocol):
     """Receives, has the site answer, and sends, one request at a time. deadline: of the state, by the loop's clock."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
         self.address = ""

@@ -29,12 +29,14 @@ class Server:
         self.site = site
         self.connections: Connections[Connection] = Connections(connection_limit(), per_address, proxies)
         self.stopping = False
-        # The clock by which deadlines are measured.
-        self.now = time.monotonic
         self.date = ""
         self.port = 0
         self._listener: asyncio.Server | None = None
         self._sweeping: asyncio.Task[None] | None = None
+
+    def now(self) -> float:
+        """The clock by which deadlines are measured, in seconds."""
+        return time.monotonic()
 
     async def start(self, listener: socket.socket) -> None:
         """Serve the connections of a bound socket."""
