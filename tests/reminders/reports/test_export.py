@@ -250,7 +250,8 @@ def test_memory_does_not_grow_with_the_batch(clinic, monkeypatch):
         return highest
 
     peak(1800)
-    assert peak(6003) < 1.4 * peak(1800)
+    # The smallest of several: threads of the test process allocate memory meanwhile.
+    assert min(peak(6003) for _ in range(3)) < 1.4 * min(peak(1800) for _ in range(3))
 
 
 def test_the_file_is_readable_by_its_owner_only_and_replaces_the_old_one_when_complete(tmp_path):
