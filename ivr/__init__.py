@@ -43,7 +43,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     clock.set_shift(settings.clock_shift_seconds)
     vault = Vault.of(settings)
     ledger = open_guarded_ledger(settings.database_url, vault)
-    releases = ReleaseCache(ledger, settings.var_dir, settings.prompts_dir, settings.public_url, settings.redis_url)
+    releases = ReleaseCache(
+        ledger,
+        settings.var_dir,
+        settings.prompts_dir,
+        settings.public_url,
+        settings.redis_url,
+        settings.models_folder,
+    )
     stopping = threading.Event()
     releases.watch(stopping)
     app = LineApp(__name__, static_folder=None)

@@ -64,6 +64,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
     var_dir: Path = Path("var")
+    model_dir: Path | None = None
     prompts_dir: Path = Field(default_factory=shipped_prompts)
     database_url: str = Field(default="", repr=False)
     redis_url: str = Field(default="", repr=False)
@@ -159,6 +160,10 @@ class Settings(BaseModel):
         if number and not re.fullmatch(r"\+[1-9][0-9]{6,14}|[0-9]{5,6}", number):
             raise ValueError("must be a phone number such as +16035550100, or a short code")
         return number
+
+    @property
+    def models_folder(self) -> Path:
+        return self.model_dir or self.var_dir / "models"
 
     @property
     def loopback(self) -> bool:

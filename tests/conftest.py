@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from functools import cache, lru_cache
 from itertools import count
 from pathlib import Path
@@ -21,7 +22,10 @@ from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import metadata
 from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
 from ivr.line.content.prompt import read_prompt
+from ivr.line.nlu.topic_model import TopicModel
+from ivr.line.nlu.training import Example, examples_digest
 from ivr.line.twiml.release import CompiledLine
+from ivr.releases.models import ModelStore
 from ivr.settings import load
 from ivr.web.services import Services
 from tests.support.clinic import NOW, Clinic, open_clinic
@@ -84,10 +88,10 @@ def _read_and_compile_once() -> Iterator[None]:
             contents[key] = read_content(files)
         return contents[key]
 
-    def cached_line(content: Content, base_url: str = "") -> CompiledLine:
+    def cached_line(content: Content, base_url: str = "", **options: Any) -> CompiledLine:
         key = (content.digest, base_url)
         if key not in lines:
-            lines[key] = CompiledLine(content, base_url)
+            lines[key] = CompiledLine(content, base_url, **options)
         return lines[key]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -95,6 +99,24 @@ def _read_and_compile_once() -> Iterator[None]:
         patch.setattr("ivr.releases.cache.read_content", cached_content)
         for module in ("ivr.releases.cache", "ivr.cli.doctor"):
             patch.setattr(f"{module}.CompiledLine", cached_line)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _train_once(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Keep trained models on disk, for every test process and for the processes that tests start."""
+    folder = pytestconfig.cache.mkdir("models")
+    store = ModelStore(None, folder)
+
+    def train(examples: Sequence[Example]) -> TopicModel:
+        with (folder / "lock").open("w") as lock:
+            # Released when the file is closed.
+            flock(lock, LOCK_EX)
+            return store.from_disk(examples_digest(examples)) or store.train(examples)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ivr.line.nlu.models.train_model", train)
+        patch.setenv("MODEL_DIR", str(folder))
         yield
 
 

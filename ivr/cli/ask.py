@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ivr.cli.console import WIDTH, echo, json_option, print_json
-from ivr.cli.context import content_or_exit, language_or_exit, settings_or_exit
+from ivr.cli.context import CommandContext, content_or_exit, language_or_exit, settings_or_exit
 from ivr.ledger import open_ledger
 from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.twiml.release import CompiledLine
@@ -29,10 +29,11 @@ def ask(words: str, language: str | None, as_json: bool) -> None:
     object for each.
     """
     settings = settings_or_exit()
-    content = content_or_exit(settings, open_ledger(settings.database_url))
+    ledger = open_ledger(settings.database_url)
+    content = content_or_exit(settings, ledger)
     if language:
         language_or_exit(language, content.config)
-    line = CompiledLine(content)
+    line = CompiledLine(content, model_of=CommandContext(settings, ledger).model_of)
     if words == "-":
         for question in sys.stdin:
             print_json(_answer(line, question.rstrip("\n"), language))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ivr.ledger import Ledger, Vault
     from ivr.line.content.config import Config
     from ivr.line.content.loader import Content
+    from ivr.line.nlu.topic_model import TopicModel
     from ivr.people.audit import Actor, AuditKind, Detail
     from ivr.settings import Settings
 
@@ -144,6 +145,17 @@ class CommandContext:
     @cached_property
     def content(self) -> Content:
         return content_or_exit(self.settings, self.ledger)
+
+    def model_of(self, content: Content) -> TopicModel:
+        """The trained model of a content; says so first if it must be trained now."""
+        from ivr.releases.models import ModelStore
+
+        store = ModelStore(self.ledger, self.settings.models_folder)
+        return store.model_of(content, lambda count: note(f"Learning from {count:,} phrases and questions…"))
+
+    def prepare_model(self, content: Content) -> None:
+        """Train the model of content that is about to be published, so that no process has to."""
+        self.model_of(content)
 
     @property
     def config(self) -> Config:

@@ -55,6 +55,7 @@ def publish_changed_folder(settings: Settings) -> int:
     if renamed:
         echo("\n".join([*renamed, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True)
         return FINDINGS
+    CommandContext(settings, ledger).prepare_model(content)
     try:
         published = publish_folder_if_changed(ledger, content, clock.now(), current_user())
     except Diverged as error:

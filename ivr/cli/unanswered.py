@@ -76,7 +76,7 @@ def unanswered(click_context: click.Context, days: int, as_json: bool) -> None:
     if click_context.invoked_subcommand is not None:
         return
     context = open_context()
-    questions, matcher = _read_questions(context, days), Matcher(context.content)
+    questions, matcher = _read_questions(context, days), Matcher(context.content, context.model_of(context.content))
     clusters = [_cluster_json(cluster, matcher) for cluster in questions.clusters]
     if as_json:
         zone = context.config.zone

@@ -264,6 +264,16 @@ release = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# Trained classifiers of topics. examples: the digest of the phrases and questions that one was trained on, which any
+# number of releases may share.
+topic_model = Table(
+    "topic_model",
+    metadata,
+    Column("examples", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 # The shared draft, at most one row. base: the digest of the release that it was started from.
 draft = Table(
     "draft",

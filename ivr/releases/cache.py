@@ -23,6 +23,7 @@ from ivr.line.content.recordings import Recording
 from ivr.line.content.upgrades import open_release
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.disk_cache import DIGEST, MAX_COPIES, DiskCache
+from ivr.releases.models import ModelStore
 from ivr.releases.store import Release, live_release, recent_releases, stored_files
 
 LEDGER_SECONDS = 0.3
@@ -72,7 +73,15 @@ class ReleaseCache:
     without it, a publish is detected by polling the database.
     """
 
-    def __init__(self, ledger: Ledger, var_dir: Path, prompts_dir: Path, base_url: str, queue_url: str = "") -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        var_dir: Path,
+        prompts_dir: Path,
+        base_url: str,
+        queue_url: str = "",
+        model_dir: Path | None = None,
+    ) -> None:
         self._ledger = ledger
         self._queue_url = queue_url
         self._published = threading.Event()
@@ -80,6 +89,7 @@ class ReleaseCache:
         self._copies = DiskCache(var_dir)
         self._var_dir, self._prompts_dir = var_dir, prompts_dir
         self._base_url = base_url
+        self._models = ModelStore(ledger, model_dir or var_dir / "models")
         self._lines: dict[str, CompiledLine] = {}
         self._lock = threading.Lock()
         self._opening: dict[str, Future[CompiledLine | None]] = {}
@@ -202,7 +212,7 @@ class ReleaseCache:
     def _add(self, content: Content) -> CompiledLine:
         with self._lock:
             if content.digest not in self._lines:
-                self._lines[content.digest] = CompiledLine(content, self._base_url)
+                self._lines[content.digest] = CompiledLine(content, self._base_url, model_of=self._models.model_of)
                 in_use = (self.live.digest if self.live else content.digest, content.digest)
                 for old in [digest for digest in self._lines if digest not in in_use][: -MAX_COPIES + 1]:
                     del self._lines[old]

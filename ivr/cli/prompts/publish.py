@@ -81,9 +81,11 @@ def _publish_folder(context: CommandContext, note: str, yes: bool) -> Release:
     if report.has_errors:
         print_report(report)
         fail(_REFUSED, FINDINGS)
-    _confirm(report, [*_reverts(ledger, live, files), *renamed_reminders(context, read_content(files))], yes)
+    content = read_content(files)
+    _confirm(report, [*_reverts(ledger, live, files), *renamed_reminders(context, content)], yes)
+    context.prepare_model(content)
     seen = live.number if live else 0
-    return publish_release(ledger, read_content(files), clock.now(), current_user(), note, "folder", seen=seen)
+    return publish_release(ledger, content, clock.now(), current_user(), note, "folder", seen=seen)
 
 
 def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
@@ -102,6 +104,7 @@ def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
 def _confirm_draft(context: CommandContext, report: CheckReport, yes: bool) -> None:
     content = read_content(Drafts(context.ledger, UTC).open().files)
     _confirm(report, renamed_reminders(context, content), yes)
+    context.prepare_model(content)
 
 
 def _confirm(report: CheckReport, warnings: list[str], yes: bool) -> None:
@@ -145,6 +148,7 @@ def rollback(number: int, note: str) -> None:
         fail(f"Nothing was changed: by today's rules, release {number} would leave callers without help.", FINDINGS)
     if report.has_errors:
         echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
+    context.prepare_model(content)
     note, seen = note or f"back to release {number}", live.number if live else 0
     with _publish_errors():
         published = publish_release(context.ledger, content, clock.now(), current_user(), note, "rollback", seen=seen)

@@ -76,7 +76,7 @@ def _restore(context: CommandContext, carrier: Carrier, since: datetime, go_on: 
     from ivr.reminders.outbox.restore import Restorer
 
     contents = contents_since(context, since)
-    restorer = Restorer(context.ledger, context.vault, carrier, contents, _opt_out_matcher(context.content))
+    restorer = Restorer(context.ledger, context.vault, carrier, contents, _opt_out_matcher(context, context.content))
     with Console(stderr=True).status("Reading the carrier's log…") as progress:
         try:
             report: RestoreReport = restorer.run(
@@ -117,10 +117,10 @@ def contents_since(context: CommandContext, since: datetime) -> list[Content]:
     return list(contents.values())
 
 
-def _opt_out_matcher(content: Content) -> Callable[[str], bool]:
+def _opt_out_matcher(context: CommandContext, content: Content) -> Callable[[str], bool]:
     from ivr.line.twiml.release import CompiledLine
 
-    matcher = CompiledLine(content).matcher
+    matcher = CompiledLine(content, model_of=context.model_of).matcher
 
     def opts_out(body: str) -> bool:
         match = matcher.match(body)

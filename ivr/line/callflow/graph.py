@@ -7,6 +7,7 @@ entry is open, and whether the caller's number is withheld or unreachable, come 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any, Literal
 
 from ivr.line.callflow.states import (
@@ -49,6 +50,7 @@ from ivr.line.callflow.states import (
     TopicPart,
     Transfer,
     Turn,
+    Which,
 )
 from ivr.line.content.config import Config, DirectoryEntry
 from ivr.line.content.loader import Content
@@ -76,6 +78,8 @@ _SPOKEN_KEYS: dict[type[Node], dict[str, str]] = {
     CallbackOffer: {"yes": "1", "call": "1", "text": "5"},
     CallbackTime: {time: key for key, time in _TIMES_OF_DAY.items()},
 }
+# Nodes that ask nothing, so that words without an answer may lead away from them.
+_WITHOUT_QUESTION = (Menu, TopicPart, TopicEnd, SpokenAnswer, Which)
 _SYNONYMS = {"change": "scheduling", "confirm": "scheduling", "help": "menu"}
 StayReason = Literal["again", "silence", "wrong-key", "not-a-number", "none"]
 """Why the node does not change: the caller asked for a repeat ("again"), or the error prompt that is due."""
@@ -91,15 +95,20 @@ class Graph:
         self._menus = config.menus
         self.chains = {entry.id: _chain(config, entry) for entry in config.directory}
         """The entries that are dialed, in order, for each entry that a caller can ask for."""
-        self._persons = {topic.id: topic.person for topic in config.topics}
+        self._persons = {subject.id: subject.person for subject in config.subjects}
         self.part_counts = {
-            topic.id: len(content.prompt(self.languages[0], topic.id).spoken) for topic in config.topics
+            subject.id: len(content.prompt(self.languages[0], subject.id).spoken) for subject in config.subjects
         }
+        self.offers = {topic.id: _offers(config, topic.id) for topic in config.topics}
+        """What the keys at the end of each topic play: library answers, by key."""
+        self.pairs = {pair_outcome(*pair): pair for pair in combinations((topic.id for topic in config.topics), 2)}
+        """The pairs of topics between which a caller is asked to choose, by spoken outcome."""
         self._parents = self._find_parents()
         self._key_handlers: dict[type[Node], Callable[[State, Any, str, Facts], Turn | None]] = {
             Menu: self._menu_key,
             **dict.fromkeys((TopicPart, TopicEnd), self._topic_key),
             SpokenAnswer: self._answer_key,
+            Which: self._which_key,
             Confirmation: self._confirmation_key,
             CallbackOffer: self._offer_key,
             **dict.fromkeys((TextConsent, ConfirmOwnNumber, ReadBack, CallbackTime), self._question_key),
@@ -114,12 +123,12 @@ class Graph:
         # The order of the menus and of their choices decides the parents, and so where key 9 leads.
         menus = [(name, menu.person, list(menu.choices.items())) for name, menu in self._menus.items()]
         config = (self._config.answers, self._config.tries)
-        return (self.languages, menus, self.chains, self._persons, self.part_counts, *config)
+        return (self.languages, menus, self.chains, self._persons, self.part_counts, self.offers, *config)
 
     @property
     def spoken_targets(self) -> set[str]:
-        """What callers can ask for by speech that line.yaml defines: topics, menus, entries and languages."""
-        return {*self._persons, *self._menus, *self.chains, *self.languages}
+        """What callers can ask for by speech that line.yaml defines: topics, answers, menus, entries, languages."""
+        return {*self.pairs, *self._persons, *self._menus, *self.chains, *self.languages}
 
     def start(self, language: str | None = None) -> Turn:
         """The first turn of a call."""
@@ -189,6 +198,8 @@ class Graph:
             return Turn(state.enter(Confirmation("transfer", entry, self._after_no(state.node))))
         if outcome in self._persons or outcome in self._menus:
             return Turn(state.enter(self._menu_or_topic(outcome)))
+        if outcome in self.pairs:
+            return Turn(state.enter(Which(*self.pairs[outcome])))
         if outcome in ANSWERED_ALOUD:
             return Turn(state.enter(SpokenAnswer(outcome)))
         if outcome == "stop":
@@ -219,6 +230,9 @@ class Graph:
         if key == "5":
             return self._offer_text(state, topic, TopicEnd(topic, node.part), facts)
         if node.part >= last:
+            offered = self.offers.get(topic, {}).get(key)
+            if offered:
+                return Turn(state.enter(TopicPart(offered, 0)))
             # Callers who used 1 for the next part or # to skip press it once more at the end.
             return Turn(state.enter(self.parent(node))) if key in ("1", "#") else None
         if key == "1":
@@ -235,6 +249,10 @@ class Graph:
     def _answer_key(self, state: State, node: SpokenAnswer, key: str, facts: Facts) -> Turn | None:
         entry = self._config.answers.get(node.outcome)
         return self.reach(state.language, entry, facts) if key == "1" and entry else None
+
+    def _which_key(self, state: State, node: Which, key: str, _facts: Facts) -> Turn | None:
+        topic = {"1": node.first, "2": node.second}.get(key)
+        return Turn(state.enter(TopicPart(topic, 0))) if topic else None
 
     def _confirmation_key(self, state: State, node: Confirmation, key: str, facts: Facts) -> Turn | None:
         if key == "1" and node.action == "transfer":
@@ -269,7 +287,9 @@ class Graph:
         silences = state.silences + (error == "silence")
         wrongs = state.wrongs + (error != "silence")
         if max(silences, wrongs) < self._config.tries:
-            preface = "use-keys" if error == "none" and wrongs >= KEYS_ONLY else error
+            if error == "none" and wrongs < KEYS_ONLY and isinstance(state.node, _WITHOUT_QUESTION):
+                return Turn(State(state.language, SpokenAnswer("none"), silences, wrongs))
+            preface = "use-keys" if error == "none" else error
             return Turn(State(state.language, state.node, silences, wrongs), preface)
         if isinstance(state.node, CallbackOffer | Helped):
             return Turn(state.enter(Goodbye()))
@@ -314,6 +334,8 @@ class Graph:
             return self._menus[node.name].person
         if isinstance(node, TopicPart | TopicEnd):
             return self._persons[node.topic]
+        if isinstance(node, Which):
+            return self._persons[node.first]
         if isinstance(node, TextConsent):
             return self.person_of(node.after)
         if isinstance(node, SpokenAnswer):
@@ -349,7 +371,20 @@ class Graph:
                     parents[node] = menu
                     if isinstance(node, Menu):
                         queue.append(node)
+        for topic, offers in self.offers.items():
+            # Key 9 leads to the same menu from a topic and from the answers that are offered after it.
+            parent = parents.get(TopicPart(topic, 0), welcome)
+            parents |= {TopicPart(offered, 0): parent for offered in offers.values()}
         return parents
+
+
+def pair_outcome(first: str, second: str) -> str:
+    """The spoken outcome that means either of two topics, in the order of the topics in line.yaml."""
+    return f"which/{first}/{second}"
+
+
+def _offers(config: Config, topic: str) -> dict[str, str]:
+    return dict(zip("23", (answer.id for answer in config.offered_after(topic)), strict=False))
 
 
 def _chain(config: Config, entry: DirectoryEntry) -> tuple[str, ...]:

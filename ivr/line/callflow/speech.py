@@ -29,6 +29,7 @@ from ivr.line.callflow.states import (
     TopicPart,
     Transfer,
     Turn,
+    Which,
 )
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import fill_placeholders
@@ -81,6 +82,7 @@ class Speech:
             TopicPart: self._topic_part,
             TopicEnd: self._topic_end,
             SpokenAnswer: self._answer,
+            Which: self._which,
             Confirmation: lambda state, node: [self._about_entry(state, f"check-{node.action}", node.entry)],
             Transfer: lambda state, node: [self._about_entry(state, "transfer", self.dialed_entry(node))],
             CallbackOffer: lambda state, node: [
@@ -172,8 +174,22 @@ class Speech:
         return options if state.missed else [self.block(state.language, node.topic, node.part), *options]
 
     def _topic_end(self, state: State, node: TopicPart | TopicEnd) -> list[SpeechBlock]:
-        has_more = node.part + 1 < self.graph.part_counts[node.topic]
-        return [self._prompt(state, "go-on" if has_more else "topic-end")]
+        if node.part + 1 < self.graph.part_counts[node.topic]:
+            return [self._prompt(state, "go-on")]
+        offers = self.graph.offers.get(node.topic, {})
+        abouts = {answer.id: answer.about for answer in self.content.config.library}
+        more = (
+            self.block(state.language, "more-key", about=abouts[offered][state.language], key=key)
+            for key, offered in offers.items()
+        )
+        return [*more, self._prompt(state, "topic-end")]
+
+    def _which(self, state: State, node: Which) -> list[SpeechBlock]:
+        titles = (self.content.prompt(state.language, topic).title for topic in (node.first, node.second))
+        choices = (
+            self.block(state.language, "choice", choice=title, key=str(key)) for key, title in enumerate(titles, 1)
+        )
+        return [self._prompt(state, "which"), *choices]
 
     def _answer(self, state: State, node: SpokenAnswer) -> list[SpeechBlock]:
         blocks = [self._prompt(state, node.outcome)]

@@ -52,6 +52,14 @@ class SpokenAnswer(Node, kind="answer"):
 
 
 @dataclass(frozen=True)
+class Which(Node, kind="which"):
+    """Asks which of two topics is meant, after speech that could ask for either."""
+
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
 class Confirmation(Node, kind="check"):
     """A yes-or-no question before a spoken request is carried out: a transfer to `entry`, or an opt-out.
 

@@ -114,6 +114,7 @@ Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a lowercase name, lik
 ChoiceKey = Annotated[str, _matches(r"[1-7]", "a key from 1 to 7")]
 LanguageCode = Annotated[str, _check(_is_language, "a language: write its two letters, like en")]
 ByLanguage = dict[str, str]
+ReplyWord = Annotated[str, _matches(r"[A-Z0-9]{2,20}", "a word of capital letters, like BIOPSY")]
 Command = Annotated[str, _matches("|".join(LINE_COMMANDS), f"one of {', '.join(LINE_COMMANDS)}")]
 Said = Annotated[list[str], Field(min_length=1)]
 
@@ -140,6 +141,20 @@ class Topic(_Part):
     id: Annotated[Name, Field(max_length=40)]
     number: Annotated[int, Field(ge=1, le=9)]
     person: Name
+
+
+class LibraryAnswer(_Part):
+    """An answer beside the numbered topics, reached by free words, by its word in a text, and after a topic.
+
+    word: what patients text for it, by language. after: the topic at whose end it is offered. about: what the offer
+    calls it, as in "to hear about biopsies", by language.
+    """
+
+    id: Annotated[Name, Field(max_length=40)]
+    person: Name
+    word: dict[str, ReplyWord]
+    after: Name | None = None
+    about: ByLanguage = {}
 
 
 class DirectoryEntry(_Part):
@@ -237,6 +252,7 @@ class Config(_Part):
     menus: dict[Name, MenuConfig]
     topics: list[Topic]
     answers: dict[Name, Name] = {}
+    library: list[LibraryAnswer] = []
     directory: list[DirectoryEntry]
     holidays: Holidays = Holidays()
     sites: Annotated[list[Site], Field(min_length=1)]
@@ -252,6 +268,15 @@ class Config(_Part):
 
     def entry(self, name: str) -> DirectoryEntry:
         return next(entry for entry in self.directory if entry.id == name)
+
+    @property
+    def subjects(self) -> tuple[Topic | LibraryAnswer, ...]:
+        """Everything that has a complete answer: the topics, then the library."""
+        return (*self.topics, *self.library)
+
+    def offered_after(self, topic: str) -> list[LibraryAnswer]:
+        """The library answers that are offered at the end of a topic."""
+        return [answer for answer in self.library if answer.after == topic]
 
     def topic(self, name: str) -> Topic | None:
         return next((topic for topic in self.topics if topic.id == name), None)

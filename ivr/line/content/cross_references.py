@@ -5,20 +5,29 @@ Content that passes can be compiled: no caller reaches a missing prompt, part, o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ivr.line.content.config import LINE_COMMANDS, Config
 from ivr.line.content.findings import Finding
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.required_prompts import ANSWERED_ALOUD, NUMBERS, OUTCOMES, required_prompts
+from ivr.line.content.required_prompts import NUMBERS, OUTCOMES, SPOKEN_ANSWERS, required_prompts
 from ivr.line.content.yaml_source import Path, Source
 
 Prompts = Mapping[tuple[str, str], Prompt]
+# The words that the carrier or the line already answers: https://help.twilio.com/articles/223134027
+_RESERVED = """
+STOP STOPALL UNSUBSCRIBE CANCEL END QUIT OPTOUT REVOKE START YES UNSTOP HELP INFO AYUDA BAJA ALTO MENU ESPANOL ENGLISH
+INGLES SPANISH EN ES NO SI OK
+"""
+RESERVED_WORDS = frozenset(_RESERVED.split())
+# Keys 2 and 3 play them.
+MOST_OFFERS = 2
 
 
 def find_cross_reference_errors(config: Config, source: Source, prompts: Prompts) -> Iterator[Finding]:
     """Every error within line.yaml, between it and the prompts, and between two languages."""
-    for check_line in (_references, _repeated_next, _missing_names, _duplicates):
+    for check_line in (_references, _repeated_next, _missing_names, _duplicates, _library):
         yield from check_line(config, source)
     for check in (_missing_prompts, _unknown_languages, _part_counts, _wrong_choices, _unused_phrases):
         yield from check(config, prompts)
@@ -36,8 +45,8 @@ def _references(config: Config, source: Source) -> Iterator[Finding]:
                 message = f"`{target}` is not a menu, a topic or in the directory."
                 yield source.fault(("menus", menu_name, "choices", key), "reference", message)
     for outcome in config.answers:
-        if outcome not in ANSWERED_ALOUD:
-            message = f"`{outcome}` has no spoken answer; the outcomes that have one are {', '.join(ANSWERED_ALOUD)}."
+        if outcome not in SPOKEN_ANSWERS:
+            message = f"`{outcome}` has no spoken answer; the outcomes that have one are {', '.join(SPOKEN_ANSWERS)}."
             yield source.fault(("answers", outcome), "reference", message)
     if NUMBERS not in {topic.id for topic in config.topics}:
         message = f"There is no topic `{NUMBERS}`, whose text message lists the phone numbers."
@@ -52,6 +61,8 @@ def _directory_references(config: Config) -> Iterator[tuple[Path, str]]:
         yield ("menus", name, "person"), menu.person
     for index, topic in enumerate(config.topics):
         yield ("topics", index, "person"), topic.person
+    for index, answer in enumerate(config.library):
+        yield ("library", index, "person"), answer.person
     for index, entry in enumerate(config.directory):
         for n, name in enumerate(entry.next):
             yield ("directory", index, "next", n), name
@@ -69,6 +80,33 @@ def _repeated_next(config: Config, source: Source) -> Iterator[Finding]:
                 yield source.fault(("directory", index, "next", n), "reference", message)
 
 
+def _library(config: Config, source: Source) -> Iterator[Finding]:
+    """Reply words that mean something else, and offers after topics that do not exist or have too many."""
+    topics = {topic.id for topic in config.topics}
+    owners: dict[tuple[str, str], str] = {}
+    offers: Counter[str] = Counter()
+    for index, answer in enumerate(config.library):
+        path: Path = ("library", index)
+        for language in config.languages:
+            word = answer.word.get(language, "")
+            owner = "something else on this line" if word in RESERVED_WORDS else owners.get((language, word))
+            if not word:
+                yield source.fault((*path, "word"), "translation", f"The word in `{language}` is missing.")
+            elif owner:
+                message = f"`{word}` already means {owner}: choose another word for {answer.id}."
+                yield source.fault((*path, "word"), "double", message)
+            owners[language, word] = answer.id
+            if answer.after and not answer.about.get(language, "").strip():
+                message = f"`about` is missing in `{language}`: it says what this answer is about in the offer."
+                yield source.fault((*path, "after"), "translation", message)
+        if answer.after and answer.after not in topics:
+            yield source.fault((*path, "after"), "reference", f"`{answer.after}` is not a topic.")
+        offers[answer.after or ""] += bool(answer.after)
+        if offers[answer.after or ""] > MOST_OFFERS:
+            message = f"More than {MOST_OFFERS} answers are offered after `{answer.after}`: remove `after` here."
+            yield source.fault((*path, "after"), "library", message)
+
+
 def _missing_names(config: Config, source: Source) -> Iterator[Finding]:
     named: list[tuple[Path, Mapping[str, str]]] = [(("hospital",), config.hospital)]
     for index, entry in enumerate(config.directory):
@@ -82,9 +120,11 @@ def _missing_names(config: Config, source: Source) -> Iterator[Finding]:
 
 def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
     topics, entries = [topic.id for topic in config.topics], [entry.id for entry in config.directory]
+    library = [answer.id for answer in config.library]
     lists: tuple[tuple[Path, str, Sequence[object]], ...] = (
         (("topics",), "id", topics),
         (("topics",), "number", [topic.number for topic in config.topics]),
+        (("library",), "id", library),
         (("directory",), "id", entries),
         (("sites",), "id", [site.id for site in config.sites]),
         (("reminders", "plan"), "id", [step.id for step in config.reminders.plan]),
@@ -94,7 +134,11 @@ def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
             if value in values[:index]:
                 message = f"`{value}` appears twice under {path[-1]}."
                 yield source.fault((*path, index, field), "double", message)
-    taken = {"hospital", *topics, *config.menus, *OUTCOMES, *LINE_COMMANDS}
+    taken = {"hospital", *topics, *library, *config.menus, *OUTCOMES, *LINE_COMMANDS}
+    for index, name in enumerate(library):
+        if name in {*topics, *config.menus, *OUTCOMES, *LINE_COMMANDS}:
+            message = f"`{name}` is already the name of something else: rename this answer."
+            yield source.fault(("library", index, "id"), "double", message)
     for index, name in enumerate(entries):
         if name in taken:
             message = f"`{name}` is already the name of something else: rename this entry."
@@ -102,6 +146,7 @@ def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
 
 
 def _missing_prompts(config: Config, prompts: Prompts) -> Iterator[Finding]:
+    titled = {subject.id for subject in config.subjects}
     for name, headings in required_prompts(config).items():
         for language in config.languages:
             prompt = prompts.get((language, name))
@@ -114,8 +159,8 @@ def _missing_prompts(config: Config, prompts: Prompts) -> Iterator[Finding]:
                 if not sections[heading]:
                     message = f"`## {heading}` is missing: the line uses this section."
                     yield Finding(prompt.file, 1, "missing-part", "error", message)
-            if config.topic(name) and not prompt.title:
-                message = "`title:` is missing: the topic menu shows it."
+            if name in titled and not prompt.title:
+                message = "`title:` is missing: the line shows it when it asks which answer is meant."
                 yield Finding(prompt.file, 1, "missing-part", "error", message)
 
 
@@ -129,7 +174,7 @@ def _unknown_languages(config: Config, prompts: Prompts) -> Iterator[Finding]:
 
 def _part_counts(config: Config, prompts: Prompts) -> Iterator[Finding]:
     first, *others = config.languages
-    for topic in config.topics:
+    for topic in config.subjects:
         source = prompts.get((first, topic.id))
         for language in others:
             prompt = prompts.get((language, topic.id))
@@ -149,7 +194,7 @@ def _wrong_choices(config: Config, prompts: Prompts) -> Iterator[Finding]:
 
 
 def _unused_phrases(config: Config, prompts: Prompts) -> Iterator[Finding]:
-    known = OUTCOMES | {topic.id for topic in config.topics}
+    known = OUTCOMES | {subject.id for subject in config.subjects}
     for prompt in prompts.values():
         if prompt.phrases and prompt.name not in known:
             message = "No question leads to this prompt: remove its phrases."

@@ -15,6 +15,8 @@ from ivr.line.text.normalize import join_split_words, normalize
 
 RED_FLAGS = ("urgent", "person-soon")
 STOP = "stop"
+WITH_RULES = (*RED_FLAGS, STOP, "wrong-number", "start")
+"""The prompts that may have keyword rules, most urgent first. Everything else is learned."""
 _PLAIN_WORD = re.compile(r"[a-z]+\*?")
 _BUT_NOT = re.compile(r"\bbut not\b")
 Atom = tuple[str, ...]

@@ -15,11 +15,11 @@ transfer-no-answer transfer-failed closed no-one-free offer goodbye ask-aloud us
 check-text text-sent text-already text-landline text-opted-out text-failed text-hidden texts-stopped texts-not-stopped
 callback-own not-a-number callback-key-in callback-read-back callback-wish callback-kept callback-failed helped
 text-delayed go-on-no-text topic-end-no-text offer-no-text
-answer-person answer-end offer-again whisper whisper-accept unavailable
+answer-person answer-end offer-again which more-key whisper whisper-accept unavailable
 """
 _FIXED_TEXTED = """
 stop start help menu language confirm change no-visit first-text media silenced passed-on not-passed-on which-visit
-visit-cancelled visit-past ambiguous
+visit-cancelled visit-past ambiguous more
 """
 # The prompts that do not depend on line.yaml.
 FIXED: dict[str, tuple[str, ...]] = {
@@ -31,6 +31,8 @@ FIXED: dict[str, tuple[str, ...]] = {
 INFORMATION = frozenset({"unavailable", "urgent", "person-soon", "scheduling", "results", "closed", "no-one-free"})
 # The outcomes with a spoken answer and no key.
 ANSWERED_ALOUD = ("urgent", "person-soon", "results", "scheduling", "wrong-number")
+# The same, with the answer to words that the line has no answer to.
+SPOKEN_ANSWERS = (*ANSWERED_ALOUD, "none")
 # The outcomes of free text that are not topics; each has a complete answer.
 OUTCOMES = frozenset((*ANSWERED_ALOUD, "stop", "start", "help", "menu", "language", "confirm", "change", "none"))
 # How a language is offered that key 8 reaches only after another one.
@@ -49,6 +51,8 @@ EXTRA_PLACEHOLDERS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("whisper", "whisper-accept"), frozenset({"language"})),
     **dict.fromkeys(("menu", "none"), frozenset({"topics"})),
     "choice": frozenset({"choice", "key"}),
+    "more-key": frozenset({"about", "key"}),
+    "more": frozenset({"words"}),
     LATER_LANGUAGE: frozenset({"language", "times"}),
     "closed": _ENTRY | {"opens"},
     "confirm": _APPOINTMENT,
@@ -64,6 +68,7 @@ def required_prompts(config: Config) -> dict[str, tuple[str, ...]]:
         required[LATER_LANGUAGE] = SPOKEN
     for topic in config.topics:
         required[topic.id] = (*MENU, "Texted") if topic.id in config.menus else BOTH
+    required |= dict.fromkeys((answer.id for answer in config.library), BOTH)
     for name in config.menus:
         required.setdefault(name, MENU)
     for step in config.reminders.plan:

@@ -13,6 +13,7 @@ from ivr.line.content.prompt import read_prompt
 from ivr.line.lint.phrase_rules import check_phrases
 from ivr.line.nlu.clusters import QuestionCluster
 from ivr.line.nlu.matcher import AMBIGUOUS, Matcher
+from ivr.line.nlu.models import trained_model
 from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text.normalize import normalize
 
@@ -58,7 +59,7 @@ def preview_effect(before: Content, after: Content, topic: str, unanswered: Iter
 
     topic: the prompt with the new phrase. unanswered: the clusters of unanswered questions.
     """
-    new, old = Matcher(after), _Baseline(before)
+    new, old = Matcher(after, trained_model(after)), _Baseline(before)
     findings = tuple(finding for finding in _phrase_findings(after) if not old.has_finding(finding))
     pulled = tuple(
         (question.words, question.outcome)
@@ -98,7 +99,7 @@ class _Baseline:
 
     @cached_property
     def matcher(self) -> Matcher:
-        return Matcher(self._content)
+        return Matcher(self._content, trained_model(self._content))
 
     @cached_property
     def _findings(self) -> set[tuple[str, str]]:

@@ -27,6 +27,7 @@ from ivr.line.callflow.states import (
     TopicPart,
     Transfer,
     Turn,
+    Which,
 )
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
@@ -38,6 +39,7 @@ _NODES: dict[type[Node], str] = {
     TopicPart: "the topic {topic}",
     TopicEnd: "the choices after the topic {topic}",
     SpokenAnswer: "the spoken answer {outcome}",
+    Which: "the question whether {first} or {second} is meant",
     Confirmation: "the question before a {action}",
     TextConsent: "the question whether to text {topic}",
     Transfer: "the transfer to {entry}",

@@ -1,105 +1,64 @@
-"""The outcomes that need no scores: a red flag or an opt-out by keyword rule, then a phrase word for word."""
+"""The outcomes that need no probabilities: a red flag or an opt-out by keyword rule, and a phrase word for word."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import cached_property
 
-from ivr.line.content.keyword_rules import RED_FLAGS, STOP, KeywordRule
+from ivr.line.content.keyword_rules import RED_FLAGS, STOP, WITH_RULES, KeywordRule
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.training_questions import TrainingQuestion
-from ivr.line.nlu.keyword_index import KeywordIndex, rule_from_phrase
+from ivr.line.nlu.keyword_index import KeywordIndex
+from ivr.line.nlu.training import outcome_of
 from ivr.line.text.normalize import content_words, join_split_words, normalize, normalized_sentences
 
 # Outcomes whose keyword rules are checked before everything else, most urgent first.
 PRIORITY = (*RED_FLAGS, STOP)
-LANGUAGE = "language"
-# A word in more questions than this is not a typo.
-_MOST_QUESTIONS_WITH_TYPO = 4
 
 
 class PhraseIndex:
-    """The phrases and keyword rules of a release."""
+    """The phrases, reply words and keyword rules of a release."""
 
     def __init__(self, content: Content) -> None:
         # No reference to the content: it may hold many megabytes of recordings, and an index is cached.
-        self._questions = content.questions
-        self._prompts = prompts = tuple(content.prompts.values())
+        prompts = tuple(content.prompts.values())
         self.phrases = [(normalize(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
         """(normalized phrase, its prompt)"""
-        self._exact = {phrase: outcome_of(prompt.name, prompt.language) for phrase, prompt in self.phrases}
+        words = {normalize(word): answer.id for answer in content.config.library for word in answer.word.values()}
+        self._exact = words | {phrase: outcome_of(prompt.name, prompt.language) for phrase, prompt in self.phrases}
         self.owners: dict[str, dict[str, str]] = defaultdict(dict)
         """By normalized phrase: the names of the prompts that list it, each with its file."""
         for phrase, prompt in self.phrases:
             self.owners[phrase].setdefault(prompt.name, prompt.file)
         self._stop_phrases = {content_words(phrase) for phrase, prompt in self.phrases if prompt.name == STOP}
-
-    @cached_property
-    def _rules(self) -> KeywordIndex:
-        vocabulary = _vocabulary(self.phrases, self._questions)
-        return KeywordIndex([*_written_rules(self._prompts), *self._derived_rules], vocabulary)
-
-    @cached_property
-    def _priority_rules(self) -> KeywordIndex:
-        return KeywordIndex([*_written_rules(self._prompts, PRIORITY), *self._derived_rules])
-
-    @cached_property
-    def _derived_rules(self) -> list[tuple[KeywordRule, str]]:
-        """Red-flag phrases that no written rule matches, as rules, so that they match within longer messages too."""
-        written = KeywordIndex(_written_rules(self._prompts, RED_FLAGS))
-        rules = [
-            (rule_from_phrase(phrase), prompt.name)
-            for phrase, prompt in self.phrases
-            if prompt.name in RED_FLAGS and not written.find(join_split_words(phrase).split(), exact=True)
-        ]
-        return [(rule, name) for rule, name in rules if rule]
+        self._rules = KeywordIndex(_written_rules(prompts))
 
     def preload(self) -> None:
         """Build the rules now rather than at the first question."""
         self._rules.preload()
 
-    def find_rules(self, message: str, tokens: Sequence[str]) -> dict[str, list[int]]:
-        """{outcome: number of groups of each of its rules that match}. tokens: the normalized words of the message."""
-        return self._weights(self._rules.find(tokens), message)
+    def outcomes_of_rules(self, message: str, tokens: Sequence[str]) -> list[str]:
+        """The outcomes whose rules match, most urgent first. tokens: the normalized words of the message."""
+        return self._ordered({outcome for outcome, _ in self._rules.find(tokens)}, message)
 
-    def certain_outcome(self, normalized: str, weights: dict[str, list[int]]) -> str | None:
-        """The red flag or opt-out among the matched rules; else the outcome of the phrase that equals the message."""
-        return _first_priority(weights) or self._exact.get(normalized)
+    def exact_outcome(self, normalized: str) -> str | None:
+        """The outcome of the phrase or reply word that equals a normalized message."""
+        return self._exact.get(normalized)
 
     def priority_outcome(self, phrase: str) -> str | None:
         """The red flag or opt-out whose rule matches a phrase, and which therefore overrides the phrase's prompt."""
         tokens = join_split_words(normalize(phrase)).split()
-        return _first_priority(self._weights(self._priority_rules.find(tokens, exact=True), phrase))
+        found = self._ordered({outcome for outcome, _ in self._rules.find(tokens, exact=True)}, phrase)
+        return next((outcome for outcome in found if outcome in PRIORITY), None)
 
-    def _weights(self, matches: Iterable[tuple[str, int]], message: str) -> dict[str, list[int]]:
-        weights: dict[str, list[int]] = defaultdict(list)
-        for outcome, groups in matches:
-            weights[outcome].append(groups)
+    def _ordered(self, found: set[str], message: str) -> list[str]:
         if any(content_words(sentence) in self._stop_phrases for sentence in normalized_sentences(message)):
-            weights[STOP].append(1)
-        return weights
+            found.add(STOP)
+        return [outcome for outcome in WITH_RULES if outcome in found]
 
 
-def outcome_of(name: str, language: str) -> str:
-    """The outcome of a prompt. Each language has its own `language` outcome: es/language.md asks for Spanish."""
-    return f"{name}/{language}" if name == LANGUAGE else name
-
-
-def _first_priority(outcomes: Collection[str]) -> str | None:
-    return next((name for name in PRIORITY if name in outcomes), None)
-
-
-def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = ()) -> Iterator[tuple[KeywordRule, str]]:
-    """(keyword rule, outcome) for all prompts, or only for those named in `names`."""
+def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = WITH_RULES) -> Iterator[tuple[KeywordRule, str]]:
+    """(keyword rule, outcome) for the prompts that may have rules; older releases have some in others."""
     for prompt in prompts:
-        for rule in prompt.keyword_rules if not names or prompt.name in names else ():
-            yield rule, outcome_of(prompt.name, prompt.language)
-
-
-def _vocabulary(phrases: Iterable[tuple[str, Prompt]], questions: Iterable[TrainingQuestion]) -> frozenset[str]:
-    """Words that are correct as spelled: those of all phrases, and those of several questions."""
-    counts = Counter(word for question in questions for word in set(normalize(question.words).split()))
-    frequent = (word for word, count in counts.items() if count > _MOST_QUESTIONS_WITH_TYPO)
-    return frozenset([*(word for phrase, _ in phrases for word in phrase.split()), *frequent])
+        for rule in prompt.keyword_rules if prompt.name in names else ():
+            yield rule, prompt.name

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ivr.line.callflow.graph import pair_outcome
 from ivr.line.callflow.states import Key, SpokenWords
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content
@@ -75,9 +76,14 @@ class SpokenInput:
             return SpokenMeaning(SpokenWords(entry))
         if result.topic == "language":
             return SpokenMeaning(SpokenWords(result.language))
-        # No clarifying question in a call: play the likelier topic, from which the caller can move on.
-        topic = result.between[0] if result.between else result.topic
-        return SpokenMeaning(SpokenWords(topic), language=other_language)
+        return SpokenMeaning(SpokenWords(self._topic_or_question(result)), language=other_language)
+
+    def _topic_or_question(self, result: MatchResult) -> str:
+        """The outcome; between two topics the question which one is meant, and else the likelier of two answers."""
+        if not result.between:
+            return result.topic
+        pair = [topic.id for topic in self._content.config.topics if topic.id in result.between]
+        return pair_outcome(*pair) if len(pair) == len(result.between) else result.between[0]
 
     def _command(self, words: str, language: str) -> str | None:
         """The command that normalized words match. Digits match in any language: the greeting uses them all."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from babel.lists import format_list
 from twilio.twiml.voice_response import VoiceResponse
 
 from ivr.line.callflow.explore import reachable_turns
@@ -21,6 +22,7 @@ from ivr.line.twiml.ssml import build_say
 
 if TYPE_CHECKING:
     from ivr.line.nlu.matcher import Matcher
+    from ivr.line.nlu.topic_model import TopicModel
 
 _CALLERS_NUMBER, _OPENS = CALLERS_NUMBER.encode(), OPENS.encode()
 
@@ -45,8 +47,18 @@ NO_VALUES = TurnValues()
 class CompiledLine:
     """One release of the line: its call graph, documents, texts and matcher."""
 
-    def __init__(self, content: Content, base_url: str = "", turns: Iterable[Turn] | None = None) -> None:
-        """base_url: the public URL that Twilio posts to. turns: all reachable turns, if already explored."""
+    def __init__(
+        self,
+        content: Content,
+        base_url: str = "",
+        turns: Iterable[Turn] | None = None,
+        model_of: Callable[[Content], TopicModel] | None = None,
+    ) -> None:
+        """base_url: the public URL that Twilio posts to. turns: all reachable turns, if already explored.
+
+        model_of: where the matcher's model comes from; by default it is trained when the matcher is first used.
+        """
+        self._model_of = model_of
         self.content = content
         self.digest = content.digest
         self.graph = Graph(content)
@@ -79,8 +91,9 @@ class CompiledLine:
     def matcher(self) -> Matcher:
         """Resolves free words. Built on first use, because numpy is slow to import and the graph needs no matcher."""
         from ivr.line.nlu.matcher import Matcher
+        from ivr.line.nlu.models import trained_model
 
-        return Matcher(self.content)
+        return Matcher(self.content, (self._model_of or trained_model)(self.content))
 
     def _render(self, turn: Turn) -> None:
         if turn in self.documents or isinstance(turn.state.node, Task):
@@ -93,10 +106,14 @@ class CompiledLine:
             self._incomplete.add(turn)
 
     def _text(self, language: str, name: str) -> str:
-        topics = "\n".join(
-            f"{topic.number} {self.content.prompt(language, topic.id).title}" for topic in self.content.config.topics
-        )
-        return self.content.texted(language, name, topics=topics)
+        config = self.content.config
+        topics = "\n".join(f"{topic.number} {self.content.prompt(language, topic.id).title}" for topic in config.topics)
+        text = self.content.texted(language, name, topics=topics)
+        offered = [answer.word[language] for answer in config.offered_after(name)]
+        if not offered:
+            return text
+        words = format_list(offered, "or", locale=language)
+        return f"{text}\n{self.content.texted(language, 'more', words=words)}"
 
     def needs_turn_values(self, turn: Turn) -> bool:
         """Whether a turn's document contains TurnValues."""

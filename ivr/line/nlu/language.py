@@ -1,0 +1,64 @@
+"""Detects the language of a message from the vocabulary of a release, and messages in another alphabet."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from ivr.line.content.loader import Content
+from ivr.line.nlu.features import words_of
+
+# How far a language must lead every other, and the cap on the vote of one word.
+_LANGUAGE_MARGIN = 1.0
+_LARGEST_VOTE = 3.0
+_PRIOR = 0.3
+# Alphabets in which people write the Latin letters of "STOP" or "yes" as a disguise or by accident.
+_LOOK_ALIKE_ALPHABETS = ("LATIN", "CYRILLIC", "GREEK", "FULLWIDTH", "MATHEMATICAL")
+_FEWEST_FOREIGN_LETTERS = 2
+
+
+class LanguageClassifier:
+    """Detects the language of a message from the vocabulary of all prompts, phrases and questions."""
+
+    def __init__(self, vocabulary: Mapping[str, Counter[str]]) -> None:
+        """vocabulary: word counts by language code."""
+        total = sum(vocabulary.values(), Counter[str]())
+        self._votes: dict[str, dict[str, float]] = {
+            language: {
+                word: max(0.0, min(_LARGEST_VOTE, math.log((count + _PRIOR) / (total[word] - count + _PRIOR))))
+                for word, count in counts.items()
+            }
+            for language, counts in vocabulary.items()
+        }
+
+    def of(self, words: Sequence[str]) -> str | None:
+        """The language of normalized words; None if they could be any language, like "ok", a number or a name."""
+        votes = {language: sum(by_word.get(word, 0.0) for word in words) for language, by_word in self._votes.items()}
+        best, *others = sorted(votes, key=lambda language: votes[language], reverse=True)
+        return best if all(votes[best] - votes[other] >= _LANGUAGE_MARGIN for other in others) else None
+
+
+def vocabulary_of(content: Content) -> dict[str, Counter[str]]:
+    """Word counts by language, over all prompts, phrases and questions."""
+    counts: dict[str, Counter[str]] = {language: Counter() for language in content.config.languages}
+    for prompt in content.prompts.values():
+        for text in (*prompt.phrases, prompt.title, *(section.words for section in prompt.sections())):
+            counts[prompt.language].update(words_of(text))
+    for question in content.questions:
+        counts[question.language].update(words_of(question.words))
+    return counts
+
+
+def is_foreign_alphabet(message: str) -> bool:
+    """Whether most letters of a message belong to an alphabet that neither English nor Spanish uses."""
+    letters = [character for character in message if character.isalpha()]
+    foreign = sum(
+        not character.isascii() and _alphabet(character) not in _LOOK_ALIKE_ALPHABETS for character in letters
+    )
+    return foreign >= _FEWEST_FOREIGN_LETTERS and 2 * foreign > len(letters)
+
+
+def _alphabet(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0].partition("-")[0]

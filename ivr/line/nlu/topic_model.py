@@ -1,0 +1,135 @@
+"""A trained classifier of topics: calibrated probabilities of every outcome, from arrays that load in milliseconds."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.line.nlu.features import BUCKETS, Buckets, features_of
+
+VERSION = 1
+"""Changes whenever the features, the training or the format of a model change, so that old models are trained anew."""
+_LARGEST_WEIGHT = 127
+
+Floats = NDArray[np.float32]
+
+
+class ModelDamaged(Exception):
+    """The bytes are not a model, or one of another version; the message says which."""
+
+
+@dataclass(frozen=True, eq=False)
+class TopicModel:
+    """Softmax regression over hashed features.
+
+    outcomes: (k). weights: (BUCKETS, k), each column in units of its scale. scales, bias: (k). idf: (BUCKETS), the
+    weight of each feature. temperature: what scores are divided by, so that probabilities are calibrated.
+    examples: the digest of the examples that the model was trained on.
+    """
+
+    outcomes: tuple[str, ...]
+    weights: NDArray[np.int8]
+    scales: Floats
+    bias: Floats
+    idf: NDArray[np.float16]
+    temperature: float
+    examples: str
+
+    def probabilities(self, words: Sequence[str]) -> dict[str, float]:
+        """The probability of every outcome for normalized words, the highest first; empty without words."""
+        if not words:
+            return {}
+        scores = (self.scores(features_of(words)) / self.temperature).astype(np.float64)
+        odds = np.exp(scores - scores.max())
+        chances = odds / odds.sum()
+        order = np.argsort(-chances, kind="stable").tolist()
+        values = chances.tolist()
+        return {self.outcomes[index]: values[index] for index in order}
+
+    def scores(self, buckets: Buckets) -> Floats:
+        """The raw score of each outcome for a message's features."""
+        scores: Floats = unit_vector(self.idf, buckets) @ self.weights[buckets].astype(np.float32)
+        return scores * self.scales + self.bias
+
+    def to_bytes(self) -> bytes:
+        """The model as a compressed archive of arrays."""
+        names = np.frombuffer("\n".join((self.examples, *self.outcomes)).encode(), np.uint8)
+        file = io.BytesIO()
+        np.savez_compressed(
+            file,
+            version=np.array([VERSION]),
+            names=names,
+            weights=self.weights,
+            scales=self.scales,
+            bias=self.bias,
+            idf=self.idf,
+            temperature=np.array([self.temperature]),
+        )
+        return file.getvalue()
+
+
+def unit_vector(idf: NDArray[np.floating], buckets: Buckets) -> Floats:
+    """The weights of a message's features, scaled to length 1."""
+    weights: Floats = idf[buckets].astype(np.float32)
+    return weights / (math.sqrt(float(weights @ weights)) or 1.0)
+
+
+def quantized(outcomes: Sequence[str], weights: Floats, bias: Floats, idf: Floats, examples: str) -> TopicModel:
+    """A model with 8-bit weights, one scale for each outcome, and no temperature yet."""
+    scales = np.maximum(np.abs(weights).max(axis=0), 1e-6) / _LARGEST_WEIGHT
+    small = np.rint(weights / scales).astype(np.int8)
+    return TopicModel(
+        tuple(outcomes),
+        small,
+        scales.astype(np.float32),
+        bias,
+        idf.astype(np.float16),
+        temperature=1.0,
+        examples=examples,
+    )
+
+
+def read_model(data: bytes) -> TopicModel:
+    """Read what `TopicModel.to_bytes` wrote. Raises ModelDamaged."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            version = int(arrays["version"][0])
+            if version != VERSION:
+                raise ModelDamaged(f"the model has version {version}, and this program reads {VERSION}")
+            examples, *outcomes = arrays["names"].tobytes().decode().split("\n")
+            model = TopicModel(
+                tuple(outcomes),
+                arrays["weights"],
+                arrays["scales"],
+                arrays["bias"],
+                arrays["idf"],
+                float(arrays["temperature"][0]),
+                examples,
+            )
+    except ModelDamaged:
+        raise
+    except Exception as error:
+        # A damaged archive raises many kinds of errors.
+        raise ModelDamaged(f"the model cannot be read ({type(error).__name__})") from None
+    _check(model)
+    return model
+
+
+def _check(model: TopicModel) -> None:
+    count = len(model.outcomes)
+    arrays: tuple[tuple[NDArray[np.generic], type[np.generic], tuple[int, ...]], ...] = (
+        (model.weights, np.int8, (BUCKETS, count)),
+        (model.scales, np.float32, (count,)),
+        (model.bias, np.float32, (count,)),
+        (model.idf, np.float16, (BUCKETS,)),
+    )
+    if any(array.dtype != kind or array.shape != shape for array, kind, shape in arrays):
+        raise ModelDamaged("the model's arrays do not fit together")
+    finite = all(bool(np.isfinite(array).all()) for array in (model.scales, model.bias, model.idf))
+    if not finite or not 0 < model.temperature < math.inf:
+        raise ModelDamaged("the model contains numbers that are not finite")

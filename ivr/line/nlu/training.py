@@ -1,0 +1,161 @@
+"""Trains the classifier of topics from the phrases and questions of a release.
+
+Softmax regression by stochastic gradient descent with AdaGrad steps, on the examples in a fixed random order. Features
+are dropped at random and labels are smoothed, so that no single word decides. The temperature is fitted on every tenth
+example, with a model that has not seen it.
+Duchi et al. (2011): https://jmlr.org/papers/v12/duchi11a.html
+Guo et al. (2017), on temperatures: https://arxiv.org/abs/1706.04599
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.line.content.loader import Content
+from ivr.line.nlu.features import BUCKETS, Buckets, features_of, words_of
+from ivr.line.nlu.topic_model import VERSION, Floats, TopicModel, quantized, unit_vector
+
+LANGUAGE = "language"
+# All tuned by cross-validation; see docs/decisions.
+_EPOCHS = 5
+_BATCH = 32
+_STEP = 0.5
+_FINAL_STEP = 0.1
+_DROPPED = 0.3
+_SMOOTHING = 0.1
+_BALANCE = 0.5
+_FIRST_SQUARES = 1e-3
+_BIAS_STEP = 0.01
+_SEED = 1
+_HELD_OUT = 10
+_TEMPERATURES = np.geomspace(0.2, 3.0, 40)
+
+Example = tuple[str, str]
+"""A message and its outcome."""
+
+
+def outcome_of(name: str, language: str) -> str:
+    """The outcome of a prompt. Each language has its own `language` outcome: es/language.md asks for Spanish."""
+    return f"{name}/{language}" if name == LANGUAGE else name
+
+
+def examples_of(content: Content) -> list[Example]:
+    """Every phrase and question of a release with its outcome."""
+    prompts = content.prompts.values()
+    examples = [(phrase, outcome_of(prompt.name, prompt.language)) for prompt in prompts for phrase in prompt.phrases]
+    return examples + [(item.words, outcome_of(item.outcome, item.language)) for item in content.questions]
+
+
+def examples_digest(examples: Sequence[Example]) -> str:
+    """Identifies a model: the version of the training, and what it was trained on."""
+    total = hashlib.sha256(f"{VERSION}\n".encode())
+    for message, outcome in examples:
+        total.update(f"{outcome}\t{message}\n".encode())
+    return total.hexdigest()
+
+
+def train_model(examples: Sequence[Example]) -> TopicModel:
+    """A calibrated model. Takes a few seconds for 20,000 examples; the same examples give the same model."""
+    digest = examples_digest(examples)
+    data = _Data.of(examples)
+    if not data.outcomes:
+        # A release without phrases understands only numbers and rules.
+        empty = np.zeros((BUCKETS, 0), np.float32)
+        return quantized((), empty, np.zeros(0, np.float32), np.ones(BUCKETS, np.float32), digest)
+    numbers = np.arange(len(data.rows))
+    held_out = numbers[numbers % _HELD_OUT == 0]
+    partial = _fit(data, numbers[numbers % _HELD_OUT != 0], digest)
+    return replace(_fit(data, numbers, digest), temperature=_temperature(partial, data, held_out))
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """The examples as arrays. rows: the buckets of each; values: their weights; labels: the column of its outcome."""
+
+    outcomes: tuple[str, ...]
+    rows: list[Buckets]
+    values: list[Floats]
+    labels: NDArray[np.int64]
+    idf: Floats
+    importance: Floats
+    """More for an example whose outcome has few."""
+
+    @classmethod
+    def of(cls, examples: Sequence[Example]) -> _Data:
+        pairs = [(words, outcome) for message, outcome in examples if (words := words_of(message))]
+        sizes = Counter(outcome for _, outcome in pairs)
+        outcomes = tuple(sorted(sizes))
+        columns = {outcome: column for column, outcome in enumerate(outcomes)}
+        rows = [features_of(words) for words, _ in pairs]
+        counts = np.bincount(np.concatenate(rows), minlength=BUCKETS) if rows else np.zeros(BUCKETS)
+        idf = (np.log((1 + len(rows)) / (1 + counts)) + 1).astype(np.float16).astype(np.float32)
+        boosts = [(len(pairs) / len(sizes) / sizes[outcome]) ** _BALANCE for _, outcome in pairs]
+        labels = np.array([columns[outcome] for _, outcome in pairs], np.int64)
+        values = [unit_vector(idf, row) for row in rows]
+        return cls(outcomes, rows, values, labels, idf, np.array(boosts, np.float32))
+
+
+def _fit(data: _Data, numbers: NDArray[np.int64], digest: str) -> TopicModel:
+    """Train on the examples with these numbers."""
+    generator = np.random.default_rng(_SEED)
+    count = len(data.outcomes)
+    weights, squares = np.zeros((BUCKETS, count), np.float32), np.full((BUCKETS, 1), _FIRST_SQUARES, np.float32)
+    bias = np.zeros(count, np.float32)
+    for epoch in range(_EPOCHS):
+        step = np.float32(_STEP + (_FINAL_STEP - _STEP) * epoch / _EPOCHS)
+        order = generator.permutation(numbers)
+        for start in range(0, len(order), _BATCH):
+            _update(data, order[start : start + _BATCH], weights, squares, bias, step, generator)
+    return quantized(data.outcomes, weights, bias, data.idf, digest)
+
+
+def _update(
+    data: _Data,
+    batch: NDArray[np.int64],
+    weights: Floats,
+    squares: Floats,
+    bias: Floats,
+    step: np.float32,
+    generator: np.random.Generator,
+) -> None:
+    """One step of gradient descent, in place."""
+    buckets = np.concatenate([data.rows[number] for number in batch])
+    kept = generator.random(len(buckets), np.float32) > _DROPPED
+    values = np.concatenate([data.values[number] for number in batch]) * kept / np.float32(1 - _DROPPED)
+    sizes = np.array([len(data.rows[number]) for number in batch])
+    starts = np.cumsum(sizes) - sizes
+    scores = np.add.reduceat(weights[buckets] * values[:, None], starts, axis=0) + bias
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    errors = odds / odds.sum(axis=1, keepdims=True) - _SMOOTHING / len(data.outcomes)
+    errors[np.arange(len(batch)), data.labels[batch]] -= 1 - _SMOOTHING
+    errors *= data.importance[batch][:, None]
+    # Sum the gradients of features that several messages share: sorting is faster than adding one by one.
+    order = np.argsort(buckets, kind="stable")
+    ordered = buckets[order]
+    firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    touched = ordered[firsts]
+    owners = np.repeat(np.arange(len(batch)), sizes)
+    gradients = np.add.reduceat((errors[owners] * values[:, None])[order], firsts, axis=0)
+    squares[touched] += (gradients * gradients).mean(axis=1, keepdims=True)
+    weights[touched] -= step * gradients / np.sqrt(squares[touched])
+    bias -= np.float32(_BIAS_STEP) * errors.sum(axis=0)
+
+
+def _temperature(model: TopicModel, data: _Data, numbers: NDArray[np.int64]) -> float:
+    """The temperature at which the model is least surprised by examples that it has not seen."""
+    scores = np.array([model.scores(data.rows[number]) for number in numbers], np.float64)
+    labels = data.labels[numbers]
+    losses = [_loss(scores / temperature, labels) for temperature in _TEMPERATURES]
+    return float(_TEMPERATURES[int(np.argmin(losses))])
+
+
+def _loss(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    highest = scores.max(axis=1, keepdims=True)
+    totals = highest[:, 0] + np.log(np.exp(scores - highest).sum(axis=1))
+    return float((totals - scores[np.arange(len(labels)), labels]).mean())

@@ -1,0 +1,114 @@
+"""Trained models, in the database and on disk, by the digest of the examples that they were trained on.
+
+Publishing trains a model, and the web processes load it. A model that is missing or damaged is trained anew from the
+examples in the release, so a call or a text never gets a worse answer, only a later first one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import delete, insert, select
+
+from ivr import clock, log
+from ivr.ledger import Ledger, LedgerUnavailable
+from ivr.ledger.tables import topic_model
+from ivr.line.content.loader import Content
+from ivr.line.nlu.topic_model import ModelDamaged, TopicModel, read_model
+from ivr.line.nlu.training import Example, examples_digest, examples_of, train_model
+
+# Releases that share their phrases and questions share a model.
+MOST_MODELS = 20
+
+
+class ModelStore:
+    """The models of a line. folder: MODEL_DIR."""
+
+    def __init__(self, ledger: Ledger | None, folder: Path) -> None:
+        self._ledger, self._folder = ledger, folder
+
+    def model_of(self, content: Content, on_training: Callable[[int], None] = lambda _count: None) -> TopicModel:
+        """The model from disk or the database, or one trained now, which takes seconds, and stored in both.
+
+        on_training: called with the number of examples before a training.
+        """
+        examples = examples_of(content)
+        digest = examples_digest(examples)
+        model = self.from_disk(digest) or self._from_ledger(digest)
+        if model is None:
+            on_training(len(examples))
+            model = self.train(examples)
+        return model
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / f"{digest}.npz"
+
+    def from_disk(self, digest: str) -> TopicModel | None:
+        """The model on disk; None if there is none, or it is damaged."""
+        try:
+            return _read(self._path(digest).read_bytes(), digest, str(self._path(digest)))
+        except OSError:
+            return None
+
+    def _from_ledger(self, digest: str) -> TopicModel | None:
+        if self._ledger is None:
+            return None
+        try:
+            with self._ledger.read() as connection:
+                query = select(topic_model.c.data).where(topic_model.c.examples == digest)
+                data = connection.execute(query).scalar_one_or_none()
+        except LedgerUnavailable:
+            return None
+        model = _read(data, digest, f"topic_model {digest}") if data else None
+        if data and model:
+            self._keep_on_disk(data, digest)
+        return model
+
+    def train(self, examples: Sequence[Example]) -> TopicModel:
+        """Train a model now, and store it."""
+        model = train_model(examples)
+        data = model.to_bytes()
+        self._keep_on_disk(data, model.examples)
+        if self._ledger is not None:
+            _keep_in_ledger(self._ledger, data, model.examples)
+        return model
+
+    def _keep_on_disk(self, data: bytes, digest: str) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary = self._folder / f".{secrets.token_hex(8)}"
+            temporary.write_bytes(data)
+            temporary.replace(self._path(digest))
+            newest_last = sorted(self._folder.glob("*.npz"), key=lambda path: path.stat().st_mtime_ns)
+            for path in newest_last[:-MOST_MODELS]:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            log.get_logger().warning("model_not_kept", error=str(error.strerror))
+
+
+def _read(data: bytes, digest: str, place: str) -> TopicModel | None:
+    try:
+        model = read_model(data)
+    except ModelDamaged as damage:
+        log.get_logger().error("model_damaged", place=place, problem=str(damage))
+        return None
+    if model.examples != digest:
+        log.get_logger().error("model_damaged", place=place, problem="it was trained on other examples")
+        return None
+    return model
+
+
+def _keep_in_ledger(ledger: Ledger, data: bytes, digest: str) -> None:
+    """Store a model in place of a damaged one; keep the newest. Any process may train it again, so none waits."""
+    try:
+        with ledger.write() as connection:
+            ledger.exclusive_lock(connection)
+            connection.execute(delete(topic_model).where(topic_model.c.examples == digest))
+            connection.execute(insert(topic_model).values(examples=digest, data=data, at=clock.now()))
+            newest = select(topic_model.c.examples).order_by(topic_model.c.at.desc()).limit(MOST_MODELS)
+            kept = connection.execute(newest).scalars().all()
+            connection.execute(delete(topic_model).where(topic_model.c.examples.not_in(kept)))
+    except LedgerUnavailable as error:
+        log.get_logger().warning("model_not_kept", error=str(error))
