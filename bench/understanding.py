@@ -1,8 +1,8 @@
-"""Accuracy, time per question, start-up time and memory of the matcher.
+"""What the line understands: right and wrong outcomes, time per question, start-up time and memory.
 
-`known.tsv` contains the questions that the phrases come from. It is cross-validated: each fifth is evaluated with a
-matcher that has not seen its wordings. `aside.tsv` is held out: other authors wrote it, only its totals are printed,
-and nothing is tuned on it.
+Each file in tests/questions holds questions by people who had seen neither the prompts nor the code, with the outcomes
+that are right and those that are fair. Nothing is tuned on them, and only totals are printed. The examples that the
+model is trained on are cross-validated: each fifth is evaluated with a model that has not seen it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,18 @@ from bench.machine import megabytes
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import Prompt
-from ivr.line.nlu.matcher import Matcher, MatchResult
+from ivr.line.nlu.matcher import AMBIGUOUS, Matcher, MatchResult
+from ivr.line.nlu.models import trained_model
+from ivr.line.nlu.topic_model import read_model
 from ivr.line.text.normalize import normalize
 from ivr.shipped import ROOT
 
 QUESTIONS = ROOT / "tests" / "questions"
-MEDICAL = frozenset(("what-they-are", "cancer", "more-pictures", "next-steps", "skin-products", "the-visit"))
 FLAGS = frozenset(RED_FLAGS)
+# Outcomes that say nothing about medicine, so that giving one by mistake misinforms nobody.
+NOT_MEDICAL = frozenset(
+    ("people", "scheduling", "late", "results", "wrong-number", "stop", "start", "help", "menu", "language", "confirm")
+) | {"change", "interpreter", "transport", "children", "cost", "none", AMBIGUOUS}
 FOLDS = 5
 LOADS = 7
 Match = Callable[[str], MatchResult]
@@ -37,57 +42,70 @@ Match = Callable[[str], MatchResult]
 
 @dataclass(frozen=True)
 class Question:
-    """A question, its language, and the outcomes that are acceptable."""
+    """A question, its language, and the outcomes that are right and fair."""
 
     language: str
-    expected: frozenset[str]
+    right: frozenset[str]
+    fair: frozenset[str]
     words: str
 
 
 def read_questions(name: str) -> list[Question]:
+    """Read a file of tests/questions: lang, right, fair, text; several outcomes are separated by |."""
     with (QUESTIONS / name).open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [Question(row["lang"], frozenset(row["expected"].split("|")), row["text"]) for row in rows]
+        return [Question(row["lang"], _outcomes(row["right"]), _outcomes(row["fair"]), row["text"]) for row in rows]
+
+
+def _outcomes(cell: str) -> frozenset[str]:
+    return frozenset(filter(None, cell.split("|")))
 
 
 def evaluate(questions: Iterable[Question], match: Match) -> Counter[str]:
     """The number of questions, and how many got each mark, good or bad."""
     totals: Counter[str] = Counter()
     for question in questions:
-        totals.update(("questions", *_marks(question, match(question.words))))
+        totals.update(("questions", *marks(question, match(question.words))))
     return totals
 
 
-def _marks(question: Question, result: MatchResult) -> list[str]:
-    expected = question.expected
-    topics = frozenset(result.between or (result.topic,))
-    stops = STOP in topics or result.also_stop
-    marks = {
-        "right": bool(topics & expected),
-        "wrong medical topic": bool(topics & MEDICAL) and not topics & expected,
-        "ambiguous": bool(result.between),
-        "not understood": topics == {"none"} and "none" not in expected,
-        "red flag": expected <= FLAGS,
-        "red flag missed": expected <= FLAGS and not topics & FLAGS,
-        "false alarm": bool(topics & FLAGS) and not expected & FLAGS,
-        "stop missed": expected == {STOP} and not stops,
-        "false stop": stops and STOP not in expected,
-        "other language": result.language != question.language and "language" not in expected,
+def marks(question: Question, result: MatchResult) -> list[str]:
+    """The marks of one answer. A question between two answers is fair if either is right or fair."""
+    given = frozenset(result.between or (result.topic,))
+    acceptable = question.right | question.fair
+    stops = STOP in given or result.also_stop
+    applies = {
+        "right": bool(given & question.right) and not result.between,
+        "right or fair": bool(given & acceptable),
+        "wrong medical answer": not given & acceptable and bool(given - NOT_MEDICAL),
+        "asks which of two": bool(result.between),
+        "no answer": given == {"none"} and "none" not in acceptable,
+        "red flag": question.right <= FLAGS,
+        "red flag missed": question.right <= FLAGS and not given & FLAGS,
+        "harmless": not acceptable & FLAGS,
+        "false alarm": bool(given & FLAGS) and not acceptable & FLAGS,
+        "opt-out": question.right == {STOP},
+        "opt-out missed": question.right == {STOP} and not stops,
+        "false opt-out": stops and STOP not in acceptable,
+        "other language": result.language != question.language and not acceptable & {"language", "interpreter"},
     }
-    return [mark for mark, applies in marks.items() if applies]
+    return [mark for mark, holds in applies.items() if holds]
 
 
-def cross_validate(content: Content, questions: list[Question]) -> Counter[str]:
-    """Evaluate each fifth of the questions with a matcher that has not seen its wordings."""
+def cross_validate(content: Content) -> Counter[str]:
+    """Evaluate each fifth of the phrases and questions with a matcher that has not seen their wordings."""
+    known = {(prompt.language, phrase): prompt.name for prompt in content.prompts.values() for phrase in prompt.phrases}
+    known |= {(item.language, item.words): item.outcome for item in content.questions}
+    examples = [Question(language, frozenset({name}), frozenset(), words) for (language, words), name in known.items()]
+    random.Random(1).shuffle(examples)  # noqa: S311 - the same folds each time
     totals: Counter[str] = Counter()
-    shuffled = list(questions)
-    random.Random(1).shuffle(shuffled)  # noqa: S311 - the same folds each time
     for fold in range(FOLDS):
-        part = shuffled[fold::FOLDS]
+        part = examples[fold::FOLDS]
         unseen = {normalize(question.words) for question in part}
         prompts = {key: _without(prompt, unseen) for key, prompt in content.prompts.items()}
         rest = tuple(question for question in content.questions if normalize(question.words) not in unseen)
-        totals += evaluate(part, Matcher(replace(content, prompts=prompts, questions=rest)).match_uncached)
+        partial = replace(content, prompts=prompts, questions=rest)
+        totals += evaluate(part, Matcher(partial, trained_model(partial)).match_uncached)
     return totals
 
 
@@ -102,57 +120,69 @@ def _without(prompt: Prompt, unseen: set[str]) -> Prompt:
 
 def main(_options: argparse.Namespace) -> int:
     content = read_content(read_folder(ROOT / "prompts"))
-    matcher = Matcher(content)
-    known, held_out = read_questions("known.tsv"), read_questions("aside.tsv")
     phrases = sum(len(prompt.phrases) for prompt in content.prompts.values())
-    print(f"\nunderstanding: a matcher of {phrases:,} phrases and {len(content.questions):,} questions")
-    _print_costs(content, matcher, [question.words for question in known])
-    columns = {"known (1)": cross_validate(content, known)}
-    for language in ("", *content.config.languages):
-        chosen = [question for question in held_out if language in ("", question.language)]
-        columns[f"held out {language}".strip()] = evaluate(chosen, matcher.match_uncached)
-    _print_accuracy(columns)
+    print(f"\nunderstanding: a model of {phrases:,} phrases and {len(content.questions):,} questions")
+    started = time.perf_counter()
+    model = trained_model(content)
+    print(f"{'training':26}{time.perf_counter() - started:10.1f} s")
+    matcher = Matcher(content, model)
+    _print_costs(content, matcher, model.to_bytes())
+    for file in sorted(QUESTIONS.glob("*.tsv")):
+        questions = read_questions(file.name)
+        columns = {"all": evaluate(questions, matcher.match_uncached)}
+        for language in content.config.languages:
+            chosen = [question for question in questions if question.language == language]
+            columns[language] = evaluate(chosen, matcher.match_uncached)
+        _print_totals(file.stem, columns)
+    _print_totals(f"examples, cross-validated in {FOLDS} folds", {"all": cross_validate(content)})
     return 0
 
 
-def _print_costs(content: Content, matcher: Matcher, messages: list[str]) -> None:
+def _print_costs(content: Content, matcher: Matcher, data: bytes) -> None:
     loads = []
     for _ in range(LOADS):
         started = time.perf_counter()
-        Matcher(content)
+        Matcher(content, read_model(data))
         loads.append(time.perf_counter() - started)
     seconds = []
-    for message in messages:
-        started = time.perf_counter()
-        matcher.match_uncached(message)
-        seconds.append(time.perf_counter() - started)
+    for file in sorted(QUESTIONS.glob("*.tsv")):
+        for question in read_questions(file.name):
+            started = time.perf_counter()
+            matcher.match_uncached(question.words)
+            seconds.append(time.perf_counter() - started)
     percentiles = statistics.quantiles(seconds, n=100)
-    print(f"{'start-up':24}{1000 * statistics.median(loads):10.0f} ms")
-    print(f"{'question, p50':24}{1e6 * percentiles[49]:10.0f} us")
-    print(f"{'question, p99':24}{1e6 * percentiles[98]:10.0f} us")
-    print(f"{'memory of a matcher':24}{_matcher_megabytes():10.0f} MB")
+    lines = sum(len(data.splitlines()) for name, data in content.files.items() if name.endswith((".md", ".yaml")))
+    print(f"{'start-up':26}{1000 * statistics.median(loads):10.0f} ms")
+    print(f"{'question, p50':26}{1e6 * percentiles[49]:10.0f} us")
+    print(f"{'question, p99':26}{1e6 * percentiles[98]:10.0f} us")
+    print(f"{'memory of a matcher':26}{_matcher_megabytes(data):10.0f} MB")
+    print(f"{'stored model':26}{len(data) / 1e6:10.1f} MB")
+    print(f"{'lines of prompts/':26}{lines:10,} (without questions.tsv)")
 
 
-def _matcher_megabytes() -> float:
+def _matcher_megabytes(data: bytes) -> float:
     """The resident memory that a matcher adds to a process that has read the prompts."""
     command = [sys.executable, "-m", "bench.understanding"]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    return float(subprocess.run(command, input=data, capture_output=True, check=True, cwd=ROOT).stdout)
 
 
-def _print_accuracy(columns: dict[str, Counter[str]]) -> None:
-    print(f"\n{'':24}" + "".join(f"{name:>14}" for name in columns))
-    marks = sorted(set().union(*columns.values()) - {"questions", "red flag", "right"})
-    for mark, label in {"questions": "questions", "red flag": "of these, red flags"}.items():
-        print(f"{label:24}" + "".join(f"{totals[mark]:14,}" for totals in columns.values()))
-    shares = (100 * totals["right"] / totals["questions"] for totals in columns.values())
-    print(f"{'right or fair':24}" + "".join(f"{share:13.1f}%" for share in shares))
-    for mark in marks:
-        print(f"{mark:24}" + "".join(f"{totals[mark]:14,}" for totals in columns.values()))
-    print(f"(1) cross-validated in {FOLDS} folds")
+def _print_totals(title: str, columns: dict[str, Counter[str]]) -> None:
+    print(f"\n{title:32}" + "".join(f"{name:>12}" for name in columns))
+    sizes = ("questions", "red flag", "harmless", "opt-out")
+    found = sorted(set().union(*columns.values()) - {*sizes, "right", "right or fair"})
+    for mark in (*sizes, "right", "right or fair", *found):
+        print(f"{mark:32}" + "".join(_cell(totals, mark, sizes) for totals in columns.values()))
+
+
+def _cell(totals: Counter[str], mark: str, sizes: tuple[str, ...]) -> str:
+    if mark in sizes or not totals["questions"]:
+        return f"{totals[mark]:12,}"
+    return f"{totals[mark]:5,} {100 * totals[mark] / totals['questions']:5.1f}%"
 
 
 if __name__ == "__main__":
     shipped = read_content(read_folder(ROOT / "prompts"))
+    stored = sys.stdin.buffer.read()
     memory_before = megabytes(os.getpid())
-    shipped_matcher = Matcher(shipped)
+    shipped_matcher = Matcher(shipped, read_model(stored))
     print(megabytes(os.getpid()) - memory_before)

@@ -356,7 +356,7 @@ def test_requests_for_many_older_releases_do_not_evict_the_live_one(
     class FakeLine:
         matcher = None
 
-        def __init__(self, content: Content, _base_url: str) -> None:
+        def __init__(self, content: Content, _base_url: str, **_options: object) -> None:
             self.digest = content.digest
 
     monkeypatch.setattr(cache_module, "CompiledLine", FakeLine)

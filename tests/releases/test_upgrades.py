@@ -210,7 +210,7 @@ def test_ten_old_releases_stay_available_even_to_a_new_process(
 
         matcher = None
 
-        def __init__(self, content: Content, _base_url: str) -> None:
+        def __init__(self, content: Content, _base_url: str, **_options: object) -> None:
             self.digest, self.content = content.digest, content
 
     monkeypatch.setattr(cache_module, "CompiledLine", StubLine)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ivr.line.text.normalize import MOST_WORDS, join_split_words, normalize
 
-BUCKETS = 1 << 17
+BUCKETS = 1 << 18
 _RUNS = (2, 3, 4, 5)
 # A longer word is a link or keyboard mashing.
 _LONGEST_WORD = 30

@@ -42,7 +42,7 @@ class TopicModel:
 
     def probabilities(self, words: Sequence[str]) -> dict[str, float]:
         """The probability of every outcome for normalized words, the highest first; empty without words."""
-        if not words:
+        if not (words and self.outcomes):
             return {}
         scores = (self.scores(features_of(words)) / self.temperature).astype(np.float64)
         odds = np.exp(scores - scores.max())

@@ -66,8 +66,10 @@ def train_model(examples: Sequence[Example]) -> TopicModel:
     data = _Data.of(examples)
     if not data.outcomes:
         # A release without phrases understands only numbers and rules.
-        empty = np.zeros((BUCKETS, 0), np.float32)
-        return quantized((), empty, np.zeros(0, np.float32), np.ones(BUCKETS, np.float32), digest)
+        nothing = np.zeros(0, np.float32)
+        return TopicModel(
+            (), np.zeros((BUCKETS, 0), np.int8), nothing, nothing, np.ones(BUCKETS, np.float16), 1.0, digest
+        )
     numbers = np.arange(len(data.rows))
     held_out = numbers[numbers % _HELD_OUT == 0]
     partial = _fit(data, numbers[numbers % _HELD_OUT != 0], digest)

@@ -8,8 +8,8 @@ import pytest
 
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import read_content
-from ivr.line.nlu.matcher import Matcher
 from tests.line.content.test_loader import SHIPPED
+from tests.support.matching import matcher_of
 
 QUESTIONS = [
     ("no tab", b"cancer is it bad\n", 1, "A tab or the question is missing"),
@@ -38,8 +38,8 @@ def test_the_classifier_learns_from_training_questions() -> None:
         ("glimmer stuff again", "skin-products", "en"),
     ]
     assert after.digest != before.digest
-    assert Matcher(after).match("glimmer stuff").topic == "skin-products"
-    assert Matcher(before).match("glimmer stuff").topic != "skin-products"
+    assert matcher_of(after).match("glimmer stuff").topic == "skin-products"
+    assert matcher_of(before).match("glimmer stuff").topic != "skin-products"
 
 
 def test_content_without_questions_phrases_and_keyword_rules_can_be_read_and_understands_nothing() -> None:
@@ -50,4 +50,4 @@ def test_content_without_questions_phrases_and_keyword_rules_can_be_read_and_und
             files[name] = (re.split(r"\n(?=phrases:|keyword_rules:)", top)[0] + "\n---\n" + body).encode()
     content = read_content(files)
     assert not any(prompt.phrases or prompt.keyword_rules for prompt in content.prompts.values())
-    assert Matcher(content).match("is it cancer").topic == "none"
+    assert matcher_of(content).match("is it cancer").topic == "none"

@@ -18,12 +18,12 @@ from ivr.line.content.loader import Content, read_content
 from ivr.line.content.prompt import read_prompt
 from ivr.line.lint.add_phrase import PhraseRejected, add_phrase, preview_effect
 from ivr.line.nlu.clusters import MOST_WORDINGS, cluster_questions, looks_personal
-from ivr.line.nlu.matcher import Matcher
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.releases.drafts import Drafts
 from ivr.releases.store import publish_release
 from ivr.settings import load
 from tests.line.content.test_loader import SHIPPED as WHOLE
+from tests.support.matching import matcher_of
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 FEW = {
@@ -191,7 +191,7 @@ def test_questions_that_a_phrase_pulls_away_from_other_topics_are_listed(content
         if question.outcome == "cancer"
         and question.language == "en"
         and len(question.words.split()) > 4
-        and Matcher(content).match(question.words, "en").topic == "cancer"
+        and matcher_of(content).match(question.words, "en").topic == "cancer"
     )
     effect = preview_effect(content, with_phrase(question.words), TOPIC, ())
     assert (question.words, "cancer") in effect.pulled
@@ -199,7 +199,7 @@ def test_questions_that_a_phrase_pulls_away_from_other_topics_are_listed(content
 
 def test_a_phrase_that_led_to_another_topic_before_is_listed(content: Content) -> None:
     question = "so could it be cancer or what"
-    assert Matcher(content).match(question, "en").topic == "cancer"
+    assert matcher_of(content).match(question, "en").topic == "cancer"
     assert (question, "cancer") in preview_effect(content, with_phrase(question), TOPIC, ()).pulled
 
 

@@ -10,11 +10,12 @@ from ivr.line.content.keyword_rules import KeywordRule, parse_keyword_rule, spli
 from ivr.line.content.loader import read_content
 from ivr.line.content.prompt import read_prompt
 from ivr.line.nlu.keyword_index import KeywordIndex
-from ivr.line.nlu.matcher import Matcher, ambiguous_reply
+from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text.normalize import MOST_CHARACTERS, content_words, join_split_words, normalize, phonetic_key, stem
 from ivr.line.twiml.release import CompiledLine
 from tests.line.content.test_loader import SHIPPED, changed
+from tests.support.matching import matcher_of
 
 KNOWN, FILLER = read_questions("known.tsv"), "well you see my dear " * 5000
 
@@ -351,9 +352,9 @@ def test_a_keyword_rule_with_a_missing_word_is_reported_with_its_line(rule: str)
 
 def test_a_new_red_flag_phrase_is_recognized_within_a_longer_message() -> None:
     files = changed("en/urgent.md", "phrases:\n", "phrases:\n  - my glorp is wobbling\n")
-    matcher = Matcher(read_content(files))
+    matcher = matcher_of(read_content(files))
     assert matcher.match("hello, since monday the glorp of my mother is wobbling, can she come").topic == "urgent"
-    assert Matcher(read_content(SHIPPED)).match("the glorp is wobbling").topic != "urgent"
+    assert matcher_of(read_content(SHIPPED)).match("the glorp is wobbling").topic != "urgent"
 
 
 def test_words_are_compared_by_stem_and_sound() -> None:

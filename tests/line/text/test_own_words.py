@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.line.content.loader import read_content
-from ivr.line.nlu.matcher import Matcher
 from ivr.line.text.own_words import OwnWords, own_words
 from ivr.people.inbound.outcome import decide_outcome, parse_text
 from tests.line.content.test_loader import SHIPPED
+from tests.support.matching import matcher_of
 
 CONTENT = read_content(SHIPPED)
-MATCHER = Matcher(CONTENT)
+MATCHER = matcher_of(CONTENT)
 REMINDERS = [
     prompt.section("texted").words
     if hasattr(prompt, "section")

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.line.content.loader import read_content
-from ivr.line.nlu.matcher import Matcher
 from ivr.people.inbound.outcome import decide_outcome, parse_text
 from tests.line.content.test_loader import SHIPPED
+from tests.support.matching import matcher_of
 
-MATCHER = Matcher(read_content(SHIPPED))
+MATCHER = matcher_of(read_content(SHIPPED))
 OPT_OUTS = r"""
 STOP 12345 | stop pls 🙏 | STOP - Rosa Diaz | STOP to end | stop 🛑 | Stop!!! | alto por favor | STOP, Rosa
 Reply STOP | "STOP" | (stop) | stop stop stop | СТОР | СТОП | 𝗦𝗧𝗢𝗣 | 𝐒𝐓𝐎𝐏 | ＳＴＯＰ | ꜱᴛᴏᴘ | 🅂🅃🄾🄿 | 🆂🆃🅾🅿

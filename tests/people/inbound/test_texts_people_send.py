@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ivr.line.content.loader import read_content, read_folder
 from ivr.line.nlu.matcher import Matcher
 from ivr.people.inbound.outcome import decide_outcome, parse_text
+from tests.support.matching import matcher_of
 from tests.support.paths import ROOT
 
 HERE = Path(__file__).parent
@@ -28,7 +29,7 @@ def shipped_content():
 
 @cache
 def matcher() -> Matcher:
-    return Matcher(shipped_content())
+    return matcher_of(shipped_content())
 
 
 def outcome_of(context: str, text: str, language: str | None = None) -> tuple[str, str]:
