@@ -188,7 +188,7 @@ class Graph:
         key = _SPOKEN_KEYS.get(type(state.node), {}).get(outcome)
         if key:
             return self._after_key(state, key, facts)
-        return self._spoken_request(state, outcome) or "none"
+        return self._spoken_request(state, outcome) or ("none" if outcome == "none" else "wrong-key")
 
     def _spoken_request(self, state: State, outcome: str) -> Turn | None:
         """The transition for a spoken request, which is the same from every node."""

@@ -185,7 +185,7 @@ class Speech:
         return [*more, self._prompt(state, "topic-end")]
 
     def _which(self, state: State, node: Which) -> list[SpeechBlock]:
-        titles = (self.content.prompt(state.language, topic).title for topic in (node.first, node.second))
+        titles = (self.content.prompt(state.language, topic).title.strip("¿?") for topic in (node.first, node.second))
         choices = (
             self.block(state.language, "choice", choice=title, key=str(key)) for key, title in enumerate(titles, 1)
         )

@@ -21,9 +21,13 @@ from ivr.line.callflow.states import (
     TextConsent,
     TopicEnd,
     TopicPart,
+    Transfer,
     Turn,
+    Which,
 )
 from ivr.line.content.loader import read_content
+from ivr.line.nlu.matcher import MatchResult
+from ivr.line.nlu.spoken_input import SpokenInput
 from ivr.line.twiml.release import CompiledLine
 from tests.line.content.test_loader import changed
 
@@ -123,7 +127,22 @@ def test_each_outcome_leads_to_its_node(line: CompiledLine, node: Node, outcome:
 
 def test_yes_without_a_question_is_a_no_match(line: CompiledLine) -> None:
     turn = turn_after(line, Menu("welcome"), "yes")
-    assert turn == Turn(State("en", Menu("welcome"), wrongs=1), "none")
+    assert turn == Turn(State("en", Menu("welcome"), wrongs=1), "wrong-key")
+
+
+def test_words_without_an_answer_get_an_honest_answer_from_which_1_leads_to_a_person(line: CompiledLine) -> None:
+    turn = turn_after(line, TopicPart("cancer", 0), "none")
+    assert turn == Turn(State("en", SpokenAnswer("none"), wrongs=1))
+    said = " ".join(words for block in line.speech.blocks(turn) for words in block.paragraphs)
+    assert "press 1" in said
+    assert line.graph.next_turn(turn.state, Key("1"), lambda _fact: True).state.node == Transfer(
+        "breast-health-center", 0
+    )
+
+
+def test_words_without_an_answer_do_not_lead_away_from_a_question(line: CompiledLine) -> None:
+    node = CallbackOffer("central-scheduling", "closed")
+    assert turn_after(line, node, "none") == Turn(State("en", node, wrongs=1), "use-keys")
 
 
 def test_two_consecutive_no_matches_turn_speech_off_until_a_valid_key(line: CompiledLine) -> None:
@@ -131,10 +150,41 @@ def test_two_consecutive_no_matches_turn_speech_off_until_a_valid_key(line: Comp
         return b"speech" in line.document(turn)
 
     turn = line.graph.start()
-    for preface, accepts in (("none", True), ("use-keys", False)):
+    for preface, accepts in ((None, True), ("use-keys", False)):
         turn = line.graph.next_turn(turn.state, SpokenWords("none"), lambda _fact: True)
         assert (turn.preface, accepts_speech(turn)) == (preface, accepts)
-    assert accepts_speech(line.graph.next_turn(turn.state, Key("1"), lambda _fact: True))
+        assert turn.state.node == SpokenAnswer("none")
+    assert accepts_speech(line.graph.next_turn(turn.state, Key("9"), lambda _fact: True))
+
+
+def test_between_two_topics_the_caller_is_asked_which_one_and_keys_choose(line: CompiledLine) -> None:
+    turn = turn_after(line, Menu("welcome"), "which/cancer/next-steps")
+    assert turn.state.node == Which("cancer", "next-steps")
+    said = " ".join(words for block in line.speech.blocks(turn) for words in block.paragraphs)
+    assert "Is it cancer, press 1." in said
+    for key, topic in (("1", "cancer"), ("2", "next-steps")):
+        chosen = line.graph.next_turn(turn.state, Key(key), lambda _fact: True)
+        assert chosen.state.node == TopicPart(topic, 0)
+    assert line.graph.next_turn(turn.state, Key("0"), lambda _fact: True).state.node == Transfer(
+        "breast-health-center", 0
+    )
+    assert line.graph.next_turn(turn.state, Key("9"), lambda _fact: True).state.node == Menu("welcome")
+
+
+@pytest.mark.parametrize(
+    ("between", "outcome"),
+    [
+        (("next-steps", "cancer"), "which/cancer/next-steps"),
+        (("biopsy", "next-steps"), "biopsy"),
+        (("next-steps", "biopsy"), "next-steps"),
+    ],
+)
+def test_only_between_two_topics_a_call_asks_and_else_the_likelier_answer_plays(
+    line: CompiledLine, between: tuple[str, str], outcome: str
+) -> None:
+    result = MatchResult("ambiguous", "en", {}, between=between)
+    meaning = SpokenInput(line.content, lambda _words, _language: result).interpret("well now", "en")
+    assert meaning.heard == SpokenWords(outcome)
 
 
 def test_speech_can_be_turned_off_in_line_yaml() -> None:
