@@ -33,7 +33,8 @@ def calls(days: int, as_json: bool) -> None:
     """
     context = open_context()
     config, now = context.config, clock.now()
-    parts = {topic.id: len(context.content.prompt(config.default_language, topic.id).spoken) for topic in config.topics}
+    prompts = [context.content.prompt(config.default_language, subject.id) for subject in config.subjects]
+    parts = {prompt.name: len(prompt.spoken) for prompt in prompts}
     with context.ledger.read() as connection:
         summary = summarize_calls(recent_calls(connection, now - timedelta(days=days), now, parts))
     if as_json:

@@ -146,19 +146,22 @@ def teach(words: str, topic: str, language: str | None, days: int) -> None:
         changed = add_phrase(file, before.files[file], phrase)
         after = drafts.save(file, changed, current_user(), clock.now(), before.version(file))
     print_wrapped(f"`{phrase}` is now a phrase of {file} in the draft.")
-    _print_effect(_effect(before, after, topic, clusters), file)
+    _print_effect(_effect(context, (before, after), topic, clusters), file)
 
 
 def _topic_or_exit(topic: str, content: Content) -> str:
-    known = [entry.id for entry in content.config.topics] + sorted(OUTCOMES)
+    known = [subject.id for subject in content.config.subjects] + sorted(OUTCOMES)
     if topic not in known:
         fail(f"`{topic}` is not a topic or outcome: use one of {', '.join(known)}.")
     return topic
 
 
-def _effect(before: Draft, after: Draft, topic: str, clusters: list[QuestionCluster]) -> PhraseEffect:
+def _effect(
+    context: CommandContext, drafts: tuple[Draft, Draft], topic: str, clusters: list[QuestionCluster]
+) -> PhraseEffect:
     try:
-        return preview_effect(read_content(before.files), read_content(after.files), topic, clusters)
+        before, after = (read_content(draft.files) for draft in drafts)
+        return preview_effect(before, after, topic, clusters, context.model_of)
     except BrokenPrompts as broken:
         print_findings(broken.findings)
         fail("The draft has errors, so the effect of the phrase is unknown.", FINDINGS)

@@ -90,7 +90,17 @@ class Content:
         if prompt.texted is None:
             raise KeyError(f"{language}/{name}.md has no text under ## Texted")
         text = fill_placeholders(prompt.texted.words, {**self.values(language), **values})
-        return text if prompt.keeps_accents else fold_to_gsm7(text)
+        whole = f"{text}{self.more_line(language, name)}"
+        return whole if prompt.keeps_accents else fold_to_gsm7(whole)
+
+    def more_line(self, language: str, topic: str) -> str:
+        """The end of a topic's text message: the words to reply with for the answers that are offered after it."""
+        words = [answer.word[language] for answer in self.config.offered_after(topic)]
+        if not words:
+            return ""
+        from babel.lists import format_list
+
+        return "\n" + self.texted(language, "more", words=format_list(words, "or", locale=language))
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

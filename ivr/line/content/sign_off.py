@@ -43,8 +43,8 @@ def with_sign_off(data: bytes, by: str, on: date) -> bytes:
 
 
 def requires_sign_off(content: Content) -> frozenset[str]:
-    """The prompts with medical content: the topics, the red flags, and `results`."""
-    return frozenset((*(topic.id for topic in content.config.topics), *RED_FLAGS, "results"))
+    """The prompts with medical content: the topics, the library, the red flags, and `results`."""
+    return frozenset((*(subject.id for subject in content.config.subjects), *RED_FLAGS, "results"))
 
 
 def check_sign_off(content: Content, prompt: Prompt) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from ivr.line.nlu.clusters import QuestionCluster
 from ivr.line.nlu.matcher import AMBIGUOUS, Matcher
 from ivr.line.nlu.models import trained_model
 from ivr.line.nlu.phrase_index import PhraseIndex
+from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.text.normalize import normalize
 
 
@@ -54,12 +55,19 @@ class PhraseEffect:
     """Clusters of unanswered questions that would now be answered."""
 
 
-def preview_effect(before: Content, after: Content, topic: str, unanswered: Iterable[QuestionCluster]) -> PhraseEffect:
+def preview_effect(
+    before: Content,
+    after: Content,
+    topic: str,
+    unanswered: Iterable[QuestionCluster],
+    model_of: Callable[[Content], TopicModel] = trained_model,
+) -> PhraseEffect:
     """Compare how two versions of the prompts understand phrases and known questions.
 
-    topic: the prompt with the new phrase. unanswered: the clusters of unanswered questions.
+    topic: the prompt with the new phrase. unanswered: the clusters of unanswered questions. model_of: the trained
+    model of a content.
     """
-    new, old = Matcher(after, trained_model(after)), _Baseline(before)
+    new, old = Matcher(after, model_of(after)), _Baseline(before, model_of)
     findings = tuple(finding for finding in _phrase_findings(after) if not old.has_finding(finding))
     pulled = tuple(
         (question.words, question.outcome)
@@ -94,12 +102,12 @@ def _phrase_findings(content: Content) -> Iterator[Finding]:
 class _Baseline:
     """The matcher and findings before the change, computed on demand since most phrases have no side effects."""
 
-    def __init__(self, content: Content) -> None:
-        self._content = content
+    def __init__(self, content: Content, model_of: Callable[[Content], TopicModel]) -> None:
+        self._content, self._model_of = content, model_of
 
     @cached_property
     def matcher(self) -> Matcher:
-        return Matcher(self._content, trained_model(self._content))
+        return Matcher(self._content, self._model_of(self._content))
 
     @cached_property
     def _findings(self) -> set[tuple[str, str]]:

@@ -45,7 +45,7 @@ def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
     """A text message with the longest values that its placeholders can take."""
     config, language = content.config, prompt.language
     titles = {topic.number: content.prompt(language, topic.id).title for topic in config.topics}
-    longest_title = sorted(titles.values(), key=len)[-1]
+    longest_title = max((content.prompt(language, subject.id).title for subject in config.subjects), key=len)
     locale = get_locale(language)
     values = {
         "date": locale.longest_date,
@@ -57,7 +57,7 @@ def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
         "first-title": longest_title,
         "second-title": longest_title,
     }
-    return fill_with_samples(content, prompt, section, **values)
+    return fill_with_samples(content, prompt, section, **values) + content.more_line(language, prompt.name)
 
 
 def as_sent(prompt: Prompt, text: str) -> str:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from babel.lists import format_list
 from twilio.twiml.voice_response import VoiceResponse
 
 from ivr.line.callflow.explore import reachable_turns
@@ -106,14 +105,10 @@ class CompiledLine:
             self._incomplete.add(turn)
 
     def _text(self, language: str, name: str) -> str:
-        config = self.content.config
-        topics = "\n".join(f"{topic.number} {self.content.prompt(language, topic.id).title}" for topic in config.topics)
-        text = self.content.texted(language, name, topics=topics)
-        offered = [answer.word[language] for answer in config.offered_after(name)]
-        if not offered:
-            return text
-        words = format_list(offered, "or", locale=language)
-        return f"{text}\n{self.content.texted(language, 'more', words=words)}"
+        topics = "\n".join(
+            f"{topic.number} {self.content.prompt(language, topic.id).title}" for topic in self.content.config.topics
+        )
+        return self.content.texted(language, name, topics=topics)
 
     def needs_turn_values(self, turn: Turn) -> bool:
         """Whether a turn's document contains TurnValues."""

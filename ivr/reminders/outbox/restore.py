@@ -211,6 +211,6 @@ class Restorer:
 def _topic_texts(content: Content) -> Iterator[tuple[str, str]]:
     """The texts that callers may have requested: (topic, body)."""
     for language in content.config.languages:
-        for topic in content.config.topics:
+        for topic in content.config.subjects:
             with suppress(MissingText):
                 yield topic.id, reminder_text(content, topic.id, language, {})
