@@ -108,6 +108,7 @@ Zone = Annotated[str, _check(lambda name: name in _zones(), "a time zone: write 
 StateCode = Annotated[str, _check(US_STATES.__contains__, "a state: write its two letters, like NH")]
 _PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
 Phone = Annotated[str, _matches(_PHONE, "a phone number: write ten digits like 603-663-2180")]
+Helpline = Annotated[str, _matches(f"1-{_PHONE}", "a helpline: write it with its 1, like 1-800-555-0100")]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
 Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a lowercase name, like next-steps")]
 # 0, 8, 9, * and # have the same meaning in every state.
@@ -254,6 +255,8 @@ class Config(_Part):
     answers: dict[Name, Name] = {}
     library: list[LibraryAnswer] = []
     directory: list[DirectoryEntry]
+    helplines: list[Helpline] = []
+    """Numbers outside the hospital that prompts may name, such as a cancer society's."""
     holidays: Holidays = Holidays()
     sites: Annotated[list[Site], Field(min_length=1)]
     reminders: ReminderRules

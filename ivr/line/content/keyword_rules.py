@@ -54,9 +54,14 @@ def _atom(text: str) -> Atom:
 
 
 def split_keyword_rules(block: str) -> Iterator[tuple[int, str]]:
-    """The rules of a block, each with its first line number, from 0. A line that ends in a comma or + continues."""
+    """The rules of a block, each with its first line number, from 0.
+
+    A line that ends in a comma or + continues; one that begins with # is a heading.
+    """
     rule, first = "", 0
     for number, line in enumerate(block.split("\n")):
+        if line.lstrip().startswith("#"):
+            continue
         if not rule:
             first = number
         rule = f"{rule} {line.strip()}".strip()

@@ -17,7 +17,7 @@ from ivr.line.text.hard_words import hard_words
 
 # How many characters of a sentence a finding quotes.
 QUOTED = 90
-_PHONE = re.compile(r"(?<![\d-])[0-9]{3}-[0-9]{3}-[0-9]{4}(?![\d-])")
+_PHONE = re.compile(r"\b(?:1-)?[0-9]{3}-[0-9]{3}-[0-9]{4}\b")
 _MANY_DIGITS = re.compile(r"\d(?:[-./() \u2010-\u2015]{0,2}\d){6,}")
 
 
@@ -58,7 +58,7 @@ def _unfilled_placeholders(_content: Content, prompt: Prompt) -> Iterator[Findin
 
 def _unlisted_numbers(content: Content, prompt: Prompt) -> Iterator[Finding]:
     """Every phone number is in the directory, and in the format that voices read digit by digit."""
-    listed = {entry.number for entry in content.config.directory}
+    listed = {entry.number for entry in content.config.directory} | set(content.config.helplines)
     for line, text in _numbered_lines(prompt, *prompt.sections()):
         rest = _PHONE.sub(lambda match: "" if match[0] in listed else match[0], text)
         for number in _MANY_DIGITS.findall(rest):

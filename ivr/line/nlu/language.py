@@ -1,4 +1,4 @@
-"""Detects the language of a message from the vocabulary of a release, and messages in another alphabet."""
+"""Detects the language of a message from the words of a release's examples, and messages in another alphabet."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-
-from ivr.line.content.loader import Content
-from ivr.line.nlu.features import words_of
 
 # How far a language must lead every other, and the cap on the vote of one word.
 _LANGUAGE_MARGIN = 1.0
@@ -20,11 +17,13 @@ _FEWEST_FOREIGN_LETTERS = 2
 
 
 class LanguageClassifier:
-    """Detects the language of a message from the vocabulary of all prompts, phrases and questions."""
+    """Detects the language of a message from the vocabulary of all phrases and questions."""
 
-    def __init__(self, vocabulary: Mapping[str, Counter[str]]) -> None:
+    def __init__(self, vocabulary: Mapping[str, Mapping[str, int]]) -> None:
         """vocabulary: word counts by language code."""
-        total = sum(vocabulary.values(), Counter[str]())
+        total = Counter[str]()
+        for counts in vocabulary.values():
+            total.update(counts)
         self._votes: dict[str, dict[str, float]] = {
             language: {
                 word: max(0.0, min(_LARGEST_VOTE, math.log((count + _PRIOR) / (total[word] - count + _PRIOR))))
@@ -38,17 +37,6 @@ class LanguageClassifier:
         votes = {language: sum(by_word.get(word, 0.0) for word in words) for language, by_word in self._votes.items()}
         best, *others = sorted(votes, key=lambda language: votes[language], reverse=True)
         return best if all(votes[best] - votes[other] >= _LANGUAGE_MARGIN for other in others) else None
-
-
-def vocabulary_of(content: Content) -> dict[str, Counter[str]]:
-    """Word counts by language, over all prompts, phrases and questions."""
-    counts: dict[str, Counter[str]] = {language: Counter() for language in content.config.languages}
-    for prompt in content.prompts.values():
-        for text in (*prompt.phrases, prompt.title, *(section.words for section in prompt.sections())):
-            counts[prompt.language].update(words_of(text))
-    for question in content.questions:
-        counts[question.language].update(words_of(question.words))
-    return counts
 
 
 def is_foreign_alphabet(message: str) -> bool:

@@ -14,8 +14,8 @@ from itertools import islice
 
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content
-from ivr.line.nlu.language import LanguageClassifier, is_foreign_alphabet, vocabulary_of
-from ivr.line.nlu.phrase_index import PhraseIndex
+from ivr.line.nlu.language import LanguageClassifier, is_foreign_alphabet
+from ivr.line.nlu.phrase_index import PhraseIndex, frequent_words
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.text.normalize import join_split_words, normalize, shorten
 
@@ -65,13 +65,13 @@ class Matcher:
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
         self._default_language = content.config.default_language
-        self._index = PhraseIndex(content)
+        self._index = PhraseIndex(content, frequent_words(model.vocabulary))
         self._index.preload()
         # A phrase listed in two languages, like "stop", does not reveal the language of the sender.
         self._phrase_languages: dict[str, set[str]] = defaultdict(set)
         for phrase, prompt in self._index.phrases:
             self._phrase_languages[phrase].add(prompt.language)
-        self._language_classifier = LanguageClassifier(vocabulary_of(content))
+        self._language_classifier = LanguageClassifier(model.vocabulary)
         self._cached = lru_cache(_CACHE_SIZE)(self.match_uncached)
 
     def match(self, words: str, language: str | None = None) -> MatchResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP, WITH_RULES, KeywordRule
 from ivr.line.content.loader import Content
@@ -14,12 +14,15 @@ from ivr.line.text.normalize import content_words, join_split_words, normalize, 
 
 # Outcomes whose keyword rules are checked before everything else, most urgent first.
 PRIORITY = (*RED_FLAGS, STOP)
+# A word that occurs more often in the examples is not a typo.
+_MOST_QUESTIONS_WITH_TYPO = 4
 
 
 class PhraseIndex:
     """The phrases, reply words and keyword rules of a release."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, correct: frozenset[str] = frozenset()) -> None:
+        """correct: words that are spelled correctly, and so are never typos of a rule's words."""
         # No reference to the content: it may hold many megabytes of recordings, and an index is cached.
         prompts = tuple(content.prompts.values())
         self.phrases = [(normalize(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
@@ -31,7 +34,8 @@ class PhraseIndex:
         for phrase, prompt in self.phrases:
             self.owners[phrase].setdefault(prompt.name, prompt.file)
         self._stop_phrases = {content_words(phrase) for phrase, prompt in self.phrases if prompt.name == STOP}
-        self._rules = KeywordIndex(_written_rules(prompts))
+        listed = frozenset(word for phrase, _ in self.phrases for word in phrase.split())
+        self._rules = KeywordIndex(_written_rules(prompts), correct | listed)
 
     def preload(self) -> None:
         """Build the rules now rather than at the first question."""
@@ -55,6 +59,13 @@ class PhraseIndex:
         if any(content_words(sentence) in self._stop_phrases for sentence in normalized_sentences(message)):
             found.add(STOP)
         return [outcome for outcome in WITH_RULES if outcome in found]
+
+
+def frequent_words(vocabulary: Mapping[str, Mapping[str, int]]) -> frozenset[str]:
+    """The words of the examples that occur too often to be typos."""
+    return frozenset(
+        word for counts in vocabulary.values() for word, count in counts.items() if count > _MOST_QUESTIONS_WITH_TYPO
+    )
 
 
 def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = WITH_RULES) -> Iterator[tuple[KeywordRule, str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,8 @@ class TopicModel:
 
     outcomes: (k). weights: (BUCKETS, k), each column in units of its scale. scales, bias: (k). idf: (BUCKETS), the
     weight of each feature. temperature: what scores are divided by, so that probabilities are calibrated.
-    examples: the digest of the examples that the model was trained on.
+    vocabulary: how often each word occurs in the examples of each language. examples: the digest of the examples that
+    the model was trained on.
     """
 
     outcomes: tuple[str, ...]
@@ -38,6 +40,7 @@ class TopicModel:
     bias: Floats
     idf: NDArray[np.float16]
     temperature: float
+    vocabulary: Mapping[str, Mapping[str, int]]
     examples: str
 
     def probabilities(self, words: Sequence[str]) -> dict[str, float]:
@@ -58,12 +61,12 @@ class TopicModel:
 
     def to_bytes(self) -> bytes:
         """The model as a compressed archive of arrays."""
-        names = np.frombuffer("\n".join((self.examples, *self.outcomes)).encode(), np.uint8)
+        names = {"examples": self.examples, "outcomes": self.outcomes, "vocabulary": self.vocabulary}
         file = io.BytesIO()
         np.savez_compressed(
             file,
             version=np.array([VERSION]),
-            names=names,
+            names=np.frombuffer(json.dumps(names).encode(), np.uint8),
             weights=self.weights,
             scales=self.scales,
             bias=self.bias,
@@ -79,19 +82,10 @@ def unit_vector(idf: NDArray[np.floating], buckets: Buckets) -> Floats:
     return weights / (math.sqrt(float(weights @ weights)) or 1.0)
 
 
-def quantized(outcomes: Sequence[str], weights: Floats, bias: Floats, idf: Floats, examples: str) -> TopicModel:
-    """A model with 8-bit weights, one scale for each outcome, and no temperature yet."""
+def quantized(weights: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """8-bit weights, and the scale of each outcome."""
     scales = np.maximum(np.abs(weights).max(axis=0), 1e-6) / _LARGEST_WEIGHT
-    small = np.rint(weights / scales).astype(np.int8)
-    return TopicModel(
-        tuple(outcomes),
-        small,
-        scales.astype(np.float32),
-        bias,
-        idf.astype(np.float16),
-        temperature=1.0,
-        examples=examples,
-    )
+    return np.rint(weights / scales).astype(np.int8), scales.astype(np.float32)
 
 
 def read_model(data: bytes) -> TopicModel:
@@ -101,15 +95,16 @@ def read_model(data: bytes) -> TopicModel:
             version = int(arrays["version"][0])
             if version != VERSION:
                 raise ModelDamaged(f"the model has version {version}, and this program reads {VERSION}")
-            examples, *outcomes = arrays["names"].tobytes().decode().split("\n")
+            names = json.loads(arrays["names"].tobytes())
             model = TopicModel(
-                tuple(outcomes),
+                tuple(names["outcomes"]),
                 arrays["weights"],
                 arrays["scales"],
                 arrays["bias"],
                 arrays["idf"],
                 float(arrays["temperature"][0]),
-                examples,
+                names["vocabulary"],
+                names["examples"],
             )
     except ModelDamaged:
         raise

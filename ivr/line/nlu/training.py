@@ -13,6 +13,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,13 @@ _SEED = 1
 _HELD_OUT = 10
 _TEMPERATURES = np.geomspace(0.2, 3.0, 40)
 
-Example = tuple[str, str]
-"""A message and its outcome."""
+
+class Example(NamedTuple):
+    """A message, its outcome, and the language of the file that lists it."""
+
+    words: str
+    outcome: str
+    language: str
 
 
 def outcome_of(name: str, language: str) -> str:
@@ -47,33 +53,44 @@ def outcome_of(name: str, language: str) -> str:
 
 def examples_of(content: Content) -> list[Example]:
     """Every phrase and question of a release with its outcome."""
-    prompts = content.prompts.values()
-    examples = [(phrase, outcome_of(prompt.name, prompt.language)) for prompt in prompts for phrase in prompt.phrases]
-    return examples + [(item.words, outcome_of(item.outcome, item.language)) for item in content.questions]
+    examples = [
+        Example(phrase, outcome_of(prompt.name, prompt.language), prompt.language)
+        for prompt in content.prompts.values()
+        for phrase in prompt.phrases
+    ]
+    questions = content.questions
+    return examples + [
+        Example(item.words, outcome_of(item.outcome, item.language), item.language) for item in questions
+    ]
 
 
 def examples_digest(examples: Sequence[Example]) -> str:
     """Identifies a model: the version of the training, and what it was trained on."""
     total = hashlib.sha256(f"{VERSION}\n".encode())
-    for message, outcome in examples:
-        total.update(f"{outcome}\t{message}\n".encode())
+    for example in examples:
+        total.update("\t".join(example).encode())
     return total.hexdigest()
 
 
 def train_model(examples: Sequence[Example]) -> TopicModel:
     """A calibrated model. Takes a few seconds for 20,000 examples; the same examples give the same model."""
-    digest = examples_digest(examples)
     data = _Data.of(examples)
-    if not data.outcomes:
-        # A release without phrases understands only numbers and rules.
-        nothing = np.zeros(0, np.float32)
-        return TopicModel(
-            (), np.zeros((BUCKETS, 0), np.int8), nothing, nothing, np.ones(BUCKETS, np.float16), 1.0, digest
-        )
     numbers = np.arange(len(data.rows))
     held_out = numbers[numbers % _HELD_OUT == 0]
-    partial = _fit(data, numbers[numbers % _HELD_OUT != 0], digest)
-    return replace(_fit(data, numbers, digest), temperature=_temperature(partial, data, held_out))
+    model = _model(data, _fit(data, numbers), examples)
+    if not len(numbers):
+        # A release without phrases understands only numbers and rules.
+        return model
+    partial = _model(data, _fit(data, numbers[numbers % _HELD_OUT != 0]), examples)
+    return replace(model, temperature=_temperature(partial, data, held_out))
+
+
+def _model(data: _Data, fitted: tuple[Floats, Floats], examples: Sequence[Example]) -> TopicModel:
+    """A model of the fitted weights and biases, with no temperature yet."""
+    weights, bias = fitted
+    small, scales = quantized(weights)
+    digest, idf = examples_digest(examples), data.idf.astype(np.float16)
+    return TopicModel(data.outcomes, small, scales, bias, idf, 1.0, data.vocabulary, digest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,24 +104,29 @@ class _Data:
     idf: Floats
     importance: Floats
     """More for an example whose outcome has few."""
+    vocabulary: dict[str, Counter[str]]
 
     @classmethod
     def of(cls, examples: Sequence[Example]) -> _Data:
-        pairs = [(words, outcome) for message, outcome in examples if (words := words_of(message))]
+        pairs: list[tuple[list[str], str]] = []
+        vocabulary: dict[str, Counter[str]] = {}
+        for example in examples:
+            words = words_of(example.words)
+            vocabulary.setdefault(example.language, Counter()).update(words)
+            pairs += [(words, example.outcome)] if words else []
         sizes = Counter(outcome for _, outcome in pairs)
         outcomes = tuple(sorted(sizes))
         columns = {outcome: column for column, outcome in enumerate(outcomes)}
         rows = [features_of(words) for words, _ in pairs]
         counts = np.bincount(np.concatenate(rows), minlength=BUCKETS) if rows else np.zeros(BUCKETS)
         idf = (np.log((1 + len(rows)) / (1 + counts)) + 1).astype(np.float16).astype(np.float32)
-        boosts = [(len(pairs) / len(sizes) / sizes[outcome]) ** _BALANCE for _, outcome in pairs]
+        boosts = np.array([(len(pairs) / len(sizes) / sizes[outcome]) ** _BALANCE for _, outcome in pairs], np.float32)
         labels = np.array([columns[outcome] for _, outcome in pairs], np.int64)
-        values = [unit_vector(idf, row) for row in rows]
-        return cls(outcomes, rows, values, labels, idf, np.array(boosts, np.float32))
+        return cls(outcomes, rows, [unit_vector(idf, row) for row in rows], labels, idf, boosts, vocabulary)
 
 
-def _fit(data: _Data, numbers: NDArray[np.int64], digest: str) -> TopicModel:
-    """Train on the examples with these numbers."""
+def _fit(data: _Data, numbers: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """The weights and biases after training on the examples with these numbers."""
     generator = np.random.default_rng(_SEED)
     count = len(data.outcomes)
     weights, squares = np.zeros((BUCKETS, count), np.float32), np.full((BUCKETS, 1), _FIRST_SQUARES, np.float32)
@@ -114,7 +136,7 @@ def _fit(data: _Data, numbers: NDArray[np.int64], digest: str) -> TopicModel:
         order = generator.permutation(numbers)
         for start in range(0, len(order), _BATCH):
             _update(data, order[start : start + _BATCH], weights, squares, bias, step, generator)
-    return quantized(data.outcomes, weights, bias, data.idf, digest)
+    return weights, bias
 
 
 def _update(

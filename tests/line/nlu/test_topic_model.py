@@ -16,7 +16,7 @@ from ivr.line.nlu.training import Example, examples_digest, train_model
 
 SUBJECTS = ("deodorant", "radiation", "parking")
 FRAMES = ("what about {}", "{} please", "tell me of {}", "is there {} there", "{}", "any {} for me", "{} question")
-EXAMPLES: list[Example] = [(frame.format(subject), subject) for subject in SUBJECTS for frame in FRAMES]
+EXAMPLES = [Example(frame.format(subject), subject, "en") for subject in SUBJECTS for frame in FRAMES]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_the_same_examples_give_the_same_model(model: TopicModel) -> None:
 def test_a_stored_model_gives_the_same_probabilities(model: TopicModel) -> None:
     stored = read_model(model.to_bytes())
     assert stored.examples == model.examples
-    for message, _ in EXAMPLES:
+    for message, _, _ in EXAMPLES:
         assert stored.probabilities(words_of(message)) == model.probabilities(words_of(message))
 
 
