@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
@@ -22,6 +23,10 @@ MEAN_SEGMENTS = 2
 _NEXT_YEAR_FROM = 10
 # The ids of line.yaml are stored, and several of them are part of a state's token in the call log.
 LONGEST_ID = 40
+_KINDS_OF_TEST = re.compile(
+    r"\b(imag|radiolog|mammo|mamogra|x-?ray|rayos|breast|seno|mama|cancer|c\u00e1ncer|oncolog|tumor|diagn|ultraso|biops)\w*",
+    re.IGNORECASE,
+)
 
 
 def _costly_on_average(content: Content) -> Iterator[Finding]:
@@ -39,6 +44,22 @@ def _costly_on_average(content: Content) -> Iterator[Finding]:
                 f" until the average is {MEAN_SEGMENTS} or less."
             )
             yield Finding(LINE_FILE, 0, "segments", "error", message)
+
+
+def _telling_site_names(content: Content) -> Iterator[Finding]:
+    """A reminder names the site, and anyone may read a phone's screen: the name must not say which kind of test it is.
+
+    45 CFR 164.502(b), the minimum necessary.
+    """
+    for index, site in enumerate(content.config.sites):
+        for name in site.name.values():
+            telling = _KINDS_OF_TEST.search(name)
+            if telling:
+                message = (
+                    f"`{telling[0]}` in the name of this site says what kind of test a reminder is about: use a neutral"
+                    " name, like the hospital's."
+                )
+                yield content.source.fault(("sites", index, "name"), "site-name", message)
 
 
 def _too_many_choices(content: Content) -> Iterator[Finding]:
@@ -123,6 +144,7 @@ def _language_name(code: str, language: str) -> str:
 
 FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _costly_on_average,
+    _telling_site_names,
     _too_many_choices,
     _unconfirmed,
     _unknown_voices,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import PLACEHOLDER, Prompt, Section
 from ivr.line.content.required_prompts import FIXED, INFORMATION
@@ -14,6 +15,8 @@ LONGEST_MEAN_SENTENCE = 15.0
 LONGEST_SENTENCE = 25
 # In seconds.
 LONGEST_SECTION = 31.0
+# A red flag names everything that triggers it, after the sentence that says to call 911.
+LONGEST_RED_FLAG = 37.0
 LONGEST_INSTRUCTION = 20.0
 MOST_SEGMENTS = 3
 SEGMENT_LIMITS = {"reminder": 1, "menu": 2}
@@ -33,6 +36,8 @@ def seconds_to_say(content: Content, prompt: Prompt, section: Section) -> float:
 
 def most_seconds(prompt: Prompt) -> float:
     """How long one spoken section of a prompt may take."""
+    if prompt.name in RED_FLAGS:
+        return LONGEST_RED_FLAG
     return LONGEST_INSTRUCTION if prompt.name in FIXED.keys() - INFORMATION else LONGEST_SECTION
 
 

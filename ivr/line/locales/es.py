@@ -12,8 +12,8 @@ LOCALE = Locale(
     on_day="el {day}",
     day_at_time="{day} a las {time}",
     clock_locale="es_US",
-    reminder_date="EEE d MMM",
-    longest_date="mié, 30 sept",
+    reminder_date="'el' EEEE d 'de' MMM'.'",
+    longest_date="el miércoles 30 de sept.",
     longest_time="12:30 p.m.",
     filler_words=word_set(
         """
