@@ -1,4 +1,4 @@
-"""The features of a message: its words, pairs of adjacent words, and runs of letters, each hashed to a bucket.
+"""The features of a message: its words, pairs of words, and runs of letters, each hashed to a bucket.
 
 Runs of letters make a misspelled word resemble the right one. Hashing needs no vocabulary, so a model is nothing but
 arrays. Weinberger et al. (2009): https://arxiv.org/abs/0902.2206
@@ -31,6 +31,7 @@ def words_of(message: str) -> list[str]:
 def features_of(words: Sequence[str]) -> Buckets:
     """The distinct buckets of a message's features, in ascending order."""
     pairs = [_bucket(f"{first} {second}") for first, second in zip(["^", *words], [*words, "$"], strict=True)]
+    pairs += [_bucket(f"{first}*{third}") for first, third in zip(words, words[2:], strict=False)]
     parts = [_word_buckets(word) for word in words]
     return np.unique(np.concatenate([np.array(pairs, np.int32), *parts]))
 
