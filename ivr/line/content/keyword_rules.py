@@ -52,9 +52,14 @@ def _atom(text: str) -> Atom:
 
 
 def split_keyword_rules(block: str) -> Iterator[tuple[int, str]]:
-    """The rules of a block, each with its first line number, from 0. A line that ends in a comma or + continues."""
+    """The rules of a block, each with its first line number, from 0.
+
+    A line that starts with # is a comment. A line that ends in a comma or + continues on the next.
+    """
     rule, first = "", 0
     for number, line in enumerate(block.split("\n")):
+        if line.lstrip().startswith("#"):
+            continue
         if not rule:
             first = number
         rule = f"{rule} {line.strip()}".strip()
