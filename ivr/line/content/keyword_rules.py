@@ -1,8 +1,9 @@
 """Keyword rules: words that decide the outcome wherever they occur in a question, inflected or misspelled.
 
 A rule is a line of `keyword_rules:` in a prompt file. "chest + pain, hurt*" matches "chest" near "pain", "hurts" or
-"hurting"; "lump but not gravy" matches "lump" without "gravy". Sentence similarity is not enough for questions that
-must not be missed: "my mother has chest pain, what shall we do" is not similar to "chest pain".
+"hurting"; "lump but not gravy" matches "lump" without "gravy"; "alone: stop, quit" matches "stop" and "quit please", but
+not "stop the pain". Sentence similarity is not enough for questions that must not be missed: "my mother has chest pain,
+what shall we do" is not similar to "chest pain".
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ivr.line.text.normalize import join_split_words, normalize
 RED_FLAGS = ("urgent", "person-soon")
 STOP = "stop"
 _PLAIN_WORD = re.compile(r"[a-z]+\*?")
+_ALONE = "alone:"
 _BUT_NOT = re.compile(r"\bbut not\b")
 Atom = tuple[str, ...]
 """Consecutive words; a trailing * matches any ending."""
@@ -27,10 +29,14 @@ class KeywordRule:
 
     groups: tuple[tuple[Atom, ...], ...]
     never: tuple[Atom, ...] = ()
+    alone: bool = False
+    """Whether the message may contain nothing else but polite words and digits."""
 
 
 def parse_keyword_rule(line: str) -> KeywordRule:
     """Parse a rule such as `chest + pain, hurt* but not machine`. Raises ValueError with the reason."""
+    if line.startswith(_ALONE):
+        return KeywordRule((_atoms(line.removeprefix(_ALONE)),), alone=True)
     required, *excluded = _BUT_NOT.split(line)
     groups = tuple(_atoms(part) for part in required.split("+"))
     return KeywordRule(groups, never=tuple(atom for part in excluded for atom in _atoms(part)))

@@ -38,8 +38,7 @@ class PhraseIndex:
 
     @cached_property
     def _rules(self) -> KeywordIndex:
-        vocabulary = _vocabulary(self.phrases, self._questions)
-        return KeywordIndex([*_written_rules(self._prompts), *self._derived_rules], vocabulary)
+        return KeywordIndex([*_written_rules(self._prompts), *self._derived_rules])
 
     @cached_property
     def _priority_rules(self) -> KeywordIndex:
