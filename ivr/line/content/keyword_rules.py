@@ -1,8 +1,9 @@
 """Keyword rules: words that decide the outcome wherever they occur in a question, inflected or misspelled.
 
 A rule is a line of `keyword_rules:` in a prompt file. "chest + pain, hurt*" matches "chest" near "pain", "hurts" or
-"hurting"; "lump but not gravy" matches "lump" without "gravy". Sentence similarity is not enough for questions that
-must not be missed: "my mother has chest pain, what shall we do" is not similar to "chest pain".
+"hurting"; "lump but not gravy" matches "lump" without "gravy"; "alone: stop, quit" matches "stop" and "quit please",
+but not "stop the pain". Sentence similarity is not enough for questions that must not be missed: "my mother has chest pain,
+what shall we do" is not similar to "chest pain".
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ STOP = "stop"
 WITH_RULES = (*RED_FLAGS, STOP, "wrong-number", "start")
 """The prompts that may have keyword rules, most urgent first. Everything else is learned."""
 _PLAIN_WORD = re.compile(r"[a-z]+\*?")
+_ALONE = "alone:"
 _BUT_NOT = re.compile(r"\bbut not\b")
 Atom = tuple[str, ...]
 """Consecutive words; a trailing * matches any ending."""
@@ -29,10 +31,14 @@ class KeywordRule:
 
     groups: tuple[tuple[Atom, ...], ...]
     never: tuple[Atom, ...] = ()
+    alone: bool = False
+    """Whether the message may contain nothing else but polite words and digits."""
 
 
 def parse_keyword_rule(line: str) -> KeywordRule:
     """Parse a rule such as `chest + pain, hurt* but not machine`. Raises ValueError with the reason."""
+    if line.startswith(_ALONE):
+        return KeywordRule((_atoms(line.removeprefix(_ALONE)),), alone=True)
     required, *excluded = _BUT_NOT.split(line)
     groups = tuple(_atoms(part) for part in required.split("+"))
     return KeywordRule(groups, never=tuple(atom for part in excluded for atom in _atoms(part)))
@@ -56,7 +62,7 @@ def _atom(text: str) -> Atom:
 def split_keyword_rules(block: str) -> Iterator[tuple[int, str]]:
     """The rules of a block, each with its first line number, from 0.
 
-    A line that ends in a comma or + continues; one that begins with # is a heading.
+    A line that starts with # is a comment. A line that ends in a comma or + continues on the next.
     """
     rule, first = "", 0
     for number, line in enumerate(block.split("\n")):

@@ -14,10 +14,11 @@ from ivr.line.content.yaml_source import decode_text
 LONGEST_LINE = 120
 MOST_RULES = 200
 # A word as common as this is in every second message, and a rule of such words alone matches them all.
-_COMMON_WORDS = frozenset(
-    "a an and are at be can do for have i in is it me my not of on or so that the this to what with you".split()
-    + "a al con de del el en es la las le lo los me mi no o para por que se si su un una y".split()
-)
+_COMMON = """
+a an and are at be can do for have i in is it me my not of on or so that the this to what with you
+al con de del el en es la las le lo los mi no o para por que se si su un una y
+"""
+_COMMON_WORDS = frozenset(_COMMON.split())
 
 
 def check_keyword_rules(content: Content, prompt: Prompt) -> Iterator[Finding]:
@@ -30,19 +31,19 @@ def check_keyword_rules(content: Content, prompt: Prompt) -> Iterator[Finding]:
         yield Finding(prompt.file, line, "rule", "error", message)
         return
     if len(prompt.keyword_rules) > MOST_RULES:
-        message = f"There are {len(prompt.keyword_rules)} keyword rules, and at most {MOST_RULES} can be read: remove some."
+        message = f"There are {len(prompt.keyword_rules)} keyword rules: remove some, to get down to {MOST_RULES}."
         yield Finding(prompt.file, line, "rule", "error", message)
     for rule in prompt.keyword_rules:
         for group in rule.groups:
             wide = [" ".join(atom) for atom in group if _is_wide(atom)]
-            if wide and len(rule.groups) == 1:
+            if wide and len(rule.groups) == 1 and not rule.alone:
                 message = f"A keyword rule of `{wide[0]}` alone matches almost every message: add a second word with +."
                 yield Finding(prompt.file, line, "rule", "error", message)
     yield from _long_lines(content, prompt)
 
 
 def _is_wide(atom: tuple[str, ...]) -> bool:
-    return all(word in _COMMON_WORDS or len(word.rstrip("*")) < 2 for word in atom)
+    return all(word in _COMMON_WORDS or (len(word.rstrip("*")) < 2 and not word.isdigit()) for word in atom)
 
 
 def _long_lines(content: Content, prompt: Prompt) -> Iterator[Finding]:

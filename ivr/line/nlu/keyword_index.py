@@ -7,6 +7,7 @@ mother has chest pain, what shall we do" is not similar to "chest pain".
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,31 +16,35 @@ from itertools import product
 
 from rapidfuzz.distance import OSA
 
-from ivr.line.content.keyword_rules import RED_FLAGS, STOP, Atom, KeywordRule
-from ivr.line.text.normalize import MOST_WORDS, content_words, phonetic_key, stem
+from ivr.line.content.keyword_rules import STOP, Atom, KeywordRule
+from ivr.line.locales.locale import all_locales
+from ivr.line.text.normalize import MOST_WORDS, phonetic_key, stem
 
 # The largest distance, in words, between the groups of a rule.
 REACH = 12
 # For opt-outs: how many other words may come between those of the rule, as in "stop sending me all these texts".
 STOP_GAP = 3
-# The shortest word that matches with a typo. Lower for red flags: a false alarm is better than a missed red flag.
-_SHORTEST_RED_FLAG_WITH_TYPO = 4
-_SHORTEST_WITH_TYPO = 5
+_SHORTEST_WITH_TYPO = 4
+# In a word shorter than this, only two swapped letters are a typo: "lupm".
+_SHORTEST_WITH_ANY_TYPO = 5
 # Words of at least this length may have two typos.
 _SHORTEST_WITH_TWO_TYPOS = 8
 _LONGEST_WITH_TYPO = 25
 _MOST_TYPOS = 2
+_STRETCHED = re.compile(r"(.)\1{2,}")
+# What may surround the words of an `alone:` rule.
+_OTHER_POLITE_WORDS = """
+pls plz plss ty thx now right already hi hello hey sir maam porfa porfavor xfa ahora ahorita hola senor
+"""
+POLITE_WORDS = frozenset(_OTHER_POLITE_WORDS.split()).union(
+    *(locale.courtesy_words for locale in all_locales().values())
+)
+# The most words, apart from polite ones, in a message that an `alone:` rule matches.
+_MOST_WORDS_ALONE = 8
+# The commonest words of each language: never a typo of a rule's word, as Spanish "para" would be of "paran".
+_COMMON_WORDS = frozenset[str]().union(*(locale.filler_words for locale in all_locales().values()))
 # The group number of the words after `but not`.
 _EXCLUDED = -1
-
-
-def rule_from_phrase(phrase: str) -> KeywordRule | None:
-    """A rule that requires every content word of a normalized phrase, in any form. None if there is only one."""
-    groups = tuple(
-        ((word if len(word) <= _SHORTEST_WITH_TYPO else f"{word[: max(_SHORTEST_WITH_TYPO, len(word) - 3)]}*",),)
-        for word in content_words(phrase)
-    )
-    return KeywordRule(groups) if len(groups) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,7 @@ class _Keyword:
             return False
         if self.sound == sound:
             return True
-        if len(self.bare) < _SHORTEST_WITH_TYPO:
-            # In a word this short, accept only two swapped letters: "lupm".
+        if len(self.bare) < _SHORTEST_WITH_ANY_TYPO:
             return sorted(self.bare) == sorted(token) and OSA.distance(self.bare, token) == 1
         allowed = _MOST_TYPOS if len(self.bare) >= _SHORTEST_WITH_TWO_TYPOS else 1
         return OSA.distance(self.bare, token, score_cutoff=allowed) <= allowed
@@ -68,16 +72,16 @@ class _Keyword:
 class KeywordIndex:
     """The keyword rules of a release, indexed by word."""
 
-    def __init__(self, rules: Iterable[tuple[KeywordRule, str]], vocabulary: frozenset[str] = frozenset()) -> None:
-        """rules: (rule, outcome) pairs. vocabulary: words that are correct as spelled, and so never typos."""
+    def __init__(self, rules: Iterable[tuple[KeywordRule, str]], correct: frozenset[str] = frozenset()) -> None:
+        """rules: (rule, outcome) pairs. correct: words that are spelled correctly, and so are never typos."""
         self._rules = list(rules)
-        self._vocabulary = vocabulary
+        self._correct = _COMMON_WORDS | correct
         # Word sequences are indexed by their first two words, because most begin with "my" or "no".
         self._single: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._sequences: dict[tuple[str, str], list[tuple[Atom, int, int]]] = defaultdict(list)
         self._stems: dict[str, set[str]] = defaultdict(set)
         self._prefixes: dict[str, str] = {}
-        words: set[str] = set()
+        self._words: set[str] = set()
         for number, (rule, _) in enumerate(self._rules):
             for position, atoms in enumerate((*rule.groups, rule.never)):
                 group = position if position < len(rule.groups) else _EXCLUDED
@@ -86,8 +90,8 @@ class KeywordIndex:
                         self._single[atom[0]].append((number, group))
                     else:
                         self._sequences[atom[0], atom[1]].append((atom, number, group))
-                    words.update(atom)
-        for word in words:
+                    self._words.update(atom)
+        for word in self._words:
             if word.endswith("*"):
                 self._prefixes[word[:-1]] = word
             else:
@@ -98,14 +102,10 @@ class KeywordIndex:
     @cached_property
     def _by_sound(self) -> dict[str, list[_Keyword]]:
         """The words that also match with typos, by the first letter of their phonetic key."""
-        is_red_flag: dict[str, bool] = {}
-        for rule, outcome in self._rules:
-            for word in (word for atoms in (*rule.groups, rule.never) for atom in atoms for word in atom):
-                is_red_flag[word] = is_red_flag.get(word, False) or outcome in RED_FLAGS
         by_sound: dict[str, list[_Keyword]] = defaultdict(list)
-        for word, red_flag in is_red_flag.items():
+        for word in self._words:
             bare = word.rstrip("*")
-            if len(bare) >= (_SHORTEST_RED_FLAG_WITH_TYPO if red_flag else _SHORTEST_WITH_TYPO):
+            if len(bare) >= _SHORTEST_WITH_TYPO:
                 keyword = _Keyword(word, bare, phonetic_key(bare))
                 by_sound[keyword.sound[:1]].append(keyword)
         return by_sound
@@ -123,8 +123,9 @@ class KeywordIndex:
     def _find_fuzzy(self, token: str) -> tuple[str, ...]:
         """The words of rules that a token is a form of; if there are none, those that it may be a misspelling of."""
         words = self._find_exact(token)
-        if words or token in self._vocabulary or not _SHORTEST_RED_FLAG_WITH_TYPO <= len(token) <= _LONGEST_WITH_TYPO:
+        if words or token in self._correct or not _SHORTEST_WITH_TYPO <= len(token) <= _LONGEST_WITH_TYPO:
             return words
+        token = _STRETCHED.sub(r"\1", token)
         sound = phonetic_key(token)
         return tuple({keyword.word for keyword in self._by_sound.get(sound[:1], ()) if keyword.matches(token, sound)})
 
@@ -140,7 +141,11 @@ class KeywordIndex:
                 if _occurs(atom, words_at, position):
                     positions.setdefault(number, {}).setdefault(group, []).append(position)
         matched = (self._rules[number] for number, groups in positions.items() if self._holds(number, groups))
-        return [(outcome, len(rule.groups)) for rule, outcome in matched]
+        return [
+            (outcome, len(rule.groups))
+            for rule, outcome in matched
+            if not rule.alone or _is_alone(rule.groups[0], tokens, words_at)
+        ]
 
     def _sequences_from(self, words_at: list[tuple[str, ...]], position: int) -> Iterator[tuple[Atom, int, int]]:
         """The word sequences of rules whose first two words are at a position."""
@@ -160,6 +165,18 @@ class KeywordIndex:
             and not any(abs(other - first) <= REACH for other in excluded)
             for first in groups[0]
         )
+
+
+def _is_alone(atoms: Iterable[Atom], tokens: Sequence[str], words_at: list[tuple[str, ...]]) -> bool:
+    """Whether atoms, polite words and digits are all that a message contains."""
+    other = {position for position, token in enumerate(tokens) if token not in POLITE_WORDS and not token.isdigit()}
+    if len(other) > _MOST_WORDS_ALONE:
+        return False
+    for atom in sorted(atoms, key=len, reverse=True):
+        for start in sorted(other):
+            if start in other and _occurs(atom, words_at, start):
+                other.difference_update(range(start, start + len(atom)))
+    return not other
 
 
 def _occurs(atom: Atom, words_at: list[tuple[str, ...]], start: int) -> bool:
