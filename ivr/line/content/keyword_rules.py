@@ -2,8 +2,8 @@
 
 A rule is a line of `keyword_rules:` in a prompt file. "chest + pain, hurt*" matches "chest" near "pain", "hurts" or
 "hurting"; "lump but not gravy" matches "lump" without "gravy"; "alone: stop, quit" matches "stop" and "quit please",
-but not "stop the pain". Sentence similarity is not enough for questions that must not be missed: "my mother has chest pain,
-what shall we do" is not similar to "chest pain".
+but not "stop the pain". Sentence similarity is not enough for questions that must not be missed: "my mother has chest
+pain, what shall we do" is not similar to "chest pain".
 """
 
 from __future__ import annotations

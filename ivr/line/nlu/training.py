@@ -24,10 +24,10 @@ from ivr.line.nlu.topic_model import VERSION, Floats, TopicModel, quantized, uni
 
 LANGUAGE = "language"
 # All tuned by cross-validation; see docs/decisions.
-_EPOCHS = 8
+_EPOCHS = 5
 _BATCH = 32
-_STEP = 0.2
-_FINAL_STEP = 0.04
+_STEP = 0.3
+_FINAL_STEP = 0.06
 _DROPPED = 0.3
 _SMOOTHING = 0.1
 _BALANCE = 0.5
