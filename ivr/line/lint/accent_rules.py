@@ -1,6 +1,6 @@
-"""Lint rule for words whose meaning changes in a text message, which loses the accents that GSM-7 lacks.
+"""Lint rule for words that mean something else in a text message, which loses the accents that GSM-7 lacks.
 
-"Su médico sí puede" (he can) is sent as "Su medico si puede" (if he can).
+"Su médico sí puede" (your doctor can) is sent as "Su médico si puede" (your doctor if he can): é is in GSM-7, í is not.
 """
 
 from __future__ import annotations
@@ -11,52 +11,69 @@ from collections.abc import Iterator
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
+from ivr.line.text.gsm7 import fold_to_gsm7
 
-# The word as written, and what it means without its accent.
+# Words as written, and what they mean without the accent. Words with é are missing because é is sent as it is.
 _CHANGED: dict[str, dict[str, str]] = {
     "es": {
-        "sí": "si (if)",
-        "él": "el (the)",
-        "tú": "tu (your)",
-        "mí": "mi (my)",
-        "té": "te (you)",
-        "sé": "se (oneself)",
-        "dé": "de (of)",
-        "más": "mas (but)",
-        "aún": "aun (even)",
-        "está": "esta (this)",
-        "estás": "estas (these)",
-        "esté": "este (this)",
-        "llamó": "llamo (I call)",
-        "habló": "hablo (I speak)",
-        "mandó": "mando (I send)",
-        "pasó": "paso (I pass)",
-        "cambió": "cambio (change)",
-        "tomó": "tomo (I take)",
-        "qué": "que (that)",
-        "cómo": "como (like)",
-        "cuándo": "cuando (when, in a statement)",
-        "dónde": "donde (where, in a statement)",
-        "quién": "quien (who, in a statement)",
-        "cuál": "cual (which, in a statement)",
-        "cuánto": "cuanto (as much as)",
-        "por qué": "por que (for which)",
+        "sí": "if",
+        "tú": "your",
+        "mí": "my",
+        "más": "but",
+        "está": "this",
+        "estás": "these",
+        "mamá": "breast",
+        "papá": "potato",
     }
 }
-# Between question marks these are understood without their accent.
-_IN_QUESTIONS = frozenset(("qué", "cómo", "cuándo", "dónde", "quién", "cuál", "cuánto", "por qué"))
+# Question words, which a reader still understands between question marks.
+_QUESTION_WORDS: dict[str, tuple[str, ...]] = {
+    "es": ("cómo", "cuándo", "dónde", "adónde", "cuál", "cuáles", "cuánto", "cuánta", "cuántos", "cuántas"),
+}
+# Whole families of verb forms: what he did becomes what I do, and what will happen becomes what might.
+_VERB_FORMS: dict[str, dict[str, str]] = {
+    "es": {
+        r"(?:llam|habl|mand|pas|cambi|tom|anot|cancel|confirm|termin|envi|dej|entr|not|pregunt|contest|olvid|firm|ayud"
+        r"|trabaj|marc|lleg|qued|us|mir|busc|recomend|explic|aument|baj|sangr|lastim)ó": "what I do, not what was done",
+        r"\w+ará[ns]?": "what might happen, not what will",
+    }
+}
 _QUESTION = re.compile(r"¿[^?]*\?")
+_NOT_A_NEWLINE = re.compile(r"[^\n]")
 
 
-def check_accents(_content: Content, prompt: Prompt) -> Iterator[Finding]:
-    """Words of a text message that mean something else once their accent is dropped."""
-    changed = _CHANGED.get(prompt.language)
-    if changed is None or prompt.texted is None or prompt.keeps_accents:
+def check_accents(content: Content, prompt: Prompt) -> Iterator[Finding]:
+    """Words of a text message, or of a title in the text menu, whose meaning depends on an accent that is not sent."""
+    if prompt.keeps_accents:
         return
-    for number, line in enumerate(prompt.texted.words.split("\n"), start=prompt.texted.line):
-        statement = _QUESTION.sub(" ", line)
-        for word, without in changed.items():
-            text = statement if word in _IN_QUESTIONS else line
-            if re.search(rf"\b{word}\b", text, re.IGNORECASE):
-                message = f"A text message drops accents, so `{word}` becomes {without}: say it in another way."
-                yield Finding(prompt.file, number, "accent", "error", message)
+    if prompt.texted is not None:
+        for line, word, meaning in find_changed_words(prompt.texted.words, prompt.language):
+            yield _finding(prompt, prompt.texted.line + line, word, meaning)
+    if prompt.name in {subject.id for subject in content.config.subjects}:
+        for _, word, meaning in find_changed_words(prompt.title, prompt.language):
+            yield _finding(prompt, prompt.field_lines.get("title", 1), word, meaning)
+
+
+def find_changed_words(text: str, language: str) -> list[tuple[int, str, str]]:
+    """(line from 0, word, what is read instead) of each word whose meaning changes when its accent is dropped."""
+    statements = _QUESTION.sub(lambda match: _NOT_A_NEWLINE.sub(" ", match[0]), text)
+    found = [
+        (searched.count("\n", 0, match.start()), match[0], meaning)
+        for searched, pattern, meaning in _patterns(text, statements, language)
+        for match in re.finditer(rf"\b(?:{pattern})\b", searched, re.IGNORECASE)
+    ]
+    return sorted(found)
+
+
+def _patterns(text: str, statements: str, language: str) -> Iterator[tuple[str, str, str]]:
+    """(text to search, pattern, meaning without the accent)."""
+    changed = {**_CHANGED.get(language, {}), **_VERB_FORMS.get(language, {})}
+    yield from ((text, pattern, meaning) for pattern, meaning in changed.items())
+    for word in _QUESTION_WORDS.get(language, ()):
+        yield statements, word, "not a question word"
+
+
+def _finding(prompt: Prompt, line: int, word: str, meaning: str) -> Finding:
+    sent = fold_to_gsm7(word)
+    message = f"A text message loses this accent: `{word}` is sent as `{sent}` ({meaning}). Say it in other words."
+    return Finding(prompt.file, line, "accent", "error", message)

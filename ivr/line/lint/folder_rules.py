@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
@@ -13,7 +12,7 @@ from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.content.yaml_source import Path
 from ivr.line.lint.limits import as_sent, is_reminder, longest_text
-from ivr.line.lint.plan_rules import steps_over_the_limit
+from ivr.line.lint.plan_rules import names_of_the_test, steps_over_the_limit
 from ivr.line.lint.voices import is_google_voice, polly_voices
 from ivr.line.text.gsm7 import count_segments
 
@@ -23,10 +22,6 @@ MEAN_SEGMENTS = 2
 _NEXT_YEAR_FROM = 10
 # The ids of line.yaml are stored, and several of them are part of a state's token in the call log.
 LONGEST_ID = 40
-_KINDS_OF_TEST = re.compile(
-    r"\b(imag|radiolog|mammo|mamogra|x-?ray|rayos|breast|seno|mama|cancer|c\u00e1ncer|oncolog|tumor|diagn|ultraso|biops)\w*",
-    re.IGNORECASE,
-)
 
 
 def _costly_on_average(content: Content) -> Iterator[Finding]:
@@ -44,22 +39,6 @@ def _costly_on_average(content: Content) -> Iterator[Finding]:
                 f" until the average is {MEAN_SEGMENTS} or less."
             )
             yield Finding(LINE_FILE, 0, "segments", "error", message)
-
-
-def _telling_site_names(content: Content) -> Iterator[Finding]:
-    """A reminder names the site, and anyone may read a phone's screen: the name must not say which kind of test it is.
-
-    45 CFR 164.502(b), the minimum necessary.
-    """
-    for index, site in enumerate(content.config.sites):
-        for name in site.name.values():
-            telling = _KINDS_OF_TEST.search(name)
-            if telling:
-                message = (
-                    f"`{telling[0]}` in the name of this site says what kind of test a reminder is about: use a neutral"
-                    " name, like the hospital's."
-                )
-                yield content.source.fault(("sites", index, "name"), "site-name", message)
 
 
 def _too_many_choices(content: Content) -> Iterator[Finding]:
@@ -144,11 +123,11 @@ def _language_name(code: str, language: str) -> str:
 
 FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _costly_on_average,
-    _telling_site_names,
     _too_many_choices,
     _unconfirmed,
     _unknown_voices,
     _long_ids,
     _next_language,
     steps_over_the_limit,
+    names_of_the_test,
 )

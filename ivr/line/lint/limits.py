@@ -15,8 +15,8 @@ LONGEST_MEAN_SENTENCE = 15.0
 LONGEST_SENTENCE = 25
 # In seconds.
 LONGEST_SECTION = 31.0
-# A red flag names everything that triggers it, after the sentence that says to call 911.
-LONGEST_RED_FLAG = 37.0
+# A red flag names everything that triggers it, in short paragraphs after the sentence that says whom to call.
+LONGEST_RED_FLAG = 45.0
 LONGEST_INSTRUCTION = 20.0
 MOST_SEGMENTS = 3
 SEGMENT_LIMITS = {"reminder": 1, "menu": 2}

@@ -1,18 +1,26 @@
-"""Lint rules for the plan of reminders: every step can go out, and keeps its id."""
+"""Lint rules for the plan of reminders: every step can go out, keeps its id, and does not reveal the kind of test."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from ivr.line.content.config import Config, PerNumber
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
+from ivr.line.content.yaml_source import Path
 
 _DAY, _WEEK = timedelta(days=1), timedelta(hours=168)
 # The hours of the day at which appointments begin.
 _STARTS = [timedelta(hours=hour) for hour in range(8, 18)]
 _PLAN = ("reminders", "plan")
+# The beginnings of English and Spanish words that say which kind of test or illness an appointment is about.
+_KIND_OF_TEST = re.compile(
+    r"\b(?:imag|imág|radiol|x-?ray|rayos|mammo|mamo|mamari|mastol|breast|seno|cancer|cáncer|oncol|tumor|diagn|ultraso"
+    r"|sonogr|biops|scan)\w*|\bmamas?\b",
+    re.IGNORECASE,
+)
 
 
 def steps_over_the_limit(content: Content) -> Iterator[Finding]:
@@ -55,6 +63,30 @@ def _next_allowed(moment: timedelta, sent: Sequence[timedelta], limits: PerNumbe
             moment = week[-limits.week] + _WEEK
         else:
             return moment
+
+
+def names_of_the_test(content: Content) -> Iterator[Finding]:
+    """Names in a reminder that say what kind of test it is about: anyone near the patient's phone can read them.
+
+    A step with `names_test: true` says so on purpose. 45 CFR 164.502(b), the minimum necessary.
+    """
+    config = content.config
+    for language in config.languages:
+        discreet = [step.wording for step in config.reminders.plan if not step.names_test]
+        texts = [content.prompts[language, name].texted for name in discreet]
+        said = " ".join(text.words for text in texts if text)
+        names: dict[Path, str] = {("hospital", language): config.hospital[language]} if "{hospital}" in said else {}
+        if "{site}" in said:
+            sites = enumerate(config.sites)
+            names |= {("sites", index, "name", language): site.name[language] for index, site in sites}
+        for path, name in names.items():
+            kind = _KIND_OF_TEST.search(name)
+            if kind:
+                message = (
+                    f"`{kind[0]}` in this name tells whoever sees a reminder what kind of test it is about: use a"
+                    " neutral name, such as the hospital's."
+                )
+                yield content.source.fault(path, "site-name", message)
 
 
 def renamed_steps(live: Config, content: Content) -> Iterator[Finding]:

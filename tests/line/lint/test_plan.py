@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, read_content
-from ivr.line.lint.plan_rules import renamed_steps, steps_over_the_limit
+from ivr.line.lint.plan_rules import names_of_the_test, renamed_steps, steps_over_the_limit
 from tests.line.content.test_loader import SHIPPED
 
 PLAN = SHIPPED[LINE_FILE].decode().partition("  plan:\n")[2]
@@ -88,3 +90,68 @@ def test_a_reminder_that_keeps_its_time_under_another_id_is_reported(
 def test_a_new_reminder_and_a_removed_one_at_other_times_are_not_reported() -> None:
     live, edited = read_content(with_plan("7d", "2d")), read_content(with_plan("7d", "5d"))
     assert list(renamed_steps(live.config, edited)) == []
+
+
+REVEALING = [
+    ("Elliot Diagnostic Imaging", "Diagnostic"),
+    ("Elliot Imaging", "Imaging"),
+    ("Elliot Radiology", "Radiology"),
+    ("Breast Health Center", "Breast"),
+    ("Mammography Suite", "Mammography"),
+    ("Elliot Regional Cancer Center", "Cancer"),
+    ("Oncology, 2nd floor", "Oncology"),
+    ("X-ray, River's Edge", "X-ray"),
+    ("Centro de Salud del Seno", "Seno"),
+    ("Centro de Imágenes", "Imágenes"),
+    ("Centro de la Mama", "Mama"),
+    ("Mamografía, piso 2", "Mamografía"),
+    ("Centro de Cáncer", "Cáncer"),
+    ("Oncología", "Oncología"),
+    ("Rayos X", "Rayos"),
+]
+NEUTRAL = ["Elliot Hospital", "Elliot at River's Edge", "Hospital Elliot, entrada 3", "Mamaroneck Clinic"]
+
+
+def with_site(name: str, language: str = "en") -> dict[str, bytes]:
+    """The shipped prompts with another name of the first site in one language."""
+    before, heading, sites = SHIPPED[LINE_FILE].decode().partition("sites:\n")
+    shipped = sites.partition("name: {")[2].partition("}")[0]
+    named = re.sub(rf"\b{language}: [^,]*", f'{language}: "{name}"', shipped)
+    return {**SHIPPED, LINE_FILE: (before + heading + sites.replace(shipped, named, 1)).encode()}
+
+
+@pytest.mark.parametrize(("name", "word"), REVEALING)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_site_name_that_reveals_the_kind_of_test_is_refused(name: str, word: str, language: str) -> None:
+    files = with_site(name, language)
+    (finding,) = names_of_the_test(read_content(files))
+    assert (finding.rule, finding.level, finding.message.split("`")[1]) == ("site-name", "error", word)
+    assert "name: {" in files[LINE_FILE].decode().split("\n")[finding.line - 1]
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_a_neutral_site_name_passes(name: str) -> None:
+    assert list(names_of_the_test(read_content(with_site(name)))) == []
+
+
+def test_the_name_of_the_hospital_is_held_to_the_same_rule() -> None:
+    text = SHIPPED[LINE_FILE].decode().replace("  en: Elliot Health System\n", "  en: Elliot Breast Imaging\n")
+    (finding,) = names_of_the_test(read_content({**SHIPPED, LINE_FILE: text.encode()}))
+    assert finding.message.startswith("`Breast`")
+    assert text.split("\n")[finding.line - 1] == "  en: Elliot Breast Imaging"
+
+
+def test_a_site_name_that_no_reminder_says_may_reveal_the_test() -> None:
+    files = with_site("Elliot Imaging")
+    for language in ("en", "es"):
+        file = f"{language}/reminder-7d.md"
+        files[file] = files[file].replace(b"{site}", b"{hospital}")
+    assert list(names_of_the_test(read_content(files))) == []
+
+
+def test_a_reminder_that_names_the_test_on_purpose_may_name_such_a_site() -> None:
+    files = with_site("Elliot Imaging")
+    for language in ("en", "es"):
+        files[f"{language}/reminder-7d-names-test.md"] = files[f"{language}/reminder-7d.md"]
+    files[LINE_FILE] = files[LINE_FILE].replace(b"prompt: reminder-7d}", b"prompt: reminder-7d, names_test: true}")
+    assert list(names_of_the_test(read_content(files))) == []
