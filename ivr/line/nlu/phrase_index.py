@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP, KeywordRule
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.training_questions import TrainingQuestion
-from ivr.line.nlu.keyword_index import KeywordIndex, rule_from_phrase
+from ivr.line.nlu.keyword_index import KeywordIndex
 from ivr.line.text.normalize import content_words, join_split_words, normalize, normalized_sentences
 
 # Outcomes whose keyword rules are checked before everything else, most urgent first.
 PRIORITY = (*RED_FLAGS, STOP)
 LANGUAGE = "language"
-# A word in more questions than this is not a typo.
-_MOST_QUESTIONS_WITH_TYPO = 4
 
 
 class PhraseIndex:
@@ -25,7 +22,6 @@ class PhraseIndex:
 
     def __init__(self, content: Content) -> None:
         # No reference to the content: it may hold many megabytes of recordings, and an index is cached.
-        self._questions = content.questions
         self._prompts = prompts = tuple(content.prompts.values())
         self.phrases = [(normalize(phrase), prompt) for prompt in prompts for phrase in prompt.phrases]
         """(normalized phrase, its prompt)"""
@@ -38,22 +34,11 @@ class PhraseIndex:
 
     @cached_property
     def _rules(self) -> KeywordIndex:
-        return KeywordIndex([*_written_rules(self._prompts), *self._derived_rules])
+        return KeywordIndex(_written_rules(self._prompts))
 
     @cached_property
     def _priority_rules(self) -> KeywordIndex:
-        return KeywordIndex([*_written_rules(self._prompts, PRIORITY), *self._derived_rules])
-
-    @cached_property
-    def _derived_rules(self) -> list[tuple[KeywordRule, str]]:
-        """Red-flag phrases that no written rule matches, as rules, so that they match within longer messages too."""
-        written = KeywordIndex(_written_rules(self._prompts, RED_FLAGS))
-        rules = [
-            (rule_from_phrase(phrase), prompt.name)
-            for phrase, prompt in self.phrases
-            if prompt.name in RED_FLAGS and not written.find(join_split_words(phrase).split(), exact=True)
-        ]
-        return [(rule, name) for rule, name in rules if rule]
+        return KeywordIndex(_written_rules(self._prompts, PRIORITY))
 
     def preload(self) -> None:
         """Build the rules now rather than at the first question."""
@@ -95,10 +80,3 @@ def _written_rules(prompts: Iterable[Prompt], names: Collection[str] = ()) -> It
     for prompt in prompts:
         for rule in prompt.keyword_rules if not names or prompt.name in names else ():
             yield rule, outcome_of(prompt.name, prompt.language)
-
-
-def _vocabulary(phrases: Iterable[tuple[str, Prompt]], questions: Iterable[TrainingQuestion]) -> frozenset[str]:
-    """Words that are correct as spelled: those of all phrases, and those of several questions."""
-    counts = Counter(word for question in questions for word in set(normalize(question.words).split()))
-    frequent = (word for word, count in counts.items() if count > _MOST_QUESTIONS_WITH_TYPO)
-    return frozenset([*(word for phrase, _ in phrases for word in phrase.split()), *frequent])
