@@ -1,4 +1,4 @@
-"""Keyword rules: how a rule matches, what the rules of the shipped prompts must and must not match, and their limits."""
+"""Keyword rules: how a rule matches, what the shipped rules must and must not match, and their limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.keyword_rules import WITH_RULES, KeywordRule, parse_keyword_rule, split_keyword_rules
 from ivr.line.content.prompt import read_prompt
 from ivr.line.nlu.keyword_index import KeywordIndex
@@ -148,14 +148,14 @@ def test_any_rules_find_only_their_own_outcome_in_any_message(rules: list[str], 
 @given(st.text(max_size=60_000))
 def test_any_characters_are_keyword_rules_or_a_finding_with_a_place(text: str) -> None:
     block = "\n".join(f"  {line}" for line in text.splitlines())
+    findings: list[Finding] = []
+    rules: tuple[KeywordRule, ...] = ()
     try:
-        prompt = read_prompt("en/urgent.md", (TOP + block + BOTTOM).encode("utf-8", "replace"))
+        rules = read_prompt("en/urgent.md", (TOP + block + BOTTOM).encode("utf-8", "replace")).keyword_rules
     except BrokenPrompts as broken:
-        assert all(
-            finding.file == "en/urgent.md" and finding.line > 0 and finding.message for finding in broken.findings
-        )
-    else:
-        KeywordIndex((rule, "urgent") for rule in prompt.keyword_rules).find(words(text))
+        findings = broken.findings
+    KeywordIndex((rule, "urgent") for rule in rules).find(words(text))
+    assert all(finding.file == "en/urgent.md" and finding.line > 0 and finding.message for finding in findings)
 
 
 WIDE = {
