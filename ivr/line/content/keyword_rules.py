@@ -1,9 +1,9 @@
 """Keyword rules: words that decide the outcome wherever they occur in a question, inflected or misspelled.
 
-A rule is a line of `keyword_rules:` in a prompt file. "chest + pain, hurt*" matches "chest" near "pain", "hurts" or
-"hurting"; "lump but not gravy" matches "lump" without "gravy"; "alone: stop, quit" matches "stop" and "quit please",
-but not "stop the pain". Sentence similarity is not enough for questions that must not be missed: "my mother has chest
-pain, what shall we do" is not similar to "chest pain".
+A rule is a line of `keyword_rules:` in the file of a safety outcome. "chest + pain, hurt*" matches "chest" near "pain",
+"hurts" or "hurting"; "lump but not gravy" matches "lump" without "gravy"; "alone: stop, quit" matches "stop" and "quit
+please", but not "stop the pain". Sentence similarity is not enough for questions that must not be missed: "my mother
+has chest pain, what shall we do" is not similar to "chest pain".
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from ivr.line.content.translations import check_translation
 from ivr.line.lint.accent_rules import check_accents
 from ivr.line.lint.folder_rules import FOLDER_RULES, unconfirmed_holidays
 from ivr.line.lint.graph_rules import GRAPH_RULES, ExploredGraph
-from ivr.line.lint.keyword_rule_lines import check_keyword_rules
 from ivr.line.lint.menu_rules import MENU_RULES
 from ivr.line.lint.phrase_rules import check_phrases
 from ivr.line.lint.recording_rules import RECORDING_RULES
+from ivr.line.lint.rule_lines import check_rule_lines
 from ivr.line.lint.word_rules import WORD_RULES
 from ivr.line.nlu.phrase_index import PRIORITY, PhraseIndex
 
@@ -96,7 +96,7 @@ def _check_text(content: Content) -> set[Finding]:
 
 def check_prompt(content: Content, index: PhraseIndex, prompt: Prompt) -> Iterator[Finding]:
     """The findings of every rule that concerns a single prompt."""
-    for rule in (*WORD_RULES, check_accents, check_keyword_rules, check_translation, check_sign_off):
+    for rule in (*WORD_RULES, check_accents, check_rule_lines, check_translation, check_sign_off):
         yield from rule(content, prompt)
     yield from check_phrases(index, prompt)
 

@@ -8,16 +8,16 @@ mother has chest pain, what shall we do" is not similar to "chest pain".
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
 
 from rapidfuzz.distance import OSA
 
 from ivr.line.content.keyword_rules import STOP, Atom, KeywordRule
-from ivr.line.locales.locale import all_locales
+from ivr.line.locales.locale import all_locales, word_set
 from ivr.line.text.normalize import MOST_WORDS, phonetic_key, stem
 
 # The largest distance, in words, between the groups of a rule.
@@ -31,14 +31,14 @@ _SHORTEST_WITH_ANY_TYPO = 5
 _SHORTEST_WITH_TWO_TYPOS = 8
 _LONGEST_WITH_TYPO = 25
 _MOST_TYPOS = 2
+# As in "stoppppp".
 _STRETCHED = re.compile(r"(.)\1{2,}")
 # What may surround the words of an `alone:` rule.
-_OTHER_POLITE_WORDS = """
-pls plz plss ty thx now right already hi hello hey sir maam porfa porfavor xfa ahora ahorita hola senor
-"""
-POLITE_WORDS = frozenset(_OTHER_POLITE_WORDS.split()).union(
-    *(locale.courtesy_words for locale in all_locales().values())
-)
+POLITE_WORDS = word_set(
+    """
+    pls plz plss ty thx now right already hi hello hey sir maam porfa porfavor xfa ahora ahorita hola senor
+    """
+).union(*(locale.courtesy_words for locale in all_locales().values()))
 # The most words, apart from polite ones, in a message that an `alone:` rule matches.
 _MOST_WORDS_ALONE = 8
 # The commonest words of each language: never a typo of a rule's word, as Spanish "para" would be of "paran".
@@ -57,16 +57,19 @@ class _Keyword:
 
     def matches(self, token: str, sound: str) -> bool:
         """Whether a token is this word with a typo or spelled phonetically. sound: the token's phonetic key."""
-        if self.word.endswith("*"):
-            token = token[: len(self.bare) + 1]
-        if abs(len(self.bare) - len(token)) > _MOST_TYPOS:
-            return False
         if self.sound == sound:
             return True
-        if len(self.bare) < _SHORTEST_WITH_ANY_TYPO:
+        length = len(self.bare)
+        # A typo may add a letter to what comes before any ending, or drop one.
+        lengths = (length - 1, length, length + 1) if self.word.endswith("*") else (len(token),)
+        return any(self._is_typo(token[:end]) for end in lengths)
+
+    def _is_typo(self, token: str) -> bool:
+        length = len(self.bare)
+        if length < _SHORTEST_WITH_ANY_TYPO:
             return sorted(self.bare) == sorted(token) and OSA.distance(self.bare, token) == 1
-        allowed = _MOST_TYPOS if len(self.bare) >= _SHORTEST_WITH_TWO_TYPOS else 1
-        return OSA.distance(self.bare, token, score_cutoff=allowed) <= allowed
+        allowed = _MOST_TYPOS if length >= _SHORTEST_WITH_TWO_TYPOS else 1
+        return abs(length - len(token)) <= allowed and OSA.distance(self.bare, token, score_cutoff=allowed) <= allowed
 
 
 class KeywordIndex:
@@ -76,9 +79,9 @@ class KeywordIndex:
         """rules: (rule, outcome) pairs. correct: words that are spelled correctly, and so are never typos."""
         self._rules = list(rules)
         self._correct = _COMMON_WORDS | correct
-        # Word sequences are indexed by their first two words, because most begin with "my" or "no".
         self._single: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        self._sequences: dict[tuple[str, str], list[tuple[Atom, int, int]]] = defaultdict(list)
+        # By their first two words, because most begin with "my" or "no".
+        self._sequences: dict[str, dict[str, list[tuple[Atom, int, int]]]] = defaultdict(lambda: defaultdict(list))
         self._stems: dict[str, set[str]] = defaultdict(set)
         self._prefixes: dict[str, str] = {}
         self._words: set[str] = set()
@@ -89,7 +92,7 @@ class KeywordIndex:
                     if len(atom) == 1:
                         self._single[atom[0]].append((number, group))
                     else:
-                        self._sequences[atom[0], atom[1]].append((atom, number, group))
+                        self._sequences[atom[0]][atom[1]].append((atom, number, group))
                     self._words.update(atom)
         for word in self._words:
             if word.endswith("*"):
@@ -100,34 +103,35 @@ class KeywordIndex:
         self._fuzzy = lru_cache(MOST_WORDS)(self._find_fuzzy)
 
     @cached_property
-    def _by_sound(self) -> dict[str, list[_Keyword]]:
-        """The words that also match with typos, by the first letter of their phonetic key."""
-        by_sound: dict[str, list[_Keyword]] = defaultdict(list)
+    def _by_letter(self) -> dict[str, list[_Keyword]]:
+        """The words that also match with typos, by their first letter and by that of their phonetic key."""
+        by_letter: dict[str, list[_Keyword]] = defaultdict(list)
         for word in self._words:
             bare = word.rstrip("*")
             if len(bare) >= _SHORTEST_WITH_TYPO:
                 keyword = _Keyword(word, bare, phonetic_key(bare))
-                by_sound[keyword.sound[:1]].append(keyword)
-        return by_sound
+                for letter in {bare[0], keyword.sound[:1]}:
+                    by_letter[letter].append(keyword)
+        return by_letter
 
     def preload(self) -> None:
         """Build the typo index now rather than at the first question."""
-        _ = self._by_sound
+        _ = self._by_letter
 
-    def _find_exact(self, token: str) -> tuple[str, ...]:
+    def _find_exact(self, token: str) -> frozenset[str]:
         """The words of rules that a token is a form of."""
-        words = set(self._stems.get(stem(token), ()))
-        words.update(word for end in range(2, len(token) + 1) if (word := self._prefixes.get(token[:end])) is not None)
-        return tuple(words)
+        prefixes = (self._prefixes.get(token[:end]) for end in range(2, len(token) + 1))
+        return frozenset(self._stems.get(stem(token), ())).union(word for word in prefixes if word is not None)
 
-    def _find_fuzzy(self, token: str) -> tuple[str, ...]:
+    def _find_fuzzy(self, token: str) -> frozenset[str]:
         """The words of rules that a token is a form of; if there are none, those that it may be a misspelling of."""
+        token = _STRETCHED.sub(r"\1", token)
         words = self._find_exact(token)
         if words or token in self._correct or not _SHORTEST_WITH_TYPO <= len(token) <= _LONGEST_WITH_TYPO:
             return words
-        token = _STRETCHED.sub(r"\1", token)
         sound = phonetic_key(token)
-        return tuple({keyword.word for keyword in self._by_sound.get(sound[:1], ()) if keyword.matches(token, sound)})
+        near = (keyword for letter in {token[0], sound[:1]} for keyword in self._by_letter.get(letter, ()))
+        return frozenset(keyword.word for keyword in near if keyword.matches(token, sound))
 
     def find(self, tokens: Sequence[str], *, exact: bool = False) -> list[tuple[str, int]]:
         """(outcome, number of groups) of each rule that matches normalized tokens, unordered. exact: without typos."""
@@ -147,11 +151,14 @@ class KeywordIndex:
             if not rule.alone or _is_alone(rule.groups[0], tokens, words_at)
         ]
 
-    def _sequences_from(self, words_at: list[tuple[str, ...]], position: int) -> Iterator[tuple[Atom, int, int]]:
+    def _sequences_from(self, words_at: list[frozenset[str]], position: int) -> Iterator[tuple[Atom, int, int]]:
         """The word sequences of rules whose first two words are at a position."""
-        if position + 1 < len(words_at):
-            for pair in product(words_at[position], words_at[position + 1]):
-                yield from self._sequences.get(pair, ())
+        following = words_at[position + 1] if position + 1 < len(words_at) else ()
+        for first in words_at[position] if following else ():
+            by_second = self._sequences.get(first, {})
+            for second in min(following, by_second, key=len):
+                if second in following and second in by_second:
+                    yield from by_second[second]
 
     def _holds(self, number: int, groups: dict[int, list[int]]) -> bool:
         """Whether every group of a rule occurs near its first, and no excluded word does."""
@@ -159,15 +166,21 @@ class KeywordIndex:
         if len(groups) - (_EXCLUDED in groups) < len(rule.groups):
             return False
         reach = STOP_GAP + len(rule.groups) if outcome == STOP else REACH
-        excluded = groups.get(_EXCLUDED, ())
+        others = [groups[group] for group in range(1, len(rule.groups))]
+        excluded = groups.get(_EXCLUDED, [])
         return any(
-            all(any(abs(other - first) <= reach for other in groups[group]) for group in range(1, len(rule.groups)))
-            and not any(abs(other - first) <= REACH for other in excluded)
+            all(_is_near(first, other, reach) for other in others) and not _is_near(first, excluded, REACH)
             for first in groups[0]
         )
 
 
-def _is_alone(atoms: Iterable[Atom], tokens: Sequence[str], words_at: list[tuple[str, ...]]) -> bool:
+def _is_near(position: int, others: list[int], reach: int) -> bool:
+    """Whether one of the ascending `others` is at most `reach` words away."""
+    nearest = bisect_left(others, position - reach)
+    return nearest < len(others) and others[nearest] <= position + reach
+
+
+def _is_alone(atoms: Iterable[Atom], tokens: Sequence[str], words_at: list[frozenset[str]]) -> bool:
     """Whether atoms, polite words and digits are all that a message contains."""
     other = {position for position, token in enumerate(tokens) if token not in POLITE_WORDS and not token.isdigit()}
     if len(other) > _MOST_WORDS_ALONE:
@@ -179,7 +192,7 @@ def _is_alone(atoms: Iterable[Atom], tokens: Sequence[str], words_at: list[tuple
     return not other
 
 
-def _occurs(atom: Atom, words_at: list[tuple[str, ...]], start: int) -> bool:
+def _occurs(atom: Atom, words_at: list[frozenset[str]], start: int) -> bool:
     return start + len(atom) <= len(words_at) and all(
         word in words_at[start + offset] for offset, word in enumerate(atom)
     )

@@ -1,0 +1,75 @@
+"""Lint rules for keyword rules: only safety has them, and a nurse can read each line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivr.line.content.findings import Finding
+from ivr.line.content.keyword_rules import WITH_RULES, Atom, KeywordRule, parse_keyword_rule, split_keyword_rules
+from ivr.line.content.loader import Content
+from ivr.line.content.prompt import Prompt
+from ivr.line.content.yaml_source import decode_text
+from ivr.line.locales.locale import all_locales, word_set
+
+LONGEST_RULE = 120
+"""In characters, with the two spaces before it."""
+MOST_RULES = 200
+"""In one file."""
+# Fewer letters before a * than this begin too many words.
+_SHORTEST_STEM = 3
+# Every second message contains one of these.
+_COMMON_WORDS = word_set(
+    "what how when why where can does will get mammogram breast que como cuando donde puedo mamografia seno"
+).union(*(locale.filler_words for locale in all_locales().values()))
+
+
+def check_rule_lines(content: Content, prompt: Prompt) -> Iterator[Finding]:
+    """Keyword rules where none may be, too many of them, and those that are too long or match almost everything."""
+    if not prompt.keyword_rules:
+        return
+    top = prompt.field_lines["keyword_rules"]
+    if prompt.name not in WITH_RULES:
+        message = (
+            f"Only {', '.join(WITH_RULES)} may have keyword rules: delete `keyword_rules:` and the lines below it, and"
+            " add the questions that people ask to `phrases:`."
+        )
+        yield Finding(prompt.file, top, "rule", "error", message)
+        return
+    if len(prompt.keyword_rules) > MOST_RULES:
+        message = (
+            f"This file has {len(prompt.keyword_rules)} keyword rules, and nobody can read that many: keep at most"
+            f" {MOST_RULES}, and add the other words to `phrases:`."
+        )
+        yield Finding(prompt.file, top, "rule", "error", message)
+        return
+    for number, rule in _written_rules(content, prompt):
+        for message in _messages(rule):
+            yield Finding(prompt.file, top + 1 + number, "rule", "error", message)
+
+
+def _written_rules(content: Content, prompt: Prompt) -> Iterator[tuple[int, str]]:
+    """The rules as written, each with its line number below `keyword_rules:`, from 0."""
+    lines = decode_text(prompt.file, content.files[prompt.file]).split("\n")[prompt.field_lines["keyword_rules"] :]
+    end = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith(" ")), len(lines))
+    return split_keyword_rules("\n".join(lines[:end]))
+
+
+def _messages(rule: str) -> Iterator[str]:
+    length = len(rule) + len("  ")
+    if length > LONGEST_RULE:
+        yield (
+            f"The rule `{rule[:40]}…` has {length} characters: split it into two rules of one idea each, or remove"
+            f" words. At most {LONGEST_RULE} can be read at a glance."
+        )
+    parsed = parse_keyword_rule(rule)
+    if not parsed.alone and matches_almost_everything(parsed):
+        yield f"The rule `{rule[:40]}` matches almost every message: add a second, rarer word with +, or remove it."
+
+
+def matches_almost_everything(rule: KeywordRule) -> bool:
+    """Whether words that are in every second message are enough for a rule."""
+    return all(any(map(_is_common, group)) for group in rule.groups)
+
+
+def _is_common(atom: Atom) -> bool:
+    return all(word in _COMMON_WORDS or len(word.rstrip("*")) < _SHORTEST_STEM and word.endswith("*") for word in atom)
