@@ -29,11 +29,13 @@ _SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r"))
 _LOWEST_RED_FLAG = 0.25
 # A single word that no file lists is too little for a red flag.
 _FEWEST_RED_FLAG_WORDS = 2
-# An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit.
-_LOWEST_STOP = 0.7
-_LOWEST_TOPIC = 0.4
+# An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
+# reason, a rule alone is not enough if everything else in the message says otherwise.
+_LOWEST_STOP = 0.95
+_LOWEST_STOP_WITH_RULE = 0.05
+_LOWEST_TOPIC = 0.5
 # Two answers that are less probable each, but that together are this probable, are offered as a choice.
-_LOWEST_PAIR = 0.55
+_LOWEST_PAIR = 0.5
 _MOST_SCORES = 5
 # Messages up to this length (in characters) are cached.
 _LONGEST_CACHED = 40
@@ -109,8 +111,11 @@ class Matcher:
         if certain in RED_FLAGS:
             return certain, None
         red_flag = None if exact else _probable_red_flag(chances, words)
-        stop = STOP if certain == STOP or (not exact and chances.get(STOP, 0.0) >= _LOWEST_STOP) else None
-        known = red_flag or stop or exact or certain
+        if certain == STOP and exact != STOP and chances.get(STOP, 1.0) < _LOWEST_STOP_WITH_RULE:
+            certain = None
+        known = red_flag or (STOP if certain == STOP else None) or exact or certain
+        if not known and chances.get(STOP, 0.0) >= _LOWEST_STOP:
+            known = STOP
         return (known, None) if known else self._most_probable(chances)
 
     def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, str] | None]:
