@@ -31,7 +31,7 @@ _LOWEST_RED_FLAG = 0.25
 _FEWEST_RED_FLAG_WORDS = 2
 # An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
 # reason, a rule alone is not enough if everything else in the message says otherwise.
-_LOWEST_STOP = 0.95
+_LOWEST_STOP = 0.9
 _LOWEST_STOP_WITH_RULE = 0.05
 _LOWEST_TOPIC = 0.5
 # Two answers that are less probable each, but that together are this probable, are offered as a choice.
