@@ -26,7 +26,19 @@ from ivr.line.nlu.phrase_index import PRIORITY, PhraseIndex
 # Style errors leave no caller without help. A release that went live under older, laxer rules may go live again
 # despite them.
 STYLE = frozenset(
-    ("grade", "sentences", "seconds", "first-words", "depth", "segments", "phrase", "language-key", "reminder-limit")
+    (
+        "accent",
+        "depth",
+        "first-words",
+        "grade",
+        "language-key",
+        "phrase",
+        "reminder-limit",
+        "seconds",
+        "segments",
+        "sentences",
+        "site-name",
+    )
 )
 
 
