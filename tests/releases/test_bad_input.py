@@ -25,7 +25,7 @@ from tests.releases.test_store import count_releases, damage, write_files
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 GOODBYE, CANCER = "en/goodbye.md", "es/cancer.md"
-KINDER = changed(GOODBYE, "Take good care.", "Take very good care.")[GOODBYE]
+KINDER = changed(GOODBYE, "Take good care of yourself.", "Take very good care.")[GOODBYE]
 SECOND = read_content({**SHIPPED, GOODBYE: KINDER})
 
 Run = Callable[..., Result]

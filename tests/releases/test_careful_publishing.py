@@ -24,7 +24,7 @@ from tests.releases.test_history import check_with, quick_check
 from tests.releases.test_store import NOW, count_releases, write_files
 
 RENAMED = changed(LINE_FILE, "{id: 2d,", "{id: two-days,")
-SECOND = changed("en/goodbye.md", "Take good care.", "Take very good care.")
+SECOND = changed("en/goodbye.md", "Take good care of yourself.", "Take very good care.")
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from tests.releases.test_store import count_releases, write_files
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=20)
 GOODBYE, CANCER = "en/goodbye.md", "es/cancer.md"
-KINDER = changed(GOODBYE, "Take good care.", "Take very good care.")[GOODBYE]
-KINDEST = changed(GOODBYE, "Take good care.", "Take the best of care.")[GOODBYE]
+KINDER = changed(GOODBYE, "Take good care of yourself.", "Take very good care.")[GOODBYE]
+KINDEST = changed(GOODBYE, "Take good care of yourself.", "Take the best of care.")[GOODBYE]
 MP3 = b"\xff\xfb\x90\x00"
 
 

@@ -34,7 +34,7 @@ from tests.support.processes import ROOT, environment, wait_until
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 
 
-SECOND = changed("en/goodbye.md", "Take good care.", "Take very good care.")
+SECOND = changed("en/goodbye.md", "Take good care of yourself.", "Take very good care.")
 ENDINGS = {"ann": "the calcifications", "bob": "the appointment", "cho": "the menu"}
 
 Run = Callable[..., Result]
@@ -137,7 +137,7 @@ def test_publishing_identical_content_creates_no_release(run: Run, ledger: Ledge
 def test_history_lists_all_releases_and_shows_the_words_that_one_changed_in_80_columns(run: Run, folder: Path) -> None:
     assert "the folder is live" in run("history").output
     run("publish", "--note", "the first")
-    change(folder, "Take good care.", "Take very good care.")
+    change(folder, "Take good care of yourself.", "Take very good care.")
     (folder / "recordings/en").mkdir(parents=True)
     (folder / "recordings/en/goodbye.mp3").write_bytes(b"\xff\xfb\x90\x00")
     run("publish", "--note", "kinder")
@@ -163,7 +163,7 @@ def test_the_history_shows_sign_offs(run: Run, folder: Path) -> None:
     assert run("sign", "goodbye", "--by", "Dr. Lee", "--language", "en", "--on", "2026-11-30").exit_code == 0
     run("publish")
     assert "en/goodbye.md was signed off by Dr. Lee on 2026-11-30" in run("history", "1").output
-    change(folder, "Take good care.", "Take very good care.")
+    change(folder, "Take good care of yourself.", "Take very good care.")
     assert run("publish", "--yes").exit_code == 0
     assert json.loads(run("history", "2", "--json").output)["signed"] == []
     signed = json.loads(run("history", "1", "--json").output)["signed"]
@@ -181,7 +181,7 @@ def test_the_history_marks_a_damaged_release(run: Run, ledger: Ledger, content: 
 
 def test_a_rollback_publishes_an_earlier_release_as_a_new_one(run: Run, folder: Path, ledger: Ledger) -> None:
     run("publish")
-    change(folder, "Take good care.", "Take very good care.")
+    change(folder, "Take good care of yourself.", "Take very good care.")
     run("publish")
     assert "Release 3 (" in run("rollback", "1", "--note", "too sweet").output
     live = live_release(ledger)
@@ -248,7 +248,7 @@ def test_one_of_several_concurrent_publishes_wins_and_the_others_report_whose(le
     seen = publish_release(ledger, content, NOW, "ann", "", "folder").number
 
     def attempt(by: str) -> str | None:
-        own = read_content(changed("en/goodbye.md", "Take good care.", f"Take good care of {ENDINGS[by]}."))
+        own = read_content(changed("en/goodbye.md", "Take good care of yourself.", f"Take good care of {ENDINGS[by]}."))
         try:
             publish_release(ledger, own, NOW, by, f"by {by}", "console", seen=seen)
         except ConcurrentPublish as error:
@@ -271,7 +271,7 @@ def test_a_publish_fails_if_another_one_happens_during_its_check(
     run: Run, folder: Path, ledger: Ledger, content: Content, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_release(ledger, content, NOW, "ann", "", "folder")
-    change(folder, "Take good care.", "Take the best of care.")
+    change(folder, "Take good care of yourself.", "Take the best of care.")
 
     def check_during_publish(files, parallel):
         publish_release(ledger, read_content(SECOND), NOW, "bob", "", "console")
@@ -293,7 +293,7 @@ def test_publishing_asks_about_outdated_translations_and_missing_sign_offs(
     assert (refused.exit_code, "[behind]" in refused.output, count_releases(ledger)) == (1, True, 0)
     assert "[unconfirmed]" not in refused.output
     assert run("publish", input="y\n").exit_code == 0
-    change(folder, "Take good care.", "Take very good care.")
+    change(folder, "Take good care of yourself.", "Take very good care.")
     assert run("publish", "--yes").exit_code == 0
     change(folder, "Take very good care.", "Take the best care.")
     monkeypatch.setattr(releases_command, "is_terminal", lambda: False)
@@ -356,7 +356,7 @@ def test_a_publish_that_is_killed_before_its_commit_changes_nothing(
     ledger: Ledger, ledger_url: str, folder: Path, content: Content, tmp_path: Path
 ) -> None:
     publish_release(ledger, content, NOW, "ann", "", "folder")
-    change(folder, "Take good care.", "Take very good care.")
+    change(folder, "Take good care of yourself.", "Take very good care.")
     env = environment(tmp_path, DATABASE_URL=ledger_url, PROMPTS_DIR=folder)
     output = tmp_path / "publish.log"
     with output.open("wb") as log:

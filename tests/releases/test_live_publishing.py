@@ -31,7 +31,7 @@ from tests.support.network import LINE, TOKEN
 from tests.support.paths import ROOT
 from tests.support.processes import environment, free_port, wait_until
 
-SECOND = changed("en/goodbye.md", "Take good care.", "Take very good care.")
+SECOND = changed("en/goodbye.md", "Take good care of yourself.", "Take very good care.")
 CALLER = "+16035550123"
 
 

@@ -22,7 +22,7 @@ from ivr.settings import load
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_upgrades import FIRST, PROMPTS, store
 
-SECOND = read_content(changed("en/goodbye.md", "Take good care.", "Take very good care."))
+SECOND = read_content(changed("en/goodbye.md", "Take good care of yourself.", "Take very good care."))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_releases_that_no_call_can_still_use_are_not_opened_at_the_start(
 def test_a_busy_hour_of_publishing_opens_only_the_last_few_releases(ledger: Ledger, tmp_path: Path) -> None:
     digests = []
     for number in range(MOST_FORMER + 3):
-        files = changed("en/goodbye.md", "Take good care.", f"Take good care, {'very ' * number}good care.")
+        files = changed("en/goodbye.md", "Take good care of yourself.", f"Take good care, {'very ' * number}good care.")
         digests.append(content_digest(files))
         publish_release(ledger, read_content(files), clock.now(), "ann", "", "folder")
     releases = ReleaseCache(ledger, tmp_path, PROMPTS, "")

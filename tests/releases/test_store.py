@@ -31,8 +31,8 @@ from ivr.releases.store import (
 from tests.line.content.test_loader import SHIPPED, changed
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
-SECOND = read_content(changed("en/goodbye.md", "Take good care.", "Take very good care."))
-THIRD = read_content(changed("en/goodbye.md", "Take good care.", "Take the best of care."))
+SECOND = read_content(changed("en/goodbye.md", "Take good care of yourself.", "Take very good care."))
+THIRD = read_content(changed("en/goodbye.md", "Take good care of yourself.", "Take the best of care."))
 BROKEN = {**SHIPPED, "en/cancer.md": b"\x00"}
 
 

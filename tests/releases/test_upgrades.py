@@ -195,7 +195,7 @@ def test_a_release_of_a_newer_version_never_becomes_live_even_after_a_restart(
     assert releases.get(newer) is None
     assert reads.count(newer) == 2, "a release that cannot be opened is read again on every refresh"
     assert ReleaseCache(ledger, var, PROMPTS, "").live.digest == content.digest
-    third = read_content(changed("en/goodbye.md", "Take good care.", "Take the best of care."))
+    third = read_content(changed("en/goodbye.md", "Take good care of yourself.", "Take the best of care."))
     publish_release(ledger, third, NOW, "ann", "", "folder")
     releases.refresh()
     assert releases.live.digest == third.digest, "the next valid release does not become live"
@@ -218,7 +218,7 @@ def test_ten_old_releases_stay_available_even_to_a_new_process(
     digests = []
     for number in range(MAX_COPIES + 1):
         content = read_content(
-            changed("en/goodbye.md", "Take good care.", f"Take good care. {'Truly. ' * (number + 1)}")
+            changed("en/goodbye.md", "Take good care of yourself.", f"Take good care of yourself. {'Truly. ' * (number + 1)}")
         )
         digests.append(publish_release(ledger, content, NOW, "ann", "", "folder").digest)
         releases.refresh()

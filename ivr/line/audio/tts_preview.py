@@ -80,6 +80,7 @@ def _examples(content: Content, language: str) -> dict[str, str]:
         "language": Locale.parse(language).get_language_name(config.default_language) or language,
         "choice": content.prompt(language, menu).choices[key],
         "key": key,
+        "about": next((answer.about[language] for answer in config.library if answer.about), ""),
         # Only the offer of a third language has a number of presses.
         "times": "2",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,8 @@ from ivr.line.callflow.states import Menu, Node, State, TopicPart, Turn
 from ivr.line.content.audio_headers import read_audio_info
 from ivr.line.content.loader import Content
 from ivr.line.text.readability import WORDS_PER_MINUTE, seconds_to_speak
+
+_IN_PARENTHESES = re.compile(r" \([^)]*\)$")
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ class _Builder:
         return self._content.prompt(self._language, name).title or name
 
     def _entry_name(self, entry_id: str) -> str:
-        return self._entries[entry_id].name[self._language]
+        # The English name in parentheses is for patients who look for the door; here it would only take room.
+        return _IN_PARENTHESES.sub("", self._entries[entry_id].name[self._language])
 
     def directory_node(self, entry_id: str) -> DirectoryNode:
         entry = self._entries[entry_id]

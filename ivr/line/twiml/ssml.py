@@ -9,8 +9,8 @@ from twilio.twiml.voice_response import Play, Say, SsmlProsody
 from ivr.line.callflow.speech import SpeechBlock
 from ivr.line.content.config import Config
 
-# Phone numbers, and 911 and 988, which a voice would otherwise read as "nine hundred eleven".
-_DIGITS = re.compile(r"(?<![\d-])(\d{3}-\d{3}-\d{4}|911|988)(?![\d-])")
+# Phone numbers, and 211, 911 and 988, which a voice would otherwise read as "nine hundred eleven".
+_DIGITS = re.compile(r"(?<![\d-])((?:1-)?\d{3}-\d{3}-\d{4}|211|911|988)(?![\d-])")
 
 SLOWLY = "70%"
 

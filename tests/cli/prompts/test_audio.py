@@ -131,7 +131,7 @@ CHANGES = [
     ("its text", "en/cancer-2", "en/cancer.md", "Radiologists look at", "Doctors look at"),
     ("a number in it", "en/cancer-3", "line.yaml", "603-668-3067", "603-555-0123"),
     ("a choice of its menu", "en/welcome-choices", "en/welcome.md", "For appointments", "To book a visit"),
-    ("a key of its menu", "es/welcome-choices", "line.yaml", "5: people}", "7: people}"),
+    ("a key of its menu", "es/welcome-choices", "line.yaml", "4: people}", "7: people}"),
     ("the pattern for choices", "en/people-choices", "en/choice.md", "press {key}", "choose {key}"),
 ]
 

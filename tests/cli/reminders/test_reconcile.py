@@ -38,7 +38,7 @@ def context(ledger: Ledger, ledger_url: str, tmp_path: Path, monkeypatch: pytest
 
 
 def publish(ledger: Ledger, number: int, at) -> str:
-    files = changed("en/goodbye.md", "Take good care.", f"Take good care, {number} times.")
+    files = changed("en/goodbye.md", "Take good care of yourself.", f"Take good care, {number} times.")
     publish_release(ledger, read_content(files), at, "ann", "", "folder")
     return content_digest(files)
 
@@ -61,7 +61,7 @@ def test_every_release_since_the_backup_counts_and_no_older_one(context: Command
 
 def test_a_release_that_the_restored_database_lacks_is_read_from_this_machines_copy(context: CommandContext) -> None:
     live = publish(context.ledger, 1, NOW - timedelta(days=2))
-    lost = read_content(changed("en/goodbye.md", "Take good care.", "Be well."))
+    lost = read_content(changed("en/goodbye.md", "Take good care of yourself.", "Be well."))
     DiskCache(context.settings.var_dir).keep(lost)
     assert [content.digest for content in contents_since(context, NOW)] == [live, lost.digest]
 

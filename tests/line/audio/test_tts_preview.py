@@ -134,11 +134,10 @@ def test_a_menu_preview_has_its_choices_and_a_topic_preview_all_parts_without_na
 ) -> None:
     tts_preview.render_preview(content, "en", "welcome")
     assert [words for words, _, _ in synthesized if "press" in words] == [
-        "For calcifications, press 1.",
-        "To get ready for a visit, press 2.",
-        "For deodorant and powder, press 3.",
-        "For appointments, press 4.",
-        "For a person, or our numbers, press 5.",
+        "About calcifications, press 1.",
+        "For appointments, press 2.",
+        "To get ready for a visit, press 3.",
+        "To speak with a person, press 4.",
     ]
     synthesized.clear()
     tts_preview.render_preview(content, "en", "cancer")
@@ -256,7 +255,7 @@ def test_say_writes_a_wav_and_prints_its_length(run: Run, synthesized: Synthesiz
 
 
 WRONG_USE = [
-    ("an unknown topic", ("say", "kancer"), "The line never says `kancer`. There are: answer-end,"),
+    ("an unknown topic", ("say", "kancer"), "The line never says `kancer`. There are: 3d, answer-end,"),
     ("a prompt that is only texted", ("say", "stop"), "The line never says `stop`."),
     (
         "an unknown language",

@@ -205,7 +205,8 @@ BACK = [
     (TopicPart("cancer", 2), Menu("calcifications")),
     (TopicPart("cancer", 0), Menu("calcifications")),
     (TopicEnd("cancer", 2), Menu("calcifications")),
-    (TopicPart("the-visit", 0), Menu("welcome")),
+    (TopicPart("the-visit", 0), Menu("getting-ready")),
+    (Menu("getting-ready"), Menu("welcome")),
     (Menu("calcifications"), Menu("welcome")),
     (Menu("people"), Menu("welcome")),
     (Menu("welcome"), Menu("welcome")),
@@ -260,7 +261,7 @@ def test_star_after_a_skipped_topic_repeats_the_topic_and_keeps_counting(line: C
 
 DIALED = [
     (Menu("welcome"), "0", "+16036632180"),
-    (Menu("welcome"), "4", "+16036632180"),
+    (Menu("welcome"), "2", "+16036632180"),
     (Menu("people"), "1", "+16036632180"),
     (Menu("people"), "2", "+16036683067"),
     (Menu("people"), "3", "+16036634490"),
@@ -335,11 +336,11 @@ def test_opening_hours_read_naturally_in_each_language(content: Content) -> None
 
 
 CHANGES = [
-    ("other wording", "en/goodbye.md", "Take good care.", "Take very good care."),
+    ("other wording", "en/goodbye.md", "Take good care of yourself.", "Take very good care."),
     ("other hours", "line.yaml", "{Mon-Fri: 08:00-17:00}", "{Mon-Sat: 08:00-17:00}"),
     ("a different number of tries", "line.yaml", "tries: 3", "tries: 2"),
     ("a different fallback entry", "line.yaml", "next: [breast-health-center]", "next: [breast-diagnostic-center]"),
-    ("a different key", "line.yaml", "4: central-scheduling, 5: people", "4: people, 5: central-scheduling"),
+    ("a different key", "line.yaml", "1: the-visit, 2: skin-products", "1: skin-products, 2: the-visit"),
     ("an additional part", "en/skin-products.md", "## Texted", "## Spoken\n\nMore.\n\n## Texted"),
 ]
 

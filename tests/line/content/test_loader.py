@@ -94,7 +94,7 @@ IN_LINE_YAML = [
     ("a menu without choices", "{1: what-they-are, 2: cancer, 3: more-pictures, 4: next-steps}", "{}", "choices: {}",
      "line-yaml"),
     ("a name with spaces", "id: elliot", "id: Elliot Hospital", "id: Elliot H", "line-yaml"),
-    ("a choice without a target", "5: people}", "5: peeple}", "5: peeple}", "reference"),
+    ("a choice without a target", "4: people}", "4: peeple}", "4: peeple}", "reference"),
     ("an unknown person", "person: breast-health-center", "person: nobody", "person: nobody", "reference"),
     ("an unknown next entry", "next: [breast-health-center]", "next: [nobody]", "next: [nobody]", "reference"),
     ("a next entry that is the entry itself", "next: [breast-health-center]", "next: [central-scheduling]",
@@ -104,8 +104,9 @@ IN_LINE_YAML = [
     ("a site without a directory entry", "directory: central-scheduling", "directory: nobody", "directory: nobody",
      "reference"),
     ("no welcome menu", "  welcome:\n", "  start:\n", "menus:", "reference"),
-    ("a name in one language only", ", es: la oficina de citas}", "}", "name: {en: Central Scheduling}", "translation"),
-    ("a blank name", "es: la oficina de citas", 'es: " "', 'es: " "', "translation"),
+    ("a name in one language only", ", es: la oficina de citas (Central Scheduling)}", "}",
+     "name: {en: Central Scheduling}", "translation"),
+    ("a blank name", "es: la oficina de citas (Central Scheduling)", 'es: " "', 'es: " "', "translation"),
     ("a duplicate topic", "{id: cancer, number: 2", "{id: what-they-are, number: 2", "{id: what-they-are, number: 2",
      "double"),
     ("a duplicate topic number", "cancer, number: 2", "cancer, number: 1", "cancer, number: 1", "double"),
@@ -167,11 +168,11 @@ IN_A_PROMPT = [
         "heading",
     ),
     ("an empty section", CANCER, "## Texted", "## Spoken\n\n## Texted", None, "heading"),
-    ("choices without keys", MENU, "2. To ask", "To ask", "To ask", "choices"),
-    ("choices with parentheses", MENU, "2. To ask", "2) To ask", "2) To ask", "choices"),
-    ("a duplicate choice", MENU, "2. To ask", "1. To ask", "1. To ask", "choices"),
-    ("keys that differ from the menu's", MENU, "4. For what", "5. For what", "1. For what", "menu-choices"),
-    ("a missing choice", MENU, "2. To ask about cancer\n", "", "1. For what", "menu-choices"),
+    ("choices without keys", MENU, "2. About cancer", "About cancer", "About cancer", "choices"),
+    ("choices with parentheses", MENU, "2. About cancer", "2) About cancer", "2) About cancer", "choices"),
+    ("a duplicate choice", MENU, "2. About cancer", "1. About cancer", "1. About cancer", "choices"),
+    ("keys that differ from the menu's", MENU, "4. About what", "5. About what", "1. About what", "menu-choices"),
+    ("a missing choice", MENU, "2. About cancer\n", "", "1. About what", "menu-choices"),
     ("a control character", CANCER, "It is natural", "\x07It is natural", "\x07", "not-text"),
     ("a NUL", CANCER, "It is natural", "It is\x00natural", "\x00", "not-text"),
     ("a character outside Unicode text", CANCER, "It is natural", "\ufffeIt is natural", "\ufffe", "not-text"),
@@ -242,7 +243,7 @@ def test_a_missing_file_is_reported(file: str) -> None:
 
 
 def test_all_errors_are_reported_at_once() -> None:
-    files = {**changed(LINE_FILE, "5: people}", "5: peeple}"), CANCER: b"", "en/x.txt": b""}
+    files = {**changed(LINE_FILE, "4: people}", "4: peeple}"), CANCER: b"", "en/x.txt": b""}
     del files["es/stop.md"]
     assert {(file, rule) for file, _, rule in errors(files)} == {
         (LINE_FILE, "reference"),
@@ -332,7 +333,7 @@ def test_a_third_language_needs_a_folder_and_an_entry_in_line_yaml() -> None:
     french = "  fr: {name: Français, voice: Polly.Gabrielle-Neural, tag: fr-CA}\n"
     line_yaml = SHIPPED[LINE_FILE].decode().replace("\n# How long the line", french + "\n# How long the line")
     line_yaml = line_yaml.replace("  es: Elliot Health System", "  es: Elliot Health System\n  fr: Elliot")
-    line_yaml = re.sub(r", es: (?!\[)", ", fr: x, es: ", line_yaml)
+    line_yaml = re.sub(r'en: ("[^"]*"|[^,}\n]+), es: (?!\[)', r"en: \1, fr: \1, es: ", line_yaml)
     files = {**SHIPPED, LINE_FILE: line_yaml.encode()}
     files |= {"fr" + name[2:]: data for name, data in SHIPPED.items() if name.startswith("en/")}
     line = CompiledLine(read_content(files))

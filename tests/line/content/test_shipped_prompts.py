@@ -137,7 +137,8 @@ def test_no_prompt_gives_a_percentage(content: Content) -> None:
 
 # Only the doctor may decide to wait (F12).
 MAY_WAIT = re.compile(
-    r"Your doctor may choose|Su médico puede decidir|not (choose to )?wait|no (espere|decida esperar|deben esperar)",
+    r"Your doctor may choose|Su médico puede decidir|not (choose to )?wait|no (espere|decida esperar)"
+    r"|niño puede esperar|child may wait",
     re.IGNORECASE,
 )
 
@@ -149,11 +150,11 @@ def test_no_prompt_tells_a_patient_to_wait(content: Content) -> None:
                 assert MAY_WAIT.search(sentence), f"{prompt.file}: {sentence}"
 
 
-def test_prompts_contain_no_phone_numbers_but_the_hospitals_three(content: Content) -> None:
+def test_prompts_contain_no_phone_numbers_but_the_hospitals_and_the_helplines(content: Content) -> None:
     assert {entry.number for entry in content.config.directory} == NUMBERS
     for prompt, section in sections(content):
         text = fill_with_samples(content, prompt, section)
-        for number in NUMBERS:
+        for number in (*content.config.helplines, *NUMBERS):
             text = text.replace(number, "")
         assert not re.search(r"\d(?:[-. ()]{0,2}\d){6,}", text), prompt.file
 

@@ -41,7 +41,7 @@ def with_portuguese(files: Files) -> Files:
     assert spanish
     portuguese = spanish[0].replace("  es:", "  pt:").replace("Español", "Português")
     config = config.replace(spanish[0], spanish[0] + portuguese)
-    config = re.sub(r"(, )es: (\[[^\]]*\]|[^,}\]]+)", r"\1es: \2, pt: \2", config)
+    config = re.sub(r"(, )es: (\[[^\]]*\]|\"[^\"]*\"|[^,}\]]+)", r"\1es: \2, pt: \2", config)
     return {
         **files,
         "line.yaml": config.replace("\n  es: Elliot", "\n  es: Elliot Health System\n  pt: Elliot").encode(),
@@ -49,7 +49,7 @@ def with_portuguese(files: Files) -> Files:
 
 
 def with_different_keys(files: Files) -> Files:
-    files = replaced(files, "line.yaml", ("3: skin-products, 4", "7: skin-products, 4"))
+    files = replaced(files, "line.yaml", ("3: getting-ready, 4", "7: getting-ready, 4"))
     for language in ("en", "es"):
         files = replaced(files, f"{language}/welcome.md", ("\n3. ", "\n7. "))
     return files
@@ -60,13 +60,13 @@ def with_a_deeper_menu(files: Files) -> Files:
     files = replaced(
         files,
         "line.yaml",
-        ("3: more-pictures, 4: next-steps}", "3: more, 4: welcome}"),
-        ("  people:\n    person", "  more:\n    person: breast-diagnostic-center\n    choices: {1: more-pictures,"
+        ("3: more-pictures, 4: next-steps}", "3: deeper, 4: welcome}"),
+        ("  people:\n    person", "  deeper:\n    person: breast-diagnostic-center\n    choices: {1: more-pictures,"
                                   " 2: next-steps, 3: calcifications, 4: people}\n  people:\n    person"),
     )  # fmt: skip
     menu = b'---\ntitle: A < B & "C"\nsources: [line]\nreviewed: {}\n---\n## Spoken\n\nPlease choose.\n\n## Choices\n\n'
     menu += b"1. For one\n2. For two\n3. For three\n4. For four\n"
-    return {**files, "en/more.md": menu, "es/more.md": menu}
+    return {**files, "en/deeper.md": menu, "es/deeper.md": menu}
 
 
 def with_a_recording(files: Files) -> Files:
@@ -79,7 +79,7 @@ def with_another_entry(files: Files) -> Files:
         "  - id: clinic\n    name: {en: the clinic, es: la clínica}\n    number: 603-555-0100\n"
         "    for: {en: anything, es: todo}\n    hours: {Sat: 09:00-12:00}\n    next: []\n    ring: 15\n"
     )
-    next_section = "\n# The public holidays"
+    next_section = "\n# Numbers outside"
     return replaced(files, "line.yaml", people_menu, (next_section, f"{entry}{next_section}"))
 
 
@@ -180,14 +180,14 @@ def visible_text(label: str, language: str = "en") -> str:
 
 
 SHOWN: list[tuple[str, str, list[str]]] = [
-    ("as shipped", "en", ["Main menu", "“For calcifications”", "29, 29 and 22", "by text: 2", "603-663-2180"]),
+    ("as shipped", "en", ["Main menu", "“About calcifications”", "30, 28 and 23", "by text: 2", "603-663-2180"]),
     ("as shipped", "en", ["Key 8 goes on to Spanish.", "Central Scheduling", "No answer in 25 seconds"]),
     ("as shipped", "es", ["Menú principal", "¿Es cáncer?", "La oficina de citas", "Key 8 goes on to English."]),
     ("three languages", "en", ["Key 8 goes on to Spanish, then Portuguese."]),
     ("three languages", "es", ["Key 8 goes on to Portuguese, then English."]),
     ("three languages", "pt", ["what callers hear in Portuguese", "Menú principal"]),
     ("a deeper menu", "en", ['A < B & "C"', "“For three”", "see that menu"]),
-    ("a recording", "en", ["29, 7 and 22"]),
+    ("a recording", "en", ["30, 7 and 23"]),
     ("another entry", "en", ["The clinic, 603-555-0100.", "Saturday from 9:00 AM to 12:00 PM", "a call back"]),
 ]
 
@@ -203,23 +203,23 @@ def keys_of(label: str) -> list[str]:
 
 
 def test_each_key_is_drawn_once_for_each_of_its_targets() -> None:
-    assert sorted(keys_of("as shipped")) == sorted("123451234123")
-    assert sorted(keys_of("different keys")) == sorted("127451234123")
-    assert sorted(keys_of("a deeper menu")) == sorted("1234512341234123")
+    assert sorted(keys_of("as shipped")) == sorted("1234123412123")
+    assert sorted(keys_of("different keys")) == sorted("1274123412123")
+    assert sorted(keys_of("a deeper menu")) == sorted("12341234123412123")
 
 
 def test_each_menu_is_drawn_in_full_once_even_if_keys_lead_back_up() -> None:
     diagram = visible_text("a deeper menu")
-    assert diagram.count("For calcifications") == 1
+    assert diagram.count("“About calcifications”") == 1
     assert diagram.count("see that menu") == 3
 
 
 OUTLINE = [
-    "- Main menu, 35 seconds. 0 reaches Central Scheduling.",
-    '  - Key 1: About calcifications ("For calcifications"), 21 seconds. 0 reaches the Elliot Breast Health Center.',
-    '    - Key 2: Is it cancer? ("To ask about cancer"), 29, 29 and 22 seconds; by text: 2.'
+    "- Main menu, 32 seconds. 0 reaches Central Scheduling.",
+    '  - Key 1: About calcifications ("About calcifications"), 23 seconds. 0 reaches the Elliot Breast Health Center.',
+    '    - Key 2: Is it cancer? ("About cancer"), 30, 28 and 23 seconds; by text: 2.'
     " 0 reaches the Elliot Breast Health Center.",
-    '  - Key 4: Central Scheduling ("For appointments"), 603-663-2180.',
+    '  - Key 2: Central Scheduling ("For appointments"), 603-663-2180.',
 ]
 
 

@@ -75,7 +75,7 @@ TEXT_CASES = [
     ("an unclosed brace", CANCER, "It is natural", "{It is natural", "{It", "placeholder"),
     ("an extra brace", CANCER, "It is natural", "}{ It is natural", "}{", "placeholder"),
     ("nested braces", CANCER, "It is natural", "{{hospital}} It is", "{{hospital", "placeholder"),
-    ("a placeholder in a choice", "en/people.md", "For Central Scheduling", "For {central-scheduling}", "1. For",
+    ("a placeholder in a choice", "en/people.md", "For an appointment", "For {central-scheduling}", "1. For",
      "placeholder"),
     ("a placeholder in a title", CANCER, "Is it cancer?", '"{hospital}?"', "---", "placeholder"),
     ("a number that is not in the directory", CANCER, "It is natural", "Call 603-555-0123. It is", "603-555", "number"),
@@ -86,11 +86,11 @@ TEXT_CASES = [
     ("a number with the country code", CANCER, "It is natural", "Call 1-603-663-2180. It is", "1-603", "number"),
     ("a number without its area code", CANCER, "It is natural", "Call 663-2180. It is", "663-2180", "number"),
     ("a number with en dashes", CANCER, "It is natural", "Call 603–663–2180. It is", "603–", "number"),
-    ("a number in a choice", "en/people.md", "For Central Scheduling", "For 603-555-0123", "1. For 603", "number"),
-    ("long sentences", "es/cancer.md", "Es natural hacer esta pregunta.", "Es " + "muy " * 99 + "natural.", "Es muy",
+    ("a number in a choice", "en/people.md", "For an appointment", "For 603-555-0123", "1. For 603", "number"),
+    ("long sentences", "es/cancer.md", "Es natural preguntarlo.", "Es " + "muy " * 99 + "natural.", "Es muy",
      "sentences"),
     ("hard words", CANCER, "It is natural to ask this.", f"{HARD} {HARD}", "Radiographically", "grade"),
-    ("hard words in a choice", "en/people.md", "For Central Scheduling, to book, move", HARD[:-1] + ", move",
+    ("hard words in a choice", "en/people.md", "For an appointment", HARD[:-1],
      "1. Radio", "grade"),
     ("a one-minute section", CANCER, "Your doctor can.\n", "Your doctor can. " + "Take your time. " * 30 + "\n",
      "It is natural", "seconds"),
@@ -98,13 +98,13 @@ TEXT_CASES = [
      "It is natural", "seconds"),
     ("thousands of words in a text message", CANCER, "## Texted\n", "## Texted\n\n" + "Take your time now. " * 2400,
      "Take your time now.", "segments"),
-    ("a hard word", "es/cancer.md", "Es natural hacer", "Es natural realizar", "Es natural realizar", "hard-word"),
+    ("a hard word", "es/cancer.md", "Es natural", "Es natural realizar", "Es natural realizar", "hard-word"),
     ("a run-on sentence", CANCER, "It is natural to ask", "It is " + "so very " * 15 + "natural to ask",
      "It is so", "sentences"),
     ("a prompt that changed after it was translated", CANCER, "It is natural", "It is so natural", None, "behind"),
     ("a sign-off of another version", CANCER, "{by: null, on: null}",
      "{by: Dr. Lee, on: 2026-12-01, words: 0123456789ab}", "reviewed:", "sign-off"),
-    ("a half-minute instruction", "en/keys.md", "At any time", "Take your time. " * 20 + "At any time", "Take",
+    ("a half-minute instruction", "en/keys.md", "To hear", "Take your time. " * 20 + "To hear", "Take",
      "seconds"),
     ("a four-segment text message", "en/stop.md", "{hospital}: you", "{hospital}: " + "so " * 150 + "you",
      "{hospital}: so", "segments"),
@@ -118,7 +118,7 @@ TEXT_CASES = [
      "alphabet"),
     ("a phrase that leads to two topics", CANCER, "- is it cancer\n", "- What are CALCIFICATIONS?\n", None, "phrase"),
     ("a phrase without letters", CANCER, "- is it cancer\n", '- "???"\n', '"???"', "phrase"),
-    ("six choices", LINE_FILE, "5: people}", "5: people, 6: cancer}", "{1: calcifications", "menu-choices"),
+    ("six choices", LINE_FILE, "4: people}", "4: people, 5: cancer, 6: cancer}", "{1: calcifications", "menu-choices"),
     ("an unknown voice", LINE_FILE, "Polly.Joanna", "Polly.Jonna", "Polly.Jonna", "voice"),
     ("a voice that Twilio lacks", LINE_FILE, "Polly.Joanna-Neural", "Polly.Nobody-Neural", "Polly.Nobody", "voice"),
     ("a kind that a voice lacks", LINE_FILE, "Polly.Joanna-Neural", "Polly.Ivy-Generative", "Polly.Ivy", "voice"),
@@ -137,8 +137,8 @@ def test_text_that_breaks_a_rule_is_reported_with_its_line(
 ) -> None:
     files = changed(file, old, new)
     if label == "six choices":
-        files["en/welcome.md"] += b"6. To ask if it is cancer\n"
-        files["es/welcome.md"] += b"6. Para preguntar\n"
+        files["en/welcome.md"] += b"5. To ask if it is cancer\n6. And again\n"
+        files["es/welcome.md"] += b"5. Para preguntar\n6. Y otra vez\n"
     findings = text_findings(files)
     assert rule in {finding.rule for finding in findings}
     if marker:
@@ -259,7 +259,7 @@ def test_a_menu_that_no_key_leads_to_is_reported() -> None:
 
 
 def test_a_topic_that_no_key_leads_to_is_reported() -> None:
-    files = changed(LINE_FILE, "3: skin-products, ", "3: people, ")
+    files = changed(LINE_FILE, "2: skin-products}", "2: the-visit}")
     findings = graph_findings(ExploredGraph(read_content(files)), "unreached")["unreached"]
     assert [(finding.file, finding.line) for finding in findings] == [
         (LINE_FILE, line_of(files, LINE_FILE, "{id: skin-products"))
@@ -267,23 +267,34 @@ def test_a_topic_that_no_key_leads_to_is_reported() -> None:
 
 
 def test_the_whole_check_reports_a_topic_that_no_key_leads_to() -> None:
-    report = check_files(changed(LINE_FILE, "3: skin-products, ", "3: people, "))
+    report = check_files(changed(LINE_FILE, "2: skin-products}", "2: the-visit}"))
     assert [finding.line for finding in report.about("unreached")] == [
         line_of(SHIPPED, LINE_FILE, "{id: skin-products")
+    ]
+
+
+def test_a_topic_in_no_menu_is_one_finding_even_if_answers_are_offered_after_it() -> None:
+    files = changed(LINE_FILE, "2: cancer, 3: more-pictures, ", "3: more-pictures, ")
+    for language, label in (("en", b"2. About cancer\n"), ("es", b"2. Sobre el c\xc3\xa1ncer\n")):
+        menu = f"{language}/calcifications.md"
+        files[menu] = files[menu].replace(label, b"")
+    errors = [finding for finding in check_files(files).findings if finding.level == "error"]
+    assert [(finding.rule, finding.line) for finding in errors] == [
+        ("unreached", line_of(files, LINE_FILE, "{id: cancer, number"))
     ]
 
 
 def test_the_time_to_a_topic_is_right_in_a_menu_with_as_many_paragraphs_as_choices() -> None:
     text = SHIPPED["en/welcome.md"].decode()
     greeting = text.partition("## Spoken\n\n")[2].partition("\n\n## Choices")[0]
-    paragraphs = "\n\n".join(f"Sentence {number}." for number in range(5))
+    paragraphs = "\n\n".join(f"Hello {number}." for number in range(4))
     files = changed("en/welcome.md", greeting, paragraphs)
     assert menu_findings(files, "first-words") == []
 
 
 def test_a_menu_that_is_too_deep_is_reported() -> None:
     text = SHIPPED[LINE_FILE].decode()
-    text = text.replace("5: people}", "5: what-they-are}").replace("{1: what-they-are, 2: c", "{1: people, 2: c")
+    text = text.replace("4: people}", "4: what-they-are}").replace("{1: what-they-are, 2: c", "{1: people, 2: c")
     explored = ExploredGraph(read_content({**SHIPPED, LINE_FILE: text.encode()}))
     assert "depth" in graph_findings(explored, "deep")
 
@@ -295,9 +306,10 @@ def menu_findings(files: dict[str, bytes], rule_id: str) -> list[Finding]:
 
 
 def test_a_menu_that_takes_too_long_to_say_is_reported() -> None:
-    long = "1. For calcifications, and " + "about this and that, " * 10
-    findings = menu_findings(changed("en/welcome.md", "1. For calcifications", long), "seconds")
-    assert [finding.file for finding in findings] == ["en/welcome.md"]
+    long = "1. About calcifications, and " + "about this and that, " * 10
+    findings = menu_findings(changed("en/welcome.md", "1. About calcifications", long), "seconds")
+    assert [finding.file for finding in findings] == ["en/welcome.md", "en/welcome.md"]
+    assert ["to its last choice" in finding.message for finding in findings] == [True, False]
 
 
 def test_a_phrase_that_a_red_flag_rule_matches_is_reported() -> None:
@@ -363,8 +375,8 @@ def test_a_state_in_which_the_line_hangs_up_too_early_is_reported(monkeypatch: p
 
 
 def test_a_topic_that_begins_too_late_is_reported() -> None:
-    late = "1. For calcifications, " + "about this and that, " * 4
-    findings = menu_findings(changed("en/welcome.md", "1. For calcifications", late), "first-words")
+    late = "1. About calcifications, " + "about this and that, " * 4
+    findings = menu_findings(changed("en/welcome.md", "1. About calcifications", late), "first-words")
     assert {finding.file for finding in findings} >= {"en/cancer.md", "en/next-steps.md"}
     assert all(finding.file.startswith("en/") for finding in findings)
 

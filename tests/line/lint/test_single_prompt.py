@@ -18,6 +18,8 @@ from tests.line.lint.test_runner import TEXT_CASES
 
 CANCER = "en/cancer.md"
 
+SKIN = "en/skin-products.md"
+
 
 @pytest.fixture(scope="module")
 def draft() -> Content:
@@ -143,10 +145,10 @@ def test_a_phrase_can_move_to_another_prompt_once_it_is_removed_from_the_first(d
 
 def test_a_menu_that_becomes_too_long_is_reported_in_every_file_that_contributes_to_it(draft: Content) -> None:
     long = "1. For all that they call " + "such things " * 15
-    proof = proof_after_edit(draft, "en/welcome.md", "1. For calcifications", long)
+    proof = proof_after_edit(draft, "en/welcome.md", "1. About calcifications", long)
     assert {finding.rule for finding in proof.findings} >= {"seconds", "first-words"}
-    long = "At any time, star repeats. " + "Take your time with us. " * 5
-    proof = proof_after_edit(draft, "en/keys.md", "At any time, star repeats.", long)
+    long = "To hear this again, press star. " + "Take your time with us. " * 5
+    proof = proof_after_edit(draft, "en/keys.md", "To hear this again, press star.", long)
     assert ("en/welcome.md", 1, "seconds") in located(proof)
 
 
@@ -197,7 +199,7 @@ def test_a_proof_measures_seconds_grade_sentences_and_segments(draft: Content) -
         "---\ntitle: x\nsources: [F1]\nreviewed: {}\n---\n## Spoken\n\nOne two three. Four five six seven.\n"
         "\nEight.\n\n## Texted\n\nCall {central-scheduling} á.\n"
     )
-    proof = proof_prompt(draft, CANCER, written.encode())
+    proof = proof_prompt(draft, SKIN, written.encode())
     spoken, texted = proof.sections
     assert (spoken.part, spoken.line, spoken.seconds, spoken.most_seconds) == (
         "Spoken",
@@ -212,7 +214,7 @@ def test_a_proof_measures_seconds_grade_sentences_and_segments(draft: Content) -
     assert text is not None
     assert (text.line, text.encoding, text.segments, text.most_segments) == (14, "GSM-7", 1, 3)
     assert (text.characters, text.left, text.dear, text.keeps_accents) == (20, 140, ("á",), False)
-    accented = proof_prompt(draft, CANCER, written.replace("reviewed:", "accents: keep\nreviewed:").encode()).text
+    accented = proof_prompt(draft, SKIN, written.replace("reviewed:", "accents: keep\nreviewed:").encode()).text
     assert accented is not None
     assert (accented.encoding, accented.left, accented.keeps_accents) == ("UCS-2", 50, True)
     assert proof.as_json()["text"] == {**vars(text)}

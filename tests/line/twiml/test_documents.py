@@ -131,8 +131,9 @@ def test_phone_numbers_and_emergency_numbers_are_read_digit_by_digit(line: Compi
             part.text = ""
         other_words = "".join("".join(spoken.itertext()) for spoken in root.iter("Say"))
         assert not re.search(r"911|988|\d{3}-\d{4}", other_words), name
-    numbers = {entry.number: "telephone" for entry in line.content.config.directory}
-    assert kinds == {**numbers, CALLERS_NUMBER: "telephone", "911": "digits", "988": "digits"}
+    numbers = [entry.number for entry in line.content.config.directory]
+    said = [*numbers, CALLERS_NUMBER, "1-800-799-7233", "1-800-227-2345"]
+    assert kinds == {**dict.fromkeys(said, "telephone"), **dict.fromkeys(("211", "911", "988"), "digits")}
 
 
 def test_phone_numbers_are_read_slowly(line: CompiledLine) -> None:
@@ -146,7 +147,8 @@ READ_ALOUD = [
     ("a phone number", "Call 603-555-0123 now.", [("603-555-0123", "telephone")]),
     ("an emergency number that ends a sentence", "Call 911.", [("911", "digits")]),
     ("two in a row", "911 or 988", [("911", "digits"), ("988", "digits")]),
-    ("a number with a prefix", "1-603-555-0123", []),
+    ("a helpline", "Call 1-800-555-0123.", [("1-800-555-0123", "telephone")]),
+    ("a number with another prefix", "2-603-555-0123", []),
     ("a year, an hour, a price", "In 1911 at 9:11, $9118", []),
     ("a longer number", "1603-555-01234", []),
 ]
