@@ -113,7 +113,7 @@ def test_repeated_texts_get_a_last_warning_and_then_no_reply(open_line: RunningL
 
 def test_an_unknown_question_is_answered_with_the_menu_and_a_number(open_line: RunningLine) -> None:
     answer = open_line.text("zebra umbrella", "+12025550133")[0]
-    assert "did not understand" in answer
+    assert "I have no answer to that" in answer
     assert "7 Phone numbers" in answer
     assert "603-663-2180" in answer
 

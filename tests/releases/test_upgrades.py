@@ -218,7 +218,11 @@ def test_ten_old_releases_stay_available_even_to_a_new_process(
     digests = []
     for number in range(MAX_COPIES + 1):
         content = read_content(
-            changed("en/goodbye.md", "Take good care of yourself.", f"Take good care of yourself. {'Truly. ' * (number + 1)}")
+            changed(
+                "en/goodbye.md",
+                "Take good care of yourself.",
+                f"Take good care of yourself. {'Truly. ' * (number + 1)}",
+            )
         )
         digests.append(publish_release(ledger, content, NOW, "ann", "", "folder").digest)
         releases.refresh()

@@ -112,7 +112,7 @@ def test_a_call_back_to_the_callers_own_number_is_stored(app: Flask) -> None:
     phone = Phone(app).presses("0", "1")
     assert "603-555-0123" in phone.said
     phone.presses("1", "2")
-    assert "I wrote down your wish" in phone.said
+    assert "I wrote that down for our staff" in phone.said
     assert callbacks(app) == [(CALLER, "en", "central-scheduling", "afternoon")]
 
 
@@ -129,7 +129,7 @@ def test_a_keyed_in_number_is_read_back_and_stored_and_never_readable_in_a_url(a
 def test_a_sealed_number_opens_in_its_own_call_only(app: Flask) -> None:
     stolen = Phone(app).presses("0", "1", "2", "6035550144").action
     other = Phone(app, CallSid="CA" + "9" * 32).post(stolen, Digits="1")
-    assert "Please key in" in other.said
+    assert "Please enter the number" in other.said
     assert "0144" not in other.said
 
 
@@ -137,14 +137,14 @@ def test_a_sealed_number_opens_in_its_own_call_only(app: Flask) -> None:
 def test_without_a_readable_sealed_number_the_caller_keys_it_in_again(app: Flask, held: str) -> None:
     url = Phone(app).presses("0", "1", "2", "6035550144").action.split("?")[0]
     phone = Phone(app).post(url + (f"?held={held}" if held.isascii() else ""), Digits="1")
-    assert "Please key in" in phone.said
+    assert "Please enter the number" in phone.said
     assert callbacks(app) == []
 
 
 @pytest.mark.parametrize("digits", ["911", "988", "0000000000", "603555", LINE[2:], "*" * 10, "9" * 40, "é"])
 def test_keys_that_are_not_a_phone_number_are_rejected(app: Flask, digits: str) -> None:
     phone = Phone(app).presses("0", "1", "2").answers(Digits=digits)
-    assert "You keyed in" not in phone.said
+    assert "You entered" not in phone.said
 
 
 @pytest.mark.parametrize("second", ["a retry of the same request", "another request of the same call"])
@@ -248,7 +248,7 @@ def test_a_caller_with_a_withheld_number_is_never_texted_and_keys_one_in(app: Fl
     for caller in ("anonymous", "+266696687", "Restricted", ""):
         phone = Phone(app, caller).presses("3", "5")
         assert "does not show us its number" in phone.said
-        assert "Please key in" in Phone(app, caller).presses("0", "1").said
+        assert "Please enter the number" in Phone(app, caller).presses("0", "1").said
     assert count(app, text) == 0
 
 

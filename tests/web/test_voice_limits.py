@@ -71,7 +71,7 @@ def test_a_number_that_is_no_persons_or_hidden_is_offered_no_text_and_not_called
     offer = Phone(app, caller).presses("0")
     assert "would like us to call you" in offer.said
     assert "as a text" not in offer.said
-    assert "Please key in" in offer.presses("1").said
+    assert "Please enter the number" in offer.presses("1").said
     assert "mensaje" not in Phone(app, caller).presses("8", "1", "2").said
     refused = Phone(app, caller).presses("3", "5").said
     assert ("we cannot text you" if caller == "anonymous" else "could not send that text") in refused
@@ -86,7 +86,7 @@ def test_a_caller_who_can_be_texted_is_offered_it(app: Flask) -> None:
 @pytest.mark.parametrize("digits", ["9002341234", "8002341234", "4169671111"])
 def test_a_keyed_in_number_that_is_no_persons_or_abroad_is_not_accepted(app: Flask, digits: str) -> None:
     phone = Phone(app).presses("0", "1", "2").answers(Digits=digits)
-    assert "You keyed in" not in phone.said
+    assert "You entered" not in phone.said
 
 
 def test_a_keyed_in_number_may_be_of_any_country_that_the_line_texts(
