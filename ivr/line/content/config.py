@@ -189,8 +189,11 @@ class Holidays(_Part):
 
 
 class Site(_Part):
+    """A place where appointments are. imported_as: what appointment files also call it; patients never see it."""
+
     id: Name
     name: ByLanguage
+    imported_as: list[str] = []
     timezone: Zone
     directory: Name
 

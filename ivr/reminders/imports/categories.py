@@ -138,6 +138,6 @@ def _site_ids(sites: Sequence[Site]) -> dict[str, str]:
     """Site ids by lower-case name, for the names that only one site has, and by id."""
     named: dict[str, set[str]] = {}
     for site in sites:
-        for name in site.name.values():
+        for name in (*site.name.values(), *site.imported_as):
             named.setdefault(name.lower(), set()).add(site.id)
     return {**{name: next(iter(ids)) for name, ids in named.items() if len(ids) == 1}, **{s.id: s.id for s in sites}}

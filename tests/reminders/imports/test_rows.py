@@ -123,6 +123,7 @@ SYNONYMS = [
     ({"status": "Canceled"}, "status", "cancelled"),
     ({"site": "ELLIOT"}, "site", "elliot"),
     ({"site": "Elliot Hospital"}, "site", "elliot"),
+    ({"site": "Elliot Diagnostic Imaging"}, "site", "elliot"),
     ({"site": "99", SITE_NAMES: "Elliot Hospital"}, "site", "elliot"),
     ({"site": "e0", SITE_NAMES: "OR 9\ne1\nElliot Hospital\ne2"}, "site", "elliot"),
     ({PATIENT_LANGUAGES: "es-US,en"}, "language", "es"),
