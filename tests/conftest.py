@@ -23,7 +23,7 @@ from ivr.ledger.tables import metadata
 from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
 from ivr.line.content.prompt import read_prompt
 from ivr.line.nlu.topic_model import TopicModel
-from ivr.line.nlu.training import Example, examples_digest
+from ivr.line.nlu.training import Example, examples_digest, train_model
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.models import ModelStore
 from ivr.settings import load
@@ -109,13 +109,19 @@ def _train_once(pytestconfig: pytest.Config) -> Iterator[None]:
     store = ModelStore(None, folder)
 
     def train(examples: Sequence[Example]) -> TopicModel:
+        digest = examples_digest(examples)
         with (folder / "lock").open("w") as lock:
             # Released when the file is closed.
             flock(lock, LOCK_EX)
-            return store.from_disk(examples_digest(examples)) or store.train(examples)
+            model = store.from_disk(digest)
+            if model is None:
+                model = train_model(examples)
+                (folder / f"{digest}.npz").write_bytes(model.to_bytes())
+            return model
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.line.nlu.models.train_model", train)
+        for module in ("ivr.line.nlu.models", "ivr.releases.models"):
+            patch.setattr(f"{module}.train_model", train)
         patch.setenv("MODEL_DIR", str(folder))
         yield
 

@@ -31,9 +31,12 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "MODEL_DIR")
+
+
 def environment(folder: Path, **more: object) -> dict[str, str]:
     """The environment of a process whose line is in `folder` and whose clock starts at NOW."""
-    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
+    inherited = {name: value for name, value in os.environ.items() if name in INHERITED}
     settings = {
         "VAR_DIR": folder / "var",
         "DATABASE_URL": f"sqlite:///{folder}/small.db",

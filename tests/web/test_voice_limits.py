@@ -36,11 +36,11 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, 
 def test_forged_calls_cannot_send_one_number_more_texts_than_the_limit(app: Flask) -> None:
     said = []
     for number in range(4):
-        for topic in (("1", "1"), ("1", "2"), ("3",)):
+        for topic in (("1", "1"), ("1", "2"), ("3", "2")):
             said.append(Phone(app, CallSid=f"CA{number:032d}").presses(*topic, "5", "1").said)
     assert count(app, text) == 8
     assert ["on its way" in words for words in said] == [True] * 8 + [False] * 4
-    assert all("could not send that text" in words for words in said[8:])
+    assert all("could not send a text message" in words for words in said[8:])
 
 
 def test_forged_calls_for_many_numbers_raise_an_alarm_at_the_limit_of_an_hour(
@@ -49,7 +49,7 @@ def test_forged_calls_for_many_numbers_raise_an_alarm_at_the_limit_of_an_hour(
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 20.0)
     app = make_app(tmp_path, monkeypatch, **environment, REQUESTED_TEXTS_PER_HOUR="3")
     for number in range(5):
-        Phone(app, f"+160355501{number:02d}", CallSid=f"CA{number:032d}").presses("3", "5", "1")
+        Phone(app, f"+160355501{number:02d}", CallSid=f"CA{number:032d}").presses("3", "2", "5", "1")
     app.extensions["infoline"].tasks.close()
     assert count(app, text) == 3
     with app.extensions["infoline"].ledger.read() as connection:
@@ -64,23 +64,23 @@ def test_fifty_calls_leave_one_call_back_for_a_number(app: Flask) -> None:
 
 @pytest.mark.parametrize("caller", [PREMIUM, TOLL_FREE, FOREIGN, "anonymous"])
 def test_a_number_that_is_no_persons_or_hidden_is_offered_no_text_and_not_called_back(app: Flask, caller: str) -> None:
-    for topic in (("3",), ("1", "2"), ("1", "2", "#")):
+    for topic in (("3", "2"), ("1", "2"), ("1", "2", "#")):
         phone = Phone(app, caller).presses(*topic)
-        assert "as a text" not in phone.said
+        assert "in a text" not in phone.said
         assert phone.root.find("Gather") is not None
     offer = Phone(app, caller).presses("0")
     assert "would like us to call you" in offer.said
-    assert "as a text" not in offer.said
+    assert "in a text" not in offer.said
     assert "Please enter the number" in offer.presses("1").said
     assert "mensaje" not in Phone(app, caller).presses("8", "1", "2").said
-    refused = Phone(app, caller).presses("3", "5").said
-    assert ("we cannot text you" if caller == "anonymous" else "could not send that text") in refused
+    refused = Phone(app, caller).presses("3", "2", "5").said
+    assert ("we cannot" if caller == "anonymous" else "could not send a text message") in refused
     assert (count(app, text), count(app, callback)) == (0, 0)
 
 
 def test_a_caller_who_can_be_texted_is_offered_it(app: Flask) -> None:
-    assert all("as a text, press 5" in Phone(app).presses(*topic).said for topic in (("3",), ("1", "2")))
-    assert "as a text, press 5" in Phone(app).presses("0").said
+    assert all("in a text message, press 5" in Phone(app).presses(*topic).said for topic in (("3", "2"), ("1", "2")))
+    assert "in a text message, press 5" in Phone(app).presses("0").said
 
 
 @pytest.mark.parametrize("digits", ["9002341234", "8002341234", "4169671111"])
@@ -123,7 +123,7 @@ def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
 ) -> None:
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
     monkeypatch.setattr("ivr.web.call_tasks.COMMIT_SECONDS", wait)
-    phone = Phone(app).presses("3", "5")
+    phone = Phone(app).presses("3", "2", "5")
     event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(2))
     assert expected in phone.presses("1").said
     app.extensions["infoline"].tasks.close()
@@ -132,9 +132,9 @@ def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
 
 def test_a_task_that_is_slow_before_its_commit_is_withdrawn(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
-    phone = Phone(app).presses("3", "5")
+    phone = Phone(app).presses("3", "2", "5")
     event.listen(app.extensions["infoline"].ledger.engine, "begin", lambda _connection: time.sleep(2))
-    assert "could not send that text" in phone.presses("1").said
+    assert "could not send a text message" in phone.presses("1").said
     app.extensions["infoline"].tasks.close()
     assert count(app, text) == 0
 

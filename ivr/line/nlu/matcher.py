@@ -23,7 +23,7 @@ AMBIGUOUS = "ambiguous"
 INTERPRETER = "interpreter"
 NONE = "none"
 # Replies that do not reveal the language of the sender.
-_SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r"))
+_SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "help", "info", "menu"))
 # All probabilities in this module were chosen on cross-validated questions: see `make bench PART=understanding`.
 # A false alarm is better than a missed red flag.
 _LOWEST_RED_FLAG = 0.25
@@ -73,6 +73,10 @@ class Matcher:
         self._phrase_languages: dict[str, set[str]] = defaultdict(set)
         for phrase, prompt in self._index.phrases:
             self._phrase_languages[phrase].add(prompt.language)
+        self._word_languages: dict[str, list[str]] = defaultdict(list)
+        for answer in content.config.library:
+            for code, word in answer.word.items():
+                self._word_languages[normalize(word)].append(code)
         self._language_classifier = LanguageClassifier(model.vocabulary)
         self._cached = lru_cache(_CACHE_SIZE)(self.match_uncached)
 
@@ -99,9 +103,17 @@ class Matcher:
         rules = self._index.outcomes_of_rules(message, tokens)
         chances = self._model.probabilities(tokens)
         outcome, between = self._decide(rules, exact, chances, len(tokens))
-        is_shared = normalized in _SHARED_REPLIES or len(self._phrase_languages.get(normalized, ())) > 1
-        detected = None if is_shared or outcome == INTERPRETER else self._language_classifier.of(tokens)
+        detected = None if outcome == INTERPRETER else self._language_of(normalized, tokens, conversation)
         return _result(outcome, between, chances, STOP in rules, detected or conversation)
+
+    def _language_of(self, normalized: str, tokens: list[str], conversation: str) -> str | None:
+        """The language of a message; None if it could be any."""
+        if normalized in self._word_languages:
+            languages = self._word_languages[normalized]
+            return conversation if conversation in languages else languages[0]
+        if normalized in _SHARED_REPLIES or len(self._phrase_languages.get(normalized, ())) > 1:
+            return None
+        return self._language_classifier.of(tokens)
 
     def _decide(
         self, rules: list[str], exact: str | None, chances: dict[str, float], words: int

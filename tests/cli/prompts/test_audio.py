@@ -149,7 +149,7 @@ def test_text_that_changed_after_it_was_recorded_is_a_finding(
     if new == "7: people}":
         for language in ("en", "es"):
             menu = folder / language / "welcome.md"
-            menu.write_text(menu.read_text("utf-8").replace("\n5. ", "\n7. "), "utf-8")
+            menu.write_text(menu.read_text("utf-8").replace("\n4. ", "\n7. "), "utf-8")
     (finding,) = recording_findings(read_folder(folder))
     assert (finding.file, finding.rule, finding.level) == (f"recordings/{name}.wav", "recording-behind", "warning")
     assert f"infoline prompts record {name} FILE" in finding.message

@@ -293,7 +293,7 @@ DECISIONS = [
     ({"urgent": 0.26, "the_visit": 0.74}, "urgent", None),
     ({"urgent": 0.13, "person_soon": 0.14, "the_visit": 0.73}, "person-soon", None),
     ({"urgent": 0.2, "the_visit": 0.8}, "the-visit", None),
-    ({"stop": 0.9, "none": 0.1}, "none", None),
+    ({"stop": 0.85, "scheduling": 0.15}, "none", None),
     ({"stop": 0.97, "none": 0.03}, "stop", None),
     ({}, "none", None),
 ]
