@@ -132,7 +132,7 @@ def test_phone_numbers_and_emergency_numbers_are_read_digit_by_digit(line: Compi
         other_words = "".join("".join(spoken.itertext()) for spoken in root.iter("Say"))
         assert not re.search(r"911|988|\d{3}-\d{4}", other_words), name
     numbers = [entry.number for entry in line.content.config.directory]
-    said = [*numbers, CALLERS_NUMBER, "1-800-799-7233", "1-800-227-2345"]
+    said = [*numbers, CALLERS_NUMBER, "1-800-799-7233", "1-800-227-2345", "1-877-465-6636"]
     assert kinds == {**dict.fromkeys(said, "telephone"), **dict.fromkeys(("211", "911", "988"), "digits")}
 
 
@@ -239,3 +239,13 @@ def test_speech_consists_of_the_prompts(line: CompiledLine) -> None:
     blocks = speech.blocks(Turn(State("es", TopicPart("cancer", 1)), "silence"))
     assert [block.language for block in blocks] == ["es", "es", "es"]
     assert blocks[1].paragraphs == line.content.prompt("es", "cancer").spoken[1].paragraphs
+
+
+def test_a_caller_who_cannot_get_texts_is_offered_none(line: CompiledLine) -> None:
+    offers = 0
+    for turn, document in line.documents.items():
+        heard = line.without_text_offer(document) if line.offers_text(turn) else document
+        for words in (b"To get this in a text", b"To get it in a text", b"en un mensaje, oprima", b"press 5"):
+            offers += words in document
+            assert words not in heard, turn
+    assert offers > 0
