@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from ivr.line.content.findings import Finding
 from ivr.line.content.keyword_rules import WITH_RULES, Atom, KeywordRule, parse_keyword_rule, split_keyword_rules
@@ -30,10 +31,11 @@ def check_rule_lines(content: Content, prompt: Prompt) -> Iterator[Finding]:
     top = prompt.field_lines["keyword_rules"]
     if prompt.name not in WITH_RULES:
         message = (
-            f"Only {', '.join(WITH_RULES)} may have keyword rules: delete `keyword_rules:` and the lines below it, and"
-            " add the questions that people ask to `phrases:`."
+            f"Only {', '.join(WITH_RULES)} may have keyword rules, so these are ignored: delete `keyword_rules:` and"
+            " the lines below it, and add the questions that people ask to `phrases:`."
         )
-        yield Finding(prompt.file, top, "rule", "error", message)
+        # A warning, because drafts from before November 2026 have such rules.
+        yield Finding(prompt.file, top, "rule", "warning", message)
         return
     if len(prompt.keyword_rules) > MOST_RULES:
         message = (
@@ -43,8 +45,8 @@ def check_rule_lines(content: Content, prompt: Prompt) -> Iterator[Finding]:
         yield Finding(prompt.file, top, "rule", "error", message)
         return
     for number, rule in _written_rules(content, prompt):
-        for message in _messages(rule):
-            yield Finding(prompt.file, top + 1 + number, "rule", "error", message)
+        for level, message in _messages(rule):
+            yield Finding(prompt.file, top + 1 + number, "rule", level, message)
 
 
 def _written_rules(content: Content, prompt: Prompt) -> Iterator[tuple[int, str]]:
@@ -54,16 +56,18 @@ def _written_rules(content: Content, prompt: Prompt) -> Iterator[tuple[int, str]
     return split_keyword_rules("\n".join(lines[:end]))
 
 
-def _messages(rule: str) -> Iterator[str]:
+def _messages(rule: str) -> Iterator[tuple[Literal["error", "warning"], str]]:
     length = len(rule) + len("  ")
     if length > LONGEST_RULE:
-        yield (
+        message = (
             f"The rule `{rule[:40]}…` has {length} characters: split it into two rules of one idea each, or remove"
             f" words. At most {LONGEST_RULE} can be read at a glance."
         )
+        yield "warning", message
     parsed = parse_keyword_rule(rule)
     if not parsed.alone and matches_almost_everything(parsed):
-        yield f"The rule `{rule[:40]}` matches almost every message: add a second, rarer word with +, or remove it."
+        message = f"The rule `{rule[:40]}` matches almost every message: add a second, rarer word with +, or remove it."
+        yield "error", message
 
 
 def matches_almost_everything(rule: KeywordRule) -> bool:

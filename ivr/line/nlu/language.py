@@ -35,6 +35,8 @@ class LanguageClassifier:
     def of(self, words: Sequence[str]) -> str | None:
         """The language of normalized words; None if they could be any language, like "ok", a number or a name."""
         votes = {language: sum(by_word.get(word, 0.0) for word in words) for language, by_word in self._votes.items()}
+        if not votes:
+            return None
         best, *others = sorted(votes, key=lambda language: votes[language], reverse=True)
         return best if all(votes[best] - votes[other] >= _LANGUAGE_MARGIN for other in others) else None
 

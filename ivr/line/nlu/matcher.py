@@ -23,7 +23,7 @@ AMBIGUOUS = "ambiguous"
 INTERPRETER = "interpreter"
 NONE = "none"
 # Replies that do not reveal the language of the sender.
-_SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "help", "info", "menu"))
+_SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "menu"))
 # All probabilities in this module were chosen on cross-validated questions: see `make bench PART=understanding`.
 # A false alarm is better than a missed red flag.
 _LOWEST_RED_FLAG = 0.25

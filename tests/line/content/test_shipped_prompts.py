@@ -182,9 +182,8 @@ def test_another_number_is_not_a_topic(line: CompiledLine, words: str) -> None:
 
 
 def test_an_empty_text_leads_to_the_menu_and_symbols_lead_nowhere(line: CompiledLine) -> None:
-    assert [line.matcher.match(words).topic for words in ("", "  \n", "?!", "\U0001f600", "नमस्ते")] == ["menu"] * 2 + [
-        "none"
-    ] * 3
+    assert [line.matcher.match(words).topic for words in ("", "  \n")] == ["menu"] * 2
+    assert [line.matcher.match(words).topic for words in ("?!", "\U0001f600")] == ["none"] * 2
 
 
 URGENT = """
