@@ -25,14 +25,14 @@ def test_a_caller_who_presses_8_hears_it_in_spanish(open_line: RunningLine) -> N
     ("keys", "number"),
     [
         ("0", SCHEDULING),
-        ("4", SCHEDULING),
-        ("51", SCHEDULING),
-        ("52", HEALTH_CENTER),
-        ("53", DIAGNOSTIC_CENTER),
+        ("2", SCHEDULING),
+        ("41", SCHEDULING),
+        ("42", HEALTH_CENTER),
+        ("43", DIAGNOSTIC_CENTER),
         ("10", HEALTH_CENTER),
         ("120", HEALTH_CENTER),
         ("130", DIAGNOSTIC_CENTER),
-        ("20", DIAGNOSTIC_CENTER),
+        ("310", DIAGNOSTIC_CENTER),
         ("30", DIAGNOSTIC_CENTER),
         ("80", SCHEDULING),
     ],
@@ -65,11 +65,11 @@ def test_a_silent_caller_is_transferred_to_a_person(open_line: RunningLine) -> N
 
 def test_after_hours_a_silent_caller_hears_the_hours_and_the_number(closed_line: RunningLine) -> None:
     call = closed_line.call().says_nothing(3).is_still_helped()
-    call.hears("closed").hears("Monday to Friday").hears(SCHEDULING)
+    call.hears("should open again").hears("Monday to Friday").hears(SCHEDULING)
 
 
 def test_after_hours_no_call_is_transferred(closed_line: RunningLine) -> None:
-    call = closed_line.call().presses("5", "2").hears("closed").hears(HEALTH_CENTER)
+    call = closed_line.call().presses("4", "2").hears("should open again").hears(HEALTH_CENTER)
     assert call.turn["waits"] == "keys"
 
 

@@ -106,7 +106,7 @@ def test_a_yes_without_a_question_is_answered_with_the_menu(open_line: RunningLi
 def test_repeated_texts_get_a_last_warning_and_then_no_reply(open_line: RunningLine) -> None:
     sender = "+12025550132"
     answers = [open_line.text("beep boop", sender) for _ in range(6)]
-    assert "silent for one hour" in answers[4][0]
+    assert "will not answer for one hour" in answers[4][0]
     assert answers[5] == []
     assert "911" in open_line.text("chest pain", sender)[0], "a red flag is always answered"
 
@@ -132,7 +132,7 @@ def test_a_wrong_number_gets_no_more_texts_about_that_appointment(open_line: Run
     file = tmp_path / "wrong.csv"
     file.write_text("appointment_id,phone,starts_at\nWRONG-1,603-555-0188,2026-12-20 09:00\n")
     batch = open_line.json("reminders", "import", file)["batch"]
-    assert "stop texts about that" in open_line.text("wrong number", "+16035550188")[0]
+    assert "stop the texts about that" in open_line.text("wrong number", "+16035550188")[0]
     assert open_line.json("reminders", "status", str(batch))["texts"]["planned"] == 0
     file.write_text("appointment_id,phone,starts_at\nWRONG-1,603-555-0188,2026-12-21 09:00\n")
     batch = open_line.json("reminders", "import", file)["batch"]
