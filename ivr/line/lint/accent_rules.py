@@ -30,7 +30,7 @@ _CHANGED: dict[str, dict[str, str]] = {
 _QUESTION_WORDS: dict[str, tuple[str, ...]] = {
     "es": ("cómo", "cuándo", "dónde", "adónde", "cuál", "cuáles", "cuánto", "cuánta", "cuántos", "cuántas"),
 }
-# Whole families of verb forms: what he did becomes what I do, and what will happen becomes what might.
+# Verb endings: without the accent, the past becomes the present, and the future becomes the subjunctive.
 _VERB_FORMS: dict[str, dict[str, str]] = {
     "es": {
         r"(?:llam|habl|mand|pas|cambi|tom|anot|cancel|confirm|termin|envi|dej|entr|not|pregunt|contest|olvid|firm|ayud"

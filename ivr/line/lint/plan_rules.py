@@ -83,7 +83,7 @@ def names_of_the_test(content: Content) -> Iterator[Finding]:
             kind = _KIND_OF_TEST.search(name)
             if kind:
                 message = (
-                    f"`{kind[0]}` in this name tells whoever sees a reminder what kind of test it is about: use a"
+                    f"`{kind[0]}` in this name shows anyone who sees a reminder what kind of test it is for: use a"
                     " neutral name, such as the hospital's."
                 )
                 yield content.source.fault(path, "site-name", message)

@@ -17,7 +17,7 @@ from ivr.line.text.hard_words import hard_words
 
 # How many characters of a sentence a finding quotes.
 QUOTED = 90
-_PHONE = re.compile(r"\b(?:1-)?[0-9]{3}-[0-9]{3}-[0-9]{4}\b")
+_PHONE = re.compile(r"(?<![\d-])(?:1-)?[0-9]{3}-[0-9]{3}-[0-9]{4}(?![\d-])")
 _MANY_DIGITS = re.compile(r"\d(?:[-./() \u2010-\u2015]{0,2}\d){6,}")
 
 

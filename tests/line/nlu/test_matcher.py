@@ -192,7 +192,7 @@ lumpy gravy | the car battery is dead | my feet are killing me in these shoes | 
 
 @pytest.mark.parametrize("words", rows(URGENT))
 def test_an_emergency_is_recognized_in_any_wording(line: CompiledLine, words: str) -> None:
-    # The words of a symptom and of an emergency overlap; either way the caller is told to get help.
+    # Some wordings fit a symptom and an emergency. Both answers tell the caller to get help.
     assert line.matcher.match(words).topic in RED_FLAGS
     assert line.matcher.match(words.upper(), "es").topic in RED_FLAGS
 
