@@ -42,11 +42,12 @@ class _Slice:
         if not self._stopped():
             self._pacer.wait(text.segments)
         now = clock.now()
-        if self._stopped() or now >= min(text.claimed_at + self._max_age, text.until):
+        latest = min(text.claimed_at + self._max_age, text.until)
+        if self._stopped() or now >= latest:
             return text.attempt, NOT_TRIED
         callback = f"{self._context.settings.public_url}/receipts/text/{text.attempt}"
         validity = max(1, int((text.until - now).total_seconds()))
-        result = self._context.carrier.send(text.phone, text.body, callback, validity)
+        result = self._context.carrier.send(text.phone, text.body, callback, validity, latest)
         with self._lock:
             self._answers += 1
             if isinstance(result, Refused):

@@ -67,16 +67,23 @@ class Carrier:
     """A Twilio account. sender: our E.164 number or messaging service (MG…). seconds: the response timeout."""
 
     def __init__(self, account_sid: str, auth_token: str, api_url: str, sender: str, seconds: float = 15.0) -> None:
-        self._client = Client(account_sid, auth_token, http_client=Transport(api_url, seconds))
+        self._transport = Transport(api_url, seconds)
+        self._client = Client(account_sid, auth_token, http_client=self._transport)
         self._account_sid, self.sender = account_sid, sender
 
-    def send(self, to: str, body: str, callback: str, valid_seconds: int | None = None) -> Accepted | Refused:
-        """Send a text once, without retries. to: E.164. callback: the URL for its status. Never raises."""
+    def send(
+        self, to: str, body: str, callback: str, valid_seconds: int | None = None, latest: datetime | None = None
+    ) -> Accepted | Refused:
+        """Send a text once, without retries, and not after `latest`. to: E.164. callback: the URL for its status.
+
+        Never raises.
+        """
         origin = {"messaging_service_sid" if self.sender.startswith("MG") else "from_": self.sender}
         if valid_seconds is not None:
             origin["validity_period"] = str(min(valid_seconds, LONGEST_VALIDITY))
         try:
-            message = self._client.messages.create(to=to, body=body, status_callback=callback, **origin)
+            with self._transport.no_later_than(latest):
+                message = self._client.messages.create(to=to, body=body, status_callback=callback, **origin)
         except NotSent as error:
             return Refused(ErrorClass.TRANSIENT, None, str(error))
         except Exception as error:  # noqa: BLE001 - after any other failure Twilio may have accepted the text

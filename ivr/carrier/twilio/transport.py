@@ -11,6 +11,9 @@ import selectors
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -24,7 +27,7 @@ OFFICIAL = "https://api.twilio.com"
 
 
 class NotSent(Exception):
-    """No connection could be opened, so Twilio received nothing."""
+    """No connection could be opened, or it was too late to send, so Twilio received nothing."""
 
 
 class Broken(Exception):
@@ -47,6 +50,19 @@ class Transport(HttpClient):  # type: ignore[misc]
         self._seconds = seconds
         self._local = threading.local()
         self._tls = ssl.create_default_context() if self._secure else None
+
+    @contextmanager
+    def no_later_than(self, latest: datetime | None) -> Iterator[None]:
+        """Within, this thread's requests raise NotSent instead of being sent after `latest`.
+
+        Opening a connection takes time, and a machine may suspend a process at any instruction: the last look at the
+        clock is the one just before the request goes out.
+        """
+        self._local.latest = latest
+        try:
+            yield
+        finally:
+            self._local.latest = None
 
     def request(  # noqa: PLR0913 - the SDK's own signature
         self,
@@ -74,6 +90,9 @@ class Transport(HttpClient):  # type: ignore[misc]
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Response:
         connection = self._connection()
+        latest: datetime | None = getattr(self._local, "latest", None)
+        if latest is not None and clock.now() >= latest:
+            raise NotSent("too late")
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()

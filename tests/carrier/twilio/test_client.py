@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
 import json
 import socket
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
+from ivr import clock
 from ivr.carrier.twilio.client import LONGEST_VALIDITY, Accepted, Carrier, Refused
 from ivr.carrier.twilio.errors import CLASSES, ErrorClass, classify
 from ivr.carrier.twilio.statuses import STATE_BY_STATUS
@@ -213,6 +215,25 @@ def test_a_text_without_a_response_is_uncertain(twilio):
     result = send(carrier)
     release.set()
     assert result == Refused(ErrorClass.UNCERTAIN, None, "Broken")
+
+
+def test_a_text_whose_time_passes_while_its_connection_opens_is_not_sent(twilio, carrier, monkeypatch):
+    latest = clock.now() + timedelta(hours=1)
+    assert isinstance(send(carrier, latest=latest), Accepted)
+    carrier._transport._close()
+    connect = http.client.HTTPConnection.connect
+
+    def connect_slowly(connection):
+        connect(connection)
+        clock.set_shift(3601)
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect_slowly)
+    try:
+        assert send(carrier, latest=latest) == Refused(ErrorClass.TRANSIENT, None, "too late")
+        assert isinstance(send(carrier), Accepted)
+    finally:
+        clock.set_shift(0)
+    assert len(twilio.requests) == 2
 
 
 def closed_port():
