@@ -15,7 +15,7 @@ from ivr.ledger import LedgerUnavailable
 from ivr.line.twiml.documents import text_document as render_document
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.incoming import AnsweredText
-from ivr.people.inbound.loops import NO_MATCH, SILENCED, LoopVerdict, loop_verdict
+from ivr.people.inbound.loops import NO_MATCH, SILENCED, URGENT, LoopVerdict, loop_verdict, repeats_urgent
 from ivr.people.inbound.outcome import ALWAYS_ANSWERED, decide_outcome, parse_text
 from ivr.people.inbound.unanswered import UnansweredQuestion
 from ivr.people.phones import is_e164
@@ -52,6 +52,8 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     opted_out = text.profile.opted_out_at is not None
     reminder_asks = text.parsed.depends_on_reminder and not opted_out and _last_reminder_asks(text)
     outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
+    if not opted_out and repeats_urgent(text.profile.recent, outcome, text.now):
+        outcome = URGENT
     verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
     if verdict == "answer" and outcome not in ALWAYS_ANSWERED and not services.answers.admit(text.now):
         verdict = "silence"

@@ -18,6 +18,8 @@ MAX_ANSWERS, PERIOD = 30, timedelta(hours=1)
 # Red flags are answered this often within the hour, and then once an hour: an automatic reply may contain one.
 MAX_RED_FLAGS, RED_FLAG_PERIOD = 3, timedelta(hours=1)
 NO_MATCH = "none"
+# The urgent answer gives words to text elsewhere, such as AYUDA. Sent to this line by mistake, they must not lead away.
+URGENT, LEADING_AWAY, URGENT_PERIOD = "urgent", frozenset({"help", "start", "menu"}), timedelta(hours=1)
 LoopVerdict = Literal["answer", "last", "silence"]
 
 
@@ -46,6 +48,12 @@ def loop_verdict(recent: Sequence[AnsweredText], body_hash: str, outcome: str, n
         if idle + 1 >= MAX_IDLE_ANSWERS:
             return "last"
     return "answer"
+
+
+def repeats_urgent(recent: Sequence[AnsweredText], outcome: str, now: datetime) -> bool:
+    """Return whether a text that came right after an emergency gets the urgent answer again. recent: newest first."""
+    last = recent[0] if recent else None
+    return outcome in LEADING_AWAY and last is not None and last.outcome == URGENT and last.at > now - URGENT_PERIOD
 
 
 def _is_idle(outcome: str, body_hash: str, earlier: Sequence[AnsweredText]) -> bool:
