@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.yaml_source import decode_text
 
-LARGEST_QUESTIONS = 1_000_000
+LARGEST_QUESTIONS = 3_000_000
 # A file of another kind would otherwise have a finding for each of its lines.
 _MOST_FINDINGS = 100
 _FILE = re.compile(r"([a-z]{2})/questions\.tsv")
