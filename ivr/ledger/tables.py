@@ -329,3 +329,36 @@ audit_entry = Table(
     Column("kind", String(40), nullable=False),
     Column("details", Text, nullable=False),
 )
+
+# People who sign in to the console. email: lower case. password: an Argon2 hash; NULL until the invitation is used, and
+# for those who sign in through the hospital's provider. session_key changes to end all sessions. totp_secret: sealed by
+# Flask-Security. recovery_codes: JSON, sealed. invitation: a SHA-256 hash.
+console_user = Table(
+    "console_user",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("name", String(100), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("password", String(255)),
+    Column("session_key", String(64), nullable=False, unique=True),
+    Column("second_factor", String(20)),
+    Column("totp_secret", String(255)),
+    Column("recovery_codes", Text),
+    Column("invitation", String(64), unique=True),
+    Column("invited_until", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_sign_in_at", UtcDateTime),
+)
+
+# Failed attempts to sign in, for the limits on them. name_hash, address_hash: keyed hashes.
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("name_hash", String(64), nullable=False, index=True),
+    Column("address_hash", String(64), nullable=False, index=True),
+)
