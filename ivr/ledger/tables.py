@@ -41,6 +41,8 @@ person = Table(
     Column("opted_out_at", UtcDateTime),
     Column("landline", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
+    # Partial, in PostgreSQL too (migration 0015).
+    Index("ix_person_of_landlines", "id", sqlite_where=literal_column("landline") == literal_column("1")),
 )
 
 # Evidence, kept for five years: who opted out or in, when, on which channel, with which message.
@@ -172,12 +174,13 @@ text_move = Table(
     Column("reason", String(40)),
 )
 
-# Call-back requests. The number is the person's; call and request are keyed hashes.
+# Call-back requests. The number is the person's; person_id becomes NULL some days after a request is done. call and
+# request are keyed hashes. claimed_by: the user of the console who has taken it.
 callback = Table(
     "callback",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("person_id", ForeignKey("person.id"), index=True),
     Column("language", String(8), nullable=False),
     Column("entry", String(64), nullable=False),
     Column("topic", String(64)),
@@ -185,8 +188,11 @@ callback = Table(
     Column("call", String(64), nullable=False),
     Column("request", String(64)),
     Column("asked_at", UtcDateTime, nullable=False),
-    Column("done_at", UtcDateTime),
+    Column("done_at", UtcDateTime, index=True),
     Column("done_by", String(200)),
+    Column("claimed_by", ForeignKey("console_user.id")),
+    Column("claimed_at", UtcDateTime),
+    Column("note_sealed", LargeBinary),
     UniqueConstraint("call", "entry"),
 )
 
@@ -238,7 +244,8 @@ unanswered = Table(
     Column("words_sealed", LargeBinary, nullable=False),
 )
 
-# Work items for schedulers: appointments to move or cancel, phone numbers that are not the patient's.
+# Work items for schedulers: appointments to move or cancel, phone numbers that are not the patient's, and landlines
+# that somebody has begun to handle.
 todo = Table(
     "todo",
     metadata,
@@ -247,8 +254,11 @@ todo = Table(
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
     Column("appointment_id", ForeignKey("appointment.id")),
     Column("at", UtcDateTime, nullable=False),
-    Column("done_at", UtcDateTime),
+    Column("done_at", UtcDateTime, index=True),
     Column("done_by", String(200)),
+    Column("claimed_by", ForeignKey("console_user.id")),
+    Column("claimed_at", UtcDateTime),
+    Column("note_sealed", LargeBinary),
 )
 
 release = Table(
