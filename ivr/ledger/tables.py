@@ -91,6 +91,8 @@ appointment = Table(
     # For reminders that are due, oldest first, and for the counts of a batch's status without reading the rows.
     Index("ix_appointment_next_due_at_id", "next_due_at", "id"),
     Index("ix_appointment_batch_id_next_due_at", "batch_id", "next_due_at"),
+    # For the list of appointments by day.
+    Index("ix_appointment_starts_at_status_batch_id", "starts_at", "status", "batch_id"),
 )
 
 # Changes to existing appointments from a file that is being read; applied once all of it is read.
