@@ -3,6 +3,6 @@
 from ivr.web.console.access import ALL
 from ivr.web.console.today.views import blueprint
 
-ACCESS = {"today.show": ALL}
+ACCESS = dict.fromkeys(("today.show", "today.waiting", "today.numbers_block", "today.line"), ALL)
 
 __all__ = ["ACCESS", "blueprint"]
