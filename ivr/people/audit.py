@@ -85,17 +85,19 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.TEXT_REQUESTED: ("appointment",),
     AuditKind.TEXTS_LEFT_OUT: ("appointment",),
     AuditKind.LANGUAGE_CHANGED: ("person",),
-    AuditKind.WORK_CLAIMED: ("item",),
-    AuditKind.WORK_RELEASED: ("item",),
-    AuditKind.WORK_DONE: ("item",),
-    AuditKind.WORK_REOPENED: ("item",),
-    AuditKind.WORK_NOTED: ("item",),
+    AuditKind.WORK_CLAIMED: ("callback", "todo"),
+    AuditKind.WORK_RELEASED: ("callback", "todo"),
+    AuditKind.WORK_DONE: ("callback", "todo"),
+    AuditKind.WORK_REOPENED: ("callback", "todo"),
+    AuditKind.WORK_NOTED: ("callback", "todo"),
     AuditKind.DRAFT_CHANGED: (),
     AuditKind.RELEASE_PUBLISHED: ("release",),
     AuditKind.RELEASE_ROLLED_BACK: ("release",),
     AuditKind.PROMPT_SIGNED_OFF: (),
 }
-"""The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored."""
+"""The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored.
+
+Of `callback` and `todo`, the one that was not changed is null."""
 
 
 @dataclass(frozen=True)
