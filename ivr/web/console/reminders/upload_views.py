@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import os
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import format_datetime
+from flask_babel import format_datetime, format_decimal
 from werkzeug.datastructures import FileStorage
 
 from ivr.reminders.imports.preview import TextPreview
@@ -22,7 +23,7 @@ from ivr.web.console.reminders.uploads import Phase, Upload, Uploads
 from ivr.web.console.reminders.views import blueprint, page_number
 from ivr.web.console.words import gettext, ngettext
 
-_FAULTS_ON_A_PAGE = 50
+_FAULTS_ON_A_PAGE, _EXAMPLES = 50, 3
 _MAX_BYTES = 20 * 1024 * 1024
 
 
@@ -110,9 +111,10 @@ def _imported(upload: Upload) -> ResponseReturnValue:
         return redirect(url_for("reminders.batches"))
     flash(
         ngettext(
-            "%(num)s appointment of this file is imported, as batch %(batch)s.",
-            "%(num)s appointments of this file are imported, as batch %(batch)s.",
+            "%(count)s appointment of this file is imported, as batch %(batch)s.",
+            "%(count)s appointments of this file are imported, as batch %(batch)s.",
             upload.imported,
+            count=format_decimal(upload.imported),
             batch=upload.batch,
         )
     )
@@ -120,7 +122,12 @@ def _imported(upload: Upload) -> ResponseReturnValue:
 
 
 def _import_label(found: Findings) -> str:
-    return ngettext("Import %(num)s appointment", "Import %(num)s appointments", found.to_import)
+    return ngettext(
+        "Import %(count)s appointment",
+        "Import %(count)s appointments",
+        found.to_import,
+        count=format_decimal(found.to_import),
+    )
 
 
 def _by_row(found: Findings) -> dict[int, list[tuple[TextPreview, str]]]:
@@ -132,14 +139,25 @@ def _by_row(found: Findings) -> dict[int, list[tuple[TextPreview, str]]]:
     return rows
 
 
-def _warnings(found: Findings) -> list[tuple[str, str, list[int]]]:
-    """The warnings, those that say the same together: code, sentence, and rows."""
-    together: dict[tuple[str, str], list[int]] = {}
+@dataclass(frozen=True)
+class _Warning:
+    """Warnings of a kind. sentences: with the rows that each is about, up to _EXAMPLES. more: how many others."""
+
+    code: str
+    sentences: list[tuple[str, list[int]]]
+    more: int
+
+
+def _warnings(found: Findings) -> list[_Warning]:
+    kinds: dict[str, dict[str, list[int]]] = {}
     for warning in found.warnings:
         # The rest of these sentences is about the command line; the page has a form for it.
         sentence = warning.sentence.partition(" To import")[0]
-        together.setdefault((warning.code, sentence), []).append(warning.row)
-    return [(code, sentence, [row for row in rows if row]) for (code, sentence), rows in together.items()]
+        kinds.setdefault(warning.code, {}).setdefault(sentence, []).extend([warning.row] if warning.row else [])
+    return [
+        _Warning(code, list(sentences.items())[:_EXAMPLES], max(0, len(sentences) - _EXAMPLES))
+        for code, sentences in kinds.items()
+    ]
 
 
 @blueprint.get("/reminders/uploads/<upload_id>/progress")

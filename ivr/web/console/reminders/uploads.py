@@ -25,7 +25,8 @@ _SWEEP_SECONDS = 60.0
 _ID = re.compile(r"[0-9a-f]{32}")
 _STATE, _FILE, _LOCK = "state", "file", "lock"
 _MOST_NAME_BYTES = 150
-_LOCK_TRIES, _LOCK_WAIT = 3, 0.02
+# Long enough for a process that has saved its result to end.
+_LOCK_TRIES, _LOCK_WAIT = 60, 0.025
 
 
 class Phase(StrEnum):
@@ -137,7 +138,6 @@ class Uploads:
             descriptor = self._flock(upload_id, fcntl.LOCK_EX)
             if descriptor is not None:
                 return descriptor
-            # A page that asks whether somebody works on it holds it for a moment.
             time.sleep(_LOCK_WAIT)
         return None
 

@@ -69,6 +69,7 @@ def _services() -> Services:
 
 def _folder() -> Path:
     folder = _services().settings.var_dir / "kept-forms"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     make_private(folder)
     return folder
 
