@@ -131,9 +131,9 @@ def _draw_row(sheet: _Sheet, node: MenuNode, depth: int) -> float:
     sheet.shape("rect", x=x, y=top, width=width, height=height, stroke="#000", **_FRAMES[node.kind])
     y = sheet.text(text_x, middle - inner / 2, title, PLAIN, font_weight="bold", lang=sheet.language)
     sheet.text(text_x, y, label, lang=sheet.language)
-    sheet.text(_PERSON_X, middle - len(person) * SMALL * _LEADING / 2, person)
     y = middle - (len(callers) + len(facts)) * SMALL * _LEADING / 2
     sheet.text(_FACTS_X, sheet.text(_FACTS_X, y, callers, font_weight="bold"), facts)
+    sheet.text(_PERSON_X, middle - len(person) * SMALL * _LEADING / 2, person)
     sheet.y = top + height + _ROW_GAP
     _draw_children(sheet, node, depth, top + height)
     if node.key:
@@ -149,8 +149,8 @@ def _box_x(depth: int) -> float:
 def _draw_children(sheet: _Sheet, node: MenuNode, depth: int, bottom: float) -> None:
     child_x = _box_x(depth + 1)
     stem = min(_box_x(depth) + _INDENT / 2 - 4, child_x)
-    for child in node.children:
-        end = _draw_row(sheet, child, depth + 1)
+    ends = [_draw_row(sheet, child, depth + 1) for child in node.children]
+    for child, end in zip(node.children, ends, strict=True):
         path = f"M{_number(stem)} {_number(bottom)}V{_number(end)}H{_number(child_x - _KEY_RADIUS)}"
         sheet.shape("path", d=path, fill="none", stroke="#000", stroke_width=0.8)
         if child.callers:

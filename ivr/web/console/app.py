@@ -91,6 +91,8 @@ def _handle_errors(app: Flask) -> None:
     @app.errorhandler(LedgerUnavailable)
     def unavailable(_error: LedgerUnavailable) -> tuple[str, int]:
         log.get_logger().error("console_without_database", endpoint=request.endpoint)
+        # Flask-Login adds the user to every template, and would ask the database for them again.
+        g._login_user = None
         return render_template("unavailable.html"), 503
 
     @app.errorhandler(Exception)
