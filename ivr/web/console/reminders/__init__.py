@@ -22,6 +22,7 @@ ACCESS = {
     "reminders.appointments": ALL,
     "reminders.appointments_of_day": ALL,
     "reminders.plan": ALL,
+    "reminders.save_plan": SCHEDULERS,
 }
 
 __all__ = ["ACCESS", "appointment_views", "batch_views", "blueprint", "plan_views", "upload_views"]
