@@ -12,8 +12,8 @@ from ivr.ledger import Vault
 from ivr.ledger.tables import appointment, person, todo
 
 # change: the patient asks for another time. cancel: a text CANCEL, which also opted out. wrong-number: the number is
-# not the patient's. landline: the carrier cannot text the number of an upcoming appointment; an item of this kind exists
-# once a user of the console handles it.
+# not the patient's. landline: a number that cannot be texted has an upcoming appointment; such an item
+# exists once a user of the console handles it.
 WorkItemKind = Literal["change", "cancel", "wrong-number", "landline"]
 
 

@@ -38,7 +38,7 @@ def install(app: Flask, services: Services) -> None:
             day = day.astimezone(zone()).date()
         return str(format_date(day, "EEE, MMM d, y", rebase=False)) if day else ""
 
-    app.jinja_env.filters |= {"time": local_time, "day": local_day, "number": format_decimal, "ago": _ago}
+    app.jinja_env.filters |= {"time": local_time, "day": local_day, "number": format_decimal, "ago": ago}
 
     @app.context_processor
     def values() -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _may_open(endpoint: str) -> bool:
     return user is not None and may_open(endpoint, user.role)
 
 
-def _ago(moment: datetime | None) -> str:
+def ago(moment: datetime | None) -> str:
     """How long ago, in words."""
     if moment is None:
         return gettext("never")
