@@ -17,7 +17,7 @@ MAX_AGE = 45.0
 # At most a twentieth of the time goes into counting, however large the database is.
 REST = 20
 # How long a page waits for a new count before it shows the last one, or none.
-PATIENCE = 0.05
+PATIENCE = 0.02
 # An older count is not shown: nobody has looked since, and it would be of another day.
 SHOWN_FOR = 15 * 60.0
 

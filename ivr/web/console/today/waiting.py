@@ -26,7 +26,7 @@ UNANSWERED_FOR = timedelta(days=7)
 Tone = Literal["wrong", "care", "plain"]
 _LINKS = {
     "work.callbacks": lazy_gettext("See the call-back requests"),
-    "work.items": lazy_gettext("See the requests about appointments"),
+    "work.items": lazy_gettext("See the work list"),
     "prompts.topics": lazy_gettext("See the prompts"),
     "prompts.unanswered": lazy_gettext("See the questions"),
     "reminders.batches": lazy_gettext("See the reminders"),
