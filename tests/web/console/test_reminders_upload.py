@@ -15,6 +15,7 @@ import pytest
 
 from ivr.ledger.tables import appointment, batch
 from ivr.people.audit import AuditKind, entries_since
+from ivr.web.console.app import create_console
 from ivr.web.console.reminders import import_work, uploads
 from ivr.web.console.reminders.uploads import Phase, Uploads, safe_name
 from tests.support.clinic import NOW, at, csv_text, phone, row
@@ -344,6 +345,32 @@ def test_a_session_that_ends_leads_back_to_the_file(console, clinic):
     live = browser.client.get(f"{path}/progress", headers={"HX-Request": "true"})
     assert "HX-Redirect" in live.headers
     assert console.browser("scheduler").get(path).status_code == 200
+
+
+def test_a_file_that_came_after_the_session_had_ended_is_asked_for_again(console, clinic):
+    stranger = console.stranger()
+    response = stranger.post("/reminders/upload", data={"upload": "1", "file": (io.BytesIO(b"x"), "x.csv")})
+    assert response.status_code == 302
+    with (
+        console.browser("scheduler").client.session_transaction() as signed_in,
+        stranger.session_transaction() as session,
+    ):
+        session.update(signed_in)
+    page = stranger.get("/reminders/upload").get_data(as_text=True)
+    assert "Your session had ended, so the file did not arrive." in page
+    assert "Your session had ended" not in stranger.get("/reminders/upload").get_data(as_text=True)
+
+
+def test_files_that_a_process_left_behind_are_deleted_at_the_next_start(console, clinic):
+    kept(console).add("list.csv", b"x", 1)
+    for file in (console.services.settings.var_dir / "uploads").rglob("*"):
+        os.utime(file, (time.time() - uploads.KEPT_SECONDS - 1,) * 2)
+    create_console(console.services)
+    for _ in range(100):
+        if not list((console.services.settings.var_dir / "uploads").iterdir()):
+            return
+        time.sleep(0.02)
+    raise AssertionError("it is still there")
 
 
 def test_ten_thousand_rows_are_read_and_imported_in_a_process_of_their_own(console, clinic):

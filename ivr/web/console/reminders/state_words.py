@@ -67,6 +67,23 @@ _REASONS = {
     "not_live": ReasonWords(_("The import of the file did not finish."), _("Import it again.")),
     "due": ReasonWords(_("It goes out within moments.")),
 }
+COLUMNS = {
+    "appointment_id": _("appointment number"),
+    "phone": _("phone"),
+    "starts_at": _("date and time"),
+    "site": _("site"),
+    "language": _("language"),
+    "timezone": _("time zone"),
+    "first_name": _("first name"),
+    "channel": _("channel"),
+    "status": _("status"),
+    "canceled": _("canceled"),
+    "no_show": _("no show"),
+    "permission": _("permission to text"),
+    "no_texts": _("no texts"),
+    "": _("the whole row"),
+}
+"""What a column of an appointment file is about."""
 _ERROR = re.compile(r"error_(\d+)")
 _ERRORS = {
     ErrorClass.STOP: ReasonWords(

@@ -8,8 +8,10 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_babel import format_datetime, format_decimal
 from werkzeug.datastructures import FileStorage
@@ -19,12 +21,21 @@ from ivr.reminders.reports.export import write_csv
 from ivr.web.console.context import live_line, services, staff_user
 from ivr.web.console.reminders.findings import Findings
 from ivr.web.console.reminders.import_work import BAD_ROWS, Desk, findings, start
+from ivr.web.console.reminders.state_words import COLUMNS
 from ivr.web.console.reminders.uploads import Phase, Upload, Uploads
 from ivr.web.console.reminders.views import blueprint, page_number
 from ivr.web.console.words import gettext, ngettext
+from ivr.web.services import Services
 
 _FAULTS_ON_A_PAGE, _EXAMPLES = 50, 3
 _MAX_BYTES = 20 * 1024 * 1024
+
+
+@blueprint.record_once
+def _delete_old_uploads(state: BlueprintSetupState) -> None:
+    """Those that a process left behind when it ended."""
+    services = cast(Services, state.app.extensions["infoline"])
+    Uploads(services.settings.var_dir, services.vault).watch(services.stopping)
 
 
 def _uploads() -> Uploads:
@@ -89,6 +100,7 @@ def found(upload_id: str) -> ResponseReturnValue:
         import_label=_import_label(found),
         texts=_by_row(found),
         warnings=_warnings(found),
+        columns=COLUMNS,
     )
 
 
