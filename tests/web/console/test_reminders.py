@@ -189,6 +189,13 @@ def test_the_days_ahead_have_counts_and_lists(console, clinic):
     assert "10:00" in day
 
 
+def test_appointments_link_to_their_page_if_there_is_one(console, clinic):
+    browser, link = console.browser("operator"), 'href="/people/appointments/A1"'
+    has_page = "people.appointment" in console.app.view_functions
+    for path in ("/reminders/appointments/2026-12-04", "/reminders/batches/1?appointment=A1"):
+        assert (link in browser.page(path)) == has_page
+
+
 def test_days_far_ahead_are_one_link_away(console, clinic):
     clinic.import_rows(row(50, at(200)), name="far.csv")
     page = console.browser("operator").page("/reminders/appointments")

@@ -383,6 +383,9 @@ def test_ten_thousand_rows_are_read_and_imported_in_a_process_of_their_own(conso
     assert time.monotonic() - begun < 2
     page = settled(browser, response.location)
     assert "Import 10,000 appointments" in page
+    # Thousands of warnings of one kind hide no other.
+    assert "more like this" in page
+    assert "Appointments missing from this file stay unchanged" in page
     done = settled(browser, browser.post(response.location, {"action": "import"}).location)
     assert "10,000 appointments of this file are imported" in done
     assert len(clinic.all(appointment)) == 10_000

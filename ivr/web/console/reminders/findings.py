@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from ivr.reminders.imports.preview import TextPreview
 
 # Kept for the page; the file of rows that need mending has all of them.
 MAX_KEPT = 1000
+_KEPT_OF_A_KIND = 100
 _MORE = "more"
 _LONGEST_CELL = 200
 
@@ -83,6 +84,7 @@ def findings_of(report: ImportReport, path: Path, options: ReadOptions) -> tuple
         bad_rows, cells = _bad_rows(faults, path, options)
     whole_file = next((error for error in report.errors if not error.row and error.code != _MORE), None)
     warnings = [warning for warning in report.warnings if warning.code != _MORE]
+    shown = _some_of_each_kind(warnings)
     return (
         Findings(
             rows=report.rows,
@@ -92,14 +94,25 @@ def findings_of(report: ImportReport, path: Path, options: ReadOptions) -> tuple
             unchanged=report.unchanged,
             rejected=report.rejected,
             faults=[_fault(error, cells) for error in faults[:MAX_KEPT]],
-            warnings=[_fault(warning, {}) for warning in warnings[:MAX_KEPT]],
+            warnings=[_fault(warning, {}) for warning in shown],
             more_faults=max(0, len(faults) - MAX_KEPT),
-            more_warnings=max(0, len(warnings) - MAX_KEPT),
+            more_warnings=len(warnings) - len(shown),
             texts=report.preview or [],
             unreadable=whole_file.message if whole_file else "",
         ),
         bad_rows,
     )
+
+
+def _some_of_each_kind(warnings: list[RowError]) -> list[RowError]:
+    """So that thousands of one kind hide no other."""
+    counts: Counter[str] = Counter()
+    shown = []
+    for warning in warnings:
+        counts[warning.code] += 1
+        if counts[warning.code] <= _KEPT_OF_A_KIND:
+            shown.append(warning)
+    return shown
 
 
 def _fault(error: RowError, cells: dict[tuple[int, str], str]) -> Fault:
