@@ -15,6 +15,7 @@ from ivr.people.work_claims import UNDO_FOR, WorkList
 from ivr.web.console.people.queries import MAX_ID
 
 PER_PAGE = 50
+MAX_COUNT = 1000
 ITEM_KINDS = ("change", "cancel", "wrong-number")
 # Of an item's own table; `by` is the name of whoever has taken it.
 _OWN = ("id", "person_id", "claimed_by", "claimed_at", "done_at", "done_by", "note_sealed")
@@ -31,7 +32,7 @@ Page = tuple[Sequence[Row[Any]], bool]
 
 @dataclass(frozen=True)
 class Counts:
-    """How much waits on each list."""
+    """How much waits on each list. landlines: at most one more than MAX_COUNT, so that no page counts for long."""
 
     callbacks: int
     items: dict[str, int]
@@ -41,7 +42,8 @@ class Counts:
 def counts(connection: Connection, now: datetime) -> Counts:
     by_kind = select(todo.c.kind, func.count()).where(todo.c.done_at.is_(None)).group_by(todo.c.kind)
     waiting = select(func.count()).select_from(callback).where(callback.c.done_at.is_(None))
-    landlines = select(func.count()).select_from(_of_landlines(now).with_only_columns(person.c.id).subquery())
+    of_landlines = _of_landlines(now).with_only_columns(person.c.id).limit(MAX_COUNT + 1)
+    landlines = select(func.count()).select_from(of_landlines.subquery())
     return Counts(
         callbacks=connection.execute(waiting).scalar_one(),
         items={kind: count for kind, count in connection.execute(by_kind)},

@@ -89,6 +89,7 @@ def _common(connection: Connection, current: str) -> dict[str, Any]:
     vault = services().vault
     return {
         "counts": queries.counts(connection, clock.now()),
+        "max_count": queries.MAX_COUNT,
         "current": current,
         "content": live_line().content,
         "masked": lambda row: masked(vault, row.phone_sealed),
