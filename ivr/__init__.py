@@ -8,10 +8,14 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from ivr.settings import Settings
+    from ivr.web.doors import Doors
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """Return the web process as a WSGI app. settings: read from the environment by default."""
+def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
+    """Return the web process as a WSGI app. settings: read from the environment by default.
+
+    doors: whether it answers Twilio, the console, or both.
+    """
     # Imported lazily so that workers and `infoline --help` do not load the web code.
     import threading
 
@@ -30,11 +34,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     from ivr.settings import load
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
+    from ivr.web.doors import with_console, without_webhooks
     from ivr.web.fast_path import FastPath
     from ivr.web.line_app import LineApp
+    from ivr.web.routes import MAX_BODY
     from ivr.web.server.request_counts import RequestCounts
     from ivr.web.services import Services
-    from ivr.web.webhook import MAX_BODY
 
     set_private_umask()
     settings = settings or load()
@@ -82,4 +87,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = FastPath(  # type: ignore[method-assign]
         app.wsgi_app, services, voice.answer_call, sms.answer_text, sms.answer_text_without_database
     )
+    if doors == "console":
+        app.wsgi_app = without_webhooks(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    if doors != "twilio":
+        app.wsgi_app = with_console(app.wsgi_app, services)  # type: ignore[method-assign, assignment]
     return app

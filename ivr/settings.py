@@ -6,6 +6,7 @@ docs/operations.md describes each one.
 from __future__ import annotations
 
 import base64
+import hmac
 import ipaddress
 import json
 import math
@@ -40,7 +41,7 @@ REQUIRED_SETTINGS = (
     ("TWILIO_AUTH_TOKEN", "copy the Auth Token from the Twilio Console"),
 )
 _RANDOM_KEY = "create one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
-MIN_TOKEN, MIN_AUTH_TOKEN = 16, 8
+MIN_TOKEN, MIN_AUTH_TOKEN, MIN_SECRET = 16, 8, 32
 _LOCAL_KEYS: dict[str, Callable[[], str]] = {
     "phone_key": lambda: secrets.token_urlsafe(32),
     "twilio_auth_token": lambda: secrets.token_hex(16),
@@ -86,6 +87,10 @@ class Settings(BaseModel):
 
     phone_key: str = Field(default="", repr=False)
     phone_hash_key: str = Field(default="", repr=False)
+    secret_key: str = Field(default="", repr=False)
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = Field(default="", repr=False)
     metrics_token: str = Field(default="", repr=False)
 
     clock_seconds: float = Field(default=5, gt=0)
@@ -273,6 +278,8 @@ def _weak_secrets(settings: Settings) -> list[str]:
         weak.append(f"PHONE_KEY has a key that is not random: {_RANDOM_KEY}")
     if settings.phone_hash_key and is_weak_key(decode_key(settings.phone_hash_key)):
         weak.append(f"PHONE_HASH_KEY is not random: {_RANDOM_KEY}")
+    if settings.secret_key and is_weak_token(settings.secret_key, MIN_SECRET):
+        weak.append(f"SECRET_KEY can be guessed: {_RANDOM_KEY}")
     if settings.metrics_token and is_weak_token(settings.metrics_token, MIN_TOKEN):
         weak.append(f"METRICS_TOKEN can be guessed: {_RANDOM_KEY}")
     for name in ("twilio_auth_token", "twilio_auth_token_secondary"):
@@ -297,6 +304,7 @@ def _local_defaults(settings: Settings, *, save_keys: bool) -> dict[str, object]
     defaults: dict[str, object] = {
         "database_url": settings.database_url or database,
         "phone_key": settings.phone_key or keys["phone_key"],
+        "secret_key": settings.secret_key or _local_secret(settings.phone_key or keys["phone_key"]),
         "twilio_account_sid": settings.twilio_account_sid or "AC" + "0" * 32,
         "twilio_auth_token": settings.twilio_auth_token or keys["twilio_auth_token"],
         "twilio_api_url": settings.twilio_api_url or settings.simulator_url,
@@ -306,6 +314,11 @@ def _local_defaults(settings: Settings, *, save_keys: bool) -> dict[str, object]
     if not settings.clock_shift_seconds:
         defaults["clock_shift_seconds"] = _saved_shift(settings.var_dir)
     return defaults
+
+
+def _local_secret(phone_key: str) -> str:
+    """The SECRET_KEY of a local line, so that it keeps its sessions when it restarts; empty without keys."""
+    return hmac.digest(phone_key.encode(), b"infoline console sessions", "sha256").hex() if phone_key else ""
 
 
 def _saved_shift(var_dir: Path) -> float:

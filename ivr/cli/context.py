@@ -14,6 +14,8 @@ from ivr.cli.console import FINDINGS, exit_on, fail, note
 
 # Settings, database and content take long to import, and some commands need none of them.
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from ivr.ledger import Ledger, Vault
     from ivr.line.content.config import Config
     from ivr.line.content.loader import Content
@@ -137,10 +139,14 @@ class CommandContext:
 
     def record(self, kind: AuditKind, **details: Detail) -> None:
         """Add an entry to the audit log. If that fails, LedgerUnavailable ends the command: call it before printing."""
+        with self.ledger.write() as connection:
+            self.add_entry(connection, kind, **details)
+
+    def add_entry(self, connection: Connection, kind: AuditKind, **details: Detail) -> None:
+        """Add an entry to the audit log in the transaction that makes the change."""
         from ivr.people import audit
 
-        with self.ledger.write() as connection:
-            audit.record(connection, current_actor(), kind, clock.now(), **details)
+        audit.record(connection, current_actor(), kind, clock.now(), **details)
 
     @cached_property
     def content(self) -> Content:

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from ivr.cli.context import settings_or_exit
 
 if TYPE_CHECKING:
     from ivr.settings import Settings
+    from ivr.web.doors import Doors
     from ivr.web.server.process import Served
     from ivr.web.services import Services
 
@@ -31,7 +33,14 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on. Default: PORT, else 8000.")
-def web(port: int | None) -> None:
+@click.option(
+    "--doors",
+    type=click.Choice(("twilio", "console", "all")),
+    default="all",
+    show_default=True,
+    help="Answer Twilio, the console's pages, or both.",
+)
+def web(port: int | None, doors: Doors) -> None:
     """Answer calls and text messages."""
     if port:
         os.environ["PORT"] = str(port)
@@ -45,15 +54,15 @@ def web(port: int | None) -> None:
     except OSError as error:
         fail(_cannot_listen(error, settings.bind_address, settings.port))
     log.configure()
-    serve(line_site, listener, settings.web_workers)
+    serve(partial(line_site, doors), listener, settings.web_workers)
 
 
-def line_site() -> Served:
+def line_site(doors: Doors = "all") -> Served:
     """Return what a web process serves: the line of the environment's settings."""
     from ivr import create_app
     from ivr.web.server.process import Served
 
-    app = create_app()
+    app = create_app(doors=doors)
     services: Services = app.extensions["infoline"]
     settings, live = services.settings, services.releases.live
     description = {

@@ -41,6 +41,8 @@ person = Table(
     Column("opted_out_at", UtcDateTime),
     Column("landline", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
+    # Partial, in PostgreSQL too (migration 0015).
+    Index("ix_person_of_landlines", "id", sqlite_where=literal_column("landline") == literal_column("1")),
 )
 
 # Evidence, kept for five years: who opted out or in, when, on which channel, with which message.
@@ -89,6 +91,8 @@ appointment = Table(
     # For reminders that are due, oldest first, and for the counts of a batch's status without reading the rows.
     Index("ix_appointment_next_due_at_id", "next_due_at", "id"),
     Index("ix_appointment_batch_id_next_due_at", "batch_id", "next_due_at"),
+    # For the list of appointments by day.
+    Index("ix_appointment_starts_at_status_batch_id", "starts_at", "status", "batch_id"),
 )
 
 # Changes to existing appointments from a file that is being read; applied once all of it is read.
@@ -172,12 +176,13 @@ text_move = Table(
     Column("reason", String(40)),
 )
 
-# Call-back requests. The number is the person's; call and request are keyed hashes.
+# Call-back requests. The number is the person's; person_id becomes NULL some days after a request is done. call and
+# request are keyed hashes. claimed_by: the user of the console who has taken it.
 callback = Table(
     "callback",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("person_id", ForeignKey("person.id"), index=True),
     Column("language", String(8), nullable=False),
     Column("entry", String(64), nullable=False),
     Column("topic", String(64)),
@@ -185,8 +190,11 @@ callback = Table(
     Column("call", String(64), nullable=False),
     Column("request", String(64)),
     Column("asked_at", UtcDateTime, nullable=False),
-    Column("done_at", UtcDateTime),
+    Column("done_at", UtcDateTime, index=True),
     Column("done_by", String(200)),
+    Column("claimed_by", ForeignKey("console_user.id")),
+    Column("claimed_at", UtcDateTime),
+    Column("note_sealed", LargeBinary),
     UniqueConstraint("call", "entry"),
 )
 
@@ -238,7 +246,8 @@ unanswered = Table(
     Column("words_sealed", LargeBinary, nullable=False),
 )
 
-# Work items for schedulers: appointments to move or cancel, phone numbers that are not the patient's.
+# Work items for schedulers: appointments to move or cancel, phone numbers that are not the patient's, and landlines
+# that somebody has begun to handle.
 todo = Table(
     "todo",
     metadata,
@@ -247,8 +256,11 @@ todo = Table(
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
     Column("appointment_id", ForeignKey("appointment.id")),
     Column("at", UtcDateTime, nullable=False),
-    Column("done_at", UtcDateTime),
+    Column("done_at", UtcDateTime, index=True),
     Column("done_by", String(200)),
+    Column("claimed_by", ForeignKey("console_user.id")),
+    Column("claimed_at", UtcDateTime),
+    Column("note_sealed", LargeBinary),
 )
 
 release = Table(
@@ -328,4 +340,37 @@ audit_entry = Table(
     Column("sudo_user", String(200)),
     Column("kind", String(40), nullable=False),
     Column("details", Text, nullable=False),
+)
+
+# People who sign in to the console. email: lower case. password: an Argon2 hash; NULL until the invitation is used, and
+# for those who sign in through the hospital's provider. session_key changes to end all sessions. totp_secret: sealed by
+# Flask-Security. recovery_codes: JSON, sealed. invitation: a SHA-256 hash.
+console_user = Table(
+    "console_user",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("name", String(100), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("password", String(255)),
+    Column("session_key", String(64), nullable=False, unique=True),
+    Column("second_factor", String(20)),
+    Column("totp_secret", String(255)),
+    Column("recovery_codes", Text),
+    Column("invitation", String(64), unique=True),
+    Column("invited_until", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_sign_in_at", UtcDateTime),
+)
+
+# Failed attempts to sign in, for the limits on them. name_hash, address_hash: keyed hashes.
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("name_hash", String(64), nullable=False, index=True),
+    Column("address_hash", String(64), nullable=False, index=True),
 )

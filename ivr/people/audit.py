@@ -28,6 +28,33 @@ class AuditKind(StrEnum):
     OPTED_IN = "opted_in"
     HASH_KEY_READ = "hash_key_read"
     KEYS_ROTATED = "keys_rotated"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    PASSWORD_CHOSEN = "password_chosen"  # noqa: S105 - not a password
+    USER_ADDED = "user_added"
+    USER_INVITED = "user_invited"
+    USER_ENABLED = "user_enabled"
+    USER_DISABLED = "user_disabled"
+    ROLE_CHANGED = "role_changed"
+    NUMBER_SHOWN = "number_shown"
+    APPOINTMENT_READ = "appointment_read"
+    APPOINTMENTS_IMPORTED = "appointments_imported"
+    BATCH_PAUSED = "batch_paused"
+    BATCH_RESUMED = "batch_resumed"
+    BATCH_CANCELLED = "batch_cancelled"
+    TEXT_REQUESTED = "text_requested"
+    TEXTS_LEFT_OUT = "texts_left_out"
+    LANGUAGE_CHANGED = "language_changed"
+    WORK_CLAIMED = "work_claimed"
+    WORK_RELEASED = "work_released"
+    WORK_DONE = "work_done"
+    WORK_REOPENED = "work_reopened"
+    WORK_NOTED = "work_noted"
+    DRAFT_CHANGED = "draft_changed"
+    RELEASE_PUBLISHED = "release_published"
+    RELEASE_ROLLED_BACK = "release_rolled_back"
+    PROMPT_SIGNED_OFF = "prompt_signed_off"
 
 
 KEYS: Mapping[AuditKind, tuple[str, ...]] = {
@@ -40,8 +67,37 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.OPTED_IN: ("person",),
     AuditKind.HASH_KEY_READ: (),
     AuditKind.KEYS_ROTATED: ("values",),
+    AuditKind.SIGNED_IN: (),
+    AuditKind.SIGN_IN_FAILED: ("user",),
+    AuditKind.SIGNED_OUT_EVERYWHERE: (),
+    AuditKind.PASSWORD_CHOSEN: (),
+    AuditKind.USER_ADDED: ("user",),
+    AuditKind.USER_INVITED: ("user",),
+    AuditKind.USER_ENABLED: ("user",),
+    AuditKind.USER_DISABLED: ("user",),
+    AuditKind.ROLE_CHANGED: ("user",),
+    AuditKind.NUMBER_SHOWN: ("person",),
+    AuditKind.APPOINTMENT_READ: ("appointment",),
+    AuditKind.APPOINTMENTS_IMPORTED: ("batch", "rows"),
+    AuditKind.BATCH_PAUSED: ("batch",),
+    AuditKind.BATCH_RESUMED: ("batch",),
+    AuditKind.BATCH_CANCELLED: ("batch",),
+    AuditKind.TEXT_REQUESTED: ("appointment",),
+    AuditKind.TEXTS_LEFT_OUT: ("appointment",),
+    AuditKind.LANGUAGE_CHANGED: ("person",),
+    AuditKind.WORK_CLAIMED: ("callback", "todo"),
+    AuditKind.WORK_RELEASED: ("callback", "todo"),
+    AuditKind.WORK_DONE: ("callback", "todo"),
+    AuditKind.WORK_REOPENED: ("callback", "todo"),
+    AuditKind.WORK_NOTED: ("callback", "todo"),
+    AuditKind.DRAFT_CHANGED: (),
+    AuditKind.RELEASE_PUBLISHED: ("release",),
+    AuditKind.RELEASE_ROLLED_BACK: ("release",),
+    AuditKind.PROMPT_SIGNED_OFF: (),
 }
-"""The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored."""
+"""The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored.
+
+Of `callback` and `todo`, the one that was not changed is null."""
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from ivr.ledger import Vault
-from ivr.ledger.tables import callback, person
+from ivr.ledger.tables import (
+    appointment,
+    callback,
+    offered_choice,
+    opt_out_event,
+    person,
+    staged_change,
+    text,
+    todo,
+)
 from ivr.line.callflow.states import TimeOfDay
 from ivr.people.persons import get_or_create_persons
+
+# How long a completed request keeps its number.
+NUMBER_KEPT = timedelta(days=7)
+# At most this many at a time, so that nobody waits for long.
+_FORGOTTEN_AT_ONCE = 500
+_REFER_TO_PERSONS = (appointment, callback, offered_choice, opt_out_event, staged_change, text, todo)
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,7 @@ def save_callback(connection: Connection, vault: Vault, request: CallbackRequest
         connection.execute(update(callback).where(callback.c.id == of_number.id).values(values))
     elif of_call:
         # A new request reopens a completed one.
-        values |= {"done_at": None, "done_by": None}
+        values |= {"done_at": None, "done_by": None, "claimed_by": None, "claimed_at": None}
         connection.execute(update(callback).where(callback.c.id == of_call.id).values(values))
     else:
         values |= {"call": call, "entry": request.entry, "asked_at": now}
@@ -97,3 +112,21 @@ def complete_callback(connection: Connection, callback_id: int, by: str, now: da
     """Mark a call back as made. by: a staff member's name. Returns False if no pending one has this id."""
     pending = (callback.c.id == callback_id) & callback.c.done_at.is_(None)
     return bool(connection.execute(update(callback).where(pending).values(done_at=now, done_by=by[:200])).rowcount)
+
+
+def forget_completed_callbacks(connection: Connection, now: datetime) -> int:
+    """Take the number and the note from requests that were completed long ago. Returns how many.
+
+    A person of whom nothing else is known is deleted.
+    """
+    is_old = (callback.c.done_at < now - NUMBER_KEPT) & callback.c.person_id.is_not(None)
+    old = select(callback.c.id, callback.c.person_id).where(is_old).order_by(callback.c.id).limit(_FORGOTTEN_AT_ONCE)
+    rows = connection.execute(old.with_for_update(skip_locked=True)).all()
+    if not rows:
+        return 0
+    forget = update(callback).where(callback.c.id.in_([row.id for row in rows]))
+    connection.execute(forget.values(person_id=None, note_sealed=None))
+    unused = [~exists().where(table.c.person_id == person.c.id) for table in _REFER_TO_PERSONS]
+    is_plain = person.c.language.is_(None) & person.c.opted_out_at.is_(None)
+    connection.execute(delete(person).where(person.c.id.in_({row.person_id for row in rows}), is_plain, *unused))
+    return len(rows)

@@ -94,6 +94,11 @@ def remember_language(connection: Connection, vault: Vault, phone: str, language
     connection.execute(update(person).where(person.c.id == person_id).values(language=language))
 
 
+def set_language(connection: Connection, person_id: int, language: str | None) -> None:
+    """Use `language` with this person from now on; None: that of their newest appointment."""
+    connection.execute(update(person).where(person.c.id == person_id).values(language=language))
+
+
 def _change_consent(  # noqa: PLR0913 - one row's columns
     connection: Connection,
     vault: Vault,

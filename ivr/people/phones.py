@@ -110,3 +110,8 @@ def format_phone(e164: str) -> str:
     """Return a US number as 603-555-0123 and any other unchanged."""
     match = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", e164, re.ASCII)
     return "-".join(match.groups()) if match else e164
+
+
+def mask_phone(e164: str) -> str:
+    """The last four digits, as the console shows a number until somebody asks for it."""
+    return f"•••• {e164[-4:]}"

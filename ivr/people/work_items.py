@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import appointment, person, todo
 
 # change: the patient asks for another time. cancel: a text CANCEL, which also opted out. wrong-number: the number is
-# not the patient's.
-WorkItemKind = Literal["change", "cancel", "wrong-number"]
+# not the patient's. landline: a number that cannot be texted has an upcoming appointment; such an item
+# exists once a user of the console handles it.
+WorkItemKind = Literal["change", "cancel", "wrong-number", "landline"]
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,27 @@ def add_work_item(
         connection.execute(insert(todo).values(kind=kind, person_id=person_id, appointment_id=appointment_row, at=now))
 
 
+def landline_item(connection: Connection, person_id: int, now: datetime) -> int:
+    """Return the id of the pending item of kind "landline" of a person, which is added if there is none."""
+    # Lock the person, so that two requests at once do not add two.
+    connection.execute(select(person.c.id).where(person.c.id == person_id).with_for_update(key_share=True))
+    add_work_item(connection, "landline", person_id, None, now)
+    is_item = (todo.c.kind == "landline") & (todo.c.person_id == person_id) & todo.c.done_at.is_(None)
+    return int(connection.execute(select(func.min(todo.c.id)).where(is_item)).scalar_one())
+
+
 def pending_work_items(connection: Connection, vault: Vault) -> list[WorkItem]:
-    """Return the pending items, oldest first. Raises UnknownKey for a number sealed with a lost key."""
+    """Return the pending items except landlines, oldest first.
+
+    Raises UnknownKey for a number sealed with a lost key.
+    """
     rows = connection.execute(
         select(todo.c.id, todo.c.kind, todo.c.at, person.c.phone_sealed)
         .add_columns(appointment.c.appointment_id, appointment.c.starts_at)
         .select_from(todo)
         .join(person, person.c.id == todo.c.person_id)
         .outerjoin(appointment, appointment.c.id == todo.c.appointment_id)
-        .where(todo.c.done_at.is_(None))
+        .where(todo.c.done_at.is_(None), todo.c.kind != "landline")
         .order_by(todo.c.at, todo.c.id)
     )
     return [WorkItem(id_, kind, at, vault.open(sealed), *rest) for id_, kind, at, sealed, *rest in rows]

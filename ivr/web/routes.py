@@ -16,6 +16,7 @@ class Lane(StrEnum):
     OPERATIONS = "operations"
     DATABASE = "database"
     WITHOUT_DATABASE = "without_database"
+    CONSOLE = "console"
 
 
 LANES = {
@@ -24,7 +25,14 @@ LANES = {
     "healthz": Lane.OPERATIONS,
     "readyz": Lane.OPERATIONS,
     "metrics": Lane.OPERATIONS,
+    "console": Lane.CONSOLE,
 }
+MAX_BODY = 64 * 1024
+"""The most bytes of a request's body: webhooks are small."""
+MAX_CONSOLE_BODY = 22 * 1024 * 1024
+"""The same for the console, which takes appointment files and recordings."""
+BODY_SECONDS, CONSOLE_BODY_SECONDS = 10.0, 300.0
+"""How long a client may take to send a body."""
 ROUTES = SIGNED | LANES.keys()
 
 
@@ -42,3 +50,9 @@ def route_of(path: str) -> str:
     """Return the name of a path's route in logs and metrics: nothing that a client chose."""
     segment = first_segment(path)
     return segment if segment in ROUTES else "other"
+
+
+def body_limits(path: str) -> tuple[int, float]:
+    """Return the most bytes of a request's body, and how many seconds sending it may take."""
+    is_console = lane_of(path) is Lane.CONSOLE
+    return (MAX_CONSOLE_BODY, CONSOLE_BODY_SECONDS) if is_console else (MAX_BODY, BODY_SECONDS)

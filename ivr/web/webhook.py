@@ -9,12 +9,11 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, RequestEnt
 from ivr.carrier.twilio.form_decoder import TooManyFields, decode_form
 from ivr.carrier.twilio.signature import IDEMPOTENCY_HEADER, SIGNATURE_HEADER, Fields, is_signed
 from ivr.settings import Settings
-from ivr.web.routes import SIGNED, first_segment
+from ivr.web.routes import SIGNED, body_limits, first_segment
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-MAX_BODY = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
 REFUSED = "infoline.refused"
 """The key in a WSGI environment of why a request was refused, for logs and metrics."""
@@ -31,10 +30,10 @@ class Webhook(NamedTuple):
 def refuse_unread(environ: WSGIEnvironment) -> None:
     """Raise an HTTPException for a request that is refused whatever its body contains, before the body is received.
 
-    413 for a body over MAX_BODY, 403 for a webhook without a signature.
+    413 for a body that is too large for its path, 403 for a webhook without a signature.
     """
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length) > MAX_BODY:
+    if not length.isdecimal() or int(length) > body_limits(environ["PATH_INFO"])[0]:
         raise _refused(environ, "too_large", RequestEntityTooLarge())
     is_webhook = environ["REQUEST_METHOD"] == "POST" and first_segment(environ["PATH_INFO"]) in SIGNED
     if is_webhook and not environ.get(SIGNATURE_HEADER):

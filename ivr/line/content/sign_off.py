@@ -47,6 +47,16 @@ def requires_sign_off(content: Content) -> frozenset[str]:
     return frozenset((*(subject.id for subject in content.config.subjects), *RED_FLAGS, "results"))
 
 
+def unsigned_prompts(content: Content) -> list[tuple[str, str]]:
+    """Every medical prompt that is not signed off, as (language, name), and others whose sign-off is void."""
+    medical = requires_sign_off(content)
+    return sorted(
+        key
+        for key, prompt in content.prompts.items()
+        if not is_signed_off(prompt) and (prompt.name in medical or _has_reviewer(prompt))
+    )
+
+
 def check_sign_off(content: Content, prompt: Prompt) -> Iterator[Finding]:
     """A finding for a sign-off of another text, or for a missing sign-off that line.yaml requires."""
     if is_signed_off(prompt):

@@ -61,9 +61,15 @@ def read_yaml(file: str, text: str, first_line: int = 1) -> Source:
     return source
 
 
+def parse_yaml(text: str) -> yaml.Node | None:
+    """The nodes of a document that `read_yaml` accepts, each with its place in the text."""
+    node: yaml.Node | None = _PlainLoader(text).get_single_node()
+    return node
+
+
 def field_offsets(text: str) -> dict[str, tuple[int, int, yaml.Node]]:
     """Each field of a mapping that `read_yaml` accepts: the offsets of its key and its value's end, and its value."""
-    node = _PlainLoader(text).get_single_node()
+    node = parse_yaml(text)
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     return {str(key.value): (key.start_mark.index, _end(value), value) for key, value in pairs}
 

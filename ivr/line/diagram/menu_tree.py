@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from babel import Locale
@@ -32,6 +33,10 @@ class MenuNode:
     person: str = ""
     """The person that key 0 reaches."""
     children: tuple[MenuNode, ...] = ()
+    name: str = ""
+    """Its id in line.yaml."""
+    callers: int | None = None
+    """How many callers took the key that leads there; None if that is not known."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,23 @@ def build_menu_tree(content: Content, language: str) -> MenuTree:
     )
 
 
+def with_callers(tree: MenuTree, calls: int, by_key: Mapping[tuple[str, str], int]) -> MenuTree:
+    """The same tree with the numbers of callers. by_key: by the name of a menu and a key."""
+
+    def counted(node: MenuNode, callers: int) -> MenuNode:
+        children = (counted(child, by_key.get((node.name, child.key), 0)) for child in node.children)
+        return replace(node, callers=callers, children=tuple(children))
+
+    return replace(tree, root=counted(tree.root, calls))
+
+
 def describe_menu_tree(content: Content, language: str) -> str:
     """The diagram as a nested list, for readers who cannot see it."""
-    tree = build_menu_tree(content, language)
+    return describe_tree(build_menu_tree(content, language))
+
+
+def describe_tree(tree: MenuTree) -> str:
+    """A tree as a nested list."""
     directory = [f"- {entry.name}, {entry.number}. {' '.join(entry.facts)}" for entry in tree.directory]
     return "\n".join(
         [f"{tree.title}.", *tree.everywhere, "", *_outline(tree.root, ""), "", "Whom the line calls:", *directory]
@@ -78,9 +97,14 @@ def _outline(node: MenuNode, indent: str) -> list[str]:
     key = f"Key {node.key}: " if node.key else ""
     label = f' ("{node.label}")' if node.label else ""
     person = f". 0 reaches {node.person}" if node.person else ""
-    facts = "; ".join(node.facts)
+    facts = "; ".join([*node.facts, *([] if node.callers is None else [callers_words(node.callers)])])
     line = f"{indent}- {key}{node.title}{label}{facts and f', {facts}'}{person}."
     return [line, *(line for child in node.children for line in _outline(child, f"{indent}  "))]
+
+
+def callers_words(callers: int) -> str:
+    """A number of callers, in words."""
+    return "1 caller" if callers == 1 else f"{callers:,} callers"
 
 
 def _language_name(content: Content, language: str) -> str:
@@ -111,16 +135,18 @@ class _Builder:
         labels = self._content.prompt(self._language, name).choices
         children = [self._target(name, key, target, labels[key]) for key, target in sorted(menu.choices.items())]
         facts = (f"{self._seconds(Menu(name)):.0f} seconds",)
-        return MenuNode("menu", self._title(name), key, label, facts, self._entry_name(menu.person), tuple(children))
+        person = self._entry_name(menu.person)
+        return MenuNode("menu", self._title(name), key, label, facts, person, tuple(children), name)
 
     def _target(self, menu: str, key: str, target: str, label: str) -> MenuNode:
         """The target of a menu's key. Each menu is drawn once, below the menu that key 9 leads back to."""
         if target in self._entries:
-            return MenuNode("person", self._entry_name(target), key, label, (self._entries[target].number,))
+            facts = (self._entries[target].number,)
+            return MenuNode("person", self._entry_name(target), key, label, facts, name=target)
         if target not in self._content.config.menus:
             return self._topic(target, key, label)
         if target in self._drawn or self._graph.parent(Menu(target)) != Menu(menu):
-            return MenuNode("above", self._title(target), key, label, ("see that menu",))
+            return MenuNode("above", self._title(target), key, label, ("see that menu",), name=target)
         return self.menu(target, key, label)
 
     def _topic(self, name: str, key: str, label: str) -> MenuNode:
@@ -128,7 +154,7 @@ class _Builder:
         *first, last = (f"{self._seconds(TopicPart(name, part)):.0f}" for part in range(self._graph.part_counts[name]))
         lengths = f"{', '.join(first)} and {last}" if first else last
         facts = (f"{lengths} seconds", f"by text: {topic.number}")
-        return MenuNode("topic", self._title(name), key, label, facts, self._entry_name(topic.person))
+        return MenuNode("topic", self._title(name), key, label, facts, self._entry_name(topic.person), name=name)
 
     def _title(self, name: str) -> str:
         return self._content.prompt(self._language, name).title or name

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ivr.line.content.loader import Content
-from ivr.line.diagram.menu_tree import DirectoryNode, MenuNode, MenuTree, build_menu_tree, describe_menu_tree
+from ivr.line.diagram.menu_tree import (
+    DirectoryNode,
+    MenuNode,
+    MenuTree,
+    build_menu_tree,
+    callers_words,
+    describe_tree,
+)
 
 # A4 is 595 points wide and Letter 612; half an inch on each side is left for the printer.
 WIDTH = 523.0
@@ -25,6 +32,8 @@ _LEFT = 1.0
 _FACTS_X, _FACTS_WIDTH = _TREE_WIDTH + _GAP, 106.0
 _PERSON_X = _FACTS_X + _FACTS_WIDTH + _GAP
 _MIN_BOX_WIDTH = 90.0
+# Of the line to a branch that every caller takes.
+_THICKEST = 12.0
 _FRAMES: dict[str, dict[str, str]] = {
     "menu": {"stroke-width": "2", "fill": "#ececec", "rx": "3"},
     "topic": {"stroke-width": "0.8", "fill": "#fff", "rx": "3"},
@@ -40,11 +49,12 @@ _BOLD = 1.14
 
 @dataclass
 class _Sheet:
-    """An SVG that grows downward. y: the top of the free space."""
+    """An SVG that grows downward. y: the top of the free space. calls: how many the numbers of callers are part of."""
 
     language: str
     svg: ET.Element
     y: float = 0.0
+    calls: int = 0
 
     def shape(self, name: str, **attributes: str | float) -> None:
         ET.SubElement(self.svg, name, _hyphenate(attributes))
@@ -60,7 +70,11 @@ class _Sheet:
 
 def render_svg(content: Content, language: str) -> str:
     """The diagram of a line in one of its languages, as an SVG WIDTH points wide."""
-    tree = build_menu_tree(content, language)
+    return draw_tree(build_menu_tree(content, language), language)
+
+
+def draw_tree(tree: MenuTree, language: str) -> str:
+    """The diagram of a tree. With numbers of callers, a branch is as thick as its part of all calls."""
     name = f"line-{language}"
     attributes = {
         "xmlns": "http://www.w3.org/2000/svg",
@@ -71,9 +85,9 @@ def render_svg(content: Content, language: str) -> str:
     }
     svg = ET.Element("svg", attributes)
     ET.SubElement(svg, "title", {"id": f"{name}-title"}).text = tree.title
-    ET.SubElement(svg, "desc", {"id": f"{name}-words"}).text = describe_menu_tree(content, language)
+    ET.SubElement(svg, "desc", {"id": f"{name}-words"}).text = describe_tree(tree)
     paper = ET.SubElement(svg, "rect", {"width": "100%", "height": "100%", "fill": "#fff"})
-    sheet = _Sheet(language, svg)
+    sheet = _Sheet(language, svg, calls=tree.root.callers or 0)
     _draw_header(sheet, tree)
     _draw_row(sheet, tree.root, 0)
     _draw_footer(sheet, tree)
@@ -89,7 +103,8 @@ def _draw_header(sheet: _Sheet, tree: MenuTree) -> None:
     for sentence in tree.everywhere:
         y = sheet.text(0, y + 2, _wrap(sentence, WIDTH))
     y += 8
-    for x, heading in ((0.0, "Where keys lead"), (_FACTS_X, "Seconds to hear"), (_PERSON_X, "Whom 0 reaches")):
+    facts = "Seconds to hear" if tree.root.callers is None else "Callers; seconds to hear"
+    for x, heading in ((0.0, "Where keys lead"), (_FACTS_X, facts), (_PERSON_X, "Whom 0 reaches")):
         sheet.text(x, y, [heading], SMALL, font_weight="bold")
     sheet.y = y + SMALL * _LEADING + 2
     _draw_rule(sheet)
@@ -108,15 +123,17 @@ def _draw_row(sheet: _Sheet, node: MenuNode, depth: int) -> float:
     title = _wrap(_capitalize(node.title), text_width, PLAIN)
     label = _wrap(f"“{node.label}”", text_width) if node.label else []
     facts = [line for fact in node.facts for line in _wrap(fact.removesuffix(" seconds"), _FACTS_WIDTH)]
+    callers = [] if node.callers is None else [callers_words(node.callers)]
     person = _wrap(_capitalize(node.person), WIDTH - _PERSON_X) if node.person else []
     inner = len(title) * PLAIN * _LEADING + len(label) * SMALL * _LEADING
-    height = max(inner, max(len(facts), len(person)) * SMALL * _LEADING) + 2 * _PADDING - 3
+    height = max(inner, max(len(facts) + len(callers), len(person)) * SMALL * _LEADING) + 2 * _PADDING - 3
     top, middle = sheet.y, sheet.y + height / 2
     sheet.shape("rect", x=x, y=top, width=width, height=height, stroke="#000", **_FRAMES[node.kind])
     y = sheet.text(text_x, middle - inner / 2, title, PLAIN, font_weight="bold", lang=sheet.language)
     sheet.text(text_x, y, label, lang=sheet.language)
-    for column_x, lines in ((_FACTS_X, facts), (_PERSON_X, person)):
-        sheet.text(column_x, middle - len(lines) * SMALL * _LEADING / 2, lines)
+    y = middle - (len(callers) + len(facts)) * SMALL * _LEADING / 2
+    sheet.text(_FACTS_X, sheet.text(_FACTS_X, y, callers, font_weight="bold"), facts)
+    sheet.text(_PERSON_X, middle - len(person) * SMALL * _LEADING / 2, person)
     sheet.y = top + height + _ROW_GAP
     _draw_children(sheet, node, depth, top + height)
     if node.key:
@@ -132,9 +149,13 @@ def _box_x(depth: int) -> float:
 def _draw_children(sheet: _Sheet, node: MenuNode, depth: int, bottom: float) -> None:
     child_x = _box_x(depth + 1)
     stem = min(_box_x(depth) + _INDENT / 2 - 4, child_x)
-    for end in [_draw_row(sheet, child, depth + 1) for child in node.children]:
+    ends = [_draw_row(sheet, child, depth + 1) for child in node.children]
+    for child, end in zip(node.children, ends, strict=True):
         path = f"M{_number(stem)} {_number(bottom)}V{_number(end)}H{_number(child_x - _KEY_RADIUS)}"
         sheet.shape("path", d=path, fill="none", stroke="#000", stroke_width=0.8)
+        if child.callers:
+            width = 0.8 + (_THICKEST - 0.8) * min(1.0, child.callers / max(1, sheet.calls))
+            sheet.shape("line", x1=stem, y1=end, x2=child_x - _KEY_RADIUS, y2=end, stroke="#000", stroke_width=width)
 
 
 def _draw_key(sheet: _Sheet, x: float, y: float, key: str) -> None:

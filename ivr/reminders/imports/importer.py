@@ -12,6 +12,8 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from ivr.ledger import Ledger, Vault
 from ivr.line.content.loader import Content
 from ivr.reminders.imports.duplicates import TempDiskFull
@@ -25,11 +27,12 @@ CHUNK_SIZE = 1000
 # Further errors are counted but not listed: a file with a million bad rows has one problem.
 MAX_LISTED = 20_000
 _PREVIEW_ROWS = 3
+OnLive = Callable[[Connection, int, int], None]
 
 
 @dataclass
 class ImportReport:
-    """The last four counts add up to rows; cancelled rows count as updated. preview: only in a dry run."""
+    """The last four counts of rows add up to rows. cancelled: how many of those updated. preview: only in a dry run."""
 
     batch: int | None = None
     rows: int = 0
@@ -37,17 +40,20 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    cancelled: int = 0
     warnings: list[RowError] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     preview: list[TextPreview] | None = None
 
     def as_json(self) -> dict[str, object]:
-        return {name: value for name, value in asdict(self).items() if name != "preview" or value is not None}
+        values = asdict(self)
+        del values["cancelled"]
+        return {name: value for name, value in values.items() if name != "preview" or value is not None}
 
     def refused(self) -> ImportReport:
         """The report of a strict import that imported nothing because of errors."""
         warnings = [*self.warnings, row_warning(0, "", "strict")]
-        return replace(self, accepted=0, updated=0, unchanged=0, rejected=self.rows, warnings=warnings)
+        return replace(self, accepted=0, updated=0, unchanged=0, cancelled=0, rejected=self.rows, warnings=warnings)
 
 
 class _CappedList:
@@ -70,7 +76,8 @@ class _CappedList:
 class Importer:
     """progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself.
 
-    options: which parts of a workbook to read.
+    options: which parts of a workbook to read. on_live: called with the batch and the number of rows in the transaction
+    that makes the batch live.
     """
 
     ledger: Ledger
@@ -79,6 +86,7 @@ class Importer:
     progress: Callable[[int], None] = lambda _rows: None
     own_numbers: frozenset[str] = frozenset()
     options: ReadOptions = ReadOptions()
+    on_live: OnLive = lambda _connection, _batch, _rows: None
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """strict: import everything or nothing. For an unreadable file, the report has no rows and one error."""
@@ -91,7 +99,7 @@ class Importer:
         if strict and report.errors:
             stage.undo()
             return report.refused()
-        report.batch = stage.go_live()
+        report.batch = stage.go_live(lambda connection, batch: self.on_live(connection, batch, report.rows))
         return report
 
     def dry_run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
@@ -134,6 +142,7 @@ class Importer:
             report.accepted += staged.accepted
             report.updated += staged.updated
             report.unchanged += staged.unchanged
+            report.cancelled += staged.cancelled
             report.rejected += len(chunk) - len(valid)
             in_cancelled += staged.in_cancelled
             self.progress(report.rows)

@@ -7,7 +7,7 @@ an import takes over rows of such a batch only when it goes live, and its undo d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -46,13 +46,15 @@ _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at",
 
 @dataclass
 class StagedCounts:
-    """opted_out: row numbers of patients who opted out. in_cancelled: unchanged rows in cancelled batches.
+    """cancelled: those of the updated that become cancelled. in_cancelled: unchanged rows in cancelled batches.
+    opted_out: row numbers of patients who opted out.
 
     warnings: about appointments that the ledger does not have, or has under another id.
     """
 
     accepted: int = 0
     updated: int = 0
+    cancelled: int = 0
     unchanged: int = 0
     in_cancelled: int = 0
     opted_out: list[int] = field(default_factory=list)
@@ -124,12 +126,16 @@ class ImportStage:
             "updated_at": self._now,
         }
 
-    def go_live(self) -> int | None:
-        """Make the batch live with one update, then apply its changes. Returns None if nothing was new or changed."""
+    def go_live(self, on_live: Callable[[Connection, int], None] = lambda _connection, _batch: None) -> int | None:
+        """Make the batch live with one update, then apply its changes. Returns None if nothing was new or changed.
+
+        on_live: called with the batch in the transaction that makes it live.
+        """
         if self._batch is None:
             return None
         with self._ledger.write() as connection:
             connection.execute(update(batch).where(batch.c.id == self._batch).values(live_at=self._now))
+            on_live(connection, self._batch)
             older = select(staged_change.c.id).where(staged_change.c.into < self._batch).limit(1)
             self._has_older_changes = connection.execute(older).first() is not None
         while self._apply_some():
@@ -199,7 +205,7 @@ class _RowChanges:
         self.new: list[AppointmentRow] = []
         self.staged: list[tuple[LedgerRow[Any], ValidRow | None]] = []
         self._unknown: list[PartialRow] = []
-        self._updated = self._unchanged = self._in_cancelled = 0
+        self._updated = self._cancelled = self._unchanged = self._in_cancelled = 0
         for row in rows:
             before = known.get(row.appointment_id)
             if before is None:
@@ -207,6 +213,7 @@ class _RowChanges:
             elif not _is_unchanged(vault, before, row, persons):
                 self.staged.append((before, row))
                 self._updated += 1
+                self._cancelled += before.status != "cancelled" and _new_status(row) == "cancelled"
             else:
                 self._unchanged += 1
                 self._in_cancelled += before.cancelled_at is not None
@@ -227,8 +234,21 @@ class _RowChanges:
         unknown = [row for row in self._unknown if row.column == "status"]
         warnings = [row_warning(row.number, "appointment_id", "cancelled_unknown") for row in unknown]
         return StagedCounts(
-            len(self.new), self._updated, self._unchanged, self._in_cancelled, numbers, [*warnings, *alike]
+            len(self.new),
+            self._updated,
+            self._cancelled,
+            self._unchanged,
+            self._in_cancelled,
+            numbers,
+            [*warnings, *alike],
         )
+
+
+def _new_status(row: ValidRow) -> str:
+    """The status that a row gives; empty if it gives none."""
+    if isinstance(row, AppointmentRow):
+        return row.status
+    return row.value if row.column == "status" else ""
 
 
 def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow]) -> StagedCounts:

@@ -6,8 +6,9 @@ and quiet hours are checked again, and it goes out once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,6 +58,12 @@ RESULT_SENTENCES = {
     Reason.LIMIT: "This number has reached its limit of texts, {day} a day and {week} in seven days: call, or wait.",
 }
 _SUCCESSES = frozenset({"due_now", "waits_for_carrier", "already", "left_out"})
+Record = Callable[[Connection], None]
+"""Adds an entry to the audit log, in the transaction of an action."""
+
+
+def _no_record(_connection: Connection) -> None:
+    """For commands, which record after the action."""
 
 
 class UnknownAppointment(Exception):
@@ -65,16 +72,21 @@ class UnknownAppointment(Exception):
 
 @dataclass(frozen=True)
 class ManualResult:
-    """The outcome of an action on one text. code: a key of RESULT_SENTENCES."""
+    """The outcome of an action on one text. code: a key of RESULT_SENTENCES. values: what its sentence names."""
 
     appointment_id: str
     step: str
     code: str
-    sentence: str
+    values: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
         return self.code in _SUCCESSES
+
+    @property
+    def sentence(self) -> str:
+        """What a command prints."""
+        return RESULT_SENTENCES[self.code].format(**self.values)
 
     def as_json(self) -> dict[str, object]:
         fields = {name: getattr(self, name) for name in ("appointment_id", "step", "done", "code")}
@@ -82,11 +94,19 @@ class ManualResult:
 
 
 class ManualActions:
-    """What staff can do for one person or one appointment."""
+    """What staff can do for one person or one appointment. record: called in the transaction of each action."""
 
-    def __init__(self, ledger: Ledger, vault: Vault, config: Config) -> None:
-        self._ledger, self._vault, self._config = ledger, vault, config
+    def __init__(self, ledger: Ledger, vault: Vault, config: Config, record: Record = _no_record) -> None:
+        self._ledger, self._vault, self._config, self._record = ledger, vault, config, record
         self._rules = config.reminders
+
+    @contextmanager
+    def _action(self) -> Iterator[Connection]:
+        """A transaction that holds the lock, under which a claim sees all of an action or none of it."""
+        with self._ledger.write() as connection:
+            self._ledger.exclusive_lock(connection)
+            yield connection
+            self._record(connection)
 
     def person(self, phone: str, now: datetime) -> dict[str, Any]:
         """All data on a number (E.164): opt-out, appointments since 30 days ago, and their texts. Times are local.
@@ -121,15 +141,12 @@ class ManualActions:
 
     def stop(self, phone: str, reason: str, now: datetime) -> bool:
         """Opt a number (E.164) out of reminders. reason: stored sealed. Returns False if it was opted out already."""
-        with self._ledger.write() as connection:
-            # Under the lock, a claim sees all of an opt-out or none of it.
-            self._ledger.exclusive_lock(connection)
+        with self._action() as connection:
             return opt_out(connection, self._vault, phone, now, "staff", reason)
 
     def start(self, phone: str, reason: str, now: datetime) -> str | None:
         """Revoke an opt-out. Returns the source of the opt-out; None if there was none."""
-        with self._ledger.write() as connection:
-            self._ledger.exclusive_lock(connection)
+        with self._action() as connection:
             person_id = select(person.c.id).where(person.c.phone_hash == self._vault.hash(phone)).scalar_subquery()
             source = _opt_out_source(connection, opt_out_event.c.person_id == person_id)
             changed = opt_in(connection, self._vault, phone, now, "staff", reason)
@@ -137,15 +154,13 @@ class ManualActions:
 
     def send(self, appointment_id: str, step_id: str, now: datetime) -> ManualResult:
         """Make an upcoming text due now. Raises UnknownAppointment."""
-        with self._ledger.write() as connection:
-            self._ledger.exclusive_lock(connection)
+        with self._action() as connection:
             actions = _AppointmentActions(connection, self._rules, appointment_id, now)
             return actions.send(actions.step(step_id))
 
     def skip(self, appointment_id: str, step_id: str | None, now: datetime) -> list[ManualResult]:
         """Skip one upcoming text of an appointment, or all of them. Raises UnknownAppointment."""
-        with self._ledger.write() as connection:
-            self._ledger.exclusive_lock(connection)
+        with self._action() as connection:
             actions = _AppointmentActions(connection, self._rules, appointment_id, now)
             return actions.skip([actions.step(step_id)] if step_id else self._rules.plan)
 
@@ -284,11 +299,11 @@ class _AppointmentActions:
 
     def _result(self, step: ReminderStep, code: str) -> ManualResult:
         row, limits = self._texts.get(step.id), self._rules.per_number
-        sentence = RESULT_SENTENCES[code].format(
-            state=row.state.replace("_", " ") if row else "",
-            batch=self._row.batch_id,
-            quiet_end=self._rules.quiet_hours.end.strftime("%H:%M"),
-            day=limits.day,
-            week=limits.week,
-        )
-        return ManualResult(self._row.appointment_id, step.id, str(code), sentence)
+        values = {
+            "state": row.state.replace("_", " ") if row else "",
+            "batch": self._row.batch_id,
+            "quiet_end": self._rules.quiet_hours.end.strftime("%H:%M"),
+            "day": limits.day,
+            "week": limits.week,
+        }
+        return ManualResult(self._row.appointment_id, step.id, str(code), values)

@@ -25,6 +25,7 @@ MIN_CASES = 10
 BUCKETS = (0, 24, 48, 96, 168)
 _FIRST_MONDAY = date(1970, 1, 5)
 _DAY_SECONDS = 24 * 3600
+_KNOWN = ("attended", "missed")
 _MAX_AGE = timedelta(days=3653)
 REPLIES = ("confirmed", "change", "nothing", WRONG_NUMBER, "no_text")
 
@@ -50,13 +51,46 @@ def response_rates(ledger: Ledger, zone: ZoneInfo, now: datetime, batch_id: int 
         }
 
 
-def _was_accepted() -> ColumnElement[bool]:
-    """Whether the carrier accepted a text. A failed text that has a sid failed after that."""
-    return text.c.state.in_(ACCEPTED) | ((text.c.state == TextState.FAILED) & text.c.sid.is_not(None))
+def was_accepted() -> ColumnElement[bool]:
+    """Whether the carrier accepted a text. A failed text that has a sid failed after that.
+
+    Written so that the database can look up states and a range of `claimed_at` in the index on both.
+    """
+    return text.c.state.in_((*ACCEPTED, TextState.FAILED)) & (
+        (text.c.state != TextState.FAILED) | text.c.sid.is_not(None)
+    )
 
 
-def _accepted_texts(batch_id: int | None) -> FromClause:
-    """Texts that the carrier accepted, each with the reply that counts for it."""
+def weekly_rates(connection: Connection, zone: ZoneInfo, now: datetime, since: datetime) -> list[dict[str, Any]]:
+    """The rates of the weeks in which texts went out since then, as in "weeks" of `response_rates`, with attendance.
+
+    "known" is the number of appointments whose attendance a file has reported, and "attended" the part of them.
+    """
+    texts = _accepted_texts(None, since)
+    week = _week(texts.c.claimed_at, zone, now).label("key")
+    visits = func.count(texts.c.appointment_id.distinct())
+    rows = connection.execute(
+        select(
+            week,
+            visits.label("visits"),
+            func.count().filter(texts.c.answer == "confirmed").label("confirmed"),
+            visits.filter(texts.c.status.in_(_KNOWN)).label("known"),
+            visits.filter(texts.c.status == "attended").label("attended"),
+        )
+        .group_by(week)
+        .order_by(week)
+    )
+    return [_week_of(row) for row in rows]
+
+
+def _week_of(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    counts = {name: getattr(row, name) for name in ("visits", "confirmed", "known", "attended")}
+    shares = {"confirmed": percent(row.confirmed, row.visits), "attended": percent(row.attended, row.known)}
+    return {"week_of": _monday(row.key), **counts, "percent": shares}
+
+
+def _accepted_texts(batch_id: int | None, since: datetime | None = None) -> FromClause:
+    """Texts that the carrier accepted, each with the reply that counts for it, and the status of its appointment."""
     earlier = text.alias("earlier")
     # A failed text gets no reply.
     answered = (
@@ -75,9 +109,10 @@ def _accepted_texts(batch_id: int | None) -> FromClause:
     answer = case((appointment.c.answer.is_(None), None), (text.c.id == answered, appointment.c.answer))
     columns = (text.c.appointment_id, text.c.starts_at, text.c.claimed_at, text.c.state, appointment.c.batch_id)
     return (
-        select(*columns, answer.label("answer"))
+        select(*columns, appointment.c.status, answer.label("answer"))
         .join(appointment, appointment.c.id == text.c.appointment_id)
-        .where(_was_accepted(), *in_batch(appointment.c.batch_id, batch_id))
+        .where(was_accepted(), *in_batch(appointment.c.batch_id, batch_id))
+        .where(*([] if since is None else [text.c.claimed_at >= since]))
         .subquery("handed")
     )
 
@@ -143,7 +178,7 @@ def percent(part: int, whole: int) -> float | None:
 
 def _attendance(connection: Connection, batch_id: int | None) -> list[dict[str, Any]]:
     had_text = exists().where(
-        text.c.appointment_id == appointment.c.id, text.c.starts_at == appointment.c.starts_at, _was_accepted()
+        text.c.appointment_id == appointment.c.id, text.c.starts_at == appointment.c.starts_at, was_accepted()
     )
     answer = case(
         (appointment.c.answer.is_not(None), appointment.c.answer), (had_text, "nothing"), else_="no_text"
@@ -154,7 +189,7 @@ def _attendance(connection: Connection, batch_id: int | None) -> list[dict[str, 
             func.count().label("visits"),
             func.count().filter(appointment.c.status == "attended").label("attended"),
         )
-        .where(appointment.c.status.in_(("attended", "missed")), *in_batch(appointment.c.batch_id, batch_id))
+        .where(appointment.c.status.in_(_KNOWN), *in_batch(appointment.c.batch_id, batch_id))
         .group_by(answer)
     ).all()
     return [

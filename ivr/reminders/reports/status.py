@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
@@ -38,6 +38,16 @@ def batch_status(ledger: Ledger, batch_id: int | None = None) -> dict[str, Any]:
             return batches[batch_id]
         alarms = [dict(row._mapping) for row in connection.execute(select(alarm.c.name, alarm.c.detail))]
         return {**_total(batches.values()), "alarms": alarms, "batches": list(batches.values())}
+
+
+def counts_of_batches(connection: Connection, batch_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The counts of some batches, by id, as `batch_status` has them."""
+    counts: dict[int, dict[str, Any]] = {}
+    for batch_id in batch_ids:
+        counts |= _batches(connection, batch_id)
+        _count_appointments(connection, counts, batch_id)
+        _count_texts(connection, counts, batch_id)
+    return counts
 
 
 def _batches(connection: Connection, batch_id: int | None) -> dict[int, dict[str, Any]]:
@@ -95,8 +105,13 @@ def _total(batches: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return total
 
 
-def control(ledger: Ledger, batch_id: int, **values: Any) -> None:
-    """Pause, resume or cancel a batch: values are columns of `batch`. Raises NoSuchBatch and CancelledBatch."""
+def control(
+    ledger: Ledger, batch_id: int, *, on_change: Callable[[Connection], None] = lambda _connection: None, **values: Any
+) -> None:
+    """Pause, resume or cancel a batch: values are columns of `batch`. Raises NoSuchBatch and CancelledBatch.
+
+    on_change: called in the transaction that makes the change.
+    """
     cancelled_at = values.get("cancelled_at")
     with ledger.write() as connection:
         ledger.exclusive_lock(connection)
@@ -106,6 +121,7 @@ def control(ledger: Ledger, batch_id: int, **values: Any) -> None:
         if row.cancelled_at is not None:
             raise CancelledBatch(f"Batch {batch_id} is cancelled for good: import its file again to send its texts.")
         connection.execute(update(batch).where(batch.c.id == batch_id).values(**values))
+        on_change(connection)
         if cancelled_at is not None:
             in_batch = appointment.c.batch_id == batch_id
             cancel_planned(connection, select(appointment.c.id).where(in_batch), cancelled_at, Reason.CANCELLED)

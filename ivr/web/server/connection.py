@@ -8,17 +8,17 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, cast
 
+from ivr.web.routes import MAX_BODY, body_limits
 from ivr.web.server.connections import Connections
 from ivr.web.server.http import Head, HttpError, RequestReader
 from ivr.web.server.site import Site
 from ivr.web.server.wsgi import Response, build_environ, plain_response
-from ivr.web.webhook import MAX_BODY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# Seconds for all of a request's headers, for all of its body, and for the client to read a whole response.
-HEAD_SECONDS, BODY_SECONDS, WRITE_SECONDS = 10.0, 10.0, 60.0
+# Seconds for all of a request's headers, and for the client to read a whole response.
+HEAD_SECONDS, WRITE_SECONDS = 10.0, 60.0
 # How long a connection is kept for another request, and how long a refused client may go on sending.
 IDLE_SECONDS, LINGER_SECONDS = 75.0, 1.0
 SLICE = 64 * 1024
@@ -134,7 +134,8 @@ class Connection(asyncio.Protocol):
             self._send(refusal)
             return
         self._state = State.BODY
-        self._allow(BODY_SECONDS)
+        self._reader.limit, seconds = body_limits(self._environ["PATH_INFO"])
+        self._allow(seconds)
         if head.expects_continue and head.length != 0 and self._transport is not None:
             self._transport.write(CONTINUE)
 

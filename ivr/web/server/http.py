@@ -42,13 +42,13 @@ class Head(NamedTuple):
 class RequestReader:
     """Reads one request as its bytes arrive.
 
-    begin: called with the head, before any of the body is read. limit: the most bytes of the body.
+    begin: called with the head, before any of the body is read; it may change `limit`, the most bytes of the body.
     """
 
     def __init__(self, begin: Callable[[Head], None], limit: int) -> None:
         self.is_started = self.is_complete = self.has_more = False
         self.body = bytearray()
-        self._begin, self._limit = begin, limit
+        self._begin, self.limit = begin, limit
         self._parser = HttpRequestParser(self)
         self._target = b""
         self._headers: dict[str, str] = {}
@@ -128,7 +128,7 @@ class RequestReader:
     def on_body(self, data: bytes) -> None:
         if not self.is_complete:
             self.body += data
-            if len(self.body) > self._limit:
+            if len(self.body) > self.limit:
                 raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     def on_message_complete(self) -> None:

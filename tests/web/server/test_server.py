@@ -17,7 +17,7 @@ import structlog
 from ivr import log
 from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
 from ivr.web.server.lanes import SIZES, Lane
-from ivr.web.webhook import MAX_BODY
+from ivr.web.routes import MAX_BODY
 from tests.support.network import wait_for
 from tests.support.serving import Client, Serving, http_request, serving
 
@@ -187,12 +187,16 @@ HALF_SENT = [
 ]
 
 
+def shorten_deadlines(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.3) -> None:
+    for name in ("server.connection.HEAD_SECONDS", "routes.BODY_SECONDS"):
+        monkeypatch.setattr(f"ivr.web.{name}", seconds)
+
+
 @pytest.mark.parametrize(("label", "data", "status"), HALF_SENT, ids=[case[0] for case in HALF_SENT])
 def test_a_client_that_sends_too_slowly_is_disconnected(
     served: Serving, monkeypatch: pytest.MonkeyPatch, label: str, data: bytes, status: int | None
 ) -> None:
-    for name in ("HEAD_SECONDS", "BODY_SECONDS"):
-        monkeypatch.setattr(f"ivr.web.server.connection.{name}", 0.3)
+    shorten_deadlines(monkeypatch)
     with served.connect() as client:
         client.send(data)
         if status:
@@ -206,8 +210,7 @@ def test_a_client_that_sends_too_slowly_is_disconnected(
 def test_a_client_that_sends_byte_by_byte_gets_no_more_time(
     served: Serving, monkeypatch: pytest.MonkeyPatch, start: bytes
 ) -> None:
-    for name in ("HEAD_SECONDS", "BODY_SECONDS"):
-        monkeypatch.setattr(f"ivr.web.server.connection.{name}", 0.5)
+    shorten_deadlines(monkeypatch, 0.5)
     with served.connect() as client:
         client.send(start)
         ended = threading.Event()

@@ -30,7 +30,7 @@ def read_rows(path: Path, options: ReadOptions, warnings: list[RowError]) -> Ite
     try:
         with path.open("rb") as raw:
             reader, source = reader_for(raw), Source(raw, options, warnings)
-            if options != ReadOptions() and reader is not read_xlsx:
+            if (options.sheet or options.hidden_rows) and reader is not read_xlsx:
                 raise unreadable_file("it is not an XLSX workbook. Leave out --sheet and --hidden-rows.")
             yield from (reader if is_streamed(reader) else read_in_child)(source)
     except OSError as error:

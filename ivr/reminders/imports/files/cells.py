@@ -24,10 +24,14 @@ _LARGEST_EXACT_NUMBER = 1e15
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """sheet: the name of the sheet of a workbook to read instead of the first list. hidden_rows: read them too."""
+    """sheet: the name of the sheet of a workbook to read instead of the first list. hidden_rows: read them too.
+
+    originals: add each row as written, under ORIGINALS.
+    """
 
     sheet: str = ""
     hidden_rows: bool = False
+    originals: bool = False
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def read_csv(source: Source) -> Iterator[Row]:
             if len(values) > MAX_COLUMNS:
                 raise _bad_row(number, f"has more than {MAX_COLUMNS:,} cells")
             if build is None:
-                build = row_builder(values, source.warnings)
+                build = row_builder(values, source.warnings, originals=source.options.originals)
             elif cells := build(values):
                 has_rows = True
                 yield number, cells

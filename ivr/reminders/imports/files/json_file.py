@@ -38,11 +38,14 @@ def read_json(source: Source) -> Iterator[Row]:
             "the JSON has a number that is too long, or is nested too deeply. Export it again."
         ) from None
     del text
-    yield from rows_of_json(value, source.warnings)
+    yield from rows_of_json(value, source.warnings, originals=source.options.originals)
 
 
-def rows_of_json(value: object, warnings: list[RowError]) -> Iterator[Row]:
-    """Each appointment of parsed JSON with its position, from 1. Adds warnings. Raises UnreadableFile."""
+def rows_of_json(value: object, warnings: list[RowError], *, originals: bool = False) -> Iterator[Row]:
+    """Each appointment of parsed JSON with its position, from 1. Adds warnings. Raises UnreadableFile.
+
+    originals: as in ReadOptions; a FHIR Bundle, which is no table, has none.
+    """
     if is_fhir(value):
         yield from rows_of_fhir(value, warnings)
         return
@@ -59,7 +62,7 @@ def rows_of_json(value: object, warnings: list[RowError]) -> Iterator[Row]:
     names = dict.fromkeys(key for item in items for key in item)
     header = [name for name in names if is_known_column(name)]
     unread = [name for name in names if not is_known_column(name)]
-    build = row_builder(header, warnings, where="each appointment", unread=unread)
+    build = row_builder(header, warnings, where="each appointment", unread=unread, originals=originals)
     for number, item in enumerate(items, start=1):
         # Unlike a blank line of a table, an empty object is an error: it becomes a row with no cells.
         yield number, build([_cell(number, key, item.get(key)) for key in header]) or {}

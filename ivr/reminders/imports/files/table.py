@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ivr.reminders.imports.columns import (
     NO_SHOW,
     NO_TEXTS,
     OPTIONAL,
+    ORIGINALS,
     PERMISSION,
     REQUIRED,
 )
@@ -137,12 +139,17 @@ def is_known_column(name: str) -> bool:
 
 
 def row_builder(
-    names: Sequence[str], warnings: list[RowError], where: str = _ROW_1, unread: Sequence[str] = ()
+    names: Sequence[str],
+    warnings: list[RowError],
+    where: str = _ROW_1,
+    unread: Sequence[str] = (),
+    *,
+    originals: bool = False,
 ) -> BuildRow:
     """A function that turns the values of a row into cells by column, or None if the row is blank.
 
     Adds a warning that names the columns that are not read, and those in `unread`. Raises UnreadableFile if columns
-    are missing or duplicated.
+    are missing or duplicated. originals: as in ReadOptions.
     """
     header = _Header.parse(names)
     if error := header.error(where):
@@ -151,7 +158,8 @@ def row_builder(
     if ignored:
         warnings.append(row_warning(1 if where == _ROW_1 else 0, "", "columns_unread", listed(ignored)))
     build = _plain_builder(header, len(names))
-    return _date_time_builder(build) if header.has_date_time else build
+    build = _date_time_builder(build) if header.has_date_time else build
+    return _originals_builder(build, names) if originals else build
 
 
 def _settle_start(positions: dict[str, list[int]], names: Sequence[str]) -> None:
@@ -200,6 +208,16 @@ def _date_time_builder(build: BuildRow) -> BuildRow:
         return cells
 
     return build_joined
+
+
+def _originals_builder(build: BuildRow, names: Sequence[str]) -> BuildRow:
+    def build_with_originals(values: Sequence[str]) -> Cells | None:
+        cells = build(values)
+        if cells is not None:
+            cells[ORIGINALS] = json.dumps(list(zip(names, values, strict=False)))
+        return cells
+
+    return build_with_originals
 
 
 def _missing_sentence(names: list[str], where: str) -> str:

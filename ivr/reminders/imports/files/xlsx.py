@@ -45,7 +45,8 @@ def read_xlsx(source: Source) -> Iterator[Row]:
     header = next((values for _, values in rows if any(values)), None)
     if header is None:
         raise file_error(ErrorCode.EMPTY_FILE)
-    build, count, skipped = row_builder(header, source.warnings), 0, []
+    build = row_builder(header, source.warnings, originals=source.options.originals)
+    count, skipped = 0, list[str]()
     for number, values in rows:
         cells = build(values)
         if cells is None:

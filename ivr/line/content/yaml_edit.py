@@ -1,0 +1,52 @@
+"""Changes single values of a YAML document and leaves everything else, comments included, as it was typed."""
+
+from __future__ import annotations
+
+import yaml
+
+from ivr.line.content.yaml_source import Path, parse_yaml
+
+
+def set_value(text: str, path: Path, value: str) -> str:
+    """The document with the scalar at a path replaced by `value`, as YAML writes it; a missing key is added.
+
+    The document must be one that `read_yaml` accepts. Raises KeyError if the path leads through another scalar, to a
+    list or mapping, or beyond the end of a list.
+    """
+    node = parse_yaml(text)
+    for depth, step in enumerate(path):
+        child = _child(node, step)
+        if child is None:
+            if not isinstance(node, yaml.MappingNode):
+                raise KeyError(path)
+            return _add(text, node, path[depth:], value)
+        node = child
+    if not isinstance(node, yaml.ScalarNode):
+        raise KeyError(path)
+    start: int = node.start_mark.index
+    end: int = node.end_mark.index
+    return text[:start] + value + text[end:]
+
+
+def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((child for key, child in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        found: yaml.Node = node.value[step]
+        return found
+    return None
+
+
+def _add(text: str, mapping: yaml.MappingNode, path: Path, value: str) -> str:
+    for key in reversed(path[1:]):
+        value = f"{{{key}: {value}}}"
+    entry = f"{path[0]}: {value}"
+    if mapping.flow_style or not mapping.value:
+        end: int = mapping.end_mark.index - 1
+        separator = ", " if mapping.value else ""
+        return text[:end] + separator + entry + text[end:]
+    # Before the first key, because a comment may follow the last value.
+    first = mapping.value[0][0].start_mark
+    start: int = first.index
+    indent = " " * int(first.column)
+    return f"{text[:start]}{entry}\n{indent}{text[start:]}"

@@ -1,0 +1,76 @@
+"""What all templates share: times in the hospital's zone, numbers, and the navigation of a role."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
+
+from flask import Flask, g, request
+from flask_babel import format_date, format_datetime, format_decimal, get_locale, lazy_gettext
+
+from ivr import clock
+from ivr.web.console.security.gate import may_open
+from ivr.web.console.words import gettext
+from ivr.web.services import Services
+
+NAVIGATION = (
+    ("today.show", lazy_gettext("Today"), "today"),
+    ("reminders.batches", lazy_gettext("Reminders"), "reminders"),
+    ("people.find", lazy_gettext("People"), "people"),
+    ("work.callbacks", lazy_gettext("Work list"), "work"),
+    ("prompts.topics", lazy_gettext("Prompts"), "prompts"),
+    ("settings.show", lazy_gettext("Settings"), "settings"),
+)
+
+
+def install(app: Flask, services: Services) -> None:
+    """Add the filters and values."""
+
+    def zone() -> tzinfo:
+        line = services.releases.live
+        return line.content.config.zone if line else UTC
+
+    def local_time(moment: datetime | None) -> str:
+        return str(format_datetime(moment.astimezone(zone()), "MMM d, y, h:mm a", rebase=False)) if moment else ""
+
+    def local_day(day: datetime | date | None) -> str:
+        if isinstance(day, datetime):
+            day = day.astimezone(zone()).date()
+        return str(format_date(day, "EEE, MMM d, y", rebase=False)) if day else ""
+
+    app.jinja_env.filters |= {"time": local_time, "day": local_day, "number": format_decimal, "ago": ago}
+
+    @app.context_processor
+    def values() -> dict[str, Any]:
+        user = g.get("staff_user")
+        entries = [
+            (endpoint, title, request.blueprint == area)
+            for endpoint, title, area in NAVIGATION
+            if endpoint in app.view_functions and user is not None and may_open(endpoint, user.role)
+        ]
+        return {
+            "get_locale": get_locale,
+            "staff": user,
+            "navigation": entries,
+            "may_open": _may_open,
+            "now": clock.now(),
+        }
+
+
+def _may_open(endpoint: str) -> bool:
+    user = g.get("staff_user")
+    return user is not None and may_open(endpoint, user.role)
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago, in words."""
+    if moment is None:
+        return gettext("never")
+    minutes = max(0, int((clock.now() - moment).total_seconds() // 60))
+    if minutes < 1:
+        return gettext("just now")
+    if minutes < 60:
+        return gettext("%(count)s min ago", count=minutes)
+    if minutes < 48 * 60:
+        return gettext("%(count)s h ago", count=minutes // 60)
+    return gettext("%(count)s days ago", count=minutes // 1440)

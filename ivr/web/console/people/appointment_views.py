@@ -1,0 +1,92 @@
+"""The page of one appointment: its texts, what happened, and what a scheduler can do about a planned text."""
+
+from __future__ import annotations
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ivr import clock
+from ivr.ledger.tables import appointment as appointments
+from ivr.people.audit import AuditKind
+from ivr.reminders.outbox.text_states import TextState
+from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
+from ivr.reminders.reports.manual import MANUAL, ManualActions, ManualResult, UnknownAppointment
+from ivr.web.console.context import audit, live_line, services
+from ivr.web.console.people import queries, words
+from ivr.web.console.people.timeline import timeline
+from ivr.web.console.people.views import blueprint
+from ivr.web.console.reminders.state_words import state_words
+
+_AUDIT = {"send": AuditKind.TEXT_REQUESTED, "leave-out": AuditKind.TEXTS_LEFT_OUT}
+
+
+@blueprint.get("/people/appointments/<path:appointment_id>")
+def appointment(appointment_id: str) -> str:
+    return _page(appointment_id)
+
+
+@blueprint.post("/people/texts/<any('send', 'leave-out'):action>")
+def act_on_text(action: str) -> ResponseReturnValue:
+    """Do what `infoline reminders send` and `skip` do for one text."""
+    appointment_id, step = request.form.get("appointment_id", ""), request.form.get("step", "")
+    shared = services()
+    with shared.ledger.read() as connection:
+        row = queries.appointment_row(connection, appointment_id) or abort(404)
+    actions = ManualActions(
+        shared.ledger,
+        shared.vault,
+        live_line().content.config,
+        record=lambda connection: audit(connection, _AUDIT[action], appointment=row.id),
+    )
+    try:
+        result = _act(actions, action, row.appointment_id, step)
+    except UnknownAppointment:
+        abort(404)
+    if not result.done:
+        return _page(row.appointment_id, problem=words.result_words(result)), 409
+    flash(words.result_words(result))
+    return redirect(url_for("people.appointment", appointment_id=row.appointment_id), 303)
+
+
+def _act(actions: ManualActions, action: str, appointment_id: str, step: str) -> ManualResult:
+    if action == "send":
+        return actions.send(appointment_id, step, clock.now())
+    if not step:
+        # `skip` without a step would leave out all texts.
+        raise UnknownAppointment
+    [result] = actions.skip(appointment_id, step, clock.now())
+    return result
+
+
+def _page(appointment_id: str, problem: str = "") -> str:
+    shared, config, now = services(), live_line().content.config, clock.now()
+    with shared.ledger.write() as connection:
+        row = queries.appointment_row(connection, appointment_id) or abort(404)
+        audit(connection, AuditKind.APPOINTMENT_READ, appointment=row.id)
+        planned = connection.execute(appointments_query().where(appointments.c.id == row.id)).all()
+        [(_, texts)] = TextReporter(config.reminders, now).report(connection, planned)
+        moves = queries.moves_of(connection, row.id)
+        work = queries.work_about(connection, row)
+    current = [text for text in texts if text.starts_at == row.starts_at]
+    return render_template(
+        "people/appointment.html",
+        appointment=row,
+        first_name=queries.opened(shared.vault, row.first_name_sealed),
+        masked=queries.masked(shared.vault, row.phone_sealed),
+        texts=current,
+        actions={text.step: _actions(text.state, text.reason, over=row.starts_at <= now) for text in current},
+        events=timeline(row, moves, texts, work, config, now),
+        problem=problem,
+        words=words,
+        config=config,
+        state_words=state_words,
+    )
+
+
+def _actions(state: TextState, reason: str | None, *, over: bool) -> tuple[str, ...]:
+    """What can be done about a text."""
+    if over:
+        return ()
+    if state is TextState.PLANNED:
+        return ("send", "leave-out")
+    return ("send",) if state is TextState.SKIPPED and reason == MANUAL else ()

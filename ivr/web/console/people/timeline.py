@@ -1,0 +1,88 @@
+"""What happened to an appointment, and what is planned for it, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from ivr.line.content.config import Config
+from ivr.reminders.outbox.text_states import TextState
+from ivr.reminders.reports.appointment_texts import TextReport
+from ivr.web.console.people.words import ANSWERS, WORK, local_time, move_words, step_words, why
+from ivr.web.console.words import gettext
+
+
+@dataclass(frozen=True)
+class Event:
+    """detail: why, and what to do. ahead: whether it is only planned."""
+
+    at: datetime
+    sentence: str
+    detail: str = ""
+    ahead: bool = False
+
+
+def timeline(
+    row: Row[Any],
+    moves: Sequence[Row[Any]],
+    texts: Iterable[TextReport],
+    work: Iterable[Row[Any]],
+    config: Config,
+    now: datetime,
+) -> list[Event]:
+    """The events of an appointment, oldest first. moves, work: rows of text_move and todo. texts: its reminders."""
+    events = [*_of_appointment(row), *_of_texts(row, moves, config), *_of_work(work)]
+    # Stable: what happened at the same time stays in the order of the database.
+    return sorted(events, key=lambda event: event.at) + sorted(
+        _planned(row, texts, config, now), key=lambda event: event.at
+    )
+
+
+def _of_appointment(row: Row[Any]) -> Iterator[Event]:
+    yield Event(row.created_at, gettext("The appointment was imported from a file."))
+    if row.updated_at not in (row.created_at, row.answered_at):
+        yield Event(row.updated_at, gettext("A file changed the appointment. It was the last change so far."))
+    if row.answered_at is not None and row.answer in ANSWERS:
+        yield Event(row.answered_at, str(ANSWERS[row.answer]))
+
+
+def _of_texts(row: Row[Any], moves: Iterable[Row[Any]], config: Config) -> Iterator[Event]:
+    for move in moves:
+        text = step_words(move.step, config)
+        if move.starts_at != row.starts_at:
+            earlier = local_time(move.starts_at, row.timezone)
+            text = gettext("%(text)s, for the earlier time %(time)s", text=text, time=earlier)
+        yield Event(move.at, move_words(text, move.to_state, move.reason), _detail(move.to_state, move.reason))
+
+
+def _of_work(work: Iterable[Row[Any]]) -> Iterator[Event]:
+    for item in work:
+        kind = str(WORK.get(item.kind, item.kind))
+        yield Event(item.at, gettext("Added to the work list: %(kind)s.", kind=kind))
+        if item.done_at is not None:
+            yield Event(item.done_at, gettext("Done on the work list: %(kind)s.", kind=kind))
+
+
+def _planned(row: Row[Any], texts: Iterable[TextReport], config: Config, now: datetime) -> Iterator[Event]:
+    for text in texts:
+        if text.state is not TextState.PLANNED or text.due_at is None:
+            continue
+        name, detail = step_words(text.step, config), why(text.state, text.reason)
+        if text.due_at > now:
+            yield Event(text.due_at, gettext("%(text)s: planned.", text=name), detail, ahead=True)
+        else:
+            due = local_time(text.due_at, row.timezone)
+            yield Event(now, gettext("%(text)s: due since %(time)s.", text=name, time=due), detail, ahead=True)
+    if row.status == "booked" and row.starts_at > now:
+        yield Event(row.starts_at, gettext("The appointment."), ahead=True)
+
+
+def _detail(state: str, reason: str | None) -> str:
+    """The reason in words; nothing for what the sentence says already."""
+    if reason == "by_hand":
+        return ""
+    return why(TextState(state), reason)

@@ -1,0 +1,67 @@
+"""All appointments ahead, by day."""
+
+from __future__ import annotations
+
+from datetime import MAXYEAR, date, datetime, timedelta, tzinfo
+
+from flask import abort, render_template, request
+from flask_babel import format_time, get_locale
+
+from ivr import clock
+from ivr.web.console.context import live_line, services
+from ivr.web.console.reminders.appointment_queries import DAYS_ON_A_PAGE, count_days, next_day, of_day
+from ivr.web.console.reminders.links import appointment_url
+from ivr.web.console.reminders.views import blueprint, page_number
+
+
+@blueprint.get("/reminders/appointments")
+def appointments() -> str:
+    """How many appointments each of the next days has."""
+    now, config = clock.now(), live_line().content.config
+    today = now.astimezone(config.zone).date()
+    first = max(today, _day(request.args.get("from", "")) or today)
+    with services().ledger.read() as connection:
+        days = count_days(connection, first, config.zone, now)
+        later = next_day(connection, days[-1].day, config.zone)
+    span = timedelta(days=DAYS_ON_A_PAGE)
+    return render_template(
+        "reminders/appointments.html",
+        days=days,
+        most=max(day.appointments for day in days),
+        today=today,
+        first=first,
+        earlier=max(today, first - span) if first > today else None,
+        later=later,
+    )
+
+
+@blueprint.get("/reminders/appointments/<day>")
+def appointments_of_day(day: str) -> str:
+    """The appointments of one day."""
+    wanted = _day(day) or abort(404)
+    config, page = live_line().content.config, page_number()
+    with services().ledger.read() as connection:
+        rows, more = of_day(connection, wanted, config.zone, page)
+    language = str(get_locale() or config.default_language)
+    return render_template(
+        "reminders/day.html",
+        day=wanted,
+        rows=[(row, _clock(row.starts_at, config.zone), appointment_url(row.id, row.appointment_id)) for row in rows],
+        sites={site.id: site.name.get(language, site.id) for site in config.sites},
+        page=page,
+        more=more,
+    )
+
+
+def _day(text: str) -> date | None:
+    """A day as in an address; None if it is none."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 2000 <= day.year < MAXYEAR - 1 else None
+
+
+def _clock(moment: datetime, zone: tzinfo) -> str:
+    """The time of day, as the language of the user writes it."""
+    return str(format_time(moment.astimezone(zone), "h:mm a", rebase=False))

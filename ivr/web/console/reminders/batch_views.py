@@ -1,0 +1,158 @@
+"""One batch: its states as they change, pause, resume, cancel, and download."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
+
+from ivr import clock
+from ivr.ledger.tables import appointment
+from ivr.people.audit import AuditKind
+from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
+from ivr.reminders.reports.export import COLUMNS, export_texts, write_csv
+from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, batch_status, control
+from ivr.web.console.context import audit, live_line, services
+from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment
+from ivr.web.console.reminders.links import appointment_url
+from ivr.web.console.reminders.state_words import bar, mode, reason_words, state_words
+from ivr.web.console.reminders.upload_views import csv_response
+from ivr.web.console.reminders.views import blueprint
+from ivr.web.console.words import gettext
+
+
+@blueprint.get("/reminders/batches/<int:batch_id>")
+def batch(batch_id: int) -> str:
+    """A batch, and one of its appointments if its id is searched for."""
+    wanted = request.args.get("appointment", "").strip()[:100]
+    values = _live_values(batch_id)
+    return render_template("reminders/batch.html", wanted=wanted, found=_find(batch_id, wanted), **values)
+
+
+@blueprint.get("/reminders/batches/<int:batch_id>/live")
+def batch_live(batch_id: int) -> str:
+    """The part of the page that changes by itself."""
+    return render_template("reminders/_batch.html", **_live_values(batch_id))
+
+
+def _live_values(batch_id: int) -> dict[str, Any]:
+    with services().ledger.read() as connection:
+        row = _row(connection, batch_id)
+    try:
+        counts = batch_status(services().ledger, batch_id)
+    except NoSuchBatch:
+        abort(404)
+    reasons = sorted(counts["reasons"].items(), key=lambda entry: -entry[1])
+    return {
+        "batch": row,
+        "mode": mode(row),
+        "counts": counts,
+        "bar": bar(counts["texts"]),
+        "reasons": [(reason_words(reason), count) for reason, count in reasons],
+        "is_over": not counts["texts"]["planned"],
+    }
+
+
+def _row(connection: Connection, batch_id: int) -> Any:
+    # A number that is too large for the database is no batch either.
+    row = batch_row(connection, batch_id) if batch_id < 2**31 else None
+    return row if row is not None else abort(404)
+
+
+def _find(batch_id: int, wanted: str) -> dict[str, Any] | None:
+    """The texts of the appointment with an id; None if the batch has none."""
+    if not wanted:
+        return None
+    with services().ledger.read() as connection:
+        row_id = find_appointment(connection, batch_id, wanted)
+        if row_id is None:
+            return None
+        row = connection.execute(appointments_query().where(appointment.c.id == row_id)).one()
+        reporter = TextReporter(live_line().content.config.reminders, clock.now())
+        [(row, texts)] = reporter.report(connection, [row])
+    shown = [(text, state_words(text.state), reason_words(text.reason) if text.reason else None) for text in texts]
+    return {"row": row, "texts": shown, "url": appointment_url(row.id, row.appointment_id)}
+
+
+@blueprint.post("/reminders/batches/<int:batch_id>")
+def change_batch(batch_id: int) -> ResponseReturnValue:
+    """Pause, resume or cancel a batch."""
+    change = _CHANGES.get(request.form.get("action", "")) or abort(400)
+    kind, values, sentence = change
+    try:
+        control(
+            services().ledger,
+            batch_id if batch_id < 2**31 else 0,
+            on_change=lambda connection: audit(connection, kind, batch=batch_id),
+            **values(),
+        )
+    except NoSuchBatch:
+        abort(404)
+    except CancelledBatch:
+        flash(gettext("This batch is cancelled for good. To send its texts, import its file again."))
+    else:
+        flash(sentence())
+    return redirect(url_for("reminders.batch", batch_id=batch_id), 303)
+
+
+_Change = tuple[AuditKind, Callable[[], dict[str, Any]], Callable[[], str]]
+_CHANGES: dict[str, _Change] = {
+    "pause": (
+        AuditKind.BATCH_PAUSED,
+        lambda: {"paused": True},
+        lambda: gettext("The batch is paused. Its texts wait until you resume it."),
+    ),
+    "resume": (
+        AuditKind.BATCH_RESUMED,
+        lambda: {"paused": False},
+        lambda: gettext("The batch goes on. Its texts go out as planned."),
+    ),
+    "cancel": (
+        AuditKind.BATCH_CANCELLED,
+        lambda: {"cancelled_at": clock.now()},
+        lambda: gettext("The batch is cancelled. None of its remaining texts will go out."),
+    ),
+}
+
+
+@blueprint.get("/reminders/batches/<int:batch_id>/cancel")
+def ask_to_cancel(batch_id: int) -> ResponseReturnValue:
+    """The page that asks before a batch is cancelled."""
+    with services().ledger.read() as connection:
+        row = _row(connection, batch_id)
+        left: Ahead = ahead(connection, batch_id, live_line().content.config.reminders)
+    if row.cancelled_at is not None:
+        return redirect(url_for("reminders.batch", batch_id=batch_id))
+    return render_template("reminders/cancel.html", batch=row, left=left)
+
+
+@blueprint.get("/reminders/batches/<int:batch_id>/texts.csv")
+def download(batch_id: int) -> Response:
+    """All texts of a batch, with masked numbers and without names."""
+    return _csv(batch_id, numbers=False)
+
+
+@blueprint.post("/reminders/batches/<int:batch_id>/texts-with-numbers.csv")
+def download_numbers(batch_id: int) -> Response:
+    """All texts of a batch, with numbers and names. Recorded."""
+    with services().ledger.write() as connection:
+        _row(connection, batch_id)
+        audit(connection, AuditKind.NUMBERS_EXPORTED, batch=batch_id)
+    return _csv(batch_id, numbers=True)
+
+
+def _csv(batch_id: int, *, numbers: bool) -> Response:
+    columns = [name for name in COLUMNS if numbers or name != "first_name"]
+    rules, file = live_line().content.config.reminders, io.StringIO(newline="")
+    try:
+        rows = export_texts(
+            services().ledger, services().vault, rules, batch_id if batch_id < 2**31 else 0, clock.now(), numbers
+        )
+    except NoSuchBatch:
+        abort(404)
+    write_csv(rows, file, columns, lambda _count: None)
+    return csv_response(file.getvalue(), f"batch-{batch_id}{'-numbers' if numbers else ''}.csv")

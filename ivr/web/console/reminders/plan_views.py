@@ -1,0 +1,126 @@
+"""The plan of reminders: what is live, and a form that changes the draft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ivr import clock
+from ivr.line.content.config import ReminderRules, read_config
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import LINE_FILE
+from ivr.line.content.yaml_source import decode_text, read_yaml
+from ivr.people.audit import AuditKind
+from ivr.releases.drafts import Draft, Drafts, EditConflict, FileRejected, NoDraft
+from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.reminders.plan_drawing import timeline
+from ivr.web.console.reminders.plan_form import (
+    StepFields,
+    changed_file,
+    changes_of,
+    check_plan,
+    errors_of,
+    fields_of,
+)
+from ivr.web.console.reminders.views import blueprint
+from ivr.web.console.security.gate import may_open
+from ivr.web.console.security.kept_forms import kept_fields
+from ivr.web.console.words import gettext
+
+_PROMPTS = "prompts.topics"
+
+
+@dataclass(frozen=True)
+class _Drafted:
+    """The plan in the draft. rules: None if the draft's line.yaml cannot be read. is_changed: whether it differs."""
+
+    draft: Draft
+    rules: ReminderRules | None
+
+    @property
+    def version(self) -> str:
+        return self.draft.version(LINE_FILE)
+
+
+def _drafts() -> Drafts:
+    return Drafts(services().ledger, live_line().content.config.zone)
+
+
+def _drafted() -> _Drafted | None:
+    """The plan in the draft; None before the first release is published."""
+    try:
+        draft = _drafts().open()
+    except NoDraft:
+        return None
+    try:
+        source = read_yaml(LINE_FILE, decode_text(LINE_FILE, draft.files.get(LINE_FILE, b"")))
+        return _Drafted(draft, read_config(source).reminders)
+    except BrokenPrompts:
+        return _Drafted(draft, None)
+
+
+@blueprint.get("/reminders/plan")
+def plan() -> str:
+    """The plan that is live, as a time line and as a table, and the form."""
+    drafted = _drafted() if may_open("reminders.save_plan", staff_user().role) else None
+    fields: dict[str, str] = {}
+    if drafted and drafted.rules:
+        fields = fields_of(drafted.rules)
+        kept = kept_fields(request.script_root + request.path)
+        if kept:
+            fields |= {name: values[0] for name, values in kept.items()}
+            # A box that is not ticked is not sent.
+            fields |= {names.asks: "" for names in map(StepFields, drafted.rules.plan) if names.asks not in kept}
+    return _page(drafted, fields, {})
+
+
+def _page(drafted: _Drafted | None, fields: dict[str, str], errors: dict[str, str], conflict: str = "") -> str:
+    rules = live_line().content.config.reminders
+    return render_template(
+        "reminders/plan.html",
+        rules=rules,
+        drawing=timeline(rules),
+        drafted=drafted,
+        is_changed=bool(drafted and drafted.rules and drafted.rules != rules),
+        draft_drawing=timeline(drafted.rules) if drafted and drafted.rules else None,
+        steps=[StepFields(step) for step in drafted.rules.plan] if drafted and drafted.rules else [],
+        fields=fields,
+        errors=errors,
+        conflict=conflict,
+        units=[("d", gettext("days")), ("h", gettext("hours")), ("m", gettext("minutes"))],
+        prompts=_PROMPTS,
+    )
+
+
+@blueprint.post("/reminders/plan")
+def save_plan() -> ResponseReturnValue:
+    """Write the plan into the draft, unless a check finds an error in it."""
+    drafted, fields = _drafted(), request.form.to_dict()
+    if drafted is None or drafted.rules is None:
+        return redirect(url_for("reminders.plan"), 303)
+    if fields.get("version") != drafted.version:
+        sentence = gettext("Somebody else changed the draft in the meantime. Check the values, and save again.")
+        return _page(drafted, fields, {}, sentence), 409
+    errors = errors_of(drafted.rules, fields)
+    if errors:
+        return _page(drafted, fields, errors), 400
+    changes = changes_of(drafted.rules, fields)
+    if not changes:
+        flash(gettext("The plan is the same as before, so nothing was saved."))
+        return redirect(url_for("reminders.plan"), 303)
+    data = changed_file(drafted.draft.files, changes)
+    wrong, warnings = check_plan({**drafted.draft.files, LINE_FILE: data})
+    if wrong:
+        return _page(drafted, fields, {"plan-form": " ".join(finding.message for finding in wrong)}), 400
+    try:
+        _drafts().save(LINE_FILE, data, staff_user().name, clock.now(), drafted.version)
+    except (EditConflict, FileRejected, NoDraft) as refused:
+        return _page(_drafted(), fields, {}, str(refused)), 409
+    with services().ledger.write() as connection:
+        audit(connection, AuditKind.DRAFT_CHANGED)
+    flash(gettext("The plan is saved in the draft. It applies to patients once the draft is published."))
+    for warning in warnings:
+        flash(warning.message)
+    return redirect(url_for("reminders.plan"), 303)

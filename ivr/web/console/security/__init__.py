@@ -1,0 +1,1 @@
+"""Sign-in, second factor, single sign-on, and what every response and every form is protected by."""

@@ -1,0 +1,113 @@
+"""Configures Flask-Security: password, authenticator app, recovery codes. It sends no mail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, request
+from flask_login import user_logged_in
+from flask_security import LoginForm, Security
+from flask_security.signals import user_failed_authn
+from werkzeug.exceptions import TooManyRequests
+
+from ivr import clock
+from ivr.people.audit import Actor, AuditKind, record
+from ivr.staff.sign_in_limit import SignInLimit
+from ivr.staff.users import normalize_email, record_sign_in
+from ivr.web.console.security.address import client_address
+from ivr.web.console.security.datastore import LedgerUserDatastore, SecurityUser
+from ivr.web.services import Services
+
+MIN_PASSWORD = 12
+_SECOND_FACTOR_ENDPOINTS = frozenset({"security.two_factor_token_validation", "security.mf_recovery"})
+
+
+def install(app: Flask, services: Services) -> None:
+    """Add sign-in to the console."""
+    app.config.update(
+        SECURITY_POST_LOGIN_VIEW="today.show",
+        SECURITY_POST_LOGOUT_VIEW="security.login",
+        SECURITY_POST_CHANGE_VIEW="account.show",
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of the algorithm
+        SECURITY_PASSWORD_SCHEMES=["argon2"],
+        SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
+        SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],
+        SECURITY_PASSWORD_LENGTH_MIN=MIN_PASSWORD,
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_CHANGEABLE=True,
+        SECURITY_SEND_PASSWORD_CHANGE_EMAIL=False,
+        SECURITY_TWO_FACTOR=True,
+        SECURITY_TWO_FACTOR_REQUIRED=True,
+        SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
+        SECURITY_TWO_FACTOR_ALWAYS_VALIDATE=True,
+        SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
+        SECURITY_MULTI_FACTOR_RECOVERY_CODES=True,
+        SECURITY_MULTI_FACTOR_RECOVERY_CODES_N=8,
+        SECURITY_TOTP_SECRETS={"1": services.settings.secret_key},
+        SECURITY_TOTP_ISSUER="Information line",
+        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "test_environment": True},
+        SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
+        SECURITY_FLASH_MESSAGES=False,
+        SECURITY_DEFAULT_REMEMBER_ME=False,
+    )
+    limit = SignInLimit(services.vault)
+    datastore = LedgerUserDatastore(services.ledger, services.vault)
+    Security(app, datastore, login_form=_login_form(services, limit))
+    _count_failures(app, services, limit)
+
+
+def _login_form(services: Services, limit: SignInLimit) -> type[LoginForm]:
+    class LimitedLoginForm(LoginForm):
+        """Refuses further attempts before the password is looked at."""
+
+        remember = None
+
+        def validate(self, **kwargs: Any) -> bool:
+            _refuse_too_many(services, limit, str(self.email.data or ""))
+            valid = bool(super().validate(**kwargs))
+            if not valid:
+                _add_failure(services, limit, str(self.email.data or ""))
+            return valid
+
+    return LimitedLoginForm
+
+
+def _refuse_too_many(services: Services, limit: SignInLimit, name: str) -> None:
+    with services.ledger.read() as connection:
+        if limit.is_reached(connection, name, client_address(services.settings), clock.now()):
+            raise TooManyRequests
+
+
+def _add_failure(services: Services, limit: SignInLimit, name: str, user_id: int | None = None) -> None:
+    now = clock.now()
+    with services.ledger.write() as connection:
+        limit.add_failure(connection, name, client_address(services.settings), now)
+        record(connection, Actor("console"), AuditKind.SIGN_IN_FAILED, now, user=user_id)
+
+
+def _count_failures(app: Flask, services: Services, limit: SignInLimit) -> None:
+    """Limit guesses of the second factor as well, and record who signs in."""
+
+    @app.before_request
+    def limit_codes() -> None:
+        from flask import session
+
+        if request.method == "POST" and request.endpoint in _SECOND_FACTOR_ENDPOINTS:
+            user = app.extensions["security"].datastore
+            key = session.get("tf_user_id")
+            found = user.find_user(fs_uniquifier=str(key)) if key else None
+            if found is not None:
+                _refuse_too_many(services, limit, found.email)
+
+    @user_failed_authn.connect_via(app)
+    def failed(_app: Flask, user: SecurityUser, tfa: bool = False, **_details: Any) -> None:
+        if tfa:
+            _add_failure(services, limit, user.email, user.id)
+
+    @user_logged_in.connect_via(app)  # type: ignore[untyped-decorator]
+    def signed_in(_app: Flask, user: SecurityUser, **_details: Any) -> None:
+        now = clock.now()
+        with services.ledger.write() as connection:
+            limit.clear(connection, normalize_email(user.email))
+            record_sign_in(connection, user.id, now)
+            record(connection, Actor(f"console user {user.id}"), AuditKind.SIGNED_IN, now)

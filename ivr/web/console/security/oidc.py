@@ -1,0 +1,83 @@
+"""Single sign-on with the hospital's OpenID Connect provider, where OIDC_* is set.
+
+Users must exist in the console with the address that the provider has verified; their role is set here, and their
+second factor is the provider's. https://openid.net/specs/openid-connect-core-1_0.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.flask_client import OAuth
+from flask import abort, current_app, redirect, render_template, session, url_for
+from flask_security import login_user
+from joserfc.errors import JoseError
+from requests import RequestException
+from werkzeug.wrappers import Response
+
+from ivr import clock, log
+from ivr.people.audit import Actor, AuditKind, record
+from ivr.settings import Settings
+from ivr.web.services import Services
+
+
+def is_configured(settings: Settings) -> bool:
+    return bool(settings.oidc_issuer and settings.oidc_client_id)
+
+
+def _client(settings: Settings) -> Any:
+    if not is_configured(settings):
+        abort(404)
+    if "console_oidc" not in current_app.extensions:
+        oauth = OAuth(current_app)
+        oauth.register(
+            "provider",
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret,
+            server_metadata_url=f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration",
+            client_kwargs={"scope": "openid email", "code_challenge_method": "S256", "timeout": 10},
+        )
+        current_app.extensions["console_oidc"] = oauth.provider
+    return current_app.extensions["console_oidc"]
+
+
+def start(settings: Settings) -> Response:
+    """Redirect to the provider."""
+    try:
+        response: Response = _client(settings).authorize_redirect(_return_address(settings))
+    except (RequestException, OAuthError):
+        log.get_logger().error("sign_in_provider_unreachable")
+        abort(503)
+    return response
+
+
+def finish(services: Services) -> Response | tuple[str, int]:
+    """Sign in the user whom the provider vouches for."""
+    try:
+        token = _client(services.settings).authorize_access_token()
+    except (RequestException, OAuthError, JoseError, ValueError) as error:
+        return _refuse(services, type(error).__name__)
+    claims = token.get("userinfo") or {}
+    email = str(claims.get("email", ""))
+    if not email or claims.get("email_verified") is False:
+        return _refuse(services, "no_verified_address")
+    user = current_app.extensions["security"].datastore.find_user(email=email)
+    if user is None or not user.active:
+        return _refuse(services, "unknown_user")
+    # A new session, so that one planted in the browser before the sign-in is worth nothing.
+    session.clear()
+    login_user(user, authn_via=["oidc"])
+    return redirect(url_for("today.show"))
+
+
+def _return_address(settings: Settings) -> str:
+    return f"{settings.public_url}/console/sign-in/provider/return"
+
+
+def _refuse(services: Services, reason: str) -> tuple[str, int]:
+    log.get_logger().warning("sign_in_refused", reason=reason)
+    now = clock.now()
+    with services.ledger.write() as connection:
+        record(connection, Actor("console"), AuditKind.SIGN_IN_FAILED, now, user=None)
+    return render_template("security/oidc_refused.html"), 403

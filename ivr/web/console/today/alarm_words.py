@@ -1,0 +1,87 @@
+"""What each alarm means, and what to do: the table of docs/operations.md in the words of the console."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask_babel import lazy_gettext
+
+from ivr.reminders.alarms import Alarm
+from ivr.web.console.words import gettext
+
+
+class AlarmWords(NamedTuple):
+    """The problem, what to do about it, and the endpoint of the page that shows more."""
+
+    problem: str
+    advice: str
+    endpoint: str
+
+
+_REMINDERS, _PROMPTS, _SETTINGS = "reminders.batches", "prompts.topics", "settings.show"
+_WORDS = {
+    Alarm.SENDING_STOPPED: (
+        lazy_gettext("Twilio refuses our account, so no text goes out. All of them wait."),
+        lazy_gettext("Ask your IT department to check the account at Twilio. Sending resumes when it is fixed."),
+        _REMINDERS,
+    ),
+    Alarm.DELIVERY_STOPPED: (
+        lazy_gettext("The mobile networks refuse our texts. All of them wait."),
+        lazy_gettext("Ask your IT department to register the sender at Twilio, and review the words of the reminders."),
+        _REMINDERS,
+    ),
+    Alarm.LEDGER_RESTORED: (
+        lazy_gettext("The database is an older copy, so no text goes out."),
+        lazy_gettext("Ask your IT department to follow “Restore a backup” in the guide for operations."),
+        _REMINDERS,
+    ),
+    Alarm.KEY_MISSING: (
+        lazy_gettext("Some phone numbers cannot be read, because an older key is missing. Their texts wait."),
+        lazy_gettext("Ask your IT department to add the older keys to the setting PHONE_KEY."),
+        _SETTINGS,
+    ),
+    Alarm.WORDS_MISSING: (
+        lazy_gettext("The words of a planned reminder are missing. Those reminders wait."),
+        lazy_gettext("Publish prompts that include them."),
+        _PROMPTS,
+    ),
+    Alarm.BACKLOG: (
+        lazy_gettext("Texts have waited for more than ten minutes."),
+        lazy_gettext("Ask your IT department to check that the worker runs and that Twilio answers."),
+        _REMINDERS,
+    ),
+    Alarm.RECEIPTS_MISSING: (
+        lazy_gettext("For most texts of the last hours, Twilio has not reported whether they arrived."),
+        lazy_gettext("Ask your IT department to check that Twilio can reach this line."),
+        _REMINDERS,
+    ),
+    Alarm.REQUESTED_TEXTS_CAPPED: (
+        lazy_gettext("Callers asked for more texts than the limit for one hour. More are refused; reminders still go."),
+        lazy_gettext("Ask your IT department to look for repeated calls, or to raise the limit."),
+        _SETTINGS,
+    ),
+    Alarm.ANSWERED_TEXTS_CAPPED: (
+        lazy_gettext("More texts came in than the line answers in one hour. Urgent ones are still answered."),
+        lazy_gettext("Ask your IT department to look for numbers to block, or to raise the limit."),
+        _SETTINGS,
+    ),
+    Alarm.CLOCK_SILENT: (
+        lazy_gettext("The part of the line that starts reminders has stopped."),
+        lazy_gettext("Ask your IT department to start the clock: `infoline clock`."),
+        _REMINDERS,
+    ),
+    Alarm.SIGNATURES_REFUSED: (
+        lazy_gettext("Calls and texts arrive with wrong signatures, so callers may hear an error message."),
+        lazy_gettext("Ask your IT department to compare TWILIO_AUTH_TOKEN and PUBLIC_URL with the Twilio Console."),
+        _SETTINGS,
+    ),
+}
+
+
+def words_of_alarm(name: str) -> AlarmWords:
+    """The words of an alarm, even of one that a newer version has raised."""
+    if name in _WORDS:
+        problem, advice, endpoint = _WORDS[Alarm(name)]
+        return AlarmWords(str(problem), str(advice), endpoint)
+    problem = gettext("There is a problem called %(name)s.", name=name)
+    return AlarmWords(problem, gettext("Ask your IT department to look for it in the log."), _SETTINGS)

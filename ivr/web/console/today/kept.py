@@ -1,0 +1,67 @@
+"""Counts that take long: they are kept for a while, and counted in the background, so that no page waits for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from ivr import clock, log
+
+T = TypeVar("T")
+
+MAX_AGE = 45.0
+# At most a twentieth of the time goes into counting, however large the database is.
+REST = 20
+# How long a page waits for a new count before it shows the last one, or none.
+PATIENCE = 0.02
+# An older count is not shown: nobody has looked since, and it would be of another day.
+SHOWN_FOR = 15 * 60.0
+
+
+@dataclass(frozen=True)
+class Counted(Generic[T]):
+    """A result, and when it was counted."""
+
+    value: T
+    at: datetime
+
+
+class Kept(Generic[T]):
+    """The result of `count`, counted again after MAX_AGE seconds, and less often if counting takes long."""
+
+    def __init__(self, count: Callable[[], T]) -> None:
+        self._count = count
+        self._lock = threading.Lock()
+        self._kept: Counted[T] | None = None
+        self._counted_at = self._next_at = float("-inf")
+        self._done: threading.Event | None = None
+
+    def get(self) -> Counted[T] | None:
+        """Return the last result; None if there is none yet: ask again in a second."""
+        with self._lock:
+            if self._done is None and time.monotonic() >= self._next_at:
+                self._done = threading.Event()
+                threading.Thread(target=self._run, args=(self._done,), name="today", daemon=True).start()
+            done = self._done
+        if done is not None:
+            done.wait(PATIENCE)
+        with self._lock:
+            return self._kept if time.monotonic() - self._counted_at < SHOWN_FOR else None
+
+    def _run(self, done: threading.Event) -> None:
+        began = time.monotonic()
+        kept = None
+        try:
+            kept = Counted(self._count(), clock.now())
+        except Exception:  # noqa: BLE001 - the database may be down; the next count may succeed
+            log.get_logger().exception("today_count_failed")
+        with self._lock:
+            ended = time.monotonic()
+            if kept is not None:
+                self._kept, self._counted_at = kept, ended
+            self._next_at, self._done = ended + max(MAX_AGE, REST * (ended - began)), None
+        done.set()

@@ -1,0 +1,112 @@
+"""The page Today, its live parts, and the picture of the line."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, cast
+
+from flask import Blueprint, current_app, render_template, request
+from flask.blueprints import BlueprintSetupState
+
+from ivr import clock
+from ivr.line.content.loader import Content
+from ivr.web.console.context import live_line, services, staff_user
+from ivr.web.console.today import numbers, picture
+from ivr.web.console.today.figures import day_figures, week_figure
+from ivr.web.console.today.kept import Kept
+from ivr.web.console.today.places import places
+from ivr.web.console.today.waiting import link_for, waiting_lines
+from ivr.web.services import Services
+
+blueprint = Blueprint("today", __name__, template_folder="templates")
+PERIODS = (7, 30)
+_EXTENSION = "today_counts"
+
+
+class Counts:
+    """What this process has counted."""
+
+    def __init__(self, services: Services) -> None:
+        self.numbers = Kept(partial(numbers.count_numbers, services))
+        self.line = {days: Kept(partial(numbers.count_line, services, days)) for days in PERIODS}
+
+
+@blueprint.record_once
+def _install(state: BlueprintSetupState) -> None:
+    state.app.extensions[_EXTENSION] = Counts(state.app.extensions["infoline"])
+
+
+@blueprint.get("/")
+def show() -> str:
+    """What needs a person now, beside how the line is used."""
+    return render_template("today/show.html", **_waiting(), **_numbers())
+
+
+@blueprint.get("/today/waiting")
+def waiting() -> str:
+    """The first block, which the page asks for again and again."""
+    return render_template("today/waiting.html", **_waiting())
+
+
+@blueprint.get("/today/numbers")
+def numbers_block() -> str:
+    """The numbers, for a page that was shown before they were counted."""
+    return render_template("today/numbers.html", **_numbers())
+
+
+@blueprint.get("/line")
+def line() -> str:
+    """The menus of the line, with the number of callers on each branch."""
+    asked = request.args.get("days", type=int)
+    days = asked if asked in PERIODS else PERIODS[0]
+    content = live_line().content
+    counted = _counts().line[days].get()
+    language = _language(content)
+    tree = picture.menu_tree(content, language)
+    return render_template(
+        "today/line.html",
+        days=days,
+        periods=PERIODS,
+        counted=counted,
+        picture=picture.draw(tree, language, counted.value if counted else None),
+        rows=picture.rows(tree, counted.value if counted else None),
+    )
+
+
+def _waiting() -> dict[str, Any]:
+    with services().ledger.read() as connection:
+        lines = waiting_lines(connection, _content(), clock.now())
+    role = staff_user().role
+    return {"lines": [(line, link_for(line, role)) for line in lines]}
+
+
+def _numbers() -> dict[str, Any]:
+    counted = _counts().numbers.get()
+    if counted is None:
+        return {"counted": None}
+    content = _content()
+    gave_up_at = places(counted.value.gave_up_at, content, _language(content) if content else "en")
+    return {
+        "counted": counted,
+        "numbers": counted.value,
+        "by_day": day_figures(counted.value),
+        "by_week": week_figure(counted.value),
+        "places": gave_up_at,
+        "hang_up_days": numbers.HANG_UP_DAYS,
+    }
+
+
+def _counts() -> Counts:
+    return cast(Counts, current_app.extensions[_EXTENSION])
+
+
+def _content() -> Content | None:
+    """The content of the live release; None if there is none."""
+    live = services().releases.live
+    return live.content if live else None
+
+
+def _language(content: Content) -> str:
+    """The language of the user if callers hear it too; otherwise the first one of the line."""
+    own = staff_user().language
+    return own if own in content.config.languages else content.config.default_language

@@ -1,0 +1,198 @@
+"""One item of the work list: take it, give it back, write a note, mark it as done, undo that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext
+from sqlalchemy import Connection, Row
+
+from ivr import clock
+from ivr.ledger.vault import UnknownKey
+from ivr.people import work_claims
+from ivr.people.audit import AuditKind
+from ivr.people.work_claims import MAX_NOTE, Claimant, WorkList, note_version
+from ivr.people.work_items import landline_item
+from ivr.web.console.context import audit, live_line, services
+from ivr.web.console.people.queries import masked
+from ivr.web.console.security.kept_forms import kept_fields
+from ivr.web.console.words import gettext
+from ivr.web.console.work import queries, words
+from ivr.web.console.work.views import back_to_list, blueprint, claimant
+
+_SHOW = {WorkList.CALLBACKS: "work.show_callback", WorkList.ITEMS: "work.show_item"}
+
+
+class _Change(NamedTuple):
+    """An action on an item: what it does, how it is recorded, and what the next page says."""
+
+    apply: Callable[[Connection, WorkList, int, Claimant, datetime], bool]
+    kind: AuditKind
+    sentence: Any
+
+
+_CHANGES = {
+    "claim": _Change(work_claims.claim, AuditKind.WORK_CLAIMED, lazy_gettext("You have taken this. It is yours now.")),
+    "release": _Change(work_claims.release, AuditKind.WORK_RELEASED, lazy_gettext("It is free for others to take.")),
+    "done": _Change(
+        work_claims.complete,
+        AuditKind.WORK_DONE,
+        lazy_gettext("Done. If that was a mistake, open “Done lately” and undo it within seven days."),
+    ),
+    "reopen": _Change(
+        work_claims.reopen, AuditKind.WORK_REOPENED, lazy_gettext("It is back on the list, and you have taken it.")
+    ),
+}
+_ANY_CHANGE = "<any('claim', 'release', 'done', 'reopen'):action>"
+
+
+class _Note(NamedTuple):
+    """What the field for the note shows. based_on: the version of the stored note. error: what to correct."""
+
+    typed: str
+    based_on: str
+    error: str = ""
+
+
+@blueprint.get("/work/callbacks/<int:item_id>")
+def show_callback(item_id: int) -> str:
+    return _show(WorkList.CALLBACKS, item_id)
+
+
+@blueprint.get("/work/items/<int:item_id>")
+def show_item(item_id: int) -> str:
+    return _show(WorkList.ITEMS, item_id)
+
+
+@blueprint.post("/work/callbacks/<int:item_id>")
+def note_callback(item_id: int) -> ResponseReturnValue:
+    return _write_note(WorkList.CALLBACKS, item_id)
+
+
+@blueprint.post("/work/items/<int:item_id>")
+def note_item(item_id: int) -> ResponseReturnValue:
+    return _write_note(WorkList.ITEMS, item_id)
+
+
+@blueprint.post(f"/work/callbacks/<int:item_id>/{_ANY_CHANGE}")
+def change_callback(item_id: int, action: str) -> ResponseReturnValue:
+    return _change(WorkList.CALLBACKS, item_id, action)
+
+
+@blueprint.post(f"/work/items/<int:item_id>/{_ANY_CHANGE}")
+def change_item(item_id: int, action: str) -> ResponseReturnValue:
+    return _change(WorkList.ITEMS, item_id, action)
+
+
+@blueprint.post("/work/landlines/<int:person_id>")
+def claim_landline(person_id: int) -> ResponseReturnValue:
+    """Take a landline, which becomes an item of the work list by that."""
+    with services().ledger.write() as connection:
+        if not queries.has_landline(connection, person_id):
+            abort(404)
+        item_id = landline_item(connection, person_id, clock.now())
+    return _change(WorkList.ITEMS, item_id, "claim")
+
+
+def _change(work: WorkList, item_id: int, action: str) -> ResponseReturnValue:
+    change = _CHANGES[action]
+    with services().ledger.write() as connection:
+        row = queries.item(connection, work, item_id) or abort(404)
+        changed = change.apply(connection, work, item_id, claimant(), clock.now())
+        if changed:
+            audit(connection, change.kind, **_details(work, item_id))
+    if not changed:
+        return _show(work, item_id, problem_with=action), 409
+    flash(str(change.sentence))
+    if action in ("done", "release"):
+        return back_to_list(words.kind_of(row))
+    return redirect(url_for(_SHOW[work], item_id=item_id), 303)
+
+
+def _write_note(work: WorkList, item_id: int) -> ResponseReturnValue:
+    shared = services()
+    # Browsers send CRLF, and count a line break as one character.
+    typed = request.form.get("note", "").replace("\r\n", "\n").strip()
+    if len(typed) > MAX_NOTE:
+        error = gettext("The note has %(count)s characters. Shorten it to %(limit)s.", count=len(typed), limit=MAX_NOTE)
+        return _show(work, item_id, note=_Note(typed, request.form.get("based_on", ""), error)), 422
+    with shared.ledger.write() as connection:
+        row = queries.item(connection, work, item_id) or abort(404)
+        based_on = request.form.get("based_on", "")
+        written = work_claims.write_note(connection, shared.vault, work, item_id, typed, based_on)
+        if written:
+            audit(connection, AuditKind.WORK_NOTED, **_details(work, item_id))
+    if not written:
+        error = gettext(
+            "Somebody else has changed the note in the meantime; it is shown above. Add what you need from it to your"
+            " note, and save again."
+        )
+        with shared.ledger.read() as connection:
+            row = queries.item(connection, work, item_id) or abort(404)
+        return _show(work, item_id, note=_Note(typed, note_version(row.note_sealed), error)), 409
+    flash(gettext("The note is saved.") if typed else gettext("The note is deleted."))
+    return redirect(url_for(_SHOW[work], item_id=item_id), 303)
+
+
+def _show(work: WorkList, item_id: int, *, problem_with: str = "", note: _Note | None = None) -> str:
+    """The page of an item. problem_with: an action that could not be done."""
+    shared = services()
+    with shared.ledger.write() as connection:
+        row = queries.item(connection, work, item_id) or abort(404)
+        if work is WorkList.CALLBACKS:
+            audit(connection, AuditKind.CALLBACKS_READ, callbacks=[item_id])
+        else:
+            audit(connection, AuditKind.TODOS_READ, todos=[item_id])
+    stored = _stored_note(row)
+    return render_template(
+        "work/item.html",
+        row=row,
+        work=work.value,
+        kind=words.kind_of(row),
+        masked=masked(shared.vault, row.phone_sealed),
+        stored_note=stored,
+        note=note or _kept_note(row, stored),
+        note_limit=MAX_NOTE,
+        problem=_problem(problem_with, row),
+        content=live_line().content,
+        me=claimant(),
+        may_change="work.change_callback" if work is WorkList.CALLBACKS else "work.change_item",
+        words=words,
+    )
+
+
+def _stored_note(row: Row[Any]) -> str | None:
+    """The note; None if it cannot be read."""
+    try:
+        return services().vault.open(row.note_sealed) if row.note_sealed else ""
+    except UnknownKey:
+        return None
+
+
+def _kept_note(row: Row[Any], stored: str | None) -> _Note:
+    """What was typed before the session ended, else the stored note."""
+    kept = kept_fields(request.script_root + request.path) if request.method == "GET" else {}
+    if "note" in kept:
+        return _Note(kept["note"][0], kept.get("based_on", [""])[0])
+    return _Note(stored or "", note_version(row.note_sealed))
+
+
+def _problem(action: str, row: Row[Any]) -> str:
+    """Why an action could not be done, as it is now."""
+    if not action:
+        return ""
+    if action == "reopen":
+        return gettext(
+            "This cannot be undone: it is on the list again already, or it was done more than seven days ago."
+        )
+    return words.standing(row)
+
+
+def _details(work: WorkList, item_id: int) -> dict[str, int | None]:
+    """An entry of the audit log names the item by its table and id."""
+    is_callback = work is WorkList.CALLBACKS
+    return {"callback": item_id if is_callback else None, "todo": None if is_callback else item_id}

@@ -1,0 +1,141 @@
+"""What the work list reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, case, exists, func, literal, select, union_all
+
+from ivr.ledger.tables import appointment, callback, console_user, person, todo
+from ivr.line.content.keyword_rules import RED_FLAGS
+from ivr.people.work_claims import UNDO_FOR, WorkList
+from ivr.web.console.people.queries import MAX_ID
+
+PER_PAGE = 50
+MAX_COUNT = 1000
+ITEM_KINDS = ("change", "cancel", "wrong-number")
+# Of an item's own table; `by` is the name of whoever has taken it.
+_OWN = ("id", "person_id", "claimed_by", "claimed_at", "done_at", "done_by", "note_sealed")
+_BY = console_user.c.name.label("by")
+_COLUMNS = {
+    WorkList.CALLBACKS: [callback.c[name] for name in (*_OWN, "language", "entry", "topic", "wished", "asked_at")],
+    WorkList.ITEMS: [
+        *(todo.c[name] for name in (*_OWN, "kind", "at")),
+        *(appointment.c[name] for name in ("appointment_id", "starts_at", "timezone")),
+    ],
+}
+Page = tuple[Sequence[Row[Any]], bool]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much waits on each list. landlines: at most one more than MAX_COUNT, so that no page counts for long."""
+
+    callbacks: int
+    items: dict[str, int]
+    landlines: int
+
+
+def counts(connection: Connection, now: datetime) -> Counts:
+    by_kind = select(todo.c.kind, func.count()).where(todo.c.done_at.is_(None)).group_by(todo.c.kind)
+    waiting = select(func.count()).select_from(callback).where(callback.c.done_at.is_(None))
+    of_landlines = _of_landlines(now).with_only_columns(person.c.id).limit(MAX_COUNT + 1)
+    landlines = select(func.count()).select_from(of_landlines.subquery())
+    return Counts(
+        callbacks=connection.execute(waiting).scalar_one(),
+        items={kind: count for kind, count in connection.execute(by_kind)},
+        landlines=connection.execute(landlines).scalar_one(),
+    )
+
+
+def pending_callbacks(connection: Connection, page: int) -> Page:
+    """Red flags first, then the oldest."""
+    urgency = case((callback.c.topic.in_(RED_FLAGS), 0), else_=1)
+    query = _items(WorkList.CALLBACKS).where(callback.c.done_at.is_(None))
+    return _page(connection, query.order_by(urgency, callback.c.asked_at, callback.c.id), page)
+
+
+def pending_items(connection: Connection, kind: str, page: int) -> Page:
+    """The items of one kind, oldest first."""
+    query = _items(WorkList.ITEMS).where(todo.c.done_at.is_(None), todo.c.kind == kind)
+    return _page(connection, query.order_by(todo.c.at, todo.c.id), page)
+
+
+def landlines(connection: Connection, now: datetime, page: int) -> Page:
+    """The persons with a landline and an appointment ahead, soonest first: person_id, starts_at and count of it."""
+    waiting = _of_landlines(now).subquery()
+    query = (
+        select(waiting, person.c.phone_sealed, todo.c.id.label("id"), todo.c.claimed_by, todo.c.claimed_at, _BY)
+        .join(person, person.c.id == waiting.c.person_id)
+        .outerjoin(todo, and_(todo.c.person_id == waiting.c.person_id, _is_landline_item(), todo.c.done_at.is_(None)))
+        .outerjoin(console_user, console_user.c.id == todo.c.claimed_by)
+    )
+    return _page(connection, query.order_by(waiting.c.starts_at, waiting.c.person_id), page)
+
+
+def done_items(connection: Connection, now: datetime, page: int) -> Page:
+    """What was done lately, the latest first, whichever list it was on."""
+    lists = [
+        select(literal(work.value).label("work"), table.c.id, kind.label("kind"), table.c.done_at, table.c.done_by)
+        .add_columns(table.c.person_id, person.c.phone_sealed)
+        .join(person, person.c.id == table.c.person_id)
+        .where(table.c.done_at > now - UNDO_FOR)
+        for work, table, kind in (
+            (WorkList.CALLBACKS, callback, literal("callback")),
+            (WorkList.ITEMS, todo, todo.c.kind),
+        )
+    ]
+    every = union_all(*lists).subquery()
+    return _page(connection, select(every).order_by(every.c.done_at.desc(), every.c.id.desc()), page)
+
+
+def item(connection: Connection, work: WorkList, item_id: int) -> Row[Any] | None:
+    """One item, pending or done; None if there is none, or if its number has been deleted."""
+    if item_id > MAX_ID:
+        return None
+    return connection.execute(_items(work).where(work.table.c.id == item_id)).first()
+
+
+def has_landline(connection: Connection, person_id: int) -> bool:
+    """Whether a person exists whose number is a landline."""
+    query = select(person.c.id).where(person.c.id == person_id, person.c.landline)
+    return person_id <= MAX_ID and connection.execute(query).first() is not None
+
+
+def _items(work: WorkList) -> Select[Any]:
+    table = work.table
+    query = (
+        select(*_COLUMNS[work], person.c.phone_sealed, _BY)
+        .select_from(table)
+        .join(person, person.c.id == table.c.person_id)
+        .outerjoin(console_user, console_user.c.id == table.c.claimed_by)
+    )
+    if work is WorkList.ITEMS:
+        query = query.outerjoin(appointment, appointment.c.id == todo.c.appointment_id)
+    return query
+
+
+def _of_landlines(now: datetime) -> Select[Any]:
+    """Persons, each with the next appointment that nobody has called them about."""
+    called = exists().where(
+        todo.c.person_id == person.c.id, _is_landline_item(), todo.c.done_at >= appointment.c.updated_at
+    )
+    return (
+        select(person.c.id.label("person_id"), func.min(appointment.c.starts_at).label("starts_at"))
+        .add_columns(func.count().label("appointments"))
+        .join(appointment, appointment.c.person_id == person.c.id)
+        .where(person.c.landline, appointment.c.status == "booked", appointment.c.starts_at > now, ~called)
+        .group_by(person.c.id)
+    )
+
+
+def _is_landline_item() -> Any:
+    return todo.c.kind == "landline"
+
+
+def _page(connection: Connection, query: Select[Any], page: int) -> Page:
+    rows = connection.execute(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)).all()
+    return rows[:PER_PAGE], len(rows) > PER_PAGE

@@ -1,0 +1,91 @@
+"""A console with a clinic behind it, and browsers that are signed in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
+
+from ivr import clock, create_app
+from ivr.ledger.tables import console_user
+from ivr.settings import load
+from ivr.staff.users import Role, add_user
+from ivr.web.console.app import create_console
+from ivr.web.services import Services
+from tests.support.clinic import NOW, Clinic
+
+TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+
+
+class Browser:
+    """A signed-in browser. Paths start below /console, such as /reminders."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.client.get(path, **options)
+
+    def page(self, path: str) -> str:
+        """The HTML of a page that answers."""
+        response = self.client.get(path, follow_redirects=True)
+        assert response.status_code == 200, (path, response.status_code)
+        return response.get_data(as_text=True)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **options: Any) -> TestResponse:
+        """Send a form with a valid token."""
+        return self.client.post(path, data={"csrf_token": self.token(), **(data or {})}, **options)
+
+    def token(self) -> str:
+        found = TOKEN.search(self.page("/account"))
+        assert found
+        return found[1]
+
+
+class Console:
+    """A console. services: those of its web process."""
+
+    def __init__(self, app: Flask, services: Services) -> None:
+        self.app, self.services = app, services
+
+    def browser(self, role: str = "admin", name: str = "Ann Example") -> Browser:
+        """A browser in which a new user with a role has signed in with both factors."""
+        with self.services.ledger.write() as connection:
+            email = f"{role}-{len(connection.execute(select(console_user.c.id)).all())}@example.org"
+            user = add_user(connection, email, name, Role(role), clock.now()).user
+            connection.execute(
+                update(console_user)
+                .where(console_user.c.id == user.id)
+                .values(password="x", second_factor="authenticator", invitation=None, invited_until=None)
+            )
+            key = connection.execute(
+                select(console_user.c.session_key).where(console_user.c.id == user.id)
+            ).scalar_one()
+        client = self.app.test_client()
+        with client.session_transaction() as session:
+            session.update({"_user_id": key, "_fresh": True, "fs_cc": "set", "fs_paa": clock.now().timestamp()})
+        return Browser(client)
+
+    def stranger(self) -> FlaskClient:
+        """A browser in which nobody has signed in."""
+        return self.app.test_client()
+
+
+@pytest.fixture
+def console(clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+    """The console of the clinic of `clinic_for_commands`, whose time is NOW."""
+    monkeypatch.setattr(clock, "unshifted_now", lambda: NOW)
+    services: Services = create_app(load(), doors="twilio").extensions["infoline"]
+    yield Console(create_console(services), services)
+
+
+@pytest.fixture
+def browser_of(console: Console) -> Callable[[str], Browser]:
+    """A function that signs in a new user with a role: browser_of("scheduler")."""
+    return console.browser
