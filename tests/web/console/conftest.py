@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -78,11 +78,11 @@ class Console:
 
 
 @pytest.fixture
-def console(clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+def console(clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Console:
     """The console of the clinic of `clinic_for_commands`, whose time is NOW."""
     monkeypatch.setattr(clock, "unshifted_now", lambda: NOW)
     services: Services = create_app(load(), doors="twilio").extensions["infoline"]
-    yield Console(create_console(services), services)
+    return Console(create_console(services), services)
 
 
 @pytest.fixture

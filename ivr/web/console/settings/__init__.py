@@ -1,8 +1,19 @@
-"""For administrators: users, alarms, the report of the doctor command, versions, the audit log."""
+"""For administrators: users, active alarms, versions, and the audit log."""
 
 from ivr.web.console.access import ADMINS
+from ivr.web.console.settings import audit_views as audit_views
 from ivr.web.console.settings.views import blueprint
 
-ACCESS = {"settings.show": ADMINS}
+ACCESS = {
+    "settings.show": ADMINS,
+    "settings.users": ADMINS,
+    "settings.add_user": ADMINS,
+    "settings.user": ADMINS,
+    "settings.invite": ADMINS,
+    "settings.set_active": ADMINS,
+    "settings.set_role": ADMINS,
+    "settings.audit_log": ADMINS,
+    "settings.audit_csv": ADMINS,
+}
 
 __all__ = ["ACCESS", "blueprint"]
