@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -139,7 +138,7 @@ def _print_link(context: CommandContext, invitation: Invitation, as_json: bool) 
     link = f"{context.settings.public_url}/console/welcome/{invitation.token}"
     until = iso(invitation.until, context.config.zone)
     if as_json:
-        click.echo(json.dumps({"email": invitation.user.email, "link": link, "until": until}))
+        print_json({"email": invitation.user.email, "link": link, "until": until})
         return
     echo(
         f"{invitation.user.email} chooses a password here, once, until {minute(invitation.until, context.config.zone)}:"
