@@ -27,7 +27,7 @@ MAX_UPLOAD = 20 * 1024 * 1024
 MAX_FIELDS_BYTES = 2 * 1024 * 1024
 LANGUAGES = {"en": "English", "es": "Español"}
 # Each is a package with `blueprint` and `ACCESS`, in the order of the navigation.
-AREAS = ("today", "reminders", "people", "work", "settings")
+AREAS = ("today", "reminders", "people", "work", "prompts", "settings")
 
 
 def create_console(services: Services) -> Flask:

@@ -18,6 +18,7 @@ NAVIGATION = (
     ("reminders.batches", lazy_gettext("Reminders"), "reminders"),
     ("people.find", lazy_gettext("People"), "people"),
     ("work.callbacks", lazy_gettext("Work list"), "work"),
+    ("prompts.topics", lazy_gettext("Prompts"), "prompts"),
     ("settings.show", lazy_gettext("Settings"), "settings"),
 )
 
