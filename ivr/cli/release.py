@@ -39,8 +39,8 @@ def publish_changed_folder(settings: Settings) -> int:
     if live and live.digest == content_digest(files):
         return 0
     # Most starts publish nothing, and the lint rules take long to import.
-    from ivr.cli.prompts.renamed import renamed_reminders
     from ivr.line.lint.runner import check_files
+    from ivr.releases.confirmations import renamed_reminders
 
     report = check_files(files)
     if report.has_errors:
@@ -51,7 +51,7 @@ def publish_changed_folder(settings: Settings) -> int:
         return FINDINGS
     content = read_content(files)
     is_new = folder_base(ledger) != content.digest
-    renamed = renamed_reminders(CommandContext(settings, ledger), content) if is_new else []
+    renamed = renamed_reminders(ledger, settings.prompts_dir, content) if is_new else []
     if renamed:
         echo("\n".join([*renamed, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True)
         return FINDINGS

@@ -23,6 +23,7 @@ from ivr.releases.store import Publication, Release, insert_release, select_file
 
 NO_FILE = "-"
 """The version of a file that does not exist."""
+Recorder = Callable[[Connection], None]
 
 
 class NoDraft(Exception):
@@ -43,6 +44,14 @@ class BrokenDraft(Exception):
     def __init__(self, report: CheckReport) -> None:
         self.report = report
         super().__init__("Nothing was published: fix the errors first.")
+
+
+def no_record(_connection: Connection) -> None:
+    """Records nothing: of commands, who may run them is a matter of the operating system."""
+
+
+def no_release_record(_connection: Connection, _release: Release) -> None:
+    """Records nothing."""
 
 
 @dataclass(frozen=True)
@@ -118,18 +127,25 @@ def check_now(files: Files) -> CheckReport:
 class Drafts:
     """The draft in a database. `by` is always the name of the person who makes the change.
 
-    zone: the time zone of messages. check: the check to run before publishing; it may use several processes.
+    zone: the time zone of messages. check: the check to run before publishing; it may use several processes. One
+    object may serve several threads: it unpacks the live release once.
+
+    record, of each change: called in its transaction, for the audit log.
     """
 
     def __init__(self, ledger: Ledger, zone: tzinfo, check: Callable[[Files], CheckReport] = check_now) -> None:
         self._ledger, self._zone, self._check = ledger, zone, check
+        self._last: Draft | None = None
 
     def open(self) -> Draft:
         """The current draft, or an empty one on top of the live release. Raises NoDraft before the first publish."""
         with self._ledger.read() as connection:
-            return _open(connection)
+            self._last = _open(connection, self._last)
+            return self._last
 
-    def save(self, name: str, data: bytes, by: str, now: datetime, expected: str | None) -> Draft:
+    def save(
+        self, name: str, data: bytes, by: str, now: datetime, expected: str | None, record: Recorder = no_record
+    ) -> Draft:
         """Save a file exactly as typed, valid or not, and start a draft if there is none.
 
         expected: the file's version when it was opened; None overwrites any other change. Raises FileRejected and
@@ -138,15 +154,15 @@ class Drafts:
         problem = file_problem(name, data)
         if problem:
             raise FileRejected(problem)
-        return self._put(name, data, by, now, expected)
+        return self._put(name, data, by, now, expected, record)
 
-    def remove(self, name: str, by: str, now: datetime, expected: str | None) -> Draft:
+    def remove(self, name: str, by: str, now: datetime, expected: str | None, record: Recorder = no_record) -> Draft:
         """Delete a file from the draft, and from the line once the draft is published. Otherwise like `save`."""
         if name not in self.open().files:
             raise FileRejected(f"The draft has no file {name}.")
-        return self._put(name, None, by, now, expected)
+        return self._put(name, None, by, now, expected, record)
 
-    def discard(self, name: str | None = None, expected: Draft | None = None) -> None:
+    def discard(self, name: str | None = None, expected: Draft | None = None, record: Recorder = no_record) -> None:
         """Discard the whole draft, or its change to one file.
 
         expected: the draft that the person saw; None discards any later change too. Raises NoDraft and EditConflict.
@@ -158,6 +174,8 @@ class Drafts:
                 raise EditConflict(self._changed_since("discarded", expected.changed, current))
             files = delete(draft_file) if name is None else delete(draft_file).where(draft_file.c.name == name)
             deleted = connection.execute(files).rowcount + _delete_if_empty(connection)
+            if deleted:
+                record(connection)
         if not deleted:
             raise NoDraft("There is no draft." if name is None else f"The draft does not change {name}.")
 
@@ -166,7 +184,13 @@ class Drafts:
         return self._check(self.open().files)
 
     def publish(
-        self, by: str, now: datetime, note: str, expected: Draft, approve: Callable[[CheckReport], None] | None = None
+        self,
+        by: str,
+        now: datetime,
+        note: str,
+        expected: Draft,
+        approve: Callable[[CheckReport], None] | None = None,
+        record: Callable[[Connection, Release], None] = no_release_record,
     ) -> Release:
         """Check the draft and make it live.
 
@@ -191,11 +215,14 @@ class Drafts:
             if current != expected.changed:
                 raise EditConflict(self._changed_since("published", expected.changed, current))
             release = insert_release(connection, publication, expected.live.number)
+            record(connection, release)
             connection.execute(delete(draft_file))
             connection.execute(delete(draft))
         return release
 
-    def _put(self, name: str, data: bytes | None, by: str, now: datetime, expected: str | None) -> Draft:
+    def _put(
+        self, name: str, data: bytes | None, by: str, now: datetime, expected: str | None, record: Recorder
+    ) -> Draft:
         # Unpacked before the transaction, so that other writers do not wait for it.
         opened = self.open()
         with self._ledger.write() as connection:
@@ -212,6 +239,7 @@ class Drafts:
             if before.begun_at is None:
                 connection.execute(insert(draft).values(id=1, base=before.live.digest, begun_at=now, begun_by=by))
             _delete_if_empty(connection)
+            record(connection)
             return _open(connection, before)
 
     def _saved_by_another(self, current: Draft, name: str) -> str:

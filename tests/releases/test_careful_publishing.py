@@ -16,6 +16,7 @@ from ivr.cli import main
 from ivr.cli.prompts import publish as publish_command
 from ivr.ledger import Ledger
 from ivr.line.content.loader import LINE_FILE, Content, read_content
+from ivr.releases import rollback
 from ivr.releases import store as store_module
 from ivr.releases.drafts import Drafts
 from ivr.releases.store import publish_folder_if_changed, publish_release
@@ -35,7 +36,7 @@ def folder(ledger: Ledger, ledger_url: str, tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(publish_command, "check_files", quick_check)
-    monkeypatch.setattr(publish_command, "check_content", check_with())
+    monkeypatch.setattr(rollback, "check_content", check_with())
     monkeypatch.setattr("ivr.line.lint.runner.check_files", quick_check)
     monkeypatch.setattr("ivr.cli.prompts.draft.check_in_parallel", quick_check)
     publish_folder_if_changed(ledger, read_content(SHIPPED), NOW, "ann")

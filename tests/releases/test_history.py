@@ -25,6 +25,7 @@ from ivr.ledger.tables import release as releases
 from ivr.line.content.diff import diff_files, summarize_changes
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content, content_digest, read_content, read_folder
+from ivr.releases import rollback
 from ivr.releases.history import FolderNotEmpty, export_release, release_history
 from ivr.releases.store import AlreadyLive, ConcurrentPublish, live_release, pack, publish_release, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
@@ -52,7 +53,7 @@ def run(ledger_url: str, ledger: Ledger, folder: Path, tmp_path: Path, monkeypat
         monkeypatch.setenv(name, str(value))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(releases_command, "check_files", quick_check)
-    monkeypatch.setattr(releases_command, "check_content", check_with())
+    monkeypatch.setattr(rollback, "check_content", check_with())
     monkeypatch.setattr("ivr.line.lint.runner.check_files", quick_check)
     return lambda *arguments, **more: CliRunner().invoke(main, ["prompts", *arguments], **more)
 
@@ -209,7 +210,7 @@ def test_a_rollback_may_break_style_rules_only(
     publish_release(ledger, read_content(SHIPPED), NOW, "ann", "", "folder")
     publish_release(ledger, read_content(SECOND), NOW, "ann", "", "folder")
     finding = Finding(file, 1, rule, "error", "An error.")
-    monkeypatch.setattr(releases_command, "check_content", check_with(finding))
+    monkeypatch.setattr(rollback, "check_content", check_with(finding))
     rolled_back = run("rollback", "1")
     assert (rolled_back.exit_code, count_releases(ledger)) == (status, 3 - status)
     assert "Traceback" not in rolled_back.output

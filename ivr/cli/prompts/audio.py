@@ -14,11 +14,9 @@ from ivr.cli.console import FINDINGS
 from ivr.cli.context import language_or_exit
 from ivr.cli.prompts.folder import fail_wrapped, folder_content_or_exit, replace_or_exit, write_or_exit
 from ivr.line.audio import convert
-from ivr.line.callflow.graph import Graph
-from ivr.line.callflow.speech import Speech
 from ivr.line.content.loader import read_folder
-from ivr.line.content.recordings import NothingToRecord, locate_recording, recordings_by_file
-from ivr.line.lint.recording_rules import current_fingerprint
+from ivr.line.content.recordings import NothingToRecord
+from ivr.releases.new_recording import new_recording
 
 
 @click.command()
@@ -33,24 +31,22 @@ def record(name: str, file: Path) -> None:
     # A broken recording must not block its replacement.
     folder, content = folder_content_or_exit("Fix these errors first.", recordings=False)
     try:
-        key, path = locate_recording(name, content.config, content.prompts)
-        fingerprint = current_fingerprint(Speech(content, Graph(content)), key)
         with file.open("rb") as upload, _silent_stderr():
-            audio = convert.to_telephone_wav(convert.read_upload(upload), fingerprint)
+            recording = new_recording(content, read_folder(folder), name, convert.read_upload(upload))
     except NothingToRecord as error:
         fail_wrapped(error)
     except convert.UnusableAudio as error:
         fail_wrapped(f"{file}: {error}", FINDINGS)
     except OSError as error:
         fail_wrapped(f"{file} cannot be read ({error.strerror}): name a WAV or MP3.")
-    replaced = [old for old_key, old in recordings_by_file(read_folder(folder)) if old_key == key and old != path]
-    replace_or_exit(folder / path, audio)
+    path = folder / recording.file
+    replace_or_exit(path, recording.data)
     try:
-        for old in replaced:
+        for old in recording.replaced:
             (folder / old).unlink()
     except OSError as error:
-        fail_wrapped(f"{folder / path} cannot replace {old} ({error.strerror}): give this user write access.")
-    click.echo(f"{folder / path}: {convert.duration_seconds(audio):.0f} seconds. Publish to make it live.")
+        fail_wrapped(f"{path} cannot replace {old} ({error.strerror}): give this user write access.")
+    click.echo(f"{path}: {convert.duration_seconds(recording.data):.0f} seconds. Publish to make it live.")
 
 
 @contextmanager

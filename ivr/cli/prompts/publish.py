@@ -15,16 +15,16 @@ from ivr.cli.console import FINDINGS, NUMBER, TEXT, WIDTH, echo, exit_on, fail, 
 from ivr.cli.context import CommandContext, current_user, open_context
 from ivr.cli.prompts import draft
 from ivr.cli.prompts.folder import exit_on_broken_prompts, print_report
-from ivr.cli.prompts.history import files_or_exit, release_or_exit, zone_of
-from ivr.cli.prompts.renamed import renamed_reminders
+from ivr.cli.prompts.history import release_or_exit, zone_of
 from ivr.cli.release import announce_release
 from ivr.ledger import Ledger
 from ivr.line.content.diff import summarize_changes
-from ivr.line.content.loader import Files, content_digest, read_content, read_folder
-from ivr.line.content.upgrades import open_release
-from ivr.line.lint.runner import CheckReport, check_content, check_files
+from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
+from ivr.line.lint.runner import CheckReport, check_files
+from ivr.releases.confirmations import CONFIRMED_RULES, renamed_reminders
 from ivr.releases.drafts import Drafts
 from ivr.releases.history import reverted_files
+from ivr.releases.rollback import DamagedRelease, UnsafeRelease, content_to_restore
 from ivr.releases.store import (
     AlreadyLive,
     ConcurrentPublish,
@@ -35,8 +35,6 @@ from ivr.releases.store import (
     stored_files,
 )
 
-# Rules whose warnings a person confirms: text without a sign-off, and outdated translations.
-CONFIRMED_RULES = ("behind", "sign-off")
 _REFUSED = "Nothing was published: fix these errors first."
 
 
@@ -82,7 +80,7 @@ def _publish_folder(context: CommandContext, note: str, yes: bool) -> Release:
         print_report(report)
         fail(_REFUSED, FINDINGS)
     content = read_content(files)
-    _confirm(report, [*_reverts(ledger, live, files), *renamed_reminders(context, content)], yes)
+    _confirm(report, [*_reverts(ledger, live, files), *_renamed(context, content)], yes)
     context.prepare_model(content)
     seen = live.number if live else 0
     return publish_release(ledger, content, clock.now(), current_user(), note, "folder", seen=seen)
@@ -103,8 +101,12 @@ def _reverts(ledger: Ledger, live: Release | None, files: Files) -> list[str]:
 
 def _confirm_draft(context: CommandContext, report: CheckReport, yes: bool) -> None:
     content = read_content(Drafts(context.ledger, UTC).open().files)
-    _confirm(report, renamed_reminders(context, content), yes)
+    _confirm(report, _renamed(context, content), yes)
     context.prepare_model(content)
+
+
+def _renamed(context: CommandContext, content: Content) -> list[str]:
+    return renamed_reminders(context.ledger, context.settings.prompts_dir, content)
 
 
 def _confirm(report: CheckReport, warnings: list[str], yes: bool) -> None:
@@ -138,14 +140,16 @@ def rollback(number: int, note: str) -> None:
     context = open_context(writes=True)
     live = live_release(context.ledger)
     target = release_or_exit(context.ledger, number)
-    with exit_on_broken_prompts(f"Nothing was changed: this version of the line cannot read release {number}."):
-        content = open_release(files_or_exit(context.ledger, target), context.settings.prompts_dir)
-    for warning in renamed_reminders(context, content):
+    try:
+        with exit_on_broken_prompts(f"Nothing was changed: this version of the line cannot read release {number}."):
+            content, report = content_to_restore(context.ledger, target, context.settings.prompts_dir)
+    except DamagedRelease as damaged:
+        fail(damaged, FINDINGS)
+    except UnsafeRelease as unsafe:
+        print_report(unsafe.report)
+        fail(unsafe, FINDINGS)
+    for warning in _renamed(context, content):
         echo(textwrap.fill(warning, WIDTH))
-    report = check_content(content, parallel=True)
-    if report.blocking_errors:
-        print_report(CheckReport(report.states, report.transitions, report.blocking_errors))
-        fail(f"Nothing was changed: by today's rules, release {number} would leave callers without help.", FINDINGS)
     if report.has_errors:
         echo("By today's rules some of its prompts are too hard or too long. It is accepted: it was live before.")
     context.prepare_model(content)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import yaml
@@ -63,7 +64,7 @@ def set_field(data: bytes, name: str, value: str) -> bytes:
 
 def append_to_list(data: bytes, name: str, item: str) -> bytes:
     """The file with an item appended to a list of strings, which is created if missing. Raises like `set_field`."""
-    quoted = _quote(item)
+    quoted = quote(item)
 
     def edit_fields(fields: str, line_end: str) -> str:
         node = field_offsets(fields)[name][2] if name in field_offsets(fields) else None
@@ -79,6 +80,40 @@ def append_to_list(data: bytes, name: str, item: str) -> bytes:
         return f"{fields[:offset]}{line_end}{' ' * node.start_mark.column}- {quoted}{fields[offset:]}"
 
     return _edit(data, edit_fields, lambda fields: {**fields, name: [*(fields.get(name) or []), item]})
+
+
+def replace_list(data: bytes, name: str, items: Sequence[str]) -> bytes:
+    """The file with other items in a list of strings. Those that stay keep their order, quotes and comments, and new
+    ones follow them. Raises like `set_field`.
+    """
+    present = [str(item) for item in read_fields(data)[0].get(name) or []]
+    edited = data
+    if set(present) - set(items):
+        edited = _edit(data, partial(_without_items, name, items), partial(_values_without, name, items))
+    for item in dict.fromkeys(items):
+        if item not in present:
+            edited = append_to_list(edited, name, item)
+    return edited
+
+
+def _values_without(name: str, items: Sequence[str], fields: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, name: [item for item in fields[name] if str(item) in items]}
+
+
+def _without_items(name: str, items: Sequence[str], fields: str, _line_end: str) -> str:
+    _, end, node = field_offsets(fields)[name]
+    if not isinstance(node, yaml.SequenceNode):
+        raise ValueError(_NOT_IN_PLACE)
+    kept = [item for item in node.value if str(item.value) in items]
+    if node.flow_style or not kept:
+        sources = (fields[item.start_mark.index : item.end_mark.index].rstrip() for item in kept)
+        start: int = node.start_mark.index if node.flow_style else fields.index(":", field_offsets(fields)[name][0]) + 1
+        return f"{fields[:start]}{'' if node.flow_style else ' '}[{', '.join(sources)}]{fields[end:]}"
+    lines = fields.splitlines(keepends=True)
+    for item in node.value:
+        if item not in kept:
+            lines[item.start_mark.line] = ""
+    return "".join(lines)
 
 
 def _edit(data: bytes, change: Callable[[str, str], str], expect: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
@@ -100,8 +135,8 @@ def _edit(data: bytes, change: Callable[[str, str], str], expect: Callable[[dict
     return edited
 
 
-def _quote(text: str) -> str:
-    """A string as a YAML list item: quoted only if it would not read back the same."""
+def quote(text: str) -> str:
+    """A string as one line of YAML: quoted only if it would not read back the same."""
     try:
         if read_yaml(_FILE, f"- {text}").value == [text] and read_yaml(_FILE, f"[{text}]").value == [text]:
             return text

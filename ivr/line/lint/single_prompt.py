@@ -6,7 +6,7 @@ It applies the rules of `infoline prompts check` that concern one file, and does
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import asdict, dataclass, replace
 
 from ivr.line.callflow.graph import Graph
@@ -167,13 +167,15 @@ def _check_other_file(content: Content, file: str, data: bytes) -> Collection[Fi
     return [misnamed_file(file)]
 
 
-_indexes: OrderedDict[str, PhraseIndex] = OrderedDict()
+_indexes: OrderedDict[Hashable, PhraseIndex] = OrderedDict()
 
 
 def _phrase_index(content: Content) -> PhraseIndex:
-    """The phrase index of a draft, cached by digest."""
-    index = _indexes.pop(content.digest, None) or PhraseIndex(content)
-    _indexes[content.digest] = index
+    """The phrase index of a draft, cached by what it is made of: most edits change other parts of a prompt."""
+    words = tuple((answer.id, *sorted(answer.word.items())) for answer in content.config.library)
+    key = (words, *((prompt.file, prompt.phrases, prompt.keyword_rules) for prompt in content.prompts.values()))
+    index = _indexes.pop(key, None) or PhraseIndex(content)
+    _indexes[key] = index
     while len(_indexes) > _CACHED_DRAFTS:
         _indexes.popitem(last=False)
     return index
