@@ -1,23 +1,40 @@
-"""The words of the line: read, edit in the shared draft, listen, publish, roll back, and teach."""
+"""The words of the line: read, edit in the shared draft, listen, record, publish, roll back, and teach."""
 
 from ivr.web.console.access import ALL, OPERATORS
-from ivr.web.console.prompts import draft_views as draft_views
-from ivr.web.console.prompts import history_views as history_views
-from ivr.web.console.prompts import question_views as question_views
-from ivr.web.console.prompts.views import blueprint
+from ivr.web.console.prompts import (
+    draft_views,
+    editor_views,
+    history_views,
+    question_views,
+    recording_views,
+    sign_off_views,
+    topic_views,
+)
+from ivr.web.console.prompts.blueprint import blueprint
+
+_VIEWS = (draft_views, editor_views, history_views, question_views, recording_views, sign_off_views, topic_views)
 
 ACCESS = {
     "prompts.topics": ALL,
+    "prompts.try_question": ALL,
     "prompts.editor": ALL,
     "prompts.listen": ALL,
+    "prompts.recording": ALL,
     "prompts.proof": OPERATORS,
     "prompts.save": OPERATORS,
+    "prompts.record": OPERATORS,
+    "prompts.remove_recording": OPERATORS,
+    "prompts.ask_sign_off": OPERATORS,
     "prompts.sign_off": OPERATORS,
+    "prompts.up_to_date": OPERATORS,
     "prompts.draft": ALL,
+    "prompts.check": OPERATORS,
+    "prompts.checked": ALL,
     "prompts.discard": OPERATORS,
     "prompts.publish": OPERATORS,
     "prompts.publishing": OPERATORS,
     "prompts.history": ALL,
+    "prompts.release": ALL,
     "prompts.ask_roll_back": OPERATORS,
     "prompts.roll_back": OPERATORS,
     "prompts.unanswered": OPERATORS,

@@ -1,45 +1,46 @@
-"""The shared draft as the pages need it: split into fields and words, and read back."""
+"""The shared draft as the pages need it: opened once per release, and read although some of its files are broken."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from flask import abort
+from flask import abort, current_app
+from sqlalchemy import Connection
 
+from ivr import clock
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Content, read_content
-from ivr.releases.drafts import Draft, Drafts, NoDraft
-from ivr.web.console.context import live_line, services
+from ivr.line.content.loader import Content, is_prompt, reread_content
+from ivr.people.audit import AuditKind, record
+from ivr.releases.drafts import Draft, Drafts, NoDraft, Recorder
+from ivr.web.console.context import actor, live_line, services
+from ivr.web.console.words import gettext
 
-_FENCE = "---\n"
-# Of the name of a language, such as en.
-_CODE_LENGTH = 2
+_EXTENSION = "console_drafts"
+_MOST_CONTENTS = 3
+_LANGUAGE_NAMES = {"en": "English", "es": "Spanish"}
 
 
-@dataclass(frozen=True)
-class PromptFile:
-    """A prompt file in two parts: the fields between the lines of hyphens, and the words below them."""
+@dataclass
+class _Kept:
+    """What a web process keeps between requests. contents: by stamp, the newest last."""
 
-    fields: str
-    words: str
+    drafts: Drafts
+    zone: object
+    contents: dict[str, Content] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, data: bytes) -> PromptFile:
-        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-        if not text.startswith(_FENCE):
-            return cls("", text)
-        fields, _, words = text.removeprefix(_FENCE).partition(_FENCE)
-        return cls(fields, words)
 
-    def with_words(self, words: str) -> bytes:
-        """The file with other words, typed in a browser, whose lines end in CR LF."""
-        words = words.replace("\r\n", "\n").strip("\n") + "\n"
-        return f"{_FENCE}{self.fields}{_FENCE}{words}".encode() if self.fields else words.encode()
+def _kept() -> _Kept:
+    kept: _Kept | None = current_app.extensions.get(_EXTENSION)
+    zone = live_line().content.config.zone
+    if kept is None or kept.zone != zone:
+        kept = current_app.extensions[_EXTENSION] = _Kept(Drafts(services().ledger, zone), zone)
+    return kept
 
 
 def drafts() -> Drafts:
-    return Drafts(services().ledger, live_line().content.config.zone)
+    return _kept().drafts
 
 
 def open_draft() -> Draft:
@@ -50,25 +51,67 @@ def open_draft() -> Draft:
         abort(409)
 
 
+def stamp_of(draft: Draft) -> str:
+    """Identifies a draft as somebody saw it, so that nothing else is published or thrown away."""
+    versions = "".join(f"{file.name}={file.version}\n" for file in draft.changed.values())
+    return hashlib.sha256(f"{draft.live.number}\n{versions}".encode()).hexdigest()[:24]
+
+
 def readable_content(draft: Draft) -> Content:
-    """The content of the draft; the live one while the draft cannot be read."""
+    """The content of the draft, with the live version of each file that cannot be read."""
     if not draft.changed:
         return live_line().content
+    kept, stamp = _kept(), stamp_of(draft)
+    content = kept.contents.get(stamp)
+    if content is None:
+        # Of the last version of the draft, most files are the same.
+        before = next(reversed(list(kept.contents.values())), live_line().content)
+        content = _read(before, draft)
+        kept.contents[stamp] = content
+        for old in list(kept.contents)[:-_MOST_CONTENTS]:
+            kept.contents.pop(old, None)
+    return content
+
+
+def _read(before: Content, draft: Draft) -> Content:
+    files = draft.files
     try:
-        return read_content(draft.files)
+        return reread_content(before, files)
+    except BrokenPrompts as broken:
+        names = {finding.file for finding in broken.findings}
+    try:
+        return reread_content(live_line().content, {**files, **_live_versions(draft, names)})
     except BrokenPrompts:
         return live_line().content
 
 
-def prompt_files(draft: Draft, language: str, name: str) -> str:
+def _live_versions(draft: Draft, names: set[str]) -> Mapping[str, bytes]:
+    return {name: draft.live_files[name] for name in names if name in draft.live_files}
+
+
+def recorder(kind: AuditKind = AuditKind.DRAFT_CHANGED) -> Recorder:
+    """Records a change of the draft by the signed-in user, in the transaction of the change."""
+    who, now = actor(), clock.now()
+
+    def add(connection: Connection) -> None:
+        record(connection, who, kind, now)
+
+    return add
+
+
+def prompt_file(draft: Draft, language: str, name: str) -> str:
     """The name of a prompt's file in the draft. Answers 404 if there is none."""
     file = f"{language}/{name}.md"
-    return file if file in draft.files else abort(404)
+    return file if is_prompt(file) and file in draft.files else abort(404)
 
 
 def languages_of(draft: Draft) -> Iterator[str]:
     """The languages that have prompts, that of the source first."""
-    folders = {name.partition("/")[0] for name in draft.files if name.endswith(".md")}
-    found = {folder for folder in folders if len(folder) == _CODE_LENGTH}
+    found = {name.partition("/")[0] for name in draft.files if is_prompt(name)}
     default = live_line().content.config.default_language
     yield from sorted(found, key=lambda language: (language != default, language))
+
+
+def language_name(code: str) -> str:
+    """The name of a language in the language of the pages."""
+    return gettext(_LANGUAGE_NAMES[code]) if code in _LANGUAGE_NAMES else code

@@ -1,33 +1,34 @@
-"""All releases, and going back to one."""
+"""All releases, what each one changed, and going back to one."""
 
 from __future__ import annotations
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ivr import clock, queues
-from ivr.line.content.diff import summarize_changes
-from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.upgrades import open_release
-from ivr.line.lint.runner import check_content
-from ivr.people.audit import AuditKind
+from ivr.line.content.diff import diff_files, summarize_changes
 from ivr.releases.history import find_release, release_history
-from ivr.releases.store import AlreadyLive, ConcurrentPublish, Release, live_release, publish_release, stored_files
-from ivr.web.console.context import audit, services, staff_user
-from ivr.web.console.prompts.views import blueprint
+from ivr.releases.store import Release, live_release, stored_files
+from ivr.web.console.context import services, staff_user
+from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.draft_views import MOST_NOTE, jobs
+from ivr.web.console.prompts.jobs import CHANGE, Job, Kind
 from ivr.web.console.words import gettext
 
 SHOWN = 100
+# Of a release that changed more, such as the first one, only the names of the files are shown.
+_MOST_FILES = 60
 
 
 @blueprint.get("/prompts/history")
 def history() -> str:
     """The releases, newest first, each with what it changed."""
-    entries = release_history(services().ledger)[:SHOWN]
-    rows = [
-        (entry.release, summarize_changes(entry.changed) if entry.changed is not None else gettext("damaged"))
-        for entry in entries
-    ]
+    rows = []
+    for entry in release_history(services().ledger)[:SHOWN]:
+        changed = gettext("Its content is damaged.")
+        if entry.changed is not None:
+            names = summarize_changes(entry.changed)
+            changed = names if len(entry.changed) <= _MOST_FILES else gettext("%(n)s files", n=len(entry.changed))
+        rows.append((entry.release, changed))
     return render_template("prompts/history.html", rows=rows)
 
 
@@ -36,40 +37,45 @@ def _release(number: int) -> Release:
     return found if found is not None else abort(404)
 
 
+@blueprint.get("/prompts/history/<int:number>")
+def release(number: int) -> str:
+    """What a release changed, word by word."""
+    shown, ledger = _release(number), services().ledger
+    after = stored_files(ledger, shown.digest)
+    before = stored_files(ledger, shown.parent) if shown.parent else {}
+    changes = diff_files(before or {}, after) if after is not None else None
+    is_many = changes is not None and len(changes) > _MOST_FILES
+    return render_template(
+        "prompts/release.html", release=shown, changes=changes, is_many=is_many, live=live_release(ledger)
+    )
+
+
 @blueprint.get("/prompts/history/<int:number>/roll-back")
 def ask_roll_back(number: int) -> str:
-    """Ask first, with the number of the release that is live now."""
+    """Ask first, with what would change."""
+    target, ledger = _release(number), services().ledger
+    live = live_release(ledger)
+    after = stored_files(ledger, target.digest)
+    before = stored_files(ledger, live.digest) if live else {}
+    changes = diff_files(before or {}, after) if after is not None else None
     return render_template(
-        "prompts/roll_back.html", release=_release(number), live=live_release(services().ledger), problem=""
+        "prompts/roll_back.html",
+        release=target,
+        live=live,
+        changes=changes if changes is None or len(changes) <= _MOST_FILES else changes[:_MOST_FILES],
     )
 
 
 @blueprint.post("/prompts/history/<int:number>/roll-back")
 def roll_back(number: int) -> ResponseReturnValue:
-    """Make an earlier release live again, as a new one. A second click, or the back button, does nothing twice."""
-    shared, target = services(), _release(number)
-    live = live_release(shared.ledger)
-    if live is None or request.form.get("live") != str(live.number):
+    """Begin to make an earlier release live again, as a new one. A second click, or the back button, does nothing."""
+    target, user = _release(number), staff_user()
+    live = live_release(services().ledger)
+    if live is None or request.form.get("live") != str(live.number) or target.digest == live.digest:
         abort(409)
-    try:
-        content = open_release(stored_files(shared.ledger, target.digest) or {}, shared.settings.prompts_dir)
-        problem = _blocking(check_content(content).blocking_errors)
-        if not problem:
-            note = gettext("back to release %(number)s", number=number)
-            by = staff_user().name
-            published = publish_release(shared.ledger, content, clock.now(), by, note, "rollback", seen=live.number)
-    except (AlreadyLive, ConcurrentPublish) as refused:
-        problem = str(refused)
-    except BrokenPrompts:
-        problem = gettext("This version of the line cannot read release %(number)s.", number=number)
-    if problem:
-        return render_template("prompts/roll_back.html", release=target, live=live, problem=problem), 409
-    with shared.ledger.write() as connection:
-        audit(connection, AuditKind.RELEASE_ROLLED_BACK, release=published.number)
-    queues.publish(shared.settings.redis_url, queues.PUBLISHED)
-    flash(gettext("Release %(number)s is live again, as release %(new)s.", number=number, new=published.number))
-    return redirect(url_for("prompts.history"), 303)
-
-
-def _blocking(errors: object) -> str:
-    return gettext("By today's rules, this release would leave callers without help.") if errors else ""
+    note = " ".join(request.form.get("note", "").split())[:MOST_NOTE]
+    note = note or gettext("back to release %(number)s", number=number)
+    job = Job(Kind.ROLL_BACK, user.id, user.name, number=number, seen=live.number, note=note)
+    if not jobs().start(CHANGE, job):
+        flash(gettext("Something is being published already. Wait until it is done."), "wrong")
+    return redirect(url_for("prompts.publishing"), 303)

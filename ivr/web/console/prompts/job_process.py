@@ -1,0 +1,40 @@
+"""The process of one job: `python -m ivr.web.console.prompts.job_process NAME`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+from ivr import clock, log
+from ivr.ledger import Vault
+from ivr.ledger.keys import open_guarded_ledger
+from ivr.private_files import set_private_umask
+from ivr.settings import load
+from ivr.web.console.prompts.job_work import Worker
+from ivr.web.console.prompts.jobs import Jobs
+
+_LESS_URGENT = 10
+
+
+def main(name: str) -> None:
+    """Do the job of that name."""
+    # Callers come first.
+    with suppress(OSError):
+        os.nice(_LESS_URGENT)
+    set_private_umask()
+    settings = load()
+    log.configure()
+    clock.set_shift(settings.clock_shift_seconds)
+    jobs = Jobs(settings.var_dir)
+    job = jobs.get(name)
+    if job is None:
+        return
+    ledger = open_guarded_ledger(settings.database_url, Vault.of(settings))
+    Worker(settings, ledger).work(job)
+    jobs.save(name, job)
+    ledger.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
