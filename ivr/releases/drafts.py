@@ -151,16 +151,23 @@ class Drafts:
         expected: the file's version when it was opened; None overwrites any other change. Raises FileRejected and
         EditConflict.
         """
-        problem = file_problem(name, data)
-        if problem:
-            raise FileRejected(problem)
-        return self._put(name, data, by, now, expected, record)
+        return self.save_together({name: (data, expected)}, by, now, record)
+
+    def save_together(
+        self, files: Mapping[str, tuple[bytes, str | None]], by: str, now: datetime, record: Recorder = no_record
+    ) -> Draft:
+        """Like `save`, for files that only make sense together, each with its expected version: all or none."""
+        for name, (data, _) in files.items():
+            problem = file_problem(name, data)
+            if problem:
+                raise FileRejected(problem)
+        return self._put(files, by, now, record)
 
     def remove(self, name: str, by: str, now: datetime, expected: str | None, record: Recorder = no_record) -> Draft:
         """Delete a file from the draft, and from the line once the draft is published. Otherwise like `save`."""
         if name not in self.open().files:
             raise FileRejected(f"The draft has no file {name}.")
-        return self._put(name, None, by, now, expected, record)
+        return self._put({name: (None, expected)}, by, now, record)
 
     def discard(self, name: str | None = None, expected: Draft | None = None, record: Recorder = no_record) -> None:
         """Discard the whole draft, or its change to one file.
@@ -221,21 +228,23 @@ class Drafts:
         return release
 
     def _put(
-        self, name: str, data: bytes | None, by: str, now: datetime, expected: str | None, record: Recorder
+        self, files: Mapping[str, tuple[bytes | None, str | None]], by: str, now: datetime, record: Recorder
     ) -> Draft:
         # Unpacked before the transaction, so that other writers do not wait for it.
         opened = self.open()
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
             before = _open(connection, opened)
-            if expected is not None and expected != before.version(name):
-                raise EditConflict(self._saved_by_another(before, name))
-            previous, live = before.changed.get(name), file_version(before.live_files.get(name))
-            replaces = previous.replaces if previous and expected is not None else live
-            connection.execute(delete(draft_file).where(draft_file.c.name == name))
-            if file_version(data) != live:
-                values = {"name": name, "content": data, "replaces": replaces, "by": by, "at": now}
-                connection.execute(insert(draft_file).values(**values))
+            for name, (_, expected) in files.items():
+                if expected is not None and expected != before.version(name):
+                    raise EditConflict(self._saved_by_another(before, name))
+            for name, (data, expected) in files.items():
+                previous, live = before.changed.get(name), file_version(before.live_files.get(name))
+                replaces = previous.replaces if previous and expected is not None else live
+                connection.execute(delete(draft_file).where(draft_file.c.name == name))
+                if file_version(data) != live:
+                    values = {"name": name, "content": data, "replaces": replaces, "by": by, "at": now}
+                    connection.execute(insert(draft_file).values(**values))
             if before.begun_at is None:
                 connection.execute(insert(draft).values(id=1, base=before.live.digest, begun_at=now, begun_by=by))
             _delete_if_empty(connection)

@@ -28,6 +28,25 @@ def set_value(text: str, path: Path, value: str) -> str:
     return text[:start] + value + text[end:]
 
 
+def replace_value(text: str, path: Path, value: str) -> str:
+    """The document with the value at a path replaced: a scalar, or a list or mapping that is written on one line.
+
+    A missing key is added. Raises KeyError like `set_value`, and for a list or mapping in another style.
+    """
+    node = parse_yaml(text)
+    for step in path:
+        child = _child(node, step)
+        if child is None:
+            return set_value(text, path, value)
+        node = child
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style:
+        raise KeyError(path)
+    assert node is not None
+    start: int = node.start_mark.index
+    end: int = node.end_mark.index
+    return text[:start] + value + text[end:]
+
+
 def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:
     if isinstance(node, yaml.MappingNode):
         return next((child for key, child in node.value if key.value == step), None)

@@ -18,8 +18,8 @@ from tests.web.console.conftest import Browser, Console
 
 GOODBYE = "/prompts/en/goodbye"
 OLD, NEW = "Take good care of yourself.", "Take very good care of yourself."
-_INPUT = re.compile(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"')
-_AREA = re.compile(r'<textarea[^>]*name="(\w+)"[^>]*>\n?(.*?)</textarea>', re.DOTALL)
+_INPUT = re.compile(r'<input[^>]*name="([\w-]+)"[^>]*value="([^"]*)"')
+_AREA = re.compile(r'<textarea[^>]*name="([\w-]+)"[^>]*>\n?(.*?)</textarea>', re.DOTALL)
 
 
 def form_of(page: str, form_id: str = "") -> MultiDict[str, str]:

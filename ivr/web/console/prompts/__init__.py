@@ -5,6 +5,8 @@ from ivr.web.console.prompts import (
     draft_views,
     editor_views,
     history_views,
+    hours_views,
+    menu_views,
     question_views,
     recording_views,
     sign_off_views,
@@ -12,7 +14,17 @@ from ivr.web.console.prompts import (
 )
 from ivr.web.console.prompts.blueprint import blueprint
 
-_VIEWS = (draft_views, editor_views, history_views, question_views, recording_views, sign_off_views, topic_views)
+_VIEWS = (
+    draft_views,
+    editor_views,
+    history_views,
+    hours_views,
+    menu_views,
+    question_views,
+    recording_views,
+    sign_off_views,
+    topic_views,
+)
 
 ACCESS = {
     "prompts.topics": ALL,
@@ -39,6 +51,11 @@ ACCESS = {
     "prompts.roll_back": OPERATORS,
     "prompts.unanswered": OPERATORS,
     "prompts.teach": OPERATORS,
+    "prompts.hours": ALL,
+    "prompts.save_hours": OPERATORS,
+    "prompts.save_holiday": OPERATORS,
+    "prompts.menus": ALL,
+    "prompts.move_choice": OPERATORS,
 }
 
 __all__ = ["ACCESS", "blueprint"]

@@ -34,11 +34,15 @@ class ChangeView:
 
 @dataclass(frozen=True)
 class FindingView:
-    """A finding of the whole check, with a link to where it can be mended; empty if the console has no such page."""
+    """A finding of the whole check, with a link to where it can be mended; empty if the console has no such page.
+
+    is_older: whether it is about what the hospital has yet to confirm, whatever the draft changes.
+    """
 
     finding: Finding
     message: str
     link: str
+    is_older: bool
 
 
 def jobs() -> Jobs:
@@ -85,7 +89,15 @@ def link_to(file: str, opened: Draft) -> str:
 
 def findings_of(job: Job, opened: Draft) -> list[FindingView]:
     """The findings of a job, errors first."""
-    return [FindingView(finding, sentence_of(finding), link_to(finding.file, opened)) for finding in job.findings]
+    return [
+        FindingView(
+            finding,
+            sentence_of(finding),
+            url_for("prompts.hours") if finding.rule == "unconfirmed" else link_to(finding.file, opened),
+            finding.level != "error" and finding.rule == "unconfirmed",
+        )
+        for finding in job.findings
+    ]
 
 
 def _check_values(checked: Job | None, opened: Draft) -> dict[str, object]:

@@ -112,7 +112,7 @@ def teach() -> ResponseReturnValue:
         data = add_phrase(file, draft.files[file], cluster.typical)
         drafts().save(file, data, staff_user().name, clock.now(), draft.version(file), recorder())
     except BrokenPrompts:
-        flash(gettext("The draft of that prompt has an error. Open it, and mend it first."), "wrong")
+        flash(gettext("The draft of that prompt has an error. Open it, and fix it first."), "wrong")
     except (PhraseRejected, EditConflict, FileRejected) as refused:
         flash(str(refused), "wrong")
     else:

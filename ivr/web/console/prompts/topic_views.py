@@ -12,6 +12,7 @@ from ivr.web.console.prompts.drafted import language_name, languages_of, open_dr
 from ivr.web.console.prompts.tree import Understood, groups_of, title_of
 
 _MOST_CHARACTERS = 500
+_SHOWN_PERCENT = 1
 # The reply to a sender who has no known appointment.
 _WITHOUT_APPOINTMENT = {"confirm": "no-visit", "change": "no-visit"}
 
@@ -64,5 +65,5 @@ def _understood(question: str) -> Understood:
         language=language,
         language_name=language_name(language),
         reply=reply,
-        chances=tuple((title(name), round(score)) for name, score in match.scores.items()),
+        chances=tuple((title(name), round(score)) for name, score in match.scores.items() if score >= _SHOWN_PERCENT),
     )

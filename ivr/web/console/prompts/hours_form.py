@@ -1,0 +1,158 @@
+"""The form of opening hours and phone numbers, and the closed days of a year."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from itertools import groupby
+
+from flask_babel import format_date, get_locale
+
+from ivr.line.callflow.holiday_calendar import closed_days
+from ivr.line.content.config import DAYS, Config, DirectoryEntry, Holidays
+from ivr.line.content.front_matter import quote
+from ivr.line.content.yaml_source import Path
+from ivr.web.console.words import gettext
+
+_MOST_NUMBER = 40
+
+
+@dataclass(frozen=True)
+class EntryForm:
+    """The fields of an office, by name. languages: of its name."""
+
+    entry: DirectoryEntry
+    name: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day of the calendar; number is 0 before the first of a month."""
+
+    number: int
+    closed: str = ""
+
+
+@dataclass(frozen=True)
+class Month:
+    name: str
+    weeks: tuple[tuple[Day, ...], ...]
+
+
+def fields_of(entry: DirectoryEntry) -> dict[str, str]:
+    """The fields of an office as they are in the draft."""
+    fields = {
+        f"{entry.id}-number": entry.number,
+        f"{entry.id}-confirmed": "yes" if entry.confirmed else "",
+        f"{entry.id}-holidays": "yes" if entry.holidays == "closed" else "",
+    }
+    for day in DAYS:
+        hours = entry.hours.get(day)
+        fields[f"{entry.id}-{day}-opens"] = f"{hours[0]:%H:%M}" if hours else ""
+        fields[f"{entry.id}-{day}-closes"] = f"{hours[1]:%H:%M}" if hours else ""
+    return fields
+
+
+def errors_of(config: Config, fields: Mapping[str, str]) -> dict[str, str]:
+    """A sentence for each field that is wrong. The check of line.yaml finds the rest."""
+    errors: dict[str, str] = {}
+    for entry in config.directory:
+        spans = {day: (_at(fields, entry.id, day, "opens"), _at(fields, entry.id, day, "closes")) for day in DAYS}
+        for day, (opens, closes) in spans.items():
+            if opens is None or closes is None or bool(opens) != bool(closes):
+                errors[f"{entry.id}-{day}-opens"] = gettext(
+                    "Enter both times, such as 08:00 and 17:00, or leave both empty if it is closed."
+                )
+            elif opens and opens >= closes:
+                errors[f"{entry.id}-{day}-opens"] = gettext("It closes before it opens: correct one of the two times.")
+        if not any(opens for opens, _ in spans.values()):
+            errors[f"{entry.id}-Mon-opens"] = gettext("Enter the hours of at least one day.")
+    return errors
+
+
+def _at(fields: Mapping[str, str], entry: str, day: str, edge: str) -> str | None:
+    """A time as HH:MM; empty if there is none; None if it is not a time."""
+    text = fields.get(f"{entry}-{day}-{edge}", "").strip()
+    if not text:
+        return ""
+    try:
+        return f"{time.fromisoformat(text):%H:%M}"
+    except ValueError:
+        return None
+
+
+def changes_of(config: Config, fields: Mapping[str, str]) -> dict[Path, str]:
+    """The values of line.yaml that the fields change. The fields have no errors."""
+    changes: dict[Path, str] = {}
+    for index, entry in enumerate(config.directory):
+        before = fields_of(entry)
+        sent = {name: fields.get(name, "").strip() for name in before}
+        times = {day: (_at(sent, entry.id, day, "opens") or "", _at(sent, entry.id, day, "closes")) for day in DAYS}
+        known = {day: (before[f"{entry.id}-{day}-opens"], before[f"{entry.id}-{day}-closes"]) for day in DAYS}
+        place: Path = ("directory", index)
+        if times != known:
+            changes[*place, "hours"] = _written_hours(times)
+        number = sent[f"{entry.id}-number"]
+        if number != entry.number:
+            changes[*place, "number"] = quote(number[:_MOST_NUMBER])
+        confirmed = sent[f"{entry.id}-confirmed"] == "yes"
+        if confirmed != entry.confirmed:
+            changes[*place, "confirmed"] = str(confirmed).lower()
+        holidays = "closed" if sent[f"{entry.id}-holidays"] == "yes" else "open"
+        if holidays != entry.holidays:
+            changes[*place, "holidays"] = holidays
+    return changes
+
+
+def _written_hours(times: Mapping[str, tuple[str, str | None]]) -> str:
+    """Such as {Mon-Fri: 08:00-17:00, Sat: 09:00-12:00}."""
+    spans = []
+    for (opens, closes), group in groupby(DAYS, lambda day: times[day]):
+        days = list(group)
+        if opens:
+            spans.append(f"{days[0]}{f'-{days[-1]}' if len(days) > 1 else ''}: {opens}-{closes}")
+    return f"{{{', '.join(spans)}}}"
+
+
+def months_of(rule: Holidays, year: int) -> list[Month]:
+    """A year as a calendar whose weeks begin on Sunday."""
+    closed = closed_days(rule, year)
+    weeks_of = calendar.Calendar(calendar.SUNDAY)
+    months = []
+    for month in range(1, 13):
+        weeks = tuple(
+            tuple(Day(day, closed.get(date(year, month, day), "")) if day else Day(0) for day in week)
+            for week in weeks_of.monthdayscalendar(year, month)
+        )
+        months.append(Month(str(format_date(date(year, month, 1), "LLLL")), weeks))
+    return months
+
+
+def weekday_names(width: str = "abbreviated") -> dict[str, str]:
+    """The days of the week, Monday first, in the language of the pages."""
+    locale = get_locale()
+    assert locale is not None
+    names = locale.days["stand-alone"][width]
+    return {day: str(names[index]) for index, day in enumerate(DAYS)}
+
+
+def with_day(rule: Holidays, day: date, *, closed: bool) -> dict[Path, str]:
+    """The values of line.yaml with a day closed or open."""
+    is_public = day in closed_days(Holidays(state=rule.state), day.year)
+    add, remove = set(rule.add) - {day}, set(rule.remove) - {day}
+    if closed and not is_public:
+        add.add(day)
+    if not closed and is_public:
+        remove.add(day)
+    changes: dict[Path, str] = {}
+    for name, days, before in (("add", add, rule.add), ("remove", remove, rule.remove)):
+        if days != set(before):
+            changes["holidays", name] = _list_of(sorted(days))
+    return changes
+
+
+def _list_of(days: Sequence[date]) -> str:
+    return f"[{', '.join(day.isoformat() for day in days)}]"
