@@ -24,6 +24,8 @@ from ivr.releases.store import Publication, Release, insert_release, select_file
 NO_FILE = "-"
 """The version of a file that does not exist."""
 Recorder = Callable[[Connection], None]
+# The bytes of a file, or None to delete it; and the version that they replace, or None for any.
+Version = tuple[bytes | None, str | None]
 
 
 class NoDraft(Exception):
@@ -154,11 +156,14 @@ class Drafts:
         return self.save_together({name: (data, expected)}, by, now, record)
 
     def save_together(
-        self, files: Mapping[str, tuple[bytes, str | None]], by: str, now: datetime, record: Recorder = no_record
+        self, files: Mapping[str, Version], by: str, now: datetime, record: Recorder = no_record
     ) -> Draft:
-        """Like `save`, for files that only make sense together, each with its expected version: all or none."""
+        """Like `save`, for files that only make sense together, each with its expected version: all or none.
+
+        Without bytes, a file is deleted.
+        """
         for name, (data, _) in files.items():
-            problem = file_problem(name, data)
+            problem = file_problem(name, data) if data is not None else ""
             if problem:
                 raise FileRejected(problem)
         return self._put(files, by, now, record)
@@ -227,9 +232,7 @@ class Drafts:
             connection.execute(delete(draft))
         return release
 
-    def _put(
-        self, files: Mapping[str, tuple[bytes | None, str | None]], by: str, now: datetime, record: Recorder
-    ) -> Draft:
+    def _put(self, files: Mapping[str, Version], by: str, now: datetime, record: Recorder) -> Draft:
         # Unpacked before the transaction, so that other writers do not wait for it.
         opened = self.open()
         with self._ledger.write() as connection:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import threading
+from datetime import UTC
 
 import pytest
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from ivr.line.audio.convert import RATE, encode_wav
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import read_content, read_folder
 from ivr.line.lint.runner import CheckReport
+from ivr.releases.drafts import Drafts
 from ivr.releases.store import live_release, publish_release
 from ivr.web.console.prompts import job_work, jobs
 from tests.support.clinic import NOW
@@ -189,6 +191,15 @@ def test_a_recording_is_saved_heard_and_removed_in_the_draft(published):
     assert nurse.post(f"{path}/remove", {"version": version}).status_code == 303
     assert nurse.post(f"{path}/remove", {"version": version}).status_code == 409
     assert nurse.get(path).status_code == 404
+
+
+def test_a_recording_of_another_format_is_replaced(published):
+    nurse, services = published.browser("operator"), published.services
+    drafts = Drafts(services.ledger, UTC)
+    drafts.save("recordings/en/goodbye.mp3", b"\xff\xfb\x90\x00" + bytes(2000), "Ann", NOW, None)
+    version = re.search(r'/remove".*?name="version" value="(\w+)"', nurse.page(GOODBYE), re.DOTALL)[1]
+    assert "a recording of 2 seconds" in upload(nurse, voice(), version=version).get_data(as_text=True)
+    assert [name for name in drafts.open().changed if "recordings" in name] == ["recordings/en/goodbye.wav"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ivr import clock
 from ivr.line.diagram.svg import render_svg
-from ivr.releases.drafts import EditConflict, FileRejected, NoDraft
+from ivr.releases.drafts import EditConflict, FileRejected, NoDraft, Version
 from ivr.web.console.context import staff_user
 from ivr.web.console.prompts.blueprint import blueprint
 from ivr.web.console.prompts.drafted import drafts, language_name, readable_content, recorder
@@ -92,7 +92,7 @@ def move_choice() -> ResponseReturnValue:
     other = keys[keys.index(key) + step]
     try:
         files = swapped(line, readable_content(line.draft), request.form["menu"], key, other)
-        versions = {name: (data, line.draft.version(name)) for name, data in files.items()}
+        versions: dict[str, Version] = {name: (data, line.draft.version(name)) for name, data in files.items()}
         drafts().save_together(versions, staff_user().name, clock.now(), recorder())
     except (EditConflict, NoDraft):
         abort(409)

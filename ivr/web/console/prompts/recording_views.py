@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from ivr import clock
 from ivr.line.audio.convert import UnusableAudio, duration_seconds, read_upload
 from ivr.line.content.recordings import NothingToRecord, read_recording
-from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
+from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft, Version
 from ivr.releases.new_recording import new_recording
 from ivr.web.console.context import staff_user
 from ivr.web.console.prompts.blueprint import blueprint
@@ -52,10 +52,9 @@ def record(language: str, name: str, target: str) -> ResponseReturnValue:
     try:
         data = read_upload(io.BytesIO(upload.stream.read()))
         new = new_recording(readable_content(draft), draft.files, f"{language}/{target}", data)
-        by, now = staff_user().name, clock.now()
-        drafts().save(new.file, new.data, by, now, draft.version(new.file), recorder())
-        for old in new.replaced:
-            drafts().remove(old, by, now, draft.version(old), recorder())
+        files: dict[str, Version] = {old: (None, draft.version(old)) for old in new.replaced}
+        files[new.file] = (new.data, draft.version(new.file))
+        drafts().save_together(files, staff_user().name, clock.now(), recorder())
     except EditConflict:
         abort(409)
     except (UnusableAudio, NothingToRecord, FileRejected, NoDraft) as refused:
