@@ -252,7 +252,7 @@ def test_any_repeated_pattern_is_a_weak_key(pattern: bytes) -> None:
     assert is_weak_key((pattern * 32)[:32])
 
 
-def test_a_secret_key_is_not_required_because_nothing_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_starts_without_a_secret_key_and_then_has_no_console(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "SECRET_KEY" not in PUBLIC
     assert not loaded(monkeypatch, **PUBLIC).loopback
 

@@ -344,7 +344,7 @@ audit_entry = Table(
 
 # People who sign in to the console. email: lower case. password: an Argon2 hash; NULL until the invitation is used, and
 # for those who sign in through the hospital's provider. session_key changes to end all sessions. totp_secret: sealed by
-# Flask-Security. recovery_codes: JSON, sealed. invitation: a SHA-256 hash.
+# Flask-Security. recovery_codes_sealed: JSON. invitation: a SHA-256 hash.
 console_user = Table(
     "console_user",
     metadata,
@@ -358,7 +358,7 @@ console_user = Table(
     Column("session_key", String(64), nullable=False, unique=True),
     Column("second_factor", String(20)),
     Column("totp_secret", String(255)),
-    Column("recovery_codes", Text),
+    Column("recovery_codes_sealed", LargeBinary),
     Column("invitation", String(64), unique=True),
     Column("invited_until", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),

@@ -17,7 +17,7 @@ from ivr.ledger import Vault
 from ivr.ledger.tables import callback, console_user, person, todo
 
 MAX_NOTE = 10_000
-# A claim that is older may be released by anyone: whoever took it may be off duty.
+# A claim that is older may be released by anyone: its owner may be off duty.
 STALE_AFTER = timedelta(hours=8)
 # How long a completed item can be put back.
 UNDO_FOR = timedelta(days=7)
@@ -69,7 +69,7 @@ def complete(connection: Connection, work: WorkList, item_id: int, by: Claimant,
 
 
 def reopen(connection: Connection, work: WorkList, item_id: int, by: Claimant, now: datetime) -> bool:
-    """Put a completed item back on the list, taken by whoever does so.
+    """Put a completed item back on the list, and claim it for the same user.
 
     Returns False if it is not done, was done too long ago, or if the same work is on the list again already.
     """
@@ -77,7 +77,7 @@ def reopen(connection: Connection, work: WorkList, item_id: int, by: Claimant, n
     owner = connection.execute(select(table.c.person_id).where(table.c.id == item_id)).scalar_one_or_none()
     if owner is None:
         return False
-    # Lock the person, as whoever adds a request does: at most one of the same kind is pending.
+    # Lock the person, as adding a request does: at most one of the same kind is pending.
     connection.execute(select(person.c.id).where(person.c.id == owner).with_for_update(key_share=True))
     other = table.alias()
     same = (other.c[name].is_not_distinct_from(table.c[name]) for name in _SAME[work])

@@ -59,7 +59,7 @@ class Invitation:
 def users(connection: Connection) -> list[StaffUser]:
     """All users, by name."""
     query = select(console_user).order_by(console_user.c.name, console_user.c.id)
-    return [_user(row) for row in connection.execute(query)]
+    return [staff_user_of(row) for row in connection.execute(query)]
 
 
 def user_by_email(connection: Connection, email: str) -> StaffUser | None:
@@ -103,8 +103,8 @@ def add_user(
 def invite(connection: Connection, user_id: int, now: datetime) -> Invitation:
     """Make a new one-time link. The old password, second factor, recovery codes and sessions end at once."""
     token, until = secrets.token_urlsafe(32), now + INVITATION
-    values = {"password": None, "second_factor": None, "totp_secret": None, "recovery_codes": None, "active": True}
-    _change(connection, user_id, **values, **_new_session(), invitation=_hash(token), invited_until=until)
+    ended = dict.fromkeys(("password", "second_factor", "totp_secret", "recovery_codes_sealed"))
+    _change(connection, user_id, active=True, **ended, **_new_session(), invitation=_hash(token), invited_until=until)
     user = user_by_id(connection, user_id)
     if user is None:
         raise LookupError(user_id)
@@ -176,10 +176,11 @@ def _change(connection: Connection, user_id: int, **values: Any) -> None:
 
 def _first(connection: Connection, *conditions: Any) -> StaffUser | None:
     row = connection.execute(select(console_user).where(*conditions)).first()
-    return _user(row) if row else None
+    return staff_user_of(row) if row else None
 
 
-def _user(row: Row[Any]) -> StaffUser:
+def staff_user_of(row: Row[Any]) -> StaffUser:
+    """The user of a row with all columns of the table."""
     return StaffUser(
         id=row.id,
         email=row.email,

@@ -14,10 +14,10 @@ ADMINS = frozenset({Role.ADMIN})
 ALL = frozenset(Role)
 
 Access = Mapping[str, frozenset[str]]
+STATIC = frozenset({"static", "bootstrap.static"})
 # Each area adds the endpoints of its blueprint in its own access.py, and app.py merges them.
 SIGN_IN: Access = {
-    "static": ANYONE,
-    "bootstrap.static": ANYONE,
+    **dict.fromkeys(STATIC, ANYONE),
     "security.login": ANYONE,
     "security.logout": ANYONE,
     "security.two_factor_setup": ANYONE,

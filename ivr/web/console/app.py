@@ -19,13 +19,12 @@ from ivr.web.console import access, filters
 from ivr.web.console.security import flask_security_setup, headers, kept_forms, views
 from ivr.web.console.security.gate import Gate
 from ivr.web.console.security.session import ConsoleSessions
-from ivr.web.console.words import gettext
+from ivr.web.console.words import LANGUAGES, gettext
 from ivr.web.services import Services
 
 IDLE = timedelta(minutes=15)
 MAX_UPLOAD = 20 * 1024 * 1024
 MAX_FIELDS_BYTES = 2 * 1024 * 1024
-LANGUAGES = {"en": "English", "es": "Español"}
 # Each is a package with `blueprint` and `ACCESS`, in the order of the navigation.
 AREAS = ("today", "reminders", "people", "work", "prompts", "settings")
 
@@ -66,7 +65,7 @@ def create_console(services: Services) -> Flask:
         app.register_blueprint(area.blueprint)
         allowed |= area.ACCESS
     app.extensions["console_gate"] = Gate(app, allowed)
-    headers.install(app, public=not settings.loopback)
+    headers.install(app, public=not settings.loopback, provider=settings.oidc_issuer)
     kept_forms.install(app)
     filters.install(app, services)
     _handle_errors(app)

@@ -46,7 +46,7 @@ def install(app: Flask, services: Services) -> None:
         entries = [
             (endpoint, title, request.blueprint == area)
             for endpoint, title, area in NAVIGATION
-            if endpoint in app.view_functions and user is not None and may_open(endpoint, user.role)
+            if user is not None and may_open(endpoint, user.role)
         ]
         return {
             "get_locale": get_locale,

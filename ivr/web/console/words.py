@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import flask_babel
 
+LANGUAGES = {"en": "English", "es": "Español"}
+"""The languages of the pages, each by its own name."""
+
 
 def gettext(string: str, **variables: object) -> str:
     """The sentence in the language of the user."""

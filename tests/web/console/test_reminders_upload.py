@@ -9,7 +9,6 @@ import os
 import re
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,8 +18,9 @@ from ivr.web.console.app import create_console
 from ivr.web.console.reminders import import_work, uploads
 from ivr.web.console.reminders.uploads import Phase, Uploads, safe_name
 from tests.support.clinic import NOW, at, csv_text, phone, row
+from tests.support.paths import SHARED
 
-CASES = Path("/work/shared/cases/imports")
+CASES = SHARED / "cases" / "imports"
 GOOD = csv_text([row(1, at(3), first_name="Maria"), row(2, at(4)), row(3, at(9))])
 BAD = """appointment_id,phone,starts_at,notes
 A1,603-555-0101,2026-12-09 10:00,ok

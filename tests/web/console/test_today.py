@@ -216,7 +216,7 @@ def test_without_a_release_that_is_what_needs_a_person_first(console: Console, c
     assert second == "Texts have waited for more than ten minutes."
 
 
-def test_a_line_links_only_to_a_page_that_exists_and_that_the_role_includes(
+def test_a_line_links_only_to_a_page_that_the_role_includes(
     console: Console, clinic_for_commands: Clinic, finished: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask_for_call(clinic_for_commands, 1, None, ago(hours=1))
@@ -228,10 +228,6 @@ def test_a_line_links_only_to_a_page_that_exists_and_that_the_role_includes(
     monkeypatch.setattr(gate, "access", {**allowed, "work.callbacks": frozenset({Role.ADMIN})})
     assert link not in browser.page("/")
     assert link in console.browser("admin").page("/")
-    monkeypatch.setattr(gate, "access", allowed)
-    monkeypatch.setitem(waiting._LINKS, "work.later", "See it")
-    with console.app.test_request_context("/"):
-        assert waiting.link_for(waiting.Line("later", "It waits.", "work.later"), "admin") is None
 
 
 def test_the_first_block_replaces_itself_every_30_seconds(console: Console) -> None:

@@ -97,7 +97,7 @@ def test_each_list_has_a_tab_with_a_count_and_an_empty_list_says_what_it_is_for(
         assert words in ann.page(path)
 
 
-def test_red_flags_come_first_and_then_whoever_has_waited_longest(ann, clinic):
+def test_red_flags_come_first_and_then_the_callers_who_have_waited_longest(ann, clinic):
     ask(clinic.ledger, clinic.vault, JOAN, "person-soon", call="CA2", now=NOW - timedelta(hours=1))
     ask(clinic.ledger, clinic.vault, "+16035550103", "cancer", call="CA3", now=NOW - timedelta(hours=9))
     page = ann.page("/work")

@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("session_key", sa.String(64), nullable=False),
         sa.Column("second_factor", sa.String(20)),
         sa.Column("totp_secret", sa.String(255)),
-        sa.Column("recovery_codes", sa.Text()),
+        sa.Column("recovery_codes_sealed", sa.LargeBinary()),
         sa.Column("invitation", sa.String(64)),
         sa.Column("invited_until", UtcDateTime()),
         sa.Column("created_at", UtcDateTime(), nullable=False),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import MAXYEAR, date, datetime, timedelta, tzinfo
 
-from flask import abort, render_template, request
+from flask import abort, render_template, request, url_for
 from flask_babel import format_time, get_locale
 
 from ivr import clock
 from ivr.web.console.context import live_line, services
 from ivr.web.console.reminders.appointment_queries import DAYS_ON_A_PAGE, count_days, next_day, of_day
-from ivr.web.console.reminders.links import appointment_url
 from ivr.web.console.reminders.views import blueprint, page_number
 
 
@@ -46,7 +45,10 @@ def appointments_of_day(day: str) -> str:
     return render_template(
         "reminders/day.html",
         day=wanted,
-        rows=[(row, _clock(row.starts_at, config.zone), appointment_url(row.id, row.appointment_id)) for row in rows],
+        rows=[
+            (row, _clock(row.starts_at, config.zone), url_for("people.appointment", appointment_id=row.appointment_id))
+            for row in rows
+        ],
         sites={site.id: site.name.get(language, site.id) for site in config.sites},
         page=page,
         more=more,

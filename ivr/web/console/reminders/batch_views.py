@@ -18,7 +18,6 @@ from ivr.reminders.reports.export import COLUMNS, export_texts, write_csv
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, batch_status, control
 from ivr.web.console.context import audit, live_line, services
 from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment
-from ivr.web.console.reminders.links import appointment_url
 from ivr.web.console.reminders.state_words import bar, mode, reason_words, state_words
 from ivr.web.console.reminders.upload_views import csv_response
 from ivr.web.console.reminders.views import blueprint
@@ -75,7 +74,7 @@ def _find(batch_id: int, wanted: str) -> dict[str, Any] | None:
         reporter = TextReporter(live_line().content.config.reminders, clock.now())
         [(row, texts)] = reporter.report(connection, [row])
     shown = [(text, state_words(text.state), reason_words(text.reason) if text.reason else None) for text in texts]
-    return {"row": row, "texts": shown, "url": appointment_url(row.id, row.appointment_id)}
+    return {"row": row, "texts": shown, "url": url_for("people.appointment", appointment_id=row.appointment_id)}
 
 
 @blueprint.post("/reminders/batches/<int:batch_id>")

@@ -29,8 +29,6 @@ from ivr.web.console.security.gate import may_open
 from ivr.web.console.security.kept_forms import kept_fields
 from ivr.web.console.words import gettext
 
-_PROMPTS = "prompts.topics"
-
 
 @dataclass(frozen=True)
 class _Drafted:
@@ -90,7 +88,6 @@ def _page(drafted: _Drafted | None, fields: dict[str, str], errors: dict[str, st
         errors=errors,
         conflict=conflict,
         units=[("d", gettext("days")), ("h", gettext("hours")), ("m", gettext("minutes"))],
-        prompts=_PROMPTS,
     )
 
 

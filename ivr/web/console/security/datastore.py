@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import console_user
-from ivr.staff.users import normalize_email
+from ivr.staff.users import StaffUser, normalize_email, staff_user_of
 
 # Attributes that Flask-Security names, and the columns that hold them.
 _COLUMNS = {
@@ -46,6 +46,8 @@ class SecurityUser(UserMixin):
     tf_totp_secret: str | None = None
     mf_recovery_codes: list[str] | None = None
     roles: list[RoleMixin] = field(default_factory=list)
+    staff: StaffUser | None = None
+    """The same user as the pages know them, so that one query per request finds both."""
     tf_phone_number: str | None = None
 
     def check_tf_required(self, tf_setup_methods: list[Any], tf_fresh: bool) -> tuple[bool, list[Any]]:
@@ -72,7 +74,7 @@ class LedgerUserDatastore(UserDatastore):
             row = connection.execute(select(console_user).where(column == value)).first()
         if row is None:
             return None
-        codes = json.loads(self._vault.open(bytes.fromhex(row.recovery_codes))) if row.recovery_codes else None
+        codes = json.loads(self._vault.open(row.recovery_codes_sealed)) if row.recovery_codes_sealed else None
         return SecurityUser(
             row.id,
             row.email,
@@ -84,6 +86,7 @@ class LedgerUserDatastore(UserDatastore):
             row.totp_secret,
             codes,
             [SecurityRole(row.role)],
+            staff_user_of(row),
         )
 
     def find_role(self, role: str) -> SecurityRole:
@@ -93,7 +96,7 @@ class LedgerUserDatastore(UserDatastore):
         """Store a user at once: requests are short, and nothing else is waiting to be committed with it."""
         values = {column: getattr(model, name) for name, column in _COLUMNS.items()}
         codes = model.mf_recovery_codes
-        values["recovery_codes"] = self._vault.seal(json.dumps(codes)).hex() if codes else None
+        values["recovery_codes_sealed"] = self._vault.seal(json.dumps(codes)) if codes else None
         with self._ledger.write() as connection:
             connection.execute(update(console_user).where(console_user.c.id == model.id).values(**values))
         return model

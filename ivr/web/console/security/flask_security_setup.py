@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, request, session
 from flask_login import user_logged_in
 from flask_security import LoginForm, Security
 from flask_security.signals import user_failed_authn
@@ -14,6 +14,7 @@ from ivr import clock
 from ivr.people.audit import Actor, AuditKind, record
 from ivr.staff.sign_in_limit import SignInLimit
 from ivr.staff.users import normalize_email, record_sign_in
+from ivr.web.console.security import oidc
 from ivr.web.console.security.address import client_address
 from ivr.web.console.security.datastore import LedgerUserDatastore, SecurityUser
 from ivr.web.services import Services
@@ -52,7 +53,8 @@ def install(app: Flask, services: Services) -> None:
     )
     limit = SignInLimit(services.vault)
     datastore = LedgerUserDatastore(services.ledger, services.vault)
-    Security(app, datastore, login_form=_login_form(services, limit))
+    security = Security(app, datastore, login_form=_login_form(services, limit))
+    security.login_context_processor(lambda: {"has_provider": oidc.is_configured(services.settings)})
     _count_failures(app, services, limit)
 
 
@@ -90,8 +92,6 @@ def _count_failures(app: Flask, services: Services, limit: SignInLimit) -> None:
 
     @app.before_request
     def limit_codes() -> None:
-        from flask import session
-
         if request.method == "POST" and request.endpoint in _SECOND_FACTOR_ENDPOINTS:
             user = app.extensions["security"].datastore
             key = session.get("tf_user_id")

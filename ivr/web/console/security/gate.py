@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from ivr.staff.users import user_by_id
-from ivr.web.console.access import ANYONE, Access
+from ivr.web.console.access import ANYONE, STATIC, Access
 from ivr.web.console.security.kept_forms import keep_form
-from ivr.web.services import Services
 
 HTMX = "HX-Request"
 
@@ -19,7 +19,6 @@ class Gate:
 
     def __init__(self, app: Flask, access: Access) -> None:
         self.access = access
-        self._services: Services = app.extensions["infoline"]
         # First, before anything else looks at the request.
         app.before_request_funcs.setdefault(None, []).insert(0, self.check)
 
@@ -31,9 +30,11 @@ class Gate:
         if endpoint is None:
             return None
         allowed = self.access.get(endpoint, frozenset())
+        if endpoint in STATIC:
+            # Looking up the user would cost a query for each file.
+            return None
         if current_user.is_authenticated:
-            with self._services.ledger.read() as connection:
-                g.staff_user = user_by_id(connection, current_user.id)
+            g.staff_user = current_user.staff
         if allowed == ANYONE:
             return None
         if g.staff_user is None:
@@ -47,14 +48,26 @@ def _ask_to_sign_in() -> Response:
     """Send the browser to the sign-in page, and back afterward. A form that was being sent is kept for it."""
     if request.method == "POST":
         keep_form()
-    target = request.script_root + (request.full_path.rstrip("?") if request.method == "GET" else request.path)
-    location = url_for("security.login", next=target)
+    location = url_for("security.login", next=request.script_root + _page_to_return_to())
     if request.headers.get(HTMX):
         # A live part cannot show the sign-in page in its place.
         response = Response(status=204)
         response.headers["HX-Redirect"] = url_for("security.login")
         return response
     return redirect(location)
+
+
+def _page_to_return_to() -> str:
+    """The page that was asked for; for a form whose own address shows no page, the page that it was on."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    adapter = current_app.create_url_adapter(request)
+    if adapter is not None and adapter.test(request.path, method="GET"):
+        return request.path
+    sent_from = urlsplit(request.referrer or "")
+    path = sent_from.path.removeprefix(request.script_root)
+    is_ours = sent_from.netloc == request.host and adapter is not None and adapter.test(path, method="GET")
+    return path if is_ours else "/"
 
 
 def may_open(endpoint: str, role: str) -> bool:

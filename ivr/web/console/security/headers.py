@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask, request
 from werkzeug.wrappers import Response
 
@@ -14,13 +16,11 @@ _POLICY = "; ".join(
         "font-src 'self'",
         "media-src 'self' blob:",
         "connect-src 'self'",
-        "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
     )
 )
 HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -32,8 +32,14 @@ _COMPRESSED = ("text/", "image/svg", "application/javascript")
 HSTS = "max-age=31536000"
 
 
-def install(app: Flask, *, public: bool) -> None:
-    """Add the headers. public: whether the line is reached through TLS."""
+def install(app: Flask, *, public: bool, provider: str = "") -> None:
+    """Add the headers. public: whether the line is reached through TLS. provider: the URL of the sign-in provider.
+
+    Browsers apply form-action also to where a form's response redirects.
+    """
+    address = urlsplit(provider)
+    targets = f" {address.scheme}://{address.netloc}" if provider else ""
+    policy = f"{_POLICY}; form-action 'self'{targets}"
 
     @app.after_request
     def add(response: Response) -> Response:
@@ -41,6 +47,7 @@ def install(app: Flask, *, public: bool) -> None:
             # So that Flask-Compress, which leaves files alone, compresses it.
             response.direct_passthrough = False
             response.make_sequence()
+        response.headers.setdefault("Content-Security-Policy", policy)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if public:

@@ -12,7 +12,7 @@ from ivr.staff.users import accept_invitation, end_sessions, invited_user, set_l
 from ivr.web.console.context import audit, services, staff_user
 from ivr.web.console.security import oidc
 from ivr.web.console.security.flask_security_setup import MIN_PASSWORD
-from ivr.web.console.words import gettext
+from ivr.web.console.words import LANGUAGES, gettext
 
 sign_in = Blueprint("sign_in", __name__)
 account = Blueprint("account", __name__)
@@ -65,13 +65,11 @@ def oidc_return() -> Response | tuple[str, int]:
 
 @account.get("/account")
 def show() -> str:
-    return render_template("security/account.html")
+    return render_template("security/account.html", languages=LANGUAGES)
 
 
 @account.post("/account/language", endpoint="set_language")
 def choose_language() -> Response:
-    from ivr.web.console.app import LANGUAGES
-
     language = request.form.get("language", "")
     if language not in LANGUAGES:
         abort(400)

@@ -16,7 +16,7 @@ from ivr.web.console.words import gettext
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot. height: what a bar of full height stands for. first, last: the words at the ends of its axis.
+    """A plot. height: the value of a bar of full height. first, last: the words at the ends of its axis.
 
     heading, columns: of its table, whose rows are a day and its values in words.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from flask import current_app, url_for
+from flask import url_for
 from flask_babel import lazy_gettext
 from sqlalchemy import Connection, case, func, select
 
@@ -30,6 +30,7 @@ _LINKS = {
     "prompts.topics": lazy_gettext("See the prompts"),
     "prompts.unanswered": lazy_gettext("See the questions"),
     "reminders.batches": lazy_gettext("See the reminders"),
+    "prompts.hours": lazy_gettext("See the opening hours"),
     "settings.show": lazy_gettext("See the settings"),
 }
 
@@ -60,9 +61,8 @@ class Line:
 
 
 def link_for(line: Line, role: str) -> str | None:
-    """The URL of the page that handles a line; None if there is no such page, or if the role does not include it."""
-    known = line.endpoint in current_app.view_functions and may_open(line.endpoint, role)
-    return url_for(line.endpoint) if known else None
+    """The URL of the page that handles a line; None if the role does not include it."""
+    return url_for(line.endpoint) if may_open(line.endpoint, role) else None
 
 
 def waiting_lines(connection: Connection, content: Content | None, now: datetime) -> list[Line]:
@@ -193,6 +193,6 @@ def _of_content(content: Content, now: datetime) -> Iterator[Line]:
             "The opening hours of %(num)s offices are assumed, not confirmed.",
             found.hours,
         )
-        yield Line("hours", sentence, "settings.show")
+        yield Line("hours", sentence, "prompts.hours")
     if found.closed_days:
-        yield Line("closed-days", gettext("The closed days of the year are not confirmed yet."), "settings.show")
+        yield Line("closed-days", gettext("The closed days of the year are not confirmed yet."), "prompts.hours")

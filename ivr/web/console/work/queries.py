@@ -17,7 +17,7 @@ from ivr.web.console.people.queries import MAX_ID
 PER_PAGE = 50
 MAX_COUNT = 1000
 ITEM_KINDS = ("change", "cancel", "wrong-number")
-# Of an item's own table; `by` is the name of whoever has taken it.
+# Of an item's own table; `by` is the name of the user who has taken it.
 _OWN = ("id", "person_id", "claimed_by", "claimed_at", "done_at", "done_by", "note_sealed")
 _BY = console_user.c.name.label("by")
 _COLUMNS = {

@@ -1,0 +1,185 @@
+"""Signing in at the hospital's OpenID Connect provider, and what a sign-in protects."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from ivr import create_app
+from ivr.ledger.tables import console_user
+from ivr.settings import load
+from ivr.staff.users import Role, add_user, set_active
+from ivr.web.console.app import create_console
+from tests.support.clinic import NOW, Clinic
+from tests.web.console.conftest import Console
+
+EMAIL, CLIENT, SECRET = "rosa@example.org", "infoline", "a client secret"
+
+
+class Provider:
+    """A small OpenID Connect provider with real keys. claims: what it says of the user, over the required claims."""
+
+    def __init__(self) -> None:
+        self.key, self.claims = RSAKey.generate_key(2048, {"kid": "k1"}), dict[str, Any]()
+        self.signing_key = self.key
+        self.nonce, self.requests = "", list[dict[str, list[str]]]()
+        provider = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = urlsplit(self.path).path
+                documents = {"/.well-known/openid-configuration": provider.metadata, "/jwks": provider.jwks}
+                self.answer(documents[path]())
+
+            def do_POST(self) -> None:
+                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                provider.requests.append(form)
+                self.answer({"access_token": "t", "token_type": "Bearer", "id_token": provider.id_token()})
+
+            def answer(self, document: dict[str, Any]) -> None:
+                body = json.dumps(document).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def metadata(self) -> dict[str, Any]:
+        endpoints = {"authorization": "authorize", "token": "token"}
+        return {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}/jwks",
+            "id_token_signing_alg_values_supported": ["RS256"],
+            **{f"{name}_endpoint": f"{self.url}/{path}" for name, path in endpoints.items()},
+        }
+
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [self.key.as_dict(private=False)]}
+
+    def id_token(self) -> str:
+        now = int(time.time())
+        required = {"iss": self.url, "sub": "1", "aud": CLIENT, "iat": now, "exp": now + 60, "nonce": self.nonce}
+        return jwt.encode(
+            {"alg": "RS256", "kid": "k1"},
+            {**required, "email": EMAIL, "email_verified": True, **self.claims},
+            self.signing_key,
+        )
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    provider = Provider()
+    yield provider
+    provider.server.shutdown()
+    provider.server.server_close()
+
+
+@pytest.fixture
+def console_with_provider(clinic_for_commands: Clinic, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Console:
+    monkeypatch.setenv("OIDC_ISSUER", provider.url)
+    monkeypatch.setenv("OIDC_CLIENT_ID", CLIENT)
+    monkeypatch.setenv("OIDC_CLIENT_SECRET", SECRET)
+    services = create_app(load(), doors="twilio").extensions["infoline"]
+    with services.ledger.write() as connection:
+        add_user(connection, EMAIL, "Rosa Example", Role.OPERATOR, NOW)
+    return Console(create_console(services), services)
+
+
+def sign_in(console: Console, provider: Provider) -> tuple[Any, Any]:
+    """Go to the provider and come back. Returns the browser and the last response."""
+    browser = console.stranger()
+    page = browser.get("/login").get_data(as_text=True)
+    assert "Sign in with your hospital account" in page
+    token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)', page)[-1]
+    policy = browser.get("/login").headers["Content-Security-Policy"]
+    assert f"form-action 'self' {provider.url}" in policy
+    away = browser.post("/sign-in/provider", data={"csrf_token": token})
+    query = parse_qs(urlsplit(away.location).query)
+    assert away.location.startswith(f"{provider.url}/authorize?")
+    assert query["code_challenge_method"] == ["S256"]
+    provider.nonce = query["nonce"][0]
+    return browser, browser.get(f"/sign-in/provider/return?code=c&state={query['state'][0]}")
+
+
+def test_a_user_whom_the_provider_vouches_for_is_signed_in(console_with_provider: Console, provider: Provider) -> None:
+    browser, back = sign_in(console_with_provider, provider)
+    assert back.status_code == 302
+    page = browser.get("/").get_data(as_text=True)
+    assert "Rosa Example" in page
+    assert provider.requests[0]["code_verifier"][0]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"email": "nobody@example.org"},
+        {"email_verified": False},
+        {"email": ""},
+        {"aud": "another client"},
+        {"iss": "https://another.example"},
+        {"exp": 1},
+        {"nonce": "replayed"},
+    ],
+    ids=lambda claims: " ".join(claims),
+)
+def test_a_token_that_proves_nothing_signs_nobody_in(
+    console_with_provider: Console, provider: Provider, claims: dict[str, Any]
+) -> None:
+    provider.claims = claims
+    browser, back = sign_in(console_with_provider, provider)
+    assert back.status_code == 403
+    assert "could not be signed in" in back.get_data(as_text=True)
+    assert browser.get("/").status_code == 302
+
+
+def test_a_token_with_another_signature_signs_nobody_in(console_with_provider: Console, provider: Provider) -> None:
+    provider.signing_key = RSAKey.generate_key(2048, {"kid": "k1"})
+    assert sign_in(console_with_provider, provider)[1].status_code == 403
+
+
+def test_a_disabled_user_is_not_signed_in(console_with_provider: Console, provider: Provider) -> None:
+    with console_with_provider.services.ledger.write() as connection:
+        user_id = connection.execute(console_user.select()).one().id
+        set_active(connection, user_id, active=False)
+    assert sign_in(console_with_provider, provider)[1].status_code == 403
+
+
+def test_an_answer_that_nobody_asked_for_signs_nobody_in(console_with_provider: Console) -> None:
+    assert console_with_provider.stranger().get("/sign-in/provider/return?code=c&state=made-up").status_code == 403
+
+
+def test_without_settings_there_is_no_other_way_to_sign_in(console: Console) -> None:
+    browser = console.stranger()
+    assert "hospital account" not in browser.get("/login").get_data(as_text=True)
+    assert browser.get("/sign-in/provider/return?code=c&state=s").status_code == 404
+
+
+def test_a_form_that_was_sent_after_the_session_ended_leads_back_to_its_page(console: Console) -> None:
+    stranger = console.stranger()
+    sent_from = {"Referer": "http://localhost/settings/users"}
+    for path, headers, page in (
+        ("/settings/users/1/role", sent_from, "/settings/users"),
+        ("/settings/users/1/role", {"Referer": "https://evil.example/settings/users"}, "/"),
+        ("/settings/users/add", {}, "/settings/users/add"),
+    ):
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)', stranger.get("/login").get_data(as_text=True))
+        assert token
+        answer = stranger.post(path, data={"csrf_token": token[1]}, headers=headers)
+        assert parse_qs(urlsplit(answer.location).query)["next"] == [page], path
