@@ -8,79 +8,32 @@ import json
 import socket
 import ssl
 import threading
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
 from ivr import clock
 from ivr.carrier.twilio.client import LONGEST_VALIDITY, Accepted, Carrier, Refused
-from ivr.carrier.twilio.errors import CLASSES, ErrorClass, classify
-from ivr.carrier.twilio.statuses import STATE_BY_STATUS
+from ivr.carrier.twilio.errors import ErrorClass
 from ivr.carrier.twilio.transport import Broken, NotSent, Transport
+from tests.carrier.twilio.fake_twilio import (
+    ACCOUNT,
+    CALLBACK,
+    JANE,
+    NOW,
+    OURS,
+    PAGE,
+    SERVICE,
+    TOKEN,
+    FakeTwilio,
+    garbage,
+    half_a_response,
+    hang_up,
+    message,
+    refusal,
+)
 from tests.conftest import shared_json
-
-ACCOUNT, TOKEN, OURS, SERVICE = "AC" + "1" * 32, "a-token", "+16035550100", "MG" + "2" * 32
-JANE, CALLBACK = "+16035550123", "https://line.example.org/receipts/text/" + "a" * 32
-NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
-PAGE = "<html><body><h1>Bad gateway</h1></body></html>"
-
-
-def message(**change):
-    fields = {"sid": "SM" + "a" * 32, "status": "queued", "body": "Hello", "from": OURS, "to": JANE}
-    fields["direction"] = "outbound-api"
-    dates = dict.fromkeys(("date_created", "date_sent", "date_updated"), "Tue, 01 Dec 2026 15:00:00 +0000")
-    return {**fields, **dates, "messaging_service_sid": None, "error_code": None, **change}
-
-
-def refusal(code, status=400):
-    return status, json.dumps({"code": code, "message": "no", "more_info": "", "status": status})
-
-
-class FakeTwilio:
-    """An HTTP server that gives scripted responses, and records the requests and the number of connections."""
-
-    def __init__(self):
-        self.requests, self.connections = [], 0
-        self.responses = [(201, json.dumps(message()))]
-        self.closes_silently = False
-        twilio = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def setup(self):
-                super().setup()
-                twilio.connections += 1
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                twilio.requests.append((self.command, self.path, self.headers, body))
-                response = twilio.responses.pop(0) if len(twilio.responses) > 1 else twilio.responses[0]
-                if callable(response):
-                    response(self)
-                    return
-                status, text = response
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text.encode())))
-                self.end_headers()
-                self.wfile.write(text.encode())
-                # Without a Connection header, just as an idle connection ends.
-                self.close_connection = twilio.closes_silently
-
-            do_GET = do_POST
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def forms(self):
-        return [dict(parse_qsl(body)) for *_, body in self.requests]
 
 
 @pytest.fixture
@@ -94,23 +47,6 @@ def twilio():
 @pytest.fixture
 def carrier(twilio):
     return Carrier(ACCOUNT, TOKEN, twilio.url + "/prefix", OURS)
-
-
-def hang_up(handler):
-    handler.connection.shutdown(socket.SHUT_RDWR)
-    handler.close_connection = True
-
-
-def half_a_response(handler):
-    handler.wfile.write(b"HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{")
-    handler.wfile.flush()
-    hang_up(handler)
-
-
-def garbage(handler):
-    handler.wfile.write(b"\x00\x01 this is not HTTP\r\n\r\n")
-    handler.wfile.flush()
-    hang_up(handler)
 
 
 def send(carrier, **more):
@@ -456,25 +392,3 @@ def test_credentials_that_cannot_be_checked_are_neither_accepted_nor_refused(twi
     twilio.responses = [response]
     with pytest.raises(Broken):
         carrier.check_credentials()
-
-
-# Tables
-
-
-def test_error_codes_have_the_expected_classes():
-    stop = {20003, 30002, 30007, 30034, 30032, 21408}
-    # Wrong settings, which would fail every text.
-    stop |= {21606, 21608, 21609, 21626, 21659, 21703, 21705}
-    permanent = {21211, 21614, 21635, 30005, 30006, 21612, 30004}
-    transient = {20429, 21611, 30001, 30003, 30008, 30022}
-    assert {CLASSES[code] for code in stop} == {ErrorClass.STOP}
-    assert {CLASSES[code] for code in permanent} == {ErrorClass.PERMANENT}
-    assert {CLASSES[code] for code in transient} == {ErrorClass.TRANSIENT}
-    assert classify(503, 21211) is ErrorClass.UNCERTAIN
-
-
-def test_every_status_of_an_outgoing_text_has_a_state():
-    document = shared_json("twilio-oai/twilio_api_v2010.json")
-    statuses = set(document["components"]["schemas"]["message_enum_status"]["enum"])
-    inbound = {"receiving", "received"}
-    assert statuses - inbound - {"partially_delivered"} <= STATE_BY_STATUS.keys() <= statuses

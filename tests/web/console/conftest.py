@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ivr.ledger.tables import console_user
 from ivr.settings import load
 from ivr.staff.users import Role, add_user
 from ivr.web.console.app import create_console
+from ivr.web.console.today import kept, waiting
 from ivr.web.services import Services
 from tests.support.clinic import NOW, Clinic
 
@@ -89,3 +91,29 @@ def console(clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Con
 def browser_of(console: Console) -> Callable[[str], Browser]:
     """A function that signs in a new user with a role: browser_of("scheduler")."""
     return console.browser
+
+
+FINISHED = waiting._Unfinished(outdated=0, unsigned=0, hours=0, closed_days=False)
+
+
+@pytest.fixture
+def counted_at_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is NOW, and pages wait until everything is counted."""
+    monkeypatch.setattr(kept, "PATIENCE", 30.0)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+@pytest.fixture
+def finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release in which nothing is unfinished."""
+    monkeypatch.setattr(waiting, "_unfinished", lambda *_: FINISHED)
+
+
+@pytest.fixture
+def console_on_each_database(ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", ledger_url)
+    monkeypatch.setattr(clock, "unshifted_now", lambda: NOW)
+    settings = load()
+    services = create_app(settings, doors="twilio").extensions["infoline"]
+    return Console(create_console(services), services)

@@ -16,9 +16,10 @@ from ivr.ledger.tables import appointment, batch
 from ivr.people.audit import AuditKind, entries_since
 from ivr.web.console.app import create_console
 from ivr.web.console.reminders import import_work, uploads
-from ivr.web.console.reminders.uploads import Phase, Uploads, safe_name
+from ivr.web.console.reminders.uploads import Phase, safe_name
 from tests.support.clinic import NOW, at, csv_text, phone, row
 from tests.support.paths import SHARED
+from tests.web.console.upload_support import kept, number, send, settled, upload
 
 CASES = SHARED / "cases" / "imports"
 GOOD = csv_text([row(1, at(3), first_name="Maria"), row(2, at(4)), row(3, at(9))])
@@ -32,39 +33,6 @@ A3,,soon,
 @pytest.fixture
 def clinic(clinic_for_commands):
     return clinic_for_commands
-
-
-def send(browser, content: bytes | str, name="appointments.csv", **options):
-    data = content.encode() if isinstance(content, str) else content
-    return browser.post("/reminders/upload", {"upload": "1", "file": (io.BytesIO(data), name)}, **options)
-
-
-def settled(browser, path: str) -> str:
-    """The page of an upload, once it is read or imported."""
-    for _ in range(600):
-        response = browser.get(path, follow_redirects=True)
-        page = response.get_data(as_text=True)
-        if 'hx-trigger="every 1s"' not in page:
-            return page
-        time.sleep(0.05)
-    raise AssertionError("it never ended")
-
-
-def upload(browser, content: bytes | str, name="appointments.csv") -> tuple[str, str]:
-    """The path of an upload, and its page."""
-    response = send(browser, content, name)
-    assert response.status_code == 303
-    return response.location, settled(browser, response.location)
-
-
-def kept(console) -> Uploads:
-    return Uploads(console.services.settings.var_dir, console.services.vault)
-
-
-def number(page: str, label: str) -> int:
-    found = re.search(rf"<dt>{label}</dt><dd class=\"big-number\">([\d,]+)</dd>", page)
-    assert found, label
-    return int(found[1].replace(",", ""))
 
 
 def test_a_file_is_checked_first_and_imported_by_one_button(console, clinic):

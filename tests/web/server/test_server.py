@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -392,8 +393,6 @@ def test_a_client_that_disconnects_before_the_response_ends_nothing_else(served:
 
 
 def test_a_client_that_has_sent_everything_still_gets_its_response(served: Serving, app: App) -> None:
-    import socket
-
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as client:
         client.sendall(http_request("/sms", b"a=1", **SIGNED))
         client.shutdown(socket.SHUT_WR)
