@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.yaml_source import decode_text
@@ -30,6 +31,8 @@ def is_question_file(file: str) -> bool:
     return _FILE.fullmatch(file) is not None
 
 
+# The draft, the live release and the folder mostly have the same questions.
+@lru_cache(maxsize=8)
 def read_questions(file: str, data: bytes, outcomes: frozenset[str]) -> tuple[TrainingQuestion, ...]:
     """Read `en/questions.tsv`: an outcome, a tab and a question per line. Raises BrokenPrompts."""
     language = file.partition("/")[0]
