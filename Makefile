@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-processes test-chaos bench lint format lock clean
+.PHONY: run test test-processes test-chaos test-crash bench lint format lock clean
 
 run: .venv/ready
 	@exec $(BIN)/infoline run $(RUN)
@@ -17,6 +17,12 @@ test-processes: .venv/ready
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
 test-chaos: .venv/ready
 	$(BIN)/python -m pytest -m chaos $(TEST)
+
+# Takes minutes: interrupts the hand-over of texts at every point. SCHEDULES=2000 runs that many of the schedules;
+# SCHEDULE="2 ok late 44:forward,86:kill" replays one.
+test-crash: .venv/ready
+	$(if $(SCHEDULES),SCHEDULES=$(SCHEDULES)) $(if $(SCHEDULE),SCHEDULE="$(SCHEDULE)") \
+		$(BIN)/python -m pytest -m crash -n $(if $(SCHEDULE),0 -s,2) tests/crash
 
 bench: .venv/ready
 	$(BIN)/python -m bench $(PART)

@@ -26,3 +26,8 @@ def now() -> datetime:
 def unshifted_now() -> datetime:
     """The time of this machine, to compare with the clocks of others."""
     return datetime.fromtimestamp(time.time(), UTC)
+
+
+def ahead_of_monotonic() -> float:
+    """Seconds by which this machine's time is ahead of a clock that nobody can set: it changes when the time is set."""
+    return time.time() - time.monotonic()

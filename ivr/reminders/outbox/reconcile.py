@@ -1,7 +1,7 @@
 """Uncertain texts: search the carrier's log before anything is sent again.
 
-A message matches if it has the text's number, sender and body, was created after the claim, and belongs to no other
-text. After two searches without a match, some time apart, the text is planned again.
+A message matches if it has the text's number, sender and body, was created within a day before the claim or later, and
+belongs to no other text. After two searches without a match, some time apart, the text is planned again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from ivr.reminders.outbox.text_states import TextState, record_sids, state_at_ca
 
 # How far the carrier's clock may be behind ours.
 CLOCK_TOLERANCE = timedelta(seconds=60)
+# Our own clock may have been hours ahead when the text was claimed; an older text with the same words has its own sid.
+SEARCH_BACK = timedelta(days=1)
 SEARCHES = 2
 
 
@@ -58,7 +60,7 @@ def reconcile_uncertain(
 
 
 def _reconcile_one(ledger: Ledger, vault: Vault, carrier: Carrier, row: Row[Any], now: datetime) -> str:
-    since = row.claimed_at - CLOCK_TOLERANCE
+    since = row.claimed_at - SEARCH_BACK
     try:
         messages = list(carrier.find(vault.open(row.phone_sealed), since))
     except UNREACHABLE:

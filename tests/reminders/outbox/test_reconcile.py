@@ -77,6 +77,15 @@ def test_a_text_that_went_out_is_found_and_not_sent_again(clinic, network, sende
     assert uncertain_due(clinic.ledger, NOW + timedelta(hours=1), INTERVAL) == []
 
 
+def test_a_text_is_found_even_if_our_clock_was_hours_ahead_when_it_was_claimed(clinic, carrier):
+    clinic.import_rows(row(next(_numbers), DUE))
+    ahead = NOW + timedelta(hours=3)
+    (claimed,) = clinic.claim(ahead)
+    send(carrier, claimed)
+    make_uncertain(clinic, claimed)
+    assert search(clinic, carrier, 3 * 3600 + INTERVAL) == counts(found=1)
+
+
 @pytest.mark.parametrize("fault", ["500_stored", "drop_stored", "slow_stored", "html", "500"])
 def test_a_text_goes_out_once_even_if_the_response_is_lost_or_broken(clinic, network, carrier, monkeypatch, fault):
     claimed = claim_one(clinic)
@@ -176,7 +185,7 @@ def logged(claimed, **change):
 OTHER_MESSAGES = [
     ("another body", {"body": "Hello"}),
     ("another sender", {"sender": "+16035550177"}),
-    ("long before the claim", {"created_at": NOW - timedelta(seconds=61)}),
+    ("long before the claim", {"created_at": NOW - timedelta(days=1, seconds=1)}),
 ]
 
 
