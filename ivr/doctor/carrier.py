@@ -55,6 +55,22 @@ def _judge_skew(state: AccountState, now: datetime) -> Result:
     return ok("This machine's clock agrees with Twilio's.")
 
 
+def check_message_log(line: Line) -> Result:
+    """Whether an uncertain text can be found in Twilio's log: by its number and body, which redaction hides."""
+    if line.is_simulated:
+        return ok(_SIMULATED)
+    try:
+        redacted = line.account.is_redacted()
+    except UNREACHABLE as error:
+        return _unreachable(error)
+    if redacted:
+        return problem(
+            "Twilio redacts numbers or bodies in its message log, so a text could go out twice after a crash: switch"
+            " message redaction off, see docs/operations/twilio.md."
+        )
+    return ok("An uncertain text can be found in Twilio's message log.")
+
+
 def _unreachable(error: Exception) -> Result:
     return problem(f"Twilio does not answer ({error}): check the network of this machine, and TWILIO_API_URL.")
 

@@ -31,6 +31,7 @@ CHECKS: Mapping[str, Check] = {
     "directory": words.check_directory,
     "carrier": carrier.check_credentials,
     "clock skew": carrier.check_clock_skew,
+    "message log": carrier.check_message_log,
     "webhooks": carrier.check_webhooks,
     "sender": carrier.check_sender,
     "signature": address.check_signature_path,

@@ -134,6 +134,27 @@ def test_a_carrier_that_fails_is_a_problem_of_every_check(account: FakeAccount, 
     assert [check(line).level for check in checks] == [Level.PROBLEM] * 4
 
 
+SENT = {"to": "+16035550123", "body": "Your visit", "direction": "outbound-api"}
+RECEIVED = {"to": "+16035550100", "body": "", "direction": "inbound"}
+
+
+@pytest.mark.parametrize(
+    ("message", "level"),
+    [
+        (SENT, Level.OK),
+        (RECEIVED, Level.OK),
+        ({**SENT, "to": "+1603555XXXX"}, Level.PROBLEM),
+        ({**SENT, "body": ""}, Level.PROBLEM),
+    ],
+    ids=["readable", "received without words", "number redacted", "body redacted"],
+)
+def test_a_redacted_message_log_is_a_problem(
+    message: dict[str, str], level: Level, account: FakeAccount, tmp_path: Path
+) -> None:
+    account.messages = [SENT, message]
+    assert carrier.check_message_log(line_of(account, tmp_path)).level is level
+
+
 @pytest.mark.parametrize(
     ("date", "level"),
     [

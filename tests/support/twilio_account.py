@@ -30,6 +30,7 @@ class FakeAccount:
         self.services: dict[str, dict[str, Any]] = {}
         self.campaigns: list[str] = []
         self.toll_free: list[str] = []
+        self.messages: list[dict[str, str]] = []
         self.add_number(NUMBER_SID, "+16035550100")
 
     def add_number(self, sid: str, number: str) -> None:
@@ -49,6 +50,8 @@ class FakeAccount:
         if path in listings:
             key, items = listings[path]
             return 200, {key: items, "meta": {"key": key}}
+        if path.endswith("/Messages.json"):
+            return 200, {"messages": self.messages}
         is_account = path == f"/2010-04-01/Accounts/{self.account['sid']}.json"
         return (200, self.account) if is_account else (404, {"code": 20404, "message": "not found", "status": 404})
 

@@ -23,6 +23,7 @@ from ivr.carrier.twilio.transport import OFFICIAL, Broken, NotSent, Transport
 OFFICIAL_MESSAGING = "https://messaging.twilio.com"
 _TOLL_FREE = re.compile(r"\+18(00|33|44|55|66|77|88)\d{7}$")
 _MOST_SERVICES = 20
+_MOST_MESSAGES = 20
 
 
 class Registration(StrEnum):
@@ -123,6 +124,16 @@ class Account:
         values = {**webhooks, **dict.fromkeys(number.diverted, "")}
         with _raises_unreachable():
             self._client.incoming_phone_numbers(number.sid).update(**values)
+
+    def is_redacted(self) -> bool:
+        """Whether Twilio hides numbers or bodies in its log of the messages that we sent last.
+
+        https://www.twilio.com/docs/messaging/guides/privacy-message-redaction
+        """
+        with _raises_unreachable():
+            messages = self._client.messages.list(limit=_MOST_MESSAGES)
+        sent = [message for message in messages if str(message.direction).startswith("outbound")]
+        return any("X" in str(message.to).upper() or not message.body for message in sent)
 
     def service(self, sid: str) -> Service | None:
         """A messaging service with its numbers; None if there is no such service, or the carrier has none."""
