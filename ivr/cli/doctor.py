@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -63,24 +62,18 @@ def doctor(as_json: bool, connect: bool, fallback_url: str | None, yes: bool, fa
 
 def _report(line: Line, *, for_programs: bool) -> int:
     results: dict[str, Result] = {}
-    with _progress() as started:
-        for name, result in run(line, started=started):
-            results[name] = result
-            if not for_programs:
-                _print_result(name, result)
+    # Printed afterward: while the status shows, rich sends standard output where the status is.
+    with Console(stderr=True).status("Checking…") as status:
+        results.update(run(line, started=lambda name: status.update(f"Checking: {name}…")))
     report = report_as_json(results)
     if for_programs:
         print_json(report)
+    else:
+        for name, result in results.items():
+            _print_result(name, result)
     if results["carrier"].level is Level.OK and not line.is_simulated:
         _resume_sending(line.settings)
     return 0 if report["ok"] else FINDINGS
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Shows which check is waited for, on a terminal only."""
-    with Console(stderr=True).status("Checking…") as status:
-        yield lambda name: status.update(f"Checking: {name}…")
 
 
 def _print_result(name: str, result: Result) -> None:
@@ -123,7 +116,7 @@ def _connect(line: Line, fallback_url: str, *, yes: bool) -> None:
         for change in changes:
             make(change, account, settings)
     except UNREACHABLE as error:
-        fail(f"Twilio does not answer as expected ({error}): run `infoline doctor`, then this again.")
+        fail(f"Twilio refuses this, or does not answer ({error}): run `infoline doctor`, then this again.")
     echo(f"Done. {settings.public_url} answers calls and texts now; `infoline doctor` checks it.")
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +23,7 @@ from ivr.line.content.loader import Content
 from ivr.line.lint.runner import CheckReport, check_content
 from ivr.reminders.alarms import Alarm, raise_alarm, raised
 from tests.support.clinic import NOW
+from tests.support.paths import ROOT
 from tests.support.twilio_account import NUMBER_SID, FakeAccount, fake_account
 
 
@@ -77,6 +82,18 @@ def test_the_table_fits_a_terminal_and_has_a_line_for_each_check(upgraded: None)
     first = [line for line in lines if line[0] != " "]
     assert [line[:13].strip() for line in first] == list(CHECKS)
     assert {line[13:21].strip() for line in first} == {"ok", "warning", "problem"}
+
+
+def test_progress_shows_on_a_terminal_and_the_report_goes_to_standard_output(upgraded: None) -> None:
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-m", "ivr.cli", "doctor"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal, text=True, timeout=120)
+    os.close(terminal)
+    progress = os.read(controller, 65_536).decode()
+    os.close(controller)
+    assert "Checking: " in progress
+    assert "REDIS_URL is not set" in done.stdout
+    assert "\x1b" not in done.stdout
 
 
 def test_the_queue_of_a_running_line_is_found(upgraded: None, tmp_path: Path, queue_url: str) -> None:

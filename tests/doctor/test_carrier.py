@@ -122,6 +122,25 @@ def test_a_toll_free_sender_needs_a_verification_instead(
     assert carrier.check_sender(line_of(account, tmp_path, twilio_from="+18335550100")).level is level
 
 
+@pytest.mark.parametrize(
+    "sender",
+    [
+        {"twilio_from": "+16035550100"},
+        {"twilio_from": "+18335550100"},
+        {"twilio_from": "", "twilio_messaging_service_sid": SERVICE_SID},
+    ],
+    ids=["local", "toll-free", "service"],
+)
+def test_a_carrier_without_the_messaging_api_leaves_the_registration_unknown(
+    sender: dict[str, str], account: FakeAccount, tmp_path: Path
+) -> None:
+    account.has_messaging_api = False
+    account.numbers[0]["phone_number"] = sender["twilio_from"] or "+16035550100"
+    line = line_of(account, tmp_path, **sender)
+    assert carrier.check_sender(line).level is Level.WARNING
+    assert carrier.check_webhooks(line).level is Level.OK
+
+
 def test_a_short_code_is_not_looked_up(account: FakeAccount, tmp_path: Path) -> None:
     account.status = 503
     assert carrier.check_sender(line_of(account, tmp_path, twilio_from="55555")).level is Level.OK

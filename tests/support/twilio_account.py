@@ -31,6 +31,7 @@ class FakeAccount:
         self.campaigns: list[str] = []
         self.toll_free: list[str] = []
         self.messages: list[dict[str, str]] = []
+        self.has_messaging_api = True
         self.add_number(NUMBER_SID, "+16035550100")
 
     def add_number(self, sid: str, number: str) -> None:
@@ -41,6 +42,8 @@ class FakeAccount:
             return self.status, {"code": 20003, "message": "Authenticate", "status": self.status}
         if number := _NUMBER_PATH.match(path):
             return self._numbers(method, number[1], form)
+        if path.startswith("/v1/") and not self.has_messaging_api:
+            return 404, {}
         if service := _SERVICE_PATH.match(path):
             return self._service(method, service[1], service[2] or "", form)
         listings: dict[str, Any] = {

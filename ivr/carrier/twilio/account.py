@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
 from ivr.carrier.twilio.client import UNREACHABLE as UNREACHABLE
@@ -141,8 +141,8 @@ class Account:
             try:
                 service = self._messaging.services(sid).fetch()
                 numbers = self._messaging.services(sid).phone_numbers.list()
-            except TwilioRestException as error:
-                if error.status == 404:
+            except TwilioException as error:
+                if _status_of(error) == 404:
                     return None
                 raise
         inbound = "" if service.use_inbound_webhook_on_number else str(service.inbound_request_url or "none")
@@ -161,8 +161,8 @@ class Account:
                     members = self._messaging.services(str(service.sid)).phone_numbers.list()
                     if any(member.phone_number == number for member in members):
                         return str(service.sid)
-            except TwilioRestException as error:
-                if error.status != 404:
+            except TwilioException as error:
+                if _status_of(error) != 404:
                     raise
         return ""
 
@@ -171,7 +171,7 @@ class Account:
         with _raises_unreachable():
             try:
                 campaigns = self._messaging.services(service_sid).us_app_to_person.list()
-            except TwilioRestException as error:
+            except TwilioException as error:
                 return self._without(error)
         return _best(str(campaign.campaign_status) for campaign in campaigns)
 
@@ -180,12 +180,12 @@ class Account:
         with _raises_unreachable():
             try:
                 found = self._messaging.tollfree_verifications.list(tollfree_phone_number_sid=number_sid)
-            except TwilioRestException as error:
+            except TwilioException as error:
                 return self._without(error)
         return _best(str(verification.status) for verification in found)
 
-    def _without(self, error: TwilioRestException) -> Registration:
-        if error.status != 404:
+    def _without(self, error: TwilioException) -> Registration:
+        if _status_of(error) != 404:
             raise error
         return Registration.MISSING if self._is_twilio else Registration.UNKNOWN
 
@@ -202,6 +202,13 @@ def _number(found: Any) -> Number:
     return Number(str(found.sid), str(found.phone_number), webhooks, diverted)
 
 
+def _status_of(error: TwilioException) -> int | None:
+    """The HTTP status of an error. The one that the SDK raises for a list has the response as its second argument."""
+    if isinstance(error, TwilioRestException):
+        return int(error.status)
+    return next((each.status_code for each in error.args if hasattr(each, "status_code")), None)
+
+
 @contextmanager
 def _raises_unreachable() -> Iterator[None]:
     try:
@@ -209,6 +216,8 @@ def _raises_unreachable() -> Iterator[None]:
     except (NotSent, Broken):
         raise
     except TwilioRestException as error:
-        raise Broken(f"HTTP {error.status}") from error
+        raise Broken(f"HTTP {error.status}, error {error.code}") from error
+    except TwilioException as error:
+        raise Broken(f"HTTP {_status_of(error)}") from error
     except Exception as error:
         raise Broken(type(error).__name__) from error
