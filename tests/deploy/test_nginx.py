@@ -164,7 +164,7 @@ def test_no_turn_is_lost_while_both_web_processes_are_restarted_in_turn(site: Si
             number += 1
             try:
                 status, body = site.turn(f"CA{caller:016x}{number:016x}")
-                statuses[status if b"</Response>" in body else "cut"] += 1
+                statuses[status if b"</Response>" in body else f"{status} without TwiML"] += 1
             except (OSError, http.client.HTTPException) as error:
                 statuses[type(error).__name__] += 1
 
