@@ -32,6 +32,11 @@ def _redacted(value: Any) -> Any:
     return value if redacted == str(value) and isinstance(value, int) else redacted
 
 
+def without_numbers(sentence: str) -> str:
+    """A sentence for people, with everything that looks like a phone number replaced."""
+    return _PHONE_NUMBER.sub("[number]", sentence)
+
+
 def configure() -> None:
     """Set up logging for this process, to standard error: our events, library log records, warnings, and crashes.
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "reminders": ("ivr.cli.reminders:reminders", "Import appointments and track their text messages."),
     "calls": ("ivr.cli.calls:calls", "Summarize recent calls."),
     "db": ("ivr.cli.db:db", "Manage the database tables."),
-    "doctor": ("ivr.cli.doctor:doctor", "Check the settings, database, queue, carrier, files and prompts."),
+    "doctor": ("ivr.cli.doctor:doctor", "Check everything that the line needs, and print what to do."),
     "callbacks": ("ivr.cli.worklists:callbacks", "List callers who are waiting for a call back, red flags first."),
     "todos": ("ivr.cli.worklists:todos", "List work items for schedulers."),
     "audit": ("ivr.cli.audit:audit", "List who read or changed personal data."),

@@ -38,10 +38,14 @@ _skew = SkewWatch()
 
 
 class Transport(HttpClient):  # type: ignore[misc]
-    """An HttpClient for twilio.rest.Client. api_url replaces https://api.twilio.com; seconds: the response timeout."""
+    """An HttpClient for twilio.rest.Client.
 
-    def __init__(self, api_url: str, seconds: float = 15.0) -> None:
+    api_url replaces `official`, the address of one of Twilio's APIs; seconds: the response timeout.
+    """
+
+    def __init__(self, api_url: str, seconds: float = 15.0, official: str = OFFICIAL) -> None:
         super().__init__(None, False, None)
+        self._official = official
         address = urlsplit(api_url)
         self._prefix = address.path
         self._host = address.hostname or ""
@@ -77,7 +81,7 @@ class Transport(HttpClient):  # type: ignore[misc]
     ) -> Response:
         """Send a request once. Raises NotSent or Broken."""
         del timeout, allow_redirects
-        path = self._prefix + url.removeprefix(OFFICIAL)
+        path = self._prefix + url.removeprefix(self._official)
         if params:
             path += "?" + urlencode(params, doseq=True)
         body = urlencode(data, doseq=True).encode() if data is not None else None

@@ -1,7 +1,8 @@
-"""For administrators: users, active alarms, versions, and the audit log."""
+"""For administrators: users, active alarms, versions, the check of the line, and the audit log."""
 
 from ivr.web.console.access import ADMINS
 from ivr.web.console.settings import audit_views as audit_views
+from ivr.web.console.settings import doctor_views as doctor_views
 from ivr.web.console.settings.views import blueprint
 
 ACCESS = {
@@ -14,6 +15,9 @@ ACCESS = {
     "settings.set_role": ADMINS,
     "settings.audit_log": ADMINS,
     "settings.audit_csv": ADMINS,
+    "settings.doctor": ADMINS,
+    "settings.doctor_live": ADMINS,
+    "settings.run_doctor": ADMINS,
 }
 
 __all__ = ["ACCESS", "blueprint"]

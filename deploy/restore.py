@@ -1,0 +1,123 @@
+"""Restores a backup: `python deploy/restore.py BACKUP [--replace]`, as the user of the line, while it is stopped.
+
+It checks the backup, replaces the database, upgrades its tables, and runs `infoline reminders reconcile --since`, which
+records what went out after the backup before anything is sent again. Exit status 0 if sending can go on, 1 if reconcile
+says what is left to do, 2 if nothing was changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backup import MANIFEST, POSTGRES_NAME, SQLITE_NAME, BackupError, digest, run_postgresql
+from sqlalchemy.engine import make_url
+
+from ivr import clock, queues
+from ivr.ledger import Ledger, LedgerUnavailable, open_ledger
+from ivr.ledger.engine import latest_migration
+from ivr.private_files import set_private_umask
+from ivr.reminders.outbox.monitor import clock_age
+from ivr.settings import Settings, SettingsError, load
+
+CLOCK_STOPPED_SECONDS = 60.0
+INFOLINE = (sys.executable, "-m", "ivr.cli")
+
+
+def main(arguments: list[str]) -> int:
+    """Restore a backup. Exit status: see above."""
+    parser = argparse.ArgumentParser(description="Restore a backup of the information line.")
+    parser.add_argument("backup", type=Path, help="the folder of the backup")
+    parser.add_argument("--replace", action="store_true", help="replace a database that has tables")
+    options = parser.parse_args(arguments)
+    set_private_umask()
+    try:
+        settings = load(save_keys=False)
+        clock.set_shift(settings.clock_shift_seconds)
+        manifest = read_manifest(options.backup)
+        _refuse_unless_ready(settings, manifest, replace=options.replace)
+        _restore_database(settings, options.backup)
+        _restore_spool(options.backup / "kept", settings.var_dir / "kept")
+    except (BackupError, SettingsError, OSError) as error:
+        print(f"The backup was not restored: {error}", file=sys.stderr)
+        return 2
+    print(f"Restored the database of {manifest['at']}. Looking for texts that went out since then…", flush=True)
+    subprocess.run([*INFOLINE, "db", "upgrade"], check=True)
+    return subprocess.run([*INFOLINE, "reminders", "reconcile", "--since", manifest["at"]], check=False).returncode
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a backup whose files are complete and unchanged. Raises BackupError."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        listed: dict[str, str] = manifest["files"]
+        for name, expected in listed.items():
+            if digest(folder / name) != expected:
+                raise BackupError(f"{folder / name} was changed or damaged: use another backup")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackupError(f"{folder} is not a complete backup ({type(error).__name__}): name its folder") from None
+    return manifest
+
+
+def _refuse_unless_ready(settings: Settings, manifest: dict[str, Any], *, replace: bool) -> None:
+    if str(manifest["tables"]) > latest_migration():
+        raise BackupError(f"it was made by a newer version ({manifest['version']}): install that version first")
+    name = SQLITE_NAME if settings.database_url.startswith("sqlite") else POSTGRES_NAME
+    if name not in manifest["files"]:
+        raise BackupError("it is of another kind of database: correct DATABASE_URL")
+    if queues.live_workers(settings.redis_url):
+        raise BackupError("a worker runs: stop the line (systemctl stop infoline.target), wait a minute, try again")
+    ledger = open_ledger(settings.database_url)
+    try:
+        has_tables = ledger.has_tables()
+        if has_tables and _clock_runs(ledger):
+            raise BackupError("the clock process ran within the last minute: stop the line, and wait a minute")
+    except LedgerUnavailable as error:
+        # A damaged file is a reason to restore; a server that does not answer cannot be restored.
+        if not ledger.is_sqlite:
+            raise BackupError(str(error)) from None
+        has_tables = True
+    finally:
+        ledger.close()
+    if has_tables and not replace:
+        raise BackupError("the database has tables: to replace it, add --replace")
+
+
+def _clock_runs(ledger: Ledger) -> bool:
+    age = clock_age(ledger, clock.now())
+    return age is not None and age < CLOCK_STOPPED_SECONDS
+
+
+def _restore_database(settings: Settings, backup: Path) -> None:
+    if not settings.database_url.startswith("sqlite"):
+        options = ("--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error")
+        run_postgresql("pg_restore", settings.database_url, *options, str(backup / POSTGRES_NAME))
+        return
+    target = Path(str(make_url(settings.database_url).database)).absolute()
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    restored = target.with_name(f"{target.name}.restored")
+    shutil.copyfile(backup / SQLITE_NAME, restored)
+    # The log of the former database must not be applied to the restored one.
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    for path in (target, *(target.with_name(target.name + end) for end in ("-wal", "-shm"))):
+        if path.exists():
+            path.rename(path.with_name(f"set-aside-{stamp}-{path.name}"))
+    restored.rename(target)
+
+
+def _restore_spool(source: Path, target: Path) -> None:
+    """Put back the writes that waited. One that is still there stays, and each is applied once."""
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in sorted(source.iterdir()) if source.is_dir() else ():
+        if not (target / path.name).exists():
+            shutil.copyfile(path, target / path.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

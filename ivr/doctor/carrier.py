@@ -1,0 +1,179 @@
+"""The Twilio account: credentials, clock, numbers and their webhooks, and the sender's registration."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from ivr import clock
+from ivr.carrier.clock_skew import WARN_SECONDS, clock_skew
+from ivr.carrier.twilio.account import UNREACHABLE, Account, AccountState, Number, Registration, Service
+from ivr.doctor.result import Line, Result, ok, problem, warning
+from ivr.settings import Settings
+
+_SIMULATED = "The line uses the simulated phone network of this machine."
+_SETTLE_CLOCK = "set up NTP, because texts go out at wrong times"
+# https://www.twilio.com/docs/iam/api/account#account-status-values
+_ACTIVE = "active"
+
+
+def check_credentials(line: Line) -> Result:
+    """Whether Twilio accepts our account."""
+    if line.is_simulated:
+        return ok(_SIMULATED)
+    try:
+        state = line.account.state()
+    except UNREACHABLE as error:
+        return _unreachable(error)
+    if not state.status:
+        return problem(
+            "Twilio refuses our account: correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and restart the line."
+        )
+    if state.status != _ACTIVE:
+        return problem(f"Our Twilio account is {state.status}: reactivate it in the Twilio Console.")
+    return ok("Twilio accepts our account.")
+
+
+def check_clock_skew(line: Line) -> Result:
+    """How far this machine's clock is from Twilio's."""
+    if line.is_simulated:
+        return ok(_SIMULATED)
+    try:
+        state = line.account.state()
+    except UNREACHABLE as error:
+        return _unreachable(error)
+    return _judge_skew(state, clock.unshifted_now())
+
+
+def _judge_skew(state: AccountState, now: datetime) -> Result:
+    if not state.date:
+        return warning("Twilio's response has no time, so the clock could not be compared.")
+    skew = clock_skew(state.date, now)
+    if abs(skew) > WARN_SECONDS:
+        direction = "ahead of" if skew > 0 else "behind"
+        return problem(f"This machine's clock is {abs(skew):.0f} s {direction} Twilio's: {_SETTLE_CLOCK}.")
+    return ok("This machine's clock agrees with Twilio's.")
+
+
+def check_message_log(line: Line) -> Result:
+    """Whether an uncertain text can be found in Twilio's log: by its number and body, which redaction hides."""
+    if line.is_simulated:
+        return ok(_SIMULATED)
+    try:
+        redacted = line.account.is_redacted()
+    except UNREACHABLE as error:
+        return _unreachable(error)
+    if redacted:
+        return problem(
+            "Twilio redacts numbers or bodies in its message log, so a text could go out twice after a crash: switch"
+            " message redaction off, see docs/operations/twilio.md."
+        )
+    return ok("An uncertain text can be found in Twilio's message log.")
+
+
+def _unreachable(error: Exception) -> Result:
+    return problem(f"Twilio does not answer ({error}): check the network of this machine, and TWILIO_API_URL.")
+
+
+def expected_webhooks(public_url: str) -> dict[str, str]:
+    """The webhooks of a number, as Twilio's API names them, without the fallback, which is on another server."""
+    return {
+        "voice_url": f"{public_url}/voice",
+        "voice_method": "POST",
+        "sms_url": f"{public_url}/sms",
+        "sms_method": "POST",
+        "status_callback": f"{public_url}/receipts/call/incoming",
+        "status_callback_method": "POST",
+    }
+
+
+def own_numbers(account: Account, settings: Settings) -> tuple[list[Number], Service | None]:
+    """The line's numbers: TWILIO_FROM, or those of the messaging service. Raises one of UNREACHABLE."""
+    numbers, sid = account.numbers(), settings.twilio_messaging_service_sid
+    if not sid:
+        return [number for number in numbers if number.number == settings.twilio_from], None
+    service = account.service(sid)
+    if service is None:
+        return numbers, None
+    return [number for number in numbers if number.number in service.numbers], service
+
+
+def check_webhooks(line: Line) -> Result:
+    """Whether our numbers call this line, and have a fallback on another server."""
+    if line.is_simulated:
+        return ok(_SIMULATED)
+    try:
+        numbers, service = own_numbers(line.account, line.settings)
+    except UNREACHABLE as error:
+        return _unreachable(error)
+    return judge_webhooks(numbers, service, line.settings)
+
+
+def judge_webhooks(numbers: list[Number], service: Service | None, settings: Settings) -> Result:
+    """The same, of what Twilio answered. Numbers are named by their ids in the Twilio Console."""
+    if not numbers:
+        if settings.twilio_from and not settings.twilio_from.startswith("+"):
+            return warning("A short code's webhook cannot be read: compare it in the Twilio Console.")
+        return problem("The line's number is not in the account: correct the sender, or buy the number at Twilio.")
+    wrong = {number.sid: fields for number in numbers if (fields := wrong_webhooks(number, settings.public_url))}
+    if wrong:
+        sid, fields = next(iter(wrong.items()))
+        more = f" ({len(wrong)} numbers in all)" if len(wrong) > 1 else ""
+        return problem(f"{', '.join(fields)} of {sid} do not point here{more}: run `infoline doctor --connect`.")
+    if service is not None and service.inbound_url not in ("", f"{settings.public_url}/sms"):
+        return problem("The messaging service does not pass texts to this line: run `infoline doctor --connect`.")
+    without = [number.sid for number in numbers if not _has_fallback(number, settings.public_url)]
+    if without:
+        return warning(f"{without[0]} has no fallback on another server: see `infoline doctor --write-fallback`.")
+    return ok(f"{len(numbers)} numbers point here, with a fallback on another server.")
+
+
+def wrong_webhooks(number: Number, public_url: str) -> list[str]:
+    """The webhooks of a number that do not point to this line, by their names in Twilio's API."""
+    wrong = [field for field, value in expected_webhooks(public_url).items() if number.webhooks[field] != value]
+    return [*wrong, *number.diverted]
+
+
+def _has_fallback(number: Number, public_url: str) -> bool:
+    host = urlsplit(number.webhooks["voice_fallback_url"]).hostname
+    return host is not None and host != urlsplit(public_url).hostname
+
+
+_REGISTRATIONS = {
+    Registration.REGISTERED: ok("The sender is registered."),
+    Registration.PENDING: warning(
+        "The sender's registration is in review: mobile networks may reject texts until then."
+    ),
+    Registration.REFUSED: problem("The sender's registration was rejected: see the reason in the Twilio Console."),
+    Registration.MISSING: problem(
+        "The sender is not registered, so US networks reject its texts: register it, see docs/operations/twilio.md."
+    ),
+    Registration.UNKNOWN: warning("The server at TWILIO_API_URL does not say whether the sender is registered."),
+}
+
+
+def check_sender(line: Line) -> Result:
+    """Whether the sender is registered: an A2P 10DLC campaign, or the verification of a toll-free number."""
+    if line.is_simulated:
+        return ok(_SIMULATED)
+    sender = line.settings.twilio_messaging_service_sid or line.settings.twilio_from
+    if not sender.startswith(("+", "MG")):
+        return ok("A short code is registered by Twilio.")
+    try:
+        return _REGISTRATIONS[_registration(line.account, line.settings)]
+    except UNREACHABLE as error:
+        return _unreachable(error)
+
+
+def _registration(account: Account, settings: Settings) -> Registration:
+    numbers, _ = own_numbers(account, settings)
+    toll_free = [number for number in numbers if number.is_toll_free]
+    if toll_free and len(toll_free) == len(numbers):
+        # The worst of them: a messaging service sends from any of its numbers.
+        found = {account.toll_free(number.sid) for number in toll_free}
+        return max(found, key=list(Registration).index)
+    service = settings.twilio_messaging_service_sid or account.service_of(settings.twilio_from)
+    if not service:
+        is_twilio = settings.twilio_api_url == "https://api.twilio.com"
+        return Registration.MISSING if is_twilio else Registration.UNKNOWN
+    return account.campaign(service)

@@ -1,0 +1,65 @@
+"""What is on this machine: files, disk, spool."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import islice
+from pathlib import Path
+
+from ivr.doctor.result import Line, Result, ok, problem, warning
+from ivr.private_files import exposed_paths
+
+_EXPOSED_SHOWN = 3
+_GB = 10**9
+LEAST_FREE, LITTLE_FREE = 0.2 * _GB, 1.0 * _GB
+"""Free bytes below which a disk is a problem, or deserves a warning."""
+
+
+def check_settings(line: Line) -> Result:
+    """That they are complete was checked before; what remains is what a line can start with, but should not."""
+    settings = line.settings
+    if not settings.secret_key:
+        return warning("SECRET_KEY is not set, so there is no console: set it to 32 or more random characters.")
+    if settings.twilio_auth_token_secondary:
+        return warning("TWILIO_AUTH_TOKEN_SECONDARY is set: remove it once the rotation of the token has ended.")
+    return ok("Local line." if settings.loopback else "All that a public line needs is set.")
+
+
+def check_files(line: Line) -> Result:
+    """Whether other users of the machine can open the line's files."""
+    paths = list(islice(exposed_paths(line.settings.var_dir), _EXPOSED_SHOWN + 1))
+    if not paths:
+        return ok("Only the line's user can open the files in VAR_DIR.")
+    names = ", ".join(map(str, paths[:_EXPOSED_SHOWN])) + (" and more" if len(paths) > _EXPOSED_SHOWN else "")
+    return problem(f"Other users of this machine can open {names}: run `infoline db upgrade` as their owner.")
+
+
+def check_disk(line: Line) -> Result:
+    """Free space where VAR_DIR is, or will be."""
+    folder = line.settings.var_dir.absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    size = f"{free / _GB:.1f} GB"
+    if free < LEAST_FREE:
+        return problem(f"The disk of VAR_DIR has {size} left: free some space now, or opt-outs may be lost.")
+    if free < LITTLE_FREE:
+        return warning(f"The disk of VAR_DIR has {size} left: free some space.")
+    return ok(f"The disk of VAR_DIR has {size} left.")
+
+
+def check_spool(line: Line) -> Result:
+    """Writes that wait on disk for the database, and those that could not be applied."""
+    folder = line.settings.var_dir / "kept"
+    names = [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    damaged = sum(name.startswith(".unreadable-") for name in names)
+    waiting = sum(not name.startswith(".") for name in names)
+    if damaged:
+        return problem(f"{damaged} spooled writes are set aside in {_short(folder)}: see `spool_file_set_aside`.")
+    if waiting:
+        return warning(f"{waiting} spooled writes wait for the database: keep a web process running on this machine.")
+    return ok("No write waits for the database.")
+
+
+def _short(folder: Path) -> str:
+    return f"VAR_DIR/{folder.name}"

@@ -1,0 +1,154 @@
+"""A backup is made while the line runs, restored by the script, and the line resumes without a second text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text as sql
+
+from ivr import clock
+from ivr.ledger import Vault, open_ledger
+from ivr.reminders.outbox.monitor import beat
+from tests.support.clinic import NOW, Clinic, at, row
+from tests.support.network import JANE, LINE, SID, TOKEN, Network
+from tests.support.paths import ROOT
+from tests.support.processes import KEY, environment
+
+DUE = at(2, -1)
+pytestmark = pytest.mark.processes
+
+
+class Installation:
+    """A line on one kind of database whose carrier is a simulator. run: a script of deploy/ as its user."""
+
+    def __init__(self, clinic: Clinic, url: str, network: Network, carrier: Any, folder: Path) -> None:
+        self.clinic, self.url, self.carrier, self.folder = clinic, url, carrier, folder
+        self.backups = folder / "backups"
+        settings = {"DATABASE_URL": url, "TWILIO_API_URL": network.url, "TWILIO_ACCOUNT_SID": SID}
+        self.env = environment(folder, **settings, TWILIO_AUTH_TOKEN=TOKEN, TWILIO_FROM=LINE)
+
+    def run(self, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "deploy" / script), *map(str, arguments)]
+        environment = {**self.env, "PYTHONPATH": os.pathsep.join(sys.path)}
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    def back_up(self) -> Path:
+        made = self.run("backup.py", self.backups)
+        assert made.returncode == 0, made.stderr
+        return Path(made.stdout.strip())
+
+    def send_due(self) -> int:
+        """Send what is due through the carrier, as a worker does."""
+        claimed = self.clinic.claim(clock.now())
+        answers = [
+            (each.attempt, self.carrier.send(each.phone, each.body, "http://127.0.0.1:1/", 3600)) for each in claimed
+        ]
+        self.clinic.record(answers, clock.now())
+        return len(claimed)
+
+    def reopen(self) -> None:
+        self.clinic.ledger.close()
+        self.clinic.ledger = open_ledger(self.url)
+
+
+@pytest.fixture
+def installation(
+    ledger_url: str, content: Any, network: Network, carrier: Any, tmp_path: Path
+) -> Iterator[Installation]:
+    clock.set_shift(float(environment(tmp_path)["CLOCK_SHIFT_SECONDS"]))
+    made = Installation(
+        Clinic(open_ledger(ledger_url), Vault([KEY]), content, tmp_path), ledger_url, network, carrier, tmp_path
+    )
+    (tmp_path / "var").mkdir(mode=0o700)
+    yield made
+    made.clinic.ledger.close()
+
+
+def damage(installation: Installation) -> None:
+    """Lose the data: the SQLite file is overwritten, the PostgreSQL table of texts emptied."""
+    installation.clinic.ledger.close()
+    if installation.url.startswith("sqlite"):
+        Path(installation.url.removeprefix("sqlite:///")).write_bytes(b"not a database" * 1000)
+        return
+    with open_ledger(installation.url).engine.begin() as connection:
+        connection.execute(sql("TRUNCATE text CASCADE"))
+
+
+def test_a_restored_line_resumes_and_repeats_no_text(installation: Installation) -> None:
+    clinic = installation.clinic
+    clinic.import_rows(row(10, DUE), row(11, DUE))
+    backup = installation.back_up()
+    assert installation.send_due() == 2
+    damage(installation)
+    restored = installation.run("restore.py", backup, "--replace")
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert "sending continues" in restored.stdout
+    installation.reopen()
+    assert clinic.states("A10")["2d"] in ("handed_over", "delivered")
+    assert installation.send_due() == 0
+    clinic.import_rows(row(12, DUE), now=clock.now())
+    assert installation.send_due() == 1
+    with_the_line = [message for message in installation.carrier.log(NOW - timedelta(days=1))]
+    assert len(with_the_line) == 3
+
+
+def test_a_backup_has_no_key_and_is_readable_for_the_lines_user_only(installation: Installation) -> None:
+    installation.clinic.import_rows(row(23, DUE))
+    kept = installation.folder / "var" / "kept"
+    kept.mkdir(mode=0o700)
+    (kept / "0001").write_bytes(b"sealed")
+    backup = installation.back_up()
+    assert (backup / "kept" / "0001").read_bytes() == b"sealed"
+    secrets = (installation.env["PHONE_KEY"], TOKEN, JANE.removeprefix("+1"))
+    for path in (backup, *backup.rglob("*")):
+        assert not path.stat().st_mode & 0o077, path
+        if path.is_file():
+            assert not any(secret.encode() in path.read_bytes() for secret in secrets), path
+
+
+def test_the_oldest_backups_are_deleted(installation: Installation) -> None:
+    installation.backups.mkdir(mode=0o700)
+    for day in (1, 2, 3):
+        (installation.backups / f"infoline-2026110{day}T030000Z").mkdir()
+    (installation.backups / "notes").mkdir()
+    made = installation.run("backup.py", installation.backups, "--keep", 2)
+    names = sorted(path.name for path in installation.backups.iterdir())
+    assert names == ["infoline-20261103T030000Z", Path(made.stdout.strip()).name, "notes"]
+
+
+def test_a_running_line_and_a_database_with_tables_are_not_replaced(installation: Installation) -> None:
+    backup = installation.back_up()
+    refused = installation.run("restore.py", backup)
+    assert (refused.returncode, "add --replace" in refused.stderr) == (2, True)
+    beat(installation.clinic.ledger, clock.now())
+    refused = installation.run("restore.py", backup, "--replace")
+    assert (refused.returncode, "stop the line" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("fault", ["a file is changed", "a file is missing", "a newer version"])
+def test_a_damaged_or_newer_backup_changes_nothing(fault: str, installation: Installation) -> None:
+    installation.clinic.import_rows(row(10, DUE))
+    backup = installation.back_up()
+    (database,) = backup.glob("database.*")
+    manifest = json.loads((backup / "backup.json").read_text())
+    if fault == "a newer version":
+        manifest["tables"] = "9999"
+        (backup / "backup.json").write_text(json.dumps(manifest))
+    elif fault == "a file is missing":
+        database.unlink()
+    else:
+        database.write_bytes(database.read_bytes()[:-1] + b"?")
+    refused = installation.run("restore.py", backup, "--replace")
+    assert (refused.returncode, "was not restored" in refused.stderr) == (2, True)
+    assert "Traceback" not in refused.stderr
+    assert installation.clinic.appointment("A10")

@@ -1,0 +1,108 @@
+"""The systemd units are valid, hardened, and start commands that exist."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from ivr.cli import main
+from tests.support.paths import ROOT
+
+UNITS = ROOT / "deploy/systemd"
+SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
+WORST_SCORE = 2.0
+"""On the scale of `systemd-analyze security`, from 0 (best) to 10; docs/operations/install.md states it."""
+_SET_MDWE, _REFUSE_EXEC_GAIN = 65, 1
+
+needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The units, with the programs where this environment has them."""
+    bin_folder = Path(sys.executable).parent
+    for unit in UNITS.iterdir():
+        text = unit.read_text().replace("/opt/infoline/.venv/bin/", f"{bin_folder}/")
+        (tmp_path / unit.name).write_text(text)
+    return tmp_path
+
+
+def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+@needs_systemd
+def test_systemd_accepts_every_unit(installed: Path) -> None:
+    result = analyze("verify", "--man=no", *sorted(installed.iterdir()))
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_a_good_security_score(name: str, installed: Path) -> None:
+    result = analyze("security", "--offline=yes", "--no-pager", installed / name)
+    if "unrecognized option" in result.stderr:
+        pytest.skip("this systemd-analyze cannot score a unit that is not running")
+    score = re.search(r"Overall exposure level for .*: ([\d.]+)", result.stdout)
+    assert score, result.stderr
+    assert float(score[1]) < WORST_SCORE
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_starts_a_command_that_exists(name: str) -> None:
+    text = (UNITS / name).read_text()
+    (command,) = re.findall(r"^ExecStart=(.*)", text, re.MULTILINE)
+    program, *arguments = command.replace("%i", "8001").split()
+    if program.endswith("/python"):
+        script = Path(arguments[0].replace("/opt/infoline/source", str(ROOT)))
+        assert script.is_file()
+        return
+    with click.Context(main) as context:
+        found = main.get_command(context, arguments[0])
+        assert found is not None
+        # Raises an error for an unknown option.
+        found.make_context(arguments[0], arguments[1:])
+
+
+def test_all_services_are_hardened_alike() -> None:
+    hardening = {name: (UNITS / name).read_text().partition("User=infoline")[2] for name in SERVICES}
+    assert len(set(hardening.values())) == 1
+    for option in ("NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=\n"):
+        assert all(option in text for text in hardening.values())
+
+
+def test_the_target_starts_every_long_running_process() -> None:
+    wanted = re.findall(r"infoline-[\w@.]+", (UNITS / "infoline.target").read_text())
+    names = {re.sub(r"@\d+\.", "@.", name) for name in wanted}
+    assert names == {*SERVICES, "infoline-backup.timer"} - {"infoline-release.service", "infoline-backup.service"}
+
+
+def refuse_writable_code() -> None:
+    """What MemoryDenyWriteExecute=yes does, for this process and its children."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(_SET_MDWE, _REFUSE_EXEC_GAIN, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def test_the_line_works_without_memory_that_is_writable_and_executable(tmp_path: Path) -> None:
+    """So that MemoryDenyWriteExecute=yes breaks no library: the check of prompts, the database, and encryption."""
+    try:
+        # Tried in a process of its own, because it cannot be undone.
+        subprocess.run(["true"], preexec_fn=refuse_writable_code, check=True)
+    except subprocess.SubprocessError:
+        pytest.skip("this kernel cannot refuse writable code: Linux 6.3 or newer is needed")
+    environment = {**os.environ, "VAR_DIR": str(tmp_path)}
+    for arguments in (("db", "upgrade"), ("ask", "can I wear deodorant"), ("callbacks",)):
+        command = [sys.executable, "-m", "ivr.cli", *arguments]
+        result = subprocess.run(
+            command, cwd=ROOT, env=environment, preexec_fn=refuse_writable_code, capture_output=True, timeout=120
+        )
+        assert result.returncode == 0, result.stderr
