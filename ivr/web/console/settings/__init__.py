@@ -1,7 +1,8 @@
-"""For administrators: users, active alarms, versions, and the audit log."""
+"""For administrators: users, API keys, active alarms, versions, and the audit log."""
 
 from ivr.web.console.access import ADMINS
 from ivr.web.console.settings import audit_views as audit_views
+from ivr.web.console.settings import key_views as key_views
 from ivr.web.console.settings.views import blueprint
 
 ACCESS = {
@@ -12,6 +13,9 @@ ACCESS = {
     "settings.invite": ADMINS,
     "settings.set_active": ADMINS,
     "settings.set_role": ADMINS,
+    "settings.keys": ADMINS,
+    "settings.add_key": ADMINS,
+    "settings.revoke_key": ADMINS,
     "settings.audit_log": ADMINS,
     "settings.audit_csv": ADMINS,
 }
