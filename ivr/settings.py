@@ -100,6 +100,7 @@ class Settings(BaseModel):
     requested_texts_per_number: int = Field(default=8, ge=1)
     requested_texts_per_hour: int = Field(default=200, ge=1)
     answered_texts_per_hour: int = Field(default=3000, ge=1)
+    api_requests_per_minute: int = Field(default=600, ge=1)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 

@@ -21,6 +21,7 @@ from ivr.ledger.tables import (
 )
 from ivr.line.callflow.states import TimeOfDay
 from ivr.people.persons import get_or_create_persons
+from ivr.people.work_items import rows_after
 
 # How long a completed request keeps its number.
 NUMBER_KEPT = timedelta(days=7)
@@ -96,14 +97,20 @@ def save_callback(connection: Connection, vault: Vault, request: CallbackRequest
         connection.execute(insert(callback).values(values))
 
 
-def pending_callbacks(connection: Connection, vault: Vault) -> list[PendingCallback]:
-    """Return the call backs to make, oldest first. Raises UnknownKey for a number sealed with a lost key."""
+def pending_callbacks(
+    connection: Connection, vault: Vault, *, after: int | None = None, limit: int | None = None
+) -> list[PendingCallback]:
+    """Return the call backs to make, oldest first. Raises UnknownKey for a number sealed with a lost key.
+
+    after: the id of the last one of the page before. limit: the most to return.
+    """
     columns = (callback.c[name] for name in ("language", "entry", "topic", "wished", "asked_at"))
     rows = connection.execute(
         select(callback.c.id, person.c.phone_sealed, *columns)
         .join(person, person.c.id == callback.c.person_id)
-        .where(callback.c.done_at.is_(None))
+        .where(callback.c.done_at.is_(None), *rows_after(callback, callback.c.asked_at, after))
         .order_by(callback.c.asked_at, callback.c.id)
+        .limit(limit)
     )
     return [PendingCallback(id_, vault.open(sealed), *rest) for id_, sealed, *rest in rows]
 

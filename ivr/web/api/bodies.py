@@ -1,0 +1,55 @@
+"""Bodies of requests: spooled to disk while they are read, within the limit of their path."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import Request, request
+
+from ivr.web.api.problems import ProblemError
+from ivr.web.routes import body_limits
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+IN_MEMORY = 1 << 20
+_CHUNK = 1 << 16
+
+
+def spool_body(environ: WSGIEnvironment) -> str:
+    """Read the body into a temporary file, from which it is read again. Returns the hex SHA-256 of the body.
+
+    Ends the request with a problem if the body is too large.
+    """
+    limit, _ = body_limits(environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"])
+    digest, size = hashlib.sha256(), 0
+    source = Request(environ).stream
+    spooled = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the request
+    while chunk := source.read(_CHUNK):
+        size += len(chunk)
+        if size > limit:
+            spooled.close()
+            raise ProblemError("too_large")
+        digest.update(chunk)
+        spooled.write(chunk)
+    spooled.seek(0)
+    environ["wsgi.input"] = spooled
+    environ["CONTENT_LENGTH"] = str(size)
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return digest.hexdigest()
+
+
+@contextmanager
+def body_file(name: str) -> Iterator[Path]:
+    """The body of the request as a file with this name, which is deleted at the end."""
+    with tempfile.TemporaryDirectory(prefix="infoline-api-") as folder:
+        path = Path(folder) / name
+        with path.open("wb") as file:
+            shutil.copyfileobj(cast(Any, request.stream), file)
+        yield path
