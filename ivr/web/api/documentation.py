@@ -95,7 +95,9 @@ def _complete(operation: dict[str, Any], method: str) -> None:
     for status in statuses:
         operation["responses"].setdefault(str(status), _problem(status))
     # The library adds an answer of its own to every operation.
-    operation["responses"]["422"] = _problem(422)
+    refused = _problem(422)
+    refused["content"] |= operation.pop("x-422", {}).get("content", {})
+    operation["responses"]["422"] = refused
     operation["responses"] = dict(sorted(operation["responses"].items()))
     if not parameters:
         del operation["parameters"]

@@ -235,3 +235,30 @@ class Health(Model):
     ledger: bool
     queue: bool
     release: str | None
+
+
+class IssueCoding(Model):
+    system: str
+    code: str
+
+
+class IssueDetails(Model):
+    """coding: the code of the import. text: what to do."""
+
+    coding: list[IssueCoding]
+    text: str
+
+
+class Issue(Model):
+    """https://hl7.org/fhir/R4/operationoutcome.html. expression: FHIRPath."""
+
+    severity: Literal["fatal", "error", "warning", "information"]
+    code: str
+    details: IssueDetails | None = None
+    diagnostics: str | None = None
+    expression: list[str] | None = None
+
+
+class OperationOutcome(Model):
+    resourceType: Literal["OperationOutcome"]
+    issue: list[Issue]
