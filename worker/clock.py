@@ -10,6 +10,7 @@ from rq import Queue
 
 from ivr import clock, log, queues
 from ivr.ledger import Ledger
+from ivr.people.webhooks import due_deliveries
 from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
 from ivr.reminders.outbox.backfill import complete_texts
@@ -29,6 +30,8 @@ SLICE = 500
 RECONCILE_BATCH = 30
 # Statuses that are fetched per tick, one request each.
 FETCH_BATCH = 30
+# Events that one job sends to webhooks.
+EVENT_BATCH = 40
 # More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
 
@@ -54,6 +57,9 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
     unreported = unreported_due(ledger, now, FETCH_BATCH)
     if unreported:
         queues.enqueue(queue, queues.FETCH, unreported)
+    if due_deliveries(ledger, now):
+        # Last, and one job at a time: a slow receiver must not keep patients waiting.
+        queues.enqueue(queue, queues.DELIVER, EVENT_BATCH)
 
 
 class PlanWatch:

@@ -1,8 +1,8 @@
-"""The tables of the API: its keys, and the answers to requests that a client may repeat."""
+"""The tables of the API: its keys, the answers to requests that a client may repeat, and webhooks."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from ivr.ledger.metadata import metadata
 from ivr.ledger.types import UtcDateTime
@@ -33,4 +33,35 @@ api_request = Table(
     Column("started_at", UtcDateTime, nullable=False, index=True),
     Column("answer_sealed", LargeBinary),
     UniqueConstraint("key_id", "name_hash"),
+)
+
+# Where a key's system wants to be told of events. kinds: of ivr/people/webhooks.py, separated by spaces. secret_sealed:
+# signs what is sent.
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key_id", ForeignKey("api_key.id"), nullable=False),
+    Column("url", String(500), nullable=False),
+    Column("kinds", String(500), nullable=False),
+    Column("secret_sealed", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+)
+
+# The outbox of events. event: random; the receiver ignores one that it has seen. data: JSON, ids only. next_try_at:
+# NULL once it is delivered or given up. outcome: of the last attempt.
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("webhook_id", ForeignKey("webhook.id"), nullable=False, index=True),
+    Column("event", String(32), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("next_try_at", UtcDateTime, index=True),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("delivered_at", UtcDateTime),
+    Column("outcome", String(40)),
 )

@@ -21,6 +21,7 @@ from ivr.ledger.tables import (
 )
 from ivr.line.callflow.states import TimeOfDay
 from ivr.people.persons import get_or_create_persons
+from ivr.people.webhooks import EventKind, publish
 from ivr.people.work_items import rows_after
 
 # How long a completed request keeps its number.
@@ -95,6 +96,14 @@ def save_callback(connection: Connection, vault: Vault, request: CallbackRequest
     else:
         values |= {"call": call, "entry": request.entry, "asked_at": now}
         connection.execute(insert(callback).values(values))
+    waiting = (callback.c.person_id == person_id) & (callback.c.entry == request.entry) & callback.c.done_at.is_(None)
+    ids = select(callback.c.id).where(waiting)
+    publish(
+        connection,
+        EventKind.CALLBACK_ASKED,
+        now,
+        lambda: [{"callback_id": row_id} for row_id in connection.execute(ids).scalars()],
+    )
 
 
 def pending_callbacks(

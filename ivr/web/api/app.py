@@ -15,7 +15,7 @@ from ivr.web.api.idempotency import Idempotency
 from ivr.web.api.models import Problem
 from ivr.web.services import Services
 
-RESOURCES = ("batches", "appointments", "opt_outs", "callbacks", "work_items", "fhir", "health")
+RESOURCES = ("batches", "appointments", "opt_outs", "callbacks", "work_items", "fhir", "webhooks", "health")
 _SECURITY: SecuritySchemesDict = {
     "key": {"type": "http", "scheme": "bearer", "description": "A key of `infoline keys add`."}
 }

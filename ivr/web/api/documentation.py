@@ -92,6 +92,8 @@ def _complete(operation: dict[str, Any], method: str) -> None:
         if method == "post":
             parameters.append(_IDEMPOTENCY)
             statuses = (*statuses, 400, 409, 413, 422)
+    if any(parameter["in"] == "path" for parameter in parameters):
+        statuses = (*statuses, 404)
     for status in statuses:
         operation["responses"].setdefault(str(status), _problem(status))
     # The library adds an answer of its own to every operation.

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ivr.people.webhooks import EventKind
 from ivr.web.api.context import MAX_ID
 
 PAGE, MAX_PAGE = 50, 200
@@ -262,3 +263,29 @@ class Issue(Model):
 class OperationOutcome(Model):
     resourceType: Literal["OperationOutcome"]
     issue: list[Issue]
+
+
+class WebhookPath(Model):
+    webhook_id: Id
+
+
+class WebhookBody(Model):
+    url: str = Field(min_length=1, max_length=500, examples=["https://ehr.example.org/events"])
+    events: list[EventKind] = Field(min_length=1, max_length=20)
+
+
+class WebhookInfo(Model):
+    id: int
+    url: str
+    events: list[EventKind]
+    created_at: str
+
+
+class NewWebhook(WebhookInfo):
+    """secret: signs the events; it is not shown again."""
+
+    secret: str
+
+
+class WebhookList(Model):
+    webhooks: list[WebhookInfo]

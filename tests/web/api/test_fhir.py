@@ -72,12 +72,11 @@ def bundle(*resources, **parts):
     return {"resourceType": "Bundle", "type": "searchset", "total": 1, "entry": entries, **parts}
 
 
-def participants(*statuses, first="Patient/p1", **more):
-    actors = [first, "Patient/p2"]
-    listed = [
-        {"actor": {"reference": actor}, "status": status} for actor, status in zip(actors, statuses, strict=False)
-    ]
-    return [*listed, {"actor": {"reference": "Location/elliot"}, "status": "accepted"}]
+def participants(*statuses, first="Patient/p1"):
+    """The first patient, perhaps a second one, and the location."""
+    patients = zip((first, "Patient/p2"), statuses, strict=False)
+    actors = [*patients, ("Location/elliot", "accepted")]
+    return [{"actor": {"reference": actor}, "status": status} for actor, status in actors]
 
 
 def send(client, resource, path="/fhir"):
@@ -209,7 +208,7 @@ def test_a_patient_who_declined_gets_no_texts_and_of_several_the_first_who_comes
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"", "file_empty"),
+        (b"", "file_unreadable"),
         (b"{", "file_unreadable"),
         (b"appointment_id,phone,starts_at\n1,2,3\n", "file_unreadable"),
         (b'{"appointments": [{"appointment_id": "1"}]}', "file_unreadable"),
