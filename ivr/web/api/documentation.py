@@ -43,7 +43,7 @@ IF_MATCH: dict[str, Any] = {
     ]
 }
 blueprint = Blueprint("documentation", __name__, template_folder="templates")
-ACCESS = {"documentation.document_json": ANYONE, "documentation.page": ANYONE}
+ACCESS = {"documentation.document_json": ANYONE, "documentation.page": ANYONE, "documentation.style": ANYONE}
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
@@ -114,3 +114,8 @@ def document_json() -> Response:
 def page() -> str:
     """The document as a page."""
     return render_template("api.html", api=current_app.extensions["api_document"], problems=PROBLEMS)
+
+
+@blueprint.get("/docs.css")
+def style() -> Response:
+    return Response(render_template("api.css"), content_type="text/css")
