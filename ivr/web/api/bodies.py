@@ -46,10 +46,10 @@ def spool_body(environ: WSGIEnvironment) -> str:
 
 
 @contextmanager
-def body_file(name: str) -> Iterator[Path]:
-    """The body of the request as a file with this name, which is deleted at the end."""
+def body_file() -> Iterator[Path]:
+    """The body of the request as a file, which is deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="infoline-api-") as folder:
-        path = Path(folder) / name
+        path = Path(folder) / "body"
         with path.open("wb") as file:
             shutil.copyfileobj(cast(Any, request.stream), file)
         yield path

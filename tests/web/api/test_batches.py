@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from ivr.ledger.tables import appointment
-from tests.support.clinic import at, csv_text, phone, row
+from ivr.settings import shift_file
+from ivr.web.api import import_work
+from tests.support.clinic import NOW, at, csv_text, phone, row
 from tests.support.workbooks import workbook
 from tests.web.api.conftest import booking, problem
 
@@ -113,3 +116,28 @@ def test_a_wrong_query_names_its_field_without_quoting_it(client):
     assert problem(answer) == (422, "invalid")
     assert [fault["field"] for fault in answer.json["errors"]] == ["limit"]
     assert "603" not in json.dumps(answer.json)
+
+
+@pytest.mark.processes
+def test_a_large_body_is_imported_in_a_process_of_its_own(api, client, tmp_path, monkeypatch):
+    monkeypatch.setattr(import_work, "SMALL_BYTES", 0)
+    monkeypatch.setattr("ivr.web.api.resources.imports.run_job", lambda *_: pytest.fail("not in this process"))
+    shift_file(tmp_path).write_text(str((NOW - datetime.now(UTC)).total_seconds()))
+    answer = client.post("/batches", {"appointments": [booking(1), booking(2, phone="x")]})
+    assert (answer.status_code, answer.json["accepted"], answer.json["rejected"]) == (201, 1, 1)
+    assert answer.json["errors"][0]["code"] == "phone_invalid"
+    assert ("api key 1", "appointments_imported") in api.audited()
+    answer = client.post("/batches?dry_run=true", {"appointments": [booking(3)]})
+    assert answer.json["preview"][0]["words"]
+    patient = {"resourceType": "Patient", "id": "p", "telecom": [{"system": "phone", "value": "555"}]}
+    listed = [{"actor": {"reference": "#p"}, "status": "accepted"}]
+    appointment = {
+        "resourceType": "Appointment",
+        "id": "F1",
+        "status": "booked",
+        "start": at(7),
+        "contained": [patient],
+    }
+    answer = client.post("/fhir", {**appointment, "participant": listed})
+    places = [issue["expression"] for issue in answer.json["issue"] if issue["severity"] == "error"]
+    assert ["Appointment.contained[0].telecom"] in places

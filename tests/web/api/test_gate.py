@@ -90,7 +90,7 @@ def test_what_went_wrong_on_our_side_is_logged_without_the_request(api, client, 
     def fail(*_arguments, **_values):
         raise RuntimeError("603-555-0101")
 
-    monkeypatch.setattr("ivr.web.api.resources.batches.importer", fail)
+    monkeypatch.setattr("ivr.web.api.resources.batches.import_request", fail)
     assert problem(client.post("/batches", {"appointments": [booking()]})) == (500, "failed")
 
 

@@ -13,13 +13,12 @@ from ivr.ledger.tables import batch
 from ivr.people.audit import AuditKind
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, batch_status, control, counts_of_batches
 from ivr.web.api import models
-from ivr.web.api.bodies import body_file
-from ivr.web.api.context import audit, services, staff_name
+from ivr.web.api.context import audit, services
 from ivr.web.api.documentation import KEY, body_of, problems
 from ivr.web.api.gate import ALL, SCHEDULERS
 from ivr.web.api.pages import after, page
 from ivr.web.api.problems import ProblemError, rejected
-from ivr.web.api.resources.imports import importer, is_unreadable
+from ivr.web.api.resources.imports import import_request, is_unreadable
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES = {
@@ -52,9 +51,7 @@ def create(query: models.ImportQuery) -> tuple[dict[str, object], int, dict[str,
     """
     if request.mimetype not in MEDIA_TYPES:
         raise ProblemError("media_type", detail=f"Content-Type must be one of {', '.join(MEDIA_TYPES)}.")
-    run = importer()
-    with body_file(staff_name().replace("/", " ").replace("\0", "")) as path:
-        report = (run.dry_run if query.dry_run else run.run)(path, clock.now(), strict=query.strict)
+    report = import_request(query).report
     if is_unreadable(report) or (query.strict and report.errors):
         raise rejected(report.errors)
     location = {"Location": f"/api/v1/batches/{report.batch}"} if report.batch else {}

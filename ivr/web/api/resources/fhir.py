@@ -12,19 +12,14 @@ from typing import Any
 from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
-from ivr import clock
 from ivr.people.phones import PhoneFault
-from ivr.reminders.imports.columns import EXPRESSIONS
 from ivr.reminders.imports.errors import ErrorCode, RowError
-from ivr.reminders.imports.files import ReadOptions, read_rows
-from ivr.reminders.imports.importer import ImportReport, Rows
+from ivr.reminders.imports.importer import ImportReport
 from ivr.web.api import models
-from ivr.web.api.bodies import body_file
-from ivr.web.api.context import staff_name
 from ivr.web.api.documentation import KEY, body_of, problems
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.problems import ProblemError
-from ivr.web.api.resources.imports import importer, is_unreadable
+from ivr.web.api.resources.imports import import_request, is_unreadable
 
 FHIR_JSON = "application/fhir+json"
 CODES = "urn:infoline:codes"
@@ -59,27 +54,13 @@ def receive(query: models.ImportQuery) -> Response:
     """
     if request.mimetype not in MEDIA_TYPES:
         raise ProblemError("media_type", detail=f"Content-Type must be one of {', '.join(MEDIA_TYPES)}.")
-    warnings: list[RowError] = []
-    places: dict[int, str] = {}
-    run = importer()
-    with body_file("appointments.json") as path:
-        rows = _remember_places(read_rows(path, ReadOptions(fhir=True), warnings), places)
-        if query.dry_run:
-            report = run.dry_run_rows(rows, clock.now(), strict=query.strict, warnings=warnings)
-        else:
-            report = run.run_rows(rows, staff_name(), clock.now(), strict=query.strict, warnings=warnings)
+    answer = import_request(query, fhir=True)
+    report, places = answer.report, answer.places
     is_refused = is_unreadable(report) or report.rejected == report.rows
     response = Response(json.dumps(_outcome(report, places)), 422 if is_refused else 200, content_type=FHIR_JSON)
     if report.batch:
         response.headers["Location"] = f"/api/v1/batches/{report.batch}"
     return response
-
-
-def _remember_places(rows: Rows, places: dict[int, str]) -> Rows:
-    """The rows without their expressions, which go to `places` by the number of the row."""
-    for number, cells in rows:
-        places[number] = cells.pop(EXPRESSIONS, "{}")
-        yield number, cells
 
 
 def _outcome(report: ImportReport, places: dict[int, str]) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from sqlalchemy import Connection
 
 from ivr.people.audit import AuditKind
 from ivr.reminders.imports.importer import Importer, ImportReport, OnLive
-from ivr.web.api.context import audit, content, services
+from ivr.web.api.bodies import body_file
+from ivr.web.api.context import api_key, audit, content, services, staff_name
+from ivr.web.api.import_work import ImportAnswer, ImportJob, import_body, run_job
+from ivr.web.api.models import ImportQuery
 
 
 def importer(on_live: OnLive = lambda _connection, _batch, _rows: None) -> Importer:
@@ -22,6 +25,19 @@ def importer(on_live: OnLive = lambda _connection, _batch, _rows: None) -> Impor
 
     own_numbers = frozenset({shared.settings.twilio_from} - {""})
     return Importer(shared.ledger, shared.vault, content(), own_numbers=own_numbers, on_live=check_and_record)
+
+
+def import_request(query: ImportQuery, *, fhir: bool = False) -> ImportAnswer:
+    """Import the body of the request. fhir: take nothing but FHIR."""
+    live = content()
+
+    def here(job: ImportJob) -> ImportAnswer:
+        shared = services()
+        return run_job(job, shared.settings, shared.ledger, shared.vault, live)
+
+    with body_file() as path:
+        job = ImportJob(str(path), staff_name(), api_key().id, query.strict, query.dry_run, fhir)
+        return import_body(job, here)
 
 
 def is_unreadable(report: ImportReport) -> bool:
