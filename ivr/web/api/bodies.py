@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import Request, request
+from flask import Request, g, request
 
 from ivr.web.api.problems import ProblemError
 from ivr.web.routes import body_limits
@@ -30,11 +30,10 @@ def spool_body(environ: WSGIEnvironment) -> str:
     limit, _ = body_limits(environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"])
     digest, size = hashlib.sha256(), 0
     source = Request(environ).stream
-    spooled = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed with the request
+    spooled = g.spooled_body = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - see close_body
     while chunk := source.read(_CHUNK):
         size += len(chunk)
         if size > limit:
-            spooled.close()
             raise ProblemError("too_large")
         digest.update(chunk)
         spooled.write(chunk)
@@ -43,6 +42,12 @@ def spool_body(environ: WSGIEnvironment) -> str:
     environ["CONTENT_LENGTH"] = str(size)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     return digest.hexdigest()
+
+
+def close_body(_error: BaseException | None = None) -> None:
+    """Delete the temporary file at the end of the request."""
+    if "spooled_body" in g:
+        g.spooled_body.close()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from ivr import clock, log
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.ledger.tables import api_request
-from ivr.web.api.bodies import spool_body
+from ivr.web.api.bodies import close_body, spool_body
 from ivr.web.api.problems import ProblemError
 
 HEADER = "Idempotency-Key"
@@ -55,6 +55,7 @@ class Idempotency:
     def install(self, app: Flask) -> None:
         app.before_request(self._begin)
         app.after_request(self._finish)
+        app.teardown_request(close_body)
 
     def _begin(self) -> Response | None:
         if request.method not in ("POST", "PUT") or "api_key" not in g:
