@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, held, imports, ledger, proof, publishing, sending, startup, texts, understanding, voice
+from bench import api, callers, held, imports, ledger, proof, publishing, sending, startup, texts, understanding, voice
 
 PARTS = {
     "startup": startup.main,
@@ -19,6 +19,7 @@ PARTS = {
     "ledger": ledger.main,
     "sending": sending.main,
     "publishing": publishing.main,
+    "api": api.main,
 }
 
 

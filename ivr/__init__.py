@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     """Return the web process as a WSGI app. settings: read from the environment by default.
 
-    doors: whether it answers Twilio, the console, or both.
+    doors: whether it answers Twilio, the console and the API, or all of them.
     """
     # Imported lazily so that workers and `infoline --help` do not load the web code.
     import threading
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     from ivr.settings import load
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
-    from ivr.web.doors import with_console, without_webhooks
+    from ivr.web.doors import with_api, with_console, without_webhooks
     from ivr.web.fast_path import FastPath
     from ivr.web.line_app import LineApp
     from ivr.web.routes import MAX_BODY
@@ -91,4 +91,5 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
         app.wsgi_app = without_webhooks(app.wsgi_app)  # type: ignore[method-assign, assignment]
     if doors != "twilio":
         app.wsgi_app = with_console(app.wsgi_app, services)  # type: ignore[method-assign, assignment]
+        app.wsgi_app = with_api(app.wsgi_app, services)  # type: ignore[method-assign, assignment]
     return app

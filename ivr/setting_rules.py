@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 ENCRYPTED_SSL_MODES = ("require", "verify-ca", "verify-full")
@@ -97,3 +97,24 @@ def _is_placeholder(token: str) -> bool:
 def names_of(problems: Iterable[str]) -> set[str]:
     """The setting that each problem starts with."""
     return {re.split(r"[: ]", problem, maxsplit=1)[0] for problem in problems}
+
+
+def webhook_problem(url: str, hosts: Sequence[str], *, local: bool) -> str:
+    """Why events must not be sent to a URL; empty if they may. hosts: those allowed, with a port unless it is 443.
+
+    local: whether the line is local, so that it may also send to this machine without TLS.
+    """
+    try:
+        address = urlsplit(url)
+        port = address.port
+    except ValueError:
+        return "This is not a URL: write it like https://ehr.example.org/events."
+    if not url.isascii() or not url.isprintable() or " " in url or address.username or address.password:
+        return "This is not a URL: write it like https://ehr.example.org/events."
+    is_local = local and address.scheme == "http" and is_loopback(url)
+    if not address.hostname or (address.scheme != "https" and not is_local):
+        return "The URL must start with https://."
+    host = f"{address.hostname}:{port}" if port and port != 443 else address.hostname
+    if host not in hosts:
+        return "This host is not allowed: ask the operator of the line to add it to WEBHOOK_HOSTS."
+    return ""

@@ -100,6 +100,8 @@ class Settings(BaseModel):
     requested_texts_per_number: int = Field(default=8, ge=1)
     requested_texts_per_hour: int = Field(default=200, ge=1)
     answered_texts_per_hour: int = Field(default=3000, ge=1)
+    webhook_hosts: str = ""
+    api_requests_per_minute: int = Field(default=600, ge=1)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 
@@ -184,6 +186,11 @@ class Settings(BaseModel):
     def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         """The networks of TRUSTED_PROXIES."""
         return tuple(ipaddress.ip_network(network.strip()) for network in self.trusted_proxies.split(",") if network)
+
+    @cached_property
+    def webhook_host_list(self) -> tuple[str, ...]:
+        """The hosts of WEBHOOK_HOSTS, in lower case."""
+        return tuple(host.strip().lower() for host in self.webhook_hosts.split(",") if host.strip())
 
     @cached_property
     def phone_keys(self) -> list[bytes]:

@@ -11,6 +11,7 @@ from rq import Queue
 
 from ivr import clock, log, queues
 from ivr.ledger import Ledger
+from ivr.people.webhooks import due_deliveries
 from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
 from ivr.reminders.outbox.backfill import complete_texts
@@ -32,6 +33,8 @@ RECONCILE_BATCH = 30
 FETCH_BATCH = 30
 # Time servers correct a clock in smaller steps.
 MAX_JUMP_SECONDS = 10.0
+# Events that one job sends to webhooks.
+EVENT_BATCH = 40
 # More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
 
@@ -63,6 +66,9 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime, *, is_
     unreported = unreported_due(ledger, now, FETCH_BATCH)
     if unreported:
         queues.enqueue(queue, queues.FETCH, unreported)
+    if due_deliveries(ledger, now):
+        # Last, and one job at a time: a slow receiver must not keep patients waiting.
+        queues.enqueue(queue, queues.DELIVER, EVENT_BATCH)
 
 
 class SteadyWatch:

@@ -24,7 +24,7 @@ from ivr.ledger import LedgerUnavailable, Vault
 from ivr.ledger.keys import open_guarded_ledger
 from ivr.releases.cache import NoRelease
 from ivr.settings import Settings
-from worker import context, jobs
+from worker import context, jobs, webhooks
 from worker.outage import UNAVAILABLE, Outage
 
 TAKE_SECONDS = 1
@@ -57,6 +57,7 @@ JOBS: dict[str | None, tuple[Callable[..., object], Callable[..., bool]]] = {
     queues.SEND_ASKED: (jobs.send_asked, _is_count),
     queues.RECONCILE: (jobs.reconcile_texts, _is_id_list),
     queues.FETCH: (jobs.fetch_statuses, _is_id_list),
+    queues.DELIVER: (webhooks.deliver_events, _is_count),
 }
 
 

@@ -28,7 +28,7 @@ COMMANDS = {
     "todos": ("ivr.cli.worklists:todos", "List work items for schedulers."),
     "audit": ("ivr.cli.audit:audit", "List who read or changed personal data."),
     "users": ("ivr.cli.users:users", "List who may sign in to the console, and change it."),
-    "keys": ("ivr.cli.keys:keys", "Manage the keys that encrypt phone numbers."),
+    "keys": ("ivr.cli.keys:keys", "Manage API keys, and the keys that encrypt phone numbers."),
     "unanswered": ("ivr.cli.unanswered:unanswered", "List questions that the line did not understand."),
 }
 

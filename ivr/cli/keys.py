@@ -1,4 +1,4 @@
-"""`infoline keys`: the keys that encrypt phone numbers."""
+"""`infoline keys`: the keys that encrypt phone numbers, and those with which other systems use the API."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import click
 from rich.console import Console
 
+from ivr.cli.api_keys import add, list_keys, revoke
 from ivr.cli.console import FINDINGS, echo, fail, note, print_wrapped
 from ivr.cli.context import CommandContext, open_context
 from ivr.ledger.reseal import ResealReport, forget_lost_keys, reseal
@@ -16,7 +17,11 @@ from ivr.people.spool import open_spool
 
 @click.group()
 def keys() -> None:
-    """Manage the keys that encrypt phone numbers."""
+    """Manage API keys, and the keys that encrypt phone numbers."""
+
+
+for _command in (add, list_keys, revoke):
+    keys.add_command(_command)
 
 
 @keys.command("hash-key")

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -20,16 +19,12 @@ from sqlalchemy import (
     literal_column,
 )
 
+from ivr.ledger.api_tables import api_key as api_key
+from ivr.ledger.api_tables import api_request as api_request
+from ivr.ledger.api_tables import webhook as webhook
+from ivr.ledger.api_tables import webhook_delivery as webhook_delivery
+from ivr.ledger.metadata import metadata as metadata
 from ivr.ledger.types import UtcDateTime
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 person = Table(
     "person",

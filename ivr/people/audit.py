@@ -55,6 +55,10 @@ class AuditKind(StrEnum):
     RELEASE_PUBLISHED = "release_published"
     RELEASE_ROLLED_BACK = "release_rolled_back"
     PROMPT_SIGNED_OFF = "prompt_signed_off"
+    API_KEY_ADDED = "api_key_added"
+    API_KEY_REVOKED = "api_key_revoked"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_ENDED = "webhook_ended"
 
 
 KEYS: Mapping[AuditKind, tuple[str, ...]] = {
@@ -94,6 +98,10 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.RELEASE_PUBLISHED: ("release",),
     AuditKind.RELEASE_ROLLED_BACK: ("release",),
     AuditKind.PROMPT_SIGNED_OFF: (),
+    AuditKind.API_KEY_ADDED: ("key",),
+    AuditKind.API_KEY_REVOKED: ("key",),
+    AuditKind.WEBHOOK_ADDED: ("webhook",),
+    AuditKind.WEBHOOK_ENDED: ("webhook",),
 }
 """The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored.
 

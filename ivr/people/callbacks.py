@@ -21,6 +21,8 @@ from ivr.ledger.tables import (
 )
 from ivr.line.callflow.states import TimeOfDay
 from ivr.people.persons import get_or_create_persons
+from ivr.people.webhooks import EventKind, publish
+from ivr.people.work_items import rows_after
 
 # How long a completed request keeps its number.
 NUMBER_KEPT = timedelta(days=7)
@@ -94,16 +96,30 @@ def save_callback(connection: Connection, vault: Vault, request: CallbackRequest
     else:
         values |= {"call": call, "entry": request.entry, "asked_at": now}
         connection.execute(insert(callback).values(values))
+    waiting = (callback.c.person_id == person_id) & (callback.c.entry == request.entry) & callback.c.done_at.is_(None)
+    ids = select(callback.c.id).where(waiting)
+    publish(
+        connection,
+        EventKind.CALLBACK_ASKED,
+        now,
+        lambda: [{"callback_id": row_id} for row_id in connection.execute(ids).scalars()],
+    )
 
 
-def pending_callbacks(connection: Connection, vault: Vault) -> list[PendingCallback]:
-    """Return the call backs to make, oldest first. Raises UnknownKey for a number sealed with a lost key."""
+def pending_callbacks(
+    connection: Connection, vault: Vault, *, after: int | None = None, limit: int | None = None
+) -> list[PendingCallback]:
+    """Return the call backs to make, oldest first. Raises UnknownKey for a number sealed with a lost key.
+
+    after: the id of the last one of the page before. limit: the most to return.
+    """
     columns = (callback.c[name] for name in ("language", "entry", "topic", "wished", "asked_at"))
     rows = connection.execute(
         select(callback.c.id, person.c.phone_sealed, *columns)
         .join(person, person.c.id == callback.c.person_id)
-        .where(callback.c.done_at.is_(None))
+        .where(callback.c.done_at.is_(None), *rows_after(callback, callback.c.asked_at, after))
         .order_by(callback.c.asked_at, callback.c.id)
+        .limit(limit)
     )
     return [PendingCallback(id_, vault.open(sealed), *rest) for id_, sealed, *rest in rows]
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Dialect, insert, select, update
 from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import opt_out_event, person
+from ivr.people.webhooks import EventKind, appointments_ahead, publish
 
 # Where a change of consent came from. page: a web page. staff: entered by staff at the person's request.
 ConsentSource = Literal["text", "call", "page", "carrier", "staff"]
@@ -114,6 +115,13 @@ def _change_consent(  # noqa: PLR0913 - one row's columns
     if not connection.execute(change).rowcount:
         return False
     record_consent_request(connection, vault, person_id, now, "stop" if out else "start", source, evidence)
+    if out:
+        publish(
+            connection,
+            EventKind.OPTED_OUT,
+            now,
+            lambda: [{"appointment_ids": appointments_ahead(connection, person_id, now)}],
+        )
     return True
 
 

@@ -14,6 +14,7 @@ from ivr.ledger import Vault
 from ivr.ledger.tables import appointment, offered_choice, person, text
 from ivr.people.keywords import ReminderAnswer
 from ivr.people.persons import get_or_create_persons
+from ivr.people.webhooks import Data, EventKind, publish
 from ivr.people.work_items import add_work_item
 
 # The stored answer for a number that is not the patient's.
@@ -128,6 +129,14 @@ def _store_answer(connection: Connection, chosen: Choice, answer: ReminderAnswer
     if answer == "change":
         for each in chosen:
             add_work_item(connection, "change", each.person_id, each.id, now)
+    kind = EventKind.CHANGE_ASKED if answer == "change" else EventKind.CONFIRMED
+    publish(connection, kind, now, lambda: _answered(connection, chosen))
+
+
+def _answered(connection: Connection, chosen: Choice) -> list[Data]:
+    """The data of events about answered appointments."""
+    rows = select(appointment.c.appointment_id).where(appointment.c.id.in_([each.id for each in chosen]))
+    return [{"appointment_id": appointment_id} for appointment_id in connection.execute(rows).scalars()]
 
 
 def _without_choice(appointments: Sequence[PatientAppointment], now: datetime) -> ReplyResult:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, insert, or_, select, update
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import appointment, person, todo
@@ -52,10 +52,13 @@ def landline_item(connection: Connection, person_id: int, now: datetime) -> int:
     return int(connection.execute(select(func.min(todo.c.id)).where(is_item)).scalar_one())
 
 
-def pending_work_items(connection: Connection, vault: Vault) -> list[WorkItem]:
+def pending_work_items(
+    connection: Connection, vault: Vault, *, after: int | None = None, limit: int | None = None
+) -> list[WorkItem]:
     """Return the pending items except landlines, oldest first.
 
-    Raises UnknownKey for a number sealed with a lost key.
+    after: the id of the last item of the page before. limit: the most to return. Raises UnknownKey for a number sealed
+    with a lost key.
     """
     rows = connection.execute(
         select(todo.c.id, todo.c.kind, todo.c.at, person.c.phone_sealed)
@@ -63,10 +66,19 @@ def pending_work_items(connection: Connection, vault: Vault) -> list[WorkItem]:
         .select_from(todo)
         .join(person, person.c.id == todo.c.person_id)
         .outerjoin(appointment, appointment.c.id == todo.c.appointment_id)
-        .where(todo.c.done_at.is_(None), todo.c.kind != "landline")
+        .where(todo.c.done_at.is_(None), todo.c.kind != "landline", *rows_after(todo, todo.c.at, after))
         .order_by(todo.c.at, todo.c.id)
+        .limit(limit)
     )
     return [WorkItem(id_, kind, at, vault.open(sealed), *rest) for id_, kind, at, sealed, *rest in rows]
+
+
+def rows_after(table: Table, at: Column[Any], row_id: int | None) -> list[ColumnElement[bool]]:
+    """The condition for the rows after another one, in the order of a time and then the id; none without one."""
+    if row_id is None:
+        return []
+    moment = select(at).where(table.c.id == row_id).correlate(None).scalar_subquery()
+    return [or_(at > moment, and_(at == moment, table.c.id > row_id))]
 
 
 def complete_work_item(connection: Connection, item_id: int, by: str, now: datetime) -> bool:

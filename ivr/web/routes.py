@@ -17,6 +17,7 @@ class Lane(StrEnum):
     DATABASE = "database"
     WITHOUT_DATABASE = "without_database"
     CONSOLE = "console"
+    API = "api"
 
 
 LANES = {
@@ -26,11 +27,15 @@ LANES = {
     "readyz": Lane.OPERATIONS,
     "metrics": Lane.OPERATIONS,
     "console": Lane.CONSOLE,
+    "api": Lane.API,
 }
 MAX_BODY = 64 * 1024
 """The most bytes of a request's body: webhooks are small."""
 MAX_CONSOLE_BODY = 22 * 1024 * 1024
 """The same for the console, which takes appointment files and recordings."""
+MAX_API_BODY, MAX_API_FILE = 1_000_000, 20_000_000
+"""The same for the API, and for its paths that take files."""
+API_FILES = frozenset({"/api/v1/batches", "/api/v1/fhir"})
 BODY_SECONDS, CONSOLE_BODY_SECONDS = 10.0, 300.0
 """How long a client may take to send a body."""
 ROUTES = SIGNED | LANES.keys()
@@ -54,5 +59,9 @@ def route_of(path: str) -> str:
 
 def body_limits(path: str) -> tuple[int, float]:
     """Return the most bytes of a request's body, and how many seconds sending it may take."""
-    is_console = lane_of(path) is Lane.CONSOLE
-    return (MAX_CONSOLE_BODY, CONSOLE_BODY_SECONDS) if is_console else (MAX_BODY, BODY_SECONDS)
+    lane = lane_of(path)
+    if lane is Lane.CONSOLE:
+        return MAX_CONSOLE_BODY, CONSOLE_BODY_SECONDS
+    if lane is Lane.API:
+        return MAX_API_FILE if path in API_FILES else MAX_API_BODY, CONSOLE_BODY_SECONDS
+    return MAX_BODY, BODY_SECONDS

@@ -10,6 +10,7 @@ from ivr.line.locales.language_names import LanguageNames, english_name
 from ivr.reminders.imports.columns import (
     CANCELED,
     FLAGS,
+    MISSING_ELEMENTS,
     NO_SHOW,
     NO_STATUS,
     NO_TEXTS,
@@ -25,7 +26,7 @@ from ivr.reminders.imports.timezones import parse_timezone
 
 CATEGORY_COLUMNS = (
     *("site", "timezone", "language", "channel", "status"),
-    *(*FLAGS, SITE_NAMES, PATIENT_LANGUAGES, WARNING_CODES),
+    *(*FLAGS, SITE_NAMES, PATIENT_LANGUAGES, WARNING_CODES, MISSING_ELEMENTS),
 )
 _CHANNELS = ("text", "call", "none")
 _YES = ("true", "yes", "y", "1", "x", "t", "on", "checked", "si")
@@ -67,6 +68,7 @@ class CategoryReader:
             ("channel", channel in _CHANNELS, ErrorCode.CHANNEL, ()),
             ("status", status or cells["status"] == NO_STATUS, ErrorCode.STATUS, ()),
             ("status", cells["status"] != NO_STATUS, ErrorCode.MISSING, ()),
+            (cells[MISSING_ELEMENTS], not cells[MISSING_ELEMENTS], ErrorCode.MISSING, ()),
             (CANCELED, _flag(cells[CANCELED]) is not None, ErrorCode.FLAG, ()),
             (NO_SHOW, _flag(cells[NO_SHOW]) is not None, ErrorCode.FLAG, ()),
         )

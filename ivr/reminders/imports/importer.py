@@ -6,7 +6,7 @@ that dies halfway has therefore sent and changed nothing, and running it again f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -28,6 +28,13 @@ CHUNK_SIZE = 1000
 MAX_LISTED = 20_000
 _PREVIEW_ROWS = 3
 OnLive = Callable[[Connection, int, int], None]
+# Each row with its number, and its cells by column.
+Rows = Iterator[tuple[int, dict[str, str]]]
+_Add = Callable[[list[ValidRow]], StagedCounts]
+
+
+class ImportRefused(Exception):
+    """Raised by `on_live` when nothing must be imported after all."""
 
 
 @dataclass
@@ -90,20 +97,41 @@ class Importer:
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """strict: import everything or nothing. For an unreadable file, the report has no rows and one error."""
-        stage = ImportStage(self.ledger, self.vault, self.content.config, path.name, now)
+        warnings: list[RowError] = []
+        return self.run_rows(read_rows(path, self.options, warnings), path.name, now, strict=strict, warnings=warnings)
+
+    def run_rows(
+        self, rows: Rows, name: str, now: datetime, *, strict: bool = False, warnings: Sequence[RowError] = ()
+    ) -> ImportReport:
+        """Import rows from another source than a file. name: what the batch is called.
+
+        warnings: about the source as a whole; they are complete when the rows end. Raises ImportRefused.
+        """
+        stage = ImportStage(self.ledger, self.vault, self.content.config, name, now)
         try:
-            report = self._read(path, now, stage.add)
+            report = self._read(rows, warnings, now, stage.add)
         except UnreadableFile as unreadable:
             stage.undo()
             return ImportReport(errors=[unreadable.error])
         if strict and report.errors:
             stage.undo()
             return report.refused()
-        report.batch = stage.go_live(lambda connection, batch: self.on_live(connection, batch, report.rows))
+        try:
+            report.batch = stage.go_live(lambda connection, batch: self.on_live(connection, batch, report.rows))
+        except ImportRefused:
+            stage.undo()
+            raise
         return report
 
     def dry_run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """What `run` would report, and the first texts that would go out. Writes nothing."""
+        warnings: list[RowError] = []
+        return self.dry_run_rows(read_rows(path, self.options, warnings), now, strict=strict, warnings=warnings)
+
+    def dry_run_rows(
+        self, rows: Rows, now: datetime, *, strict: bool = False, warnings: Sequence[RowError] = ()
+    ) -> ImportReport:
+        """What `run_rows` would report, and the first texts that would go out. Writes nothing."""
         first: list[AppointmentRow] = []
 
         def add(rows: list[ValidRow]) -> StagedCounts:
@@ -115,7 +143,7 @@ class Importer:
             return staged
 
         try:
-            report = self._read(path, now, add)
+            report = self._read(rows, warnings, now, add)
         except UnreadableFile as unreadable:
             return ImportReport(errors=[unreadable.error], preview=[])
         if strict and report.errors:
@@ -123,11 +151,9 @@ class Importer:
         report.preview = [text for row in first for text in preview_texts(self.content, row, now)]
         return report
 
-    def _read(self, path: Path, now: datetime, add: Callable[[list[ValidRow]], StagedCounts]) -> ImportReport:
+    def _read(self, rows: Rows, source_warnings: Sequence[RowError], now: datetime, add: _Add) -> ImportReport:
         report, errors, warnings = ImportReport(), _CappedList(), _CappedList()
-        reader = RowReader(self.content.config, now, self.own_numbers)
-        file_warnings: list[RowError] = []
-        rows, in_cancelled = read_rows(path, self.options, file_warnings), 0
+        reader, in_cancelled = RowReader(self.content.config, now, self.own_numbers), 0
         while chunk := list(islice(rows, CHUNK_SIZE)):
             try:
                 read = reader.read(chunk)
@@ -150,7 +176,7 @@ class Importer:
             warnings.add([row_warning(number, "phone", "opted_out") for number in staged.opted_out])
             warnings.add(staged.warnings)
             reader.warnings.clear()
-        report.errors, report.warnings = errors.all(), [*file_warnings, *warnings.all()]
+        report.errors, report.warnings = errors.all(), [*source_warnings, *warnings.all()]
         if in_cancelled:
             report.warnings.append(row_warning(0, "", "batch_cancelled", in_cancelled))
         if report.rows:

@@ -1,4 +1,4 @@
-"""The words of scheduling systems for the status of an appointment: one table for CSV, XLSX, JSON and FHIR.
+"""The words of scheduling systems for the status of an appointment: one table for CSV, XLSX, JSON, FHIR and HL7.
 
 Sources: FHIR R4 (https://hl7.org/fhir/R4/valueset-appointmentstatus.html), HL7 v2 table 0278, and the exports of
 scheduling systems, which put marks such as "x" before a word.

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from ivr.carrier.twilio.statuses import STATE_BY_STATUS
-from ivr.ledger.tables import text, text_move
+from ivr.ledger.tables import appointment, text, text_move
+from ivr.people.webhooks import Data, EventKind, publish
 
 
 class TextState(StrEnum):
@@ -49,6 +50,11 @@ TRANSITIONS: dict[TextState, frozenset[TextState]] = {
 FETCHED = "fetched"
 # Counted toward the limits of a number: every text that went out, or may have.
 COUNTED = frozenset({S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT})
+# What other systems are told of.
+_EVENTS = {
+    S.DELIVERED: EventKind.DELIVERED,
+    **dict.fromkeys((S.UNDELIVERED, S.FAILED), EventKind.UNDELIVERED),
+}
 # The carrier accepted the text, and reported no failure.
 ACCEPTED = (S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT)
 
@@ -73,7 +79,15 @@ def transition(
         update(text).where(text.c.id.in_(changed)).values(state=to, reason=reason, updated_at=now, **values)
     )
     _record_history(connection, list(changed.items()), to, now, reason)
+    if to in _EVENTS:
+        publish(connection, _EVENTS[to], now, lambda: _sent_texts(connection, list(changed)))
     return list(changed)
+
+
+def _sent_texts(connection: Connection, ids: list[int]) -> list[Data]:
+    """The data of events about reminders; a text that a caller requested concerns no appointment."""
+    rows = select(appointment.c.appointment_id, text.c.step, text.c.error_code).join(text).where(text.c.id.in_(ids))
+    return [row._asdict() for row in connection.execute(rows)]
 
 
 def _lock(connection: Connection, ids: list[int]) -> Sequence[Any]:

@@ -124,7 +124,7 @@ class ManualActions:
             appointments = connection.execute(recent.order_by(appointment.c.starts_at, appointment.c.id)).all()
             return {
                 "known": True,
-                "opted_out": self._opt_out(connection, row),
+                "opted_out": opt_out_of(connection, row.id, self._config.zone),
                 "landline": row.landline,
                 "language": row.language,
                 "appointments": [
@@ -132,12 +132,6 @@ class ManualActions:
                     for report in TextReporter(self._rules, now).report(connection, appointments)
                 ],
             }
-
-    def _opt_out(self, connection: Connection, row: Row[Any]) -> dict[str, str] | None:
-        if row.opted_out_at is None:
-            return None
-        source = _opt_out_source(connection, opt_out_event.c.person_id == row.id)
-        return {"since": local_time(row.opted_out_at, self._config.zone), "source": source or "unknown"}
 
     def stop(self, phone: str, reason: str, now: datetime) -> bool:
         """Opt a number (E.164) out of reminders. reason: stored sealed. Returns False if it was opted out already."""
@@ -163,6 +157,15 @@ class ManualActions:
         with self._action() as connection:
             actions = _AppointmentActions(connection, self._rules, appointment_id, now)
             return actions.skip([actions.step(step_id)] if step_id else self._rules.plan)
+
+
+def opt_out_of(connection: Connection, person_id: int, zone: ZoneInfo) -> dict[str, str] | None:
+    """Since when a person is opted out, and by what; None if they are not."""
+    opted_out_at = connection.execute(select(person.c.opted_out_at).where(person.c.id == person_id)).scalar_one()
+    if opted_out_at is None:
+        return None
+    source = _opt_out_source(connection, opt_out_event.c.person_id == person_id)
+    return {"since": local_time(opted_out_at, zone), "source": source or "unknown"}
 
 
 def _opt_out_source(connection: Connection, is_person: Any) -> str | None:

@@ -20,6 +20,7 @@ SIZES = {
     Lane.DATABASE: (24, 2.0),
     Lane.WITHOUT_DATABASE: (4, 10.0),
     Lane.CONSOLE: (8, 10.0),
+    Lane.API: (8, 10.0),
 }
 Finish = Callable[[Response], None]
 BUSY = plain_response("503 Service Unavailable", ("Retry-After", "1"))

@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from ivr.ledger.tables import console_user
+from ivr.staff.api_keys import api_keys, find_api_key
 from ivr.staff.users import Role
 from ivr.web.console.access import ANYONE
+from tests.support.clinic import NOW
 
 NEW_USER = {"email": "Rosa@Example.org", "name": "Rosa Example", "role": "scheduler", "language": "es"}
 
@@ -119,3 +121,29 @@ def test_a_sign_in_never_leads_to_another_site(console):
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)', page)[1]
     answer = stranger.post("/login?next=https://evil.example/", data={"csrf_token": token, "email": "a@b.org"})
     assert "evil" not in (answer.location or "")
+
+
+def test_an_api_key_is_shown_once_and_can_be_revoked(console):
+    admin = console.browser("admin")
+    page = admin.post("/settings/keys/add", {"name": "Epic", "role": "scheduler", "days": "30"}).get_data(as_text=True)
+    text = re.search(r"infoline_\d+_[\w-]{43}", page)[0]
+    with console.services.ledger.read() as connection:
+        key = find_api_key(connection, text, NOW)
+    assert (key.name, key.role) == ("Epic", "scheduler")
+    page = admin.page("/settings/keys")
+    assert "Epic" in page
+    assert text not in page
+    assert admin.post(f"/settings/keys/{key.id}/revoke").status_code == 303
+    with console.services.ledger.read() as connection:
+        assert find_api_key(connection, text, NOW) is None
+    assert admin.post(f"/settings/keys/{key.id}/revoke").status_code == 404
+    assert "api key added" in admin.page("/settings/audit")
+
+
+@pytest.mark.parametrize("wrong", [{"name": ""}, {"role": "admin"}, {"days": "0"}, {"days": "x"}])
+def test_a_wrong_api_key_is_explained_beside_its_field(console, wrong):
+    form = {"name": "Epic", "role": "scheduler", "days": "", **wrong}
+    page = console.browser("admin").post("/settings/keys/add", form).get_data(as_text=True)
+    assert f'href="#{next(iter(wrong))}"' in page
+    with console.services.ledger.read() as connection:
+        assert api_keys(connection) == []

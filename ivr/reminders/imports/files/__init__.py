@@ -8,6 +8,7 @@ from pathlib import Path
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.files.cells import ReadOptions, Row, Source, UnreadableFile, unreadable_file
 from ivr.reminders.imports.files.formats import is_streamed, reader_for
+from ivr.reminders.imports.files.json_file import NOT_FHIR, read_json
 from ivr.reminders.imports.files.parent import read_in_child
 from ivr.reminders.imports.files.xlsx import read_xlsx
 
@@ -32,6 +33,8 @@ def read_rows(path: Path, options: ReadOptions, warnings: list[RowError]) -> Ite
             reader, source = reader_for(raw), Source(raw, options, warnings)
             if (options.sheet or options.hidden_rows) and reader is not read_xlsx:
                 raise unreadable_file("it is not an XLSX workbook. Leave out --sheet and --hidden-rows.")
+            if options.fhir and reader is not read_json:
+                raise unreadable_file(NOT_FHIR)
             yield from (reader if is_streamed(reader) else read_in_child)(source)
     except OSError as error:
         unknown = f"{error.strerror or error}. Save the file again and retry."

@@ -26,12 +26,13 @@ _LARGEST_EXACT_NUMBER = 1e15
 class ReadOptions:
     """sheet: the name of the sheet of a workbook to read instead of the first list. hidden_rows: read them too.
 
-    originals: add each row as written, under ORIGINALS.
+    originals: add each row as written, under ORIGINALS. fhir: read nothing but FHIR, and add EXPRESSIONS.
     """
 
     sheet: str = ""
     hidden_rows: bool = False
     originals: bool = False
+    fhir: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ivr.reminders.imports.files.fhir import is_fhir, rows_of_fhir
 from ivr.reminders.imports.files.table import is_known_column, row_builder
 
 _FORMS = '[{...}, {...}], {"appointments": [...]}, or a FHIR Bundle'
+NOT_FHIR = "it is not a FHIR R4 Bundle or Appointment. Send one as JSON."
 _NEXT_OBJECT = re.compile(r"\s*[{\[]")
 
 
@@ -38,7 +39,12 @@ def read_json(source: Source) -> Iterator[Row]:
             "the JSON has a number that is too long, or is nested too deeply. Export it again."
         ) from None
     del text
-    yield from rows_of_json(value, source.warnings, originals=source.options.originals)
+    if not source.options.fhir:
+        yield from rows_of_json(value, source.warnings, originals=source.options.originals)
+    elif is_fhir(value):
+        yield from rows_of_fhir(value, source.warnings, expressions=True)
+    else:
+        raise unreadable_file(NOT_FHIR)
 
 
 def rows_of_json(value: object, warnings: list[RowError], *, originals: bool = False) -> Iterator[Row]:

@@ -1,8 +1,9 @@
-"""For administrators: users, active alarms, versions, the check of the line, and the audit log."""
+"""For administrators: users, API keys, active alarms, versions, the check of the line, and the audit log."""
 
 from ivr.web.console.access import ADMINS
 from ivr.web.console.settings import audit_views as audit_views
 from ivr.web.console.settings import doctor_views as doctor_views
+from ivr.web.console.settings import key_views as key_views
 from ivr.web.console.settings.views import blueprint
 
 ACCESS = {
@@ -13,6 +14,9 @@ ACCESS = {
     "settings.invite": ADMINS,
     "settings.set_active": ADMINS,
     "settings.set_role": ADMINS,
+    "settings.keys": ADMINS,
+    "settings.add_key": ADMINS,
+    "settings.revoke_key": ADMINS,
     "settings.audit_log": ADMINS,
     "settings.audit_csv": ADMINS,
     "settings.doctor": ADMINS,

@@ -1,0 +1,179 @@
+"""A FHIR R4 Bundle of Appointments, with their Patients and Locations (https://hl7.org/fhir/R4/appointment.html)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeGuard
+
+from ivr.reminders.imports.columns import (
+    EXPRESSIONS,
+    MISSING_ELEMENTS,
+    NO_STATUS,
+    PATIENT_LANGUAGES,
+    SITE_NAMES,
+    WARNING_CODES,
+)
+from ivr.reminders.imports.errors import ErrorCode, RowError, row_warning
+from ivr.reminders.imports.files.cells import Cells, Row, check_row_count, checked_cell, file_error
+from ivr.reminders.imports.files.fhir.patients import first_name_of, is_deceased, languages_of, phone_of
+from ivr.reminders.imports.files.fhir.resources import (
+    Located,
+    Resource,
+    ResourceIndex,
+    contained_in,
+    list_of,
+    located_resources,
+    object_of,
+    objects_of,
+    relative,
+    text_of,
+    without_version,
+)
+
+# Uses of an identifier, best first. An identifier with another use, such as "old", is ignored.
+_USES = ("official", "usual", None, "secondary", "temp")
+_MAX_TOTAL = 1 << 31
+# Many appointments may have the same locations, so what is read of them is bounded.
+_MAX_REPEATS = 50
+
+
+def is_fhir(value: object) -> TypeGuard[Resource]:
+    return isinstance(value, dict) and value.get("resourceType") in ("Bundle", "Appointment")
+
+
+def rows_of_fhir(value: Resource, warnings: list[RowError], *, expressions: bool = False) -> Iterator[Row]:
+    """Each Appointment with its position among the Appointments, counted from 1.
+
+    Adds a warning if pages are missing. expressions: add where each column comes from, under EXPRESSIONS. Raises
+    UnreadableFile.
+    """
+    resources = located_resources(value)
+    appointments = [located for _, located in resources if located.resource.get("resourceType") == "Appointment"]
+    if not appointments:
+        raise file_error(ErrorCode.NO_APPOINTMENTS)
+    check_row_count(len(appointments))
+    total, links = value.get("total"), objects_of(value.get("link"))
+    if any(link.get("relation") == "next" for link in links) or isinstance(total, int) and total > len(appointments):
+        known = f" of {total}" if isinstance(total, int) and abs(total) < _MAX_TOTAL else ""
+        warnings.append(row_warning(0, "", "more_pages", f"it has {len(appointments)}{known} appointments"))
+    index = ResourceIndex(resources)
+    for number, appointment in enumerate(appointments, start=1):
+        actors = _Actors.of(appointment, index)
+        cells = _cells(appointment.resource, actors)
+        if expressions:
+            cells[EXPRESSIONS] = json.dumps(_expressions(appointment, actors))
+        yield number, {name: checked_cell(number, cell) for name, cell in cells.items()}
+
+
+def _cells(appointment: Resource, actors: _Actors) -> Cells:
+    start, patient = text_of(appointment.get("start")), actors.patient.located.resource
+    names = [name for location in actors.sites[:_MAX_REPEATS] for name in location.names]
+    warnings = [
+        *(["declined"] if actors.patient.declined else []),
+        *(["deceased"] if is_deceased(patient) else []),
+        *(["second_patient"] if actors.has_second_patient else []),
+    ]
+    return {
+        "appointment_id": _appointment_id(appointment),
+        "phone": phone_of(patient, start),
+        "starts_at": start,
+        "site": names[0] if names else "",
+        SITE_NAMES: "\n".join(names[1:]),
+        PATIENT_LANGUAGES: ",".join(languages_of(patient)),
+        "first_name": first_name_of(patient),
+        "status": text_of(appointment.get("status")) or NO_STATUS,
+        WARNING_CODES: ",".join(warnings),
+        **({MISSING_ELEMENTS: actors.missing} if actors.missing else {}),
+    }
+
+
+def _appointment_id(appointment: Resource) -> str:
+    identifiers = [item for item in objects_of(appointment.get("identifier")) if item.get("use") in _USES]
+    best = min(identifiers, key=lambda item: _USES.index(item.get("use")), default={})
+    return text_of(best.get("value")) or text_of(appointment.get("id"))
+
+
+def _expressions(appointment: Located, actors: _Actors) -> dict[str, str]:
+    """Where the value of each column is, or would be. A column that is not listed comes from the appointment."""
+    at, patient = appointment.expression, actors.patient
+    of_patient = patient.located.expression
+    site = actors.sites[0].expression if actors.sites else f"{at}.participant"
+    return {
+        "": at,
+        "appointment_id": f"{at}.identifier",
+        "phone": f"{of_patient}.telecom" if of_patient else patient.expression or f"{at}.participant",
+        "first_name": f"{of_patient}.name",
+        "language": f"{of_patient}.communication",
+        "starts_at": f"{at}.start",
+        "timezone": f"{at}.start",
+        "status": f"{at}.status",
+        "site": site,
+        "participant": f"{at}.participant",
+        "participant.status": f"{at}.participant[{actors.without_status}].status",
+    }
+
+
+class _Participant(NamedTuple):
+    """A patient or a location. id, display: of the reference. expression: of the participant's actor."""
+
+    located: Located = Located()
+    id: str = ""
+    display: str = ""
+    declined: bool = False
+    expression: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """What may name a site: the id and the name, best first."""
+        resource = self.located.resource
+        names = (text_of(resource.get("id")) or self.id, text_of(resource.get("name")) or self.display)
+        return [name for name in names if name]
+
+
+@dataclass
+class _Actors:
+    """Who takes part. sites: the locations that did not decline. missing: required elements that are absent.
+
+    without_status: the position of the first participant that has no status.
+    """
+
+    patient: _Participant = _Participant()
+    has_second_patient: bool = False
+    sites: list[_Participant] = field(default_factory=list)
+    missing: str = ""
+    without_status: int = 0
+
+    @classmethod
+    def of(cls, appointment: Located, index: ResourceIndex) -> _Actors:
+        patients, locations = _participants(appointment, index)
+        present = [patient for patient in patients if not patient.declined]
+        listed = list_of(appointment.resource.get("participant"))
+        without = [position for position, item in enumerate(listed) if not text_of(object_of(item).get("status"))]
+        return cls(
+            (present or patients or [_Participant()])[0],
+            len(present) > 1,
+            [location for location in locations if not location.declined],
+            "participant" if not listed else "participant.status" if without else "",
+            without[0] if without else 0,
+        )
+
+
+def _participants(appointment: Located, index: ResourceIndex) -> tuple[list[_Participant], list[_Participant]]:
+    """The patients and the locations of an appointment, each once."""
+    contained = contained_in(appointment)
+    found: dict[str, dict[str, _Participant]] = {"Patient": {}, "Location": {}}
+    for position, participant in enumerate(list_of(appointment.resource.get("participant"))):
+        participant = object_of(participant)
+        actor = object_of(participant.get("actor"))
+        located = index.find(actor, contained)
+        reference_kind, _, reference_id = relative(without_version(text_of(actor.get("reference")))).partition("/")
+        kinds = (located.resource.get("resourceType"), actor.get("type"), reference_kind)
+        kind = next((kind for kind in found if kind in kinds), None)
+        if kind:
+            declined = participant.get("status") == "declined"
+            expression = f"{appointment.expression}.participant[{position}].actor"
+            item = _Participant(located, reference_id, text_of(actor.get("display")), declined, expression)
+            found[kind].setdefault(" ".join(item.names), item)
+    return list(found["Patient"].values()), list(found["Location"].values())

@@ -1,0 +1,67 @@
+"""Builds the API as a Flask app of its own, so that nothing of it runs in a caller's turn."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, Info, OpenAPI
+from flask_openapi3.types import SecuritySchemesDict
+
+from ivr.web.api import documentation, problems
+from ivr.web.api.gate import Gate
+from ivr.web.api.idempotency import Idempotency
+from ivr.web.api.models import Problem
+from ivr.web.services import Services
+
+RESOURCES = ("batches", "appointments", "opt_outs", "callbacks", "work_items", "fhir", "webhooks", "health")
+_SECURITY: SecuritySchemesDict = {
+    "key": {"type": "http", "scheme": "bearer", "description": "A key of `infoline keys add`."}
+}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+}
+
+
+def create_api(services: Services) -> OpenAPI:
+    """Return the API as a WSGI app, to be mounted at /api/v1."""
+    settings = services.settings
+    app = OpenAPI(
+        "ivr.web.api",
+        info=Info(title="infoline", version=version("infoline"), description="Appointments and their reminders."),
+        security_schemes=_SECURITY,
+        doc_ui=False,
+        operation_id_callback=_operation_id,
+        validation_error_model=Problem,
+        validation_error_callback=problems.invalid_request,
+        static_folder=None,
+    )
+    app.extensions["infoline"] = services
+    access = dict(documentation.ACCESS)
+    per_minute = max(1, settings.api_requests_per_minute // settings.web_workers)
+    for name in RESOURCES:
+        resource = import_module(f"ivr.web.api.resources.{name}")
+        blueprint: APIBlueprint = resource.blueprint
+        app.register_api(blueprint)
+        access |= resource.ACCESS
+    app.register_blueprint(documentation.blueprint)
+    gate = app.extensions["api_gate"] = Gate(services.ledger, access, per_minute)
+    gate.install(app)
+    Idempotency(services.ledger, services.vault).install(app)
+    problems.install(app)
+    app.after_request(_add_headers)
+    app.extensions["api_document"] = documentation.document(app, settings.public_url)
+    return app
+
+
+def _operation_id(*, bp_name: str = "", name: str = "", **_: str) -> str:
+    return f"{bp_name}_{name}"
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

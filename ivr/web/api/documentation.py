@@ -1,0 +1,121 @@
+"""The OpenAPI document, made from the code, and a page that shows it without scripts or files from elsewhere."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, render_template
+from flask_openapi3 import OpenAPI
+from pydantic import BaseModel
+
+from ivr.web.api.gate import ANYONE
+from ivr.web.api.problems import MEDIA_TYPE, PROBLEMS
+
+KEY: list[dict[str, list[Any]]] = [{"key": []}]
+"""Operations with this need a key."""
+ETAG = {"ETag": {"description": "The version of the appointment, for If-Match.", "schema": {"type": "string"}}}
+_REF = "#/components/schemas/"
+_WITH_KEY = (401, 403, 429)
+_ANY = (500, 503)
+_RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+_METHODS = ("get", "put", "post", "delete")
+_IDEMPOTENCY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and body get the same answer for a day, and take effect once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+IF_MATCH: dict[str, Any] = {
+    "x-conditions": [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": sentence,
+            "schema": {"type": "string", "pattern": '^(\\*|"[0-9a-f]{32}")$'},
+        }
+        for name, sentence in (
+            ("If-Match", "Change only the version with this ETag."),
+            ("If-None-Match", "*: only if there is no such appointment."),
+        )
+    ]
+}
+blueprint = Blueprint("documentation", __name__, template_folder="templates")
+ACCESS = {"documentation.document_json": ANYONE, "documentation.page": ANYONE, "documentation.style": ANYONE}
+
+
+def problems(*statuses: int) -> dict[Any, Any]:
+    """The responses of an operation with these statuses."""
+    return {status: _problem(status) for status in statuses}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    codes = ", ".join(code for code, kind in PROBLEMS.items() if kind.status == status)
+    response: dict[str, Any] = {
+        "description": f"{HTTPStatus(status).phrase}: {codes}",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _REF + "Problem"}}},
+    }
+    return {**response, "headers": _RETRY} if status in (429, 503) else response
+
+
+def with_headers(model: type[BaseModel], headers: dict[str, Any]) -> type[BaseModel]:
+    """The model with headers of its response in the document."""
+    extra: Any = {"openapi_extra": {"headers": headers}}
+    return type(model.__name__, (model,), {"__doc__": model.__doc__, "model_config": extra, "__module__": __name__})
+
+
+def body_of(media_types: dict[str, Any]) -> dict[str, Any]:
+    """An extension of an operation whose body is read as a file."""
+    return {"x-body": {"required": True, "content": media_types}}
+
+
+def document(app: OpenAPI, public_url: str) -> dict[str, Any]:
+    """The OpenAPI document. What the library cannot say of an operation is in extensions, which are applied here."""
+    found: dict[str, Any] = app.api_doc
+    found["servers"] = [{"url": f"{public_url}/api/v1"}]
+    for item in found["paths"].values():
+        for method in set(_METHODS) & item.keys():
+            _complete(item[method], method)
+    return found
+
+
+def _complete(operation: dict[str, Any], method: str) -> None:
+    parameters = operation.setdefault("parameters", [])
+    parameters += operation.pop("x-conditions", [])
+    if body := operation.pop("x-body", None):
+        operation["requestBody"] = body
+    statuses: tuple[int, ...] = _ANY
+    if "security" in operation:
+        statuses = (*statuses, *_WITH_KEY)
+        if method == "post":
+            parameters.append(_IDEMPOTENCY)
+            statuses = (*statuses, 400, 409, 413, 422)
+    if any(parameter["in"] == "path" for parameter in parameters):
+        statuses = (*statuses, 404)
+    for status in statuses:
+        operation["responses"].setdefault(str(status), _problem(status))
+    # The library adds an answer of its own to every operation.
+    refused = _problem(422)
+    refused["content"] |= operation.pop("x-422", {}).get("content", {})
+    operation["responses"]["422"] = refused
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+    if not parameters:
+        del operation["parameters"]
+
+
+@blueprint.get("/openapi.json")
+def document_json() -> Response:
+    return jsonify(current_app.extensions["api_document"])
+
+
+@blueprint.get("/docs")
+def page() -> str:
+    """The document as a page."""
+    return render_template("api.html", api=current_app.extensions["api_document"], problems=PROBLEMS)
+
+
+@blueprint.get("/docs.css")
+def style() -> Response:
+    return Response(render_template("api.css"), content_type="text/css")

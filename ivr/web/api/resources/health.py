@@ -1,0 +1,30 @@
+"""Whether the line works, for monitoring: no key is needed, and nothing personal is in the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from ivr import queues
+from ivr.ledger import LedgerUnavailable
+from ivr.web.api import models
+from ivr.web.api.context import services
+from ivr.web.api.gate import ANYONE
+
+blueprint = APIBlueprint("health", __name__, abp_tags=[Tag(name="Health")])
+ACCESS = {"health.show": ANYONE}
+
+
+@blueprint.get("/health", responses={200: models.Health})
+def show() -> dict[str, Any]:
+    """Which services of the line answer."""
+    shared = services()
+    line = shared.releases.live
+    try:
+        shared.ledger.check()
+        has_ledger = True
+    except LedgerUnavailable:
+        has_ledger = False
+    has_queue = queues.is_reachable(shared.settings.redis_url)
+    return {"ledger": has_ledger, "queue": has_queue, "release": line.digest if line else None}

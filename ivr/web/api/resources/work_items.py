@@ -1,0 +1,50 @@
+"""Work items: appointments to move or cancel, and numbers that are not the patient's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from ivr.people.audit import AuditKind
+from ivr.people.work_claims import WorkList
+from ivr.people.work_items import WorkItem, pending_work_items
+from ivr.web.api import models
+from ivr.web.api.context import audit, config, services
+from ivr.web.api.documentation import KEY, problems
+from ivr.web.api.gate import SCHEDULERS
+from ivr.web.api.pages import after, page
+from ivr.web.api.resources.work import finish, take
+
+blueprint = APIBlueprint("work_items", __name__, abp_tags=[Tag(name="Work items")], abp_security=KEY)
+ACCESS = dict.fromkeys(("work_items.list_items", "work_items.claim", "work_items.done"), SCHEDULERS)
+
+
+@blueprint.get("/work-items", responses={200: models.WorkItemPage, **problems(422)})
+def list_items(query: models.PageQuery) -> dict[str, Any]:
+    """The items that wait, oldest first."""
+    shared, last = services(), after(query)
+    with shared.ledger.write() as connection:
+        waiting = pending_work_items(connection, shared.vault, after=last, limit=query.limit + 1)
+        shown, following = page(waiting, query.limit, lambda item: item.id)
+        audit(connection, AuditKind.TODOS_READ, todos=[item.id for item in shown])
+    return {"items": [_json(item) for item in shown], "next": following}
+
+
+@blueprint.post("/work-items/<int:item_id>/claim", responses={200: models.Claimed, **problems(409, 422)})
+def claim(path: models.ItemPath, body: models.ClaimBody) -> dict[str, Any]:
+    """Take a work item for a user of the console."""
+    return take(WorkList.ITEMS, path.item_id, body.user)
+
+
+@blueprint.post("/work-items/<int:item_id>/done", responses={200: models.Done, **problems(404)})
+def done(path: models.ItemPath) -> dict[str, Any]:
+    """Mark a work item as done."""
+    return finish(WorkList.ITEMS, path.item_id)
+
+
+def _json(item: WorkItem) -> dict[str, Any]:
+    zone = config().zone
+    times = {"at": item.at, "starts_at": item.starts_at}
+    shown = {name: at.astimezone(zone).isoformat(timespec="seconds") if at else None for name, at in times.items()}
+    return {**{name: getattr(item, name) for name in ("id", "kind", "phone", "appointment_id")}, **shown}
