@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rq import Queue
 
-from ivr import clock, log, queues
+from ivr import clock, log, queues, request_ids
 from ivr.ledger import Ledger
 from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
@@ -84,6 +84,8 @@ def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None
     queue = queues.open_queue(queues.connect(settings.redis_url, retry=False))
     outage, plan = Outage("clock"), PlanWatch(settings, ledger)
     while not stop.is_set():
+        # Jobs carry the id of the check that found them due.
+        request_ids.current.set(request_ids.new_id())
         try:
             plan.check(clock.now())
             tick(settings, ledger, queue, clock.now())

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection
 
@@ -23,6 +24,7 @@ from ivr.people.phones import is_e164
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.on_demand import OnDemandResult, RequestLimits, TextRequest, confirm_opt_out, request_text
 
+R = TypeVar("R")
 # How long a caller waits for a task, and how much longer for a commit that has begun and cannot be withdrawn.
 SECONDS, COMMIT_SECONDS = 1.0, 2.0
 # Tasks that run at the same time; others queue, and their second is already running.
@@ -86,7 +88,7 @@ class CallTasks:
     def perform(self, task: Task, call: ActiveCall) -> str:
         """Perform a task and return its outcome, one of `TASK_OUTCOMES`."""
         decision = Decision()
-        future = self._pool.submit(self._actions[type(task)], task, call, decision)
+        future = self._submit(self._actions[type(task)], task, call, decision)
         try:
             outcome = self._wait(future, decision)
         except (LedgerUnavailable, FutureTimeout) as error:
@@ -98,8 +100,13 @@ class CallTasks:
         if outcome in _CAPPED:
             self._report_cap(outcome)
         elif outcome in (OnDemandResult.SENT, STOPPED):
+            log.get_logger().info("text_requested", task=type(task).__name__)
             self._wake_later()
         return outcome
+
+    def _submit(self, work: Callable[..., R], *arguments: Any) -> Future[R]:
+        """Have work done on a thread of the pool, whose log lines then carry the id of this request."""
+        return self._pool.submit(copy_context().run, work, *arguments)
 
     @staticmethod
     def _wait(future: Future[str], decision: Decision) -> str:
@@ -114,7 +121,7 @@ class CallTasks:
     def _report_cap(self, outcome: str) -> None:
         log.get_logger().warning("requested_text_refused", limit=_CAPPED[outcome])
         if outcome == OnDemandResult.HOUR_CAPPED:
-            self._pool.submit(self._raise_alarm)
+            self._submit(self._raise_alarm)
 
     def _raise_alarm(self) -> None:
         # The refused request will be repeated if the database is down now.
@@ -124,7 +131,7 @@ class CallTasks:
 
     def _wake_later(self) -> None:
         if self._waking is None or self._waking.done():
-            self._waking = self._waker.submit(self._wake_worker)
+            self._waking = self._waker.submit(copy_context().run, self._wake_worker)
 
     def close(self) -> None:
         """Wait for the running tasks to finish."""
@@ -133,7 +140,7 @@ class CallTasks:
 
     def stop_later(self, call: ActiveCall) -> None:
         """Opt the caller out in the background while they hear an urgent prompt."""
-        self._pool.submit(self._stop_or_spool, call)
+        self._submit(self._stop_or_spool, call)
 
     def _stop_or_spool(self, call: ActiveCall) -> None:
         try:

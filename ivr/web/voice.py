@@ -35,6 +35,7 @@ from ivr.line.twiml.release import NO_VALUES, CompiledLine, TurnValues
 from ivr.people.inbound.unanswered import UnansweredQuestion
 from ivr.people.phones import PhoneNumber, format_phone, is_e164, is_reachable, parse_phone
 from ivr.web.call_tasks import ActiveCall
+from ivr.web.events import CALL_TASKS, CALLS, UNDERSTANDING, understanding
 from ivr.web.services import Services
 from ivr.web.webhook import Webhook
 
@@ -53,6 +54,7 @@ def answer_call(services: Services, webhook: Webhook, release: str = "", state: 
     try:
         line = services.releases.get(release) if release else None
         if line is None:
+            services.requests.note(CALLS, "started", "")
             call = _Call(services, live, webhook)
             return call.document(live.graph.start(), "start")
         whisper = line.whispers.get(state)
@@ -78,8 +80,17 @@ class _Call:
 
     def turn(self, state: str) -> bytes:
         heard = self._input_at(state)
-        turn = self.line.next_turn(state, heard, self.holds, self.language)
-        return self.document(self._resolve(turn), _log_entry(heard))
+        turn = self._resolve(self.line.next_turn(state, heard, self.holds, self.language))
+        self._count(heard)
+        return self.document(turn, _log_entry(heard))
+
+    def _count(self, heard: Heard) -> None:
+        """Count what the metrics show. Called once a turn has been resolved, because until then it may start over."""
+        if isinstance(heard, SpokenWords):
+            self.services.requests.note(UNDERSTANDING, "call", understanding(self.line, heard.outcome))
+        elif isinstance(heard, ActionResult):
+            status = heard.status if heard.status in DIAL_STATUSES else "unknown"
+            self.services.requests.note(CALLS, "transferred", status)
 
     def _input_at(self, token: str) -> Heard:
         form, state = self.form, self.line.states.get(token)
@@ -116,6 +127,7 @@ class _Call:
             self.services.tasks.stop_later(self._active_call(state.language))
         if isinstance(state.node, Task):
             outcome = self.services.tasks.perform(state.node, self._active_call(state.language))
+            self.services.requests.note(CALL_TASKS, state.node.kind, outcome)
             turn = self.line.graph.next_turn(state, ActionResult(outcome), self.holds)
         elif carries_number(state.node) and self.keyed is None:
             turn = Turn(state.enter(EnterNumber(state.node.entry)))
