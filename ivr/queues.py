@@ -32,6 +32,7 @@ SEND = "worker.jobs.send_slice"
 SEND_ASKED = "worker.jobs.send_asked"
 RECONCILE = "worker.jobs.reconcile_texts"
 FETCH = "worker.jobs.fetch_statuses"
+EXPIRE = "worker.jobs.expire_data"
 JOB_SECONDS = 600
 # The channel that announces a new live release.
 PUBLISHED = "infoline:published"

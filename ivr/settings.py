@@ -100,6 +100,10 @@ class Settings(BaseModel):
     requested_texts_per_number: int = Field(default=8, ge=1)
     requested_texts_per_hour: int = Field(default=200, ge=1)
     answered_texts_per_hour: int = Field(default=3000, ge=1)
+    keep_questions_days: int = Field(default=30, ge=1)
+    keep_calls_days: int = Field(default=90, ge=1)
+    keep_numbers_days: int = Field(default=90, ge=14)
+    keep_evidence_days: int = Field(default=1827, ge=365)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from rq import Queue
 
@@ -20,6 +20,7 @@ from ivr.reminders.outbox.on_demand import on_demand_count
 from ivr.reminders.outbox.receipts import close_without_receipt
 from ivr.reminders.outbox.reconcile import uncertain_due
 from ivr.reminders.outbox.results import expire_claims
+from ivr.reminders.retention import expire as retention
 from ivr.reminders.schedule.replan import replan
 from ivr.settings import Settings
 from worker.context import open_content
@@ -31,10 +32,14 @@ RECONCILE_BATCH = 30
 FETCH_BATCH = 30
 # More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
+EXPIRE_SECONDS = 20
 
 
-def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> None:
-    """Close expired claims, check receipts and alarms, and enqueue what is due unless jobs are waiting."""
+def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime, zone: tzinfo = UTC) -> None:
+    """Close expired claims, check receipts and alarms, and enqueue what is due unless jobs are waiting.
+
+    zone: the line's time zone, for the nightly job.
+    """
     beat(ledger, now)
     watch(ledger, now)
     expire_claims(ledger, now, settings.lease_seconds)
@@ -54,6 +59,9 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime) -> Non
     unreported = unreported_due(ledger, now, FETCH_BATCH)
     if unreported:
         queues.enqueue(queue, queues.FETCH, unreported)
+    if retention.check_due(ledger, now, zone):
+        # Short, because reminders wait for it; the next tick continues.
+        queues.enqueue(queue, queues.EXPIRE, EXPIRE_SECONDS)
 
 
 class PlanWatch:
@@ -62,6 +70,8 @@ class PlanWatch:
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings, self._ledger = settings, ledger
         self._planned_for: str | None = None
+        self.zone: tzinfo = UTC
+        """The time zone of the live release."""
 
     def check(self, now: datetime) -> None:
         release = live_release(self._ledger)
@@ -69,11 +79,12 @@ class PlanWatch:
         if live == self._planned_for:
             return
         try:
-            rules = open_content(self._settings, self._ledger).config.reminders
+            config = open_content(self._settings, self._ledger).config
         except NoRelease:
             # Texts already sent are still tracked; the web process logs the broken release.
             return
-        replanned = replan(self._ledger, rules, now)
+        self.zone = config.zone
+        replanned = replan(self._ledger, config.reminders, now)
         self._planned_for = live
         if replanned:
             log.get_logger().info("plan_changed", appointments=replanned)
@@ -88,7 +99,7 @@ def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None
         request_ids.current.set(request_ids.new_id())
         try:
             plan.check(clock.now())
-            tick(settings, ledger, queue, clock.now())
+            tick(settings, ledger, queue, clock.now(), plan.zone)
             outage.end()
         except Exception as error:
             outage.begin(error)

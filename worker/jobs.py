@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -19,6 +20,8 @@ from ivr.reminders.outbox.reconcile import reconcile_uncertain
 from ivr.reminders.outbox.restore_check import may_send
 from ivr.reminders.outbox.restore_guard import RestoreGuard
 from ivr.reminders.outbox.resume import resume_if_accepted
+from ivr.reminders.retention.expire import expire
+from ivr.reminders.retention.rules import Cutoffs
 from ivr.settings import Settings
 from worker.context import job_context, shutdown
 from worker.rate_limit import Pacer, SharedRateLimit
@@ -83,6 +86,20 @@ def fetch_statuses(ids: list[int]) -> int:
     """Fetch the statuses of handed-over texts without a receipt. Returns how many were final."""
     context = job_context()
     return fetch_lost_receipts(context.ledger, context.vault, context.carrier, ids, clock.now(), shutdown.is_set)
+
+
+def expire_data(seconds: int) -> dict[str, int]:
+    """Delete data whose period is over, for some seconds. Returns the numbers of deleted rows that are not zero."""
+    context, ends_at = job_context(), time.monotonic() + seconds
+    cutoffs = Cutoffs.of(context.settings, clock.now())
+    deleted, _ = expire(
+        context.ledger,
+        context.vault,
+        cutoffs,
+        clock.now(),
+        lambda: shutdown.is_set() or time.monotonic() > ends_at,
+    )
+    return {name: count for name, count in deleted.items() if count}
 
 
 def resume_sending(settings: Settings, ledger: Ledger) -> None:

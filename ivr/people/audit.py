@@ -55,6 +55,9 @@ class AuditKind(StrEnum):
     RELEASE_PUBLISHED = "release_published"
     RELEASE_ROLLED_BACK = "release_rolled_back"
     PROMPT_SIGNED_OFF = "prompt_signed_off"
+    DATA_EXPIRED = "data_expired"
+    PERSON_EXPORTED = "person_exported"
+    PERSON_ERASED = "person_erased"
 
 
 KEYS: Mapping[AuditKind, tuple[str, ...]] = {
@@ -94,6 +97,21 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.RELEASE_PUBLISHED: ("release",),
     AuditKind.RELEASE_ROLLED_BACK: ("release",),
     AuditKind.PROMPT_SIGNED_OFF: (),
+    AuditKind.DATA_EXPIRED: (
+        "incoming_texts",
+        "questions",
+        "offered_choices",
+        "call_turns",
+        "appointments",
+        "requested_texts",
+        "work_items",
+        "batches",
+        "consent_records",
+        "numbers_kept_as_hash",
+        "numbers",
+    ),
+    AuditKind.PERSON_EXPORTED: ("person",),
+    AuditKind.PERSON_ERASED: ("person",),
 }
 """The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored.
 
