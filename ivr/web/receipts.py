@@ -58,6 +58,7 @@ def call_receipt(attempt: str) -> Response:
     callback = CallStatusCallback.from_form(g.form)
     if callback.ended:
         services().requests.note(CALLS, "ended", callback.ended)
+        services().call_limit.end(callback.call_sid)
         # A call ends once, so a constant request token makes repeated reports one row.
         services().calls.note(callback.call_sid, "", "", f"end:{callback.ended}", "the end")
     return Response(status=204)

@@ -18,7 +18,7 @@ from ivr.people.inbound.incoming import AnsweredText
 from ivr.people.inbound.loops import NO_MATCH, SILENCED, URGENT, LoopVerdict, loop_verdict, repeats_urgent
 from ivr.people.inbound.outcome import ALWAYS_ANSWERED, decide_outcome, parse_text
 from ivr.people.inbound.unanswered import UnansweredQuestion
-from ivr.people.phones import is_e164
+from ivr.people.phones import is_e164, is_reachable
 from ivr.people.replies import last_reminder_step
 from ivr.web.events import INCOMING_TEXTS, UNDERSTANDING, understanding
 from ivr.web.services import Services
@@ -67,11 +67,16 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     if not opted_out and repeats_urgent(text.profile.recent, outcome, text.now):
         outcome = URGENT
     verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
+    # What a text asks for is recorded, but a reply to a foreign or premium-rate number would cost too much.
+    is_costly = not is_reachable(text.sender, line.content.config.reminders.countries)
     is_capped = verdict == "answer" and outcome not in ALWAYS_ANSWERED and not services.answers.admit(text.now)
     if is_capped:
         verdict = "silence"
     replies = tuple(reply_to(text, outcome, verdict))
-    services.requests.note(INCOMING_TEXTS, "capped" if is_capped else _REPLIES[verdict, bool(replies)])
+    if is_costly:
+        replies = ()
+    counted = "not_allowed" if is_costly else "capped" if is_capped else _REPLIES[verdict, bool(replies)]
+    services.requests.note(INCOMING_TEXTS, counted)
     if text.parsed.keyword is None:
         services.requests.note(UNDERSTANDING, "text", understanding(line, outcome))
     _remember(text, outcome, verdict, replies)

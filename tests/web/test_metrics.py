@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 
 from ivr import clock, create_app
 from ivr.ledger import Ledger, LedgerUnavailable
-from ivr.ledger.tables import alarm, text
+from ivr.ledger.tables import alarm, person, text
 from ivr.people.persons import opt_out
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.monitor import beat
@@ -218,6 +218,18 @@ def test_texts_that_get_no_answer_are_counted_by_the_reason(app):
         post(app, "/sms", Body=f"plugh xyzzy {number}", MessageSid=f"SM{number:032d}")
     replies = {name[1]: value for name, value in scrape(app).items() if name[0] == "infoline_incoming_texts_total"}
     assert replies == {"answered": 5, "repeated": 1, "not_answerable": 1, "last_answer": 1, "silenced": 3}
+
+
+@pytest.mark.parametrize("sender", ["+19002341234", "+442071838750", "+18762341234", "+16039761234"])
+def test_a_costly_sender_gets_no_reply_and_may_still_opt_out(app, sender):
+    base = app.extensions["infoline"].settings.public_url
+    for number, body in enumerate(("2", "chest pain", "STOP")):
+        fields = {"From": sender, "To": "+16035550100", "Body": body, "MessageSid": f"SM{number:032d}"}
+        signature = RequestValidator(TOKEN).compute_signature(f"{base}/sms", fields)
+        response = app.test_client().post("/sms", data=fields, headers={"X-Twilio-Signature": signature})
+        assert "<Message" not in response.text
+    assert scrape(app)["infoline_incoming_texts_total", "not_allowed"] == 3
+    assert [known.opted_out_at is not None for known in app.clinic.all(person)] == [True]
 
 
 def test_the_delay_of_a_receipt_is_measured_once_when_it_settles_a_text(app):
