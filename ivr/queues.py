@@ -33,6 +33,7 @@ SEND_ASKED = "worker.jobs.send_asked"
 RECONCILE = "worker.jobs.reconcile_texts"
 FETCH = "worker.jobs.fetch_statuses"
 EXPIRE = "worker.jobs.expire_data"
+RESEAL = "worker.jobs.reseal_data"
 JOB_SECONDS = 600
 # The channel that announces a new live release.
 PUBLISHED = "infoline:published"

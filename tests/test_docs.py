@@ -15,7 +15,7 @@ from ivr.reminders.alarms import Alarm
 from ivr.settings import Settings
 from tests.support.paths import ROOT
 
-PAGES = ("operations", "metrics", "retention", "abuse")
+PAGES = ("operations", "metrics", "retention", "abuse", "keys")
 DOCUMENT = "\n".join((ROOT / f"docs/{name}.md").read_text() for name in PAGES if (ROOT / f"docs/{name}.md").exists())
 # A call of a logger with the event as a literal, or as an f-string that starts with a writer's name.
 _EVENT = re.compile(r"""(?:get_logger\(\)|\blogger|\b_log)[\w.]*\(\s*(?:"\w+", )?f?"([\w{}.]+)\"""")

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, tzinfo
 from rq import Queue
 
 from ivr import clock, log, queues, request_ids
-from ivr.ledger import Ledger
+from ivr.ledger import Ledger, Vault
+from ivr.ledger.reseal import reseal_is_due
 from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
 from ivr.reminders.outbox.backfill import complete_texts
@@ -32,7 +33,7 @@ RECONCILE_BATCH = 30
 FETCH_BATCH = 30
 # More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
-EXPIRE_SECONDS = 20
+HOUSEKEEPING_SECONDS = 20
 
 
 def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime, zone: tzinfo = UTC) -> None:
@@ -61,7 +62,9 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime, zone: 
         queues.enqueue(queue, queues.FETCH, unreported)
     if retention.check_due(ledger, now, zone):
         # Short, because reminders wait for it; the next tick continues.
-        queues.enqueue(queue, queues.EXPIRE, EXPIRE_SECONDS)
+        queues.enqueue(queue, queues.EXPIRE, HOUSEKEEPING_SECONDS)
+    if len(settings.phone_keys) > 1 and reseal_is_due(ledger, Vault.of(settings), now):
+        queues.enqueue(queue, queues.RESEAL, HOUSEKEEPING_SECONDS)
 
 
 class PlanWatch:

@@ -18,8 +18,8 @@ def read_mark(connection: Connection, name: str) -> datetime | None:
     return connection.execute(select(mark.c.at).where(mark.c.name == name)).scalar()
 
 
-def set_mark(connection: Connection, name: str, at: datetime) -> None:
+def set_mark(connection: Connection, name: str, at: datetime, value: str = "") -> None:
     """Set a mark, whether or not another process has just added it."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    added = dialect.insert(mark).values(name=name, value="", at=at)
-    connection.execute(added.on_conflict_do_update(index_elements=[mark.c.name], set_={"at": at}))
+    added = dialect.insert(mark).values(name=name, value=value, at=at)
+    connection.execute(added.on_conflict_do_update(index_elements=[mark.c.name], set_={"at": at, "value": value}))
