@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-processes test-chaos test-crash bench lint format lock clean
+.PHONY: run test test-processes test-chaos test-crash bench lint format lock audit release clean
 
 run: .venv/ready
 	@exec $(BIN)/infoline run $(RUN)
@@ -45,6 +45,20 @@ lock: .venv/ready
 		pyproject.toml --output-file requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
 		--constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group release \
+		--constraint requirements-dev.txt --output-file requirements-release.txt
+
+# Looks for known vulnerabilities of the dependencies; without a network, it says so and succeeds.
+audit: .venv/release-ready
+	$(BIN)/python -m tools.audit
+
+# Writes the wheel of HEAD, its SBOM, the licenses of its dependencies, and checksums to dist/.
+release: .venv/release-ready
+	$(BIN)/python -m tools.release
+
+.venv/release-ready: .venv/ready requirements-release.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.txt
+	@touch $@
 
 .venv/ready: requirements-dev.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

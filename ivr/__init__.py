@@ -22,6 +22,8 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     from ivr import clock, log
     from ivr.ledger import Vault
     from ivr.ledger.keys import open_guarded_ledger
+    from ivr.people.callbacks import CallbackLimits
+    from ivr.people.calls.call_limit import CallLimit
     from ivr.people.calls.call_log import CallLog
     from ivr.people.inbound.answer_limit import AnswerLimit
     from ivr.people.inbound.incoming import IncomingTextLog
@@ -64,13 +66,14 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     spool.watch(stopping)
     texts = IncomingTextLog(ledger, vault)
     limits = RequestLimits(settings.requested_texts_per_number, settings.requested_texts_per_hour)
+    callback_limits = CallbackLimits(settings.callbacks_per_number, settings.callbacks_per_hour)
     services = app.extensions["infoline"] = Services(
         settings=settings,
         ledger=ledger,
         vault=vault,
         releases=releases,
         calls=CallLog(ledger, vault),
-        tasks=CallTasks(ledger, vault, settings.redis_url, spool, limits),
+        tasks=CallTasks(ledger, vault, settings.redis_url, spool, limits, callback_limits),
         texts=texts,
         profiles=ProfileReader(ledger, texts),
         unanswered=UnansweredLog(ledger, vault),
@@ -78,6 +81,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
         requests=RequestCounts(settings.var_dir / "requests"),
         stopping=stopping,
         answers=AnswerLimit(max(1, settings.answered_texts_per_hour // settings.web_workers)),
+        call_limit=CallLimit(settings.calls_at_once, settings.calls_per_number, settings.web_workers),
     )
     for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)

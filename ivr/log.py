@@ -1,4 +1,7 @@
-"""Logging: JSON lines for machines, readable lines on a terminal, and never a phone number."""
+"""Logging: JSON lines for machines, readable lines on a terminal, and never a phone number.
+
+Every line that a request causes has the request's id, in the web process and in the job that it starts.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,16 @@ from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, TypeGuard
 
+from ivr import request_ids
+
 _PHONE_NUMBER = re.compile(r"\+?\d[\d\-\u2010-\u2015./ \u00a0()]{8,}\d")
+
+
+def _add_request(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    request = request_ids.current.get()
+    if request:
+        event["request"] = request
+    return event
 
 
 def _redact_numbers(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -45,7 +57,11 @@ def configure() -> None:
     import structlog
 
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    before: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    before: list[Any] = [
+        _add_request,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     after: list[Any] = [structlog.processors.format_exc_info, _redact_numbers, renderer]
     structlog.configure(
         processors=[*before, *after],

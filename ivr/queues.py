@@ -25,12 +25,16 @@ from rq.serializers import JSONSerializer
 from rq.utils import utcparse
 from rq.worker_registration import get_keys
 
+from ivr import request_ids
+
 NAME = "infoline"
 SEND = "worker.jobs.send_slice"
 SEND_ASKED = "worker.jobs.send_asked"
 RECONCILE = "worker.jobs.reconcile_texts"
 FETCH = "worker.jobs.fetch_statuses"
 DELIVER = "worker.webhooks.deliver_events"
+EXPIRE = "worker.jobs.expire_data"
+RESEAL = "worker.jobs.reseal_data"
 JOB_SECONDS = 600
 # The channel that announces a new live release.
 PUBLISHED = "infoline:published"
@@ -38,6 +42,7 @@ _RECONNECT_SECONDS = 1.0
 _POLL_SECONDS = 5.0
 # Our jobs have a few hundred bytes of data.
 _MAX_JOB_BYTES = 64 * 1024
+_MAX_META_BYTES = 200
 # Workers report every 10 seconds.
 _WORKER_SECONDS = 45.0
 UNAVAILABLE = (RedisError, OSError)
@@ -84,15 +89,23 @@ def open_queue(connection: Redis) -> Queue:
 def enqueue(queue: Queue, job: str, *args: Any) -> None:
     """Enqueue a job by name; a text that a caller requested goes ahead of all other jobs."""
     at_front = job == SEND_ASKED
-    queue.enqueue(job, args=args, at_front=at_front, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600)
+    # Not an argument, because workers of an earlier version refuse a job with arguments that they do not know.
+    meta = {"request": request_ids.current.get()}
+    queue.enqueue(
+        job, args=args, at_front=at_front, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600, meta=meta
+    )
 
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """What a job in the queue asks for. name: None if its data is not in the format of `enqueue`."""
+    """What a job in the queue asks for. name: None if its data is not in the format of `enqueue`.
+
+    request: the id of the request that enqueued it, or empty.
+    """
 
     name: str | None
     arguments: tuple[Any, ...] = ()
+    request: str = ""
 
 
 def take(connection: Redis, seconds: int) -> QueuedJob | None:
@@ -105,13 +118,14 @@ def take(connection: Redis, seconds: int) -> QueuedJob | None:
         return None
     key = Job.redis_job_namespace_prefix.encode() + bytes(popped[1])
     with connection.pipeline() as pipeline:
-        pipeline.hget(key, "data")
+        pipeline.hmget(key, ["data", "meta"])
         pipeline.delete(key)
-        data, _ = pipeline.execute(raise_on_error=False)
-    return _read_job(data) if isinstance(data, bytes) else QueuedJob(None)
+        fields, _ = pipeline.execute(raise_on_error=False)
+    data, meta = fields if isinstance(fields, list) else (None, None)
+    return _read_job(data, meta) if isinstance(data, bytes) else QueuedJob(None)
 
 
-def _read_job(data: bytes) -> QueuedJob:
+def _read_job(data: bytes, meta: bytes | None) -> QueuedJob:
     try:
         unpacked = zlib.decompressobj().decompress(data, _MAX_JOB_BYTES)
         name, instance, arguments, keywords = json.loads(unpacked)
@@ -119,7 +133,15 @@ def _read_job(data: bytes) -> QueuedJob:
         return QueuedJob(None)
     if not isinstance(name, str) or not isinstance(arguments, list) or instance is not None or keywords != {}:
         return QueuedJob(None)
-    return QueuedJob(name, tuple(arguments))
+    return QueuedJob(name, tuple(arguments), _read_request(meta))
+
+
+def _read_request(meta: bytes | None) -> str:
+    try:
+        request = json.loads((meta or b"")[:_MAX_META_BYTES])["request"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+    return request if request_ids.is_id(request) else ""
 
 
 def live_workers(url: str) -> int | None:

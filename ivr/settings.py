@@ -102,6 +102,14 @@ class Settings(BaseModel):
     answered_texts_per_hour: int = Field(default=3000, ge=1)
     webhook_hosts: str = ""
     api_requests_per_minute: int = Field(default=600, ge=1)
+    keep_questions_days: int = Field(default=30, ge=1)
+    keep_calls_days: int = Field(default=90, ge=1)
+    keep_numbers_days: int = Field(default=90, ge=14)
+    keep_evidence_days: int = Field(default=1827, ge=365)
+    calls_at_once: int = Field(default=1000, ge=1)
+    calls_per_number: int = Field(default=300, ge=1)
+    callbacks_per_number: int = Field(default=4, ge=1)
+    callbacks_per_hour: int = Field(default=120, ge=1)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 

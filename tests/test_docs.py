@@ -1,4 +1,4 @@
-"""docs/operations.md lists every setting, metric, alarm and log event of the code, and no other."""
+"""The operator's pages list every setting, metric, alarm and log event of the code, and no other."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from ivr.reminders.alarms import Alarm
 from ivr.settings import Settings
 from tests.support.paths import ROOT
 
-DOCUMENT = (ROOT / "docs/operations.md").read_text()
+PAGES = ("operations", "metrics", "retention", "abuse", "keys")
+DOCUMENT = "\n".join((ROOT / f"docs/{name}.md").read_text() for name in PAGES if (ROOT / f"docs/{name}.md").exists())
 # A call of a logger with the event as a literal, or as an f-string that starts with a writer's name.
 _EVENT = re.compile(r"""(?:get_logger\(\)|\blogger|\b_log)[\w.]*\(\s*(?:"\w+", )?f?"([\w{}.]+)\"""")
 _WRITERS: list[type[BackgroundWriter]] = [CallLog, IncomingTextLog, UnansweredLog]
 
 
 def documented(heading: str) -> set[str]:
-    """The names in the first column of the table whose first heading is given."""
-    table = re.search(rf"^\| {heading} \|.*\n\|-.*\n((?:\|.*\n)*)", DOCUMENT, re.MULTILINE)
-    assert table, f"no table {heading}"
-    return set(re.findall(r"^\| `([^`]+)`", table[1], re.MULTILINE))
+    """The names in the first column of all tables whose first heading is given."""
+    tables = re.findall(rf"^\| {heading} \|.*\n\|-.*\n((?:\|.*\n)*)", DOCUMENT, re.MULTILINE)
+    assert tables, f"no table {heading}"
+    return set(re.findall(r"^\| `([^`]+)`", "".join(tables), re.MULTILINE))
 
 
 def metrics() -> set[str]:
@@ -51,7 +52,7 @@ def log_events() -> Iterator[str]:
     ],
     ids=["settings", "metrics", "alarms", "log events"],
 )
-def test_the_operations_manual_lists_exactly_the_names_of_the_code(heading: str, expected: set[str]) -> None:
+def test_the_pages_for_operators_list_exactly_the_names_of_the_code(heading: str, expected: set[str]) -> None:
     assert documented(heading) == expected
 
 

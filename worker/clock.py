@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from rq import Queue
 
-from ivr import clock, log, queues
-from ivr.ledger import Ledger
+from ivr import clock, log, queues, request_ids
+from ivr.ledger import Ledger, Vault
+from ivr.ledger.reseal import reseal_is_due
 from ivr.people.webhooks import due_deliveries
 from ivr.releases.cache import NoRelease
 from ivr.releases.store import live_release
@@ -22,6 +23,7 @@ from ivr.reminders.outbox.on_demand import on_demand_count
 from ivr.reminders.outbox.receipts import close_without_receipt
 from ivr.reminders.outbox.reconcile import SEARCHES, uncertain_due
 from ivr.reminders.outbox.results import expire_claims
+from ivr.reminders.retention import expire as retention
 from ivr.reminders.schedule.replan import replan
 from ivr.settings import Settings
 from worker.context import open_content
@@ -37,13 +39,16 @@ MAX_JUMP_SECONDS = 10.0
 EVENT_BATCH = 40
 # More jobs would only wait in the queue until the next tick.
 MAX_JOBS = 10
+HOUSEKEEPING_SECONDS = 20
 
 
-def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime, *, is_steady: bool = True) -> None:
+def tick(
+    settings: Settings, ledger: Ledger, queue: Queue, now: datetime, zone: tzinfo = UTC, *, is_steady: bool = True
+) -> None:
     """Close expired claims, check receipts and alarms, and enqueue what is due unless jobs are waiting.
 
-    is_steady: whether waits that began before now are known to be over. If not, no claim expires, and nothing is
-    searched for.
+    zone: the line's time zone, for the nightly job. is_steady: whether waits that began before now are known to be
+    over. If not, no claim expires, and nothing is searched for.
     """
     beat(ledger, now)
     watch(ledger, now)
@@ -69,6 +74,11 @@ def tick(settings: Settings, ledger: Ledger, queue: Queue, now: datetime, *, is_
     if due_deliveries(ledger, now):
         # Last, and one job at a time: a slow receiver must not keep patients waiting.
         queues.enqueue(queue, queues.DELIVER, EVENT_BATCH)
+    if retention.check_due(ledger, now, zone):
+        # Short, because reminders wait for it; the next tick continues.
+        queues.enqueue(queue, queues.EXPIRE, HOUSEKEEPING_SECONDS)
+    if len(settings.phone_keys) > 1 and reseal_is_due(ledger, Vault.of(settings), now):
+        queues.enqueue(queue, queues.RESEAL, HOUSEKEEPING_SECONDS)
 
 
 class SteadyWatch:
@@ -97,6 +107,8 @@ class PlanWatch:
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings, self._ledger = settings, ledger
         self._planned_for: str | None = None
+        self.zone: tzinfo = UTC
+        """The time zone of the live release."""
 
     def check(self, now: datetime) -> None:
         release = live_release(self._ledger)
@@ -104,11 +116,12 @@ class PlanWatch:
         if live == self._planned_for:
             return
         try:
-            rules = open_content(self._settings, self._ledger).config.reminders
+            config = open_content(self._settings, self._ledger).config
         except NoRelease:
             # Texts already sent are still tracked; the web process logs the broken release.
             return
-        replanned = replan(self._ledger, rules, now)
+        self.zone = config.zone
+        replanned = replan(self._ledger, config.reminders, now)
         self._planned_for = live
         if replanned:
             log.get_logger().info("plan_changed", appointments=replanned)
@@ -119,9 +132,11 @@ def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None
     queue = queues.open_queue(queues.connect(settings.redis_url, retry=False))
     outage, plan, steady = Outage("clock"), PlanWatch(settings, ledger), SteadyWatch(settings)
     while not stop.is_set():
+        # Jobs carry the id of the check that found them due.
+        request_ids.current.set(request_ids.new_id())
         try:
             plan.check(clock.now())
-            tick(settings, ledger, queue, clock.now(), is_steady=steady.is_steady())
+            tick(settings, ledger, queue, clock.now(), plan.zone, is_steady=steady.is_steady())
             outage.end()
         except Exception as error:
             outage.begin(error)

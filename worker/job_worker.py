@@ -19,7 +19,7 @@ from rq import Worker
 from rq.serializers import JSONSerializer
 from rq.worker_registration import clean_worker_registry, register
 
-from ivr import log, queues
+from ivr import log, queues, request_ids
 from ivr.ledger import LedgerUnavailable, Vault
 from ivr.ledger.keys import open_guarded_ledger
 from ivr.releases.cache import NoRelease
@@ -58,6 +58,8 @@ JOBS: dict[str | None, tuple[Callable[..., object], Callable[..., bool]]] = {
     queues.RECONCILE: (jobs.reconcile_texts, _is_id_list),
     queues.FETCH: (jobs.fetch_statuses, _is_id_list),
     queues.DELIVER: (webhooks.deliver_events, _is_count),
+    queues.EXPIRE: (jobs.expire_data, _is_count),
+    queues.RESEAL: (jobs.reseal_data, _is_count),
 }
 
 
@@ -139,8 +141,13 @@ class JobWorker:
         if function is None or accepts is None or not accepts(*job.arguments):
             log.get_logger().error("job_refused", job=(job.name or "unreadable")[:60])
             return
-        context.refresh_content(self._settings, self._ledger)
-        status = self._wait_for(self._fork(function, job.arguments))
+        # The child inherits it.
+        request_ids.current.set(job.request)
+        try:
+            context.refresh_content(self._settings, self._ledger)
+            status = self._wait_for(self._fork(function, job.arguments))
+        finally:
+            request_ids.current.set("")
         if status in _OUTAGES:
             raise _OUTAGES[status]
 
@@ -205,8 +212,9 @@ def _send_signal(child: int, number: signal.Signals) -> None:
 
 def _status_of(function: Callable[..., object], arguments: tuple[Any, ...]) -> int:
     """Run a job in this process. Returns an exit status."""
+    started = time.monotonic()
     try:
-        function(*arguments)
+        done = function(*arguments)
     except NoRelease:
         # The parent has logged it.
         return 1
@@ -216,4 +224,7 @@ def _status_of(function: Callable[..., object], arguments: tuple[Any, ...]) -> i
                 return status
         log.get_logger().error("job_failed", job=function.__name__, exc_info=error)
         return 1
+    if done:
+        seconds = round(time.monotonic() - started, 3)
+        log.get_logger().info("job_finished", job=function.__name__, done=done, seconds=seconds)
     return 0

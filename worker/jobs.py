@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,6 +12,9 @@ from rq import Worker
 from ivr import clock, log, queues
 from ivr.carrier.twilio.client import UNREACHABLE, open_carrier
 from ivr.ledger import Ledger, LedgerUnavailable
+from ivr.ledger.reseal import record_reseal, reseal
+from ivr.people import audit
+from ivr.people.audit import Actor, AuditKind
 from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.exclusive_claim import ClaimedText
 from ivr.reminders.outbox.lost_receipts import fetch_lost_receipts
@@ -19,6 +23,8 @@ from ivr.reminders.outbox.reconcile import reconcile_uncertain
 from ivr.reminders.outbox.restore_check import may_send
 from ivr.reminders.outbox.restore_guard import RestoreGuard
 from ivr.reminders.outbox.resume import resume_if_accepted
+from ivr.reminders.retention.expire import expire
+from ivr.reminders.retention.rules import Cutoffs
 from ivr.settings import Settings
 from worker.context import job_context, shutdown
 from worker.rate_limit import Pacer, SharedRateLimit
@@ -83,6 +89,42 @@ def fetch_statuses(ids: list[int]) -> int:
     """Fetch the statuses of handed-over texts without a receipt. Returns how many were final."""
     context = job_context()
     return fetch_lost_receipts(context.ledger, context.vault, context.carrier, ids, clock.now(), shutdown.is_set)
+
+
+def expire_data(seconds: int) -> dict[str, int]:
+    """Delete data whose period is over, for some seconds. Returns the numbers of deleted rows that are not zero."""
+    context, ends_at = job_context(), time.monotonic() + seconds
+    cutoffs = Cutoffs.of(context.settings, clock.now())
+    deleted, _ = expire(
+        context.ledger,
+        context.vault,
+        cutoffs,
+        clock.now(),
+        lambda: shutdown.is_set() or time.monotonic() > ends_at,
+    )
+    return {name: count for name, count in deleted.items() if count}
+
+
+def reseal_data(seconds: int) -> int:
+    """Encrypt data with the newest key, for some seconds. Returns how many values were encrypted.
+
+    When nothing needs the older keys any more, the log says that they may be removed.
+    """
+    context, ends_at = job_context(), time.monotonic() + seconds
+    vault = context.vault
+    report = reseal(context.ledger, vault, should_stop=lambda: shutdown.is_set() or time.monotonic() > ends_at)
+    if not report.is_finished:
+        return report.resealed
+    now, older = clock.now(), sorted(set(vault.key_ids.split()) - {vault.newest_key_id})
+    with context.ledger.write() as connection:
+        record_reseal(connection, vault, report, now)
+        audit.record(connection, Actor("infoline worker"), AuditKind.KEYS_ROTATED, now, values=report.resealed)
+    if report.is_complete:
+        log.get_logger().info("older_keys_unused", keys=older)
+    else:
+        waits_for = sorted(report.in_use | report.unreadable.keys())
+        log.get_logger().warning("older_keys_needed", keys=waits_for)
+    return report.resealed
 
 
 def resume_sending(settings: Settings, ledger: Ledger) -> None:

@@ -88,6 +88,11 @@ class Ledger:
         if not self.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
 
+    def overwrite_deleted(self, connection: Connection) -> None:
+        """Have SQLite overwrite what this connection deletes; otherwise the file keeps it until the space is reused."""
+        if self.is_sqlite:
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
     def upgrade(self) -> None:
         """Run the pending migrations. Creates a SQLite file, and its folder, readable by this user only."""
         if self._file is not None:

@@ -121,6 +121,14 @@ class Spool:
                     resealed += 1
         return resealed
 
+    def waiting(self) -> int:
+        """The number of spooled writes on this machine, those that were set aside included."""
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except OSError:
+            return 0
+        return sum(not name.startswith(".") or name.startswith(_SET_ASIDE) for name in names)
+
     def _files(self) -> list[Path]:
         return sorted(path for path in self._folder.iterdir() if not path.name.startswith("."))
 

@@ -36,6 +36,8 @@ person = Table(
     Column("opted_out_at", UtcDateTime),
     Column("landline", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
+    # When the number was deleted: phone_sealed is then the empty string, and phone_hash keeps an opt-out effective.
+    Column("erased_at", UtcDateTime),
     # Partial, in PostgreSQL too (migration 0015).
     Index("ix_person_of_landlines", "id", sqlite_where=literal_column("landline") == literal_column("1")),
 )

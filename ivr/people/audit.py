@@ -59,6 +59,9 @@ class AuditKind(StrEnum):
     API_KEY_REVOKED = "api_key_revoked"
     WEBHOOK_ADDED = "webhook_added"
     WEBHOOK_ENDED = "webhook_ended"
+    DATA_EXPIRED = "data_expired"
+    PERSON_EXPORTED = "person_exported"
+    PERSON_ERASED = "person_erased"
 
 
 KEYS: Mapping[AuditKind, tuple[str, ...]] = {
@@ -102,6 +105,21 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.API_KEY_REVOKED: ("key",),
     AuditKind.WEBHOOK_ADDED: ("webhook",),
     AuditKind.WEBHOOK_ENDED: ("webhook",),
+    AuditKind.DATA_EXPIRED: (
+        "incoming_texts",
+        "questions",
+        "offered_choices",
+        "call_turns",
+        "appointments",
+        "requested_texts",
+        "work_items",
+        "batches",
+        "consent_records",
+        "numbers_kept_as_hash",
+        "numbers",
+    ),
+    AuditKind.PERSON_EXPORTED: ("person",),
+    AuditKind.PERSON_ERASED: ("person",),
 }
 """The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored.
 

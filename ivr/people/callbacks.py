@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import (
@@ -59,6 +59,42 @@ class PendingCallback:
     topic: str | None
     wished: str
     asked_at: datetime
+
+
+@dataclass(frozen=True)
+class CallbackLimits:
+    """The most requests for one number in 24 hours, and for all numbers in an hour: staff make the calls by hand.
+
+    A caller can key in any number, so that somebody else's telephone rings.
+    """
+
+    per_number: int
+    per_hour: int
+
+
+CallbackLimit = Literal["number", "hour"]
+
+
+def limit_reached(
+    connection: Connection, vault: Vault, request: CallbackRequest, now: datetime, limits: CallbackLimits
+) -> CallbackLimit | None:
+    """Return the limit that a request would exceed; None if it only replaces one that is pending.
+
+    Concurrent requests may exceed a limit by a few.
+    """
+    known = select(person.c.id).where(person.c.phone_hash == vault.hash(request.phone)).scalar_subquery()
+    of_number = callback.c.person_id == known
+    is_pending = of_number & (callback.c.entry == request.entry) & callback.c.done_at.is_(None)
+    if connection.execute(select(callback.c.id).where(is_pending)).first():
+        return None
+
+    def count(since: datetime, *where: ColumnElement[bool]) -> int:
+        query = select(func.count()).select_from(callback).where(callback.c.asked_at > since, *where)
+        return int(connection.execute(query).scalar_one())
+
+    if count(now - timedelta(days=1), of_number) >= limits.per_number:
+        return "number"
+    return "hour" if count(now - timedelta(hours=1)) >= limits.per_hour else None
 
 
 def save_callback(connection: Connection, vault: Vault, request: CallbackRequest, now: datetime) -> None:

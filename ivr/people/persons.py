@@ -23,7 +23,8 @@ class PersonRegistry:
 
     def __init__(self, dialect: Dialect, vault: Vault) -> None:
         self._vault = vault
-        self._select = BulkLookup(dialect, person.c.phone_hash, person.c.phone_hash, person.c.id, person.c.opted_out_at)
+        columns = (person.c.phone_hash, person.c.id, person.c.opted_out_at, person.c.erased_at)
+        self._select = BulkLookup(dialect, person.c.phone_hash, *columns)
         # Another process may create the same person at the same moment.
         self._insert = BulkInsert(dialect, person, ("phone_hash", "phone_sealed", "created_at"), ignore_conflicts=True)
 
@@ -35,10 +36,17 @@ class PersonRegistry:
     def get_or_create(
         self, connection: Connection, phones: Iterable[str], now: datetime
     ) -> tuple[dict[str, int], set[str]]:
-        """Insert the persons that are new, and return the same as `find` for all numbers."""
+        """Insert the persons that are new, and return the same as `find` for all numbers.
+
+        A number that was deleted is stored again; an opt-out stays.
+        """
         phone_by_hash = {self._vault.hash(phone): phone for phone in phones}
         rows = self._select.among(connection, list(phone_by_hash))
         known = {row.phone_hash for row in rows}
+        for row in rows:
+            if row.erased_at is not None:
+                restored = {"phone_sealed": self._vault.seal(phone_by_hash[row.phone_hash]), "created_at": now}
+                connection.execute(update(person).where(person.c.id == row.id).values(**restored, erased_at=None))
         new = {hashed: phone for hashed, phone in phone_by_hash.items() if hashed not in known}
         seal = self._vault.seal
         created = ({"phone_hash": key, "phone_sealed": seal(phone), "created_at": now} for key, phone in new.items())
@@ -60,7 +68,7 @@ def opt_out(
     connection: Connection, vault: Vault, phone: str, now: datetime, source: ConsentSource, evidence: str
 ) -> bool:
     """Send no more texts to this number. evidence: the words of the request. Returns False if already opted out."""
-    person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
+    person_id = _locked_person(connection, vault, phone, now)
     return opt_out_person(connection, vault, person_id, now, source, evidence)
 
 
@@ -75,8 +83,22 @@ def opt_in(
     connection: Connection, vault: Vault, phone: str, now: datetime, source: ConsentSource, evidence: str
 ) -> bool:
     """Revoke an opt-out. Returns False if there is none."""
-    person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
+    person_id = _locked_person(connection, vault, phone, now)
     return _change_consent(connection, vault, person_id, now, source, evidence, out=False)
+
+
+def _locked_person(connection: Connection, vault: Vault, phone: str, now: datetime) -> int:
+    """The id of the person, whom nothing deletes until the transaction ends: a change of consent must not get lost."""
+    while True:
+        person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
+        row = select(person.c.id).where(person.c.id == person_id)
+        if connection.execute(row.with_for_update(key_share=True)).first():
+            return person_id
+
+
+def erased_values(vault: Vault, now: datetime) -> dict[str, Any]:
+    """The columns of a person whose number is deleted, and of whom only the hash and the consent stay."""
+    return {"phone_sealed": vault.seal(""), "language": None, "landline": False, "erased_at": now}
 
 
 def consent_changed_since(connection: Connection, vault: Vault, phone: str, since: datetime) -> bool:

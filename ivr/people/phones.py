@@ -32,6 +32,8 @@ _RESERVED = re.compile(r"[2-9]\d{2}55501\d{2}$", re.ASCII)
 # A person answers these types. The others are premium-rate, toll-free, shared-cost, pager, voicemail, company-wide and
 # personal numbers, which cost far more to text or to call.
 _OF_PEOPLE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+# Premium rate in every area of North America, which the library does not know; 900 is an area code.
+_PREMIUM_EXCHANGES = frozenset(("976",))
 # Territories of the United States, whose numbers have ISO codes of their own.
 _TERRITORIES = {"US": ("PR", "VI", "GU", "MP", "AS")}
 # Twilio sends these for a withheld number: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad.
@@ -66,9 +68,14 @@ def parse_phone(text: str, countries: Sequence[str] = ("US",)) -> PhoneNumber | 
         return PhoneFault.EMPTY
     match = _US_WRITTEN.match(text) if countries[0] == "US" else None
     if match:
-        national = "".join(match.groups())
-        if _US_VALID.match(national) or _RESERVED.match(national):
-            return PhoneNumber(f"+1{national}")
+        area, exchange, line = match.groups()
+        if exchange in _PREMIUM_EXCHANGES:
+            return PhoneFault.SPECIAL
+        # Of reserved numbers, the area code decides.
+        if _US_VALID.match(f"{area}{exchange}{line}") or (
+            _RESERVED.match(f"{area}{exchange}{line}") and _US_VALID.match(f"{area}2345678")
+        ):
+            return PhoneNumber(f"+1{area}{exchange}{line}")
     if _EXCEL.match(text):
         return PhoneFault.EXCEL
     return _parse_by_library(text, countries)
@@ -86,9 +93,14 @@ def _parse_by_library(text: str, countries: Sequence[str]) -> PhoneNumber | Phon
         return PhoneFault.INVALID
     if phonenumbers.region_code_for_number(number) not in _regions(tuple(countries)):
         return PhoneFault.FOREIGN
-    if phonenumbers.number_type(number) not in _OF_PEOPLE:
+    if phonenumbers.number_type(number) not in _OF_PEOPLE or _is_premium_exchange(number):
         return PhoneFault.SPECIAL
     return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+
+
+def _is_premium_exchange(number: phonenumbers.PhoneNumber) -> bool:
+    national = str(number.national_number)
+    return number.country_code == 1 and national[3:6] in _PREMIUM_EXCHANGES
 
 
 @lru_cache

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,12 +18,13 @@ from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.ledger.spool import Spool
 from ivr.line.callflow.states import DELAYED, FAILED, SAVED, STOPPED, SaveCallback, SendText, StopTexts, Task
 from ivr.people import persons
-from ivr.people.callbacks import CallbackRequest, save_callback
+from ivr.people.callbacks import CallbackLimits, CallbackRequest, limit_reached, save_callback
 from ivr.people.calls.history import last_topic
 from ivr.people.phones import is_e164
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.on_demand import OnDemandResult, RequestLimits, TextRequest, confirm_opt_out, request_text
 
+R = TypeVar("R")
 # How long a caller waits for a task, and how much longer for a commit that has begun and cannot be withdrawn.
 SECONDS, COMMIT_SECONDS = 1.0, 2.0
 # Tasks that run at the same time; others queue, and their second is already running.
@@ -30,6 +32,9 @@ CONCURRENCY = 4
 EVIDENCE = "asked for on a call"
 ON_DEMAND_BATCH = 50
 _CAPPED: dict[str, str] = {OnDemandResult.NUMBER_CAPPED: "number", OnDemandResult.HOUR_CAPPED: "hour"}
+# Outcomes that the graph treats as a failure: the caller hears the number to call.
+NUMBER_CALLBACKS_CAPPED, HOUR_CALLBACKS_CAPPED = "callback_number_capped", "callback_hour_capped"
+_CALLBACKS_CAPPED = "Callers ask for more call-backs than CALLBACKS_PER_HOUR allows: look for repeated calls."
 _HOUR_CAPPED = "Callers request more texts than REQUESTED_TEXTS_PER_HOUR allows: look for repeated calls."
 
 
@@ -70,9 +75,17 @@ class ActiveCall:
 class CallTasks:
     """The tasks of one web process."""
 
-    def __init__(self, ledger: Ledger, vault: Vault, redis_url: str, spool: Spool, limits: RequestLimits) -> None:
+    def __init__(  # noqa: PLR0913 - the services of a web process
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        redis_url: str,
+        spool: Spool,
+        limits: RequestLimits,
+        callback_limits: CallbackLimits,
+    ) -> None:
         self._ledger, self._vault, self._redis_url, self._spool = ledger, vault, redis_url, spool
-        self._limits = limits
+        self._limits, self._callback_limits = limits, callback_limits
         self._pool = ThreadPoolExecutor(CONCURRENCY, "call-tasks")
         # A separate thread, so that a hung queue server does not delay tasks.
         self._waker = ThreadPoolExecutor(1, "wake-worker")
@@ -86,7 +99,7 @@ class CallTasks:
     def perform(self, task: Task, call: ActiveCall) -> str:
         """Perform a task and return its outcome, one of `TASK_OUTCOMES`."""
         decision = Decision()
-        future = self._pool.submit(self._actions[type(task)], task, call, decision)
+        future = self._submit(self._actions[type(task)], task, call, decision)
         try:
             outcome = self._wait(future, decision)
         except (LedgerUnavailable, FutureTimeout) as error:
@@ -97,9 +110,16 @@ class CallTasks:
             return DELAYED if is_unknown else self._spool_task(task, call)
         if outcome in _CAPPED:
             self._report_cap(outcome)
+        elif outcome == HOUR_CALLBACKS_CAPPED:
+            self._submit(self._raise_alarm, Alarm.CALLBACKS_CAPPED, _CALLBACKS_CAPPED)
         elif outcome in (OnDemandResult.SENT, STOPPED):
+            log.get_logger().info("text_requested", task=type(task).__name__)
             self._wake_later()
         return outcome
+
+    def _submit(self, work: Callable[..., R], *arguments: Any) -> Future[R]:
+        """Have work done on a thread of the pool, whose log lines then carry the id of this request."""
+        return self._pool.submit(copy_context().run, work, *arguments)
 
     @staticmethod
     def _wait(future: Future[str], decision: Decision) -> str:
@@ -114,17 +134,17 @@ class CallTasks:
     def _report_cap(self, outcome: str) -> None:
         log.get_logger().warning("requested_text_refused", limit=_CAPPED[outcome])
         if outcome == OnDemandResult.HOUR_CAPPED:
-            self._pool.submit(self._raise_alarm)
+            self._submit(self._raise_alarm, Alarm.REQUESTED_TEXTS_CAPPED, _HOUR_CAPPED)
 
-    def _raise_alarm(self) -> None:
+    def _raise_alarm(self, alarm: Alarm, detail: str) -> None:
         # The refused request will be repeated if the database is down now.
         with suppress(LedgerUnavailable), self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
-            raise_alarm(connection, Alarm.REQUESTED_TEXTS_CAPPED, clock.now(), _HOUR_CAPPED)
+            raise_alarm(connection, alarm, clock.now(), detail)
 
     def _wake_later(self) -> None:
         if self._waking is None or self._waking.done():
-            self._waking = self._waker.submit(self._wake_worker)
+            self._waking = self._waker.submit(copy_context().run, self._wake_worker)
 
     def close(self) -> None:
         """Wait for the running tasks to finish."""
@@ -133,7 +153,7 @@ class CallTasks:
 
     def stop_later(self, call: ActiveCall) -> None:
         """Opt the caller out in the background while they hear an urgent prompt."""
-        self._pool.submit(self._stop_or_spool, call)
+        self._submit(self._stop_or_spool, call)
 
     def _stop_or_spool(self, call: ActiveCall) -> None:
         try:
@@ -164,8 +184,14 @@ class CallTasks:
             request = _callback_request(task, call, last_topic(connection, self._vault, call.sid))
             if request is None:
                 return FAILED
-            save_callback(connection, self._vault, request, clock.now())
-        return SAVED
+            now = clock.now()
+            limit = limit_reached(connection, self._vault, request, now, self._callback_limits)
+            if limit is None:
+                save_callback(connection, self._vault, request, now)
+        if limit is None:
+            return SAVED
+        log.get_logger().warning("callback_refused", limit=limit)
+        return NUMBER_CALLBACKS_CAPPED if limit == "number" else HOUR_CALLBACKS_CAPPED
 
     def _send_text(self, task: SendText, call: ActiveCall, decision: Decision) -> str:
         if not call.sid or not call.reachable:

@@ -23,6 +23,7 @@ blueprint = Blueprint("ops", __name__)
 WATCH_SECONDS = 15.0
 CLOCK_SILENT_SECONDS = 60.0
 _ANSWERS_CAPPED = "More texts come in than ANSWERED_TEXTS_PER_HOUR allows to answer: see docs/operations.md."
+_CALLS_CAPPED = "Calls are refused because of CALLS_AT_ONCE or CALLS_PER_NUMBER: see docs/abuse.md."
 # SIGNATURES_REFUSED: at least so many wrong signatures within this time, and no valid one.
 WRONG_SIGNATURES = 5
 SIGNATURE_WINDOW = timedelta(minutes=10)
@@ -74,7 +75,7 @@ def watch_alarms(services: Services) -> None:
             try:
                 now = clock.now()
                 watch(services.ledger, now, silent_seconds)
-                _watch_answers(services, now)
+                _watch_limits(services, now)
                 signatures.watch(services.ledger, services.requests.totals(), now)
             except LedgerUnavailable:
                 continue
@@ -84,12 +85,17 @@ def watch_alarms(services: Services) -> None:
     threading.Thread(target=watch_until_stopping, name="alarms", daemon=True).start()
 
 
-def _watch_answers(services: Services, now: datetime) -> None:
-    """Raise ANSWERED_TEXTS_CAPPED if texts got no answer because of the limit; `watch` clears it after an hour."""
-    if services.answers.was_reached():
-        with services.ledger.write() as connection:
-            services.ledger.exclusive_lock(connection)
-            raise_alarm(connection, Alarm.ANSWERED_TEXTS_CAPPED, now, _ANSWERS_CAPPED)
+def _watch_limits(services: Services, now: datetime) -> None:
+    """Raise an alarm if texts got no answer, or calls were refused, because of a limit; `watch` clears it."""
+    reached = {
+        Alarm.ANSWERED_TEXTS_CAPPED: (services.answers.was_reached(), _ANSWERS_CAPPED),
+        Alarm.CALLS_CAPPED: (services.call_limit.was_reached(), _CALLS_CAPPED),
+    }
+    for alarm, (is_reached, detail) in reached.items():
+        if is_reached:
+            with services.ledger.write() as connection:
+                services.ledger.exclusive_lock(connection)
+                raise_alarm(connection, alarm, now, detail)
 
 
 class SignatureWatch:

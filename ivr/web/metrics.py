@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterable, Iterator
+import platform
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from itertools import accumulate
 from typing import cast
 
@@ -19,13 +22,21 @@ from ivr import clock, queues
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.alarms import Alarm, raised
 from ivr.reminders.outbox.monitor import clock_age, oldest_due
-from ivr.reminders.reports.status import by_state
+from ivr.reminders.reports.status import by_state_and_reason
 from ivr.settings import Settings
+from ivr.web.events import CALL_TASKS, CALLS, INCOMING_TEXTS, UNDERSTANDING
 from ivr.web.refreshed import Refreshed
-from ivr.web.server.request_counts import BUCKETS, Totals
+from ivr.web.server.request_counts import BUCKETS, RECEIPT, RECEIPT_BUCKETS, Totals
 from ivr.web.services import Services, services
 
 blueprint = Blueprint("metrics", __name__)
+# For each event: its metric, what it counts, and the names of its labels.
+_EVENTS = {
+    CALLS: ("infoline_calls", "Calls that started, were transferred, ended, or were refused.", ["state", "reason"]),
+    UNDERSTANDING: ("infoline_understanding", "What free words were taken for.", ["source", "result"]),
+    INCOMING_TEXTS: ("infoline_incoming_texts", "Texts that came in, by what became of them.", ["reply"]),
+    CALL_TASKS: ("infoline_call_tasks", "What callers asked the line to do, by how it ended.", ["task", "result"]),
+}
 
 
 @blueprint.get("/metrics")
@@ -58,7 +69,7 @@ def _is_authorized(settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class _LedgerValues:
-    texts: dict[str, int]
+    texts: dict[tuple[str, str], int]
     alarms: frozenset[str]
     oldest_due: float
     clock_age: float | None
@@ -79,7 +90,12 @@ class LineCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         live = self._services.releases.live
         yield InfoMetricFamily("infoline_release", "The live release.", {"digest": live.digest if live else ""})
-        yield from _request_metrics(self._services.requests.totals())
+        yield InfoMetricFamily("infoline_build", "This version of the line.", _build())
+        totals = self._services.requests.totals()
+        yield from _request_metrics(totals)
+        yield from _event_metrics(totals)
+        help_text = "Writes on this machine's disk that wait for the database."
+        yield GaugeMetricFamily("infoline_spooled_writes", help_text, value=self._services.spool.waiting())
         depth = self._queue.get()
         yield GaugeMetricFamily("infoline_queue_up", "Whether the queue server answers.", value=depth is not None)
         if depth is not None:
@@ -102,10 +118,31 @@ def _request_metrics(totals: Totals) -> Iterator[Metric]:
         requests.add_metric(list(key), count)
     yield requests
     seconds = HistogramMetricFamily("infoline_turn_seconds", "Time to answer calls and texts.", labels=["route"])
-    bounds = [*map(str, BUCKETS), "+Inf"]
-    for route, counts in sorted(totals.durations.items()):
-        seconds.add_metric([route], list(zip(bounds, accumulate(counts), strict=True)), totals.seconds[route])
+    for route in sorted(totals.durations.keys() - {RECEIPT}):
+        seconds.add_metric([route], _cumulative(BUCKETS, totals.durations[route]), totals.seconds[route])
     yield seconds
+    delay = HistogramMetricFamily("infoline_receipt_seconds", "Time from the hand-over of a text to its last receipt.")
+    delays = totals.durations.get(RECEIPT, [0] * (len(RECEIPT_BUCKETS) + 1))
+    delay.add_metric([], _cumulative(RECEIPT_BUCKETS, delays), totals.seconds.get(RECEIPT, 0.0))
+    yield delay
+
+
+def _cumulative(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    return list(zip([*map(str, bounds), "+Inf"], accumulate(counts), strict=True))
+
+
+def _event_metrics(totals: Totals) -> Iterator[Metric]:
+    for event, (name, help_text, labels) in _EVENTS.items():
+        family = CounterMetricFamily(name, help_text, labels=labels)
+        for (counted, *values), count in sorted(totals.events.items()):
+            if counted == event and len(values) == len(labels):
+                family.add_metric(values, count)
+        yield family
+
+
+@cache
+def _build() -> dict[str, str]:
+    return {"version": version("infoline"), "python": platform.python_version()}
 
 
 def _read_ledger(ledger: Ledger) -> _LedgerValues | None:
@@ -113,18 +150,16 @@ def _read_ledger(ledger: Ledger) -> _LedgerValues | None:
     now = clock.now()
     try:
         with ledger.read() as connection:
-            texts, alarms = by_state(connection), frozenset(raised(connection))
-        return _LedgerValues(
-            {str(state): n for state, n in texts.items()}, alarms, oldest_due(ledger, now), clock_age(ledger, now)
-        )
+            texts, alarms = by_state_and_reason(connection), frozenset(raised(connection))
+        return _LedgerValues(texts, alarms, oldest_due(ledger, now), clock_age(ledger, now))
     except LedgerUnavailable:
         return None
 
 
 def _ledger_metrics(values: _LedgerValues) -> Iterator[Metric]:
-    texts = GaugeMetricFamily("infoline_texts", "Claimed texts by state.", labels=["state"])
-    for state, count in values.texts.items():
-        texts.add_metric([state], count)
+    texts = GaugeMetricFamily("infoline_texts", "Texts by state and reason.", labels=["state", "reason"])
+    for state_and_reason, count in sorted(values.texts.items()):
+        texts.add_metric(state_and_reason, count)
     yield texts
     alarms = GaugeMetricFamily("infoline_alarm", "Alarms: 1 while active.", labels=["name"])
     for name in Alarm:

@@ -14,6 +14,7 @@ from ivr import clock
 from ivr.carrier.twilio.forms import CallStatusCallback, TextStatusCallback
 from ivr.ledger import LedgerUnavailable, Vault
 from ivr.reminders.outbox.receipts import Receipt, apply_receipt, apply_receipt_in
+from ivr.web.events import CALLS
 from ivr.web.services import services
 from ivr.web.webhook import verify_request
 
@@ -34,10 +35,14 @@ def text_receipt(attempt: str) -> Response:
     callback, shared, now = TextStatusCallback.from_form(g.form), services(), clock.now()
     receipt = Receipt(attempt=attempt, status=callback.status, sid=callback.message_sid, code=callback.error_code)
     try:
-        known = apply_receipt(shared.ledger, shared.vault, receipt, now)
+        applied = apply_receipt(shared.ledger, shared.vault, receipt, now)
     except LedgerUnavailable:
         return Response(status=204 if shared.spool.save("receipt", now, **asdict(receipt)) else 503)
-    return Response(status=204 if known else 404)
+    if applied is None:
+        return Response(status=404)
+    if applied.delay is not None:
+        shared.requests.note_receipt(applied.delay)
+    return Response(status=204)
 
 
 def replay_receipt(connection: Connection, vault: Vault, at: datetime, data: dict[str, Any]) -> None:
@@ -52,6 +57,8 @@ def call_receipt(attempt: str) -> Response:
         abort(404)
     callback = CallStatusCallback.from_form(g.form)
     if callback.ended:
+        services().requests.note(CALLS, "ended", callback.ended)
+        services().call_limit.end(callback.call_sid)
         # A call ends once, so a constant request token makes repeated reports one row.
         services().calls.note(callback.call_sid, "", "", f"end:{callback.ended}", "the end")
     return Response(status=204)

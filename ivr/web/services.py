@@ -11,6 +11,7 @@ from flask import current_app
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.breaker import CircuitBreaker
 from ivr.ledger.spool import Spool
+from ivr.people.calls.call_limit import CallLimit
 from ivr.people.calls.call_log import CallLog
 from ivr.people.inbound.answer_limit import AnswerLimit
 from ivr.people.inbound.incoming import IncomingTextLog
@@ -36,6 +37,7 @@ class Services:
     spool: Spool
     requests: RequestCounts
     answers: AnswerLimit
+    call_limit: CallLimit
     # Set at the end of the process: ends the threads that watch something.
     stopping: threading.Event
     # Whether a text may wait for a write to the database.

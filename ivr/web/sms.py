@@ -18,8 +18,9 @@ from ivr.people.inbound.incoming import AnsweredText
 from ivr.people.inbound.loops import NO_MATCH, SILENCED, URGENT, LoopVerdict, loop_verdict, repeats_urgent
 from ivr.people.inbound.outcome import ALWAYS_ANSWERED, decide_outcome, parse_text
 from ivr.people.inbound.unanswered import UnansweredQuestion
-from ivr.people.phones import is_e164
+from ivr.people.phones import is_e164, is_reachable
 from ivr.people.replies import last_reminder_step
+from ivr.web.events import INCOMING_TEXTS, UNDERSTANDING, understanding
 from ivr.web.services import Services
 from ivr.web.sms_replies import ReceivedText, reply_to
 from ivr.web.webhook import Webhook
@@ -27,6 +28,15 @@ from ivr.web.webhook import Webhook
 # A few hundred answers cover most texts; answers that name an appointment are soon evicted.
 text_document = lru_cache(1000)(render_document)
 _NO_REPLY = text_document(())
+# How a text is counted, by the verdict of the loop protection and whether it got a reply.
+_REPLIES = {
+    ("answer", True): "answered",
+    ("answer", False): "no_reply_needed",
+    ("last", True): "last_answer",
+    ("last", False): "last_answer",
+    ("silence", True): "answered",
+    ("silence", False): "silenced",
+}
 
 
 def answer_text(services: Services, webhook: Webhook) -> bytes:
@@ -45,9 +55,11 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
         raise ServiceUnavailable
     text = _receive(services, line, IncomingText.from_form(webhook.fields), waits=waits)
     if text is None:
+        services.requests.note(INCOMING_TEXTS, "not_answerable")
         return _NO_REPLY
     redelivered = next((earlier for earlier in text.profile.recent if earlier.id == text.id), None)
     if redelivered:
+        services.requests.note(INCOMING_TEXTS, "repeated")
         return text_document(redelivered.replies)
     opted_out = text.profile.opted_out_at is not None
     reminder_asks = text.parsed.depends_on_reminder and not opted_out and _last_reminder_asks(text)
@@ -55,9 +67,18 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     if not opted_out and repeats_urgent(text.profile.recent, outcome, text.now):
         outcome = URGENT
     verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
-    if verdict == "answer" and outcome not in ALWAYS_ANSWERED and not services.answers.admit(text.now):
+    # What a text asks for is recorded, but a reply to a foreign or premium-rate number would cost too much.
+    is_costly = not is_reachable(text.sender, line.content.config.reminders.countries)
+    is_capped = verdict == "answer" and outcome not in ALWAYS_ANSWERED and not services.answers.admit(text.now)
+    if is_capped:
         verdict = "silence"
     replies = tuple(reply_to(text, outcome, verdict))
+    if is_costly:
+        replies = ()
+    counted = "not_allowed" if is_costly else "capped" if is_capped else _REPLIES[verdict, bool(replies)]
+    services.requests.note(INCOMING_TEXTS, counted)
+    if text.parsed.keyword is None:
+        services.requests.note(UNDERSTANDING, "text", understanding(line, outcome))
     _remember(text, outcome, verdict, replies)
     return text_document(replies)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from urllib.parse import parse_qs
@@ -30,11 +31,12 @@ from ivr.line.callflow.states import (
     Turn,
     carries_number,
 )
-from ivr.line.twiml.documents import without_speech
+from ivr.line.twiml.documents import BUSY, without_speech
 from ivr.line.twiml.release import NO_VALUES, CompiledLine, TurnValues
 from ivr.people.inbound.unanswered import UnansweredQuestion
 from ivr.people.phones import PhoneNumber, format_phone, is_e164, is_reachable, parse_phone
 from ivr.web.call_tasks import ActiveCall
+from ivr.web.events import CALL_TASKS, CALLS, UNDERSTANDING, understanding
 from ivr.web.services import Services
 from ivr.web.webhook import Webhook
 
@@ -53,13 +55,24 @@ def answer_call(services: Services, webhook: Webhook, release: str = "", state: 
     try:
         line = services.releases.get(release) if release else None
         if line is None:
-            call = _Call(services, live, webhook)
-            return call.document(live.graph.start(), "start")
+            return _begin(_Call(services, live, webhook))
         whisper = line.whispers.get(state)
         return whisper if whisper is not None else _Call(services, line, webhook).turn(state)
     except Exception:  # noqa: BLE001 - no failure may end the call
         log.get_logger().exception("voice_turn_failed")
         return live.unavailable
+
+
+def _begin(call: _Call) -> bytes:
+    """Return the welcome, or refuse the call without an answer, which costs nothing, if there are too many."""
+    services, form = call.services, call.form
+    caller = form.caller if is_e164(form.caller) else ""
+    refusal = services.call_limit.admit(form.call_sid, caller, time.monotonic())
+    if refusal:
+        services.requests.note(CALLS, "refused", refusal)
+        return BUSY
+    services.requests.note(CALLS, "started", "")
+    return call.document(call.line.graph.start(), "start")
 
 
 @dataclass
@@ -78,8 +91,18 @@ class _Call:
 
     def turn(self, state: str) -> bytes:
         heard = self._input_at(state)
-        turn = self.line.next_turn(state, heard, self.holds, self.language)
-        return self.document(self._resolve(turn), _log_entry(heard))
+        turn = self._resolve(self.line.next_turn(state, heard, self.holds, self.language))
+        self.services.call_limit.touch(self.form.call_sid, time.monotonic())
+        self._count(heard)
+        return self.document(turn, _log_entry(heard))
+
+    def _count(self, heard: Heard) -> None:
+        """Count what the metrics show. Called once a turn has been resolved, because until then it may start over."""
+        if isinstance(heard, SpokenWords):
+            self.services.requests.note(UNDERSTANDING, "call", understanding(self.line, heard.outcome))
+        elif isinstance(heard, ActionResult):
+            status = heard.status if heard.status in DIAL_STATUSES else "unknown"
+            self.services.requests.note(CALLS, "transferred", status)
 
     def _input_at(self, token: str) -> Heard:
         form, state = self.form, self.line.states.get(token)
@@ -116,6 +139,7 @@ class _Call:
             self.services.tasks.stop_later(self._active_call(state.language))
         if isinstance(state.node, Task):
             outcome = self.services.tasks.perform(state.node, self._active_call(state.language))
+            self.services.requests.note(CALL_TASKS, state.node.kind, outcome)
             turn = self.line.graph.next_turn(state, ActionResult(outcome), self.holds)
         elif carries_number(state.node) and self.keyed is None:
             turn = Turn(state.enter(EnterNumber(state.node.entry)))

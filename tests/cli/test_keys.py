@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -131,3 +132,25 @@ def test_a_rotation_reports_values_that_need_a_missing_key(clinic, monkeypatch):
     assert without.exit_code == 1
     assert "values need a key that PHONE_KEY lacks" in " ".join(without.stdout.split())
     assert run("reminders", "status").exit_code == 0
+
+
+def test_the_status_counts_the_values_of_each_key_and_says_which_may_be_removed(clinic, monkeypatch):
+    monkeypatch.setenv("PHONE_KEY", encoded(NEW, OLD))
+    before = run("keys", "rotate", "--status")
+    assert before.exit_code == 1
+    assert "still needed" in before.output
+    assert "the newest" in before.output
+    rotated = run("keys", "rotate")
+    assert rotated.exit_code == 0
+    old_id = Vault([OLD]).newest_key_id
+    assert old_id in rotated.output
+    after = run("keys", "rotate", "--status")
+    assert after.exit_code == 0
+    assert "unused: it may be removed from PHONE_KEY" in " ".join(after.output.split())
+    keys = json.loads(run("keys", "rotate", "--status", "--json").stdout)
+    assert {key["key"]: key["values"] > 0 for key in keys["keys"]} == {Vault([NEW]).newest_key_id: True, old_id: False}
+    assert keys["older_keys_needed"] is False
+
+
+def test_json_without_status_is_wrong_use(clinic):
+    assert run("keys", "rotate", "--json").exit_code == 2

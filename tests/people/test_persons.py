@@ -62,6 +62,10 @@ INVALID = [
     ("premium-rate", "+1 900 234 1234", PhoneFault.SPECIAL),
     ("premium-rate, without the country code", "9002341234", PhoneFault.SPECIAL),
     ("toll-free", "800-234-1234", PhoneFault.SPECIAL),
+    ("premium-rate within an area", "603-976-1234", PhoneFault.SPECIAL),
+    ("premium-rate within an area, as the library reads it", "+1 (603) 976 - 1234", PhoneFault.SPECIAL),
+    ("a reserved number of another country", "809-555-0123", PhoneFault.FOREIGN),
+    ("a reserved number of a premium-rate area", "900-555-0123", PhoneFault.SPECIAL),
     ("a personal number", "500-234-1234", PhoneFault.SPECIAL),
 ]
 

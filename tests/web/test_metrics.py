@@ -8,24 +8,27 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
+from twilio.request_validator import RequestValidator
 
 from ivr import clock, create_app
 from ivr.ledger import Ledger, LedgerUnavailable
-from ivr.ledger.tables import alarm
+from ivr.ledger.tables import alarm, person, text
+from ivr.people.persons import opt_out
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.monitor import beat
 from ivr.settings import load
 from tests.support.clinic import NOW, at, open_clinic, row
-from tests.support.network import wait_for
+from tests.support.network import TOKEN, wait_for
 from tests.support.processes import environment
 
-TOKEN = "a-long-token"
+BEARER = "a-long-token"
 
 
 @pytest.fixture
 def app(content, tmp_path, monkeypatch):
     with open_clinic(content, tmp_path) as clinic:
-        for name, value in environment(tmp_path, METRICS_TOKEN=TOKEN, REDIS_URL="redis://127.0.0.1:1").items():
+        for name, value in environment(tmp_path, METRICS_TOKEN=BEARER, REDIS_URL="redis://127.0.0.1:1").items():
             monkeypatch.setenv(name, value)
         app = create_app(load())
         app.clinic = clinic
@@ -47,7 +50,7 @@ def scrape(app, **more):
         ("192.0.2.7", {}, 403),
         ("127.0.0.1", {"X-Forwarded-For": "192.0.2.7"}, 403),
         ("127.0.0.1", {"Forwarded": "for=192.0.2.7"}, 403),
-        ("192.0.2.7", {"Authorization": f"Bearer {TOKEN}"}, 200),
+        ("192.0.2.7", {"Authorization": f"Bearer {BEARER}"}, 200),
         ("192.0.2.7", {"Authorization": "Bearer another"}, 403),
         ("192.0.2.7", {"Authorization": "Bearer "}, 403),
         ("192.0.2.7", {"Authorization": "Bearer \u00e9"}, 403),
@@ -61,7 +64,7 @@ def test_on_a_local_line_only_this_machine_and_clients_with_the_token_have_acces
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({}, 403), ({"Authorization": f"Bearer {TOKEN}"}, 200), ({"Authorization": "Bearer x"}, 403)],
+    [({}, 403), ({"Authorization": f"Bearer {BEARER}"}, 200), ({"Authorization": "Bearer x"}, 403)],
 )
 def test_on_a_public_line_only_the_token_gives_access(app, headers, status):
     """A proxy on this machine may add no header, and then all its clients seem to be on this machine."""
@@ -80,8 +83,8 @@ def test_the_metrics_show_text_states_active_alarms_and_what_is_down(app):
     with clinic.ledger.write() as connection:
         raise_alarm(connection, Alarm.BACKLOG, NOW, "…")
     metrics = scrape(app)
-    assert metrics["infoline_texts", "handed_over"] == 3
-    assert metrics["infoline_texts", "delivered"] == 0
+    assert metrics["infoline_texts", "", "handed_over"] == 3
+    assert metrics["infoline_texts", "", "delivered"] == 0
     assert {name: metrics["infoline_alarm", name] for name in Alarm} == {**dict.fromkeys(Alarm, 0), Alarm.BACKLOG: 1}
     assert (metrics["infoline_ledger_up",], metrics["infoline_queue_up",]) == (1, 0)
     assert 0 <= metrics["infoline_clock_age_seconds",] < 60
@@ -113,7 +116,7 @@ def test_without_the_database_the_last_known_alarms_remain(app, monkeypatch):
     after = scrape(app)
     assert (before["infoline_ledger_up",], after["infoline_ledger_up",]) == (1, 0)
     assert after["infoline_alarm", Alarm.SENDING_STOPPED] == 1
-    assert after["infoline_texts", "handed_over"] == 1
+    assert after["infoline_texts", "", "handed_over"] == 1
     assert before.keys() == after.keys()
 
 
@@ -144,6 +147,123 @@ def test_the_metrics_count_requests_and_measure_turns(app):
     assert metrics["infoline_turn_seconds_bucket", "0.005", "voice"] == 2
     assert metrics["infoline_turn_seconds_bucket", "15.0", "voice"] == 2
     assert metrics["infoline_turn_seconds_count", "voice"] == 3
+
+
+PHONE = {"From": "+16035550123", "To": "+16035550100", "CallSid": "CA" + "2" * 32}
+
+
+def post(app, path, **fields):
+    base = app.extensions["infoline"].settings.public_url
+    signature = RequestValidator(TOKEN).compute_signature(base + path, {**PHONE, **fields})
+    response = app.test_client().post(path, data={**PHONE, **fields}, headers={"X-Twilio-Signature": signature})
+    assert response.status_code in (200, 204)
+
+
+CALLS = [
+    ("a new call", "/voice", {}, ("infoline_calls_total", "", "started")),
+    ("its end", "/receipts/call/incoming", {"CallStatus": "completed"}, ("infoline_calls_total", "completed", "ended")),
+    ("an odd end", "/receipts/call/incoming", {"CallStatus": "eaten"}, ("infoline_calls_total", "unknown", "ended")),
+    ("a transfer", "menu", {"DialCallStatus": "busy"}, ("infoline_calls_total", "busy", "transferred")),
+    ("an odd transfer", "menu", {"DialCallStatus": "x"}, ("infoline_calls_total", "unknown", "transferred")),
+    (
+        "a declined transfer",
+        "menu",
+        {"DialCallStatus": "completed", "DialBridged": "false"},
+        ("infoline_calls_total", "no-answer", "transferred"),
+    ),
+    ("a topic", "menu", {"SpeechResult": "is it cancer"}, ("infoline_understanding_total", "topic", "call")),
+    (
+        "a request",
+        "menu",
+        {"SpeechResult": "I want to schedule an appointment"},
+        ("infoline_understanding_total", "request", "call"),
+    ),
+    ("a red flag", "menu", {"SpeechResult": "chest pain"}, ("infoline_understanding_total", "red_flag", "call")),
+    ("nothing", "menu", {"SpeechResult": "xyzzy plugh"}, ("infoline_understanding_total", "none", "call")),
+]
+
+
+@pytest.mark.parametrize(("path", "fields", "counted"), [case[1:] for case in CALLS], ids=[case[0] for case in CALLS])
+def test_what_happens_on_calls_is_counted_once(app, path, fields, counted):
+    release = app.extensions["infoline"].releases.live.digest
+    post(app, path if path != "menu" else f"/voice/{release}/en.menu-welcome", **fields)
+    counts = {name: value for name, value in scrape(app).items() if name[0] == counted[0]}
+    assert counts == {counted: 1}
+
+
+TEXTS = [
+    ("a topic", "2", "answered", "topic"),
+    ("a question", "is it cancer", "answered", "topic"),
+    ("nothing", "xyzzy plugh", "answered", "none"),
+    ("a red flag", "chest pain", "answered", "red_flag"),
+    ("an automatic reply", "Liked “Your appointment”", "no_reply_needed", "request"),
+]
+
+
+@pytest.mark.parametrize(("body", "reply", "result"), [case[1:] for case in TEXTS], ids=[case[0] for case in TEXTS])
+def test_texts_are_counted_by_their_reply_and_by_what_they_meant(app, body, reply, result):
+    post(app, "/sms", Body=body, MessageSid="SM" + "1" * 32)
+    metrics = scrape(app)
+    assert {name for name in metrics if name[0] == "infoline_incoming_texts_total"} == {
+        ("infoline_incoming_texts_total", reply)
+    }
+    assert metrics["infoline_understanding_total", result, "text"] == 1
+
+
+def test_texts_that_get_no_answer_are_counted_by_the_reason(app):
+    for _ in range(2):
+        post(app, "/sms", Body="2", MessageSid="SM" + "1" * 32)
+    post(app, "/sms", Body="2", MessageSid="SM" + "2" * 32, From="72345")
+    for number in range(8):
+        post(app, "/sms", Body=f"plugh xyzzy {number}", MessageSid=f"SM{number:032d}")
+    replies = {name[1]: value for name, value in scrape(app).items() if name[0] == "infoline_incoming_texts_total"}
+    assert replies == {"answered": 5, "repeated": 1, "not_answerable": 1, "last_answer": 1, "silenced": 3}
+
+
+@pytest.mark.parametrize("sender", ["+19002341234", "+442071838750", "+18762341234", "+16039761234"])
+def test_a_costly_sender_gets_no_reply_and_may_still_opt_out(app, sender):
+    base = app.extensions["infoline"].settings.public_url
+    for number, body in enumerate(("2", "chest pain", "STOP")):
+        fields = {"From": sender, "To": "+16035550100", "Body": body, "MessageSid": f"SM{number:032d}"}
+        signature = RequestValidator(TOKEN).compute_signature(f"{base}/sms", fields)
+        response = app.test_client().post("/sms", data=fields, headers={"X-Twilio-Signature": signature})
+        assert "<Message" not in response.text
+    assert scrape(app)["infoline_incoming_texts_total", "not_allowed"] == 3
+    assert [known.opted_out_at is not None for known in app.clinic.all(person)] == [True]
+
+
+def test_the_delay_of_a_receipt_is_measured_once_when_it_settles_a_text(app):
+    app.clinic.import_rows(row(10, at(2, -1)))
+    attempt = app.clinic.send()[0].attempt
+    with app.clinic.ledger.write() as connection:
+        connection.execute(update(text).values(claimed_at=clock.now() - timedelta(seconds=40)))
+    for status in ("sent", "delivered", "delivered"):
+        post(app, f"/receipts/text/{attempt}", MessageStatus=status)
+    metrics = scrape(app)
+    assert metrics["infoline_receipt_seconds_count",] == 1
+    assert (metrics["infoline_receipt_seconds_bucket", "30.0"], metrics["infoline_receipt_seconds_bucket", "60.0"]) == (
+        0,
+        1,
+    )
+
+
+def test_spooled_writes_are_counted_with_those_that_were_set_aside(app, tmp_path):
+    spool = app.extensions["infoline"].spool
+    assert scrape(app)["infoline_spooled_writes",] == 0
+    app.extensions["infoline"].stopping.set()
+    spool.save("stop", NOW, phone="+16035550123", source="text", evidence="STOP")
+    folder = tmp_path / "var" / "kept"
+    (folder / ".unreadable-1").write_bytes(b"")
+    (folder / ".lock").touch()
+    assert scrape(app)["infoline_spooled_writes",] == 2
+
+
+def test_texts_have_the_reason_of_their_state(app):
+    app.clinic.import_rows(row(10, at(2, -1)))
+    with app.clinic.ledger.write() as connection:
+        opt_out(connection, app.clinic.vault, "+16035550110", NOW, "text", "STOP")
+    app.clinic.send()
+    assert scrape(app)["infoline_texts", "opted_out", "skipped"] == 1
 
 
 def test_the_metrics_contain_no_phone_number(app):

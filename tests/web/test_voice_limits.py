@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
+from ivr import clock
 from ivr.ledger.tables import alarm, callback, opt_out_event, text
+from ivr.web import health
 from tests.support.paths import ROOT
 from tests.web.test_voice import SUNDAY, Phone, callbacks, count, make_app, set_time
 
@@ -149,3 +151,61 @@ def test_an_opt_out_whose_commit_hangs_is_stored_once_and_is_truthfully_confirme
     assert "no more texts to this number" in phone.answers(SpeechResult="stop texting me").said
     app.extensions["infoline"].tasks.close()
     assert count(app, opt_out_event) >= 1
+
+
+def test_a_call_over_the_limit_of_its_number_hears_a_busy_signal_and_another_number_the_welcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    app = make_app(tmp_path, monkeypatch, **environment, CALLS_PER_NUMBER="2")
+    roots = [Phone(app, CallSid=f"CA{number:032d}").root for number in range(3)]
+    assert [root.find("Gather") is not None for root in roots] == [True, True, False]
+    assert [(child.tag, child.attrib) for child in roots[2]] == [("Reject", {"reason": "busy"})]
+    assert Phone(app, "+16035550124", CallSid="CA" + "9" * 32).root.find("Gather") is not None
+    counted = app.extensions["infoline"].requests.totals().events
+    assert (counted["calls", "started", ""], counted["calls", "refused", "number"]) == (3, 1)
+
+
+def test_refused_calls_raise_an_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    app = make_app(tmp_path, monkeypatch, **environment, CALLS_AT_ONCE="1")
+    services = app.extensions["infoline"]
+    for number in range(2):
+        Phone(app, CallSid=f"CA{number:032d}")
+    health._watch_limits(services, clock.now())
+    with services.ledger.read() as connection:
+        assert connection.execute(select(alarm.c.name)).scalars().all() == ["calls_capped"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "callers", "saved", "alarms"),
+    [
+        ({"CALLBACKS_PER_NUMBER": "2"}, ["+16035550123"] * 4, 2, []),
+        ({"CALLBACKS_PER_HOUR": "3"}, [f"+160355501{number}" for number in range(10, 15)], 3, ["callbacks_capped"]),
+    ],
+    ids=["one number", "many numbers"],
+)
+def test_call_backs_are_limited_and_the_caller_hears_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    setting: dict[str, str],
+    callers: list[str],
+    saved: int,
+    alarms: list[str],
+) -> None:
+    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 20.0)
+    app = make_app(tmp_path, monkeypatch, **environment, **setting)
+    services = app.extensions["infoline"]
+    said = []
+    for number, caller in enumerate(callers):
+        said.append(Phone(app, caller, CallSid=f"CA{number:032d}").presses("0", "1", "1", "1").said)
+        with services.ledger.write() as connection:
+            # Otherwise a later request only replaces the one that waits.
+            connection.execute(update(callback).values(done_at=clock.now()))
+    services.tasks.close()
+    assert count(app, callback) == saved
+    assert len(set(said[:saved])) == 1
+    assert all(words != said[0] for words in said[saved:])
+    with services.ledger.read() as connection:
+        assert connection.execute(select(alarm.c.name)).scalars().all() == alarms

@@ -41,7 +41,7 @@ def person(number: str, as_json: bool) -> None:
 
     Appointments go back 30 days.
     """
-    phone = _phone_or_exit(number)
+    phone = phone_or_exit(number)
     context = open_context()
     known = _actions(context).person(phone, clock.now())
     _record(context, AuditKind.PERSON_READ, phone)
@@ -84,7 +84,7 @@ def _minute(moment: str | None) -> str:
 @json_option
 def stop(number: str, because: str, as_json: bool) -> None:
     """Opt NUMBER out, because the patient asked for it."""
-    phone = _phone_or_exit(number)
+    phone = phone_or_exit(number)
     evidence, context = _evidence_or_exit(because), open_context(writes=not as_json)
     changed = _actions(context).stop(phone, evidence, clock.now())
     _record(context, AuditKind.OPTED_OUT, phone)
@@ -100,7 +100,7 @@ def stop(number: str, because: str, as_json: bool) -> None:
 @json_option
 def start(number: str, because: str, as_json: bool) -> None:
     """Opt NUMBER in again, because the patient asked for it."""
-    phone = _phone_or_exit(number)
+    phone = phone_or_exit(number)
     evidence, context = _evidence_or_exit(because), open_context(writes=not as_json)
     source = _actions(context).start(phone, evidence, clock.now())
     _record(context, AuditKind.OPTED_IN, phone)
@@ -126,7 +126,7 @@ def _record(context: CommandContext, kind: AuditKind, phone: str) -> None:
     context.record(kind, person=stored)
 
 
-def _phone_or_exit(number: str) -> str:
+def phone_or_exit(number: str) -> str:
     parsed = parse_phone(number, open_context().config.reminders.countries)
     if isinstance(parsed, PhoneNumber):
         return parsed.e164

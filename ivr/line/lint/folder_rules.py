@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 
+import phonenumbers
 from babel import Locale
+from phonenumbers import PhoneNumberType
 
 from ivr.line.callflow.holiday_calendar import closed_days
 from ivr.line.content.findings import Finding
@@ -76,6 +78,20 @@ def unconfirmed_holidays(content: Content, today: date) -> Iterator[Finding]:
             yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
 
 
+def _costly_transfers(content: Content) -> Iterator[Finding]:
+    """Callers must not be able to make the hospital pay for calls abroad or to premium-rate numbers."""
+    allowed = {*content.config.reminders.countries, "US"}
+    for index, entry in enumerate(content.config.directory):
+        number = phonenumbers.parse(entry.e164)
+        kind = phonenumbers.number_type(number)
+        is_premium = kind == PhoneNumberType.PREMIUM_RATE or str(number.national_number)[3:6] == "976"
+        region = phonenumbers.region_code_for_number(number)
+        if is_premium or (region and region not in allowed):
+            what = "is a premium-rate number" if is_premium else f"belongs to another country ({region})"
+            message = f"The number of {entry.id} {what}, so transfers to it are expensive: use another one."
+            yield content.source.fault(("directory", index, "number"), "costly-number", message)
+
+
 def _unknown_voices(content: Content) -> Iterator[Finding]:
     """With a voice that Twilio lacks, callers hear nothing. A tag without known voices only causes a warning."""
     for code, language in content.config.languages.items():
@@ -125,6 +141,7 @@ FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _costly_on_average,
     _too_many_choices,
     _unconfirmed,
+    _costly_transfers,
     _unknown_voices,
     _long_ids,
     _next_language,

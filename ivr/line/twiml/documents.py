@@ -174,3 +174,13 @@ def text_document(replies: Iterable[str]) -> bytes:
 def encode(response: VoiceResponse | MessagingResponse) -> bytes:
     document: str = response.to_xml()
     return document.encode()
+
+
+def _reject() -> bytes:
+    response = VoiceResponse()
+    response.reject(reason="busy")
+    return encode(response)
+
+
+BUSY = _reject()
+"""Refuses a new call with a busy signal. Twilio does not charge for it: https://www.twilio.com/docs/voice/twiml/reject"""

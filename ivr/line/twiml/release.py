@@ -60,6 +60,7 @@ class CompiledLine:
         self._model_of = model_of
         self.content = content
         self.digest = content.digest
+        self.subjects = frozenset(subject.id for subject in content.config.subjects)
         self.graph = Graph(content)
         self.spoken_input = SpokenInput(content, lambda words, language: self.matcher.match(words, language))
         self.speech = Speech(content, self.graph)

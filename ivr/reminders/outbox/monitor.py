@@ -19,7 +19,12 @@ MAX_MISSING = 0.5
 MIN_TEXTS = 20
 # How long an alarm about a limit stays. It is raised again, and logged again, if the limit is still reached.
 CAPPED_FOR = timedelta(hours=1)
-_CAPPED = (Alarm.REQUESTED_TEXTS_CAPPED, Alarm.ANSWERED_TEXTS_CAPPED)
+_CAPPED = (
+    Alarm.REQUESTED_TEXTS_CAPPED,
+    Alarm.ANSWERED_TEXTS_CAPPED,
+    Alarm.CALLS_CAPPED,
+    Alarm.CALLBACKS_CAPPED,
+)
 _CLOCK = "clock"
 
 

@@ -43,8 +43,18 @@ class Receipt:
         return failed and CLASSES.get(self.code or 0) is ErrorClass.STOP
 
 
-def apply_receipt(ledger: Ledger, vault: Vault, receipt: Receipt, now: datetime) -> bool:
-    """Record a receipt. Returns False if no text has its attempt.
+@dataclass(frozen=True)
+class AppliedReceipt:
+    """delay: seconds from the claim to this receipt if it settled the text; None if it was not the last word."""
+
+    delay: float | None
+
+
+_FINAL = frozenset({"delivered", "undelivered", "failed"})
+
+
+def apply_receipt(ledger: Ledger, vault: Vault, receipt: Receipt, now: datetime) -> AppliedReceipt | None:
+    """Record a receipt. Returns None if no text has its attempt.
 
     A receipt may arrive before we record the hand-over, and settles an uncertain text. If it refuses our sender,
     sending stops until a later text is delivered.
@@ -56,13 +66,13 @@ def apply_receipt(ledger: Ledger, vault: Vault, receipt: Receipt, now: datetime)
         return apply_receipt_in(connection, vault, receipt, now)
 
 
-def apply_receipt_in(connection: Connection, vault: Vault, receipt: Receipt, now: datetime) -> bool:
+def apply_receipt_in(connection: Connection, vault: Vault, receipt: Receipt, now: datetime) -> AppliedReceipt | None:
     """Like `apply_receipt`, in a transaction that holds the exclusive lock if the receipt refuses our sender."""
     row = connection.execute(select(text).where(text.c.attempt == receipt.attempt)).first()
     if row is None:
-        return False
-    apply_to_text(connection, vault, row, receipt, now)
-    return True
+        return None
+    settled = apply_to_text(connection, vault, row, receipt, now) and receipt.state in _FINAL
+    return AppliedReceipt((now - row.claimed_at).total_seconds() if settled and row.claimed_at else None)
 
 
 def apply_to_text(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 from ivr import log
 from ivr.carrier.twilio.client import UNREACHABLE, Carrier, LoggedMessage
 from ivr.ledger import Ledger, Vault
+from ivr.ledger.marks import TEXTS_FORGOTTEN, read_mark
 from ivr.ledger.tables import person, text
 from ivr.people.keywords import carrier_keyword
 from ivr.people.persons import consent_changed_since
@@ -75,6 +76,9 @@ def _newest_known(connection: Connection, now: datetime) -> datetime:
     stored = stored_count(connection)
     times = [handed_over - MARGIN] if handed_over else []
     times += [stored[1] - CLOCK_TOLERANCE] if stored else []
+    # Older texts were deleted: that they are in the log but not in the database shows nothing.
+    forgotten = read_mark(connection, TEXTS_FORGOTTEN)
+    times += [forgotten] if forgotten else []
     return min(max(times, default=now), now)
 
 

@@ -88,10 +88,11 @@ def _count_texts(connection: Connection, batches: dict[int, dict[str, Any]], bat
             counts["reasons"][row.reason] = counts["reasons"].get(row.reason, 0) + row.n
 
 
-def by_state(connection: Connection) -> dict[str, int]:
-    """The number of texts in each state, requested texts included."""
-    rows = connection.execute(select(text.c.state, func.count().label("n")).group_by(text.c.state))
-    return {**dict.fromkeys(STATES, 0), **{row.state: row.n for row in rows}}
+def by_state_and_reason(connection: Connection) -> dict[tuple[str, str], int]:
+    """The number of texts by state and reason, or an empty string; requested texts included. Every state has a row."""
+    group = (text.c.state, text.c.reason)
+    rows = connection.execute(select(*group, func.count().label("n")).group_by(*group))
+    return {(str(state), ""): 0 for state in STATES} | {(row.state, row.reason or ""): row.n for row in rows}
 
 
 def _total(batches: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Counts requests by route, status, and reason, over all web processes that share VAR_DIR.
+"""Counts requests and events over all web processes that share VAR_DIR.
 
 Each process counts in memory, and a background thread saves its counts to its own file once a second. A process that
 takes the place of another continues its file, so that no count decreases.
@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,12 @@ from ivr.web.routes import SIGNED
 # Upper bounds in seconds. Twilio gives up after 15 s.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 TIMED = frozenset({"voice", "sms"})
+# Receipts come within seconds, or hours later from a phone that was off.
+RECEIPT = "receipt"
+RECEIPT_BUCKETS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
+_BUCKETS = {**dict.fromkeys(TIMED, BUCKETS), RECEIPT: RECEIPT_BUCKETS}
+# Events that wait to be counted; older ones are dropped.
+MAX_WAITING = 200_000
 SAVE_SECONDS = 1.0
 LOG_SECONDS = 60.0
 # Statuses of refused and failed requests. A 404 or 405 is usually a stranger who looks for weaknesses.
@@ -30,25 +36,38 @@ LOGGED = frozenset({"400", "403", "408", "413", "429", "431", "500", "501", "503
 _REASONS = {"429": "too_many_requests", "500": "failed", "503": "unavailable"}
 WRONG_SIGNATURE = "wrong_signature"
 Key = tuple[str, str, str]
+Event = tuple[str, ...]
+"""The name of a metric, and the values of its labels: names from fixed sets, nothing that a client chose."""
 
 
 @dataclass
 class Totals:
     """requests: by (route, status, reason). durations: by route, the number of requests in each bucket and above the
-    last. seconds: by route, the sum of the durations."""
+    last; RECEIPT is one of them. seconds: by route, the sum of the durations."""
 
     requests: Counter[Key] = field(default_factory=Counter)
+    events: Counter[Event] = field(default_factory=Counter)
     durations: dict[str, list[int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, other: Totals) -> None:
         # Copies, because another thread may be counting.
         self.requests.update(other.requests.copy())
+        self.events.update(other.events.copy())
         for route, seconds in other.seconds.copy().items():
             self.seconds[route] = self.seconds.get(route, 0.0) + seconds
         for route, buckets in other.durations.copy().items():
             mine = self.durations.setdefault(route, [0] * len(buckets))
             self.durations[route] = [a + b for a, b in zip(mine, buckets, strict=True)]
+
+    def time(self, name: str, seconds: float) -> None:
+        """Add a duration to a histogram."""
+        bounds = _BUCKETS[name]
+        buckets = self.durations.get(name)
+        if buckets is None:
+            buckets = self.durations[name] = [0] * (len(bounds) + 1)
+        buckets[bisect_left(bounds, seconds)] += 1
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     @property
     def wrong_signatures(self) -> int:
@@ -61,15 +80,24 @@ class Totals:
 
     def to_json(self) -> str:
         requests = [[*key, count] for key, count in self.requests.copy().items()]
-        return json.dumps({"requests": requests, "durations": self.durations, "seconds": self.seconds})
+        events = [[*event, count] for event, count in self.events.copy().items()]
+        return json.dumps(
+            {"requests": requests, "events": events, "durations": self.durations, "seconds": self.seconds}
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Totals:
         """Raises ValueError or KeyError for a damaged file."""
         data = json.loads(text)
         requests = Counter({(route, status, reason): int(count) for route, status, reason, count in data["requests"]})
-        durations = {route: buckets for route, buckets in data["durations"].items() if len(buckets) == len(BUCKETS) + 1}
-        return cls(requests, durations, {route: float(data["seconds"][route]) for route in durations})
+        # A file of an earlier version has no events.
+        events = Counter({tuple(event): int(count) for *event, count in data.get("events", ())})
+        durations = {
+            name: buckets
+            for name, buckets in data["durations"].items()
+            if len(buckets) == len(_BUCKETS.get(name, ())) + 1
+        }
+        return cls(requests, events, durations, {name: float(data["seconds"][name]) for name in durations})
 
 
 class RequestCounts:
@@ -78,6 +106,9 @@ class RequestCounts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._own = Totals()
+        self._waiting: deque[Event] = deque(maxlen=MAX_WAITING)
+        self._waiting_receipts: deque[float] = deque(maxlen=MAX_WAITING)
+        self._counting = threading.Lock()
         self._path: Path | None = None
         self._logs = RefusalLog()
         self._saved = ""
@@ -87,14 +118,26 @@ class RequestCounts:
         """Count a response. Called on one thread only. seconds: how long the answer took, unless it is a refusal."""
         self._own.requests[route, status, reason or _REASONS.get(status, "")] += 1
         if seconds is not None and route in TIMED and not status.startswith("4"):
-            buckets = self._own.durations.get(route)
-            if buckets is None:
-                buckets = self._own.durations[route] = [0] * (len(BUCKETS) + 1)
-            buckets[bisect_left(BUCKETS, seconds)] += 1
-            self._own.seconds[route] = self._own.seconds.get(route, 0.0) + seconds
+            self._own.time(route, seconds)
+
+    def note(self, *event: str) -> None:
+        """Have an event counted in the background. Called on any thread; takes no lock."""
+        self._waiting.append(event)
+
+    def note_receipt(self, seconds: float) -> None:
+        """Have the delay of a receipt counted in the background. Called on any thread."""
+        self._waiting_receipts.append(seconds)
+
+    def _count_waiting(self) -> None:
+        with self._counting:
+            while self._waiting:
+                self._own.events[self._waiting.popleft()] += 1
+            while self._waiting_receipts:
+                self._own.time(RECEIPT, self._waiting_receipts.popleft())
 
     def totals(self) -> Totals:
         """Return the sums over all processes. Those of the others are up to a second old."""
+        self._count_waiting()
         sums = Totals()
         sums.add(self._own)
         for path in self._folder.glob("*.json"):
@@ -115,6 +158,7 @@ class RequestCounts:
             log.get_logger().warning(
                 "requests_refused", reason=refusal.reason, routes=refusal.routes, count=refusal.count
             )
+        self._count_waiting()
         text = self._own.to_json()
         if self._path is None or text == self._saved:
             return

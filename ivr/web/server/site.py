@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import HTTPException
 
+from ivr import request_ids
 from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
 from ivr.web.routes import Lane, lane_of, route_of
 from ivr.web.server.lanes import BUSY, SIZES, Finish, ThreadLane
@@ -48,12 +49,13 @@ class Site:
     def answer(self, environ: WSGIEnvironment, body: bytes, finish: Finish) -> None:
         """Pass the response to `finish`, now or later."""
         add_body(environ, body)
+        request = request_ids.new_id()
         started = time.perf_counter()
         lane = lane_of(environ["PATH_INFO"])
         if lane is Lane.CALLS:
             environ[AT_ONCE] = True
             try:
-                response = run_app(self._app, environ)
+                response = self._run(request, environ)
             except WouldWait:
                 del environ[AT_ONCE]
                 environ["wsgi.input"].seek(0)
@@ -70,10 +72,15 @@ class Site:
 
         def answer_without_database() -> None:
             environ[WITHOUT_DATABASE] = True
-            self._lanes[Lane.WITHOUT_DATABASE].submit(partial(run_app, self._app, environ), count_and_finish)
+            self._lanes[Lane.WITHOUT_DATABASE].submit(partial(self._run, request, environ), count_and_finish)
 
         give_up = answer_without_database if environ["PATH_INFO"] == "/sms" else None
-        self._lanes[lane].submit(partial(run_app, self._app, environ), count_and_finish, give_up)
+        self._lanes[lane].submit(partial(self._run, request, environ), count_and_finish, give_up)
+
+    def _run(self, request: str, environ: WSGIEnvironment) -> Response:
+        """Return the response. Each thread of a lane, and the event loop, works for one request at a time."""
+        request_ids.current.set(request)
+        return run_app(self._app, environ)
 
     def _count(self, environ: WSGIEnvironment, response: Response, seconds: float | None = None) -> None:
         route = route_of(environ["PATH_INFO"])

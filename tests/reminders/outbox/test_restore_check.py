@@ -23,6 +23,9 @@ from ivr.reminders.outbox import restore_check
 from ivr.reminders.outbox.restore import Restorer
 from ivr.reminders.outbox.restore_check import may_send
 from ivr.reminders.outbox.restore_guard import RestoreGuard
+from ivr.reminders.retention.expire import expire
+from ivr.reminders.retention.rules import Cutoffs
+from ivr.settings import load
 from tests.support.clinic import NOW, at, row
 from tests.support.network import LINE, SID
 
@@ -233,3 +236,16 @@ def test_an_opt_out_that_is_only_just_arriving_shows_no_restore(clinic, new_mach
     clinic.import_rows(row(10, DUE))
     network.text("STOP", "+16035550110")
     assert new_machine.may_send(clock.now() + timedelta(seconds=5))
+
+
+def test_texts_that_retention_deleted_do_not_look_like_a_restored_backup(clinic, new_machine, network):
+    """A new machine compares the database with the carrier's log, which keeps texts for longer."""
+    clinic.import_rows(row(10, DUE))
+    sent = new_machine.send()
+    assert len(sent) == 1
+    later = NOW + timedelta(days=100)
+    expire(clinic.ledger, clinic.vault, Cutoffs.of(load(), later), later)
+    assert clinic.texts() == []
+    other = Machine(clinic, new_machine.carrier, clinic.folder / "another")
+    assert other.may_send(later)
+    assert alarms(clinic) == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,31 @@ def test_the_totals_are_the_sum_over_all_processes(tmp_path: Path) -> None:
 def test_a_process_that_replaces_another_continues_its_counts(tmp_path: Path) -> None:
     saved(tmp_path, "8000-0", WRONG)
     assert saved(tmp_path, "8000-0", WRONG).totals().requests == {WRONG: 2}
+
+
+def test_events_and_receipts_are_added_up_too_and_survive_a_restart(tmp_path: Path) -> None:
+    for seconds in (2.0, 20.0):
+        counts = saved(tmp_path, "8000-0")
+        counts.note("calls", "started", "")
+        counts.note_receipt(seconds)
+        counts.save()
+    other = saved(tmp_path, "8000-1")
+    other.note("calls", "started", "")
+    totals = other.totals()
+    assert totals.events == {("calls", "started", ""): 3}
+    assert (totals.seconds["receipt"], sum(totals.durations["receipt"])) == (22.0, 2)
+
+
+def test_events_of_many_threads_are_all_counted(tmp_path: Path) -> None:
+    counts = saved(tmp_path, "8000-0")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _number: (counts.note("calls", "started", ""), counts.totals()), range(400)))
+    assert counts.totals().events == {("calls", "started", ""): 400}
+
+
+def test_the_file_of_a_version_without_events_is_continued(tmp_path: Path) -> None:
+    (tmp_path / "8000-0.json").write_text(json.dumps({"requests": [[*WRONG, 2]], "durations": {}, "seconds": {}}))
+    assert saved(tmp_path, "8000-0", WRONG).totals().requests == {WRONG: 3}
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,16 @@ _WORDS = {
         lazy_gettext("Ask your IT department to look for numbers to block, or to raise the limit."),
         _SETTINGS,
     ),
+    Alarm.CALLS_CAPPED: (
+        lazy_gettext("More calls came in than the limits allow, so some callers heard a busy signal."),
+        lazy_gettext("Ask your IT department to look for numbers to block, or to raise the limits."),
+        _SETTINGS,
+    ),
+    Alarm.CALLBACKS_CAPPED: (
+        lazy_gettext("Callers asked for more call-backs than the limit for one hour. More are refused."),
+        lazy_gettext("Ask your IT department to look for repeated calls, or to raise the limit."),
+        _SETTINGS,
+    ),
     Alarm.CLOCK_SILENT: (
         lazy_gettext("The part of the line that starts reminders has stopped."),
         lazy_gettext("Ask your IT department to start the clock: `infoline clock`."),

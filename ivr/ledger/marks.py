@@ -1,0 +1,25 @@
+"""The line's own times, by name: when something was last done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ivr.ledger.tables import mark
+
+TEXTS_FORGOTTEN = "texts-forgotten"
+"""A time before which texts may have been deleted, because their period was over."""
+
+
+def read_mark(connection: Connection, name: str) -> datetime | None:
+    """The time of a mark; None if it was never set."""
+    return connection.execute(select(mark.c.at).where(mark.c.name == name)).scalar()
+
+
+def set_mark(connection: Connection, name: str, at: datetime, value: str = "") -> None:
+    """Set a mark, whether or not another process has just added it."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    added = dialect.insert(mark).values(name=name, value=value, at=at)
+    connection.execute(added.on_conflict_do_update(index_elements=[mark.c.name], set_={"at": at, "value": value}))

@@ -1,0 +1,1 @@
+"""Programs for maintainers: what `make release` and `make audit` run."""
