@@ -29,7 +29,7 @@ COMMANDS = {
     "audit": ("ivr.cli.audit:audit", "List who read or changed personal data."),
     "users": ("ivr.cli.users:users", "List who may sign in to the console, and change it."),
     "keys": ("ivr.cli.keys:keys", "Manage API keys, and the keys that encrypt phone numbers."),
-    "retention": ("ivr.cli.retention:retention", "Delete data whose period is over, or count it."),
+    "retention": ("ivr.cli.retention:retention", "Delete data whose period is over."),
     "unanswered": ("ivr.cli.unanswered:unanswered", "List questions that the line did not understand."),
 }
 

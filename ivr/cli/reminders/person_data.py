@@ -50,10 +50,11 @@ def person_data(number: str, output: Path | None) -> None:
 @click.argument("number")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(number: str, yes: bool) -> None:
-    """Delete all that is stored about NUMBER, because the patient asked for it.
+    """Delete all that is stored about NUMBER.
 
-    An opt-out stays, as a hash of the number, so that it is never texted again. Upcoming appointments are deleted too:
-    if a later file contains them, they come back. With `-` as NUMBER, the number is read from standard input.
+    For a patient who asks for it. An opt-out stays, as a hash of the number, so that it is never texted again. Upcoming
+    appointments are deleted too: if a later file contains them, they come back. With `-` as NUMBER, the number is read
+    from standard input.
     """
     from ivr.reminders.retention.person_data import TextOnItsWay, erase_person
 
