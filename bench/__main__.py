@@ -5,7 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import callers, held, imports, ledger, proof, publishing, sending, startup, texts, understanding, voice
+from bench import (
+    callers,
+    console,
+    held,
+    imports,
+    ledger,
+    proof,
+    publishing,
+    sending,
+    startup,
+    texts,
+    understanding,
+    voice,
+)
 
 PARTS = {
     "startup": startup.main,
@@ -19,6 +32,7 @@ PARTS = {
     "ledger": ledger.main,
     "sending": sending.main,
     "publishing": publishing.main,
+    "console": console.main,
 }
 
 
@@ -28,6 +42,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
     parser.add_argument("--seconds", type=float, help="callers: duration")
     parser.add_argument("--callers", type=int, help="callers: number of concurrent callers")
+    parser.add_argument("--appointments", type=int, help="console: number of appointments, for a quick run")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.parts if name not in PARTS]
     if unknown:

@@ -13,6 +13,7 @@ from ivr.web.services import Services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from flask import Flask
 
 ROOT = "/console"
 Doors = Literal["twilio", "console", "all"]
@@ -29,37 +30,34 @@ def without_webhooks(app: WSGIApplication) -> WSGIApplication:
     return answer
 
 
-def with_console(app: WSGIApplication, services: Services) -> WSGIApplication:
-    """The app, and the console below /console."""
-    console = _LazyConsole(services)
+class WithConsole:
+    """The app, and the console below /console, which is imported on first use."""
 
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if first_segment(path) != "console":
-            return app(environ, start_response)
-        # A copy, because the server counts the request by its whole path.
-        return console({**environ, "SCRIPT_NAME": ROOT, "PATH_INFO": path.removeprefix(ROOT)}, start_response)
-
-    return answer
-
-
-class _LazyConsole:
-    """The console, which is imported on first use: a line whose console nobody opens starts a second faster."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, app: WSGIApplication, services: Services) -> None:
+        self._app, self._services = app, services
         self._lock = threading.Lock()
-        self._app: WSGIApplication | None = None
+        self._console: Flask | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if first_segment(path) != "console":
+            return self._app(environ, start_response)
         if not self._services.settings.secret_key:
             return ServiceUnavailable(_NO_SECRET)(environ, start_response)
-        return self._console()(environ, start_response)
+        # A copy, because the server counts the request by its whole path.
+        return self._opened()({**environ, "SCRIPT_NAME": ROOT, "PATH_INFO": path.removeprefix(ROOT)}, start_response)
 
-    def _console(self) -> WSGIApplication:
+    def prepare(self) -> None:
+        """Import the console and compile its templates, so that no page waits for it."""
+        if self._services.settings.secret_key:
+            from ivr.web.console.app import compile_templates
+
+            compile_templates(self._opened())
+
+    def _opened(self) -> Flask:
         with self._lock:
-            if self._app is None:
+            if self._console is None:
                 from ivr.web.console.app import create_console
 
-                self._app = create_console(self._services)
-            return self._app
+                self._console = create_console(self._services)
+            return self._console
