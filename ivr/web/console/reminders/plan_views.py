@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -52,11 +53,17 @@ def _drafted() -> _Drafted | None:
         draft = _drafts().open()
     except NoDraft:
         return None
+    return _Drafted(draft, _rules(draft.files.get(LINE_FILE, b"")))
+
+
+# Reading the file takes far longer than all else on the page.
+@lru_cache(maxsize=4)
+def _rules(data: bytes) -> ReminderRules | None:
+    """The plan in a line.yaml; None if it cannot be read."""
     try:
-        source = read_yaml(LINE_FILE, decode_text(LINE_FILE, draft.files.get(LINE_FILE, b"")))
-        return _Drafted(draft, read_config(source).reminders)
+        return read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, data))).reminders
     except BrokenPrompts:
-        return _Drafted(draft, None)
+        return None
 
 
 @blueprint.get("/reminders/plan")
