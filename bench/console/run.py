@@ -66,11 +66,14 @@ class Verdict:
 def main(options: argparse.Namespace) -> int:
     appointments = options.appointments or APPOINTMENTS
     verdict = Verdict()
-    for kind in ("sqlite", "postgresql"):
-        with tempfile.TemporaryDirectory() as folder, database(kind) as url:
-            print(f"\nconsole on {kind}, {appointments:,} appointments", flush=True)
-            with _serve(url, Path(folder), appointments) as running:
-                _measure(running, Path(folder), verdict, quick=appointments < APPOINTMENTS)
+    with tempfile.TemporaryDirectory() as models:
+        # Learned once, for both databases.
+        os.environ.setdefault("MODEL_DIR", models)
+        for kind in ("sqlite", "postgresql"):
+            with tempfile.TemporaryDirectory() as folder, database(kind) as url:
+                print(f"\nconsole on {kind}, {appointments:,} appointments", flush=True)
+                with _serve(url, Path(folder), appointments) as running:
+                    _measure(running, Path(folder), verdict, quick=appointments < APPOINTMENTS)
     print(f"\n{verdict.misses} figures miss what is asked")
     return 1 if verdict.misses else 0
 
