@@ -198,7 +198,7 @@ def _serve(url: str, folder: Path, appointments: int) -> Iterator[Running]:
     with (folder / "web.log").open("wb") as log:
         web = subprocess.Popen([*command, "web"], env=environment, cwd=ROOT, stdout=log, stderr=log)
     try:
-        wait_for(port)
+        wait_for(port, 300)
         time.sleep(PREPARING_SECONDS)
         yield Running(web.pid, port, cookies, console)
     finally:
