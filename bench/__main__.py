@@ -5,7 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import api, callers, held, imports, ledger, proof, publishing, sending, startup, texts, understanding, voice
+from bench import (
+    api,
+    callers,
+    console,
+    held,
+    imports,
+    ledger,
+    proof,
+    publishing,
+    sending,
+    startup,
+    texts,
+    understanding,
+    voice,
+)
 
 PARTS = {
     "startup": startup.main,
@@ -20,6 +34,7 @@ PARTS = {
     "sending": sending.main,
     "publishing": publishing.main,
     "api": api.main,
+    "console": console.main,
 }
 
 
@@ -29,6 +44,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
     parser.add_argument("--seconds", type=float, help="callers: duration")
     parser.add_argument("--callers", type=int, help="callers: number of concurrent callers")
+    parser.add_argument("--appointments", type=int, help="console: number of appointments, for a quick run")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.parts if name not in PARTS]
     if unknown:

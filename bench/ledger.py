@@ -113,7 +113,7 @@ def _median(query: Callable[[], object]) -> float:
 
 
 @contextmanager
-def _database(kind: str) -> Iterator[str]:
+def database(kind: str) -> Iterator[str]:
     if kind == "postgresql":
         with empty_database("bench") as url:
             yield url
@@ -124,7 +124,7 @@ def _database(kind: str) -> Iterator[str]:
 
 @contextmanager
 def _filled(kind: str) -> Iterator[Ledger]:
-    with _database(kind) as url:
+    with database(kind) as url:
         ledger = open_ledger(url)
         ledger.upgrade()
         _fill(ledger)

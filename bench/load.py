@@ -45,7 +45,7 @@ def drive(port: int, requests: Iterator[bytes], pids: list[int], seconds: float,
         for key, _ in selector.select(timeout=1):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
-            _read_response(sock)
+            read_response(sock)
             latencies.append(time.perf_counter() - started[sock])
             started[sock] = time.perf_counter()
             sock.sendall(next(requests))
@@ -56,7 +56,8 @@ def drive(port: int, requests: Iterator[bytes], pids: list[int], seconds: float,
     return Round(len(latencies), elapsed, cpu / max(1, len(latencies)), latencies)
 
 
-def _read_response(sock: socket.socket) -> None:
+def read_response(sock: socket.socket) -> None:
+    """Read one response to its end. Raises RuntimeError on a status other than 200."""
     data = sock.recv(65536)
     while b"\r\n\r\n" not in data:
         data += _more(sock)

@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     from ivr.settings import load
     from ivr.web import audio, health, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
-    from ivr.web.doors import with_api, with_console, without_webhooks
+    from ivr.web.doors import WithConsole, without_webhooks
     from ivr.web.fast_path import FastPath
     from ivr.web.line_app import LineApp
     from ivr.web.routes import MAX_BODY
@@ -94,6 +94,5 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     if doors == "console":
         app.wsgi_app = without_webhooks(app.wsgi_app)  # type: ignore[method-assign, assignment]
     if doors != "twilio":
-        app.wsgi_app = with_console(app.wsgi_app, services)  # type: ignore[method-assign, assignment]
-        app.wsgi_app = with_api(app.wsgi_app, services)  # type: ignore[method-assign, assignment]
+        app.wsgi_app = WithConsole(app.wsgi_app, services)  # type: ignore[method-assign]
     return app

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 from xdist.scheduler import LoadFileScheduling
 
 from ivr import clock
@@ -26,9 +26,10 @@ from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import Example, examples_digest, train_model
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.models import ModelStore
+from ivr.releases.store import pack
 from ivr.settings import load
 from ivr.web.services import Services
-from tests.support.clinic import NOW, Clinic, open_clinic
+from tests.support.clinic import NOW, Clinic, open_clinic, write_empty_ledger
 from tests.support.paths import ROOT, SHARED
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _read_and_compile_once() -> Iterator[None]:
     """Cache contents and compiled lines across tests: they are immutable, and take seconds."""
     contents: dict[str, Content] = {}
     lines: dict[tuple[str, str], CompiledLine] = {}
+    archives: dict[str, bytes] = {}
 
     def cached_content(files: Files) -> Content:
         key = content_digest(files)
@@ -94,9 +96,16 @@ def _read_and_compile_once() -> Iterator[None]:
             lines[key] = CompiledLine(content, base_url, **options)
         return lines[key]
 
+    def cached_archive(files: Files) -> bytes:
+        key = content_digest(files)
+        if key not in archives:
+            archives[key] = pack(files)
+        return archives[key]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.line.content.loader.read_prompt", lru_cache(2_000)(read_prompt))
         patch.setattr("ivr.releases.cache.read_content", cached_content)
+        patch.setattr("ivr.releases.disk_cache.pack", cached_archive)
         for module in ("ivr.releases.cache", "ivr.cli.doctor"):
             patch.setattr(f"{module}.CompiledLine", cached_line)
         yield
@@ -320,9 +329,8 @@ def clinic_for_commands(content: Content, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     settings = load()
-    ledger = open_ledger(settings.database_url)
-    ledger.upgrade()
-    return Clinic(ledger, Vault.of(settings), content, tmp_path)
+    write_empty_ledger(Path(str(make_url(settings.database_url).database)))
+    return Clinic(open_ledger(settings.database_url), Vault.of(settings), content, tmp_path)
 
 
 @pytest.fixture

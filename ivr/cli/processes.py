@@ -58,20 +58,36 @@ def web(port: int | None, doors: Doors) -> None:
 
 
 def line_site(doors: Doors = "all") -> Served:
-    """Return what a web process serves: the line of the environment's settings."""
+    """Return what a web process serves: the line of the environment's settings.
+
+    Beside Twilio's doors, the console is served by a process of its own.
+    """
     from ivr import create_app
+    from ivr.settings import load
+    from ivr.web.doors import WithConsole
     from ivr.web.server.process import Served
 
-    app = create_app(doors=doors)
+    settings = load()
+    apart = doors == "all" and bool(settings.secret_key)
+    app = create_app(settings, "twilio" if apart else doors)
     services: Services = app.extensions["infoline"]
-    settings, live = services.settings, services.releases.live
+    live = services.releases.live
     description = {
         "release": live.digest if live else None,
         "database": "sqlite" if services.ledger.is_sqlite else "postgresql",
         "queue": bool(settings.redis_url),
     }
     per_address, proxies = settings.connections_per_address, settings.proxy_networks
-    return Served(app.wsgi_app, services.requests, per_address, proxies, description, services.close)
+    return Served(
+        app.wsgi_app,
+        services.requests,
+        per_address,
+        proxies,
+        description,
+        prepare=app.wsgi_app.prepare if isinstance(app.wsgi_app, WithConsole) else lambda: None,
+        close=services.close,
+        console=partial(line_site, "console") if apart else None,
+    )
 
 
 def _cannot_listen(error: OSError, address: str, port: int) -> str:

@@ -71,7 +71,7 @@ appointment = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("appointment_id", String(100), nullable=False, unique=True),
-    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("batch_id", ForeignKey("batch.id"), nullable=False),
     Column("starts_at", UtcDateTime, nullable=False),
     Column("timezone", String(64), nullable=False),
@@ -88,6 +88,8 @@ appointment = Table(
     # For reminders that are due, oldest first, and for the counts of a batch's status without reading the rows.
     Index("ix_appointment_next_due_at_id", "next_due_at", "id"),
     Index("ix_appointment_batch_id_next_due_at", "batch_id", "next_due_at"),
+    # For the appointments of a person, and for landlines with one ahead without reading the rows.
+    Index("ix_appointment_person_id_status_starts_at", "person_id", "status", "starts_at"),
     # For the list of appointments by day.
     Index("ix_appointment_starts_at_status_batch_id", "starts_at", "status", "batch_id"),
 )

@@ -1,4 +1,4 @@
-"""What a web process answers: Twilio's webhooks, the console with the API, or both."""
+"""What a web process answers: Twilio's webhooks, the console and the API, or all of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ivr.web.services import Services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from flask import Flask
 
 ROOT, API_ROOT = "/console", "/api/v1"
 Doors = Literal["twilio", "console", "all"]
@@ -29,58 +30,57 @@ def without_webhooks(app: WSGIApplication) -> WSGIApplication:
     return answer
 
 
-def with_console(app: WSGIApplication, services: Services) -> WSGIApplication:
-    """The app, and the console below /console."""
+class WithConsole:
+    """The app, the console below /console, and the API below /api/v1. Both are imported on first use."""
 
-    def create() -> WSGIApplication:
+    def __init__(self, app: WSGIApplication, services: Services) -> None:
+        self._app, self._services = app, services
+        self._console = _Lazy(self._create_console)
+        self._api = _Lazy(self._create_api)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if first_segment(path) == "console":
+            if not self._services.settings.secret_key:
+                return ServiceUnavailable(_NO_SECRET)(environ, start_response)
+            return self._console.opened()(_below(ROOT, environ), start_response)
+        if path.startswith(f"{API_ROOT}/"):
+            return self._api.opened()(_below(API_ROOT, environ), start_response)
+        return self._app(environ, start_response)
+
+    def prepare(self) -> None:
+        """Import the console and compile its templates, so that no page waits for it."""
+        if self._services.settings.secret_key:
+            from ivr.web.console.app import compile_templates
+
+            compile_templates(self._console.opened())
+
+    def _create_console(self) -> Flask:
         from ivr.web.console.app import create_console
 
-        return create_console(services)
+        return create_console(self._services)
 
-    console = _Lazy(create)
-
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if first_segment(path) != "console":
-            return app(environ, start_response)
-        if not services.settings.secret_key:
-            return ServiceUnavailable(_NO_SECRET)(environ, start_response)
-        # A copy, because the server counts the request by its whole path.
-        return console({**environ, "SCRIPT_NAME": ROOT, "PATH_INFO": path.removeprefix(ROOT)}, start_response)
-
-    return answer
-
-
-def with_api(app: WSGIApplication, services: Services) -> WSGIApplication:
-    """The app, and the API below /api/v1."""
-
-    def create() -> WSGIApplication:
+    def _create_api(self) -> Flask:
         from ivr.web.api.app import create_api
 
-        return create_api(services)
+        return create_api(self._services)
 
-    api = _Lazy(create)
 
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if not path.startswith(f"{API_ROOT}/"):
-            return app(environ, start_response)
-        return api({**environ, "SCRIPT_NAME": API_ROOT, "PATH_INFO": path.removeprefix(API_ROOT)}, start_response)
-
-    return answer
+def _below(root: str, environ: WSGIEnvironment) -> WSGIEnvironment:
+    """The environment of an app that is mounted there. A copy: the server counts the request by its whole path."""
+    return {**environ, "SCRIPT_NAME": root, "PATH_INFO": environ["PATH_INFO"].removeprefix(root)}
 
 
 class _Lazy:
-    """An app that is imported on first use: a line whose console nobody opens starts a second faster."""
+    """An app that is created on first use: a line whose console nobody opens starts a second faster."""
 
-    def __init__(self, create: Callable[[], WSGIApplication]) -> None:
+    def __init__(self, create: Callable[[], Flask]) -> None:
         self._create = create
         self._lock = threading.Lock()
-        self._app: WSGIApplication | None = None
+        self._app: Flask | None = None
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def opened(self) -> Flask:
         with self._lock:
             if self._app is None:
                 self._app = self._create()
-            app = self._app
-        return app(environ, start_response)
+            return self._app

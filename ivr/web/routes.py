@@ -29,6 +29,8 @@ LANES = {
     "console": Lane.CONSOLE,
     "api": Lane.API,
 }
+APART = frozenset({Lane.CONSOLE, Lane.API})
+"""Lanes whose requests take long, and go to a process of their own where there is one."""
 MAX_BODY = 64 * 1024
 """The most bytes of a request's body: webhooks are small."""
 MAX_CONSOLE_BODY = 22 * 1024 * 1024

@@ -126,10 +126,16 @@ def _empty_ledger() -> bytes:
         return (Path(folder) / "empty.db").read_bytes()
 
 
+def write_empty_ledger(path: Path) -> None:
+    """Create a SQLite database with all tables, readable by its owner only, as the migrations leave it."""
+    path.touch(mode=0o600)
+    path.write_bytes(_empty_ledger())
+
+
 @contextmanager
 def open_clinic(content, folder: Path) -> Iterator[Clinic]:
     """A clinic on SQLite, for behavior that does not depend on the database."""
-    (folder / "small.db").write_bytes(_empty_ledger())
+    write_empty_ledger(folder / "small.db")
     ledger = open_ledger(f"sqlite:///{folder}/small.db")
     yield Clinic(ledger, Vault([b"k" * 32]), content, folder)
     ledger.close()

@@ -7,13 +7,13 @@ from importlib import import_module
 
 from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel
+from flask_babel import Babel, force_locale, format_datetime, format_decimal
 from flask_bootstrap import Bootstrap5
 from flask_compress import Compress
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from ivr import log
+from ivr import clock, log
 from ivr.ledger import LedgerUnavailable
 from ivr.web.console import access, filters
 from ivr.web.console.security import flask_security_setup, headers, kept_forms, views
@@ -70,6 +70,22 @@ def create_console(services: Services) -> Flask:
     filters.install(app, services)
     _handle_errors(app)
     return app
+
+
+def compile_templates(app: Flask) -> None:
+    """Read all templates of the pages, and the words of all languages, before anybody waits for them."""
+    for name in app.jinja_env.list_templates(filter_func=_is_page):
+        app.jinja_env.get_template(name)
+    for language in LANGUAGES:
+        with app.test_request_context(), force_locale(language):
+            gettext("Sign out")
+            format_datetime(clock.now())
+            format_decimal(1)
+
+
+def _is_page(name: str) -> bool:
+    """Whether a template is the console's own: libraries bring many that no page includes."""
+    return name.endswith(".html") and not name.startswith(("bootstrap", "base/", "security/_"))
 
 
 def _locale() -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, cast
 
-from ivr.web.routes import MAX_BODY, body_limits
+from ivr.web.routes import APART, MAX_BODY, body_limits, lane_of
 from ivr.web.server.connections import Connections
 from ivr.web.server.http import Head, HttpError, RequestReader
 from ivr.web.server.site import Site
@@ -32,26 +33,40 @@ class State(Enum):
     ANSWERING = auto()  # the app has the request
     WRITING = auto()  # the client has not yet read the whole response
     LINGERING = auto()  # refused; what the client still sends is ignored
+    PASSED_ON = auto()  # another process answers
+
+
+class PassesOn(Protocol):
+    """Has another process answer requests."""
+
+    def pass_on(self, sock: socket.socket, received: bytes) -> None:
+        """Pass on a connection with the bytes received since its request began. Closes the socket in this process."""
 
 
 class Host(Protocol):
-    """What a connection needs of its server. date: of the Date header."""
+    """What a connection needs of its server. date: of the Date header. console: who answers requests for the console and the API."""
 
     connections: Connections[Connection]
     site: Site
     port: int
     date: str
     stopping: bool
+    console: PassesOn | None
 
     def now(self) -> float:
         """The clock by which deadlines are measured, in seconds."""
 
 
 class Connection(asyncio.Protocol):
-    """Receives, has the site answer, and sends, one request at a time. deadline: of the state, by the loop's clock."""
+    """Receives, has the site answer, and sends, one request at a time. deadline: of the state, by the loop's clock.
 
-    def __init__(self, server: Host) -> None:
+    received: what another process received of the first request. Such a connection is closed after its response,
+    because the next request on it may be for the other process.
+    """
+
+    def __init__(self, server: Host, received: bytes = b"") -> None:
         self._server = server
+        self._passed = received
         self._transport: asyncio.Transport | None = None
         self.address = ""
         self.deadline = math.inf
@@ -62,6 +77,7 @@ class Connection(asyncio.Protocol):
     def _start_over(self) -> None:
         self._state = State.HEAD
         self._reader = RequestReader(self._begin, MAX_BODY)
+        self._received = bytearray()
         self._environ: WSGIEnvironment = {}
         self._keep_alive = True
 
@@ -76,20 +92,33 @@ class Connection(asyncio.Protocol):
         # So that the transport reports when the client has read everything.
         self._transport.set_write_buffer_limits(0)
         self._allow(HEAD_SECONDS)
+        if self._passed:
+            self.data_received(self._passed)
 
     def data_received(self, data: bytes) -> None:
         if self._state in (State.HEAD, State.BODY):
+            if self._server.console is not None and self._state is State.HEAD:
+                self._received += data
             try:
                 self._receive(data)
             except HttpError as error:
                 # After a refusal, nothing that follows changes the response.
-                if not self._is_refused():
+                if not self._is_decided():
                     self._refuse(error.status)
+            self._pass_on()
         elif self._state is not State.LINGERING:
             self._refuse_more()
 
-    def _is_refused(self) -> bool:
-        return self._state is State.LINGERING
+    def _is_decided(self) -> bool:
+        return self._state in (State.LINGERING, State.PASSED_ON)
+
+    def _pass_on(self) -> None:
+        """Give the connection away if its request is for the console or the API."""
+        if self._state is not State.PASSED_ON or self._transport is None or self._server.console is None:
+            return
+        self._server.console.pass_on(self._transport.get_extra_info("socket").dup(), bytes(self._received))
+        # Closes only this process's descriptor of the socket.
+        self._transport.abort()
 
     def _refuse_more(self) -> None:
         """Do not read a second request before the response to the first; the client sends it again.
@@ -126,7 +155,10 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, head: Head) -> None:
         """Refuse a request because of its headers, or begin to receive its body."""
-        self._keep_alive = head.keep_alive
+        if self._server.console is not None and lane_of(head.target.partition("?")[0]) in APART:
+            self._state = State.PASSED_ON
+            return
+        self._keep_alive = head.keep_alive and not self._passed
         self._environ = build_environ(head, self.address, self._server.port)
         refusal = self._server.site.refusal(self._environ)
         if refusal is not None:

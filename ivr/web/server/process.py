@@ -7,16 +7,19 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 from ivr import log
 from ivr.web.server.connections import Networks
+from ivr.web.server.console_process import ConsoleProcess, be_less_urgent, receive_connections
 from ivr.web.server.request_counts import RequestCounts
 from ivr.web.server.server import STOP_SECONDS, Server
 from ivr.web.server.site import Site
@@ -46,7 +49,9 @@ def listen(address: str, port: int) -> socket.socket:
 class Served:
     """What a process serves. per_address, proxies: see Connections. description: logged at the start; no secrets.
 
-    close: called at the end.
+    prepare: called on a thread once requests are answered, so that the first ones need not wait. close: called at the
+    end. console: makes what a process of its own serves, to which the console's requests go; None if `app` answers
+    them.
     """
 
     app: WSGIApplication
@@ -54,7 +59,9 @@ class Served:
     per_address: int
     proxies: Networks = ()
     description: Mapping[str, object] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
+    console: Callable[[], Served] | None = None
 
 
 Factory = Callable[[], Served]
@@ -76,19 +83,57 @@ def _serve_here(factory: Factory, listener: socket.socket, number: int, parent: 
 
 
 async def _run(factory: Factory, listener: socket.socket, number: int, parent: int) -> None:
-    stop = asyncio.Event()
-    for name in _SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = _stop_signal()
     served = factory()
     address, port = listener.getsockname()[:2]
     served.counts.save_as(f"{port}-{number}")
-    server = Server(Site(served.app, served.counts), served.per_address, served.proxies)
+    console = ConsoleProcess(partial(_serve_console, served.console), port, number) if served.console else None
+    server = Server(Site(served.app, served.counts), served.per_address, served.proxies, console)
     log.log_start("web", pid=os.getpid(), bind=address, port=port, **served.description)
     await server.start(listener)
+    threading.Thread(target=served.prepare, name="prepare", daemon=True).start()
     # A process whose parent was killed must not keep the port.
     while not stop.is_set() and (not parent or os.getppid() == parent):
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), PARENT_SECONDS)
+    await server.stop()
+    if console is not None:
+        await asyncio.to_thread(console.close, STOP_SECONDS)
+    served.counts.save()
+    served.close()
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for name in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    return stop
+
+
+def _serve_console(factory: Factory, channel: socket.socket, port: int, number: int) -> None:
+    be_less_urgent()
+    asyncio.run(_run_console(factory, channel, port, number))
+
+
+async def _run_console(factory: Factory, channel: socket.socket, port: int, number: int) -> None:
+    """Serve the connections that a web process passes on, until it ends."""
+    stop, loop = _stop_signal(), asyncio.get_running_loop()
+    served = factory()
+    served.counts.save_as(f"{port}-{number}-console")
+    server = Server(Site(served.app, served.counts), served.per_address, served.proxies)
+    server.start_without_listener(port)
+    log.get_logger().info("console_process_started", pid=os.getpid(), port=port)
+    threading.Thread(target=served.prepare, name="prepare", daemon=True).start()
+
+    def adopt(sock: socket.socket, received: bytes) -> None:
+        asyncio.run_coroutine_threadsafe(server.adopt(sock, received), loop)
+
+    def end() -> None:
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(stop.set)
+
+    receive_connections(channel, adopt, end)
+    await stop.wait()
     await server.stop()
     served.counts.save()
     served.close()

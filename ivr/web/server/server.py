@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from email.utils import formatdate
 
-from ivr.web.server.connection import Connection
+from ivr.web.server.connection import Connection, PassesOn
 from ivr.web.server.connections import Connections, Networks
 from ivr.web.server.site import Site
 
@@ -23,10 +23,13 @@ STOP_SECONDS = 20.0
 
 
 class Server:
-    """Accepts connections until `stop`. per_address, proxies: see Connections."""
+    """Accepts connections until `stop`. per_address, proxies: see Connections.
 
-    def __init__(self, site: Site, per_address: int, proxies: Networks = ()) -> None:
-        self.site = site
+    console: who answers the console's requests; None if the site does.
+    """
+
+    def __init__(self, site: Site, per_address: int, proxies: Networks = (), console: PassesOn | None = None) -> None:
+        self.site, self.console = site, console
         self.connections: Connections[Connection] = Connections(connection_limit(), per_address, proxies)
         self.stopping = False
         self.date = ""
@@ -40,11 +43,22 @@ class Server:
 
     async def start(self, listener: socket.socket) -> None:
         """Serve the connections of a bound socket."""
-        self.port = listener.getsockname()[1]
-        self.date = formatdate(usegmt=True)
-        self._sweeping = asyncio.create_task(self._sweep())
+        self.start_without_listener(listener.getsockname()[1])
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(lambda: Connection(self), sock=listener, backlog=BACKLOG)
+
+    def start_without_listener(self, port: int) -> None:
+        """Serve only what `adopt` is given. port: of the listener of the other process."""
+        self.port = port
+        self.date = formatdate(usegmt=True)
+        self._sweeping = asyncio.create_task(self._sweep())
+
+    async def adopt(self, sock: socket.socket, received: bytes) -> None:
+        """Serve a connection that another process accepted. received: what it has received since the request began."""
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(self, received), sock)
+        except OSError:
+            sock.close()
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Accept no more connections, and return once all requests in flight are answered, or after `seconds`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,8 +14,9 @@ from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import LINE_FILE
 from ivr.line.content.yaml_source import decode_text, read_yaml
 from ivr.people.audit import AuditKind
-from ivr.releases.drafts import Draft, Drafts, EditConflict, FileRejected, NoDraft
+from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.prompts.drafted import drafts
 from ivr.web.console.reminders.plan_drawing import timeline
 from ivr.web.console.reminders.plan_form import (
     StepFields,
@@ -42,21 +44,23 @@ class _Drafted:
         return self.draft.version(LINE_FILE)
 
 
-def _drafts() -> Drafts:
-    return Drafts(services().ledger, live_line().content.config.zone)
-
-
 def _drafted() -> _Drafted | None:
     """The plan in the draft; None before the first release is published."""
     try:
-        draft = _drafts().open()
+        draft = drafts().open()
     except NoDraft:
         return None
+    return _Drafted(draft, _rules(draft.files.get(LINE_FILE, b"")))
+
+
+# Reading the file takes far longer than all else on the page.
+@lru_cache(maxsize=4)
+def _rules(data: bytes) -> ReminderRules | None:
+    """The plan in a line.yaml; None if it cannot be read."""
     try:
-        source = read_yaml(LINE_FILE, decode_text(LINE_FILE, draft.files.get(LINE_FILE, b"")))
-        return _Drafted(draft, read_config(source).reminders)
+        return read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, data))).reminders
     except BrokenPrompts:
-        return _Drafted(draft, None)
+        return None
 
 
 @blueprint.get("/reminders/plan")
@@ -112,7 +116,7 @@ def save_plan() -> ResponseReturnValue:
     if wrong:
         return _page(drafted, fields, {"plan-form": " ".join(finding.message for finding in wrong)}), 400
     try:
-        _drafts().save(LINE_FILE, data, staff_user().name, clock.now(), drafted.version)
+        drafts().save(LINE_FILE, data, staff_user().name, clock.now(), drafted.version)
     except (EditConflict, FileRejected, NoDraft) as refused:
         return _page(_drafted(), fields, {}, str(refused)), 409
     with services().ledger.write() as connection:

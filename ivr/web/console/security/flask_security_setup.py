@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, request, session
-from flask_login import user_logged_in
-from flask_security import LoginForm, Security
+from flask import Flask, g, request, session
+from flask_login import current_user, user_logged_in
+from flask_security import ChangePasswordForm, LoginForm, MfRecoveryForm, Security
 from flask_security.signals import user_failed_authn
 from werkzeug.exceptions import TooManyRequests
 
@@ -20,7 +20,9 @@ from ivr.web.console.security.datastore import LedgerUserDatastore, SecurityUser
 from ivr.web.services import Services
 
 MIN_PASSWORD = 12
+# Forms where a code or a password can be guessed after the first step of a sign-in, or in a stolen session.
 _SECOND_FACTOR_ENDPOINTS = frozenset({"security.two_factor_token_validation", "security.mf_recovery"})
+_PASSWORD_ENDPOINTS = frozenset({"security.verify", "security.change_password"})
 
 
 def install(app: Flask, services: Services) -> None:
@@ -53,9 +55,35 @@ def install(app: Flask, services: Services) -> None:
     )
     limit = SignInLimit(services.vault)
     datastore = LedgerUserDatastore(services.ledger, services.vault)
-    security = Security(app, datastore, login_form=_login_form(services, limit))
+    security = Security(
+        app,
+        datastore,
+        login_form=_login_form(services, limit),
+        mf_recovery_form=RecordedRecoveryForm,
+        change_password_form=RecordedChangePasswordForm,
+    )
     security.login_context_processor(lambda: {"has_provider": oidc.is_configured(services.settings)})
     _count_failures(app, services, limit)
+
+
+class RecordedChangePasswordForm(ChangePasswordForm):
+    """Reports a wrong present password, as the library does in its other forms."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        valid = bool(super().validate(**kwargs))
+        if not valid and self.password and self.password.data and self.password.errors:
+            current_user.track_failed_authn("password")
+        return valid
+
+
+class RecordedRecoveryForm(MfRecoveryForm):
+    """Reports a wrong recovery code, as the library does for all other codes."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        valid = bool(super().validate(**kwargs))
+        if not valid and self.user is not None:
+            self.user.track_failed_authn("recovery code", tfa=True)
+        return valid
 
 
 def _login_form(services: Services, limit: SignInLimit) -> type[LoginForm]:
@@ -68,7 +96,7 @@ def _login_form(services: Services, limit: SignInLimit) -> type[LoginForm]:
             _refuse_too_many(services, limit, str(self.email.data or ""))
             valid = bool(super().validate(**kwargs))
             if not valid:
-                _add_failure(services, limit, str(self.email.data or ""))
+                _add_failure(services, limit, str(self.email.data or ""), self.user.id if self.user else None)
             return valid
 
     return LimitedLoginForm
@@ -88,20 +116,17 @@ def _add_failure(services: Services, limit: SignInLimit, name: str, user_id: int
 
 
 def _count_failures(app: Flask, services: Services, limit: SignInLimit) -> None:
-    """Limit guesses of the second factor as well, and record who signs in."""
+    """Limit guesses in all other forms as well, and record who signs in."""
 
     @app.before_request
-    def limit_codes() -> None:
-        if request.method == "POST" and request.endpoint in _SECOND_FACTOR_ENDPOINTS:
-            user = app.extensions["security"].datastore
-            key = session.get("tf_user_id")
-            found = user.find_user(fs_uniquifier=str(key)) if key else None
-            if found is not None:
-                _refuse_too_many(services, limit, found.email)
+    def limit_guesses() -> None:
+        if request.method == "POST" and (email := _guessed_user(app)):
+            _refuse_too_many(services, limit, email)
 
     @user_failed_authn.connect_via(app)
     def failed(_app: Flask, user: SecurityUser, tfa: bool = False, **_details: Any) -> None:
-        if tfa:
+        # The sign-in form counts its own failures, because most of them have no user.
+        if tfa or request.endpoint in _PASSWORD_ENDPOINTS:
             _add_failure(services, limit, user.email, user.id)
 
     @user_logged_in.connect_via(app)  # type: ignore[untyped-decorator]
@@ -111,3 +136,12 @@ def _count_failures(app: Flask, services: Services, limit: SignInLimit) -> None:
             limit.clear(connection, normalize_email(user.email))
             record_sign_in(connection, user.id, now)
             record(connection, Actor(f"console user {user.id}"), AuditKind.SIGNED_IN, now)
+
+
+def _guessed_user(app: Flask) -> str | None:
+    """The address of the user whose code or password a request may be guessing; None if it is no such request."""
+    if request.endpoint in _PASSWORD_ENDPOINTS:
+        return g.staff_user.email if g.staff_user else None
+    key = session.get("tf_user_id") if request.endpoint in _SECOND_FACTOR_ENDPOINTS else None
+    found = app.extensions["security"].datastore.find_user(fs_uniquifier=str(key)) if key else None
+    return found.email if found is not None else None

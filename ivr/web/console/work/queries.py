@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, exists, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, literal, select, union_all
 
 from ivr.ledger.tables import appointment, callback, console_user, person, todo
 from ivr.line.content.keyword_rules import RED_FLAGS
@@ -42,7 +42,9 @@ class Counts:
 def counts(connection: Connection, now: datetime) -> Counts:
     by_kind = select(todo.c.kind, func.count()).where(todo.c.done_at.is_(None)).group_by(todo.c.kind)
     waiting = select(func.count()).select_from(callback).where(callback.c.done_at.is_(None))
-    of_landlines = _of_landlines(now).with_only_columns(person.c.id).limit(MAX_COUNT + 1)
+    # Without grouping, the database stops at the limit.
+    is_ahead = exists().where(appointment.c.person_id == person.c.id, *_to_call_about(now))
+    of_landlines = select(person.c.id).where(person.c.landline, is_ahead).limit(MAX_COUNT + 1)
     landlines = select(func.count()).select_from(of_landlines.subquery())
     return Counts(
         callbacks=connection.execute(waiting).scalar_one(),
@@ -120,16 +122,21 @@ def _items(work: WorkList) -> Select[Any]:
 
 def _of_landlines(now: datetime) -> Select[Any]:
     """Persons, each with the next appointment that nobody has called them about."""
-    called = exists().where(
-        todo.c.person_id == person.c.id, _is_landline_item(), todo.c.done_at >= appointment.c.updated_at
-    )
     return (
         select(person.c.id.label("person_id"), func.min(appointment.c.starts_at).label("starts_at"))
         .add_columns(func.count().label("appointments"))
         .join(appointment, appointment.c.person_id == person.c.id)
-        .where(person.c.landline, appointment.c.status == "booked", appointment.c.starts_at > now, ~called)
+        .where(person.c.landline, *_to_call_about(now))
         .group_by(person.c.id)
     )
+
+
+def _to_call_about(now: datetime) -> list[ColumnElement[bool]]:
+    """Conditions on appointments ahead that nobody has called their person about."""
+    called = exists().where(
+        todo.c.person_id == appointment.c.person_id, _is_landline_item(), todo.c.done_at >= appointment.c.updated_at
+    )
+    return [appointment.c.status == "booked", appointment.c.starts_at > now, ~called]
 
 
 def _is_landline_item() -> Any:

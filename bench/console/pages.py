@@ -1,0 +1,92 @@
+"""The pages to measure: all GET endpoints of the console, with addresses that lead to real rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from bench.console.data import BIG_BATCH
+
+
+class Kind(StrEnum):
+    """What is asked of an address. DOWNLOAD: nothing, because it takes as long as the file is large."""
+
+    PAGE = "page"
+    LIVE = "live part"
+    DOWNLOAD = "download"
+
+
+ASKED_MS = {Kind.PAGE: 100.0, Kind.LIVE: 20.0}
+LIVE = {"today.waiting", "today.numbers_block", "reminders.batch_live", "reminders.progress"}
+DOWNLOADS = {"settings.audit_csv", "reminders.download", "reminders.rows_to_mend", "prompts.listen"}
+# Files, steps of a sign-in that is under way, and recordings that the shipped prompts do not have.
+LEFT_OUT = {
+    "static",
+    "bootstrap.static",
+    "security.static",
+    "security.login",
+    "security.tf_select",
+    "security.two_factor_rescue",
+    "security.two_factor_setup",
+    "security.two_factor_token_validation",
+    "security.mf_recovery",
+    "sign_in.invitation",
+    "sign_in.oidc_return",
+    "prompts.recording",
+}
+# Addresses with more to do than the plain one.
+MORE = {
+    "reminders.batches": ("?page=500",),
+    "reminders.batch": ("?appointment=A7",),
+    "settings.audit_log": ("?days=365&page=500", "?kind=person_read"),
+    "work.callbacks": ("?page=10",),
+    "work.landlines": ("?page=20",),
+    "today.line": ("?days=30",),
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    endpoint: str
+    path: str
+    kind: Kind
+
+
+def pages(console: Flask, upload_id: str) -> Iterator[Page]:
+    """Every GET endpoint. upload_id: of a file that has been read. Raises KeyError for an argument without a value."""
+    values = {
+        "batch_id": str(BIG_BATCH),
+        "appointment_id": "A7",
+        "person_id": "8",
+        "item_id": "1",
+        "user_id": "2",
+        "number": "1",
+        "language": "en",
+        "name": "cancer",
+        "upload_id": upload_id,
+        "day": (datetime.now(UTC) + timedelta(days=3)).date().isoformat(),
+    }
+    for rule in sorted(console.url_map.iter_rules(), key=lambda rule: (rule.endpoint, rule.rule)):
+        if "GET" in (rule.methods or ()) and rule.endpoint not in LEFT_OUT:
+            path = f"/console{_path(rule, values)}"
+            for more in ("", *MORE.get(rule.endpoint, ())):
+                yield Page(rule.endpoint, path + more, _kind(rule.endpoint))
+
+
+def _kind(endpoint: str) -> Kind:
+    if endpoint in LIVE:
+        return Kind.LIVE
+    return Kind.DOWNLOAD if endpoint in DOWNLOADS else Kind.PAGE
+
+
+def _path(rule: Rule, values: dict[str, str]) -> str:
+    choices = {"change": "opt-out", "kind": "cancel"}
+    built = rule.build({name: {**values, **choices}[name] for name in rule.arguments}, append_unknown=False)
+    if built is None:
+        raise KeyError(rule.rule)
+    return built[1]
