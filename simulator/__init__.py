@@ -3,6 +3,6 @@
 It speaks HTTP only, imports nothing from the line, keeps all state in memory, and connects only to loopback
 addresses. `python -m simulator` starts it; `GET /` shows what happened.
 
-rest, fields, listing: Twilio's REST API. phones, actions, page: the people with phones. call, outbound, transfer,
-twiml, document, grammar: calls. texts, receipts: text messages. webhook: signed requests to the line.
+rest/: Twilio's REST API. voice/: calls. messaging/: text messages. twiml/: the grammar and the parser. webhook: signed
+requests to the line. phones, page: the people with phones. Here belongs what two of these share.
 """

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from simulator.call import Call
-from simulator.errors import DELIVERY_ERRORS
 from simulator.faults import FaultInjector
 from simulator.resource import API_VERSION, rfc2822
+from simulator.rest.errors import DELIVERY_ERRORS
 from simulator.settings import Settings
+from simulator.voice.call import Call
 
 
 @dataclass

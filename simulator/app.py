@@ -6,12 +6,12 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from simulator.account import Account
-from simulator.errors import RestError
 from simulator.loopback import is_loopback
 from simulator.page import page
 from simulator.phones import Phones
 from simulator.resource import API_VERSION
-from simulator.rest import Rest
+from simulator.rest.api import Rest
+from simulator.rest.errors import RestError
 from simulator.scheduler import Scheduler
 from simulator.settings import Settings
 

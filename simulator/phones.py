@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from simulator.account import Account, Text
-from simulator.actions import act
-from simulator.call import Call, InvalidInput, InvalidState
 from simulator.faults import InvalidFaults
+from simulator.messaging.inbound import receive
 from simulator.numbers import E164, NO_CALLER, normalize
 from simulator.scheduler import Scheduler
-from simulator.texts import receive
+from simulator.voice.actions import act
+from simulator.voice.call import Call, InvalidInput, InvalidState
 
 
 @dataclass(frozen=True)

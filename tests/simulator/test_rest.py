@@ -13,8 +13,8 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 
-from simulator.fields import CREATE_CALL, CREATE_MESSAGE, UPDATE_CALL
 from simulator.resource import segments
+from simulator.rest.fields import CREATE_CALL, CREATE_MESSAGE, UPDATE_CALL
 from tests.support.network import JANE, LINE, SERVICE, SID, TOKEN, wait_for
 from tests.support.paths import ROOT, SHARED
 

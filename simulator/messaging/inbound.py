@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from simulator.account import Account, Text
-from simulator.document import Element, TwimlError, parse
-from simulator.grammar import TEXT_VERBS
 from simulator.loopback import may_request
+from simulator.messaging.receipts import deliver
 from simulator.numbers import normalize, places
-from simulator.receipts import deliver
 from simulator.resource import API_VERSION, new_sid, segments
 from simulator.scheduler import Scheduler
-from simulator.twiml import MAX_JUMPS, XML_TYPES
+from simulator.twiml.document import Element, TwimlError, parse
+from simulator.twiml.grammar import TEXT_VERBS
+from simulator.voice.leg import MAX_JUMPS, XML_TYPES
 from simulator.webhook import Answer, NoAnswer, path_of, send
 
 MAX_CHARACTERS = 1600

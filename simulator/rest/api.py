@@ -14,17 +14,17 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 
 from simulator.account import Account, Text
-from simulator.call import Call
-from simulator.errors import RestError
-from simulator.fields import CREATE_CALL, CREATE_MESSAGE, LIST_CALLS, LIST_MESSAGES, UPDATE_CALL, check, integer
-from simulator.listing import paginate, period
 from simulator.loopback import may_request
+from simulator.messaging.inbound import MAX_CHARACTERS
+from simulator.messaging.receipts import deliver
 from simulator.numbers import MAGIC_SENDER, MAGIC_TEXT_FROM, MAGIC_TEXT_TO, normalize
-from simulator.outbound import create_call
-from simulator.receipts import deliver
 from simulator.resource import API_VERSION, new_sid, segments
+from simulator.rest.errors import RestError
+from simulator.rest.fields import CREATE_CALL, CREATE_MESSAGE, LIST_CALLS, LIST_MESSAGES, UPDATE_CALL, check, integer
+from simulator.rest.listing import paginate, period
 from simulator.scheduler import Scheduler
-from simulator.texts import MAX_CHARACTERS
+from simulator.voice.call import Call
+from simulator.voice.outbound import create_call
 
 MAX_VALIDITY_SECONDS = 36_000
 BAD_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"

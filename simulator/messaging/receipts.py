@@ -7,9 +7,9 @@ never; the status of the text itself only advances.
 from dataclasses import dataclass
 
 from simulator.account import Account, Text
-from simulator.errors import DELIVERY_ERRORS
 from simulator.numbers import TextOutcome, text_outcome
 from simulator.resource import API_VERSION
+from simulator.rest.errors import DELIVERY_ERRORS
 from simulator.scheduler import Scheduler
 from simulator.webhook import NoAnswer, post_receipt
 

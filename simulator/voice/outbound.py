@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.account import Account
-from simulator.actions import act
-from simulator.call import Call
-from simulator.errors import RestError
-from simulator.fields import integer
 from simulator.loopback import may_request
 from simulator.numbers import MAGIC_CALL_FROM, MAGIC_CALL_TO, MAGIC_SENDER, call_outcome, normalize
+from simulator.rest.errors import RestError
+from simulator.rest.fields import integer
 from simulator.scheduler import Scheduler
+from simulator.voice.actions import act
+from simulator.voice.call import Call
 from simulator.webhook import NoAnswer, send
 
 EVENTS = ("initiated", "ringing", "answered", "completed")

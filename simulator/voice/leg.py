@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urljoin
 
-from simulator.document import Element, TwimlError, parse
-from simulator.grammar import VOICE_VERBS
 from simulator.loopback import may_request
 from simulator.numbers import normalize
+from simulator.twiml.document import Element, TwimlError, parse
+from simulator.twiml.grammar import VOICE_VERBS
 from simulator.webhook import Answer, NoAnswer, path_of
 
 MAX_JUMPS = 100

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simulator.call import Call, InvalidInput, InvalidState
-from simulator.transfer import cancel_transfer, end_transfer
+from simulator.voice.call import Call, InvalidInput, InvalidState
+from simulator.voice.transfer import cancel_transfer, end_transfer
 
 OUTCOMES = ("busy", "no-answer", "failed", "completed")
 Extra = dict[str, Any] | None

@@ -15,7 +15,7 @@ from typing import Any
 from simulator.numbers import NO_CALLER, places
 from simulator.resource import API_VERSION, new_sid, rfc2822
 from simulator.settings import Settings
-from simulator.twiml import XML_TYPES, Leg
+from simulator.voice.leg import XML_TYPES, Leg
 from simulator.webhook import Answer, NoAnswer, send
 
 CALL_STATUSES = {"busy": "busy", "rejected": "no-answer"}

@@ -6,7 +6,7 @@ The simulator rejects unknown fields, and fields whose effect it cannot simulate
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from simulator.errors import RestError
+from simulator.rest.errors import RestError
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin
 
-from simulator.call import Call
 from simulator.numbers import places
 from simulator.resource import API_VERSION, new_sid
-from simulator.twiml import Destination, Leg
+from simulator.voice.call import Call
+from simulator.voice.leg import Destination, Leg
 from simulator.webhook import Answer, NoAnswer
 
 TALK_SECONDS = 60

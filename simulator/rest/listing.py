@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from simulator.errors import RestError
-from simulator.fields import integer
+from simulator.rest.errors import RestError
+from simulator.rest.fields import integer
 
 Item = TypeVar("Item")
 

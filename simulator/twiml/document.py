@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin
 from xml.parsers import expat
 
-from simulator.grammar import SPEECH, UNSUPPORTED, URL_ATTRIBUTES, Verb
 from simulator.loopback import may_request
+from simulator.twiml.grammar import SPEECH, UNSUPPORTED, URL_ATTRIBUTES, Verb
 from simulator.webhook import MAX_BYTES
 
 
