@@ -1,5 +1,6 @@
 """The simulator as one web application."""
 
+import re
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
@@ -15,6 +16,8 @@ from simulator.rest.errors import RestError
 from simulator.scheduler import Scheduler
 from simulator.settings import Settings
 
+# Twilio's own prefixes: of the API of an account, and of the other products' APIs.
+_REST_PATH = re.compile(rf"/({API_VERSION}|v\d)/")
 MAX_REQUEST_BYTES = 1024 * 1024
 
 
@@ -24,7 +27,8 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     account, scheduler = Account(settings), Scheduler()
-    app.register_blueprint(Rest(account, scheduler).blueprint())
+    for blueprint in Rest(account, scheduler).blueprints():
+        app.register_blueprint(blueprint)
     app.register_blueprint(Phones(account, scheduler).blueprint())
     app.add_url_rule("/", "page", lambda: page(account))
     app.before_request(_refuse_websites)
@@ -59,7 +63,7 @@ def _rest_error(error: RestError) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    if request.path.startswith(f"/{API_VERSION}"):
+    if _REST_PATH.match(request.path):
         return _rest_error(RestError(20004) if error.code == 405 else RestError(20404, request.path))
     response = jsonify({"error": f"{error.name}: {request.method} {request.path}"})
     response.status_code = error.code or 500

@@ -11,6 +11,7 @@ from typing import Any
 
 from simulator.loopback import AllowedHost, allow_host, is_loopback_host, loopback_only, may_request
 from simulator.numbers import E164
+from simulator.webhook import Webhook
 
 
 class SettingsError(Exception):
@@ -19,11 +20,15 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings. Times are in seconds; `public_url` has no trailing slash."""
+    """All settings. Times are in seconds; `public_url` has no trailing slash, and other URLs are relative to it.
+
+    strict: a fault in TwiML that Twilio only warns about (12200) ends the call.
+    """
 
     port: int = 8010
     account_sid: str = "AC00000000000000000000000000000000"
     auth_token: str = "00000000000000000000000000000000"  # noqa: S105 - a default for local use
+    api_key: str = "SK00000000000000000000000000000000:00000000000000000000000000000000"
     sender: str = "+16035550100"
     messaging_service: str | None = None
     public_url: str = "http://127.0.0.1:8000"
@@ -32,16 +37,25 @@ class Settings:
     keywords_answered_by: str = "carrier"
     allow_host: AllowedHost | None = None
     ca_file: str | None = None
+    voice_webhook: Webhook = Webhook("/voice")
+    voice_fallback: Webhook | None = None
+    sms_webhook: Webhook = Webhook("/sms")
+    sms_fallback: Webhook | None = None
+    status_callback: Webhook | None = None
+    strict: bool = False
 
     def now(self) -> datetime:
         """The system time in UTC, plus `clock_shift`."""
         return datetime.now(UTC) + timedelta(seconds=self.clock_shift)
 
-    def voice_url(self) -> str:
-        return self.public_url + "/voice"
+    def absolute(self, webhook: Webhook) -> Webhook:
+        """A webhook with its complete URL."""
+        path = webhook.url.startswith("/")
+        return replace(webhook, url=self.public_url + webhook.url if path else webhook.url)
 
-    def sms_url(self) -> str:
-        return self.public_url + "/sms"
+    def voice_url(self) -> str:
+        """What the TwiML of a REST request is relative to."""
+        return self.absolute(self.voice_webhook).url
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,17 @@ def _allowed_host(text: str) -> AllowedHost:
     return AllowedHost(match[1], match[2].strip("[]"), int(match[3]))
 
 
+def _webhook(text: str) -> Webhook:
+    match = re.fullmatch(r"(?:(GET|POST) +)?((?:https?:/)?/[^\s<>\"\\]*)", text)
+    if not match:
+        raise ValueError
+    return Webhook(match[2], match[1] or "POST")
+
+
+def _switch(text: str) -> bool:
+    return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
+
+
 def _file(text: str) -> str:
     try:
         ssl.create_default_context(cafile=text)
@@ -105,10 +130,13 @@ def _file(text: str) -> str:
     return text
 
 
+_API_KEY = r"SK[0-9a-fA-F]{32}:\S+"
+_WEBHOOK = "a path or URL of the line, after GET or POST and a space if not POST"
 OPTIONS = (
     Option("port", "SIMULATOR_PORT", "a port from 0 (any free one) to 65535", _port),
     Option("account_sid", "TWILIO_ACCOUNT_SID", "AC and 32 hex digits", _matching(r"AC[0-9a-fA-F]{32}")),
     Option("auth_token", "TWILIO_AUTH_TOKEN", "not empty", _matching(r"\S+")),
+    Option("api_key", "SIMULATOR_API_KEY", "SK and 32 hex digits, a colon, and the secret", _matching(_API_KEY)),
     Option("sender", "TWILIO_FROM", "a number such as +16035550100", _matching(E164)),
     Option(
         "messaging_service",
@@ -129,6 +157,12 @@ OPTIONS = (
     ),
     Option("ca_file", "SIMULATOR_CA_FILE", "a file of CA certificates that sign the allowed host's", _file),
     Option("keywords_answered_by", "KEYWORDS_ANSWERED_BY", "carrier or line", _matching("carrier|line")),
+    Option("voice_webhook", "SIMULATOR_VOICE_URL", _WEBHOOK, _webhook),
+    Option("voice_fallback", "SIMULATOR_VOICE_FALLBACK_URL", _WEBHOOK, _webhook),
+    Option("sms_webhook", "SIMULATOR_SMS_URL", _WEBHOOK, _webhook),
+    Option("sms_fallback", "SIMULATOR_SMS_FALLBACK_URL", _WEBHOOK, _webhook),
+    Option("status_callback", "SIMULATOR_STATUS_CALLBACK", _WEBHOOK, _webhook),
+    Option("strict", "SIMULATOR_STRICT", "true or false", _switch),
 )
 
 
@@ -148,7 +182,7 @@ def settings_from(environment: Mapping[str, str], arguments: Sequence[str]) -> S
             continue
         try:
             values[option.field] = option.parse(text)
-        except ValueError:
+        except (ValueError, KeyError):
             raise SettingsError(f"{option.variable} must be {option.valid}, not {text!r}.") from None
     return _checked(Settings(**values))
 
@@ -161,4 +195,9 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsError("SIMULATOR_CA_FILE is for an https line: set SIMULATOR_ALLOW_HOST too, or remove it.")
     if not may_request(settings.public_url):
         raise SettingsError(loopback_only("PUBLIC_URL", settings.public_url))
-    return replace(settings, public_url=settings.public_url.rstrip("/"))
+    settings = replace(settings, public_url=settings.public_url.rstrip("/"))
+    for option in OPTIONS:
+        webhook = getattr(settings, option.field)
+        if isinstance(webhook, Webhook) and not may_request(settings.absolute(webhook).url):
+            raise SettingsError(loopback_only(option.variable, webhook.url))
+    return settings

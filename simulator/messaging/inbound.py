@@ -6,10 +6,12 @@ none of the line's replies.
 """
 
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from mimetypes import guess_type
+from urllib.parse import urljoin, urlsplit
 
-from simulator.account import Account, Text
+from simulator.account import Account, Media, Text
 from simulator.loopback import may_request
+from simulator.messaging.picture import CONTENT_TYPE
 from simulator.messaging.receipts import deliver
 from simulator.numbers import normalize, places
 from simulator.resource import API_VERSION, new_sid, segments
@@ -17,7 +19,7 @@ from simulator.scheduler import Scheduler
 from simulator.twiml.document import Element, TwimlError, parse
 from simulator.twiml.grammar import TEXT_VERBS
 from simulator.voice.leg import MAX_JUMPS, XML_TYPES
-from simulator.webhook import Answer, NoAnswer, path_of, send
+from simulator.webhook import Answer, NoAnswer, Webhook, path_of, send
 
 MAX_CHARACTERS = 1600
 
@@ -54,8 +56,9 @@ class Reply:
 
     to: str
     body: str
-    media: int = 0
+    media: tuple[str, ...] = ()
     callback: str | None = None
+    sender: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,16 @@ class Outcome:
     error: str | None = None
 
 
-def receive(account: Account, scheduler: Scheduler, sender: str, body: str, media: int = 0) -> Outcome:
-    """Deliver one text to the line and return its answer. sender: E.164. Takes at most 15 s per request."""
+def receive(account: Account, scheduler: Scheduler, sender: str, body: str, media: int = 0, to: str = "") -> Outcome:
+    """Deliver one text to the line and return its answer. Takes at most 15 s per request.
+
+    sender, to: in E.164. to: a number of the account, if not the line's own. media: how many pictures it has.
+    """
     now = account.settings.now()
     text = account.add_text(
         Text(
             sid=new_sid("MM" if media else "SM"),
-            to=account.settings.sender,
+            to=to or account.settings.sender,
             sender=sender,
             body=body,
             direction="inbound",
@@ -84,6 +90,7 @@ def receive(account: Account, scheduler: Scheduler, sender: str, body: str, medi
             segments=segments(body),
             media=media,
             service=account.settings.messaging_service,
+            attachments=[Media(CONTENT_TYPE, now) for _ in range(media)],
         )
     )
     keyword = KEYWORDS.get(body.strip().upper())
@@ -95,11 +102,9 @@ def receive(account: Account, scheduler: Scheduler, sender: str, body: str, medi
     replies = [] if keyword is None else _carrier_replies(account, scheduler, sender, keyword, was_blocked)
     # If the line answers keywords, its one confirmation of a STOP must still get through.
     confirms_stop = blocked and not was_blocked and account.settings.keywords_answered_by == "line"
-    try:
-        line_replies = _line_replies(account, text)
-    except (NoAnswer, TwimlError) as error:
-        account.log_error(error.code, account.settings.sms_url(), str(error))
-        return Outcome(text.sid, replies, str(error))
+    line_replies, error = _answers(account, text)
+    if error is not None:
+        return Outcome(text.sid, replies, error)
     for reply in line_replies:
         if reply.to in account.blocked and not confirms_stop:
             continue
@@ -125,15 +130,18 @@ def _send_reply(account: Account, scheduler: Scheduler, reply: Reply) -> None:
         Text(
             sid=new_sid("MM" if reply.media else "SM"),
             to=reply.to,
-            sender=account.settings.sender,
+            sender=reply.sender or account.settings.sender,
             body=reply.body,
             direction="outbound-reply",
             status="queued",
             created=now,
             updated=now,
             segments=segments(reply.body),
-            media=reply.media,
+            media=len(reply.media),
             callback=reply.callback,
+            attachments=[
+                Media(guess_type(urlsplit(url).path)[0] or "application/octet-stream", now, url) for url in reply.media
+            ],
         )
     )
     deliver(account, scheduler, text)
@@ -158,35 +166,53 @@ def _params(account: Account, text: Text) -> dict[str, str]:
     }
     if text.service:
         params["MessagingServiceSid"] = text.service
-    for number in range(text.media):
-        params[f"MediaContentType{number}"] = "image/jpeg"
-        params[f"MediaUrl{number}"] = (
-            f"https://api.twilio.com/{API_VERSION}/Accounts/{account.settings.account_sid}"
-            f"/Messages/{text.sid}/Media/{new_sid('ME')}"
-        )
+    for number, media in enumerate(text.attachments):
+        params[f"MediaContentType{number}"] = media.content_type
+        params[f"MediaUrl{number}"] = f"{account.address}/Messages/{text.sid}/Media/{media.sid}"
     return params
 
 
-def _line_replies(account: Account, text: Text) -> list[Reply]:
+def _answers(account: Account, text: Text) -> tuple[list[Reply], str | None]:
+    """The line's replies, from its fallback address if the first fails; and the error if that fails too."""
+    number = account.number(text.to)
+    webhook, fallback = number.webhook("sms_url"), number.webhook("sms_fallback_url")
+    if webhook is None:
+        return [], None
     params = _params(account, text)
-    method, url = "POST", account.settings.sms_url()
+    try:
+        return _line_replies(account, text, webhook, params), None
+    except (NoAnswer, TwimlError) as error:
+        account.log_error(error.code, webhook.url, str(error))
+        if fallback is None:
+            return [], str(error)
+        params |= {"ErrorCode": str(error.code), "ErrorUrl": webhook.url}
+    try:
+        return _line_replies(account, text, fallback, params), None
+    except (NoAnswer, TwimlError) as error:
+        account.log_error(error.code, fallback.url, str(error))
+        return [], str(error)
+
+
+def _line_replies(account: Account, text: Text, webhook: Webhook, params: dict[str, str]) -> list[Reply]:
+    method, url = webhook.method, webhook.url
     replies: list[Reply] = []
     for _ in range(MAX_JUMPS):
-        answer = send(account.settings.auth_token, method, url, params)
-        response = _parse_answer(answer, url)
+        answer = send(account.settings.auth_token, method, url, params, account.cookies.of(params))
+        url = answer.url
+        response = _parse_answer(account, answer, url)
         if isinstance(response, str):
-            return [*replies, *([Reply(text.sender, response)] if response else [])]
+            return [*replies, *([Reply(text.sender, response, sender=text.to)] if response else [])]
         redirect = next((verb for verb in response.children if verb.name == "Redirect"), None)
         replies += _replies(account, text, response, redirect, url)
         if redirect is None:
             return replies
-        method, url = redirect.get("method", "POST"), urljoin(url, redirect.text)
+        method, url = redirect.get("method", "POST").upper(), urljoin(url, redirect.text)
         if not may_request(url):
             raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
     raise NoAnswer(11100, f"More than {MAX_JUMPS} documents in a row.")
 
 
-def _parse_answer(answer: Answer, url: str) -> Element | str:
+def _parse_answer(account: Account, answer: Answer, url: str) -> Element | str:
     """The `<Response>` of TwiML, or plain text; "" for an empty body."""
     if not 200 <= answer.status < 300:
         raise NoAnswer(11200, f"The line answered {answer.status} to {path_of(url)}.")
@@ -196,7 +222,11 @@ def _parse_answer(answer: Answer, url: str) -> Element | str:
         return answer.body.decode("utf-8", "replace").strip()
     if answer.media_type not in XML_TYPES:
         raise NoAnswer(12300, f"The line answered with {answer.media_type or 'no content type'}, not TwiML.")
-    return parse(answer.body, TEXT_VERBS, url)
+    warnings: list[TwimlError] | None = None if account.settings.strict else []
+    response = parse(answer.body, TEXT_VERBS, url, warnings)
+    for warning in warnings or ():
+        account.log_warning(warning.code, url, str(warning))
+    return response
 
 
 def _replies(account: Account, text: Text, response: Element, redirect: Element | None, url: str) -> list[Reply]:
@@ -208,16 +238,17 @@ def _replies(account: Account, text: Text, response: Element, redirect: Element 
 
 def _reply(account: Account, text: Text, message: Element, url: str) -> Reply:
     bodies = [part.raw_text for part in message.children if part.name == "Body"]
-    media = sum(part.name == "Media" for part in message.children)
+    media = tuple(urljoin(url, part.text) for part in message.children if part.name == "Media")
     body = "\n".join(bodies) if bodies else message.raw_text
     to = normalize(message.get("to", text.sender))
     if to is None:
         raise TwimlError(message.line, f'<Message> to="{message.get("to", "")}" is not a phone number.', 14101)
-    if message.get("from", account.settings.sender) != account.settings.sender:
+    sender = message.get("from", text.to)
+    if sender not in account.numbers:
         raise TwimlError(message.line, "<Message> from is not a number of this account.", 14102)
     if not body and not media:
         raise TwimlError(message.line, "<Message> is empty; it takes text, <Body> or <Media>.", 14103)
     if len(body) > MAX_CHARACTERS:
         raise TwimlError(message.line, f"<Message> has {len(body)} characters; it takes {MAX_CHARACTERS}.", 21617)
     callback = message.attributes.get("statusCallback")
-    return Reply(to, body, media, None if callback is None else urljoin(url, callback))
+    return Reply(to, body, media, None if callback is None else urljoin(url, callback), sender)

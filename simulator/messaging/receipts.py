@@ -5,13 +5,14 @@ never; the status of the text itself only advances.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from simulator.account import Account, Text
 from simulator.numbers import TextOutcome, text_outcome
 from simulator.resource import API_VERSION
 from simulator.rest.errors import DELIVERY_ERRORS
 from simulator.scheduler import Scheduler
-from simulator.webhook import NoAnswer, post_receipt
+from simulator.webhook import NoAnswer, post_receipt, send
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,26 @@ def deliver(account: Account, scheduler: Scheduler, text: Text) -> None:
     scheduler.call_later(account.settings.receipt_seconds, lambda: advance(0))
 
 
+def deliver_at(account: Account, scheduler: Scheduler, text: Text, moment: datetime) -> None:
+    """Deliver a scheduled text at its time, unless it has been canceled or deleted by then."""
+
+    def start() -> None:
+        with account.lock:
+            if text.status != "scheduled":
+                return
+            account.set_status(text, "accepted")
+        deliver(account, scheduler, text)
+
+    scheduler.call_later((moment - account.settings.now()).total_seconds(), start)
+
+
+def cancel(account: Account, scheduler: Scheduler, text: Text) -> None:
+    """Cancel a scheduled text, and report it."""
+    account.set_status(text, "canceled")
+    if text.callback:
+        scheduler.submit(lambda: post(account, text, Receipt("canceled")))
+
+
 def post_in_order(account: Account, text: Text, receipts: list[Receipt]) -> None:
     for receipt in receipts:
         post(account, text, receipt)
@@ -82,6 +103,8 @@ def post(account: Account, text: Text, receipt: Receipt) -> None:
         params |= {"ErrorCode": str(receipt.error), "ErrorMessage": DELIVERY_ERRORS.get(receipt.error, "")}
     try:
         status = post_receipt(account.settings.auth_token, text.callback, params)
+        if 300 <= status < 400:
+            status = send(account.settings.auth_token, "POST", text.callback, params).status
     except NoAnswer as error:
         account.log_error(error.code, text.callback, str(error))
         return

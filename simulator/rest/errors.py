@@ -16,6 +16,7 @@ ERRORS = {
     20001: ErrorType(400, "{0}"),
     20003: ErrorType(401, "Authenticate"),
     20004: ErrorType(405, "Method not allowed"),
+    20009: ErrorType(409, "The resource {0} cannot be changed or deleted before it is complete"),
     20404: ErrorType(404, "The requested resource {0} was not found"),
     20429: ErrorType(429, "Too Many Requests"),
     20500: ErrorType(500, "An internal server error has occurred"),
@@ -33,9 +34,17 @@ ERRORS = {
     21217: ErrorType(400, "Phone number {0} does not appear to be valid."),
     21218: ErrorType(400, "Invalid ApplicationSid: {0}"),
     21220: ErrorType(400, "Invalid call state: {0}"),
+    21266: ErrorType(400, "'To' and 'From' number cannot be the same: {0}"),
+    21402: ErrorType(400, "The URL is not valid: {0}"),
+    21405: ErrorType(400, "A VoiceFallbackUrl needs a VoiceUrl"),
+    21406: ErrorType(400, "An SmsFallbackUrl needs an SmsUrl"),
     21408: ErrorType(
         403, "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {0}"
     ),
+    21421: ErrorType(400, "PhoneNumber {0} is not valid"),
+    21422: ErrorType(400, "PhoneNumber {0} is not available"),
+    21451: ErrorType(400, "No PhoneNumber and no valid area code was given"),
+    21452: ErrorType(400, "No phone numbers were found in this area code: name the PhoneNumber"),
     21602: ErrorType(400, "Message body is required."),
     21603: ErrorType(400, "A 'From' phone number or a Messaging Service SID is required."),
     21604: ErrorType(400, "A 'To' phone number is required."),
@@ -52,9 +61,15 @@ ERRORS = {
     21614: ErrorType(400, "'To' number is not a valid mobile number: {0}"),
     21617: ErrorType(400, "The concatenated message body exceeds the 1600 character limit"),
     21626: ErrorType(400, "Invalid statusCallback: {0}"),
+    21620: ErrorType(400, "Invalid media URL: {0}"),
+    21655: ErrorType(400, "The ContentSid {0} is invalid: the simulator has no content templates"),
     21659: ErrorType(400, "'From' {0} is not a Twilio phone number or Short Code country mismatch"),
     21701: ErrorType(404, "The Messaging Service {0} does not exist"),
     21705: ErrorType(400, "The Messaging Service {0} is invalid"),
+    30409: ErrorType(409, "This message cannot be canceled: it is {0}"),
+    35114: ErrorType(400, "SendAt {0} is not a time from 15 minutes to 35 days ahead, in ISO 8601"),
+    35118: ErrorType(400, "MessagingServiceSid is required to schedule a message"),
+    63007: ErrorType(400, "Twilio could not find a Channel with the specified From address: {0}"),
 }
 
 # The `error_message` of a text that failed after Twilio had accepted it.

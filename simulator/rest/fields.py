@@ -6,6 +6,7 @@ The simulator rejects unknown fields, and fields whose effect it cannot simulate
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from simulator.loopback import may_request
 from simulator.rest.errors import RestError
 
 
@@ -24,33 +25,62 @@ def _names(names: str) -> frozenset[str]:
 CREATE_MESSAGE = Form(
     accepted=_names(
         "To From FallbackFrom MessagingServiceSid Body MediaUrl StatusCallback MaxPrice ProvideFeedback"
-        " Attempt ValidityPeriod ForceDelivery ContentRetention AddressRetention SmartEncoded"
-        " PersistentAction TrafficType ShortenUrls SendAsMms RiskCheck"
+        " Attempt ValidityPeriod ForceDelivery ContentRetention AddressRetention SmartEncoded ScheduleType SendAt"
+        " PersistentAction TrafficType ShortenUrls SendAsMms RiskCheck ContentSid ContentVariables"
     ),
-    unsupported=_names("ApplicationSid ContentSid ContentVariables ScheduleType SendAt"),
+    unsupported=_names("ApplicationSid"),
 )
+UPDATE_MESSAGE = Form(_names("Body Status"))
 CREATE_CALL = Form(
     accepted=_names(
         "To From Url Twiml Method FallbackUrl FallbackMethod StatusCallback StatusCallbackEvent"
-        " StatusCallbackMethod Timeout CallerId CallReason CallToken TimeLimit MachineDetection"
+        " StatusCallbackMethod Timeout CallerId CallReason CallToken TimeLimit MachineDetection SendDigits Record"
         " MachineDetectionTimeout MachineDetectionSpeechThreshold MachineDetectionSpeechEndThreshold"
         " MachineDetectionSilenceTimeout RecordingTrack RecordingChannels RecordingStatusCallback"
         " RecordingStatusCallbackMethod RecordingStatusCallbackEvent Trim"
     ),
     unsupported=_names(
-        "ApplicationSid SendDigits Record SipAuthUsername SipAuthPassword AsyncAmd AsyncAmdStatusCallback"
+        "ApplicationSid SipAuthUsername SipAuthPassword AsyncAmd AsyncAmdStatusCallback"
         " AsyncAmdStatusCallbackMethod Byoc ClientNotificationUrl"
     ),
 )
 UPDATE_CALL = Form(
-    accepted=_names("Status"),
-    unsupported=_names("Url Method FallbackUrl FallbackMethod StatusCallback StatusCallbackMethod Twiml TimeLimit"),
+    accepted=_names("Status Url Method Twiml StatusCallback StatusCallbackMethod"),
+    unsupported=_names("FallbackUrl FallbackMethod TimeLimit"),
 )
-LIST_MESSAGES = Form(_names("To From DateSent DateSent< DateSent> PageSize Page PageToken"))
+_NUMBER = (
+    "FriendlyName VoiceUrl VoiceMethod VoiceFallbackUrl VoiceFallbackMethod SmsUrl SmsMethod SmsFallbackUrl"
+    " SmsFallbackMethod StatusCallback StatusCallbackMethod ApiVersion"
+)
+_NUMBER_ELSEWHERE = (
+    "SmsApplicationSid VoiceApplicationSid VoiceCallerIdLookup EmergencyStatus EmergencyAddressSid TrunkSid"
+    " VoiceReceiveMode IdentitySid AddressSid BundleSid"
+)
+CREATE_NUMBER = Form(_names(f"PhoneNumber AreaCode {_NUMBER}"), _names(_NUMBER_ELSEWHERE))
+UPDATE_NUMBER = Form(_names(_NUMBER), _names(f"AccountSid {_NUMBER_ELSEWHERE}"))
+UPDATE_CONFERENCE = Form(_names("Status"), _names("AnnounceUrl AnnounceMethod"))
+UPDATE_PARTICIPANT = Form(
+    _names("Muted Hold EndConferenceOnExit"),
+    _names("HoldUrl HoldMethod AnnounceUrl AnnounceMethod WaitUrl WaitMethod BeepOnExit Coaching CallSidToCoach"),
+)
+
+_PAGE = "PageSize Page PageToken"
+LIST_MESSAGES = Form(_names(f"To From DateSent DateSent< DateSent> {_PAGE}"))
 LIST_CALLS = Form(
-    _names("To From Status StartTime StartTime< StartTime> PageSize Page PageToken"),
-    _names("ParentCallSid EndTime EndTime< EndTime>"),
+    _names(f"To From Status StartTime StartTime< StartTime> EndTime EndTime< EndTime> {_PAGE}"),
+    _names("ParentCallSid"),
 )
+LIST_NUMBERS = Form(_names(f"PhoneNumber FriendlyName {_PAGE}"), _names("Beta Origin"))
+LIST_RECORDINGS = Form(
+    _names(f"CallSid ConferenceSid DateCreated DateCreated< DateCreated> {_PAGE}"), _names("IncludeSoftDeleted")
+)
+LIST_MEDIA = Form(_names(f"DateCreated DateCreated< DateCreated> {_PAGE}"))
+LIST_CONFERENCES = Form(
+    _names(f"FriendlyName Status DateCreated DateCreated< DateCreated> {_PAGE}"),
+    _names("DateUpdated DateUpdated< DateUpdated>"),
+)
+LIST_PARTICIPANTS = Form(_names(f"Muted Hold {_PAGE}"), _names("Coaching"))
+LIST_ALERTS = Form(_names(f"LogLevel StartDate EndDate {_PAGE}"))
 
 
 def check(form: Form, names: Iterable[str]) -> None:
@@ -60,6 +90,22 @@ def check(form: Form, names: Iterable[str]) -> None:
             raise RestError(20001, f"Twilio accepts {name}, but the simulator does not support it.")
         if name not in form.accepted:
             raise RestError(20001, f"Unknown parameter in the request: {name}")
+
+
+def url_of(values: Mapping[str, str], name: str, code: int) -> str | None:
+    """A URL that the simulator may request, or None for none. Raises RestError `code`."""
+    url = values.get(name) or None
+    if url is not None and not may_request(url):
+        raise RestError(code, f"{url} (the simulator connects to loopback addresses only)")
+    return url
+
+
+def method_of(values: Mapping[str, str], name: str) -> str:
+    """GET or POST, the default. Raises RestError 20001."""
+    method = values.get(name, "POST").upper()
+    if method not in ("GET", "POST"):
+        raise RestError(20001, f"{name} must be GET or POST")
+    return method
 
 
 def integer(values: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:

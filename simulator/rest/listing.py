@@ -59,9 +59,9 @@ def period(arguments: Mapping[str, str], name: str) -> Callable[[datetime], bool
 
     `<` and `>` are inclusive: in a URL they read `DateSent<=...`. A bare value is that whole day.
     """
-    day = _moment(arguments.get(name))
-    latest = _moment(arguments.get(name + "<"), end_of_day=True)
-    earliest = _moment(arguments.get(name + ">"))
+    day = parse_moment(arguments.get(name))
+    latest = parse_moment(arguments.get(name + "<"), end_of_day=True)
+    earliest = parse_moment(arguments.get(name + ">"))
 
     def matches(moment: datetime) -> bool:
         moment = moment.replace(microsecond=0)
@@ -74,7 +74,8 @@ def period(arguments: Mapping[str, str], name: str) -> Callable[[datetime], bool
     return matches
 
 
-def _moment(text: str | None, end_of_day: bool = False) -> datetime | None:
+def parse_moment(text: str | None, end_of_day: bool = False) -> datetime | None:
+    """A date or time of a filter; None for none. Raises RestError 20001."""
     if not text:
         return None
     try:

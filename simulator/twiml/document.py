@@ -61,14 +61,17 @@ class Element:
         return self.attributes.get(name, default)
 
 
-def parse(document: bytes, verbs: Mapping[str, Verb], base: str) -> Element:
-    """The validated `<Response>` of a document. base: the URL it came from. Raises `TwimlError`."""
+def parse(document: bytes, verbs: Mapping[str, Verb], base: str, warnings: list[TwimlError] | None = None) -> Element:
+    """The validated `<Response>` of a document. base: the URL it came from. Raises `TwimlError`.
+
+    warnings: gets the faults that Twilio only warns about (12200), which are then ignored. None raises them too.
+    """
     if len(document) > MAX_BYTES:
         raise TwimlError(1, f"the document is over {MAX_BYTES // 1024} kB, the most that Twilio accepts.", 11750)
     root = _Parser().read(document)
     if root.name != "Response":
         raise TwimlError(root.line, f"the outermost element is <{root.name}>; it must be <Response>.", 12100)
-    _validate(root, verbs, base)
+    _validate(root, verbs, base, warnings)
     return root
 
 
@@ -114,26 +117,34 @@ class _Parser:
         raise TwimlError(self._parser.CurrentLineNumber, "a document type is not allowed in TwiML.", 12100)
 
 
-def _validate(element: Element, verbs: Mapping[str, Verb], base: str) -> None:
+def _validate(element: Element, verbs: Mapping[str, Verb], base: str, warnings: list[TwimlError] | None) -> None:
     verb = verbs[element.name]
-    _check_attributes(element, verb)
+    _check_attributes(element, verb, warnings)
     _check_urls(element, base)
     for part in element.content:
         if isinstance(part, str):
             if part.strip() and not verb.has_text:
-                raise TwimlError(element.line, f"<{element.name}> takes no text{_may_contain(verb)}.")
+                _warn(warnings, TwimlError(element.line, f"<{element.name}> takes no text{_may_contain(verb)}."))
             continue
         if part.name not in verb.children:
             raise TwimlError(part.line, _misplaced(part.name, element.name, verb, verbs))
-        _validate(part, verbs, base)
+        _validate(part, verbs, base, warnings)
 
 
-def _check_attributes(element: Element, verb: Verb) -> None:
-    for name, value in element.attributes.items():
+def _warn(warnings: list[TwimlError] | None, fault: TwimlError) -> None:
+    if warnings is None:
+        raise fault
+    warnings.append(fault)
+
+
+def _check_attributes(element: Element, verb: Verb, warnings: list[TwimlError] | None) -> None:
+    for name, value in list(element.attributes.items()):
         kind = verb.attributes.get(name)
         if kind is None:
             accepted = f"it takes {', '.join(verb.attributes)}" if verb.attributes else "it takes none"
-            raise TwimlError(element.line, f"<{element.name}> has no attribute {name}; {accepted}.")
+            _warn(warnings, TwimlError(element.line, f"<{element.name}> has no attribute {name}; {accepted}."))
+            del element.attributes[name]
+            continue
         if not kind.matches(value):
             raise TwimlError(element.line, f'<{element.name}> {name}="{value}" is not valid; it takes {kind.allowed}.')
     for name in verb.required:

@@ -44,7 +44,7 @@ def _all_of(*values: str) -> Kind:
 
 ANY = Kind("any text", lambda _: True)
 BOOLEAN = _one_of("true", "false")
-METHOD = _one_of("GET", "POST")
+METHOD = _like("GET or POST", r"(?i:GET|POST)")
 # An empty action means the current document.
 URL = Kind("a relative or absolute URL", lambda value: not re.search(r"[\s\\<>\"]", value))
 CALLER_ID = _like("a number such as +16035550100, or the caller's own", E164 + "|anonymous|client:.+")
@@ -59,6 +59,12 @@ SPEECH_TIMEOUT = Kind(
     'a whole number of seconds or "auto"', lambda value: value == "auto" or _integer(1, 600).matches(value)
 )
 EVENTS = _all_of("initiated", "ringing", "answered", "completed")
+CONFERENCE_EVENTS = _all_of("start", "end", "join", "leave", "mute", "hold", "modify", "speaker", "announcement")
+TRIM = _one_of("trim-silence", "do-not-trim")
+DIAL_RECORD = _one_of(
+    "do-not-record", "record-from-answer", "record-from-ringing", "record-from-answer-dual",
+    "record-from-ringing-dual", "true", "false",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,11 +123,16 @@ SPEECH = {
 }  # fmt: skip
 
 _STATUS_CALLBACK = {"statusCallback": URL, "statusCallbackEvent": EVENTS, "statusCallbackMethod": METHOD}
+_RECORDING_CALLBACK = {
+    "recordingStatusCallback": URL,
+    "recordingStatusCallbackMethod": METHOD,
+    "recordingStatusCallbackEvent": _all_of("in-progress", "completed", "absent"),
+}
 _AUDIBLE = ("Say", "Play", "Pause")
 
 VOICE_VERBS = {
     **SPEECH,
-    "Response": Verb(children=(*_AUDIBLE, "Gather", "Dial", "Redirect", "Hangup", "Reject")),
+    "Response": Verb(children=(*_AUDIBLE, "Gather", "Dial", "Record", "Redirect", "Hangup", "Reject")),
     "Say": Verb({"voice": VOICE, "language": LANGUAGE, "loop": _integer(0, 1000)}, (), _SSML, True),
     "Play": Verb({"loop": _integer(0, 1000), "digits": TONES}, (), (), True),
     "Pause": Verb({"length": _integer(0, 600)}),
@@ -164,16 +175,61 @@ VOICE_VERBS = {
             "sequential": BOOLEAN,
             "ringTone": ANY,
             "callReason": Kind("at most 50 characters", lambda value: len(value) <= 50),
-            "record": _one_of("do-not-record", "true", "false"),
-            "trim": _one_of("trim-silence", "do-not-trim"),
+            "record": DIAL_RECORD,
+            "recordingTrack": _one_of("inbound", "outbound", "both"),
+            "trim": TRIM,
+            **_RECORDING_CALLBACK,
             "referUrl": URL,
             "referMethod": METHOD,
         },
         (),
-        ("Number",),
+        ("Number", "Client", "Sip", "Conference"),
         True,
     ),
     "Number": Verb({"sendDigits": TONES, "url": URL, "method": METHOD, **_STATUS_CALLBACK}, (), (), True),
+    "Client": Verb({"url": URL, "method": METHOD, **_STATUS_CALLBACK}, (), ("Identity", "Parameter"), True),
+    "Identity": Verb(has_text=True),
+    "Parameter": Verb({"name": ANY, "value": ANY}, ("name", "value")),
+    "Sip": Verb({"username": ANY, "password": ANY, "url": URL, "method": METHOD, **_STATUS_CALLBACK}, (), (), True),
+    "Conference": Verb(
+        {
+            "muted": BOOLEAN,
+            "beep": _one_of("true", "false", "onEnter", "onExit"),
+            "startConferenceOnEnter": BOOLEAN,
+            "endConferenceOnExit": BOOLEAN,
+            "participantLabel": ANY,
+            "jitterBufferSize": _one_of("small", "medium", "large", "off"),
+            "waitUrl": URL,
+            "waitMethod": METHOD,
+            "maxParticipants": _integer(1, 250),
+            "record": _one_of("do-not-record", "record-from-start"),
+            "trim": TRIM,
+            "coach": ANY,
+            "region": ANY,
+            "statusCallback": URL,
+            "statusCallbackMethod": METHOD,
+            "statusCallbackEvent": CONFERENCE_EVENTS,
+            "eventCallbackUrl": URL,
+            **_RECORDING_CALLBACK,
+        },
+        (),
+        (),
+        True,
+    ),
+    "Record": Verb(
+        {
+            "action": URL,
+            "method": METHOD,
+            "timeout": _integer(1, 86_400),
+            "finishOnKey": _like("keys of 0-9, #, *, or empty", r"[0-9#*]*"),
+            "maxLength": _integer(1, 86_400),
+            "playBeep": BOOLEAN,
+            "trim": TRIM,
+            "transcribe": BOOLEAN,
+            "transcribeCallback": URL,
+            **_RECORDING_CALLBACK,
+        }
+    ),
 }
 
 TEXT_VERBS = {
@@ -190,22 +246,17 @@ TEXT_VERBS = {
 }
 
 # Twilio has these too; the simulator reports that it does not support them.
-UNSUPPORTED = frozenset(
-    {
-        "Client",
-        "Conference",
-        "Connect",
-        "Echo",
-        "Enqueue",
-        "Leave",
-        "Pay",
-        "Prompt",
-        "Queue",
-        "Record",
-        "Refer",
-    }
-    | {"Sim", "Sip", "Siprec", "Sms", "Start", "Stop", "Stream"}
-)
+UNSUPPORTED = frozenset({"Application", "Connect", "Echo", "Enqueue", "Leave", "Pay", "Prompt", "Queue", "Refer"}) | {
+    "Sim", "Siprec", "Sms", "Start", "Stop", "Stream", "VirtualAgent", "WhatsApp",
+}  # fmt: skip
 
 # Attributes that hold URLs, which Twilio would request.
-URL_ATTRIBUTES = ("action", "url", "statusCallback", "partialResultCallback", "referUrl")
+URL_ATTRIBUTES = (
+    "action",
+    "url",
+    "statusCallback",
+    "partialResultCallback",
+    "referUrl",
+    "recordingStatusCallback",
+    "transcribeCallback",
+)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from simulator.voice.call import Call, InvalidInput, InvalidState
+from simulator.voice.recording import end_record, hang_up_record
 from simulator.voice.transfer import cancel_transfer, end_transfer
 
 OUTCOMES = ("busy", "no-answer", "failed", "completed")
@@ -16,7 +17,10 @@ def _keys(call: Call, action: Mapping[str, Any]) -> Extra:
     keys = action["keys"]
     if not isinstance(keys, str) or not keys or set(keys) - set("0123456789*#"):
         raise InvalidInput("keys must be one or more of 0-9, * and #.")
-    call.leg.press_keys(keys)
+    if call.leg.is_recording:
+        end_record(call, keys=keys)
+    else:
+        call.leg.press_keys(keys)
     return None
 
 
@@ -26,12 +30,18 @@ def _speech(call: Call, action: Mapping[str, Any]) -> Extra:
         raise InvalidInput("speech must be text.")
     if isinstance(confidence, bool) or not isinstance(confidence, int | float | None):
         raise InvalidInput("confidence must be a number from 0 to 1, or null for none.")
-    call.leg.speak(text, confidence)
+    if call.leg.is_recording:
+        end_record(call, words=text.strip())
+    else:
+        call.leg.speak(text, confidence)
     return None
 
 
 def _silence(call: Call, _: Mapping[str, Any]) -> Extra:
-    call.leg.stay_silent()
+    if call.leg.is_recording:
+        end_record(call)
+    else:
+        call.leg.stay_silent()
     return None
 
 
@@ -46,6 +56,8 @@ def _hangup(call: Call, _: Mapping[str, Any]) -> Extra:
         call.end("no-answer")
     elif call.waits == "transfer":
         cancel_transfer(call)
+    elif call.leg.is_recording:
+        hang_up_record(call)
     call.leg.hang_up()
     return None
 

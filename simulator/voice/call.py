@@ -7,16 +7,22 @@ A turn is what was said, and what the call waits for:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.numbers import NO_CALLER, places
 from simulator.resource import API_VERSION, new_sid, rfc2822
+from simulator.scheduler import Scheduler
 from simulator.settings import Settings
+from simulator.voice.conference import Conference, follow, leave
 from simulator.voice.leg import XML_TYPES, Leg
-from simulator.webhook import Answer, NoAnswer, send
+from simulator.voice.progress import Progress, report
+from simulator.webhook import Answer, NoAnswer, Webhook, send
+
+if TYPE_CHECKING:
+    from simulator.account import Account
 
 CALL_STATUSES = {"busy": "busy", "rejected": "no-answer"}
 
@@ -61,8 +67,8 @@ class LoggedRequest:
 class Call:
     """caller, called: as Twilio shows them. direction: inbound or outbound-api."""
 
-    settings: Settings
-    log_error: Callable[[int, str, str], None]
+    account: Account
+    scheduler: Scheduler
     caller: str
     called: str
     created: datetime
@@ -77,10 +83,27 @@ class Call:
     turns: list[dict[str, Any]] = field(default_factory=list)
     requests: list[LoggedRequest] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    on_end: Callable[[], None] | None = None
+    fallback: Webhook | None = None
+    progress: Progress | None = None
+    conference: Conference | None = None
 
     def __post_init__(self) -> None:
-        self.leg = Leg(self.fetch, self.caller)
+        account = self.account
+        self.leg = Leg(
+            self.fetch,
+            self.caller,
+            fallback=self.fallback,
+            strict=account.settings.strict,
+            log_error=account.log_error,
+            log_warning=account.log_warning,
+        )
+
+    @property
+    def settings(self) -> Settings:
+        return self.account.settings
+
+    def log_error(self, code: int, url: str, sentence: str) -> None:
+        self.account.log_error(code, url, sentence)
 
     def fetch(self, method: str, url: str, params: Mapping[str, str]) -> Answer:
         """A signed request about this call, which is logged with its response."""
@@ -93,7 +116,7 @@ class Call:
         """As `fetch`, with complete parameters: for another leg of the call."""
         started = self.settings.now()
         try:
-            answer = send(self.settings.auth_token, method, url, params)
+            answer = send(self.settings.auth_token, method, url, params, self.account.cookies.of(params))
         except NoAnswer:
             self.requests.append(LoggedRequest(started, method, url, params, None, "", 0, 0.0, ""))
             raise
@@ -170,6 +193,7 @@ class Call:
             **extra,
         }
         self.turns.append(turn)
+        follow(self)
         if leg.ended:
             if leg.error:
                 self.log_error(leg.code or 11200, leg.url, leg.error)
@@ -182,8 +206,26 @@ class Call:
             if self.ended is None:
                 self.status, self.ended = status, self.settings.now()
                 self.leg.hang_up()
-                if self.on_end:
-                    self.on_end()
+                leave(self)
+                report(self, "completed", self.status)
+
+    def redirect(self, url: str, method: str, twiml: str | None = None) -> None:
+        """A REST request gives an answered call another document: at a URL, or the TwiML itself."""
+        with self.lock:
+            if self.waits in ("over", "answer"):
+                return
+            if twiml is not None:
+                self.leg.run(twiml.encode(), url)
+            else:
+                self.leg.redirect(url, method)
+            self.turn()
+
+    def leave_dial(self) -> None:
+        """The conference of this call is over for it; its document continues."""
+        with self.lock:
+            if self.waits == "transfer":
+                self.leg.end_dial({"DialCallStatus": "answered"})
+                self.turn()
 
     @property
     def seconds(self) -> int:

@@ -4,24 +4,24 @@ A `Leg` runs until it waits for input or for a transfer to end, or is over. It g
 and knows nothing about HTTP, signatures or phones.
 
 Notable rules: silence falls through a `<Gather>` unless actionOnEmptyResult is true; a lone finishOnKey counts as
-silence; keys beyond numDigits are dropped; with an action, nothing after a `<Dial>` runs.
+silence; keys beyond numDigits are dropped; with an action, nothing after a `<Dial>` runs; after an error the fallback
+URL is requested, once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urljoin
 
 from simulator.loopback import may_request
-from simulator.numbers import normalize
 from simulator.twiml.document import Element, TwimlError, parse
 from simulator.twiml.grammar import VOICE_VERBS
-from simulator.webhook import Answer, NoAnswer, path_of
+from simulator.voice.dial import Destination, destinations_of
+from simulator.webhook import Answer, NoAnswer, Webhook, path_of
 
 MAX_JUMPS = 100
-MAX_NUMBERS = 10
 XML_TYPES = ("text/xml", "application/xml", "text/html")
 DEFAULT_MAX_CHARACTERS = 4096
 MAX_CHARACTERS = {"Polly": 3000, "Google": 5000}
@@ -35,30 +35,29 @@ class Fetch(Protocol):
 
 @dataclass(frozen=True)
 class Spoken:
-    """What one verb says: the text of a `<Say>`, or `[audio URL]` for a `<Play>`."""
+    """What one verb says: the text of a `<Say>`, or `[audio URL]` or `[keys 12#]` for a `<Play>`."""
 
     text: str
     language: str | None = None
     voice: str | None = None
 
 
-@dataclass(frozen=True)
-class Destination:
-    """One number (E.164) that a `<Dial>` rings. whisper: the URL of its whisper document, if any."""
-
-    number: str
-    whisper: str | None = None
-    method: str = "POST"
-
-
 @dataclass
 class Leg:
-    """One leg of a call. ended: None while it runs, then end (of the document), hangup, rejected, busy or error."""
+    """One leg of a call. ended: None while it runs, then end (of the document), hangup, rejected, busy or error.
+
+    url: what its links are relative to; requested: the same before HTTP redirects.
+    """
 
     fetch: Fetch
     caller: str
     may_dial: bool = True
+    fallback: Webhook | None = None
+    strict: bool = False
+    log_error: Callable[[int, str, str], None] = lambda _code, _url, _sentence: None
+    log_warning: Callable[[int, str, str], None] = lambda _code, _url, _sentence: None
     url: str = ""
+    requested: str = ""
     verbs: list[Element] = field(default_factory=list)
     next_verb: int = 0
     waiting: Element | None = None
@@ -76,12 +75,18 @@ class Leg:
             return "over"
         return "transfer" if self.waiting.name == "Dial" else "keys"
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether it waits for the end of a `<Record>`."""
+        return self.waiting is not None and self.waiting.name == "Record"
+
     def start(self, url: str, method: str, params: Mapping[str, str]) -> None:
         """Request the first document and run until the leg waits or is over."""
         self._guard(lambda: self._jump(method, url, params))
 
     def run(self, document: bytes, base: str) -> None:
         """Run a given document until the leg waits or is over."""
+        self.waiting, self.jumps, self.requested = None, 0, base
         self._guard(lambda: self._load(base, document))
 
     def press_keys(self, keys: str) -> None:
@@ -113,6 +118,20 @@ class Leg:
         dial = self._stop_waiting()
         self._guard(lambda: self._answer(dial, params) if "action" in dial.attributes else self._run_verbs())
 
+    def end_record(self, params: Mapping[str, str] | None) -> None:
+        """A recording ended; `params` go to the action. None: nothing was recorded, so the document continues."""
+        record = self._stop_waiting()
+        self._guard(lambda: self._run_verbs() if params is None else self._answer(record, params))
+
+    def redirect(self, url: str, method: str) -> None:
+        """A REST request gives the leg another document, whatever it waits for."""
+        self.waiting, self.jumps = None, 0
+        self.start(url, method, {})
+
+    def send_keys(self, keys: str) -> None:
+        """The person hears the tones of keys that the line sends; w is half a second of silence."""
+        self.said.append(Spoken(f"[keys {keys}]"))
+
     def hang_up(self) -> None:
         """The person on this leg hangs up."""
         self.waiting, self.ended = None, self.ended or "hangup"
@@ -131,6 +150,17 @@ class Leg:
         try:
             step()
         except (TwimlError, NoAnswer) as error:
+            if self.fallback is None:
+                return self.fail(error.code, str(error))
+            self.log_error(error.code, self.requested, str(error))
+            self._fall_back(self.fallback, error.code)
+
+    def _fall_back(self, fallback: Webhook, code: int) -> None:
+        """https://www.twilio.com/docs/usage/troubleshooting/debugging-your-application"""
+        self.waiting, self.jumps = None, 0
+        try:
+            self._jump(fallback.method, fallback.url, {"ErrorCode": str(code), "ErrorUrl": self.requested})
+        except (TwimlError, NoAnswer) as error:
             self.fail(error.code, str(error))
 
     def _silence(self, gather: Element) -> None:
@@ -141,12 +171,13 @@ class Leg:
         return self._answer(gather, empty)
 
     def _answer(self, verb: Element, params: Mapping[str, str]) -> None:
-        self._jump(verb.get("method", "POST"), urljoin(self.url, verb.get("action", "")), params)
+        self._jump(verb.get("method", "POST").upper(), urljoin(self.url, verb.get("action", "")), params)
 
     def _jump(self, method: str, url: str, params: Mapping[str, str]) -> None:
         self.jumps += 1
         if self.jumps > MAX_JUMPS:
             raise NoAnswer(11100, f"More than {MAX_JUMPS} documents in a row without any input.")
+        self.requested = url
         answer = self.fetch(method, url, params)
         if not 200 <= answer.status < 300:
             raise NoAnswer(
@@ -154,12 +185,15 @@ class Leg:
                 f"The line answered {answer.status} to {path_of(url)}, so the call ends in silence.",
             )
         if answer.media_type in XML_TYPES:
-            return self._load(url, answer.body)
-        return self._load_plain(url, answer)
+            return self._load(answer.url or url, answer.body)
+        return self._load_plain(answer.url or url, answer)
 
     def _load(self, url: str, document: bytes) -> None:
         self.url, self.next_verb = url, 0
-        self.verbs = parse(document, VOICE_VERBS, url).children
+        warnings: list[TwimlError] | None = None if self.strict else []
+        self.verbs = parse(document, VOICE_VERBS, url, warnings).children
+        for warning in warnings or ():
+            self.log_warning(warning.code, self.requested, str(warning))
         self._check_dials()
         self._run_verbs()
 
@@ -180,7 +214,7 @@ class Leg:
         for dial in (verb for verb in self.verbs if verb.name == "Dial"):
             if not self.may_dial:
                 raise TwimlError(dial.line, "<Dial> is not allowed in a whisper.", 13201)
-            _destinations(dial)
+            destinations_of(dial, self.url)
             caller_id = dial.attributes.get("callerId", self.caller)
             if not caller_id.startswith("+") and caller_id != self.caller:
                 raise TwimlError(
@@ -208,6 +242,7 @@ class Leg:
         if not play.text:
             if "digits" not in play.attributes:
                 raise TwimlError(play.line, "<Play> needs a URL or digits.", 13420)
+            self.send_keys(play.attributes["digits"])
             return
         url = urljoin(self.url, play.text)
         if may_request(url):
@@ -223,17 +258,17 @@ class Leg:
         self.waiting = gather
 
     def _dial(self, dial: Element) -> None:
-        self.destinations = [
-            replace(dialed, whisper=None if dialed.whisper is None else urljoin(self.url, dialed.whisper))
-            for dialed in _destinations(dial)
-        ]
+        self.destinations = destinations_of(dial, self.url)
         self.waiting = dial
+
+    def _record(self, record: Element) -> None:
+        self.waiting = record
 
     def _redirect(self, redirect: Element) -> None:
         url = urljoin(self.url, redirect.text)
         if not may_request(url):
             raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
-        self._jump(redirect.get("method", "POST"), url, {})
+        self._jump(redirect.get("method", "POST").upper(), url, {})
 
     def _reject(self, reject: Element) -> None:
         self.ended = "busy" if reject.get("reason", "rejected") == "busy" else "rejected"
@@ -251,6 +286,7 @@ _VERBS: dict[str, Callable[[Leg, Element], None]] = {
     "Pause": Leg._pause,
     "Gather": Leg._gather,
     "Dial": Leg._dial,
+    "Record": Leg._record,
     "Redirect": Leg._redirect,
     "Hangup": Leg._hangup,
     "Reject": Leg._reject,
@@ -269,26 +305,3 @@ def _collect(gather: Element, keys: str) -> tuple[str, str]:
         if len(collected) == limit:
             break
     return collected, ""
-
-
-def _destinations(dial: Element) -> list[Destination]:
-    """The numbers of a `<Dial>`: its `<Number>` children, or its own text."""
-    elements = dial.children or ([dial] if dial.text else [])
-    if not elements:
-        raise TwimlError(dial.line, "<Dial> has no number; it takes one number or up to 10 <Number>.", 13221)
-    if len(elements) > MAX_NUMBERS:
-        raise TwimlError(dial.line, f"<Dial> has {len(elements)} numbers; it takes at most {MAX_NUMBERS}.", 13222)
-    if dial.children and "".join(part for part in dial.content if isinstance(part, str)).strip():
-        raise TwimlError(dial.line, "<Dial> takes text or <Number>, not both.")
-    return [_destination(element) for element in elements]
-
-
-def _destination(element: Element) -> Destination:
-    number = normalize(element.text)
-    if number is None:
-        raise TwimlError(
-            element.line, f"<{element.name}> {element.text!r} is not a phone number; it takes E.164.", 13224
-        )
-    if element.name == "Dial":
-        return Destination(number)
-    return Destination(number, element.attributes.get("url"), element.get("method", "POST"))

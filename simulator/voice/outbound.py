@@ -6,23 +6,25 @@ default). A few numbers answer or fail automatically: see `numbers.CALL_OUTCOMES
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.account import Account
-from simulator.loopback import may_request
 from simulator.numbers import MAGIC_CALL_FROM, MAGIC_CALL_TO, MAGIC_SENDER, call_outcome, normalize
 from simulator.rest.errors import RestError
-from simulator.rest.fields import integer
+from simulator.rest.fields import integer, method_of, url_of
 from simulator.scheduler import Scheduler
 from simulator.voice.actions import act
 from simulator.voice.call import Call
-from simulator.webhook import NoAnswer, send
+from simulator.voice.progress import EVENTS, Progress, report
+from simulator.voice.recording import KEY_SECONDS, add_recording, post_recording_status
+from simulator.webhook import Webhook
 
-EVENTS = ("initiated", "ringing", "answered", "completed")
 MAX_TWIML_CHARACTERS = 4000
 MAX_SILENT_TURNS = 20
+CLIENT = re.compile(r"client:\S+")
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class CallRequest:
     url: str | None = None
     twiml: str | None = None
     method: str = "POST"
-    callback: str | None = None
-    callback_method: str = "POST"
-    events: tuple[str, ...] = ("completed",)
+    fallback: Webhook | None = None
+    progress: Progress | None = None
     detect_machine: bool = False
     ring_seconds: int = 60
+    keys: str = ""
+    record: bool = False
+    recording_callback: Webhook | None = None
 
 
 @dataclass
@@ -44,46 +48,31 @@ class OutboundCall(Call):
     """A call from the line to a person's phone."""
 
     call_request: CallRequest = field(default_factory=CallRequest)
-    scheduler: Scheduler | None = None
-    events_sent: int = 0
 
     def pick_up(self, answered_by: str) -> None:
         """A human or a machine answers, and the call's TwiML runs."""
+        request = self.call_request
         self.status = "in-progress"
-        if self.call_request.detect_machine:
+        if request.detect_machine:
             self.answered_by = "machine_start" if answered_by == "machine" else "human"
         self.started = self.settings.now()
-        self.report("answered", "in-progress")
-        if self.call_request.twiml is not None:
-            self.leg.run(self.call_request.twiml.encode(), self.settings.voice_url())
+        report(self, "answered", "in-progress")
+        if request.keys:
+            self.leg.send_keys(request.keys)
+        if request.twiml is not None:
+            self.leg.run(request.twiml.encode(), self.settings.voice_url())
         else:
-            self.leg.start(self.call_request.url or "", self.call_request.method, {})
+            self.leg.start(request.url or "", request.method, {})
 
-    def report(self, event: str, status: str) -> None:
-        """Send a status callback, if the line asked for this event."""
-        if self.call_request.callback is None or self.scheduler is None or event not in self.call_request.events:
-            return
-        params = {
-            **self.params(),
-            "CallStatus": status,
-            "CallbackSource": "call-progress-events",
-            "SequenceNumber": str(self.events_sent),
-            "Timestamp": self.settings.now().strftime("%a, %d %b %Y %H:%M:%S +0000"),
-        }
-        if event == "completed":
-            params |= {"CallDuration": str(self.seconds), "Duration": str(-(-self.seconds // 60))}
-        self.events_sent += 1
-        self.scheduler.submit(lambda: self._post(params))
-
-    def _post(self, params: dict[str, str]) -> None:
-        url, method = self.call_request.callback or "", self.call_request.callback_method
-        try:
-            answer = send(self.settings.auth_token, method, url, params)
-        except NoAnswer as error:
-            self.log_error(error.code, url, str(error))
-            return
-        if answer.status >= 400:
-            self.log_error(11200, url, f"The line answered {answer.status} to the status callback of a call.")
+    def end(self, status: str) -> None:
+        """As for any call; a requested recording is then ready."""
+        with self.lock:
+            first = self.ended is None
+            super().end(status)
+            if first and self.started and self.call_request.record:
+                recording = add_recording(self, "OutboundAPI", max(self.seconds, KEY_SECONDS))
+                if self.call_request.recording_callback:
+                    post_recording_status(self, self.call_request.recording_callback, recording)
 
 
 def create_call(account: Account, scheduler: Scheduler, form: Mapping[str, str], events: list[str]) -> Call:
@@ -91,20 +80,20 @@ def create_call(account: Account, scheduler: Scheduler, form: Mapping[str, str],
     to, sender = _parse_numbers(account, form)
     call_request = _parse_request(form, events)
     call = OutboundCall(
-        settings=account.settings,
-        log_error=account.log_error,
+        account=account,
+        scheduler=scheduler,
         caller=sender,
         called=to,
         created=account.settings.now(),
         direction="outbound-api",
         status="queued",
+        fallback=call_request.fallback,
+        progress=call_request.progress,
         call_request=call_request,
-        scheduler=scheduler,
     )
-    call.on_end = lambda: call.report("completed", call.status)
     with account.lock:
         account.calls[call.sid] = call
-    call.report("initiated", "initiated")
+    report(call, "initiated", "initiated")
     _schedule(scheduler, account.settings.receipt_seconds, lambda: _ring(call, scheduler))
     return call
 
@@ -117,26 +106,30 @@ def _parse_numbers(account: Account, form: Mapping[str, str]) -> tuple[str, str]
         raise RestError(21213)
     if sender in MAGIC_CALL_FROM:
         raise RestError(MAGIC_CALL_FROM[sender], sender)
-    if sender not in (account.settings.sender, MAGIC_SENDER):
+    if sender not in (*account.numbers, MAGIC_SENDER) and not CLIENT.fullmatch(sender):
         raise RestError(21210, sender)
     if to in MAGIC_CALL_TO:
         raise RestError(MAGIC_CALL_TO[to], to)
+    if CLIENT.fullmatch(to) or re.fullmatch(r"sips?:\S+@\S+", to):
+        return to, sender
     number = normalize(to)
     if number is None:
-        raise RestError(21217, to)
+        raise RestError(21211, to)
     return number, sender
 
 
 def _parse_request(form: Mapping[str, str], events: list[str]) -> CallRequest:
-    url, twiml, callback = form.get("Url"), form.get("Twiml"), form.get("StatusCallback")
-    if url is None and twiml is None:
-        raise RestError(21205, "")
-    if twiml is None and not may_request(url or ""):
-        raise RestError(21205, f"{url} (the simulator connects to loopback addresses only)")
+    twiml = form.get("Twiml")
     if twiml is not None and len(twiml) > MAX_TWIML_CHARACTERS:
         raise RestError(20001, f"Twiml is over {MAX_TWIML_CHARACTERS} characters")
-    if callback is not None and not may_request(callback):
-        raise RestError(21626, f"{callback} (the simulator connects to loopback addresses only)")
+    url = form.get("Url") if twiml is not None else url_of(form, "Url", 21205)
+    if url is None and twiml is None:
+        raise RestError(21205, "")
+    fallback, callback = url_of(form, "FallbackUrl", 21205), url_of(form, "StatusCallback", 21626)
+    recorded = url_of(form, "RecordingStatusCallback", 21626)
+    keys = form.get("SendDigits", "")
+    if not re.fullmatch(r"[0-9#*wWA-D,]*", keys):
+        raise RestError(20001, f"SendDigits takes 0-9, #, *, w and W, not {keys!r}")
     requested = tuple(event for text in events for event in text.split()) or ("completed",)
     for event in requested:
         if event not in EVENTS:
@@ -144,20 +137,56 @@ def _parse_request(form: Mapping[str, str], events: list[str]) -> CallRequest:
     return CallRequest(
         url=url,
         twiml=twiml,
-        method=_method(form, "Method"),
-        callback=callback,
-        callback_method=_method(form, "StatusCallbackMethod"),
-        events=requested,
+        method=method_of(form, "Method"),
+        fallback=Webhook(fallback, method_of(form, "FallbackMethod")) if fallback else None,
+        progress=Progress(Webhook(callback, method_of(form, "StatusCallbackMethod")), requested) if callback else None,
         detect_machine="MachineDetection" in form,
         ring_seconds=integer(form, "Timeout", 60, 1, 600),
+        keys=keys,
+        record=form.get("Record", "false").lower() == "true",
+        recording_callback=Webhook(recorded, method_of(form, "RecordingStatusCallbackMethod")) if recorded else None,
     )
 
 
-def _method(form: Mapping[str, str], name: str) -> str:
-    method = form.get(name, "POST").upper()
-    if method not in ("GET", "POST"):
-        raise RestError(20001, f"{name} must be GET or POST")
-    return method
+def update_call(call: Call, form: Mapping[str, str]) -> None:
+    """Change a call as a REST request asks. Raises `RestError`.
+
+    The line may ask in the answer to a webhook of the same call, so this does not wait for the call.
+    """
+    status, twiml = form.get("Status", ""), form.get("Twiml")
+    if status not in ("", "completed", "canceled"):
+        raise RestError(21220, status)
+    url = form.get("Url") if twiml is not None else url_of(form, "Url", 21205)
+    callback = url_of(form, "StatusCallback", 21626)
+    method = method_of(form, "Method")
+    if (url or twiml is not None) and call.waits in ("answer", "over"):
+        raise RestError(21220, "Call is not in-progress. Cannot redirect.")
+    if callback:
+        call.progress = Progress(Webhook(callback, method_of(form, "StatusCallbackMethod")))
+    if status:
+        _end(call, status)
+    elif url or twiml is not None:
+        base = call.settings.voice_url()
+        call.scheduler.submit(lambda: call.redirect(url or base, method, twiml))
+
+
+def _end(call: Call, status: str) -> None:
+    """completed ends any call, canceled one that has not been answered."""
+
+    def end() -> None:
+        with call.lock:
+            if call.waits == "answer":
+                call.end("canceled")
+            elif status == "completed":
+                call.end("completed")
+
+    if call.lock.acquire(timeout=0.05):
+        try:
+            end()
+        finally:
+            call.lock.release()
+    else:
+        call.scheduler.submit(end)
 
 
 def _ring(call: OutboundCall, scheduler: Scheduler) -> None:
@@ -165,7 +194,7 @@ def _ring(call: OutboundCall, scheduler: Scheduler) -> None:
         if call.ended:
             return
         call.status = "ringing"
-        call.report("ringing", "ringing")
+        report(call, "ringing", "ringing")
     outcome = call_outcome(call.called)
     wait = call.settings.receipt_seconds
     if outcome in ("human", "machine"):

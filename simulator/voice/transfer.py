@@ -14,7 +14,9 @@ from urllib.parse import urljoin
 from simulator.numbers import places
 from simulator.resource import API_VERSION, new_sid
 from simulator.voice.call import Call
-from simulator.voice.leg import Destination, Leg
+from simulator.voice.dial import Destination, conference_of
+from simulator.voice.leg import Leg
+from simulator.voice.recording import add_recording, recording_url, report_recording
 from simulator.webhook import Answer, NoAnswer
 
 TALK_SECONDS = 60
@@ -26,6 +28,9 @@ def end_transfer(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
 
     action: {"dial": outcome, "accept": true, "number": the number that answered, as dialed}.
     """
+    if conference_of(call.leg.waiting) is not None:
+        call.leg.end_dial({"DialCallStatus": "answered"})
+        return {}
     outcome, child = action["dial"], new_sid("CA")
     bridged = outcome == "completed"
     extra: dict[str, Any] = {}
@@ -38,7 +43,8 @@ def end_transfer(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
         if leg.error:
             call.log_error(leg.code or 11200, destination.whisper, leg.error)
             extra["error"] = leg.error
-    call.leg.end_dial(_dial_params(outcome, child, bridged))
+    params = _dial_params(outcome, child, bridged)
+    call.leg.end_dial({**params, **_record(call, bridged)})
     if call.leg.error:
         extra.pop("error", None)
     return extra
@@ -51,10 +57,22 @@ def cancel_transfer(call: Call) -> None:
         return
     call.status = "completed"
     url = urljoin(call.leg.url, dial.attributes["action"])
+    canceled = _dial_params("canceled", new_sid("CA"), False)
+    params = {"DialCallStatus": "answered"} if conference_of(dial) is not None else canceled
     try:
-        call.fetch(dial.get("method", "POST"), url, _dial_params("canceled", new_sid("CA"), False))
+        call.fetch(dial.get("method", "POST").upper(), url, params)
     except NoAnswer as error:
         call.log_error(error.code, url, str(error))
+
+
+def _record(call: Call, bridged: bool) -> dict[str, str]:
+    """The recording of a `<Dial record="...">` that was answered, for its action."""
+    dial = call.leg.waiting
+    if not bridged or dial is None or dial.get("record", "do-not-record") in ("do-not-record", "false"):
+        return {}
+    recording = add_recording(call, "DialVerb", TALK_SECONDS)
+    report_recording(call, dial, recording)
+    return {"RecordingSid": recording.sid, "RecordingUrl": recording_url(call, recording)}
 
 
 def _dial_params(outcome: str, child: str, bridged: bool) -> dict[str, str]:
@@ -72,7 +90,7 @@ def _whisper(call: Call, destination: Destination, child: str, accepts: bool) ->
     def fetch(method: str, url: str, params: Mapping[str, str]) -> Answer:
         return call.request(method, url, {**_child_params(call, destination, child), **params})
 
-    leg = Leg(fetch, call.caller, may_dial=False)
+    leg = Leg(fetch, call.caller, may_dial=False, strict=call.settings.strict, log_warning=call.account.log_warning)
     leg.start(destination.whisper or "", destination.method, {})
     for _ in range(MAX_WHISPER_PROMPTS):
         if leg.waits != "keys":

@@ -83,7 +83,12 @@ def test_a_messaging_service_accepts_a_text_before_it_picks_the_sender(network):
         ({"messaging_service_sid": "MG9"}, (400, 21705)),
         ({"status_callback": "https://example.com/receipts"}, (400, 21609)),
         ({"validity_period": 36001}, (400, 20001)),
+        ({"to": "whatsapp:+16035550123", "from_": "whatsapp:+16035550100"}, (400, 63007)),
+        ({"to": LINE}, (400, 21266)),
+        ({"content_sid": "HX" + "1" * 32}, (400, 21655)),
+        ({"body": None, "media_url": ["ftp://example.com/a.png"]}, (400, 21620)),
         ({"send_at": datetime(2030, 1, 1, tzinfo=UTC)}, (400, 20001)),
+        ({"schedule_type": "fixed"}, (400, 20001)),
     ],
     ids=str,
 )

@@ -66,7 +66,7 @@ class Network:
 
     def __init__(self, line, **settings):
         defaults = {"port": 0, "account_sid": SID, "auth_token": TOKEN, "messaging_service": SERVICE}
-        defaults |= {"public_url": line.url, "receipt_seconds": 0.02}
+        defaults |= {"public_url": line.url, "receipt_seconds": 0.02, "strict": True}
         self.server, port = server(Settings(**{**defaults, **settings}))
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.url, self.line = f"http://127.0.0.1:{port}", line

@@ -47,6 +47,9 @@ _SHARED_SETTINGS = (
     "simulator_url",
 )
 
+# The webhooks that docs/operations.md sets at Twilio, and faults in TwiML that Twilio would only log.
+_SIMULATOR_DEFAULTS = {"SIMULATOR_STATUS_CALLBACK": "/receipts/call/incoming", "SIMULATOR_STRICT": "true"}
+
 
 def simulator_port(settings: Settings) -> int:
     """The port in SIMULATOR_URL, or the standard one of http."""
@@ -133,6 +136,7 @@ class Supervisor:
         file = find_env_file(os.environ)
         shared = {name.upper(): str(value) for name in _SHARED_SETTINGS if (value := getattr(settings, name))}
         return {
+            **_SIMULATOR_DEFAULTS,
             **os.environ,
             **shared,
             "VAR_DIR": str(settings.var_dir.resolve()),
