@@ -196,7 +196,7 @@ class Call:
         follow(self)
         if leg.ended:
             if leg.error:
-                self.log_error(leg.code or 11200, leg.url, leg.error)
+                self.log_error(leg.code or 11200, leg.requested, leg.error)
             self.end(CALL_STATUSES.get(leg.ended, "completed"))
         return turn
 
@@ -209,10 +209,15 @@ class Call:
                 leave(self)
                 report(self, "completed", self.status)
 
+    @property
+    def can_redirect(self) -> bool:
+        """Whether the call has been answered and is not over, even while it waits for an answer of the line."""
+        return self.status == "in-progress" and self.ended is None and self.leg.ended is None
+
     def redirect(self, url: str, method: str, twiml: str | None = None) -> None:
         """A REST request gives an answered call another document: at a URL, or the TwiML itself."""
         with self.lock:
-            if self.waits in ("over", "answer"):
+            if not self.can_redirect:
                 return
             if twiml is not None:
                 self.leg.run(twiml.encode(), url)

@@ -159,7 +159,7 @@ def update_call(call: Call, form: Mapping[str, str]) -> None:
     url = form.get("Url") if twiml is not None else url_of(form, "Url", 21205)
     callback = url_of(form, "StatusCallback", 21626)
     method = method_of(form, "Method")
-    if (url or twiml is not None) and call.waits in ("answer", "over"):
+    if (url or twiml is not None) and not call.can_redirect:
         raise RestError(21220, "Call is not in-progress. Cannot redirect.")
     if callback:
         call.progress = Progress(Webhook(callback, method_of(form, "StatusCallbackMethod")))
