@@ -50,7 +50,8 @@ class Phones:
         text, media = body.get("body", ""), body.get("media", 0)
         if not isinstance(text, str) or isinstance(media, bool) or not isinstance(media, int) or not 0 <= media <= 10:
             raise InvalidInput("body must be text, and media a whole number from 0 to 10.")
-        outcome = receive(self.account, self.scheduler, sender, text, media)
+        to = _number(body.get("to") or self.account.settings.sender, "to")
+        outcome = receive(self.account, self.scheduler, sender, text, media, to)
         result: dict[str, Any] = {"sid": outcome.sid, "replies": outcome.replies}
         if outcome.error is None:
             return jsonify(result)

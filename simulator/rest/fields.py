@@ -71,6 +71,11 @@ LIST_CALLS = Form(
     _names("ParentCallSid"),
 )
 LIST_NUMBERS = Form(_names(f"PhoneNumber FriendlyName {_PAGE}"), _names("Beta Origin"))
+# All of these are free, in the United States, and take texts and calls.
+LIST_AVAILABLE = Form(
+    _names("AreaCode SmsEnabled MmsEnabled VoiceEnabled ExcludeAllAddressRequired Beta PageSize"),
+    _names("Contains InRegion InPostalCode InLocality InLata InRateCenter NearNumber NearLatLong Distance FaxEnabled"),
+)
 LIST_RECORDINGS = Form(
     _names(f"CallSid ConferenceSid DateCreated DateCreated< DateCreated> {_PAGE}"), _names("IncludeSoftDeleted")
 )

@@ -4,14 +4,24 @@ A bought number rings no phone: it is one more number of the line.
 """
 
 import re
+from typing import Any
 
 from flask import Response, jsonify, request
 
-from simulator.numbers import E164
+from simulator.numbers import E164, places
 from simulator.phone_number import URL_FIELDS, PhoneNumber, no_webhooks
 from simulator.rest.endpoint import Endpoint, Route, created, deleted
 from simulator.rest.errors import RestError
-from simulator.rest.fields import CREATE_NUMBER, LIST_NUMBERS, UPDATE_NUMBER, check, method_of, url_of
+from simulator.rest.fields import (
+    CREATE_NUMBER,
+    LIST_AVAILABLE,
+    LIST_NUMBERS,
+    UPDATE_NUMBER,
+    check,
+    integer,
+    method_of,
+    url_of,
+)
 from simulator.rest.listing import paginate
 
 INVALID_URL = 21402
@@ -29,6 +39,7 @@ class PhoneNumbers(Endpoint):
             Route("/IncomingPhoneNumbers/<sid>.json", "GET", self.get),
             Route("/IncomingPhoneNumbers/<sid>.json", "POST", self.update),
             Route("/IncomingPhoneNumbers/<sid>.json", "DELETE", self.delete),
+            Route("/AvailablePhoneNumbers/US/Local.json", "GET", self.list_available),
         )
 
     def list_numbers(self) -> Response:
@@ -53,6 +64,17 @@ class PhoneNumbers(Endpoint):
                 lambda number: number.sid,
             )
         )
+
+    def list_available(self) -> Response:
+        """Fictional ones. https://www.twilio.com/docs/phone-numbers/api/availablephonenumberlocal-resource"""
+        check(LIST_AVAILABLE, request.args)
+        area = request.args.get("AreaCode", self.account.settings.sender[2:5])
+        if not re.fullmatch(r"[2-9]\d\d", area):
+            raise RestError(21451)
+        size = integer(request.args, "PageSize", 30, 1, 1000)
+        numbers = [f"+1{area}55501{last:02}" for last in range(100)]
+        free = [number for number in numbers if number not in self.account.numbers][:size]
+        return jsonify({"available_phone_numbers": [_available(number) for number in free], "uri": request.path})
 
     def get(self, sid: str) -> Response:
         return jsonify(self._number(sid).resource(self.account.settings.account_sid))
@@ -110,6 +132,25 @@ class PhoneNumbers(Endpoint):
         if found is None:
             raise RestError(20404, request.path)
         return found
+
+
+def _available(number: str) -> dict[str, Any]:
+    place = places(number, "")
+    return {
+        "address_requirements": "none",
+        "beta": False,
+        "capabilities": {"MMS": True, "SMS": True, "fax": False, "voice": True},
+        "friendly_name": f"({number[2:5]}) {number[5:8]}-{number[8:]}",
+        "iso_country": "US",
+        "lata": None,
+        "latitude": None,
+        "locality": place["City"],
+        "longitude": None,
+        "phone_number": number,
+        "postal_code": place["Zip"],
+        "rate_center": None,
+        "region": place["State"],
+    }
 
 
 def _camel(name: str) -> str:

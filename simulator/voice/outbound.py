@@ -52,6 +52,7 @@ class OutboundCall(Call):
     def pick_up(self, answered_by: str) -> None:
         """A human or a machine answers, and the call's TwiML runs."""
         request = self.call_request
+        self.ring()
         self.status = "in-progress"
         if request.detect_machine:
             self.answered_by = "machine_start" if answered_by == "machine" else "human"
@@ -63,6 +64,15 @@ class OutboundCall(Call):
             self.leg.run(request.twiml.encode(), self.settings.voice_url())
         else:
             self.leg.start(request.url or "", request.method, {})
+
+    def ring(self) -> bool:
+        """The phone begins to ring; False if it has rung already."""
+        with self.lock:
+            if self.status != "queued":
+                return False
+            self.status = "ringing"
+            report(self, "ringing", "ringing")
+            return True
 
     def end(self, status: str) -> None:
         """As for any call; a requested recording is then ready."""
@@ -190,11 +200,8 @@ def _end(call: Call, status: str) -> None:
 
 
 def _ring(call: OutboundCall, scheduler: Scheduler) -> None:
-    with call.lock:
-        if call.ended:
-            return
-        call.status = "ringing"
-        report(call, "ringing", "ringing")
+    if not call.ring():
+        return
     outcome = call_outcome(call.called)
     wait = call.settings.receipt_seconds
     if outcome in ("human", "machine"):
