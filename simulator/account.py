@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.faults import FaultInjector
+from simulator.numbers import TextOutcome, text_outcome
 from simulator.resource import API_VERSION, rfc2822
 from simulator.rest.errors import DELIVERY_ERRORS
 from simulator.settings import Settings
@@ -92,12 +93,17 @@ class Account:
     calls: dict[str, Call] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     debugger: list[DebuggerEntry] = field(default_factory=list)
+    outcomes: dict[str, TextOutcome] = field(default_factory=dict)
 
     def add_text(self, text: Text) -> Text:
         with self.lock:
             self.texts[text.sid] = text
             self.threads.setdefault(text.phone, []).append(text)
         return text
+
+    def outcome_for(self, number: str) -> TextOutcome:
+        """What happens to a text to a number: what was chosen for its phone, else what the number decides."""
+        return self.outcomes.get(number) or text_outcome(number)
 
     def set_status(self, text: Text, status: str, error: int | None = None) -> None:
         """Set a text's status, as the carrier reports it."""

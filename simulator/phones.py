@@ -13,6 +13,7 @@ from simulator.numbers import E164, NO_CALLER, normalize
 from simulator.scheduler import Scheduler
 from simulator.voice.actions import act
 from simulator.voice.call import Call, InvalidInput, InvalidState
+from simulator.voice.incoming import place_call
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,9 @@ class Phones:
     def call(self) -> Response:
         body = _json_body()
         caller = body.get("from", "anonymous")
-        settings = self.account.settings
-        call = Call(
-            settings=settings,
-            log_error=self.account.log_error,
-            caller=caller if caller in NO_CALLER else _number(caller, "from"),
-            called=_number(body.get("to") or settings.sender, "to"),
-            created=settings.now(),
-        )
-        with self.account.lock:
-            self.account.calls[call.sid] = call
-        return jsonify(call.start(settings.voice_url()))
+        caller = caller if caller in NO_CALLER else _number(caller, "from")
+        called = _number(body.get("to") or self.account.settings.sender, "to")
+        return jsonify(place_call(self.account, self.scheduler, caller, called))
 
     def calls(self) -> Response:
         with self.account.lock:

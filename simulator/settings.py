@@ -5,9 +5,10 @@ import math
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simulator.loopback import AllowedHost, allow_host, is_loopback_host, loopback_only, may_request
 from simulator.numbers import E164
@@ -15,6 +16,16 @@ from simulator.numbers import E164
 
 class SettingsError(Exception):
     """An invalid setting. The message is one sentence."""
+
+
+@dataclass
+class ShiftedClock:
+    """The clock of the account, which the phones can shift while it runs."""
+
+    seconds: float = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.seconds)
 
 
 @dataclass(frozen=True)
@@ -28,14 +39,20 @@ class Settings:
     messaging_service: str | None = None
     public_url: str = "http://127.0.0.1:8000"
     clock_shift: float = 0.0
+    clock_file: str | None = None
+    time_zone: ZoneInfo = ZoneInfo("UTC")
     receipt_seconds: float = 0.2
     keywords_answered_by: str = "carrier"
     allow_host: AllowedHost | None = None
     ca_file: str | None = None
+    clock: ShiftedClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clock", ShiftedClock(self.clock_shift))
 
     def now(self) -> datetime:
-        """The system time in UTC, plus `clock_shift`."""
-        return datetime.now(UTC) + timedelta(seconds=self.clock_shift)
+        """The system time in UTC, shifted as the line's clock is."""
+        return self.clock.now()
 
     def voice_url(self) -> str:
         return self.public_url + "/voice"
@@ -97,6 +114,13 @@ def _allowed_host(text: str) -> AllowedHost:
     return AllowedHost(match[1], match[2].strip("[]"), int(match[3]))
 
 
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except ZoneInfoNotFoundError:
+        raise ValueError from None
+
+
 def _file(text: str) -> str:
     try:
         ssl.create_default_context(cafile=text)
@@ -120,6 +144,8 @@ OPTIONS = (
         "public_url", "PUBLIC_URL", "the line's http URL on this machine, or its https URL on the allowed host", str
     ),
     Option("clock_shift", "CLOCK_SHIFT_SECONDS", "a number of seconds", _seconds),
+    Option("clock_file", "CLOCK_SHIFT_FILE", "the file by which the line's processes follow a shifted clock", str),
+    Option("time_zone", "SIMULATOR_TIME_ZONE", "a time zone such as America/New_York", _zone),
     Option("receipt_seconds", "SIMULATOR_RECEIPT_SECONDS", "a number of seconds, 0 or more", _delay),
     Option(
         "allow_host",

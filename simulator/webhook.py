@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urlencode, urlsplit
 
+from simulator.exchange_log import EXCHANGES
 from simulator.loopback import AllowedHost, allowed_host, loopback_only, may_request
 
 CONNECT_SECONDS = 5.0
@@ -101,7 +102,10 @@ def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
     try:
         _set_timeout(sock, started)
         sock.sendall(head.encode("latin-1") + (body or b""))
-        return _status(sock, started)
+        status = _status(sock, started)
+        seconds = time.monotonic() - started
+        EXCHANGES.record(_Request("POST", url, body, headers), Answer(status, "", b"", seconds), seconds)
+        return status
     except TimeoutError:
         raise NoAnswer(11205, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds.") from None
     except (OSError, ValueError):
@@ -188,6 +192,17 @@ def _exchange(
     sock: socket.socket,
     request: _Request,
     started: float,
+) -> Answer:
+    answer: Answer | None = None
+    try:
+        answer = _request_and_read(connection, sock, request, started)
+        return answer
+    finally:
+        EXCHANGES.record(request, answer, time.monotonic() - started)
+
+
+def _request_and_read(
+    connection: http.client.HTTPConnection, sock: socket.socket, request: _Request, started: float
 ) -> Answer:
     # The connection drops its socket once the response header announces a close.
     _set_timeout(sock, started)
