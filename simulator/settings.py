@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,6 +27,14 @@ class ShiftedClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self.seconds)
+
+
+def _saved_shift(clock_file: str | None, default: float) -> float:
+    """The shift in the file, in seconds; the default if there is none."""
+    try:
+        return float(Path(clock_file).read_text()) if clock_file else default
+    except (OSError, ValueError):
+        return default
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Settings:
     clock: ShiftedClock = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "clock", ShiftedClock(self.clock_shift))
+        object.__setattr__(self, "clock", ShiftedClock(_saved_shift(self.clock_file, self.clock_shift)))
 
     def now(self) -> datetime:
         """The system time in UTC, shifted as the line's clock is."""

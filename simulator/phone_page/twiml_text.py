@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote, urlsplit
 
-_TOKEN = re.compile(r"<[^>]*>|[^<]+")
+_TOKEN = re.compile(r"<[^>]*>?|[^<]+")
 _NEXT = re.compile(r'<(Gather|Dial|Redirect|Record)\b[^>]*?(?:\baction="([^"]*)"[^>]*>|>([^<]*))')
 # Their text is mixed with markup, so a line break would change it.
 _INLINE = ("Say", "Message", "Body", "Redirect", "Number", "Play", "Media")

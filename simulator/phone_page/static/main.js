@@ -34,7 +34,9 @@ async function attempt(work) {
 function show(state) {
   if (!state || state.phone !== phone) return;
   current = state;
-  byId("clock").textContent = state.time + (state.shifted ? " (shifted)" : "");
+  byId("clock").textContent = state.time;
+  byId("clock").classList.toggle("shifted", state.shifted);
+  byId("clock").title = state.shifted ? "The line’s clock is shifted" : "The line’s clock";
   byId("own-number").textContent = formatNumber(state.phone);
   for (const id of ["hour", "moment"]) byId(id).disabled = !state.can_shift;
   byId("failure").value = state.failure;

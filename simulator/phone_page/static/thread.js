@@ -56,6 +56,7 @@ export class ThreadView {
         onclick: () => this.choose(number) },
       element("b", {}, formatNumber(number)), words ? element("small", {}, words) : null);
     }));
+    byId("people").querySelector('[aria-pressed="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
     if (focused) byId("people").querySelector(`[data-person="${focused}"]`)?.focus();
   }
 }
