@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from simulator.cookies import Cookies
 from simulator.faults import FaultInjector
+from simulator.numbers import TextOutcome, text_outcome
 from simulator.phone_number import PhoneNumber, number_of
 from simulator.resource import API_VERSION, new_sid, rfc2822
 from simulator.rest.errors import DELIVERY_ERRORS
@@ -113,6 +114,7 @@ class Account:
     numbers: dict[str, PhoneNumber] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     debugger: list[DebuggerEntry] = field(default_factory=list)
+    outcomes: dict[str, TextOutcome] = field(default_factory=dict)
     cookies: Cookies = field(init=False)
 
     def __post_init__(self) -> None:
@@ -148,6 +150,10 @@ class Account:
                 thread.remove(text)
             if not thread:
                 self.threads.pop(text.phone, None)
+
+    def outcome_for(self, number: str) -> TextOutcome:
+        """What happens to a text to a number: what was chosen for its phone, else what the number decides."""
+        return self.outcomes.get(number) or text_outcome(number)
 
     def set_status(self, text: Text, status: str, error: int | None = None) -> None:
         """Set a text's status, as the carrier reports it."""

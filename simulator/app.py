@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from simulator.account import Account
 from simulator.loopback import is_loopback
-from simulator.page import page
+from simulator.phone_page.door import PhonePage
 from simulator.phones import Phones
 from simulator.resource import API_VERSION
 from simulator.rest.api import Rest
@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in Rest(account, scheduler).blueprints():
         app.register_blueprint(blueprint)
     app.register_blueprint(Phones(account, scheduler).blueprint())
-    app.add_url_rule("/", "page", lambda: page(account))
+    app.register_blueprint(PhonePage(account, scheduler).blueprint())
     app.before_request(_refuse_websites)
     app.register_error_handler(RestError, _rest_error)
     app.register_error_handler(HTTPException, _http_error)

@@ -5,9 +5,11 @@ import math
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simulator.loopback import AllowedHost, allow_host, is_loopback_host, loopback_only, may_request
 from simulator.numbers import E164
@@ -16,6 +18,24 @@ from simulator.webhook import Webhook
 
 class SettingsError(Exception):
     """An invalid setting. The message is one sentence."""
+
+
+@dataclass
+class ShiftedClock:
+    """The clock of the account, which the phones can shift while it runs."""
+
+    seconds: float = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.seconds)
+
+
+def _saved_shift(clock_file: str | None, default: float) -> float:
+    """The shift in the file, in seconds; the default if there is none."""
+    try:
+        return float(Path(clock_file).read_text()) if clock_file else default
+    except (OSError, ValueError):
+        return default
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,8 @@ class Settings:
     messaging_service: str | None = None
     public_url: str = "http://127.0.0.1:8000"
     clock_shift: float = 0.0
+    clock_file: str | None = None
+    time_zone: ZoneInfo = ZoneInfo("UTC")
     receipt_seconds: float = 0.2
     keywords_answered_by: str = "carrier"
     allow_host: AllowedHost | None = None
@@ -43,10 +65,14 @@ class Settings:
     sms_fallback: Webhook | None = None
     status_callback: Webhook | None = None
     strict: bool = False
+    clock: ShiftedClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clock", ShiftedClock(_saved_shift(self.clock_file, self.clock_shift)))
 
     def now(self) -> datetime:
-        """The system time in UTC, plus `clock_shift`."""
-        return datetime.now(UTC) + timedelta(seconds=self.clock_shift)
+        """The system time in UTC, shifted as the line's clock is."""
+        return self.clock.now()
 
     def absolute(self, webhook: Webhook) -> Webhook:
         """A webhook with its complete URL."""
@@ -122,6 +148,13 @@ def _switch(text: str) -> bool:
     return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
 
 
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except ZoneInfoNotFoundError:
+        raise ValueError from None
+
+
 def _file(text: str) -> str:
     try:
         ssl.create_default_context(cafile=text)
@@ -148,6 +181,8 @@ OPTIONS = (
         "public_url", "PUBLIC_URL", "the line's http URL on this machine, or its https URL on the allowed host", str
     ),
     Option("clock_shift", "CLOCK_SHIFT_SECONDS", "a number of seconds", _seconds),
+    Option("clock_file", "CLOCK_SHIFT_FILE", "the file by which the line's processes follow a shifted clock", str),
+    Option("time_zone", "SIMULATOR_TIME_ZONE", "a time zone such as America/New_York", _zone),
     Option("receipt_seconds", "SIMULATOR_RECEIPT_SECONDS", "a number of seconds, 0 or more", _delay),
     Option(
         "allow_host",

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 
 from simulator.cookies import PairCookies
+from simulator.exchange_log import EXCHANGES
 from simulator.loopback import AllowedHost, allowed_host, loopback_only, may_request
 
 CONNECT_SECONDS = 5.0
@@ -147,7 +148,10 @@ def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
     try:
         _set_timeout(sock, started)
         sock.sendall(head.encode("latin-1") + (body or b""))
-        return _status(sock, started)
+        status = _status(sock, started)
+        seconds = time.monotonic() - started
+        EXCHANGES.record(_Request("POST", url, body, headers), Answer(status, "", b"", seconds), seconds)
+        return status
     except TimeoutError:
         raise NoAnswer(11205, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds.") from None
     except (OSError, ValueError):
@@ -234,6 +238,17 @@ def _exchange(
     sock: socket.socket,
     request: _Request,
     started: float,
+) -> Answer:
+    answer: Answer | None = None
+    try:
+        answer = _request_and_read(connection, sock, request, started)
+        return answer
+    finally:
+        EXCHANGES.record(request, answer, time.monotonic() - started)
+
+
+def _request_and_read(
+    connection: http.client.HTTPConnection, sock: socket.socket, request: _Request, started: float
 ) -> Answer:
     # The connection drops its socket once the response header announces a close.
     _set_timeout(sock, started)

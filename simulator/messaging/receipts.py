@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from simulator.account import Account, Text
-from simulator.numbers import TextOutcome, text_outcome
+from simulator.numbers import TextOutcome
 from simulator.resource import API_VERSION
 from simulator.rest.errors import DELIVERY_ERRORS
 from simulator.scheduler import Scheduler
@@ -44,7 +44,7 @@ def receipts_by_step(account: Account, outcome: TextOutcome, statuses: list[Rece
 
 def deliver(account: Account, scheduler: Scheduler, text: Text) -> None:
     """Start the delivery of a text; each status change takes `receipt_seconds`."""
-    outcome = text_outcome(text.to)
+    outcome = account.outcome_for(text.to)
     statuses = status_sequence(outcome, text.service is not None)
     receipts = receipts_by_step(account, outcome, statuses)
 
