@@ -16,6 +16,7 @@ from simulator.rest.errors import DELIVERY_ERRORS
 from simulator.settings import Settings
 from simulator.voice.call import Call
 from simulator.voice.conference import Conference
+from simulator.voice.dialed import DialedCall
 from simulator.voice.recording import Recording
 
 
@@ -109,6 +110,7 @@ class Account:
     texts: dict[str, Text] = field(default_factory=dict)
     threads: dict[str, list[Text]] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
+    dialed: dict[str, DialedCall] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
     conferences: dict[str, Conference] = field(default_factory=dict)
     numbers: dict[str, PhoneNumber] = field(default_factory=dict)
@@ -121,6 +123,12 @@ class Account:
         own = number_of(self.settings)
         self.numbers[own.number] = own
         self.cookies = Cookies(self.settings.now)
+
+    def all_calls(self) -> list[Call | DialedCall]:
+        """The calls of the account and those that a `<Dial>` made, newest first."""
+        with self.lock:
+            calls: list[Call | DialedCall] = [*self.calls.values(), *self.dialed.values()]
+        return sorted(calls, key=lambda call: call.created, reverse=True)
 
     def number(self, called: str) -> PhoneNumber:
         """The number that was called or texted; the line's own for any other."""

@@ -7,6 +7,7 @@ from simulator.rest.errors import RestError
 from simulator.rest.fields import CREATE_CALL, LIST_CALLS, UPDATE_CALL, check
 from simulator.rest.listing import paginate, period
 from simulator.voice.call import Call
+from simulator.voice.dialed import DialedCall
 from simulator.voice.outbound import create_call, update_call
 
 
@@ -30,24 +31,27 @@ class Calls(Endpoint):
     def list_calls(self) -> Response:
         """Calls that have not been answered yet are filtered by their creation time."""
         check(LIST_CALLS, request.args)
-        filters = {name: request.args.get(name) for name in ("To", "From", "Status")}
+        filters = {name: request.args.get(name) for name in ("To", "From", "Status", "ParentCallSid")}
         started, ended = period(request.args, "StartTime"), period(request.args, "EndTime")
         by_end = any(name.startswith("EndTime") for name in request.args)
 
-        def matches(call: Call) -> bool:
-            values = {"To": call.called, "From": call.caller, "Status": call.status}
+        def matches(call: Call | DialedCall) -> bool:
+            parent = call.parent.sid if isinstance(call, DialedCall) else ""
+            values = {"To": call.called, "From": call.caller, "Status": call.status, "ParentCallSid": parent}
             return (
                 all(not value or values[name] == value for name, value in filters.items())
                 and started(call.started or call.created)
                 and (not by_end or (call.ended is not None and ended(call.ended)))
             )
 
-        with self.account.lock:
-            calls = [call for call in reversed(self.account.calls.values()) if matches(call)]
-        return jsonify(paginate(calls, request.args, request.path, "calls", Call.resource, lambda call: call.sid))
+        calls = [call for call in self.account.all_calls() if matches(call)]
+        return jsonify(
+            paginate(calls, request.args, request.path, "calls", lambda call: call.resource(), lambda call: call.sid)
+        )
 
     def get(self, sid: str) -> Response:
-        return jsonify(self._call(sid).resource())
+        dialed = self.account.dialed.get(sid)
+        return jsonify((dialed or self._call(sid)).resource())
 
     def update(self, sid: str) -> Response:
         call = self._call(sid)

@@ -67,8 +67,7 @@ UPDATE_PARTICIPANT = Form(
 _PAGE = "PageSize Page PageToken"
 LIST_MESSAGES = Form(_names(f"To From DateSent DateSent< DateSent> {_PAGE}"))
 LIST_CALLS = Form(
-    _names(f"To From Status StartTime StartTime< StartTime> EndTime EndTime< EndTime> {_PAGE}"),
-    _names("ParentCallSid"),
+    _names(f"To From Status ParentCallSid StartTime StartTime< StartTime> EndTime EndTime< EndTime> {_PAGE}")
 )
 LIST_NUMBERS = Form(_names(f"PhoneNumber FriendlyName {_PAGE}"), _names("Beta Origin"))
 # All of these are free, in the United States, and take texts and calls.

@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from simulator.numbers import NO_CALLER, places
-from simulator.resource import API_VERSION, new_sid, rfc2822
+from simulator.resource import API_VERSION, call_resource, new_sid
 from simulator.scheduler import Scheduler
 from simulator.settings import Settings
 from simulator.voice.conference import Conference, follow, leave
+from simulator.voice.dialed import DialedCall, ring_dialed
 from simulator.voice.leg import XML_TYPES, Leg
 from simulator.voice.progress import Progress, report
 from simulator.webhook import Answer, NoAnswer, Webhook, send
@@ -86,6 +87,7 @@ class Call:
     fallback: Webhook | None = None
     progress: Progress | None = None
     conference: Conference | None = None
+    dialed: list[DialedCall] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         account = self.account
@@ -194,6 +196,7 @@ class Call:
         }
         self.turns.append(turn)
         follow(self)
+        ring_dialed(self)
         if leg.ended:
             if leg.error:
                 self.log_error(leg.code or 11200, leg.requested, leg.error)
@@ -207,6 +210,7 @@ class Call:
                 self.status, self.ended = status, self.settings.now()
                 self.leg.hang_up()
                 leave(self)
+                ring_dialed(self)
                 report(self, "completed", self.status)
 
     @property
@@ -240,33 +244,4 @@ class Call:
 
     def resource(self) -> dict[str, Any]:
         """https://www.twilio.com/docs/voice/api/call-resource"""
-        sid = self.settings.account_sid
-        uri = f"/{API_VERSION}/Accounts/{sid}/Calls/{self.sid}"
-        return {
-            "account_sid": sid,
-            "answered_by": self.answered_by,
-            "api_version": API_VERSION,
-            "caller_name": None,
-            "date_created": rfc2822(self.created),
-            "date_updated": rfc2822(self.ended or self.started or self.created),
-            "direction": self.direction,
-            "duration": str(self.seconds) if self.ended else None,
-            "end_time": rfc2822(self.ended),
-            "forwarded_from": None,
-            "from": self.caller,
-            "from_formatted": self.caller,
-            "group_sid": None,
-            "parent_call_sid": None,
-            "phone_number_sid": None,
-            "price": None,
-            "price_unit": "USD",
-            "queue_time": "0",
-            "sid": self.sid,
-            "start_time": rfc2822(self.started),
-            "status": self.status,
-            "subresource_uris": {},
-            "to": self.called,
-            "to_formatted": self.called,
-            "trunk_sid": None,
-            "uri": f"{uri}.json",
-        }
+        return call_resource(self.settings.account_sid, self)

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 from simulator.numbers import normalize
 from simulator.twiml.document import Element, TwimlError
+from simulator.webhook import Webhook
 
 MAX_NUMBERS = 10
 CONFERENCE = "conference:"
@@ -18,12 +19,14 @@ CONFERENCE = "conference:"
 class Destination:
     """What a `<Dial>` connects to. number: in E.164, client:NAME, sip:USER@HOST or conference:NAME.
 
-    whisper: the URL of its whisper document, if any.
+    whisper: the URL of its whisper document, if any. callback, events: where its changes are posted, and which.
     """
 
     number: str
     whisper: str | None = None
     method: str = "POST"
+    callback: Webhook | None = None
+    events: tuple[str, ...] = ()
 
 
 def destinations_of(dial: Element, base: str) -> list[Destination]:
@@ -74,9 +77,14 @@ def _conference(conference: Element, _base: str) -> Destination:
 
 
 def _with_whisper(number: str, element: Element, base: str) -> Destination:
-    whisper = element.attributes.get("url")
+    whisper, callback = element.attributes.get("url"), element.attributes.get("statusCallback")
+    callback_method = element.get("statusCallbackMethod", "POST").upper()
     return Destination(
-        number, None if whisper is None else urljoin(base, whisper), element.get("method", "POST").upper()
+        number,
+        None if whisper is None else urljoin(base, whisper),
+        element.get("method", "POST").upper(),
+        None if callback is None else Webhook(urljoin(base, callback), callback_method),
+        tuple(element.get("statusCallbackEvent", "completed").split()),
     )
 
 

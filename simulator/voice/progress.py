@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simulator.account import Account
     from simulator.scheduler import Scheduler
     from simulator.voice.call import Call
+    from simulator.voice.dialed import DialedCall
 
 EVENTS = ("initiated", "ringing", "answered", "completed")
 
@@ -25,7 +26,7 @@ class Progress:
     sent: int = 0
 
 
-def report(call: Call, event: str, status: str) -> None:
+def report(call: Call | DialedCall, event: str, status: str) -> None:
     """Post a change of the call's status, if its callback asks for this event."""
     progress = call.progress
     if progress is None or event not in progress.events:

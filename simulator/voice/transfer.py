@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin
 
-from simulator.numbers import places
-from simulator.resource import API_VERSION, new_sid
+from simulator.resource import new_sid
 from simulator.voice.call import Call
-from simulator.voice.dial import Destination, conference_of
+from simulator.voice.dial import conference_of
+from simulator.voice.dialed import TALK_SECONDS, DialedCall, finish_dialed
 from simulator.voice.leg import Leg
 from simulator.voice.recording import add_recording, recording_url, report_recording
 from simulator.webhook import Answer, NoAnswer
 
-TALK_SECONDS = 60
 MAX_WHISPER_PROMPTS = 10
 
 
@@ -31,19 +30,19 @@ def end_transfer(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
     if conference_of(call.leg.waiting) is not None:
         call.leg.end_dial({"DialCallStatus": "answered"})
         return {}
-    outcome, child = action["dial"], new_sid("CA")
+    outcome = action["dial"]
     bridged = outcome == "completed"
     extra: dict[str, Any] = {}
-    destinations = call.leg.destinations
-    destination = next((dialed for dialed in destinations if dialed.number == action.get("number")), destinations[0])
-    if bridged and destination.whisper is not None:
-        leg = _whisper(call, destination, child, bool(action.get("accept", True)))
+    dialed = next((phone for phone in call.dialed if phone.called == action.get("number")), call.dialed[0])
+    if bridged and dialed.destination.whisper is not None:
+        leg = _whisper(dialed, dialed.destination.whisper, bool(action.get("accept", True)))
         bridged = leg.ended == "end"
         extra["whispered"] = [spoken.text for spoken in leg.said]
         if leg.error:
-            call.log_error(leg.code or 11200, destination.whisper, leg.error)
+            call.log_error(leg.code or 11200, dialed.destination.whisper, leg.error)
             extra["error"] = leg.error
-    params = _dial_params(outcome, child, bridged)
+    finish_dialed(call, outcome, dialed if outcome == "completed" else None, bridged)
+    params = _dial_params(outcome, dialed.sid, bridged)
     call.leg.end_dial({**params, **_record(call, bridged)})
     if call.leg.error:
         extra.pop("error", None)
@@ -53,11 +52,13 @@ def end_transfer(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
 def cancel_transfer(call: Call) -> None:
     """The caller hangs up while the other phone rings: the line gets the action, and its answer is ignored."""
     dial = call.leg.waiting
+    child = call.dialed[0].sid if call.dialed else new_sid("CA")
+    finish_dialed(call, "canceled")
     if dial is None or "action" not in dial.attributes:
         return
     call.status = "completed"
     url = urljoin(call.leg.url, dial.attributes["action"])
-    canceled = _dial_params("canceled", new_sid("CA"), False)
+    canceled = _dial_params("canceled", child, False)
     params = {"DialCallStatus": "answered"} if conference_of(dial) is not None else canceled
     try:
         call.fetch(dial.get("method", "POST").upper(), url, params)
@@ -84,14 +85,15 @@ def _dial_params(outcome: str, child: str, bridged: bool) -> dict[str, str]:
     }
 
 
-def _whisper(call: Call, destination: Destination, child: str, accepts: bool) -> Leg:
+def _whisper(dialed: DialedCall, url: str, accepts: bool) -> Leg:
     """The leg of the person who answers: the end of its document bridges the call, a hangup does not."""
+    call = dialed.parent
 
     def fetch(method: str, url: str, params: Mapping[str, str]) -> Answer:
-        return call.request(method, url, {**_child_params(call, destination, child), **params})
+        return call.request(method, url, {**dialed.params(), **params})
 
     leg = Leg(fetch, call.caller, may_dial=False, strict=call.settings.strict, log_warning=call.account.log_warning)
-    leg.start(destination.whisper or "", destination.method, {})
+    leg.start(url, dialed.destination.method, {})
     for _ in range(MAX_WHISPER_PROMPTS):
         if leg.waits != "keys":
             break
@@ -102,21 +104,3 @@ def _whisper(call: Call, destination: Destination, child: str, accepts: bool) ->
     if leg.waits == "keys":
         leg.hang_up()
     return leg
-
-
-def _child_params(call: Call, destination: Destination, child: str) -> dict[str, str]:
-    caller_id = call.caller if call.direction == "inbound" else call.settings.sender
-    return {
-        "AccountSid": call.settings.account_sid,
-        "ApiVersion": API_VERSION,
-        "CallSid": child,
-        "CallStatus": "in-progress",
-        "Called": destination.number,
-        "Caller": caller_id,
-        "Direction": "outbound-dial",
-        "From": caller_id,
-        "ParentCallSid": call.sid,
-        "To": destination.number,
-        **places(caller_id, "From", "Caller"),
-        **places(destination.number, "To", "Called"),
-    }

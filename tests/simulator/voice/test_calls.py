@@ -137,3 +137,54 @@ def test_what_is_not_simulated_or_not_valid_ends_the_call_with_a_code(network, l
     line.says = {"/voice": twiml}
     assert network.call()["waits"] == "over"
     assert [entry["code"] for entry in network.ask("/simulator/errors")[1]] == [code]
+
+
+# The calls that a <Dial> makes
+
+NUMBERS = (
+    "<Dial action='/done' callerId='+16035550100'>"
+    "<Number statusCallback='/one' statusCallbackEvent='initiated ringing answered completed'>+16036632180</Number>"
+    "<Client statusCallback='/two'>jenny</Client></Dial>"
+)
+
+
+def statuses(line, path):
+    return sorted(params["CallStatus"] for params in line.params(path))
+
+
+def test_each_phone_of_a_transfer_is_a_call_whose_changes_are_reported(network, line):
+    line.says = {"/voice": NUMBERS}
+    turn = network.call()
+    client = network.client()
+    children = client.calls.list(parent_call_sid=turn["call"])
+    assert [(child.to, child.status, child.direction) for child in children[::-1]] == [
+        ("+16036632180", "ringing", "outbound-dial"),
+        ("client:jenny", "ringing", "outbound-dial"),
+    ]
+    wait_for(lambda: statuses(line, "/one") == ["initiated", "ringing"])
+    network.heard(turn, dial="completed", number="+16036632180")
+    wait_for(lambda: statuses(line, "/one") == ["completed", "in-progress", "initiated", "ringing"])
+    wait_for(lambda: statuses(line, "/two") == ["no-answer"])
+    child = client.calls(line.params("/done")[0]["DialCallSid"]).fetch()
+    assert (child.to, child._from, child.duration, child.parent_call_sid) == (
+        "+16036632180",
+        LINE,
+        line.params("/done")[0]["DialCallDuration"],
+        turn["call"],
+    )
+    assert len(client.calls.list()) == 3
+
+
+@pytest.mark.parametrize("action", [{"hangup": True}, {"dial": "busy"}])
+def test_the_phones_of_a_transfer_stop_ringing_when_it_ends(network, line, action):
+    line.says = {"/voice": NUMBERS}
+    network.heard(network.call(), **action)
+    expected = "canceled" if "hangup" in action else "busy"
+    wait_for(lambda: statuses(line, "/two") == [expected])
+
+
+def test_the_phones_of_a_transfer_stop_ringing_when_the_line_redirects_the_caller(network, line):
+    line.says = {"/voice": NUMBERS}
+    turn = network.call()
+    network.client().calls(turn["call"]).update(twiml="<Response><Gather/></Response>")
+    wait_for(lambda: statuses(line, "/two") == ["canceled"])
