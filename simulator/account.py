@@ -18,6 +18,7 @@ from simulator.voice.call import Call
 from simulator.voice.conference import Conference
 from simulator.voice.dialed import DialedCall
 from simulator.voice.recording import Recording
+from simulator.webhook import Webhook
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,16 @@ class DebuggerEntry:
 
 
 @dataclass
+class MessagingService:
+    """Where the texts of a messaging service go: to its own address, or to that of the number."""
+
+    sid: str
+    inbound_url: str = ""
+    inbound_method: str = "POST"
+    use_number_webhook: bool = True
+
+
+@dataclass
 class Account:
     """The whole state. Hold `lock` to read more than one field. numbers: by E.164, the line's own first."""
 
@@ -118,11 +129,14 @@ class Account:
     debugger: list[DebuggerEntry] = field(default_factory=list)
     outcomes: dict[str, TextOutcome] = field(default_factory=dict)
     cookies: Cookies = field(init=False)
+    service: MessagingService | None = None
 
     def __post_init__(self) -> None:
         own = number_of(self.settings)
         self.numbers[own.number] = own
         self.cookies = Cookies(self.settings.now)
+        if self.settings.messaging_service:
+            self.service = MessagingService(self.settings.messaging_service)
 
     def all_calls(self) -> list[Call | DialedCall]:
         """The calls of the account and those that a `<Dial>` made, newest first."""
@@ -133,6 +147,13 @@ class Account:
     def number(self, called: str) -> PhoneNumber:
         """The number that was called or texted; the line's own for any other."""
         return self.numbers.get(called) or self.numbers[self.settings.sender]
+
+    def text_webhook(self, number: PhoneNumber) -> Webhook | None:
+        """Where a text to a number goes."""
+        service = self.service
+        if service is None or service.use_number_webhook:
+            return number.webhook("sms_url")
+        return Webhook(service.inbound_url, service.inbound_method) if service.inbound_url else None
 
     @property
     def uri(self) -> str:

@@ -175,7 +175,7 @@ def _params(account: Account, text: Text) -> dict[str, str]:
 def _answers(account: Account, text: Text) -> tuple[list[Reply], str | None]:
     """The line's replies, from its fallback address if the first fails; and the error if that fails too."""
     number = account.number(text.to)
-    webhook, fallback = number.webhook("sms_url"), number.webhook("sms_fallback_url")
+    webhook, fallback = account.text_webhook(number), number.webhook("sms_fallback_url")
     if webhook is None:
         return [], None
     params = _params(account, text)

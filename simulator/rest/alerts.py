@@ -12,7 +12,7 @@ from simulator.resource import API_VERSION
 from simulator.rest.endpoint import Endpoint, Route
 from simulator.rest.errors import RestError
 from simulator.rest.fields import LIST_ALERTS, check
-from simulator.rest.listing import paginate, parse_moment
+from simulator.rest.listing import paginate_with_meta, parse_moment
 
 HOST = "https://monitor.twilio.com"
 
@@ -35,12 +35,7 @@ class Alerts(Endpoint):
                 and (start is None or entry.at >= start)
                 and (end is None or entry.at <= end)
             ]
-        page = paginate(entries, request.args, request.path, "alerts", self._resource, lambda entry: entry.sid)
-        links = {"url": "uri", "first_page_url": "first_page_uri"}
-        links |= {"next_page_url": "next_page_uri", "previous_page_url": "previous_page_uri"}
-        meta = {name: HOST + page[uri] if page[uri] else None for name, uri in links.items()}
-        meta |= {"key": "alerts", "page": page["page"], "page_size": page["page_size"]}
-        return jsonify({"alerts": page["alerts"], "meta": meta})
+        return jsonify(paginate_with_meta(entries, request, HOST, "alerts", self._resource, lambda entry: entry.sid))
 
     def get_alert(self, sid: str) -> Response:
         with self.account.lock:

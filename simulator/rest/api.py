@@ -16,8 +16,11 @@ from simulator.rest.errors import RestError
 from simulator.rest.messages import Messages
 from simulator.rest.phone_numbers import PhoneNumbers
 from simulator.rest.recordings import Recordings
+from simulator.rest.services import Services
 from simulator.scheduler import Scheduler
 
+# Twilio has these at monitor.twilio.com and messaging.twilio.com.
+ELSEWHERE: tuple[type[Endpoint], ...] = (Alerts, Services)
 ENDPOINTS: tuple[type[Endpoint], ...] = (Messages, Calls, PhoneNumbers, Recordings, Conferences)
 
 
@@ -27,10 +30,10 @@ class Rest:
     def __init__(self, account: Account, scheduler: Scheduler) -> None:
         self._account = account
         self._endpoints = [endpoint(account, scheduler) for endpoint in ENDPOINTS]
-        self._alerts = Alerts(account, scheduler)
+        self._elsewhere = [endpoint(account, scheduler) for endpoint in ELSEWHERE]
 
     def blueprints(self) -> tuple[Blueprint, Blueprint]:
-        """The API of an account, and that of the debugger, which Twilio has at monitor.twilio.com."""
+        """The API of an account, and those that have no account in their paths."""
         api = Blueprint("rest", __name__, url_prefix=f"/{API_VERSION}/Accounts/<account_sid>")
         own = (Route("/Balance.json", "GET", self.balance),)
         public = _add(api, (*own, *(route for endpoint in self._endpoints for route in endpoint.routes())))
@@ -42,10 +45,10 @@ class Rest:
         )
         api.url_value_preprocessor(_store_account_sid)
         api.before_request(self._authenticate_except(public))
-        monitor = Blueprint("monitor", __name__, url_prefix="/v1")
-        _add(monitor, self._alerts.routes())
-        monitor.before_request(self._authenticate)
-        return api, monitor
+        other = Blueprint("rest_v1", __name__, url_prefix="/v1")
+        _add(other, tuple(route for endpoint in self._elsewhere for route in endpoint.routes()))
+        other.before_request(self._authenticate)
+        return api, other
 
     def _authenticate_except(self, public: set[str]) -> Callable[[], None]:
         def authenticate() -> None:

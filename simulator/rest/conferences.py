@@ -10,6 +10,7 @@ from simulator.rest.fields import (
     UPDATE_CONFERENCE,
     UPDATE_PARTICIPANT,
     check,
+    flag_of,
 )
 from simulator.rest.listing import paginate, period
 from simulator.voice.conference import Conference, Participant, end_conference, remove
@@ -67,7 +68,7 @@ class Conferences(Endpoint):
                 member
                 for member in room.participants.values()
                 if all(
-                    value is None or _flag(value) == actual
+                    value is None or flag_of(value) == actual
                     for value, actual in ((flags["Muted"], member.muted), (flags["Hold"], member.hold))
                 )
             ]
@@ -93,11 +94,11 @@ class Conferences(Endpoint):
         form = request.form
         with self.account.lock:
             if "EndConferenceOnExit" in form:
-                member.ends = _flag(form["EndConferenceOnExit"])
-            if "Muted" in form and member.muted != (muted := _flag(form["Muted"])):
+                member.ends = flag_of(form["EndConferenceOnExit"])
+            if "Muted" in form and member.muted != (muted := flag_of(form["Muted"])):
                 member.muted = muted
                 room.report("mute" if muted else "unmute", member)
-            if "Hold" in form and member.hold != (hold := _flag(form["Hold"])):
+            if "Hold" in form and member.hold != (hold := flag_of(form["Hold"])):
                 member.hold = hold
                 room.report("hold" if hold else "unhold", member)
             member.updated = self.account.settings.now()
@@ -122,9 +123,3 @@ class Conferences(Endpoint):
         if member is None:
             raise RestError(20404, request.path)
         return member
-
-
-def _flag(value: str) -> bool:
-    if value.lower() not in ("true", "false"):
-        raise RestError(20001, f"{value!r} is not true or false")
-    return value.lower() == "true"

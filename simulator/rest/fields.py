@@ -58,6 +58,13 @@ _NUMBER_ELSEWHERE = (
 )
 CREATE_NUMBER = Form(_names(f"PhoneNumber AreaCode {_NUMBER}"), _names(_NUMBER_ELSEWHERE))
 UPDATE_NUMBER = Form(_names(_NUMBER), _names(f"AccountSid {_NUMBER_ELSEWHERE}"))
+UPDATE_SERVICE = Form(
+    _names("InboundRequestUrl InboundMethod UseInboundWebhookOnNumber"),
+    _names(
+        "FriendlyName FallbackUrl FallbackMethod StatusCallback StickySender MmsConverter SmartEncoding"
+        " ScanMessageContent FallbackToLongCode AreaCodeGeomatch ValidityPeriod SynchronousValidation Usecase"
+    ),
+)
 UPDATE_CONFERENCE = Form(_names("Status"), _names("AnnounceUrl AnnounceMethod"))
 UPDATE_PARTICIPANT = Form(
     _names("Muted Hold EndConferenceOnExit"),
@@ -84,6 +91,7 @@ LIST_CONFERENCES = Form(
     _names("DateUpdated DateUpdated< DateUpdated>"),
 )
 LIST_PARTICIPANTS = Form(_names(f"Muted Hold {_PAGE}"), _names("Coaching"))
+LIST_SERVICES = Form(_names(_PAGE))
 LIST_ALERTS = Form(_names(f"LogLevel StartDate EndDate {_PAGE}"))
 
 
@@ -110,6 +118,13 @@ def method_of(values: Mapping[str, str], name: str) -> str:
     if method not in ("GET", "POST"):
         raise RestError(20001, f"{name} must be GET or POST")
     return method
+
+
+def flag_of(value: str) -> bool:
+    """true or false, as the libraries send them. Raises RestError 20001."""
+    if value.lower() not in ("true", "false"):
+        raise RestError(20001, f"{value!r} is not true or false")
+    return value.lower() == "true"
 
 
 def integer(values: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:

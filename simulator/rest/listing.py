@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from flask import Request
+
 from simulator.rest.errors import RestError
 from simulator.rest.fields import integer
 
@@ -43,6 +45,22 @@ def paginate(
         "uri": f"{path}?{urlencode(arguments)}" if arguments else path,
         key: [resource(item) for item in shown],
     }
+
+
+def paginate_with_meta(
+    items: list[Item],
+    request: Request,
+    host: str,
+    key: str,
+    resource: Callable[[Item], dict[str, Any]],
+    sid: Callable[[Item], str],
+) -> dict[str, Any]:
+    """One page in the format of Twilio's newer APIs, with absolute addresses at `host`."""
+    page = paginate(items, request.args, request.path, key, resource, sid)
+    links = {"url": "uri", "first_page_url": "first_page_uri"}
+    links |= {"next_page_url": "next_page_uri", "previous_page_url": "previous_page_uri"}
+    meta = {name: host + page[uri] if page[uri] else None for name, uri in links.items()}
+    return {key: page[key], "meta": {**meta, "key": key, "page": page["page"], "page_size": page["page_size"]}}
 
 
 def _start(items: list[Item], token: str, sid: Callable[[Item], str], default: int) -> int:

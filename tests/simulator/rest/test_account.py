@@ -7,7 +7,7 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 
 from simulator.settings import Settings
-from tests.support.network import JANE, LINE, SID, Network, wait_for
+from tests.support.network import JANE, LINE, SERVICE, SID, Network, wait_for
 
 KEY, SECRET = Settings().api_key.split(":")
 
@@ -117,3 +117,22 @@ def test_the_debugger_lists_faults_and_warnings_newest_first_in_pages(line):
     assert code_of(network.client("wrong").monitor.v1.alerts("NO" + "9" * 32).fetch) == (401, 20003)
     assert JANE not in urllib.request.urlopen(network.url + "/simulator/errors").read().decode()
     network.close()
+
+
+# The messaging service
+
+
+def test_the_messaging_service_has_the_numbers_and_may_answer_their_texts(network, line):
+    services = network.client().messaging.v1.services
+    assert [service.sid for service in services.list()] == [SERVICE]
+    service = services(SERVICE)
+    assert service.fetch().use_inbound_webhook_on_number is True
+    assert [member.phone_number for member in service.phone_numbers.list()] == [LINE]
+    line.says = {"/sms": "<Message>Number</Message>", "/service": "<Message>Service</Message>"}
+    assert network.text("hi")[1]["replies"] == ["Number"]
+    service.update(inbound_request_url=line.url + "/service", use_inbound_webhook_on_number=False)
+    assert network.text("hi")[1]["replies"] == ["Service"]
+    service.update(use_inbound_webhook_on_number=True)
+    assert network.text("hi")[1]["replies"] == ["Number"]
+    assert code_of(lambda: service.update(inbound_request_url="https://example.com/")) == (400, 21402)
+    assert code_of(services("MG" + "9" * 32).fetch) == (404, 20404)
