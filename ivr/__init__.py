@@ -48,6 +48,8 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     make_private(settings.var_dir)
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
+    if settings.clock_shift_file:
+        clock.follow(settings.clock_shift_file)
     vault = Vault.of(settings)
     ledger = open_guarded_ledger(settings.database_url, vault)
     releases = ReleaseCache(

@@ -6,9 +6,13 @@ Public lines refuse a shift (settings.py).
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+FOLLOW_SECONDS = 0.25
 _shift = timedelta(0)
 
 
@@ -16,6 +20,25 @@ def set_shift(seconds: float) -> None:
     """Shift this process's clock; positive seconds are in the future."""
     global _shift
     _shift = timedelta(seconds=seconds)
+
+
+def follow(path: Path, stopping: threading.Event | None = None) -> None:
+    """Take over each new shift, in seconds, that is written to a file, until `stopping` is set.
+
+    The simulated phones of `infoline run` change the hour in this way while the line runs.
+    """
+    stop = stopping or threading.Event()
+
+    def watch() -> None:
+        seen = None
+        while not stop.wait(FOLLOW_SECONDS):
+            with contextlib.suppress(OSError, ValueError, OverflowError):
+                text = path.read_text()
+                if text != seen:
+                    set_shift(float(text))
+                    seen = text
+
+    threading.Thread(target=watch, name="clock-shift", daemon=True).start()
 
 
 def now() -> datetime:

@@ -111,6 +111,7 @@ class Settings(BaseModel):
     callbacks_per_number: int = Field(default=4, ge=1)
     callbacks_per_hour: int = Field(default=120, ge=1)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
+    clock_shift_file: Path | None = None
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 
     @field_validator("public_url", "twilio_api_url", "simulator_url")
@@ -278,8 +279,9 @@ def _public_problems(settings: Settings) -> list[str]:
         problems.append("TWILIO_ACCOUNT_SID must start with AC: use the Account SID, not the SID of an API key")
     if urlsplit(settings.public_url).scheme != "https":
         problems.append("PUBLIC_URL must start with https:// because patients' phone numbers are sent to it")
-    if settings.clock_shift_seconds:
-        problems.append("CLOCK_SHIFT_SECONDS is for tests on a local line only: remove it")
+    if settings.clock_shift_seconds or settings.clock_shift_file:
+        name = "CLOCK_SHIFT_SECONDS" if settings.clock_shift_seconds else "CLOCK_SHIFT_FILE"
+        problems.append(f"{name} is for tests on a local line only: remove it")
     if problem := redis_problem(settings.redis_url) if settings.redis_url else "":
         problems.append(f"REDIS_URL {problem}")
     if problem := database_problem(settings.database_url) if settings.database_url else "":

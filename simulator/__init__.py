@@ -1,8 +1,9 @@
 """A local Twilio account: its REST API, its webhooks, and the phones that call and text it.
 
 It speaks HTTP only, imports nothing from the line, keeps all state in memory, and connects only to loopback
-addresses. `python -m simulator` starts it; `GET /` shows what happened.
+addresses. `python -m simulator` starts it; `GET /` is a telephone in the browser. docs/simulator.md: what is covered.
 
-rest, fields, listing: Twilio's REST API. phones, actions, page: the people with phones. call, outbound, transfer,
-twiml, document, grammar: calls. texts, receipts: text messages. webhook: signed requests to the line.
+rest/: Twilio's REST API. voice/: calls. messaging/: text messages. twiml/: the grammar and the parser. phone_page/: the
+telephone; phones: the same as JSON. webhook, cookies: requests to the line. The other modules here are shared by two of
+these.
 """

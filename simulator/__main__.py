@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -44,7 +45,7 @@ def server(settings: Settings) -> tuple[BaseWSGIServer, int]:
     http_server = make_server(
         ADDRESS,
         port,
-        create_app(settings),
+        create_app(replace(settings, port=port)),
         threaded=True,
         request_handler=Handler,
         fd=listener.fileno(),

@@ -1,20 +1,23 @@
 """The simulator as one web application."""
 
+import re
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from simulator.account import Account
-from simulator.errors import RestError
 from simulator.loopback import is_loopback
-from simulator.page import page
+from simulator.phone_page.door import PhonePage
 from simulator.phones import Phones
 from simulator.resource import API_VERSION
-from simulator.rest import Rest
+from simulator.rest.api import Rest
+from simulator.rest.errors import RestError
 from simulator.scheduler import Scheduler
 from simulator.settings import Settings
 
+# Twilio's own prefixes: of the API of an account, and of the other products' APIs.
+_REST_PATH = re.compile(rf"/({API_VERSION}|v\d)/")
 MAX_REQUEST_BYTES = 1024 * 1024
 
 
@@ -24,9 +27,10 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     account, scheduler = Account(settings), Scheduler()
-    app.register_blueprint(Rest(account, scheduler).blueprint())
+    for blueprint in Rest(account, scheduler).blueprints():
+        app.register_blueprint(blueprint)
     app.register_blueprint(Phones(account, scheduler).blueprint())
-    app.add_url_rule("/", "page", lambda: page(account))
+    app.register_blueprint(PhonePage(account, scheduler).blueprint())
     app.before_request(_refuse_websites)
     app.register_error_handler(RestError, _rest_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -59,7 +63,7 @@ def _rest_error(error: RestError) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    if request.path.startswith(f"/{API_VERSION}"):
+    if _REST_PATH.match(request.path):
         return _rest_error(RestError(20004) if error.code == 405 else RestError(20404, request.path))
     response = jsonify({"error": f"{error.name}: {request.method} {request.path}"})
     response.status_code = error.code or 500

@@ -7,12 +7,13 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from simulator.account import Account, Text
-from simulator.actions import act
-from simulator.call import Call, InvalidInput, InvalidState
 from simulator.faults import InvalidFaults
+from simulator.messaging.inbound import receive
 from simulator.numbers import E164, NO_CALLER, normalize
 from simulator.scheduler import Scheduler
-from simulator.texts import receive
+from simulator.voice.actions import act
+from simulator.voice.call import Call, InvalidInput, InvalidState
+from simulator.voice.incoming import place_call
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Phones:
         text, media = body.get("body", ""), body.get("media", 0)
         if not isinstance(text, str) or isinstance(media, bool) or not isinstance(media, int) or not 0 <= media <= 10:
             raise InvalidInput("body must be text, and media a whole number from 0 to 10.")
-        outcome = receive(self.account, self.scheduler, sender, text, media)
+        to = _number(body.get("to") or self.account.settings.sender, "to")
+        outcome = receive(self.account, self.scheduler, sender, text, media, to)
         result: dict[str, Any] = {"sid": outcome.sid, "replies": outcome.replies}
         if outcome.error is None:
             return jsonify(result)
@@ -70,17 +72,9 @@ class Phones:
     def call(self) -> Response:
         body = _json_body()
         caller = body.get("from", "anonymous")
-        settings = self.account.settings
-        call = Call(
-            settings=settings,
-            log_error=self.account.log_error,
-            caller=caller if caller in NO_CALLER else _number(caller, "from"),
-            called=_number(body.get("to") or settings.sender, "to"),
-            created=settings.now(),
-        )
-        with self.account.lock:
-            self.account.calls[call.sid] = call
-        return jsonify(call.start(settings.voice_url()))
+        caller = caller if caller in NO_CALLER else _number(caller, "from")
+        called = _number(body.get("to") or self.account.settings.sender, "to")
+        return jsonify(place_call(self.account, self.scheduler, caller, called))
 
     def calls(self) -> Response:
         with self.account.lock:

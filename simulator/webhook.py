@@ -2,7 +2,8 @@
 
 https://www.twilio.com/docs/usage/webhooks/webhooks-security and
 https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides: 5 s to connect and 15 s in all. Only a
-failed connection is retried, once, with the same `I-Twilio-Idempotency-Token`.
+failed connection is retried, once, with the same `I-Twilio-Idempotency-Token`. After a redirect of 301, 302 or 303 the
+request is a GET without the fields, after a 307 the same request; any other is refused.
 """
 
 import base64
@@ -15,14 +16,19 @@ import ssl
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urldefrag, urlencode, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 
+from simulator.cookies import PairCookies
+from simulator.exchange_log import EXCHANGES
 from simulator.loopback import AllowedHost, allowed_host, loopback_only, may_request
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 MAX_BYTES = 64 * 1024
+MAX_REDIRECTS = 10
+REDIRECTS_TO_GET = (301, 302, 303)
+REDIRECTS = (*REDIRECTS_TO_GET, 307)
 _CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -36,12 +42,26 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP response. media_type: lower case, without parameters. seconds: the time that it took."""
+    """An HTTP response. media_type: lower case, without parameters. seconds: the time that it took.
+
+    url: the document's, after redirects and without the fields of a GET. location, set_cookie: headers.
+    """
 
     status: int
     media_type: str
     body: bytes
     seconds: float
+    url: str = ""
+    location: str = ""
+    set_cookie: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An address of the line, and the method that Twilio requests it with."""
+
+    url: str
+    method: str = "POST"
 
 
 def signature(token: str, url: str, params: Mapping[str, str]) -> str:
@@ -59,28 +79,55 @@ class _Request:
     headers: dict[str, str]
 
 
-def send(token: str, method: str, url: str, params: Mapping[str, str]) -> Answer:
+def send(token: str, method: str, url: str, params: Mapping[str, str], cookies: PairCookies | None = None) -> Answer:
     """Send a request to the line; GET puts `params` in the query. A body over 64 kB is cut one byte past the limit.
 
-    Raises `NoAnswer` if the address is not loopback, the connection fails twice, or 15 s pass.
+    Redirects are followed. Raises `NoAnswer` if the address is not loopback, the connection fails twice, 15 s pass, or
+    a redirect is not one that Twilio follows.
     """
+    started = time.monotonic()
+    answer = _send_once(token, method, url, params, cookies, started)
+    for _ in range(MAX_REDIRECTS):
+        if not 300 <= answer.status < 400:
+            return replace(answer, seconds=time.monotonic() - started)
+        if answer.status not in REDIRECTS or not answer.location:
+            raise NoAnswer(
+                11216,
+                f"The line answered {path_of(url)} with {answer.status}; Twilio follows only "
+                f"{', '.join(map(str, REDIRECTS))}, with a Location.",
+            )
+        if answer.status in REDIRECTS_TO_GET:
+            method, params = "GET", {}
+        url = urljoin(answer.url, answer.location)
+        answer = _send_once(token, method, url, params, cookies, started)
+    raise NoAnswer(11215, f"The line redirected more than {MAX_REDIRECTS} times, at last from {path_of(url)}.")
+
+
+def _send_once(
+    token: str, method: str, url: str, params: Mapping[str, str], cookies: PairCookies | None, started: float
+) -> Answer:
     url = urldefrag(url).url
     if not may_request(url):
         raise NoAnswer(11100, loopback_only("The URL", url))
+    document = url
     if method == "GET" and params:
         url += ("&" if urlsplit(url).query else "?") + urlencode(params)
     request = _Request(method, url, *_signed(token, method, url, params))
-    started = time.monotonic()
+    if cookies is not None and (cookie := cookies.header(url)):
+        request.headers["Cookie"] = cookie
     connection = http.client.HTTPConnection(urlsplit(url).hostname or "", _port(url))
     connection.sock = sock = _connect(url, started)
     try:
-        return _exchange(connection, sock, request, started)
+        answer = _exchange(connection, sock, request, started)
     except TimeoutError:
         raise NoAnswer(11205, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds.") from None
     except (OSError, http.client.HTTPException):
         raise NoAnswer(11206, f"The line closed the connection while answering {path_of(url)}.") from None
     finally:
         connection.close()
+    if cookies is not None:
+        cookies.store(url, list(answer.set_cookie))
+    return replace(answer, url=document)
 
 
 def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
@@ -101,7 +148,10 @@ def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
     try:
         _set_timeout(sock, started)
         sock.sendall(head.encode("latin-1") + (body or b""))
-        return _status(sock, started)
+        status = _status(sock, started)
+        seconds = time.monotonic() - started
+        EXCHANGES.record(_Request("POST", url, body, headers), Answer(status, "", b"", seconds), seconds)
+        return status
     except TimeoutError:
         raise NoAnswer(11205, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds.") from None
     except (OSError, ValueError):
@@ -189,6 +239,17 @@ def _exchange(
     request: _Request,
     started: float,
 ) -> Answer:
+    answer: Answer | None = None
+    try:
+        answer = _request_and_read(connection, sock, request, started)
+        return answer
+    finally:
+        EXCHANGES.record(request, answer, time.monotonic() - started)
+
+
+def _request_and_read(
+    connection: http.client.HTTPConnection, sock: socket.socket, request: _Request, started: float
+) -> Answer:
     # The connection drops its socket once the response header announces a close.
     _set_timeout(sock, started)
     headers = {"Host": urlsplit(request.url).netloc, **request.headers}
@@ -202,7 +263,14 @@ def _exchange(
             break
         body += chunk
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Answer(response.status, media_type, body, time.monotonic() - started)
+    return Answer(
+        response.status,
+        media_type,
+        body,
+        time.monotonic() - started,
+        location=response.headers.get("Location", ""),
+        set_cookie=tuple(response.headers.get_all("Set-Cookie") or ()),
+    )
 
 
 def _set_timeout(sock: socket.socket, started: float) -> None:

@@ -32,6 +32,8 @@ def main(arguments: list[str]) -> int:
         return 2
     log.configure()
     clock.set_shift(settings.clock_shift_seconds)
+    if settings.clock_shift_file:
+        clock.follow(settings.clock_shift_file)
     if arguments:
         _run_clock(settings)
     else:

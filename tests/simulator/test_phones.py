@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import urllib.request
 
 import pytest
 from click.testing import CliRunner
@@ -217,7 +216,7 @@ def test_a_text_is_posted_to_the_line_and_the_replies_are_returned(network, line
 
     wait_for(lambda: thread()[-1]["status"] == "delivered")
     assert [text["direction"] for text in thread()] == ["in", "out", "out", "out"]
-    assert "Three" in urllib.request.urlopen(network.url).read().decode()
+    assert network.ask(f"/phone/{JANE}")[1]["texts"][-1]["body"] == "Three"
 
 
 @pytest.mark.parametrize(

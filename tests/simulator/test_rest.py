@@ -13,8 +13,8 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 
-from simulator.fields import CREATE_CALL, CREATE_MESSAGE, UPDATE_CALL
 from simulator.resource import segments
+from simulator.rest.fields import CREATE_CALL, CREATE_MESSAGE, UPDATE_CALL
 from tests.support.network import JANE, LINE, SERVICE, SID, TOKEN, wait_for
 from tests.support.paths import ROOT, SHARED
 
@@ -83,7 +83,12 @@ def test_a_messaging_service_accepts_a_text_before_it_picks_the_sender(network):
         ({"messaging_service_sid": "MG9"}, (400, 21705)),
         ({"status_callback": "https://example.com/receipts"}, (400, 21609)),
         ({"validity_period": 36001}, (400, 20001)),
+        ({"to": "whatsapp:+16035550123", "from_": "whatsapp:+16035550100"}, (400, 63007)),
+        ({"to": LINE}, (400, 21266)),
+        ({"content_sid": "HX" + "1" * 32}, (400, 21655)),
+        ({"body": None, "media_url": ["ftp://example.com/a.png"]}, (400, 21620)),
         ({"send_at": datetime(2030, 1, 1, tzinfo=UTC)}, (400, 20001)),
+        ({"schedule_type": "fixed"}, (400, 20001)),
     ],
     ids=str,
 )
@@ -295,9 +300,9 @@ def test_a_port_in_use_is_one_sentence_and_exit_status_2(network):
 def test_a_signal_ends_the_process_at_once_without_output(name):
     process = run(CLOCK_SHIFT_SECONDS="86400")
     url = process.stdout.readline().split()[-1]
-    with urllib.request.urlopen(url) as page:
-        tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
-        assert tomorrow in page.read().decode()
+    with urllib.request.urlopen(f"{url}/phone/{JANE}") as phone:
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%d %b")
+        assert tomorrow in json.load(phone)["time"]
     process.send_signal(name)
     assert process.communicate(timeout=2) == ("", "")
     assert process.returncode == 0

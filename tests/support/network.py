@@ -2,13 +2,14 @@
 
 import http.server
 import json
+import re
 import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
@@ -21,7 +22,10 @@ JANE = "+16035550123"
 
 
 class Line:
-    """A fake line. says: {path: response, or a function of the parameters}; asked: the requests so far."""
+    """A fake line. says: {path: response, or a function of the parameters}; asked: the requests so far.
+
+    A response is the content of a `<Response>`, or (status, content type, body, and perhaps pairs of headers).
+    """
 
     def __init__(self):
         self.says, self.asked = {}, []
@@ -30,15 +34,18 @@ class Line:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 length = int(self.headers.get("Content-Length", 0))
-                params = dict(parse_qsl(self.rfile.read(length).decode(), keep_blank_values=True))
+                form = self.rfile.read(length).decode() or urlsplit(self.path).query
+                params = dict(parse_qsl(form, keep_blank_values=True))
                 line.asked.append((self.command, self.path, dict(self.headers), params))
                 response = line.says.get(self.path.partition("?")[0], "")
                 response = response(params) if callable(response) else response
                 if not isinstance(response, tuple):
                     response = (200, "text/xml", f"<Response>{response}</Response>")
-                status, content_type, body = response
+                status, content_type, body, *more = response
                 self.send_response(status)
                 self.send_header("Content-Type", content_type)
+                for name, value in more[0] if more else ():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body.encode())
 
@@ -66,7 +73,7 @@ class Network:
 
     def __init__(self, line, **settings):
         defaults = {"port": 0, "account_sid": SID, "auth_token": TOKEN, "messaging_service": SERVICE}
-        defaults |= {"public_url": line.url, "receipt_seconds": 0.02}
+        defaults |= {"public_url": line.url, "receipt_seconds": 0.02, "strict": True}
         self.server, port = server(Settings(**{**defaults, **settings}))
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.url, self.line = f"http://127.0.0.1:{port}", line
@@ -94,15 +101,16 @@ class Network:
     def text(self, body, sender=JANE, **more):
         return self.ask("/simulator/texts", {"from": sender, "body": body, **more})
 
-    def client(self, token=TOKEN):
+    def client(self, token=TOKEN, user=SID):
         """A client of the official SDK that talks to this simulator."""
         url = self.url
 
         class SimulatorClient(TwilioHttpClient):
             def request(self, method, address, *rest, **more):
-                return super().request(method, address.replace("https://api.twilio.com", url), *rest, **more)
+                address = re.sub(r"^https://[a-z]+\.twilio\.com", url, address)
+                return super().request(method, address, *rest, **more)
 
-        return Client(SID, token, http_client=SimulatorClient())
+        return Client(user, token, SID, http_client=SimulatorClient())
 
 
 def wait_for(condition, seconds=5.0):

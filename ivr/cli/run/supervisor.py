@@ -47,6 +47,9 @@ _SHARED_SETTINGS = (
     "simulator_url",
 )
 
+# The webhooks that docs/operations.md sets at Twilio, and faults in TwiML that Twilio would only log.
+_SIMULATOR_DEFAULTS = {"SIMULATOR_STATUS_CALLBACK": "/receipts/call/incoming", "SIMULATOR_STRICT": "true"}
+
 
 def simulator_port(settings: Settings) -> int:
     """The port in SIMULATOR_URL, or the standard one of http."""
@@ -132,15 +135,20 @@ class Supervisor:
         settings = self._settings
         file = find_env_file(os.environ)
         shared = {name.upper(): str(value) for name in _SHARED_SETTINGS if (value := getattr(settings, name))}
+        shift = shift_file(settings.var_dir).resolve()
+        # Each process reads the shift from the file, which the phones may change while the line runs.
+        inherited = {name: value for name, value in os.environ.items() if name != "CLOCK_SHIFT_SECONDS"}
         return {
-            **os.environ,
+            **_SIMULATOR_DEFAULTS,
+            **inherited,
             **shared,
             "VAR_DIR": str(settings.var_dir.resolve()),
             "PROMPTS_DIR": str(settings.prompts_dir.resolve()),
             "PORT": str(settings.port),
             "REDIS_URL": self._queue_url(),
             "SIMULATOR_PORT": str(simulator_port(settings)),
-            "CLOCK_SHIFT_SECONDS": str(self._shift),
+            "SIMULATOR_TIME_ZONE": self._zone.key,
+            "CLOCK_SHIFT_FILE": str(shift),
             **({ENV_FILE: str(file.resolve())} if file else {}),
         }
 

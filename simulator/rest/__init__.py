@@ -1,0 +1,1 @@
+"""Twilio's REST API: the resources of the account, their fields, errors and lists."""

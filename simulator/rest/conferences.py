@@ -1,0 +1,125 @@
+"""https://www.twilio.com/docs/voice/api/conference-resource and .../conference-participant-resource"""
+
+from flask import Response, jsonify, request
+
+from simulator.rest.endpoint import Endpoint, Route, deleted
+from simulator.rest.errors import RestError
+from simulator.rest.fields import (
+    LIST_CONFERENCES,
+    LIST_PARTICIPANTS,
+    UPDATE_CONFERENCE,
+    UPDATE_PARTICIPANT,
+    check,
+    flag_of,
+)
+from simulator.rest.listing import paginate, period
+from simulator.voice.conference import Conference, Participant, end_conference, remove
+
+
+class Conferences(Endpoint):
+    """Conferences and the calls in them."""
+
+    def routes(self) -> tuple[Route, ...]:
+        one = "/Conferences/<sid>/Participants/<call_sid>.json"
+        return (
+            Route("/Conferences.json", "GET", self.list_conferences),
+            Route("/Conferences/<sid>.json", "GET", self.get),
+            Route("/Conferences/<sid>.json", "POST", self.update),
+            Route("/Conferences/<sid>/Participants.json", "GET", self.list_participants),
+            Route(one, "GET", self.get_participant),
+            Route(one, "POST", self.update_participant),
+            Route(one, "DELETE", self.remove_participant),
+        )
+
+    def list_conferences(self) -> Response:
+        check(LIST_CONFERENCES, request.args)
+        name, status = request.args.get("FriendlyName"), request.args.get("Status")
+        created = period(request.args, "DateCreated")
+        with self.account.lock:
+            found = [
+                room
+                for room in reversed(self.account.conferences.values())
+                if (not name or room.name == name) and (not status or room.status == status) and created(room.created)
+            ]
+        return jsonify(
+            paginate(found, request.args, request.path, "conferences", Conference.resource, lambda room: room.sid)
+        )
+
+    def get(self, sid: str) -> Response:
+        return jsonify(self._conference(sid).resource())
+
+    def update(self, sid: str) -> Response:
+        """Status=completed ends it for all."""
+        room = self._conference(sid)
+        check(UPDATE_CONFERENCE, request.form)
+        if request.form.get("Status", "completed") != "completed":
+            raise RestError(20001, "Status must be completed")
+        members = list(room.participants.values())
+        if "Status" in request.form and members:
+            end_conference(room, "conference-ended-via-api", members[0])
+        return jsonify(room.resource())
+
+    def list_participants(self, sid: str) -> Response:
+        check(LIST_PARTICIPANTS, request.args)
+        room = self._conference(sid)
+        flags = {name: request.args.get(name) for name in ("Muted", "Hold")}
+        with self.account.lock:
+            found = [
+                member
+                for member in room.participants.values()
+                if all(
+                    value is None or flag_of(value) == actual
+                    for value, actual in ((flags["Muted"], member.muted), (flags["Hold"], member.hold))
+                )
+            ]
+        return jsonify(
+            paginate(
+                found,
+                request.args,
+                request.path,
+                "participants",
+                lambda member: member.resource(room),
+                lambda member: member.call.sid,
+            )
+        )
+
+    def get_participant(self, sid: str, call_sid: str) -> Response:
+        room = self._conference(sid)
+        return jsonify(self._participant(room, call_sid).resource(room))
+
+    def update_participant(self, sid: str, call_sid: str) -> Response:
+        room = self._conference(sid)
+        member = self._participant(room, call_sid)
+        check(UPDATE_PARTICIPANT, request.form)
+        form = request.form
+        with self.account.lock:
+            if "EndConferenceOnExit" in form:
+                member.ends = flag_of(form["EndConferenceOnExit"])
+            if "Muted" in form and member.muted != (muted := flag_of(form["Muted"])):
+                member.muted = muted
+                room.report("mute" if muted else "unmute", member)
+            if "Hold" in form and member.hold != (hold := flag_of(form["Hold"])):
+                member.hold = hold
+                room.report("hold" if hold else "unhold", member)
+            member.updated = self.account.settings.now()
+        return jsonify(member.resource(room))
+
+    def remove_participant(self, sid: str, call_sid: str) -> Response:
+        room = self._conference(sid)
+        remove(self._participant(room, call_sid))
+        return deleted()
+
+    def _conference(self, sid: str) -> Conference:
+        room = self.account.conferences.get(sid)
+        if room is None:
+            raise RestError(20404, request.path)
+        return room
+
+    def _participant(self, room: Conference, name: str) -> Participant:
+        """By the SID of the call, or by the label."""
+        with self.account.lock:
+            labeled = (member for member in room.participants.values() if member.label == name)
+            member = room.participants.get(name) or next(labeled, None)
+        if member is None:
+            raise RestError(20404, request.path)
+        return member

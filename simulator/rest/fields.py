@@ -1,0 +1,137 @@
+"""The form fields and filters of Twilio's REST API, from its OpenAPI description (twilio_api_v2010).
+
+The simulator rejects unknown fields, and fields whose effect it cannot simulate.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from simulator.loopback import may_request
+from simulator.rest.errors import RestError
+
+
+@dataclass(frozen=True)
+class Form:
+    """The fields of a request: those accepted, and those that Twilio accepts but the simulator cannot simulate."""
+
+    accepted: frozenset[str]
+    unsupported: frozenset[str] = frozenset()
+
+
+def _names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+CREATE_MESSAGE = Form(
+    accepted=_names(
+        "To From FallbackFrom MessagingServiceSid Body MediaUrl StatusCallback MaxPrice ProvideFeedback"
+        " Attempt ValidityPeriod ForceDelivery ContentRetention AddressRetention SmartEncoded ScheduleType SendAt"
+        " PersistentAction TrafficType ShortenUrls SendAsMms RiskCheck ContentSid ContentVariables"
+    ),
+    unsupported=_names("ApplicationSid"),
+)
+UPDATE_MESSAGE = Form(_names("Body Status"))
+CREATE_CALL = Form(
+    accepted=_names(
+        "To From Url Twiml Method FallbackUrl FallbackMethod StatusCallback StatusCallbackEvent"
+        " StatusCallbackMethod Timeout CallerId CallReason CallToken TimeLimit MachineDetection SendDigits Record"
+        " MachineDetectionTimeout MachineDetectionSpeechThreshold MachineDetectionSpeechEndThreshold"
+        " MachineDetectionSilenceTimeout RecordingTrack RecordingChannels RecordingStatusCallback"
+        " RecordingStatusCallbackMethod RecordingStatusCallbackEvent Trim"
+    ),
+    unsupported=_names(
+        "ApplicationSid SipAuthUsername SipAuthPassword AsyncAmd AsyncAmdStatusCallback"
+        " AsyncAmdStatusCallbackMethod Byoc ClientNotificationUrl"
+    ),
+)
+UPDATE_CALL = Form(
+    accepted=_names("Status Url Method Twiml StatusCallback StatusCallbackMethod"),
+    unsupported=_names("FallbackUrl FallbackMethod TimeLimit"),
+)
+_NUMBER = (
+    "FriendlyName VoiceUrl VoiceMethod VoiceFallbackUrl VoiceFallbackMethod SmsUrl SmsMethod SmsFallbackUrl"
+    " SmsFallbackMethod StatusCallback StatusCallbackMethod ApiVersion"
+)
+_NUMBER_ELSEWHERE = (
+    "SmsApplicationSid VoiceApplicationSid VoiceCallerIdLookup EmergencyStatus EmergencyAddressSid TrunkSid"
+    " VoiceReceiveMode IdentitySid AddressSid BundleSid"
+)
+CREATE_NUMBER = Form(_names(f"PhoneNumber AreaCode {_NUMBER}"), _names(_NUMBER_ELSEWHERE))
+UPDATE_NUMBER = Form(_names(_NUMBER), _names(f"AccountSid {_NUMBER_ELSEWHERE}"))
+UPDATE_SERVICE = Form(
+    _names("InboundRequestUrl InboundMethod UseInboundWebhookOnNumber"),
+    _names(
+        "FriendlyName FallbackUrl FallbackMethod StatusCallback StickySender MmsConverter SmartEncoding"
+        " ScanMessageContent FallbackToLongCode AreaCodeGeomatch ValidityPeriod SynchronousValidation Usecase"
+    ),
+)
+UPDATE_CONFERENCE = Form(_names("Status"), _names("AnnounceUrl AnnounceMethod"))
+UPDATE_PARTICIPANT = Form(
+    _names("Muted Hold EndConferenceOnExit"),
+    _names("HoldUrl HoldMethod AnnounceUrl AnnounceMethod WaitUrl WaitMethod BeepOnExit Coaching CallSidToCoach"),
+)
+
+_PAGE = "PageSize Page PageToken"
+LIST_MESSAGES = Form(_names(f"To From DateSent DateSent< DateSent> {_PAGE}"))
+LIST_CALLS = Form(
+    _names(f"To From Status ParentCallSid StartTime StartTime< StartTime> EndTime EndTime< EndTime> {_PAGE}")
+)
+LIST_NUMBERS = Form(_names(f"PhoneNumber FriendlyName {_PAGE}"), _names("Beta Origin"))
+# All of these are free, in the United States, and take texts and calls.
+LIST_AVAILABLE = Form(
+    _names("AreaCode SmsEnabled MmsEnabled VoiceEnabled ExcludeAllAddressRequired Beta PageSize"),
+    _names("Contains InRegion InPostalCode InLocality InLata InRateCenter NearNumber NearLatLong Distance FaxEnabled"),
+)
+LIST_RECORDINGS = Form(
+    _names(f"CallSid ConferenceSid DateCreated DateCreated< DateCreated> {_PAGE}"), _names("IncludeSoftDeleted")
+)
+LIST_MEDIA = Form(_names(f"DateCreated DateCreated< DateCreated> {_PAGE}"))
+LIST_CONFERENCES = Form(
+    _names(f"FriendlyName Status DateCreated DateCreated< DateCreated> {_PAGE}"),
+    _names("DateUpdated DateUpdated< DateUpdated>"),
+)
+LIST_PARTICIPANTS = Form(_names(f"Muted Hold {_PAGE}"), _names("Coaching"))
+LIST_SERVICES = Form(_names(_PAGE))
+LIST_ALERTS = Form(_names(f"LogLevel StartDate EndDate {_PAGE}"))
+
+
+def check(form: Form, names: Iterable[str]) -> None:
+    """Raise RestError 20001 for the first field that is not accepted."""
+    for name in names:
+        if name in form.unsupported:
+            raise RestError(20001, f"Twilio accepts {name}, but the simulator does not support it.")
+        if name not in form.accepted:
+            raise RestError(20001, f"Unknown parameter in the request: {name}")
+
+
+def url_of(values: Mapping[str, str], name: str, code: int) -> str | None:
+    """A URL that the simulator may request, or None for none. Raises RestError `code`."""
+    url = values.get(name) or None
+    if url is not None and not may_request(url):
+        raise RestError(code, f"{url} (the simulator connects to loopback addresses only)")
+    return url
+
+
+def method_of(values: Mapping[str, str], name: str) -> str:
+    """GET or POST, the default. Raises RestError 20001."""
+    method = values.get(name, "POST").upper()
+    if method not in ("GET", "POST"):
+        raise RestError(20001, f"{name} must be GET or POST")
+    return method
+
+
+def flag_of(value: str) -> bool:
+    """true or false, as the libraries send them. Raises RestError 20001."""
+    if value.lower() not in ("true", "false"):
+        raise RestError(20001, f"{value!r} is not true or false")
+    return value.lower() == "true"
+
+
+def integer(values: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
+    """An integer field within its bounds. Raises RestError 20001."""
+    text = values.get(name, "")
+    if text == "":
+        return default
+    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
+        raise RestError(20001, f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
+    return int(text)

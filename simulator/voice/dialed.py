@@ -1,0 +1,123 @@
+"""The calls that a `<Dial>` makes: they ring until one is answered or the transfer ends otherwise.
+
+https://www.twilio.com/docs/voice/twiml/number#statuscallbackevent
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from simulator.numbers import places
+from simulator.resource import API_VERSION, call_resource, new_sid
+from simulator.voice.dial import Destination, conference_of
+from simulator.voice.progress import Progress, report
+
+if TYPE_CHECKING:
+    from simulator.account import Account
+    from simulator.scheduler import Scheduler
+    from simulator.settings import Settings
+    from simulator.voice.call import Call
+
+TALK_SECONDS = 60
+
+
+@dataclass
+class DialedCall:
+    """One phone that a `<Dial>` of `parent` rings. caller: the number that it shows."""
+
+    parent: Call
+    destination: Destination
+    caller: str
+    created: datetime
+    progress: Progress | None
+    direction: str = "outbound-dial"
+    status: str = "ringing"
+    answered_by: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    sid: str = field(default_factory=lambda: new_sid("CA"))
+
+    @property
+    def called(self) -> str:
+        return self.destination.number
+
+    @property
+    def account(self) -> Account:
+        return self.parent.account
+
+    @property
+    def scheduler(self) -> Scheduler:
+        return self.parent.scheduler
+
+    @property
+    def settings(self) -> Settings:
+        return self.parent.settings
+
+    @property
+    def seconds(self) -> int:
+        return 0 if self.started is None or self.ended is None else round((self.ended - self.started).total_seconds())
+
+    def params(self) -> dict[str, str]:
+        """As those of any call, with its parent."""
+        return {
+            "AccountSid": self.settings.account_sid,
+            "ApiVersion": API_VERSION,
+            "CallSid": self.sid,
+            "CallStatus": "in-progress",
+            "Called": self.called,
+            "Caller": self.caller,
+            "Direction": self.direction,
+            "From": self.caller,
+            "ParentCallSid": self.parent.sid,
+            "To": self.called,
+            **places(self.caller, "From", "Caller"),
+            **places(self.called, "To", "Called"),
+        }
+
+    def finish(self, status: str, talked: bool = False) -> None:
+        """The phone stops ringing, or the people have talked for a minute."""
+        now = self.settings.now()
+        if status == "completed":
+            self.started = now
+            report(self, "answered", "in-progress")
+        self.status, self.ended = status, now + timedelta(seconds=TALK_SECONDS if talked else 0)
+        report(self, "completed", status)
+
+    def resource(self) -> dict[str, Any]:
+        return call_resource(self.settings.account_sid, self, self.parent.sid)
+
+
+def ring_dialed(call: Call) -> None:
+    """Let the phones of a new `<Dial>` ring; those of one that the call has left stop."""
+    waiting = None if call.ended or call.leg.ended else call.leg.waiting
+    is_dial = waiting is not None and waiting.name == "Dial" and conference_of(waiting) is None
+    if call.dialed and not is_dial:
+        finish_dialed(call, "canceled")
+    if waiting is None or not is_dial or call.dialed:
+        return
+    own = call.caller if call.direction == "inbound" else call.settings.sender
+    caller = waiting.get("callerId", own)
+    for destination in call.leg.destinations:
+        progress = None
+        if destination.callback is not None:
+            progress = Progress(destination.callback, destination.events)
+        dialed = DialedCall(call, destination, caller, call.settings.now(), progress)
+        call.dialed.append(dialed)
+        with call.account.lock:
+            call.account.dialed[dialed.sid] = dialed
+        report(dialed, "initiated", "initiated")
+        report(dialed, "ringing", "ringing")
+
+
+def finish_dialed(call: Call, status: str, answered: DialedCall | None = None, talked: bool = False) -> None:
+    """End all phones of a transfer. answered: the one that was picked up; the others stop ringing."""
+    for dialed in call.dialed:
+        if answered is None:
+            dialed.finish(status)
+        elif dialed is answered:
+            dialed.finish("completed", talked)
+        else:
+            dialed.finish("no-answer")
+    call.dialed = []

@@ -1,0 +1,156 @@
+"""People who use the telephones of its page in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.e2e.running import RunningLine
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make test-browser")
+expect = sync_api.expect
+
+WAIT_MS = 30_000
+# A phone without sound shows each sentence for a moment instead of speaking it.
+SILENT = "localStorage.setItem('sound', 'off'); localStorage.setItem('patient', 'yes')"
+
+
+@dataclass
+class People:
+    """Opens tabs; each is a phone of its own."""
+
+    browser: Any
+    line: RunningLine
+    contexts: list[Any] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def person(self, number: str | None = None, init: str = SILENT, **context: Any) -> Phone:
+        """A person with a new browser. number: their phone, if the test cares."""
+        opened = self.browser.new_context(**context)
+        opened.set_default_timeout(WAIT_MS)
+        opened.add_init_script(init)
+        if number:
+            opened.add_init_script(f"sessionStorage.phone ||= '{number}'")
+        self.contexts.append(opened)
+        return self.tab(opened)
+
+    def tab(self, context: Any) -> Phone:
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self._note(said.type, said.text))
+        page.goto(self.line.simulator)
+        phone = Phone(page)
+        expect(page.locator("#own-number")).not_to_be_empty()
+        return phone
+
+    def line_calls(self, number: str) -> None:
+        """The line calls a phone, as Twilio's REST API lets it."""
+        sid = "AC" + "0" * 32
+        token = json.loads((self.line.var_dir / "local-keys.json").read_text())["twilio_auth_token"]
+        form = {"To": number, "From": "+16035550100", "Url": f"{self.line.url}/voice"}
+        request = urllib.request.Request(
+            f"{self.line.simulator}/2010-04-01/Accounts/{sid}/Calls.json",
+            urlencode(form).encode(),
+            {"Authorization": "Basic " + base64.b64encode(f"{sid}:{token}".encode()).decode()},
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def _note(self, kind: str, text: str) -> None:
+        # A browser reports each answer of 400 or more; the page shows those to its reader.
+        if kind in ("error", "warning") and "Failed to load resource" not in text:
+            self.errors.append(text)
+
+    def leave(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+
+@dataclass
+class Phone:
+    """One tab: `phone.calls().presses("1").hears("…")`."""
+
+    page: Any
+
+    @property
+    def number(self) -> str:
+        digits = re.sub(r"\D", "", self.page.locator("#own-number").inner_text())
+        return f"+1{digits}"
+
+    @property
+    def state(self) -> str:
+        return str(self.page.evaluate("document.body.dataset.call"))
+
+    def calls(self) -> Phone:
+        self.page.get_by_role("button", name="Call", exact=True).click()
+        return self.is_listened_to()
+
+    def is_listened_to(self) -> Phone:
+        """Wait until the line has said all, and it is the caller's turn."""
+        expect(self.page.locator("body")).to_have_attribute("data-call", "listening", timeout=WAIT_MS)
+        return self
+
+    def presses(self, key: str) -> Phone:
+        before = self.turns
+        names = {"*": "star", "#": "pound"}
+        self.page.get_by_role("button", name=names.get(key, key), exact=True).click()
+        return self.goes_on(before)
+
+    def says(self, words: str) -> Phone:
+        before = self.turns
+        self.page.get_by_label("Words to say").fill(words)
+        self.page.get_by_role("button", name="Say", exact=True).click()
+        return self.goes_on(before)
+
+    @property
+    def turns(self) -> int:
+        return int(self.page.locator("#transcript .caller, #transcript .note").count())
+
+    def goes_on(self, before: int) -> Phone:
+        expect(self.page.locator("#transcript .caller, #transcript .note")).not_to_have_count(before, timeout=WAIT_MS)
+        return self
+
+    def hears(self, words: str) -> Phone:
+        expect(self.page.locator("#transcript")).to_contain_text(words, timeout=WAIT_MS)
+        return self
+
+    def does_not_hear(self, words: str) -> Phone:
+        expect(self.page.locator("#transcript")).not_to_contain_text(words)
+        return self
+
+    def other_end(self, number: str) -> Any:
+        """The ringing phone of a transfer."""
+        expect(self.page.locator("#other-end")).to_contain_text(number, timeout=WAIT_MS)
+        return self.page.locator("#other-end")
+
+    def transfer_ends(self, number: str, answer: str) -> Phone:
+        self.other_end(number).get_by_role("button", name=answer, exact=True).click()
+        return self
+
+    def texts(self, words: str) -> Phone:
+        self.page.get_by_label("Text message").fill(words)
+        self.page.get_by_role("button", name="Send", exact=True).click()
+        expect(self.page.locator("#thread .mine").last).to_contain_text(words)
+        return self
+
+    def receives(self, words: str) -> Phone:
+        found = self.page.locator("#thread .theirs").filter(has_text=words).last
+        expect(found).to_be_visible(timeout=WAIT_MS)
+        expect(found.locator(".tick.delivered")).to_be_visible(timeout=WAIT_MS)
+        return self
+
+    def sets(self, change: Callable[[Any], None]) -> Phone:
+        """Open the switches, and change one."""
+        switches = self.page.locator(".switches")
+        if not switches.evaluate("node => node.open"):
+            switches.locator("summary").click()
+        with self.page.expect_response(lambda response: response.request.method == "POST"):
+            change(self.page)
+        return self

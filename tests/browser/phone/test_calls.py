@@ -1,0 +1,100 @@
+"""Calls from the telephone of the page, in a real browser, to a real line."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.phone.phones import SILENT, People, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+
+def test_a_call_in_spanish_reaches_the_next_department_when_the_first_is_busy(people: People) -> None:
+    phone = people.person().calls().presses("8").hears("En una emergencia").is_listened_to()
+    phone.presses("0").hears("Ahora le comunico con la oficina de citas")
+    phone.transfer_ends("603-663-2180", "Busy").hears("tiene la línea ocupada")
+    phone.transfer_ends("603-668-3067", "Answer").hears("Cuídese mucho").hears("The call is over.")
+    expect(phone.page.locator("#transcript .line").last).to_have_attribute("lang", "es-US")
+    expect(phone.page.get_by_role("button", name="Call", exact=True)).to_be_visible()
+
+
+def test_words_about_a_red_flag_lead_to_the_warning_and_its_transfer(people: People) -> None:
+    phone = people.person().calls()
+    phone.says("I found a new lump").hears("“I found a new lump”").hears("go to the emergency room").is_listened_to()
+    phone.presses("1").transfer_ends("603-668-3067", "Answer").hears("The call is over.")
+
+
+def test_a_key_stops_the_prompt_and_is_heard_at_once(people: People) -> None:
+    # This phone has sound, so a prompt takes as long as its audio.
+    phone = people.person(init=SILENT.replace("'off'", "'on'"))
+    phone.page.get_by_role("button", name="Call", exact=True).click()
+    expect(phone.page.locator("body")).to_have_attribute("data-call", "speaking")
+    phone.does_not_hear("press star")
+    phone.page.keyboard.press("1")
+    phone.hears("Pressed 1").hears("What would you like to know?")
+
+
+def test_keys_that_nobody_waits_for_are_lost(people: People) -> None:
+    phone = people.person()
+    phone.page.keyboard.press("1")
+    phone.calls().does_not_hear("Pressed")
+
+
+def test_silence_is_reported_to_the_line_when_the_time_is_up(people: People) -> None:
+    phone = people.person(init="localStorage.setItem('sound', 'off')").calls()
+    phone.hears("Said nothing")
+
+
+def test_an_hour_set_to_night_closes_the_departments_of_the_running_line(people: People) -> None:
+    phone = people.person()
+    phone.sets(lambda page: page.get_by_label("The line’s clock").select_option("night"))
+    expect(phone.page.locator("#clock")).to_contain_text("23:0")
+    try:
+        phone.calls().presses("0").hears("It should open again").is_listened_to()
+    finally:
+        phone.sets(lambda page: page.get_by_label("Another time").fill("2026-12-02T10:00"))
+    expect(phone.page.locator("#clock")).to_contain_text("02 Dec 10:0")
+
+
+def test_a_reload_in_the_middle_of_a_call_loses_nothing(people: People) -> None:
+    phone = people.person().calls().presses("1").is_listened_to()
+    number, heard = phone.number, phone.page.locator("#transcript li").all_inner_texts()
+    phone.page.reload()
+    phone.is_listened_to()
+    assert (phone.number, phone.page.locator("#transcript li").all_inner_texts()) == (number, heard)
+    phone.presses("2").hears("Pressed 2")
+
+
+def test_a_caller_can_hide_their_number(people: People) -> None:
+    phone = people.person()
+    phone.page.locator(".switches summary").click()
+    phone.page.get_by_label("Hide my number when I call").check()
+    phone.calls()
+    exchange = phone.page.locator(".exchange").last
+    exchange.locator("summary").click()
+    expect(exchange).to_contain_text("anonymous")
+    expect(exchange).not_to_contain_text(phone.number)
+
+
+def test_a_call_from_the_line_rings_on_the_phone_and_is_answered(people: People) -> None:
+    phone = people.person("+16035550177")
+    people.line_calls(phone.number)
+    phone.page.get_by_role("button", name="Answer", exact=True).click()
+    phone.hears("Answered").is_listened_to()
+
+
+def test_a_call_works_from_the_keyboard_alone(people: People) -> None:
+    page = people.person().page
+    page.get_by_role("button", name="Call", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_have_attribute("data-call", "listening", timeout=30_000)
+    page.keyboard.press("1")
+    expect(page.locator("#transcript")).to_contain_text("Pressed 1")
+    expect(page.locator("#words-input")).to_be_enabled(timeout=30_000)
+    page.locator("#words-input").focus()
+    page.keyboard.type("can I wear deodorant")
+    page.keyboard.press("Enter")
+    expect(page.locator("#transcript")).to_contain_text("use no deodorant", timeout=30_000)
+    page.get_by_role("button", name="Hang up").focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#transcript")).to_contain_text("The call is over.")

@@ -1,0 +1,66 @@
+"""Texts on the telephone of the page: replies, reminders, ticks, and several phones at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.phone.phones import People, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+
+def test_a_conversation_leads_from_a_reminder_to_a_confirmation(people: People) -> None:
+    phone = people.person("+16035550170")
+    file = people.line.var_dir / "one.csv"
+    file.write_text(
+        "appointment_id,phone,starts_at,language,first_name\nPHONE-1,603-555-0170,2026-12-03 14:00,en,Ana\n"
+    )
+    assert people.line.json("reminders", "import", file)["accepted"] == 1
+    phone.receives("Thursday")
+    phone.texts("can I wear deodorant?").receives("use no deodorant")
+    phone.texts("C").receives("confirmed")
+    people.line.infoline("reminders", "export", "1", "-o", str(file))
+    assert "confirmed" in file.read_text()
+
+
+def test_stop_is_answered_by_the_carrier_and_silences_the_line(people: People) -> None:
+    phone = people.person()
+    phone.texts("STOP").receives("You have successfully been unsubscribed.")
+    expect(phone.page.get_by_label("Texts to this phone")).to_have_value("opted-out")
+    phone.texts("can I wear deodorant?")
+    phone.texts("START").receives("re-subscribed")
+    expect(phone.page.locator("#thread .theirs").filter(has_text="use no deodorant")).to_have_count(0)
+
+
+def test_two_tabs_are_two_phones(people: People) -> None:
+    one = people.person()
+    two = people.tab(one.page.context)
+    assert one.number != two.number
+    one.texts("what are calcifications").receives("alcification")
+    two.calls().presses("8").hears("Pressed 8")
+    expect(two.page.locator("#thread .mine")).to_have_count(0)
+    expect(one.page.locator("#transcript li")).to_have_count(0)
+    two.page.locator(f'[data-person="{one.number}"]').click()
+    expect(two.page.locator("#thread .mine")).to_contain_text("what are calcifications")
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [("unreachable", "30003"), ("landline", "30006"), ("unregistered", "30034")],
+)
+def test_a_phone_that_cannot_be_reached_shows_why(people: People, failure: str, code: str) -> None:
+    phone = people.person()
+    phone.sets(lambda page: page.get_by_label("Texts to this phone").select_option(failure))
+    phone.texts("1")
+    expect(phone.page.locator("#thread .theirs .wrong")).to_contain_text(code, timeout=30_000)
+    phone.sets(lambda page: page.get_by_label("Texts to this phone").select_option(""))
+
+
+def test_a_long_text_shows_its_segments_before_it_is_sent(people: People) -> None:
+    page = people.person().page
+    page.get_by_label("Text message").fill("a" * 161)
+    expect(page.get_by_role("button", name="Send (2 segments)")).to_be_visible()
+    page.get_by_label("Text message").fill("ñ" * 160)
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
+    page.get_by_label("Text message").fill("ą" * 71)
+    expect(page.get_by_role("button", name="Send (2 segments)")).to_be_visible()

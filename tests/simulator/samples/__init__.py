@@ -1,0 +1,1 @@
+"""Typical Twilio programs, each a small Flask app with the official library, run against the simulator."""
