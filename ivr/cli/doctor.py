@@ -15,7 +15,6 @@ from ivr import clock, log, queues
 from ivr.cli.console import FINDINGS, WIDTH, clean, echo, exit_on, note
 from ivr.cli.context import settings_or_exit
 from ivr.cli.prompts.folder import write_or_exit
-from ivr.cli.run.queue_file import running_queue_url
 from ivr.ledger import LedgerUnavailable, Vault, open_ledger
 from ivr.ledger.keys import WrongKeys, refuse_wrong_keys
 from ivr.line.content.findings import BrokenPrompts
@@ -76,7 +75,7 @@ def _check_keys(settings: Settings) -> str:
 
 
 def _check_queue(settings: Settings) -> str:
-    url = settings.redis_url or running_queue_url(settings.var_dir)
+    url = settings.redis_url
     if not url:
         return "REDIS_URL is not set, so no reminders go out. `infoline run` starts its own queue."
     return "" if queues.is_reachable(url) else "The server at REDIS_URL does not answer."

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from ivr.cli import main
-from ivr.cli.run.queue_file import QueueFile
+from ivr.cli.run.running_file import RunningFile, RunningLine
 from ivr.ledger import open_ledger
 from ivr.line.content.loader import Files, content_digest
 from ivr.line.lint.runner import CheckReport, check_files
@@ -74,7 +74,7 @@ def test_everything_but_the_queue_is_fine_after_an_upgrade(upgraded: None) -> No
 
 
 def test_the_queue_of_a_running_line_is_found(upgraded: None, tmp_path: Path, queue_url: str) -> None:
-    file = QueueFile(tmp_path, queue_url)
+    file = RunningFile(tmp_path, RunningLine("http://127.0.0.1:8000", "http://127.0.0.1:8010", queue_url))
     result = CliRunner().invoke(main, ["doctor"])
     assert (result.exit_code, missing(result.output)) == (0, [])
     file.remove()

@@ -33,7 +33,7 @@ def test_stop_is_answered_by_the_carrier_and_silences_the_line(people: People) -
 
 
 def test_two_tabs_are_two_phones(people: People) -> None:
-    one = people.person()
+    one = people.person(None)
     two = people.tab(one.page.context)
     assert one.number != two.number
     one.texts("what are calcifications").receives("alcification")
