@@ -22,7 +22,7 @@ Row = tuple[str, str, str, str, str, str]
 def past_rows(today: datetime) -> Iterator[Row]:
     """Appointments of the last ten days, as they were two weeks ago. today: midnight in the site's zone."""
     for index in range(PAST):
-        yield _row(f"MAM-{800 + index}", FIRST_PAST + index, _slot(today, -10 + index * 10 // PAST, index))
+        yield _row(f"DEMO-{800 + index}", FIRST_PAST + index, _slot(today, -10 + index * 10 // PAST, index))
 
 
 def coming_rows(today: datetime) -> Iterator[Row]:
@@ -31,10 +31,10 @@ def coming_rows(today: datetime) -> Iterator[Row]:
         starts_at = _slot(today, 1 + index * DAYS // COMING, index)
         # The default caller of `infoline call` has an appointment too.
         phone = DEFAULT_CALLER if index == 0 else None
-        yield _row(f"MAM-{1000 + index}", FIRST_COMING + index, starts_at, phone)
-    yield _row("MAM-1060", 1, _slot(today, 3, 1), "603-555-01")
-    yield _row("MAM-1061", 2, _slot(today, -30, 2))
-    yield ("MAM-1062", "603-555-0103", "next Tuesday", "en", "Nell", "booked")
+        yield _row(f"DEMO-{1000 + index}", FIRST_COMING + index, starts_at, phone)
+    yield _row("DEMO-1060", 1, _slot(today, 3, 1), "603-555-01")
+    yield _row("DEMO-1061", 2, _slot(today, -30, 2))
+    yield ("DEMO-1062", "603-555-0103", "next Tuesday", "en", "Nell", "booked")
 
 
 def write_file(path: Path, rows: Iterator[Row]) -> None:
