@@ -222,7 +222,7 @@ class Supervisor:
             ("Phone", f"{settings.simulator_url}/"),
             ("Console", console),
             ("Stop", "Ctrl-C"),
-            ("Docs", "docs/README.md; infoline --help lists the commands"),
+            ("Docs", "README.md and docs/; infoline --help lists the commands"),
         ):
             click.echo(f"{name:10}{value}")
 

@@ -13,7 +13,7 @@ def test_a_conversation_leads_from_a_reminder_to_a_confirmation(people: People) 
     phone = people.person("+16035550170")
     file = people.line.var_dir / "one.csv"
     file.write_text(
-        "appointment_id,phone,starts_at,language,first_name\nPHONE-1,603-555-0170,2026-12-03 14:00,en,Ana\n"
+        "appointment_id,phone,starts_at,language,first_name\nPHONE-1,603-555-0170,2026-12-03 09:00,en,Ana\n"
     )
     assert people.line.json("reminders", "import", file)["accepted"] == 1
     phone.receives("Thursday")
