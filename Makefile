@@ -4,7 +4,7 @@ BIN = .venv/bin
 
 .PHONY: run test test-processes test-chaos test-crash bench lint format lock audit release clean
 
-run: .venv/ready
+run: .venv/ready-to-run
 	@exec $(BIN)/infoline run $(RUN)
 
 test: .venv/ready
@@ -43,8 +43,10 @@ lock: .venv/ready
 	$(BIN)/pip install --quiet uv==0.13.9
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group demo \
+		--constraint requirements.txt pyproject.toml --output-file requirements-demo.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
-		--constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+		--constraint requirements-demo.txt pyproject.toml --output-file requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group release \
 		--constraint requirements-dev.txt --output-file requirements-release.txt
 
@@ -60,13 +62,14 @@ release: .venv/release-ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.txt
 	@touch $@
 
-.venv/ready: requirements-dev.txt pyproject.toml setup.py
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed: set it, as in  make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+# A fresh clone runs before the tools for tests are installed; those come on top.
+.venv/ready-to-run: requirements-demo.txt pyproject.toml setup.py
+	@$(PYTHON) bootstrap.py demo
 	@touch $@
+
+.venv/ready: requirements-dev.txt pyproject.toml setup.py
+	@$(PYTHON) bootstrap.py dev
+	@touch .venv/ready-to-run $@
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -10,8 +10,9 @@ from pathlib import Path
 
 # What the line writes into VAR_DIR, for a VAR_DIR that also holds other files.
 _CONTENT = (
-    "infoline.db*", "local-keys.json", "claims.json", "clock-shift", "queue-url", "example-appointments.csv",
-    "kept", "kept-forms", "uploads", "logs", "queue", "releases", "set-aside-*", "prompt-jobs", "doctor",
+    "infoline.db*", "local-keys.json", "claims.json", "clock-shift", "running-line.json", "demo-password",
+    "example-appointments.csv", "kept", "kept-forms", "uploads", "logs", "queue", "releases", "set-aside-*",
+    "prompt-jobs", "doctor",
 )  # fmt: skip
 
 

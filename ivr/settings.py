@@ -112,6 +112,7 @@ class Settings(BaseModel):
     callbacks_per_hour: int = Field(default=120, ge=1)
     carrier_seconds: float = Field(default=15, gt=0, le=60)
     clock_shift_file: Path | None = None
+    demo_sign_in: bool = False
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 
     @field_validator("public_url", "twilio_api_url", "simulator_url")
@@ -247,6 +248,11 @@ def load(*, queue: bool = False, save_keys: bool = True) -> Settings:
     return settings.model_copy(update={"twilio_api_url": settings.twilio_api_url or "https://api.twilio.com"})
 
 
+def named_settings() -> frozenset[str]:
+    """The fields that the environment or the settings file names. The settings must be valid."""
+    return frozenset(_read()[0].model_fields_set)
+
+
 def _read() -> tuple[Settings, Path | None, list[str]]:
     """The settings, the settings file, and problems. Invalid settings get their defaults, so that other checks run."""
     names = [name.upper() for name in Settings.model_fields]
@@ -279,9 +285,9 @@ def _public_problems(settings: Settings) -> list[str]:
         problems.append("TWILIO_ACCOUNT_SID must start with AC: use the Account SID, not the SID of an API key")
     if urlsplit(settings.public_url).scheme != "https":
         problems.append("PUBLIC_URL must start with https:// because patients' phone numbers are sent to it")
-    if settings.clock_shift_seconds or settings.clock_shift_file:
-        name = "CLOCK_SHIFT_SECONDS" if settings.clock_shift_seconds else "CLOCK_SHIFT_FILE"
-        problems.append(f"{name} is for tests on a local line only: remove it")
+    for name in ("clock_shift_seconds", "clock_shift_file", "demo_sign_in"):
+        if getattr(settings, name):
+            problems.append(f"{name.upper()} is for a local line only: remove it")
     if problem := redis_problem(settings.redis_url) if settings.redis_url else "":
         problems.append(f"REDIS_URL {problem}")
     if problem := database_problem(settings.database_url) if settings.database_url else "":

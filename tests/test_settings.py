@@ -275,8 +275,11 @@ def test_no_message_contains_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in repr(settings)
 
 
-def test_a_public_line_refuses_a_clock_shift(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "CLOCK_SHIFT_SECONDS" in problems(monkeypatch, **PUBLIC, CLOCK_SHIFT_SECONDS="3600")[0]
+@pytest.mark.parametrize(
+    ("name", "value"), [("CLOCK_SHIFT_SECONDS", "3600"), ("CLOCK_SHIFT_FILE", "shift"), ("DEMO_SIGN_IN", "1")]
+)
+def test_a_public_line_refuses_what_is_for_a_local_one(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    assert name in problems(monkeypatch, **PUBLIC, **{name: value})[0]
 
 
 def test_a_public_line_ignores_the_clock_shift_of_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

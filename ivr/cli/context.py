@@ -54,8 +54,11 @@ def process_user() -> str:
         return f"user {os.getuid()}"
 
 
-def settings_or_exit(*, save_keys: bool = False) -> Settings:
-    """The settings of a complete installation; sets the clock shift. save_keys: create the keys of a local line."""
+def settings_or_exit(*, save_keys: bool = False, find_line: bool = True) -> Settings:
+    """The settings of a complete installation; sets the clock shift.
+
+    save_keys: create the keys of a local line. find_line: what is not set is taken from a running `infoline run`.
+    """
     from ivr.settings import SettingsError, load
     from ivr.shipped import missing_files
 
@@ -64,7 +67,22 @@ def settings_or_exit(*, save_keys: bool = False) -> Settings:
     with exit_on(SettingsError):
         settings = load(save_keys=save_keys)
     clock.set_shift(settings.clock_shift_seconds)
-    return settings
+    return _of_running_line(settings) if find_line and settings.loopback else settings
+
+
+def _of_running_line(settings: Settings) -> Settings:
+    """The settings, with the addresses of the `infoline run` in this VAR_DIR, if there is one, for those not set."""
+    from ivr.cli.run.running_file import running_line
+    from ivr.settings import named_settings
+
+    line = running_line(settings.var_dir)
+    if line is None:
+        return settings
+    named = named_settings()
+    found = {name: value for name, value in vars(line).items() if name not in named}
+    if "twilio_api_url" not in named and "simulator_url" in found:
+        found["twilio_api_url"] = line.simulator_url
+    return settings.model_copy(update=found)
 
 
 def ledger_or_exit(settings: Settings) -> Ledger:

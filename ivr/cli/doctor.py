@@ -14,7 +14,6 @@ from ivr import clock, log
 from ivr.cli.console import FINDINGS, WIDTH, clean, echo, exit_on, fail, json_option, note, print_json
 from ivr.cli.context import settings_or_exit
 from ivr.cli.prompts.folder import write_or_exit
-from ivr.cli.run.queue_file import running_queue_url
 from ivr.doctor.result import Level, Line, Result
 from ivr.doctor.runner import report_as_json, run
 from ivr.ledger import LedgerUnavailable, open_ledger
@@ -51,7 +50,7 @@ def doctor(as_json: bool, connect: bool, fallback_url: str | None, yes: bool, fa
     if fallback is not None:
         _write_fallback(settings, fallback)
         return
-    line = Line(settings, settings.redis_url or running_queue_url(settings.var_dir) or "")
+    line = Line(settings, settings.redis_url)
     if connect:
         _connect(line, fallback_url or "", yes=yes)
         return

@@ -16,6 +16,8 @@ from ivr.ledger.tables import console_user
 
 INVITATION = timedelta(hours=48)
 MAX_NAME, MAX_EMAIL = 100, 254
+# Reserved for examples: nobody has an address there.
+DEMO_HOST = "example.org"
 
 
 class Role(StrEnum):

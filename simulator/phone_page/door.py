@@ -51,6 +51,7 @@ class PhonePage:
             ("/phone/<number>/text", "POST", self.text),
             ("/phone/<number>/call", "POST", self.call),
             ("/phone/<number>/act", "POST", self.act),
+            ("/phone/<number>/leave", "POST", self.leave),
             ("/phone/<number>/failure", "POST", self.failure),
             ("/phone/hour", "POST", self.hour),
             ("/phone/too-many", "POST", self.too_many),
@@ -68,8 +69,16 @@ class PhonePage:
         return render_template("phone.html", line=self.account.settings.sender)
 
     def assign(self) -> Response:
-        """A number for a new tab."""
-        return jsonify({"phone": self.handsets.assign()})
+        """A number for a new tab. A call that a closed tab left behind ends."""
+        number = self.handsets.assign()
+        call = self.snapshot.latest_call(number)
+        if call is not None and call.waits in ("keys", "transfer"):
+            act(call, {"hangup": True})
+        return jsonify({"phone": number})
+
+    def leave(self, number: str) -> Response:
+        self.handsets.leave(_number(number))
+        return jsonify({})
 
     def state(self, number: str) -> BaseResponse:
         """The phone as JSON; 304 while nothing has changed."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 # The default caller of `infoline call` first. The rest have no outcome of their own (see numbers.py).
 NUMBERS = ("+16035550123", *(f"+160355501{number:02d}" for number in range(1, 80) if number != 23))
-# A tab asks about twice a second; the number of one that is silent for longer goes to the next tab.
-TAB_SECONDS = 30.0
+# A tab asks about twice a second, or once a minute in the background. The number of one that is silent for longer, or
+# that was closed, goes to the next tab.
+TAB_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Handsets:
         """A tab uses a number."""
         with self.lock:
             self.seen[number] = time.monotonic()
+
+    def leave(self, number: str) -> None:
+        """A tab was closed, or is being reloaded."""
+        with self.lock:
+            self.seen.pop(number, None)
 
     def own(self, sid: str, number: str) -> None:
         """Remember which phone made a call: its caller may be hidden."""

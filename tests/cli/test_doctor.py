@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from ivr.cli import main
-from ivr.cli.run.queue_file import QueueFile
+from ivr.cli.run.running_file import RunningFile, RunningLine
 from ivr.doctor.runner import CHECKS
 from ivr.ledger import open_ledger
 from ivr.line.content.loader import Content
@@ -97,7 +97,7 @@ def test_progress_shows_on_a_terminal_and_the_report_goes_to_standard_output(upg
 
 
 def test_the_queue_of_a_running_line_is_found(upgraded: None, tmp_path: Path, queue_url: str) -> None:
-    file = QueueFile(tmp_path, queue_url)
+    file = RunningFile(tmp_path, RunningLine("http://127.0.0.1:8000", "http://127.0.0.1:8010", queue_url))
     assert problems() == []
     file.remove()
     assert problems() == ["queue"]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +17,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from ivr.cli import main
+from ivr.cli.context import settings_or_exit
+from ivr.cli.phone.network import PhoneNetwork
 from ivr.cli.run.embedded_queue import EmbeddedQueue
-from ivr.cli.run.queue_file import QueueFile, running_queue_url
+from ivr.cli.run.ports import holder_of, next_free_port
+from ivr.cli.run.running_file import RunningFile, RunningLine, running_line
+from ivr.cli.run.var_folder import problem_with
 from tests.support.paths import ROOT
 
 
@@ -86,12 +95,12 @@ def test_other_users_of_this_machine_can_neither_use_the_queue_nor_read_its_pass
         queue.stop()
 
 
-def test_other_commands_find_the_queue_while_the_line_runs_and_only_then(tmp_path: Path) -> None:
-    assert running_queue_url(tmp_path) is None
+def test_other_commands_find_the_line_while_it_runs_and_only_then(tmp_path: Path) -> None:
+    assert running_line(tmp_path) is None
     code = f"""
 from pathlib import Path
-from ivr.cli.run.queue_file import QueueFile
-file = QueueFile(Path({str(tmp_path)!r}), "redis://127.0.0.1:1")
+from ivr.cli.run.running_file import RunningFile, RunningLine
+file = RunningFile(Path({str(tmp_path)!r}), RunningLine("http://127.0.0.1:3", "http://127.0.0.1:4", "redis://127.0.0.1:1"))
 print("ready", flush=True)
 input()
 """
@@ -99,11 +108,95 @@ input()
     with process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert running_queue_url(tmp_path) == "redis://127.0.0.1:1"
-        assert (tmp_path / "queue-url").stat().st_mode & 0o077 == 0
+        found = running_line(tmp_path)
+        assert found == RunningLine("http://127.0.0.1:3", "http://127.0.0.1:4", "redis://127.0.0.1:1")
+        assert (tmp_path / "running-line.json").stat().st_mode & 0o077 == 0
         process.kill()
-    assert running_queue_url(tmp_path) is None
-    file = QueueFile(tmp_path, "redis://127.0.0.1:2")
-    assert running_queue_url(tmp_path) == "redis://127.0.0.1:2"
+    assert running_line(tmp_path) is None
+    file = RunningFile(tmp_path, RunningLine("http://127.0.0.1:3", "http://127.0.0.1:4", "redis://127.0.0.1:2"))
+    found = running_line(tmp_path)
+    assert found is not None
+    assert found.redis_url == "redis://127.0.0.1:2"
     file.remove()
-    assert running_queue_url(tmp_path) is None
+    assert running_line(tmp_path) is None
+
+
+def test_commands_use_the_addresses_of_a_running_line_that_are_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    file = RunningFile(tmp_path, RunningLine("http://127.0.0.1:3", "http://127.0.0.1:4", "redis://127.0.0.1:1"))
+    try:
+        found = settings_or_exit(save_keys=True)
+        assert (found.public_url, found.redis_url) == ("http://127.0.0.1:3", "redis://127.0.0.1:1")
+        assert found.simulator_url == found.twilio_api_url == "http://127.0.0.1:4"
+        assert PhoneNetwork.from_environment().url == "http://127.0.0.1:4"
+        monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9")
+        monkeypatch.setenv("SIMULATOR_URL", "http://127.0.0.1:8")
+        found = settings_or_exit()
+        assert (found.redis_url, found.twilio_api_url) == ("redis://127.0.0.1:9", "http://127.0.0.1:8")
+        assert PhoneNetwork.from_environment().url == "http://127.0.0.1:8"
+    finally:
+        file.remove()
+    assert settings_or_exit().public_url == "http://127.0.0.1:8000"
+
+
+def test_a_port_in_use_names_the_program_that_holds_it_and_a_free_one() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        holder = holder_of(port)
+        if holder is None:
+            pytest.skip("this system does not say which program holds a port")
+        assert f"(process {os.getpid()})" in holder
+        free = next_free_port(port)
+        assert free is not None
+        assert free > port
+    assert holder_of(port) is None
+
+
+def _database_of_version(folder: Path, version: str) -> None:
+    with sqlite3.connect(folder / "infoline.db") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (version,))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "sentence"),
+    [
+        (lambda folder: _database_of_version(folder, "9999"), "newer version of infoline (schema 9999)"),
+        (lambda folder: (folder / "infoline.db").write_bytes(b"no database" * 1000), "is damaged"),
+    ],
+)
+def test_a_database_that_does_not_fit_is_reported_and_left_alone(
+    prepare: Callable[[Path], object], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setattr("ivr.cli.run.port_is_free", lambda _port: True)
+    result = CliRunner().invoke(main, ["run"])
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_database_of_an_older_version_is_no_problem(tmp_path: Path) -> None:
+    _database_of_version(tmp_path, "0001")
+    assert problem_with(tmp_path) is None
+
+
+def test_a_folder_without_room_or_that_is_a_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    assert "is a file" in str(problem_with(tmp_path / "file"))
+    assert "is a file" in str(problem_with(tmp_path / "file" / "var"))
+    full = shutil.disk_usage(tmp_path)._replace(free=5 * 1024**2)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: full)
+    assert "has 5 MB left" in str(problem_with(tmp_path / "var"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "may not write" in str(problem_with(tmp_path / "var"))

@@ -72,7 +72,7 @@ def test_other_users_can_open_nothing_that_a_running_line_writes_and_the_doctor_
             checked = line.infoline("doctor")
             assert (checked.returncode, "missing" in checked.stdout) == (0, False), checked.stdout
         assert list(exposed_paths(line.var_dir)) == []
-        assert not (tmp_path / "var" / "queue-url").exists()
+        assert not (tmp_path / "var" / "running-line.json").exists()
     finally:
         os.umask(former)
 

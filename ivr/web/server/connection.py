@@ -44,7 +44,7 @@ class PassesOn(Protocol):
 
 
 class Host(Protocol):
-    """What a connection needs of its server. date: of the Date header. console: who answers requests for the console and the API."""
+    """What a connection needs of its server. date: of the Date header. console: who answers the console and the API."""
 
     connections: Connections[Connection]
     site: Site

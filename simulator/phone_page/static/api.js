@@ -26,6 +26,11 @@ export async function post(path, body = {}) {
   return read(response);
 }
 
+// The tab is closed or reloaded: its number may go to another tab.
+export function leave(phone) {
+  fetch(`/phone/${encodeURIComponent(phone)}/leave`, { method: "POST", headers: HEADERS, body: "{}", keepalive: true }).catch(() => {});
+}
+
 // The state of a phone; null if nothing has changed since the last request.
 export async function state(phone) {
   const headers = tag ? { "If-None-Match": tag } : {};

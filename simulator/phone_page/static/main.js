@@ -1,6 +1,6 @@
 // Joins the parts: one phone per tab, whose number the tab keeps, and whose state the phone network keeps.
 
-import { Refused, post, state as readState } from "./api.js";
+import { Refused, leave, post, state as readState } from "./api.js";
 import { CallControl } from "./call.js";
 import { CallView } from "./callview.js";
 import { byId, element, formatNumber, notify, recall, remember } from "./dom.js";
@@ -199,6 +199,7 @@ async function start() {
   for (const button of document.querySelectorAll("[data-pane]")) {
     button.addEventListener("click", () => showPane(button.dataset.pane));
   }
+  window.addEventListener("pagehide", () => phone && leave(phone));
   document.addEventListener("visibilitychange", () => !document.hidden && poll());
   if (!phone) {
     const assigned = await attempt(() => post("/phone/assign"));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import re
 import urllib.request
@@ -23,6 +24,14 @@ WAIT_MS = 30_000
 SILENT = "localStorage.setItem('sound', 'off'); localStorage.setItem('patient', 'yes')"
 
 
+# Not those that the network assigns first, nor those of patients in these tests.
+_NUMBERS = itertools.count(30)
+
+
+def _new_number() -> str:
+    return f"+160355501{next(_NUMBERS):02d}"
+
+
 @dataclass
 class People:
     """Opens tabs; each is a phone of its own."""
@@ -32,13 +41,13 @@ class People:
     contexts: list[Any] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def person(self, number: str | None = None, init: str = SILENT, **context: Any) -> Phone:
-        """A person with a new browser. number: their phone, if the test cares."""
+    def person(self, number: str | None = "", init: str = SILENT, **context: Any) -> Phone:
+        """A person with a new browser. number: their phone; without one, a new phone; None: the network assigns one."""
         opened = self.browser.new_context(**context)
         opened.set_default_timeout(WAIT_MS)
         opened.add_init_script(init)
-        if number:
-            opened.add_init_script(f"sessionStorage.phone ||= '{number}'")
+        if number is not None:
+            opened.add_init_script(f"sessionStorage.phone ||= '{number or _new_number()}'")
         self.contexts.append(opened)
         return self.tab(opened)
 

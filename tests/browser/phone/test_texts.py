@@ -13,14 +13,15 @@ def test_a_conversation_leads_from_a_reminder_to_a_confirmation(people: People) 
     phone = people.person("+16035550170")
     file = people.line.var_dir / "one.csv"
     file.write_text(
-        "appointment_id,phone,starts_at,language,first_name\nPHONE-1,603-555-0170,2026-12-03 14:00,en,Ana\n"
+        "appointment_id,phone,starts_at,language,first_name\nPHONE-1,603-555-0170,2026-12-03 09:00,en,Ana\n"
     )
     assert people.line.json("reminders", "import", file)["accepted"] == 1
-    phone.receives("Thursday")
+    phone.receives("Thu Dec 3 at 9:00 AM")
     phone.texts("can I wear deodorant?").receives("use no deodorant")
-    phone.texts("C").receives("confirmed")
-    people.line.infoline("reminders", "export", "1", "-o", str(file))
-    assert "confirmed" in file.read_text()
+    phone.texts("C").receives("We noted that you plan to come on Thu Dec 3")
+    exported = people.line.var_dir / "exported.csv"
+    assert people.line.infoline("reminders", "export", "1", "-o", exported).returncode == 0
+    assert "confirmed" in exported.read_text()
 
 
 def test_stop_is_answered_by_the_carrier_and_silences_the_line(people: People) -> None:
@@ -33,7 +34,7 @@ def test_stop_is_answered_by_the_carrier_and_silences_the_line(people: People) -
 
 
 def test_two_tabs_are_two_phones(people: People) -> None:
-    one = people.person()
+    one = people.person(None)
     two = people.tab(one.page.context)
     assert one.number != two.number
     one.texts("what are calcifications").receives("alcification")

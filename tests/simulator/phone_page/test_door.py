@@ -39,6 +39,7 @@ POSTS = (
     f"/phone/{JANE}/text",
     f"/phone/{JANE}/call",
     f"/phone/{JANE}/act",
+    f"/phone/{JANE}/leave",
     f"/phone/{JANE}/failure",
     "/phone/hour",
     "/phone/too-many",
@@ -97,6 +98,15 @@ def test_each_tab_gets_another_number_and_the_first_that_of_the_commands(network
     numbers = [ask(network, "/phone/assign", {})[2]["phone"] for _ in range(3)]
     assert numbers == list(NUMBERS[:3])
     assert numbers[0] == JANE
+
+
+def test_the_number_of_a_closed_tab_goes_to_the_next_one_and_its_call_ends(network, line):
+    line.says["/voice"] = GATHER
+    ask(network, "/phone/assign", {})
+    ask(network, f"/phone/{JANE}/call", {})
+    ask(network, f"/phone/{JANE}/leave", {})
+    assert ask(network, "/phone/assign", {})[2]["phone"] == JANE
+    assert state(network)["call"]["waits"] == "over"
 
 
 def test_all_numbers_are_for_fiction_and_none_has_an_outcome_of_its_own(network):

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import console_user
-from ivr.staff.users import StaffUser, normalize_email, staff_user_of
+from ivr.staff.users import DEMO_HOST, StaffUser, normalize_email, staff_user_of
 
 # Attributes that Flask-Security names, and the columns that hold them.
 _COLUMNS = {
@@ -49,19 +49,22 @@ class SecurityUser(UserMixin):
     staff: StaffUser | None = None
     """The same user as the pages know them, so that one query per request finds both."""
     tf_phone_number: str | None = None
+    may_skip_second_factor: bool = False
+    """Whether this is a made-up user of a local line, who has no phone to scan a code with."""
 
     def check_tf_required(self, tf_setup_methods: list[Any], tf_fresh: bool) -> tuple[bool, list[Any]]:
-        """Always ask for the second factor at a sign-in with a password."""
+        """Ask for the second factor at every sign-in with a password, except of a made-up user without one."""
         del tf_fresh
-        return True, tf_setup_methods
+        return bool(tf_setup_methods) or not self.may_skip_second_factor, tf_setup_methods
 
 
 class LedgerUserDatastore(UserDatastore):
     """Finds users, and stores those that were put since the last commit."""
 
-    def __init__(self, ledger: Ledger, vault: Vault) -> None:
+    def __init__(self, ledger: Ledger, vault: Vault, *, demo: bool = False) -> None:
+        """demo: whether users at DEMO_HOST may sign in with a password alone."""
         super().__init__(SecurityUser, SecurityRole)
-        self._ledger, self._vault = ledger, vault
+        self._ledger, self._vault, self._demo = ledger, vault, demo
 
     def find_user(self, case_insensitive: bool = False, **criteria: Any) -> SecurityUser | None:
         """The user with one attribute: id, email or fs_uniquifier."""
@@ -87,6 +90,7 @@ class LedgerUserDatastore(UserDatastore):
             codes,
             [SecurityRole(row.role)],
             staff_user_of(row),
+            may_skip_second_factor=self._demo and row.email.endswith(f"@{DEMO_HOST}"),
         )
 
     def find_role(self, role: str) -> SecurityRole:

@@ -54,7 +54,8 @@ def install(app: Flask, services: Services) -> None:
         SECURITY_DEFAULT_REMEMBER_ME=False,
     )
     limit = SignInLimit(services.vault)
-    datastore = LedgerUserDatastore(services.ledger, services.vault)
+    demo = services.settings.loopback and services.settings.demo_sign_in
+    datastore = LedgerUserDatastore(services.ledger, services.vault, demo=demo)
     security = Security(
         app,
         datastore,

@@ -1,0 +1,92 @@
+"""The made-up clinic: what it contains, and that it never mixes with data of a hospital."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import func, select
+
+from ivr.demo.appointments import COLUMNS, coming_rows, past_rows
+from ivr.demo.clinic import DemoClinic
+from ivr.demo.sign_ins import saved_password, sign_ins
+from ivr.ledger import Ledger, Vault
+from ivr.ledger.tables import appointment, call_turn, callback, console_user, incoming_text, text
+from ivr.line.content.loader import Content
+from ivr.people.calls.history import parse_token
+from tests.support.clinic import NOW
+
+
+@pytest.fixture
+def demo(ledger: Ledger, vault: Vault, content: Content, tmp_path: Path) -> DemoClinic:
+    demo = DemoClinic(ledger, vault, content, NOW)
+    assert demo.build(tmp_path)
+    return demo
+
+
+def count(demo: DemoClinic, column: object, *where: object) -> dict[object, int]:
+    with demo.ledger.read() as connection:
+        rows = connection.execute(select(column, func.count()).where(*where).group_by(column))  # type: ignore[call-overload]
+        return {value: number for value, number in rows}
+
+
+def test_the_clinic_has_all_that_the_console_shows(demo: DemoClinic) -> None:
+    coming = count(demo, appointment.c.language, appointment.c.starts_at > NOW)
+    assert sum(coming.values()) == 50
+    assert coming["en"] > coming["es"] > 5
+    answers = count(demo, appointment.c.answer)
+    assert answers["confirmed"] > 5
+    assert answers["change"] > 0
+    states = count(demo, text.c.state)
+    assert states["delivered"] > 20
+    assert states["undelivered"] > 0
+    assert set(states) <= {"delivered", "undelivered", "skipped"}
+    assert sum(count(demo, callback.c.wished).values()) == 3
+
+
+@pytest.mark.parametrize("table", [call_turn, incoming_text])
+def test_calls_and_texts_are_of_the_last_two_weeks(demo: DemoClinic, table: object) -> None:
+    with demo.ledger.read() as connection:
+        moments = connection.execute(select(table.c.at)).scalars().all()  # type: ignore[attr-defined]
+    days = {moment.date() for moment in moments}
+    assert len(days) >= 13
+    assert min(moments) > NOW - timedelta(days=15)
+    assert max(moments) < NOW + timedelta(hours=1)
+
+
+def test_each_turn_of_a_call_is_at_a_state_of_the_line(demo: DemoClinic) -> None:
+    with demo.ledger.read() as connection:
+        rows = connection.execute(select(call_turn.c.state, call_turn.c.heard)).all()
+    assert all(parse_token(state) or heard.startswith("end:") for state, heard in rows)
+    assert not any("?" in heard for _, heard in rows)
+
+
+def test_a_database_that_contains_anything_is_left_alone(demo: DemoClinic, tmp_path: Path) -> None:
+    before = count(demo, appointment.c.status)
+    again = DemoClinic(demo.ledger, demo.vault, demo.content, NOW)
+    assert not again.build(tmp_path)
+    assert count(demo, appointment.c.status) == before
+
+
+def test_the_users_have_one_password_that_only_this_user_of_the_machine_can_read(
+    demo: DemoClinic, tmp_path: Path
+) -> None:
+    found = sign_ins(tmp_path)
+    assert found is not None
+    assert (tmp_path / "demo-password").stat().st_mode & 0o077 == 0
+    with demo.ledger.read() as connection:
+        users = connection.execute(select(console_user)).all()
+    assert {user.role for user in users} == {"scheduler", "operator", "admin"}
+    assert {user.email for user in users} == set(found.emails)
+    assert all(PasswordHasher().verify(user.password, found.password) for user in users)
+    assert saved_password(tmp_path, create=True) == found.password
+    assert sign_ins(tmp_path / "elsewhere") is None
+
+
+def test_all_people_have_numbers_for_fiction(content: Content) -> None:
+    midnight = NOW.astimezone(content.config.zone).replace(hour=0)
+    numbers = [row[COLUMNS.index("phone")] for row in (*past_rows(midnight), *coming_rows(midnight))]
+    assert all(re.fullmatch(r"603-555-01(\d\d)?", number) for number in numbers)
