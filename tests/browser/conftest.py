@@ -23,7 +23,7 @@ def browser() -> Iterator[sync_api.Browser]:
         pytest.skip("no chromium on this machine: apt-get install chromium, or set CHROMIUM to its path")
     sync_api.expect.set_options(timeout=30_000)
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        browser = playwright.chromium.launch(executable_path=path, args=["--autoplay-policy=no-user-gesture-required"])
         yield browser
         browser.close()
 

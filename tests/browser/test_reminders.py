@@ -37,11 +37,14 @@ def test_a_file_with_faults_is_mended_imported_and_watched_until_all_texts_are_d
 ) -> None:
     prefix, first = ("MM", 0) if scripts else ("MN", 20)
     good = appointments(prefix, 4, "2026-12-03", first)
-    bad = [f"{prefix}-2001,603-555-01,2026-12-03 09:30,Ines,en,", f"{prefix}-2002,603-555-01{first + 9:02},soon,Amy,en,"]
+    bad = [
+        f"{prefix}-2001,603-555-01,2026-12-03 09:30,Ines,en,",
+        f"{prefix}-2002,603-555-01{first + 9:02},soon,Amy,en,",
+    ]
     page = office.page("scheduler", "/console/reminders", java_script_enabled=scripts)
     upload(page, write(tmp_path / "thursday.csv", [*good, *bad]))
     faults = page.get_by_role("table", name="Faults by row and column")
-    expect(faults.get_by_role("row")).to_have_count(3)
+    expect(faults.locator("tbody td:first-child")).to_have_text(["6", "7"])
     expect(faults).to_contain_text("soon")
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download the rows that need mending").click()
