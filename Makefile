@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-processes test-chaos bench lint format lock clean
+.PHONY: run test test-processes test-chaos test-browser bench lint format lock clean
 
 run: .venv/ready
 	@exec $(BIN)/infoline run $(RUN)
@@ -17,6 +17,11 @@ test-processes: .venv/ready
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
 test-chaos: .venv/ready
 	$(BIN)/python -m pytest -m chaos $(TEST)
+
+# Takes minutes: drives the console in Debian's chromium. Without one, the tests are skipped, with the reason.
+test-browser: .venv/ready
+	@command -v chromium >/dev/null || apt-get install -y chromium >/dev/null 2>&1 || echo "Chromium cannot be installed."
+	$(BIN)/python -m pytest -m browser -rs -n 0 $(TEST)
 
 bench: .venv/ready
 	$(BIN)/python -m bench $(PART)

@@ -12,7 +12,8 @@ from ivr.line.twiml.release import CompiledLine
 from tests.e2e.running import RunningLine, running_line
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make test-browser")
-from tests.browser.people import Office  # noqa: E402 - needs Playwright
+from tests.browser.pages import Scene  # noqa: E402 - needs Playwright
+from tests.browser.people import Office  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +52,9 @@ def office(staff: Office) -> Iterator[Office]:
     yield staff
     staff.close_pages()
     assert staff.wrong == []
+
+
+@pytest.fixture(scope="module")
+def scene(staff: Office, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A busy morning, and an administrator's page."""
+    return Scene(staff, tmp_path_factory.mktemp("scene"))

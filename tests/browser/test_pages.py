@@ -13,7 +13,6 @@ from ivr import create_app
 from ivr.settings import load
 from ivr.web.console.app import create_console
 from tests.browser.pages import NO_PAGES, PAGES, Scene, open_page
-from tests.browser.people import Office
 from tests.support.clinic import Clinic
 
 pytestmark = pytest.mark.browser
@@ -28,11 +27,6 @@ SMALL_TARGETS = """least => [...document.querySelectorAll(
   .filter(each => each.offsetParent !== null && each.getBoundingClientRect().height < least)
   .map(each => `${each.tagName} ${each.innerText || each.name} ${each.getBoundingClientRect().height}`)"""
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture(scope="module")
-def scene(staff: Office, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return Scene(staff, tmp_path_factory.mktemp("scene"))
 
 
 def test_every_address_is_looked_at_or_no_page(clinic_for_commands: Clinic) -> None:

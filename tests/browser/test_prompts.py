@@ -145,7 +145,7 @@ def test_words_that_are_published_and_taken_back_meanwhile_do_not_overwrite_a_dr
     expect(ruth.get_by_text("is live: calls and texts")).to_be_visible(timeout=PUBLISH_SECONDS * 1000)
     ruth.get_by_role("link", name="See the history").click()
     ruth.get_by_role("link", name="Go back to release").first.click()
-    ruth.get_by_role("button", name="Go back to release").click()
+    ruth.get_by_role("button", name="live").click()
     expect(ruth.get_by_text("is live again")).to_be_visible(timeout=PUBLISH_SECONDS * 1000)
 
     # Lena's page is older than both releases, and her words start from what is live again.

@@ -35,7 +35,7 @@ def import_file(page: Page, label: str) -> str:
 def test_a_file_with_faults_is_mended_imported_and_watched_until_all_texts_are_delivered(
     office: Office, tmp_path: Path, scripts: bool
 ) -> None:
-    prefix, first = ("MM", 0) if scripts else ("MN", 20)
+    prefix, first = ("MM", 1) if scripts else ("MN", 20)
     good = appointments(prefix, 4, "2026-12-03", first)
     bad = [
         f"{prefix}-2001,603-555-01,2026-12-03 09:30,Ines,en,",
