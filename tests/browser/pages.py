@@ -151,7 +151,6 @@ NO_PAGES: Mapping[str, str] = {
     "reminders.download": "a download",
     "reminders.progress": "a part of reminders.found",
     "reminders.rows_to_mend": "a download",
-    "security.logout": "redirects",
     "security.static": "no file of it is used, and nobody may open it",
     "security.tf_select": "redirects: there is one second factor",
     "security.two_factor_rescue": "nobody may open it",
