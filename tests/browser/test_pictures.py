@@ -17,14 +17,15 @@ MOST_BYTES = 150_000
 SIZE = {"width": 1100, "height": 760}
 # Name, address, color scheme.
 PICTURES = (
-    ("today", "/", "light"),
-    ("today-dark", "/", "dark"),
     ("line", "/line", "light"),
     ("batch", "/reminders/batches/1", "light"),
     ("plan", "/reminders/plan", "light"),
     ("work-list", "/work", "light"),
     ("prompt", "/prompts/en/cancer", "light"),
     ("upload", "", "light"),
+    # Last, because what is counted is kept for a while.
+    ("today", "/", "light"),
+    ("today-dark", "/", "dark"),
 )
 
 
