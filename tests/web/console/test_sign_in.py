@@ -19,6 +19,7 @@ from tests.support.clinic import NOW, Clinic
 from tests.support.oidc_provider import CLIENT, EMAIL, SECRET, Provider
 from tests.web.console.conftest import Console
 
+
 @pytest.fixture
 def provider() -> Iterator[Provider]:
     provider = Provider()
