@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-processes test-chaos test-crash bench lint format lock audit release clean
+.PHONY: run test test-processes test-chaos test-crash test-browser bench lint format lock audit release clean
 
 run: .venv/ready-to-run
 	@exec $(BIN)/infoline run $(RUN)
@@ -23,6 +23,11 @@ test-chaos: .venv/ready
 test-crash: .venv/ready
 	$(if $(SCHEDULES),SCHEDULES=$(SCHEDULES)) $(if $(SCHEDULE),SCHEDULE="$(SCHEDULE)") \
 		$(BIN)/python -m pytest -m crash -n $(if $(SCHEDULE),0 -s,2) tests/crash
+
+# Takes minutes: drives the console in Debian's chromium. Without one, the tests are skipped, with the reason.
+test-browser: .venv/ready
+	@command -v chromium >/dev/null || apt-get install -y chromium >/dev/null 2>&1 || echo "Chromium cannot be installed."
+	$(BIN)/python -m pytest -m browser -rs -n 0 $(TEST)
 
 bench: .venv/ready
 	$(BIN)/python -m bench $(PART)

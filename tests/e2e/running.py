@@ -21,6 +21,8 @@ from tests.conftest import LINE_ENV
 from tests.support.paths import ROOT
 
 WAIT_SECONDS = 40.0
+# Starting all processes takes long on a busy machine.
+START_SECONDS = 180.0
 INFOLINE = [sys.executable, "-m", "ivr.cli"]
 # Short timings keep the tests fast; no test measures time.
 QUICK = {
@@ -208,7 +210,7 @@ def running_line(var_dir: Path, *arguments: str, **environment: str) -> Iterator
     )
     line = RunningLine(process, settings, var_dir)
     try:
-        until(lambda: line.readyz().get("voice") or process.poll() is not None, "the line to come up")
+        until(lambda: line.readyz().get("voice") or process.poll() is not None, "the line to come up", START_SECONDS)
         assert process.poll() is None, f"`infoline run` ended: {process.communicate()[0]}"
         until(lambda: _answers(line.simulator), "the phone network")
         yield line

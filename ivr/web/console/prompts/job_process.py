@@ -1,7 +1,11 @@
-"""The process of one job: `python -m ivr.web.console.prompts.job_process NAME`."""
+"""The process of one job: `python -m ivr.web.console.prompts.job_process NAME LOCK`.
+
+LOCK: the descriptor of its lock, which is inherited.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from contextlib import suppress
@@ -17,7 +21,7 @@ from ivr.web.console.prompts.jobs import Jobs
 _LESS_URGENT = 10
 
 
-def main(name: str) -> None:
+def main(name: str, lock: int) -> None:
     """Do the job of that name."""
     # Callers come first.
     with suppress(OSError):
@@ -33,8 +37,10 @@ def main(name: str) -> None:
     ledger = open_guarded_ledger(settings.database_url, Vault.of(settings))
     Worker(settings, ledger).work(job)
     jobs.save(name, job)
+    # Whoever reads the result may begin the next job, while this process takes its time to end.
+    fcntl.flock(lock, fcntl.LOCK_UN)
     ledger.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

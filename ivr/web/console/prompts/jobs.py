@@ -173,4 +173,4 @@ def check_name(stamp: str) -> str:
 def run_process(name: str, lock: int) -> None:
     """Run a job to its end. The child holds the lock too, so that it stays locked if this process ends first."""
     with suppress(OSError):
-        subprocess.run([sys.executable, "-m", MODULE, name], pass_fds=(lock,), cwd=ROOT, check=False)
+        subprocess.run([sys.executable, "-m", MODULE, name, str(lock)], pass_fds=(lock,), cwd=ROOT, check=False)

@@ -1,0 +1,183 @@
+"""Every page of the console: its endpoint, and how to get there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from ivr.ledger import Vault, open_ledger
+from ivr.people.callbacks import CallbackRequest, save_callback
+from ivr.settings import load
+from tests.browser.files import appointments, write
+from tests.browser.people import Office
+
+
+def at(path: str) -> Callable[[Scene], str]:
+    """A page at a fixed address below /console."""
+    return lambda _scene: path
+
+
+def linked(path: str, selector: str) -> Callable[[Scene], str]:
+    """A page that another page links to."""
+    return lambda scene: scene.link(path, selector)
+
+
+class Scene:
+    """A line on a busy morning, and an administrator who looks at all pages."""
+
+    def __init__(self, office: Office, folder: Path) -> None:
+        line = office.line
+        self.office, self.folder = office, folder
+        self.page = office.page("admin", reduced_motion="reduce")
+        line.json("reminders", "import", write(folder / "december.csv", appointments("MA", 24, "2026-12-03", 70)))
+        line.json("reminders", "import", write(folder / "clinic-b.csv", appointments("MB", 18, "2026-12-08", 20)))
+        for sender, words in (("0171", "R"), ("0172", "wrong number"), ("0173", "C"), ("0174", "CANCEL")):
+            line.text(words, f"+1603555{sender}")
+        for question in ("zebra umbrella", "do you validate parking tickets for llamas"):
+            line.text(question, "+16035550175")
+
+        for night, (number, topic) in enumerate([("0176", "cancer"), ("0177", "cost"), ("0178", None)]):
+            self._ask_to_be_called(f"+1603555{number}", topic, night)
+
+    def _ask_to_be_called(self, number: str, topic: str | None, call: int) -> None:
+        """What a caller does at night: this line runs in the morning."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VAR_DIR", str(self.office.line.var_dir))
+            settings = load()
+        ledger = open_ledger(settings.database_url)
+        with ledger.write() as connection:
+            asked_at = datetime(2026, 12, 1, 1 + call, 30, tzinfo=UTC)
+            language = "es" if call else "en"
+            request = CallbackRequest(number, language, "breast-health-center", topic, "morning", f"CA{call}")
+            save_callback(connection, Vault.of(settings), request, asked_at)
+        ledger.close()
+
+    def link(self, path: str, selector: str) -> str:
+        self.page.goto(f"/console{path}")
+        href = self.page.locator(selector).first.get_attribute("href")
+        assert href, f"{path} has no link {selector}"
+        return href.removeprefix("/console")
+
+    def upload(self) -> str:
+        """A file that waits to be imported, with a fault."""
+        page = self.page
+        page.goto("/console/reminders/upload")
+        rows = appointments("MC", 6, "2026-12-10", 40)
+        page.get_by_label("File with appointments").set_input_files(
+            write(self.folder / "thursday-clinic.csv", [*rows, "MC-2001,603-555-01,2026-12-10 09:30,Ines,en,"])
+        )
+        page.get_by_role("button", name="Check this file").click()
+        page.get_by_role("heading", name="What was found in the file").wait_for()
+        return page.url.partition("/console")[2]
+
+    def draft(self) -> str:
+        """The draft with a change."""
+        page = self.page
+        page.goto("/console/prompts/en/birads")
+        words = page.locator("#words-0").input_value()
+        page.locator("#words-0").fill(f"{words.rstrip()} Ask your doctor about it.")
+        page.get_by_role("button", name="Save in the draft").click()
+        page.get_by_text("Saved in the draft.").wait_for()
+        return "/prompts/draft"
+
+    def invitation(self) -> str:
+        name = f"Kim Ito {len(self.office.line.json('users')['users'])}"
+        email = f"{name.lower().replace(' ', '.')}@example.org"
+        link = self.office.line.json("users", "add", email, "--name", name, "--role", "operator")["link"]
+        return str(link).partition("/console")[2]
+
+
+_PERSON = linked("/people/appointments/MA-1001", "a[href*='/console/people/']:not([href*='appointments'])")
+# Endpoints that answer GET requests with a page, and where each is shown.
+PAGES: Mapping[str, Callable[[Scene], str]] = {
+    "account.show": at("/account"),
+    "people.appointment": at("/people/appointments/MA-1001"),
+    "people.consent": lambda scene: _PERSON(scene) + "/opt-out",
+    "people.find": at("/people"),
+    "people.language": lambda scene: _PERSON(scene) + "/language",
+    "people.show": _PERSON,
+    "prompts.ask_roll_back": at("/prompts/history/1/roll-back"),
+    "prompts.ask_sign_off": at("/prompts/en/birads/sign-off"),
+    "prompts.draft": Scene.draft,
+    "prompts.editor": at("/prompts/en/birads"),
+    "prompts.history": at("/prompts/history"),
+    "prompts.hours": at("/prompts/hours"),
+    "prompts.menus": at("/prompts/menus"),
+    "prompts.publishing": at("/prompts/draft/publishing"),
+    "prompts.release": at("/prompts/history/1"),
+    "prompts.topics": at("/prompts"),
+    "prompts.unanswered": at("/prompts/unanswered"),
+    "reminders.appointments": at("/reminders/appointments"),
+    "reminders.appointments_of_day": at("/reminders/appointments/2026-12-03"),
+    "reminders.ask_to_cancel": at("/reminders/batches/1/cancel"),
+    "reminders.batch": at("/reminders/batches/1"),
+    "reminders.batches": at("/reminders"),
+    "reminders.found": Scene.upload,
+    "reminders.plan": at("/reminders/plan"),
+    "reminders.upload": at("/reminders/upload"),
+    "security.change_password": at("/change"),
+    "security.login": at("/login"),
+    "security.mf_recovery": at("/mf-recovery"),
+    "security.mf_recovery_codes": at("/mf-recovery-codes"),
+    "security.two_factor_setup": at("/tf-setup"),
+    "security.two_factor_token_validation": at("/tf-validate"),
+    "settings.add_user": at("/settings/users/add"),
+    "settings.audit_log": at("/settings/audit"),
+    "settings.show": at("/settings"),
+    "settings.user": linked("/settings/users", "tbody a"),
+    "settings.users": at("/settings/users"),
+    "sign_in.invitation": Scene.invitation,
+    "sign_in.oidc_return": at("/sign-in/provider/return"),
+    "today.line": at("/line"),
+    "today.show": at("/"),
+    "work.callbacks": at("/work"),
+    "work.done": at("/work/done"),
+    "work.items": at("/work/change"),
+    "work.landlines": at("/work/landlines"),
+    "work.show_callback": linked("/work", "a[href*='/work/callbacks/']"),
+    "work.show_item": linked("/work/change", "a[href*='/work/items/']"),
+}
+# Endpoints whose answer to a GET request is no page.
+NO_PAGES: Mapping[str, str] = {
+    "bootstrap.static": "a file",
+    "prompts.checked": "a part of prompts.draft",
+    "prompts.listen": "a sound",
+    "prompts.recording": "a sound",
+    "reminders.batch_live": "a part of reminders.batch",
+    "reminders.download": "a download",
+    "reminders.progress": "a part of reminders.found",
+    "reminders.rows_to_mend": "a download",
+    "security.static": "no file of it is used, and nobody may open it",
+    "security.tf_select": "redirects: there is one second factor",
+    "security.two_factor_rescue": "nobody may open it",
+    "security.verify": "redirects to the sign-in page",
+    "settings.audit_csv": "a download",
+    "static": "a file",
+    "today.numbers_block": "a part of today.show",
+    "today.waiting": "a part of today.show",
+}
+SIGNED_OUT = frozenset(
+    {
+        "security.login",
+        "security.mf_recovery",
+        "security.two_factor_setup",
+        "security.two_factor_token_validation",
+        "sign_in.invitation",
+        "sign_in.oidc_return",
+    }
+)
+
+
+def open_page(scene: Scene, endpoint: str) -> Page:
+    """The page of an endpoint, in the administrator's browser or in one in which a password was typed."""
+    path = PAGES[endpoint](scene)
+    if endpoint not in SIGNED_OUT:
+        scene.page.goto(f"/console{path}")
+        return scene.page
+    page = scene.office.stranger(reduced_motion="reduce")
+    page.goto(f"/console{path}")
+    return page

@@ -1,0 +1,67 @@
+"""Every page of the console: WCAG 2.2 AA by axe, in light and dark, wide and on the narrowest phone."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from ivr import create_app
+from ivr.settings import load
+from ivr.web.console.app import create_console
+from tests.browser.pages import NO_PAGES, PAGES, Scene, open_page
+from tests.support.clinic import Clinic
+
+pytestmark = pytest.mark.browser
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+WIDTHS, SCHEMES = (1280, 320), ("light", "dark")
+# Pixels. Links in sentences may be smaller: WCAG 2.2, success criterion 2.5.8.
+TARGET = 44
+SMALL_TARGETS = """least => [...document.querySelectorAll(
+  "button, .btn, select, input:not([type=hidden]):not([type=checkbox]), nav a, summary")]
+  .filter(each => each.offsetParent !== null && each.getBoundingClientRect().height < least)
+  .map(each => `${each.tagName} ${each.innerText || each.name} ${each.getBoundingClientRect().height}`)"""
+TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def test_every_address_is_looked_at_or_no_page(clinic_for_commands: Clinic) -> None:
+    services = create_app(load(), doors="twilio").extensions["infoline"]
+    console: Flask = create_console(services)
+    answering = {rule.endpoint for rule in console.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert answering == PAGES.keys() | NO_PAGES.keys()
+    assert not PAGES.keys() & NO_PAGES.keys()
+
+
+@pytest.mark.parametrize("endpoint", PAGES)
+def test_a_page_has_no_findings_of_axe_no_small_targets_and_fits_its_window(scene: Scene, endpoint: str) -> None:
+    scene.office.wrong.clear()
+    page = open_page(scene, endpoint)
+    expect(page.locator("h1")).to_have_count(1)
+    found = [
+        f"{width} px, {scheme}: {problem}"
+        for width in WIDTHS
+        for scheme in SCHEMES
+        for problem in problems(page, width, scheme)
+    ]
+    assert found == []
+    assert scene.office.wrong == []
+
+
+def problems(page: Page, width: int, scheme: str) -> list[str]:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=cast("str", scheme), reduced_motion="reduce")  # type: ignore[arg-type]
+    expect(page.locator(f"html[data-bs-theme={scheme}]")).to_have_count(1)
+    results = Axe().run(page, options=RULES)
+    found = [
+        f"{violation['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for violation in results.response["violations"]
+        for node in violation["nodes"][:3]
+    ]
+    found += [f"smaller than {TARGET} px: {each}" for each in page.evaluate(SMALL_TARGETS, TARGET)]
+    excess = page.evaluate(TOO_WIDE)
+    return [*found, f"{excess} px too wide"] if excess > 0 else found

@@ -1,0 +1,78 @@
+"""What goes wrong around a page: the database, odd names, and forms that are sent late or twice."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ivr.ledger import Ledger, LedgerUnavailable
+from ivr.ledger.tables import appointment, batch
+from tests.support.clinic import Clinic, at, csv_text, row
+from tests.web.console.conftest import Console
+from tests.web.console.upload_support import number, settled, upload
+
+# Arabic, Hebrew with a mark that turns the direction of what follows, and emoji.
+NAMES = ("مريم 🙂", "\u202eרות", "Zoë 👩‍⚕️", "<b>Ann</b>")
+
+
+@contextmanager
+def _fail(_: Ledger) -> Iterator[None]:
+    raise LedgerUnavailable("down")
+    yield
+
+
+def test_while_the_database_is_down_each_page_says_so_and_what_still_works(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = console.browser()
+    areas = ("today", "reminders", "people", "work", "prompts", "settings", "account")
+    rules = [
+        rule.rule
+        for rule in console.app.url_map.iter_rules()
+        if not rule.arguments
+        and "GET" in (rule.methods or ())
+        and rule.endpoint.partition(".")[0]
+        in ("today", "reminders", "people", "work", "prompts", "settings", "account")
+    ]
+    assert len(rules) > 20
+    token = browser.token()
+    monkeypatch.setattr(Ledger, "read", _fail)
+    monkeypatch.setattr(Ledger, "write", _fail)
+    for path in rules:
+        answer = browser.get(path)
+        page = answer.get_data(as_text=True)
+        assert (answer.status_code, "The line answers calls and texts as before." in page) == (503, True), path
+    assert browser.client.post("/people", data={"csrf_token": token, "wanted": "A1"}).status_code == 503
+    login = console.stranger().get("/login")
+    assert login.status_code == 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_in_any_script_is_imported_and_shown_as_text(
+    console: Console, clinic_for_commands: Clinic, name: str
+) -> None:
+    browser = console.browser("scheduler")
+    path, page = upload(browser, csv_text([row(1, at(3), first_name=name), row(2, "soon", first_name=name)]))
+    assert (number(page, "New"), number(page, "With faults")) == (1, 1)
+    assert "<b>Ann</b>" not in page
+    download = browser.get(f"{path}/rows-to-mend.csv").get_data(as_text=True)
+    assert name in download
+    browser.post(path, {"action": "import"})
+    settled(browser, path)
+    assert len(clinic_for_commands.all(appointment)) == 1
+    assert browser.page("/people/appointments/A1")
+
+
+def test_a_form_that_is_sent_again_by_the_back_button_imports_nothing_twice(
+    console: Console, clinic_for_commands: Clinic
+) -> None:
+    browser = console.browser("scheduler")
+    path, _ = upload(browser, csv_text([row(1, at(3))]))
+    for _ in range(2):
+        browser.post(path, {"action": "import"})
+        page = settled(browser, path)
+    assert "1 appointment of this file is imported" in html.unescape(page)
+    assert len(clinic_for_commands.all(batch)) == 1
