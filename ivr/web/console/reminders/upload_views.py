@@ -13,12 +13,13 @@ from typing import cast
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
-from flask_babel import format_datetime, format_decimal
+from flask_babel import format_decimal
 from werkzeug.datastructures import FileStorage
 
 from ivr.reminders.imports.preview import TextPreview
 from ivr.reminders.reports.export import write_csv
 from ivr.web.console.context import live_line, services, staff_user
+from ivr.web.console.dates import full_moment
 from ivr.web.console.reminders.findings import Findings
 from ivr.web.console.reminders.import_work import BAD_ROWS, Desk, findings, start
 from ivr.web.console.reminders.state_words import COLUMNS
@@ -146,7 +147,7 @@ def _by_row(found: Findings) -> dict[int, list[tuple[TextPreview, str]]]:
     """The first texts by the row that they are for, each with its time where the patient is."""
     rows: dict[int, list[tuple[TextPreview, str]]] = {}
     for text in found.texts:
-        at = str(format_datetime(datetime.fromisoformat(text.at), "EEE, MMM d, y, h:mm a", rebase=False))
+        at = full_moment(datetime.fromisoformat(text.at))
         rows.setdefault(text.row, []).append((text, at))
     return rows
 
