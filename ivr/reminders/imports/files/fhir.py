@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeGuard
 
+from ivr.i18n import N_
 from ivr.reminders.imports.columns import NO_STATUS, PATIENT_LANGUAGES, SITE_NAMES, WARNING_CODES
-from ivr.reminders.imports.errors import ErrorCode, RowError, row_warning
+from ivr.reminders.imports.errors import ErrorCode, RowError, composed, row_warning
 from ivr.reminders.imports.files.cells import Cells, Row, check_row_count, checked_cell, file_error
 
 _Resource = dict[str, Any]
@@ -37,8 +38,8 @@ def rows_of_fhir(value: _Resource, warnings: list[RowError]) -> Iterator[Row]:
     check_row_count(len(appointments))
     total, links = value.get("total"), _objects(value.get("link"))
     if any(link.get("relation") == "next" for link in links) or isinstance(total, int) and total > len(appointments):
-        known = f" of {total}" if isinstance(total, int) and abs(total) < _LAST_RANK else ""
-        warnings.append(row_warning(0, "", "more_pages", f"it has {len(appointments)}{known} appointments"))
+        known = isinstance(total, int) and abs(total) < _LAST_RANK
+        warnings.append(_more_pages(len(appointments), str(total) if known else ""))
     index = _ResourceIndex(resources)
     for number, appointment in enumerate(appointments, start=1):
         cells = _cells(appointment, index)
@@ -207,3 +208,13 @@ def _object(value: object) -> _Resource:
 
 def _text(value: object) -> str:
     return value[:_MAX_LENGTH].strip() if isinstance(value, str) else ""
+
+
+def _more_pages(count: int, total: str) -> RowError:
+    if not total:
+        return row_warning(0, "", "more_pages", {"count": str(count)})
+    sentence = N_(
+        "This bundle is one page of a longer result (it has {count} of {total} appointments): import the other pages"
+        " too."
+    )
+    return composed(0, "", "more_pages", (sentence, {"count": str(count), "total": total}))
