@@ -84,7 +84,9 @@ def language() -> str:
     for name in (user.language if user is not None else None, session.get(CHOSEN)):
         if name in LANGUAGES:
             return str(name)
-    return request.accept_languages.best_match(list(LANGUAGES)) or "en"
+    # In the browser's order: Werkzeug's best_match would take es before en-US.
+    accepted = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
+    return next((name for name in accepted if name in LANGUAGES), "en")
 
 
 def _locale() -> str:

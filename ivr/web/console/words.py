@@ -8,7 +8,7 @@ from babel.lists import format_list
 
 from ivr.i18n import Sentence
 
-# Fields of sentences that hold the English name of a language.
+# Fields of sentences that hold the English name and the code of a language.
 _LANGUAGE_FIELDS = frozenset({"language", "used"})
 
 
@@ -33,9 +33,9 @@ def _field(name: str, value: str | list[str]) -> str:
 
 
 def _language_name(english: str, locale: Locale) -> str:
-    """The name of a language; as it is, if it is none that Babel knows."""
-    codes = (code for code, name in Locale("en").languages.items() if name == english)
-    return str(locale.languages.get(next(codes, ""), english))
+    """The name of a language: francés, for French (fr). As it is, if it has no code."""
+    code = english.rpartition(" (")[2].rstrip(")")
+    return str(locale.languages.get(code, english))
 
 
 def pgettext(context: str, string: str, **variables: object) -> str:
