@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-processes test-chaos test-crash test-browser bench lint format lock audit release clean
+.PHONY: run test test-processes test-chaos test-crash test-browser bench lint format catalog lock audit release clean
 
 run: .venv/ready-to-run
 	@exec $(BIN)/infoline run $(RUN)
@@ -42,6 +42,13 @@ lint: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Brings the sentences of the console's pages into the catalog of each language; those to translate are then empty.
+catalog: .venv/ready
+	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --keywords lazy_gettext --no-wrap --sort-by-file \
+		--add-location file --omit-header --output-file .venv/messages.pot .
+	$(BIN)/pybabel --quiet update --input-file .venv/messages.pot --output-dir ivr/web/console/translations \
+		--no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 
 # Pins the dependencies of pyproject.toml, with hashes.
 lock: .venv/ready

@@ -13,6 +13,7 @@ _PACKAGED_PROMPTS = Path(__file__).resolve().parent / "_shipped_prompts"
 DATA_FILES = (
     "ivr/line/text/hard_words.tsv",
     "ivr/ledger/migrations/env.py",
+    "ivr/web/console/translations/es/LC_MESSAGES/messages.po",
     "ivr/ledger/migrations/script.py.mako",
     "ivr/reminders/outbox/raise_count.lua",
     "worker/lua/sender_state.lua",

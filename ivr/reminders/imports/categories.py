@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ivr.i18n import Values
 from ivr.line.content.config import Config, Site
 from ivr.line.locales.language_names import LanguageNames, english_name
 from ivr.reminders.imports.columns import (
@@ -31,6 +32,8 @@ CATEGORY_COLUMNS = (
 _CHANNELS = ("text", "call", "none")
 _YES = ("true", "yes", "y", "1", "x", "t", "on", "checked", "si")
 _NO = ("false", "no", "n", "0", "f", "off", "unchecked")
+# A column, a code, and what its sentence names.
+_Warning = tuple[str, str, str | Values]
 
 
 class Categories(NamedTuple):
@@ -43,7 +46,7 @@ class Categories(NamedTuple):
     status: str
     is_agreed: bool
     errors: tuple[tuple[str, ErrorCode, str], ...]
-    warnings: tuple[tuple[str, str, str], ...]
+    warnings: tuple[_Warning, ...]
 
 
 class CategoryReader:
@@ -93,7 +96,7 @@ class CategoryReader:
             return self._only_site
         return next((self._site_ids[name] for name in given if name in self._site_ids), given[0])
 
-    def _language(self, cells: dict[str, str]) -> tuple[str | None, list[tuple[str, str, str]]]:
+    def _language(self, cells: dict[str, str]) -> tuple[str | None, list[_Warning]]:
         """The first language that the line supports, and a warning if it is not the preferred one."""
         names = cells[PATIENT_LANGUAGES].split(",") if cells[PATIENT_LANGUAGES] else [cells["language"]]
         if not names[0]:
@@ -103,7 +106,7 @@ class CategoryReader:
         if codes[0]:
             return code, []
         used = english_name(code or self._languages[0])
-        return code, [("language", "language_not_spoken", f"{english_name(names[0][:40])}: the texts are in {used}")]
+        return code, [("language", "language_not_spoken", {"language": english_name(names[0][:40]), "used": used})]
 
 
 def _flag(cell: str) -> bool | None:
@@ -120,10 +123,10 @@ def _status(cells: dict[str, str]) -> Status | None:
     return Status("missed") if _flag(cells[NO_SHOW]) and status != Status("cancelled") else status
 
 
-def _no_text_warnings(cells: dict[str, str], status: Status | None, has_permission: bool) -> list[tuple[str, str, str]]:
+def _no_text_warnings(cells: dict[str, str], status: Status | None, has_permission: bool) -> list[_Warning]:
     """Why the patient gets no texts, other than a status or a channel that says so."""
     codes = [code for code in ("deceased", "declined") if code in cells[WARNING_CODES].split(",")]
-    found: list[tuple[str, str, str]] = [("status", code, "") for code in codes]
+    found: list[_Warning] = [("status", code, "") for code in codes]
     if status and not status.is_agreed:
         found.append(("status", "not_agreed", ""))
     # An empty cell under a permission is no permission (47 CFR 64.1200: consent is given, not assumed).

@@ -54,6 +54,8 @@ class ImportReport:
 
     def as_json(self) -> dict[str, object]:
         values = asdict(self)
+        for name in ("warnings", "errors"):
+            values[name] = [item.as_json() for item in getattr(self, name)]
         del values["cancelled"]
         return {name: value for name, value in values.items() if name != "preview" or value is not None}
 

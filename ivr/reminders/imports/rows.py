@@ -16,7 +16,14 @@ from ivr.reminders.imports.categories import CATEGORY_COLUMNS, Categories, Categ
 from ivr.reminders.imports.columns import EXTRA_CELLS
 from ivr.reminders.imports.datetimes import parse_datetime
 from ivr.reminders.imports.duplicates import DuplicateTracker
-from ivr.reminders.imports.errors import ErrorCode, RowError, row_error, row_warning
+from ivr.reminders.imports.errors import (
+    WARNING_SENTENCES,
+    ErrorCode,
+    RowError,
+    composed,
+    row_error,
+    row_warning,
+)
 from ivr.reminders.imports.phone_cells import readable_phone
 from ivr.reminders.imports.plain_text import plain
 
@@ -126,7 +133,7 @@ class RowReader:
         """What a row with errors still says about an appointment: that it is cancelled, or has no time yet."""
         if categories.status == "cancelled":
             damaged = [error for error in errors if error.code not in (ErrorCode.MISSING, PhoneFault.EMPTY)]
-            self.warnings += [row_warning(number, e.column, "cancelled_anyway", e.message) for e in damaged]
+            self.warnings += [_not_used(error) for error in damaged]
             return PartialRow(number, appointment_id, "status", "cancelled")
         has_no_time = [(error.column, error.code) for error in errors] == [("starts_at", ErrorCode.MISSING)]
         if has_no_time and not categories.is_agreed:
@@ -208,3 +215,9 @@ class RowReader:
         for row, first in zip(rows, self._duplicates.first_rows(days), strict=True):
             if first != row.number:
                 self.warnings.append(row_warning(row.number, "phone", "same_day", first))
+
+
+def _not_used(error: RowError) -> RowError:
+    """A warning in place of an error of a cancelled appointment."""
+    code = "cancelled_anyway"
+    return composed(error.row, error.column, code, (WARNING_SENTENCES[code], {}), *error.sentences)

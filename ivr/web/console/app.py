@@ -7,7 +7,7 @@ from importlib import import_module
 
 from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel, force_locale, format_datetime, format_decimal
+from flask_babel import force_locale, format_datetime, format_decimal
 from flask_bootstrap import Bootstrap5
 from flask_compress import Compress
 from flask_wtf import CSRFProtect
@@ -15,11 +15,11 @@ from werkzeug.exceptions import HTTPException
 
 from ivr import clock, log
 from ivr.ledger import LedgerUnavailable
-from ivr.web.console import access, filters
+from ivr.web.console import access, filters, language
 from ivr.web.console.security import flask_security_setup, headers, kept_forms, views
 from ivr.web.console.security.gate import Gate
 from ivr.web.console.security.session import ConsoleSessions
-from ivr.web.console.words import LANGUAGES, gettext
+from ivr.web.console.words import gettext
 from ivr.web.services import Services
 
 IDLE = timedelta(minutes=15)
@@ -46,8 +46,6 @@ def create_console(services: Services) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
         WTF_CSRF_TIME_LIMIT=None,
         BOOTSTRAP_SERVE_LOCAL=True,
-        BABEL_DEFAULT_LOCALE="en",
-        BABEL_TRANSLATION_DIRECTORIES="translations",
     )
     app.extensions["infoline"] = services
     app.session_interface = ConsoleSessions()
@@ -55,7 +53,7 @@ def create_console(services: Services) -> Flask:
     Bootstrap5(app)
     CSRFProtect(app)
     Compress(app)
-    Babel(app, locale_selector=_locale, timezone_selector=lambda: None)
+    language.install(app)
     flask_security_setup.install(app, services)
     app.register_blueprint(views.sign_in)
     app.register_blueprint(views.account)
@@ -76,8 +74,8 @@ def compile_templates(app: Flask) -> None:
     """Read all templates of the pages, and the words of all languages, before anybody waits for them."""
     for name in app.jinja_env.list_templates(filter_func=_is_page):
         app.jinja_env.get_template(name)
-    for language in LANGUAGES:
-        with app.test_request_context(), force_locale(language):
+    for code in language.LANGUAGES:
+        with app.test_request_context(), force_locale(code):
             gettext("Sign out")
             format_datetime(clock.now())
             format_decimal(1)
@@ -86,14 +84,6 @@ def compile_templates(app: Flask) -> None:
 def _is_page(name: str) -> bool:
     """Whether a template is the console's own: libraries bring many that no page includes."""
     return name.endswith(".html") and not name.startswith(("bootstrap", "base/", "security/_"))
-
-
-def _locale() -> str:
-    """The language of the signed-in user; before that, of the browser."""
-    user = g.get("staff_user")
-    if user is not None and user.language in LANGUAGES:
-        return str(user.language)
-    return request.accept_languages.best_match(list(LANGUAGES)) or "en"
 
 
 def _handle_errors(app: Flask) -> None:

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from flask import Flask, g, request
-from flask_babel import format_date, format_datetime, format_decimal, get_locale, lazy_gettext
+from flask_babel import format_decimal, lazy_gettext
 
 from ivr import clock
+from ivr.web.console.dates import full_day, short_moment
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.words import gettext
 from ivr.web.services import Services
@@ -31,12 +32,12 @@ def install(app: Flask, services: Services) -> None:
         return line.content.config.zone if line else UTC
 
     def local_time(moment: datetime | None) -> str:
-        return str(format_datetime(moment.astimezone(zone()), "MMM d, y, h:mm a", rebase=False)) if moment else ""
+        return short_moment(moment.astimezone(zone())) if moment else ""
 
     def local_day(day: datetime | date | None) -> str:
         if isinstance(day, datetime):
             day = day.astimezone(zone()).date()
-        return str(format_date(day, "EEE, MMM d, y", rebase=False)) if day else ""
+        return full_day(day) if day else ""
 
     app.jinja_env.filters |= {"time": local_time, "day": local_day, "number": format_decimal, "ago": ago}
 
@@ -49,7 +50,6 @@ def install(app: Flask, services: Services) -> None:
             if user is not None and may_open(endpoint, user.role)
         ]
         return {
-            "get_locale": get_locale,
             "staff": user,
             "navigation": entries,
             "may_open": _may_open,

@@ -143,7 +143,9 @@ def test_the_shared_cases_are_read_as_the_command_reads_them(console, clinic):
             assert number(page, "New") == report.accepted, file.name
             assert number(page, "With faults") == report.rejected, file.name
         assert ('value="import"' in page) == bool(report.accepted + report.updated), file.name
-        assert "--" not in re.sub(r"<!--.*?-->|<code>.*?</code>", "", page), file.name
+        # A token of the form may have two hyphens.
+        words = re.sub(r"<!--.*?-->|<code>.*?</code>|<input [^>]*>|<body [^>]*>", "", page)
+        assert "--" not in words, file.name
         mend = browser.get(f"{path}/rows-to-mend.csv")
         assert mend.status_code == (200 if report.rejected else 404), file.name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ivr.i18n import N_
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.files.cells import ReadOptions, Row, Source, UnreadableFile, unreadable_file
 from ivr.reminders.imports.files.formats import is_streamed, reader_for
@@ -15,10 +16,11 @@ from ivr.reminders.imports.files.xlsx import read_xlsx
 __all__ = ["ReadOptions", "UnreadableFile", "read_rows", "unreadable_file"]
 
 _OS_ERRORS: dict[type[OSError], str] = {
-    FileNotFoundError: "there is no such file. Check its name.",
-    IsADirectoryError: "it is a folder. Choose a file in it.",
-    PermissionError: "you do not have permission to open it. Ask its owner.",
+    FileNotFoundError: N_("there is no such file. Check its name."),
+    IsADirectoryError: N_("it is a folder. Choose a file in it."),
+    PermissionError: N_("you do not have permission to open it. Ask its owner."),
 }
+_OTHER_OS_ERROR = N_("{error}. Save the file again and retry.")
 
 
 def read_rows(path: Path, options: ReadOptions, warnings: list[RowError]) -> Iterator[Row]:
@@ -32,10 +34,10 @@ def read_rows(path: Path, options: ReadOptions, warnings: list[RowError]) -> Ite
         with path.open("rb") as raw:
             reader, source = reader_for(raw), Source(raw, options, warnings)
             if (options.sheet or options.hidden_rows) and reader is not read_xlsx:
-                raise unreadable_file("it is not an XLSX workbook. Leave out --sheet and --hidden-rows.")
+                raise unreadable_file(N_("it is not an XLSX workbook. Leave out --sheet and --hidden-rows."))
             if options.fhir and reader is not read_json:
                 raise unreadable_file(NOT_FHIR)
             yield from (reader if is_streamed(reader) else read_in_child)(source)
     except OSError as error:
-        unknown = f"{error.strerror or error}. Save the file again and retry."
-        raise unreadable_file(_OS_ERRORS.get(type(error), unknown)) from None
+        sentence = _OS_ERRORS.get(type(error), _OTHER_OS_ERROR)
+        raise unreadable_file(sentence, error=error.strerror or error) from None

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
 
-from ivr.reminders.imports.errors import ErrorCode, RowError, row_error
+from ivr.i18n import N_, Values
+from ivr.reminders.imports.errors import ERROR_SENTENCES, ErrorCode, RowError, composed, row_error
 
 Cells = dict[str, str]
 Row = tuple[int, Cells]
@@ -59,8 +60,11 @@ def file_error(code: ErrorCode, detail: object = "") -> UnreadableFile:
     return UnreadableFile(row_error(0, "", code, detail))
 
 
-def unreadable_file(detail: str) -> UnreadableFile:
-    return file_error(ErrorCode.UNREADABLE, detail)
+def unreadable_file(reason: str, **values: object) -> UnreadableFile:
+    """reason: why, and what to do: a sentence that N_ marks. values: of its fields."""
+    code = ErrorCode.UNREADABLE
+    fields: Values = {name: str(value) for name, value in values.items()}
+    return UnreadableFile(composed(0, "", code, (ERROR_SENTENCES[code], {}), (reason, fields)))
 
 
 def read_whole(raw: BufferedReader) -> bytes:
@@ -79,9 +83,13 @@ def check_row_count(rows: int) -> None:
 def checked_cell(number: int, cell: str) -> str:
     """The cell. Raises UnreadableFile if it is too long or cannot be stored. number: its row."""
     if len(cell) > MAX_CELL_LENGTH:
-        raise unreadable_file(f"a cell in row {number} is longer than {MAX_CELL_LENGTH:,} characters. Shorten it.")
+        raise unreadable_file(
+            N_("a cell in row {row} is longer than {most} characters. Shorten it."),
+            row=number,
+            most=f"{MAX_CELL_LENGTH:,}",
+        )
     if not cell.isascii() and _INVALID_CHARACTERS.search(cell) or "\0" in cell:
-        raise unreadable_file(f"a cell in row {number} contains invalid characters. Enter it again.")
+        raise unreadable_file(N_("a cell in row {row} contains invalid characters. Enter it again."), row=number)
     return cell
 
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from io import BufferedReader
 from itertools import chain
 
+from ivr.i18n import N_
 from ivr.reminders.imports.errors import ErrorCode
 from ivr.reminders.imports.files.cells import (
     MAX_CELL_LENGTH,
     MAX_COLUMNS,
     Row,
     Source,
-    UnreadableFile,
     file_error,
     unreadable_file,
 )
@@ -28,11 +28,16 @@ _SEP = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
 _CHUNK_BYTES = 1 << 16
 # Of one row, which may have any number of quoted line breaks.
 _MAX_ROW_LENGTH = 1_000_000
-_TOO_LONG = f"has an unclosed quotation mark, or a cell of more than {MAX_CELL_LENGTH:,} characters"
+_UNCLOSED = N_(
+    "row {row} has an unclosed quotation mark, or a cell of more than {most} characters. Correct it, or save the file"
+    " as CSV (UTF-8)."
+)
+_WIDE = N_("row {row} has more than {most} cells. Correct it, or save the file as CSV (UTF-8).")
+_NO_TEXT = N_("row {row} contains bytes that are not text. Correct it, or save the file as CSV (UTF-8).")
 
 
 class _BadLine(Exception):
-    """The next line is not CSV; the message says why."""
+    """The next line is not CSV; the message is a sentence for it."""
 
 
 def read_csv(source: Source) -> Iterator[Row]:
@@ -47,20 +52,17 @@ def read_csv(source: Source) -> Iterator[Row]:
             number += 1
             lines.length = 0
             if len(values) > MAX_COLUMNS:
-                raise _bad_row(number, f"has more than {MAX_COLUMNS:,} cells")
+                raise unreadable_file(_WIDE, row=number, most=f"{MAX_COLUMNS:,}")
             if build is None:
                 build = row_builder(values, source.warnings, originals=source.options.originals)
             elif cells := build(values):
                 has_rows = True
                 yield number, cells
     except (csv.Error, _BadLine) as error:
-        raise _bad_row(number + 1, str(error) if isinstance(error, _BadLine) else _TOO_LONG) from None
+        sentence = str(error) if isinstance(error, _BadLine) else _UNCLOSED
+        raise unreadable_file(sentence, row=number + 1, most=f"{MAX_CELL_LENGTH:,}") from None
     if not has_rows:
         raise file_error(ErrorCode.NO_ROWS)
-
-
-def _bad_row(number: int, reason: str) -> UnreadableFile:
-    return unreadable_file(f"row {number} {reason}. Correct it, or save the file as CSV (UTF-8).")
 
 
 def _first_line(lines: _Lines) -> tuple[str, str, int]:
@@ -117,8 +119,8 @@ class _Lines:
                 rest = ""
             rest += new_rest
             if invalid:
-                raise _BadLine("contains bytes that are not text")
+                raise _BadLine(_NO_TEXT)
             if self.length > _MAX_ROW_LENGTH:
-                raise _BadLine(_TOO_LONG)
+                raise _BadLine(_UNCLOSED)
         if rest:
             yield rest

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from ivr.i18n import N_, Sentence
 from ivr.reminders.imports.columns import (
     CANCELED,
     EXTRA_CELLS,
@@ -19,7 +20,7 @@ from ivr.reminders.imports.columns import (
     PERMISSION,
     REQUIRED,
 )
-from ivr.reminders.imports.errors import ErrorCode, RowError, row_error, row_warning
+from ivr.reminders.imports.errors import ERROR_SENTENCES, ErrorCode, RowError, composed, row_warning
 from ivr.reminders.imports.files.cells import Cells, UnreadableFile, listed
 
 BuildRow = Callable[[Sequence[str]], Cells | None]
@@ -60,9 +61,11 @@ _ALIASES = {
 }
 _ORDER = (*REQUIRED, *OPTIONAL, *FLAGS, _DATE, _TIME)
 _ROW_1 = "row 1"
+EACH_APPOINTMENT = "each appointment"
+"""Where `row_builder` says that a missing column belongs in JSON."""
 _MAX_LISTED = 5
 _MAX_NAME = 200
-_HEADER_BELOW = "If the column names are farther down, delete the rows above them."
+_HEADER_BELOW = N_("If the column names are farther down, delete the rows above them.")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _MIDNIGHT = re.compile(r"[T ]0?0:00(:00(\.0+)?)?$")
 # The date that spreadsheets add to a time that has none.
@@ -123,11 +126,11 @@ class _Header:
         if not missing and not duplicates:
             return None
         code = ErrorCode.COLUMN_MISSING if missing else ErrorCode.DUPLICATE_COLUMN
-        sentences = [_missing_sentence(missing, where)] if missing else []
+        sentences: list[Sentence] = [_missing_sentence(missing, where)] if missing else []
         if not self.positions and where == _ROW_1:
-            sentences.append(_HEADER_BELOW)
+            sentences.append((_HEADER_BELOW, {}))
         sentences += map(_duplicate_sentence, duplicates.values())
-        return RowError(0, ", ".join([*missing, *duplicates]), str(code), " ".join(sentences))
+        return composed(0, ", ".join([*missing, *duplicates]), code, *sentences)
 
 
 def has_required_columns(names: Sequence[str]) -> bool:
@@ -220,17 +223,25 @@ def _originals_builder(build: BuildRow, names: Sequence[str]) -> BuildRow:
     return build_with_originals
 
 
-def _missing_sentence(names: list[str], where: str) -> str:
-    if len(names) == 1:
-        return f"The column {names[0]} is missing: add it to {where}."
-    return f"The columns {_joined(names)} are missing: add them to {where}."
+# By where to add them, for one and for several.
+_MISSING_COLUMNS = {
+    _ROW_1: (
+        ERROR_SENTENCES[ErrorCode.COLUMN_MISSING],
+        N_("The columns {names} are missing: add them to row 1."),
+    ),
+    EACH_APPOINTMENT: (
+        N_("The column {detail} is missing: add it to each appointment."),
+        N_("The columns {names} are missing: add them to each appointment."),
+    ),
+}
 
 
-def _duplicate_sentence(names: list[str]) -> str:
+def _missing_sentence(names: list[str], where: str) -> Sentence:
+    one, several = _MISSING_COLUMNS[where]
+    return (one, {"detail": names[0]}) if len(names) == 1 else (several, {"names": names})
+
+
+def _duplicate_sentence(names: list[str]) -> Sentence:
     if len(set(names)) == 1:
-        return row_error(0, "", ErrorCode.DUPLICATE_COLUMN, names[0]).message
-    return f"The columns {_joined(names[:_MAX_LISTED])} mean the same thing: keep one."
-
-
-def _joined(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])}, and {names[-1]}" if len(names) > 2 else " and ".join(names)
+        return ERROR_SENTENCES[ErrorCode.DUPLICATE_COLUMN], {"detail": names[0]}
+    return N_("The columns {names} mean the same thing: keep one."), {"names": names[:_MAX_LISTED]}

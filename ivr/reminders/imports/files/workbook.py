@@ -14,8 +14,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from xml.parsers import expat
 
-from ivr.reminders.imports.errors import ErrorCode
-from ivr.reminders.imports.files.cells import MAX_COLUMNS, check_row_count, file_error, unreadable_file
+from ivr.i18n import N_
+from ivr.reminders.imports.errors import ErrorCode, composed
+from ivr.reminders.imports.files.cells import (
+    MAX_COLUMNS,
+    UnreadableFile,
+    check_row_count,
+    file_error,
+    unreadable_file,
+)
 
 # All parts of a workbook, unpacked. 50,000 rows of ten columns take about 30 MB.
 MAX_UNPACKED_BYTES = 100_000_000
@@ -29,15 +36,16 @@ _CELL_REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})$", re.IGNORECASE)
 _WORKBOOK, _RELATIONSHIPS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 # Kinds of zip files: the prefix of a part's name, and the sentence; it is empty for XLSX.
 _ZIP_KINDS = (
-    ("xl/workbook.bin", "it is a binary workbook (.xlsb). Save it as XLSX."),
+    ("xl/workbook.bin", N_("it is a binary workbook (.xlsb). Save it as XLSX.")),
     ("xl/", ""),
-    ("word/", "it is a Word document. Copy its table into a spreadsheet and save it as XLSX or CSV."),
-    ("ppt/", "it is a presentation. Save the appointments as XLSX or CSV."),
-    ("content.xml", "it is an OpenDocument file (.ods). Save it as XLSX or CSV."),
-    ("Index/", "it is a Numbers document. Export it as XLSX or CSV."),
-    ("", "it is a compressed folder (.zip). Unpack it and import the file inside."),
+    ("word/", N_("it is a Word document. Copy its table into a spreadsheet and save it as XLSX or CSV.")),
+    ("ppt/", N_("it is a presentation. Save the appointments as XLSX or CSV.")),
+    ("content.xml", N_("it is an OpenDocument file (.ods). Save it as XLSX or CSV.")),
+    ("Index/", N_("it is a Numbers document. Export it as XLSX or CSV.")),
+    ("", N_("it is a compressed folder (.zip). Unpack it and import the file inside.")),
 )
-_ODD_COMPRESSION = "it is compressed in a way that spreadsheet programs do not use. Save it again as XLSX or CSV."
+_ODD_COMPRESSION = N_("it is compressed in a way that spreadsheet programs do not use. Save it again as XLSX or CSV.")
+_TOO_LARGE = N_("This file is larger than {most} unpacked: split it, or save it as CSV, which has no limit.")
 
 
 @dataclass
@@ -103,7 +111,11 @@ def _unpack(archive: zipfile.ZipFile, part: zipfile.ZipInfo, most: int) -> bytes
         while chunk := opened.read(_CHUNK_BYTES):
             content.write(chunk)
             if content.tell() > most:
-                raise file_error(ErrorCode.TOO_LARGE, f"{MAX_UNPACKED_BYTES // 1_000_000} MB unpacked")
+                raise UnreadableFile(
+                    composed(
+                        0, "", ErrorCode.TOO_LARGE, (_TOO_LARGE, {"most": f"{MAX_UNPACKED_BYTES // 1_000_000} MB"})
+                    )
+                )
     return content.getvalue()
 
 
@@ -125,8 +137,12 @@ class _SheetScan:
             check_row_count(self._facts.filled_rows - 1)
             if self._last_row * self._last_column > MAX_CELLS or self._last_column > MAX_COLUMNS:
                 raise unreadable_file(
-                    f"a cell is far from the list, in row {self._last_row} or column {self._last_column}. "
-                    "Delete everything that is not part of the list, or save the list as CSV."
+                    N_(
+                        "a cell is far from the list, in row {row} or column {column}. Delete everything that is not"
+                        " part of the list, or save the list as CSV."
+                    ),
+                    row=self._last_row,
+                    column=self._last_column,
                 )
         parser.Parse(b"", True)
         return self._facts

@@ -10,6 +10,7 @@ from typing import Any
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+from ivr.i18n import N_
 from ivr.reminders.imports.errors import ErrorCode, row_warning
 from ivr.reminders.imports.files.cells import (
     ReadOptions,
@@ -28,7 +29,7 @@ from ivr.reminders.imports.files.table import has_required_columns, row_builder
 from ivr.reminders.imports.files.workbook import SheetFacts, safe_workbook
 
 _ENCRYPTED_PART = "EncryptedPackage".encode("utf-16-le")
-_DAMAGED = "the workbook is damaged. Save it again as XLSX or CSV."
+_DAMAGED = N_("the workbook is damaged. Save it again as XLSX or CSV.")
 
 
 def read_xlsx(source: Source) -> Iterator[Row]:
@@ -67,7 +68,7 @@ def read_ole(source: Source) -> Iterator[Row]:
     """Always raises: OLE is the container of old Office files and of password-protected ones."""
     if _ENCRYPTED_PART in read_whole(source.raw):
         raise file_error(ErrorCode.ENCRYPTED)
-    raise unreadable_file("it is in an old Excel (.xls) or Word (.doc) format. Save it as XLSX or CSV.")
+    raise unreadable_file(N_("it is in an old Excel (.xls) or Word (.doc) format. Save it as XLSX or CSV."))
 
 
 @contextmanager
@@ -106,7 +107,7 @@ def _named(names: list[str], wanted: str) -> str:
     for name in names:
         if name.casefold() == wanted.casefold():
             return name
-    raise unreadable_file(f"it has no sheet with that name. Use one of these: {listed(names)}.")
+    raise unreadable_file(N_("it has no sheet with that name. Use one of these: {names}."), names=listed(names))
 
 
 def _warn_of_other_sheets(source: Source, chosen: str, sheets: dict[str, SheetFacts]) -> None:

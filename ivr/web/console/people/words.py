@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import format_datetime, get_locale, lazy_gettext
+from flask_babel import lazy_gettext
 
 from ivr.line.content.config import Config
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.outbox.text_states import TextState
 from ivr.reminders.reports.manual import ManualResult
 from ivr.reminders.schedule.plan import Reason
+from ivr.web.console.dates import full_moment
+from ivr.web.console.language import language
 from ivr.web.console.reminders.plan_drawing import span_words
 from ivr.web.console.reminders.state_words import reason_words, state_words
 from ivr.web.console.words import gettext
@@ -139,12 +141,12 @@ def move_words(text: str, state: str, reason: str | None) -> str:
 
 def local_time(moment: datetime, zone: str) -> str:
     """A time in the time zone of an appointment."""
-    return str(format_datetime(moment.astimezone(ZoneInfo(zone)), "EEE, MMM d, y, h:mm a", rebase=False))
+    return full_moment(moment.astimezone(ZoneInfo(zone)))
 
 
 def site_name(site_id: str, config: Config) -> str:
     site = config.site(site_id)
-    return site.name.get(str(get_locale()), site.name[config.default_language]) if site else site_id
+    return site.name.get(language(), site.name[config.default_language]) if site else site_id
 
 
 def language_choices(config: Config) -> list[tuple[str, Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import MAXYEAR, date, datetime, timedelta, tzinfo
 
 from flask import abort, render_template, request, url_for
-from flask_babel import format_time, get_locale
 
 from ivr import clock
 from ivr.web.console.context import live_line, services
+from ivr.web.console.dates import time_of_day
+from ivr.web.console.language import language
 from ivr.web.console.reminders.appointment_queries import DAYS_ON_A_PAGE, count_days, next_day, of_day
 from ivr.web.console.reminders.views import blueprint, page_number
 
@@ -41,7 +42,7 @@ def appointments_of_day(day: str) -> str:
     config, page = live_line().content.config, page_number()
     with services().ledger.read() as connection:
         rows, more = of_day(connection, wanted, config.zone, page)
-    language = str(get_locale() or config.default_language)
+    code = language()
     return render_template(
         "reminders/day.html",
         day=wanted,
@@ -49,7 +50,7 @@ def appointments_of_day(day: str) -> str:
             (row, _clock(row.starts_at, config.zone), url_for("people.appointment", appointment_id=row.appointment_id))
             for row in rows
         ],
-        sites={site.id: site.name.get(language, site.id) for site in config.sites},
+        sites={site.id: site.name.get(code, site.id) for site in config.sites},
         page=page,
         more=more,
     )
@@ -66,4 +67,4 @@ def _day(text: str) -> date | None:
 
 def _clock(moment: datetime, zone: tzinfo) -> str:
     """The time of day, as the language of the user writes it."""
-    return str(format_time(moment.astimezone(zone), "h:mm a", rebase=False))
+    return time_of_day(moment.astimezone(zone))

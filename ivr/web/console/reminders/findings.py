@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ivr.i18n import Sentence
 from ivr.reminders.imports.columns import EXTRA_CELLS, ORIGINALS
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.files import ReadOptions, UnreadableFile, read_rows
 from ivr.reminders.imports.importer import ImportReport
 from ivr.reminders.imports.preview import TextPreview
+from ivr.web.console.words import translated
 
 # Kept for the page; the file of rows that need mending has all of them.
 MAX_KEPT = 1000
 _KEPT_OF_A_KIND = 100
 _MORE = "more"
 _LONGEST_CELL = 200
+
+
+def sentence_of(sentences: Sequence[Sentence]) -> str:
+    """What is wrong, in the language of the page."""
+    return " ".join(map(translated, sentences))
 
 
 @dataclass(frozen=True)
@@ -29,17 +36,22 @@ class Fault:
     row: int
     column: str
     code: str
-    sentence: str
+    sentences: Sequence[Sentence]
     cell: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """In the language of the page."""
+        return sentence_of(self.sentences)
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that is not imported. cells: pairs of column name and cell, as written in the file."""
+    """A row that is not imported. cells: pairs of column name and cell, as written in the file. wrong: its faults."""
 
     row: int
     cells: list[tuple[str, str]]
-    wrong: list[str]
+    wrong: list[Sequence[Sentence]]
 
 
 @dataclass
@@ -57,7 +69,11 @@ class Findings:
     more_faults: int = 0
     more_warnings: int = 0
     texts: list[TextPreview] = field(default_factory=list)
-    unreadable: str = ""
+    unreadable: Sequence[Sentence] = ()
+
+    @property
+    def unreadable_sentence(self) -> str:
+        return sentence_of(self.unreadable)
 
     @property
     def to_import(self) -> int:
@@ -98,7 +114,7 @@ def findings_of(report: ImportReport, path: Path, options: ReadOptions) -> tuple
             more_faults=max(0, len(faults) - MAX_KEPT),
             more_warnings=len(warnings) - len(shown),
             texts=report.preview or [],
-            unreadable=whole_file.message if whole_file else "",
+            unreadable=whole_file.sentences if whole_file else (),
         ),
         bad_rows,
     )
@@ -116,7 +132,7 @@ def _some_of_each_kind(warnings: list[RowError]) -> list[RowError]:
 
 
 def _fault(error: RowError, cells: dict[tuple[int, str], str]) -> Fault:
-    return Fault(error.row, error.column, error.code, error.message, cells.get((error.row, error.column), ""))
+    return Fault(error.row, error.column, error.code, error.sentences, cells.get((error.row, error.column), ""))
 
 
 def _bad_rows(
@@ -133,7 +149,7 @@ def _bad_rows(
         errors = by_row[number]
         cells |= {(number, error.column): row.get(error.column, "")[:_LONGEST_CELL] for error in errors}
         originals = json.loads(row[ORIGINALS]) if ORIGINALS in row else _without_notes(row)
-        bad_rows.append(BadRow(number, originals, [error.message for error in errors]))
+        bad_rows.append(BadRow(number, originals, [error.sentences for error in errors]))
     return bad_rows, cells
 
 

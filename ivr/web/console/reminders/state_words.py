@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 
 from ivr.carrier.twilio.errors import CLASSES, LANDLINE, ErrorClass
 from ivr.reminders.outbox.text_states import TextState
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, pgettext
 
 STATES = {
     TextState.PLANNED: _("appointments with texts ahead"),
@@ -131,7 +131,7 @@ def mode(batch: Any) -> tuple[str, str]:
     if batch.live_at is None:
         return "badge-wrong", gettext("Import unfinished")
     if batch.cancelled_at is not None:
-        return "badge-quiet", gettext("Cancelled")
+        return "badge-quiet", pgettext("batch", "Cancelled")
     if batch.paused:
         return "badge-care", gettext("Paused")
     return "badge-good", gettext("Active")

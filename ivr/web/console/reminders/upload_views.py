@@ -13,13 +13,14 @@ from typing import cast
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
-from flask_babel import format_datetime, format_decimal
+from flask_babel import format_decimal
 from werkzeug.datastructures import FileStorage
 
 from ivr.reminders.imports.preview import TextPreview
 from ivr.reminders.reports.export import write_csv
 from ivr.web.console.context import live_line, services, staff_user
-from ivr.web.console.reminders.findings import Findings
+from ivr.web.console.dates import full_moment
+from ivr.web.console.reminders.findings import Findings, sentence_of
 from ivr.web.console.reminders.import_work import BAD_ROWS, Desk, findings, start
 from ivr.web.console.reminders.state_words import COLUMNS
 from ivr.web.console.reminders.uploads import Phase, Upload, Uploads
@@ -146,7 +147,7 @@ def _by_row(found: Findings) -> dict[int, list[tuple[TextPreview, str]]]:
     """The first texts by the row that they are for, each with its time where the patient is."""
     rows: dict[int, list[tuple[TextPreview, str]]] = {}
     for text in found.texts:
-        at = str(format_datetime(datetime.fromisoformat(text.at), "EEE, MMM d, y, h:mm a", rebase=False))
+        at = full_moment(datetime.fromisoformat(text.at))
         rows.setdefault(text.row, []).append((text, at))
     return rows
 
@@ -163,9 +164,7 @@ class _Warning:
 def _warnings(found: Findings) -> list[_Warning]:
     kinds: dict[str, dict[str, list[int]]] = {}
     for warning in found.warnings:
-        # The rest of these sentences is about the command line; the page has a form for it.
-        sentence = warning.sentence.partition(" To import")[0]
-        kinds.setdefault(warning.code, {}).setdefault(sentence, []).extend([warning.row] if warning.row else [])
+        kinds.setdefault(warning.code, {}).setdefault(warning.sentence, []).extend([warning.row] if warning.row else [])
     return [
         _Warning(code, list(sentences.items())[:_EXAMPLES], max(0, len(sentences) - _EXAMPLES))
         for code, sentences in kinds.items()
@@ -240,7 +239,7 @@ def rows_to_mend(upload_id: str) -> Response:
     names = list(dict.fromkeys(name for row in rows for name, _ in row["cells"]))
     file = io.StringIO(newline="")
     empty = dict.fromkeys(names, "")
-    cells = ({**empty, **dict(row["cells"]), wrong: " ".join(row["wrong"])} for row in rows)
+    cells = ({**empty, **dict(row["cells"]), wrong: " ".join(map(sentence_of, row["wrong"]))} for row in rows)
     if names:
         write_csv(cells, file, [*names, wrong], lambda _count: None)
     else:

@@ -11,9 +11,11 @@ from flask_security.signals import user_failed_authn
 from werkzeug.exceptions import TooManyRequests
 
 from ivr import clock
+from ivr.i18n import N_
 from ivr.people.audit import Actor, AuditKind, record
 from ivr.staff.sign_in_limit import SignInLimit
-from ivr.staff.users import normalize_email, record_sign_in
+from ivr.staff.users import normalize_email, record_sign_in, set_language
+from ivr.web.console.language import CHOSEN, LANGUAGES, Catalogs
 from ivr.web.console.security import oidc
 from ivr.web.console.security.address import client_address
 from ivr.web.console.security.datastore import LedgerUserDatastore, SecurityUser
@@ -23,6 +25,15 @@ MIN_PASSWORD = 12
 # Forms where a code or a password can be guessed after the first step of a sign-in, or in a stolen session.
 _SECOND_FACTOR_ENDPOINTS = frozenset({"security.two_factor_token_validation", "security.mf_recovery"})
 _PASSWORD_ENDPOINTS = frozenset({"security.verify", "security.change_password"})
+
+# Every sentence of Flask-Security that a page shows: about a new password.
+_SENTENCES = {
+    "PASSWORD_NOT_PROVIDED": N_("Enter a password."),
+    "INVALID_PASSWORD": N_("This is not your current password."),
+    "PASSWORD_INVALID_LENGTH": N_("Use at least %(length)s characters. A few words are easy to remember."),
+    "PASSWORD_IS_THE_SAME": N_("The new password is the same as the old one. Choose another one."),
+    "RETYPE_PASSWORD_MISMATCH": N_("The two passwords are not the same."),
+}
 
 
 def install(app: Flask, services: Services) -> None:
@@ -52,6 +63,7 @@ def install(app: Flask, services: Services) -> None:
         SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
         SECURITY_FLASH_MESSAGES=False,
         SECURITY_DEFAULT_REMEMBER_ME=False,
+        **{f"SECURITY_MSG_{name}": (sentence, "error") for name, sentence in _SENTENCES.items()},
     )
     limit = SignInLimit(services.vault)
     demo = services.settings.loopback and services.settings.demo_sign_in
@@ -63,6 +75,8 @@ def install(app: Flask, services: Services) -> None:
         mf_recovery_form=RecordedRecoveryForm,
         change_password_form=RecordedChangePasswordForm,
     )
+    # Its sentences are above, and so in our catalogs.
+    security.i18n_domain = Catalogs()
     security.login_context_processor(lambda: {"has_provider": oidc.is_configured(services.settings)})
     _count_failures(app, services, limit)
 
@@ -136,6 +150,9 @@ def _count_failures(app: Flask, services: Services, limit: SignInLimit) -> None:
         with services.ledger.write() as connection:
             limit.clear(connection, normalize_email(user.email))
             record_sign_in(connection, user.id, now)
+            language = session.pop(CHOSEN, None)
+            if language in LANGUAGES:
+                set_language(connection, user.id, language)
             record(connection, Actor(f"console user {user.id}"), AuditKind.SIGNED_IN, now)
 
 

@@ -10,9 +10,10 @@ from ivr import clock
 from ivr.people.audit import Actor, AuditKind, record
 from ivr.staff.users import accept_invitation, end_sessions, invited_user, set_language
 from ivr.web.console.context import audit, services, staff_user
+from ivr.web.console.language import LANGUAGES
 from ivr.web.console.security import oidc
 from ivr.web.console.security.flask_security_setup import MIN_PASSWORD
-from ivr.web.console.words import LANGUAGES, gettext
+from ivr.web.console.words import gettext
 
 sign_in = Blueprint("sign_in", __name__)
 account = Blueprint("account", __name__)

@@ -16,6 +16,7 @@ from ivr.ledger.tables import audit_entry
 from ivr.people.audit import AuditKind
 from ivr.staff.users import users as all_users
 from ivr.web.console.context import live_line, services
+from ivr.web.console.settings.audit_words import kind_words, kinds
 from ivr.web.console.settings.views import blueprint
 
 PAGE_SIZE = 50
@@ -38,7 +39,7 @@ def audit_log() -> str:
         days=days,
         kind=kind,
         periods=PERIODS,
-        kinds=sorted(AuditKind),
+        kinds=kinds(),
     )
 
 
@@ -68,7 +69,7 @@ def _entry(row: Row[Any], names: dict[str, str]) -> dict[str, Any]:
     return {
         "at": row.at,
         "who": names.get(row.actor, row.actor),
-        "kind": row.kind.replace("_", " "),
+        "kind": kind_words(row.kind),
         "details": details,
     }
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from flask_babel import format_date, format_decimal, format_percent
+from flask_babel import format_decimal, format_percent
 
+from ivr.web.console.dates import short_day
 from ivr.web.console.today.numbers import DayCounts, Numbers
 from ivr.web.console.today.plots import Bar, bars
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, pgettext
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _by_day(numbers: Numbers, title: str, value: Callable[[DayCounts], int]) -> 
 
 def week_figure(numbers: Numbers) -> Figure:
     """The parts of appointments that were confirmed and attended, by the week in which their texts went out."""
-    names = {"confirmed": gettext("Confirmed"), "attended": gettext("Came")}
+    names = {"confirmed": pgettext("patients", "Confirmed"), "attended": gettext("Came")}
     shares = {name: [week["percent"][name] for week in numbers.weeks] for name in names}
     mondays = [week["week_of"] for week in numbers.weeks]
     words = [
@@ -95,7 +96,7 @@ def _percent(share: float | None) -> str:
 
 
 def _short(day: date) -> str:
-    return str(format_date(day, "MMM d", rebase=False))
+    return short_day(day)
 
 
 def _day_and(day: date, words: str) -> str:

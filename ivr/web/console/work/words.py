@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask_babel import get_locale, lazy_gettext
+from flask_babel import lazy_gettext
 from sqlalchemy import Row
 
 from ivr import clock
@@ -13,6 +13,7 @@ from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
 from ivr.people.work_claims import STALE_AFTER, Claimant
 from ivr.web.console.filters import ago
+from ivr.web.console.language import language
 from ivr.web.console.people.words import WORK, language_name, local_time
 from ivr.web.console.words import gettext
 
@@ -86,8 +87,8 @@ def topic_words(topic: str | None, content: Content) -> str:
         return gettext("An emergency")
     if topic == "person-soon":
         return gettext("A sign that a nurse should hear about soon")
-    for language in (str(get_locale()), content.config.default_language):
-        prompt = content.prompts.get((language, topic))
+    for code in (language(), content.config.default_language):
+        prompt = content.prompts.get((code, topic))
         if prompt is not None and prompt.title:
             return prompt.title
     return topic
@@ -99,7 +100,7 @@ def entry_words(entry_id: str, content: Content) -> str:
     entry = next((entry for entry in config.directory if entry.id == entry_id), None)
     if entry is None:
         return entry_id
-    name = entry.name.get(str(get_locale()), entry.name[config.default_language])
+    name = entry.name.get(language(), entry.name[config.default_language])
     return name[:1].upper() + name[1:]
 
 

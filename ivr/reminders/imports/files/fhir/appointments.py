@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
+from ivr.i18n import N_
 from ivr.reminders.imports.columns import (
     EXPRESSIONS,
     MISSING_ELEMENTS,
@@ -15,7 +16,7 @@ from ivr.reminders.imports.columns import (
     SITE_NAMES,
     WARNING_CODES,
 )
-from ivr.reminders.imports.errors import ErrorCode, RowError, row_warning
+from ivr.reminders.imports.errors import ErrorCode, RowError, composed, row_warning
 from ivr.reminders.imports.files.cells import Cells, Row, check_row_count, checked_cell, file_error
 from ivr.reminders.imports.files.fhir.patients import first_name_of, is_deceased, languages_of, phone_of
 from ivr.reminders.imports.files.fhir.resources import (
@@ -56,8 +57,8 @@ def rows_of_fhir(value: Resource, warnings: list[RowError], *, expressions: bool
     check_row_count(len(appointments))
     total, links = value.get("total"), objects_of(value.get("link"))
     if any(link.get("relation") == "next" for link in links) or isinstance(total, int) and total > len(appointments):
-        known = f" of {total}" if isinstance(total, int) and abs(total) < _MAX_TOTAL else ""
-        warnings.append(row_warning(0, "", "more_pages", f"it has {len(appointments)}{known} appointments"))
+        known = isinstance(total, int) and abs(total) < _MAX_TOTAL
+        warnings.append(_more_pages(len(appointments), str(total) if known else ""))
     index = ResourceIndex(resources)
     for number, appointment in enumerate(appointments, start=1):
         actors = _Actors.of(appointment, index)
@@ -177,3 +178,13 @@ def _participants(appointment: Located, index: ResourceIndex) -> tuple[list[_Par
             item = _Participant(located, reference_id, text_of(actor.get("display")), declined, expression)
             found[kind].setdefault(" ".join(item.names), item)
     return list(found["Patient"].values()), list(found["Location"].values())
+
+
+def _more_pages(count: int, total: str) -> RowError:
+    if not total:
+        return row_warning(0, "", "more_pages", {"count": str(count)})
+    sentence = N_(
+        "This bundle is one page of a longer result (it has {count} of {total} appointments): import the other pages"
+        " too."
+    )
+    return composed(0, "", "more_pages", (sentence, {"count": str(count), "total": total}))
