@@ -27,6 +27,11 @@ KEPT = timedelta(days=7)
 LEASE = timedelta(minutes=2)
 MAX_BACKOFF = timedelta(hours=1)
 _MAX_LISTED = 50
+_ACTIVE = (
+    select(webhook.c.id, webhook.c.kinds)
+    .join(api_key)
+    .where(webhook.c.ended_at.is_(None), api_key.c.revoked_at.is_(None))
+)
 
 
 class EventKind(StrEnum):
@@ -103,10 +108,7 @@ def end_webhook(connection: Connection, key_id: int, webhook_id: int, now: datet
 
 def publish(connection: Connection, kind: EventKind, now: datetime, events: Callable[[], Iterable[Data]]) -> None:
     """Add events of one kind to the outbox. events: their data, which is only looked up if somebody wants it."""
-    active = select(webhook.c.id, webhook.c.kinds).join(api_key).where(webhook.c.ended_at.is_(None))
-    wanted = [
-        row.id for row in connection.execute(active.where(api_key.c.revoked_at.is_(None))) if kind in row.kinds.split()
-    ]
+    wanted = [row.id for row in connection.execute(_ACTIVE) if kind in row.kinds.split()]
     if not wanted:
         return
     rows = [
