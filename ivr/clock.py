@@ -7,8 +7,10 @@ Public lines refuse a shift (settings.py).
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,6 +51,17 @@ def now() -> datetime:
 def unshifted_now() -> datetime:
     """The time of this machine, to compare with the clocks of others."""
     return datetime.fromtimestamp(time.time(), UTC)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A time after which something must not begin. monotonic: the same by a clock that nobody can set back."""
+
+    at: datetime
+    monotonic: float = math.inf
+
+    def is_over(self) -> bool:
+        return now() >= self.at or time.monotonic() >= self.monotonic
 
 
 def ahead_of_monotonic() -> float:

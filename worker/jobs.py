@@ -59,13 +59,14 @@ def _send(limit: int, *claims: Callable[..., list[ClaimedText]]) -> int:
     segments = 0 if shutdown.is_set() else max(1, min(limit, int(share * settings.lease_seconds / 4)))
     probe_after = timedelta(seconds=settings.retry_seconds * PROBE_FACTOR)
     claimed: list[ClaimedText] = []
+    began = time.monotonic()
     for claim in claims:
         if segments > 0:
             texts = claim(context.ledger, context.vault, context.content, clock.now(), segments, probe_after, guard)
             segments -= sum(text.segments for text in texts)
             claimed += texts
     # A shutdown interrupts the sleep.
-    send_all(context, claimed, Pacer(rate_limit, share, sleep=shutdown.wait))
+    send_all(context, claimed, Pacer(rate_limit, share, sleep=shutdown.wait), began)
     return len(claimed)
 
 

@@ -31,19 +31,20 @@ NOT_TRIED = Refused(ErrorClass.TRANSIENT, None, "not tried")
 class _Slice:
     """A slice of texts. After the carrier refuses our texts, or at a shutdown, the rest is planned again untried."""
 
-    def __init__(self, context: JobContext, pacer: Pacer) -> None:
+    def __init__(self, context: JobContext, pacer: Pacer, began: float) -> None:
         self._context, self._pacer = context, pacer
         self._refused, self._lock = threading.Event(), threading.Lock()
         self._answers, self._unlisted = 0, Counter[int]()
         # In the second half of the lease, other workers may soon consider our claims expired.
         self._max_age = timedelta(seconds=context.settings.lease_seconds / 2)
+        self._ends = began + self._max_age.total_seconds()
 
     def hand_over(self, text: ClaimedText) -> tuple[str, Result]:
         if not self._stopped():
             self._pacer.wait(text.segments)
         now = clock.now()
-        latest = min(text.claimed_at + self._max_age, text.until)
-        if self._stopped() or now >= latest:
+        latest = clock.Deadline(min(text.claimed_at + self._max_age, text.until), self._ends)
+        if self._stopped() or latest.is_over():
             return text.attempt, NOT_TRIED
         callback = f"{self._context.settings.public_url}/receipts/text/{text.attempt}"
         validity = max(1, int((text.until - now).total_seconds()))
@@ -72,12 +73,13 @@ class _Slice:
         return self._refused.is_set() or shutdown.is_set()
 
 
-def send_all(context: JobContext, claimed: list[ClaimedText], pacer: Pacer) -> None:
-    """Hand over every text of a slice."""
+def send_all(context: JobContext, claimed: list[ClaimedText], pacer: Pacer, began: float | None = None) -> None:
+    """Hand over every text of a slice. began: a time before the claims, by the monotonic clock; now if left out."""
     if not claimed:
         return
+    began = time.monotonic() if began is None else began
     recorder = ResultRecorder(context.ledger, context.vault, context.settings.retry_seconds)
-    slice_ = _Slice(context, pacer)
+    slice_ = _Slice(context, pacer, began)
     lease_ends = time.monotonic() + context.settings.lease_seconds
     with ThreadPoolExecutor(min(THREADS, len(claimed)), "send") as pool:
         running: set[Future[tuple[str, Result]]] = {pool.submit(slice_.hand_over, text) for text in claimed}

@@ -304,7 +304,7 @@ def open_world(content: Content, settings: Settings, folder: Path, queue_url: st
         for duty in ("beat", "watch", "complete_texts"):
             # What else the clock process does takes most of its time, and no part in the hand-over.
             patch.setattr(clock_process, duty, lambda *_: None)
-        for module in (clock, clock_process, sending, rate_limit):
+        for module in (clock, clock_process, jobs, sending, rate_limit):
             patch.setattr(module, "time", virtual)
         patch.setattr(sending, "ThreadPoolExecutor", _OneByOne)
         patch.setattr(sending, "wait", _wait)

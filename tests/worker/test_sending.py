@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -89,7 +90,7 @@ def test_a_slice_takes_at_most_a_quarter_of_its_lease(
     import_rows(clinic, 30)
     set_up_worker(LEASE_SECONDS=lease)
     sizes = []
-    monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer: sizes.append(len(texts)))
+    monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer, _began: sizes.append(len(texts)))
     assert jobs.send_slice(limit) == claimed
     assert sizes == [claimed]
 
@@ -99,7 +100,7 @@ def test_several_workers_each_claim_their_share_of_the_rate(clinic, network, set
     set_up_worker(LEASE_SECONDS=4)
     sizes = []
     monkeypatch.setattr(jobs, "worker_count", lambda _connection: 5)
-    monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer: sizes.append(len(texts)))
+    monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer, _began: sizes.append(len(texts)))
     jobs.send_slice(500)
     assert sizes == [2]
 
@@ -248,9 +249,18 @@ def test_a_worker_sends_nothing_after_half_of_its_lease(clinic, network, set_up_
     worker = set_up_worker(LEASE_SECONDS=10)
     claimed = clinic.claim()
     pacer = Pacer(Unlimited(), 100, sleep=lambda _: clock.set_shift(worker.settings.clock_shift_seconds + 6))
-    slice_ = sending._Slice(worker, pacer)
+    slice_ = sending._Slice(worker, pacer, time.monotonic())
     assert [slice_.hand_over(text)[1] for text in claimed] == [sending.NOT_TRIED] * 3
     assert sent(network) == []
+
+
+def test_a_worker_whose_clock_was_set_back_sends_nothing_after_half_of_its_lease(clinic, network, set_up_worker):
+    import_rows(clinic, 3)
+    worker = set_up_worker(LEASE_SECONDS=120)
+    claimed, began = clinic.claim(), time.monotonic() - 61
+    clock.set_shift(worker.settings.clock_shift_seconds - 3600)
+    send_all(worker, claimed, fast_pacer(), began)
+    assert (sent(network), states(clinic)) == ([], ["planned"] * 3)
 
 
 def test_the_lease_starts_before_the_claim_waits_for_the_database(clinic, network, set_up_worker):

@@ -14,6 +14,7 @@ from twilio.rest import Client
 
 from ivr.carrier.twilio.errors import ErrorClass, classify
 from ivr.carrier.twilio.transport import Broken, NotSent, Transport
+from ivr.clock import Deadline
 from ivr.settings import Settings
 
 # Twilio's longest ValidityPeriod, in seconds.
@@ -72,7 +73,7 @@ class Carrier:
         self._account_sid, self.sender = account_sid, sender
 
     def send(
-        self, to: str, body: str, callback: str, valid_seconds: int | None = None, latest: datetime | None = None
+        self, to: str, body: str, callback: str, valid_seconds: int | None = None, latest: Deadline | None = None
     ) -> Accepted | Refused:
         """Send a text once, without retries, and not after `latest`. to: E.164. callback: the URL for its status.
 

@@ -13,7 +13,6 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -22,6 +21,7 @@ from twilio.http.response import Response
 
 from ivr import clock
 from ivr.carrier.clock_skew import SkewWatch
+from ivr.clock import Deadline
 
 OFFICIAL = "https://api.twilio.com"
 
@@ -56,7 +56,7 @@ class Transport(HttpClient):  # type: ignore[misc]
         self._tls = ssl.create_default_context() if self._secure else None
 
     @contextmanager
-    def no_later_than(self, latest: datetime | None) -> Iterator[None]:
+    def no_later_than(self, latest: Deadline | None) -> Iterator[None]:
         """Within, this thread's requests raise NotSent instead of being sent after `latest`.
 
         Opening a connection takes time, and a machine may suspend a process at any instruction: the last look at the
@@ -94,8 +94,8 @@ class Transport(HttpClient):  # type: ignore[misc]
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Response:
         connection = self._connection()
-        latest: datetime | None = getattr(self._local, "latest", None)
-        if latest is not None and clock.now() >= latest:
+        latest: Deadline | None = getattr(self._local, "latest", None)
+        if latest is not None and latest.is_over():
             raise NotSent("too late")
         try:
             connection.request(method, path, body, headers)

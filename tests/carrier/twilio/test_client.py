@@ -154,7 +154,7 @@ def test_a_text_without_a_response_is_uncertain(twilio):
 
 
 def test_a_text_whose_time_passes_while_its_connection_opens_is_not_sent(twilio, carrier, monkeypatch):
-    latest = clock.now() + timedelta(hours=1)
+    latest = clock.Deadline(clock.now() + timedelta(hours=1))
     assert isinstance(send(carrier, latest=latest), Accepted)
     carrier._transport._close()
     connect = http.client.HTTPConnection.connect

@@ -187,7 +187,7 @@ def test_a_slice_sends_requested_texts_first_and_within_its_size(clinic, network
     clinic.import_rows(*(row(number, DUE) for number in range(10, 30)))
     ask(clinic, now=clock.now())
     slices = []
-    monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer: slices.append(texts))
+    monkeypatch.setattr(jobs, "send_all", lambda _context, texts, _pacer, _began: slices.append(texts))
     size = count_segments(clinic.content.texted("en", "cancer")).segments
     assert (jobs.send_slice(size), jobs.send_slice(size + 1)) == (1, size + 1)
     ask(clinic, replace(REQUEST, topic="next-steps"), clock.now())

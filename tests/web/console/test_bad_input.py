@@ -32,10 +32,7 @@ def test_while_the_database_is_down_each_page_says_so_and_what_still_works(
     rules = [
         rule.rule
         for rule in console.app.url_map.iter_rules()
-        if not rule.arguments
-        and "GET" in (rule.methods or ())
-        and rule.endpoint.partition(".")[0]
-        in areas
+        if not rule.arguments and "GET" in (rule.methods or ()) and rule.endpoint.partition(".")[0] in areas
     ]
     assert len(rules) > 20
     token = browser.token()
