@@ -166,3 +166,13 @@ def test_every_image_is_on_a_page() -> None:
 @pytest.mark.parametrize("page", CURRENT, ids=page_id)
 def test_a_page_stays_short_enough_to_read(page: Path) -> None:
     assert len(page.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=page_id)
+def test_every_make_target_and_file_on_a_page_exists(page: Path) -> None:
+    text = page.read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^ *|`|\$ )make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    for name in re.findall(r"`((?:ivr|worker|simulator|tests|tools|bench|deploy|docs|prompts)/[\w./-]*)`", text):
+        # Commands make this folder when somebody records a prompt.
+        assert (ROOT / name).exists() or name == "prompts/recordings/", name
