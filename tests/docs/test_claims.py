@@ -61,3 +61,12 @@ def test_the_changelog_says_how_many_examples_the_topics_are_learned_from(conten
 def test_the_readme_and_the_changelog_say_how_large_the_library_is(content: Content) -> None:
     assert numbers("README.md", "N more answers") == [len(content.config.library)]
     assert numbers("CHANGELOG.md", "library\\*\\* of N answers") == [len(content.config.library)]
+
+
+def test_the_changelog_names_each_migration_since_0008() -> None:
+    text = words("CHANGELOG.md")
+    named = {int(number) for number in re.findall(r"\b(00\d\d)\b", text)}
+    for first, last in re.findall(r"migrations (00\d\d) to (00\d\d)", text):
+        named |= set(range(int(first), int(last) + 1))
+    versions = (ROOT / "ivr/ledger/migrations/versions").glob("00*.py")
+    assert {int(path.name[:4]) for path in versions if path.name >= "0008"} <= named
