@@ -41,9 +41,3 @@ def test_each_command_in_the_readme_prints_what_is_shown(tmp_path: Path) -> None
     with running_line(tmp_path / "var", "--at", "2026-12-01T10:00", COLUMNS="80") as line:
         for arguments, printed in shown:
             assert play(line, arguments) == printed, f"infoline {shlex.join(arguments)}"
-
-
-def test_each_file_named_in_the_readme_exists() -> None:
-    for name in re.findall(r"\]\(([^)#]+)\)|^\| `([^`]+/)`", README.read_text(), re.MULTILINE):
-        path = next(filter(None, name))
-        assert (ROOT / path).exists(), path
