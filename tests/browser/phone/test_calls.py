@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.phone.phones import SILENT, People, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes]
+pytestmark = pytest.mark.browser
 
 
 def test_a_call_in_spanish_reaches_the_next_department_when_the_first_is_busy(people: People) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.browser.accessibility import findings
 from tests.browser.phone.phones import People, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes]
+pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.phone.phones import People, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes]
+pytestmark = pytest.mark.browser
 
 
 def test_a_conversation_leads_from_a_reminder_to_a_confirmation(people: People) -> None:
