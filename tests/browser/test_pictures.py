@@ -98,9 +98,9 @@ def test_take_a_picture_of_the_phone_in_a_call(clinic: RunningLine, browser: Bro
     people = People(browser, clinic)
     width, height = PHONE
     phone = people.person(
-        "+16035550169", color_scheme="light", reduced_motion="reduce", viewport={"width": width, "height": height}
+        "+16035550112", color_scheme="light", reduced_motion="reduce", viewport={"width": width, "height": height}
     )
-    file = write(tmp_path / "friday.csv", ["AB-1,603-555-0169,2026-12-03 09:00,Maria,en,"])
+    file = write(tmp_path / "friday.csv", ["AB-1,603-555-0112,2026-12-03 09:00,Maria,en,"])
     assert clinic.json("reminders", "import", file)["accepted"] == 1
     phone.receives("Thu Dec 3 at 9:00 AM")
     phone.texts("C").receives("We noted that you plan to come")
