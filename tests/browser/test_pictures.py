@@ -104,7 +104,7 @@ def test_take_a_picture_of_the_phone_in_a_call(clinic: RunningLine, browser: Bro
     assert clinic.json("reminders", "import", file)["accepted"] == 1
     phone.receives("Thu Dec 3 at 9:00 AM")
     phone.texts("C").receives("We noted that you plan to come")
-    phone.texts("where do I park?").receives("park")
+    phone.texts("what should I wear?").receives("Wear a top")
     phone.calls().presses("1").hears("What would you like to know?").is_listened_to()
     phone.page.locator(".exchange summary").first.click()
     take(phone.page, "phone")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.phone.phones import SILENT, People, expect
+from tests.browser.phone.phones import MUTED, People, expect
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ def test_words_about_a_red_flag_lead_to_the_warning_and_its_transfer(people: Peo
 
 def test_a_key_stops_the_prompt_and_is_heard_at_once(people: People) -> None:
     # This phone has sound, so a prompt takes as long as its audio.
-    phone = people.person(init=SILENT.replace("'off'", "'on'"))
+    phone = people.person(init="localStorage.setItem('patient', 'yes')")
     phone.page.get_by_role("button", name="Call", exact=True).click()
     expect(phone.page.locator("body")).to_have_attribute("data-call", "speaking")
     phone.does_not_hear("press star")
@@ -41,7 +41,7 @@ def test_keys_that_nobody_waits_for_are_lost(people: People) -> None:
 
 
 def test_silence_is_reported_to_the_line_when_the_time_is_up(people: People) -> None:
-    phone = people.person(init="localStorage.setItem('sound', 'off')").calls()
+    phone = people.person(init=MUTED).calls()
     phone.hears("Said nothing")
 
 
