@@ -24,10 +24,11 @@ test-crash: .venv/ready
 	$(if $(SCHEDULES),SCHEDULES=$(SCHEDULES)) $(if $(SCHEDULE),SCHEDULE="$(SCHEDULE)") \
 		$(BIN)/python -m pytest -m crash -n $(if $(SCHEDULE),0 -s,2) tests/crash
 
-# Takes minutes: drives the console in Debian's chromium. Without one, the tests are skipped, with the reason.
+# Drives the console and the phones in Debian's chromium. Without one, the tests are skipped, with the reason.
+# PICTURES=1 takes the pictures in docs/images/ again.
 test-browser: .venv/ready
 	@command -v chromium >/dev/null || apt-get install -y chromium >/dev/null 2>&1 || echo "Chromium cannot be installed."
-	$(BIN)/python -m pytest -m browser -rs -n 0 $(TEST)
+	$(BIN)/python -m pytest -m browser -rs -n 0 $(or $(TEST),tests/browser)
 
 bench: .venv/ready
 	$(BIN)/python -m bench $(PART)

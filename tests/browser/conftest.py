@@ -1,4 +1,4 @@
-"""A running line, Debian's chromium, and the people who use its console."""
+"""A running line, Debian's chromium, and the people who use the console and the phones."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from tests.e2e.running import RunningLine, running_line
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make test-browser")
 from tests.browser.pages import Scene  # noqa: E402 - needs Playwright
 from tests.browser.people import Office  # noqa: E402
+
+# A Tuesday in New Hampshire.
+NOW = "2026-12-01T10:00"
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +36,10 @@ def browser() -> Iterator[sync_api.Browser]:
 def running(
     browser: sync_api.Browser, line: CompiledLine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningLine]:
-    """All processes of a line on Tuesday, 1 December 2026, 10:00 in New Hampshire."""
+    """All processes of a line, for all tests with a browser."""
     # Trains the model if no test has done so; a line that trains takes long to come up.
     line.matcher.match("hello", "en")
-    with running_line(tmp_path_factory.mktemp("line"), "--at", "2026-12-01T10:00") as running:
+    with running_line(tmp_path_factory.mktemp("line"), "--at", NOW) as running:
         yield running
 
 

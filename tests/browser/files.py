@@ -7,11 +7,20 @@ from pathlib import Path
 HEADER = "appointment_id,phone,starts_at,first_name,language,site"
 _NAMES = ("Maria", "Joan", "Priya", "Elena", "Susan", "Thuy", "Grace", "Carmen", "Aisha", "Nora", "Ellen", "Rosa")
 
+# The first patient of each file is 603-555-01 and these digits. A number gets one reminder a day, so files whose
+# reminders are due today share none. 603-555-0100 is the line's own number.
+_FIRST_NUMBERS = {"MM": 1, "MN": 11, "MB": 21, "MP": 40, "MC": 40, "MQ": 55, "MA": 70, "MX": 94, "MK": 97}
 
-def appointments(prefix: str, count: int, day: str, first_number: int = 1) -> list[str]:
-    """Rows of a morning, ten minutes apart. day: in ISO format. 603-555-0100 is the line's own number."""
+
+def number(prefix: str, patient: int) -> str:
+    """The phone number of a patient of a file, counted from 0."""
+    return f"603-555-01{(_FIRST_NUMBERS[prefix] + patient) % 100:02}"
+
+
+def appointments(prefix: str, count: int, day: str) -> list[str]:
+    """Rows of a morning, ten minutes apart. day: in ISO format."""
     return [
-        f"{prefix}-{1001 + n},603-555-01{(first_number + n) % 100:02},{day} {8 + n // 6:02}:{n % 6}0,"
+        f"{prefix}-{1001 + n},{number(prefix, n)},{day} {8 + n // 6:02}:{n % 6}0,"
         f"{_NAMES[n % len(_NAMES)]},{'es' if n % 4 == 3 else 'en'},"
         for n in range(count)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +34,8 @@ class Scene:
         line = office.line
         self.office, self.folder = office, folder
         self.page = office.page("admin", reduced_motion="reduce")
-        line.json("reminders", "import", write(folder / "december.csv", appointments("MA", 24, "2026-12-03", 70)))
-        line.json("reminders", "import", write(folder / "clinic-b.csv", appointments("MB", 18, "2026-12-08", 20)))
+        line.json("reminders", "import", write(folder / "december.csv", appointments("MA", 24, "2026-12-03")))
+        line.json("reminders", "import", write(folder / "clinic-b.csv", appointments("MB", 18, "2026-12-08")))
         for sender, words in (("0171", "R"), ("0172", "wrong number"), ("0173", "C"), ("0174", "CANCEL")):
             line.text(words, f"+1603555{sender}")
         for question in ("zebra umbrella", "do you validate parking tickets for llamas"):
@@ -66,7 +67,7 @@ class Scene:
         """A file that waits to be imported, with a fault."""
         page = self.page
         page.goto("/console/reminders/upload")
-        rows = appointments("MC", 6, "2026-12-10", 40)
+        rows = appointments("MC", 6, "2026-12-10")
         page.get_by_label("File with appointments").set_input_files(
             write(self.folder / "thursday-clinic.csv", [*rows, "MC-2001,603-555-01,2026-12-10 09:30,Ines,en,"])
         )
@@ -83,6 +84,21 @@ class Scene:
         page.get_by_role("button", name="Save in the draft").click()
         page.get_by_text("Saved in the draft.").wait_for()
         return "/prompts/draft"
+
+    def doctor(self) -> str:
+        """What a check of this machine found."""
+        page = self.page
+        page.goto("/console/settings/doctor")
+        page.get_by_role("button", name="Check the line now").click()
+        page.get_by_role("table", name="What was checked").wait_for()
+        return "/settings/doctor"
+
+    def keys(self) -> str:
+        """A key that is valid and one that is revoked."""
+        for name in ("Scheduling system", "Old scheduling system"):
+            key = self.office.line.json("keys", "add", f"{name} {time.time_ns()}", "--role", "scheduler")
+        self.office.line.infoline("keys", "revoke", str(key["id"]))
+        return "/settings/keys"
 
     def invitation(self) -> str:
         name = f"Kim Ito {len(self.office.line.json('users')['users'])}"
@@ -125,8 +141,12 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "security.mf_recovery_codes": at("/mf-recovery-codes"),
     "security.two_factor_setup": at("/tf-setup"),
     "security.two_factor_token_validation": at("/tf-validate"),
+    "security.verify": at("/verify"),
+    "settings.add_key": at("/settings/keys/add"),
     "settings.add_user": at("/settings/users/add"),
     "settings.audit_log": at("/settings/audit"),
+    "settings.doctor": Scene.doctor,
+    "settings.keys": Scene.keys,
     "settings.show": at("/settings"),
     "settings.user": linked("/settings/users", "tbody a"),
     "settings.users": at("/settings/users"),
@@ -141,6 +161,42 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "work.show_callback": linked("/work", "a[href*='/work/callbacks/']"),
     "work.show_item": linked("/work/change", "a[href*='/work/items/']"),
 }
+
+
+def filled(path: str, button: str, **values: str) -> Callable[[Scene], None]:
+    """What a form answers. values: by the name of the field."""
+
+    def fill(scene: Scene) -> None:
+        scene.page.goto(f"/console{path}")
+        form = scene.page.locator("main form").filter(has=scene.page.get_by_role("button", name=button))
+        for name, value in values.items():
+            field = form.locator(f"[name={name}]")
+            if field.evaluate("field => field.tagName") == "SELECT":
+                field.select_option(value)
+            else:
+                field.fill(value)
+        form.get_by_role("button", name=button).click()
+        scene.page.wait_for_load_state()
+
+    return fill
+
+
+# Pages that only a form or a wrong address leads to: how to get there, and words of the page.
+ANSWERS: Mapping[str, tuple[Callable[[Scene], object], str]] = {
+    "a key, shown once": (
+        filled("/settings/keys/add", "Make the key", name="Radiology", role="operator"),
+        "Copy this key",
+    ),
+    "a form with an error": (
+        filled("/settings/keys/add", "Make the key", name="Radiology", days="soon"),
+        "Type a number of days",
+    ),
+    "a link, shown once": (
+        filled("/settings/users/add", "Add, and make a link", name="Abe", email="abe@example.org", role="scheduler"),
+        "Pass this link on",
+    ),
+    "a page that does not exist": (lambda scene: scene.page.goto("/console/nowhere"), "That did not work"),
+}
 # Endpoints whose answer to a GET request is no page.
 NO_PAGES: Mapping[str, str] = {
     "bootstrap.static": "a file",
@@ -154,8 +210,8 @@ NO_PAGES: Mapping[str, str] = {
     "security.static": "no file of it is used, and nobody may open it",
     "security.tf_select": "redirects: there is one second factor",
     "security.two_factor_rescue": "nobody may open it",
-    "security.verify": "redirects to the sign-in page",
     "settings.audit_csv": "a download",
+    "settings.doctor_live": "a part of settings.doctor",
     "static": "a file",
     "today.numbers_block": "a part of today.show",
     "today.waiting": "a part of today.show",

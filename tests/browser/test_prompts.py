@@ -87,7 +87,7 @@ def test_a_nurse_hears_new_words_is_refused_for_hard_ones_and_publishes_what_the
     change_words(page, TOO_HARD, new)
     save(page)
     hear(page, scripts=scripts)
-    publish(page, "Kinder words")
+    publish(page, f"Kinder words about {name}")
     shown_later(page, page.get_by_text("is live: calls and texts that begin now get the new words."), scripts=scripts)
     until(lambda: new in office.line.call().presses(*keys).said, "a call with the new words")
 
@@ -95,7 +95,7 @@ def test_a_nurse_hears_new_words_is_refused_for_hard_ones_and_publishes_what_the
     page.go_back()
     expect(page.get_by_text("Nothing was published.")).to_have_count(0)
     page.goto("/console/prompts/history")
-    expect(page.get_by_text("Kinder words")).to_have_count(1)
+    expect(page.get_by_text(f"Kinder words about {name}")).to_have_count(1)
 
 
 def hear(page: Page, *, scripts: bool) -> None:

@@ -167,7 +167,7 @@ def test_the_keyboard_alone_signs_in_skips_the_navigation_uploads_and_imports(of
     tab_to(page, "File with appointments")
     # The dialog in which a file is chosen is the system's.
     page.get_by_label("File with appointments").set_input_files(
-        write(tmp_path / "keys.csv", appointments("MK", 3, "2026-12-21", 90))
+        write(tmp_path / "keys.csv", appointments("MK", 3, "2026-12-21"))
     )
     tab_to(page, "Check this file")
     page.keyboard.press("Enter")

@@ -186,8 +186,8 @@ class Call:
 
 
 @contextmanager
-def running_line(var_dir: Path, *arguments: str, **environment: str) -> Iterator[RunningLine]:
-    """Start `infoline run` on free ports; stop it with Ctrl-C."""
+def running_line(var_dir: Path, *arguments: str, clinic: bool = False, **environment: str) -> Iterator[RunningLine]:
+    """Start `infoline run` on free ports; stop it with Ctrl-C. clinic: with the made-up clinic."""
     clean = {name: value for name, value in os.environ.items() if name not in LINE_ENV}
     settings = {
         **clean,
@@ -197,8 +197,8 @@ def running_line(var_dir: Path, *arguments: str, **environment: str) -> Iterator
         "SIMULATOR_URL": f"http://127.0.0.1:{free_port()}",
         **environment,
     }
-    # Without the made-up clinic; what a test stored before stays.
-    if not (var_dir / "infoline.db").exists() and "--empty" not in arguments:
+    # What a test stored before stays.
+    if not clinic and not (var_dir / "infoline.db").exists() and "--empty" not in arguments:
         arguments = (*arguments, "--empty")
     process = subprocess.Popen(
         [*INFOLINE, "run", *arguments],

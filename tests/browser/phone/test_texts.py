@@ -6,14 +6,14 @@ import pytest
 
 from tests.browser.phone.phones import People, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes]
+pytestmark = pytest.mark.browser
 
 
 def test_a_conversation_leads_from_a_reminder_to_a_confirmation(people: People) -> None:
-    phone = people.person("+16035550170")
+    phone = people.person("+16035550168")
     file = people.line.var_dir / "one.csv"
     file.write_text(
-        "appointment_id,phone,starts_at,language,first_name\nPHONE-1,603-555-0170,2026-12-03 09:00,en,Ana\n"
+        "appointment_id,phone,starts_at,language,first_name\nPHONE-1,603-555-0168,2026-12-03 09:00,en,Ana\n"
     )
     assert people.line.json("reminders", "import", file)["accepted"] == 1
     phone.receives("Thu Dec 3 at 9:00 AM")

@@ -82,7 +82,7 @@ def is_red_flag(topic: str | None) -> bool:
 def topic_words(topic: str | None, content: Content) -> str:
     """The title of the topic that a caller heard last."""
     if topic is None:
-        return gettext("None")
+        return gettext("No topic")
     if topic == "urgent":
         return gettext("An emergency")
     if topic == "person-soon":
