@@ -137,7 +137,7 @@ def test_an_api_key_is_shown_once_and_can_be_revoked(console):
     with console.services.ledger.read() as connection:
         assert find_api_key(connection, text, NOW) is None
     assert admin.post(f"/settings/keys/{key.id}/revoke").status_code == 404
-    assert "api key added" in admin.page("/settings/audit")
+    assert "API key added" in admin.page("/settings/audit")
 
 
 @pytest.mark.parametrize("wrong", [{"name": ""}, {"role": "admin"}, {"days": "0"}, {"days": "x"}])

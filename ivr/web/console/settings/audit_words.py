@@ -7,12 +7,15 @@ from flask_babel import lazy_gettext
 from ivr.people.audit import AuditKind
 
 _WORDS = {
+    "api_key_added": lazy_gettext("API key added"),
+    "api_key_revoked": lazy_gettext("API key revoked"),
     "appointment_read": lazy_gettext("appointment opened"),
     "appointments_imported": lazy_gettext("appointments imported"),
     "batch_cancelled": lazy_gettext("batch cancelled"),
     "batch_paused": lazy_gettext("batch paused"),
     "batch_resumed": lazy_gettext("batch resumed"),
     "callbacks_read": lazy_gettext("call-back requests opened"),
+    "data_expired": lazy_gettext("expired data deleted"),
     "draft_changed": lazy_gettext("draft changed"),
     "hash_key_read": lazy_gettext("hash key read"),
     "keys_rotated": lazy_gettext("keys rotated"),
@@ -22,6 +25,8 @@ _WORDS = {
     "opted_in": lazy_gettext("texts started again"),
     "opted_out": lazy_gettext("texts stopped"),
     "password_chosen": lazy_gettext("password chosen"),
+    "person_erased": lazy_gettext("data of a person erased"),
+    "person_exported": lazy_gettext("data of a person exported"),
     "person_read": lazy_gettext("person opened"),
     "prompt_signed_off": lazy_gettext("prompt signed off"),
     "questions_read": lazy_gettext("questions opened"),
@@ -38,6 +43,8 @@ _WORDS = {
     "user_disabled": lazy_gettext("user disabled"),
     "user_enabled": lazy_gettext("user enabled"),
     "user_invited": lazy_gettext("link made for a user"),
+    "webhook_added": lazy_gettext("webhook added"),
+    "webhook_ended": lazy_gettext("webhook ended"),
     "work_claimed": lazy_gettext("work taken"),
     "work_done": lazy_gettext("work done"),
     "work_noted": lazy_gettext("note written"),
