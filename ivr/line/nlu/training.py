@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -76,12 +77,15 @@ def train_model(examples: Sequence[Example]) -> TopicModel:
     """A calibrated model. Takes a few seconds for 20,000 examples; the same examples give the same model."""
     data = _Data.of(examples)
     numbers = np.arange(len(data.rows))
-    held_out = numbers[numbers % _HELD_OUT == 0]
-    model = _model(data, _fit(data, numbers), examples)
+    held_out, others = numbers[numbers % _HELD_OUT == 0], numbers[numbers % _HELD_OUT != 0]
+    # Side by side: numpy leaves the interpreter while it computes.
+    with ThreadPoolExecutor(1) as pool:
+        fitting = pool.submit(_fit, data, others)
+        model = _model(data, _fit(data, numbers), examples)
+        partial = _model(data, fitting.result(), examples)
     if not len(numbers):
         # A release without phrases understands only numbers and rules.
         return model
-    partial = _model(data, _fit(data, numbers[numbers % _HELD_OUT != 0]), examples)
     return replace(model, temperature=_temperature(partial, data, held_out))
 
 
