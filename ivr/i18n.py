@@ -24,7 +24,9 @@ def N_(sentence: str) -> str:  # noqa: N802 - the name by which gettext's tools 
 
 def sentence(template: str, /, **values: int | str | list[str] | Sentence) -> Sentence:
     """A marked sentence with its fields. A number is written as `str` writes it."""
-    return template, {name: str(value) if isinstance(value, int) else value for name, value in values.items()}
+    return template, {
+        name: value if isinstance(value, str | list | tuple) else str(value) for name, value in values.items()
+    }
 
 
 def filled(sentence: Sentence) -> str:
