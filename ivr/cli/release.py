@@ -53,7 +53,8 @@ def publish_changed_folder(settings: Settings) -> int:
     is_new = folder_base(ledger) != content.digest
     renamed = renamed_reminders(ledger, settings.prompts_dir, content) if is_new else []
     if renamed:
-        echo("\n".join([*renamed, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True)
+        messages = [finding.message for finding in renamed]
+        echo("\n".join([*messages, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True)
         return FINDINGS
     CommandContext(settings, ledger).prepare_model(content)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ivr.ledger import Ledger
-from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content
 from ivr.line.content.upgrades import open_release
 from ivr.line.lint.plan_rules import renamed_steps
@@ -15,7 +15,7 @@ CONFIRMED_RULES = ("behind", "sign-off")
 """Rules whose warnings a person confirms: outdated translations, and text without a sign-off."""
 
 
-def renamed_reminders(ledger: Ledger, prompts_dir: Path, content: Content) -> list[str]:
+def renamed_reminders(ledger: Ledger, prompts_dir: Path, content: Content) -> list[Finding]:
     """A warning for each reminder to which this content gives another id than the live release does.
 
     Patients could get its text twice.
@@ -26,4 +26,4 @@ def renamed_reminders(ledger: Ledger, prompts_dir: Path, content: Content) -> li
         config = open_release(stored, prompts_dir).config if stored else None
     except BrokenPrompts:
         return []
-    return [finding.message for finding in renamed_steps(config, content)] if config else []
+    return list(renamed_steps(config, content)) if config else []

@@ -10,16 +10,18 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import reduce
 
 from sqlalchemy import Connection, delete, insert, select
 
 from ivr import clock
+from ivr.i18n import N_, Explained, Sentence, sentence
 from ivr.ledger import Ledger
 from ivr.ledger.tables import draft, draft_file
 from ivr.line.content.loader import Files, file_problem, read_content
 from ivr.line.content.upgrades import add_required_prompts
 from ivr.line.lint.runner import CheckReport, check_files
-from ivr.releases.store import Publication, Release, insert_release, select_files, select_live
+from ivr.releases.store import Publication, Release, insert_release, local_time, select_files, select_live
 
 NO_FILE = "-"
 """The version of a file that does not exist."""
@@ -28,15 +30,15 @@ Recorder = Callable[[Connection], None]
 Version = tuple[bytes | None, str | None]
 
 
-class NoDraft(Exception):
+class NoDraft(Explained):
     """There is no draft, or no release to base one on; the message says what to do."""
 
 
-class FileRejected(Exception):
+class FileRejected(Explained):
     """A file was rejected because of its name or size; the message says what to do."""
 
 
-class EditConflict(Exception):
+class EditConflict(Explained):
     """Another person changed the same file or draft in the meantime; the message says who and when."""
 
 
@@ -126,6 +128,42 @@ def check_now(files: Files) -> CheckReport:
     return check_files(files, now=clock.now())
 
 
+@dataclass(frozen=True)
+class _Refusals:
+    """Why something was not done with a draft that others changed in the meantime."""
+
+    others_discarded: str
+    others_saved: str
+
+
+_PUBLISH = _Refusals(
+    N_("Nothing was published: someone discarded changes in the meantime. Review the draft again first."),
+    N_(
+        "Nothing was published: {by} saved {name} on {day} at {time}, after you opened the draft. Review it again"
+        " first."
+    ),
+)
+_DISCARD = _Refusals(
+    N_("Nothing was discarded: someone discarded changes in the meantime. Review the draft again first."),
+    N_(
+        "Nothing was discarded: {by} saved {name} on {day} at {time}, after you opened the draft. Review it again"
+        " first."
+    ),
+)
+_PUBLISHED_MEANWHILE = N_(
+    "{name} was not saved: {by} published it on {day} at {time}, after you opened it. Open it again, add your change,"
+    " and save it; or overwrite the other version on purpose."
+)
+_SAVED_MEANWHILE = N_(
+    "{name} was not saved: {by} saved it on {day} at {time}, after you opened it. Open it again, add your change, and"
+    " save it; or overwrite the other version on purpose."
+)
+_DELETED_MEANWHILE = N_(
+    "{name} was not saved: {by} deleted it on {day} at {time}, after you opened it. Open it again, add your change, and"
+    " save it; or overwrite the other version on purpose."
+)
+
+
 class Drafts:
     """The draft in a database. `by` is always the name of the person who makes the change.
 
@@ -163,7 +201,7 @@ class Drafts:
         Without bytes, a file is deleted.
         """
         for name, (data, _) in files.items():
-            problem = file_problem(name, data) if data is not None else ""
+            problem = file_problem(name, data) if data is not None else None
             if problem:
                 raise FileRejected(problem)
         return self._put(files, by, now, record)
@@ -171,7 +209,7 @@ class Drafts:
     def remove(self, name: str, by: str, now: datetime, expected: str | None, record: Recorder = no_record) -> Draft:
         """Delete a file from the draft, and from the line once the draft is published. Otherwise like `save`."""
         if name not in self.open().files:
-            raise FileRejected(f"The draft has no file {name}.")
+            raise FileRejected(sentence(N_("The draft has no file {name}."), name=name))
         return self._put({name: (None, expected)}, by, now, record)
 
     def discard(self, name: str | None = None, expected: Draft | None = None, record: Recorder = no_record) -> None:
@@ -183,13 +221,15 @@ class Drafts:
             self._ledger.exclusive_lock(connection)
             current = _changed(connection)
             if expected and current != expected.changed:
-                raise EditConflict(self._changed_since("discarded", expected.changed, current))
+                raise EditConflict(self._changed_since(_DISCARD, expected.changed, current))
             files = delete(draft_file) if name is None else delete(draft_file).where(draft_file.c.name == name)
             deleted = connection.execute(files).rowcount + _delete_if_empty(connection)
             if deleted:
                 record(connection)
         if not deleted:
-            raise NoDraft("There is no draft." if name is None else f"The draft does not change {name}.")
+            if name is None:
+                raise NoDraft(sentence(N_("There is no draft.")))
+            raise NoDraft(sentence(N_("The draft does not change {name}."), name=name))
 
     def check(self) -> CheckReport:
         """The report of `infoline prompts check` on the draft."""
@@ -211,7 +251,7 @@ class Drafts:
         BrokenDraft, NoDraft, AlreadyLive, ConcurrentPublish.
         """
         if not expected.changed:
-            raise NoDraft("There is no draft: change a file first.")
+            raise NoDraft(sentence(N_("There is no draft: change a file first.")))
         if expected.conflicts:
             raise EditConflict(self._changed_on_both_sides(expected))
         report = self._check(expected.files)
@@ -225,7 +265,7 @@ class Drafts:
             self._ledger.exclusive_lock(connection)
             current = _changed(connection)
             if current != expected.changed:
-                raise EditConflict(self._changed_since("published", expected.changed, current))
+                raise EditConflict(self._changed_since(_PUBLISH, expected.changed, current))
             release = insert_release(connection, publication, expected.live.number)
             record(connection, release)
             connection.execute(delete(draft_file))
@@ -254,39 +294,42 @@ class Drafts:
             record(connection)
             return _open(connection, before)
 
-    def _saved_by_another(self, current: Draft, name: str) -> str:
+    def _saved_by_another(self, current: Draft, name: str) -> Sentence:
         change, live = current.changed.get(name), current.live
         if change is None:
-            who, at = f"{live.by} published", live.at
-        else:
-            who, at = f"{change.by} {'saved' if change.content is not None else 'deleted'}", change.at
-        return (
-            f"{name} was not saved: {who} it on {self._local_time(at)}, after you opened it. Open it again, add your"
-            " change, and save it; or overwrite the other version on purpose."
-        )
+            return sentence(_PUBLISHED_MEANWHILE, name=name, by=live.by, **self._local_time(live.at))
+        template = _SAVED_MEANWHILE if change.content is not None else _DELETED_MEANWHILE
+        return sentence(template, name=name, by=change.by, **self._local_time(change.at))
 
-    def _changed_on_both_sides(self, current: Draft) -> str:
+    def _changed_on_both_sides(self, current: Draft) -> Sentence:
         live = current.live
-        files = "; ".join(f"{file.name} (draft: {file.by}, {self._local_time(file.at)})" for file in current.conflicts)
-        return (
-            "Nothing was published. These files changed in the draft, and a different version of them has gone live"
-            f" since: {files}. {live.by} published release {live.number} on {self._local_time(live.at)}. Copy the"
-            " changes from the live files into the draft's files and overwrite them on purpose, or discard the draft's"
-            " changes to them."
+        template = N_("{name} (draft: {by}, {day} at {time})")
+        files = [
+            sentence(template, name=file.name, by=file.by, **self._local_time(file.at)) for file in current.conflicts
+        ]
+        return sentence(
+            N_(
+                "Nothing was published. These files changed in the draft, and a different version of them has gone live"
+                " since: {files}. {by} published release {number} on {day} at {time}. Copy the changes from the live"
+                " files into the draft's files and overwrite them on purpose, or discard the draft's changes to them."
+            ),
+            files=reduce(lambda first, second: sentence("{first}; {second}", first=first, second=second), files),
+            by=live.by,
+            number=live.number,
+            **self._local_time(live.at),
         )
 
-    def _changed_since(self, action: str, expected: Mapping[str, DraftFile], current: Mapping[str, DraftFile]) -> str:
+    def _changed_since(
+        self, refusals: _Refusals, expected: Mapping[str, DraftFile], current: Mapping[str, DraftFile]
+    ) -> Sentence:
         saved = [file for name, file in current.items() if expected.get(name) != file]
         if not saved:
-            return f"Nothing was {action}: someone discarded changes in the meantime. Review the draft again first."
+            return sentence(refusals.others_discarded)
         last = max(saved, key=lambda file: file.at)
-        return (
-            f"Nothing was {action}: {last.by} saved {last.name} on {self._local_time(last.at)}, after you opened the"
-            " draft. Review it again first."
-        )
+        return sentence(refusals.others_saved, by=last.by, name=last.name, **self._local_time(last.at))
 
-    def _local_time(self, at: datetime) -> str:
-        return f"{at.astimezone(self._zone):%Y-%m-%d at %H:%M}"
+    def _local_time(self, at: datetime) -> dict[str, str]:
+        return local_time(at, self._zone)
 
 
 def _open(connection: Connection, earlier: Draft | None = None) -> Draft:
@@ -298,7 +341,7 @@ def _open(connection: Connection, earlier: Draft | None = None) -> Draft:
         stored_files = select_files(connection, live.digest) if live else None
         files = add_required_prompts(stored_files) if stored_files is not None else None
     if live is None or files is None:
-        raise NoDraft("There is no live release to base a draft on: publish the folder first.")
+        raise NoDraft(sentence(N_("There is no live release to base a draft on: publish the folder first.")))
     stored = connection.execute(select(draft)).first()
     return Draft(
         live=live,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ivr.i18n import N_, Explained, sentence
 from ivr.ledger import Ledger
 from ivr.line.content.loader import Content
 from ivr.line.content.upgrades import open_release
@@ -11,11 +12,12 @@ from ivr.line.lint.runner import CheckReport, check_content
 from ivr.releases.store import Release, stored_files
 
 
-class DamagedRelease(Exception):
+class DamagedRelease(Explained):
     """The stored content of a release is damaged."""
 
     def __init__(self, release: Release) -> None:
-        super().__init__(f"Release {release.number} is damaged in the database: choose another one.")
+        template = N_("Release {number} is damaged in the database: choose another one.")
+        super().__init__(sentence(template, number=release.number))
 
 
 class UnsafeRelease(Exception):

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, insert, select
 
+from ivr.i18n import N_, Explained, sentence
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
 from ivr.line.content.loader import Content, Files, content_digest
@@ -54,24 +55,47 @@ class Diverged(Exception):
         )
 
 
-class AlreadyLive(Exception):
+class AlreadyLive(Explained):
     """The content to publish is already live, as `release`."""
 
     def __init__(self, live: Release) -> None:
         self.release = live
-        super().__init__(f"Nothing to publish: release {live.number} ({live.digest}) is live and identical.")
+        template = N_("Nothing to publish: release {number} ({digest}) is live and identical.")
+        super().__init__(sentence(template, number=live.number, digest=live.digest))
 
 
-class ConcurrentPublish(Exception):
+class ConcurrentPublish(Explained):
     """Another person published in the meantime; the message says who, what and when."""
 
     def __init__(self, live: Release, zone: tzinfo) -> None:
         self.live = live
         super().__init__(
-            f"Nothing was published: {live.by} published release {live.number} ({live.digest}) in the meantime, on"
-            f" {live.at.astimezone(zone):%Y-%m-%d at %H:%M}{f', with the note `{live.note}`' if live.note else ''}."
-            f" See the changes with `infoline prompts history {live.number}`, merge them into yours, and publish again."
+            sentence(
+                _PUBLISHED_WITH_NOTE if live.note else _PUBLISHED,
+                by=live.by,
+                number=live.number,
+                digest=live.digest,
+                **local_time(live.at, zone),
+                **({"note": live.note} if live.note else {}),
+            )
         )
+
+
+_PUBLISHED = N_(
+    "Nothing was published: {by} published release {number} ({digest}) in the meantime, on {day} at {time}. See the"
+    " changes with `infoline prompts history {number}`, merge them into yours, and publish again."
+)
+_PUBLISHED_WITH_NOTE = N_(
+    "Nothing was published: {by} published release {number} ({digest}) in the meantime, on {day} at {time}, with the"
+    " note `{note}`. See the changes with `infoline prompts history {number}`, merge them into yours, and publish"
+    " again."
+)
+
+
+def local_time(at: datetime, zone: tzinfo) -> dict[str, str]:
+    """The fields {day} and {time} of a sentence."""
+    local = at.astimezone(zone)
+    return {"day": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}"}
 
 
 def pack(files: Files) -> bytes:

@@ -106,7 +106,8 @@ def _confirm_draft(context: CommandContext, report: CheckReport, yes: bool) -> N
 
 
 def _renamed(context: CommandContext, content: Content) -> list[str]:
-    return renamed_reminders(context.ledger, context.settings.prompts_dir, content)
+    found = renamed_reminders(context.ledger, context.settings.prompts_dir, content)
+    return [finding.message for finding in found]
 
 
 def _confirm(report: CheckReport, warnings: list[str], yes: bool) -> None:

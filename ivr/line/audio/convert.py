@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from ivr.i18n import N_, Explained, Sentence, sentence
 from ivr.line.content.audio_headers import AudioInfo, read_audio_info
 from ivr.line.content.recordings import LONGEST, explain_too_long
 
@@ -30,23 +31,25 @@ PEAK, MAX_GAIN = 0.7, 10.0
 LOWEST, HIGHEST, EDGE = 150.0, 3_700.0, 150.0
 Samples = npt.NDArray[np.float32]
 
-_SAVE = "save it as WAV or MP3 and upload it again"
 # Signatures, at an offset, of files that people upload by mistake or that devices record by default.
 _OTHER_FORMATS: tuple[tuple[int, bytes, str], ...] = (
-    *((0, signature, "a picture") for signature in (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"PK\x03\x04", "a document or an archive"),
-    (4, b"ftyp", "an M4A recording or a video, the default of many phones"),
-    (0, b"OggS", "an OGG recording"),
-    (0, b"fLaC", "a FLAC recording"),
-    (0, b"FORM", "an AIFF recording"),
+    *((0, signature, N_("a picture")) for signature in (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")),
+    (0, b"%PDF", N_("a PDF document")),
+    (0, b"PK\x03\x04", N_("a document or an archive")),
+    (4, b"ftyp", N_("an M4A recording or a video, the default of many phones")),
+    (0, b"OggS", N_("an OGG recording")),
+    (0, b"fLaC", N_("a FLAC recording")),
+    (0, b"FORM", N_("an AIFF recording")),
 )
 
+_OTHER_KIND = N_("This is {kind}, not a WAV or MP3: save it as WAV or MP3 and upload it again.")
+_NO_SOUND_FILE = N_("This is not a WAV or MP3, despite its name: save it as WAV or MP3 and upload it again.")
 
-class UnusableAudio(Exception):
+
+class UnusableAudio(Explained):
     """A file that cannot be played on a telephone. code: stable, for programs; the message says what to do."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: Sentence) -> None:
         self.code = code
         super().__init__(message)
 
@@ -55,8 +58,8 @@ def read_upload(file: BinaryIO) -> bytes:
     """The bytes of an uploaded file. Raises UnusableAudio for a large file without reading all of it."""
     data = file.read(LARGEST_UPLOAD + 1)
     if len(data) > LARGEST_UPLOAD:
-        message = f"This file is larger than {LARGEST_UPLOAD // 1_000_000} MB: save it as MP3 or record less."
-        raise UnusableAudio("too-large", message)
+        template = N_("This file is larger than {most} MB: save it as MP3 or record less.")
+        raise UnusableAudio("too-large", sentence(template, most=LARGEST_UPLOAD // 1_000_000))
     return data
 
 
@@ -74,27 +77,31 @@ def to_telephone_wav(data: bytes, comment: str = "") -> bytes:
     samples = resample(samples, rate, RATE)
     peak = float(np.abs(samples).max(initial=0.0))
     if peak < SILENT:
-        raise UnusableAudio("silent", "This recording is silent: make sure the microphone is on and record it again.")
+        template = N_("This recording is silent: make sure the microphone is on and record it again.")
+        raise UnusableAudio("silent", sentence(template))
     return encode_wav(samples * np.float32(min(PEAK / peak, MAX_GAIN)), RATE, mu_law=True, comment=comment)
 
 
 def _check_header(data: bytes) -> AudioInfo:
     """The header of a file, if it describes a recording that can be converted."""
     if not data:
-        raise UnusableAudio("empty", "This file is empty: record it again.")
+        raise UnusableAudio("empty", sentence(N_("This file is empty: record it again.")))
     header = read_audio_info(data)
     if header is None or header.rate > HIGHEST_RATE:
         kind = next((kind for offset, signature, kind in _OTHER_FORMATS if data.startswith(signature, offset)), "")
-        problem = f"This is {kind}, not a WAV or MP3" if kind else "This is not a WAV or MP3, despite its name"
-        raise UnusableAudio("not-sound", f"{problem}: {_SAVE}.")
+        raise UnusableAudio(
+            "not-sound", sentence(_OTHER_KIND, kind=sentence(kind)) if kind else sentence(_NO_SOUND_FILE)
+        )
     if header.broken_at is not None:
         raise _damaged(header.broken_at)
     if header.rate < RATE:
-        message = f"This has {header.rate:,} samples a second, too few for a telephone: record at {RATE:,} or more."
-        raise UnusableAudio("low-rate", message)
+        template = N_("This has {rate} samples a second, too few for a telephone: record at {least} or more.")
+        raise UnusableAudio("low-rate", sentence(template, rate=f"{header.rate:,}", least=f"{RATE:,}"))
     if header.seconds < SHORTEST:
-        problem = "This is too short to hear" if header.seconds else "This file contains no sound"
-        raise UnusableAudio("too-short", f"{problem}: record it again.")
+        template = N_("This file contains no sound: record it again.")
+        if header.seconds:
+            template = N_("This is too short to hear: record it again.")
+        raise UnusableAudio("too-short", sentence(template))
     too_long = explain_too_long(header.seconds)
     if too_long:
         raise UnusableAudio("too-long", too_long)
@@ -102,8 +109,8 @@ def _check_header(data: bytes) -> AudioInfo:
 
 
 def _damaged(second: float) -> UnusableAudio:
-    problem = f"This file is damaged or cut short at second {second:.0f}"
-    return UnusableAudio("damaged", f"{problem}: copy it again or record it again.")
+    template = N_("This file is damaged or cut short at second {second}: copy it again or record it again.")
+    return UnusableAudio("damaged", sentence(template, second=f"{second:.0f}"))
 
 
 def decode_audio(data: bytes) -> tuple[Samples, int]:
@@ -116,9 +123,11 @@ def decode_audio(data: bytes) -> tuple[Samples, int]:
             rate = int(file.samplerate)
             channels = file.read(int((LONGEST + 1) * rate), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, ValueError) as error:
-        raise UnusableAudio("damaged", f"This file is damaged or in an unsupported format: {_SAVE}.") from error
+        template = N_("This file is damaged or in an unsupported format: save it as WAV or MP3 and upload it again.")
+        raise UnusableAudio("damaged", sentence(template)) from error
     if not np.isfinite(channels).all():
-        raise UnusableAudio("damaged", f"This file is damaged: {_SAVE}.")
+        template = N_("This file is damaged: save it as WAV or MP3 and upload it again.")
+        raise UnusableAudio("damaged", sentence(template))
     loudest = int(np.square(channels).sum(axis=0).argmax())
     return channels[:, loudest], rate
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from ivr.i18n import N_, Explained, sentence
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.yaml_source import Source
 
@@ -31,9 +32,17 @@ US_STATES = frozenset(_STATES.split())
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
+class _InvalidValue(Explained, ValueError):
+    """A value that cannot be used, and how to write it."""
+
+
+def _invalid(template: str, /, **values: str) -> _InvalidValue:
+    return _InvalidValue(sentence(template, **values))
+
+
 def _time(value: Any) -> time:
     if not _TIME.fullmatch(str(value)):
-        raise ValueError(f"`{value}` is not a time of day: write it like 08:00")
+        raise _invalid(N_("`{value}` is not a time of day: write it like 08:00"), value=str(value))
     return time.fromisoformat(str(value))
 
 
@@ -41,31 +50,31 @@ def _day(value: Any) -> date:
     try:
         return date.fromisoformat(str(value))
     except ValueError:
-        raise ValueError(f"`{value}` is not a day: write it like 2026-12-24") from None
+        raise _invalid(N_("`{value}` is not a day: write it like 2026-12-24"), value=str(value)) from None
 
 
 def _span(value: Any) -> timedelta:
     match = _SPAN.fullmatch(str(value))
     if not match:
-        raise ValueError(f"`{value}` is not a duration: write it like 7d, 12h or 30m")
+        raise _invalid(N_("`{value}` is not a duration: write it like 7d, 12h or 30m"), value=str(value))
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _opening(value: Any) -> dict[str, Any]:
     """{"Mon-Fri": "08:00-17:00"} as {"Mon": (08:00, 17:00), ...}."""
     if not isinstance(value, dict) or not value:
-        raise ValueError("write hours like {Mon-Fri: 08:00-17:00}")
+        raise _invalid(N_("write hours like {{Mon-Fri: 08:00-17:00}}"))
     opening: dict[str, tuple[time, time]] = {}
     for days, hours in value.items():
         match = _HOURS.fullmatch(str(hours))
         if not match:
-            raise ValueError(f"`{hours}` are not opening hours: write them like 08:00-17:00")
+            raise _invalid(N_("`{hours}` are not opening hours: write them like 08:00-17:00"), hours=str(hours))
         opens, closes = _time(match[1]), _time(match[2])
         if opens >= closes:
-            raise ValueError(f"`{hours}` closes before it opens")
+            raise _invalid(N_("`{hours}` closes before it opens"), hours=str(hours))
         for day in _days(str(days)):
             if day in opening:
-                raise ValueError(f"{day} has hours twice")
+                raise _invalid(N_("{day} has hours twice"), day=day)
             opening[day] = (opens, closes)
     return opening
 
@@ -74,24 +83,24 @@ def _days(value: str) -> tuple[str, ...]:
     first, dash, last = value.partition("-")
     last = last if dash else first
     if first not in DAYS or last not in DAYS:
-        raise ValueError(f"`{value}` are not days: write Mon-Fri, or Sat")
+        raise _invalid(N_("`{value}` are not days: write Mon-Fri, or Sat"), value=value)
     start, end = DAYS.index(first), DAYS.index(last)
     if end < start:
-        raise ValueError(f"`{value}` runs backwards")
+        raise _invalid(N_("`{value}` runs backwards"), value=value)
     return DAYS[start : end + 1]
 
 
-def _check(is_valid: Callable[[str], object], description: str) -> AfterValidator:
+def _check(is_valid: Callable[[str], object], template: str, /, **values: str) -> AfterValidator:
     def check(value: str) -> str:
         if not is_valid(value):
-            raise ValueError(f"`{value}` is not {description}")
+            raise _invalid(template, value=value, **values)
         return value
 
     return AfterValidator(check)
 
 
-def _matches(pattern: str, description: str) -> AfterValidator:
-    return _check(re.compile(pattern).fullmatch, description)
+def _matches(pattern: str, template: str) -> AfterValidator:
+    return _check(re.compile(pattern).fullmatch, template)
 
 
 def _is_language(code: str) -> bool:
@@ -104,19 +113,27 @@ Clock = Annotated[time, BeforeValidator(_time)]
 Day = Annotated[date, BeforeValidator(_day)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
 _zones = cache(available_timezones)
-Zone = Annotated[str, _check(lambda name: name in _zones(), "a time zone: write it like America/New_York")]
-StateCode = Annotated[str, _check(US_STATES.__contains__, "a state: write its two letters, like NH")]
+Zone = Annotated[
+    str, _check(lambda name: name in _zones(), N_("`{value}` is not a time zone: write it like America/New_York"))
+]
+StateCode = Annotated[
+    str, _check(US_STATES.__contains__, N_("`{value}` is not a state: write its two letters, like NH"))
+]
 _PHONE = "[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}"
-Phone = Annotated[str, _matches(_PHONE, "a phone number: write ten digits like 603-663-2180")]
-Helpline = Annotated[str, _matches(f"1-{_PHONE}", "a helpline: write it with its 1, like 1-800-555-0100")]
+Phone = Annotated[str, _matches(_PHONE, N_("`{value}` is not a phone number: write ten digits like 603-663-2180"))]
+Helpline = Annotated[
+    str, _matches(f"1-{_PHONE}", N_("`{value}` is not a helpline: write it with its 1, like 1-800-555-0100"))
+]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
-Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", "a lowercase name, like next-steps")]
+Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", N_("`{value}` is not a lowercase name, like next-steps"))]
 # 0, 8, 9, * and # have the same meaning in every state.
-ChoiceKey = Annotated[str, _matches(r"[1-7]", "a key from 1 to 7")]
-LanguageCode = Annotated[str, _check(_is_language, "a language: write its two letters, like en")]
+ChoiceKey = Annotated[str, _matches(r"[1-7]", N_("`{value}` is not a key from 1 to 7"))]
+LanguageCode = Annotated[str, _check(_is_language, N_("`{value}` is not a language: write its two letters, like en"))]
 ByLanguage = dict[str, str]
-ReplyWord = Annotated[str, _matches(r"[A-Z0-9]{2,20}", "a word of capital letters, like BIOPSY")]
-Command = Annotated[str, _matches("|".join(LINE_COMMANDS), f"one of {', '.join(LINE_COMMANDS)}")]
+ReplyWord = Annotated[str, _matches(r"[A-Z0-9]{2,20}", N_("`{value}` is not a word of capital letters, like BIOPSY"))]
+Command = Annotated[
+    str, _check(LINE_COMMANDS.__contains__, N_("`{value}` is not one of {names}"), names=", ".join(LINE_COMMANDS))
+]
 Said = Annotated[list[str], Field(min_length=1)]
 
 
@@ -126,9 +143,13 @@ class _Part(BaseModel):
 
 class Language(_Part):
     name: str
-    voice: Annotated[str, _matches(r"(Polly|Google)\.[A-Za-z0-9-]+", "a voice, like Polly.Joanna-Neural")]
-    tag: Annotated[str, _matches("[a-z]{2}-[A-Z]{2}", "a tag like en-US")]
-    rate: Annotated[str, _matches("[2-9][0-9]%|1[0-9]{2}%|200%", "a speed from 20% to 200%, like 90%")] = "90%"
+    voice: Annotated[
+        str, _matches(r"(Polly|Google)\.[A-Za-z0-9-]+", N_("`{value}` is not a voice, like Polly.Joanna-Neural"))
+    ]
+    tag: Annotated[str, _matches("[a-z]{2}-[A-Z]{2}", N_("`{value}` is not a tag like en-US"))]
+    rate: Annotated[
+        str, _matches("[2-9][0-9]%|1[0-9]{2}%|200%", N_("`{value}` is not a speed from 20% to 200%, like 90%"))
+    ] = "90%"
     said: dict[Command, Said] = {}
     """What callers can say instead of each key."""
 
@@ -198,7 +219,7 @@ class Site(_Part):
     directory: Name
 
 
-Country = Annotated[str, _matches("[A-Z]{2}", "two capital letters, like US")]
+Country = Annotated[str, _matches("[A-Z]{2}", N_("`{value}` is not two capital letters, like US"))]
 
 
 class QuietHours(_Part):
@@ -214,7 +235,7 @@ class PerNumber(_Part):
 class ReminderStep(_Part):
     """One reminder. It is due `before` the appointment, and still sent when it is at most `late` overdue."""
 
-    id: Annotated[str, _matches("[a-z0-9-]{1,40}", "a lowercase name, like 7d")]
+    id: Annotated[str, _matches("[a-z0-9-]{1,40}", N_("`{value}` is not a lowercase name, like 7d"))]
     before: Span
     late: Span
     priority: Annotated[int, Field(ge=1, le=9)] = 5
@@ -300,13 +321,17 @@ def read_config(source: Source) -> Config:
 
 
 _SENTENCES = {
-    "extra_forbidden": " is not a key here: remove it, or correct its spelling",
-    "missing": " is missing: add it here",
+    "extra_forbidden": N_("`{name}` is not a key here: remove it, or correct its spelling."),
+    "missing": N_("`{name}` is missing: add it here."),
 }
 
 
 def _finding(source: Source, problem: ErrorDetails) -> Finding:
     path = tuple(step for step in problem["loc"] if step != "[key]")
     name = ".".join(map(str, path)) or "line.yaml"
-    problem_text = _SENTENCES.get(problem["type"], f": {problem['msg'].removeprefix('Value error, ')}")
-    return source.fault(path, "line-yaml", f"`{name}`{problem_text}.")
+    template = _SENTENCES.get(problem["type"])
+    if template:
+        return source.fault(path, "line-yaml", template, name=name)
+    error = problem.get("ctx", {}).get("error")
+    text = error.sentence if isinstance(error, _InvalidValue) else problem["msg"].removeprefix("Value error, ")
+    return source.fault(path, "line-yaml", N_("`{name}`: {problem}."), name=name, problem=text)

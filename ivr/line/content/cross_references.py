@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from ivr.i18n import N_, sentence
 from ivr.line.content.config import LINE_COMMANDS, Config
 from ivr.line.content.findings import Finding
 from ivr.line.content.prompt import Prompt
@@ -38,21 +39,22 @@ def _references(config: Config, source: Source) -> Iterator[Finding]:
     targets = set(config.menus) | {topic.id for topic in config.topics} | entries
     for path, name in _directory_references(config):
         if name not in entries:
-            yield source.fault(path, "reference", f"`{name}` is not in the directory.")
+            yield source.fault(path, "reference", N_("`{name}` is not in the directory."), name=name)
     for menu_name, menu in config.menus.items():
         for key, target in menu.choices.items():
             if target not in targets:
-                message = f"`{target}` is not a menu, a topic or in the directory."
-                yield source.fault(("menus", menu_name, "choices", key), "reference", message)
+                template = N_("`{name}` is not a menu, a topic or in the directory.")
+                yield source.fault(("menus", menu_name, "choices", key), "reference", template, name=target)
     for outcome in config.answers:
         if outcome not in SPOKEN_ANSWERS:
-            message = f"`{outcome}` has no spoken answer; the outcomes that have one are {', '.join(SPOKEN_ANSWERS)}."
-            yield source.fault(("answers", outcome), "reference", message)
+            template = N_("`{name}` has no spoken answer; the outcomes that have one are {names}.")
+            values = {"name": outcome, "names": ", ".join(SPOKEN_ANSWERS)}
+            yield source.fault(("answers", outcome), "reference", template, **values)
     if NUMBERS not in {topic.id for topic in config.topics}:
-        message = f"There is no topic `{NUMBERS}`, whose text message lists the phone numbers."
-        yield source.fault(("topics",), "reference", message)
+        template = N_("There is no topic `{name}`, whose text message lists the phone numbers.")
+        yield source.fault(("topics",), "reference", template, name=NUMBERS)
     if "welcome" not in config.menus:
-        yield source.fault(("menus",), "reference", "There is no menu `welcome`, with which every call begins.")
+        yield source.fault(("menus",), "reference", N_("There is no menu `welcome`, with which every call begins."))
 
 
 def _directory_references(config: Config) -> Iterator[tuple[Path, str]]:
@@ -76,8 +78,8 @@ def _repeated_next(config: Config, source: Source) -> Iterator[Finding]:
     for index, entry in enumerate(config.directory):
         for n, name in enumerate(entry.next):
             if name in (entry.id, *entry.next[:n]):
-                message = f"`{name}` is called twice for {entry.id}: remove it here."
-                yield source.fault(("directory", index, "next", n), "reference", message)
+                template = N_("`{name}` is called twice for {entry}: remove it here.")
+                yield source.fault(("directory", index, "next", n), "reference", template, name=name, entry=entry.id)
 
 
 def _library(config: Config, source: Source) -> Iterator[Finding]:
@@ -89,22 +91,27 @@ def _library(config: Config, source: Source) -> Iterator[Finding]:
         path: Path = ("library", index)
         for language in config.languages:
             word = answer.word.get(language, "")
-            owner = "something else on this line" if word in RESERVED_WORDS else owners.get((language, word))
+            owner = owners.get((language, word))
             if not word:
-                yield source.fault((*path, "word"), "translation", f"The word in `{language}` is missing.")
+                yield source.fault(
+                    (*path, "word"), "translation", N_("The word in `{code}` is missing."), code=language
+                )
+            elif word in RESERVED_WORDS:
+                template = N_("`{word}` already means something else on this line: choose another word for {answer}.")
+                yield source.fault((*path, "word"), "double", template, word=word, answer=answer.id)
             elif owner:
-                message = f"`{word}` already means {owner}: choose another word for {answer.id}."
-                yield source.fault((*path, "word"), "double", message)
+                template = N_("`{word}` already means {owner}: choose another word for {answer}.")
+                yield source.fault((*path, "word"), "double", template, word=word, owner=owner, answer=answer.id)
             owners[language, word] = answer.id
             if answer.after and not answer.about.get(language, "").strip():
-                message = f"`about` is missing in `{language}`: it says what this answer is about in the offer."
-                yield source.fault((*path, "after"), "translation", message)
+                template = N_("`about` is missing in `{code}`: it says what this answer is about in the offer.")
+                yield source.fault((*path, "after"), "translation", template, code=language)
         if answer.after and answer.after not in topics:
-            yield source.fault((*path, "after"), "reference", f"`{answer.after}` is not a topic.")
+            yield source.fault((*path, "after"), "reference", N_("`{name}` is not a topic."), name=answer.after)
         offers[answer.after or ""] += bool(answer.after)
         if offers[answer.after or ""] > MOST_OFFERS:
-            message = f"More than {MOST_OFFERS} answers are offered after `{answer.after}`: remove `after` here."
-            yield source.fault((*path, "after"), "library", message)
+            template = N_("More than {most} answers are offered after `{topic}`: remove `after` here.")
+            yield source.fault((*path, "after"), "library", template, most=MOST_OFFERS, topic=answer.after or "")
 
 
 def _missing_names(config: Config, source: Source) -> Iterator[Finding]:
@@ -115,7 +122,7 @@ def _missing_names(config: Config, source: Source) -> Iterator[Finding]:
     for path, names in named:
         for language in config.languages:
             if not names.get(language, "").strip():
-                yield source.fault(path, "translation", f"The text in `{language}` is missing.")
+                yield source.fault(path, "translation", N_("The text in `{code}` is missing."), code=language)
 
 
 def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
@@ -132,17 +139,17 @@ def _duplicates(config: Config, source: Source) -> Iterator[Finding]:
     for path, field, values in lists:
         for index, value in enumerate(values):
             if value in values[:index]:
-                message = f"`{value}` appears twice under {path[-1]}."
-                yield source.fault((*path, index, field), "double", message)
+                template = N_("`{value}` appears twice under {place}.")
+                yield source.fault((*path, index, field), "double", template, value=str(value), place=path[-1])
     taken = {"hospital", *topics, *library, *config.menus, *OUTCOMES, *LINE_COMMANDS}
     for index, name in enumerate(library):
         if name in {*topics, *config.menus, *OUTCOMES, *LINE_COMMANDS}:
-            message = f"`{name}` is already the name of something else: rename this answer."
-            yield source.fault(("library", index, "id"), "double", message)
+            template = N_("`{name}` is already the name of something else: rename this answer.")
+            yield source.fault(("library", index, "id"), "double", template, name=name)
     for index, name in enumerate(entries):
         if name in taken:
-            message = f"`{name}` is already the name of something else: rename this entry."
-            yield source.fault(("directory", index, "id"), "double", message)
+            template = N_("`{name}` is already the name of something else: rename this entry.")
+            yield source.fault(("directory", index, "id"), "double", template, name=name)
 
 
 def _missing_prompts(config: Config, prompts: Prompts) -> Iterator[Finding]:
@@ -151,25 +158,27 @@ def _missing_prompts(config: Config, prompts: Prompts) -> Iterator[Finding]:
         for language in config.languages:
             prompt = prompts.get((language, name))
             if prompt is None:
-                message = "This file is missing: write it, or translate it from another language."
-                yield Finding(f"{language}/{name}.md", 0, "translation", "error", message)
+                message = sentence(N_("This file is missing: write it, or translate it from another language."))
+                yield Finding.of(f"{language}/{name}.md", 0, "translation", "error", message)
                 continue
             sections = {"Spoken": prompt.spoken, "Choices": prompt.choices, "Texted": prompt.texted}
             for heading in headings:
                 if not sections[heading]:
-                    message = f"`## {heading}` is missing: the line uses this section."
-                    yield Finding(prompt.file, 1, "missing-part", "error", message)
+                    template = N_("`## {heading}` is missing: the line uses this section.")
+                    message = sentence(template, heading=heading)
+                    yield Finding.of(prompt.file, 1, "missing-part", "error", message)
             if name in titled and not prompt.title:
-                message = "`title:` is missing: the line shows it when it asks which answer is meant."
-                yield Finding(prompt.file, 1, "missing-part", "error", message)
+                message = sentence(N_("`title:` is missing: the line shows it when it asks which answer is meant."))
+                yield Finding.of(prompt.file, 1, "missing-part", "error", message)
 
 
 def _unknown_languages(config: Config, prompts: Prompts) -> Iterator[Finding]:
     """Language folders that line.yaml does not list. Each is reported once, at its first file."""
     for language in sorted({language for language, _ in prompts} - set(config.languages)):
         first = min(prompt.file for prompt in prompts.values() if prompt.language == language)
-        message = f"`{language}` is not one of the languages in line.yaml: add it there, or remove this folder."
-        yield Finding(first, 0, "translation", "error", message)
+        template = N_("`{code}` is not one of the languages in line.yaml: add it there, or remove this folder.")
+        message = sentence(template, code=language)
+        yield Finding.of(first, 0, "translation", "error", message)
 
 
 def _part_counts(config: Config, prompts: Prompts) -> Iterator[Finding]:
@@ -179,9 +188,9 @@ def _part_counts(config: Config, prompts: Prompts) -> Iterator[Finding]:
         for language in others:
             prompt = prompts.get((language, topic.id))
             if source and prompt and len(prompt.spoken) != len(source.spoken):
-                counts = f"`{first}` has {len(source.spoken)} spoken parts, and this file has {len(prompt.spoken)}"
-                message = f"{counts}: make them equal."
-                yield Finding(prompt.file, 1, "translation", "error", message)
+                template = N_("`{code}` has {count} spoken parts, and this file has {own}: make them equal.")
+                message = sentence(template, code=first, count=len(source.spoken), own=len(prompt.spoken))
+                yield Finding.of(prompt.file, 1, "translation", "error", message)
 
 
 def _wrong_choices(config: Config, prompts: Prompts) -> Iterator[Finding]:
@@ -189,13 +198,14 @@ def _wrong_choices(config: Config, prompts: Prompts) -> Iterator[Finding]:
         for language in config.languages:
             prompt = prompts.get((language, name))
             if prompt and prompt.listed and set(prompt.choices) != set(menu.choices):
-                message = f"`## Choices` must have the keys of this menu in line.yaml: {', '.join(menu.choices)}."
-                yield Finding(prompt.file, prompt.listed.line, "menu-choices", "error", message)
+                template = N_("`## Choices` must have the keys of this menu in line.yaml: {keys}.")
+                message = sentence(template, keys=", ".join(menu.choices))
+                yield Finding.of(prompt.file, prompt.listed.line, "menu-choices", "error", message)
 
 
 def _unused_phrases(config: Config, prompts: Prompts) -> Iterator[Finding]:
     known = OUTCOMES | {subject.id for subject in config.subjects}
     for prompt in prompts.values():
         if prompt.phrases and prompt.name not in known:
-            message = "No question leads to this prompt: remove its phrases."
-            yield Finding(prompt.file, prompt.phrase_lines[0], "phrase", "error", message)
+            message = sentence(N_("No question leads to this prompt: remove its phrases."))
+            yield Finding.of(prompt.file, prompt.phrase_lines[0], "phrase", "error", message)

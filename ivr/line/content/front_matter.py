@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from ivr.i18n import N_, Explained, sentence
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.yaml_source import decode_text, field_offsets, read_yaml
 
@@ -21,7 +22,11 @@ _CLOSING = re.compile(r"(?:\r\n|\r|\n)---[ \t]*(?=\r|\n|\Z)")
 # A new field is inserted above this one, which every file has.
 _NEXT_FIELD = "reviewed"
 _FILE = "the file"
-_NOT_IN_PLACE = "The fields cannot be edited in place: write each field on its own line first."
+_NOT_IN_PLACE = N_("The fields cannot be edited in place: write each field on its own line first.")
+
+
+class NotEditable(Explained, ValueError):
+    """A file that cannot be edited in place; the message is for the user."""
 
 
 def split_front_matter(file: str, text: str) -> tuple[str, str, int]:
@@ -29,8 +34,8 @@ def split_front_matter(file: str, text: str) -> tuple[str, str, int]:
     lines = text.split("\n")
     closing = next((number for number, line in enumerate(lines) if number and line.rstrip() == "---"), None)
     if lines[0].rstrip() != "---" or closing is None:
-        message = "Begin the file with its fields between two lines of `---`, as the other files do."
-        raise BrokenPrompts([Finding(file, 1, "fields", "error", message)])
+        message = sentence(N_("Begin the file with its fields between two lines of `---`, as the other files do."))
+        raise BrokenPrompts([Finding.of(file, 1, "fields", "error", message)])
     return "\n".join(lines[1:closing]), "\n".join(lines[closing + 1 :]), closing + 2
 
 
@@ -103,7 +108,7 @@ def _values_without(name: str, items: Sequence[str], fields: dict[str, Any]) -> 
 def _without_items(name: str, items: Sequence[str], fields: str, _line_end: str) -> str:
     _, end, node = field_offsets(fields)[name]
     if not isinstance(node, yaml.SequenceNode):
-        raise ValueError(_NOT_IN_PLACE)
+        raise NotEditable(sentence(_NOT_IN_PLACE))
     kept = [item for item in node.value if str(item.value) in items]
     if node.flow_style or not kept:
         sources = (fields[item.start_mark.index : item.end_mark.index].rstrip() for item in kept)
@@ -123,7 +128,7 @@ def _edit(data: bytes, change: Callable[[str, str], str], expect: Callable[[dict
     opening = _LINE_END.search(text)
     closing = _CLOSING.search(text, opening.end() - 1) if opening else None
     if opening is None or closing is None or not isinstance(before, dict) or _NEXT_FIELD not in before:
-        raise ValueError(_NOT_IN_PLACE)
+        raise NotEditable(sentence(_NOT_IN_PLACE))
     fields = change(text[opening.end() : closing.start()], opening[0])
     edited = f"{text[: opening.end()]}{fields}{text[closing.start() :]}".encode()
     try:
@@ -131,7 +136,7 @@ def _edit(data: bytes, change: Callable[[str, str], str], expect: Callable[[dict
     except BrokenPrompts:
         is_as_expected = False
     if not is_as_expected:
-        raise ValueError(_NOT_IN_PLACE)
+        raise NotEditable(sentence(_NOT_IN_PLACE))
     return edited
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ivr.i18n import N_
 from ivr.line.text.normalize import join_split_words, normalize
 
 RED_FLAGS = ("urgent", "person-soon")
@@ -47,7 +48,7 @@ def parse_keyword_rule(line: str) -> KeywordRule:
 def _atoms(text: str) -> tuple[Atom, ...]:
     atoms = tuple(_atom(word) for word in text.split(","))
     if not all(atoms):
-        raise ValueError("a word is missing next to a comma, a + or `but not`")
+        raise ValueError(N_("a word is missing next to a comma, a + or `but not`"))
     return atoms
 
 

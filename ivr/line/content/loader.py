@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ivr.i18n import N_, Sentence, sentence
 from ivr.line.content.config import Config, read_config
 from ivr.line.content.cross_references import find_cross_reference_errors
 from ivr.line.content.findings import BrokenPrompts, Finding
@@ -33,13 +34,13 @@ from ivr.line.text.gsm7 import fold_to_gsm7
 
 LINE_FILE = "line.yaml"
 _PROMPT_FILE = re.compile(r"[a-z]{2}/[a-z0-9]+(-[a-z0-9]+)*\.md")
-_TOO_LARGE = (
-    f"This folder has more than {LARGEST_TOGETHER // 1_000_000} MB: name a folder with prompts only, or make its"
-    " recordings smaller."
+_TOO_LARGE = sentence(
+    N_("This folder has more than {most} MB: name a folder with prompts only, or make its recordings smaller."),
+    most=LARGEST_TOGETHER // 1_000_000,
 )
 # The database stores the names of a draft's files.
 _LONGEST_NAME = 100
-_LINK = "This is a link: put the file itself here, so that nothing from outside this folder is published."
+_LINK = sentence(N_("This is a link: put the file itself here, so that nothing from outside this folder is published."))
 _JUNK_ENDINGS = ("~", ".bak", ".orig", ".swp", "Thumbs.db", "desktop.ini")
 Files = Mapping[str, bytes]
 
@@ -109,20 +110,21 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     Raises BrokenPrompts if the folder is missing or too large, or if a file cannot be read.
     """
     if not (folder / LINE_FILE).is_file():
-        message = f"There is no {LINE_FILE} in {folder}: name the folder with the prompts."
-        raise BrokenPrompts([Finding(LINE_FILE, 0, "folder", "error", message)])
+        template = N_("There is no {file} in {folder}: name the folder with the prompts.")
+        message = sentence(template, file=LINE_FILE, folder=str(folder))
+        raise BrokenPrompts([Finding.of(LINE_FILE, 0, "folder", "error", message)])
     files: dict[str, bytes] = {}
     findings: list[Finding] = []
     left = LARGEST_TOGETHER + LARGEST_RECORDING
     for name, path in _entries(folder, findings):
         if path.is_symlink():
-            findings.append(Finding(name, 0, "folder", "error", _LINK))
+            findings.append(Finding.of(name, 0, "folder", "error", _LINK))
             continue
         try:
             files[name] = read_file(path)
             left -= len(files[name])
             if left < 0:
-                findings.append(Finding(name, 0, "folder", "error", _TOO_LARGE))
+                findings.append(Finding.of(name, 0, "folder", "error", _TOO_LARGE))
                 break
         except OSError as error:
             findings.append(_unreadable(name, error))
@@ -151,8 +153,8 @@ def _entries(folder: Path, findings: list[Finding]) -> list[tuple[str, Path]]:
 
 
 def _unreadable(name: str, error: OSError) -> Finding:
-    message = f"This cannot be opened ({error.strerror}): give this user permission to read it, or remove it."
-    return Finding(name, 0, "folder", "error", message)
+    template = N_("This cannot be opened ({reason}): give this user permission to read it, or remove it.")
+    return Finding.of(name, 0, "folder", "error", sentence(template, reason=str(error.strerror)))
 
 
 def read_file(path: Path) -> bytes:
@@ -172,15 +174,17 @@ def _is_junk(name: str) -> bool:
     return any(part.startswith((".", "~", "#")) for part in parts) or parts[-1].endswith(_JUNK_ENDINGS)
 
 
-def file_problem(name: str, data: bytes) -> str:
-    """Why a file cannot be in prompts/ because of its name or size; empty if it can, even if it cannot be parsed."""
+def file_problem(name: str, data: bytes) -> Sentence | None:
+    """Why a file cannot be in prompts/ because of its name or size; None if it can, even if it cannot be parsed."""
     if not (name == LINE_FILE or _PROMPT_FILE.fullmatch(name) or is_question_file(name) or is_recording_name(name)):
-        return (
-            f"`{name}` is not a file name for prompts/: write it like line.yaml, en/cancer.md, en/questions.tsv or"
+        template = N_(
+            "`{name}` is not a file name for prompts/: write it like line.yaml, en/cancer.md, en/questions.tsv or"
             " recordings/en/cancer-2.mp3."
         )
+        return sentence(template, name=name)
     if len(name) > _LONGEST_NAME:
-        return f"`{name[:40]}…` has {len(name)} characters: shorten the name to {_LONGEST_NAME}."
+        template = N_("`{name}…` has {length} characters: shorten the name to {most}.")
+        return sentence(template, name=name[:40], length=len(name), most=_LONGEST_NAME)
     largest = (
         LARGEST_RECORDING
         if is_in_recordings_folder(name)
@@ -190,10 +194,11 @@ def file_problem(name: str, data: bytes) -> str:
     )
     if len(data) > largest:
         size = f"{largest // 1_000_000} MB" if largest >= 1_000_000 else f"{largest // 1000} kB"
-        return f"{name} is larger than {size}: make it smaller, or split it."
+        return sentence(N_("{name} is larger than {size}: make it smaller, or split it."), name=name, size=size)
     if name.endswith(".md") and len(data.rpartition(b"\n---")[2].split()) > MOST_PROMPT_WORDS:
-        return f"{name} has more than {MOST_PROMPT_WORDS:,} words: split it or shorten it."
-    return ""
+        template = N_("{name} has more than {most} words: split it or shorten it.")
+        return sentence(template, name=name, most=f"{MOST_PROMPT_WORDS:,}")
+    return None
 
 
 def content_digest(files: Files) -> str:
@@ -254,8 +259,8 @@ def is_prompt(file: str) -> bool:
 
 def misnamed_file(file: str) -> Finding:
     """The finding for a file that does not belong in prompts/."""
-    message = "A prompt belongs in the folder of its language, and its name is lowercase: en/cancer.md."
-    return Finding(file, 0, "file-name", "error", message)
+    message = sentence(N_("A prompt belongs in the folder of its language, and its name is lowercase: en/cancer.md."))
+    return Finding.of(file, 0, "file-name", "error", message)
 
 
 def outcomes_of(files: Files) -> frozenset[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ivr.i18n import N_, Sentence, sentence
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.front_matter import split_front_matter
 from ivr.line.content.keyword_rules import KeywordRule, parse_keyword_rule, split_keyword_rules
@@ -86,8 +87,9 @@ def read_prompt(file: str, data: bytes) -> Prompt:
     language, name = file.split("/", 1)[0], file.rsplit("/", 1)[1].removesuffix(".md")
     top, body, body_line = split_front_matter(file, text)
     if len(body.split()) > MOST_PROMPT_WORDS:
-        message = f"This prompt has more than {MOST_PROMPT_WORDS:,} words: split it or shorten it."
-        raise BrokenPrompts([Finding(file, body_line, "words", "error", message)])
+        template = N_("This prompt has more than {most} words: split it or shorten it.")
+        message = sentence(template, most=f"{MOST_PROMPT_WORDS:,}")
+        raise BrokenPrompts([Finding.of(file, body_line, "words", "error", message)])
     fields = read_yaml(file, top, first_line=2)
     findings = [*_rename_fields(fields), *_field_findings(fields)]
     if findings:
@@ -133,13 +135,16 @@ def _is_review(value: Any) -> bool:
 
 
 _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "title": (_is_text, "must be text"),
-    "sources": (lambda value: _is_list_of_text(value) and bool(value), "must be a list like [F1, F2]"),
-    "made_from": (_is_text, "is written by `infoline prompts in-step`: leave it out of a new file"),
-    "reviewed": (_is_review, "must be {by: name, on: date}, or {by: null, on: null}"),
-    "accents": (ACCENTS.__contains__, "must be `replace` (á is sent as a) or `keep` (costs more: see the check)"),
-    "phrases": (_is_list_of_text, "must be a list: one phrase per line, each after a dash"),
-    "keyword_rules": (_is_text, "must be a block: `keyword_rules: |`, and below it one rule per line"),
+    "title": (_is_text, N_("`{name}` must be text.")),
+    "sources": (lambda value: _is_list_of_text(value) and bool(value), N_("`{name}` must be a list like [F1, F2].")),
+    "made_from": (_is_text, N_("`{name}` is written by `infoline prompts in-step`: leave it out of a new file.")),
+    "reviewed": (_is_review, N_("`{name}` must be {{by: name, on: date}}, or {{by: null, on: null}}.")),
+    "accents": (
+        ACCENTS.__contains__,
+        N_("`{name}` must be `replace` (á is sent as a) or `keep` (costs more: see the check)."),
+    ),
+    "phrases": (_is_list_of_text, N_("`{name}` must be a list: one phrase per line, each after a dash.")),
+    "keyword_rules": (_is_text, N_("`{name}` must be a block: `keyword_rules: |`, and below it one rule per line.")),
 }
 
 
@@ -150,8 +155,8 @@ def _rename_fields(fields: Source) -> list[Finding]:
         if not isinstance(fields.value, dict) or old not in fields.value:
             continue
         if new in fields.value:
-            message = f"`{old}` is the former name of `{new}`: put everything under `{new}`."
-            findings.append(fields.fault((old,), "fields", message))
+            template = N_("`{old}` is the former name of `{new}`: put everything under `{new}`.")
+            findings.append(fields.fault((old,), "fields", template, old=old, new=new))
         fields.lines.setdefault((new,), fields.line((old,)))
         fields.value.setdefault(new, fields.value.pop(old))
     return findings
@@ -159,18 +164,19 @@ def _rename_fields(fields: Source) -> list[Finding]:
 
 def _field_findings(fields: Source) -> list[Finding]:
     if not isinstance(fields.value, dict):
-        return [fields.fault((), "fields", "Write the fields as `name: value`, one per line.")]
+        return [fields.fault((), "fields", N_("Write the fields as `name: value`, one per line."))]
+    unknown, absent = N_("`{name}` is not a field; the fields are {names}."), N_("`{name}:` is missing.")
     findings = [
-        fields.fault((name,), "fields", f"`{name}` is not a field; the fields are {', '.join(FIELDS)}.")
+        fields.fault((name,), "fields", unknown, name=str(name), names=", ".join(FIELDS))
         for name in fields.value
         if name not in FIELDS
     ]
     missing = [name for name in ("sources", "reviewed") if name not in fields.value]
-    findings += [fields.fault((), "fields", f"`{name}:` is missing.") for name in missing]
+    findings += [fields.fault((), "fields", absent, name=name) for name in missing]
     for name, value in fields.value.items():
         is_valid, shape = _SHAPES.get(name, (lambda _value: True, ""))
         if not is_valid(value):
-            findings.append(fields.fault((name,), "fields", f"`{name}` {shape}."))
+            findings.append(fields.fault((name,), "fields", shape, name=str(name)))
     return findings
 
 
@@ -182,8 +188,11 @@ def _keyword_rules(fields: Source) -> tuple[KeywordRule, ...]:
         try:
             rules.append(parse_keyword_rule(line))
         except ValueError as error:
-            message = f"`{line}` is not a keyword rule: {error}. Write it like `chest + pain, hurt* but not machine`."
-            findings.append(Finding(fields.file, first_line + number, "sign", "error", message))
+            template = N_(
+                "`{rule}` is not a keyword rule: {error}. Write it like `chest + pain, hurt* but not machine`."
+            )
+            message = sentence(template, rule=line, error=sentence(str(error)))
+            findings.append(Finding.of(fields.file, first_line + number, "sign", "error", message))
     if findings:
         raise BrokenPrompts(findings)
     return tuple(rules)
@@ -200,17 +209,20 @@ def _sections(file: str, body: str, first_line: int) -> list[tuple[str, Section]
         if heading:
             sections.append((heading, Section(text, _first_text_line(lines, start))))
         elif text:
-            raise BrokenPrompts([_heading_error(file, start, "There is text above the first heading")])
+            raise BrokenPrompts([_heading_error(file, start, sentence(N_("There is text above the first heading")))])
         heading, start, lines = line.removeprefix("##").strip(), number, []
         if heading and (heading not in SECTIONS or not line.startswith("## ")):
-            raise BrokenPrompts([_heading_error(file, number, f"`{line.strip()}` is not a heading")])
+            problem = sentence(N_("`{line}` is not a heading"), line=line.strip())
+            raise BrokenPrompts([_heading_error(file, number, problem)])
     for name in ("Choices", "Texted"):
         repeated = [section.line for heading, section in sections if heading == name][1:]
         if repeated:
-            raise BrokenPrompts([_heading_error(file, repeated[0], f"`## {name}` appears twice")])
+            problem = sentence(N_("`## {name}` appears twice"), name=name)
+            raise BrokenPrompts([_heading_error(file, repeated[0], problem)])
     empty = [section.line for _, section in sections if not section.words]
     if empty or not sections:
-        raise BrokenPrompts([_heading_error(file, (empty or [first_line])[0], "There is no text here")])
+        problem = sentence(N_("There is no text here"))
+        raise BrokenPrompts([_heading_error(file, (empty or [first_line])[0], problem)])
     return sections
 
 
@@ -219,9 +231,10 @@ def _first_text_line(lines: list[str], heading: int) -> int:
     return next((number for number, line in enumerate(lines, start=heading + 1) if line.strip()), heading)
 
 
-def _heading_error(file: str, line: int, problem: str) -> Finding:
-    message = f"{problem}: write `## Spoken` or `## Texted` (in a menu also `## Choices`) above the text."
-    return Finding(file, line, "heading", "error", message)
+def _heading_error(file: str, line: int, problem: Sentence) -> Finding:
+    template = N_("{problem}: write `## Spoken` or `## Texted` (in a menu also `## Choices`) above the text.")
+    message = sentence(template, problem=problem)
+    return Finding.of(file, line, "heading", "error", message)
 
 
 def _choices(file: str, section: Section) -> dict[str, str]:
@@ -231,9 +244,9 @@ def _choices(file: str, section: Section) -> dict[str, str]:
             continue
         match = _CHOICE.fullmatch(line.strip())
         if not match or match[1] in choices:
-            message = "Write each choice on its own line, key first: `1. To learn more`."
+            message = sentence(N_("Write each choice on its own line, key first: `1. To learn more`."))
             if match:
-                message = f"Key {match[1]} appears twice: give each choice its own key."
-            raise BrokenPrompts([Finding(file, number, "choices", "error", message)])
+                message = sentence(N_("Key {key} appears twice: give each choice its own key."), key=match[1])
+            raise BrokenPrompts([Finding.of(file, number, "choices", "error", message)])
         choices[match[1]] = match[2].rstrip(" .")
     return choices

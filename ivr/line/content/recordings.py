@@ -13,6 +13,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ivr.i18n import N_, Explained, Sentence, sentence
 from ivr.line.content.audio_headers import MU_LAW, PCM, read_audio_info
 from ivr.line.content.config import Config
 from ivr.line.content.findings import Finding
@@ -31,8 +32,7 @@ CHOICES: Literal["choices"] = "choices"
 _FILE = re.compile(rf"{FOLDER}/([a-z]{{2}})/([a-z0-9]+(?:-[a-z0-9]+)*)\.({'|'.join(MEDIA_TYPES)})")
 _WORDS = "words="
 _PART = re.compile(r"[1-9][0-9]?")
-_NOT_MP3 = "This is not an MP3 file, despite its name: save it again as MP3, or as WAV (PCM, 16 bit)."
-_SMALLER = "save it as MP3, or as WAV with 8000 samples a second and one channel"
+_MEGABYTE = 1_000_000
 # (language, prompt, part): part counts the prompt's spoken sections from 0, or is "choices".
 RecordingKey = tuple[str, str, int | Literal["choices"]]
 
@@ -85,10 +85,10 @@ def has_fingerprint(comment: str) -> bool:
     return comment.startswith(_WORDS)
 
 
-def explain_too_long(seconds: float) -> str:
-    """What to do about a recording that is too long; empty if it is not."""
-    message = f"This takes {seconds:.0f} seconds to hear: record it in {LONGEST:.0f}, or split the text."
-    return message if seconds > LONGEST else ""
+def explain_too_long(seconds: float) -> Sentence | None:
+    """What to do about a recording that is too long; None if it is not."""
+    template = N_("This takes {seconds} seconds to hear: record it in {most}, or split the text.")
+    return sentence(template, seconds=f"{seconds:.0f}", most=f"{LONGEST:.0f}") if seconds > LONGEST else None
 
 
 def locate_recording(
@@ -99,17 +99,19 @@ def locate_recording(
     file = f"{FOLDER}/{target}.wav"
     key = _key(file, files)
     if key is None:
-        raise NothingToRecord("Name the recording like en/keys, en/cancer-2 or en/welcome-choices, in lowercase.")
+        raise NothingToRecord(
+            sentence(N_("Name the recording like en/keys, en/cancer-2 or en/welcome-choices, in lowercase."))
+        )
     misplaced = _misplaced(file, key, config, prompts, files)
     if misplaced:
-        raise NothingToRecord(f"{misplaced[0]}.")
+        raise NothingToRecord(sentence(_ONLY_PROBLEM, problem=misplaced[0]))
     language, name, part = key
     only = part == 0 and len(prompts[language, name].spoken) == 1
     number = "" if only else f"-{part if isinstance(part, str) else part + 1}"
     return key, f"{FOLDER}/{language}/{name}{number}.wav"
 
 
-class NothingToRecord(Exception):
+class NothingToRecord(Explained):
     """The line never plays a recording of this name; the message says why."""
 
 
@@ -138,68 +140,103 @@ def find_recording_errors(
             yield _error(file, _HOW_TO_NAME)
             continue
         first = first_files.setdefault(key, file)
-        duplicate = f"This is for the same text as {first}: keep one of the two." if first != file else ""
-        misplaced = ": ".join(_misplaced(file, key, config, prompts, files))
-        for message in (duplicate or (misplaced and f"{misplaced}."), _unplayable(file, files[file])):
+        wrong = _duplicate(first) if first != file else _joined(_misplaced(file, key, config, prompts, files))
+        for message in (wrong, _unplayable(file, files[file])):
             if message:
                 yield _error(file, message)
     if sum(len(files[file]) for file in files if is_in_recordings_folder(file)) > LARGEST_TOGETHER:
-        message = f"All recordings together are larger than {LARGEST_TOGETHER // 1_000_000} MB: {_SMALLER}."
-        yield _error(FOLDER, message.replace("save it", "save them"))
+        template = N_(
+            "All recordings together are larger than {most} MB: save them as MP3, or as WAV with 8000 samples a second"
+            " and one channel."
+        )
+        yield _error(FOLDER, sentence(template, most=LARGEST_TOGETHER // _MEGABYTE))
 
 
-_HOW_TO_NAME = (
-    f"Name a recording like its prompt, in lowercase: {FOLDER}/en/keys.mp3 (or .wav), {FOLDER}/en/cancer-2.mp3"
-    f" for the second spoken part, {FOLDER}/en/welcome-choices.mp3 for a menu's choices."
+_HOW_TO_NAME = sentence(
+    N_(
+        "Name a recording like its prompt, in lowercase: {folder}/en/keys.mp3 (or .wav), {folder}/en/cancer-2.mp3 for"
+        " the second spoken part, {folder}/en/welcome-choices.mp3 for a menu's choices."
+    ),
+    folder=FOLDER,
 )
-_REMOVE = "remove this recording"
+_REMOVE = sentence(N_("remove this recording"))
+_ONLY_PROBLEM = N_("{problem}.")
 
 
-def _error(file: str, message: str) -> Finding:
-    return Finding(file, 0, "recording", "error", message)
+def _error(file: str, message: Sentence) -> Finding:
+    return Finding.of(file, 0, "recording", "error", message)
+
+
+def _duplicate(first: str) -> Sentence:
+    return sentence(N_("This is for the same text as {file}: keep one of the two."), file=first)
+
+
+def _joined(misplaced: tuple[Sentence, ...]) -> Sentence | None:
+    """What `_misplaced` says, as one sentence."""
+    if len(misplaced) == 2:
+        return sentence(N_("{problem}: {action}."), problem=misplaced[0], action=misplaced[1])
+    return sentence(_ONLY_PROBLEM, problem=misplaced[0]) if misplaced else None
 
 
 def _misplaced(
     file: str, key: RecordingKey, config: Config, prompts: Mapping[tuple[str, str], Prompt], files: Container[str]
-) -> tuple[str, ...]:
+) -> tuple[Sentence, ...]:
     """Why the line never plays this recording, and what to do; empty if it does, or if the prompt cannot be read."""
     language, name, part = key
     if language not in config.languages:
-        return f"`{language}` is not one of the languages in line.yaml", f"add it there, or {_REMOVE}"
+        return (
+            sentence(N_("`{code}` is not one of the languages in line.yaml"), code=language),
+            sentence(N_("add it there, or remove this recording")),
+        )
     if f"{language}/{name}.md" not in files:
-        return f"There is no {language}/{name}.md", f"name this recording like its prompt, or {_REMOVE}"
+        return (
+            sentence(N_("There is no {file}"), file=f"{language}/{name}.md"),
+            sentence(N_("name this recording like its prompt, or remove this recording")),
+        )
     prompt = prompts.get((language, name))
     if prompt is None:
         return ()
     if isinstance(part, str):
         is_menu = name in config.menus and prompt.listed
-        return () if is_menu else (f"{prompt.file} is not a menu and has no choices", _REMOVE)
+        return () if is_menu else (sentence(N_("{file} is not a menu and has no choices"), file=prompt.file), _REMOVE)
     if not prompt.spoken:
-        return f"{prompt.file} is only texted, never spoken", _REMOVE
+        return sentence(N_("{file} is only texted, never spoken"), file=prompt.file), _REMOVE
     has_number = not file.startswith(f"{FOLDER}/{language}/{name}.")
     count = len(prompt.spoken)
     if count == 1 and part:
-        return (f"{prompt.file} has one spoken part: name its recording {name}",)
+        template = N_("{file} has one spoken part: name its recording {name}")
+        return (sentence(template, file=prompt.file, name=name),)
     if part >= count or (count > 1 and not has_number):
-        return (f"{prompt.file} has {count} spoken parts: name their recordings {name}-1 to {name}-{count}",)
+        template = N_("{file} has {count} spoken parts: name their recordings {name}-1 to {name}-{count}")
+        return (sentence(template, file=prompt.file, count=count, name=name),)
     fixed = {"hospital", *(entry.id for entry in config.directory)}
     variable = allowed_placeholders(config, name) - fixed
     placeholders = dict.fromkeys(PLACEHOLDER.findall(prompt.spoken[part].words))
     names = ", ".join(f"{{{placeholder}}}" for placeholder in placeholders if placeholder in variable)
-    return (f"{prompt.file} says {names}, which is not the same in every call", _REMOVE) if names else ()
+    if not names:
+        return ()
+    return sentence(
+        N_("{file} says {names}, which is not the same in every call"), file=prompt.file, names=names
+    ), _REMOVE
 
 
-def _unplayable(file: str, data: bytes) -> str:
+def _unplayable(file: str, data: bytes) -> Sentence | None:
     if not data:
-        return f"This recording is empty: save it again, or {_REMOVE}."
+        return sentence(N_("This recording is empty: save it again, or remove this recording."))
     if len(data) > LARGEST_RECORDING:
-        return f"This recording is larger than {LARGEST_RECORDING // 1_000_000} MB: {_SMALLER}."
+        template = N_(
+            "This recording is larger than {most} MB: save it as MP3, or as WAV with 8000 samples a second and one"
+            " channel."
+        )
+        return sentence(template, most=LARGEST_RECORDING // _MEGABYTE)
     info = read_audio_info(data)
     if not file.endswith(".wav"):
         is_mp3 = info is not None and info.kind == "mp3"
-        return "" if is_mp3 else _NOT_MP3
+        not_mp3 = N_("This is not an MP3 file, despite its name: save it again as MP3, or as WAV (PCM, 16 bit).")
+        return None if is_mp3 else sentence(not_mp3)
     if info is None or info.format not in (PCM, MU_LAW):
-        return "This is not a WAV file that can be played: save it again as WAV (PCM, 16 bit), or as MP3."
+        return sentence(N_("This is not a WAV file that can be played: save it again as WAV (PCM, 16 bit), or as MP3."))
     if info.broken_at is not None:
-        return "This recording is cut short: copy it here again, or save it again as WAV (PCM, 16 bit)."
-    return "" if info.seconds else f"This recording has no sound: save it again, or {_REMOVE}."
+        return sentence(N_("This recording is cut short: copy it here again, or save it again as WAV (PCM, 16 bit)."))
+    silent = N_("This recording has no sound: save it again, or remove this recording.")
+    return None if info.seconds else sentence(silent)

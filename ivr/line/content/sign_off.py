@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from datetime import date
 
+from ivr.i18n import N_, sentence
 from ivr.line.content.findings import Finding, Level
-from ivr.line.content.front_matter import set_field
+from ivr.line.content.front_matter import NotEditable, set_field
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt, read_prompt
@@ -37,7 +38,7 @@ def with_sign_off(data: bytes, by: str, on: date) -> bytes:
     """
     name = " ".join(by.split())
     if not name or not name.isprintable():
-        raise ValueError("Write the name of the reviewer, like Dr. Lee.")
+        raise NotEditable(sentence(N_("Write the name of the reviewer, like Dr. Lee.")))
     digest = text_digest(read_prompt("en/any.md", data))
     return set_field(data, FIELD, f"{{by: {json.dumps(name, ensure_ascii=False)}, on: {on}, words: {digest}}}")
 
@@ -63,13 +64,20 @@ def check_sign_off(content: Content, prompt: Prompt) -> Iterator[Finding]:
         return
     command = f"infoline prompts sign {prompt.name} --language {prompt.language} --by NAME"
     required = content.config.sign_off == "required" and prompt.name in requires_sign_off(content)
-    problem = "This text is not signed off, and line.yaml requires it"
+    message = sentence(
+        N_("This text is not signed off, and line.yaml requires it: have it reviewed, then run `{command}`."),
+        command=command,
+    )
     if _has_reviewer(prompt):
-        problem = f"{prompt.reviewed_by} signed off on {prompt.reviewed_on}, but not this text"
+        message = sentence(
+            N_("{by} signed off on {day}, but not this text: have it reviewed, then run `{command}`."),
+            by=prompt.reviewed_by or "",
+            day=prompt.reviewed_on or "",
+            command=command,
+        )
     if required or _has_reviewer(prompt):
-        message = f"{problem}: have it reviewed, then run `{command}`."
         level: Level = "error" if required else "warning"
-        yield Finding(prompt.file, prompt.field_lines[FIELD], "sign-off", level, message)
+        yield Finding.of(prompt.file, prompt.field_lines[FIELD], "sign-off", level, message)
 
 
 def _has_reviewer(prompt: Prompt) -> bool:

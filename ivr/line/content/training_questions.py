@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ivr.i18n import N_, sentence
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.yaml_source import decode_text
 
 LARGEST_QUESTIONS = 3_000_000
 # A file of another kind would otherwise have a finding for each of its lines.
 _MOST_FINDINGS = 100
+_UNKNOWN_OUTCOME = N_("`{outcome}` is not a topic or outcome: write the name of a prompt, a tab, and the question.")
+_NOT_A_QUESTION = N_("A tab or the question is missing: write the name of a prompt, a tab, and the question.")
 _FILE = re.compile(r"([a-z]{2})/questions\.tsv")
 
 
@@ -44,9 +47,8 @@ def read_questions(file: str, data: bytes, outcomes: frozenset[str]) -> tuple[Tr
             questions.append(TrainingQuestion(question.strip(), outcome, language))
         elif line.strip():
             is_whole = tab and question.strip()
-            problem = f"`{outcome[:40]}` is not a topic or outcome" if is_whole else "A tab or the question is missing"
-            message = f"{problem}: write the name of a prompt, a tab, and the question."
-            findings.append(Finding(file, number, "question", "error", message))
+            message = sentence(_UNKNOWN_OUTCOME, outcome=outcome[:40]) if is_whole else sentence(_NOT_A_QUESTION)
+            findings.append(Finding.of(file, number, "question", "error", message))
             if len(findings) == _MOST_FINDINGS:
                 break
     if findings:

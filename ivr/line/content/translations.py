@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from ivr.i18n import N_, sentence
 from ivr.line.content.findings import Finding
 from ivr.line.content.front_matter import set_field
 from ivr.line.content.loader import Content
@@ -40,9 +41,15 @@ def check_translation(content: Content, prompt: Prompt) -> Iterator[Finding]:
     """A finding if the source text has changed since it was translated."""
     source = source_prompt(content, prompt)
     if source is not None and prompt.made_from != text_digest(source):
-        problem = f"{source.file} has changed since this was translated from it"
+        template = N_(
+            "{source} has changed since this was translated from it: compare the two, change this one, then run"
+            " `{command}`."
+        )
         if prompt.made_from is None:
-            problem = f"This does not record which text of {source.file} it was translated from"
+            template = N_(
+                "This does not record which text of {source} it was translated from: compare the two, change this one,"
+                " then run `{command}`."
+            )
         command = f"infoline prompts in-step {prompt.language}/{prompt.name}"
-        message = f"{problem}: compare the two, change this one, then run `{command}`."
-        yield Finding(prompt.file, prompt.field_lines.get(FIELD, 1), "behind", "warning", message)
+        message = sentence(template, source=source.file, command=command)
+        yield Finding.of(prompt.file, prompt.field_lines.get(FIELD, 1), "behind", "warning", message)

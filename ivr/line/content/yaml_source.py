@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from yaml.composer import Composer
 
+from ivr.i18n import N_, Sentence, sentence
 from ivr.line.content.findings import BrokenPrompts, Finding
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,8})")
@@ -36,8 +37,9 @@ class Source:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def fault(self, path: Path, rule: str, message: str) -> Finding:
-        return Finding(self.file, self.line(path), rule, "error", message)
+    def fault(self, path: Path, rule: str, template: str, /, **values: int | str | list[str] | Sentence) -> Finding:
+        """An error about a value. template, values: see `ivr.i18n.sentence`."""
+        return Finding.of(self.file, self.line(path), rule, "error", sentence(template, **values))
 
 
 def read_yaml(file: str, text: str, first_line: int = 1) -> Source:
@@ -51,12 +53,18 @@ def read_yaml(file: str, text: str, first_line: int = 1) -> Source:
         node = _PlainLoader(text, file, first_line).get_single_node()
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line + 1 if error.problem_mark else 1) + shift
-        context = f", in the value from line {error.context_mark.line + 1 + shift} on" if error.context_mark else ""
-        raise _broken(file, line, "yaml", f"This is not valid YAML: {error.problem}{context}.") from None
+        if error.context_mark:
+            template = N_("This is not valid YAML: {problem}, in the value from line {line} on.")
+            where = error.context_mark.line + 1 + shift
+            message = sentence(template, problem=str(error.problem), line=where)
+        else:
+            message = sentence(N_("This is not valid YAML: {problem}."), problem=str(error.problem))
+        raise _broken(file, line, "yaml", message) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # A reader error has a position; an escape such as \UFFFFFFFF is a bare ValueError.
         line = text.count("\n", 0, getattr(error, "position", 0)) + first_line
-        raise _broken(file, line, "yaml", "This is not valid YAML: it has a character that cannot be shown.") from None
+        message = sentence(N_("This is not valid YAML: it has a character that cannot be shown."))
+        raise _broken(file, line, "yaml", message) from None
     source.value = None if node is None else _build(source, node, (), shift)
     return source
 
@@ -83,8 +91,8 @@ def _end(node: yaml.Node) -> int:
     return end
 
 
-def _broken(file: str, line: int, rule: str, message: str) -> BrokenPrompts:
-    return BrokenPrompts([Finding(file, line, rule, "error", message)])
+def _broken(file: str, line: int, rule: str, message: Sentence) -> BrokenPrompts:
+    return BrokenPrompts([Finding.of(file, line, rule, "error", message)])
 
 
 class _PlainLoader(Composer, yaml.CSafeLoader):
@@ -104,11 +112,15 @@ class _PlainLoader(Composer, yaml.CSafeLoader):
         self.depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         tag = getattr(event, "tag", None)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _broken(self.file, line, "yaml-reference", "Write the value out: & and * are not used here.")
+            message = sentence(N_("Write the value out: & and * are not used here."))
+            raise _broken(self.file, line, "yaml-reference", message)
         if tag:
-            raise _broken(self.file, line, "yaml-tag", f"Remove {tag}: tags are not used here.")
+            raise _broken(
+                self.file, line, "yaml-tag", sentence(N_("Remove {tag}: tags are not used here."), tag=str(tag))
+            )
         if self.depth > _DEEPEST:
-            raise _broken(self.file, line, "yaml", f"This is nested more than {_DEEPEST} deep: write it flat.")
+            message = sentence(N_("This is nested more than {most} deep: write it flat."), most=_DEEPEST)
+            raise _broken(self.file, line, "yaml", message)
         return event
 
 
@@ -120,7 +132,7 @@ def _build(source: Source, node: yaml.Node, path: Path, shift: int) -> Any:
         return [_build(source, item, (*path, index), shift) for index, item in enumerate(node.value)]
     value = _scalar(node)
     if isinstance(value, str) and UNSPEAKABLE.search(value):
-        message = "This value has a character that no voice can say, such as \\x07: remove it."
+        message = sentence(N_("This value has a character that no voice can say, such as \\x07: remove it."))
         raise _broken(source.file, source.lines[path], "not-text", message)
     return value
 
@@ -130,10 +142,11 @@ def _mapping(source: Source, node: yaml.MappingNode, path: Path, shift: int) -> 
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1 + shift
         if not isinstance(key_node, yaml.ScalarNode):
-            raise _broken(source.file, line, "yaml", "A key is a single word here, not a list.")
+            raise _broken(source.file, line, "yaml", sentence(N_("A key is a single word here, not a list.")))
         key = str(key_node.value)
         if key in values:
-            raise _broken(source.file, line, "yaml-double", f"`{key}` appears twice: keep one of them.")
+            message = sentence(N_("`{key}` appears twice: keep one of them."), key=key)
+            raise _broken(source.file, line, "yaml-double", message)
         values[key] = _build(source, value_node, (*path, key), shift)
         source.lines[(*path, key)] = line
     return values
@@ -155,16 +168,18 @@ def decode_text(file: str, data: bytes, largest: int = LARGEST_TEXT) -> str:
     Raises BrokenPrompts for more than `largest` bytes, another encoding, or a control character.
     """
     if len(data) > largest:
-        message = f"This file has {len(data)} bytes: the limit is {largest}."
-        raise BrokenPrompts([Finding(file, 0, "not-text", "error", message)])
+        message = sentence(N_("This file has {count} bytes: the limit is {most}."), count=len(data), most=largest)
+        raise _broken(file, 0, "not-text", message)
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BrokenPrompts([Finding(file, line, "not-text", "error", "Save this file as text in UTF-8.")]) from None
+        raise _broken(file, line, "not-text", sentence(N_("Save this file as text in UTF-8."))) from None
     unspeakable = UNSPEAKABLE.search(text)
     if unspeakable:
         line = text.count("\n", 0, unspeakable.start()) + 1
-        message = "This line has a character that no voice can say: remove it, and save the file as text in UTF-8."
-        raise BrokenPrompts([Finding(file, line, "not-text", "error", message)])
+        message = sentence(
+            N_("This line has a character that no voice can say: remove it, and save the file as text in UTF-8.")
+        )
+        raise _broken(file, line, "not-text", message)
     return text

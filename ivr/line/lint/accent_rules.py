@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ivr.i18n import N_, sentence
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
@@ -74,6 +75,6 @@ def _patterns(text: str, statements: str, language: str) -> Iterator[tuple[str, 
 
 
 def _finding(prompt: Prompt, line: int, word: str, meaning: str) -> Finding:
-    sent = fold_to_gsm7(word)
-    message = f"A text message loses this accent: `{word}` is sent as `{sent}` ({meaning}). Say it in other words."
-    return Finding(prompt.file, line, "accent", "error", message)
+    template = N_("A text message loses this accent: `{word}` is sent as `{sent}` ({meaning}). Say it in other words.")
+    message = sentence(template, word=word, sent=fold_to_gsm7(word), meaning=meaning)
+    return Finding.of(prompt.file, line, "accent", "error", message)

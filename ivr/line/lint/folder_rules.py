@@ -9,6 +9,7 @@ import phonenumbers
 from babel import Locale
 from phonenumbers import PhoneNumberType
 
+from ivr.i18n import N_, sentence
 from ivr.line.callflow.holiday_calendar import closed_days
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
@@ -24,6 +25,10 @@ MEAN_SEGMENTS = 2
 _NEXT_YEAR_FROM = 10
 # The ids of line.yaml are stored, and several of them are part of a state's token in the call log.
 LONGEST_ID = 40
+_PREMIUM_RATE = N_("The number of {name} is a premium-rate number, so transfers to it are expensive: use another one.")
+_ABROAD = N_(
+    "The number of {name} belongs to another country ({region}), so transfers to it are expensive: use another one."
+)
 
 
 def _costly_on_average(content: Content) -> Iterator[Finding]:
@@ -36,28 +41,34 @@ def _costly_on_average(content: Content) -> Iterator[Finding]:
         ]
         mean = sum(segments) / max(1, len(segments))
         if mean > MEAN_SEGMENTS:
-            message = (
-                f"Text replies in `{language}` average {mean:.1f} segments: shorten the longest ones"
-                f" until the average is {MEAN_SEGMENTS} or less."
+            message = sentence(
+                N_(
+                    "Text replies in `{code}` average {mean} segments: shorten the longest ones until the average is"
+                    " {most} or less."
+                ),
+                code=language,
+                mean=f"{mean:.1f}",
+                most=MEAN_SEGMENTS,
             )
-            yield Finding(LINE_FILE, 0, "segments", "error", message)
+            yield Finding.of(LINE_FILE, 0, "segments", "error", message)
 
 
 def _too_many_choices(content: Content) -> Iterator[Finding]:
     for name, menu in content.config.menus.items():
         if len(menu.choices) > MOST_CHOICES:
-            message = f"The menu `{name}` has {len(menu.choices)} choices: cut it down to {MOST_CHOICES} or fewer."
-            yield content.source.fault(("menus", name, "choices"), "menu-choices", message)
+            template = N_("The menu `{menu}` has {count} choices: cut it down to {most} or fewer.")
+            values: dict[str, int | str] = {"menu": name, "count": len(menu.choices), "most": MOST_CHOICES}
+            yield content.source.fault(("menus", name, "choices"), "menu-choices", template, **values)
 
 
 def _unconfirmed(content: Content) -> Iterator[Finding]:
     for index, entry in enumerate(content.config.directory):
         if not entry.confirmed:
-            message = (
-                f"The hours of {entry.id} are not confirmed: check them with the hospital, then set `confirmed: true`."
+            template = N_(
+                "The hours of {name} are not confirmed: check them with the hospital, then set `confirmed: true`."
             )
             line = content.source.line(("directory", index, "confirmed"))
-            yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
+            yield Finding.of(LINE_FILE, line, "unconfirmed", "warning", sentence(template, name=entry.id))
 
 
 def unconfirmed_holidays(content: Content, today: date) -> Iterator[Finding]:
@@ -69,13 +80,16 @@ def unconfirmed_holidays(content: Content, today: date) -> Iterator[Finding]:
     for year in (today.year, today.year + 1) if today.month >= _NEXT_YEAR_FROM else (today.year,):
         if year > confirmed:
             days = closed_days(config.holidays, year).items()
-            listed = "; ".join(f"{day:%a %b} {day.day} {name}" for day, name in days) or "none"
-            message = (
-                f"The closed days of {year} are not confirmed: check this list with the hospital, correct it with"
-                f" `add:` and `remove:`, then set `confirmed: {year}`. Closed: {listed}."
+            message = sentence(
+                N_(
+                    "The closed days of {year} are not confirmed: check this list with the hospital, correct it with"
+                    " `add:` and `remove:`, then set `confirmed: {year}`. Closed: {days}."
+                ),
+                year=year,
+                days="; ".join(f"{day:%a %b} {day.day} {name}" for day, name in days) or "none",
             )
             line = content.source.line(("holidays",))
-            yield Finding(LINE_FILE, line, "unconfirmed", "warning", message)
+            yield Finding.of(LINE_FILE, line, "unconfirmed", "warning", message)
 
 
 def _costly_transfers(content: Content) -> Iterator[Finding]:
@@ -87,9 +101,11 @@ def _costly_transfers(content: Content) -> Iterator[Finding]:
         is_premium = kind == PhoneNumberType.PREMIUM_RATE or str(number.national_number)[3:6] == "976"
         region = phonenumbers.region_code_for_number(number)
         if is_premium or (region and region not in allowed):
-            what = "is a premium-rate number" if is_premium else f"belongs to another country ({region})"
-            message = f"The number of {entry.id} {what}, so transfers to it are expensive: use another one."
-            yield content.source.fault(("directory", index, "number"), "costly-number", message)
+            path: Path = ("directory", index, "number")
+            if is_premium:
+                yield content.source.fault(path, "costly-number", _PREMIUM_RATE, name=entry.id)
+            else:
+                yield content.source.fault(path, "costly-number", _ABROAD, name=entry.id, region=region or "")
 
 
 def _unknown_voices(content: Content) -> Iterator[Finding]:
@@ -100,11 +116,12 @@ def _unknown_voices(content: Content) -> Iterator[Finding]:
             continue
         path = ("languages", code, "voice")
         if known:
-            message = f"{voice} is not a voice for {tag}: use one of {', '.join(sorted(known))}."
-            yield content.source.fault(path, "voice", message)
+            template = N_("{voice} is not a voice for {tag}: use one of {names}.")
+            yield content.source.fault(path, "voice", template, voice=voice, tag=tag, names=", ".join(sorted(known)))
         else:
-            message = f"{voice} is not a known voice for {tag}: check the name, then call the line and listen."
-            yield Finding(LINE_FILE, content.source.line(path), "voice", "warning", message)
+            template = N_("{voice} is not a known voice for {tag}: check the name, then call the line and listen.")
+            message = sentence(template, voice=voice, tag=tag)
+            yield Finding.of(LINE_FILE, content.source.line(path), "voice", "warning", message)
 
 
 def _long_ids(content: Content) -> Iterator[Finding]:
@@ -114,8 +131,8 @@ def _long_ids(content: Content) -> Iterator[Finding]:
     named += [(("sites", index, "id"), site.id) for index, site in enumerate(config.sites)]
     for path, name in named:
         if len(name) > LONGEST_ID:
-            message = f"`{name}` has {len(name)} characters: shorten it to {LONGEST_ID}."
-            yield content.source.fault(path, "long-id", message)
+            template = N_("`{name}` has {length} characters: shorten it to {most}.")
+            yield content.source.fault(path, "long-id", template, name=name, length=len(name), most=LONGEST_ID)
 
 
 def _next_language(content: Content) -> Iterator[Finding]:
@@ -128,8 +145,9 @@ def _next_language(content: Content) -> Iterator[Finding]:
         said = " ".join(section.words for section in prompt.spoken).lower()
         named = {other for other, name in others.items() if name.lower() in said}
         if named != {next_language}:
-            message = f"Key 8 goes on to {others[next_language]}: say that, and name no other language."
-            yield Finding(prompt.file, prompt.spoken[0].line, "language-key", "error", message)
+            template = N_("Key 8 goes on to {name}: say that, and name no other language.")
+            message = sentence(template, name=others[next_language])
+            yield Finding.of(prompt.file, prompt.spoken[0].line, "language-key", "error", message)
 
 
 def _language_name(code: str, language: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import reduce
 
+from ivr.i18n import N_, Sentence, sentence
 from ivr.line.callflow.explore import Explorer
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.states import (
@@ -35,21 +37,26 @@ from ivr.line.twiml.release import CompiledLine
 
 DEEPEST = 3
 _NODES: dict[type[Node], str] = {
-    Menu: "the menu {name}",
-    TopicPart: "the topic {topic}",
-    TopicEnd: "the choices after the topic {topic}",
-    SpokenAnswer: "the spoken answer {outcome}",
-    Which: "the question whether {first} or {second} is meant",
-    Confirmation: "the question before a {action}",
-    TextConsent: "the question whether to text {topic}",
-    Transfer: "the transfer to {entry}",
-    CallbackOffer: "the call-back offer of {entry}",
-    ConfirmOwnNumber: "the question about the caller's own number for {entry}",
-    EnterNumber: "the entry of a number for {entry}",
-    ReadBack: "the number read back for {entry}",
-    CallbackTime: "the question when {entry} calls back",
-    Helped: "the end of a call-back request to {entry}",
+    Menu: N_("the menu {name}"),
+    TopicPart: N_("the topic {topic}"),
+    TopicEnd: N_("the choices after the topic {topic}"),
+    SpokenAnswer: N_("the spoken answer {outcome}"),
+    Which: N_("the question whether {first} or {second} is meant"),
+    Confirmation: N_("the question before a {action}"),
+    TextConsent: N_("the question whether to text {topic}"),
+    Transfer: N_("the transfer to {entry}"),
+    CallbackOffer: N_("the call-back offer of {entry}"),
+    ConfirmOwnNumber: N_("the question about the caller's own number for {entry}"),
+    EnterNumber: N_("the entry of a number for {entry}"),
+    ReadBack: N_("the number read back for {entry}"),
+    CallbackTime: N_("the question when {entry} calls back"),
+    Helped: N_("the end of a call-back request to {entry}"),
 }
+_SILENCES = (N_("{count} silence"), N_("{count} silences"))
+_WRONG_KEYS = (N_("{count} wrong key"), N_("{count} wrong keys"))
+_REPEATS = (N_("{count} repeat"), N_("{count} repeats"))
+_NO_PERSON = N_("At {state}, pressing 0 does not lead to a person")
+_NO_OFFER = N_("At {state}, pressing 0 does not lead to the call-back offer")
 # Facts that make every office open, and every office closed.
 _OPEN, _CLOSED = (lambda _fact: True), (lambda _fact: False)
 
@@ -70,19 +77,29 @@ class ExploredGraph:
         self.line = CompiledLine(content, turns=turns)
 
 
-def _error(rule: str, problem: str) -> Finding:
-    return Finding(LINE_FILE, 0, rule, "error", f"{problem}: undo the last change to line.yaml, or ask a developer.")
+def _error(rule: str, problem: Sentence) -> Finding:
+    template = N_("{problem}: undo the last change to line.yaml, or ask a developer.")
+    return Finding.of(LINE_FILE, 0, rule, "error", sentence(template, problem=problem))
 
 
-def _describe(state: State) -> str:
+def _describe(state: State) -> Sentence:
     """A state in words, with its token: the topic cancer, part 2, in es after 1 silence (es.piece-cancer-1.s1)."""
     node = state.node
-    name = _NODES.get(type(node), type(node).__name__).format(**vars(node))
+    name = sentence(
+        _NODES.get(type(node), type(node).__name__), **{key: str(value) for key, value in vars(node).items()}
+    )
     if isinstance(node, TopicPart | TopicEnd):
-        name += f", part {node.part + 1},"
-    counts = ((state.silences, "silence"), (state.wrongs, "wrong key"), (state.repeats, "repeat"))
-    after = " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count)
-    return f"{name} in {state.language}{f' after {after}' if after else ''} ({state.token})"
+        name = sentence(N_("{name}, part {part},"), name=name, part=node.part + 1)
+    counted = ((state.silences, _SILENCES), (state.wrongs, _WRONG_KEYS), (state.repeats, _REPEATS))
+    counts = [sentence(forms[count > 1], count=count) for count, forms in counted if count]
+    if not counts:
+        return sentence(N_("{name} in {code} ({token})"), name=name, code=state.language, token=state.token)
+    template = N_("{name} in {code} after {counts} ({token})")
+    return sentence(template, name=name, code=state.language, counts=reduce(_and, counts), token=state.token)
+
+
+def _and(first: Sentence, second: Sentence) -> Sentence:
+    return sentence(N_("{first} and {second}"), first=first, second=second)
 
 
 def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
@@ -91,9 +108,9 @@ def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
     for state in explored.line.states.values():
         if isinstance(state.node, Transfer | Goodbye):
             continue
-        for facts, target, name in ((_OPEN, Transfer, "a person"), (_CLOSED, CallbackOffer, "the call-back offer")):
+        for facts, target, template in ((_OPEN, Transfer, _NO_PERSON), (_CLOSED, CallbackOffer, _NO_OFFER)):
             if not isinstance(graph.next_turn(state, Key("0"), facts).state.node, target):
-                yield _error("no-help", f"At {_describe(state)}, pressing 0 does not lead to {name}")
+                yield _error("no-help", sentence(template, state=_describe(state)))
 
 
 def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
@@ -108,7 +125,7 @@ def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
                 queue.append(predecessor)
     for state in states:
         if state not in seen:
-            yield _error("dead-end", f"From {_describe(state)}, no key leads to help")
+            yield _error("dead-end", sentence(N_("From {state}, no key leads to help"), state=_describe(state)))
 
 
 def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
@@ -123,8 +140,8 @@ def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
                 reached = graph.next_turn(reached, Silence(), facts).state
             else:
                 if not isinstance(reached.node, Transfer | CallbackOffer):
-                    problem = f"At {_describe(state)}, a silent caller gets no help within {tries} tries"
-                    yield _error("silent-loop", problem)
+                    template = N_("At {state}, a silent caller gets no help within {tries} tries")
+                    yield _error("silent-loop", sentence(template, state=_describe(state), tries=tries))
 
 
 def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
@@ -132,7 +149,8 @@ def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
     for ended, states in explored.predecessors.items():
         for state in states if isinstance(ended.node, Goodbye) else ():
             if not isinstance(state.node, Transfer | CallbackOffer | Helped):
-                yield _error("hang-up", f"At {_describe(state)}, the line hangs up before the caller gets help")
+                template = N_("At {state}, the line hangs up before the caller gets help")
+                yield _error("hang-up", sentence(template, state=_describe(state)))
 
 
 def _unreached(explored: ExploredGraph) -> Iterator[Finding]:
@@ -140,12 +158,12 @@ def _unreached(explored: ExploredGraph) -> Iterator[Finding]:
     has_key = explored.line.graph.is_reached_by_keys
     for name in config.menus:
         if not has_key(Menu(name)):
-            message = f"No key leads to the menu `{name}`: add it to the choices of a menu, or remove it."
-            yield source.fault(("menus", name), "unreached", message)
+            template = N_("No key leads to the menu `{name}`: add it to the choices of a menu, or remove it.")
+            yield source.fault(("menus", name), "unreached", template, name=name)
     for index, topic in enumerate(config.topics):
         if topic.id not in config.menus and not has_key(TopicPart(topic.id, 0)):
-            message = f"No key leads to the topic `{topic.id}`: add it to the choices of a menu, or remove it."
-            yield source.fault(("topics", index), "unreached", message)
+            template = N_("No key leads to the topic `{name}`: add it to the choices of a menu, or remove it.")
+            yield source.fault(("topics", index), "unreached", template, name=topic.id)
 
 
 def _too_deep(explored: ExploredGraph) -> Iterator[Finding]:
@@ -156,8 +174,9 @@ def _too_deep(explored: ExploredGraph) -> Iterator[Finding]:
         while ancestor != Menu("welcome"):
             ancestor, depth = line.graph.parent(ancestor), depth + 1
         if depth + 1 > DEEPEST:
-            message = f"The choices of `{menu.name}` are {depth + 1} levels deep: move them up to level {DEEPEST}."
-            yield line.content.source.fault(("menus", menu.name), "depth", message)
+            template = N_("The choices of `{menu}` are {depth} levels deep: move them up to level {most}.")
+            values: dict[str, int | str] = {"menu": menu.name, "depth": depth + 1, "most": DEEPEST}
+            yield line.content.source.fault(("menus", menu.name), "depth", template, **values)
 
 
 GRAPH_RULES: tuple[Callable[[ExploredGraph], Iterator[Finding]], ...] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ivr.i18n import N_, sentence
 from ivr.line.callflow.speech import Speech, SpeechBlock
 from ivr.line.callflow.states import Menu, Node, State, TopicPart, Turn
 from ivr.line.content.findings import Finding
@@ -17,6 +18,12 @@ LONGEST_MENU = 33.0
 # In seconds, from the start of the call to the first words of a topic.
 LATEST_TOPIC = 25.0
 MOST_KEYS = 2
+_CHOICES_TOO_LONG = N_("This menu takes {seconds} seconds to say up to its last choice: shorten it to {most}.")
+_MENU_TOO_LONG = N_("This menu takes {seconds} seconds to say with the keys: shorten it to {most}.")
+_LATE = N_(
+    "Callers reach this topic after {seconds} seconds and {keys} keys: move it up in the menus, or shorten the menus,"
+    " to get down to {most_seconds} seconds and {most_keys} keys."
+)
 
 
 def _long_menus(speech: Speech) -> Iterator[Finding]:
@@ -26,14 +33,14 @@ def _long_menus(speech: Speech) -> Iterator[Finding]:
             blocks = speech.blocks(Turn(State(language, Menu(name))))
             last_choice = blocks.index(speech.choices(language, name)) + 1
             measured = (
-                ("up to its last choice", blocks[:last_choice], LONGEST_CHOICES),
-                ("with the keys", blocks, LONGEST_MENU),
+                (_CHOICES_TOO_LONG, blocks[:last_choice], LONGEST_CHOICES),
+                (_MENU_TOO_LONG, blocks, LONGEST_MENU),
             )
-            for part, said, allowed in measured:
+            for template, said, allowed in measured:
                 seconds = _seconds(speech, language, said)
                 if seconds > allowed:
-                    message = f"This menu takes {seconds:.0f} seconds to say {part}: shorten it to {allowed:.0f}."
-                    yield Finding(content.prompt(language, name).file, 1, "seconds", "error", message)
+                    message = sentence(template, seconds=f"{seconds:.0f}", most=f"{allowed:.0f}")
+                    yield Finding.of(content.prompt(language, name).file, 1, "seconds", "error", message)
 
 
 def _seconds(speech: Speech, language: str, blocks: list[SpeechBlock]) -> float:
@@ -56,11 +63,11 @@ def _late_topics(speech: Speech) -> Iterator[Finding]:
                 seconds += _seconds(speech, language, _until_chosen(speech, language, menu, node))
                 keys, node = keys + 1, menu
             if keys > MOST_KEYS or seconds > LATEST_TOPIC:
-                message = (
-                    f"Callers reach this topic after {seconds:.0f} seconds and {keys} keys: move it up in the menus, or"
-                    f" shorten the menus, to get down to {LATEST_TOPIC:.0f} seconds and {MOST_KEYS} keys."
+                most_seconds = f"{LATEST_TOPIC:.0f}"
+                message = sentence(
+                    _LATE, seconds=f"{seconds:.0f}", keys=keys, most_seconds=most_seconds, most_keys=MOST_KEYS
                 )
-                yield Finding(content.prompt(language, topic.id).file, 1, "first-words", "error", message)
+                yield Finding.of(content.prompt(language, topic.id).file, 1, "first-words", "error", message)
 
 
 def _until_chosen(speech: Speech, language: str, menu: Menu, node: Node) -> list[SpeechBlock]:

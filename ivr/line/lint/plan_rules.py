@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from ivr.i18n import N_, sentence
 from ivr.line.content.config import Config, PerNumber
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
@@ -15,6 +16,14 @@ _DAY, _WEEK = timedelta(days=1), timedelta(hours=168)
 # The hours of the day at which appointments begin.
 _STARTS = [timedelta(hours=hour) for hour in range(8, 18)]
 _PLAN = ("reminders", "plan")
+_NEVER = N_(
+    "The reminder `{step}` never goes out to a patient who got the earlier ones: `per_number` allows {day} a day and"
+    " {week} a week. Remove a step, change `before`, or allow more."
+)
+_NOT_ALWAYS = N_(
+    "The reminder `{step}` never goes out before some appointments, such as those at {hour}, to a patient who got the"
+    " earlier ones: `per_number` allows {day} a day and {week} a week. Remove a step, change `before`, or allow more."
+)
 # The beginnings of English and Spanish words that say which kind of test or illness an appointment is about.
 _KIND_OF_TEST = re.compile(
     r"\b(?:imag|imág|radiol|x-?ray|rayos|mammo|mamo|mamari|mastol|breast|seno|cancer|cáncer|oncol|tumor|diagn|ultraso"
@@ -31,14 +40,15 @@ def steps_over_the_limit(content: Content) -> Iterator[Finding]:
         hours = [starts_at for starts_at, steps in zip(_STARTS, dropped, strict=True) if index in steps]
         if hours:
             always = len(hours) == len(_STARTS)
-            which = "" if always else f" before some appointments, such as those at {hours[0].seconds // 3600}:00,"
-            message = (
-                f"The reminder `{step.id}` never goes out{which} to a patient who got the earlier ones: `per_number`"
-                f" allows {rules.per_number.day} a day and {rules.per_number.week} a week. Remove a step, change"
-                " `before`, or allow more."
+            message = sentence(
+                _NEVER if always else _NOT_ALWAYS,
+                step=step.id,
+                day=rules.per_number.day,
+                week=rules.per_number.week,
+                **({} if always else {"hour": f"{hours[0].seconds // 3600}:00"}),
             )
             line = content.source.line((*_PLAN, index))
-            yield Finding(LINE_FILE, line, "reminder-limit", "error" if always else "warning", message)
+            yield Finding.of(LINE_FILE, line, "reminder-limit", "error" if always else "warning", message)
 
 
 def _dropped_steps(config: Config, starts_at: timedelta) -> Iterator[int]:
@@ -82,11 +92,11 @@ def names_of_the_test(content: Content) -> Iterator[Finding]:
         for path, name in names.items():
             kind = _KIND_OF_TEST.search(name)
             if kind:
-                message = (
-                    f"`{kind[0]}` in this name shows anyone who sees a reminder what kind of test it is for: use a"
-                    " neutral name, such as the hospital's."
+                template = N_(
+                    "`{word}` in this name shows anyone who sees a reminder what kind of test it is for: use a neutral"
+                    " name, such as the hospital's."
                 )
-                yield content.source.fault(path, "site-name", message)
+                yield content.source.fault(path, "site-name", template, word=kind[0])
 
 
 def renamed_steps(live: Config, content: Content) -> Iterator[Finding]:
@@ -96,9 +106,10 @@ def renamed_steps(live: Config, content: Content) -> Iterator[Finding]:
     former = {step.before: step.id for step in live.reminders.plan if step.id not in kept}
     for index, step in enumerate(content.config.reminders.plan):
         if step.id not in known and step.before in former:
-            message = (
-                f"The reminder `{former[step.before]}` is now called `{step.id}`: patients who got it may get it again."
-                f" Keep the id `{former[step.before]}`."
+            template = N_(
+                "The reminder `{former}` is now called `{step}`: patients who got it may get it again. Keep the id"
+                " `{former}`."
             )
+            message = sentence(template, former=former[step.before], step=step.id)
             line = content.source.line((*_PLAN, index, "id"))
-            yield Finding(LINE_FILE, line, "reminder-id", "warning", message)
+            yield Finding.of(LINE_FILE, line, "reminder-id", "warning", message)

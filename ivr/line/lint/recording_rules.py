@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ivr.i18n import N_, sentence
 from ivr.line.callflow.graph import Graph
 from ivr.line.callflow.speech import Speech
 from ivr.line.content.audio_headers import read_audio_info
@@ -35,19 +36,19 @@ def _outdated(content: Content) -> Iterator[Finding]:
         audio = read_audio_info(content.files[file])
         if audio and has_fingerprint(audio.comment) and audio.comment != current_fingerprint(speech, key):
             name = file.removeprefix(f"{FOLDER}/").rpartition(".")[0]
-            message = (
+            template = N_(
                 "The text has changed since this was recorded, and callers still hear the old version: record it again"
-                f" (infoline prompts record {name} FILE), or delete the recording."
+                " (infoline prompts record {name} FILE), or delete the recording."
             )
-            yield Finding(file, 0, "recording-behind", "warning", message)
+            yield Finding.of(file, 0, "recording-behind", "warning", sentence(template, name=name))
 
 
 def _too_long(content: Content) -> Iterator[Finding]:
     for _, file in recordings_by_file(content.files):
         audio = read_audio_info(content.files[file])
-        message = explain_too_long(audio.seconds) if audio else ""
+        message = explain_too_long(audio.seconds) if audio else None
         if message:
-            yield Finding(file, 0, "seconds", "error", message)
+            yield Finding.of(file, 0, "seconds", "error", message)
 
 
 RECORDING_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (_outdated, _too_long)

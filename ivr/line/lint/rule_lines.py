@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
-from ivr.line.content.findings import Finding
+from ivr.i18n import N_, Sentence, sentence
+from ivr.line.content.findings import Finding, Level
 from ivr.line.content.keyword_rules import WITH_RULES, Atom, KeywordRule, parse_keyword_rule, split_keyword_rules
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
@@ -30,23 +30,30 @@ def check_rule_lines(content: Content, prompt: Prompt) -> Iterator[Finding]:
         return
     top = prompt.field_lines["keyword_rules"]
     if prompt.name not in WITH_RULES:
-        message = (
-            f"Only {', '.join(WITH_RULES)} may have keyword rules, so these are ignored: delete `keyword_rules:` and"
-            " the lines below it, and add the questions that people ask to `phrases:`."
+        message = sentence(
+            N_(
+                "Only {names} may have keyword rules, so these are ignored: delete `keyword_rules:` and the lines below"
+                " it, and add the questions that people ask to `phrases:`."
+            ),
+            names=", ".join(WITH_RULES),
         )
         # A warning, because drafts from before November 2026 have such rules.
-        yield Finding(prompt.file, top, "rule", "warning", message)
+        yield Finding.of(prompt.file, top, "rule", "warning", message)
         return
     if len(prompt.keyword_rules) > MOST_RULES:
-        message = (
-            f"This file has {len(prompt.keyword_rules)} keyword rules, and nobody can read that many: keep at most"
-            f" {MOST_RULES}, and add the other words to `phrases:`."
+        message = sentence(
+            N_(
+                "This file has {count} keyword rules, and nobody can read that many: keep at most {most}, and add the"
+                " other words to `phrases:`."
+            ),
+            count=len(prompt.keyword_rules),
+            most=MOST_RULES,
         )
-        yield Finding(prompt.file, top, "rule", "error", message)
+        yield Finding.of(prompt.file, top, "rule", "error", message)
         return
     for number, rule in _written_rules(content, prompt):
         for level, message in _messages(rule):
-            yield Finding(prompt.file, top + 1 + number, "rule", level, message)
+            yield Finding.of(prompt.file, top + 1 + number, "rule", level, message)
 
 
 def _written_rules(content: Content, prompt: Prompt) -> Iterator[tuple[int, str]]:
@@ -56,18 +63,18 @@ def _written_rules(content: Content, prompt: Prompt) -> Iterator[tuple[int, str]
     return split_keyword_rules("\n".join(lines[:end]))
 
 
-def _messages(rule: str) -> Iterator[tuple[Literal["error", "warning"], str]]:
+def _messages(rule: str) -> Iterator[tuple[Level, Sentence]]:
     length = len(rule) + len("  ")
     if length > LONGEST_RULE:
-        message = (
-            f"The rule `{rule[:40]}…` has {length} characters: split it into two rules of one idea each, or remove"
-            f" words. At most {LONGEST_RULE} can be read at a glance."
+        template = N_(
+            "The rule `{rule}…` has {length} characters: split it into two rules of one idea each, or remove words. At"
+            " most {most} can be read at a glance."
         )
-        yield "warning", message
+        yield "warning", sentence(template, rule=rule[:40], length=length, most=LONGEST_RULE)
     parsed = parse_keyword_rule(rule)
     if not parsed.alone and matches_almost_everything(parsed):
-        message = f"The rule `{rule[:40]}` matches almost every message: add a second, rarer word with +, or remove it."
-        yield "error", message
+        template = N_("The rule `{rule}` matches almost every message: add a second, rarer word with +, or remove it.")
+        yield "error", sentence(template, rule=rule[:40])
 
 
 def matches_almost_everything(rule: KeywordRule) -> bool:

@@ -74,7 +74,7 @@ class PromptProof:
     findings: tuple[Finding, ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        return asdict(self)
+        return {**asdict(self), "findings": tuple(finding.as_json() for finding in self.findings)}
 
 
 def proof_prompt(content: Content, file: str, data: bytes) -> PromptProof:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ivr.i18n import N_, Sentence, Values
+from ivr.i18n import N_, Sentence, Values, filled
 from ivr.people.phones import PhoneFault
 
 
@@ -158,18 +158,6 @@ def composed(row: int, column: str, code: str, *sentences: Sentence) -> RowError
     return RowError(row, column, str(code), message, sentences)
 
 
-def filled(sentence: Sentence) -> str:
-    """The sentence in English."""
-    template, values = sentence
-    return template.format_map(
-        {name: value if isinstance(value, str) else _joined(value) for name, value in values.items()}
-    )
-
-
 def _values(detail: object) -> Values:
     """The fields of a sentence: by name, or the one called detail."""
     return detail if isinstance(detail, dict) else {"detail": str(detail)}
-
-
-def _joined(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])}, and {names[-1]}" if len(names) > 2 else " and ".join(names)

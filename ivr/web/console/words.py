@@ -6,7 +6,7 @@ import flask_babel
 from babel import Locale
 from babel.lists import format_list
 
-from ivr.i18n import Sentence
+from ivr.i18n import Explained, Sentence, is_sentence
 
 # Fields of sentences that hold the English name and the code of a language.
 _LANGUAGE_FIELDS = frozenset({"language", "used"})
@@ -23,10 +23,15 @@ def translated(sentence: Sentence) -> str:
     return gettext(template).format_map({name: _field(name, value) for name, value in values.items()})
 
 
-def _field(name: str, value: str | list[str]) -> str:
+def reason_of(error: Exception) -> str:
+    """What an error says, in the language of the user if its message is a marked sentence."""
+    return translated(error.sentence) if isinstance(error, Explained) else str(error)
+
+
+def _field(name: str, value: str | list[str] | Sentence) -> str:
     locale = flask_babel.get_locale()
-    if isinstance(value, list):
-        return format_list(value, locale=locale)
+    if not isinstance(value, str):
+        return translated(value) if is_sentence(value) else format_list([str(item) for item in value], locale=locale)
     if name in _LANGUAGE_FIELDS:
         return _language_name(value, locale)
     return value

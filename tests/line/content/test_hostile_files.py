@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ivr.cli import main
+from ivr.i18n import filled
 from ivr.line.content.audio_headers import read_audio_info
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, file_problem, read_file, read_folder
@@ -98,8 +99,8 @@ def test_a_folder_that_cannot_be_listed_is_a_finding(folder: Path) -> None:
 
 
 def test_a_file_name_that_the_database_cannot_store_is_refused() -> None:
-    assert "has 107 characters: shorten the name to 100" in file_problem(f"en/{'a' * 101}.md", b"")
-    assert file_problem(f"en/{'a' * 94}.md", b"") == ""
+    assert "has 107 characters: shorten the name to 100" in filled(file_problem(f"en/{'a' * 101}.md", b""))
+    assert file_problem(f"en/{'a' * 94}.md", b"") is None
 
 
 TAG = b"ID3\x04\x00\x00\x00\x00\x00\x00"

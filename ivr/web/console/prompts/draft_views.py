@@ -17,7 +17,7 @@ from ivr.web.console.prompts.blueprint import blueprint
 from ivr.web.console.prompts.drafted import drafts, open_draft, recorder, stamp_of
 from ivr.web.console.prompts.editor_form import sentence_of
 from ivr.web.console.prompts.jobs import CHANGE, Job, Jobs, Kind, check_name
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, translated
 
 MOST_NOTE = 500
 
@@ -100,8 +100,14 @@ def findings_of(job: Job, opened: Draft) -> list[FindingView]:
     ]
 
 
+def detail_of(job: Job) -> str:
+    """Why a job was refused."""
+    return translated(job.reason) if job.reason else job.detail
+
+
 def _check_values(checked: Job | None, opened: Draft) -> dict[str, object]:
-    return {"checked": checked, "findings": findings_of(checked, opened) if checked else []}
+    findings = findings_of(checked, opened) if checked else []
+    return {"checked": checked, "findings": findings, "sentence_of": sentence_of, "detail_of": detail_of}
 
 
 @blueprint.post("/prompts/draft/check")
@@ -168,4 +174,5 @@ def publishing() -> ResponseReturnValue:
     if job is None:
         return redirect(url_for("prompts.draft"))
     template = "prompts/_publishing.html" if request.headers.get("HX-Request") else "prompts/publishing.html"
-    return render_template(template, job=job, findings=findings_of(job, open_draft()))
+    findings = findings_of(job, open_draft())
+    return render_template(template, job=job, findings=findings, sentence_of=sentence_of, detail_of=detail_of)

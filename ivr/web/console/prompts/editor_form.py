@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from werkzeug.datastructures import MultiDict
@@ -13,7 +13,7 @@ from ivr.line.content.prompt import SECTIONS, read_prompt
 from ivr.line.lint import limits
 from ivr.line.lint.single_prompt import SpokenMeasure, TextMeasure, proof_prompt
 from ivr.web.console.prompts.sections import PartField, PromptFields, fields_of, places_of_lines, rebuild
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of, translated
 
 MOST_CHARACTERS = 60_000
 _MOST_PARTS = 40
@@ -107,8 +107,10 @@ def written(data: bytes, sent: PromptFields | str) -> bytes:
         raise NotReadable(gettext("Name at least one source."))
     try:
         return rebuild(data, sent).data
-    except (ValueError, BrokenPrompts) as refused:
-        raise NotReadable(str(refused)) from None
+    except BrokenPrompts as broken:
+        raise NotReadable(sentences_of(broken.findings)) from None
+    except ValueError as refused:
+        raise NotReadable(reason_of(refused)) from None
 
 
 def view_of(content: Content, file: str, data: bytes, sent: PromptFields | str | None = None) -> FormView:
@@ -177,7 +179,12 @@ def sentence_of(finding: Finding) -> str:
             " remove the recording."
         ),
     }
-    return sentences.get(finding.rule, finding.message)
+    return sentences.get(finding.rule) or " ".join(map(translated, finding.sentences)) or finding.message
+
+
+def sentences_of(findings: Iterable[Finding]) -> str:
+    """Several findings in one paragraph."""
+    return " ".join(map(sentence_of, findings))
 
 
 def _bubble(content: Content, file: str, data: bytes) -> str:

@@ -32,7 +32,7 @@ from ivr.web.console.prompts.recorded import slots_of
 from ivr.web.console.prompts.sections import PromptFields, fields_of
 from ivr.web.console.prompts.tree import source_digest, title_of
 from ivr.web.console.security.kept_forms import kept_fields
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 _WHOLE = "file"
 
@@ -59,7 +59,7 @@ def _page(draft: Draft, file: str, sent: PromptFields | str | None, **values: An
     try:
         form = view_of(content, file, draft.files[file], sent)
     except NotReadable as refused:
-        values.setdefault("problem", str(refused))
+        values.setdefault("problem", reason_of(refused))
         form = view_of(content, file, draft.files[file])
     return render_template(
         "prompts/editor.html",
@@ -113,7 +113,9 @@ def proof(language: str, name: str) -> ResponseReturnValue:
     try:
         form = view_of(readable_content(draft), file, draft.files[file], read_form(request.form))
     except NotReadable as refused:
-        return render_template("prompts/_proof.html", form=None, problem=str(refused), live=True, language=language)
+        return render_template(
+            "prompts/_proof.html", form=None, problem=reason_of(refused), live=True, language=language
+        )
     return render_template("prompts/_proof.html", form=form, problem="", live=True, language=language)
 
 
@@ -129,7 +131,7 @@ def save(language: str, name: str) -> ResponseReturnValue:
             return _page(draft, file, sent.with_new_part(request.form["add"]), version=version)
         data = written(draft.files[file], sent)
     except NotReadable as refused:
-        return _page(draft, file, None, version=version, problem=str(refused)), 400
+        return _page(draft, file, None, version=version, problem=reason_of(refused)), 400
     try:
         # A person who has seen the other version may replace it.
         expected = request.form.get("replaces") or version
@@ -137,7 +139,7 @@ def save(language: str, name: str) -> ResponseReturnValue:
     except EditConflict as conflict:
         return _conflict(file, data, sent, str(conflict)), 409
     except (FileRejected, NoDraft) as refused:
-        return _page(draft, file, sent, version=version, problem=str(refused)), 400
+        return _page(draft, file, sent, version=version, problem=reason_of(refused)), 400
     flash(
         gettext("Saved in the draft. It goes live once the draft is published.")
         if file in saved.changed

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from ivr import clock, log, queues
+from ivr.i18n import N_, Explained, sentence
 from ivr.ledger import Ledger, LedgerUnavailable
-from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content, Files, read_content
 from ivr.line.lint.runner import CheckReport, check_files
 from ivr.people.audit import Actor, AuditKind, record
@@ -24,7 +25,7 @@ from ivr.settings import Settings
 from ivr.web.console.prompts.drafted import stamp_of
 from ivr.web.console.prompts.jobs import Job, Kind, Outcome
 
-_CHANGED = "Somebody changed the draft after you opened it. Review it again first."
+_CHANGED = sentence(N_("Somebody changed the draft after you opened it. Review it again first."))
 _REFUSALS = (EditConflict, NoDraft, AlreadyLive, ConcurrentPublish, DamagedRelease, LedgerUnavailable)
 
 
@@ -53,6 +54,7 @@ class Worker:
             job.outcome = Outcome.UNCONFIRMED
         except _REFUSALS as refused:
             job.outcome, job.detail = Outcome.REFUSED, str(refused)
+            job.reason = refused.sentence if isinstance(refused, Explained) else None
         except Exception:
             log.get_logger().exception("console_publish_failed", job=job.kind.value)
             job.outcome = Outcome.FAILED
@@ -88,7 +90,7 @@ class Worker:
     def _roll_back(self, job: Job) -> None:
         target = find_release(self.ledger, job.number)
         if target is None:
-            raise NoDraft(f"There is no release {job.number}.")
+            raise NoDraft(sentence(N_("There is no release {number}."), number=job.number))
         content, _ = content_to_restore(self.ledger, target, self.settings.prompts_dir)
         job.warnings = self._renamed(content)
         self._learn(content)
@@ -104,7 +106,7 @@ class Worker:
         zone = live_content(self.ledger, self.settings.var_dir, self.settings.prompts_dir).config.zone
         return Drafts(self.ledger, zone, _check_in_parallel)
 
-    def _renamed(self, content: Content) -> list[str]:
+    def _renamed(self, content: Content) -> list[Finding]:
         return renamed_reminders(self.ledger, self.settings.prompts_dir, content)
 
     def _learn(self, content: Content) -> None:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from ivr.i18n import Sentence
 from ivr.line.content.findings import Finding
 from ivr.shipped import ROOT
 
@@ -55,7 +56,8 @@ class Outcome(StrEnum):
 class Job:
     """A job and its result. by, name: the id and name of the user. stamp: the draft that they saw.
 
-    number: the release to go back to. seen: the release that was live. release: the new one.
+    number: the release to go back to. seen: the release that was live. release: the new one. reason: the sentence of
+    `detail`, to translate it.
     """
 
     kind: Kind
@@ -69,8 +71,9 @@ class Job:
     outcome: Outcome = Outcome.RUNNING
     release: int | None = None
     detail: str = ""
+    reason: Sentence | None = None
     findings: list[Finding] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -79,7 +82,9 @@ class Job:
     def from_json(cls, text: str) -> Job:
         values = json.loads(text)
         values |= {"kind": Kind(values["kind"]), "outcome": Outcome(values["outcome"])}
-        return cls(**{**values, "findings": [Finding(**finding) for finding in values["findings"]]})
+        for name in ("findings", "warnings"):
+            values[name] = [Finding(**finding) for finding in values[name]]
+        return cls(**values)
 
     @property
     def is_running(self) -> bool:

@@ -15,6 +15,7 @@ from ivr.line.content.yaml_source import Path, decode_text, read_yaml
 from ivr.line.lint.single_prompt import proof_prompt
 from ivr.releases.drafts import Draft
 from ivr.web.console.prompts.drafted import open_draft, readable_content
+from ivr.web.console.prompts.editor_form import sentences_of
 from ivr.web.console.words import gettext
 
 
@@ -43,9 +44,9 @@ class LineFile:
         content = readable_content(self.draft)
         earlier = {finding.message for finding in proof_prompt(content, LINE_FILE, before).findings}
         findings = proof_prompt(content, LINE_FILE, text.encode()).findings
-        new = [item.message for item in findings if item.level == "error" and item.message not in earlier]
+        new = [item for item in findings if item.level == "error" and item.message not in earlier]
         if new:
-            raise Refused(" ".join(new))
+            raise Refused(sentences_of(new))
         return text.encode()
 
 

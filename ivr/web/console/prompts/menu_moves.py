@@ -11,9 +11,10 @@ from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.content.prompt import read_prompt
 from ivr.line.content.translations import mark_up_to_date, source_prompt, text_digest
 from ivr.line.content.yaml_source import Path
+from ivr.web.console.prompts.editor_form import sentences_of
 from ivr.web.console.prompts.line_file import LineFile, Refused
 from ivr.web.console.prompts.sections import fields_of, rebuild
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 _CHOICE = re.compile(r"(\s*)([0-9])(\.\s+)(.*)")
 
@@ -57,5 +58,7 @@ def _swap_words(data: bytes, first: str, second: str) -> bytes:
     parts = (*fields.parts[:index], replace(part, words="\n".join(lines)), *fields.parts[index + 1 :])
     try:
         return rebuild(data, replace(fields, parts=parts)).data
-    except (ValueError, BrokenPrompts) as refused:
-        raise Refused(str(refused)) from None
+    except BrokenPrompts as broken:
+        raise Refused(sentences_of(broken.findings)) from None
+    except ValueError as refused:
+        raise Refused(reason_of(refused)) from None

@@ -17,7 +17,7 @@ from ivr.web.console.prompts.drafted import drafts, language_name, readable_cont
 from ivr.web.console.prompts.line_file import LineFile, Refused, open_line_file
 from ivr.web.console.prompts.menu_moves import swapped
 from ivr.web.console.prompts.tree import title_of
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 _pictures: dict[tuple[str, str], str] = {}
 _MOST_PICTURES = 6
@@ -97,7 +97,7 @@ def move_choice() -> ResponseReturnValue:
     except (EditConflict, NoDraft):
         abort(409)
     except (Refused, FileRejected) as refused:
-        flash(str(refused), "wrong")
+        flash(reason_of(refused), "wrong")
     else:
         flash(gettext("Moved in the draft, in every language. It goes live once the draft is published."))
     return redirect(url_for("prompts.menus", _anchor=f"menu-{request.form['menu']}"), 303)

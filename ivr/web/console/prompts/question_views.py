@@ -28,7 +28,7 @@ from ivr.web.console.prompts.drafted import (
     recorder,
 )
 from ivr.web.console.prompts.tree import title_of
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 DAYS, SHOWN = 30, 40
 
@@ -114,7 +114,7 @@ def teach() -> ResponseReturnValue:
     except BrokenPrompts:
         flash(gettext("The draft of that prompt has an error. Open it, and fix it first."), "wrong")
     except (PhraseRejected, EditConflict, FileRejected) as refused:
-        flash(str(refused), "wrong")
+        flash(reason_of(refused), "wrong")
     else:
         flash(gettext("Saved in the draft. The line learns it when the draft is published."))
     return redirect(url_for("prompts.unanswered"), 303)

@@ -11,7 +11,7 @@ from ivr.line.content.recordings import NothingToRecord, RecordingKey, locate_re
 from ivr.line.lint.recording_rules import RECORDING_RULES
 from ivr.releases.drafts import Draft
 from ivr.web.console.prompts.editor_form import sentence_of
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def slots_of(draft: Draft, content: Content, language: str, name: str) -> list[S
         try:
             locate_recording(f"{language}/{target}", content.config, content.prompts)
         except NothingToRecord as refused:
-            refusal = str(refused)
+            refusal = reason_of(refused)
         info = read_audio_info(files[file]) if file else None
         slots.append(
             Slot(

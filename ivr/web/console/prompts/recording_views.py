@@ -16,7 +16,7 @@ from ivr.web.console.context import staff_user
 from ivr.web.console.prompts.blueprint import blueprint
 from ivr.web.console.prompts.drafted import drafts, open_draft, prompt_file, readable_content, recorder
 from ivr.web.console.prompts.recorded import Slot, slots_of
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 
 def _slot(draft: Draft, language: str, name: str, target: str) -> Slot:
@@ -58,7 +58,7 @@ def record(language: str, name: str, target: str) -> ResponseReturnValue:
     except EditConflict:
         abort(409)
     except (UnusableAudio, NothingToRecord, FileRejected, NoDraft) as refused:
-        flash(str(refused), "wrong")
+        flash(reason_of(refused), "wrong")
         return back
     seconds = round(duration_seconds(new.data))
     flash(gettext("Saved in the draft: a recording of %(seconds)s seconds.", seconds=seconds))

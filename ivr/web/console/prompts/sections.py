@@ -10,8 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ivr.i18n import N_, sentence
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.front_matter import quote, read_fields, replace_list, set_field, split_front_matter
+from ivr.line.content.front_matter import (
+    NotEditable,
+    quote,
+    read_fields,
+    replace_list,
+    set_field,
+    split_front_matter,
+)
 from ivr.line.content.prompt import SECTIONS
 from ivr.line.content.yaml_source import decode_text
 
@@ -90,7 +98,7 @@ def rebuild(data: bytes, fields: PromptFields) -> Rebuilt:
     """
     before = fields_of(data)
     if before is None:
-        raise ValueError("This file does not fit the form: edit the whole file.")
+        raise NotEditable(sentence(N_("This file does not fit the form: edit the whole file.")))
     if fields.title != before.title:
         data = set_field(data, "title", quote(fields.title))
     if fields.sources != before.sources:

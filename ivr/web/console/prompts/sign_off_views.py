@@ -25,7 +25,7 @@ from ivr.web.console.prompts.drafted import (
     recorder,
 )
 from ivr.web.console.prompts.tree import source_digest, title_of
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 
 def _saved(draft: Draft, file: str) -> Prompt:
@@ -86,7 +86,7 @@ def _rewrite(
     except EditConflict:
         abort(409)
     except (FileRejected, NoDraft, BrokenPrompts, ValueError) as refused:
-        flash(str(refused), "wrong")
+        flash(reason_of(refused), "wrong")
     else:
         flash(done)
     return redirect(url_for("prompts.editor", language=language, name=name), 303)

@@ -17,6 +17,7 @@ from ivr.people.audit import AuditKind
 from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import audit, live_line, services, staff_user
 from ivr.web.console.prompts.drafted import drafts
+from ivr.web.console.prompts.editor_form import sentence_of, sentences_of
 from ivr.web.console.reminders.plan_drawing import timeline
 from ivr.web.console.reminders.plan_form import (
     StepFields,
@@ -29,7 +30,7 @@ from ivr.web.console.reminders.plan_form import (
 from ivr.web.console.reminders.views import blueprint
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.security.kept_forms import kept_fields
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 
 @dataclass(frozen=True)
@@ -114,14 +115,14 @@ def save_plan() -> ResponseReturnValue:
     data = changed_file(drafted.draft.files, changes)
     wrong, warnings = check_plan({**drafted.draft.files, LINE_FILE: data})
     if wrong:
-        return _page(drafted, fields, {"plan-form": " ".join(finding.message for finding in wrong)}), 400
+        return _page(drafted, fields, {"plan-form": sentences_of(wrong)}), 400
     try:
         drafts().save(LINE_FILE, data, staff_user().name, clock.now(), drafted.version)
     except (EditConflict, FileRejected, NoDraft) as refused:
-        return _page(_drafted(), fields, {}, str(refused)), 409
+        return _page(_drafted(), fields, {}, reason_of(refused)), 409
     with services().ledger.write() as connection:
         audit(connection, AuditKind.DRAFT_CHANGED)
     flash(gettext("The plan is saved in the draft. It applies to patients once the draft is published."))
     for warning in warnings:
-        flash(warning.message)
+        flash(sentence_of(warning))
     return redirect(url_for("reminders.plan"), 303)
