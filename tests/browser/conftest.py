@@ -10,6 +10,7 @@ import pytest
 
 from ivr.line.twiml.release import CompiledLine
 from tests.e2e.running import RunningLine, running_line
+from tests.support.oidc_provider import CLIENT, SECRET, Provider
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make test-browser")
 from tests.browser.pages import Scene  # noqa: E402 - needs Playwright
@@ -33,13 +34,22 @@ def browser() -> Iterator[sync_api.Browser]:
 
 
 @pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """The sign-in provider of the hospital."""
+    provider = Provider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture(scope="session")
 def running(
-    browser: sync_api.Browser, line: CompiledLine, tmp_path_factory: pytest.TempPathFactory
+    browser: sync_api.Browser, line: CompiledLine, provider: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningLine]:
     """All processes of a line, for all tests with a browser."""
     # Trains the model if no test has done so; a line that trains takes long to come up.
     line.matcher.match("hello", "en")
-    with running_line(tmp_path_factory.mktemp("line"), "--at", NOW) as running:
+    oidc = {"OIDC_ISSUER": provider.url, "OIDC_CLIENT_ID": CLIENT, "OIDC_CLIENT_SECRET": SECRET}
+    with running_line(tmp_path_factory.mktemp("line"), "--at", NOW, **oidc) as running:
         yield running
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
+from sqlalchemy import Connection
 
 from ivr.ledger import Vault, open_ledger
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.settings import load
+from ivr.staff.api_keys import add_api_key, revoke_api_key
+from ivr.staff.users import Role
 from tests.browser.files import appointments, write
 from tests.browser.people import Office
 
@@ -46,15 +49,20 @@ class Scene:
 
     def _ask_to_be_called(self, number: str, topic: str | None, call: int) -> None:
         """What a caller does at night: this line runs in the morning."""
+        language = "es" if call else "en"
+        request = CallbackRequest(number, language, "breast-health-center", topic, "morning", f"CA{call}")
+        with self._writing() as (connection, vault):
+            save_callback(connection, vault, request, datetime(2026, 12, 1, 1 + call, 30, tzinfo=UTC))
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[Connection, Vault]]:
+        """The database of the running line."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("VAR_DIR", str(self.office.line.var_dir))
             settings = load()
         ledger = open_ledger(settings.database_url)
         with ledger.write() as connection:
-            asked_at = datetime(2026, 12, 1, 1 + call, 30, tzinfo=UTC)
-            language = "es" if call else "en"
-            request = CallbackRequest(number, language, "breast-health-center", topic, "morning", f"CA{call}")
-            save_callback(connection, Vault.of(settings), request, asked_at)
+            yield connection, Vault.of(settings)
         ledger.close()
 
     def link(self, path: str, selector: str) -> str:
@@ -94,10 +102,12 @@ class Scene:
         return "/settings/doctor"
 
     def keys(self) -> str:
-        """A key that is valid and one that is revoked."""
-        for name in ("Scheduling system", "Old scheduling system"):
-            key = self.office.line.json("keys", "add", f"{name} {time.time_ns()}", "--role", "scheduler")
-        self.office.line.infoline("keys", "revoke", str(key["id"]))
+        """A key, one with a long name, and a revoked one."""
+        now = datetime(2026, 12, 1, 15, tzinfo=UTC)
+        with self._writing() as (connection, _vault):
+            for name in ("Scheduling system", "Picture archive of the department " + 30 * "o"):
+                add_api_key(connection, name, Role.SCHEDULER, now, days=90)
+            revoke_api_key(connection, add_api_key(connection, "Old system", Role.OPERATOR, now, None).key.id, now)
         return "/settings/keys"
 
     def invitation(self) -> str:

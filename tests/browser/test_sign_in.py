@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.files import appointments, write
 from tests.browser.people import PASSWORD, Office, Person, sign_in
-from tests.e2e.running import INFOLINE, free_port, until
-from tests.support.oidc_provider import CLIENT, EMAIL, SECRET, Provider
-from tests.support.paths import ROOT
+from tests.support.oidc_provider import EMAIL
 
 pytestmark = pytest.mark.browser
 
@@ -65,45 +61,9 @@ def test_a_wrong_code_is_refused_and_a_recovery_code_works_once(office: Office) 
     expect(page.get_by_role("alert")).to_contain_text("This is not one of your unused recovery codes.")
 
 
-@pytest.fixture
-def office_with_provider(office: Office) -> Iterator[Office]:
-    """The same console in another web process, which knows the hospital's provider."""
-    provider = Provider()
-    port = free_port()
-    environment = {
-        **office.line.environment,
-        "PORT": str(port),
-        "OIDC_ISSUER": provider.url,
-        "OIDC_CLIENT_ID": CLIENT,
-        "OIDC_CLIENT_SECRET": SECRET,
-    }
-    command = [*INFOLINE, "web", "--doors", "console"]
-    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    other = Office(office.line, office.browser, f"http://127.0.0.1:{port}")
-    try:
-        until(lambda: _answers(other), "the second web process")
-        yield other
-        other.close_pages()
-        assert other.wrong == []
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-        provider.close()
-
-
-def _answers(office: Office) -> bool:
+def test_a_user_signs_in_with_the_account_of_the_hospital(office: Office) -> None:
+    office.line.json("users", "add", EMAIL, "--name", "Rosa Lind", "--role", "operator")
     page = office.stranger()
-    try:
-        return bool(page.request.get("/console/login").ok)
-    except Exception:
-        return False
-    finally:
-        page.context.close()
-
-
-def test_a_user_signs_in_with_the_account_of_the_hospital(office_with_provider: Office) -> None:
-    office_with_provider.line.json("users", "add", EMAIL, "--name", "Rosa Lind", "--role", "operator")
-    page = office_with_provider.stranger()
     page.goto("/console/")
     page.get_by_role("button", name="Sign in with your hospital account").click()
     expect(page.get_by_role("link", name="Rosa Lind")).to_be_visible()

@@ -20,6 +20,7 @@ from ivr.cli.run.running_file import RunningFile, RunningLine
 from ivr.doctor.runner import CHECKS
 from ivr.ledger import open_ledger
 from ivr.line.content.loader import Content
+from ivr.line.content.sign_off import unsigned_prompts
 from ivr.line.lint.runner import CheckReport, check_content
 from ivr.reminders.alarms import Alarm, raise_alarm, raised
 from tests.support.clinic import NOW
@@ -94,6 +95,14 @@ def test_progress_shows_on_a_terminal_and_the_report_goes_to_standard_output(upg
     assert "Checking: " in progress
     assert "REDIS_URL is not set" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_medical_texts_without_a_sign_off_are_counted_where_none_is_required(upgraded: None, content: Content) -> None:
+    unsigned = len(unsigned_prompts(content))
+    assert unsigned > 0
+    level, sentence = report()["sign-offs"]
+    assert level == "ok"
+    assert f"{unsigned} medical texts have no sign-off" in sentence
 
 
 def test_the_queue_of_a_running_line_is_found(upgraded: None, tmp_path: Path, queue_url: str) -> None:
