@@ -12,6 +12,8 @@ from ivr.web.console.access import ANYONE, STATIC, Access
 from ivr.web.console.security.kept_forms import keep_form
 
 HTMX = "HX-Request"
+# Live parts of a form that are asked for at every pause in typing.
+_WHILE_TYPING = frozenset({"prompts.proof"})
 
 
 class Gate:
@@ -46,10 +48,14 @@ class Gate:
 
 def _ask_to_sign_in() -> Response:
     """Send the browser to the sign-in page, and back afterward. A form that was being sent is kept for it."""
+    is_live = bool(request.headers.get(HTMX))
+    if is_live and request.endpoint in _WHILE_TYPING:
+        # Sent while somebody types. Leaving the page would lose the words; the button that sends them keeps them.
+        return Response(status=204)
     if request.method == "POST":
         keep_form()
     location = url_for("security.login", next=request.script_root + _page_to_return_to())
-    if request.headers.get(HTMX):
+    if is_live:
         # A live part cannot show the sign-in page in its place.
         response = Response(status=204)
         response.headers["HX-Redirect"] = url_for("security.login")
