@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from ivr.cli import main
 from ivr.feeds.hl7.mapping import FeedMapping, parse_mapping
 from tests.docs.test_operations import blocks, shell_commands
+from tests.feeds.fhir.servers import FakeServer, bundle, running
 from tests.feeds.hl7.messages import siu
 from tests.support.paths import ROOT
 
@@ -33,11 +34,13 @@ def test_every_command_on_the_page_runs(tmp_path, monkeypatch: pytest.MonkeyPatc
     # The page takes a file in last, and item 12 has to exist before.
     commands.sort(key=lambda arguments: "replay" not in arguments)
     ran = 0
-    for arguments in commands:
-        if " ".join(arguments).startswith(PROCESSES):
-            continue
-        result = CliRunner().invoke(main, ["1" if word == "12" else word for word in arguments])
-        # 1: the file has an appointment in 2099, which is too far ahead.
-        assert result.exit_code == (1 if "replay" in arguments else 0), (arguments, result.output)
-        ran += 1
-    assert ran >= 5
+    with running(FakeServer(lambda _query: bundle(), needs_token=False)) as fhir:
+        for arguments in commands:
+            if " ".join(arguments).startswith(PROCESSES):
+                continue
+            values = {"12": "1", "http://127.0.0.1:8090/fhir": fhir.url}
+            result = CliRunner().invoke(main, [values.get(word, word) for word in arguments])
+            # 1: the file has an appointment in 2099, which is too far ahead.
+            assert result.exit_code == (1 if "replay" in arguments else 0), (arguments, result.output)
+            ran += 1
+    assert ran == 6
