@@ -9,6 +9,7 @@ from bench import (
     api,
     callers,
     console,
+    feeds,
     held,
     imports,
     ledger,
@@ -34,6 +35,7 @@ PARTS = {
     "sending": sending.main,
     "publishing": publishing.main,
     "api": api.main,
+    "feeds": feeds.main,
     "console": console.main,
 }
 

@@ -1,7 +1,4 @@
-"""All settings, read from the environment and the settings file, and checked together.
-
-docs/operations.md describes each one.
-"""
+"""All settings, read from the environment and the settings file, and checked together: docs/operations.md."""
 
 from __future__ import annotations
 
@@ -19,9 +16,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from ivr.env_file import EnvFileError, access_problem, find_env_file, read_env_file
+from ivr.feed_settings import FeedSettings
 from ivr.setting_rules import (
     database_problem,
     has_valid_port,
@@ -59,7 +57,7 @@ class SettingsError(Exception):
         super().__init__(f"Some settings are missing or invalid:\n{lines}")
 
 
-class Settings(BaseModel):
+class Settings(FeedSettings):
     """The environment, typed. Durations are in seconds. Create it with `load()`."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)

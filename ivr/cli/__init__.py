@@ -21,6 +21,7 @@ COMMANDS = {
     "ask": ("ivr.cli.ask:ask", "Print how the line would answer WORDS, and why."),
     "prompts": ("ivr.cli.prompts:prompts", "Check, preview, edit and publish the prompts."),
     "reminders": ("ivr.cli.reminders:reminders", "Import appointments and track their text messages."),
+    "hl7": ("ivr.cli.hl7:hl7", "Receive appointments as HL7 v2 messages."),
     "calls": ("ivr.cli.calls:calls", "Summarize recent calls."),
     "db": ("ivr.cli.db:db", "Manage the database tables."),
     "doctor": ("ivr.cli.doctor:doctor", "Check everything that the line needs, and print what to do."),

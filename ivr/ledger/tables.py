@@ -23,6 +23,7 @@ from ivr.ledger.api_tables import api_key as api_key
 from ivr.ledger.api_tables import api_request as api_request
 from ivr.ledger.api_tables import webhook as webhook
 from ivr.ledger.api_tables import webhook_delivery as webhook_delivery
+from ivr.ledger.feed_tables import hl7_message as hl7_message
 from ivr.ledger.metadata import metadata as metadata
 from ivr.ledger.types import UtcDateTime
 

@@ -59,6 +59,7 @@ class AuditKind(StrEnum):
     API_KEY_REVOKED = "api_key_revoked"
     WEBHOOK_ADDED = "webhook_added"
     WEBHOOK_ENDED = "webhook_ended"
+    HL7_MESSAGE_READ = "hl7_message_read"
     DATA_EXPIRED = "data_expired"
     PERSON_EXPORTED = "person_exported"
     PERSON_ERASED = "person_erased"
@@ -105,6 +106,7 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.API_KEY_REVOKED: ("key",),
     AuditKind.WEBHOOK_ADDED: ("webhook",),
     AuditKind.WEBHOOK_ENDED: ("webhook",),
+    AuditKind.HL7_MESSAGE_READ: ("message",),
     AuditKind.DATA_EXPIRED: (
         "incoming_texts",
         "questions",
@@ -114,6 +116,7 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
         "requested_texts",
         "work_items",
         "batches",
+        "hl7_messages",
         "consent_records",
         "numbers_kept_as_hash",
         "numbers",

@@ -30,6 +30,9 @@ class Alarm(StrEnum):
     CALLBACKS_CAPPED = "callbacks_capped"  # callers ask for more call-backs than the limit for one hour
     CLOCK_SILENT = "clock_silent"  # no clock process has run for a minute
     SIGNATURES_REFUSED = "signatures_refused"  # webhooks have wrong signatures, and none has a valid one
+    HL7_UNREAD = "hl7_unread"  # messages of an HL7 feed could not be read, and wait for staff
+    FILE_MISSING = "file_missing"  # no file came into the watched folder by the expected hour
+    FHIR_PULL_FAILED = "fhir_pull_failed"  # a FHIR server refuses us, does not answer, or answers nonsense
 
 
 MAX_RETRY_DELAY = timedelta(hours=1)

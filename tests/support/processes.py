@@ -45,6 +45,7 @@ def environment(folder: Path, **more: object) -> dict[str, str]:
         "TWILIO_AUTH_TOKEN": TOKEN,
         "TWILIO_FROM": LINE,
         "CLOCK_SECONDS": 0.2,
+        "HL7_PORT": free_port(),
         "CLOCK_SHIFT_SECONDS": (NOW - datetime.now(UTC)).total_seconds(),
         "SIMULATOR_RECEIPT_SECONDS": 0.05,
         **more,

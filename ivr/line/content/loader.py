@@ -33,6 +33,8 @@ from ivr.line.content.yaml_source import LARGEST_TEXT, Source, decode_text, read
 from ivr.line.text.gsm7 import fold_to_gsm7
 
 LINE_FILE = "line.yaml"
+HL7_FILE = "hl7.yaml"
+"""Optional: ivr/feeds/hl7/mapping.py reads it."""
 _PROMPT_FILE = re.compile(r"[a-z]{2}/[a-z0-9]+(-[a-z0-9]+)*\.md")
 _TOO_LARGE = sentence(
     N_("This folder has more than {most} MB: name a folder with prompts only, or make its recordings smaller."),
@@ -176,7 +178,8 @@ def _is_junk(name: str) -> bool:
 
 def file_problem(name: str, data: bytes) -> Sentence | None:
     """Why a file cannot be in prompts/ because of its name or size; None if it can, even if it cannot be parsed."""
-    if not (name == LINE_FILE or _PROMPT_FILE.fullmatch(name) or is_question_file(name) or is_recording_name(name)):
+    is_named = name in (LINE_FILE, HL7_FILE) or is_prompt(name) or is_question_file(name) or is_recording_name(name)
+    if not is_named:
         template = N_(
             "`{name}` is not a file name for prompts/: write it like line.yaml, en/cancer.md, en/questions.tsv or"
             " recordings/en/cancer-2.mp3."
@@ -281,7 +284,7 @@ def _read_prompts(
             elif is_prompt(file):
                 prompt = read_prompt(file, files[file])
                 prompts[prompt.language, prompt.name] = prompt
-            elif file != LINE_FILE and not is_in_recordings_folder(file):
+            elif file not in (LINE_FILE, HL7_FILE) and not is_in_recordings_folder(file):
                 findings.append(misnamed_file(file))
         except BrokenPrompts as broken:
             findings += broken.findings

@@ -18,6 +18,7 @@ from ivr.ledger.tables import (
     batch,
     call_turn,
     callback,
+    hl7_message,
     incoming_text,
     offered_choice,
     opt_out_event,
@@ -179,6 +180,12 @@ RULES: tuple[Rule, ...] = (
     Rule("requested_texts", text, _request_expired, _delete_texts, exclusive=True),
     Rule("work_items", todo, _item_expired, _delete_from(todo)),
     Rule("batches", batch, _batch_empty, _delete_from(batch), exclusive=True),
+    Rule(
+        "hl7_messages",
+        hl7_message,
+        lambda cutoffs: (hl7_message.c.received_at < cutoffs.numbers) & (hl7_message.c.state != "waiting"),
+        _delete_from(hl7_message),
+    ),
     Rule("consent_records", opt_out_event, lambda cutoffs: opt_out_event.c.at < cutoffs.evidence, _forget_evidence),
     Rule(
         "numbers_kept_as_hash",

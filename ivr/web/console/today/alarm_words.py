@@ -85,6 +85,21 @@ _WORDS = {
         lazy_gettext("Ask your IT department to compare TWILIO_AUTH_TOKEN and PUBLIC_URL with the Twilio Console."),
         _SETTINGS,
     ),
+    Alarm.HL7_UNREAD: (
+        lazy_gettext("The scheduling system sent messages that the line cannot read. Their appointments are missing."),
+        lazy_gettext("Ask your IT department to list them with `infoline hl7 items`."),
+        _REMINDERS,
+    ),
+    Alarm.FILE_MISSING: (
+        lazy_gettext("The file of appointments has not arrived at the usual time."),
+        lazy_gettext("Ask your IT department to check the export of the scheduling system, or upload the file."),
+        _REMINDERS,
+    ),
+    Alarm.FHIR_PULL_FAILED: (
+        lazy_gettext("The line cannot fetch appointments from the scheduling system."),
+        lazy_gettext("Ask your IT department to check the FHIR server and the line’s access to it."),
+        _REMINDERS,
+    ),
 }
 
 

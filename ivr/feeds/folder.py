@@ -1,0 +1,162 @@
+"""A watched folder: each complete file is imported once, and moved to done/ or failed/ with a report beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, select
+
+from ivr import log
+from ivr.ledger import Ledger
+from ivr.ledger.marks import set_mark
+from ivr.ledger.tables import mark
+from ivr.people.audit import Actor, AuditKind, record
+from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
+from ivr.reminders.imports.importer import Importer, ImportReport
+
+DONE, FAILED = "done", "failed"
+_ACTOR = Actor("watched folder")
+# Names that programs give to a file while they write it.
+_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
+_CHUNK_BYTES = 1 << 20
+_MARK = "file-"
+# 128 bits of the digest, as many as the name of a mark holds.
+_DIGEST_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class TakenFile:
+    """A file that was looked at. is_repeated: the same content was imported before. moved_to: in done/ or failed/."""
+
+    name: str
+    moved_to: Path
+    report: ImportReport
+    is_repeated: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        return self.moved_to.parent.name == DONE
+
+
+@dataclass
+class WatchedFolder:
+    """strict: import nothing from a file with a rejected row. expected_by: alarm if no file came by then, in `zone`."""
+
+    path: Path
+    ledger: Ledger
+    importer: Importer
+    zone: ZoneInfo
+    strict: bool = False
+    expected_by: time | None = None
+    _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+
+    def scan(self, now: datetime) -> Iterator[TakenFile]:
+        """Take the files that have not changed since the scan before. Raises OSError and LedgerUnavailable."""
+        found = {path: _version(path) for path in self.path.iterdir() if _is_candidate(path)}
+        complete = [path for path, version in found.items() if self._seen.get(path) == version]
+        self._seen = found
+        for path in sorted(complete, key=lambda path: (found[path][1], path.name)):
+            yield self.take(path, now)
+            del self._seen[path]
+
+    def take(self, path: Path, now: datetime) -> TakenFile:
+        """Import a file and move it. If this is interrupted, the next scan moves it without importing it again."""
+        name = _mark_name(path)
+        if self._is_known(name):
+            return self._move(path, ImportReport(), now, is_repeated=True)
+
+        def audit(connection: Connection, batch: int, rows: int) -> None:
+            record(connection, _ACTOR, AuditKind.APPOINTMENTS_IMPORTED, now, batch=batch, rows=rows)
+
+        importer = Importer(
+            *(self.ledger, self.importer.vault, self.importer.content),
+            own_numbers=self.importer.own_numbers,
+            on_live=audit,
+        )
+        report = importer.run(path, now, strict=self.strict)
+        if _is_taken(report, strict=self.strict):
+            # Not with the batch: an import that dies while it changes appointments has to run again.
+            with self.ledger.write() as connection:
+                set_mark(connection, name, now, str(report.batch or ""))
+        return self._move(path, report, now)
+
+    def check_expected(self, now: datetime) -> None:
+        """Raise the alarm if no file has come today although it is past the hour; clear it once one has."""
+        if self.expected_by is None:
+            return
+        local = now.astimezone(self.zone)
+        with self.ledger.read() as connection:
+            last = connection.execute(select(func.max(mark.c.at)).where(mark.c.name.startswith(_MARK))).scalar()
+        has_come = last is not None and last.astimezone(self.zone).date() >= local.date()
+        if not has_come and local.time() < self.expected_by:
+            return
+        with self.ledger.write() as connection:
+            if has_come:
+                clear_alarm(connection, Alarm.FILE_MISSING, now)
+            else:
+                detail = f"No file came by {self.expected_by:%H:%M}."
+                raise_alarm(connection, Alarm.FILE_MISSING, now, detail)
+
+    def _is_known(self, name: str) -> bool:
+        with self.ledger.read() as connection:
+            return connection.execute(select(mark.c.name).where(mark.c.name == name)).first() is not None
+
+    def _move(self, path: Path, report: ImportReport, now: datetime, *, is_repeated: bool = False) -> TakenFile:
+        is_done = is_repeated or _is_taken(report, strict=self.strict)
+        folder = self.path / (DONE if is_done else FAILED)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        target = _free_name(folder, f"{now.astimezone(self.zone):%Y%m%d-%H%M%S}-{path.name}")
+        details = {"file": path.name, "repeated": is_repeated, **report.as_json()}
+        report_path = target.with_name(f"{target.name}.report.json")
+        report_path.write_text(json.dumps(details, indent=2, ensure_ascii=False) + "\n")
+        path.replace(target)
+        log.get_logger().info(
+            "watched_file_taken",
+            outcome=folder.name,
+            repeated=is_repeated,
+            batch=report.batch,
+            rows=report.rows,
+            rejected=report.rejected,
+        )
+        return TakenFile(path.name, target, report, is_repeated)
+
+
+def _is_taken(report: ImportReport, *, strict: bool) -> bool:
+    """Whether a file was imported, at least in part. A file without a valid row was not."""
+    is_unreadable = any(error.row == 0 for error in report.errors)
+    return not is_unreadable and report.rejected < max(report.rows, 1) and not (strict and report.errors)
+
+
+def _is_candidate(path: Path) -> bool:
+    """Not a folder, a link, a hidden file, or one that is still written under a name of its own."""
+    is_named = not path.name.startswith((".", "~")) and not path.name.lower().endswith(_UNFINISHED)
+    return is_named and path.is_file() and not path.is_symlink()
+
+
+def _version(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _mark_name(path: Path) -> str:
+    """The name of the mark that records the content of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return _MARK + digest.hexdigest()[:_DIGEST_DIGITS]
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    """A path that no earlier file has."""
+    numbers = iter(range(1, 10_000))
+    path = folder / name
+    while path.exists():
+        path = folder / f"{next(numbers)}-{name}"
+    return path

@@ -1,0 +1,92 @@
+"""Applies what the inbox holds: the newest message about each appointment, through the import of files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from ivr import log
+from ivr.feeds.day_batch import merge_into_day
+from ivr.feeds.hl7.inbox import MessageState
+from ivr.ledger import Ledger, Vault
+from ivr.ledger.tables import hl7_message
+from ivr.line.content.loader import Content
+from ivr.reminders.alarms import Alarm, raise_alarm
+from ivr.reminders.imports.errors import RowError
+from ivr.reminders.imports.importer import Importer, ImportReport
+
+GROUP = 500
+"""Messages that one import takes. A larger group would delay acknowledgments on SQLite, which has one writer."""
+
+
+@dataclass(frozen=True)
+class Applier:
+    """own_numbers: E.164 numbers of the line itself."""
+
+    ledger: Ledger
+    vault: Vault
+    content: Content
+    own_numbers: frozenset[str] = frozenset()
+
+    def run(self, now: datetime, limit: int = GROUP) -> int:
+        """Apply waiting messages of one sender, and return how many; 0 if none waits. Raises LedgerUnavailable."""
+        with self.ledger.read() as connection:
+            waiting = _waiting(connection, limit)
+        if not waiting:
+            return 0
+        chosen = _newest_of_each(waiting)
+        name = f"HL7 {waiting[0].sender}".strip()
+        importer = Importer(self.ledger, self.vault, self.content, own_numbers=self.own_numbers)
+        report = importer.run_rows(self._rows(chosen), name, now)
+        if any(error.row == 0 for error in report.errors):
+            log.get_logger().error("hl7_messages_not_applied", reason=report.errors[0].code)
+            return 0
+        with self.ledger.write() as connection:
+            self.ledger.exclusive_lock(connection)
+            _record(connection, waiting, {row.id for row in chosen}, report, now)
+            if report.batch is not None:
+                merge_into_day(connection, report.batch, name, now)
+        return len(waiting)
+
+    def _rows(self, chosen: Sequence[Row[Any]]) -> Iterator[tuple[int, dict[str, str]]]:
+        """Each row under the id of its message."""
+        for row in chosen:
+            yield row.id, json.loads(self.vault.open(row.row_sealed))
+
+
+def _waiting(connection: Connection, limit: int) -> list[Row[Any]]:
+    """The oldest waiting messages that share a sender."""
+    columns = (hl7_message.c[name] for name in ("id", "sender", "appointment_id", "sent_at", "row_sealed"))
+    is_waiting = hl7_message.c.state == MessageState.WAITING
+    found = connection.execute(select(*columns).where(is_waiting).order_by(hl7_message.c.id).limit(limit)).all()
+    return [row for row in found if row.sender == found[0].sender]
+
+
+def _newest_of_each(waiting: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """For each appointment the message that was sent last; of those sent at the same time, the one received last."""
+    newest: dict[str, Row[Any]] = {}
+    for row in sorted(waiting, key=lambda row: (row.sent_at, row.id)):
+        newest[row.appointment_id] = row
+    return sorted(newest.values(), key=lambda row: row.id)
+
+
+def _record(
+    connection: Connection, waiting: Sequence[Row[Any]], chosen: set[int], report: ImportReport, now: datetime
+) -> None:
+    errors: dict[int, RowError] = {error.row: error for error in report.errors}
+    states: dict[MessageState, list[int]] = {}
+    for row in waiting:
+        if row.id not in errors:
+            states.setdefault(MessageState.APPLIED if row.id in chosen else MessageState.STALE, []).append(row.id)
+    for state, ids in states.items():
+        connection.execute(update(hl7_message).where(hl7_message.c.id.in_(ids)).values(state=state, row_sealed=None))
+    for message_id, error in errors.items():
+        values = {"state": MessageState.UNREAD, "fault": error.code, "place": error.column}
+        connection.execute(update(hl7_message).where(hl7_message.c.id == message_id).values(values))
+    if errors:
+        raise_alarm(connection, Alarm.HL7_UNREAD, now, "Messages of an HL7 feed could not be applied.")

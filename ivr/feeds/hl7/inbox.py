@@ -1,0 +1,172 @@
+"""Messages in the database. One is committed here before it is acknowledged, and applied later, so that a crash in
+between neither loses it nor applies it twice."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ivr.feeds.hl7.acks import ACCEPTED, Reply
+from ivr.feeds.hl7.message import Message
+from ivr.feeds.hl7.rows import Cells
+from ivr.ledger import Vault
+from ivr.ledger.tables import hl7_message
+from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
+
+_IN_ORDER = ("waiting", "applied")
+_DETAIL = "Messages of an HL7 feed could not be read. List them with: infoline hl7 items"
+
+
+class MessageState(StrEnum):
+    WAITING = "waiting"  # to be applied
+    APPLIED = "applied"
+    IGNORED = "ignored"  # of a site or a type without reminders
+    STALE = "stale"  # a newer message about the same appointment came first
+    UNREAD = "unread"  # a work item
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message, its row, and its reply. cells: None if it is ignored or not readable. fault: a code, if not readable.
+
+    sent_at: MSH-7 in UTC. is_kept: whether a message that is not readable becomes a work item.
+    """
+
+    message: Message
+    reply: Reply
+    cells: Cells | None = None
+    fault: str = ""
+    sent_at: datetime | None = None
+    is_kept: bool = True
+
+    @property
+    def state(self) -> MessageState:
+        if self.fault:
+            return MessageState.UNREAD
+        return MessageState.IGNORED if self.cells is None else MessageState.WAITING
+
+
+@dataclass(frozen=True)
+class UnreadMessage:
+    """A work item. place: segment and field, like PID-13."""
+
+    id: int
+    received_at: datetime
+    sender: str
+    event: str
+    appointment_id: str | None
+    fault: str
+    place: str
+
+
+def store(connection: Connection, vault: Vault, received: Sequence[Received], now: datetime) -> list[Reply]:
+    """Add messages, except repeated ones, and return the reply to each."""
+    keys = [_keys(vault, each) for each in received]
+    known = _known(connection, {key for pair in keys for key in pair})
+    newest = _newest(connection, {each.cells["appointment_id"] for each in received if each.cells})
+    rows, replies = [], []
+    for each, (key, unread_key) in zip(received, keys, strict=True):
+        if key in known and key != unread_key:
+            replies.append(ACCEPTED)
+            continue
+        replies.append(each.reply)
+        own_key = unread_key if each.fault else key
+        if own_key not in known and each.is_kept:
+            known.add(own_key)
+            rows.append(_row(vault, each, own_key, newest, now))
+    if rows:
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        connection.execute(dialect.insert(hl7_message).on_conflict_do_nothing(), rows)
+    if any(row["state"] == MessageState.UNREAD for row in rows):
+        raise_alarm(connection, Alarm.HL7_UNREAD, now, _DETAIL)
+    return replies
+
+
+def _keys(vault: Vault, received: Received) -> tuple[str, str]:
+    """The key of a message that is read, and that of one that is not.
+
+    A message that could not be read may come again: as a whole, or after the mapping is corrected. So only the same
+    bytes are a repetition of it.
+    """
+    unread = vault.hash("unread\x1f" + received.message.raw.decode("latin-1"))
+    return (vault.hash(received.message.key) if received.message.segments is not None else unread), unread
+
+
+def _known(connection: Connection, keys: set[str]) -> set[str]:
+    found = select(hl7_message.c.key_hash).where(hl7_message.c.key_hash.in_(keys))
+    return set(connection.execute(found).scalars())
+
+
+def _newest(connection: Connection, appointment_ids: set[str]) -> dict[str, datetime]:
+    """When the newest message about each appointment was sent."""
+    if not appointment_ids:
+        return {}
+    column = hl7_message.c.appointment_id
+    counted = column.in_(appointment_ids) & hl7_message.c.state.in_(_IN_ORDER)
+    query = select(column, func.max(hl7_message.c.sent_at)).where(counted).group_by(column)
+    return {name: moment for name, moment in connection.execute(query) if name and moment}
+
+
+def _row(vault: Vault, received: Received, key: str, newest: dict[str, datetime], now: datetime) -> dict[str, object]:
+    message, state = received.message, received.state
+    appointment_id = (received.cells or {}).get("appointment_id", "")[:100] or None
+    if state is MessageState.WAITING and appointment_id and received.sent_at:
+        if newest.get(appointment_id, received.sent_at) > received.sent_at:
+            state = MessageState.STALE
+        else:
+            newest[appointment_id] = received.sent_at
+    is_waiting, is_unread = state is MessageState.WAITING, state is MessageState.UNREAD
+    return {
+        "key_hash": key,
+        "sender": message.header.application,
+        "event": message.header.event[:10],
+        "received_at": now,
+        "sent_at": received.sent_at,
+        "appointment_id": appointment_id,
+        "state": state,
+        "fault": received.fault or None,
+        "place": received.reply.place or None,
+        "row_sealed": vault.seal(json.dumps(received.cells)) if is_waiting else None,
+        "message_sealed": vault.seal(base64.b64encode(message.raw).decode()) if is_unread else None,
+    }
+
+
+def unread_messages(connection: Connection) -> list[UnreadMessage]:
+    """The messages that staff must handle, oldest first."""
+    names = ("id", "received_at", "sender", "event", "appointment_id", "fault", "place")
+    is_open = (hl7_message.c.state == MessageState.UNREAD) & hl7_message.c.done_at.is_(None)
+    query = select(*(hl7_message.c[name] for name in names)).where(is_open).order_by(hl7_message.c.id)
+    return [
+        UnreadMessage(id_, at, sender, event, appointment_id, fault or "", place or "")
+        for id_, at, sender, event, appointment_id, fault, place in connection.execute(query)
+    ]
+
+
+def open_message(connection: Connection, vault: Vault, message_id: int) -> bytes | None:
+    """An unread message as it was received; None if there is none with this id. Raises UnknownKey."""
+    query = select(hl7_message.c.message_sealed, hl7_message.c.row_sealed).where(
+        hl7_message.c.id == message_id, hl7_message.c.state == MessageState.UNREAD
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    if row.message_sealed:
+        return base64.b64decode(vault.open(row.message_sealed))
+    return vault.open(row.row_sealed).encode() if row.row_sealed else b""
+
+
+def complete(connection: Connection, message_ids: Iterable[int], by: str, now: datetime) -> int:
+    """Mark unread messages as handled, and return how many were open."""
+    is_open = hl7_message.c.done_at.is_(None) & (hl7_message.c.state == MessageState.UNREAD)
+    done = update(hl7_message).where(hl7_message.c.id.in_(list(message_ids)), is_open)
+    count = connection.execute(done.values(done_at=now, done_by=by[:200])).rowcount
+    if not connection.execute(select(hl7_message.c.id).where(is_open).limit(1)).first():
+        clear_alarm(connection, Alarm.HL7_UNREAD, now)
+    return int(count)

@@ -1,0 +1,192 @@
+"""A message as bytes to its header and segments: encoding, delimiters, required fields, versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
+from typing import Any
+
+import hl7
+
+VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1")
+TRIGGERS = {"S12": "", "S13": "", "S14": "", "S15": "cancelled", "S17": "cancelled", "S26": "no show"}
+"""The events that are read, with the status that they give; empty: that of SCH-25, or booked.
+
+S12 booked, S13 moved, S14 modified, S15 cancelled, S17 deleted, S26 no-show (HL7 v2.5.1, chapter 10.3).
+"""
+# Table 0211, as far as its encodings keep the delimiters. Shift JIS and UTF-16 are not ASCII supersets.
+_ENCODINGS = {
+    "": "utf-8",
+    "ASCII": "ascii",
+    "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
+    **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)},
+}
+_BREAKS = re.compile(r"\r\n|\n")
+_ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
+_MAX_FIELD = 100
+
+
+class MessageFault(StrEnum):
+    """Why a message cannot be read, in the words of table 0357 and of docs/feeds.md."""
+
+    NOT_HL7 = "not_hl7"
+    CUT_OFF = "cut_off"
+    TOO_LARGE = "too_large"
+    CONTROL_ID = "control_id_missing"
+    ENCODING = "encoding"
+    MESSAGE_TYPE = "message_type"
+    EVENT = "event"
+    VERSION = "version"
+    PROCESSING_ID = "processing_id"
+    SENT_AT = "sent_at"
+    NO_SCHEDULE = "no_schedule"
+
+
+@dataclass(frozen=True)
+class Header:
+    """The fields of MSH that an acknowledgment repeats. sent: MSH-7 as written. accept, application: MSH-15, MSH-16."""
+
+    delimiters: str = "|^~\\&"
+    application: str = ""
+    facility: str = ""
+    receiver: str = ""
+    receiver_facility: str = ""
+    sent: str = ""
+    kind: str = ""
+    event: str = ""
+    control_id: str = ""
+    processing_id: str = "P"
+    version: str = "2.5.1"
+    accept_ack: str = ""
+    application_ack: str = ""
+    encoding: str = ""
+
+    @property
+    def is_enhanced(self) -> bool:
+        """Whether the sender asks for acknowledgments of the enhanced mode (HL7 v2.5.1, 2.9.3)."""
+        return bool(self.accept_ack or self.application_ack)
+
+
+@dataclass(frozen=True)
+class Message:
+    """raw: as received. segments: None if the message cannot be read, for the reason in fault."""
+
+    raw: bytes
+    header: Header
+    segments: Any = None
+    fault: MessageFault | None = None
+
+    @property
+    def key(self) -> str:
+        """What a repeated message shares with the first: sender, control id and time."""
+        header = self.header
+        return "\x1f".join((header.application, header.facility, header.control_id, header.sent))
+
+
+def split_batch(data: bytes) -> list[bytes]:
+    """The messages of a frame or a file. More than one if it is a batch (FHS, BHS), or if it has several headers."""
+    lines = [line for line in re.split(rb"[\r\n]+", data.strip(b"\x0b\x1c\r\n")) if line]
+    messages: list[list[bytes]] = []
+    for line in lines:
+        if line.startswith(b"MSH") or not messages:
+            messages.append([])
+        if not line.startswith(_ENVELOPES):
+            messages[-1].append(line)
+    return [b"\r".join(message) for message in messages if message]
+
+
+def is_batch(data: bytes) -> bool:
+    return data.lstrip(b"\x0b\r\n").startswith((b"FHS", b"BHS"))
+
+
+def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Message:
+    """Read a message. Never raises: what cannot be read has a fault, and as much of the header as is legible."""
+    header = read_header(raw)
+    if header is None:
+        return Message(raw, Header(), fault=MessageFault.NOT_HL7)
+    fault = next(_header_faults(header, processing_ids), None)
+    if fault:
+        return Message(raw, header, fault=fault)
+    try:
+        text = raw.decode(_ENCODINGS[header.encoding.upper()])
+        segments = hl7.parse(_BREAKS.sub("\r", text).strip("\r") + "\r")
+    except (KeyError, UnicodeDecodeError):
+        return Message(raw, header, fault=MessageFault.ENCODING)
+    except Exception:  # noqa: BLE001 - the library raises many kinds of errors for damaged text
+        return Message(raw, header, fault=MessageFault.NOT_HL7)
+    if not has_segment(segments, "SCH"):
+        return Message(raw, header, fault=MessageFault.NO_SCHEDULE)
+    return Message(raw, header, segments)
+
+
+def read_header(raw: bytes) -> Header | None:
+    """The header alone, which is legible even if the rest of the message is not. None if there is none."""
+    line = re.split(rb"[\r\n]", raw.lstrip(b"\r\n\xef\xbb\xbf"), maxsplit=1)[0].decode("latin-1")
+    if not line.startswith("MSH") or len(line) < 8 or line[3].isalnum() or line[3].isspace():
+        return None
+    fields = ["MSH", *(field[:_MAX_FIELD] for field in line[3:].split(line[3]))]
+    fields += [""] * (19 - len(fields))
+    delimiters = (line[3] + fields[2])[:5].ljust(5, " ")
+    component = delimiters[1]
+    kind, _, event = fields[9].partition(component)
+
+    def first(number: int, delimiter: str) -> str:
+        return fields[number].split(delimiter)[0].strip()
+
+    return Header(
+        delimiters=delimiters.rstrip(),
+        application=fields[3].strip(),
+        facility=fields[4].strip(),
+        receiver=fields[5].strip(),
+        receiver_facility=fields[6].strip(),
+        sent=fields[7].strip(),
+        kind=kind.strip(),
+        event=event.split(component)[0].strip(),
+        control_id=fields[10].strip(),
+        processing_id=first(11, component),
+        version=first(12, component),
+        accept_ack=fields[15].strip(),
+        application_ack=fields[16].strip(),
+        encoding=first(18, delimiters[2]),
+    )
+
+
+def _header_faults(header: Header, processing_ids: tuple[str, ...]) -> Iterator[MessageFault]:
+    checks = (
+        (header.kind == "SIU", MessageFault.MESSAGE_TYPE),
+        (header.event in TRIGGERS, MessageFault.EVENT),
+        (header.version in VERSIONS, MessageFault.VERSION),
+        (header.processing_id in processing_ids, MessageFault.PROCESSING_ID),
+        (header.control_id, MessageFault.CONTROL_ID),
+        (sent_at(header, UTC), MessageFault.SENT_AT),
+    )
+    yield from (fault for holds, fault in checks if not holds)
+
+
+def sent_at(header: Header, zone: tzinfo) -> datetime | None:
+    """MSH-7 in UTC; None if it is missing or no time. zone: of a time without one."""
+    moment = parse_time(header.sent.split(header.delimiters[1])[0])
+    return moment and (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+_TIME = re.compile(r"\d{12}(\d\d(\.\d{1,4})?)?([+-]\d{4})?", re.ASCII)
+
+
+def parse_time(text: str) -> datetime | None:
+    """A time of HL7, to the minute at least, with its zone if it has one. None for anything else: a day is no time."""
+    if not _TIME.fullmatch(text):
+        return None
+    try:
+        moment: datetime = hl7.parse_datetime(text)
+        moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+    return moment
+
+
+def has_segment(segments: Any, name: str) -> bool:
+    return any(str(segment[0]) == name for segment in segments)

@@ -1,0 +1,128 @@
+"""The process of `infoline hl7`: the receiver, and a thread that applies what it stores."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from ivr import clock, log
+from ivr.feeds.hl7.acks import Reply
+from ivr.feeds.hl7.apply import Applier
+from ivr.feeds.hl7.inbox import Received, store
+from ivr.feeds.hl7.mapping import MappingError, mapping_of
+from ivr.feeds.hl7.message import split_batch
+from ivr.feeds.hl7.mllp import Frame
+from ivr.feeds.hl7.reading import FeedReader
+from ivr.feeds.hl7.receiver import Receiver
+from ivr.ledger import Ledger, LedgerUnavailable, Vault
+from ivr.line.content.loader import Content
+from ivr.releases.cache import NoRelease, live_content
+from ivr.releases.store import live_release
+from ivr.settings import Settings
+
+APPLY_SECONDS = 0.5
+_RELEASE_SECONDS = 30.0
+
+
+class Feed:
+    """The feed of one process. Raises MappingError."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, vault: Vault, content: Content) -> None:
+        self._settings, self._ledger, self._vault = settings, ledger, vault
+        self._own_numbers = frozenset({settings.twilio_from} - {""})
+        # SQLite has one writer, and a thread that waits for another one's transaction polls.
+        self._writing = threading.Lock()
+        self._use(content)
+
+    def _use(self, content: Content) -> None:
+        mapping = mapping_of(content)
+        self._content = content
+        self._reader = FeedReader(content.config, mapping, self._own_numbers)
+
+    def read(self, frame: Frame, part: bytes, now: datetime) -> Received:
+        return self._reader.read(part, now, frame.fault)
+
+    def store(self, received: Sequence[Received]) -> list[Reply]:
+        """Commit messages. Raises LedgerUnavailable."""
+        with self._writing, self._ledger.write() as connection:
+            return store(connection, self._vault, received, clock.now())
+
+    def apply(self) -> int:
+        """Apply waiting messages, and return how many. Raises LedgerUnavailable."""
+        with self._writing:
+            return Applier(self._ledger, self._vault, self._content, self._own_numbers).run(clock.now())
+
+    def apply_until(self, stop: threading.Event) -> None:
+        """Apply messages as they come in, and follow the live release."""
+        waited, is_down = 0.0, False
+        while not stop.wait(APPLY_SECONDS):
+            try:
+                while self.apply() and not stop.is_set():
+                    pass
+                waited, is_down = waited + APPLY_SECONDS, False
+                if waited >= _RELEASE_SECONDS:
+                    waited = 0.0
+                    self._follow_release()
+            except LedgerUnavailable as error:
+                if not is_down:
+                    log.get_logger().error("hl7_messages_not_applied", reason=str(error))
+                is_down = True
+
+    def _follow_release(self) -> None:
+        release = live_release(self._ledger)
+        if release is None or release.digest == self._content.digest:
+            return
+        try:
+            self._use(live_content(self._ledger, self._settings.var_dir, self._settings.prompts_dir))
+        except (MappingError, NoRelease) as error:
+            log.get_logger().error("hl7_mapping_refused", reason=str(error))
+
+    def replay(self, data: bytes) -> list[tuple[Received, Reply]]:
+        """Store and apply the messages of a file, and return each with its reply."""
+        received = [self._reader.read(part, clock.now()) for part in _parts(data)]
+        replies: list[Reply] = []
+        for start in range(0, len(received), 200):
+            replies += self.store(received[start : start + 200])
+        while self.apply():
+            pass
+        return list(zip(received, replies, strict=True))
+
+
+def _parts(data: bytes) -> list[bytes]:
+    """The messages of a file: framed as on the wire, or one after another."""
+    return [part for frame in data.split(b"\x1c") for part in split_batch(frame)]
+
+
+def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
+    """TLS for the receiver; with client_ca, only senders with a certificate of that CA get in. Raises OSError."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    if client_ca:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def run_feed(feed: Feed, host: str, port: int, tls: ssl.SSLContext | None, ready: Callable[[int], None]) -> None:
+    """Serve until SIGTERM or SIGINT. Raises OSError if the port cannot be used."""
+    stop = threading.Event()
+    applier = threading.Thread(target=feed.apply_until, args=(stop,), name="hl7-apply")
+
+    async def main() -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await Receiver(feed.read, feed.store).serve(host, port, tls, stopped, ready)
+
+    applier.start()
+    try:
+        asyncio.run(main())
+    finally:
+        stop.set()
+        applier.join()

@@ -1,0 +1,33 @@
+"""The tables of feeds: messages that scheduling systems have sent."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, literal_column
+
+from ivr.ledger.metadata import metadata
+from ivr.ledger.types import UtcDateTime
+
+# One HL7 message, committed before it is acknowledged. key_hash: keyed hash of what a repeated message has in common
+# with the first. sender: MSH-3. state, fault: of ivr/feeds/hl7/inbox.py. row_sealed: the cells, as JSON, until they are
+# applied. message_sealed: the message in base64 if it cannot be read; done_at, done_by: once staff have handled it.
+hl7_message = Table(
+    "hl7_message",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("sender", String(100), nullable=False),
+    Column("event", String(10), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+    Column("sent_at", UtcDateTime),
+    Column("appointment_id", String(100)),
+    Column("state", String(10), nullable=False),
+    Column("fault", String(40)),
+    Column("place", String(40)),
+    Column("row_sealed", LargeBinary),
+    Column("message_sealed", LargeBinary),
+    Column("done_at", UtcDateTime),
+    Column("done_by", String(200)),
+    Index("ix_hl7_message_appointment_id_sent_at", "appointment_id", "sent_at"),
+    # Partial, in PostgreSQL too (migration 0021): few messages wait.
+    Index("ix_hl7_message_waiting", "id", sqlite_where=literal_column("state") == literal_column("'waiting'")),
+)

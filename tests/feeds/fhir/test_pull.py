@@ -1,0 +1,141 @@
+"""Pulls from a FHIR server: signed in, page by page, from where the last one stopped, and nothing lost on a failure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ivr.feeds.fhir.pull import FhirPull
+from ivr.feeds.fhir.server import Client, FhirError, FhirServer
+from ivr.ledger.tables import alarm, appointment, batch
+from ivr.reminders.imports.importer import Importer
+from tests.feeds.fhir import servers
+from tests.feeds.fhir.servers import LOCATION, FakeServer, bundle, patient, running
+from tests.support.clinic import NOW
+
+HTML = (200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
+
+
+@pytest.fixture
+def clinic(clinic_on_each_database):
+    return clinic_on_each_database
+
+
+def one_page(*numbers: int, following: str = ""):
+    entries = [entry for number in numbers for entry in (servers.appointment(number), patient(number))]
+    return bundle(*entries, LOCATION, following=following)
+
+
+def puller(clinic, fake: FakeServer, waits: list[float] | None = None) -> FhirPull:
+    client = Client("infoline", fake.pem, "k1")
+    server = FhirServer(fake.url, client, lambda: NOW, (waits if waits is not None else []).append)
+    return FhirPull(server, fake.url, Importer(clinic.ledger, clinic.vault, clinic.content))
+
+
+def test_a_pull_signs_in_and_imports_every_page(clinic):
+    def answer(query):
+        page = int(query.get("page", ["1"])[0])
+        following = f"/fhir/Appointment?page={page + 1}" if page < 3 else ""
+        # A resource may move to the next page while the pages are read.
+        return one_page(page, *([page - 1] if page > 1 else []), following=following)
+
+    with running(FakeServer(answer)) as fake:
+        report = puller(clinic, fake).run(NOW)
+    assert (report.rows, report.accepted, report.rejected) == (3, 3, 0)
+    assert clinic.appointment("A2").site == "elliot"
+    assert clinic.batch(report.batch).filename == "FHIR"
+    [grant] = fake.grants
+    assert grant["scope"] == ["system/Appointment.rs system/Patient.rs system/Location.rs"]
+    assert fake.searches[0]["date"] == ["ge2026-12-01"]
+    assert fake.searches[0]["_include"] == ["Appointment:patient", "Appointment:location"]
+
+
+def test_the_next_pull_takes_what_changed_since(clinic):
+    answers = [
+        one_page(1),
+        bundle(servers.appointment(1, "2026-12-09T10:30:00-05:00"), patient(1), LOCATION),
+        bundle(),
+        bundle(servers.appointment(1, status="cancelled"), patient(1), LOCATION),
+    ]
+    with running(FakeServer(lambda _query: answers.pop(0))) as fake:
+        for minutes in range(0, 40, 10):
+            puller(clinic, fake).run(NOW + timedelta(minutes=minutes))
+    since = [query.get("_lastUpdated") for query in fake.searches]
+    assert since == [None, *([f"ge2026-12-01T{hour}Z"] for hour in ("14:58:00", "15:08:00", "15:18:00"))]
+    assert clinic.appointment("A1").status == "cancelled"
+    assert len(clinic.all(batch)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((401, {}, b""), "answered 401"),
+        ((403, {}, b""), "answered 403"),
+        ((429, {"Retry-After": "7"}, b""), "answered 429"),
+        ((500, {}, b"{}"), "answered 500"),
+        ((302, {"Location": "http://127.0.0.1:1/"}, b""), "answered 302"),
+        (HTML, "other than JSON"),
+        ((200, {}, b"[]"), "other than a FHIR resource"),
+        ((200, {}, b'{"resourceType": "OperationOutcome"}'), "other than a Bundle"),
+        (one_page(1, following="/fhir/Appointment?page=2"), "lead back to themselves"),
+        (one_page(1, following="http://127.0.0.1:1/fhir/Appointment"), "on another server"),
+    ],
+)
+def test_a_server_that_fails_raises_the_alarm_and_nothing_is_lost(clinic, answer, words):
+    waits: list[float] = []
+    with running(FakeServer(lambda _query: answer)) as fake:
+        with pytest.raises(FhirError, match=words):
+            puller(clinic, fake, waits).run(NOW)
+        assert [row.name for row in clinic.all(alarm)] == ["fhir_pull_failed"]
+        assert clinic.all(appointment) == []
+        assert waits == {429: [7.0, 7.0, 7.0], 500: [1.0, 2.0, 4.0]}.get(answer[0], [])
+        fake.answer = lambda _query: one_page(1)
+        puller(clinic, fake).run(NOW + timedelta(hours=1))
+    # The first pull has not come anywhere, so this one is the first again.
+    assert "date" in fake.searches[-1]
+    assert clinic.all(alarm) == []
+    assert clinic.appointment("A1").status == "booked"
+
+
+def test_a_token_that_expired_is_replaced(clinic):
+    with running(FakeServer(lambda _query: one_page(1))) as fake:
+        pull = puller(clinic, fake)
+        pull.run(NOW)
+        fake.token = "token-2"
+        pull.run(NOW)
+    assert len(fake.grants) == 2
+
+
+def test_a_server_that_is_busy_once_is_asked_again(clinic):
+    answers = [(503, {}, b""), (429, {}, b""), one_page(1)]
+    with running(FakeServer(lambda _query: answers.pop(0))) as fake:
+        assert puller(clinic, fake).run(NOW).accepted == 1
+
+
+def test_a_server_that_is_down_raises_the_alarm(clinic):
+    with running(FakeServer(lambda _query: bundle())) as fake:
+        pull = puller(clinic, fake)
+    with pytest.raises(FhirError, match="does not answer"):
+        pull.run(NOW)
+    assert [row.name for row in clinic.all(alarm)] == ["fhir_pull_failed"]
+
+
+@pytest.mark.parametrize("url", ["http://fhir.example.org/r4", "ftp://127.0.0.1/", "fhir.example.org"])
+def test_records_are_not_sent_in_the_clear(url):
+    with pytest.raises(FhirError, match="https://"):
+        FhirServer(url, None, lambda: NOW)
+
+
+def test_a_key_that_is_none_is_reported(clinic):
+    with running(FakeServer(lambda _query: bundle())) as fake:
+        server = FhirServer(fake.url, Client("infoline", b"no key"), lambda: NOW)
+        with pytest.raises(FhirError, match="FHIR_KEY"):
+            list(server.search("Appointment", {}))
+
+
+def test_an_appointment_without_a_number_is_rejected_and_the_others_go_in(clinic):
+    entries = (servers.appointment(1), servers.appointment(2), patient(2), LOCATION)
+    with running(FakeServer(lambda _query: bundle(*entries))) as fake:
+        report = puller(clinic, fake).run(NOW)
+    assert (report.accepted, report.rejected, report.errors[0].column) == (1, 1, "phone")

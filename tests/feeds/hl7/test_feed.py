@@ -1,0 +1,182 @@
+"""Messages in the database: stored once, applied once, in the sender's order, and what staff must look at."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from ivr.feeds.hl7.inbox import complete, open_message, unread_messages
+from ivr.feeds.hl7.process import Feed
+from ivr.ledger.tables import alarm, batch, hl7_message
+from ivr.settings import Settings
+from tests.feeds.hl7.messages import siu
+from tests.support.clinic import NOW, at, row
+
+
+@pytest.fixture
+def clinic(clinic_on_each_database, monkeypatch):
+    monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW)
+    return clinic_on_each_database
+
+
+@pytest.fixture
+def feed(clinic):
+    return Feed(Settings(), clinic.ledger, clinic.vault, clinic.content)
+
+
+def sent(minutes: int) -> str:
+    return f"{NOW + timedelta(minutes=minutes):%Y%m%d%H%M%S}+0000"
+
+
+def codes(feed, *messages: bytes) -> list[str]:
+    return [reply.code for _, reply in feed.replay(b"".join(messages))]
+
+
+def states(clinic) -> list[str]:
+    return [message.state for message in clinic.all(hl7_message)]
+
+
+def test_a_booking_becomes_an_appointment(clinic, feed):
+    assert codes(feed, siu(1)) == ["AA"]
+    found = clinic.appointment("A1")
+    assert (found.status, found.site, found.language) == ("booked", "elliot", "es")
+    assert found.starts_at.isoformat() == "2026-12-08T15:30:00+00:00"
+    assert found.next_due_at is not None
+    assert clinic.batch(found.batch_id).filename == "HL7 RADIS"
+    assert states(clinic) == ["applied"]
+
+
+def test_a_message_keeps_nothing_of_the_patient_once_it_is_applied(clinic, feed):
+    codes(feed, siu(1))
+    [message] = clinic.all(hl7_message)
+    assert (message.row_sealed, message.message_sealed) == (None, None)
+
+
+def test_a_repeated_message_is_acknowledged_and_not_applied_twice(clinic, feed):
+    assert codes(feed, siu(1), siu(1)) == ["AA", "AA"]
+    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(minutes=1))
+    assert codes(feed, siu(1)) == ["AA"]
+    assert clinic.appointment("A1").starts_at == NOW + timedelta(days=20)
+    assert states(clinic) == ["applied"]
+
+
+@pytest.mark.parametrize("event", ["S15", "S17"])
+def test_a_cancellation_cancels(clinic, feed, event):
+    assert codes(feed, siu(1), siu(1, event, sent=sent(1))) == ["AA", "AA"]
+    assert codes(feed, siu(2)) == ["AA"]
+    assert codes(feed, siu(2, event, sent=sent(1), starts="", phone=" ")) == ["AA"]
+    assert clinic.appointment("A2").status == "cancelled"
+
+
+def test_an_older_message_does_not_undo_a_newer_one(clinic, feed):
+    newer, older = siu(1, "S13", sent=sent(5), starts="202612091000"), siu(1, sent=sent(0))
+    assert codes(feed, newer) == ["AA"]
+    assert codes(feed, older) == ["AA"]
+    assert clinic.appointment("A1").starts_at.isoformat() == "2026-12-09T15:00:00+00:00"
+    assert states(clinic) == ["applied", "stale"]
+
+
+def test_messages_of_one_moment_are_applied_in_the_order_of_the_sender(clinic, feed):
+    moved, booked = siu(1, "S13", sent=sent(5), starts="202612091000"), siu(1, sent=sent(0))
+    assert codes(feed, moved, booked, siu(2)) == ["AA", "AA", "AA"]
+    assert clinic.appointment("A1").starts_at.isoformat() == "2026-12-09T15:00:00+00:00"
+    last = siu(3, control="b", starts="202612101000")
+    assert codes(feed, siu(3, control="a"), last) == ["AA", "AA"]
+    assert clinic.appointment("A3").starts_at.isoformat() == "2026-12-10T15:00:00+00:00"
+
+
+def test_the_newest_of_a_feed_and_a_file_wins_and_the_batch_says_which(clinic, feed):
+    codes(feed, siu(1))
+    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(minutes=1))
+    assert clinic.batch(clinic.appointment("A1").batch_id).filename == "appointments.csv"
+    codes(feed, siu(1, "S13", sent=sent(2), starts="202612091000"))
+    assert clinic.appointment("A1").starts_at.isoformat() == "2026-12-09T15:00:00+00:00"
+    assert clinic.batch(clinic.appointment("A1").batch_id).filename == "HL7 RADIS"
+
+
+def test_a_feed_has_one_batch_a_day(clinic, feed):
+    for number in range(1, 4):
+        codes(feed, siu(number))
+    codes(feed, siu(2, "S13", sent=sent(1), starts="202612091000"))
+    assert [found.filename for found in clinic.all(batch)] == ["HL7 RADIS"]
+    assert len({clinic.appointment(f"A{number}").batch_id for number in range(1, 4)}) == 1
+
+
+def test_a_cancelled_batch_takes_nothing_in(clinic, feed):
+    codes(feed, siu(1))
+    with clinic.ledger.write() as connection:
+        connection.execute(batch.update().values(cancelled_at=NOW))
+    codes(feed, siu(2))
+    assert clinic.batch(clinic.appointment("A2").batch_id).cancelled_at is None
+
+
+def test_what_cannot_be_read_becomes_an_item_and_the_feed_goes_on(clinic, feed):
+    broken = siu(1, phone="12")
+    assert codes(feed, broken, siu(2), broken) == ["AE", "AA", "AE"]
+    assert clinic.appointment("A2").status == "booked"
+    with clinic.ledger.read() as connection:
+        [item] = unread_messages(connection)
+        assert open_message(connection, clinic.vault, item.id) == broken.strip()
+    assert (item.sender, item.event, item.appointment_id, item.place) == ("RADIS", "S12", "A1", "PID-13")
+    [stored] = clinic.all(hl7_message, hl7_message.c.id == item.id)
+    assert b"Garcia" not in stored.message_sealed
+    assert [row.name for row in clinic.all(alarm)] == ["hl7_unread"]
+    with clinic.ledger.write() as connection:
+        assert complete(connection, [item.id], "ann", NOW) == 1
+        assert complete(connection, [item.id], "ann", NOW) == 0
+        assert unread_messages(connection) == []
+    assert clinic.all(alarm) == []
+
+
+def test_a_message_that_was_cut_off_is_applied_when_it_comes_as_a_whole(clinic, feed):
+    whole = siu(1)
+    assert codes(feed, whole[:100]) == ["AE"]
+    assert codes(feed, whole) == ["AA"]
+    assert clinic.appointment("A1").status == "booked"
+
+
+def test_other_kinds_of_messages_do_not_fill_the_list(clinic, feed):
+    assert codes(feed, siu(1, msh={9: "ADT^A08"})) == ["AR"]
+    assert clinic.all(hl7_message) == []
+
+
+def test_a_message_whose_time_passes_before_it_is_applied_becomes_an_item(clinic, feed, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Feed, "apply", lambda _feed: 0)
+        assert codes(feed, siu(1), siu(2, starts="202612151030")) == ["AA", "AA"]
+    monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW + timedelta(days=8))
+    assert feed.apply() == 2
+    assert states(clinic) == ["unread", "applied"]
+    with clinic.ledger.read() as connection:
+        [item] = unread_messages(connection)
+        cells = json.loads(open_message(connection, clinic.vault, item.id))
+    assert (item.fault, cells["appointment_id"]) == ("date_past", "A1")
+
+
+def test_an_import_that_died_before_it_was_recorded_is_applied_again_without_harm(clinic, feed, monkeypatch):
+    def die(*_arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ivr.feeds.hl7.apply._record", die)
+        with pytest.raises(KeyboardInterrupt):
+            codes(feed, siu(1))
+    assert states(clinic) == ["waiting"]
+    assert feed.apply() == 1
+    assert states(clinic) == ["applied"]
+    assert len(clinic.all(batch)) == 1
+
+
+def test_a_message_of_a_site_without_reminders_is_only_acknowledged(clinic, feed):
+    feed._use(
+        type(clinic.content)(
+            "0" * 12,
+            clinic.content.config,
+            clinic.content.prompts,
+            {**clinic.content.files, "hl7.yaml": b"types: [CT]"},
+        )
+    )
+    assert codes(feed, siu(1)) == ["AA"]
+    assert states(clinic) == ["ignored"]

@@ -1,0 +1,135 @@
+"""The watched folder: each complete file once, and a report beside it."""
+
+from __future__ import annotations
+
+import json
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+
+from ivr.cli import main
+from ivr.feeds.folder import WatchedFolder
+from ivr.ledger.tables import alarm, batch
+from ivr.reminders.imports.importer import Importer
+from tests.support.clinic import NOW, at, csv_text, row
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.fixture
+def clinic(clinic_on_each_database):
+    return clinic_on_each_database
+
+
+@pytest.fixture
+def incoming(tmp_path):
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    return folder
+
+
+def watched(clinic, folder, **more) -> WatchedFolder:
+    return WatchedFolder(folder, clinic.ledger, Importer(clinic.ledger, clinic.vault, clinic.content), NEW_YORK, **more)
+
+
+def taken(folder: WatchedFolder, scans: int = 2, now=NOW):
+    return [each for _ in range(scans) for each in folder.scan(now)]
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_a_complete_file_is_imported_and_moved_with_its_report(clinic, incoming):
+    (incoming / "monday.csv").write_text(csv_text([row(1, at(8)), row(2, "never")]))
+    [file] = taken(watched(clinic, incoming))
+    assert clinic.appointment("A1").status == "booked"
+    assert names(incoming) == ["done"]
+    assert names(incoming / "done") == ["20261201-100000-monday.csv", "20261201-100000-monday.csv.report.json"]
+    report = json.loads((incoming / "done" / "20261201-100000-monday.csv.report.json").read_text())
+    assert (report["accepted"], report["rejected"], report["errors"][0]["row"]) == (1, 1, 3)
+    assert file.is_done
+
+
+def test_a_file_that_still_grows_is_left_alone(clinic, incoming):
+    folder, path = watched(clinic, incoming), incoming / "monday.csv"
+    text = csv_text([row(1, at(8)), row(2, at(8))])
+    for length in (20, 40, len(text)):
+        path.write_text(text[:length])
+        assert taken(folder, 1) == []
+    [file] = taken(folder, 1)
+    assert file.report.accepted == 2
+
+
+@pytest.mark.parametrize("name", [".monday.csv", "monday.csv.part", "monday.csv.TMP", "monday.csv~", "~lock.csv"])
+def test_a_file_under_a_temporary_name_is_left_alone(clinic, incoming, name):
+    (incoming / name).write_text(csv_text([row(1, at(8))]))
+    (incoming / "folder.csv").mkdir()
+    (incoming / "link.csv").symlink_to("/etc/passwd")
+    assert taken(watched(clinic, incoming), 3) == []
+
+
+def test_the_same_content_is_imported_once(clinic, incoming):
+    text = csv_text([row(1, at(8))])
+    (incoming / "a.csv").write_text(text)
+    taken(watched(clinic, incoming))
+    clinic.import_rows(row(1, at(9)), now=NOW + timedelta(minutes=1))
+    (incoming / "b.csv").write_text(text)
+    [again] = taken(watched(clinic, incoming), now=NOW + timedelta(minutes=2))
+    assert (again.is_repeated, again.is_done) == (True, True)
+    assert clinic.appointment("A1").starts_at == NOW + timedelta(days=9)
+
+
+def test_a_file_whose_import_was_not_followed_by_the_move_is_only_moved(clinic, incoming, monkeypatch):
+    (incoming / "a.csv").write_text(csv_text([row(1, at(8))]))
+    with monkeypatch.context() as patch:
+        patch.setattr(WatchedFolder, "_move", lambda *_arguments, **_options: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            taken(watched(clinic, incoming))
+    [file] = taken(watched(clinic, incoming))
+    assert file.is_repeated
+    assert len(clinic.all(batch)) == 1
+    assert names(incoming) == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("data", "strict"),
+    [
+        (b"\x89PNG....", False),
+        (b"", False),
+        (b"a,b\n1,2\n", False),
+        (csv_text([row(1, at(8)), row(2, "never")]).encode(), True),
+    ],
+)
+def test_a_file_that_is_not_imported_goes_to_failed_and_may_come_again(clinic, incoming, data, strict):
+    for _ in range(2):
+        (incoming / "a.csv").write_bytes(data)
+        [file] = taken(watched(clinic, incoming, strict=strict))
+        assert (file.is_done, file.is_repeated) == (False, False)
+    assert len(names(incoming / "failed")) == 4
+    assert clinic.all(batch) == []
+
+
+def test_an_alarm_shows_until_the_file_of_the_day_comes(clinic, incoming):
+    folder = watched(clinic, incoming, expected_by=time(7))
+    folder.check_expected(NOW.replace(hour=11, minute=59))
+    assert clinic.all(alarm) == []
+    folder.check_expected(NOW.replace(hour=12, minute=0))
+    assert [each.name for each in clinic.all(alarm)] == ["file_missing"]
+    (incoming / "a.csv").write_text(csv_text([row(1, at(8))]))
+    taken(folder)
+    folder.check_expected(NOW)
+    assert clinic.all(alarm) == []
+    folder.check_expected(NOW + timedelta(days=1))
+    assert [each.name for each in clinic.all(alarm)] == ["file_missing"]
+
+
+def test_the_command_takes_what_is_there(tmp_path, incoming, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    (incoming / "a.csv").write_text("appointment_id\nA1\n")
+    result = CliRunner().invoke(main, ["reminders", "watch", str(incoming), "--once", "--every", "0.1"])
+    assert result.exit_code == 1
+    assert "a.csv: failed/" in result.output
