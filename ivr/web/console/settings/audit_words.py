@@ -18,6 +18,7 @@ _WORDS = {
     "data_expired": lazy_gettext("expired data deleted"),
     "draft_changed": lazy_gettext("draft changed"),
     "hash_key_read": lazy_gettext("hash key read"),
+    "hl7_message_read": lazy_gettext("HL7 message opened"),
     "keys_rotated": lazy_gettext("keys rotated"),
     "language_changed": lazy_gettext("language changed"),
     "number_shown": lazy_gettext("number shown"),

@@ -20,6 +20,7 @@ VALUES = {
     "person_id": "1",
     "item_id": "1",
     "user_id": "1",
+    "key_id": "1",
     "number": "1",
     "language": "en",
     "name": "cancer",

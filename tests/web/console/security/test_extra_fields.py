@@ -20,6 +20,8 @@ from ivr.line.content.loader import read_content, read_folder
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.work_items import add_work_item
 from ivr.releases.store import publish_release
+from ivr.staff.api_keys import add_api_key
+from ivr.staff.users import Role
 from ivr.web.console.prompts import jobs
 from ivr.web.console.reminders import upload_views
 from tests.support.clinic import NOW, Clinic, at, csv_text, row
@@ -33,6 +35,7 @@ OPERATOR = 2
 PASSWORD = "four plain old words"
 # Different in each run: keys, hashes with a salt, and one-time links.
 RANDOM = ("console_user.session_key", "console_user.password", "console_user.invitation", "text.attempt")
+RANDOM += ("api_key.secret_hash",)
 HOSTILE = {"role": "admin", "active": "yes", "is_admin": "1", "roles": "admin", "user": "1", "by": "1", "owner": "1"}
 HOSTILE |= {
     column.name: "1" for table in metadata.sorted_tables for column in table.columns if column.name not in HOSTILE
@@ -89,6 +92,8 @@ FORMS = {
         "/change",
         {"password": PASSWORD, "new_password": f"{PASSWORD} too", "new_password_confirm": f"{PASSWORD} too"},
     ),
+    "settings.add_key": Form("/settings/keys/add", {"name": "scheduling", "role": "scheduler", "days": "30"}),
+    "settings.revoke_key": Form("/settings/keys/1/revoke", {}),
     "settings.add_user": Form(
         "/settings/users/add",
         {"email": "rosa@example.org", "name": "Rosa Example", "role": "scheduler", "language": "es"},
@@ -112,6 +117,9 @@ NAMED_BY_A_STAMP = {
     *("security.two_factor_token_validation", "sign_in.invitation", "sign_in.oidc_start"),
 }
 
+# They start something, and read no field.
+WITHOUT_FIELDS = {"settings.run_doctor"}
+
 
 @pytest.fixture
 def console(console: Console, clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Console:
@@ -123,13 +131,16 @@ def console(console: Console, clinic_for_commands: Clinic, monkeypatch: pytest.M
     with ledger.write() as connection:
         save_callback(connection, console.services.vault, request, NOW - timedelta(hours=1))
         add_work_item(connection, "change", 1, 1, NOW - timedelta(hours=1))
+        add_api_key(connection, "scheduling", Role.SCHEDULER, NOW, None)
         connection.execute(update(metadata.tables["person"]).values(landline=True))
     monkeypatch.setattr(jobs, "run_process", lambda *_arguments: None)
     return console
 
 
 def test_every_form_is_in_one_of_the_tables(console: Console) -> None:
-    assert {address.endpoint for address in addresses(console.app, "POST")} == FORMS.keys() | NAMED_BY_A_STAMP
+    assert {address.endpoint for address in addresses(console.app, "POST")} == (
+        FORMS.keys() | NAMED_BY_A_STAMP | WITHOUT_FIELDS
+    )
 
 
 @pytest.mark.parametrize("endpoint", FORMS)
