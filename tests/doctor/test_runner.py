@@ -67,4 +67,5 @@ def test_every_secret_setting_is_kept_out_of_representations() -> None:
     words = ("token", "key", "secret", "url")
     named = {name for name in Settings.model_fields if any(word in name.split("_") for word in words)}
     shown = named - set(SECRETS)
-    assert shown == {"public_url", "simulator_url", "twilio_api_url"}
+    # The keys of feeds are the paths of files, and a public id.
+    assert shown == {"public_url", "simulator_url", "twilio_api_url", "fhir_key", "fhir_key_id", "hl7_key"}
