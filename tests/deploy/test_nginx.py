@@ -76,7 +76,7 @@ class Site:
         self.nginx = subprocess.Popen(self.command, stderr=subprocess.DEVNULL)
         for port in self.ports:
             wait_until_ready(port)
-        wait_until(lambda: self.answers("/healthz"))
+        wait_until(lambda: self.nginx.poll() is not None or self.answers("/healthz"))
 
     def start_web(self, port: int) -> subprocess.Popen[bytes]:
         return self.processes.start("-m", "ivr.cli", "web", "--port", str(port))
@@ -127,6 +127,11 @@ def wait_until_ready(port: int) -> None:
 def site(clinic: Clinic, queue_url: str, tmp_path: Path) -> Iterator[Site]:
     processes = Processes(clinic, queue_url, BIND_HOST="127.0.0.1", SECRET_KEY="k3y-of-a-console-" * 3)
     opened = Site(processes, tmp_path)
+    if opened.nginx.poll() is not None:
+        # Another program took a port between its choice and the start.
+        processes.end()
+        opened = Site(processes, tmp_path)
+    assert opened.nginx.poll() is None
     yield opened
     opened.end()
     processes.end()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -109,7 +108,7 @@ def rejected(errors: Iterable[RowError]) -> ProblemError:
     """The problem of an import that imported nothing. Its code is that of its only error, if there is one."""
     listed = list(errors)
     code, detail = (listed[0].code, listed[0].message) if len(listed) == 1 else ("rejected", "")
-    return ProblemError(code, detail=detail, errors=[asdict(error) for error in listed])
+    return ProblemError(code, detail=detail, errors=[error.as_json() for error in listed])
 
 
 def invalid_request(error: ValidationError) -> Response:

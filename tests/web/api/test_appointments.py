@@ -33,6 +33,11 @@ def test_an_appointment_is_shown_without_number_and_name(client):
     assert "555" not in text
 
 
+def test_a_fault_has_the_fields_of_the_import_and_no_others(client):
+    [fault] = client.put("/appointments/A1", fields(phone="nobody")).json["errors"]
+    assert {**fault, "message": ""} == {"row": 1, "column": "phone", "code": "phone_invalid", "message": ""}
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_an_unknown_appointment_is_a_problem(client, method):
     assert problem(client.ask(method, "/appointments/A9")) == (404, "not_found")

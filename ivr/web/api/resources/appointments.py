@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,7 +59,7 @@ def put(path: models.AppointmentPath, body: models.AppointmentFields) -> Respons
     report = _import(path.appointment_id, iter(rows))
     result = next((name for name in _RESULTS if getattr(report, name)), "unchanged")
     found = {**_json(_row(path.appointment_id))}
-    notes = [*map(asdict, warnings), *warnings_of(report)]
+    notes = [*(warning.as_json() for warning in warnings), *warnings_of(report)]
     response = jsonify({"appointment": found, "result": result, "warnings": notes})
     response.status_code = 201 if result == "accepted" else 200
     response.set_etag(_version(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection
@@ -47,4 +46,4 @@ def is_unreadable(report: ImportReport) -> bool:
 
 def warnings_of(report: ImportReport) -> list[dict[str, Any]]:
     """The warnings of an import, except the one about rows that a file leaves out."""
-    return [asdict(warning) for warning in report.warnings if warning.code != "absent_rows"]
+    return [warning.as_json() for warning in report.warnings if warning.code != "absent_rows"]
