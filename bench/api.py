@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+from bench.imports import AREAS
 from ivr.shipped import ROOT
 
 ROWS, ROUNDS = 10_000, 5
 TARGET_SECONDS = 2.0
 PORT = 8123
-# Area codes, each with the fictional numbers 555-0100 to 555-0199. One of 603 is the line's own.
-AREAS = [area for area in range(201, 990) if area != 603]
+# One number of 603 is the line's own.
+_AREAS = [area for area in AREAS if area != 603]
 SITE = "elliot"
 INFOLINE = [sys.executable, "-m", "ivr.cli"]
 
@@ -85,7 +86,7 @@ def _rows(first: int) -> list[dict[str, str]]:
     return [
         {
             "appointment_id": f"A{number:08}",
-            "phone": f"{AREAS[number // 100 % len(AREAS)]}-555-01{number % 100:02}",
+            "phone": f"{_AREAS[number // 100 % len(_AREAS)]}-555-01{number % 100:02}",
             "starts_at": (start + timedelta(days=number % 60, minutes=15 * (number // 60 % 32))).isoformat(),
             "site": SITE,
             "language": "es" if number % 10 < 3 else "en",

@@ -23,6 +23,7 @@ from sqlalchemy import insert, select
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import appointment, batch, person
 from ivr.line.content.loader import read_content, read_folder
+from ivr.people.phones import PhoneNumber, parse_phone
 from ivr.reminders.imports.importer import Importer
 from ivr.shipped import ROOT
 
@@ -32,8 +33,8 @@ NAIVE_ROWS = 4_000
 ROUNDS = 3
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 COLUMNS = ("appointment_id", "phone", "starts_at", "language", "first_name", "site")
-# Area codes, each with the fictional numbers 555-0100 to 555-0199.
-AREAS = range(201, 990)
+# Area codes that the line texts, each with the fictional numbers 555-0100 to 555-0199.
+AREAS = [area for area in range(201, 990) if isinstance(parse_phone(f"{area}-555-0100"), PhoneNumber)]
 SITE = "elliot"
 
 

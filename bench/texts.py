@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from bench.carrier import FIELDS as CALL_FIELDS
 from bench.carrier import request
+from bench.imports import AREAS
 from bench.voice import ROUNDS, SECONDS, TOKEN, compare
 
 TARGETS = ("bare", "line")
@@ -17,8 +18,6 @@ BODIES = (
     *("1", "5", "can i wear deodorant", "6", "is it cancer", "2", "hola", "what is next", "4", "hi"),
     *("7", "3", "C", "1", "is it cancer", "5", "6", "2", "what do they look for", "stop texting me"),
 )
-# Fictional numbers (555-01xx) in every area code, so that no sender reaches the rate limit.
-AREAS = range(201, 990)
 _SHARED = "AccountSid ApiVersion FromCity FromCountry FromState FromZip To ToCity ToCountry ToState ToZip"
 FIELDS = {
     **{name: CALL_FIELDS[name] for name in _SHARED.split()},

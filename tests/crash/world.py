@@ -301,9 +301,10 @@ def open_world(content: Content, settings: Settings, folder: Path, queue_url: st
         sleep=world.sleep,
     )
     with pytest.MonkeyPatch.context() as patch:
-        for duty in ("beat", "watch", "complete_texts"):
-            # What else the clock process does takes most of its time, and no part in the hand-over.
+        # What else the clock process does takes most of its time, and no part in the hand-over.
+        for duty in ("beat", "watch", "complete_texts", "close_without_receipt", "due_deliveries"):
             patch.setattr(clock_process, duty, lambda *_: None)
+        patch.setattr(clock_process.retention, "check_due", lambda *_: False)
         for module in (clock, clock_process, jobs, sending, rate_limit):
             patch.setattr(module, "time", virtual)
         patch.setattr(sending, "ThreadPoolExecutor", _OneByOne)
