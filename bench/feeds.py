@@ -106,7 +106,7 @@ async def _load() -> tuple[list[float], int]:
 def _message(number: int) -> bytes:
     now = datetime.now(UTC)
     starts = f"{now + timedelta(days=7, minutes=number % 600):%Y%m%d%H%M}"
-    phone = f"(603)555-01{number % 100:02}"
+    phone = f"(603)555-01{1 + number % 99:02}"
     lines = (
         f"MSH|^~\\&|BENCH|ELLIOT|INFOLINE|ELLIOT|{now:%Y%m%d%H%M%S}+0000||SIU^S12^SIU_S12|B{number}|P|2.5.1",
         f"SCH|P{number}|A{number}||||||MAMMO^Screening|20|min|^^20^{starts}+0000|||||||||||||||Booked",
