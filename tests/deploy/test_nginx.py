@@ -52,7 +52,7 @@ class Site:
     """nginx and two web processes. port: of nginx, with TLS."""
 
     def __init__(self, processes: Processes, folder: Path) -> None:
-        self.processes, self.folder, self.port = processes, folder, free_port()
+        self.processes, self.folder, self.port = processes, folder, free_port("0.0.0.0")
         self.ports = (free_port(), free_port())
         processes.env["PUBLIC_URL"] = self.url = f"https://127.0.0.1:{self.port}"
         self.files = certificate_for("127.0.0.1", 90, folder)

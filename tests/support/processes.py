@@ -25,9 +25,10 @@ from tests.support.paths import ROOT
 KEY = b"k" * 32
 
 
-def free_port() -> int:
+def free_port(address: str = "127.0.0.1") -> int:
+    """A port that nobody uses at an address; 0.0.0.0: at none of this machine's."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((address, 0))
         return listener.getsockname()[1]
 
 
