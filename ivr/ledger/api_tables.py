@@ -35,7 +35,7 @@ api_request = Table(
     UniqueConstraint("key_id", "name_hash"),
 )
 
-# Where a key's system wants to be told of events. kinds: of ivr/people/webhooks.py, separated by spaces. secret_sealed:
+# Where the events for a key's system are sent. kinds: of ivr/people/webhooks.py, separated by spaces. secret_sealed:
 # signs what is sent.
 webhook = Table(
     "webhook",

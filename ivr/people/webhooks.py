@@ -1,4 +1,4 @@
-"""Events that other systems are told of, and their outbox, written in the transaction of what happened.
+"""Events that are sent to other systems, and their outbox, written in the transaction of what happened.
 
 An event carries ids only: of appointments as their system names them, of work items, and of call-back requests.
 """

@@ -86,7 +86,7 @@ _DIVERSIONS = ("voice_application_sid", "trunk_sid", "sms_application_sid")
 
 
 class Account:
-    """A client for one account. api_url: stands for https://api.twilio.com and for Twilio's messaging API."""
+    """A client for one account. api_url: replaces https://api.twilio.com and the address of Twilio's messaging API."""
 
     def __init__(self, account_sid: str, auth_token: str, api_url: str, seconds: float) -> None:
         self._auth = (account_sid, auth_token)

@@ -50,7 +50,7 @@ TRANSITIONS: dict[TextState, frozenset[TextState]] = {
 FETCHED = "fetched"
 # Counted toward the limits of a number: every text that went out, or may have.
 COUNTED = frozenset({S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT})
-# What other systems are told of.
+# The states that are sent to other systems as events.
 _EVENTS = {
     S.DELIVERED: EventKind.DELIVERED,
     **dict.fromkeys((S.UNDELIVERED, S.FAILED), EventKind.UNDELIVERED),

@@ -25,7 +25,7 @@ from ivr.web.api.problems import ProblemError
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(days=1)
-# A request that runs longer was ended with its process; whoever repeats it does the work.
+# A request that runs longer has ended with its process; the next client that repeats it does the work.
 LEASE = timedelta(minutes=10)
 WAIT_SECONDS, POLL_SECONDS = 20.0, 0.1
 MAX_LENGTH = 255
@@ -120,7 +120,7 @@ class Idempotency:
         try:
             self._store(asked, response)
         except LedgerUnavailable:
-            # Whoever repeats the request does it again after the lease; each request may be done twice.
+            # After the lease, a client that repeats the request does it again; no request does harm when done twice.
             log.get_logger().error("api_answer_lost", endpoint=request.endpoint)
         return response
 
