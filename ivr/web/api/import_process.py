@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from contextlib import suppress
 
-from ivr import clock, log
+from ivr import side_process
 from ivr.ledger import Vault
 from ivr.ledger.keys import open_guarded_ledger
-from ivr.private_files import set_private_umask
 from ivr.releases.cache import live_content
-from ivr.settings import load
 from ivr.web.api.import_work import ImportJob, run_job
-
-_LESS_URGENT = 10
 
 
 def main(job: str) -> None:
     """job: an ImportJob as JSON."""
-    # Callers come first.
-    with suppress(OSError):
-        os.nice(_LESS_URGENT)
-    set_private_umask()
-    settings = load()
-    log.configure()
-    clock.set_shift(settings.clock_shift_seconds)
+    settings = side_process.begin()
     vault = Vault.of(settings)
     ledger = open_guarded_ledger(settings.database_url, vault)
     content = live_content(ledger, settings.var_dir, settings.prompts_dir)

@@ -8,7 +8,6 @@ gets a descriptor of the same socket and the bytes received so far.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import socket
 import struct
 import threading
@@ -23,7 +22,6 @@ from ivr.web.server.lanes import BUSY
 PREPARE_SECONDS = 5.0
 """How long after the web process has begun to answer callers the console's process starts, if nobody asks earlier."""
 _SEND_SECONDS = 10.0
-_LESS_URGENT = 5
 _LENGTH = struct.Struct("!I")
 
 Serve = Callable[[socket.socket, int, int], None]
@@ -148,9 +146,3 @@ def _exactly(channel: socket.socket, length: int) -> bytes:
             raise ConnectionResetError
         received += part
     return bytes(received)
-
-
-def be_less_urgent() -> None:
-    """Let callers go first where both processes want the same core."""
-    with suppress(OSError):
-        os.nice(_LESS_URGENT)

@@ -18,8 +18,9 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 from ivr import log
+from ivr.side_process import be_less_urgent
 from ivr.web.server.connections import Networks
-from ivr.web.server.console_process import ConsoleProcess, be_less_urgent, receive_connections
+from ivr.web.server.console_process import ConsoleProcess, receive_connections
 from ivr.web.server.request_counts import RequestCounts
 from ivr.web.server.server import STOP_SECONDS, Server
 from ivr.web.server.site import Site
@@ -111,7 +112,7 @@ def _stop_signal() -> asyncio.Event:
 
 
 def _serve_console(factory: Factory, channel: socket.socket, port: int, number: int) -> None:
-    be_less_urgent()
+    be_less_urgent(by=5)
     asyncio.run(_run_console(factory, channel, port, number))
 
 

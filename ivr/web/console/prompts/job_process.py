@@ -6,30 +6,18 @@ LOCK: the descriptor of its lock, which is inherited.
 from __future__ import annotations
 
 import fcntl
-import os
 import sys
-from contextlib import suppress
 
-from ivr import clock, log
+from ivr import side_process
 from ivr.ledger import Vault
 from ivr.ledger.keys import open_guarded_ledger
-from ivr.private_files import set_private_umask
-from ivr.settings import load
 from ivr.web.console.prompts.job_work import Worker
 from ivr.web.console.prompts.jobs import Jobs
-
-_LESS_URGENT = 10
 
 
 def main(name: str, lock: int) -> None:
     """Do the job of that name."""
-    # Callers come first.
-    with suppress(OSError):
-        os.nice(_LESS_URGENT)
-    set_private_umask()
-    settings = load()
-    log.configure()
-    clock.set_shift(settings.clock_shift_seconds)
+    settings = side_process.begin()
     jobs = Jobs(settings.var_dir)
     job = jobs.get(name)
     if job is None:
@@ -37,7 +25,7 @@ def main(name: str, lock: int) -> None:
     ledger = open_guarded_ledger(settings.database_url, Vault.of(settings))
     Worker(settings, ledger).work(job)
     jobs.save(name, job)
-    # Whoever reads the result may begin the next job, while this process takes its time to end.
+    # A page that reads the result may begin the next job, while this process takes its time to end.
     fcntl.flock(lock, fcntl.LOCK_UN)
     ledger.close()
 
