@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from urllib.parse import urlsplit
 
 from ivr import clock
@@ -11,20 +13,30 @@ from ivr.carrier.twilio.account import UNREACHABLE, Account, AccountState, Numbe
 from ivr.doctor.result import Line, Result, ok, problem, warning
 from ivr.settings import Settings
 
-_SIMULATED = "The line uses the simulated phone network of this machine."
 _SETTLE_CLOCK = "set up NTP, because texts go out at wrong times"
 # https://www.twilio.com/docs/iam/api/account#account-status-values
 _ACTIVE = "active"
 
 
+def _of_twilio(check: Callable[[Line], Result]) -> Callable[[Line], Result]:
+    """A check that asks Twilio: not of a simulated line, and a problem if Twilio does not answer."""
+
+    @wraps(check)
+    def run(line: Line) -> Result:
+        if line.is_simulated:
+            return ok("The line uses the simulated phone network of this machine.")
+        try:
+            return check(line)
+        except UNREACHABLE as error:
+            return problem(f"Twilio does not answer ({error}): check the network of this machine, and TWILIO_API_URL.")
+
+    return run
+
+
+@_of_twilio
 def check_credentials(line: Line) -> Result:
     """Whether Twilio accepts our account."""
-    if line.is_simulated:
-        return ok(_SIMULATED)
-    try:
-        state = line.account.state()
-    except UNREACHABLE as error:
-        return _unreachable(error)
+    state = line.account.state()
     if not state.status:
         return problem(
             "Twilio refuses our account: correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and restart the line."
@@ -34,15 +46,10 @@ def check_credentials(line: Line) -> Result:
     return ok("Twilio accepts our account.")
 
 
+@_of_twilio
 def check_clock_skew(line: Line) -> Result:
     """How far this machine's clock is from Twilio's."""
-    if line.is_simulated:
-        return ok(_SIMULATED)
-    try:
-        state = line.account.state()
-    except UNREACHABLE as error:
-        return _unreachable(error)
-    return _judge_skew(state, clock.unshifted_now())
+    return _judge_skew(line.account.state(), clock.unshifted_now())
 
 
 def _judge_skew(state: AccountState, now: datetime) -> Result:
@@ -55,24 +62,15 @@ def _judge_skew(state: AccountState, now: datetime) -> Result:
     return ok("This machine's clock agrees with Twilio's.")
 
 
+@_of_twilio
 def check_message_log(line: Line) -> Result:
     """Whether an uncertain text can be found in Twilio's log: by its number and body, which redaction hides."""
-    if line.is_simulated:
-        return ok(_SIMULATED)
-    try:
-        redacted = line.account.is_redacted()
-    except UNREACHABLE as error:
-        return _unreachable(error)
-    if redacted:
+    if line.account.is_redacted():
         return problem(
             "Twilio redacts numbers or bodies in its message log, so a text could go out twice after a crash: switch"
             " message redaction off, see docs/operations/twilio.md."
         )
     return ok("An uncertain text can be found in Twilio's message log.")
-
-
-def _unreachable(error: Exception) -> Result:
-    return problem(f"Twilio does not answer ({error}): check the network of this machine, and TWILIO_API_URL.")
 
 
 def expected_webhooks(public_url: str) -> dict[str, str]:
@@ -98,14 +96,10 @@ def own_numbers(account: Account, settings: Settings) -> tuple[list[Number], Ser
     return [number for number in numbers if number.number in service.numbers], service
 
 
+@_of_twilio
 def check_webhooks(line: Line) -> Result:
     """Whether our numbers call this line, and have a fallback on another server."""
-    if line.is_simulated:
-        return ok(_SIMULATED)
-    try:
-        numbers, service = own_numbers(line.account, line.settings)
-    except UNREACHABLE as error:
-        return _unreachable(error)
+    numbers, service = own_numbers(line.account, line.settings)
     return judge_webhooks(numbers, service, line.settings)
 
 
@@ -152,17 +146,13 @@ _REGISTRATIONS = {
 }
 
 
+@_of_twilio
 def check_sender(line: Line) -> Result:
     """Whether the sender is registered: an A2P 10DLC campaign, or the verification of a toll-free number."""
-    if line.is_simulated:
-        return ok(_SIMULATED)
     sender = line.settings.twilio_messaging_service_sid or line.settings.twilio_from
     if not sender.startswith(("+", "MG")):
         return ok("A short code is registered by Twilio.")
-    try:
-        return _REGISTRATIONS[_registration(line.account, line.settings)]
-    except UNREACHABLE as error:
-        return _unreachable(error)
+    return _REGISTRATIONS[_registration(line.account, line.settings)]
 
 
 def _registration(account: Account, settings: Settings) -> Registration:

@@ -6,14 +6,12 @@ so every web process on the machine shows it.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -22,12 +20,13 @@ from pathlib import Path
 from ivr.i18n import Sentence
 from ivr.line.content.findings import Finding
 from ivr.shipped import ROOT
+from ivr.web.console import file_locks
 
 MODULE = "ivr.web.console.prompts.job_process"
 CHANGE = "change"
 """The name of the job that publishes or rolls back: one at a time."""
 _MOST_CHECKS = 20
-_LOCK_TRIES, _LOCK_WAIT = 8, 0.025
+_LOCK_TRIES = 8
 
 
 class Kind(StrEnum):
@@ -122,7 +121,7 @@ class Jobs:
     def start(self, name: str, job: Job) -> bool:
         """Begin a job; False if one of this name is running."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = self._lock_soon(name)
+        lock = file_locks.lock(self._lock_file(name), _LOCK_TRIES)
         if lock is None:
             return False
         self._forget_checks()
@@ -138,30 +137,10 @@ class Jobs:
         return True
 
     def _is_locked(self, name: str) -> bool:
-        lock = self._lock(name, fcntl.LOCK_SH)
-        if lock is not None:
-            os.close(lock)
-        return lock is None and self._folder.is_dir()
+        return self._folder.is_dir() and file_locks.is_locked(self._lock_file(name))
 
-    def _lock_soon(self, name: str) -> int | None:
-        """The right to do a job; a page that looks at it holds it for a moment."""
-        for _ in range(_LOCK_TRIES):
-            lock = self._lock(name, fcntl.LOCK_EX)
-            if lock is not None:
-                return lock
-            time.sleep(_LOCK_WAIT)
-        return None
-
-    def _lock(self, name: str, kind: int) -> int | None:
-        descriptor = -1
-        try:
-            descriptor = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except OSError:
-            if descriptor >= 0:
-                os.close(descriptor)
-            return None
-        return descriptor
+    def _lock_file(self, name: str) -> Path:
+        return self._folder / f"{name}.lock"
 
     def _forget_checks(self) -> None:
         newest_last = sorted(self._folder.glob(f"{Kind.CHECK}-*.json"), key=lambda path: path.stat().st_mtime)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from ivr.ledger import Vault
 from ivr.ledger.vault import UnknownKey
+from ivr.web.console import file_locks
 
 KEPT_SECONDS = 3600
 _SWEEP_SECONDS = 60.0
@@ -26,7 +26,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _STATE, _FILE, _LOCK = "state", "file", "lock"
 _MOST_NAME_BYTES = 150
 # Long enough for a process that has saved its result to end.
-_LOCK_TRIES, _LOCK_WAIT = 60, 0.025
+_LOCK_TRIES = 60
 
 
 class Phase(StrEnum):
@@ -130,33 +130,14 @@ class Uploads:
             shutil.rmtree(folder, ignore_errors=True)
 
     def lock(self, upload_id: str) -> int | None:
-        """The right to work on an upload: a file descriptor that holds it until it is closed; None if another has it.
-
-        The system takes it back from a process that dies.
-        """
-        for _ in range(_LOCK_TRIES):
-            descriptor = self._flock(upload_id, fcntl.LOCK_EX)
-            if descriptor is not None:
-                return descriptor
-            time.sleep(_LOCK_WAIT)
-        return None
+        """The right to work on an upload: see file_locks."""
+        return file_locks.lock(self._lock_file(upload_id), _LOCK_TRIES)
 
     def is_locked(self, upload_id: str) -> bool:
-        descriptor = self._flock(upload_id, fcntl.LOCK_SH)
-        if descriptor is not None:
-            os.close(descriptor)
-        return descriptor is None
+        return file_locks.is_locked(self._lock_file(upload_id))
 
-    def _flock(self, upload_id: str, kind: int) -> int | None:
-        descriptor = -1
-        try:
-            descriptor = os.open(self._folder / upload_id / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except OSError:
-            if descriptor >= 0:
-                os.close(descriptor)
-            return None
-        return descriptor
+    def _lock_file(self, upload_id: str) -> Path:
+        return self._folder / upload_id / _LOCK
 
     def forget_content(self, upload_id: str) -> None:
         """Delete everything but the state, after an import."""

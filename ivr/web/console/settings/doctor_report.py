@@ -6,7 +6,6 @@ every web process on the machine shows it, and a lock on the folder says that on
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -21,8 +20,10 @@ from typing import Any
 
 from ivr import clock, log
 from ivr.shipped import ROOT
+from ivr.web.console import file_locks
 
 MODULE = "ivr.doctor"
+_LOCK_TRIES = 8
 LONGEST = 60.0
 """Seconds after which a report has failed. The checks themselves end after less than half of it."""
 
@@ -44,6 +45,7 @@ class DoctorReports:
     def __init__(self, var_dir: Path) -> None:
         self._folder = var_dir / "doctor"
         self._file = self._folder / "report.json"
+        self._lock_file = self._folder / "lock"
 
     def latest(self) -> Report | None:
         """The last report; None if there was none."""
@@ -55,17 +57,12 @@ class DoctorReports:
 
     def is_running(self) -> bool:
         """Whether a report is being made on this machine."""
-        if not self._folder.is_dir():
-            return False
-        lock = self._lock(fcntl.LOCK_SH)
-        if lock is not None:
-            os.close(lock)
-        return lock is None
+        return self._folder.is_dir() and file_locks.is_locked(self._lock_file)
 
     def start(self) -> bool:
         """Begin a report; False if one is being made."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = self._lock(fcntl.LOCK_EX)
+        lock = file_locks.lock(self._lock_file, _LOCK_TRIES)
         if lock is None:
             return False
         threading.Thread(target=self._make, args=(lock,), name="doctor", daemon=True).start()
@@ -91,14 +88,3 @@ class DoctorReports:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump({"at": clock.now().isoformat(), "checks": checks}, file)
         draft.replace(self._file)
-
-    def _lock(self, kind: int) -> int | None:
-        descriptor = -1
-        try:
-            descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except OSError:
-            if descriptor >= 0:
-                os.close(descriptor)
-            return None
-        return descriptor
