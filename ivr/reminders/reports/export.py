@@ -92,20 +92,27 @@ def _appointment_cells(row: Row[Any], vault: Vault, numbers: bool) -> dict[str, 
 def write_csv(
     rows: Iterable[Mapping[str, str]], file: TextIO, columns: Sequence[str], progress: Callable[[int], None]
 ) -> int:
-    """Write a header and rows, with formulas escaped. Returns the number of rows; progress gets it as it grows."""
+    """Write a header and rows, with formulas escaped. Returns the number of rows; progress gets it as it grows.
+
+    columns: may come from an imported file.
+    """
     writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(columns)
+    writer.writerow(_escaped(columns))
     select_cells, count = itemgetter(*columns), 0
     for row in rows:
         cells = select_cells(row)
         # Formulas are rare: one search covers the whole row.
         if _FORMULA_IN_ROW.search(_SEPARATOR + _SEPARATOR.join(cells)):
-            cells = [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]
+            cells = _escaped(cells)
         writer.writerow(cells)
         count += 1
         if count % CHUNK == 0:
             progress(count)
     return count
+
+
+def _escaped(cells: Iterable[str]) -> list[str]:
+    return [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from datetime import timedelta
@@ -14,6 +13,7 @@ from sqlalchemy import Row, select
 from ivr import clock
 from ivr.ledger.tables import audit_entry
 from ivr.people.audit import AuditKind
+from ivr.reminders.reports.export import write_csv
 from ivr.staff.users import users as all_users
 from ivr.web.console.context import live_line, services
 from ivr.web.console.settings.audit_words import kind_words, kinds
@@ -47,11 +47,17 @@ def audit_log() -> str:
 def audit_csv() -> Response:
     zone = live_line().content.config.zone
     output = io.StringIO()
-    writer = csv.writer(output)
-    writer.writerow(("id", "at", "who", "kind", "details"))
-    for row in _entries(_period(), _kind(), MAX_CSV_ROWS, 0):
-        at = row.at.astimezone(zone).isoformat(timespec="seconds")
-        writer.writerow((row.id, at, row.actor, row.kind, row.details))
+    rows = (
+        {
+            "id": str(row.id),
+            "at": row.at.astimezone(zone).isoformat(timespec="seconds"),
+            "who": row.actor,
+            "kind": row.kind,
+            "details": row.details,
+        }
+        for row in _entries(_period(), _kind(), MAX_CSV_ROWS, 0)
+    )
+    write_csv(rows, output, ("id", "at", "who", "kind", "details"), lambda _count: None)
     headers = {"Content-Disposition": "attachment; filename=audit.csv"}
     return Response(output.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
