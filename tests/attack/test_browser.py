@@ -23,8 +23,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium"),
 ]
 # What a page can try without the consent of the other side, and with it.
-ATTEMPTS = (
-    """
+ATTEMPTS = """
 async ([line, phone]) => {
   const text = JSON.stringify({from: phone, body: "STOP"});
   const paths = ["/simulator/texts", "/simulator/calls", "/simulator/faults", "/phone/assign", "/phone/hour"];
@@ -62,8 +61,6 @@ async ([line, phone]) => {
   return read;
 }
 """
-    % JANE
-)
 
 
 @pytest.fixture
