@@ -50,3 +50,11 @@ def test_callers_are_answered_during_all_attacks_and_nothing_is_written(target: 
     assert assault.changed == []
     assert assault.grown < MOST_MEMORY
     assert target.crashes() == []
+
+
+def test_another_spelling_of_a_path_is_answered_by_the_same_process(target: Target) -> None:
+    """Bodies of 22 MB are for the console's process, not for the one that takes calls."""
+    for path in ("/console/login", "/%63onsole/login", "/%63%6f%6e%73%6f%6c%65/login"):
+        status, page = target.ask("GET", path)
+        assert (status, b"<form" in page) == (200, True), path
+    assert target.ask("GET", "/%61pi/v1/appointments/A1")[0] == 401
