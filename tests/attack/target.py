@@ -51,7 +51,7 @@ class Target:
         with clinic.ledger.write() as connection:
             self.api_key = add_api_key(connection, "Epic", Role.SCHEDULER, NOW).text
         self.web = self.processes.start("-m", "ivr.cli", "web")
-        wait_until(lambda: self.is_up("/readyz") and self.is_up("/console/login"), 180)
+        wait_until(lambda: self.is_up("/readyz") and self.is_up("/console/login"), 600)
 
     def start_worker(self) -> None:
         self.processes.start("-m", "worker")
