@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import urllib.request
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from ivr.ledger import open_ledger
 from tests.chaos.proxy import Proxy
 from tests.cluster.balancer import Balancer
 from tests.cluster.servers import PostgresServer, RedisServers
-from tests.support.clinic import NOW, Clinic
+from tests.support.clinic import NOW, Clinic, at, csv_text
 from tests.support.paths import ROOT
 from tests.support.processes import Processes, free_port, wait_until
 
@@ -74,6 +75,17 @@ class Cluster:
         """Run a command of `infoline` on the first machine, to its end."""
         process = self.processes.start("-m", "ivr.cli", *command, source=source, **self._settings(1, source))
         assert process.wait(120) == 0, self.processes.outputs()[-2000:]
+
+    def import_due(self, name: str, numbers: Sequence[str], source: Path = ROOT) -> None:
+        """Import an appointment for each number, with one reminder that is due now."""
+        starts_at = at(2, -1)
+        rows = [
+            {"appointment_id": f"{name}-{index}", "phone": number, "starts_at": starts_at}
+            for index, number in enumerate(numbers)
+        ]
+        file = self.folder / f"{name}.csv"
+        file.write_text(csv_text(rows))
+        self.run("reminders", "import", str(file), source=source)
 
     def start(self, role: str, machine: int, source: Path = ROOT) -> Service:
         """Start a web process, a worker, or a clock, with the command of the Procfile."""

@@ -8,27 +8,22 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
 
-from ivr.ledger import LedgerUnavailable, Vault
-from ivr.ledger.tables import appointment, callback, person, text, text_move
+from ivr.ledger import Vault
 from ivr.line.content.loader import read_content, read_folder
 from ivr.releases.models import ModelStore
 from ivr.releases.store import publish_release
-from ivr.reminders.alarms import raised
-from ivr.reminders.outbox.text_states import TextState
 from tests.chaos.test_chaos import phones
-from tests.cluster.load import CALLBACK, STOP, TEXT, TWILIO_SECONDS, Callers, Patients, Phones
+from tests.cluster.load import TWILIO_SECONDS, Callers, Patients, Phones
 from tests.cluster.machines import Cluster
+from tests.cluster.report import SENT, Report, assert_all_is_recorded
 from tests.cluster.servers import postgres_binaries
-from tests.support.clinic import NOW, at, csv_text
+from tests.support.clinic import NOW
 from tests.support.processes import KEY, wait_until
 
 pytestmark = [
@@ -38,62 +33,9 @@ pytestmark = [
 TEXTS, CALLS, PACE = 2_000, 200, 25
 CUT_SECONDS = 20
 CALL_EVERY = 0.6
-SENT = {TextState.HANDED_OVER, TextState.DELIVERED}
 ROLES = (("web", 1), ("web", 2), ("worker", 1), ("worker", 1), ("worker", 2), ("clock", 1), ("clock", 2))
 # One in ten patients answers.
 WORDS = ("C", "C", "C", "R", "STOP")
-ANSWERS = {"C": "confirmed", "R": "change"}
-
-
-class Report:
-    """What is in the database and in the carrier's log."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._clinic, self._processes = cluster.clinic, cluster.processes
-
-    def states(self) -> Counter[str]:
-        """How many reminders are in each state."""
-        query = select(text.c.state, func.count()).where(text.c.step == "2d").group_by(text.c.state)
-        while True:
-            with suppress(LedgerUnavailable), self._clinic.ledger.read() as connection:
-                return Counter({state: count for state, count in connection.execute(query)})
-            time.sleep(0.2)
-
-    def sent_count(self) -> int:
-        return sum(count for state, count in self.states().items() if state in SENT)
-
-    def expired_leases(self) -> int:
-        expired = select(func.count()).select_from(text_move).where(text_move.c.reason == "lease_expired")
-        with self._clinic.ledger.read() as connection:
-            return int(connection.execute(expired).scalar_one())
-
-    def alarms(self) -> list[str]:
-        with self._clinic.ledger.read() as connection:
-            return sorted(raised(connection))
-
-    def answers(self) -> dict[str, str]:
-        """{hash of the number: answer} of the patients who answered a reminder."""
-        query = select(person.c.phone_hash, appointment.c.answer).join(person, person.c.id == appointment.c.person_id)
-        with self._clinic.ledger.read() as connection:
-            return {hash_: answer for hash_, answer in connection.execute(query) if answer}
-
-    def opted_out(self) -> set[str]:
-        query = select(person.c.phone_hash).where(person.c.opted_out_at.is_not(None))
-        with self._clinic.ledger.read() as connection:
-            return set(
-                connection.execute(select(person.c.phone_hash).where(person.c.opted_out_at.is_not(None))).scalars()
-            )
-
-    def callbacks(self) -> Counter[str]:
-        query = select(person.c.phone_hash).join(callback, callback.c.person_id == person.c.id)
-        with self._clinic.ledger.read() as connection:
-            return Counter(connection.execute(query).scalars())
-
-    def hashes(self, numbers: Iterable[str]) -> set[str]:
-        return {self._clinic.vault.hash(number) for number in numbers}
-
-    def recipients(self) -> Counter[str]:
-        return Counter(self._processes.sent())
 
 
 @pytest.fixture
@@ -161,10 +103,7 @@ def test_no_turn_text_or_answer_is_lost_while_everything_restarts_and_fails(clus
     patients, callers = numbers[:TEXTS], numbers[TEXTS:]
     network = Phones(cluster.processes.carrier_url)
     calling = Callers(network, callers, CALLS, CALL_EVERY)
-    rows = [{"appointment_id": f"A{n}", "phone": phone, "starts_at": at(2, -1)} for n, phone in enumerate(patients)]
-    file = cluster.folder / "appointments.csv"
-    file.write_text(csv_text(rows))
-    cluster.run("reminders", "import", str(file))
+    cluster.import_due("appointments", patients)
     words = dict(zip(patients[::10], cycle(WORDS), strict=False))
     answering = Patients(network, words)
     took: dict[str, float] = {}
@@ -203,16 +142,3 @@ def test_no_turn_text_or_answer_is_lost_while_everything_restarts_and_fails(clus
     assert report.states().keys() <= SENT
     assert "Traceback" not in cluster.processes.outputs()
     assert not re.search(r"555-?01\d\d", cluster.processes.outputs())
-
-
-def assert_all_is_recorded(report: Report, calling: Callers, words: dict[str, str]) -> None:
-    """What patients wrote and what callers asked for is in the database, and the texts that were promised went out."""
-    expected = {number: ANSWERS[word] for number, word in words.items() if word in ANSWERS}
-    hashed = {hash_: expected[number] for number in expected for hash_ in report.hashes([number])}
-    stopped = {number for number, word in words.items() if word == "STOP"} | calling.of(STOP, "stopped")
-    # What a machine kept on its disk while the database was away is entered when it is back.
-    wait_until(lambda: report.answers() == hashed and report.opted_out() == report.hashes(stopped), 30)
-    assert report.callbacks() == Counter(report.hashes(calling.of(CALLBACK, "saved")))
-    sent = report.recipients()
-    assert {number for number in calling.of(TEXT, "sent") if sent[number] != 1} == set()
-    assert {number for number in calling.of(TEXT, "refused") if sent[number]} == set()

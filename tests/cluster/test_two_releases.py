@@ -1,0 +1,116 @@
+"""The former release and this one run side by side on tables that this one has upgraded, as in every upgrade."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from ivr.ledger import Vault
+from tests.chaos.test_chaos import phones
+from tests.cluster.load import Callers, Patients, Phones
+from tests.cluster.machines import Cluster
+from tests.cluster.report import Report, assert_all_is_recorded
+from tests.cluster.servers import postgres_binaries
+from tests.support.paths import ROOT
+from tests.support.processes import KEY, wait_until
+
+# The last commit whose newest migration was 0013. The program has no release yet.
+FORMER = "556eaa8de6e9e2f5f9847c5008806550e37a05d3"
+FORMER_SCHEMA = "0013"
+TEXTS, CALLS, PACE = 400, 60, 10
+
+
+def _has_history() -> bool:
+    found = ["git", "-C", str(ROOT), "cat-file", "-e", f"{FORMER}^{{commit}}"]
+    return shutil.which("git") is not None and subprocess.run(found, capture_output=True, check=False).returncode == 0
+
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(postgres_binaries() is None, reason="initdb and pg_ctl are not installed"),
+    pytest.mark.skipif(not _has_history(), reason="this clone has no history: the former release is not in it"),
+]
+
+
+@pytest.fixture
+def former(tmp_path: Path) -> Path:
+    """The source of the former release."""
+    archive, folder = tmp_path / "former.tar", tmp_path / "former"
+    parts = ("ivr", "worker", "prompts")
+    subprocess.run(["git", "-C", str(ROOT), "archive", "-o", str(archive), FORMER, *parts], check=True)
+    with tarfile.open(archive) as files:
+        files.extractall(folder, filter="data")
+    line = folder / "prompts" / "line.yaml"
+    line.write_text(line.read_text().replace("pace: 10\n", f"pace: {PACE}\n"))
+    return folder
+
+
+@pytest.fixture
+def cluster(content, tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster(content, Vault([KEY]), tmp_path, PACE)
+    yield cluster
+    cluster.end()
+
+
+def test_the_former_release_and_this_one_serve_callers_and_send_texts_side_by_side(
+    cluster: Cluster, former: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began, report = time.monotonic(), Report(cluster)
+    cluster.run("db", "upgrade", source=former)
+    cluster.run("release", source=former)
+    assert report.schema() == FORMER_SCHEMA
+    start_all(cluster, 1, former)
+    numbers = ["+1" + phone.replace("-", "") for phone in phones(TEXTS + 500)]
+    network = Phones(cluster.processes.carrier_url)
+    calling = Callers(network, numbers[TEXTS:], CALLS, 0.5)
+    words = dict(zip(numbers[:TEXTS:5], cycle(("C", "R", "STOP")), strict=False))
+    answering = Patients(network, words)
+    cluster.import_due("former", numbers[: TEXTS // 2], former)
+    wait_until(lambda: report.sent_count() > 10)
+
+    # Migrations run under the former processes, which go on; then this release joins them.
+    cluster.run("db", "upgrade")
+    start_all(cluster, 2, ROOT)
+    cluster.import_due("current", numbers[TEXTS // 2 : TEXTS])
+    cluster.run("release")
+    # A former process that dies during the upgrade is started again on the new tables.
+    for service in cluster.services:
+        if service.source == former:
+            cluster.kill(service)
+    wait_until(lambda: report.sent_count() == TEXTS, 240)
+    answering.finish()
+    calling.finish()
+    wait_until(lambda: report.alarms() == [], 60)
+    recipients, by = report.recipients(), finished_jobs(cluster)
+    lost = [to for to in numbers[:TEXTS] if not recipients[to]]
+    repeated = [to for to, count in recipients.items() if count > 1]
+    with capsys.disabled():
+        print(f"\n{TEXTS} texts, {len(lost)} lost, {len(repeated)} repeated; jobs that sent: {dict(by)}")
+        print(f"  {len(calling.calls)} calls, faults {calling.faults()}; {dict(calling.outcomes())}")
+        print(f"  {len(answering.answered)} answers, {time.monotonic() - began:.0f} s in all")
+    assert (lost, repeated) == ([], [])
+    assert (calling.faults(), answering.errors) == ([], [])
+    assert min(by["former"], by["current"]) > 0, "only one of the two releases sent texts"
+    assert_all_is_recorded(report, calling, words)
+
+
+def start_all(cluster: Cluster, machine: int, source: Path) -> None:
+    for role in ("web", "worker", "clock"):
+        cluster.start(role, machine, source)
+    cluster.wait_until_ready(cluster.of("web")[-1])
+
+
+def finished_jobs(cluster: Cluster) -> Counter[str]:
+    """How many jobs the workers of each release have finished."""
+    counts = Counter[str]()
+    for output, source in cluster.processes.outputs_by_source():
+        counts["current" if source == ROOT else "former"] += output.count('"job_finished"')
+    return counts
