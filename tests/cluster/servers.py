@@ -103,6 +103,11 @@ class RedisServers:
         hosts = ",".join(f"127.0.0.1:{port}" for port in self._sentinels)
         return f"redis+sentinel://{hosts}/{SERVICE}/0"
 
+    @property
+    def primary_url(self) -> str:
+        """The URL of the server that is the primary now, without Sentinels."""
+        return f"redis://127.0.0.1:{self.primary()}/0"
+
     def primary(self) -> int | None:
         """The port of the primary, which the Sentinels name; None while they agree on none."""
         with suppress(MasterNotFoundError):

@@ -16,7 +16,7 @@ import pytest
 from ivr.ledger import Vault
 from tests.chaos.test_chaos import phones
 from tests.cluster.load import Callers, Patients, Phones
-from tests.cluster.machines import Cluster
+from tests.cluster.machines import Cluster, prepare_prompts
 from tests.cluster.report import Report, assert_all_is_recorded
 from tests.cluster.servers import postgres_binaries
 from tests.support.paths import ROOT
@@ -48,14 +48,15 @@ def former(tmp_path: Path) -> Path:
     subprocess.run(["git", "-C", str(ROOT), "archive", "-o", str(archive), FORMER, *parts], check=True)
     with tarfile.open(archive) as files:
         files.extractall(folder, filter="data")
-    line = folder / "prompts" / "line.yaml"
-    line.write_text(line.read_text().replace("pace: 10\n", f"pace: {PACE}\n"))
+    prepare_prompts(folder / "prompts", PACE)
     return folder
 
 
 @pytest.fixture
 def cluster(content, tmp_path: Path) -> Iterator[Cluster]:
     cluster = Cluster(content, Vault([KEY]), tmp_path, PACE)
+    # The former release knows no Sentinels.
+    cluster.processes.env["REDIS_URL"] = cluster.redis.primary_url
     yield cluster
     cluster.end()
 
