@@ -89,13 +89,13 @@ def make_call(phones: Phones, script: Script, caller: str, thinking: float = THI
     """Call the line, and go through a script. A turn without words is an error."""
     call = Call(script, caller)
     turn = phones.post("/calls", {"from": caller})
-    sid = turn.get("call")
+    sid, spoken = turn.get("call"), f"{caller[2:5]}-{caller[5:8]}-{caller[8:]}"
     for action in (*script.actions, {"hangup": "now"}):
         said = turn.get("said") or []
         if turn.get("error") or not any(said):
             call.error = f"turn {len(call.turns)}: {turn.get('error') or 'nothing was said'}"
             return call
-        call.turns.append(said)
+        call.turns.append([words.replace(spoken, "YOUR NUMBER") for words in said])
         time.sleep(thinking)
         turn = phones.post(f"/calls/{sid}/heard", action)
     words = " ".join(call.turns[-1])
