@@ -66,8 +66,9 @@ def connect(url: str, *, retry: bool = True) -> Redis:
 def _connect_by_sentinel(address: SentinelUrl, options: dict[str, Any]) -> Redis:
     """A connection to the server that is the primary when it is made: after a failover, another one."""
     options |= {"username": address.username, "password": address.password, "ssl": address.tls}
-    sentinels = Sentinel(address.sentinels, sentinel_kwargs=options, **options)
-    connection: Redis = sentinels.master_for(address.service, db=address.database)
+    # redis-py has no annotations here.
+    sentinels = Sentinel(address.sentinels, sentinel_kwargs=options, **options)  # type: ignore[no-untyped-call]
+    connection: Redis = sentinels.master_for(address.service, db=address.database)  # type: ignore[no-untyped-call]
     return connection
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import socketserver
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
@@ -19,21 +20,25 @@ _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: cl
 
 
 class Balancer(socketserver.ThreadingTCPServer):
-    """Passes each request, of a connection of its own, to one of the ports in turn. repeated: how many went to two."""
+    """Passes each request, of a connection of its own, to one of the ports in turn. repeated: how many went to two.
+
+    answered: how many each port has answered."""
 
     daemon_threads, allow_reuse_address, request_queue_size = True, True, 200
 
     def __init__(self, ports: Sequence[int]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.port: int = self.server_address[1]
-        self.repeated = 0
+        self.repeated, self.answered = 0, Counter[int]()
         self._ports, self._turns = ports, count()
 
     def answer(self, request: bytes) -> bytes:
         first = next(self._turns)
         for number in range(len(self._ports)):
-            answer = _ask(self._ports[(first + number) % len(self._ports)], request)
+            port = self._ports[(first + number) % len(self._ports)]
+            answer = _ask(port, request)
             if answer:
+                self.answered[port] += 1
                 return answer
             self.repeated += 1
         return _BAD_GATEWAY

@@ -16,10 +16,10 @@ from pathlib import Path
 from ivr.ledger import open_ledger
 from tests.chaos.proxy import Proxy
 from tests.cluster.balancer import Balancer
-from tests.cluster.servers import PostgresServer, RedisServers
+from tests.cluster.servers import PostgresServer, RedisServers, server_port
 from tests.support.clinic import NOW, Clinic, at, csv_text
 from tests.support.paths import ROOT
-from tests.support.processes import Processes, free_port, wait_until
+from tests.support.processes import Processes, wait_until
 
 # A busy machine takes long to start a process.
 STOP_SECONDS, START_SECONDS = 60, 240
@@ -64,7 +64,7 @@ class Cluster:
     def __init__(self, content: object, vault: object, folder: Path, pace: int, web_count: int = 2) -> None:
         self.folder, self.postgres, self.redis = folder, PostgresServer(), RedisServers(folder)
         self.database = Proxy("127.0.0.1", self.postgres.port)
-        self.web_ports = [free_port() for _ in range(web_count)]
+        self.web_ports = [server_port() for _ in range(web_count)]
         self.balancer = Balancer(self.web_ports)
         threading.Thread(target=self.balancer.serve_forever, args=(0.05,), daemon=True).start()
         self.prompts = prepare_prompts(shutil.copytree(ROOT / "prompts", folder / "prompts"), pace)
@@ -118,15 +118,18 @@ class Cluster:
 
     def restart(self, service: Service) -> None:
         """Restart a process as `systemctl restart` does: SIGTERM, and start it once it has ended."""
+        self.stop(service)
+        self.start_again(service)
+
+    def stop(self, service: Service) -> None:
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(STOP_SECONDS) == 0
-        self._start_again(service)
 
     def kill(self, service: Service) -> None:
         self.processes.kill(service.process)
-        self._start_again(service)
+        self.start_again(service)
 
-    def _start_again(self, service: Service) -> None:
+    def start_again(self, service: Service) -> None:
         service.process = self._start(service.role, service.machine, service.port, service.source)
         self.wait_until_ready(service)
 

@@ -34,7 +34,7 @@ class Report:
         while True:
             with suppress(LedgerUnavailable), self._clinic.ledger.read() as connection:
                 return Counter({state: count for state, count in connection.execute(query)})
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     def sent_count(self) -> int:
         return sum(count for state, count in self.states().items() if state in SENT)

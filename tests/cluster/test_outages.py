@@ -115,7 +115,7 @@ def test_no_turn_text_or_answer_is_lost_while_everything_restarts_and_fails(clus
         # Texts go out again before the next outage.
         wait_until(lambda before=before: report.sent_count() >= min(before + 20, TEXTS), 90)
         took[name] = time.monotonic() - since
-    wait_until(lambda: report.sent_count() == TEXTS, 180)
+    wait_until(lambda: report.sent_count() == TEXTS, 500)
     answering.finish()
     calling.finish()
     wait_until(lambda: report.alarms() == [], 60)

@@ -77,7 +77,6 @@ class Processes:
         address = {"PORT": self.web_port, "PUBLIC_URL": f"http://127.0.0.1:{self.web_port}"}
         self.env = environment(self.folder, REDIS_URL=queue_url, **{**address, **more})
         self._started: list[subprocess.Popen[bytes]] = []
-        self._sources: list[Path] = []
         self.start("-m", "simulator", "--port", "0")
         self.carrier_url = wait_for(lambda: re.search(r"http://[\d.:]+", self.output(0)), 30)[0]
         self.env["TWILIO_API_URL"] = self.carrier_url
@@ -90,12 +89,7 @@ class Processes:
             command = [sys.executable, *arguments]
             process = subprocess.Popen(command, cwd=source, env=environment, stdout=output, stderr=output)
         self._started.append(process)
-        self._sources.append(source)
         return process
-
-    def outputs_by_source(self) -> list[tuple[str, Path]]:
-        """The output of each process, and the folder of its code."""
-        return [(self.output(number), source) for number, source in enumerate(self._sources)]
 
     def outputs(self) -> str:
         return "".join(self.output(number) for number in range(len(self._started)))
