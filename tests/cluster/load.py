@@ -114,7 +114,7 @@ class Callers:
         self._phones, self._numbers = phones, numbers[len(SCRIPTS) :]
         self._at_least, self._every = at_least, every
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -169,7 +169,7 @@ class Patients:
         self.errors: list[str] = []
         self.answered: dict[str, str] = {}
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -178,7 +178,11 @@ class Patients:
         is_last = False
         while waiting and not is_last:
             is_last = self._over.is_set()
-            arrived = self._phones.get("/threads")
+            try:
+                arrived = self._phones.get("/threads")
+            except OSError as error:
+                self.errors.append(f"the simulator: {error!r}")
+                return
             for number in [number for number in waiting if number in arrived]:
                 self._answer(number, waiting.pop(number))
             time.sleep(0.5)

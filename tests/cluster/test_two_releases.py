@@ -24,7 +24,8 @@ from tests.support.processes import KEY, wait_until
 # The last commit whose newest migration was 0013. The program has no release yet.
 FORMER = "556eaa8de6e9e2f5f9847c5008806550e37a05d3"
 FORMER_SCHEMA = "0013"
-TEXTS, CALLS, PACE = 400, 60, 10
+TEXTS, CALLS, PACE = 300, 60, 10
+CALL_EVERY = 1.0
 
 
 def _has_history() -> bool:
@@ -71,7 +72,7 @@ def test_the_former_release_and_this_one_serve_callers_and_send_texts_side_by_si
     start_all(cluster, 1, former)
     numbers = ["+1" + phone.replace("-", "") for phone in phones(TEXTS + 500)]
     network = Phones(cluster.processes.carrier_url)
-    calling = Callers(network, numbers[TEXTS:], CALLS, 0.5)
+    calling = Callers(network, numbers[TEXTS:], CALLS, CALL_EVERY)
     words = dict(zip(numbers[:TEXTS:5], cycle(("C", "R", "STOP")), strict=False))
     answering = Patients(network, words)
     cluster.import_due("former", numbers[: TEXTS // 2], former)
@@ -122,7 +123,7 @@ def start_all(cluster: Cluster, machine: int, source: Path) -> None:
 def wait_for_more(report: Report) -> None:
     before = report.sent_count()
     assert before < TEXTS
-    wait_until(lambda: report.sent_count() > before + 10, 120)
+    wait_until(lambda: report.sent_count() > before + 10, 180)
 
 
 def sends_by_this_release(cluster: Cluster) -> int:
