@@ -185,7 +185,7 @@ class Patients:
                 return
             for number in [number for number in waiting if number in arrived]:
                 self._answer(number, waiting.pop(number))
-            time.sleep(0.5)
+            time.sleep(1)
 
     def _answer(self, number: str, word: str) -> None:
         try:

@@ -14,9 +14,9 @@ from ivr.ledger import LedgerUnavailable
 from ivr.ledger.tables import appointment, callback, person, text, text_move
 from ivr.reminders.alarms import raised
 from ivr.reminders.outbox.text_states import TextState
+from tests.chaos.test_chaos import wait_for
 from tests.cluster.load import CALLBACK, STOP, TEXT, Callers
 from tests.cluster.machines import Cluster
-from tests.support.processes import wait_until
 
 SENT = {TextState.HANDED_OVER, TextState.DELIVERED}
 ANSWERS = {"C": "confirmed", "R": "change"}
@@ -75,13 +75,19 @@ class Report:
         return Counter(self._processes.sent())
 
 
+def tracebacks(outputs: str) -> list[str]:
+    """The lines of logs with an exception, except those of SQLAlchemy's pool about a session that the server ended."""
+    lines = [line for line in outputs.splitlines() if "Traceback" in line]
+    return [line for line in lines if '"logger": "sqlalchemy.pool' not in line]
+
+
 def assert_all_is_recorded(report: Report, calling: Callers, words: Mapping[str, str]) -> None:
     """What patients wrote and what callers asked for is in the database, and the texts that were promised went out."""
     expected = {number: ANSWERS[word] for number, word in words.items() if word in ANSWERS}
     hashed = {hash_: expected[number] for number in expected for hash_ in report.hashes([number])}
     stopped = {number for number, word in words.items() if word == "STOP"} | calling.of(STOP, "stopped")
     # What a machine kept on its disk while the database was away is entered when it is back.
-    wait_until(lambda: report.answers() == hashed and report.opted_out() == report.hashes(stopped), 30)
+    wait_for(lambda: report.answers() == hashed and report.opted_out() == report.hashes(stopped), 30)
     assert report.callbacks() == Counter(report.hashes(calling.of(CALLBACK, "saved")))
     sent = report.recipients()
     assert {number for number in calling.of(TEXT, "sent") if sent[number] != 1} == set()
