@@ -19,6 +19,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -26,6 +27,7 @@ from rq.utils import utcparse
 from rq.worker_registration import get_keys
 
 from ivr import request_ids
+from ivr.setting_rules import SentinelUrl, parse_sentinel_url
 
 NAME = "infoline"
 SEND = "worker.jobs.send_slice"
@@ -54,8 +56,20 @@ def connect(url: str, *, retry: bool = True) -> Redis:
 
     retry: on failure, retry for a few seconds before raising one of UNAVAILABLE.
     """
-    options = {} if retry else {"retry": Retry(NoBackoff(), 0)}
-    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, **options)
+    options: dict[str, Any] = {"socket_connect_timeout": 2, "socket_timeout": 5}
+    if not retry:
+        options["retry"] = Retry(NoBackoff(), 0)
+    address = parse_sentinel_url(url)
+    return Redis.from_url(url, **options) if address is None else _connect_by_sentinel(address, options)
+
+
+def _connect_by_sentinel(address: SentinelUrl, options: dict[str, Any]) -> Redis:
+    """A connection to the server that is the primary when it is made: after a failover, another one."""
+    options |= {"username": address.username, "password": address.password, "ssl": address.tls}
+    # redis-py has no annotations here.
+    sentinels = Sentinel(address.sentinels, sentinel_kwargs=options, **options)  # type: ignore[no-untyped-call]
+    connection: Redis = sentinels.master_for(address.service, db=address.database)  # type: ignore[no-untyped-call]
+    return connection
 
 
 def publish(url: str, channel: str) -> None:

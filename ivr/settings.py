@@ -25,6 +25,7 @@ from ivr.setting_rules import (
     has_valid_port,
     is_http_url,
     is_loopback,
+    is_redis_url,
     is_weak_key,
     is_weak_token,
     names_of,
@@ -131,8 +132,8 @@ class Settings(FeedSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, url: str) -> str:
-        if url and not (url.startswith(("redis://", "rediss://", "unix://")) and has_valid_port(url)):
-            raise ValueError("must look like redis://host:6379/0")
+        if url and not is_redis_url(url):
+            raise ValueError("must look like redis://host:6379/0 or redis+sentinel://host:26379,host:26379/service")
         return url
 
     @field_validator("phone_key")

@@ -90,6 +90,8 @@ def expire_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:
     if not ids:
         return 0
     with ledger.write() as connection:
+        # A worker that records results locks texts in the order of their results: a deadlock without this lock.
+        ledger.exclusive_lock(connection)
         # Meanwhile a live worker may have planned a text again and claimed it.
         still = connection.execute(select(text.c.id).where(text.c.id.in_(ids), *is_expired)).scalars()
         return len(transition(connection, still, TextState.UNCERTAIN, now, "lease_expired"))
