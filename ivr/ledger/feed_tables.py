@@ -9,7 +9,7 @@ from ivr.ledger.types import UtcDateTime
 
 # One HL7 message, committed before it is acknowledged. key_hash: keyed hash of what a repeated message has in common
 # with the first. sender: MSH-3. state, fault: of ivr/feeds/hl7/inbox.py. row_sealed: the cells, as JSON, until they are
-# applied. message_sealed: the message in base64 if it cannot be read; reason: why, as JSON of the sentences of ivr/i18n.py;
+# applied. message_sealed: the message in base64 if it cannot be read; reason: why, as JSON of sentences of ivr/i18n.py;
 # claimed_by, claimed_at, note_sealed: as in todo; done_at, done_by: once staff have handled it.
 hl7_message = Table(
     "hl7_message",

@@ -47,8 +47,8 @@ class FeedReader:
             return Received(message, Reply("AA"), sent_at=sent)
         errors = self._errors(cells, now)
         if errors:
-            reply, sentences = self._reply(errors[0]), errors[0].sentences
-            return Received(message, reply, cells, errors[0].code, sent, sentences=sentences)
+            fault = errors[0]
+            return Received(message, self._reply(fault), cells, fault.code, sent, sentences=fault.sentences)
         return Received(message, Reply("AA"), cells, sent_at=sent)
 
     def _errors(self, cells: Cells, now: datetime) -> list[RowError]:
