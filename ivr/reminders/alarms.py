@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -102,6 +103,25 @@ def raise_missing_key(connection: Connection, vault: Vault, now: datetime) -> No
 def raised(connection: Connection) -> dict[str, datetime]:
     """The active alarms by name, each with the time when it was raised."""
     return {row.name: row.raised_at for row in connection.execute(select(alarm.c.name, alarm.c.raised_at))}
+
+
+@dataclass(frozen=True)
+class ActiveAlarm:
+    """detail: a sentence, as JSON. seen_by, seen_at: who has said in the console that they have seen it."""
+
+    name: str
+    raised_at: datetime
+    detail: str
+    seen_by: str | None
+    seen_at: datetime | None
+
+
+def active_alarms(connection: Connection) -> list[ActiveAlarm]:
+    """The oldest first."""
+    columns = [alarm_event.c[name] for name in ("name", "raised_at", "detail", "seen_by", "seen_at")]
+    query = select(*columns).where(alarm_event.c.ended_at.is_(None))
+    ordered = query.order_by(alarm_event.c.raised_at, alarm_event.c.name)
+    return [ActiveAlarm(*row) for row in connection.execute(ordered)]
 
 
 def last_probe(connection: Connection) -> datetime | None:
