@@ -43,21 +43,17 @@ FAULTS: dict[MessageFault, Reply] = {
     MessageFault.TOO_LARGE: Reply(
         "AR", "207", "", N_("The message is larger than 1 MB: send appointments without reports.")
     ),
-    MessageFault.CONTROL_ID: Reply("AE", "101", N_("MSH-10"), N_("MSH-10 is empty: give each message an id.")),
+    MessageFault.CONTROL_ID: Reply("AE", "101", "MSH-10", N_("MSH-10 is empty: give each message an id.")),
     MessageFault.ENCODING: Reply(
-        "AE", "102", N_("MSH-18"), N_("The characters do not match MSH-18: send UTF-8, or correct it.")
+        "AE", "102", "MSH-18", N_("The characters do not match MSH-18: send UTF-8, or correct it.")
     ),
-    MessageFault.MESSAGE_TYPE: Reply(
-        "AR", "200", N_("MSH-9"), N_("Only SIU messages are read: filter out the others.")
-    ),
-    MessageFault.EVENT: Reply("AR", "201", N_("MSH-9"), N_("Only the events S12 to S15, S17 and S26 are read.")),
-    MessageFault.VERSION: Reply("AR", "203", N_("MSH-12"), N_("Only the versions 2.3 to 2.5.1 are read.")),
+    MessageFault.MESSAGE_TYPE: Reply("AR", "200", "MSH-9", N_("Only SIU messages are read: filter out the others.")),
+    MessageFault.EVENT: Reply("AR", "201", "MSH-9", N_("Only the events S12 to S15, S17 and S26 are read.")),
+    MessageFault.VERSION: Reply("AR", "203", "MSH-12", N_("Only the versions 2.3 to 2.5.1 are read.")),
     MessageFault.PROCESSING_ID: Reply(
-        "AR", "202", N_("MSH-11"), N_("MSH-11 is not one that hl7.yaml lists: P is production.")
+        "AR", "202", "MSH-11", N_("MSH-11 is not one that hl7.yaml lists: P is production.")
     ),
-    MessageFault.SENT_AT: Reply(
-        "AE", "102", N_("MSH-7"), N_("MSH-7 is not a time: write it like 20261201100500-0500.")
-    ),
+    MessageFault.SENT_AT: Reply("AE", "102", "MSH-7", N_("MSH-7 is not a time: write it like 20261201100500-0500.")),
     MessageFault.NO_SCHEDULE: Reply("AE", "100", "SCH", N_("The segment SCH is missing.")),
 }
 # When an acknowledgment is due, by MSH-15 or MSH-16 (table 0155).

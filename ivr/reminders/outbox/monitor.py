@@ -31,7 +31,7 @@ _BACKLOG = N_(
     "Texts have waited for over ten minutes: check that `infoline worker` runs and that the carrier responds."
 )
 _RECEIPTS_MISSING = N_(
-    "{percent}% of the texts of the last hours have no receipt: check that PUBLIC_URL can be reached."
+    "{percent} percent of the texts of the last hours have no receipt: check that PUBLIC_URL can be reached."
 )
 _CLOCK = "clock"
 

@@ -40,8 +40,8 @@ _LINKS = {
 class Line:
     """One thing that waits. since: when the oldest came, or when an alarm was raised; latest: when the last one came.
 
-    key: names the line, the same at each refresh. advice: what to do. endpoint: the page where it is handled. alarm: its
-    name, with who has seen it and when.
+    key: names the line, the same at each refresh. advice: what to do. endpoint: the page where it is handled. alarm:
+    its name, with who has seen it and when.
     """
 
     key: str
