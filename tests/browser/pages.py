@@ -126,7 +126,11 @@ class Scene:
         """What a feed sent that cannot be read."""
         file = self.folder / "feed.hl7"
         file.write_bytes(siu(71, phone="603-555-01") + siu(72, starts="soon"))
-        self.office.line.json("hl7", "replay", file, status=1)
+        self.office.line.json(
+            "hl7",
+            "replay",
+            file,
+        )
         return "/work/messages"
 
     def invitation(self) -> str:

@@ -19,7 +19,7 @@ from ivr.people.work_claims import Claimant, WorkList, write_note
 from ivr.people.work_items import add_work_item, landline_item
 from ivr.staff.users import Role, add_user
 from tests.support.clinic import NOW, at, row
-from tests.web.console.work_support import JANE, JOAN, NOTE, ask
+from tests.web.console.work_support import JANE, JOAN, NOTE, ask, unread_message
 
 
 def staff(ledger, count=2):
@@ -39,11 +39,9 @@ def add_item(ledger, vault, kind="change"):
         return person_id
 
 
-def add_message(ledger):
-    """An HL7 message that cannot be read."""
-    values = {"key_hash": "x", "sender": "RADIS", "event": "S12", "received_at": NOW, "state": "unread", "fault": "x"}
+def add_message(ledger, vault):
     with ledger.write() as connection:
-        connection.execute(insert(hl7_message).values(values))
+        connection.execute(insert(hl7_message).values(unread_message(vault)))
 
 
 def at_once(count, action):
@@ -66,7 +64,7 @@ def at_once(count, action):
 def test_of_two_people_who_claim_at_once_one_gets_it(ledger, vault, work):
     ask(ledger, vault)
     add_item(ledger, vault)
-    add_message(ledger)
+    add_message(ledger, vault)
     people = staff(ledger, 6)
 
     def take(number):
@@ -100,7 +98,7 @@ def test_the_queries_of_the_lists_run_on_both_databases(clinic_on_each_database)
     with clinic.ledger.write() as connection:
         connection.execute(update(person).values(landline=True))
         complete_callback(connection, 1, "ann", NOW)
-    add_message(clinic.ledger)
+    add_message(clinic.ledger, clinic.vault)
     with clinic.ledger.read() as connection:
         assert queries.counts(connection, NOW) == queries.Counts(0, {"change": 1}, 2, 1)
         assert [row.by for row in queries.page_of(connection, pending_messages(), 1)[0]] == [None]
