@@ -6,7 +6,10 @@ import json
 import re
 
 MAX_SHAPE = 20_000
-_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?=[|~^&])")
+# Of SIU messages and batches. Three other letters may be a name.
+_SEGMENTS = "AIG|AIL|AIP|AIS|BHS|BTS|DG1|EVN|FHS|FTS|MSH|NTE|OBX|PID|PV1|PV2|RGS|SCH|TQ1"
+_SEGMENT = re.compile(rf"({_SEGMENTS})(?=[|~^&])")
+_CELLS = frozenset({"appointment_id", "phone", "starts_at", "site", "first_name", "language", "status", "timezone"})
 # The fields of MSH that describe the message: its delimiters, time, type, processing id and version. A field that looks
 # otherwise may hold anything: separators may be missing.
 _HEADER = {
@@ -21,11 +24,19 @@ _HEADER = {
 def shape_of(raw: bytes) -> str:
     """A message, or the cells of one as JSON, with x for each letter and # for each digit. At most MAX_SHAPE long."""
     text = raw[: 4 * MAX_SHAPE].decode("utf-8", "replace")
-    if text.startswith("{"):
-        lines = [f"{name}: {_masked(str(value))}" for name, value in json.loads(raw).items()]
-    else:
-        lines = [_masked_segment(line) for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
-    return "\n".join(lines)[:MAX_SHAPE]
+    lines = [_masked_segment(line) for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
+    return "\n".join(_masked_cells(raw) or lines)[:MAX_SHAPE]
+
+
+def _masked_cells(raw: bytes) -> list[str]:
+    """The cells of a message that could be read but not applied; empty for a message."""
+    try:
+        cells = json.loads(raw)
+    except ValueError:
+        return []
+    if not isinstance(cells, dict):
+        return []
+    return [f"{name if name in _CELLS else _masked(name)}: {_masked(str(value))}" for name, value in cells.items()]
 
 
 def _masked_segment(line: str) -> str:

@@ -68,7 +68,7 @@ def test_the_first_rows_arrive_before_the_last_ones_are_read(many: Console, slic
     assert max(chunk.count("\r\n") for chunk in arrived) == CHUNK + 1
     rows = list(csv.DictReader(io.StringIO("".join(arrived).removeprefix("\ufeff"))))
     assert [int(each["id"]) for each in rows] == [
-        number + each for number in range(1, ROWS, 2) for each in (1, 0) if number + each <= ROWS
+        number + each for number in range(1, ROWS + 1, 2) for each in (1, 0) if number + each <= ROWS
     ]
     assert {each["who"] for each in rows} == {"'=1+1"}
 

@@ -16,7 +16,7 @@ from ivr.settings import load
 from tests.feeds.hl7.messages import siu
 from tests.support.clinic import NOW
 
-PERSONAL = ("Garcia", "Maria", "19700101", "5550103", "555-01", "1 Main")
+PERSONAL = ("Garcia", "Maria", "19700101", "5550103", "1 Main")
 ITEM = "/work/messages/1"
 
 
