@@ -73,7 +73,7 @@ def test_anybody_says_on_today_that_they_have_seen_a_problem_and_it_is_audited(c
         assert ruth.post(f"/today/alarms/{unknown}/seen", follow_redirects=True).status_code == 200
     with clinic.ledger.read() as connection:
         entries = [entry.details for entry in entries_since(connection, NOW) if entry.kind == "alarm_seen"]
-    assert entries == [{"alarm": "backlog"}]
+    assert entries == [{"alarm": 1}]
 
 
 @pytest.fixture

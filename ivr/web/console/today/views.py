@@ -63,12 +63,12 @@ def numbers_block() -> str:
 def see_alarm(name: str) -> ResponseReturnValue:
     """Say that one has seen an alarm, so that colleagues know."""
     with services().ledger.write() as connection:
-        is_new = name in set(Alarm) and mark_seen(connection, name, staff_user().name, clock.now()) is not None
-        if is_new:
-            audit(connection, AuditKind.ALARM_SEEN, alarm=name)
+        event_id = mark_seen(connection, name, staff_user().name, clock.now()) if name in set(Alarm) else None
+        if event_id is not None:
+            audit(connection, AuditKind.ALARM_SEEN, alarm=event_id)
     flash(
         gettext("Your colleagues can see now that you have seen this.")
-        if is_new
+        if event_id is not None
         else gettext("This problem is over, or a colleague has seen it already.")
     )
     is_from_settings = request.form.get("from") == "settings" and may_open("settings.alarms", staff_user().role)
