@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, func, select
 
 from ivr import log
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger
 from ivr.ledger.marks import set_mark
 from ivr.ledger.tables import mark
@@ -26,6 +27,7 @@ _ACTOR = Actor("watched folder")
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 _CHUNK_BYTES = 1 << 20
 _MARK = "file-"
+_NO_FILE = N_("No file came by {time}.")
 # 128 bits of the digest, as many as the name of a mark holds.
 _DIGEST_DIGITS = 32
 
@@ -100,7 +102,7 @@ class WatchedFolder:
             if has_come:
                 clear_alarm(connection, Alarm.FILE_MISSING, now)
             else:
-                detail = f"No file came by {self.expected_by:%H:%M}."
+                detail = sentence(_NO_FILE, time=f"{self.expected_by:%H:%M}")
                 raise_alarm(connection, Alarm.FILE_MISSING, now, detail)
 
     def _is_known(self, name: str) -> bool:
