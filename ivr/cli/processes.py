@@ -64,6 +64,7 @@ def line_site(doors: Doors = "all") -> Served:
     """
     from ivr import create_app
     from ivr.settings import load
+    from ivr.web.body_files import BodyFolder
     from ivr.web.doors import WithConsole
     from ivr.web.server.process import Served
 
@@ -87,6 +88,7 @@ def line_site(doors: Doors = "all") -> Served:
         prepare=app.wsgi_app.prepare if isinstance(app.wsgi_app, WithConsole) else lambda: None,
         close=services.close,
         console=partial(line_site, "console") if apart else None,
+        bodies=BodyFolder(settings.var_dir),
     )
 
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ivr import request_ids
 from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
+from ivr.web.body_files import BodyFile
 from ivr.web.routes import Lane, lane_of, route_of
 from ivr.web.server.lanes import BUSY, SIZES, Finish, ThreadLane
 from ivr.web.server.request_counts import RequestCounts
@@ -46,9 +47,9 @@ class Site:
         """Count a request whose path is unknown or whose body never came."""
         self._counts.record("other", response.status[:3], reason)
 
-    def answer(self, environ: WSGIEnvironment, body: bytes, finish: Finish) -> None:
-        """Pass the response to `finish`, now or later."""
-        add_body(environ, body)
+    def answer(self, environ: WSGIEnvironment, body: bytes | BodyFile, size: int, finish: Finish) -> None:
+        """Pass the response to `finish`, now or later. size: of the body."""
+        add_body(environ, body, size)
         request = request_ids.new_id()
         started = time.perf_counter()
         lane = lane_of(environ["PATH_INFO"])
