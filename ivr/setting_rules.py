@@ -118,3 +118,18 @@ def webhook_problem(url: str, hosts: Sequence[str], *, local: bool) -> str:
     if host not in hosts:
         return "This host is not allowed: ask the operator of the line to add it to WEBHOOK_HOSTS."
     return ""
+
+
+def tracing_problem() -> str:
+    """Why traces cannot be sent; empty if they can."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        for package in ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"):
+            version(package)
+    except PackageNotFoundError:
+        return (
+            "OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: run"
+            " `pip install --require-hashes -r requirements-tracing.txt`, or remove it"
+        )
+    return ""

@@ -29,6 +29,7 @@ from ivr.setting_rules import (
     is_weak_token,
     names_of,
     redis_problem,
+    tracing_problem,
 )
 from ivr.shipped import shipped_prompts
 
@@ -90,6 +91,7 @@ class Settings(FeedSettings):
     oidc_client_id: str = ""
     oidc_client_secret: str = Field(default="", repr=False)
     metrics_token: str = Field(default="", repr=False)
+    otel_exporter_otlp_endpoint: str = ""
 
     clock_seconds: float = Field(default=5, gt=0)
     reconcile_seconds: float = Field(default=60, ge=0)
@@ -113,7 +115,7 @@ class Settings(FeedSettings):
     demo_sign_in: bool = False
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 
-    @field_validator("public_url", "twilio_api_url", "simulator_url")
+    @field_validator("public_url", "twilio_api_url", "simulator_url", "otel_exporter_otlp_endpoint")
     @classmethod
     def _http_url(cls, url: str) -> str:
         if url and not is_http_url(url):
@@ -237,6 +239,8 @@ def load(*, queue: bool = False, save_keys: bool = True) -> Settings:
     if public:
         problems += [problem for problem in _public_problems(settings) if invalid.isdisjoint(problem.split())]
     problems += _api_problems(settings)
+    if settings.otel_exporter_otlp_endpoint and (problem := tracing_problem()):
+        problems.append(problem)
     if queue and not settings.redis_url:
         problems.append("REDIS_URL is not set: set it to the URL of the queue server, or use `infoline run`")
     if problems:
