@@ -105,16 +105,6 @@ def test_a_broken_file_is_saved_as_typed_and_cannot_be_published(typed, drafts: 
     assert (count_releases(ledger), drafts.open().files[GOODBYE]) == (1, typed)
 
 
-def test_a_draft_whose_hl7_mapping_is_broken_cannot_be_published(drafts: Drafts, ledger: Ledger) -> None:
-    put(drafts, "hl7.yaml", b"phone: [PID13]", "ann")
-    with pytest.raises(BrokenDraft) as raised:
-        drafts.publish("ann", NOW, "", drafts.open())
-    assert [(finding.file, finding.line) for finding in raised.value.report.findings if finding.level == "error"] == [
-        ("hl7.yaml", 1)
-    ]
-    assert count_releases(ledger) == 1
-
-
 def test_a_draft_lists_the_changes_of_other_people(drafts: Drafts) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
     put(drafts, CANCER, b"typed", "bob", LATER)
