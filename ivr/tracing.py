@@ -6,6 +6,7 @@ log; nothing that a person said, sent, or is called.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -149,7 +150,20 @@ def _provider(_process_id: int) -> Any:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+
+    class Exporter(OTLPSpanExporter):
+        is_down = False
+
+        def export(self, spans: Any) -> SpanExportResult:
+            """Send spans. Logs the first failure; the library would log several lines for each."""
+            result = super().export(spans)
+            was_down, self.is_down = self.is_down, result is not SpanExportResult.SUCCESS
+            if self.is_down and not was_down:
+                logging.getLogger(__name__).warning("traces_not_sent")
+            return result
+
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 
     named = {
         "service.name": "infoline",
@@ -157,6 +171,6 @@ def _provider(_process_id: int) -> Any:
         "infoline.process": _tracing.process,
     }
     provider = TracerProvider(resource=Resource.create(named))
-    exporter = OTLPSpanExporter(endpoint=f"{_tracing.endpoint}/v1/traces", timeout=SECONDS)
+    exporter = Exporter(endpoint=f"{_tracing.endpoint}/v1/traces", timeout=SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
