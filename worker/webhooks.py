@@ -164,7 +164,6 @@ def _connection(url: SplitResult, address: str) -> HTTPConnection:
         timeout=SECONDS,
         ssl_context=ssl.create_default_context(),
         server_hostname=url.hostname,
-        assert_hostname=url.hostname,
     )
 
 
