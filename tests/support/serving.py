@@ -53,7 +53,7 @@ class Client:
     def __exit__(self, *_error: object) -> None:
         self._socket.close()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         self._socket.sendall(data)
 
     def response(self, *, to_head: bool = False) -> tuple[int, dict[str, str], bytes]:
