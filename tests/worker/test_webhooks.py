@@ -186,7 +186,7 @@ def test_a_receiver_that_answers_byte_by_byte_is_cut_off(send, monkeypatch):
         def drip():
             connection, _ = listener.accept()
             with connection, suppress(OSError):
-                connection.sendall(b"HTTP/1.1 2")
+                connection.sendall(b"HTTP/1.1 4")
                 while not stop.wait(0.1):
                     connection.sendall(b"0")
 

@@ -49,7 +49,15 @@ IMAGING = (
 )
 SAMPLES = [
     ("a surgery, with the place in a fourth component", SURGERY, "A100", "", "2026-12-08T10:30:00", "", "PID-13"),
-    ("a clinic without SCH-11", CLINIC, "A101", "(603)555-0101", "2026-12-08T10:30:00", "BOOKED", ""),
+    (
+        "a clinic without SCH-11, whose status is a field early",
+        CLINIC,
+        "A101",
+        "(603)555-0101",
+        "2026-12-08T10:30:00",
+        "",
+        "",
+    ),
     ("a change in UTF-8 with a mobile number", NORDIC, "A102", "(603)555-0102", "2026-12-08T10:30:00", "", ""),
     ("a cancellation of version 2.3", IMAGING, "A103", "603 5550103", "2026-12-08T10:30:00", "cancelled", ""),
 ]
