@@ -61,7 +61,8 @@ lock: .venv/ready
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group demo \
 		--constraint requirements.txt pyproject.toml --output-file requirements-demo.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
-		--constraint requirements-demo.txt pyproject.toml --output-file requirements-dev.txt
+		--constraint requirements-demo.txt --constraint requirements-tracing.txt pyproject.toml \
+		--output-file requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group release \
 		--constraint requirements-dev.txt --output-file requirements-release.txt
 

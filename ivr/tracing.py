@@ -152,7 +152,7 @@ def _provider(_process_id: int) -> Any:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
-    class Exporter(OTLPSpanExporter):
+    class Exporter(OTLPSpanExporter):  # type: ignore[misc]  # without its types, see pyproject.toml
         is_down = False
 
         def export(self, spans: Any) -> SpanExportResult:
