@@ -1,4 +1,4 @@
-"""The settings of feeds: HL7, the watched folder, and FHIR."""
+"""The settings of feeds and traces: HL7, the watched folder, FHIR, and OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -26,4 +26,5 @@ class FeedSettings(BaseModel):
     fhir_client_id: str = ""
     fhir_key: Path | None = None
     fhir_key_id: str = ""
+    otel_exporter_otlp_endpoint: str = ""
     fhir_seconds: float = Field(default=300, ge=10)

@@ -120,16 +120,18 @@ def webhook_problem(url: str, hosts: Sequence[str], *, local: bool) -> str:
     return ""
 
 
-def tracing_problem() -> str:
-    """Why traces cannot be sent; empty if they can."""
+def tracing_problems(endpoint: str) -> list[str]:
+    """Why traces cannot be sent. endpoint: empty if none are to be."""
     from importlib.metadata import PackageNotFoundError, version
 
+    if not endpoint:
+        return []
     try:
         for package in ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"):
             version(package)
     except PackageNotFoundError:
-        return (
+        return [
             "OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: run"
             " `pip install --require-hashes -r requirements-tracing.txt`, or remove it"
-        )
-    return ""
+        ]
+    return []

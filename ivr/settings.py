@@ -29,7 +29,7 @@ from ivr.setting_rules import (
     is_weak_token,
     names_of,
     redis_problem,
-    tracing_problem,
+    tracing_problems,
 )
 from ivr.shipped import shipped_prompts
 
@@ -91,7 +91,6 @@ class Settings(FeedSettings):
     oidc_client_id: str = ""
     oidc_client_secret: str = Field(default="", repr=False)
     metrics_token: str = Field(default="", repr=False)
-    otel_exporter_otlp_endpoint: str = ""
 
     clock_seconds: float = Field(default=5, gt=0)
     reconcile_seconds: float = Field(default=60, ge=0)
@@ -239,8 +238,7 @@ def load(*, queue: bool = False, save_keys: bool = True) -> Settings:
     if public:
         problems += [problem for problem in _public_problems(settings) if invalid.isdisjoint(problem.split())]
     problems += _api_problems(settings)
-    if settings.otel_exporter_otlp_endpoint and (problem := tracing_problem()):
-        problems.append(problem)
+    problems += tracing_problems(settings.otel_exporter_otlp_endpoint)
     if queue and not settings.redis_url:
         problems.append("REDIS_URL is not set: set it to the URL of the queue server, or use `infoline run`")
     if problems:
