@@ -61,10 +61,13 @@ lock: .venv/ready
 	$(BIN)/pip install --quiet uv==0.13.9
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra tracing \
+		--constraint requirements.txt pyproject.toml --output-file requirements-tracing.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group demo \
 		--constraint requirements.txt pyproject.toml --output-file requirements-demo.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
-		--constraint requirements-demo.txt pyproject.toml --output-file requirements-dev.txt
+		--constraint requirements-demo.txt --constraint requirements-tracing.txt pyproject.toml \
+		--output-file requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group release \
 		--constraint requirements-dev.txt --output-file requirements-release.txt
 

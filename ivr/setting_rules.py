@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
@@ -173,3 +174,27 @@ def webhook_problem(url: str, hosts: Sequence[str], *, local: bool) -> str:
     if host not in hosts:
         return "This host is not allowed: ask the operator of the line to add it to WEBHOOK_HOSTS."
     return ""
+
+
+def tracing_problems(endpoint: str) -> list[str]:
+    """Why traces cannot be sent. endpoint: empty if none are to be."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    if not endpoint:
+        return []
+    try:
+        for package in ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"):
+            version(package)
+    except PackageNotFoundError:
+        return [
+            "OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: run"
+            " `pip install --require-hashes -r requirements-tracing.txt`, or remove it"
+        ]
+    return []
+
+
+def decode_key(text: str) -> bytes:
+    """Decode a 32-byte key from base64url. Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text.strip()):
+        raise ValueError("each key must be 32 random bytes in base64url: 43 letters, digits, hyphens, or underscores")
+    return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")

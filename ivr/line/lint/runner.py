@@ -31,6 +31,7 @@ STYLE = frozenset(
         "depth",
         "first-words",
         "grade",
+        "hl7-yaml",
         "language-key",
         "phrase",
         "reminder-limit",
