@@ -16,7 +16,7 @@ test-processes: .venv/ready
 
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
 test-chaos: .venv/ready
-	$(BIN)/python -m pytest -m chaos $(TEST)
+	$(BIN)/python -m pytest -m chaos -n 2 --maxschedchunk 1 $(or $(TEST),tests/chaos)
 
 # Takes minutes: interrupts the hand-over of texts at every point. SCHEDULES=2000 runs that many of the schedules;
 # SCHEDULE="2 ok late 44:forward,86:kill" replays one.

@@ -67,11 +67,10 @@ def offers(content: Content, language: str) -> list[tuple[str, int]]:
 def key_findings(files: dict[str, bytes]) -> list[Finding]:
     """What the rules about text report about key 8."""
     content = read_content(files)
-    found = {finding for rule in FOLDER_RULES for finding in rule(content)}
-    found.update(
-        finding for rule in WORD_RULES for prompt in content.prompts.values() for finding in rule(content, prompt)
-    )
-    return sorted(finding for finding in found if finding.rule == "language-key")
+    found = [finding for rule in FOLDER_RULES for finding in rule(content)]
+    for prompt in content.prompts.values():
+        found += [finding for rule in WORD_RULES for finding in rule(content, prompt)]
+    return [finding for finding in found if finding.rule == "language-key"]
 
 
 CASES = [("en",), ("en", "es"), ("en", "es", "fr"), ("fr", "en", "es"), ("en", "es", "fr", "pt")]

@@ -66,10 +66,8 @@ def rows(table: str) -> list[str]:
 
 @pytest.mark.parametrize("body", rows(AUTOMATIC))
 def test_an_automatic_reply_is_recognized(body: str) -> None:
-    assert (
-        decide_outcome(parse_text(shipped_matcher(), body, "", False, None), opted_out=False, reminder_asks=True)
-        == "automatic"
-    )
+    parsed = parse_text(shipped_matcher(), body, "", False, None)
+    assert decide_outcome(parsed, opted_out=False, reminder_asks=True) == "automatic"
 
 
 @pytest.mark.parametrize("body", rows(FROM_PERSONS))
@@ -78,7 +76,6 @@ def test_what_a_person_writes_is_kept(body: str) -> None:
 
 
 def test_a_red_flag_next_to_an_automatic_reply_is_answered() -> None:
-    parsed = parse_text(
-        shipped_matcher(), "I am out of the office. My chest hurts and I can't breathe.", "", False, None
-    )
+    body = "I am out of the office. My chest hurts and I can't breathe."
+    parsed = parse_text(shipped_matcher(), body, "", False, None)
     assert decide_outcome(parsed, opted_out=False, reminder_asks=False) == "urgent"
