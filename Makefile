@@ -16,7 +16,7 @@ test-processes: .venv/ready
 
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
 test-chaos: .venv/ready
-	$(BIN)/python -m pytest -m chaos $(TEST)
+	$(BIN)/python -m pytest -m chaos -n 2 --maxschedchunk 1 $(or $(TEST),tests/chaos)
 
 # Takes minutes: two machines whose processes, PostgreSQL and Redis restart, fail over and are cut off, and two releases
 # side by side. Needs PostgreSQL's initdb, which apt-get install postgresql brings; without it, the tests are skipped.
