@@ -31,7 +31,8 @@ class Attack:
     """One attack. pieces: what is sent, after Host is filled in. safe: the statuses of the first response; 0: none.
 
     once: the server must take the bytes for one request and close the connection, because what follows is not a
-    request that the client meant. pause: seconds between two pieces.
+    request that the client meant. pause: seconds between two pieces. never: what no answer may contain, and
+    never_in_head: what its headers may not.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Attack:
     once: bool = False
     pause: float = 0.0
     never: tuple[bytes, ...] = field(default=())
+    never_in_head: tuple[bytes, ...] = field(default=())
 
     def run(self, door: Door) -> str:
         """What went wrong; empty if the line is safe. Raises OSError if nothing listens."""
@@ -58,7 +60,9 @@ class Attack:
             return f"one request gets {len(answer.statuses)} answers"
         if self.once and not answer.closed:
             return "the connection stays open"
+        head = answer.data.partition(b"\r\n\r\n")[0]
         shown = next((words for words in (*SECRETS, *self.never) if words in answer.data), b"")
+        shown = shown or next((words for words in self.never_in_head if words in head), b"")
         return f"the answer shows {shown.decode('latin-1')!r}" if shown else ""
 
     def __str__(self) -> str:
@@ -159,7 +163,8 @@ def _endless_chunks() -> Iterator[bytes]:
     yield from repeat(b"1000\r\n" + b"a" * 4096 + b"\r\n", 5000)
 
 
-_TOO_LARGE = frozenset({0, 400, 403, 413, 414, 431, 494})
+# 408: what it does not keep, the line reads until the time is over.
+_TOO_LARGE = frozenset({0, 400, 403, 408, 413, 414, 431, 494})
 _LIMITS = "The limits of sizes are off: put the proxy of deploy/nginx in front, or let the line's own port answer."
 LARGE = [
     Attack(Kind.LARGE, name, data, _TOO_LARGE, _LIMITS, once=True)
@@ -181,7 +186,8 @@ LARGE = [
 LARGE[-1] = Attack(Kind.LARGE, LARGE[-1].name, LARGE[-1].pieces, frozenset({0, 401, 404, 413}), _LIMITS)
 
 _FILES = "A path leads out of what the line serves: let nothing but the line answer at this address."
-_NOT_THERE = frozenset({400, 403, 404, 405})
+# 308: to the same path with one slash instead of two.
+_NOT_THERE = frozenset({308, 400, 403, 404, 405})
 PATHS = [
     Attack(Kind.PATH, target.decode("latin-1")[:60], (request(target),), _NOT_THERE, _FILES)
     for target in (
@@ -216,37 +222,61 @@ PATHS = [
 
 _HEADERS = "The answer repeats what the client sent: let nothing but the line answer at this address."
 HEADERS = [
-    Attack(Kind.HEADER, name, (data,), frozenset(safe), _HEADERS, never=never)
-    for name, data, safe, never in (
+    Attack(Kind.HEADER, name, (data,), frozenset(safe), _HEADERS, never=never, never_in_head=in_head)
+    for name, data, safe, never, in_head in (
         (
             "the host of another site",
             b"GET /console HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
             {301, 302, 303, 308, 400, 404, 421},
             (EVIL,),
+            (),
+        ),
+        (
+            "the host of another site, and two slashes",
+            b"GET //console//login HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+            {301, 302, 303, 308, 400, 404, 421},
+            (EVIL,),
+            (),
         ),
         (
             "a host in X-Forwarded-Host",
             request(b"/console", b"X-Forwarded-Host: evil.example"),
-            {308, 302, 404},
+            {302, 308, 404},
             (EVIL,),
+            (),
+        ),
+        (
+            "another site after two slashes",
+            request(b"/console//evil.example/"),
+            {302, 308, 400, 404},
+            (),
+            (b"Location: //", b"Location: http"),
         ),
         (
             "another site after the sign-in",
             request(b"/console/login?next=https://evil.example/"),
             {200, 400, 404},
-            (b"Location: https://evil",),
+            (),
+            (b"Location: http",),
         ),
         (
             "a header in the address",
             request(b"/console/login?next=%0d%0aSet-Cookie:%20a=b%0d%0aX-Split:%201"),
             {200, 400, 404},
-            (b"\r\nX-Split", b"\r\nSet-Cookie: a=b"),
+            (),
+            (b"\r\nX-Split", b"Set-Cookie: a=b"),
         ),
-        ("a header in a path", request(b"/console/%0d%0aX-Split:%201"), {302, 308, 400, 404}, (b"\r\nX-Split",)),
-        ("a script in a path", request(b"/console/%3Cscript%3Ealert(1)"), {302, 308, 400, 404}, (b"<script>alert",)),
-        ("TRACE", request(b"/healthz", b"Cookie: a=secret", method=b"TRACE"), {400, 404, 405, 501}, (b"secret",)),
-        ("CONNECT", b"CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: {host}\r\n\r\n", {0, 400, 404, 405}, ()),
-        ("a full address", request(b"http://169.254.169.254/latest/meta-data"), {400, 403, 404}, ()),
+        ("a header in a path", request(b"/console/%0d%0aX-Split:%201"), {302, 308, 400, 404}, (), (b"\r\nX-Split",)),
+        (
+            "a script in a path",
+            request(b"/console/%3Cscript%3Ealert(1)"),
+            {302, 308, 400, 404},
+            (b"<script>alert",),
+            (),
+        ),
+        ("TRACE", request(b"/healthz", b"Cookie: a=secret", method=b"TRACE"), {400, 404, 405, 501}, (b"secret",), ()),
+        ("CONNECT", b"CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: {host}\r\n\r\n", {0, 400, 404, 405}, (), ()),
+        ("a full address", request(b"http://169.254.169.254/latest/meta-data"), {400, 403, 404}, (), ()),
     )
 ]
 
