@@ -62,20 +62,20 @@ class ProfileReader:
         self._texts = texts
         self._breaker = CircuitBreaker()
 
-    def profile(self, phone_hash: str, now: datetime) -> SenderProfile:
-        """Return the profile for the keyed hash of a number."""
+    def profile(self, phone_hash: str, now: datetime, text_id: str = "") -> SenderProfile:
+        """Return the profile for the keyed hash of a number. text_id: of a text that may have come before."""
         if not self._breaker.admits():
-            return self.without_database(phone_hash, now)
+            return self.without_database(phone_hash, now, text_id)
         try:
             persons, rows, answered = self._queries.fetch(phone_hash=phone_hash, since=now - LOOK_BACK)
         except LedgerUnavailable:
             self._breaker.trip()
-            return self.without_database(phone_hash, now)
+            return self.without_database(phone_hash, now, text_id)
         self._breaker.reset()
-        recent = self._texts.recent(phone_hash, [*rows, *answered], now)
+        recent = self._texts.recent(phone_hash, [*rows, *answered], now, text_id)
         known = persons[0] if persons else _UNKNOWN
         return SenderProfile(recent, known.language, known.opted_out_at, is_new=not rows and not recent)
 
-    def without_database(self, phone_hash: str, now: datetime) -> SenderProfile:
+    def without_database(self, phone_hash: str, now: datetime, text_id: str = "") -> SenderProfile:
         """Return what this process remembers of a number."""
-        return SenderProfile(self._texts.recent(phone_hash, [], now), is_known=False)
+        return SenderProfile(self._texts.recent(phone_hash, [], now, text_id), is_known=False)

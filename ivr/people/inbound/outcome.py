@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.nlu.matcher import Matcher, MatchResult
-from ivr.line.text.normalize import normalize
+from ivr.line.text.normalize import normalize, shorten, squeeze
 from ivr.line.text.own_words import own_words
 from ivr.people.keywords import (
     Keyword,
@@ -54,7 +54,7 @@ class ParsedText:
 
 def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
     """Parse a text. opt_out_type: the carrier's own reading of it. language: the sender's, if known."""
-    own = own_words(body)
+    own = own_words(shorten(squeeze(body)))
     short = short_reply(own.words)
     reply = None if own.is_automatic else parse_reminder_reply(normalize(own.words)) or parse_reminder_reply(short)
     opts_out = not own.is_automatic and is_opt_out(short)
@@ -64,8 +64,9 @@ def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, 
         name = signed_name(own.words)
         signed = matcher.match(name, language) if name else match
         match = replace(signed, also_stop=opts_out) if signed.topic in RED_FLAGS else match
+    normalized = normalize(shorten(body))
     return ParsedText(
-        body, normalize(body), carrier_keyword(body, opt_out_type), reply, has_media, match, own.is_automatic, opts_out
+        body, normalized, carrier_keyword(body, opt_out_type), reply, has_media, match, own.is_automatic, opts_out
     )
 
 

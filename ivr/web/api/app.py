@@ -49,6 +49,7 @@ def create_api(services: Services) -> OpenAPI:
         access |= resource.ACCESS
     app.register_blueprint(documentation.blueprint)
     gate = app.extensions["api_gate"] = Gate(services.ledger, access, per_minute)
+    local_redirects.install(app)
     gate.install(app)
     Idempotency(services.ledger, services.vault).install(app)
     problems.install(app)
