@@ -34,7 +34,9 @@ _LATER = PreparedStatement(
 _CHANGE = {
     out: PreparedStatement(
         update(person)
-        .where(person.c.id == _PERSON_ID, person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None))
+        .where(
+            person.c.id == _PERSON_ID, person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
+        )
         .values(opted_out_at=bindparam("opted_out_at", type_=UtcDateTime))
     )
     for out in (True, False)

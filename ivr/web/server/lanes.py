@@ -39,7 +39,7 @@ SIZES = {
 # While so many threads answer requests together, new ones wait: more threads would only take the interpreter from each
 # other. A thread that takes longer waits for the database, so it no longer counts, and others take what it has left.
 QUICK_THREADS = 1
-SLOW_SECONDS = 0.01
+SLOW_SECONDS = 0.02
 Finish = Callable[[Response], None]
 BUSY = plain_response("503 Service Unavailable", ("Retry-After", "1"))
 
@@ -73,6 +73,38 @@ class _Batch:
         self.timer: asyncio.TimerHandle | None = None
 
 
+class _Worker:
+    """A thread that works for one batch at a time, and calls a function on the event loop after each."""
+
+    def __init__(self, name: str, deliver: Callable[[_Batch], None], end: Callable[[_Worker, _Batch], None]) -> None:
+        self._deliver, self._end = deliver, end
+        self._batches: SimpleQueue[tuple[_Batch, asyncio.AbstractEventLoop] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def begin(self, batch: _Batch, loop: asyncio.AbstractEventLoop) -> None:
+        self._batches.put((batch, loop))
+
+    def close(self) -> None:
+        """End the thread after what it does now."""
+        self._batches.put(None)
+
+    def _work(self) -> None:
+        while (given := self._batches.get()) is not None:
+            batch, loop = given
+            for job in batch.jobs:
+                if job.take():
+                    batch.finished.append((job, job.work()))
+                    if batch.is_slow:
+                        _call(loop, self._deliver, batch)
+            _call(loop, self._end, self, batch)
+
+
+def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
+    """Call a function on an event loop, unless it has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(function, *arguments)
+
+
 class ThreadLane:
     """The threads of one lane. Nothing waits for them when the process ends, since they may wait for a database.
 
@@ -84,23 +116,24 @@ class ThreadLane:
         self._unfinished = self._quick = 0
         # Jobs that no thread knows yet.
         self._arrived: deque[_Job] = deque()
-        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        for number in range(size.threads):
-            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True).start()
+        # Batches that found no idle worker.
+        self._waiting: deque[_Batch] = deque()
+        self._workers = [_Worker(f"{name}-{number}", self._deliver, self._end) for number in range(size.threads)]
+        # The last one is used first: its database connection has read most of what the next request needs.
+        self._idle = list(self._workers)
 
     def submit(self, work: Callable[[], Response], finish: Finish, give_up: Callable[[], None] | None = None) -> None:
         """Do the work on a thread, then pass its response to `finish` on the event loop.
 
         give_up: called instead if no thread becomes free in time; by default, the response is BUSY.
         """
-        self._loop = loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         job = _Job(work, finish, give_up or partial(finish, BUSY))
         self._unfinished += 1
         if self._unfinished > self._size.threads:
             loop.call_later(self._size.wait, self._give_up, job)
         if self._size.together == 1:
-            self._batches.put(_Batch([job], is_slow=True))
+            self._begin(_Batch([job], is_slow=True))
             return
         self._arrived.append(job)
         if len(self._arrived) == 1:
@@ -109,17 +142,24 @@ class ThreadLane:
 
     def close(self) -> None:
         """End each thread after what it does now."""
-        for _ in range(self._size.threads):
-            self._batches.put(None)
+        for worker in self._workers:
+            worker.close()
 
     def _hand_over(self) -> None:
         """Give what has arrived to threads."""
-        while self._arrived and self._quick < QUICK_THREADS and self._loop is not None:
+        loop = asyncio.get_running_loop()
+        while self._arrived and self._quick < QUICK_THREADS:
             jobs = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._size.together))]
             batch = _Batch(jobs)
             self._quick += 1
-            batch.timer = self._loop.call_later(SLOW_SECONDS, self._spread, batch)
-            self._batches.put(batch)
+            batch.timer = loop.call_later(SLOW_SECONDS, self._spread, batch)
+            self._begin(batch)
+
+    def _begin(self, batch: _Batch) -> None:
+        if self._idle:
+            self._idle.pop().begin(batch, asyncio.get_running_loop())
+        else:
+            self._waiting.append(batch)
 
     def _give_up(self, job: _Job) -> None:
         if job.take():
@@ -133,10 +173,13 @@ class ThreadLane:
         self._deliver(batch)
         for job in batch.jobs:
             if not job.is_taken:
-                self._batches.put(_Batch([job], is_slow=True))
+                self._begin(_Batch([job], is_slow=True))
         self._hand_over()
 
-    def _end(self, batch: _Batch) -> None:
+    def _end(self, worker: _Worker, batch: _Batch) -> None:
+        self._idle.append(worker)
+        if self._waiting:
+            self._begin(self._waiting.popleft())
         if not batch.is_slow:
             self._quick -= 1
             # The next requests first: their thread works while this one sends the responses.
@@ -150,18 +193,3 @@ class ThreadLane:
             job, response = batch.finished.popleft()
             self._unfinished -= 1
             job.finish(response)
-
-    def _work(self) -> None:
-        while (batch := self._batches.get()) is not None:
-            for job in batch.jobs:
-                if job.take():
-                    batch.finished.append((job, job.work()))
-                    if batch.is_slow:
-                        self._call(self._deliver, batch)
-            self._call(self._end, batch)
-
-    def _call(self, function: Callable[[_Batch], None], batch: _Batch) -> None:
-        """Call a function on the event loop, unless it has ended."""
-        with suppress(RuntimeError):
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(function, batch)
