@@ -34,7 +34,7 @@ def measure(line: Line) -> Memory:
     """Return RSS and PSS in MB by process. A process that ends meanwhile is left out."""
     found = {}
     for pid in line.processes():
-        with suppress(OSError):
+        with suppress(KeyError):
             found[pid] = memory(pid)
     return found
 

@@ -56,11 +56,15 @@ def _children(pid: int) -> list[int]:
 
 
 def _read(path: str) -> str:
-    return Path(path).read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    """The text of a file in /proc; empty if the process has ended."""
+    try:
+        return Path(path).read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def memory(pid: int) -> tuple[float, float]:
-    """The resident memory of a process, and its proportional share of it, in MB."""
+    """The resident memory of a process, and its proportional share of it, in MB. Raises KeyError if it has ended."""
     values = dict(line.split(":", 1) for line in _read(f"/proc/{pid}/smaps_rollup").splitlines()[1:])
     rss, pss = (int(values[name].split()[0]) / 1024 for name in ("Rss", "Pss"))
     return rss, pss
@@ -71,9 +75,8 @@ def running(folder: Path, web_workers: int) -> Iterator[Line]:
     """Start all processes, and end them afterwards."""
     port = free_port()
     queue = ValkeyServer(data_dir=folder / "queue", persist=True, appendonly="yes", save="")
-    before = set(children(os.getpid()))
     queue.start()
-    (queue_pid,) = set(children(os.getpid())) - before
+    queue_pid = next(pid for pid in _children(os.getpid()) if "valkey" in _read(f"/proc/{pid}/cmdline"))
     environment = {
         **os.environ,
         "VAR_DIR": str(folder),
