@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Dialect, Insert, Select, Table, Update
 from sqlalchemy.types import TypeEngine
 
+from ivr.ledger.driver import execute
 from ivr.ledger.engine import Ledger, LedgerUnavailable, first_line, raises_unavailable
 from ivr.ledger.types import UtcDateTime
 
@@ -70,12 +71,13 @@ class PreparedStatement:
     def rows(self, connection: Connection, **values: Any) -> list[Any]:
         """The rows of a SELECT, with its columns as attributes."""
         query = self._query(connection)
-        return query.read(connection.exec_driver_sql(query.sql, query.parameters(values)).all())
+        return query.read(execute(connection, query.sql, query.parameters(values)).fetchall())
 
     def run(self, connection: Connection, **values: Any) -> int:
         """Execute, and return the number of rows that were changed."""
         query = self._query(connection)
-        return connection.exec_driver_sql(query.sql, query.parameters(values)).rowcount
+        changed: int = execute(connection, query.sql, query.parameters(values)).rowcount
+        return changed
 
     def _query(self, connection: Connection) -> _Query:
         name = connection.dialect.name
@@ -139,7 +141,7 @@ class BulkInsert:
         """Insert rows; keys other than the columns are ignored."""
         values = [self._converted(row) for row in rows]
         if values:
-            connection.exec_driver_sql(self._sql, values)
+            execute(connection, self._sql, values, many=True)
 
     def _converted(self, row: dict[str, Any]) -> tuple[Any, ...]:
         values = list(self._pick(row))
@@ -155,11 +157,13 @@ class BulkLookup:
         self._is_sqlite = dialect.name == "sqlite"
         condition = "IN (SELECT value FROM json_each(?))" if self._is_sqlite else "= ANY(%s)"
         names = ", ".join(column.name for column in columns)
+        self._names = [column.name for column in columns]
         self._sql = f"SELECT {names} FROM {key.table.name} WHERE {key.name} {condition}"  # noqa: S608 - our own names
 
     def among(self, connection: Connection, keys: Sequence[str] | Sequence[int]) -> list[Any]:
         parameter = json.dumps(keys) if self._is_sqlite else list(keys)
-        return list(connection.exec_driver_sql(self._sql, (parameter,)).all())
+        rows = execute(connection, self._sql, (parameter,)).fetchall()
+        return [SimpleNamespace(**dict(zip(self._names, row, strict=True))) for row in rows]
 
 
 def _conversion(column_type: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
