@@ -20,7 +20,7 @@ from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.importer import Importer, ImportReport
 
-GROUP = 500
+GROUP = 200
 """Messages that one import takes. A larger group would delay acknowledgments on SQLite, which has one writer."""
 
 
