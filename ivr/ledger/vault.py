@@ -8,7 +8,8 @@ import hmac
 import os
 from collections.abc import Sequence
 
-from ivr.settings import Settings, decode_key
+from ivr.setting_rules import decode_key
+from ivr.settings import Settings
 
 _NONCE_BYTES = 12
 KEY_ID_BYTES = 4
