@@ -78,9 +78,8 @@ class PersonRegistry:
                 restored = {"phone_sealed": self._vault.seal(phone_by_hash[row.phone_hash]), "created_at": now}
                 connection.execute(update(person).where(person.c.id == row.id).values(**restored, erased_at=None))
         new = {hashed: phone for hashed, phone in phone_by_hash.items() if hashed not in known}
-        seal = self._vault.seal
-        created = ({"phone_hash": key, "phone_sealed": seal(phone), "created_at": now} for key, phone in new.items())
-        self._insert.execute(connection, created)
+        sealed = self._vault.seal_all(list(new.values()))
+        self._insert.execute_values(connection, ((key, number, now) for key, number in zip(new, sealed, strict=True)))
         return _by_phone(phone_by_hash, [*rows, *(self._select.among(connection, list(new)) if new else ())])
 
 
