@@ -157,9 +157,8 @@ class BulkInsert:
         elif self._ignore_conflicts:
             # The driver takes longer to write an array than Python's JSON does.
             cells = ", ".join(f"(row->>{index})::{name}" for index, name in enumerate(self._types))
-            sql = (
-                f"INSERT INTO {self._into} SELECT {cells} FROM json_array_elements(%s::json) AS row{self._on_conflict}"  # noqa: S608 - our own names
-            )
+            source = "json_array_elements(%s::json) AS row"
+            sql = f"INSERT INTO {self._into} SELECT {cells} FROM {source}{self._on_conflict}"  # noqa: S608 - our own names
             execute(connection, sql, (json.dumps(values, default=_json_cell),))
         else:
             self._copy(connection, values)
@@ -172,7 +171,8 @@ class BulkInsert:
         statement = f"COPY {self._into} FROM STDIN"
         errors = self._dialect.loaded_dbapi.Error
         try:
-            with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            driver: Any = connection.connection
+            with driver.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in rows:
                     copy.write_row(row)
         except errors as error:

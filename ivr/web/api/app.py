@@ -9,6 +9,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from flask_openapi3.types import SecuritySchemesDict
 
+from ivr.web import local_redirects
 from ivr.web.api import documentation, problems
 from ivr.web.api.gate import Gate
 from ivr.web.api.idempotency import Idempotency
