@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from weakref import WeakKeyDictionary
 
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.nlu.matcher import Matcher, MatchResult
@@ -23,6 +27,8 @@ from ivr.people.keywords import (
 ALWAYS_ANSWERED = frozenset({"urgent", "person-soon", "stop"})
 # The outcome of reactions, quotes, and automatic replies: they get no answer, and they change nothing.
 AUTOMATIC = "automatic"
+_CACHED, _LONGEST_CACHED = 1000, 40
+_caches: WeakKeyDictionary[Matcher, Callable[[str, str, bool, str | None], ParsedText]] = WeakKeyDictionary()
 # "I will be there" confirms an appointment just as C does.
 _SYNONYMS = {"confirm": "confirmed"}
 
@@ -53,7 +59,20 @@ class ParsedText:
 
 
 def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
-    """Parse a text. opt_out_type: the carrier's own reading of it. language: the sender's, if known."""
+    """Parse a text. opt_out_type: the carrier's own reading of it. language: the sender's, if known.
+
+    Short texts are cached, because most people send the same few.
+    """
+    if len(body) > _LONGEST_CACHED:
+        return _parse(matcher, body, opt_out_type, has_media, language)
+    cached = _caches.get(matcher)
+    if cached is None:
+        # Not the matcher itself, which goes with its release.
+        cached = _caches[matcher] = lru_cache(_CACHED)(partial(_parse, weakref.proxy(matcher)))
+    return cached(body, opt_out_type, has_media, language)
+
+
+def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
     own = own_words(shorten(squeeze(body)))
     short = short_reply(own.words)
     reply = None if own.is_automatic else parse_reminder_reply(normalize(own.words)) or parse_reminder_reply(short)
