@@ -59,10 +59,11 @@ class Door:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return context.wrap_socket(plain, server_hostname=parts.hostname)
 
-    def exchange(self, pieces: Iterable[bytes], pause: float = 0.0, seconds: float = 20.0, wait: float = 1.5) -> Answer:
+    def exchange(self, pieces: Iterable[bytes], pause: float = 0.0, seconds: float = 20.0, wait: float = 7.0) -> Answer:
         """Send the pieces with a pause between them, and read until the server closes the connection.
 
-        seconds: for all of it. wait: how long a server that has answered may stay silent.
+        seconds: for all of it. wait: how long a server that has answered may stay silent; nginx reads on for five
+        seconds after a refusal.
         """
         began = time.monotonic()
         with self.connect(seconds) as sock:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 from flask import Response
+from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from flask_openapi3.types import SecuritySchemesDict
 
@@ -27,6 +29,16 @@ _HEADERS = {
 }
 
 
+class _Json(DefaultJSONProvider):
+    """Treats JSON that is nested too deeply as JSON that cannot be read."""
+
+    def loads(self, s: str | bytes, **options: Any) -> Any:
+        try:
+            return super().loads(s, **options)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
 def create_api(services: Services) -> OpenAPI:
     """Return the API as a WSGI app, to be mounted at /api/v1."""
     settings = services.settings
@@ -40,6 +52,7 @@ def create_api(services: Services) -> OpenAPI:
         validation_error_callback=problems.invalid_request,
         static_folder=None,
     )
+    app.json = _Json(app)
     app.extensions["infoline"] = services
     access = dict(documentation.ACCESS)
     per_minute = max(1, settings.api_requests_per_minute // settings.web_workers)

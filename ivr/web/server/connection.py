@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import socket
 from enum import Enum, auto
 from http import HTTPStatus
@@ -26,6 +27,8 @@ HEAD_SECONDS, WRITE_SECONDS = 10.0, 60.0
 IDLE_SECONDS, LINGER_SECONDS = 75.0, 1.0
 SLICE = 64 * 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+# A segment of one or two dots.
+_DOTS = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|$)")
 REASONS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
     HTTPStatus.REQUEST_TIMEOUT: "timeout",
@@ -190,8 +193,12 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, head: Head) -> None:
         """Refuse a request because of its headers, or begin to receive its body."""
+        path = decoded_path(head.target)
+        # A proxy takes /console/../voice for /voice, and lets anybody send it.
+        if _DOTS.search(path):
+            raise HttpError(HTTPStatus.BAD_REQUEST)
         # Decoded, because the limits of bodies are: /%63onsole may send 22 MB, but not to the process that takes calls.
-        if self._server.console is not None and lane_of(decoded_path(head.target)) in APART:
+        if self._server.console is not None and lane_of(path) in APART:
             self._state = State.PASSED_ON
             return
         self._keep_alive = head.keep_alive and not self._passed
