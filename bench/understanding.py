@@ -74,6 +74,7 @@ def marks(question: Question, result: MatchResult) -> list[str]:
     given = frozenset(result.between or (result.topic,))
     acceptable = question.right | question.fair
     stops = STOP in given or result.also_stop
+    cautious = result.possible in FLAGS
     applies = {
         "right": bool(given & question.right) and not result.between,
         "right or fair": bool(given & acceptable),
@@ -81,11 +82,16 @@ def marks(question: Question, result: MatchResult) -> list[str]:
         "asks which of two": bool(result.between),
         "no answer": given == {"none"} and "none" not in acceptable,
         "red flag": question.right <= FLAGS,
-        "red flag missed": question.right <= FLAGS and not given & FLAGS,
+        # Not missed, but second to another answer: the text begins with what to do in an emergency and whom to call.
+        "red flag beside an answer": question.right <= FLAGS and not given & FLAGS and cautious,
+        "red flag missed": question.right <= FLAGS and not given & FLAGS and not cautious,
         "harmless": not acceptable & FLAGS,
+        "needless caution": cautious and not acceptable & FLAGS,
         "false alarm": bool(given & FLAGS) and not acceptable & FLAGS,
         "opt-out": question.right == {STOP},
-        "opt-out missed": question.right == {STOP} and not stops,
+        # The answer ends with how to stop the texts.
+        "opt-out offered": question.right == {STOP} and not stops and result.possible == STOP,
+        "opt-out missed": question.right == {STOP} and not stops and result.possible != STOP,
         "false opt-out": stops and STOP not in acceptable,
         "other language": result.language != question.language and not acceptable & {"language", "interpreter"},
     }
