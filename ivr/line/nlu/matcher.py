@@ -47,7 +47,9 @@ _LOWEST_STOP_WITH_RULE = 0.3
 # Beside a red flag, which takes most of the probability.
 _LOWEST_STOP_BESIDE_RED_FLAG = 0.1
 _LOWEST_POSSIBLE_STOP = 0.2
-_LOWEST_TOPIC = 0.5
+# An answer about something else misinforms; an outcome such as scheduling does not.
+_LOWEST_ANSWER = 0.6
+_LOWEST_TOPIC = 0.4
 # Two answers that are less probable each, but that together are this probable, are offered as a choice.
 _LOWEST_PAIR = 0.5
 _MOST_SCORES = 5
@@ -151,7 +153,7 @@ class Matcher:
         if not ordinary:
             return NONE, None
         best = ordinary[0]
-        if chances[best] >= _LOWEST_TOPIC:
+        if chances[best] >= (_LOWEST_ANSWER if best in self._subjects else _LOWEST_TOPIC):
             return best, None
         answers = [outcome for outcome in ordinary[:3] if outcome in self._subjects]
         if len(answers) > 1 and chances[answers[0]] + chances[answers[1]] >= _LOWEST_PAIR:
@@ -160,7 +162,7 @@ class Matcher:
 
 
 def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
-    """Whether the model does not contradict a rule that matches. Rules also work with a model that lacks the outcome."""
+    """Whether the model does not contradict a rule that matches; it cannot if it does not know the outcome."""
     return chances.get(rule, 1.0) >= (_LOWEST_STOP_WITH_RULE if rule == STOP else _LOWEST_WITH_RULE)
 
 
