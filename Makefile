@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-processes test-chaos test-crash test-browser bench lint format catalog lock audit release clean
+.PHONY: run test test-processes test-chaos test-cluster test-crash test-browser bench lint format catalog lock audit release clean
 
 run: .venv/ready-to-run
 	@exec $(BIN)/infoline run $(RUN)
@@ -16,7 +16,12 @@ test-processes: .venv/ready
 
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
 test-chaos: .venv/ready
-	$(BIN)/python -m pytest -m chaos $(TEST)
+	$(BIN)/python -m pytest -m chaos -n 2 --maxschedchunk 1 $(or $(TEST),tests/chaos)
+
+# Takes minutes: two machines whose processes, PostgreSQL and Redis restart, fail over and are cut off, and two releases
+# side by side. Needs PostgreSQL's initdb, which apt-get install postgresql brings; without it, the tests are skipped.
+test-cluster: .venv/ready
+	$(BIN)/python -m pytest -m cluster -rs $(TEST)
 
 # Takes minutes: interrupts the hand-over of texts at every point. SCHEDULES=2000 runs that many of the schedules;
 # SCHEDULE="2 ok late 44:forward,86:kill" replays one.
@@ -56,10 +61,13 @@ lock: .venv/ready
 	$(BIN)/pip install --quiet uv==0.13.9
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra tracing \
+		--constraint requirements.txt pyproject.toml --output-file requirements-tracing.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group demo \
 		--constraint requirements.txt pyproject.toml --output-file requirements-demo.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev \
-		--constraint requirements-demo.txt pyproject.toml --output-file requirements-dev.txt
+		--constraint requirements-demo.txt --constraint requirements-tracing.txt pyproject.toml \
+		--output-file requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group release \
 		--constraint requirements-dev.txt --output-file requirements-release.txt
 

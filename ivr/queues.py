@@ -19,13 +19,15 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import utcparse
 from rq.worker_registration import get_keys
 
-from ivr import request_ids
+from ivr import request_ids, tracing
+from ivr.setting_rules import SentinelUrl, parse_sentinel_url
 
 NAME = "infoline"
 SEND = "worker.jobs.send_slice"
@@ -54,8 +56,20 @@ def connect(url: str, *, retry: bool = True) -> Redis:
 
     retry: on failure, retry for a few seconds before raising one of UNAVAILABLE.
     """
-    options = {} if retry else {"retry": Retry(NoBackoff(), 0)}
-    return Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5, **options)
+    options: dict[str, Any] = {"socket_connect_timeout": 2, "socket_timeout": 5}
+    if not retry:
+        options["retry"] = Retry(NoBackoff(), 0)
+    address = parse_sentinel_url(url)
+    return Redis.from_url(url, **options) if address is None else _connect_by_sentinel(address, options)
+
+
+def _connect_by_sentinel(address: SentinelUrl, options: dict[str, Any]) -> Redis:
+    """A connection to the server that is the primary when it is made: after a failover, another one."""
+    options |= {"username": address.username, "password": address.password, "ssl": address.tls}
+    # redis-py has no annotations here.
+    sentinels = Sentinel(address.sentinels, sentinel_kwargs=options, **options)  # type: ignore[no-untyped-call]
+    connection: Redis = sentinels.master_for(address.service, db=address.database)  # type: ignore[no-untyped-call]
+    return connection
 
 
 def publish(url: str, channel: str) -> None:
@@ -91,6 +105,8 @@ def enqueue(queue: Queue, job: str, *args: Any) -> None:
     at_front = job == SEND_ASKED
     # Not an argument, because workers of an earlier version refuse a job with arguments that they do not know.
     meta = {"request": request_ids.current.get()}
+    if trace := tracing.traceparent():
+        meta["trace"] = trace
     queue.enqueue(
         job, args=args, at_front=at_front, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=3600, meta=meta
     )
@@ -100,12 +116,13 @@ def enqueue(queue: Queue, job: str, *args: Any) -> None:
 class QueuedJob:
     """What a job in the queue asks for. name: None if its data is not in the format of `enqueue`.
 
-    request: the id of the request that enqueued it, or empty.
+    request: the id of the request that enqueued it, or empty. trace: its span, or empty.
     """
 
     name: str | None
     arguments: tuple[Any, ...] = ()
     request: str = ""
+    trace: str = ""
 
 
 def take(connection: Redis, seconds: int) -> QueuedJob | None:
@@ -133,15 +150,17 @@ def _read_job(data: bytes, meta: bytes | None) -> QueuedJob:
         return QueuedJob(None)
     if not isinstance(name, str) or not isinstance(arguments, list) or instance is not None or keywords != {}:
         return QueuedJob(None)
-    return QueuedJob(name, tuple(arguments), _read_request(meta))
+    return QueuedJob(name, tuple(arguments), *_read_meta(meta))
 
 
-def _read_request(meta: bytes | None) -> str:
+def _read_meta(meta: bytes | None) -> tuple[str, str]:
+    """The id of the request that enqueued a job, and its span; each empty if it is not one."""
     try:
-        request = json.loads((meta or b"")[:_MAX_META_BYTES])["request"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return ""
-    return request if request_ids.is_id(request) else ""
+        values = json.loads((meta or b"")[:_MAX_META_BYTES])
+        request, trace = values.get("request"), values.get("trace")
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return "", ""
+    return request if request_ids.is_id(request) else "", trace if tracing.is_traceparent(trace) else ""
 
 
 def live_workers(url: str) -> int | None:

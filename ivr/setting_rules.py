@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import parse_qs, urlsplit
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
 
 ENCRYPTED_SSL_MODES = ("require", "verify-ca", "verify-full")
 # Random bytes have at least this many distinct values: of 32, fewer than 20 occur once in about 10^9 keys.
 MIN_KEY_VALUES = 20
 MIN_TOKEN_CHARACTERS = 8
+SENTINEL_PORT = 26379
 _TYPED = re.compile(rb"[\t\n\r -~]*")
 
 
@@ -46,9 +49,62 @@ def has_valid_port(url: str) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class SentinelUrl:
+    """Where Redis Sentinels are, and which of the servers that they watch is meant.
+
+    The user, the password, and TLS are those of the server and of the Sentinels alike.
+    """
+
+    sentinels: tuple[tuple[str, int], ...]
+    service: str
+    database: int
+    username: str | None
+    password: str | None
+    tls: bool
+
+
+def parse_sentinel_url(url: str) -> SentinelUrl | None:
+    """Read redis+sentinel://user:password@host:26379,host:26379/service/database; None for a URL of another kind.
+
+    rediss+sentinel:// means TLS. The port, the user, the password and the database may be left out. Raises ValueError.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis+sentinel", "rediss+sentinel"):
+        return None
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = credentials.partition(":")
+    service, _, database = parts.path.removeprefix("/").partition("/")
+    addresses = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    if not service or not all(address.hostname for address in addresses):
+        raise ValueError("a URL of Sentinels needs their hosts and the name of the service that they watch")
+    return SentinelUrl(
+        sentinels=tuple((address.hostname or "", address.port or SENTINEL_PORT) for address in addresses),
+        service=service,
+        database=int(database or 0),
+        username=unquote(username) or None,
+        password=unquote(password) or None,
+        tls=parts.scheme == "rediss+sentinel",
+    )
+
+
+def is_redis_url(url: str) -> bool:
+    """Whether this is the URL of a Redis server, or of the Sentinels that watch it."""
+    try:
+        if parse_sentinel_url(url) is not None:
+            return True
+    except ValueError:
+        return False
+    return url.startswith(("redis://", "rediss://", "unix://")) and has_valid_port(url)
+
+
 def redis_problem(url: str) -> str:
     """What is wrong with REDIS_URL on a public line; empty if nothing is. Jobs must not be forged on the network."""
-    parts = urlsplit(url)
+    parts, sentinel = urlsplit(url), parse_sentinel_url(url)
+    if sentinel is not None:
+        # The server that the Sentinels name may be on another machine, whichever machine they are on.
+        is_safe = sentinel.tls and sentinel.password
+        return "" if is_safe else "must start with rediss+sentinel:// (TLS) and have a password"
     if parts.scheme == "unix" or is_loopback(url):
         return ""
     if parts.scheme != "rediss":
@@ -118,3 +174,27 @@ def webhook_problem(url: str, hosts: Sequence[str], *, local: bool) -> str:
     if host not in hosts:
         return "This host is not allowed: ask the operator of the line to add it to WEBHOOK_HOSTS."
     return ""
+
+
+def tracing_problems(endpoint: str) -> list[str]:
+    """Why traces cannot be sent. endpoint: empty if none are to be."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    if not endpoint:
+        return []
+    try:
+        for package in ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"):
+            version(package)
+    except PackageNotFoundError:
+        return [
+            "OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: run"
+            " `pip install --require-hashes -r requirements-tracing.txt`, or remove it"
+        ]
+    return []
+
+
+def decode_key(text: str) -> bytes:
+    """Decode a 32-byte key from base64url. Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text.strip()):
+        raise ValueError("each key must be 32 random bytes in base64url: 43 letters, digits, hyphens, or underscores")
+    return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")

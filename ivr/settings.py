@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import ipaddress
-import json
 import math
 import os
 import re
-import secrets
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -20,15 +16,19 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from ivr.env_file import EnvFileError, access_problem, find_env_file, read_env_file
 from ivr.feed_settings import FeedSettings
+from ivr.local_keys import LocalKeysError, local_keys
 from ivr.setting_rules import (
     database_problem,
+    decode_key,
     has_valid_port,
     is_http_url,
     is_loopback,
+    is_redis_url,
     is_weak_key,
     is_weak_token,
     names_of,
     redis_problem,
+    tracing_problems,
 )
 from ivr.shipped import shipped_prompts
 
@@ -40,10 +40,6 @@ REQUIRED_SETTINGS = (
 )
 _RANDOM_KEY = "create one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 MIN_TOKEN, MIN_AUTH_TOKEN, MIN_SECRET = 16, 8, 32
-_LOCAL_KEYS: dict[str, Callable[[], str]] = {
-    "phone_key": lambda: secrets.token_urlsafe(32),
-    "twilio_auth_token": lambda: secrets.token_hex(16),
-}
 # A century in seconds, so that shifted dates stay within datetime's range.
 MAX_CLOCK_SHIFT = 3.2e9
 
@@ -113,7 +109,7 @@ class Settings(FeedSettings):
     demo_sign_in: bool = False
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 
-    @field_validator("public_url", "twilio_api_url", "simulator_url")
+    @field_validator("public_url", "twilio_api_url", "simulator_url", "otel_exporter_otlp_endpoint")
     @classmethod
     def _http_url(cls, url: str) -> str:
         if url and not is_http_url(url):
@@ -131,8 +127,8 @@ class Settings(FeedSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, url: str) -> str:
-        if url and not (url.startswith(("redis://", "rediss://", "unix://")) and has_valid_port(url)):
-            raise ValueError("must look like redis://host:6379/0")
+        if url and not is_redis_url(url):
+            raise ValueError("must look like redis://host:6379/0 or redis+sentinel://host:26379,host:26379/service")
         return url
 
     @field_validator("phone_key")
@@ -211,13 +207,6 @@ class Settings(FeedSettings):
         return tuple(filter(None, (self.twilio_auth_token, self.twilio_auth_token_secondary)))
 
 
-def decode_key(text: str) -> bytes:
-    """Decode a 32-byte key from base64url. Raises ValueError."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text.strip()):
-        raise ValueError("each key must be 32 random bytes in base64url: 43 letters, digits, hyphens, or underscores")
-    return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")
-
-
 def load(*, queue: bool = False, save_keys: bool = True) -> Settings:
     """Read and check the settings. queue: whether REDIS_URL is required.
 
@@ -237,6 +226,7 @@ def load(*, queue: bool = False, save_keys: bool = True) -> Settings:
     if public:
         problems += [problem for problem in _public_problems(settings) if invalid.isdisjoint(problem.split())]
     problems += _api_problems(settings)
+    problems += tracing_problems(settings.otel_exporter_otlp_endpoint)
     if queue and not settings.redis_url:
         problems.append("REDIS_URL is not set: set it to the URL of the queue server, or use `infoline run`")
     if problems:
@@ -320,7 +310,10 @@ def _api_problems(settings: Settings) -> list[str]:
 
 def _local_defaults(settings: Settings, *, save_keys: bool) -> dict[str, object]:
     """Defaults for the settings that a local line leaves out: a SQLite database, keys, the simulated carrier."""
-    keys = _local_keys(settings.var_dir, save=save_keys)
+    try:
+        keys = local_keys(settings.var_dir, save=save_keys)
+    except LocalKeysError as error:
+        raise SettingsError([str(error)]) from None
     database = f"sqlite:///{(settings.var_dir / 'infoline.db').resolve()}"
     defaults: dict[str, object] = {
         "database_url": settings.database_url or database,
@@ -359,40 +352,3 @@ def _saved_shift(var_dir: Path) -> float:
 def shift_file(var_dir: Path) -> Path:
     """The file in which `infoline run --at` saves its clock shift for the other commands on this machine."""
     return var_dir / "clock-shift"
-
-
-def _local_keys(var_dir: Path, *, save: bool) -> dict[str, str]:
-    """The keys of a local line. They are created once, even if two processes start at the same time.
-
-    save: create them if there are none; otherwise they are empty then.
-    """
-    path = var_dir / "local-keys.json"
-    try:
-        if not path.exists() and not save:
-            return dict.fromkeys(_LOCAL_KEYS, "")
-        if not path.exists():
-            _create_local_keys(path)
-        loaded: dict[str, str] = json.loads(path.read_text())
-        decode_key(loaded["phone_key"])
-        return {name: loaded[name] for name in _LOCAL_KEYS}
-    except OSError as error:
-        raise SettingsError([f"VAR_DIR: {path} cannot be read or written ({error.strerror})"]) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise SettingsError(
-            [f"VAR_DIR: {path} is damaged: restore it from a backup, or delete it and the database to start over"]
-        ) from None
-
-
-def _create_local_keys(path: Path) -> None:
-    keys = {name: create() for name, create in _LOCAL_KEYS.items()}
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f"local-keys.{secrets.token_hex(8)}")
-    temporary.touch(mode=0o600)
-    temporary.write_text(json.dumps(keys))
-    try:
-        # Unlike a rename, a link never replaces keys that another process has just created.
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()

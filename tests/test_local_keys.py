@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.settings import SettingsError, decode_key, load
+from ivr.setting_rules import decode_key
+from ivr.settings import SettingsError, load
 from tests.support.paths import ROOT
 
 KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).decode()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ivr import clock
 from ivr.ledger import Vault
-from ivr.setting_rules import is_loopback, is_weak_key, is_weak_token
+from ivr.setting_rules import SentinelUrl, is_loopback, is_redis_url, is_weak_key, is_weak_token, parse_sentinel_url
 from ivr.settings import REQUIRED_SETTINGS, Settings, SettingsError, load, shift_file
 from tests.support.paths import ROOT
 
@@ -165,6 +165,9 @@ UNSAFE_ON_A_PUBLIC_LINE = [
     ("REDIS_URL", "redis://10.0.0.5:6379/0"),
     ("REDIS_URL", "redis://:password@queue.example.org:6379/0"),
     ("REDIS_URL", "rediss://queue.example.org:6379/0"),
+    ("REDIS_URL", "redis+sentinel://:password@one.example.org,two.example.org/infoline"),
+    ("REDIS_URL", "rediss+sentinel://one.example.org,two.example.org/infoline"),
+    ("REDIS_URL", "redis+sentinel://127.0.0.1/infoline"),
     ("DATABASE_URL", "postgresql://infoline:password@db/infoline"),
     ("DATABASE_URL", "postgresql://infoline@db/infoline?sslmode=prefer"),
     ("DATABASE_URL", "postgresql://infoline@127.0.0.1,db/infoline"),
@@ -205,6 +208,7 @@ def test_a_public_line_refuses_a_connection_in_the_clear_and_a_secret_that_can_b
 
 SAFE_ON_A_PUBLIC_LINE = [
     ("REDIS_URL", "rediss://:password@queue.example.org:6379/0"),
+    ("REDIS_URL", "rediss+sentinel://:password@one.example.org:26379,two.example.org:26379/infoline/0"),
     ("REDIS_URL", "redis://127.0.0.1:6379/0"),
     ("REDIS_URL", "redis://[::1]:6379/0"),
     ("REDIS_URL", "unix:///run/redis.sock"),
@@ -324,6 +328,42 @@ def test_a_var_dir_that_cannot_be_created_is_reported(tmp_path: Path, monkeypatc
 )
 def test_only_loopback_addresses_are_local(url: str, expected: bool) -> None:
     assert is_loopback(url) is expected
+
+
+REDIS_URLS = [
+    ("redis://127.0.0.1:6379/0", None),
+    ("unix:///run/redis.sock", None),
+    (
+        "redis+sentinel://127.0.0.1:26380,[::1]:26381/infoline",
+        SentinelUrl((("127.0.0.1", 26380), ("::1", 26381)), "infoline", 0, None, None, False),
+    ),
+    (
+        "rediss+sentinel://line:p%40ss@one.example.org,two.example.org/infoline/3",
+        SentinelUrl((("one.example.org", 26379), ("two.example.org", 26379)), "infoline", 3, "line", "p@ss", True),
+    ),
+]
+
+
+@pytest.mark.parametrize(("url", "expected"), REDIS_URLS, ids=[url for url, _ in REDIS_URLS])
+def test_the_url_of_sentinels_names_their_hosts_and_the_service(url: str, expected: SentinelUrl | None) -> None:
+    assert is_redis_url(url)
+    assert parse_sentinel_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+sentinel://127.0.0.1:26379",
+        "redis+sentinel:///infoline",
+        "redis+sentinel://one,,two/infoline",
+        "redis+sentinel://one:port/infoline",
+        "redis+sentinel://one:99999/infoline",
+        "redis+sentinel://one/infoline/zero",
+        "sentinel://one/infoline",
+    ],
+)
+def test_a_url_of_sentinels_that_cannot_be_used_is_no_redis_url(url: str) -> None:
+    assert not is_redis_url(url)
 
 
 BIND_ADDRESSES = [

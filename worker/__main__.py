@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from ivr import clock, log
+from ivr import clock, log, tracing
 from ivr.ledger import Vault, open_ledger
 from ivr.ledger.keys import WrongKeys, open_guarded_ledger, refuse_wrong_keys
 from ivr.private_files import set_private_umask
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     log.configure()
+    tracing.configure(settings.otel_exporter_otlp_endpoint, "clock" if arguments else "worker")
     clock.set_shift(settings.clock_shift_seconds)
     if settings.clock_shift_file:
         clock.follow(settings.clock_shift_file)

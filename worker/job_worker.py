@@ -19,7 +19,7 @@ from rq import Worker
 from rq.serializers import JSONSerializer
 from rq.worker_registration import clean_worker_registry, register
 
-from ivr import log, queues, request_ids
+from ivr import log, queues, request_ids, tracing
 from ivr.ledger import LedgerUnavailable, Vault
 from ivr.ledger.keys import open_guarded_ledger
 from ivr.releases.cache import NoRelease
@@ -145,13 +145,13 @@ class JobWorker:
         request_ids.current.set(job.request)
         try:
             context.refresh_content(self._settings, self._ledger)
-            status = self._wait_for(self._fork(function, job.arguments))
+            status = self._wait_for(self._fork(function, job.arguments, job.trace))
         finally:
             request_ids.current.set("")
         if status in _OUTAGES:
             raise _OUTAGES[status]
 
-    def _fork(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> int:
+    def _fork(self, function: Callable[..., object], arguments: tuple[Any, ...], trace: str) -> int:
         """Start a child process. Signals are blocked until the handlers of the child are set."""
         signals = {signal.SIGTERM, signal.SIGINT}
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -165,7 +165,7 @@ class JobWorker:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
                 status = 1
                 try:
-                    status = _status_of(function, arguments)
+                    status = _traced_status_of(function, arguments, trace)
                 finally:
                     # Whatever the job raised, the child must not go on with the work of its parent.
                     os._exit(status)
@@ -208,6 +208,16 @@ class JobWorker:
 def _send_signal(child: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.kill(child, number)
+
+
+def _traced_status_of(function: Callable[..., object], arguments: tuple[Any, ...], trace: str) -> int:
+    """The same as `_status_of`, within a span. trace: the span that enqueued the job."""
+    with tracing.span(f"job {function.__name__}", "CONSUMER", trace) as span:
+        status = _status_of(function, arguments)
+        if status and span is not None:
+            span.fail(f"exit status {status}")
+    tracing.flush()
+    return status
 
 
 def _status_of(function: Callable[..., object], arguments: tuple[Any, ...]) -> int:

@@ -8,29 +8,40 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import ipaddress
 import json
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from urllib.parse import SplitResult, urlsplit
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from ivr import clock, log
-from ivr.ledger import Ledger
+from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.people.webhooks import Delivery, claim_deliveries, record_delivery
 from ivr.setting_rules import webhook_problem
 from ivr.settings import Settings
 from worker.context import job_context, shutdown
 
 SECONDS = 5.0
+"""For the answer, and as long again for the connection and for TLS."""
+# An attempt that begins this long before its lease ends is over when another worker may make the next one.
+_LONGEST_ATTEMPT = timedelta(seconds=4 * SECONDS)
+_RECORD_AGAIN_SECONDS = 1.0
 _THREADS = 8
 # Addresses that stand for others, perhaps private ones: of NAT64 (https://www.rfc-editor.org/rfc/rfc6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class LeaseEnded(Exception):
+    """Too little of the lease is left: another worker sends the event."""
 
 
 class NotAllowed(Exception):
@@ -59,26 +70,41 @@ class EventSender:
         """Whether the receiver took the event. One that is left because of a shutdown is sent after its lease."""
         if shutdown.is_set():
             return False
-        now = clock.now()
         try:
-            status = self._post(delivery, now)
+            status = self._post(delivery)
             outcome, delivered = f"status {status}", 200 <= status < 300
+        except LeaseEnded:
+            return False
         except NotAllowed as error:
             outcome, delivered = str(error), False
-        except (HTTPError, OSError) as error:
+        except (HTTPError, http.client.HTTPException, OSError) as error:
             outcome, delivered = type(error).__name__, False
-        with self._lock:
-            record_delivery(
-                self._ledger, delivery, outcome, clock.now(), delivered=delivered, first_wait=self._first_wait
-            )
+        self._record(delivery, outcome, delivered=delivered)
         if not delivered:
             log.get_logger().warning("event_not_delivered", delivery=delivery.id, tries=delivery.tries, outcome=outcome)
         return delivered
 
-    def _post(self, delivery: Delivery, now: datetime) -> int:
+    def _record(self, delivery: Delivery, outcome: str, *, delivered: bool) -> None:
+        """Record an attempt. Of a delivery, as soon as the database is back: otherwise the event would go out again.
+
+        Raises LedgerUnavailable.
+        """
+        while True:
+            try:
+                with self._lock:
+                    record_delivery(
+                        self._ledger, delivery, outcome, clock.now(), delivered=delivered, first_wait=self._first_wait
+                    )
+            except LedgerUnavailable:
+                if not delivered or clock.now() >= delivery.leased_until or shutdown.wait(_RECORD_AGAIN_SECONDS):
+                    raise
+            else:
+                return
+
+    def _post(self, delivery: Delivery) -> int:
         """The status of the answer. The connection goes to the address that was checked, whatever the name says later.
 
-        Raises NotAllowed, and urllib3's errors.
+        Raises LeaseEnded, NotAllowed, and the errors of urllib3 and http.client.
         """
         if webhook_problem(delivery.url, self._settings.webhook_host_list, local=self._settings.loopback):
             raise NotAllowed("host_not_allowed")
@@ -86,18 +112,16 @@ class EventSender:
         body = json.dumps(
             {"type": delivery.kind, "timestamp": delivery.created_at.isoformat(), "data": delivery.data}
         ).encode()
-        with _pool(url, public_address(url, local=self._settings.loopback)) as pool:
-            answer = pool.urlopen(
-                "POST",
-                f"{url.path or '/'}{'?' + url.query if url.query else ''}",
-                body=body,
-                headers={"Host": url.netloc, "Content-Type": "application/json", **signed_headers(delivery, body, now)},
-                redirect=False,
-                retries=False,
-                preload_content=False,
-            )
-            answer.close()
-            return answer.status
+        address = public_address(url, local=self._settings.loopback)
+        # After the look-up of the name, which may take any time.
+        now = clock.now()
+        if now > delivery.leased_until - _LONGEST_ATTEMPT:
+            raise LeaseEnded
+        headers = {"Host": url.netloc, "Content-Type": "application/json", **signed_headers(delivery, body, now)}
+        target = f"{url.path or '/'}{'?' + url.query if url.query else ''}"
+        with closing(_connection(url, address)) as connection, _cut_off(connection):
+            connection.request("POST", target, body=body, headers=headers, preload_content=False)
+            return connection.getresponse().status
 
 
 def signed_headers(delivery: Delivery, body: bytes, now: datetime) -> dict[str, str]:
@@ -130,16 +154,35 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _pool(url: SplitResult, address: str) -> HTTPConnectionPool:
+def _connection(url: SplitResult, address: str) -> HTTPConnection:
     """A connection to an address, which proves by its certificate that it is the host of the URL."""
-    timeout = Timeout(SECONDS, connect=SECONDS, read=SECONDS)
     if url.scheme == "http":
-        return HTTPConnectionPool(address, url.port or 80, timeout=timeout)
-    return HTTPSConnectionPool(
+        return HTTPConnection(address, url.port or 80, timeout=SECONDS)
+    return HTTPSConnection(
         address,
         url.port or 443,
-        timeout=timeout,
+        timeout=SECONDS,
         ssl_context=ssl.create_default_context(),
         server_hostname=url.hostname,
-        assert_hostname=url.hostname,
     )
+
+
+@contextmanager
+def _cut_off(connection: HTTPConnection) -> Iterator[None]:
+    """End the connection after SECONDS. Its own time limit begins anew with each byte of the answer."""
+    done = threading.Event()
+
+    def watch() -> None:
+        wait = SECONDS
+        while not done.wait(wait):
+            wait = 0.1
+            if connection.sock is not None:
+                with suppress(OSError):
+                    # Not the method of TLS sockets, which other threads must not call while one reads.
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+    threading.Thread(target=watch, name="webhook-cut-off", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()

@@ -62,12 +62,14 @@ def line_site(doors: Doors = "all") -> Served:
 
     Beside Twilio's doors, the console is served by a process of its own.
     """
-    from ivr import create_app
+    from ivr import create_app, tracing
     from ivr.settings import load
+    from ivr.web.body_files import BodyFolder
     from ivr.web.doors import WithConsole
     from ivr.web.server.process import Served
 
     settings = load()
+    tracing.configure(settings.otel_exporter_otlp_endpoint, "web")
     apart = doors == "all" and bool(settings.secret_key)
     app = create_app(settings, "twilio" if apart else doors)
     services: Services = app.extensions["infoline"]
@@ -87,6 +89,7 @@ def line_site(doors: Doors = "all") -> Served:
         prepare=app.wsgi_app.prepare if isinstance(app.wsgi_app, WithConsole) else lambda: None,
         close=services.close,
         console=partial(line_site, "console") if apart else None,
+        bodies=BodyFolder(settings.var_dir),
     )
 
 

@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
 from ivr import log
+from ivr.feeds.expected_file import ExpectedFile
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger
 from ivr.ledger.marks import set_mark
 from ivr.ledger.tables import mark
@@ -26,6 +28,7 @@ _ACTOR = Actor("watched folder")
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 _CHUNK_BYTES = 1 << 20
 _MARK = "file-"
+_NO_FILE = N_("No file came by {time}.")
 # 128 bits of the digest, as many as the name of a mark holds.
 _DIGEST_DIGITS = 32
 
@@ -46,14 +49,14 @@ class TakenFile:
 
 @dataclass
 class WatchedFolder:
-    """strict: import nothing from a file with a rejected row. expected_by: alarm if no file came by then, in `zone`."""
+    """strict: import nothing from a file with a rejected row. expected: alarm if no file came by then, in `zone`."""
 
     path: Path
     ledger: Ledger
     importer: Importer
     zone: ZoneInfo
     strict: bool = False
-    expected_by: time | None = None
+    expected: ExpectedFile | None = None
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def scan(self, now: datetime) -> Iterator[TakenFile]:
@@ -87,20 +90,20 @@ class WatchedFolder:
         return self._move(path, report, now)
 
     def check_expected(self, now: datetime) -> None:
-        """Raise the alarm if no file has come today although it is past the hour; clear it once one has."""
-        if self.expected_by is None:
+        """Raise the alarm if no file has come today although one is due; clear it once one has."""
+        if self.expected is None:
             return
         local = now.astimezone(self.zone)
         with self.ledger.read() as connection:
             last = connection.execute(select(func.max(mark.c.at)).where(mark.c.name.startswith(_MARK))).scalar()
         has_come = last is not None and last.astimezone(self.zone).date() >= local.date()
-        if not has_come and local.time() < self.expected_by:
+        if not has_come and not self.expected.is_due(local, self.importer.content.config.holidays):
             return
         with self.ledger.write() as connection:
             if has_come:
                 clear_alarm(connection, Alarm.FILE_MISSING, now)
             else:
-                detail = f"No file came by {self.expected_by:%H:%M}."
+                detail = sentence(_NO_FILE, time=f"{self.expected.by:%H:%M}")
                 raise_alarm(connection, Alarm.FILE_MISSING, now, detail)
 
     def _is_known(self, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from glob import escape
@@ -21,6 +22,11 @@ BUSY_SECONDS = 10
 IDLE_SECONDS = 60
 # TCP settings that detect a dead server: a timeout in milliseconds, and unanswered keepalives.
 _DEAD_SERVER = {"tcp_user_timeout": 15_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+# How long a migration waits for a table, and writers behind it, and how often it is tried again. The wait is shorter
+# than PostgreSQL's deadlock_timeout, so that in a deadlock the migration gives way and no writer fails.
+UPGRADE_WAIT_MS, UPGRADE_PAUSE_SECONDS, UPGRADE_TRIES = 500, 0.5, 120
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: a deadlock, and a lock that was not available.
+_GAVE_WAY = ("40P01", "55P03")
 _CLAIM_LOCK = 0x1F0
 _UPGRADE_LOCK = _CLAIM_LOCK + 1
 _BULK_PRAGMAS = ("cache_size=-16000", "wal_autocheckpoint=8000")
@@ -97,13 +103,46 @@ class Ledger:
         """Run the pending migrations. Creates a SQLite file, and its folder, readable by this user only."""
         if self._file is not None:
             _create_file(self._file)
-        with raises_unavailable(), self.engine.begin() as connection:
-            if not self.is_sqlite:
-                # Another process's upgrade may take a long time.
-                connection.execute(text("SET LOCAL lock_timeout = 0"))
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-            if _version(connection) != latest_migration():
-                migrate(connection)
+        with raises_unavailable(), self._upgrading_alone():
+            with self.engine.begin() as connection:
+                version = _version(connection)
+                if self.is_sqlite or version is None:
+                    if version != latest_migration():
+                        migrate(connection)
+                    return
+            for revision in _migrations():
+                if revision > version:
+                    self._migrate_beside_writers(revision)
+
+    @contextmanager
+    def _upgrading_alone(self) -> Iterator[None]:
+        """Hold the lock that only one upgrade at a time can hold. Another process's upgrade may take a long time."""
+        if self.is_sqlite:
+            yield
+            return
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # Closed at the end, with its lock and its setting.
+            connection.detach()
+            connection.execute(text("SET lock_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _UPGRADE_LOCK})
+            yield
+
+    def _migrate_beside_writers(self, revision: str) -> None:
+        """Run one migration while other processes write. It gives way to them, and is tried again.
+
+        A migration that waits for a table has all later writers wait behind it, and one that holds a table may wait for
+        a transaction that needs it.
+        """
+        for pause in (*[UPGRADE_PAUSE_SECONDS] * UPGRADE_TRIES, None):
+            try:
+                with self.engine.begin() as connection:
+                    connection.execute(text(f"SET LOCAL lock_timeout = {UPGRADE_WAIT_MS}"))
+                    migrate(connection, revision)
+                return
+            except OperationalError as error:
+                if pause is None or getattr(error.orig, "sqlstate", None) not in _GAVE_WAY:
+                    raise
+                time.sleep(pause)
 
     def check(self) -> None:
         """Raise LedgerUnavailable unless the ledger answers and its tables match this version of the code."""
@@ -228,7 +267,12 @@ def first_line(error: Exception) -> str:
 
 def latest_migration() -> str:
     """The revision of the newest migration: the number that its file name starts with."""
-    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+    return _migrations()[-1]
+
+
+def _migrations() -> list[str]:
+    """The revisions of all migrations, oldest first."""
+    return sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def _version(connection: Connection) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, literal_column
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, literal_column
 
 from ivr.ledger.metadata import metadata
 from ivr.ledger.types import UtcDateTime
 
 # One HL7 message, committed before it is acknowledged. key_hash: keyed hash of what a repeated message has in common
 # with the first. sender: MSH-3. state, fault: of ivr/feeds/hl7/inbox.py. row_sealed: the cells, as JSON, until they are
-# applied. message_sealed: the message in base64 if it cannot be read; done_at, done_by: once staff have handled it.
+# applied. message_sealed: the message in base64 if it cannot be read; reason: why, as JSON of sentences of ivr/i18n.py;
+# claimed_by, claimed_at, note_sealed: as in todo; done_at, done_by: once staff have handled it.
 hl7_message = Table(
     "hl7_message",
     metadata,
@@ -27,7 +28,12 @@ hl7_message = Table(
     Column("message_sealed", LargeBinary),
     Column("done_at", UtcDateTime),
     Column("done_by", String(200)),
+    Column("claimed_by", Integer, ForeignKey("console_user.id")),
+    Column("claimed_at", UtcDateTime),
+    Column("note_sealed", LargeBinary),
+    Column("reason", Text),
     Index("ix_hl7_message_appointment_id_sent_at", "appointment_id", "sent_at"),
-    # Partial, in PostgreSQL too (migration 0021): few messages wait.
+    # Partial, in PostgreSQL too (migrations 0021 and 0022): few messages wait.
     Index("ix_hl7_message_waiting", "id", sqlite_where=literal_column("state") == literal_column("'waiting'")),
+    Index("ix_hl7_message_unread", "id", sqlite_where=literal_column("state") == literal_column("'unread'")),
 )

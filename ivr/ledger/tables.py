@@ -328,6 +328,22 @@ alarm = Table(
     Column("subject", Text, nullable=False, server_default=""),
 )
 
+# Each time that an alarm was raised. detail: a sentence of ivr/i18n.py as JSON. seen_at, seen_by: when somebody said in
+# the console that they have seen it. ended_at: NULL while it is in `alarm`.
+alarm_event = Table(
+    "alarm_event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(40), nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False, index=True),
+    Column("detail", Text, nullable=False),
+    Column("seen_at", UtcDateTime),
+    Column("seen_by", String(200)),
+    Column("ended_at", UtcDateTime),
+    # Partial, in PostgreSQL too (migration 0022).
+    Index("ix_alarm_event_active", "name", sqlite_where=literal_column("ended_at IS NULL")),
+)
+
 # Who read or changed personal data, and when; kept for good: triggers of migration 0012 refuse UPDATE and DELETE.
 # actor: the name of the account. uid, sudo_user: of an operating system's user. details: JSON, by ivr/people/audit.py.
 audit_entry = Table(

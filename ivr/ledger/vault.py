@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import os
 
-from ivr.settings import Settings, decode_key
+from ivr.setting_rules import decode_key
+from ivr.settings import Settings
 
 _NONCE_BYTES = 12
 KEY_ID_BYTES = 4

@@ -60,6 +60,7 @@ class AuditKind(StrEnum):
     WEBHOOK_ADDED = "webhook_added"
     WEBHOOK_ENDED = "webhook_ended"
     HL7_MESSAGE_READ = "hl7_message_read"
+    ALARM_SEEN = "alarm_seen"
     DATA_EXPIRED = "data_expired"
     PERSON_EXPORTED = "person_exported"
     PERSON_ERASED = "person_erased"
@@ -93,11 +94,11 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.TEXT_REQUESTED: ("appointment",),
     AuditKind.TEXTS_LEFT_OUT: ("appointment",),
     AuditKind.LANGUAGE_CHANGED: ("person",),
-    AuditKind.WORK_CLAIMED: ("callback", "todo"),
-    AuditKind.WORK_RELEASED: ("callback", "todo"),
-    AuditKind.WORK_DONE: ("callback", "todo"),
-    AuditKind.WORK_REOPENED: ("callback", "todo"),
-    AuditKind.WORK_NOTED: ("callback", "todo"),
+    AuditKind.WORK_CLAIMED: ("callback", "todo", "message"),
+    AuditKind.WORK_RELEASED: ("callback", "todo", "message"),
+    AuditKind.WORK_DONE: ("callback", "todo", "message"),
+    AuditKind.WORK_REOPENED: ("callback", "todo", "message"),
+    AuditKind.WORK_NOTED: ("callback", "todo", "message"),
     AuditKind.DRAFT_CHANGED: (),
     AuditKind.RELEASE_PUBLISHED: ("release",),
     AuditKind.RELEASE_ROLLED_BACK: ("release",),
@@ -107,6 +108,7 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.WEBHOOK_ADDED: ("webhook",),
     AuditKind.WEBHOOK_ENDED: ("webhook",),
     AuditKind.HL7_MESSAGE_READ: ("message",),
+    AuditKind.ALARM_SEEN: ("alarm",),
     AuditKind.DATA_EXPIRED: (
         "incoming_texts",
         "questions",
@@ -117,6 +119,7 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
         "work_items",
         "batches",
         "hl7_messages",
+        "alarms",
         "consent_records",
         "numbers_kept_as_hash",
         "numbers",
@@ -126,7 +129,7 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
 }
 """The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored.
 
-Of `callback` and `todo`, the one that was not changed is null."""
+Of `callback`, `todo` and `message` (of an HL7 feed), those that were not changed are null."""
 
 
 @dataclass(frozen=True)

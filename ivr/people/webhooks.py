@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, true, update
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import api_key, appointment, webhook, webhook_delivery
@@ -62,7 +62,10 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Delivery:
-    """An event on its way to a receiver. secret: its signing key."""
+    """An event on its way to a receiver. event: its id, the same in every attempt. secret: the signing key.
+
+    leased_until: from then on, another worker may send it.
+    """
 
     id: int
     url: str
@@ -72,6 +75,7 @@ class Delivery:
     data: Data
     created_at: datetime
     tries: int
+    leased_until: datetime
 
 
 def add_webhook(  # noqa: PLR0913 - one row's columns
@@ -160,6 +164,7 @@ def claim_deliveries(ledger: Ledger, vault: Vault, now: datetime, limit: int) ->
             json.loads(row.data),
             row.created_at,
             row.tries + 1,
+            now + LEASE,
         )
         for row in rows
     ]
@@ -168,10 +173,16 @@ def claim_deliveries(ledger: Ledger, vault: Vault, now: datetime, limit: int) ->
 def record_delivery(
     ledger: Ledger, delivery: Delivery, outcome: str, now: datetime, *, delivered: bool, first_wait: timedelta
 ) -> None:
-    """Record an attempt. An event that was not delivered is tried again, ever later, for GIVEN_UP_AFTER."""
+    """Record an attempt. An event that was not delivered is tried again, ever later, for GIVEN_UP_AFTER.
+
+    A delivery counts even if the lease has ended. A failure then does not: whoever took the event after it may be
+    sending it, and would be joined by a third.
+    """
     wait = min(first_wait * 2 ** min(delivery.tries - 1, 16), MAX_BACKOFF)
     next_try_at = None if delivered or now + wait > delivery.created_at + GIVEN_UP_AFTER else now + wait
     values = {"next_try_at": next_try_at, "outcome": outcome[:40], "delivered_at": now if delivered else None}
-    still_ours = (webhook_delivery.c.id == delivery.id) & webhook_delivery.c.next_try_at.is_not(None)
+    is_open = webhook_delivery.c.delivered_at.is_(None)
+    is_ours = webhook_delivery.c.next_try_at.is_not(None) & (webhook_delivery.c.tries == delivery.tries)
+    counts = (webhook_delivery.c.id == delivery.id) & is_open & (true() if delivered else is_ours)
     with ledger.write() as connection:
-        connection.execute(update(webhook_delivery).where(still_ours).values(values))
+        connection.execute(update(webhook_delivery).where(counts).values(values))

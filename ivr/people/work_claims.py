@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, exists, or_, select, true, update
 
 from ivr.ledger import Vault
-from ivr.ledger.tables import callback, console_user, person, todo
+from ivr.ledger.tables import callback, console_user, hl7_message, person, todo
 
 MAX_NOTE = 10_000
 # A claim that is older may be released by anyone: its owner may be off duty.
@@ -24,17 +24,19 @@ UNDO_FOR = timedelta(days=7)
 
 
 class WorkList(StrEnum):
-    """The two kinds of work, each in a table of its own."""
+    """The kinds of work, each in a table of its own. MESSAGES: of an HL7 feed, which could not be read."""
 
     CALLBACKS = "callbacks"
     ITEMS = "items"
+    MESSAGES = "messages"
 
     @property
     def table(self) -> Table:
-        return callback if self is WorkList.CALLBACKS else todo
+        return _TABLES[self]
 
 
-# A call back is the same work as another one for the same person and office, and so on.
+_TABLES = {WorkList.CALLBACKS: callback, WorkList.ITEMS: todo, WorkList.MESSAGES: hl7_message}
+# A call back is the same work as another one for the same person and office, and so on; no two messages are.
 _SAME = {WorkList.CALLBACKS: ("person_id", "entry"), WorkList.ITEMS: ("person_id", "kind", "appointment_id")}
 
 
@@ -74,15 +76,16 @@ def reopen(connection: Connection, work: WorkList, item_id: int, by: Claimant, n
     Returns False if it is not done, was done too long ago, or if the same work is on the list again already.
     """
     table = work.table
-    owner = connection.execute(select(table.c.person_id).where(table.c.id == item_id)).scalar_one_or_none()
-    if owner is None:
-        return False
-    # Lock the person, as adding a request does: at most one of the same kind is pending.
-    connection.execute(select(person.c.id).where(person.c.id == owner).with_for_update(key_share=True))
-    other = table.alias()
-    same = (other.c[name].is_not_distinct_from(table.c[name]) for name in _SAME[work])
-    waits_again = exists().where(other.c.done_at.is_(None), *same)
-    is_done = (table.c.id == item_id) & (table.c.done_at > now - UNDO_FOR) & ~waits_again
+    is_done = (table.c.id == item_id) & (table.c.done_at > now - UNDO_FOR)
+    if work in _SAME:
+        owner = connection.execute(select(table.c.person_id).where(table.c.id == item_id)).scalar_one_or_none()
+        if owner is None:
+            return False
+        # Lock the person, as adding a request does: at most one of the same kind is pending.
+        connection.execute(select(person.c.id).where(person.c.id == owner).with_for_update(key_share=True))
+        other = table.alias()
+        same = (other.c[name].is_not_distinct_from(table.c[name]) for name in _SAME[work])
+        is_done &= ~exists().where(other.c.done_at.is_(None), *same)
     values = {"done_at": None, "done_by": None, "claimed_by": by.id, "claimed_at": now}
     return bool(connection.execute(update(table).where(is_done).values(values)).rowcount)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import Connection
 
 from ivr import clock, log, queues
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.ledger.spool import Spool
 from ivr.line.callflow.states import DELAYED, FAILED, SAVED, STOPPED, SaveCallback, SendText, StopTexts, Task
@@ -34,8 +35,8 @@ ON_DEMAND_BATCH = 50
 _CAPPED: dict[str, str] = {OnDemandResult.NUMBER_CAPPED: "number", OnDemandResult.HOUR_CAPPED: "hour"}
 # Outcomes that the graph treats as a failure: the caller hears the number to call.
 NUMBER_CALLBACKS_CAPPED, HOUR_CALLBACKS_CAPPED = "callback_number_capped", "callback_hour_capped"
-_CALLBACKS_CAPPED = "Callers ask for more call-backs than CALLBACKS_PER_HOUR allows: look for repeated calls."
-_HOUR_CAPPED = "Callers request more texts than REQUESTED_TEXTS_PER_HOUR allows: look for repeated calls."
+_CALLBACKS_CAPPED = N_("Callers ask for more call-backs than CALLBACKS_PER_HOUR allows: look for repeated calls.")
+_HOUR_CAPPED = N_("Callers request more texts than REQUESTED_TEXTS_PER_HOUR allows: look for repeated calls.")
 
 
 class TaskWithdrawn(Exception):
@@ -140,7 +141,7 @@ class CallTasks:
         # The refused request will be repeated if the database is down now.
         with suppress(LedgerUnavailable), self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
-            raise_alarm(connection, alarm, clock.now(), detail)
+            raise_alarm(connection, alarm, clock.now(), sentence(detail))
 
     def _wake_later(self) -> None:
         if self._waking is None or self._waking.done():

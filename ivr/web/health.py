@@ -12,6 +12,7 @@ from typing import cast
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from ivr import clock, log, queues
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.alarms import Alarm, clear_alarm, clear_subject, raise_alarm, raised
 from ivr.reminders.outbox.monitor import watch
@@ -22,8 +23,8 @@ from ivr.web.services import Services, services
 blueprint = Blueprint("ops", __name__)
 WATCH_SECONDS = 15.0
 CLOCK_SILENT_SECONDS = 60.0
-_ANSWERS_CAPPED = "More texts come in than ANSWERED_TEXTS_PER_HOUR allows to answer: see docs/operations.md."
-_CALLS_CAPPED = "Calls are refused because of CALLS_AT_ONCE or CALLS_PER_NUMBER: see docs/abuse.md."
+_ANSWERS_CAPPED = N_("More texts come in than ANSWERED_TEXTS_PER_HOUR allows to answer: see docs/operations.md.")
+_CALLS_CAPPED = N_("Calls are refused because of CALLS_AT_ONCE or CALLS_PER_NUMBER: see docs/abuse.md.")
 # SIGNATURES_REFUSED: at least so many wrong signatures within this time, and no valid one.
 WRONG_SIGNATURES = 5
 SIGNATURE_WINDOW = timedelta(minutes=10)
@@ -95,7 +96,7 @@ def _watch_limits(services: Services, now: datetime) -> None:
         if is_reached:
             with services.ledger.write() as connection:
                 services.ledger.exclusive_lock(connection)
-                raise_alarm(connection, alarm, now, detail)
+                raise_alarm(connection, alarm, now, sentence(detail))
 
 
 class SignatureWatch:
@@ -126,14 +127,14 @@ class SignatureWatch:
         with ledger.write() as connection:
             ledger.exclusive_lock(connection)
             if is_wrong:
-                raise_alarm(connection, Alarm.SIGNATURES_REFUSED, now, _DETAIL, subject=self._host)
+                raise_alarm(connection, Alarm.SIGNATURES_REFUSED, now, sentence(_DETAIL), subject=self._host)
             else:
                 clear_subject(connection, Alarm.SIGNATURES_REFUSED, self._host)
                 # The machine that raised it may be gone.
                 clear_alarm(connection, Alarm.SIGNATURES_REFUSED, now - SIGNATURE_WINDOW)
 
 
-_DETAIL = (
+_DETAIL = N_(
     "Requests with wrong signatures are refused, and no valid one arrives:"
     " compare TWILIO_AUTH_TOKEN and PUBLIC_URL with the Twilio Console."
 )

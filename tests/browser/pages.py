@@ -13,11 +13,13 @@ from sqlalchemy import Connection
 
 from ivr.ledger import Vault, open_ledger
 from ivr.people.callbacks import CallbackRequest, save_callback
+from ivr.reminders.alarms import Alarm, clear_alarm, mark_seen, raise_alarm
 from ivr.settings import load
 from ivr.staff.api_keys import add_api_key, revoke_api_key
 from ivr.staff.users import Role
 from tests.browser.files import appointments, write
 from tests.browser.people import Office
+from tests.feeds.hl7.messages import siu
 
 
 def at(path: str) -> Callable[[Scene], str]:
@@ -110,6 +112,27 @@ class Scene:
             revoke_api_key(connection, add_api_key(connection, "Old system", Role.OPERATOR, now, None).key.id, now)
         return "/settings/keys"
 
+    def alarms(self) -> str:
+        """One that goes on, and one that is over and was seen."""
+        now = datetime(2026, 12, 1, 15, tzinfo=UTC)
+        with self._writing() as (connection, _vault):
+            raise_alarm(connection, Alarm.CALLS_CAPPED, now, "Calls are refused.")
+            mark_seen(connection, Alarm.CALLS_CAPPED, "Ruth Adler", now)
+            clear_alarm(connection, Alarm.CALLS_CAPPED, now)
+            raise_alarm(connection, Alarm.FILE_MISSING, now, "No file came by 07:00.")
+        return "/settings/alarms"
+
+    def messages(self) -> str:
+        """What a feed sent that cannot be read."""
+        file = self.folder / "feed.hl7"
+        file.write_bytes(siu(71, phone="603-555-01") + siu(72, starts="soon"))
+        self.office.line.json(
+            "hl7",
+            "replay",
+            file,
+        )
+        return "/work/messages"
+
     def invitation(self) -> str:
         name = f"Kim Ito {len(self.office.line.json('users')['users'])}"
         email = f"{name.lower().replace(' ', '.')}@example.org"
@@ -154,6 +177,7 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "security.verify": at("/verify"),
     "settings.add_key": at("/settings/keys/add"),
     "settings.add_user": at("/settings/users/add"),
+    "settings.alarms": Scene.alarms,
     "settings.audit_log": at("/settings/audit"),
     "settings.doctor": Scene.doctor,
     "settings.keys": Scene.keys,
@@ -169,7 +193,9 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "work.items": at("/work/change"),
     "work.landlines": at("/work/landlines"),
     "work.show_callback": linked("/work", "a[href*='/work/callbacks/']"),
+    "work.messages": Scene.messages,
     "work.show_item": linked("/work/change", "a[href*='/work/items/']"),
+    "work.show_message": linked("/work/messages", "a[href*='/work/messages/']"),
 }
 
 

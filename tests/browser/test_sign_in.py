@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.files import appointments, write
+from tests.browser.files import HEADER, appointments, write
 from tests.browser.people import PASSWORD, Office, Person, sign_in
 from tests.support.oidc_provider import EMAIL
 
@@ -125,16 +126,44 @@ def test_the_keyboard_alone_signs_in_skips_the_navigation_uploads_and_imports(of
     page.keyboard.press("Enter")
     expect(page.locator("#content")).to_be_focused()
     tab_to(page, "File with appointments")
-    # The dialog in which a file is chosen is the system's.
-    page.get_by_label("File with appointments").set_input_files(
-        write(tmp_path / "keys.csv", appointments("MK", 3, "2026-12-21"))
-    )
+    # The dialog in which a file is chosen is the system's: the key opens it, and the test answers it.
+    for key in ("Space", "Enter"):
+        with page.expect_file_chooser() as dialog:
+            page.keyboard.press(key)
+        dialog.value.set_files(write(tmp_path / f"{key}.csv", appointments("MK", 3, "2026-12-21")))
+        assert chosen_file(page) == f"{key}.csv"
     tab_to(page, "Check this file")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="What was found in the file")).to_be_visible()
     tab_to(page, "Import 3 appointments")
     page.keyboard.press("Enter")
     expect(page.get_by_text("3 appointments of this file are imported")).to_be_visible()
+
+
+def chosen_file(page: Page) -> str:
+    return str(page.get_by_label("File with appointments").evaluate("input => input.files[0]?.name"))
+
+
+def test_a_file_that_is_dropped_is_chosen_and_can_be_checked(office: Office) -> None:
+    page = office.page("scheduler", "/console/reminders/upload")
+    rows = "\n".join([HEADER, *appointments("MK", 3, "2026-12-22")])
+    dropped = page.evaluate_handle(
+        """text => {
+          const data = new DataTransfer();
+          data.items.add(new File([text], "dropped.csv", { type: "text/csv" }));
+          return data;
+        }""",
+        rows,
+    )
+    zone = page.locator("[data-drop]")
+    zone.dispatch_event("dragover", {"dataTransfer": dropped})
+    expect(zone).to_have_class(re.compile("drop-over"))
+    zone.dispatch_event("drop", {"dataTransfer": dropped})
+    assert chosen_file(page) == "dropped.csv"
+    expect(zone).not_to_have_class(re.compile("drop-over"))
+    page.get_by_role("button", name="Check this file").click()
+    expect(page.get_by_role("heading", name="What was found in the file")).to_be_visible()
+    expect(page.get_by_role("button", name="Import 3 appointments")).to_be_visible()
 
 
 def tab_to(page: Page, name: str) -> None:

@@ -199,7 +199,7 @@ def wait_for(condition, seconds: float, interval: float = 0.5) -> None:
         time.sleep(interval)
 
 
-def test_each_text_goes_out_exactly_once_despite_all_faults(chaos: Chaos, store: str, capsys):
+def test_each_text_goes_out_exactly_once_despite_all_faults(chaos: Chaos, store: str, record_property):
     started_at, generator = time.monotonic(), random.Random(7)
     file = chaos.folder / "appointments.csv"
     file.write_text(appointments_file())
@@ -231,11 +231,13 @@ def test_each_text_goes_out_exactly_once_despite_all_faults(chaos: Chaos, store:
     time.sleep(3 * TIMINGS["CLOCK_SECONDS"] + TIMINGS["LEASE_SECONDS"])
     later = Counter(chaos.processes.sent())
     lost, repeated = expected - went_out.keys(), [phone for phone, count in later.items() if count > 1]
-    with capsys.disabled():
-        injected = ", ".join(f"{fault} {count}x" for fault, count in chaos.injected.items())
-        seconds = time.monotonic() - started_at
-        print(f"\n{store}: {TEXTS} texts, {KILLS} kills, {len(lost)} lost, {len(repeated)} repeated, {seconds:.0f} s")
-        print(f"  {injected}; {chaos.expired_leases()} expired leases; states {dict(chaos.states())}")
+    injected = ", ".join(f"{fault} {count}x" for fault, count in chaos.injected.items())
+    seconds = time.monotonic() - started_at
+    record_property(
+        "found",
+        f"{store}: {TEXTS} texts, {KILLS} kills, {len(lost)} lost, {len(repeated)} repeated, {seconds:.0f} s\n"
+        f"  {injected}; {chaos.expired_leases()} expired leases; states {dict(chaos.states())}",
+    )
     assert (lost, repeated) == (set(), [])
     assert later == went_out
     assert chaos.expired_leases() > KILLS, "the killed workers had no texts in progress"

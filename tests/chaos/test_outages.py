@@ -60,7 +60,7 @@ def _kill_queue(chaos: Chaos) -> None:
 
 
 @pytest.mark.parametrize("outage", [kill_and_restart, stay_away, lock_or_cut_database], ids=lambda item: item.__name__)
-def test_no_process_ends_and_no_text_is_lost_or_repeated(chaos: Chaos, outage, store: str, capsys):
+def test_no_process_ends_and_no_text_is_lost_or_repeated(chaos: Chaos, outage, store: str, record_property):
     generator = random.Random(14)
     chaos.start_web()
     clocks = [chaos.processes.start("-m", "worker", "clock") for _ in range(2)]
@@ -86,9 +86,11 @@ def test_no_process_ends_and_no_text_is_lost_or_repeated(chaos: Chaos, outage, s
     for event in ("worker_interrupted", "worker_resumed", "clock_interrupted", "clock_resumed"):
         interrupted[event] = output.count(f'"{event}"')
     lost, repeated = total - len(sent), [phone for phone, count in sent.items() if count > 1]
-    with capsys.disabled():
-        print(f"\n{store}: {outage.__name__} {ROUNDS}x, {total} texts, {lost} lost, {len(repeated)} repeated")
-        print(f"  {dict(interrupted)}")
+    record_property(
+        "found",
+        f"{store}: {outage.__name__} {ROUNDS}x, {total} texts, {lost} lost, {len(repeated)} repeated\n"
+        f"  {dict(interrupted)}",
+    )
     assert (lost, repeated) == (0, [])
     assert interrupted["worker_interrupted"] == interrupted["worker_resumed"] <= 3 * ROUNDS
     assert interrupted["clock_interrupted"] == interrupted["clock_resumed"] <= 2 * ROUNDS

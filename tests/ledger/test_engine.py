@@ -95,6 +95,29 @@ def test_an_alarm_from_before_its_subject_was_stored_has_an_empty_subject(databa
     ledger.close()
 
 
+def test_an_upgrade_gives_way_to_a_process_that_holds_one_table_and_needs_another(database_url, store, monkeypatch):
+    if store == "sqlite":
+        pytest.skip("SQLite locks the file, so no writer waits while it holds a lock")
+    monkeypatch.setattr(engine, "UPGRADE_PAUSE_SECONDS", 0.1)
+    ledger = open_ledger(database_url)
+    with ledger.engine.begin() as connection:
+        engine.migrate(connection, "0014")
+    upgrading = threading.Thread(target=ledger.upgrade)
+    with ledger.write() as connection:
+        # Migration 0015 changes `callback` first, and then waits for this lock.
+        connection.execute(text("LOCK TABLE person IN ROW EXCLUSIVE MODE"))
+        upgrading.start()
+        waiting = text("SELECT count(*) FROM pg_locks WHERE relation = 'person'::regclass AND NOT granted")
+        deadline = time.monotonic() + 30
+        while not connection.execute(waiting).scalar_one():
+            assert time.monotonic() < deadline, "the upgrade did not wait"
+            time.sleep(0.01)
+        connection.execute(text("LOCK TABLE callback IN ROW EXCLUSIVE MODE"))
+    upgrading.join(60)
+    ledger.check()
+    ledger.close()
+
+
 def test_several_processes_can_upgrade_at_once(database_url):
     code = "import sys; from ivr.ledger import open_ledger; open_ledger(sys.argv[1]).upgrade()"
     processes = [subprocess.Popen([sys.executable, "-c", code, database_url], cwd=ROOT) for _ in range(3)]

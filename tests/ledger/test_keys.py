@@ -139,7 +139,7 @@ def test_after_a_reseal_the_oldest_key_may_go_and_every_person_is_found(ledger, 
 
 
 def keys_of(vault):
-    from ivr.settings import decode_key
+    from ivr.setting_rules import decode_key
 
     return decode_key(vault.hash_key_text)
 

@@ -82,10 +82,12 @@ class Processes:
         self.env["TWILIO_API_URL"] = self.carrier_url
         self._client = Client(SID, TOKEN, http_client=Transport(self.carrier_url))
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, source: Path = ROOT, **more: object) -> subprocess.Popen[bytes]:
+        """Start a process with Python. source: the folder of its code. more: settings of this process alone."""
+        environment = self.env | {name: str(value) for name, value in more.items()}
         with (self.folder / f"{len(self._started)}.log").open("wb") as output:
             command = [sys.executable, *arguments]
-            process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=output, stderr=output)
+            process = subprocess.Popen(command, cwd=source, env=environment, stdout=output, stderr=output)
         self._started.append(process)
         return process
 

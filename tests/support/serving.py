@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ivr.web.body_files import BodyFolder
 from ivr.web.server.process import listen
 from ivr.web.server.request_counts import RequestCounts
 from ivr.web.server.server import Server
@@ -52,7 +53,7 @@ class Client:
     def __exit__(self, *_error: object) -> None:
         self._socket.close()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         self._socket.sendall(data)
 
     def response(self, *, to_head: bool = False) -> tuple[int, dict[str, str], bytes]:
@@ -83,15 +84,17 @@ class Client:
 
 
 @contextmanager
-def serving(app: Any, folder: Path, per_address: int = 10_000, proxies: tuple[Any, ...] = ()) -> Iterator[Serving]:
-    """Serve a WSGI app on a free port. folder: for the counts."""
+def serving(
+    app: Any, folder: Path, per_address: int = 10_000, proxies: tuple[Any, ...] = (), bodies: BodyFolder | None = None
+) -> Iterator[Serving]:
+    """Serve a WSGI app on a free port. folder: for the counts. bodies: for large bodies."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def start() -> tuple[Server, RequestCounts]:
         counts = RequestCounts(folder)
-        server = Server(Site(app, counts), per_address, proxies)
+        server = Server(Site(app, counts), per_address, proxies, bodies=bodies)
         await server.start(listen("127.0.0.1", 0))
         return server, counts
 

@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 from tools import audit
 from tools.release import build_wheel, license_of, pinned, write_sbom
 
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-release.txt")
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements-release.txt", "requirements-tracing.txt")
 # One of these words in each license, in any notation. The line links LGPL libraries and changes none.
 ALLOWED = re.compile(
     r"\b(MIT|MIT-0|BSD|0BSD|BSD-\d-Clause|Apache|Apache-2\.0|ISC|PSF-2\.0|Python Software Foundation|Unlicense"
@@ -47,8 +47,9 @@ def test_every_dependency_of_the_project_is_among_the_pinned_ones_within_its_bou
 
 
 def test_the_files_agree_on_every_version_that_they_share() -> None:
-    production, development, release = (dict(pinned(ROOT / file)) for file in FILES)
+    production, development, release, tracing = (dict(pinned(ROOT / file)) for file in FILES)
     assert {name: development.get(name) for name in production} == production
+    assert {name: tracing.get(name) for name in production} == production
     assert all(version == development.get(name, version) for name, version in release.items())
 
 

@@ -126,7 +126,7 @@ def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
     monkeypatch.setattr("ivr.web.call_tasks.COMMIT_SECONDS", wait)
     phone = Phone(app).presses("3", "2", "5")
-    event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(2))
+    event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(1))
     assert expected in phone.presses("1").said
     app.extensions["infoline"].tasks.close()
     assert count(app, text) == 1
@@ -135,7 +135,7 @@ def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
 def test_a_task_that_is_slow_before_its_commit_is_withdrawn(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
     phone = Phone(app).presses("3", "2", "5")
-    event.listen(app.extensions["infoline"].ledger.engine, "begin", lambda _connection: time.sleep(2))
+    event.listen(app.extensions["infoline"].ledger.engine, "begin", lambda _connection: time.sleep(1))
     assert "could not send a text message" in phone.presses("1").said
     app.extensions["infoline"].tasks.close()
     assert count(app, text) == 0
@@ -147,7 +147,7 @@ def test_an_opt_out_whose_commit_hangs_is_stored_once_and_is_truthfully_confirme
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
     monkeypatch.setattr("ivr.web.call_tasks.COMMIT_SECONDS", 0.0)
     phone = Phone(app)
-    event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(2))
+    event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(1))
     assert "no more texts to this number" in phone.answers(SpeechResult="stop texting me").said
     app.extensions["infoline"].tasks.close()
     assert count(app, opt_out_event) >= 1

@@ -8,9 +8,10 @@ import hmac
 import http.server
 import ipaddress
 import json
+import socket
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -19,9 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ivr.ledger import LedgerUnavailable
 from ivr.ledger.tables import webhook_delivery
 from ivr.people.replies import record_reply
-from ivr.people.webhooks import EventKind, add_webhook, claim_deliveries
+from ivr.people.webhooks import GIVEN_UP_AFTER, LEASE, EventKind, add_webhook, claim_deliveries
 from ivr.setting_rules import webhook_problem
 from ivr.settings import Settings
 from ivr.staff.api_keys import add_api_key
@@ -120,6 +122,81 @@ def test_a_host_that_is_no_longer_allowed_gets_nothing(send):
     with receiver() as (port, received):
         delivered, stored, _ = send(f"http://127.0.0.1:{port}/", hosts="ehr.example.org")
     assert (delivered, stored.outcome, received) == (False, "host_not_allowed", [])
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def test_a_worker_killed_before_it_records_the_answer_repeats_the_event_once_with_the_same_id(
+    clinic, send, monkeypatch
+):
+    def die(*_arguments, **_more):
+        raise Killed
+
+    with receiver() as (port, received):
+        with monkeypatch.context() as patch:
+            patch.setattr(webhooks, "record_delivery", die)
+            with pytest.raises(Killed):
+                send(f"http://127.0.0.1:{port}/")
+        settings = Settings(public_url="http://127.0.0.1:8000", webhook_hosts=f"127.0.0.1:{port}")
+        sender = EventSender(clinic.ledger, settings)
+        for now in (NOW + LEASE, NOW + 2 * LEASE, NOW + GIVEN_UP_AFTER):
+            monkeypatch.setattr(webhooks.clock, "now", lambda now=now: now)
+            for delivery in claim_deliveries(clinic.ledger, clinic.vault, now, 10):
+                assert sender.send(delivery)
+    assert len(received) == 2
+    assert len({headers["webhook-id"] for _, headers, _ in received}) == 1
+    assert len({body for _, _, body in received}) == 1
+
+
+def test_an_accepted_event_is_recorded_once_the_database_is_back(send, monkeypatch):
+    fails = iter([True, True])
+    real = webhooks.record_delivery
+
+    def record(*arguments, **more):
+        if next(fails, False):
+            raise LedgerUnavailable
+        real(*arguments, **more)
+
+    monkeypatch.setattr(webhooks, "record_delivery", record)
+    monkeypatch.setattr(webhooks, "_RECORD_AGAIN_SECONDS", 0.01)
+    with receiver() as (port, received):
+        delivered, stored, _ = send(f"http://127.0.0.1:{port}/")
+    assert (delivered, stored.outcome, stored.next_try_at, len(received)) == (True, "status 204", None, 1)
+
+
+def test_nothing_is_sent_when_another_worker_may_have_the_event_soon(send, monkeypatch):
+    def slow_look_up(*arguments, **more):
+        monkeypatch.setattr(webhooks.clock, "now", lambda: NOW + LEASE - timedelta(seconds=10))
+        return found(*arguments, **more)
+
+    found = webhooks.socket.getaddrinfo
+    monkeypatch.setattr(webhooks.socket, "getaddrinfo", slow_look_up)
+    with receiver() as (port, received):
+        delivered, stored, _ = send(f"http://127.0.0.1:{port}/")
+    assert (delivered, received, stored.outcome, stored.next_try_at) == (False, [], None, NOW + LEASE)
+
+
+def test_a_receiver_that_answers_byte_by_byte_is_cut_off(send, monkeypatch):
+    monkeypatch.setattr(webhooks, "SECONDS", 0.3)
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip():
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 4")
+                while not stop.wait(0.1):
+                    connection.sendall(b"0")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        delivered, stored, _ = send(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        stop.set()
+        thread.join()
+    assert not delivered
+    assert stored.next_try_at > NOW
 
 
 def tls(folder, name):

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 from twilio.http import HttpClient
 from twilio.http.response import Response
 
-from ivr import clock
+from ivr import clock, tracing
 from ivr.carrier.clock_skew import SkewWatch
 from ivr.clock import Deadline
 
@@ -97,14 +97,18 @@ class Transport(HttpClient):  # type: ignore[misc]
         latest: Deadline | None = getattr(self._local, "latest", None)
         if latest is not None and latest.is_over():
             raise NotSent("too late")
-        try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            _skew.check(response.getheader("Date"), clock.unshifted_now())
-            text = response.read().decode("utf-8", "replace")
-        except (OSError, http.client.HTTPException) as error:
-            self._close()
-            raise Broken(type(error).__name__) from error
+        resource = _resource(path)
+        with tracing.span(f"{method} {resource}", "CLIENT", attributes={"http.request.method": method}) as span:
+            try:
+                connection.request(method, path, body, headers)
+                response = connection.getresponse()
+                _skew.check(response.getheader("Date"), clock.unshifted_now())
+                text = response.read().decode("utf-8", "replace")
+            except (OSError, http.client.HTTPException) as error:
+                self._close()
+                raise Broken(type(error).__name__) from error
+            if span is not None:
+                span.set("http.response.status_code", response.status)
         if response.will_close:
             self._close()
         return Response(response.status, text, dict(response.getheaders()))
@@ -131,6 +135,12 @@ class Transport(HttpClient):  # type: ignore[misc]
         if current is not None:
             current.close()
         self._local.connection = None
+
+
+def _resource(path: str) -> str:
+    """The kind of thing that a path is about, such as Messages, without its ids and numbers."""
+    words = [segment.removesuffix(".json") for segment in path.partition("?")[0].split("/")]
+    return next((word for word in reversed(words) if word.isalpha() and word.isascii() and len(word) < 30), "other")
 
 
 def _is_closed(sock: socket.socket) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from datetime import time
 from pathlib import Path
 
 import click
@@ -29,6 +28,7 @@ def watch(folder: Path, strict: bool, every: float, once: bool) -> None:
     The same content is imported only once.
     """
     from ivr import log
+    from ivr.feeds.expected_file import ExpectedFile
     from ivr.feeds.folder import WatchedFolder
     from ivr.ledger import LedgerUnavailable
     from ivr.reminders.imports.importer import Importer
@@ -38,7 +38,7 @@ def watch(folder: Path, strict: bool, every: float, once: bool) -> None:
     importer = Importer(
         context.ledger, context.vault, context.content, own_numbers=frozenset({settings.twilio_from} - {""})
     )
-    expected = time.fromisoformat(settings.watch_expected_by) if settings.watch_expected_by else None
+    expected = ExpectedFile.parse(settings.watch_expected_by)
     watched = WatchedFolder(
         folder, context.ledger, importer, context.config.zone, strict or settings.watch_strict, expected
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.feeds.hl7.message import Header, MessageFault
+from ivr.i18n import N_
 
 # Table 0357.
 _CONDITIONS = {
@@ -37,21 +38,23 @@ ACCEPTED = Reply("AA")
 UNAVAILABLE = Reply("AR", "207", "", "The message could not be stored. Send it again.")
 # AR: fix the connection, since this system will never take the message. AE: fix the message.
 FAULTS: dict[MessageFault, Reply] = {
-    MessageFault.NOT_HL7: Reply("AR", "100", "MSH", "This is not an HL7 v2 message: it must start with MSH."),
-    MessageFault.CUT_OFF: Reply("AE", "100", "MSH", "The message has no end: send it again as a whole."),
+    MessageFault.NOT_HL7: Reply("AR", "100", "MSH", N_("This is not an HL7 v2 message: it must start with MSH.")),
+    MessageFault.CUT_OFF: Reply("AE", "100", "MSH", N_("The message has no end: send it again as a whole.")),
     MessageFault.TOO_LARGE: Reply(
-        "AR", "207", "", "The message is larger than 1 MB: send appointments without reports."
+        "AR", "207", "", N_("The message is larger than 1 MB: send appointments without reports.")
     ),
-    MessageFault.CONTROL_ID: Reply("AE", "101", "MSH-10", "MSH-10 is empty: give each message an id."),
+    MessageFault.CONTROL_ID: Reply("AE", "101", "MSH-10", N_("MSH-10 is empty: give each message an id.")),
     MessageFault.ENCODING: Reply(
-        "AE", "102", "MSH-18", "The characters do not match MSH-18: send UTF-8, or correct it."
+        "AE", "102", "MSH-18", N_("The characters do not match MSH-18: send UTF-8, or correct it.")
     ),
-    MessageFault.MESSAGE_TYPE: Reply("AR", "200", "MSH-9", "Only SIU messages are read: filter out the others."),
-    MessageFault.EVENT: Reply("AR", "201", "MSH-9", "Only the events S12 to S15, S17 and S26 are read."),
-    MessageFault.VERSION: Reply("AR", "203", "MSH-12", "Only the versions 2.3 to 2.5.1 are read."),
-    MessageFault.PROCESSING_ID: Reply("AR", "202", "MSH-11", "MSH-11 is not one that hl7.yaml lists: P is production."),
-    MessageFault.SENT_AT: Reply("AE", "102", "MSH-7", "MSH-7 is not a time: write it like 20261201100500-0500."),
-    MessageFault.NO_SCHEDULE: Reply("AE", "100", "SCH", "The segment SCH is missing."),
+    MessageFault.MESSAGE_TYPE: Reply("AR", "200", "MSH-9", N_("Only SIU messages are read: filter out the others.")),
+    MessageFault.EVENT: Reply("AR", "201", "MSH-9", N_("Only the events S12 to S15, S17 and S26 are read.")),
+    MessageFault.VERSION: Reply("AR", "203", "MSH-12", N_("Only the versions 2.3 to 2.5.1 are read.")),
+    MessageFault.PROCESSING_ID: Reply(
+        "AR", "202", "MSH-11", N_("MSH-11 is not one that hl7.yaml lists: P is production.")
+    ),
+    MessageFault.SENT_AT: Reply("AE", "102", "MSH-7", N_("MSH-7 is not a time: write it like 20261201100500-0500.")),
+    MessageFault.NO_SCHEDULE: Reply("AE", "100", "SCH", N_("The segment SCH is missing.")),
 }
 # When an acknowledgment is due, by MSH-15 or MSH-16 (table 0155).
 _DUE = {"AL": (True, True), "NE": (False, False), "SU": (True, False), "ER": (False, True)}

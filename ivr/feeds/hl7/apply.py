@@ -13,12 +13,15 @@ from sqlalchemy import Connection, Row, select, update
 from ivr import log
 from ivr.feeds.day_batch import merge_into_day
 from ivr.feeds.hl7.inbox import MessageState
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import hl7_message
 from ivr.line.content.loader import Content
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.importer import Importer, ImportReport
+
+_NOT_APPLIED = N_("Messages of an HL7 feed could not be applied.")
 
 GROUP = 500
 """Messages that one import takes. A larger group would delay acknowledgments on SQLite, which has one writer."""
@@ -87,6 +90,7 @@ def _record(
         connection.execute(update(hl7_message).where(hl7_message.c.id.in_(ids)).values(state=state, row_sealed=None))
     for message_id, error in errors.items():
         values = {"state": MessageState.UNREAD, "fault": error.code, "place": error.column}
+        values["reason"] = json.dumps(error.sentences)
         connection.execute(update(hl7_message).where(hl7_message.c.id == message_id).values(values))
     if errors:
-        raise_alarm(connection, Alarm.HL7_UNREAD, now, "Messages of an HL7 feed could not be applied.")
+        raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_NOT_APPLIED))

@@ -6,22 +6,23 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ivr.feeds.hl7.acks import ACCEPTED, Reply
 from ivr.feeds.hl7.message import Message
 from ivr.feeds.hl7.rows import Cells
+from ivr.i18n import N_, Sentence, sentence
 from ivr.ledger import Vault
 from ivr.ledger.tables import hl7_message
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 
 _IN_ORDER = ("waiting", "applied")
-_DETAIL = "Messages of an HL7 feed could not be read. List them with: infoline hl7 items"
+_DETAIL = N_("Messages of an HL7 feed could not be read. List them with: infoline hl7 items")
 
 
 class MessageState(StrEnum):
@@ -36,7 +37,8 @@ class MessageState(StrEnum):
 class Received:
     """A message, its row, and its reply. cells: None if it is ignored or not readable. fault: a code, if not readable.
 
-    sent_at: MSH-7 in UTC. is_kept: whether a message that is not readable becomes a work item.
+    sent_at: MSH-7 in UTC. is_kept: whether a message that is not readable becomes a work item. sentences: the fault in
+    words, which hold nothing of the message.
     """
 
     message: Message
@@ -45,6 +47,7 @@ class Received:
     fault: str = ""
     sent_at: datetime | None = None
     is_kept: bool = True
+    sentences: Sequence[Sentence] = field(default=())
 
     @property
     def state(self) -> MessageState:
@@ -85,7 +88,7 @@ def store(connection: Connection, vault: Vault, received: Sequence[Received], no
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         connection.execute(dialect.insert(hl7_message).on_conflict_do_nothing(), rows)
     if any(row["state"] == MessageState.UNREAD for row in rows):
-        raise_alarm(connection, Alarm.HL7_UNREAD, now, _DETAIL)
+        raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_DETAIL))
     return replies
 
 
@@ -133,15 +136,21 @@ def _row(vault: Vault, received: Received, key: str, newest: dict[str, datetime]
         "state": state,
         "fault": received.fault or None,
         "place": received.reply.place or None,
+        "reason": json.dumps(received.sentences) if received.sentences else None,
         "row_sealed": vault.seal(json.dumps(received.cells)) if is_waiting else None,
         "message_sealed": vault.seal(base64.b64encode(message.raw).decode()) if is_unread else None,
     }
 
 
+def is_unread() -> ColumnElement[bool]:
+    """Condition of the messages that are work items. Written out, so that SQLite uses the partial index."""
+    return hl7_message.c.state == literal_column(f"'{MessageState.UNREAD}'")
+
+
 def unread_messages(connection: Connection) -> list[UnreadMessage]:
     """The messages that staff must handle, oldest first."""
     names = ("id", "received_at", "sender", "event", "appointment_id", "fault", "place")
-    is_open = (hl7_message.c.state == MessageState.UNREAD) & hl7_message.c.done_at.is_(None)
+    is_open = is_unread() & hl7_message.c.done_at.is_(None)
     query = select(*(hl7_message.c[name] for name in names)).where(is_open).order_by(hl7_message.c.id)
     return [
         UnreadMessage(id_, at, sender, event, appointment_id, fault or "", place or "")
@@ -164,9 +173,17 @@ def open_message(connection: Connection, vault: Vault, message_id: int) -> bytes
 
 def complete(connection: Connection, message_ids: Iterable[int], by: str, now: datetime) -> int:
     """Mark unread messages as handled, and return how many were open."""
-    is_open = hl7_message.c.done_at.is_(None) & (hl7_message.c.state == MessageState.UNREAD)
+    is_open = hl7_message.c.done_at.is_(None) & is_unread()
     done = update(hl7_message).where(hl7_message.c.id.in_(list(message_ids)), is_open)
     count = connection.execute(done.values(done_at=now, done_by=by[:200])).rowcount
-    if not connection.execute(select(hl7_message.c.id).where(is_open).limit(1)).first():
-        clear_alarm(connection, Alarm.HL7_UNREAD, now)
+    settle_alarm(connection, now)
     return int(count)
+
+
+def settle_alarm(connection: Connection, now: datetime) -> None:
+    """Raise the alarm if a message is open, and clear it if none is."""
+    is_open = hl7_message.c.done_at.is_(None) & is_unread()
+    if connection.execute(select(hl7_message.c.id).where(is_open).limit(1)).first():
+        raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_DETAIL))
+    else:
+        clear_alarm(connection, Alarm.HL7_UNREAD, now)

@@ -12,6 +12,7 @@ from ivr.feeds.hl7.mapping import FeedMapping
 from ivr.feeds.hl7.message import Header, Message, MessageFault, read_header, read_message, sent_at
 from ivr.feeds.hl7.mllp import FrameFault
 from ivr.feeds.hl7.rows import Cells, cells_of
+from ivr.i18n import sentence
 from ivr.line.content.config import Config
 from ivr.people.phones import PhoneFault
 from ivr.reminders.imports.errors import ErrorCode, RowError
@@ -38,14 +39,16 @@ class FeedReader:
         if message.fault:
             reply = FAULTS[message.fault]
             # After AR the sender still has the message, and a feed of another kind must not fill the list.
-            return Received(message, reply, fault=message.fault, is_kept=reply.code == "AE")
+            sentences = (sentence(reply.text),)
+            return Received(message, reply, fault=message.fault, is_kept=reply.code == "AE", sentences=sentences)
         cells = cells_of(message, self.mapping)
         sent = sent_at(message.header, ZoneInfo(self.mapping.timezone or self.config.timezone))
         if cells is None:
             return Received(message, Reply("AA"), sent_at=sent)
         errors = self._errors(cells, now)
         if errors:
-            return Received(message, self._reply(errors[0]), cells, errors[0].code, sent)
+            fault = errors[0]
+            return Received(message, self._reply(fault), cells, fault.code, sent, sentences=fault.sentences)
         return Received(message, Reply("AA"), cells, sent_at=sent)
 
     def _errors(self, cells: Cells, now: datetime) -> list[RowError]:

@@ -35,9 +35,12 @@ _DIAL_RESULTS = [ActionResult(status) for status in ("completed", "busy", "no-an
 _KEYS: list[Heard] = [Silence(), *(Key(key) for key in "1234567890*#?")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exploration:
-    """The transitions out of one state: how many, and the distinct turns and states that they lead to."""
+    """Some transitions out of a state: how many, and the distinct turns and states that they lead to.
+
+    States that differ only in their counters share one exploration where they have the same transitions.
+    """
 
     transitions: int
     turns: frozenset[Turn]
@@ -62,21 +65,25 @@ class Explorer:
         """Each reachable state with the transitions out of it; a state may be yielded more than once."""
         queue = [self._graph.start(language).state for language in self._graph.languages]
         seen = set(queue)
+        explored: set[Exploration] = set()
         for state in queue:
             for exploration in self._explorations(state):
                 yield state, exploration
-                queue += exploration.states - seen
-                seen |= exploration.states
+                if exploration not in explored:
+                    explored.add(exploration)
+                    queue += exploration.states - seen
+                    seen |= exploration.states
 
     def turns(self) -> set[Turn]:
         """Every turn that a call can reach."""
-        return {turn for _, exploration in self.explore() for turn in exploration.turns}
+        explorations = {exploration for _, exploration in self.explore()}
+        return {turn for exploration in explorations for turn in exploration.turns}
 
     def _explorations(self, state: State) -> Iterator[Exploration]:
         transitions, reprompts = self._node_transitions(State(state.language, state.node), state.wrongs < KEYS_ONLY)
         yield transitions
         for reason, count in reprompts.items():
-            yield self._exploration(count * self._all_cases(partial(self._graph.reprompt, state, reason)))
+            yield self._exploration(self._all_cases(partial(self._graph.reprompt, state, reason)), count)
 
     def _transitions(self, state: State, listens: bool) -> tuple[Exploration, Counter[StayReason]]:
         """All transitions out of a node, and how often each reason keeps the caller there."""
@@ -90,10 +97,10 @@ class Explorer:
                     reprompts[result] += 1
         return self._exploration(turns), reprompts
 
-    def _exploration(self, turns: Sequence[Turn]) -> Exploration:
+    def _exploration(self, turns: Sequence[Turn], times: int = 1) -> Exploration:
         distinct = frozenset(self._turns.setdefault(turn, turn) for turn in turns)
         states = frozenset(self._states.setdefault(turn.state, turn.state) for turn in distinct)
-        return Exploration(len(turns), distinct, states)
+        return Exploration(times * len(turns), distinct, states)
 
     def _inputs(self, node: Node, listens: bool) -> list[Heard]:
         if isinstance(node, Goodbye):

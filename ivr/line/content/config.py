@@ -36,13 +36,14 @@ class _InvalidValue(Explained, ValueError):
     """A value that cannot be used, and how to write it."""
 
 
-def _invalid(template: str, /, **values: str) -> _InvalidValue:
+def invalid(template: str, /, **values: str) -> ValueError:
+    """What a validator of a model raises."""
     return _InvalidValue(sentence(template, **values))
 
 
 def _time(value: Any) -> time:
     if not _TIME.fullmatch(str(value)):
-        raise _invalid(N_("`{value}` is not a time of day: write it like 08:00"), value=str(value))
+        raise invalid(N_("`{value}` is not a time of day: write it like 08:00"), value=str(value))
     return time.fromisoformat(str(value))
 
 
@@ -50,31 +51,31 @@ def _day(value: Any) -> date:
     try:
         return date.fromisoformat(str(value))
     except ValueError:
-        raise _invalid(N_("`{value}` is not a day: write it like 2026-12-24"), value=str(value)) from None
+        raise invalid(N_("`{value}` is not a day: write it like 2026-12-24"), value=str(value)) from None
 
 
 def _span(value: Any) -> timedelta:
     match = _SPAN.fullmatch(str(value))
     if not match:
-        raise _invalid(N_("`{value}` is not a duration: write it like 7d, 12h or 30m"), value=str(value))
+        raise invalid(N_("`{value}` is not a duration: write it like 7d, 12h or 30m"), value=str(value))
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _opening(value: Any) -> dict[str, Any]:
     """{"Mon-Fri": "08:00-17:00"} as {"Mon": (08:00, 17:00), ...}."""
     if not isinstance(value, dict) or not value:
-        raise _invalid(N_("write hours like {{Mon-Fri: 08:00-17:00}}"))
+        raise invalid(N_("write hours like {{Mon-Fri: 08:00-17:00}}"))
     opening: dict[str, tuple[time, time]] = {}
     for days, hours in value.items():
         match = _HOURS.fullmatch(str(hours))
         if not match:
-            raise _invalid(N_("`{hours}` are not opening hours: write them like 08:00-17:00"), hours=str(hours))
+            raise invalid(N_("`{hours}` are not opening hours: write them like 08:00-17:00"), hours=str(hours))
         opens, closes = _time(match[1]), _time(match[2])
         if opens >= closes:
-            raise _invalid(N_("`{hours}` closes before it opens"), hours=str(hours))
+            raise invalid(N_("`{hours}` closes before it opens"), hours=str(hours))
         for day in _days(str(days)):
             if day in opening:
-                raise _invalid(N_("{day} has hours twice"), day=day)
+                raise invalid(N_("{day} has hours twice"), day=day)
             opening[day] = (opens, closes)
     return opening
 
@@ -83,17 +84,17 @@ def _days(value: str) -> tuple[str, ...]:
     first, dash, last = value.partition("-")
     last = last if dash else first
     if first not in DAYS or last not in DAYS:
-        raise _invalid(N_("`{value}` are not days: write Mon-Fri, or Sat"), value=value)
+        raise invalid(N_("`{value}` are not days: write Mon-Fri, or Sat"), value=value)
     start, end = DAYS.index(first), DAYS.index(last)
     if end < start:
-        raise _invalid(N_("`{value}` runs backwards"), value=value)
+        raise invalid(N_("`{value}` runs backwards"), value=value)
     return DAYS[start : end + 1]
 
 
 def _check(is_valid: Callable[[str], object], template: str, /, **values: str) -> AfterValidator:
     def check(value: str) -> str:
         if not is_valid(value):
-            raise _invalid(template, value=value, **values)
+            raise invalid(template, value=value, **values)
         return value
 
     return AfterValidator(check)
@@ -317,7 +318,7 @@ def read_config(source: Source) -> Config:
     try:
         return Config.model_validate(source.value if source.value is not None else {})
     except ValidationError as error:
-        raise BrokenPrompts(_finding(source, problem) for problem in error.errors()) from None
+        raise BrokenPrompts(validation_finding(source, problem, "line-yaml") for problem in error.errors()) from None
 
 
 _SENTENCES = {
@@ -326,12 +327,13 @@ _SENTENCES = {
 }
 
 
-def _finding(source: Source, problem: ErrorDetails) -> Finding:
+def validation_finding(source: Source, problem: ErrorDetails, rule: str) -> Finding:
+    """The finding for a value that pydantic refused."""
     path = tuple(step for step in problem["loc"] if step != "[key]")
-    name = ".".join(map(str, path)) or "line.yaml"
+    name = ".".join(map(str, path)) or source.file
     template = _SENTENCES.get(problem["type"])
     if template:
-        return source.fault(path, "line-yaml", template, name=name)
+        return source.fault(path, rule, template, name=name)
     error = problem.get("ctx", {}).get("error")
     text = error.sentence if isinstance(error, _InvalidValue) else problem["msg"].removeprefix("Value error, ")
-    return source.fault(path, "line-yaml", N_("`{name}`: {problem}."), name=name, problem=text)
+    return source.fault(path, rule, N_("`{name}`: {problem}."), name=name, problem=text)

@@ -12,7 +12,8 @@ from phonenumbers import PhoneNumberType
 from ivr.i18n import N_, sentence
 from ivr.line.callflow.holiday_calendar import closed_days
 from ivr.line.content.findings import Finding
-from ivr.line.content.loader import LINE_FILE, Content
+from ivr.line.content.hl7_mapping import mapping_findings
+from ivr.line.content.loader import HL7_FILE, LINE_FILE, Content
 from ivr.line.content.yaml_source import Path
 from ivr.line.lint.limits import as_sent, is_reminder, longest_text
 from ivr.line.lint.plan_rules import names_of_the_test, steps_over_the_limit
@@ -155,6 +156,11 @@ def _language_name(code: str, language: str) -> str:
     return Locale.parse(code).get_language_name(language) or code
 
 
+def _hl7_mapping(content: Content) -> Iterator[Finding]:
+    """A feed with a mapping that it cannot read keeps the one before, and a new one does not start."""
+    return mapping_findings(content.files.get(HL7_FILE, b""), [site.id for site in content.config.sites])
+
+
 FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _costly_on_average,
     _too_many_choices,
@@ -163,6 +169,7 @@ FOLDER_RULES: tuple[Callable[[Content], Iterator[Finding]], ...] = (
     _unknown_voices,
     _long_ids,
     _next_language,
+    _hl7_mapping,
     steps_over_the_limit,
     names_of_the_test,
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 
 from ivr.i18n import N_, Sentence, sentence
-from ivr.line.callflow.explore import Explorer
+from ivr.line.callflow.explore import Exploration, Explorer
 from ivr.line.callflow.graph import Graph
+from ivr.line.callflow.speech import Speech
 from ivr.line.callflow.states import (
     CallbackOffer,
     CallbackTime,
@@ -24,16 +25,15 @@ from ivr.line.callflow.states import (
     Silence,
     SpokenAnswer,
     State,
+    Task,
     TextConsent,
     TopicEnd,
     TopicPart,
     Transfer,
-    Turn,
     Which,
 )
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content
-from ivr.line.twiml.release import CompiledLine
 
 DEEPEST = 3
 _NODES: dict[type[Node], str] = {
@@ -62,19 +62,40 @@ _OPEN, _CLOSED = (lambda _fact: True), (lambda _fact: False)
 
 
 class ExploredGraph:
-    """A compiled line, with the number of transitions and the predecessors of each state."""
+    """Every state that a call can reach, and the transitions between them. states: by their tokens in URLs."""
 
     def __init__(self, content: Content) -> None:
-        graph = Graph(content)
+        self.content, self.graph = content, Graph(content)
+        self.speech = Speech(content, self.graph)
         self.transitions = 0
-        self.predecessors: dict[State, list[State]] = defaultdict(list)
-        turns: set[Turn] = set()
-        for state, exploration in Explorer(graph, speech=content.config.speech).explore():
+        # By exploration, because thousands of states share one, and each leads to hundreds.
+        self._origins: dict[Exploration, list[State]] = defaultdict(list)
+        for state, exploration in Explorer(self.graph, speech=content.config.speech).explore():
             self.transitions += exploration.transitions
-            turns |= exploration.turns
-            for successor in exploration.states:
-                self.predecessors[successor].append(state)
-        self.line = CompiledLine(content, turns=turns)
+            self._origins[exploration].append(state)
+        self._leading_to: dict[State, list[Exploration]] = defaultdict(list)
+        for exploration in self._origins:
+            for state in exploration.states:
+                self._leading_to[state].append(exploration)
+        reached = (*(self.graph.start(code).state for code in self.graph.languages), *self._leading_to)
+        self.states = {state.token: state for state in reached if not isinstance(state.node, Task)}
+
+    def predecessors(self, state: State) -> Iterator[State]:
+        """The states from which a transition leads to this one."""
+        return (origin for exploration in self._leading_to.get(state, ()) for origin in self._origins[exploration])
+
+    def leading_to(self, targets: Iterable[State]) -> set[State]:
+        """The targets, and every state from which some sequence of transitions leads to one of them."""
+        queue = list(targets)
+        found, followed = set(queue), set[Exploration]()
+        for state in queue:
+            for exploration in self._leading_to.get(state, ()):
+                if exploration not in followed:
+                    followed.add(exploration)
+                    new = [origin for origin in self._origins[exploration] if origin not in found]
+                    found.update(new)
+                    queue += new
+        return found
 
 
 def _error(rule: str, problem: Sentence) -> Finding:
@@ -104,8 +125,8 @@ def _and(first: Sentence, second: Sentence) -> Sentence:
 
 def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
     """From every state, 0 leads to a person during opening hours, and to the call-back offer outside them."""
-    graph = explored.line.graph
-    for state in explored.line.states.values():
+    graph = explored.graph
+    for state in explored.states.values():
         if isinstance(state.node, Transfer | Goodbye):
             continue
         for facts, target, template in ((_OPEN, Transfer, _NO_PERSON), (_CLOSED, CallbackOffer, _NO_OFFER)):
@@ -115,23 +136,17 @@ def _help_is_one_key_away(explored: ExploredGraph) -> Iterator[Finding]:
 
 def _dead_ends(explored: ExploredGraph) -> Iterator[Finding]:
     """From every state, some sequence of keys leads to a person, the call-back offer or the end of the call."""
-    states = explored.line.states.values()
-    queue = [state for state in states if isinstance(state.node, Transfer | CallbackOffer | Goodbye)]
-    seen = set(queue)
-    for state in queue:
-        for predecessor in explored.predecessors.get(state, ()):
-            if predecessor not in seen:
-                seen.add(predecessor)
-                queue.append(predecessor)
+    states = explored.states.values()
+    helped = explored.leading_to(s for s in states if isinstance(s.node, Transfer | CallbackOffer | Goodbye))
     for state in states:
-        if state not in seen:
+        if state not in helped:
             yield _error("dead-end", sentence(N_("From {state}, no key leads to help"), state=_describe(state)))
 
 
 def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
     """A silent caller reaches a person, or hears the number, within the tries that line.yaml allows."""
-    graph, tries = explored.line.graph, explored.line.content.config.tries
-    for state in explored.line.states.values():
+    graph, tries = explored.graph, explored.content.config.tries
+    for state in explored.states.values():
         for facts in (_OPEN, _CLOSED):
             reached = state
             for _ in range(tries):
@@ -146,16 +161,16 @@ def _silent_loops(explored: ExploredGraph) -> Iterator[Finding]:
 
 def _hang_ups(explored: ExploredGraph) -> Iterator[Finding]:
     """The line hangs up only after a transfer, or after the caller has heard the number."""
-    for ended, states in explored.predecessors.items():
-        for state in states if isinstance(ended.node, Goodbye) else ():
+    for ended in (state for state in explored.states.values() if isinstance(state.node, Goodbye)):
+        for state in explored.predecessors(ended):
             if not isinstance(state.node, Transfer | CallbackOffer | Helped):
                 template = N_("At {state}, the line hangs up before the caller gets help")
                 yield _error("hang-up", sentence(template, state=_describe(state)))
 
 
 def _unreached(explored: ExploredGraph) -> Iterator[Finding]:
-    config, source = explored.line.content.config, explored.line.content.source
-    has_key = explored.line.graph.is_reached_by_keys
+    config, source = explored.content.config, explored.content.source
+    has_key = explored.graph.is_reached_by_keys
     for name in config.menus:
         if not has_key(Menu(name)):
             template = N_("No key leads to the menu `{name}`: add it to the choices of a menu, or remove it.")
@@ -167,16 +182,15 @@ def _unreached(explored: ExploredGraph) -> Iterator[Finding]:
 
 
 def _too_deep(explored: ExploredGraph) -> Iterator[Finding]:
-    line = explored.line
-    for menu in {state.node for state in line.states.values() if isinstance(state.node, Menu)}:
+    for menu in {state.node for state in explored.states.values() if isinstance(state.node, Menu)}:
         depth = 1
         ancestor: Node = menu
         while ancestor != Menu("welcome"):
-            ancestor, depth = line.graph.parent(ancestor), depth + 1
+            ancestor, depth = explored.graph.parent(ancestor), depth + 1
         if depth + 1 > DEEPEST:
             template = N_("The choices of `{menu}` are {depth} levels deep: move them up to level {most}.")
             values: dict[str, int | str] = {"menu": menu.name, "depth": depth + 1, "most": DEEPEST}
-            yield line.content.source.fault(("menus", menu.name), "depth", template, **values)
+            yield explored.content.source.fault(("menus", menu.name), "depth", template, **values)
 
 
 GRAPH_RULES: tuple[Callable[[ExploredGraph], Iterator[Finding]], ...] = (

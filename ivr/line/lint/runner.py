@@ -31,6 +31,7 @@ STYLE = frozenset(
         "depth",
         "first-words",
         "grade",
+        "hl7-yaml",
         "language-key",
         "phrase",
         "reminder-limit",
@@ -88,11 +89,11 @@ def check_content(content: Content, *, parallel: bool = False, now: datetime | N
     worker = _TextWorker(content) if parallel and "fork" in get_all_start_methods() else None
     explored = ExploredGraph(content)
     findings = {finding for rule in GRAPH_RULES for finding in rule(explored)}
-    findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(explored.line.speech))
+    findings.update(finding for menu_rule in MENU_RULES for finding in menu_rule(explored.speech))
     if now is not None:
         findings.update(unconfirmed_holidays(content, now.astimezone(content.config.zone).date()))
     findings |= worker.findings() if worker else _check_text(content)
-    return CheckReport(len(explored.line.states), explored.transitions, errors_first(findings))
+    return CheckReport(len(explored.states), explored.transitions, errors_first(findings))
 
 
 def errors_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

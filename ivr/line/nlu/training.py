@@ -131,48 +131,79 @@ class _Data:
 
 def _fit(data: _Data, numbers: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """The weights and biases after training on the examples with these numbers."""
+    state = _State.of(data)
     generator = np.random.default_rng(_SEED)
-    count = len(data.outcomes)
-    weights, squares = np.zeros((BUCKETS, count), np.float32), np.full((BUCKETS, 1), _FIRST_SQUARES, np.float32)
-    bias = np.zeros(count, np.float32)
     for epoch in range(_EPOCHS):
         step = np.float32(_STEP + (_FINAL_STEP - _STEP) * epoch / _EPOCHS)
         order = generator.permutation(numbers)
         for start in range(0, len(order), _BATCH):
-            _update(data, order[start : start + _BATCH], weights, squares, bias, step, generator)
-    return weights, bias
+            state.update(data, order[start : start + _BATCH], step, generator)
+    return state.in_buckets(), state.bias
 
 
-def _update(
-    data: _Data,
-    batch: NDArray[np.int64],
-    weights: Floats,
-    squares: Floats,
-    bias: Floats,
-    step: np.float32,
-    generator: np.random.Generator,
-) -> None:
-    """One step of gradient descent, in place."""
-    buckets = np.concatenate([data.rows[number] for number in batch])
-    kept = generator.random(len(buckets), np.float32) > _DROPPED
-    values = np.concatenate([data.values[number] for number in batch]) * kept / np.float32(1 - _DROPPED)
-    sizes = np.array([len(data.rows[number]) for number in batch])
-    starts = np.cumsum(sizes) - sizes
-    scores = np.add.reduceat(weights[buckets] * values[:, None], starts, axis=0) + bias
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    errors = odds / odds.sum(axis=1, keepdims=True) - _SMOOTHING / len(data.outcomes)
-    errors[np.arange(len(batch)), data.labels[batch]] -= 1 - _SMOOTHING
-    errors *= data.importance[batch][:, None]
-    # Sum the gradients of features that several messages share: sorting is faster than adding one by one.
-    order = np.argsort(buckets, kind="stable")
-    ordered = buckets[order]
-    firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    touched = ordered[firsts]
-    owners = np.repeat(np.arange(len(batch)), sizes)
-    gradients = np.add.reduceat((errors[owners] * values[:, None])[order], firsts, axis=0)
-    squares[touched] += (gradients * gradients).mean(axis=1, keepdims=True)
-    weights[touched] -= step * gradients / np.sqrt(squares[touched])
-    bias -= np.float32(_BIAS_STEP) * errors.sum(axis=0)
+@dataclass(frozen=True, eq=False)
+class _State:
+    """The model while it learns. Its rows are the features from the most to the least frequent one, so that a batch
+    reads and writes memory that is close together."""
+
+    features: Buckets
+    rows: NDArray[np.int32]
+    """The row of each feature."""
+    weights: Floats
+    squares: Floats
+    bias: Floats
+    in_batch: NDArray[np.bool_]
+    columns: NDArray[np.int32]
+    """Space for the features of a batch: whether each is in it, and at which column."""
+
+    @classmethod
+    def of(cls, data: _Data) -> _State:
+        count = len(data.outcomes)
+        features = np.argsort(data.idf, kind="stable").astype(np.int32)
+        rows = np.empty(BUCKETS, np.int32)
+        rows[features] = np.arange(BUCKETS, dtype=np.int32)
+        weights = np.zeros((BUCKETS, count), np.float32)
+        squares = np.full((BUCKETS, 1), _FIRST_SQUARES, np.float32)
+        space = np.zeros(BUCKETS, np.bool_), np.zeros(BUCKETS, np.int32)
+        return cls(features, rows, weights, squares, np.zeros(count, np.float32), *space)
+
+    def in_buckets(self) -> Floats:
+        """The weights in the order of the buckets."""
+        return self.weights[self.rows]
+
+    def update(self, data: _Data, batch: NDArray[np.int64], step: np.float32, generator: np.random.Generator) -> None:
+        """One step of gradient descent, as products of small dense matrices: those need the least memory traffic."""
+        touched, values = self._matrix(data, batch, generator)
+        weights, squares = self.weights[touched], self.squares[touched]
+        scores = values @ weights + self.bias
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        errors = odds / odds.sum(axis=1, keepdims=True) - np.float32(_SMOOTHING / len(data.outcomes))
+        errors[np.arange(len(batch)), data.labels[batch]] -= 1 - _SMOOTHING
+        errors *= data.importance[batch][:, None]
+        gradients = values.T @ errors
+        squares += np.einsum("ij,ij->i", gradients, gradients)[:, None] / np.float32(len(data.outcomes))
+        self.squares[touched] = squares
+        gradients *= step / np.sqrt(squares)
+        weights -= gradients
+        self.weights[touched] = weights
+        self.bias[:] -= np.float32(_BIAS_STEP) * errors.sum(axis=0)
+
+    def _matrix(
+        self, data: _Data, batch: NDArray[np.int64], generator: np.random.Generator
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """The rows of the features that are left in a batch, and the value of each of them in each message."""
+        buckets = np.concatenate([data.rows[number] for number in batch])
+        owners = np.repeat(np.arange(len(batch)), [len(data.rows[number]) for number in batch])
+        kept = generator.random(len(buckets), np.float32) > _DROPPED
+        rows = self.rows[buckets[kept]]
+        self.in_batch[rows] = True
+        touched = np.flatnonzero(self.in_batch)
+        self.in_batch[touched] = False
+        self.columns[touched] = np.arange(len(touched), dtype=np.int32)
+        matrix = np.zeros((len(batch), len(touched)), np.float32)
+        values = np.concatenate([data.values[number] for number in batch])[kept]
+        matrix[owners[kept], self.columns[rows]] = values / np.float32(1 - _DROPPED)
+        return touched, matrix
 
 
 def _temperature(model: TopicModel, data: _Data, numbers: NDArray[np.int64]) -> float:

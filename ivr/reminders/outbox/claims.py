@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, batch, person, text
 from ivr.line.content.config import ReminderStep
@@ -37,6 +38,7 @@ def due_count(ledger: Ledger, now: datetime, most: int) -> int:
         return int(connection.execute(select(func.count()).select_from(due)).scalar_one())
 
 
+_WORDS_MISSING = N_("{missing} in release {release}: texts of step {step} wait until it is published.")
 _APPOINTMENT_COLUMNS = [
     appointment.c[name]
     for name in ("id", "person_id", "batch_id", "starts_at", "timezone", "site", "language", "channel", "status")
@@ -120,7 +122,7 @@ class DueReminders(PendingTexts):
         try:
             claimed = self._render_step(row, step, planned)
         except MissingText as missing:
-            detail = f"{missing} in release {self.content.digest}: texts of step {step.id} wait until it is published."
+            detail = sentence(_WORDS_MISSING, missing=str(missing), release=self.content.digest, step=step.id)
             raise_alarm(self.connection, Alarm.WORDS_MISSING, self.now, detail, subject=self.content.digest)
             self.postpone(row)
             return None

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from ivr.i18n import sentence
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.vault import UnknownKey
 from ivr.line.content.loader import Content
@@ -67,7 +68,7 @@ class PendingTexts(ABC):
             ledger.exclusive_lock(connection)
             counted = send_count(connection)
             if remembered.get(counted.epoch, 0) > counted.count:
-                raise_alarm(connection, Alarm.LEDGER_RESTORED, now, RESTORED)
+                raise_alarm(connection, Alarm.LEDGER_RESTORED, now, sentence(RESTORED))
             claimed = cls(connection, vault, content, now)._claim_unless_stopped(limit, probe_after)
             increased = increase_send_count(connection, counted, len(claimed)) if claimed else None
         if guard and increased:

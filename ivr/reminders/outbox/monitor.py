@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
 
+from ivr.i18n import N_, Sentence, sentence
 from ivr.ledger import Ledger
 from ivr.ledger.tables import appointment, batch, mark, text, text_move, text_was_fetched
 from ivr.reminders.alarms import MAX_RETRY_DELAY, Alarm, clear_alarm, raise_alarm, raised
@@ -24,6 +25,13 @@ _CAPPED = (
     Alarm.ANSWERED_TEXTS_CAPPED,
     Alarm.CALLS_CAPPED,
     Alarm.CALLBACKS_CAPPED,
+)
+_SILENT = N_("The clock process is silent: start `infoline clock`.")
+_BACKLOG = N_(
+    "Texts have waited for over ten minutes: check that `infoline worker` runs and that the carrier responds."
+)
+_RECEIPTS_MISSING = N_(
+    "{percent} percent of the texts of the last hours have no receipt: check that PUBLIC_URL can be reached."
 )
 _CLOCK = "clock"
 
@@ -56,7 +64,7 @@ def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> 
     if clock_seconds is not None:
         checked.add(Alarm.CLOCK_SILENT)
         if age is not None and age > clock_seconds:
-            problems[Alarm.CLOCK_SILENT] = "The clock process is silent: start `infoline clock`."
+            problems[Alarm.CLOCK_SILENT] = sentence(_SILENT)
     if not any((name in problems) != (name in alarms) for name in checked):
         return
     with ledger.write() as connection:
@@ -68,14 +76,12 @@ def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> 
                 clear_alarm(connection, name, now)
 
 
-def _problems(connection: Connection, now: datetime) -> Iterator[tuple[Alarm, str]]:
+def _problems(connection: Connection, now: datetime) -> Iterator[tuple[Alarm, Sentence]]:
     if connection.execute(select(_waiting_since(now - BACKLOG_AFTER))).scalar():
-        advice = "check that `infoline worker` runs and that the carrier responds."
-        yield Alarm.BACKLOG, f"Texts have waited for over ten minutes: {advice}"
+        yield Alarm.BACKLOG, sentence(_BACKLOG)
     missing = _missing_receipts(connection, now)
     if missing > MAX_MISSING:
-        detail = f"{missing:.0%} of the texts of the last hours have no receipt: check that PUBLIC_URL can be reached."
-        yield Alarm.RECEIPTS_MISSING, detail
+        yield Alarm.RECEIPTS_MISSING, sentence(_RECEIPTS_MISSING, percent=round(missing * 100))
 
 
 def _waiting_since(moment: datetime) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from ivr.carrier.twilio.errors import CLASSES, ErrorClass
 from ivr.carrier.twilio.statuses import STATE_BY_STATUS
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import text
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
@@ -50,6 +51,7 @@ class AppliedReceipt:
     delay: float | None
 
 
+_NETWORKS_REFUSE = N_("The networks refuse our texts: error {code}.")
 _FINAL = frozenset({"delivered", "undelivered", "failed"})
 
 
@@ -93,7 +95,7 @@ def apply_to_text(
         if changed:
             record_error_code(connection, vault, row.person_id, code, now)
     if receipt.refuses_sender:
-        raise_alarm(connection, Alarm.DELIVERY_STOPPED, now, f"The networks refuse our texts: error {receipt.code}.")
+        raise_alarm(connection, Alarm.DELIVERY_STOPPED, now, sentence(_NETWORKS_REFUSE, code=str(receipt.code)))
     elif receipt.state == "delivered":
         clear_alarm(connection, Alarm.DELIVERY_STOPPED, row.claimed_at)
     return changed

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 
 from ivr import log
 from ivr.carrier.twilio.client import UNREACHABLE, Carrier, LoggedMessage
+from ivr.i18n import sentence
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.marks import TEXTS_FORGOTTEN, read_mark
 from ivr.ledger.tables import person, text
@@ -61,7 +62,7 @@ def may_send(ledger: Ledger, vault: Vault, carrier: Carrier, guard: RestoreGuard
     if is_restored:
         with ledger.write() as connection:
             ledger.exclusive_lock(connection)
-            raise_alarm(connection, Alarm.LEDGER_RESTORED, now, RESTORED)
+            raise_alarm(connection, Alarm.LEDGER_RESTORED, now, sentence(RESTORED))
         return False
     guard.remember(count)
     # The carrier let us read its log, so it accepts our account.

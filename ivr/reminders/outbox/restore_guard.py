@@ -19,10 +19,11 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from ivr import queues
 from ivr.clock import now as clock_now
+from ivr.i18n import N_
 from ivr.ledger.tables import mark
 
 # The alarm LEDGER_RESTORED, however the restore was detected.
-RESTORED = (
+RESTORED = N_(
     "A backup of the database was restored, which lacks the texts since then. Nothing is sent until"
     " `infoline reminders reconcile --since` is run with the time of the backup."
 )

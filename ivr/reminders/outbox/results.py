@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from ivr.carrier.twilio.client import Accepted, Refused
 from ivr.carrier.twilio.errors import CLASSES, LANDLINE, ErrorClass
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, person, text
 from ivr.people.persons import opt_out_person
@@ -18,6 +19,8 @@ from ivr.reminders.outbox.text_states import TextState, mark_handed_over, transi
 
 Result = Accepted | Refused
 _MAX_DOUBLINGS = 20
+_REFUSED_CODE = N_("The carrier refuses our texts: error {code}.")
+_REFUSED = N_("The carrier refuses our texts: {error}.")
 # Ids per statement; databases limit the number of parameters.
 MAX_IDS = 1000
 
@@ -57,8 +60,12 @@ class ResultRecorder:
             delay = min(self._retry * 2 ** min(row.tries - 1, _MAX_DOUBLINGS), MAX_RETRY_DELAY)
             reschedule(connection, row, now, now + delay, f"error_{result.code}" if result.code else "not_sent")
             if result.kind is ErrorClass.STOP:
-                error = f"error {result.code}" if result.code else result.detail
-                raise_alarm(connection, Alarm.SENDING_STOPPED, now, f"The carrier refuses our texts: {error}.")
+                detail = (
+                    sentence(_REFUSED_CODE, code=result.code)
+                    if result.code
+                    else sentence(_REFUSED, error=result.detail)
+                )
+                raise_alarm(connection, Alarm.SENDING_STOPPED, now, detail)
         else:
             transition(connection, [row.id], TextState.FAILED, now, f"error_{result.code}", error_code=result.code)
             record_error_code(connection, self._vault, row.person_id, result.code, now)
@@ -90,6 +97,8 @@ def expire_claims(ledger: Ledger, now: datetime, lease_seconds: float) -> int:
     if not ids:
         return 0
     with ledger.write() as connection:
+        # A worker that records results locks texts in the order of their results: a deadlock without this lock.
+        ledger.exclusive_lock(connection)
         # Meanwhile a live worker may have planned a text again and claimed it.
         still = connection.execute(select(text.c.id).where(text.c.id.in_(ids), *is_expired)).scalars()
         return len(transition(connection, still, TextState.UNCERTAIN, now, "lease_expired"))

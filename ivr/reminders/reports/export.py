@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 import secrets
@@ -10,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
@@ -93,19 +94,42 @@ def write_csv(
     rows: Iterable[Mapping[str, str]], file: TextIO, columns: Sequence[str], progress: Callable[[int], None]
 ) -> int:
     """Write a header and rows, with formulas escaped. Returns the number of rows; progress gets it as it grows."""
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(columns)
-    select_cells, count = itemgetter(*columns), 0
-    for row in rows:
-        cells = select_cells(row)
-        # Formulas are rare: one search covers the whole row.
-        if _FORMULA_IN_ROW.search(_SEPARATOR + _SEPARATOR.join(cells)):
-            cells = [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]
-        writer.writerow(cells)
-        count += 1
-        if count % CHUNK == 0:
+    count = 0
+    for slice_, rows_of_slice in _slices(rows, columns):
+        file.write(slice_)
+        count += rows_of_slice
+        if rows_of_slice == CHUNK:
             progress(count)
     return count
+
+
+def csv_slices(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) -> Iterator[str]:
+    """A header and rows as CSV, with formulas escaped: at most CHUNK rows at a time, as soon as they are read."""
+    return (slice_ for slice_, _ in _slices(rows, columns))
+
+
+def _slices(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Slices of CSV, each with the number of its rows. There is at least one, with the header."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(columns)
+    remaining = iter(rows)
+    chunk = list(islice(remaining, CHUNK))
+    while True:
+        writer.writerows(_escaped([row[name] for name in columns]) for row in chunk)
+        yield file.getvalue(), len(chunk)
+        file.seek(0)
+        file.truncate()
+        chunk = list(islice(remaining, CHUNK))
+        if not chunk:
+            return
+
+
+def _escaped(cells: list[str]) -> list[str]:
+    # Formulas are rare: one search covers the whole row.
+    if _FORMULA_IN_ROW.search(_SEPARATOR + _SEPARATOR.join(cells)):
+        return [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]
+    return cells
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select,
 
 from ivr.ledger import Vault
 from ivr.ledger.tables import (
+    alarm_event,
     appointment,
     batch,
     call_turn,
@@ -186,6 +187,7 @@ RULES: tuple[Rule, ...] = (
         lambda cutoffs: (hl7_message.c.received_at < cutoffs.numbers) & (hl7_message.c.state != "waiting"),
         _delete_from(hl7_message),
     ),
+    Rule("alarms", alarm_event, lambda cutoffs: alarm_event.c.ended_at < cutoffs.evidence, _delete_from(alarm_event)),
     Rule("consent_records", opt_out_event, lambda cutoffs: opt_out_event.c.at < cutoffs.evidence, _forget_evidence),
     Rule(
         "numbers_kept_as_hash",

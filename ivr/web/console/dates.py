@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
-from flask_babel import format_date, format_datetime, format_time
+from flask_babel import format_date, format_datetime, format_time, format_timedelta
 
 from ivr.web.console.language import language
 
@@ -39,3 +39,8 @@ def full_moment(moment: datetime) -> str:
 def time_of_day(moment: datetime | time) -> str:
     """2:30 PM. moment: in the zone to show."""
     return str(format_time(moment, _TIME, rebase=False))
+
+
+def duration(length: timedelta) -> str:
+    """3 hours. Rounded to the largest unit."""
+    return str(format_timedelta(max(length, timedelta(seconds=1))))

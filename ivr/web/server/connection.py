@@ -9,7 +9,9 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, cast
 
+from ivr.web.body_files import BodyFolder
 from ivr.web.routes import APART, MAX_BODY, body_limits, lane_of
+from ivr.web.server.bodies import Body
 from ivr.web.server.connections import Connections
 from ivr.web.server.http import Head, HttpError, RequestReader
 from ivr.web.server.site import Site
@@ -24,7 +26,11 @@ HEAD_SECONDS, WRITE_SECONDS = 10.0, 60.0
 IDLE_SECONDS, LINGER_SECONDS = 75.0, 1.0
 SLICE = 64 * 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-REASONS = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large", HTTPStatus.REQUEST_TIMEOUT: "timeout"}
+REASONS = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.REQUEST_TIMEOUT: "timeout",
+    HTTPStatus.SERVICE_UNAVAILABLE: "disk",
+}
 
 
 class State(Enum):
@@ -44,7 +50,10 @@ class PassesOn(Protocol):
 
 
 class Host(Protocol):
-    """What a connection needs of its server. date: of the Date header. console: who answers the console and the API."""
+    """What a connection needs of its server. date: of the Date header. console: who answers the console and the API.
+
+    bodies: where large bodies go; None keeps them in memory.
+    """
 
     connections: Connections[Connection]
     site: Site
@@ -52,6 +61,7 @@ class Host(Protocol):
     date: str
     stopping: bool
     console: PassesOn | None
+    bodies: BodyFolder | None
 
     def now(self) -> float:
         """The clock by which deadlines are measured, in seconds."""
@@ -77,6 +87,7 @@ class Connection(asyncio.Protocol):
     def _start_over(self) -> None:
         self._state = State.HEAD
         self._reader = RequestReader(self._begin, MAX_BODY)
+        self._body = Body(self._server.bodies)
         self._received = bytearray()
         self._environ: WSGIEnvironment = {}
         self._keep_alive = True
@@ -137,6 +148,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
         self._server.connections.remove(self)
+        if self._state is not State.ANSWERING:
+            self._body.close()
 
     def _allow(self, seconds: float) -> None:
         self.deadline = self._server.now() + seconds
@@ -146,12 +159,34 @@ class Connection(asyncio.Protocol):
         reader.feed(data)
         if is_first and reader.is_started and self._state is State.HEAD:
             self.deadline = min(self.deadline, self._server.now() + HEAD_SECONDS)
-        if reader.is_complete and self._state is State.BODY:
-            self._state, self.deadline = State.ANSWERING, math.inf
-            self._server.connections.set_waiting(self, waiting=False)
-            if reader.has_more:
-                self._refuse_more()
-            self._server.site.answer(self._environ, bytes(reader.body), self._send)
+        if self._state is State.BODY and self._body.must_write(reader.body, is_complete=reader.is_complete):
+            self._store_received()
+        elif reader.is_complete and self._state is State.BODY:
+            self._answer()
+
+    def _store_received(self) -> None:
+        """Move what was received of a large body to its file, and read no more meanwhile."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+        received, self._reader.body = self._reader.body, bytearray()
+        self._body.write(received, self._after_storing)
+
+    def _after_storing(self, error: OSError | None) -> None:
+        if self._transport is None or self._state is not State.BODY:
+            return
+        self._transport.resume_reading()
+        if error is not None:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        elif self._reader.is_complete:
+            self._answer()
+
+    def _answer(self) -> None:
+        reader = self._reader
+        self._state, self.deadline = State.ANSWERING, math.inf
+        self._server.connections.set_waiting(self, waiting=False)
+        if reader.has_more:
+            self._refuse_more()
+        self._server.site.answer(self._environ, self._body.take(reader.body), reader.body_size, self._send)
 
     def _begin(self, head: Head) -> None:
         """Refuse a request because of its headers, or begin to receive its body."""
@@ -179,6 +214,7 @@ class Connection(asyncio.Protocol):
         self._send(response)
 
     def _send(self, response: Response) -> None:
+        self._body.close()
         if self._transport is None:
             return
         if self._state is State.LINGERING or self._server.stopping:

@@ -43,11 +43,13 @@ class RequestReader:
     """Reads one request as its bytes arrive.
 
     begin: called with the head, before any of the body is read; it may change `limit`, the most bytes of the body.
+    body: what was received of it; the caller may move bytes from there to elsewhere.
     """
 
     def __init__(self, begin: Callable[[Head], None], limit: int) -> None:
         self.is_started = self.is_complete = self.has_more = False
         self.body = bytearray()
+        self.body_size = 0
         self._begin, self.limit = begin, limit
         self._parser = HttpRequestParser(self)
         self._target = b""
@@ -128,7 +130,8 @@ class RequestReader:
     def on_body(self, data: bytes) -> None:
         if not self.is_complete:
             self.body += data
-            if len(self.body) > self.limit:
+            self.body_size += len(data)
+            if self.body_size > self.limit:
                 raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     def on_message_complete(self) -> None:

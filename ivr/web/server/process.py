@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ivr import log
 from ivr.side_process import be_less_urgent
+from ivr.web.body_files import BodyFolder
 from ivr.web.server.connections import Networks
 from ivr.web.server.console_process import ConsoleProcess, receive_connections
 from ivr.web.server.request_counts import RequestCounts
@@ -52,7 +53,7 @@ class Served:
 
     prepare: called on a thread once requests are answered, so that the first ones need not wait. close: called at the
     end. console: makes what a process of its own serves, to which the console's requests go; None if `app` answers
-    them.
+    them. bodies: where large bodies of requests go.
     """
 
     app: WSGIApplication
@@ -63,6 +64,7 @@ class Served:
     prepare: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
     console: Callable[[], Served] | None = None
+    bodies: BodyFolder | None = None
 
 
 Factory = Callable[[], Served]
@@ -89,7 +91,7 @@ async def _run(factory: Factory, listener: socket.socket, number: int, parent: i
     address, port = listener.getsockname()[:2]
     served.counts.save_as(f"{port}-{number}")
     console = ConsoleProcess(partial(_serve_console, served.console), port, number) if served.console else None
-    server = Server(Site(served.app, served.counts), served.per_address, served.proxies, console)
+    server = Server(Site(served.app, served.counts), served.per_address, served.proxies, console, served.bodies)
     log.log_start("web", pid=os.getpid(), bind=address, port=port, **served.description)
     await server.start(listener)
     threading.Thread(target=served.prepare, name="prepare", daemon=True).start()
@@ -121,7 +123,7 @@ async def _run_console(factory: Factory, channel: socket.socket, port: int, numb
     stop, loop = _stop_signal(), asyncio.get_running_loop()
     served = factory()
     served.counts.save_as(f"{port}-{number}-console")
-    server = Server(Site(served.app, served.counts), served.per_address, served.proxies)
+    server = Server(Site(served.app, served.counts), served.per_address, served.proxies, bodies=served.bodies)
     server.start_without_listener(port)
     log.get_logger().info("console_process_started", pid=os.getpid(), port=port)
     threading.Thread(target=served.prepare, name="prepare", daemon=True).start()

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from email.utils import formatdate
 
+from ivr.web.body_files import BodyFolder
 from ivr.web.server.connection import Connection, PassesOn
 from ivr.web.server.connections import Connections, Networks
 from ivr.web.server.site import Site
@@ -25,11 +26,19 @@ STOP_SECONDS = 20.0
 class Server:
     """Accepts connections until `stop`. per_address, proxies: see Connections.
 
-    console: who answers the console's requests; None if the site does.
+    console: who answers the console's requests; None if the site does. bodies: where large bodies of requests go; None
+    keeps them in memory.
     """
 
-    def __init__(self, site: Site, per_address: int, proxies: Networks = (), console: PassesOn | None = None) -> None:
-        self.site, self.console = site, console
+    def __init__(
+        self,
+        site: Site,
+        per_address: int,
+        proxies: Networks = (),
+        console: PassesOn | None = None,
+        bodies: BodyFolder | None = None,
+    ) -> None:
+        self.site, self.console, self.bodies = site, console, bodies
         self.connections: Connections[Connection] = Connections(connection_limit(), per_address, proxies)
         self.stopping = False
         self.date = ""
@@ -51,6 +60,8 @@ class Server:
         """Serve only what `adopt` is given. port: of the listener of the other process."""
         self.port = port
         self.date = formatdate(usegmt=True)
+        if self.bodies is not None:
+            self.bodies.remove_leftovers()
         self._sweeping = asyncio.create_task(self._sweep())
 
     async def adopt(self, sock: socket.socket, received: bytes) -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import HTTPException
 
-from ivr import request_ids
+from ivr import request_ids, tracing
 from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
+from ivr.web.body_files import BodyFile
 from ivr.web.routes import Lane, lane_of, route_of
 from ivr.web.server.lanes import BUSY, SIZES, Finish, ThreadLane
 from ivr.web.server.request_counts import RequestCounts
+from ivr.web.server.traced import run_traced
 from ivr.web.server.wsgi import Response, add_body, run_app
 from ivr.web.webhook import REFUSED, refuse_unread
 
@@ -46,9 +48,9 @@ class Site:
         """Count a request whose path is unknown or whose body never came."""
         self._counts.record("other", response.status[:3], reason)
 
-    def answer(self, environ: WSGIEnvironment, body: bytes, finish: Finish) -> None:
-        """Pass the response to `finish`, now or later."""
-        add_body(environ, body)
+    def answer(self, environ: WSGIEnvironment, body: bytes | BodyFile, size: int, finish: Finish) -> None:
+        """Pass the response to `finish`, now or later. size: of the body."""
+        add_body(environ, body, size)
         request = request_ids.new_id()
         started = time.perf_counter()
         lane = lane_of(environ["PATH_INFO"])
@@ -80,7 +82,7 @@ class Site:
     def _run(self, request: str, environ: WSGIEnvironment) -> Response:
         """Return the response. Each thread of a lane, and the event loop, works for one request at a time."""
         request_ids.current.set(request)
-        return run_app(self._app, environ)
+        return run_traced(self._app, environ) if tracing.is_on() else run_app(self._app, environ)
 
     def _count(self, environ: WSGIEnvironment, response: Response, seconds: float | None = None) -> None:
         route = route_of(environ["PATH_INFO"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ivr import log
+from ivr.web.body_files import BodyFile
 from ivr.web.routes import route_of
 from ivr.web.server.http import Head
 
@@ -62,9 +63,9 @@ def build_environ(head: Head, address: str, port: int) -> WSGIEnvironment:
     }
 
 
-def add_body(environ: WSGIEnvironment, body: bytes) -> None:
-    environ["CONTENT_LENGTH"] = str(len(body))
-    environ["wsgi.input"] = BytesIO(body)
+def add_body(environ: WSGIEnvironment, body: bytes | BodyFile, size: int) -> None:
+    environ["CONTENT_LENGTH"] = str(size)
+    environ["wsgi.input"] = BytesIO(body) if isinstance(body, bytes) else body
 
 
 def run_app(app: WSGIApplication, environ: WSGIEnvironment) -> Response:

@@ -8,11 +8,14 @@ import pytest
 
 from ivr.feeds.fhir.pull import FhirPull
 from ivr.feeds.fhir.server import Client, FhirError, FhirServer
+from ivr.feeds.hl7.process import Feed
 from ivr.ledger.tables import alarm, appointment, batch
 from ivr.reminders.imports.importer import Importer
+from ivr.settings import Settings
 from tests.feeds.fhir import servers
 from tests.feeds.fhir.servers import LOCATION, FakeServer, bundle, patient, running
-from tests.support.clinic import NOW
+from tests.feeds.hl7.messages import siu
+from tests.support.clinic import NOW, row
 
 HTML = (200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
 
@@ -96,6 +99,36 @@ def test_a_server_that_fails_raises_the_alarm_and_nothing_is_lost(clinic, answer
     assert "date" in fake.searches[-1]
     assert clinic.all(alarm) == []
     assert clinic.appointment("A1").status == "booked"
+
+
+def test_the_newest_of_two_feeds_and_a_file_wins_and_the_history_says_from_where(clinic, monkeypatch):
+    clock = iter(NOW + timedelta(minutes=minutes) for minutes in range(100))
+    monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: next(clock))
+    hl7 = Feed(Settings(), clinic.ledger, clinic.vault, clinic.content)
+
+    def state() -> tuple[str, str]:
+        found = clinic.appointment("A1")
+        return clinic.batch(found.batch_id).filename, f"{found.starts_at:%d %H:%M} {found.status}"
+
+    answers = [
+        one_page(1),
+        bundle(servers.appointment(1, "2026-12-11T10:30:00-05:00"), patient(1), LOCATION),
+        bundle(servers.appointment(1, status="cancelled"), patient(1), LOCATION),
+    ]
+    with running(FakeServer(lambda _query: answers.pop(0))) as fake:
+        puller(clinic, fake).run(NOW)
+        assert state() == ("FHIR", "08 15:30 booked")
+        hl7.replay(siu(1, "S13", sent=f"{NOW:%Y%m%d%H%M%S}+0000", starts="202612091030"))
+        assert state() == ("HL7 RADIS", "09 15:30 booked")
+        clinic.import_rows(row(1, "2026-12-10 10:30", site="elliot"), now=NOW + timedelta(minutes=20))
+        assert state() == ("appointments.csv", "10 15:30 booked")
+        puller(clinic, fake).run(NOW + timedelta(minutes=30))
+        assert state() == ("FHIR", "11 15:30 booked")
+        hl7.replay(siu(1, "S13", sent=f"{NOW - timedelta(hours=1):%Y%m%d%H%M%S}+0000", starts="202612141030"))
+        assert state() == ("FHIR", "11 15:30 booked")
+        puller(clinic, fake).run(NOW + timedelta(minutes=40))
+    assert state() == ("FHIR", "08 15:30 cancelled")
+    assert [found.appointment_id for found in clinic.all(appointment)] == ["A1"]
 
 
 def test_a_token_that_expired_is_replaced(clinic):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+import structlog
 
 from ivr.feeds.hl7.inbox import complete, open_message, unread_messages
 from ivr.feeds.hl7.process import Feed
@@ -180,3 +182,23 @@ def test_a_message_of_a_site_without_reminders_is_only_acknowledged(clinic, feed
     )
     assert codes(feed, siu(1)) == ["AA"]
     assert states(clinic) == ["ignored"]
+
+
+def test_a_release_whose_mapping_is_broken_changes_nothing_of_a_running_feed(clinic, feed, monkeypatch):
+    def with_mapping(text: bytes):
+        former = clinic.content
+        return type(former)("1" * 12, former.config, former.prompts, {**former.files, "hl7.yaml": text})
+
+    def follow(text: bytes) -> None:
+        monkeypatch.setattr("ivr.feeds.hl7.process.live_release", lambda _: SimpleNamespace(digest="1" * 12))
+        monkeypatch.setattr("ivr.feeds.hl7.process.live_content", lambda *_: with_mapping(text))
+        with structlog.testing.capture_logs() as events:
+            feed._follow_release()
+        assert [event["event"] for event in events] == (["hl7_mapping_refused"] if b"[" not in text else [])
+
+    follow(b"phone: none")
+    assert codes(feed, siu(1)) == ["AA"]
+    assert states(clinic) == ["applied"]
+    follow(b"types: [CT]")
+    codes(feed, siu(2))
+    assert states(clinic) == ["applied", "ignored"]

@@ -158,8 +158,8 @@ def test_the_mapping_names_other_fields(reader):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("phone: [", "line 1: this is not YAML"),
-        ("phones: [PID-13]", "phones: Extra inputs are not permitted"),
+        ("phone: [", "error: This is not valid YAML"),
+        ("phones: [PID-13]", "hl7.yaml:1: error: `phones` is not a key here"),
         ("phone: [PID13]", "`PID13` is no field: write it like SCH-2.1"),
         ("timezone: Mars", "`Mars` is no time zone"),
     ],

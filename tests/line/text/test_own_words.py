@@ -10,10 +10,9 @@ from ivr.line.content.loader import read_content
 from ivr.line.text.own_words import OwnWords, own_words
 from ivr.people.inbound.outcome import decide_outcome, parse_text
 from tests.line.content.test_loader import SHIPPED
-from tests.support.matching import matcher_of
+from tests.support.matching import shipped_matcher
 
 CONTENT = read_content(SHIPPED)
-MATCHER = matcher_of(CONTENT)
 REMINDERS = [
     prompt.section("texted").words
     if hasattr(prompt, "section")
@@ -33,7 +32,7 @@ FORMS = [
 
 @given(st.sampled_from(REMINDERS), st.sampled_from(FORMS), st.booleans(), st.booleans())
 def test_a_reaction_to_any_of_our_texts_changes_nothing(words: str, form: str, opted_out: bool, asks: bool) -> None:
-    parsed = parse_text(MATCHER, form.format(words), "", False, None)
+    parsed = parse_text(shipped_matcher(), form.format(words), "", False, None)
     assert decide_outcome(parsed, opted_out=opted_out, reminder_asks=asks) == "automatic"
 
 
@@ -67,9 +66,8 @@ def rows(table: str) -> list[str]:
 
 @pytest.mark.parametrize("body", rows(AUTOMATIC))
 def test_an_automatic_reply_is_recognized(body: str) -> None:
-    assert (
-        decide_outcome(parse_text(MATCHER, body, "", False, None), opted_out=False, reminder_asks=True) == "automatic"
-    )
+    parsed = parse_text(shipped_matcher(), body, "", False, None)
+    assert decide_outcome(parsed, opted_out=False, reminder_asks=True) == "automatic"
 
 
 @pytest.mark.parametrize("body", rows(FROM_PERSONS))
@@ -78,5 +76,6 @@ def test_what_a_person_writes_is_kept(body: str) -> None:
 
 
 def test_a_red_flag_next_to_an_automatic_reply_is_answered() -> None:
-    parsed = parse_text(MATCHER, "I am out of the office. My chest hurts and I can't breathe.", "", False, None)
+    body = "I am out of the office. My chest hurts and I can't breathe."
+    parsed = parse_text(shipped_matcher(), body, "", False, None)
     assert decide_outcome(parsed, opted_out=False, reminder_asks=False) == "urgent"

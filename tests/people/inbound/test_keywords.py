@@ -6,12 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.line.content.loader import read_content
 from ivr.people.inbound.outcome import decide_outcome, parse_text
-from tests.line.content.test_loader import SHIPPED
-from tests.support.matching import matcher_of
+from tests.support.matching import shipped_matcher
 
-MATCHER = matcher_of(read_content(SHIPPED))
 OPT_OUTS = r"""
 STOP 12345 | stop pls 🙏 | STOP - Rosa Diaz | STOP to end | stop 🛑 | Stop!!! | alto por favor | STOP, Rosa
 Reply STOP | "STOP" | (stop) | stop stop stop | СТОР | СТОП | 𝗦𝗧𝗢𝗣 | 𝐒𝐓𝐎𝐏 | ＳＴＯＰ | ꜱᴛᴏᴘ | 🅂🅃🄾🄿 | 🆂🆃🅾🅿
@@ -46,7 +43,7 @@ def rows(table: str) -> list[str]:
 
 
 def outcome(body: str, *, asks: bool = False) -> str:
-    return decide_outcome(parse_text(MATCHER, body, "", False, None), opted_out=False, reminder_asks=asks)
+    return decide_outcome(parse_text(shipped_matcher(), body, "", False, None), opted_out=False, reminder_asks=asks)
 
 
 @pytest.mark.parametrize("body", rows(OPT_OUTS))
@@ -75,11 +72,11 @@ def test_a_menu_digit_with_trimmings_is_heard(body: str) -> None:
 
 
 def test_a_no_does_not_reveal_the_language() -> None:
-    assert parse_text(MATCHER, "NO", "", False, "en").match.language == "en"
+    assert parse_text(shipped_matcher(), "NO", "", False, "en").match.language == "en"
 
 
 def test_what_looks_like_a_name_may_be_a_red_flag_and_the_opt_out_is_kept() -> None:
-    parsed = parse_text(MATCHER, "STOP - Chest Pain", "", False, None)
+    parsed = parse_text(shipped_matcher(), "STOP - Chest Pain", "", False, None)
     assert (decide_outcome(parsed, opted_out=False, reminder_asks=False), parsed.match.also_stop) == ("urgent", True)
 
 

@@ -14,6 +14,7 @@ from ivr.ledger import LedgerUnavailable, Vault
 from ivr.ledger.keys import SEALED_COLUMNS
 from ivr.ledger.reseal import reseal
 from ivr.ledger.tables import (
+    alarm_event,
     appointment,
     audit_entry,
     batch,
@@ -363,3 +364,11 @@ def test_sqlite_overwrites_what_is_deleted(clinic, tmp_path):
     run(clinic)
     checkpoint()
     assert marker not in file.read_bytes()
+
+
+@pytest.mark.parametrize(("days", "remains"), [(1826, True), (1828, False)])
+def test_the_history_of_an_alarm_is_kept_for_five_years_after_its_end(clinic, days, remains):
+    ended = {"name": "backlog", "raised_at": NOW - 3000 * DAY, "detail": "[]", "ended_at": NOW - days * DAY}
+    write(clinic, insert(alarm_event).values(**ended), insert(alarm_event).values({**ended, "ended_at": None}))
+    assert run(clinic) == ({} if remains else {"alarms": 1})
+    assert [row.ended_at for row in clinic.all(alarm_event)] == [*([ended["ended_at"]] if remains else []), None]

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ivr import clock, create_app
-from ivr.people.webhooks import Delivery
+from ivr.people.webhooks import LEASE, Delivery
 from ivr.settings import Settings, load, shift_file
 from tests.support.clinic import NOW
 from tests.support.paths import ROOT
@@ -100,20 +100,27 @@ def test_the_receiver_prints_signed_events_and_refuses_others(tmp_path, monkeypa
     settings = Settings(public_url="http://127.0.0.1:8000", webhook_hosts=f"127.0.0.1:{port}")
     sender = EventSender(ledger, settings)
 
-    def delivery(secret: bytes) -> Delivery:
+    def delivery(secret: bytes, event: str = "e1") -> Delivery:
         url = f"http://127.0.0.1:{port}/events"
         data = {"appointment_id": "A1"}
-        return Delivery(1, url, secret, "e1", "appointment.confirmed", data, NOW, 1)
+        return Delivery(1, url, secret, event, "appointment.confirmed", data, NOW, 1, datetime.now(UTC) + LEASE)
 
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as receiver:
+    with subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as receiver:
         try:
             wait_until(lambda: sender.send(delivery(b"secret")))
             assert json.loads(receiver.stdout.readline()) == json.loads(
                 re.search(r"```json-event\n(.*?)```", DOCUMENT, re.DOTALL)[1]
             )
-            assert not sender.send(delivery(b"another"))
+            # A repeat is accepted and dropped; the next line is that of another event.
+            assert sender.send(delivery(b"secret"))
+            assert sender.send(delivery(b"secret", "e2"))
+            assert receiver.stdout.readline()
+            assert not sender.send(delivery(b"another", "e3"))
             old = time.time() - 301
             monkeypatch.setattr(webhooks.clock, "now", lambda: datetime.fromtimestamp(old, UTC))
-            assert not sender.send(delivery(b"secret"))
+            assert not sender.send(delivery(b"secret", "e4"))
         finally:
             receiver.terminate()
+        assert receiver.stdout.read() == b""

@@ -66,6 +66,21 @@ def test_hours_and_numbers_are_saved_and_nothing_else_changes(published):
     assert nurse.post(HOURS, form).status_code == 409
 
 
+def test_the_name_of_an_office_is_saved_in_each_language_and_the_next_calls_say_it(published):
+    nurse = published.browser("operator")
+    page = nurse.page(HOURS)
+    assert 'lang="es" dir="auto" maxlength="80" value="la oficina de citas (Central Scheduling)"' in page
+    names = {"en": "Scheduling: rooms 1, 2 {north}", "es": "la oficina de citas"}
+    form = hours_form(nurse) | {f"central-scheduling-name-{code}": name for code, name in names.items()}
+    assert nurse.post(HOURS, form).status_code == 303
+    entry, other = config_of(published).directory[:2]
+    assert entry.name == names
+    assert other.name["en"] == "the Elliot Breast Health Center"
+    lines = drafted(published)[LINE_FILE].decode().splitlines()
+    assert len(set(lines) - set(SHIPPED[LINE_FILE].decode().splitlines())) == 1
+    assert "Scheduling: rooms 1, 2 {north}" in nurse.page(HOURS)
+
+
 def test_the_same_hours_save_nothing(published):
     nurse = published.browser("operator")
     assert nurse.post(HOURS, hours_form(nurse)).status_code == 303
@@ -78,6 +93,9 @@ def test_the_same_hours_save_nothing(published):
         ("Mon-opens", "18:00", "It closes before it opens"),
         ("Mon-opens", "", "Enter both times"),
         ("Tue-closes", "late", "Enter both times"),
+        ("name-en", "", "Enter the name as callers hear it"),
+        ("name-es", "x" * 81, "Enter the name as callers hear it"),
+        ("name-es", "a\nb", "Enter the name as callers hear it"),
         ("number", "12", "is not a phone number"),
         ("number", "]: \U0001f600 {", "is not a phone number"),
         ("number", "x" * 10_000, "is not a phone number"),

@@ -130,7 +130,9 @@ def test_an_item_is_taken_given_back_and_done(ann, clinic):
     assert "Nobody waits" in ann.page("/work")
     kinds = ("work_claimed", "work_released", "work_done", "work_reopened")
     assert [kind for kind, _ in audited(clinic, *kinds)] == [kinds[0], kinds[1], kinds[0], kinds[2]]
-    assert {str(details) for _, details in audited(clinic, *kinds)} == {str({"callback": 1, "todo": None})}
+    assert {str(details) for _, details in audited(clinic, *kinds)} == {
+        str({"callback": 1, "todo": None, "message": None})
+    }
 
 
 def test_the_second_person_is_told_who_has_it(ann, bob, clinic):
@@ -167,7 +169,7 @@ def test_what_is_done_can_be_undone_by_a_colleague_who_then_has_it(ann, bob, cli
         assert bob.post(f"{path}/reopen").location == path
         assert "You have taken this" in bob.page(path)
         assert "Nothing was done lately" in bob.page("/work/done")
-    assert audited(clinic, "work_reopened")[0] == ("work_reopened", {"callback": 1, "todo": None})
+    assert audited(clinic, "work_reopened")[0] == ("work_reopened", {"callback": 1, "todo": None, "message": None})
 
 
 def test_undo_is_refused_once_the_same_work_waits_again_or_too_late(ann, clinic):
@@ -230,7 +232,7 @@ def test_a_note_of_10_000_characters_is_kept_sealed_and_shown_as_typed(ann, bob,
     page = bob.page("/work/callbacks/1")
     assert "سيتصل لاحقًا 🙏 &lt;b&gt;Ruf an&lt;/b&gt;" in page
     assert "<b>" not in page
-    assert audited(clinic, "work_noted") == [("work_noted", {"callback": 1, "todo": None})]
+    assert audited(clinic, "work_noted") == [("work_noted", {"callback": 1, "todo": None, "message": None})]
 
 
 def test_a_note_that_is_too_long_is_refused_and_kept_in_the_form(ann, clinic):

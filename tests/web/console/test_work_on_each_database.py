@@ -6,12 +6,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from ivr.ledger import Vault
 from ivr.ledger.keys import SEALED_COLUMNS
 from ivr.ledger.reseal import reseal
-from ivr.ledger.tables import callback, person, todo
+from ivr.ledger.tables import callback, hl7_message, person, todo
 from ivr.people import work_claims
 from ivr.people.callbacks import complete_callback, forget_completed_callbacks
 from ivr.people.persons import get_or_create_persons
@@ -19,7 +19,7 @@ from ivr.people.work_claims import Claimant, WorkList, write_note
 from ivr.people.work_items import add_work_item, landline_item
 from ivr.staff.users import Role, add_user
 from tests.support.clinic import NOW, at, row
-from tests.web.console.work_support import JANE, JOAN, NOTE, ask
+from tests.web.console.work_support import JANE, JOAN, NOTE, ask, unread_message
 
 
 def staff(ledger, count=2):
@@ -37,6 +37,11 @@ def add_item(ledger, vault, kind="change"):
         person_id = get_or_create_persons(connection, vault, [JANE], NOW)[JANE]
         add_work_item(connection, kind, person_id, None, NOW)
         return person_id
+
+
+def add_message(ledger, vault):
+    with ledger.write() as connection:
+        connection.execute(insert(hl7_message).values(unread_message(vault)))
 
 
 def at_once(count, action):
@@ -59,6 +64,7 @@ def at_once(count, action):
 def test_of_two_people_who_claim_at_once_one_gets_it(ledger, vault, work):
     ask(ledger, vault)
     add_item(ledger, vault)
+    add_message(ledger, vault)
     people = staff(ledger, 6)
 
     def take(number):
@@ -83,6 +89,7 @@ def test_two_people_who_take_a_landline_at_once_share_one_item(ledger, vault):
 def test_the_queries_of_the_lists_run_on_both_databases(clinic_on_each_database):
     from ivr.web.console.people.queries import appointment_row, work_about, work_of
     from ivr.web.console.work import queries
+    from ivr.web.console.work.message_queries import pending_messages
 
     clinic = clinic_on_each_database
     clinic.import_rows(row(1, at(10)), row(2, at(11)))
@@ -91,8 +98,10 @@ def test_the_queries_of_the_lists_run_on_both_databases(clinic_on_each_database)
     with clinic.ledger.write() as connection:
         connection.execute(update(person).values(landline=True))
         complete_callback(connection, 1, "ann", NOW)
+    add_message(clinic.ledger, clinic.vault)
     with clinic.ledger.read() as connection:
-        assert queries.counts(connection, NOW) == queries.Counts(0, {"change": 1}, 2)
+        assert queries.counts(connection, NOW) == queries.Counts(0, {"change": 1}, 2, 1)
+        assert [row.by for row in queries.page_of(connection, pending_messages(), 1)[0]] == [None]
         assert [row.person_id for row in queries.landlines(connection, NOW, 1)[0]] == [1, 2]
         assert [row.done_by for row in queries.done_items(connection, NOW, 1)[0]] == ["ann"]
         assert len(queries.pending_items(connection, "change", 1)[0]) == 1

@@ -12,6 +12,7 @@ from ivr.web.api.bodies import body_file
 from ivr.web.api.context import api_key, audit, content, services, staff_name
 from ivr.web.api.import_work import ImportAnswer, ImportJob, import_body, run_job
 from ivr.web.api.models import ImportQuery
+from ivr.web.body_files import BodyFolder
 
 
 def importer(on_live: OnLive = lambda _connection, _batch, _rows: None) -> Importer:
@@ -34,7 +35,7 @@ def import_request(query: ImportQuery, *, fhir: bool = False) -> ImportAnswer:
         shared = services()
         return run_job(job, shared.settings, shared.ledger, shared.vault, live)
 
-    with body_file() as path:
+    with body_file(BodyFolder(services().settings.var_dir)) as path:
         job = ImportJob(str(path), staff_name(), api_key().id, query.strict, query.dry_run, fhir)
         return import_body(job, here)
 

@@ -39,4 +39,4 @@ def finish(work: WorkList, item_id: int) -> dict[str, Any]:
 
 def _subject(work: WorkList, item_id: int) -> dict[str, int | None]:
     is_callback = work is WorkList.CALLBACKS
-    return {"callback": item_id if is_callback else None, "todo": None if is_callback else item_id}
+    return {"callback": item_id if is_callback else None, "todo": None if is_callback else item_id, "message": None}

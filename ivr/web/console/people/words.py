@@ -44,6 +44,7 @@ WORK = {
     "cancel": lazy_gettext("Texted CANCEL"),
     "wrong-number": lazy_gettext("Wrong number"),
     "landline": lazy_gettext("Landline: call instead of texting"),
+    "message": lazy_gettext("Message that cannot be read"),
 }
 # What happened to a text, as a sentence about it.
 _MOVES = {

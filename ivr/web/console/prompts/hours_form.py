@@ -17,11 +17,12 @@ from ivr.line.content.yaml_source import Path
 from ivr.web.console.words import gettext
 
 _MOST_NUMBER = 40
+MOST_NAME = 80
 
 
 @dataclass(frozen=True)
 class EntryForm:
-    """The fields of an office, by name. languages: of its name."""
+    """The fields of an office, by name."""
 
     entry: DirectoryEntry
     name: str
@@ -42,9 +43,14 @@ class Month:
     weeks: tuple[tuple[Day, ...], ...]
 
 
-def fields_of(entry: DirectoryEntry) -> dict[str, str]:
+def name_field(entry: DirectoryEntry, language: str) -> str:
+    return f"{entry.id}-name-{language}"
+
+
+def fields_of(config: Config, entry: DirectoryEntry) -> dict[str, str]:
     """The fields of an office as they are in the draft."""
     fields = {
+        **{name_field(entry, language): entry.name.get(language, "") for language in config.languages},
         f"{entry.id}-number": entry.number,
         f"{entry.id}-confirmed": "yes" if entry.confirmed else "",
         f"{entry.id}-holidays": "yes" if entry.holidays == "closed" else "",
@@ -68,6 +74,12 @@ def errors_of(config: Config, fields: Mapping[str, str]) -> dict[str, str]:
                 )
             elif opens and opens >= closes:
                 errors[f"{entry.id}-{day}-opens"] = gettext("It closes before it opens: correct one of the two times.")
+        for language in config.languages:
+            name = fields.get(name_field(entry, language), "").strip()
+            if not 0 < len(name) <= MOST_NAME or not name.isprintable():
+                errors[name_field(entry, language)] = gettext(
+                    "Enter the name as callers hear it, up to %(limit)s characters.", limit=MOST_NAME
+                )
         if not any(opens for opens, _ in spans.values()):
             errors[f"{entry.id}-Mon-opens"] = gettext("Enter the hours of at least one day.")
     return errors
@@ -88,13 +100,17 @@ def changes_of(config: Config, fields: Mapping[str, str]) -> dict[Path, str]:
     """The values of line.yaml that the fields change. The fields have no errors."""
     changes: dict[Path, str] = {}
     for index, entry in enumerate(config.directory):
-        before = fields_of(entry)
+        before = fields_of(config, entry)
         sent = {name: fields.get(name, "").strip() for name in before}
         times = {day: (_at(sent, entry.id, day, "opens") or "", _at(sent, entry.id, day, "closes")) for day in DAYS}
         known = {day: (before[f"{entry.id}-{day}-opens"], before[f"{entry.id}-{day}-closes"]) for day in DAYS}
         place: Path = ("directory", index)
         if times != known:
             changes[*place, "hours"] = _written_hours(times)
+        for language in config.languages:
+            name = sent[name_field(entry, language)]
+            if name != before[name_field(entry, language)]:
+                changes[*place, "name", language] = quote(name)
         number = sent[f"{entry.id}-number"]
         if number != entry.number:
             changes[*place, "number"] = quote(number[:_MOST_NUMBER])

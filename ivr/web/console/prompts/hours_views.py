@@ -15,8 +15,9 @@ from ivr.line.content.yaml_source import Path
 from ivr.releases.drafts import EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import staff_user
 from ivr.web.console.prompts.blueprint import blueprint
-from ivr.web.console.prompts.drafted import drafts, recorder
+from ivr.web.console.prompts.drafted import drafts, language_name, recorder
 from ivr.web.console.prompts.hours_form import (
+    MOST_NAME,
     EntryForm,
     changes_of,
     errors_of,
@@ -46,12 +47,14 @@ def _page(line: LineFile, sent: Mapping[str, str] | None, errors: Mapping[str, s
     # The calendar of other years has no use here, and the rules of holidays end somewhere.
     year = year if today.year <= year <= today.year + 3 else today.year
     entries = [
-        EntryForm(entry, entry.name[config.default_language], fields_of(entry) if sent is None else sent)
+        EntryForm(entry, entry.name[config.default_language], fields_of(config, entry) if sent is None else sent)
         for entry in config.directory
     ]
     return render_template(
         "prompts/hours.html",
         entries=entries,
+        languages=[(code, language_name(code)) for code in config.languages],
+        name_limit=MOST_NAME,
         days=weekday_names("wide"),
         short_days=weekday_names(),
         version=(sent or {}).get("version", line.version),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +13,12 @@ from ivr import clock
 from ivr.ledger.tables import appointment
 from ivr.people.audit import AuditKind
 from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
-from ivr.reminders.reports.export import COLUMNS, export_texts, write_csv
+from ivr.reminders.reports.export import COLUMNS, export_texts
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, batch_status, control
 from ivr.web.console.context import audit, live_line, services
+from ivr.web.console.downloads import csv_download
 from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment
 from ivr.web.console.reminders.state_words import bar, mode, reason_words, state_words
-from ivr.web.console.reminders.upload_views import csv_response
 from ivr.web.console.reminders.views import blueprint
 from ivr.web.console.words import gettext
 
@@ -146,12 +145,11 @@ def download_numbers(batch_id: int) -> Response:
 
 def _csv(batch_id: int, *, numbers: bool) -> Response:
     columns = [name for name in COLUMNS if numbers or name != "first_name"]
-    rules, file = live_line().content.config.reminders, io.StringIO(newline="")
+    rules = live_line().content.config.reminders
     try:
         rows = export_texts(
             services().ledger, services().vault, rules, batch_id if batch_id < 2**31 else 0, clock.now(), numbers
         )
     except NoSuchBatch:
         abort(404)
-    write_csv(rows, file, columns, lambda _count: None)
-    return csv_response(file.getvalue(), f"batch-{batch_id}{'-numbers' if numbers else ''}.csv")
+    return csv_download(rows, columns, f"batch-{batch_id}{'-numbers' if numbers else ''}.csv")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ from flask_babel import format_decimal
 from werkzeug.datastructures import FileStorage
 
 from ivr.reminders.imports.preview import TextPreview
-from ivr.reminders.reports.export import write_csv
 from ivr.web.console.context import live_line, services, staff_user
 from ivr.web.console.dates import full_moment
+from ivr.web.console.downloads import csv_download
 from ivr.web.console.reminders.findings import Findings, sentence_of
 from ivr.web.console.reminders.import_work import BAD_ROWS, Desk, findings, start
 from ivr.web.console.reminders.state_words import COLUMNS
@@ -237,18 +235,6 @@ def rows_to_mend(upload_id: str) -> Response:
     rows = json.loads(uploads.read(upload.id, BAD_ROWS) or "[]") or abort(404)
     wrong = gettext("what is wrong")
     names = list(dict.fromkeys(name for row in rows for name, _ in row["cells"]))
-    file = io.StringIO(newline="")
     empty = dict.fromkeys(names, "")
     cells = ({**empty, **dict(row["cells"]), wrong: " ".join(map(sentence_of, row["wrong"]))} for row in rows)
-    if names:
-        write_csv(cells, file, [*names, wrong], lambda _count: None)
-    else:
-        csv.writer(file).writerow([wrong])
-    return csv_response(file.getvalue(), "rows-to-mend.csv")
-
-
-def csv_response(text: str, name: str) -> Response:
-    """A CSV file to download, with the byte-order mark that Excel needs."""
-    response = Response("\ufeff" + text, mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return csv_download(cells if names else (), [*names, wrong], "rows-to-mend.csv")

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 from flask import Response, abort, render_template, request
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, or_, select
 
 from ivr import clock
+from ivr.ledger import Ledger
 from ivr.ledger.tables import audit_entry
 from ivr.people.audit import AuditKind
+from ivr.reminders.reports.export import CHUNK
 from ivr.staff.users import users as all_users
 from ivr.web.console.context import live_line, services
+from ivr.web.console.downloads import csv_download
 from ivr.web.console.settings.audit_words import kind_words, kinds
 from ivr.web.console.settings.views import blueprint
 
 PAGE_SIZE = 50
 PERIODS = (1, 7, 30, 365)
-MAX_CSV_ROWS = 100_000
 MAX_PAGE = 10_000
 
 
@@ -46,22 +47,46 @@ def audit_log() -> str:
 @blueprint.get("/settings/audit.csv")
 def audit_csv() -> Response:
     zone = live_line().content.config.zone
-    output = io.StringIO()
-    writer = csv.writer(output)
-    writer.writerow(("id", "at", "who", "kind", "details"))
-    for row in _entries(_period(), _kind(), MAX_CSV_ROWS, 0):
-        at = row.at.astimezone(zone).isoformat(timespec="seconds")
-        writer.writerow((row.id, at, row.actor, row.kind, row.details))
-    headers = {"Content-Disposition": "attachment; filename=audit.csv"}
-    return Response(output.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+    rows = (
+        {
+            "id": str(row.id),
+            "at": row.at.astimezone(zone).isoformat(timespec="seconds"),
+            "who": row.actor,
+            "kind": row.kind,
+            "details": row.details,
+        }
+        for row in _every_entry(services().ledger, _query(_period(), _kind()))
+    )
+    return csv_download(rows, ("id", "at", "who", "kind", "details"), "audit.csv")
 
 
-def _entries(days: int, kind: str, limit: int, offset: int) -> list[Row[Any]]:
+def _query(days: int, kind: str) -> Select[Any]:
+    """The newest first."""
     query = select(audit_entry).where(audit_entry.c.at >= clock.now() - timedelta(days=days))
     if kind:
         query = query.where(audit_entry.c.kind == kind)
+    return query.order_by(audit_entry.c.at.desc(), audit_entry.c.id.desc())
+
+
+def _entries(days: int, kind: str, limit: int, offset: int) -> list[Row[Any]]:
     with services().ledger.read() as connection:
-        return list(connection.execute(query.order_by(audit_entry.c.at.desc()).limit(limit).offset(offset)))
+        return list(connection.execute(_query(days, kind).limit(limit).offset(offset)))
+
+
+def _every_entry(ledger: Ledger, query: Select[Any]) -> Iterator[Row[Any]]:
+    """In slices, each of which goes on where the last one ended."""
+    at, id_ = audit_entry.c.at, audit_entry.c.id
+    rows: Sequence[Row[Any]] = ()
+    while not rows or len(rows) == CHUNK:
+        later = query
+        if rows:
+            last = rows[-1]
+            later = query.where(at <= last.at, or_(at < last.at, id_ < last.id))
+        with ledger.read() as connection:
+            rows = connection.execute(later.limit(CHUNK)).all()
+        if not rows:
+            return
+        yield from rows
 
 
 def _entry(row: Row[Any], names: dict[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext
 from ivr.people.audit import AuditKind
 
 _WORDS = {
+    "alarm_seen": lazy_gettext("problem seen"),
     "api_key_added": lazy_gettext("API key added"),
     "api_key_revoked": lazy_gettext("API key revoked"),
     "appointment_read": lazy_gettext("appointment opened"),

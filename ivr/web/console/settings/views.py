@@ -6,15 +6,15 @@ from importlib.metadata import version
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from ivr import clock
 from ivr.ledger.engine import latest_migration
-from ivr.ledger.tables import alarm
 from ivr.people.audit import AuditKind
+from ivr.reminders.alarms import active_alarms
 from ivr.staff import users as accounts
 from ivr.staff.users import Invitation, Role, StaffUser, UserExists, user_by_id
 from ivr.web.console.context import audit, services, staff_user
+from ivr.web.console.today.alarm_words import detail_of, words_of_alarm
 from ivr.web.console.words import gettext
 
 blueprint = Blueprint("settings", __name__, template_folder="templates")
@@ -25,7 +25,7 @@ def show() -> str:
     """Active alarms and versions."""
     shared = services()
     with shared.ledger.read() as connection:
-        alarms = connection.execute(select(alarm).order_by(alarm.c.raised_at)).all()
+        alarms = active_alarms(connection)
         people = accounts.users(connection)
     line = shared.releases.live
     facts = {
@@ -35,7 +35,14 @@ def show() -> str:
         gettext("Release of the prompts"): line.digest if line else gettext("none"),
         gettext("Address of the line"): shared.settings.public_url,
     }
-    return render_template("settings/show.html", alarms=alarms, people=people, facts=facts)
+    return render_template(
+        "settings/show.html",
+        alarms=alarms,
+        people=people,
+        facts=facts,
+        words_of=words_of_alarm,
+        detail_of=detail_of,
+    )
 
 
 @blueprint.get("/settings/users")

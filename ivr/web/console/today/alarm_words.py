@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from flask_babel import lazy_gettext
 
 from ivr.reminders.alarms import Alarm
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, translated
 
 
 class AlarmWords(NamedTuple):
@@ -87,8 +88,8 @@ _WORDS = {
     ),
     Alarm.HL7_UNREAD: (
         lazy_gettext("The scheduling system sent messages that the line cannot read. Their appointments are missing."),
-        lazy_gettext("Ask your IT department to list them with `infoline hl7 items`."),
-        _REMINDERS,
+        lazy_gettext("Open them in the work list, and ask your IT department to have them corrected and sent again."),
+        "work.messages",
     ),
     Alarm.FILE_MISSING: (
         lazy_gettext("The file of appointments has not arrived at the usual time."),
@@ -101,6 +102,12 @@ _WORDS = {
         _REMINDERS,
     ),
 }
+
+
+def detail_of(stored: str) -> str:
+    """The detail of an alarm in the language of the user. stored: as the database keeps it."""
+    template, values = json.loads(stored)
+    return translated((template, values))
 
 
 def words_of_alarm(name: str) -> AlarmWords:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, cast
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
 
 from ivr import clock
 from ivr.line.content.loader import Content
-from ivr.web.console.context import live_line, services, staff_user
+from ivr.people.audit import AuditKind
+from ivr.reminders.alarms import Alarm, mark_seen
+from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.security.gate import may_open
 from ivr.web.console.today import numbers, picture
 from ivr.web.console.today.figures import day_figures, week_figure
 from ivr.web.console.today.kept import Kept
 from ivr.web.console.today.places import places
 from ivr.web.console.today.waiting import link_for, waiting_lines
+from ivr.web.console.words import gettext
 from ivr.web.services import Services
 
 blueprint = Blueprint("today", __name__, template_folder="templates")
@@ -52,6 +57,22 @@ def waiting() -> str:
 def numbers_block() -> str:
     """The numbers, for a page that was shown before they were counted."""
     return render_template("today/numbers.html", **_numbers())
+
+
+@blueprint.post("/today/alarms/<name>/seen")
+def see_alarm(name: str) -> ResponseReturnValue:
+    """Say that one has seen an alarm, so that colleagues know."""
+    with services().ledger.write() as connection:
+        event_id = mark_seen(connection, name, staff_user().name, clock.now()) if name in set(Alarm) else None
+        if event_id is not None:
+            audit(connection, AuditKind.ALARM_SEEN, alarm=event_id)
+    flash(
+        gettext("Your colleagues can see now that you have seen this.")
+        if event_id is not None
+        else gettext("This problem is over, or a colleague has seen it already.")
+    )
+    is_from_settings = request.form.get("from") == "settings" and may_open("settings.alarms", staff_user().role)
+    return redirect(url_for("settings.alarms" if is_from_settings else "today.show"), 303)
 
 
 @blueprint.get("/line")

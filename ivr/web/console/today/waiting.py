@@ -17,7 +17,7 @@ from ivr.line.content.loader import Content
 from ivr.line.content.sign_off import unsigned_prompts
 from ivr.line.content.translations import outdated_translations
 from ivr.line.lint.folder_rules import unconfirmed_holidays
-from ivr.reminders.alarms import raised
+from ivr.reminders.alarms import active_alarms
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.today.alarm_words import words_of_alarm
 from ivr.web.console.words import gettext, ngettext
@@ -27,6 +27,7 @@ Tone = Literal["wrong", "care", "plain"]
 _LINKS = {
     "work.callbacks": lazy_gettext("See the call-back requests"),
     "work.items": lazy_gettext("See the work list"),
+    "work.messages": lazy_gettext("See the messages"),
     "prompts.topics": lazy_gettext("See the prompts"),
     "prompts.unanswered": lazy_gettext("See the questions"),
     "reminders.batches": lazy_gettext("See the reminders"),
@@ -39,7 +40,8 @@ _LINKS = {
 class Line:
     """One thing that waits. since: when the oldest came, or when an alarm was raised; latest: when the last one came.
 
-    key: names the line, the same at each refresh. advice: what to do. endpoint: the page where it is handled.
+    key: names the line, the same at each refresh. advice: what to do. endpoint: the page where it is handled. alarm:
+    its name, with who has seen it and when.
     """
 
     key: str
@@ -49,6 +51,9 @@ class Line:
     since: datetime | None = None
     latest: datetime | None = None
     advice: str = ""
+    alarm: str = ""
+    seen_by: str | None = None
+    seen_at: datetime | None = None
 
     @property
     def is_alarm(self) -> bool:
@@ -81,10 +86,19 @@ def _alarms(connection: Connection, content: Content | None) -> Iterator[Line]:
         sentence = gettext("No release of the prompts can be read, so callers hear an apology.")
         advice = gettext("Ask your IT department to run the command `infoline doctor`.")
         yield Line("no-release", sentence, "prompts.topics", "wrong", advice=advice)
-    alarms = sorted(raised(connection).items(), key=lambda item: (item[1], item[0]))
-    for name, since in alarms:
-        words = words_of_alarm(name)
-        yield Line(f"alarm-{name}", words.problem, words.endpoint, "wrong", since, advice=words.advice)
+    for alarm in active_alarms(connection):
+        words = words_of_alarm(alarm.name)
+        yield Line(
+            key=f"alarm-{alarm.name}",
+            sentence=words.problem,
+            endpoint=words.endpoint,
+            tone="wrong",
+            since=alarm.raised_at,
+            advice=words.advice,
+            alarm=alarm.name,
+            seen_by=alarm.seen_by,
+            seen_at=alarm.seen_at,
+        )
 
 
 def _callbacks(connection: Connection) -> Iterator[Line]:

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext
 from sqlalchemy import Connection, Row
 
 from ivr import clock
+from ivr.feeds.hl7.inbox import settle_alarm
 from ivr.ledger.vault import UnknownKey
 from ivr.people import work_claims
 from ivr.people.audit import AuditKind
@@ -22,9 +23,19 @@ from ivr.web.console.people.queries import masked
 from ivr.web.console.security.kept_forms import kept_fields
 from ivr.web.console.words import gettext
 from ivr.web.console.work import queries, words
+from ivr.web.console.work.message_views import sentence_of_fault
 from ivr.web.console.work.views import back_to_list, blueprint, claimant
 
-_SHOW = {WorkList.CALLBACKS: "work.show_callback", WorkList.ITEMS: "work.show_item"}
+_SHOW = {
+    WorkList.CALLBACKS: "work.show_callback",
+    WorkList.ITEMS: "work.show_item",
+    WorkList.MESSAGES: "work.show_message",
+}
+_CHANGE = {
+    WorkList.CALLBACKS: "work.change_callback",
+    WorkList.ITEMS: "work.change_item",
+    WorkList.MESSAGES: "work.change_message",
+}
 
 
 class _Change(NamedTuple):
@@ -68,6 +79,11 @@ def show_item(item_id: int) -> str:
     return _show(WorkList.ITEMS, item_id)
 
 
+@blueprint.get("/work/messages/<int:item_id>")
+def show_message(item_id: int) -> str:
+    return _show(WorkList.MESSAGES, item_id)
+
+
 @blueprint.post("/work/callbacks/<int:item_id>")
 def note_callback(item_id: int) -> ResponseReturnValue:
     return _write_note(WorkList.CALLBACKS, item_id)
@@ -78,6 +94,11 @@ def note_item(item_id: int) -> ResponseReturnValue:
     return _write_note(WorkList.ITEMS, item_id)
 
 
+@blueprint.post("/work/messages/<int:item_id>")
+def note_message(item_id: int) -> ResponseReturnValue:
+    return _write_note(WorkList.MESSAGES, item_id)
+
+
 @blueprint.post(f"/work/callbacks/<int:item_id>/{_ANY_CHANGE}")
 def change_callback(item_id: int, action: str) -> ResponseReturnValue:
     return _change(WorkList.CALLBACKS, item_id, action)
@@ -86,6 +107,11 @@ def change_callback(item_id: int, action: str) -> ResponseReturnValue:
 @blueprint.post(f"/work/items/<int:item_id>/{_ANY_CHANGE}")
 def change_item(item_id: int, action: str) -> ResponseReturnValue:
     return _change(WorkList.ITEMS, item_id, action)
+
+
+@blueprint.post(f"/work/messages/<int:item_id>/{_ANY_CHANGE}")
+def change_message(item_id: int, action: str) -> ResponseReturnValue:
+    return _change(WorkList.MESSAGES, item_id, action)
 
 
 @blueprint.post("/work/landlines/<int:person_id>")
@@ -105,6 +131,8 @@ def _change(work: WorkList, item_id: int, action: str) -> ResponseReturnValue:
         changed = change.apply(connection, work, item_id, claimant(), clock.now())
         if changed:
             audit(connection, change.kind, **_details(work, item_id))
+            if work is WorkList.MESSAGES:
+                settle_alarm(connection, clock.now())
     if not changed:
         return _show(work, item_id, problem_with=action), 409
     flash(str(change.sentence))
@@ -145,23 +173,25 @@ def _show(work: WorkList, item_id: int, *, problem_with: str = "", note: _Note |
         row = queries.item(connection, work, item_id) or abort(404)
         if work is WorkList.CALLBACKS:
             audit(connection, AuditKind.CALLBACKS_READ, callbacks=[item_id])
-        else:
+        elif work is WorkList.ITEMS:
             audit(connection, AuditKind.TODOS_READ, todos=[item_id])
     stored = _stored_note(row)
     return render_template(
-        "work/item.html",
+        "work/message.html" if work is WorkList.MESSAGES else "work/item.html",
         row=row,
         work=work.value,
         kind=words.kind_of(row),
-        masked=masked(shared.vault, row.phone_sealed),
+        here=url_for(_SHOW[work], item_id=item_id),
+        masked=None if work is WorkList.MESSAGES else masked(shared.vault, row.phone_sealed),
         stored_note=stored,
         note=note or _kept_note(row, stored),
         note_limit=MAX_NOTE,
         problem=_problem(problem_with, row),
         content=live_line().content,
         me=claimant(),
-        may_change="work.change_callback" if work is WorkList.CALLBACKS else "work.change_item",
+        may_change=_CHANGE[work],
         words=words,
+        sentence_of=sentence_of_fault,
     )
 
 
@@ -194,5 +224,5 @@ def _problem(action: str, row: Row[Any]) -> str:
 
 def _details(work: WorkList, item_id: int) -> dict[str, int | None]:
     """An entry of the audit log names the item by its table and id."""
-    is_callback = work is WorkList.CALLBACKS
-    return {"callback": item_id if is_callback else None, "todo": None if is_callback else item_id}
+    names = {WorkList.CALLBACKS: "callback", WorkList.ITEMS: "todo", WorkList.MESSAGES: "message"}
+    return {name: item_id if each is work else None for each, name in names.items()}

@@ -7,12 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
-from ivr.ledger.tables import appointment, callback, console_user, person, todo
+from ivr.feeds.hl7.inbox import is_unread
+from ivr.ledger.tables import appointment, callback, console_user, hl7_message, person, todo
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.people.work_claims import UNDO_FOR, WorkList
 from ivr.web.console.people.queries import MAX_ID
+from ivr.web.console.work import message_queries
 
 PER_PAGE = 50
 MAX_COUNT = 1000
@@ -37,6 +52,7 @@ class Counts:
     callbacks: int
     items: dict[str, int]
     landlines: int
+    messages: int
 
 
 def counts(connection: Connection, now: datetime) -> Counts:
@@ -50,6 +66,7 @@ def counts(connection: Connection, now: datetime) -> Counts:
         callbacks=connection.execute(waiting).scalar_one(),
         items={kind: count for kind, count in connection.execute(by_kind)},
         landlines=connection.execute(landlines).scalar_one(),
+        messages=message_queries.count_pending(connection),
     )
 
 
@@ -57,13 +74,13 @@ def pending_callbacks(connection: Connection, page: int) -> Page:
     """Red flags first, then the oldest."""
     urgency = case((callback.c.topic.in_(RED_FLAGS), 0), else_=1)
     query = _items(WorkList.CALLBACKS).where(callback.c.done_at.is_(None))
-    return _page(connection, query.order_by(urgency, callback.c.asked_at, callback.c.id), page)
+    return page_of(connection, query.order_by(urgency, callback.c.asked_at, callback.c.id), page)
 
 
 def pending_items(connection: Connection, kind: str, page: int) -> Page:
     """The items of one kind, oldest first."""
     query = _items(WorkList.ITEMS).where(todo.c.done_at.is_(None), todo.c.kind == kind)
-    return _page(connection, query.order_by(todo.c.at, todo.c.id), page)
+    return page_of(connection, query.order_by(todo.c.at, todo.c.id), page)
 
 
 def landlines(connection: Connection, now: datetime, page: int) -> Page:
@@ -75,7 +92,7 @@ def landlines(connection: Connection, now: datetime, page: int) -> Page:
         .outerjoin(todo, and_(todo.c.person_id == waiting.c.person_id, _is_landline_item(), todo.c.done_at.is_(None)))
         .outerjoin(console_user, console_user.c.id == todo.c.claimed_by)
     )
-    return _page(connection, query.order_by(waiting.c.starts_at, waiting.c.person_id), page)
+    return page_of(connection, query.order_by(waiting.c.starts_at, waiting.c.person_id), page)
 
 
 def done_items(connection: Connection, now: datetime, page: int) -> Page:
@@ -90,12 +107,19 @@ def done_items(connection: Connection, now: datetime, page: int) -> Page:
             (WorkList.ITEMS, todo, todo.c.kind),
         )
     ]
-    every = union_all(*lists).subquery()
-    return _page(connection, select(every).order_by(every.c.done_at.desc(), every.c.id.desc()), page)
+    of_messages = (
+        select(literal(WorkList.MESSAGES.value), hl7_message.c.id, literal("message"), hl7_message.c.done_at)
+        .add_columns(hl7_message.c.done_by, null(), null())
+        .where(is_unread(), hl7_message.c.done_at > now - UNDO_FOR)
+    )
+    every = union_all(*lists, of_messages).subquery()
+    return page_of(connection, select(every).order_by(every.c.done_at.desc(), every.c.id.desc()), page)
 
 
 def item(connection: Connection, work: WorkList, item_id: int) -> Row[Any] | None:
     """One item, pending or done; None if there is none, or if its number has been deleted."""
+    if work is WorkList.MESSAGES:
+        return message_queries.message(connection, item_id)
     if item_id > MAX_ID:
         return None
     return connection.execute(_items(work).where(work.table.c.id == item_id)).first()
@@ -143,6 +167,7 @@ def _is_landline_item() -> Any:
     return todo.c.kind == "landline"
 
 
-def _page(connection: Connection, query: Select[Any], page: int) -> Page:
+def page_of(connection: Connection, query: Select[Any], page: int) -> Page:
+    """The rows of a page, and whether more follow."""
     rows = connection.execute(query.limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)).all()
     return rows[:PER_PAGE], len(rows) > PER_PAGE

@@ -26,7 +26,7 @@ def callbacks() -> str:
     with services().ledger.write() as connection:
         rows, more = queries.pending_callbacks(connection, page)
         audit(connection, AuditKind.CALLBACKS_READ, callbacks=[row.id for row in rows])
-        common = _common(connection, "callbacks")
+        common = common_values(connection, "callbacks")
         forget_completed_callbacks(connection, now)
     return render_template("work/callbacks.html", rows=rows, page=page, more=more, **common)
 
@@ -38,7 +38,7 @@ def items(kind: str) -> str:
     with services().ledger.write() as connection:
         rows, more = queries.pending_items(connection, kind, page)
         audit(connection, AuditKind.TODOS_READ, todos=[row.id for row in rows])
-        common = _common(connection, kind)
+        common = common_values(connection, kind)
     return render_template("work/items.html", rows=rows, page=page, more=more, kind=kind, **common)
 
 
@@ -48,7 +48,7 @@ def landlines() -> str:
     with services().ledger.write() as connection:
         rows, more = queries.landlines(connection, clock.now(), page)
         audit(connection, AuditKind.TODOS_READ, todos=[row.id for row in rows if row.id is not None])
-        common = _common(connection, "landlines")
+        common = common_values(connection, "landlines")
     return render_template("work/landlines.html", rows=rows, page=page, more=more, **common)
 
 
@@ -61,7 +61,7 @@ def done() -> str:
         rows, more = queries.done_items(connection, now, page)
         audit(connection, AuditKind.CALLBACKS_READ, callbacks=[row.id for row in rows if row.work == "callbacks"])
         audit(connection, AuditKind.TODOS_READ, todos=[row.id for row in rows if row.work == "items"])
-        common = _common(connection, "done")
+        common = common_values(connection, "done")
     return render_template("work/done.html", rows=rows, page=page, more=more, **common)
 
 
@@ -81,10 +81,12 @@ def back_to_list(kind: str) -> ResponseReturnValue:
         return redirect(url_for("work.callbacks"), 303)
     if kind == "landline":
         return redirect(url_for("work.landlines"), 303)
+    if kind == "message":
+        return redirect(url_for("work.messages"), 303)
     return redirect(url_for("work.items", kind=kind), 303)
 
 
-def _common(connection: Connection, current: str) -> dict[str, Any]:
+def common_values(connection: Connection, current: str) -> dict[str, Any]:
     """What every list shows. current: the open tab."""
     vault = services().vault
     return {

@@ -54,6 +54,10 @@ ADVICE = {
         "Find the right number in the patient’s record, correct your file, and import it again."
     ),
     "landline": lazy_gettext("The carrier cannot text this number. Call the patient about the appointment."),
+    "message": lazy_gettext(
+        "The scheduling system sent this, and the line could not read it, so an appointment may be missing. Ask the"
+        " people who run that system to correct and send it again, or import the appointment as a file."
+    ),
 }
 DONE = {
     "callback": lazy_gettext("Done: I have called"),
@@ -61,14 +65,15 @@ DONE = {
     "cancel": lazy_gettext("Done: it is settled"),
     "wrong-number": lazy_gettext("Done: the number is corrected"),
     "landline": lazy_gettext("Done: I have called"),
+    "message": lazy_gettext("Done: it is settled"),
 }
 
 __all__ = ["language_name", "local_time"]
 
 
 def kind_of(row: Row[Any]) -> str:
-    """The kind of an item: of a row that has none, a call back."""
-    return str(row._mapping.get("kind", "callback"))
+    """The kind of an item. Rows of call backs and of messages have no such column."""
+    return str(row._mapping.get("kind", "message" if "fault" in row._mapping else "callback"))
 
 
 def kind_words(kind: str) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from flask_security import hash_password
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from werkzeug.datastructures import MultiDict
 
-from ivr.ledger.tables import console_user, metadata
+from ivr.feeds.hl7.inbox import settle_alarm
+from ivr.ledger.tables import console_user, hl7_message, metadata
 from ivr.line.content.loader import read_content, read_folder
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.work_items import add_work_item
@@ -29,6 +30,7 @@ from tests.support.paths import ROOT
 from tests.web.console.conftest import Browser, Console
 from tests.web.console.prompts_support import NEW, OLD, form_of, replaced, send, words_form
 from tests.web.console.security.support import addresses, rows_of
+from tests.web.console.work_support import unread_message
 
 # The id of the user who is changed; the administrator is the first.
 OPERATOR = 2
@@ -105,6 +107,10 @@ FORMS = {
     "work.change_item": Form("/work/items/1/done", {}),
     "work.note_callback": Form("/work/callbacks/1", {"note": "called", "based_on": ""}),
     "work.note_item": Form("/work/items/1", {"note": "called", "based_on": ""}),
+    "work.change_message": Form("/work/messages/1/claim", {}),
+    "work.note_message": Form("/work/messages/1", {"note": "called", "based_on": ""}),
+    "work.show_message_text": Form("/work/messages/1/text", {}),
+    "today.see_alarm": Form("/today/alarms/hl7_unread/seen", {}),
 }
 # They name one draft, release, recording or step of a sign-in by a stamp that their page gives out, and read no other
 # field; test_prompts*.py, test_reminders_plan.py and test_sign_in_attacks.py send them.
@@ -133,6 +139,8 @@ def console(console: Console, clinic_for_commands: Clinic, monkeypatch: pytest.M
         add_work_item(connection, "change", 1, 1, NOW - timedelta(hours=1))
         add_api_key(connection, "scheduling", Role.SCHEDULER, NOW, None)
         connection.execute(update(metadata.tables["person"]).values(landline=True))
+        connection.execute(insert(hl7_message).values(unread_message(console.services.vault)))
+        settle_alarm(connection, NOW)
     monkeypatch.setattr(jobs, "run_process", lambda *_arguments: None)
     return console
 

@@ -1,0 +1,58 @@
+"""HL7 messages that could not be read: the list, and the shape of one message."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import abort, render_template, request
+from sqlalchemy import Row
+
+from ivr.feeds.hl7.acks import FAULTS
+from ivr.feeds.hl7.inbox import open_message
+from ivr.feeds.hl7.shape import shape_of
+from ivr.ledger.vault import UnknownKey
+from ivr.people.audit import AuditKind
+from ivr.web.console.context import audit, services
+from ivr.web.console.security.gate import HTMX
+from ivr.web.console.words import gettext, translated
+from ivr.web.console.work import message_queries, queries
+from ivr.web.console.work.views import blueprint, common_values, page_number
+
+_FAULT_SENTENCES = {fault.value: reply.text for fault, reply in FAULTS.items()}
+
+
+@blueprint.get("/work/messages")
+def messages() -> str:
+    page = page_number()
+    with services().ledger.read() as connection:
+        rows, more = queries.page_of(connection, message_queries.pending_messages(), page)
+        common = common_values(connection, "messages")
+    return render_template(
+        "work/messages.html", rows=rows, page=page, more=more, sentence_of=sentence_of_fault, **common
+    )
+
+
+@blueprint.post("/work/messages/<int:item_id>/text")
+def show_message_text(item_id: int) -> str:
+    """The message, with x for each letter and # for each digit. That somebody looked at it is recorded."""
+    shared = services()
+    with shared.ledger.write() as connection:
+        if message_queries.message(connection, item_id) is None:
+            abort(404)
+        try:
+            raw = open_message(connection, shared.vault, item_id)
+        except UnknownKey:
+            raw = None
+        audit(connection, AuditKind.HL7_MESSAGE_READ, message=item_id)
+    template = "work/_shape.html" if request.headers.get(HTMX) else "work/message_text.html"
+    return render_template(template, item_id=item_id, shape=None if raw is None else shape_of(raw))
+
+
+def sentence_of_fault(row: Row[Any]) -> str:
+    """Why a message could not be read, in the language of the page. It holds nothing of the message."""
+    if row.reason:
+        return " ".join(translated((template, values)) for template, values in json.loads(row.reason))
+    if row.fault in _FAULT_SENTENCES:
+        return gettext(_FAULT_SENTENCES[row.fault])
+    return gettext("The message has a fault called %(name)s.", name=row.fault)
