@@ -33,20 +33,21 @@ MOST_SEGMENTS = 3
 # Replies that do not reveal the language of the sender.
 _SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "menu"))
 # All probabilities in this module were chosen on questions that the model had not seen: see decision 25.
-# A false alarm is better than a missed red flag. Of 371 true ones that match a rule, the least probable had 0.33;
-# of 72 false ones, 62 had less than 0.1.
-_LOWEST_RED_FLAG = 0.25
-_LOWEST_WITH_RULE = 0.1
+# A false alarm is better than a missed red flag. Rules also match red flags that the model takes for something else:
+# "I have a lump, do I need an earlier appointment" has 0.011.
+_LOWEST_RED_FLAG = 0.2
+_LOWEST_RED_FLAG_WITH_RULE = 0.005
 _LOWEST_POSSIBLE_RED_FLAG = 0.04
 # A single word that no file lists is too little for a red flag.
 _FEWEST_RED_FLAG_WORDS = 2
 # An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
 # reason, a rule alone is not enough if everything else in the message says otherwise.
-_LOWEST_STOP = 0.85
+_LOWEST_STOP = 0.93
 _LOWEST_STOP_WITH_RULE = 0.3
-# Beside a red flag, which takes most of the probability.
-_LOWEST_STOP_BESIDE_RED_FLAG = 0.1
 _LOWEST_POSSIBLE_STOP = 0.2
+# How probable the outcome of a rule must be.
+_LOWEST_WITH_RULE = dict.fromkeys(RED_FLAGS, _LOWEST_RED_FLAG_WITH_RULE) | {STOP: _LOWEST_STOP_WITH_RULE}
+_LOWEST_WITH_OTHER_RULE = 0.1
 # An answer about something else misinforms; an outcome such as scheduling does not.
 _LOWEST_ANSWER = 0.6
 _LOWEST_TOPIC = 0.4
@@ -124,7 +125,7 @@ class Matcher:
         detected = None if outcome == INTERPRETER else self._language_of(normalized, tokens, conversation)
         result = _result(outcome, between, chances, detected or conversation)
         if result.topic in RED_FLAGS:
-            return replace(result, also_stop=STOP in rules and chances.get(STOP, 1.0) >= _LOWEST_STOP_BESIDE_RED_FLAG)
+            return replace(result, also_stop=STOP in rules)
         return result if exact else replace(result, possible=_possible(result.topic, rules, chances))
 
     def _language_of(self, normalized: str, tokens: list[str], conversation: str) -> str | None:
@@ -163,7 +164,7 @@ class Matcher:
 
 def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
     """Whether the model does not contradict a rule that matches; it cannot if it does not know the outcome."""
-    return chances.get(rule, 1.0) >= (_LOWEST_STOP_WITH_RULE if rule == STOP else _LOWEST_WITH_RULE)
+    return chances.get(rule, 1.0) >= _LOWEST_WITH_RULE.get(rule, _LOWEST_WITH_OTHER_RULE)
 
 
 def _possible(topic: str, rules: list[str], chances: dict[str, float]) -> str | None:
