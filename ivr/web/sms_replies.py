@@ -67,7 +67,8 @@ def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str
         return text.reply_with(SILENCED)
     if outcome == text.parsed.keyword and text.services.settings.keywords_answered_by == "carrier":
         return []
-    if answers:
+    # The answer to a picture names the numbers to call, and few words beside a picture mean little.
+    if answers and outcome != "media":
         answers = [*with_caution(text.line.content, text.parsed.match, answers[0]), *answers[1:]]
     return answers if outcome in ALWAYS_ANSWERED else _with_language_hint(text, answers)
 
