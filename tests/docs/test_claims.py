@@ -38,7 +38,7 @@ def test_the_readme_says_how_many_questions_are_understood(line: CompiledLine) -
 
 def test_the_readme_says_how_many_messages_of_patients_are_understood(line: CompiledLine) -> None:
     totals = evaluate(read_questions("real.tsv"), line.matcher.match)
-    asked, fair, wrong = numbers("README.md", "N and N; of N messages by real patients, N and N; of N with")[2:]
+    asked, fair, wrong = numbers("README.md", "N and N; of N messages by real patients, N and N; of")[2:]
     assert (asked, fair, wrong) == (
         totals["questions"],
         of_100(totals, "right or fair"),
