@@ -8,11 +8,14 @@ import sys
 from bench import (
     api,
     callers,
+    capacity,
     console,
+    crowd,
     feeds,
     held,
     imports,
     ledger,
+    memory,
     proof,
     publishing,
     sending,
@@ -27,6 +30,7 @@ PARTS = {
     "voice": voice.main,
     "texts": texts.main,
     "callers": callers.main,
+    "crowd": crowd.main,
     "connections": held.main,
     "understanding": understanding.main,
     "proof": proof.main,
@@ -37,6 +41,8 @@ PARTS = {
     "api": api.main,
     "feeds": feeds.main,
     "console": console.main,
+    "memory": memory.main,
+    "capacity": capacity.main,
 }
 
 
@@ -44,8 +50,8 @@ def main(arguments: list[str]) -> int:
     """Run the parts. Returns their highest exit status: 0 success, 1 failure, 2 missing service or usage error."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks against a baseline.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
-    parser.add_argument("--seconds", type=float, help="callers: duration")
-    parser.add_argument("--callers", type=int, help="callers: number of concurrent callers")
+    parser.add_argument("--seconds", type=float, help="callers, crowd, capacity: duration")
+    parser.add_argument("--callers", type=int, help="callers, crowd, capacity: number of concurrent callers")
     parser.add_argument("--appointments", type=int, help="console: number of appointments, for a quick run")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.parts if name not in PARTS]

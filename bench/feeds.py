@@ -10,52 +10,33 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
-from sqlalchemy import create_engine, make_url, text
-
+from bench.machine import empty_database, free_port
 from ivr.feeds.hl7.mllp import END, framed
 from ivr.shipped import ROOT
 
 RATE, SECONDS, CONNECTIONS = 500, 20, 20
 TARGET_SECONDS = 0.05
-PORT = 8124
 INFOLINE = [sys.executable, "-m", "ivr.cli"]
-POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 
 
 def main(_options: argparse.Namespace) -> int:
     """Print the waits. Returns 1 if a message is not accepted, or not applied in the end."""
     print(f"\n{RATE} HL7 messages/s for {SECONDS} s on {CONNECTIONS} connections, acknowledged after the commit")
     failed = _measure("SQLite", {})
-    with _database() as url:
+    with empty_database("feeds") as url:
         failed |= _measure("PostgreSQL", {"DATABASE_URL": url})
     print(f"target: p99 under {TARGET_SECONDS * 1000:.0f} ms")
     return int(failed)
 
 
-@contextmanager
-def _database() -> Iterator[str]:
-    """A PostgreSQL database of its own."""
-    url, name = make_url(POSTGRES), f"bench_{os.getpid()}"
-    server = create_engine(url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield url.set(database=name).render_as_string(hide_password=False)
-    finally:
-        with server.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        server.dispose()
-
-
 def _measure(name: str, settings: dict[str, str]) -> bool:
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "VAR_DIR": folder, "HL7_PORT": str(PORT), **settings}
+        environment = {**os.environ, "VAR_DIR": folder, "HL7_PORT": str(port), **settings}
         subprocess.run([*INFOLINE, "db", "upgrade"], cwd=ROOT, env=environment, check=True, capture_output=True)
         log = Path(folder) / "hl7.log"
         with log.open("wb") as output:
@@ -67,7 +48,7 @@ def _measure(name: str, settings: dict[str, str]) -> bool:
                     return True
                 time.sleep(0.1)
             started = time.perf_counter()
-            waits, refused = asyncio.run(_load())
+            waits, refused = asyncio.run(_load(port))
             seconds = time.perf_counter() - started
             applied, more = _wait_until_applied(environment, len(waits))
         finally:
@@ -81,7 +62,7 @@ def _measure(name: str, settings: dict[str, str]) -> bool:
     return bool(refused) or not applied
 
 
-async def _load() -> tuple[list[float], int]:
+async def _load(port: int) -> tuple[list[float], int]:
     """The wait of each message from the moment when it is due, and how many were not accepted."""
     waits: list[float] = []
     refused = 0
@@ -89,7 +70,7 @@ async def _load() -> tuple[list[float], int]:
 
     async def send(first: int) -> None:
         nonlocal refused
-        reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for number in range(first, RATE * SECONDS, CONNECTIONS):
             due = start + number / RATE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))

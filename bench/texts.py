@@ -32,14 +32,16 @@ def main(_options: argparse.Namespace) -> int:
     for workers in (1, 2):
         print(f"\ntexts, {workers} worker{'s' if workers > 1 else ''}: {ROUNDS} rounds of {SECONDS:.0f} s, medians")
         medians = compare(workers, TARGETS, text_requests, TOKEN)
-        print(f"line / bare: {medians['line'] / medians['bare']:.2f} (target: at least 0.35)")
+        print(f"line / bare: {medians['line'] / medians['bare']:.2f} (target: at least 0.6)")
     return 0
 
 
-def text_requests(port: int) -> Iterator[bytes]:
+def text_requests(port: int, auth_token: str = TOKEN) -> Iterator[bytes]:
     base = f"http://127.0.0.1:{port}"
     start = secrets.randbelow(len(AREAS) * 100)
     for number, body in zip(itertools.count(start), itertools.cycle(BODIES), strict=False):
         sid = "SM" + secrets.token_hex(16)
         sender = f"+1{AREAS[number // 100 % len(AREAS)]}55501{number % 100:02}"
-        yield request(base, "/sms", {**FIELDS, "Body": body, "From": sender, "MessageSid": sid, "SmsSid": sid}, TOKEN)
+        yield request(
+            base, "/sms", {**FIELDS, "Body": body, "From": sender, "MessageSid": sid, "SmsSid": sid}, auth_token
+        )

@@ -25,8 +25,10 @@ from ivr.shipped import ROOT
 TOKEN = secrets.token_hex(16)
 ROUNDS = 10
 SECONDS = 1.0
-# Takes a port; yields requests endlessly.
-Requests = Callable[[int], Iterator[bytes]]
+# A line learns its model at the first start.
+START_SECONDS = 300
+# Takes a port and the auth token; yields requests endlessly.
+Requests = Callable[[int, str], Iterator[bytes]]
 TARGETS = ("bare", "usual", "line")
 
 
@@ -45,15 +47,17 @@ def compare(workers: int, targets: Sequence[str], requests: Requests, auth_token
     """Serve all targets, load them in turn, and print a row for each. Returns the median requests per second."""
     print(f"{'':8}{'turns/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
     with tempfile.TemporaryDirectory() as var_dir, served_sites(workers, targets, var_dir, auth_token) as served:
-        rounds = _run_rounds(served, requests)
+        rounds = _run_rounds(served, requests, auth_token)
     return {name: _print_row(name, measured) for name, measured in rounds.items()}
 
 
-def _run_rounds(served: dict[str, tuple[int, list[int]]], requests: Requests) -> dict[str, list[Round]]:
+def _run_rounds(
+    served: dict[str, tuple[int, list[int]]], requests: Requests, auth_token: str
+) -> dict[str, list[Round]]:
     rounds: dict[str, list[Round]] = {name: [] for name in served}
     for number in range(ROUNDS + 1):
         for name, (port, pids) in served.items():
-            measured = drive(port, requests(port), pids, SECONDS)
+            measured = drive(port, requests(port, auth_token), pids, SECONDS)
             # The first round warms up.
             if number:
                 rounds[name].append(measured)
@@ -68,10 +72,10 @@ def _print_row(name: str, rounds: list[Round]) -> float:
     return rate
 
 
-def call_requests(port: int) -> Iterator[bytes]:
+def call_requests(port: int, auth_token: str = TOKEN) -> Iterator[bytes]:
     """The same turn over and over, each with its own token, so that the line records every one."""
     release = content_digest(read_folder(ROOT / "prompts"))
-    template = request(f"http://127.0.0.1:{port}", f"/voice/{release}/en.menu-calcifications", FIELDS, TOKEN)
+    template = request(f"http://127.0.0.1:{port}", f"/voice/{release}/en.menu-calcifications", FIELDS, auth_token)
     # A random start, because tokens must differ between rounds too.
     return (with_token(template, number) for number in itertools.count(secrets.randbits(31)))
 
@@ -97,11 +101,14 @@ def served_sites(
                 "TWILIO_AUTH_TOKEN": auth_token,
                 "CALLS_AT_ONCE": "1000000",
                 "CALLS_PER_NUMBER": "1000000000",
+                "ANSWERED_TEXTS_PER_HOUR": "1000000000",
+                # Learned once, for all servers.
+                "MODEL_DIR": os.environ.get("MODEL_DIR", f"{var_dir}/models"),
             }
             command = [sys.executable, "-m", "bench.servers", name, str(port), str(workers)]
             process = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
             processes.append(process)
-            wait_for(port)
+            wait_for(port, START_SECONDS)
             time.sleep(1)
             served[name] = (port, [process.pid, *children(process.pid)])
         yield served

@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     from ivr.releases.cache import ReleaseCache
     from ivr.reminders.outbox.on_demand import RequestLimits
     from ivr.settings import load
-    from ivr.web import audio, health, metrics, receipts, sms, voice
+    from ivr.web import audio, health, local_redirects, metrics, receipts, sms, voice
     from ivr.web.call_tasks import CallTasks
     from ivr.web.doors import WithConsole, without_webhooks
     from ivr.web.fast_path import FastPath
@@ -88,6 +88,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)
     health.register_probes(app)
+    local_redirects.install(app)
     metrics.register_collector(app)
     health.watch_alarms(services)
     app.wsgi_app = FastPath(  # type: ignore[method-assign]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, t
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ivr.ledger.driver import execute
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
@@ -48,6 +51,7 @@ class Ledger:
     def __init__(self, engine: Engine, file: Path | None = None, guard: Callable[[Ledger], None] | None = None) -> None:
         self.engine = engine
         self._file, self._guard = file, guard
+        self._writing: AbstractContextManager[Any] = nullcontext()
         # PostgreSQL's default isolation level takes a new snapshot for each statement.
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = engine.execution_options(**{_READ_ONLY: True}, **snapshot)
@@ -60,8 +64,31 @@ class Ledger:
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end. Never make a network call inside one."""
         self._pass_guard()
-        with raises_unavailable(), self.engine.begin() as connection:
+        with self._writing, raises_unavailable(), self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def write_unsynced(self) -> Iterator[Connection]:
+        """A transaction that reaches the disk with the next commit of `write`, at the latest; nobody may rely on it
+        before.
+
+        A crash of the machine may undo it, with everything after it: both databases write one log in order.
+        https://www.postgresql.org/docs/current/wal-async-commit.html, https://www.sqlite.org/pragma.html#pragma_synchronous
+        """
+        self._pass_guard()
+        with self._writing, raises_unavailable(), self.engine.connect() as connection:
+            driver = connection.connection
+            if self.is_sqlite:
+                # Cannot change within a transaction.
+                driver.execute("PRAGMA synchronous=NORMAL")
+            try:
+                with connection.begin():
+                    if not self.is_sqlite:
+                        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                    yield connection
+            finally:
+                if self.is_sqlite:
+                    driver.execute("PRAGMA synchronous=FULL")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -78,6 +105,16 @@ class Ledger:
     def guarded(self, guard: Callable[[Ledger], None]) -> Ledger:
         """The same ledger with a guard."""
         return Ledger(self.engine, self._file, guard)
+
+    def with_turns(self) -> Ledger:
+        """The same ledger, for threads that write all the time: on SQLite, which has one writer, they take turns.
+
+        A thread that waits for another one's transaction polls, and sleeps for up to 100 ms.
+        """
+        ledger = Ledger(self.engine, self._file, self._guard)
+        if self.is_sqlite:
+            ledger._writing = threading.Lock()
+        return ledger
 
     def prepare_bulk_write(self, connection: Connection) -> None:
         """Prepare a connection for many writes: on SQLite, a larger cache and fewer checkpoints."""
@@ -234,7 +271,7 @@ def _sqlite(engine: Engine) -> Engine:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get(_READ_ONLY)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        execute(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import os
+from collections.abc import Sequence
 
 from ivr.setting_rules import decode_key
 from ivr.settings import Settings
@@ -66,6 +67,16 @@ class Vault:
         """Encrypt: the id of the key (4 bytes), a nonce (12 bytes), the ciphertext."""
         nonce = os.urandom(_NONCE_BYTES)
         return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, plaintext.encode(), None)
+
+    def seal_all(self, plaintexts: Sequence[str]) -> list[bytes]:
+        """Encrypt many values, each with a nonce of its own, for less time than one after another."""
+        nonces = os.urandom(_NONCE_BYTES * len(plaintexts))
+        key_id, encrypt = self._newest, self._ciphers[self._newest].encrypt
+        sealed = []
+        for index, plaintext in enumerate(plaintexts):
+            nonce = nonces[_NONCE_BYTES * index : _NONCE_BYTES * (index + 1)]
+            sealed.append(key_id + nonce + encrypt(nonce, plaintext.encode(), None))
+        return sealed
 
     def open(self, sealed: bytes) -> str:
         """Decrypt. Raises UnknownKey if the vault lacks the key, or if the data was modified."""

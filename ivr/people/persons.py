@@ -4,18 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Dialect, insert, select, update
+from sqlalchemy import Connection, Dialect, Integer, String, bindparam, insert, select, update
 
 from ivr.ledger import Vault
-from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
+from ivr.ledger.prepared_sql import BulkInsert, BulkLookup, PreparedStatement
 from ivr.ledger.tables import opt_out_event, person
+from ivr.ledger.types import UtcDateTime
 from ivr.people.webhooks import EventKind, appointments_ahead, publish
 
 # Where a change of consent came from. page: a web page. staff: entered by staff at the person's request.
 ConsentSource = Literal["text", "call", "page", "carrier", "staff"]
 ConsentKind = Literal["stop", "start"]
+
+_PERSON_ID = bindparam("person_id", type_=Integer)
+_LOCK = PreparedStatement(select(person.c.id).where(person.c.id == _PERSON_ID).with_for_update(key_share=True))
+_LATER = PreparedStatement(
+    select(opt_out_event.c.id)
+    .join(person, person.c.id == opt_out_event.c.person_id)
+    .where(
+        person.c.phone_hash == bindparam("phone_hash", type_=String),
+        opt_out_event.c.at > bindparam("since", type_=UtcDateTime),
+    )
+    .limit(1)
+)
+# By whether the person opts out.
+_CHANGE = {
+    out: PreparedStatement(
+        update(person)
+        .where(
+            person.c.id == _PERSON_ID, person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
+        )
+        .values(opted_out_at=bindparam("opted_out_at", type_=UtcDateTime))
+    )
+    for out in (True, False)
+}
+_EVENT = PreparedStatement(
+    insert(opt_out_event).values(
+        {name: bindparam(name) for name in ("person_id", "at", "kind", "source", "evidence_sealed")}
+    )
+)
 
 
 class PersonRegistry:
@@ -48,9 +78,8 @@ class PersonRegistry:
                 restored = {"phone_sealed": self._vault.seal(phone_by_hash[row.phone_hash]), "created_at": now}
                 connection.execute(update(person).where(person.c.id == row.id).values(**restored, erased_at=None))
         new = {hashed: phone for hashed, phone in phone_by_hash.items() if hashed not in known}
-        seal = self._vault.seal
-        created = ({"phone_hash": key, "phone_sealed": seal(phone), "created_at": now} for key, phone in new.items())
-        self._insert.execute(connection, created)
+        sealed = self._vault.seal_all(list(new.values()))
+        self._insert.execute_values(connection, ((key, number, now) for key, number in zip(new, sealed, strict=True)))
         return _by_phone(phone_by_hash, [*rows, *(self._select.among(connection, list(new)) if new else ())])
 
 
@@ -59,9 +88,14 @@ def _by_phone(phone_by_hash: dict[str, str], rows: list[Any]) -> tuple[dict[str,
     return ids, {phone_by_hash[row.phone_hash] for row in rows if row.opted_out_at is not None}
 
 
+@lru_cache(4)
+def _registry(dialect: Dialect, vault: Vault) -> PersonRegistry:
+    return PersonRegistry(dialect, vault)
+
+
 def get_or_create_persons(connection: Connection, vault: Vault, phones: list[str], now: datetime) -> dict[str, int]:
     """Insert the persons that are new, and return each person id by number (E.164)."""
-    return PersonRegistry(connection.dialect, vault).get_or_create(connection, phones, now)[0]
+    return _registry(connection.dialect, vault).get_or_create(connection, phones, now)[0]
 
 
 def opt_out(
@@ -91,8 +125,8 @@ def _locked_person(connection: Connection, vault: Vault, phone: str, now: dateti
     """The id of the person, whom nothing deletes until the transaction ends: a change of consent must not get lost."""
     while True:
         person_id = get_or_create_persons(connection, vault, [phone], now)[phone]
-        row = select(person.c.id).where(person.c.id == person_id)
-        if connection.execute(row.with_for_update(key_share=True)).first():
+        # On SQLite, nobody else writes during this transaction.
+        if connection.dialect.name == "sqlite" or _LOCK.rows(connection, person_id=person_id):
             return person_id
 
 
@@ -103,12 +137,7 @@ def erased_values(vault: Vault, now: datetime) -> dict[str, Any]:
 
 def consent_changed_since(connection: Connection, vault: Vault, phone: str, since: datetime) -> bool:
     """Return whether this number has asked to opt out or in since then."""
-    later = (
-        select(opt_out_event.c.id)
-        .join(person, person.c.id == opt_out_event.c.person_id)
-        .where(person.c.phone_hash == vault.hash(phone), opt_out_event.c.at > since)
-    )
-    return connection.execute(later).first() is not None
+    return bool(_LATER.rows(connection, phone_hash=vault.hash(phone), since=since))
 
 
 def remember_language(connection: Connection, vault: Vault, phone: str, language: str, now: datetime) -> None:
@@ -132,9 +161,7 @@ def _change_consent(  # noqa: PLR0913 - one row's columns
     *,
     out: bool,
 ) -> bool:
-    differs = person.c.opted_out_at.is_(None) if out else person.c.opted_out_at.is_not(None)
-    change = update(person).where(person.c.id == person_id, differs).values(opted_out_at=now if out else None)
-    if not connection.execute(change).rowcount:
+    if not _CHANGE[out].run(connection, person_id=person_id, opted_out_at=now if out else None):
         return False
     record_consent_request(connection, vault, person_id, now, "stop" if out else "start", source, evidence)
     if out:
@@ -159,4 +186,4 @@ def record_consent_request(  # noqa: PLR0913 - one row's columns
     """Store the evidence of a request to opt out or in."""
     sealed = vault.seal(evidence[:1000])
     event = {"person_id": person_id, "at": at, "kind": kind, "source": source, "evidence_sealed": sealed}
-    connection.execute(insert(opt_out_event).values(event))
+    _EVENT.run(connection, **event)

@@ -23,12 +23,12 @@ _E164 = re.compile(r"\+[1-9]\d{6,14}\Z", re.ASCII)
 # Programs that store phone numbers as floats write 6035550123.0.
 _US_WRITTEN = re.compile(r"(?:\+?1[\s.-]?)?\(?(\d{3})\)?[\s.-]{0,2}(\d{3})[\s.-]?(\d{4})(?:\.0)?$", re.ASCII)
 _US_VALID = re.compile(f"(?:{_us_pattern()})$")
+# The area codes and exchanges of a hospital's patients; one entry is about 200 bytes.
+_CACHED_EXCHANGES = 20_000
 _EXCEL = re.compile(r"\d[.,]?\d*[eE]\+?\d+$")
 _TWO = re.compile(r"[;/,]|\bor\b|\band\b|\n")
 # Digits of the longest number of any country, and of two US numbers.
 _LONGEST_NUMBER, _TWO_NUMBERS = 15, 20
-# Reserved for fiction and tests; the library calls them invalid in some regions.
-_RESERVED = re.compile(r"[2-9]\d{2}55501\d{2}$", re.ASCII)
 # A person answers these types. The others are premium-rate, toll-free, shared-cost, pager, voicemail, company-wide and
 # personal numbers, which cost far more to text or to call.
 _OF_PEOPLE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
@@ -71,14 +71,26 @@ def parse_phone(text: str, countries: Sequence[str] = ("US",)) -> PhoneNumber | 
         area, exchange, line = match.groups()
         if exchange in _PREMIUM_EXCHANGES:
             return PhoneFault.SPECIAL
-        # Of reserved numbers, the area code decides.
-        if _US_VALID.match(f"{area}{exchange}{line}") or (
-            _RESERVED.match(f"{area}{exchange}{line}") and _US_VALID.match(f"{area}2345678")
-        ):
+        if _is_us(area, exchange) or (exchange == "555" and line[:2] == "01" and _is_us_area(area)):
             return PhoneNumber(f"+1{area}{exchange}{line}")
     if _EXCEL.match(text):
         return PhoneFault.EXCEL
     return _parse_by_library(text, countries)
+
+
+@lru_cache(_CACHED_EXCHANGES)
+def _is_us(area: str, exchange: str) -> bool:
+    """Whether numbers of an exchange are valid: the library's pattern says nothing about the last four digits."""
+    return bool(_US_VALID.match(f"{area}{exchange}0000"))
+
+
+@lru_cache(1000)
+def _is_us_area(area: str) -> bool:
+    """Whether an area code has the numbers 555-0100 to 555-0199, which are reserved for fiction and tests.
+
+    The library calls them invalid in some areas.
+    """
+    return bool(_US_VALID.match(f"{area}2345678"))
 
 
 def _parse_by_library(text: str, countries: Sequence[str]) -> PhoneNumber | PhoneFault:

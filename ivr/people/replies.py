@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, String, bindparam, delete, insert, select, update
 
 from ivr.ledger import Vault
+from ivr.ledger.prepared_sql import PreparedStatement
 from ivr.ledger.tables import appointment, offered_choice, person, text
 from ivr.people.keywords import ReminderAnswer
 from ivr.people.persons import get_or_create_persons
@@ -36,6 +37,17 @@ class PatientAppointment:
     site: str
     language: str | None
     status: str
+
+
+_OF_NUMBER = PreparedStatement(
+    select(*(appointment.c[field.name] for field in fields(PatientAppointment)))
+    .join(person, person.c.id == appointment.c.person_id)
+    .where(
+        person.c.phone_hash == bindparam("phone_hash", type_=String),
+        appointment.c.answer.is_distinct_from(WRONG_NUMBER),
+    )
+    .order_by(appointment.c.starts_at, appointment.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -190,14 +202,8 @@ def last_reminder_step(connection: Connection, vault: Vault, phone: str, now: da
 
 def _appointments(connection: Connection, vault: Vault, phone: str) -> list[PatientAppointment]:
     """Return a number's appointments, soonest first, except those whose patient has another number."""
-    columns = (appointment.c[field.name] for field in fields(PatientAppointment))
-    rows = connection.execute(
-        select(*columns)
-        .join(person, person.c.id == appointment.c.person_id)
-        .where(person.c.phone_hash == vault.hash(phone), appointment.c.answer.is_distinct_from(WRONG_NUMBER))
-        .order_by(appointment.c.starts_at, appointment.c.id)
-    )
-    return [PatientAppointment(*row) for row in rows]
+    rows = _OF_NUMBER.rows(connection, phone_hash=vault.hash(phone))
+    return [PatientAppointment(**vars(row)) for row in rows]
 
 
 def _is_upcoming(each: PatientAppointment, now: datetime) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, true, update
 
 from ivr.ledger import Ledger, Vault
+from ivr.ledger.prepared_sql import PreparedStatement
 from ivr.ledger.tables import api_key, appointment, webhook, webhook_delivery
 
 MAX_PER_KEY = 10
@@ -27,7 +28,7 @@ KEPT = timedelta(days=7)
 LEASE = timedelta(minutes=2)
 MAX_BACKOFF = timedelta(hours=1)
 _MAX_LISTED = 50
-_ACTIVE = (
+_ACTIVE = PreparedStatement(
     select(webhook.c.id, webhook.c.kinds)
     .join(api_key)
     .where(webhook.c.ended_at.is_(None), api_key.c.revoked_at.is_(None))
@@ -112,7 +113,7 @@ def end_webhook(connection: Connection, key_id: int, webhook_id: int, now: datet
 
 def publish(connection: Connection, kind: EventKind, now: datetime, events: Callable[[], Iterable[Data]]) -> None:
     """Add events of one kind to the outbox. events: their data, which is only looked up if somebody wants it."""
-    wanted = [row.id for row in connection.execute(_ACTIVE) if kind in row.kinds.split()]
+    wanted = [row.id for row in _ACTIVE.rows(connection) if kind in row.kinds.split()]
     if not wanted:
         return
     rows = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 XML = "text/xml; charset=utf-8"
-# How long a text waits for the one before it.
-TEXT_LOCK_SECONDS = 0.02
 Answer = Callable[..., bytes]
 
 
@@ -43,7 +40,6 @@ class FastPath:
         self._answer_call, self._answer_text = answer_call, answer_text
         self._answer_text_without_database = answer_text_without_database
         self._services_at_once = services_at_once(services)
-        self._text_lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         _, *path = environ["PATH_INFO"].split("/")
@@ -53,20 +49,8 @@ class FastPath:
         if path == ["sms"] and WITHOUT_DATABASE in environ:
             return self._answer(self._answer_text_without_database, self._services, environ, start_response)
         if path == ["sms"]:
-            return self._answer_in_turn(environ, start_response)
-        return self._app(environ, start_response)
-
-    def _answer_in_turn(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer texts one at a time on SQLite, unless one is slow.
-
-        Threads that hand the GIL back and forth at each SQLite query cost a sixth of the throughput.
-        """
-        locked = self._services.ledger.is_sqlite and self._text_lock.acquire(timeout=TEXT_LOCK_SECONDS)
-        try:
             return self._answer(self._answer_text, self._services, environ, start_response)
-        finally:
-            if locked:
-                self._text_lock.release()
+        return self._app(environ, start_response)
 
     def _answer(
         self,

@@ -90,14 +90,15 @@ def _receive(services: Services, line: CompiledLine, incoming: IncomingText, *, 
     if not is_e164(sender) or sender in own_numbers:
         return None
     phone_hash = services.vault.hash(sender)
-    profiles = services.profiles
-    profile = profiles.profile(phone_hash, now) if waits else profiles.without_database(phone_hash, now)
+    text_id = services.vault.hash(incoming.message_sid or f"{now.isoformat()} {sender}")[:32]
+    read = services.profiles.profile if waits else services.profiles.without_database
+    profile = read(phone_hash, now, text_id)
     language = profile.language if profile.language in config.languages else None
     parsed = parse_text(line.matcher, incoming.body, incoming.opt_out_type, incoming.has_media, language)
     return ReceivedText(
         services=services,
         line=line,
-        id=services.vault.hash(incoming.message_sid or f"{now.isoformat()} {sender}")[:32],
+        id=text_id,
         sender=sender,
         phone_hash=phone_hash,
         body_hash=services.vault.hash(parsed.normalized)[:32],

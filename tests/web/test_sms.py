@@ -275,6 +275,19 @@ def test_a_text_redelivered_to_another_process_gets_the_same_answer(texter, monk
     assert second.texts({"texted": "hello", "sid": "SM7"}) == replies
 
 
+@pytest.mark.parametrize("restarted", [False, True], ids=["in memory", "in the database"])
+def test_a_recorded_start_that_is_sent_again_after_hours_does_not_opt_in(
+    texter, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    sender = texter({})
+    replies = [sender.texts({"texted": word, "sid": f"SM{word}"}) for word in ("STOP", "START", "STOP ALL")]
+    assert stored(sender.app)["opted_out"]
+    again = Texter(create_app(load()), monkeypatch) if restarted else sender
+    again.now = sender.now + timedelta(hours=9)
+    assert again.texts({"texted": "START", "sid": "SMSTART"}) == replies[1]
+    assert stored(again.app)["events"] == ["stop", "start", "stop"]
+
+
 ODD_BODIES = st.one_of(
     st.text(max_size=300),
     st.lists(st.sampled_from(["stop", "lump", "c", "r2", "yes", "cáncer", "5", "\x00", "👍", "cita"]), max_size=8).map(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 
 from ivr.carrier.twilio.errors import ErrorClass, classify
-from ivr.carrier.twilio.transport import Broken, NotSent, Transport
+from ivr.carrier.twilio.transport import OFFICIAL, Broken, NotSent, Transport
 from ivr.clock import Deadline
 from ivr.settings import Settings
 
@@ -71,6 +73,7 @@ class Carrier:
         self._transport = Transport(api_url, seconds)
         self._client = Client(account_sid, auth_token, http_client=self._transport)
         self._account_sid, self.sender = account_sid, sender
+        self._messages_url = f"{OFFICIAL}/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages.json"
 
     def send(
         self, to: str, body: str, callback: str, valid_seconds: int | None = None, latest: Deadline | None = None
@@ -79,19 +82,35 @@ class Carrier:
 
         Never raises.
         """
-        origin = {"messaging_service_sid" if self.sender.startswith("MG") else "from_": self.sender}
+        form = {"To": to, "Body": body, "StatusCallback": callback}
+        form["MessagingServiceSid" if self.sender.startswith("MG") else "From"] = self.sender
         if valid_seconds is not None:
-            origin["validity_period"] = str(min(valid_seconds, LONGEST_VALIDITY))
+            form["ValidityPeriod"] = str(min(valid_seconds, LONGEST_VALIDITY))
         try:
             with self._transport.no_later_than(latest):
-                message = self._client.messages.create(to=to, body=body, status_callback=callback, **origin)
+                message = self._create_message(form)
         except NotSent as error:
             return Refused(ErrorClass.TRANSIENT, None, str(error))
         except Exception as error:  # noqa: BLE001 - after any other failure Twilio may have accepted the text
             return _refusal(error)
-        if not _SID.match(str(message.sid)):
+        if not _SID.match(str(message.get("sid"))):
             return Refused(ErrorClass.UNCERTAIN, None, "a response without a message id")
-        return Accepted(str(message.sid), str(message.status))
+        return Accepted(str(message["sid"]), str(message.get("status")))
+
+    def _create_message(self, form: dict[str, Any]) -> dict[str, Any]:
+        """Twilio's answer to a new message. The SDK's `messages.create` reads all of it, for twice the time of a text.
+
+        https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource
+        """
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        response = self._client.request("POST", self._messages_url, data=form, headers=headers)
+        if not 200 <= response.status_code < 300:
+            version = self._client.api.v2010
+            raise version.exception("POST", self._messages_url, response, "Unable to create record")
+        message = json.loads(response.text)
+        if not isinstance(message, dict):
+            raise TypeError("a response that is no message")
+        return message
 
     def find(self, to: str, since: datetime) -> Iterator[LoggedMessage]:
         """Yield the messages to a number since a time, newest first. Raises one of UNREACHABLE."""

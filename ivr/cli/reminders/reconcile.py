@@ -118,9 +118,9 @@ def contents_since(context: CommandContext, since: datetime) -> list[Content]:
 
 
 def _opt_out_matcher(context: CommandContext, content: Content) -> Callable[[str], bool]:
-    from ivr.line.twiml.release import CompiledLine
+    from ivr.line.nlu.matcher import Matcher
 
-    matcher = CompiledLine(content, model_of=context.model_of).matcher
+    matcher = Matcher(content, context.model_of(content))
 
     def opts_out(body: str) -> bool:
         match = matcher.match(body)

@@ -23,7 +23,7 @@ from ivr.reminders.imports.importer import Importer, ImportReport
 
 _NOT_APPLIED = N_("Messages of an HL7 feed could not be applied.")
 
-GROUP = 500
+GROUP = 200
 """Messages that one import takes. A larger group would delay acknowledgments on SQLite, which has one writer."""
 
 

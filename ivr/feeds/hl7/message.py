@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import hl7
+from hl7.util import unescape
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1")
 TRIGGERS = {"S12": "", "S13": "", "S14": "", "S15": "cancelled", "S17": "cancelled", "S26": "no show"}
@@ -28,6 +30,11 @@ _ENCODINGS = {
 _BREAKS = re.compile(r"\r\n|\n")
 _ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
 _MAX_FIELD = 100
+# Of an escape sequence for white space, such as .sp12.
+_LONGEST_FORMAT = 6
+_USUAL = "|^~\\&"
+# HL7's null: the sender deletes the value (HL7 v2.5.1, 2.5.3).
+_NULL = '""'
 
 
 class MessageFault(StrEnum):
@@ -50,7 +57,7 @@ class MessageFault(StrEnum):
 class Header:
     """The fields of MSH that an acknowledgment repeats. sent: MSH-7 as written. accept, application: MSH-15, MSH-16."""
 
-    delimiters: str = "|^~\\&"
+    delimiters: str = _USUAL
     application: str = ""
     facility: str = ""
     receiver: str = ""
@@ -65,10 +72,75 @@ class Header:
     application_ack: str = ""
     encoding: str = ""
 
+    def delimiter(self, number: int) -> str:
+        """1: of components, 2: of repetitions, 3: the escape character, 4: of subcomponents; as sent, or as usual."""
+        return self.delimiters[number] if len(self.delimiters) > number else _USUAL[number]
+
     @property
     def is_enhanced(self) -> bool:
         """Whether the sender asks for acknowledgments of the enhanced mode (HL7 v2.5.1, 2.9.3)."""
         return bool(self.accept_ack or self.application_ack)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The segments of a message in the order of the message, each with its fields by number: MSH-1 is the delimiter.
+
+    Fields are cut only when they are read: hl7.parse cuts each of them down to its subcomponents, which took half of
+    the time of a message.
+    """
+
+    header: Header
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+    @classmethod
+    def parse(cls, text: str, header: Header) -> Segments:
+        """text: a segment on each line, with CR, LF or both."""
+        delimiter = header.delimiters[0]
+        rows = []
+        for line in filter(None, _BREAKS.sub("\r", text).split("\r")):
+            fields = line.split(delimiter)
+            rows.append((fields[0], ["MSH", delimiter, *fields[1:]] if fields[0] == "MSH" else fields))
+        return cls(header, rows)
+
+    def values(self, name: str, field: int, component: int, condition: tuple[int, str] | None = None) -> Iterator[str]:
+        """A component of a field, in each repetition of each segment of that name.
+
+        condition: (component, value) that a repetition must have.
+        """
+        for found, fields in self.rows:
+            if found == name and len(fields) > field:
+                for repetition in fields[field].split(self.header.delimiter(2)):
+                    if condition is None or self._component(repetition, condition[0]) == condition[1]:
+                        yield self._component(repetition, component)
+
+    def has(self, name: str) -> bool:
+        return any(found == name for found, _ in self.rows)
+
+    def _component(self, repetition: str, number: int) -> str:
+        """A component, or the first of its subcomponents, without escapes; empty if it is missing or null."""
+        components = repetition.split(self.header.delimiter(1))
+        text = components[number - 1].split(self.header.delimiter(4))[0] if len(components) >= number else ""
+        if self.header.delimiter(3) in text:
+            text = _unescaped(text, self.header)
+        return "" if text == _NULL else text.strip()
+
+
+def _unescaped(text: str, header: Header) -> str:
+    """The text without escape sequences; unchanged if one of them makes no sense, or stands for a thousand spaces."""
+    sequences = text.split(header.delimiter(3))[1::2]
+    if any(each.startswith(".") and len(each) > _LONGEST_FORMAT for each in sequences):
+        return text
+    try:
+        return str(unescape(_container(header.delimiters), text))
+    except ValueError:
+        return text
+
+
+@lru_cache
+def _container(delimiters: str) -> Any:
+    """What the library's unescape needs to know of a message."""
+    return hl7.parse(f"MSH{delimiters}{delimiters[0]}\r")
 
 
 @dataclass(frozen=True)
@@ -77,7 +149,7 @@ class Message:
 
     raw: bytes
     header: Header
-    segments: Any = None
+    segments: Segments | None = None
     fault: MessageFault | None = None
 
     @property
@@ -113,12 +185,10 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
         return Message(raw, header, fault=fault)
     try:
         text = raw.decode(_ENCODINGS[header.encoding.upper()])
-        segments = hl7.parse(_BREAKS.sub("\r", text).strip("\r") + "\r")
     except (KeyError, UnicodeDecodeError):
         return Message(raw, header, fault=MessageFault.ENCODING)
-    except Exception:  # noqa: BLE001 - the library raises many kinds of errors for damaged text
-        return Message(raw, header, fault=MessageFault.NOT_HL7)
-    if not has_segment(segments, "SCH"):
+    segments = Segments.parse(text, header)
+    if not segments.has("SCH"):
         return Message(raw, header, fault=MessageFault.NO_SCHEDULE)
     return Message(raw, header, segments)
 
@@ -186,7 +256,3 @@ def parse_time(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment
-
-
-def has_segment(segments: Any, name: str) -> bool:
-    return any(str(segment[0]) == name for segment in segments)

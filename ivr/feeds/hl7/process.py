@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -27,16 +28,15 @@ from ivr.settings import Settings
 
 APPLY_SECONDS = 0.5
 _RELEASE_SECONDS = 30.0
+_SWITCH_SECONDS = 0.0005
 
 
 class Feed:
     """The feed of one process. Raises MappingError."""
 
     def __init__(self, settings: Settings, ledger: Ledger, vault: Vault, content: Content) -> None:
-        self._settings, self._ledger, self._vault = settings, ledger, vault
+        self._settings, self._ledger, self._vault = settings, ledger.with_turns(), vault
         self._own_numbers = frozenset({settings.twilio_from} - {""})
-        # SQLite has one writer, and a thread that waits for another one's transaction polls.
-        self._writing = threading.Lock()
         self._use(content)
 
     def _use(self, content: Content) -> None:
@@ -49,13 +49,12 @@ class Feed:
 
     def store(self, received: Sequence[Received]) -> list[Reply]:
         """Commit messages. Raises LedgerUnavailable."""
-        with self._writing, self._ledger.write() as connection:
+        with self._ledger.write() as connection:
             return store(connection, self._vault, received, clock.now())
 
     def apply(self) -> int:
         """Apply waiting messages, and return how many. Raises LedgerUnavailable."""
-        with self._writing:
-            return Applier(self._ledger, self._vault, self._content, self._own_numbers).run(clock.now())
+        return Applier(self._ledger, self._vault, self._content, self._own_numbers).run(clock.now())
 
     def apply_until(self, stop: threading.Event) -> None:
         """Apply messages as they come in, and follow the live release."""
@@ -120,6 +119,8 @@ def run_feed(feed: Feed, host: str, port: int, tls: ssl.SSLContext | None, ready
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         await Receiver(feed.read, feed.store).serve(host, port, tls, stopped, ready)
 
+    # Each of the many short steps of an acknowledgment would wait for as long while messages are applied.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     applier.start()
     try:
         asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from ivr.feeds.hl7.acks import FAULTS, Reply
@@ -16,7 +17,7 @@ from ivr.i18n import sentence
 from ivr.line.content.config import Config
 from ivr.people.phones import PhoneFault
 from ivr.reminders.imports.errors import ErrorCode, RowError
-from ivr.reminders.imports.rows import RowReader
+from ivr.reminders.imports.rows import ReadCategories, RowReader, category_reader
 
 _MISSING = (ErrorCode.MISSING, PhoneFault.EMPTY)
 _FRAME_FAULTS = {FrameFault.TOO_LARGE: MessageFault.TOO_LARGE, FrameFault.CUT_OFF: MessageFault.CUT_OFF}
@@ -52,8 +53,11 @@ class FeedReader:
         return Received(message, Reply("AA"), cells, sent_at=sent)
 
     def _errors(self, cells: Cells, now: datetime) -> list[RowError]:
-        [row] = RowReader(self.config, now, self.own_numbers).read([(1, cells)])
-        return row if isinstance(row, list) else []
+        return RowReader(self.config, now, self.own_numbers, self._categories).errors_alone(cells)
+
+    @cached_property
+    def _categories(self) -> ReadCategories:
+        return category_reader(self.config)
 
     def _reply(self, error: RowError) -> Reply:
         paths = getattr(self.mapping, error.column, None)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-from hl7.util import unescape
 
 from ivr.feeds.hl7.mapping import FeedMapping, FieldPath, Paths
 from ivr.feeds.hl7.message import TRIGGERS, Message, parse_time
 from ivr.reminders.imports.statuses import parse_status
 
 Cells = dict[str, str]
-# HL7's null: the sender deletes the value (HL7 v2.5.1, 2.5.3).
-_NULL = '""'
 
 
 def cells_of(message: Message, mapping: FeedMapping) -> Cells | None:
@@ -57,21 +52,4 @@ def _phone_in_parts(message: Message, paths: Paths) -> str:
 
 def _values(message: Message, path: FieldPath) -> Iterator[str]:
     """The values of a field, in the repetitions that meet the condition."""
-    for segment in message.segments:
-        if str(segment[0]) != path.segment or len(segment) <= path.field:
-            continue
-        for repetition in segment[path.field]:
-            if path.condition is None or _component(segment, repetition, path.condition[0]) == path.condition[1]:
-                yield _component(segment, repetition, path.component)
-
-
-def _component(segment: Any, repetition: Any, number: int) -> str:
-    """A component, or the first of its subcomponents, without escapes; empty if it is missing or null."""
-    if isinstance(repetition, str):
-        found: Any = repetition if number == 1 else ""
-    else:
-        found = repetition[number - 1] if len(repetition) >= number else ""
-    while not isinstance(found, str):
-        found = found[0] if len(found) else ""
-    text = unescape(segment, found) if segment.esc in found else found
-    return "" if text == _NULL else text.strip()
+    return message.segments.values(*path) if message.segments else iter(())

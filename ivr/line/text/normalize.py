@@ -12,6 +12,7 @@ MOST_WORDS = 10_000
 # A text message has at most 1,600 characters.
 MOST_CHARACTERS = 2_000
 _NOT_WORDS = re.compile(r"[^a-z0-9]+")
+_WHITESPACE = re.compile(r"\s+")
 _SENTENCE_ENDS = re.compile(r"[.!?;\n]+")
 _FILLER_WORDS = frozenset[str]().union(*(locale.filler_words for locale in all_locales().values()))
 _JOINED = {apart: joined for locale in all_locales().values() for apart, joined in locale.joined_words.items()}
@@ -51,6 +52,15 @@ def shorten(text: str) -> str:
         return text
     half = MOST_CHARACTERS // 2
     return f"{text[:half]} {text[-half:]}"
+
+
+def squeeze(text: str) -> str:
+    """The text with one line break or space for each run of them.
+
+    Some patterns take the cube of a run's length: a text message of 1,600 line breaks would keep a process busy for
+    half a minute.
+    """
+    return _WHITESPACE.sub(lambda run: "\n" if "\n" in run[0] else " ", text)
 
 
 def normalize(text: str) -> str:

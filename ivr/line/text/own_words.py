@@ -109,5 +109,7 @@ def _is_standard(sentence: str) -> bool:
 
 def _plain(text: str) -> str:
     """Lowercase without accents; punctuation and emoji stay."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.replace("’", "'"))
     return "".join(c for c in decomposed if unicodedata.category(c) not in ("Cf", "Mn")).lower()

@@ -60,11 +60,15 @@ class IncomingTextLog(BackgroundWriter[AnsweredText]):
             "replies_sealed": self._vault.seal(json.dumps(note.replies)) if note.replies else None,
         }
 
-    def recent(self, phone_hash: str, rows: Iterable[Any], now: datetime) -> list[AnsweredText]:
-        """Return a number's texts within LOOK_BACK, newest first. rows: its texts in the database."""
+    def recent(self, phone_hash: str, rows: Iterable[Any], now: datetime, text_id: str = "") -> list[AnsweredText]:
+        """Return a number's texts within LOOK_BACK, newest first. rows: its texts in the database.
+
+        text_id: also returned if it is older. Who recorded a START could otherwise send it again after a STOP.
+        """
         since = now - LOOK_BACK
-        texts = {row.id: self._read(phone_hash, row) for row in rows if row.at > since}
-        texts |= {text.id: text for text in self._latest.get(phone_hash, ()) if text.at > since}
+        texts = {row.id: self._read(phone_hash, row) for row in rows if row.at > since or row.id == text_id}
+        remembered = self._latest.get(phone_hash, ())
+        texts |= {text.id: text for text in remembered if text.at > since or text.id == text_id}
         return sorted(texts.values(), key=lambda text: text.at, reverse=True)
 
     def _read(self, phone_hash: str, row: Any) -> AnsweredText:

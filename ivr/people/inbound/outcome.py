@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from weakref import WeakKeyDictionary
 
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.nlu.matcher import Matcher, MatchResult
-from ivr.line.text.normalize import normalize
+from ivr.line.text.normalize import normalize, shorten, squeeze
 from ivr.line.text.own_words import own_words
 from ivr.people.keywords import (
     Keyword,
@@ -23,6 +27,8 @@ from ivr.people.keywords import (
 ALWAYS_ANSWERED = frozenset({"urgent", "person-soon", "stop"})
 # The outcome of reactions, quotes, and automatic replies: they get no answer, and they change nothing.
 AUTOMATIC = "automatic"
+_CACHED, _LONGEST_CACHED = 1000, 40
+_caches: WeakKeyDictionary[Matcher, Callable[[str, str, bool, str | None], ParsedText]] = WeakKeyDictionary()
 # "I will be there" confirms an appointment just as C does.
 _SYNONYMS = {"confirm": "confirmed"}
 
@@ -53,8 +59,21 @@ class ParsedText:
 
 
 def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
-    """Parse a text. opt_out_type: the carrier's own reading of it. language: the sender's, if known."""
-    own = own_words(body)
+    """Parse a text. opt_out_type: the carrier's own reading of it. language: the sender's, if known.
+
+    Short texts are cached, because most people send the same few.
+    """
+    if len(body) > _LONGEST_CACHED:
+        return _parse(matcher, body, opt_out_type, has_media, language)
+    cached = _caches.get(matcher)
+    if cached is None:
+        # Not the matcher itself, which goes with its release.
+        cached = _caches[matcher] = lru_cache(_CACHED)(partial(_parse, weakref.proxy(matcher)))
+    return cached(body, opt_out_type, has_media, language)
+
+
+def _parse(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, language: str | None) -> ParsedText:
+    own = own_words(shorten(squeeze(body)))
     short = short_reply(own.words)
     reply = None if own.is_automatic else parse_reminder_reply(normalize(own.words)) or parse_reminder_reply(short)
     opts_out = not own.is_automatic and is_opt_out(short)
@@ -64,8 +83,9 @@ def parse_text(matcher: Matcher, body: str, opt_out_type: str, has_media: bool, 
         name = signed_name(own.words)
         signed = matcher.match(name, language) if name else match
         match = replace(signed, also_stop=opts_out) if signed.topic in RED_FLAGS else match
+    normalized = normalize(shorten(body))
     return ParsedText(
-        body, normalize(body), carrier_keyword(body, opt_out_type), reply, has_media, match, own.is_automatic, opts_out
+        body, normalized, carrier_keyword(body, opt_out_type), reply, has_media, match, own.is_automatic, opts_out
     )
 
 

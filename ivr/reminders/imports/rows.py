@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -38,8 +38,7 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+$", re.ASCII)
 _zone = cache(ZoneInfo)
 
 
-@dataclass(frozen=True)
-class AppointmentRow:
+class AppointmentRow(NamedTuple):
     """A valid row. starts_at is aware, in UTC; phone is E.164."""
 
     number: int
@@ -82,21 +81,42 @@ class _ReadRow(NamedTuple):
     key: tuple[str, int]
 
 
+ReadCategories = Callable[..., Categories]
+
+
+def category_reader(config: Config) -> ReadCategories:
+    """Reads the cells of CATEGORY_COLUMNS, for any number of files."""
+    return lru_cache(_CACHE_SIZE)(CategoryReader(config).read)
+
+
 class RowReader:
-    """Reads the rows of one file. own_numbers: E.164 numbers of the line itself.
+    """Reads the rows of one file. own_numbers: E.164 numbers of the line itself. categories: of `category_reader`.
 
     `warnings` collects warnings about valid rows until the importer clears it.
     """
 
-    def __init__(self, config: Config, now: datetime, own_numbers: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        config: Config,
+        now: datetime,
+        own_numbers: frozenset[str] = frozenset(),
+        categories: ReadCategories | None = None,
+    ) -> None:
         self._now = now
         self._latest = now + _MAX_AHEAD
         self._own_numbers = own_numbers | {entry.e164 for entry in config.directory}
         self._countries = tuple(config.reminders.countries)
         self._day_first = config.reminders.dates == "day-first"
-        self._duplicates = DuplicateTracker()
-        self._categories = lru_cache(_CACHE_SIZE)(CategoryReader(config).read)
+        self._categories = categories or category_reader(config)
         self.warnings: list[RowError] = []
+
+    @cached_property
+    def _duplicates(self) -> DuplicateTracker:
+        return DuplicateTracker()
+
+    def errors_alone(self, cells: Mapping[str, str]) -> list[RowError]:
+        """The errors of a row that belongs to no file."""
+        return self._read(1, cells).errors
 
     def read(self, rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[ValidRow | list[RowError]]:
         """Each row, or all of its errors. rows: consecutive, with their numbers; the header is row 1."""
@@ -211,10 +231,15 @@ class RowReader:
                 errors.append(row_error(number, "appointment_id", ErrorCode.DUPLICATE_APPOINTMENT, first))
 
     def _check_same_day(self, rows: list[AppointmentRow]) -> None:
-        days = [(f"day {row.starts_at.astimezone(_zone(row.timezone)).date()} {row.phone}", row.number) for row in rows]
+        days = [(f"day {_local_day(row.starts_at, row.timezone)} {row.phone}", row.number) for row in rows]
         for row, first in zip(rows, self._duplicates.first_rows(days), strict=True):
             if first != row.number:
                 self.warnings.append(row_warning(row.number, "phone", "same_day", first))
+
+
+@lru_cache(_CACHE_SIZE)
+def _local_day(moment: datetime, timezone: str) -> str:
+    return moment.astimezone(_zone(timezone)).date().isoformat()
 
 
 def _not_used(error: RowError) -> RowError:

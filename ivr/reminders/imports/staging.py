@@ -7,7 +7,7 @@ an import takes over rows of such a batch only when it goes live, and its undo d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -78,8 +78,8 @@ class ImportStage:
         self._next_due_at = lru_cache(_CACHE_SIZE)(partial(_next_due_at, config.reminders, now))
 
     def add(self, rows: list[ValidRow]) -> StagedCounts:
-        """Stage rows. Commits."""
-        with self._ledger.write() as connection:
+        """Stage rows. Commits, but the rows are on the disk only once the batch is live: until then nothing counts."""
+        with self._ledger.write_unsynced() as connection:
             # A concurrent claim or import must not see half of these changes.
             self._ledger.exclusive_lock(connection)
             self._ledger.prepare_bulk_write(connection)
@@ -92,18 +92,10 @@ class ImportStage:
 
     def _write(self, connection: Connection, rows: _RowChanges, persons: dict[str, int]) -> None:
         into = self._batch = self._batch or self._open_batch(connection)
-        self._appointments.execute(connection, (self._new(row, persons[row.phone], into) for row in rows.new))
-        changes = (
-            {
-                "into": into,
-                "appointment": before.id,
-                **{name: getattr(before, name) for name in _VALUES},
-                **(self._values(row, persons[row.phone]) if isinstance(row, AppointmentRow) else {}),
-                **({row.column: row.value} if isinstance(row, PartialRow) else {}),
-            }
-            for before, row in rows.staged
-        )
-        self._changes.execute(connection, changes)
+        if rows.new:
+            self._appointments.execute_values(connection, self._new(rows.new, persons, into))
+        if rows.staged:
+            self._changes.execute(connection, (self._change(before, row, persons, into) for before, row in rows.staged))
 
     def _open_batch(self, connection: Connection) -> int:
         # Starts the send counter, so that even a backup from before the first text is recognized when restored.
@@ -111,20 +103,30 @@ class ImportStage:
         opened = insert(batch).values(created_at=self._now, filename=self._filename).returning(batch.c.id)
         return int(connection.execute(opened).scalar_one())
 
-    def _values(self, row: AppointmentRow, person_id: int) -> dict[str, Any]:
-        copied = {name: getattr(row, name) for name in _FROM_FILE}
-        sealed = self._vault.seal(row.first_name) if row.first_name else None
-        return {"person_id": person_id, **copied, "first_name_sealed": sealed}
+    def _change(
+        self, before: LedgerRow[Any], row: ValidRow | None, persons: dict[str, int], into: int
+    ) -> dict[str, Any]:
+        """A row of `staged_change`."""
+        change = {"into": into, "appointment": before.id, **{name: getattr(before, name) for name in _VALUES}}
+        if isinstance(row, AppointmentRow):
+            change |= {name: getattr(row, name) for name in _FROM_FILE}
+            change["person_id"] = persons[row.phone]
+            change["first_name_sealed"] = self._vault.seal(row.first_name) if row.first_name else None
+        elif row is not None:
+            change[row.column] = row.value
+        return change
 
-    def _new(self, row: AppointmentRow, person_id: int, into: int) -> dict[str, Any]:
-        return {
-            **self._values(row, person_id),
-            "appointment_id": row.appointment_id,
-            "batch_id": into,
-            "next_due_at": self._next_due_at(row.starts_at, row.timezone, row.status, row.channel),
-            "created_at": self._now,
-            "updated_at": self._now,
-        }
+    def _new(self, rows: list[AppointmentRow], persons: dict[str, int], into: int) -> Iterator[tuple[Any, ...]]:
+        """The values of _NEW for each row."""
+        now, next_due_at = self._now, self._next_due_at
+        names = iter(self._vault.seal_all([row.first_name for row in rows if row.first_name]))
+        for row in rows:
+            _, appointment_id, phone, starts_at, first_name, timezone, site, language, channel, status = row
+            yield (
+                *(appointment_id, into, next_due_at(starts_at, timezone, status, channel), now, now),
+                *(persons[phone], starts_at, timezone, site, language, channel, status),
+                next(names) if first_name else None,
+            )
 
     def go_live(self, on_live: Callable[[Connection, int], None] = lambda _connection, _batch: None) -> int | None:
         """Make the batch live with one update, then apply its changes. Returns None if nothing was new or changed.

@@ -109,10 +109,13 @@ def csv_slices(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) -> Ite
 
 
 def _slices(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Slices of CSV, each with the number of its rows. There is at least one, with the header."""
+    """Slices of CSV, each with the number of its rows. There is at least one, with the header.
+
+    columns: may come from an imported file, formulas included.
+    """
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(columns)
+    writer.writerow(_escaped(columns))
     remaining = iter(rows)
     chunk = list(islice(remaining, CHUNK))
     while True:
@@ -125,7 +128,7 @@ def _slices(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) -> Iterat
             return
 
 
-def _escaped(cells: list[str]) -> list[str]:
+def _escaped(cells: Sequence[str]) -> Sequence[str]:
     # Formulas are rare: one search covers the whole row.
     if _FORMULA_IN_ROW.search(_SEPARATOR + _SEPARATOR.join(cells)):
         return [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ivr.line.callflow.hours import format_time_of_day
 from ivr.line.content.loader import Content
 from ivr.line.locales.locale import get_locale
+
+# Reminders of one day are about few days and times.
+_CACHE_SIZE = 1000
 
 
 class MissingText(Exception):
@@ -16,16 +20,24 @@ class MissingText(Exception):
 
 def appointment_values(content: Content, language: str, starts_at: datetime, zone: str, site: str) -> dict[str, str]:
     """The values of {date}, {time}, {site}, and {number}. zone: of the appointment."""
-    from babel.dates import format_date
-
     local = starts_at.astimezone(ZoneInfo(zone))
     configured = content.config.site(site) or content.config.sites[0]
     return {
-        "date": format_date(local.date(), get_locale(language).reminder_date, locale=language),
-        "time": format_time_of_day(local.time(), language),
+        "date": _date(local.date(), language),
+        "time": _time(local.time(), language),
         "site": configured.name[language],
         "number": content.config.entry(configured.directory).number,
     }
+
+
+@lru_cache(_CACHE_SIZE)
+def _date(day: date, language: str) -> str:
+    from babel.dates import format_date
+
+    return str(format_date(day, get_locale(language).reminder_date, locale=language))
+
+
+_time = lru_cache(_CACHE_SIZE)(format_time_of_day)
 
 
 def reminder_text(content: Content, prompt: str, language: str, values: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from flask_openapi3.types import SecuritySchemesDict
 
+from ivr.web import local_redirects
 from ivr.web.api import documentation, problems
 from ivr.web.api.gate import Gate
 from ivr.web.api.idempotency import Idempotency
@@ -49,6 +50,7 @@ def create_api(services: Services) -> OpenAPI:
         access |= resource.ACCESS
     app.register_blueprint(documentation.blueprint)
     gate = app.extensions["api_gate"] = Gate(services.ledger, access, per_minute)
+    local_redirects.install(app)
     gate.install(app)
     Idempotency(services.ledger, services.vault).install(app)
     problems.install(app)

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from ivr import clock, log
 from ivr.ledger import LedgerUnavailable
+from ivr.web import local_redirects
 from ivr.web.console import access, filters, language
 from ivr.web.console.security import flask_security_setup, headers, kept_forms, views
 from ivr.web.console.security.gate import Gate
@@ -65,6 +66,7 @@ def create_console(services: Services) -> Flask:
     app.extensions["console_gate"] = Gate(app, allowed)
     headers.install(app, public=not settings.loopback, provider=settings.oidc_issuer)
     kept_forms.install(app)
+    local_redirects.install(app)
     filters.install(app, services)
     _handle_errors(app)
     return app

@@ -15,7 +15,7 @@ from ivr.web.server.bodies import Body
 from ivr.web.server.connections import Connections
 from ivr.web.server.http import Head, HttpError, RequestReader
 from ivr.web.server.site import Site
-from ivr.web.server.wsgi import Response, build_environ, plain_response
+from ivr.web.server.wsgi import Response, build_environ, decoded_path, plain_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -190,7 +190,8 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, head: Head) -> None:
         """Refuse a request because of its headers, or begin to receive its body."""
-        if self._server.console is not None and lane_of(head.target.partition("?")[0]) in APART:
+        # Decoded, because the limits of bodies are: /%63onsole may send 22 MB, but not to the process that takes calls.
+        if self._server.console is not None and lane_of(decoded_path(head.target)) in APART:
             self._state = State.PASSED_ON
             return
         self._keep_alive = head.keep_alive and not self._passed

@@ -27,7 +27,7 @@ class Site:
 
     def __init__(self, app: WSGIApplication, counts: RequestCounts) -> None:
         self._app, self._counts = app, counts
-        self._lanes = {lane: ThreadLane(lane, *size) for lane, size in SIZES.items()}
+        self._lanes = {lane: ThreadLane(lane, size) for lane, size in SIZES.items()}
 
     def close(self) -> None:
         """End the threads, after the last request."""

@@ -37,18 +37,23 @@ class Response(NamedTuple):
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
+def decoded_path(target: str) -> str:
+    """Return the path of a request's target, as it is in a WSGI environment."""
+    path = target.partition("?")[0]
+    return unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+
+
 def build_environ(head: Head, address: str, port: int) -> WSGIEnvironment:
     """Return the WSGI environment of a request without its body. RAW_URI: the target as it was sent.
 
     address: of the client. port: of this server.
     """
-    path, _, query = head.target.partition("?")
     return {
         **head.headers,
         "REQUEST_METHOD": head.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
-        "QUERY_STRING": query,
+        "PATH_INFO": decoded_path(head.target),
+        "QUERY_STRING": head.target.partition("?")[2],
         "RAW_URI": head.target,
         "REMOTE_ADDR": address,
         "SERVER_NAME": "localhost",
