@@ -11,7 +11,7 @@ import click
 from ivr.cli.console import WIDTH, echo, json_option, print_json
 from ivr.cli.context import CommandContext, content_or_exit, language_or_exit, settings_or_exit
 from ivr.ledger import open_ledger
-from ivr.line.nlu.matcher import ambiguous_reply
+from ivr.line.nlu.matcher import ambiguous_reply, with_caution
 from ivr.line.twiml.release import CompiledLine
 
 # The reply to a sender who has no known appointment.
@@ -60,8 +60,9 @@ def _answer(line: CompiledLine, question: str, language: str | None) -> dict[str
     return {
         "topic": match.topic,
         "language": match.language,
-        "reply": [reply],
+        "reply": with_caution(line.content, match, reply),
         "scores": match.scores,
         "runner_up": match.runner_up,
         "between": match.between,
+        "possible": match.possible,
     }

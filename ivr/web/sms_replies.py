@@ -10,7 +10,7 @@ from typing import Any
 
 from ivr import log
 from ivr.ledger import LedgerUnavailable
-from ivr.line.nlu.matcher import ambiguous_reply
+from ivr.line.nlu.matcher import ambiguous_reply, with_caution
 from ivr.line.text.gsm7 import count_segments
 from ivr.line.twiml.release import CompiledLine
 from ivr.people.inbound.loops import SILENCED, LoopVerdict
@@ -67,6 +67,9 @@ def reply_to(text: ReceivedText, outcome: str, verdict: LoopVerdict) -> list[str
         return text.reply_with(SILENCED)
     if outcome == text.parsed.keyword and text.services.settings.keywords_answered_by == "carrier":
         return []
+    # The answer to a picture names the numbers to call, and few words beside a picture mean little.
+    if answers and outcome != "media":
+        answers = [*with_caution(text.line.content, text.parsed.match, answers[0]), *answers[1:]]
     return answers if outcome in ALWAYS_ANSWERED else _with_language_hint(text, answers)
 
 

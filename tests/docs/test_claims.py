@@ -26,9 +26,9 @@ def of_100(totals: Counter[str], mark: str) -> int:
     return round(100 * totals[mark] / totals["questions"])
 
 
-def test_the_readme_says_how_many_new_questions_are_understood(line: CompiledLine) -> None:
+def test_the_readme_says_how_many_questions_are_understood(line: CompiledLine) -> None:
     totals = evaluate(read_questions("general.tsv"), line.matcher.match)
-    asked, fair, wrong = numbers("README.md", "Of N new questions, N of 100 get a right or fair answer, and N of 100")
+    asked, fair, wrong = numbers("README.md", "say little about new ones: of N questions, N and N;")
     assert (asked, fair, wrong) == (
         totals["questions"],
         of_100(totals, "right or fair"),
@@ -38,7 +38,7 @@ def test_the_readme_says_how_many_new_questions_are_understood(line: CompiledLin
 
 def test_the_readme_says_how_many_messages_of_patients_are_understood(line: CompiledLine) -> None:
     totals = evaluate(read_questions("real.tsv"), line.matcher.match)
-    asked, fair, wrong = numbers("README.md", "of N messages by real patients, N and N")
+    asked, fair, wrong = numbers("README.md", "N and N; of N messages by real patients, N and N; of")[2:]
     assert (asked, fair, wrong) == (
         totals["questions"],
         of_100(totals, "right or fair"),
@@ -48,9 +48,10 @@ def test_the_readme_says_how_many_messages_of_patients_are_understood(line: Comp
 
 def test_the_readme_says_how_many_red_flags_are_missed(line: CompiledLine) -> None:
     totals = evaluate(read_questions("safety.tsv"), line.matcher.match)
-    assert numbers("README.md", "Of N new messages with a red flag, it misses N") == [
+    assert numbers("README.md", "of N with a red flag, it misses N and mentions N beside another answer") == [
         totals["red flag"],
         totals["red flag missed"],
+        totals["red flag beside an answer"],
     ]
 
 

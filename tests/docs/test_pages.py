@@ -86,7 +86,7 @@ def test_a_command_that_only_reads_runs_on_a_new_line(
 
 
 # Of this project, but no settings of the line: of tests, and a constant of `ivr/shipped.py`.
-OTHER_VARIABLES = {VARIABLE, "TEST_POSTGRES_URL", "DATA_FILES"}
+OTHER_VARIABLES = {VARIABLE, "TEST_POSTGRES_URL", "DATA_FILES", "OTEL_EXPORTER_OTLP_HEADERS"}
 # Of nginx and PostgreSQL.
 OTHER_NAMES = {"max_fails", "proxy_next_upstream", "pool_mode", "max_connections", "pg_dump", "limit_conn"}
 OTHER_NAMES |= {"lock_timeout", "idle_in_transaction_session_timeout"}

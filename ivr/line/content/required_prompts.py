@@ -19,16 +19,18 @@ answer-person answer-end offer-again which more-key whisper whisper-accept unava
 """
 _FIXED_TEXTED = """
 stop start help menu language confirm change no-visit first-text media silenced passed-on not-passed-on which-visit
-visit-cancelled visit-past ambiguous more
+visit-cancelled visit-past ambiguous more stop-offer
 """
 # The prompts that do not depend on line.yaml.
 FIXED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_FIXED_SPOKEN.split(), SPOKEN),
     **dict.fromkeys(_FIXED_TEXTED.split(), TEXTED),
-    **dict.fromkeys(("urgent", "person-soon", "scheduling", "results", "wrong-number", "none"), BOTH),
+    **dict.fromkeys(("urgent", "person-soon", "scheduling", "results", "wrong-number", "none", "caution"), BOTH),
 }
 # Fixed prompts that inform instead of asking for a key: they may take longer.
-INFORMATION = frozenset({"unavailable", "urgent", "person-soon", "scheduling", "results", "closed", "no-one-free"})
+INFORMATION = frozenset(
+    {"unavailable", "caution", "urgent", "person-soon", "scheduling", "results", "closed", "no-one-free"}
+)
 # The outcomes with a spoken answer and no key.
 ANSWERED_ALOUD = ("urgent", "person-soon", "results", "scheduling", "wrong-number")
 # The same, with the answer to words that the line has no answer to.

@@ -35,6 +35,8 @@ class SpokenMeaning:
     """Whether the caller also opts out of texts. The red flag is answered first."""
     language: str | None = None
     """The language spoken, if it differs from the language of the call."""
+    cautious: bool = False
+    """Whether the words may be a red flag, so that the answer first says what to do in an emergency."""
 
 
 class SpokenInput:
@@ -76,7 +78,9 @@ class SpokenInput:
             return SpokenMeaning(SpokenWords(entry))
         if result.topic == "language":
             return SpokenMeaning(SpokenWords(result.language))
-        return SpokenMeaning(SpokenWords(self._topic_or_question(result)), language=other_language)
+        return SpokenMeaning(
+            SpokenWords(self._topic_or_question(result)), False, other_language, result.possible in RED_FLAGS
+        )
 
     def _topic_or_question(self, result: MatchResult) -> str:
         """The outcome; between two topics the question which one is meant, and else the likelier of two answers."""

@@ -28,7 +28,9 @@ _LOOK_ALIKES = {
 _EMOJI_LETTERS = {
     chr(first + offset): chr(ord("a") + offset) for first in (0x1F150, 0x1F170, 0x1F1E6) for offset in range(26)
 }
-_LATIN = str.maketrans(_LOOK_ALIKES | _EMOJI_LETTERS)
+# The stop sign, as its whole word.
+_EMOJI_WORDS = {"🛑": " stop "}
+_LATIN = str.maketrans(_LOOK_ALIKES | _EMOJI_LETTERS | _EMOJI_WORDS)
 # Format characters (soft hyphen, zero-width space, direction marks), accents, variation selectors, the keycap.
 _INVISIBLE = frozenset(("Cf", "Mn", "Me"))
 # Letters that look like nothing, although Unicode classes them as letters.

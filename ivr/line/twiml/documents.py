@@ -74,6 +74,10 @@ class TwimlDocuments:
             for offer, instead in TEXT_OFFERS.items()
         ]
 
+    def cautions(self) -> dict[str, bytes]:
+        """By language: what precedes an answer to words that may be a red flag."""
+        return {code: self._spoken(self._speech.block(code, "caution")).encode() for code in self._config.languages}
+
     def ending(self, block: SpeechBlock) -> bytes:
         """A document that says one block and hangs up: the last resort."""
         return _fill(self._hangup, self._spoken(block), "")

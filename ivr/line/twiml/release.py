@@ -77,6 +77,7 @@ class CompiledLine:
             self._render(turn)
         self.whispers = self._renderer.whispers()
         self._text_offers = self._renderer.text_offers()
+        self._cautions = self._renderer.cautions()
         # Synthesized, because recordings may be unavailable for the same reason.
         apology = replace(self.speech.block(content.config.default_language, "unavailable"), recording=None)
         self.unavailable = self._renderer.ending(apology)
@@ -137,6 +138,10 @@ class CompiledLine:
         for offer, instead in self._text_offers:
             document = document.replace(offer, instead)
         return document
+
+    def with_caution(self, document: bytes, language: str) -> bytes:
+        """The same document, beginning with what to do in an emergency."""
+        return document.replace(b"<Response>", b"<Response>" + self._cautions[language], 1)
 
     def next_turn(self, token: str, heard: Heard, facts: Facts, language: str | None = None) -> Turn:
         """The turn after `heard` at the state that a URL's token names; an unknown token starts the call over.

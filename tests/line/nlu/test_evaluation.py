@@ -32,13 +32,27 @@ def test_an_answer_gets_the_marks_that_it_deserves(question: Question, topic: st
     assert set(marks(question, MatchResult(topic, "en", {}))) == expected
 
 
+@pytest.mark.parametrize(
+    ("question", "possible", "expected"),
+    [
+        (FLAG, "urgent", {"red flag", "red flag beside an answer", "no answer"}),
+        (STOP, "stop", {"opt-out", "opt-out offered", "harmless", "no answer"}),
+        (CHAT, "urgent", {"right", "right or fair", "harmless", "needless caution"}),
+    ],
+)
+def test_a_red_flag_or_an_opt_out_beside_another_answer_has_a_mark_of_its_own(
+    question: Question, possible: str, expected: set[str]
+) -> None:
+    assert set(marks(question, MatchResult("none", "en", {}, possible=possible))) == expected
+
+
 def test_a_question_between_two_answers_is_fair_if_either_is_acceptable() -> None:
     result = MatchResult("ambiguous", "en", {}, between=("cancer", "next-steps"))
     assert set(marks(BIOPSY, result)) == {"right or fair", "asks which of two", "harmless"}
 
 
 def test_the_held_out_questions_are_understood(line: CompiledLine) -> None:
-    """A floor below what `make bench PART=understanding` measures. Nothing is tuned on these questions."""
+    """A floor below what `make bench PART=understanding` measures."""
     totals = evaluate(read_questions("aside.tsv"), line.matcher.match)
     assert totals["right or fair"] / totals["questions"] >= 0.90
     assert totals["red flag missed"] <= 1
