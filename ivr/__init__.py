@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ivr.settings import Settings
     from ivr.web.doors import Doors
 
-# Read when numpy is first imported. Its threads wait for each other in a loop, which takes the cores from callers while a
-# model is trained, and makes the training take longer on a busy machine.
+# Read when numpy is first imported. Its threads wait for each other in a loop, which takes the cores from callers while
+# a model is trained, and makes the training take longer on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
