@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeGuard
 
-from ivr import log, request_ids
+from ivr import request_ids
+
+# The layer below the log: its formatter writes these records as JSON too.
+_log = logging.getLogger(__name__)
 
 Kind = Literal["SERVER", "CONSUMER", "CLIENT"]
 Value = str | int
@@ -160,7 +163,7 @@ def _provider(_process_id: int) -> Any:
             result = super().export(spans)
             was_down, self.is_down = self.is_down, result is not SpanExportResult.SUCCESS
             if self.is_down and not was_down:
-                log.get_logger().warning("traces_not_sent")
+                _log.warning("traces_not_sent")
             return result
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
