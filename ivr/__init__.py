@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
 
     from ivr.settings import Settings
     from ivr.web.doors import Doors
+
+# Read when numpy is first imported. Its threads wait for each other in a loop, which takes the cores from callers while
+# a model is trained, and makes the training take longer on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:

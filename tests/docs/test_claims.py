@@ -27,8 +27,11 @@ def of_100(totals: Counter[str], mark: str) -> int:
 
 
 def test_the_readme_says_how_many_questions_are_understood(line: CompiledLine) -> None:
-    totals = evaluate(read_questions("general.tsv"), line.matcher.match)
-    asked, fair, wrong = numbers("README.md", "say little about new ones: of N questions, N and N;")
+    totals = evaluate(read_questions("fresh-general.tsv"), line.matcher.match)
+    asked, fair, wrong = numbers(
+        "README.md",
+        "Of N new questions, N of 100 get a right or fair answer, and N of 100 an answer about something else",
+    )
     assert (asked, fair, wrong) == (
         totals["questions"],
         of_100(totals, "right or fair"),
@@ -37,8 +40,8 @@ def test_the_readme_says_how_many_questions_are_understood(line: CompiledLine) -
 
 
 def test_the_readme_says_how_many_messages_of_patients_are_understood(line: CompiledLine) -> None:
-    totals = evaluate(read_questions("real.tsv"), line.matcher.match)
-    asked, fair, wrong = numbers("README.md", "N and N; of N messages by real patients, N and N; of")[2:]
+    totals = evaluate(read_questions("fresh-real.tsv"), line.matcher.match)
+    asked, fair, wrong = numbers("README.md", "of N messages by real patients, N and N.")
     assert (asked, fair, wrong) == (
         totals["questions"],
         of_100(totals, "right or fair"),
@@ -47,12 +50,13 @@ def test_the_readme_says_how_many_messages_of_patients_are_understood(line: Comp
 
 
 def test_the_readme_says_how_many_red_flags_are_missed(line: CompiledLine) -> None:
-    totals = evaluate(read_questions("safety.tsv"), line.matcher.match)
-    assert numbers("README.md", "of N with a red flag, it misses N and mentions N beside another answer") == [
-        totals["red flag"],
-        totals["red flag missed"],
-        totals["red flag beside an answer"],
-    ]
+    totals = evaluate(read_questions("fresh-safety.tsv"), line.matcher.match)
+    sentence = (
+        "Of N new messages with a red flag, it misses N and mentions N beside another answer; "
+        "of N harmless ones that look like a red flag, N get the answer to one"
+    )
+    marks = ("red flag", "red flag missed", "red flag beside an answer", "harmless", "false alarm")
+    assert numbers("README.md", sentence) == [totals[mark] for mark in marks]
 
 
 def test_the_changelog_says_how_many_examples_the_topics_are_learned_from(content: Content) -> None:
