@@ -10,6 +10,8 @@ import pytest
 from redis import Redis
 
 from ivr.line.content.loader import Content
+from ivr.line.nlu.training import examples_of
+from ivr.releases import models
 from tests.attack.exchange import Door
 from tests.attack.outside import Attack, attacks
 from tests.attack.target import fill
@@ -23,7 +25,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.skipif(NGINX is None, reason="n
 @pytest.fixture(scope="module")
 def site(content: Content, queue_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("nginx")
-    folder.chmod(0o755)
+    # A process that trains takes long to start.
+    models.train_model(examples_of(content))
     with Redis.from_url(queue_server) as connection:
         connection.flushall()
     with open_clinic(content, tmp_path_factory.mktemp("line")) as clinic:

@@ -35,7 +35,9 @@ pytestmark = [
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
 ]
 INSIDE, OUTSIDE = "127.0.0.1", "127.0.0.2"
+# As root, its workers would be another user, who may not write below the folder of a test.
 _MAIN = """
+user root;
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.log;
