@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.line.content.loader import read_content
@@ -30,6 +30,8 @@ FORMS = [
 ]  # fmt: skip
 
 
+# The first example waits for the model.
+@settings(deadline=None)
 @given(st.sampled_from(REMINDERS), st.sampled_from(FORMS), st.booleans(), st.booleans())
 def test_a_reaction_to_any_of_our_texts_changes_nothing(words: str, form: str, opted_out: bool, asks: bool) -> None:
     parsed = parse_text(shipped_matcher(), form.format(words), "", False, None)

@@ -127,7 +127,7 @@ PAGES = (
 DATA = re.compile(
     r"Ann Example|Rosa|English|Español|SQLite|Elliot Hospital|appointments\.csv|admin-0@example\.org|http://\S+"
     r"|\b(?:lun|mar|mié|jue|vie|sáb|dom)\b|\b(?:ene|feb|mar|abr|may|jun|jul|ago|sept|oct|nov|dic)\b|[ap]\.\s?m\."
-    r"|\b(?:days|questions|appointment|person) \d+"
+    r"|\b(?:days|questions|appointment|person) \d+|\b[0-9a-f]{12}\b"
 )
 
 

@@ -162,12 +162,14 @@ def test_a_rotation_of_keys_seals_notes_again(ledger):
     before, during = Vault([old]), Vault([new, old])
     ask(ledger, before)
     add_item(ledger, before)
+    add_message(ledger, before)
     with ledger.write() as connection:
         for work in WorkList:
             assert write_note(connection, before, work, 1, NOTE, "")
-    assert {str(column) for _, column in SEALED_COLUMNS} >= {"callback.note_sealed", "todo.note_sealed"}
-    assert reseal(ledger, during, lambda _count: None).resealed == 3
+    notes = {"callback.note_sealed", "todo.note_sealed", "hl7_message.note_sealed"}
+    assert {str(column) for _, column in SEALED_COLUMNS} >= notes
+    assert reseal(ledger, during, lambda _count: None).resealed == 5
     with ledger.read() as connection:
-        for table in (callback, todo):
+        for table in (callback, todo, hl7_message):
             sealed = connection.execute(select(table.c.note_sealed)).scalar_one()
             assert Vault([new], hash_key=b"h" * 32).open(sealed) == NOTE
