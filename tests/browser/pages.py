@@ -126,11 +126,7 @@ class Scene:
         """What a feed sent that cannot be read."""
         file = self.folder / "feed.hl7"
         file.write_bytes(siu(71, phone="603-555-01") + siu(72, starts="soon"))
-        self.office.line.json(
-            "hl7",
-            "replay",
-            file,
-        )
+        self.office.line.infoline("hl7", "replay", file)
         return "/work/messages"
 
     def invitation(self) -> str:
