@@ -176,7 +176,7 @@ def record_delivery(
 ) -> None:
     """Record an attempt. An event that was not delivered is tried again, ever later, for GIVEN_UP_AFTER.
 
-    A delivery counts even if the lease has ended. A failure then does not: whoever took the event after it may be
+    A delivery counts even if the lease has ended. A failure then does not: the worker that took the event after it may be
     sending it, and would be joined by a third.
     """
     wait = min(first_wait * 2 ** min(delivery.tries - 1, 16), MAX_BACKOFF)

@@ -104,7 +104,7 @@ def make_call(phones: Phones, script: Script, caller: str, thinking: float = THI
 
 
 class Callers:
-    """Callers who go on calling, one after the other, until they are told that the outages are over."""
+    """Callers, one after another, until the outages are over."""
 
     def __init__(self, phones: Phones, numbers: Sequence[str], at_least: int, every: float) -> None:
         self.calls: list[Call] = []

@@ -125,7 +125,7 @@ def test_a_host_that_is_no_longer_allowed_gets_nothing(send):
 
 
 class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
+    """Ends the job as a kill would: no code catches it."""
 
 
 def test_a_worker_killed_before_it_records_the_answer_repeats_the_event_once_with_the_same_id(

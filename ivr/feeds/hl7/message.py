@@ -127,7 +127,7 @@ class Segments:
 
 
 def _unescaped(text: str, header: Header) -> str:
-    """The text without escape sequences; unchanged if one of them makes no sense, or stands for a thousand spaces."""
+    """The text with its escape sequences decoded; unchanged if one is invalid, or formats more than a few spaces."""
     sequences = text.split(header.delimiter(3))[1::2]
     if any(each.startswith(".") and len(each) > _LONGEST_FORMAT for each in sequences):
         return text

@@ -33,7 +33,7 @@ class DuplicateTracker:
             raise TempDiskFull from None
 
     def _first_rows(self, values: Sequence[tuple[str, int]]) -> list[int]:
-        # A str's hash is SipHash; the secret salt keeps it unknown to whoever knows PYTHONHASHSEED.
+        # A str's hash is SipHash; the secret salt keeps it secret even if PYTHONHASHSEED is known.
         salt = self._salt
         hashes = [hash(salt + value) for value, _ in values]
         query = f"SELECT hash, row FROM seen WHERE hash IN ({','.join('?' * len(hashes))})"  # noqa: S608 - placeholders only
