@@ -176,8 +176,8 @@ def record_delivery(
 ) -> None:
     """Record an attempt. An event that was not delivered is tried again, ever later, for GIVEN_UP_AFTER.
 
-    A delivery counts even if the lease has ended. A failure then does not: the worker that took the event after it may be
-    sending it, and would be joined by a third.
+    A delivery counts even if the lease has ended. A failure then does not: another worker may be sending the event by
+    then, and a third would join it.
     """
     wait = min(first_wait * 2 ** min(delivery.tries - 1, 16), MAX_BACKOFF)
     next_try_at = None if delivered or now + wait > delivery.created_at + GIVEN_UP_AFTER else now + wait

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ivr.line.content.keyword_rules import RED_FLAGS
-from ivr.line.nlu.matcher import Matcher, MatchResult, ambiguous_reply, with_caution
+from ivr.line.nlu.matcher import ambiguous_reply
 from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text.normalize import MOST_CHARACTERS, content_words, normalize, phonetic_key, stem
 from ivr.line.twiml.release import CompiledLine
 
 if TYPE_CHECKING:
-    from ivr.line.nlu.topic_model import TopicModel
+    pass
 
 FILLER = "well you see my dear " * 5000
 
@@ -268,79 +267,6 @@ def test_the_matcher_agrees_with_the_lint_rule_about_every_phrase(line: Compiled
     owners = {phrase: prompt.name for prompt in line.content.prompts.values() for phrase in prompt.phrases}
     expected = {phrase: index.priority_outcome(phrase) or name for phrase, name in owners.items()}
     assert expected == {phrase: line.matcher.match(phrase).topic for phrase in owners}
-
-
-class FixedModel:
-    """Gives every message the same probabilities."""
-
-    vocabulary: ClassVar[dict[str, dict[str, int]]] = {"en": {}, "es": {}}
-
-    def __init__(self, **chances: float) -> None:
-        named = {name.replace("_", "-"): chance for name, chance in chances.items()}
-        self._chances = dict(sorted(named.items(), key=lambda item: -item[1]))
-
-    def probabilities(self, _words: Sequence[str]) -> dict[str, float]:
-        return self._chances
-
-
-DECISIONS = [
-    ({"cancer": 0.7, "next_steps": 0.2}, "cancer", None),
-    ({"cancer": 0.55, "next_steps": 0.1}, "ambiguous", ("cancer", "next-steps")),
-    ({"scheduling": 0.45, "cancer": 0.3}, "scheduling", None),
-    ({"cancer": 0.4, "next_steps": 0.35}, "ambiguous", ("cancer", "next-steps")),
-    ({"next_steps": 0.4, "biopsy": 0.35}, "ambiguous", ("next-steps", "biopsy")),
-    ({"cancer": 0.3, "results": 0.3}, "none", None),
-    ({"none": 0.3, "cancer": 0.29, "next_steps": 0.28}, "ambiguous", ("cancer", "next-steps")),
-    ({"cancer": 0.2, "next_steps": 0.2}, "none", None),
-    ({"urgent": 0.26, "the_visit": 0.74}, "urgent", None),
-    ({"urgent": 0.13, "person_soon": 0.14, "the_visit": 0.73}, "person-soon", None),
-    ({"urgent": 0.19, "the_visit": 0.81}, "the-visit", None),
-    ({"stop": 0.85, "scheduling": 0.15}, "none", None),
-    ({"stop": 0.97, "none": 0.03}, "stop", None),
-    ({}, "none", None),
-]
-
-
-@pytest.mark.parametrize(("chances", "outcome", "between"), DECISIONS)
-def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
-    line: CompiledLine, chances: dict[str, float], outcome: str, between: tuple[str, str] | None
-) -> None:
-    result = Matcher(line.content, cast("TopicModel", FixedModel(**chances))).match("some words here")
-    assert (result.topic, result.between) == (outcome, between)
-
-
-@pytest.mark.parametrize(
-    ("chances", "words", "topic", "possible"),
-    [
-        ({"the_visit": 0.9, "urgent": 0.05}, "some words here", "the-visit", "urgent"),
-        ({"the_visit": 0.97, "urgent": 0.02}, "some words here", "the-visit", None),
-        (
-            {"vascular": 0.99, "urgent": 0.002, "person_soon": 0.0},
-            "her chest is hurting a lot she says",
-            "vascular",
-            "urgent",
-        ),
-        ({"vascular": 0.95, "urgent": 0.01, "person_soon": 0.0}, "her chest is hurting a lot she says", "urgent", None),
-        ({"scheduling": 0.7, "stop": 0.3}, "some words here", "scheduling", "stop"),
-        ({"start": 0.8, "stop": 0.2}, "never stop the texts please stop texting", "start", "stop"),
-    ],
-)
-def test_what_is_only_possible_is_answered_beside_the_topic(
-    line: CompiledLine, chances: dict[str, float], words: str, topic: str, possible: str | None
-) -> None:
-    result = Matcher(line.content, cast("TopicModel", FixedModel(**chances))).match(words)
-    assert (result.topic, result.possible) == (topic, possible)
-
-
-def test_an_answer_begins_with_what_to_do_in_an_emergency_or_ends_with_how_to_stop_the_texts(
-    line: CompiledLine,
-) -> None:
-    urgent = with_caution(line.content, MatchResult("the-visit", "en", {}, possible="urgent"), "The answer.")
-    stop = with_caution(line.content, MatchResult("the-visit", "en", {}, possible="stop"), "The answer.")
-    assert "\n".join(urgent).startswith("In an emergency, call 911")
-    assert "\n".join(urgent).endswith("The answer.")
-    assert stop == ["The answer.\nTo get no more texts from this number, reply STOP."]
-    assert with_caution(line.content, MatchResult("the-visit", "en", {}), "The answer.") == ["The answer."]
 
 
 def test_a_question_between_two_answers_names_their_numbers_or_reply_words(line: CompiledLine) -> None:
