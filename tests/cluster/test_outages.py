@@ -21,10 +21,11 @@ from ivr.releases.store import publish_release
 from tests.chaos.test_chaos import phones, wait_for
 from tests.cluster.load import TWILIO_SECONDS, Callers, Patients, Phones
 from tests.cluster.machines import Cluster
-from tests.cluster.report import SENT, Report, assert_all_is_recorded, tracebacks
+from tests.cluster.report import Report, assert_all_is_recorded, tracebacks
 from tests.cluster.servers import postgres_binaries
 from tests.support.clinic import NOW
 from tests.support.processes import KEY
+from tests.support.reminder_states import SENT
 
 pytestmark = [
     pytest.mark.cluster,

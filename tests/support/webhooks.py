@@ -26,6 +26,13 @@ def post(base: str, path: str, fields: dict[str, str], token: str = TOKEN) -> tu
         return error.code, error.read().decode()
 
 
+def ask_for_a_text(base: str, line: CompiledLine) -> None:
+    """Ask in a call for a topic as a text, which makes a job for a worker. base: the line's public URL."""
+    state, key = state_that_sends_a_text(line)
+    call = {"From": "+16035550123", "To": "+16035550100", "CallSid": "CA" + "1" * 32, "Digits": key}
+    assert post(base, f"/voice/{line.digest}/{state.token}", call)[0] == 200
+
+
 def state_that_sends_a_text(line: CompiledLine) -> tuple[State, str]:
     """A state, and the key that makes the line text a topic to the caller."""
     for state in line.states.values():

@@ -12,7 +12,7 @@ from redis import Redis
 from ivr import log, queues, request_ids
 from tests.support.processes import Processes, wait_until
 from tests.support.serving import http_request, serving
-from tests.support.webhooks import post, state_that_sends_a_text
+from tests.support.webhooks import ask_for_a_text
 from tests.worker.test_processes import responds
 
 
@@ -103,9 +103,7 @@ def test_a_text_that_a_caller_requests_is_followed_from_the_webhook_to_its_job(c
         processes.start("-m", "worker")
         base = processes.env["PUBLIC_URL"]
         wait_until(lambda: responds(base + "/healthz"))
-        state, key = state_that_sends_a_text(line)
-        call = {"From": "+16035550123", "To": "+16035550100", "CallSid": "CA" + "1" * 32, "Digits": key}
-        assert post(base, f"/voice/{line.digest}/{state.token}", call)[0] == 200
+        ask_for_a_text(base, line)
         wait_until(lambda: "job_finished" in processes.output(2))
         asked = [json.loads(entry) for entry in processes.output(1).splitlines() if "text_requested" in entry]
         done = [json.loads(entry) for entry in processes.output(2).splitlines() if "job_finished" in entry]
