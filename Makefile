@@ -58,7 +58,7 @@ catalog: .venv/ready
 
 # Pins the dependencies of pyproject.toml, with hashes.
 lock: .venv/ready
-	$(BIN)/pip install --quiet uv==0.13.9
+	$(BIN)/pip install --quiet --require-hashes -r requirements-uv.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		pyproject.toml --output-file requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra tracing \
@@ -70,6 +70,8 @@ lock: .venv/ready
 		--output-file requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group release \
 		--constraint requirements-dev.txt --output-file requirements-release.txt
+	echo uv | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		- --output-file requirements-uv.txt
 
 # Looks for known vulnerabilities of the dependencies; without a network, it says so and succeeds.
 audit: .venv/release-ready

@@ -6,12 +6,16 @@ it can say that they are too old. Exit status 2, with a sentence, if something i
 """
 
 import os
+import re
 import subprocess
 import sys
 
 NEEDED = (3, 11)
 HERE = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(HERE, ".venv")
+PIP = [os.path.join(VENV, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check"]
+UV = [os.path.join(VENV, "bin", "uv"), "pip", "install", "--quiet", "--python", os.path.join(VENV, "bin", "python")]
+PIP_ONLY = re.compile(r"\.(index-url|no-index|proxy)=")
 INDEX_PROBLEMS = (
     "Could not find a version",
     "No matching distribution",
@@ -37,13 +41,24 @@ def main(arguments):
         print("Creating .venv ...", flush=True)
         if subprocess.call([sys.executable, "-m", "venv", VENV]):
             return fail("Python could not create .venv in " + HERE + ". Is the disk full, or the folder read-only?")
-    print("Installing (the first time takes about a minute) ...", flush=True)
+    print("Installing ...", flush=True)
     requirements = "requirements-" + kind + ".txt"
-    for rest in (["--require-hashes", "-r", requirements], ["--no-deps", "--no-build-isolation", "-e", "."]):
-        status = install(rest)
+    steps = (["--require-hashes", "-r", requirements], ["--no-deps", "--no-build-isolation", "-e", "."])
+    if has_uv() and all(run(UV + step)[0] == 0 for step in steps):
+        return 0
+    for step in steps:
+        status, errors = run(PIP + step)
         if status:
-            return status
+            return fail(sentence_about(errors))
     return 0
+
+
+def has_uv():
+    """Whether uv can install, in a tenth of pip's time. It does not read pip's own settings, so those keep pip."""
+    settings = subprocess.check_output([PIP[0], "config", "list"], universal_newlines=True)
+    if PIP_ONLY.search(settings):
+        return False
+    return run(PIP + ["--require-hashes", "-r", "requirements-uv.txt"])[0] == 0
 
 
 def problem_with(version, system, can_create):
@@ -68,13 +83,14 @@ def has_module(name):
     return True
 
 
-def install(arguments):
-    command = [os.path.join(VENV, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    pip = subprocess.Popen(command + arguments, cwd=HERE, stderr=subprocess.PIPE, universal_newlines=True)
-    errors = pip.communicate()[1]
-    if pip.returncode == 0:
-        return 0
-    return fail(sentence_about(errors))
+def run(command):
+    """The exit status of a command, and what it wrote on standard error."""
+    try:
+        process = subprocess.Popen(command, cwd=HERE, stderr=subprocess.PIPE, universal_newlines=True)
+    except OSError as error:
+        return 1, str(error)
+    errors = process.communicate()[1]
+    return process.returncode, errors
 
 
 def sentence_about(errors):

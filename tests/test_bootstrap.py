@@ -84,6 +84,23 @@ def test_without_a_package_index_the_installation_says_so_and_make_does_not_take
     assert not (clone / ".venv" / "ready-to-run").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "uses_pip"),
+    [
+        ("global.index-url='https://mirror.example/simple'", True),
+        (":env:.index-url='https://mirror.example/simple'", True),
+        ("global.proxy='http://proxy.example:3128'", True),
+        ("global.no-index='1'", True),
+        ("global.extra-index-url='https://mirror.example/simple'", False),
+        ("", False),
+    ],
+)
+def test_only_pip_installs_where_it_has_an_index_or_a_proxy_of_its_own(
+    bootstrap: ModuleType, setting: str, uses_pip: bool
+) -> None:
+    assert bool(bootstrap.PIP_ONLY.search(setting)) == uses_pip
+
+
 @pytest.mark.processes
 def test_an_older_python_is_refused_before_anything_is_created(tmp_path: Path) -> None:
     clone = _clone(tmp_path / "clone")
