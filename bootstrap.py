@@ -14,7 +14,7 @@ NEEDED = (3, 11)
 HERE = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(HERE, ".venv")
 PIP = [os.path.join(VENV, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check"]
-UV = [os.path.join(VENV, "bin", "uv"), "pip", "install", "--quiet", "--compile-bytecode", "--python", os.path.join(VENV, "bin", "python")]
+UV = [os.path.join(VENV, "bin", "uv"), "pip", "install", "--quiet", "--python", os.path.join(VENV, "bin", "python")]
 PIP_ONLY = re.compile(r"\.(index-url|no-index|proxy)=")
 INDEX_PROBLEMS = (
     "Could not find a version",
