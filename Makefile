@@ -1,6 +1,8 @@
 # Needs Python 3.11 or newer, make and git. Everything is installed into .venv/.
 PYTHON ?= python3
 BIN = .venv/bin
+# Without bytecode files, each process that a test starts compiles every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-processes test-chaos test-cluster test-crash test-browser bench lint format catalog lock audit release clean
 
