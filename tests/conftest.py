@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
-from functools import cache, lru_cache
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString, cast
@@ -21,9 +21,7 @@ from xdist.scheduler import LoadFileScheduling
 from ivr import clock
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import metadata
-from ivr.line.content import loader
 from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
-from ivr.line.content.prompt import read_prompt
 from ivr.line.nlu.topic_model import TopicModel
 from ivr.line.nlu.training import Example, examples_digest, train_model
 from ivr.line.twiml.release import CompiledLine
@@ -44,8 +42,6 @@ E2E_WITH_OWN_LINE = ("test_run.py", "test_readme.py")
 # Settings of the developer's environment that would point a test at another line, database or queue.
 LINE_ENV = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
 LINE_ENV += ("PHONE_HASH_KEY", "INFOLINE_ENV")
-# Parsed prompts are immutable. Kept from here on, because test modules read the shipped ones when they are imported.
-loader.read_prompt = lru_cache(2_000)(read_prompt)
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +104,8 @@ def _read_and_compile_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ivr.releases.cache.read_content", cached_content)
-        patch.setattr("ivr.releases.disk_cache.pack", cached_archive)
+        for module in ("ivr.releases.disk_cache", "ivr.releases.store"):
+            patch.setattr(f"{module}.pack", cached_archive)
         for module in ("ivr.releases.cache", "ivr.cli.doctor"):
             patch.setattr(f"{module}.CompiledLine", cached_line)
         yield

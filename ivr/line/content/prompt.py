@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ivr.i18n import N_, Sentence, sentence
@@ -81,6 +82,8 @@ def fill_placeholders(text: str, values: dict[str, str]) -> str:
     return _TWO_PERIODS.sub(".", PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text))
 
 
+# Drafts and releases share most prompts, and each page of the console about a draft reads all of them.
+@lru_cache(1_000)
 def read_prompt(file: str, data: bytes) -> Prompt:
     """Read `en/cancer.md`. Raises BrokenPrompts with file and line."""
     text = decode_text(file, data)

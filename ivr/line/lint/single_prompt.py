@@ -81,7 +81,7 @@ def proof_prompt(content: Content, file: str, data: bytes) -> PromptProof:
     """Proof one file of a draft, given the draft as last read. Never raises, whatever the bytes are."""
     try:
         if is_prompt(file):
-            return _proof_prompt(content, read_prompt(file, data))
+            return _proof_prompt(content, read_prompt(file, data), data)
         findings = _check_other_file(content, file, data)
     except BrokenPrompts as broken:
         findings = broken.findings
@@ -95,8 +95,9 @@ def preload_proof(content: Content) -> None:
         proof_prompt(content, file, content.files[file])
 
 
-def _proof_prompt(content: Content, prompt: Prompt) -> PromptProof:
-    draft = replace(content, prompts={**content.prompts, (prompt.language, prompt.name): prompt})
+def _proof_prompt(content: Content, prompt: Prompt, data: bytes) -> PromptProof:
+    prompts = {**content.prompts, (prompt.language, prompt.name): prompt}
+    draft = replace(content, prompts=prompts, files={**content.files, prompt.file: data})
     findings = set(find_cross_reference_errors(content.config, content.source, draft.prompts))
     if not findings:
         # Existing findings of other files are reported when those files are edited.

@@ -227,6 +227,12 @@ def test_other_languages_have_no_grade_and_an_unreadable_file_has_no_measures(dr
     assert proof_prompt(draft, CANCER, b"").sections == ()
 
 
+def test_a_rule_that_became_too_long_is_reported_as_it_is_typed(draft: Content) -> None:
+    edited = SHIPPED["es/start.md"].replace(b"reanudar mensajes,", b"reanudar mensajes, " + b"quiero recordatorios, " * 6)
+    (finding,) = [finding for finding in proof_prompt(draft, "es/start.md", edited).findings if finding.rule == "rule"]
+    assert "split it into two rules" in finding.message
+
+
 @given(st.text(alphabet="aé€{^á\n", max_size=700))
 def test_exactly_the_characters_left_fit_in_the_last_segment(text: str) -> None:
     left, segments = gsm7.characters_left(text), max(1, gsm7.count_segments(text).segments)
