@@ -228,7 +228,8 @@ def test_other_languages_have_no_grade_and_an_unreadable_file_has_no_measures(dr
 
 
 def test_a_rule_that_became_too_long_is_reported_as_it_is_typed(draft: Content) -> None:
-    edited = SHIPPED["es/start.md"].replace(b"reanudar mensajes,", b"reanudar mensajes, " + b"quiero recordatorios, " * 6)
+    longer = b"reanudar mensajes, " + b"quiero recordatorios, " * 6
+    edited = SHIPPED["es/start.md"].replace(b"reanudar mensajes,", longer)
     (finding,) = [finding for finding in proof_prompt(draft, "es/start.md", edited).findings if finding.rule == "rule"]
     assert "split it into two rules" in finding.message
 
