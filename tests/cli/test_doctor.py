@@ -6,14 +6,15 @@ import base64
 import json
 import os
 import pty
-import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import make_url
 
 from ivr.cli import main
 from ivr.cli.run.running_file import RunningFile, RunningLine
@@ -23,8 +24,8 @@ from ivr.line.content.loader import Content
 from ivr.line.content.sign_off import unsigned_prompts
 from ivr.line.lint.runner import CheckReport, check_content
 from ivr.reminders.alarms import Alarm, raise_alarm, raised
-from tests.support.clinic import NOW
-from tests.support.paths import ROOT
+from ivr.settings import load
+from tests.support.clinic import NOW, write_empty_ledger
 from tests.support.twilio_account import NUMBER_SID, FakeAccount, fake_account
 
 
@@ -65,14 +66,15 @@ def report() -> dict[str, tuple[str, str]]:
 
 @pytest.fixture
 def upgraded() -> None:
-    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    write_empty_ledger(Path(str(make_url(load().database_url).database)))
 
 
 def problems() -> list[str]:
     return [name for name, (level, _) in report().items() if level == "problem"]
 
 
-def test_everything_but_the_queue_is_in_order_after_an_upgrade(upgraded: None) -> None:
+def test_everything_but_the_queue_is_in_order_after_an_upgrade() -> None:
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
     assert list(report()) == list(CHECKS)
     assert problems() == ["queue"]
 
@@ -85,16 +87,19 @@ def test_the_table_fits_a_terminal_and_has_a_line_for_each_check(upgraded: None)
     assert {line[13:21].strip() for line in first} == {"ok", "warning", "problem"}
 
 
-def test_progress_shows_on_a_terminal_and_the_report_goes_to_standard_output(upgraded: None) -> None:
+def test_progress_shows_on_a_terminal_and_the_report_goes_to_standard_output(
+    upgraded: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "ivr.cli", "doctor"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal, text=True, timeout=120)
-    os.close(terminal)
+    with os.fdopen(terminal, "w") as stream, pytest.MonkeyPatch.context() as patch, suppress(SystemExit):
+        patch.setattr(sys, "stderr", stream)
+        main(["doctor"])
     progress = os.read(controller, 65_536).decode()
     os.close(controller)
+    report = capsys.readouterr().out
     assert "Checking: " in progress
-    assert "REDIS_URL is not set" in done.stdout
-    assert "\x1b" not in done.stdout
+    assert "REDIS_URL is not set" in report
+    assert "\x1b" not in report
 
 
 def test_medical_texts_without_a_sign_off_are_counted_where_none_is_required(upgraded: None, content: Content) -> None:
@@ -120,7 +125,8 @@ def test_files_that_others_can_open_are_reported(upgraded: None, tmp_path: Path)
     assert "files" not in problems()
 
 
-def test_keys_that_do_not_fit_the_database_are_reported(upgraded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_do_not_fit_the_database_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
     monkeypatch.setenv("PHONE_KEY", base64.urlsafe_b64encode(b"x" * 32).decode())
     assert problems() == ["keys", "queue"]
     assert "PHONE_KEY" in report()["keys"][1]

@@ -8,9 +8,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import make_url
 from twilio.request_validator import RequestValidator
 
 from ivr import create_app
@@ -18,10 +20,11 @@ from ivr.cli import main
 from ivr.ledger import Vault, open_ledger
 from ivr.ledger.tables import person
 from ivr.settings import load
-from tests.support.clinic import Clinic, at, row
+from tests.support.clinic import Clinic, at, row, write_empty_ledger
 from tests.support.network import wait_for
 from tests.support.paths import ROOT
 from tests.support.processes import free_port
+from worker import __main__ as worker
 
 OLD, NEW = (hashlib.sha256(name).digest() for name in (b"old", b"new"))
 PHONE, PHONE_2 = "+16035550101", "+16035550102"
@@ -38,8 +41,9 @@ def clinic(content, tmp_path, monkeypatch):
     monkeypatch.setenv("PHONE_KEY", encoded(OLD))
     monkeypatch.delenv("PHONE_HASH_KEY", raising=False)
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
-    assert run("db", "upgrade").exit_code == 0
-    clinic = Clinic(open_ledger(load().database_url), Vault([OLD]), content, tmp_path)
+    database = load().database_url
+    write_empty_ledger(Path(str(make_url(database).database)))
+    clinic = Clinic(open_ledger(database), Vault([OLD]), content, tmp_path)
     clinic.import_rows(row(1, at(20), first_name="Ann"))
     assert run("reminders", "stop", PHONE, "--because", "called us").exit_code == 0
     return clinic
@@ -49,32 +53,45 @@ def run(*arguments):
     return CliRunner().invoke(main, list(arguments))
 
 
-PROCESSES = {
-    "web": ("-m", "ivr.cli", "web", "--port", "0"),
-    "worker": ("-m", "ivr.cli", "worker"),
-    "clock": ("-m", "ivr.cli", "clock"),
-    "release": ("-m", "ivr.cli", "release"),
-    "db upgrade": ("-m", "ivr.cli", "db", "upgrade"),
-    "run": ("-m", "ivr.cli", "run"),
-    "callbacks": ("-m", "ivr.cli", "callbacks"),
-    "todos": ("-m", "ivr.cli", "todos"),
-    "reminders person": ("-m", "ivr.cli", "reminders", "person", PHONE),
-    "reminders stop": ("-m", "ivr.cli", "reminders", "stop", PHONE, "--because", "called us"),
-    "reminders import": ("-m", "ivr.cli", "reminders", "import", "appointments.csv"),
-    "keys hash-key": ("-m", "ivr.cli", "keys", "hash-key"),
+COMMANDS = {
+    "web": ("web", "--port", "0"),
+    "release": ("release",),
+    "db upgrade": ("db", "upgrade"),
+    "run": ("run",),
+    "callbacks": ("callbacks",),
+    "todos": ("todos",),
+    "reminders person": ("reminders", "person", PHONE),
+    "reminders stop": ("reminders", "stop", PHONE, "--because", "called us"),
+    "reminders import": ("reminders", "import", "appointments.csv"),
+    "keys hash-key": ("keys", "hash-key"),
 }
 
 
-@pytest.mark.parametrize("name", PROCESSES)
-def test_a_process_exits_with_one_sentence_if_the_keys_are_in_the_wrong_order(clinic, name):
-    environment = {**os.environ, "PHONE_KEY": encoded(OLD, NEW), "SIMULATOR_URL": f"http://127.0.0.1:{free_port()}"}
-    environment["PORT"] = str(free_port())
-    arguments = [argument if argument != "0" else str(free_port()) for argument in PROCESSES[name]]
-    result = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (result.returncode, result.stdout) == (2, "")
-    (sentence,) = [line for line in result.stderr.splitlines() if not line.startswith("Database:")]
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_exits_with_one_sentence_if_the_keys_are_in_the_wrong_order(clinic, name, monkeypatch):
+    monkeypatch.setenv("PHONE_KEY", encoded(OLD, NEW))
+    monkeypatch.setenv("SIMULATOR_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("PORT", str(free_port()))
+    result = run(*(argument if argument != "0" else str(free_port()) for argument in COMMANDS[name]))
+    check_refusal(result.exit_code, result.stdout, result.stderr)
+
+
+def test_a_worker_exits_with_one_sentence_if_the_keys_are_in_the_wrong_order(clinic, monkeypatch, capsys):
+    monkeypatch.setenv("PHONE_KEY", encoded(OLD, NEW))
+    check_refusal(worker.main([]), *capsys.readouterr())
+
+
+def test_a_process_exits_with_one_sentence_if_the_keys_are_in_the_wrong_order(clinic):
+    """The clock, because its command becomes another program."""
+    environment = {**os.environ, "PHONE_KEY": encoded(OLD, NEW)}
+    command = [sys.executable, "-m", "ivr.cli", "clock"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    check_refusal(result.returncode, result.stdout, result.stderr)
+
+
+def check_refusal(status, output, errors):
+    assert (status, output) == (2, "")
+    (sentence,) = [line for line in errors.splitlines() if not line.startswith("Database:")]
     assert "PHONE_KEY" in sentence
     assert "former order" in sentence
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,14 +18,21 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, call_turn, callback, console_user, incoming_text, text
 from ivr.line.content.loader import Content
 from ivr.people.calls.history import parse_token
-from tests.support.clinic import NOW
+from tests.support.clinic import NOW, open_clinic
 
 
-@pytest.fixture
-def demo(ledger: Ledger, vault: Vault, content: Content, tmp_path: Path) -> DemoClinic:
-    demo = DemoClinic(ledger, vault, content, NOW)
-    assert demo.build(tmp_path)
-    return demo
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def demo(content: Content, folder: Path) -> Iterator[DemoClinic]:
+    """A clinic that is built once, on SQLite, because no test changes it."""
+    with open_clinic(content, folder) as clinic:
+        demo = DemoClinic(clinic.ledger, clinic.vault, content, NOW)
+        assert demo.build(folder)
+        yield demo
 
 
 def count(demo: DemoClinic, column: object, *where: object) -> dict[object, int]:
@@ -33,7 +41,11 @@ def count(demo: DemoClinic, column: object, *where: object) -> dict[object, int]
         return {value: number for value, number in rows}
 
 
-def test_the_clinic_has_all_that_the_console_shows(demo: DemoClinic) -> None:
+def test_the_clinic_has_all_that_the_console_shows(
+    ledger: Ledger, vault: Vault, content: Content, tmp_path: Path
+) -> None:
+    demo = DemoClinic(ledger, vault, content, NOW)
+    assert demo.build(tmp_path)
     coming = count(demo, appointment.c.language, appointment.c.starts_at > NOW)
     assert sum(coming.values()) == 50
     assert coming["en"] > coming["es"] > 5
@@ -64,26 +76,26 @@ def test_each_turn_of_a_call_is_at_a_state_of_the_line(demo: DemoClinic) -> None
     assert not any("?" in heard for _, heard in rows)
 
 
-def test_a_database_that_contains_anything_is_left_alone(demo: DemoClinic, tmp_path: Path) -> None:
+def test_a_database_that_contains_anything_is_left_alone(demo: DemoClinic, folder: Path) -> None:
     before = count(demo, appointment.c.status)
     again = DemoClinic(demo.ledger, demo.vault, demo.content, NOW)
-    assert not again.build(tmp_path)
+    assert not again.build(folder)
     assert count(demo, appointment.c.status) == before
 
 
 def test_the_users_have_one_password_that_only_this_user_of_the_machine_can_read(
-    demo: DemoClinic, tmp_path: Path
+    demo: DemoClinic, folder: Path
 ) -> None:
-    found = sign_ins(tmp_path)
+    found = sign_ins(folder)
     assert found is not None
-    assert (tmp_path / "demo-password").stat().st_mode & 0o077 == 0
+    assert (folder / "demo-password").stat().st_mode & 0o077 == 0
     with demo.ledger.read() as connection:
         users = connection.execute(select(console_user)).all()
     assert {user.role for user in users} == {"scheduler", "operator", "admin"}
     assert {user.email for user in users} == set(found.emails)
     assert all(PasswordHasher().verify(user.password, found.password) for user in users)
-    assert saved_password(tmp_path, create=True) == found.password
-    assert sign_ins(tmp_path / "elsewhere") is None
+    assert saved_password(folder, create=True) == found.password
+    assert sign_ins(folder / "elsewhere") is None
 
 
 def test_all_people_have_numbers_for_fiction(content: Content) -> None:

@@ -225,8 +225,8 @@ def test_foreign_keys_are_enforced(ledger):
 
 def test_a_process_that_hangs_inside_a_transaction_does_not_block_others_forever(ledger_url, monkeypatch):
     """On SQLite, the lock is held until the process ends; other writers get an error instead of waiting forever."""
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 1)
-    monkeypatch.setattr(engine, "IDLE_SECONDS", 3)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 1)
     hanging, other = open_ledger(ledger_url), open_ledger(ledger_url)
     with pytest.raises(LedgerUnavailable) if not hanging.is_sqlite else nullcontext(), hanging.write() as connection:
         hanging.exclusive_lock(connection)
@@ -235,7 +235,7 @@ def test_a_process_that_hangs_inside_a_transaction_does_not_block_others_forever
             other.exclusive_lock(second)
         if not hanging.is_sqlite:
             # PostgreSQL ends the idle transaction.
-            time.sleep(3)
+            time.sleep(1)
             add_alarm(other)
             connection.execute(select(alarm))
     if hanging.is_sqlite:

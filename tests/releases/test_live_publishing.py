@@ -65,6 +65,7 @@ def launch(tmp_path: Path, ledger_url: str, valkey: ValkeyServer) -> Iterator[Ca
     yield start
     for process in running:
         process.terminate()
+    for process in running:
         process.wait(20)
 
 
@@ -92,6 +93,8 @@ def next_url(document: str) -> str:
     return html.unescape(action[1])
 
 
+@pytest.mark.processes
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 def test_a_publish_goes_live_on_two_machines_with_and_without_a_queue_and_calls_in_progress_keep_their_release(
     launch, tmp_path: Path, ledger: Ledger, content: Content, valkey: ValkeyServer
 ) -> None:
@@ -115,6 +118,7 @@ def test_a_publish_goes_live_on_two_machines_with_and_without_a_queue_and_calls_
     assert "release_missing" not in (tmp_path / "0.log").read_text()
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_the_queue_announces_a_publish_without_waiting_for_the_next_poll(
     ledger: Ledger, content: Content, tmp_path: Path, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +133,8 @@ def test_the_queue_announces_a_publish_without_waiting_for_the_next_poll(
     wait_until(lambda: cache.live and cache.live.digest == content_digest(SECOND))
 
 
-def test_a_subscriber_is_notified_when_the_queue_is_back(tmp_path: Path) -> None:
+def test_a_subscriber_is_notified_when_the_queue_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "_RECONNECT_SECONDS", 0.05)
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     notified = threading.Semaphore(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -113,12 +113,21 @@ def test_an_opt_out_on_a_call_is_confirmed_by_one_text(app: Flask) -> None:
     assert (count(app, opt_out_event), count(app, text)) == (2, 1)
 
 
+def hold(app: Flask, moment: str) -> threading.Event:
+    """Hold the transactions of one web process at a moment, "begin" or "commit", until the event is set."""
+    released = threading.Event()
+    event.listen(app.extensions["infoline"].ledger.engine, moment, lambda _connection: released.wait(30))
+    return released
+
+
+ONE_DATABASE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 SLOW = [
     ("within the time that a caller waits for a commit", 20.0, "on its way"),
     ("longer than a caller waits", 0.0, "I will try to send"),
 ]
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(("wait", "expected"), [case[1:] for case in SLOW], ids=[case[0] for case in SLOW])
 def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
     app: Flask, monkeypatch: pytest.MonkeyPatch, wait: float, expected: str
@@ -126,29 +135,36 @@ def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
     monkeypatch.setattr("ivr.web.call_tasks.COMMIT_SECONDS", wait)
     phone = Phone(app).presses("3", "2", "5")
-    event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(1))
+    released = hold(app, "commit")
+    if wait:
+        threading.Timer(0.6, released.set).start()
     assert expected in phone.presses("1").said
+    released.set()
     app.extensions["infoline"].tasks.close()
     assert count(app, text) == 1
 
 
+@ONE_DATABASE
 def test_a_task_that_is_slow_before_its_commit_is_withdrawn(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
+    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.1)
     phone = Phone(app).presses("3", "2", "5")
-    event.listen(app.extensions["infoline"].ledger.engine, "begin", lambda _connection: time.sleep(1))
+    released = hold(app, "begin")
     assert "could not send a text message" in phone.presses("1").said
+    released.set()
     app.extensions["infoline"].tasks.close()
     assert count(app, text) == 0
 
 
+@ONE_DATABASE
 def test_an_opt_out_whose_commit_hangs_is_stored_once_and_is_truthfully_confirmed(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.5)
     monkeypatch.setattr("ivr.web.call_tasks.COMMIT_SECONDS", 0.0)
     phone = Phone(app)
-    event.listen(app.extensions["infoline"].ledger.engine, "commit", lambda _connection: time.sleep(1))
+    released = hold(app, "commit")
     assert "no more texts to this number" in phone.answers(SpeechResult="stop texting me").said
+    released.set()
     app.extensions["infoline"].tasks.close()
     assert count(app, opt_out_event) >= 1
 

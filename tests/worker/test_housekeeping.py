@@ -29,11 +29,9 @@ def encoded(*keys: bytes) -> str:
 def jobs_of_a_tick(clinic, queue_url, now, **settings):
     with Redis.from_url(queue_url) as connection:
         connection.flushall()
-        tick(Settings(redis_url=queue_url, **settings), clinic.ledger, queues.open_queue(connection), now)
-        names = []
-        while (job := queues.take(connection, 1)) is not None:
-            names.append(job.name)
-    return names
+        queue = queues.open_queue(connection)
+        tick(Settings(redis_url=queue_url, **settings), clinic.ledger, queue, now)
+        return [queues.take(connection, 1).name for _ in range(len(queue))]
 
 
 def test_the_nightly_job_starts_in_the_second_night_and_data_is_encrypted_again_only_with_a_new_key(clinic, queue_url):

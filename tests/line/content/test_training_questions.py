@@ -30,10 +30,12 @@ def test_an_error_in_a_question_file_is_reported_with_its_line(data: bytes, line
 
 
 def test_the_classifier_learns_from_training_questions() -> None:
-    before = read_content({**SHIPPED, "en/questions.tsv": b""})
+    # Without the other questions: learning from them too takes seconds.
+    few = {**SHIPPED, "en/questions.tsv": b"", "es/questions.tsv": b""}
+    before = read_content(few)
     data = b"skin-products\twill glimmer stuff on my bust upset the gizmo\r\n\nskin-products\tglimmer stuff again\n"
-    after = read_content({**SHIPPED, "en/questions.tsv": data})
-    assert [(q.words, q.outcome, q.language) for q in after.questions if q.language == "en"] == [
+    after = read_content({**few, "en/questions.tsv": data})
+    assert [(q.words, q.outcome, q.language) for q in after.questions] == [
         ("will glimmer stuff on my bust upset the gizmo", "skin-products", "en"),
         ("glimmer stuff again", "skin-products", "en"),
     ]

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from ivr.line.callflow.graph import Graph, StayReason
-from ivr.line.callflow.speech import Speech
-from ivr.line.callflow.states import (
-    CallbackTime,
-    EnterNumber,
-    Facts,
-    Goodbye,
-    Heard,
-    Key,
-    Menu,
-    Silence,
-    SpokenWords,
-    State,
-    TopicPart,
-    Turn,
-)
 from ivr.line.content.findings import Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content
 from ivr.line.lint import runner
-from ivr.line.lint.graph_rules import GRAPH_RULES, ExploredGraph
-from ivr.line.lint.menu_rules import MENU_RULES
+from ivr.line.lint.folder_rules import FOLDER_RULES
+from ivr.line.lint.recording_rules import RECORDING_RULES
 from ivr.line.lint.runner import check_files
+from ivr.line.nlu.phrase_index import PhraseIndex
 from ivr.line.text import gsm7
 from tests.line.content.test_loader import SHIPPED, changed, line_of
 
@@ -57,15 +42,29 @@ def test_a_folder_that_cannot_be_read_is_a_finding_not_an_exception() -> None:
     assert (report.states, report.transitions) == (0, 0)
 
 
+def skip_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the whole check not explore the call graph, which takes seconds."""
+    monkeypatch.setattr(runner, "GRAPH_RULES", ())
+    monkeypatch.setattr(runner, "MENU_RULES", ())
+    empty = SimpleNamespace(states={}, speech=None, transitions=0)
+    monkeypatch.setattr(runner, "ExploredGraph", lambda _content: empty)
+
+
 def test_errors_come_before_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivr.line.lint.runner.GRAPH_RULES", ())
+    skip_the_graph(monkeypatch)
     levels = [finding.level for finding in check_files(changed(CANCER, "It is natural", HARD)).findings]
     assert levels == sorted(levels)
     assert set(levels) == {"error", "warning"}
 
 
 def text_findings(files: dict[str, bytes]) -> set[Finding]:
-    return runner._check_text(read_content(files)) - shipped_findings()
+    """The new findings of the rules for the folder, and for the prompts that differ from the shipped ones."""
+    content = read_content(files)
+    index = PhraseIndex(content)
+    findings = {finding for rule in (*FOLDER_RULES, *RECORDING_RULES) for finding in rule(content)}
+    different = {Path(file).stem for file in files if files[file] != SHIPPED.get(file)}
+    prompts = [prompt for prompt in content.prompts.values() if prompt.name in different]
+    return findings.union(*(runner.check_prompt(content, index, prompt) for prompt in prompts)) - shipped_findings()
 
 
 @cache
@@ -115,7 +114,6 @@ TEXT_CASES = [
     ("a two-segment reminder", "es/reminder-2d.md", "{hospital}: su cita",
      "{hospital}: su grata y esperada cita con nosotros",
      "{hospital}", "segments"),
-    ("a three-segment menu", CANCER, "Is it cancer?", "Is it " + "really " * 20 + "cancer?", None, "segments"),
     ("an emoji in a text message", "en/stop.md", "{hospital}: you", "\U0001f600 {hospital}: you", "\U0001f600",
      "alphabet"),
     ("another script in a text message", "en/stop.md", "{hospital}: you", "नमस्ते {hospital}: you", "नमस्ते",
@@ -151,6 +149,14 @@ def test_text_that_breaks_a_rule_is_reported_with_its_line(
     if marker:
         located = {(finding.file, finding.line, finding.rule) for finding in findings}
         assert (file, line_of(files, file, marker), rule) in located
+
+
+def test_the_whole_check_reports_a_menu_that_another_prompts_title_makes_too_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    skip_the_graph(monkeypatch)
+    report = check_files(changed(CANCER, "Is it cancer?", "Is it " + "really " * 20 + "cancer?"))
+    assert [(finding.file, finding.level) for finding in report.about("segments")] == [("en/menu.md", "error")]
 
 
 VOICES = [
@@ -201,10 +207,7 @@ def test_a_text_message_that_keeps_its_accents_must_still_fit_in_three_segments(
 def test_a_check_in_two_processes_reports_the_same_as_in_one_even_if_the_second_dies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runner, "GRAPH_RULES", ())
-    monkeypatch.setattr(runner, "MENU_RULES", ())
-    empty = SimpleNamespace(states={}, speech=None, transitions=0)
-    monkeypatch.setattr(runner, "ExploredGraph", lambda _content: empty)
+    skip_the_graph(monkeypatch)
     files = changed(CANCER, "It is natural", f"{HARD} It is natural")
     alone = check_files(files)
     assert {finding.rule for finding in alone.findings} >= {"grade", "unconfirmed"}
@@ -243,149 +246,11 @@ def test_numbers_that_are_not_phone_numbers_are_not_reported(words: str) -> None
     assert "number" not in {finding.rule for finding in findings}
 
 
-def graph_findings(explored: ExploredGraph, function: str) -> dict[str, list[Finding]]:
-    """The findings by rule id, from the graph rules whose function name contains `function`."""
-    findings: dict[str, list[Finding]] = {}
-    for rule in GRAPH_RULES:
-        for finding in rule(explored) if function in rule.__name__ else ():
-            findings.setdefault(finding.rule, []).append(finding)
-    return findings
-
-
-def test_a_menu_that_no_key_leads_to_is_reported() -> None:
-    files = changed(LINE_FILE, "4: next-steps}\n", "4: next-steps}\n  attic:\n    person: central-scheduling\n"
-                    "    choices: {1: cancer}\n")  # fmt: skip
-    for language in ("en", "es"):
-        files[f"{language}/attic.md"] = (
-            b"---\nsources: [line]\nreviewed: {}\n---\n## Spoken\n\nA.\n\n## Choices\n\n1. B\n"
-        )
-    findings = graph_findings(ExploredGraph(read_content(files)), "unreached")["unreached"]
-    assert [(finding.file, finding.line) for finding in findings] == [
-        (LINE_FILE, line_of(files, LINE_FILE, "  attic:"))
-    ]
-
-
-def test_a_topic_that_no_key_leads_to_is_reported() -> None:
-    files = changed(LINE_FILE, "2: skin-products}", "2: the-visit}")
-    findings = graph_findings(ExploredGraph(read_content(files)), "unreached")["unreached"]
-    assert [(finding.file, finding.line) for finding in findings] == [
-        (LINE_FILE, line_of(files, LINE_FILE, "{id: skin-products"))
-    ]
-
-
-def test_the_whole_check_reports_a_topic_that_no_key_leads_to() -> None:
-    report = check_files(changed(LINE_FILE, "2: skin-products}", "2: the-visit}"))
-    assert [finding.line for finding in report.about("unreached")] == [
-        line_of(SHIPPED, LINE_FILE, "{id: skin-products")
-    ]
-
-
-def test_a_topic_in_no_menu_is_one_finding_even_if_answers_are_offered_after_it() -> None:
-    files = changed(LINE_FILE, "2: cancer, 3: more-pictures, ", "3: more-pictures, ")
-    for language, label in (("en", b"2. About cancer\n"), ("es", b"2. Sobre el c\xc3\xa1ncer\n")):
-        menu = f"{language}/calcifications.md"
-        files[menu] = files[menu].replace(label, b"")
-    errors = [finding for finding in check_files(files).findings if finding.level == "error"]
-    assert [(finding.rule, finding.line) for finding in errors] == [
-        ("unreached", line_of(files, LINE_FILE, "{id: cancer, number"))
-    ]
-
-
-def test_the_time_to_a_topic_is_right_in_a_menu_with_as_many_paragraphs_as_choices() -> None:
-    text = SHIPPED["en/welcome.md"].decode()
-    greeting = text.partition("## Spoken\n\n")[2].partition("\n\n## Choices")[0]
-    paragraphs = "\n\n".join(f"Hello {number}." for number in range(4))
-    files = changed("en/welcome.md", greeting, paragraphs)
-    assert menu_findings(files, "first-words") == []
-
-
-def test_a_menu_that_is_too_deep_is_reported() -> None:
-    text = SHIPPED[LINE_FILE].decode()
-    text = text.replace("4: people}", "4: what-they-are}").replace("{1: what-they-are, 2: c", "{1: people, 2: c")
-    explored = ExploredGraph(read_content({**SHIPPED, LINE_FILE: text.encode()}))
-    assert "depth" in graph_findings(explored, "deep")
-
-
-def menu_findings(files: dict[str, bytes], rule_id: str) -> list[Finding]:
-    content = read_content(files)
-    speech = Speech(content, Graph(content))
-    return [finding for rule in MENU_RULES for finding in rule(speech) if finding.rule == rule_id]
-
-
-def test_a_menu_that_takes_too_long_to_say_is_reported() -> None:
-    long = "1. About calcifications, and " + "about this and that, " * 10
-    findings = menu_findings(changed("en/welcome.md", "1. About calcifications", long), "seconds")
-    assert [finding.file for finding in findings] == ["en/welcome.md", "en/welcome.md"]
-    assert ["to its last choice" in finding.message for finding in findings] == [True, False]
-
-
 def test_a_phrase_that_a_red_flag_rule_matches_is_reported() -> None:
     files = changed("en/the-visit.md", "- does it hurt\n", "- does my chest hurt\n")
     assert [(finding.file, finding.line) for finding in text_findings(files)] == [
         ("en/the-visit.md", line_of(files, "en/the-visit.md", "- does my chest hurt"))
     ]
-
-
-def explore_with(monkeypatch: pytest.MonkeyPatch, override: Callable[[State, Heard], Turn | None]) -> ExploredGraph:
-    """Explores a graph in which `override` replaces a transition wherever it returns a turn."""
-    original = Graph.transition
-
-    def transition(self: Graph, state: State, heard: Heard, facts: Facts) -> Turn | StayReason:
-        return override(state, heard) or original(self, state, heard, facts)
-
-    monkeypatch.setattr(Graph, "transition", transition)
-    return ExploredGraph(read_content(SHIPPED))
-
-
-def test_a_state_in_which_0_does_not_lead_to_help_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ignore_0(state: State, heard: Heard) -> Turn | None:
-        return Turn(state) if isinstance(state.node, TopicPart) and heard == Key("0") else None
-
-    findings = graph_findings(explore_with(monkeypatch, ignore_0), "help")
-    assert set(findings) == {"no-help"}
-    messages = {finding.message for finding in findings["no-help"]}
-    place = "At the topic cancer, part 2, in es after 1 silence (es.piece-cancer-1.s1)"
-    assert f"{place}, pressing 0 does not lead to a person" in " ".join(messages)
-    assert all("piece-" in finding.message for finding in findings["no-help"])
-
-
-def test_a_loop_without_an_exit_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    trap = Menu("calcifications")
-
-    def trapped(state: State, _heard: Heard) -> Turn | None:
-        return Turn(State(state.language, trap)) if state.node == trap else None
-
-    findings = graph_findings(explore_with(monkeypatch, trapped), "dead")
-    assert "en.menu-calcifications" in " ".join(finding.message for finding in findings["dead-end"])
-
-
-def test_a_state_that_reprompts_a_silent_caller_forever_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    def reprompt(state: State, heard: Heard) -> Turn | None:
-        return Turn(state.enter(state.node)) if heard == Silence() and isinstance(state.node, EnterNumber) else None
-
-    findings = graph_findings(explore_with(monkeypatch, reprompt), "silent")
-    assert set(findings) == {"silent-loop"}
-    assert all("keyin-" in finding.message for finding in findings["silent-loop"])
-
-
-def test_a_state_in_which_the_line_hangs_up_too_early_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hang_up(state: State, heard: Heard) -> Turn | None:
-        return (
-            Turn(state.enter(Goodbye()))
-            if heard == SpokenWords("none") and isinstance(state.node, CallbackTime)
-            else None
-        )
-
-    findings = graph_findings(explore_with(monkeypatch, hang_up), "hang")
-    assert set(findings) == {"hang-up"}
-    assert all("wish-" in finding.message for finding in findings["hang-up"])
-
-
-def test_a_topic_that_begins_too_late_is_reported() -> None:
-    late = "1. About calcifications, " + "about this and that, " * 4
-    findings = menu_findings(changed("en/welcome.md", "1. About calcifications", late), "first-words")
-    assert {finding.file for finding in findings} >= {"en/cancer.md", "en/next-steps.md"}
-    assert all(finding.file.startswith("en/") for finding in findings)
 
 
 def test_a_finding_prints_in_the_format_that_editors_parse() -> None:

@@ -177,11 +177,11 @@ def test_any_characters_are_keyword_rules_or_a_finding_with_a_place(text: str) -
 
 
 WIDE = {
-    "the same rule 5,000 times": ["a, b + c, d but not e"] * 5_000,
-    "5,000 rules of common words": [f"a, b + c, d, word{number} but not e{number}" for number in range(5_000)],
-    "5,000 similar words": [f"chestpain{number:04}" for number in range(5_000)],
-    "5,000 sequences from one word": [f"a b{number}" for number in range(5_000)],
-    "5,000 prefixes": [f"ab{chr(97 + number % 26) * (1 + number // 26 % 20)}*" for number in range(5_000)],
+    "the same rule 2,000 times": ["a, b + c, d but not e"] * 2_000,
+    "2,000 rules of common words": [f"a, b + c, d, word{number} but not e{number}" for number in range(2_000)],
+    "2,000 similar words": [f"chestpain{number:04}" for number in range(2_000)],
+    "2,000 sequences from one word": [f"a b{number}" for number in range(2_000)],
+    "2,000 prefixes": [f"ab{chr(97 + number % 26) * (1 + number // 26 % 20)}*" for number in range(2_000)],
 }
 LONG = [
     "a b c d e " * (MOST_CHARACTERS // 10),
@@ -192,13 +192,13 @@ LONG = [
 
 
 @pytest.mark.parametrize("rules", WIDE.values(), ids=WIDE)
-def test_5000_rules_of_any_shape_are_searched_in_bounded_time(rules: list[str]) -> None:
+def test_2000_rules_of_any_shape_are_searched_in_bounded_time(rules: list[str]) -> None:
     index = KeywordIndex((parse_keyword_rule(rule), "urgent") for rule in rules)
     started = time.process_time()
     for message in LONG:
         index.find(words(message))
-    # In seconds of this process. Measured: at most 5.
-    assert time.process_time() - started < 40
+    # In seconds of this process. Measured: at most 2.
+    assert time.process_time() - started < 16
 
 
 def test_the_shipped_rules_take_well_under_a_millisecond_a_message() -> None:

@@ -25,6 +25,7 @@ from ivr.ledger import Ledger, Vault, background_writer, open_ledger
 from ivr.ledger.tables import call_turn
 from ivr.people.calls.call_log import CallLog
 from ivr.settings import load
+from tests.support.clinic import write_empty_ledger
 from tests.support.network import TOKEN
 from tests.support.processes import environment, free_port, wait_until
 
@@ -190,12 +191,12 @@ def test_a_broken_log_stream_does_not_end_the_background_writing(fast_flush, led
 
 
 def test_a_forked_process_writes_its_own_notes_and_none_of_its_parents(tmp_path):
+    write_empty_ledger(tmp_path / "forked.db")
     code = f"""
 import os, sys, time
 from ivr.ledger import Vault, open_ledger
 from ivr.people.calls.call_log import CallLog
 ledger = open_ledger("sqlite:///{tmp_path}/forked.db")
-ledger.upgrade()
 log = CallLog(ledger, Vault([b"k" * 32]))
 log.note("CA1", "", "en.menu-welcome", "start")
 child = os.fork()
@@ -353,6 +354,7 @@ def test_each_turn_of_a_call_is_a_row_and_a_retried_one_is_one_row(app, post):
     assert "5550" not in str([(row.state, row.heard) for row in logged])
 
 
+@pytest.mark.processes
 def test_a_web_process_writes_its_last_notes_on_sigterm(tmp_path):
     port = free_port()
     settings = environment(tmp_path, PORT=port, CLOCK_SHIFT_SECONDS=0)

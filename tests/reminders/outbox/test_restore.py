@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -19,6 +17,7 @@ from sqlalchemy import select
 
 from ivr.carrier.twilio.client import Refused
 from ivr.carrier.twilio.errors import ErrorClass
+from ivr.cli import main
 from ivr.ledger import open_ledger
 from ivr.ledger.tables import alarm, person
 from ivr.reminders.alarms import Alarm
@@ -26,7 +25,7 @@ from ivr.reminders.outbox.restore import Restorer
 from ivr.reminders.outbox.restore_guard import RestoreGuard, SendCount
 from tests.support import on_demand
 from tests.support.clinic import NOW, at, open_clinic, row
-from tests.support.processes import ROOT, environment
+from tests.support.processes import environment
 
 DUE = at(2, -1)
 BACKUP = NOW - timedelta(minutes=5)
@@ -250,48 +249,54 @@ def test_many_threads_that_remember_counts_leave_the_highest_of_each_epoch(tmp_p
         assert guard.read() == {"a": 59, "b": 59}
 
 
-def run_reconcile(folder: Path, *arguments: str, **settings: object):
-    command = [sys.executable, "-m", "ivr.cli", "reminders", "reconcile", *arguments]
-    env = environment(folder, **settings)
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture
+def run_reconcile(clinic, monkeypatch):
+    """A function that runs `infoline reminders reconcile` with arguments and settings."""
+
+    def run(*arguments: str, **settings: object) -> Result:
+        for name, value in environment(clinic.folder, **settings).items():
+            monkeypatch.setenv(name, value)
+        return CliRunner().invoke(main, ["reminders", "reconcile", *arguments])
+
+    return run
 
 
-def test_the_command_reconciles_and_refuses_invalid_times(clinic, carrier, guard, network):
+def test_the_command_reconciles_and_refuses_invalid_times(clinic, carrier, guard, network, run_reconcile):
     clinic.import_rows(row(10, DUE))
     back_up(clinic)
     send(clinic, carrier, guard)
     restore_backup(clinic)
     since = (NOW - timedelta(minutes=5)).isoformat()
-    done = run_reconcile(clinic.folder, "--since", since, "--json", TWILIO_API_URL=network.url)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = run_reconcile("--since", since, "--json", TWILIO_API_URL=network.url)
+    assert (done.exit_code, done.stderr) == (0, "")
     assert json.loads(done.stdout)["restored"] == 1
     assert json.loads(done.stdout)["sending"] is True
-    repeated = run_reconcile(clinic.folder, "--since", since, TWILIO_API_URL=network.url)
+    repeated = run_reconcile("--since", since, TWILIO_API_URL=network.url)
     assert "sending continues" in repeated.stdout
-    assert run_reconcile(clinic.folder, TWILIO_API_URL=network.url).returncode == 0
+    assert run_reconcile(TWILIO_API_URL=network.url).exit_code == 0
     for wrong in ("yesterday", "2020-01-01", (NOW + timedelta(days=1)).isoformat()):
-        refused = run_reconcile(clinic.folder, "--since", wrong, TWILIO_API_URL=network.url)
-        assert refused.returncode == 2
+        refused = run_reconcile("--since", wrong, TWILIO_API_URL=network.url)
+        assert refused.exit_code == 2
         assert "Traceback" not in refused.stderr
-    unavailable = run_reconcile(clinic.folder, "--since", since, TWILIO_API_URL="http://127.0.0.1:1")
-    assert unavailable.returncode == 2
+    unavailable = run_reconcile("--since", since, TWILIO_API_URL="http://127.0.0.1:1")
+    assert unavailable.exit_code == 2
     assert "cannot be read" in unavailable.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--go-on",), ("--since", "")], ids=["--go-on without a time", "an empty time"])
-def test_options_that_would_restore_nothing_are_refused(clinic, network, arguments):
-    refused = run_reconcile(clinic.folder, *arguments, TWILIO_API_URL=network.url)
-    assert (refused.returncode, refused.stdout) == (2, "")
+def test_options_that_would_restore_nothing_are_refused(network, run_reconcile, arguments):
+    refused = run_reconcile(*arguments, TWILIO_API_URL=network.url)
+    assert (refused.exit_code, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
     assert max(len(line) for line in refused.stderr.splitlines()) <= 80
 
 
-def test_the_command_explains_that_texts_wait_for_another_search(clinic, carrier):
+def test_the_command_explains_that_texts_wait_for_another_search(clinic, run_reconcile):
     clinic.import_rows(row(10, DUE))
     (claimed,) = clinic.claim()
     clinic.record([(claimed.attempt, Refused(ErrorClass.UNCERTAIN, None, "Broken"))])
-    done = run_reconcile(clinic.folder, TWILIO_API_URL="http://127.0.0.1:1", RECONCILE_SECONDS=0.001)
-    assert done.returncode == 1
+    done = run_reconcile(TWILIO_API_URL="http://127.0.0.1:1", RECONCILE_SECONDS=0.001)
+    assert done.exit_code == 1
     assert "1  waiting" in done.stdout
     assert "run this again" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80

@@ -187,7 +187,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("code", [case[1] for case in FAULTS], ids=[case[0] for case in FAULTS])
 def test_a_child_that_fails_in_any_way_yields_one_error(error_of, monkeypatch, code):
-    monkeypatch.setattr(parent, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(parent, "SILENT_SECONDS", 0.5)
     monkeypatch.setattr(parent, "_command", lambda _options: [sys.executable, "-c", code])
     assert error_of(b"[" + b" " * 1_000_000 + b"]").code == "file_too_complex"
 
