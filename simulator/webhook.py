@@ -29,6 +29,9 @@ MAX_BYTES = 64 * 1024
 MAX_REDIRECTS = 10
 REDIRECTS_TO_GET = (301, 302, 303)
 REDIRECTS = (*REDIRECTS_TO_GET, 307)
+NOT_CONNECTED, REFUSED = 11205, 11202
+# By the error of OpenSSL: expired, and issued for another name. https://docs.openssl.org/master/man1/openssl-verification-options/
+CERTIFICATE_CODES = {10: 11236, 62: 11235}
 _CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -120,7 +123,9 @@ def _send_once(
     try:
         answer = _exchange(connection, sock, request, started)
     except TimeoutError:
-        raise NoAnswer(11205, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds.") from None
+        raise NoAnswer(
+            NOT_CONNECTED, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds."
+        ) from None
     except (OSError, http.client.HTTPException):
         raise NoAnswer(11206, f"The line closed the connection while answering {path_of(url)}.") from None
     finally:
@@ -153,7 +158,9 @@ def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
         EXCHANGES.record(_Request("POST", url, body, headers), Answer(status, "", b"", seconds), seconds)
         return status
     except TimeoutError:
-        raise NoAnswer(11205, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds.") from None
+        raise NoAnswer(
+            NOT_CONNECTED, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds."
+        ) from None
     except (OSError, ValueError):
         raise NoAnswer(11206, f"The line closed the connection while answering {path_of(url)}.") from None
     finally:
@@ -207,25 +214,28 @@ def _connect(url: str, started: float) -> socket.socket:
     host, port = (allowed.address, allowed.port) if allowed else (parts.hostname or "", _port(url))
     # The resolver could map `localhost` to another host, but not an address.
     hosts = ("127.0.0.1", "::1") if host == "localhost" else (host, host)
+    code = NOT_CONNECTED
     for address in hosts:
         remaining = max(min(CONNECT_SECONDS, started + TOTAL_SECONDS - time.monotonic()), 0.001)
         try:
             sock = socket.create_connection((address, port), remaining)
-        except OSError:
+        except OSError as error:
+            code = REFUSED if isinstance(error, ConnectionRefusedError) else NOT_CONNECTED
             continue
         return _with_tls(sock, allowed) if allowed else sock
-    raise NoAnswer(11205, f"The line is not running: no connection to {parts.scheme}://{parts.netloc}.")
+    raise NoAnswer(code, f"The line is not running: no connection to {parts.scheme}://{parts.netloc}.")
 
 
 def _with_tls(sock: socket.socket, allowed: AllowedHost) -> socket.socket:
     try:
         return allowed.context().wrap_socket(sock, server_hostname=allowed.name)
-    except ssl.SSLError as error:
+    except ssl.SSLCertVerificationError as error:
         sock.close()
-        raise NoAnswer(11237, f"The certificate of {allowed.name} was refused: {error.reason}.") from None
+        code = CERTIFICATE_CODES.get(error.verify_code, 11237)
+        raise NoAnswer(code, f"The certificate of {allowed.name} was refused: {error.verify_message}.") from None
     except OSError:
         sock.close()
-        raise NoAnswer(11205, f"The line on port {allowed.port} does not answer with TLS.") from None
+        raise NoAnswer(11220, f"The line on port {allowed.port} does not answer with TLS.") from None
 
 
 def _target(url: str) -> str:

@@ -18,10 +18,12 @@ from simulator.resource import API_VERSION, new_sid, segments
 from simulator.scheduler import Scheduler
 from simulator.twiml.document import Element, TwimlError, parse
 from simulator.twiml.grammar import TEXT_VERBS
-from simulator.voice.leg import MAX_JUMPS, XML_TYPES
+from simulator.voice.leg import XML_TYPES
 from simulator.webhook import Answer, NoAnswer, Webhook, path_of, send
 
 MAX_CHARACTERS = 1600
+# https://www.twilio.com/docs/api/errors/14106
+MAX_DOCUMENTS = 50
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ def _answers(account: Account, text: Text) -> tuple[list[Reply], str | None]:
 def _line_replies(account: Account, text: Text, webhook: Webhook, params: dict[str, str]) -> list[Reply]:
     method, url = webhook.method, webhook.url
     replies: list[Reply] = []
-    for _ in range(MAX_JUMPS):
+    for _ in range(MAX_DOCUMENTS):
         answer = send(account.settings.auth_token, method, url, params, account.cookies.of(params))
         url = answer.url
         response = _parse_answer(account, answer, url)
@@ -209,7 +211,7 @@ def _line_replies(account: Account, text: Text, webhook: Webhook, params: dict[s
         method, url = redirect.get("method", "POST").upper(), urljoin(url, redirect.text)
         if not may_request(url):
             raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
-    raise NoAnswer(11100, f"More than {MAX_JUMPS} documents in a row.")
+    raise NoAnswer(14106, f"More than {MAX_DOCUMENTS} documents in a row.")
 
 
 def _parse_answer(account: Account, answer: Answer, url: str) -> Element | str:
@@ -249,6 +251,6 @@ def _reply(account: Account, text: Text, message: Element, url: str) -> Reply:
     if not body and not media:
         raise TwimlError(message.line, "<Message> is empty; it takes text, <Body> or <Media>.", 14103)
     if len(body) > MAX_CHARACTERS:
-        raise TwimlError(message.line, f"<Message> has {len(body)} characters; it takes {MAX_CHARACTERS}.", 21617)
+        raise TwimlError(message.line, f"<Message> has {len(body)} characters; it takes {MAX_CHARACTERS}.", 14103)
     callback = message.attributes.get("statusCallback")
     return Reply(to, body, media, None if callback is None else urljoin(url, callback), sender)

@@ -112,11 +112,11 @@ def url_of(values: Mapping[str, str], name: str, code: int) -> str | None:
     return url
 
 
-def method_of(values: Mapping[str, str], name: str) -> str:
-    """GET or POST, the default. Raises RestError 20001."""
+def method_of(values: Mapping[str, str], name: str, code: int = 20001) -> str:
+    """GET or POST, the default. Raises RestError `code`."""
     method = values.get(name, "POST").upper()
     if method not in ("GET", "POST"):
-        raise RestError(20001, f"{name} must be GET or POST")
+        raise RestError(code, f"{name} must be GET or POST")
     return method
 
 
@@ -127,11 +127,11 @@ def flag_of(value: str) -> bool:
     return value.lower() == "true"
 
 
-def integer(values: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
-    """An integer field within its bounds. Raises RestError 20001."""
+def integer(values: Mapping[str, str], name: str, default: int, minimum: int, maximum: int, code: int = 20001) -> int:
+    """An integer field within its bounds. Raises RestError `code`."""
     text = values.get(name, "")
     if text == "":
         return default
     if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
-        raise RestError(20001, f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
+        raise RestError(code, f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
     return int(text)

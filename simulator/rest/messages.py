@@ -269,9 +269,9 @@ def _send_at(form: Mapping[str, str], service: str | None, now: datetime) -> dat
     if kind is None and at is None:
         return None
     if kind != "fixed":
-        raise RestError(20001, "ScheduleType must be fixed")
+        raise RestError(35126, kind or "")
     if at is None:
-        raise RestError(20001, "SendAt is required for a scheduled message")
+        raise RestError(35111)
     if service is None:
         raise RestError(35118)
     try:

@@ -24,7 +24,7 @@ from simulator.rest.fields import (
 )
 from simulator.rest.listing import paginate
 
-INVALID_URL = 21402
+INVALID_URL, INVALID_METHOD = 21402, 21403
 # A fallback needs the address that it stands in for.
 FALLBACKS = {"voice_fallback_url": ("voice_url", 21405), "sms_fallback_url": ("sms_url", 21406)}
 
@@ -119,7 +119,7 @@ class PhoneNumbers(Endpoint):
             if form_name in request.form:
                 fields[name] = url_of(request.form, form_name, INVALID_URL) or ""
             if method_name in request.form:
-                fields[method] = method_of(request.form, method_name)
+                fields[method] = method_of(request.form, method_name, INVALID_METHOD)
         for fallback, (primary, code) in FALLBACKS.items():
             if fields[fallback] and not fields[primary]:
                 raise RestError(code)

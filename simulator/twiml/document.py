@@ -70,7 +70,7 @@ def parse(document: bytes, verbs: Mapping[str, Verb], base: str, warnings: list[
         raise TwimlError(1, f"the document is over {MAX_BYTES // 1024} kB, the most that Twilio accepts.", 11750)
     root = _Parser().read(document)
     if root.name != "Response":
-        raise TwimlError(root.line, f"the outermost element is <{root.name}>; it must be <Response>.", 12100)
+        raise TwimlError(root.line, f"the outermost element is <{root.name}>; it must be <Response>.", 12102)
     _validate(root, verbs, base, warnings)
     return root
 

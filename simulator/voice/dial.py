@@ -33,14 +33,14 @@ def destinations_of(dial: Element, base: str) -> list[Destination]:
     """Whom a `<Dial>` connects to: its children, or its own text. base: what whispers are relative to."""
     elements = dial.children or ([dial] if dial.text else [])
     if not elements:
-        raise TwimlError(dial.line, "<Dial> has no number; it takes one number or up to 10 <Number>.", 13221)
+        raise TwimlError(dial.line, "<Dial> has no number; it takes one number or up to 10 <Number>.", 13223)
     if len(elements) > MAX_NUMBERS:
-        raise TwimlError(dial.line, f"<Dial> has {len(elements)} numbers; it takes at most {MAX_NUMBERS}.", 13222)
+        raise TwimlError(dial.line, f"<Dial> has {len(elements)} numbers; it takes at most {MAX_NUMBERS}.")
     if dial.children and "".join(part for part in dial.content if isinstance(part, str)).strip():
         raise TwimlError(dial.line, "<Dial> takes text or a noun such as <Number>, not both.")
     rooms = [element for element in elements if element.name == "Conference"]
     if rooms and len(elements) > 1:
-        raise TwimlError(rooms[0].line, "<Conference> stands alone in a <Dial>.", 13220)
+        raise TwimlError(rooms[0].line, "<Conference> must be alone in a <Dial>.", 13000)
     return [_NOUNS.get(element.name, _number)(element, base) for element in elements]
 
 
@@ -60,19 +60,19 @@ def _client(client: Element, base: str) -> Destination:
     identities = [child.text for child in client.children if child.name == "Identity"]
     identity = identities[0] if identities else client.raw_text
     if not identity:
-        raise TwimlError(client.line, "<Client> has no identity.", 13245)
+        raise TwimlError(client.line, "<Client> has no identity.")
     return _with_whisper(f"client:{identity}", client, base)
 
 
 def _sip(sip: Element, base: str) -> Destination:
     if not re.fullmatch(r"sips?:\S+@\S+", sip.text):
-        raise TwimlError(sip.line, f"<Sip> {sip.text!r} is not a SIP address; it takes sip:user@host.", 13223)
+        raise TwimlError(sip.line, f"<Sip> {sip.text!r} is not a SIP address; it takes sip:user@host.", 13243)
     return _with_whisper(sip.text, sip, base)
 
 
 def _conference(conference: Element, _base: str) -> Destination:
     if not conference.text:
-        raise TwimlError(conference.line, "<Conference> has no name.", 13231)
+        raise TwimlError(conference.line, "<Conference> has no name.", 13237)
     return Destination(CONFERENCE + conference.text)
 
 

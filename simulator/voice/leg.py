@@ -234,14 +234,14 @@ class Leg:
         voice = say.get("voice", "man")
         limit = MAX_CHARACTERS.get(voice.partition(".")[0], DEFAULT_MAX_CHARACTERS)
         if len(say.text) > limit:
-            raise TwimlError(say.line, f"<Say> has {len(say.text)} characters; {voice} takes {limit}.", 13520)
+            raise TwimlError(say.line, f"<Say> has {len(say.text)} characters; {voice} takes {limit}.", 13521)
         if say.text:
             self.said.append(Spoken(say.text, say.attributes.get("language"), say.attributes.get("voice")))
 
     def _play(self, play: Element) -> None:
         if not play.text:
             if "digits" not in play.attributes:
-                raise TwimlError(play.line, "<Play> needs a URL or digits.", 13420)
+                raise TwimlError(play.line, "<Play> needs a URL or digits.", 11100)
             self.send_keys(play.attributes["digits"])
             return
         url = urljoin(self.url, play.text)
@@ -249,7 +249,8 @@ class Leg:
             answer = self.fetch("GET", url, {})
             if answer.status != 200 or not answer.media_type.startswith("audio/"):
                 response = f"{answer.status} {answer.media_type or 'without a content type'}"
-                raise TwimlError(play.line, f"<Play> {url} answered {response}; it must be 200 and audio.", 12300)
+                code = 11200 if answer.status != 200 else 12300
+                raise TwimlError(play.line, f"<Play> {url} answered {response}; it must be 200 and audio.", code)
         self.said.append(Spoken(f"[audio {url}]"))
 
     def _gather(self, gather: Element) -> None:

@@ -23,6 +23,7 @@ from simulator.voice.recording import KEY_SECONDS, add_recording, post_recording
 from simulator.webhook import Webhook
 
 MAX_TWIML_CHARACTERS = 4000
+INVALID_METHOD, INVALID_TIMEOUT = 21209, 21208
 MAX_SILENT_TURNS = 20
 CLIENT = re.compile(r"client:\S+")
 
@@ -131,27 +132,27 @@ def _parse_numbers(account: Account, form: Mapping[str, str]) -> tuple[str, str]
 def _parse_request(form: Mapping[str, str], events: list[str]) -> CallRequest:
     twiml = form.get("Twiml")
     if twiml is not None and len(twiml) > MAX_TWIML_CHARACTERS:
-        raise RestError(20001, f"Twiml is over {MAX_TWIML_CHARACTERS} characters")
+        raise RestError(32018)
     url = form.get("Url") if twiml is not None else url_of(form, "Url", 21205)
     if url is None and twiml is None:
         raise RestError(21205, "")
-    fallback, callback = url_of(form, "FallbackUrl", 21205), url_of(form, "StatusCallback", 21626)
-    recorded = url_of(form, "RecordingStatusCallback", 21626)
+    fallback, callback = url_of(form, "FallbackUrl", 21205), url_of(form, "StatusCallback", 21609)
+    recorded = url_of(form, "RecordingStatusCallback", 21609)
     keys = form.get("SendDigits", "")
     if not re.fullmatch(r"[0-9#*wWA-D,]*", keys):
-        raise RestError(20001, f"SendDigits takes 0-9, #, *, w and W, not {keys!r}")
+        raise RestError(21206, keys)
     requested = tuple(event for text in events for event in text.split()) or ("completed",)
     for event in requested:
         if event not in EVENTS:
-            raise RestError(20001, f"StatusCallbackEvent {event} is not one of {', '.join(EVENTS)}")
+            raise RestError(21626, event)
     return CallRequest(
         url=url,
         twiml=twiml,
-        method=method_of(form, "Method"),
-        fallback=Webhook(fallback, method_of(form, "FallbackMethod")) if fallback else None,
+        method=method_of(form, "Method", INVALID_METHOD),
+        fallback=Webhook(fallback, method_of(form, "FallbackMethod", INVALID_METHOD)) if fallback else None,
         progress=Progress(Webhook(callback, method_of(form, "StatusCallbackMethod")), requested) if callback else None,
         detect_machine="MachineDetection" in form,
-        ring_seconds=integer(form, "Timeout", 60, 1, 600),
+        ring_seconds=integer(form, "Timeout", 60, 1, 600, INVALID_TIMEOUT),
         keys=keys,
         record=form.get("Record", "false").lower() == "true",
         recording_callback=Webhook(recorded, method_of(form, "RecordingStatusCallbackMethod")) if recorded else None,
@@ -167,8 +168,8 @@ def update_call(call: Call, form: Mapping[str, str]) -> None:
     if status not in ("", "completed", "canceled"):
         raise RestError(21220, status)
     url = form.get("Url") if twiml is not None else url_of(form, "Url", 21205)
-    callback = url_of(form, "StatusCallback", 21626)
-    method = method_of(form, "Method")
+    callback = url_of(form, "StatusCallback", 21609)
+    method = method_of(form, "Method", INVALID_METHOD)
     if (url or twiml is not None) and not call.can_redirect:
         raise RestError(21220, "Call is not in-progress. Cannot redirect.")
     if callback:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from simulator.voice.call import Call
     from simulator.voice.dialed import DialedCall
 
+# https://www.twilio.com/docs/api/errors/15003, a warning
+CALLBACK_REFUSED = 15003
 EVENTS = ("initiated", "ringing", "answered", "completed")
 
 
@@ -41,11 +43,16 @@ def report(call: Call | DialedCall, event: str, status: str) -> None:
     if event == "completed":
         params |= {"CallDuration": str(call.seconds), "Duration": str(-(-call.seconds // 60))}
     progress.sent += 1
-    notify(call.account, call.scheduler, progress.webhook, params, "the status callback of a call")
+    notify(call.account, call.scheduler, progress.webhook, params, "the status callback of a call", CALLBACK_REFUSED)
 
 
-def notify(account: Account, scheduler: Scheduler, webhook: Webhook, params: Mapping[str, str], what: str) -> None:
-    """Post an event in the background. Its answer is ignored; a failure goes to the debugger."""
+def notify(
+    account: Account, scheduler: Scheduler, webhook: Webhook, params: Mapping[str, str], what: str, code: int = 11200
+) -> None:
+    """Post an event in the background. Its answer is ignored; a failure goes to the debugger.
+
+    code: of a status of 400 or more.
+    """
 
     def post() -> None:
         try:
@@ -54,6 +61,7 @@ def notify(account: Account, scheduler: Scheduler, webhook: Webhook, params: Map
             account.log_error(error.code, webhook.url, str(error))
             return
         if answer.status >= 400:
-            account.log_error(11200, webhook.url, f"The line answered {answer.status} to {what}.")
+            log = account.log_warning if code == CALLBACK_REFUSED else account.log_error
+            log(code, webhook.url, f"The line answered {answer.status} to {what}.")
 
     scheduler.submit(post)

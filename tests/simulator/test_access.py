@@ -4,6 +4,7 @@ import datetime
 import http.client
 import json
 import ssl
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -155,8 +156,24 @@ def test_a_certificate_of_another_ca_is_refused(tls_line, tmp_path):
     try:
         assert "certificate" in network.call()["error"].lower()
         assert not tls_line.asked
+        assert [entry["code"] for entry in network.ask("/simulator/errors")[1]] == [11237]
     finally:
         network.close()
+
+
+def test_a_certificate_for_another_name_and_a_line_without_tls_have_codes_of_their_own(tls_line):
+    settings = allow(tls_line, SIMULATOR_CA_FILE=str(tls_line.ca))
+    network = Network(tls_line, public_url=settings.public_url)
+    plain = Line()
+    try:
+        loopback._allowed[HOST] = replace(loopback._allowed[HOST], name="other.example.org")
+        network.call()
+        loopback._allowed[HOST] = replace(loopback._allowed[HOST], port=plain.server.server_port)
+        network.call()
+        assert [entry["code"] for entry in network.ask("/simulator/errors")[1]] == [11235, 11220]
+    finally:
+        network.close()
+        plain.close()
 
 
 def test_any_other_host_is_still_refused(tls_line):

@@ -87,8 +87,8 @@ def test_a_messaging_service_accepts_a_text_before_it_picks_the_sender(network):
         ({"to": LINE}, (400, 21266)),
         ({"content_sid": "HX" + "1" * 32}, (400, 21655)),
         ({"body": None, "media_url": ["ftp://example.com/a.png"]}, (400, 21620)),
-        ({"send_at": datetime(2030, 1, 1, tzinfo=UTC)}, (400, 20001)),
-        ({"schedule_type": "fixed"}, (400, 20001)),
+        ({"send_at": datetime(2030, 1, 1, tzinfo=UTC)}, (400, 35126)),
+        ({"schedule_type": "fixed"}, (400, 35111)),
     ],
     ids=str,
 )

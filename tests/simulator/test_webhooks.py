@@ -202,6 +202,38 @@ def test_the_end_of_an_incoming_call_is_reported_to_its_number(line, twiml, stat
     network.close()
 
 
+def test_a_refused_status_callback_of_a_call_is_a_warning(line):
+    network = Network(line, status_callback=Webhook("/status"))
+    line.says = {"/voice": "<Hangup/>", "/status": (500, "text/plain", "")}
+    network.call()
+    wait_for(lambda: network.ask("/simulator/errors")[1])
+    assert [(entry["code"], entry["level"]) for entry in network.ask("/simulator/errors")[1]] == [(15003, "warning")]
+    network.close()
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("twiml", "code"),
+    [("<Message>" + "a" * 1601 + "</Message>", 14103), ("<Redirect>/sms</Redirect>", 14106)],
+    ids=["too long", "a circle of documents"],
+)
+def test_a_reply_that_twilio_does_not_send_has_its_code(network, line, twiml, code):
+    line.says = {"/sms": twiml}
+    assert network.text("hi")[0] == 502
+    assert codes(network) == [code]
+
+
+def test_another_outermost_element_and_a_line_that_is_not_running_have_codes_of_their_own(network, line):
+    line.says = {"/voice": (200, XML, "<Answer/>")}
+    network.call()
+    line.server.shutdown()
+    line.server.server_close()
+    network.call()
+    assert codes(network) == [12102, 11202]
+
+
 # Warnings
 
 

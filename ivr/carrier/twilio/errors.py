@@ -16,14 +16,15 @@ class ErrorClass(StrEnum):
 
 
 CLASSES: dict[int, ErrorClass] = {
-    **dict.fromkeys((20003, 20005, 20404, 21212, 21408, 21603, 21606, 21659, 21660), ErrorClass.STOP),
+    **dict.fromkeys((20003, 20005, 20404, 21212, 21408), ErrorClass.STOP),
+    **dict.fromkeys((21601, 21603, 21606, 21616, 21659, 21660), ErrorClass.STOP),
     # A trial account, a wrong callback URL, a messaging service that is not ours or has no numbers.
-    **dict.fromkeys((21607, 21608, 21609, 21626, 21701, 21703, 21705), ErrorClass.STOP),
+    **dict.fromkeys((21607, 21608, 21609, 21701, 21703, 21704, 21705), ErrorClass.STOP),
     **dict.fromkeys((30002, 30007, 30032, 30034), ErrorClass.STOP),
     **dict.fromkeys((21211, 21214, 21612, 21614, 21635, 30004, 30005, 30006), ErrorClass.PERMANENT),
     **dict.fromkeys((21602, 21617), ErrorClass.PERMANENT),
     21610: ErrorClass.OPTED_OUT,
-    **dict.fromkeys((20429, 21611, 30001, 30003, 30008, 30022), ErrorClass.TRANSIENT),
+    **dict.fromkeys((20429, 21611, 21702, 30001, 30003, 30008, 30022), ErrorClass.TRANSIENT),
 }
 LANDLINE = 30006
 TOO_FAST = 20429

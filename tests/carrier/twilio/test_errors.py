@@ -10,9 +10,9 @@ from tests.conftest import shared_json
 def test_error_codes_have_the_expected_classes():
     stop = {20003, 30002, 30007, 30034, 30032, 21408}
     # Wrong settings, which would fail every text.
-    stop |= {21606, 21608, 21609, 21626, 21659, 21703, 21705}
+    stop |= {21601, 21606, 21608, 21609, 21616, 21659, 21703, 21704, 21705}
     permanent = {21211, 21614, 21635, 30005, 30006, 21612, 30004}
-    transient = {20429, 21611, 30001, 30003, 30008, 30022}
+    transient = {20429, 21611, 21702, 30001, 30003, 30008, 30022}
     assert {CLASSES[code] for code in stop} == {ErrorClass.STOP}
     assert {CLASSES[code] for code in permanent} == {ErrorClass.PERMANENT}
     assert {CLASSES[code] for code in transient} == {ErrorClass.TRANSIENT}

@@ -78,7 +78,7 @@ def test_a_scheduled_text_goes_out_at_its_time(network, monkeypatch):
         ({"send_at": timedelta(minutes=14)}, 35114),
         ({"send_at": timedelta(days=36)}, 35114),
         ({"send_at": "tomorrow"}, 35114),
-        ({"schedule_type": "later"}, 20001),
+        ({"schedule_type": "later"}, 35126),
         ({"messaging_service_sid": None, "from_": LINE}, 35118),
     ],
     ids=str,

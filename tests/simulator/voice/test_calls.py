@@ -88,7 +88,23 @@ def test_the_phone_hears_the_keys_that_the_line_sends(network, line):
     call = client.calls.create(to=JANE, from_=LINE, url=line.url + "/hello", send_digits="wwww1928#")
     turn = network.heard({"call": call.sid}, answer=True)[1]
     assert turn["said"] == ["[keys wwww1928#]", "[keys w12#]", "Hi."]
-    assert code_of(lambda: client.calls.create(to=JANE, from_=LINE, url=line.url, send_digits="five")) == (400, 20001)
+    assert code_of(lambda: client.calls.create(to=JANE, from_=LINE, url=line.url, send_digits="five")) == (400, 21206)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"timeout": 0}, 21208),
+        ({"method": "PUT"}, 21209),
+        ({"status_callback": "https://example.com/"}, 21609),
+        ({"status_callback_event": ["hung-up"]}, 21626),
+        ({"twiml": "a" * 4001}, 32018),
+    ],
+    ids=str,
+)
+def test_a_call_with_an_invalid_field_is_rejected_with_the_code_for_it(network, line, fields, code):
+    given = {"to": JANE, "from_": LINE, "url": line.url, **fields}
+    assert code_of(lambda: network.client().calls.create(**given)) == (400, code)
 
 
 def test_the_fallback_of_a_call_answers_when_its_address_fails(network, line):
@@ -123,14 +139,18 @@ def test_a_client_or_a_sip_phone_rings_like_any_other(network, line, twiml, dial
 @pytest.mark.parametrize(
     ("twiml", "code"),
     [
-        ("<Dial><Client/></Dial>", 13245),
-        ("<Dial><Sip>jenny</Sip></Dial>", 13223),
-        ("<Dial><Conference/></Dial>", 13231),
-        ("<Dial><Conference>a</Conference><Number>+16036632180</Number></Dial>", 13220),
+        ("<Dial/>", 13223),
+        ("<Dial>" + "<Number>+16036632180</Number>" * 11 + "</Dial>", 12200),
+        ("<Dial><Client/></Dial>", 12200),
+        ("<Dial><Sip>jenny</Sip></Dial>", 13243),
+        ("<Dial><Conference/></Dial>", 13237),
+        ("<Dial><Conference>a</Conference><Number>+16036632180</Number></Dial>", 13000),
         ("<Enqueue>support</Enqueue>", 12200),
         ("<Dial><Queue>support</Queue></Dial>", 12200),
         ("<Connect><Stream url='wss://example.com'/></Connect>", 12200),
         ("<Pay/>", 12200),
+        ("<Say>" + "a" * 4097 + "</Say>", 13521),
+        ("<Play/>", 11100),
     ],
 )
 def test_what_is_not_simulated_or_not_valid_ends_the_call_with_a_code(network, line, twiml, code):
