@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from simulator.numbers import E164, places
+from simulator.numbers import E164, MAGIC_BOUGHT, places
 from simulator.phone_number import URL_FIELDS, PhoneNumber, no_webhooks
 from simulator.rest.endpoint import Endpoint, Route, created, deleted
 from simulator.rest.errors import RestError
@@ -85,6 +85,8 @@ class PhoneNumbers(Endpoint):
         bought = request.form.get("PhoneNumber", "")
         if not bought:
             raise RestError(21452 if "AreaCode" in request.form else 21451)
+        if bought in MAGIC_BOUGHT:
+            raise RestError(MAGIC_BOUGHT[bought], bought)
         if not re.fullmatch(E164, bought):
             raise RestError(21421, bought)
         if bought in self.account.numbers:

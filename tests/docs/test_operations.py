@@ -88,14 +88,17 @@ def test_the_connections_of_a_process_are_those_of_the_pool() -> None:
     pool = open_ledger("postgresql://infoline@127.0.0.1/none").engine.pool
     size, overflow = pool.size(), pool._max_overflow
     assert f"keeps up to {size} connections open and opens up to {overflow} more" in " ".join(page.split())
-    rows = {name: int(most) for name, most in re.findall(r"^\| (a [^|]+) \| (\d+) \|", page, re.MULTILINE)}
+    rows = {name: int(most) for name, most in re.findall(r"^\| (\S[^|]+) \| (\d+) \|", page, re.MULTILINE)}
+    one = size + overflow
     assert rows == {
-        "a web process": size + overflow,
-        "a worker, with the child that runs a job": 2 * (size + overflow),
-        "a clock": size + overflow,
+        "a web process, with the process that answers the console": 2 * one,
+        "a worker, with the child that runs a job": 2 * one,
+        "a clock": one,
+        "`infoline hl7`": one,
+        "a large import, or a check or publish from the console, while it runs": one,
     }
     # Two web processes, one worker and one clock on each of two machines.
-    total = 2 * (2 * (size + overflow) + 2 * (size + overflow) + size + overflow)
+    total = 2 * (2 * 2 * one + 2 * one + one)
     assert f"need at most {total}" in " ".join(page.split())
 
 

@@ -2,6 +2,7 @@
 
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
@@ -81,6 +82,8 @@ def test_a_bought_number_calls_texts_and_is_called_with_webhooks_of_its_own(netw
     assert code_of(lambda: client.incoming_phone_numbers.create(phone_number=LINE)) == (400, 21422)
     assert code_of(lambda: client.incoming_phone_numbers.create(area_code="603")) == (400, 21452)
     assert code_of(lambda: client.incoming_phone_numbers.create(phone_number="603")) == (400, 21421)
+    for magic, code in (("+15005550000", 21422), ("+15005550001", 21421)):
+        assert code_of(partial(client.incoming_phone_numbers.create, phone_number=magic)) == (400, code)
     bought = client.incoming_phone_numbers.create(phone_number=second, voice_url=line.url + "/second")
     line.says = {"/second": "<Say>Second.</Say>", "/voice": "<Say>First.</Say>"}
     assert network.call(to=second)["said"] == ["Second."]
