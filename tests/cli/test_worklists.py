@@ -17,6 +17,7 @@ from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.people.persons import get_or_create_persons
 from ivr.people.work_items import add_work_item
 from ivr.settings import load
+from tests.support.clinic import write_empty_ledger
 
 PHONE, NOW = "+16035550123", datetime(2026, 12, 1, 15, tzinfo=UTC)
 
@@ -26,9 +27,8 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Ledger, V
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setattr(clock, "now", lambda: NOW)
     settings = load()
-    ledger = open_ledger(settings.database_url)
-    ledger.upgrade()
-    return ledger, Vault.of(settings)
+    write_empty_ledger(tmp_path / "infoline.db")
+    return open_ledger(settings.database_url), Vault.of(settings)
 
 
 def run(*arguments: str) -> Result:

@@ -26,6 +26,7 @@ from tests.docs.pages import (
     page_id,
     text_without_blocks,
 )
+from tests.line.lint.test_runner import skip_the_graph
 from tests.support.paths import ROOT
 from tests.test_docs import log_events, metrics
 
@@ -79,6 +80,7 @@ def test_a_command_that_only_reads_runs_on_a_new_line(
 ) -> None:
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    skip_the_graph(monkeypatch)
     result = CliRunner().invoke(main, shlex.split(command))
     # 1: doctor finds that this line has no queue.
     assert result.exit_code == (1 if command == "doctor" else 0), result.output

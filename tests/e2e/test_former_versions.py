@@ -82,6 +82,7 @@ def test_writes_that_an_earlier_version_spooled_are_applied(former_var: Path) ->
     ledger.close()
 
 
+@pytest.mark.processes
 def test_stale_bytecode_of_moved_and_changed_modules_is_ignored(tmp_path: Path) -> None:
     for folder in ("ivr", "worker", "prompts"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -16,7 +16,7 @@ from ivr.cli import main
 from ivr.ledger import Vault, open_ledger
 from ivr.ledger.tables import callback, person
 from ivr.people.callbacks import CallbackRequest, PendingCallback, complete_callback, pending_callbacks, save_callback
-from tests.support.clinic import NOW
+from tests.support.clinic import NOW, write_empty_ledger
 
 JANE, JOAN = "+16035550101", "+16035550102"
 CALL, OTHER_CALL = "CA" + "1" * 32, "CA" + "2" * 32
@@ -189,8 +189,8 @@ def command_ledger(tmp_path, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/line.db")
     monkeypatch.setenv("PHONE_KEY", base64.urlsafe_b64encode(key).decode())
+    write_empty_ledger(tmp_path / "line.db")
     ledger = open_ledger(f"sqlite:///{tmp_path}/line.db")
-    ledger.upgrade()
     yield ledger, Vault([key])
     ledger.close()
 

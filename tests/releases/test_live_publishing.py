@@ -27,6 +27,7 @@ from ivr.releases.cache import ReleaseCache
 from ivr.releases.store import publish_release
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import NOW, write_files
+from tests.support.databases import on_one_database
 from tests.support.network import LINE, TOKEN
 from tests.support.paths import ROOT
 from tests.support.processes import environment, free_port, wait_until
@@ -118,7 +119,7 @@ def test_a_publish_goes_live_on_two_machines_with_and_without_a_queue_and_calls_
     assert "release_missing" not in (tmp_path / "0.log").read_text()
 
 
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@on_one_database
 def test_the_queue_announces_a_publish_without_waiting_for_the_next_poll(
     ledger: Ledger, content: Content, tmp_path: Path, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from ivr.ledger.tables import call_turn, callback, opt_out_event, person, text
 from ivr.people.callbacks import pending_callbacks
 from ivr.people.spool import open_spool
 from ivr.settings import load
+from tests.support.databases import on_one_database
 from tests.support.paths import ROOT
 
 TOKEN, BASE = "token", "http://127.0.0.1:8000"
@@ -126,6 +127,7 @@ def test_a_keyed_in_number_is_read_back_and_stored_and_never_readable_in_a_url(a
     assert callbacks(app) == [(OTHER, "es", "central-scheduling", "any")]
 
 
+@on_one_database
 def test_a_sealed_number_opens_in_its_own_call_only(app: Flask) -> None:
     stolen = Phone(app).presses("0", "1", "2", "6035550144").action
     other = Phone(app, CallSid="CA" + "9" * 32).post(stolen, Digits="1")
@@ -133,6 +135,7 @@ def test_a_sealed_number_opens_in_its_own_call_only(app: Flask) -> None:
     assert "0144" not in other.said
 
 
+@on_one_database
 @pytest.mark.parametrize("held", ["", "garbage", "AAAA", "%00", "é"])
 def test_without_a_readable_sealed_number_the_caller_keys_it_in_again(app: Flask, held: str) -> None:
     url = Phone(app).presses("0", "1", "2", "6035550144").action.split("?")[0]
@@ -141,6 +144,7 @@ def test_without_a_readable_sealed_number_the_caller_keys_it_in_again(app: Flask
     assert callbacks(app) == []
 
 
+@on_one_database
 @pytest.mark.parametrize("digits", ["911", "988", "0000000000", "603555", LINE[2:], "*" * 10, "9" * 40, "é"])
 def test_keys_that_are_not_a_phone_number_are_rejected(app: Flask, digits: str) -> None:
     phone = Phone(app).presses("0", "1", "2").answers(Digits=digits)
@@ -177,6 +181,7 @@ def test_a_caller_on_a_known_landline_hears_that_it_cannot_get_texts(app: Flask)
     assert count(app, text) == 1
 
 
+@on_one_database
 def test_a_caller_from_a_country_that_the_line_does_not_text_hears_so_and_nothing_is_stored(app: Flask) -> None:
     phone = Phone(app, "+442071838750").presses("3", "2", "5")
     assert "could not send a text message" in phone.said
@@ -215,14 +220,6 @@ def test_while_the_database_is_down_a_call_back_and_an_opt_out_are_spooled_and_r
     assert open_spool(tmp_path, ledger, vault).replay() == 0
 
 
-def test_a_task_that_failed_for_the_caller_is_not_done_later(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivr.web.call_tasks.SECONDS", -1.0)
-    phone = Phone(app).presses("3", "2", "5", "1")
-    assert "could not send" in phone.said
-    app.extensions["infoline"].tasks.close()
-    assert count(app, text) == 0
-
-
 FAILURES = [
     ("a call-back", ("0", "1", "1", "1"), {}, "do not wait for a call", "I wrote down"),
     ("a text", ("3", "2", "5", "1"), {}, "could not send a text message", "on its way"),
@@ -244,6 +241,7 @@ def test_nothing_is_promised_that_is_not_stored(
     assert never not in phone.said
 
 
+@on_one_database
 def test_a_caller_with_a_withheld_number_is_never_texted_and_keys_one_in(app: Flask) -> None:
     for caller in ("anonymous", "+266696687", "Restricted", ""):
         phone = Phone(app, caller).presses("3", "2", "5")
@@ -252,6 +250,7 @@ def test_a_caller_with_a_withheld_number_is_never_texted_and_keys_one_in(app: Fl
     assert count(app, text) == 0
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "fields",
     [
@@ -268,6 +267,7 @@ def test_the_line_never_dials_a_number_that_leads_back_to_it(
     assert Phone(app, **fields).presses("0").rings == "+16036683067"
 
 
+@on_one_database
 def test_a_call_picked_up_and_declined_counts_as_unanswered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     set_time(monkeypatch, TUESDAY)
     phone = Phone(app).presses("0").answers(DialCallStatus="completed", DialBridged="false")
@@ -323,6 +323,7 @@ def test_a_call_back_request_has_the_topic_heard_last(app: Flask) -> None:
         assert connection.execute(select(callback.c.topic)).scalar_one() == "cancer"
 
 
+@on_one_database
 @pytest.mark.parametrize(
     "given",
     [
@@ -339,6 +340,7 @@ def test_odd_fields_get_a_document(app: Flask, given: dict[str, str]) -> None:
     assert Phone(app).answers(**given).root.tag == "Response"
 
 
+@on_one_database
 def test_two_inputs_at_one_state_each_get_their_own_response(app: Flask) -> None:
     phone = Phone(app)
     url = phone.action

@@ -12,6 +12,7 @@ from sqlalchemy import event, select, update
 from ivr import clock
 from ivr.ledger.tables import alarm, callback, opt_out_event, text
 from ivr.web import health
+from tests.support.databases import on_one_database
 from tests.support.paths import ROOT
 from tests.web.test_voice import SUNDAY, Phone, callbacks, count, make_app, set_time
 
@@ -64,6 +65,7 @@ def test_fifty_calls_leave_one_call_back_for_a_number(app: Flask) -> None:
     assert len(callbacks(app)) == 1
 
 
+@on_one_database
 @pytest.mark.parametrize("caller", [PREMIUM, TOLL_FREE, FOREIGN, "anonymous"])
 def test_a_number_that_is_no_persons_or_hidden_is_offered_no_text_and_not_called_back(app: Flask, caller: str) -> None:
     for topic in (("3", "2"), ("1", "2"), ("1", "2", "#")):
@@ -80,17 +82,20 @@ def test_a_number_that_is_no_persons_or_hidden_is_offered_no_text_and_not_called
     assert (count(app, text), count(app, callback)) == (0, 0)
 
 
+@on_one_database
 def test_a_caller_who_can_be_texted_is_offered_it(app: Flask) -> None:
     assert all("in a text message, press 5" in Phone(app).presses(*topic).said for topic in (("3", "2"), ("1", "2")))
     assert "in a text message, press 5" in Phone(app).presses("0").said
 
 
+@on_one_database
 @pytest.mark.parametrize("digits", ["9002341234", "8002341234", "4169671111"])
 def test_a_keyed_in_number_that_is_no_persons_or_abroad_is_not_accepted(app: Flask, digits: str) -> None:
     phone = Phone(app).presses("0", "1", "2").answers(Digits=digits)
     assert "You entered" not in phone.said
 
 
+@on_one_database
 def test_a_keyed_in_number_may_be_of_any_country_that_the_line_texts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
@@ -120,14 +125,13 @@ def hold(app: Flask, moment: str) -> threading.Event:
     return released
 
 
-ONE_DATABASE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 SLOW = [
     ("within the time that a caller waits for a commit", 20.0, "on its way"),
     ("longer than a caller waits", 0.0, "I will try to send"),
 ]
 
 
-@ONE_DATABASE
+@on_one_database
 @pytest.mark.parametrize(("wait", "expected"), [case[1:] for case in SLOW], ids=[case[0] for case in SLOW])
 def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
     app: Flask, monkeypatch: pytest.MonkeyPatch, wait: float, expected: str
@@ -144,7 +148,7 @@ def test_a_text_whose_commit_is_slow_is_never_said_to_have_failed(
     assert count(app, text) == 1
 
 
-@ONE_DATABASE
+@on_one_database
 def test_a_task_that_is_slow_before_its_commit_is_withdrawn(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivr.web.call_tasks.SECONDS", 0.1)
     phone = Phone(app).presses("3", "2", "5")
@@ -155,7 +159,7 @@ def test_a_task_that_is_slow_before_its_commit_is_withdrawn(app: Flask, monkeypa
     assert count(app, text) == 0
 
 
-@ONE_DATABASE
+@on_one_database
 def test_an_opt_out_whose_commit_hangs_is_stored_once_and_is_truthfully_confirmed(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +173,7 @@ def test_an_opt_out_whose_commit_hangs_is_stored_once_and_is_truthfully_confirme
     assert count(app, opt_out_event) >= 1
 
 
+@on_one_database
 def test_a_call_over_the_limit_of_its_number_hears_a_busy_signal_and_another_number_the_welcome(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:

@@ -15,12 +15,12 @@ from twilio.request_validator import RequestValidator
 from werkzeug.test import Client
 
 from ivr import create_app
-from ivr.ledger import open_ledger
 from ivr.ledger.tables import opt_out_event, person
 from ivr.settings import load
 from ivr.web.fast_path import FastPath
 from ivr.web.services import Services
 from ivr.web.webhook import Webhook
+from tests.support.clinic import write_empty_ledger
 
 TOKEN, OTHER_TOKEN = "first-token", "second-token"
 PUBLIC = "https://line.example.org"
@@ -45,7 +45,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
         "TWILIO_AUTH_TOKEN_SECONDARY": OTHER_TOKEN,
         "TWILIO_FROM": "+16035550100",
     }
-    open_ledger(environment["DATABASE_URL"]).upgrade()
+    write_empty_ledger(tmp_path / "infoline.db")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)

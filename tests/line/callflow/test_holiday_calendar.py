@@ -14,6 +14,7 @@ from ivr.line.content.loader import LINE_FILE, read_content
 from ivr.line.lint.folder_rules import unconfirmed_holidays
 from ivr.line.lint.runner import check_content
 from tests.line.content.test_loader import SHIPPED, changed, line_of
+from tests.line.lint.test_runner import skip_the_graph
 
 NEW_HAMPSHIRE = Holidays()
 # RSA 288:1 and 288:2.
@@ -98,7 +99,8 @@ def test_a_line_that_never_closes_on_holidays_needs_no_confirmation() -> None:
     assert list(unconfirmed_holidays(read_content(files), date(2026, 10, 1))) == []
 
 
-def test_the_check_reports_the_year_of_the_lines_time_zone() -> None:
+def test_the_check_reports_the_year_of_the_lines_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_the_graph(monkeypatch)
     content = read_content(SHIPPED)
     now = datetime(2026, 1, 1, 3, tzinfo=UTC)
     messages = [finding.message for finding in check_content(content, now=now).about("unconfirmed")]

@@ -9,6 +9,7 @@ from ivr.line.content.loader import read_content
 from ivr.line.lint.accent_rules import check_accents, find_changed_words
 from ivr.line.lint.runner import check_files
 from tests.line.content.test_loader import SHIPPED, changed, line_of
+from tests.line.lint.test_runner import skip_the_graph
 
 STOP, CLOSED = "es/stop.md", "es/closed.md"
 
@@ -91,6 +92,7 @@ def test_a_title_in_the_text_menu_is_checked_too() -> None:
     assert findings(changed("es/welcome.md", "title: Menú principal", "title: Para saber más")) == set()
 
 
-def test_a_prompts_folder_with_such_a_word_is_not_clean() -> None:
+def test_a_prompts_folder_with_such_a_word_is_not_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_the_graph(monkeypatch)
     report = check_files(changed(STOP, "## Texted\n", "## Texted\n\nSu médico sí puede."))
     assert [finding.file for finding in report.about("accent")] == [STOP]

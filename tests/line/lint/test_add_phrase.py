@@ -18,19 +18,21 @@ from ivr.line.content.loader import Content, read_content
 from ivr.line.content.prompt import read_prompt
 from ivr.line.lint.add_phrase import PhraseRejected, add_phrase, preview_effect
 from ivr.line.nlu.clusters import MOST_WORDINGS, cluster_questions, looks_personal
+from ivr.line.nlu.models import trained_model
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.releases.drafts import Drafts
 from ivr.releases.store import publish_release
 from ivr.settings import load
 from tests.line.content.test_loader import SHIPPED as WHOLE
+from tests.support.databases import on_one_database
 from tests.support.matching import matcher_of
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 FEW = {
-    f"{language}/questions.tsv": b"".join(WHOLE[f"{language}/questions.tsv"].splitlines(keepends=True)[::50])
+    f"{language}/questions.tsv": b"".join(WHOLE[f"{language}/questions.tsv"].splitlines(keepends=True)[::250])
     for language in ("en", "es")
 }
-# The shipped prompts with one in fifty of their questions: learning from all of them takes seconds.
+# The shipped prompts with one in 250 of their questions: learning from all of them takes seconds.
 SHIPPED = {**WHOLE, **FEW}
 # A question that the shipped prompts cannot answer.
 PURPLE = "purple monkey dishwasher"
@@ -178,9 +180,10 @@ def with_phrase(words: str, file: str = FILE) -> Content:
 
 
 def test_a_phrase_of_another_outcome_or_prompt_is_reported(content: Content) -> None:
-    effect = preview_effect(content, with_phrase("my chest hurts and i cannot breathe"), TOPIC, ())
+    model = trained_model(content)
+    effect = preview_effect(content, with_phrase("my chest hurts and i cannot breathe"), TOPIC, (), lambda _: model)
     assert [(finding.file, finding.rule) for finding in effect.findings] == [(FILE, "phrase")]
-    duplicate = preview_effect(content, with_phrase("is it cancer"), TOPIC, ())
+    duplicate = preview_effect(content, with_phrase("is it cancer"), TOPIC, (), lambda _: model)
     assert {finding.rule for finding in duplicate.findings} == {"phrase"}
 
 
@@ -251,6 +254,7 @@ def test_unanswered_questions_are_shown_in_groups_without_those_that_look_person
     assert json.loads(run("--json", "--days", "60").output)["groups"][-1]["language"] == "es"
 
 
+@on_one_database
 def test_a_group_becomes_a_phrase_of_the_draft_in_one_step(run: Run, ledger: Ledger) -> None:
     group = json.loads(run("--json").output)["groups"][0]
     result = run("teach", group["id"], "--topic", TOPIC)
@@ -261,6 +265,7 @@ def test_a_group_becomes_a_phrase_of_the_draft_in_one_step(run: Run, ledger: Led
     assert run("teach", group["typical"], "--topic", TOPIC).exit_code == 1, "a phrase can be added twice"
 
 
+@on_one_database
 def test_a_phrase_with_side_effects_is_reported_at_once(run: Run, ledger: Ledger) -> None:
     result = run("teach", "my chest hurts and i cannot breathe", "--topic", TOPIC)
     assert (result.exit_code, "[phrase]" in result.output) == (1, True)
@@ -277,6 +282,7 @@ WRONG = [
 ]
 
 
+@on_one_database
 @pytest.mark.parametrize(("label", "arguments", "status", "message"), WRONG, ids=[case[0] for case in WRONG])
 def test_the_command_says_why_a_phrase_is_rejected(label, arguments, status, message, run: Run, ledger: Ledger) -> None:
     result = run("teach", *arguments)
@@ -284,6 +290,7 @@ def test_the_command_says_why_a_phrase_is_rejected(label, arguments, status, mes
     assert Drafts(ledger, UTC).open().changed == {}
 
 
+@on_one_database
 def test_a_phrase_goes_into_the_named_language_and_keeps_the_edits_of_others(run: Run, ledger: Ledger) -> None:
     drafts = Drafts(ledger, UTC)
     drafts.save("en/cancer.md", b"half typed", "bob", NOW, None)

@@ -278,7 +278,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAR_DIR", str(folder))
         patch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
-        open_ledger(load().database_url).upgrade()
+        write_empty_ledger(folder / "infoline.db")
         app = create_app(load())
     yield app
     app.extensions["infoline"].calls.close()

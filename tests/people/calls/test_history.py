@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert
 
 from ivr import clock
 from ivr.cli import main
-from ivr.ledger import Ledger, open_ledger
+from ivr.ledger import Ledger
 from ivr.ledger.tables import call_turn
 from ivr.people.calls.history import (
     CallPosition,
@@ -22,7 +22,7 @@ from ivr.people.calls.history import (
     summarize_call,
     summarize_calls,
 )
-from ivr.settings import load
+from tests.support.clinic import write_empty_ledger
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -281,12 +281,10 @@ def test_the_statistics_of_no_calls_are_zero_or_none():
 
 
 @pytest.fixture
-def stored_calls(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+def stored_calls(ledger_url: str, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """The database that the command reads, with calls from an hour ago."""
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    ledger = open_ledger(load().database_url)
-    ledger.upgrade()
+    monkeypatch.setenv("DATABASE_URL", ledger_url)
     start = clock.now() - timedelta(hours=1)
     calls = {name: (start, lines) for name, lines in CALLS.items()}
     insert_calls(ledger, **calls, old=(start - timedelta(days=3), LONG_CALL))
@@ -325,7 +323,7 @@ def test_the_command_prints_the_statistics_in_80_columns(stored_calls):
 
 def test_the_command_prints_a_sentence_when_there_were_no_calls(tmp_path, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    CliRunner().invoke(main, ["db", "upgrade"])
+    write_empty_ledger(tmp_path / "infoline.db")
     result = CliRunner().invoke(main, ["calls", "--days", "1"])
     assert (result.exit_code, result.output) == (0, "No calls in the last day.\n")
 

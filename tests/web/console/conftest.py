@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import select, update
+from sqlalchemy import make_url, select, update
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -22,7 +22,7 @@ from ivr.staff.users import Role, add_user
 from ivr.web.console.app import create_console
 from ivr.web.console.today import kept, waiting
 from ivr.web.services import Services
-from tests.support.clinic import NOW, Clinic
+from tests.support.clinic import NOW, Clinic, write_empty_ledger
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
@@ -119,6 +119,19 @@ def console(clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Con
     monkeypatch.setattr(clock, "unshifted_now", lambda: NOW)
     services: Services = create_app(load(), doors="twilio").extensions["infoline"]
     return Console(create_console(services), services)
+
+
+@pytest.fixture(scope="module")
+def console_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The app of an empty console for all tests of a module, for what no request changes."""
+    folder = tmp_path_factory.mktemp("console")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAR_DIR", str(folder))
+        settings = load()
+        write_empty_ledger(Path(str(make_url(settings.database_url).database)))
+        services: Services = create_app(settings, doors="twilio").extensions["infoline"]
+    yield create_console(services)
+    services.close()
 
 
 @pytest.fixture

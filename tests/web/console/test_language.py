@@ -115,15 +115,15 @@ FORMATS = [
 
 
 @pytest.mark.parametrize(("write", "english", "in_spanish"), FORMATS, ids=lambda value: getattr(value, "__name__", ""))
-def test_dates_and_times_are_written_as_in_the_language(console, write, english, in_spanish):
+def test_dates_and_times_are_written_as_in_the_language(console_app, write, english, in_spanish):
     for accepts, expected in (("en", english), ("es", in_spanish)):
-        with console.app.test_request_context(headers={"Accept-Language": accepts}):
+        with console_app.test_request_context(headers={"Accept-Language": accepts}):
             assert re.sub(r"\s", " ", write(MOMENT)) == expected
 
 
-def test_numbers_keep_the_commas_of_the_united_states(console):
-    with console.app.test_request_context(headers={"Accept-Language": "es"}):
-        assert console.app.jinja_env.filters["number"](1234567) == "1,234,567"
+def test_numbers_keep_the_commas_of_the_united_states(console_app):
+    with console_app.test_request_context(headers={"Accept-Language": "es"}):
+        assert console_app.jinja_env.filters["number"](1234567) == "1,234,567"
 
 
 def test_months_of_the_calendar_are_spanish(console, spanish):
@@ -164,20 +164,20 @@ def test_a_file_that_cannot_be_read_is_explained_in_spanish(clinic_for_commands,
 
 
 @pytest.mark.parametrize("code", [*ERROR_SENTENCES, *WARNING_SENTENCES])
-def test_each_sentence_of_the_importer_can_be_filled_in_spanish(console, code):
+def test_each_sentence_of_the_importer_can_be_filled_in_spanish(console_app, code):
     values = {"language": "French", "used": "English", "count": "3"}
     make = row_error if code in ERROR_SENTENCES else row_warning
     detail = values if code in ("language_not_spoken", "more_pages") else "D-1"
     error = make(2, "phone", code, detail)
-    with console.app.test_request_context(headers={"Accept-Language": "es"}):
+    with console_app.test_request_context(headers={"Accept-Language": "es"}):
         words = " ".join(map(translated, error.sentences))
     assert words != error.message
     assert ("D-1" in words) == ("D-1" in error.message)
     assert "{" not in words
 
 
-def test_an_alarm_is_spanish(console):
-    with console.app.test_request_context(headers={"Accept-Language": "es"}):
+def test_an_alarm_is_spanish(console_app):
+    with console_app.test_request_context(headers={"Accept-Language": "es"}):
         assert words_of_alarm("clock_silent").problem.startswith("Se detuvo la parte de la línea")
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from ivr import create_app
-from ivr.ledger import open_ledger
 from ivr.settings import load
+from tests.support.clinic import write_empty_ledger
 from tests.support.serving import Serving, http_request, serving
 
 TOKEN, PUBLIC = token_hex(16), "https://line.example.org"
@@ -34,7 +34,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "TWILIO_AUTH_TOKEN": TOKEN,
         "TWILIO_FROM": "+16035550100",
     }
-    open_ledger(environment["DATABASE_URL"]).upgrade()
+    write_empty_ledger(folder / "infoline.db")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
