@@ -71,7 +71,7 @@ def server(answer: object) -> Iterator[tuple[str, list[str]]]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=listening.serve_forever, args=(0.004,), daemon=True).start()
         yield f"http://127.0.0.1:{listening.server_port}", asked
         listening.shutdown()
 

@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.support.compiled import compile_once
 from tests.support.network import Line, Network
+
+__all__ = ["compile_once"]
 
 
 @pytest.fixture

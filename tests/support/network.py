@@ -57,7 +57,7 @@ class Line:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.004,), daemon=True).start()
 
     def close(self):
         self.server.shutdown()
@@ -75,7 +75,7 @@ class Network:
         defaults = {"port": 0, "account_sid": SID, "auth_token": TOKEN, "messaging_service": SERVICE}
         defaults |= {"public_url": line.url, "receipt_seconds": 0.02, "strict": True}
         self.server, port = server(Settings(**{**defaults, **settings}))
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.004,), daemon=True).start()
         self.url, self.line = f"http://127.0.0.1:{port}", line
 
     def close(self):

@@ -55,7 +55,7 @@ class Provider:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.004,), daemon=True).start()
 
     def metadata(self) -> dict[str, Any]:
         endpoints = {"authorization": "authorize", "token": "token"}

@@ -103,6 +103,6 @@ def fake_account() -> Iterator[FakeAccount]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         account.url = f"http://127.0.0.1:{server.server_port}"
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.004,), daemon=True).start()
         yield account
         server.shutdown()

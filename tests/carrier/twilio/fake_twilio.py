@@ -67,7 +67,7 @@ class FakeTwilio:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.004,), daemon=True).start()
 
     def forms(self):
         return [dict(parse_qsl(body)) for *_, body in self.requests]

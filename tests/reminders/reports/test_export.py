@@ -232,12 +232,12 @@ def test_each_text_is_exported_once_across_chunks(clinic, monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_batch(clinic, monkeypatch):
-    monkeypatch.setattr(export, "CHUNK", 200)
+    monkeypatch.setattr(export, "CHUNK", 100)
     clinic.import_rows(row(0, at(20)))
     (stored,) = clinic.all(appointment)
     values = {name: value for name, value in stored._mapping.items() if name not in ("id", "appointment_id")}
-    for start in range(0, 2000, 1000):
-        copies = [{**values, "appointment_id": f"M{number}"} for number in range(start, start + 1000)]
+    for start in range(0, 1000, 500):
+        copies = [{**values, "appointment_id": f"M{number}"} for number in range(start, start + 500)]
         with clinic.ledger.write() as connection:
             connection.execute(insert(appointment), copies)
 

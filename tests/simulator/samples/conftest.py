@@ -20,7 +20,7 @@ def serve():
     def start(app, **webhooks):
         app.before_request(refuse_unsigned)
         server = make_server("127.0.0.1", 0, app, threaded=True)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.004,), daemon=True).start()
         line = SimpleNamespace(url=f"http://127.0.0.1:{server.server_port}")
         settings = {name: Webhook(path) for name, path in webhooks.items()}
         network = Network(line, strict=False, **settings)

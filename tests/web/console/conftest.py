@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import make_url, select, update
-from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from ivr import clock, create_app
@@ -79,38 +77,6 @@ class Console:
     def stranger(self) -> FlaskClient:
         """A browser in which nobody has signed in."""
         return self.app.test_client()
-
-
-class _Compiled(BytecodeCache):
-    """Compiled templates, kept for all tests."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if code := self._codes.get(bucket.key + bucket.checksum):
-            bucket.bytecode_from_string(code)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._codes[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _compile_once() -> Iterator[None]:
-    """Compile templates and rules of addresses once: each test has a console of its own, of the same code."""
-    builders: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
-    compile_builder = Rule._compile_builder
-
-    def cached_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (rule.rule, rule.subdomain, rule.host, repr(rule.defaults), append_unknown)
-        if key not in builders:
-            builders[key] = compile_builder(rule, append_unknown)
-        return builders[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", cached_builder)
-        patch.setitem(Flask.jinja_options, "bytecode_cache", _Compiled())
-        yield
 
 
 @pytest.fixture
