@@ -282,10 +282,12 @@ def test_a_shutdown_interrupts_the_sleep_of_a_slow_sender(clinic, network, set_u
     turns = itertools.count()
 
     def reserve(_self, segments):
-        return (20.0 * next(turns) if segments else 0.0), 20.0
+        turn = next(turns) if segments else 0
+        if turn == 1:
+            threading.Timer(0.2, shutdown.set).start()
+        return 20.0 * turn, 20.0
 
     monkeypatch.setattr(jobs.SharedRateLimit, "reserve", reserve)
-    threading.Timer(0.5, shutdown.set).start()
     worker = threading.Thread(target=jobs.send_slice, args=(500,))
     worker.start()
     worker.join(15)
