@@ -137,7 +137,7 @@ class Importer:
         first: list[AppointmentRow] = []
 
         def add(rows: list[ValidRow]) -> StagedCounts:
-            staged = preview_staging(self.ledger, self.vault, rows)
+            staged = preview_staging(self.ledger, self.vault, rows, now)
             opted_out = set(staged.opted_out)
             full = (row for row in rows if isinstance(row, AppointmentRow))
             texted = (row for row in full if row.gets_texts and row.number not in opted_out)
