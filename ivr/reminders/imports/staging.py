@@ -67,8 +67,17 @@ class StagedCounts:
 class ImportStage:
     """Stages one file in the ledger: call `add` for its rows, then `go_live` or `undo`."""
 
-    def __init__(self, ledger: Ledger, vault: Vault, config: Config, filename: str, now: datetime) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        config: Config,
+        filename: str,
+        now: datetime,
+        received_at: datetime | None = None,
+    ) -> None:
         self._ledger, self._vault, self._now = ledger, vault, now
+        self._received_at = received_at or now
         self._filename = filename[:200]
         self._batch: int | None = None
         self._has_older_changes = False
@@ -89,7 +98,9 @@ class ImportStage:
             self._ledger.exclusive_lock(connection)
             self._ledger.prepare_bulk_write(connection)
             persons, opted_out = self._persons.get_or_create(connection, _phones(rows), self._now)
-            changes = _RowChanges(self._vault, rows, persons, _existing(connection, self._find, rows), self._now)
+            changes = _RowChanges(
+                self._vault, rows, persons, _existing(connection, self._find, rows), self._received_at
+            )
             counts = changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
             if changes.new or changes.staged:
                 self._write(connection, changes, persons)
@@ -114,9 +125,14 @@ class ImportStage:
         self, before: LedgerRow[Any], row: ValidRow | None, persons: dict[str, int], into: int
     ) -> dict[str, Any]:
         """A row of `staged_change`."""
-        change = {"into": into, "appointment": before.id, "as_of": before.as_of, **{name: getattr(before, name) for name in _VALUES}}
+        change = {
+            "into": into,
+            "appointment": before.id,
+            "as_of": before.as_of,
+            **{name: getattr(before, name) for name in _VALUES},
+        }
         if row is not None:
-            change["as_of"] = changed_at(row.sent_at, self._now)
+            change["as_of"] = changed_at(row.sent_at, self._received_at)
         if isinstance(row, AppointmentRow):
             change |= {name: getattr(row, name) for name in _FROM_FILE}
             change["person_id"] = persons[row.phone]
@@ -133,7 +149,7 @@ class ImportStage:
             _, appointment_id, phone, starts_at, first_name, timezone, site, language, channel, status, sent_at = row
             yield (
                 *(appointment_id, into, next_due_at(starts_at, timezone, status, channel), now, now),
-                *(changed_at(sent_at, now), self._filename),
+                *(changed_at(sent_at, self._received_at), self._filename),
                 *(persons[phone], starts_at, timezone, site, language, channel, status),
                 next(names) if first_name else None,
             )
@@ -167,10 +183,12 @@ class ImportStage:
             orphans = []
             for change in changes:
                 before, values = existing[change.appointment], {name: getattr(change, name) for name in _VALUES}
-                is_new = before.live_at is None or not is_older(change.as_of or self._now, before.as_of)
+                is_new = before.live_at is None or not is_older(change.as_of or self._received_at, before.as_of)
                 if is_new and any(getattr(before, name) != value for name, value in values.items()):
                     due = self._next_due_at(change.starts_at, change.timezone, change.status, change.channel)
-                    _apply(connection, before, {**values, "batch_id": change.into, **self._origin(change)}, due, self._now)
+                    _apply(
+                        connection, before, {**values, "batch_id": change.into, **self._origin(change)}, due, self._now
+                    )
                 elif before.live_at is None:
                     orphans.append(before.id)
             if orphans:
@@ -234,7 +252,7 @@ class _RowChanges:
         rows: list[ValidRow],
         persons: dict[str, int],
         known: dict[str, LedgerRow[Any]],
-        now: datetime,
+        received_at: datetime,
     ) -> None:
         self._rows = rows
         self.confirmed: list[tuple[datetime, int]] = []
@@ -245,7 +263,7 @@ class _RowChanges:
         self._updated = self._cancelled = self._unchanged = self._in_cancelled = 0
         for row in rows:
             before = known.get(row.appointment_id)
-            at = changed_at(row.sent_at, now)
+            at = changed_at(row.sent_at, received_at)
             if before is None:
                 self._add(row)
             elif before.live_at is not None and is_older(at, before.as_of):
@@ -295,13 +313,13 @@ def _new_status(row: ValidRow) -> str:
     return row.value if row.column == "status" else ""
 
 
-def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow], now: datetime) -> StagedCounts:
-    """How rows that are received now would be staged. Writes nothing."""
+def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow], received_at: datetime) -> StagedCounts:
+    """How rows would be staged. Writes nothing."""
     dialect = ledger.engine.dialect
     find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
     with ledger.read() as connection:
         persons, opted_out = PersonRegistry(dialect, vault).find(connection, _phones(rows))
-        changes = _RowChanges(vault, rows, persons, _existing(connection, find, rows), now)
+        changes = _RowChanges(vault, rows, persons, _existing(connection, find, rows), received_at)
         return changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
 
 
