@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
 from sqlalchemy import Connection
 
 from ivr import clock
@@ -37,7 +38,8 @@ def import_request(query: ImportQuery, *, fhir: bool = False) -> ImportAnswer:
         return run_job(job, shared.settings, shared.ledger, shared.vault, live)
 
     with body_file(BodyFolder(services().settings.var_dir)) as path:
-        job = ImportJob(str(path), staff_name(), api_key().id, query.strict, query.dry_run, fhir, received_at)
+        key, kind = api_key().id, request.mimetype
+        job = ImportJob(str(path), staff_name(), key, query.strict, query.dry_run, fhir, kind, received_at)
         return import_body(job, here)
 
 
