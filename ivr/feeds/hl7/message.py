@@ -7,11 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from functools import lru_cache
-from typing import Any
 
 import hl7
-from hl7.util import unescape
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1")
 TRIGGERS = {"S12": "", "S13": "", "S14": "", "S15": "cancelled", "S17": "cancelled", "S26": "no show"}
@@ -32,8 +29,10 @@ _BREAKS = re.compile(r"\r\n|\n")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
 _MAX_FIELD = 100
-# Of an escape sequence for white space, such as .sp12.
-_LONGEST_FORMAT = 6
+# Escape sequences: of delimiters, with the number of the delimiter, for highlighted text, and for white space.
+_DELIMITERS = (("S", 1), ("R", 2), ("E", 3), ("T", 4))
+_HIGHLIGHTS = ("H", "N")
+_FORMAT = re.compile(r"\.(br|ce|fi|nf|(sp|in|ti|sk)[+-]?\d{0,3})", re.ASCII)
 _USUAL = "|^~\\&"
 # HL7's null: the sender deletes the value (HL7 v2.5.1, 2.5.3).
 _NULL = '""'
@@ -129,20 +128,30 @@ class Segments:
 
 
 def _unescaped(text: str, header: Header) -> str:
-    """The text with its escape sequences decoded; unchanged if one is invalid, or formats more than a few spaces."""
-    sequences = text.split(header.delimiter(3))[1::2]
-    if any(each.startswith(".") and len(each) > _LONGEST_FORMAT for each in sequences):
+    """The text with its escape sequences decoded (HL7 v2.5.1, 2.7); unchanged if one is invalid or not closed.
+
+    The library's function cuts such a text off, and logs it.
+    """
+    parts = text.split(header.delimiter(3))
+    decoded = [_decoded(part, header) if index % 2 else part for index, part in enumerate(parts)]
+    if len(parts) % 2 == 0 or None in decoded:
         return text
+    return "".join(filter(None, decoded))
+
+
+def _decoded(sequence: str, header: Header) -> str | None:
+    """What an escape sequence, without its escape characters, stands for; None if it is invalid."""
+    delimiters = {"F": header.delimiters[0], **{name: header.delimiter(number) for name, number in _DELIMITERS}}
+    if sequence in delimiters:
+        return delimiters[sequence]
+    if sequence in _HIGHLIGHTS:
+        return ""
+    if _FORMAT.fullmatch(sequence):
+        return " "
     try:
-        return str(unescape(_container(header.delimiters), text))
+        return bytes.fromhex(sequence[1:]).decode(_ENCODINGS[header.encoding.upper()]) if sequence[:1] == "X" else None
     except ValueError:
-        return text
-
-
-@lru_cache
-def _container(delimiters: str) -> Any:
-    """What the library's unescape needs to know of a message."""
-    return hl7.parse(f"MSH{delimiters}{delimiters[0]}\r")
+        return None
 
 
 @dataclass(frozen=True)

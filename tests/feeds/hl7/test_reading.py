@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import hl7
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ivr.feeds.hl7.acks import Reply, acknowledgments
 from ivr.feeds.hl7.mapping import FeedMapping, MappingError, parse_mapping
-from ivr.feeds.hl7.message import VERSIONS, Header, is_batch, split_batch
+from ivr.feeds.hl7.message import VERSIONS, Header, Segments, is_batch, split_batch
 from ivr.feeds.hl7.mllp import FrameFault
 from ivr.feeds.hl7.reading import FeedReader
 from tests.feeds.hl7.messages import siu
@@ -120,6 +122,67 @@ def test_seconds_and_the_zone_may_be_missing(reader, starts, cell):
 def test_escaped_delimiters_are_part_of_the_text(reader):
     message = siu().replace(b"^Maria|", rb"^Ann \T\ Mary \F\ Lee \S\ Jo|")
     assert reader.read(message, NOW).cells["first_name"] == "Ann & Mary | Lee ^ Jo"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (r"Ann\T\Lee", "Ann&Lee"),
+        (r"Ann\S\Lee", "Ann^Lee"),
+        (r"Ann\F\Lee", "Ann|Lee"),
+        (r"Ann\R\Lee", "Ann~Lee"),
+        (r"Ann\E\Lee", r"Ann\Lee"),
+        (r"Ann\E\T\E\Lee", r"Ann\T\Lee"),
+        (r"Mar\XC3AD\a", "María"),
+        (r"Ann\.br\Lee", "Ann Lee"),
+        (r"Ann\.sp+3\Lee", "Ann Lee"),
+        (r"\H\Ann\N\ Lee", "Ann Lee"),
+        (r"Ann\.sp99999999\Lee", r"Ann\.sp99999999\Lee"),
+        (r"O\Brien", r"O\Brien"),
+        (r"Ann\Zlocal\Lee", r"Ann\Zlocal\Lee"),
+        (r"Ann\XZZ\Lee", r"Ann\XZZ\Lee"),
+        (r"Ann\XC3\Lee", r"Ann\XC3\Lee"),
+        (r"Ann\X4\Lee", r"Ann\X4\Lee"),
+        (r"Ann\\Lee", r"Ann\\Lee"),
+        (r"Ann\T\Lee\S", r"Ann\T\Lee\S"),
+    ],
+)
+def test_an_escape_sequence_is_decoded_and_an_invalid_one_leaves_the_text_as_it_is(caplog, written, text):
+    segments = Segments.parse(f"PID|1||||^{written}", Header())
+    assert list(segments.values("PID", 5, 2)) == [text]
+    # The text may be a patient's name.
+    assert caplog.text == ""
+
+
+# Delimiters and the escape sequences of delimiters, letters, and what is around them in fields.
+PIECES = ["^", "~", "&", "|", "A", "é", "7", " ", '""', "\\T\\", "\\S\\", "\\F\\", "\\X41\\"]
+
+
+def part_of(value, *positions: int) -> str:
+    """A part of what the library has cut; it leaves a text that has only one part as it is."""
+    for position in positions:
+        if isinstance(value, str):
+            value = "" if position else value
+        else:
+            value = value[position] if len(value) > position else ""
+    return str(value)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), min_size=1, max_size=3),
+    st.integers(1, 4),
+    st.integers(1, 3),
+)
+def test_values_are_those_of_the_library(lines, field, component):
+    text = "\r".join(["MSH|^~\\&|RADIS", *(f"PID|{line}" for line in lines), ""])
+    message = hl7.parse(text)
+    expected = []
+    for segment in message.segments("PID"):
+        for repetition in segment[field] if len(segment) > field else ():
+            found = message.unescape(part_of(repetition, component - 1, 0))
+            expected.append("" if found == '""' else found.strip())
+    values = list(Segments.parse(text, Header()).values("PID", field, component))
+    assert values == expected
 
 
 def test_other_delimiters_are_those_of_the_header(reader):
