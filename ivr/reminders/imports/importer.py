@@ -20,8 +20,9 @@ from ivr.reminders.imports.duplicates import TempDiskFull
 from ivr.reminders.imports.errors import RowError, row_warning
 from ivr.reminders.imports.files import ReadOptions, UnreadableFile, read_rows, unreadable_file
 from ivr.reminders.imports.preview import TextPreview, preview_texts
+from ivr.reminders.imports.row_changes import StagedCounts
 from ivr.reminders.imports.rows import AppointmentRow, RowReader, ValidRow
-from ivr.reminders.imports.staging import ImportStage, StagedCounts, preview_staging
+from ivr.reminders.imports.staging import ImportStage, preview_staging
 
 CHUNK_SIZE = 1000
 # Further errors are counted but not listed: a file with a million bad rows has one problem.

@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -27,7 +26,8 @@ from ivr.people.persons import PersonRegistry
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.imports.change_order import changed_at, is_older
 from ivr.reminders.imports.errors import RowError, row_warning
-from ivr.reminders.imports.rows import AppointmentRow, PartialRow, ValidRow
+from ivr.reminders.imports.row_changes import FROM_FILE, RowChanges, StagedCounts
+from ivr.reminders.imports.rows import AppointmentRow, ValidRow
 from ivr.reminders.outbox.restore_guard import send_count
 from ivr.reminders.outbox.text_states import cancel_planned
 from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide
@@ -35,33 +35,14 @@ from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide
 # Rows changed or deleted in one transaction.
 CHUNK_SIZE = 1000
 _CACHE_SIZE = 10_000
-# Columns copied from the file.
-_FROM_FILE = ("starts_at", "timezone", "site", "language", "channel", "status")
 _PAST_STATUSES = ("attended", "missed")
-_VALUES = ("person_id", *_FROM_FILE, "first_name_sealed")
+_VALUES = ("person_id", *FROM_FILE, "first_name_sealed")
 _REFER_TO_PERSONS = (appointment, staged_change, text, callback, todo, opt_out_event)
 # An import that has not gone live by then has died.
 _ABANDONED_AFTER = timedelta(days=1)
 _OF_PERSON = ("id", "appointment_id", "person_id")
 _IS_EMPTY = ~exists().where(appointment.c.batch_id == batch.c.id) & ~exists().where(staged_change.c.into == batch.c.id)
 _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", "as_of", "created_from", *_VALUES)
-
-
-@dataclass
-class StagedCounts:
-    """cancelled: those of the updated that become cancelled. in_cancelled: unchanged rows in cancelled batches.
-    opted_out: row numbers of patients who opted out.
-
-    warnings: about appointments that the ledger does not have, or has under another id.
-    """
-
-    accepted: int = 0
-    updated: int = 0
-    cancelled: int = 0
-    unchanged: int = 0
-    in_cancelled: int = 0
-    opted_out: list[int] = field(default_factory=list)
-    warnings: list[RowError] = field(default_factory=list)
 
 
 class ImportStage:
@@ -98,9 +79,7 @@ class ImportStage:
             self._ledger.exclusive_lock(connection)
             self._ledger.prepare_bulk_write(connection)
             persons, opted_out = self._persons.get_or_create(connection, _phones(rows), self._now)
-            changes = _RowChanges(
-                self._vault, rows, persons, _existing(connection, self._find, rows), self._received_at
-            )
+            changes = RowChanges(self._vault, rows, persons, _existing(connection, self._find, rows), self._received_at)
             counts = changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
             if changes.new or changes.staged:
                 self._write(connection, changes, persons)
@@ -108,7 +87,7 @@ class ImportStage:
                 self._confirmed[at].append(appointment_id)
             return counts
 
-    def _write(self, connection: Connection, rows: _RowChanges, persons: dict[str, int]) -> None:
+    def _write(self, connection: Connection, rows: RowChanges, persons: dict[str, int]) -> None:
         into = self._batch = self._batch or self._open_batch(connection)
         if rows.new:
             self._appointments.execute_values(connection, self._new(rows.new, persons, into))
@@ -134,7 +113,7 @@ class ImportStage:
         if row is not None:
             change["as_of"] = changed_at(row.sent_at, self._received_at)
         if isinstance(row, AppointmentRow):
-            change |= {name: getattr(row, name) for name in _FROM_FILE}
+            change |= {name: getattr(row, name) for name in FROM_FILE}
             change["person_id"] = persons[row.phone]
             change["first_name_sealed"] = self._vault.seal(row.first_name) if row.first_name else None
         elif row is not None:
@@ -239,87 +218,13 @@ class ImportStage:
             return int(connection.execute(delete(table).where(where)).rowcount)
 
 
-class _RowChanges:
-    """Rows sorted into new, changed, and unchanged. known: appointments in the ledger, by appointment_id.
-
-    staged: what to change when the batch goes live, and the unchanged appointments of batches that are not live.
-    confirmed: the times of rows that say nothing new, and the ids of their appointments.
-    """
-
-    def __init__(
-        self,
-        vault: Vault,
-        rows: list[ValidRow],
-        persons: dict[str, int],
-        known: dict[str, LedgerRow[Any]],
-        received_at: datetime,
-    ) -> None:
-        self._rows = rows
-        self.confirmed: list[tuple[datetime, int]] = []
-        self._older: list[ValidRow] = []
-        self.new: list[AppointmentRow] = []
-        self.staged: list[tuple[LedgerRow[Any], ValidRow | None]] = []
-        self._unknown: list[PartialRow] = []
-        self._updated = self._cancelled = self._unchanged = self._in_cancelled = 0
-        for row in rows:
-            before = known.get(row.appointment_id)
-            at = changed_at(row.sent_at, received_at)
-            if before is None:
-                self._add(row)
-            elif before.live_at is not None and is_older(at, before.as_of):
-                self._older.append(row)
-                self._unchanged += 1
-            elif not _is_unchanged(vault, before, row, persons):
-                self.staged.append((before, row))
-                self._updated += 1
-                self._cancelled += before.status != "cancelled" and _new_status(row) == "cancelled"
-            else:
-                self._unchanged += 1
-                if before.as_of is None or before.as_of < at:
-                    self.confirmed.append((at, before.id))
-                self._in_cancelled += before.cancelled_at is not None
-                if before.live_at is None:
-                    self.staged.append((before, None))
-
-    def _add(self, row: ValidRow) -> None:
-        if isinstance(row, AppointmentRow):
-            self.new.append(row)
-        else:
-            self._unchanged += 1
-            self._unknown.append(row)
-
-    def counts(self, opted_out: set[str], alike: list[RowError]) -> StagedCounts:
-        """opted_out: phone numbers. alike: warnings about ids."""
-        texted = (row for row in self._rows if isinstance(row, AppointmentRow)) if opted_out else ()
-        numbers = [row.number for row in texted if row.phone in opted_out]
-        unknown = [row for row in self._unknown if row.column == "status"]
-        warnings = [row_warning(row.number, "appointment_id", "cancelled_unknown") for row in unknown]
-        warnings += [row_warning(row.number, "", "older") for row in self._older]
-        return StagedCounts(
-            len(self.new),
-            self._updated,
-            self._cancelled,
-            self._unchanged,
-            self._in_cancelled,
-            numbers,
-            [*warnings, *alike],
-        )
-
-
-def _new_status(row: ValidRow) -> str:
-    """The status that a row gives; empty if it gives none."""
-    if isinstance(row, AppointmentRow):
-        return row.status
-    return row.value if row.column == "status" else ""
-
-
 def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow], received_at: datetime) -> StagedCounts:
     """How rows would be staged. Writes nothing."""
     dialect = ledger.engine.dialect
     find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
     with ledger.read() as connection:
         persons, opted_out = PersonRegistry(dialect, vault).find(connection, _phones(rows))
-        changes = _RowChanges(vault, rows, persons, _existing(connection, find, rows), received_at)
+        changes = RowChanges(vault, rows, persons, _existing(connection, find, rows), received_at)
         return changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
 
 
@@ -355,14 +260,6 @@ def _next_due_at(
         return None
     decision = decide(PlannedAppointment(starts_at, ZoneInfo(zone)), rules, now)
     return now if decision.send or decision.skips else decision.next_at
-
-
-def _is_unchanged(vault: Vault, before: LedgerRow[Any], row: ValidRow, persons: dict[str, int]) -> bool:
-    if isinstance(row, PartialRow):
-        return bool(getattr(before, row.column) == row.value)
-    name = vault.open(before.first_name_sealed) if before.first_name_sealed else ""
-    same = all(getattr(before, key) == getattr(row, key) for key in _FROM_FILE)
-    return same and name == row.first_name and before.person_id == persons.get(row.phone)
 
 
 def _existing(connection: Connection, find: BulkLookup, rows: Iterable[ValidRow]) -> dict[str, LedgerRow[Any]]:
