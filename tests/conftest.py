@@ -103,7 +103,7 @@ def _read_and_compile_once() -> Iterator[None]:
         return archives[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ivr.releases.cache.read_content", cached_content)
+        patch.setattr("ivr.releases.live.read_content", cached_content)
         for module in ("ivr.releases.disk_cache", "ivr.releases.store"):
             patch.setattr(f"{module}.pack", cached_archive)
         for module in ("ivr.releases.cache", "ivr.cli.doctor"):

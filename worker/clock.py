@@ -13,7 +13,7 @@ from ivr import clock, log, queues, request_ids
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.reseal import reseal_is_due
 from ivr.people.webhooks import due_deliveries
-from ivr.releases.cache import NoRelease
+from ivr.releases.live import NoRelease
 from ivr.releases.store import live_release
 from ivr.reminders.outbox.backfill import complete_texts
 from ivr.reminders.outbox.claims import due_count

@@ -14,7 +14,7 @@ from ivr.carrier.twilio.client import Carrier, open_carrier
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.ledger.keys import open_guarded_ledger
 from ivr.line.content.loader import Content
-from ivr.releases.cache import NoRelease, live_content
+from ivr.releases.live import NoRelease, live_content
 from ivr.releases.store import live_release
 from ivr.settings import Settings, load
 

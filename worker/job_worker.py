@@ -22,7 +22,7 @@ from rq.worker_registration import clean_worker_registry, register
 from ivr import log, queues, request_ids, tracing
 from ivr.ledger import LedgerUnavailable, Vault
 from ivr.ledger.keys import open_guarded_ledger
-from ivr.releases.cache import NoRelease
+from ivr.releases.live import NoRelease
 from ivr.settings import Settings
 from worker import context, jobs, webhooks
 from worker.outage import UNAVAILABLE, Outage

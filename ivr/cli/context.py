@@ -119,7 +119,7 @@ def upgrade_ledger(settings: Settings) -> Ledger:
 
 def content_or_exit(settings: Settings, ledger: Ledger) -> Content:
     """The live content."""
-    from ivr.releases.cache import NoRelease, live_content
+    from ivr.releases.live import NoRelease, live_content
 
     with exit_on(NoRelease, status=FINDINGS):
         return live_content(ledger, settings.var_dir, settings.prompts_dir)

@@ -18,7 +18,7 @@ from ivr.doctor.result import Level, Line, Result
 from ivr.doctor.runner import report_as_json, run
 from ivr.ledger import LedgerUnavailable, open_ledger
 from ivr.line.twiml.release import CompiledLine, fallback_document
-from ivr.releases.cache import NoRelease, live_content
+from ivr.releases.live import NoRelease, live_content
 from ivr.setting_rules import is_http_url
 from ivr.settings import Settings
 

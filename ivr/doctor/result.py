@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ivr.ledger import Ledger, open_ledger
 from ivr.line.content.loader import Content
 from ivr.line.lint.runner import CheckReport, check_content
-from ivr.releases.cache import live_content
+from ivr.releases.live import live_content
 from ivr.settings import Settings
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import content_digest, read_folder
 from ivr.line.content.sign_off import unsigned_prompts
 from ivr.line.lint.runner import check_files
-from ivr.releases.cache import NoRelease
 from ivr.releases.confirmations import CONFIRMED_RULES
+from ivr.releases.live import NoRelease
 from ivr.releases.store import live_release
 
 _NO_RELEASE = "Unknown, because no release is live."

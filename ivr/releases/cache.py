@@ -18,11 +18,12 @@ from ivr import clock, log, queues
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.line.callflow.holiday_calendar import is_holiday
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import Content, Files, read_content, read_folder
+from ivr.line.content.loader import Content, Files
 from ivr.line.content.recordings import Recording
 from ivr.line.content.upgrades import open_release
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.disk_cache import DIGEST, MAX_COPIES, DiskCache
+from ivr.releases.live import NoRelease, live_content
 from ivr.releases.models import ModelStore
 from ivr.releases.store import Release, live_release, recent_releases, stored_files
 
@@ -34,36 +35,6 @@ MOST_FORMER = 3
 # A publish must be live within a second; reading and compiling the release takes the other half.
 REFRESH_SECONDS = 0.5
 _RECORDING = re.compile(r"[0-9a-f]{32}")
-
-
-class NoRelease(Exception):
-    """No release can be read, and prompts/ has errors too; the message lists them."""
-
-
-def live_content(ledger: Ledger, var_dir: Path, prompts_dir: Path) -> Content:
-    """The live content from the database, the disk cache, or the folder, in that order. Raises NoRelease."""
-    copies = DiskCache(var_dir)
-    published: bool | None = None
-    errors = ""
-    try:
-        release = live_release(ledger)
-        published = release is not None
-        files = stored_files(ledger, release.digest) if release else None
-        if files:
-            return open_release(files, prompts_dir)
-    except (LedgerUnavailable, BrokenPrompts) as error:
-        errors = str(error)
-    if published is not False:
-        try:
-            files = copies.live()
-            if files:
-                return open_release(files, prompts_dir)
-        except BrokenPrompts as error:
-            errors = str(error)
-    try:
-        return read_content(read_folder(prompts_dir))
-    except BrokenPrompts as error:
-        raise NoRelease(str(error) or errors) from None
 
 
 class ReleaseCache:

@@ -48,6 +48,21 @@ def test_a_hash_depends_on_the_key_and_is_the_same_for_the_same_text():
     assert len(vault.hash("")) == 64
 
 
+@given(st.lists(st.text(max_size=20), max_size=20))
+def test_values_that_are_sealed_together_are_opened_one_by_one_and_share_no_nonce(plaintexts):
+    vault = Vault([b"k" * 32])
+    sealed = vault.seal_all(plaintexts)
+    assert [vault.open(each) for each in sealed] == plaintexts
+    assert len({each[4:16] for each in sealed}) == len(plaintexts)
+
+
+def test_values_that_are_sealed_together_are_sealed_with_the_newest_key():
+    [sealed] = Vault([b"n" * 32, b"k" * 32]).seal_all(["Rosa"])
+    assert Vault([b"n" * 32]).open(sealed) == "Rosa"
+    with pytest.raises(UnknownKey):
+        Vault([b"k" * 32]).open(sealed)
+
+
 def test_modified_sealed_text_is_rejected():
     vault = Vault([NEW_KEY, OLD_KEY])
     sealed = vault.seal(PHONE)

@@ -17,8 +17,9 @@ from ivr.line.callflow.states import Key
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, content_digest, read_content
 from ivr.releases import cache as cache_module
-from ivr.releases.cache import NoRelease, ReleaseCache, live_content
+from ivr.releases.cache import ReleaseCache
 from ivr.releases.disk_cache import MAX_COPIES, DiskCache
+from ivr.releases.live import NoRelease, live_content
 from ivr.releases.store import (
     Diverged,
     live_release,

@@ -23,9 +23,10 @@ from ivr.line.content.upgrades import REMOVED, Upgrade, open_release, upgrade_fi
 from ivr.line.lint.runner import check_content
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases import cache as cache_module
-from ivr.releases.cache import ReleaseCache, live_content
+from ivr.releases.cache import ReleaseCache
 from ivr.releases.disk_cache import MAX_COPIES
 from ivr.releases.drafts import Drafts
+from ivr.releases.live import live_content
 from ivr.releases.store import live_release, pack, publish_release, stored_files
 from tests.line.content.test_loader import SHIPPED, changed
 from tests.releases.test_store import NOW, count_releases, write_files

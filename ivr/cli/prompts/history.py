@@ -18,8 +18,8 @@ from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Files
 from ivr.line.content.sign_off import sign_offs
 from ivr.line.content.upgrades import open_release
-from ivr.releases.cache import NoRelease, live_content
 from ivr.releases.history import FolderNotEmpty, HistoryEntry, export_release, find_release, release_history
+from ivr.releases.live import NoRelease, live_content
 from ivr.releases.store import Release, live_release, stored_files
 
 

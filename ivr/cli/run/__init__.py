@@ -31,7 +31,7 @@ def run(at: str | None, empty: bool) -> None:
     from ivr.demo.clinic import DemoClinic
     from ivr.demo.sign_ins import sign_ins
     from ivr.ledger import Vault
-    from ivr.releases.cache import NoRelease, live_content
+    from ivr.releases.live import NoRelease, live_content
 
     settings = settings_or_exit(save_keys=False, find_line=False)
     if not settings.loopback:

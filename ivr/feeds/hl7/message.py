@@ -7,11 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from functools import lru_cache
-from typing import Any
 
 import hl7
-from hl7.util import unescape
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1")
 TRIGGERS = {"S12": "", "S13": "", "S14": "", "S15": "cancelled", "S17": "cancelled", "S26": "no show"}
@@ -28,10 +25,14 @@ _ENCODINGS = {
     **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)},
 }
 _BREAKS = re.compile(r"\r\n|\n")
+# Programs on Windows write it before the first segment of a file.
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
 _MAX_FIELD = 100
-# Of an escape sequence for white space, such as .sp12.
-_LONGEST_FORMAT = 6
+# Escape sequences: of delimiters, with the number of the delimiter, for highlighted text, and for white space.
+_DELIMITERS = (("S", 1), ("R", 2), ("E", 3), ("T", 4))
+_HIGHLIGHTS = ("H", "N")
+_FORMAT = re.compile(r"\.(br|ce|fi|nf|(sp|in|ti|sk)[+-]?\d{0,3})", re.ASCII)
 _USUAL = "|^~\\&"
 # HL7's null: the sender deletes the value (HL7 v2.5.1, 2.5.3).
 _NULL = '""'
@@ -127,20 +128,30 @@ class Segments:
 
 
 def _unescaped(text: str, header: Header) -> str:
-    """The text with its escape sequences decoded; unchanged if one is invalid, or formats more than a few spaces."""
-    sequences = text.split(header.delimiter(3))[1::2]
-    if any(each.startswith(".") and len(each) > _LONGEST_FORMAT for each in sequences):
+    """The text with its escape sequences decoded (HL7 v2.5.1, 2.7); unchanged if one is invalid or not closed.
+
+    The library's function cuts such a text off, and logs it.
+    """
+    parts = text.split(header.delimiter(3))
+    decoded = [_decoded(part, header) if index % 2 else part for index, part in enumerate(parts)]
+    if len(parts) % 2 == 0 or None in decoded:
         return text
+    return "".join(filter(None, decoded))
+
+
+def _decoded(sequence: str, header: Header) -> str | None:
+    """What an escape sequence, without its escape characters, stands for; None if it is invalid."""
+    delimiters = {"F": header.delimiters[0], **{name: header.delimiter(number) for name, number in _DELIMITERS}}
+    if sequence in delimiters:
+        return delimiters[sequence]
+    if sequence in _HIGHLIGHTS:
+        return ""
+    if _FORMAT.fullmatch(sequence):
+        return " "
     try:
-        return str(unescape(_container(header.delimiters), text))
+        return bytes.fromhex(sequence[1:]).decode(_ENCODINGS[header.encoding.upper()]) if sequence[:1] == "X" else None
     except ValueError:
-        return text
-
-
-@lru_cache
-def _container(delimiters: str) -> Any:
-    """What the library's unescape needs to know of a message."""
-    return hl7.parse(f"MSH{delimiters}{delimiters[0]}\r")
+        return None
 
 
 @dataclass(frozen=True)
@@ -161,9 +172,9 @@ class Message:
 
 def split_batch(data: bytes) -> list[bytes]:
     """The messages of a frame or a file. More than one if it is a batch (FHS, BHS), or if it has several headers."""
-    lines = [line for line in re.split(rb"[\r\n]+", data.strip(b"\x0b\x1c\r\n")) if line]
+    lines = [line.removeprefix(_BYTE_ORDER_MARK) for line in re.split(rb"[\r\n]+", data.strip(b"\x0b\x1c\r\n"))]
     messages: list[list[bytes]] = []
-    for line in lines:
+    for line in filter(None, lines):
         if line.startswith(b"MSH") or not messages:
             messages.append([])
         if not line.startswith(_ENVELOPES):
@@ -172,7 +183,7 @@ def split_batch(data: bytes) -> list[bytes]:
 
 
 def is_batch(data: bytes) -> bool:
-    return data.lstrip(b"\x0b\r\n").startswith((b"FHS", b"BHS"))
+    return data.lstrip(b"\x0b\r\n").removeprefix(_BYTE_ORDER_MARK).startswith((b"FHS", b"BHS"))
 
 
 def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Message:
@@ -184,7 +195,7 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
     if fault:
         return Message(raw, header, fault=fault)
     try:
-        text = raw.decode(_ENCODINGS[header.encoding.upper()])
+        text = raw.lstrip(b"\r\n").removeprefix(_BYTE_ORDER_MARK).decode(_ENCODINGS[header.encoding.upper()])
     except (KeyError, UnicodeDecodeError):
         return Message(raw, header, fault=MessageFault.ENCODING)
     segments = Segments.parse(text, header)
@@ -195,7 +206,7 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
 
 def read_header(raw: bytes) -> Header | None:
     """The header alone, which is legible even if the rest of the message is not. None if there is none."""
-    line = re.split(rb"[\r\n]", raw.lstrip(b"\r\n\xef\xbb\xbf"), maxsplit=1)[0].decode("latin-1")
+    line = re.split(rb"[\r\n]", raw.lstrip(b"\r\n").removeprefix(_BYTE_ORDER_MARK), maxsplit=1)[0].decode("latin-1")
     if not line.startswith("MSH") or len(line) < 8 or line[3].isalnum() or line[3].isspace():
         return None
     fields = ["MSH", *(field[:_MAX_FIELD] for field in line[3:].split(line[3]))]

@@ -22,7 +22,7 @@ from ivr.feeds.hl7.reading import FeedReader
 from ivr.feeds.hl7.receiver import Receiver
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.line.content.loader import Content
-from ivr.releases.cache import NoRelease, live_content
+from ivr.releases.live import NoRelease, live_content
 from ivr.releases.store import live_release
 from ivr.settings import Settings
 

@@ -8,7 +8,7 @@ import sys
 from ivr import side_process
 from ivr.ledger import Vault
 from ivr.ledger.keys import open_guarded_ledger
-from ivr.releases.cache import live_content
+from ivr.releases.live import live_content
 from ivr.web.api.import_work import ImportJob, run_job
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -26,8 +27,12 @@ from ivr.reminders.imports.preview import TextPreview
 from ivr.settings import Settings
 from ivr.shipped import ROOT
 
-SMALL_BYTES = 2_000_000
-"""Files of this size, about 12,000 rows, take about a second, and a process takes as long to start."""
+SMALL_BYTES, SMALL_FHIR_BYTES = 2_000_000, 5_500_000
+"""Files of this size, at most 12,000 rows, take about a second, and a process takes as long to start.
+
+A FHIR appointment with its patient takes three times the bytes of a row, and is parsed in a process in any case.
+"""
+FHIR_JSON = "application/fhir+json"
 _MODULE = "ivr.web.api.import_process"
 
 
@@ -35,7 +40,7 @@ _MODULE = "ivr.web.api.import_process"
 class ImportJob:
     """What to import, for whom. path: of the body. name: of the batch. key_id: of the API key.
 
-    fhir: take nothing but FHIR.
+    media_type: as the request says. fhir: take nothing but FHIR. received_at: when the request came, in ISO 8601.
     """
 
     path: str
@@ -44,6 +49,8 @@ class ImportJob:
     strict: bool
     dry_run: bool
     fhir: bool
+    media_type: str
+    received_at: str
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,8 @@ class ImportAnswer:
 
 def import_body(job: ImportJob, here: Callable[[ImportJob], ImportAnswer]) -> ImportAnswer:
     """Import a body. here: does it in this process. Raises CalledProcessError if the process of its own fails."""
-    if Path(job.path).stat().st_size <= SMALL_BYTES:
+    is_fhir = job.fhir or job.media_type == FHIR_JSON
+    if Path(job.path).stat().st_size <= (SMALL_FHIR_BYTES if is_fhir else SMALL_BYTES):
         return here(job)
     command = [sys.executable, "-m", _MODULE, json.dumps(asdict(job))]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
@@ -82,7 +90,8 @@ def run_job(job: ImportJob, settings: Settings, ledger: Ledger, vault: Vault, co
         record(connection, actor, AuditKind.APPOINTMENTS_IMPORTED, clock.now(), batch=batch, rows=rows)
 
     own_numbers = frozenset({settings.twilio_from} - {""})
-    importer = Importer(ledger, vault, content, own_numbers=own_numbers, on_live=record_import)
+    received_at = datetime.fromisoformat(job.received_at)
+    importer = Importer(ledger, vault, content, own_numbers=own_numbers, on_live=record_import, received_at=received_at)
     warnings: list[RowError] = []
     places: dict[int, str] = {}
     rows = _remember_places(read_rows(Path(job.path), ReadOptions(fhir=job.fhir), warnings), places)

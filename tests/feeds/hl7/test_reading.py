@@ -6,14 +6,18 @@ from datetime import timedelta
 
 import hl7
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ivr.feeds.hl7.acks import Reply, acknowledgments
 from ivr.feeds.hl7.mapping import FeedMapping, MappingError, parse_mapping
-from ivr.feeds.hl7.message import VERSIONS, Header, split_batch
+from ivr.feeds.hl7.message import VERSIONS, Header, Segments, is_batch, split_batch
 from ivr.feeds.hl7.mllp import FrameFault
 from ivr.feeds.hl7.reading import FeedReader
 from tests.feeds.hl7.messages import siu
 from tests.support.clinic import NOW
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,67 @@ def test_escaped_delimiters_are_part_of_the_text(reader):
     assert reader.read(message, NOW).cells["first_name"] == "Ann & Mary | Lee ^ Jo"
 
 
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (r"Ann\T\Lee", "Ann&Lee"),
+        (r"Ann\S\Lee", "Ann^Lee"),
+        (r"Ann\F\Lee", "Ann|Lee"),
+        (r"Ann\R\Lee", "Ann~Lee"),
+        (r"Ann\E\Lee", r"Ann\Lee"),
+        (r"Ann\E\T\E\Lee", r"Ann\T\Lee"),
+        (r"Mar\XC3AD\a", "María"),
+        (r"Ann\.br\Lee", "Ann Lee"),
+        (r"Ann\.sp+3\Lee", "Ann Lee"),
+        (r"\H\Ann\N\ Lee", "Ann Lee"),
+        (r"Ann\.sp99999999\Lee", r"Ann\.sp99999999\Lee"),
+        (r"O\Brien", r"O\Brien"),
+        (r"Ann\Zlocal\Lee", r"Ann\Zlocal\Lee"),
+        (r"Ann\XZZ\Lee", r"Ann\XZZ\Lee"),
+        (r"Ann\XC3\Lee", r"Ann\XC3\Lee"),
+        (r"Ann\X4\Lee", r"Ann\X4\Lee"),
+        (r"Ann\\Lee", r"Ann\\Lee"),
+        (r"Ann\T\Lee\S", r"Ann\T\Lee\S"),
+    ],
+)
+def test_an_escape_sequence_is_decoded_and_an_invalid_one_leaves_the_text_as_it_is(caplog, written, text):
+    segments = Segments.parse(f"PID|1||||^{written}", Header())
+    assert list(segments.values("PID", 5, 2)) == [text]
+    # The text may be a patient's name.
+    assert caplog.text == ""
+
+
+# Delimiters and the escape sequences of delimiters, letters, and what is around them in fields.
+PIECES = ["^", "~", "&", "|", "A", "é", "7", " ", '""', "\\T\\", "\\S\\", "\\F\\", "\\X41\\"]
+
+
+def part_of(value, *positions: int) -> str:
+    """A part of what the library has cut; it leaves a text that has only one part as it is."""
+    for position in positions:
+        if isinstance(value, str):
+            value = "" if position else value
+        else:
+            value = value[position] if len(value) > position else ""
+    return str(value)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), min_size=1, max_size=3),
+    st.integers(1, 4),
+    st.integers(1, 3),
+)
+def test_values_are_those_of_the_library(lines, field, component):
+    text = "\r".join(["MSH|^~\\&|RADIS", *(f"PID|{line}" for line in lines), ""])
+    message = hl7.parse(text)
+    expected = []
+    for segment in message.segments("PID"):
+        for repetition in segment[field] if len(segment) > field else ():
+            found = message.unescape(part_of(repetition, component - 1, 0))
+            expected.append("" if found == '""' else found.strip())
+    values = list(Segments.parse(text, Header()).values("PID", field, component))
+    assert values == expected
+
+
 def test_other_delimiters_are_those_of_the_header(reader):
     message = siu().replace(b"^~\\&", b"@~!%").replace(b"^", b"@").replace(b"|", b"*")
     assert reader.read(message, NOW).cells["appointment_id"] == "A1"
@@ -127,6 +192,25 @@ def test_other_delimiters_are_those_of_the_header(reader):
 
 def test_lines_may_end_in_line_feeds(reader):
     assert reader.read(siu().replace(b"\r", b"\r\n"), NOW).cells["phone"] == "(603)555-0101"
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "iso8859-1"])
+def test_a_byte_order_mark_before_the_header_is_no_part_of_the_message(reader, codec):
+    encoding = {"utf-8": "", "iso8859-1": "8859/1"}[codec]
+    message = siu(msh={18: encoding}).decode().replace("Maria", "María").encode(codec)
+    received = reader.read(BYTE_ORDER_MARK + message, NOW)
+    assert (received.reply.code, received.cells) == ("AA", reader.read(message, NOW).cells)
+    assert received.cells["first_name"] == "María"
+    assert [name for name, _ in received.message.segments.rows][:2] == ["MSH", "SCH"]
+    assert received.message.key == reader.read(message, NOW).message.key
+
+
+@pytest.mark.parametrize("before", [b"", b"FHS|^~\\&|A\rBHS|^~\\&|A\r"], ids=["messages", "batch"])
+def test_each_message_of_a_file_may_begin_with_a_byte_order_mark(before):
+    marked = before and BYTE_ORDER_MARK + before
+    data = marked + b"".join(BYTE_ORDER_MARK + siu(number) for number in (1, 2))
+    assert split_batch(data) == [siu(1).strip(), siu(2).strip()]
+    assert is_batch(data) is bool(before)
 
 
 def test_a_null_value_is_empty(reader):

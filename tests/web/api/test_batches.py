@@ -121,6 +121,7 @@ def test_a_wrong_query_names_its_field_without_quoting_it(client):
 @pytest.mark.processes
 def test_a_large_body_is_imported_in_a_process_of_its_own(api, client, tmp_path, monkeypatch):
     monkeypatch.setattr(import_work, "SMALL_BYTES", 0)
+    monkeypatch.setattr(import_work, "SMALL_FHIR_BYTES", 0)
     monkeypatch.setattr("ivr.web.api.resources.imports.run_job", lambda *_: pytest.fail("not in this process"))
     shift_file(tmp_path).write_text(str((NOW - datetime.now(UTC)).total_seconds()))
     answer = client.post("/batches", {"appointments": [booking(1), booking(2, phone="x")]})

@@ -16,6 +16,7 @@ from ivr.web.api import models
 from ivr.web.api.context import audit, services
 from ivr.web.api.documentation import KEY, body_of, problems
 from ivr.web.api.gate import ALL, SCHEDULERS
+from ivr.web.api.import_work import FHIR_JSON
 from ivr.web.api.pages import after, page
 from ivr.web.api.problems import ProblemError, rejected
 from ivr.web.api.resources.imports import import_request, is_unreadable
@@ -23,7 +24,7 @@ from ivr.web.api.resources.imports import import_request, is_unreadable
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES = {
     "application/json": {"schema": {"type": "object"}, "example": {"appointments": []}},
-    "application/fhir+json": {"schema": {"type": "object"}},
+    FHIR_JSON: {"schema": {"type": "object"}},
     "text/csv": {"schema": {"type": "string"}},
     XLSX: {"schema": {"type": "string", "format": "binary"}},
 }

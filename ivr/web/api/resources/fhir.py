@@ -18,10 +18,10 @@ from ivr.reminders.imports.importer import ImportReport
 from ivr.web.api import models
 from ivr.web.api.documentation import KEY, body_of, problems
 from ivr.web.api.gate import SCHEDULERS
+from ivr.web.api.import_work import FHIR_JSON
 from ivr.web.api.problems import ProblemError
 from ivr.web.api.resources.imports import import_request, is_unreadable
 
-FHIR_JSON = "application/fhir+json"
 CODES = "urn:infoline:codes"
 MEDIA_TYPES = {name: {"schema": {"type": "object"}} for name in (FHIR_JSON, "application/json")}
 OUTCOME = {"content": {FHIR_JSON: {"schema": {"$ref": "#/components/schemas/OperationOutcome"}}}}

@@ -14,10 +14,10 @@ from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content, Files, read_content
 from ivr.line.lint.runner import CheckReport, check_files
 from ivr.people.audit import Actor, AuditKind, record
-from ivr.releases.cache import live_content
 from ivr.releases.confirmations import CONFIRMED_RULES, renamed_reminders
 from ivr.releases.drafts import BrokenDraft, Drafts, EditConflict, NoDraft
 from ivr.releases.history import find_release
+from ivr.releases.live import live_content
 from ivr.releases.models import ModelStore
 from ivr.releases.rollback import DamagedRelease, UnsafeRelease, content_to_restore
 from ivr.releases.store import AlreadyLive, ConcurrentPublish, Publication, Release, insert_release

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
@@ -13,6 +13,7 @@ from ivr.reminders.imports.columns import (
     MISSING_ELEMENTS,
     NO_STATUS,
     PATIENT_LANGUAGES,
+    SENT_AT,
     SITE_NAMES,
     WARNING_CODES,
 )
@@ -76,6 +77,7 @@ def _cells(appointment: Resource, actors: _Actors) -> Cells:
         *(["deceased"] if is_deceased(patient) else []),
         *(["second_patient"] if actors.has_second_patient else []),
     ]
+    sent_at = text_of(object_of(appointment.get("meta")).get("lastUpdated"))
     return {
         "appointment_id": _appointment_id(appointment),
         "phone": phone_of(patient, start),
@@ -86,6 +88,7 @@ def _cells(appointment: Resource, actors: _Actors) -> Cells:
         "first_name": first_name_of(patient),
         "status": text_of(appointment.get("status")) or NO_STATUS,
         WARNING_CODES: ",".join(warnings),
+        **({SENT_AT: sent_at} if sent_at else {}),
         **({MISSING_ELEMENTS: actors.missing} if actors.missing else {}),
     }
 
@@ -100,11 +103,11 @@ def _expressions(appointment: Located, actors: _Actors) -> dict[str, str]:
     """Where the value of each column is, or would be. A column that is not listed comes from the appointment."""
     at, patient = appointment.expression, actors.patient
     of_patient = patient.located.expression
-    site = actors.sites[0].expression if actors.sites else f"{at}.participant"
+    site = (actors.sites or [_NOBODY])[0].expression(at)
     return {
         "": at,
         "appointment_id": f"{at}.identifier",
-        "phone": f"{of_patient}.telecom" if of_patient else patient.expression or f"{at}.participant",
+        "phone": f"{of_patient}.telecom" if of_patient else patient.expression(at),
         "first_name": f"{of_patient}.name",
         "language": f"{of_patient}.communication",
         "starts_at": f"{at}.start",
@@ -117,20 +120,23 @@ def _expressions(appointment: Located, actors: _Actors) -> dict[str, str]:
 
 
 class _Participant(NamedTuple):
-    """A patient or a location. id, display: of the reference. expression: of the participant's actor."""
+    """A patient or a location. names: what may name a site: the id and the name, best first.
+
+    position: among the participants; None for nobody.
+    """
 
     located: Located = Located()
-    id: str = ""
-    display: str = ""
+    names: Sequence[str] = ()
     declined: bool = False
-    expression: str = ""
+    position: int | None = None
 
-    @property
-    def names(self) -> list[str]:
-        """What may name a site: the id and the name, best first."""
-        resource = self.located.resource
-        names = (text_of(resource.get("id")) or self.id, text_of(resource.get("name")) or self.display)
-        return [name for name in names if name]
+    def expression(self, appointment: str) -> str:
+        """Of the participant's actor. appointment: its expression."""
+        listed = f"{appointment}.participant"
+        return listed if self.position is None else f"{listed}[{self.position}].actor"
+
+
+_NOBODY = _Participant()
 
 
 @dataclass
@@ -140,7 +146,7 @@ class _Actors:
     without_status: the position of the first participant that has no status.
     """
 
-    patient: _Participant = _Participant()
+    patient: _Participant = _NOBODY
     has_second_patient: bool = False
     sites: list[_Participant] = field(default_factory=list)
     missing: str = ""
@@ -153,7 +159,7 @@ class _Actors:
         listed = list_of(appointment.resource.get("participant"))
         without = [position for position, item in enumerate(listed) if not text_of(object_of(item).get("status"))]
         return cls(
-            (present or patients or [_Participant()])[0],
+            (present or patients or [_NOBODY])[0],
             len(present) > 1,
             [location for location in locations if not location.declined],
             "participant" if not listed else "participant.status" if without else "",
@@ -170,13 +176,17 @@ def _participants(appointment: Located, index: ResourceIndex) -> tuple[list[_Par
         actor = object_of(participant.get("actor"))
         located = index.find(actor, contained)
         reference_kind, _, reference_id = relative(without_version(text_of(actor.get("reference")))).partition("/")
-        kinds = (located.resource.get("resourceType"), actor.get("type"), reference_kind)
+        resource = located.resource
+        kinds = (resource.get("resourceType"), actor.get("type"), reference_kind)
         kind = next((kind for kind in found if kind in kinds), None)
         if kind:
-            declined = participant.get("status") == "declined"
-            expression = f"{appointment.expression}.participant[{position}].actor"
-            item = _Participant(located, reference_id, text_of(actor.get("display")), declined, expression)
-            found[kind].setdefault(" ".join(item.names), item)
+            all_names = (
+                text_of(resource.get("id")) or reference_id,
+                text_of(resource.get("name")) or text_of(actor.get("display")),
+            )
+            names = [name for name in all_names if name]
+            item = _Participant(located, names, participant.get("status") == "declined", position)
+            found[kind].setdefault(" ".join(names), item)
     return list(found["Patient"].values()), list(found["Location"].values())
 
 

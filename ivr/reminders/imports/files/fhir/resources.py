@@ -91,4 +91,6 @@ def object_of(value: object) -> Resource:
 
 
 def text_of(value: object) -> str:
-    return value[:_MAX_LENGTH].strip() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value.strip() if len(value) <= _MAX_LENGTH else value[:_MAX_LENGTH].strip()

@@ -1,0 +1,74 @@
+"""Phone numbers against the library of numbering plans: the fast pattern for US numbers changes no answer."""
+
+from __future__ import annotations
+
+import re
+
+import phonenumbers
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
+from ivr.people.phones import PhoneNumber, parse_phone
+
+COUNTRIES = [("US",), ("US", "CA"), ("US", "MX"), ("CA",), ("GB", "US"), ("DE",)]
+REGIONS = {"US": ("US", "PR", "VI", "GU", "MP", "AS")}
+OF_PEOPLE = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+PUNCTUATION = st.sampled_from(["", "", " ", "-", ".", "(", ")", ") ", "+", "/", " - ", "--", ".."])
+DIGITS = st.text("0123456789", max_size=5)
+# New Hampshire, New York, Puerto Rico, Toronto, toll-free, premium rate, personal, and no area at all.
+AREA = st.sampled_from(["603", "212", "787", "416", "800", "900", "500", "911", "099"])
+PREFIX = st.sampled_from(["", "", "1", "+1", "+1 ", "1-", "001", "+44", "+49", "+52", "0"])
+NORTH_AMERICAN = st.tuples(
+    PREFIX,
+    PUNCTUATION,
+    AREA,
+    PUNCTUATION,
+    st.from_regex(r"[0-9]{3}", fullmatch=True),
+    PUNCTUATION,
+    st.from_regex(r"[0-9]{4}", fullmatch=True),
+).map("".join)
+ANYTHING = st.lists(st.one_of(DIGITS, PUNCTUATION), max_size=9).map("".join)
+# Reserved for fiction and for tests, which need numbers that are nobody's.
+FICTION = re.compile(r"\+1\d{3}55501\d\d")
+
+
+def by_library(text: str, countries: tuple[str, ...]) -> str | None:
+    """The number in E.164 if the library finds one of a person in these countries; 976 is our own rule."""
+    try:
+        number = phonenumbers.parse(text, countries[0])
+    except phonenumbers.NumberParseException:
+        return None
+    regions = {region for country in countries for region in REGIONS.get(country, (country,))}
+    is_of_person = phonenumbers.number_type(number) in OF_PEOPLE
+    if number.extension or not is_of_person or phonenumbers.region_code_for_number(number) not in regions:
+        return None
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return None if re.fullmatch(r"\+1\d{3}976\d{4}", e164) else e164
+
+
+@settings(max_examples=500)
+@given(st.one_of(NORTH_AMERICAN, ANYTHING), st.sampled_from(COUNTRIES))
+@example("603-976-1234", ("US",))
+@example("1 (787) 234-5678", ("US",))
+@example("+44 20 7946 0958", ("GB", "US"))
+@example("6036683067", ("CA",))
+def test_digits_and_punctuation_are_the_number_that_the_library_reads(text, countries):
+    found = parse_phone(text, countries)
+    number = found.e164 if isinstance(found, PhoneNumber) else None
+    assume(not (number and FICTION.fullmatch(number)))
+    assert number == by_library(text.strip(), countries)
+
+
+@pytest.mark.parametrize("country", ["US", "CA", "GB", "DE", "FR", "MX"])
+def test_the_librarys_example_of_each_country_is_read_as_people_write_it(country):
+    number = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    for style in (PhoneNumberFormat.NATIONAL, PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.E164):
+        assert parse_phone(phonenumbers.format_number(number, style), (country,)) == PhoneNumber(e164)
+
+
+def test_the_numbers_of_fiction_count_in_every_area_of_the_country():
+    assert parse_phone("(603) 555-0123") == PhoneNumber("+16035550123")
+    assert not isinstance(parse_phone("(800) 555-0123"), PhoneNumber)
