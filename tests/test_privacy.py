@@ -125,6 +125,8 @@ def test_nothing_personal_leaves_the_encrypted_columns_even_when_things_break(
     a_call_comes_in(processes, line, "CA" + "1" * 32)
     wait_until(lambda: {text.state for text in clinic.texts() if text.asked_in} == {"delivered"})
     errors_happen(processes)
+    # Refusals are counted, and logged once a second.
+    wait_until(lambda: '"requests_refused"' in processes.outputs())
 
     # Without a carrier, a text becomes uncertain, and is looked up by its number.
     processes.kill(processes._started[0])
