@@ -86,6 +86,12 @@ appointment = Table(
     Column("next_due_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # The time of the newest change, by the rule of ivr/reminders/imports/change_order.py; the name of the batch that
+    # added the appointment; when an import last changed it, and the name of that batch.
+    Column("as_of", UtcDateTime),
+    Column("created_from", String(200)),
+    Column("changed_at", UtcDateTime),
+    Column("changed_from", String(200)),
     # For reminders that are due, oldest first, and for the counts of a batch's status without reading the rows.
     Index("ix_appointment_next_due_at_id", "next_due_at", "id"),
     Index("ix_appointment_batch_id_next_due_at", "batch_id", "next_due_at"),
@@ -110,6 +116,7 @@ staged_change = Table(
     Column("first_name_sealed", LargeBinary),
     Column("channel", String(8), nullable=False),
     Column("status", String(10), nullable=False),
+    Column("as_of", UtcDateTime),
 )
 
 # A reminder of an appointment, or a text that a caller requested (`step` is the topic then).

@@ -12,16 +12,20 @@ from sqlalchemy import Connection, Row, select, update
 
 from ivr import log
 from ivr.feeds.day_batch import merge_into_day
-from ivr.feeds.hl7.inbox import MessageState
+from ivr.feeds.hl7.inbox import MessageState, place_in_order
 from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import hl7_message
 from ivr.line.content.loader import Content
 from ivr.reminders.alarms import Alarm, raise_alarm
+from ivr.reminders.imports.change_order import changed_at
+from ivr.reminders.imports.columns import SENT_AT
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.importer import Importer, ImportReport
 
 _NOT_APPLIED = N_("Messages of an HL7 feed could not be applied.")
+
+_COLUMNS = ("id", "sender", "appointment_id", "sent_at", "received_at", "row_sealed")
 
 GROUP = 200
 """Messages that one import takes. A larger group would delay acknowledgments on SQLite, which has one writer."""
@@ -59,12 +63,13 @@ class Applier:
     def _rows(self, chosen: Sequence[Row[Any]]) -> Iterator[tuple[int, dict[str, str]]]:
         """Each row under the id of its message."""
         for row in chosen:
-            yield row.id, json.loads(self.vault.open(row.row_sealed))
+            sent_at = changed_at(row.sent_at, row.received_at).isoformat()
+            yield row.id, {**json.loads(self.vault.open(row.row_sealed)), SENT_AT: sent_at}
 
 
 def _waiting(connection: Connection, limit: int) -> list[Row[Any]]:
     """The oldest waiting messages that share a sender."""
-    columns = (hl7_message.c[name] for name in ("id", "sender", "appointment_id", "sent_at", "row_sealed"))
+    columns = (hl7_message.c[name] for name in _COLUMNS)
     is_waiting = hl7_message.c.state == MessageState.WAITING
     found = connection.execute(select(*columns).where(is_waiting).order_by(hl7_message.c.id).limit(limit)).all()
     return [row for row in found if row.sender == found[0].sender]
@@ -73,7 +78,7 @@ def _waiting(connection: Connection, limit: int) -> list[Row[Any]]:
 def _newest_of_each(waiting: Sequence[Row[Any]]) -> list[Row[Any]]:
     """For each appointment the message that was sent last; of those sent at the same time, the one received last."""
     newest: dict[str, Row[Any]] = {}
-    for row in sorted(waiting, key=lambda row: (row.sent_at, row.id)):
+    for row in sorted(waiting, key=lambda row: (*place_in_order(row.sent_at, row.received_at), row.id)):
         newest[row.appointment_id] = row
     return sorted(newest.values(), key=lambda row: row.id)
 
@@ -82,6 +87,8 @@ def _record(
     connection: Connection, waiting: Sequence[Row[Any]], chosen: set[int], report: ImportReport, now: datetime
 ) -> None:
     errors: dict[int, RowError] = {error.row: error for error in report.errors}
+    # A file, a request, or another feed may have said something newer.
+    chosen = chosen - {warning.row for warning in report.warnings if warning.code == "older"}
     states: dict[MessageState, list[int]] = {}
     for row in waiting:
         if row.id not in errors:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ivr.feeds.hl7.acks import ACCEPTED, Reply
@@ -20,6 +20,7 @@ from ivr.i18n import N_, Sentence, sentence
 from ivr.ledger import Vault
 from ivr.ledger.tables import hl7_message
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
+from ivr.reminders.imports.change_order import changed_at
 
 _IN_ORDER = ("waiting", "applied")
 _DETAIL = N_("Messages of an HL7 feed could not be read. List them with: infoline hl7 items")
@@ -29,7 +30,7 @@ class MessageState(StrEnum):
     WAITING = "waiting"  # to be applied
     APPLIED = "applied"
     IGNORED = "ignored"  # of a site or a type without reminders
-    STALE = "stale"  # a newer message about the same appointment came first
+    STALE = "stale"  # something newer about the same appointment came first
     UNREAD = "unread"  # a work item
 
 
@@ -107,24 +108,36 @@ def _known(connection: Connection, keys: set[str]) -> set[str]:
     return set(connection.execute(found).scalars())
 
 
-def _newest(connection: Connection, appointment_ids: set[str]) -> dict[str, datetime]:
-    """When the newest message about each appointment was sent."""
+def place_in_order(sent_at: datetime, received_at: datetime) -> tuple[datetime, datetime]:
+    """By which the messages about an appointment are ordered. Of a sender whose clock is ahead, the time tells which
+    of its messages is newer, but keeps no later message out."""
+    return changed_at(sent_at, received_at), sent_at
+
+
+def _newest(connection: Connection, appointment_ids: set[str]) -> dict[str, tuple[datetime, datetime]]:
+    """The place of the newest message about each appointment."""
     if not appointment_ids:
         return {}
-    column = hl7_message.c.appointment_id
-    counted = column.in_(appointment_ids) & hl7_message.c.state.in_(_IN_ORDER)
-    query = select(column, func.max(hl7_message.c.sent_at)).where(counted).group_by(column)
-    return {name: moment for name, moment in connection.execute(query) if name and moment}
+    columns = hl7_message.c.appointment_id, hl7_message.c.sent_at, hl7_message.c.received_at
+    counted = columns[0].in_(appointment_ids) & hl7_message.c.state.in_(_IN_ORDER)
+    newest: dict[str, tuple[datetime, datetime]] = {}
+    for name, sent_at, received_at in connection.execute(select(*columns).where(counted, columns[1].is_not(None))):
+        place = place_in_order(sent_at, received_at)
+        newest[name] = max(place, newest.get(name, place))
+    return newest
 
 
-def _row(vault: Vault, received: Received, key: str, newest: dict[str, datetime], now: datetime) -> dict[str, object]:
+def _row(
+    vault: Vault, received: Received, key: str, newest: dict[str, tuple[datetime, datetime]], now: datetime
+) -> dict[str, object]:
     message, state = received.message, received.state
     appointment_id = (received.cells or {}).get("appointment_id", "")[:100] or None
     if state is MessageState.WAITING and appointment_id and received.sent_at:
-        if newest.get(appointment_id, received.sent_at) > received.sent_at:
+        place = place_in_order(received.sent_at, now)
+        if newest.get(appointment_id, place) > place:
             state = MessageState.STALE
         else:
-            newest[appointment_id] = received.sent_at
+            newest[appointment_id] = place
     is_waiting, is_unread = state is MessageState.WAITING, state is MessageState.UNREAD
     return {
         "key_hash": key,

@@ -28,6 +28,8 @@ _ENCODINGS = {
     **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)},
 }
 _BREAKS = re.compile(r"\r\n|\n")
+# Programs on Windows write it before the first segment of a file.
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
 _MAX_FIELD = 100
 # Of an escape sequence for white space, such as .sp12.
@@ -161,9 +163,9 @@ class Message:
 
 def split_batch(data: bytes) -> list[bytes]:
     """The messages of a frame or a file. More than one if it is a batch (FHS, BHS), or if it has several headers."""
-    lines = [line for line in re.split(rb"[\r\n]+", data.strip(b"\x0b\x1c\r\n")) if line]
+    lines = [line.removeprefix(_BYTE_ORDER_MARK) for line in re.split(rb"[\r\n]+", data.strip(b"\x0b\x1c\r\n"))]
     messages: list[list[bytes]] = []
-    for line in lines:
+    for line in filter(None, lines):
         if line.startswith(b"MSH") or not messages:
             messages.append([])
         if not line.startswith(_ENVELOPES):
@@ -172,7 +174,7 @@ def split_batch(data: bytes) -> list[bytes]:
 
 
 def is_batch(data: bytes) -> bool:
-    return data.lstrip(b"\x0b\r\n").startswith((b"FHS", b"BHS"))
+    return data.lstrip(b"\x0b\r\n").removeprefix(_BYTE_ORDER_MARK).startswith((b"FHS", b"BHS"))
 
 
 def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Message:
@@ -184,7 +186,7 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
     if fault:
         return Message(raw, header, fault=fault)
     try:
-        text = raw.decode(_ENCODINGS[header.encoding.upper()])
+        text = raw.lstrip(b"\r\n").removeprefix(_BYTE_ORDER_MARK).decode(_ENCODINGS[header.encoding.upper()])
     except (KeyError, UnicodeDecodeError):
         return Message(raw, header, fault=MessageFault.ENCODING)
     segments = Segments.parse(text, header)
@@ -195,7 +197,7 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
 
 def read_header(raw: bytes) -> Header | None:
     """The header alone, which is legible even if the rest of the message is not. None if there is none."""
-    line = re.split(rb"[\r\n]", raw.lstrip(b"\r\n\xef\xbb\xbf"), maxsplit=1)[0].decode("latin-1")
+    line = re.split(rb"[\r\n]", raw.lstrip(b"\r\n").removeprefix(_BYTE_ORDER_MARK), maxsplit=1)[0].decode("latin-1")
     if not line.startswith("MSH") or len(line) < 8 or line[3].isalnum() or line[3].isspace():
         return None
     fields = ["MSH", *(field[:_MAX_FIELD] for field in line[3:].split(line[3]))]

@@ -16,5 +16,7 @@ SITE_NAMES, PATIENT_LANGUAGES, WARNING_CODES = "(site names)", "(patient languag
 MISSING_ELEMENTS, EXPRESSIONS = "(missing elements)", "(expressions)"
 # With ReadOptions.originals: the names and cells of the file as written, as a JSON list of pairs.
 ORIGINALS = "(originals)"
+# When the sender made the change, in ISO 8601 with a zone. Only feeds fill it.
+SENT_AT = "(sent at)"
 # The status of a FHIR appointment that has none, which R4 forbids. In a table, an empty cell means booked.
 NO_STATUS = "(no status)"

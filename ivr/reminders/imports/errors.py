@@ -105,6 +105,7 @@ WARNING_SENTENCES: dict[str, str] = {
     "permission_unclear": N_("This cell says neither yes nor no, so no texts will be sent: write one of them."),
     "cancelled_anyway": N_("The appointment is cancelled, but this cell was not used:"),
     "cancelled_unknown": N_("This appointment was never imported, so there is nothing to cancel."),
+    "older": N_("Something newer is known about this appointment: this row was not used."),
     "early": N_("{detail}? This appointment is before 7:00 in the morning: check whether AM or PM is missing."),
     "midnight": N_("{detail}? This appointment is at midnight: check whether the time is missing."),
     "fixed_offset": N_("This time zone ignores daylight saving time: use a name like America/New_York."),

@@ -86,7 +86,7 @@ class Importer:
     """progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself.
 
     options: which parts of a workbook to read. on_live: called with the batch and the number of rows in the transaction
-    that makes the batch live.
+    that makes the batch live. received_at: when the rows were received; None: now.
     """
 
     ledger: Ledger
@@ -96,6 +96,7 @@ class Importer:
     own_numbers: frozenset[str] = frozenset()
     options: ReadOptions = ReadOptions()
     on_live: OnLive = lambda _connection, _batch, _rows: None
+    received_at: datetime | None = None
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """strict: import everything or nothing. For an unreadable file, the report has no rows and one error."""
@@ -109,7 +110,7 @@ class Importer:
 
         warnings: about the source as a whole; they are complete when the rows end. Raises ImportRefused.
         """
-        stage = ImportStage(self.ledger, self.vault, self.content.config, name, now)
+        stage = ImportStage(self.ledger, self.vault, self.content.config, name, now, self.received_at)
         try:
             report = self._read(rows, warnings, now, stage.add)
         except UnreadableFile as unreadable:
@@ -137,7 +138,7 @@ class Importer:
         first: list[AppointmentRow] = []
 
         def add(rows: list[ValidRow]) -> StagedCounts:
-            staged = preview_staging(self.ledger, self.vault, rows)
+            staged = preview_staging(self.ledger, self.vault, rows, self.received_at or now)
             opted_out = set(staged.opted_out)
             full = (row for row in rows if isinstance(row, AppointmentRow))
             texted = (row for row in full if row.gets_texts and row.number not in opted_out)

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from ivr.line.content.config import Config
 from ivr.people.phones import PhoneFault, PhoneNumber, parse_phone
 from ivr.reminders.imports.categories import CATEGORY_COLUMNS, Categories, CategoryReader
-from ivr.reminders.imports.columns import EXTRA_CELLS
+from ivr.reminders.imports.change_order import parse_sent_at
+from ivr.reminders.imports.columns import EXTRA_CELLS, SENT_AT
 from ivr.reminders.imports.datetimes import parse_datetime
 from ivr.reminders.imports.duplicates import DuplicateTracker
 from ivr.reminders.imports.errors import (
@@ -39,7 +40,7 @@ _zone = cache(ZoneInfo)
 
 
 class AppointmentRow(NamedTuple):
-    """A valid row. starts_at is aware, in UTC; phone is E.164."""
+    """A valid row. starts_at is aware, in UTC; phone is E.164. sent_at: when the sender made the change, if known."""
 
     number: int
     appointment_id: str
@@ -51,6 +52,7 @@ class AppointmentRow(NamedTuple):
     language: str | None
     channel: str
     status: str
+    sent_at: datetime | None = None
 
     @property
     def gets_texts(self) -> bool:
@@ -61,13 +63,14 @@ class AppointmentRow(NamedTuple):
 class PartialRow:
     """A row that changes one column of a known appointment, because its phone or time is missing or damaged.
 
-    column, value: status and cancelled, or channel and none. An id is enough for both.
+    column, value: status and cancelled, or channel and none. An id is enough for both. sent_at: as in AppointmentRow.
     """
 
     number: int
     appointment_id: str
     column: str
     value: str
+    sent_at: datetime | None = None
 
 
 ValidRow = AppointmentRow | PartialRow
@@ -139,26 +142,32 @@ class RowReader:
         text = (cells.get("starts_at") or "")[:_MAX_TIME_LENGTH].strip()
         starts_at, warnings = self._starts_at(number, text, categories, errors)
         key = (f"id {appointment_id}" if has_id else "", number)
+        sent_at = parse_sent_at(cells[SENT_AT]) if SENT_AT in cells else None
         if not errors and starts_at and phone:
-            row = AppointmentRow(number, appointment_id, phone, starts_at, first_name, *categories[:5])
+            row = AppointmentRow(number, appointment_id, phone, starts_at, first_name, *categories[:5], sent_at)
             self.warnings += warnings
             self.warnings += [row_warning(number, *warning) for warning in categories.warnings]
             return _ReadRow(row, errors, key)
-        partial = self._partial(number, appointment_id, categories, errors) if has_id else None
+        partial = self._partial(number, appointment_id, categories, errors, sent_at) if has_id else None
         return _ReadRow(partial, [] if partial else errors, key)
 
     def _partial(
-        self, number: int, appointment_id: str, categories: Categories, errors: list[RowError]
+        self,
+        number: int,
+        appointment_id: str,
+        categories: Categories,
+        errors: list[RowError],
+        sent_at: datetime | None,
     ) -> PartialRow | None:
         """What a row with errors still says about an appointment: that it is cancelled, or has no time yet."""
         if categories.status == "cancelled":
             damaged = [error for error in errors if error.code not in (ErrorCode.MISSING, PhoneFault.EMPTY)]
             self.warnings += [_not_used(error) for error in damaged]
-            return PartialRow(number, appointment_id, "status", "cancelled")
+            return PartialRow(number, appointment_id, "status", "cancelled", sent_at)
         has_no_time = [(error.column, error.code) for error in errors] == [("starts_at", ErrorCode.MISSING)]
         if has_no_time and not categories.is_agreed:
             self.warnings.append(row_warning(number, "starts_at", "no_time"))
-            return PartialRow(number, appointment_id, "channel", "none")
+            return PartialRow(number, appointment_id, "channel", "none", sent_at)
         return None
 
     @staticmethod

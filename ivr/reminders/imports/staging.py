@@ -7,6 +7,8 @@ an import takes over rows of such a batch only when it goes live, and its undo d
 
 from __future__ import annotations
 
+from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +25,7 @@ from ivr.ledger.tables import appointment, batch, callback, opt_out_event, perso
 from ivr.line.content.config import Config, ReminderRules
 from ivr.people.persons import PersonRegistry
 from ivr.people.replies import WRONG_NUMBER
+from ivr.reminders.imports.change_order import changed_at, is_older
 from ivr.reminders.imports.errors import RowError, row_warning
 from ivr.reminders.imports.rows import AppointmentRow, PartialRow, ValidRow
 from ivr.reminders.outbox.restore_guard import send_count
@@ -41,7 +44,7 @@ _REFER_TO_PERSONS = (appointment, staged_change, text, callback, todo, opt_out_e
 _ABANDONED_AFTER = timedelta(days=1)
 _OF_PERSON = ("id", "appointment_id", "person_id")
 _IS_EMPTY = ~exists().where(appointment.c.batch_id == batch.c.id) & ~exists().where(staged_change.c.into == batch.c.id)
-_NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", *_VALUES)
+_NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", "as_of", "created_from", *_VALUES)
 
 
 @dataclass
@@ -64,16 +67,27 @@ class StagedCounts:
 class ImportStage:
     """Stages one file in the ledger: call `add` for its rows, then `go_live` or `undo`."""
 
-    def __init__(self, ledger: Ledger, vault: Vault, config: Config, filename: str, now: datetime) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        config: Config,
+        filename: str,
+        now: datetime,
+        received_at: datetime | None = None,
+    ) -> None:
         self._ledger, self._vault, self._now = ledger, vault, now
+        self._received_at = received_at or now
         self._filename = filename[:200]
         self._batch: int | None = None
         self._has_older_changes = False
+        # Appointments that are what the rows say, by the time of the row.
+        self._confirmed: defaultdict[datetime, array[int]] = defaultdict(partial(array, "q"))
         dialect = ledger.engine.dialect
         self._persons = PersonRegistry(dialect, vault)
         self._find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
         self._appointments = BulkInsert(dialect, appointment, _NEW)
-        self._changes = BulkInsert(dialect, staged_change, ("into", "appointment", *_VALUES))
+        self._changes = BulkInsert(dialect, staged_change, ("into", "appointment", "as_of", *_VALUES))
         # Many appointments start at the same time.
         self._next_due_at = lru_cache(_CACHE_SIZE)(partial(_next_due_at, config.reminders, now))
 
@@ -84,10 +98,14 @@ class ImportStage:
             self._ledger.exclusive_lock(connection)
             self._ledger.prepare_bulk_write(connection)
             persons, opted_out = self._persons.get_or_create(connection, _phones(rows), self._now)
-            changes = _RowChanges(self._vault, rows, persons, _existing(connection, self._find, rows))
+            changes = _RowChanges(
+                self._vault, rows, persons, _existing(connection, self._find, rows), self._received_at
+            )
             counts = changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
             if changes.new or changes.staged:
                 self._write(connection, changes, persons)
+            for at, appointment_id in changes.confirmed:
+                self._confirmed[at].append(appointment_id)
             return counts
 
     def _write(self, connection: Connection, rows: _RowChanges, persons: dict[str, int]) -> None:
@@ -107,7 +125,14 @@ class ImportStage:
         self, before: LedgerRow[Any], row: ValidRow | None, persons: dict[str, int], into: int
     ) -> dict[str, Any]:
         """A row of `staged_change`."""
-        change = {"into": into, "appointment": before.id, **{name: getattr(before, name) for name in _VALUES}}
+        change = {
+            "into": into,
+            "appointment": before.id,
+            "as_of": before.as_of,
+            **{name: getattr(before, name) for name in _VALUES},
+        }
+        if row is not None:
+            change["as_of"] = changed_at(row.sent_at, self._received_at)
         if isinstance(row, AppointmentRow):
             change |= {name: getattr(row, name) for name in _FROM_FILE}
             change["person_id"] = persons[row.phone]
@@ -121,9 +146,10 @@ class ImportStage:
         now, next_due_at = self._now, self._next_due_at
         names = iter(self._vault.seal_all([row.first_name for row in rows if row.first_name]))
         for row in rows:
-            _, appointment_id, phone, starts_at, first_name, timezone, site, language, channel, status = row
+            _, appointment_id, phone, starts_at, first_name, timezone, site, language, channel, status, sent_at = row
             yield (
                 *(appointment_id, into, next_due_at(starts_at, timezone, status, channel), now, now),
+                *(changed_at(sent_at, self._received_at), self._filename),
                 *(persons[phone], starts_at, timezone, site, language, channel, status),
                 next(names) if first_name else None,
             )
@@ -134,6 +160,7 @@ class ImportStage:
         on_live: called with the batch in the transaction that makes it live.
         """
         if self._batch is None:
+            self._confirm()
             return None
         with self._ledger.write() as connection:
             connection.execute(update(batch).where(batch.c.id == self._batch).values(live_at=self._now))
@@ -142,6 +169,7 @@ class ImportStage:
             self._has_older_changes = connection.execute(older).first() is not None
         while self._apply_some():
             pass
+        self._confirm()
         with self._ledger.write() as connection:
             _delete_abandoned_batches(connection, self._now)
         return self._batch
@@ -155,9 +183,12 @@ class ImportStage:
             orphans = []
             for change in changes:
                 before, values = existing[change.appointment], {name: getattr(change, name) for name in _VALUES}
-                if any(getattr(before, name) != value for name, value in values.items()):
+                is_new = before.live_at is None or not is_older(change.as_of or self._received_at, before.as_of)
+                if is_new and any(getattr(before, name) != value for name, value in values.items()):
                     due = self._next_due_at(change.starts_at, change.timezone, change.status, change.channel)
-                    _apply(connection, before, {**values, "batch_id": change.into}, due, self._now)
+                    _apply(
+                        connection, before, {**values, "batch_id": change.into, **self._origin(change)}, due, self._now
+                    )
                 elif before.live_at is None:
                     orphans.append(before.id)
             if orphans:
@@ -169,6 +200,20 @@ class ImportStage:
                 done |= (staged_change.c.into < self._batch) & staged_change.c.appointment.in_(existing)
             connection.execute(delete(staged_change).where(done))
             return len(changes)
+
+    def _origin(self, change: LedgerRow[Any]) -> dict[str, Any]:
+        """When and from where a change came."""
+        return {"as_of": change.as_of, "changed_at": self._now, "changed_from": self._filename}
+
+    def _confirm(self) -> None:
+        """Record when it was known that appointments are unchanged, so that an older change does not count later."""
+        for at, ids in self._confirmed.items():
+            older = appointment.c.as_of.is_(None) | (appointment.c.as_of < at)
+            for first in range(0, len(ids), CHUNK_SIZE):
+                known = appointment.c.id.in_(ids[first : first + CHUNK_SIZE].tolist())
+                with self._ledger.write() as connection:
+                    connection.execute(update(appointment).where(known, older).values(as_of=at))
+        self._confirmed.clear()
 
     def undo(self) -> None:
         """Delete everything that was staged, and the persons that only this file named.
@@ -198,26 +243,40 @@ class _RowChanges:
     """Rows sorted into new, changed, and unchanged. known: appointments in the ledger, by appointment_id.
 
     staged: what to change when the batch goes live, and the unchanged appointments of batches that are not live.
+    confirmed: the times of rows that say nothing new, and the ids of their appointments.
     """
 
     def __init__(
-        self, vault: Vault, rows: list[ValidRow], persons: dict[str, int], known: dict[str, LedgerRow[Any]]
+        self,
+        vault: Vault,
+        rows: list[ValidRow],
+        persons: dict[str, int],
+        known: dict[str, LedgerRow[Any]],
+        received_at: datetime,
     ) -> None:
         self._rows = rows
+        self.confirmed: list[tuple[datetime, int]] = []
+        self._older: list[ValidRow] = []
         self.new: list[AppointmentRow] = []
         self.staged: list[tuple[LedgerRow[Any], ValidRow | None]] = []
         self._unknown: list[PartialRow] = []
         self._updated = self._cancelled = self._unchanged = self._in_cancelled = 0
         for row in rows:
             before = known.get(row.appointment_id)
+            at = changed_at(row.sent_at, received_at)
             if before is None:
                 self._add(row)
+            elif before.live_at is not None and is_older(at, before.as_of):
+                self._older.append(row)
+                self._unchanged += 1
             elif not _is_unchanged(vault, before, row, persons):
                 self.staged.append((before, row))
                 self._updated += 1
                 self._cancelled += before.status != "cancelled" and _new_status(row) == "cancelled"
             else:
                 self._unchanged += 1
+                if before.as_of is None or before.as_of < at:
+                    self.confirmed.append((at, before.id))
                 self._in_cancelled += before.cancelled_at is not None
                 if before.live_at is None:
                     self.staged.append((before, None))
@@ -235,6 +294,7 @@ class _RowChanges:
         numbers = [row.number for row in texted if row.phone in opted_out]
         unknown = [row for row in self._unknown if row.column == "status"]
         warnings = [row_warning(row.number, "appointment_id", "cancelled_unknown") for row in unknown]
+        warnings += [row_warning(row.number, "", "older") for row in self._older]
         return StagedCounts(
             len(self.new),
             self._updated,
@@ -253,13 +313,13 @@ def _new_status(row: ValidRow) -> str:
     return row.value if row.column == "status" else ""
 
 
-def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow]) -> StagedCounts:
+def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow], received_at: datetime) -> StagedCounts:
     """How rows would be staged. Writes nothing."""
     dialect = ledger.engine.dialect
     find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
     with ledger.read() as connection:
         persons, opted_out = PersonRegistry(dialect, vault).find(connection, _phones(rows))
-        changes = _RowChanges(vault, rows, persons, _existing(connection, find, rows))
+        changes = _RowChanges(vault, rows, persons, _existing(connection, find, rows), received_at)
         return changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -35,7 +36,7 @@ _MODULE = "ivr.web.api.import_process"
 class ImportJob:
     """What to import, for whom. path: of the body. name: of the batch. key_id: of the API key.
 
-    fhir: take nothing but FHIR.
+    fhir: take nothing but FHIR. received_at: when the request came, in ISO 8601.
     """
 
     path: str
@@ -44,6 +45,7 @@ class ImportJob:
     strict: bool
     dry_run: bool
     fhir: bool
+    received_at: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def run_job(job: ImportJob, settings: Settings, ledger: Ledger, vault: Vault, co
         record(connection, actor, AuditKind.APPOINTMENTS_IMPORTED, clock.now(), batch=batch, rows=rows)
 
     own_numbers = frozenset({settings.twilio_from} - {""})
-    importer = Importer(ledger, vault, content, own_numbers=own_numbers, on_live=record_import)
+    received_at = datetime.fromisoformat(job.received_at)
+    importer = Importer(ledger, vault, content, own_numbers=own_numbers, on_live=record_import, received_at=received_at)
     warnings: list[RowError] = []
     places: dict[int, str] = {}
     rows = _remember_places(read_rows(Path(job.path), ReadOptions(fhir=job.fhir), warnings), places)

@@ -89,13 +89,29 @@ def test_messages_of_one_moment_are_applied_in_the_order_of_the_sender(clinic, f
     assert clinic.appointment("A3").starts_at.isoformat() == "2026-12-10T15:00:00+00:00"
 
 
-def test_the_newest_of_a_feed_and_a_file_wins_and_the_batch_says_which(clinic, feed):
+def test_the_newest_of_a_feed_and_a_file_wins_and_the_batch_says_which(clinic, feed, monkeypatch):
     codes(feed, siu(1))
     clinic.import_rows(row(1, at(20)), now=NOW + timedelta(minutes=1))
     assert clinic.batch(clinic.appointment("A1").batch_id).filename == "appointments.csv"
+    monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW + timedelta(minutes=3))
     codes(feed, siu(1, "S13", sent=sent(2), starts="202612091000"))
     assert clinic.appointment("A1").starts_at.isoformat() == "2026-12-09T15:00:00+00:00"
     assert clinic.batch(clinic.appointment("A1").batch_id).filename == "HL7 RADIS"
+
+
+def test_a_message_that_was_sent_before_a_file_came_is_stale(clinic, feed, monkeypatch):
+    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(minutes=1))
+    monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW + timedelta(minutes=2))
+    assert codes(feed, siu(1, sent=sent(0)), siu(2, sent=sent(0))) == ["AA", "AA"]
+    assert clinic.appointment("A1").starts_at == NOW + timedelta(days=20)
+    assert states(clinic) == ["stale", "applied"]
+
+
+def test_a_sender_whose_clock_was_ahead_is_heard_once_it_is_set_right(clinic, feed, monkeypatch):
+    codes(feed, siu(1, sent="20991231235900+0000"))
+    monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW + timedelta(minutes=2))
+    codes(feed, siu(1, "S13", sent=sent(1), starts="202612091000"))
+    assert clinic.appointment("A1").starts_at.isoformat() == "2026-12-09T15:00:00+00:00"
 
 
 def test_a_feed_has_one_batch_a_day(clinic, feed):

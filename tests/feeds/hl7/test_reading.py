@@ -9,11 +9,13 @@ import pytest
 
 from ivr.feeds.hl7.acks import Reply, acknowledgments
 from ivr.feeds.hl7.mapping import FeedMapping, MappingError, parse_mapping
-from ivr.feeds.hl7.message import VERSIONS, Header, split_batch
+from ivr.feeds.hl7.message import VERSIONS, Header, is_batch, split_batch
 from ivr.feeds.hl7.mllp import FrameFault
 from ivr.feeds.hl7.reading import FeedReader
 from tests.feeds.hl7.messages import siu
 from tests.support.clinic import NOW
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,25 @@ def test_other_delimiters_are_those_of_the_header(reader):
 
 def test_lines_may_end_in_line_feeds(reader):
     assert reader.read(siu().replace(b"\r", b"\r\n"), NOW).cells["phone"] == "(603)555-0101"
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "iso8859-1"])
+def test_a_byte_order_mark_before_the_header_is_no_part_of_the_message(reader, codec):
+    encoding = {"utf-8": "", "iso8859-1": "8859/1"}[codec]
+    message = siu(msh={18: encoding}).decode().replace("Maria", "María").encode(codec)
+    received = reader.read(BYTE_ORDER_MARK + message, NOW)
+    assert (received.reply.code, received.cells) == ("AA", reader.read(message, NOW).cells)
+    assert received.cells["first_name"] == "María"
+    assert [name for name, _ in received.message.segments.rows][:2] == ["MSH", "SCH"]
+    assert received.message.key == reader.read(message, NOW).message.key
+
+
+@pytest.mark.parametrize("before", [b"", b"FHS|^~\\&|A\rBHS|^~\\&|A\r"], ids=["messages", "batch"])
+def test_each_message_of_a_file_may_begin_with_a_byte_order_mark(before):
+    marked = before and BYTE_ORDER_MARK + before
+    data = marked + b"".join(BYTE_ORDER_MARK + siu(number) for number in (1, 2))
+    assert split_batch(data) == [siu(1).strip(), siu(2).strip()]
+    assert is_batch(data) is bool(before)
 
 
 def test_a_null_value_is_empty(reader):

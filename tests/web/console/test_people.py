@@ -244,7 +244,8 @@ def test_the_page_of_an_appointment_tells_its_story(ann, clinic):
     page = ann.page("/people/appointments/A1")
     story = page[page.index("What happened") :]
     told = [
-        "was imported from a file",
+        "The appointment was imported.",
+        "From: appointments.csv",
         "began to send it",
         "7 days before: sent",
         "confirmed",
@@ -261,10 +262,11 @@ def test_the_page_of_an_appointment_tells_its_story(ann, clinic):
 
 def test_a_moved_appointment_says_which_texts_were_for_the_earlier_time(ann, clinic):
     clinic.send(NOW + timedelta(days=3))
-    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(days=3, hours=1))
+    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(days=3, hours=1), name="moved.csv")
     page = ann.page("/people/appointments/A1")
     assert "for the earlier time" in page
-    assert "A file changed the appointment" in page
+    assert "An import changed the appointment" in page
+    assert "From: moved.csv" in page
 
 
 def test_a_planned_text_is_sent_now_and_left_out(ann, clinic):

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ivr import clock
 from ivr.people.audit import AuditKind
 from ivr.reminders.imports.importer import Importer, ImportReport, OnLive
 from ivr.web.api.bodies import body_file
@@ -29,14 +30,14 @@ def importer(on_live: OnLive = lambda _connection, _batch, _rows: None) -> Impor
 
 def import_request(query: ImportQuery, *, fhir: bool = False) -> ImportAnswer:
     """Import the body of the request. fhir: take nothing but FHIR."""
-    live = content()
+    live, received_at = content(), clock.now().isoformat()
 
     def here(job: ImportJob) -> ImportAnswer:
         shared = services()
         return run_job(job, shared.settings, shared.ledger, shared.vault, live)
 
     with body_file(BodyFolder(services().settings.var_dir)) as path:
-        job = ImportJob(str(path), staff_name(), api_key().id, query.strict, query.dry_run, fhir)
+        job = ImportJob(str(path), staff_name(), api_key().id, query.strict, query.dry_run, fhir, received_at)
         return import_body(job, here)
 
 

@@ -43,9 +43,13 @@ def timeline(
 
 
 def _of_appointment(row: Row[Any]) -> Iterator[Event]:
-    yield Event(row.created_at, gettext("The appointment was imported from a file."))
-    if row.updated_at not in (row.created_at, row.answered_at):
-        yield Event(row.updated_at, gettext("A file changed the appointment. It was the last change so far."))
+    # Rows from before these columns have no names, and may have been changed.
+    detail = gettext("From: %(source)s", source=row.created_from) if row.created_from else ""
+    yield Event(row.created_at, gettext("The appointment was imported."), detail)
+    changed_at = row.changed_at or (row.updated_at if row.created_from is None else None)
+    if changed_at not in (None, row.created_at, row.answered_at):
+        detail = gettext("From: %(source)s", source=row.changed_from) if row.changed_from else ""
+        yield Event(changed_at, gettext("An import changed the appointment. It was the last change so far."), detail)
     if row.answered_at is not None and row.answer in ANSWERS:
         yield Event(row.answered_at, str(ANSWERS[row.answer]))
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from ivr import clock, log
 from ivr.ledger import Ledger, Vault
@@ -89,6 +90,7 @@ class Desk:
                 batch=batch,
                 rows=rows,
             ),
+            datetime.fromisoformat(upload.received_at) if upload.received_at else None,
         )
 
     def _progress(self, upload: Upload) -> Callable[[int], None]:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from ivr import clock
 from ivr.ledger import Vault
 from ivr.ledger.vault import UnknownKey
 from ivr.web.console import file_locks
@@ -44,7 +45,7 @@ class Upload:
     """An uploaded file. by: the id of the user who acts on it.
 
     rows: how many are read so far. lines: how many to expect; 0 if that is unknown. batch: of an import that added or
-    changed something. interrupted: whether the last import of it ended halfway.
+    changed something. interrupted: whether the last import of it ended halfway. received_at: in ISO 8601.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Upload:
     hidden_rows: bool = False
     batch: int | None = None
     imported: int = 0
+    received_at: str = ""
     interrupted: bool = False
 
     @property
@@ -74,6 +76,7 @@ class Uploads:
     def add(self, filename: str, data: bytes, by: int) -> Upload:
         """Keep a file."""
         upload = Upload(secrets.token_hex(16), safe_name(filename), len(data), by)
+        upload.received_at = clock.now().isoformat()
         if not data.startswith(b"PK"):
             upload.lines = data.count(b"\n")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

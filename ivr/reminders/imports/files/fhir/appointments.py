@@ -13,6 +13,7 @@ from ivr.reminders.imports.columns import (
     MISSING_ELEMENTS,
     NO_STATUS,
     PATIENT_LANGUAGES,
+    SENT_AT,
     SITE_NAMES,
     WARNING_CODES,
 )
@@ -76,6 +77,7 @@ def _cells(appointment: Resource, actors: _Actors) -> Cells:
         *(["deceased"] if is_deceased(patient) else []),
         *(["second_patient"] if actors.has_second_patient else []),
     ]
+    sent_at = text_of(object_of(appointment.get("meta")).get("lastUpdated"))
     return {
         "appointment_id": _appointment_id(appointment),
         "phone": phone_of(patient, start),
@@ -86,6 +88,7 @@ def _cells(appointment: Resource, actors: _Actors) -> Cells:
         "first_name": first_name_of(patient),
         "status": text_of(appointment.get("status")) or NO_STATUS,
         WARNING_CODES: ",".join(warnings),
+        **({SENT_AT: sent_at} if sent_at else {}),
         **({MISSING_ELEMENTS: actors.missing} if actors.missing else {}),
     }
 
