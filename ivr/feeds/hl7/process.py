@@ -14,7 +14,7 @@ from pathlib import Path
 from ivr import clock, log
 from ivr.feeds.hl7.acks import Reply
 from ivr.feeds.hl7.apply import Applier
-from ivr.feeds.hl7.inbox import Received, store
+from ivr.feeds.hl7.inbox import Inbox, Received
 from ivr.feeds.hl7.mapping import MappingError, mapping_of
 from ivr.feeds.hl7.message import split_batch
 from ivr.feeds.hl7.mllp import Frame
@@ -36,6 +36,7 @@ class Feed:
 
     def __init__(self, settings: Settings, ledger: Ledger, vault: Vault, content: Content) -> None:
         self._settings, self._ledger, self._vault = settings, ledger.with_turns(), vault
+        self._inbox = Inbox(ledger.engine.dialect, vault)
         self._own_numbers = frozenset({settings.twilio_from} - {""})
         self._use(content)
 
@@ -50,7 +51,7 @@ class Feed:
     def store(self, received: Sequence[Received]) -> list[Reply]:
         """Commit messages. Raises LedgerUnavailable."""
         with self._ledger.write() as connection:
-            return store(connection, self._vault, received, clock.now())
+            return self._inbox.store(connection, received, clock.now())
 
     def apply(self) -> int:
         """Apply waiting messages, and return how many. Raises LedgerUnavailable."""
