@@ -196,13 +196,16 @@ class BulkLookup:
     """SELECT of the rows whose text or number in one column is in a list, as one statement for lists of any length."""
 
     def __init__(self, dialect: Dialect, key: Column[Any], *columns: Column[Any]) -> None:
-        cells, cell = "json_each(?)", "value"
-        if dialect.name != "sqlite":
-            cells, cell = "json_array_elements_text(%s::json)", f"value::{_type_name(key.type, dialect)}"
-        names = ", ".join(column.name for column in columns)
         self._names = [column.name for column in columns]
         self._processors = _result_processors(columns, dialect)
-        self._sql = f"SELECT {names} FROM {key.table.name} WHERE {key.name} IN (SELECT {cell} FROM {cells})"  # noqa: S608 - our own names
+        rows = f"SELECT {', '.join(self._names)} FROM {key.table.name} WHERE {key.name}"  # noqa: S608 - our own names
+        if dialect.name == "sqlite":
+            self._sql = f"{rows} IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
+        else:
+            # Until a new table is analyzed, PostgreSQL would read all of it for each list. OFFSET keeps it from that.
+            cells = "SELECT DISTINCT value FROM json_array_elements_text(%s::json)"
+            of_key = f"{rows} = wanted.value::{_type_name(key.type, dialect)} OFFSET 0"
+            self._sql = f"SELECT found.* FROM ({cells}) AS wanted CROSS JOIN LATERAL ({of_key}) AS found"  # noqa: S608 - our own names
 
     def among(self, connection: Connection, keys: Sequence[str] | Sequence[int]) -> list[Any]:
         rows = execute(connection, self._sql, (json.dumps(keys),)).fetchall()
