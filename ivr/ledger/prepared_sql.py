@@ -12,7 +12,7 @@ from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, Insert, Select, Table, Update
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Insert, Select, Table, Update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -99,8 +99,7 @@ class _Query:
         self._positions = compiled.positiontup
         columns = list(statement.selected_columns) if isinstance(statement, Select) else []
         self._names = [str(column.key) for column in columns]
-        processors = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
-        self._processors = [(index, processor) for index, processor in enumerate(processors) if processor]
+        self._processors = _result_processors(columns, dialect)
 
     def parameters(self, values: dict[str, Any]) -> Any:
         """The values as the driver takes them."""
@@ -114,13 +113,7 @@ class _Query:
         return self.read(cursor.fetchall())
 
     def read(self, rows: Iterable[Any]) -> list[Any]:
-        return [self._row(row) for row in rows]
-
-    def _row(self, row: Any) -> Any:
-        values = list(row)
-        for index, processor in self._processors:
-            values[index] = processor(values[index])
-        return SimpleNamespace(**dict(zip(self._names, values, strict=True)))
+        return [_row(self._names, row, self._processors) for row in rows]
 
 
 class BulkInsert:
@@ -203,16 +196,34 @@ class BulkLookup:
     """SELECT of the rows whose text or number in one column is in a list, as one statement for lists of any length."""
 
     def __init__(self, dialect: Dialect, key: Column[Any], *columns: Column[Any]) -> None:
-        cells, cell = "json_each(?)", "value"
-        if dialect.name != "sqlite":
-            cells, cell = "json_array_elements_text(%s::json)", f"value::{_type_name(key.type, dialect)}"
-        names = ", ".join(column.name for column in columns)
         self._names = [column.name for column in columns]
-        self._sql = f"SELECT {names} FROM {key.table.name} WHERE {key.name} IN (SELECT {cell} FROM {cells})"  # noqa: S608 - our own names
+        self._processors = _result_processors(columns, dialect)
+        rows = f"SELECT {', '.join(self._names)} FROM {key.table.name} WHERE {key.name}"  # noqa: S608 - our own names
+        if dialect.name == "sqlite":
+            self._sql = f"{rows} IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
+        else:
+            # Until a new table is analyzed, PostgreSQL would read all of it for each list. OFFSET keeps it from that.
+            cells = "SELECT DISTINCT value FROM json_array_elements_text(%s::json)"
+            of_key = f"{rows} = wanted.value::{_type_name(key.type, dialect)} OFFSET 0"
+            self._sql = f"SELECT found.* FROM ({cells}) AS wanted CROSS JOIN LATERAL ({of_key}) AS found"  # noqa: S608 - our own names
 
     def among(self, connection: Connection, keys: Sequence[str] | Sequence[int]) -> list[Any]:
         rows = execute(connection, self._sql, (json.dumps(keys),)).fetchall()
-        return [SimpleNamespace(**dict(zip(self._names, row, strict=True))) for row in rows]
+        return [_row(self._names, row, self._processors) for row in rows]
+
+
+def _result_processors(columns: Iterable[ColumnElement[Any]], dialect: Dialect) -> list[tuple[int, _Convert]]:
+    """The functions that convert what the driver returns, by the index of the column."""
+    processors = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+    return [(index, processor) for index, processor in enumerate(processors) if processor]
+
+
+def _row(names: Sequence[str], row: Sequence[Any], processors: list[tuple[int, _Convert]]) -> Any:
+    """A row with its columns as attributes."""
+    values = list(row)
+    for index, processor in processors:
+        values[index] = processor(values[index])
+    return SimpleNamespace(**dict(zip(names, values, strict=True)))
 
 
 def _conversion(column_type: TypeEngine[Any], dialect: Dialect) -> _Convert | None:

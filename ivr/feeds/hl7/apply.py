@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, literal_column, select, update
 
 from ivr import log
 from ivr.feeds.day_batch import merge_into_day
@@ -41,13 +41,14 @@ class Applier:
     own_numbers: frozenset[str] = frozenset()
 
     def run(self, now: datetime, limit: int = GROUP) -> int:
-        """Apply waiting messages of one sender, and return how many; 0 if none waits. Raises LedgerUnavailable."""
+        """Apply waiting messages, and return how many: `limit` if more may wait. Raises LedgerUnavailable."""
         with self.ledger.read() as connection:
             waiting = _waiting(connection, limit)
-        if not waiting:
-            return 0
+        return sum(self._apply(sender, messages, now) for sender, messages in waiting.items())
+
+    def _apply(self, sender: str, waiting: Sequence[Row[Any]], now: datetime) -> int:
         chosen = _newest_of_each(waiting)
-        name = f"HL7 {waiting[0].sender}".strip()
+        name = f"HL7 {sender}".strip()
         importer = Importer(self.ledger, self.vault, self.content, own_numbers=self.own_numbers)
         report = importer.run_rows(self._rows(chosen), name, now)
         if any(error.row == 0 for error in report.errors):
@@ -67,12 +68,15 @@ class Applier:
             yield row.id, {**json.loads(self.vault.open(row.row_sealed)), SENT_AT: sent_at}
 
 
-def _waiting(connection: Connection, limit: int) -> list[Row[Any]]:
-    """The oldest waiting messages that share a sender."""
+def _waiting(connection: Connection, limit: int) -> dict[str, list[Row[Any]]]:
+    """The oldest waiting messages by sender."""
     columns = (hl7_message.c[name] for name in _COLUMNS)
-    is_waiting = hl7_message.c.state == MessageState.WAITING
-    found = connection.execute(select(*columns).where(is_waiting).order_by(hl7_message.c.id).limit(limit)).all()
-    return [row for row in found if row.sender == found[0].sender]
+    # Written out, so that both databases use the partial index.
+    is_waiting = hl7_message.c.state == literal_column(f"'{MessageState.WAITING}'")
+    by_sender: dict[str, list[Row[Any]]] = {}
+    for row in connection.execute(select(*columns).where(is_waiting).order_by(hl7_message.c.id).limit(limit)):
+        by_sender.setdefault(row.sender, []).append(row)
+    return by_sender
 
 
 def _newest_of_each(waiting: Sequence[Row[Any]]) -> list[Row[Any]]:

@@ -10,19 +10,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Dialect, literal_column, select, update
 
 from ivr.feeds.hl7.acks import ACCEPTED, Reply
 from ivr.feeds.hl7.message import Message
 from ivr.feeds.hl7.rows import Cells
 from ivr.i18n import N_, Sentence, sentence
 from ivr.ledger import Vault
+from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import hl7_message
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.change_order import changed_at
 
 _IN_ORDER = ("waiting", "applied")
+_COLUMNS = (
+    *("key_hash", "sender", "event", "received_at", "sent_at", "appointment_id", "state", "fault", "place", "reason"),
+    *("row_sealed", "message_sealed"),
+)
 _DETAIL = N_("Messages of an HL7 feed could not be read. List them with: infoline hl7 items")
 
 
@@ -70,61 +74,65 @@ class UnreadMessage:
     place: str
 
 
-def store(connection: Connection, vault: Vault, received: Sequence[Received], now: datetime) -> list[Reply]:
-    """Add messages, except repeated ones, and return the reply to each."""
-    keys = [_keys(vault, each) for each in received]
-    known = _known(connection, {key for pair in keys for key in pair})
-    newest = _newest(connection, {each.cells["appointment_id"] for each in received if each.cells})
-    rows, replies = [], []
-    for each, (key, unread_key) in zip(received, keys, strict=True):
-        if key in known and key != unread_key:
-            replies.append(ACCEPTED)
-            continue
-        replies.append(each.reply)
-        own_key = unread_key if each.fault else key
-        if own_key not in known and each.is_kept:
-            known.add(own_key)
-            rows.append(_row(vault, each, own_key, newest, now))
-    if rows:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        connection.execute(dialect.insert(hl7_message).on_conflict_do_nothing(), rows)
-    if any(row["state"] == MessageState.UNREAD for row in rows):
-        raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_DETAIL))
-    return replies
+class Inbox:
+    """Stores messages with prepared SQL: a sender waits for each group of them."""
+
+    def __init__(self, dialect: Dialect, vault: Vault) -> None:
+        self._vault = vault
+        self._known = BulkLookup(dialect, hl7_message.c.key_hash, hl7_message.c.key_hash)
+        columns = (hl7_message.c[name] for name in ("appointment_id", "sent_at", "received_at", "state"))
+        self._about = BulkLookup(dialect, hl7_message.c.appointment_id, *columns)
+        # Another process may store the same message at the same moment.
+        self._insert = BulkInsert(dialect, hl7_message, _COLUMNS, ignore_conflicts=True)
+
+    def store(self, connection: Connection, received: Sequence[Received], now: datetime) -> list[Reply]:
+        """Add messages, except repeated ones, and return the reply to each."""
+        keys = [_keys(self._vault, each) for each in received]
+        wanted = list({key for pair in keys for key in pair})
+        known = {row.key_hash for row in self._known.among(connection, wanted)}
+        newest = self._newest(connection, {each.cells["appointment_id"] for each in received if each.cells})
+        rows, replies = [], []
+        for each, (key, own_key) in zip(received, keys, strict=True):
+            if key in known and each.message.segments is not None:
+                replies.append(ACCEPTED)
+                continue
+            replies.append(each.reply)
+            if own_key not in known and each.is_kept:
+                known.add(own_key)
+                rows.append(_row(self._vault, each, own_key, newest, now))
+        self._insert.execute(connection, rows)
+        if any(row["state"] == MessageState.UNREAD for row in rows):
+            raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_DETAIL))
+        return replies
+
+    def _newest(self, connection: Connection, appointment_ids: set[str]) -> dict[str, tuple[datetime, datetime]]:
+        """The place of the newest message about each appointment."""
+        newest: dict[str, tuple[datetime, datetime]] = {}
+        for row in self._about.among(connection, list(appointment_ids)) if appointment_ids else ():
+            if row.state in _IN_ORDER and row.sent_at is not None:
+                place = place_in_order(row.sent_at, row.received_at)
+                newest[row.appointment_id] = max(place, newest.get(row.appointment_id, place))
+        return newest
 
 
 def _keys(vault: Vault, received: Received) -> tuple[str, str]:
-    """The key of a message that is read, and that of one that is not.
+    """The key of what the message repeats, and the key under which it is stored.
 
     A message that could not be read may come again: as a whole, or after the mapping is corrected. So only the same
     bytes are a repetition of it.
     """
-    unread = vault.hash("unread\x1f" + received.message.raw.decode("latin-1"))
-    return (vault.hash(received.message.key) if received.message.segments is not None else unread), unread
-
-
-def _known(connection: Connection, keys: set[str]) -> set[str]:
-    found = select(hl7_message.c.key_hash).where(hl7_message.c.key_hash.in_(keys))
-    return set(connection.execute(found).scalars())
+    message = received.message
+    key = vault.hash(message.key) if message.segments is not None else ""
+    if key and not received.fault:
+        return key, key
+    unread = vault.hash("unread\x1f" + message.raw.decode("latin-1"))
+    return key or unread, unread
 
 
 def place_in_order(sent_at: datetime, received_at: datetime) -> tuple[datetime, datetime]:
     """By which the messages about an appointment are ordered. Of a sender whose clock is ahead, the time tells which
     of its messages is newer, but keeps no later message out."""
     return changed_at(sent_at, received_at), sent_at
-
-
-def _newest(connection: Connection, appointment_ids: set[str]) -> dict[str, tuple[datetime, datetime]]:
-    """The place of the newest message about each appointment."""
-    if not appointment_ids:
-        return {}
-    columns = hl7_message.c.appointment_id, hl7_message.c.sent_at, hl7_message.c.received_at
-    counted = columns[0].in_(appointment_ids) & hl7_message.c.state.in_(_IN_ORDER)
-    newest: dict[str, tuple[datetime, datetime]] = {}
-    for name, sent_at, received_at in connection.execute(select(*columns).where(counted, columns[1].is_not(None))):
-        place = place_in_order(sent_at, received_at)
-        newest[name] = max(place, newest.get(name, place))
-    return newest
 
 
 def _row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
@@ -33,6 +33,8 @@ _MAX_FIELD = 100
 _DELIMITERS = (("S", 1), ("R", 2), ("E", 3), ("T", 4))
 _HIGHLIGHTS = ("H", "N")
 _FORMAT = re.compile(r"\.(br|ce|fi|nf|(sp|in|ti|sk)[+-]?\d{0,3})", re.ASCII)
+# A message repeats its time, and messages that arrive together share theirs.
+_CACHED_TIMES = 1000
 _USUAL = "|^~\\&"
 # HL7's null: the sender deletes the value (HL7 v2.5.1, 2.5.3).
 _NULL = '""'
@@ -85,23 +87,25 @@ class Header:
 
 @dataclass(frozen=True)
 class Segments:
-    """The segments of a message in the order of the message, each with its fields by number: MSH-1 is the delimiter.
+    """The segments of a message by name, in the order of the message, each with its fields by number: MSH-1 is the
+    delimiter.
 
     Fields are cut only when they are read: hl7.parse cuts each of them down to its subcomponents, which took half of
     the time of a message.
     """
 
     header: Header
-    rows: Sequence[tuple[str, Sequence[str]]]
+    rows: Mapping[str, Sequence[Sequence[str]]]
 
     @classmethod
     def parse(cls, text: str, header: Header) -> Segments:
         """text: a segment on each line, with CR, LF or both."""
         delimiter = header.delimiters[0]
-        rows = []
+        rows: dict[str, list[Sequence[str]]] = {}
         for line in filter(None, _BREAKS.sub("\r", text).split("\r")):
             fields = line.split(delimiter)
-            rows.append((fields[0], ["MSH", delimiter, *fields[1:]] if fields[0] == "MSH" else fields))
+            row = ["MSH", delimiter, *fields[1:]] if fields[0] == "MSH" else fields
+            rows.setdefault(fields[0], []).append(row)
         return cls(header, rows)
 
     def values(self, name: str, field: int, component: int, condition: tuple[int, str] | None = None) -> Iterator[str]:
@@ -109,14 +113,14 @@ class Segments:
 
         condition: (component, value) that a repetition must have.
         """
-        for found, fields in self.rows:
-            if found == name and len(fields) > field:
+        for fields in self.rows.get(name, ()):
+            if len(fields) > field and fields[field]:
                 for repetition in fields[field].split(self.header.delimiter(2)):
                     if condition is None or self._component(repetition, condition[0]) == condition[1]:
                         yield self._component(repetition, component)
 
     def has(self, name: str) -> bool:
-        return any(found == name for found, _ in self.rows)
+        return name in self.rows
 
     def _component(self, repetition: str, number: int) -> str:
         """A component, or the first of its subcomponents, without escapes; empty if it is missing or null."""
@@ -257,6 +261,7 @@ def sent_at(header: Header, zone: tzinfo) -> datetime | None:
 _TIME = re.compile(r"\d{12}(\d\d(\.\d{1,4})?)?([+-]\d{4})?", re.ASCII)
 
 
+@lru_cache(_CACHED_TIMES)
 def parse_time(text: str) -> datetime | None:
     """A time of HL7, to the minute at least, with its zone if it has one. None for anything else: a day is no time."""
     if not _TIME.fullmatch(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import ssl
 import sys
@@ -13,8 +14,8 @@ from pathlib import Path
 
 from ivr import clock, log
 from ivr.feeds.hl7.acks import Reply
-from ivr.feeds.hl7.apply import Applier
-from ivr.feeds.hl7.inbox import Received, store
+from ivr.feeds.hl7.apply import GROUP, Applier
+from ivr.feeds.hl7.inbox import Inbox, Received
 from ivr.feeds.hl7.mapping import MappingError, mapping_of
 from ivr.feeds.hl7.message import split_batch
 from ivr.feeds.hl7.mllp import Frame
@@ -36,6 +37,7 @@ class Feed:
 
     def __init__(self, settings: Settings, ledger: Ledger, vault: Vault, content: Content) -> None:
         self._settings, self._ledger, self._vault = settings, ledger.with_turns(), vault
+        self._inbox = Inbox(ledger.engine.dialect, vault)
         self._own_numbers = frozenset({settings.twilio_from} - {""})
         self._use(content)
 
@@ -50,7 +52,7 @@ class Feed:
     def store(self, received: Sequence[Received]) -> list[Reply]:
         """Commit messages. Raises LedgerUnavailable."""
         with self._ledger.write() as connection:
-            return store(connection, self._vault, received, clock.now())
+            return self._inbox.store(connection, received, clock.now())
 
     def apply(self) -> int:
         """Apply waiting messages, and return how many. Raises LedgerUnavailable."""
@@ -61,7 +63,8 @@ class Feed:
         waited, is_down = 0.0, False
         while not stop.wait(APPLY_SECONDS):
             try:
-                while self.apply() and not stop.is_set():
+                # A smaller group may wait for more: an import costs more than a row.
+                while self.apply() >= GROUP and not stop.is_set():
                     pass
                 waited, is_down = waited + APPLY_SECONDS, False
                 if waited >= _RELEASE_SECONDS:
@@ -121,6 +124,8 @@ def run_feed(feed: Feed, host: str, port: int, tls: ssl.SSLContext | None, ready
 
     # Each of the many short steps of an acknowledgment would wait for as long while messages are applied.
     sys.setswitchinterval(_SWITCH_SECONDS)
+    # A full collection goes through all objects of the program, and stops all threads for up to 80 ms.
+    gc.freeze()
     applier.start()
     try:
         asyncio.run(main())

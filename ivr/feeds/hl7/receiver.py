@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +18,10 @@ from ivr.feeds.hl7.mllp import Frame, FrameReader, framed
 from ivr.ledger import LedgerUnavailable
 
 _CHUNK_BYTES = 1 << 16
-# One commit takes as long for a hundred messages as for one.
+# One commit takes about as long for a hundred messages as for one.
 _GROUP = 200
+_PAUSE_SECONDS = 0.01
+"""Between two commits, unless all senders wait: a commit of each message alone takes most of the server's time."""
 _MAX_CONNECTIONS = 100
 Read = Callable[[Frame, bytes, datetime], Received]
 Store = Callable[[Sequence[Received]], list[Reply]]
@@ -36,7 +39,8 @@ class Receiver:
 
     def __init__(self, read: Read, store: Store) -> None:
         self._read, self._store = read, store
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._waiting: list[_Waiting] = []
+        self._arrived, self._is_full, self._last_group = asyncio.Event(), asyncio.Event(), 0.0
         self._connections: set[asyncio.Task[None]] = set()
 
     async def serve(
@@ -55,6 +59,7 @@ class Receiver:
         if committer.done():
             committer.result()
         committer.cancel()
+        await asyncio.gather(committer, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -84,7 +89,7 @@ class Receiver:
         """The bytes that answer a frame, after its messages are committed."""
         parts = split_batch(frame.data) or [frame.data] if frame.fault is None else [frame.data]
         received = [self._read(frame, part, clock.now()) for part in parts]
-        replies = await asyncio.gather(*map(self._committed, received))
+        replies = [await reply for reply in [self._commit_later(each) for each in received]]
         acks: list[bytes] = []
         for each, reply in zip(received, replies, strict=True):
             if reply.code != "AA":
@@ -96,21 +101,40 @@ class Receiver:
             return framed(batch_reply(received[0].message.header, acks))
         return b"".join(map(framed, acks))
 
-    async def _committed(self, received: Received) -> Reply:
+    def _commit_later(self, received: Received) -> asyncio.Future[Reply]:
+        """The reply, once the message is committed."""
         waiting = _Waiting(received, asyncio.get_running_loop().create_future())
-        await self._queue.put(waiting)
-        return await waiting.reply
+        self._waiting.append(waiting)
+        self._arrived.set()
+        if len(self._waiting) >= min(_GROUP, len(self._connections)):
+            self._is_full.set()
+        return waiting.reply
 
     async def _commit(self) -> None:
-        while True:
-            group = [await self._queue.get()]
-            while len(group) < _GROUP and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-            try:
-                replies = await asyncio.to_thread(self._store, [waiting.received for waiting in group])
-            except LedgerUnavailable as error:
-                log.get_logger().error("hl7_messages_not_stored", count=len(group), reason=str(error))
-                replies = [UNAVAILABLE] * len(group)
-            for waiting, reply in zip(group, replies, strict=True):
-                if not waiting.reply.done():
-                    waiting.reply.set_result(reply)
+        loop = asyncio.get_running_loop()
+        # A thread of its own keeps its connection to the database.
+        with ThreadPoolExecutor(1, "hl7-store") as thread:
+            while True:
+                group = await self._next_group()
+                try:
+                    replies = await loop.run_in_executor(thread, self._store, [each.received for each in group])
+                except LedgerUnavailable as error:
+                    log.get_logger().error("hl7_messages_not_stored", count=len(group), reason=str(error))
+                    replies = [UNAVAILABLE] * len(group)
+                for waiting, reply in zip(group, replies, strict=True):
+                    if not waiting.reply.done():
+                        waiting.reply.set_result(reply)
+
+    async def _next_group(self) -> list[_Waiting]:
+        """The messages that wait, at least one: all that come until a while after the last group, or until each
+        connection waits for its acknowledgment."""
+        await self._arrived.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._last_group + _PAUSE_SECONDS):
+                await self._is_full.wait()
+        self._last_group = asyncio.get_running_loop().time()
+        group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
+        if not self._waiting:
+            self._arrived.clear()
+            self._is_full.clear()
+        return group

@@ -74,9 +74,8 @@ def decide(
     decision = Decision()
     all_sent = list(sent)
     waiting: list[datetime] = []
-    pending = [step for step in rules.plan if step.id not in done]
-    for step in sorted(pending, key=lambda step: (step.priority, due_at(step, appointment, rules.quiet_hours))):
-        due = due_at(step, appointment, rules.quiet_hours)
+    pending = [(step, due_at(step, appointment, rules.quiet_hours)) for step in rules.plan if step.id not in done]
+    for step, due in sorted(pending, key=lambda each: (each[0].priority, each[1])):
         if due > now and step.id not in early:
             waiting.append(due)
             continue

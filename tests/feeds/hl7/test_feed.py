@@ -148,6 +148,24 @@ def test_what_cannot_be_read_becomes_an_item_and_the_feed_goes_on(clinic, feed):
     assert clinic.all(alarm) == []
 
 
+def test_a_group_takes_a_bad_message_a_repeated_one_and_two_of_one_appointment(clinic, feed):
+    later = siu(1, "S13", control="later", sent=sent(5), starts="202612091000")
+    group = [later, siu(2, phone="12"), siu(1, control="first", sent=sent(0)), siu(3), siu(3)]
+    read = [feed._reader.read(message, NOW) for message in group]
+    assert [reply.code for reply in feed.store(read)] == ["AA", "AE", "AA", "AA", "AA"]
+    assert sorted(states(clinic)) == ["stale", "unread", "waiting", "waiting"]
+    assert feed.apply() == 2
+    assert clinic.appointment("A1").starts_at.isoformat() == "2026-12-09T15:00:00+00:00"
+    assert sorted(states(clinic)) == ["applied", "applied", "stale", "unread"]
+
+
+def test_the_messages_of_two_senders_are_applied_together_in_a_batch_each(clinic, feed):
+    read = [feed._reader.read(message, NOW) for message in (siu(1), siu(2, msh={3: "OTHER"}), siu(3))]
+    feed.store(read)
+    assert feed.apply() == 3
+    assert sorted(found.filename for found in clinic.all(batch)) == ["HL7 OTHER", "HL7 RADIS"]
+
+
 def test_a_message_that_was_cut_off_is_applied_when_it_comes_as_a_whole(clinic, feed):
     whole = siu(1)
     assert codes(feed, whole[:100]) == ["AE"]
