@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 
 import hl7
 
@@ -114,7 +115,7 @@ class Segments:
         condition: (component, value) that a repetition must have.
         """
         for fields in self.rows.get(name, ()):
-            if len(fields) > field and fields[field]:
+            if len(fields) > field:
                 for repetition in fields[field].split(self.header.delimiter(2)):
                     if condition is None or self._component(repetition, condition[0]) == condition[1]:
                         yield self._component(repetition, component)
