@@ -1,4 +1,4 @@
-"""What one machine carries: the rows of the table in docs/operations/capacity.md."""
+"""What one machine carries, in calls and reminders an hour, and what limits it, as rows of a Markdown table."""
 
 from __future__ import annotations
 
