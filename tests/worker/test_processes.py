@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import urllib.request
 from collections import Counter
 from contextlib import suppress
@@ -54,6 +55,24 @@ def states(clinic):
     return Counter(row.state for row in clinic.texts() if row.step == "2d")
 
 
+def suspend_between_writes(processes, process, clinic):
+    """Stop a process, but not while it writes: it would keep the lock of SQLite, and all others would wait for it."""
+
+    def is_suspended():
+        processes.signal(process, signal.SIGSTOP)
+        database = sqlite3.connect(clinic.folder / "small.db", timeout=0, isolation_level=None)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            processes.signal(process, signal.SIGCONT)
+            return False
+        finally:
+            database.close()
+        return True
+
+    wait_until(is_suspended)
+
+
 def responds(url):
     with suppress(OSError):
         return urllib.request.urlopen(url, timeout=1).status == 200
@@ -102,7 +121,7 @@ def test_a_worker_suspended_beyond_its_lease_does_not_repeat_what_another_worker
     processes.start("-m", "worker", "clock")
     first = processes.start("-m", "worker")
     wait_until(lambda: len(processes.sent()) >= 2)
-    processes.signal(first, signal.SIGSTOP)
+    suspend_between_writes(processes, first, clinic)
     assert len(processes.sent()) < len(PHONES)
     processes.start("-m", "worker")
     wait_until(lambda: states(clinic).total() == 20 and set(states(clinic)) <= {"handed_over", "delivered"})
