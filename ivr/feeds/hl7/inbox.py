@@ -130,8 +130,10 @@ def _keys(vault: Vault, received: Received) -> tuple[str, str]:
 
 
 def place_in_order(sent_at: datetime, received_at: datetime) -> tuple[datetime, datetime]:
-    """By which the messages about an appointment are ordered. Of a sender whose clock is ahead, the time tells which
-    of its messages is newer, but keeps no later message out."""
+    """The sort key of the messages about an appointment.
+
+    The time of a sender whose clock is ahead orders its own messages, but keeps no later message out.
+    """
     return changed_at(sent_at, received_at), sent_at
 
 

@@ -186,13 +186,28 @@ class ImportStage:
 
     def _confirm(self) -> None:
         """Record when it was known that appointments are unchanged, so that an older change does not count later."""
-        for at, ids in self._confirmed.items():
-            older = appointment.c.as_of.is_(None) | (appointment.c.as_of < at)
-            for first in range(0, len(ids), CHUNK_SIZE):
-                known = appointment.c.id.in_(ids[first : first + CHUNK_SIZE].tolist())
-                with self._ledger.write() as connection:
+        for group in self._confirmed_groups():
+            with self._ledger.write() as connection:
+                for at, ids in group:
+                    older = appointment.c.as_of.is_(None) | (appointment.c.as_of < at)
+                    known = appointment.c.id.in_(ids.tolist())
                     connection.execute(update(appointment).where(known, older).values(as_of=at))
         self._confirmed.clear()
+
+    def _confirmed_groups(self) -> Iterator[list[tuple[datetime, array[int]]]]:
+        """The unchanged appointments by time, a chunk of them in each group: a feed's rows have times of their own."""
+        group: list[tuple[datetime, array[int]]] = []
+        size = 0
+        for at, ids in self._confirmed.items():
+            for first in range(0, len(ids), CHUNK_SIZE):
+                part = ids[first : first + CHUNK_SIZE]
+                if size + len(part) > CHUNK_SIZE:
+                    yield group
+                    group, size = [], 0
+                group.append((at, part))
+                size += len(part)
+        if group:
+            yield group
 
     def undo(self) -> None:
         """Delete everything that was staged, and the persons that only this file named.
