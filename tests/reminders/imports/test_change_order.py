@@ -126,3 +126,24 @@ def test_an_older_import_that_goes_live_last_changes_nothing_newer(clinic):
     older.go_live()
     assert clinic.appointment("A1").starts_at == NOW + timedelta(days=10)
     assert clinic.appointment("A1").changed_from == "10.csv"
+
+
+def test_unchanged_rows_with_times_of_their_own_are_confirmed_in_one_transaction(clinic, monkeypatch):
+    rows = [row(number, at(9)) for number in range(40)]
+    imported(clinic, *rows, sent_at=NOW - HOUR)
+    writes, write = [], type(clinic.ledger).write
+
+    def counted(ledger, *arguments, **more):
+        writes.append(1)
+        return write(ledger, *arguments, **more)
+
+    monkeypatch.setattr(type(clinic.ledger), "write", counted)
+    counts = []
+    for gap in (timedelta(0), timedelta(seconds=1)):
+        writes.clear()
+        times = [(NOW + HOUR + number * gap).isoformat() for number in range(40)]
+        later = [{**each, SENT_AT: sent} for each, sent in zip(rows, times, strict=True)]
+        imported(clinic, *later, now=NOW + 2 * HOUR)
+        counts.append(len(writes))
+    assert counts[0] == counts[1]
+    assert len({stored.as_of for stored in clinic.all(appointment)}) == 40
