@@ -50,6 +50,8 @@ def main(options: argparse.Namespace) -> int:
         _row(f"{callers:,} callers at once: cores, web and callers", f"{found.web_cores:.1f}, {found.client_cores:.1f}")
         _row("memory of all processes (PSS), idle and after this", f"{_sum(idle):,.0f} MB, {_sum(after):,.0f} MB")
         print_table(names, idle, after)
+        for error, count in found.turns.errors.items():
+            print(f"error: {error} ({count} times)")
     return 0 if not errors and p99 < crowd.TARGET_MS else 1
 
 

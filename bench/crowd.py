@@ -86,7 +86,7 @@ def measure(line: Line, callers: int, seconds: float) -> Crowd:
     pipes, clients = [], []
     for number in range(CLIENTS):
         ours, theirs = context.Pipe(duplex=False)
-        arguments = (line.port, range(number, callers, CLIENTS), seconds, theirs)
+        arguments = (line.port, TOKEN, range(number, callers, CLIENTS), seconds, theirs)
         clients.append(context.Process(target=_call, args=arguments, daemon=True))
         pipes.append(ours)
         clients[-1].start()
@@ -100,15 +100,16 @@ def measure(line: Line, callers: int, seconds: float) -> Crowd:
     return Crowd(turns, seconds, web_cores, client_cpu / seconds)
 
 
-def _call(port: int, numbers: range, seconds: float, results: Pipe) -> None:
+def _call(port: int, token: str, numbers: range, seconds: float, results: Pipe) -> None:
+    """token: with which requests are signed. A process that is started anew would draw another."""
     connection_limit()
     turns = Turns()
-    asyncio.run(_call_all(port, numbers, seconds, turns))
+    asyncio.run(_call_all(port, token, numbers, seconds, turns))
     results.send((turns, time.process_time()))
 
 
-async def _call_all(port: int, numbers: range, seconds: float, turns: Turns) -> None:
-    callers = [asyncio.create_task(_Caller(port, number, turns).call()) for number in numbers]
+async def _call_all(port: int, token: str, numbers: range, seconds: float, turns: Turns) -> None:
+    callers = [asyncio.create_task(_Caller(port, token, number, turns).call()) for number in numbers]
     await asyncio.sleep(seconds)
     for caller in callers:
         caller.cancel()
@@ -118,8 +119,8 @@ async def _call_all(port: int, numbers: range, seconds: float, turns: Turns) -> 
 
 
 class _Caller:
-    def __init__(self, port: int, number: int, turns: Turns) -> None:
-        self._port, self._number, self._turns = port, number, turns
+    def __init__(self, port: int, token: str, number: int, turns: Turns) -> None:
+        self._port, self._token, self._number, self._turns = port, token, number, turns
         self._base = f"http://127.0.0.1:{port}"
         self._rng = random.Random(number)  # noqa: S311 - no secret
         self._connection: Connection | None = None
@@ -140,7 +141,7 @@ class _Caller:
 
     async def _turn(self, url: str, fields: dict[str, str]) -> str:
         """Return the document of a turn; empty if the turn failed, after counting the error."""
-        message = request(self._base, url.removeprefix(self._base), fields, TOKEN)
+        message = request(self._base, url.removeprefix(self._base), fields, self._token)
         message = with_token(message, self._rng.getrandbits(32))
         started = time.perf_counter()
         try:

@@ -95,7 +95,8 @@ def test_a_session_that_ends_while_a_file_is_sent_leads_back_to_the_upload(offic
 
 
 def end_session(page: Page) -> None:
-    """What 15 idle minutes do: the browser deletes the cookie."""
+    """What 15 idle minutes do: the browser deletes the cookie. An answer still on its way would set it again."""
+    page.wait_for_load_state("networkidle")
     page.context.clear_cookies()
 
 
