@@ -72,6 +72,11 @@ TABLES = (
         "unanswered (id, at, source, language, words_sealed)",
         "'u' || n, {ago_n}, 'text', 'en', {words_sealed}",
     ),
+    (
+        1 / 1000,
+        "hl7_message (id, key_hash, sender, event, received_at, state, fault, message_sealed)",
+        "n, 'm' || n, 'SCHEDULING', 'S12', {ago_n}, 'unread', 'no_schedule', {words_sealed}",
+    ),
 )
 
 
@@ -92,8 +97,9 @@ def fill(ledger: Ledger, vault: Vault, appointments: int) -> None:
 def _values(ledger: Ledger, vault: Vault, appointments: int) -> dict[str, object]:
     now = datetime.now(UTC).replace(tzinfo=None)
     # From 30 days ago to 30 days ahead, in steps of a quarter of an hour.
-    start = "(15 * mod(n * 7919, 5760) - 43200)"
-    age = "(-mod(n * 104729, 43200))"
+    # The multiplied remainders stay below the largest integer of PostgreSQL.
+    start = "(15 * mod(mod(n, 5760) * 7919, 5760) - 43200)"
+    age = "(-mod(mod(n, 20011) * 104729, 43200))"
 
     def moment(minutes: str) -> str:
         if ledger.is_sqlite:
@@ -125,7 +131,17 @@ def _reset_sequences(ledger: Ledger) -> None:
     if ledger.is_sqlite:
         return
     with ledger.write() as connection:
-        for table in ("person", "batch", "appointment", "text", "text_move", "audit_entry", "callback", "todo"):
+        for table in (
+            "person",
+            "batch",
+            "appointment",
+            "text",
+            "text_move",
+            "audit_entry",
+            "callback",
+            "todo",
+            "hl7_message",
+        ):
             last = f"(SELECT max(id) FROM {table})"  # noqa: S608 - a name of the tuple above
             connection.exec_driver_sql(f"SELECT setval('{table}_id_seq', {last})")
 
