@@ -7,12 +7,9 @@ import sys
 
 from bench import (
     api,
-    callers,
     capacity,
     console,
-    crowd,
     feeds,
-    held,
     imports,
     ledger,
     memory,
@@ -24,6 +21,7 @@ from bench import (
     understanding,
     voice,
 )
+from bench.crowds import callers, crowd, held
 
 PARTS = {
     "startup": startup.main,

@@ -9,12 +9,12 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from bench import crowd
-from bench.load import Round, drive
-from bench.machine import cpu_seconds
+from bench.crowds import crowd
 from bench.memory import measure as measure_memory
 from bench.memory import print_table
-from bench.procfile import TOKEN, Line, running
+from bench.support.load import Round, drive
+from bench.support.machine import cpu_seconds
+from bench.support.procfile import TOKEN, Line, running
 from bench.texts import text_requests
 from bench.voice import Requests, call_requests
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
-from bench.machine import cpu_seconds, empty_database, free_port
+from bench.support.machine import cpu_seconds, empty_database, free_port
 from ivr.feeds.hl7.mllp import END, framed
 from ivr.shipped import ROOT
 

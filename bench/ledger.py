@@ -14,7 +14,7 @@ from functools import partial
 
 from sqlalchemy import text
 
-from bench.machine import empty_database
+from bench.support.machine import empty_database
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.reminders.outbox.claims import due_count, due_slice

@@ -7,8 +7,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from bench.load import drive
-from bench.procfile import TOKEN, Line, memory, running
+from bench.support.load import drive
+from bench.support.procfile import TOKEN, Line, memory, running
 from bench.texts import text_requests
 from bench.voice import call_requests
 

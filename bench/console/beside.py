@@ -15,7 +15,7 @@ from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from typing import TypeAlias
 
-from bench.load import read_response
+from bench.support.load import read_response
 
 ROUNDS = 6
 SECONDS = 8.0

@@ -25,7 +25,7 @@ from bench.console.data import add_users, fill
 from bench.console.pages import ASKED_MS, Page, pages
 from bench.imports import write_file
 from bench.ledger import database
-from bench.machine import children, cpu_seconds, free_port, wait_for
+from bench.support.machine import children, cpu_seconds, free_port, wait_for
 from bench.voice import TOKEN, call_requests
 from ivr import create_app
 from ivr.ledger import Vault, open_ledger

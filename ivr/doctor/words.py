@@ -6,7 +6,7 @@ from ivr.doctor.result import Line, Result, ok, problem, warning
 from ivr.ledger import LedgerUnavailable
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import content_digest, read_folder
-from ivr.line.content.sign_off import unsigned_prompts
+from ivr.line.content.revisions.sign_off import unsigned_prompts
 from ivr.line.lint.runner import check_files
 from ivr.releases.confirmations import CONFIRMED_RULES
 from ivr.releases.live import NoRelease

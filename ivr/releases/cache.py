@@ -20,7 +20,7 @@ from ivr.line.callflow.holiday_calendar import is_holiday
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, Files
 from ivr.line.content.recordings import Recording
-from ivr.line.content.upgrades import open_release
+from ivr.line.content.revisions.upgrades import open_release
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases.disk_cache import DIGEST, MAX_COPIES, DiskCache
 from ivr.releases.live import NoRelease, live_content

@@ -7,7 +7,7 @@ from pathlib import Path
 from ivr.ledger import Ledger
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content
-from ivr.line.content.upgrades import open_release
+from ivr.line.content.revisions.upgrades import open_release
 from ivr.line.lint.plan_rules import renamed_steps
 from ivr.releases.store import live_release, stored_files
 

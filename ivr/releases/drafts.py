@@ -19,7 +19,7 @@ from ivr.i18n import N_, Explained, Sentence, sentence
 from ivr.ledger import Ledger
 from ivr.ledger.tables import draft, draft_file
 from ivr.line.content.loader import Files, file_problem, read_content
-from ivr.line.content.upgrades import add_required_prompts
+from ivr.line.content.revisions.upgrades import add_required_prompts
 from ivr.line.lint.runner import CheckReport, check_files
 from ivr.releases.store import Publication, Release, insert_release, local_time, select_files, select_live
 

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
-from ivr.line.content.diff import ChangeKind, changed_files
 from ivr.line.content.loader import Files
+from ivr.line.content.revisions.diff import ChangeKind, changed_files
 from ivr.releases.store import SUMMARY_COLUMNS, Release, packed_stamps, stored_files
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, read_content, read_folder
-from ivr.line.content.upgrades import open_release
+from ivr.line.content.revisions.upgrades import open_release
 from ivr.releases.disk_cache import DiskCache
 from ivr.releases.store import live_release, stored_files
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ivr.i18n import N_, Explained, sentence
 from ivr.ledger import Ledger
 from ivr.line.content.loader import Content
-from ivr.line.content.upgrades import open_release
+from ivr.line.content.revisions.upgrades import open_release
 from ivr.line.lint.runner import CheckReport, check_content
 from ivr.releases.store import Release, stored_files
 

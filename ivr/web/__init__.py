@@ -1,1 +1,1 @@
-"""HTTP: webhooks, receipts, recordings, health, metrics. What callers and senders mean: `ivr.line`, `ivr.people`."""
+"""HTTP: doors, health, metrics. What Twilio posts: `webhooks`; what staff see: `console`; what systems use: `api`."""

@@ -21,7 +21,7 @@ from ivr.cli.run.running_file import RunningFile, RunningLine
 from ivr.doctor.runner import CHECKS
 from ivr.ledger import open_ledger
 from ivr.line.content.loader import Content
-from ivr.line.content.sign_off import unsigned_prompts
+from ivr.line.content.revisions.sign_off import unsigned_prompts
 from ivr.line.lint.runner import CheckReport, check_content
 from ivr.reminders.alarms import Alarm, raise_alarm, raised
 from ivr.settings import load

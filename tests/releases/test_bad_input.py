@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from ivr.cli import main
 from ivr.cli.prompts import publish as releases_command
 from ivr.ledger import Ledger
-from ivr.line.content.diff import diff_files
 from ivr.line.content.loader import Content, content_digest, read_content
+from ivr.line.content.revisions.diff import diff_files
 from ivr.line.lint.runner import CheckReport
 from ivr.releases import cache as cache_module
 from ivr.releases.cache import ReleaseCache

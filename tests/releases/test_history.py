@@ -22,9 +22,9 @@ from ivr.cli import main
 from ivr.cli.prompts import publish as releases_command
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release as releases
-from ivr.line.content.diff import diff_files, summarize_changes
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content, content_digest, read_content, read_folder
+from ivr.line.content.revisions.diff import diff_files, summarize_changes
 from ivr.releases import rollback
 from ivr.releases.history import FolderNotEmpty, export_release, release_history
 from ivr.releases.store import AlreadyLive, ConcurrentPublish, live_release, pack, publish_release, stored_files

@@ -15,11 +15,11 @@ from ivr.cli import main
 from ivr.ledger import Ledger
 from ivr.ledger.tables import release
 from ivr.line.callflow.states import Key
-from ivr.line.content import upgrades
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.keyword_rules import parse_keyword_rule
 from ivr.line.content.loader import Content, content_digest, read_content
-from ivr.line.content.upgrades import REMOVED, Upgrade, open_release, upgrade_files
+from ivr.line.content.revisions import upgrades
+from ivr.line.content.revisions.upgrades import REMOVED, Upgrade, open_release, upgrade_files
 from ivr.line.lint.runner import check_content
 from ivr.line.twiml.release import CompiledLine
 from ivr.releases import cache as cache_module

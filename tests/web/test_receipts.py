@@ -12,7 +12,7 @@ from ivr import create_app, log
 from ivr.ledger import open_ledger
 from ivr.people.spool import open_spool
 from ivr.settings import load
-from ivr.web.receipts import replay_receipt
+from ivr.web.webhooks.receipts import replay_receipt
 from tests.support.clinic import NOW, at, open_clinic, row
 from tests.support.network import TOKEN, wait_for
 from tests.support.processes import environment
@@ -75,7 +75,7 @@ def test_an_unexpected_error_is_logged_without_the_path(app, monkeypatch, capsys
     def fail(*_arguments):
         raise RuntimeError("unexpected")
 
-    monkeypatch.setattr("ivr.web.receipts.apply_receipt", fail)
+    monkeypatch.setattr("ivr.web.webhooks.receipts.apply_receipt", fail)
     log.configure()
     attempt = "0123456789abcdef" * 2
     assert post_receipt(app, attempt, MessageStatus="delivered") == 500

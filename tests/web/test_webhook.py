@@ -17,9 +17,9 @@ from werkzeug.test import Client
 from ivr import create_app
 from ivr.ledger.tables import opt_out_event, person
 from ivr.settings import load
-from ivr.web.fast_path import FastPath
 from ivr.web.services import Services
-from ivr.web.webhook import Webhook
+from ivr.web.webhooks.fast_path import FastPath
+from ivr.web.webhooks.webhook import Webhook
 from tests.support.clinic import write_empty_ledger
 
 TOKEN, OTHER_TOKEN = "first-token", "second-token"

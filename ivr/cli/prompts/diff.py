@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import click
 
 from ivr.cli.console import WIDTH, clean, echo
-from ivr.line.content.diff import Change, DiffRun, diff_files, summarize_changes
 from ivr.line.content.loader import Files
+from ivr.line.content.revisions.diff import Change, DiffRun, diff_files, summarize_changes
 
 _MARKS = {"-": ("[-", "-]", "red"), "+": ("{+", "+}", "green"), "=": ("", "", None)}
 

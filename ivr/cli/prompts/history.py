@@ -13,11 +13,11 @@ from ivr.cli.console import FINDINGS, NUMBER, WIDTH, echo, fail, json_option, pr
 from ivr.cli.context import CommandContext, iso, ledger_or_exit, minute, open_context, settings_or_exit
 from ivr.cli.prompts.diff import print_changes
 from ivr.ledger import Ledger
-from ivr.line.content.diff import diff_files, summarize_changes
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Files
-from ivr.line.content.sign_off import sign_offs
-from ivr.line.content.upgrades import open_release
+from ivr.line.content.revisions.diff import diff_files, summarize_changes
+from ivr.line.content.revisions.sign_off import sign_offs
+from ivr.line.content.revisions.upgrades import open_release
 from ivr.releases.history import FolderNotEmpty, HistoryEntry, export_release, find_release, release_history
 from ivr.releases.live import NoRelease, live_content
 from ivr.releases.store import Release, live_release, stored_files

@@ -18,8 +18,8 @@ from ivr.cli.prompts.folder import exit_on_broken_prompts, print_report
 from ivr.cli.prompts.history import release_or_exit, zone_of
 from ivr.cli.release import announce_release
 from ivr.ledger import Ledger
-from ivr.line.content.diff import summarize_changes
 from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
+from ivr.line.content.revisions.diff import summarize_changes
 from ivr.line.lint.runner import CheckReport, check_files
 from ivr.releases.confirmations import CONFIRMED_RULES, renamed_reminders
 from ivr.releases.drafts import Drafts

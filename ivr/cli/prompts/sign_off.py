@@ -15,8 +15,8 @@ from ivr.cli.context import language_or_exit
 from ivr.cli.prompts.folder import folder_content_or_exit, replace_or_exit
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.sign_off import with_sign_off
-from ivr.line.content.translations import mark_up_to_date, outdated_translations, source_prompt, text_digest
+from ivr.line.content.revisions.sign_off import with_sign_off
+from ivr.line.content.revisions.translations import mark_up_to_date, outdated_translations, source_prompt, text_digest
 
 _NOTHING_WRITTEN = "Nothing was written: fix these errors first."
 

@@ -15,7 +15,7 @@ from ivr.cli.console import FINDINGS, echo, fail, json_option, print_json
 from ivr.cli.context import CommandContext, moment_or_exit, open_context
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content
-from ivr.line.content.upgrades import open_release
+from ivr.line.content.revisions.upgrades import open_release
 from ivr.releases.disk_cache import MAX_COPIES, DiskCache
 from ivr.releases.store import releases_since, stored_files
 

@@ -1,4 +1,4 @@
-"""prompts/ as typed objects, with file and line for every error; edits of its files; upgrades of old releases.
+"""prompts/ as typed objects, with file and line for every error, and edits of its files.
 
 Style rules belong in `lint`, the call graph in `callflow`.
 """

@@ -11,8 +11,8 @@ from signal import SIG_IGN, SIGINT, signal
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content, Files, read_content
 from ivr.line.content.prompt import Prompt
-from ivr.line.content.sign_off import check_sign_off
-from ivr.line.content.translations import check_translation
+from ivr.line.content.revisions.sign_off import check_sign_off
+from ivr.line.content.revisions.translations import check_translation
 from ivr.line.lint.accent_rules import check_accents
 from ivr.line.lint.folder_rules import FOLDER_RULES, unconfirmed_holidays
 from ivr.line.lint.graph_rules import GRAPH_RULES, ExploredGraph

@@ -18,8 +18,8 @@ from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import LINE_FILE, Content, is_prompt, misnamed_file, outcomes_of
 from ivr.line.content.prompt import Prompt, Section, read_prompt
 from ivr.line.content.recordings import find_recording_errors, is_in_recordings_folder
+from ivr.line.content.revisions.translations import check_translation
 from ivr.line.content.training_questions import is_question_file, read_questions
-from ivr.line.content.translations import check_translation
 from ivr.line.content.yaml_source import decode_text, read_yaml
 from ivr.line.lint import limits
 from ivr.line.lint.folder_rules import FOLDER_RULES

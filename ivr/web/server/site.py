@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import HTTPException
 
 from ivr import request_ids, tracing
-from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
 from ivr.web.body_files import BodyFile
 from ivr.web.routes import Lane, lane_of, route_of
 from ivr.web.server.lanes import BUSY, SIZES, Finish, ThreadLane
 from ivr.web.server.request_counts import RequestCounts
 from ivr.web.server.traced import run_traced
 from ivr.web.server.wsgi import Response, add_body, run_app
-from ivr.web.webhook import REFUSED, refuse_unread
+from ivr.web.webhooks.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
+from ivr.web.webhooks.webhook import REFUSED, refuse_unread
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

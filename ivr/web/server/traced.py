@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivr import tracing
-from ivr.web.at_once import WouldWait
 from ivr.web.routes import route_of
 from ivr.web.server.wsgi import Response, run_app
+from ivr.web.webhooks.at_once import WouldWait
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

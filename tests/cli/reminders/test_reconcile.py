@@ -16,8 +16,8 @@ from ivr.cli.reminders.reconcile import contents_since
 from ivr.ledger import Ledger
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import content_digest, read_content
-from ivr.line.content.sign_off import with_sign_off
-from ivr.line.content.upgrades import open_release
+from ivr.line.content.revisions.sign_off import with_sign_off
+from ivr.line.content.revisions.upgrades import open_release
 from ivr.releases.disk_cache import DiskCache
 from ivr.releases.store import publish_release
 from ivr.settings import load

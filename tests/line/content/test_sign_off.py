@@ -12,8 +12,8 @@ from ivr.cli import main
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content
 from ivr.line.content.prompt import Prompt, read_prompt
-from ivr.line.content.sign_off import is_signed_off, requires_sign_off, sign_offs, with_sign_off
-from ivr.line.content.translations import mark_up_to_date, outdated_translations, text_digest
+from ivr.line.content.revisions.sign_off import is_signed_off, requires_sign_off, sign_offs, with_sign_off
+from ivr.line.content.revisions.translations import mark_up_to_date, outdated_translations, text_digest
 from ivr.line.lint import runner as check_module
 from ivr.line.lint.runner import CheckReport, check_files
 from tests.line.content.test_loader import HARMLESS, SHIPPED, changed, line_of

@@ -13,7 +13,7 @@ from ivr.line.callflow.speech import Speech
 from ivr.line.callflow.states import Key, Menu, State
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import LINE_FILE, Content, read_content
-from ivr.line.content.upgrades import open_release
+from ivr.line.content.revisions.upgrades import open_release
 from ivr.line.content.yaml_source import read_yaml
 from ivr.line.lint.folder_rules import FOLDER_RULES
 from ivr.line.lint.word_rules import WORD_RULES

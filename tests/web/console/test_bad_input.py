@@ -12,7 +12,7 @@ from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.ledger.tables import appointment, batch
 from tests.support.clinic import Clinic, at, csv_text, row
 from tests.web.console.conftest import Console
-from tests.web.console.upload_support import number, settled, upload
+from tests.web.console.reminders.upload_support import number, settled, upload
 
 # Arabic, Hebrew with a mark that turns the direction of what follows, and emoji.
 NAMES = ("مريم 🙂", "\u202eרות", "Zoë 👩‍⚕️", "<b>Ann</b>")

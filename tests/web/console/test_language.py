@@ -23,7 +23,7 @@ from ivr.web.console.today.alarm_words import words_of_alarm
 from ivr.web.console.words import translated
 from tests.support.clinic import NOW, at, csv_text, row
 from tests.support.paths import ROOT
-from tests.web.console.upload_support import upload
+from tests.web.console.reminders.upload_support import upload
 
 SIGN_IN = {"en": "Sign in", "es": "Iniciar sesión"}
 

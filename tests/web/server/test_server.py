@@ -16,9 +16,9 @@ import pytest
 import structlog
 
 from ivr import log
-from ivr.web.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
 from ivr.web.routes import MAX_BODY
 from ivr.web.server.lanes import SIZES, Lane
+from ivr.web.webhooks.at_once import AT_ONCE, WITHOUT_DATABASE, WouldWait
 from tests.support.network import wait_for
 from tests.support.serving import Client, Serving, http_request, serving
 

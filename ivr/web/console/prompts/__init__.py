@@ -1,18 +1,11 @@
 """The words of the line: read, edit in the shared draft, listen, record, publish, roll back, and teach."""
 
 from ivr.web.console.access import ALL, OPERATORS
-from ivr.web.console.prompts import (
-    draft_views,
-    editor_views,
-    history_views,
-    hours_views,
-    menu_views,
-    question_views,
-    recording_views,
-    sign_off_views,
-    topic_views,
-)
+from ivr.web.console.prompts import question_views, topic_views
 from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.editing import editor_views, recording_views, sign_off_views
+from ivr.web.console.prompts.line import hours_views, menu_views
+from ivr.web.console.prompts.publishing import draft_views, history_views
 
 _VIEWS = (
     draft_views,

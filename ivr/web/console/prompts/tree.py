@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
-from ivr.line.content.sign_off import is_signed_off, requires_sign_off
-from ivr.line.content.translations import outdated_translations, source_prompt, text_digest
+from ivr.line.content.revisions.sign_off import is_signed_off, requires_sign_off
+from ivr.line.content.revisions.translations import outdated_translations, source_prompt, text_digest
 from ivr.releases.drafts import Draft
 from ivr.web.console.prompts.drafted import languages_of
 from ivr.web.console.words import gettext

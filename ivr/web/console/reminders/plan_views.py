@@ -17,7 +17,7 @@ from ivr.people.audit import AuditKind
 from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import audit, live_line, services, staff_user
 from ivr.web.console.prompts.drafted import drafts
-from ivr.web.console.prompts.editor_form import sentence_of, sentences_of
+from ivr.web.console.prompts.editing.editor_form import sentence_of, sentences_of
 from ivr.web.console.reminders.plan_drawing import timeline
 from ivr.web.console.reminders.plan_form import (
     StepFields,

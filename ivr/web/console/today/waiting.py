@@ -14,8 +14,8 @@ from sqlalchemy import Connection, case, func, select
 from ivr.ledger.tables import callback, todo, unanswered
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
-from ivr.line.content.sign_off import unsigned_prompts
-from ivr.line.content.translations import outdated_translations
+from ivr.line.content.revisions.sign_off import unsigned_prompts
+from ivr.line.content.revisions.translations import outdated_translations
 from ivr.line.lint.folder_rules import unconfirmed_holidays
 from ivr.reminders.alarms import active_alarms
 from ivr.web.console.security.gate import may_open

@@ -23,14 +23,14 @@ from ivr.people.work_items import add_work_item
 from ivr.releases.store import publish_release
 from ivr.staff.api_keys import add_api_key
 from ivr.staff.users import Role
-from ivr.web.console.prompts import jobs
+from ivr.web.console.prompts.publishing import jobs
 from ivr.web.console.reminders import upload_views
 from tests.support.clinic import NOW, Clinic, at, csv_text, row
 from tests.support.paths import ROOT
 from tests.web.console.conftest import Browser, Console
-from tests.web.console.prompts_support import NEW, OLD, form_of, replaced, send, words_form
+from tests.web.console.prompts.support import NEW, OLD, form_of, replaced, send, words_form
 from tests.web.console.security.support import addresses, rows_of
-from tests.web.console.work_support import unread_message
+from tests.web.console.work.support import unread_message
 
 # The id of the user who is changed; the administrator is the first.
 OPERATOR = 2

@@ -1,0 +1,1 @@
+"""What the benchmarks share: requests, connections, load, and the processes that are measured."""

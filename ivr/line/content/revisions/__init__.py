@@ -1,0 +1,1 @@
+"""What has changed between two versions of prompts/: differences, sign-offs, translations, and upgrades."""

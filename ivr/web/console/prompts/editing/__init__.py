@@ -1,0 +1,1 @@
+"""One prompt: its words, its recordings, and its sign-off."""

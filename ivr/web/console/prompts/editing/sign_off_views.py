@@ -1,0 +1,92 @@
+"""Clinical sign-off of exact words, and saying that a translation is up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ivr import clock
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.prompt import Prompt, read_prompt
+from ivr.line.content.revisions.sign_off import is_signed_off, with_sign_off
+from ivr.line.content.revisions.translations import mark_up_to_date
+from ivr.people.audit import AuditKind
+from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
+from ivr.web.console.context import live_line, staff_user
+from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.drafted import (
+    drafts,
+    language_name,
+    open_draft,
+    prompt_file,
+    readable_content,
+    recorder,
+)
+from ivr.web.console.prompts.tree import source_digest, title_of
+from ivr.web.console.words import gettext, reason_of
+
+
+def _saved(draft: Draft, file: str) -> Prompt:
+    """The prompt as it is saved. Answers 409 if it cannot be read."""
+    try:
+        return read_prompt(file, draft.files[file])
+    except BrokenPrompts:
+        abort(409)
+
+
+@blueprint.get("/prompts/<language>/<name>/sign-off")
+def ask_sign_off(language: str, name: str) -> str:
+    """The exact words, as they are saved, to read before signing them off."""
+    draft = open_draft()
+    file = prompt_file(draft, language, name)
+    prompt = _saved(draft, file)
+    return render_template(
+        "prompts/sign_off.html",
+        language=language,
+        language_name=language_name(language),
+        name=name,
+        title=title_of(readable_content(draft), name),
+        prompt=prompt,
+        is_signed=is_signed_off(prompt),
+        version=draft.version(file),
+    )
+
+
+@blueprint.post("/prompts/<language>/<name>/sign-off")
+def sign_off(language: str, name: str) -> ResponseReturnValue:
+    """Sign off exactly the words that were shown, in the draft."""
+    today = clock.now().astimezone(live_line().content.config.zone).date()
+    by = staff_user().name
+    saved = gettext("Signed off in the draft. It counts once the draft is published.")
+    return _rewrite(language, name, lambda data: with_sign_off(data, by, today), AuditKind.PROMPT_SIGNED_OFF, saved)
+
+
+@blueprint.post("/prompts/<language>/<name>/up-to-date")
+def up_to_date(language: str, name: str) -> ResponseReturnValue:
+    """Record that a translation says what the first language says now."""
+    content = readable_content(open_draft())
+    digest = source_digest(content, language, name)
+    if digest is None or digest != request.form.get("source"):
+        abort(409)
+    saved = gettext("Noted in the draft: this says the same as the other language.")
+    return _rewrite(language, name, lambda data: mark_up_to_date(data, digest), AuditKind.DRAFT_CHANGED, saved)
+
+
+def _rewrite(
+    language: str, name: str, change: Callable[[bytes], bytes], kind: AuditKind, done: str
+) -> ResponseReturnValue:
+    """Change fields of the version that was shown."""
+    draft = open_draft()
+    file = prompt_file(draft, language, name)
+    try:
+        data = change(draft.files[file])
+        drafts().save(file, data, staff_user().name, clock.now(), request.form.get("version", ""), recorder(kind))
+    except EditConflict:
+        abort(409)
+    except (FileRejected, NoDraft, BrokenPrompts, ValueError) as refused:
+        flash(reason_of(refused), "wrong")
+    else:
+        flash(done)
+    return redirect(url_for("prompts.editor", language=language, name=name), 303)

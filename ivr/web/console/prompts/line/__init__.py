@@ -1,0 +1,1 @@
+"""What line.yaml says, as forms: opening hours, holidays, the directory, and menus."""

@@ -1,0 +1,63 @@
+"""line.yaml in the draft: read, and changed one value at a time, so that comments and all else stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import abort
+
+from ivr.line.content.config import Config, read_config
+from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.loader import LINE_FILE
+from ivr.line.content.yaml_edit import replace_value
+from ivr.line.content.yaml_source import Path, decode_text, read_yaml
+from ivr.line.lint.single_prompt import proof_prompt
+from ivr.releases.drafts import Draft
+from ivr.web.console.prompts.drafted import open_draft, readable_content
+from ivr.web.console.prompts.editing.editor_form import sentences_of
+from ivr.web.console.words import gettext
+
+
+@dataclass(frozen=True)
+class LineFile:
+    """The draft and its configuration."""
+
+    draft: Draft
+    config: Config
+
+    @property
+    def version(self) -> str:
+        return self.draft.version(LINE_FILE)
+
+    def changed(self, values: Mapping[Path, str]) -> bytes:
+        """The file with other values. Raises Refused."""
+        before = self.draft.files[LINE_FILE]
+        text = decode_text(LINE_FILE, before)
+        try:
+            for path, value in values.items():
+                text = replace_value(text, path, value)
+        except KeyError:
+            raise Refused(
+                gettext("line.yaml writes this over several lines, so it cannot be changed here: edit the file.")
+            ) from None
+        content = readable_content(self.draft)
+        earlier = {finding.message for finding in proof_prompt(content, LINE_FILE, before).findings}
+        findings = proof_prompt(content, LINE_FILE, text.encode()).findings
+        new = [item for item in findings if item.level == "error" and item.message not in earlier]
+        if new:
+            raise Refused(sentences_of(new))
+        return text.encode()
+
+
+class Refused(ValueError):
+    """The values cannot be saved; the message says why."""
+
+
+def open_line_file() -> LineFile:
+    """Answers 409 while line.yaml in the draft cannot be read."""
+    draft = open_draft()
+    try:
+        return LineFile(draft, read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, draft.files[LINE_FILE]))))
+    except (BrokenPrompts, KeyError):
+        abort(409)

@@ -1,0 +1,103 @@
+"""The menus of the draft, with their picture, and moving a choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from ivr import clock
+from ivr.line.diagram.svg import render_svg
+from ivr.releases.drafts import EditConflict, FileRejected, NoDraft, Version
+from ivr.web.console.context import staff_user
+from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.drafted import drafts, language_name, readable_content, recorder
+from ivr.web.console.prompts.line.line_file import LineFile, Refused, open_line_file
+from ivr.web.console.prompts.line.menu_moves import swapped
+from ivr.web.console.prompts.tree import title_of
+from ivr.web.console.words import gettext, reason_of
+
+_pictures: dict[tuple[str, str], str] = {}
+_MOST_PICTURES = 6
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A choice of a menu. words: as callers hear it. leads_to: the title of the prompt or the name of the office."""
+
+    key: str
+    words: str
+    leads_to: str
+
+
+@dataclass(frozen=True)
+class _Menu:
+    name: str
+    title: str
+    choices: tuple[_Choice, ...]
+
+
+@blueprint.get("/prompts/menus")
+def menus() -> str:
+    """Each menu with its choices in order, and the picture of the draft."""
+    line = open_line_file()
+    content = readable_content(line.draft)
+    language = request.args.get("language", "")
+    language = language if language in content.config.languages else content.config.default_language
+    offices = {entry.id: entry.name[content.config.default_language] for entry in content.config.directory}
+    shown = []
+    for name, menu in content.config.menus.items():
+        prompt = content.prompts[content.config.default_language, name]
+        choices = (
+            _Choice(key, prompt.choices.get(key, ""), offices.get(target) or title_of(content, target))
+            for key, target in sorted(menu.choices.items())
+        )
+        shown.append(_Menu(name, title_of(content, name), tuple(choices)))
+    key = (content.digest, language)
+    if key not in _pictures:
+        while len(_pictures) >= _MOST_PICTURES:
+            _pictures.pop(next(iter(_pictures)), None)
+        _pictures[key] = render_svg(content, language)
+    return render_template(
+        "prompts/menus.html",
+        menus=shown,
+        stamp=_stamp(line),
+        # All its words are escaped, since it is built as an XML tree.
+        picture=Markup(_pictures[key]),  # noqa: S704
+        language=language,
+        languages=[(code, language_name(code)) for code in content.config.languages],
+        default_language=content.config.default_language,
+    )
+
+
+def _stamp(line: LineFile) -> str:
+    """The versions of all files that a move changes."""
+    names = [f"{language}/{menu}.md" for menu in line.config.menus for language in line.config.languages]
+    return " ".join([line.version, *map(line.draft.version, names)])
+
+
+@blueprint.post("/prompts/menus/move")
+def move_choice() -> ResponseReturnValue:
+    """Let a choice change places with the one before or after it."""
+    line = open_line_file()
+    if request.form.get("stamp") != _stamp(line):
+        abort(409)
+    menu = line.config.menus.get(request.form.get("menu", ""))
+    keys = sorted(menu.choices) if menu else []
+    key, step = request.form.get("key", ""), {"up": -1, "down": 1}.get(request.form.get("direction", ""), 0)
+    if key not in keys or not step or not 0 <= keys.index(key) + step < len(keys):
+        abort(404)
+    other = keys[keys.index(key) + step]
+    try:
+        files = swapped(line, readable_content(line.draft), request.form["menu"], key, other)
+        versions: dict[str, Version] = {name: (data, line.draft.version(name)) for name, data in files.items()}
+        drafts().save_together(versions, staff_user().name, clock.now(), recorder())
+    except (EditConflict, NoDraft):
+        abort(409)
+    except (Refused, FileRejected) as refused:
+        flash(reason_of(refused), "wrong")
+    else:
+        flash(gettext("Moved in the draft, in every language. It goes live once the draft is published."))
+    return redirect(url_for("prompts.menus", _anchor=f"menu-{request.form['menu']}"), 303)

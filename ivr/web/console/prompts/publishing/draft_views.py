@@ -1,0 +1,178 @@
+"""The draft: what differs from the live words, its check, publishing it, and throwing changes away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ivr.line.content.findings import Finding
+from ivr.line.content.loader import LINE_FILE, is_prompt
+from ivr.line.content.recordings import recordings_by_file
+from ivr.line.content.revisions.diff import Change, diff_files
+from ivr.releases.drafts import Draft, DraftFile, EditConflict, NoDraft
+from ivr.web.console.context import services, staff_user
+from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.drafted import drafts, open_draft, recorder, stamp_of
+from ivr.web.console.prompts.editing.editor_form import sentence_of
+from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Jobs, Kind, check_name
+from ivr.web.console.words import gettext, translated
+
+MOST_NOTE = 500
+
+
+@dataclass(frozen=True)
+class ChangeView:
+    """A file that the draft changes. link: to its editor. is_conflict: whether the live version changed too."""
+
+    change: Change
+    file: DraftFile
+    link: str
+    is_conflict: bool
+
+
+@dataclass(frozen=True)
+class FindingView:
+    """A finding of the whole check, with a link to where it can be mended; empty if the console has no such page.
+
+    is_older: whether it is about what the hospital has yet to confirm, whatever the draft changes.
+    """
+
+    finding: Finding
+    message: str
+    link: str
+    is_older: bool
+
+
+def jobs() -> Jobs:
+    return Jobs(services().settings.var_dir)
+
+
+@blueprint.get("/prompts/draft")
+def draft() -> str:
+    """The differences between the draft and the live words, and what the check says."""
+    opened = open_draft()
+    stamp = stamp_of(opened)
+    checked = jobs().get(check_name(stamp)) if opened.changed else None
+    return render_template(
+        "prompts/draft.html",
+        changes=_changes(opened),
+        stamp=stamp,
+        conflicts=opened.conflicts,
+        **_check_values(checked, opened),
+    )
+
+
+def _changes(opened: Draft) -> list[ChangeView]:
+    names = list(opened.changed)
+    files = opened.files
+    before = {name: opened.live_files[name] for name in names if name in opened.live_files}
+    after = {name: files[name] for name in names if name in files}
+    conflicts = {file.name for file in opened.conflicts}
+    return [
+        ChangeView(change, opened.changed[change.file], link_to(change.file, opened), change.file in conflicts)
+        for change in diff_files(before, after)
+    ]
+
+
+def link_to(file: str, opened: Draft) -> str:
+    """The page on which a file can be changed; empty if there is none."""
+    for key, name in recordings_by_file([*opened.files, file]):
+        if name == file:
+            file = f"{key[0]}/{key[1]}.md"
+    if is_prompt(file) and file in opened.files:
+        language, _, name = file.removesuffix(".md").partition("/")
+        return url_for("prompts.editor", language=language, name=name)
+    return url_for("reminders.plan") if file == LINE_FILE else ""
+
+
+def findings_of(job: Job, opened: Draft) -> list[FindingView]:
+    """The findings of a job, errors first."""
+    return [
+        FindingView(
+            finding,
+            sentence_of(finding),
+            url_for("prompts.hours") if finding.rule == "unconfirmed" else link_to(finding.file, opened),
+            finding.level != "error" and finding.rule == "unconfirmed",
+        )
+        for finding in job.findings
+    ]
+
+
+def detail_of(job: Job) -> str:
+    """Why a job was refused."""
+    return translated(job.reason) if job.reason else job.detail
+
+
+def _check_values(checked: Job | None, opened: Draft) -> dict[str, object]:
+    findings = findings_of(checked, opened) if checked else []
+    return {"checked": checked, "findings": findings, "sentence_of": sentence_of, "detail_of": detail_of}
+
+
+@blueprint.post("/prompts/draft/check")
+def check() -> ResponseReturnValue:
+    """Begin the whole check of the draft, in a process of its own."""
+    opened = open_draft()
+    stamp = stamp_of(opened)
+    user = staff_user()
+    earlier = jobs().get(check_name(stamp))
+    if opened.changed and (earlier is None or earlier.outcome != earlier.outcome.CHECKED):
+        jobs().start(check_name(stamp), Job(Kind.CHECK, user.id, user.name, stamp))
+    if request.headers.get("HX-Request"):
+        return _checked(opened)
+    return redirect(url_for("prompts.draft", _anchor="check"), 303)
+
+
+@blueprint.get("/prompts/draft/check")
+def checked() -> str:
+    """The fragment with the check, as far as it is."""
+    return _checked(open_draft())
+
+
+def _checked(opened: Draft) -> str:
+    found = jobs().get(check_name(stamp_of(opened)))
+    return render_template("prompts/_check.html", **_check_values(found, opened))
+
+
+@blueprint.post("/prompts/draft/discard")
+def discard() -> ResponseReturnValue:
+    """Throw the draft away, or its change to one file, if it is still the one that was seen."""
+    opened, name = open_draft(), request.form.get("file") or None
+    if request.form.get("stamp") != stamp_of(opened):
+        abort(409)
+    try:
+        drafts().discard(name, opened, recorder())
+    except (EditConflict, NoDraft):
+        abort(409)
+    flash(
+        gettext("The change is thrown away: these are the live words again.")
+        if name
+        else gettext("The draft is thrown away. The live words are as they were.")
+    )
+    return redirect(url_for("prompts.draft"), 303)
+
+
+@blueprint.post("/prompts/draft/publish")
+def publish() -> ResponseReturnValue:
+    """Begin to check and publish the draft that was seen."""
+    opened = open_draft()
+    if not opened.changed or request.form.get("stamp") != stamp_of(opened):
+        abort(409)
+    user, note = staff_user(), " ".join(request.form.get("note", "").split())[:MOST_NOTE]
+    confirmed = request.form.get("confirmed") == "yes"
+    job = Job(Kind.PUBLISH, user.id, user.name, stamp_of(opened), note=note, confirmed=confirmed)
+    if not jobs().start(CHANGE, job):
+        flash(gettext("Something is being published already. Wait until it is done."), "wrong")
+    return redirect(url_for("prompts.publishing"), 303)
+
+
+@blueprint.get("/prompts/draft/publishing")
+def publishing() -> ResponseReturnValue:
+    """How far publishing or going back is: it takes up to a minute, because the line learns the new words."""
+    job = jobs().get(CHANGE)
+    if job is None:
+        return redirect(url_for("prompts.draft"))
+    template = "prompts/_publishing.html" if request.headers.get("HX-Request") else "prompts/publishing.html"
+    findings = findings_of(job, open_draft())
+    return render_template(template, job=job, findings=findings, sentence_of=sentence_of, detail_of=detail_of)

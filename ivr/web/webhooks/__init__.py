@@ -1,0 +1,1 @@
+"""What Twilio posts: calls, texts, and receipts. What it means belongs in `ivr.line` and `ivr.people`."""

@@ -1,0 +1,181 @@
+"""Counting in the background, and the picture of the line."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from ivr.ledger import Ledger
+from ivr.line.content.loader import Content
+from ivr.people.calls.branches import count_branches
+from ivr.web.console.app import create_console
+from ivr.web.console.today import kept, numbers
+from ivr.web.console.today.kept import Kept
+from tests.support.clinic import Clinic
+from tests.web.console.conftest import Console
+from tests.web.console.today.support import (
+    NOTHING,
+    WELCOME,
+    add_calls,
+    ago,
+    tables,
+)
+
+pytestmark = pytest.mark.usefixtures("counted_at_now")
+
+# Counting in the background
+
+
+@contextmanager
+def blocked_count(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Counting waits until the event is set."""
+    may_count = threading.Event()
+    count = numbers.count_numbers
+
+    def wait_and_count(*arguments: Any) -> Any:
+        may_count.wait(30)
+        return count(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(numbers, "count_numbers", wait_and_count)
+        yield may_count
+    may_count.set()
+
+
+def test_a_page_does_not_wait_for_numbers_that_take_long(
+    console: Console, finished: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "PATIENCE", 0.0)
+    with blocked_count(monkeypatch) as may_count:
+        slow = create_console(console.services)
+        browser = Console(slow, console.services).browser()
+        page = browser.page("/")
+        assert NOTHING in page
+        assert 'hx-get="/today/numbers" hx-trigger="every 1s"' in page
+        assert "Reload this page" in page
+        may_count.set()
+        monkeypatch.setattr(kept, "PATIENCE", 30.0)
+        fragment = browser.page("/today/numbers")
+    assert fragment.lstrip().startswith('<div id="numbers"')
+    assert "hx-trigger" not in fragment
+    assert "Counted Dec 1, 2026, 10:00 AM." in fragment
+
+
+def test_a_result_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = iter(range(10))
+    counted = Kept(lambda: next(results))
+    seconds = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+
+    def value_after(passed: float) -> int | None:
+        seconds[0] += passed
+        got = counted.get()
+        return got.value if got else None
+
+    assert [value_after(0), value_after(kept.MAX_AGE - 1), value_after(2), value_after(1)] == [0, 0, 1, 1]
+
+
+def test_a_result_of_hours_ago_is_not_shown_while_a_new_one_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_count = threading.Event()
+    may_count.set()
+    counted = Kept(lambda: may_count.wait(30))
+    seconds = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    assert counted.get()
+    may_count.clear()
+    monkeypatch.setattr(kept, "PATIENCE", 0.0)
+    seconds[0] += kept.MAX_AGE + 1
+    assert counted.get()
+    seconds[0] += kept.SHOWN_FOR
+    assert counted.get() is None
+    may_count.set()
+
+
+def test_after_a_failure_the_last_result_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    results: Iterator[Any] = iter([1])
+    counted = Kept(lambda: next(results))
+    first = counted.get()
+    monkeypatch.setattr(kept, "MAX_AGE", 0.0)
+    counted._next_at = 0.0
+    assert first is not None
+    assert counted.get() == first
+
+
+# The picture of the line
+
+
+BRANCHES = (
+    (1, f"{WELCOME}, key:1 en.menu-calcifications, key:2 en.piece-cancer-0"),
+    # A caller counts once for a key, in either language, and after silence too.
+    (2, f"{WELCOME}, key:1 en.menu-calcifications, key:9 en.menu-welcome, key:1 en.menu-calcifications"),
+    (3, f"{WELCOME}, silence en.menu-welcome.s1, key:8 es.menu-welcome, key:1 es.menu-calcifications"),
+    (4, f"{WELCOME}, key:2 en.transfer-central-scheduling-0"),
+    (5, f"{WELCOME}, key:4 en.menu-people, key:1 en.offer-central-scheduling-closed"),
+    (6, f"{WELCOME}, words:cancer en.piece-cancer-0"),
+    (7, f"{WELCOME}, key:7 en.menu-welcome.w1"),
+    (20 * 24, f"{WELCOME}, key:3 en.menu-getting-ready"),
+)
+
+
+def add_branches(ledger: Ledger) -> None:
+    add_calls(ledger, *((ago(hours=hours), course) for hours, course in BRANCHES))
+
+
+def test_callers_are_counted_on_each_branch(clinic_on_each_database: Clinic, content: Content) -> None:
+    add_branches(clinic_on_each_database.ledger)
+    topics = [subject.id for subject in content.config.subjects]
+    with clinic_on_each_database.ledger.read() as connection:
+        counts = count_branches(connection, ago(days=7), content.config.menus, topics)
+        month = count_branches(connection, ago(days=30), content.config.menus, topics)
+    assert counts.calls == 7
+    assert {branch: number for branch, number in counts.by_key.items() if branch[1] in "1234"} == {
+        ("welcome", "1"): 3,
+        ("welcome", "2"): 1,
+        ("welcome", "4"): 1,
+        ("calcifications", "2"): 1,
+        ("people", "1"): 1,
+    }
+    assert counts.spoken == {"cancer": 1}
+    assert (month.calls, month.by_key["welcome", "3"]) == (8, 1)
+
+
+def test_the_picture_of_the_line_has_a_table_with_the_same_numbers(
+    console_on_each_database: Console,
+) -> None:
+    console = console_on_each_database
+    add_branches(console.services.ledger)
+    page = console.browser("operator").page("/line")
+    table = tables(page)["Callers on each branch"]
+    assert table["About calcifications"] == ["3", "0"]
+    assert table["Is it cancer?"] == ["1", "1"]
+    assert table["Getting ready"] == ["0", "0"]
+    assert "7 calls came in." in page
+    assert re.search(r'<text [^>]*font-weight="bold">7 callers</text>', page)
+    assert re.search(r'<text [^>]*font-weight="bold">1 caller</text>', page)
+    month = console.browser("operator").page("/line?days=30")
+    assert tables(month)["Callers on each branch"]["Getting ready"] == ["1", "0"]
+    assert "8 calls came in." in month
+
+
+def test_other_periods_show_the_last_7_days(console: Console) -> None:
+    browser = console.browser()
+    for days in ("8", "-1", "x", "", "99999999999999999999"):
+        page = browser.page(f"/line?days={days}")
+        assert re.search(r'aria-current="page">The last 7 days', page), days
+        assert "No calls came in." in page
+
+
+def test_while_callers_are_counted_the_picture_has_no_numbers(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Kept, "get", lambda _: None)
+    page = console.browser().page("/line")
+    assert "The callers are being counted." in page
+    assert "Seconds to hear" in page
+    assert " callers</text>" not in page
