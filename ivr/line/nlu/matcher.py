@@ -33,26 +33,25 @@ MOST_SEGMENTS = 3
 # Replies that do not reveal the language of the sender.
 _SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "menu"))
 # All probabilities in this module were chosen on questions that the model had not seen: see decision 25.
-# A false alarm is better than a missed red flag. Rules also match red flags that the model takes for something else:
-# "I have a lump, do I need an earlier appointment" has 0.011.
-_LOWEST_RED_FLAG = 0.2
-_LOWEST_RED_FLAG_WITH_RULE = 0.005
-_LOWEST_POSSIBLE_RED_FLAG = 0.04
+# A false alarm is better than a missed red flag. Below the limit, a rule's red flag is still possible.
+_LOWEST_RED_FLAG = 0.25
+_LOWEST_RED_FLAG_WITH_RULE = 0.03
+_LOWEST_POSSIBLE_RED_FLAG = 0.02
 # A single word that no file lists is too little for a red flag.
 _FEWEST_RED_FLAG_WORDS = 2
 # An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
 # reason, a rule alone is not enough if everything else in the message says otherwise.
-_LOWEST_STOP = 0.93
+_LOWEST_STOP = 0.88
 _LOWEST_STOP_WITH_RULE = 0.3
 _LOWEST_POSSIBLE_STOP = 0.2
 # How probable the outcome of a rule must be.
 _LOWEST_WITH_RULE = dict.fromkeys(RED_FLAGS, _LOWEST_RED_FLAG_WITH_RULE) | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.1
 # An answer about something else misinforms; an outcome such as scheduling does not.
-_LOWEST_ANSWER = 0.6
-_LOWEST_TOPIC = 0.4
+_LOWEST_ANSWER = 0.7
+_LOWEST_TOPIC = 0.35
 # Two answers that are less probable each, but that together are this probable, are offered as a choice.
-_LOWEST_PAIR = 0.5
+_LOWEST_PAIR = 0.45
 _MOST_SCORES = 5
 # Messages up to this length (in characters) are cached.
 _LONGEST_CACHED = 40
