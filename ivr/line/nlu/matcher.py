@@ -43,7 +43,7 @@ _FEWEST_RED_FLAG_WORDS = 2
 # reason, a rule alone is not enough if everything else in the message says otherwise.
 _LOWEST_STOP = 0.93
 _LOWEST_STOP_WITH_RULE = 0.3
-_LOWEST_POSSIBLE_STOP = 0.2
+_LOWEST_POSSIBLE_STOP = 0.05
 # How probable the outcome of a rule must be.
 _LOWEST_WITH_RULE = dict.fromkeys(RED_FLAGS, _LOWEST_RED_FLAG_WITH_RULE) | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.1
