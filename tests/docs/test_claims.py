@@ -53,7 +53,7 @@ def test_the_readme_says_how_many_red_flags_are_missed(line: CompiledLine) -> No
     totals = evaluate(read_questions("fresh-safety.tsv"), line.matcher.match)
     sentence = (
         "Of N new messages with a red flag, it misses N and mentions N beside another answer; "
-        "of N harmless ones that look like a red flag, N get the answer to one"
+        "of N harmless ones, many with words of a red flag, N get the answer to one"
     )
     marks = ("red flag", "red flag missed", "red flag beside an answer", "harmless", "false alarm")
     assert numbers("README.md", sentence) == [totals[mark] for mark in marks]

@@ -33,26 +33,25 @@ MOST_SEGMENTS = 3
 # Replies that do not reveal the language of the sender.
 _SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "menu"))
 # All probabilities in this module were chosen on questions that the model had not seen: see decision 25.
-# A false alarm is better than a missed red flag. Rules also match red flags that the model takes for something else:
-# "I have a lump, do I need an earlier appointment" has 0.011.
-_LOWEST_RED_FLAG = 0.2
-_LOWEST_RED_FLAG_WITH_RULE = 0.005
-_LOWEST_POSSIBLE_RED_FLAG = 0.04
+# A false alarm is better than a missed red flag. Below the limit, a rule's red flag is still possible.
+_LOWEST_RED_FLAG = 0.25
+_LOWEST_RED_FLAG_WITH_RULE = 0.01
+_LOWEST_POSSIBLE_RED_FLAG = 0.03
 # A single word that no file lists is too little for a red flag.
 _FEWEST_RED_FLAG_WORDS = 2
 # An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
 # reason, a rule alone is not enough if everything else in the message says otherwise.
 _LOWEST_STOP = 0.93
 _LOWEST_STOP_WITH_RULE = 0.3
-_LOWEST_POSSIBLE_STOP = 0.2
+_LOWEST_POSSIBLE_STOP = 0.05
 # How probable the outcome of a rule must be.
 _LOWEST_WITH_RULE = dict.fromkeys(RED_FLAGS, _LOWEST_RED_FLAG_WITH_RULE) | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.1
 # An answer about something else misinforms; an outcome such as scheduling does not.
-_LOWEST_ANSWER = 0.6
-_LOWEST_TOPIC = 0.4
+_LOWEST_ANSWER = 0.7
+_LOWEST_TOPIC = 0.35
 # Two answers that are less probable each, but that together are this probable, are offered as a choice.
-_LOWEST_PAIR = 0.5
+_LOWEST_PAIR = 0.45
 _MOST_SCORES = 5
 # Messages up to this length (in characters) are cached.
 _LONGEST_CACHED = 40
@@ -126,7 +125,7 @@ class Matcher:
         result = _result(outcome, between, chances, detected or conversation)
         if result.topic in RED_FLAGS:
             return replace(result, also_stop=STOP in rules)
-        return result if exact else replace(result, possible=_possible(result.topic, rules, chances))
+        return result if exact else replace(result, possible=_possible(result.topic, rules, chances, len(tokens)))
 
     def _language_of(self, normalized: str, tokens: list[str], conversation: str) -> str | None:
         """The language of a message; None if it could be any."""
@@ -167,9 +166,10 @@ def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
     return chances.get(rule, 1.0) >= _LOWEST_WITH_RULE.get(rule, _LOWEST_WITH_OTHER_RULE)
 
 
-def _possible(topic: str, rules: list[str], chances: dict[str, float]) -> str | None:
+def _possible(topic: str, rules: list[str], chances: dict[str, float], words: int) -> str | None:
     """The red flag or opt-out that a message with another topic may also be."""
-    if sum(chances.get(flag, 0.0) for flag in RED_FLAGS) >= _LOWEST_POSSIBLE_RED_FLAG or set(rules) & set(RED_FLAGS):
+    is_possible = words >= _FEWEST_RED_FLAG_WORDS and _of_red_flags(chances) >= _LOWEST_POSSIBLE_RED_FLAG
+    if is_possible or set(rules) & set(RED_FLAGS):
         return max(RED_FLAGS, key=lambda flag: chances.get(flag, 0.0))
     doubtful = STOP in rules or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP
     return STOP if doubtful and topic != STOP else None
@@ -177,9 +177,13 @@ def _possible(topic: str, rules: list[str], chances: dict[str, float]) -> str | 
 
 def _probable_red_flag(chances: dict[str, float], words: int) -> str | None:
     """The likelier red flag if either is probable, however likely other outcomes are."""
-    if words < _FEWEST_RED_FLAG_WORDS or sum(chances.get(flag, 0.0) for flag in RED_FLAGS) < _LOWEST_RED_FLAG:
+    if words < _FEWEST_RED_FLAG_WORDS or _of_red_flags(chances) < _LOWEST_RED_FLAG:
         return None
     return max(RED_FLAGS, key=lambda flag: chances.get(flag, 0.0))
+
+
+def _of_red_flags(chances: dict[str, float]) -> float:
+    return sum(chances.get(flag, 0.0) for flag in RED_FLAGS)
 
 
 def _result(outcome: str, between: tuple[str, str] | None, chances: dict[str, float], language: str) -> MatchResult:

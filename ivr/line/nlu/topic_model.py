@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ivr.line.nlu.features import BUCKETS, Buckets, features_of
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the features, the training or the format of a model change, so that old models are trained anew."""
 _LARGEST_WEIGHT = 127
 
@@ -28,13 +28,15 @@ class ModelDamaged(Exception):
 class TopicModel:
     """Softmax regression over hashed features.
 
-    outcomes: (k). weights: (BUCKETS, k), each column in units of its scale. scales, bias: (k). idf: (BUCKETS), the
-    weight of each feature. temperature: what scores are divided by, so that probabilities are calibrated.
+    outcomes: (k). rows: (BUCKETS), the row of each feature in the weights; row 0, of zeros, is for those that the model
+    has not learned. weights: (rows, k), each column in units of its scale. scales, bias: (k). idf: (BUCKETS), how much
+    each feature weighs in a message. temperature: what scores are divided by, so that probabilities are calibrated.
     vocabulary: how often each word occurs in the examples of each language. examples: the digest of the examples that
     the model was trained on.
     """
 
     outcomes: tuple[str, ...]
+    rows: NDArray[np.int32]
     weights: NDArray[np.int8]
     scales: Floats
     bias: Floats
@@ -56,7 +58,11 @@ class TopicModel:
 
     def scores(self, buckets: Buckets) -> Floats:
         """The raw score of each outcome for a message's features."""
-        scores: Floats = unit_vector(self.idf, buckets) @ self.weights[buckets].astype(np.float32)
+        return self.scores_of_rows(self.rows[buckets], unit_vector(self.idf, buckets))
+
+    def scores_of_rows(self, rows: NDArray[np.int32], values: Floats) -> Floats:
+        """The raw score of each outcome for features by their rows, with their values."""
+        scores: Floats = values @ self.weights[rows].astype(np.float32)
         return scores * self.scales + self.bias
 
     def to_bytes(self) -> bytes:
@@ -67,6 +73,7 @@ class TopicModel:
             file,
             version=np.array([VERSION]),
             names=np.frombuffer(json.dumps(names).encode(), np.uint8),
+            rows=self.rows,
             weights=self.weights,
             scales=self.scales,
             bias=self.bias,
@@ -98,6 +105,7 @@ def read_model(data: bytes) -> TopicModel:
             names = json.loads(arrays["names"].tobytes())
             model = TopicModel(
                 tuple(names["outcomes"]),
+                arrays["rows"],
                 arrays["weights"],
                 arrays["scales"],
                 arrays["bias"],
@@ -118,12 +126,13 @@ def read_model(data: bytes) -> TopicModel:
 def _check(model: TopicModel) -> None:
     count = len(model.outcomes)
     arrays: tuple[tuple[NDArray[np.generic], type[np.generic], tuple[int, ...]], ...] = (
-        (model.weights, np.int8, (BUCKETS, count)),
+        (model.rows, np.int32, (BUCKETS,)),
+        (model.weights, np.int8, (int(model.rows.max(initial=0)) + 1, count)),
         (model.scales, np.float32, (count,)),
         (model.bias, np.float32, (count,)),
         (model.idf, np.float16, (BUCKETS,)),
     )
-    if any(array.dtype != kind or array.shape != shape for array, kind, shape in arrays):
+    if any(array.dtype != kind or array.shape != shape for array, kind, shape in arrays) or model.rows.min() < 0:
         raise ModelDamaged("the model's arrays do not fit together")
     finite = all(bool(np.isfinite(array).all()) for array in (model.scales, model.bias, model.idf))
     if not finite or not 0 < model.temperature < math.inf:

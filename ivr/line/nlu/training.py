@@ -1,7 +1,8 @@
 """Trains the classifier of topics from the phrases and questions of a release.
 
 Softmax regression by stochastic gradient descent with AdaGrad steps, on the examples in a fixed random order. Features
-are dropped at random and labels are smoothed, so that no single word decides. The temperature is fitted on every tenth
+are dropped at random and labels are smoothed, so that no single word decides. Most pairs of words
+and many runs of letters are in one example only; the model leaves those out. The temperature is fitted on every tenth
 example, with a model that has not seen it.
 Duchi et al. (2011): https://jmlr.org/papers/v12/duchi11a.html
 Guo et al. (2017), on temperatures: https://arxiv.org/abs/1706.04599
@@ -20,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivr.line.content.loader import Content
-from ivr.line.nlu.features import BUCKETS, Buckets, features_of, words_of
+from ivr.line.nlu.features import BUCKETS, bucket_of_word, features_of, words_of
 from ivr.line.nlu.topic_model import VERSION, Floats, TopicModel, quantized, unit_vector
 
 LANGUAGE = "language"
 # All tuned by cross-validation; see docs/decisions.
-_EPOCHS = 5
-_BATCH = 32
+_EPOCHS = 4
+_BATCH = 64
 _STEP = 0.3
 _FINAL_STEP = 0.06
 _DROPPED = 0.3
@@ -34,6 +35,7 @@ _SMOOTHING = 0.1
 _BALANCE = 0.5
 _FIRST_SQUARES = 1e-3
 _BIAS_STEP = 0.01
+_FEWEST_WITH_FEATURE = 2
 _SEED = 1
 _HELD_OUT = 10
 _TEMPERATURES = np.geomspace(0.2, 3.0, 40)
@@ -94,15 +96,17 @@ def _model(data: _Data, fitted: tuple[Floats, Floats], examples: Sequence[Exampl
     weights, bias = fitted
     small, scales = quantized(weights)
     digest, idf = examples_digest(examples), data.idf.astype(np.float16)
-    return TopicModel(data.outcomes, small, scales, bias, idf, 1.0, data.vocabulary, digest)
+    return TopicModel(data.outcomes, data.row_of, small, scales, bias, idf, 1.0, data.vocabulary, digest)
 
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """The examples as arrays. rows: the buckets of each; values: their weights; labels: the column of its outcome."""
+    """The examples as arrays. row_of: the row of each feature, from 1 for the most frequent one; 0 for those left out.
+    rows: those of the features of each example; values: how much these weigh; labels: the column of its outcome."""
 
     outcomes: tuple[str, ...]
-    rows: list[Buckets]
+    row_of: NDArray[np.int32]
+    rows: list[NDArray[np.int32]]
     values: list[Floats]
     labels: NDArray[np.int64]
     idf: Floats
@@ -121,12 +125,37 @@ class _Data:
         sizes = Counter(outcome for _, outcome in pairs)
         outcomes = tuple(sorted(sizes))
         columns = {outcome: column for column, outcome in enumerate(outcomes)}
-        rows = [features_of(words) for words, _ in pairs]
-        counts = np.bincount(np.concatenate(rows), minlength=BUCKETS) if rows else np.zeros(BUCKETS)
-        idf = (np.log((1 + len(rows)) / (1 + counts)) + 1).astype(np.float16).astype(np.float32)
+        buckets = [features_of(words) for words, _ in pairs]
+        counts = np.bincount(np.concatenate(buckets), minlength=BUCKETS) if buckets else np.zeros(BUCKETS, np.int64)
+        idf = (np.log((1 + len(pairs)) / (1 + counts)) + 1).astype(np.float16).astype(np.float32)
+        row_of = _rows(counts, [bucket_of_word(word) for words in vocabulary.values() for word in words])
+        # A message is as long as all of its features make it, as when it is matched.
+        values = [unit_vector(idf, features) for features in buckets]
+        kept = [row_of[features] > 0 for features in buckets]
         boosts = np.array([(len(pairs) / len(sizes) / sizes[outcome]) ** _BALANCE for _, outcome in pairs], np.float32)
-        labels = np.array([columns[outcome] for _, outcome in pairs], np.int64)
-        return cls(outcomes, rows, [unit_vector(idf, row) for row in rows], labels, idf, boosts, vocabulary)
+        return cls(
+            outcomes,
+            row_of,
+            [row_of[features[keep]] for features, keep in zip(buckets, kept, strict=True)],
+            [value[keep] for value, keep in zip(values, kept, strict=True)],
+            np.array([columns[outcome] for _, outcome in pairs], np.int64),
+            idf,
+            boosts,
+            vocabulary,
+        )
+
+
+def _rows(counts: NDArray[np.int64], words: Sequence[int]) -> NDArray[np.int32]:
+    """The row of each feature. counts: in how many examples it is; words: the features that are words."""
+    is_kept = counts >= _FEWEST_WITH_FEATURE
+    # Whoever teaches a word with one phrase expects it to be known.
+    is_kept[words] = True
+    # From the most to the least frequent one, so that a batch reads and writes memory that is close together.
+    features = np.argsort(-counts, kind="stable")
+    features = features[is_kept[features]]
+    rows = np.zeros(BUCKETS, np.int32)
+    rows[features] = np.arange(1, len(features) + 1, dtype=np.int32)
+    return rows
 
 
 def _fit(data: _Data, numbers: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -138,17 +167,13 @@ def _fit(data: _Data, numbers: NDArray[np.int64]) -> tuple[Floats, Floats]:
         order = generator.permutation(numbers)
         for start in range(0, len(order), _BATCH):
             state.update(data, order[start : start + _BATCH], step, generator)
-    return state.in_buckets(), state.bias
+    return state.weights, state.bias
 
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """The model while it learns. Its rows are the features from the most to the least frequent one, so that a batch
-    reads and writes memory that is close together."""
+    """The model while it learns."""
 
-    features: Buckets
-    rows: NDArray[np.int32]
-    """The row of each feature."""
     weights: Floats
     squares: Floats
     bias: Floats
@@ -158,18 +183,11 @@ class _State:
 
     @classmethod
     def of(cls, data: _Data) -> _State:
-        count = len(data.outcomes)
-        features = np.argsort(data.idf, kind="stable").astype(np.int32)
-        rows = np.empty(BUCKETS, np.int32)
-        rows[features] = np.arange(BUCKETS, dtype=np.int32)
-        weights = np.zeros((BUCKETS, count), np.float32)
-        squares = np.full((BUCKETS, 1), _FIRST_SQUARES, np.float32)
-        space = np.zeros(BUCKETS, np.bool_), np.zeros(BUCKETS, np.int32)
-        return cls(features, rows, weights, squares, np.zeros(count, np.float32), *space)
-
-    def in_buckets(self) -> Floats:
-        """The weights in the order of the buckets."""
-        return self.weights[self.rows]
+        rows, count = int(data.row_of.max()) + 1, len(data.outcomes)
+        weights = np.zeros((rows, count), np.float32)
+        squares = np.full((rows, 1), _FIRST_SQUARES, np.float32)
+        space = np.zeros(rows, np.bool_), np.zeros(rows, np.int32)
+        return cls(weights, squares, np.zeros(count, np.float32), *space)
 
     def update(self, data: _Data, batch: NDArray[np.int64], step: np.float32, generator: np.random.Generator) -> None:
         """One step of gradient descent, as products of small dense matrices: those need the least memory traffic."""
@@ -192,10 +210,10 @@ class _State:
         self, data: _Data, batch: NDArray[np.int64], generator: np.random.Generator
     ) -> tuple[NDArray[np.int64], Floats]:
         """The rows of the features that are left in a batch, and the value of each of them in each message."""
-        buckets = np.concatenate([data.rows[number] for number in batch])
+        rows = np.concatenate([data.rows[number] for number in batch])
         owners = np.repeat(np.arange(len(batch)), [len(data.rows[number]) for number in batch])
-        kept = generator.random(len(buckets), np.float32) > _DROPPED
-        rows = self.rows[buckets[kept]]
+        kept = generator.random(len(rows), np.float32) > _DROPPED
+        rows = rows[kept]
         self.in_batch[rows] = True
         touched = np.flatnonzero(self.in_batch)
         self.in_batch[touched] = False
@@ -208,7 +226,7 @@ class _State:
 
 def _temperature(model: TopicModel, data: _Data, numbers: NDArray[np.int64]) -> float:
     """The temperature at which the model is least surprised by examples that it has not seen."""
-    scores = np.array([model.scores(data.rows[number]) for number in numbers], np.float64)
+    scores = np.array([model.scores_of_rows(data.rows[number], data.values[number]) for number in numbers], np.float64)
     labels = data.labels[numbers]
     losses = [_loss(scores / temperature, labels) for temperature in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])

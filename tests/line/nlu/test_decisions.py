@@ -64,7 +64,9 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
             "vascular",
             "urgent",
         ),
-        ({"vascular": 0.95, "urgent": 0.01, "person_soon": 0.0}, "her chest is hurting a lot she says", "urgent", None),
+        # A single word that no file lists is too little.
+        ({"none": 0.8, "urgent": 0.2}, "boop", "none", None),
+        ({"vascular": 0.95, "urgent": 0.02, "person_soon": 0.0}, "her chest is hurting a lot she says", "urgent", None),
         ({"scheduling": 0.7, "stop": 0.3}, "some words here", "scheduling", "stop"),
         ({"start": 0.8, "stop": 0.2}, "never stop the texts please stop texting", "start", "stop"),
     ],
