@@ -242,6 +242,9 @@ def _no_file(file: Path) -> str:
 def _postgresql(engine: Engine) -> Engine:
     """Limit lock waits to the same time as on SQLite, and end idle transactions, which may hold locks.
 
+    A query gets one process: several would take the processor from callers, and starting them takes longer than most
+    queries. Rows are cheap to find by an index, as in memory and on an SSD; PostgreSQL assumes a disk, and would rather
+    read a whole table of a million texts.
     https://www.postgresql.org/docs/current/runtime-config-client.html
     """
 
@@ -250,6 +253,8 @@ def _postgresql(engine: Engine) -> Engine:
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
             cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+            cursor.execute("SET max_parallel_workers_per_gather = 0")
+            cursor.execute("SET random_page_cost = 1.1")
         connection.commit()
 
     return engine

@@ -87,8 +87,8 @@ def landlines(connection: Connection, now: datetime, page: int) -> Page:
     """The persons with a landline and an appointment ahead, soonest first: person_id, starts_at and count of it."""
     waiting = _of_landlines(now).subquery()
     query = (
-        select(waiting, person.c.phone_sealed, todo.c.id.label("id"), todo.c.claimed_by, todo.c.claimed_at, _BY)
-        .join(person, person.c.id == waiting.c.person_id)
+        select(waiting, todo.c.id.label("id"), todo.c.claimed_by, todo.c.claimed_at, _BY)
+        .select_from(waiting)
         .outerjoin(todo, and_(todo.c.person_id == waiting.c.person_id, _is_landline_item(), todo.c.done_at.is_(None)))
         .outerjoin(console_user, console_user.c.id == todo.c.claimed_by)
     )
@@ -147,8 +147,8 @@ def _items(work: WorkList) -> Select[Any]:
 def _of_landlines(now: datetime) -> Select[Any]:
     """Persons, each with the next appointment that nobody has called them about."""
     return (
-        select(person.c.id.label("person_id"), func.min(appointment.c.starts_at).label("starts_at"))
-        .add_columns(func.count().label("appointments"))
+        select(person.c.id.label("person_id"), person.c.phone_sealed)
+        .add_columns(func.min(appointment.c.starts_at).label("starts_at"), func.count().label("appointments"))
         .join(appointment, appointment.c.person_id == person.c.id)
         .where(person.c.landline, *_to_call_about(now))
         .group_by(person.c.id)
