@@ -92,6 +92,7 @@ OTHER_VARIABLES = {VARIABLE, "TEST_POSTGRES_URL", "DATA_FILES", "OTEL_EXPORTER_O
 # Of nginx and PostgreSQL.
 OTHER_NAMES = {"max_fails", "proxy_next_upstream", "pool_mode", "max_connections", "pg_dump", "limit_conn"}
 OTHER_NAMES |= {"lock_timeout", "idle_in_transaction_session_timeout"}
+OTHER_NAMES |= {"max_parallel_workers_per_gather", "random_page_cost"}
 
 
 def literals() -> set[str]:
