@@ -76,7 +76,8 @@ def appointments_file() -> str:
 class Chaos:
     """A complete installation, the faults to inject, and how often each was injected."""
 
-    def __init__(self, clinic: Clinic, database_url: str, proxy: Proxy | None) -> None:
+    def __init__(self, clinic: Clinic, database_url: str, proxy: Proxy | None, pace: int) -> None:
+        """pace: texts a second."""
         self.clinic, self.proxy = clinic, proxy
         self.folder = clinic.folder
         self.queue_port = free_port()
@@ -84,7 +85,7 @@ class Chaos:
         self.start_queue()
         prompts = shutil.copytree(ROOT / "prompts", self.folder / "prompts")
         line = prompts / "line.yaml"
-        line.write_text(line.read_text().replace("pace: 10\n", f"pace: {PACE}\n"))
+        line.write_text(line.read_text().replace("pace: 10\n", f"pace: {pace}\n"))
         publish_release(clinic.ledger, read_content(read_folder(prompts)), NOW, "chaos", "", "folder")
         settings = {"DATABASE_URL": database_url, "PROMPTS_DIR": prompts, **TIMINGS}
         self.processes = Processes(clinic, f"redis://127.0.0.1:{self.queue_port}/0", **settings)
@@ -174,14 +175,14 @@ class Chaos:
 
 
 @pytest.fixture
-def chaos(store: str, ledger_url: str, content, tmp_path: Path) -> Iterator[Chaos]:
+def chaos(request: pytest.FixtureRequest, store: str, ledger_url: str, content, tmp_path: Path) -> Iterator[Chaos]:
     proxy, url = None, ledger_url
     if store == "postgresql":
         address = make_url(ledger_url)
         proxy = Proxy(address.host or "127.0.0.1", address.port or 5432)
         url = address.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
     ledger: Ledger = open_ledger(ledger_url)
-    chaos = Chaos(Clinic(ledger, Vault([KEY]), content, tmp_path), url, proxy)
+    chaos = Chaos(Clinic(ledger, Vault([KEY]), content, tmp_path), url, proxy, request.module.PACE)
     yield chaos
     chaos.end()
     ledger.close()

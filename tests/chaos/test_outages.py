@@ -23,6 +23,8 @@ __all__ = ["chaos"]
 pytestmark = pytest.mark.chaos
 ROUNDS = int(os.environ.get("OUTAGE_ROUNDS", "2"))
 TEXTS_PER_ROUND = 150
+# Texts a second: a busy machine must find some of a round unsent when the outage begins.
+PACE = 40
 # Beside the pause until the queue server has started again.
 AWAY_SECONDS = (5, 12)
 
