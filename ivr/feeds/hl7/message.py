@@ -145,7 +145,7 @@ def _unescaped(text: str, header: Header) -> str:
 
 
 def _decoded(sequence: str, header: Header) -> str | None:
-    """The text that a sequence between two escape characters stands for; None if it is invalid."""
+    """The text of an escape sequence, which comes without its escape characters; None if it is invalid."""
     delimiters = {"F": header.delimiters[0], **{name: header.delimiter(number) for name, number in _DELIMITERS}}
     if sequence in delimiters:
         return delimiters[sequence]

@@ -1,10 +1,8 @@
 """The features of a message: its words, runs of their letters, and pairs of words, each hashed to a bucket.
 
 Runs of letters make a misspelled word resemble the right one. Pairs are of neighbors, and of the beginnings of words
-that stand close together in any order: "can they be dissolved" shares one with "dissolving them".
-
-Hashing needs no vocabulary, so a model is nothing but
-arrays. Weinberger et al. (2009): https://arxiv.org/abs/0902.2206
+that stand close together in any order: "dissolve the calcifications" shares one with "can a calcification dissolve".
+Hashing needs no vocabulary, so a model is nothing but arrays. Weinberger et al. (2009): https://arxiv.org/abs/0902.2206
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from ivr.line.text.normalize import MOST_WORDS, join_split_words, normalize
 
 BUCKETS = 1 << 19
 _RUNS = (2, 3, 4, 5)
-# The beginnings of words, in letters, and how many words apart two of a pair may be.
+# Of the pairs of beginnings: how many letters each has, and how many words apart they may be.
 _BEGINNING, _APART = 5, 4
 # A longer word is a link or keyboard mashing.
 _LONGEST_WORD = 30

@@ -170,7 +170,7 @@ def _possible(topic: str, rules: list[str], chances: dict[str, float], words: in
     """The red flag or opt-out that a message with another topic may also be."""
     is_possible = words >= _FEWEST_RED_FLAG_WORDS and _of_red_flags(chances) >= _LOWEST_POSSIBLE_RED_FLAG
     if is_possible or set(rules) & set(RED_FLAGS):
-        return max(RED_FLAGS, key=lambda flag: chances.get(flag, 0.0))
+        return _likelier_red_flag(chances)
     doubtful = STOP in rules or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP
     return STOP if doubtful and topic != STOP else None
 
@@ -179,6 +179,10 @@ def _probable_red_flag(chances: dict[str, float], words: int) -> str | None:
     """The likelier red flag if either is probable, however likely other outcomes are."""
     if words < _FEWEST_RED_FLAG_WORDS or _of_red_flags(chances) < _LOWEST_RED_FLAG:
         return None
+    return _likelier_red_flag(chances)
+
+
+def _likelier_red_flag(chances: dict[str, float]) -> str:
     return max(RED_FLAGS, key=lambda flag: chances.get(flag, 0.0))
 
 

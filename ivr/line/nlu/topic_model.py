@@ -124,15 +124,16 @@ def read_model(data: bytes) -> TopicModel:
 
 
 def _check(model: TopicModel) -> None:
+    if model.rows.dtype != np.int32 or model.rows.shape != (BUCKETS,) or model.rows.min() < 0:
+        raise ModelDamaged("the model's rows are not those of features")
     count = len(model.outcomes)
     arrays: tuple[tuple[NDArray[np.generic], type[np.generic], tuple[int, ...]], ...] = (
-        (model.rows, np.int32, (BUCKETS,)),
-        (model.weights, np.int8, (int(model.rows.max(initial=0)) + 1, count)),
+        (model.weights, np.int8, (int(model.rows.max()) + 1, count)),
         (model.scales, np.float32, (count,)),
         (model.bias, np.float32, (count,)),
         (model.idf, np.float16, (BUCKETS,)),
     )
-    if any(array.dtype != kind or array.shape != shape for array, kind, shape in arrays) or model.rows.min() < 0:
+    if any(array.dtype != kind or array.shape != shape for array, kind, shape in arrays):
         raise ModelDamaged("the model's arrays do not fit together")
     finite = all(bool(np.isfinite(array).all()) for array in (model.scales, model.bias, model.idf))
     if not finite or not 0 < model.temperature < math.inf:

@@ -1,9 +1,9 @@
 """Trains the classifier of topics from the phrases and questions of a release.
 
 Softmax regression by stochastic gradient descent with AdaGrad steps, on the examples in a fixed random order. Features
-are dropped at random and labels are smoothed, so that no single word decides. Most pairs of words
-and many runs of letters are in one example only; the model leaves those out. The temperature is fitted on every tenth
-example, with a model that has not seen it.
+are dropped at random and labels are smoothed, so that no single word decides. Most pairs of words and many runs of
+letters are in one example only; the model leaves those out. The temperature is fitted on every tenth example, with a
+model that has not seen it.
 Duchi et al. (2011): https://jmlr.org/papers/v12/duchi11a.html
 Guo et al. (2017), on temperatures: https://arxiv.org/abs/1706.04599
 """
@@ -25,7 +25,7 @@ from ivr.line.nlu.features import BUCKETS, bucket_of_word, features_of, words_of
 from ivr.line.nlu.topic_model import VERSION, Floats, TopicModel, quantized, unit_vector
 
 LANGUAGE = "language"
-# All tuned by cross-validation; see docs/decisions.
+# All tuned on questions that the model had not seen: see decision 25.
 _EPOCHS = 4
 _BATCH = 64
 _STEP = 0.3
@@ -148,7 +148,7 @@ class _Data:
 def _rows(counts: NDArray[np.int64], words: Sequence[int]) -> NDArray[np.int32]:
     """The row of each feature. counts: in how many examples it is; words: the features that are words."""
     is_kept = counts >= _FEWEST_WITH_FEATURE
-    # Whoever teaches a word with one phrase expects it to be known.
+    # A word that an operator teaches with a single phrase must be known.
     is_kept[words] = True
     # From the most to the least frequent one, so that a batch reads and writes memory that is close together.
     features = np.argsort(-counts, kind="stable")
