@@ -1,6 +1,8 @@
 # Needs Python 3.11 or newer, make and git. Everything is installed into .venv/.
 PYTHON ?= python3
 BIN = .venv/bin
+# The environment has a pip of its own only where that of Python is too old.
+PIP = $(if $(wildcard $(BIN)/pip),$(BIN)/pip,$(PYTHON) -m pip --python $(BIN)/python)
 # Without bytecode files, each process that a test starts compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -60,7 +62,7 @@ catalog: .venv/ready
 
 # Pins the dependencies of pyproject.toml, with hashes.
 lock: .venv/ready
-	$(BIN)/pip install --quiet --require-hashes -r requirements-uv.txt
+	$(PIP) install --quiet --require-hashes -r requirements-uv.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		pyproject.toml --output-file requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra tracing \
@@ -84,7 +86,7 @@ release: .venv/release-ready
 	$(BIN)/python -m tools.release
 
 .venv/release-ready: .venv/ready requirements-release.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.txt
+	$(PIP) install --quiet --disable-pip-version-check --require-hashes -r requirements-release.txt
 	@touch $@
 
 # A fresh clone runs before the tools for tests are installed; those come on top.

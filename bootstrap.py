@@ -13,8 +13,11 @@ import sys
 NEEDED = (3, 11)
 HERE = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(HERE, ".venv")
-PIP = [os.path.join(VENV, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check"]
-UV = [os.path.join(VENV, "bin", "uv"), "pip", "install", "--quiet", "--python", os.path.join(VENV, "bin", "python")]
+VENV_PYTHON = os.path.join(VENV, "bin", "python")
+INSTALL = ["install", "--quiet", "--disable-pip-version-check"]
+UV = [os.path.join(VENV, "bin", "uv"), "pip", "install", "--quiet", "--python", VENV_PYTHON]
+# From this version on, pip can install into another environment.
+PIP_FOR_OTHERS = (22, 3)
 PIP_ONLY = re.compile(r"\.(index-url|no-index|proxy)=")
 INDEX_PROBLEMS = (
     "Could not find a version",
@@ -34,31 +37,46 @@ def main(arguments):
     kind = arguments[0] if arguments else "demo"
     if kind not in ("demo", "dev") or len(arguments) > 1:
         return fail("Usage: python3 bootstrap.py [demo|dev]")
-    problem = problem_with(sys.version_info[:2], os.name, has_module("venv") and has_module("ensurepip"))
+    pip = pip_for_others()
+    can_create = has_module("venv") and (bool(pip) or has_module("ensurepip"))
+    problem = problem_with(sys.version_info[:2], os.name, can_create)
     if problem:
         return fail(problem)
-    if not os.path.exists(os.path.join(VENV, "bin", "python")):
+    if not os.path.exists(VENV_PYTHON):
         print("Creating .venv ...", flush=True)
-        if subprocess.call([sys.executable, "-m", "venv", VENV]):
+        # To install pip takes longer than everything else together.
+        if subprocess.call([sys.executable, "-m", "venv", VENV] + (["--without-pip"] if pip else [])):
             return fail("Python could not create .venv in " + HERE + ". Is the disk full, or the folder read-only?")
+    if os.path.exists(os.path.join(VENV, "bin", "pip")):
+        pip = [os.path.join(VENV, "bin", "pip")]
     print("Installing ...", flush=True)
     requirements = "requirements-" + kind + ".txt"
     steps = (["--require-hashes", "-r", requirements], ["--no-deps", "--no-build-isolation", "-e", "."])
-    if has_uv() and all(run(UV + step)[0] == 0 for step in steps):
+    if has_uv(pip) and all(run(UV + step)[0] == 0 for step in steps):
         return 0
     for step in steps:
-        status, errors = run(PIP + step)
+        status, errors = run(pip + INSTALL + step)
         if status:
             return fail(sentence_about(errors))
     return 0
 
 
-def has_uv():
+def pip_for_others():
+    """The pip of this Python, as a command that installs into .venv; empty if it has none that can."""
+    try:
+        import pip
+    except ImportError:
+        return []
+    version = tuple(map(int, re.findall(r"\d+", pip.__version__)[:2]))
+    return [sys.executable, "-m", "pip", "--python", VENV_PYTHON] if version >= PIP_FOR_OTHERS else []
+
+
+def has_uv(pip):
     """Whether uv can install, in a tenth of pip's time. It does not read pip's own settings, so those keep pip."""
-    settings = subprocess.check_output([PIP[0], "config", "list"], universal_newlines=True)
+    settings = subprocess.check_output(pip + ["config", "list"], universal_newlines=True)
     if PIP_ONLY.search(settings):
         return False
-    return run(PIP + ["--require-hashes", "-r", "requirements-uv.txt"])[0] == 0
+    return run(pip + INSTALL + ["--require-hashes", "-r", "requirements-uv.txt"])[0] == 0
 
 
 def problem_with(version, system, can_create):

@@ -101,6 +101,23 @@ def test_only_pip_installs_where_it_has_an_index_or_a_proxy_of_its_own(
     assert bool(bootstrap.PIP_ONLY.search(setting)) == uses_pip
 
 
+@pytest.mark.parametrize(("version", "installs"), [("22.2.2", False), ("22.3", True), ("25.0.1", True), ("9.0", False)])
+def test_the_pip_of_python_installs_into_the_environment_unless_it_is_too_old(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, version: str, installs: bool
+) -> None:
+    older = ModuleType("pip")
+    monkeypatch.setattr(older, "__version__", version, raising=False)
+    monkeypatch.setitem(sys.modules, "pip", older)
+    assert bool(bootstrap.pip_for_others()) == installs
+
+
+def test_a_python_without_pip_gives_the_environment_a_pip_of_its_own(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pip", None)
+    assert bootstrap.pip_for_others() == []
+
+
 @pytest.mark.processes
 def test_an_older_python_is_refused_before_anything_is_created(tmp_path: Path) -> None:
     clone = _clone(tmp_path / "clone")
