@@ -16,8 +16,9 @@ T = TypeVar("T")
 MAX_AGE = 45.0
 # At most a twentieth of the time goes into counting, however large the database is.
 REST = 20
-# How long a page waits for a new count before it shows the last one, or none.
+# How long a page waits for a new count before it shows the last one, if this is old, or none.
 PATIENCE = 0.02
+OLD = 2 * MAX_AGE
 # An older count is not shown: nobody has looked since, and it would be of another day.
 SHOWN_FOR = 15 * 60.0
 
@@ -46,8 +47,8 @@ class Kept(Generic[T]):
             if self._done is None and time.monotonic() >= self._next_at:
                 self._done = threading.Event()
                 threading.Thread(target=self._run, args=(self._done,), name="today", daemon=True).start()
-            done = self._done
-        if done is not None:
+            done, age = self._done, time.monotonic() - self._counted_at
+        if done is not None and age > OLD:
             done.wait(PATIENCE)
         with self._lock:
             return self._kept if time.monotonic() - self._counted_at < SHOWN_FOR else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from markupsafe import Markup
 
 from ivr import clock
 from ivr.line.content.loader import Content
@@ -17,7 +20,7 @@ from ivr.web.console.context import audit, live_line, services, staff_user
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.today import numbers, picture
 from ivr.web.console.today.figures import day_figures, week_figure
-from ivr.web.console.today.kept import Kept
+from ivr.web.console.today.kept import Counted, Kept
 from ivr.web.console.today.places import places
 from ivr.web.console.today.waiting import link_for, waiting_lines
 from ivr.web.console.words import gettext
@@ -34,6 +37,8 @@ class Counts:
     def __init__(self, services: Services) -> None:
         self.numbers = Kept(partial(numbers.count_numbers, services))
         self.line = {days: Kept(partial(numbers.count_line, services, days)) for days in PERIODS}
+        self.drawn_version: tuple[datetime, str | None] | None = None
+        self.drawn: dict[str, Markup] = {}
 
 
 @blueprint.record_once
@@ -44,7 +49,7 @@ def _install(state: BlueprintSetupState) -> None:
 @blueprint.get("/")
 def show() -> str:
     """What needs a person now, beside how the line is used."""
-    return render_template("today/show.html", **_waiting(), **_numbers())
+    return render_template("today/show.html", **_waiting(), numbers_block=_numbers_block())
 
 
 @blueprint.get("/today/waiting")
@@ -56,7 +61,7 @@ def waiting() -> str:
 @blueprint.get("/today/numbers")
 def numbers_block() -> str:
     """The numbers, for a page that was shown before they were counted."""
-    return render_template("today/numbers.html", **_numbers())
+    return _numbers_block()
 
 
 @blueprint.post("/today/alarms/<name>/seen")
@@ -101,20 +106,32 @@ def _waiting() -> dict[str, Any]:
     return {"lines": [(line, link_for(line, role)) for line in lines]}
 
 
-def _numbers() -> dict[str, Any]:
-    counted = _counts().numbers.get()
+def _numbers_block() -> Markup:
+    """The numbers as HTML, which is made once for each count and language."""
+    counts, content = _counts(), _content()
+    counted = counts.numbers.get()
     if counted is None:
-        return {"counted": None}
-    content = _content()
+        return Markup(render_template("today/numbers.html", counted=None))  # noqa: S704 - a template of ours
+    version = counted.at, content.digest if content else None
+    language = str(get_locale())
+    if counts.drawn_version != version:
+        counts.drawn_version, counts.drawn = version, {}
+    if language not in counts.drawn:
+        counts.drawn[language] = Markup(_draw(counted, content))  # noqa: S704 - a template of ours
+    return counts.drawn[language]
+
+
+def _draw(counted: Counted[numbers.Numbers], content: Content | None) -> str:
     gave_up_at = places(counted.value.gave_up_at, content, _language(content) if content else "en")
-    return {
-        "counted": counted,
-        "numbers": counted.value,
-        "by_day": day_figures(counted.value),
-        "by_week": week_figure(counted.value),
-        "places": gave_up_at,
-        "hang_up_days": numbers.HANG_UP_DAYS,
-    }
+    return render_template(
+        "today/numbers.html",
+        counted=counted,
+        numbers=counted.value,
+        by_day=day_figures(counted.value),
+        by_week=week_figure(counted.value),
+        places=gave_up_at,
+        hang_up_days=numbers.HANG_UP_DAYS,
+    )
 
 
 def _counts() -> Counts:

@@ -15,7 +15,7 @@ from ivr.ledger import Ledger
 from ivr.line.content.loader import Content
 from ivr.people.calls.branches import count_branches
 from ivr.web.console.app import create_console
-from ivr.web.console.today import kept, numbers
+from ivr.web.console.today import kept, numbers, views
 from ivr.web.console.today.kept import Kept
 from tests.support.clinic import Clinic
 from tests.web.console.conftest import Console
@@ -78,7 +78,21 @@ def test_a_result_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
         got = counted.get()
         return got.value if got else None
 
-    assert [value_after(0), value_after(kept.MAX_AGE - 1), value_after(2), value_after(1)] == [0, 0, 1, 1]
+    assert [value_after(0), value_after(kept.MAX_AGE - 1), value_after(kept.OLD), value_after(1)] == [0, 0, 1, 1]
+
+
+def test_a_page_does_not_wait_for_a_new_count_while_the_last_one_is_recent(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = threading.Event()
+    counts = iter((lambda: True, lambda: shown.wait(5)))
+    counted = Kept(lambda: next(counts)())
+    seconds = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(kept, "PATIENCE", 30.0)
+    first = counted.get()
+    seconds[0] += kept.MAX_AGE + 1
+    # A page that waits gets False, after five seconds.
+    assert counted.get() == first
+    shown.set()
 
 
 def test_a_result_of_hours_ago_is_not_shown_while_a_new_one_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +109,25 @@ def test_a_result_of_hours_ago_is_not_shown_while_a_new_one_is_counted(monkeypat
     seconds[0] += kept.SHOWN_FOR
     assert counted.get() is None
     may_count.set()
+
+
+def test_the_numbers_are_drawn_once_for_each_count_and_language(
+    console: Console, finished: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, drawn = views._draw, []
+
+    def count_draws(*values: Any) -> str:
+        drawn.append(values)
+        return draw(*values)
+
+    monkeypatch.setattr(views, "_draw", count_draws)
+    browser = Console(create_console(console.services), console.services).browser()
+    for _ in range(2):
+        assert "Today so far" in browser.page("/today/numbers")
+    browser.post("/account/language", {"language": "es"})
+    for _ in range(2):
+        assert "Hoy hasta ahora" in browser.page("/today/numbers")
+    assert len(drawn) == 2
 
 
 def test_after_a_failure_the_last_result_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
