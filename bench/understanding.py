@@ -84,7 +84,7 @@ def marks(question: Question, result: MatchResult) -> list[str]:
     given = frozenset(result.between or (result.topic,))
     acceptable = question.right | question.fair
     stops = STOP in given or result.also_stop
-    cautious = result.possible in FLAGS
+    cautious = result.may_be_red_flag
     applies = {
         "right": bool(given & question.right) and not result.between,
         "right or fair": bool(given & acceptable),
@@ -100,8 +100,8 @@ def marks(question: Question, result: MatchResult) -> list[str]:
         "false alarm": bool(given & FLAGS) and not acceptable & FLAGS,
         "opt-out": question.right == {STOP},
         # The answer ends with how to stop the texts.
-        "opt-out offered": question.right == {STOP} and not stops and result.possible == STOP,
-        "opt-out missed": question.right == {STOP} and not stops and result.possible != STOP,
+        "opt-out offered": question.right == {STOP} and not stops and STOP in result.possible,
+        "opt-out missed": question.right == {STOP} and not stops and STOP not in result.possible,
         "false opt-out": stops and STOP not in acceptable,
         "other language": result.language != question.language and not acceptable & {"language", "interpreter"},
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ivr.line.content.loader import Content
     from ivr.line.nlu.topic_model import TopicModel
     from ivr.people.audit import Actor, AuditKind, Detail
+    from ivr.releases.models import ModelStore
     from ivr.settings import Settings
 
 
@@ -172,18 +175,28 @@ class CommandContext:
 
     def model_of(self, content: Content) -> TopicModel:
         """The trained model of a content; says so first if it must be trained now."""
-        from ivr.releases.models import ModelStore
-
-        store = ModelStore(self.ledger, self.settings.models_folder)
-        return store.model_of(content, lambda count: note(f"Learning from {count:,} phrases and questions…"))
+        return self._models().model_of(content, _note_training)
 
     def prepare_model(self, content: Content) -> None:
         """Train the model of content that is about to be published, so that no process has to."""
         self.model_of(content)
 
+    def model_in_training(self, content: Content) -> AbstractContextManager[Callable[[], None]]:
+        """The same in another process: a block that yields what waits for the model."""
+        return self._models().in_training(content, _note_training)
+
+    def _models(self) -> ModelStore:
+        from ivr.releases.models import ModelStore
+
+        return ModelStore(self.ledger, self.settings.models_folder)
+
     @property
     def config(self) -> Config:
         return self.content.config
+
+
+def _note_training(count: int) -> None:
+    note(f"Learning from {count:,} phrases and questions…")
 
 
 def iso(moment: datetime, zone: tzinfo) -> str:

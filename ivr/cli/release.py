@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +12,8 @@ from ivr import clock
 from ivr.cli.console import FINDINGS, echo, note
 from ivr.cli.context import CommandContext, current_user, settings_or_exit, upgrade_ledger
 from ivr.ledger import open_ledger
-from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.loader import content_digest, read_content, read_folder
+from ivr.line.content.findings import BrokenPrompts, Finding
+from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
 from ivr.releases.store import Diverged, Release, folder_base, live_release, publish_folder_if_changed
 
 if TYPE_CHECKING:
@@ -38,25 +39,15 @@ def publish_changed_folder(settings: Settings) -> int:
     live = live_release(ledger)
     if live and live.digest == content_digest(files):
         return 0
-    # Most starts publish nothing, and the lint rules take long to import.
-    from ivr.line.lint.runner import check_files
-    from ivr.releases.confirmations import renamed_reminders
-
-    report = check_files(files)
-    if report.has_errors:
-        for finding in report.findings:
-            if finding.level == "error":
-                echo(finding, err=True)
-        echo("The prompts were not published: fix these errors first. The live release is unchanged.", err=True)
-        return FINDINGS
-    content = read_content(files)
-    is_new = folder_base(ledger) != content.digest
-    renamed = renamed_reminders(ledger, settings.prompts_dir, content) if is_new else []
-    if renamed:
-        messages = [finding.message for finding in renamed]
-        echo("\n".join([*messages, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True)
-        return FINDINGS
-    CommandContext(settings, ledger).prepare_model(content)
+    context = CommandContext(settings, ledger)
+    try:
+        content = read_content(files)
+    except BrokenPrompts as broken:
+        return _refuse(broken.findings)
+    with context.model_in_training(content) as finish_training:
+        if not _may_be_published(context, files, content):
+            return FINDINGS
+        finish_training()
     try:
         published = publish_folder_if_changed(ledger, content, clock.now(), current_user())
     except Diverged as error:
@@ -69,6 +60,32 @@ def publish_changed_folder(settings: Settings) -> int:
     if published:
         announce_release(published, settings)
     return 0
+
+
+def _may_be_published(context: CommandContext, files: Files, content: Content) -> bool:
+    """Whether changed prompts have no errors and break no reminders. Prints what does."""
+    # Most starts publish nothing, and the lint rules take long to import.
+    from ivr.line.lint.runner import check_files
+    from ivr.releases.confirmations import renamed_reminders
+
+    report = check_files(files)
+    if report.has_errors:
+        _refuse(report.findings)
+        return False
+    is_new = folder_base(context.ledger) != content.digest
+    renamed = renamed_reminders(context.ledger, context.settings.prompts_dir, content) if is_new else []
+    if renamed:
+        messages = [finding.message for finding in renamed]
+        echo("\n".join([*messages, "To publish the prompts as they are, run `infoline prompts publish`."]), err=True)
+    return not renamed
+
+
+def _refuse(findings: Iterable[Finding]) -> int:
+    for finding in findings:
+        if finding.level == "error":
+            echo(finding, err=True)
+    echo("The prompts were not published: fix these errors first. The live release is unchanged.", err=True)
+    return FINDINGS
 
 
 def announce_release(published: Release, settings: Settings) -> None:

@@ -7,7 +7,8 @@ examples in the release, so a call or a text never gets a worse answer, only a l
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import delete, insert, select
@@ -18,6 +19,7 @@ from ivr.ledger.tables import topic_model
 from ivr.line.content.loader import Content
 from ivr.line.nlu.topic_model import ModelDamaged, TopicModel, read_model
 from ivr.line.nlu.training import Example, examples_digest, examples_of, train_model
+from ivr.releases.training_process import TrainingProcess
 
 # Releases that share their phrases and questions share a model.
 MOST_MODELS = 20
@@ -41,6 +43,32 @@ class ModelStore:
             on_training(len(examples))
             model = self.train(examples)
         return model
+
+    @contextmanager
+    def in_training(self, content: Content, on_training: Callable[[int], None]) -> Iterator[Callable[[], None]]:
+        """Train the model of content that may be published, if it is not stored, in another process.
+
+        Yields what waits for the model and stores it. Leaving the block before that discards the model.
+        """
+        examples = examples_of(content)
+        digest = examples_digest(examples)
+        if self.from_disk(digest) or self._from_ledger(digest):
+            yield lambda: None
+            return
+        on_training(len(examples))
+        process = TrainingProcess(examples)
+
+        def finish() -> None:
+            data = process.result()
+            if data and _read(data, digest, "the process that trains"):
+                self._keep(data, digest)
+            else:
+                self.train(examples)
+
+        try:
+            yield finish
+        finally:
+            process.cancel()
 
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest}.npz"
@@ -69,11 +97,13 @@ class ModelStore:
     def train(self, examples: Sequence[Example]) -> TopicModel:
         """Train a model now, and store it."""
         model = train_model(examples)
-        data = model.to_bytes()
-        self._keep_on_disk(data, model.examples)
-        if self._ledger is not None:
-            _keep_in_ledger(self._ledger, data, model.examples)
+        self._keep(model.to_bytes(), model.examples)
         return model
+
+    def _keep(self, data: bytes, digest: str) -> None:
+        self._keep_on_disk(data, digest)
+        if self._ledger is not None:
+            _keep_in_ledger(self._ledger, data, digest)
 
     def _keep_on_disk(self, data: bytes, digest: str) -> None:
         try:

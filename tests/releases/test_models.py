@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from ivr.ledger.tables import topic_model
 from ivr.line.content.loader import read_content
 from ivr.line.nlu.features import words_of
 from ivr.line.nlu.topic_model import TopicModel
-from ivr.line.nlu.training import Example, train_model
+from ivr.line.nlu.training import Example, examples_digest, examples_of, train_model
 from ivr.releases import models as models_module
 from ivr.releases.models import MOST_MODELS, ModelStore
+from ivr.releases.training_process import TrainingProcess
 from tests.line.content.test_loader import SHIPPED
 from tests.support.clinic import NOW
 
@@ -138,3 +140,50 @@ def test_only_the_newest_models_are_kept(ledger: Ledger, tmp_path: Path) -> None
     with ledger.read() as connection:
         assert connection.execute(select(func.count()).select_from(topic_model)).scalar_one() == MOST_MODELS
     assert len(list(tmp_path.glob("*.npz"))) == MOST_MODELS
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[TrainingProcess]:
+    """The processes that train."""
+    started: list[TrainingProcess] = []
+
+    def start(examples: Sequence[Example]) -> TrainingProcess:
+        started.append(TrainingProcess(examples))
+        return started[-1]
+
+    monkeypatch.setattr(models_module, "TrainingProcess", start)
+    return started
+
+
+def test_a_model_that_another_process_trains_is_the_same_and_is_stored(
+    ledger: Ledger, tmp_path: Path, trainings: list[int], processes: list[TrainingProcess]
+) -> None:
+    announced: list[int] = []
+    for folder in ("a", "b"):
+        with ModelStore(ledger, tmp_path / folder).in_training(CONTENT, announced.append) as finish:
+            finish()
+    assert (trainings, len(processes), len(announced)) == ([], 1, 1)
+    stored = ModelStore(ledger, tmp_path / "c").model_of(CONTENT)
+    assert stored.to_bytes() == train_model(examples_of(CONTENT)).to_bytes()
+
+
+def test_a_process_that_trains_ends_when_the_prompts_are_refused(
+    ledger: Ledger, tmp_path: Path, processes: list[TrainingProcess]
+) -> None:
+    store = ModelStore(ledger, tmp_path)
+    with store.in_training(CONTENT, lambda _count: None):
+        assert processes[0]._process.poll() is None
+    assert processes[0]._process.poll() == -signal.SIGKILL
+    with ledger.read() as connection:
+        assert connection.execute(select(func.count()).select_from(topic_model)).scalar_one() == 0
+
+
+def test_a_model_whose_process_died_is_trained_in_this_one(
+    ledger: Ledger, tmp_path: Path, trainings: list[int], processes: list[TrainingProcess], logged: list[str]
+) -> None:
+    store = ModelStore(ledger, tmp_path)
+    with store.in_training(CONTENT, lambda _count: None) as finish:
+        processes[0]._process.kill()
+        finish()
+    assert (len(trainings), logged) == (1, [])
+    assert store.from_disk(examples_digest(examples_of(CONTENT))) is not None

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from ivr.i18n import N_
 from ivr.line.text.normalize import join_split_words, normalize
 
-RED_FLAGS = ("urgent", "person-soon")
+URGENT, PERSON_SOON = "urgent", "person-soon"
+RED_FLAGS = (URGENT, PERSON_SOON)
 STOP = "stop"
 WITH_RULES = (*RED_FLAGS, STOP, "wrong-number", "start")
 """The prompts that may have keyword rules, most urgent first. Everything else is learned."""

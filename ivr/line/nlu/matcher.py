@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
-from ivr.line.content.keyword_rules import RED_FLAGS, STOP
+from ivr.line.content.keyword_rules import PERSON_SOON, RED_FLAGS, STOP, URGENT
 from ivr.line.content.loader import Content
 from ivr.line.nlu.language import LanguageClassifier, is_foreign_alphabet
 from ivr.line.nlu.phrase_index import PhraseIndex, frequent_words
@@ -34,22 +34,22 @@ MOST_SEGMENTS = 3
 _SHARED_REPLIES = frozenset(("no", "ok", "k", "kk", "c", "r", "stop", "start", "menu"))
 # All probabilities in this module were chosen on questions that the model had not seen: see decision 25.
 # A false alarm is better than a missed red flag. Below the limit, a rule's red flag is still possible.
-_LOWEST_RED_FLAG = 0.25
-_LOWEST_RED_FLAG_WITH_RULE = 0.01
-_LOWEST_POSSIBLE_RED_FLAG = 0.03
+_LOWEST_RED_FLAG = 0.3
+_LOWEST_WITH_RED_FLAG_RULE = {URGENT: 0.02, PERSON_SOON: 0.05}
+_LOWEST_POSSIBLE_RED_FLAG = 0.015
 # A single word that no file lists is too little for a red flag.
 _FEWEST_RED_FLAG_WORDS = 2
 # An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
 # reason, a rule alone is not enough if everything else in the message says otherwise.
-_LOWEST_STOP = 0.93
-_LOWEST_STOP_WITH_RULE = 0.3
-_LOWEST_POSSIBLE_STOP = 0.05
+_LOWEST_STOP = 0.96
+_LOWEST_STOP_WITH_RULE = 0.6
+_LOWEST_POSSIBLE_STOP = 0.02
 # How probable the outcome of a rule must be.
-_LOWEST_WITH_RULE = dict.fromkeys(RED_FLAGS, _LOWEST_RED_FLAG_WITH_RULE) | {STOP: _LOWEST_STOP_WITH_RULE}
-_LOWEST_WITH_OTHER_RULE = 0.1
-# An answer about something else misinforms; an outcome such as scheduling does not.
-_LOWEST_ANSWER = 0.7
-_LOWEST_TOPIC = 0.35
+_LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
+_LOWEST_WITH_OTHER_RULE = 0.3
+# A medical answer to something else misinforms; an outcome such as scheduling does not.
+_LOWEST_MEDICAL = 0.85
+_LOWEST_TOPIC = 0.3
 # Two answers that are less probable each, but that together are this probable, are offered as a choice.
 _LOWEST_PAIR = 0.45
 _MOST_SCORES = 5
@@ -72,8 +72,13 @@ class MatchResult:
     """The next-best outcome."""
     between: tuple[str, str] | None = None
     """The two candidates if the topic is `ambiguous`, the likelier first."""
-    possible: str | None = None
-    """A red flag or an opt-out that is possible, but not probable enough to be the topic."""
+    possible: tuple[str, ...] = ()
+    """The red flag and the opt-out that are possible, but not probable enough to be the topic."""
+
+    @property
+    def may_be_red_flag(self) -> bool:
+        """Whether the answer should also say what to do in an emergency."""
+        return bool(set(RED_FLAGS).intersection(self.possible))
 
 
 class Matcher:
@@ -84,6 +89,9 @@ class Matcher:
         self._model = model
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
+        # The office for appointments also answers for rides, costs, and the like.
+        office = content.config.answers.get("scheduling")
+        self._medical = frozenset(subject.id for subject in content.config.subjects if subject.person != office)
         self._default_language = content.config.default_language
         self._index = PhraseIndex(content, frequent_words(model.vocabulary))
         self._index.preload()
@@ -153,8 +161,11 @@ class Matcher:
         if not ordinary:
             return NONE, None
         best = ordinary[0]
-        if chances[best] >= (_LOWEST_ANSWER if best in self._subjects else _LOWEST_TOPIC):
+        if chances[best] >= (_LOWEST_MEDICAL if best in self._medical else _LOWEST_TOPIC):
             return best, None
+        practical = next((outcome for outcome in ordinary if outcome not in self._medical and outcome != NONE), None)
+        if practical and chances[practical] >= _LOWEST_TOPIC:
+            return practical, None
         answers = [outcome for outcome in ordinary[:3] if outcome in self._subjects]
         if len(answers) > 1 and chances[answers[0]] + chances[answers[1]] >= _LOWEST_PAIR:
             return AMBIGUOUS, (answers[0], answers[1])
@@ -166,13 +177,12 @@ def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
     return chances.get(rule, 1.0) >= _LOWEST_WITH_RULE.get(rule, _LOWEST_WITH_OTHER_RULE)
 
 
-def _possible(topic: str, rules: list[str], chances: dict[str, float], words: int) -> str | None:
-    """The red flag or opt-out that a message with another topic may also be."""
-    is_possible = words >= _FEWEST_RED_FLAG_WORDS and _of_red_flags(chances) >= _LOWEST_POSSIBLE_RED_FLAG
-    if is_possible or set(rules) & set(RED_FLAGS):
-        return _likelier_red_flag(chances)
-    doubtful = STOP in rules or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP
-    return STOP if doubtful and topic != STOP else None
+def _possible(topic: str, rules: list[str], chances: dict[str, float], words: int) -> tuple[str, ...]:
+    """The red flag and the opt-out that a message with another topic may also be."""
+    flagged = words >= _FEWEST_RED_FLAG_WORDS and _of_red_flags(chances) >= _LOWEST_POSSIBLE_RED_FLAG
+    flagged = flagged or bool(set(rules) & set(RED_FLAGS))
+    stops = topic != STOP and (STOP in rules or chances.get(STOP, 0.0) >= _LOWEST_POSSIBLE_STOP)
+    return (_likelier_red_flag(chances),) * flagged + (STOP,) * stops
 
 
 def _probable_red_flag(chances: dict[str, float], words: int) -> str | None:
@@ -215,10 +225,9 @@ def ambiguous_reply(content: Content, language: str, between: tuple[str, str]) -
 
 
 def with_caution(content: Content, match: MatchResult, answer: str) -> list[str]:
-    """An answer in one or two texts, with what to do if the message is the red flag or opt-out that it may be."""
-    if match.possible is None:
-        return [answer]
-    caution = content.texted(match.language, STOP_OFFER if match.possible == STOP else CAUTION)
-    parts = [answer, caution] if match.possible == STOP else [caution, answer]
+    """An answer in one or more texts, with what to do if the message is the red flag or opt-out that it may be."""
+    before = [content.texted(match.language, CAUTION)] if match.may_be_red_flag else []
+    after = [content.texted(match.language, STOP_OFFER)] if STOP in match.possible else []
+    parts = [*before, answer, *after]
     joined = "\n".join(parts)
     return [joined] if count_segments(joined).segments <= MOST_SEGMENTS else parts

@@ -79,7 +79,7 @@ class SpokenInput:
         if result.topic == "language":
             return SpokenMeaning(SpokenWords(result.language))
         return SpokenMeaning(
-            SpokenWords(self._topic_or_question(result)), False, other_language, result.possible in RED_FLAGS
+            SpokenWords(self._topic_or_question(result)), False, other_language, result.may_be_red_flag
         )
 
     def _topic_or_question(self, result: MatchResult) -> str:

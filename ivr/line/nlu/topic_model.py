@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ivr.line.nlu.features import BUCKETS, Buckets, features_of
 
-VERSION = 2
+VERSION = 3
 """Changes whenever the features, the training or the format of a model change, so that old models are trained anew."""
 _LARGEST_WEIGHT = 127
 
@@ -68,18 +69,22 @@ class TopicModel:
     def to_bytes(self) -> bytes:
         """The model as a compressed archive of arrays."""
         names = {"examples": self.examples, "outcomes": self.outcomes, "vocabulary": self.vocabulary}
+        arrays = {
+            "version": np.array([VERSION]),
+            "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
+            "rows": self.rows,
+            "weights": self.weights,
+            "scales": self.scales,
+            "bias": self.bias,
+            "idf": self.idf,
+            "temperature": np.array([self.temperature]),
+        }
         file = io.BytesIO()
-        np.savez_compressed(
-            file,
-            version=np.array([VERSION]),
-            names=np.frombuffer(json.dumps(names).encode(), np.uint8),
-            rows=self.rows,
-            weights=self.weights,
-            scales=self.scales,
-            bias=self.bias,
-            idf=self.idf,
-            temperature=np.array([self.temperature]),
-        )
+        # Not np.savez_compressed: its level of compression takes six times as long to save a tenth more.
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
         return file.getvalue()
 
 

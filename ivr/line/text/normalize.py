@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from ivr.line.locales.locale import all_locales
 
@@ -80,6 +81,7 @@ def _to_latin(text: str) -> str:
     return "".join(c for c in plain if not is_invisible(c)).translate(_LATIN)
 
 
+@lru_cache(1_000)
 def is_invisible(character: str) -> bool:
     """Whether a decomposed character has no shape of its own."""
     return unicodedata.category(character) in _INVISIBLE or character in _FILLERS

@@ -28,17 +28,22 @@ class FixedModel:
 
 
 DECISIONS = [
-    ({"cancer": 0.7, "next_steps": 0.2}, "cancer", None),
+    ({"cancer": 0.87, "next_steps": 0.1}, "cancer", None),
+    ({"cancer": 0.7, "next_steps": 0.2}, "ambiguous", ("cancer", "next-steps")),
     ({"cancer": 0.55, "next_steps": 0.1}, "ambiguous", ("cancer", "next-steps")),
     ({"scheduling": 0.45, "cancer": 0.3}, "scheduling", None),
     ({"cancer": 0.4, "next_steps": 0.35}, "ambiguous", ("cancer", "next-steps")),
     ({"next_steps": 0.4, "biopsy": 0.35}, "ambiguous", ("next-steps", "biopsy")),
-    ({"cancer": 0.3, "results": 0.3}, "none", None),
-    ({"none": 0.3, "cancer": 0.29, "next_steps": 0.28}, "ambiguous", ("cancer", "next-steps")),
+    ({"cancer": 0.28, "results": 0.28}, "none", None),
+    ({"none": 0.29, "cancer": 0.28, "next_steps": 0.27}, "ambiguous", ("cancer", "next-steps")),
+    # An answer about something practical misinforms nobody, and scheduling is no answer.
+    ({"waiting": 0.5, "scheduling": 0.4}, "scheduling", None),
+    ({"people": 0.4, "cancer": 0.1}, "people", None),
+    ({"cancer": 0.4, "none": 0.29, "stop": 0.2}, "none", None),
     ({"cancer": 0.2, "next_steps": 0.2}, "none", None),
-    ({"urgent": 0.26, "the_visit": 0.74}, "urgent", None),
-    ({"urgent": 0.13, "person_soon": 0.14, "the_visit": 0.73}, "person-soon", None),
-    ({"urgent": 0.19, "the_visit": 0.81}, "the-visit", None),
+    ({"urgent": 0.31, "the_visit": 0.69}, "urgent", None),
+    ({"urgent": 0.15, "person_soon": 0.16, "the_visit": 0.69}, "person-soon", None),
+    ({"urgent": 0.14, "the_visit": 0.86}, "the-visit", None),
     ({"stop": 0.85, "scheduling": 0.15}, "none", None),
     ({"stop": 0.97, "none": 0.03}, "stop", None),
     ({}, "none", None),
@@ -56,23 +61,25 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
 @pytest.mark.parametrize(
     ("chances", "words", "topic", "possible"),
     [
-        ({"the_visit": 0.9, "urgent": 0.05}, "some words here", "the-visit", "urgent"),
-        ({"the_visit": 0.97, "urgent": 0.02}, "some words here", "the-visit", None),
+        ({"the_visit": 0.9, "urgent": 0.02}, "some words here", "the-visit", ("urgent",)),
+        ({"the_visit": 0.97, "urgent": 0.01}, "some words here", "the-visit", ()),
         (
             {"vascular": 0.99, "urgent": 0.002, "person_soon": 0.0},
             "her chest is hurting a lot she says",
             "vascular",
-            "urgent",
+            ("urgent",),
         ),
         # A single word that no file lists is too little.
-        ({"none": 0.8, "urgent": 0.2}, "boop", "none", None),
-        ({"vascular": 0.95, "urgent": 0.02, "person_soon": 0.0}, "her chest is hurting a lot she says", "urgent", None),
-        ({"scheduling": 0.7, "stop": 0.3}, "some words here", "scheduling", "stop"),
-        ({"start": 0.8, "stop": 0.2}, "never stop the texts please stop texting", "start", "stop"),
+        ({"none": 0.8, "urgent": 0.2}, "boop", "none", ()),
+        ({"vascular": 0.95, "urgent": 0.03, "person_soon": 0.0}, "her chest is hurting a lot she says", "urgent", ()),
+        ({"what_they_are": 0.9, "person_soon": 0.04}, "i have a lump", "what-they-are", ("person-soon",)),
+        ({"scheduling": 0.7, "stop": 0.3}, "some words here", "scheduling", ("stop",)),
+        ({"none": 0.5, "stop": 0.4, "urgent": 0.1}, "some words here", "none", ("urgent", "stop")),
+        ({"start": 0.8, "stop": 0.2}, "never stop the texts please stop texting", "start", ("stop",)),
     ],
 )
 def test_what_is_only_possible_is_answered_beside_the_topic(
-    line: CompiledLine, chances: dict[str, float], words: str, topic: str, possible: str | None
+    line: CompiledLine, chances: dict[str, float], words: str, topic: str, possible: tuple[str, ...]
 ) -> None:
     result = Matcher(line.content, cast("TopicModel", FixedModel(**chances))).match(words)
     assert (result.topic, result.possible) == (topic, possible)
@@ -81,9 +88,12 @@ def test_what_is_only_possible_is_answered_beside_the_topic(
 def test_an_answer_begins_with_what_to_do_in_an_emergency_or_ends_with_how_to_stop_the_texts(
     line: CompiledLine,
 ) -> None:
-    urgent = with_caution(line.content, MatchResult("the-visit", "en", {}, possible="urgent"), "The answer.")
-    stop = with_caution(line.content, MatchResult("the-visit", "en", {}, possible="stop"), "The answer.")
+    urgent = with_caution(line.content, MatchResult("the-visit", "en", {}, possible=("urgent",)), "The answer.")
+    stop = with_caution(line.content, MatchResult("the-visit", "en", {}, possible=("stop",)), "The answer.")
     assert "\n".join(urgent).startswith("In an emergency, call 911")
     assert "\n".join(urgent).endswith("The answer.")
     assert stop == ["The answer.\nTo get no more texts from this number, reply STOP."]
+    both = with_caution(line.content, MatchResult("none", "en", {}, possible=("urgent", "stop")), "The answer.")
+    assert "\n".join(both).startswith("In an emergency, call 911")
+    assert "\n".join(both).endswith("The answer.\nTo get no more texts from this number, reply STOP.")
     assert with_caution(line.content, MatchResult("the-visit", "en", {}), "The answer.") == ["The answer."]

@@ -43,7 +43,7 @@ def test_an_answer_gets_the_marks_that_it_deserves(question: Question, topic: st
 def test_a_red_flag_or_an_opt_out_beside_another_answer_has_a_mark_of_its_own(
     question: Question, possible: str, expected: set[str]
 ) -> None:
-    assert set(marks(question, MatchResult("none", "en", {}, possible=possible))) == expected
+    assert set(marks(question, MatchResult("none", "en", {}, possible=(possible,)))) == expected
 
 
 def test_a_question_between_two_answers_is_fair_if_either_is_acceptable() -> None:
