@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git. Everything is installed into .venv/.
 PYTHON ?= python3
 BIN = .venv/bin
-# The environment has a pip of its own only where that of Python is too old.
+# The environment gets its own pip only if Python's is missing or too old.
 PIP = $(if $(wildcard $(BIN)/pip),$(BIN)/pip,$(PYTHON) -m pip --python $(BIN)/python)
 # Without bytecode files, each process that a test starts compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -44,11 +44,13 @@ def main(arguments):
         return fail(problem)
     if not os.path.exists(VENV_PYTHON):
         print("Creating .venv ...", flush=True)
-        # To install pip takes longer than everything else together.
+        # Installing pip takes longer than everything else combined.
         if subprocess.call([sys.executable, "-m", "venv", VENV] + (["--without-pip"] if pip else [])):
             return fail("Python could not create .venv in " + HERE + ". Is the disk full, or the folder read-only?")
     if os.path.exists(os.path.join(VENV, "bin", "pip")):
         pip = [os.path.join(VENV, "bin", "pip")]
+    if not pip:
+        return fail("Neither .venv nor this Python has a pip that works. Delete the folder .venv, and try again.")
     print("Installing ...", flush=True)
     requirements = "requirements-" + kind + ".txt"
     steps = (["--require-hashes", "-r", requirements], ["--no-deps", "--no-build-isolation", "-e", "."])
@@ -73,7 +75,10 @@ def pip_for_others():
 
 def has_uv(pip):
     """Whether uv can install, in a tenth of pip's time. It does not read pip's own settings, so those keep pip."""
-    settings = subprocess.check_output(pip + ["config", "list"], universal_newlines=True)
+    try:
+        settings = subprocess.check_output(pip + ["config", "list"], universal_newlines=True)
+    except (OSError, subprocess.CalledProcessError):
+        return False
     if PIP_ONLY.search(settings):
         return False
     return run(pip + INSTALL + ["--require-hashes", "-r", "requirements-uv.txt"])[0] == 0

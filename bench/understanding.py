@@ -24,7 +24,7 @@ from bench.support.machine import megabytes
 from ivr.line.content.keyword_rules import RED_FLAGS, STOP
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.line.content.prompt import Prompt
-from ivr.line.nlu.matcher import AMBIGUOUS, Matcher, MatchResult
+from ivr.line.nlu.matcher import AMBIGUOUS, PRACTICAL, Matcher, MatchResult
 from ivr.line.nlu.models import trained_model
 from ivr.line.nlu.topic_model import read_model
 from ivr.line.text.normalize import normalize
@@ -33,9 +33,8 @@ from ivr.shipped import ROOT
 QUESTIONS = ROOT / "tests" / "questions"
 FLAGS = frozenset(RED_FLAGS)
 # Outcomes that say nothing about medicine, so that giving one by mistake misinforms nobody.
-NOT_MEDICAL = frozenset(
-    ("people", "scheduling", "late", "results", "wrong-number", "stop", "start", "help", "menu", "language", "confirm")
-) | {"change", "interpreter", "transport", "children", "cost", "none", AMBIGUOUS}
+NOT_MEDICAL = PRACTICAL | {"scheduling", "results", "wrong-number", "stop", "start", "help", "menu", "language"}
+NOT_MEDICAL |= {"confirm", "change", "none", AMBIGUOUS}
 # What is asked of questions that nobody has tuned to.
 ASKED = {
     "right or fair": "   asked: at least 96%, of real patients 85%",
@@ -103,6 +102,8 @@ def marks(question: Question, result: MatchResult) -> list[str]:
         "opt-out offered": question.right == {STOP} and not stops and STOP in result.possible,
         "opt-out missed": question.right == {STOP} and not stops and STOP not in result.possible,
         "false opt-out": stops and STOP not in acceptable,
+        "false opt-in": "start" in given - acceptable,
+        "false wrong number": "wrong-number" in given - acceptable,
         "other language": result.language != question.language and not acceptable & {"language", "interpreter"},
     }
     return [mark for mark, holds in applies.items() if holds]

@@ -181,8 +181,8 @@ class CommandContext:
         """Train the model of content that is about to be published, so that no process has to."""
         self.model_of(content)
 
-    def model_in_training(self, content: Content) -> AbstractContextManager[Callable[[], None]]:
-        """The same in another process: a block that yields what waits for the model."""
+    def model_in_training(self, content: Content) -> AbstractContextManager[Callable[[], object]]:
+        """Like `prepare_model`, but in another process. The block gets a function that waits for the model."""
         return self._models().in_training(content, _note_training)
 
     def _models(self) -> ModelStore:

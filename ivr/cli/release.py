@@ -13,7 +13,7 @@ from ivr.cli.console import FINDINGS, echo, note
 from ivr.cli.context import CommandContext, current_user, settings_or_exit, upgrade_ledger
 from ivr.ledger import open_ledger
 from ivr.line.content.findings import BrokenPrompts, Finding
-from ivr.line.content.loader import Content, Files, content_digest, read_content, read_folder
+from ivr.line.content.loader import Content, content_digest, read_content, read_folder
 from ivr.releases.store import Diverged, Release, folder_base, live_release, publish_folder_if_changed
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def publish_changed_folder(settings: Settings) -> int:
     except BrokenPrompts as broken:
         return _refuse(broken.findings)
     with context.model_in_training(content) as finish_training:
-        if not _may_be_published(context, files, content):
+        if not _may_be_published(context, content):
             return FINDINGS
         finish_training()
     try:
@@ -62,13 +62,13 @@ def publish_changed_folder(settings: Settings) -> int:
     return 0
 
 
-def _may_be_published(context: CommandContext, files: Files, content: Content) -> bool:
+def _may_be_published(context: CommandContext, content: Content) -> bool:
     """Whether changed prompts have no errors and break no reminders. Prints what does."""
     # Most starts publish nothing, and the lint rules take long to import.
-    from ivr.line.lint.runner import check_files
+    from ivr.line.lint.runner import check_content
     from ivr.releases.confirmations import renamed_reminders
 
-    report = check_files(files)
+    report = check_content(content)
     if report.has_errors:
         _refuse(report.findings)
         return False

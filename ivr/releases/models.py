@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete, insert, select
@@ -45,7 +46,7 @@ class ModelStore:
         return model
 
     @contextmanager
-    def in_training(self, content: Content, on_training: Callable[[int], None]) -> Iterator[Callable[[], None]]:
+    def in_training(self, content: Content, on_training: Callable[[int], None]) -> Iterator[Callable[[], object]]:
         """Train the model of content that may be published, if it is not stored, in another process.
 
         Yields what waits for the model and stores it. Leaving the block before that discards the model.
@@ -56,7 +57,12 @@ class ModelStore:
             yield lambda: None
             return
         on_training(len(examples))
-        process = TrainingProcess(examples)
+        try:
+            process = TrainingProcess(examples)
+        except OSError:
+            # No room for the examples or for another process.
+            yield partial(self.train, examples)
+            return
 
         def finish() -> None:
             data = process.result()

@@ -24,7 +24,8 @@ class TrainingProcess:
             json.dump(examples, file)
             file.seek(0)
             command = [sys.executable, "-m", "ivr.releases.training_process"]
-            self._process = subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE)
+            # If it fails, this process trains, and has more to say about it.
+            self._process = subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def result(self) -> bytes:
         """The bytes of the model, once it is trained; empty if the process died."""

@@ -187,3 +187,17 @@ def test_a_model_whose_process_died_is_trained_in_this_one(
         finish()
     assert (len(trainings), logged) == (1, [])
     assert store.from_disk(examples_digest(examples_of(CONTENT))) is not None
+
+
+def test_a_model_is_trained_in_this_process_if_no_other_can_be_started(
+    ledger: Ledger, tmp_path: Path, trainings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_examples: Sequence[Example]) -> TrainingProcess:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(models_module, "TrainingProcess", fail)
+    store = ModelStore(ledger, tmp_path)
+    with store.in_training(CONTENT, lambda _count: None) as finish:
+        finish()
+    assert len(trainings) == 1
+    assert store.from_disk(examples_digest(examples_of(CONTENT))) is not None

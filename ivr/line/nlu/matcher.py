@@ -1,8 +1,8 @@
 """From free text to a topic or another outcome, by matching alone: the line never generates an answer.
 
 Keyword rules decide red flags and opt-outs before anything else, and a phrase that equals the whole message leads to
-its prompt. Every other message goes to the outcome that the trained model (topic_model.py) finds most probable, to a
-question between two, or, if none is probable enough, to the answer that the line has none.
+its prompt. Every other message goes to the outcome that the trained model (topic_model.py) finds probable enough, to a
+question between two, or, if none is, to the answer that the line has none.
 
 A rule that the model finds implausible, or a model that is unsure, makes a red flag or an opt-out only possible. The
 answer then also says what to do in an emergency, or how to stop the texts.
@@ -27,6 +27,10 @@ AMBIGUOUS = "ambiguous"
 INTERPRETER = "interpreter"
 NONE = "none"
 CAUTION = "caution"
+# Answers without any medicine, which misinform nobody. A subject that is not listed counts as medical.
+PRACTICAL = frozenset(("people", "cost", "transport", "children", "late", INTERPRETER))
+# What is done, or not done, because of these cannot be seen in the answer.
+_ACTIONS = frozenset(("start", "wrong-number", "confirm", "change"))
 STOP_OFFER = "stop-offer"
 # Of one text message: longer ones are split in two.
 MOST_SEGMENTS = 3
@@ -42,13 +46,14 @@ _FEWEST_RED_FLAG_WORDS = 2
 # An opt-out that no rule matches must be all but certain: who loses their reminders may miss a visit. For the same
 # reason, a rule alone is not enough if everything else in the message says otherwise.
 _LOWEST_STOP = 0.96
-_LOWEST_STOP_WITH_RULE = 0.6
+_LOWEST_STOP_WITH_RULE = 0.4
 _LOWEST_POSSIBLE_STOP = 0.02
 # How probable the outcome of a rule must be.
 _LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.3
 # A medical answer to something else misinforms; an outcome such as scheduling does not.
 _LOWEST_MEDICAL = 0.85
+_LOWEST_ACTION = 0.5
 _LOWEST_TOPIC = 0.3
 # Two answers that are less probable each, but that together are this probable, are offered as a choice.
 _LOWEST_PAIR = 0.45
@@ -89,9 +94,7 @@ class Matcher:
         self._model = model
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
-        # The office for appointments also answers for rides, costs, and the like.
-        office = content.config.answers.get("scheduling")
-        self._medical = frozenset(subject.id for subject in content.config.subjects if subject.person != office)
+        self._medical = self._subjects - PRACTICAL
         self._default_language = content.config.default_language
         self._index = PhraseIndex(content, frequent_words(model.vocabulary))
         self._index.preload()
@@ -156,20 +159,28 @@ class Matcher:
         return (known, None) if known else self._most_probable(chances)
 
     def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, str] | None]:
-        """The most probable outcome, `ambiguous` between two answers, or `none`. Never a red flag or an opt-out."""
+        """The most probable outcome; a practical one that is probable enough if a medical one is not; `ambiguous`
+        between two answers; or `none`. Never a red flag or an opt-out."""
         ordinary = [outcome for outcome in chances if outcome not in (*RED_FLAGS, STOP)]
         if not ordinary:
             return NONE, None
         best = ordinary[0]
-        if chances[best] >= (_LOWEST_MEDICAL if best in self._medical else _LOWEST_TOPIC):
+        if chances[best] >= self._lowest(best, chances):
             return best, None
-        practical = next((outcome for outcome in ordinary if outcome not in self._medical and outcome != NONE), None)
+        practical = next((other for other in ordinary if other not in (NONE, *self._medical, *_ACTIONS)), None)
         if practical and chances[practical] >= _LOWEST_TOPIC:
             return practical, None
         answers = [outcome for outcome in ordinary[:3] if outcome in self._subjects]
         if len(answers) > 1 and chances[answers[0]] + chances[answers[1]] >= _LOWEST_PAIR:
             return AMBIGUOUS, (answers[0], answers[1])
         return NONE, None
+
+    def _lowest(self, outcome: str, chances: dict[str, float]) -> float:
+        """How probable the most probable outcome must be."""
+        if outcome in self._medical:
+            return _LOWEST_MEDICAL
+        # Nobody who may want no texts is opted in.
+        return max(_LOWEST_ACTION, chances.get(STOP, 0.0)) if outcome in _ACTIONS else _LOWEST_TOPIC
 
 
 def _is_plausible(rule: str, chances: dict[str, float]) -> bool:
@@ -225,9 +236,16 @@ def ambiguous_reply(content: Content, language: str, between: tuple[str, str]) -
 
 
 def with_caution(content: Content, match: MatchResult, answer: str) -> list[str]:
-    """An answer in one or more texts, with what to do if the message is the red flag or opt-out that it may be."""
+    """An answer in one or two texts, with what to do if the message is the red flag or opt-out that it may be."""
     before = [content.texted(match.language, CAUTION)] if match.may_be_red_flag else []
     after = [content.texted(match.language, STOP_OFFER)] if STOP in match.possible else []
     parts = [*before, answer, *after]
-    joined = "\n".join(parts)
-    return [joined] if count_segments(joined).segments <= MOST_SEGMENTS else parts
+    if len(parts) == 1:
+        return parts
+    splits = [[parts], [parts[:-1], parts[-1:]], [parts[:1], parts[1:]]]
+    for split in splits:
+        texts = ["\n".join(part) for part in split]
+        if all(count_segments(text).segments <= MOST_SEGMENTS for text in texts):
+            return texts
+    # Two texts are enough, and an emergency is more urgent.
+    return [*before, answer]

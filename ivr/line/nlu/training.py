@@ -3,7 +3,7 @@
 Softmax regression by stochastic gradient descent with AdaGrad steps, on the examples in a fixed random order. Features
 are dropped at random and labels are smoothed, so that no single word decides. Most pairs of words and many runs of
 letters are in one example only; the model leaves those out. The temperature is fitted on every tenth example, before
-these are learned from.
+the model learns from these.
 Duchi et al. (2011): https://jmlr.org/papers/v12/duchi11a.html
 Guo et al. (2017), on temperatures: https://arxiv.org/abs/1706.04599
 """

@@ -83,12 +83,15 @@ def _topic_replies(text: ReceivedText, outcome: str) -> list[str]:
 
 
 def _with_language_hint(text: ReceivedText, answers: list[str]) -> list[str]:
-    """Tell a new sender how to switch the language: in the first reply, or in a second if that gets too long."""
+    """Tell a new sender how to switch the language: in a reply that has room, or in a second one."""
     if not (text.profile.is_new and answers):
         return answers
     (hint,) = text.reply_with("first-text")
-    longer = f"{answers[0]}\n{hint}"
-    return [longer, *answers[1:]] if _segments(longer) <= MAX_SEGMENTS else [*answers, hint]
+    for index, answer in enumerate(answers):
+        longer = f"{answer}\n{hint}"
+        if _segments(longer) <= MAX_SEGMENTS:
+            return [*answers[:index], longer, *answers[index + 1 :]]
+    return [*answers, hint] if len(answers) == 1 else answers
 
 
 @lru_cache(1000)

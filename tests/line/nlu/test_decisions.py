@@ -39,6 +39,12 @@ DECISIONS = [
     # An answer about something practical misinforms nobody, and scheduling is no answer.
     ({"waiting": 0.5, "scheduling": 0.4}, "scheduling", None),
     ({"people": 0.4, "cancer": 0.1}, "people", None),
+    # What is done without being seen needs more, and never comes second.
+    ({"cancer": 0.6, "wrong_number": 0.35}, "none", None),
+    ({"wrong_number": 0.45, "none": 0.4}, "none", None),
+    ({"wrong_number": 0.6, "none": 0.4}, "wrong-number", None),
+    ({"stop": 0.7, "start": 0.3}, "none", None),
+    ({"start": 0.55, "none": 0.4}, "start", None),
     ({"cancer": 0.4, "none": 0.29, "stop": 0.2}, "none", None),
     ({"cancer": 0.2, "next_steps": 0.2}, "none", None),
     ({"urgent": 0.31, "the_visit": 0.69}, "urgent", None),

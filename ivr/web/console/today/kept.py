@@ -16,7 +16,7 @@ T = TypeVar("T")
 MAX_AGE = 45.0
 # At most a twentieth of the time goes into counting, however large the database is.
 REST = 20
-# How long a page waits for a new count before it shows the last one, if this is old, or none.
+# How long a page waits for a new count if the last one is old or missing.
 PATIENCE = 0.02
 OLD = 2 * MAX_AGE
 # An older count is not shown: nobody has looked since, and it would be of another day.

@@ -37,8 +37,8 @@ class Counts:
     def __init__(self, services: Services) -> None:
         self.numbers = Kept(partial(numbers.count_numbers, services))
         self.line = {days: Kept(partial(numbers.count_line, services, days)) for days in PERIODS}
-        self.drawn_version: tuple[datetime, str | None] | None = None
-        self.drawn: dict[str, Markup] = {}
+        # By the languages of the page and of the line: of which count and content, and the block.
+        self.drawn: dict[tuple[str, str], tuple[tuple[datetime, str | None], Markup]] = {}
 
 
 @blueprint.record_once
@@ -107,18 +107,18 @@ def _waiting() -> dict[str, Any]:
 
 
 def _numbers_block() -> Markup:
-    """The numbers as HTML, which is made once for each count and language."""
+    """The numbers as HTML, which is made once for each count, content, and language."""
     counts, content = _counts(), _content()
     counted = counts.numbers.get()
     if counted is None:
         return Markup(render_template("today/numbers.html", counted=None))  # noqa: S704 - a template of ours
     version = counted.at, content.digest if content else None
-    language = str(get_locale())
-    if counts.drawn_version != version:
-        counts.drawn_version, counts.drawn = version, {}
-    if language not in counts.drawn:
-        counts.drawn[language] = Markup(_draw(counted, content))  # noqa: S704 - a template of ours
-    return counts.drawn[language]
+    languages = str(get_locale()), _language(content) if content else "en"
+    drawn = counts.drawn.get(languages)
+    if drawn is None or drawn[0] != version:
+        block = Markup(_draw(counted, content))  # noqa: S704 - a template of ours
+        drawn = counts.drawn[languages] = version, block
+    return drawn[1]
 
 
 def _draw(counted: Counted[numbers.Numbers], content: Content | None) -> str:

@@ -7,17 +7,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from ivr import clock
 from ivr.ledger import Ledger
 from ivr.line.content.loader import Content
 from ivr.people.calls.branches import count_branches
 from ivr.web.console.app import create_console
 from ivr.web.console.today import kept, numbers, views
 from ivr.web.console.today.kept import Kept
-from tests.support.clinic import Clinic
+from tests.support.clinic import NOW, Clinic
 from tests.web.console.conftest import Console
 from tests.web.console.today.support import (
     NOTHING,
@@ -121,13 +123,19 @@ def test_the_numbers_are_drawn_once_for_each_count_and_language(
         return draw(*values)
 
     monkeypatch.setattr(views, "_draw", count_draws)
-    browser = Console(create_console(console.services), console.services).browser()
+    app = create_console(console.services)
+    browser = Console(app, console.services).browser()
     for _ in range(2):
         assert "Today so far" in browser.page("/today/numbers")
     browser.post("/account/language", {"language": "es"})
     for _ in range(2):
         assert "Hoy hasta ahora" in browser.page("/today/numbers")
     assert len(drawn) == 2
+    counted = app.extensions["today_counts"].numbers
+    counted._next_at = counted._counted_at = float("-inf")
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=7))
+    assert "10:07" in browser.page("/today/numbers")
+    assert len(drawn) == 3
 
 
 def test_after_a_failure_the_last_result_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
