@@ -125,7 +125,7 @@ def _train_once(pytestconfig: pytest.Config) -> Iterator[None]:
             model = store.from_disk(digest)
             if model is None:
                 model = train_model(examples)
-                (folder / f"{digest}.npz").write_bytes(model.to_bytes())
+                (folder / f"{digest}.npz").write_bytes(model.to_bytes(compressed=False))
             return model
 
     with pytest.MonkeyPatch.context() as patch:

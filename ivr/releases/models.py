@@ -66,8 +66,9 @@ class ModelStore:
 
         def finish() -> None:
             data = process.result()
-            if data and _read(data, digest, "the process that trains"):
-                self._keep(data, digest)
+            model = _read(data, digest, "the process that trains") if data else None
+            if model:
+                self._keep(model)
             else:
                 self.train(examples)
 
@@ -96,27 +97,28 @@ class ModelStore:
         except LedgerUnavailable:
             return None
         model = _read(data, digest, f"topic_model {digest}") if data else None
-        if data and model:
-            self._keep_on_disk(data, digest)
+        if model:
+            self._keep_on_disk(model)
         return model
 
     def train(self, examples: Sequence[Example]) -> TopicModel:
         """Train a model now, and store it."""
         model = train_model(examples)
-        self._keep(model.to_bytes(), model.examples)
+        self._keep(model)
         return model
 
-    def _keep(self, data: bytes, digest: str) -> None:
-        self._keep_on_disk(data, digest)
+    def _keep(self, model: TopicModel) -> None:
+        self._keep_on_disk(model)
         if self._ledger is not None:
-            _keep_in_ledger(self._ledger, data, digest)
+            _keep_in_ledger(self._ledger, model.to_bytes(), model.examples)
 
-    def _keep_on_disk(self, data: bytes, digest: str) -> None:
+    def _keep_on_disk(self, model: TopicModel) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             temporary = self._folder / f".{secrets.token_hex(8)}"
-            temporary.write_bytes(data)
-            temporary.replace(self._path(digest))
+            # Uncompressed, so that a process starts soon.
+            temporary.write_bytes(model.to_bytes(compressed=False))
+            temporary.replace(self._path(model.examples))
             newest_last = sorted(self._folder.glob("*.npz"), key=lambda path: path.stat().st_mtime_ns)
             for path in newest_last[:-MOST_MODELS]:
                 path.unlink(missing_ok=True)

@@ -66,8 +66,8 @@ class TopicModel:
         scores: Floats = values @ self.weights[rows].astype(np.float32)
         return scores * self.scales + self.bias
 
-    def to_bytes(self) -> bytes:
-        """The model as a compressed archive of arrays."""
+    def to_bytes(self, *, compressed: bool = True) -> bytes:
+        """The model as an archive of arrays. Without compression it is twice as large, and read ten times as fast."""
         names = {"examples": self.examples, "outcomes": self.outcomes, "vocabulary": self.vocabulary}
         arrays = {
             "version": np.array([VERSION]),
@@ -81,7 +81,8 @@ class TopicModel:
         }
         file = io.BytesIO()
         # Not np.savez_compressed: its level of compression takes six times as long to save a tenth more.
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+        with zipfile.ZipFile(file, "w", method, compresslevel=1) as archive:
             for name, array in arrays.items():
                 with archive.open(f"{name}.npy", "w") as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)

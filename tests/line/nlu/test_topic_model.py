@@ -39,8 +39,9 @@ def test_the_same_examples_give_the_same_model(model: TopicModel) -> None:
     assert model.examples == examples_digest(EXAMPLES) != examples_digest(EXAMPLES[1:])
 
 
-def test_a_stored_model_gives_the_same_probabilities(model: TopicModel) -> None:
-    stored = read_model(model.to_bytes())
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_stored_model_gives_the_same_probabilities(model: TopicModel, compressed: bool) -> None:
+    stored = read_model(model.to_bytes(compressed=compressed))
     assert stored.examples == model.examples
     for message, _, _ in EXAMPLES:
         assert stored.probabilities(words_of(message)) == model.probabilities(words_of(message))
