@@ -129,7 +129,8 @@ class Segments:
         text = components[number - 1].split(self.header.delimiter(4))[0] if len(components) >= number else ""
         if self.header.delimiter(3) in text:
             text = _unescaped(text, self.header)
-        return "" if text == _NULL else text.strip()
+        text = text.strip()
+        return "" if text == _NULL else text
 
 
 def _unescaped(text: str, header: Header) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import hl7
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ivr.feeds.hl7.acks import Reply, acknowledgments
@@ -168,6 +168,8 @@ def part_of(value, *positions: int) -> str:
     return str(value)
 
 
+@example(['"" '], 1, 1)
+@example(['""^ "" ', "A"], 1, 2)
 @given(
     st.lists(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), min_size=1, max_size=3),
     st.integers(1, 4),
@@ -179,8 +181,9 @@ def test_values_are_those_of_the_library(lines, field, component):
     expected = []
     for segment in message.segments("PID"):
         for repetition in segment[field] if len(segment) > field else ():
-            found = message.unescape(part_of(repetition, component - 1, 0))
-            expected.append("" if found == '""' else found.strip())
+            # A null with a space around it is a null too: the library drops a space at the end of a message.
+            found = message.unescape(part_of(repetition, component - 1, 0)).strip()
+            expected.append("" if found == '""' else found)
     values = list(Segments.parse(text, Header()).values("PID", field, component))
     assert values == expected
 
