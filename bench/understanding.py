@@ -143,7 +143,8 @@ def main(_options: argparse.Namespace) -> int:
     model = trained_model(content)
     print(f"{'training':26}{time.perf_counter() - started:10.1f} s")
     matcher = Matcher(content, model)
-    _print_costs(content, matcher, model.to_bytes())
+    # As a process reads it from the disk.
+    _print_costs(content, matcher, model.to_bytes(compressed=False))
     for file in sorted(QUESTIONS.glob("*.tsv")):
         questions = read_questions(file.name)
         columns = {"all": evaluate(questions, matcher.match_uncached)}
@@ -173,7 +174,7 @@ def _print_costs(content: Content, matcher: Matcher, data: bytes) -> None:
     print(f"{'question, p50':26}{1e6 * percentiles[49]:10.0f} us, asked: at most 1,000")
     print(f"{'question, p99':26}{1e6 * percentiles[98]:10.0f} us, asked: at most 3,000")
     print(f"{'memory of a matcher':26}{_matcher_megabytes(data):10.0f} MB, asked: at most 40")
-    print(f"{'stored model':26}{len(data) / 1e6:10.1f} MB")
+    print(f"{'model on disk':26}{len(data) / 1e6:10.1f} MB")
     print(f"{'lines of prompts/':26}{lines:10,} (without questions.tsv)")
 
 

@@ -118,6 +118,19 @@ def test_a_python_without_pip_gives_the_environment_a_pip_of_its_own(
     assert bootstrap.pip_for_others() == []
 
 
+def test_an_environment_that_nothing_can_install_into_is_to_be_deleted(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.touch()
+    monkeypatch.setattr(bootstrap, "VENV", str(tmp_path))
+    monkeypatch.setattr(bootstrap, "VENV_PYTHON", str(python))
+    monkeypatch.setattr(bootstrap, "pip_for_others", list)
+    assert bootstrap.main(["demo"]) == 2
+    assert "Delete the folder .venv" in capsys.readouterr().err
+
+
 @pytest.mark.processes
 def test_an_older_python_is_refused_before_anything_is_created(tmp_path: Path) -> None:
     clone = _clone(tmp_path / "clone")

@@ -37,11 +37,11 @@ Buckets = NDArray[np.int32]
 
 
 class _Word(NamedTuple):
-    """A word's buckets, and the numbers that stand for it and for its beginning in pairs."""
+    """A word's buckets, and the hashes of the word and of its beginning, which pairs combine."""
 
     buckets: Buckets
-    number: int
-    beginning: int
+    hash: int
+    beginning_hash: int
 
 
 def words_of(message: str) -> list[str]:
@@ -63,9 +63,9 @@ def bucket_of_word(word: str) -> int:
 
 
 def _pairs(words: Sequence[_Word]) -> Buckets:
-    numbers = np.array([_EDGE.number, *(word.number for word in words), _EDGE.number], np.uint64)
-    neighbors = (numbers[:-1] + numbers[1:] * _OF_SECOND) * _OF_NEIGHBORS
-    beginnings = np.array([word.beginning for word in words], np.uint64)
+    hashes = np.array([_EDGE.hash, *(word.hash for word in words), _EDGE.hash], np.uint64)
+    neighbors = (hashes[:-1] + hashes[1:] * _OF_SECOND) * _OF_NEIGHBORS
+    beginnings = np.array([word.beginning_hash for word in words], np.uint64)
     # A sum is the same in either order.
     apart = [beginnings[:-distance] + beginnings[distance:] for distance in range(1, _APART + 1)]
     pairs = np.concatenate([neighbors, np.concatenate(apart) * _OF_BEGINNINGS])

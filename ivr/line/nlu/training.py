@@ -27,6 +27,7 @@ from ivr.line.nlu.topic_model import VERSION, Floats, TopicModel, quantized, uni
 LANGUAGE = "language"
 # All tuned on questions that the model had not seen: see decision 25.
 _EPOCHS = 4
+# How many of them end before the temperature is fitted.
 _EPOCHS_BEFORE = 2
 _BATCH = 64
 _STEP = 0.3
