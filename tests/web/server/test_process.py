@@ -164,7 +164,7 @@ def test_several_processes_share_the_port_and_the_counts_and_a_dead_one_is_repla
     # Another process's counts are up to a second old.
     wait_until(lambda: all(sample in web.metrics() for _ in range(5)))
     started = 'infoline_calls_total{reason="",state="started"} 10.0'
-    assert all(started in web.metrics() for _ in range(5))
+    wait_until(lambda: all(started in web.metrics() for _ in range(5)))
     serving = {int(line["pid"]) for line in web.lines() if line["event"] == "process_started"}  # type: ignore[call-overload]
     os.kill(serving.pop(), signal.SIGKILL)
     wait_until(lambda: web.events().count("process_started") == 3)
