@@ -27,8 +27,8 @@ _NOT_APPLIED = N_("Messages of an HL7 feed could not be applied.")
 
 _COLUMNS = ("id", "sender", "appointment_id", "sent_at", "received_at", "row_sealed")
 
-GROUP = 200
-"""Messages that one import takes. A larger group would delay acknowledgments on SQLite, which has one writer."""
+GROUP = 100
+"""Messages that one import takes. Acknowledgments wait while it holds the lock of SQLite, which has one writer."""
 
 
 @dataclass(frozen=True)

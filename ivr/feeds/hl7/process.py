@@ -27,7 +27,7 @@ from ivr.releases.live import NoRelease, live_content
 from ivr.releases.store import live_release
 from ivr.settings import Settings
 
-APPLY_SECONDS = 0.5
+APPLY_SECONDS = 0.2
 _RELEASE_SECONDS = 30.0
 _SWITCH_SECONDS = 0.0005
 
