@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, help="callers, crowd, capacity: duration")
     parser.add_argument("--callers", type=int, help="callers, crowd, capacity: number of concurrent callers")
     parser.add_argument("--appointments", type=int, help="console: number of appointments, for a quick run")
+    parser.add_argument("--database", choices=console.DATABASES, help="console: only this one")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.parts if name not in PARTS]
     if unknown:

@@ -1,9 +1,9 @@
 """The console with a million appointments: pages, uploads, transfer, and a caller's turn beside 50 users.
 
-`python -m bench console` measures SQLite and PostgreSQL through the real web process; `--appointments 20000` is a quick
-run.
+`python -m bench console` measures SQLite and PostgreSQL through the real web process, `--database` only one of them;
+`--appointments 20000` is a quick run.
 """
 
-from bench.console.run import main
+from bench.console.run import DATABASES, main
 
-__all__ = ["main"]
+__all__ = ["DATABASES", "main"]

@@ -33,6 +33,7 @@ from ivr.settings import load
 from ivr.shipped import ROOT
 from ivr.web.console.app import create_console
 
+DATABASES = ("sqlite", "postgresql")
 APPOINTMENTS = 1_000_000
 ROUNDS = 30
 # Rows, and the seconds until the page shows what was found.
@@ -69,7 +70,7 @@ def main(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as models:
         # Learned once, for both databases.
         os.environ.setdefault("MODEL_DIR", models)
-        for kind in ("sqlite", "postgresql"):
+        for kind in (options.database,) if options.database else DATABASES:
             with tempfile.TemporaryDirectory() as folder, database(kind) as url:
                 print(f"\nconsole on {kind}, {appointments:,} appointments", flush=True)
                 with _serve(url, Path(folder), appointments) as running:
