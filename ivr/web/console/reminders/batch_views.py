@@ -14,7 +14,7 @@ from ivr.ledger.tables import appointment
 from ivr.people.audit import AuditKind
 from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
 from ivr.reminders.reports.export import COLUMNS, export_texts
-from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, batch_status, control
+from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control, counts_of_batches
 from ivr.web.console.context import audit, live_line, services
 from ivr.web.console.downloads import csv_download
 from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment
@@ -40,10 +40,7 @@ def batch_live(batch_id: int) -> str:
 def _live_values(batch_id: int) -> dict[str, Any]:
     with services().ledger.read() as connection:
         row = _row(connection, batch_id)
-    try:
-        counts = batch_status(services().ledger, batch_id)
-    except NoSuchBatch:
-        abort(404)
+        counts = counts_of_batches(connection, [batch_id])[batch_id]
     reasons = sorted(counts["reasons"].items(), key=lambda entry: -entry[1])
     return {
         "batch": row,

@@ -16,9 +16,8 @@ T = TypeVar("T")
 MAX_AGE = 45.0
 # At most a twentieth of the time goes into counting, however large the database is.
 REST = 20
-# How long a page waits for a new count if the last one is old or missing.
+# How long a page waits for a new count if there is none, or if nobody has looked for a while.
 PATIENCE = 0.02
-OLD = 2 * MAX_AGE
 # An older count is not shown: nobody has looked since, and it would be of another day.
 SHOWN_FOR = 15 * 60.0
 
@@ -38,7 +37,7 @@ class Kept(Generic[T]):
         self._count = count
         self._lock = threading.Lock()
         self._kept: Counted[T] | None = None
-        self._counted_at = self._next_at = float("-inf")
+        self._counted_at = self._next_at = self._old_at = float("-inf")
         self._done: threading.Event | None = None
 
     def get(self) -> Counted[T] | None:
@@ -47,8 +46,8 @@ class Kept(Generic[T]):
             if self._done is None and time.monotonic() >= self._next_at:
                 self._done = threading.Event()
                 threading.Thread(target=self._run, args=(self._done,), name="today", daemon=True).start()
-            done, age = self._done, time.monotonic() - self._counted_at
-        if done is not None and age > OLD:
+            done, is_old = self._done, time.monotonic() >= self._old_at
+        if done is not None and is_old:
             done.wait(PATIENCE)
         with self._lock:
             return self._kept if time.monotonic() - self._counted_at < SHOWN_FOR else None
@@ -64,5 +63,6 @@ class Kept(Generic[T]):
             ended = time.monotonic()
             if kept is not None:
                 self._kept, self._counted_at = kept, ended
-            self._next_at, self._done = ended + max(MAX_AGE, REST * (ended - began)), None
+            interval = max(MAX_AGE, REST * (ended - began))
+            self._next_at, self._old_at, self._done = ended + interval, self._counted_at + 2 * interval, None
         done.set()

@@ -29,7 +29,7 @@ from ivr.people.work_claims import UNDO_FOR, WorkList
 from ivr.web.console.people.queries import MAX_ID
 from ivr.web.console.work import message_queries
 
-PER_PAGE = 50
+PER_PAGE = 25
 MAX_COUNT = 1000
 ITEM_KINDS = ("change", "cancel", "wrong-number")
 # Of an item's own table; `by` is the name of the user who has taken it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ivr.line.content.loader import Files
 from ivr.line.content.revisions.diff import diff_files, summarize_changes
 from ivr.releases.history import find_release, release_history
 from ivr.releases.store import Release, live_release, stored_files
@@ -37,12 +38,18 @@ def _release(number: int) -> Release:
     return found if found is not None else abort(404)
 
 
+def _files(digest: str) -> Files | None:
+    """The files of a release; None if it is damaged. To unpack an archive takes longer than the rest of a page."""
+    line = services().releases.live
+    return line.content.files if line and line.content.digest == digest else stored_files(services().ledger, digest)
+
+
 @blueprint.get("/prompts/history/<int:number>")
 def release(number: int) -> str:
     """What a release changed, word by word."""
     shown, ledger = _release(number), services().ledger
-    after = stored_files(ledger, shown.digest)
-    before = stored_files(ledger, shown.parent) if shown.parent else {}
+    after = _files(shown.digest)
+    before = _files(shown.parent) if shown.parent else {}
     changes = diff_files(before or {}, after) if after is not None else None
     is_many = changes is not None and len(changes) > _MOST_FILES
     return render_template(
@@ -55,8 +62,8 @@ def ask_roll_back(number: int) -> str:
     """Ask first, with what would change."""
     target, ledger = _release(number), services().ledger
     live = live_release(ledger)
-    after = stored_files(ledger, target.digest)
-    before = stored_files(ledger, live.digest) if live else {}
+    after = _files(target.digest)
+    before = _files(live.digest) if live else {}
     changes = diff_files(before or {}, after) if after is not None else None
     return render_template(
         "prompts/roll_back.html",
