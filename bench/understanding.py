@@ -79,7 +79,7 @@ def evaluate(questions: Iterable[Question], match: Match) -> Counter[str]:
 
 
 def marks(question: Question, result: MatchResult) -> list[str]:
-    """The marks of one answer. A question between two answers is fair if either is right or fair."""
+    """The marks of one answer. A question between answers is fair if one of them is right or fair."""
     given = frozenset(result.between or (result.topic,))
     acceptable = question.right | question.fair
     stops = STOP in given or result.also_stop
@@ -88,7 +88,7 @@ def marks(question: Question, result: MatchResult) -> list[str]:
         "right": bool(given & question.right) and not result.between,
         "right or fair": bool(given & acceptable),
         "wrong medical answer": not given & acceptable and bool(given - NOT_MEDICAL),
-        "asks which of two": bool(result.between),
+        "asks which one": bool(result.between),
         "no answer": given == {"none"} and "none" not in acceptable,
         "red flag": question.right <= FLAGS,
         # Not missed, but second to another answer: the text begins with what to do in an emergency and whom to call.

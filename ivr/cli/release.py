@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -28,8 +28,11 @@ def release() -> None:
     sys.exit(publish_changed_folder(settings))
 
 
-def publish_changed_folder(settings: Settings) -> int:
-    """Publish prompts/ if it changed and has no errors. Prints findings; returns the exit status."""
+def publish_changed_folder(settings: Settings, meanwhile: Callable[[Content], object] = lambda _content: None) -> int:
+    """Publish prompts/ if it changed and has no errors. Prints findings; returns the exit status.
+
+    meanwhile: called with content without errors while its model is being trained.
+    """
     try:
         files = read_folder(settings.prompts_dir)
     except BrokenPrompts as broken:
@@ -47,6 +50,7 @@ def publish_changed_folder(settings: Settings) -> int:
     with context.model_in_training(content) as finish_training:
         if not _may_be_published(context, content):
             return FINDINGS
+        meanwhile(content)
         finish_training()
     try:
         published = publish_folder_if_changed(ledger, content, clock.now(), current_user())

@@ -43,7 +43,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()
     examples = [Example(*example) for example in json.load(sys.stdin)]
-    sys.stdout.buffer.write(train_model(examples).to_bytes())
+    # To compress it would keep the parent waiting.
+    sys.stdout.buffer.write(train_model(examples).to_bytes(compressed=False))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ivr.cli.context import moment_or_exit, settings_or_exit, upgrade_ledger
 from ivr.cli.processes import port_is_free
 
 if TYPE_CHECKING:
+    from ivr.line.content.loader import Content
     from ivr.settings import Settings
 
 
@@ -52,13 +53,17 @@ def run(at: str | None, empty: bool) -> None:
     shift = _shift_seconds(at, settings)
     clock.set_shift(shift)
     ledger = upgrade_ledger(settings)
-    status = publish_changed_folder(settings)
+
+    def build_clinic(content: Content) -> None:
+        if not empty:
+            DemoClinic(ledger, Vault.of(settings), content, clock.now()).build(settings.var_dir)
+
+    status = publish_changed_folder(settings, build_clinic)
     try:
         content = live_content(ledger, settings.var_dir, settings.prompts_dir)
     except NoRelease:
         fail("There is no release to serve.", status or FINDINGS)
-    if not empty:
-        DemoClinic(ledger, Vault.of(settings), content, clock.now()).build(settings.var_dir)
+    build_clinic(content)
     ledger.close()
     sys.exit(Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir)).run())
 

@@ -32,6 +32,8 @@ HTTP_PORT = 80
 READY_SECONDS = 30
 STOP_SECONDS = 8
 MAX_RESTART_DELAY = 30.0
+# How many of the processes answer a call.
+_FIRST = 2
 # What --empty moves to another folder; keys and logs stay.
 SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "releases", "kept", "demo-password")
 # Settings that a child must share, even those with a generated default.
@@ -129,9 +131,13 @@ class Supervisor:
                 RunningLine(self._settings.public_url, self._settings.simulator_url, self._queue_url()),
             )
             self._environment = self._child_environment()
-            for child in self._children:
+            for child in self._children[:_FIRST]:
                 self._start(child)
-            if self._wait_until_ready():
+            is_ready = self._wait_until_ready()
+            # Started later, so that on a small machine the first call is answered sooner.
+            for child in self._children[_FIRST:]:
+                self._start(child)
+            if is_ready:
                 self._welcome()
             while not self._stop.wait(0.5):
                 self._restart_dead()

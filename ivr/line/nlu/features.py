@@ -32,6 +32,8 @@ _OF_SECOND, _OF_NEIGHBORS, _OF_BEGINNINGS = (
 _SHIFT = np.uint64(64 - _BUCKET_BITS)
 # The words of all examples, so that training hashes each of them once.
 _CACHED_WORDS = 50_000
+# Messages whose features are found together.
+_CHUNK = 4096
 
 Buckets = NDArray[np.int32]
 
@@ -57,6 +59,41 @@ def features_of(words: Sequence[str]) -> Buckets:
     return found[np.concatenate(([True], found[1:] != found[:-1]))]
 
 
+def features_of_all(messages: Sequence[Sequence[str]]) -> tuple[Buckets, NDArray[np.int64]]:
+    """What `features_of` returns for each of many messages, one after another, and where each ends."""
+    chunks = [_features_of_chunk(messages[start : start + _CHUNK]) for start in range(0, len(messages), _CHUNK)]
+    if not chunks:
+        return np.zeros(0, np.int32), np.zeros(0, np.int64)
+    features, sizes = zip(*chunks, strict=True)
+    return np.concatenate(features), np.cumsum(np.concatenate(sizes))
+
+
+def _features_of_chunk(messages: Sequence[Sequence[str]]) -> tuple[Buckets, NDArray[np.int64]]:
+    """The features of the messages, and how many each has."""
+    numbers: dict[str, int] = {}
+    tokens = np.array([numbers.setdefault(word, len(numbers)) for words in messages for word in words], np.int64)
+    owners = np.repeat(np.arange(len(messages)), [len(words) for words in messages])
+    known = [_word(word) for word in numbers]
+    sizes = np.array([len(word.buckets) for word in known])[tokens]
+    starts = np.cumsum([0, *(len(word.buckets) for word in known)])[tokens]
+    places = np.repeat(starts - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
+    parts = [(np.repeat(owners, sizes), np.concatenate([word.buckets for word in known])[places])]
+    # Each message has an edge on either side.
+    edged = np.full(len(tokens) + 2 * len(messages), _EDGE.hash, np.uint64)
+    edged[np.arange(len(tokens)) + 2 * owners + 1] = np.array([word.hash for word in known], np.uint64)[tokens]
+    of_edged = np.repeat(np.arange(len(messages)), [len(words) + 2 for words in messages])
+    beginnings = np.array([word.beginning_hash for word in known], np.uint64)[tokens]
+    pairs = [(of_edged, edged, 1, _of_neighbors)]
+    pairs += [(owners, beginnings, distance, _of_beginnings) for distance in range(1, _APART + 1)]
+    for of, hashes, distance, combine in pairs:
+        together = of[:-distance] == of[distance:]
+        parts.append((of[distance:][together], combine(hashes[:-distance][together], hashes[distance:][together])))
+    keys = np.concatenate([of << _BUCKET_BITS | buckets for of, buckets in parts])
+    keys.sort()
+    keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))]
+    return (keys & (BUCKETS - 1)).astype(np.int32), np.bincount(keys >> _BUCKET_BITS, minlength=len(messages))
+
+
 def bucket_of_word(word: str) -> int:
     """The bucket of a word as a whole."""
     return _bucket(f"={word}")
@@ -64,12 +101,18 @@ def bucket_of_word(word: str) -> int:
 
 def _pairs(words: Sequence[_Word]) -> Buckets:
     hashes = np.array([_EDGE.hash, *(word.hash for word in words), _EDGE.hash], np.uint64)
-    neighbors = (hashes[:-1] + hashes[1:] * _OF_SECOND) * _OF_NEIGHBORS
     beginnings = np.array([word.beginning_hash for word in words], np.uint64)
+    apart = [_of_beginnings(beginnings[:-distance], beginnings[distance:]) for distance in range(1, _APART + 1)]
+    return np.concatenate([_of_neighbors(hashes[:-1], hashes[1:]), *apart])
+
+
+def _of_neighbors(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> Buckets:
+    return ((first + second * _OF_SECOND) * _OF_NEIGHBORS >> _SHIFT).astype(np.int32)
+
+
+def _of_beginnings(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> Buckets:
     # A sum is the same in either order.
-    apart = [beginnings[:-distance] + beginnings[distance:] for distance in range(1, _APART + 1)]
-    pairs = np.concatenate([neighbors, np.concatenate(apart) * _OF_BEGINNINGS])
-    return (pairs >> _SHIFT).astype(np.int32)
+    return ((first + second) * _OF_BEGINNINGS >> _SHIFT).astype(np.int32)
 
 
 @lru_cache(_CACHED_WORDS)

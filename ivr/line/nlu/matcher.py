@@ -2,7 +2,7 @@
 
 Keyword rules decide red flags and opt-outs before anything else, and a phrase that equals the whole message leads to
 its prompt. Every other message goes to the outcome that the trained model (topic_model.py) finds probable enough, to a
-question between two, or, if none is, to the answer that the line has none.
+question between two or three, or, if none is, to the answer that the line has none.
 
 A rule that the model finds implausible, or a model that is unsure, makes a red flag or an opt-out only possible. The
 answer then also says what to do in an emergency, or how to stop the texts.
@@ -11,6 +11,7 @@ answer then also says what to do in an emergency, or how to stop the texts.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -52,11 +53,11 @@ _LOWEST_POSSIBLE_STOP = 0.02
 _LOWEST_WITH_RULE = _LOWEST_WITH_RED_FLAG_RULE | {STOP: _LOWEST_STOP_WITH_RULE}
 _LOWEST_WITH_OTHER_RULE = 0.3
 # A medical answer to something else misinforms; an outcome such as scheduling does not.
-_LOWEST_MEDICAL = 0.85
+_LOWEST_MEDICAL, _LOWEST_ALONE = 0.95, 0.65
 _LOWEST_ACTION = 0.5
 _LOWEST_TOPIC = 0.3
-# Two answers that are less probable each, but that together are this probable, are offered as a choice.
-_LOWEST_PAIR = 0.45
+# Answers that are less probable each, but that together are this probable, are offered as a choice.
+_MOST_CHOICES, _LOWEST_CHOICE, _LOWEST_OF_CHOICES = 3, 0.02, 0.45
 _MOST_SCORES = 5
 # Messages up to this length (in characters) are cached.
 _LONGEST_CACHED = 40
@@ -75,8 +76,8 @@ class MatchResult:
     """Whether the message also opts out. The red flag is answered first."""
     runner_up: str | None = None
     """The next-best outcome."""
-    between: tuple[str, str] | None = None
-    """The two candidates if the topic is `ambiguous`, the likelier first."""
+    between: tuple[str, ...] | None = None
+    """The two or three candidates if the topic is `ambiguous`, the likelier first."""
     possible: tuple[str, ...] = ()
     """The red flag and the opt-out that are possible, but not probable enough to be the topic."""
 
@@ -149,8 +150,8 @@ class Matcher:
 
     def _decide(
         self, rules: list[str], exact: str | None, chances: dict[str, float], words: int
-    ) -> tuple[str, tuple[str, str] | None]:
-        """The outcome, and the two candidates if it is `ambiguous`. rules: the outcomes whose rules match."""
+    ) -> tuple[str, tuple[str, ...] | None]:
+        """The outcome, and the candidates if it is `ambiguous`. rules: the outcomes whose rules match."""
         certain = next((rule for rule in rules if _is_plausible(rule, chances)), None)
         red_flag = certain if certain in RED_FLAGS else None if exact else _probable_red_flag(chances, words)
         known = red_flag or (STOP if certain == STOP else None) or exact or certain
@@ -158,9 +159,9 @@ class Matcher:
             known = STOP
         return (known, None) if known else self._most_probable(chances)
 
-    def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, str] | None]:
+    def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
         """The most probable outcome; a practical one that is probable enough if a medical one is not; `ambiguous`
-        between two answers; or `none`. Never a red flag or an opt-out."""
+        between some answers; or `none`. Never a red flag or an opt-out."""
         ordinary = [outcome for outcome in chances if outcome not in (*RED_FLAGS, STOP)]
         if not ordinary:
             return NONE, None
@@ -170,10 +171,12 @@ class Matcher:
         practical = next((other for other in ordinary if other not in (NONE, *self._medical, *_ACTIONS)), None)
         if practical and chances[practical] >= _LOWEST_TOPIC:
             return practical, None
-        answers = [outcome for outcome in ordinary[:3] if outcome in self._subjects]
-        if len(answers) > 1 and chances[answers[0]] + chances[answers[1]] >= _LOWEST_PAIR:
-            return AMBIGUOUS, (answers[0], answers[1])
-        return NONE, None
+        likely = [outcome for outcome in ordinary[: _MOST_CHOICES + 1] if chances[outcome] >= _LOWEST_CHOICE]
+        answers = [outcome for outcome in likely if outcome in self._subjects][:_MOST_CHOICES]
+        if len(answers) > 1 and sum(chances[answer] for answer in answers) >= _LOWEST_OF_CHOICES:
+            return AMBIGUOUS, tuple(answers)
+        # With nothing else to ask about.
+        return (best if answers == [best] and chances[best] >= _LOWEST_ALONE else NONE), None
 
     def _lowest(self, outcome: str, chances: dict[str, float]) -> float:
         """How probable the most probable outcome must be."""
@@ -211,7 +214,7 @@ def _of_red_flags(chances: dict[str, float]) -> float:
     return sum(chances.get(flag, 0.0) for flag in RED_FLAGS)
 
 
-def _result(outcome: str, between: tuple[str, str] | None, chances: dict[str, float], language: str) -> MatchResult:
+def _result(outcome: str, between: tuple[str, ...] | None, chances: dict[str, float], language: str) -> MatchResult:
     name, _, requested = outcome.partition("/")
     shown: dict[str, float] = {}
     for other, chance in islice(chances.items(), 2 * _MOST_SCORES):
@@ -225,14 +228,18 @@ def _result(outcome: str, between: tuple[str, str] | None, chances: dict[str, fl
     )
 
 
-def ambiguous_reply(content: Content, language: str, between: tuple[str, str]) -> str:
-    """The text message that asks which of two answers is meant, by number or reply word."""
+def ambiguous_reply(content: Content, language: str, between: Sequence[str]) -> str:
+    """The text message that asks which answer is meant, by number or reply word.
+
+    Its prompt has places for two answers; a third goes on a line of its own below the second.
+    """
     replies = {topic.id: str(topic.number) for topic in content.config.topics}
     replies |= {answer.id: answer.word[language] for answer in content.config.library}
-    values: dict[str, str] = {}
-    for name, subject in zip(("first", "second"), between, strict=True):
-        values |= {name: replies[subject], f"{name}-title": content.prompt(language, subject).title}
-    return content.texted(language, AMBIGUOUS, **values)
+    titles = {subject: content.prompt(language, subject).title for subject in between}
+    first, second, *others = between
+    second_title = "\n".join([titles[second], *(f"{replies[other]} {titles[other]}" for other in others)])
+    values = {"first": replies[first], "first-title": titles[first], "second": replies[second]}
+    return content.texted(language, AMBIGUOUS, **values, **{"second-title": second_title})
 
 
 def with_caution(content: Content, match: MatchResult, answer: str) -> list[str]:

@@ -83,11 +83,15 @@ class SpokenInput:
         )
 
     def _topic_or_question(self, result: MatchResult) -> str:
-        """The outcome; between two topics the question which one is meant, and else the likelier of two answers."""
+        """The outcome; between two topics the question which one is meant, and else the likelier of the answers.
+
+        A call offers no third: a caller has to remember the choices.
+        """
         if not result.between:
             return result.topic
-        pair = [topic.id for topic in self._content.config.topics if topic.id in result.between]
-        return pair_outcome(*pair) if len(pair) == len(result.between) else result.between[0]
+        likelier = result.between[:2]
+        pair = [topic.id for topic in self._content.config.topics if topic.id in likelier]
+        return pair_outcome(*pair) if len(pair) == len(likelier) else likelier[0]
 
     def _command(self, words: str, language: str) -> str | None:
         """The command that normalized words match. Digits match in any language: the greeting uses them all."""

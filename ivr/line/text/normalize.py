@@ -31,6 +31,8 @@ _EMOJI_LETTERS = {
 }
 # The stop sign, as its whole word.
 _EMOJI_WORDS = {"🛑": " stop "}
+# Most of the letters beyond ASCII in Spanish and English, which need no further analysis.
+_USUAL = str.maketrans("áéíóúüñ¿¡", "aeiouun  ")
 _LATIN = str.maketrans(_LOOK_ALIKES | _EMOJI_LETTERS | _EMOJI_WORDS)
 # Format characters (soft hyphen, zero-width space, direction marks), accents, variation selectors, the keycap.
 _INVISIBLE = frozenset(("Cf", "Mn", "Me"))
@@ -70,6 +72,8 @@ def normalize(text: str) -> str:
         # The fast path: most calls pass a single plain word.
         return text.lower()
     bare = text.replace("'", "").replace("’", "").lower()
+    if not bare.isascii():
+        bare = bare.translate(_USUAL)
     if not bare.isascii():
         bare = _to_latin(bare)
     return _NOT_WORDS.sub(" ", bare).strip()

@@ -28,12 +28,18 @@ class FixedModel:
 
 
 DECISIONS = [
-    ({"cancer": 0.87, "next_steps": 0.1}, "cancer", None),
+    ({"cancer": 0.96, "next_steps": 0.03}, "cancer", None),
+    ({"cancer": 0.94, "next_steps": 0.05}, "ambiguous", ("cancer", "next-steps")),
     ({"cancer": 0.7, "next_steps": 0.2}, "ambiguous", ("cancer", "next-steps")),
     ({"cancer": 0.55, "next_steps": 0.1}, "ambiguous", ("cancer", "next-steps")),
     ({"scheduling": 0.45, "cancer": 0.3}, "scheduling", None),
     ({"cancer": 0.4, "next_steps": 0.35}, "ambiguous", ("cancer", "next-steps")),
     ({"next_steps": 0.4, "biopsy": 0.35}, "ambiguous", ("next-steps", "biopsy")),
+    # A third answer is offered too, unless it is too improbable. An outcome without a number or a word is not.
+    ({"next_steps": 0.4, "biopsy": 0.35, "six_months": 0.1}, "ambiguous", ("next-steps", "biopsy", "six-months")),
+    ({"next_steps": 0.4, "biopsy": 0.35, "six_months": 0.01}, "ambiguous", ("next-steps", "biopsy")),
+    ({"next_steps": 0.4, "none": 0.28, "biopsy": 0.2, "dense": 0.1}, "ambiguous", ("next-steps", "biopsy", "dense")),
+    ({"cancer": 0.2, "next_steps": 0.15, "biopsy": 0.11}, "ambiguous", ("cancer", "next-steps", "biopsy")),
     ({"cancer": 0.28, "results": 0.28}, "none", None),
     ({"none": 0.29, "cancer": 0.28, "next_steps": 0.27}, "ambiguous", ("cancer", "next-steps")),
     # An answer about something practical misinforms nobody, and scheduling is no answer.
@@ -58,7 +64,7 @@ DECISIONS = [
 
 @pytest.mark.parametrize(("chances", "outcome", "between"), DECISIONS)
 def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
-    line: CompiledLine, chances: dict[str, float], outcome: str, between: tuple[str, str] | None
+    line: CompiledLine, chances: dict[str, float], outcome: str, between: tuple[str, ...] | None
 ) -> None:
     result = Matcher(line.content, cast("TopicModel", FixedModel(**chances))).match("some words here")
     assert (result.topic, result.between) == (outcome, between)
@@ -67,7 +73,7 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
 @pytest.mark.parametrize(
     ("chances", "words", "topic", "possible"),
     [
-        ({"the_visit": 0.9, "urgent": 0.02}, "some words here", "the-visit", ("urgent",)),
+        ({"the_visit": 0.96, "urgent": 0.02}, "some words here", "the-visit", ("urgent",)),
         ({"the_visit": 0.97, "urgent": 0.01}, "some words here", "the-visit", ()),
         (
             {"vascular": 0.99, "urgent": 0.002, "person_soon": 0.0},
@@ -78,7 +84,7 @@ def test_probabilities_decide_between_an_answer_a_question_and_an_honest_no(
         # A single word that no file lists is too little.
         ({"none": 0.8, "urgent": 0.2}, "boop", "none", ()),
         ({"vascular": 0.95, "urgent": 0.03, "person_soon": 0.0}, "her chest is hurting a lot she says", "urgent", ()),
-        ({"what_they_are": 0.9, "person_soon": 0.04}, "i have a lump", "what-they-are", ("person-soon",)),
+        ({"what_they_are": 0.96, "person_soon": 0.04}, "i have a lump", "what-they-are", ("person-soon",)),
         ({"scheduling": 0.7, "stop": 0.3}, "some words here", "scheduling", ("stop",)),
         ({"none": 0.5, "stop": 0.4, "urgent": 0.1}, "some words here", "none", ("urgent", "stop")),
         ({"start": 0.8, "stop": 0.2}, "never stop the texts please stop texting", "start", ("stop",)),

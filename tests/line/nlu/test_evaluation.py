@@ -48,7 +48,7 @@ def test_a_red_flag_or_an_opt_out_beside_another_answer_has_a_mark_of_its_own(
 
 def test_a_question_between_two_answers_is_fair_if_either_is_acceptable() -> None:
     result = MatchResult("ambiguous", "en", {}, between=("cancer", "next-steps"))
-    assert set(marks(BIOPSY, result)) == {"right or fair", "asks which of two", "harmless"}
+    assert set(marks(BIOPSY, result)) == {"right or fair", "asks which one", "harmless"}
 
 
 def test_the_held_out_questions_are_understood(line: CompiledLine) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from ivr.line.content.keyword_rules import RED_FLAGS
-from ivr.line.nlu.matcher import ambiguous_reply
+from ivr.line.nlu.matcher import MOST_SEGMENTS, ambiguous_reply
 from ivr.line.nlu.phrase_index import PhraseIndex
+from ivr.line.text.gsm7 import count_segments, fold_to_gsm7
 from ivr.line.text.normalize import MOST_CHARACTERS, content_words, normalize, phonetic_key, stem
 from ivr.line.twiml.release import CompiledLine
-
-if TYPE_CHECKING:
-    pass
 
 FILLER = "well you see my dear " * 5000
 
@@ -273,6 +269,17 @@ def test_a_question_between_two_answers_names_their_numbers_or_reply_words(line:
     reply = ambiguous_reply(line.content, "en", ("cancer", "biopsy"))
     assert "2 Is it cancer?" in reply
     assert "BIOPSY What a biopsy is" in reply
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_question_between_three_answers_lists_each_on_a_line_and_fits_a_text(
+    line: CompiledLine, language: str
+) -> None:
+    longest = sorted(line.content.config.subjects, key=lambda it: len(line.content.prompt(language, it.id).title))[-3:]
+    reply = ambiguous_reply(line.content, language, [subject.id for subject in longest])
+    titles = [fold_to_gsm7(line.content.prompt(language, subject.id).title) for subject in longest]
+    assert [row.partition(" ")[2] for row in reply.splitlines()[1:]] == titles
+    assert count_segments(reply).segments <= MOST_SEGMENTS
 
 
 def test_a_reply_word_leads_to_its_answer_in_any_case(line: CompiledLine) -> None:

@@ -177,10 +177,12 @@ def test_between_two_topics_the_caller_is_asked_which_one_and_keys_choose(line: 
         (("next-steps", "cancer"), "which/cancer/next-steps"),
         (("biopsy", "next-steps"), "biopsy"),
         (("next-steps", "biopsy"), "next-steps"),
+        (("next-steps", "cancer", "biopsy"), "which/cancer/next-steps"),
+        (("biopsy", "cancer", "next-steps"), "biopsy"),
     ],
 )
 def test_only_between_two_topics_a_call_asks_and_else_the_likelier_answer_plays(
-    line: CompiledLine, between: tuple[str, str], outcome: str
+    line: CompiledLine, between: tuple[str, ...], outcome: str
 ) -> None:
     result = MatchResult("ambiguous", "en", {}, between=between)
     meaning = SpokenInput(line.content, lambda _words, _language: result).interpret("well now", "en")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.line.nlu.features import BUCKETS, features_of, words_of
+from ivr.line.nlu.features import BUCKETS, features_of, features_of_all, words_of
 from ivr.line.nlu.topic_model import VERSION, ModelDamaged, TopicModel, read_model
 from ivr.line.nlu.training import Example, examples_digest, train_model
 
@@ -52,6 +52,13 @@ def test_probabilities_of_any_message_add_up_to_one_and_descend(message: str) ->
     chances = list(_MODEL.probabilities(words_of(message)).values())
     assert not words_of(message) or sum(chances) == pytest.approx(1)
     assert chances == sorted(chances, reverse=True)
+
+
+@given(st.lists(st.lists(st.text("abcñ", min_size=1, max_size=6), min_size=1, max_size=8), max_size=6))
+def test_the_features_of_many_messages_are_those_of_each(messages: list[list[str]]) -> None:
+    features, ends = features_of_all(messages)
+    each = [features_of(words).tolist() for words in messages]
+    assert [part.tolist() for part in np.split(features, ends)[:-1]] == each
 
 
 _MODEL = train_model(EXAMPLES)

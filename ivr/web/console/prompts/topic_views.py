@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from babel.lists import format_list
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 
 from ivr.line.nlu.matcher import NONE, ambiguous_reply
 from ivr.web.console.context import live_line
@@ -61,7 +63,7 @@ def _understood(question: str) -> Understood:
         name=match.topic if (content.config.default_language, match.topic) in content.prompts else "",
         title=title(match.topic),
         is_none=match.topic == NONE,
-        between=tuple(map(title, match.between)) if match.between else (),
+        between=format_list([f"“{title(name)}”" for name in match.between or ()], "or", locale=get_locale() or "en"),
         language=language,
         language_name=language_name(language),
         reply=reply,

@@ -46,12 +46,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Understood:
-    """What the live line understands of a question. name: of the prompt, if it is one. chances: titles and percents."""
+    """What the live line understands of a question. name: of the prompt, if it is one. between: the answers that it
+    asks about, as a list in words. chances: titles and percents."""
 
     name: str
     title: str
     is_none: bool
-    between: tuple[str, ...]
+    between: str
     language: str
     language_name: str
     reply: str
