@@ -90,7 +90,8 @@ class SteadyWatch:
     def __init__(self, settings: Settings) -> None:
         self._pause = SEARCHES * settings.reconcile_seconds
         self._ahead = clock.ahead_of_monotonic()
-        self._steady_from = 0.0
+        # The clock may have been set just before this process started.
+        self._steady_from = time.monotonic() + self._pause
 
     def is_steady(self) -> bool:
         ahead = clock.ahead_of_monotonic()

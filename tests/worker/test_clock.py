@@ -29,20 +29,35 @@ def times(monkeypatch):
     return times
 
 
+def pass_seconds(times, seconds):
+    times.machine, times.monotonic = times.machine + seconds, times.monotonic + seconds
+
+
 @pytest.mark.parametrize("jump", [3600, -3600, 11, -11])
 def test_after_the_time_was_set_waits_count_again_once_two_searches_would_be_over(times, jump):
     watch = SteadyWatch(Settings(reconcile_seconds=60))
+    pass_seconds(times, 500)
     assert watch.is_steady()
     times.machine += jump
     assert not watch.is_steady()
-    times.monotonic, times.machine = 119, times.machine + 119
+    pass_seconds(times, 119)
     assert not watch.is_steady()
-    times.monotonic, times.machine = 120, times.machine + 1
+    pass_seconds(times, 1)
+    assert watch.is_steady()
+
+
+def test_a_clock_process_that_has_just_started_waits_too_because_the_time_may_have_been_set_before(times):
+    watch = SteadyWatch(Settings(reconcile_seconds=60))
+    assert not watch.is_steady()
+    pass_seconds(times, 119)
+    assert not watch.is_steady()
+    pass_seconds(times, 1)
     assert watch.is_steady()
 
 
 def test_a_small_correction_changes_nothing(times):
     watch = SteadyWatch(Settings())
+    pass_seconds(times, 500)
     times.machine += 9
     assert watch.is_steady()
 
