@@ -91,15 +91,16 @@ class SteadyWatch:
         self._pause = SEARCHES * settings.reconcile_seconds
         self._ahead = clock.ahead_of_monotonic()
         # The clock may have been set just before this process started.
-        self._steady_from = time.monotonic() + self._pause
+        self.steady_from = time.monotonic() + self._pause
+        """In seconds of the clock that nobody can set."""
 
     def is_steady(self) -> bool:
         ahead = clock.ahead_of_monotonic()
         jump, self._ahead = ahead - self._ahead, ahead
         if abs(jump) > MAX_JUMP_SECONDS:
             log.get_logger().warning("clock_jumped", seconds=round(jump))
-            self._steady_from = time.monotonic() + self._pause
-        return time.monotonic() >= self._steady_from
+            self.steady_from = time.monotonic() + self._pause
+        return time.monotonic() >= self.steady_from
 
 
 class PlanWatch:

@@ -200,8 +200,11 @@ class World:
         with self.ledger.read() as connection:
             texts = connection.execute(select(text)).all()
             times = [at for at in connection.execute(select(appointment.c.next_due_at)).scalars() if at]
-        times += [row.claimed_at + lease for row in texts if row.state == TextState.CLAIMED]
-        times += [(row.looked_at or row.claimed_at) + search for row in texts if row.state == TextState.UNCERTAIN]
+        ends = [row.claimed_at + lease for row in texts if row.state == TextState.CLAIMED]
+        ends += [(row.looked_at or row.claimed_at) + search for row in texts if row.state == TextState.UNCERTAIN]
+        # Before that, the clock process does nothing about them.
+        steady_at = NOW + timedelta(seconds=self._steady.steady_from) + self.shift
+        times += [max(end, steady_at) for end in ends]
         times += [report.at + self.shift for report in self.carrier.reports]
         self.true_now += min([max(at - now, TICK) for at in times] + [LONGEST_WAIT]) + timedelta(seconds=1)
 
