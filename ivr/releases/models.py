@@ -6,9 +6,10 @@ examples in the release, so a call or a text never gets a worse answer, only a l
 
 from __future__ import annotations
 
+import fcntl
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -41,9 +42,23 @@ class ModelStore:
         digest = examples_digest(examples)
         model = self.from_disk(digest) or self._from_ledger(digest)
         if model is None:
-            on_training(len(examples))
-            model = self.train(examples)
+            with self._only_trainer():
+                model = self.from_disk(digest) or self._from_ledger(digest)
+                if model is None:
+                    on_training(len(examples))
+                    model = self.train(examples)
         return model
+
+    @contextmanager
+    def _only_trainer(self) -> Iterator[None]:
+        """No other process of this machine trains meanwhile: one that waited finds the model that it needs."""
+        with ExitStack() as stack:
+            # Without the lock, a model may be trained twice, and is the same.
+            with suppress(OSError):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context((self._folder / ".training").open("wb"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @contextmanager
     def in_training(self, content: Content, on_training: Callable[[int], None]) -> Iterator[Callable[[], object]]:
@@ -53,10 +68,16 @@ class ModelStore:
         """
         examples = examples_of(content)
         digest = examples_digest(examples)
-        if self.from_disk(digest) or self._from_ledger(digest):
-            yield lambda: None
-            return
-        on_training(len(examples))
+        with self._only_trainer():
+            if self.from_disk(digest) or self._from_ledger(digest):
+                yield lambda: None
+            else:
+                on_training(len(examples))
+                with self._being_trained(examples, digest) as finish:
+                    yield finish
+
+    @contextmanager
+    def _being_trained(self, examples: Sequence[Example], digest: str) -> Iterator[Callable[[], object]]:
         try:
             process = TrainingProcess(examples)
         except OSError:

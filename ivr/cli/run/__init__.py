@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,19 +54,27 @@ def run(at: str | None, empty: bool) -> None:
     shift = _shift_seconds(at, settings)
     clock.set_shift(shift)
     ledger = upgrade_ledger(settings)
+    supervisors: list[Supervisor] = []
+    with ExitStack() as stack:
 
-    def build_clinic(content: Content) -> None:
-        if not empty:
-            DemoClinic(ledger, Vault.of(settings), content, clock.now()).build(settings.var_dir)
+        def begin(content: Content) -> None:
+            """What takes as long as a training, and needs no model."""
+            if not empty:
+                DemoClinic(ledger, Vault.of(settings), content, clock.now()).build(settings.var_dir)
+            supervisor = Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir))
+            stack.callback(supervisor.stop)
+            supervisor.begin()
+            supervisors.append(supervisor)
 
-    status = publish_changed_folder(settings, build_clinic)
-    try:
-        content = live_content(ledger, settings.var_dir, settings.prompts_dir)
-    except NoRelease:
-        fail("There is no release to serve.", status or FINDINGS)
-    build_clinic(content)
-    ledger.close()
-    sys.exit(Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir)).run())
+        status = publish_changed_folder(settings, begin)
+        if not supervisors:
+            try:
+                begin(live_content(ledger, settings.var_dir, settings.prompts_dir))
+            except NoRelease:
+                fail("There is no release to serve.", status or FINDINGS)
+        ledger.close()
+        status = supervisors[0].run()
+    sys.exit(status)
 
 
 def _check_ports(settings: Settings) -> None:

@@ -117,32 +117,32 @@ class Supervisor:
             ChildProcess("clock", [sys.executable, "-m", "worker", "clock"]),
         ]
 
-    def run(self) -> int:
-        """Start everything, watch it, and stop it. Returns the exit status."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: self._stop.set())
+    def begin(self) -> None:
+        """Start the queue and what answers calls. The web process waits for a model that is being trained."""
         self._logs.mkdir(parents=True, exist_ok=True)
         shift_file(self._settings.var_dir).write_text(str(self._shift))
-        try:
-            if not self._settings.redis_url:
-                self._queue = EmbeddedQueue(self._settings.var_dir / "queue")
-            self._running_file = RunningFile(
-                self._settings.var_dir,
-                RunningLine(self._settings.public_url, self._settings.simulator_url, self._queue_url()),
-            )
-            self._environment = self._child_environment()
-            for child in self._children[:_FIRST]:
-                self._start(child)
-            is_ready = self._wait_until_ready()
-            # Started later, so that on a small machine the first call is answered sooner.
-            for child in self._children[_FIRST:]:
-                self._start(child)
-            if is_ready:
-                self._welcome()
-            while not self._stop.wait(0.5):
-                self._restart_dead()
-        finally:
-            self._stop_all()
+        if not self._settings.redis_url:
+            self._queue = EmbeddedQueue(self._settings.var_dir / "queue")
+        self._running_file = RunningFile(
+            self._settings.var_dir,
+            RunningLine(self._settings.public_url, self._settings.simulator_url, self._queue_url()),
+        )
+        self._environment = self._child_environment()
+        for child in self._children[:_FIRST]:
+            self._start(child)
+
+    def run(self) -> int:
+        """Start the rest, and watch everything until a signal comes. Returns the exit status."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._stop.set())
+        is_ready = self._wait_until_ready()
+        # Started later, so that on a small machine the first call is answered sooner.
+        for child in self._children[_FIRST:]:
+            self._start(child)
+        if is_ready:
+            self._welcome()
+        while not self._stop.wait(0.5):
+            self._restart_dead()
         return 0
 
     def _child_environment(self) -> dict[str, str]:
@@ -236,7 +236,7 @@ class Supervisor:
         ):
             click.echo(f"{name:10}{value}")
 
-    def _stop_all(self) -> None:
+    def stop(self) -> None:
         """Ask all children to stop, ask again, then kill them and every process that they started."""
         for attempt in (1, 2):
             for child in self._children:

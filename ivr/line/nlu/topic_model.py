@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ivr.line.nlu.features import BUCKETS, Buckets, features_of
 
-VERSION = 4
+VERSION = 5
 """Changes whenever the features, the training or the format of a model change, so that old models are trained anew."""
 _LARGEST_WEIGHT = 127
 
@@ -59,11 +59,8 @@ class TopicModel:
 
     def scores(self, buckets: Buckets) -> Floats:
         """The raw score of each outcome for a message's features."""
-        return self.scores_of_rows(self.rows[buckets], unit_vector(self.idf, buckets))
-
-    def scores_of_rows(self, rows: NDArray[np.int32], values: Floats) -> Floats:
-        """The raw score of each outcome for features by their rows, with their values."""
-        scores: Floats = values @ self.weights[rows].astype(np.float32)
+        weights = self.weights[self.rows[buckets]].astype(np.float32)
+        scores: Floats = unit_vector(self.idf, buckets) @ weights
         return scores * self.scales + self.bias
 
     def to_bytes(self, *, compressed: bool = True) -> bytes:

@@ -317,7 +317,7 @@ COMMON = """
 what are calcifications: en what-they-are | ¿Qué son las calcificaciones?: es what-they-are
 is it cancer: en cancer | tengo cáncer?: es cancer
 why do i have to come back: en more-pictures | por qué otra mamografía: es more-pictures
-do i need a biopsy: en next-steps | necesito una biopsia: es next-steps
+do i need a biopsy: en next-steps | voy a necesitar una biopsia: es next-steps
 can i wear deoderant: en skin-products | puedo usar desodorante: es skin-products
 what should i wear: en the-visit | cuánto tiempo dura: es the-visit
 i want to talk to a person: en people | quiero hablar con una persona: es people
