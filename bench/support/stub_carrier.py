@@ -21,6 +21,8 @@ _MESSAGE = (
     ' "num_segments": "1", "price": null, "price_unit": "USD", "sid": "SM%032x", "status": "queued",'
     ' "subresource_uris": {}, "to": "", "uri": ""}'
 )
+# A worker first looks whether the ledger was restored from a backup: nothing has been sent yet.
+_NO_MESSAGES = b'{"messages": [], "next_page_uri": null, "page": 0, "page_size": 50, "uri": "", "start": 0, "end": 0}'
 
 
 class StubCarrier(asyncio.Protocol):
@@ -50,8 +52,10 @@ class StubCarrier(asyncio.Protocol):
             to = parse_qs(body[:length].decode())["To"][0]
             message = (_MESSAGE % ("AC" + "0" * 32, next(self.sids))).encode()
             asyncio.get_running_loop().call_later(self.latency, self._accept, to, message)
-        else:
+        elif head.startswith(b"GET /accepted "):
             self._respond(b"200 OK", json.dumps(self._counts()).encode())
+        else:
+            self._respond(b"200 OK", _NO_MESSAGES)
 
     def _accept(self, to: str, message: bytes) -> None:
         self.accepted.append((time.monotonic(), to))
