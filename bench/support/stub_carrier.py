@@ -21,7 +21,7 @@ _MESSAGE = (
     ' "num_segments": "1", "price": null, "price_unit": "USD", "sid": "SM%032x", "status": "queued",'
     ' "subresource_uris": {}, "to": "", "uri": ""}'
 )
-# A worker first looks whether the ledger was restored from a backup: nothing has been sent yet.
+# A worker first checks whether the ledger was restored from a backup: nothing has been sent yet.
 _NO_MESSAGES = b'{"messages": [], "next_page_uri": null, "page": 0, "page_size": 50, "uri": "", "start": 0, "end": 0}'
 
 

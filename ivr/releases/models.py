@@ -51,7 +51,7 @@ class ModelStore:
 
     @contextmanager
     def _only_trainer(self) -> Iterator[None]:
-        """No other process of this machine trains meanwhile: one that waited finds the model that it needs."""
+        """No other process of this machine trains meanwhile: one that waited usually finds the model that it needs."""
         with ExitStack() as stack:
             # Without the lock, a model may be trained twice, and is the same.
             with suppress(OSError):
@@ -68,13 +68,20 @@ class ModelStore:
         """
         examples = examples_of(content)
         digest = examples_digest(examples)
-        with self._only_trainer():
-            if self.from_disk(digest) or self._from_ledger(digest):
+        with ExitStack() as stack:
+            is_stored = self._is_stored(digest)
+            if not is_stored:
+                stack.enter_context(self._only_trainer())
+                is_stored = self._is_stored(digest)
+            if is_stored:
+                stack.close()
                 yield lambda: None
-            else:
-                on_training(len(examples))
-                with self._being_trained(examples, digest) as finish:
-                    yield finish
+                return
+            on_training(len(examples))
+            yield stack.enter_context(self._being_trained(examples, digest))
+
+    def _is_stored(self, digest: str) -> bool:
+        return bool(self.from_disk(digest) or self._from_ledger(digest))
 
     @contextmanager
     def _being_trained(self, examples: Sequence[Example], digest: str) -> Iterator[Callable[[], object]]:

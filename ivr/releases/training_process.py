@@ -43,7 +43,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()
     examples = [Example(*example) for example in json.load(sys.stdin)]
-    # To compress it would keep the parent waiting.
+    # Compressing it would keep the parent waiting.
     sys.stdout.buffer.write(train_model(examples).to_bytes(compressed=False))
 
 

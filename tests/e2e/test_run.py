@@ -58,6 +58,23 @@ def test_dead_processes_are_restarted_and_ctrl_c_stops_all_of_them(tmp_path: Pat
     assert printed.count("The queue died and is being restarted.") == 1
 
 
+@pytest.mark.parametrize("signals", [(signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)], ids=["one TERM", "two Ctrl-C"])
+def test_a_signal_while_the_model_is_trained_leaves_no_process_behind(
+    tmp_path: Path, signals: tuple[signal.Signals, ...]
+) -> None:
+    environment = {**os.environ, "VAR_DIR": str(tmp_path / "var"), "MODEL_DIR": str(tmp_path / "models")}
+    environment |= {"PORT": str(free_port()), "SIMULATOR_URL": f"http://127.0.0.1:{free_port()}"}
+    process = subprocess.Popen([*INFOLINE, "run"], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    line = RunningLine(process, environment, tmp_path / "var")
+    until(lambda: _child(line, "ivr.cli web"), "the web process")
+    children = list(line.children().values())
+    for number in signals:
+        process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signals[0]
+    until(lambda: not any(map(_is_alive, children)), "the end of all processes")
+
+
 def test_other_users_can_open_nothing_that_a_running_line_writes_and_the_doctor_finds_it_fine(tmp_path: Path) -> None:
     former = os.umask(0o022)
     try:

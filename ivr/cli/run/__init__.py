@@ -58,7 +58,7 @@ def run(at: str | None, empty: bool) -> None:
     with ExitStack() as stack:
 
         def begin(content: Content) -> None:
-            """What takes as long as a training, and needs no model."""
+            """Build the example clinic and start what answers calls: both can happen while the model is trained."""
             if not empty:
                 DemoClinic(ledger, Vault.of(settings), content, clock.now()).build(settings.var_dir)
             supervisor = Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir))

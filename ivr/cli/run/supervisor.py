@@ -14,6 +14,7 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,7 @@ STOP_SECONDS = 8
 MAX_RESTART_DELAY = 30.0
 # How many of the processes answer a call.
 _FIRST = 2
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What --empty moves to another folder; keys and logs stay.
 SET_ASIDE = ("infoline.db", "infoline.db-wal", "infoline.db-shm", "queue", "releases", "kept", "demo-password")
 # Settings that a child must share, even those with a generated default.
@@ -118,7 +120,12 @@ class Supervisor:
         ]
 
     def begin(self) -> None:
-        """Start the queue and what answers calls. The web process waits for a model that is being trained."""
+        """Start the queue and what answers calls. The web process waits for a model that is being trained.
+
+        From now on, a signal that would end this process ends it by way of `stop`.
+        """
+        for number in _SIGNALS:
+            signal.signal(number, _exit_on_signal)
         self._logs.mkdir(parents=True, exist_ok=True)
         shift_file(self._settings.var_dir).write_text(str(self._shift))
         if not self._settings.redis_url:
@@ -133,9 +140,11 @@ class Supervisor:
 
     def run(self) -> int:
         """Start the rest, and watch everything until a signal comes. Returns the exit status."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, lambda *_: self._stop.set())
         is_ready = self._wait_until_ready()
+        if self._stop.is_set():
+            return 0
         # Started later, so that on a small machine the first call is answered sooner.
         for child in self._children[_FIRST:]:
             self._start(child)
@@ -238,6 +247,9 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask all children to stop, ask again, then kill them and every process that they started."""
+        for number in _SIGNALS:
+            # An impatient second Ctrl-C must leave no process behind.
+            signal.signal(number, signal.SIG_IGN)
         for attempt in (1, 2):
             for child in self._children:
                 if child.process is not None and child.is_running:
@@ -252,6 +264,10 @@ class Supervisor:
         if self._queue:
             self._queue.stop()
         shift_file(self._settings.var_dir).unlink(missing_ok=True)
+
+
+def _exit_on_signal(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _answers(url: str) -> bool:

@@ -50,7 +50,11 @@ def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
     """A text message with the longest values that its placeholders can take."""
     config, language = content.config, prompt.language
     titles = {topic.number: content.prompt(language, topic.id).title for topic in config.topics}
-    longest = sorted((content.prompt(language, subject.id).title for subject in config.subjects), key=len)
+    words = {answer.id: answer.word[language] for answer in config.library}
+    longest = sorted(
+        (f"{words.get(subject.id, '1')} {content.prompt(language, subject.id).title}" for subject in config.subjects),
+        key=len,
+    )
     locale = get_locale(language)
     values = {
         "date": locale.longest_date,
@@ -59,9 +63,12 @@ def longest_text(content: Content, prompt: Prompt, section: Section) -> str:
         "number": config.directory[0].number,
         "topics": "\n".join(f"{number} {title}" for number, title in titles.items()),
         "visits": "\n".join([f"C1: {locale.longest_date} {locale.longest_time}"] * 4),
+        # Each with its number or reply word.
+        "first": "",
         "first-title": longest[-1],
+        "second": "",
         # A third answer is below the second.
-        "second-title": "\nword ".join(longest[-3:-1]),
+        "second-title": "\n".join(longest[-3:-1]),
     }
     return fill_with_samples(content, prompt, section, **values) + content.more_line(language, prompt.name)
 

@@ -77,7 +77,7 @@ class MatchResult:
     runner_up: str | None = None
     """The next-best outcome."""
     between: tuple[str, ...] | None = None
-    """The two or three candidates if the topic is `ambiguous`, the likelier first."""
+    """The two or three candidates if the topic is `ambiguous`, the likeliest first."""
     possible: tuple[str, ...] = ()
     """The red flag and the opt-out that are possible, but not probable enough to be the topic."""
 
@@ -161,7 +161,7 @@ class Matcher:
 
     def _most_probable(self, chances: dict[str, float]) -> tuple[str, tuple[str, ...] | None]:
         """The most probable outcome; a practical one that is probable enough if a medical one is not; `ambiguous`
-        between some answers; or `none`. Never a red flag or an opt-out."""
+        between several answers; or `none`. Never a red flag or an opt-out."""
         ordinary = [outcome for outcome in chances if outcome not in (*RED_FLAGS, STOP)]
         if not ordinary:
             return NONE, None

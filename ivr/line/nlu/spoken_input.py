@@ -22,6 +22,8 @@ MOST_HINTS = 80
 FIRST_HINTS = ("urgent", "person-soon", "stop")
 # In words.
 LONGEST_HINT = 3
+# Of two answers together, for a call to ask which one is meant, or to give the likelier.
+_LOWEST_PERCENT = 45.0
 _QUESTION_WORDS = frozenset(("are", "is", "was", "do", "does", "did", "can", "could", "will", "would", "should"))
 _KEYS = {"again": "*", "back": "9", "skip": "#", **{digit: digit for digit in "0123456789"}}
 
@@ -83,15 +85,17 @@ class SpokenInput:
         )
 
     def _topic_or_question(self, result: MatchResult) -> str:
-        """The outcome; between two topics the question which one is meant, and else the likelier of the answers.
+        """The outcome; between two topics the question which one is meant, and else the likeliest answer.
 
-        A call offers no third: a caller has to remember the choices.
+        A call offers no third, because a caller has to remember the choices. Without it, the two may be too unlikely.
         """
         if not result.between:
             return result.topic
-        likelier = result.between[:2]
-        pair = [topic.id for topic in self._content.config.topics if topic.id in likelier]
-        return pair_outcome(*pair) if len(pair) == len(likelier) else likelier[0]
+        likeliest = result.between[:2]
+        if result.scores and sum(result.scores.get(name, 0.0) for name in likeliest) < _LOWEST_PERCENT:
+            return "none"
+        pair = [topic.id for topic in self._content.config.topics if topic.id in likeliest]
+        return pair_outcome(*pair) if len(pair) == len(likeliest) else likeliest[0]
 
     def _command(self, words: str, language: str) -> str | None:
         """The command that normalized words match. Digits match in any language: the greeting uses them all."""

@@ -2,8 +2,8 @@
 
 Softmax regression by stochastic gradient descent with AdaGrad steps, on the examples in a fixed random order. Features
 are dropped at random and labels are smoothed, so that no single word decides. Most pairs of words and many runs of
-letters are in one example only; the model leaves those out. The temperature is fitted on every tenth example, before
-the model learns from these.
+letters are in one example only; the model leaves those out. The temperature is fitted on examples out of every tenth,
+before the model learns from these.
 Duchi et al. (2011): https://jmlr.org/papers/v12/duchi11a.html
 Guo et al. (2017), on temperatures: https://arxiv.org/abs/1706.04599
 """
@@ -88,8 +88,9 @@ def train_model(examples: Sequence[Example]) -> TopicModel:
     held_out, others = numbers[numbers % _HELD_OUT == 0], numbers[numbers % _HELD_OUT != 0]
     learner, batches = _Learner.of(data), _Batches.of(data)
     learner.learn(data, batches.of_epochs(others, range(_EPOCHS_BEFORE)))
-    temperature = _temperature(data, learner, held_out[:_MOST_FOR_TEMPERATURE])
-    # Twice, so that they are learned from as often as the others.
+    # Evenly, because the examples come by language and outcome.
+    temperature = _temperature(data, learner, held_out[:: 1 + len(held_out) // _MOST_FOR_TEMPERATURE])
+    # Twice, to make up for some of what they missed.
     everything = np.concatenate([others, held_out, held_out])
     learner.learn(data, batches.of_epochs(everything, range(_EPOCHS_BEFORE, _EPOCHS)))
     return _model(data, learner, examples, temperature)
@@ -113,7 +114,7 @@ class _Data:
     row_of: NDArray[np.int32]
     rows: NDArray[np.int32]
     values: Floats
-    starts: NDArray[np.int32]
+    starts: NDArray[np.int64]
     labels: NDArray[np.int64]
     idf: Floats
     importance: Floats

@@ -80,7 +80,7 @@ def _of_appointments(batch_id: int | None) -> Select[Any]:
     id_, nothing = appointment.c.batch_id, cast(null(), String)
     counts = (func.count().label("n"), func.count(appointment.c.next_due_at).label("planned"))
     query = select(_shown(id_, batch_id), nothing.label("state"), nothing.label("reason"), *counts)
-    # The database counts faster what it need not group.
+    # Counting is faster without GROUP BY.
     return query.group_by(id_) if batch_id is None else query.where(id_ == batch_id)
 
 

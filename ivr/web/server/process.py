@@ -86,8 +86,9 @@ def _serve_here(factory: Factory, listener: socket.socket, number: int, parent: 
 
 
 async def _run(factory: Factory, listener: socket.socket, number: int, parent: int) -> None:
-    stop = _stop_signal()
+    # A signal ends the process at once until it serves: it may be waiting for a model.
     served = factory()
+    stop = _stop_signal()
     address, port = listener.getsockname()[:2]
     served.counts.save_as(f"{port}-{number}")
     console = ConsoleProcess(partial(_serve_console, served.console), port, number) if served.console else None

@@ -275,7 +275,12 @@ def test_a_question_between_two_answers_names_their_numbers_or_reply_words(line:
 def test_a_question_between_three_answers_lists_each_on_a_line_and_fits_a_text(
     line: CompiledLine, language: str
 ) -> None:
-    longest = sorted(line.content.config.subjects, key=lambda it: len(line.content.prompt(language, it.id).title))[-3:]
+    words = {answer.id: answer.word[language] for answer in line.content.config.library}
+    lengths = {
+        subject.id: len(words.get(subject.id, "1")) + len(line.content.prompt(language, subject.id).title)
+        for subject in line.content.config.subjects
+    }
+    longest = sorted(line.content.config.subjects, key=lambda subject: lengths[subject.id])[-3:]
     reply = ambiguous_reply(line.content, language, [subject.id for subject in longest])
     titles = [fold_to_gsm7(line.content.prompt(language, subject.id).title) for subject in longest]
     assert [row.partition(" ")[2] for row in reply.splitlines()[1:]] == titles

@@ -189,6 +189,13 @@ def test_only_between_two_topics_a_call_asks_and_else_the_likelier_answer_plays(
     assert meaning.heard == SpokenWords(outcome)
 
 
+def test_a_call_does_not_ask_between_two_answers_that_are_unlikely_without_the_third(line: CompiledLine) -> None:
+    scores = {"cancer": 20.0, "next-steps": 15.0, "biopsy": 11.0}
+    result = MatchResult("ambiguous", "en", scores, between=("cancer", "next-steps", "biopsy"))
+    meaning = SpokenInput(line.content, lambda _words, _language: result).interpret("well now", "en")
+    assert meaning.heard == SpokenWords("none")
+
+
 def test_speech_can_be_turned_off_in_line_yaml() -> None:
     keys_only = CompiledLine(read_content(changed("line.yaml", "speech: true", "speech: false")))
     assert not any(b"speech" in document for document in keys_only.documents.values())

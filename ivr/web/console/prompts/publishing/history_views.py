@@ -39,7 +39,7 @@ def _release(number: int) -> Release:
 
 
 def _files(digest: str) -> Files | None:
-    """The files of a release; None if it is damaged. To unpack an archive takes longer than the rest of a page."""
+    """The files of a release; None if it is damaged. Unpacking an archive takes longer than the rest of a page."""
     line = services().releases.live
     return line.content.files if line and line.content.digest == digest else stored_files(services().ledger, digest)
 
