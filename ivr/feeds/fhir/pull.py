@@ -14,6 +14,7 @@ from ivr.feeds.fhir.server import FhirError, FhirServer
 from ivr.ledger.marks import read_mark, set_mark
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.errors import RowError
+from ivr.reminders.imports.files.cells import INVALID_CHARACTERS
 from ivr.reminders.imports.files.fhir import rows_of_fhir
 from ivr.reminders.imports.importer import Importer, ImportReport
 
@@ -43,12 +44,12 @@ class FhirPull:
             since = read_mark(connection, self._mark)
         try:
             bundle = _merged(self.server.search("Appointment", _parameters(since, now)))
+            report = self._import(bundle, now) if bundle["entry"] else ImportReport()
         except FhirError as error:
             log.get_logger().error("fhir_pull_interrupted", reason=str(error))
             with ledger.write() as connection:
                 raise_alarm(connection, Alarm.FHIR_PULL_FAILED, now, str(error))
             raise
-        report = self._import(bundle, now) if bundle["entry"] else ImportReport()
         with ledger.write() as connection:
             ledger.exclusive_lock(connection)
             set_mark(connection, self._mark, now - _OVERLAP)
@@ -63,8 +64,12 @@ class FhirPull:
         return f"fhir-{hashlib.sha256(self.url.encode()).hexdigest()[:32]}"
 
     def _import(self, bundle: Resource, now: datetime) -> ImportReport:
+        """Raises FhirError if not even some of it can be imported, such as a result that is too large."""
         warnings: list[RowError] = []
-        return self.importer.run_rows(rows_of_fhir(bundle, warnings), NAME, now, warnings=warnings)
+        report = self.importer.run_rows(rows_of_fhir(bundle, warnings), NAME, now, warnings=warnings)
+        if whole := next((error for error in report.errors if error.row == 0), None):
+            raise FhirError(whole.message)
+        return report
 
 
 def _parameters(since: datetime | None, now: datetime) -> dict[str, str | list[str]]:
@@ -72,6 +77,15 @@ def _parameters(since: datetime | None, now: datetime) -> dict[str, str | list[s
     moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if since else ""
     changed = {"_lastUpdated": f"ge{moment}"} if moment else {"date": f"ge{now.astimezone(UTC):%Y-%m-%d}"}
     return {**changed, "_include": _INCLUDED, "_count": _PAGE}
+
+
+def _storable(value: Any) -> Any:
+    """JSON without characters that no database stores. One record must not keep all others out."""
+    if isinstance(value, str):
+        return INVALID_CHARACTERS.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _merged(pages: Iterable[Resource]) -> Resource:
@@ -82,6 +96,7 @@ def _merged(pages: Iterable[Resource]) -> Resource:
         for entry in listed if isinstance(listed, list) else ():
             resource = entry.get("resource") if isinstance(entry, dict) else None
             if isinstance(resource, dict) and resource.get("resourceType") != "OperationOutcome":
-                entries[f"{resource.get('resourceType')}/{resource.get('id') or len(entries)}"] = entry
+                name = f"{resource.get('resourceType')}/{resource.get('id') or len(entries)}"
+                entries[name] = _storable(entry)
     has_appointment = any(name.startswith("Appointment/") for name in entries)
     return {"resourceType": "Bundle", "type": "searchset", "entry": list(entries.values()) if has_appointment else []}

@@ -90,8 +90,12 @@ class FhirServer:
         address = next((str(link.get("url", "")) for link in found if link.get("relation") == "next"), "")
         if not address:
             return ""
-        target = urljoin(url, address)
-        if urlsplit(target)[:2] != urlsplit(self._base)[:2]:
+        try:
+            target = urljoin(url, address)
+            is_here = urlsplit(target)[:2] == urlsplit(self._base)[:2]
+        except ValueError:
+            raise FhirError("The address of the next page is not valid.") from None
+        if not is_here:
             raise FhirError("The next page is on another server.")
         return target
 
@@ -178,7 +182,10 @@ def _key_type(pem: bytes) -> tuple[Literal["EC", "RSA"], str]:
 
 
 def _check_address(url: str) -> None:
-    scheme = urlsplit(url).scheme
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        raise FhirError("The address is not valid.") from None
     if scheme != "https" and not (scheme == "http" and is_loopback(url)):
         raise FhirError("The address must start with https:// because patients' records are sent over it.")
 

@@ -83,6 +83,7 @@ def test_the_next_pull_takes_what_changed_since(clinic):
         ((200, {}, b'{"resourceType": "OperationOutcome"}'), "other than a Bundle"),
         (one_page(1, following="/fhir/Appointment?page=2"), "lead back to themselves"),
         (one_page(1, following="http://127.0.0.1:1/fhir/Appointment"), "on another server"),
+        (one_page(1, following="http://[x"), "not valid"),
     ],
 )
 def test_a_server_that_fails_raises_the_alarm_and_nothing_is_lost(clinic, answer, words):
@@ -172,3 +173,24 @@ def test_an_appointment_without_a_number_is_rejected_and_the_others_go_in(clinic
     with running(FakeServer(lambda _query: bundle(*entries))) as fake:
         report = puller(clinic, fake).run(NOW)
     assert (report.accepted, report.rejected, report.errors[0].column) == (1, 1, "phone")
+
+
+def test_a_record_with_characters_that_cannot_be_stored_keeps_no_other_out(clinic):
+    broken, other = servers.appointment(1), servers.appointment(2)
+    broken["resource"]["id"] = "A\0"
+    with running(FakeServer(lambda _query: bundle(broken, patient(1), other, patient(2), LOCATION))) as fake:
+        report = puller(clinic, fake).run(NOW)
+    assert (report.accepted + report.rejected, clinic.appointment("A2").status) == (2, "booked")
+
+
+def test_a_pull_of_which_nothing_can_be_imported_raises_the_alarm_and_is_repeated(clinic, monkeypatch):
+    monkeypatch.setattr("ivr.reminders.imports.files.cells.MAX_ROWS", 1)
+    with running(FakeServer(lambda _query: one_page(1, 2))) as fake:
+        with pytest.raises(FhirError):
+            puller(clinic, fake).run(NOW)
+        assert [row.name for row in clinic.all(alarm)] == ["fhir_pull_failed"]
+        monkeypatch.undo()
+        puller(clinic, fake).run(NOW + timedelta(hours=1))
+    # From the beginning: nothing counts as read.
+    assert "date" in fake.searches[-1]
+    assert (clinic.all(alarm), len(clinic.all(appointment))) == ([], 2)

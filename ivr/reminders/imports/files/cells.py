@@ -18,7 +18,7 @@ MAX_COLUMNS = 1000
 MAX_FILE_BYTES = 20_000_000
 MAX_ROWS = 50_000
 # NUL and lone surrogates, which databases cannot store.
-_INVALID_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
+INVALID_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 # A spreadsheet keeps 15 digits of a number.
 _LARGEST_EXACT_NUMBER = 1e15
 
@@ -88,7 +88,7 @@ def checked_cell(number: int, cell: str) -> str:
             row=number,
             most=f"{MAX_CELL_LENGTH:,}",
         )
-    if not cell.isascii() and _INVALID_CHARACTERS.search(cell) or "\0" in cell:
+    if not cell.isascii() and INVALID_CHARACTERS.search(cell) or "\0" in cell:
         raise unreadable_file(N_("a cell in row {row} contains invalid characters. Enter it again."), row=number)
     return cell
 
