@@ -39,6 +39,9 @@ _CACHED_TIMES = 1000
 _USUAL = "|^~\\&"
 # HL7's null: the sender deletes the value (HL7 v2.5.1, 2.5.3).
 _NULL = '""'
+# Groups and resources, whose second field may say that they are deleted (HL7 v2.5.1, 10.6 and table 0206).
+_RESOURCES = frozenset(("RGS", "AIS", "AIG", "AIL", "AIP"))
+_DELETED = "D"
 
 
 class MessageFault(StrEnum):
@@ -106,6 +109,8 @@ class Segments:
         for line in filter(None, _BREAKS.sub("\r", text).split("\r")):
             fields = line.split(delimiter)
             row = ["MSH", delimiter, *fields[1:]] if fields[0] == "MSH" else fields
+            if fields[0] in _RESOURCES and row[2:3] == [_DELETED]:
+                continue
             rows.setdefault(fields[0], []).append(row)
         return cls(header, rows)
 
@@ -204,6 +209,8 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
         text = raw.lstrip(b"\r\n").removeprefix(_BYTE_ORDER_MARK).decode(_ENCODINGS[header.encoding.upper()])
     except (KeyError, UnicodeDecodeError):
         return Message(raw, header, fault=MessageFault.ENCODING)
+    if "\0" in text:
+        return Message(raw, header, fault=MessageFault.ENCODING)
     segments = Segments.parse(text, header)
     if not segments.has("SCH"):
         return Message(raw, header, fault=MessageFault.NO_SCHEDULE)
@@ -213,6 +220,8 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
 def read_header(raw: bytes) -> Header | None:
     """The header alone, which is legible even if the rest of the message is not. None if there is none."""
     line = re.split(rb"[\r\n]", raw.lstrip(b"\r\n").removeprefix(_BYTE_ORDER_MARK), maxsplit=1)[0].decode("latin-1")
+    # No database stores it.
+    line = line.replace("\0", "\ufffd")
     if not line.startswith("MSH") or len(line) < 8 or line[3].isalnum() or line[3].isspace():
         return None
     fields = ["MSH", *(field[:_MAX_FIELD] for field in line[3:].split(line[3]))]

@@ -43,6 +43,11 @@ class FrameReader:
             if frame.data:
                 yield frame
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return self._inside
+
     def close(self) -> Frame | None:
         """What remains when the connection ends: a message that was cut off, or None."""
         cut_off = bytes(self._buffer) if self._inside and not self._skipping else b""

@@ -70,9 +70,10 @@ class Feed:
                 if waited >= _RELEASE_SECONDS:
                     waited = 0.0
                     self._follow_release()
-            except LedgerUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - what is stored must be applied as soon as it can be
                 if not is_down:
-                    log.get_logger().error("hl7_messages_not_applied", reason=str(error))
+                    reason = str(error) if isinstance(error, LedgerUnavailable) else type(error).__name__
+                    log.get_logger().error("hl7_messages_not_applied", reason=reason)
                 is_down = True
 
     def _follow_release(self) -> None:

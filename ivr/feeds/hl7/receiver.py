@@ -23,6 +23,8 @@ _GROUP = 200
 _PAUSE_SECONDS = 0.01
 """Between two commits, unless all senders wait: a commit of each message alone takes most of the server's time."""
 _MAX_CONNECTIONS = 100
+_PART_SECONDS = 60.0
+"""How long a connection may be silent within a message. Between two messages, it may be silent for ever."""
 Read = Callable[[Frame, bytes, datetime], Received]
 Store = Callable[[Sequence[Received]], list[Reply]]
 
@@ -78,12 +80,12 @@ class Receiver:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = FrameReader()
-        while data := await reader.read(_CHUNK_BYTES):
+        while data := await _read_more(reader, frames):
             for frame in frames.feed(data):
                 writer.write(await self._answer(frame))
             await writer.drain()
         if cut_off := frames.close():
-            await self._answer(cut_off)
+            writer.write(await self._answer(cut_off))
 
     async def _answer(self, frame: Frame) -> bytes:
         """The bytes that answer a frame, after its messages are committed."""
@@ -116,14 +118,22 @@ class Receiver:
         with ThreadPoolExecutor(1, "hl7-store") as thread:
             while True:
                 group = await self._next_group()
-                try:
-                    replies = await loop.run_in_executor(thread, self._store, [each.received for each in group])
-                except LedgerUnavailable as error:
-                    log.get_logger().error("hl7_messages_not_stored", count=len(group), reason=str(error))
-                    replies = [UNAVAILABLE] * len(group)
+                replies = await loop.run_in_executor(thread, self._store_each, [each.received for each in group])
                 for waiting, reply in zip(group, replies, strict=True):
                     if not waiting.reply.done():
                         waiting.reply.set_result(reply)
+
+    def _store_each(self, group: Sequence[Received]) -> list[Reply]:
+        """Store a group of messages. One that cannot be stored keeps no other one out."""
+        try:
+            return self._store(group)
+        except LedgerUnavailable as error:
+            log.get_logger().error("hl7_messages_not_stored", count=len(group), reason=str(error))
+        except Exception as error:  # noqa: BLE001 - the feed must go on; the sender still has the message
+            if len(group) > 1:
+                return [reply for received in group for reply in self._store_each([received])]
+            log.get_logger().error("hl7_messages_not_stored", count=1, reason=type(error).__name__)
+        return [UNAVAILABLE] * len(group)
 
     async def _next_group(self) -> list[_Waiting]:
         """The messages that wait, at least one: all that come until a while after the last group, or until each
@@ -138,3 +148,12 @@ class Receiver:
             self._arrived.clear()
             self._is_full.clear()
         return group
+
+
+async def _read_more(reader: asyncio.StreamReader, frames: FrameReader) -> bytes:
+    """What comes next on a connection; empty at its end, or after a silence within a message."""
+    try:
+        async with asyncio.timeout(_PART_SECONDS if frames.is_inside else None):
+            return await reader.read(_CHUNK_BYTES)
+    except TimeoutError:
+        return b""

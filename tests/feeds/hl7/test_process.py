@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing, contextmanager
 
 import hl7
@@ -177,6 +178,54 @@ def test_one_connection_carries_good_and_bad_messages(clinic, feed):
         wait_until(lambda: len(clinic.all(hl7_message, hl7_message.c.fault == "cut_off")) == 2, 10)
     waiting = [row.appointment_id for row in clinic.all(hl7_message, hl7_message.c.state == "waiting")]
     assert waiting == ["A1", "A3", "A5", "A7"]
+
+
+def test_a_connection_that_falls_silent_within_a_message_is_answered_and_closed(clinic, feed, monkeypatch):
+    monkeypatch.setattr("ivr.feeds.hl7.receiver._PART_SECONDS", 0.2)
+    with receiver(feed.read, feed.store) as port:
+        sender = Sender(port)
+        sender.send(siu(1))
+        assert sender.codes() == ["AA"]
+        # Between two messages, it may be silent for longer.
+        time.sleep(0.4)
+        sender.socket.sendall(START + siu(2)[:200])
+        assert sender.codes() == ["AE"]
+        assert sender.socket.recv(1) == b""
+    assert [row.fault for row in clinic.all(hl7_message, hl7_message.c.state == "unread")] == ["cut_off"]
+
+
+def test_a_message_that_cannot_be_stored_keeps_no_other_one_out(feed):
+    def store(group):
+        if any(each.cells["appointment_id"] == "A2" for each in group):
+            raise ValueError("a fault of the database")
+        return feed.store(group)
+
+    with receiver(feed.read, store) as port:
+        senders = [Sender(port) for _ in range(3)]
+        for number, sender in enumerate(senders, start=1):
+            sender.send(siu(number))
+        answers = [sender.codes() for sender in senders]
+        for sender in senders:
+            sender.socket.close()
+    assert [answers[0], answers[2]] == [["AA"], ["AA"]]
+    assert answers[1] != ["AA"]
+
+
+def test_applying_goes_on_after_a_failure(clinic, feed, monkeypatch):
+    stop, tries = threading.Event(), []
+
+    def apply():
+        tries.append(1)
+        if len(tries) == 1:
+            raise ValueError("a fault")
+        stop.set()
+        return 0
+
+    monkeypatch.setattr(feed, "apply", apply)
+    thread = threading.Thread(target=feed.apply_until, args=(stop,))
+    thread.start()
+    thread.join(10)
+    assert len(tries) == 2
 
 
 def test_a_batch_is_answered_with_a_batch(clinic, feed):

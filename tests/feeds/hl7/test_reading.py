@@ -86,6 +86,8 @@ def test_a_no_show_is_missed(reader):
         (siu(msh={18: "ASCII"}).replace(b"Maria", "María".encode()), "AE", "102", "MSH-18"),
         (siu().replace(b"Maria", "María".encode("latin-1")), "AE", "102", "MSH-18"),
         (siu(msh={18: "UNICODE UTF-16"}), "AE", "102", "MSH-18"),
+        (siu(msh={3: "RA\0DIS"}), "AE", "102", "MSH-18"),
+        (siu().replace(b"Maria", b"Ma\0ria"), "AE", "102", "MSH-18"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_the_place(reader, message, code, condition, place):
@@ -191,6 +193,12 @@ def test_values_are_those_of_the_library(lines, field, component):
 def test_other_delimiters_are_those_of_the_header(reader):
     message = siu().replace(b"^~\\&", b"@~!%").replace(b"^", b"@").replace(b"|", b"*")
     assert reader.read(message, NOW).cells["appointment_id"] == "A1"
+
+
+def test_a_resource_that_a_message_deletes_is_not_read(reader):
+    moved = siu().replace(b"AIL|1|A|ROOM1^^^elliot", b"AIL|1|D|ROOM1^^^elliot\rAIL|2|A|ROOM2^^^concord")
+    assert reader.read(siu(), NOW).cells["site"] == "elliot"
+    assert reader.read(moved, NOW).cells["site"] == "concord"
 
 
 def test_lines_may_end_in_line_feeds(reader):

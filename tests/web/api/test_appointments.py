@@ -64,6 +64,13 @@ def test_fields_have_the_names_that_a_file_may_use(client):
     assert answer.json["appointment"]["language"] == "es"
 
 
+@pytest.mark.parametrize("change", [{"phone": "603-555-0177"}, {"first_name": "Eve"}])
+def test_the_version_also_changes_with_the_number_and_the_name_that_it_does_not_show(client, change):
+    version = client.put("/appointments/A1", fields()).headers["ETag"]
+    assert client.put("/appointments/A1", fields(**change)).headers["ETag"] != version
+    assert problem(client.delete("/appointments/A1", headers={"If-Match": version})) == (412, "changed")
+
+
 def test_a_change_needs_the_version_that_was_read(client):
     version = client.put("/appointments/A1", fields()).headers["ETag"]
     assert client.put("/appointments/A1", fields(starts_at=at(8)), headers={"If-Match": version}).status_code == 200
