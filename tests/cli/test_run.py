@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -19,10 +20,12 @@ from redis.exceptions import RedisError
 from ivr.cli import main
 from ivr.cli.context import settings_or_exit
 from ivr.cli.phone.network import PhoneNetwork
+from ivr.cli.run import _port_in_use
 from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.ports import holder_of, next_free_port
 from ivr.cli.run.running_file import RunningFile, RunningLine, running_line
 from ivr.cli.run.var_folder import problem_with
+from ivr.settings import Settings
 from tests.support.paths import ROOT
 
 
@@ -139,6 +142,19 @@ def test_commands_use_the_addresses_of_a_running_line_that_are_not_set(
     finally:
         file.remove()
     assert settings_or_exit().public_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(("level", "command"), [("1", "make run"), (None, "infoline run")])
+def test_the_advice_about_a_port_in_use_is_the_command_that_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str | None, command: str
+) -> None:
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    if level:
+        monkeypatch.setenv("MAKELEVEL", level)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        sentence = _port_in_use("PORT", port, Settings(port=port, var_dir=tmp_path))
+    assert re.search(rf"start the line with PORT=\d+ {command}\.$", sentence)
 
 
 def test_a_port_in_use_names_the_program_that_holds_it_and_a_free_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -108,7 +109,8 @@ def _port_in_use(setting: str, port: int, settings: Settings) -> str:
     if other is None:
         return f"{used}: stop that program, or set {setting} to another one."
     value = other if setting == "PORT" else f"http://127.0.0.1:{other}"
-    return f"{used}: stop that program, or start the line with {setting}={value} infoline run."
+    command = "make run" if "MAKELEVEL" in os.environ else "infoline run"
+    return f"{used}: stop that program, or start the line with {setting}={value} {command}."
 
 
 def _shift_seconds(at: str | None, settings: Settings) -> float:
