@@ -113,7 +113,8 @@ def _send(port: int, messages: list[bytes], rate: int | None) -> Round:
             sent += 1
         is_next_timed = rate is not None and free and sent < len(messages)
         for key, _ in selector.select(max(0.0, start + sent / rate - now) if is_next_timed and rate else None):
-            connection = key.fileobj  # type: ignore[assignment]
+            assert isinstance(key.fileobj, socket.socket)
+            connection = key.fileobj
             answer = connection.recv(65536)
             while not answer.endswith(END):
                 answer += connection.recv(65536)

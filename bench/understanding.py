@@ -114,7 +114,7 @@ def cross_validate(content: Content) -> Counter[str]:
     known = {(prompt.language, phrase): prompt.name for prompt in content.prompts.values() for phrase in prompt.phrases}
     known |= {(item.language, item.words): item.outcome for item in content.questions}
     examples = [Question(language, frozenset({name}), frozenset(), words) for (language, words), name in known.items()]
-    random.Random(1).shuffle(examples)  # noqa: S311 - the same folds each time
+    random.Random(1).shuffle(examples)
     totals: Counter[str] = Counter()
     for fold in range(FOLDS):
         part = examples[fold::FOLDS]

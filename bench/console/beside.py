@@ -112,7 +112,7 @@ def _use(port: int, cookies: list[str], running: Event, opened: Counter, failed:
 
 
 async def _use_all(port: int, cookies: list[str], running: Event, opened: Counter, failed: Counter) -> None:
-    users = [_User(port, cookie, random.Random(number), running) for number, cookie in enumerate(cookies)]  # noqa: S311 - no secret
+    users = [_User(port, cookie, random.Random(number), running) for number, cookie in enumerate(cookies)]
     async with asyncio.TaskGroup() as tasks:
         for user in users:
             tasks.create_task(user.open_pages())

@@ -88,7 +88,7 @@ def fill(ledger: Ledger, vault: Vault, appointments: int) -> None:
         count = SERIES[ledger.engine.dialect.name].format(rows)
         with ledger.write() as connection:
             columns_of_n = columns.format(**values)
-            connection.exec_driver_sql(f"INSERT INTO {table} SELECT {columns_of_n} FROM {count}")  # noqa: S608 - of TABLES
+            connection.exec_driver_sql(f"INSERT INTO {table} SELECT {columns_of_n} FROM {count}")
     _reset_sequences(ledger)
     with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE" if ledger.is_sqlite else "VACUUM ANALYZE"))
@@ -142,7 +142,7 @@ def _reset_sequences(ledger: Ledger) -> None:
             "todo",
             "hl7_message",
         ):
-            last = f"(SELECT max(id) FROM {table})"  # noqa: S608 - a name of the tuple above
+            last = f"(SELECT max(id) FROM {table})"
             connection.exec_driver_sql(f"SELECT setval('{table}_id_seq', {last})")
 
 

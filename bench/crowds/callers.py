@@ -139,7 +139,7 @@ async def _call(callers: int, seconds: float, service: Service, unavailable: byt
 
 
 async def _caller(number: int, service: Service, halves: list[Half], unavailable: bytes) -> None:
-    rng = random.Random(number)  # noqa: S311 - no secret
+    rng = random.Random(number)
     await asyncio.sleep(rng.uniform(0, ARRIVAL_SECONDS))
     calls = 0
     while True:

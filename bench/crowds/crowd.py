@@ -122,7 +122,7 @@ class _Caller:
     def __init__(self, port: int, token: str, number: int, turns: Turns) -> None:
         self._port, self._token, self._number, self._turns = port, token, number, turns
         self._base = f"http://127.0.0.1:{port}"
-        self._rng = random.Random(number)  # noqa: S311 - no secret
+        self._rng = random.Random(number)
         self._connection: Connection | None = None
 
     async def call(self) -> None:

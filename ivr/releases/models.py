@@ -40,10 +40,10 @@ class ModelStore:
         """
         examples = examples_of(content)
         digest = examples_digest(examples)
-        model = self.from_disk(digest) or self._from_ledger(digest)
+        model = self._stored(digest)
         if model is None:
             with self._only_trainer():
-                model = self.from_disk(digest) or self._from_ledger(digest)
+                model = self._stored(digest)
                 if model is None:
                     on_training(len(examples))
                     model = self.train(examples)
@@ -69,19 +69,19 @@ class ModelStore:
         examples = examples_of(content)
         digest = examples_digest(examples)
         with ExitStack() as stack:
-            is_stored = self._is_stored(digest)
-            if not is_stored:
+            model = self._stored(digest)
+            if model is None:
                 stack.enter_context(self._only_trainer())
-                is_stored = self._is_stored(digest)
-            if is_stored:
+                model = self._stored(digest)
+            if model is not None:
                 stack.close()
                 yield lambda: None
                 return
             on_training(len(examples))
             yield stack.enter_context(self._being_trained(examples, digest))
 
-    def _is_stored(self, digest: str) -> bool:
-        return bool(self.from_disk(digest) or self._from_ledger(digest))
+    def _stored(self, digest: str) -> TopicModel | None:
+        return self.from_disk(digest) or self._from_ledger(digest)
 
     @contextmanager
     def _being_trained(self, examples: Sequence[Example], digest: str) -> Iterator[Callable[[], object]]:

@@ -24,7 +24,7 @@ _PAUSE_SECONDS = 0.01
 """Between two commits, unless all senders wait: a commit of each message alone takes most of the server's time."""
 _MAX_CONNECTIONS = 100
 _PART_SECONDS = 60.0
-"""How long a connection may be silent within a message. Between two messages, it may be silent for ever."""
+"""How long a connection may be silent within a message. Between two messages, it may be silent forever."""
 Read = Callable[[Frame, bytes, datetime], Received]
 Store = Callable[[Sequence[Received]], list[Reply]]
 

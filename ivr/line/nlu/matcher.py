@@ -30,7 +30,7 @@ NONE = "none"
 CAUTION = "caution"
 # Answers without any medicine, which misinform nobody. A subject that is not listed counts as medical.
 PRACTICAL = frozenset(("people", "cost", "transport", "children", "late", INTERPRETER))
-# These change which texts a patient gets, or what the staff are told.
+# These change which texts a patient gets, or what is on the staff's work list.
 _ACTIONS = frozenset(("start", "wrong-number", "confirm", "change"))
 STOP_OFFER = "stop-offer"
 # Of one text message: longer ones are split in two.

@@ -22,7 +22,7 @@ MOST_HINTS = 80
 FIRST_HINTS = ("urgent", "person-soon", "stop")
 # In words.
 LONGEST_HINT = 3
-# Of two answers together, for a call to ask which one is meant, or to give the likelier.
+# Of two answers together, as in matcher.py. Importing that would load numpy.
 _LOWEST_PERCENT = 45.0
 _QUESTION_WORDS = frozenset(("are", "is", "was", "do", "does", "did", "can", "could", "will", "would", "should"))
 _KEYS = {"again": "*", "back": "9", "skip": "#", **{digit: digit for digit in "0123456789"}}
