@@ -17,8 +17,9 @@ from ivr import clock, create_app
 from ivr.ledger.tables import console_user
 from ivr.settings import load
 from ivr.staff.users import Role, add_user
+from ivr.web.console import kept_counts
 from ivr.web.console.app import create_console
-from ivr.web.console.today import kept, waiting
+from ivr.web.console.today import waiting
 from ivr.web.services import Services
 from tests.support.clinic import NOW, Clinic, write_empty_ledger
 
@@ -112,7 +113,7 @@ FINISHED = waiting._Unfinished(outdated=0, unsigned=0, hours=0, closed_days=Fals
 @pytest.fixture
 def counted_at_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is NOW, and pages wait until everything is counted."""
-    monkeypatch.setattr(kept, "PATIENCE", 30.0)
+    monkeypatch.setattr(kept_counts, "PATIENCE", 30.0)
     monkeypatch.setattr(clock, "now", lambda: NOW)
 
 

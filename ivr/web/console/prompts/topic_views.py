@@ -12,6 +12,7 @@ from ivr.web.console.context import live_line
 from ivr.web.console.prompts.blueprint import blueprint
 from ivr.web.console.prompts.drafted import language_name, languages_of, open_draft, readable_content
 from ivr.web.console.prompts.tree import Understood, groups_of, title_of
+from ivr.web.console.security.gate import HTMX
 
 _MOST_CHARACTERS = 500
 _SHOWN_PERCENT = 1
@@ -30,7 +31,7 @@ def try_question() -> ResponseReturnValue:
     """What the live line would understand and answer. By POST, because a question may name a person."""
     question = request.form.get("question", "").strip()[:_MOST_CHARACTERS]
     understood = _understood(question) if question else None
-    if request.headers.get("HX-Request"):
+    if request.headers.get(HTMX):
         return render_template("prompts/_understood.html", understood=understood)
     return _page(question, understood)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias, cast
 
-from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask import Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from ivr import clock
 from ivr.ledger.tables import appointment
@@ -17,30 +19,53 @@ from ivr.reminders.reports.export import COLUMNS, export_texts
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control, counts_of_batches
 from ivr.web.console.context import audit, live_line, services
 from ivr.web.console.downloads import csv_download
+from ivr.web.console.kept_counts import KeptOfEach
 from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment
 from ivr.web.console.reminders.state_words import bar, mode, reason_words, state_words
 from ivr.web.console.reminders.views import blueprint
 from ivr.web.console.words import gettext
+from ivr.web.services import Services
+
+# As often as the page asks, and for so many batches at a time.
+_LIVE_SECONDS, _LIVE_BATCHES = 3.0, 100
+_EXTENSION = "batch_counts"
+Counts: TypeAlias = dict[str, Any]
+
+
+@blueprint.record_once
+def _install(state: BlueprintSetupState) -> None:
+    count = partial(_count, state.app.extensions["infoline"])
+    state.app.extensions[_EXTENSION] = KeptOfEach(count, _LIVE_SECONDS, _LIVE_BATCHES)
+
+
+def _count(services: Services, batch_id: int) -> Counts:
+    with services.ledger.read() as connection:
+        return counts_of_batches(connection, [batch_id])[batch_id]
 
 
 @blueprint.get("/reminders/batches/<int:batch_id>")
 def batch(batch_id: int) -> str:
     """A batch, and one of its appointments if its id is searched for."""
     wanted = request.args.get("appointment", "").strip()[:100]
-    values = _live_values(batch_id)
-    return render_template("reminders/batch.html", wanted=wanted, found=_find(batch_id, wanted), **values)
+    with services().ledger.read() as connection:
+        row = _row(connection, batch_id)
+        counts = counts_of_batches(connection, [batch_id])[batch_id]
+    return render_template(
+        "reminders/batch.html", wanted=wanted, found=_find(batch_id, wanted), **_live_values(row, counts)
+    )
 
 
 @blueprint.get("/reminders/batches/<int:batch_id>/live")
 def batch_live(batch_id: int) -> str:
-    """The part of the page that changes by itself."""
-    return render_template("reminders/_batch.html", **_live_values(batch_id))
-
-
-def _live_values(batch_id: int) -> dict[str, Any]:
+    """The part of the page that changes by itself. Its counts are a few seconds old, so that it waits for none."""
     with services().ledger.read() as connection:
         row = _row(connection, batch_id)
-        counts = counts_of_batches(connection, [batch_id])[batch_id]
+    kept = cast(KeptOfEach[int, Counts], current_app.extensions[_EXTENSION]).get(batch_id)
+    counts = kept.value if kept else _count(services(), batch_id)
+    return render_template("reminders/_batch.html", **_live_values(row, counts))
+
+
+def _live_values(row: Row[Any], counts: Counts) -> dict[str, Any]:
     reasons = sorted(counts["reasons"].items(), key=lambda entry: -entry[1])
     return {
         "batch": row,

@@ -26,7 +26,8 @@ class Gate:
 
     def check(self) -> Response | None:
         """Set the signed-in user, and refuse what their role does not include."""
-        session.permanent = True
+        if not session.permanent:
+            session.permanent = True
         g.staff_user = None
         endpoint = request.endpoint
         if endpoint is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
@@ -17,17 +18,18 @@ from ivr.line.content.loader import Content
 from ivr.people.audit import AuditKind
 from ivr.reminders.alarms import Alarm, mark_seen
 from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.kept_counts import Counted, Kept
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.today import numbers, picture
 from ivr.web.console.today.figures import day_figures, week_figure
-from ivr.web.console.today.kept import Counted, Kept
 from ivr.web.console.today.places import places
-from ivr.web.console.today.waiting import link_for, waiting_lines
+from ivr.web.console.today.waiting import Line, link_for, waiting_lines
 from ivr.web.console.words import gettext
 from ivr.web.services import Services
 
 blueprint = Blueprint("today", __name__, template_folder="templates")
 PERIODS = (7, 30)
+SHARED_SECONDS = 2.0
 _EXTENSION = "today_counts"
 
 
@@ -37,6 +39,8 @@ class Counts:
     def __init__(self, services: Services) -> None:
         self.numbers = Kept(partial(numbers.count_numbers, services))
         self.line = {days: Kept(partial(numbers.count_line, services, days)) for days in PERIODS}
+        # By language: when it was read.
+        self.waiting: dict[str, tuple[float, list[Line]]] = {}
         # By the languages of the page and of the line: of which count and content, and the block.
         self.drawn: dict[tuple[str, str], tuple[tuple[datetime, str | None], Markup]] = {}
 
@@ -49,13 +53,17 @@ def _install(state: BlueprintSetupState) -> None:
 @blueprint.get("/")
 def show() -> str:
     """What needs a person now, beside how the line is used."""
-    return render_template("today/show.html", **_waiting(), numbers_block=_numbers_block())
+    return render_template("today/show.html", lines=_with_links(_waiting_lines()), numbers_block=_numbers_block())
 
 
 @blueprint.get("/today/waiting")
 def waiting() -> str:
-    """The first block, which the page asks for again and again."""
-    return render_template("today/waiting.html", **_waiting())
+    """The first block, which every open page asks for again and again: they share what was read in the last seconds."""
+    kept, language = _counts().waiting, str(get_locale())
+    read_at, lines = kept.get(language, (float("-inf"), []))
+    if time.monotonic() - read_at > SHARED_SECONDS:
+        read_at, lines = kept[language] = time.monotonic(), _waiting_lines()
+    return render_template("today/waiting.html", lines=_with_links(lines))
 
 
 @blueprint.get("/today/numbers")
@@ -99,11 +107,14 @@ def line() -> str:
     )
 
 
-def _waiting() -> dict[str, Any]:
+def _waiting_lines() -> list[Line]:
     with services().ledger.read() as connection:
-        lines = waiting_lines(connection, _content(), clock.now())
+        return waiting_lines(connection, _content(), clock.now())
+
+
+def _with_links(lines: list[Line]) -> list[tuple[Line, str | None]]:
     role = staff_user().role
-    return {"lines": [(line, link_for(line, role)) for line in lines]}
+    return [(line, link_for(line, role)) for line in lines]
 
 
 def _numbers_block() -> Markup:

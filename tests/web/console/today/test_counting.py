@@ -16,9 +16,10 @@ from ivr import clock
 from ivr.ledger import Ledger
 from ivr.line.content.loader import Content
 from ivr.people.calls.branches import count_branches
+from ivr.web.console import kept_counts
 from ivr.web.console.app import create_console
-from ivr.web.console.today import kept, numbers, views
-from ivr.web.console.today.kept import Kept
+from ivr.web.console.kept_counts import Kept, KeptOfEach
+from ivr.web.console.today import numbers, views
 from tests.support.clinic import NOW, Clinic
 from tests.web.console.conftest import Console
 from tests.web.console.today.support import (
@@ -53,7 +54,7 @@ def blocked_count(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 def test_a_page_does_not_wait_for_numbers_that_take_long(
     console: Console, finished: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "PATIENCE", 0.0)
+    monkeypatch.setattr(kept_counts, "PATIENCE", 0.0)
     with blocked_count(monkeypatch) as may_count:
         slow = create_console(console.services)
         browser = Console(slow, console.services).browser()
@@ -62,7 +63,7 @@ def test_a_page_does_not_wait_for_numbers_that_take_long(
         assert 'hx-get="/today/numbers" hx-trigger="every 1s"' in page
         assert "Reload this page" in page
         may_count.set()
-        monkeypatch.setattr(kept, "PATIENCE", 30.0)
+        monkeypatch.setattr(kept_counts, "PATIENCE", 30.0)
         fragment = browser.page("/today/numbers")
     assert fragment.lstrip().startswith('<div id="numbers"')
     assert "hx-trigger" not in fragment
@@ -80,12 +81,23 @@ def test_a_result_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
         got = counted.get()
         return got.value if got else None
 
-    assert [value_after(0), value_after(kept.MAX_AGE - 1), value_after(2 * kept.MAX_AGE), value_after(1)] == [
-        0,
-        0,
-        1,
-        1,
-    ]
+    waits = (0, kept_counts.MAX_AGE - 1, 2 * kept_counts.MAX_AGE, 1)
+    assert [value_after(wait) for wait in waits] == [0, 0, 1, 1]
+
+
+def test_each_key_has_a_count_and_the_one_asked_for_longest_ago_is_dropped() -> None:
+    counted: list[str] = []
+
+    def count(key: str) -> str:
+        counted.append(key)
+        return key.upper()
+
+    kept = KeptOfEach(count, max_age=100.0, at_most=2)
+    for key in ("a", "b", "a", "c", "a", "b"):
+        found = kept.get(key)
+        assert found is not None
+        assert found.value == key.upper()
+    assert counted == ["a", "b", "c", "b"]
 
 
 def test_a_page_does_not_wait_for_a_new_count_while_the_last_one_is_recent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,9 +106,9 @@ def test_a_page_does_not_wait_for_a_new_count_while_the_last_one_is_recent(monke
     counted = Kept(lambda: next(counts)())
     seconds = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
-    monkeypatch.setattr(kept, "PATIENCE", 30.0)
+    monkeypatch.setattr(kept_counts, "PATIENCE", 30.0)
     first = counted.get()
-    seconds[0] += kept.MAX_AGE + 1
+    seconds[0] += kept_counts.MAX_AGE + 1
     # A page that waits gets False, after five seconds.
     assert counted.get() == first
     shown.set()
@@ -110,10 +122,10 @@ def test_a_result_of_hours_ago_is_not_shown_while_a_new_one_is_counted(monkeypat
     monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
     assert counted.get()
     may_count.clear()
-    monkeypatch.setattr(kept, "PATIENCE", 0.0)
-    seconds[0] += kept.MAX_AGE + 1
+    monkeypatch.setattr(kept_counts, "PATIENCE", 0.0)
+    seconds[0] += kept_counts.MAX_AGE + 1
     assert counted.get()
-    seconds[0] += kept.SHOWN_FOR
+    seconds[0] += kept_counts.SHOWN_FOR
     assert counted.get() is None
     may_count.set()
 
@@ -147,7 +159,7 @@ def test_after_a_failure_the_last_result_is_shown(monkeypatch: pytest.MonkeyPatc
     results: Iterator[Any] = iter([1])
     counted = Kept(lambda: next(results))
     first = counted.get()
-    monkeypatch.setattr(kept, "MAX_AGE", 0.0)
+    monkeypatch.setattr(kept_counts, "MAX_AGE", 0.0)
     counted._next_at = 0.0
     assert first is not None
     assert counted.get() == first

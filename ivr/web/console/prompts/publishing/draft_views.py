@@ -17,6 +17,7 @@ from ivr.web.console.prompts.blueprint import blueprint
 from ivr.web.console.prompts.drafted import drafts, open_draft, recorder, stamp_of
 from ivr.web.console.prompts.editing.editor_form import sentence_of
 from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Jobs, Kind, check_name
+from ivr.web.console.security.gate import HTMX
 from ivr.web.console.words import gettext, translated
 
 MOST_NOTE = 500
@@ -119,7 +120,7 @@ def check() -> ResponseReturnValue:
     earlier = jobs().get(check_name(stamp))
     if opened.changed and (earlier is None or earlier.outcome != earlier.outcome.CHECKED):
         jobs().start(check_name(stamp), Job(Kind.CHECK, user.id, user.name, stamp))
-    if request.headers.get("HX-Request"):
+    if request.headers.get(HTMX):
         return _checked(opened)
     return redirect(url_for("prompts.draft", _anchor="check"), 303)
 
@@ -173,6 +174,6 @@ def publishing() -> ResponseReturnValue:
     job = jobs().get(CHANGE)
     if job is None:
         return redirect(url_for("prompts.draft"))
-    template = "prompts/_publishing.html" if request.headers.get("HX-Request") else "prompts/publishing.html"
+    template = "prompts/_publishing.html" if request.headers.get(HTMX) else "prompts/publishing.html"
     findings = findings_of(job, open_draft())
     return render_template(template, job=job, findings=findings, sentence_of=sentence_of, detail_of=detail_of)

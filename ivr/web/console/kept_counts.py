@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Generic, TypeVar
 
 from ivr import clock, log
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 MAX_AGE = 45.0
@@ -31,10 +34,10 @@ class Counted(Generic[T]):
 
 
 class Kept(Generic[T]):
-    """The result of `count`, counted again after MAX_AGE seconds, and less often if counting takes long."""
+    """The result of `count`, counted again after `max_age` seconds, and less often if counting takes long."""
 
-    def __init__(self, count: Callable[[], T]) -> None:
-        self._count = count
+    def __init__(self, count: Callable[[], T], max_age: float = MAX_AGE) -> None:
+        self._count, self._max_age = count, max_age
         self._lock = threading.Lock()
         self._kept: Counted[T] | None = None
         self._counted_at = self._next_at = self._old_at = float("-inf")
@@ -45,7 +48,7 @@ class Kept(Generic[T]):
         with self._lock:
             if self._done is None and time.monotonic() >= self._next_at:
                 self._done = threading.Event()
-                threading.Thread(target=self._run, args=(self._done,), name="today", daemon=True).start()
+                threading.Thread(target=self._run, args=(self._done,), name="count", daemon=True).start()
             done, is_old = self._done, time.monotonic() >= self._old_at
         if done is not None and is_old:
             done.wait(PATIENCE)
@@ -58,11 +61,29 @@ class Kept(Generic[T]):
         try:
             kept = Counted(self._count(), clock.now())
         except Exception:  # noqa: BLE001 - the database may be down; the next count may succeed
-            log.get_logger().exception("today_count_failed")
+            log.get_logger().exception("count_failed")
         with self._lock:
             ended = time.monotonic()
             if kept is not None:
                 self._kept, self._counted_at = kept, ended
-            interval = max(MAX_AGE, REST * (ended - began))
+            interval = max(self._max_age, REST * (ended - began))
             self._next_at, self._old_at, self._done = ended + interval, self._counted_at + 2 * interval, None
         done.set()
+
+
+class KeptOfEach(Generic[K, T]):
+    """A Kept for each of the `at_most` keys that were asked for last."""
+
+    def __init__(self, count: Callable[[K], T], max_age: float, at_most: int) -> None:
+        self._count, self._max_age, self._at_most = count, max_age, at_most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[K, Kept[T]] = OrderedDict()
+
+    def get(self, key: K) -> Counted[T] | None:
+        """Return the last result for a key; None if there is none yet."""
+        with self._lock:
+            kept = self._kept.setdefault(key, Kept(partial(self._count, key), self._max_age))
+            self._kept.move_to_end(key)
+            if len(self._kept) > self._at_most:
+                self._kept.popitem(last=False)
+        return kept.get()
