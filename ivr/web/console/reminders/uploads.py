@@ -26,8 +26,9 @@ _SWEEP_SECONDS = 60.0
 _ID = re.compile(r"[0-9a-f]{32}")
 _STATE, _FILE, _LOCK = "state", "file", "lock"
 _MOST_NAME_BYTES = 150
-# Long enough for a process that has saved its result to end.
-_LOCK_TRIES = 60
+# Long enough for a page that looks whether it is locked; and for a process that has saved its result to end, on a
+# machine with much to do.
+_LOCK_TRIES, _ENDING_TRIES = 60, 400
 
 
 class Phase(StrEnum):
@@ -134,7 +135,9 @@ class Uploads:
 
     def lock(self, upload_id: str) -> int | None:
         """The right to work on an upload: see file_locks."""
-        return file_locks.lock(self._lock_file(upload_id), _LOCK_TRIES)
+        upload = self.get(upload_id)
+        tries = _LOCK_TRIES if upload is None or upload.is_busy else _ENDING_TRIES
+        return file_locks.lock(self._lock_file(upload_id), tries)
 
     def is_locked(self, upload_id: str) -> bool:
         return file_locks.is_locked(self._lock_file(upload_id))
