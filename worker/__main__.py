@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 import threading
@@ -15,8 +16,10 @@ from ivr.settings import Settings, SettingsError, load
 from worker import jobs
 from worker.clock import run_clock
 
-# Importing the carrier's SDK takes over a second: the parent process does it once for all its children.
 from worker.job_worker import JobWorker
+
+# Importing the carrier's SDK takes over a second: the parent process does it once for all its children.
+_SDK = "twilio.rest.api"
 
 
 def main(arguments: list[str]) -> int:
@@ -46,6 +49,7 @@ def _run_worker(settings: Settings) -> None:
     worker = JobWorker(settings)
     _on_signal(worker.request_stop)
     log.log_start("worker")
+    importlib.import_module(_SDK)
     jobs.resume_sending(settings, open_ledger(settings.database_url))
     worker.run()
 

@@ -16,6 +16,7 @@ from ivr.ledger.keys import open_guarded_ledger
 from ivr.line.content.loader import Content
 from ivr.releases.live import NoRelease, live_content
 from ivr.releases.store import live_release
+from ivr.reminders.schedule.message import preload
 from ivr.settings import Settings, load
 
 
@@ -80,7 +81,8 @@ def _context_of(_process: int) -> JobContext:
 def refresh_content(settings: Settings, ledger: Ledger) -> None:
     """Refresh the parent's content before a job, and close its connections: a child must not inherit them."""
     try:
-        _live_content.refresh(settings, ledger)
+        content = _live_content.refresh(settings, ledger)
+        preload(content.config.languages)
     except NoRelease:
         log.get_logger().error("release_missing")
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -28,6 +29,12 @@ def appointment_values(content: Content, language: str, starts_at: datetime, zon
         "site": configured.name[language],
         "number": content.config.entry(configured.directory).number,
     }
+
+
+def preload(languages: Iterable[str]) -> None:
+    """Load what dates are written with, which takes a tenth of a second."""
+    for language in languages:
+        _date(date.min, language)
 
 
 @lru_cache(_CACHE_SIZE)
