@@ -15,7 +15,6 @@ from ivr.private_files import set_private_umask
 from ivr.settings import Settings, SettingsError, load
 from worker import jobs
 from worker.clock import run_clock
-
 from worker.job_worker import JobWorker
 
 # Importing the carrier's SDK takes over a second: the parent process does it once for all its children.
