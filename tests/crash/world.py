@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from redis import Redis
-from sqlalchemy import Connection, select
+from sqlalchemy import Row, select
 
 from ivr import clock, queues
 from ivr.carrier.twilio.client import Carrier
@@ -39,6 +40,7 @@ PAUSE = timedelta(minutes=5)
 JUMP = timedelta(hours=1)
 STEP = "2d"
 FINAL = {TextState.DELIVERED, TextState.UNDELIVERED, TextState.NO_RECEIPT}
+_TEXTS, _DUE_TIMES = select(text), select(appointment.c.next_due_at)
 _UNAVAILABLE = (LedgerUnavailable, *queues.UNAVAILABLE)
 
 
@@ -60,6 +62,18 @@ class Outcome:
         return not (self.lost or self.doubled or self.unsettled)
 
 
+class _Found(NamedTuple):
+    """The texts in the database, and when those to come are due."""
+
+    texts: Sequence[Row[Any]]
+    due_times: list[datetime]
+
+    @property
+    def states(self) -> list[str]:
+        """Of the texts that are due; the step before them is skipped."""
+        return [row.state for row in self.texts if row.step == STEP]
+
+
 class World:
     """Runs schedules, one after the other, on one database file and one queue server."""
 
@@ -68,6 +82,7 @@ class World:
         self.vault = Vault([b"k" * 32])
         self.ledger: Ledger = open_ledger(f"sqlite:///{folder}/small.db")
         self._queue = Redis.from_url(queue_url)
+        self._crash_queue = CrashRedis(connection_pool=self._queue.connection_pool)
         self._templates: dict[int, bytes] = {}
         self.true_now = NOW
 
@@ -80,9 +95,10 @@ class World:
         self._reset(schedule)
         for _ in range(ROUNDS):
             self._round()
-            if self._is_settled():
+            found = self._look()
+            if self._is_settled(found):
                 break
-            self._wait_for_something()
+            self._wait_for_something(found)
         return self._outcome()
 
     def _reset(self, schedule: Schedule) -> None:
@@ -158,7 +174,7 @@ class World:
         apply_receipt(CrashLedger(self.ledger, process), self.vault, receipt, clock.now())
 
     def _connect(self, process: Process) -> Redis:
-        connection = CrashRedis(connection_pool=self._queue.connection_pool)
+        connection = copy(self._crash_queue)
         connection.process = process
         return connection
 
@@ -190,48 +206,38 @@ class World:
         ends_at = self.true_now + PAUSE
         while self.true_now < ends_at:
             self._round()
-            self._wait_for_something()
+            self._wait_for_something(self._look())
         self._is_nested = False
 
-    def _wait_for_something(self) -> None:
+    def _look(self) -> _Found:
+        with self.ledger.read() as connection:
+            texts = connection.execute(_TEXTS).all()
+            return _Found(texts, [at for at in connection.execute(_DUE_TIMES).scalars() if at])
+
+    def _wait_for_something(self, found: _Found) -> None:
         """Move the clock to when a lease or a wait ends, or a report arrives."""
         settings, now = self._settings, clock.now()
         lease, search = (timedelta(seconds=value) for value in (settings.lease_seconds, settings.reconcile_seconds))
-        with self.ledger.read() as connection:
-            texts = connection.execute(select(text)).all()
-            times = [at for at in connection.execute(select(appointment.c.next_due_at)).scalars() if at]
-        ends = [row.claimed_at + lease for row in texts if row.state == TextState.CLAIMED]
-        ends += [(row.looked_at or row.claimed_at) + search for row in texts if row.state == TextState.UNCERTAIN]
+        ends = [row.claimed_at + lease for row in found.texts if row.state == TextState.CLAIMED]
+        ends += [(row.looked_at or row.claimed_at) + search for row in found.texts if row.state == TextState.UNCERTAIN]
         # Before that, the clock process does nothing about them.
         steady_at = NOW + timedelta(seconds=self._steady.steady_from) + self.shift
-        times += [max(end, steady_at) for end in ends]
+        times = [*found.due_times, *(max(end, steady_at) for end in ends)]
         times += [report.at + self.shift for report in self.carrier.reports]
         self.true_now += min([max(at - now, TICK) for at in times] + [LONGEST_WAIT]) + timedelta(seconds=1)
 
-    def _is_settled(self) -> bool:
-        with self.ledger.read() as connection:
-            states = _states(connection)
-            due = appointment.c.next_due_at <= clock.now()
-            return (
-                len(states) == self._schedule.texts
-                and set(states) <= FINAL
-                and not (connection.execute(select(appointment.c.id).where(due)).first())
-            )
+    def _is_settled(self, found: _Found) -> bool:
+        states = found.states
+        is_due = any(at <= clock.now() for at in found.due_times)
+        return len(states) == self._schedule.texts and set(states) <= FINAL and not is_due
 
     def _outcome(self) -> Outcome:
         counts = [0] * self._schedule.texts
         for message in self.carrier.messages:
             counts[int(message.to[-2:])] += 1
-        with self.ledger.read() as connection:
-            states = _states(connection)
-        unsettled = self._schedule.texts - sum(state in FINAL for state in states)
+        unsettled = self._schedule.texts - sum(state in FINAL for state in self._look().states)
         doubled = sum(max(0, count - 1) for count in counts)
         return Outcome(counts.count(0), doubled, unsettled, self._points, tuple(self._trace))
-
-
-def _states(connection: Connection) -> list[str]:
-    """The states of the texts that are due; the step before them is skipped."""
-    return list(connection.execute(select(text.c.state).where(text.c.step == STEP)).scalars())
 
 
 def _guard_of(process: Process) -> Callable[..., CrashGuard]:
