@@ -211,7 +211,15 @@ def _line_replies(account: Account, text: Text, webhook: Webhook, params: dict[s
         method, url = redirect.get("method", "POST").upper(), urljoin(url, redirect.text)
         if not may_request(url):
             raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
-    raise NoAnswer(14106, f"More than {MAX_DOCUMENTS} documents in a row.")
+    _warn(account, url, NoAnswer(14106, f"More than {MAX_DOCUMENTS} documents in a row."))
+    return replies
+
+
+def _warn(account: Account, url: str, fault: TwimlError | NoAnswer) -> None:
+    """Log a fault for which Twilio leaves out one reply. Raises it if strict."""
+    if account.settings.strict:
+        raise fault
+    account.log_warning(fault.code, url, str(fault))
 
 
 def _parse_answer(account: Account, answer: Answer, url: str) -> Element | str:
@@ -235,7 +243,13 @@ def _replies(account: Account, text: Text, response: Element, redirect: Element 
     """The `<Message>`s up to a `<Redirect>`, after which nothing runs."""
     verbs = response.children
     verbs = verbs if redirect is None else verbs[: verbs.index(redirect)]
-    return [_reply(account, text, verb, url) for verb in verbs]
+    replies = []
+    for verb in verbs:
+        try:
+            replies.append(_reply(account, text, verb, url))
+        except TwimlError as fault:
+            _warn(account, url, fault)
+    return replies
 
 
 def _reply(account: Account, text: Text, message: Element, url: str) -> Reply:

@@ -9,7 +9,6 @@ from simulator.rest.fields import (
     LIST_PARTICIPANTS,
     UPDATE_CONFERENCE,
     UPDATE_PARTICIPANT,
-    check,
     flag_of,
 )
 from simulator.rest.listing import paginate, period
@@ -32,7 +31,7 @@ class Conferences(Endpoint):
         )
 
     def list_conferences(self) -> Response:
-        check(LIST_CONFERENCES, request.args)
+        self.check(LIST_CONFERENCES, request.args)
         name, status = request.args.get("FriendlyName"), request.args.get("Status")
         created = period(request.args, "DateCreated")
         with self.account.lock:
@@ -51,7 +50,7 @@ class Conferences(Endpoint):
     def update(self, sid: str) -> Response:
         """Status=completed ends it for all."""
         room = self._conference(sid)
-        check(UPDATE_CONFERENCE, request.form)
+        self.check(UPDATE_CONFERENCE, request.form)
         if request.form.get("Status", "completed") != "completed":
             raise RestError(20001, "Status must be completed")
         members = list(room.participants.values())
@@ -60,7 +59,7 @@ class Conferences(Endpoint):
         return jsonify(room.resource())
 
     def list_participants(self, sid: str) -> Response:
-        check(LIST_PARTICIPANTS, request.args)
+        self.check(LIST_PARTICIPANTS, request.args)
         room = self._conference(sid)
         flags = {name: request.args.get(name) for name in ("Muted", "Hold")}
         with self.account.lock:
@@ -90,7 +89,7 @@ class Conferences(Endpoint):
     def update_participant(self, sid: str, call_sid: str) -> Response:
         room = self._conference(sid)
         member = self._participant(room, call_sid)
-        check(UPDATE_PARTICIPANT, request.form)
+        self.check(UPDATE_PARTICIPANT, request.form)
         form = request.form
         with self.account.lock:
             if "EndConferenceOnExit" in form:

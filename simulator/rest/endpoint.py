@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
 from simulator.account import Account
+from simulator.rest.errors import RestError
+from simulator.rest.fields import Form
 from simulator.scheduler import Scheduler
 
 
@@ -30,6 +32,21 @@ class Endpoint:
 
     def routes(self) -> tuple[Route, ...]:
         raise NotImplementedError
+
+    def check(self, form: Form, names: Iterable[str]) -> None:
+        """Log a warning for each unknown field, as Twilio does: https://www.twilio.com/docs/api/errors/20001
+
+        Raises RestError 20001 for a field that cannot be simulated, and, if strict, for an unknown one.
+        """
+        for name in names:
+            if name in form.unsupported:
+                raise RestError(20001, f"Twilio accepts {name}, but the simulator does not support it.")
+            if name in form.accepted:
+                continue
+            sentence = f"Unknown parameter in the request: {name}"
+            if self.account.settings.strict:
+                raise RestError(20001, sentence)
+            self.account.log_warning(20001, request.path, f"{sentence}. It was ignored.")
 
 
 def created(resource: dict[str, Any]) -> Response:

@@ -73,7 +73,7 @@ ERRORS = {
     30409: ErrorType(409, "This message cannot be canceled: it is {0}"),
     32018: ErrorType(400, "Twiml size exceeded maximum allowed value of 4000 characters"),
     35111: ErrorType(400, "SendAt timestamp is missing"),
-    35114: ErrorType(400, "SendAt {0} is not a time from 15 minutes to 35 days ahead, in ISO 8601"),
+    35114: ErrorType(400, "SendAt {0} is not a time from 5 minutes to 35 days ahead, in ISO 8601"),
     35118: ErrorType(400, "MessagingServiceSid is required to schedule a message"),
     35126: ErrorType(400, "The ScheduleType value provided is not supported: {0}"),
     63007: ErrorType(400, "Twilio could not find a Channel with the specified From address: {0}"),

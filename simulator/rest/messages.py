@@ -25,14 +25,14 @@ from simulator.rest.fields import (
     LIST_MEDIA,
     LIST_MESSAGES,
     UPDATE_MESSAGE,
-    check,
     integer,
     url_of,
 )
 from simulator.rest.listing import paginate, period
 
 MAX_VALIDITY_SECONDS = 36_000
-EARLIEST, LATEST = timedelta(minutes=15), timedelta(days=35)
+# https://www.twilio.com/docs/api/errors/35114
+EARLIEST, LATEST = timedelta(minutes=5), timedelta(days=35)
 FINAL = ("received", "delivered", "undelivered", "failed", "canceled", "read")
 OTHER_CHANNELS = re.compile(r"(whatsapp|messenger|rcs):", re.IGNORECASE)
 BAD_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -59,7 +59,7 @@ class Messages(Endpoint):
         faults = self.account.fault_injector.faults
         if faults.latency:
             time.sleep(faults.latency)
-        check(CREATE_MESSAGE, request.form)
+        self.check(CREATE_MESSAGE, request.form)
         text = self._parse_text(request.form)
         fault = self.account.fault_injector.for_creation()
         if fault in ("429", "500"):
@@ -82,7 +82,7 @@ class Messages(Endpoint):
 
     def list_messages(self) -> Response:
         """Texts that have not been sent yet are filtered by their creation time."""
-        check(LIST_MESSAGES, request.args)
+        self.check(LIST_MESSAGES, request.args)
         to, sender = request.args.get("To"), request.args.get("From")
         in_period = period(request.args, "DateSent")
 
@@ -112,7 +112,7 @@ class Messages(Endpoint):
     def update(self, sid: str) -> Response:
         """An empty Body redacts a text; Status=canceled cancels a scheduled one."""
         text = self._text(sid)
-        check(UPDATE_MESSAGE, request.form)
+        self.check(UPDATE_MESSAGE, request.form)
         body, status = request.form.get("Body"), request.form.get("Status")
         if status not in (None, "canceled"):
             raise RestError(20001, "Status must be canceled")
@@ -139,7 +139,7 @@ class Messages(Endpoint):
         return deleted()
 
     def list_media(self, sid: str) -> Response:
-        check(LIST_MEDIA, request.args)
+        self.check(LIST_MEDIA, request.args)
         text = self._text(sid)
         when = period(request.args, "DateCreated")
         found = [media for media in text.attachments if when(media.created)]

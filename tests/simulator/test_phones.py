@@ -23,7 +23,7 @@ def gather(**attributes):
 
 
 def test_a_call_posts_a_signed_request_with_twilios_parameters(network, line):
-    line.says = {"/voice": "<Say>Hello\n <break time='1s'/>there, <prosody rate='90%'>Jane</prosody>.</Say><Say/>"}
+    line.says = {"/voice": "<Say>Hello\n <break time='1s'/>there, <prosody rate='90%'>Jane</prosody>.</Say>"}
     turn = network.call()
     assert turn["said"] == ["Hello there, Jane."]
     assert (turn["waits"], turn["dial"], turn["error"], turn["language"]) == ("over", [], None, [None])
