@@ -17,7 +17,9 @@ ERRORS = {
     20003: ErrorType(401, "Authenticate"),
     20004: ErrorType(405, "Method not allowed"),
     20009: ErrorType(409, "The resource {0} cannot be changed or deleted before it is complete"),
+    20400: ErrorType(400, "The request could not be read"),
     20404: ErrorType(404, "The requested resource {0} was not found"),
+    20413: ErrorType(413, "Request entity is larger than limits defined by the server"),
     20429: ErrorType(429, "Too Many Requests"),
     20500: ErrorType(500, "An internal server error has occurred"),
     21201: ErrorType(400, "No 'To' number is specified"),
@@ -78,6 +80,9 @@ ERRORS = {
     35126: ErrorType(400, "The ScheduleType value provided is not supported: {0}"),
     63007: ErrorType(400, "Twilio could not find a Channel with the specified From address: {0}"),
 }
+
+# The code for an HTTP status.
+HTTP_ERRORS = {400: 20400, 404: 20404, 405: 20004, 413: 20413}
 
 # The `error_message` of a text that failed after Twilio had accepted it.
 DELIVERY_ERRORS = {
