@@ -10,13 +10,12 @@ from mimetypes import guess_type
 from urllib.parse import urljoin, urlsplit
 
 from simulator.account import Account, Media, Text
-from simulator.loopback import may_request
 from simulator.messaging.picture import CONTENT_TYPE
 from simulator.messaging.receipts import deliver
 from simulator.numbers import normalize, places
 from simulator.resource import API_VERSION, new_sid, segments
 from simulator.scheduler import Scheduler
-from simulator.twiml.document import Element, TwimlError, parse
+from simulator.twiml.document import Element, TwimlError, parse, url_of
 from simulator.twiml.grammar import TEXT_VERBS
 from simulator.voice.leg import XML_TYPES
 from simulator.webhook import Answer, NoAnswer, Webhook, path_of, send
@@ -208,9 +207,7 @@ def _line_replies(account: Account, text: Text, webhook: Webhook, params: dict[s
         replies += _replies(account, text, response, redirect, url)
         if redirect is None:
             return replies
-        method, url = redirect.get("method", "POST").upper(), urljoin(url, redirect.text)
-        if not may_request(url):
-            raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
+        method, url = redirect.get("method", "POST").upper(), url_of(redirect, url)
     _warn(account, url, NoAnswer(14106, f"More than {MAX_DOCUMENTS} documents in a row."))
     return replies
 
@@ -254,7 +251,7 @@ def _replies(account: Account, text: Text, response: Element, redirect: Element 
 
 def _reply(account: Account, text: Text, message: Element, url: str) -> Reply:
     bodies = [part.raw_text for part in message.children if part.name == "Body"]
-    media = tuple(urljoin(url, part.text) for part in message.children if part.name == "Media")
+    media = tuple(url_of(part, url, requested=False) for part in message.children if part.name == "Media")
     body = "\n".join(bodies) if bodies else message.raw_text
     to = normalize(message.get("to", text.sender))
     if to is None:

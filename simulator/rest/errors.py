@@ -67,6 +67,7 @@ ERRORS = {
     21614: ErrorType(400, "'To' number is not a valid mobile number: {0}"),
     21617: ErrorType(400, "The concatenated message body exceeds the 1600 character limit"),
     21620: ErrorType(400, "Invalid media URL: {0}"),
+    21623: ErrorType(400, "Number of media files exceeds allowed limit: {0}"),
     21626: ErrorType(400, "Invalid StatusCallbackEvent: {0}"),
     21655: ErrorType(400, "The ContentSid {0} is invalid: the simulator has no content templates"),
     21659: ErrorType(400, "'From' {0} is not a Twilio phone number or Short Code country mismatch"),

@@ -3,6 +3,7 @@
 What becomes of other fields is in `Endpoint.check`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -123,6 +124,6 @@ def integer(values: Mapping[str, str], name: str, default: int, minimum: int, ma
     text = values.get(name, "")
     if text == "":
         return default
-    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
         raise RestError(code, f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
     return int(text)

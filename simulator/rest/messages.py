@@ -13,6 +13,7 @@ from flask import Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from simulator.account import Media, Text
+from simulator.loopback import resolve
 from simulator.messaging.inbound import MAX_CHARACTERS
 from simulator.messaging.picture import PICTURE
 from simulator.messaging.receipts import cancel, deliver, deliver_at
@@ -31,6 +32,7 @@ from simulator.rest.fields import (
 from simulator.rest.listing import paginate, period
 
 MAX_VALIDITY_SECONDS = 36_000
+MAX_MEDIA = 10
 # https://www.twilio.com/docs/api/errors/35114
 EARLIEST, LATEST = timedelta(minutes=5), timedelta(days=35)
 FINAL = ("received", "delivered", "undelivered", "failed", "canceled", "read")
@@ -205,6 +207,8 @@ class Messages(Endpoint):
         number = self._recipient(to, sender)
         if len(body) > MAX_CHARACTERS:
             raise RestError(21617)
+        if len(urls) > MAX_MEDIA:
+            raise RestError(21623, str(len(urls)))
         integer(form, "ValidityPeriod", MAX_VALIDITY_SECONDS, 1, MAX_VALIDITY_SECONDS)
         now = self.account.settings.now()
         send_at = _send_at(form, service, now)
@@ -285,7 +289,7 @@ def _send_at(form: Mapping[str, str], service: str | None, now: datetime) -> dat
 
 def _attachment(url: str, now: datetime) -> Media:
     """Raises RestError 21620 for an address that no carrier could fetch."""
-    if urlsplit(url).scheme not in ("http", "https"):
+    if resolve("", url) is None or urlsplit(url).scheme not in ("http", "https"):
         raise RestError(21620, url)
     content_type = mimetypes.guess_type(urlsplit(url).path)[0] or "application/octet-stream"
     return Media(content_type, now, url)

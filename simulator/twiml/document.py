@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin
 from xml.parsers import expat
 
-from simulator.loopback import may_request
+from simulator.loopback import may_request, resolve
 from simulator.twiml.codes import ERRORS, INVALID_URL, SCHEMA, misplaced, wrong_value
 from simulator.twiml.grammar import SPEECH, TEXT_VERBS, UNSUPPORTED, URL_ATTRIBUTES, VOICE_VERBS, Verb
 from simulator.webhook import MAX_BYTES
@@ -78,6 +78,16 @@ def parse(document: bytes, verbs: Mapping[str, Verb], base: str, warnings: list[
         raise TwimlError(root.line, f"the outermost element is <{root.name}>; it must be <Response>.", 12102)
     _Validator(verbs, base, warnings).check(root)
     return root
+
+
+def url_of(element: Element, base: str, *, requested: bool = True) -> str:
+    """The URL that an element has as its text. requested: by Twilio, now. Raises TwimlError 11100."""
+    url = resolve(base, element.text)
+    if url is None:
+        raise TwimlError(element.line, f"<{element.name}> {element.text!r} is not a URL.", INVALID_URL)
+    if requested and not may_request(url):
+        raise TwimlError(element.line, f"<{element.name}> {element.text!r} is not on this machine.", INVALID_URL)
+    return url
 
 
 class _Parser:

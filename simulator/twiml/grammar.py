@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from simulator.loopback import resolve
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -44,7 +46,7 @@ ANY = Kind("any text", lambda _: True)
 BOOLEAN = _one_of("true", "false")
 METHOD = _like("GET or POST", r"(?i:GET|POST)")
 # An empty action means the current document.
-URL = Kind("a relative or absolute URL", lambda value: not re.search(r"[\s\\<>\"]", value))
+URL = Kind("a relative or absolute URL", lambda value: resolve("http://127.0.0.1/", value) is not None)
 VOICE = _like(
     "man, woman, alice, or a Polly. or Google. voice",
     r"man|woman|alice|Polly\.[^\W\d_]+(-Neural|-Generative)?|Google\.[a-z]{2,3}-[A-Za-z]{2,4}-[\w-]+",

@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 from simulator.loopback import may_request
 from simulator.numbers import E164
 from simulator.twiml.codes import ERRORS
-from simulator.twiml.document import Element, TwimlError, parse
+from simulator.twiml.document import Element, TwimlError, parse, url_of
 from simulator.twiml.grammar import VOICE_VERBS
 from simulator.voice.dial import Destination, destinations_of
 from simulator.webhook import Answer, NoAnswer, Webhook, path_of
@@ -258,7 +258,7 @@ class Leg:
                 raise TwimlError(play.line, "<Play> needs a URL or digits.", 11100)
             self.send_keys(play.attributes["digits"])
             return
-        url = urljoin(self.url, play.text)
+        url = url_of(play, self.url, requested=False)
         if may_request(url):
             answer = self.fetch("GET", url, {})
             if answer.status != 200 or not answer.media_type.startswith("audio/"):
@@ -288,10 +288,7 @@ class Leg:
         self.waiting = record
 
     def _redirect(self, redirect: Element) -> None:
-        url = urljoin(self.url, redirect.text)
-        if not may_request(url):
-            raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
-        self._jump(redirect.get("method", "POST").upper(), url, {})
+        self._jump(redirect.get("method", "POST").upper(), url_of(redirect, self.url), {})
 
     def _reject(self, reject: Element) -> None:
         self.ended = "busy" if reject.get("reason", "rejected") == "busy" else "rejected"
