@@ -72,7 +72,7 @@ def _record(call: Call, bridged: bool) -> dict[str, str]:
     if not bridged or dial is None or dial.get("record", "do-not-record") in ("do-not-record", "false"):
         return {}
     recording = add_recording(call, "DialVerb", TALK_SECONDS)
-    report_recording(call, dial, recording)
+    report_recording(call, dial, recording, call.leg.url)
     return {"RecordingSid": recording.sid, "RecordingUrl": recording_url(call, recording)}
 
 
