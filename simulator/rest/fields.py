@@ -66,6 +66,41 @@ UPDATE_SERVICE = Form(
         " ScanMessageContent FallbackToLongCode AreaCodeGeomatch ValidityPeriod SynchronousValidation Usecase"
     ),
 )
+# A field of a participant, and the attribute of the <Conference> that its call then joins.
+PARTICIPANT_ATTRIBUTES = {
+    "Beep": "beep",
+    "ConferenceRecord": "record",
+    "ConferenceRecordingStatusCallback": "recordingStatusCallback",
+    "ConferenceRecordingStatusCallbackEvent": "recordingStatusCallbackEvent",
+    "ConferenceRecordingStatusCallbackMethod": "recordingStatusCallbackMethod",
+    "ConferenceStatusCallback": "statusCallback",
+    "ConferenceStatusCallbackEvent": "statusCallbackEvent",
+    "ConferenceStatusCallbackMethod": "statusCallbackMethod",
+    "ConferenceTrim": "trim",
+    "EndConferenceOnExit": "endConferenceOnExit",
+    "JitterBufferSize": "jitterBufferSize",
+    "Label": "participantLabel",
+    "MaxParticipants": "maxParticipants",
+    "Muted": "muted",
+    "Region": "region",
+    "StartConferenceOnEnter": "startConferenceOnEnter",
+    "WaitMethod": "waitMethod",
+    "WaitUrl": "waitUrl",
+}
+# Fields that mean the same for a participant and for a call.
+PARTICIPANT_CALL = _names(
+    "To From Timeout TimeLimit StatusCallback StatusCallbackMethod StatusCallbackEvent Record RecordingChannels"
+    " RecordingStatusCallback RecordingStatusCallbackMethod RecordingStatusCallbackEvent RecordingTrack Trim CallReason"
+    " CallerId CallToken MachineDetection MachineDetectionTimeout MachineDetectionSpeechThreshold"
+    " MachineDetectionSpeechEndThreshold MachineDetectionSilenceTimeout"
+)
+CREATE_PARTICIPANT = Form(
+    PARTICIPANT_CALL | PARTICIPANT_ATTRIBUTES.keys() | {"EarlyMedia", "CallerDisplayName"},
+    _names(
+        "AmdStatusCallback AmdStatusCallbackMethod Byoc CallSidToCoach ClientNotificationUrl Coaching SipAuthPassword"
+        " SipAuthUsername"
+    ),
+)
 UPDATE_CONFERENCE = Form(_names("Status"), _names("AnnounceUrl AnnounceMethod"))
 UPDATE_PARTICIPANT = Form(
     _names("Muted Hold EndConferenceOnExit"),

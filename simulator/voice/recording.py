@@ -35,7 +35,7 @@ _MP3_FRAMES_PER_SECOND = 44_100 / 1152
 
 @dataclass
 class Recording:
-    """seconds: its length. source: RecordVerb, DialVerb, or StartCallRecordingAPI. words: what was said, if known."""
+    """seconds: its length. source: RecordVerb, DialVerb, OutboundAPI or Conference. words: what was said, if known."""
 
     call_sid: str
     created: datetime
@@ -86,8 +86,10 @@ class Recording:
         return _MP3_FRAME * round(min(self.seconds, MAX_AUDIO_SECONDS) * _MP3_FRAMES_PER_SECOND)
 
 
-def add_recording(call: Call, source: str, seconds: int, words: str = "") -> Recording:
-    recording = Recording(call.sid, call.settings.now(), seconds, source, words)
+def add_recording(
+    call: Call, source: str, seconds: int, words: str = "", conference_sid: str | None = None
+) -> Recording:
+    recording = Recording(call.sid, call.settings.now(), seconds, source, words, conference_sid=conference_sid)
     with call.account.lock:
         call.account.recordings[recording.sid] = recording
     return recording
@@ -174,6 +176,8 @@ def post_recording_status(call: Call, webhook: Webhook, recording: Recording) ->
         "RecordingTrack": "both",
         "RecordingUrl": recording_url(call, recording),
     }
+    if recording.conference_sid:
+        params["ConferenceSid"] = recording.conference_sid
     notify(call.account, call.scheduler, webhook, params, "the status callback of a recording")
 
 

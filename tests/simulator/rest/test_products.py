@@ -57,12 +57,13 @@ def test_a_request_that_a_resource_does_not_take_is_twilios_405(network, caplog)
     services = client.messaging.v1.services
     assert error_of(lambda: services.create(friendly_name="Another")) == (405, 20004)
     assert error_of(services(SERVICE).delete) == (405, 20004)
-    participants = client.conferences("CF" + "1" * 32).participants
-    assert error_of(lambda: participants.create(to=JANE, from_="+16035550100")) == (405, 20004)
+    assert error_of(client.available_phone_numbers("US").fetch) == (404, 20404)
+    assert error_of(lambda: client.recordings("RE" + "1" * 32).transcriptions("TR" + "1" * 32).delete()) == (404, 20404)
     assert [re.search(r"have (.*?)(?: of|:)", line)[1] for line in caplog.messages] == [
         "POST /v1/Services",
         "DELETE /v1/Services",
-        "POST Conferences",
+        "GET AvailablePhoneNumbers",
+        "DELETE Recordings",
     ]
 
 
