@@ -132,6 +132,15 @@ def test_a_bought_number_calls_texts_and_is_called_with_webhooks_of_its_own(netw
     assert code_of(lambda: client.messages.create(to=JANE, from_=second, body="hi")) == (400, 21659)
 
 
+def test_the_number_that_the_phones_call_is_kept_and_unknown_ones_are_refused(network):
+    client = network.client()
+    numbers = client.incoming_phone_numbers
+    assert code_of(numbers(numbers.list()[0].sid).delete) == (400, 20001)
+    assert code_of(numbers("PN" + "9" * 32).fetch) == (404, 20404)
+    assert code_of(partial(numbers.create, phone_number="")) == (400, 21451)
+    assert [number.phone_number for number in numbers.list(friendly_name="Another")] == []
+
+
 # The debugger
 
 
@@ -172,6 +181,9 @@ def test_the_messaging_service_has_the_numbers_and_may_answer_their_texts(networ
     assert network.text("hi")[1]["replies"] == ["Number"]
     service.update(inbound_request_url=line.url + "/service", use_inbound_webhook_on_number=False)
     assert network.text("hi")[1]["replies"] == ["Service"]
+    service.update(inbound_method="GET")
+    network.text("hi")
+    assert line.asked[-1][0] == "GET"
     service.update(use_inbound_webhook_on_number=True)
     assert network.text("hi")[1]["replies"] == ["Number"]
     assert code_of(lambda: service.update(inbound_request_url="https://example.com/")) == (400, 21402)
