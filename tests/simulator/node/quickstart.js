@@ -38,6 +38,11 @@ const answers = {
     answer.message({ action: "/sent", method: "POST" }, `Message ${count}: ${form.Body}`);
     return answer;
   },
+  "/sent"(form) {
+    const answer = new MessagingResponse();
+    answer.message(`It is ${form.MessageStatus}.`);
+    return answer;
+  },
 };
 
 const server = http.createServer((request, response) => {
