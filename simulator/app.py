@@ -1,6 +1,6 @@
 """The simulator as one web application."""
 
-import re
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
@@ -10,14 +10,12 @@ from simulator.account import Account
 from simulator.loopback import is_loopback
 from simulator.phone_page.door import PhonePage
 from simulator.phones import Phones
-from simulator.resource import API_VERSION
 from simulator.rest.api import Rest
-from simulator.rest.errors import RestError
+from simulator.rest.errors import HTTP_ERRORS, RestError
+from simulator.rest.products import ProductPaths, Uncovered, path_at_twilio
 from simulator.scheduler import Scheduler
 from simulator.settings import Settings
 
-# Twilio's own prefixes: of the API of an account, and of the other products' APIs.
-_REST_PATH = re.compile(rf"/({API_VERSION}|v\d)/")
 MAX_REQUEST_BYTES = 1024 * 1024
 
 
@@ -33,7 +31,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(PhonePage(account, scheduler).blueprint())
     app.before_request(_refuse_websites)
     app.register_error_handler(RestError, _rest_error)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, _http_error(Uncovered()))
+    app.wsgi_app = ProductPaths(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
@@ -62,9 +61,15 @@ def _rest_error(error: RestError) -> Response:
     return response
 
 
-def _http_error(error: HTTPException) -> Response:
-    if _REST_PATH.match(request.path):
-        return _rest_error(RestError(20004) if error.code == 405 else RestError(20404, request.path))
-    response = jsonify({"error": f"{error.name}: {request.method} {request.path}"})
-    response.status_code = error.code or 500
-    return response
+def _http_error(uncovered: Uncovered) -> Callable[[HTTPException], Response]:
+    def answer(error: HTTPException) -> Response:
+        path = path_at_twilio(request.path)
+        if path is None:
+            response = jsonify({"error": f"{error.name}: {request.method} {request.path}"})
+            response.status_code = error.code or 500
+            return response
+        if error.code in (404, 405):
+            uncovered.report(request.method, request.path)
+        return _rest_error(RestError(HTTP_ERRORS.get(error.code or 500, 20500), path))
+
+    return answer

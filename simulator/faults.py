@@ -46,6 +46,8 @@ class FaultInjector:
     def set_faults(self, requested: dict[str, Any]) -> None:
         """Replace all faults. Raises `InvalidFaults` and changes nothing if the request is invalid."""
         faults = _parse(requested)
+        if not isinstance(requested.get("seed"), int | str | None):
+            raise InvalidFaults("seed must be a whole number or text.")
         with self._lock:
             self.faults = faults
             self._random = random.Random(requested.get("seed"))  # noqa: S311

@@ -1,9 +1,12 @@
 """The rule that every URL is checked against: nothing leaves this machine."""
 
 import ipaddress
+import re
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+_NOT_IN_URLS = re.compile(r'[\s\x00-\x1f\x7f\\<>"]')
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,8 @@ def allow_host(host: AllowedHost) -> None:
 
 def allowed_host(url: str) -> AllowedHost | None:
     """The allowed host of an absolute https URL; None for any other."""
-    try:
-        parts = urlsplit(url)
-        name, _port = parts.hostname, parts.port
-    except ValueError:
-        return None
-    return _allowed.get(name or "") if parts.scheme == "https" else None
+    parts = _split(url)
+    return _allowed.get(parts.hostname or "") if parts and parts.scheme == "https" else None
 
 
 def may_request(url: str) -> bool:
@@ -50,14 +49,8 @@ def may_request(url: str) -> bool:
 
 def is_loopback(url: str) -> bool:
     """Whether an absolute http URL points to this machine, without resolving names."""
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if parts.scheme != "http" or host is None:
-        return False
-    return is_loopback_host(host)
+    parts = _split(url)
+    return parts is not None and parts.scheme == "http" and is_loopback_host(parts.hostname or "")
 
 
 def is_loopback_host(host: str) -> bool:
@@ -68,6 +61,25 @@ def is_loopback_host(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def resolve(base: str, reference: str) -> str | None:
+    """The absolute URL of a reference, such as the action of a `<Gather>`; None if it is not a URL."""
+    try:
+        url = urljoin(base, reference)
+    except ValueError:
+        return None
+    return url if _split(url) else None
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None if it is not one."""
+    try:
+        parts = urlsplit(url)
+        _valid = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return None if _NOT_IN_URLS.search(url) else parts
 
 
 def loopback_only(name: str, url: str) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import phonenumbers
 
-E164 = r"\+[1-9]\d{6,14}"
+E164 = r"\+[1-9][0-9]{6,14}"
 NO_CALLER = (
     "anonymous",
     "Anonymous",
@@ -84,7 +84,7 @@ PLACES = {
     "212": ("NY", "NEW YORK", "10007"),
 }
 
-_US = re.compile(r"\+1[2-9]\d{2}[2-9]\d{6}")
+_US = re.compile(r"\+1[2-9][0-9]{2}[2-9][0-9]{6}")
 
 
 @lru_cache(maxsize=65536)
@@ -92,11 +92,14 @@ def normalize(number: str) -> str | None:
     """A number in E.164; US numbers may lack +1. None if it is not a possible number."""
     if _US.fullmatch(number):
         return number
+    # The library also reads the digits of other scripts, and drops what follows a number.
+    if not number.isascii() or not number.isprintable():
+        return None
     try:
         parsed = phonenumbers.parse(number, "US")
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(parsed):
+    if parsed.extension or not phonenumbers.is_possible_number(parsed):
         return None
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 

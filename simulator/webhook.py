@@ -13,15 +13,16 @@ import http.client
 import re
 import socket
 import ssl
+import string
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urldefrag, urlencode, urlsplit
 
 from simulator.cookies import PairCookies
 from simulator.exchange_log import EXCHANGES
-from simulator.loopback import AllowedHost, allowed_host, loopback_only, may_request
+from simulator.loopback import AllowedHost, allowed_host, loopback_only, may_request, resolve
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
@@ -93,15 +94,15 @@ def send(token: str, method: str, url: str, params: Mapping[str, str], cookies: 
     for _ in range(MAX_REDIRECTS):
         if not 300 <= answer.status < 400:
             return replace(answer, seconds=time.monotonic() - started)
-        if answer.status not in REDIRECTS or not answer.location:
+        if answer.status not in REDIRECTS or not answer.location or resolve(answer.url, answer.location) is None:
             raise NoAnswer(
                 11216,
                 f"The line answered {path_of(url)} with {answer.status}; Twilio follows only "
-                f"{', '.join(map(str, REDIRECTS))}, with a Location.",
+                f"{', '.join(map(str, REDIRECTS))}, with a valid Location.",
             )
         if answer.status in REDIRECTS_TO_GET:
             method, params = "GET", {}
-        url = urljoin(answer.url, answer.location)
+        url = resolve(answer.url, answer.location) or ""
         answer = _send_once(token, method, url, params, cookies, started)
     raise NoAnswer(11215, f"The line redirected more than {MAX_REDIRECTS} times, at last from {path_of(url)}.")
 
@@ -109,7 +110,7 @@ def send(token: str, method: str, url: str, params: Mapping[str, str], cookies: 
 def _send_once(
     token: str, method: str, url: str, params: Mapping[str, str], cookies: PairCookies | None, started: float
 ) -> Answer:
-    url = urldefrag(url).url
+    url = _ascii(url)
     if not may_request(url):
         raise NoAnswer(11100, loopback_only("The URL", url))
     document = url
@@ -141,7 +142,7 @@ def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
     Hundreds of texts a second have three receipts each, so this avoids the cost of http.client.
     Raises `NoAnswer` as `send` does.
     """
-    url = urldefrag(url).url
+    url = _ascii(url)
     if not may_request(url):
         raise NoAnswer(11100, loopback_only("The URL", url))
     body, headers = _signed(token, "POST", url, params)
@@ -196,6 +197,11 @@ def _signed(token: str, method: str, url: str, params: Mapping[str, str]) -> tup
         return None, headers
     headers["Content-Type"] = "application/x-www-form-urlencoded; charset=UTF-8"
     return urlencode(fields).encode(), headers
+
+
+def _ascii(url: str) -> str:
+    """A URL as it is requested and signed: without its fragment, other letters as percent codes."""
+    return quote(urldefrag(url).url, safe=string.punctuation)
 
 
 def path_of(url: str) -> str:
@@ -272,6 +278,8 @@ def _request_and_read(
         if not chunk:
             break
         body += chunk
+    if response.length and len(body) <= MAX_BYTES:
+        raise http.client.IncompleteRead(body, response.length)
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return Answer(
         response.status,

@@ -105,7 +105,7 @@ def _connect(line: Line, fallback_url: str, *, yes: bool) -> None:
                 "The account has no number that this line sends from: correct the sender, or buy the number.", FINDINGS
             )
         if not changes:
-            echo(f"All webhooks point here already ({count} numbers).")
+            echo(f"All webhooks point here already ({'1 number' if count == 1 else f'{count} numbers'}).")
             return
         for change in changes:
             for text in change.lines():

@@ -119,7 +119,7 @@ def judge_webhooks(numbers: list[Number], service: Service | None, settings: Set
     without = [number.sid for number in numbers if not _has_fallback(number, settings.public_url)]
     if without:
         return warning(f"{without[0]} has no fallback on another server: see `infoline doctor --write-fallback`.")
-    return ok(f"{len(numbers)} numbers point here, with a fallback on another server.")
+    return ok("All numbers point here, with a fallback on another server.")
 
 
 def wrong_webhooks(number: Number, public_url: str) -> list[str]:

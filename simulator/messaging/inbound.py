@@ -5,18 +5,20 @@ answers, and still posts the text to the line. A blocked sender gets no second c
 none of the line's replies.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from mimetypes import guess_type
 from urllib.parse import urljoin, urlsplit
 
 from simulator.account import Account, Media, Text
-from simulator.loopback import may_request
 from simulator.messaging.picture import CONTENT_TYPE
 from simulator.messaging.receipts import deliver
 from simulator.numbers import normalize, places
 from simulator.resource import API_VERSION, new_sid, segments
 from simulator.scheduler import Scheduler
-from simulator.twiml.document import Element, TwimlError, parse
+from simulator.twiml.document import Element, TwimlError, parse, url_of
 from simulator.twiml.grammar import TEXT_VERBS
 from simulator.voice.leg import XML_TYPES
 from simulator.webhook import Answer, NoAnswer, Webhook, path_of, send
@@ -61,6 +63,16 @@ class Reply:
     media: tuple[str, ...] = ()
     callback: str | None = None
     sender: str = ""
+    sid: str = field(default_factory=lambda: new_sid("SM"))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """The next request of a conversation. params: those that it has besides the parameters of the text."""
+
+    method: str
+    url: str
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,7 +142,7 @@ def _send_reply(account: Account, scheduler: Scheduler, reply: Reply) -> None:
     now = account.settings.now()
     text = account.add_text(
         Text(
-            sid=new_sid("MM" if reply.media else "SM"),
+            sid=reply.sid,
             to=reply.to,
             sender=reply.sender or account.settings.sender,
             body=reply.body,
@@ -196,22 +208,48 @@ def _answers(account: Account, text: Text) -> tuple[list[Reply], str | None]:
 
 
 def _line_replies(account: Account, text: Text, webhook: Webhook, params: dict[str, str]) -> list[Reply]:
-    method, url = webhook.method, webhook.url
+    step = _Step(webhook.method, webhook.url)
     replies: list[Reply] = []
     for _ in range(MAX_DOCUMENTS):
-        answer = send(account.settings.auth_token, method, url, params, account.cookies.of(params))
-        url = answer.url
-        response = _parse_answer(account, answer, url)
+        answer = send(
+            account.settings.auth_token, step.method, step.url, {**params, **step.params}, account.cookies.of(params)
+        )
+        response = _parse_answer(account, answer, answer.url)
         if isinstance(response, str):
             return [*replies, *([Reply(text.sender, response, sender=text.to)] if response else [])]
-        redirect = next((verb for verb in response.children if verb.name == "Redirect"), None)
-        replies += _replies(account, text, response, redirect, url)
-        if redirect is None:
+        found, following = _run(account, text, response, answer.url)
+        replies += found
+        if following is None:
             return replies
-        method, url = redirect.get("method", "POST").upper(), urljoin(url, redirect.text)
-        if not may_request(url):
-            raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
-    raise NoAnswer(14106, f"More than {MAX_DOCUMENTS} documents in a row.")
+        step = following
+    _warn(account, webhook.url, NoAnswer(14106, f"More than {MAX_DOCUMENTS} documents in a row."))
+    return replies
+
+
+def _run(account: Account, text: Text, response: Element, url: str) -> tuple[list[Reply], _Step | None]:
+    """The replies of a document, and the request that its `<Redirect>` or the action of a `<Message>` leads to."""
+    replies: list[Reply] = []
+    for verb in response.children:
+        method = verb.get("method", "POST").upper()
+        if verb.name == "Redirect":
+            return replies, _Step(method, url_of(verb, url))
+        try:
+            reply = _reply(account, text, verb, url)
+        except TwimlError as fault:
+            _warn(account, url, fault)
+            continue
+        replies.append(reply)
+        if "action" in verb.attributes:
+            queued = {"MessageSid": reply.sid, "SmsSid": reply.sid, "MessageStatus": "queued", "SmsStatus": "queued"}
+            return replies, _Step(method, urljoin(url, verb.attributes["action"]), queued)
+    return replies, None
+
+
+def _warn(account: Account, url: str, fault: TwimlError | NoAnswer) -> None:
+    """Log a fault for which Twilio leaves out one reply. Raises it if strict."""
+    if account.settings.strict:
+        raise fault
+    account.log_warning(fault.code, url, str(fault))
 
 
 def _parse_answer(account: Account, answer: Answer, url: str) -> Element | str:
@@ -231,16 +269,9 @@ def _parse_answer(account: Account, answer: Answer, url: str) -> Element | str:
     return response
 
 
-def _replies(account: Account, text: Text, response: Element, redirect: Element | None, url: str) -> list[Reply]:
-    """The `<Message>`s up to a `<Redirect>`, after which nothing runs."""
-    verbs = response.children
-    verbs = verbs if redirect is None else verbs[: verbs.index(redirect)]
-    return [_reply(account, text, verb, url) for verb in verbs]
-
-
 def _reply(account: Account, text: Text, message: Element, url: str) -> Reply:
     bodies = [part.raw_text for part in message.children if part.name == "Body"]
-    media = tuple(urljoin(url, part.text) for part in message.children if part.name == "Media")
+    media = tuple(url_of(part, url, requested=False) for part in message.children if part.name == "Media")
     body = "\n".join(bodies) if bodies else message.raw_text
     to = normalize(message.get("to", text.sender))
     if to is None:
@@ -253,4 +284,5 @@ def _reply(account: Account, text: Text, message: Element, url: str) -> Reply:
     if len(body) > MAX_CHARACTERS:
         raise TwimlError(message.line, f"<Message> has {len(body)} characters; it takes {MAX_CHARACTERS}.", 14103)
     callback = message.attributes.get("statusCallback")
-    return Reply(to, body, media, None if callback is None else urljoin(url, callback), sender)
+    sid = new_sid("MM" if media else "SM")
+    return Reply(to, body, media, None if callback is None else urljoin(url, callback), sender, sid)

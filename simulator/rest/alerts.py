@@ -11,7 +11,7 @@ from simulator.account import DebuggerEntry
 from simulator.resource import API_VERSION
 from simulator.rest.endpoint import Endpoint, Route
 from simulator.rest.errors import RestError
-from simulator.rest.fields import LIST_ALERTS, check
+from simulator.rest.fields import LIST_ALERTS
 from simulator.rest.listing import paginate_with_meta, parse_moment
 
 HOST = "https://monitor.twilio.com"
@@ -24,7 +24,7 @@ class Alerts(Endpoint):
         return Route("/Alerts", "GET", self.list_alerts), Route("/Alerts/<sid>", "GET", self.get_alert)
 
     def list_alerts(self) -> Response:
-        check(LIST_ALERTS, request.args)
+        self.check(LIST_ALERTS, request.args)
         level = request.args.get("LogLevel")
         start, end = parse_moment(request.args.get("StartDate")), parse_moment(request.args.get("EndDate"), True)
         with self.account.lock:

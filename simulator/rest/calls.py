@@ -4,7 +4,7 @@ from flask import Response, jsonify, request
 
 from simulator.rest.endpoint import Endpoint, Route, created, deleted
 from simulator.rest.errors import RestError
-from simulator.rest.fields import CREATE_CALL, LIST_CALLS, UPDATE_CALL, check
+from simulator.rest.fields import CREATE_CALL, LIST_CALLS, UPDATE_CALL
 from simulator.rest.listing import paginate, period
 from simulator.voice.call import Call
 from simulator.voice.dialed import DialedCall
@@ -24,13 +24,13 @@ class Calls(Endpoint):
         )
 
     def create(self) -> Response:
-        check(CREATE_CALL, request.form)
+        self.check(CREATE_CALL, request.form)
         events = request.form.getlist("StatusCallbackEvent")
         return created(create_call(self.account, self.scheduler, request.form, events).resource())
 
     def list_calls(self) -> Response:
         """Calls that have not been answered yet are filtered by their creation time."""
-        check(LIST_CALLS, request.args)
+        self.check(LIST_CALLS, request.args)
         filters = {name: request.args.get(name) for name in ("To", "From", "Status", "ParentCallSid")}
         started, ended = period(request.args, "StartTime"), period(request.args, "EndTime")
         by_end = any(name.startswith("EndTime") for name in request.args)
@@ -55,7 +55,7 @@ class Calls(Endpoint):
 
     def update(self, sid: str) -> Response:
         call = self._call(sid)
-        check(UPDATE_CALL, request.form)
+        self.check(UPDATE_CALL, request.form)
         update_call(call, request.form)
         return jsonify(call.resource())
 

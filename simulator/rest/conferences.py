@@ -1,19 +1,26 @@
 """https://www.twilio.com/docs/voice/api/conference-resource and .../conference-participant-resource"""
 
-from flask import Response, jsonify, request
+from xml.etree import ElementTree
 
-from simulator.rest.endpoint import Endpoint, Route, deleted
+from flask import Response, jsonify, request
+from werkzeug.datastructures import MultiDict
+
+from simulator.rest.endpoint import Endpoint, Route, created, deleted
 from simulator.rest.errors import RestError
 from simulator.rest.fields import (
+    CREATE_PARTICIPANT,
     LIST_CONFERENCES,
     LIST_PARTICIPANTS,
+    PARTICIPANT_ATTRIBUTES,
+    PARTICIPANT_CALL,
     UPDATE_CONFERENCE,
     UPDATE_PARTICIPANT,
-    check,
     flag_of,
+    url_of,
 )
 from simulator.rest.listing import paginate, period
-from simulator.voice.conference import Conference, Participant, end_conference, remove
+from simulator.voice.conference import Conference, Participant, conference_named, end_conference, remove
+from simulator.voice.outbound import create_call
 
 
 class Conferences(Endpoint):
@@ -26,20 +33,21 @@ class Conferences(Endpoint):
             Route("/Conferences/<sid>.json", "GET", self.get),
             Route("/Conferences/<sid>.json", "POST", self.update),
             Route("/Conferences/<sid>/Participants.json", "GET", self.list_participants),
+            Route("/Conferences/<sid>/Participants.json", "POST", self.add_participant),
             Route(one, "GET", self.get_participant),
             Route(one, "POST", self.update_participant),
             Route(one, "DELETE", self.remove_participant),
         )
 
     def list_conferences(self) -> Response:
-        check(LIST_CONFERENCES, request.args)
+        self.check(LIST_CONFERENCES, request.args)
         name, status = request.args.get("FriendlyName"), request.args.get("Status")
-        created = period(request.args, "DateCreated")
+        in_period = period(request.args, "DateCreated")
         with self.account.lock:
             found = [
                 room
                 for room in reversed(self.account.conferences.values())
-                if (not name or room.name == name) and (not status or room.status == status) and created(room.created)
+                if (not name or room.name == name) and (not status or room.status == status) and in_period(room.created)
             ]
         return jsonify(
             paginate(found, request.args, request.path, "conferences", Conference.resource, lambda room: room.sid)
@@ -51,7 +59,7 @@ class Conferences(Endpoint):
     def update(self, sid: str) -> Response:
         """Status=completed ends it for all."""
         room = self._conference(sid)
-        check(UPDATE_CONFERENCE, request.form)
+        self.check(UPDATE_CONFERENCE, request.form)
         if request.form.get("Status", "completed") != "completed":
             raise RestError(20001, "Status must be completed")
         members = list(room.participants.values())
@@ -60,7 +68,7 @@ class Conferences(Endpoint):
         return jsonify(room.resource())
 
     def list_participants(self, sid: str) -> Response:
-        check(LIST_PARTICIPANTS, request.args)
+        self.check(LIST_PARTICIPANTS, request.args)
         room = self._conference(sid)
         flags = {name: request.args.get(name) for name in ("Muted", "Hold")}
         with self.account.lock:
@@ -83,6 +91,25 @@ class Conferences(Endpoint):
             )
         )
 
+    def add_participant(self, sid: str) -> Response:
+        """Call a phone, which joins when it is answered. sid: of a conference, or the name of one that may be new."""
+        self.check(CREATE_PARTICIPANT, request.form)
+        form, room = request.form, self.account.conferences.get(sid)
+        element = _conference(room.name if room else sid, form)
+        fields = {name: value for name, value in form.items() if name in PARTICIPANT_CALL}
+        fields["Twiml"] = f"<Response><Dial>{ElementTree.tostring(element, 'unicode')}</Dial></Response>"
+        call = create_call(self.account, self.scheduler, fields, form.getlist("StatusCallbackEvent"))
+        member = Participant(
+            call,
+            call.created,
+            form.get("Label"),
+            starts=element.get("startConferenceOnEnter") != "false",
+            ends=element.get("endConferenceOnExit") == "true",
+            muted=element.get("muted") == "true",
+            status="queued",
+        )
+        return created(member.resource(room or conference_named(self.account, sid)))
+
     def get_participant(self, sid: str, call_sid: str) -> Response:
         room = self._conference(sid)
         return jsonify(self._participant(room, call_sid).resource(room))
@@ -90,7 +117,7 @@ class Conferences(Endpoint):
     def update_participant(self, sid: str, call_sid: str) -> Response:
         room = self._conference(sid)
         member = self._participant(room, call_sid)
-        check(UPDATE_PARTICIPANT, request.form)
+        self.check(UPDATE_PARTICIPANT, request.form)
         form = request.form
         with self.account.lock:
             if "EndConferenceOnExit" in form:
@@ -123,3 +150,21 @@ class Conferences(Endpoint):
         if member is None:
             raise RestError(20404, request.path)
         return member
+
+
+_RECORD = {"true": "record-from-start", "false": "do-not-record"}
+
+
+def _conference(name: str, form: MultiDict[str, str]) -> ElementTree.Element:
+    """The `<Conference>` that a new participant joins. Raises RestError 21609 for a callback on another machine."""
+    element = ElementTree.Element("Conference")
+    element.text = name
+    url_of(form, "ConferenceRecordingStatusCallback", 21609)
+    if url_of(form, "ConferenceStatusCallback", 21609):
+        element.set("statusCallbackEvent", "start end")
+    for field, attribute in PARTICIPANT_ATTRIBUTES.items():
+        if field in form:
+            # A list is one field for each of its values.
+            value = " ".join(form.getlist(field))
+            element.set(attribute, _RECORD.get(value, value) if attribute == "record" else value)
+    return element

@@ -17,7 +17,9 @@ ERRORS = {
     20003: ErrorType(401, "Authenticate"),
     20004: ErrorType(405, "Method not allowed"),
     20009: ErrorType(409, "The resource {0} cannot be changed or deleted before it is complete"),
+    20400: ErrorType(400, "The request could not be read"),
     20404: ErrorType(404, "The requested resource {0} was not found"),
+    20413: ErrorType(413, "Request entity is larger than limits defined by the server"),
     20429: ErrorType(429, "Too Many Requests"),
     20500: ErrorType(500, "An internal server error has occurred"),
     21201: ErrorType(400, "No 'To' number is specified"),
@@ -65,6 +67,7 @@ ERRORS = {
     21614: ErrorType(400, "'To' number is not a valid mobile number: {0}"),
     21617: ErrorType(400, "The concatenated message body exceeds the 1600 character limit"),
     21620: ErrorType(400, "Invalid media URL: {0}"),
+    21623: ErrorType(400, "Number of media files exceeds allowed limit: {0}"),
     21626: ErrorType(400, "Invalid StatusCallbackEvent: {0}"),
     21655: ErrorType(400, "The ContentSid {0} is invalid: the simulator has no content templates"),
     21659: ErrorType(400, "'From' {0} is not a Twilio phone number or Short Code country mismatch"),
@@ -73,11 +76,14 @@ ERRORS = {
     30409: ErrorType(409, "This message cannot be canceled: it is {0}"),
     32018: ErrorType(400, "Twiml size exceeded maximum allowed value of 4000 characters"),
     35111: ErrorType(400, "SendAt timestamp is missing"),
-    35114: ErrorType(400, "SendAt {0} is not a time from 15 minutes to 35 days ahead, in ISO 8601"),
+    35114: ErrorType(400, "SendAt {0} is not a time from 5 minutes to 35 days ahead, in ISO 8601"),
     35118: ErrorType(400, "MessagingServiceSid is required to schedule a message"),
     35126: ErrorType(400, "The ScheduleType value provided is not supported: {0}"),
     63007: ErrorType(400, "Twilio could not find a Channel with the specified From address: {0}"),
 }
+
+# The code for an HTTP status.
+HTTP_ERRORS = {400: 20400, 404: 20404, 405: 20004, 413: 20413}
 
 # The `error_message` of a text that failed after Twilio had accepted it.
 DELIVERY_ERRORS = {

@@ -1,9 +1,10 @@
 """The form fields and filters of Twilio's REST API, from its OpenAPI description (twilio_api_v2010).
 
-The simulator rejects unknown fields, and fields whose effect it cannot simulate.
+What becomes of other fields is in `Endpoint.check`.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simulator.loopback import may_request
@@ -65,6 +66,41 @@ UPDATE_SERVICE = Form(
         " ScanMessageContent FallbackToLongCode AreaCodeGeomatch ValidityPeriod SynchronousValidation Usecase"
     ),
 )
+# A field of a participant, and the attribute of the <Conference> that its call then joins.
+PARTICIPANT_ATTRIBUTES = {
+    "Beep": "beep",
+    "ConferenceRecord": "record",
+    "ConferenceRecordingStatusCallback": "recordingStatusCallback",
+    "ConferenceRecordingStatusCallbackEvent": "recordingStatusCallbackEvent",
+    "ConferenceRecordingStatusCallbackMethod": "recordingStatusCallbackMethod",
+    "ConferenceStatusCallback": "statusCallback",
+    "ConferenceStatusCallbackEvent": "statusCallbackEvent",
+    "ConferenceStatusCallbackMethod": "statusCallbackMethod",
+    "ConferenceTrim": "trim",
+    "EndConferenceOnExit": "endConferenceOnExit",
+    "JitterBufferSize": "jitterBufferSize",
+    "Label": "participantLabel",
+    "MaxParticipants": "maxParticipants",
+    "Muted": "muted",
+    "Region": "region",
+    "StartConferenceOnEnter": "startConferenceOnEnter",
+    "WaitMethod": "waitMethod",
+    "WaitUrl": "waitUrl",
+}
+# Fields that mean the same for a participant and for a call.
+PARTICIPANT_CALL = _names(
+    "To From Timeout TimeLimit StatusCallback StatusCallbackMethod StatusCallbackEvent Record RecordingChannels"
+    " RecordingStatusCallback RecordingStatusCallbackMethod RecordingStatusCallbackEvent RecordingTrack Trim CallReason"
+    " CallerId CallToken MachineDetection MachineDetectionTimeout MachineDetectionSpeechThreshold"
+    " MachineDetectionSpeechEndThreshold MachineDetectionSilenceTimeout"
+)
+CREATE_PARTICIPANT = Form(
+    PARTICIPANT_CALL | PARTICIPANT_ATTRIBUTES.keys() | {"EarlyMedia", "CallerDisplayName"},
+    _names(
+        "AmdStatusCallback AmdStatusCallbackMethod Byoc CallSidToCoach ClientNotificationUrl Coaching SipAuthPassword"
+        " SipAuthUsername"
+    ),
+)
 UPDATE_CONFERENCE = Form(_names("Status"), _names("AnnounceUrl AnnounceMethod"))
 UPDATE_PARTICIPANT = Form(
     _names("Muted Hold EndConferenceOnExit"),
@@ -95,15 +131,6 @@ LIST_SERVICES = Form(_names(_PAGE))
 LIST_ALERTS = Form(_names(f"LogLevel StartDate EndDate {_PAGE}"))
 
 
-def check(form: Form, names: Iterable[str]) -> None:
-    """Raise RestError 20001 for the first field that is not accepted."""
-    for name in names:
-        if name in form.unsupported:
-            raise RestError(20001, f"Twilio accepts {name}, but the simulator does not support it.")
-        if name not in form.accepted:
-            raise RestError(20001, f"Unknown parameter in the request: {name}")
-
-
 def url_of(values: Mapping[str, str], name: str, code: int) -> str | None:
     """A URL that the simulator may request, or None for none. Raises RestError `code`."""
     url = values.get(name) or None
@@ -132,6 +159,6 @@ def integer(values: Mapping[str, str], name: str, default: int, minimum: int, ma
     text = values.get(name, "")
     if text == "":
         return default
-    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
         raise RestError(code, f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
     return int(text)

@@ -98,9 +98,9 @@ def parse_moment(text: str | None, end_of_day: bool = False) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise RestError(20001, f"{text!r} is not a date (YYYY-MM-DD) or time (YYYY-MM-DDThh:mm:ssZ)") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if end_of_day and len(text) == len("2026-01-01"):
         return moment.replace(hour=23, minute=59, second=59)
     return moment

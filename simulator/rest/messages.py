@@ -13,6 +13,7 @@ from flask import Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from simulator.account import Media, Text
+from simulator.loopback import resolve
 from simulator.messaging.inbound import MAX_CHARACTERS
 from simulator.messaging.picture import PICTURE
 from simulator.messaging.receipts import cancel, deliver, deliver_at
@@ -25,14 +26,15 @@ from simulator.rest.fields import (
     LIST_MEDIA,
     LIST_MESSAGES,
     UPDATE_MESSAGE,
-    check,
     integer,
     url_of,
 )
 from simulator.rest.listing import paginate, period
 
 MAX_VALIDITY_SECONDS = 36_000
-EARLIEST, LATEST = timedelta(minutes=15), timedelta(days=35)
+MAX_MEDIA = 10
+# https://www.twilio.com/docs/api/errors/35114
+EARLIEST, LATEST = timedelta(minutes=5), timedelta(days=35)
 FINAL = ("received", "delivered", "undelivered", "failed", "canceled", "read")
 OTHER_CHANNELS = re.compile(r"(whatsapp|messenger|rcs):", re.IGNORECASE)
 BAD_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -59,7 +61,7 @@ class Messages(Endpoint):
         faults = self.account.fault_injector.faults
         if faults.latency:
             time.sleep(faults.latency)
-        check(CREATE_MESSAGE, request.form)
+        self.check(CREATE_MESSAGE, request.form)
         text = self._parse_text(request.form)
         fault = self.account.fault_injector.for_creation()
         if fault in ("429", "500"):
@@ -82,7 +84,7 @@ class Messages(Endpoint):
 
     def list_messages(self) -> Response:
         """Texts that have not been sent yet are filtered by their creation time."""
-        check(LIST_MESSAGES, request.args)
+        self.check(LIST_MESSAGES, request.args)
         to, sender = request.args.get("To"), request.args.get("From")
         in_period = period(request.args, "DateSent")
 
@@ -112,7 +114,7 @@ class Messages(Endpoint):
     def update(self, sid: str) -> Response:
         """An empty Body redacts a text; Status=canceled cancels a scheduled one."""
         text = self._text(sid)
-        check(UPDATE_MESSAGE, request.form)
+        self.check(UPDATE_MESSAGE, request.form)
         body, status = request.form.get("Body"), request.form.get("Status")
         if status not in (None, "canceled"):
             raise RestError(20001, "Status must be canceled")
@@ -139,7 +141,7 @@ class Messages(Endpoint):
         return deleted()
 
     def list_media(self, sid: str) -> Response:
-        check(LIST_MEDIA, request.args)
+        self.check(LIST_MEDIA, request.args)
         text = self._text(sid)
         when = period(request.args, "DateCreated")
         found = [media for media in text.attachments if when(media.created)]
@@ -205,6 +207,8 @@ class Messages(Endpoint):
         number = self._recipient(to, sender)
         if len(body) > MAX_CHARACTERS:
             raise RestError(21617)
+        if len(urls) > MAX_MEDIA:
+            raise RestError(21623, str(len(urls)))
         integer(form, "ValidityPeriod", MAX_VALIDITY_SECONDS, 1, MAX_VALIDITY_SECONDS)
         now = self.account.settings.now()
         send_at = _send_at(form, service, now)
@@ -285,7 +289,7 @@ def _send_at(form: Mapping[str, str], service: str | None, now: datetime) -> dat
 
 def _attachment(url: str, now: datetime) -> Media:
     """Raises RestError 21620 for an address that no carrier could fetch."""
-    if urlsplit(url).scheme not in ("http", "https"):
+    if resolve("", url) is None or urlsplit(url).scheme not in ("http", "https"):
         raise RestError(21620, url)
     content_type = mimetypes.guess_type(urlsplit(url).path)[0] or "application/octet-stream"
     return Media(content_type, now, url)

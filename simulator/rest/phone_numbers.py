@@ -17,7 +17,6 @@ from simulator.rest.fields import (
     LIST_AVAILABLE,
     LIST_NUMBERS,
     UPDATE_NUMBER,
-    check,
     integer,
     method_of,
     url_of,
@@ -43,7 +42,7 @@ class PhoneNumbers(Endpoint):
         )
 
     def list_numbers(self) -> Response:
-        check(LIST_NUMBERS, request.args)
+        self.check(LIST_NUMBERS, request.args)
         wanted = re.sub(r"[^0-9*]", "", request.args.get("PhoneNumber", ""))
         pattern = re.compile(wanted.replace("*", r"\d"))
         name = request.args.get("FriendlyName")
@@ -67,7 +66,7 @@ class PhoneNumbers(Endpoint):
 
     def list_available(self) -> Response:
         """Fictional ones. https://www.twilio.com/docs/phone-numbers/api/availablephonenumberlocal-resource"""
-        check(LIST_AVAILABLE, request.args)
+        self.check(LIST_AVAILABLE, request.args)
         area = request.args.get("AreaCode", self.account.settings.sender[2:5])
         if not re.fullmatch(r"[2-9]\d\d", area):
             raise RestError(21451)
@@ -81,7 +80,7 @@ class PhoneNumbers(Endpoint):
 
     def create(self) -> Response:
         """Buy a number: any that the account does not have yet."""
-        check(CREATE_NUMBER, request.form)
+        self.check(CREATE_NUMBER, request.form)
         bought = request.form.get("PhoneNumber", "")
         if not bought:
             raise RestError(21452 if "AreaCode" in request.form else 21451)
@@ -99,7 +98,7 @@ class PhoneNumbers(Endpoint):
 
     def update(self, sid: str) -> Response:
         number = self._number(sid)
-        check(UPDATE_NUMBER, request.form)
+        self.check(UPDATE_NUMBER, request.form)
         self._apply(number)
         number.updated = self.account.settings.now()
         return jsonify(number.resource(self.account.settings.account_sid))

@@ -4,7 +4,7 @@ from flask import Response, jsonify, request
 
 from simulator.rest.endpoint import Endpoint, Route, deleted
 from simulator.rest.errors import RestError
-from simulator.rest.fields import LIST_RECORDINGS, check
+from simulator.rest.fields import LIST_RECORDINGS
 from simulator.rest.listing import paginate, period
 from simulator.voice.recording import Recording
 
@@ -28,7 +28,7 @@ class Recordings(Endpoint):
         )
 
     def list_recordings(self, call_sid: str = "", conference_sid: str = "") -> Response:
-        check(LIST_RECORDINGS, request.args)
+        self.check(LIST_RECORDINGS, request.args)
         call_sid = call_sid or request.args.get("CallSid", "")
         conference_sid = conference_sid or request.args.get("ConferenceSid", "")
         created = period(request.args, "DateCreated")

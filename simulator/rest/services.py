@@ -11,7 +11,7 @@ from simulator.account import MessagingService
 from simulator.phone_number import PhoneNumber
 from simulator.rest.endpoint import Endpoint, Route
 from simulator.rest.errors import RestError
-from simulator.rest.fields import LIST_SERVICES, UPDATE_SERVICE, check, flag_of, method_of, url_of
+from simulator.rest.fields import LIST_SERVICES, UPDATE_SERVICE, flag_of, method_of, url_of
 from simulator.rest.listing import paginate_with_meta
 
 HOST = "https://messaging.twilio.com"
@@ -29,7 +29,7 @@ class Services(Endpoint):
         )
 
     def list_services(self) -> Response:
-        check(LIST_SERVICES, request.args)
+        self.check(LIST_SERVICES, request.args)
         services = [self.account.service] if self.account.service else []
         return jsonify(
             paginate_with_meta(services, request, HOST, "services", self._resource, lambda service: service.sid)
@@ -40,7 +40,7 @@ class Services(Endpoint):
 
     def update_service(self, sid: str) -> Response:
         service = self._service(sid)
-        check(UPDATE_SERVICE, request.form)
+        self.check(UPDATE_SERVICE, request.form)
         form = request.form
         with self.account.lock:
             if "InboundRequestUrl" in form:
@@ -52,7 +52,7 @@ class Services(Endpoint):
         return jsonify(self._resource(service))
 
     def list_numbers(self, sid: str) -> Response:
-        check(LIST_SERVICES, request.args)
+        self.check(LIST_SERVICES, request.args)
         service = self._service(sid)
         with self.account.lock:
             numbers = list(self.account.numbers.values())

@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin
 from xml.parsers import expat
 
-from simulator.loopback import may_request
-from simulator.twiml.grammar import SPEECH, UNSUPPORTED, URL_ATTRIBUTES, Verb
+from simulator.loopback import may_request, resolve
+from simulator.twiml.codes import ERRORS, INVALID_URL, SCHEMA, misplaced, wrong_value
+from simulator.twiml.grammar import SPEECH, TEXT_VERBS, UNSUPPORTED, URL_ATTRIBUTES, VOICE_VERBS, Verb
 from simulator.webhook import MAX_BYTES
+
+# Far more than any valid document has; each level costs a level of the interpreter's stack.
+MAX_DEPTH = 100
 
 
 class TwimlError(Exception):
     """An invalid document. The message names the line, the element and what is allowed; `code` is Twilio's."""
 
-    def __init__(self, line: int, sentence: str, code: int = 12200) -> None:
+    def __init__(self, line: int, sentence: str, code: int = SCHEMA) -> None:
         super().__init__(f"TwiML line {line}: {sentence}")
         self.code = code
 
@@ -64,15 +68,26 @@ class Element:
 def parse(document: bytes, verbs: Mapping[str, Verb], base: str, warnings: list[TwimlError] | None = None) -> Element:
     """The validated `<Response>` of a document. base: the URL it came from. Raises `TwimlError`.
 
-    warnings: gets the faults that Twilio only warns about (12200), which are then ignored. None raises them too.
+    warnings: gets the faults that Twilio only warns about. What is at fault is left out, so that Twilio's default
+    applies. None raises them too.
     """
     if len(document) > MAX_BYTES:
         raise TwimlError(1, f"the document is over {MAX_BYTES // 1024} kB, the most that Twilio accepts.", 11750)
     root = _Parser().read(document)
     if root.name != "Response":
         raise TwimlError(root.line, f"the outermost element is <{root.name}>; it must be <Response>.", 12102)
-    _validate(root, verbs, base, warnings)
+    _Validator(verbs, base, warnings).check(root)
     return root
+
+
+def url_of(element: Element, base: str, *, requested: bool = True) -> str:
+    """The URL that an element has as its text. requested: by Twilio, now. Raises TwimlError 11100."""
+    url = resolve(base, element.text)
+    if url is None:
+        raise TwimlError(element.line, f"<{element.name}> {element.text!r} is not a URL.", INVALID_URL)
+    if requested and not may_request(url):
+        raise TwimlError(element.line, f"<{element.name}> {element.text!r} is not on this machine.", INVALID_URL)
+    return url
 
 
 class _Parser:
@@ -100,6 +115,8 @@ class _Parser:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         element = Element(name, attributes, self._parser.CurrentLineNumber)
+        if len(self._open) >= MAX_DEPTH:
+            raise TwimlError(element.line, f"the elements are nested more than {MAX_DEPTH} deep.", 12100)
         if self._open:
             self._open[-1].content.append(element)
         elif self._root is None:
@@ -117,53 +134,78 @@ class _Parser:
         raise TwimlError(self._parser.CurrentLineNumber, "a document type is not allowed in TwiML.", 12100)
 
 
-def _validate(element: Element, verbs: Mapping[str, Verb], base: str, warnings: list[TwimlError] | None) -> None:
-    verb = verbs[element.name]
-    _check_attributes(element, verb, warnings)
-    _check_urls(element, base)
-    for part in element.content:
+@dataclass(frozen=True)
+class _Validator:
+    """Checks the elements of one document, and leaves out what Twilio only warns about."""
+
+    verbs: Mapping[str, Verb]
+    base: str
+    warnings: list[TwimlError] | None
+
+    @property
+    def for_text(self) -> bool:
+        return self.verbs is TEXT_VERBS
+
+    def check(self, element: Element, parent: str = "") -> None:
+        verb = self.verbs[element.name]
+        self._check_attributes(element, verb, parent)
+        self._check_urls(element)
+        element.content = [part for part in element.content if self._is_allowed(part, element, verb)]
+        for child in element.children:
+            self.check(child, element.name)
+
+    def _fault(self, line: int, sentence: str, code: int = SCHEMA) -> None:
+        fault = TwimlError(line, sentence, code)
+        if self.warnings is None or code in ERRORS:
+            raise fault
+        self.warnings.append(fault)
+
+    def _is_allowed(self, part: str | Element, parent: Element, verb: Verb) -> bool:
+        """Whether an element may contain a text or an element; if not, it is reported."""
         if isinstance(part, str):
             if part.strip() and not verb.has_text:
-                _warn(warnings, TwimlError(element.line, f"<{element.name}> takes no text{_may_contain(verb)}."))
-            continue
-        if part.name not in verb.children:
-            raise TwimlError(part.line, _misplaced(part.name, element.name, verb, verbs))
-        _validate(part, verbs, base, warnings)
+                self._fault(parent.line, f"<{parent.name}> takes no text{_may_contain(verb)}.")
+            return verb.has_text
+        if part.name in verb.children:
+            return True
+        sentence = _misplaced(part.name, parent.name, verb, self.verbs)
+        if part.name in UNSUPPORTED:
+            raise TwimlError(part.line, sentence)
+        is_voice_verb = self.for_text and part.name in VOICE_VERBS["Response"].children
+        self._fault(part.line, sentence, misplaced(parent.name, is_voice_verb=is_voice_verb))
+        return False
 
-
-def _warn(warnings: list[TwimlError] | None, fault: TwimlError) -> None:
-    if warnings is None:
-        raise fault
-    warnings.append(fault)
-
-
-def _check_attributes(element: Element, verb: Verb, warnings: list[TwimlError] | None) -> None:
-    for name, value in list(element.attributes.items()):
-        kind = verb.attributes.get(name)
-        if kind is None:
-            accepted = f"it takes {', '.join(verb.attributes)}" if verb.attributes else "it takes none"
-            _warn(warnings, TwimlError(element.line, f"<{element.name}> has no attribute {name}; {accepted}."))
+    def _check_attributes(self, element: Element, verb: Verb, parent: str) -> None:
+        for name, value in list(element.attributes.items()):
+            kind = verb.attributes.get(name)
+            if kind is not None and kind.matches(value):
+                continue
             del element.attributes[name]
-            continue
-        if not kind.matches(value):
-            raise TwimlError(element.line, f'<{element.name}> {name}="{value}" is not valid; it takes {kind.allowed}.')
-    for name in verb.required:
-        if name not in element.attributes:
-            raise TwimlError(element.line, f"<{element.name}> needs the attribute {name}.")
-
-
-def _check_urls(element: Element, base: str) -> None:
-    if element.name in SPEECH:
-        return
-    for name in URL_ATTRIBUTES:
-        value = element.attributes.get(name)
-        if value is not None and not may_request(urljoin(base, value)):
-            raise TwimlError(
+            if kind is None:
+                accepted = f"it takes {', '.join(verb.attributes)}" if verb.attributes else "it takes none"
+                self._fault(element.line, f"<{element.name}> has no attribute {name}; {accepted}.")
+                continue
+            self._fault(
                 element.line,
-                f'<{element.name}> {name}="{value}" is not on this machine; '
-                "the simulator connects to loopback addresses only.",
-                11100,
+                f'<{element.name}> {name}="{value}" is not valid; it takes {kind.allowed}.',
+                wrong_value(element.name, name, parent, for_text=self.for_text),
             )
+        for name in verb.required:
+            if name not in element.attributes:
+                self._fault(element.line, f"<{element.name}> needs the attribute {name}.")
+
+    def _check_urls(self, element: Element) -> None:
+        if element.name in SPEECH:
+            return
+        for name in URL_ATTRIBUTES:
+            value = element.attributes.get(name)
+            if value is not None and not may_request(urljoin(self.base, value)):
+                raise TwimlError(
+                    element.line,
+                    f'<{element.name}> {name}="{value}" is not on this machine; '
+                    "the simulator connects to loopback addresses only.",
+                    INVALID_URL,
+                )
 
 
 def _misplaced(name: str, parent: str, verb: Verb, verbs: Mapping[str, Verb]) -> str:

@@ -1,14 +1,14 @@
 """TwiML's elements with their attributes and content, as tables.
 
-https://www.twilio.com/docs/voice/twiml and https://www.twilio.com/docs/messaging/twiml. Twilio only warns about an
-unknown attribute (12200). Here it ends the call, because a warning in an unread log would let it reach patients.
+https://www.twilio.com/docs/voice/twiml and https://www.twilio.com/docs/messaging/twiml. What becomes of a document that
+breaks them is in `codes`.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulator.numbers import E164
+from simulator.loopback import resolve
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ ANY = Kind("any text", lambda _: True)
 BOOLEAN = _one_of("true", "false")
 METHOD = _like("GET or POST", r"(?i:GET|POST)")
 # An empty action means the current document.
-URL = Kind("a relative or absolute URL", lambda value: not re.search(r"[\s\\<>\"]", value))
-CALLER_ID = _like("a number such as +16035550100, or the caller's own", E164 + "|anonymous|client:.+")
+URL = Kind("a relative or absolute URL", lambda value: resolve("http://127.0.0.1/", value) is not None)
 VOICE = _like(
     "man, woman, alice, or a Polly. or Google. voice",
     r"man|woman|alice|Polly\.[^\W\d_]+(-Neural|-Generative)?|Google\.[a-z]{2,3}-[A-Za-z]{2,4}-[\w-]+",
@@ -127,6 +126,17 @@ _RECORDING_CALLBACK = {
     "recordingStatusCallback": URL,
     "recordingStatusCallbackMethod": METHOD,
     "recordingStatusCallbackEvent": _all_of("in-progress", "completed", "absent"),
+    "recordingConfigurationId": ANY,
+}
+# Whoever answers counts as a person: the simulator detects no machines at the far end of a transfer.
+_MACHINE_DETECTION = {
+    "machineDetection": _one_of("Enable", "DetectMessageEnd"),
+    "machineDetectionTimeout": _integer(3, 60),
+    "machineDetectionSpeechThreshold": _integer(1000, 6000),
+    "machineDetectionSpeechEndThreshold": _integer(500, 5000),
+    "machineDetectionSilenceTimeout": _integer(2000, 10_000),
+    "amdStatusCallback": URL,
+    "amdStatusCallbackMethod": METHOD,
 }
 _AUDIBLE = ("Say", "Play", "Pause")
 
@@ -159,6 +169,7 @@ VOICE_VERBS = {
             "dtmfDetection": ANY,
             "partialResultCallback": URL,
             "partialResultCallbackMethod": METHOD,
+            "debug": BOOLEAN,
         },
         (),
         _AUDIBLE,
@@ -168,7 +179,7 @@ VOICE_VERBS = {
             "action": URL,
             "method": METHOD,
             "timeout": _integer(1, 600),
-            "callerId": CALLER_ID,
+            "callerId": ANY,
             "timeLimit": _integer(1, 86_400),
             "answerOnBridge": BOOLEAN,
             "hangupOnStar": BOOLEAN,
@@ -181,16 +192,42 @@ VOICE_VERBS = {
             **_RECORDING_CALLBACK,
             "referUrl": URL,
             "referMethod": METHOD,
+            "events": ANY,
+            "passports": ANY,
         },
         (),
         ("Number", "Client", "Sip", "Conference"),
         True,
     ),
-    "Number": Verb({"sendDigits": TONES, "url": URL, "method": METHOD, **_STATUS_CALLBACK}, (), (), True),
+    "Number": Verb(
+        {
+            "sendDigits": TONES,
+            "url": URL,
+            "method": METHOD,
+            "byoc": ANY,
+            **_STATUS_CALLBACK,
+            **_MACHINE_DETECTION,
+        },
+        (),
+        (),
+        True,
+    ),
     "Client": Verb({"url": URL, "method": METHOD, **_STATUS_CALLBACK}, (), ("Identity", "Parameter"), True),
     "Identity": Verb(has_text=True),
     "Parameter": Verb({"name": ANY, "value": ANY}, ("name", "value")),
-    "Sip": Verb({"username": ANY, "password": ANY, "url": URL, "method": METHOD, **_STATUS_CALLBACK}, (), (), True),
+    "Sip": Verb(
+        {
+            "username": ANY,
+            "password": ANY,
+            "url": URL,
+            "method": METHOD,
+            **_STATUS_CALLBACK,
+            **_MACHINE_DETECTION,
+        },
+        (),
+        (),
+        True,
+    ),
     "Conference": Verb(
         {
             "muted": BOOLEAN,
@@ -259,4 +296,5 @@ URL_ATTRIBUTES = (
     "referUrl",
     "recordingStatusCallback",
     "transcribeCallback",
+    "amdStatusCallback",
 )

@@ -15,6 +15,7 @@ from simulator.resource import API_VERSION, new_sid, rfc2822
 from simulator.twiml.document import Element
 from simulator.voice.dial import conference_of
 from simulator.voice.progress import notify
+from simulator.voice.recording import add_recording, report_recording
 from simulator.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Participant:
     ends: bool
     muted: bool
     hold: bool = False
+    status: str = "connected"
     updated: datetime | None = None
 
     def resource(self, conference: Conference) -> dict[str, Any]:
@@ -63,14 +65,17 @@ class Participant:
             "muted": self.muted,
             "queue_time": None,
             "start_conference_on_enter": self.starts,
-            "status": "connected",
+            "status": self.status,
             "uri": f"/{API_VERSION}/Accounts/{sid}/Conferences/{conference.sid}/Participants/{self.call.sid}.json",
         }
 
 
 @dataclass
 class Conference:
-    """status: init, in-progress or completed. participants: by the SID of their call. callback: of its events."""
+    """status: init, in-progress or completed. participants: by the SID of their call. callback: of its events.
+
+    recorded: the `<Conference>` that asks for a recording, and what its URLs are relative to.
+    """
 
     name: str
     created: datetime
@@ -81,6 +86,8 @@ class Conference:
     events: tuple[str, ...] = ()
     sent: int = 0
     updated: datetime | None = None
+    started: datetime | None = None
+    recorded: tuple[Element, str] | None = None
     ended_by: str | None = None
     reason: str | None = None
     sid: str = field(default_factory=lambda: new_sid("CF"))
@@ -145,15 +152,20 @@ def follow(call: Call) -> None:
             _join(call, element)
 
 
+def conference_named(account: Account, name: str) -> Conference:
+    """The conference with this name that is not over; a new one if there is none."""
+    with account.lock:
+        rooms = (room for room in account.conferences.values() if room.name == name and room.status != "completed")
+        conference = next(rooms, None)
+        if conference is None:
+            conference = Conference(name, account.settings.now(), account)
+            account.conferences[conference.sid] = conference
+    return conference
+
+
 def _join(call: Call, element: Element) -> None:
-    account, now = call.account, call.settings.now()
-    conference = next(
-        (room for room in account.conferences.values() if room.name == element.text and room.status != "completed"),
-        None,
-    )
-    if conference is None:
-        conference = Conference(element.text, now, account)
-        account.conferences[conference.sid] = conference
+    now = call.settings.now()
+    conference = conference_named(call.account, element.text)
     _subscribe(conference, call, element)
     participant = Participant(
         call,
@@ -168,16 +180,18 @@ def _join(call: Call, element: Element) -> None:
     conference.report("join", participant)
     members = conference.participants.values()
     if conference.status == "init" and len(members) > 1 and any(member.starts for member in members):
-        conference.status = "in-progress"
+        conference.status, conference.started = "in-progress", now
         conference.report("start", participant)
 
 
 def _subscribe(conference: Conference, call: Call, element: Element) -> None:
-    """The first participant that names a callback decides."""
+    """The first participant that names a callback, or asks for a recording, decides."""
     url, events = element.attributes.get("statusCallback"), element.get("statusCallbackEvent", "")
     if url and conference.callback is None:
         method = element.get("statusCallbackMethod", "POST").upper()
         conference.callback, conference.events = Webhook(urljoin(call.leg.url, url), method), tuple(events.split())
+    if element.get("record", "do-not-record") == "record-from-start" and conference.recorded is None:
+        conference.recorded = element, call.leg.url
 
 
 def leave(call: Call) -> None:
@@ -204,12 +218,23 @@ def end_conference(conference: Conference, reason: str, by: Participant) -> None
             return
         conference.status, conference.reason, conference.ended_by = "completed", reason, by.call.sid
         conference.report("end", by)
+        _record(conference, by.call)
         rest = list(conference.participants.values())
         conference.participants.clear()
     for participant in rest:
         participant.call.conference = None
         # Each of them has a lock of its own, which a webhook under way may hold.
         participant.call.scheduler.submit(participant.call.leave_dial)
+
+
+def _record(conference: Conference, call: Call) -> None:
+    """Store the recording of a conference that is over, if a participant has asked for one, and report it."""
+    if conference.recorded is None or conference.started is None:
+        return
+    element, base = conference.recorded
+    seconds = round((call.settings.now() - conference.started).total_seconds())
+    recording = add_recording(call, "Conference", max(seconds, 1), conference_sid=conference.sid)
+    report_recording(call, element, recording, base)
 
 
 def remove(participant: Participant) -> None:

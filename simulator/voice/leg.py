@@ -4,19 +4,22 @@ A `Leg` runs until it waits for input or for a transfer to end, or is over. It g
 and knows nothing about HTTP, signatures or phones.
 
 Notable rules: silence falls through a `<Gather>` unless actionOnEmptyResult is true; a lone finishOnKey counts as
-silence; keys beyond numDigits are dropped; with an action, nothing after a `<Dial>` runs; after an error the fallback
-URL is requested, once.
+silence; keys beyond numDigits are dropped; with an action, nothing after a `<Dial>` runs; a `<Dial>` that cannot dial
+has failed; after an error the fallback URL is requested, once.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urljoin
 
 from simulator.loopback import may_request
-from simulator.twiml.document import Element, TwimlError, parse
+from simulator.numbers import E164
+from simulator.twiml.codes import ERRORS
+from simulator.twiml.document import Element, TwimlError, parse, url_of
 from simulator.twiml.grammar import VOICE_VERBS
 from simulator.voice.dial import Destination, destinations_of
 from simulator.webhook import Answer, NoAnswer, Webhook, path_of
@@ -193,8 +196,10 @@ class Leg:
         warnings: list[TwimlError] | None = None if self.strict else []
         self.verbs = parse(document, VOICE_VERBS, url, warnings).children
         for warning in warnings or ():
-            self.log_warning(warning.code, self.requested, str(warning))
-        self._check_dials()
+            self._warn(warning)
+        if self.strict:
+            for dial in (verb for verb in self.verbs if verb.name == "Dial"):
+                self._destinations_of(dial)
         self._run_verbs()
 
     def _load_plain(self, url: str, answer: Answer) -> None:
@@ -210,16 +215,23 @@ class Leg:
             )
         self._run_verbs()
 
-    def _check_dials(self) -> None:
-        for dial in (verb for verb in self.verbs if verb.name == "Dial"):
-            if not self.may_dial:
-                raise TwimlError(dial.line, "<Dial> is not allowed in a whisper.", 13201)
-            destinations_of(dial, self.url)
-            caller_id = dial.attributes.get("callerId", self.caller)
-            if not caller_id.startswith("+") and caller_id != self.caller:
-                raise TwimlError(
-                    dial.line, f'<Dial> callerId="{caller_id}" is neither a phone number nor the caller\'s.', 13214
-                )
+    def _warn(self, fault: TwimlError) -> None:
+        """Log a fault that does not end the call at Twilio. Raises it if strict."""
+        if self.strict:
+            raise fault
+        log = self.log_error if fault.code in ERRORS else self.log_warning
+        log(fault.code, self.requested, str(fault))
+
+    def _destinations_of(self, dial: Element) -> list[Destination]:
+        """Whom a `<Dial>` connects to. Raises TwimlError for a number, or a caller ID, that Twilio does not dial."""
+        if not self.may_dial:
+            raise TwimlError(dial.line, "<Dial> is not allowed in a whisper.", 13201)
+        caller_id = dial.attributes.get("callerId", self.caller)
+        if caller_id != self.caller and not re.fullmatch(E164, caller_id):
+            raise TwimlError(
+                dial.line, f'<Dial> callerId="{caller_id}" is neither a phone number nor the caller\'s.', 13214
+            )
+        return destinations_of(dial, self.url)
 
     def _run_verbs(self) -> None:
         while self.ended is None and self.waiting is None:
@@ -234,8 +246,10 @@ class Leg:
         voice = say.get("voice", "man")
         limit = MAX_CHARACTERS.get(voice.partition(".")[0], DEFAULT_MAX_CHARACTERS)
         if len(say.text) > limit:
-            raise TwimlError(say.line, f"<Say> has {len(say.text)} characters; {voice} takes {limit}.", 13521)
-        if say.text:
+            self._warn(TwimlError(say.line, f"<Say> has {len(say.text)} characters; {voice} takes {limit}.", 13521))
+        elif not say.text:
+            self._warn(TwimlError(say.line, "<Say> has no text.", 13520))
+        else:
             self.said.append(Spoken(say.text, say.attributes.get("language"), say.attributes.get("voice")))
 
     def _play(self, play: Element) -> None:
@@ -244,7 +258,7 @@ class Leg:
                 raise TwimlError(play.line, "<Play> needs a URL or digits.", 11100)
             self.send_keys(play.attributes["digits"])
             return
-        url = urljoin(self.url, play.text)
+        url = url_of(play, self.url, requested=False)
         if may_request(url):
             answer = self.fetch("GET", url, {})
             if answer.status != 200 or not answer.media_type.startswith("audio/"):
@@ -259,17 +273,22 @@ class Leg:
         self.waiting = gather
 
     def _dial(self, dial: Element) -> None:
-        self.destinations = destinations_of(dial, self.url)
-        self.waiting = dial
+        try:
+            self.destinations = self._destinations_of(dial)
+        except TwimlError as fault:
+            if not self.may_dial:
+                raise
+            self._warn(fault)
+            if "action" in dial.attributes:
+                self._answer(dial, {"DialBridged": "false", "DialCallStatus": "failed"})
+        else:
+            self.waiting = dial
 
     def _record(self, record: Element) -> None:
         self.waiting = record
 
     def _redirect(self, redirect: Element) -> None:
-        url = urljoin(self.url, redirect.text)
-        if not may_request(url):
-            raise TwimlError(redirect.line, f"<Redirect> {redirect.text!r} is not on this machine.", 11100)
-        self._jump(redirect.get("method", "POST").upper(), url, {})
+        self._jump(redirect.get("method", "POST").upper(), url_of(redirect, self.url), {})
 
     def _reject(self, reject: Element) -> None:
         self.ended = "busy" if reject.get("reason", "rejected") == "busy" else "rejected"

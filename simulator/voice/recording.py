@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,7 +35,7 @@ _MP3_FRAMES_PER_SECOND = 44_100 / 1152
 
 @dataclass
 class Recording:
-    """seconds: its length. source: RecordVerb, DialVerb, or StartCallRecordingAPI. words: what was said, if known."""
+    """seconds: its length. source: RecordVerb, DialVerb, OutboundAPI or Conference. words: what was said, if known."""
 
     call_sid: str
     created: datetime
@@ -84,8 +86,10 @@ class Recording:
         return _MP3_FRAME * round(min(self.seconds, MAX_AUDIO_SECONDS) * _MP3_FRAMES_PER_SECOND)
 
 
-def add_recording(call: Call, source: str, seconds: int, words: str = "") -> Recording:
-    recording = Recording(call.sid, call.settings.now(), seconds, source, words)
+def add_recording(
+    call: Call, source: str, seconds: int, words: str = "", conference_sid: str | None = None
+) -> Recording:
+    recording = Recording(call.sid, call.settings.now(), seconds, source, words, conference_sid=conference_sid)
     with call.account.lock:
         call.account.recordings[recording.sid] = recording
     return recording
@@ -112,7 +116,8 @@ def end_record(call: Call, words: str = "", keys: str = "") -> None:
         call.leg.end_record(None)
         return
     ending = next((key for key in keys if key in record.get("finishOnKey", ANY_KEY)), "")
-    call.leg.end_record(_finish(call, record, words, ending))
+    with _finished(call, record, words, ending) as params:
+        call.leg.end_record(params)
 
 
 def hang_up_record(call: Call) -> None:
@@ -123,34 +128,37 @@ def hang_up_record(call: Call) -> None:
     call.status = "completed"
     url = urljoin(call.leg.url, record.get("action", ""))
     try:
-        call.fetch(record.get("method", "POST").upper(), url, _finish(call, record, "", "hangup"))
+        with _finished(call, record, "", "hangup") as params:
+            call.fetch(record.get("method", "POST").upper(), url, params)
     except NoAnswer as error:
         call.log_error(error.code, url, str(error))
 
 
-def _finish(call: Call, record: Element, words: str, digits: str) -> dict[str, str]:
-    """Store the recording, post its callbacks, and return the parameters of the action."""
+@contextmanager
+def _finished(call: Call, record: Element, words: str, digits: str) -> Iterator[dict[str, str]]:
+    """Store the recording, and give the parameters of the action, which is requested before the callbacks."""
     seconds = min(seconds_of(words) if words else KEY_SECONDS, int(record.get("maxLength", "3600")))
     recording = add_recording(call, "RecordVerb", seconds, words)
-    url = recording_url(call, recording)
-    report_recording(call, record, recording)
-    if record.get("transcribe", "false") == "true" or "transcribeCallback" in record.attributes:
-        _transcribe(call, record, recording)
-    return {
-        "Digits": digits,
-        "RecordingDuration": str(seconds),
-        "RecordingSid": recording.sid,
-        "RecordingUrl": url,
-    }
+    base = call.leg.url
+    try:
+        yield {
+            "Digits": digits,
+            "RecordingDuration": str(seconds),
+            "RecordingSid": recording.sid,
+            "RecordingUrl": recording_url(call, recording),
+        }
+    finally:
+        report_recording(call, record, recording, base)
+        _transcribe(call, record, recording, base)
 
 
-def report_recording(call: Call, element: Element, recording: Recording) -> None:
-    """Post the recordingStatusCallback of a verb: it is completed."""
+def report_recording(call: Call, element: Element, recording: Recording, base: str) -> None:
+    """Post the recordingStatusCallback of a verb: it is completed. base: what its URL is relative to."""
     callback = element.attributes.get("recordingStatusCallback")
     if not callback or "completed" not in element.get("recordingStatusCallbackEvent", "completed").split():
         return
     method = element.get("recordingStatusCallbackMethod", "POST").upper()
-    webhook = Webhook(urljoin(call.leg.url, callback), method)
+    webhook = Webhook(urljoin(base, callback), method)
     post_recording_status(call, webhook, recording)
 
 
@@ -168,11 +176,13 @@ def post_recording_status(call: Call, webhook: Webhook, recording: Recording) ->
         "RecordingTrack": "both",
         "RecordingUrl": recording_url(call, recording),
     }
+    if recording.conference_sid:
+        params["ConferenceSid"] = recording.conference_sid
     notify(call.account, call.scheduler, webhook, params, "the status callback of a recording")
 
 
-def _transcribe(call: Call, record: Element, recording: Recording) -> None:
-    """What was said, as the person's phone gave it."""
+def _transcribe(call: Call, record: Element, recording: Recording, base: str) -> None:
+    """Post what was said, as the person's phone gave it, if the verb asks for it."""
     callback = record.attributes.get("transcribeCallback")
     if not callback:
         return
@@ -187,5 +197,5 @@ def _transcribe(call: Call, record: Element, recording: Recording) -> None:
         "TranscriptionType": "fast",
         "TranscriptionUrl": f"{recording_url(call, recording)}/Transcriptions/{sid}",
     }
-    webhook = Webhook(urljoin(call.leg.url, callback))
+    webhook = Webhook(urljoin(base, callback))
     notify(call.account, call.scheduler, webhook, params, "the callback of a transcription")

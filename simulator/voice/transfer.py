@@ -72,7 +72,7 @@ def _record(call: Call, bridged: bool) -> dict[str, str]:
     if not bridged or dial is None or dial.get("record", "do-not-record") in ("do-not-record", "false"):
         return {}
     recording = add_recording(call, "DialVerb", TALK_SECONDS)
-    report_recording(call, dial, recording)
+    report_recording(call, dial, recording, call.leg.url)
     return {"RecordingSid": recording.sid, "RecordingUrl": recording_url(call, recording)}
 
 
@@ -92,7 +92,15 @@ def _whisper(dialed: DialedCall, url: str, accepts: bool) -> Leg:
     def fetch(method: str, url: str, params: Mapping[str, str]) -> Answer:
         return call.request(method, url, {**dialed.params(), **params})
 
-    leg = Leg(fetch, call.caller, may_dial=False, strict=call.settings.strict, log_warning=call.account.log_warning)
+    account = call.account
+    leg = Leg(
+        fetch,
+        call.caller,
+        may_dial=False,
+        strict=call.settings.strict,
+        log_error=account.log_error,
+        log_warning=account.log_warning,
+    )
     leg.start(url, dialed.destination.method, {})
     for _ in range(MAX_WHISPER_PROMPTS):
         if leg.waits != "keys":

@@ -23,7 +23,7 @@ def gather(**attributes):
 
 
 def test_a_call_posts_a_signed_request_with_twilios_parameters(network, line):
-    line.says = {"/voice": "<Say>Hello\n <break time='1s'/>there, <prosody rate='90%'>Jane</prosody>.</Say><Say/>"}
+    line.says = {"/voice": "<Say>Hello\n <break time='1s'/>there, <prosody rate='90%'>Jane</prosody>.</Say>"}
     turn = network.call()
     assert turn["said"] == ["Hello there, Jane."]
     assert (turn["waits"], turn["dial"], turn["error"], turn["language"]) == ("over", [], None, [None])
@@ -217,6 +217,17 @@ def test_a_text_is_posted_to_the_line_and_the_replies_are_returned(network, line
     wait_for(lambda: thread()[-1]["status"] == "delivered")
     assert [text["direction"] for text in thread()] == ["in", "out", "out", "out"]
     assert network.ask(f"/phone/{JANE}")[1]["texts"][-1]["body"] == "Three"
+
+
+def test_the_action_of_a_reply_continues_the_conversation_and_nothing_after_it_runs(network, line):
+    line.says = {"/sms": "<Message action='/sent' method='GET'>One</Message><Message>Never</Message>"}
+    line.says["/sent"] = "<Message>Two</Message><Redirect>/more</Redirect>"
+    line.says["/more"] = "<Message>Three</Message>"
+    assert network.text("hello")[1]["replies"] == ["One", "Two", "Three"]
+    [(method, _, _, params)] = [asked for asked in line.asked if asked[1].startswith("/sent")]
+    sent = {text.body: text.sid for text in network.client().messages.list(to=JANE)}
+    assert (method, params["MessageSid"], params["MessageStatus"]) == ("GET", sent["One"], "queued")
+    assert line.params("/more")[0]["MessageSid"] == line.params("/sms")[0]["MessageSid"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,17 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 
 from simulator.resource import segments
-from simulator.rest.fields import CREATE_CALL, CREATE_MESSAGE, UPDATE_CALL
+from simulator.rest.fields import (
+    CREATE_CALL,
+    CREATE_MESSAGE,
+    CREATE_NUMBER,
+    CREATE_PARTICIPANT,
+    UPDATE_CALL,
+    UPDATE_CONFERENCE,
+    UPDATE_MESSAGE,
+    UPDATE_NUMBER,
+    UPDATE_PARTICIPANT,
+)
 from tests.support.network import JANE, LINE, SERVICE, SID, TOKEN, wait_for
 from tests.support.paths import ROOT, SHARED
 
@@ -120,8 +130,14 @@ def test_an_unknown_field_is_rejected(network):
         (CREATE_MESSAGE, "CreateMessageRequest"),
         (CREATE_CALL, "CreateCallRequest"),
         (UPDATE_CALL, "UpdateCallRequest"),
+        (UPDATE_MESSAGE, "UpdateMessageRequest"),
+        (CREATE_PARTICIPANT, "CreateParticipantRequest"),
+        (UPDATE_PARTICIPANT, "UpdateParticipantRequest"),
+        (UPDATE_CONFERENCE, "UpdateConferenceRequest"),
+        (CREATE_NUMBER, "CreateIncomingPhoneNumberRequest"),
+        (UPDATE_NUMBER, "UpdateIncomingPhoneNumberRequest"),
     ],
-    ids=["create a message", "create a call", "update a call"],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_field_tables_match_twilios_openapi_description(form, schema):
     file = DATA / "twilio-oai" / "twilio_api_v2010.json"

@@ -184,6 +184,14 @@ def test_the_fallback_also_answers_a_later_turn_and_its_own_failure_ends_the_cal
     network.close()
 
 
+def test_a_text_stays_unanswered_when_the_fallback_fails_too(line):
+    network = Network(line, sms_fallback=Webhook("/fallback"))
+    line.says = {"/sms": (500, "text/plain", ""), "/fallback": "<Message"}
+    assert network.text("hi")[0] == 502
+    assert codes(network) == [11200, 12100]
+    network.close()
+
+
 # Status callbacks of incoming calls
 
 

@@ -107,7 +107,7 @@ class Network:
 
         class SimulatorClient(TwilioHttpClient):
             def request(self, method, address, *rest, **more):
-                address = re.sub(r"^https://[a-z]+\.twilio\.com", url, address)
+                address = re.sub(r"^https://([a-z-]+)[a-z0-9.-]*\.twilio\.com", rf"{url}/\1", address)
                 return super().request(method, address, *rest, **more)
 
         return Client(user, token, SID, http_client=SimulatorClient())

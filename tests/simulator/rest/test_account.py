@@ -58,6 +58,43 @@ def test_a_number_shows_its_webhooks_and_a_changed_one_is_used_at_once(network, 
     assert (fetched.friendly_name, fetched.voice_url) == ("Main", line.url + "/answer")
 
 
+FAILED = (500, "text/plain", "")
+# A field of a number, what the line's other addresses answer, and what a phone then does.
+WEBHOOKS = [
+    ("voice", "url", {}, lambda network: network.call()),
+    ("voice_fallback", "url", {"/voice": FAILED}, lambda network: network.call()),
+    ("sms", "url", {}, lambda network: network.text("hi")),
+    ("sms_fallback", "url", {"/sms": FAILED}, lambda network: network.text("hi")),
+    ("status", "callback", {"/voice": "<Hangup/>"}, lambda network: network.call()),
+]
+
+
+@pytest.mark.parametrize(("name", "suffix", "says", "act"), WEBHOOKS, ids=[name for name, *_ in WEBHOOKS])
+def test_each_webhook_is_changed_for_the_next_call_or_text(network, line, name, suffix, says, act):
+    client = network.client()
+    number = client.incoming_phone_numbers(client.incoming_phone_numbers.list()[0].sid)
+    line.says = {**says, "/one": "", "/two": ""}
+    method = "status_callback_method" if name == "status" else f"{name}_method"
+    for path, verb in (("/one", "POST"), ("/two", "GET")):
+        number.update(**{f"{name}_{suffix}": line.url + path, method: verb})
+        act(network)
+        wait_for(lambda path=path: line.params(path))
+        assert [asked[0] for asked in line.asked if asked[1].partition("?")[0] == path] == [verb]
+    assert len(line.params("/one")) == 1
+
+
+def test_a_call_in_progress_keeps_the_webhooks_that_it_began_with(network, line):
+    line.says = {"/voice": "<Gather action='/gone'/>", "/gone": FAILED}
+    client = network.client()
+    number = client.incoming_phone_numbers(client.incoming_phone_numbers.list()[0].sid)
+    number.update(voice_fallback_url=line.url + "/first", status_callback=line.url + "/ended")
+    turn = network.call()
+    number.update(voice_fallback_url=line.url + "/second", status_callback=line.url + "/other")
+    network.heard(turn, keys="1")
+    wait_for(lambda: line.params("/ended"))
+    assert (len(line.params("/first")), line.params("/second"), line.params("/other")) == (1, [], [])
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
@@ -93,6 +130,15 @@ def test_a_bought_number_calls_texts_and_is_called_with_webhooks_of_its_own(netw
     assert [number.phone_number for number in client.incoming_phone_numbers.list()] == [LINE, second]
     assert client.incoming_phone_numbers(bought.sid).delete()
     assert code_of(lambda: client.messages.create(to=JANE, from_=second, body="hi")) == (400, 21659)
+
+
+def test_the_number_that_the_phones_call_is_kept_and_unknown_ones_are_refused(network):
+    client = network.client()
+    numbers = client.incoming_phone_numbers
+    assert code_of(numbers(numbers.list()[0].sid).delete) == (400, 20001)
+    assert code_of(numbers("PN" + "9" * 32).fetch) == (404, 20404)
+    assert code_of(partial(numbers.create, phone_number="")) == (400, 21451)
+    assert [number.phone_number for number in numbers.list(friendly_name="Another")] == []
 
 
 # The debugger
@@ -135,6 +181,9 @@ def test_the_messaging_service_has_the_numbers_and_may_answer_their_texts(networ
     assert network.text("hi")[1]["replies"] == ["Number"]
     service.update(inbound_request_url=line.url + "/service", use_inbound_webhook_on_number=False)
     assert network.text("hi")[1]["replies"] == ["Service"]
+    service.update(inbound_method="GET")
+    network.text("hi")
+    assert line.asked[-1][0] == "GET"
     service.update(use_inbound_webhook_on_number=True)
     assert network.text("hi")[1]["replies"] == ["Number"]
     assert code_of(lambda: service.update(inbound_request_url="https://example.com/")) == (400, 21402)

@@ -72,11 +72,19 @@ def test_a_scheduled_text_goes_out_at_its_time(network, monkeypatch):
     wait_for(lambda: client.messages(text.sid).fetch().status == "delivered", 10)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5, seconds=10), timedelta(days=34, hours=23)], ids=str)
+def test_a_text_is_scheduled_from_5_minutes_to_35_days_ahead(network, ahead):
+    text = network.client().messages.create(
+        to=JANE, messaging_service_sid=SERVICE, body="x", schedule_type="fixed", send_at=datetime.now(UTC) + ahead
+    )
+    assert text.status == "scheduled"
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        ({"send_at": timedelta(minutes=14)}, 35114),
-        ({"send_at": timedelta(days=36)}, 35114),
+        ({"send_at": timedelta(minutes=4, seconds=50)}, 35114),
+        ({"send_at": timedelta(days=35, seconds=10)}, 35114),
         ({"send_at": "tomorrow"}, 35114),
         ({"schedule_type": "later"}, 35126),
         ({"messaging_service_sid": None, "from_": LINE}, 35118),

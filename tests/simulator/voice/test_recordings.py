@@ -65,6 +65,8 @@ def test_a_recording_and_its_transcription_are_reported(network, line):
     line.says = {"/voice": RECORD.format(callbacks)}
     network.heard(network.call(), speech="please call me back")
     wait_for(lambda: line.params("/recorded") and line.params("/transcribed"))
+    paths = [path for _, path, _, _ in line.asked]
+    assert paths.index("/done") < min(paths.index("/recorded"), paths.index("/transcribed"))
     recorded, transcribed = line.params("/recorded")[0], line.params("/transcribed")[0]
     assert (recorded["RecordingStatus"], recorded["RecordingSource"]) == ("completed", "RecordVerb")
     assert transcribed["TranscriptionText"] == "please call me back"
