@@ -34,6 +34,13 @@ INDEX_PROBLEMS = (
 
 
 def main(arguments):
+    try:
+        return install(arguments)
+    finally:
+        show("")
+
+
+def install(arguments):
     kind = arguments[0] if arguments else "demo"
     if kind not in ("demo", "dev") or len(arguments) > 1:
         return fail("Usage: python3 bootstrap.py [demo|dev]")
@@ -43,7 +50,7 @@ def main(arguments):
     if problem:
         return fail(problem)
     if not os.path.exists(VENV_PYTHON):
-        print("Creating .venv ...", flush=True)
+        show("Creating .venv ...")
         # Installing pip takes longer than everything else combined.
         if subprocess.call([sys.executable, "-m", "venv", VENV] + (["--without-pip"] if pip else [])):
             return fail("Python could not create .venv in " + HERE + ". Is the disk full, or the folder read-only?")
@@ -51,7 +58,7 @@ def main(arguments):
         pip = [os.path.join(VENV, "bin", "pip")]
     if not pip:
         return fail("Neither .venv nor this Python has a pip that works. Delete the folder .venv, and try again.")
-    print("Installing ...", flush=True)
+    show("Installing ...")
     requirements = "requirements-" + kind + ".txt"
     steps = (["--require-hashes", "-r", requirements], ["--no-deps", "--no-build-isolation", "-e", "."])
     if has_uv(pip) and all(run(UV + step)[0] == 0 for step in steps):
@@ -76,10 +83,13 @@ def pip_for_others():
 def has_uv(pip):
     """Whether uv can install, in a tenth of pip's time. It does not read pip's own settings, so those keep pip."""
     try:
-        settings = subprocess.check_output(pip + ["config", "list"], universal_newlines=True)
-    except (OSError, subprocess.CalledProcessError):
+        process = subprocess.Popen(
+            pip + ["config", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True
+        )
+    except OSError:
         return False
-    if PIP_ONLY.search(settings):
+    settings = process.communicate()[0]
+    if process.returncode or PIP_ONLY.search(settings):
         return False
     return run(pip + INSTALL + ["--require-hashes", "-r", "requirements-uv.txt"])[0] == 0
 
@@ -128,12 +138,22 @@ def sentence_about(errors):
     return "pip could not install the packages:\n" + errors.strip()
 
 
+def show(step):
+    """Say what is done now: in one line that is rewritten, and erased by an empty step, on a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K" + step)
+    elif step:
+        sys.stderr.write(step + "\n")
+    sys.stderr.flush()
+
+
 def last_line(text):
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return lines[-1] if lines else ""
 
 
 def fail(sentence):
+    show("")
     sys.stderr.write(sentence + "\n")
     return 2
 

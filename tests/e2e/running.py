@@ -31,6 +31,8 @@ QUICK = {
     "RETRY_SECONDS": "0.5",
     "LEASE_SECONDS": "3",
     "SIMULATOR_RECEIPT_SECONDS": "0.05",
+    # The first words of a test are understood.
+    "START_UNTRAINED": "0",
     # One telephone makes all the calls.
     "CALLS_PER_NUMBER": "100000",
 }
