@@ -353,3 +353,8 @@ def _saved_shift(var_dir: Path) -> float:
 def shift_file(var_dir: Path) -> Path:
     """The file in which `infoline run --at` saves its clock shift for the other commands on this machine."""
     return var_dir / "clock-shift"
+
+
+def example_with_faults(var_dir: Path) -> Path:
+    """The made-up appointments file that `infoline run` writes, to show what a check of a file finds."""
+    return var_dir / "example-with-faults.csv"

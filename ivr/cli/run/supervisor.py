@@ -25,10 +25,11 @@ from ivr.cli.progress import ProgressLine
 from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.example_appointments import write_example
 from ivr.cli.run.running_file import RunningFile, RunningLine
+from ivr.demo.appointments import faulty_rows, write_file
 from ivr.demo.sign_ins import SignIns
 from ivr.env_file import VARIABLE as ENV_FILE
 from ivr.env_file import find_env_file
-from ivr.settings import Settings, shift_file
+from ivr.settings import Settings, example_with_faults, shift_file
 
 HTTP_PORT = 80
 READY_SECONDS = 120
@@ -258,6 +259,8 @@ class Supervisor:
         settings, sign_ins = self._settings, self._sign_ins
         now = clock.now().astimezone(self._zone)
         write_example(self._example, now)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        write_file(example_with_faults(settings.var_dir), faulty_rows(midnight))
         console = f"{settings.public_url}/console"
         if sign_ins:
             console += f"  as {', '.join(sign_ins.emails)}; password {sign_ins.password}"
