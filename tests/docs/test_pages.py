@@ -70,7 +70,7 @@ def test_the_pages_name_commands() -> None:
         *("doctor --connect", "keys rotate", "prompts rollback 12", "reminders pause", "reminders cancel BATCH"),
         *("reminders import FILE --sheet NAME", "reminders import FILE --hidden-rows"),
     }
-    for page in ("README.md", "CONTRIBUTING.md", "docs/schedulers.md", "docs/prompts.md", "docs/operations.md"):
+    for page in ("docs/first-look.md", "CONTRIBUTING.md", "docs/schedulers.md", "docs/prompts.md", "docs/operations.md"):
         assert page in {name for name, _ in COMMANDS}, page
 
 
