@@ -7,6 +7,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -189,3 +191,16 @@ def test_worker_and_clock_refuse_to_start_without_a_queue(tmp_path: Path, comman
     assert result.returncode == 2
     assert "REDIS_URL is not set" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_web_process_for_twilio_has_no_console(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {**os.environ, "VAR_DIR": str(tmp_path), "PORT": str(port)}
+    with subprocess.Popen([*INFOLINE, "web", "--doors", "twilio"], env=environment, cwd=ROOT) as process:
+        try:
+            line = RunningLine(process, environment, tmp_path)
+            until(lambda: line.readyz().get("voice"), "the web process", 180)
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(f"{line.url}/console/login", timeout=10)
+        finally:
+            process.terminate()
