@@ -7,6 +7,7 @@ it can say that they are too old. Exit status 2, with a sentence, if something i
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -49,11 +50,9 @@ def install(arguments):
     problem = problem_with(sys.version_info[:2], os.name, can_create)
     if problem:
         return fail(problem)
-    if not os.path.exists(VENV_PYTHON):
-        show("Creating .venv ...")
-        # Installing pip takes longer than everything else combined.
-        if subprocess.call([sys.executable, "-m", "venv", VENV] + (["--without-pip"] if pip else [])):
-            return fail("Python could not create .venv in " + HERE + ". Is the disk full, or the folder read-only?")
+    problem = None if os.path.exists(VENV_PYTHON) else create_venv(bool(pip))
+    if problem:
+        return fail(problem)
     if os.path.exists(os.path.join(VENV, "bin", "pip")):
         pip = [os.path.join(VENV, "bin", "pip")]
     if not pip:
@@ -61,13 +60,30 @@ def install(arguments):
     show("Installing ...")
     requirements = "requirements-" + kind + ".txt"
     steps = (["--require-hashes", "-r", requirements], ["--no-deps", "--no-build-isolation", "-e", "."])
-    if has_uv(pip) and all(run(UV + step)[0] == 0 for step in steps):
-        return 0
-    for step in steps:
-        status, errors = run(pip + INSTALL + step)
-        if status:
-            return fail(sentence_about(errors))
+    if not (has_uv(pip) and all(run(UV + step)[0] == 0 for step in steps)):
+        for step in steps:
+            status, errors = run(pip + INSTALL + step)
+            if status:
+                return fail(sentence_about(errors))
+    if kind == "demo" and "MAKELEVEL" not in os.environ:
+        show("")
+        print("Installed. To start the line: .venv/bin/infoline run")
     return 0
+
+
+def create_venv(has_pip):
+    """Create .venv, or leave nothing of it, and return why it could not be created."""
+    show("Creating .venv ...")
+    # Installing pip takes longer than everything else combined.
+    status, errors = run([sys.executable, "-m", "venv", VENV] + (["--without-pip"] if has_pip else []))
+    if not status:
+        return None
+    # What is there would be taken for a whole one the next time.
+    shutil.rmtree(VENV, ignore_errors=True)
+    return (
+        "Python could not create .venv in " + HERE + ": free some space, or move the folder to a place where you may "
+        "write.\n" + last_line(errors)
+    )
 
 
 def pip_for_others():

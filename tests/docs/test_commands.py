@@ -7,14 +7,13 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from ivr.cli import main
 from ivr.cli.run.example_appointments import write_example
@@ -23,6 +22,7 @@ from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.ledger.tables import unanswered
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.settings import load
+from tests.conftest import LINE_ENV
 from tests.docs.commands import (
     MAKE_NOT_RUN,
     PAGES_WITH_A_TEST,
@@ -56,28 +56,32 @@ SHOWN = {command for page in CURRENT for command in infoline_commands(page)}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a line that all commands work on, one after the other."""
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    """What each command did, one after the other, on a line of their own."""
     folder = tmp_path_factory.mktemp("line")
     shutil.copytree(ROOT / "prompts", folder / "prompts")
-    (folder / "var").mkdir()
-    (folder / "docs").mkdir()
+    for name in ("var", "docs"):
+        (folder / name).mkdir()
     with pytest.MonkeyPatch.context() as patch:
+        for name in LINE_ENV:
+            patch.delenv(name, raising=False)
+        patch.setenv("VAR_DIR", "var")
+        patch.setenv("PROMPTS_DIR", "prompts")
+        # By day, so that no quiet hours hold a text back.
+        patch.setenv("CLOCK_SHIFT_SECONDS", str((NOW - datetime.now(UTC)).total_seconds()))
+        patch.chdir(folder)
         skip_the_graph(patch)
-        yield folder
+        first, *others = RUN_HERE
+        found = {first.shown: _run(first)}
+        _add_contents(folder)
+        return found | {command.shown: _run(command) for command in others}
 
 
-@pytest.fixture(autouse=True)
-def _in_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    # By day, and a while after what the folder contains.
-    monkeypatch.setenv("CLOCK_SHIFT_SECONDS", str((NOW - datetime.now(UTC)).total_seconds()))
-    monkeypatch.setenv("VAR_DIR", "var")
-    monkeypatch.setenv("PROMPTS_DIR", "prompts")
+def _run(command: Command) -> Result:
+    return CliRunner().invoke(main, shlex.split(command.run_as or command.shown), input="y\n" * 3)
 
 
-@pytest.fixture(scope="module")
-def contents(folder: Path) -> None:
+def _add_contents(folder: Path) -> None:
     """The files that the commands name, and what callers have left behind."""
     write_example(folder / "var/example-appointments.csv", NOW)
     soon = f"{NOW + timedelta(days=9):%Y-%m-%d} 10:00"
@@ -104,11 +108,8 @@ def _add_callback(ledger: Ledger, vault: Vault) -> None:
 
 
 @pytest.mark.parametrize("command", RUN_HERE, ids=lambda command: command.shown)
-def test_a_command_on_a_page_runs(command: Command, request: pytest.FixtureRequest) -> None:
-    if command.shown != "db upgrade":
-        request.getfixturevalue("contents")
-    arguments = shlex.split(command.run_as or command.shown)
-    result = CliRunner().invoke(main, arguments, input="y\n" * 3)
+def test_a_command_on_a_page_runs(command: Command, results: dict[str, Result]) -> None:
+    result = results[command.shown]
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     assert result.exit_code == command.status, result.output
 
