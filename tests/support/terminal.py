@@ -37,13 +37,13 @@ def on_terminal(
         command, env=dict(environment), cwd=cwd, stdin=other_end, stdout=other_end, stderr=other_end, process_group=0
     )
     os.close(other_end)
-    raw, deadline = "", time.monotonic() + seconds
+    raw, has_pressed, deadline = "", False, time.monotonic() + seconds
     try:
         while (data := _read(terminal, deadline)) is not None:
             raw += data
-            if process.poll() is None and is_done(raw):
+            if not has_pressed and is_done(raw):
                 os.killpg(process.pid, signal.SIGINT)
-                is_done = lambda _raw: False  # noqa: E731
+                has_pressed = True
         assert time.monotonic() < deadline, f"the command has not ended; it wrote {raw!r}"
     finally:
         if process.poll() is None and time.monotonic() >= deadline:
