@@ -7,6 +7,7 @@ it can say that they are too old. Exit status 2, with a sentence, if something i
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -34,6 +35,13 @@ INDEX_PROBLEMS = (
 
 
 def main(arguments):
+    try:
+        return install(arguments)
+    finally:
+        show("")
+
+
+def install(arguments):
     kind = arguments[0] if arguments else "demo"
     if kind not in ("demo", "dev") or len(arguments) > 1:
         return fail("Usage: python3 bootstrap.py [demo|dev]")
@@ -42,25 +50,40 @@ def main(arguments):
     problem = problem_with(sys.version_info[:2], os.name, can_create)
     if problem:
         return fail(problem)
-    if not os.path.exists(VENV_PYTHON):
-        print("Creating .venv ...", flush=True)
-        # Installing pip takes longer than everything else combined.
-        if subprocess.call([sys.executable, "-m", "venv", VENV] + (["--without-pip"] if pip else [])):
-            return fail("Python could not create .venv in " + HERE + ". Is the disk full, or the folder read-only?")
+    problem = None if os.path.exists(VENV_PYTHON) else create_venv(bool(pip))
+    if problem:
+        return fail(problem)
     if os.path.exists(os.path.join(VENV, "bin", "pip")):
         pip = [os.path.join(VENV, "bin", "pip")]
     if not pip:
         return fail("Neither .venv nor this Python has a pip that works. Delete the folder .venv, and try again.")
-    print("Installing ...", flush=True)
+    show("Installing ...")
     requirements = "requirements-" + kind + ".txt"
     steps = (["--require-hashes", "-r", requirements], ["--no-deps", "--no-build-isolation", "-e", "."])
-    if has_uv(pip) and all(run(UV + step)[0] == 0 for step in steps):
-        return 0
-    for step in steps:
-        status, errors = run(pip + INSTALL + step)
-        if status:
-            return fail(sentence_about(errors))
+    if not (has_uv(pip) and all(run(UV + step)[0] == 0 for step in steps)):
+        for step in steps:
+            status, errors = run(pip + INSTALL + step)
+            if status:
+                return fail(sentence_about(errors))
+    if kind == "demo" and "MAKELEVEL" not in os.environ:
+        show("")
+        print("Installed. To start the line: .venv/bin/infoline run")
     return 0
+
+
+def create_venv(has_pip):
+    """Create .venv, or leave nothing of it, and return why it could not be created."""
+    show("Creating .venv ...")
+    # Installing pip takes longer than everything else combined.
+    status, errors = run([sys.executable, "-m", "venv", VENV] + (["--without-pip"] if has_pip else []))
+    if not status:
+        return None
+    # What is there would be taken for a whole one the next time.
+    shutil.rmtree(VENV, ignore_errors=True)
+    return (
+        "Python could not create .venv in " + HERE + ": free some space, or move the folder to a place where you may "
+        "write.\n" + last_line(errors)
+    )
 
 
 def pip_for_others():
@@ -76,10 +99,13 @@ def pip_for_others():
 def has_uv(pip):
     """Whether uv can install, in a tenth of pip's time. It does not read pip's own settings, so those keep pip."""
     try:
-        settings = subprocess.check_output(pip + ["config", "list"], universal_newlines=True)
-    except (OSError, subprocess.CalledProcessError):
+        process = subprocess.Popen(
+            pip + ["config", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True
+        )
+    except OSError:
         return False
-    if PIP_ONLY.search(settings):
+    settings = process.communicate()[0]
+    if process.returncode or PIP_ONLY.search(settings):
         return False
     return run(pip + INSTALL + ["--require-hashes", "-r", "requirements-uv.txt"])[0] == 0
 
@@ -128,12 +154,22 @@ def sentence_about(errors):
     return "pip could not install the packages:\n" + errors.strip()
 
 
+def show(step):
+    """Say what is done now: in one line that is rewritten, and erased by an empty step, on a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K" + step)
+    elif step:
+        sys.stderr.write(step + "\n")
+    sys.stderr.flush()
+
+
 def last_line(text):
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return lines[-1] if lines else ""
 
 
 def fail(sentence):
+    show("")
     sys.stderr.write(sentence + "\n")
     return 2
 

@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
         settings.public_url,
         settings.redis_url,
         settings.models_folder,
+        start_untrained=settings.start_untrained and settings.loopback,
     )
     stopping = threading.Event()
     releases.watch(stopping)

@@ -107,6 +107,7 @@ class Settings(FeedSettings):
     carrier_seconds: float = Field(default=15, gt=0, le=60)
     clock_shift_file: Path | None = None
     demo_sign_in: bool = False
+    start_untrained: bool = False
     clock_shift_seconds: float = Field(default=0, ge=-MAX_CLOCK_SHIFT, le=MAX_CLOCK_SHIFT)
 
     @field_validator("public_url", "twilio_api_url", "simulator_url", "otel_exporter_otlp_endpoint")
@@ -273,7 +274,7 @@ def _public_problems(settings: Settings) -> list[str]:
         problems.append("TWILIO_ACCOUNT_SID must start with AC: use the Account SID, not the SID of an API key")
     if urlsplit(settings.public_url).scheme != "https":
         problems.append("PUBLIC_URL must start with https:// because patients' phone numbers are sent to it")
-    for name in ("clock_shift_seconds", "clock_shift_file", "demo_sign_in"):
+    for name in ("clock_shift_seconds", "clock_shift_file", "demo_sign_in", "start_untrained"):
         if getattr(settings, name):
             problems.append(f"{name.upper()} is for a local line only: remove it")
     if problem := redis_problem(settings.redis_url) if settings.redis_url else "":
@@ -352,3 +353,8 @@ def _saved_shift(var_dir: Path) -> float:
 def shift_file(var_dir: Path) -> Path:
     """The file in which `infoline run --at` saves its clock shift for the other commands on this machine."""
     return var_dir / "clock-shift"
+
+
+def example_with_faults(var_dir: Path) -> Path:
+    """The made-up appointments file that `infoline run` writes, to show what a check of a file finds."""
+    return var_dir / "example-with-faults.csv"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 _DATABASES = count()
-E2E_WITH_OWN_LINE = ("test_run.py", "test_readme.py")
+E2E_WITH_OWN_LINE = ("test_run.py", "test_first_look.py", "test_first_look_page.py")
 # Settings of the developer's environment that would point a test at another line, database or queue.
 LINE_ENV = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
 LINE_ENV += ("PHONE_HASH_KEY", "INFOLINE_ENV")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -56,34 +53,6 @@ def test_an_error_of_pip_becomes_a_sentence(bootstrap: ModuleType, errors: str, 
     assert words in bootstrap.sentence_about(errors)
 
 
-def _clone(folder: Path) -> Path:
-    folder.mkdir()
-    for name in ("bootstrap.py", "Makefile", "pyproject.toml", "setup.py"):
-        shutil.copy(ROOT / name, folder / name)
-    (folder / "requirements-demo.txt").write_text("click==8.5.0 --hash=sha256:" + "0" * 64 + "\n")
-    return folder
-
-
-@pytest.mark.processes
-def test_without_a_package_index_the_installation_says_so_and_make_does_not_take_it_for_done(tmp_path: Path) -> None:
-    clone = _clone(tmp_path / "clone")
-    unreachable = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CACHE_DIR": str(tmp_path)}
-    unreachable |= {"PIP_CONFIG_FILE": os.devnull, "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
-    result = subprocess.run(
-        ["make", "run", f"PYTHON={sys.executable}"],
-        cwd=clone,
-        env={**os.environ, **unreachable},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert result.returncode == 2
-    assert "pip cannot reach the package index" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert not (clone / ".venv" / "ready-to-run").exists()
-
-
 @pytest.mark.parametrize(
     ("setting", "uses_pip"),
     [
@@ -131,20 +100,20 @@ def test_an_environment_that_nothing_can_install_into_is_to_be_deleted(
     assert "Delete the folder .venv" in capsys.readouterr().err
 
 
-@pytest.mark.processes
-def test_an_older_python_is_refused_before_anything_is_created(tmp_path: Path) -> None:
-    clone = _clone(tmp_path / "clone")
-    older = clone / "sitecustomize.py"
-    older.write_text("import sys\nsys.version_info = (3, 10, 4, 'final', 0)\n")
-    result = subprocess.run(
-        [sys.executable, "bootstrap.py"],
-        cwd=clone,
-        env={**os.environ, "PYTHONPATH": str(clone)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (result.returncode, result.stdout) == (2, "")
-    assert "This is Python 3.10" in result.stderr
-    assert not (clone / ".venv").exists()
+@pytest.mark.parametrize(("level", "says_how"), [(None, True), ("1", False)])
+def test_without_make_the_installation_ends_by_saying_how_to_start(
+    bootstrap: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    level: str | None,
+    says_how: bool,
+) -> None:
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    if level:
+        monkeypatch.setenv("MAKELEVEL", level)
+    monkeypatch.setattr(bootstrap, "VENV_PYTHON", sys.executable)
+    monkeypatch.setattr(bootstrap, "VENV", str(tmp_path))
+    monkeypatch.setattr(bootstrap, "run", lambda _command: (0, ""))
+    assert bootstrap.main(["demo"]) == 0
+    assert (".venv/bin/infoline run" in capsys.readouterr().out) == says_how

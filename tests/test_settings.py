@@ -276,7 +276,8 @@ def test_no_message_contains_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("CLOCK_SHIFT_SECONDS", "3600"), ("CLOCK_SHIFT_FILE", "shift"), ("DEMO_SIGN_IN", "1")]
+    ("name", "value"),
+    [("CLOCK_SHIFT_SECONDS", "3600"), ("CLOCK_SHIFT_FILE", "shift"), ("DEMO_SIGN_IN", "1"), ("START_UNTRAINED", "1")],
 )
 def test_a_public_line_refuses_what_is_for_a_local_one(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     assert name in problems(monkeypatch, **PUBLIC, **{name: value})[0]

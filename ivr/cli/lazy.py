@@ -43,6 +43,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. A database outage or an unknown key ends it with a sentence and status 2."""
+        if sys.platform == "win32":
+            # Before a command is imported, which needs modules that Windows lacks.
+            fail("Windows: use WSL (wsl --install in a terminal of an administrator), and run infoline inside it.")
         try:
             return super().invoke(ctx)
         except Exception as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ import click
 from ivr import clock
 from ivr.cli.console import FINDINGS, echo, note
 from ivr.cli.context import CommandContext, current_user, settings_or_exit, upgrade_ledger
-from ivr.ledger import open_ledger
+from ivr.ledger import Ledger, open_ledger
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.loader import Content, content_digest, read_content, read_folder
 from ivr.releases.store import Diverged, Release, folder_base, live_release, publish_folder_if_changed
@@ -28,11 +29,17 @@ def release() -> None:
     sys.exit(publish_changed_folder(settings))
 
 
-def publish_changed_folder(settings: Settings, meanwhile: Callable[[Content], object] = lambda _content: None) -> int:
-    """Publish prompts/ if it changed and has no errors. Prints findings; returns the exit status.
+def is_folder_live(ledger: Ledger, prompts_dir: Path) -> bool:
+    """Whether prompts/ can be read and is the live release."""
+    live = live_release(ledger)
+    try:
+        return live is not None and live.digest == content_digest(read_folder(prompts_dir))
+    except BrokenPrompts:
+        return False
 
-    meanwhile: called with content without errors while its model is being trained.
-    """
+
+def publish_changed_folder(settings: Settings) -> int:
+    """Publish prompts/ if it changed and has no errors. Prints findings; returns the exit status."""
     try:
         files = read_folder(settings.prompts_dir)
     except BrokenPrompts as broken:
@@ -50,7 +57,6 @@ def publish_changed_folder(settings: Settings, meanwhile: Callable[[Content], ob
     with context.model_in_training(content) as finish_training:
         if not _may_be_published(context, content):
             return FINDINGS
-        meanwhile(content)
         finish_training()
     try:
         published = publish_folder_if_changed(ledger, content, clock.now(), current_user())

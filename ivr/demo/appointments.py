@@ -1,4 +1,4 @@
-"""The files of a made-up scheduling system: past appointments, and fifty in the next two weeks, with a few faults."""
+"""The files of a made-up scheduling system: past appointments, fifty in the next two weeks, and a few with faults."""
 
 from __future__ import annotations
 
@@ -26,15 +26,22 @@ def past_rows(today: datetime) -> Iterator[Row]:
 
 
 def coming_rows(today: datetime) -> Iterator[Row]:
-    """Fifty appointments from tomorrow on, then three rows that an import rejects."""
+    """Fifty appointments from tomorrow on. today: as for `past_rows`."""
     for index in range(COMING):
         starts_at = _slot(today, 1 + index * DAYS // COMING, index)
         # The default caller of `infoline call` has an appointment too.
         phone = DEFAULT_CALLER if index == 0 else None
         yield _row(f"DEMO-{1000 + index}", FIRST_COMING + index, starts_at, phone)
-    yield _row("DEMO-1060", 1, _slot(today, 3, 1), "603-555-01")
-    yield _row("DEMO-1061", 2, _slot(today, -30, 2))
-    yield ("DEMO-1062", "603-555-0103", "next Tuesday", "en", "Nell", "booked")
+
+
+def faulty_rows(today: datetime) -> Iterator[Row]:
+    """A file to try the check with: four good rows, and four that an import rejects, each for another reason."""
+    for index in range(4):
+        yield _row(f"DEMO-{1100 + index}", 2 + index, _slot(today, 4, index))
+    yield _row("DEMO-1104", 6, _slot(today, 5, 1), "603-555-01")
+    yield _row("DEMO-1105", 7, _slot(today, -30, 2))
+    yield ("DEMO-1106", "603-555-0108", "next Tuesday", "en", "Nell", "booked")
+    yield _row("DEMO-1100", 9, _slot(today, 6, 3))
 
 
 def write_file(path: Path, rows: Iterator[Row]) -> None:

@@ -66,15 +66,22 @@ class DemoClinic:
 
     def build(self, var_dir: Path) -> bool:
         """Fill the ledger, unless it contains anything. Returns whether it did."""
+        if not self.add_users(var_dir):
+            return False
+        self.add_history()
+        return True
+
+    def add_users(self, var_dir: Path) -> bool:
+        """Create the users, unless the ledger contains anything. Returns whether it did."""
         with self.ledger.read() as connection:
             if any(connection.execute(select(func.count()).select_from(table)).scalar() for table in _EMPTY_TABLES):
                 return False
-        self._add_history()
         with self.ledger.write() as connection:
             add_users(connection, saved_password(var_dir, create=True) or "", self.now)
         return True
 
-    def _add_history(self) -> None:
+    def add_history(self) -> None:
+        """Add two weeks of appointments, reminders, calls, and texts."""
         with TemporaryDirectory() as folder:
             past, coming = Path(folder, "appointments-last-month.csv"), Path(folder, "appointments-this-month.csv")
             write_file(past, past_rows(self._today))

@@ -144,6 +144,8 @@ class Ledger:
             with self.engine.begin() as connection:
                 version = _version(connection)
                 if self.is_sqlite or version is None:
+                    if version is not None and version > latest_migration():
+                        raise LedgerUnavailable(_newer(version))
                     if version != latest_migration():
                         migrate(connection)
                     return
@@ -187,6 +189,8 @@ class Ledger:
             raise LedgerUnavailable(_no_file(self._file))
         with self.read() as connection:
             version = _version(connection)
+        if version is not None and version > latest_migration():
+            raise LedgerUnavailable(_newer(version))
         if version != latest_migration():
             raise LedgerUnavailable("The ledger's tables do not match this version: run `infoline db upgrade`.")
 
@@ -237,6 +241,13 @@ def _create_file(file: Path) -> None:
 
 def _no_file(file: Path) -> str:
     return f"There is no database {file.absolute()}: create it with `infoline db upgrade`, or correct DATABASE_URL."
+
+
+def _newer(version: str) -> str:
+    return (
+        f"A newer version of infoline wrote the ledger (schema {version}): install that version, or restore a backup "
+        "of before its upgrade."
+    )
 
 
 def _postgresql(engine: Engine) -> Engine:
@@ -300,6 +311,8 @@ def _message(error: Exception) -> str:
     line = first_line(error)
     if any(phrase in line for phrase in _DISK_FULL):
         return "The disk that holds the ledger is full: free some space and try again."
+    if "disk I/O error" in line:
+        return "The disk that holds the ledger cannot be written: free some space, and check the disk."
     return f"The ledger does not answer: {line}"
 
 

@@ -41,7 +41,8 @@ class ReleaseCache:
     """The releases of one web process. `live` is None only until the first release loads.
 
     base_url: the public URL that compiled documents point to. queue_url: the queue server that announces a publish;
-    without it, a publish is detected by polling the database.
+    without it, a publish is detected by polling the database. start_untrained: answer before the model of a release is
+    trained, as docs/decisions/0033-a-demo-that-answers-untrained.md explains.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class ReleaseCache:
         base_url: str,
         queue_url: str = "",
         model_dir: Path | None = None,
+        *,
+        start_untrained: bool = False,
     ) -> None:
         self._ledger = ledger
         self._queue_url = queue_url
@@ -61,6 +64,7 @@ class ReleaseCache:
         self._var_dir, self._prompts_dir = var_dir, prompts_dir
         self._base_url = base_url
         self._models = ModelStore(ledger, model_dir or var_dir / "models")
+        self._start_untrained = start_untrained
         self._lines: dict[str, CompiledLine] = {}
         self._lock = threading.Lock()
         self._opening: dict[str, Future[CompiledLine | None]] = {}
@@ -174,11 +178,22 @@ class ReleaseCache:
 
     def _make_live(self, content: Content) -> None:
         line = self._add(content)
-        _build_matcher(line)
+        is_untrained = self._start_untrained and not self._models.has(content)
+        if is_untrained:
+            line.match_without_model()
+        else:
+            _build_matcher(line)
         is_holiday(content.config.holidays, clock.now().date())
         # Copied before it serves calls: the carrier may ask another process on this machine for its recordings.
         self._copies.keep(content)
         self.live = line
+        if is_untrained:
+            threading.Thread(target=self._learn, args=(line,), name="learning", daemon=True).start()
+
+    def _learn(self, line: CompiledLine) -> None:
+        """Train the model of a release in another process, unless one already does, and use it from then on."""
+        self._models.train_apart(line.content)
+        line.match_with_model()
 
     def _add(self, content: Content) -> CompiledLine:
         with self._lock:

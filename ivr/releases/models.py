@@ -49,6 +49,15 @@ class ModelStore:
                     model = self.train(examples)
         return model
 
+    def has(self, content: Content) -> bool:
+        """Whether the model of a content is stored."""
+        return self._stored(examples_digest(examples_of(content))) is not None
+
+    def train_apart(self, content: Content) -> None:
+        """Store the model of a content, trained in another process, so that this one goes on answering."""
+        with self.in_training(content, lambda _count: None) as finish:
+            finish()
+
     @contextmanager
     def _only_trainer(self) -> Iterator[None]:
         """No other process of this machine trains meanwhile: one that waited usually finds the model that it needs."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import tempfile
 from collections.abc import Sequence
 
 from ivr.line.nlu.training import Example, train_model
+
+NICENESS = 10
 
 
 class TrainingProcess:
@@ -41,6 +44,8 @@ class TrainingProcess:
 def main() -> None:
     # Ctrl-C also ends the parent, which has something to say about it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Calls and texts go first.
+    os.nice(NICENESS)
     gc.disable()
     examples = [Example(*example) for example in json.load(sys.stdin)]
     # Compressing it would keep the parent waiting.

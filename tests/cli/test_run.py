@@ -198,6 +198,17 @@ def test_a_database_that_does_not_fit_is_reported_and_left_alone(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("command", ["db upgrade", "release", "reminders status", "users"])
+def test_every_command_refuses_a_database_of_a_newer_version_in_words(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _database_of_version(tmp_path, "9999")
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    result = CliRunner().invoke(main, command.split())
+    assert result.exit_code == 2
+    assert "A newer version of infoline wrote the ledger (schema 9999): install that version" in result.output
+
+
 def test_a_database_of_an_older_version_is_no_problem(tmp_path: Path) -> None:
     _database_of_version(tmp_path, "0001")
     assert problem_with(tmp_path) is None

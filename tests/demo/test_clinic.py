@@ -11,13 +11,16 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
-from ivr.demo.appointments import COLUMNS, coming_rows, past_rows
+from ivr.demo.appointments import COLUMNS, coming_rows, faulty_rows, past_rows, write_file
 from ivr.demo.clinic import DemoClinic
 from ivr.demo.sign_ins import saved_password, sign_ins
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, call_turn, callback, console_user, incoming_text, text
 from ivr.line.content.loader import Content
 from ivr.people.calls.history import parse_token
+from ivr.people.phones import PhoneFault
+from ivr.reminders.imports.errors import ErrorCode
+from ivr.reminders.imports.importer import Importer
 from tests.support.clinic import NOW, open_clinic
 
 
@@ -100,5 +103,20 @@ def test_the_users_have_one_password_that_only_this_user_of_the_machine_can_read
 
 def test_all_people_have_numbers_for_fiction(content: Content) -> None:
     midnight = NOW.astimezone(content.config.zone).replace(hour=0)
-    numbers = [row[COLUMNS.index("phone")] for row in (*past_rows(midnight), *coming_rows(midnight))]
+    numbers = [
+        row[COLUMNS.index("phone")] for row in (*past_rows(midnight), *coming_rows(midnight), *faulty_rows(midnight))
+    ]
     assert all(re.fullmatch(r"603-555-01(\d\d)?", number) for number in numbers)
+
+
+def test_the_example_with_faults_has_one_of_each_kind_beside_good_rows(demo: DemoClinic, tmp_path: Path) -> None:
+    path = tmp_path / "example.csv"
+    write_file(path, faulty_rows(NOW.astimezone(demo.content.config.zone).replace(hour=0, minute=0)))
+    report = Importer(demo.ledger, demo.vault, demo.content).dry_run(path, NOW)
+    assert (report.rows, report.accepted, report.rejected) == (8, 4, 4)
+    assert [(error.row, error.code) for error in report.errors] == [
+        (6, PhoneFault.INVALID),
+        (7, ErrorCode.PAST),
+        (8, ErrorCode.DATE),
+        (9, ErrorCode.DUPLICATE_APPOINTMENT),
+    ]

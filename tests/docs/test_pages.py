@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.env_file import VARIABLE
@@ -26,15 +25,9 @@ from tests.docs.pages import (
     page_id,
     text_without_blocks,
 )
-from tests.line.lint.test_runner import skip_the_graph
 from tests.support.paths import ROOT
 from tests.test_docs import log_events, metrics
 
-# Commands that read, so that a test may run them on a new line.
-READ_ONLY = {
-    *("audit", "audit --json", "calls", "callbacks", "doctor", "keys rotate --status", "prompts check"),
-    *("prompts history", "reminders status", "retention --dry-run", "todos", "unanswered", "users"),
-}
 COMMANDS = sorted({(page_id(page), command) for page in CURRENT for command in infoline_commands(page)})
 
 
@@ -70,21 +63,14 @@ def test_the_pages_name_commands() -> None:
         *("doctor --connect", "keys rotate", "prompts rollback 12", "reminders pause", "reminders cancel BATCH"),
         *("reminders import FILE --sheet NAME", "reminders import FILE --hidden-rows"),
     }
-    for page in ("README.md", "CONTRIBUTING.md", "docs/schedulers.md", "docs/prompts.md", "docs/operations.md"):
+    for page in (
+        "docs/first-look.md",
+        "CONTRIBUTING.md",
+        "docs/schedulers.md",
+        "docs/prompts.md",
+        "docs/operations.md",
+    ):
         assert page in {name for name, _ in COMMANDS}, page
-
-
-@pytest.mark.parametrize("command", sorted(READ_ONLY & {command for _, command in COMMANDS}))
-def test_a_command_that_only_reads_runs_on_a_new_line(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VAR_DIR", str(tmp_path))
-    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
-    skip_the_graph(monkeypatch)
-    result = CliRunner().invoke(main, shlex.split(command))
-    # 1: doctor finds that this line has no queue.
-    assert result.exit_code == (1 if command == "doctor" else 0), result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
 
 
 # Of this project, but no settings of the line: of tests, and a constant of `ivr/shipped.py`.

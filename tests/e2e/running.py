@@ -31,6 +31,8 @@ QUICK = {
     "RETRY_SECONDS": "0.5",
     "LEASE_SECONDS": "3",
     "SIMULATOR_RECEIPT_SECONDS": "0.05",
+    # The first words of a test are understood.
+    "START_UNTRAINED": "0",
     # One telephone makes all the calls.
     "CALLS_PER_NUMBER": "100000",
 }
@@ -213,6 +215,9 @@ def running_line(var_dir: Path, *arguments: str, clinic: bool = False, **environ
         until(lambda: line.readyz().get("voice") or process.poll() is not None, "the line to come up", START_SECONDS)
         assert process.poll() is None, f"`infoline run` ended: {process.communicate()[0]}"
         until(lambda: _answers(line.simulator), "the phone network")
+        until(
+            lambda: "Nothing is published" not in line.infoline("prompts", "history").stdout, "a release", START_SECONDS
+        )
         yield line
     finally:
         if process.poll() is None:
@@ -222,6 +227,11 @@ def running_line(var_dir: Path, *arguments: str, clinic: bool = False, **environ
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+
+
+def _has_release(line: RunningLine) -> bool:
+    """Whether the prompts are published, which follows the first answer."""
+    return "Nothing is published" not in line.infoline("prompts", "history").stdout
 
 
 def _answers(url: str) -> bool:

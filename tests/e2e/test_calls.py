@@ -93,6 +93,15 @@ def test_the_call_command_plays_keys_and_prints_one_object_per_turn(open_line: R
     assert set(turns[0]) == {"said", "waits", "dial"}
 
 
+def test_the_call_command_takes_keys_and_words_that_are_typed_until_somebody_hangs_up(open_line: RunningLine) -> None:
+    played = open_line.infoline("call", stdin="1\ncan i wear deodorant\n0\nnonsense\nbusy\nq\n")
+    assert played.returncode == 0
+    assert "In an emergency" in played.stdout
+    assert "deodorant" in played.stdout
+    assert "Ringing" in played.stdout
+    assert "type busy" in played.stderr
+
+
 def test_call_and_text_name_infoline_run_if_no_phone_network_answers(open_line: RunningLine) -> None:
     without_network = RunningLine(
         open_line.process, {**open_line.environment, "SIMULATOR_URL": "http://127.0.0.1:9"}, open_line.var_dir

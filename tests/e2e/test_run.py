@@ -7,6 +7,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +23,21 @@ pytestmark = pytest.mark.processes
 
 def _child(line: RunningLine, command: str) -> int | None:
     return next((pid for args, pid in line.children().items() if command in args), None)
+
+
+def _training(line: RunningLine) -> int | None:
+    """The process that trains the model, which some process of the line has started."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    pids = [int(row.split(None, 1)[0]) for row in listed.splitlines() if "ivr.releases.training_process" in row]
+    mine = str(line.var_dir).encode()
+    return next((pid for pid in pids if mine in _environment_of(pid)), None)
+
+
+def _environment_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
 
 
 def _is_alive(pid: int) -> bool:
@@ -66,12 +83,13 @@ def test_a_signal_while_the_model_is_trained_leaves_no_process_behind(
     environment |= {"PORT": str(free_port()), "SIMULATOR_URL": f"http://127.0.0.1:{free_port()}"}
     process = subprocess.Popen([*INFOLINE, "run"], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     line = RunningLine(process, environment, tmp_path / "var")
-    until(lambda: _child(line, "ivr.cli web"), "the web process")
-    children = list(line.children().values())
+    until(lambda: _training(line), "the training")
+    children = [*line.children().values(), _training(line)]
     for number in signals:
         process.send_signal(number)
     process.communicate(timeout=30)
-    assert process.returncode == 128 + signals[0]
+    # The second one: while it builds the made-up clinic, it has not begun to wait for a signal.
+    assert process.returncode in (0, 128 + signals[0])
     until(lambda: not any(map(_is_alive, children)), "the end of all processes")
 
 
@@ -132,6 +150,8 @@ def test_broken_prompts_are_reported_and_the_live_release_keeps_running(tmp_path
         checked = line.infoline("prompts", "check")
         assert checked.returncode == 1
         assert "en/cancer.md:1" in checked.stdout
+        assert (line.var_dir / "logs" / "release.log").exists()
+        until(lambda: not _child(line, "ivr.cli release"), "the end of publishing")
         line.process.send_signal(signal.SIGINT)
         printed = line.process.communicate(timeout=30)[0]
     assert "en/cancer.md:1" in printed
@@ -171,3 +191,16 @@ def test_worker_and_clock_refuse_to_start_without_a_queue(tmp_path: Path, comman
     assert result.returncode == 2
     assert "REDIS_URL is not set" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_web_process_for_twilio_has_no_console(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {**os.environ, "VAR_DIR": str(tmp_path), "PORT": str(port)}
+    with subprocess.Popen([*INFOLINE, "web", "--doors", "twilio"], env=environment, cwd=ROOT) as process:
+        try:
+            line = RunningLine(process, environment, tmp_path)
+            until(lambda: line.readyz().get("voice"), "the web process", 180)
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(f"{line.url}/console/login", timeout=10)
+        finally:
+            process.terminate()

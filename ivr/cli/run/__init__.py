@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from ivr.cli.context import moment_or_exit, settings_or_exit, upgrade_ledger
 from ivr.cli.processes import port_is_free
 
 if TYPE_CHECKING:
-    from ivr.line.content.loader import Content
     from ivr.settings import Settings
 
 
@@ -28,13 +26,41 @@ if TYPE_CHECKING:
 @click.option("--empty", is_flag=True, help="Start with no data. Data from earlier runs moves to another folder.")
 def run(at: str | None, empty: bool) -> None:
     """Start the line, a simulated phone network and a queue on this machine."""
-    from ivr.cli.release import publish_changed_folder
-    from ivr.cli.run.supervisor import Supervisor, set_aside
-    from ivr.cli.run.var_folder import problem_with
+    from ivr.cli.release import is_folder_live
+    from ivr.cli.run.supervisor import Supervisor
     from ivr.demo.clinic import DemoClinic
     from ivr.demo.sign_ins import sign_ins
     from ivr.ledger import Vault
     from ivr.releases.live import NoRelease, live_content
+
+    settings = _checked_settings(empty=empty)
+    shift = _shift_seconds(at, settings)
+    clock.set_shift(shift)
+    ledger = upgrade_ledger(settings)
+    try:
+        content = live_content(ledger, settings.var_dir, settings.prompts_dir)
+    except NoRelease as error:
+        fail(f"{error}\nThere is no release to serve.", FINDINGS)
+    clinic = DemoClinic(ledger, Vault.of(settings), content, clock.now())
+    is_new = not empty and clinic.add_users(settings.var_dir)
+    supervisor = Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir))
+    try:
+        supervisor.begin()
+        if is_new:
+            # Meanwhile, what answers calls starts.
+            clinic.add_history()
+        publishes = not is_folder_live(ledger, settings.prompts_dir)
+        ledger.close()
+        status = supervisor.run(publishes=publishes)
+    finally:
+        supervisor.stop()
+    sys.exit(status)
+
+
+def _checked_settings(*, empty: bool) -> Settings:
+    """The settings of a line that can run here, with keys. Exits before anything is written if it cannot."""
+    from ivr.cli.run.supervisor import set_aside
+    from ivr.cli.run.var_folder import problem_with
 
     settings = settings_or_exit(save_keys=False, find_line=False)
     if not settings.loopback:
@@ -44,38 +70,11 @@ def run(at: str | None, empty: bool) -> None:
     _check_ports(settings)
     if problem := problem_with(settings.var_dir, empty=empty):
         fail(problem)
-    settings = settings_or_exit(save_keys=True, find_line=False)
+    if empty and not settings.database_url.startswith("sqlite"):
+        fail("--empty sets aside only the database in VAR_DIR, but DATABASE_URL names another: empty that one first.")
     if empty:
-        if not settings.database_url.startswith("sqlite"):
-            fail(
-                "--empty sets aside only the database in VAR_DIR, but DATABASE_URL names another: empty that one first."
-            )
         set_aside(settings.var_dir)
-        settings = settings_or_exit(save_keys=True, find_line=False)
-    shift = _shift_seconds(at, settings)
-    clock.set_shift(shift)
-    ledger = upgrade_ledger(settings)
-    supervisors: list[Supervisor] = []
-    with ExitStack() as stack:
-
-        def begin(content: Content) -> None:
-            """Build the example clinic and start what answers calls: both can happen while the model is trained."""
-            if not empty:
-                DemoClinic(ledger, Vault.of(settings), content, clock.now()).build(settings.var_dir)
-            supervisor = Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir))
-            stack.callback(supervisor.stop)
-            supervisor.begin()
-            supervisors.append(supervisor)
-
-        status = publish_changed_folder(settings, begin)
-        if not supervisors:
-            try:
-                begin(live_content(ledger, settings.var_dir, settings.prompts_dir))
-            except NoRelease:
-                fail("There is no release to serve.", status or FINDINGS)
-        ledger.close()
-        status = supervisors[0].run()
-    sys.exit(status)
+    return settings_or_exit(save_keys=True, find_line=False)
 
 
 def _check_ports(settings: Settings) -> None:

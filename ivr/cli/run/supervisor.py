@@ -21,16 +21,18 @@ from zoneinfo import ZoneInfo
 import click
 
 from ivr import clock
+from ivr.cli.progress import ProgressLine
 from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.example_appointments import write_example
 from ivr.cli.run.running_file import RunningFile, RunningLine
+from ivr.demo.appointments import faulty_rows, write_file
 from ivr.demo.sign_ins import SignIns
 from ivr.env_file import VARIABLE as ENV_FILE
 from ivr.env_file import find_env_file
-from ivr.settings import Settings, shift_file
+from ivr.settings import Settings, example_with_faults, shift_file
 
 HTTP_PORT = 80
-READY_SECONDS = 30
+READY_SECONDS = 120
 STOP_SECONDS = 8
 MAX_RESTART_DELAY = 30.0
 # How many of the processes answer a call.
@@ -52,8 +54,12 @@ _SHARED_SETTINGS = (
     "simulator_url",
 )
 
-# The webhooks that docs/operations.md sets at Twilio, and faults in TwiML that Twilio would only log.
-_SIMULATOR_DEFAULTS = {"SIMULATOR_STATUS_CALLBACK": "/receipts/call/incoming", "SIMULATOR_STRICT": "true"}
+# The webhooks that docs/operations.md sets at Twilio, faults in TwiML that Twilio would only log, and an early start.
+_CHILD_DEFAULTS = {
+    "SIMULATOR_STATUS_CALLBACK": "/receipts/call/incoming",
+    "SIMULATOR_STRICT": "true",
+    "START_UNTRAINED": "1",
+}
 
 
 def simulator_port(settings: Settings) -> int:
@@ -118,14 +124,17 @@ class Supervisor:
             ChildProcess("worker", [sys.executable, "-m", "worker"]),
             ChildProcess("clock", [sys.executable, "-m", "worker", "clock"]),
         ]
+        self._publishing = ChildProcess("release", [sys.executable, "-m", "ivr.cli", "release"])
+        self._progress = ProgressLine()
 
     def begin(self) -> None:
-        """Start the queue and what answers calls. The web process waits for a model that is being trained.
+        """Start the queue and what answers calls, which needs no trained model.
 
         From now on, a signal that would end this process ends it by way of `stop`.
         """
         for number in _SIGNALS:
             signal.signal(number, _exit_on_signal)
+        self._progress.show("Starting ...")
         self._logs.mkdir(parents=True, exist_ok=True)
         shift_file(self._settings.var_dir).write_text(str(self._shift))
         if not self._settings.redis_url:
@@ -138,21 +147,38 @@ class Supervisor:
         for child in self._children[:_FIRST]:
             self._start(child)
 
-    def run(self) -> int:
-        """Start the rest, and watch everything until a signal comes. Returns the exit status."""
+    def run(self, *, publishes: bool) -> int:
+        """Start the rest, and watch everything until a signal comes. Returns the exit status.
+
+        publishes: whether the prompts have changed, and are to be published.
+        """
         for number in _SIGNALS:
             signal.signal(number, lambda *_: self._stop.set())
         is_ready = self._wait_until_ready()
         if self._stop.is_set():
             return 0
         # Started later, so that on a small machine the first call is answered sooner.
-        for child in self._children[_FIRST:]:
+        for child in (*self._children[_FIRST:], *([self._publishing] if publishes else [])):
             self._start(child)
+        self._progress.clear()
         if is_ready:
             self._welcome()
+        if publishes:
+            self._progress.show("Learning what people ask. Until then, keys and known sentences are understood.")
         while not self._stop.wait(0.5):
             self._restart_dead()
+            self._watch_publishing()
         return 0
+
+    def _watch_publishing(self) -> None:
+        """Once the process that publishes the prompts has ended: print why it could not."""
+        process = self._publishing.process
+        if process is None or process.poll() is None:
+            return
+        self._publishing.process = None
+        self._progress.clear()
+        if process.returncode:
+            click.echo(self._log_path(self._publishing).read_text(errors="replace"), nl=False, err=True)
 
     def _child_environment(self) -> dict[str, str]:
         settings = self._settings
@@ -162,7 +188,7 @@ class Supervisor:
         # Each process reads the shift from the file, which the phones may change while the line runs.
         inherited = {name: value for name, value in os.environ.items() if name != "CLOCK_SHIFT_SECONDS"}
         return {
-            **_SIMULATOR_DEFAULTS,
+            **_CHILD_DEFAULTS,
             **inherited,
             **shared,
             "VAR_DIR": str(settings.var_dir.resolve()),
@@ -180,7 +206,8 @@ class Supervisor:
         return self._queue.url if self._queue else self._settings.redis_url
 
     def _start(self, child: ChildProcess) -> None:
-        with self._log_path(child).open("ab") as output:
+        # The log of publishing is printed, so it has no earlier runs.
+        with self._log_path(child).open("wb" if child is self._publishing else "ab") as output:
             # A new session, so that Ctrl-C reaches only this process, which stops the others in order.
             child.process = subprocess.Popen(
                 child.command,
@@ -199,7 +226,7 @@ class Supervisor:
     def _restart_dead(self) -> None:
         """Restart what died, with a growing delay for a process that dies soon after each start."""
         if self._queue and not self._queue.is_running():
-            click.echo("The queue died and is being restarted.", err=True)
+            self._progress.warn("The queue died and is being restarted.")
             with contextlib.suppress(Exception):
                 self._queue.restart()
         for child in self._children:
@@ -212,7 +239,7 @@ class Supervisor:
                 child.deaths = child.deaths + 1 if now - child.started_at < MAX_RESTART_DELAY else 1
                 child.restart_at = now + min(2.0 ** (child.deaths - 1) - 1, MAX_RESTART_DELAY)
                 log = self._log_path(child)
-                click.echo(f"The {child.name} process died and is being restarted. Its log: {log}", err=True)
+                self._progress.warn(f"The {child.name} process died and is being restarted. Its log: {log}")
             if now >= child.restart_at:
                 self._start(child)
 
@@ -222,7 +249,7 @@ class Supervisor:
         while waiting and not self._stop.is_set():
             waiting = {name: url for name, url in waiting.items() if not _answers(url)}
             if waiting and time.monotonic() > deadline:
-                click.echo(f"The {' and the '.join(waiting)} process does not answer: see {self._logs}/", err=True)
+                self._progress.warn(f"The {' and the '.join(waiting)} process does not answer: see {self._logs}/")
                 return False
             self._restart_dead()
             self._stop.wait(0.1)
@@ -232,6 +259,8 @@ class Supervisor:
         settings, sign_ins = self._settings, self._sign_ins
         now = clock.now().astimezone(self._zone)
         write_example(self._example, now)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        write_file(example_with_faults(settings.var_dir), faulty_rows(midnight))
         console = f"{settings.public_url}/console"
         if sign_ins:
             console += f"  as {', '.join(sign_ins.emails)}; password {sign_ins.password}"
@@ -250,14 +279,17 @@ class Supervisor:
         for number in _SIGNALS:
             # An impatient second Ctrl-C must leave no process behind.
             signal.signal(number, signal.SIG_IGN)
+        self._watch_publishing()
+        self._progress.clear()
+        started = [*self._children, self._publishing]
         for attempt in (1, 2):
-            for child in self._children:
+            for child in started:
                 if child.process is not None and child.is_running:
                     child.process.terminate()
             deadline = time.monotonic() + STOP_SECONDS / 2 * attempt
-            while time.monotonic() < deadline and any(child.is_running for child in self._children):
+            while time.monotonic() < deadline and any(child.is_running for child in started):
                 time.sleep(0.05)
-        for child in self._children:
+        for child in started:
             child.kill_group()
         if self._running_file:
             self._running_file.remove()

@@ -91,10 +91,24 @@ class CompiledLine:
     @cached_property
     def matcher(self) -> Matcher:
         """Resolves free words. Built on first use, because numpy is slow to import and the graph needs no matcher."""
+        return self._trained_matcher()
+
+    def _trained_matcher(self) -> Matcher:
         from ivr.line.nlu.matcher import Matcher
         from ivr.line.nlu.models import trained_model
 
         return Matcher(self.content, (self._model_of or trained_model)(self.content))
+
+    def match_without_model(self) -> None:
+        """Resolve free words by numbers, keyword rules, and phrases word for word only, until `match_with_model`."""
+        from ivr.line.nlu.matcher import Matcher
+        from ivr.line.nlu.training import train_model
+
+        self.matcher = Matcher(self.content, train_model([]))
+
+    def match_with_model(self) -> None:
+        """Resolve free words with the model from now on."""
+        self.matcher = self._trained_matcher()
 
     def _render(self, turn: Turn) -> None:
         if turn in self.documents or isinstance(turn.state.node, Task):

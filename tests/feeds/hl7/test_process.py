@@ -65,12 +65,12 @@ def ask(port: int, message: bytes, tls: ssl.SSLContext | None = None) -> list[st
 class Process:
     def __init__(self, folder, port: int, **more: object) -> None:
         self.log = folder / "hl7.log"
-        self.env = environment(folder, HL7_PORT=port, **more)
+        self.port, self.env = port, environment(folder, **more)
         self.start()
 
     def start(self) -> None:
         with self.log.open("wb") as output:
-            command = [sys.executable, "-m", "ivr.cli", "hl7"]
+            command = [sys.executable, "-m", "ivr.cli", "hl7", "--port", str(self.port)]
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=output, stderr=output)
         wait_for(lambda: re.search(r"process_started", self.log.read_text()), 60)
 

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import cast
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
@@ -15,6 +16,7 @@ from flask_babel import format_decimal
 from werkzeug.datastructures import FileStorage
 
 from ivr.reminders.imports.preview import TextPreview
+from ivr.settings import example_with_faults
 from ivr.web.console.context import live_line, services, staff_user
 from ivr.web.console.dates import full_moment
 from ivr.web.console.downloads import csv_download
@@ -48,18 +50,36 @@ def _desk() -> Desk:
 @blueprint.get("/reminders/upload")
 def upload() -> str:
     """The form for choosing a file."""
-    return render_template("reminders/upload.html", errors={})
+    return _form({})
+
+
+def _form(errors: dict[str, str]) -> str:
+    example = _example()
+    return render_template("reminders/upload.html", errors=errors, has_example=example is not None and example.exists())
+
+
+def _example() -> Path | None:
+    """The made-up file that a local line has for a first look; it may not exist."""
+    settings = services().settings
+    return example_with_faults(settings.var_dir) if settings.loopback else None
 
 
 @blueprint.post("/reminders/upload")
 def receive() -> ResponseReturnValue:
     """Keep a file, and begin to read it."""
+    example = _example()
+    if "example" in request.form and example and example.exists():
+        return _keep(example.name, example.read_bytes())
     file = request.files.get("file")
     data = file.read() if file else b""
     if problem := _problem(file, data):
-        return render_template("reminders/upload.html", errors={"file": problem}), 400
+        return _form({"file": problem}), 400
+    return _keep(file.filename or "" if file else "", data)
+
+
+def _keep(name: str, data: bytes) -> ResponseReturnValue:
     uploads = _uploads()
-    kept = uploads.add(file.filename or "" if file else "", data, staff_user().id)
+    kept = uploads.add(name, data, staff_user().id)
     uploads.watch(services().stopping)
     lock = uploads.lock(kept.id)
     if lock is not None:

@@ -14,6 +14,7 @@ import pytest
 
 from ivr.ledger.tables import appointment, batch
 from ivr.people.audit import AuditKind, entries_since
+from ivr.settings import example_with_faults
 from ivr.web.console.app import create_console
 from ivr.web.console.reminders import import_work, uploads
 from ivr.web.console.reminders.uploads import Phase, safe_name
@@ -85,6 +86,18 @@ def test_faults_name_row_column_cell_and_what_to_do(console, clinic):
     assert "not a phone number" in first[4]
     assert "not a date" in second[4]
     assert "missing" in second[4]
+
+
+def test_a_line_for_trying_out_offers_a_made_up_file_with_faults(console, clinic):
+    browser = console.browser("scheduler")
+    assert "made-up" not in browser.get("/reminders/upload").get_data(as_text=True)
+    assert browser.post("/reminders/upload", {"example": "yes"}).status_code == 400
+    example_with_faults(console.services.settings.var_dir).write_text(BAD)
+    assert "Check a made-up file with faults" in browser.get("/reminders/upload").get_data(as_text=True)
+    page = settled(browser, browser.post("/reminders/upload", {"example": "yes"}).location)
+    assert "example-with-faults.csv" in page
+    assert number(page, "With faults") == 2
+    assert "This is not a phone number" in page
 
 
 def test_the_mended_rows_can_be_uploaded_as_they_are(console, clinic):

@@ -1,4 +1,4 @@
-"""The transcripts in the README are real: each command prints exactly what is shown."""
+"""The transcripts on the page are real: each command prints exactly what is shown."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.processes
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs/first-look.md"
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _COMMAND = re.compile(r"^\$ infoline (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 
 def transcripts() -> list[tuple[list[str], str]]:
-    """Each command in the README and its output."""
-    blocks = "".join(_BLOCK.findall(README.read_text()))
+    """Each command on the page and its output."""
+    blocks = "".join(_BLOCK.findall(PAGE.read_text()))
     return [(shlex.split(command), printed) for command, printed in _COMMAND.findall(blocks)]
 
 
@@ -35,7 +35,7 @@ def play(line: RunningLine, arguments: list[str]) -> str:
     return "".join(f"{row.rstrip()}\n" for row in result.stdout.splitlines())
 
 
-def test_each_command_in_the_readme_prints_what_is_shown(tmp_path: Path) -> None:
+def test_each_command_on_the_page_prints_what_is_shown(tmp_path: Path) -> None:
     shown = transcripts()
     assert len(shown) >= 4
     with running_line(tmp_path / "var", "--at", "2026-12-01T10:00", COLUMNS="80") as line:
