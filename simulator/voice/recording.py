@@ -115,7 +115,7 @@ def end_record(call: Call, words: str = "", keys: str = "") -> None:
     call.leg.end_record(_finish(call, record, words, ending))
 
 
-def hang_up_record(call: Call) -> None:
+def hang_up_record(call: Call, words: str = "") -> None:
     """The caller hangs up while recording: the line gets the action, and its answer is ignored."""
     record = call.leg.waiting
     if record is None:
@@ -123,7 +123,7 @@ def hang_up_record(call: Call) -> None:
     call.status = "completed"
     url = urljoin(call.leg.url, record.get("action", ""))
     try:
-        call.fetch(record.get("method", "POST").upper(), url, _finish(call, record, "", "hangup"))
+        call.fetch(record.get("method", "POST").upper(), url, _finish(call, record, words, "hangup"))
     except NoAnswer as error:
         call.log_error(error.code, url, str(error))
 

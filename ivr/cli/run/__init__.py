@@ -62,7 +62,7 @@ def run(at: str | None, empty: bool) -> None:
             """Build the example clinic and start what answers calls: both can happen while the model is trained."""
             if not empty:
                 DemoClinic(ledger, Vault.of(settings), content, clock.now()).build(settings.var_dir)
-            supervisor = Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir))
+            supervisor = Supervisor(settings, shift, content.config, sign_ins(settings.var_dir))
             stack.callback(supervisor.stop)
             supervisor.begin()
             supervisors.append(supervisor)

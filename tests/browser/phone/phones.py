@@ -136,12 +136,16 @@ class Phone:
         return self
 
     def other_end(self, number: str) -> Any:
-        """The ringing phone of a transfer."""
+        """The phone that rings, or was picked up."""
         expect(self.page.locator("#other-end")).to_contain_text(number, timeout=WAIT_MS)
         return self.page.locator("#other-end")
 
     def transfer_ends(self, number: str, answer: str) -> Phone:
+        """Someone answers and hangs up after the talk, or the transfer ends with another button."""
         self.other_end(number).get_by_role("button", name=answer, exact=True).click()
+        if answer == "Answer":
+            expect(self.page.locator("body")).to_have_attribute("data-call", "talking", timeout=WAIT_MS)
+            self.page.get_by_role("button", name="Hang up at the other end").click()
         return self
 
     def texts(self, words: str) -> Phone:

@@ -40,7 +40,7 @@ def test_two_tabs_are_two_phones(people: People) -> None:
     one.texts("what are calcifications").receives("alcification")
     two.calls().presses("8").hears("Pressed 8")
     expect(two.page.locator("#thread .mine")).to_have_count(0)
-    expect(one.page.locator("#transcript li")).to_have_count(0)
+    expect(one.page.locator("#transcript .line")).to_have_count(0)
     two.page.locator(f'[data-person="{one.number}"]').click()
     expect(two.page.locator("#thread .mine")).to_contain_text("what are calcifications")
 
