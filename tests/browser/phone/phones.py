@@ -23,6 +23,8 @@ WAIT_MS = 30_000
 # A phone without sound shows each sentence for a moment instead of speaking it: here, for a twentieth of that.
 MUTED = "localStorage.setItem('sound', 'off'); const now = Date.now; Date.now = () => now() * 20;"
 SILENT = f"{MUTED} localStorage.setItem('patient', 'yes')"
+# The same with the time that reading takes: a prompt of a hundred characters lasts two seconds.
+SLOW = "localStorage.setItem('sound', 'off'); localStorage.setItem('patient', 'yes')"
 
 
 # Not those that the network assigns first, nor those of patients in these tests.
@@ -35,10 +37,10 @@ def _new_number() -> str:
 
 @dataclass
 class People:
-    """Opens tabs; each is a phone of its own."""
+    """Opens tabs; each is a phone of its own. address: of the page."""
 
     browser: Any
-    line: RunningLine
+    address: str
     contexts: list[Any] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -54,24 +56,24 @@ class People:
 
     def tab(self, context: Any) -> Phone:
         page = context.new_page()
+        self._listen(page)
+        page.goto(self.address)
+        return self._phone(page)
+
+    def duplicate(self, phone: Phone) -> Phone:
+        """Another tab that starts with a copy of what this one keeps, as browsers duplicate tabs."""
+        with phone.page.expect_popup() as opened:
+            phone.page.evaluate("window.open(location.href)")
+        self._listen(opened.value)
+        return self._phone(opened.value)
+
+    def _listen(self, page: Any) -> None:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: self._note(said.type, said.text))
-        page.goto(self.line.simulator)
-        phone = Phone(page)
-        expect(page.locator("#own-number")).not_to_be_empty()
-        return phone
 
-    def line_calls(self, number: str) -> None:
-        """The line calls a phone, as Twilio's REST API lets it."""
-        sid = "AC" + "0" * 32
-        token = json.loads((self.line.var_dir / "local-keys.json").read_text())["twilio_auth_token"]
-        form = {"To": number, "From": "+16035550100", "Url": f"{self.line.url}/voice"}
-        request = urllib.request.Request(
-            f"{self.line.simulator}/2010-04-01/Accounts/{sid}/Calls.json",
-            urlencode(form).encode(),
-            {"Authorization": "Basic " + base64.b64encode(f"{sid}:{token}".encode()).decode()},
-        )
-        urllib.request.urlopen(request, timeout=30).close()
+    def _phone(self, page: Any) -> Phone:
+        expect(page.locator("#own-number")).not_to_be_empty()
+        return Phone(page)
 
     def _note(self, kind: str, text: str) -> None:
         # A browser reports each answer of 400 or more; the page shows those to its reader.
@@ -98,14 +100,21 @@ class Phone:
     def state(self) -> str:
         return str(self.page.evaluate("document.body.dataset.call"))
 
-    def calls(self) -> Phone:
+    def dials(self) -> Phone:
         self.page.get_by_role("button", name="Call", exact=True).click()
-        return self.is_listened_to()
+        return self
+
+    def calls(self) -> Phone:
+        return self.dials().is_listened_to()
+
+    def shows(self, state: str) -> Phone:
+        """Wait for a state of the call, such as speaking or ringing."""
+        expect(self.page.locator("body")).to_have_attribute("data-call", state, timeout=WAIT_MS)
+        return self
 
     def is_listened_to(self) -> Phone:
         """Wait until the line has said all, and it is the caller's turn."""
-        expect(self.page.locator("body")).to_have_attribute("data-call", "listening", timeout=WAIT_MS)
-        return self
+        return self.shows("listening")
 
     def presses(self, key: str) -> Phone:
         before = self.turns
@@ -144,8 +153,7 @@ class Phone:
         """Someone answers and hangs up after the talk, or the transfer ends with another button."""
         self.other_end(number).get_by_role("button", name=answer, exact=True).click()
         if answer == "Answer":
-            expect(self.page.locator("body")).to_have_attribute("data-call", "talking", timeout=WAIT_MS)
-            self.page.get_by_role("button", name="Hang up at the other end").click()
+            self.shows("talking").page.get_by_role("button", name="Hang up at the other end").click()
         return self
 
     def texts(self, words: str) -> Phone:
@@ -168,3 +176,16 @@ class Phone:
         with self.page.expect_response(lambda response: response.request.method == "POST"):
             change(self.page)
         return self
+
+
+def line_calls(line: RunningLine, number: str) -> None:
+    """The line calls a phone, as Twilio's REST API lets it."""
+    sid = "AC" + "0" * 32
+    token = json.loads((line.var_dir / "local-keys.json").read_text())["twilio_auth_token"]
+    form = {"To": number, "From": "+16035550100", "Url": f"{line.url}/voice"}
+    request = urllib.request.Request(
+        f"{line.simulator}/2010-04-01/Accounts/{sid}/Calls.json",
+        urlencode(form).encode(),
+        {"Authorization": "Basic " + base64.b64encode(f"{sid}:{token}".encode()).decode()},
+    )
+    urllib.request.urlopen(request, timeout=30).close()

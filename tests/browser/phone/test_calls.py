@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.phone.phones import MUTED, People, expect
+from tests.browser.phone.phones import MUTED, People, expect, line_calls
+from tests.e2e.running import RunningLine
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +46,7 @@ def test_silence_is_reported_to_the_line_when_the_time_is_up(people: People) -> 
     phone.hears("Said nothing")
 
 
-def test_an_hour_set_to_night_closes_the_departments_of_the_running_line(people: People) -> None:
+def test_an_hour_set_to_night_closes_the_departments_of_the_running_line(people: People, running: RunningLine) -> None:
     phone = people.person()
     phone.sets(lambda page: page.get_by_label("The line’s clock").select_option("night"))
     expect(phone.page.locator("#clock")).to_contain_text("23:0")
@@ -54,15 +55,6 @@ def test_an_hour_set_to_night_closes_the_departments_of_the_running_line(people:
     finally:
         phone.sets(lambda page: page.get_by_label("Another time").fill("2026-12-01T10:00"))
     expect(phone.page.locator("#clock")).to_contain_text("01 Dec 10:")
-
-
-def test_a_reload_in_the_middle_of_a_call_loses_nothing(people: People) -> None:
-    phone = people.person().calls().presses("1").is_listened_to()
-    number, heard = phone.number, phone.page.locator("#transcript li").all_inner_texts()
-    phone.page.reload()
-    phone.is_listened_to()
-    assert (phone.number, phone.page.locator("#transcript li").all_inner_texts()) == (number, heard)
-    phone.presses("2").hears("Pressed 2")
 
 
 def test_a_caller_can_hide_their_number(people: People) -> None:
@@ -76,9 +68,9 @@ def test_a_caller_can_hide_their_number(people: People) -> None:
     expect(exchange).not_to_contain_text(phone.number)
 
 
-def test_a_call_from_the_line_rings_on_the_phone_and_is_answered(people: People) -> None:
+def test_a_call_from_the_line_rings_on_the_phone_and_is_answered(people: People, running: RunningLine) -> None:
     phone = people.person("+16035550177")
-    people.line_calls(phone.number)
+    line_calls(running, phone.number)
     phone.page.get_by_role("button", name="Answer", exact=True).click()
     phone.hears("Answered").is_listened_to()
 

@@ -49,7 +49,7 @@ def slow(_params):
         ("<Redirect>https://example.com/voice</Redirect>", 200, 11100, "absolute http URL"),
         (slow, None, 11205, "15 seconds"),
     ],
-    ids=str,
+    ids=lambda value: value.__name__ if callable(value) else str(value),
 )
 def test_a_webhook_that_failed_has_its_code_and_what_to_do(
     network, line, monkeypatch, answer, status, code, what_to_do
