@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import re
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -178,14 +179,19 @@ class Phone:
         return self
 
 
-def line_calls(line: RunningLine, number: str) -> None:
-    """The line calls a phone, as Twilio's REST API lets it."""
+def line_requests(line: RunningLine, resource: str, **fields: str) -> dict[str, Any]:
+    """The line asks Twilio's REST API for a call or a text. Returns the answer, or the error with its `code`."""
     sid = "AC" + "0" * 32
     token = json.loads((line.var_dir / "local-keys.json").read_text())["twilio_auth_token"]
-    form = {"To": number, "From": "+16035550100", "Url": f"{line.url}/voice"}
     request = urllib.request.Request(
-        f"{line.simulator}/2010-04-01/Accounts/{sid}/Calls.json",
-        urlencode(form).encode(),
+        f"{line.simulator}/2010-04-01/Accounts/{sid}/{resource}.json",
+        urlencode({"From": "+16035550100", **fields}).encode(),
         {"Authorization": "Basic " + base64.b64encode(f"{sid}:{token}".encode()).decode()},
     )
-    urllib.request.urlopen(request, timeout=30).close()
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            created: dict[str, Any] = json.load(answer)
+            return created
+    except urllib.error.HTTPError as error:
+        refused: dict[str, Any] = json.load(error)
+        return refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.phone.phones import MUTED, People, expect, line_calls
+from tests.browser.phone.phones import MUTED, People, expect, line_requests
 from tests.e2e.running import RunningLine
 
 pytestmark = pytest.mark.browser
@@ -46,31 +46,9 @@ def test_silence_is_reported_to_the_line_when_the_time_is_up(people: People) -> 
     phone.hears("Said nothing")
 
 
-def test_an_hour_set_to_night_closes_the_departments_of_the_running_line(people: People, running: RunningLine) -> None:
-    phone = people.person()
-    phone.sets(lambda page: page.get_by_label("The line’s clock").select_option("night"))
-    expect(phone.page.locator("#clock")).to_contain_text("23:0")
-    try:
-        phone.calls().presses("0").hears("It should open again").is_listened_to()
-    finally:
-        phone.sets(lambda page: page.get_by_label("Another time").fill("2026-12-01T10:00"))
-    expect(phone.page.locator("#clock")).to_contain_text("01 Dec 10:")
-
-
-def test_a_caller_can_hide_their_number(people: People) -> None:
-    phone = people.person()
-    phone.page.locator(".switches summary").click()
-    phone.page.get_by_label("Hide my number when I call").check()
-    phone.calls()
-    exchange = phone.page.locator(".exchange").last
-    exchange.locator("summary").click()
-    expect(exchange).to_contain_text("anonymous")
-    expect(exchange).not_to_contain_text(phone.number)
-
-
 def test_a_call_from_the_line_rings_on_the_phone_and_is_answered(people: People, running: RunningLine) -> None:
     phone = people.person("+16035550177")
-    line_calls(running, phone.number)
+    line_requests(running, "Calls", To=phone.number, Url=f"{running.url}/voice")
     phone.page.get_by_role("button", name="Answer", exact=True).click()
     phone.hears("Answered").is_listened_to()
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.browser.accessibility import findings
 from tests.browser.phone.phones import People
-from tests.e2e.running import RunningLine
 
 pytestmark = pytest.mark.browser
 
@@ -32,11 +31,3 @@ def test_axe_finds_nothing_before_during_and_after_a_call(people: People, scheme
     check()
     phone.transfer_ends("603-663-2180", "Answer").hears("The call is over.")
     check()
-
-
-def test_the_network_can_refuse_every_text_with_429(people: People, running: RunningLine) -> None:
-    phone = people.person()
-    phone.sets(lambda page: page.get_by_label("Twilio refuses every new text with 429").check())
-    assert running.get("/simulator/faults") == {"429": 1.0}
-    phone.sets(lambda page: page.get_by_label("Twilio refuses every new text with 429").uncheck())
-    assert running.get("/simulator/faults") == {}

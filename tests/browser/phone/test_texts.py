@@ -34,18 +34,6 @@ def test_stop_is_answered_by_the_carrier_and_silences_the_line(people: People) -
     expect(phone.page.locator("#thread .theirs").filter(has_text="use no deodorant")).to_have_count(0)
 
 
-@pytest.mark.parametrize(
-    ("failure", "code"),
-    [("unreachable", "30003"), ("landline", "30006"), ("unregistered", "30034")],
-)
-def test_a_phone_that_cannot_be_reached_shows_why(people: People, failure: str, code: str) -> None:
-    phone = people.person()
-    phone.sets(lambda page: page.get_by_label("Texts to this phone").select_option(failure))
-    phone.texts("1")
-    expect(phone.page.locator("#thread .theirs .wrong")).to_contain_text(code, timeout=30_000)
-    phone.sets(lambda page: page.get_by_label("Texts to this phone").select_option(""))
-
-
 def test_a_long_text_shows_its_segments_before_it_is_sent(people: People) -> None:
     page = people.person().page
     page.get_by_label("Text message").fill("a" * 161)
