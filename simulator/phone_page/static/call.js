@@ -5,11 +5,13 @@
 // several keys may be pressed ahead of the end of a prompt; a key pressed before the <Gather> has begun is lost. A
 // <Record> takes words until a key of its finishOnKey, or until silence.
 
+const NO_MEMORY = { read: () => null, write: () => {} };
+
 export class CallControl {
   // view: render(control), reveal(control), announce(text, language). send(action, done): does it, and shows the next
-  // state. typed: keeps what was typed ahead, for a reload.
-  constructor(voice, view, send, typed = null) {
-    Object.assign(this, { voice, view, send, typed });
+  // state. memory: read(name), write(name, value), for a reload: what was spoken, and what was typed ahead.
+  constructor(voice, view, send, memory = NO_MEMORY) {
+    Object.assign(this, { voice, view, send, memory });
     this.call = null;
     this.shown = 0;
     this.share = 0;
@@ -57,10 +59,8 @@ export class CallControl {
     this.call = call;
     if (changed) {
       this.voice.stop();
-      this.shown = 0;
+      this.shown = this.first ? this.spokenBefore() : 0;
       this.share = 0;
-      // A reload shows what was said already, without saying it again.
-      if (this.first) this.shown = this.utterances.length;
     }
     if (goesOn) {
       this.stopTimer();
@@ -71,16 +71,30 @@ export class CallControl {
     this.speak();
   }
 
+  // How many sentences a page spoke before its reload. A page that never showed the call does not say them again.
+  spokenBefore() {
+    const spoken = this.memory.read("spoken");
+    const all = this.utterances.length;
+    return spoken && spoken.sid === this.call?.sid ? Math.min(spoken.shown, all) : all;
+  }
+
   restoreTyped() {
-    const typed = (this.first && this.call && this.typed?.read()) || null;
-    const same = typed !== null && typed.sid === this.call.sid && typed.turns === this.call.turns.length;
+    const typed = this.first ? this.memory.read("typed") : null;
+    const same = typed && typed.sid === this.call?.sid && typed.turns === this.call.turns.length;
     this.keys = same ? typed.keys : "";
     this.words = same ? typed.words : "";
   }
 
   keepTyped() {
     const { sid, turns } = this.call;
-    this.typed?.write({ sid, turns: turns.length, keys: this.keys, words: this.words });
+    this.memory.write("typed", { sid, turns: turns.length, keys: this.keys, words: this.words });
+  }
+
+  // The first sentences have been spoken, or were skipped.
+  moveTo(shown) {
+    this.shown = shown;
+    this.share = 0;
+    this.memory.write("spoken", { sid: this.call?.sid, shown });
   }
 
   async speak() {
@@ -90,16 +104,15 @@ export class CallControl {
       const { sid } = this.call;
       const at = this.shown;
       const said = this.utterances[at];
+      this.moveTo(at);
       this.view.announce(said.text, said.language);
-      this.share = 0;
       this.view.render(this);
       await this.voice.speak(said, (share) => {
         this.share = share;
         this.view.reveal(this);
       });
       if (this.call?.sid === sid && this.shown === at) {
-        this.shown = at + 1;
-        this.share = 0;
+        this.moveTo(at + 1);
         this.view.render(this);
       }
     }
@@ -110,7 +123,7 @@ export class CallControl {
 
   // Show and skip the rest of what is being said.
   interrupt() {
-    this.shown = this.utterances.length;
+    this.moveTo(this.utterances.length);
     this.voice.stop();
   }
 

@@ -100,7 +100,7 @@ export class CallView {
   }
 }
 
-const HINT = [{ key: "hint", kind: "note hint", text: "Press Call. Then answer with keys, or in your own words." }];
+const HINT = [{ key: "hint", kind: "note hint", text: "Press Call, then answer with keys or in your own words." }];
 
 export function announce(text, language) {
   const live = byId("said-live");

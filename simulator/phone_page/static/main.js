@@ -21,8 +21,8 @@ const voice = new Voice();
 const otherVoice = new Voice();
 const act = (action) => control.act(action);
 const otherEnd = new OtherEnd(otherVoice, act, (on) => voice.ring(on), () => control.view.render(control));
-const typedAhead = { read: () => kept(phone, "typed"), write: (typed) => keep(phone, "typed", typed) };
-const control = new CallControl(voice, new CallView(act, otherEnd), sendAction, typedAhead);
+const memory = { read: (name) => kept(phone, name), write: (name, value) => keep(phone, name, value) };
+const control = new CallControl(voice, new CallView(act, otherEnd), sendAction, memory);
 const threadView = new ThreadView(switchTo);
 const webhooksView = new WebhooksView();
 

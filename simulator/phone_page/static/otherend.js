@@ -35,6 +35,8 @@ export class OtherEnd {
   // caller: the control of the caller's phone.
   update(caller) {
     const { call } = caller;
+    // While the line answers, both ends stay as they are.
+    if (call?.waits === "line" && this.control.call) return;
     this.ringing = call?.waits === "transfer" && !caller.speaking ? call.ringing : [];
     const answered = call?.other ?? null;
     const known = this.control.call;

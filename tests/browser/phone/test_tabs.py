@@ -91,6 +91,15 @@ def test_a_reload_keeps_keys_typed_ahead(testers: People, script: Line) -> None:
     assert script.params("/next")[0]["Digits"] == "603"
 
 
+def test_a_reload_goes_on_with_the_sentence_that_was_spoken(testers: People, script: Line) -> None:
+    script.says["/voice"] = f"<Say>Hello.</Say><Say>{LONG}</Say><Gather><Say>Now.</Say></Gather>"
+    phone = testers.person(init=SLOW).dials().shows("speaking").hears("This prompt")
+    phone.page.reload()
+    phone.shows("speaking").does_not_hear("Now.")
+    expect(phone.page.locator("#transcript .now")).to_contain_text("This prompt")
+    phone.hears("Now.").is_listened_to()
+
+
 def test_a_reload_keeps_the_hidden_number_and_words_not_said_yet(testers: People, script: Line) -> None:
     script.says["/voice"] = '<Gather input="speech" action="/next"><Say>Speak.</Say></Gather>'
     phone = testers.person()

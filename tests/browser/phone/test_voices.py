@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from simulator.phone_page import call_json, snapshot
@@ -72,13 +74,22 @@ def test_a_language_that_no_voice_of_the_computer_speaks_is_read(testers: People
 
 
 @pytest.mark.usefixtures("no_local_voice")
-def test_the_whisper_is_spoken_by_the_browser_too(testers: People, script: Line) -> None:
+def test_the_whisper_is_spoken_once_by_the_browser_even_if_the_line_takes_long_to_connect(
+    testers: People, script: Line
+) -> None:
+    def slow(_params: dict[str, str]) -> str:
+        time.sleep(1.5)
+        return ""
+
     script.says |= {
         "/voice": '<Dial><Number url="/whisper">+16036632180</Number></Dial>',
-        "/whisper": "<Say>A caller waits.</Say>",
+        "/whisper": '<Gather action="/joined" numDigits="1"><Say>A caller waits.</Say></Gather>',
+        "/joined": slow,
     }
     phone = testers.person(init=SPEAKING).dials().shows("ringing")
-    phone.transfer_ends("Central Scheduling", "Answer").hears("The call is over.")
+    phone.other_end("Central Scheduling").get_by_role("button", name="Answer", exact=True).click()
+    phone.page.get_by_role("button", name="1 at the other end").click()
+    phone.shows("thinking").shows("talking")
     assert phone.page.evaluate("window.spoken") == [["A caller waits.", "en-US", "en-US"]]
 
 
