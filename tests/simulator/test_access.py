@@ -209,5 +209,6 @@ def test_an_invalid_setting_is_explained(settings, sentence):
 
 
 def test_contacts_are_numbers_with_their_names():
-    settings = settings_from({}, ["--contacts", "+16036632180=Central Scheduling; +16036683067 = Breast Health Center;"])
+    contacts = "+16036632180=Central Scheduling; +16036683067 = Breast Health Center;"
+    settings = settings_from({}, ["--contacts", contacts])
     assert settings.contacts == {"+16036632180": "Central Scheduling", "+16036683067": "Breast Health Center"}

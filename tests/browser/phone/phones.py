@@ -21,6 +21,8 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 expect = sync_api.expect
 
 WAIT_MS = 30_000
+# More than there are controls on the page.
+MOST_TABS = 80
 # A phone without sound shows each sentence for a moment instead of speaking it: here, for a twentieth of that.
 MUTED = "localStorage.setItem('sound', 'off'); const now = Date.now; Date.now = () => now() * 20;"
 SILENT = f"{MUTED} localStorage.setItem('patient', 'yes')"
@@ -122,6 +124,16 @@ class Phone:
         names = {"*": "star", "#": "pound"}
         self.page.get_by_role("button", name=names.get(key, key), exact=True).click()
         return self.goes_on(before)
+
+    def tabs_to(self, name: str, role: str = "button") -> Phone:
+        """Press Tab until the control with this name has the focus."""
+        wanted = self.page.get_by_role(role, name=name, exact=True)
+        expect(wanted).to_be_enabled(timeout=WAIT_MS)
+        for _ in range(MOST_TABS):
+            self.page.keyboard.press("Tab")
+            if wanted.evaluate("node => node === document.activeElement"):
+                return self
+        raise AssertionError(f"{MOST_TABS} presses of Tab do not lead to {name}")
 
     def says(self, words: str) -> Phone:
         before = self.turns

@@ -53,18 +53,23 @@ def test_a_call_from_the_line_rings_on_the_phone_and_is_answered(people: People,
     phone.hears("Answered").is_listened_to()
 
 
-def test_a_call_works_from_the_keyboard_alone(people: People) -> None:
-    page = people.person().page
-    page.get_by_role("button", name="Call", exact=True).focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("body")).to_have_attribute("data-call", "listening", timeout=30_000)
-    page.keyboard.press("1")
-    expect(page.locator("#transcript")).to_contain_text("Pressed 1")
-    expect(page.locator("#words-input")).to_be_enabled(timeout=30_000)
-    page.locator("#words-input").focus()
-    page.keyboard.type("can I wear deodorant")
-    page.keyboard.press("Enter")
-    expect(page.locator("#transcript")).to_contain_text("use no deodorant", timeout=30_000)
-    page.get_by_role("button", name="Hang up").focus()
-    page.keyboard.press("Space")
-    expect(page.locator("#transcript")).to_contain_text("The call is over.")
+def test_a_whole_call_works_from_the_keyboard_alone(people: People) -> None:
+    phone = people.person()
+    keyboard = phone.page.keyboard
+    keyboard.press("Tab")
+    expect(phone.page.get_by_role("link", name="Skip to the phone")).to_be_focused()
+    keyboard.press("Enter")
+    phone.tabs_to("Call")
+    keyboard.press("Enter")
+    phone.is_listened_to()
+    keyboard.press("1")
+    phone.hears("Pressed 1").is_listened_to().tabs_to("Words to say", "textbox")
+    keyboard.type("can I wear deodorant")
+    keyboard.press("Enter")
+    phone.hears("use no deodorant").is_listened_to().tabs_to("Text message", "textbox")
+    keyboard.type("HELP")
+    keyboard.press("Enter")
+    phone.receives("STOP")
+    phone.tabs_to("Hang up")
+    keyboard.press("Space")
+    phone.hears("The call is over.")

@@ -98,21 +98,21 @@ def test_a_reload_during_the_whisper_keeps_both_ends(testers: People) -> None:
 
 
 def test_both_ends_of_a_transfer_work_from_the_keyboard_alone(testers: People) -> None:
-    page = testers.person().page
-    page.get_by_role("button", name="Call", exact=True).focus()
+    phone = testers.person()
+    page = phone.page
+    phone.tabs_to("Call")
     page.keyboard.press("Enter")
-    expect(page.locator("body")).to_have_attribute("data-call", "listening")
+    phone.is_listened_to()
     page.keyboard.press("1")
-    answer = page.get_by_role("button", name="Answer", exact=True)
-    answer.focus()
+    phone.tabs_to("Answer")
     page.keyboard.press("Enter")
     expect(page.locator("#other-transcript")).to_contain_text("Oprima uno.")
     # The keys go to the phone that waits for one.
     page.keyboard.press("1")
-    expect(page.locator("body")).to_have_attribute("data-call", "talking")
+    phone.shows("talking")
     expect(page.get_by_role("button", name="Hang up at the other end")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("#transcript")).to_contain_text("The call is over.")
+    phone.hears("The call is over.")
     expect(page.locator("#call-button")).to_be_focused()
 
 
