@@ -11,10 +11,11 @@ export function browserVoice(language) {
 
 const NAMES = new Intl.DisplayNames(["en"], { type: "language" });
 
-// What to say about the voices of this computer; "" if the local voice speaks all that was said.
-export function voiceNotice(said) {
-  const others = [...new Set(said.filter((each) => !each.sound).map((each) => each.language || "en-US"))];
-  const mute = others.filter((language) => !browserVoice(language)).map((language) => NAMES.of(language));
+// What the page says about the voices of this computer; "" if the local voice speaks all that was said.
+export function voiceNotice(said, hasLocalVoice) {
+  const others = new Set(said.filter((each) => !each.sound).map((each) => each.language || "en-US"));
+  if (!said.length && !hasLocalVoice) others.add("en-US");
+  const mute = [...others].filter((language) => !browserVoice(language)).map((language) => NAMES.of(language));
   if (mute.length) return `There is no voice for ${mute.join(" and ")} on this computer, so you read the words.`;
-  return others.length ? "This computer lacks the line’s local voice, so your browser speaks with its own." : "";
+  return others.size ? "This computer lacks the line’s local voice, so your browser speaks with its own." : "";
 }

@@ -1,6 +1,7 @@
 // What a tab keeps for a reload: which phone it is, and what was typed on a phone but not sent.
 
-const LOCK_WAIT_MS = 700;
+// A reload gets the lock as soon as the old page is gone; only a duplicated tab waits so long.
+const LOCK_WAIT_MS = 1500;
 
 export function keep(phone, name, value) {
   sessionStorage.setItem(`${phone} ${name}`, JSON.stringify(value));
@@ -11,7 +12,7 @@ export function kept(phone, name) {
 }
 
 // The number of this tab's phone; null for a new one. A browser copies what a tab keeps into its duplicate, so each tab
-// also holds a lock: a duplicate cannot get it, and becomes a phone of its own. A reload gets it as the old page ends.
+// also holds a lock: a duplicate cannot get it, and becomes a phone of its own.
 export async function phoneOfTab() {
   const tab = sessionStorage.getItem("tab");
   if (tab && await hold(tab)) return sessionStorage.getItem("phone");

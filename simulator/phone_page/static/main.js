@@ -17,6 +17,7 @@ const HIDDEN_POLL_MS = 5000;
 
 let phone = null;
 let polling = 0;
+let hasLocalVoice = true;
 const voice = new Voice();
 const otherVoice = new Voice();
 const act = (action) => control.act(action);
@@ -46,6 +47,7 @@ function show(state) {
   byId("failure").value = state.failure;
   byId("too-many").checked = state.too_many;
   document.title = `${formatNumber(state.phone)} – call and text the line`;
+  hasLocalVoice = state.voice;
   control.update(state.call);
   showVoiceNotice();
   threadView.render(state);
@@ -54,7 +56,7 @@ function show(state) {
 
 function showVoiceNotice() {
   const said = [...control.utterances, ...otherEnd.control.utterances];
-  byId("voice-notice").textContent = voice.muted ? "" : voiceNotice(said);
+  byId("voice-notice").textContent = voice.muted ? "" : voiceNotice(said, hasLocalVoice);
 }
 
 // What was typed on this phone before a reload.

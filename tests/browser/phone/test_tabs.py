@@ -57,13 +57,13 @@ def test_a_reload_keeps_a_phone_that_another_tab_shows_too(testers: People) -> N
 
 def test_a_reload_keeps_an_unsent_text_and_each_phone_has_its_own(testers: People) -> None:
     phone = testers.person(None)
+    first = phone.number
     phone.texts("hello")
     box = phone.page.get_by_label("Text message")
     box.fill("can I wear " + "deodorant " * 20)
     phone.page.reload()
     expect(box).to_have_value("can I wear " + "deodorant " * 20)
     expect(phone.page.get_by_role("button", name="Send (2 segments)")).to_be_visible()
-    first = phone.number
     phone.page.get_by_role("button", name="New phone").click()
     expect(phone.page.locator("#own-number")).not_to_have_text(first[2:5] + "-" + first[5:8] + "-" + first[8:])
     expect(box).to_have_value("")

@@ -55,7 +55,9 @@ def test_without_a_local_voice_the_browser_speaks_each_language_with_its_own(tes
     script.says["/voice"] = (
         '<Say>Call 603-663-2180.</Say><Gather><Say language="es-US">Oprima uno.</Say></Gather><Hangup/>'
     )
-    phone = testers.person(init=SPEAKING).calls()
+    phone = testers.person(init=SPEAKING)
+    expect(phone.page.locator("#voice-notice")).to_contain_text("your browser speaks with its own")
+    phone.calls()
     assert phone.page.evaluate("window.spoken") == [
         ["Call 6 0 3, 6 6 3, 2 1 8 0.", "en-US", "en-US"],
         ["Oprima uno.", "es-US", "es-MX"],

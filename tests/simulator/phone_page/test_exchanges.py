@@ -87,6 +87,13 @@ def test_a_text_that_the_line_cannot_answer_shows_its_fault(network, line):
     assert [fault["code"] for fault in exchanges(network)[0]["faults"]] == [14103]
 
 
+def test_a_refused_receipt_shows_its_fault(network, line):
+    line.says |= {"/sms": '<Message statusCallback="/receipts">Hello</Message>', "/receipts": (500, "text/plain", "")}
+    ask(network, f"/phone/{JANE}/text", {"body": "hello"})
+    shown = wait_for(lambda: [each for each in exchanges(network) if each["path"] == "/receipts" and each["faults"]])
+    assert (shown[0]["status"], shown[0]["faults"][0]["code"]) == (500, 11200)
+
+
 def test_a_refused_status_callback_is_a_warning(line):
     line.says |= {"/voice": "<Hangup/>", "/status": (500, "text/plain", "")}
     network = Network(line, status_callback=webhook.Webhook("/status"))
