@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.cookies import Cookies
+from simulator.exchange_log import EXCHANGES, Fault
 from simulator.faults import FaultInjector
 from simulator.numbers import TextOutcome, text_outcome
 from simulator.phone_number import PhoneNumber, number_of
@@ -204,5 +205,7 @@ class Account:
         self._log(code, url, sentence, "warning")
 
     def _log(self, code: int, url: str, sentence: str, level: str) -> None:
+        path = urlsplit(url).path
         with self.lock:
-            self.debugger.append(DebuggerEntry(self.settings.now(), code, urlsplit(url).path, sentence, level))
+            self.debugger.append(DebuggerEntry(self.settings.now(), code, path, sentence, level))
+        EXCHANGES.blame(path, Fault(code, level, sentence))

@@ -1,6 +1,7 @@
-"""The latest webhooks of this process with their responses, for the developers' pane of the phones.
+"""The latest webhooks of this process with their responses and faults, for the developers' pane of the phones.
 
-A webhook is recorded where it is sent. Each account reads those to its own line, by the line's host and port.
+A webhook is recorded where it is sent. What the account's debugger then says about it is found by the thread, which
+sends a webhook and reads its answer. Each account reads those to its own line, by the line's host and port.
 """
 
 from __future__ import annotations
@@ -9,20 +10,35 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 KEPT = 500
 FORM_CHARACTERS = 20_000
+# A document can lead to several webhooks before its fault is found.
+REMEMBERED = 20
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the account's debugger says about a webhook. level: error or warning."""
+
+    code: int
+    level: str
+    sentence: str
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One webhook. milliseconds: until the whole response was read. status: None without a response."""
+    """One webhook. milliseconds: until the whole response was read. status: None without a response.
+
+    number: stays. revision: grows with each exchange and each fault.
+    """
 
     number: int
+    revision: int
     at: datetime
     method: str
     url: str
@@ -32,6 +48,7 @@ class Exchange:
     media_type: str
     document: str
     milliseconds: float
+    faults: tuple[Fault, ...] = ()
 
 
 class ExchangeLog:
@@ -39,14 +56,16 @@ class ExchangeLog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
+        self._revisions = itertools.count(1)
         self._ring: deque[Exchange] = deque(maxlen=KEPT)
+        self._thread = threading.local()
 
     def record(self, request: Any, answer: Any, seconds: float) -> None:
         """request: with method, url, body and headers; answer: with status, media_type and body, or None."""
         fields = (request.body or b"").decode() if request.method == "POST" else urlsplit(request.url).query
         exchange = Exchange(
             number=0,
+            revision=0,
             at=datetime.now(UTC),
             method=request.method,
             url=request.url,
@@ -58,14 +77,34 @@ class ExchangeLog:
             milliseconds=round(seconds * 1000, 1),
         )
         with self._lock:
-            self._ring.append(Exchange(**{**vars(exchange), "number": next(self._numbers)}))
+            number = next(self._revisions)
+            self._ring.append(replace(exchange, number=number, revision=number))
+        self._sent().append((number, urlsplit(request.url).path))
 
-    def after(self, number: int, line_url: str, matches: Callable[[Exchange], bool]) -> list[Exchange]:
-        """The exchanges with the line at `line_url` that are newer than `number` and match, oldest first."""
+    def blame(self, path: str, fault: Fault) -> None:
+        """Add a fault to the webhook to this path that the current thread has sent last, if there is one."""
+        number = next((number for number, sent in reversed(self._sent()) if sent == path), None)
+        with self._lock:
+            for index, exchange in enumerate(self._ring):
+                if exchange.number == number:
+                    revision = next(self._revisions)
+                    self._ring[index] = replace(exchange, revision=revision, faults=(*exchange.faults, fault))
+
+    def _sent(self) -> deque[tuple[int, str]]:
+        """The number and the path of the webhooks that the current thread has sent last."""
+        sent: deque[tuple[int, str]] | None = getattr(self._thread, "sent", None)
+        if sent is None:
+            sent = self._thread.sent = deque(maxlen=REMEMBERED)
+        return sent
+
+    def after(self, revision: int, line_url: str, matches: Callable[[Exchange], bool]) -> list[Exchange]:
+        """The exchanges with the line at `line_url` that match and have a newer revision, oldest exchange first."""
         with self._lock:
             ring = list(self._ring)
         line = urlsplit(line_url).netloc
-        return [each for each in ring if each.number > number and urlsplit(each.url).netloc == line and matches(each)]
+        return [
+            each for each in ring if each.revision > revision and urlsplit(each.url).netloc == line and matches(each)
+        ]
 
 
 def _text(answer: Any) -> str:

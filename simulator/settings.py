@@ -42,7 +42,7 @@ def _saved_shift(clock_file: str | None, default: float) -> float:
 class Settings:
     """All settings. Times are in seconds; `public_url` has no trailing slash, and other URLs are relative to it.
 
-    strict: a fault in TwiML that Twilio only warns about (12200) ends the call.
+    strict: a fault in TwiML that Twilio only warns about (12200) ends the call. contacts: names of numbers in E.164.
     """
 
     port: int = 8010
@@ -65,6 +65,7 @@ class Settings:
     sms_fallback: Webhook | None = None
     status_callback: Webhook | None = None
     strict: bool = False
+    contacts: Mapping[str, str] = field(default_factory=dict)
     clock: ShiftedClock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +74,10 @@ class Settings:
     def now(self) -> datetime:
         """The system time in UTC, shifted as the line's clock is."""
         return self.clock.now()
+
+    def seconds_since(self, moment: datetime) -> int:
+        """Whole seconds; 0 if the clock was shifted back since."""
+        return max(0, round((self.now() - moment).total_seconds()))
 
     def absolute(self, webhook: Webhook) -> Webhook:
         """A webhook with its complete URL."""
@@ -148,6 +153,14 @@ def _switch(text: str) -> bool:
     return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
 
 
+def _contacts(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    contacts = {number.strip(): name.strip() for number, _, name in pairs}
+    if not all(re.fullmatch(E164, number) and name for number, name in contacts.items()):
+        raise ValueError
+    return contacts
+
+
 def _zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
@@ -198,6 +211,12 @@ OPTIONS = (
     Option("sms_fallback", "SIMULATOR_SMS_FALLBACK_URL", _WEBHOOK, _webhook),
     Option("status_callback", "SIMULATOR_STATUS_CALLBACK", _WEBHOOK, _webhook),
     Option("strict", "SIMULATOR_STRICT", "true or false", _switch),
+    Option(
+        "contacts",
+        "SIMULATOR_CONTACTS",
+        "numbers and their names, such as +16036632180=Central Scheduling; +16036683067=Breast Health Center",
+        _contacts,
+    ),
 )
 
 

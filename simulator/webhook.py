@@ -120,7 +120,7 @@ def _send_once(
     if cookies is not None and (cookie := cookies.header(url)):
         request.headers["Cookie"] = cookie
     connection = http.client.HTTPConnection(urlsplit(url).hostname or "", _port(url))
-    connection.sock = sock = _connect(url, started)
+    connection.sock = sock = _connect(request, started)
     try:
         answer = _exchange(connection, sock, request, started)
     except TimeoutError:
@@ -149,15 +149,15 @@ def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
     parts = urlsplit(url)
     lines = [f"POST {_target(url)} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(body or b'')}"]
     head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""])
+    request = _Request("POST", url, body, headers)
     started = time.monotonic()
-    sock = _connect(url, started)
+    sock = _connect(request, started)
+    answer: Answer | None = None
     try:
         _set_timeout(sock, started)
         sock.sendall(head.encode("latin-1") + (body or b""))
-        status = _status(sock, started)
-        seconds = time.monotonic() - started
-        EXCHANGES.record(_Request("POST", url, body, headers), Answer(status, "", b"", seconds), seconds)
-        return status
+        answer = Answer(_status(sock, started), "", b"", time.monotonic() - started)
+        return answer.status
     except TimeoutError:
         raise NoAnswer(
             NOT_CONNECTED, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds."
@@ -166,6 +166,7 @@ def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
         raise NoAnswer(11206, f"The line closed the connection while answering {path_of(url)}.") from None
     finally:
         sock.close()
+        EXCHANGES.record(request, answer, time.monotonic() - started)
 
 
 def _status(sock: socket.socket, started: float) -> int:
@@ -214,7 +215,16 @@ def _port(url: str) -> int:
     return parts.port or http.client.HTTP_PORT if parts.scheme == "http" else parts.port or http.client.HTTPS_PORT
 
 
-def _connect(url: str, started: float) -> socket.socket:
+def _connect(request: _Request, started: float) -> socket.socket:
+    """A connection for a request, which is recorded if there is none."""
+    try:
+        return _open_connection(request.url, started)
+    except NoAnswer:
+        EXCHANGES.record(request, None, time.monotonic() - started)
+        raise
+
+
+def _open_connection(url: str, started: float) -> socket.socket:
     """A connection to the line, tried twice, with TLS for an allowed host."""
     parts, allowed = urlsplit(url), allowed_host(url)
     host, port = (allowed.address, allowed.port) if allowed else (parts.hostname or "", _port(url))

@@ -16,6 +16,7 @@ from simulator.faults import InvalidFaults
 from simulator.messaging.inbound import receive
 from simulator.numbers import E164
 from simulator.phone_page import speech, switches
+from simulator.phone_page.call_json import sentence
 from simulator.phone_page.handsets import CallerAction, Handsets
 from simulator.phone_page.snapshot import Snapshot, exchange_json
 from simulator.scheduler import Scheduler
@@ -25,7 +26,11 @@ from simulator.voice.incoming import place_call
 
 HIDDEN = "anonymous"
 HEADER = "X-Phone-Page"
-ACTIONS = ("keys", "speech", "silence", "dial", "hangup", "answer")
+# What people do on a call, and the details of it.
+ACTIONS = (
+    "keys", "speech", "silence", "dial", "hangup", "answer", "pick_up", "other_keys", "other_silence", "other_hangup",
+)  # fmt: skip
+DETAILS = ("number", "accept", "ended_by", "words")
 
 
 @dataclass
@@ -114,7 +119,7 @@ class PhonePage:
         """Do what the person did. turn: the number of turns that the page knew, so that nothing is done twice."""
         body = _json_body()
         call = self.snapshot.latest_call(_number(number))
-        action = {name: body[name] for name in (*ACTIONS, "number", "accept") if name in body}
+        action = {name: body[name] for name in (*ACTIONS, *DETAILS) if name in body}
         if call is None:
             raise InvalidState("This phone is on no call.")
         with call.lock:
@@ -143,18 +148,14 @@ class PhonePage:
 
     def sound(self, sid: str, turn: int, index: int) -> BaseResponse:
         """One sentence of a call as sound. The URL does not contain the words: they may have a caller's number."""
-        call = self.account.calls.get(sid)
-        try:
-            said = (call.turns[turn]["said"][index], call.turns[turn]["language"][index]) if call else ("", None)
-        except IndexError:
-            said = ("", None)
-        recording = re.fullmatch(r"\[audio (http://\S+)\]", said[0])
+        text, language = sentence(self.account.calls.get(sid), turn, index)
+        recording = re.fullmatch(r"\[audio (http://\S+)\]", text)
         if recording:
             return redirect(recording[1])
-        voice = speech.voice_for(said[1])
-        if not said[0] or voice is None or not speech.has_voice():
+        voice = speech.voice_for(language)
+        if not text or voice is None or not speech.has_voice():
             return _error(404, "There is no sound for this.")
-        response = Response(speech.speak(said[0], voice), mimetype="audio/wav")
+        response = Response(speech.speak(text, voice), mimetype="audio/wav")
         response.cache_control.no_store = True
         return response
 

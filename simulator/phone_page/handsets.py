@@ -15,7 +15,7 @@ TAB_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class CallerAction:
-    """What a person did. turn: the number of turns before it; kind: keys, speech, silence or dial."""
+    """What a person did. turn: the number of turns before it; kind: the name of the action, such as keys."""
 
     turn: int
     kind: str

@@ -1,5 +1,7 @@
 """What the line says, as sound: the local voice of the package py-nanotts, where it is installed.
 
+Where it is not, such as on macOS, the page uses the browser's own voices.
+
 The voice is not Twilio's, and it knows only the words: pauses and rates of SSML are not in a turn's text.
 """
 
@@ -32,7 +34,7 @@ def speak(text: str, voice: str) -> bytes:
     from py_nanotts import NanoTTS
 
     # The voice treats anything between < and > as a command.
-    plain = _GROUPS.sub(_digit_by_digit, text.replace("<", " ").replace(">", " "))
+    plain = speakable(text).replace("<", " ").replace(">", " ")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
@@ -40,6 +42,11 @@ def speak(text: str, voice: str) -> bytes:
         file.setframerate(RATE)
         file.writeframes(NanoTTS().speak(plain, voice=voice, volume=VOLUME) if plain.strip() else b"")
     return buffer.getvalue()
+
+
+def speakable(text: str) -> str:
+    """The text with long numbers digit by digit, as Twilio's voices read them."""
+    return _GROUPS.sub(_digit_by_digit, text)
 
 
 def _digit_by_digit(match: re.Match[str]) -> str:

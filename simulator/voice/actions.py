@@ -1,4 +1,4 @@
-"""What a person does on a call: press keys, speak, stay silent, end a transfer, hang up, answer."""
+"""What people do on a call: press keys, speak, stay silent, hang up, answer; and at the other end of a transfer."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ from typing import Any
 
 from simulator.voice.call import Call, InvalidInput, InvalidState
 from simulator.voice.recording import end_record, hang_up_record
-from simulator.voice.transfer import cancel_transfer, end_transfer
+from simulator.voice.transfer import (
+    cancel_transfer,
+    end_transfer,
+    hang_up_other_end,
+    pick_up,
+    press_at_other_end,
+)
 
 OUTCOMES = ("busy", "no-answer", "failed", "completed")
 Extra = dict[str, Any] | None
 
 
-def _keys(call: Call, action: Mapping[str, Any]) -> Extra:
-    keys = action["keys"]
+def _pressed(action: Mapping[str, Any], name: str) -> str:
+    keys = action[name]
     if not isinstance(keys, str) or not keys or set(keys) - set("0123456789*#"):
-        raise InvalidInput("keys must be one or more of 0-9, * and #.")
+        raise InvalidInput(f"{name} must be one or more of 0-9, * and #.")
+    return keys
+
+
+def _keys(call: Call, action: Mapping[str, Any]) -> Extra:
+    keys = _pressed(action, "keys")
     if call.leg.is_recording:
         end_record(call, keys=keys)
     else:
@@ -31,7 +42,7 @@ def _speech(call: Call, action: Mapping[str, Any]) -> Extra:
     if isinstance(confidence, bool) or not isinstance(confidence, int | float | None):
         raise InvalidInput("confidence must be a number from 0 to 1, or null for none.")
     if call.leg.is_recording:
-        end_record(call, words=text.strip())
+        end_record(call, text.strip(), _pressed(action, "ended_by") if "ended_by" in action else "")
     else:
         call.leg.speak(text, confidence)
     return None
@@ -51,13 +62,13 @@ def _dial(call: Call, action: Mapping[str, Any]) -> Extra:
     return end_transfer(call, action)
 
 
-def _hangup(call: Call, _: Mapping[str, Any]) -> Extra:
+def _hangup(call: Call, action: Mapping[str, Any]) -> Extra:
     if call.waits == "answer":
         call.end("no-answer")
     elif call.waits == "transfer":
         cancel_transfer(call)
     elif call.leg.is_recording:
-        hang_up_record(call)
+        hang_up_record(call, str(action.get("words", "")).strip())
     call.leg.hang_up()
     return None
 
@@ -67,6 +78,22 @@ def _answer(call: Call, action: Mapping[str, Any]) -> Extra:
         raise InvalidInput("answer must be true, human or machine.")
     call.pick_up("machine" if action["answer"] == "machine" else "human")
     return None
+
+
+def _pick_up(call: Call, action: Mapping[str, Any]) -> Extra:
+    return pick_up(call, str(action["pick_up"]))
+
+
+def _other_keys(call: Call, action: Mapping[str, Any]) -> Extra:
+    return press_at_other_end(call, _pressed(action, "other_keys"))
+
+
+def _other_silence(call: Call, _: Mapping[str, Any]) -> Extra:
+    return press_at_other_end(call, "")
+
+
+def _other_hangup(call: Call, _: Mapping[str, Any]) -> Extra:
+    return hang_up_other_end(call)
 
 
 _WAITING = {
@@ -81,6 +108,10 @@ _ACTIONS: dict[str, tuple[tuple[str, ...], Callable[[Call, Mapping[str, Any]], E
     "dial": (("transfer",), _dial),
     "hangup": (("keys", "transfer", "answer"), _hangup),
     "answer": (("answer",), _answer),
+    "pick_up": (("transfer",), _pick_up),
+    "other_keys": (("transfer",), _other_keys),
+    "other_silence": (("transfer",), _other_silence),
+    "other_hangup": (("transfer",), _other_hangup),
 }
 
 

@@ -24,6 +24,7 @@ from simulator.webhook import Answer, NoAnswer, Webhook, send
 
 if TYPE_CHECKING:
     from simulator.account import Account
+    from simulator.voice.transfer import OtherEnd
 
 CALL_STATUSES = {"busy": "busy", "rejected": "no-answer"}
 
@@ -88,6 +89,7 @@ class Call:
     progress: Progress | None = None
     conference: Conference | None = None
     dialed: list[DialedCall] = field(default_factory=list)
+    other_end: OtherEnd | None = None
 
     def __post_init__(self) -> None:
         account = self.account

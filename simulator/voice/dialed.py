@@ -76,13 +76,14 @@ class DialedCall:
             **places(self.called, "To", "Called"),
         }
 
-    def finish(self, status: str, talked: bool = False) -> None:
-        """The phone stops ringing, or the people have talked for a minute."""
-        now = self.settings.now()
-        if status == "completed":
-            self.started = now
-            report(self, "answered", "in-progress")
-        self.status, self.ended = status, now + timedelta(seconds=TALK_SECONDS if talked else 0)
+    def answer(self) -> None:
+        """The phone is picked up."""
+        self.status, self.started = "in-progress", self.settings.now()
+        report(self, "answered", self.status)
+
+    def finish(self, status: str, more: int = 0) -> None:
+        """The phone stops ringing, or its call ends in `more` seconds."""
+        self.status, self.ended = status, self.settings.now() + timedelta(seconds=more)
         report(self, "completed", status)
 
     def resource(self) -> dict[str, Any]:
@@ -111,13 +112,11 @@ def ring_dialed(call: Call) -> None:
         report(dialed, "ringing", "ringing")
 
 
-def finish_dialed(call: Call, status: str, answered: DialedCall | None = None, talked: bool = False) -> None:
-    """End all phones of a transfer. answered: the one that was picked up; the others stop ringing."""
+def finish_dialed(call: Call, status: str, answered: DialedCall | None = None, more: int = 0) -> None:
+    """End all phones of a transfer. answered: the one that was picked up, whose call ends in `more` seconds."""
     for dialed in call.dialed:
-        if answered is None:
-            dialed.finish(status)
-        elif dialed is answered:
-            dialed.finish("completed", talked)
+        if dialed is answered:
+            dialed.finish("completed", more)
         else:
-            dialed.finish("no-answer")
-    call.dialed = []
+            dialed.finish(status if answered is None else "no-answer")
+    call.dialed, call.other_end = [], None

@@ -120,7 +120,7 @@ def end_record(call: Call, words: str = "", keys: str = "") -> None:
         call.leg.end_record(params)
 
 
-def hang_up_record(call: Call) -> None:
+def hang_up_record(call: Call, words: str = "") -> None:
     """The caller hangs up while recording: the line gets the action, and its answer is ignored."""
     record = call.leg.waiting
     if record is None:
@@ -128,7 +128,7 @@ def hang_up_record(call: Call) -> None:
     call.status = "completed"
     url = urljoin(call.leg.url, record.get("action", ""))
     try:
-        with _finished(call, record, "", "hangup") as params:
+        with _finished(call, record, words, "hangup") as params:
             call.fetch(record.get("method", "POST").upper(), url, params)
     except NoAnswer as error:
         call.log_error(error.code, url, str(error))

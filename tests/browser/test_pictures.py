@@ -95,7 +95,7 @@ def test_take_a_picture_of_the_console(
 
 @TAKES_PICTURES
 def test_take_a_picture_of_the_phone_in_a_call(clinic: RunningLine, browser: Browser, tmp_path: Path) -> None:
-    people = People(browser, clinic)
+    people = People(browser, clinic.simulator)
     width, height = PHONE
     phone = people.person(
         "+16035550112", color_scheme="light", reduced_motion="reduce", viewport={"width": width, "height": height}

@@ -198,9 +198,17 @@ def test_any_other_host_is_still_refused(tls_line):
         ({"SIMULATOR_ALLOW_HOST": HOST}, "SIMULATOR_ALLOW_HOST"),
         ({"SIMULATOR_CA_FILE": "/no/such/file"}, "SIMULATOR_CA_FILE"),
         ({"SIMULATOR_CA_FILE": __file__}, "SIMULATOR_CA_FILE"),
+        ({"SIMULATOR_CONTACTS": "603-663-2180=Central Scheduling"}, "SIMULATOR_CONTACTS"),
+        ({"SIMULATOR_CONTACTS": "+16036632180"}, "SIMULATOR_CONTACTS"),
     ],
 )
-def test_an_invalid_host_is_explained(settings, sentence):
+def test_an_invalid_setting_is_explained(settings, sentence):
     with pytest.raises(SettingsError) as raised:
         settings_from(settings, [])
     assert sentence in str(raised.value)
+
+
+def test_contacts_are_numbers_with_their_names():
+    contacts = "+16036632180=Central Scheduling; +16036683067 = Breast Health Center;"
+    settings = settings_from({}, ["--contacts", contacts])
+    assert settings.contacts == {"+16036632180": "Central Scheduling", "+16036683067": "Breast Health Center"}

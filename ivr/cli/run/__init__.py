@@ -43,7 +43,7 @@ def run(at: str | None, empty: bool) -> None:
         fail(f"{error}\nThere is no release to serve.", FINDINGS)
     clinic = DemoClinic(ledger, Vault.of(settings), content, clock.now())
     is_new = not empty and clinic.add_users(settings.var_dir)
-    supervisor = Supervisor(settings, shift, content.config.zone, sign_ins(settings.var_dir))
+    supervisor = Supervisor(settings, shift, content.config, sign_ins(settings.var_dir))
     try:
         supervisor.begin()
         if is_new:

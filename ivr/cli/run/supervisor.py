@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -29,6 +28,7 @@ from ivr.demo.appointments import faulty_rows, write_file
 from ivr.demo.sign_ins import SignIns
 from ivr.env_file import VARIABLE as ENV_FILE
 from ivr.env_file import find_env_file
+from ivr.line.content.config import Config
 from ivr.settings import Settings, example_with_faults, shift_file
 
 HTTP_PORT = 80
@@ -65,6 +65,12 @@ _CHILD_DEFAULTS = {
 def simulator_port(settings: Settings) -> int:
     """The port in SIMULATOR_URL, or the standard one of http."""
     return urlsplit(settings.simulator_url).port or HTTP_PORT
+
+
+def contacts_of(config: Config) -> str:
+    """The names that the phones show for the numbers of the directory, as SIMULATOR_CONTACTS takes them."""
+    language = next(iter(config.languages))
+    return "; ".join(f"{entry.e164}={entry.name[language].replace(';', ',')}" for entry in config.directory)
 
 
 def set_aside(var_dir: Path) -> None:
@@ -105,14 +111,15 @@ class ChildProcess:
 class Supervisor:
     """Runs the line on this machine until Ctrl-C.
 
-    shift: seconds that its clock is ahead. zone: the line's. sign_ins: the made-up users of the console, if any.
+    shift: seconds that its clock is ahead. config: the line's. sign_ins: the made-up users of the console, if any.
     """
 
-    def __init__(self, settings: Settings, shift: float, zone: ZoneInfo, sign_ins: SignIns | None = None) -> None:
+    def __init__(self, settings: Settings, shift: float, config: Config, sign_ins: SignIns | None = None) -> None:
         self._settings = settings
+        self._contacts = contacts_of(config)
         self._sign_ins = sign_ins
         self._shift = shift
-        self._zone = zone
+        self._zone = config.zone
         self._stop = threading.Event()
         self._example = settings.var_dir / "example-appointments.csv"
         self._queue: EmbeddedQueue | None = None
@@ -197,6 +204,7 @@ class Supervisor:
             "REDIS_URL": self._queue_url(),
             "SIMULATOR_PORT": str(simulator_port(settings)),
             "SIMULATOR_TIME_ZONE": self._zone.key,
+            "SIMULATOR_CONTACTS": self._contacts,
             "CLOCK_SHIFT_FILE": str(shift),
             "DEMO_SIGN_IN": "1" if self._sign_ins else "",
             **({ENV_FILE: str(file.resolve())} if file else {}),

@@ -1,19 +1,21 @@
-// Draws the call: what was said, what was pressed, the other end of a transfer, and an incoming call.
+// Draws the call on the phone: its state, what was said and pressed, and an incoming call.
 
-import { byId, element, formatNumber, scrollToEnd } from "./dom.js";
+import { byId, element, nameOf } from "./dom.js";
+import { Transcript, isHeard, saidEntries } from "./transcript.js";
 
-const OUTCOMES = [["busy", "Busy"], ["no-answer", "No answer"], ["failed", "Unreachable"]];
 const ENDED = {
   completed: "Call ended", busy: "Busy", "no-answer": "No answer", failed: "Call failed", canceled: "Canceled",
 };
+const STATES = {
+  speaking: "Speaking", thinking: "One moment…", incoming: "The line is calling you", ringing: "Ringing another phone",
+  talking: "You are talking", recording: "Recording. A key ends it.",
+};
 
 export class CallView {
-  // act(action): what the person of a button does.
-  constructor(act) {
-    this.act = act;
-    this.items = [];
-    this.sid = null;
-    this.other = "";
+  // act(action): what the person of a button does. other: the other end of a transfer.
+  constructor(act, other) {
+    Object.assign(this, { act, other });
+    this.transcript = new Transcript(byId("transcript"));
   }
 
   render(control) {
@@ -24,138 +26,66 @@ export class CallView {
     byId("call-button").classList.toggle("end", control.active);
     const listens = control.listens && call.waits === "keys";
     const words = byId("words-input");
-    words.disabled = !(listens && call.gather.speech);
-    words.placeholder = listens && !call.gather.speech ? "Keys only now" : "Say something…";
+    words.disabled = !(listens && call.input.speech);
+    words.placeholder = listens && !call.input.speech ? "Keys only now" : "Say something…";
     byId("words").querySelector("[type=submit]").disabled = words.disabled;
     byId("microphone").disabled = words.disabled;
     byId("silence").disabled = !listens;
-    this.renderTimer(control);
-    this.renderTranscript(control);
-    this.renderOtherEnd(control);
+    renderTimer(byId("timer"), control);
+    this.transcript.render(control, call ? this.entries(control) : HINT);
+    this.other.update(control);
     this.renderIncoming(call);
   }
 
   stateOf(control) {
     const { call } = control;
-    if (!call || call.waits === "over") return control.speaking ? "speaking" : "idle";
     if (control.speaking) return "speaking";
+    if (!call || call.waits === "over") return "idle";
+    if (call.waits === "transfer") return this.other.talks ? "talking" : "ringing";
     if (control.sending || call.waits === "line") return "thinking";
-    return { answer: "incoming", transfer: "ringing" }[call.waits] ?? "listening";
+    if (call.waits === "answer") return "incoming";
+    return control.records ? "recording" : "listening";
   }
 
   describe(control) {
     const { call } = control;
     if (!call) return "Ready to call";
+    if (control.keys) return `You typed ${control.keys}`;
     const state = this.stateOf(control);
     if (state === "idle") return ENDED[call.status] ?? "Call ended";
-    const typed = control.keys ? `You typed ${control.keys}` : null;
-    return typed ?? { speaking: "Speaking", thinking: "One moment…", incoming: "The line is calling you",
-      ringing: "Ringing another phone", listening: "Your turn: press a key or speak" }[state];
+    if (state === "listening") return call.input.speech ? "Your turn: press a key or speak" : "Your turn: press a key";
+    return STATES[state];
   }
 
-  renderTimer(control) {
-    const timer = byId("timer");
-    timer.hidden = !control.deadline;
-    if (control.deadline && timer.dataset.of !== String(control.deadline.timer)) {
-      timer.dataset.of = control.deadline.timer;
-      timer.replaceChildren(element("i", {}));
-      timer.firstElementChild.style.animationDuration = `${control.deadline.milliseconds}ms`;
-    }
+  reveal(control) {
+    this.transcript.reveal(control);
   }
 
   announce(text, language) {
-    const live = byId("said-live");
-    live.lang = language || "en";
-    live.textContent = text;
-  }
-
-  renderTranscript(control) {
-    const list = byId("transcript");
-    if (control.call?.sid !== this.sid) {
-      this.sid = control.call?.sid ?? null;
-      this.items = [];
-      list.replaceChildren();
-    }
-    const wanted = control.call ? this.entries(control) : [];
-    let added = false;
-    wanted.forEach((entry, index) => {
-      const item = this.items[index];
-      if (item?.key === entry.key) return;
-      const node = element("li", { class: entry.kind, lang: entry.language }, entry.text);
-      if (item) item.node.replaceWith(node);
-      else list.append(node);
-      this.items[index] = { key: entry.key, node };
-      added = true;
-    });
-    for (const item of this.items.splice(wanted.length)) item.node.remove();
-    if (added) scrollToEnd(list);
-    this.reveal(control);
-  }
-
-  // The sentence being spoken appears word by word.
-  reveal(control) {
-    const list = byId("transcript");
-    for (const node of list.querySelectorAll(".now")) node.classList.remove("now");
-    const said = control.utterances[control.shown];
-    const item = said && this.items.find((each) => each.key.startsWith(`say ${said.turn} ${said.place} `));
-    if (!item) return;
-    item.node.classList.add("now");
-    const end = Math.ceil(said.text.length * control.share);
-    const cut = control.share >= 1 ? said.text.length : Math.max(said.text.lastIndexOf(" ", end), 0);
-    item.node.replaceChildren(said.text.slice(0, cut), element("span", { class: "unspoken" }, said.text.slice(cut)));
-    scrollToEnd(list);
+    announce(text, language);
   }
 
   entries(control) {
     const { call } = control;
     const entries = [];
-    let index = 0;
     call.turns.forEach((turn, number) => {
-      for (const action of call.actions.filter((each) => each.turn === number)) entries.push(describeAction(action, number));
-      if (turn.whispered.length) {
-        entries.push({ key: `whisper ${number}`, kind: "note", text: `To the person who answered: “${turn.whispered.join(" ")}”` });
+      for (const action of call.actions.filter((each) => each.turn === number)) {
+        entries.push(...describeAction(action, number, turn.other_end));
       }
-      turn.said.forEach((said, place) => {
-        if (index <= control.shown) {
-          const whole = index < control.shown;
-          entries.push({ key: `say ${number} ${place} ${whole}`, kind: "line", text: spoken(said.text), language: said.language });
-        }
-        index += 1;
-      });
-      const heard = index <= control.shown;
-      if (turn.dial.length && heard) {
-        entries.push({ key: `dial ${number}`, kind: "note", text: `Calling ${turn.dial.map(formatNumber).join(" and ")}` });
+      entries.push(...saidEntries(control, number));
+      if (turn.dial.length && isHeard(control, number)) {
+        entries.push({ key: `dial ${number}`, kind: "note", text: `Calling ${turn.dial.map(nameOf).join(" and ")}` });
+      }
+      if (turn.other_end === "talk" && (this.other.talks || call.waits !== "transfer")) {
+        entries.push({ key: `talk ${number}`, kind: "note", text: "They answered" });
       }
       if (turn.error) entries.push({ key: `error ${number}`, kind: "note wrong", text: turn.error });
     });
-    if (call.waits === "over" && control.shown >= control.utterances.length) {
+    if (control.words) entries.push({ key: `words ${control.words}`, kind: "caller", text: `“${control.words}”` });
+    if (call.waits === "over" && !control.speaking) {
       entries.push({ key: "over", kind: "note", text: "The call is over." });
     }
     return entries;
-  }
-
-  renderOtherEnd(control) {
-    const { call } = control;
-    const box = byId("other-end");
-    const spokenAll = control.shown >= control.utterances.length;
-    const ringing = call?.waits === "transfer" && spokenAll && !control.sending ? call.ringing : [];
-    const key = `${call?.sid} ${call?.turns.length} ${JSON.stringify(ringing)}`;
-    control.voice.ring(ringing.length > 0);
-    if (key === this.other) return;
-    this.other = key;
-    box.hidden = !ringing.length;
-    box.replaceChildren(...ringing.map((each) => this.otherPhone(each)));
-  }
-
-  otherPhone({ number, whispers }) {
-    const choose = (outcome, more = {}) => () => this.act({ dial: outcome, number, ...more });
-    const button = (label, onclick, kind) => element("button", { type: "button", class: kind, onclick }, label);
-    return element("div", { class: "ringing-phone" },
-      element("p", {}, element("strong", {}, formatNumber(number)), " is ringing. Who answers?"),
-      element("div", { class: "choices" },
-        button("Answer", choose("completed"), "answer"),
-        whispers ? button("Answer, then decline", choose("completed", { accept: false })) : null,
-        ...OUTCOMES.map(([outcome, label]) => button(label, choose(outcome)))));
   }
 
   renderIncoming(call) {
@@ -170,15 +100,36 @@ export class CallView {
   }
 }
 
-function spoken(text) {
-  return text.startsWith("[audio ") ? "♪ a recording" : text;
+const HINT = [{ key: "hint", kind: "note hint", text: "Press Call, then answer with keys or in your own words." }];
+
+export function announce(text, language) {
+  const live = byId("said-live");
+  live.lang = language || "en";
+  live.textContent = text;
 }
 
-function describeAction({ kind, value }, number) {
-  const text = {
+export function renderTimer(timer, control) {
+  timer.hidden = !control.deadline;
+  if (control.deadline && timer.dataset.of !== String(control.deadline.timer)) {
+    timer.dataset.of = control.deadline.timer;
+    timer.replaceChildren(element("i", {}));
+    timer.firstElementChild.style.animationDuration = `${control.deadline.milliseconds}ms`;
+  }
+}
+
+const DIALED = {
+  completed: "They answered", busy: "They were busy", "no-answer": "No one answered", failed: "They were unreachable",
+};
+const ENDS = { declined: "They did not take the call", ended: "They hung up" };
+
+// What the caller did, and how a transfer ended. They do not notice the rest of what happens at its other end.
+function describeAction({ kind, value }, number, otherEnd) {
+  const key = `did ${number} ${kind}`;
+  const did = {
     keys: `Pressed ${value}`, speech: `“${value}”`, silence: "Said nothing", hangup: "Hung up",
     answer: value === "machine" ? "Voicemail answered" : "Answered",
-    dial: { completed: "They answered", busy: "They were busy", "no-answer": "No one answered", failed: "They were unreachable" }[value],
   }[kind];
-  return { key: `did ${number} ${kind}`, kind: kind === "dial" ? "note" : "caller", text };
+  if (did) return [{ key, kind: "caller", text: did }];
+  const end = kind === "dial" ? DIALED[value] : ENDS[otherEnd];
+  return end ? [{ key, kind: "note", text: end }] : [];
 }

@@ -18,6 +18,11 @@ export function formatNumber(number) {
   return us ? `${us[1]}-${us[2]}-${us[3]}` : number;
 }
 
+// {number, name}: the name may be "".
+export function nameOf({ number, name }) {
+  return name || formatNumber(number);
+}
+
 export function scrollToEnd(node) {
   node.scrollTop = node.scrollHeight;
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.phone.phones import MUTED, People, expect
+from tests.browser.phone.phones import MUTED, People, expect, line_requests
+from tests.e2e.running import RunningLine
 
 pytestmark = pytest.mark.browser
 
@@ -45,56 +46,30 @@ def test_silence_is_reported_to_the_line_when_the_time_is_up(people: People) -> 
     phone.hears("Said nothing")
 
 
-def test_an_hour_set_to_night_closes_the_departments_of_the_running_line(people: People) -> None:
-    phone = people.person()
-    phone.sets(lambda page: page.get_by_label("The line’s clock").select_option("night"))
-    expect(phone.page.locator("#clock")).to_contain_text("23:0")
-    try:
-        phone.calls().presses("0").hears("It should open again").is_listened_to()
-    finally:
-        phone.sets(lambda page: page.get_by_label("Another time").fill("2026-12-01T10:00"))
-    expect(phone.page.locator("#clock")).to_contain_text("01 Dec 10:")
-
-
-def test_a_reload_in_the_middle_of_a_call_loses_nothing(people: People) -> None:
-    phone = people.person().calls().presses("1").is_listened_to()
-    number, heard = phone.number, phone.page.locator("#transcript li").all_inner_texts()
-    phone.page.reload()
-    phone.is_listened_to()
-    assert (phone.number, phone.page.locator("#transcript li").all_inner_texts()) == (number, heard)
-    phone.presses("2").hears("Pressed 2")
-
-
-def test_a_caller_can_hide_their_number(people: People) -> None:
-    phone = people.person()
-    phone.page.locator(".switches summary").click()
-    phone.page.get_by_label("Hide my number when I call").check()
-    phone.calls()
-    exchange = phone.page.locator(".exchange").last
-    exchange.locator("summary").click()
-    expect(exchange).to_contain_text("anonymous")
-    expect(exchange).not_to_contain_text(phone.number)
-
-
-def test_a_call_from_the_line_rings_on_the_phone_and_is_answered(people: People) -> None:
+def test_a_call_from_the_line_rings_on_the_phone_and_is_answered(people: People, running: RunningLine) -> None:
     phone = people.person("+16035550177")
-    people.line_calls(phone.number)
+    line_requests(running, "Calls", To=phone.number, Url=f"{running.url}/voice")
     phone.page.get_by_role("button", name="Answer", exact=True).click()
     phone.hears("Answered").is_listened_to()
 
 
-def test_a_call_works_from_the_keyboard_alone(people: People) -> None:
-    page = people.person().page
-    page.get_by_role("button", name="Call", exact=True).focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("body")).to_have_attribute("data-call", "listening", timeout=30_000)
-    page.keyboard.press("1")
-    expect(page.locator("#transcript")).to_contain_text("Pressed 1")
-    expect(page.locator("#words-input")).to_be_enabled(timeout=30_000)
-    page.locator("#words-input").focus()
-    page.keyboard.type("can I wear deodorant")
-    page.keyboard.press("Enter")
-    expect(page.locator("#transcript")).to_contain_text("use no deodorant", timeout=30_000)
-    page.get_by_role("button", name="Hang up").focus()
-    page.keyboard.press("Space")
-    expect(page.locator("#transcript")).to_contain_text("The call is over.")
+def test_a_whole_call_works_from_the_keyboard_alone(people: People) -> None:
+    phone = people.person()
+    keyboard = phone.page.keyboard
+    keyboard.press("Tab")
+    expect(phone.page.get_by_role("link", name="Skip to the phone")).to_be_focused()
+    keyboard.press("Enter")
+    phone.tabs_to("Call")
+    keyboard.press("Enter")
+    phone.is_listened_to()
+    keyboard.press("1")
+    phone.hears("Pressed 1").is_listened_to().tabs_to("Words to say", "textbox")
+    keyboard.type("can I wear deodorant")
+    keyboard.press("Enter")
+    phone.hears("use no deodorant").is_listened_to().tabs_to("Text message", "textbox")
+    keyboard.type("HELP")
+    keyboard.press("Enter")
+    phone.receives("STOP")
+    phone.tabs_to("Hang up")
+    keyboard.press("Space")
+    phone.hears("The call is over.")

@@ -5,22 +5,23 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.phone.phones import People, expect
+from tests.e2e.running import RunningLine
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_conversation_leads_from_a_reminder_to_a_confirmation(people: People) -> None:
+def test_a_conversation_leads_from_a_reminder_to_a_confirmation(people: People, running: RunningLine) -> None:
     phone = people.person("+16035550168")
-    file = people.line.var_dir / "one.csv"
+    file = running.var_dir / "one.csv"
     file.write_text(
         "appointment_id,phone,starts_at,language,first_name\nPHONE-1,603-555-0168,2026-12-03 09:00,en,Ana\n"
     )
-    assert people.line.json("reminders", "import", file)["accepted"] == 1
+    assert running.json("reminders", "import", file)["accepted"] == 1
     phone.receives("Thu Dec 3 at 9:00 AM")
     phone.texts("can I wear deodorant?").receives("use no deodorant")
     phone.texts("C").receives("We noted that you plan to come on Thu Dec 3")
-    exported = people.line.var_dir / "exported.csv"
-    assert people.line.infoline("reminders", "export", "1", "-o", exported).returncode == 0
+    exported = running.var_dir / "exported.csv"
+    assert running.infoline("reminders", "export", "1", "-o", exported).returncode == 0
     assert "confirmed" in exported.read_text()
 
 
@@ -31,30 +32,6 @@ def test_stop_is_answered_by_the_carrier_and_silences_the_line(people: People) -
     phone.texts("can I wear deodorant?")
     phone.texts("START").receives("re-subscribed")
     expect(phone.page.locator("#thread .theirs").filter(has_text="use no deodorant")).to_have_count(0)
-
-
-def test_two_tabs_are_two_phones(people: People) -> None:
-    one = people.person(None)
-    two = people.tab(one.page.context)
-    assert one.number != two.number
-    one.texts("what are calcifications").receives("alcification")
-    two.calls().presses("8").hears("Pressed 8")
-    expect(two.page.locator("#thread .mine")).to_have_count(0)
-    expect(one.page.locator("#transcript li")).to_have_count(0)
-    two.page.locator(f'[data-person="{one.number}"]').click()
-    expect(two.page.locator("#thread .mine")).to_contain_text("what are calcifications")
-
-
-@pytest.mark.parametrize(
-    ("failure", "code"),
-    [("unreachable", "30003"), ("landline", "30006"), ("unregistered", "30034")],
-)
-def test_a_phone_that_cannot_be_reached_shows_why(people: People, failure: str, code: str) -> None:
-    phone = people.person()
-    phone.sets(lambda page: page.get_by_label("Texts to this phone").select_option(failure))
-    phone.texts("1")
-    expect(phone.page.locator("#thread .theirs .wrong")).to_contain_text(code, timeout=30_000)
-    phone.sets(lambda page: page.get_by_label("Texts to this phone").select_option(""))
 
 
 def test_a_long_text_shows_its_segments_before_it_is_sent(people: People) -> None:

@@ -1,37 +1,15 @@
 """The JSON API of the page: what it takes, from whom, and what it keeps."""
 
 import http.client
-import json
 from urllib.parse import urlsplit
 
 import pytest
 
 from simulator.phone_page.handsets import NUMBERS
+from tests.simulator.phone_page.page import PAGE, act, ask, state
 from tests.support.network import JANE, Network, wait_for
 
-PAGE = {"Content-Type": "application/json", "X-Phone-Page": "1"}
 GATHER = '<Gather action="/next" numDigits="1" timeout="7"><Say language="es-US">Hola</Say></Gather>'
-
-
-def ask(network, path, body=None, headers=PAGE):
-    """(status, headers, JSON or text) of a request: POST with a body, else GET."""
-    address = urlsplit(network.url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
-    connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), headers)
-    response = connection.getresponse()
-    read = response.read()
-    connection.close()
-    is_json = response.headers.get("Content-Type", "").startswith("application/json")
-    return response.status, response.headers, json.loads(read) if is_json else read
-
-
-def state(network, number=JANE):
-    return ask(network, f"/phone/{number}")[2]
-
-
-def act(network, call, **action):
-    body = {"sid": call["sid"], "turn": len(call["turns"]), **action}
-    return ask(network, f"/phone/{JANE}/act", body)
 
 
 POSTS = (
@@ -115,17 +93,6 @@ def test_all_numbers_are_for_fiction_and_none_has_an_outcome_of_its_own(network)
         assert int(number[-2:]) < 80
 
 
-def test_a_call_waits_for_what_its_gather_takes(network, line):
-    line.says["/voice"] = f"<Say>Hello</Say>{GATHER}"
-    call = ask(network, f"/phone/{JANE}/call", {})[2]["call"]
-    assert [said["text"] for said in call["turns"][0]["said"]] == ["Hello", "Hola"]
-    assert call["turns"][0]["said"][1]["language"] == "es-US"
-    gather = call["gather"]
-    # Only `Hola` can be interrupted: a key pressed during `Hello` is lost.
-    assert (gather["keys"], gather["speech"], gather["digits"], gather["prompts"]) == (True, False, 1, 1)
-    assert gather["seconds"] == 7
-
-
 def test_what_a_caller_did_is_kept_with_the_call(network, line):
     line.says |= {"/voice": GATHER, "/next": GATHER}
     call = ask(network, f"/phone/{JANE}/call", {})[2]["call"]
@@ -161,33 +128,6 @@ def test_a_hidden_number_is_hidden_from_the_line_and_shown_to_its_phone(network,
     assert line.params("/voice")[0]["From"] == "anonymous"
     assert state(network)["call"]["sid"] == call["sid"]
     assert [each["form"]["From"] for each in ask(network, f"/phone/{JANE}/exchanges")[2]] == ["anonymous"]
-
-
-def test_the_other_end_of_a_transfer_hears_the_whisper(network, line):
-    line.says |= {
-        "/voice": '<Dial action="/next"><Number url="/whisper">+16036632180</Number></Dial>',
-        "/whisper": "<Say>A caller about a mammogram.</Say>",
-        "/next": "<Hangup/>",
-    }
-    call = ask(network, f"/phone/{JANE}/call", {})[2]["call"]
-    assert call["ringing"] == [{"number": "+16036632180", "whispers": True}]
-    call = act(network, call, dial="completed", number="+16036632180")[2]["call"]
-    assert call["turns"][-1]["whispered"] == ["A caller about a mammogram."]
-
-
-def test_a_webhook_shows_its_form_its_signature_and_the_states_around_it(network, line):
-    line.says |= {"/voice": GATHER.replace('"/next"', '"/next?state=menu"'), "/next": "<Say>Bye</Say>"}
-    call = ask(network, f"/phone/{JANE}/call", {})[2]["call"]
-    act(network, call, keys="1")
-    first, second = ask(network, f"/phone/{JANE}/exchanges")[2]
-    assert (first["before"], first["after"]) == ("/voice", "/next?state=menu")
-    assert (second["before"], second["after"]) == ("/next?state=menu", "")
-    assert second["form"]["Digits"] == "1"
-    assert second["status"] == 200
-    sent = next(headers for _, path, headers, _ in line.asked if path.startswith("/next"))
-    assert second["signature"] == sent["X-Twilio-Signature"]
-    assert second["document"] == "<Response>\n  <Say>Bye</Say>\n</Response>"
-    assert ask(network, f"/phone/{JANE}/exchanges?after={first['number']}")[2] == [second]
 
 
 def test_the_webhooks_of_another_phone_are_not_shown(network, line):
