@@ -46,6 +46,9 @@ PROBLEMS = {
         HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key was used for another request: use a new one."
     ),
     "cursor": _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "This cursor is not one that the API returned: start without it."),
+    "character": _Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The request has a character that cannot be stored, such as NUL: remove it."
+    ),
     "invalid": _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The request does not have the documented form: see errors."),
     "rejected": _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "Nothing was imported: see errors."),
     "user_unknown": _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "No active user of the console has this email address."),
