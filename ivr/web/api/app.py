@@ -71,9 +71,9 @@ def create_api(services: Services) -> OpenAPI:
     local_redirects.install(app)
     unstorable.install(app, _refuse, forms=False)
     gate.install(app)
+    app.after_request(_add_headers)
     Idempotency(services.ledger, services.vault).install(app)
     problems.install(app)
-    app.after_request(_add_headers)
     app.extensions["api_document"] = documentation.document(app, settings.public_url)
     return app
 

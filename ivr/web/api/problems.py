@@ -127,6 +127,11 @@ def _fault_sentence(fault: Any) -> str:
     return _FAULTS.get(fault["type"], "This does not have the documented form.")
 
 
+def unavailable() -> Response:
+    """The answer while the database does not answer."""
+    return ProblemError("unavailable", headers={"Retry-After": str(_RETRY_SECONDS)}).response()
+
+
 def install(app: OpenAPI) -> None:
     """Answer every error of the app with a problem document."""
 
@@ -145,9 +150,9 @@ def install(app: OpenAPI) -> None:
         return response
 
     @app.errorhandler(LedgerUnavailable)
-    def unavailable(_error: LedgerUnavailable) -> Response:
+    def without_database(_error: LedgerUnavailable) -> Response:
         log.get_logger().error("api_without_database", endpoint=request.endpoint)
-        return ProblemError("unavailable", headers={"Retry-After": str(_RETRY_SECONDS)}).response()
+        return unavailable()
 
     @app.errorhandler(Exception)
     def failed(_error: Exception) -> Response:

@@ -107,10 +107,10 @@ def _import(appointment_id: str, rows: Rows) -> ImportReport:
     with services().ledger.read() as connection:
         _check_conditions(connection, appointment_id)
 
-    def check_again(connection: Connection, batch_id: int, _rows: int) -> None:
+    def check_again(connection: Connection, report: ImportReport) -> None:
         # Another request may have changed the appointment since then, or be about to.
         services().ledger.exclusive_lock(connection)
-        _check_conditions(connection, appointment_id, batch_id)
+        _check_conditions(connection, appointment_id, report.batch)
 
     try:
         report = importer(check_again).run_rows(rows, staff_name(), clock.now())

@@ -13,7 +13,7 @@ from ivr.ledger.tables import batch
 from ivr.people.audit import AuditKind
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, batch_status, control, counts_of_batches
 from ivr.web.api import models
-from ivr.web.api.context import audit, services
+from ivr.web.api.context import audit, ledger
 from ivr.web.api.documentation import KEY, body_of, problems
 from ivr.web.api.gate import ALL, SCHEDULERS
 from ivr.web.api.import_work import FHIR_JSON
@@ -64,7 +64,7 @@ def list_batches(query: models.PageQuery) -> dict[str, Any]:
     """List the batches, the newest first."""
     last = after(query)
     older = select(batch.c.id).where(*([batch.c.id < last] if last else [])).order_by(batch.c.id.desc())
-    with services().ledger.read() as connection:
+    with ledger().read() as connection:
         ids = connection.execute(older.limit(query.limit + 1)).scalars().all()
         shown, following = page(ids, query.limit, lambda batch_id: batch_id)
         counts = counts_of_batches(connection, shown)
@@ -97,9 +97,7 @@ def cancel(path: models.BatchPath) -> dict[str, Any]:
 
 def _change(batch_id: int, kind: AuditKind, **values: Any) -> dict[str, Any]:
     try:
-        control(
-            services().ledger, batch_id, on_change=lambda connection: audit(connection, kind, batch=batch_id), **values
-        )
+        control(ledger(), batch_id, on_change=lambda connection: audit(connection, kind, batch=batch_id), **values)
     except NoSuchBatch as error:
         raise ProblemError("not_found", detail=str(error)) from None
     except CancelledBatch as error:
@@ -109,6 +107,6 @@ def _change(batch_id: int, kind: AuditKind, **values: Any) -> dict[str, Any]:
 
 def _status(batch_id: int) -> dict[str, Any]:
     try:
-        return batch_status(services().ledger, batch_id)
+        return batch_status(ledger(), batch_id)
     except NoSuchBatch as error:
         raise ProblemError("not_found", detail=str(error)) from None

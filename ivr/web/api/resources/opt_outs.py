@@ -13,7 +13,7 @@ from ivr.people.phones import PhoneNumber, parse_phone
 from ivr.reminders.imports.errors import row_error
 from ivr.reminders.reports.manual import ManualActions, opt_out_of
 from ivr.web.api import models
-from ivr.web.api.context import audit, config, services
+from ivr.web.api.context import audit, config, ledger, services
 from ivr.web.api.documentation import KEY, problems
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.problems import ProblemError
@@ -26,7 +26,7 @@ ACCESS = {"opt_outs.look_up": SCHEDULERS, "opt_outs.change": SCHEDULERS}
 def look_up(body: models.PhoneBody) -> dict[str, Any]:
     """Whether a number has opted out of reminders."""
     phone, shared = _phone(body.phone), services()
-    with shared.ledger.write() as connection:
+    with ledger().write() as connection:
         person = person_id(connection, shared.vault, phone)
         audit(connection, AuditKind.PERSON_READ, person=person)
         opted_out = opt_out_of(connection, person, config().zone) if person else None
@@ -42,7 +42,7 @@ def change(body: models.OptOutBody) -> dict[str, Any]:
     def record(connection: Connection) -> None:
         audit(connection, kind, person=person_id(connection, shared.vault, phone))
 
-    actions = ManualActions(shared.ledger, shared.vault, config(), record)
+    actions = ManualActions(ledger(), shared.vault, config(), record)
     if body.state == "out":
         changed = actions.stop(phone, body.reason, clock.now())
     else:

@@ -12,7 +12,7 @@ from ivr.people.audit import AuditKind
 from ivr.people.webhooks import TooManyWebhooks, Webhook, add_webhook, end_webhook, webhooks
 from ivr.setting_rules import webhook_problem
 from ivr.web.api import models
-from ivr.web.api.context import api_key, audit, config, services
+from ivr.web.api.context import api_key, audit, config, ledger, services
 from ivr.web.api.documentation import KEY, problems
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.problems import ProblemError
@@ -24,7 +24,7 @@ ACCESS = dict.fromkeys(("webhooks.list_webhooks", "webhooks.add", "webhooks.end"
 @blueprint.get("/webhooks", responses={200: models.WebhookList})
 def list_webhooks() -> dict[str, Any]:
     """The webhooks of this key."""
-    with services().ledger.read() as connection:
+    with ledger().read() as connection:
         return {"webhooks": [_json(each) for each in webhooks(connection, api_key().id)]}
 
 
@@ -36,7 +36,7 @@ def add(body: models.WebhookBody) -> tuple[dict[str, Any], int]:
     if problem := webhook_problem(body.url, hosts, local=local):
         fault = {"field": "url", "code": "webhook_url", "message": problem}
         raise ProblemError("webhook_url", detail=problem, errors=[fault])
-    with shared.ledger.write() as connection:
+    with ledger().write() as connection:
         try:
             made, secret = add_webhook(connection, shared.vault, api_key().id, body.url, body.events, clock.now())
         except TooManyWebhooks:
@@ -48,7 +48,7 @@ def add(body: models.WebhookBody) -> tuple[dict[str, Any], int]:
 @blueprint.delete("/webhooks/<int:webhook_id>", responses={204: None, **problems(404)})
 def end(path: models.WebhookPath) -> Response:
     """Send nothing more to a webhook."""
-    with services().ledger.write() as connection:
+    with ledger().write() as connection:
         if not end_webhook(connection, api_key().id, path.webhook_id, clock.now()):
             raise ProblemError("not_found")
         audit(connection, AuditKind.WEBHOOK_ENDED, webhook=path.webhook_id)

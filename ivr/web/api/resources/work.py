@@ -10,7 +10,7 @@ from ivr.people.callbacks import complete_callback
 from ivr.people.work_claims import Claimant, WorkList, claim
 from ivr.people.work_items import complete_work_item
 from ivr.staff.users import user_by_email
-from ivr.web.api.context import audit, services, staff_name
+from ivr.web.api.context import audit, ledger, staff_name
 from ivr.web.api.problems import ProblemError
 
 _COMPLETE = {WorkList.CALLBACKS: complete_callback, WorkList.ITEMS: complete_work_item}
@@ -18,7 +18,7 @@ _COMPLETE = {WorkList.CALLBACKS: complete_callback, WorkList.ITEMS: complete_wor
 
 def take(work: WorkList, item_id: int, email: str) -> dict[str, Any]:
     """Take an item for a user of the console, where colleagues see who has it."""
-    with services().ledger.write() as connection:
+    with ledger().write() as connection:
         user = user_by_email(connection, email)
         if user is None or not user.active:
             raise ProblemError("user_unknown")
@@ -30,7 +30,7 @@ def take(work: WorkList, item_id: int, email: str) -> dict[str, Any]:
 
 def finish(work: WorkList, item_id: int) -> dict[str, Any]:
     """Mark an item as done, whoever has taken it."""
-    with services().ledger.write() as connection:
+    with ledger().write() as connection:
         if not _COMPLETE[work](connection, item_id, staff_name(), clock.now()):
             raise ProblemError("not_found", detail="No item with this id is waiting: read the list again.")
         audit(connection, AuditKind.WORK_DONE, **_subject(work, item_id))
