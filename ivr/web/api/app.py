@@ -52,7 +52,6 @@ def create_api(services: Services) -> OpenAPI:
         info=Info(title="infoline", version=version("infoline"), description="Appointments and their reminders."),
         security_schemes=_SECURITY,
         doc_ui=False,
-        operation_id_callback=_operation_id,
         validation_error_model=Problem,
         validation_error_callback=problems.invalid_request,
         static_folder=None,
@@ -80,10 +79,6 @@ def create_api(services: Services) -> OpenAPI:
 
 def _refuse(part: str) -> NoReturn:
     raise ProblemError("character", detail=f"The {part} has a character that cannot be stored, such as NUL: remove it.")
-
-
-def _operation_id(*, bp_name: str = "", name: str = "", **_: str) -> str:
-    return f"{bp_name}_{name}"
 
 
 def _add_headers(response: Response) -> Response:

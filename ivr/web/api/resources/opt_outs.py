@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_openapi3 import APIBlueprint, Tag
 from sqlalchemy import Connection
 
 from ivr import clock
@@ -14,11 +13,11 @@ from ivr.reminders.imports.errors import row_error
 from ivr.reminders.reports.manual import ManualActions, opt_out_of
 from ivr.web.api import models
 from ivr.web.api.context import audit, config, ledger, services
-from ivr.web.api.documentation import KEY, problems
+from ivr.web.api.documentation import problems, resource
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.problems import ProblemError
 
-blueprint = APIBlueprint("opt_outs", __name__, abp_tags=[Tag(name="Opt-outs")], abp_security=KEY)
+blueprint = resource("opt_outs", "Opt-outs")
 ACCESS = {"opt_outs.look_up": SCHEDULERS, "opt_outs.change": SCHEDULERS}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from flask_openapi3 import APIBlueprint, Tag
 
 from ivr import clock
 from ivr.people.audit import AuditKind
@@ -13,11 +12,11 @@ from ivr.people.webhooks import TooManyWebhooks, Webhook, add_webhook, end_webho
 from ivr.setting_rules import webhook_problem
 from ivr.web.api import models
 from ivr.web.api.context import api_key, audit, config, ledger, services
-from ivr.web.api.documentation import KEY, problems
+from ivr.web.api.documentation import answer, links_to, problems, resource
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.problems import ProblemError
 
-blueprint = APIBlueprint("webhooks", __name__, abp_tags=[Tag(name="Webhooks")], abp_security=KEY)
+blueprint = resource("webhooks", "Webhooks")
 ACCESS = dict.fromkeys(("webhooks.list_webhooks", "webhooks.add", "webhooks.end"), SCHEDULERS)
 
 
@@ -28,7 +27,13 @@ def list_webhooks() -> dict[str, Any]:
         return {"webhooks": [_json(each) for each in webhooks(connection, api_key().id)]}
 
 
-@blueprint.post("/webhooks", responses={201: models.NewWebhook, **problems(409, 422)})
+@blueprint.post(
+    "/webhooks",
+    responses={
+        201: answer(models.NewWebhook, {}, links_to("webhook_id", "$response.body#/id", "webhooks_end")),
+        **problems(409, 422),
+    },
+)
 def add(body: models.WebhookBody) -> tuple[dict[str, Any], int]:
     """Send events to an https address. The answer shows the secret that signs them, once."""
     shared = services()

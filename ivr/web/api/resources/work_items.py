@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_openapi3 import APIBlueprint, Tag
-
 from ivr.people.audit import AuditKind
 from ivr.people.work_claims import WorkList
 from ivr.people.work_items import WorkItem, pending_work_items
 from ivr.web.api import models
 from ivr.web.api.context import audit, config, services
-from ivr.web.api.documentation import KEY, problems
+from ivr.web.api.documentation import problems, resource
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.pages import after, page
 from ivr.web.api.resources.work import finish, take
 
-blueprint = APIBlueprint("work_items", __name__, abp_tags=[Tag(name="Work items")], abp_security=KEY)
+blueprint = resource("work_items", "Work items")
 ACCESS = dict.fromkeys(("work_items.list_items", "work_items.claim", "work_items.done"), SCHEDULERS)
 
 
