@@ -243,6 +243,28 @@ class WorkItemPage(Model):
     next: str | None
 
 
+class UnreadMessage(Model):
+    """An HL7 message that the line could not read, without what it says of the patient.
+
+    code, message: what is wrong, and what to do. place: the segment and field, such as PID-13. event: of the message.
+    """
+
+    id: int
+    kind: Literal["message"]
+    at: str
+    appointment_id: str | None
+    sender: str
+    event: str
+    place: str
+    code: str
+    message: str
+
+
+class UnreadMessagePage(Model):
+    items: list[UnreadMessage]
+    next: str | None
+
+
 class Done(Model):
     id: int
     done: bool

@@ -76,8 +76,9 @@ def test_the_document_describes_every_operation(schema):
         GET /appointments/{appointment_id}, DELETE /appointments/{appointment_id},
         GET /appointments/{appointment_id}/texts, POST /opt-outs/lookup, POST /opt-outs, GET /callbacks,
         POST /callbacks/{item_id}/claim, POST /callbacks/{item_id}/done, GET /work-items,
-        POST /work-items/{item_id}/claim, POST /work-items/{item_id}/done, POST /fhir, GET /webhooks, POST /webhooks,
-        DELETE /webhooks/{webhook_id}, GET /health
+        POST /work-items/{item_id}/claim, POST /work-items/{item_id}/done, GET /work-items/messages,
+        POST /work-items/messages/{item_id}/claim, POST /work-items/messages/{item_id}/done, POST /fhir, GET /webhooks,
+        POST /webhooks, DELETE /webhooks/{webhook_id}, GET /health
     """
     assert found == {tuple(line.split()) for line in expected.split(",")}
 
