@@ -18,6 +18,7 @@ from ivr.web.api.gate import Gate
 from ivr.web.api.idempotency import Idempotency
 from ivr.web.api.models import Problem
 from ivr.web.api.problems import ProblemError
+from ivr.web.api.rate_limit import RateLimit
 from ivr.web.services import Services
 
 RESOURCES = ("batches", "appointments", "opt_outs", "callbacks", "work_items", "fhir", "webhooks", "health")
@@ -59,14 +60,14 @@ def create_api(services: Services) -> OpenAPI:
     app.json = _Json(app)
     app.extensions["infoline"] = services
     access = dict(documentation.ACCESS)
-    per_minute = max(1, settings.api_requests_per_minute // settings.web_workers)
+    limit = RateLimit(settings.var_dir / "api-rates", settings.api_requests_per_minute)
     for name in RESOURCES:
         resource = import_module(f"ivr.web.api.resources.{name}")
         blueprint: APIBlueprint = resource.blueprint
         app.register_api(blueprint)
         access |= resource.ACCESS
     app.register_blueprint(documentation.blueprint)
-    gate = app.extensions["api_gate"] = Gate(services.ledger, access, per_minute)
+    gate = app.extensions["api_gate"] = Gate(services.ledger, access, limit)
     local_redirects.install(app)
     unstorable.install(app, _refuse, forms=False)
     gate.install(app)
