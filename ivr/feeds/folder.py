@@ -74,8 +74,9 @@ class WatchedFolder:
         if self._is_known(name):
             return self._move(path, ImportReport(), now, is_repeated=True)
 
-        def audit(connection: Connection, batch: int, rows: int) -> None:
-            record(connection, _ACTOR, AuditKind.APPOINTMENTS_IMPORTED, now, batch=batch, rows=rows)
+        def audit(connection: Connection, report: ImportReport) -> None:
+            kind = AuditKind.APPOINTMENTS_IMPORTED
+            record(connection, _ACTOR, kind, now, batch=report.batch, rows=report.rows)
 
         importer = Importer(
             *(self.ledger, self.importer.vault, self.importer.content),

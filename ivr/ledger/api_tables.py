@@ -22,7 +22,8 @@ api_key = Table(
 )
 
 # Requests with an Idempotency-Key, for a day. name_hash, content_hash: keyed hashes of the key, and of method, path and
-# body. answer_sealed: JSON; NULL while the first request runs.
+# body. answer_sealed: JSON; NULL while the first request runs. import_sealed: what it has imported, as JSON, stored in
+# the transaction of the import.
 api_request = Table(
     "api_request",
     metadata,
@@ -32,6 +33,7 @@ api_request = Table(
     Column("content_hash", String(64), nullable=False),
     Column("started_at", UtcDateTime, nullable=False, index=True),
     Column("answer_sealed", LargeBinary),
+    Column("import_sealed", LargeBinary),
     UniqueConstraint("key_id", "name_hash"),
 )
 

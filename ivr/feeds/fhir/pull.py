@@ -12,9 +12,9 @@ from ivr import log
 from ivr.feeds.day_batch import merge_into_day
 from ivr.feeds.fhir.server import FhirError, FhirServer
 from ivr.ledger.marks import read_mark, set_mark
+from ivr.ledger.storable import UNSTORABLE
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.errors import RowError
-from ivr.reminders.imports.files.cells import INVALID_CHARACTERS
 from ivr.reminders.imports.files.fhir import rows_of_fhir
 from ivr.reminders.imports.importer import Importer, ImportReport
 
@@ -82,7 +82,7 @@ def _parameters(since: datetime | None, now: datetime) -> dict[str, str | list[s
 def _storable(value: Any) -> Any:
     """JSON without characters that no database stores. One record must not keep all others out."""
     if isinstance(value, str):
-        return INVALID_CHARACTERS.sub("\ufffd", value)
+        return UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, list):
         return [_storable(item) for item in value]
     return {_storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value

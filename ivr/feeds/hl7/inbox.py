@@ -12,10 +12,10 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Dialect, literal_column, select, update
 
-from ivr.feeds.hl7.acks import ACCEPTED, Reply
+from ivr.feeds.hl7.acks import ACCEPTED, FAULTS, Reply
 from ivr.feeds.hl7.message import Message
 from ivr.feeds.hl7.rows import Cells
-from ivr.i18n import N_, Sentence, sentence
+from ivr.i18n import N_, Sentence, filled, sentence
 from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import hl7_message
@@ -63,7 +63,7 @@ class Received:
 
 @dataclass(frozen=True)
 class UnreadMessage:
-    """A work item. place: segment and field, like PID-13."""
+    """A work item. place: segment and field, like PID-13. explanation: the fault in words, nothing of the message."""
 
     id: int
     received_at: datetime
@@ -72,6 +72,7 @@ class UnreadMessage:
     appointment_id: str | None
     fault: str
     place: str
+    explanation: str
 
 
 class Inbox:
@@ -170,15 +171,28 @@ def is_unread() -> ColumnElement[bool]:
     return hl7_message.c.state == literal_column(f"'{MessageState.UNREAD}'")
 
 
-def unread_messages(connection: Connection) -> list[UnreadMessage]:
-    """The messages that staff must handle, oldest first."""
-    names = ("id", "received_at", "sender", "event", "appointment_id", "fault", "place")
-    is_open = is_unread() & hl7_message.c.done_at.is_(None)
-    query = select(*(hl7_message.c[name] for name in names)).where(is_open).order_by(hl7_message.c.id)
+def unread_messages(connection: Connection, *, after: int = 0, limit: int | None = None) -> list[UnreadMessage]:
+    """The messages that staff must handle, oldest first. after: the id of the last one of the page before."""
+    names = ("id", "received_at", "sender", "event", "appointment_id", "fault", "place", "reason")
+    is_open = is_unread() & hl7_message.c.done_at.is_(None) & (hl7_message.c.id > after)
+    query = select(*(hl7_message.c[name] for name in names)).where(is_open).order_by(hl7_message.c.id).limit(limit)
     return [
-        UnreadMessage(id_, at, sender, event, appointment_id, fault or "", place or "")
-        for id_, at, sender, event, appointment_id, fault, place in connection.execute(query)
+        UnreadMessage(id_, at, sender, event, appointment_id, fault or "", place or "", _explanation(fault, reason))
+        for id_, at, sender, event, appointment_id, fault, place, reason in connection.execute(query)
     ]
+
+
+def is_unread_message(connection: Connection, message_id: int) -> bool:
+    """Whether there is a work item with this id, handled or not."""
+    query = select(hl7_message.c.id).where(hl7_message.c.id == message_id, is_unread())
+    return connection.execute(query).first() is not None
+
+
+def _explanation(fault: str | None, reason: str | None) -> str:
+    if reason:
+        return " ".join(filled((template, values)) for template, values in json.loads(reason))
+    text = next((reply.text for known, reply in FAULTS.items() if known == fault), "")
+    return text or f"The message has a fault called {fault}."
 
 
 def open_message(connection: Connection, vault: Vault, message_id: int) -> bytes | None:

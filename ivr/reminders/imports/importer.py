@@ -28,7 +28,6 @@ CHUNK_SIZE = 1000
 # Further errors are counted but not listed: a file with a million bad rows has one problem.
 MAX_LISTED = 20_000
 _PREVIEW_ROWS = 3
-OnLive = Callable[[Connection, int, int], None]
 # Each row with its number, and its cells by column.
 Rows = Iterator[tuple[int, dict[str, str]]]
 _Add = Callable[[list[ValidRow]], StagedCounts]
@@ -66,6 +65,9 @@ class ImportReport:
         return replace(self, accepted=0, updated=0, unchanged=0, cancelled=0, rejected=self.rows, warnings=warnings)
 
 
+OnLive = Callable[[Connection, ImportReport], None]
+
+
 class _CappedList:
     """A list of errors or warnings that stops growing at MAX_LISTED."""
 
@@ -86,8 +88,8 @@ class _CappedList:
 class Importer:
     """progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself.
 
-    options: which parts of a workbook to read. on_live: called with the batch and the number of rows in the transaction
-    that makes the batch live. received_at: when the rows were received; None: now.
+    options: which parts of a workbook to read. on_live: called with the report in the transaction that makes the batch
+    live. received_at: when the rows were received; None: now.
     """
 
     ledger: Ledger
@@ -96,7 +98,7 @@ class Importer:
     progress: Callable[[int], None] = lambda _rows: None
     own_numbers: frozenset[str] = frozenset()
     options: ReadOptions = ReadOptions()
-    on_live: OnLive = lambda _connection, _batch, _rows: None
+    on_live: OnLive = lambda _connection, _report: None
     received_at: datetime | None = None
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
@@ -120,8 +122,13 @@ class Importer:
         if strict and report.errors:
             stage.undo()
             return report.refused()
+
+        def on_live(connection: Connection, batch: int) -> None:
+            report.batch = batch
+            self.on_live(connection, report)
+
         try:
-            report.batch = stage.go_live(lambda connection, batch: self.on_live(connection, batch, report.rows))
+            stage.go_live(on_live)
         except ImportRefused:
             stage.undo()
             raise

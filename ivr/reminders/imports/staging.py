@@ -133,30 +133,33 @@ class ImportStage:
                 next(names) if first_name else None,
             )
 
-    def go_live(self, on_live: Callable[[Connection, int], None] = lambda _connection, _batch: None) -> int | None:
-        """Make the batch live with one update, then apply its changes. Returns None if nothing was new or changed.
+    def go_live(self, on_live: Callable[[Connection, int], None] = lambda _connection, _batch: None) -> None:
+        """Make the batch live with one update, then apply its changes. There is no batch if nothing was new or changed.
 
         on_live: called with the batch in the transaction that makes it live.
         """
+        # First, because `finish_batch` knows only what is stored.
+        self._confirm()
         if self._batch is None:
-            self._confirm()
-            return None
+            return
         with self._ledger.write() as connection:
             connection.execute(update(batch).where(batch.c.id == self._batch).values(live_at=self._now))
             on_live(connection, self._batch)
-            older = select(staged_change.c.id).where(staged_change.c.into < self._batch).limit(1)
+        self._apply_all(self._batch)
+
+    def _apply_all(self, into: int) -> None:
+        with self._ledger.read() as connection:
+            older = select(staged_change.c.id).where(staged_change.c.into < into).limit(1)
             self._has_older_changes = connection.execute(older).first() is not None
-        while self._apply_some():
+        while self._apply_some(into):
             pass
-        self._confirm()
         with self._ledger.write() as connection:
             _delete_abandoned_batches(connection, self._now)
-        return self._batch
 
-    def _apply_some(self) -> int:
+    def _apply_some(self, into: int) -> int:
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
-            staged = select(staged_change).where(staged_change.c.into == self._batch).order_by(staged_change.c.id)
+            staged = select(staged_change).where(staged_change.c.into == into).order_by(staged_change.c.id)
             changes = connection.execute(staged.limit(CHUNK_SIZE)).all()
             existing = _appointments_by_id(connection, [change.appointment for change in changes])
             orphans = []
@@ -171,12 +174,12 @@ class ImportStage:
                 elif before.live_at is None:
                     orphans.append(before.id)
             if orphans:
-                moved = update(appointment).where(appointment.c.id.in_(orphans)).values(batch_id=self._batch)
+                moved = update(appointment).where(appointment.c.id.in_(orphans)).values(batch_id=into)
                 connection.execute(moved)
             done: ColumnElement[bool] = staged_change.c.id.in_([change.id for change in changes])
             if self._has_older_changes:
                 # Changes to the same appointments by an import that died: this file is newer.
-                done |= (staged_change.c.into < self._batch) & staged_change.c.appointment.in_(existing)
+                done |= (staged_change.c.into < into) & staged_change.c.appointment.in_(existing)
             connection.execute(delete(staged_change).where(done))
             return len(changes)
 
@@ -231,6 +234,13 @@ class ImportStage:
         with self._ledger.write() as connection:
             self._ledger.exclusive_lock(connection)
             return int(connection.execute(delete(table).where(where)).rowcount)
+
+
+def finish_batch(ledger: Ledger, vault: Vault, config: Config, batch_id: int, now: datetime) -> None:
+    """Apply the remaining changes of a live batch, whose import may have died, or may do the same at this moment."""
+    with ledger.read() as connection:
+        row = connection.execute(select(batch.c.filename, batch.c.created_at).where(batch.c.id == batch_id)).one()
+    ImportStage(ledger, vault, config, row.filename, now, row.created_at)._apply_all(batch_id)
 
 
 def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow], received_at: datetime) -> StagedCounts:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Response
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from flask_openapi3.types import SecuritySchemesDict
 
-from ivr.web import local_redirects
+from ivr.ledger.storable import is_storable
+from ivr.web import local_redirects, unstorable
 from ivr.web.api import documentation, problems
 from ivr.web.api.gate import Gate
 from ivr.web.api.idempotency import Idempotency
 from ivr.web.api.models import Problem
+from ivr.web.api.problems import ProblemError
+from ivr.web.api.rate_limit import RateLimit
 from ivr.web.services import Services
 
 RESOURCES = ("batches", "appointments", "opt_outs", "callbacks", "work_items", "fhir", "webhooks", "health")
@@ -30,13 +33,16 @@ _HEADERS = {
 
 
 class _Json(DefaultJSONProvider):
-    """Treats JSON that is nested too deeply as JSON that cannot be read."""
+    """Treats JSON that is nested too deeply as JSON that cannot be read, and refuses text that cannot be stored."""
 
     def loads(self, s: str | bytes, **options: Any) -> Any:
         try:
-            return super().loads(s, **options)
+            value = super().loads(s, **options)
         except RecursionError:
             raise ValueError("nested too deeply") from None
+        if not is_storable(value):
+            _refuse("body")
+        return value
 
 
 def create_api(services: Services) -> OpenAPI:
@@ -47,7 +53,6 @@ def create_api(services: Services) -> OpenAPI:
         info=Info(title="infoline", version=version("infoline"), description="Appointments and their reminders."),
         security_schemes=_SECURITY,
         doc_ui=False,
-        operation_id_callback=_operation_id,
         validation_error_model=Problem,
         validation_error_callback=problems.invalid_request,
         static_folder=None,
@@ -55,25 +60,26 @@ def create_api(services: Services) -> OpenAPI:
     app.json = _Json(app)
     app.extensions["infoline"] = services
     access = dict(documentation.ACCESS)
-    per_minute = max(1, settings.api_requests_per_minute // settings.web_workers)
+    limit = RateLimit(settings.var_dir / "api-rates", settings.api_requests_per_minute)
     for name in RESOURCES:
         resource = import_module(f"ivr.web.api.resources.{name}")
         blueprint: APIBlueprint = resource.blueprint
         app.register_api(blueprint)
         access |= resource.ACCESS
     app.register_blueprint(documentation.blueprint)
-    gate = app.extensions["api_gate"] = Gate(services.ledger, access, per_minute)
+    gate = app.extensions["api_gate"] = Gate(services.ledger, access, limit)
     local_redirects.install(app)
+    unstorable.install(app, _refuse, forms=False)
     gate.install(app)
+    app.after_request(_add_headers)
     Idempotency(services.ledger, services.vault).install(app)
     problems.install(app)
-    app.after_request(_add_headers)
     app.extensions["api_document"] = documentation.document(app, settings.public_url)
     return app
 
 
-def _operation_id(*, bp_name: str = "", name: str = "", **_: str) -> str:
-    return f"{bp_name}_{name}"
+def _refuse(part: str) -> NoReturn:
+    raise ProblemError("character", detail=f"The {part} has a character that cannot be stored, such as NUL: remove it.")
 
 
 def _add_headers(response: Response) -> Response:

@@ -8,6 +8,7 @@ from flask import current_app, g
 from sqlalchemy import Connection
 
 from ivr import clock
+from ivr.ledger import Ledger
 from ivr.line.content.config import Config
 from ivr.line.content.loader import Content
 from ivr.people.audit import Actor, AuditKind, Detail, record
@@ -21,6 +22,11 @@ MAX_ID = 2**31 - 1
 def services() -> Services:
     """The services that the API shares with the line."""
     return cast(Services, current_app.extensions["infoline"])
+
+
+def ledger() -> Ledger:
+    """The ledger, in the transaction of this request if it has one: see `ivr.web.api.idempotency`."""
+    return cast(Ledger, g.get("ledger", services().ledger))
 
 
 def content() -> Content:

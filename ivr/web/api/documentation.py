@@ -6,15 +6,16 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template
-from flask_openapi3 import OpenAPI
+from flask_openapi3 import APIBlueprint, OpenAPI, Tag
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
+from ivr.web.api import fhir_models, models
 from ivr.web.api.gate import ANYONE
 from ivr.web.api.problems import MEDIA_TYPE, PROBLEMS
 
-KEY: list[dict[str, list[Any]]] = [{"key": []}]
-"""Operations with this need a key."""
 ETAG = {"ETag": {"description": "The version of the appointment, for If-Match.", "schema": {"type": "string"}}}
+LOCATION = {"Location": {"description": "The path of the new batch.", "schema": {"type": "string"}}}
 _REF = "#/components/schemas/"
 _WITH_KEY = (401, 403, 429)
 _ANY = (500, 503)
@@ -42,8 +43,21 @@ IF_MATCH: dict[str, Any] = {
         )
     ]
 }
+BODIES: tuple[type[BaseModel], ...] = (models.BatchBody, *fhir_models.MODELS)
+"""The bodies that the import reads itself, whatever their model says."""
 blueprint = Blueprint("documentation", __name__, template_folder="templates")
 ACCESS = {"documentation.document_json": ANYONE, "documentation.page": ANYONE, "documentation.style": ANYONE}
+
+
+def resource(name: str, title: str, *, needs_key: bool = True) -> APIBlueprint:
+    """A blueprint for the operations of a resource. title: in the document."""
+    security: list[dict[str, list[Any]]] | None = [{"key": []}] if needs_key else None
+    tags, module = [Tag(name=title)], f"ivr.web.api.resources.{name}"
+    return APIBlueprint(name, module, abp_tags=tags, abp_security=security, operation_id_callback=_operation_id)
+
+
+def _operation_id(*, bp_name: str, name: str, **_: str) -> str:
+    return f"{bp_name}_{name}"
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
@@ -60,10 +74,15 @@ def _problem(status: int) -> dict[str, Any]:
     return {**response, "headers": _RETRY} if status in (429, 503) else response
 
 
-def with_headers(model: type[BaseModel], headers: dict[str, Any]) -> type[BaseModel]:
-    """The model with headers of its response in the document."""
-    extra: Any = {"openapi_extra": {"headers": headers}}
+def answer(model: type[BaseModel], headers: dict[str, Any], links: dict[str, Any]) -> type[BaseModel]:
+    """The model with headers and links of its response in the document."""
+    extra: Any = {"openapi_extra": {"headers": headers, "links": links}}
     return type(model.__name__, (model,), {"__doc__": model.__doc__, "model_config": extra, "__module__": __name__})
+
+
+def links_to(parameter: str, value: str, *operations: str) -> dict[str, Any]:
+    """Links to operations that take a value of an answer, or of its request, as a parameter of their path."""
+    return {name: {"operationId": name, "parameters": {parameter: value}} for name in operations}
 
 
 def body_of(media_types: dict[str, Any]) -> dict[str, Any]:
@@ -71,9 +90,16 @@ def body_of(media_types: dict[str, Any]) -> dict[str, Any]:
     return {"x-body": {"required": True, "content": media_types}}
 
 
+def schema_of(model: type[BaseModel]) -> dict[str, str]:
+    """A reference to the schema of a model; one that no answer has is in BODIES."""
+    return {"$ref": _REF + model.__name__}
+
+
 def document(app: OpenAPI, public_url: str) -> dict[str, Any]:
     """The OpenAPI document. What the library cannot say of an operation is in extensions, which are applied here."""
     found: dict[str, Any] = app.api_doc
+    _, bodies = models_json_schema([(model, "validation") for model in BODIES], ref_template=_REF + "{model}")
+    found["components"]["schemas"] |= bodies["$defs"]
     found["servers"] = [{"url": f"{public_url}/api/v1"}]
     for item in found["paths"].values():
         for method in set(_METHODS) & item.keys():

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 
 from flask import Flask, g, request
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from ivr import clock
 from ivr.ledger import Ledger
 from ivr.staff.api_keys import ApiKey, find_api_key, is_use_recorded, record_use
 from ivr.staff.users import Role
 from ivr.web.api.problems import ProblemError
+from ivr.web.api.rate_limit import RateLimit
 
 ANYONE = frozenset({"anyone"})
 SCHEDULERS = frozenset({Role.SCHEDULER})
@@ -25,15 +22,13 @@ _SCHEME = "bearer "
 
 
 class Gate:
-    """Checks each request before its body is read. per_minute: the most requests of a key in this process.
+    """Checks each request before its body is read.
 
     access: the roles of each endpoint; one that is not in it does not answer.
     """
 
-    def __init__(self, ledger: Ledger, access: Access, per_minute: int) -> None:
-        self._ledger, self.access = ledger, access
-        self._limit = RateLimitItemPerMinute(per_minute)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, ledger: Ledger, access: Access, limit: RateLimit) -> None:
+        self._ledger, self.access, self._limit = ledger, access, limit
 
     def install(self, app: Flask) -> None:
         app.before_request(self._check)
@@ -65,7 +60,5 @@ class Gate:
         return key
 
     def _count(self, key: ApiKey) -> None:
-        name = str(key.id)
-        if not self._limiter.hit(self._limit, name):
-            wait = math.ceil(max(1.0, self._limiter.get_window_stats(self._limit, name).reset_time - time.time()))
-            raise ProblemError("too_many_requests", headers={"Retry-After": str(wait)})
+        if seconds := self._limit.take(key.id):
+            raise ProblemError("too_many_requests", headers={"Retry-After": str(math.ceil(seconds))})

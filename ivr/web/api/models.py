@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ivr.people.webhooks import EventKind
+from ivr.reminders.imports.files.cells import MAX_ROWS
 from ivr.web.api.context import MAX_ID
 
 PAGE, MAX_PAGE = 50, 200
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Count = Annotated[int, Field(ge=0)]
+Cell = Annotated[str, Field(max_length=10_000)]
 Phone = Annotated[str, Field(min_length=1, max_length=100, examples=["603-555-0123"])]
 
 
@@ -106,19 +108,38 @@ class AppointmentPath(Model):
     appointment_id: str = Field(min_length=1, max_length=100)
 
 
-class AppointmentFields(BaseModel):
+class OptionalFields(BaseModel):
     """The columns of a file, by any name that a file may use for them. Values are text, as in a file."""
 
     model_config = ConfigDict(extra="allow")
 
-    phone: str = Field(examples=["603-555-0123"], max_length=10_000)
-    starts_at: str = Field(examples=["2026-12-08T10:00:00-05:00"], max_length=10_000)
-    site: str | None = Field(None, max_length=10_000)
-    language: str | None = Field(None, max_length=10_000)
-    timezone: str | None = Field(None, max_length=10_000)
-    first_name: str | None = Field(None, max_length=10_000)
-    channel: str | None = Field(None, examples=["text"], max_length=10_000)
-    status: str | None = Field(None, examples=["booked"], max_length=10_000)
+    site: Cell | None = Field(None, examples=["elliot"], description="May be left out if the line has only one.")
+    language: Cell | None = Field(None, examples=["en", "es"])
+    timezone: Cell | None = Field(None, examples=["America/New_York"], description="If not that of the site.")
+    first_name: Cell | None = Field(None, examples=["Ann"])
+    channel: Cell | None = Field(None, examples=["text", "call", "none"])
+    status: Cell | None = Field(None, examples=["booked", "cancelled", "attended", "missed"])
+
+
+class AppointmentFields(OptionalFields):
+    """The columns of a file, by any name that a file may use for them. Values are text, as in a file."""
+
+    phone: Cell = Field(examples=["603-555-0123"])
+    starts_at: Cell = Field(examples=["2026-12-08T10:00:00-05:00", "2026-12-08 10:00"])
+
+
+class AppointmentRow(OptionalFields):
+    """A row of a file. To cancel, appointment_id and status are enough."""
+
+    appointment_id: str = Field(min_length=1, max_length=100, examples=["A1"])
+    phone: Cell | None = Field(None, examples=["603-555-0123"])
+    starts_at: Cell | None = Field(None, examples=["2026-12-08T10:00:00-05:00", "2026-12-08 10:00"])
+
+
+class BatchBody(BaseModel):
+    """Appointments, each with its id once."""
+
+    appointments: list[AppointmentRow] = Field(min_length=1, max_length=MAX_ROWS)
 
 
 class Appointment(Model):
@@ -219,6 +240,28 @@ class WorkItem(Model):
 
 class WorkItemPage(Model):
     items: list[WorkItem]
+    next: str | None
+
+
+class UnreadMessage(Model):
+    """An HL7 message that the line could not read, without what it says of the patient.
+
+    code, message: what is wrong, and what to do. place: the segment and field, such as PID-13. event: of the message.
+    """
+
+    id: int
+    kind: Literal["message"]
+    at: str
+    appointment_id: str | None
+    sender: str
+    event: str
+    place: str
+    code: str
+    message: str
+
+
+class UnreadMessagePage(Model):
+    items: list[UnreadMessage]
     next: str | None
 
 

@@ -46,6 +46,9 @@ PROBLEMS = {
         HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key was used for another request: use a new one."
     ),
     "cursor": _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "This cursor is not one that the API returned: start without it."),
+    "character": _Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The request has a character that cannot be stored, such as NUL: remove it."
+    ),
     "invalid": _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The request does not have the documented form: see errors."),
     "rejected": _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "Nothing was imported: see errors."),
     "user_unknown": _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "No active user of the console has this email address."),
@@ -124,6 +127,11 @@ def _fault_sentence(fault: Any) -> str:
     return _FAULTS.get(fault["type"], "This does not have the documented form.")
 
 
+def unavailable() -> Response:
+    """The answer while the database does not answer."""
+    return ProblemError("unavailable", headers={"Retry-After": str(_RETRY_SECONDS)}).response()
+
+
 def install(app: OpenAPI) -> None:
     """Answer every error of the app with a problem document."""
 
@@ -142,9 +150,9 @@ def install(app: OpenAPI) -> None:
         return response
 
     @app.errorhandler(LedgerUnavailable)
-    def unavailable(_error: LedgerUnavailable) -> Response:
+    def without_database(_error: LedgerUnavailable) -> Response:
         log.get_logger().error("api_without_database", endpoint=request.endpoint)
-        return ProblemError("unavailable", headers={"Retry-After": str(_RETRY_SECONDS)}).response()
+        return unavailable()
 
     @app.errorhandler(Exception)
     def failed(_error: Exception) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from importlib import import_module
 
-from flask import Flask, g, render_template, request
+from flask import Flask, abort, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, format_datetime, format_decimal
 from flask_bootstrap import Bootstrap5
@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from ivr import clock, log
 from ivr.ledger import LedgerUnavailable
-from ivr.web import local_redirects
+from ivr.web import local_redirects, unstorable
 from ivr.web.console import access, filters, language
 from ivr.web.console.security import flask_security_setup, headers, kept_forms, views
 from ivr.web.console.security.gate import Gate
@@ -67,6 +67,7 @@ def create_console(services: Services) -> Flask:
     headers.install(app, public=not settings.loopback, provider=settings.oidc_issuer)
     kept_forms.install(app)
     local_redirects.install(app)
+    unstorable.install(app, lambda part: abort(404 if part == "path" else 400), forms=True)
     filters.install(app, services)
     _handle_errors(app)
     return app

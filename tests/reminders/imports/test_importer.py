@@ -219,8 +219,8 @@ def test_running_an_import_again_applies_its_remaining_changes(clinic_on_each_da
     moved = [row(number, at(9)) for number in range(30)]
     real, done = ImportStage._apply_some, []
 
-    def die_after_first_chunk(self):
-        done.append(real(self))
+    def die_after_first_chunk(self, into):
+        done.append(real(self, into))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(staging, "CHUNK_SIZE", 10)

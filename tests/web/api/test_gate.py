@@ -59,7 +59,7 @@ def test_the_last_use_of_a_key_is_written_once_in_some_minutes(api, client, monk
 
 
 def test_too_many_requests_wait_and_other_keys_do_not(api, monkeypatch):
-    monkeypatch.setattr(api.app.extensions["api_gate"]._limit, "amount", 3)
+    monkeypatch.setattr(api.app.extensions["api_gate"]._limit, "_most", 3.0)
     first, second = api.client(), api.client()
     answers = [first.get("/batches") for _ in range(4)]
     assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]

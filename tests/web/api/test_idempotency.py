@@ -9,7 +9,6 @@ import pytest
 
 from ivr import clock
 from ivr.ledger.tables import api_request, opt_out_event
-from ivr.web.api import idempotency
 from ivr.web.api.resources import opt_outs
 from tests.support.clinic import NOW
 from tests.web.api.conftest import Client, booking, problem
@@ -87,19 +86,6 @@ def test_a_repeated_request_waits_for_the_first_one(api_on_each_database, monkey
         thread.join(20)
     assert answers["first"].data == answers["second"].data
     assert len(api.clinic.all(opt_out_event)) == 1
-
-
-def test_if_the_first_one_takes_too_long_the_client_is_asked_to_retry(api, client, monkeypatch):
-    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0)
-    client.post("/opt-outs", CHANGE, headers=HEADERS)
-    with api.services.ledger.write() as connection:
-        connection.execute(api_request.update().values(answer_sealed=None))
-    answer = client.post("/opt-outs", CHANGE, headers=HEADERS)
-    assert problem(answer) == (409, "still_running")
-    assert answer.headers["Retry-After"]
-    # The process of the first one ended: after the lease, another one does the work.
-    monkeypatch.setattr(clock, "now", lambda: NOW + idempotency.LEASE)
-    assert client.post("/opt-outs", CHANGE, headers=HEADERS).json == {"state": "out", "changed": False}
 
 
 def test_answers_are_forgotten_after_a_day_and_kept_encrypted_until_then(api, client, monkeypatch):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
 
 from ivr.i18n import N_, Values
+from ivr.ledger.storable import UNSTORABLE
 from ivr.reminders.imports.errors import ERROR_SENTENCES, ErrorCode, RowError, composed, row_error
 
 Cells = dict[str, str]
@@ -17,8 +17,6 @@ MAX_COLUMNS = 1000
 # For formats that must be read into memory as a whole.
 MAX_FILE_BYTES = 20_000_000
 MAX_ROWS = 50_000
-# NUL and lone surrogates, which databases cannot store.
-INVALID_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 # A spreadsheet keeps 15 digits of a number.
 _LARGEST_EXACT_NUMBER = 1e15
 
@@ -88,7 +86,7 @@ def checked_cell(number: int, cell: str) -> str:
             row=number,
             most=f"{MAX_CELL_LENGTH:,}",
         )
-    if not cell.isascii() and INVALID_CHARACTERS.search(cell) or "\0" in cell:
+    if not cell.isascii() and UNSTORABLE.search(cell) or "\0" in cell:
         raise unreadable_file(N_("a cell in row {row} contains invalid characters. Enter it again."), row=number)
     return cell
 

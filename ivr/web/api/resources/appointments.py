@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, jsonify, request
-from flask_openapi3 import APIBlueprint, Tag
 from sqlalchemy import Connection, Row, exists, select
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -20,12 +19,12 @@ from ivr.reminders.imports.importer import ImportRefused, ImportReport, Rows
 from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query, local_time
 from ivr.web.api import models
 from ivr.web.api.context import audit, config, services, staff_name
-from ivr.web.api.documentation import ETAG, IF_MATCH, KEY, problems, with_headers
+from ivr.web.api.documentation import ETAG, IF_MATCH, answer, links_to, problems, resource
 from ivr.web.api.gate import ALL, SCHEDULERS
 from ivr.web.api.problems import ProblemError, rejected
 from ivr.web.api.resources.imports import importer, warnings_of
 
-blueprint = APIBlueprint("appointments", __name__, abp_tags=[Tag(name="Appointments")], abp_security=KEY)
+blueprint = resource("appointments", "Appointments")
 ACCESS = {
     "appointments.put": SCHEDULERS,
     "appointments.show": ALL,
@@ -33,13 +32,16 @@ ACCESS = {
     "appointments.texts": ALL,
 }
 _RESULTS = ("accepted", "updated", "unchanged")
+_LINKS = links_to(
+    "appointment_id", "$request.path.appointment_id", *(f"appointments_{name}" for name in ("show", "texts", "cancel"))
+)
 
 
 @blueprint.put(
     "/appointments/<appointment_id>",
     responses={
-        200: with_headers(models.AppointmentResult, ETAG),
-        201: with_headers(models.AppointmentResult, ETAG),
+        200: answer(models.AppointmentResult, ETAG, _LINKS),
+        201: answer(models.AppointmentResult, ETAG, _LINKS),
         **problems(400, 412, 422),
     },
     openapi_extensions=IF_MATCH,
@@ -68,7 +70,7 @@ def put(path: models.AppointmentPath, body: models.AppointmentFields) -> Respons
 
 @blueprint.get(
     "/appointments/<appointment_id>",
-    responses={200: with_headers(models.Appointment, ETAG), 304: None, **problems(404)},
+    responses={200: answer(models.Appointment, ETAG, _LINKS), 304: None, **problems(404)},
 )
 def show(path: models.AppointmentPath) -> BaseResponse:
     """An appointment, without the patient's number and name."""
@@ -107,10 +109,10 @@ def _import(appointment_id: str, rows: Rows) -> ImportReport:
     with services().ledger.read() as connection:
         _check_conditions(connection, appointment_id)
 
-    def check_again(connection: Connection, batch_id: int, _rows: int) -> None:
+    def check_again(connection: Connection, report: ImportReport) -> None:
         # Another request may have changed the appointment since then, or be about to.
         services().ledger.exclusive_lock(connection)
-        _check_conditions(connection, appointment_id, batch_id)
+        _check_conditions(connection, appointment_id, report.batch)
 
     try:
         report = importer(check_again).run_rows(rows, staff_name(), clock.now())

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
-from flask_openapi3 import APIBlueprint, Tag
 from sqlalchemy import select
 
 from ivr import clock
 from ivr.ledger.tables import batch
 from ivr.people.audit import AuditKind
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, batch_status, control, counts_of_batches
-from ivr.web.api import models
-from ivr.web.api.context import audit, services
-from ivr.web.api.documentation import KEY, body_of, problems
+from ivr.web.api import fhir_models, models
+from ivr.web.api.context import audit, ledger
+from ivr.web.api.documentation import LOCATION, answer, body_of, links_to, problems, resource, schema_of
+from ivr.web.api.fhir_models import FhirBundle
 from ivr.web.api.gate import ALL, SCHEDULERS
 from ivr.web.api.import_work import FHIR_JSON
 from ivr.web.api.pages import after, page
@@ -22,13 +22,25 @@ from ivr.web.api.problems import ProblemError, rejected
 from ivr.web.api.resources.imports import import_request, is_unreadable
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-MEDIA_TYPES = {
-    "application/json": {"schema": {"type": "object"}, "example": {"appointments": []}},
-    FHIR_JSON: {"schema": {"type": "object"}},
-    "text/csv": {"schema": {"type": "string"}},
-    XLSX: {"schema": {"type": "string", "format": "binary"}},
+EXAMPLE = {
+    "appointment_id": "A1",
+    "phone": "603-555-0123",
+    "starts_at": "2026-12-08T10:00:00-05:00",
+    "site": "elliot",
+    "language": "es",
+    "first_name": "Ann",
 }
-blueprint = APIBlueprint("batches", __name__, abp_tags=[Tag(name="Batches")], abp_security=KEY)
+CSV_EXAMPLE = "\n".join(",".join(line) for line in (EXAMPLE.keys(), EXAMPLE.values())) + "\n"
+MEDIA_TYPES = {
+    "application/json": {"schema": schema_of(models.BatchBody), "example": {"appointments": [EXAMPLE]}},
+    FHIR_JSON: {"schema": schema_of(FhirBundle), "example": fhir_models.EXAMPLE},
+    "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+    XLSX: {"schema": {"type": "string", "format": "binary", "description": "A list with the names of its columns."}},
+}
+_LINKS = links_to(
+    "batch_id", "$response.body#/batch", *(f"batches_{name}" for name in ("show", "pause", "resume", "cancel"))
+)
+blueprint = resource("batches", "Batches")
 ACCESS = {
     "batches.create": SCHEDULERS,
     "batches.list_batches": ALL,
@@ -41,7 +53,7 @@ ACCESS = {
 
 @blueprint.post(
     "/batches",
-    responses={201: models.ImportResult, 200: models.ImportResult, **problems(413, 415, 422)},
+    responses={201: answer(models.ImportResult, LOCATION, _LINKS), 200: models.ImportResult, **problems(413, 415, 422)},
     openapi_extensions=body_of(MEDIA_TYPES),
 )
 def create(query: models.ImportQuery) -> tuple[dict[str, object], int, dict[str, str]]:
@@ -64,7 +76,7 @@ def list_batches(query: models.PageQuery) -> dict[str, Any]:
     """List the batches, the newest first."""
     last = after(query)
     older = select(batch.c.id).where(*([batch.c.id < last] if last else [])).order_by(batch.c.id.desc())
-    with services().ledger.read() as connection:
+    with ledger().read() as connection:
         ids = connection.execute(older.limit(query.limit + 1)).scalars().all()
         shown, following = page(ids, query.limit, lambda batch_id: batch_id)
         counts = counts_of_batches(connection, shown)
@@ -97,9 +109,7 @@ def cancel(path: models.BatchPath) -> dict[str, Any]:
 
 def _change(batch_id: int, kind: AuditKind, **values: Any) -> dict[str, Any]:
     try:
-        control(
-            services().ledger, batch_id, on_change=lambda connection: audit(connection, kind, batch=batch_id), **values
-        )
+        control(ledger(), batch_id, on_change=lambda connection: audit(connection, kind, batch=batch_id), **values)
     except NoSuchBatch as error:
         raise ProblemError("not_found", detail=str(error)) from None
     except CancelledBatch as error:
@@ -109,6 +119,6 @@ def _change(batch_id: int, kind: AuditKind, **values: Any) -> dict[str, Any]:
 
 def _status(batch_id: int) -> dict[str, Any]:
     try:
-        return batch_status(services().ledger, batch_id)
+        return batch_status(ledger(), batch_id)
     except NoSuchBatch as error:
         raise ProblemError("not_found", detail=str(error)) from None

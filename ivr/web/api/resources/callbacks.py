@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_openapi3 import APIBlueprint, Tag
-
 from ivr.people.audit import AuditKind
 from ivr.people.callbacks import PendingCallback, pending_callbacks
 from ivr.people.work_claims import WorkList
 from ivr.web.api import models
 from ivr.web.api.context import audit, config, services
-from ivr.web.api.documentation import KEY, problems
+from ivr.web.api.documentation import problems, resource
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.pages import after, page
 from ivr.web.api.resources.work import finish, take
 
-blueprint = APIBlueprint("callbacks", __name__, abp_tags=[Tag(name="Call-back requests")], abp_security=KEY)
+blueprint = resource("callbacks", "Call-back requests")
 ACCESS = dict.fromkeys(("callbacks.list_callbacks", "callbacks.claim", "callbacks.done"), SCHEDULERS)
 
 

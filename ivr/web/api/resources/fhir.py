@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, request
-from flask_openapi3 import APIBlueprint, Tag
 
 from ivr.people.phones import PhoneFault
 from ivr.reminders.imports.errors import ErrorCode, RowError
 from ivr.reminders.imports.importer import ImportReport
-from ivr.web.api import models
-from ivr.web.api.documentation import KEY, body_of, problems
+from ivr.web.api import fhir_models, models
+from ivr.web.api.documentation import body_of, problems, resource, schema_of
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.import_work import FHIR_JSON
 from ivr.web.api.problems import ProblemError
 from ivr.web.api.resources.imports import import_request, is_unreadable
 
 CODES = "urn:infoline:codes"
-MEDIA_TYPES = {name: {"schema": {"type": "object"}} for name in (FHIR_JSON, "application/json")}
+_BODY = {"schema": {"oneOf": [schema_of(model) for model in fhir_models.MODELS]}, "example": fhir_models.EXAMPLE}
+MEDIA_TYPES = dict.fromkeys((FHIR_JSON, "application/json"), _BODY)
 OUTCOME = {"content": {FHIR_JSON: {"schema": {"$ref": "#/components/schemas/OperationOutcome"}}}}
 # https://hl7.org/fhir/R4/valueset-issue-type.html
 _TYPES: dict[str, str] = {
@@ -37,7 +37,7 @@ _TYPES: dict[str, str] = {
     ErrorCode.OWN_NUMBER: "business-rule",
 }
 _TYPE_OF_ERRORS, _TYPE_OF_WARNINGS = "value", "business-rule"
-blueprint = APIBlueprint("fhir", __name__, abp_tags=[Tag(name="FHIR")], abp_security=KEY)
+blueprint = resource("fhir", "FHIR")
 ACCESS = {"fhir.receive": SCHEDULERS}
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_openapi3 import APIBlueprint, Tag
-
 from ivr import queues
 from ivr.ledger import LedgerUnavailable
 from ivr.web.api import models
 from ivr.web.api.context import services
+from ivr.web.api.documentation import resource
 from ivr.web.api.gate import ANYONE
 
-blueprint = APIBlueprint("health", __name__, abp_tags=[Tag(name="Health")])
+blueprint = resource("health", "Health", needs_key=False)
 ACCESS = {"health.show": ANYONE}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_openapi3 import APIBlueprint, Tag
 from sqlalchemy import Connection
 
 from ivr import clock
@@ -13,12 +12,12 @@ from ivr.people.phones import PhoneNumber, parse_phone
 from ivr.reminders.imports.errors import row_error
 from ivr.reminders.reports.manual import ManualActions, opt_out_of
 from ivr.web.api import models
-from ivr.web.api.context import audit, config, services
-from ivr.web.api.documentation import KEY, problems
+from ivr.web.api.context import audit, config, ledger, services
+from ivr.web.api.documentation import problems, resource
 from ivr.web.api.gate import SCHEDULERS
 from ivr.web.api.problems import ProblemError
 
-blueprint = APIBlueprint("opt_outs", __name__, abp_tags=[Tag(name="Opt-outs")], abp_security=KEY)
+blueprint = resource("opt_outs", "Opt-outs")
 ACCESS = {"opt_outs.look_up": SCHEDULERS, "opt_outs.change": SCHEDULERS}
 
 
@@ -26,7 +25,7 @@ ACCESS = {"opt_outs.look_up": SCHEDULERS, "opt_outs.change": SCHEDULERS}
 def look_up(body: models.PhoneBody) -> dict[str, Any]:
     """Whether a number has opted out of reminders."""
     phone, shared = _phone(body.phone), services()
-    with shared.ledger.write() as connection:
+    with ledger().write() as connection:
         person = person_id(connection, shared.vault, phone)
         audit(connection, AuditKind.PERSON_READ, person=person)
         opted_out = opt_out_of(connection, person, config().zone) if person else None
@@ -42,7 +41,7 @@ def change(body: models.OptOutBody) -> dict[str, Any]:
     def record(connection: Connection) -> None:
         audit(connection, kind, person=person_id(connection, shared.vault, phone))
 
-    actions = ManualActions(shared.ledger, shared.vault, config(), record)
+    actions = ManualActions(ledger(), shared.vault, config(), record)
     if body.state == "out":
         changed = actions.stop(phone, body.reason, clock.now())
     else:

@@ -1,28 +1,46 @@
-"""What call-back requests and work items share: taking one in the name of a user, and marking it as done."""
+"""What call-back requests, work items, and HL7 messages share: taking one in the name of a user, and completing it."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from ivr import clock
+from ivr.feeds.hl7.inbox import complete as complete_messages
+from ivr.feeds.hl7.inbox import is_unread_message
 from ivr.people.audit import AuditKind
 from ivr.people.callbacks import complete_callback
 from ivr.people.work_claims import Claimant, WorkList, claim
 from ivr.people.work_items import complete_work_item
 from ivr.staff.users import user_by_email
-from ivr.web.api.context import audit, services, staff_name
+from ivr.web.api.context import audit, ledger, staff_name
 from ivr.web.api.problems import ProblemError
 
-_COMPLETE = {WorkList.CALLBACKS: complete_callback, WorkList.ITEMS: complete_work_item}
+_SUBJECTS = {WorkList.CALLBACKS: "callback", WorkList.ITEMS: "todo", WorkList.MESSAGES: "message"}
+
+
+def _complete_message(connection: Connection, message_id: int, by: str, now: datetime) -> bool:
+    return bool(complete_messages(connection, [message_id], by, now))
+
+
+_COMPLETE = {
+    WorkList.CALLBACKS: complete_callback,
+    WorkList.ITEMS: complete_work_item,
+    WorkList.MESSAGES: _complete_message,
+}
 
 
 def take(work: WorkList, item_id: int, email: str) -> dict[str, Any]:
     """Take an item for a user of the console, where colleagues see who has it."""
-    with services().ledger.write() as connection:
+    with ledger().write() as connection:
         user = user_by_email(connection, email)
         if user is None or not user.active:
             raise ProblemError("user_unknown")
-        if not claim(connection, work, item_id, Claimant(user.id, user.name), clock.now()):
+        # Of messages, the table has more than those that are work items.
+        is_item = work is not WorkList.MESSAGES or is_unread_message(connection, item_id)
+        if not is_item or not claim(connection, work, item_id, Claimant(user.id, user.name), clock.now()):
             raise ProblemError("work_taken")
         audit(connection, AuditKind.WORK_CLAIMED, **_subject(work, item_id))
     return {"id": item_id, "claimed_by": user.name}
@@ -30,7 +48,7 @@ def take(work: WorkList, item_id: int, email: str) -> dict[str, Any]:
 
 def finish(work: WorkList, item_id: int) -> dict[str, Any]:
     """Mark an item as done, whoever has taken it."""
-    with services().ledger.write() as connection:
+    with ledger().write() as connection:
         if not _COMPLETE[work](connection, item_id, staff_name(), clock.now()):
             raise ProblemError("not_found", detail="No item with this id is waiting: read the list again.")
         audit(connection, AuditKind.WORK_DONE, **_subject(work, item_id))
@@ -38,5 +56,4 @@ def finish(work: WorkList, item_id: int) -> dict[str, Any]:
 
 
 def _subject(work: WorkList, item_id: int) -> dict[str, int | None]:
-    is_callback = work is WorkList.CALLBACKS
-    return {"callback": item_id if is_callback else None, "todo": None if is_callback else item_id, "message": None}
+    return {name: item_id if each is work else None for each, name in _SUBJECTS.items()}

@@ -82,13 +82,13 @@ class Desk:
             self._progress(upload),
             frozenset({self.settings.twilio_from} - {""}),
             _options(upload),
-            lambda connection, batch, rows: record(
+            lambda connection, report: record(
                 connection,
                 Actor(f"console user {upload.by}"),
                 AuditKind.APPOINTMENTS_IMPORTED,
                 clock.now(),
-                batch=batch,
-                rows=rows,
+                batch=report.batch,
+                rows=report.rows,
             ),
             datetime.fromisoformat(upload.received_at) if upload.received_at else None,
         )
