@@ -6,6 +6,8 @@ import { byId, element, formatNumber, nameOf } from "./dom.js";
 import { Transcript, saidEntries } from "./transcript.js";
 
 const OUTCOMES = [["busy", "Busy"], ["no-answer", "No answer"], ["failed", "Unreachable"]];
+// What a person does on this phone, as an action on the caller's call.
+const SENT_AS = { keys: "other_keys", silence: "other_silence", hangup: "other_hangup" };
 const KEYS = [..."123456789*0#"];
 const KEY_NAMES = { "*": "star", "#": "pound" };
 
@@ -39,17 +41,15 @@ export class OtherEnd {
     if (call?.waits === "line" && this.control.call) return;
     this.ringing = call?.waits === "transfer" && !caller.speaking ? call.ringing : [];
     const answered = call?.other ?? null;
-    const known = this.control.call;
     this.ring(this.ringing.length > 0);
-    if (answered?.sid !== known?.sid || answered?.turns.length !== known?.turns.length || answered?.waits !== known?.waits) {
-      this.control.update(answered);
-    } else this.render();
+    if (stamp(answered) === stamp(this.control.call)) this.render();
+    else this.control.update(answered);
     this.control.first = false;
   }
 
   async send(action, done) {
-    const translated = "keys" in action ? { other_keys: action.keys } : "silence" in action ? { other_silence: true } : { other_hangup: true };
-    await this.act(translated);
+    const kind = Object.keys(SENT_AS).find((name) => name in action);
+    await this.act({ [SENT_AS[kind]]: action[kind] });
     done();
   }
 
@@ -107,6 +107,10 @@ export class OtherEnd {
   hangUp() {
     return element("button", { type: "button", class: "end", "aria-label": "Hang up at the other end", onclick: () => this.control.hangUp() }, "Hang up");
   }
+}
+
+function stamp(call) {
+  return call && `${call.sid} ${call.turns.length} ${call.waits}`;
 }
 
 function entries(control) {
