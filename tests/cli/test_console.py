@@ -65,7 +65,7 @@ def test_an_imported_id_cannot_send_escape_codes_to_the_terminal(clinic_for_comm
 
 
 # Modules that color parts of a line, and clean the parts; and modules that print only the line's own words.
-EXCEPTIONS = {"console", "doctor", "diff", "audio", "check", "draw", "folder"}
+EXCEPTIONS = {"console", "doctor", "diff", "audio", "check", "draw", "folder", "progress"}
 PRINTING_MODULES = [
     path
     for folder in ("", "reminders", "prompts")
