@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from ivr.people.webhooks import EventKind, claim_deliveries
 from ivr.reminders.outbox.receipts import Receipt, apply_receipt
 from ivr.settings import load
 from tests.support.clinic import NOW, at, row, sid
+from tests.support.paths import ROOT
 from tests.web.api.conftest import Api
 from tests.worker.test_webhooks import receiver
 from worker.webhooks import EventSender
@@ -76,6 +78,13 @@ EVENTS = [
 
 def test_all_events_are_tried() -> None:
     assert {kind for kind, _, _ in EVENTS} == set(EventKind)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(kind, expected) for kind, _, expected in EVENTS])
+def test_the_documentation_lists_the_data_of_an_event(kind: EventKind, expected: Any) -> None:
+    [line] = [line for line in (ROOT / "docs/api.md").read_text().splitlines() if line.startswith(f"| `{kind}`")]
+    has_step = kind in (EventKind.DELIVERED, EventKind.UNDELIVERED)
+    assert set(re.findall(r"`(\w+)`", line.split("|")[3])) == {*expected, *(["step"] if has_step else [])}
 
 
 @pytest.mark.parametrize(("kind", "happen", "expected"), EVENTS)
