@@ -104,6 +104,14 @@ def test_a_bundle_is_imported_with_its_patients_and_locations(api_on_each_databa
     assert send(client, bundle(appointment(1), patient(1), LOCATION)).headers.get("Location") is None
 
 
+def test_a_batch_may_be_a_bundle(api_on_each_database):
+    client = api_on_each_database.client()
+    answer = send(client, bundle(appointment(1), patient(1), LOCATION, appointment(2), patient(2)), "/batches")
+    assert (answer.status_code, answer.json["accepted"], answer.json["errors"]) == (201, 2, [])
+    assert client.get(answer.headers["Location"].removeprefix("/api/v1")).json["appointments"] == 2
+    assert client.get("/appointments/a2").json["site"] == "elliot"
+
+
 def test_a_single_appointment_may_contain_its_patient_and_location(client):
     contained = [patient(1, id="who"), {**LOCATION, "id": "elliot"}]
     listed = [
