@@ -109,14 +109,14 @@ def replay(file: Path, as_json: bool) -> None:
 @hl7.command()
 @json_option
 def items(as_json: bool) -> None:
-    """List the messages that could not be read."""
-    from ivr.feeds.hl7.inbox import unread_messages
+    """List the messages, and the appointments of FHIR servers, that could not be read."""
+    from ivr.feeds.unread import unread_messages
 
     context = open_context()
     with context.ledger.read() as connection:
         found = unread_messages(connection)
     if as_json:
-        names = ("id", "sender", "event", "appointment_id", "fault", "place")
+        names = ("id", "sender", "event", "appointment_id", "fault", "place", "times")
         listed = [
             {"received_at": iso(each.received_at, UTC), **{name: getattr(each, name) for name in names}}
             for each in found
@@ -133,11 +133,15 @@ def items(as_json: bool) -> None:
             each.appointment_id or "",
             each.place,
             each.fault,
+            str(each.times),
         )
         for each in found
     ]
     print_table(
-        ("id", "received", "sender", "event", "appointment", "field", "problem"), rows, right=("id",), unwrapped=2
+        ("id", "received", "sender", "event", "appointment", "field", "problem", "times"),
+        rows,
+        right=("id", "times"),
+        unwrapped=2,
     )
     if not found:
         echo("No message is waiting.")
@@ -147,7 +151,7 @@ def items(as_json: bool) -> None:
 @click.argument("item", type=NUMBER)
 def show(item: int) -> None:
     """Print the message of ITEM, which names a patient."""
-    from ivr.feeds.hl7.inbox import open_message
+    from ivr.feeds.unread import open_message
     from ivr.people.audit import AuditKind
 
     context = open_context()
@@ -164,7 +168,7 @@ def show(item: int) -> None:
 @click.argument("item", type=NUMBER)
 def done(item: int) -> None:
     """Mark ITEM as handled."""
-    from ivr.feeds.hl7.inbox import complete
+    from ivr.feeds.unread import complete
 
     context = open_context(writes=True)
     with context.ledger.write() as connection:

@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, Dialect, literal_column, select, update
+from sqlalchemy import Connection, Dialect
 
 from ivr.feeds.hl7.acks import ACCEPTED, Reply
 from ivr.feeds.hl7.message import Message
 from ivr.feeds.hl7.rows import Cells
-from ivr.i18n import N_, Sentence, sentence
+from ivr.feeds.unread import UNREAD, FeedKind, raise_unread
+from ivr.i18n import Sentence
 from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import hl7_message
-from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.change_order import changed_at
 
 _IN_ORDER = ("waiting", "applied")
@@ -27,7 +27,6 @@ _COLUMNS = (
     *("key_hash", "sender", "event", "received_at", "sent_at", "appointment_id", "state", "fault", "place", "reason"),
     *("row_sealed", "message_sealed"),
 )
-_DETAIL = N_("Messages of an HL7 feed could not be read. List them with: infoline hl7 items")
 
 
 class MessageState(StrEnum):
@@ -35,7 +34,7 @@ class MessageState(StrEnum):
     APPLIED = "applied"
     IGNORED = "ignored"  # of a site or a type without reminders
     STALE = "stale"  # something newer about the same appointment came first
-    UNREAD = "unread"  # a work item
+    UNREAD = UNREAD  # a work item
 
 
 @dataclass(frozen=True)
@@ -59,19 +58,6 @@ class Received:
         if self.fault:
             return MessageState.UNREAD
         return MessageState.IGNORED if self.cells is None else MessageState.WAITING
-
-
-@dataclass(frozen=True)
-class UnreadMessage:
-    """A work item. place: segment and field, like PID-13."""
-
-    id: int
-    received_at: datetime
-    sender: str
-    event: str
-    appointment_id: str | None
-    fault: str
-    place: str
 
 
 class Inbox:
@@ -102,7 +88,7 @@ class Inbox:
                 rows.append(_row(self._vault, each, own_key, newest, now))
         self._insert.execute(connection, rows)
         if any(row["state"] == MessageState.UNREAD for row in rows):
-            raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_DETAIL))
+            raise_unread(connection, FeedKind.HL7, now)
         return replies
 
     def _newest(self, connection: Connection, appointment_ids: set[str]) -> dict[str, tuple[datetime, datetime]]:
@@ -163,50 +149,3 @@ def _row(
         "row_sealed": vault.seal(json.dumps(received.cells)) if is_waiting else None,
         "message_sealed": vault.seal(base64.b64encode(message.raw).decode()) if is_unread else None,
     }
-
-
-def is_unread() -> ColumnElement[bool]:
-    """Condition of the messages that are work items. Written out, so that SQLite uses the partial index."""
-    return hl7_message.c.state == literal_column(f"'{MessageState.UNREAD}'")
-
-
-def unread_messages(connection: Connection) -> list[UnreadMessage]:
-    """The messages that staff must handle, oldest first."""
-    names = ("id", "received_at", "sender", "event", "appointment_id", "fault", "place")
-    is_open = is_unread() & hl7_message.c.done_at.is_(None)
-    query = select(*(hl7_message.c[name] for name in names)).where(is_open).order_by(hl7_message.c.id)
-    return [
-        UnreadMessage(id_, at, sender, event, appointment_id, fault or "", place or "")
-        for id_, at, sender, event, appointment_id, fault, place in connection.execute(query)
-    ]
-
-
-def open_message(connection: Connection, vault: Vault, message_id: int) -> bytes | None:
-    """An unread message as it was received; None if there is none with this id. Raises UnknownKey."""
-    query = select(hl7_message.c.message_sealed, hl7_message.c.row_sealed).where(
-        hl7_message.c.id == message_id, hl7_message.c.state == MessageState.UNREAD
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    if row.message_sealed:
-        return base64.b64decode(vault.open(row.message_sealed))
-    return vault.open(row.row_sealed).encode() if row.row_sealed else b""
-
-
-def complete(connection: Connection, message_ids: Iterable[int], by: str, now: datetime) -> int:
-    """Mark unread messages as handled, and return how many were open."""
-    is_open = hl7_message.c.done_at.is_(None) & is_unread()
-    done = update(hl7_message).where(hl7_message.c.id.in_(list(message_ids)), is_open)
-    count = connection.execute(done.values(done_at=now, done_by=by[:200])).rowcount
-    settle_alarm(connection, now)
-    return int(count)
-
-
-def settle_alarm(connection: Connection, now: datetime) -> None:
-    """Raise the alarm if a message is open, and clear it if none is."""
-    is_open = hl7_message.c.done_at.is_(None) & is_unread()
-    if connection.execute(select(hl7_message.c.id).where(is_open).limit(1)).first():
-        raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_DETAIL))
-    else:
-        clear_alarm(connection, Alarm.HL7_UNREAD, now)

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import structlog
 
-from ivr.feeds.hl7.inbox import complete, open_message, unread_messages
 from ivr.feeds.hl7.process import Feed
+from ivr.feeds.unread import complete, open_message, unread_messages
 from ivr.ledger.tables import alarm, batch, hl7_message
 from ivr.settings import Settings
 from tests.feeds.hl7.messages import siu
