@@ -7,21 +7,24 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, case
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ivr.feeds.hl7.acks import ACCEPTED, Reply
 from ivr.feeds.hl7.message import Message
 from ivr.feeds.hl7.rows import Cells
-from ivr.feeds.unread import UNREAD, FeedKind, raise_unread
+from ivr.feeds.unread import UNREAD, FeedKind, raise_unread, settle_alarms
 from ivr.i18n import Sentence
 from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import hl7_message
 from ivr.reminders.imports.change_order import changed_at
 
+_SETTLED_FOR = timedelta(days=1)
+"""How long a work item of many messages stays done while more of them come."""
 _IN_ORDER = ("waiting", "applied")
 _COLUMNS = (
     *("key_hash", "sender", "event", "received_at", "sent_at", "appointment_id", "state", "fault", "place", "reason"),
@@ -41,8 +44,7 @@ class MessageState(StrEnum):
 class Received:
     """A message, its row, and its reply. cells: None if it is ignored or not readable. fault: a code, if not readable.
 
-    sent_at: MSH-7 in UTC. is_kept: whether a message that is not readable becomes a work item. sentences: the fault in
-    words, which hold nothing of the message.
+    sent_at: MSH-7 in UTC. sentences: the fault in words, which hold nothing of the message.
     """
 
     message: Message
@@ -50,8 +52,13 @@ class Received:
     cells: Cells | None = None
     fault: str = ""
     sent_at: datetime | None = None
-    is_kept: bool = True
     sentences: Sequence[Sentence] = field(default=())
+
+    @property
+    def shares_item(self) -> bool:
+        """Whether all messages of the sender with this fault are one work item. After AR the sender still has each
+        message, and a feed that is set up wrong must not fill the list."""
+        return self.reply.code == "AR"
 
     @property
     def state(self) -> MessageState:
@@ -77,19 +84,44 @@ class Inbox:
         wanted = list({key for pair in keys for key in pair})
         known = {row.key_hash for row in self._known.among(connection, wanted)}
         newest = self._newest(connection, {each.cells["appointment_id"] for each in received if each.cells})
-        rows, replies = [], []
+        rows, replies, shared = [], [], list[Received]()
         for each, (key, own_key) in zip(received, keys, strict=True):
             if key in known and each.message.segments is not None:
                 replies.append(ACCEPTED)
                 continue
             replies.append(each.reply)
-            if own_key not in known and each.is_kept:
+            if each.shares_item:
+                shared.append(each)
+            elif own_key not in known:
                 known.add(own_key)
                 rows.append(_row(self._vault, each, own_key, newest, now))
         self._insert.execute(connection, rows)
         if any(row["state"] == MessageState.UNREAD for row in rows):
             raise_unread(connection, FeedKind.HL7, now)
+        if shared:
+            self._count(connection, shared, now)
         return replies
+
+    def _count(self, connection: Connection, shared: Sequence[Received], now: datetime) -> None:
+        """Count messages in the work items of their senders and faults. One that staff have completed opens again
+        after a day."""
+        items: dict[str, list[Received]] = {}
+        for each in shared:
+            header = each.message.header
+            key = self._vault.hash("\x1f".join(("shared", header.application, header.facility, each.fault)))
+            items.setdefault(key, []).append(each)
+        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
+        is_settled = hl7_message.c.done_at > now - _SETTLED_FOR
+        for key, messages in items.items():
+            row = {**_row(self._vault, messages[0], key, {}, now), "times": len(messages)}
+            changes = {
+                "times": hl7_message.c.times + len(messages),
+                "received_at": now,
+                **{name: case((is_settled, hl7_message.c[name]), else_=None) for name in ("done_at", "done_by")},
+            }
+            counted = insert(hl7_message).values(row)
+            connection.execute(counted.on_conflict_do_update(index_elements=[hl7_message.c.key_hash], set_=changes))
+        settle_alarms(connection, now)
 
     def _newest(self, connection: Connection, appointment_ids: set[str]) -> dict[str, tuple[datetime, datetime]]:
         """The place of the newest message about each appointment."""

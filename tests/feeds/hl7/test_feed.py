@@ -173,11 +173,6 @@ def test_a_message_that_was_cut_off_is_applied_when_it_comes_as_a_whole(clinic, 
     assert clinic.appointment("A1").status == "booked"
 
 
-def test_other_kinds_of_messages_do_not_fill_the_list(clinic, feed):
-    assert codes(feed, siu(1, msh={9: "ADT^A08"})) == ["AR"]
-    assert clinic.all(hl7_message) == []
-
-
 def test_a_message_whose_time_passes_before_it_is_applied_becomes_an_item(clinic, feed, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Feed, "apply", lambda _feed: 0)

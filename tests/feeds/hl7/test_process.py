@@ -240,6 +240,17 @@ def test_a_batch_is_answered_with_a_batch(clinic, feed):
     assert lines[-2] == "BTS|2"
 
 
+def test_the_answer_to_a_batch_says_what_did_not_come_and_an_empty_batch_gets_an_empty_one(clinic, feed):
+    with receiver(feed.read, feed.store) as port:
+        sender = Sender(port)
+        sender.send(b"BHS|^~\\&|RADIS\r" + siu(1) + b"BTS|2\r", b"BHS|^~\\&|RADIS\rBTS|0\r")
+        answers = [answer.split("\r") for answer in sender.answers(2)]
+        sender.socket.close()
+    assert [line.split("|")[1] for line in answers[0] if line.startswith("MSA")] == ["AA"]
+    assert answers[0][-2] == "BTS|1|The batch says that it holds 2, but 1 came: send what is missing."
+    assert [line[:5] for line in answers[1] if line] == ["BHS|^", "BTS|0"]
+
+
 def test_only_a_sender_with_a_certificate_gets_in(clinic, feed, tmp_path):
     own, client, other = (
         certificate_for("127.0.0.1", 1, tmp_path / name) if not (tmp_path / name).mkdir() else None
