@@ -93,7 +93,10 @@ _WORDS = {
     ),
     Alarm.FILE_MISSING: (
         lazy_gettext("The file of appointments has not arrived at the usual time."),
-        lazy_gettext("Ask your IT department to check the export of the scheduling system, or upload the file."),
+        lazy_gettext(
+            "Ask your IT department to check the export of the scheduling system and `infoline reminders watch`, or"
+            " upload the file."
+        ),
         _REMINDERS,
     ),
     Alarm.FHIR_REJECTED: (
