@@ -200,6 +200,21 @@ def test_an_import_that_died_before_it_was_recorded_is_applied_again_without_har
     assert len(clinic.all(batch)) == 1
 
 
+def test_the_batch_of_an_import_that_died_joins_that_of_the_day_with_the_next_one(clinic, feed, monkeypatch):
+    def die(*_arguments):
+        raise KeyboardInterrupt
+
+    codes(feed, siu(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("ivr.feeds.hl7.apply.merge_into_day", die)
+        with pytest.raises(KeyboardInterrupt):
+            codes(feed, siu(2))
+    assert len(clinic.all(batch)) == 2
+    codes(feed, siu(3))
+    [of_day] = clinic.all(batch)
+    assert {clinic.appointment(f"A{number}").batch_id for number in (1, 2, 3)} == {of_day.id}
+
+
 def test_a_message_of_a_site_without_reminders_is_only_acknowledged(clinic, feed):
     feed._use(
         type(clinic.content)(
