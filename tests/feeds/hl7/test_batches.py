@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from click.testing import CliRunner
+
+from ivr.cli import main
 from ivr.feeds.hl7.batch import CountDifference, read_batch
 from ivr.feeds.hl7.mllp import Frame, FrameFault
 from ivr.feeds.hl7.process import Feed
@@ -101,3 +105,17 @@ def test_a_batch_that_is_cut_off_loses_only_its_last_message(clinic, feed):
     assert clinic.appointment("A1").status == "booked"
     [item] = clinic.all(hl7_message, hl7_message.c.state == "unread")
     assert item.fault == "cut_off"
+
+
+def test_the_command_counts_the_messages_and_names_the_batch(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    (tmp_path / "a.hl7").write_bytes(BHS + siu(1, msh={9: "ADT^A08"}) + b"BTS|2\r" + BHS + siu(2, msh={11: "T"}))
+    result = CliRunner().invoke(main, ["hl7", "replay", str(tmp_path / "a.hl7")])
+    assert result.exit_code == 1
+    assert re.findall(r"^(batch|message \d): (A[ER]) (\S+):", result.stdout, re.MULTILINE) == [
+        ("message 1", "AR", "MSH-9"),
+        ("message 2", "AR", "MSH-11"),
+        ("batch", "AE", "BTS-1"),
+    ]
+    assert result.stdout.endswith("2 messages: 0 accepted, 1 to look at, 2 refused.\n")
