@@ -21,8 +21,10 @@ class FeedSettings(BaseModel):
     hl7_certificate: Path | None = None
     hl7_key: Path | None = None
     hl7_client_ca: Path | None = None
+    watch_folder: Path | None = None
     watch_strict: bool = False
     watch_expected_by: str = Field(default="", pattern=_EXPECTED_BY)
+    fhir_url: str = ""
     fhir_client_id: str = ""
     fhir_key: Path | None = None
     fhir_key_id: str = ""

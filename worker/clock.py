@@ -10,8 +10,10 @@ from datetime import UTC, datetime, tzinfo
 from rq import Queue
 
 from ivr import clock, log, queues, request_ids
+from ivr.feeds.expected_file import ExpectedFile, check_expected_file
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.reseal import reseal_is_due
+from ivr.line.content.config import Config
 from ivr.people.webhooks import due_deliveries
 from ivr.releases.live import NoRelease
 from ivr.releases.store import live_release
@@ -109,8 +111,13 @@ class PlanWatch:
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings, self._ledger = settings, ledger
         self._planned_for: str | None = None
-        self.zone: tzinfo = UTC
+        self.config: Config | None = None
+        """Of the live release; None until it was read."""
+
+    @property
+    def zone(self) -> tzinfo:
         """The time zone of the live release."""
+        return self.config.zone if self.config else UTC
 
     def check(self, now: datetime) -> None:
         release = live_release(self._ledger)
@@ -122,7 +129,7 @@ class PlanWatch:
         except NoRelease:
             # Texts already sent are still tracked; the web process logs the broken release.
             return
-        self.zone = config.zone
+        self.config = config
         replanned = replan(self._ledger, config.reminders, now)
         self._planned_for = live
         if replanned:
@@ -133,11 +140,14 @@ def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None
     """Tick until `stop` is set. Whatever fails is retried at the next tick, and logged once."""
     queue = queues.open_queue(queues.connect(settings.redis_url, retry=False))
     outage, plan, steady = Outage("clock"), PlanWatch(settings, ledger), SteadyWatch(settings)
+    expected = ExpectedFile.parse(settings.watch_expected_by)
     while not stop.is_set():
         # Jobs carry the id of the check that found them due.
         request_ids.current.set(request_ids.new_id())
         try:
             plan.check(clock.now())
+            if plan.config:
+                check_expected_file(ledger, expected, plan.config, clock.now())
             tick(settings, ledger, queue, clock.now(), plan.zone, is_steady=steady.is_steady())
             outage.end()
         except Exception as error:

@@ -22,6 +22,7 @@ TOKEN = secrets.token_hex(16)
 START_SECONDS = 300
 # The web process prepares the console by itself after it has begun to answer callers.
 PREPARING_SECONDS = 12.0
+# Without `watch` and `pull`, which idle on a line without a folder and a FHIR server.
 PROCESSES = ("web", "worker", "clock", "hl7")
 
 

@@ -15,7 +15,10 @@ from ivr.cli.context import CommandContext, current_user, iso, minute, open_cont
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator, Sequence
 
+    from ivr.feeds.hl7.acks import Reply
+    from ivr.feeds.hl7.inbox import Received
     from ivr.feeds.hl7.process import Feed
     from ivr.settings import Settings
 
@@ -93,30 +96,44 @@ def replay(file: Path, as_json: bool) -> None:
     results = _feed_or_exit(context).replay(file.read_bytes())
     counts = {code: sum(reply.code == code for _, reply in results) for code in ("AA", "AE", "AR")}
     errors = [
+        # 0: a batch as a whole.
         {"message": number, "code": reply.code, "place": reply.place, "text": reply.text}
-        for number, (_, reply) in enumerate(results, start=1)
+        for number, reply in _numbered(results)
         if reply.code != "AA"
     ]
+    messages = max((number for number, _ in _numbered(results)), default=0)
     if as_json:
-        print_json({"messages": len(results), **counts, "errors": errors})
+        print_json({"messages": messages, **counts, "errors": errors})
     else:
         for error in errors:
-            echo(f"message {error['message']}: {error['code']} {error['place']}: {error['text']}")
-        echo(f"{len(results)} messages: {counts['AA']} accepted, {counts['AE']} to look at, {counts['AR']} refused.")
+            name = f"message {error['message']}" if error["message"] else "batch"
+            echo(f"{name}: {error['code']} {error['place']}: {error['text']}")
+        echo(f"{messages} messages: {counts['AA']} accepted, {counts['AE']} to look at, {counts['AR']} refused.")
     sys.exit(FINDINGS if errors or not results else 0)
+
+
+def _numbered(results: Sequence[tuple[Received, Reply]]) -> Iterator[tuple[int, Reply]]:
+    """Each reply with the number of its message; 0 for the fault of a batch as a whole."""
+    from ivr.feeds.hl7.message import MessageFault
+
+    number = 0
+    for received, reply in results:
+        is_message = received.fault != MessageFault.BATCH_COUNT
+        number += is_message
+        yield number if is_message else 0, reply
 
 
 @hl7.command()
 @json_option
 def items(as_json: bool) -> None:
-    """List the messages that could not be read."""
-    from ivr.feeds.hl7.inbox import unread_messages
+    """List what HL7 and FHIR feeds gave that could not be read."""
+    from ivr.feeds.unread import unread_messages
 
     context = open_context()
     with context.ledger.read() as connection:
         found = unread_messages(connection)
     if as_json:
-        names = ("id", "sender", "event", "appointment_id", "fault", "place")
+        names = ("id", "sender", "event", "appointment_id", "fault", "place", "times")
         listed = [
             {"received_at": iso(each.received_at, UTC), **{name: getattr(each, name) for name in names}}
             for each in found
@@ -133,11 +150,15 @@ def items(as_json: bool) -> None:
             each.appointment_id or "",
             each.place,
             each.fault,
+            str(each.times),
         )
         for each in found
     ]
     print_table(
-        ("id", "received", "sender", "event", "appointment", "field", "problem"), rows, right=("id",), unwrapped=2
+        ("id", "received", "sender", "event", "appointment", "field", "problem", "times"),
+        rows,
+        right=("id", "times"),
+        unwrapped=2,
     )
     if not found:
         echo("No message is waiting.")
@@ -147,7 +168,7 @@ def items(as_json: bool) -> None:
 @click.argument("item", type=NUMBER)
 def show(item: int) -> None:
     """Print the message of ITEM, which names a patient."""
-    from ivr.feeds.hl7.inbox import open_message
+    from ivr.feeds.unread import open_message
     from ivr.people.audit import AuditKind
 
     context = open_context()
@@ -164,7 +185,7 @@ def show(item: int) -> None:
 @click.argument("item", type=NUMBER)
 def done(item: int) -> None:
     """Mark ITEM as handled."""
-    from ivr.feeds.hl7.inbox import complete
+    from ivr.feeds.unread import complete
 
     context = open_context(writes=True)
     with context.ledger.write() as connection:

@@ -10,16 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, update
 
 from ivr import log
-from ivr.feeds.expected_file import ExpectedFile
-from ivr.i18n import N_, sentence
+from ivr.feeds.expected_file import FILE_MARK
 from ivr.ledger import Ledger
 from ivr.ledger.marks import set_mark
 from ivr.ledger.tables import mark
 from ivr.people.audit import Actor, AuditKind, record
-from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.importer import Importer, ImportReport
 
 DONE, FAILED = "done", "failed"
@@ -27,8 +25,6 @@ _ACTOR = Actor("watched folder")
 # Names that programs give to a file while they write it.
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 _CHUNK_BYTES = 1 << 20
-_MARK = "file-"
-_NO_FILE = N_("No file came by {time}.")
 # 128 bits of the digest, as many as the name of a mark holds.
 _DIGEST_DIGITS = 32
 
@@ -49,14 +45,13 @@ class TakenFile:
 
 @dataclass
 class WatchedFolder:
-    """strict: import nothing from a file with a rejected row. expected: alarm if no file came by then, in `zone`."""
+    """strict: import nothing from a file with a rejected row. zone: of the times in the names of moved files."""
 
     path: Path
     ledger: Ledger
     importer: Importer
     zone: ZoneInfo
     strict: bool = False
-    expected: ExpectedFile | None = None
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def scan(self, now: datetime) -> Iterator[TakenFile]:
@@ -71,7 +66,7 @@ class WatchedFolder:
     def take(self, path: Path, now: datetime) -> TakenFile:
         """Import a file and move it. If this is interrupted, the next scan moves it without importing it again."""
         name = _mark_name(path)
-        if self._is_known(name):
+        if self._came_before(name, now):
             return self._move(path, ImportReport(), now, is_repeated=True)
 
         def audit(connection: Connection, report: ImportReport) -> None:
@@ -90,26 +85,10 @@ class WatchedFolder:
                 set_mark(connection, name, now, str(report.batch or ""))
         return self._move(path, report, now)
 
-    def check_expected(self, now: datetime) -> None:
-        """Raise the alarm if no file has come today although one is due; clear it once one has."""
-        if self.expected is None:
-            return
-        local = now.astimezone(self.zone)
-        with self.ledger.read() as connection:
-            last = connection.execute(select(func.max(mark.c.at)).where(mark.c.name.startswith(_MARK))).scalar()
-        has_come = last is not None and last.astimezone(self.zone).date() >= local.date()
-        if not has_come and not self.expected.is_due(local, self.importer.content.config.holidays):
-            return
+    def _came_before(self, name: str, now: datetime) -> bool:
+        """Whether the content of a file was imported before. If so, it has come again, as the file of this day."""
         with self.ledger.write() as connection:
-            if has_come:
-                clear_alarm(connection, Alarm.FILE_MISSING, now)
-            else:
-                detail = sentence(_NO_FILE, time=f"{self.expected.by:%H:%M}")
-                raise_alarm(connection, Alarm.FILE_MISSING, now, detail)
-
-    def _is_known(self, name: str) -> bool:
-        with self.ledger.read() as connection:
-            return connection.execute(select(mark.c.name).where(mark.c.name == name)).first() is not None
+            return bool(connection.execute(update(mark).where(mark.c.name == name).values(at=now)).rowcount)
 
     def _move(self, path: Path, report: ImportReport, now: datetime, *, is_repeated: bool = False) -> TakenFile:
         is_done = is_repeated or _is_taken(report, strict=self.strict)
@@ -154,7 +133,7 @@ def _mark_name(path: Path) -> str:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
-    return _MARK + digest.hexdigest()[:_DIGEST_DIGITS]
+    return FILE_MARK + digest.hexdigest()[:_DIGEST_DIGITS]
 
 
 def _free_name(folder: Path, name: str) -> Path:

@@ -23,6 +23,7 @@ from ivr.ledger.api_tables import api_key as api_key
 from ivr.ledger.api_tables import api_request as api_request
 from ivr.ledger.api_tables import webhook as webhook
 from ivr.ledger.api_tables import webhook_delivery as webhook_delivery
+from ivr.ledger.feed_tables import appointment_change as appointment_change
 from ivr.ledger.feed_tables import hl7_message as hl7_message
 from ivr.ledger.metadata import metadata as metadata
 from ivr.ledger.types import UtcDateTime
@@ -86,8 +87,8 @@ appointment = Table(
     Column("next_due_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    # The time of the newest change, by the rule of ivr/reminders/imports/change_order.py; the name of the batch that
-    # added the appointment; when an import last changed it, and the name of that batch.
+    # as_of: the time of the newest change, by ivr/reminders/imports/change_order.py. created_from: the name of the
+    # batch that added the appointment. changed_at, changed_from: unused since migration 0025.
     Column("as_of", UtcDateTime),
     Column("created_from", String(200)),
     Column("changed_at", UtcDateTime),
@@ -324,8 +325,7 @@ mark = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
-# A problem that an operator must fix, at most one row a kind. subject: what it is about, for instance the release that
-# lacks a text; empty when the kind says it all, and in rows from before the column existed.
+# A problem that an operator must fix, at most one row a kind. subject: what it is about, such as a release, or empty.
 alarm = Table(
     "alarm",
     metadata,

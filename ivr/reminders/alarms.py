@@ -35,6 +35,7 @@ class Alarm(StrEnum):
     CLOCK_SILENT = "clock_silent"  # no clock process has run for a minute
     SIGNATURES_REFUSED = "signatures_refused"  # webhooks have wrong signatures, and none has a valid one
     HL7_UNREAD = "hl7_unread"  # messages of an HL7 feed could not be read, and wait for staff
+    FHIR_REJECTED = "fhir_rejected"  # appointments of a FHIR server could not be imported, and wait for staff
     FILE_MISSING = "file_missing"  # no file came into the watched folder by the expected hour
     FHIR_PULL_FAILED = "fhir_pull_failed"  # a FHIR server refuses us, does not answer, or answers nonsense
 

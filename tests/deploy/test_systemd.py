@@ -65,11 +65,24 @@ def test_every_service_starts_a_command_that_exists(name: str) -> None:
         script = Path(arguments[0].replace("/opt/infoline/source", str(ROOT)))
         assert script.is_file()
         return
-    with click.Context(main) as context:
-        found = main.get_command(context, arguments[0])
-        assert found is not None
-        # Raises an error for an unknown option.
-        found.make_context(arguments[0], arguments[1:])
+    command_or_group: click.Command | None = main
+    while isinstance(command_or_group, click.Group) and arguments[:1] and not arguments[0].startswith("-"):
+        with click.Context(command_or_group) as context:
+            command_or_group = command_or_group.get_command(context, arguments.pop(0))
+    assert command_or_group is not None
+    # Raises an error for an unknown option.
+    command_or_group.make_context(program, arguments)
+
+
+def test_every_process_of_the_procfile_has_a_unit() -> None:
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    commands = {line.partition(": ")[2] for line in lines}
+    started = {
+        re.search(r"ExecStart=\S+/(infoline .*)", (UNITS / name).read_text())[1].partition(" --")[0]
+        for name in SERVICES
+        if "/infoline " in (UNITS / name).read_text()
+    }
+    assert commands <= started
 
 
 def test_all_services_are_hardened_alike() -> None:
@@ -79,8 +92,9 @@ def test_all_services_are_hardened_alike() -> None:
         assert all(option in text for text in hardening.values())
 
 
-# The release and the backup end by themselves. Few hospitals send HL7.
-NOT_IN_TARGET = {"infoline-release.service", "infoline-backup.service", "infoline-hl7.service"}
+# The release and the backup end by themselves. A hospital has one or two of the feeds.
+NOT_IN_TARGET = {"infoline-release.service", "infoline-backup.service"}
+NOT_IN_TARGET |= {f"infoline-{feed}.service" for feed in ("hl7", "watch", "pull")}
 
 
 def test_the_target_starts_every_long_running_process() -> None:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.feeds.hl7.mapping import FeedMapping, parse_mapping
+from ivr.line.content.hl7_mapping import mapping_findings
 from tests.docs.test_operations import blocks, shell_commands
 from tests.feeds.fhir.servers import FakeServer, bundle, running
 from tests.feeds.hl7.messages import siu
@@ -19,9 +20,11 @@ PAGE = ROOT / "docs/feeds.md"
 PROCESSES = ("hl7 --port",)
 
 
-def test_the_mapping_on_the_page_is_the_default():
+def test_the_mapping_on_the_page_is_valid_for_the_shipped_line(content):
     (sample,) = blocks(PAGE, "yaml")
-    assert parse_mapping(sample.encode()) == FeedMapping()
+    sites = [site.id for site in content.config.sites]
+    assert list(mapping_findings(sample.encode(), sites)) == []
+    assert parse_mapping(sample.encode()) != FeedMapping()
 
 
 def test_every_command_on_the_page_runs(tmp_path, monkeypatch: pytest.MonkeyPatch):

@@ -94,7 +94,7 @@ def test_the_connections_of_a_process_are_those_of_the_pool() -> None:
         "a web process, with the process that answers the console": 2 * one,
         "a worker, with the child that runs a job": 2 * one,
         "a clock": one,
-        "`infoline hl7`": one,
+        "`infoline hl7`, `infoline reminders watch`, or `infoline reminders pull`": one,
         "a large import, or a check or publish from the console, while it runs": one,
     }
     # Two web processes, one worker and one clock on each of two machines.

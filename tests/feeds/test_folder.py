@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
-from pydantic import ValidationError
 
 from ivr.cli import main
-from ivr.feed_settings import FeedSettings
-from ivr.feeds.expected_file import ExpectedFile
 from ivr.feeds.folder import WatchedFolder
-from ivr.ledger.tables import alarm, batch
+from ivr.ledger.tables import batch
 from ivr.reminders.imports.importer import Importer
 from tests.support.clinic import NOW, at, csv_text, row
 
@@ -115,60 +112,6 @@ def test_a_file_that_is_not_imported_goes_to_failed_and_may_come_again(clinic, i
     assert clinic.all(batch) == []
 
 
-def test_an_alarm_shows_until_the_file_of_the_day_comes(clinic, incoming):
-    folder = watched(clinic, incoming, expected=ExpectedFile.parse("07:00"))
-    folder.check_expected(NOW.replace(hour=11, minute=59))
-    assert clinic.all(alarm) == []
-    folder.check_expected(NOW.replace(hour=12, minute=0))
-    assert [each.name for each in clinic.all(alarm)] == ["file_missing"]
-    (incoming / "a.csv").write_text(csv_text([row(1, at(8))]))
-    taken(folder)
-    folder.check_expected(NOW)
-    assert clinic.all(alarm) == []
-    folder.check_expected(NOW + timedelta(days=1))
-    assert [each.name for each in clinic.all(alarm)] == ["file_missing"]
-
-
-@pytest.mark.parametrize(
-    ("setting", "due", "not_due"),
-    [
-        # 2026-12-05 is a Saturday; Thanksgiving is 2026-11-26.
-        ("07:00", ["12-01 07:00", "12-05 09:00", "11-26 07:00"], ["12-01 06:59"]),
-        ("mon-fri 06:00", ["12-04 06:00", "12-07 06:00"], ["12-04 05:59", "12-05 09:00", "12-06 09:00", "11-26 09:00"]),
-        ("Mon,Wed,Fri 06:00", ["12-07 06:00", "12-02 06:00"], ["12-01 09:00", "12-03 09:00"]),
-        ("sat-mon,wed 06:00", ["12-05 06:00", "12-06 06:00", "12-07 06:00", "12-02 06:00"], ["12-04 09:00"]),
-    ],
-)
-def test_a_file_is_expected_on_the_days_of_the_setting(content, setting, due, not_due):
-    expected = ExpectedFile.parse(FeedSettings(watch_expected_by=setting).watch_expected_by)
-    for is_due, moments in ((True, due), (False, not_due)):
-        for moment in moments:
-            local = datetime.strptime(f"2026-{moment}", "%Y-%m-%d %H:%M").replace(tzinfo=NEW_YORK)
-            assert expected.is_due(local, content.config.holidays) is is_due, moment
-
-
-@pytest.mark.parametrize(
-    "setting", ["7:00", "24:00", "mon-fri", "mon–fri 06:00", "weekdays 06:00", "mon-fri  06:00", "mon,"]
-)
-def test_a_setting_that_is_no_time_is_refused(setting):
-    with pytest.raises(ValidationError):
-        FeedSettings(watch_expected_by=setting)
-
-
-def test_an_alarm_of_friday_stays_over_the_weekend_and_none_is_added(clinic, incoming):
-    folder = watched(clinic, incoming, expected=ExpectedFile.parse("mon-fri 07:00"))
-    friday = NOW + timedelta(days=3)
-    folder.check_expected(friday + timedelta(days=1))
-    assert clinic.all(alarm) == []
-    folder.check_expected(friday)
-    folder.check_expected(friday + timedelta(days=1))
-    assert [each.name for each in clinic.all(alarm)] == ["file_missing"]
-    (incoming / "a.csv").write_text(csv_text([row(1, at(8))]))
-    taken(folder, now=friday + timedelta(days=2))
-    folder.check_expected(friday + timedelta(days=2))
-    assert clinic.all(alarm) == []
-
-
 def test_the_command_takes_what_is_there(tmp_path, incoming, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
     assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
@@ -176,3 +119,16 @@ def test_the_command_takes_what_is_there(tmp_path, incoming, monkeypatch):
     result = CliRunner().invoke(main, ["reminders", "watch", str(incoming), "--once", "--every", "0.1"])
     assert result.exit_code == 1
     assert "a.csv: failed/" in result.output
+
+
+def test_the_command_takes_its_folder_from_the_setting_and_names_what_is_missing(tmp_path, incoming, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    command = ["reminders", "watch", "--once", "--every", "0.1"]
+    for folder, words in (("", "set WATCH_FOLDER"), (str(tmp_path / "none"), "create it, or correct WATCH_FOLDER")):
+        monkeypatch.setenv("WATCH_FOLDER", folder)
+        result = CliRunner().invoke(main, command)
+        assert (result.exit_code, words in result.output) == (2, True), result.output
+    monkeypatch.setenv("WATCH_FOLDER", str(incoming))
+    (incoming / "a.csv").write_text("appointment_id\nA1\n")
+    assert "a.csv: failed/" in CliRunner().invoke(main, command).output

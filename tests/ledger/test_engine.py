@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from ivr.ledger import LedgerUnavailable, engine, open_ledger
-from ivr.ledger.tables import alarm, batch, metadata, text_move
+from ivr.ledger.tables import alarm, appointment, appointment_change, batch, metadata, person, text_move
 from ivr.ledger.tables import text as texts
 from tests.support.paths import ROOT
 
@@ -78,6 +78,31 @@ def test_an_upgrade_from_the_first_tables_keeps_texts_and_their_history(database
     assert history == [(1, "claimed"), (1, "handed_over")]
     with pytest.raises(IntegrityError), ledger.write() as connection:
         connection.execute(insert(text_move).values(text_id=2, at=NOW, to_state="claimed"))
+    ledger.close()
+
+
+def test_an_upgrade_keeps_from_where_the_last_change_came(database_url):
+    ledger, later = open_ledger(database_url), NOW + timedelta(hours=1)
+    booked = {"person_id": 1, "batch_id": 1, "starts_at": NOW, "timezone": "UTC", "site": "a", "channel": "text"}
+    booked |= {"status": "booked", "created_at": NOW}
+    rows = (
+        {"appointment_id": "unchanged", "updated_at": NOW, "created_from": "a.csv"},
+        {"appointment_id": "changed", "updated_at": later, "changed_at": later, "changed_from": "b.csv"},
+        {"appointment_id": "before 0023", "updated_at": later},
+        {"appointment_id": "answered", "updated_at": later, "answered_at": later},
+    )
+    with ledger.engine.begin() as connection:
+        engine.migrate(connection, "0023")
+        connection.execute(insert(batch).values(created_at=NOW, filename="a.csv"))
+        connection.execute(insert(person).values(phone_hash="h", phone_sealed=b"s", created_at=NOW))
+        for row in rows:
+            connection.execute(insert(appointment).values(**booked, **row))
+    ledger.upgrade()
+    joined = select(appointment.c.appointment_id, appointment_change.c.at, appointment_change.c.source)
+    joined = joined.join_from(appointment_change, appointment).order_by(appointment_change.c.id)
+    with ledger.read() as connection:
+        found = [tuple(row) for row in connection.execute(joined)]
+    assert found == [("changed", later, "b.csv"), ("before 0023", later, "")]
     ledger.close()
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from ivr.carrier.twilio.client import Accepted
 from ivr.ledger import Vault, open_ledger
-from ivr.ledger.tables import appointment, batch, text, text_move
+from ivr.ledger.tables import appointment, appointment_change, batch, text, text_move
 from ivr.reminders.imports.importer import Importer, ImportReport
 from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.results import ResultRecorder
@@ -98,6 +98,10 @@ class Clinic:
 
     def appointment(self, name: str):
         return self.all(appointment, appointment.c.appointment_id == name)[0]
+
+    def changes(self, name: str):
+        """What imports changed of an appointment, oldest first."""
+        return self.all(appointment_change, appointment_change.c.appointment_id == self.appointment(name).id)
 
     def batch(self, number: int):
         return self.all(batch, batch.c.id == number)[0]

@@ -8,7 +8,7 @@ from ivr.cli.lazy import LazyGroup
 
 COMMANDS = {
     "import": ("ivr.cli.reminders.import_file:import_file", "Import the appointments in FILE."),
-    "watch": ("ivr.cli.reminders.watch:watch", "Import each file that appears in FOLDER."),
+    "watch": ("ivr.cli.reminders.watch:watch", "Import each file that appears in FOLDER, or in WATCH_FOLDER."),
     "pull": ("ivr.cli.reminders.pull:pull", "Import the appointments that changed on a FHIR server."),
     "status": ("ivr.cli.reminders.status:status", "Count the texts of BATCH, or of all batches, by state."),
     "pause": ("ivr.cli.reminders.status:pause", "Hold the texts of BATCH until `resume`."),

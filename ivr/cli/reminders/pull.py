@@ -2,60 +2,87 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
 from ivr import clock
-from ivr.cli.console import FINDINGS, echo, exit_on, fail
-from ivr.cli.context import CommandContext, open_context
+from ivr.cli.console import FINDINGS, echo, exit_on, fail, print_message
+from ivr.cli.context import CommandContext, open_context, settings_or_exit
+from ivr.cli.reminders.stopping import stop_on_signals, wait_without
 
 if TYPE_CHECKING:
-    from ivr.feeds.fhir.pull import FhirPull
+    from collections.abc import Callable
+
+    from ivr.feeds.fhir.pull import FhirPull, PullReport
     from ivr.feeds.fhir.server import Client
     from ivr.settings import Settings
 
+SHOWN = 20
+"""Rejected appointments that are printed after a pull; all of them are work items."""
+
 
 @click.command()
-@click.option("--fhir", "url", required=True, metavar="URL", help="The base address of a FHIR R4 server.")
+@click.option("--fhir", "url", default="", metavar="URL", help="The address of a FHIR R4 server. Default: FHIR_URL.")
 @click.option("--once", is_flag=True, help="Pull once, and end.")
 def pull(url: str, once: bool) -> None:
     """Import the appointments that changed on a FHIR server.
 
-    Continues where the last pull stopped, and repeats every FHIR_SECONDS.
+    Continues where the last pull stopped, and repeats every FHIR_SECONDS. Without an address it waits to be stopped.
     """
     from ivr import log
     from ivr.feeds.fhir.server import FhirError
     from ivr.ledger import LedgerUnavailable
 
+    stop = stop_on_signals()
+    url = url or settings_or_exit().fhir_url
+    if not url:
+        wait_without("FHIR_URL", once, stop)
+        return
     context = open_context(writes=True)
-    puller = _puller(context, url)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    log.configure()
-    while not stop.is_set():
-        try:
-            report = puller.run(clock.now())
-        except (FhirError, LedgerUnavailable) as error:
-            if once:
-                fail(error)
-        else:
-            for rejected in report.errors:
-                echo(f"appointment {rejected.row}, {rejected.column}: {rejected.message}")
-            echo(
-                f"{report.rows} appointments: {report.accepted} new, {report.updated} updated,"
-                f" {report.unchanged} unchanged, {report.rejected} rejected."
-            )
-            if once:
-                sys.exit(FINDINGS if report.errors else 0)
-        stop.wait(context.settings.fhir_seconds)
+    with Console(stderr=True).status("Reading…") as status:
+        puller = _puller(context, url, lambda rows, until: status.update(_progress(rows, until)), stop.is_set)
+        log.configure()
+        while not stop.is_set():
+            status.start()
+            try:
+                report = puller.run(clock.now())
+            except (FhirError, LedgerUnavailable) as error:
+                if once:
+                    fail(error)
+            else:
+                status.stop()
+                _print(report)
+                if once:
+                    sys.exit(FINDINGS if report.errors else 0)
+            status.stop()
+            stop.wait(context.settings.fhir_seconds)
 
 
-def _puller(context: CommandContext, url: str) -> FhirPull:
+def _progress(rows: int, until: date | None) -> str:
+    return f"{rows:,} appointments read{f', all that start before {until}' if until else ''}…"
+
+
+def _print(report: PullReport) -> None:
+    for rejected in report.rejected_appointments[:SHOWN]:
+        for error in rejected.errors:
+            name = rejected.cells.get("appointment_id") or rejected.resource_id
+            print_message(f"appointment {name}, {error.column}", "error", error.message, error.code)
+    if len(report.rejected_appointments) > SHOWN:
+        echo(f"… and {len(report.rejected_appointments) - SHOWN} more. List them: infoline hl7 items")
+    echo(
+        f"{report.rows} appointments: {report.accepted} new, {report.updated} updated,"
+        f" {report.unchanged} unchanged, {report.rejected} rejected."
+        f"{'' if report.is_complete else ' Stopped: the next pull continues.'}"
+    )
+
+
+def _puller(
+    context: CommandContext, url: str, progress: Callable[[int, date | None], None], should_stop: Callable[[], bool]
+) -> FhirPull:
     from ivr.feeds.fhir.pull import FhirPull
     from ivr.feeds.fhir.server import FhirError, FhirServer
     from ivr.reminders.imports.importer import Importer
@@ -63,7 +90,7 @@ def _puller(context: CommandContext, url: str) -> FhirPull:
     own_numbers = frozenset({context.settings.twilio_from} - {""})
     importer = Importer(context.ledger, context.vault, context.content, own_numbers=own_numbers)
     with exit_on(FhirError):
-        return FhirPull(FhirServer(url, _client(context.settings), clock.now), url, importer)
+        return FhirPull(FhirServer(url, _client(context.settings), clock.now), url, importer, progress, should_stop)
 
 
 def _client(settings: Settings) -> Client | None:

@@ -10,7 +10,8 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -23,18 +24,22 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
+from ivr.reminders.imports.change_order import parse_sent_at
+from ivr.reminders.imports.files.fhir.resources import Resource, object_of, objects_of, text_of
 from ivr.setting_rules import is_loopback
 
-Resource = dict[str, Any]
 _TIMEOUT = (10, 60)
 _TRIES = 4
 _MAX_WAIT = 60.0
-_MAX_PAGES = 1000
+_MAX_PAGES = 10_000
+# Time that an answer may take on its way: a smaller difference between two clocks cannot be told from it.
+_LATENCY = timedelta(minutes=1)
 _MAX_BYTES = 20_000_000
 _ASSERTION_LIFE = timedelta(minutes=5)
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _KINDS = ("Appointment", "Patient", "Location")
 _ACCEPT = "application/fhir+json"
+_CIRCLE = "The pages of the result lead back to themselves, or there are too many."
 _WRONG_KEY = "FHIR_KEY must be a private key in PEM without a password: RSA, or EC on P-384."
 
 
@@ -49,6 +54,27 @@ class Client:
     id: str
     key: bytes = field(repr=False)
     key_id: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a result. date: of the answer, by the server's clock; None if it has none. received_at: by ours."""
+
+    bundle: Resource
+    date: datetime | None
+    received_at: datetime
+
+    @property
+    def searched_at(self) -> datetime | None:
+        """When the server looked, by its clock: a server that repeats a stored result says so in the Bundle."""
+        stored = parse_sent_at(text_of(object_of(self.bundle.get("meta")).get("lastUpdated")))
+        return min(filter(None, (self.date, stored)), default=None)
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """What to add to a time of the server's clock to get ours."""
+        offset = self.received_at - self.date if self.date else timedelta()
+        return offset if abs(offset) > _LATENCY else timedelta()
 
 
 class FhirServer:
@@ -69,25 +95,36 @@ class FhirServer:
         self._token = ""
         _check_address(self._base)
 
-    def search(self, kind: str, parameters: Mapping[str, str | list[str]]) -> Iterator[Resource]:
-        """The bundles of a search, page by page. Raises FhirError."""
+    def search(self, kind: str, parameters: Mapping[str, str | list[str]]) -> Iterator[Page]:
+        """The pages of a search. Raises FhirError."""
         url = f"{urljoin(self._base, kind)}?{urlencode(parameters, doseq=True)}"
-        seen: set[str] = set()
+        addresses: set[str] = set()
+        contents: set[int] = set()
         while url:
-            if url in seen or len(seen) >= _MAX_PAGES:
-                raise FhirError("The pages of the result lead back to themselves, or there are too many.")
-            seen.add(url)
-            bundle = self._get(url)
-            if bundle.get("resourceType") != "Bundle":
-                raise FhirError("The server answered with something other than a Bundle.")
-            yield bundle
-            url = self._next(url, bundle)
+            if url in addresses or len(addresses) >= _MAX_PAGES:
+                raise FhirError(_CIRCLE)
+            addresses.add(url)
+            page = self._page(url)
+            # A server may give a page that it gave before a new address.
+            content = _content(page.bundle)
+            if content in contents:
+                raise FhirError(_CIRCLE)
+            contents |= {content} if content else set()
+            yield page
+            url = self._next(url, page.bundle)
+
+    def _page(self, url: str) -> Page:
+        response = self._get(url)
+        received_at, date = self._now(), _date(response)
+        bundle = _json(response)
+        if bundle.get("resourceType") != "Bundle":
+            raise FhirError("The server answered with something other than a Bundle.")
+        return Page(bundle, date, received_at)
 
     def _next(self, url: str, bundle: Resource) -> str:
         """The address of the next page; empty on the last one. Never another server: it would get the token."""
-        links = bundle.get("link")
-        found = [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
-        address = next((str(link.get("url", "")) for link in found if link.get("relation") == "next"), "")
+        links = objects_of(bundle.get("link"))
+        address = next((str(link.get("url", "")) for link in links if link.get("relation") == "next"), "")
         if not address:
             return ""
         try:
@@ -99,13 +136,13 @@ class FhirServer:
             raise FhirError("The next page is on another server.")
         return target
 
-    def _get(self, url: str) -> Resource:
+    def _get(self, url: str) -> requests.Response:
         response = self._send("GET", url, headers=self._headers())
         if response.status_code == 401 and self._client:
             # The token has expired.
             self._token = ""
             response = self._send("GET", url, headers=self._headers())
-        return _json(response)
+        return response
 
     def _headers(self) -> dict[str, str]:
         if self._client and not self._token:
@@ -188,6 +225,26 @@ def _check_address(url: str) -> None:
         raise FhirError("The address is not valid.") from None
     if scheme != "https" and not (scheme == "http" and is_loopback(url)):
         raise FhirError("The address must start with https:// because patients' records are sent over it.")
+
+
+def _date(response: requests.Response) -> datetime | None:
+    """The header Date; None if it is missing or no time."""
+    try:
+        date = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return date.astimezone(UTC) if date.tzinfo else None
+
+
+def _content(bundle: Resource) -> int:
+    """A number for the resources of a page, by their types and ids; 0 if none of them has an id."""
+    entries = bundle.get("entry")
+    listed = (
+        [entry.get("resource") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    )
+    resources = [resource for resource in listed if isinstance(resource, dict) and resource.get("id")]
+    names = {(str(resource.get("resourceType")), str(resource["id"])) for resource in resources}
+    return hash(frozenset(names)) if names else 0
 
 
 def _retry_after(response: requests.Response, wait: float) -> float:

@@ -55,6 +55,9 @@ FAULTS: dict[MessageFault, Reply] = {
     ),
     MessageFault.SENT_AT: Reply("AE", "102", "MSH-7", N_("MSH-7 is not a time: write it like 20261201100500-0500.")),
     MessageFault.NO_SCHEDULE: Reply("AE", "100", "SCH", N_("The segment SCH is missing.")),
+    MessageFault.BATCH_COUNT: Reply(
+        "AE", "100", "BTS-1", N_("The batch says that it holds {said}, but {came} came: send what is missing.")
+    ),
 }
 # When an acknowledgment is due, by MSH-15 or MSH-16 (table 0155).
 _DUE = {"AL": (True, True), "NE": (False, False), "SU": (True, False), "ER": (False, True)}
@@ -113,8 +116,9 @@ def _error(header: Header, reply: Reply, component: str, is_v25: bool) -> tuple[
     return ("ERR", component.join((segment, "1", field, code)))
 
 
-def batch_reply(header: Header, acks: list[bytes]) -> bytes:
-    """The acknowledgments of a batch, as a batch (HL7 v2.5.1, 2.10.3.3)."""
+def batch_reply(header: Header, acks: list[bytes], comment: str = "") -> bytes:
+    """The acknowledgments of a batch, as a batch (HL7 v2.5.1, 2.10.3.3). comment: BTS-2."""
     separator = header.delimiters[0]
     head = separator.join(("BHS", header.delimiters[1:])).encode("ascii", "replace")
-    return b"".join((head, b"\r", *acks, separator.join(("BTS", str(len(acks)))).encode("ascii", "replace"), b"\r"))
+    trailer = separator.join(("BTS", str(len(acks)), *([comment] if comment else []))).encode("ascii", "replace")
+    return b"".join((head, b"\r", *acks, trailer, b"\r"))

@@ -13,17 +13,14 @@ from sqlalchemy import Connection, Row, literal_column, select, update
 from ivr import log
 from ivr.feeds.day_batch import merge_into_day
 from ivr.feeds.hl7.inbox import MessageState, place_in_order
-from ivr.i18n import N_, sentence
+from ivr.feeds.unread import FeedKind, raise_unread
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import hl7_message
 from ivr.line.content.loader import Content
-from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.imports.change_order import changed_at
 from ivr.reminders.imports.columns import SENT_AT
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.importer import Importer, ImportReport
-
-_NOT_APPLIED = N_("Messages of an HL7 feed could not be applied.")
 
 _COLUMNS = ("id", "sender", "appointment_id", "sent_at", "received_at", "row_sealed")
 
@@ -104,4 +101,4 @@ def _record(
         values["reason"] = json.dumps(error.sentences)
         connection.execute(update(hl7_message).where(hl7_message.c.id == message_id).values(values))
     if errors:
-        raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_NOT_APPLIED))
+        raise_unread(connection, FeedKind.HL7, now)

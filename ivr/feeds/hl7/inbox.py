@@ -5,29 +5,31 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, Dialect, literal_column, select, update
+from sqlalchemy import Connection, Dialect, case
+from sqlalchemy.dialects import postgresql, sqlite
 
-from ivr.feeds.hl7.acks import ACCEPTED, FAULTS, Reply
+from ivr.feeds.hl7.acks import ACCEPTED, Reply
 from ivr.feeds.hl7.message import Message
 from ivr.feeds.hl7.rows import Cells
-from ivr.i18n import N_, Sentence, filled, sentence
+from ivr.feeds.unread import UNREAD, FeedKind, raise_unread, settle_alarms
+from ivr.i18n import Sentence
 from ivr.ledger import Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
 from ivr.ledger.tables import hl7_message
-from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.change_order import changed_at
 
+_SETTLED_FOR = timedelta(days=1)
+"""How long a work item of many messages stays done while more of them come."""
 _IN_ORDER = ("waiting", "applied")
 _COLUMNS = (
     *("key_hash", "sender", "event", "received_at", "sent_at", "appointment_id", "state", "fault", "place", "reason"),
     *("row_sealed", "message_sealed"),
 )
-_DETAIL = N_("Messages of an HL7 feed could not be read. List them with: infoline hl7 items")
 
 
 class MessageState(StrEnum):
@@ -35,15 +37,14 @@ class MessageState(StrEnum):
     APPLIED = "applied"
     IGNORED = "ignored"  # of a site or a type without reminders
     STALE = "stale"  # something newer about the same appointment came first
-    UNREAD = "unread"  # a work item
+    UNREAD = UNREAD  # a work item
 
 
 @dataclass(frozen=True)
 class Received:
     """A message, its row, and its reply. cells: None if it is ignored or not readable. fault: a code, if not readable.
 
-    sent_at: MSH-7 in UTC. is_kept: whether a message that is not readable becomes a work item. sentences: the fault in
-    words, which hold nothing of the message.
+    sent_at: MSH-7 in UTC. sentences: the fault in words, which hold nothing of the message.
     """
 
     message: Message
@@ -51,28 +52,19 @@ class Received:
     cells: Cells | None = None
     fault: str = ""
     sent_at: datetime | None = None
-    is_kept: bool = True
     sentences: Sequence[Sentence] = field(default=())
+
+    @property
+    def shares_item(self) -> bool:
+        """Whether all messages of the sender with this fault are one work item. After AR the sender still has each
+        message, and a feed that is set up wrong must not fill the list."""
+        return self.reply.code == "AR"
 
     @property
     def state(self) -> MessageState:
         if self.fault:
             return MessageState.UNREAD
         return MessageState.IGNORED if self.cells is None else MessageState.WAITING
-
-
-@dataclass(frozen=True)
-class UnreadMessage:
-    """A work item. place: segment and field, like PID-13. explanation: the fault in words, nothing of the message."""
-
-    id: int
-    received_at: datetime
-    sender: str
-    event: str
-    appointment_id: str | None
-    fault: str
-    place: str
-    explanation: str
 
 
 class Inbox:
@@ -92,19 +84,44 @@ class Inbox:
         wanted = list({key for pair in keys for key in pair})
         known = {row.key_hash for row in self._known.among(connection, wanted)}
         newest = self._newest(connection, {each.cells["appointment_id"] for each in received if each.cells})
-        rows, replies = [], []
+        rows, replies, shared = [], [], list[Received]()
         for each, (key, own_key) in zip(received, keys, strict=True):
             if key in known and each.message.segments is not None:
                 replies.append(ACCEPTED)
                 continue
             replies.append(each.reply)
-            if own_key not in known and each.is_kept:
+            if each.shares_item:
+                shared.append(each)
+            elif own_key not in known:
                 known.add(own_key)
                 rows.append(_row(self._vault, each, own_key, newest, now))
         self._insert.execute(connection, rows)
         if any(row["state"] == MessageState.UNREAD for row in rows):
-            raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_DETAIL))
+            raise_unread(connection, FeedKind.HL7, now)
+        if shared:
+            self._count(connection, shared, now)
         return replies
+
+    def _count(self, connection: Connection, shared: Sequence[Received], now: datetime) -> None:
+        """Count messages in the work items of their senders and faults. One that staff have completed opens again
+        after a day."""
+        items: dict[str, list[Received]] = {}
+        for each in shared:
+            header = each.message.header
+            key = self._vault.hash("\x1f".join(("shared", header.application, header.facility, each.fault)))
+            items.setdefault(key, []).append(each)
+        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
+        is_settled = hl7_message.c.done_at > now - _SETTLED_FOR
+        for key, messages in items.items():
+            row = {**_row(self._vault, messages[0], key, {}, now), "times": len(messages)}
+            changes = {
+                "times": hl7_message.c.times + len(messages),
+                "received_at": now,
+                **{name: case((is_settled, hl7_message.c[name]), else_=None) for name in ("done_at", "done_by")},
+            }
+            counted = insert(hl7_message).values(row)
+            connection.execute(counted.on_conflict_do_update(index_elements=[hl7_message.c.key_hash], set_=changes))
+        settle_alarms(connection, now)
 
     def _newest(self, connection: Connection, appointment_ids: set[str]) -> dict[str, tuple[datetime, datetime]]:
         """The place of the newest message about each appointment."""
@@ -164,63 +181,3 @@ def _row(
         "row_sealed": vault.seal(json.dumps(received.cells)) if is_waiting else None,
         "message_sealed": vault.seal(base64.b64encode(message.raw).decode()) if is_unread else None,
     }
-
-
-def is_unread() -> ColumnElement[bool]:
-    """Condition of the messages that are work items. Written out, so that SQLite uses the partial index."""
-    return hl7_message.c.state == literal_column(f"'{MessageState.UNREAD}'")
-
-
-def unread_messages(connection: Connection, *, after: int = 0, limit: int | None = None) -> list[UnreadMessage]:
-    """The messages that staff must handle, oldest first. after: the id of the last one of the page before."""
-    names = ("id", "received_at", "sender", "event", "appointment_id", "fault", "place", "reason")
-    is_open = is_unread() & hl7_message.c.done_at.is_(None) & (hl7_message.c.id > after)
-    query = select(*(hl7_message.c[name] for name in names)).where(is_open).order_by(hl7_message.c.id).limit(limit)
-    return [
-        UnreadMessage(id_, at, sender, event, appointment_id, fault or "", place or "", _explanation(fault, reason))
-        for id_, at, sender, event, appointment_id, fault, place, reason in connection.execute(query)
-    ]
-
-
-def is_unread_message(connection: Connection, message_id: int) -> bool:
-    """Whether there is a work item with this id, handled or not."""
-    query = select(hl7_message.c.id).where(hl7_message.c.id == message_id, is_unread())
-    return connection.execute(query).first() is not None
-
-
-def _explanation(fault: str | None, reason: str | None) -> str:
-    if reason:
-        return " ".join(filled((template, values)) for template, values in json.loads(reason))
-    text = next((reply.text for known, reply in FAULTS.items() if known == fault), "")
-    return text or f"The message has a fault called {fault}."
-
-
-def open_message(connection: Connection, vault: Vault, message_id: int) -> bytes | None:
-    """An unread message as it was received; None if there is none with this id. Raises UnknownKey."""
-    query = select(hl7_message.c.message_sealed, hl7_message.c.row_sealed).where(
-        hl7_message.c.id == message_id, hl7_message.c.state == MessageState.UNREAD
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    if row.message_sealed:
-        return base64.b64decode(vault.open(row.message_sealed))
-    return vault.open(row.row_sealed).encode() if row.row_sealed else b""
-
-
-def complete(connection: Connection, message_ids: Iterable[int], by: str, now: datetime) -> int:
-    """Mark unread messages as handled, and return how many were open."""
-    is_open = hl7_message.c.done_at.is_(None) & is_unread()
-    done = update(hl7_message).where(hl7_message.c.id.in_(list(message_ids)), is_open)
-    count = connection.execute(done.values(done_at=now, done_by=by[:200])).rowcount
-    settle_alarm(connection, now)
-    return int(count)
-
-
-def settle_alarm(connection: Connection, now: datetime) -> None:
-    """Raise the alarm if a message is open, and clear it if none is."""
-    is_open = hl7_message.c.done_at.is_(None) & is_unread()
-    if connection.execute(select(hl7_message.c.id).where(is_open).limit(1)).first():
-        raise_alarm(connection, Alarm.HL7_UNREAD, now, sentence(_DETAIL))
-    else:
-        clear_alarm(connection, Alarm.HL7_UNREAD, now)

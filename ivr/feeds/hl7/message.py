@@ -17,6 +17,8 @@ TRIGGERS = {"S12": "", "S13": "", "S14": "", "S15": "cancelled", "S17": "cancell
 
 S12 booked, S13 moved, S14 modified, S15 cancelled, S17 deleted, S26 no-show (HL7 v2.5.1, chapter 10.3).
 """
+BOOKING_TRIGGERS = frozenset(("S12", "S13"))
+"""The events that say that the appointment is booked, even if SCH-25 has an unknown word. A modification does not."""
 # Table 0211, as far as its encodings keep the delimiters. Shift JIS and UTF-16 are not ASCII supersets.
 _ENCODINGS = {
     "": "utf-8",
@@ -27,8 +29,7 @@ _ENCODINGS = {
 }
 _BREAKS = re.compile(r"\r\n|\n")
 # Programs on Windows write it before the first segment of a file.
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAX_FIELD = 100
 # Escape sequences: of delimiters, with the number of the delimiter, for highlighted text, and for white space.
 _DELIMITERS = (("S", 1), ("R", 2), ("E", 3), ("T", 4))
@@ -36,7 +37,7 @@ _HIGHLIGHTS = ("H", "N")
 _FORMAT = re.compile(r"\.(br|ce|fi|nf|(sp|in|ti|sk)[+-]?\d{0,3})", re.ASCII)
 # A message repeats its time, and messages that arrive together share theirs.
 _CACHED_TIMES = 1000
-_USUAL = "|^~\\&"
+USUAL_DELIMITERS = "|^~\\&"
 # HL7's null: the sender deletes the value (HL7 v2.5.1, 2.5.3).
 _NULL = '""'
 # Groups and resources, whose second field may say that they are deleted (HL7 v2.5.1, 10.6 and table 0206).
@@ -58,13 +59,14 @@ class MessageFault(StrEnum):
     PROCESSING_ID = "processing_id"
     SENT_AT = "sent_at"
     NO_SCHEDULE = "no_schedule"
+    BATCH_COUNT = "batch_count"
 
 
 @dataclass(frozen=True)
 class Header:
     """The fields of MSH that an acknowledgment repeats. sent: MSH-7 as written. accept, application: MSH-15, MSH-16."""
 
-    delimiters: str = _USUAL
+    delimiters: str = USUAL_DELIMITERS
     application: str = ""
     facility: str = ""
     receiver: str = ""
@@ -81,7 +83,7 @@ class Header:
 
     def delimiter(self, number: int) -> str:
         """1: of components, 2: of repetitions, 3: the escape character, 4: of subcomponents; as sent, or as usual."""
-        return self.delimiters[number] if len(self.delimiters) > number else _USUAL[number]
+        return self.delimiters[number] if len(self.delimiters) > number else USUAL_DELIMITERS[number]
 
     @property
     def is_enhanced(self) -> bool:
@@ -181,22 +183,6 @@ class Message:
         return "\x1f".join((header.application, header.facility, header.control_id, header.sent))
 
 
-def split_batch(data: bytes) -> list[bytes]:
-    """The messages of a frame or a file. More than one if it is a batch (FHS, BHS), or if it has several headers."""
-    lines = [line.removeprefix(_BYTE_ORDER_MARK) for line in re.split(rb"[\r\n]+", data.strip(b"\x0b\x1c\r\n"))]
-    messages: list[list[bytes]] = []
-    for line in filter(None, lines):
-        if line.startswith(b"MSH") or not messages:
-            messages.append([])
-        if not line.startswith(_ENVELOPES):
-            messages[-1].append(line)
-    return [b"\r".join(message) for message in messages if message]
-
-
-def is_batch(data: bytes) -> bool:
-    return data.lstrip(b"\x0b\r\n").removeprefix(_BYTE_ORDER_MARK).startswith((b"FHS", b"BHS"))
-
-
 def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Message:
     """Read a message. Never raises: what cannot be read has a fault, and as much of the header as is legible."""
     header = read_header(raw)
@@ -206,7 +192,7 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
     if fault:
         return Message(raw, header, fault=fault)
     try:
-        text = raw.lstrip(b"\r\n").removeprefix(_BYTE_ORDER_MARK).decode(_ENCODINGS[header.encoding.upper()])
+        text = raw.lstrip(b"\r\n").removeprefix(BYTE_ORDER_MARK).decode(_ENCODINGS[header.encoding.upper()])
     except (KeyError, UnicodeDecodeError):
         return Message(raw, header, fault=MessageFault.ENCODING)
     if "\0" in text:
@@ -219,7 +205,7 @@ def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Messag
 
 def read_header(raw: bytes) -> Header | None:
     """The header alone, which is legible even if the rest of the message is not. None if there is none."""
-    line = re.split(rb"[\r\n]", raw.lstrip(b"\r\n").removeprefix(_BYTE_ORDER_MARK), maxsplit=1)[0].decode("latin-1")
+    line = re.split(rb"[\r\n]", raw.lstrip(b"\r\n").removeprefix(BYTE_ORDER_MARK), maxsplit=1)[0].decode("latin-1")
     # No database stores it.
     line = line.replace("\0", "\ufffd")
     if not line.startswith("MSH") or len(line) < 8 or line[3].isalnum() or line[3].isspace():

@@ -17,9 +17,8 @@ from ivr.feeds.hl7.acks import Reply
 from ivr.feeds.hl7.apply import GROUP, Applier
 from ivr.feeds.hl7.inbox import Inbox, Received
 from ivr.feeds.hl7.mapping import MappingError, mapping_of
-from ivr.feeds.hl7.message import split_batch
 from ivr.feeds.hl7.mllp import Frame
-from ivr.feeds.hl7.reading import FeedReader
+from ivr.feeds.hl7.reading import FeedReader, ReadFrame
 from ivr.feeds.hl7.receiver import Receiver
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.line.content.loader import Content
@@ -46,8 +45,8 @@ class Feed:
         self._content = content
         self._reader = FeedReader(content.config, mapping, self._own_numbers)
 
-    def read(self, frame: Frame, part: bytes, now: datetime) -> Received:
-        return self._reader.read(part, now, frame.fault)
+    def read(self, frame: Frame, now: datetime) -> ReadFrame:
+        return self._reader.read_frame(frame, now)
 
     def store(self, received: Sequence[Received]) -> list[Reply]:
         """Commit messages. Raises LedgerUnavailable."""
@@ -86,19 +85,19 @@ class Feed:
             log.get_logger().error("hl7_mapping_refused", reason=str(error))
 
     def replay(self, data: bytes) -> list[tuple[Received, Reply]]:
-        """Store and apply the messages of a file, and return each with its reply."""
-        received = [self._reader.read(part, clock.now()) for part in _parts(data)]
+        """Store and apply the messages of a file, framed as on the wire or one after another.
+
+        Returns each with its reply, and also the faults of its batches.
+        """
+        frames = [Frame(part) for part in data.split(b"\x1c") if part.strip(b"\x0b\r\n")]
+        read = [self._reader.read_frame(frame, clock.now()) for frame in frames]
+        received = [each for frame in read for each in (*frame.messages, *frame.faults)]
         replies: list[Reply] = []
         for start in range(0, len(received), 200):
             replies += self.store(received[start : start + 200])
         while self.apply():
             pass
         return list(zip(received, replies, strict=True))
-
-
-def _parts(data: bytes) -> list[bytes]:
-    """The messages of a file: framed as on the wire, or one after another."""
-    return [part for frame in data.split(b"\x1c") for part in split_batch(frame)]
 
 
 def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:

@@ -13,8 +13,8 @@ from datetime import datetime
 from ivr import clock, log
 from ivr.feeds.hl7.acks import UNAVAILABLE, Reply, acknowledgments, batch_reply
 from ivr.feeds.hl7.inbox import Received
-from ivr.feeds.hl7.message import is_batch, split_batch
 from ivr.feeds.hl7.mllp import Frame, FrameReader, framed
+from ivr.feeds.hl7.reading import ReadFrame
 from ivr.ledger import LedgerUnavailable
 
 _CHUNK_BYTES = 1 << 16
@@ -25,7 +25,7 @@ _PAUSE_SECONDS = 0.01
 _MAX_CONNECTIONS = 100
 _PART_SECONDS = 60.0
 """How long a connection may be silent within a message. Between two messages, it may be silent forever."""
-Read = Callable[[Frame, bytes, datetime], Received]
+Read = Callable[[Frame, datetime], ReadFrame]
 Store = Callable[[Sequence[Received]], list[Reply]]
 
 
@@ -36,7 +36,7 @@ class _Waiting:
 
 
 class Receiver:
-    """read: a message of a frame to what is stored. store: commits messages and returns the reply to each; it runs on a
+    """read: a frame to what is stored of it. store: commits messages and returns the reply to each; it runs on a
     thread, and raises LedgerUnavailable."""
 
     def __init__(self, read: Read, store: Store) -> None:
@@ -89,18 +89,22 @@ class Receiver:
 
     async def _answer(self, frame: Frame) -> bytes:
         """The bytes that answer a frame, after its messages are committed."""
-        parts = split_batch(frame.data) or [frame.data] if frame.fault is None else [frame.data]
-        received = [self._read(frame, part, clock.now()) for part in parts]
+        read = self._read(frame, clock.now())
+        received = [*read.messages, *read.faults]
         replies = [await reply for reply in [self._commit_later(each) for each in received]]
-        acks: list[bytes] = []
-        for each, reply in zip(received, replies, strict=True):
+        for reply in replies:
             if reply.code != "AA":
                 log.get_logger().warning(
                     "hl7_message_refused", code=reply.code, condition=reply.condition, place=reply.place
                 )
-            acks += acknowledgments(each.message.header, reply, clock.now())
-        if is_batch(frame.data) and frame.fault is None and acks:
-            return framed(batch_reply(received[0].message.header, acks))
+        acks = [
+            ack
+            for each, reply in zip(read.messages, replies, strict=False)
+            for ack in acknowledgments(each.message.header, reply, clock.now())
+        ]
+        if read.envelope and (acks or not read.messages):
+            comment = " ".join(reply.text for reply in replies[len(read.messages) :])
+            return framed(batch_reply(read.envelope, acks, comment))
         return b"".join(map(framed, acks))
 
     def _commit_later(self, received: Received) -> asyncio.Future[Reply]:

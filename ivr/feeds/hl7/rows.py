@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivr.feeds.hl7.mapping import FeedMapping, FieldPath, Paths
-from ivr.feeds.hl7.message import TRIGGERS, Message, parse_time
+from ivr.feeds.hl7.message import BOOKING_TRIGGERS, TRIGGERS, Message, parse_time
 from ivr.reminders.imports.statuses import parse_status
 
 Cells = dict[str, str]
@@ -16,7 +16,6 @@ def cells_of(message: Message, mapping: FeedMapping) -> Cells | None:
     site, kind = _first(message, mapping.site), _first(message, mapping.type)
     if (mapping.sites and site not in mapping.sites) or (mapping.types and kind not in mapping.types):
         return None
-    status = TRIGGERS[message.header.event] or _first(message, mapping.status)
     return {
         "appointment_id": _first(message, mapping.appointment_id),
         "phone": _first(message, mapping.phone) or _phone_in_parts(message, mapping.phone),
@@ -24,10 +23,17 @@ def cells_of(message: Message, mapping: FeedMapping) -> Cells | None:
         "site": mapping.sites.get(site, site),
         "language": _first(message, mapping.language),
         "first_name": _first(message, mapping.first_name),
-        # Systems put codes of their own into SCH-25; the event decides then.
-        "status": status if parse_status(status) else "",
+        "status": TRIGGERS[message.header.event] or _status(message, mapping),
         "timezone": mapping.timezone,
     }
+
+
+def _status(message: Message, mapping: FeedMapping) -> str:
+    """The status in SCH-25. An unknown word is rejected, as in a file, unless the event says what it means."""
+    word = _first(message, mapping.status)
+    status: str = mapping.statuses.get(word, word)
+    is_unknown = bool(status) and parse_status(status) is None
+    return "" if is_unknown and message.header.event in BOOKING_TRIGGERS else status
 
 
 def _time(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator
@@ -57,9 +57,10 @@ class FeedMapping(BaseModel):
     """Each column has fields in order of preference: the first that is not empty counts.
 
     sites: the id in line.yaml for a site's code; a site that is not listed gets no reminders, and without a list each
-    code must be the name of a site. types: the appointment types that get reminders; without a list, all of them.
-    processing_ids: of MSH-11; training and debugging messages (T, D) must not text patients. timezone: of times
-    without one, if it is not the site's.
+    code must be the name of a site. statuses: what a code of the status means, if it is not a word that every source
+    may use. types: the appointment types that get reminders; without a list, all of them. processing_ids: of MSH-11;
+    training and debugging messages (T, D) must not text patients. timezone: of times without one, if it is not the
+    site's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,7 +73,8 @@ class FeedMapping(BaseModel):
     language: Paths = _default("PID-15.1")
     status: Paths = _default("SCH-25.1")
     type: Paths = _default("SCH-8.1", "AIS-3.1")
-    sites: Mapping[str, str] = {}
+    sites: Mapping[Code, str] = {}
+    statuses: Mapping[Code, Literal["booked", "cancelled", "attended", "missed"]] = {}
     types: tuple[Code, ...] = ()
     processing_ids: tuple[Code, ...] = ("P",)
     timezone: str = ""

@@ -65,13 +65,14 @@ class CategoryReader:
         zone = parse_timezone(cells["timezone"]) if cells["timezone"] else None
         zone_name = zone.name if zone else self._sites[site].timezone if site in self._sites else "UTC"
         status, channel = _status(cells), cells["channel"].lower() or "text"
+        missing = (values[CATEGORY_COLUMNS.index(MISSING_ELEMENTS)] or "").split()
         checks = (
             ("site", site in self._sites, ErrorCode.SITE, self._sites),
             ("timezone", zone or not cells["timezone"], ErrorCode.TIME_ZONE, ()),
             ("channel", channel in _CHANNELS, ErrorCode.CHANNEL, ()),
             ("status", status or cells["status"] == NO_STATUS, ErrorCode.STATUS, ()),
             ("status", cells["status"] != NO_STATUS, ErrorCode.MISSING, ()),
-            (cells[MISSING_ELEMENTS], not cells[MISSING_ELEMENTS], ErrorCode.MISSING, ()),
+            *((element, False, ErrorCode.MISSING, ()) for element in missing),
             (CANCELED, _flag(cells[CANCELED]) is not None, ErrorCode.FLAG, ()),
             (NO_SHOW, _flag(cells[NO_SHOW]) is not None, ErrorCode.FLAG, ()),
         )

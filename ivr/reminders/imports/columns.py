@@ -12,7 +12,8 @@ EXTRA_CELLS = ""
 # Columns that only FHIR fills; no header can have these names. Site names are separated by line feeds, languages by
 # commas; the preferred ones come first.
 SITE_NAMES, PATIENT_LANGUAGES, WARNING_CODES = "(site names)", "(patient languages)", "(warning codes)"
-# The first element that R4 requires and that is absent, and JSON: {column: FHIRPath expression of its value}.
+# The elements that R4 requires and that are absent, separated by line feeds, and JSON: {column: FHIRPath expression of
+# its value}.
 MISSING_ELEMENTS, EXPRESSIONS = "(missing elements)", "(expressions)"
 # With ReadOptions.originals: the names and cells of the file as written, as a JSON list of pairs.
 ORIGINALS = "(originals)"

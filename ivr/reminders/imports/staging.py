@@ -20,7 +20,17 @@ from sqlalchemy import Row as LedgerRow
 
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.prepared_sql import BulkInsert, BulkLookup
-from ivr.ledger.tables import appointment, batch, callback, opt_out_event, person, staged_change, text, todo
+from ivr.ledger.tables import (
+    appointment,
+    appointment_change,
+    batch,
+    callback,
+    opt_out_event,
+    person,
+    staged_change,
+    text,
+    todo,
+)
 from ivr.line.content.config import Config, ReminderRules
 from ivr.people.persons import PersonRegistry
 from ivr.people.replies import WRONG_NUMBER
@@ -69,6 +79,7 @@ class ImportStage:
         self._find = BulkLookup(dialect, appointment.c.appointment_id, appointment.c.id)
         self._appointments = BulkInsert(dialect, appointment, _NEW)
         self._changes = BulkInsert(dialect, staged_change, ("into", "appointment", "as_of", *_VALUES))
+        self._history = BulkInsert(dialect, appointment_change, ("appointment_id", "at", "source", "what"))
         # Many appointments start at the same time.
         self._next_due_at = lru_cache(_CACHE_SIZE)(partial(_next_due_at, config.reminders, now))
 
@@ -162,17 +173,19 @@ class ImportStage:
             staged = select(staged_change).where(staged_change.c.into == into).order_by(staged_change.c.id)
             changes = connection.execute(staged.limit(CHUNK_SIZE)).all()
             existing = _appointments_by_id(connection, [change.appointment for change in changes])
-            orphans = []
+            orphans, applied = [], []
             for change in changes:
                 before, values = existing[change.appointment], {name: getattr(change, name) for name in _VALUES}
                 is_new = before.live_at is None or not is_older(change.as_of or self._received_at, before.as_of)
                 if is_new and any(getattr(before, name) != value for name, value in values.items()):
                     due = self._next_due_at(change.starts_at, change.timezone, change.status, change.channel)
                     _apply(
-                        connection, before, {**values, "batch_id": change.into, **self._origin(change)}, due, self._now
+                        connection, before, {**values, "batch_id": change.into, "as_of": change.as_of}, due, self._now
                     )
+                    applied.append((before.id, self._now, self._filename, _what_changed(before, values)))
                 elif before.live_at is None:
                     orphans.append(before.id)
+            self._history.execute_values(connection, applied)
             if orphans:
                 moved = update(appointment).where(appointment.c.id.in_(orphans)).values(batch_id=into)
                 connection.execute(moved)
@@ -182,10 +195,6 @@ class ImportStage:
                 done |= (staged_change.c.into < into) & staged_change.c.appointment.in_(existing)
             connection.execute(delete(staged_change).where(done))
             return len(changes)
-
-    def _origin(self, change: LedgerRow[Any]) -> dict[str, Any]:
-        """When and from where a change came."""
-        return {"as_of": change.as_of, "changed_at": self._now, "changed_from": self._filename}
 
     def _confirm(self) -> None:
         """Record when it was known that appointments are unchanged, so that an older change does not count later."""
@@ -297,6 +306,12 @@ def _appointments_by_id(connection: Connection, ids: list[int]) -> dict[int, Led
         batch, batch.c.id == appointment.c.batch_id
     )
     return {row.id: row for row in connection.execute(with_batch.where(appointment.c.id.in_(ids)))}
+
+
+def _what_changed(before: LedgerRow[Any], values: dict[str, Any]) -> str:
+    """The columns that differ. A name is sealed anew each time, so it is what changed if nothing else has."""
+    names = [name for name in ("person_id", *FROM_FILE) if getattr(before, name) != values[name]]
+    return ",".join(names or ["first_name"])
 
 
 def _apply(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Table, delete, exists, select, update
 from ivr.ledger import Vault
 from ivr.ledger.tables import (
     appointment,
+    appointment_change,
     callback,
     incoming_text,
     offered_choice,
@@ -38,6 +39,9 @@ _INTERNAL = frozenset(
         "asked_in",
         "attempt",
         "body_hash",
+        # Of the releases before migration 0025.
+        "changed_at",
+        "changed_from",
     }
 )
 NOT_LINKED = "Turns of calls and unanswered questions are stored without a number, so they are not part of this."
@@ -132,7 +136,12 @@ def _public(row: Row[Any], vault: Vault, *more: str) -> dict[str, Any]:
 
 def _appointment(connection: Connection, vault: Vault, row: Row[Any]) -> dict[str, Any]:
     texts = _rows(connection, text, text.c.appointment_id == row.id)
-    return {**_public(row, vault, "appointment_id"), "texts": [_text(connection, vault, sent) for sent in texts]}
+    changes = _rows(connection, appointment_change, appointment_change.c.appointment_id == row.id)
+    return {
+        **_public(row, vault, "appointment_id"),
+        "changes": [_public(change, vault) for change in changes],
+        "texts": [_text(connection, vault, sent) for sent in texts],
+    }
 
 
 def _text(connection: Connection, vault: Vault, row: Row[Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def clinic(clinic_for_commands):
     """Everything that the line may know about a patient, and one text to somebody else."""
     clinic = clinic_for_commands
     clinic.import_rows(row(10, at(2, -1), first_name="Zephyrine"), row(11, at(2, -1)))
+    clinic.import_rows(row(10, at(2, -1), first_name="Zephyrine", language="es"), name="second.csv")
     clinic.send()
     booked = clinic.appointment("A10")
     with clinic.ledger.write() as connection:
@@ -72,6 +73,7 @@ def test_everything_about_a_number_is_printed_decrypted_and_recorded(clinic):
     assert data["opted_out_at"] == NOW.isoformat()
     (booked,) = data["appointments"]
     assert (booked["appointment_id"], booked["first_name"]) == ("A10", "Zephyrine")
+    assert booked["changes"] == [{"at": NOW.isoformat(), "source": "second.csv", "what": "language"}]
     assert "handed_over" in {entry["state"] for sent in booked["texts"] for entry in sent["history"]}
     assert [sent["step"] for sent in data["other_texts"]] == ["cancer"]
     assert data["callbacks"][0]["topic"] == "cancer"

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,15 +17,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc import jwt
 from joserfc.jwk import import_key
 
+from tests.support.clinic import NOW
+
+TODAY = f"ge{NOW:%Y-%m-%d}"
 Answer = tuple[int, dict[str, str], bytes]
 
 
-def appointment(number: int, start: str = "2026-12-08T10:30:00-05:00", status: str = "booked") -> dict:
+def appointment(
+    number: int, start: str = "2026-12-08T10:30:00-05:00", status: str = "booked", changed: datetime | None = None
+) -> dict:
+    """changed: as meta.lastUpdated."""
     actors = (f"Patient/p{number}", "Location/elliot")
     return {
         "resource": {
             "resourceType": "Appointment",
             "id": f"A{number}",
+            **({"meta": {"lastUpdated": changed.isoformat()}} if changed else {}),
             "status": status,
             "start": start,
             "participant": [{"actor": {"reference": actor}, "status": "accepted"} for actor in actors],
@@ -43,6 +52,7 @@ LOCATION = {"resource": {"resourceType": "Location", "id": "elliot", "name": "El
 
 
 def bundle(*entries: dict, following: str = "") -> Answer:
+    """A page of a result. following: the address of the next one."""
     links = [{"relation": "self", "url": "?"}, *([{"relation": "next", "url": following}] if following else [])]
     value = {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": list(entries)}
     return 200, {"Content-Type": "application/fhir+json"}, json.dumps(value).encode()
@@ -50,7 +60,10 @@ def bundle(*entries: dict, following: str = "") -> Answer:
 
 @dataclass
 class FakeServer:
-    """answer: of a search, given its parameters. pem: the private key of the client that may sign in."""
+    """answer: of a search, given its parameters; later windows of a first pull are empty unless `has_windows`.
+
+    pem: the private key of the client that may sign in. clock: what the header Date says; None sends none.
+    """
 
     answer: Callable[[dict[str, list[str]]], Answer]
     url: str = ""
@@ -59,6 +72,8 @@ class FakeServer:
     grants: list[dict[str, list[str]]] = field(default_factory=list)
     pem: bytes = generate_private_key(SECP384R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     needs_token: bool = True
+    clock: Callable[[], datetime] | None = None
+    has_windows: bool = False
 
     def get(self, path: str, authorization: str | None) -> Answer:
         target = urlsplit(path)
@@ -68,6 +83,8 @@ class FakeServer:
         if self.needs_token and authorization != f"Bearer {self.token}":
             return 401, {}, b""
         query = parse_qs(target.query)
+        if not self.has_windows and query.get("date", [TODAY])[0] != TODAY:
+            return bundle()
         self.searches.append(query)
         return self.answer(query)
 
@@ -92,8 +109,9 @@ def running(fake: FakeServer) -> Iterator[FakeServer]:
 
         def _write(self, answer: Answer) -> None:
             status, headers, body = answer
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_response_only(status)
+            dated = {"Date": format_datetime(fake.clock(), usegmt=True)} if fake.clock else {}
+            for name, value in {**dated, **headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
-from ivr.feeds.fhir.pull import FhirPull
+from ivr.cli import main
 from ivr.feeds.fhir.server import Client, FhirError, FhirServer
 from ivr.feeds.hl7.process import Feed
 from ivr.ledger.tables import alarm, appointment, batch
-from ivr.reminders.imports.importer import Importer
 from ivr.settings import Settings
 from tests.feeds.fhir import servers
+from tests.feeds.fhir.records import Records, puller
 from tests.feeds.fhir.servers import LOCATION, FakeServer, bundle, patient, running
 from tests.feeds.hl7.messages import siu
 from tests.support.clinic import NOW, row
@@ -30,12 +31,6 @@ def one_page(*numbers: int, following: str = ""):
     return bundle(*entries, LOCATION, following=following)
 
 
-def puller(clinic, fake: FakeServer, waits: list[float] | None = None) -> FhirPull:
-    client = Client("infoline", fake.pem, "k1")
-    server = FhirServer(fake.url, client, lambda: NOW, (waits if waits is not None else []).append)
-    return FhirPull(server, fake.url, Importer(clinic.ledger, clinic.vault, clinic.content))
-
-
 def test_a_pull_signs_in_and_imports_every_page(clinic):
     def answer(query):
         page = int(query.get("page", ["1"])[0])
@@ -50,7 +45,7 @@ def test_a_pull_signs_in_and_imports_every_page(clinic):
     assert clinic.batch(report.batch).filename == "FHIR"
     [grant] = fake.grants
     assert grant["scope"] == ["system/Appointment.rs system/Patient.rs system/Location.rs"]
-    assert fake.searches[0]["date"] == ["ge2026-12-01"]
+    assert fake.searches[0]["date"] == ["ge2026-12-01", "lt2026-12-29"]
     assert fake.searches[0]["_include"] == ["Appointment:patient", "Appointment:location"]
 
 
@@ -61,11 +56,14 @@ def test_the_next_pull_takes_what_changed_since(clinic):
         bundle(),
         bundle(servers.appointment(1, status="cancelled"), patient(1), LOCATION),
     ]
-    with running(FakeServer(lambda _query: answers.pop(0))) as fake:
+    now = NOW
+    with running(FakeServer(lambda _query: answers.pop(0), clock=lambda: now)) as fake:
         for minutes in range(0, 40, 10):
-            puller(clinic, fake).run(NOW + timedelta(minutes=minutes))
+            now = NOW + timedelta(minutes=minutes)
+            puller(clinic, fake, now).run(now)
     since = [query.get("_lastUpdated") for query in fake.searches]
-    assert since == [None, *([f"ge2026-12-01T{hour}Z"] for hour in ("14:58:00", "15:08:00", "15:18:00"))]
+    # After an empty answer, the same: nothing shows how far the clock that stamps changes has come.
+    assert since == [None, *([f"ge2026-12-01T{hour}Z"] for hour in ("14:58:00", "15:08:00", "15:08:00"))]
     assert clinic.appointment("A1").status == "cancelled"
     assert len(clinic.all(batch)) == 1
 
@@ -81,16 +79,16 @@ def test_the_next_pull_takes_what_changed_since(clinic):
         (HTML, "other than JSON"),
         ((200, {}, b"[]"), "other than a FHIR resource"),
         ((200, {}, b'{"resourceType": "OperationOutcome"}'), "other than a Bundle"),
-        (one_page(1, following="/fhir/Appointment?page=2"), "lead back to themselves"),
-        (one_page(1, following="http://127.0.0.1:1/fhir/Appointment"), "on another server"),
-        (one_page(1, following="http://[x"), "not valid"),
+        (bundle(following="/fhir/Appointment?page=2"), "lead back to themselves"),
+        (bundle(following="http://127.0.0.1:1/fhir/Appointment"), "on another server"),
+        (bundle(following="http://[x"), "not valid"),
     ],
 )
 def test_a_server_that_fails_raises_the_alarm_and_nothing_is_lost(clinic, answer, words):
     waits: list[float] = []
     with running(FakeServer(lambda _query: answer)) as fake:
         with pytest.raises(FhirError, match=words):
-            puller(clinic, fake, waits).run(NOW)
+            puller(clinic, fake, waits=waits).run(NOW)
         assert [row.name for row in clinic.all(alarm)] == ["fhir_pull_failed"]
         assert clinic.all(appointment) == []
         assert waits == {429: [7.0, 7.0, 7.0], 500: [1.0, 2.0, 4.0]}.get(answer[0], [])
@@ -129,7 +127,14 @@ def test_the_newest_of_two_feeds_and_a_file_wins_and_the_history_says_from_where
         assert state() == ("FHIR", "11 15:30 booked")
         puller(clinic, fake).run(NOW + timedelta(minutes=40))
     assert state() == ("FHIR", "08 15:30 cancelled")
-    assert [found.appointment_id for found in clinic.all(appointment)] == ["A1"]
+    [stored] = clinic.all(appointment)
+    assert (stored.appointment_id, stored.created_from) == ("A1", "FHIR")
+    assert [(change.source, change.what) for change in clinic.changes("A1")] == [
+        ("HL7 RADIS", "starts_at,language"),
+        ("appointments.csv", "starts_at,language"),
+        ("FHIR", "starts_at"),
+        ("FHIR", "starts_at,status"),
+    ]
 
 
 def test_a_token_that_expired_is_replaced(clinic):
@@ -175,6 +180,31 @@ def test_an_appointment_without_a_number_is_rejected_and_the_others_go_in(clinic
     assert (report.accepted, report.rejected, report.errors[0].column) == (1, 1, "phone")
 
 
+def test_a_page_that_fails_keeps_what_was_read_before_it_and_the_next_pull_reads_it_again(clinic):
+    def answer(query):
+        return (500, {}, b"{}") if "page" in query else one_page(1, following="/fhir/Appointment?page=2")
+
+    with running(FakeServer(answer)) as fake:
+        with pytest.raises(FhirError, match="answered 500"):
+            puller(clinic, fake).run(NOW)
+        assert [row.name for row in clinic.all(alarm)] == ["fhir_pull_failed"]
+        assert clinic.appointment("A1").status == "booked"
+        fake.answer = lambda query: one_page(2) if "page" in query else answer(query)
+        report = puller(clinic, fake).run(NOW + timedelta(hours=1))
+    assert (report.accepted, report.unchanged, clinic.all(alarm)) == (1, 1, [])
+
+
+def test_a_patient_that_only_an_earlier_page_includes_is_known_on_the_later_one(clinic):
+    first, second = servers.appointment(1), servers.appointment(2)
+    second["resource"]["participant"] = first["resource"]["participant"]
+
+    def answer(query):
+        return bundle(second) if "page" in query else bundle(first, patient(1), LOCATION, following="?page=2")
+
+    with running(FakeServer(answer)) as fake:
+        assert puller(clinic, fake).run(NOW).accepted == 2
+
+
 def test_a_record_with_characters_that_cannot_be_stored_keeps_no_other_out(clinic):
     broken, other = servers.appointment(1), servers.appointment(2)
     broken["resource"]["id"] = "A\0"
@@ -194,3 +224,22 @@ def test_a_pull_of_which_nothing_can_be_imported_raises_the_alarm_and_is_repeate
     # From the beginning: nothing counts as read.
     assert "date" in fake.searches[-1]
     assert (clinic.all(alarm), len(clinic.all(appointment))) == ([], 2)
+
+
+def test_the_command_pulls_the_server_of_the_setting_and_names_what_it_rejected(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    missing = CliRunner().invoke(main, ["reminders", "pull", "--once"])
+    assert (missing.exit_code, "set FHIR_URL" in missing.output) == (2, True)
+    records = Records(lambda: datetime.now(UTC))
+    for number in (1, 2):
+        records.put(number, f"{datetime.now(UTC) + timedelta(days=8):%Y-%m-%dT%H:%M:00Z}")
+    records.set_phone(2, "")
+    with running(records.server()) as fake:
+        monkeypatch.setenv("FHIR_URL", fake.url)
+        result = CliRunner().invoke(main, ["reminders", "pull", "--once"])
+    assert result.exit_code == 1
+    assert "appointment A2, phone: error: The phone number is missing" in result.output
+    listed = CliRunner().invoke(main, ["hl7", "items"]).output
+    assert ("A2" in listed, "A1" in listed, "FHIR" in listed) == (True, False, True)
+    assert max(map(len, listed.splitlines())) <= 80

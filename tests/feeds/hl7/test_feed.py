@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import structlog
 
-from ivr.feeds.hl7.inbox import complete, open_message, unread_messages
 from ivr.feeds.hl7.process import Feed
+from ivr.feeds.unread import complete, open_message, unread_messages
 from ivr.ledger.tables import alarm, batch, hl7_message
 from ivr.settings import Settings
 from tests.feeds.hl7.messages import siu
@@ -173,11 +173,6 @@ def test_a_message_that_was_cut_off_is_applied_when_it_comes_as_a_whole(clinic, 
     assert clinic.appointment("A1").status == "booked"
 
 
-def test_other_kinds_of_messages_do_not_fill_the_list(clinic, feed):
-    assert codes(feed, siu(1, msh={9: "ADT^A08"})) == ["AR"]
-    assert clinic.all(hl7_message) == []
-
-
 def test_a_message_whose_time_passes_before_it_is_applied_becomes_an_item(clinic, feed, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Feed, "apply", lambda _feed: 0)
@@ -203,6 +198,21 @@ def test_an_import_that_died_before_it_was_recorded_is_applied_again_without_har
     assert feed.apply() == 1
     assert states(clinic) == ["applied"]
     assert len(clinic.all(batch)) == 1
+
+
+def test_the_batch_of_an_import_that_died_joins_that_of_the_day_with_the_next_one(clinic, feed, monkeypatch):
+    def die(*_arguments):
+        raise KeyboardInterrupt
+
+    codes(feed, siu(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("ivr.feeds.hl7.apply.merge_into_day", die)
+        with pytest.raises(KeyboardInterrupt):
+            codes(feed, siu(2))
+    assert len(clinic.all(batch)) == 2
+    codes(feed, siu(3))
+    [of_day] = clinic.all(batch)
+    assert {clinic.appointment(f"A{number}").batch_id for number in (1, 2, 3)} == {of_day.id}
 
 
 def test_a_message_of_a_site_without_reminders_is_only_acknowledged(clinic, feed):

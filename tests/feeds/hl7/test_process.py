@@ -1,122 +1,24 @@
-"""`infoline hl7` as a process: over TCP and TLS, killed at the worst moment, and next to a database that is gone."""
+"""`infoline hl7` as a process: over TCP and TLS, and next to a database that is gone."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import signal
-import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
-import hl7
 import pytest
 
-from ivr.feeds.hl7.mllp import END, START, FrameReader
+from ivr.feeds.hl7.mllp import END, START
 from ivr.feeds.hl7.process import tls_context
 from ivr.feeds.hl7.receiver import Receiver
 from ivr.ledger.tables import hl7_message
 from tests.feeds.hl7.messages import on_the_wire, siu
+from tests.feeds.hl7.sending import Process, Sender, ask
 from tests.support.certificates import certificate_for
-from tests.support.network import wait_for
-from tests.support.paths import ROOT
-from tests.support.processes import environment, free_port, wait_until
-
-KILLS = 20
-
-
-class Sender:
-    """One connection of a scheduling system."""
-
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        if tls:
-            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
-        self._frames = FrameReader()
-
-    def send(self, *messages: bytes) -> None:
-        self.socket.sendall(on_the_wire(*messages))
-
-    def answers(self, count: int = 1) -> list[str]:
-        found: list[str] = []
-        while len(found) < count:
-            data = self.socket.recv(65536)
-            assert data, "the connection was closed"
-            found += [frame.data.decode() for frame in self._frames.feed(data)]
-        return found
-
-    def codes(self, count: int = 1) -> list[str]:
-        return [hl7.parse(answer)["MSA.1"] for answer in self.answers(count)]
-
-
-def ask(port: int, message: bytes, tls: ssl.SSLContext | None = None) -> list[str]:
-    """The acknowledgment of one message on a connection of its own."""
-    sender = Sender(port, tls)
-    sender.send(message)
-    with closing(sender.socket):
-        return sender.codes()
-
-
-class Process:
-    def __init__(self, folder, port: int, **more: object) -> None:
-        self.log = folder / "hl7.log"
-        self.port, self.env = port, environment(folder, **more)
-        self.start()
-
-    def start(self) -> None:
-        with self.log.open("wb") as output:
-            command = [sys.executable, "-m", "ivr.cli", "hl7", "--port", str(self.port)]
-            self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=output, stderr=output)
-        wait_for(lambda: re.search(r"process_started", self.log.read_text()), 60)
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-
-@pytest.fixture
-def port():
-    return free_port()
-
-
-@pytest.fixture
-def process(clinic, port):
-    started = Process(clinic.folder, port)
-    yield started
-    started.process.kill()
-    started.process.wait()
-
-
-@pytest.mark.processes
-def test_a_killed_process_applies_each_message_once(clinic, process, port):
-    lost = 0
-    for number in range(1, KILLS + 1):
-        sender = Sender(port)
-        sender.send(siu(number))
-        key = hl7_message.c.appointment_id == f"A{number}"
-        while not clinic.all(hl7_message, key):
-            os.sched_yield()
-        process.kill()
-        with closing(sender.socket):
-            sender.socket.setblocking(False)
-            try:
-                lost += not sender.socket.recv(65536)
-            except (BlockingIOError, ConnectionError):
-                lost += 1
-        process.start()
-        again = Sender(port)
-        again.send(siu(number))
-        assert again.codes() == ["AA"]
-        again.socket.close()
-    wait_until(lambda: [row.state for row in clinic.all(hl7_message)] == ["applied"] * KILLS)
-    assert len({clinic.appointment(f"A{number}").id for number in range(1, KILLS + 1)}) == KILLS
-    # Otherwise the test would not have killed it before the acknowledgment.
-    assert lost > 0
+from tests.support.processes import free_port, wait_until
 
 
 @pytest.mark.processes
@@ -238,6 +140,17 @@ def test_a_batch_is_answered_with_a_batch(clinic, feed):
     assert lines[0].startswith("BHS|^~\\&")
     assert [line.split("|")[1] for line in lines if line.startswith("MSA")] == ["AA", "AE"]
     assert lines[-2] == "BTS|2"
+
+
+def test_the_answer_to_a_batch_says_what_did_not_come_and_an_empty_batch_gets_an_empty_one(clinic, feed):
+    with receiver(feed.read, feed.store) as port:
+        sender = Sender(port)
+        sender.send(b"BHS|^~\\&|RADIS\r" + siu(1) + b"BTS|2\r", b"BHS|^~\\&|RADIS\rBTS|0\r")
+        answers = [answer.split("\r") for answer in sender.answers(2)]
+        sender.socket.close()
+    assert [line.split("|")[1] for line in answers[0] if line.startswith("MSA")] == ["AA"]
+    assert answers[0][-2] == "BTS|1|The batch says that it holds 2, but 1 came: send what is missing."
+    assert [line[:5] for line in answers[1] if line] == ["BHS|^", "BTS|0"]
 
 
 def test_only_a_sender_with_a_certificate_gets_in(clinic, feed, tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ivr.feeds.hl7.acks import Reply, acknowledgments
 from ivr.feeds.hl7.mapping import FeedMapping, MappingError, parse_mapping
-from ivr.feeds.hl7.message import VERSIONS, Header, Segments, is_batch, split_batch
+from ivr.feeds.hl7.message import VERSIONS, Header, Segments
 from ivr.feeds.hl7.mllp import FrameFault
 from ivr.feeds.hl7.reading import FeedReader
 from tests.feeds.hl7.messages import siu
@@ -58,6 +58,37 @@ def test_the_event_decides_the_status(reader, event, status):
     assert reader.read(siu(event=event), NOW).cells["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("event", "word", "status", "fault"),
+    [
+        ("S12", "", "", ""),
+        ("S14", "", "", ""),
+        ("S14", "Cancelled", "Cancelled", ""),
+        ("S13", "NOSHOW", "NOSHOW", ""),
+        # The event says that it is booked, or cancelled; a modification says neither.
+        ("S12", "CONF-7", "", ""),
+        ("S13", "CONF-7", "", ""),
+        ("S15", "CONF-7", "cancelled", ""),
+        ("S14", "CONF-7", "CONF-7", "status_unknown"),
+        ("S14", "Rescheduled", "Rescheduled", "status_unknown"),
+    ],
+)
+def test_an_unknown_status_is_rejected_as_in_a_file_unless_the_event_decides(reader, event, word, status, fault):
+    received = reader.read(siu(event=event, sch={25: word}), NOW)
+    assert (received.cells["status"], received.fault) == (status, fault)
+    assert received.reply.place == ("SCH-25" if fault else "")
+
+
+def test_the_mapping_says_what_a_status_of_the_system_means(reader):
+    mapped = with_mapping(reader, "statuses: {CONF-7: booked, 9: cancelled}")
+    for event in ("S12", "S14"):
+        assert mapped.read(siu(event=event, sch={25: "CONF-7"}), NOW).cells["status"] == "booked"
+        assert mapped.read(siu(event=event, sch={25: "9"}), NOW).cells["status"] == "cancelled"
+    assert mapped.read(siu(event="S14", sch={25: "Noshow"}), NOW).cells["status"] == "Noshow"
+    unread = with_mapping(reader, "status: []")
+    assert unread.read(siu(event="S14", sch={25: "CONF-7"}), NOW).cells["status"] == ""
+
+
 def test_a_no_show_is_missed(reader):
     received = reader.read(siu(event="S26", starts="202611300900"), NOW)
     assert (received.cells["status"], received.fault) == ("no show", "")
@@ -96,7 +127,7 @@ def test_what_cannot_be_taken_is_refused_with_the_place(reader, message, code, c
     answer = ack(received)
     assert answer["MSA.1"] == code
     assert condition in str(answer.segment("ERR"))
-    assert received.is_kept is (code == "AE")
+    assert received.shares_item is (code == "AR")
 
 
 @pytest.mark.parametrize(
@@ -216,14 +247,6 @@ def test_a_byte_order_mark_before_the_header_is_no_part_of_the_message(reader, c
     assert received.message.key == reader.read(message, NOW).message.key
 
 
-@pytest.mark.parametrize("before", [b"", b"FHS|^~\\&|A\rBHS|^~\\&|A\r"], ids=["messages", "batch"])
-def test_each_message_of_a_file_may_begin_with_a_byte_order_mark(before):
-    marked = before and BYTE_ORDER_MARK + before
-    data = marked + b"".join(BYTE_ORDER_MARK + siu(number) for number in (1, 2))
-    assert split_batch(data) == [siu(1).strip(), siu(2).strip()]
-    assert is_batch(data) is bool(before)
-
-
 def test_a_null_value_is_empty(reader):
     assert reader.read(siu(sch={2: '""'}), NOW).cells["appointment_id"] == "P1"
 
@@ -257,6 +280,7 @@ def test_the_mapping_names_other_fields(reader):
         ("phones: [PID-13]", "hl7.yaml:1: error: `phones` is not a key here"),
         ("phone: [PID13]", "`PID13` is no field: write it like SCH-2.1"),
         ("timezone: Mars", "`Mars` is no time zone"),
+        ("statuses: {A: perhaps}", "hl7.yaml:1: error"),
     ],
 )
 def test_a_mistake_in_the_mapping_is_named(text, words):
@@ -301,11 +325,6 @@ def test_an_acknowledgment_goes_back_to_the_sender_and_holds_nothing_of_the_pati
     assert [str(answer.segment("MSH")[number]) for number in (3, 4, 5, 6)] == ["INFOLINE", "ELLIOT", "RADIS", "ELLIOT"]
     assert "0177" not in str(answer)
     assert "Garcia" not in str(answer)
-
-
-def test_a_batch_is_split_into_its_messages():
-    batch = b"FHS|^~\\&\rBHS|^~\\&\r" + siu(1) + siu(2) + b"BTS|2\rFTS|1\r"
-    assert split_batch(batch) == [siu(1).strip(), siu(2).strip()]
 
 
 @pytest.mark.parametrize(("fault", "code"), [(FrameFault.CUT_OFF, "AE"), (FrameFault.TOO_LARGE, "AR")])

@@ -41,6 +41,13 @@ def test_a_correct_file_has_no_findings(text: str) -> None:
     assert list(mapping_findings(text.encode(), SITES)) == []
 
 
+def test_the_shipped_file_names_every_key_and_has_the_defaults() -> None:
+    shipped = SHIPPED["hl7.yaml"]
+    assert read_mapping(shipped) == FeedMapping()
+    keys = [line.partition(":")[0] for line in shipped.decode().splitlines() if line and not line.startswith("#")]
+    assert keys == list(FeedMapping.model_fields)
+
+
 def test_codes_may_be_numbers() -> None:
     mapping = read_mapping(b"sites: {101: elliot}\ntypes: [77067]")
     assert (mapping.sites, mapping.types) == ({"101": "elliot"}, ("77067",))

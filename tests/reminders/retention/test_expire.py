@@ -16,6 +16,7 @@ from ivr.ledger.reseal import reseal
 from ivr.ledger.tables import (
     alarm_event,
     appointment,
+    appointment_change,
     audit_entry,
     batch,
     call_turn,
@@ -48,6 +49,7 @@ KEPT_FOR_GOOD = {"release", "draft", "draft_file", "topic_model", "mark", "alarm
 KEPT_FOR_GOOD |= {"api_key", "webhook"}
 # Deleted with another table's rows, or elsewhere.
 WITH_OTHERS = {"text_move", "staged_change", "callback", "sign_in_failure", "api_request", "webhook_delivery"}
+WITH_OTHERS |= {"appointment_change"}
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +163,16 @@ def test_completed_work_goes_with_its_appointment(clinic):
     write(clinic, todo_of(booked, NOW - 100 * DAY))
     assert run(clinic)["appointments"] == 1
     assert counts(clinic)["todo"] == 0
+
+
+def test_the_history_of_an_appointment_goes_with_it(clinic):
+    clinic.import_rows(row(10, at(3)))
+    clinic.import_rows(row(10, at(4)), now=NOW + timedelta(hours=1))
+    assert [change.what for change in clinic.changes("A10")] == ["starts_at"]
+    with clinic.ledger.write() as connection:
+        connection.execute(update(appointment).values(starts_at=NOW - 200 * DAY))
+    assert run(clinic)["appointments"] == 1
+    assert clinic.all(appointment_change) == []
 
 
 def test_an_open_call_back_keeps_its_number(clinic):

@@ -144,6 +144,14 @@ def test_a_fault_of_an_appointment_names_its_element(client, change, issue):
     assert issue in issues(answer)
 
 
+def test_each_participant_without_a_status_is_an_issue_of_its_own(client):
+    listed = participants(None, "accepted", None)[:2] + [{"actor": {"reference": "Location/elliot"}}]
+    answer = send(client, bundle(appointment(1, participant=listed), patient(1), patient(2), LOCATION))
+    assert answer.status_code == 422
+    at_participant = "Bundle.entry[0].resource.participant"
+    assert issues(answer) == [("missing", f"{at_participant}[{position}].status") for position in (0, 2)]
+
+
 def test_a_fault_of_a_patient_names_the_element_of_the_patient(client):
     bad = patient(1, telecom=[{"system": "phone", "value": "555"}])
     answer = send(client, bundle(LOCATION, appointment(1), bad))

@@ -120,8 +120,9 @@ def test_the_newest_change_of_any_two_sources_wins_and_the_history_says_from_whe
             sources.change(source, number, day, NOW + timedelta(minutes=minutes))
         (first_source, first_day), case = arrivals[0], (older, newer, order)
         stored = sources.clinic.appointment(f"A{number}")
-        found[case] = (stored.starts_at.day, stored.created_from, stored.changed_from)
+        changed_from = [change.source for change in sources.clinic.changes(f"A{number}")]
+        found[case] = (stored.starts_at.day, stored.created_from, changed_from)
         created_from = SOURCES[first_source][0].format(day=first_day)
-        changed_from = SOURCES[winner[0]][0].format(day=winner[1]) if winner != arrivals[0] else None
-        expected[case] = (winner[1], created_from, changed_from)
+        expected_changes = [SOURCES[winner[0]][0].format(day=winner[1])] if winner != arrivals[0] else []
+        expected[case] = (winner[1], created_from, expected_changes)
     assert found == expected

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ivr import clock
-from ivr.feeds.hl7.inbox import complete as complete_messages
-from ivr.feeds.hl7.inbox import is_unread_message
+from ivr.feeds.unread import complete as complete_messages
+from ivr.feeds.unread import is_unread_message
 from ivr.people.audit import AuditKind
 from ivr.people.callbacks import complete_callback
 from ivr.people.work_claims import Claimant, WorkList, claim

@@ -13,7 +13,7 @@ from ivr.reminders.reports.appointment_texts import TextReporter, appointments_q
 from ivr.reminders.reports.manual import MANUAL, ManualActions, ManualResult, UnknownAppointment
 from ivr.web.console.context import audit, live_line, services
 from ivr.web.console.people import queries, words
-from ivr.web.console.people.timeline import timeline
+from ivr.web.console.people.timeline import History, timeline
 from ivr.web.console.people.views import blueprint
 from ivr.web.console.reminders.state_words import state_words
 
@@ -65,8 +65,11 @@ def _page(appointment_id: str, problem: str = "") -> str:
         audit(connection, AuditKind.APPOINTMENT_READ, appointment=row.id)
         planned = connection.execute(appointments_query().where(appointments.c.id == row.id)).all()
         [(_, texts)] = TextReporter(config.reminders, now).report(connection, planned)
-        moves = queries.moves_of(connection, row.id)
-        work = queries.work_about(connection, row)
+        history = History(
+            changes=queries.changes_of(connection, row.id),
+            moves=queries.moves_of(connection, row.id),
+            work=queries.work_about(connection, row),
+        )
     current = [text for text in texts if text.starts_at == row.starts_at]
     return render_template(
         "people/appointment.html",
@@ -75,7 +78,7 @@ def _page(appointment_id: str, problem: str = "") -> str:
         masked=queries.masked(shared.vault, row.phone_sealed),
         texts=current,
         actions={text.step: _actions(text.state, text.reason, over=row.starts_at <= now) for text in current},
-        events=timeline(row, moves, texts, work, config, now),
+        events=timeline(row, history, texts, config, now),
         problem=problem,
         words=words,
         config=config,

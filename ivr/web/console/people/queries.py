@@ -10,7 +10,17 @@ from typing import Any
 from sqlalchemy import Connection, Row, literal, null, select, union_all
 
 from ivr.ledger import Vault
-from ivr.ledger.tables import appointment, batch, callback, opt_out_event, person, text, text_move, todo
+from ivr.ledger.tables import (
+    appointment,
+    appointment_change,
+    batch,
+    callback,
+    opt_out_event,
+    person,
+    text,
+    text_move,
+    todo,
+)
 from ivr.ledger.vault import UnknownKey
 from ivr.people.phones import mask_phone
 from ivr.web.console.words import gettext
@@ -99,6 +109,13 @@ def moves_of(connection: Connection, appointment_row_id: int) -> Sequence[Row[*t
     query = query.add_columns(text.c.step, text.c.starts_at).join(text, text.c.id == text_move.c.text_id)
     of_appointment = query.where(text.c.appointment_id == appointment_row_id)
     return connection.execute(of_appointment.order_by(text_move.c.at, text_move.c.id).limit(_MAX_EVENTS * 10)).all()
+
+
+def changes_of(connection: Connection, appointment_row_id: int) -> Sequence[Row[Any]]:
+    """What imports changed of an appointment, oldest first: the newest _MAX_EVENTS of these changes."""
+    of_appointment = select(appointment_change).where(appointment_change.c.appointment_id == appointment_row_id)
+    newest = of_appointment.order_by(appointment_change.c.id.desc()).limit(_MAX_EVENTS)
+    return connection.execute(newest).all()[::-1]
 
 
 def work_about(connection: Connection, row: Row[Any]) -> Sequence[Row[Any]]:

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from ivr.line.content.config import Config
 from ivr.reminders.outbox.text_states import TextState
 from ivr.reminders.reports.appointment_texts import TextReport
-from ivr.web.console.people.words import ANSWERS, WORK, local_time, move_words, step_words, why
+from ivr.web.console.people.words import ANSWERS, CHANGED, WORK, local_time, move_words, step_words, why
 from ivr.web.console.words import gettext
 
 
@@ -26,16 +26,25 @@ class Event:
     ahead: bool = False
 
 
+@dataclass(frozen=True)
+class History:
+    """What the database has about an appointment: rows of appointment_change, text_move and todo."""
+
+    changes: Sequence[Row[Any]]
+    moves: Sequence[Row[Any]]
+    work: Sequence[Row[Any]]
+
+
 def timeline(
-    row: Row[Any],
-    moves: Sequence[Row[Any]],
-    texts: Iterable[TextReport],
-    work: Iterable[Row[Any]],
-    config: Config,
-    now: datetime,
+    row: Row[Any], history: History, texts: Iterable[TextReport], config: Config, now: datetime
 ) -> list[Event]:
-    """The events of an appointment, oldest first. moves, work: rows of text_move and todo. texts: its reminders."""
-    events = [*_of_appointment(row), *_of_texts(row, moves, config), *_of_work(work)]
+    """The events of an appointment, oldest first. texts: its reminders."""
+    events = [
+        *_of_appointment(row),
+        *_of_changes(history.changes),
+        *_of_texts(row, history.moves, config),
+        *_of_work(history.work),
+    ]
     # Stable: what happened at the same time stays in the order of the database.
     return sorted(events, key=lambda event: event.at) + sorted(
         _planned(row, texts, config, now), key=lambda event: event.at
@@ -43,15 +52,25 @@ def timeline(
 
 
 def _of_appointment(row: Row[Any]) -> Iterator[Event]:
-    # Rows from before these columns have no names, and may have been changed.
-    detail = gettext("From: %(source)s", source=row.created_from) if row.created_from else ""
-    yield Event(row.created_at, gettext("The appointment was imported."), detail)
-    changed_at = row.changed_at or (row.updated_at if row.created_from is None else None)
-    if changed_at not in (None, row.created_at, row.answered_at):
-        detail = gettext("From: %(source)s", source=row.changed_from) if row.changed_from else ""
-        yield Event(changed_at, gettext("An import changed the appointment. It was the last change so far."), detail)
+    yield Event(row.created_at, gettext("The appointment was imported."), _source(row.created_from))
     if row.answered_at is not None and row.answer in ANSWERS:
         yield Event(row.answered_at, str(ANSWERS[row.answer]))
+
+
+def _of_changes(changes: Iterable[Row[Any]]) -> Iterator[Event]:
+    for change in changes:
+        names = [str(CHANGED[name]) for name in change.what.split(",") if name in CHANGED]
+        sentence = (
+            gettext("An import changed the appointment: %(what)s.", what=", ".join(names))
+            if names
+            else gettext("An import changed the appointment.")
+        )
+        yield Event(change.at, sentence, _source(change.source))
+
+
+def _source(name: str | None) -> str:
+    """From where something came; empty for what is older than these names."""
+    return gettext("From: %(source)s", source=name) if name else ""
 
 
 def _of_texts(row: Row[Any], moves: Iterable[Row[Any]], config: Config) -> Iterator[Event]:

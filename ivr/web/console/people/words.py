@@ -30,6 +30,17 @@ ANSWERS = {
     "change": lazy_gettext("The patient asked for another time."),
     WRONG_NUMBER: lazy_gettext("A reply said that the number is not the patient’s."),
 }
+# What an import changed of an appointment, by the column.
+CHANGED = {
+    "starts_at": lazy_gettext("time"),
+    "status": lazy_gettext("status"),
+    "site": lazy_gettext("site"),
+    "person_id": lazy_gettext("phone number"),
+    "first_name": lazy_gettext("name"),
+    "language": lazy_gettext("language"),
+    "channel": lazy_gettext("whether texts are sent"),
+    "timezone": lazy_gettext("time zone"),
+}
 CONSENT = {"stop": lazy_gettext("Asked for no more texts"), "start": lazy_gettext("Asked for texts again")}
 SOURCES = {
     "text": lazy_gettext("in a text message"),

@@ -93,8 +93,18 @@ _WORDS = {
     ),
     Alarm.FILE_MISSING: (
         lazy_gettext("The file of appointments has not arrived at the usual time."),
-        lazy_gettext("Ask your IT department to check the export of the scheduling system, or upload the file."),
+        lazy_gettext(
+            "Ask your IT department to check the export of the scheduling system and `infoline reminders watch`, or"
+            " upload the file."
+        ),
         _REMINDERS,
+    ),
+    Alarm.FHIR_REJECTED: (
+        lazy_gettext("Some appointments of the scheduling system could not be imported, so they get no reminders."),
+        lazy_gettext(
+            "Open them in the work list, and correct them in the scheduling system: the next pull takes them."
+        ),
+        "work.messages",
     ),
     Alarm.FHIR_PULL_FAILED: (
         lazy_gettext("The line cannot fetch appointments from the scheduling system."),

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext
 from sqlalchemy import Connection, Row
 
 from ivr import clock
-from ivr.feeds.hl7.inbox import settle_alarm
+from ivr.feeds.unread import settle_alarms
 from ivr.ledger.vault import UnknownKey
 from ivr.people import work_claims
 from ivr.people.audit import AuditKind
@@ -132,7 +132,7 @@ def _change(work: WorkList, item_id: int, action: str) -> ResponseReturnValue:
         if changed:
             audit(connection, change.kind, **_details(work, item_id))
             if work is WorkList.MESSAGES:
-                settle_alarm(connection, clock.now())
+                settle_alarms(connection, clock.now())
     if not changed:
         return _show(work, item_id, problem_with=action), 409
     flash(str(change.sentence))

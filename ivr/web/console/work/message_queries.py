@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from ivr.feeds.hl7.inbox import is_unread
+from ivr.feeds.unread import is_unread
 from ivr.ledger.tables import console_user, hl7_message
 from ivr.web.console.people.queries import MAX_ID
 
-_NAMES = ("id", "received_at", "sender", "event", "appointment_id", "fault", "place", "reason", "note_sealed")
+_NAMES = ("id", "received_at", "sender", "event", "appointment_id", "fault", "place", "reason", "times", "note_sealed")
 _COLUMNS = [hl7_message.c[name] for name in (*_NAMES, "claimed_by", "claimed_at", "done_at", "done_by")]
 
 

@@ -9,8 +9,8 @@ from flask import abort, render_template, request
 from sqlalchemy import Row
 
 from ivr.feeds.hl7.acks import FAULTS
-from ivr.feeds.hl7.inbox import open_message
 from ivr.feeds.hl7.shape import shape_of
+from ivr.feeds.unread import open_message
 from ivr.ledger.vault import UnknownKey
 from ivr.people.audit import AuditKind
 from ivr.web.console.context import audit, services

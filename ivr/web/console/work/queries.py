@@ -22,7 +22,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from ivr.feeds.hl7.inbox import is_unread
+from ivr.feeds.unread import is_unread
 from ivr.ledger.tables import appointment, callback, console_user, hl7_message, person, todo
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.people.work_claims import UNDO_FOR, WorkList

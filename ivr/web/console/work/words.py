@@ -56,7 +56,8 @@ ADVICE = {
     "landline": lazy_gettext("The carrier cannot text this number. Call the patient about the appointment."),
     "message": lazy_gettext(
         "The scheduling system sent this, and the line could not read it, so an appointment may be missing. Ask the"
-        " people who run that system to correct and send it again, or import the appointment as a file."
+        " people who run that system to correct it and, if it came over HL7, to send it again; or import the"
+        " appointment as a file."
     ),
 }
 DONE = {

@@ -265,7 +265,7 @@ def test_a_moved_appointment_says_which_texts_were_for_the_earlier_time(ann, cli
     clinic.import_rows(row(1, at(20)), now=NOW + timedelta(days=3, hours=1), name="moved.csv")
     page = ann.page("/people/appointments/A1")
     assert "for the earlier time" in page
-    assert "An import changed the appointment" in page
+    assert "An import changed the appointment: time, language." in page
     assert "From: moved.csv" in page
 
 

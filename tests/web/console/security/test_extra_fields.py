@@ -15,7 +15,7 @@ from flask_security import hash_password
 from sqlalchemy import insert, update
 from werkzeug.datastructures import MultiDict
 
-from ivr.feeds.hl7.inbox import settle_alarm
+from ivr.feeds.unread import settle_alarms
 from ivr.ledger.tables import console_user, hl7_message, metadata
 from ivr.line.content.loader import read_content, read_folder
 from ivr.people.callbacks import CallbackRequest, save_callback
@@ -140,7 +140,7 @@ def console(console: Console, clinic_for_commands: Clinic, monkeypatch: pytest.M
         add_api_key(connection, "scheduling", Role.SCHEDULER, NOW, None)
         connection.execute(update(metadata.tables["person"]).values(landline=True))
         connection.execute(insert(hl7_message).values(unread_message(console.services.vault)))
-        settle_alarm(connection, NOW)
+        settle_alarms(connection, NOW)
     monkeypatch.setattr(jobs, "run_process", lambda *_arguments: None)
     return console
 

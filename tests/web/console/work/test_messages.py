@@ -8,10 +8,12 @@ import re
 import pytest
 from sqlalchemy import select
 
+from ivr.feeds.fhir.rejected import RejectedAppointment, RejectedList
 from ivr.feeds.hl7.process import Feed
 from ivr.feeds.hl7.shape import MAX_SHAPE, shape_of
 from ivr.ledger.tables import alarm, hl7_message
 from ivr.people.audit import entries_since
+from ivr.reminders.imports.errors import row_error
 from ivr.settings import load
 from tests.feeds.hl7.messages import siu
 from tests.support.clinic import NOW
@@ -129,3 +131,28 @@ def test_a_shape_has_no_letter_or_digit_of_a_message(raw, shape):
 
 def test_the_shape_of_a_huge_message_is_cut():
     assert len(shape_of(b"PID|" + b"x" * 1_000_000)) == MAX_SHAPE
+
+
+def test_messages_that_share_an_item_are_counted_on_the_list_and_on_its_page(ann, clinic):
+    feed = Feed(load(), clinic.ledger, clinic.vault, clinic.content)
+    feed.replay(b"".join(siu(number, msh={9: "ADT^A08"}) for number in range(1, 13)))
+    assert "12 times" in ann.page("/work/messages")
+    page = html.unescape(ann.page("/work/messages/3"))
+    assert "Only SIU messages are read" in page
+    assert "12 times; the message below is the first one." in page
+
+
+def test_an_appointment_that_a_fhir_pull_rejected_is_on_the_list_and_its_alarm_ends_with_it(ann, clinic):
+    cells = {"appointment_id": "A9", "phone": "603-555-01", "first_name": "Garcia"}
+    rejected = RejectedAppointment("a-9", cells, [row_error(1, "phone", "phone_invalid")])
+    with clinic.ledger.write() as connection:
+        RejectedList(clinic.vault, "https://fhir.example.org/r4").settle(connection, [rejected], (), NOW)
+    assert alarms(clinic) == ["fhir_rejected", "hl7_unread"]
+    page = html.unescape(ann.page("/work/messages/3"))
+    for words in ("This is not a phone number", "Patient.telecom", "fhir.example.org/r4", "A9"):
+        assert words in page
+    shape = ann.post("/work/messages/3/text").get_data(as_text=True)
+    assert "phone: ###-###-##" in shape
+    assert "Garcia" not in shape
+    assert ann.post("/work/messages/3/done").status_code == 303
+    assert alarms(clinic) == ["hl7_unread"]

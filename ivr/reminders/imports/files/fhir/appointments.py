@@ -89,7 +89,7 @@ def _cells(appointment: Resource, actors: _Actors) -> Cells:
         "status": text_of(appointment.get("status")) or NO_STATUS,
         WARNING_CODES: ",".join(warnings),
         **({SENT_AT: sent_at} if sent_at else {}),
-        **({MISSING_ELEMENTS: actors.missing} if actors.missing else {}),
+        **({MISSING_ELEMENTS: "\n".join(actors.missing)} if actors.missing else {}),
     }
 
 
@@ -114,8 +114,7 @@ def _expressions(appointment: Located, actors: _Actors) -> dict[str, str]:
         "timezone": f"{at}.start",
         "status": f"{at}.status",
         "site": site,
-        "participant": f"{at}.participant",
-        "participant.status": f"{at}.participant[{actors.without_status}].status",
+        **{name: f"{at}.{name}" for name in actors.missing},
     }
 
 
@@ -141,16 +140,13 @@ _NOBODY = _Participant()
 
 @dataclass
 class _Actors:
-    """Who takes part. sites: the locations that did not decline. missing: required elements that are absent.
-
-    without_status: the position of the first participant that has no status.
-    """
+    """Who takes part. sites: the locations that did not decline. missing: the required elements that are absent, like
+    participant[1].status."""
 
     patient: _Participant = _NOBODY
     has_second_patient: bool = False
     sites: list[_Participant] = field(default_factory=list)
-    missing: str = ""
-    without_status: int = 0
+    missing: Sequence[str] = ()
 
     @classmethod
     def of(cls, appointment: Located, index: ResourceIndex) -> _Actors:
@@ -158,12 +154,12 @@ class _Actors:
         present = [patient for patient in patients if not patient.declined]
         listed = list_of(appointment.resource.get("participant"))
         without = [position for position, item in enumerate(listed) if not text_of(object_of(item).get("status"))]
+        missing = [f"participant[{position}].status" for position in without[:_MAX_REPEATS]]
         return cls(
             (present or patients or [_NOBODY])[0],
             len(present) > 1,
             [location for location in locations if not location.declined],
-            "participant" if not listed else "participant.status" if without else "",
-            without[0] if without else 0,
+            missing if listed else ["participant"],
         )
 
 
