@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from unittest.mock import patch
 
 from sqlalchemy import func, select
 
@@ -34,5 +35,5 @@ def count(feed: Feed) -> int:
 
 
 if __name__ == "__main__":
-    Feed.store = stalled_store  # type: ignore[method-assign]
-    main()
+    with patch.object(Feed, "store", stalled_store):
+        main()
