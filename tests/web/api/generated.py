@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import schemathesis
@@ -33,17 +34,27 @@ schemathesis.openapi.media_type(XLSX, _rows().map(_sheet))
 
 
 def _possible(body: Any) -> Any:
-    """A generated body with what a schema cannot say: numbers that exist, times ahead, and references that lead on."""
-    if isinstance(body, dict) and isinstance(body.get("appointments"), list):
-        return {
-            **body,
-            "appointments": [_possible_row(number, each) for number, each in enumerate(body["appointments"])],
-        }
-    if isinstance(body, dict) and body.get("resourceType") == "Appointment":
+    """A generated body with what a schema cannot say: numbers that exist, times ahead, and references that lead on.
+
+    A body that is wrong on purpose may have any form.
+    """
+    if not isinstance(body, dict):
+        return body
+    if body.get("resourceType") == "Appointment":
         return _possible_appointment(body)
-    if isinstance(body, dict) and body.get("resourceType") == "Bundle":
-        return {**body, "entry": [{**entry, "resource": _possible(entry["resource"])} for entry in body["entry"]]}
-    return body
+    if body.get("resourceType") == "Bundle":
+        return {**body, "entry": _each(body.get("entry"), lambda _, entry: _possible_entry(entry))}
+    return {**body, "appointments": _each(body["appointments"], _possible_row)} if "appointments" in body else body
+
+
+def _each(items: Any, change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Any:
+    if not isinstance(items, list):
+        return items
+    return [change(number, item) if isinstance(item, dict) else item for number, item in enumerate(items)]
+
+
+def _possible_entry(generated: dict[str, Any]) -> dict[str, Any]:
+    return {**generated, "resource": _possible(generated.get("resource"))}
 
 
 def _possible_row(number: int, generated: dict[str, Any]) -> dict[str, Any]:
