@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import click
+from ivr.cli.console import clean, note
 
 # Moves to the start of the line, and erases it: https://en.wikipedia.org/wiki/ANSI_escape_code#CSI_sequences
 ERASE = "\r\x1b[K"
@@ -19,18 +19,26 @@ class ProgressLine:
 
     def show(self, step: str) -> None:
         """Show a step of at most 79 characters in place of the one before."""
-        click.echo(f"{ERASE}{step}" if self._rewrites else step, nl=not self._rewrites, err=True)
+        if self._rewrites:
+            self._write(clean(step))
+        else:
+            note(step)
         self._shown = step
 
     def clear(self) -> None:
         if self._rewrites and self._shown:
-            click.echo(ERASE, nl=False, err=True)
+            self._write("")
         self._shown = ""
 
     def warn(self, text: str) -> None:
         """Print text that stays, above the line."""
         shown = self._shown
         self.clear()
-        click.echo(text, err=True)
+        note(text)
         if shown and self._rewrites:
             self.show(shown)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stderr.write(ERASE + text)
+        sys.stderr.flush()
