@@ -116,8 +116,10 @@ RUN_ELSEWHERE = {
     "reminders reconcile --since 2026-12-01T03:00": "tests/reminders/outbox/test_restore.py",
     "reminders watch incoming --once": "tests/docs/test_feeds.py",
     "reminders pull --fhir http://127.0.0.1:8090/fhir --once": "tests/docs/test_feeds.py",
-    "hl7": "tests/feeds/hl7/test_process.py",
-    "hl7 --port 2575": "tests/feeds/hl7/test_process.py",
+    "reminders watch": "tests/feeds/test_folder.py",
+    "reminders pull": "tests/feeds/fhir/test_pull.py",
+    "hl7": "tests/feeds/hl7/sending.py",
+    "hl7 --port 2575": "tests/feeds/hl7/sending.py",
     "unanswered teach": "tests/line/lint/test_add_phrase.py",
     "unanswered teach 3fa2c1 --topic cancer": "tests/line/lint/test_add_phrase.py",
 }

@@ -13,7 +13,7 @@ from ivr.i18n import N_, sentence
 from ivr.line.content.findings import BrokenPrompts, Finding
 from ivr.line.content.yaml_source import decode_text
 
-LARGEST_QUESTIONS = 5_000_000
+LARGEST_QUESTIONS = 10_000_000
 # A file of another kind would otherwise have a finding for each of its lines.
 _MOST_FINDINGS = 100
 _UNKNOWN_OUTCOME = N_("`{outcome}` is not a topic or outcome: write the name of a prompt, a tab, and the question.")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ivr.line.nlu.features import BUCKETS, Buckets, features_of
 
-VERSION = 6
+VERSION = 7
 """Changes whenever the features, the training or the format of a model change, so that old models are trained anew."""
 _LARGEST_WEIGHT = 127
 

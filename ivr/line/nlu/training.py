@@ -41,7 +41,7 @@ _FEWEST_WITH_FEATURE = 2
 _SEED = 1
 _HELD_OUT = 10
 _MOST_FOR_TEMPERATURE = 5000
-_TEMPERATURES = np.geomspace(0.2, 3.0, 40)
+_TEMPERATURES = np.geomspace(0.2, 3.0, 120)
 
 
 class Example(NamedTuple):

@@ -16,7 +16,7 @@ QUESTIONS = [
     ("no question", b"cancer\t \n", 1, "A tab or the question is missing"),
     ("an unknown outcome", b"cancer\tis it bad\ntumour\tis it bad\n", 2, "`tumour` is not a topic or outcome"),
     ("bytes that are not UTF-8", b"cancer\tis it bad\ncancer\t\xff\n", 2, "UTF-8"),
-    ("a file that is too large", b"cancer\tis it bad\n" * 300_000, 0, "5000000"),
+    ("a file that is too large", b"cancer\tis it bad\n" * 600_000, 0, "10000000"),
 ]
 
 
