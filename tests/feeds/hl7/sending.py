@@ -56,12 +56,12 @@ class Process:
 
     def __init__(self, folder, port: int, module: str = "ivr.cli", **more: object) -> None:
         self.log, self.port, self._module = folder / "hl7.log", port, module
-        self.env = environment(folder, HL7_PORT=port, **more)
+        self.env = environment(folder, **more)
         self.start()
 
     def start(self) -> None:
         with self.log.open("wb") as output:
-            command = [sys.executable, "-m", self._module, "hl7"]
+            command = [sys.executable, "-m", self._module, "hl7", "--port", str(self.port)]
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=output, stderr=output)
         wait_for(lambda: re.search(r"process_started", self.log.read_text()), 60)
 
