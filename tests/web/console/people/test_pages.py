@@ -221,6 +221,11 @@ def test_a_reason_is_kept_when_the_session_has_ended(ann, clinic):
     assert RTL not in ann.page("/people/1/opt-out")
 
 
+def test_a_browser_warns_before_typed_words_are_lost(ann):
+    for path in ("/people/1/opt-out", "/people/1/opt-in"):
+        assert " data-unsaved>" in ann.page(path), path
+
+
 # The language
 
 
