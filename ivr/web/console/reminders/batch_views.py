@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 from ivr import clock
 from ivr.ledger.tables import appointment
 from ivr.people.audit import AuditKind
+from ivr.reminders.outbox.text_states import PENDING
 from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
 from ivr.reminders.reports.export import COLUMNS, export_texts
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control, counts_of_batches
@@ -73,7 +74,7 @@ def _live_values(row: Row[Any], counts: Counts) -> dict[str, Any]:
         "counts": counts,
         "bar": bar(counts["texts"]),
         "reasons": [(reason_words(reason), count) for reason, count in reasons],
-        "is_over": not counts["texts"]["planned"],
+        "is_over": not any(counts["texts"][state] for state in PENDING),
     }
 
 
