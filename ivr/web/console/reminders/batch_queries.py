@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from ivr.ledger.tables import appointment, batch, text
 from ivr.line.content.config import ReminderRules
@@ -95,7 +95,7 @@ def texts_for_reason(connection: Connection, batch_id: int, reason: str, page: i
     These are the texts that `counts_of_batches` counts for the reason.
     """
     states = [state for state in TextState if state is not TextState.PLANNED]
-    query = (
+    query: Select[Any] = (
         select(appointment.c.appointment_id, text.c.starts_at, text.c.step, text.c.state)
         .select_from(text.join(appointment, appointment.c.id == text.c.appointment_id))
         .where(text.c.batch_id == batch_id, text.c.state.in_(states), text.c.reason == reason)
