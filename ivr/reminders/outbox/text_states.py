@@ -55,6 +55,8 @@ _EVENTS = {
     S.DELIVERED: EventKind.DELIVERED,
     **dict.fromkeys((S.UNDELIVERED, S.FAILED), EventKind.UNDELIVERED),
 }
+# Whose state still changes by itself. A text without a receipt leaves HANDED_OVER after `receipts.NO_RECEIPT_AFTER`.
+PENDING = frozenset({S.PLANNED, S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER})
 # The carrier accepted the text, and reported no failure.
 ACCEPTED = (S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Row
 
 from ivr import clock
 from ivr.ledger.tables import appointment as appointments
@@ -27,11 +30,13 @@ def appointment(appointment_id: str) -> str:
 
 @blueprint.post("/people/texts/<any('send', 'leave-out'):action>")
 def act_on_text(action: str) -> ResponseReturnValue:
-    """Do what `infoline reminders send` and `skip` do for one text."""
+    """Do what `infoline reminders send` and `skip` do for one text. Before one is sent, a page asks."""
     appointment_id, step = request.form.get("appointment_id", ""), request.form.get("step", "")
     shared = services()
     with shared.ledger.read() as connection:
         row = queries.appointment_row(connection, appointment_id) or abort(404)
+    if action == "send" and "confirmed" not in request.form:
+        return _ask_before_sending(row, step)
     actions = ManualActions(
         shared.ledger,
         shared.vault,
@@ -46,6 +51,17 @@ def act_on_text(action: str) -> ResponseReturnValue:
         return _page(row.appointment_id, problem=words.result_words(result)), 409
     flash(words.result_words(result))
     return redirect(url_for("people.appointment", appointment_id=row.appointment_id), 303)
+
+
+def _ask_before_sending(row: Row[Any], step: str) -> str:
+    """The page that asks before a patient is texted."""
+    config = live_line().content.config
+    if step not in (known.id for known in config.reminders.plan):
+        abort(404)
+    masked = queries.masked(services().vault, row.phone_sealed)
+    return render_template(
+        "people/send.html", appointment=row, step=step, name=words.step_words(step, config), masked=masked
+    )
 
 
 def _act(actions: ManualActions, action: str, appointment_id: str, step: str) -> ManualResult:

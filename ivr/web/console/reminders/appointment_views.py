@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, date, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from flask import abort, render_template, request, url_for
 
@@ -11,7 +11,7 @@ from ivr.web.console.context import live_line, services
 from ivr.web.console.dates import time_of_day
 from ivr.web.console.language import language
 from ivr.web.console.reminders.appointment_queries import DAYS_ON_A_PAGE, count_days, next_day, of_day
-from ivr.web.console.reminders.views import blueprint, page_number
+from ivr.web.console.reminders.views import blueprint, page_number, parse_day
 
 
 @blueprint.get("/reminders/appointments")
@@ -19,7 +19,7 @@ def appointments() -> str:
     """How many appointments each of the next days has."""
     now, config = clock.now(), live_line().content.config
     today = now.astimezone(config.zone).date()
-    first = max(today, _day(request.args.get("from", "")) or today)
+    first = max(today, parse_day(request.args.get("from", "")) or today)
     with services().ledger.read() as connection:
         days = count_days(connection, first, config.zone, now)
         later = next_day(connection, days[-1].day, config.zone)
@@ -38,7 +38,7 @@ def appointments() -> str:
 @blueprint.get("/reminders/appointments/<day>")
 def appointments_of_day(day: str) -> str:
     """The appointments of one day."""
-    wanted = _day(day) or abort(404)
+    wanted = parse_day(day) or abort(404)
     config, page = live_line().content.config, page_number()
     with services().ledger.read() as connection:
         rows, more = of_day(connection, wanted, config.zone, page)
@@ -54,15 +54,6 @@ def appointments_of_day(day: str) -> str:
         page=page,
         more=more,
     )
-
-
-def _day(text: str) -> date | None:
-    """A day as in an address; None if it is none."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if 2000 <= day.year < MAXYEAR - 1 else None
 
 
 def _clock(moment: datetime, zone: tzinfo) -> str:

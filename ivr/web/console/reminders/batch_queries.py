@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from ivr.ledger.tables import appointment, batch, text
 from ivr.line.content.config import ReminderRules
@@ -13,7 +14,7 @@ from ivr.reminders.outbox.text_states import TextState
 from ivr.reminders.reports.status import counts_of_batches
 from ivr.web.console.reminders.state_words import mode
 
-BATCHES_ON_A_PAGE = 10
+BATCHES_ON_A_PAGE, TEXTS_ON_A_PAGE = 10, 50
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,28 @@ class ListedBatch:
     texts: dict[str, int]
 
 
-def batches_page(connection: Connection, page: int) -> tuple[list[ListedBatch], bool]:
-    """A page of batches, newest first, and whether there are more."""
-    query = select(batch).order_by(batch.c.id.desc())
-    rows = connection.execute(query.limit(BATCHES_ON_A_PAGE + 1).offset((page - 1) * BATCHES_ON_A_PAGE)).all()
-    shown = rows[:BATCHES_ON_A_PAGE]
-    counts = counts_of_batches(connection, [row.id for row in shown])
-    listed = [ListedBatch(row, mode(row), counts[row.id]["appointments"], counts[row.id]["texts"]) for row in shown]
-    return listed, len(rows) > BATCHES_ON_A_PAGE
+@dataclass(frozen=True)
+class Wanted:
+    """Which batches are looked for. file: a part of the file name. created: from when until before when."""
+
+    file: str = ""
+    created: tuple[datetime, datetime] | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found = [batch.c.filename.icontains(self.file, autoescape=True)] if self.file else []
+        if self.created:
+            found += [batch.c.created_at >= self.created[0], batch.c.created_at < self.created[1]]
+        return found
+
+
+def batches_page(connection: Connection, wanted: Wanted, page: int) -> tuple[list[ListedBatch], int]:
+    """A page of batches, newest first, and how many there are on all pages."""
+    conditions = wanted.conditions()
+    count = connection.execute(select(func.count()).select_from(batch).where(*conditions)).scalar_one()
+    query = select(batch).where(*conditions).order_by(batch.c.id.desc())
+    rows = connection.execute(query.limit(BATCHES_ON_A_PAGE).offset((page - 1) * BATCHES_ON_A_PAGE)).all()
+    counts = counts_of_batches(connection, [row.id for row in rows])
+    return [ListedBatch(row, mode(row), counts[row.id]["appointments"], counts[row.id]["texts"]) for row in rows], count
 
 
 def batch_row(connection: Connection, batch_id: int) -> Row[Any] | None:
@@ -72,3 +87,19 @@ def find_appointment(connection: Connection, batch_id: int, appointment_id: str)
         )
     ).scalar_one_or_none()
     return found
+
+
+def texts_for_reason(connection: Connection, batch_id: int, reason: str, page: int) -> tuple[list[Row[Any]], bool]:
+    """A page of the texts of a batch whose state has a reason, and whether there are more.
+
+    These are the texts that `counts_of_batches` counts for the reason.
+    """
+    states = [state for state in TextState if state is not TextState.PLANNED]
+    query: Select[Any] = (
+        select(appointment.c.appointment_id, text.c.starts_at, text.c.step, text.c.state)
+        .select_from(text.join(appointment, appointment.c.id == text.c.appointment_id))
+        .where(text.c.batch_id == batch_id, text.c.state.in_(states), text.c.reason == reason)
+        .order_by(text.c.id)
+    )
+    rows = connection.execute(query.limit(TEXTS_ON_A_PAGE + 1).offset((page - 1) * TEXTS_ON_A_PAGE)).all()
+    return list(rows[:TEXTS_ON_A_PAGE]), len(rows) > TEXTS_ON_A_PAGE

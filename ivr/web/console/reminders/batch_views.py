@@ -14,15 +14,16 @@ from sqlalchemy import Connection, Row
 from ivr import clock
 from ivr.ledger.tables import appointment
 from ivr.people.audit import AuditKind
+from ivr.reminders.outbox.text_states import PENDING
 from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
 from ivr.reminders.reports.export import COLUMNS, export_texts
 from ivr.reminders.reports.status import CancelledBatch, NoSuchBatch, control, counts_of_batches
 from ivr.web.console.context import audit, live_line, services
 from ivr.web.console.downloads import csv_download
 from ivr.web.console.kept_counts import KeptOfEach
-from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment
+from ivr.web.console.reminders.batch_queries import Ahead, ahead, batch_row, find_appointment, texts_for_reason
 from ivr.web.console.reminders.state_words import bar, mode, reason_words, state_words
-from ivr.web.console.reminders.views import blueprint
+from ivr.web.console.reminders.views import blueprint, page_number
 from ivr.web.console.words import gettext
 from ivr.web.services import Services
 
@@ -45,13 +46,22 @@ def _count(services: Services, batch_id: int) -> Counts:
 
 @blueprint.get("/reminders/batches/<int:batch_id>")
 def batch(batch_id: int) -> str:
-    """A batch, and one of its appointments if its id is searched for."""
+    """A batch, with the appointment or the reason that is asked for."""
     wanted = request.args.get("appointment", "").strip()[:100]
+    reason, page = request.args.get("reason", "")[:100], page_number()
     with services().ledger.read() as connection:
         row = _row(connection, batch_id)
         counts = counts_of_batches(connection, [batch_id])[batch_id]
+        texts, more = texts_for_reason(connection, batch_id, reason, page) if reason else ([], False)
     return render_template(
-        "reminders/batch.html", wanted=wanted, found=_find(batch_id, wanted), **_live_values(row, counts)
+        "reminders/batch.html",
+        wanted=wanted,
+        found=_find(batch_id, wanted),
+        reason=reason_words(reason) if reason else None,
+        texts=[(text, state_words(text.state)) for text in texts],
+        page=page,
+        more=more,
+        **_live_values(row, counts),
     )
 
 
@@ -72,8 +82,8 @@ def _live_values(row: Row[Any], counts: Counts) -> dict[str, Any]:
         "mode": mode(row),
         "counts": counts,
         "bar": bar(counts["texts"]),
-        "reasons": [(reason_words(reason), count) for reason, count in reasons],
-        "is_over": not counts["texts"]["planned"],
+        "reasons": [(reason, reason_words(reason), count) for reason, count in reasons],
+        "is_over": not any(counts["texts"][state] for state in PENDING),
     }
 
 

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _
 
 from ivr.carrier.twilio.errors import CLASSES, LANDLINE, ErrorClass
 from ivr.reminders.outbox.text_states import TextState
+from ivr.web.console.reminders.uploads import Phase
 from ivr.web.console.words import gettext, pgettext
 
 STATES = {
@@ -22,6 +23,12 @@ STATES = {
     TextState.FAILED: _("failed"),
     TextState.SKIPPED: _("left out"),
     TextState.CANCELLED: _("cancelled"),
+}
+PHASES = {
+    Phase.READING: _("being read"),
+    Phase.READ: _("waits for you to import it"),
+    Phase.IMPORTING: _("being imported"),
+    Phase.FAILED: _("could not be read to the end"),
 }
 # Of a single text; the others are as above.
 _ONE = {TextState.PLANNED: _("planned")}

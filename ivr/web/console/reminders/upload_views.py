@@ -153,12 +153,16 @@ def _imported(upload: Upload) -> ResponseReturnValue:
 
 
 def _import_label(found: Findings) -> str:
-    return ngettext(
-        "Import %(count)s appointment",
-        "Import %(count)s appointments",
-        found.to_import,
-        count=format_decimal(found.to_import),
+    """What the import would do."""
+    imports, cancels = found.new + found.changed, format_decimal(found.cancelled)
+    if not imports:
+        return ngettext("Cancel %(count)s appointment", "Cancel %(count)s appointments", found.cancelled, count=cancels)
+    label = ngettext(
+        "Import %(count)s appointment", "Import %(count)s appointments", imports, count=format_decimal(imports)
     )
+    if not found.cancelled:
+        return label
+    return gettext("%(imports)s, cancel %(count)s", imports=label, count=cancels)
 
 
 def _by_row(found: Findings) -> dict[int, list[tuple[TextPreview, str]]]:

@@ -96,6 +96,12 @@ class Uploads:
         values = json.loads(text)
         return Upload(**{**values, "phase": Phase(values["phase"])})
 
+    def unfinished(self, user_id: int) -> list[Upload]:
+        """The uploads of a user that are not imported yet, newest first."""
+        uploads = filter(None, (self.get(folder.name) for folder in self._folder.glob("*")))
+        mine = [each for each in uploads if each.by == user_id and each.phase is not Phase.IMPORTED]
+        return sorted(mine, key=lambda each: each.received_at, reverse=True)
+
     def save(self, upload: Upload) -> None:
         self.write(upload.id, _STATE, json.dumps(asdict(upload)))
 

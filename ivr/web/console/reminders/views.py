@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+from datetime import MAXYEAR, date
+
 from flask import Blueprint, render_template, request
 
-from ivr.web.console.context import services
-from ivr.web.console.reminders.batch_queries import batches_page
-from ivr.web.console.reminders.state_words import bar
+from ivr.web.console.context import live_line, services, staff_user
+from ivr.web.console.reminders.appointment_queries import day_bounds
+from ivr.web.console.reminders.batch_queries import BATCHES_ON_A_PAGE, Wanted, batches_page
+from ivr.web.console.reminders.state_words import PHASES, bar
+from ivr.web.console.reminders.uploads import Uploads
 
 blueprint = Blueprint("reminders", __name__, template_folder="templates")
 
 
 @blueprint.get("/reminders")
 def batches() -> str:
-    """The batches, newest first."""
-    page = page_number()
-    with services().ledger.read() as connection:
-        listed, more = batches_page(connection, page)
-    return render_template("reminders/batches.html", batches=listed, page=page, more=more, bar=bar)
+    """The batches, newest first, and the user's files that are not imported yet."""
+    page, shared = page_number(), services()
+    file, day = request.args.get("file", "").strip()[:200], parse_day(request.args.get("day", ""))
+    wanted = Wanted(file, day_bounds(day, live_line().content.config.zone) if day else None)
+    with shared.ledger.read() as connection:
+        listed, count = batches_page(connection, wanted, page)
+    return render_template(
+        "reminders/batches.html",
+        batches=listed,
+        page=page,
+        last=max(1, -(-count // BATCHES_ON_A_PAGE)),
+        file=file,
+        day=day.isoformat() if day else "",
+        bar=bar,
+        uploads=Uploads(shared.settings.var_dir, shared.vault).unfinished(staff_user().id),
+        phases=PHASES,
+    )
+
+
+def parse_day(text: str) -> date | None:
+    """A day as in an address; None if it is none."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 2000 <= day.year < MAXYEAR - 1 else None
 
 
 def page_number() -> int:

@@ -12,6 +12,7 @@ from ivr.web.console.access import ANYONE, STATIC, Access
 from ivr.web.console.security.kept_forms import keep_form
 
 HTMX = "HX-Request"
+_HTMX_PAGE = "HX-Current-URL"
 # Live parts of a form that are asked for at every pause in typing.
 _WHILE_TYPING = frozenset({"prompts.proof"})
 
@@ -53,13 +54,14 @@ def _ask_to_sign_in() -> Response:
     if is_live and request.endpoint in _WHILE_TYPING:
         # Sent while somebody types. Leaving the page would lose the words; the button that sends them keeps them.
         return Response(status=204)
+    page = request.script_root + (_page_it_came_from() if is_live else _page_to_return_to())
     if request.method == "POST":
-        keep_form()
-    location = url_for("security.login", next=request.script_root + _page_to_return_to())
+        keep_form(urlsplit(page).path)
+    location = url_for("security.login", next=page)
     if is_live:
         # A live part cannot show the sign-in page in its place.
         response = Response(status=204)
-        response.headers["HX-Redirect"] = url_for("security.login")
+        response.headers["HX-Redirect"] = location
         return response
     return redirect(location)
 
@@ -68,13 +70,21 @@ def _page_to_return_to() -> str:
     """The page that was asked for; for a form whose own address shows no page, the page that it was on."""
     if request.method == "GET":
         return request.full_path.rstrip("?")
+    return request.path if _shows_a_page(request.path) else _page_it_came_from()
+
+
+def _page_it_came_from() -> str:
+    """The page of the console that a form or a live part was on, or else the first one."""
+    address = urlsplit(request.headers.get(_HTMX_PAGE) or request.referrer or "")
+    path = address.path.removeprefix(request.script_root)
+    if address.netloc != request.host or not _shows_a_page(path):
+        return "/"
+    return f"{path}?{address.query}" if address.query else path
+
+
+def _shows_a_page(path: str) -> bool:
     adapter = current_app.create_url_adapter(request)
-    if adapter is not None and adapter.test(request.path, method="GET"):
-        return request.path
-    sent_from = urlsplit(request.referrer or "")
-    path = sent_from.path.removeprefix(request.script_root)
-    is_ours = sent_from.netloc == request.host and adapter is not None and adapter.test(path, method="GET")
-    return path if is_ours else "/"
+    return adapter is not None and adapter.test(path, method="GET")
 
 
 def may_open(endpoint: str, role: str) -> bool:

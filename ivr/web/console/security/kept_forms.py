@@ -31,10 +31,10 @@ def install(app: Flask) -> None:
         return {"kept": kept_fields}
 
 
-def keep_form() -> None:
-    """Store the fields of the request that was refused."""
+def keep_form(path: str) -> None:
+    """Store the fields of the request that was refused, for the page at a path."""
     fields = {name: request.form.getlist(name) for name in request.form if name not in _NEVER_KEPT}
-    text = json.dumps({"path": request.script_root + request.path, "fields": fields})
+    text = json.dumps({"path": path, "fields": fields})
     if not fields or len(text) > MAX_BYTES:
         return
     folder, token = _folder(), secrets.token_hex(16)

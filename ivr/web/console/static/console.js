@@ -27,6 +27,16 @@ window.addEventListener("pageshow", () => {
   }
 });
 
+// A warning before typed words are lost.
+for (const form of document.querySelectorAll("[data-unsaved]")) {
+  let changed = false;
+  form.addEventListener("input", () => { changed = true; });
+  form.addEventListener("submit", () => { changed = false; });
+  window.addEventListener("beforeunload", (event) => {
+    if (changed) event.preventDefault();
+  });
+}
+
 // Dropping a file onto its field chooses it.
 for (const zone of document.querySelectorAll("[data-drop]")) {
   const input = zone.querySelector("input[type=file]");

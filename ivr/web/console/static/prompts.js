@@ -1,15 +1,5 @@
-// Recording with the microphone, and a warning before typed words are lost. The pages work without both.
+// Recording with the microphone. The pages work without it.
 "use strict";
-
-// Words that are not saved.
-for (const form of document.querySelectorAll("[data-unsaved]")) {
-  let changed = false;
-  form.addEventListener("input", () => { changed = true; });
-  form.addEventListener("submit", () => { changed = false; });
-  window.addEventListener("beforeunload", (event) => {
-    if (changed) event.preventDefault();
-  });
-}
 
 // A 16-bit WAV with one channel, which the line understands, whatever the browser records.
 async function toWav(blob) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -62,11 +63,23 @@ _ANY_CHANGE = "<any('claim', 'release', 'done', 'reopen'):action>"
 
 
 class _Note(NamedTuple):
-    """What the field for the note shows. based_on: the version of the stored note. error: what to correct."""
+    """What the field for the note shows. based_on: the version of the stored note. error: what to correct.
+
+    loaded: names the words that the page was loaded with.
+    """
 
     typed: str
     based_on: str
+    loaded: str
     error: str = ""
+
+    @property
+    def is_changed(self) -> bool:
+        return _words_id(self.typed) != self.loaded
+
+
+class _NoteConflict(Exception):
+    """Somebody else has changed the note since the page was loaded. The message is what was typed."""
 
 
 @blueprint.get("/work/callbacks/<int:item_id>")
@@ -101,17 +114,17 @@ def note_message(item_id: int) -> ResponseReturnValue:
 
 @blueprint.post(f"/work/callbacks/<int:item_id>/{_ANY_CHANGE}")
 def change_callback(item_id: int, action: str) -> ResponseReturnValue:
-    return _change(WorkList.CALLBACKS, item_id, action)
+    return _change(WorkList.CALLBACKS, item_id, action, _sent_note())
 
 
 @blueprint.post(f"/work/items/<int:item_id>/{_ANY_CHANGE}")
 def change_item(item_id: int, action: str) -> ResponseReturnValue:
-    return _change(WorkList.ITEMS, item_id, action)
+    return _change(WorkList.ITEMS, item_id, action, _sent_note())
 
 
 @blueprint.post(f"/work/messages/<int:item_id>/{_ANY_CHANGE}")
 def change_message(item_id: int, action: str) -> ResponseReturnValue:
-    return _change(WorkList.MESSAGES, item_id, action)
+    return _change(WorkList.MESSAGES, item_id, action, _sent_note())
 
 
 @blueprint.post("/work/landlines/<int:person_id>")
@@ -124,17 +137,25 @@ def claim_landline(person_id: int) -> ResponseReturnValue:
     return _change(WorkList.ITEMS, item_id, "claim")
 
 
-def _change(work: WorkList, item_id: int, action: str) -> ResponseReturnValue:
+def _change(work: WorkList, item_id: int, action: str, note: _Note | None = None) -> ResponseReturnValue:
+    """Do the action, and save the note that was typed on the same page: both, or neither."""
     change = _CHANGES[action]
-    with services().ledger.write() as connection:
-        row = queries.item(connection, work, item_id) or abort(404)
-        changed = change.apply(connection, work, item_id, claimant(), clock.now())
-        if changed:
-            audit(connection, change.kind, **_details(work, item_id))
-            if work is WorkList.MESSAGES:
-                settle_alarms(connection, clock.now())
+    if note and note.error:
+        return _show(work, item_id, note=note), 422
+    try:
+        with services().ledger.write() as connection:
+            row = queries.item(connection, work, item_id) or abort(404)
+            changed = change.apply(connection, work, item_id, claimant(), clock.now())
+            if changed:
+                audit(connection, change.kind, **_details(work, item_id))
+                if note and note.is_changed:
+                    _store_note(connection, work, item_id, note)
+                if work is WorkList.MESSAGES:
+                    settle_alarms(connection, clock.now())
+    except _NoteConflict as conflict:
+        return _show_conflict(work, item_id, str(conflict))
     if not changed:
-        return _show(work, item_id, problem_with=action), 409
+        return _show(work, item_id, problem_with=action, note=note), 409
     flash(str(change.sentence))
     if action in ("done", "release"):
         return back_to_list(words.kind_of(row))
@@ -142,28 +163,47 @@ def _change(work: WorkList, item_id: int, action: str) -> ResponseReturnValue:
 
 
 def _write_note(work: WorkList, item_id: int) -> ResponseReturnValue:
-    shared = services()
+    note = _sent_note() or abort(400)
+    if note.error:
+        return _show(work, item_id, note=note), 422
+    try:
+        with services().ledger.write() as connection:
+            queries.item(connection, work, item_id) or abort(404)
+            _store_note(connection, work, item_id, note)
+    except _NoteConflict as conflict:
+        return _show_conflict(work, item_id, str(conflict))
+    flash(gettext("The note is saved.") if note.typed else gettext("The note is deleted."))
+    return redirect(url_for(_SHOW[work], item_id=item_id), 303)
+
+
+def _sent_note() -> _Note | None:
+    """The note of the form; None if the form has no such field."""
+    if "note" not in request.form:
+        return None
     # Browsers send CRLF, and count a line break as one character.
-    typed = request.form.get("note", "").replace("\r\n", "\n").strip()
+    typed = request.form["note"].replace("\r\n", "\n").strip()
+    error = ""
     if len(typed) > MAX_NOTE:
         error = gettext("The note has %(count)s characters. Shorten it to %(limit)s.", count=len(typed), limit=MAX_NOTE)
-        return _show(work, item_id, note=_Note(typed, request.form.get("based_on", ""), error)), 422
-    with shared.ledger.write() as connection:
+    return _Note(typed, request.form.get("based_on", ""), request.form.get("loaded", ""), error)
+
+
+def _store_note(connection: Connection, work: WorkList, item_id: int, note: _Note) -> None:
+    """Raises _NoteConflict."""
+    if not work_claims.write_note(connection, services().vault, work, item_id, note.typed, note.based_on):
+        raise _NoteConflict(note.typed)
+    audit(connection, AuditKind.WORK_NOTED, **_details(work, item_id))
+
+
+def _show_conflict(work: WorkList, item_id: int, typed: str) -> ResponseReturnValue:
+    """The page with both notes."""
+    error = gettext(
+        "Somebody else has changed the note in the meantime; it is shown above. Add what you need from it to your"
+        " note, and save again."
+    )
+    with services().ledger.read() as connection:
         row = queries.item(connection, work, item_id) or abort(404)
-        based_on = request.form.get("based_on", "")
-        written = work_claims.write_note(connection, shared.vault, work, item_id, typed, based_on)
-        if written:
-            audit(connection, AuditKind.WORK_NOTED, **_details(work, item_id))
-    if not written:
-        error = gettext(
-            "Somebody else has changed the note in the meantime; it is shown above. Add what you need from it to your"
-            " note, and save again."
-        )
-        with shared.ledger.read() as connection:
-            row = queries.item(connection, work, item_id) or abort(404)
-        return _show(work, item_id, note=_Note(typed, note_version(row.note_sealed), error)), 409
-    flash(gettext("The note is saved.") if typed else gettext("The note is deleted."))
-    return redirect(url_for(_SHOW[work], item_id=item_id), 303)
+    return _show(work, item_id, note=_loaded_note(row)._replace(typed=typed, error=error)), 409
 
 
 def _show(work: WorkList, item_id: int, *, problem_with: str = "", note: _Note | None = None) -> str:
@@ -184,7 +224,7 @@ def _show(work: WorkList, item_id: int, *, problem_with: str = "", note: _Note |
         here=url_for(_SHOW[work], item_id=item_id),
         masked=None if work is WorkList.MESSAGES else masked(shared.vault, row.phone_sealed),
         stored_note=stored,
-        note=note or _kept_note(row, stored),
+        note=note or _kept_note(row),
         note_limit=MAX_NOTE,
         problem=_problem(problem_with, row),
         content=live_line().content,
@@ -203,12 +243,21 @@ def _stored_note(row: Row[Any]) -> str | None:
         return None
 
 
-def _kept_note(row: Row[Any], stored: str | None) -> _Note:
+def _loaded_note(row: Row[Any]) -> _Note:
+    stored = _stored_note(row) or ""
+    return _Note(stored, note_version(row.note_sealed), _words_id(stored))
+
+
+def _words_id(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def _kept_note(row: Row[Any]) -> _Note:
     """What was typed before the session ended, else the stored note."""
     kept = kept_fields(request.script_root + request.path) if request.method == "GET" else {}
     if "note" in kept:
-        return _Note(kept["note"][0], kept.get("based_on", [""])[0])
-    return _Note(stored or "", note_version(row.note_sealed))
+        return _Note(*(kept.get(name, [""])[0] for name in ("note", "based_on", "loaded")))
+    return _loaded_note(row)
 
 
 def _problem(action: str, row: Row[Any]) -> str:

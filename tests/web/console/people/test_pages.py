@@ -221,6 +221,11 @@ def test_a_reason_is_kept_when_the_session_has_ended(ann, clinic):
     assert RTL not in ann.page("/people/1/opt-out")
 
 
+def test_a_browser_warns_before_typed_words_are_lost(ann):
+    for path in ("/people/1/opt-out", "/people/1/opt-in"):
+        assert " data-unsaved>" in ann.page(path), path
+
+
 # The language
 
 
@@ -276,7 +281,11 @@ def test_a_planned_text_is_sent_now_and_left_out(ann, clinic):
     assert (response.status_code, response.location) == (303, "/people/appointments/A1")
     assert clinic.states("A1") == {"7d": "skipped"}
     assert "somebody of the staff left it out" in ann.page("/people/appointments/A1")
-    ann.post("/people/texts/send", form)
+    asked = ann.post("/people/texts/send", form)
+    assert asked.status_code == 200
+    assert "Send this text now?" in asked.get_data(as_text=True)
+    assert clinic.states("A1") == {"7d": "skipped"}
+    ann.post("/people/texts/send", {**form, "confirmed": "yes"})
     assert clinic.states("A1") == {"7d": "planned"}
     page = ann.page("/people/appointments/A1")
     assert "It goes out within moments" in page
@@ -292,7 +301,7 @@ def test_a_planned_text_is_sent_now_and_left_out(ann, clinic):
 def test_a_text_that_must_not_go_out_is_refused_with_a_reason(ann, clinic, values, sentence):
     with clinic.ledger.write() as connection:
         connection.execute(update(appointment).values(values))
-    response = ann.post("/people/texts/send", {"appointment_id": "A1", "step": "7d"})
+    response = ann.post("/people/texts/send", {"appointment_id": "A1", "step": "7d", "confirmed": "yes"})
     assert response.status_code == 409
     assert sentence in response.get_data(as_text=True)
     assert "infoline" not in response.get_data(as_text=True).split("<main")[1].split("<footer")[0]

@@ -17,7 +17,7 @@ from ivr.releases.store import publish_release
 from ivr.web.console.prompts.editing.sections import PartField, fields_of, places_of_lines, rebuild
 from tests.support.clinic import NOW
 from tests.support.paths import ROOT
-from tests.web.console.prompts.support import GOODBYE, NEW, OLD, edit, replaced, send, words_form
+from tests.web.console.prompts.support import GOODBYE, NEW, OLD, edit, form_of, replaced, send, words_form
 
 SHIPPED = read_folder(ROOT / "prompts")
 CANCER = "/prompts/en/cancer"
@@ -133,25 +133,66 @@ def test_findings_are_shown_beside_their_part_while_one_types(published):
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("change", "field", "sentence"),
     [
-        {},
-        {"words": "x"},
-        {"heading": "Spoken", "words": "x" * 100_000, "place": ""},
-        {"heading": "Nothing", "words": "x", "place": ""},
-        {"heading": "Spoken", "words": "x", "place": "999999999999999"},
-        {"heading": "Spoken", "words": "", "place": "0"},
-        {"heading": "Spoken", "words": "# x\n\ufeff\U0001f600 שלום", "place": "-1"},
-        {"whole": "---\n[: broken"},
-        {"whole": ""},
+        ({"title": " "}, "title", "Enter a title"),
+        ({"sources": " , "}, "sources", "Name at least one source."),
+        ({"phrases": "x" * 100_000}, "phrases", "This is more than one prompt can hold"),
     ],
 )
-def test_bad_input_is_answered_with_a_page(published, fields):
+def test_a_refused_form_keeps_what_was_typed_and_links_to_the_field(published, change, field, sentence):
     nurse = published.browser("operator")
-    form = words_form(nurse)
-    for path in (f"{GOODBYE}/proof", GOODBYE):
-        answer = send(nurse, path, {"version": form["version"], "sources": "line", **fields})
-        assert answer.status_code in (200, 303, 400, 409)
+    form = words_form(nurse, CANCER)
+    words = form.getlist("words")
+    words[1] = "Typed for half an hour, with <care>."
+    form.setlist("words", words)
+    form.update({"phrases": form["phrases"] + "\nmy new phrase"})
+    for name, value in change.items():
+        form[name] = value
+    answer = send(nurse, CANCER, form)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 400
+    assert f'<a href="#{field}">{sentence}' in page
+    assert f'id="{field}-error">{sentence}' in page
+    assert page.count('aria-invalid="true"') == 1
+    kept = form_of(page, "words-form")
+    assert kept.getlist("words") == words
+    assert (kept["version"], kept["phrases"]) == (form["version"], form["phrases"])
+    assert kept["title"] == form["title"].strip()
+    assert sentence in send(nurse, f"{CANCER}/proof", form).get_data(as_text=True)
+
+
+def test_a_whole_file_and_a_part_that_are_too_long_are_kept_too(published):
+    nurse = published.browser("operator")
+    version = words_form(nurse)["version"]
+    page = send(nurse, GOODBYE, {"version": version, "whole": "long " * 20_000}).get_data(as_text=True)
+    assert '<a href="#whole">This is more' in page
+    assert page.count("long long") > 1000
+    form = replaced(words_form(nurse), OLD, "long " * 20_000)
+    page = send(nurse, GOODBYE, form).get_data(as_text=True)
+    assert '<a href="#words-0">This is more' in page
+    assert form_of(page, "words-form")["words"].count("long") == 20_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, 400),
+        ({"words": "x"}, 400),
+        ({"heading": "Spoken", "words": "x" * 100_000, "place": ""}, 400),
+        ({"heading": "Nothing", "words": "x", "place": ""}, 400),
+        ({"heading": "Spoken", "words": "x", "place": "999999999999999"}, 303),
+        ({"heading": "Spoken", "words": "", "place": "0"}, 303),
+        ({"heading": "Spoken", "words": "# x\n\ufeff\U0001f600 שלום", "place": "-1"}, 303),
+        ({"whole": "---\n[: broken"}, 303),
+        ({"whole": ""}, 303),
+    ],
+)
+def test_bad_input_is_answered_with_a_page(published, fields, status):
+    nurse = published.browser("operator")
+    form = {"version": words_form(nurse)["version"], "sources": "line", **fields}
+    assert send(nurse, f"{GOODBYE}/proof", form).status_code == 200
+    assert send(nurse, GOODBYE, form).status_code == status
     assert nurse.get(GOODBYE).status_code == 200
 
 

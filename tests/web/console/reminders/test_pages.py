@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
-from ivr.ledger.tables import batch
+from ivr.ledger.tables import appointment, batch, text
 from ivr.people.audit import AuditKind, entries_since
 from ivr.web.console.reminders.state_words import reason_words
 from tests.support.clinic import NOW, at, row
 
 PAGES = ("/reminders", "/reminders/appointments", "/reminders/appointments/2026-12-04", "/reminders/plan")
+PERSON = {"person_id": 1, "appointment_id": 1, "starts_at": NOW}
 FORGED = ("0", "-1", "999", "99999999999999999999", "x", "1%00", "1'--")
 
 
@@ -98,6 +99,38 @@ def test_a_batch_shows_its_states_and_what_to_do(console, clinic):
     assert "sent, no receipt yet" in page
     assert 'hx-trigger="every 3s"' in page
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize(
+    ("state", "waits"),
+    [
+        ("planned", False),  # Of a planned text, its appointment has the next due time.
+        ("claimed", True),
+        ("uncertain", True),
+        ("handed_over", True),
+        ("delivered", False),
+        ("no_receipt", False),
+        ("skipped", False),
+    ],
+)
+def test_a_batch_refreshes_itself_while_a_text_can_still_change(console, clinic, state, waits):
+    with clinic.ledger.write() as connection:
+        connection.execute(update(appointment).values(next_due_at=None))
+        connection.execute(insert(text).values(batch_id=1, step="7d", state=state, updated_at=NOW, **PERSON))
+    browser = console.browser("scheduler")
+    for path in ("/reminders/batches/1", "/reminders/batches/1/live"):
+        assert ('hx-trigger="every 3s"' in browser.page(path)) == waits, path
+
+
+def test_the_live_part_has_the_buttons_of_the_batch_as_it_is_now(console, clinic):
+    browser, live = console.browser("scheduler"), "/reminders/batches/1/live"
+    assert 'id="pause"' in browser.page(live)
+    browser.post("/reminders/batches/1", {"action": "pause"})
+    page = browser.page(live)
+    assert 'id="resume"' in page
+    assert 'id="pause"' not in page
+    assert browser.page("/reminders/batches/1").count('id="resume"') == 1
+    assert 'id="resume"' not in console.browser("operator").page(live)
 
 
 def test_a_batch_is_paused_resumed_and_cancelled(console, clinic):

@@ -23,6 +23,7 @@ def drafts(console, clinic_for_commands):
 
 def fields(page: str) -> dict[str, str]:
     """The fields of the form, as a browser would send them."""
+    assert 'id="plan-form" data-unsaved>' in page
     form = page[page.index('id="plan-form"') :]
     found = {}
     for tag in re.findall(r"<input[^>]*>", form):

@@ -6,7 +6,14 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from ivr.web.console.reminders.appointment_queries import count_days, next_day, of_day
-from ivr.web.console.reminders.batch_queries import Ahead, ahead, batches_page, find_appointment
+from ivr.web.console.reminders.batch_queries import (
+    Ahead,
+    Wanted,
+    ahead,
+    batches_page,
+    find_appointment,
+    texts_for_reason,
+)
 from tests.support.clinic import NOW, at, row
 
 ZONE = ZoneInfo("America/New_York")
@@ -31,8 +38,10 @@ def test_a_batch_is_listed_found_and_counted(clinic_on_each_database):
     clinic.import_rows(row(1, at(9)), row(2, at(1, 2)))
     clinic.send(NOW)
     with clinic.ledger.read() as connection:
-        [listed], more = batches_page(connection, 1)
-        assert (listed.appointments, more) == (2, False)
+        [listed], count = batches_page(connection, Wanted(), 1)
+        assert (listed.appointments, count) == (2, 1)
+        assert batches_page(connection, Wanted("nothing", (NOW, NOW)), 1) == ([], 0)
+        assert texts_for_reason(connection, 1, "late", 1)[1] is False
         assert find_appointment(connection, 1, "A1") == clinic.appointment("A1").id
         assert find_appointment(connection, 2, "A1") is None
         left = ahead(connection, 1, clinic.content.config.reminders)

@@ -58,7 +58,14 @@ def test_what_changed_and_what_is_cancelled_are_counted(console, clinic):
     newer = [row(1, at(3)), row(2, at(5)), row(3, at(9), status="cancelled"), row(4, at(9))]
     _, page = upload(console.browser("scheduler"), csv_text(newer))
     assert [number(page, label) for label in ("New", "Changed", "Cancelled", "Unchanged")] == [1, 1, 1, 1]
-    assert "Import 3 appointments" in page
+    assert "Import 2 appointments, cancel 1<" in page
+    _, page = upload(console.browser("scheduler"), csv_text([row(3, at(9), status="cancelled")]))
+    assert ">Cancel 1 appointment<" in page
+
+
+def test_the_texts_are_read_before_the_button_that_sends_them(console, clinic):
+    _, page = upload(console.browser("scheduler"), GOOD)
+    assert page.index('class="bubble"') < page.index('name="action" value="import"')
 
 
 def test_a_file_with_nothing_to_import_has_no_button_but_says_what_to_do(console, clinic):

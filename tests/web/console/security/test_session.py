@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from itsdangerous import TimestampSigner
@@ -49,3 +50,22 @@ def test_a_part_asked_for_while_somebody_types_takes_back_no_note(browser: Brows
 def test_somebody_who_types_for_minutes_stays_signed_in(aged: Browser) -> None:
     assert renews(aged, HTMX)
     assert not renews(aged, HTMX)
+
+
+@pytest.mark.parametrize(
+    ("current", "page"),
+    [
+        ("http://localhost/reminders/batches/1?appointment=A1", "/reminders/batches/1?appointment=A1"),
+        ("http://localhost/", "/"),
+        ("http://localhost//evil.example/", "/"),
+        ("https://evil.example/reminders", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_live_part_whose_session_has_ended_leads_back_to_its_page(console: Console, current: str, page: str) -> None:
+    headers = {HTMX: "true", LIVE: "1", "HX-Current-URL": current}
+    answer = console.stranger().get("/reminders/batches/1/live", headers=headers)
+    assert answer.status_code == 204
+    address = urlsplit(answer.headers["HX-Redirect"])
+    assert (address.path, parse_qs(address.query)["next"]) == ("/login", [page])

@@ -264,10 +264,74 @@ def test_two_people_write_a_note_at_once_and_neither_is_lost(ann, bob, clinic):
     assert clinic.vault.open(only(clinic, todo).note_sealed) == "of both"
 
 
+def note_form(page):
+    """The form of the note, as its buttons send it, and the actions of the buttons."""
+    assert '<form method="post"' in page
+    form = dict(re.findall(r'name="(based_on|loaded)" value="(\w*)"', page))
+    return form, re.findall(r'form="note-form" formaction="([^"]*)"', page)
+
+
+def test_a_button_that_changes_the_item_saves_the_typed_note_too(ann, bob, clinic):
+    form, actions = note_form(ann.page("/work/items/1"))
+    assert actions == ["/work/items/1/claim", "/work/items/1/done"]
+    ann.post(actions[0], {**form, "note": "rang twice"})
+    assert "rang twice" in ann.page("/work/items/1")
+    form, actions = note_form(ann.page("/work/items/1"))
+    assert actions == ["/work/items/1/done", "/work/items/1/release"]
+    assert ann.post(actions[0], {**form, "note": "moved to May"}).location == "/work/items"
+    assert clinic.vault.open(only(clinic, todo).note_sealed) == "moved to May"
+    assert len(audited(clinic, "work_noted")) == 2
+
+
+def test_a_note_that_nobody_typed_is_left_as_it_is(ann, bob, clinic):
+    form, _ = note_form(ann.page("/work/items/1"))
+    bob.post("/work/items/1", {"note": "of Bob", "based_on": ""})
+    assert ann.post("/work/items/1/claim", {**form, "note": ""}).status_code == 303
+    assert clinic.vault.open(only(clinic, todo).note_sealed) == "of Bob"
+    assert len(audited(clinic, "work_noted")) == 1
+
+
+def test_an_item_is_not_done_while_its_note_cannot_be_saved(ann, bob, clinic):
+    form, _ = note_form(ann.page("/work/items/1"))
+    assert ann.post("/work/items/1/done", {**form, "note": "x" * 10_001}).status_code == 422
+    bob.post("/work/items/1", {"note": "of Bob", "based_on": ""})
+    answer = ann.post("/work/items/1/done", {**form, "note": "of Ann"})
+    page = answer.get_data(as_text=True)
+    assert (answer.status_code, only(clinic, todo).done_at) == (409, None)
+    assert "of Ann" in page
+    assert "of Bob" in page
+    assert not audited(clinic, "work_done")
+    assert ann.post("/work/items/1/done", {**note_form(page)[0], "note": "of both"}).status_code == 303
+    assert clinic.vault.open(only(clinic, todo).note_sealed) == "of both"
+
+
+def test_a_note_for_an_item_that_somebody_else_took_stays_in_the_form(ann, bob, clinic):
+    form, _ = note_form(bob.page("/work/items/1"))
+    ann.post("/work/items/1/claim")
+    answer = bob.post("/work/items/1/claim", {**form, "note": "typed by Bob"})
+    assert answer.status_code == 409
+    assert "typed by Bob</textarea>" in answer.get_data(as_text=True)
+
+
+def test_a_note_typed_before_the_session_ended_is_kept_whatever_button_sent_it(ann, clinic):
+    token, (form, _) = ann.token(), note_form(ann.page("/work/items/1"))
+    with ann.client.session_transaction() as session:
+        identity = session.pop("_user_id")
+    fields = {**form, "csrf_token": token, "note": "rang twice"}
+    sent_from = {"Referer": "http://localhost/work/items/1"}
+    assert ann.client.post("/work/items/1/done", data=fields, headers=sent_from).location == "/login?next=/work/items/1"
+    with ann.client.session_transaction() as session:
+        session["_user_id"] = identity
+    assert "rang twice</textarea>" in ann.page("/work/items/1")
+
+
 def test_a_note_whose_key_is_lost_is_explained(ann, clinic):
     with clinic.ledger.write() as connection:
         connection.execute(update(todo).values(note_sealed=b"0" * 40))
-    assert "The note cannot be read" in ann.page("/work/items/1")
+    page = ann.page("/work/items/1")
+    assert "The note cannot be read" in page
+    assert '<form method="post" action="/work/items/1/claim"' in page
+    assert 'form="note-form"' not in page
 
 
 # Roles, forged ids, and what must not leak

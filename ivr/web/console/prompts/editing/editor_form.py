@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from werkzeug.datastructures import MultiDict
 
@@ -16,11 +16,17 @@ from ivr.web.console.prompts.editing.sections import PartField, PromptFields, fi
 from ivr.web.console.words import gettext, reason_of, translated
 
 MOST_CHARACTERS = 60_000
-_MOST_PARTS = 40
+MOST_PARTS = 40
+# Ids of the page: its form, and its field for a whole file.
+FORM, WHOLE = "words-form", "whole"
 
 
 class NotReadable(ValueError):
-    """The fields cannot be put into the file; the message says why."""
+    """The fields cannot be put into the file. errors: why, by the id of the field on the page."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = errors
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,6 @@ class FormView:
     remarks: tuple[Remark, ...] = ()
     text: TextMeasure | None = None
     bubble: str = ""
-    errors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -66,16 +71,14 @@ class FormView:
 
 
 def read_form(form: MultiDict[str, str]) -> PromptFields | str:
-    """The fields that were sent, or the text of a whole file. Raises NotReadable."""
-    if sum(len(text) for _, text in form.items(multi=True)) > MOST_CHARACTERS:
-        raise NotReadable(gettext("This is more than one prompt can hold: shorten it."))
+    """The fields that were sent, or the text of a whole file. Raises NotReadable if some are missing."""
     if "whole" in form:
         return _lines(form["whole"])
     headings, words, places = form.getlist("heading"), form.getlist("words"), form.getlist("place")
-    if not len(headings) == len(words) == len(places) or not 0 < len(words) <= _MOST_PARTS:
-        raise NotReadable(gettext("The form is not complete. Reload the page."))
+    if not len(headings) == len(words) == len(places) or not 0 < len(words) <= MOST_PARTS:
+        raise _incomplete()
     if any(heading not in SECTIONS for heading in headings):
-        raise NotReadable(gettext("The form is not complete. Reload the page."))
+        raise _incomplete()
     parts = (
         PartField(heading, _lines(text).strip(), int(place) if place.isascii() and place.isdecimal() else None)
         for heading, text, place in zip(headings, words, places, strict=True)
@@ -88,6 +91,10 @@ def read_form(form: MultiDict[str, str]) -> PromptFields | str:
     )
 
 
+def _incomplete() -> NotReadable:
+    return NotReadable({FORM: gettext("The form is not complete. Reload the page.")})
+
+
 def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -98,25 +105,68 @@ def _items(text: str) -> Sequence[str]:
 
 def written(data: bytes, sent: PromptFields | str) -> bytes:
     """The file with what was sent. Raises NotReadable."""
+    before = fields_of(data)
+    if errors := _errors(before, sent):
+        raise NotReadable(errors)
     if isinstance(sent, str):
         return f"{sent.rstrip()}\n".encode()
-    before = fields_of(data)
-    if before and before.title and not sent.title:
-        raise NotReadable(gettext("Enter a title: the line names the prompt by it."))
-    if before and before.sources and not sent.sources:
-        raise NotReadable(gettext("Name at least one source."))
     try:
         return rebuild(data, sent).data
     except BrokenPrompts as broken:
-        raise NotReadable(sentences_of(broken.findings)) from None
+        sentence = sentences_of(broken.findings)
     except ValueError as refused:
-        raise NotReadable(reason_of(refused)) from None
+        sentence = reason_of(refused)
+    raise NotReadable({_refused_field(data, before, sent): sentence})
+
+
+def _errors(before: PromptFields | None, sent: PromptFields | str) -> dict[str, str]:
+    """What is missing or too long, by field."""
+    sizes = {WHOLE: len(sent)} if isinstance(sent, str) else _sizes(sent)
+    errors = {}
+    if before and isinstance(sent, PromptFields):
+        if before.title and not sent.title:
+            errors["title"] = gettext("Enter a title: the line names the prompt by it.")
+        if before.sources and not sent.sources:
+            errors["sources"] = gettext("Name at least one source.")
+    if sum(sizes.values()) > MOST_CHARACTERS:
+        longest = max(sizes, key=lambda name: sizes[name])
+        errors[longest] = gettext("This is more than one prompt can hold: shorten it.")
+    return errors
+
+
+def _sizes(sent: PromptFields) -> dict[str, int]:
+    """The characters of each field."""
+    words = {words_id(index): len(part.words) for index, part in enumerate(sent.parts)}
+    lists = {"phrases": sent.phrases, "sources": sent.sources}
+    return {"title": len(sent.title), **words, **{name: sum(map(len, items)) for name, items in lists.items()}}
+
+
+def words_id(index: int) -> str:
+    """The id of the field with the words of a part."""
+    return f"words-{index}"
+
+
+def first_field(sent: PromptFields | str) -> str:
+    """The id of the field that an error belongs to if it belongs to none in particular."""
+    return WHOLE if isinstance(sent, str) else words_id(0)
+
+
+def _refused_field(data: bytes, before: PromptFields | None, sent: PromptFields) -> str:
+    """The id of the field that cannot be changed in the file."""
+    if before is None:
+        return first_field(sent)
+    for name in ("title", "sources", "phrases"):
+        try:
+            rebuild(data, replace(before, **{name: getattr(sent, name)}))
+        except ValueError:
+            return name
+    return first_field(sent)
 
 
 def view_of(content: Content, file: str, data: bytes, sent: PromptFields | str | None = None) -> FormView:
     """The form for a file, with the fields that were sent, or those of the file. Raises NotReadable."""
     if sent is None:
-        sent = fields_of(data) or data.decode("utf-8", "replace").replace("\r\n", "\n")
+        sent = _loaded(data)
     changed = data if isinstance(sent, PromptFields) and sent == fields_of(data) else written(data, sent)
     proof = proof_prompt(content, file, changed)
     placed = _placed_remarks(file, changed, proof.findings)
@@ -125,15 +175,13 @@ def view_of(content: Content, file: str, data: bytes, sent: PromptFields | str |
     index_of = dict(enumerate(rebuild(data, sent).places))
     lines = places_of_lines(changed)
     measures = {index_of.get(lines.get(measure.line)): measure for measure in proof.sections}  # type: ignore[arg-type]
-    spoken = sum(part.heading == SECTIONS[0] for part in sent.parts)
     parts = tuple(
-        PartView(
-            part,
-            _number(sent.parts, index) if spoken > 1 and part.heading == SECTIONS[0] else 0,
-            measures.get(index),
-            tuple(remark for place, remark in placed if isinstance(place, int) and index_of.get(place) == index),
+        replace(
+            view,
+            measure=measures.get(index),
+            remarks=tuple(each for place, each in placed if isinstance(place, int) and index_of.get(place) == index),
         )
-        for index, part in enumerate(sent.parts)
+        for index, view in enumerate(_unchecked_parts(sent))
     )
     return FormView(
         changed,
@@ -145,6 +193,27 @@ def view_of(content: Content, file: str, data: bytes, sent: PromptFields | str |
         proof.text,
         _bubble(content, file, changed),
     )
+
+
+def _loaded(data: bytes) -> PromptFields | str:
+    return fields_of(data) or data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def unchecked_view(data: bytes, sent: PromptFields | str | None) -> FormView:
+    """The form with fields that cannot be put into the file, so that nothing is known about them."""
+    if sent is None:
+        sent = _loaded(data)
+    if isinstance(sent, str):
+        return FormView(data, None, whole=sent)
+    return FormView(data, sent, tuple(_unchecked_parts(sent)))
+
+
+def _unchecked_parts(sent: PromptFields) -> list[PartView]:
+    spoken = sum(part.heading == SECTIONS[0] for part in sent.parts)
+    return [
+        PartView(part, _number(sent.parts, index) if spoken > 1 and part.heading == SECTIONS[0] else 0)
+        for index, part in enumerate(sent.parts)
+    ]
 
 
 def _number(parts: Sequence[PartField], index: int) -> int:

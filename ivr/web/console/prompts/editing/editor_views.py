@@ -27,7 +27,15 @@ from ivr.web.console.prompts.drafted import (
     readable_content,
     recorder,
 )
-from ivr.web.console.prompts.editing.editor_form import NotReadable, read_form, view_of, written
+from ivr.web.console.prompts.editing.editor_form import (
+    MOST_PARTS,
+    NotReadable,
+    first_field,
+    read_form,
+    unchecked_view,
+    view_of,
+    written,
+)
 from ivr.web.console.prompts.editing.recorded import slots_of
 from ivr.web.console.prompts.editing.sections import PromptFields, fields_of
 from ivr.web.console.prompts.tree import source_digest, title_of
@@ -59,8 +67,8 @@ def _page(draft: Draft, file: str, sent: PromptFields | str | None, **values: An
     try:
         form = view_of(content, file, draft.files[file], sent)
     except NotReadable as refused:
-        values.setdefault("problem", reason_of(refused))
-        form = view_of(content, file, draft.files[file])
+        values["errors"] = refused.errors
+        form = unchecked_view(draft.files[file], sent)
     return render_template(
         "prompts/editor.html",
         language=language,
@@ -73,11 +81,13 @@ def _page(draft: Draft, file: str, sent: PromptFields | str | None, **values: An
         can_listen=name in spoken_prompts(content, language),
         slots=slots_of(draft, content, language, name),
         others=_others(draft, language, name),
-        **{"problem": "", "conflict": "", "changes": (), **values, **_sign_off(content, language, name)},
+        **{"errors": {}, "conflict": "", "changes": (), **values, **_sign_off(content, language, name)},
     )
 
 
 def _addable(fields: PromptFields) -> list[tuple[str, str]]:
+    if len(fields.parts) == MOST_PARTS:
+        return []
     present = {part.heading for part in fields.parts}
     labels = {"Spoken": gettext("Add a spoken part"), "Texted": gettext("Add a text message")}
     return [(heading, label) for heading, label in labels.items() if heading == "Spoken" or heading not in present]
@@ -113,9 +123,7 @@ def proof(language: str, name: str) -> ResponseReturnValue:
     try:
         form = view_of(readable_content(draft), file, draft.files[file], read_form(request.form))
     except NotReadable as refused:
-        return render_template(
-            "prompts/_proof.html", form=None, problem=reason_of(refused), live=True, language=language
-        )
+        return render_template("prompts/_proof.html", form=None, problem=str(refused), live=True, language=language)
     return render_template("prompts/_proof.html", form=form, problem="", live=True, language=language)
 
 
@@ -127,11 +135,14 @@ def save(language: str, name: str) -> ResponseReturnValue:
     version = request.form.get("version", "")
     try:
         sent = read_form(request.form)
+    except NotReadable as refused:
+        return _page(draft, file, None, version=version, errors=refused.errors), 400
+    try:
         if isinstance(sent, PromptFields) and request.form.get("add") in SECTIONS:
             return _page(draft, file, sent.with_new_part(request.form["add"]), version=version)
         data = written(draft.files[file], sent)
-    except NotReadable as refused:
-        return _page(draft, file, None, version=version, problem=reason_of(refused)), 400
+    except NotReadable:
+        return _page(draft, file, sent, version=version), 400
     try:
         # A person who has seen the other version may replace it.
         expected = request.form.get("replaces") or version
@@ -139,7 +150,7 @@ def save(language: str, name: str) -> ResponseReturnValue:
     except EditConflict as conflict:
         return _conflict(file, data, sent, str(conflict)), 409
     except (FileRejected, NoDraft) as refused:
-        return _page(draft, file, sent, version=version, problem=reason_of(refused)), 400
+        return _page(draft, file, sent, version=version, errors={first_field(sent): reason_of(refused)}), 400
     flash(
         gettext("Saved in the draft. It goes live once the draft is published.")
         if file in saved.changed
