@@ -14,6 +14,8 @@ from ivr.web.console.security.kept_forms import keep_form
 HTMX = "HX-Request"
 # Live parts of a form that are asked for at every pause in typing.
 _WHILE_TYPING = frozenset({"prompts.proof"})
+# Forms whose address answers GET with something that is no page.
+_WITHOUT_PAGE = frozenset({"prompts.record"})
 
 
 class Gate:
@@ -69,7 +71,8 @@ def _page_to_return_to() -> str:
     if request.method == "GET":
         return request.full_path.rstrip("?")
     adapter = current_app.create_url_adapter(request)
-    if adapter is not None and adapter.test(request.path, method="GET"):
+    has_page = request.endpoint not in _WITHOUT_PAGE
+    if has_page and adapter is not None and adapter.test(request.path, method="GET"):
         return request.path
     sent_from = urlsplit(request.referrer or "")
     path = sent_from.path.removeprefix(request.script_root)
