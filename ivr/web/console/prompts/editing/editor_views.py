@@ -66,7 +66,7 @@ def _page(draft: Draft, file: str, sent: PromptFields | str | None, **values: An
         language=language,
         language_name=language_name(language),
         name=name,
-        title=title_of(content, name),
+        title=title_of(content, name, language),
         form=form,
         addable=_addable(form.fields) if form.fields else [],
         change=draft.changed.get(file),
@@ -135,7 +135,7 @@ def save(language: str, name: str) -> ResponseReturnValue:
     try:
         # A person who has seen the other version may replace it.
         expected = request.form.get("replaces") or version
-        saved = drafts().save(file, data, staff_user().name, clock.now(), expected, recorder())
+        saved = drafts().save(file, data, staff_user().name, clock.now(), expected, recorder(file))
     except EditConflict as conflict:
         return _conflict(file, data, sent, str(conflict)), 409
     except (FileRejected, NoDraft) as refused:

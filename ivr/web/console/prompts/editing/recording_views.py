@@ -63,7 +63,7 @@ def record(language: str, name: str, target: str) -> ResponseReturnValue:
             return _both_recordings(language, name, target, new.data)
         files: dict[str, Version] = {old: (None, draft.version(old)) for old in new.replaced}
         files[new.file] = (new.data, draft.version(new.file))
-        drafts().save_together(files, staff_user().name, clock.now(), recorder())
+        drafts().save_together(files, staff_user().name, clock.now(), recorder(*files))
     except EditConflict:
         return _both_recordings(language, name, target, new.data)
     except (UnusableAudio, NothingToRecord, FileRejected, NoDraft) as refused:
@@ -96,7 +96,7 @@ def _both_recordings(language: str, name: str, target: str, mine: bytes) -> tupl
         language=language,
         language_name=language_name(language),
         name=name,
-        title=title_of(readable_content(draft), name),
+        title=title_of(readable_content(draft), name, language),
         slot=slot,
         who=saved_by(draft, *names),
         sound=base64.b64encode(mine).decode(),
@@ -115,7 +115,7 @@ def remove_recording(language: str, name: str, target: str) -> ResponseReturnVal
         flash(gettext("Somebody else has removed this recording already."), "wrong")
         return back
     try:
-        drafts().remove(slot.file, staff_user().name, clock.now(), request.form.get("version", ""), recorder())
+        drafts().remove(slot.file, staff_user().name, clock.now(), request.form.get("version", ""), recorder(slot.file))
     except EditConflict:
         sentence = gettext(
             "%(name)s changed this recording in the meantime. Listen to it, and remove it if you still want to.",

@@ -48,7 +48,7 @@ def _page(language: str, name: str, collision: Collision | None = None) -> Respo
         language=language,
         language_name=language_name(language),
         name=name,
-        title=title_of(readable_content(draft), name),
+        title=title_of(readable_content(draft), name, language),
         prompt=prompt,
         is_signed=is_signed_off(prompt),
         version=draft.version(file),
@@ -98,7 +98,9 @@ def _rewrite(
     file = prompt_file(draft, language, name)
     try:
         data = change(draft.files[file])
-        drafts().save(file, data, staff_user().name, clock.now(), request.form.get("version", ""), recorder(kind))
+        drafts().save(
+            file, data, staff_user().name, clock.now(), request.form.get("version", ""), recorder(file, kind=kind)
+        )
     except (FileRejected, NoDraft, BrokenPrompts, ValueError) as refused:
         flash(reason_of(refused), "wrong")
     else:

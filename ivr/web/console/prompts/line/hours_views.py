@@ -9,7 +9,6 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ivr import clock
-from ivr.line.callflow.holiday_calendar import closed_days
 from ivr.line.content.loader import LINE_FILE
 from ivr.line.content.yaml_source import Path
 from ivr.releases.drafts import EditConflict, FileRejected, NoDraft
@@ -21,6 +20,7 @@ from ivr.web.console.prompts.line.hours_form import (
     MOST_NAME,
     EntryForm,
     changes_of,
+    closed_reasons,
     errors_of,
     fields_of,
     months_of,
@@ -69,7 +69,7 @@ def _page(
         year=year,
         years=range(today.year, today.year + 4),
         months=months_of(config.holidays, year),
-        closed=closed_days(config.holidays, year),
+        closed=closed_reasons(config.holidays, year),
         is_confirmed=(config.holidays.confirmed or 0) >= year,
         is_changed=LINE_FILE in line.draft.changed,
         collision=collision,
@@ -119,7 +119,7 @@ def _save(line: LineFile, changes: Mapping[Path, str]) -> None:
     """Save. Raises Refused, and EditConflict if somebody else saved at the same moment."""
     data = line.changed(changes)
     try:
-        drafts().save(LINE_FILE, data, staff_user().name, clock.now(), line.version, recorder())
+        drafts().save(LINE_FILE, data, staff_user().name, clock.now(), line.version, recorder(LINE_FILE))
     except (FileRejected, NoDraft) as refused:
         raise Refused(reason_of(refused)) from None
 

@@ -14,6 +14,7 @@ from ivr.line.content.loader import LINE_FILE
 from ivr.line.diagram.svg import render_svg
 from ivr.releases.drafts import EditConflict, FileRejected, NoDraft, Version
 from ivr.web.console.context import staff_user
+from ivr.web.console.language import language as page_language
 from ivr.web.console.prompts.blueprint import blueprint
 from ivr.web.console.prompts.collisions import saved_by
 from ivr.web.console.prompts.drafted import drafts, language_name, readable_content, recorder
@@ -52,10 +53,12 @@ def _page(line: LineFile, errors: Mapping[str, str]) -> str:
     content = readable_content(line.draft)
     language = request.args.get("language", "")
     language = language if language in content.config.languages else content.config.default_language
-    offices = {entry.id: entry.name[content.config.default_language] for entry in content.config.directory}
+    # The words are those of the page, where the line has its language.
+    shown_in = page_language() if page_language() in content.config.languages else content.config.default_language
+    offices = {entry.id: entry.name[shown_in] for entry in content.config.directory}
     shown = []
     for name, menu in content.config.menus.items():
-        prompt = content.prompts[content.config.default_language, name]
+        prompt = content.prompts[shown_in, name]
         choices = (
             _Choice(key, prompt.choices.get(key, ""), offices.get(target) or title_of(content, target))
             for key, target in sorted(menu.choices.items())
@@ -115,7 +118,7 @@ def move_choice() -> ResponseReturnValue:
     try:
         files = swapped(line, readable_content(line.draft), request.form["menu"], key, other)
         versions: dict[str, Version] = {name: (data, line.draft.version(name)) for name, data in files.items()}
-        drafts().save_together(versions, staff_user().name, clock.now(), recorder())
+        drafts().save_together(versions, staff_user().name, clock.now(), recorder(*versions))
     except EditConflict:
         return _conflict(open_line_file())
     except (Refused, FileRejected, NoDraft) as refused:
