@@ -85,6 +85,7 @@ class Settings(FeedSettings):
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: str = Field(default="", repr=False)
+    oidc_trust_addresses: bool = False
     metrics_token: str = Field(default="", repr=False)
 
     clock_seconds: float = Field(default=5, gt=0)

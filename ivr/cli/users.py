@@ -123,7 +123,7 @@ def change_role(email: str, role: str) -> None:
     with context.ledger.write() as connection:
         user = _user(connection, email)
         set_role(connection, user.id, Role(role))
-        context.add_entry(connection, AuditKind.ROLE_CHANGED, user=user.id)
+        context.add_entry(connection, AuditKind.ROLE_CHANGED, user=user.id, role=role)
     echo(f"{user.email} is now {role}.")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 from ivr.ledger import Vault
 from ivr.ledger.tables import audit_entry, person
 
-Detail = int | None | Sequence[int]
+Detail = int | str | None | Sequence[int] | Sequence[str]
 
 
 class AuditKind(StrEnum):
@@ -84,7 +84,7 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.USER_INVITED: ("user",),
     AuditKind.USER_ENABLED: ("user",),
     AuditKind.USER_DISABLED: ("user",),
-    AuditKind.ROLE_CHANGED: ("user",),
+    AuditKind.ROLE_CHANGED: ("user", "role"),
     AuditKind.NUMBER_SHOWN: ("person",),
     AuditKind.APPOINTMENT_READ: ("appointment",),
     AuditKind.APPOINTMENTS_IMPORTED: ("batch", "rows"),
@@ -99,10 +99,10 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.WORK_DONE: ("callback", "todo", "message"),
     AuditKind.WORK_REOPENED: ("callback", "todo", "message"),
     AuditKind.WORK_NOTED: ("callback", "todo", "message"),
-    AuditKind.DRAFT_CHANGED: (),
+    AuditKind.DRAFT_CHANGED: ("files",),
     AuditKind.RELEASE_PUBLISHED: ("release",),
     AuditKind.RELEASE_ROLLED_BACK: ("release",),
-    AuditKind.PROMPT_SIGNED_OFF: (),
+    AuditKind.PROMPT_SIGNED_OFF: ("files",),
     AuditKind.API_KEY_ADDED: ("key",),
     AuditKind.API_KEY_REVOKED: ("key",),
     AuditKind.WEBHOOK_ADDED: ("webhook",),
@@ -128,6 +128,8 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.PERSON_ERASED: ("person",),
 }
 """The details of each kind: ids, lists of ids, or counts. A person is null if no such number is stored.
+
+`files` are names of files of prompts/, none if the whole draft was discarded; `role` is the new role.
 
 Of `callback`, `todo` and `message` (of an HL7 feed), those that were not changed are null."""
 

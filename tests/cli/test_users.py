@@ -73,4 +73,5 @@ def test_a_role_is_changed_and_every_change_is_in_the_audit_log() -> None:
     assert json.loads(users("--json").stdout)["users"][0]["role"] == "admin"
     entries = json.loads(CliRunner().invoke(main, ["audit", "--json"]).stdout)["entries"]
     assert [entry["kind"] for entry in entries] == ["user_added", "role_changed"]
+    assert entries[1]["details"]["role"] == "admin"
     assert "rosa" not in json.dumps(entries)

@@ -72,11 +72,9 @@ class Provider:
     def id_token(self) -> str:
         now = int(time.time())
         required = {"iss": self.url, "sub": "1", "aud": CLIENT, "iat": now, "exp": now + 60, "nonce": self.nonce}
-        return jwt.encode(
-            {"alg": "RS256", "kid": "k1"},
-            {**required, "email": EMAIL, "email_verified": True, **self.claims},
-            self.signing_key,
-        )
+        claims = {**required, "email": EMAIL, "email_verified": True, **self.claims}
+        given = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode({"alg": "RS256", "kid": "k1"}, given, self.signing_key)
 
     def close(self) -> None:
         self.server.shutdown()

@@ -10,25 +10,34 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 
+from ivr.i18n import N_
 from ivr.line.content.config import Holidays
 
 _MONDAY, _THURSDAY = 0, 3
 _LAST = -1
-_FIXED = {(1, 1): "New Year's Day", (7, 4): "Independence Day", (11, 11): "Veterans Day", (12, 25): "Christmas Day"}
+_FIXED = {
+    (1, 1): N_("New Year's Day"),
+    (7, 4): N_("Independence Day"),
+    (11, 11): N_("Veterans Day"),
+    (12, 25): N_("Christmas Day"),
+}
 # Month, weekday, and which one of the month.
 _FLOATING = {
-    (1, _MONDAY, 3): "Martin Luther King, Jr. Civil Rights Day",
-    (2, _MONDAY, 3): "Washington's Birthday",
-    (5, _MONDAY, _LAST): "Memorial Day",
-    (9, _MONDAY, 1): "Labor Day",
-    (10, _MONDAY, 2): "Columbus Day",
-    (11, _THURSDAY, 4): "Thanksgiving Day",
+    (1, _MONDAY, 3): N_("Martin Luther King, Jr. Civil Rights Day"),
+    (2, _MONDAY, 3): N_("Washington's Birthday"),
+    (5, _MONDAY, _LAST): N_("Memorial Day"),
+    (9, _MONDAY, 1): N_("Labor Day"),
+    (10, _MONDAY, 2): N_("Columbus Day"),
+    (11, _THURSDAY, 4): N_("Thanksgiving Day"),
 }
+_ELECTION_DAY = N_("Election Day")
+ADDED = "added in line.yaml"
+OBSERVED = " (observed)"
 
 
 def closed_days(rule: Holidays, year: int) -> dict[date, str]:
     """The days of a year on which entries with `holidays: closed` are closed, in order, each with its name."""
-    added = {day: "added in line.yaml" for day in rule.add if day.year == year}
+    added = {day: ADDED for day in rule.add if day.year == year}
     days = {day: name for day, name in _state_holidays(rule.state, year).items() if day not in rule.remove}
     return dict(sorted({**added, **days}.items()))
 
@@ -54,11 +63,11 @@ def _new_hampshire(year: int) -> Iterator[tuple[date, str]]:
         yield holiday, name
         # A holiday on a Sunday is observed on Monday; one on a Saturday stays there.
         if holiday.isoweekday() == 7:
-            yield holiday + timedelta(days=1), f"{name} (observed)"
+            yield holiday + timedelta(days=1), f"{name}{OBSERVED}"
     for (month, weekday, nth), name in _FLOATING.items():
         yield _nth_weekday(year, month, weekday, nth), name
     if year % 2 == 0:
-        yield _nth_weekday(year, 11, _MONDAY, 1) + timedelta(days=1), "Election Day"
+        yield _nth_weekday(year, 11, _MONDAY, 1) + timedelta(days=1), _ELECTION_DAY
 
 
 def _nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from joserfc.jwk import RSAKey
+from sqlalchemy import select
 
 from ivr import create_app
-from ivr.ledger.tables import console_user
+from ivr.ledger.tables import audit_entry, console_user
 from ivr.settings import load
 from ivr.staff.users import Role, add_user, set_active
 from ivr.web.console.app import create_console
@@ -67,6 +69,7 @@ def test_a_user_whom_the_provider_vouches_for_is_signed_in(console_with_provider
     [
         {"email": "nobody@example.org"},
         {"email_verified": False},
+        {"email_verified": "true"},
         {"email": ""},
         {"aud": "another client"},
         {"iss": "https://another.example"},
@@ -95,6 +98,26 @@ def test_a_disabled_user_is_not_signed_in(console_with_provider: Console, provid
         user_id = connection.execute(console_user.select()).one().id
         set_active(connection, user_id, active=False)
     assert sign_in(console_with_provider, provider)[1].status_code == 403
+    with console_with_provider.services.ledger.read() as connection:
+        failed = connection.execute(select(audit_entry).where(audit_entry.c.kind == "sign_in_failed")).one()
+    assert json.loads(failed.details) == {"user": user_id}
+
+
+@pytest.mark.parametrize(
+    ("is_trusted", "verified", "status"),
+    [(False, None, 403), (True, None, 302), (True, False, 403)],
+)
+def test_an_address_that_the_provider_does_not_call_verified_counts_only_by_a_setting(
+    request: pytest.FixtureRequest,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    is_trusted: bool,
+    verified: bool | None,
+    status: int,
+) -> None:
+    monkeypatch.setenv("OIDC_TRUST_ADDRESSES", "1" if is_trusted else "0")
+    provider.claims = {"email_verified": verified}
+    assert sign_in(request.getfixturevalue("console_with_provider"), provider)[1].status_code == status
 
 
 def test_an_answer_that_nobody_asked_for_signs_nobody_in(console_with_provider: Console) -> None:

@@ -116,17 +116,19 @@ MISSING = "/no/such/page"
 PAGES = (
     "/", "/line", "/today/waiting", "/today/numbers", "/account", "/change", "/mf-recovery-codes",
     "/people", "/people/1", "/people/1/opt-out", "/people/1/opt-in", "/people/appointments/A1",
-    "/prompts", "/prompts/draft",
-    "/prompts/history", "/prompts/unanswered",
+    "/prompts", "/prompts/draft", "/prompts/en/cancer", "/prompts/es/cancer",
+    "/prompts/es/cancer/sign-off", "/prompts/history", "/prompts/hours", "/prompts/menus", "/prompts/unanswered",
     "/reminders", "/reminders/appointments", "/reminders/batches/1", "/reminders/batches/1/cancel",
-    "/reminders/plan", "/reminders/upload", "/settings", "/settings/audit", "/settings/users", "/settings/users/1",
+    "/reminders/plan", "/reminders/upload", "/settings", "/settings/alarms", "/settings/audit",
+    "/settings/doctor", "/settings/keys", "/settings/users", "/settings/users/1",
     "/settings/users/add", "/work", "/work/change", "/work/cancel", "/work/wrong-number", "/work/callbacks/1",
-    "/work/done", "/work/items/1", "/work/landlines", MISSING,
+    "/work/done", "/work/items/1", "/work/landlines", "/work/messages", MISSING,
 )  # fmt: skip
 # Names, days and times in Spanish, and the ids and numbers of the audit log, which are stored with English names.
 DATA = re.compile(
-    r"Ann Example|Rosa|English|Español|SQLite|Elliot Hospital|appointments\.csv|admin-0@example\.org|http://\S+"
-    r"|\b(?:lun|mar|mié|jue|vie|sáb|dom)\b|\b(?:ene|feb|mar|abr|may|jun|jul|ago|sept|oct|nov|dic)\b|[ap]\.\s?m\."
+    r"Ann Example|Rosa|Is it cancer|Es cáncer|English|Español|SQLite|Elliot Hospital|appointments\.csv|admin-0@example\.org|http://\S+"
+    r"|\b(?:lunes|martes|miércoles|jueves|viernes|sábado|domingo|enero|febrero|marzo|abril|mayo|junio|julio|agosto)\b"
+    r"|\b(?:septiembre|octubre|noviembre|diciembre)\b|\b(?:lun|mar|mié|jue|vie|sáb|dom)\b|\b(?:ene|feb|mar|abr|may|jun|jul|ago|sept|oct|nov|dic)\b|[ap]\.\s?m\."
     r"|\b(?:days|questions|appointment|person) \d+|\b[0-9a-f]{12}\b"
 )
 

@@ -10,6 +10,7 @@ from flask import abort, current_app
 from sqlalchemy import Connection
 
 from ivr import clock
+from ivr.i18n import N_
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, is_prompt, reread_content
 from ivr.people.audit import AuditKind, record
@@ -19,7 +20,7 @@ from ivr.web.console.words import gettext
 
 _EXTENSION = "console_drafts"
 _MOST_CONTENTS = 3
-_LANGUAGE_NAMES = {"en": "English", "es": "Spanish"}
+_LANGUAGE_NAMES = {"en": N_("English"), "es": N_("Spanish")}
 
 
 @dataclass
@@ -89,12 +90,12 @@ def _live_versions(draft: Draft, names: set[str]) -> Mapping[str, bytes]:
     return {name: draft.live_files[name] for name in names if name in draft.live_files}
 
 
-def recorder(kind: AuditKind = AuditKind.DRAFT_CHANGED) -> Recorder:
-    """Records a change of the draft by the signed-in user, in the transaction of the change."""
+def recorder(*files: str, kind: AuditKind = AuditKind.DRAFT_CHANGED) -> Recorder:
+    """Records a change of files of the draft by the signed-in user, in the transaction of the change."""
     who, now = actor(), clock.now()
 
     def add(connection: Connection) -> None:
-        record(connection, who, kind, now)
+        record(connection, who, kind, now, files=sorted(files))
 
     return add
 

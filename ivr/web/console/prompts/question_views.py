@@ -110,7 +110,7 @@ def teach() -> ResponseReturnValue:
     file = prompt_file(draft, cluster.language, request.form.get("topic", ""))
     try:
         data = add_phrase(file, draft.files[file], cluster.typical)
-        drafts().save(file, data, staff_user().name, clock.now(), draft.version(file), recorder())
+        drafts().save(file, data, staff_user().name, clock.now(), draft.version(file), recorder(file))
     except BrokenPrompts:
         flash(gettext("The draft of that prompt has an error. Open it, and fix it first."), "wrong")
     except (PhraseRejected, EditConflict, FileRejected) as refused:

@@ -10,6 +10,7 @@ from ivr.line.content.loader import Content
 from ivr.line.content.revisions.sign_off import is_signed_off, requires_sign_off
 from ivr.line.content.revisions.translations import outdated_translations, source_prompt, text_digest
 from ivr.releases.drafts import Draft
+from ivr.web.console.language import language as page_language
 from ivr.web.console.prompts.drafted import languages_of
 from ivr.web.console.words import gettext
 
@@ -117,9 +118,10 @@ def source_digest(content: Content, language: str, name: str) -> str | None:
     return text_digest(source) if source else None
 
 
-def title_of(content: Content, name: str) -> str:
-    """The title of a prompt in the first language; without one, the beginning of its words."""
-    prompt = content.prompts.get((content.config.default_language, name))
+def title_of(content: Content, name: str, language: str = "") -> str:
+    """The title of a prompt in a language, or in that of the pages; without one, the beginning of its words."""
+    languages = (language or page_language(), content.config.default_language)
+    prompt = next(filter(None, (content.prompts.get((code, name)) for code in languages)), None)
     if prompt is None:
         return name
     if prompt.title:

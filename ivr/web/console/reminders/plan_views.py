@@ -121,7 +121,7 @@ def save_plan() -> ResponseReturnValue:
     except (EditConflict, FileRejected, NoDraft) as refused:
         return _page(_drafted(), fields, {}, reason_of(refused)), 409
     with services().ledger.write() as connection:
-        audit(connection, AuditKind.DRAFT_CHANGED)
+        audit(connection, AuditKind.DRAFT_CHANGED, files=[LINE_FILE])
     flash(gettext("The plan is saved in the draft. It applies to patients once the draft is published."))
     for warning in warnings:
         flash(sentence_of(warning))

@@ -15,6 +15,8 @@ HTMX = "HX-Request"
 _HTMX_PAGE = "HX-Current-URL"
 # Live parts of a form that are asked for at every pause in typing.
 _WHILE_TYPING = frozenset({"prompts.proof"})
+# Forms whose address answers GET with something that is no page.
+_WITHOUT_PAGE = frozenset({"prompts.record"})
 
 
 class Gate:
@@ -70,7 +72,8 @@ def _page_to_return_to() -> str:
     """The page that was asked for; for a form whose own address shows no page, the page that it was on."""
     if request.method == "GET":
         return request.full_path.rstrip("?")
-    return request.path if _shows_a_page(request.path) else _page_it_came_from()
+    has_page = request.endpoint not in _WITHOUT_PAGE and _shows_a_page(request.path)
+    return request.path if has_page else _page_it_came_from()
 
 
 def _page_it_came_from() -> str:

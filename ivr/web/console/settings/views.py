@@ -135,7 +135,7 @@ def set_role(user_id: int) -> ResponseReturnValue:
         abort(400)
     with services().ledger.write() as connection:
         accounts.set_role(connection, person.id, Role(role))
-        audit(connection, AuditKind.ROLE_CHANGED, user=person.id)
+        audit(connection, AuditKind.ROLE_CHANGED, user=person.id, role=role)
     flash(gettext("Saved. Open sessions of this user have ended."))
     return redirect(url_for("settings.user", user_id=person.id), 303)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -35,6 +36,13 @@ def kinds(console):
         return [row.kind for row in connection.execute(select(audit_entry).order_by(audit_entry.c.id))]
 
 
+def audited(console, kind):
+    """The files of each entry of a kind."""
+    with console.services.ledger.read() as connection:
+        query = select(audit_entry.c.details).where(audit_entry.c.kind == kind).order_by(audit_entry.c.id)
+        return [json.loads(details)["files"] for details in connection.execute(query).scalars()]
+
+
 def drafted(console, file):
     return Drafts(console.services.ledger, console.services.releases.live.content.config.zone).open().files[file]
 
@@ -65,7 +73,7 @@ def test_words_are_saved_in_the_draft_and_shown_as_a_difference(published):
     assert "changed in the draft by Bea Example" in nurse.page("/prompts")
     assert NEW in nurse.page(GOODBYE)
     assert drafted(published, "en/goodbye.md") == SHIPPED["en/goodbye.md"].replace(OLD.encode(), NEW.encode())
-    assert kinds(published)[-1] == "draft_changed"
+    assert audited(published, "draft_changed") == [["en/goodbye.md"]]
 
 
 def test_saving_without_a_change_changes_nothing(published):
@@ -253,7 +261,7 @@ def test_words_are_signed_off_only_as_they_were_read(published):
     assert "Ann Example signed off exactly these words on 2026-12-01." in nurse.page(CANCER)
     assert "signed off by Ann Example, 2026-12-01" in nurse.page("/prompts")
     assert nurse.post(f"{CANCER}/sign-off", {"version": version}).status_code == 409
-    assert kinds(published).count("prompt_signed_off") == 1
+    assert audited(published, "prompt_signed_off") == [["en/cancer.md"]]
     edit(nurse, "Once more", "Again", CANCER)
     assert "Ann Example signed off other words" in nurse.page(CANCER)
 
@@ -264,7 +272,8 @@ def test_a_translation_that_is_behind_is_noted_as_up_to_date(published):
     assert "translation behind" in nurse.page("/prompts")
     page = nurse.page("/prompts/es/cancer")
     fields = dict(re.findall(r'name="(version|source)" value="(\w+)"', page))
-    assert nurse.post("/prompts/es/cancer/up-to-date", {**fields, "source": "0" * 12}).status_code == 409
+    assert nurse.post("/prompts/es/cancer/up-to-date", {**fields, "source": "0" * 12}).status_code == 303
+    assert "translation behind" in nurse.page("/prompts")
     assert nurse.post("/prompts/es/cancer/up-to-date", fields).status_code == 303
     assert "translation behind" not in nurse.page("/prompts")
 

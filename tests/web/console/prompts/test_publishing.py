@@ -18,7 +18,7 @@ from ivr.line.content.loader import read_content, read_folder
 from ivr.line.lint.runner import CheckReport
 from ivr.releases.drafts import Drafts
 from ivr.releases.store import live_release, publish_release
-from ivr.web.console.prompts.publishing import job_work, jobs
+from ivr.web.console.prompts.publishing import history_views, job_work, jobs
 from tests.support.clinic import NOW
 from tests.support.paths import ROOT
 from tests.web.console.prompts.support import (
@@ -189,7 +189,8 @@ def test_a_recording_is_saved_heard_and_removed_in_the_draft(published):
     assert "callers still hear the old ones" in nurse.page(GOODBYE)
     version = re.search(r'/remove".*?name="version" value="(\w+)"', nurse.page(GOODBYE), re.DOTALL)[1]
     assert nurse.post(f"{path}/remove", {"version": version}).status_code == 303
-    assert nurse.post(f"{path}/remove", {"version": version}).status_code == 409
+    again = nurse.post(f"{path}/remove", {"version": version}, follow_redirects=True)
+    assert "Somebody else has removed this recording already" in again.get_data(as_text=True)
     assert nurse.get(path).status_code == 404
 
 
@@ -225,3 +226,20 @@ def test_a_part_that_differs_in_every_call_cannot_be_recorded(published):
     nurse = published.browser("operator")
     assert "not the same in every call" in nurse.page("/prompts/en/transfer")
     assert 'action="/prompts/en/transfer/recordings/transfer"' not in nurse.page("/prompts/en/transfer")
+
+
+def test_the_history_is_paged_and_only_the_first_release_is_live(published, monkeypatch):
+    monkeypatch.setattr(history_views, "PAGE_SIZE", 2)
+    nurse, files = published.browser("operator"), dict(read_folder(ROOT / "prompts"))
+    for number in (2, 3):
+        words = files["en/goodbye.md"] + b"Bye.\n" * number
+        publish_release(
+            published.services.ledger, read_content({**files, "en/goodbye.md": words}), NOW, "release", "", "folder"
+        )
+    first, last = nurse.page("/prompts/history"), nurse.page("/prompts/history?page=2")
+    assert re.findall(r">Release (\d)<", first) == ["3", "2"]
+    assert re.findall(r">Release (\d)<", last) == ["1"]
+    assert (first.count("badge-good"), last.count("badge-good")) == (1, 0)
+    assert 'href="/prompts/history?page=2"' in first
+    assert 'rel="next"' not in last
+    assert nurse.get(f"/prompts/history?page={10**30}").status_code == 200

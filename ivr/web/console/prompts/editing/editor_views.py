@@ -12,12 +12,12 @@ from ivr import clock
 from ivr.line.audio.tts_preview import PreviewUnavailable, render_preview, spoken_prompts
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import SECTIONS
-from ivr.line.content.revisions.diff import diff_files
 from ivr.line.content.revisions.sign_off import is_signed_off, requires_sign_off
 from ivr.line.content.revisions.translations import check_translation
 from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import staff_user
 from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.collisions import collision_of
 from ivr.web.console.prompts.drafted import (
     drafts,
     language_name,
@@ -74,14 +74,14 @@ def _page(draft: Draft, file: str, sent: PromptFields | str | None, **values: An
         language=language,
         language_name=language_name(language),
         name=name,
-        title=title_of(content, name),
+        title=title_of(content, name, language),
         form=form,
         addable=_addable(form.fields) if form.fields else [],
         change=draft.changed.get(file),
         can_listen=name in spoken_prompts(content, language),
         slots=slots_of(draft, content, language, name),
         others=_others(draft, language, name),
-        **{"errors": {}, "conflict": "", "changes": (), **values, **_sign_off(content, language, name)},
+        **{"errors": {}, "conflict": "", "collision": None, **values, **_sign_off(content, language, name)},
     )
 
 
@@ -146,7 +146,7 @@ def save(language: str, name: str) -> ResponseReturnValue:
     try:
         # A person who has seen the other version may replace it.
         expected = request.form.get("replaces") or version
-        saved = drafts().save(file, data, staff_user().name, clock.now(), expected, recorder())
+        saved = drafts().save(file, data, staff_user().name, clock.now(), expected, recorder(file))
     except EditConflict as conflict:
         return _conflict(file, data, sent, str(conflict)), 409
     except (FileRejected, NoDraft) as refused:
@@ -162,16 +162,13 @@ def save(language: str, name: str) -> ResponseReturnValue:
 def _conflict(file: str, data: bytes, sent: PromptFields | str, sentence: str) -> str:
     """The page with both versions, word by word."""
     current = open_draft()
-    change = current.changed.get(file)
-    who = change.by if change else current.live.by
-    changes = diff_files({file: current.files.get(file, b"")}, {file: data})
-    if not changes:
+    collision = collision_of(current, {file: data})
+    if not collision.changes:
         sentence = gettext("Somebody else saved the same words.")
-    parts = changes[0].parts if changes else ()
     version = current.version(file)
     # The fields are those of the file that was sent, because the parts of the other version may be others.
     mine = fields_of(data) if isinstance(sent, PromptFields) else None
-    return _page(current, file, mine or data.decode(), version=version, conflict=sentence, changes=parts, who=who)
+    return _page(current, file, mine or data.decode(), version=version, conflict=sentence, collision=collision)
 
 
 @blueprint.get("/prompts/<language>/<name>/listen.wav")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
-from flask import Response, abort, flash, redirect, request, url_for
+from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ivr import clock
@@ -14,8 +15,17 @@ from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft, Vers
 from ivr.releases.new_recording import new_recording
 from ivr.web.console.context import staff_user
 from ivr.web.console.prompts.blueprint import blueprint
-from ivr.web.console.prompts.drafted import drafts, open_draft, prompt_file, readable_content, recorder
+from ivr.web.console.prompts.collisions import saved_by
+from ivr.web.console.prompts.drafted import (
+    drafts,
+    language_name,
+    open_draft,
+    prompt_file,
+    readable_content,
+    recorder,
+)
 from ivr.web.console.prompts.editing.recorded import Slot, slots_of
+from ivr.web.console.prompts.tree import title_of
 from ivr.web.console.words import gettext, reason_of
 
 
@@ -42,21 +52,20 @@ def record(language: str, name: str, target: str) -> ResponseReturnValue:
     """Save an uploaded WAV or MP3 as the recording of a part, converted for telephones."""
     draft = open_draft()
     slot = _slot(draft, language, name, target)
-    if request.form.get("version", "") != slot.version:
-        abort(409)
-    upload = request.files.get("recording")
     back = redirect(url_for("prompts.editor", language=language, name=name, _anchor=f"record-{target}"), 303)
-    if upload is None or not upload.filename:
-        flash(gettext("Choose a file first, or record with the microphone."), "wrong")
-        return back
     try:
-        data = read_upload(io.BytesIO(upload.stream.read()))
-        new = new_recording(readable_content(draft), draft.files, f"{language}/{target}", data)
+        upload = _upload()
+        if upload is None:
+            flash(gettext("Choose a file first, or record with the microphone."), "wrong")
+            return back
+        new = new_recording(readable_content(draft), draft.files, f"{language}/{target}", upload)
+        if request.form.get("version", "") != slot.version:
+            return _both_recordings(language, name, target, new.data)
         files: dict[str, Version] = {old: (None, draft.version(old)) for old in new.replaced}
         files[new.file] = (new.data, draft.version(new.file))
-        drafts().save_together(files, staff_user().name, clock.now(), recorder())
+        drafts().save_together(files, staff_user().name, clock.now(), recorder(*files))
     except EditConflict:
-        abort(409)
+        return _both_recordings(language, name, target, new.data)
     except (UnusableAudio, NothingToRecord, FileRejected, NoDraft) as refused:
         flash(reason_of(refused), "wrong")
         return back
@@ -65,16 +74,56 @@ def record(language: str, name: str, target: str) -> ResponseReturnValue:
     return back
 
 
+def _upload() -> bytes | None:
+    """The recording that was sent; None if there is none. A page can send back bytes, but choose no file."""
+    upload = request.files.get("recording")
+    if upload is not None and upload.filename:
+        return read_upload(io.BytesIO(upload.read()))
+    try:
+        return base64.b64decode(request.form.get("sound", ""), validate=True) or None
+    except ValueError:
+        return None
+
+
+def _both_recordings(language: str, name: str, target: str, mine: bytes) -> tuple[str, int]:
+    """The recording that somebody else saved beside the one that was sent, which is kept in the page."""
+    draft = open_draft()
+    slot = _slot(draft, language, name, target)
+    # Of one that was removed, or replaced by another kind of file, the name is a different one.
+    names = [f"recordings/{language}/{target}{ending}" for ending in (".wav", ".mp3")]
+    page = render_template(
+        "prompts/recording_collision.html",
+        language=language,
+        language_name=language_name(language),
+        name=name,
+        title=title_of(readable_content(draft), name, language),
+        slot=slot,
+        who=saved_by(draft, *names),
+        sound=base64.b64encode(mine).decode(),
+        seconds=round(duration_seconds(mine)),
+    )
+    return page, 409
+
+
 @blueprint.post("/prompts/<language>/<name>/recordings/<target>/remove")
 def remove_recording(language: str, name: str, target: str) -> ResponseReturnValue:
     """Go back to the line's own voice."""
     draft = open_draft()
     slot = _slot(draft, language, name, target)
+    back = redirect(url_for("prompts.editor", language=language, name=name, _anchor=f"record-{target}"), 303)
     if not slot.file:
-        abort(409)
+        flash(gettext("Somebody else has removed this recording already."), "wrong")
+        return back
     try:
-        drafts().remove(slot.file, staff_user().name, clock.now(), request.form.get("version", ""), recorder())
-    except (EditConflict, FileRejected, NoDraft):
-        abort(409)
-    flash(gettext("Removed in the draft: callers hear the line's own voice once it is published."))
-    return redirect(url_for("prompts.editor", language=language, name=name, _anchor=f"record-{target}"), 303)
+        drafts().remove(slot.file, staff_user().name, clock.now(), request.form.get("version", ""), recorder(slot.file))
+    except EditConflict:
+        sentence = gettext(
+            "%(name)s changed this recording in the meantime. Listen to it, and remove it if you still want to.",
+            name=saved_by(open_draft(), slot.file),
+        )
+        flash(sentence, "wrong")
+    except (FileRejected, NoDraft) as refused:
+        flash(reason_of(refused), "wrong")
+    else:
+        flash(gettext("Removed in the draft: callers hear the line's own voice once it is published."))
+    return back

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ivr import clock
 from ivr.line.content.findings import BrokenPrompts
-from ivr.line.content.prompt import Prompt, read_prompt
+from ivr.line.content.prompt import read_prompt
 from ivr.line.content.revisions.sign_off import is_signed_off, with_sign_off
 from ivr.line.content.revisions.translations import mark_up_to_date
 from ivr.people.audit import AuditKind
-from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
+from ivr.releases.drafts import EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import live_line, staff_user
 from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.collisions import Collision, collision_of
 from ivr.web.console.prompts.drafted import (
     drafts,
     language_name,
@@ -28,30 +29,33 @@ from ivr.web.console.prompts.tree import source_digest, title_of
 from ivr.web.console.words import gettext, reason_of
 
 
-def _saved(draft: Draft, file: str) -> Prompt:
-    """The prompt as it is saved. Answers 409 if it cannot be read."""
-    try:
-        return read_prompt(file, draft.files[file])
-    except BrokenPrompts:
-        abort(409)
-
-
 @blueprint.get("/prompts/<language>/<name>/sign-off")
-def ask_sign_off(language: str, name: str) -> str:
+def ask_sign_off(language: str, name: str) -> ResponseReturnValue:
     """The exact words, as they are saved, to read before signing them off."""
+    return _page(language, name)
+
+
+def _page(language: str, name: str, collision: Collision | None = None) -> ResponseReturnValue:
     draft = open_draft()
     file = prompt_file(draft, language, name)
-    prompt = _saved(draft, file)
-    return render_template(
+    try:
+        prompt = read_prompt(file, draft.files[file])
+    except BrokenPrompts:
+        flash(gettext("The draft of that prompt has an error. Open it, and fix it first."), "wrong")
+        return redirect(url_for("prompts.editor", language=language, name=name), 303)
+    page = render_template(
         "prompts/sign_off.html",
         language=language,
         language_name=language_name(language),
         name=name,
-        title=title_of(readable_content(draft), name),
+        title=title_of(readable_content(draft), name, language),
         prompt=prompt,
         is_signed=is_signed_off(prompt),
         version=draft.version(file),
+        whole=draft.files[file].decode("utf-8", "replace"),
+        collision=collision,
     )
+    return page, 409 if collision else 200
 
 
 @blueprint.post("/prompts/<language>/<name>/sign-off")
@@ -60,7 +64,12 @@ def sign_off(language: str, name: str) -> ResponseReturnValue:
     today = clock.now().astimezone(live_line().content.config.zone).date()
     by = staff_user().name
     saved = gettext("Signed off in the draft. It counts once the draft is published.")
-    return _rewrite(language, name, lambda data: with_sign_off(data, by, today), AuditKind.PROMPT_SIGNED_OFF, saved)
+    try:
+        return _rewrite(language, name, lambda data: with_sign_off(data, by, today), AuditKind.PROMPT_SIGNED_OFF, saved)
+    except EditConflict:
+        draft, file = open_draft(), f"{language}/{name}.md"
+        # Only what was read is shown again, so a reader who sends other words here deceives nobody but themselves.
+        return _page(language, name, collision_of(draft, {file: request.form.get("whole", "").encode()}))
 
 
 @blueprint.post("/prompts/<language>/<name>/up-to-date")
@@ -68,23 +77,30 @@ def up_to_date(language: str, name: str) -> ResponseReturnValue:
     """Record that a translation says what the first language says now."""
     content = readable_content(open_draft())
     digest = source_digest(content, language, name)
-    if digest is None or digest != request.form.get("source"):
-        abort(409)
     saved = gettext("Noted in the draft: this says the same as the other language.")
-    return _rewrite(language, name, lambda data: mark_up_to_date(data, digest), AuditKind.DRAFT_CHANGED, saved)
+    if digest is not None and digest == request.form.get("source"):
+        try:
+            return _rewrite(language, name, lambda data: mark_up_to_date(data, digest), AuditKind.DRAFT_CHANGED, saved)
+        except EditConflict:
+            pass
+    flash(
+        gettext("Somebody else changed one of the two languages in the meantime. Compare them as they are now."),
+        "wrong",
+    )
+    return redirect(url_for("prompts.editor", language=language, name=name), 303)
 
 
 def _rewrite(
     language: str, name: str, change: Callable[[bytes], bytes], kind: AuditKind, done: str
 ) -> ResponseReturnValue:
-    """Change fields of the version that was shown."""
+    """Change fields of the version that was shown. Raises EditConflict."""
     draft = open_draft()
     file = prompt_file(draft, language, name)
     try:
         data = change(draft.files[file])
-        drafts().save(file, data, staff_user().name, clock.now(), request.form.get("version", ""), recorder(kind))
-    except EditConflict:
-        abort(409)
+        drafts().save(
+            file, data, staff_user().name, clock.now(), request.form.get("version", ""), recorder(file, kind=kind)
+        )
     except (FileRejected, NoDraft, BrokenPrompts, ValueError) as refused:
         flash(reason_of(refused), "wrong")
     else:

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from flask_babel import format_date, get_locale
 
-from ivr.line.callflow.holiday_calendar import closed_days
+from ivr.line.callflow.holiday_calendar import ADDED, OBSERVED, closed_days
 from ivr.line.content.config import DAYS, Config, DirectoryEntry, Holidays
 from ivr.line.content.front_matter import quote
 from ivr.line.content.yaml_source import Path
@@ -133,9 +133,21 @@ def _written_hours(times: Mapping[str, tuple[str, str | None]]) -> str:
     return f"{{{', '.join(spans)}}}"
 
 
+def closed_reasons(rule: Holidays, year: int) -> dict[date, str]:
+    """The closed days of a year, each with why, in the language of the pages."""
+    return {day: _reason(name) for day, name in closed_days(rule, year).items()}
+
+
+def _reason(name: str) -> str:
+    if name == ADDED:
+        return gettext("added by the hospital")
+    holiday = gettext(name.removesuffix(OBSERVED))
+    return gettext("%(holiday)s (observed)", holiday=holiday) if name.endswith(OBSERVED) else holiday
+
+
 def months_of(rule: Holidays, year: int) -> list[Month]:
     """A year as a calendar whose weeks begin on Sunday."""
-    closed = closed_days(rule, year)
+    closed = closed_reasons(rule, year)
     weeks_of = calendar.Calendar(calendar.SUNDAY)
     months = []
     for month in range(1, 13):

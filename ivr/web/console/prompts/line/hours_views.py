@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ivr import clock
-from ivr.line.callflow.holiday_calendar import closed_days
 from ivr.line.content.loader import LINE_FILE
 from ivr.line.content.yaml_source import Path
 from ivr.releases.drafts import EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import staff_user
 from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.collisions import Collision, collision_of, saved_by
 from ivr.web.console.prompts.drafted import drafts, language_name, recorder
 from ivr.web.console.prompts.line.hours_form import (
     MOST_NAME,
     EntryForm,
     changes_of,
+    closed_reasons,
     errors_of,
     fields_of,
     months_of,
@@ -28,7 +29,7 @@ from ivr.web.console.prompts.line.hours_form import (
 )
 from ivr.web.console.prompts.line.line_file import LineFile, Refused, open_line_file
 from ivr.web.console.security.kept_forms import kept_fields
-from ivr.web.console.words import gettext
+from ivr.web.console.words import gettext, reason_of
 
 _FORM = "hours-form"
 
@@ -40,10 +41,16 @@ def hours() -> str:
     return _page(open_line_file(), {name: values[0] for name, values in kept.items()} or None, {})
 
 
-def _page(line: LineFile, sent: Mapping[str, str] | None, errors: Mapping[str, str]) -> str:
+def _page(
+    line: LineFile,
+    sent: Mapping[str, str] | None,
+    errors: Mapping[str, str],
+    collision: Collision | None = None,
+    day: str = "",
+) -> str:
     config = line.config
     today = clock.now().astimezone(config.zone).date()
-    year = request.args.get("year", today.year, type=int)
+    year = request.values.get("year", today.year, type=int)
     # The calendar of other years has no use here, and the rules of holidays end somewhere.
     year = year if today.year <= year <= today.year + 3 else today.year
     entries = [
@@ -62,9 +69,11 @@ def _page(line: LineFile, sent: Mapping[str, str] | None, errors: Mapping[str, s
         year=year,
         years=range(today.year, today.year + 4),
         months=months_of(config.holidays, year),
-        closed=closed_days(config.holidays, year),
+        closed=closed_reasons(config.holidays, year),
         is_confirmed=(config.holidays.confirmed or 0) >= year,
         is_changed=LINE_FILE in line.draft.changed,
+        collision=collision,
+        day=day,
     )
 
 
@@ -73,8 +82,7 @@ def save_hours() -> ResponseReturnValue:
     """Write hours and numbers into the draft."""
     line, sent = open_line_file(), request.form.to_dict()
     if sent.get("version") != line.version:
-        sentence = gettext("Somebody else changed the draft in the meantime. Check the values, and save again.")
-        return _page(line, {**sent, "version": line.version}, {_FORM: sentence}), 409
+        return _hours_conflict(line, sent)
     errors = errors_of(line.config, sent)
     if errors:
         return _page(line, sent, errors), 400
@@ -82,6 +90,8 @@ def save_hours() -> ResponseReturnValue:
         changes = changes_of(line.config, sent)
         if changes:
             _save(line, changes)
+    except EditConflict:
+        return _hours_conflict(open_line_file(), sent)
     except Refused as refused:
         return _page(line, sent, {_FORM: str(refused)}), 400
     flash(
@@ -92,13 +102,26 @@ def save_hours() -> ResponseReturnValue:
     return redirect(url_for("prompts.hours"), 303)
 
 
+def _hours_conflict(line: LineFile, sent: Mapping[str, str]) -> tuple[str, int]:
+    """The form as it was sent, with what differs from the draft. Sending it again replaces the other version."""
+    errors = errors_of(line.config, sent)
+    collision = None
+    try:
+        if not errors:
+            collision = collision_of(line.draft, {LINE_FILE: line.changed(changes_of(line.config, sent))})
+    except Refused as refused:
+        errors = {_FORM: str(refused)}
+    sentence = gettext("Somebody else changed the draft in the meantime. Check the values, and save again.")
+    return _page(line, {**sent, "version": line.version}, {_FORM: sentence, **errors}, collision), 409
+
+
 def _save(line: LineFile, changes: Mapping[Path, str]) -> None:
-    """Save, or answer 409 if somebody else did at the same moment. Raises Refused."""
+    """Save. Raises Refused, and EditConflict if somebody else saved at the same moment."""
     data = line.changed(changes)
     try:
-        drafts().save(LINE_FILE, data, staff_user().name, clock.now(), line.version, recorder())
-    except (EditConflict, FileRejected, NoDraft):
-        abort(409)
+        drafts().save(LINE_FILE, data, staff_user().name, clock.now(), line.version, recorder(LINE_FILE))
+    except (FileRejected, NoDraft) as refused:
+        raise Refused(reason_of(refused)) from None
 
 
 @blueprint.post("/prompts/hours/days")
@@ -106,13 +129,15 @@ def save_holiday() -> ResponseReturnValue:
     """Close or open a day, or confirm the closed days of a year."""
     line = open_line_file()
     if request.form.get("version") != line.version:
-        abort(409)
+        return _day_conflict(line)
     year = request.form.get("year", 0, type=int)
     back = redirect(url_for("prompts.hours", year=year, _anchor="days"), 303)
     try:
         changes = _holiday_changes(line, year)
         if changes:
             _save(line, changes)
+    except EditConflict:
+        return _day_conflict(open_line_file())
     except Refused as refused:
         flash(str(refused), "wrong")
         return back
@@ -122,6 +147,16 @@ def save_holiday() -> ResponseReturnValue:
         else gettext("Everything is the same as before, so nothing was saved.")
     )
     return back
+
+
+def _day_conflict(line: LineFile) -> tuple[str, int]:
+    """The closed days as they are now, and the day that was sent."""
+    sentence = gettext(
+        "%(name)s changed the draft in the meantime, and nothing was saved. These are the closed days now: check them,"
+        " and send your change again.",
+        name=saved_by(line.draft, LINE_FILE),
+    )
+    return _page(line, None, {"days": sentence}, day=request.form.get("day", "")), 409
 
 
 def _holiday_changes(line: LineFile, year: int) -> dict[Path, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -9,10 +10,13 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from ivr import clock
+from ivr.line.content.loader import LINE_FILE
 from ivr.line.diagram.svg import render_svg
 from ivr.releases.drafts import EditConflict, FileRejected, NoDraft, Version
 from ivr.web.console.context import staff_user
+from ivr.web.console.language import language as page_language
 from ivr.web.console.prompts.blueprint import blueprint
+from ivr.web.console.prompts.collisions import saved_by
 from ivr.web.console.prompts.drafted import drafts, language_name, readable_content, recorder
 from ivr.web.console.prompts.line.line_file import LineFile, Refused, open_line_file
 from ivr.web.console.prompts.line.menu_moves import swapped
@@ -42,14 +46,19 @@ class _Menu:
 @blueprint.get("/prompts/menus")
 def menus() -> str:
     """Each menu with its choices in order, and the picture of the draft."""
-    line = open_line_file()
+    return _page(open_line_file(), {})
+
+
+def _page(line: LineFile, errors: Mapping[str, str]) -> str:
     content = readable_content(line.draft)
     language = request.args.get("language", "")
     language = language if language in content.config.languages else content.config.default_language
-    offices = {entry.id: entry.name[content.config.default_language] for entry in content.config.directory}
+    # The words are those of the page, where the line has its language.
+    shown_in = page_language() if page_language() in content.config.languages else content.config.default_language
+    offices = {entry.id: entry.name[shown_in] for entry in content.config.directory}
     shown = []
     for name, menu in content.config.menus.items():
-        prompt = content.prompts[content.config.default_language, name]
+        prompt = content.prompts[shown_in, name]
         choices = (
             _Choice(key, prompt.choices.get(key, ""), offices.get(target) or title_of(content, target))
             for key, target in sorted(menu.choices.items())
@@ -63,6 +72,7 @@ def menus() -> str:
     return render_template(
         "prompts/menus.html",
         menus=shown,
+        errors=errors,
         stamp=_stamp(line),
         # All its words are escaped, since it is built as an XML tree.
         picture=Markup(_pictures[key]),  # noqa: S704
@@ -72,10 +82,25 @@ def menus() -> str:
     )
 
 
+def _files(line: LineFile) -> list[str]:
+    """All files that a move may change."""
+    prompts = (f"{language}/{menu}.md" for menu in line.config.menus for language in line.config.languages)
+    return [LINE_FILE, *prompts]
+
+
 def _stamp(line: LineFile) -> str:
-    """The versions of all files that a move changes."""
-    names = [f"{language}/{menu}.md" for menu in line.config.menus for language in line.config.languages]
-    return " ".join([line.version, *map(line.draft.version, names)])
+    return " ".join(map(line.draft.version, _files(line)))
+
+
+def _conflict(line: LineFile) -> tuple[str, int]:
+    """The menus as they are now, with the one that was to change."""
+    sentence = gettext(
+        "%(name)s changed the draft in the meantime, and nothing was moved. This is the order now: check it, and move"
+        " the choice again.",
+        name=saved_by(line.draft, *_files(line)),
+    )
+    menu = request.form.get("menu", "")
+    return _page(line, {f"menu-{menu}" if menu in line.config.menus else "content": sentence}), 409
 
 
 @blueprint.post("/prompts/menus/move")
@@ -83,7 +108,7 @@ def move_choice() -> ResponseReturnValue:
     """Let a choice change places with the one before or after it."""
     line = open_line_file()
     if request.form.get("stamp") != _stamp(line):
-        abort(409)
+        return _conflict(line)
     menu = line.config.menus.get(request.form.get("menu", ""))
     keys = sorted(menu.choices) if menu else []
     key, step = request.form.get("key", ""), {"up": -1, "down": 1}.get(request.form.get("direction", ""), 0)
@@ -93,10 +118,10 @@ def move_choice() -> ResponseReturnValue:
     try:
         files = swapped(line, readable_content(line.draft), request.form["menu"], key, other)
         versions: dict[str, Version] = {name: (data, line.draft.version(name)) for name, data in files.items()}
-        drafts().save_together(versions, staff_user().name, clock.now(), recorder())
-    except (EditConflict, NoDraft):
-        abort(409)
-    except (Refused, FileRejected) as refused:
+        drafts().save_together(versions, staff_user().name, clock.now(), recorder(*versions))
+    except EditConflict:
+        return _conflict(open_line_file())
+    except (Refused, FileRejected, NoDraft) as refused:
         flash(reason_of(refused), "wrong")
     else:
         flash(gettext("Moved in the draft, in every language. It goes live once the draft is published."))

@@ -143,7 +143,7 @@ def discard() -> ResponseReturnValue:
     if request.form.get("stamp") != stamp_of(opened):
         abort(409)
     try:
-        drafts().discard(name, opened, recorder())
+        drafts().discard(name, opened, recorder(*([name] if name else [])))
     except (EditConflict, NoDraft):
         abort(409)
     flash(

@@ -15,7 +15,7 @@ from ivr.web.console.prompts.publishing.draft_views import MOST_NOTE, jobs
 from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Kind
 from ivr.web.console.words import gettext
 
-SHOWN = 100
+PAGE_SIZE = 100
 # Of a release that changed more, such as the first one, only the names of the files are shown.
 _MOST_FILES = 60
 
@@ -24,13 +24,21 @@ _MOST_FILES = 60
 def history() -> str:
     """The releases, newest first, each with what it changed."""
     rows = []
-    for entry in release_history(services().ledger)[:SHOWN]:
+    page = max(1, request.args.get("page", 1, type=int))
+    entries = release_history(services().ledger)
+    for entry in entries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
         changed = gettext("Its content is damaged.")
         if entry.changed is not None:
             names = summarize_changes(entry.changed)
             changed = names if len(entry.changed) <= _MOST_FILES else gettext("%(n)s files", n=len(entry.changed))
         rows.append((entry.release, changed))
-    return render_template("prompts/history.html", rows=rows)
+    return render_template(
+        "prompts/history.html",
+        rows=rows,
+        live=entries[0].release if entries else None,
+        page=page,
+        more=len(entries) > page * PAGE_SIZE,
+    )
 
 
 def _release(number: int) -> Release:
