@@ -18,6 +18,12 @@ from tests.browser.people import Office  # noqa: E402
 
 # A Tuesday in New Hampshire.
 NOW = "2026-12-01T10:00"
+# Sounds play without a click, and the microphone hears a beep each second.
+_ARGUMENTS = [
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +34,7 @@ def browser() -> Iterator[sync_api.Browser]:
         pytest.skip("no chromium on this machine: apt-get install chromium, or set CHROMIUM to its path")
     sync_api.expect.set_options(timeout=30_000)
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--autoplay-policy=no-user-gesture-required"])
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield browser
         browser.close()
 

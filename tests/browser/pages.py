@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page
-from sqlalchemy import Connection
+from playwright.sync_api import Page, expect
 
-from ivr.ledger import Vault, open_ledger
-from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.reminders.alarms import Alarm, clear_alarm, mark_seen, raise_alarm
-from ivr.settings import load
 from ivr.staff.api_keys import add_api_key, revoke_api_key
 from ivr.staff.users import Role
 from tests.browser.files import appointments, write
-from tests.browser.people import Office
+from tests.browser.ledger import ask_to_be_called, writing
+from tests.browser.people import Office, choose_password, type_password
 from tests.feeds.hl7.messages import siu
 
 
@@ -47,25 +43,13 @@ class Scene:
             line.text(question, "+16035550175")
 
         for night, (number, topic) in enumerate([("0176", "cancer"), ("0177", "cost"), ("0178", None)]):
-            self._ask_to_be_called(f"+1603555{number}", topic, night)
+            ask_to_be_called(line, f"+1603555{number}", topic, night)
 
-    def _ask_to_be_called(self, number: str, topic: str | None, call: int) -> None:
-        """What a caller does at night: this line runs in the morning."""
-        language = "es" if call else "en"
-        request = CallbackRequest(number, language, "breast-health-center", topic, "morning", f"CA{call}")
-        with self._writing() as (connection, vault):
-            save_callback(connection, vault, request, datetime(2026, 12, 1, 1 + call, 30, tzinfo=UTC))
-
-    @contextmanager
-    def _writing(self) -> Iterator[tuple[Connection, Vault]]:
-        """The database of the running line."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("VAR_DIR", str(self.office.line.var_dir))
-            settings = load()
-        ledger = open_ledger(settings.database_url)
-        with ledger.write() as connection:
-            yield connection, Vault.of(settings)
-        ledger.close()
+    def stranger(self, path: str) -> Page:
+        """A page in a browser in which nobody has signed in."""
+        page = self.office.stranger(reduced_motion="reduce")
+        page.goto(f"/console{path}")
+        return page
 
     def link(self, path: str, selector: str) -> str:
         self.page.goto(f"/console{path}")
@@ -95,6 +79,20 @@ class Scene:
         page.get_by_text("Saved in the draft.").wait_for()
         return "/prompts/draft"
 
+    def publish(self) -> None:
+        """Begin to publish a draft whose words are not signed off, which the line refuses."""
+        page, running = self.page, self.page.get_by_role("link", name="Reload this page")
+        page.goto("/console/prompts/draft/publishing")
+        expect(running).to_have_count(0)
+        page.goto(f"/console{self.draft()}")
+        page.get_by_label("What changed and why").fill("A question to ask")
+        page.get_by_role("button", name="Check and publish").click()
+        page.get_by_role("heading", level=1, name="Publishing").wait_for()
+
+    def publishing(self) -> str:
+        self.publish()
+        return "/prompts/draft/publishing"
+
     def doctor(self) -> str:
         """What a check of this machine found."""
         page = self.page
@@ -106,7 +104,7 @@ class Scene:
     def keys(self) -> str:
         """A key, one with a long name, and a revoked one."""
         now = datetime(2026, 12, 1, 15, tzinfo=UTC)
-        with self._writing() as (connection, _vault):
+        with writing(self.office.line) as (connection, _vault):
             for name in ("Scheduling system", "Picture archive of the department " + 30 * "o"):
                 add_api_key(connection, name, Role.SCHEDULER, now, days=90)
             revoke_api_key(connection, add_api_key(connection, "Old system", Role.OPERATOR, now, None).key.id, now)
@@ -115,7 +113,7 @@ class Scene:
     def alarms(self) -> str:
         """One that goes on, and one that is over and was seen."""
         now = datetime(2026, 12, 1, 15, tzinfo=UTC)
-        with self._writing() as (connection, _vault):
+        with writing(self.office.line) as (connection, _vault):
             raise_alarm(connection, Alarm.CALLS_CAPPED, now, "Calls are refused.")
             mark_seen(connection, Alarm.CALLS_CAPPED, "Ruth Adler", now)
             clear_alarm(connection, Alarm.CALLS_CAPPED, now)
@@ -130,14 +128,12 @@ class Scene:
         return "/work/messages"
 
     def invitation(self) -> str:
-        name = f"Kim Ito {len(self.office.line.json('users')['users'])}"
-        email = f"{name.lower().replace(' ', '.')}@example.org"
-        link = self.office.line.json("users", "add", email, "--name", name, "--role", "operator")["link"]
-        return str(link).partition("/console")[2]
+        _, link = self.office.invite("operator", f"Kim Ito {len(self.office.line.json('users')['users'])}")
+        return link.partition("/console")[2]
 
 
 _PERSON = linked("/people/appointments/MA-1001", "a[href*='/console/people/']:not([href*='appointments'])")
-# Endpoints that answer GET requests with a page, and where each is shown.
+# Pages of a signed-in user, by the endpoint that answers a GET request, and where each is shown.
 PAGES: Mapping[str, Callable[[Scene], str]] = {
     "account.show": at("/account"),
     "people.appointment": at("/people/appointments/MA-1001"),
@@ -152,7 +148,7 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "prompts.history": at("/prompts/history"),
     "prompts.hours": at("/prompts/hours"),
     "prompts.menus": at("/prompts/menus"),
-    "prompts.publishing": at("/prompts/draft/publishing"),
+    "prompts.publishing": Scene.publishing,
     "prompts.release": at("/prompts/history/1"),
     "prompts.topics": at("/prompts"),
     "prompts.unanswered": at("/prompts/unanswered"),
@@ -165,11 +161,7 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "reminders.plan": at("/reminders/plan"),
     "reminders.upload": at("/reminders/upload"),
     "security.change_password": at("/change"),
-    "security.login": at("/login"),
-    "security.mf_recovery": at("/mf-recovery"),
     "security.mf_recovery_codes": at("/mf-recovery-codes"),
-    "security.two_factor_setup": at("/tf-setup"),
-    "security.two_factor_token_validation": at("/tf-validate"),
     "security.verify": at("/verify"),
     "settings.add_key": at("/settings/keys/add"),
     "settings.add_user": at("/settings/users/add"),
@@ -180,8 +172,6 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "settings.show": at("/settings"),
     "settings.user": linked("/settings/users", "tbody a"),
     "settings.users": at("/settings/users"),
-    "sign_in.invitation": Scene.invitation,
-    "sign_in.oidc_return": at("/sign-in/provider/return"),
     "today.line": at("/line"),
     "today.show": at("/"),
     "work.callbacks": at("/work"),
@@ -195,40 +185,6 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
 }
 
 
-def filled(path: str, button: str, **values: str) -> Callable[[Scene], None]:
-    """What a form answers. values: by the name of the field."""
-
-    def fill(scene: Scene) -> None:
-        scene.page.goto(f"/console{path}")
-        form = scene.page.locator("main form").filter(has=scene.page.get_by_role("button", name=button))
-        for name, value in values.items():
-            field = form.locator(f"[name={name}]")
-            if field.evaluate("field => field.tagName") == "SELECT":
-                field.select_option(value)
-            else:
-                field.fill(value)
-        form.get_by_role("button", name=button).click()
-        scene.page.wait_for_load_state()
-
-    return fill
-
-
-# Pages that only a form or a wrong address leads to: how to get there, and words of the page.
-ANSWERS: Mapping[str, tuple[Callable[[Scene], object], str]] = {
-    "a key, shown once": (
-        filled("/settings/keys/add", "Make the key", name="Radiology", role="operator"),
-        "Copy this key",
-    ),
-    "a form with an error": (
-        filled("/settings/keys/add", "Make the key", name="Radiology", days="soon"),
-        "Type a number of days",
-    ),
-    "a link, shown once": (
-        filled("/settings/users/add", "Add, and make a link", name="Abe", email="abe@example.org", role="scheduler"),
-        "Pass this link on",
-    ),
-    "a page that does not exist": (lambda scene: scene.page.goto("/console/nowhere"), "That did not work"),
-}
 # Endpoints whose answer to a GET request is no page.
 NO_PAGES: Mapping[str, str] = {
     "bootstrap.static": "a file",
@@ -248,24 +204,49 @@ NO_PAGES: Mapping[str, str] = {
     "today.numbers_block": "a part of today.show",
     "today.waiting": "a part of today.show",
 }
-SIGNED_OUT = frozenset(
-    {
-        "security.login",
-        "security.mf_recovery",
-        "security.two_factor_setup",
-        "security.two_factor_token_validation",
-        "sign_in.invitation",
-        "sign_in.oidc_return",
-    }
-)
+
+
+def half_way(path: str) -> Callable[[Scene], Page]:
+    """A page between the two steps of a sign-in: the password was right."""
+
+    def type_it(scene: Scene) -> Page:
+        page = scene.stranger("/login")
+        type_password(page, scene.office.person("operator"))
+        page.get_by_label("Six digits").wait_for()
+        page.goto(f"/console{path}")
+        return page
+
+    return type_it
+
+
+def without_app(scene: Scene) -> Page:
+    """What a new user sees after the first sign-in with a password."""
+    office = scene.office
+    person, link = office.invite("operator", f"Noa Lind {len(office.line.json('users')['users'])}")
+    page = scene.stranger("/login")
+    choose_password(page, link)
+    type_password(page, person)
+    page.get_by_role("button", name="Continue").wait_for()
+    return page
+
+
+# Pages that a browser sees in which nobody is signed in, or not with both steps.
+SIGNED_OUT: Mapping[str, Callable[[Scene], Page]] = {
+    "security.login": lambda scene: scene.stranger("/login"),
+    "security.mf_recovery": half_way("/mf-recovery"),
+    "security.two_factor_setup": without_app,
+    "security.two_factor_token_validation": half_way("/tf-validate"),
+    "sign_in.invitation": lambda scene: scene.stranger(scene.invitation()),
+    "sign_in.oidc_return": lambda scene: scene.stranger("/sign-in/provider/return"),
+}
 
 
 def open_page(scene: Scene, endpoint: str) -> Page:
-    """The page of an endpoint, in the administrator's browser or in one in which a password was typed."""
+    """The page of an endpoint, in the administrator's browser or in one in which nobody has signed in."""
+    if endpoint in SIGNED_OUT:
+        return SIGNED_OUT[endpoint](scene)
     path = PAGES[endpoint](scene)
-    if endpoint not in SIGNED_OUT:
-        scene.page.goto(f"/console{path}")
-        return scene.page
-    page = scene.office.stranger(reduced_motion="reduce")
-    page.goto(f"/console{path}")
-    return page
+    scene.page.goto(f"/console{path}")
+    # Not a page that this one redirects to, whose template is another.
+    expect(scene.page).to_have_url(re.compile(f"/console{re.escape(path)}$"))
+    return scene.page

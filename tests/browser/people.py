@@ -46,15 +46,19 @@ class Office:
         """The first user with a role, or the one with a name."""
         name = name or {"scheduler": "Dana Whitcomb", "operator": "Ruth Okafor", "admin": "Sam Reyes"}[role]
         if name not in self._people:
-            email = f"{name.lower().replace(' ', '.')}@example.org"
-            link = self.line.json("users", "add", email, "--name", name, "--role", role)["link"]
-            person = Person(name, email, role)
+            person, link = self.invite(role, name)
             page = self.stranger()
             self.accept(page, link, person)
             self._keep(page, person)
             page.context.close()
             self._people[name] = person
         return self._people[name]
+
+    def invite(self, role: str, name: str) -> tuple[Person, str]:
+        """Add a user. Returns the one-time link, too."""
+        email = f"{name.lower().replace(' ', '.')}@example.org"
+        link: str = self.line.json("users", "add", email, "--name", name, "--role", role)["link"]
+        return Person(name, email, role), link
 
     def stranger(self, **options: Any) -> Page:
         """A page of a browser in which nobody has signed in."""
@@ -79,10 +83,7 @@ class Office:
 
     def accept(self, page: Page, link: str, person: Person) -> None:
         """Use a one-time link: choose a password, sign in with it, and set up the authenticator app."""
-        page.goto(link)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_label("Password again").fill(PASSWORD)
-        page.get_by_role("button", name="Set password").click()
+        choose_password(page, link)
         type_password(page, person)
         page.get_by_role("button", name="Continue").click()
         page.get_by_text("Type the key instead").click()
@@ -113,6 +114,14 @@ def sign_in(page: Page, person: Person) -> None:
     page.get_by_label("Six digits").fill(person.code())
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("link", name=person.name)).to_be_visible()
+
+
+def choose_password(page: Page, link: str) -> None:
+    """Use a one-time link."""
+    page.goto(link)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
+    page.get_by_role("button", name="Set password").click()
 
 
 def type_password(page: Page, person: Person) -> None:

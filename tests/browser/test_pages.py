@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import make_url
+from werkzeug.serving import make_server
 
 from ivr import create_app
 from ivr.settings import load
 from ivr.web.console.app import create_console
 from tests.browser.accessibility import findings
-from tests.browser.pages import ANSWERS, NO_PAGES, PAGES, Scene, open_page
+from tests.browser.answers import ANSWERS
+from tests.browser.pages import NO_PAGES, PAGES, SIGNED_OUT, Scene, open_page
 from tests.support.clinic import Clinic
 
 pytestmark = pytest.mark.browser
 WIDTHS, SCHEMES = (1280, 320), ("light", "dark")
+# Words are longer in Spanish. All other pages have the same parts.
+IN_SPANISH = ("/", "/reminders", "/reminders/upload", "/people", "/work", "/prompts", "/prompts/hours", "/settings")
 # Pixels. Links in sentences may be smaller: WCAG 2.2, success criterion 2.5.8.
 TARGET = 44
 SMALL_TARGETS = """least => [...document.querySelectorAll(
@@ -34,11 +42,11 @@ def test_every_address_is_looked_at_or_no_page(clinic_for_commands: Clinic) -> N
     services = create_app(load(), doors="twilio").extensions["infoline"]
     console: Flask = create_console(services)
     answering = {rule.endpoint for rule in console.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    assert answering == PAGES.keys() | NO_PAGES.keys()
-    assert not PAGES.keys() & NO_PAGES.keys()
+    assert answering == PAGES.keys() | SIGNED_OUT.keys() | NO_PAGES.keys()
+    assert len(answering) == len(PAGES) + len(SIGNED_OUT) + len(NO_PAGES)
 
 
-@pytest.mark.parametrize("endpoint", PAGES)
+@pytest.mark.parametrize("endpoint", [*PAGES, *SIGNED_OUT])
 def test_a_page_has_no_findings_of_axe_no_small_targets_and_fits_its_window(scene: Scene, endpoint: str) -> None:
     scene.office.wrong.clear()
     page = open_page(scene, endpoint)
@@ -51,10 +59,55 @@ def test_a_page_has_no_findings_of_axe_no_small_targets_and_fits_its_window(scen
 def test_the_answer_to_a_form_or_to_a_wrong_address_has_none_either(scene: Scene, answer: str) -> None:
     scene.office.wrong.clear()
     lead, words = ANSWERS[answer]
-    lead(scene)
-    expect(scene.page.get_by_text(words).first).to_be_visible()
-    assert problems_in_all_looks(scene.page) == []
+    page = lead(scene)
+    expect(page.get_by_text(words).first).to_be_visible()
+    assert problems_in_all_looks(page) == []
+    expect(page.get_by_text(words).first).to_be_attached()
     assert scene.office.wrong == []
+
+
+@pytest.fixture(scope="module")
+def spanish(scene: Scene) -> Page:
+    """A page of an administrator who reads Spanish."""
+    page = scene.office.page("admin", "/console/account", name="Lucia Ortega", reduced_motion="reduce")
+    page.get_by_label("Language").select_option("es")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("html")).to_have_attribute("lang", "es")
+    return page
+
+
+@pytest.mark.parametrize("path", IN_SPANISH)
+def test_a_page_in_spanish_has_none_either(scene: Scene, spanish: Page, path: str) -> None:
+    scene.office.wrong.clear()
+    spanish.goto(f"/console{path}")
+    expect(spanish.locator("html")).to_have_attribute("lang", "es")
+    assert problems_in_all_looks(spanish) == []
+    assert scene.office.wrong == []
+
+
+@pytest.fixture
+def without_database(clinic_for_commands: Clinic) -> Iterator[str]:
+    """The address of a web process whose database has gone away."""
+    app = create_app(load(), doors="console")
+    services = app.extensions["infoline"]
+    services.ledger.close()
+    file = Path(str(make_url(services.settings.database_url).database))
+    file.rename(file.with_suffix(".away"))
+    file.mkdir()
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_the_page_without_a_database_has_none_either(browser: Browser, without_database: str) -> None:
+    page = browser.new_page()
+    answer = page.goto(f"{without_database}/console/welcome/made-up")
+    assert answer is not None
+    assert answer.status == 503
+    expect(page.get_by_role("heading", name="What still works")).to_be_visible()
+    assert problems_in_all_looks(page) == []
+    page.close()
 
 
 def test_a_page_with_faults_is_found_out(browser: Browser) -> None:

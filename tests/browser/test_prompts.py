@@ -106,9 +106,45 @@ def hear(page: Page, *, scripts: bool) -> None:
         assert sound.headers["content-type"] == "audio/wav"
         assert len(sound.body()) > 8000 * 5, "less than five seconds"
         return
+    plays(player)
+    assert player.evaluate("player => player.duration") > 5
+
+
+def test_a_nurse_records_words_with_the_microphone_listens_and_saves(office: Office) -> None:
+    page = office.page("operator", "/console/prompts/en/goodbye")
+    part = page.locator("[data-recorder]").first
+    card = page.locator(".card-block").filter(has=part)
+    saved = card.get_by_label("The recording of:")
+    expect(saved).to_have_count(0)
+    part.get_by_role("button", name="Record with the microphone").click()
+    part.get_by_role("button", name="Stop (2 s)").click()
+    expect(part.get_by_text("This is your recording. Listen to it, then save it.")).to_be_visible()
+    plays(part.locator("audio"))
+    part.get_by_role("button", name="Save this recording in the draft").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved in the draft: a recording of")
+    # As telephones play it: what was recorded has a sound.
+    sound = page.request.get(str(saved.get_attribute("src")))
+    assert len(set(sound.body())) > 50
+    plays(saved)
+    card.get_by_role("button", name="Remove this recording").click()
+    expect(page.get_by_role("status")).to_contain_text("Removed in the draft")
+    expect(saved).to_have_count(0)
+
+
+def plays(player: Locator) -> None:
     player.evaluate("player => player.play()")
     until(lambda: player.evaluate("player => player.currentTime") > 0.2, "the sound")
-    assert player.evaluate("player => player.duration") > 5
+
+
+def test_a_nurse_who_does_not_allow_the_microphone_is_told_what_to_do(office: Office) -> None:
+    page = office.page("operator", "/console/prompts/en/goodbye")
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
+    )
+    part = page.locator("[data-recorder]").first
+    part.get_by_role("button", name="Record with the microphone").click()
+    expect(part.get_by_text("The browser did not allow the microphone.")).to_be_visible()
+    expect(part.get_by_role("button", name="Record with the microphone")).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])

@@ -22,6 +22,7 @@ from ivr.web.console.app import create_console
 from ivr.web.console.today import waiting
 from ivr.web.services import Services
 from tests.support.clinic import NOW, Clinic, write_empty_ledger
+from tests.support.oidc_provider import CLIENT, SECRET, Provider
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
@@ -85,6 +86,24 @@ def console(clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Con
     """The console of the clinic of `clinic_for_commands`, whose time is NOW."""
     monkeypatch.setattr(clock, "unshifted_now", lambda: NOW)
     services: Services = create_app(load(), doors="twilio").extensions["infoline"]
+    return Console(create_console(services), services)
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """The sign-in provider of the hospital."""
+    provider = Provider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def console_with_provider(clinic_for_commands: Clinic, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Console:
+    """A console in which users can sign in with the account of their hospital."""
+    monkeypatch.setenv("OIDC_ISSUER", provider.url)
+    monkeypatch.setenv("OIDC_CLIENT_ID", CLIENT)
+    monkeypatch.setenv("OIDC_CLIENT_SECRET", SECRET)
+    services = create_app(load(), doors="twilio").extensions["infoline"]
     return Console(create_console(services), services)
 
 

@@ -4,45 +4,38 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flask.testing import FlaskClient
 from joserfc.jwk import RSAKey
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
-from ivr import create_app
 from ivr.ledger.tables import audit_entry, console_user
-from ivr.settings import load
 from ivr.staff.users import Role, add_user, set_active
-from ivr.web.console.app import create_console
-from tests.support.clinic import NOW, Clinic
-from tests.support.oidc_provider import CLIENT, EMAIL, SECRET, Provider
+from tests.support.clinic import NOW
+from tests.support.oidc_provider import EMAIL, Provider
 from tests.web.console.conftest import Console
 
 
 @pytest.fixture
-def provider() -> Iterator[Provider]:
-    provider = Provider()
-    yield provider
-    provider.close()
-
-
-@pytest.fixture
-def console_with_provider(clinic_for_commands: Clinic, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Console:
-    monkeypatch.setenv("OIDC_ISSUER", provider.url)
-    monkeypatch.setenv("OIDC_CLIENT_ID", CLIENT)
-    monkeypatch.setenv("OIDC_CLIENT_SECRET", SECRET)
-    services = create_app(load(), doors="twilio").extensions["infoline"]
-    with services.ledger.write() as connection:
+def console_with_provider(console_with_provider: Console) -> Console:
+    """A console with a user who has no password."""
+    with console_with_provider.services.ledger.write() as connection:
         add_user(connection, EMAIL, "Rosa Example", Role.OPERATOR, NOW)
-    return Console(create_console(services), services)
+    return console_with_provider
 
 
 def sign_in(console: Console, provider: Provider) -> tuple[Any, Any]:
     """Go to the provider and come back. Returns the browser and the last response."""
     browser = console.stranger()
+    return browser, sign_in_at_provider(browser, provider)
+
+
+def sign_in_at_provider(browser: FlaskClient, provider: Provider) -> TestResponse:
+    """Go to the provider and come back. Returns the last response."""
     page = browser.get("/login").get_data(as_text=True)
     assert "Sign in with your hospital account" in page
     token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)', page)[-1]
@@ -53,7 +46,7 @@ def sign_in(console: Console, provider: Provider) -> tuple[Any, Any]:
     assert away.location.startswith(f"{provider.url}/authorize?")
     assert query["code_challenge_method"] == ["S256"]
     provider.nonce = query["nonce"][0]
-    return browser, browser.get(f"/sign-in/provider/return?code=c&state={query['state'][0]}")
+    return browser.get(f"/sign-in/provider/return?code=c&state={query['state'][0]}")
 
 
 def test_a_user_whom_the_provider_vouches_for_is_signed_in(console_with_provider: Console, provider: Provider) -> None:

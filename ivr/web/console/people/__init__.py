@@ -8,7 +8,8 @@ ACCESS = {
     "people.find": ALL,
     "people.look_up": ALL,
     "people.show": ALL,
-    "people.show_number": ALL,
+    # Operators see the number of a call-back that they have taken: work.show_callback_number.
+    "people.show_number": SCHEDULERS,
     "people.appointment": ALL,
     "people.consent": SCHEDULERS,
     "people.change_consent": SCHEDULERS,

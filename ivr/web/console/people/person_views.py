@@ -53,17 +53,20 @@ def show(person_id: int) -> str:
 
 @blueprint.post("/people/<int:person_id>/number")
 def show_number(person_id: int) -> str:
-    """The whole number, once: it is not stored in a page that a link leads to."""
-    shared = services()
-    with shared.ledger.write() as connection:
+    with services().ledger.write() as connection:
         row = _person(connection, person_id)
         audit(connection, AuditKind.NUMBER_SHOWN, person=person_id)
+    return number_page(row.phone_sealed, _back(person_id))
+
+
+def number_page(sealed: bytes, back: str) -> str:
+    """The whole number, once: it is not stored in a page that a link leads to. back: the page to go back to."""
     try:
-        e164 = shared.vault.open(row.phone_sealed)
+        e164 = services().vault.open(sealed)
     except UnknownKey:
         e164 = ""
     template = "people/_shown_number.html" if request.headers.get(HTMX) else "people/number.html"
-    return render_template(template, e164=e164, number=format_phone(e164), back=_back(person_id))
+    return render_template(template, e164=e164, number=format_phone(e164), back=back)
 
 
 @blueprint.get("/people/<int:person_id>/<any('opt-out', 'opt-in'):change>")

@@ -15,6 +15,8 @@ from ivr.reminders.reports.appointment_texts import TextReport
 from ivr.web.console.people.words import ANSWERS, CHANGED, WORK, local_time, move_words, step_words, why
 from ivr.web.console.words import gettext
 
+_TIME = "starts_at"
+
 
 @dataclass(frozen=True)
 class Event:
@@ -40,8 +42,9 @@ def timeline(
 ) -> list[Event]:
     """The events of an appointment, oldest first. texts: its reminders."""
     events = [
-        *_of_appointment(row),
-        *_of_changes(history.changes),
+        Event(row.created_at, gettext("The appointment was imported."), _source(row.created_from)),
+        *_of_answers(row, history.work),
+        *_of_changes(row, history),
         *_of_texts(row, history.moves, config),
         *_of_work(history.work),
     ]
@@ -51,21 +54,58 @@ def timeline(
     )
 
 
-def _of_appointment(row: Row[Any]) -> Iterator[Event]:
-    yield Event(row.created_at, gettext("The appointment was imported."), _source(row.created_from))
-    if row.answered_at is not None and row.answer in ANSWERS:
-        yield Event(row.answered_at, str(ANSWERS[row.answer]))
+def _of_answers(row: Row[Any], work: Iterable[Row[Any]]) -> Iterator[Event]:
+    """What the patient answered. The database keeps the last answer, and of earlier ones those that made work."""
+    answers = {(item.at, item.kind) for item in work} | {(row.answered_at, row.answer)}
+    for at, answer in answers:
+        if at is not None and answer in ANSWERS:
+            yield Event(at, str(ANSWERS[answer]))
 
 
-def _of_changes(changes: Iterable[Row[Any]]) -> Iterator[Event]:
-    for change in changes:
-        names = [str(CHANGED[name]) for name in change.what.split(",") if name in CHANGED]
+def _of_changes(row: Row[Any], history: History) -> Iterator[Event]:
+    times = _times_between(row, history)
+    for change in history.changes:
+        columns = change.what.split(",")
+        if _TIME in columns and (sentence := _moved(*times[change.id], row.timezone)):
+            yield Event(change.at, sentence, _source(change.source))
+            columns.remove(_TIME)
+            if not columns:
+                continue
+        names = [str(CHANGED[name]) for name in columns if name in CHANGED]
         sentence = (
             gettext("An import changed the appointment: %(what)s.", what=", ".join(names))
             if names
             else gettext("An import changed the appointment.")
         )
         yield Event(change.at, sentence, _source(change.source))
+
+
+def _times_between(row: Row[Any], history: History) -> dict[int, tuple[datetime | None, datetime | None]]:
+    """When the appointment was before and after each change of its time, by the id of the change; None: not known.
+
+    The database keeps the time of now, and with each text the time that the text was about.
+    """
+    changes = [change for change in history.changes if _TIME in change.what.split(",")]
+    known: list[datetime | None] = [None] * len(changes) + [row.starts_at]
+    for move in history.moves:
+        # A text is about the time that its appointment has when it is claimed.
+        if move.to_state == TextState.CLAIMED:
+            known[sum(change.at <= move.at for change in changes)] = move.starts_at
+    return {change.id: (known[n], known[n + 1]) for n, change in enumerate(changes)}
+
+
+def _moved(before: datetime | None, after: datetime | None, zone: str) -> str:
+    """From when to when an appointment was moved; empty if neither is known."""
+    if before and after:
+        values = {"before": local_time(before, zone), "after": local_time(after, zone)}
+        return gettext("An import moved the appointment from %(before)s to %(after)s.", **values)
+    if after:
+        return gettext("An import moved the appointment to %(after)s.", after=local_time(after, zone))
+    if before:
+        return gettext(
+            "An import moved the appointment from %(before)s to another time.", before=local_time(before, zone)
+        )
+    return ""
 
 
 def _source(name: str | None) -> str:

@@ -16,6 +16,7 @@ ACCESS = {
     "work.show_message": ALL,
     # What a message says is shown to those who may see numbers.
     "work.show_message_text": PEOPLE["people.show_number"],
+    "work.show_callback_number": ALL,
     "work.change_callback": ALL,
     "work.note_callback": ALL,
     # Appointments are the schedulers' work.

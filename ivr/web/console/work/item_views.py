@@ -19,8 +19,10 @@ from ivr.people import work_claims
 from ivr.people.audit import AuditKind
 from ivr.people.work_claims import MAX_NOTE, Claimant, WorkList, note_version
 from ivr.people.work_items import landline_item
-from ivr.web.console.context import audit, live_line, services
+from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.people.person_views import number_page
 from ivr.web.console.people.queries import masked
+from ivr.web.console.security.gate import may_open
 from ivr.web.console.security.kept_forms import kept_fields
 from ivr.web.console.words import gettext
 from ivr.web.console.work import queries, words
@@ -137,6 +139,25 @@ def claim_landline(person_id: int) -> ResponseReturnValue:
     return _change(WorkList.ITEMS, item_id, "claim")
 
 
+@blueprint.post("/work/callbacks/<int:item_id>/number")
+def show_callback_number(item_id: int) -> ResponseReturnValue:
+    """The number of a call-back, for those who may see every number and for whoever has taken it."""
+    with services().ledger.write() as connection:
+        row = queries.item(connection, WorkList.CALLBACKS, item_id) or abort(404)
+        may = _may_see_number(WorkList.CALLBACKS, row)
+        if may:
+            audit(connection, AuditKind.NUMBER_SHOWN, person=row.person_id)
+    if not may:
+        return _show(WorkList.CALLBACKS, item_id, problem_with="number"), 409
+    return number_page(row.phone_sealed, url_for("work.show_callback", item_id=item_id))
+
+
+def _may_see_number(work: WorkList, row: Row[Any]) -> bool:
+    user = staff_user()
+    calls_back = work is WorkList.CALLBACKS and row.claimed_by == user.id and row.done_at is None
+    return calls_back or may_open("people.show_number", user.role)
+
+
 def _change(work: WorkList, item_id: int, action: str, note: _Note | None = None) -> ResponseReturnValue:
     """Do the action, and save the note that was typed on the same page: both, or neither."""
     change = _CHANGES[action]
@@ -230,6 +251,7 @@ def _show(work: WorkList, item_id: int, *, problem_with: str = "", note: _Note |
         content=live_line().content,
         me=claimant(),
         may_change=_CHANGE[work],
+        may_see_number=_may_see_number(work, row),
         words=words,
         sentence_of=sentence_of_fault,
     )
@@ -264,6 +286,8 @@ def _problem(action: str, row: Row[Any]) -> str:
     """Why an action could not be done, as it is now."""
     if not action:
         return ""
+    if action == "number":
+        return gettext("Take this call-back first. Then you can see its number, until it is done.")
     if action == "reopen":
         return gettext(
             "This cannot be undone: it is on the list again already, or it was done more than seven days ago."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 
+from ivr.people.replies import record_reply
 from ivr.reminders.imports.importer import Importer
+from ivr.web.console.people.words import local_time
 from tests.support.clinic import NOW, at, row
 
 
@@ -16,8 +19,8 @@ def clinic(clinic_for_commands, console):
     return clinic_for_commands
 
 
-def story_of(console) -> str:
-    page = console.browser("scheduler").page("/people/appointments/A1")
+def story_of(console, appointment="A1") -> str:
+    page = console.browser("scheduler").page(f"/people/appointments/{appointment}")
     return page[page.index("What happened") :]
 
 
@@ -34,13 +37,51 @@ def test_the_history_says_of_each_change_what_it_was_and_from_where_it_came(clin
     told = (
         *("The appointment was imported.", "From: appointments.csv"),
         *("An import changed the appointment: time.", "From: HL7 RADIS"),
-        *("An import changed the appointment: time, status.", "From: FHIR"),
+        *("An import moved the appointment to Tue, Dec 22, 2026, 10:00 AM.", "From: FHIR"),
+        *("An import changed the appointment: status.", "From: FHIR"),
         *("An import changed the appointment: language, status.", "From: tuesday.csv"),
         *("An import changed the appointment: name.", "From: Epic (API)"),
     )
     story = story_of(console)
-    positions = [story.index(words) for words in told]
-    assert positions == sorted(positions)
+    assert in_order(story, told), story
+
+
+def in_order(story: str, sentences: Iterable[str]) -> bool:
+    """Whether each sentence follows the one before."""
+    end = 0
+    for sentence in sentences:
+        found = story.find(sentence, end)
+        if found < 0:
+            return False
+        end = found + len(sentence)
+    return True
+
+
+MOVES = [
+    ((20,), ("moved the appointment from {0} to {1}.",)),
+    ((20, 21), ("moved the appointment from {0} to another time.", "moved the appointment to {2}.")),
+]
+
+
+@pytest.mark.parametrize(("days", "sentences"), MOVES, ids=["one move", "two moves"])
+def test_a_move_says_what_is_known_of_the_times_because_a_text_was_about_them(clinic, console, days, sentences):
+    clinic.import_rows(row(2, at(2)))
+    assert len(clinic.claim()) == 1
+    for hours, day in enumerate(days, start=1):
+        clinic.import_rows(row(2, at(day)), now=NOW + timedelta(hours=hours))
+    story = story_of(console, "A2")
+    with console.app.test_request_context():
+        times = [local_time(NOW + timedelta(days=day), "America/New_York") for day in (2, *days)]
+    assert in_order(story, [f"An import {sentence.format(*times)}" for sentence in sentences])
+
+
+def test_earlier_answers_are_kept_that_made_work(clinic, console):
+    for hours, answer in enumerate(("change", "confirmed"), start=1):
+        with clinic.ledger.write() as connection:
+            record_reply(connection, clinic.vault, "+16035550101", NOW + timedelta(hours=hours), answer)
+    story = story_of(console)
+    assert in_order(story, ("The patient asked for another time.", "The patient confirmed."))
+    assert story.count("The patient asked for another time.") == 1
 
 
 def test_an_import_that_says_what_is_known_is_no_change(clinic, console):

@@ -72,7 +72,6 @@ NOT_FOUND = [
     ("0101", "not a whole phone number"),
     ("603-555-0177", "Nothing is known"),
     ("A2", "There is no appointment"),
-    ("A1\0", "There is no appointment"),
     ("🌹" * 5000, "There is no appointment"),
     ("<script>", "There is no appointment"),
 ]
@@ -120,7 +119,7 @@ def test_the_page_of_a_person_shows_what_is_known_with_the_number_masked(ann, cl
 
 
 def test_the_number_is_shown_when_somebody_asks_for_it_and_that_is_audited(console, clinic):
-    for role in ("scheduler", "operator"):
+    for role in ("scheduler", "admin"):
         browser = console.browser(role)
         page = browser.post("/people/1/number").get_data(as_text=True)
         assert 'href="tel:+16035550101"' in page

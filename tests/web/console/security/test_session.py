@@ -1,4 +1,4 @@
-"""When the cookie of a session is renewed."""
+"""When a session ends, and when its cookie is renewed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def browser(console: Console) -> Browser:
 @pytest.fixture
 def aged(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Browser:
     """A browser whose cookie is two minutes old."""
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: int(time.time()) + 2 * MINUTES)
+    pass_minutes(monkeypatch, 2)
     return browser
 
 
@@ -69,3 +69,36 @@ def test_a_live_part_whose_session_has_ended_leads_back_to_its_page(console: Con
     assert answer.status_code == 204
     address = urlsplit(answer.headers["HX-Redirect"])
     assert (address.path, parse_qs(address.query)["next"]) == ("/login", [page])
+
+
+@pytest.mark.parametrize(
+    ("idle_minutes", "is_signed_in"), [(14, True), (16, False)], ids=["after 14 minutes", "after 16 minutes"]
+)
+def test_a_session_ends_after_fifteen_idle_minutes(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, idle_minutes: int, is_signed_in: bool
+) -> None:
+    pass_minutes(monkeypatch, idle_minutes)
+    answer = browser.get("/account")
+    assert answer.status_code == (200 if is_signed_in else 302)
+    assert is_signed_in or answer.location.startswith("/login")
+
+
+def test_somebody_who_works_every_ten_minutes_stays_signed_in(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minutes in (10, 20, 30):
+        pass_minutes(monkeypatch, minutes)
+        browser.page("/account")
+
+
+def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    for minutes in (10, 14):
+        pass_minutes(monkeypatch, minutes)
+        assert browser.get("/today/waiting", headers={LIVE: "true", HTMX: "true"}).status_code == 200
+    pass_minutes(monkeypatch, 16)
+    assert browser.get("/account").status_code == 302
+
+
+def pass_minutes(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
+    """Let time pass for the cookies, counted from the start of the test."""
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: int(time.time()) + minutes * MINUTES)
