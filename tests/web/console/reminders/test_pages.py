@@ -237,7 +237,7 @@ def test_days_far_ahead_are_one_link_away(console, clinic):
 
 def test_a_day_that_is_none_is_not_found(console, clinic):
     browser = console.browser("operator")
-    for day in ("2026-13-01", "yesterday", "0001-01-01", "9999-12-31", "2026-12-04T00:00", "%00"):
+    for day in ("2026-13-01", "yesterday", "0001-01-01", "9999-12-31", "2026-12-04T00:00"):
         assert browser.get(f"/reminders/appointments/{day}").status_code == 404
         assert browser.get(f"/reminders/appointments?from={day}").status_code == 200
 
