@@ -87,3 +87,12 @@ def test_earlier_answers_are_kept_that_made_work(clinic, console):
 def test_an_import_that_says_what_is_known_is_no_change(clinic, console):
     clinic.import_rows(row(1, at(10)), now=NOW + timedelta(hours=1), name="again.csv")
     assert "again.csv" not in story_of(console)
+
+
+def test_a_moved_appointment_says_which_texts_were_for_the_earlier_time(clinic, console):
+    clinic.send(NOW + timedelta(days=3))
+    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(days=3, hours=1), name="moved.csv")
+    story = story_of(console)
+    assert "for the earlier time" in story
+    assert "An import changed the appointment: time." in story
+    assert "From: moved.csv" in story

@@ -264,15 +264,6 @@ def test_the_page_of_an_appointment_tells_its_story(ann, clinic):
     assert audited(clinic, "appointment_read") == [{"appointment": 1}]
 
 
-def test_a_moved_appointment_says_which_texts_were_for_the_earlier_time(ann, clinic):
-    clinic.send(NOW + timedelta(days=3))
-    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(days=3, hours=1), name="moved.csv")
-    page = ann.page("/people/appointments/A1")
-    assert "for the earlier time" in page
-    assert "An import changed the appointment: time, language." in page
-    assert "From: moved.csv" in page
-
-
 def test_a_planned_text_is_sent_now_and_left_out(ann, clinic):
     form = {"appointment_id": "A1", "step": "7d"}
     assert "Send now" in ann.page("/people/appointments/A1")

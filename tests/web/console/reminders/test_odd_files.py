@@ -1,4 +1,4 @@
-"""Appointment files as spreadsheets and people make them, uploaded: a made-up one of each kind."""
+"""Appointment files as spreadsheets and people make and name them, uploaded: a made-up one of each kind."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from ivr.web.console.reminders.uploads import safe_name
 from tests.support.clinic import Clinic
 from tests.support.workbooks import workbook
 from tests.web.console.conftest import Console
@@ -53,3 +54,25 @@ def test_a_file_that_cannot_be_read_gets_a_sentence(clinic_for_commands: Clinic,
     assert words in page
     assert "Nothing was imported." in page
     assert 'value="import"' not in page
+
+
+@pytest.mark.parametrize(
+    ("given", "kept_as"),
+    [
+        ("week 49.csv", "week 49.csv"),
+        ("C:\\Users\\ann\\list.xlsx", "list.xlsx"),
+        ("../../etc/passwd", "passwd"),
+        ("", "appointments"),
+        ("...", "appointments"),
+        ("a\0b\n.csv", "ab.csv"),
+        ("مواعيد.csv", "مواعيد.csv"),
+    ],
+)
+def test_a_file_name_is_made_safe(given: str, kept_as: str) -> None:
+    assert safe_name(given) == kept_as
+
+
+def test_a_long_file_name_keeps_its_ending() -> None:
+    name = safe_name("🙂" * 400 + ".csv")
+    assert name.endswith(".csv")
+    assert len(name.encode()) <= 150

@@ -17,7 +17,7 @@ from ivr.people.audit import AuditKind, entries_since
 from ivr.settings import example_with_faults
 from ivr.web.console.app import create_console
 from ivr.web.console.reminders import import_work, uploads
-from ivr.web.console.reminders.uploads import Phase, safe_name
+from ivr.web.console.reminders.uploads import Phase
 from tests.support.clinic import NOW, at, csv_text, phone, row
 from tests.support.paths import SHARED
 from tests.web.console.reminders.upload_support import kept, number, send, settled, upload
@@ -379,28 +379,6 @@ def test_five_thousand_rows_are_read_and_imported_in_a_process_of_their_own(cons
     done = settled(browser, browser.post(response.location, {"action": "import"}).location)
     assert "5,000 appointments of this file are imported" in done
     assert len(clinic.all(appointment)) == 5_000
-
-
-@pytest.mark.parametrize(
-    ("given", "kept_as"),
-    [
-        ("week 49.csv", "week 49.csv"),
-        ("C:\\Users\\ann\\list.xlsx", "list.xlsx"),
-        ("../../etc/passwd", "passwd"),
-        ("", "appointments"),
-        ("...", "appointments"),
-        ("a\0b\n.csv", "ab.csv"),
-        ("مواعيد.csv", "مواعيد.csv"),
-    ],
-)
-def test_a_file_name_is_made_safe(given, kept_as):
-    assert safe_name(given) == kept_as
-
-
-def test_a_long_file_name_keeps_its_ending():
-    name = safe_name("🙂" * 400 + ".csv")
-    assert name.endswith(".csv")
-    assert len(name.encode()) <= 150
 
 
 def test_json_gives_its_bad_rows_back_too(console, clinic):
