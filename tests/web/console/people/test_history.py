@@ -94,5 +94,5 @@ def test_a_moved_appointment_says_which_texts_were_for_the_earlier_time(clinic, 
     clinic.import_rows(row(1, at(20)), now=NOW + timedelta(days=3, hours=1), name="moved.csv")
     story = story_of(console)
     assert "for the earlier time" in story
-    assert "An import changed the appointment: time." in story
+    assert "An import moved the appointment from" in story
     assert "From: moved.csv" in story
