@@ -68,4 +68,5 @@ def test_every_secret_setting_is_kept_out_of_representations() -> None:
     named = {name for name in Settings.model_fields if any(word in name.split("_") for word in words)}
     shown = named - set(SECRETS)
     # The keys of feeds are the paths of files, and a public id.
-    assert shown == {"public_url", "simulator_url", "twilio_api_url", "fhir_key", "fhir_key_id", "hl7_key"}
+    feeds = {"fhir_url", "fhir_key", "fhir_key_id", "hl7_key"}
+    assert shown == {"public_url", "simulator_url", "twilio_api_url", *feeds}

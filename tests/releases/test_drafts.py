@@ -217,7 +217,7 @@ REFUSED = [
     ("a recording that is too large", "recordings/en/keys.mp3", MP3 + bytes(5_000_000), "larger than 5 MB"),
     ("a topic that is too long", "en/cancer.md", b"---\na: b\n---\n## Spoken\n" + b"word " * 10_001, "10,000 words"),
     ("a topic that is too large", "en/cancer.md", b"w" * 100_001, "larger than 100 kB"),
-    ("too many questions", "en/questions.tsv", b"w" * 5_000_001, "larger than 5 MB"),
+    ("too many questions", "en/questions.tsv", b"w" * 10_000_001, "larger than 10 MB"),
 ]
 
 

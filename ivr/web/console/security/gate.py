@@ -58,7 +58,9 @@ def _ask_to_sign_in() -> Response:
         return Response(status=204)
     page = request.script_root + (_page_it_came_from() if is_live else _page_to_return_to())
     if request.method == "POST":
-        keep_form(urlsplit(page).path)
+        # A page may have several forms whose address shows no page.
+        has_own_path = request.endpoint in _WITHOUT_PAGE
+        keep_form(request.script_root + request.path if has_own_path else urlsplit(page).path)
     location = url_for("security.login", next=page)
     if is_live:
         # A live part cannot show the sign-in page in its place.
