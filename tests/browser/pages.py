@@ -139,7 +139,6 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "people.appointment": at("/people/appointments/MA-1001"),
     "people.consent": lambda scene: _PERSON(scene) + "/opt-out",
     "people.find": at("/people"),
-    "people.language": lambda scene: _PERSON(scene) + "/language",
     "people.show": _PERSON,
     "prompts.ask_roll_back": at("/prompts/history/1/roll-back"),
     "prompts.ask_sign_off": at("/prompts/en/birads/sign-off"),
@@ -176,7 +175,7 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "today.show": at("/"),
     "work.callbacks": at("/work"),
     "work.done": at("/work/done"),
-    "work.items": at("/work/change"),
+    "work.items": at("/work/items"),
     "work.landlines": at("/work/landlines"),
     "work.show_callback": linked("/work", "a[href*='/work/callbacks/']"),
     "work.messages": Scene.messages,
@@ -188,6 +187,7 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
 # Endpoints whose answer to a GET request is no page.
 NO_PAGES: Mapping[str, str] = {
     "bootstrap.static": "a file",
+    "people.language": "redirects: a sign-in may lead here",
     "prompts.checked": "a part of prompts.draft",
     "prompts.listen": "a sound",
     "prompts.recording": "a sound",
