@@ -42,6 +42,8 @@ E2E_WITH_OWN_LINE = ("test_run.py", "test_first_look.py", "test_first_look_page.
 # Settings of the developer's environment that would point a test at another line, database or queue.
 LINE_ENV = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "VAR_DIR", "PORT", "SIMULATOR_URL", "PROMPTS_DIR", "PHONE_KEY")
 LINE_ENV += ("PHONE_HASH_KEY", "INFOLINE_ENV")
+# With these, a make that a test starts says which folder it enters.
+LINE_ENV += ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
 
 
 @pytest.fixture(autouse=True)
