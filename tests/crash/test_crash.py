@@ -30,7 +30,7 @@ from worker import clock as clock_process
 
 pytestmark = pytest.mark.crash
 GROUPS = 64
-RANDOM = 3000
+RANDOM = 3600
 # Every event at every point would be 25,000 schedules more.
 FEW = (Schedule(2), Schedule(1, ("unheard",)), Schedule(3, ("unheard", "cut", "slow")))
 
