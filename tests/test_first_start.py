@@ -1,4 +1,4 @@
-"""What stands in the way of a first start: each ends with a sentence and status 2, and leaves nothing half-started."""
+"""What can prevent a first start: each ends with a sentence and status 2, and leaves nothing half-started."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ _RECORDING_CALLBACK = {
     "recordingStatusCallbackEvent": _all_of("in-progress", "completed", "absent"),
     "recordingConfigurationId": ANY,
 }
-# Whoever answers counts as a person: the simulator detects no machines at the far end of a transfer.
+# Not supported: the simulator detects no answering machines at the far end of a transfer.
 _MACHINE_DETECTION = {
     "machineDetection": _one_of("Enable", "DetectMessageEnd"),
     "machineDetectionTimeout": _integer(3, 60),

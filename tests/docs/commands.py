@@ -132,7 +132,7 @@ PAGES_WITH_A_TEST = {
     "docs/simulator.md": "tests/simulator/test_docs.py",
 }
 
-# Run here in a folder that stands for /, by how they begin.
+# Run here in a folder that takes the place of /, by how they begin.
 SHELL_RUN_HERE = (
     "cp deploy/systemd/*",
     "echo OTEL_EXPORTER_OTLP_ENDPOINT=",

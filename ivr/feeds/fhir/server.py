@@ -32,7 +32,7 @@ _TIMEOUT = (10, 60)
 _TRIES = 4
 _MAX_WAIT = 60.0
 _MAX_PAGES = 10_000
-# Time that an answer may take on its way: a smaller difference between two clocks cannot be told from it.
+# An answer may take this long to arrive, so a smaller difference between two clocks cannot be measured.
 _LATENCY = timedelta(minutes=1)
 _MAX_BYTES = 20_000_000
 _ASSERTION_LIFE = timedelta(minutes=5)

@@ -146,7 +146,7 @@ def _count_failures(app: Flask, services: Services, limit: SignInLimit) -> None:
 
     @user_logged_in.connect_via(app)  # type: ignore[untyped-decorator]
     def signed_in(_app: Flask, user: SecurityUser, **_details: Any) -> None:
-        # Whoever planted the session in this browser knows the token of its forms.
+        # An attacker who planted the session in this browser knows the token of its forms.
         session.pop(app.config["WTF_CSRF_FIELD_NAME"], None)
         now = clock.now()
         with services.ledger.write() as connection:

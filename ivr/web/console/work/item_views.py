@@ -141,7 +141,7 @@ def claim_landline(person_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/work/callbacks/<int:item_id>/number")
 def show_callback_number(item_id: int) -> ResponseReturnValue:
-    """The number of a call-back, for those who may see every number and for whoever has taken it."""
+    """The number of a call-back, for roles that may see every number and for the user who has taken it."""
     with services().ledger.write() as connection:
         row = queries.item(connection, WorkList.CALLBACKS, item_id) or abort(404)
         may = _may_see_number(WorkList.CALLBACKS, row)

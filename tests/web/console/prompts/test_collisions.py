@@ -61,7 +61,7 @@ def test_of_two_recordings_the_second_is_shown_beside_the_first_and_can_replace_
     fields = dict(re.findall(r'name="(version|sound)" value="([^"]+)"', page))
     assert bea.post(RECORDING, fields).status_code == 303
     assert seconds_of(bea) == 5
-    # Whoever replaces a version that they have not seen is asked again.
+    # A user who would replace a version that they have not seen is asked again.
     assert bea.post(RECORDING, fields | {"version": "-"}).status_code == 409
 
 
