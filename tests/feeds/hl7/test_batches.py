@@ -10,10 +10,8 @@ from click.testing import CliRunner
 from ivr.cli import main
 from ivr.feeds.hl7.batch import CountDifference, read_batch
 from ivr.feeds.hl7.mllp import Frame, FrameFault
-from ivr.feeds.hl7.process import Feed
 from ivr.feeds.unread import open_message, unread_messages
 from ivr.ledger.tables import alarm, hl7_message
-from ivr.settings import Settings
 from tests.feeds.hl7.messages import siu
 from tests.support.clinic import NOW
 
@@ -26,11 +24,6 @@ ONE, TWO = siu(1), siu(2)
 def clinic(clinic_on_each_database, monkeypatch):
     monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW)
     return clinic_on_each_database
-
-
-@pytest.fixture
-def feed(clinic):
-    return Feed(Settings(), clinic.ledger, clinic.vault, clinic.content)
 
 
 @pytest.mark.parametrize(

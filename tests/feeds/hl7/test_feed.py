@@ -12,7 +12,6 @@ import structlog
 from ivr.feeds.hl7.process import Feed
 from ivr.feeds.unread import complete, open_message, unread_messages
 from ivr.ledger.tables import alarm, batch, hl7_message
-from ivr.settings import Settings
 from tests.feeds.hl7.messages import siu
 from tests.support.clinic import NOW, at, row
 
@@ -21,11 +20,6 @@ from tests.support.clinic import NOW, at, row
 def clinic(clinic_on_each_database, monkeypatch):
     monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW)
     return clinic_on_each_database
-
-
-@pytest.fixture
-def feed(clinic):
-    return Feed(Settings(), clinic.ledger, clinic.vault, clinic.content)
 
 
 def sent(minutes: int) -> str:

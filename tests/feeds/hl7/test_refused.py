@@ -7,10 +7,8 @@ from datetime import timedelta
 import pytest
 
 from ivr.feeds.hl7.mllp import Frame, FrameFault
-from ivr.feeds.hl7.process import Feed
 from ivr.feeds.unread import complete, open_message, unread_messages
 from ivr.ledger.tables import alarm, hl7_message
-from ivr.settings import Settings
 from tests.feeds.hl7.messages import siu
 from tests.support.clinic import NOW
 
@@ -26,11 +24,6 @@ def clinic(clinic_on_each_database, monkeypatch):
     monkeypatch.setattr(Now, "at", NOW)
     monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: Now.at)
     return clinic_on_each_database
-
-
-@pytest.fixture
-def feed(clinic):
-    return Feed(Settings(), clinic.ledger, clinic.vault, clinic.content)
 
 
 def codes(feed, *messages: bytes) -> list[str]:
