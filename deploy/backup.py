@@ -15,7 +15,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -24,6 +23,7 @@ from ivr import clock
 from ivr.ledger.engine import LedgerUnavailable, latest_migration, open_ledger
 from ivr.private_files import set_private_umask
 from ivr.settings import Settings, SettingsError, load
+from ivr.version import version_text
 
 MANIFEST = "backup.json"
 SQLITE_NAME, POSTGRES_NAME = "database.sqlite3", "database.dump"
@@ -74,7 +74,7 @@ def make_backup(settings: Settings, folder: Path) -> Path:
         _copy_spool(settings.var_dir / "kept", partial / "kept")
         manifest = {
             "at": at.isoformat(timespec="seconds"),
-            "version": version("infoline"),
+            "version": version_text(),
             "tables": latest_migration(),
             "files": {path: digest(partial / path) for path in _files(partial)},
         }

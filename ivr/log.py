@@ -13,7 +13,7 @@ from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, TypeGuard
 
-from ivr import request_ids
+from ivr import request_ids, version
 
 _PHONE_NUMBER = re.compile(r"\+?\d[\d\-\u2010-\u2015./ \u00a0()]{8,}\d")
 
@@ -118,9 +118,8 @@ def _log_crash(kind: type[BaseException], error: BaseException | None, traceback
 
 def log_start(process: str, **fields: Any) -> None:
     """Log that a process of the line starts. fields: what identifies its configuration; never a secret."""
-    from importlib.metadata import version
-
-    get_logger().info("process_started", process=process, version=version("infoline"), **fields)
+    running = {"version": version.release(), "commit": version.commit()}
+    get_logger().info("process_started", process=process, **running, **fields)
 
 
 def get_logger() -> Any:

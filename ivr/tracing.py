@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeGuard
 
-from ivr import request_ids
+from ivr import request_ids, version
 
 # The layer below the log: its formatter writes these records as JSON too.
 _log = logging.getLogger(__name__)
@@ -149,8 +149,6 @@ def _remote(parent: str) -> Any:
 @cache
 def _provider(_process_id: int) -> Any:
     """The provider of one process: its thread and its connection do not survive a fork."""
-    from importlib.metadata import version
-
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -171,7 +169,7 @@ def _provider(_process_id: int) -> Any:
 
     named = {
         "service.name": "infoline",
-        "service.version": version("infoline"),
+        "service.version": version.release(),
         "infoline.process": _tracing.process,
     }
     provider = TracerProvider(resource=Resource.create(named))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from ivr import log
+from ivr import log, version
 from tests.support.processes import environment
 
 NUMBERS = [
@@ -43,7 +43,7 @@ def test_a_started_process_logs_its_name_and_version(capsys: pytest.CaptureFixtu
     structlog.reset_defaults()
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["process"], line["database"]) == ("process_started", "web", "sqlite")
-    assert line["version"]
+    assert (line["version"], line["commit"]) == (version.release(), version.commit())
 
 
 def test_warnings_library_records_and_crashes_are_one_json_line_each(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from ivr.version import commit_of
+
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements.txt"
 _MODES = 0o022
@@ -47,10 +49,12 @@ def build_wheel(folder: Path, commit: str = "HEAD") -> Path:
         time = _git("show", "--no-patch", "--format=%ct", commit).decode().strip()
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--no-index", "--no-build-isolation", "--wheel-dir", str(folder), source]
+        # The archive has no git to ask.
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": time, "INFOLINE_COMMIT": commit_of(ROOT, commit)}
         # The wheel contains the modes of files, and so the umask of whoever builds it.
         before = os.umask(_MODES)
         try:
-            subprocess.run(command, check=True, env={**os.environ, "SOURCE_DATE_EPOCH": time})
+            subprocess.run(command, check=True, env=environment)
         finally:
             os.umask(before)
     (wheel,) = folder.glob("infoline-*.whl")

@@ -9,6 +9,7 @@ import click
 
 from ivr.cli.lazy import LazyGroup
 from ivr.private_files import set_private_umask
+from ivr.version import version_text
 
 COMMANDS = {
     "run": ("ivr.cli.run:run", "Start the line, a simulated phone network and a queue on this machine."),
@@ -35,13 +36,22 @@ COMMANDS = {
 }
 
 
+_VERSION_HELP = "Show the release and the commit, and exit."
+
+
+def _print_version(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not context.resilient_parsing:
+        click.echo(f"infoline {version_text()}")
+        context.exit()
+
+
 @click.group(
     cls=LazyGroup,
     commands_table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
 )
-@click.version_option(package_name="infoline", prog_name="infoline")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help=_VERSION_HELP)
 def main() -> None:
     """Run the information line, try it, edit its prompts, and send reminders."""
     set_private_umask()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from itertools import islice
 from pathlib import Path
 
 from ivr.doctor.result import Line, Result, ok, problem, warning
 from ivr.private_files import exposed_paths
+from ivr.version import version_text
 
 _EXPOSED_SHOWN = 3
 _GB = 10**9
 LEAST_FREE, LITTLE_FREE = 0.2 * _GB, 1.0 * _GB
 """Free bytes below which a disk is a problem, or deserves a warning."""
+
+
+def check_version(_line: Line) -> Result:
+    """What runs here, for a report of an error, and to compare two machines."""
+    return ok(f"infoline {version_text()}, on Python {platform.python_version()}.")
 
 
 def check_settings(line: Line) -> Result:

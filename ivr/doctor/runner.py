@@ -14,6 +14,7 @@ from ivr.settings import Settings
 
 Check = Callable[[Line], Result]
 CHECKS: Mapping[str, Check] = {
+    "version": machine.check_version,
     "settings": machine.check_settings,
     "ledger": stores.check_ledger,
     "keys": stores.check_keys,

@@ -8,7 +8,6 @@ import platform
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from itertools import accumulate
 from typing import cast
 
@@ -18,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from ivr import clock, queues
+from ivr import clock, queues, version
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.alarms import Alarm, raised
 from ivr.reminders.outbox.monitor import clock_age, oldest_due
@@ -142,7 +141,7 @@ def _event_metrics(totals: Totals) -> Iterator[Metric]:
 
 @cache
 def _build() -> dict[str, str]:
-    return {"version": version("infoline"), "python": platform.python_version()}
+    return {"version": version.release(), "commit": version.commit(), "python": platform.python_version()}
 
 
 def _read_ledger(ledger: Ledger) -> _LedgerValues | None:

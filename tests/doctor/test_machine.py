@@ -15,6 +15,7 @@ from ivr.ledger import Ledger
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.monitor import beat
 from ivr.settings import Settings
+from ivr.version import version_text
 
 GB = 10**9
 
@@ -55,6 +56,11 @@ def test_settings_that_a_line_should_not_keep_are_a_warning(
     values: dict[str, str], level: Level, tmp_path: Path
 ) -> None:
     assert machine.check_settings(line_of(tmp_path, **values)).level is level
+
+
+def test_the_report_says_which_version_runs(tmp_path: Path) -> None:
+    result = machine.check_version(line_of(tmp_path))
+    assert (result.level, version_text() in result.sentence) == (Level.OK, True)
 
 
 def test_active_alarms_are_a_problem(ledger: Ledger, ledger_url: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ivr.shipped import DATA_FILES
+from ivr.version import commit_of, release
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.processes
@@ -34,6 +35,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "bench/")):
             (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / "source" / name)
+    for words in ("init", "add --all", "-c user.name=A -c user.email=a@example.org commit --message Source"):
+        subprocess.run(["git", *words.split()], cwd=folder / "source", check=True, capture_output=True)
     subprocess.run(
         [*PIP, "wheel", *OFFLINE, "--no-build-isolation", "--wheel-dir", folder / "dist", folder / "source"], check=True
     )
@@ -62,6 +65,11 @@ def test_an_installed_command_checks_its_prompts_upgrades_a_database_and_answers
         result = infoline(installed, tmp_path, *arguments)
         assert (result.returncode, result.stderr) == (0, ""), result.stdout
     assert "skin-products" in result.stdout
+
+
+def test_an_installation_knows_the_commit_that_it_was_built_from(installed: Path, tmp_path: Path) -> None:
+    result = infoline(installed, tmp_path, "--version")
+    assert result.stdout == f"infoline {release()} ({commit_of(installed.parent / 'source')})\n"
 
 
 def test_type_hints_and_the_license_are_in_the_wheel(installed: Path) -> None:

@@ -11,12 +11,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from ivr.version import commit_of
 from tests.support.paths import ROOT
 from tools import audit
 from tools.release import build_wheel, license_of, pinned, write_sbom
@@ -75,6 +77,8 @@ def test_the_wheel_of_a_commit_has_the_same_bytes_whoever_builds_it(tmp_path: Pa
         os.umask(before)
     digests = {hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in (first, second)}
     assert len(digests) == 1
+    with zipfile.ZipFile(first) as wheel:
+        assert wheel.read("ivr/commit.txt").decode().strip() == commit_of(ROOT)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("cyclonedx_py") is None, reason="`make release` installs cyclonedx-bom")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 from twilio.request_validator import RequestValidator
 
-from ivr import clock, create_app
+from ivr import clock, create_app, version
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.ledger.tables import alarm, person, text
 from ivr.people.persons import opt_out
@@ -89,6 +90,8 @@ def test_the_metrics_show_text_states_active_alarms_and_what_is_down(app):
     assert (metrics["infoline_ledger_up",], metrics["infoline_queue_up",]) == (1, 0)
     assert 0 <= metrics["infoline_clock_age_seconds",] < 60
     assert metrics["infoline_release_info", clinic.content.digest] == 1
+    python = platform.python_version()
+    assert metrics["infoline_build_info", version.commit(), python, version.release()] == 1
 
 
 @pytest.fixture

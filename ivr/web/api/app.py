@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any, NoReturn
 
 from flask import Response
@@ -11,6 +10,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from flask_openapi3.types import SecuritySchemesDict
 
+from ivr import version
 from ivr.ledger.storable import is_storable
 from ivr.web import local_redirects, unstorable
 from ivr.web.api import documentation, problems
@@ -50,7 +50,7 @@ def create_api(services: Services) -> OpenAPI:
     settings = services.settings
     app = OpenAPI(
         "ivr.web.api",
-        info=Info(title="infoline", version=version("infoline"), description="Appointments and their reminders."),
+        info=Info(title="infoline", version=version.release(), description="Appointments and their reminders."),
         security_schemes=_SECURITY,
         doc_ui=False,
         validation_error_model=Problem,

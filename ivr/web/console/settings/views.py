@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -13,6 +11,7 @@ from ivr.people.audit import AuditKind
 from ivr.reminders.alarms import active_alarms
 from ivr.staff import users as accounts
 from ivr.staff.users import Invitation, Role, StaffUser, UserExists, user_by_id
+from ivr.version import version_text
 from ivr.web.console.context import audit, services, staff_user
 from ivr.web.console.today.alarm_words import detail_of, words_of_alarm
 from ivr.web.console.words import gettext
@@ -29,7 +28,7 @@ def show() -> str:
         people = accounts.users(connection)
     line = shared.releases.live
     facts = {
-        gettext("Program"): version("infoline"),
+        gettext("Program"): version_text(),
         gettext("Tables of the database"): latest_migration(),
         gettext("Database"): "SQLite" if shared.ledger.is_sqlite else "PostgreSQL",
         gettext("Release of the prompts"): line.digest if line else gettext("none"),

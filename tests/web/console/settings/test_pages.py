@@ -10,6 +10,7 @@ from sqlalchemy import select
 from ivr.ledger.tables import console_user
 from ivr.staff.api_keys import api_keys, find_api_key
 from ivr.staff.users import Role
+from ivr.version import version_text
 from ivr.web.console.access import ANYONE
 from tests.support.clinic import NOW
 
@@ -33,6 +34,10 @@ def test_a_page_opens_only_for_the_roles_of_the_table(console, role):
             path = re.sub(r"<[^>]*>", "1", re.sub(r"<any\('([^']*)'[^>]*>", r"\1", rule.rule))
             answer = browser.client.open(path, method="GET" if "GET" in rule.methods else "POST")
             assert answer.status_code in (400, 403), (rule.rule, answer.status_code)
+
+
+def test_the_settings_say_which_version_runs(console):
+    assert version_text() in console.browser("admin").page("/settings")
 
 
 def test_a_form_without_its_token_changes_nothing(console):
