@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, update
 
 from ivr import log
 from ivr.feeds.expected_file import FILE_MARK
-from ivr.ledger import Ledger
+from ivr.ledger import Ledger, Vault
 from ivr.ledger.marks import set_mark
 from ivr.ledger.tables import mark
+from ivr.line.content.loader import Content
 from ivr.people.audit import Actor, AuditKind, record
 from ivr.reminders.imports.importer import Importer, ImportReport
 
@@ -45,12 +45,16 @@ class TakenFile:
 
 @dataclass
 class WatchedFolder:
-    """strict: import nothing from a file with a rejected row. zone: of the times in the names of moved files."""
+    """content: gives the live content, by which the next file is read. own_numbers: E.164 numbers of the line itself.
+
+    strict: import nothing from a file with a rejected row.
+    """
 
     path: Path
     ledger: Ledger
-    importer: Importer
-    zone: ZoneInfo
+    vault: Vault
+    content: Callable[[], Content]
+    own_numbers: frozenset[str] = frozenset()
     strict: bool = False
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
@@ -65,36 +69,34 @@ class WatchedFolder:
 
     def take(self, path: Path, now: datetime) -> TakenFile:
         """Import a file and move it. If this is interrupted, the next scan moves it without importing it again."""
-        name = _mark_name(path)
+        name, content = _mark_name(path), self.content()
+        # The clock of the line, in the names of moved files.
+        local = now.astimezone(content.config.zone)
         if self._came_before(name, now):
-            return self._move(path, ImportReport(), now, is_repeated=True)
+            return self._move(path, ImportReport(), local, is_repeated=True)
 
         def audit(connection: Connection, report: ImportReport) -> None:
             kind = AuditKind.APPOINTMENTS_IMPORTED
             record(connection, _ACTOR, kind, now, batch=report.batch, rows=report.rows)
 
-        importer = Importer(
-            *(self.ledger, self.importer.vault, self.importer.content),
-            own_numbers=self.importer.own_numbers,
-            on_live=audit,
-        )
+        importer = Importer(self.ledger, self.vault, content, own_numbers=self.own_numbers, on_live=audit)
         report = importer.run(path, now, strict=self.strict)
         if _is_taken(report, strict=self.strict):
             # Not with the batch: an import that dies while it changes appointments has to run again.
             with self.ledger.write() as connection:
                 set_mark(connection, name, now, str(report.batch or ""))
-        return self._move(path, report, now)
+        return self._move(path, report, local)
 
     def _came_before(self, name: str, now: datetime) -> bool:
         """Whether the content of a file was imported before. If so, it has come again, as the file of this day."""
         with self.ledger.write() as connection:
             return bool(connection.execute(update(mark).where(mark.c.name == name).values(at=now)).rowcount)
 
-    def _move(self, path: Path, report: ImportReport, now: datetime, *, is_repeated: bool = False) -> TakenFile:
+    def _move(self, path: Path, report: ImportReport, local: datetime, *, is_repeated: bool = False) -> TakenFile:
         is_done = is_repeated or _is_taken(report, strict=self.strict)
         folder = self.path / (DONE if is_done else FAILED)
         folder.mkdir(mode=0o700, exist_ok=True)
-        target = _free_name(folder, f"{now.astimezone(self.zone):%Y%m%d-%H%M%S}-{path.name}")
+        target = _free_name(folder, f"{local:%Y%m%d-%H%M%S}-{path.name}")
         details = {"file": path.name, "repeated": is_repeated, **report.as_json()}
         report_path = target.with_name(f"{target.name}.report.json")
         report_path.write_text(json.dumps(details, indent=2, ensure_ascii=False) + "\n")

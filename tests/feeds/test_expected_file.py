@@ -14,7 +14,6 @@ from ivr.feed_settings import FeedSettings
 from ivr.feeds.expected_file import ExpectedFile, check_expected_file
 from ivr.feeds.folder import WatchedFolder
 from ivr.ledger.tables import alarm
-from ivr.reminders.imports.importer import Importer
 from ivr.settings import Settings
 from tests.support.clinic import NOW, at, csv_text, row
 from tests.support.processes import wait_until
@@ -36,8 +35,7 @@ def file_comes(clinic, now: datetime, text: str) -> None:
     folder.mkdir(exist_ok=True)
     path = folder / "a.csv"
     path.write_text(text)
-    importer = Importer(clinic.ledger, clinic.vault, clinic.content)
-    assert WatchedFolder(folder, clinic.ledger, importer, NEW_YORK).take(path, now).is_done
+    assert WatchedFolder(folder, clinic.ledger, clinic.vault, lambda: clinic.content).take(path, now).is_done
 
 
 def alarms_after_check(clinic, now: datetime, setting: str = "07:00") -> list[str]:

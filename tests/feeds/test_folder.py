@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -12,10 +11,7 @@ from click.testing import CliRunner
 from ivr.cli import main
 from ivr.feeds.folder import WatchedFolder
 from ivr.ledger.tables import batch
-from ivr.reminders.imports.importer import Importer
 from tests.support.clinic import NOW, at, csv_text, row
-
-NEW_YORK = ZoneInfo("America/New_York")
 
 
 @pytest.fixture
@@ -31,7 +27,7 @@ def incoming(tmp_path):
 
 
 def watched(clinic, folder, **more) -> WatchedFolder:
-    return WatchedFolder(folder, clinic.ledger, Importer(clinic.ledger, clinic.vault, clinic.content), NEW_YORK, **more)
+    return WatchedFolder(folder, clinic.ledger, clinic.vault, lambda: clinic.content, **more)
 
 
 def taken(folder: WatchedFolder, scans: int = 2, now=NOW):

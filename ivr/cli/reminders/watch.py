@@ -63,8 +63,6 @@ def watch(folder: Path | None, strict: bool, every: float, once: bool) -> None:
 
 def _watched(context: CommandContext, folder: Path, strict: bool) -> WatchedFolder:
     from ivr.feeds.folder import WatchedFolder
-    from ivr.reminders.imports.importer import Importer
 
     own_numbers = frozenset({context.settings.twilio_from} - {""})
-    importer = Importer(context.ledger, context.vault, context.content, own_numbers=own_numbers)
-    return WatchedFolder(folder, context.ledger, importer, context.config.zone, strict)
+    return WatchedFolder(folder, context.ledger, context.vault, context.live_content(), own_numbers, strict)
