@@ -43,6 +43,7 @@ def sites(ledger) -> list[str]:
 
 
 def test_a_watched_folder_knows_a_site_that_was_published_since_it_started(line, tmp_path, monkeypatch):
+    monkeypatch.setenv("WATCH_QUIET_SECONDS", "0")
     incoming = tmp_path / "incoming"
     incoming.mkdir()
 
