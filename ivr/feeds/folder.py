@@ -10,19 +10,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from ivr import log
-from ivr.feeds.expected_file import FILE_MARK
+from ivr.feeds.expected_file import FAILED_FILE_MARK, FILE_MARK
+from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, Vault
-from ivr.ledger.marks import set_mark
-from ivr.ledger.tables import mark
+from ivr.ledger.marks import read_mark, set_mark
 from ivr.line.content.loader import Content
 from ivr.people.audit import Actor, AuditKind, record
+from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.importer import Importer, ImportReport
 
 DONE, FAILED = "done", "failed"
 _ACTOR = Actor("watched folder")
+_FAILED = N_("A file of the watched folder was not imported: its report is beside it, in failed/.")
 # Names that programs give to a file while they write it.
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 _CHUNK_BYTES = 1 << 20
@@ -109,16 +111,24 @@ class WatchedFolder:
         """
         version = version or _Version.of(path)
         name, content = _mark_name(path), self.content()
-        is_repeated = self._came_before(name, now)
+        is_repeated = self._came_before(name)
         report = ImportReport() if is_repeated else self._import(path, content, now)
         if _Version.of(path) != version:
             log.get_logger().warning("watched_file_changed", batch=report.batch, rows=report.rows)
             return None
-        if not is_repeated and _is_taken(report, strict=self.strict):
-            # Not with the batch: an import that dies while it changes appointments has to run again.
-            with self.ledger.write() as connection:
-                set_mark(connection, name, now, str(report.batch or ""))
-        return self._move(path, report, now.astimezone(content.config.zone), is_repeated=is_repeated)
+        is_done = is_repeated or _is_taken(report, strict=self.strict)
+        self._record(name if is_done else FAILED_FILE_MARK, now)
+        folder = self.path / (DONE if is_done else FAILED)
+        return self._move(path, folder, report, now.astimezone(content.config.zone), is_repeated=is_repeated)
+
+    def _record(self, name: str, now: datetime) -> None:
+        """Set the mark of a file, not with its batch: an import that dies while it changes appointments runs again."""
+        with self.ledger.write() as connection:
+            set_mark(connection, name, now)
+            if name == FAILED_FILE_MARK:
+                raise_alarm(connection, Alarm.FILE_FAILED, now, sentence(_FAILED))
+            else:
+                clear_alarm(connection, Alarm.FILE_FAILED, now)
 
     def _import(self, path: Path, content: Content, now: datetime) -> ImportReport:
         def audit(connection: Connection, report: ImportReport) -> None:
@@ -128,15 +138,13 @@ class WatchedFolder:
         importer = Importer(self.ledger, self.vault, content, own_numbers=self.own_numbers, on_live=audit)
         return importer.run(path, now, strict=self.strict)
 
-    def _came_before(self, name: str, now: datetime) -> bool:
+    def _came_before(self, name: str) -> bool:
         """Whether the content of a file was imported before. If so, it has come again, as the file of this day."""
-        with self.ledger.write() as connection:
-            return bool(connection.execute(update(mark).where(mark.c.name == name).values(at=now)).rowcount)
+        with self.ledger.read() as connection:
+            return read_mark(connection, name) is not None
 
-    def _move(self, path: Path, report: ImportReport, local: datetime, *, is_repeated: bool) -> TakenFile:
+    def _move(self, path: Path, folder: Path, report: ImportReport, local: datetime, *, is_repeated: bool) -> TakenFile:
         """local: by the clock of the line, for the name of the file."""
-        is_done = is_repeated or _is_taken(report, strict=self.strict)
-        folder = self.path / (DONE if is_done else FAILED)
         folder.mkdir(mode=0o700, exist_ok=True)
         target = _free_name(folder, f"{local:%Y%m%d-%H%M%S}-{path.name}")
         details = {"file": path.name, "repeated": is_repeated, **report.as_json()}

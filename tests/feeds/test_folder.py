@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.feeds.folder import WatchedFolder
-from ivr.ledger.tables import batch
+from ivr.ledger.tables import alarm, alarm_event, batch
 from tests.feeds.loops import Steps
 from tests.support.clinic import NOW, at, csv_text, row
 
@@ -104,8 +104,8 @@ def test_a_file_that_changes_while_it_is_imported_stays_and_is_read_again(clinic
         assert len(taken(folder)) == 1
     look_up = WatchedFolder._came_before
 
-    def upload_goes_on(watched_folder, name, now):
-        came_before = look_up(watched_folder, name, now)
+    def upload_goes_on(watched_folder, name):
+        came_before = look_up(watched_folder, name)
         assert came_before is is_repeated
         with path.open("a") as file:
             file.write(rest)
@@ -170,6 +170,22 @@ def test_a_file_that_is_not_imported_goes_to_failed_and_may_come_again(clinic, i
     assert clinic.all(batch) == []
 
 
+def test_a_file_that_is_not_imported_raises_an_alarm_until_the_next_good_one(clinic, incoming):
+    def comes(text: str, minutes: int, **more) -> list[str]:
+        (incoming / "a.csv").write_text(text)
+        assert len(taken(watched(clinic, incoming, **more), now=NOW + timedelta(minutes=minutes))) == 1
+        return [each.name for each in clinic.all(alarm)]
+
+    good, doubtful = csv_text([row(1, at(8))]), csv_text([row(1, at(8)), row(2, "never")])
+    assert comes("nonsense", 0) == ["file_failed"]
+    assert comes("more nonsense", 1) == ["file_failed"]
+    assert comes(good, 2) == []
+    assert comes(doubtful, 3, strict=True) == ["file_failed"]
+    # A file that was imported before is a good one too.
+    assert comes(good, 4) == []
+    assert len(clinic.all(alarm_event)) == 2
+
+
 def test_the_command_takes_what_is_there(tmp_path, incoming, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("WATCH_QUIET_SECONDS", "0")
@@ -178,6 +194,23 @@ def test_the_command_takes_what_is_there(tmp_path, incoming, monkeypatch):
     result = CliRunner().invoke(main, ["reminders", "watch", str(incoming), "--once", "--every", "0.1"])
     assert result.exit_code == 1
     assert "a.csv: failed/" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "setting", "folder"),
+    [([], "", "done"), (["--strict"], "", "failed"), ([], "true", "failed"), (["--strict"], "false", "failed")],
+)
+def test_strict_keeps_a_file_with_a_rejected_row_out(tmp_path, incoming, monkeypatch, options, setting, folder):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("WATCH_QUIET_SECONDS", "0")
+    monkeypatch.setenv("WATCH_STRICT", setting)
+    monkeypatch.setattr("ivr.clock.now", lambda: NOW)
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    (incoming / "a.csv").write_text(csv_text([row(1, at(8)), row(2, "never")]))
+    result = CliRunner().invoke(main, ["reminders", "watch", str(incoming), "--once", *options])
+    assert (result.exit_code, f"a.csv: {folder}/" in result.output) == (int(folder == "failed"), True), result.output
+    [report] = (incoming / folder).glob("*.report.json")
+    assert json.loads(report.read_text())["accepted"] == (1 if folder == "done" else 0)
 
 
 def test_the_command_waits_once_until_a_file_is_quiet_and_leaves_one_that_still_changes(
