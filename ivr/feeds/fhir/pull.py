@@ -26,6 +26,7 @@ Parameters = dict[str, str | list[str]]
 NAME = "FHIR"
 _PAGE = "200"
 _INCLUDED = ["Appointment:patient", "Appointment:location"]
+_READ = ("Appointment", "Patient", "Location")
 # Ids in one search: servers limit the length of an address.
 _IDS = 50
 # Resources other than appointments that are kept from one page to the next.
@@ -213,7 +214,7 @@ def _entries(bundle: Resource) -> dict[str, Resource]:
     entries: dict[str, Resource] = {}
     for entry in objects_of(bundle.get("entry")):
         resource = object_of(entry.get("resource"))
-        if resource and resource.get("resourceType") != "OperationOutcome":
+        if resource.get("resourceType") in _READ:
             name = f"{resource.get('resourceType')}/{resource.get('id') or len(entries)}"
             entries[name] = _storable(entry)
     return entries
