@@ -11,11 +11,10 @@ from redis import Redis
 
 from ivr import clock, log, queues
 from ivr.carrier.twilio.client import Carrier, open_carrier
-from ivr.ledger import Ledger, LedgerUnavailable, Vault
+from ivr.ledger import Ledger, Vault
 from ivr.ledger.keys import open_guarded_ledger
 from ivr.line.content.loader import Content
-from ivr.releases.live import NoRelease, live_content
-from ivr.releases.store import live_release
+from ivr.releases.live import LiveContent, NoRelease, live_content
 from ivr.reminders.schedule.message import preload
 from ivr.settings import Settings, load
 
@@ -37,25 +36,6 @@ shutdown = threading.Event()
 def request_shutdown(*_: object) -> None:
     """Set `shutdown`, as a signal handler."""
     shutdown.set()
-
-
-class LiveContent:
-    """The live content in memory, which child processes inherit from their parent."""
-
-    def __init__(self) -> None:
-        self._content: Content | None = None
-
-    def refresh(self, settings: Settings, ledger: Ledger) -> Content:
-        """The live content; while the database is unavailable, the content read last. Raises NoRelease."""
-        if self._content is not None:
-            try:
-                release = live_release(ledger)
-            except LedgerUnavailable:
-                return self._content
-            if release is not None and release.digest == self._content.digest:
-                return self._content
-        self._content = open_content(settings, ledger)
-        return self._content
 
 
 _live_content = LiveContent()

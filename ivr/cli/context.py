@@ -173,6 +173,13 @@ class CommandContext:
     def content(self) -> Content:
         return content_or_exit(self.settings, self.ledger)
 
+    def live_content(self) -> Callable[[], Content]:
+        """Gives the content that is live when it is called, for a process that follows publishes."""
+        from ivr.releases.live import LiveContent
+
+        live = LiveContent(self.content)
+        return lambda: live.refresh(self.settings, self.ledger)
+
     def model_of(self, content: Content) -> TopicModel:
         """The trained model of a content; says so first if it must be trained now."""
         return self._models().model_of(content, _note_training)

@@ -19,6 +19,8 @@ from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm, raised
 
 FILE_MARK = "file-"
 """Begins the names of the marks of the files that came, each set when its content came last."""
+FAILED_FILE_MARK = f"{FILE_MARK}failed"
+"""The mark of the files that came and could not be imported: they are not missing, and have an alarm of their own."""
 _NO_FILE = N_("No file came by {time}.")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

@@ -37,6 +37,7 @@ class Alarm(StrEnum):
     HL7_UNREAD = "hl7_unread"  # messages of an HL7 feed could not be read, and wait for staff
     FHIR_REJECTED = "fhir_rejected"  # appointments of a FHIR server could not be imported, and wait for staff
     FILE_MISSING = "file_missing"  # no file came into the watched folder by the expected hour
+    FILE_FAILED = "file_failed"  # a file of the watched folder was not imported, and no good one has come since
     FHIR_PULL_FAILED = "fhir_pull_failed"  # a FHIR server refuses us, does not answer, or answers nonsense
 
 

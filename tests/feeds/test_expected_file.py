@@ -14,7 +14,6 @@ from ivr.feed_settings import FeedSettings
 from ivr.feeds.expected_file import ExpectedFile, check_expected_file
 from ivr.feeds.folder import WatchedFolder
 from ivr.ledger.tables import alarm
-from ivr.reminders.imports.importer import Importer
 from ivr.settings import Settings
 from tests.support.clinic import NOW, at, csv_text, row
 from tests.support.processes import wait_until
@@ -30,14 +29,13 @@ def clinic(clinic_on_each_database):
     return clinic_on_each_database
 
 
-def file_comes(clinic, now: datetime, text: str) -> None:
+def file_comes(clinic, now: datetime, text: str, *, is_good: bool = True) -> None:
     """A file with this content comes into the folder and is taken."""
     folder = clinic.folder / "incoming"
     folder.mkdir(exist_ok=True)
     path = folder / "a.csv"
     path.write_text(text)
-    importer = Importer(clinic.ledger, clinic.vault, clinic.content)
-    assert WatchedFolder(folder, clinic.ledger, importer, NEW_YORK).take(path, now).is_done
+    assert WatchedFolder(folder, clinic.ledger, clinic.vault, lambda: clinic.content).take(path, now).is_done is is_good
 
 
 def alarms_after_check(clinic, now: datetime, setting: str = "07:00") -> list[str]:
@@ -59,6 +57,17 @@ def test_the_same_file_on_a_later_day_is_the_file_of_that_day(clinic):
         file_comes(clinic, NOW + day * DAY - timedelta(hours=4), text)
         assert alarms_after_check(clinic, NOW + day * DAY) == []
     assert alarms_after_check(clinic, NOW + 3 * DAY) == ["file_missing"]
+
+
+def test_a_file_that_was_not_imported_is_not_missing_but_has_failed(clinic):
+    file_comes(clinic, NOW - timedelta(hours=4), "nonsense", is_good=False)
+    assert alarms_after_check(clinic, NOW) == ["file_failed"]
+    # On the next day none comes at all.
+    assert sorted(alarms_after_check(clinic, NOW + DAY)) == ["file_failed", "file_missing"]
+    file_comes(clinic, NOW + DAY, "nonsense again", is_good=False)
+    assert alarms_after_check(clinic, NOW + DAY) == ["file_failed"]
+    file_comes(clinic, NOW + DAY + timedelta(hours=1), csv_text([row(1, at(8))]))
+    assert alarms_after_check(clinic, NOW + DAY + timedelta(hours=1)) == []
 
 
 def test_an_alarm_of_friday_stays_over_the_weekend_and_none_is_added(clinic):

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
 
 from ivr.cli import main
 from ivr.feeds.folder import WatchedFolder
-from ivr.ledger.tables import batch
-from ivr.reminders.imports.importer import Importer
+from ivr.ledger.tables import alarm, alarm_event, batch
+from tests.feeds.loops import Steps
 from tests.support.clinic import NOW, at, csv_text, row
-
-NEW_YORK = ZoneInfo("America/New_York")
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def incoming(tmp_path):
 
 
 def watched(clinic, folder, **more) -> WatchedFolder:
-    return WatchedFolder(folder, clinic.ledger, Importer(clinic.ledger, clinic.vault, clinic.content), NEW_YORK, **more)
+    return WatchedFolder(folder, clinic.ledger, clinic.vault, lambda: clinic.content, **more)
 
 
 def taken(folder: WatchedFolder, scans: int = 2, now=NOW):
@@ -61,6 +59,66 @@ def test_a_file_that_still_grows_is_left_alone(clinic, incoming):
         assert taken(folder, 1) == []
     [file] = taken(folder, 1)
     assert file.report.accepted == 2
+
+
+def modified(path, moment) -> None:
+    os.utime(path, (moment.timestamp(),) * 2)
+
+
+@pytest.mark.parametrize(
+    ("modified_at", "left_until"),
+    [
+        # By the clock of the file: 10 of its 30 seconds are over at the first scan.
+        (NOW - timedelta(seconds=10), 20),
+        (NOW - timedelta(hours=1), 5),
+        # The clock of a file server is ahead, so the first scan counts.
+        (NOW + timedelta(hours=1), 30),
+    ],
+)
+def test_a_file_is_left_alone_until_it_has_been_quiet(clinic, incoming, modified_at, left_until):
+    folder, path = watched(clinic, incoming, quiet=timedelta(seconds=30)), incoming / "monday.csv"
+    path.write_text(csv_text([row(1, at(8))]))
+    modified(path, modified_at)
+    taken_after = [seconds for seconds in range(0, 60, 5) if taken(folder, 1, NOW + timedelta(seconds=seconds))]
+    assert (taken_after, folder.waiting) == ([left_until], [])
+
+
+def test_an_upload_that_stalls_and_goes_on_is_taken_as_a_whole(clinic, incoming):
+    folder, path = watched(clinic, incoming, quiet=timedelta(seconds=30)), incoming / "monday.csv"
+    text = csv_text([row(1, at(8)), row(2, at(8))])
+    for seconds, length in ((0, 60), (25, len(text))):
+        path.write_text(text[:length])
+        modified(path, NOW + timedelta(seconds=seconds))
+        for later in (0, 5, 20):
+            assert taken(folder, 1, NOW + timedelta(seconds=seconds + later)) == []
+    [file] = taken(folder, 1, NOW + timedelta(seconds=55))
+    assert (file.report.accepted, file.is_done) == (2, True)
+
+
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_a_file_that_changes_while_it_is_imported_stays_and_is_read_again(clinic, incoming, monkeypatch, is_repeated):
+    folder, path = watched(clinic, incoming), incoming / "monday.csv"
+    part, rest = csv_text([row(1, at(8))]), csv_text([row(2, at(8))]).partition("\n")[2]
+    if is_repeated:
+        (incoming / "sunday.csv").write_text(part)
+        assert len(taken(folder)) == 1
+    look_up = WatchedFolder._came_before
+
+    def upload_goes_on(watched_folder, name):
+        came_before = look_up(watched_folder, name)
+        assert came_before is is_repeated
+        with path.open("a") as file:
+            file.write(rest)
+        return came_before
+
+    path.write_text(part)
+    with monkeypatch.context() as patch:
+        patch.setattr(WatchedFolder, "_came_before", upload_goes_on)
+        assert taken(folder) == []
+    assert names(incoming) == [*(["done"] if is_repeated else []), "monday.csv"]
+    [file] = taken(folder)
+    assert (file.is_done, file.is_repeated, file.report.rows) == (True, False, 2)
+    assert clinic.appointment("A2").status == "booked"
 
 
 @pytest.mark.parametrize("name", [".monday.csv", "monday.csv.part", "monday.csv.TMP", "monday.csv~", "~lock.csv"])
@@ -112,8 +170,25 @@ def test_a_file_that_is_not_imported_goes_to_failed_and_may_come_again(clinic, i
     assert clinic.all(batch) == []
 
 
+def test_a_file_that_is_not_imported_raises_an_alarm_until_the_next_good_one(clinic, incoming):
+    def comes(text: str, minutes: int, **more) -> list[str]:
+        (incoming / "a.csv").write_text(text)
+        assert len(taken(watched(clinic, incoming, **more), now=NOW + timedelta(minutes=minutes))) == 1
+        return [each.name for each in clinic.all(alarm)]
+
+    good, doubtful = csv_text([row(1, at(8))]), csv_text([row(1, at(8)), row(2, "never")])
+    assert comes("nonsense", 0) == ["file_failed"]
+    assert comes("more nonsense", 1) == ["file_failed"]
+    assert comes(good, 2) == []
+    assert comes(doubtful, 3, strict=True) == ["file_failed"]
+    # A file that was imported before is a good one too.
+    assert comes(good, 4) == []
+    assert len(clinic.all(alarm_event)) == 2
+
+
 def test_the_command_takes_what_is_there(tmp_path, incoming, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("WATCH_QUIET_SECONDS", "0")
     assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
     (incoming / "a.csv").write_text("appointment_id\nA1\n")
     result = CliRunner().invoke(main, ["reminders", "watch", str(incoming), "--once", "--every", "0.1"])
@@ -121,8 +196,52 @@ def test_the_command_takes_what_is_there(tmp_path, incoming, monkeypatch):
     assert "a.csv: failed/" in result.output
 
 
+@pytest.mark.parametrize(
+    ("options", "setting", "folder"),
+    [([], "", "done"), (["--strict"], "", "failed"), ([], "true", "failed"), (["--strict"], "false", "failed")],
+)
+def test_strict_keeps_a_file_with_a_rejected_row_out(tmp_path, incoming, monkeypatch, options, setting, folder):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("WATCH_QUIET_SECONDS", "0")
+    monkeypatch.setenv("WATCH_STRICT", setting)
+    monkeypatch.setattr("ivr.clock.now", lambda: NOW)
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    (incoming / "a.csv").write_text(csv_text([row(1, at(8)), row(2, "never")]))
+    result = CliRunner().invoke(main, ["reminders", "watch", str(incoming), "--once", *options])
+    assert (result.exit_code, f"a.csv: {folder}/" in result.output) == (int(folder == "failed"), True), result.output
+    [report] = (incoming / folder).glob("*.report.json")
+    assert json.loads(report.read_text())["accepted"] == (1 if folder == "done" else 0)
+
+
+def test_the_command_waits_once_until_a_file_is_quiet_and_leaves_one_that_still_changes(
+    tmp_path, incoming, monkeypatch
+):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    times = iter(NOW + timedelta(seconds=seconds) for seconds in range(0, 1000, 10))
+    monkeypatch.setattr("ivr.clock.now", lambda: next(times))
+    grown = []
+
+    def grow() -> None:
+        grown.append(1)
+        (incoming / "growing.csv").write_text("x" * len(grown))
+
+    steps = Steps(*[grow] * 20)
+    monkeypatch.setattr("ivr.cli.reminders.watch.stop_on_signals", lambda: steps)
+    (incoming / "a.csv").write_text("appointment_id\nA1\n")
+    grow()
+    for path in incoming.iterdir():
+        modified(path, NOW + timedelta(days=1))
+    result = CliRunner().invoke(main, ["reminders", "watch", str(incoming), "--once"])
+    assert "a.csv: failed/" in result.output
+    assert "growing.csv: left, because it still changes." in result.output
+    assert (result.exit_code, set(steps.waits)) == (1, {1.0})
+    assert len(steps.waits) < 20
+
+
 def test_the_command_takes_its_folder_from_the_setting_and_names_what_is_missing(tmp_path, incoming, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("WATCH_QUIET_SECONDS", "0")
     assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
     command = ["reminders", "watch", "--once", "--every", "0.1"]
     for folder, words in (("", "set WATCH_FOLDER"), (str(tmp_path / "none"), "create it, or correct WATCH_FOLDER")):

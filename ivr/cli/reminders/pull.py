@@ -45,11 +45,12 @@ def pull(url: str, once: bool) -> None:
     context = open_context(writes=True)
     with Console(stderr=True).status("Reading…") as status:
         puller = _puller(context, url, lambda rows, until: status.update(_progress(rows, until)), stop.is_set)
+        content = context.live_content()
         log.configure()
         while not stop.is_set():
             status.start()
             try:
-                report = puller.run(clock.now())
+                report = puller.with_content(content()).run(clock.now())
             except (FhirError, LedgerUnavailable) as error:
                 if once:
                     fail(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 def watch(folder: Path | None, strict: bool, every: float, once: bool) -> None:
     """Import each file that appears in FOLDER, or in WATCH_FOLDER.
 
-    A file is taken once it has not changed between two scans, and moved to done/ or failed/ with a report beside it.
-    The same content is imported only once. Without a folder the command waits to be stopped.
+    A file is taken once it has not changed for WATCH_QUIET_SECONDS, and moved to done/ or failed/ with a report beside
+    it. The same content is imported only once. Without a folder the command waits to be stopped.
     """
     from ivr import log
     from ivr.ledger import LedgerUnavailable
@@ -43,11 +44,13 @@ def watch(folder: Path | None, strict: bool, every: float, once: bool) -> None:
         fail(f"There is no folder {folder}: create it, or correct WATCH_FOLDER.")
     watched = _watched(open_context(writes=True), folder, strict or settings.watch_strict)
     failed = scans = 0
+    started = clock.now()
     log.configure()
     log.log_start("watch", interval=every)
     while not stop.is_set():
+        now = clock.now()
         try:
-            for taken in watched.scan(clock.now()):
+            for taken in watched.scan(now):
                 failed += not taken.is_done
                 echo(f"{taken.name}: {taken.moved_to.relative_to(folder)}")
         except (OSError, LedgerUnavailable) as error:
@@ -56,15 +59,16 @@ def watch(folder: Path | None, strict: bool, every: float, once: bool) -> None:
             log.get_logger().error("watched_folder_interrupted", reason=str(error))
         scans += 1
         # The first scan only notes what is there.
-        if once and scans == 2:
+        if once and (not watched.waiting or scans > 1 and now - started > watched.quiet):
+            for name in watched.waiting:
+                echo(f"{name}: left, because it still changes.")
             sys.exit(FINDINGS if failed else 0)
         stop.wait(min(every, 1.0) if once else every)
 
 
 def _watched(context: CommandContext, folder: Path, strict: bool) -> WatchedFolder:
     from ivr.feeds.folder import WatchedFolder
-    from ivr.reminders.imports.importer import Importer
 
     own_numbers = frozenset({context.settings.twilio_from} - {""})
-    importer = Importer(context.ledger, context.vault, context.content, own_numbers=own_numbers)
-    return WatchedFolder(folder, context.ledger, importer, context.config.zone, strict)
+    quiet = timedelta(seconds=context.settings.watch_quiet_seconds)
+    return WatchedFolder(folder, context.ledger, context.vault, context.live_content(), own_numbers, strict, quiet)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from ivr.feeds.fhir.position import FirstPull, Position, ServerTimes
 from ivr.feeds.fhir.rejected import RejectedAppointment, RejectedList
 from ivr.feeds.fhir.server import FhirError, FhirServer, Page
 from ivr.ledger.storable import UNSTORABLE
+from ivr.line.content.loader import Content
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
 from ivr.reminders.imports.change_order import parse_sent_at
 from ivr.reminders.imports.columns import SENT_AT
@@ -25,6 +26,7 @@ Parameters = dict[str, str | list[str]]
 NAME = "FHIR"
 _PAGE = "200"
 _INCLUDED = ["Appointment:patient", "Appointment:location"]
+_READ = ("Appointment", "Patient", "Location")
 # Ids in one search: servers limit the length of an address.
 _IDS = 50
 # Resources other than appointments that are kept from one page to the next.
@@ -61,6 +63,9 @@ class FhirPull:
     importer: Importer
     progress: Callable[[int, date | None], None] = lambda _rows, _until: None
     should_stop: Callable[[], bool] = lambda: False
+
+    def with_content(self, content: Content) -> FhirPull:
+        return replace(self, importer=replace(self.importer, content=content))
 
     def run(self, now: datetime) -> PullReport:
         """Pull once. What is read is imported at once; the next pull continues where this one has stopped.
@@ -209,7 +214,7 @@ def _entries(bundle: Resource) -> dict[str, Resource]:
     entries: dict[str, Resource] = {}
     for entry in objects_of(bundle.get("entry")):
         resource = object_of(entry.get("resource"))
-        if resource and resource.get("resourceType") != "OperationOutcome":
+        if resource.get("resourceType") in _READ:
             name = f"{resource.get('resourceType')}/{resource.get('id') or len(entries)}"
             entries[name] = _storable(entry)
     return entries

@@ -22,8 +22,7 @@ from ivr.feeds.hl7.reading import FeedReader, ReadFrame
 from ivr.feeds.hl7.receiver import Receiver
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.line.content.loader import Content
-from ivr.releases.live import NoRelease, live_content
-from ivr.releases.store import live_release
+from ivr.releases.live import LiveContent
 from ivr.settings import Settings
 
 APPLY_SECONDS = 0.2
@@ -38,6 +37,7 @@ class Feed:
         self._settings, self._ledger, self._vault = settings, ledger.with_turns(), vault
         self._inbox = Inbox(ledger.engine.dialect, vault)
         self._own_numbers = frozenset({settings.twilio_from} - {""})
+        self._live = LiveContent(content)
         self._use(content)
 
     def _use(self, content: Content) -> None:
@@ -76,12 +76,12 @@ class Feed:
                 is_down = True
 
     def _follow_release(self) -> None:
-        release = live_release(self._ledger)
-        if release is None or release.digest == self._content.digest:
+        content = self._live.refresh(self._settings, self._ledger)
+        if content.digest == self._content.digest:
             return
         try:
-            self._use(live_content(self._ledger, self._settings.var_dir, self._settings.prompts_dir))
-        except (MappingError, NoRelease) as error:
+            self._use(content)
+        except MappingError as error:
             log.get_logger().error("hl7_mapping_refused", reason=str(error))
 
     def replay(self, data: bytes) -> list[tuple[Received, Reply]]:

@@ -18,16 +18,17 @@ from ivr.reminders.imports.columns import (
     PATIENT_LANGUAGES,
     PERMISSION,
     SITE_NAMES,
+    UNKNOWN_CODES,
     WARNING_CODES,
 )
 from ivr.reminders.imports.errors import ErrorCode
 from ivr.reminders.imports.plain_text import plain
-from ivr.reminders.imports.statuses import Status, parse_status
+from ivr.reminders.imports.statuses import PARTICIPANT_STATUSES, Status, parse_status
 from ivr.reminders.imports.timezones import parse_timezone
 
 CATEGORY_COLUMNS = (
     *("site", "timezone", "language", "channel", "status"),
-    *(*FLAGS, SITE_NAMES, PATIENT_LANGUAGES, WARNING_CODES, MISSING_ELEMENTS),
+    *(*FLAGS, SITE_NAMES, PATIENT_LANGUAGES, WARNING_CODES, MISSING_ELEMENTS, UNKNOWN_CODES),
 )
 _CHANNELS = ("text", "call", "none")
 _YES = ("true", "yes", "y", "1", "x", "t", "on", "checked", "si")
@@ -65,7 +66,9 @@ class CategoryReader:
         zone = parse_timezone(cells["timezone"]) if cells["timezone"] else None
         zone_name = zone.name if zone else self._sites[site].timezone if site in self._sites else "UTC"
         status, channel = _status(cells), cells["channel"].lower() or "text"
-        missing = (values[CATEGORY_COLUMNS.index(MISSING_ELEMENTS)] or "").split()
+        missing, unknown = (
+            (values[CATEGORY_COLUMNS.index(name)] or "").split() for name in (MISSING_ELEMENTS, UNKNOWN_CODES)
+        )
         checks = (
             ("site", site in self._sites, ErrorCode.SITE, self._sites),
             ("timezone", zone or not cells["timezone"], ErrorCode.TIME_ZONE, ()),
@@ -73,6 +76,7 @@ class CategoryReader:
             ("status", status or cells["status"] == NO_STATUS, ErrorCode.STATUS, ()),
             ("status", cells["status"] != NO_STATUS, ErrorCode.MISSING, ()),
             *((element, False, ErrorCode.MISSING, ()) for element in missing),
+            *((element, False, ErrorCode.CODE, PARTICIPANT_STATUSES) for element in unknown),
             (CANCELED, _flag(cells[CANCELED]) is not None, ErrorCode.FLAG, ()),
             (NO_SHOW, _flag(cells[NO_SHOW]) is not None, ErrorCode.FLAG, ()),
         )

@@ -15,6 +15,9 @@ SITE_NAMES, PATIENT_LANGUAGES, WARNING_CODES = "(site names)", "(patient languag
 # The elements that R4 requires and that are absent, separated by line feeds, and JSON: {column: FHIRPath expression of
 # its value}.
 MISSING_ELEMENTS, EXPRESSIONS = "(missing elements)", "(expressions)"
+# The statuses of participants with unknown codes, separated by line feeds, and the fault of an entry that cannot be
+# taken, whose row has no other cells.
+UNKNOWN_CODES, ENTRY_FAULT = "(unknown codes)", "(entry fault)"
 # With ReadOptions.originals: the names and cells of the file as written, as a JSON list of pairs.
 ORIGINALS = "(originals)"
 # When the sender made the change, in ISO 8601 with a zone. Only feeds fill it.

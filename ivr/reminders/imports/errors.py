@@ -39,6 +39,9 @@ class ErrorCode(StrEnum):
     TOO_COMPLEX = "file_too_complex"
     ROUNDED_ID = "appointment_rounded"
     FLAG = "yes_or_no"
+    CODE = "code_unknown"
+    ENTRY = "entry_unreadable"
+    DELETION = "appointment_deleted"
 
 
 ERROR_SENTENCES: dict[str, str] = {
@@ -85,6 +88,9 @@ ERROR_SENTENCES: dict[str, str] = {
     ),
     ErrorCode.ROUNDED_ID: N_("The spreadsheet rounded this id: format the column as text and export it again."),
     ErrorCode.FLAG: N_("This cell says neither yes nor no: write one of them."),
+    ErrorCode.CODE: N_("This code is unknown: use one of {detail}."),
+    ErrorCode.ENTRY: N_("This entry cannot be read: put one whole resource of FHIR R4 into it, with its resourceType."),
+    ErrorCode.DELETION: N_("Appointments cannot be deleted: send this one with the status cancelled."),
     ErrorCode.ROW_TOO_LONG: N_("This row has more cells than row 1: put quotation marks around any cell with a comma."),
 }
 WARNING_SENTENCES: dict[str, str] = {

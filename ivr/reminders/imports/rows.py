@@ -14,7 +14,7 @@ from ivr.line.content.config import Config
 from ivr.people.phones import PhoneFault, PhoneNumber, parse_phone
 from ivr.reminders.imports.categories import CATEGORY_COLUMNS, Categories, CategoryReader
 from ivr.reminders.imports.change_order import parse_sent_at
-from ivr.reminders.imports.columns import EXTRA_CELLS, SENT_AT
+from ivr.reminders.imports.columns import ENTRY_FAULT, EXTRA_CELLS, SENT_AT
 from ivr.reminders.imports.datetimes import parse_datetime
 from ivr.reminders.imports.duplicates import DuplicateTracker
 from ivr.reminders.imports.errors import (
@@ -130,6 +130,8 @@ class RowReader:
         return [errors if errors or row is None else row for row, errors, _ in read]
 
     def _read(self, number: int, cells: Mapping[str, str]) -> _ReadRow:
+        if ENTRY_FAULT in cells:
+            return _ReadRow(None, [row_error(number, "", cells[ENTRY_FAULT])], ("", number))
         errors: list[RowError] = []
         appointment_id = self._id(number, cells.get("appointment_id") or "", errors)
         has_id = bool(appointment_id) and not errors

@@ -10,6 +10,8 @@ import re
 from typing import NamedTuple
 
 STATUSES = ("booked", "cancelled", "attended", "missed")
+# Of a participant in FHIR R4: https://hl7.org/fhir/R4/valueset-participationstatus.html
+PARTICIPANT_STATUSES = ("accepted", "declined", "tentative", "needs-action")
 _WORDS = {
     "booked": "booked, confirmed, unconfirmed, not confirmed, pending, accepted, active, future, scheduled, upcoming, "
     "overbook, reminder done, chart pulled, none",

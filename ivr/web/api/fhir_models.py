@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ivr.reminders.imports.files.fhir.appointments import BUNDLE_TYPES
+from ivr.reminders.imports.files.fhir.resource_types import RESOURCE_TYPES
+
 MAX_ENTRIES = 50_000
 Text = Annotated[str, Field(max_length=500)]
 AppointmentStatus = Literal[
@@ -123,14 +126,27 @@ class FhirAppointment(Element):
     contained: list[FhirPatient | FhirLocation] | None = None
 
 
+class FhirOther(Element):
+    """A resource of another type, which is not read."""
+
+    resourceType: Text = Field(
+        json_schema_extra={"enum": sorted(RESOURCE_TYPES - {"Appointment", "Bundle", "Location", "Patient"})}
+    )
+
+
 class FhirEntry(Element):
+    """An entry that cannot be read is an issue of its own, and counts as an appointment that is rejected.
+
+    So is one whose request deletes or patches an Appointment: send all of it, with the status cancelled.
+    """
+
     fullUrl: Text | None = None
-    resource: FhirAppointment | FhirPatient | FhirLocation
+    resource: FhirAppointment | FhirPatient | FhirLocation | FhirOther
 
 
 class FhirBundle(Element):
     resourceType: Literal["Bundle"]
-    type: Literal["searchset", "collection", "batch", "transaction", "message", "history", "document"]
+    type: str = Field(json_schema_extra={"enum": list(BUNDLE_TYPES)})
     total: int | None = Field(None, ge=0, lt=1 << 31)
     entry: list[FhirEntry] = Field(min_length=1, max_length=MAX_ENTRIES)
 

@@ -223,20 +223,20 @@ def test_a_message_of_a_site_without_reminders_is_only_acknowledged(clinic, feed
 
 
 def test_a_release_whose_mapping_is_broken_changes_nothing_of_a_running_feed(clinic, feed, monkeypatch):
-    def with_mapping(text: bytes):
+    def with_mapping(text: bytes, digest: str):
         former = clinic.content
-        return type(former)("1" * 12, former.config, former.prompts, {**former.files, "hl7.yaml": text})
+        return type(former)(digest, former.config, former.prompts, {**former.files, "hl7.yaml": text})
 
-    def follow(text: bytes) -> None:
-        monkeypatch.setattr("ivr.feeds.hl7.process.live_release", lambda _: SimpleNamespace(digest="1" * 12))
-        monkeypatch.setattr("ivr.feeds.hl7.process.live_content", lambda *_: with_mapping(text))
+    def follow(text: bytes, digest: str) -> None:
+        monkeypatch.setattr("ivr.releases.live.live_release", lambda _: SimpleNamespace(digest=digest))
+        monkeypatch.setattr("ivr.releases.live.live_content", lambda *_: with_mapping(text, digest))
         with structlog.testing.capture_logs() as events:
             feed._follow_release()
         assert [event["event"] for event in events] == (["hl7_mapping_refused"] if b"[" not in text else [])
 
-    follow(b"phone: none")
+    follow(b"phone: none", "1" * 12)
     assert codes(feed, siu(1)) == ["AA"]
     assert states(clinic) == ["applied"]
-    follow(b"types: [CT]")
+    follow(b"types: [CT]", "2" * 12)
     codes(feed, siu(2))
     assert states(clinic) == ["applied", "ignored"]

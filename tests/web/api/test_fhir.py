@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ivr.people.persons import opt_out
+from ivr.reminders.imports.files.fhir.appointments import BUNDLE_TYPES
 from tests.support.clinic import NOW, at
 from tests.web.api.conftest import problem
 
@@ -129,6 +130,8 @@ def test_a_single_appointment_may_contain_its_patient_and_location(client):
         ({"status": None}, ("missing", "Bundle.entry[0].resource.status")),
         ({"participant": None}, ("missing", "Bundle.entry[0].resource.participant")),
         ({"participant": participants(None)}, ("missing", "Bundle.entry[0].resource.participant[0].status")),
+        ({"participant": participants("Accepted")},
+         ("code_unknown", "Bundle.entry[0].resource.participant[0].status")),
         ({"start": None}, ("missing", "Bundle.entry[0].resource.start")),
         ({"start": "tomorrow"}, ("date_invalid", "Bundle.entry[0].resource.start")),
         ({"start": at(-1)}, ("date_past", "Bundle.entry[0].resource.start")),
@@ -150,6 +153,107 @@ def test_each_participant_without_a_status_is_an_issue_of_its_own(client):
     assert answer.status_code == 422
     at_participant = "Bundle.entry[0].resource.participant"
     assert issues(answer) == [("missing", f"{at_participant}[{position}].status") for position in (0, 2)]
+
+
+@pytest.mark.parametrize("status", ["accepted", "tentative", "needs-action"])
+def test_a_patient_who_has_not_declined_gets_texts(client, status):
+    answer = send(client, bundle(appointment(1, participant=participants(status)), patient(1), LOCATION))
+    assert (answer.status_code, issues(answer), issues(answer, "warning")) == (200, [], [])
+    assert client.get("/appointments/a1").json["channel"] == "text"
+
+
+@pytest.mark.parametrize("status", ["cancel", "DECLINED", "no", "unknown"])
+def test_an_unknown_status_of_a_participant_is_an_error_and_not_a_yes(client, status):
+    listed = participants("accepted", status) + [{"status": status}]
+    answer = send(client, bundle(appointment(1, participant=listed), patient(1), patient(2), LOCATION))
+    at_participant = "Bundle.entry[0].resource.participant"
+    assert issues(answer) == [("code_unknown", f"{at_participant}[{position}].status") for position in (1, 3)]
+    issue = answer.json["issue"][1]
+    assert (answer.status_code, issue["code"]) == (422, "code-invalid")
+    assert "accepted, declined, tentative, needs-action" in issue["details"]["text"]
+    assert client.get("/appointments/a1").status_code == 404
+
+
+@pytest.mark.parametrize(("kind", "code", "fhir_code"), [
+    (None, "missing", "required"), ("", "missing", "required"), ("Searchset", "code_unknown", "code-invalid"),
+    (["searchset"], "code_unknown", "code-invalid"),
+])  # fmt: skip
+def test_a_bundle_without_a_known_type_is_not_read(client, kind, code, fhir_code):
+    value = {name: part for name, part in bundle(appointment(1), patient(1), LOCATION, type=kind).items() if part}
+    answer = send(client, value)
+    assert (answer.status_code, issues(answer)) == (422, [(code, "Bundle.type")])
+    assert answer.json["issue"][1]["code"] == fhir_code
+    assert "searchset, collection" in answer.json["issue"][1]["details"]["text"]
+
+
+@pytest.mark.parametrize("kind", BUNDLE_TYPES)
+def test_each_type_of_a_bundle_is_read(client, kind):
+    answer = send(client, bundle(appointment(1), patient(1), LOCATION, type=kind))
+    assert (answer.status_code, issues(answer)) == (200, [])
+
+
+DELETED = {"request": {"method": "DELETE", "url": "Appointment/a7"}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "issue"),
+    [
+        (7, ("entry_unreadable", "Bundle.entry[3]")),
+        (None, ("entry_unreadable", "Bundle.entry[3]")),
+        ({}, ("entry_unreadable", "Bundle.entry[3].resource")),
+        ({"resource": "Appointment/7"}, ("entry_unreadable", "Bundle.entry[3].resource")),
+        ({"resource": {"id": "a7"}}, ("entry_unreadable", "Bundle.entry[3].resource")),
+        ({"resource": {**appointment(7), "resourceType": "appointment"}},
+         ("entry_unreadable", "Bundle.entry[3].resource")),
+        ({"resource": {**appointment(7), "resourceType": ["Appointment"]}},
+         ("entry_unreadable", "Bundle.entry[3].resource")),
+        ({"resource": bundle(appointment(7))}, ("entry_unreadable", "Bundle.entry[3].resource")),
+        ({"request": {"method": "GET", "url": "Appointment/a7"}}, ("entry_unreadable", "Bundle.entry[3].resource")),
+        ({"request": {"method": "PATCH", "url": "Appointment/a7"}, "resource": {"resourceType": "Binary"}},
+         ("entry_unreadable", "Bundle.entry[3].request")),
+        ({"request": {"method": "DELETE"}}, ("entry_unreadable", "Bundle.entry[3].request")),
+        (DELETED, ("appointment_deleted", "Bundle.entry[3].request")),
+        ({**DELETED, "resource": appointment(7)}, ("appointment_deleted", "Bundle.entry[3].request")),
+        ({"request": {"method": "DELETE", "url": "https://ehr.example.org/fhir/Appointment?identifier=7"}},
+         ("appointment_deleted", "Bundle.entry[3].request")),
+    ],
+)  # fmt: skip
+def test_an_entry_that_cannot_be_taken_is_an_issue_beside_a_good_appointment(client, entry, issue):
+    value = bundle(appointment(1), patient(1), LOCATION, type="transaction")
+    value["entry"].append(entry)
+    answer = send(client, value)
+    assert (answer.status_code, issues(answer)) == (200, [issue])
+    assert "2 appointments: 1 new, 0 updated, 0 unchanged, 1 rejected." in answer.json["issue"][0]["diagnostics"]
+    # Alone, it is refused, and so is all of it if the import is strict.
+    assert send(client, {**value, "entry": value["entry"][3:]}).status_code == 422
+    assert send(client, value, "/fhir?strict=true").status_code == 422
+
+
+def test_a_deleted_appointment_says_what_to_send_and_stays_as_it_is(client):
+    send(client, bundle(appointment(7), patient(7), LOCATION))
+    answer = send(client, {"resourceType": "Bundle", "type": "transaction", "entry": [DELETED | {"url": "x"}]})
+    assert answer.json["issue"][1]["code"] == "not-supported"
+    assert "send this one with the status cancelled" in answer.json["issue"][1]["details"]["text"]
+    assert client.get("/appointments/a7").json["status"] == "booked"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"resource": {"resourceType": "Practitioner", "id": "lee"}},
+        {"resource": {"resourceType": "OperationOutcome", "issue": []}, "search": {"mode": "outcome"}},
+        {"resource": {"resourceType": "MessageHeader"}},
+        {"resource": {"resourceType": "Slot"}},
+        {"resource": patient(2), "request": {"method": "PUT", "url": "Patient/p2"}},
+        {"request": {"method": "DELETE", "url": "Patient/p9"}},
+        {"request": {"method": "PATCH", "url": "Patient/p9"}, "resource": {"resourceType": "Parameters"}},
+    ],
+)
+def test_an_entry_that_is_no_appointment_is_no_issue(client, entry):
+    value = bundle(appointment(1), patient(1), LOCATION, type="transaction")
+    value["entry"].append(entry)
+    answer = send(client, value)
+    assert (answer.status_code, issues(answer), issues(answer, "warning")) == (200, [], [])
 
 
 def test_a_fault_of_a_patient_names_the_element_of_the_patient(client):
@@ -229,8 +333,9 @@ def test_a_patient_who_declined_gets_no_texts_and_of_several_the_first_who_comes
         (b"appointment_id,phone,starts_at\n1,2,3\n", "file_unreadable"),
         (b'{"appointments": [{"appointment_id": "1"}]}', "file_unreadable"),
         (b'{"resourceType": "Patient"}', "file_unreadable"),
-        (b'{"resourceType": "Bundle"}', "file_no_appointments"),
-        (b'{"resourceType": "Bundle", "entry": [1, {"resource": 2}, {"resource": {"resourceType": []}}]}',
+        (b'{"resourceType": "Bundle", "type": "searchset"}', "file_no_appointments"),
+        (b'{"resourceType": "Bundle", "type": "searchset", "entry": {}}', "file_no_appointments"),
+        (b'{"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": {"resourceType": "Patient"}}]}',
          "file_no_appointments"),
     ],
 )  # fmt: skip

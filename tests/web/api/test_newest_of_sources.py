@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import product
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -98,7 +97,7 @@ class Sources:
         folder.mkdir(exist_ok=True)
         path = folder / f"{day}.csv"
         path.write_text(csv_text([self._cells(number, day)]))
-        watched = WatchedFolder(folder, self.clinic.ledger, self._importer, ZoneInfo("America/New_York"))
+        watched = WatchedFolder(folder, self.clinic.ledger, self.clinic.vault, lambda: self.clinic.content)
         assert watched.take(path, now).is_done
 
 

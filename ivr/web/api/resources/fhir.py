@@ -29,8 +29,12 @@ OUTCOME = {"content": {FHIR_JSON: {"schema": {"$ref": "#/components/schemas/Oper
 _TYPES: dict[str, str] = {
     **dict.fromkeys((ErrorCode.MISSING, PhoneFault.EMPTY), "required"),
     **dict.fromkeys((ErrorCode.SITE, ErrorCode.STATUS, ErrorCode.TIME_ZONE, ErrorCode.CHANNEL), "code-invalid"),
+    ErrorCode.CODE: "code-invalid",
+    ErrorCode.DELETION: "not-supported",
     **dict.fromkeys((ErrorCode.DATE, ErrorCode.PAST, ErrorCode.TOO_FAR_AHEAD, ErrorCode.SKIPPED_HOUR), "value"),
-    **dict.fromkeys((ErrorCode.UNREADABLE, ErrorCode.EMPTY_FILE, ErrorCode.NO_APPOINTMENTS), "structure"),
+    **dict.fromkeys(
+        (ErrorCode.UNREADABLE, ErrorCode.EMPTY_FILE, ErrorCode.NO_APPOINTMENTS, ErrorCode.ENTRY), "structure"
+    ),
     **dict.fromkeys((ErrorCode.TOO_LONG, ErrorCode.TOO_LARGE, ErrorCode.TOO_MANY_ROWS), "too-long"),
     ErrorCode.TOO_COMPLEX: "too-costly",
     ErrorCode.DUPLICATE_APPOINTMENT: "duplicate",
@@ -84,7 +88,8 @@ def _issues(report: ImportReport, places: dict[int, str]) -> Iterator[dict[str, 
 def _issue(severity: str, kind: str, finding: RowError, places: dict[int, str]) -> dict[str, Any]:
     """An issue, with the FHIRPath expression of what it is about unless it is about all of the request."""
     known: dict[str, str] = json.loads(places.get(finding.row, "{}"))
-    expression = known.get(finding.column) or known.get("")
+    # A fault of the Bundle as a whole names its element itself.
+    expression = known.get(finding.column) or known.get("") or finding.column
     return {
         "severity": severity,
         "code": kind,

@@ -99,6 +99,14 @@ _WORDS = {
         ),
         _REMINDERS,
     ),
+    Alarm.FILE_FAILED: (
+        lazy_gettext("A file of appointments arrived, but nothing of it was imported."),
+        lazy_gettext(
+            "Ask your IT department to read the report beside it, and to export the file again, or upload the file to"
+            " see what is wrong with it."
+        ),
+        _REMINDERS,
+    ),
     Alarm.FHIR_REJECTED: (
         lazy_gettext("Some appointments of the scheduling system could not be imported, so they get no reminders."),
         lazy_gettext(

@@ -151,7 +151,7 @@ def test_a_patient_in_thousands_of_appointments_is_read_in_linear_time(tmp_path)
         resource["participant"] = actors[-1:]
     resources[0] |= {"contained": contained, "participant": actors}
     entries = [{"resource": resource} for resource in (patient, *resources)]
-    (tmp_path / "file").write_text(json.dumps({"resourceType": "Bundle", "entry": entries}))
+    (tmp_path / "file").write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}))
     rows = list(read_rows(tmp_path / "file", ReadOptions(), []))
     assert len(rows) == 5_000
     assert {cells["phone"] for _, cells in rows} == {"603-555-0101"}

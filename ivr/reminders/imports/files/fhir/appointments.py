@@ -9,31 +9,48 @@ from typing import NamedTuple, TypeGuard
 
 from ivr.i18n import N_
 from ivr.reminders.imports.columns import (
+    ENTRY_FAULT,
     EXPRESSIONS,
     MISSING_ELEMENTS,
     NO_STATUS,
     PATIENT_LANGUAGES,
     SENT_AT,
     SITE_NAMES,
+    UNKNOWN_CODES,
     WARNING_CODES,
 )
 from ivr.reminders.imports.errors import ErrorCode, RowError, composed, row_warning
-from ivr.reminders.imports.files.cells import Cells, Row, check_row_count, checked_cell, file_error
+from ivr.reminders.imports.files.cells import (
+    Cells,
+    Row,
+    UnreadableFile,
+    check_row_count,
+    checked_cell,
+    file_error,
+)
 from ivr.reminders.imports.files.fhir.patients import first_name_of, is_deceased, languages_of, phone_of
 from ivr.reminders.imports.files.fhir.resources import (
     Located,
     Resource,
     ResourceIndex,
     contained_in,
+    entries_of,
     list_of,
-    located_resources,
     object_of,
     objects_of,
     relative,
     text_of,
     without_version,
 )
+from ivr.reminders.imports.statuses import PARTICIPANT_STATUSES
 
+# https://hl7.org/fhir/R4/valueset-bundle-type.html
+BUNDLE_TYPES = (
+    *("document", "message", "transaction", "transaction-response", "batch", "batch-response", "history", "searchset"),
+    "collection",
+)
+_NO_TYPE = N_("The Bundle has no type: add one of {types}.")
+_UNKNOWN_TYPE = N_("The type of the Bundle is unknown: use one of {types}.")
 # Uses of an identifier, best first. An identifier with another use, such as "old", is ignored.
 _USES = ("official", "usual", None, "secondary", "temp")
 _MAX_TOTAL = 1 << 31
@@ -46,27 +63,39 @@ def is_fhir(value: object) -> TypeGuard[Resource]:
 
 
 def rows_of_fhir(value: Resource, warnings: list[RowError], *, expressions: bool = False) -> Iterator[Row]:
-    """Each Appointment with its position among the Appointments, counted from 1.
+    """Each Appointment, and each entry that cannot be taken, with its position among them, counted from 1.
 
     Adds a warning if pages are missing. expressions: add where each column comes from, under EXPRESSIONS. Raises
     UnreadableFile.
     """
-    resources = located_resources(value)
-    appointments = [located for _, located in resources if located.resource.get("resourceType") == "Appointment"]
-    if not appointments:
+    if value["resourceType"] == "Bundle":
+        _check_type(value.get("type"))
+    entries = entries_of(value)
+    rows = [entry for entry in entries if entry.is_row]
+    if not rows:
         raise file_error(ErrorCode.NO_APPOINTMENTS)
-    check_row_count(len(appointments))
+    check_row_count(len(rows))
     total, links = value.get("total"), objects_of(value.get("link"))
-    if any(link.get("relation") == "next" for link in links) or isinstance(total, int) and total > len(appointments):
+    if any(link.get("relation") == "next" for link in links) or isinstance(total, int) and total > len(rows):
         known = isinstance(total, int) and abs(total) < _MAX_TOTAL
-        warnings.append(_more_pages(len(appointments), str(total) if known else ""))
-    index = ResourceIndex(resources)
-    for number, appointment in enumerate(appointments, start=1):
-        actors = _Actors.of(appointment, index)
-        cells = _cells(appointment.resource, actors)
+        warnings.append(_more_pages(len(rows), str(total) if known else ""))
+    index = ResourceIndex(entries)
+    for number, (located, _, fault) in enumerate(rows, start=1):
+        if fault:
+            cells, places = {ENTRY_FAULT: str(fault)}, {"": located.expression}
+        else:
+            actors = _Actors.of(located, index)
+            cells, places = _cells(located.resource, actors), _expressions(located, actors)
         if expressions:
-            cells[EXPRESSIONS] = json.dumps(_expressions(appointment, actors))
+            cells[EXPRESSIONS] = json.dumps(places)
         yield number, {name: checked_cell(number, cell) for name, cell in cells.items()}
+
+
+def _check_type(kind: object) -> None:
+    """Raises UnreadableFile if the type of a Bundle, which R4 requires, is missing or unknown."""
+    if kind not in BUNDLE_TYPES:
+        code, sentence = (ErrorCode.CODE, _UNKNOWN_TYPE) if kind else (ErrorCode.MISSING, _NO_TYPE)
+        raise UnreadableFile(composed(0, "Bundle.type", code, (sentence, {"types": ", ".join(BUNDLE_TYPES)})))
 
 
 def _cells(appointment: Resource, actors: _Actors) -> Cells:
@@ -90,6 +119,7 @@ def _cells(appointment: Resource, actors: _Actors) -> Cells:
         WARNING_CODES: ",".join(warnings),
         **({SENT_AT: sent_at} if sent_at else {}),
         **({MISSING_ELEMENTS: "\n".join(actors.missing)} if actors.missing else {}),
+        **({UNKNOWN_CODES: "\n".join(actors.unknown)} if actors.unknown else {}),
     }
 
 
@@ -114,7 +144,7 @@ def _expressions(appointment: Located, actors: _Actors) -> dict[str, str]:
         "timezone": f"{at}.start",
         "status": f"{at}.status",
         "site": site,
-        **{name: f"{at}.{name}" for name in actors.missing},
+        **{name: f"{at}.{name}" for name in (*actors.missing, *actors.unknown)},
     }
 
 
@@ -140,26 +170,32 @@ _NOBODY = _Participant()
 
 @dataclass
 class _Actors:
-    """Who takes part. sites: the locations that did not decline. missing: the required elements that are absent, like
-    participant[1].status."""
+    """Who takes part. sites: the locations that did not decline. missing, unknown: the required elements that are
+    absent, like participant[1].status, and those with an unknown code."""
 
     patient: _Participant = _NOBODY
     has_second_patient: bool = False
     sites: list[_Participant] = field(default_factory=list)
     missing: Sequence[str] = ()
+    unknown: Sequence[str] = ()
 
     @classmethod
     def of(cls, appointment: Located, index: ResourceIndex) -> _Actors:
         patients, locations = _participants(appointment, index)
         present = [patient for patient in patients if not patient.declined]
         listed = list_of(appointment.resource.get("participant"))
-        without = [position for position, item in enumerate(listed) if not text_of(object_of(item).get("status"))]
-        missing = [f"participant[{position}].status" for position in without[:_MAX_REPEATS]]
+        statuses = {
+            f"participant[{position}].status": text_of(object_of(item).get("status"))
+            for position, item in enumerate(listed)
+        }
+        missing = [name for name, status in statuses.items() if not status][:_MAX_REPEATS]
+        unknown = [name for name, status in statuses.items() if status and status not in PARTICIPANT_STATUSES]
         return cls(
             (present or patients or [_NOBODY])[0],
             len(present) > 1,
             [location for location in locations if not location.declined],
             missing if listed else ["participant"],
+            unknown[:_MAX_REPEATS],
         )
 
 

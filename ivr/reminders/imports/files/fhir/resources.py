@@ -1,4 +1,4 @@
-"""Resources of a Bundle, found by reference, each with the FHIRPath expression of where it is.
+"""The entries of a Bundle, and its resources, found by reference, each with the FHIRPath expression of where it is.
 
 https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/R4/operationoutcome-definitions.html#OperationOutcome.issue.expression
 """
@@ -6,6 +6,9 @@ https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/R4/operationoutcom
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+from ivr.reminders.imports.errors import ErrorCode
+from ivr.reminders.imports.files.fhir.resource_types import RESOURCE_TYPES
 
 Resource = dict[str, Any]
 _MAX_LENGTH = 500
@@ -18,24 +21,54 @@ class Located(NamedTuple):
     expression: str = ""
 
 
-def located_resources(value: Resource) -> list[tuple[str, Located]]:
-    """(fullUrl, resource) of each entry of a Bundle; of a single resource, that one."""
+class Entry(NamedTuple):
+    """An entry of a Bundle. url: its fullUrl. fault: why it cannot be taken; the expression then says where."""
+
+    located: Located
+    url: str = ""
+    fault: ErrorCode | None = None
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is an Appointment, or might be one."""
+        return self.fault is not None or self.located.resource.get("resourceType") == "Appointment"
+
+
+def entries_of(value: Resource) -> list[Entry]:
+    """The entries of a Bundle; a single resource as one."""
     if value["resourceType"] != "Bundle":
-        return [("", Located(value, str(value["resourceType"])))]
-    entries = value.get("entry")
-    return [
-        (text_of(entry.get("fullUrl")), Located(object_of(entry.get("resource")), f"Bundle.entry[{index}].resource"))
-        for index, entry in enumerate(list_of(entries))
-        if isinstance(entry, dict)
-    ]
+        return [Entry(Located(value, str(value["resourceType"])))]
+    return [_entry(item, f"Bundle.entry[{index}]") for index, item in enumerate(list_of(value.get("entry")))]
+
+
+def _entry(item: object, at: str) -> Entry:
+    if not isinstance(item, dict):
+        return Entry(Located({}, at), fault=ErrorCode.ENTRY)
+    resource, request = object_of(item.get("resource")), object_of(item.get("request"))
+    named, method = resource.get("resourceType"), request.get("method")
+    kind = named if isinstance(named, str) else ""
+    if method in ("DELETE", "PATCH"):
+        # What a request does to a resource of another type does not matter to the line.
+        asked = kind if kind in RESOURCE_TYPES and method == "DELETE" else _type_in(text_of(request.get("url")))
+        fault = ErrorCode.DELETION if method == "DELETE" and asked == "Appointment" else ErrorCode.ENTRY
+        return Entry(Located({}, f"{at}.request"), fault=fault if asked in ("", "Appointment") else None)
+    # The appointments of a Bundle within the Bundle would not be found.
+    if kind not in RESOURCE_TYPES or kind == "Bundle":
+        return Entry(Located({}, f"{at}.resource"), fault=ErrorCode.ENTRY)
+    return Entry(Located(resource, f"{at}.resource"), text_of(item.get("fullUrl")))
+
+
+def _type_in(url: str) -> str:
+    """The type of resource that the URL of a request names, such as Appointment/1 or Appointment?identifier=1."""
+    return next((part for part in reversed(url.partition("?")[0].split("/")) if part in RESOURCE_TYPES), "")
 
 
 class ResourceIndex:
     """The resources of a bundle by every address that a reference may use."""
 
-    def __init__(self, resources: list[tuple[str, Located]]) -> None:
+    def __init__(self, entries: list[Entry]) -> None:
         self._by_address: dict[str, Located] = {}
-        for url, located in resources:
+        for located, url, _ in entries:
             resource = located.resource
             kind, resource_id = text_of(resource.get("resourceType")), text_of(resource.get("id"))
             identifiers = map(_identifier_address, objects_of(resource.get("identifier")))
