@@ -17,6 +17,7 @@ from ivr.line.content.config import Config
 from ivr.people.webhooks import due_deliveries
 from ivr.releases.live import NoRelease
 from ivr.releases.store import live_release
+from ivr.reminders.imports.staging import unfinished_batches
 from ivr.reminders.outbox.backfill import complete_texts
 from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.outbox.lost_receipts import unreported_due
@@ -62,6 +63,9 @@ def tick(
         return
     if on_demand_count(ledger, now):
         queues.enqueue(queue, queues.SEND_ASKED, SLICE)
+    if unfinished_batches(ledger, now):
+        # Before reminders: what a file moved or cancelled must not be sent as it was.
+        queues.enqueue(queue, queues.FINISH, HOUSEKEEPING_SECONDS)
     # At most MAX_JOBS: after an hour of carrier errors, due texts would expire behind the many uncertain ones, each of
     # which takes a request to the carrier.
     most = RECONCILE_BATCH * MAX_JOBS if is_steady else 0
@@ -76,8 +80,12 @@ def tick(
     if due_deliveries(ledger, now):
         # Last, and one job at a time: a slow receiver must not keep patients waiting.
         queues.enqueue(queue, queues.DELIVER, EVENT_BATCH)
+    _enqueue_housekeeping(settings, ledger, queue, now, zone)
+
+
+def _enqueue_housekeeping(settings: Settings, ledger: Ledger, queue: Queue, now: datetime, zone: tzinfo) -> None:
+    """Short jobs, because reminders wait for them; the next tick continues."""
     if retention.check_due(ledger, now, zone):
-        # Short, because reminders wait for it; the next tick continues.
         queues.enqueue(queue, queues.EXPIRE, HOUSEKEEPING_SECONDS)
     if len(settings.phone_keys) > 1 and reseal_is_due(ledger, Vault.of(settings), now):
         queues.enqueue(queue, queues.RESEAL, HOUSEKEEPING_SECONDS)

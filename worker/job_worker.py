@@ -58,6 +58,7 @@ JOBS: dict[str | None, tuple[Callable[..., object], Callable[..., bool]]] = {
     queues.RECONCILE: (jobs.reconcile_texts, _is_id_list),
     queues.FETCH: (jobs.fetch_statuses, _is_id_list),
     queues.DELIVER: (webhooks.deliver_events, _is_count),
+    queues.FINISH: (jobs.finish_imports, _is_count),
     queues.EXPIRE: (jobs.expire_data, _is_count),
     queues.RESEAL: (jobs.reseal_data, _is_count),
 }

@@ -15,6 +15,7 @@ from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.ledger.reseal import record_reseal, reseal
 from ivr.people import audit
 from ivr.people.audit import Actor, AuditKind
+from ivr.reminders.imports.staging import finish_batch, unfinished_batches
 from ivr.reminders.outbox.claims import claim_reminders
 from ivr.reminders.outbox.exclusive_claim import ClaimedText
 from ivr.reminders.outbox.lost_receipts import fetch_lost_receipts
@@ -90,6 +91,22 @@ def fetch_statuses(ids: list[int]) -> int:
     """Fetch the statuses of handed-over texts without a receipt. Returns how many were final."""
     context = job_context()
     return fetch_lost_receipts(context.ledger, context.vault, context.carrier, ids, clock.now(), shutdown.is_set)
+
+
+def finish_imports(seconds: int) -> int:
+    """Apply what is left of imports that died once they were live, for some seconds. Returns how many are finished."""
+    context, ends_at, finished = job_context(), time.monotonic() + seconds, 0
+
+    def should_stop() -> bool:
+        return shutdown.is_set() or time.monotonic() > ends_at
+
+    for batch_id in unfinished_batches(context.ledger, clock.now()):
+        config = context.content.config
+        if not finish_batch(context.ledger, context.vault, config, batch_id, clock.now(), should_stop):
+            break
+        finished += 1
+        log.get_logger().warning("import_finished", batch=batch_id)
+    return finished
 
 
 def expire_data(seconds: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ They share the table of HL7 messages, one work list, and the commands `infoline 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,8 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, literal_column, select, update
 
-from ivr.i18n import N_, sentence
+from ivr.feeds.hl7.acks import FAULTS
+from ivr.i18n import N_, Sentence, sentence
 from ivr.ledger import Vault
 from ivr.ledger.tables import hl7_message
 from ivr.reminders.alarms import Alarm, clear_alarm, raise_alarm
@@ -39,6 +41,9 @@ _ALARMS = {
 }
 
 
+_FAULT_SENTENCES = {fault.value: reply.text for fault, reply in FAULTS.items()}
+
+
 @dataclass(frozen=True)
 class UnreadMessage:
     """A work item. place: segment and field, like PID-13, or a FHIR element. times: how often it came.
@@ -55,6 +60,14 @@ class UnreadMessage:
     place: str
     times: int
     reason: str | None
+
+
+def explanation(fault: str, reason: str | None) -> list[Sentence]:
+    """Why a message could not be read. The sentences hold nothing of the message."""
+    if reason:
+        return [(template, values) for template, values in json.loads(reason)]
+    text = _FAULT_SENTENCES.get(fault)
+    return [sentence(text) if text else sentence(N_("The message has a fault called {name}."), name=fault)]
 
 
 def is_unread() -> ColumnElement[bool]:

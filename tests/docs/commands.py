@@ -119,7 +119,7 @@ RUN_ELSEWHERE = {
     "reminders watch": "tests/feeds/test_folder.py",
     "reminders pull": "tests/feeds/fhir/test_pull.py",
     "hl7": "tests/feeds/hl7/sending.py",
-    "hl7 --port 2575": "tests/feeds/hl7/sending.py",
+    "hl7 --port 2575": "tests/docs/test_feeds.py",
     "unanswered teach": "tests/line/lint/test_add_phrase.py",
     "unanswered teach 3fa2c1 --topic cancer": "tests/line/lint/test_add_phrase.py",
 }

@@ -19,7 +19,9 @@ FROM_FILE = ("starts_at", "timezone", "site", "language", "channel", "status")
 
 @dataclass
 class StagedCounts:
-    """cancelled: those of the updated that become cancelled. in_cancelled: unchanged rows in cancelled batches.
+    """accepted: also those of an import that has not gone live, which have never counted.
+
+    cancelled: those of the updated that become cancelled. in_cancelled: unchanged rows in cancelled batches.
     opted_out: row numbers of patients who opted out.
 
     warnings: about appointments that the ledger does not have, or has under another id.
@@ -37,8 +39,8 @@ class StagedCounts:
 class RowChanges:
     """Rows sorted into new, changed, and unchanged. known: appointments in the ledger, by appointment_id.
 
-    staged: what to change when the batch goes live, and the unchanged appointments of batches that are not live.
-    confirmed: the times of rows that say nothing new, and the ids of their appointments.
+    staged: what to change when the batch goes live, and the appointments to take over as they are from batches that
+    are not live. confirmed: the times of rows that say nothing new, and the ids of their appointments.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class RowChanges:
         self.confirmed: list[tuple[datetime, int]] = []
         self._older: list[ValidRow] = []
         self.new: list[AppointmentRow] = []
+        self._taken_over: list[AppointmentRow] = []
         self.staged: list[tuple[LedgerRow[Any], ValidRow | None]] = []
         self._unknown: list[PartialRow] = []
         self._updated = self._cancelled = self._unchanged = self._in_cancelled = 0
@@ -61,6 +64,8 @@ class RowChanges:
             at = changed_at(row.sent_at, received_at)
             if before is None:
                 self._add(row)
+            elif before.live_at is None and isinstance(row, AppointmentRow):
+                self._take_over(before, row, at, is_same=_is_unchanged(vault, before, row, persons))
             elif before.live_at is not None and is_older(at, before.as_of):
                 self._older.append(row)
                 self._unchanged += 1
@@ -70,11 +75,26 @@ class RowChanges:
                 self._cancelled += before.status != "cancelled" and _new_status(row) == "cancelled"
             else:
                 self._unchanged += 1
-                if before.as_of is None or before.as_of < at:
-                    self.confirmed.append((at, before.id))
+                self._confirm(before, at)
                 self._in_cancelled += before.cancelled_at is not None
                 if before.live_at is None:
                     self.staged.append((before, None))
+
+    @property
+    def added(self) -> list[AppointmentRow]:
+        """The rows of appointments that count for the first time."""
+        return [*self.new, *self._taken_over]
+
+    def _take_over(self, before: LedgerRow[Any], row: AppointmentRow, at: datetime, *, is_same: bool) -> None:
+        """The import that staged the appointment has died, or still runs: whichever goes live first makes it count."""
+        self._taken_over.append(row)
+        self.staged.append((before, None if is_same else row))
+        if is_same:
+            self._confirm(before, at)
+
+    def _confirm(self, before: LedgerRow[Any], at: datetime) -> None:
+        if before.as_of is None or before.as_of < at:
+            self.confirmed.append((at, before.id))
 
     def _add(self, row: ValidRow) -> None:
         if isinstance(row, AppointmentRow):
@@ -91,7 +111,7 @@ class RowChanges:
         warnings = [row_warning(row.number, "appointment_id", "cancelled_unknown") for row in unknown]
         warnings += [row_warning(row.number, "", "older") for row in self._older]
         return StagedCounts(
-            len(self.new),
+            len(self.added),
             self._updated,
             self._cancelled,
             self._unchanged,

@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 from sqlalchemy import Row as LedgerRow
 
 from ivr.ledger import Ledger, Vault
@@ -50,6 +50,8 @@ _VALUES = ("person_id", *FROM_FILE, "first_name_sealed")
 _REFER_TO_PERSONS = (appointment, staged_change, text, callback, todo, opt_out_event)
 # An import that has not gone live by then has died.
 _ABANDONED_AFTER = timedelta(days=1)
+# One that is live applies its changes at once.
+_UNFINISHED_AFTER = timedelta(minutes=2)
 _OF_PERSON = ("id", "appointment_id", "person_id")
 _IS_EMPTY = ~exists().where(appointment.c.batch_id == batch.c.id) & ~exists().where(staged_change.c.into == batch.c.id)
 _NEW = ("appointment_id", "batch_id", "next_due_at", "created_at", "updated_at", "as_of", "created_from", *_VALUES)
@@ -91,7 +93,7 @@ class ImportStage:
             self._ledger.prepare_bulk_write(connection)
             persons, opted_out = self._persons.get_or_create(connection, _phones(rows), self._now)
             changes = RowChanges(self._vault, rows, persons, _existing(connection, self._find, rows), self._received_at)
-            counts = changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
+            counts = changes.counts(opted_out, _alike_ids(connection, changes.added, persons))
             if changes.new or changes.staged:
                 self._write(connection, changes, persons)
             for at, appointment_id in changes.confirmed:
@@ -158,14 +160,17 @@ class ImportStage:
             on_live(connection, self._batch)
         self._apply_all(self._batch)
 
-    def _apply_all(self, into: int) -> None:
+    def _apply_all(self, into: int, should_stop: Callable[[], bool] = lambda: False) -> bool:
+        """Apply the changes of a live batch. Returns whether all are applied: not if it should stop before."""
         with self._ledger.read() as connection:
             older = select(staged_change.c.id).where(staged_change.c.into < into).limit(1)
             self._has_older_changes = connection.execute(older).first() is not None
         while self._apply_some(into):
-            pass
+            if should_stop():
+                return False
         with self._ledger.write() as connection:
             _delete_abandoned_batches(connection, self._now)
+        return True
 
     def _apply_some(self, into: int) -> int:
         with self._ledger.write() as connection:
@@ -173,28 +178,32 @@ class ImportStage:
             staged = select(staged_change).where(staged_change.c.into == into).order_by(staged_change.c.id)
             changes = connection.execute(staged.limit(CHUNK_SIZE)).all()
             existing = _appointments_by_id(connection, [change.appointment for change in changes])
-            orphans, applied = [], []
+            taken_over, applied = [], []
             for change in changes:
                 before, values = existing[change.appointment], {name: getattr(change, name) for name in _VALUES}
-                is_new = before.live_at is None or not is_older(change.as_of or self._received_at, before.as_of)
-                if is_new and any(getattr(before, name) != value for name, value in values.items()):
+                is_live = before.live_at is not None
+                differs = any(getattr(before, name) != value for name, value in values.items())
+                if differs and not (is_live and is_older(change.as_of or self._received_at, before.as_of)):
                     due = self._next_due_at(change.starts_at, change.timezone, change.status, change.channel)
-                    _apply(
-                        connection, before, {**values, "batch_id": change.into, "as_of": change.as_of}, due, self._now
-                    )
-                    applied.append((before.id, self._now, self._filename, _what_changed(before, values)))
-                elif before.live_at is None:
-                    orphans.append(before.id)
+                    _apply(connection, before, {**values, "batch_id": into, "as_of": change.as_of}, due, self._now)
+                    if is_live:
+                        applied.append((before.id, self._now, self._filename, _what_changed(before, values)))
+                if not is_live:
+                    taken_over.append(before.id)
             self._history.execute_values(connection, applied)
-            if orphans:
-                moved = update(appointment).where(appointment.c.id.in_(orphans)).values(batch_id=into)
-                connection.execute(moved)
+            if taken_over:
+                self._take_over(connection, taken_over, into)
             done: ColumnElement[bool] = staged_change.c.id.in_([change.id for change in changes])
             if self._has_older_changes:
                 # Changes to the same appointments by an import that died: this file is newer.
                 done |= (staged_change.c.into < into) & staged_change.c.appointment.in_(existing)
             connection.execute(delete(staged_change).where(done))
             return len(changes)
+
+    def _take_over(self, connection: Connection, ids: list[int], into: int) -> None:
+        """Make appointments of an import that is not live the batch's own: they have never counted before."""
+        origin = {"created_from": self._filename, "created_at": self._now, "updated_at": self._now}
+        connection.execute(update(appointment).where(appointment.c.id.in_(ids)).values(batch_id=into, **origin))
 
     def _confirm(self) -> None:
         """Record when it was known that appointments are unchanged, so that an older change does not count later."""
@@ -245,11 +254,38 @@ class ImportStage:
             return int(connection.execute(delete(table).where(where)).rowcount)
 
 
-def finish_batch(ledger: Ledger, vault: Vault, config: Config, batch_id: int, now: datetime) -> None:
-    """Apply the remaining changes of a live batch, whose import may have died, or may do the same at this moment."""
+def unfinished_batches(ledger: Ledger, now: datetime) -> list[int]:
+    """The live batches whose imports have probably died before their last change, in the order in which they went live.
+
+    If one still runs, `finish_batch` does no harm.
+    """
+    staged: list[int] = []
+    with ledger.read() as connection:
+        # One look at the index for each batch: a large file has many changes.
+        following = select(func.min(staged_change.c.into))
+        while last := connection.execute(following.where(staged_change.c.into > (staged or [0])[-1])).scalar():
+            staged.append(last)
+        if not staged:
+            return []
+        live = select(batch.c.id).where(batch.c.id.in_(staged), batch.c.live_at < now - _UNFINISHED_AFTER)
+        return list(connection.execute(live.order_by(batch.c.live_at, batch.c.id)).scalars())
+
+
+def finish_batch(
+    ledger: Ledger,
+    vault: Vault,
+    config: Config,
+    batch_id: int,
+    now: datetime,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Apply the remaining changes of a live batch, whose import may have died, or may do the same at this moment.
+
+    Returns whether all are applied: not if it should stop before.
+    """
     with ledger.read() as connection:
         row = connection.execute(select(batch.c.filename, batch.c.created_at).where(batch.c.id == batch_id)).one()
-    ImportStage(ledger, vault, config, row.filename, now, row.created_at)._apply_all(batch_id)
+    return ImportStage(ledger, vault, config, row.filename, now, row.created_at)._apply_all(batch_id, should_stop)
 
 
 def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow], received_at: datetime) -> StagedCounts:
@@ -259,7 +295,7 @@ def preview_staging(ledger: Ledger, vault: Vault, rows: list[ValidRow], received
     with ledger.read() as connection:
         persons, opted_out = PersonRegistry(dialect, vault).find(connection, _phones(rows))
         changes = RowChanges(vault, rows, persons, _existing(connection, find, rows), received_at)
-        return changes.counts(opted_out, _alike_ids(connection, changes.new, persons))
+        return changes.counts(opted_out, _alike_ids(connection, changes.added, persons))
 
 
 def _phones(rows: list[ValidRow]) -> list[str]:
@@ -281,7 +317,8 @@ def _alike_ids(connection: Connection, new: list[AppointmentRow], persons: dict[
     warnings = []
     for before in _appointments_by_id(connection, ids).values() if ids else ():
         row = rows[before.person_id, before.appointment_id.lstrip("0")]
-        if before.starts_at == row.starts_at and before.status == "booked":
+        # One that is not live may be the row's own.
+        if before.live_at and before.starts_at == row.starts_at and before.status == "booked":
             warnings.append(row_warning(row.number, "appointment_id", "id_alike", before.appointment_id))
     return warnings
 

@@ -115,9 +115,11 @@ def _complete(operation: dict[str, Any], method: str) -> None:
     statuses: tuple[int, ...] = _ANY
     if "security" in operation:
         statuses = (*statuses, *_WITH_KEY)
+        if method in ("post", "put"):
+            statuses = (*statuses, 413)
         if method == "post":
             parameters.append(_IDEMPOTENCY)
-            statuses = (*statuses, 400, 409, 413, 422)
+            statuses = (*statuses, 400, 409, 422)
     if any(parameter["in"] == "path" for parameter in parameters):
         statuses = (*statuses, 404)
     for status in statuses:

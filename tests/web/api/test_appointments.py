@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from ivr.people.replies import record_reply
@@ -96,6 +98,23 @@ def test_a_change_between_check_and_commit_is_noticed(api, client, monkeypatch):
     answer = client.put("/appointments/A1", fields(starts_at=at(8)), headers={"If-Match": version})
     assert problem(answer) == (412, "changed")
     assert client.get("/appointments/A1").json["starts_at"] == "2026-12-10 10:00-05:00"
+
+
+def test_a_cancellation_that_is_older_than_what_is_known_is_refused(api_on_each_database):
+    client, clinic = api_on_each_database.client(), api_on_each_database.clinic
+    cells = {name: str(value) for name, value in booking().items()}
+    clinic.import_rows(cells, now=NOW + timedelta(minutes=1))
+    assert problem(client.delete("/appointments/A1")) == (412, "changed")
+    assert client.get("/appointments/A1").json["status"] == "booked"
+    clinic.import_rows({**cells, "status": "cancelled"}, now=NOW + timedelta(minutes=2))
+    assert client.delete("/appointments/A1").status_code == 204
+
+
+def test_a_body_that_is_too_large_is_refused_as_documented(api, client):
+    answer = client.put("/appointments/A1", fields(first_name="x" * (1 << 20)))
+    assert problem(answer) == (413, "too_large")
+    document = api.app.extensions["api_document"]["paths"]["/appointments/{appointment_id}"]["put"]
+    assert "413" in document["responses"]
 
 
 def test_a_reader_who_has_the_version_gets_no_body(client):

@@ -9,10 +9,11 @@ import pytest
 from ivr import clock
 from ivr.ledger.tables import appointment, batch, staged_change, webhook
 from ivr.people.audit import AuditKind
+from ivr.reminders.imports.rows import RowReader
 from ivr.reminders.imports.staging import ImportStage
 from ivr.web.api import idempotency, import_work, repeated
 from tests.support.clinic import NOW, at
-from tests.web.api.conftest import Api, Client, booking, problem
+from tests.web.api.conftest import Api, Client, booking, fields, problem
 from tests.web.api.test_people import add_staff, ask_for_calls, ask_for_change
 
 HEADERS = {"Idempotency-Key": "3f0c"}
@@ -144,6 +145,45 @@ def test_an_import_killed_before_it_is_live_is_done_by_a_repetition_after_the_le
     status = client.get(f"/batches/{answers[0].json['batch']}").json
     assert (status["live"], status["appointments"]) == (True, 2)
     assert len(api_on_each_database.clinic.all(appointment)) == 2
+
+
+def kill_put(client: Client, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """Put A7, in a process that is killed before the batch is live (go_live), or before its change is applied."""
+    kill = KillOnce(getattr(ImportStage, point))
+    with monkeypatch.context() as patch:
+        patch.setattr(ImportStage, point, lambda *arguments: kill(*arguments))
+        with pytest.raises(Killed):
+            client.put("/appointments/A7", fields(7))
+
+
+@pytest.mark.usefixtures("api_on_each_database")
+def test_an_appointment_that_is_not_live_is_not_there_until_it_is_put_again(client, monkeypatch):
+    kill_put(client, monkeypatch, "go_live")
+    for path in ("/appointments/A7", "/appointments/A7/texts"):
+        assert problem(client.get(path)) == (404, "not_found")
+    assert problem(client.put("/appointments/A7", fields(7), headers={"If-Match": "*"})) == (412, "changed")
+    made = client.put("/appointments/A7", fields(7), headers={"If-None-Match": "*"})
+    assert (made.status_code, made.json["result"]) == (201, "accepted")
+    assert client.get("/appointments/A7").json == made.json["appointment"]
+    assert client.get("/appointments/A7/texts").json["texts"]
+
+
+@pytest.mark.usefixtures("api_on_each_database")
+def test_an_appointment_that_another_request_makes_live_at_this_moment_is_there(client, monkeypatch):
+    kill_put(client, monkeypatch, "go_live")
+    kill_put(client, monkeypatch, "_apply_all")
+    assert problem(client.put("/appointments/A7", fields(7), headers={"If-None-Match": "*"})) == (412, "changed")
+    assert client.put("/appointments/A7", fields(7)).status_code in (200, 201)
+
+
+def test_a_cancellation_of_what_an_import_has_staged_is_kept_when_that_goes_live_later(client, api_on_each_database):
+    clinic = api_on_each_database.clinic
+    stage = ImportStage(clinic.ledger, clinic.vault, clinic.content.config, "appointments.csv", NOW)
+    cells = {name: str(value) for name, value in booking(7).items()}
+    stage.add(RowReader(clinic.content.config, NOW).read([(2, cells)]))
+    assert client.delete("/appointments/A7").status_code == 204
+    stage.go_live()
+    assert client.get("/appointments/A7").json["status"] == "cancelled"
 
 
 @pytest.mark.parametrize("point", ["run_rows", "on_live"])

@@ -14,7 +14,7 @@ from ivr.ledger import Ledger
 from ivr.ledger.tables import batch, opt_out_event, staged_change
 from ivr.staff.api_keys import add_api_key
 from ivr.staff.users import Role
-from tests.support.paths import ROOT
+from tests.support.kill_once import KillOnce
 from tests.support.processes import wait_until
 from tests.support.serving import Client, http_request
 from tests.web.api.conftest import booking
@@ -24,27 +24,6 @@ __all__ = ["start"]
 
 pytestmark = pytest.mark.processes
 
-# Python runs this at the start of every process. Once the file exists, the first call of the function is the last thing
-# that its process does.
-SITE = """
-import importlib, os, signal
-from pathlib import Path
-
-path, armed = os.environ["KILL_AT"].split(":"), Path(os.environ["KILL_ONCE"])
-place = importlib.import_module(path[0])
-*owners, name = path[1].split(".")
-for owner in owners:
-    place = getattr(place, owner)
-real = getattr(place, name)
-
-def kill_once(*arguments, **values):
-    if armed.exists():
-        armed.unlink()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments, **values)
-
-setattr(place, name, kill_once)
-"""
 BEFORE_ANSWER = "ivr.web.api.repeated:store_answer"
 ONCE_LIVE = "ivr.reminders.imports.staging:ImportStage._apply_all"
 OPT_OUT = {"phone": "603-555-0101", "state": "out", "reason": "Asked at the desk"}
@@ -94,16 +73,13 @@ class System:
 def test_a_request_whose_process_is_killed_takes_effect_once_and_is_answered_the_same(
     start: Start, ledger: Ledger, ledger_url: str, tmp_path: Path, point: str, path: str, body: Any, expected: Any
 ) -> None:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(SITE)
-    armed = tmp_path / "armed"
-    search = f"{tmp_path / 'site'}:{ROOT}"
-    web = start(DATABASE_URL=ledger_url, PYTHONPATH=search, KILL_AT=point, KILL_ONCE=armed).wait()
+    kill = KillOnce(tmp_path, point)
+    web = start(DATABASE_URL=ledger_url, **kill.settings).wait()
     system = System(web, ledger).wait()
-    armed.touch()
+    kill.arm()
     with pytest.raises(ConnectionError):
         system.post(path, body)
-    assert not armed.exists()
+    assert kill.has_killed
     system.wait()
     answers = [system.post(path, body) for _ in range(2)]
     assert answers[0] == answers[1]

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, jsonify, request
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 from werkzeug.wrappers import Response as BaseResponse
 
 from ivr import clock
@@ -32,6 +32,7 @@ ACCESS = {
     "appointments.texts": ALL,
 }
 _RESULTS = ("accepted", "updated", "unchanged")
+_IS_LIVE = batch.c.live_at.is_not(None)
 _LINKS = links_to(
     "appointment_id", "$request.path.appointment_id", *(f"appointments_{name}" for name in ("show", "texts", "cancel"))
 )
@@ -85,8 +86,14 @@ def show(path: models.AppointmentPath) -> BaseResponse:
 )
 def cancel(path: models.AppointmentPath) -> Response:
     """Cancel an appointment: nothing more is sent for it."""
-    _row(path.appointment_id)
+    # Of an import that is not live, too: it may still run, and must not book the appointment after that.
+    with services().ledger.read() as connection:
+        if connection.execute(select(appointment.c.id).where(_has_id(path.appointment_id))).first() is None:
+            raise _no_appointment()
     _import(path.appointment_id, iter([(1, {"appointment_id": path.appointment_id, "status": "cancelled"})]))
+    if _row(path.appointment_id).status != "cancelled":
+        # Something newer is known, so the import left this out.
+        raise ProblemError("changed")
     return Response(status=204)
 
 
@@ -96,7 +103,7 @@ def texts(path: models.AppointmentPath) -> dict[str, Any]:
     query = appointments_query().where(appointment.c.appointment_id == path.appointment_id)
     with services().ledger.read() as connection:
         row = connection.execute(query).first()
-        if row is None:
+        if row is None or row.live_at is None:
             raise _no_appointment()
         [(_, reports)] = TextReporter(config().reminders, clock.now()).report(connection, [row])
     zone = ZoneInfo(row.timezone)
@@ -132,22 +139,23 @@ def _check_conditions(connection: Connection, appointment_id: str, own_batch: in
     if not request.if_match and not request.if_none_match:
         return
     row = connection.execute(_query(appointment_id)).first()
-    if row is not None and row.batch_id == own_batch:
-        row = None
-    current = _version(row) if row is not None else None
-    others = staged_change.c.into != (own_batch or 0)
-    waits = exists().where(staged_change.c.appointment == (row.id if row is not None else 0), others)
-    is_changing = connection.execute(
-        select(waits.where(batch.c.id == staged_change.c.into, batch.c.live_at.is_not(None)))
-    ).scalar_one()
+    current = _version(row) if row is not None and row.batch_id != own_batch else None
+    others = (staged_change.c.into != (own_batch or 0)) & (staged_change.c.appointment == appointment.c.id)
+    waits = exists().where(_has_id(appointment_id), others, batch.c.id == staged_change.c.into, _IS_LIVE)
+    is_changing = connection.execute(select(waits)).scalar_one()
     if request.if_match and (current is None or not request.if_match.contains(current) or is_changing):
         raise _Changed("changed")
-    if request.if_none_match and current is not None and request.if_none_match.contains(current):
+    if request.if_none_match and (is_changing or (current and request.if_none_match.contains(current))):
         raise _Changed("changed")
 
 
-def _query(appointment_id: str) -> Any:
-    return select(appointment).where(appointment.c.appointment_id == appointment_id)
+def _has_id(appointment_id: str) -> ColumnElement[bool]:
+    return appointment.c.appointment_id == appointment_id
+
+
+def _query(appointment_id: str) -> Select[Any]:
+    """An appointment that counts: one of an import that has not gone live may never do so."""
+    return select(appointment).join(batch).where(_has_id(appointment_id), _IS_LIVE)
 
 
 def _row(appointment_id: str, kind: AuditKind | None = None) -> Row[Any]:

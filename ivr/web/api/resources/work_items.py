@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from ivr.feeds.hl7.acks import FAULTS
-from ivr.feeds.unread import UnreadMessage, unread_messages
+from ivr.feeds.unread import UnreadMessage, explanation, unread_messages
 from ivr.i18n import filled
 from ivr.people.audit import AuditKind
 from ivr.people.work_claims import WorkList
@@ -79,15 +77,8 @@ def _message_json(message: UnreadMessage) -> dict[str, Any]:
         "kind": "message",
         "at": message.received_at.astimezone(config().zone).isoformat(timespec="seconds"),
         "code": message.fault,
-        "message": _explanation(message),
+        "message": " ".join(map(filled, explanation(message.fault, message.reason))),
     }
-
-
-def _explanation(message: UnreadMessage) -> str:
-    if message.reason:
-        return " ".join(filled((template, values)) for template, values in json.loads(message.reason))
-    text = next((reply.text for fault, reply in FAULTS.items() if fault == message.fault), "")
-    return text or f"The message has a fault called {message.fault}."
 
 
 def _json(item: WorkItem) -> dict[str, Any]:

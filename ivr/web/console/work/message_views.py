@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import abort, render_template, request
 from sqlalchemy import Row
 
-from ivr.feeds.hl7.acks import FAULTS
 from ivr.feeds.hl7.shape import shape_of
-from ivr.feeds.unread import open_message
+from ivr.feeds.unread import explanation, open_message
 from ivr.ledger.vault import UnknownKey
 from ivr.people.audit import AuditKind
 from ivr.web.console.context import audit, services
 from ivr.web.console.security.gate import HTMX
-from ivr.web.console.words import gettext, translated
+from ivr.web.console.words import translated
 from ivr.web.console.work import message_queries, queries
 from ivr.web.console.work.views import blueprint, common_values, page_number
-
-_FAULT_SENTENCES = {fault.value: reply.text for fault, reply in FAULTS.items()}
 
 
 @blueprint.get("/work/messages")
@@ -50,9 +46,5 @@ def show_message_text(item_id: int) -> str:
 
 
 def sentence_of_fault(row: Row[Any]) -> str:
-    """Why a message could not be read, in the language of the page. It holds nothing of the message."""
-    if row.reason:
-        return " ".join(translated((template, values)) for template, values in json.loads(row.reason))
-    if row.fault in _FAULT_SENTENCES:
-        return gettext(_FAULT_SENTENCES[row.fault])
-    return gettext("The message has a fault called %(name)s.", name=row.fault)
+    """Why a message could not be read, in the language of the page."""
+    return " ".join(map(translated, explanation(row.fault, row.reason)))
