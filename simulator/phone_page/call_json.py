@@ -9,6 +9,7 @@ from simulator.phone_page.handsets import CallerAction
 from simulator.phone_page.speech import has_voice, speakable, voice_for
 from simulator.twiml.document import Element
 from simulator.voice.call import Call
+from simulator.voice.leg import times_of
 from simulator.voice.recording import ANY_KEY
 
 # A phone shows that the line is thinking, rather than wait for it.
@@ -54,7 +55,7 @@ def _waiting(
     try:
         waits, waiting = call.waits, call.leg.waiting
         other = _other_end(call, actions) if waits == "transfer" else None
-        ringing = [each.number for each in call.leg.destinations] if waits == "transfer" and other is None else []
+        ringing = [each.number for each in call.leg.ringing] if waits == "transfer" and other is None else []
         return waits, _input(waiting) if waits == "keys" and waiting is not None else None, ringing, other
     finally:
         call.lock.release()
@@ -110,7 +111,7 @@ def _input(waiting: Element) -> dict[str, Any]:
         "speech": "speech" in kinds,
         "digits": int(waiting.get("numDigits", "0")),
         "finish": waiting.get("finishOnKey", "#"),
-        "prompts": sum(bool(verb.text) or "digits" in verb.attributes for verb in prompts),
+        "prompts": sum(times_of(verb) for verb in prompts if verb.text or "digits" in verb.attributes),
         "barge_in": waiting.get("bargeIn", "true") == "true",
         "beep": False,
     }

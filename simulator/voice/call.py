@@ -192,7 +192,7 @@ class Call:
             "said": [spoken.text for spoken in said],
             "language": [spoken.language for spoken in said],
             "waits": leg.waits,
-            "dial": [destination.number for destination in leg.destinations] if leg.waits == "transfer" else [],
+            "dial": [destination.number for destination in leg.ringing] if leg.waits == "transfer" else [],
             "error": leg.error,
             **extra,
         }
