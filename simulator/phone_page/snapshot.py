@@ -116,6 +116,7 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
         "document": pretty(exchange.document),
         "before": state_before(exchange.url),
         "after": state_after(exchange.document),
+        "is_text": exchange.subject.is_text,
         "faults": [
             {**vars(fault), "advice": advice(exchange, fault), "page": REFERENCE.format(fault.code)}
             for fault in exchange.faults

@@ -85,7 +85,9 @@ def test_a_line_that_is_not_running_is_shown_with_what_was_sent(line):
 def test_a_text_that_the_line_cannot_answer_shows_its_fault(network, line):
     line.says["/sms"] = "<Message/>"
     ask(network, f"/phone/{JANE}/text", {"body": "hello"})
-    assert [fault["code"] for fault in exchanges(network)[0]["faults"]] == [14103]
+    [shown] = exchanges(network)
+    assert [fault["code"] for fault in shown["faults"]] == [14103]
+    assert shown["is_text"]
 
 
 def test_a_refused_receipt_shows_its_fault(network, line):
