@@ -137,9 +137,7 @@ def hangs_up_on_star(call: Call) -> bool:
 def press_during_transfer(call: Call, keys: str) -> dict[str, Any]:
     """The caller presses keys, of which only a * can have an effect."""
     if "*" not in keys or not hangs_up_on_star(call):
-        raise InvalidState(
-            "Keys do nothing during this transfer: only a * ends one with hangupOnStar, once it was answered."
-        )
+        raise InvalidState("Keys do nothing while phones are ringing or people talk, except a * with hangupOnStar.")
     in_conference = conference_of(call.leg.waiting) is not None
     return end_transfer(call, {"dial": "completed"}) if in_conference else hang_up_other_end(call)
 
