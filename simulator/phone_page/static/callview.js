@@ -32,9 +32,10 @@ export class CallView {
     byId("microphone").disabled = words.disabled;
     byId("silence").disabled = !listens;
     renderTimer(byId("timer"), control);
+    // The transcript scrolls to its end in the space that the buttons leave.
+    this.renderChoices(control);
     this.transcript.render(control, call ? this.entries(control) : HINT);
     this.other.update(control);
-    this.renderChoices(control);
     document.body.toggleAttribute("data-star", Boolean(call?.star));
   }
 

@@ -76,7 +76,7 @@ function describe(exchange) {
 }
 
 function stateParts({ is_text: isText, before, after }, part) {
-  if (isText) return [part("State", element("p", {}, "The address of a text carries none: the line keeps it about the sender’s number."))];
+  if (isText) return [part("State", element("p", {}, "The address of a text carries no state: the line keeps it with the sender’s number."))];
   return [part("State before", element("code", {}, before)), after ? part("State after", element("code", {}, after)) : null];
 }
 

@@ -45,7 +45,9 @@ def test_a_text_says_where_its_state_is_kept(testers: People, script: Line) -> N
     phone = testers.person().texts("hi").receives("Hello")
     exchange = newest(phone)
     expect(exchange.locator("summary")).to_contain_text("POST /sms")
-    expect(exchange).to_contain_text("The address of a text carries none: the line keeps it about the sender’s number.")
+    expect(exchange).to_contain_text(
+        "The address of a text carries no state: the line keeps it with the sender’s number."
+    )
     for absent in ("State before", "State after"):
         expect(exchange.get_by_role("heading", name=absent)).to_have_count(0)
     assert findings(phone.page) == []
