@@ -11,6 +11,7 @@ from dataclasses import replace
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from simulator.app import create_app
+from simulator.ports import holder_of, next_free_port
 from simulator.settings import Settings, SettingsError, settings_from
 
 ADDRESS = "127.0.0.1"
@@ -36,11 +37,7 @@ def server(settings: Settings) -> tuple[BaseWSGIServer, int]:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        reasons = {errno.EADDRINUSE: "another program already uses it", errno.EACCES: "permission denied"}
-        reason = reasons.get(error.errno or 0, error.strerror or "unknown")
-        raise SettingsError(
-            f"The simulator cannot use port {settings.port}: {reason}. Choose another with SIMULATOR_PORT."
-        ) from None
+        raise SettingsError(_cannot_listen(error, settings.port)) from None
     port = listener.getsockname()[1]
     http_server = make_server(
         ADDRESS,
@@ -52,6 +49,15 @@ def server(settings: Settings) -> tuple[BaseWSGIServer, int]:
     )
     listener.close()
     return http_server, port
+
+
+def _cannot_listen(error: OSError, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        reason, free = f"{holder_of(port) or 'another program'} already uses it", next_free_port(port)
+    else:
+        reason, free = error.strerror or "unknown", None
+    setting = f"SIMULATOR_PORT={free}" if free else "SIMULATOR_PORT"
+    return f"The simulator cannot use port {port}: {reason}. Choose another with {setting}."
 
 
 def main(arguments: Sequence[str]) -> int:

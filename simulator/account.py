@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.cookies import Cookies
-from simulator.exchange_log import EXCHANGES, Fault
+from simulator.exchange_log import ExchangeLog, Fault
 from simulator.faults import FaultInjector
 from simulator.numbers import TextOutcome, text_outcome
 from simulator.phone_number import PhoneNumber, number_of
@@ -19,7 +19,7 @@ from simulator.voice.call import Call
 from simulator.voice.conference import Conference
 from simulator.voice.dialed import DialedCall
 from simulator.voice.recording import Recording
-from simulator.webhook import Webhook
+from simulator.webhook import Origin, Webhook
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,7 @@ class Account:
     numbers: dict[str, PhoneNumber] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     debugger: list[DebuggerEntry] = field(default_factory=list)
+    exchanges: ExchangeLog = field(default_factory=ExchangeLog)
     outcomes: dict[str, TextOutcome] = field(default_factory=dict)
     cookies: Cookies = field(init=False)
     service: MessagingService | None = None
@@ -138,6 +139,11 @@ class Account:
         self.cookies = Cookies(self.settings.now)
         if self.settings.messaging_service:
             self.service = MessagingService(self.settings.messaging_service)
+
+    @property
+    def origin(self) -> Origin:
+        """What the account's webhooks are sent with."""
+        return Origin(self.settings.auth_token, self.exchanges)
 
     def all_calls(self) -> list[Call | DialedCall]:
         """The calls of the account and those that a `<Dial>` made, newest first."""
@@ -208,4 +214,4 @@ class Account:
         path = urlsplit(url).path
         with self.lock:
             self.debugger.append(DebuggerEntry(self.settings.now(), code, path, sentence, level))
-        EXCHANGES.blame(path, Fault(code, level, sentence))
+        self.exchanges.blame(path, Fault(code, level, sentence))

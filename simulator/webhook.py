@@ -6,6 +6,8 @@ failed connection is retried, once, with the same `I-Twilio-Idempotency-Token`. 
 request is a GET without the fields, after a 307 the same request; any other is refused.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import hmac
@@ -16,12 +18,13 @@ import ssl
 import string
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urldefrag, urlencode, urlsplit
 
 from simulator.cookies import PairCookies
-from simulator.exchange_log import EXCHANGES
+from simulator.exchange_log import ExchangeLog, Subject
 from simulator.loopback import AllowedHost, allowed_host, loopback_only, may_request, resolve
 
 CONNECT_SECONDS = 5.0
@@ -33,6 +36,7 @@ REDIRECTS = (*REDIRECTS_TO_GET, 307)
 NOT_CONNECTED, REFUSED = 11205, 11202
 # By the error of OpenSSL: expired, and issued for another name. https://docs.openssl.org/master/man1/openssl-verification-options/
 CERTIFICATE_CODES = {10: 11236, 62: 11235}
+_LOCATION = re.compile(rb"^location:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 _CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -76,102 +80,133 @@ def signature(token: str, url: str, params: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Whose webhooks are sent: the token that they are signed with, and where they are recorded."""
+
+    token: str
+    exchanges: ExchangeLog
+
+
+@dataclass(frozen=True)
 class _Request:
+    delivery: _Delivery
     method: str
     url: str
     body: bytes | None
     headers: dict[str, str]
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def subject(self) -> Subject:
+        return self.delivery.subject
+
+    def record(self, answer: Answer | None) -> None:
+        self.delivery.origin.exchanges.record(self, answer, time.monotonic() - self.started)
 
 
-def send(token: str, method: str, url: str, params: Mapping[str, str], cookies: PairCookies | None = None) -> Answer:
+def send(
+    origin: Origin, method: str, url: str, params: Mapping[str, str], cookies: PairCookies | None = None
+) -> Answer:
     """Send a request to the line; GET puts `params` in the query. A body over 64 kB is cut one byte past the limit.
 
     Redirects are followed. Raises `NoAnswer` if the address is not loopback, the connection fails twice, 15 s pass, or
     a redirect is not one that Twilio follows.
     """
-    started = time.monotonic()
-    answer = _send_once(token, method, url, params, cookies, started)
-    for _ in range(MAX_REDIRECTS):
-        if not 300 <= answer.status < 400:
-            return replace(answer, seconds=time.monotonic() - started)
-        if answer.status not in REDIRECTS or not answer.location or resolve(answer.url, answer.location) is None:
-            raise NoAnswer(
-                11216,
-                f"The line answered {path_of(url)} with {answer.status}; Twilio follows only "
-                f"{', '.join(map(str, REDIRECTS))}, with a valid Location.",
-            )
-        if answer.status in REDIRECTS_TO_GET:
-            method, params = "GET", {}
-        url = resolve(answer.url, answer.location) or ""
-        answer = _send_once(token, method, url, params, cookies, started)
-    raise NoAnswer(11215, f"The line redirected more than {MAX_REDIRECTS} times, at last from {path_of(url)}.")
+    delivery = _Delivery(origin, Subject.of(url, params), cookies)
+    return delivery.follow(delivery.request(method, url, params), method, params)
 
 
-def _send_once(
-    token: str, method: str, url: str, params: Mapping[str, str], cookies: PairCookies | None, started: float
-) -> Answer:
-    url = _ascii(url)
-    if not may_request(url):
-        raise NoAnswer(11100, loopback_only("The URL", url))
-    document = url
-    if method == "GET" and params:
-        url += ("&" if urlsplit(url).query else "?") + urlencode(params)
-    request = _Request(method, url, *_signed(token, method, url, params))
-    if cookies is not None and (cookie := cookies.header(url)):
-        request.headers["Cookie"] = cookie
-    connection = http.client.HTTPConnection(urlsplit(url).hostname or "", _port(url))
-    connection.sock = sock = _connect(request, started)
-    try:
-        answer = _exchange(connection, sock, request, started)
-    except TimeoutError:
-        raise NoAnswer(
-            NOT_CONNECTED, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds."
-        ) from None
-    except (OSError, http.client.HTTPException):
-        raise NoAnswer(11206, f"The line closed the connection while answering {path_of(url)}.") from None
-    finally:
-        connection.close()
-    if cookies is not None:
-        cookies.store(url, list(answer.set_cookie))
-    return replace(answer, url=document)
+def post_receipt(origin: Origin, url: str, params: Mapping[str, str]) -> int:
+    """POST a receipt and return the HTTP status; redirects are followed. Raises `NoAnswer` as `send` does.
 
-
-def post_receipt(token: str, url: str, params: Mapping[str, str]) -> int:
-    """POST a receipt and return the HTTP status.
-
-    Hundreds of texts a second have three receipts each, so this avoids the cost of http.client.
-    Raises `NoAnswer` as `send` does.
+    Hundreds of texts a second have three receipts each, so the first request avoids the cost of http.client.
     """
-    url = _ascii(url)
-    if not may_request(url):
-        raise NoAnswer(11100, loopback_only("The URL", url))
-    body, headers = _signed(token, "POST", url, params)
-    parts = urlsplit(url)
-    lines = [f"POST {_target(url)} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(body or b'')}"]
-    head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""])
-    request = _Request("POST", url, body, headers)
-    started = time.monotonic()
-    sock = _connect(request, started)
-    answer: Answer | None = None
+    delivery = _Delivery(origin, Subject.of(url, params))
+    return delivery.follow(delivery.post(url, params), "POST", params).status
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """One webhook, with the requests that redirects lead to. started: by the monotonic clock."""
+
+    origin: Origin
+    subject: Subject
+    cookies: PairCookies | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def follow(self, answer: Answer, method: str, params: Mapping[str, str]) -> Answer:
+        """The answer at the end of the redirects that begin with this one."""
+        for _ in range(MAX_REDIRECTS):
+            if not 300 <= answer.status < 400:
+                return replace(answer, seconds=time.monotonic() - self.started)
+            url = resolve(answer.url, answer.location) if answer.location else None
+            if answer.status not in REDIRECTS or url is None:
+                raise NoAnswer(
+                    11216,
+                    f"The line answered {path_of(answer.url)} with {answer.status}; Twilio follows only "
+                    f"{', '.join(map(str, REDIRECTS))}, with a valid Location.",
+                )
+            if answer.status in REDIRECTS_TO_GET:
+                method, params = "GET", {}
+            answer = self.request(method, url, params)
+        raise NoAnswer(
+            11215, f"The line redirected more than {MAX_REDIRECTS} times, at last from {path_of(answer.url)}."
+        )
+
+    def request(self, method: str, url: str, params: Mapping[str, str]) -> Answer:
+        document = url = _allowed_url(url)
+        if method == "GET" and params:
+            url += ("&" if urlsplit(url).query else "?") + urlencode(params)
+        request = self._prepare(method, url, params)
+        cookies = self.cookies
+        if cookies is not None and (cookie := cookies.header(url)):
+            request.headers["Cookie"] = cookie
+        connection = http.client.HTTPConnection(urlsplit(url).hostname or "", _port(url))
+        connection.sock = sock = _connect(request, self.started)
+        with _faults(url), closing(connection):
+            answer = _exchange(connection, sock, request, self.started)
+        if cookies is not None:
+            cookies.store(url, list(answer.set_cookie))
+        return replace(answer, url=document)
+
+    def post(self, url: str, params: Mapping[str, str]) -> Answer:
+        """POST without http.client. The answer has a status and a location only."""
+        url = _allowed_url(url)
+        request = self._prepare("POST", url, params)
+        body = request.body or b""
+        lines = [f"POST {_target(url)} HTTP/1.1", f"Host: {urlsplit(url).netloc}", f"Content-Length: {len(body)}"]
+        head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in request.headers.items()), "", ""])
+        sock = _connect(request, self.started)
+        answer: Answer | None = None
+        try:
+            with _faults(url), sock:
+                _set_timeout(sock, self.started)
+                sock.sendall(head.encode("latin-1") + body)
+                answer = _read_head(url, sock, self.started)
+            return answer
+        finally:
+            request.record(answer)
+
+    def _prepare(self, method: str, url: str, params: Mapping[str, str]) -> _Request:
+        return _Request(self, method, url, *_signed(self.origin.token, method, url, params))
+
+
+@contextmanager
+def _faults(url: str) -> Iterator[None]:
+    """Raises what goes wrong in an exchange as `NoAnswer`."""
     try:
-        _set_timeout(sock, started)
-        sock.sendall(head.encode("latin-1") + (body or b""))
-        answer = Answer(_status(sock, started), "", b"", time.monotonic() - started)
-        return answer.status
+        yield
     except TimeoutError:
         raise NoAnswer(
             NOT_CONNECTED, f"The line did not answer {path_of(url)} within {TOTAL_SECONDS:.0f} seconds."
         ) from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         raise NoAnswer(11206, f"The line closed the connection while answering {path_of(url)}.") from None
-    finally:
-        sock.close()
-        EXCHANGES.record(request, answer, time.monotonic() - started)
 
 
-def _status(sock: socket.socket, started: float) -> int:
-    """The status of a response, which is read to its end, so that the line can finish sending it."""
-    response, length = b"", None
+def _read_head(url: str, sock: socket.socket, started: float) -> Answer:
+    """The head of a response, which is read to its end, so that the line can finish sending it."""
+    response, head, length = b"", b"", None
     while length is None or len(response) < length:
         _set_timeout(sock, started)
         chunk = sock.recv(65536)
@@ -181,7 +216,10 @@ def _status(sock: socket.socket, started: float) -> int:
         head, blank, _ = response.partition(b"\r\n\r\n")
         content_length = _CONTENT_LENGTH.search(head) if blank else None
         length = len(head) + len(blank) + int(content_length[1]) if content_length else None
-    return int(response[9:12])
+    location = _LOCATION.search(head)
+    return Answer(
+        int(head[9:12]), "", b"", time.monotonic() - started, url, location[1].decode("latin-1") if location else ""
+    )
 
 
 def _signed(token: str, method: str, url: str, params: Mapping[str, str]) -> tuple[bytes | None, dict[str, str]]:
@@ -200,9 +238,12 @@ def _signed(token: str, method: str, url: str, params: Mapping[str, str]) -> tup
     return urlencode(fields).encode(), headers
 
 
-def _ascii(url: str) -> str:
-    """A URL as it is requested and signed: without its fragment, other letters as percent codes."""
-    return quote(urldefrag(url).url, safe=string.punctuation)
+def _allowed_url(url: str) -> str:
+    """A URL as it is requested and signed: without its fragment, other letters as percent codes. Raises `NoAnswer`."""
+    url = quote(urldefrag(url).url, safe=string.punctuation)
+    if not may_request(url):
+        raise NoAnswer(11100, loopback_only("The URL", url))
+    return url
 
 
 def path_of(url: str) -> str:
@@ -220,7 +261,7 @@ def _connect(request: _Request, started: float) -> socket.socket:
     try:
         return _open_connection(request.url, started)
     except NoAnswer:
-        EXCHANGES.record(request, None, time.monotonic() - started)
+        request.record(None)
         raise
 
 
@@ -270,7 +311,7 @@ def _exchange(
         answer = _request_and_read(connection, sock, request, started)
         return answer
     finally:
-        EXCHANGES.record(request, answer, time.monotonic() - started)
+        request.record(answer)
 
 
 def _request_and_read(

@@ -96,12 +96,20 @@ def line_site(doors: Doors = "all") -> Served:
 def _cannot_listen(error: OSError, address: str, port: int) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"Port {port} is in use: stop the other program, or choose another port with --port."
+            return _port_in_use(port)
         case errno.EADDRNOTAVAIL:
             return f"This machine does not have the address {address}: change BIND_HOST."
         case errno.EACCES:
             return f"Port {port} needs administrator rights: choose another port with --port."
     return f"Port {port} of {address} cannot be used ({error.strerror}): change PORT or BIND_HOST."
+
+
+def _port_in_use(port: int) -> str:
+    from ivr.cli.run.ports import in_use, next_free_port
+
+    other = next_free_port(port)
+    choice = f"--port {other}" if other else "--port"
+    return f"{in_use(port)}: stop that program, or choose another port with {choice}."
 
 
 def _refuse_wrong_keys(settings: Settings) -> None:

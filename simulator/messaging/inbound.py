@@ -211,9 +211,7 @@ def _line_replies(account: Account, text: Text, webhook: Webhook, params: dict[s
     step = _Step(webhook.method, webhook.url)
     replies: list[Reply] = []
     for _ in range(MAX_DOCUMENTS):
-        answer = send(
-            account.settings.auth_token, step.method, step.url, {**params, **step.params}, account.cookies.of(params)
-        )
+        answer = send(account.origin, step.method, step.url, {**params, **step.params}, account.cookies.of(params))
         response = _parse_answer(account, answer, answer.url)
         if isinstance(response, str):
             return [*replies, *([Reply(text.sender, response, sender=text.to)] if response else [])]

@@ -12,7 +12,7 @@ from simulator.numbers import TextOutcome
 from simulator.resource import API_VERSION
 from simulator.rest.errors import DELIVERY_ERRORS
 from simulator.scheduler import Scheduler
-from simulator.webhook import NoAnswer, post_receipt, send
+from simulator.webhook import NoAnswer, post_receipt
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def post(account: Account, text: Text, receipt: Receipt) -> None:
     if receipt.error:
         params |= {"ErrorCode": str(receipt.error), "ErrorMessage": DELIVERY_ERRORS.get(receipt.error, "")}
     try:
-        status = post_receipt(account.settings.auth_token, text.callback, params)
-        if 300 <= status < 400:
-            status = send(account.settings.auth_token, "POST", text.callback, params).status
+        status = post_receipt(account.origin, text.callback, params)
     except NoAnswer as error:
         account.log_error(error.code, text.callback, str(error))
         return

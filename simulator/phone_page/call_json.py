@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.phone_page.handsets import CallerAction
 from simulator.phone_page.speech import has_voice, speakable, voice_for
 from simulator.twiml.document import Element
 from simulator.voice.call import Call
+from simulator.voice.dial import CONFERENCE, conference_of
+from simulator.voice.leg import times_of
 from simulator.voice.recording import ANY_KEY
+from simulator.voice.transfer import hangs_up_on_star
 
 # A phone shows that the line is thinking, rather than wait for it.
 LOCK_SECONDS = 0.02
@@ -20,19 +24,21 @@ _OTHER_ACTIONS = {"other_keys": "keys", "other_silence": "silence"}
 
 def call_json(call: Call, actions: Sequence[CallerAction], contacts: Mapping[str, str]) -> dict[str, Any]:
     """contacts: the names of numbers."""
-    waits, taken, ringing, other = _waiting(call, actions)
-    phones = {number: contacts.get(number, "") for number in ringing}
+    now = _waiting(call, actions)
+    phones = {number: contacts.get(number, "") for number in now.ringing}
     return {
         "sid": call.sid,
         "incoming": call.direction != "inbound",
         "hidden": call.caller == "anonymous",
-        "waits": waits,
+        "waits": now.waits,
         "status": call.status,
         "turns": [_turn(call, index, contacts) for index in range(len(call.turns))],
         "actions": [vars(action) for action in actions],
-        "input": taken,
+        "input": now.input,
         "ringing": [{"number": number, "name": name} for number, name in phones.items()],
-        "other": other and {**other, "name": contacts.get(other["number"], "")},
+        "other": now.other and {**now.other, "name": contacts.get(now.other["number"], "")},
+        "conference": now.conference,
+        "star": now.star,
     }
 
 
@@ -45,17 +51,36 @@ def sentence(call: Call | None, turn: int, index: int) -> tuple[str, str | None]
         return "", None
 
 
-def _waiting(
-    call: Call, actions: Sequence[CallerAction]
-) -> tuple[str, dict[str, Any] | None, list[str], dict[str, Any] | None]:
-    """What a call waits for, with the input that it takes, the phones that ring, and the one that was picked up."""
+@dataclass(frozen=True)
+class _Waiting:
+    """What a call waits for. input: that it takes. ringing: phones. other: the one that was picked up.
+
+    conference: its name. star: whether a * ends the transfer.
+    """
+
+    waits: str
+    input: dict[str, Any] | None = None
+    ringing: tuple[str, ...] = ()
+    other: dict[str, Any] | None = None
+    conference: str = ""
+    star: bool = False
+
+
+def _waiting(call: Call, actions: Sequence[CallerAction]) -> _Waiting:
     if not call.lock.acquire(timeout=LOCK_SECONDS):
-        return "line", None, [], None
+        return _Waiting("line")
     try:
         waits, waiting = call.waits, call.leg.waiting
-        other = _other_end(call, actions) if waits == "transfer" else None
-        ringing = [each.number for each in call.leg.destinations] if waits == "transfer" and other is None else []
-        return waits, _input(waiting) if waits == "keys" and waiting is not None else None, ringing, other
+        if waits == "keys" and waiting is not None:
+            return _Waiting(waits, _input(waiting))
+        if waits != "transfer":
+            return _Waiting(waits)
+        star = hangs_up_on_star(call)
+        if (conference := conference_of(waiting)) is not None:
+            return _Waiting(waits, conference=conference.text, star=star)
+        other = _other_end(call, actions)
+        ringing = () if other else tuple(each.number for each in call.leg.ringing)
+        return _Waiting(waits, ringing=ringing, other=other, star=star)
     finally:
         call.lock.release()
 
@@ -110,7 +135,7 @@ def _input(waiting: Element) -> dict[str, Any]:
         "speech": "speech" in kinds,
         "digits": int(waiting.get("numDigits", "0")),
         "finish": waiting.get("finishOnKey", "#"),
-        "prompts": sum(bool(verb.text) or "digits" in verb.attributes for verb in prompts),
+        "prompts": sum(times_of(verb) for verb in prompts if verb.text or "digits" in verb.attributes),
         "barge_in": waiting.get("bargeIn", "true") == "true",
         "beep": False,
     }
@@ -118,9 +143,12 @@ def _input(waiting: Element) -> dict[str, Any]:
 
 def _turn(call: Call, index: int, contacts: Mapping[str, str]) -> dict[str, Any]:
     turn = call.turns[index]
+    conferences = [name.removeprefix(CONFERENCE) for name in turn["dial"] if name.startswith(CONFERENCE)]
+    phones = [] if conferences else turn["dial"]
     return {
         "said": _said(call, index),
-        "dial": [{"number": number, "name": contacts.get(number, "")} for number in turn["dial"]],
+        "dial": [{"number": number, "name": contacts.get(number, "")} for number in phones],
+        "conference": "".join(conferences),
         "error": turn["error"],
         "other_end": turn.get("other_end", ""),
     }

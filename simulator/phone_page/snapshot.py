@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.account import Account, Text
-from simulator.exchange_log import EXCHANGES, Exchange
+from simulator.exchange_log import Exchange, Subject
 from simulator.phone_page import switches
 from simulator.phone_page.advice import REFERENCE, advice
 from simulator.phone_page.call_json import call_json
@@ -50,35 +50,34 @@ class Snapshot:
 
     def latest_call(self, number: str) -> Call | None:
         """The newest call of a phone, in either direction."""
+        return next(reversed(self._calls(number)), None)
+
+    def _calls(self, number: str) -> list[Call]:
+        """The calls of a phone, oldest first, also those that it made with its number hidden."""
         with self.account.lock:
             calls = list(self.account.calls.values())
         owned = self.handsets.callers
-        return next(
-            (
-                call
-                for call in reversed(calls)
-                if owned.get(call.sid, call.caller if call.direction == "inbound" else call.called) == number
-            ),
-            None,
-        )
+        return [
+            call
+            for call in calls
+            if owned.get(call.sid, call.caller if call.direction == "inbound" else call.called) == number
+        ]
 
     def call(self, call: Call) -> dict[str, Any]:
         actions = list(self.handsets.actions.get(call.sid, []))
         return call_json(call, actions, self.account.settings.contacts)
 
     def exchanges(self, number: str, after: int) -> list[Exchange]:
-        """The webhooks about a phone, oldest first: about its number, or about a call that it made.
+        """The webhooks about a phone, oldest first: about its number, or about one of its calls.
 
         after: only those that are newer than this revision, or got a fault since.
         """
-        owned = {sid for sid, owner in list(self.handsets.callers.items()) if owner == number}
+        owned = {call.sid for call in self._calls(number)}
 
-        def concerns(exchange: Exchange) -> bool:
-            form = exchange.form
-            sids = (form.get("CallSid", ""), form.get("ParentCallSid", ""))
-            return number in (form.get("From"), form.get("To")) or not owned.isdisjoint(sids)
+        def concerns(subject: Subject) -> bool:
+            return number in subject.numbers or not owned.isdisjoint(subject.calls)
 
-        return EXCHANGES.after(after, self.account.settings.public_url, concerns)[-EXCHANGES_SHOWN:]
+        return self.account.exchanges.after(after, concerns)[-EXCHANGES_SHOWN:]
 
     def _threads(self, own: str) -> list[dict[str, Any]]:
         """The conversations of the account, newest first, with this phone's even if it is empty."""
@@ -117,6 +116,7 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
         "document": pretty(exchange.document),
         "before": state_before(exchange.url),
         "after": state_after(exchange.document),
+        "is_text": exchange.subject.is_text,
         "faults": [
             {**vars(fault), "advice": advice(exchange, fault), "page": REFERENCE.format(fault.code)}
             for fault in exchange.faults

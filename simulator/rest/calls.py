@@ -25,8 +25,7 @@ class Calls(Endpoint):
 
     def create(self) -> Response:
         self.check(CREATE_CALL, request.form)
-        events = request.form.getlist("StatusCallbackEvent")
-        return created(create_call(self.account, self.scheduler, request.form, events).resource())
+        return created(create_call(self.account, self.scheduler, request.form).resource())
 
     def list_calls(self) -> Response:
         """Calls that have not been answered yet are filtered by their creation time."""

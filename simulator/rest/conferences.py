@@ -8,11 +8,11 @@ from werkzeug.datastructures import MultiDict
 from simulator.rest.endpoint import Endpoint, Route, created, deleted
 from simulator.rest.errors import RestError
 from simulator.rest.fields import (
+    CALL,
     CREATE_PARTICIPANT,
     LIST_CONFERENCES,
     LIST_PARTICIPANTS,
     PARTICIPANT_ATTRIBUTES,
-    PARTICIPANT_CALL,
     UPDATE_CONFERENCE,
     UPDATE_PARTICIPANT,
     flag_of,
@@ -96,9 +96,9 @@ class Conferences(Endpoint):
         self.check(CREATE_PARTICIPANT, request.form)
         form, room = request.form, self.account.conferences.get(sid)
         element = _conference(room.name if room else sid, form)
-        fields = {name: value for name, value in form.items() if name in PARTICIPANT_CALL}
+        fields = MultiDict((name, value) for name, value in form.items(multi=True) if name in CALL)
         fields["Twiml"] = f"<Response><Dial>{ElementTree.tostring(element, 'unicode')}</Dial></Response>"
-        call = create_call(self.account, self.scheduler, fields, form.getlist("StatusCallbackEvent"))
+        call = create_call(self.account, self.scheduler, fields)
         member = Participant(
             call,
             call.created,

@@ -43,7 +43,7 @@ class Endpoint:
         for name in names:
             if name in form.unsupported:
                 raise RestError(20001, f"Twilio accepts {name}, but the simulator does not support it.")
-        unknown = [name[:_SHOWN_LETTERS] for name in names if name not in form.accepted]
+        unknown = [name[:_SHOWN_LETTERS] for name in names if name not in form.known]
         if not unknown:
             return
         sentence = f"Unknown parameters in the request: {', '.join(unknown[:_SHOWN_NAMES])}"

@@ -9,14 +9,23 @@ from dataclasses import dataclass
 
 from simulator.loopback import may_request
 from simulator.rest.errors import RestError
+from simulator.twiml.grammar import WITHOUT_EFFECT
 
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of a request: those accepted, and those that Twilio accepts but the simulator cannot simulate."""
+    """The fields of a request: those accepted, and those that Twilio accepts but the simulator cannot simulate.
+
+    without_effect: those accepted that change nothing here.
+    """
 
     accepted: frozenset[str]
     unsupported: frozenset[str] = frozenset()
+    without_effect: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> frozenset[str]:
+        return self.accepted | self.without_effect
 
 
 def _names(names: str) -> frozenset[str]:
@@ -25,21 +34,27 @@ def _names(names: str) -> frozenset[str]:
 
 CREATE_MESSAGE = Form(
     accepted=_names(
-        "To From FallbackFrom MessagingServiceSid Body MediaUrl StatusCallback MaxPrice ProvideFeedback"
-        " Attempt ValidityPeriod ForceDelivery ContentRetention AddressRetention SmartEncoded ScheduleType SendAt"
-        " PersistentAction TrafficType ShortenUrls SendAsMms RiskCheck ContentSid ContentVariables"
+        "To From MessagingServiceSid Body MediaUrl StatusCallback ValidityPeriod ScheduleType SendAt ContentSid"
     ),
     unsupported=_names("ApplicationSid"),
+    without_effect=_names(
+        "FallbackFrom MaxPrice ProvideFeedback Attempt ForceDelivery ContentRetention AddressRetention SmartEncoded"
+        " PersistentAction TrafficType ShortenUrls SendAsMms RiskCheck ContentVariables"
+    ),
 )
 UPDATE_MESSAGE = Form(_names("Body Status"))
+# Fields that mean the same for a call and for a participant.
+CALL = _names(
+    "To From Timeout TimeLimit StatusCallback StatusCallbackMethod StatusCallbackEvent MachineDetection Record"
+    " RecordingChannels RecordingStatusCallback RecordingStatusCallbackMethod RecordingStatusCallbackEvent"
+)
+_CALL_WITHOUT_EFFECT = _names(
+    "CallerId CallReason CallToken RecordingTrack Trim MachineDetectionTimeout MachineDetectionSpeechThreshold"
+    " MachineDetectionSpeechEndThreshold MachineDetectionSilenceTimeout"
+)
 CREATE_CALL = Form(
-    accepted=_names(
-        "To From Url Twiml Method FallbackUrl FallbackMethod StatusCallback StatusCallbackEvent"
-        " StatusCallbackMethod Timeout CallerId CallReason CallToken TimeLimit MachineDetection SendDigits Record"
-        " MachineDetectionTimeout MachineDetectionSpeechThreshold MachineDetectionSpeechEndThreshold"
-        " MachineDetectionSilenceTimeout RecordingTrack RecordingChannels RecordingStatusCallback"
-        " RecordingStatusCallbackMethod RecordingStatusCallbackEvent Trim"
-    ),
+    accepted=CALL | _names("Url Twiml Method FallbackUrl FallbackMethod SendDigits"),
+    without_effect=_CALL_WITHOUT_EFFECT,
     unsupported=_names(
         "ApplicationSid SipAuthUsername SipAuthPassword AsyncAmd AsyncAmdStatusCallback"
         " AsyncAmdStatusCallbackMethod Byoc ClientNotificationUrl"
@@ -51,14 +66,15 @@ UPDATE_CALL = Form(
 )
 _NUMBER = (
     "FriendlyName VoiceUrl VoiceMethod VoiceFallbackUrl VoiceFallbackMethod SmsUrl SmsMethod SmsFallbackUrl"
-    " SmsFallbackMethod StatusCallback StatusCallbackMethod ApiVersion"
+    " SmsFallbackMethod StatusCallback StatusCallbackMethod"
 )
 _NUMBER_ELSEWHERE = (
     "SmsApplicationSid VoiceApplicationSid VoiceCallerIdLookup EmergencyStatus EmergencyAddressSid TrunkSid"
     " VoiceReceiveMode IdentitySid AddressSid BundleSid"
 )
-CREATE_NUMBER = Form(_names(f"PhoneNumber AreaCode {_NUMBER}"), _names(_NUMBER_ELSEWHERE))
-UPDATE_NUMBER = Form(_names(_NUMBER), _names(f"AccountSid {_NUMBER_ELSEWHERE}"))
+_NUMBER_WITHOUT_EFFECT = _names("ApiVersion")
+CREATE_NUMBER = Form(_names(f"PhoneNumber AreaCode {_NUMBER}"), _names(_NUMBER_ELSEWHERE), _NUMBER_WITHOUT_EFFECT)
+UPDATE_NUMBER = Form(_names(_NUMBER), _names(f"AccountSid {_NUMBER_ELSEWHERE}"), _NUMBER_WITHOUT_EFFECT)
 UPDATE_SERVICE = Form(
     _names("InboundRequestUrl InboundMethod UseInboundWebhookOnNumber"),
     _names(
@@ -87,19 +103,16 @@ PARTICIPANT_ATTRIBUTES = {
     "WaitMethod": "waitMethod",
     "WaitUrl": "waitUrl",
 }
-# Fields that mean the same for a participant and for a call.
-PARTICIPANT_CALL = _names(
-    "To From Timeout TimeLimit StatusCallback StatusCallbackMethod StatusCallbackEvent Record RecordingChannels"
-    " RecordingStatusCallback RecordingStatusCallbackMethod RecordingStatusCallbackEvent RecordingTrack Trim CallReason"
-    " CallerId CallToken MachineDetection MachineDetectionTimeout MachineDetectionSpeechThreshold"
-    " MachineDetectionSpeechEndThreshold MachineDetectionSilenceTimeout"
+_ATTRIBUTES_WITHOUT_EFFECT = frozenset(
+    name for name, attribute in PARTICIPANT_ATTRIBUTES.items() if attribute in WITHOUT_EFFECT["Conference"]
 )
 CREATE_PARTICIPANT = Form(
-    PARTICIPANT_CALL | PARTICIPANT_ATTRIBUTES.keys() | {"EarlyMedia", "CallerDisplayName"},
+    CALL | (PARTICIPANT_ATTRIBUTES.keys() - _ATTRIBUTES_WITHOUT_EFFECT),
     _names(
         "AmdStatusCallback AmdStatusCallbackMethod Byoc CallSidToCoach ClientNotificationUrl Coaching SipAuthPassword"
         " SipAuthUsername"
     ),
+    _CALL_WITHOUT_EFFECT | _ATTRIBUTES_WITHOUT_EFFECT | _names("EarlyMedia CallerDisplayName"),
 )
 UPDATE_CONFERENCE = Form(_names("Status"), _names("AnnounceUrl AnnounceMethod"))
 UPDATE_PARTICIPANT = Form(

@@ -128,7 +128,6 @@ _RECORDING_CALLBACK = {
     "recordingStatusCallbackEvent": _all_of("in-progress", "completed", "absent"),
     "recordingConfigurationId": ANY,
 }
-# Not supported: the simulator detects no answering machines at the far end of a transfer.
 _MACHINE_DETECTION = {
     "machineDetection": _one_of("Enable", "DetectMessageEnd"),
     "machineDetectionTimeout": _integer(3, 60),
@@ -286,6 +285,21 @@ TEXT_VERBS = {
 UNSUPPORTED = frozenset({"Application", "Connect", "Echo", "Enqueue", "Leave", "Pay", "Prompt", "Queue", "Refer"}) | {
     "Sim", "Siprec", "Sms", "Start", "Stop", "Stream", "VirtualAgent", "WhatsApp",
 }  # fmt: skip
+
+# Attributes that are checked, and then change nothing.
+_NO_DETECTION = frozenset(_MACHINE_DETECTION)
+WITHOUT_EFFECT = {
+    "Pause": frozenset({"length"}),
+    "Gather": frozenset({"hints", "speechTimeout", "maxSpeechTime", "speechModel", "enhanced", "profanityFilter"})
+    | {"dtmfDetection", "partialResultCallback", "partialResultCallbackMethod", "debug"},
+    "Dial": frozenset({"timeout", "answerOnBridge", "ringTone", "callReason", "recordingTrack", "trim"})
+    | {"recordingConfigurationId", "referUrl", "referMethod", "events", "passports"},
+    "Number": _NO_DETECTION | {"byoc"},
+    "Sip": _NO_DETECTION | {"username", "password"},
+    "Conference": frozenset({"beep", "jitterBufferSize", "waitUrl", "waitMethod", "maxParticipants", "trim", "coach"})
+    | {"region", "eventCallbackUrl", "recordingConfigurationId"},
+    "Record": frozenset({"trim", "transcribe", "recordingConfigurationId"}),
+}
 
 # Attributes that hold URLs, which Twilio would request.
 URL_ATTRIBUTES = (

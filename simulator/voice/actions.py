@@ -13,6 +13,7 @@ from simulator.voice.transfer import (
     hang_up_other_end,
     pick_up,
     press_at_other_end,
+    press_during_transfer,
 )
 
 OUTCOMES = ("busy", "no-answer", "failed", "completed")
@@ -28,6 +29,8 @@ def _pressed(action: Mapping[str, Any], name: str) -> str:
 
 def _keys(call: Call, action: Mapping[str, Any]) -> Extra:
     keys = _pressed(action, "keys")
+    if call.waits == "transfer":
+        return press_during_transfer(call, keys)
     if call.leg.is_recording:
         end_record(call, keys=keys)
     else:
@@ -102,7 +105,7 @@ _WAITING = {
     "answer": "This phone is ringing",
 }
 _ACTIONS: dict[str, tuple[tuple[str, ...], Callable[[Call, Mapping[str, Any]], Extra]]] = {
-    "keys": (("keys",), _keys),
+    "keys": (("keys", "transfer"), _keys),
     "speech": (("keys",), _speech),
     "silence": (("keys",), _silence),
     "dial": (("transfer",), _dial),

@@ -120,7 +120,7 @@ class Call:
         """As `fetch`, with complete parameters: for another leg of the call."""
         started = self.settings.now()
         try:
-            answer = send(self.settings.auth_token, method, url, params, self.account.cookies.of(params))
+            answer = send(self.account.origin, method, url, params, self.account.cookies.of(params))
         except NoAnswer:
             self.requests.append(LoggedRequest(started, method, url, params, None, "", 0, 0.0, ""))
             raise
@@ -192,7 +192,7 @@ class Call:
             "said": [spoken.text for spoken in said],
             "language": [spoken.language for spoken in said],
             "waits": leg.waits,
-            "dial": [destination.number for destination in leg.destinations] if leg.waits == "transfer" else [],
+            "dial": [destination.number for destination in leg.ringing] if leg.waits == "transfer" else [],
             "error": leg.error,
             **extra,
         }

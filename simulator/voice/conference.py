@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 from simulator.resource import API_VERSION, new_sid, rfc2822
 from simulator.twiml.document import Element
-from simulator.voice.dial import conference_of
+from simulator.voice.dial import conference_of, time_limit_of
 from simulator.voice.progress import notify
 from simulator.voice.recording import add_recording, report_recording
 from simulator.webhook import Webhook
@@ -177,11 +177,25 @@ def _join(call: Call, element: Element) -> None:
     )
     conference.participants[call.sid] = participant
     conference.updated, call.conference = now, conference
+    _limit_stay(conference, participant)
     conference.report("join", participant)
     members = conference.participants.values()
     if conference.status == "init" and len(members) > 1 and any(member.starts for member in members):
         conference.status, conference.started = "in-progress", now
         conference.report("start", participant)
+
+
+def _limit_stay(conference: Conference, participant: Participant) -> None:
+    """Take a call out after the timeLimit of its `<Dial>`, if it is still there."""
+    call = participant.call
+    limit = time_limit_of(call.leg.waiting)
+
+    def end() -> None:
+        if conference.participants.get(call.sid) is participant:
+            remove(participant)
+
+    if limit:
+        call.scheduler.call_later(limit, end)
 
 
 def _subscribe(conference: Conference, call: Call, element: Element) -> None:

@@ -20,6 +20,7 @@ class Destination:
     """What a `<Dial>` connects to. number: in E.164, client:NAME, sip:USER@HOST or conference:NAME.
 
     whisper: the URL of its whisper document, if any. callback, events: where its changes are posted, and which.
+    keys: those that the phone hears when it is picked up.
     """
 
     number: str
@@ -27,6 +28,7 @@ class Destination:
     method: str = "POST"
     callback: Webhook | None = None
     events: tuple[str, ...] = ()
+    keys: str = ""
 
 
 def destinations_of(dial: Element, base: str) -> list[Destination]:
@@ -85,6 +87,7 @@ def _with_whisper(number: str, element: Element, base: str) -> Destination:
         element.get("method", "POST").upper(),
         None if callback is None else Webhook(urljoin(base, callback), callback_method),
         tuple(element.get("statusCallbackEvent", "completed").split()),
+        element.get("sendDigits", ""),
     )
 
 
@@ -93,6 +96,12 @@ _NOUNS: dict[str, Callable[[Element, str], Destination]] = {
     "Sip": _sip,
     "Conference": _conference,
 }
+
+
+def time_limit_of(dial: Element | None) -> int | None:
+    """For how many seconds a `<Dial>` connects at most; None if it does not say."""
+    limit = None if dial is None else dial.attributes.get("timeLimit")
+    return int(limit) if limit else None
 
 
 def conference_of(dial: Element | None) -> Element | None:

@@ -100,7 +100,7 @@ def ring_dialed(call: Call) -> None:
         return
     own = call.caller if call.direction == "inbound" else call.settings.sender
     caller = waiting.get("callerId", own)
-    for destination in call.leg.destinations:
+    for destination in call.leg.ringing:
         progress = None
         if destination.callback is not None:
             progress = Progress(destination.callback, destination.events)

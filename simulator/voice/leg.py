@@ -79,6 +79,22 @@ class Leg:
         return "transfer" if self.waiting.name == "Dial" else "keys"
 
     @property
+    def ringing(self) -> list[Destination]:
+        """Whom a `<Dial>` calls now: everybody, or one after the other."""
+        return self.destinations[:1] if self._dials_in_order else self.destinations
+
+    def ring_next(self) -> bool:
+        """Whether the `<Dial>` goes on with the next phone, because the first one was not answered."""
+        if not self._dials_in_order or len(self.destinations) < 2:
+            return False
+        self.destinations = self.destinations[1:]
+        return True
+
+    @property
+    def _dials_in_order(self) -> bool:
+        return self.waiting is not None and self.waiting.get("sequential", "false") == "true"
+
+    @property
     def is_recording(self) -> bool:
         """Whether it waits for the end of a `<Record>`."""
         return self.waiting is not None and self.waiting.name == "Record"
@@ -250,7 +266,8 @@ class Leg:
         elif not say.text:
             self._warn(TwimlError(say.line, "<Say> has no text.", 13520))
         else:
-            self.said.append(Spoken(say.text, say.attributes.get("language"), say.attributes.get("voice")))
+            spoken = Spoken(say.text, say.attributes.get("language"), say.attributes.get("voice"))
+            self.said += [spoken] * times_of(say)
 
     def _play(self, play: Element) -> None:
         if not play.text:
@@ -265,7 +282,7 @@ class Leg:
                 response = f"{answer.status} {answer.media_type or 'without a content type'}"
                 code = 11200 if answer.status != 200 else 12300
                 raise TwimlError(play.line, f"<Play> {url} answered {response}; it must be 200 and audio.", code)
-        self.said.append(Spoken(f"[audio {url}]"))
+        self.said += [Spoken(f"[audio {url}]")] * times_of(play)
 
     def _gather(self, gather: Element) -> None:
         for verb in gather.children:
@@ -311,6 +328,11 @@ _VERBS: dict[str, Callable[[Leg, Element], None]] = {
     "Hangup": Leg._hangup,
     "Reject": Leg._reject,
 }
+
+
+def times_of(prompt: Element) -> int:
+    """How often a `<Say>` or `<Play>` is heard. One that repeats until the caller acts is heard once."""
+    return max(1, int(prompt.get("loop", "1")))
 
 
 def _collect(gather: Element, keys: str) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from werkzeug.datastructures import MultiDict
+
 from simulator.account import Account
 from simulator.numbers import MAGIC_CALL_FROM, MAGIC_CALL_TO, MAGIC_SENDER, call_outcome, normalize
 from simulator.rest.errors import RestError
@@ -19,10 +21,12 @@ from simulator.scheduler import Scheduler
 from simulator.voice.actions import act
 from simulator.voice.call import Call
 from simulator.voice.progress import EVENTS, Progress, report
-from simulator.voice.recording import KEY_SECONDS, add_recording, post_recording_status
+from simulator.voice.recording import KEY_SECONDS, Recording, add_recording, post_recording_status
 from simulator.webhook import Webhook
 
 MAX_TWIML_CHARACTERS = 4000
+MAX_CALL_SECONDS = 86_400
+RECORDING_EVENTS = ("in-progress", "completed", "absent")
 INVALID_METHOD, INVALID_TIMEOUT = 21209, 21208
 MAX_SILENT_TURNS = 20
 CLIENT = re.compile(r"client:\S+")
@@ -41,7 +45,10 @@ class CallRequest:
     ring_seconds: int = 60
     keys: str = ""
     record: bool = False
+    recording_channels: int = 1
     recording_callback: Webhook | None = None
+    recording_events: tuple[str, ...] = ()
+    time_limit: int | None = None
 
 
 @dataclass
@@ -49,6 +56,7 @@ class OutboundCall(Call):
     """A call from the line to a person's phone."""
 
     call_request: CallRequest = field(default_factory=CallRequest)
+    recording: Recording | None = None
 
     def pick_up(self, answered_by: str) -> None:
         """A human or a machine answers, and the call's TwiML runs."""
@@ -59,6 +67,12 @@ class OutboundCall(Call):
             self.answered_by = "machine_start" if answered_by == "machine" else "human"
         self.started = self.settings.now()
         report(self, "answered", "in-progress")
+        if request.time_limit is not None:
+            _schedule(self.scheduler, request.time_limit, lambda: self.end("completed"))
+        if request.record:
+            self.recording = add_recording(self, "OutboundAPI", 0)
+            self.recording.status, self.recording.channels = "in-progress", request.recording_channels
+            self._report_recording(self.recording)
         if request.keys:
             self.leg.send_keys(request.keys)
         if request.twiml is not None:
@@ -78,18 +92,22 @@ class OutboundCall(Call):
     def end(self, status: str) -> None:
         """As for any call; a requested recording is then ready."""
         with self.lock:
-            first = self.ended is None
             super().end(status)
-            if first and self.started and self.call_request.record:
-                recording = add_recording(self, "OutboundAPI", max(self.seconds, KEY_SECONDS))
-                if self.call_request.recording_callback:
-                    post_recording_status(self, self.call_request.recording_callback, recording)
+            recording, self.recording = self.recording, None
+            if recording is not None:
+                recording.status, recording.seconds = "completed", max(self.seconds, KEY_SECONDS)
+                self._report_recording(recording)
+
+    def _report_recording(self, recording: Recording) -> None:
+        request = self.call_request
+        if request.recording_callback and recording.status in request.recording_events:
+            post_recording_status(self, request.recording_callback, recording)
 
 
-def create_call(account: Account, scheduler: Scheduler, form: Mapping[str, str], events: list[str]) -> Call:
+def create_call(account: Account, scheduler: Scheduler, form: MultiDict[str, str]) -> Call:
     """The call that a REST request asks for. Raises `RestError`."""
     to, sender = _parse_numbers(account, form)
-    call_request = _parse_request(form, events)
+    call_request = _parse_request(form)
     call = OutboundCall(
         account=account,
         scheduler=scheduler,
@@ -129,7 +147,7 @@ def _parse_numbers(account: Account, form: Mapping[str, str]) -> tuple[str, str]
     return number, sender
 
 
-def _parse_request(form: Mapping[str, str], events: list[str]) -> CallRequest:
+def _parse_request(form: MultiDict[str, str]) -> CallRequest:
     twiml = form.get("Twiml")
     if twiml is not None and len(twiml) > MAX_TWIML_CHARACTERS:
         raise RestError(32018)
@@ -141,10 +159,7 @@ def _parse_request(form: Mapping[str, str], events: list[str]) -> CallRequest:
     keys = form.get("SendDigits", "")
     if not re.fullmatch(r"[0-9#*wWA-D,]*", keys):
         raise RestError(21206, keys)
-    requested = tuple(event for text in events for event in text.split()) or ("completed",)
-    for event in requested:
-        if event not in EVENTS:
-            raise RestError(21626, event)
+    requested = _events(form, "StatusCallbackEvent", EVENTS, 21626)
     return CallRequest(
         url=url,
         twiml=twiml,
@@ -155,8 +170,20 @@ def _parse_request(form: Mapping[str, str], events: list[str]) -> CallRequest:
         ring_seconds=integer(form, "Timeout", 60, 1, 600, INVALID_TIMEOUT),
         keys=keys,
         record=form.get("Record", "false").lower() == "true",
+        recording_channels=2 if form.get("RecordingChannels") == "dual" else 1,
         recording_callback=Webhook(recorded, method_of(form, "RecordingStatusCallbackMethod")) if recorded else None,
+        recording_events=_events(form, "RecordingStatusCallbackEvent", RECORDING_EVENTS, 20001),
+        time_limit=integer(form, "TimeLimit", 0, 1, MAX_CALL_SECONDS) or None,
     )
+
+
+def _events(form: MultiDict[str, str], name: str, known: tuple[str, ...], code: int) -> tuple[str, ...]:
+    """The events that a callback asks for, in one field or in several. Raises RestError `code` for another one."""
+    events = tuple(event for text in form.getlist(name) for event in text.split()) or ("completed",)
+    for event in events:
+        if event not in known:
+            raise RestError(code, event)
+    return events
 
 
 def update_call(call: Call, form: Mapping[str, str]) -> None:

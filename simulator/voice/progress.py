@@ -56,7 +56,7 @@ def notify(
 
     def post() -> None:
         try:
-            answer = send(account.settings.auth_token, webhook.method, webhook.url, params)
+            answer = send(account.origin, webhook.method, webhook.url, params)
         except NoAnswer as error:
             account.log_error(error.code, webhook.url, str(error))
             return

@@ -57,7 +57,7 @@ class Recording:
             "conference_sid": self.conference_sid,
             "date_created": rfc2822(self.created),
             "date_updated": rfc2822(self.created),
-            "duration": str(self.seconds),
+            "duration": str(self.seconds) if self.status == "completed" else None,
             "encryption_details": None,
             "error_code": None,
             "media_url": f"https://api.twilio.com{uri}",
@@ -168,7 +168,6 @@ def post_recording_status(call: Call, webhook: Webhook, recording: Recording) ->
         "CallSid": call.sid,
         "ErrorCode": "0",
         "RecordingChannels": str(recording.channels),
-        "RecordingDuration": str(recording.seconds),
         "RecordingSid": recording.sid,
         "RecordingSource": recording.source,
         "RecordingStartTime": rfc2822(recording.created) or "",
@@ -176,6 +175,8 @@ def post_recording_status(call: Call, webhook: Webhook, recording: Recording) ->
         "RecordingTrack": "both",
         "RecordingUrl": recording_url(call, recording),
     }
+    if recording.status == "completed":
+        params["RecordingDuration"] = str(recording.seconds)
     if recording.conference_sid:
         params["ConferenceSid"] = recording.conference_sid
     notify(call.account, call.scheduler, webhook, params, "the status callback of a recording")

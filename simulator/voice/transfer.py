@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 from simulator.resource import new_sid
 from simulator.voice.call import Call, InvalidInput, InvalidState
-from simulator.voice.dial import conference_of
+from simulator.voice.dial import conference_of, time_limit_of
 from simulator.voice.dialed import TALK_SECONDS, DialedCall, finish_dialed
 from simulator.voice.leg import Leg
 from simulator.voice.recording import add_recording, recording_url, report_recording
@@ -28,8 +28,8 @@ MAX_WHISPER_PROMPTS = 10
 class OtherEnd:
     """The phone of a transfer that was picked up.
 
-    leg: runs its whisper; None without one. first_turn: the index of the call's turn in which it was picked up.
-    talking_since: when the two sides were connected; None before.
+    leg: hears the keys that are sent to it, and runs its whisper; None without both. first_turn: the index of the
+    call's turn in which it was picked up. talking_since: when the two sides were connected; None before.
     """
 
     phone: DialedCall
@@ -72,7 +72,8 @@ def end_transfer(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
     if action["dial"] != "completed":
         child = call.dialed[0].sid
         finish_dialed(call, action["dial"])
-        call.leg.end_dial(_dial_params(action["dial"], child, 0))
+        if not call.leg.ring_next():
+            call.leg.end_dial(_dial_params(action["dial"], child, 0))
         return {}
     phone = next((phone for phone in call.dialed if phone.called == action.get("number")), call.dialed[0])
     end = _answer(call, phone)
@@ -86,7 +87,7 @@ def end_transfer(call: Call, action: Mapping[str, Any]) -> dict[str, Any]:
     if end.leg is not None and end.hears_whisper:
         end.leg.hang_up()
     extra = end.whispered()
-    seconds = TALK_SECONDS if end.accepted else 0
+    seconds = min(TALK_SECONDS, time_limit_of(call.leg.waiting) or TALK_SECONDS) if end.accepted else 0
     _end_call(call, end, seconds, seconds)
     if call.leg.error:
         extra.pop("error", None)
@@ -126,6 +127,35 @@ def hang_up_other_end(call: Call) -> dict[str, Any]:
     return _go_on(call, end)
 
 
+def hangs_up_on_star(call: Call) -> bool:
+    """Whether a * of the caller ends the transfer: it allows that, and they talk or are in a conference."""
+    dial, end = call.leg.waiting, call.other_end
+    connected = conference_of(dial) is not None or (end is not None and end.talking_since is not None)
+    return connected and dial is not None and dial.get("hangupOnStar", "false") == "true"
+
+
+def press_during_transfer(call: Call, keys: str) -> dict[str, Any]:
+    """The caller presses keys, of which only a * can have an effect."""
+    if "*" not in keys or not hangs_up_on_star(call):
+        raise InvalidState("Keys do nothing while phones are ringing or people talk, except a * with hangupOnStar.")
+    in_conference = conference_of(call.leg.waiting) is not None
+    return end_transfer(call, {"dial": "completed"}) if in_conference else hang_up_other_end(call)
+
+
+def _limit_talk(call: Call, end: OtherEnd) -> None:
+    limit = time_limit_of(call.leg.waiting)
+    if limit is None:
+        return
+
+    def hang_up() -> None:
+        with call.lock:
+            if call.other_end is end:
+                _end_call(call, end, limit)
+                call.turn(other_end="limit")
+
+    call.scheduler.call_later(limit, lambda: call.scheduler.submit(hang_up))
+
+
 def cancel_transfer(call: Call) -> None:
     """The caller hangs up during the transfer: the line gets the action, and its answer is ignored."""
     dial, end = call.leg.waiting, call.other_end
@@ -159,10 +189,8 @@ def _answer(call: Call, phone: DialedCall) -> OtherEnd:
             other.finish("no-answer")
     call.dialed = [phone]
     phone.answer()
-    whisper = phone.destination.whisper
-    end = call.other_end = OtherEnd(phone, None if whisper is None else _whisper_leg(phone), len(call.turns))
-    if end.leg is not None and whisper is not None:
-        end.leg.start(whisper, phone.destination.method, {})
+    leg = _other_leg(phone) if phone.destination.whisper or phone.destination.keys else None
+    end = call.other_end = OtherEnd(phone, leg, len(call.turns))
     return end
 
 
@@ -173,6 +201,7 @@ def _go_on(call: Call, end: OtherEnd) -> dict[str, Any]:
         return {**extra, "other_end": "whisper"}
     if end.accepted:
         end.talking_since = call.settings.now()
+        _limit_talk(call, end)
         return {**extra, "other_end": "talk"}
     _end_call(call, end, 0)
     # The next transfer rings in this turn, if there is one.
@@ -215,14 +244,15 @@ def _dial_params(outcome: str, child: str, seconds: int, bridged: bool = False) 
     }
 
 
-def _whisper_leg(phone: DialedCall) -> Leg:
-    call = phone.parent
+def _other_leg(phone: DialedCall) -> Leg:
+    """The leg of a phone that was picked up: it hears the keys that are sent to it, then its whisper."""
+    call, destination = phone.parent, phone.destination
 
     def fetch(method: str, url: str, params: Mapping[str, str]) -> Answer:
         return call.request(method, url, {**phone.params(), **params})
 
     account = call.account
-    return Leg(
+    leg = Leg(
         fetch,
         call.caller,
         may_dial=False,
@@ -230,3 +260,10 @@ def _whisper_leg(phone: DialedCall) -> Leg:
         log_error=account.log_error,
         log_warning=account.log_warning,
     )
+    if destination.keys:
+        leg.send_keys(destination.keys)
+    if destination.whisper is None:
+        leg.ended = "end"
+    else:
+        leg.start(destination.whisper, destination.method, {})
+    return leg

@@ -22,7 +22,6 @@ from ivr.cli.context import settings_or_exit
 from ivr.cli.phone.network import PhoneNetwork
 from ivr.cli.run import _port_in_use
 from ivr.cli.run.embedded_queue import EmbeddedQueue
-from ivr.cli.run.ports import holder_of, next_free_port
 from ivr.cli.run.running_file import RunningFile, RunningLine, running_line
 from ivr.cli.run.var_folder import problem_with
 from ivr.settings import Settings
@@ -155,21 +154,6 @@ def test_the_advice_about_a_port_in_use_is_the_command_that_was_typed(
         port = other.getsockname()[1]
         sentence = _port_in_use("PORT", port, Settings(port=port, var_dir=tmp_path))
     assert re.search(rf"start the line with PORT=\d+ {command}\.$", sentence)
-
-
-def test_a_port_in_use_names_the_program_that_holds_it_and_a_free_one() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        holder = holder_of(port)
-        if holder is None:
-            pytest.skip("this system does not say which program holds a port")
-        assert f"(process {os.getpid()})" in holder
-        free = next_free_port(port)
-        assert free is not None
-        assert free > port
-    assert holder_of(port) is None
 
 
 def _database_of_version(folder: Path, version: str) -> None:

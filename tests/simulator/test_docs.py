@@ -13,8 +13,9 @@ import pytest
 from ivr.cli.run.supervisor import _CHILD_DEFAULTS
 from simulator.app import create_app
 from simulator.numbers import CALL_OUTCOMES, TEXT_OUTCOMES
+from simulator.rest.fields import CREATE_CALL, CREATE_MESSAGE, CREATE_NUMBER, CREATE_PARTICIPANT
 from simulator.settings import OPTIONS, Settings
-from simulator.twiml.grammar import SPEECH, TEXT_VERBS, UNSUPPORTED, VOICE_VERBS
+from simulator.twiml.grammar import SPEECH, TEXT_VERBS, UNSUPPORTED, VOICE_VERBS, WITHOUT_EFFECT
 from simulator.webhook import Webhook
 from tests.support.network import wait_for
 from tests.support.paths import ROOT
@@ -134,6 +135,15 @@ def test_the_lists_of_twiml_are_complete():
     assert set(re.findall(r"`<(\w+)>`", calls)) == set(VOICE_VERBS) - set(SPEECH)
     assert set(re.findall(r"`<(\w+)>`", texts)) == set(TEXT_VERBS)
     assert set(re.findall(r"`<(\w+)>`", refused)) == set(UNSUPPORTED)
+
+
+def test_the_table_of_what_has_no_effect_is_complete():
+    rows = re.findall(r"^\| (`<\w+>`|[a-z]+) \| ((?:`\w+` ?)+)\|$", section("What does not work"), re.MULTILINE)
+    shown = {where.strip("`<>"): set(re.findall(r"\w+", names)) for where, names in rows}
+    forms = {
+        "messages": CREATE_MESSAGE, "calls": CREATE_CALL, "participants": CREATE_PARTICIPANT, "numbers": CREATE_NUMBER,
+    }  # fmt: skip
+    assert shown == WITHOUT_EFFECT | {title: set(form.without_effect) for title, form in forms.items()}
 
 
 def as_written(value):

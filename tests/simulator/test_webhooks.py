@@ -59,10 +59,20 @@ def test_a_circle_of_redirects_ends_and_no_redirect_leaves_this_machine(network,
     assert codes(network) == [11215, 11100]
 
 
-def test_a_receipt_is_redirected_too(network, line):
-    line.says = {"/receipt": moved(307), "/there": ""}
+@pytest.mark.parametrize(
+    ("status", "method", "keeps_the_fields"), [(302, "GET", False), (303, "GET", False), (307, "POST", True)]
+)
+def test_a_receipt_is_redirected_too_and_comes_once(network, line, status, method, keeps_the_fields):
+    line.says = {"/receipt": moved(status), "/there": ""}
     network.client().messages.create(to=JANE, from_=LINE, body="hi", status_callback=line.url + "/receipt")
-    wait_for(lambda: {params["MessageStatus"] for params in line.params("/there")} >= {"sent", "delivered"})
+    wait_for(lambda: len(line.params("/there")) == 3)
+    statuses = ["delivered", "sending", "sent"]
+    assert sorted(params["MessageStatus"] for params in line.params("/receipt")) == statuses
+    followed = [(asked, params) for asked, path, _, params in line.asked if path == "/there"]
+    assert [asked for asked, _ in followed] == [method] * 3
+    assert sorted(params.get("MessageStatus", "") for _, params in followed) == (
+        statuses if keeps_the_fields else ["", "", ""]
+    )
 
 
 # Cookies

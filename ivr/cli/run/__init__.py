@@ -95,16 +95,14 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _port_in_use(setting: str, port: int, settings: Settings) -> str:
-    from ivr.cli.run.ports import holder_of, next_free_port
+    from ivr.cli.run.ports import in_use, next_free_port
     from ivr.cli.run.running_file import running_line
 
     if line := running_line(settings.var_dir):
         return (
             f"The line runs already: its phone is at {line.simulator_url}/. Stop it with Ctrl-C where it was started."
         )
-    holder = holder_of(port)
-    used = f"Port {port} is in use by {holder}" if holder else f"Port {port} is in use or reserved"
-    other = next_free_port(port)
+    used, other = in_use(port), next_free_port(port)
     if other is None:
         return f"{used}: stop that program, or set {setting} to another one."
     value = other if setting == "PORT" else f"http://127.0.0.1:{other}"

@@ -1,14 +1,26 @@
-"""The ports of `infoline run`: whether they are free, who holds one, and which others are."""
+"""A port that is taken: who holds it, and which other one is free.
+
+simulator/ports.py does the same, because the simulator shares no code with the line.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from ivr.cli.processes import port_is_free
 
 LISTENING = "0A"
 MOST_TRIED = 100
+LSOF_SECONDS = 5
+
+
+def in_use(port: int) -> str:
+    """The beginning of a sentence about a port that is taken."""
+    holder = holder_of(port)
+    return f"Port {port} is in use by {holder}" if holder else f"Port {port} is in use or reserved"
 
 
 def next_free_port(port: int) -> int | None:
@@ -20,17 +32,37 @@ def next_free_port(port: int) -> int | None:
 def holder_of(port: int, proc: Path = Path("/proc")) -> str | None:
     """The program that listens on a port, such as `python3 (process 4711)`; None if the system does not say.
 
-    Reads /proc, as Linux has it; only processes of the same user can be seen.
+    Linux says it in /proc, other systems by lsof; only processes of the same user can be seen.
     """
+    if not (proc / "net").exists():
+        return _holder_by_lsof(port)
     sockets = _listening_sockets(port, proc)
     if not sockets:
         return None
     for process in proc.glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            links = {str(link.readlink()) for link in (process / "fd").iterdir()}
-            if not links.isdisjoint(sockets):
+        if not sockets.isdisjoint(_links(process / "fd")):
+            with contextlib.suppress(OSError):
                 return f"{(process / 'comm').read_text().strip()} (process {process.name})"
     return None
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """Where the links of a folder lead. Files are closed, and processes end, while they are read."""
+    with contextlib.suppress(OSError):
+        for link in folder.iterdir():
+            with contextlib.suppress(OSError):
+                yield str(link.readlink())
+
+
+def _holder_by_lsof(port: int) -> str | None:
+    command = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
+    try:
+        output = subprocess.run(command, capture_output=True, text=True, timeout=LSOF_SECONDS, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    # One line a field, after its letter; the first process is the one to name.
+    fields = {line[:1]: line[1:] for line in reversed(output.splitlines())}
+    return f"{fields['c']} (process {fields['p']})" if {"c", "p"} <= fields.keys() else None
 
 
 def _listening_sockets(port: int, proc: Path) -> set[str]:

@@ -160,6 +160,10 @@ export class CallControl {
 
   press(key) {
     this.voice.key(key);
+    if (key === "*" && this.call?.star) {
+      this.act({ keys: key });
+      return;
+    }
     if (!this.listens || !this.call.input.keys || this.keysAreComplete) return;
     if (this.records) {
       if (this.call.input.finish.includes(key)) this.act(this.words ? { speech: this.takeWords(), ended_by: key } : { keys: key });

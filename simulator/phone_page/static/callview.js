@@ -1,4 +1,4 @@
-// Draws the call on the phone: its state, what was said and pressed, and an incoming call.
+// Draws the call on the phone: its state, what was said and pressed, an incoming call, and a conference.
 
 import { byId, element, nameOf } from "./dom.js";
 import { Transcript, isHeard, saidEntries } from "./transcript.js";
@@ -32,15 +32,18 @@ export class CallView {
     byId("microphone").disabled = words.disabled;
     byId("silence").disabled = !listens;
     renderTimer(byId("timer"), control);
+    // The transcript scrolls to its end in the space that the buttons leave.
+    this.renderChoices(control);
     this.transcript.render(control, call ? this.entries(control) : HINT);
     this.other.update(control);
-    this.renderIncoming(call);
+    document.body.toggleAttribute("data-star", Boolean(call?.star));
   }
 
   stateOf(control) {
     const { call } = control;
     if (control.speaking) return "speaking";
     if (!call || call.waits === "over") return "idle";
+    if (call.conference) return "conference";
     if (call.waits === "transfer") return this.other.talks ? "talking" : "ringing";
     if (control.sending || call.waits === "line") return "thinking";
     if (call.waits === "answer") return "incoming";
@@ -54,6 +57,7 @@ export class CallView {
     const state = this.stateOf(control);
     if (state === "idle") return ENDED[call.status] ?? "Call ended";
     if (state === "listening") return call.input.speech ? "Your turn: press a key or speak" : "Your turn: press a key";
+    if (state === "conference") return `In conference ${call.conference}`;
     return STATES[state];
   }
 
@@ -70,11 +74,17 @@ export class CallView {
     const entries = [];
     call.turns.forEach((turn, number) => {
       for (const action of call.actions.filter((each) => each.turn === number)) {
-        entries.push(...describeAction(action, number, turn.other_end));
+        entries.push(...describeAction(action, number, turn.other_end, call.turns[number - 1]?.conference));
       }
       entries.push(...saidEntries(control, number));
       if (turn.dial.length && isHeard(control, number)) {
         entries.push({ key: `dial ${number}`, kind: "note", text: `Calling ${turn.dial.map(nameOf).join(" and ")}` });
+      }
+      if (turn.conference && isHeard(control, number)) {
+        entries.push({ key: `conference ${number}`, kind: "note", text: `Joined the conference ${turn.conference}` });
+      }
+      if (turn.other_end === "limit") {
+        entries.push({ key: `limit ${number}`, kind: "note", text: "The time limit of the transfer ended the talk" });
       }
       if (turn.other_end === "talk" && (this.other.talks || call.waits !== "transfer")) {
         entries.push({ key: `talk ${number}`, kind: "note", text: "They answered" });
@@ -88,18 +98,24 @@ export class CallView {
     return entries;
   }
 
-  renderIncoming(call) {
-    const box = byId("incoming");
-    const rings = call?.waits === "answer";
-    if (box.hidden === !rings) return;
-    box.hidden = !rings;
-    const button = (label, action, kind) =>
-      element("button", { type: "button", class: kind, onclick: () => this.act(action) }, label);
-    box.replaceChildren(button("Answer", { answer: true }, "answer"),
-      button("Voicemail answers", { answer: "machine" }), button("Decline", { hangup: true }));
+  renderChoices(control) {
+    const { call } = control;
+    const kind = call?.waits === "answer" ? "incoming" : this.stateOf(control) === "conference" ? "conference" : "";
+    const box = byId("call-choices");
+    if (box.dataset.of === kind) return;
+    const focused = box.contains(document.activeElement);
+    box.dataset.of = kind;
+    box.hidden = !kind;
+    box.replaceChildren(...(CHOICES[kind] ?? []).map(([label, action, look]) =>
+      element("button", { type: "button", class: look, onclick: () => this.act(action) }, label)));
+    if (focused) byId("call-button").focus();
   }
 }
 
+const CHOICES = {
+  incoming: [["Answer", { answer: true }, "answer"], ["Voicemail answers", { answer: "machine" }], ["Decline", { hangup: true }]],
+  conference: [["Leave", { dial: "completed" }]],
+};
 const HINT = [{ key: "hint", kind: "note hint", text: "Press Call, then answer with keys or in your own words." }];
 
 export function announce(text, language) {
@@ -123,13 +139,13 @@ const DIALED = {
 const ENDS = { declined: "They did not take the call", ended: "They hung up" };
 
 // What the caller did, and how a transfer ended. They do not notice the rest of what happens at its other end.
-function describeAction({ kind, value }, number, otherEnd) {
+function describeAction({ kind, value }, number, otherEnd, conference) {
   const key = `did ${number} ${kind}`;
   const did = {
     keys: `Pressed ${value}`, speech: `“${value}”`, silence: "Said nothing", hangup: "Hung up",
     answer: value === "machine" ? "Voicemail answered" : "Answered",
   }[kind];
   if (did) return [{ key, kind: "caller", text: did }];
-  const end = kind === "dial" ? DIALED[value] : ENDS[otherEnd];
+  const end = kind !== "dial" ? ENDS[otherEnd] : conference ? "Left the conference" : DIALED[value];
   return end ? [{ key, kind: "note", text: end }] : [];
 }

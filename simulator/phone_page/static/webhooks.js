@@ -66,14 +66,18 @@ function describe(exchange) {
       element("span", { class: "path" }, `${exchange.method} ${exchange.path}`),
       element("span", { class: "quiet" }, `${exchange.milliseconds} ms · ${exchange.at}`)),
     ...exchange.faults.map(describeFault),
-    part("State before", element("code", {}, exchange.before)),
-    exchange.after ? part("State after", element("code", {}, exchange.after)) : null,
+    ...stateParts(exchange, part),
     part("Signature", element("code", {}, exchange.signature)),
     part("Form", element("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Form" },
       element("table", {}, element("tbody", {}, ...fields)))),
     exchange.document
       ? part("Answer", element("pre", { tabindex: "0", role: "region", "aria-label": "Answer" }, exchange.document))
       : null);
+}
+
+function stateParts({ is_text: isText, before, after }, part) {
+  if (isText) return [part("State", element("p", {}, "The address of a text carries no state: the line keeps it with the sender’s number."))];
+  return [part("State before", element("code", {}, before)), after ? part("State after", element("code", {}, after)) : null];
 }
 
 function describeFault({ code, level, sentence, advice, page }) {

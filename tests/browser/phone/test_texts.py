@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.phone.phones import People, expect
 from tests.e2e.running import RunningLine
+from tests.support.network import Line
 
 pytestmark = pytest.mark.browser
 
@@ -42,3 +43,16 @@ def test_a_long_text_shows_its_segments_before_it_is_sent(people: People) -> Non
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
     page.get_by_label("Text message").fill("ą" * 71)
     expect(page.get_by_role("button", name="Send (2 segments)")).to_be_visible()
+
+
+def test_each_bubble_shows_how_many_segments_its_text_has(testers: People, script: Line) -> None:
+    script.says["/sms"] = f"<Message>{'b' * 307}</Message><Message>Short.</Message>"
+    phone = testers.person()
+    page = phone.page
+    page.get_by_label("Text message").fill("a" * 161)
+    page.get_by_role("button", name="Send (2 segments)").click()
+    phone.receives("Short.")
+    mine, long, short = page.locator("#thread .mine"), *page.locator("#thread .theirs").all()
+    expect(mine.locator(".meta")).to_contain_text(" · 2 segments · ")
+    expect(long.locator(".meta")).to_contain_text(" · 3 segments · ")
+    expect(short.locator(".meta")).to_contain_text(" · 1 segment · ")

@@ -86,6 +86,17 @@ def test_of_several_phones_that_ring_one_is_answered(testers: People, script: Li
     assert {params["DialCallStatus"] for params in script.params("/next")} == set()
 
 
+def test_in_sequence_the_next_phone_rings_and_the_talk_ends_at_its_time_limit(testers: People, script: Line) -> None:
+    phones = f"<Number>{SCHEDULING}</Number><Number>{HEALTH}</Number>"
+    script.says["/menu"] = f'<Dial action="/next" sequential="true" timeLimit="1">{phones}</Dial>'
+    phone = rings(testers)
+    phone.other_end("Central Scheduling").get_by_role("button", name="Busy").click()
+    phone.hears("They were busy").hears("Calling Breast Health Center")
+    phone.other_end("Breast Health Center").get_by_role("button", name="Answer", exact=True).click()
+    phone.hears("The time limit of the transfer ended the talk").hears("The talk was true.")
+    expect(phone.page.locator("#other-end")).to_be_hidden()
+
+
 def test_a_reload_during_the_whisper_keeps_both_ends(testers: People) -> None:
     phone = rings(testers)
     phone.other_end("Central Scheduling").get_by_role("button", name="Answer", exact=True).click()

@@ -40,6 +40,19 @@ def test_each_webhook_shows_its_form_its_answer_and_the_state_around_it(people: 
     expect(exchange.locator(".fault")).to_have_count(0)
 
 
+def test_a_text_says_where_its_state_is_kept(testers: People, script: Line) -> None:
+    script.says["/sms"] = "<Message>Hello</Message>"
+    phone = testers.person().texts("hi").receives("Hello")
+    exchange = newest(phone)
+    expect(exchange.locator("summary")).to_contain_text("POST /sms")
+    expect(exchange).to_contain_text(
+        "The address of a text carries no state: the line keeps it with the sender’s number."
+    )
+    for absent in ("State before", "State after"):
+        expect(exchange.get_by_role("heading", name=absent)).to_have_count(0)
+    assert findings(phone.page) == []
+
+
 def test_the_twiml_of_an_answer_is_laid_out_for_reading(testers: People, script: Line) -> None:
     script.says["/voice"] = '<Gather numDigits="1"><Say>Press <break time="1s"/>1.</Say></Gather>'
     answer = newest(testers.person().calls()).locator("pre")

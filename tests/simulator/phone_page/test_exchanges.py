@@ -7,8 +7,9 @@ import time
 import pytest
 
 from simulator import webhook
+from simulator.webhook import Webhook
 from tests.simulator.phone_page.page import after, ask, exchanges, place_call
-from tests.support.network import JANE, Network, wait_for
+from tests.support.network import JANE, LINE, Line, Network, wait_for
 
 GATHER = '<Gather action="/next" numDigits="1" timeout="7"><Say language="es-US">Hola</Say></Gather>'
 
@@ -84,7 +85,9 @@ def test_a_line_that_is_not_running_is_shown_with_what_was_sent(line):
 def test_a_text_that_the_line_cannot_answer_shows_its_fault(network, line):
     line.says["/sms"] = "<Message/>"
     ask(network, f"/phone/{JANE}/text", {"body": "hello"})
-    assert [fault["code"] for fault in exchanges(network)[0]["faults"]] == [14103]
+    [shown] = exchanges(network)
+    assert [fault["code"] for fault in shown["faults"]] == [14103]
+    assert shown["is_text"]
 
 
 def test_a_refused_receipt_shows_its_fault(network, line):
@@ -96,7 +99,7 @@ def test_a_refused_receipt_shows_its_fault(network, line):
 
 def test_a_refused_status_callback_is_a_warning(line):
     line.says |= {"/voice": "<Hangup/>", "/status": (500, "text/plain", "")}
-    network = Network(line, status_callback=webhook.Webhook("/status"))
+    network = Network(line, status_callback=Webhook("/status"))
     try:
         place_call(network)
         shown = wait_for(lambda: [each for each in exchanges(network) if each["path"] == "/status"])
@@ -122,3 +125,62 @@ def test_a_webhook_without_a_fault_has_none(network, line):
     line.says |= {"/voice": GATHER, "/next": "<Shout/>"}
     after(network, place_call(network), keys="1")
     assert [len(each["faults"]) for each in exchanges(network)] == [0, 1]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307])
+def test_after_a_redirect_both_requests_are_shown_and_a_fault_is_at_the_one_with_the_document(network, line, status):
+    line.says |= {"/voice": (status, "text/plain", "", [("Location", "/there")]), "/there": "<Shout/>"}
+    place_call(network)
+    first, second = exchanges(network)
+    assert (first["path"], first["status"], first["faults"]) == ("/voice", status, [])
+    assert (second["path"], second["status"]) == ("/there", 200)
+    assert second["document"] == "<Response>\n  <Shout/>\n</Response>"
+    assert ("From" in second["form"]) == (status == 307)
+    assert [fault["code"] for fault in second["faults"]] == [12200]
+
+
+@pytest.fixture
+def elsewhere():
+    """A program on another port than the line's."""
+    other = Line()
+    yield other
+    other.close()
+
+
+def test_a_webhook_to_another_port_is_shown(line, elsewhere):
+    elsewhere.says["/answer"] = (500, "text/plain", "")
+    network = Network(
+        line, voice_webhook=Webhook(f"{elsewhere.url}/answer"), voice_fallback=Webhook(f"{elsewhere.url}/fallback")
+    )
+    try:
+        place_call(network)
+        assert [(each["path"], each["status"]) for each in exchanges(network)] == [("/answer", 500), ("/fallback", 200)]
+    finally:
+        network.close()
+
+
+ROOM = "<Dial><Conference statusCallback='/events' statusCallbackEvent='join'>Room</Conference></Dial>"
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_callbacks_about_a_call_are_shown_also_those_without_its_number(network, line, hidden):
+    line.says |= {"/voice": "<Record action='/room' recordingStatusCallback='/recorded'/>", "/room": ROOM}
+    call = ask(network, f"/phone/{JANE}/call", {"hidden": hidden})[2]["call"]
+    after(network, call, keys="#")
+    network.heard(network.call(**{"from": "+16035550124"}), keys="#")
+    wait_for(lambda: len(line.params("/recorded")) == len(line.params("/events")) == 2)
+    wait_for(lambda: {"/recorded", "/events"} <= {each["path"] for each in exchanges(network)})
+    callbacks = [each["form"] for each in exchanges(network) if each["path"] in ("/recorded", "/events")]
+    assert {form["CallSid"] for form in callbacks} == {call["sid"]}
+    assert not {"From", "To"} & {name for form in callbacks for name in form}
+
+
+def test_callbacks_about_a_call_of_the_line_are_shown_on_the_phone_that_it_called(network, line):
+    call = network.client().calls.create(
+        to=JANE, from_=LINE, twiml=f"<Response>{ROOM}</Response>", record=True,
+        recording_status_callback=line.url + "/recorded",
+    )  # fmt: skip
+    network.heard({"call": call.sid}, answer=True)
+    network.heard({"call": call.sid}, hangup=True)
+    wait_for(lambda: {"/events", "/recorded"} <= {each["path"] for each in exchanges(network)})
+    assert ask(network, "/phone/+16035550124/exchanges")[2] == []

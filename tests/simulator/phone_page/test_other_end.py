@@ -117,3 +117,31 @@ def test_the_whisper_is_heard_in_the_local_voice_too(network):
     sound = call["other"]["turns"][0]["said"][0]["sound"]
     status, headers, _ = ask(network, sound)
     assert (status, headers["Content-Type"]) == (200, "audio/wav")
+
+
+def test_a_conference_is_no_phone_that_rings(network, line):
+    line.says["/voice"] = '<Dial action="/next"><Conference>Room</Conference></Dial>'
+    call = place_call(network)
+    assert (call["waits"], call["conference"], call["ringing"], call["star"]) == ("transfer", "Room", [], False)
+    assert (call["turns"][0]["dial"], call["turns"][0]["conference"]) == ([], "Room")
+    assert act(network, call, pick_up="conference:Room")[0] == 400
+    call = after(network, call, dial="completed")
+    assert (call["conference"], said(call)) == ("", ["Goodbye"])
+
+
+def test_in_sequence_one_phone_rings_after_the_other(network, line):
+    line.says["/voice"] = DIAL.replace("<Dial", '<Dial sequential="true"')
+    call = place_call(network)
+    assert [phone["number"] for phone in call["ringing"]] == [SCHEDULING]
+    call = after(network, call, dial="busy")
+    assert [phone["number"] for phone in call["ringing"]] == [HEALTH]
+
+
+def test_a_star_ends_the_talk_where_the_transfer_allows_it(network, line):
+    line.says["/voice"] = DIAL.replace("<Dial", '<Dial hangupOnStar="true"')
+    call = place_call(network)
+    assert call["star"] is False
+    call = after(network, call, pick_up=HEALTH)
+    assert call["star"] is True
+    call = after(network, call, keys="*")
+    assert (call["star"], said(call)) == (False, ["Goodbye"])

@@ -1,13 +1,17 @@
 """The grammar knows every attribute that the official library offers for the elements that the simulator has."""
 
 import inspect
+import re
 
 import pytest
 from twilio.twiml import messaging_response, voice_response
 from twilio.twiml.messaging_response import Message, MessagingResponse
 from twilio.twiml.voice_response import Client, Dial, Gather, VoiceResponse
 
-from simulator.twiml.grammar import TEXT_VERBS, VOICE_VERBS
+from simulator.rest import fields
+from simulator.rest.fields import PARTICIPANT_ATTRIBUTES, Form
+from simulator.twiml.grammar import SPEECH, TEXT_VERBS, VOICE_VERBS, WITHOUT_EFFECT
+from tests.support.paths import ROOT
 
 # The methods of the library that make an element, and the parameters that are its content.
 MAKERS = [
@@ -49,3 +53,28 @@ def test_each_element_that_the_grammar_has_can_be_made_with_the_official_library
     made |= {"Response"}
     elements = {name for name in {*VOICE_VERBS, *TEXT_VERBS} if name[0].isupper()}
     assert elements <= made
+
+
+def read_names():
+    """The names that the code which simulates mentions, outside of the tables that only check them."""
+    tables = ("grammar.py", "codes.py", "fields.py")
+    sources = (path.read_text() for path in (ROOT / "simulator").rglob("*.py") if path.name not in tables)
+    return {name for source in sources for name in re.findall(r"\"(\w+)\"", source)}
+
+
+def test_an_attribute_is_used_or_listed_as_without_effect():
+    read = read_names()
+    for name, verb in {**VOICE_VERBS, **TEXT_VERBS}.items():
+        without_effect = WITHOUT_EFFECT.get(name, frozenset())
+        assert without_effect <= set(verb.attributes), name
+        if name not in SPEECH:
+            assert set(verb.attributes) - without_effect <= read, name
+
+
+def test_a_field_of_a_request_is_used_or_listed_as_without_effect():
+    # The code of numbers has the names of the resource, such as voice_url.
+    read = {name[0].upper() + camel(name)[1:] for name in read_names()} | set(PARTICIPANT_ATTRIBUTES)
+    forms = {name: form for name, form in vars(fields).items() if isinstance(form, Form)}
+    assert len(forms) > 10
+    for name in [name for name in forms if not name.startswith("LIST_")]:
+        assert forms[name].accepted <= read, name

@@ -91,3 +91,40 @@ def test_a_call_that_the_line_records_has_a_recording_at_its_end(network, line):
     wait_for(lambda: line.params("/recorded"))
     assert line.params("/recorded")[0]["CallSid"] == call.sid
     assert [found.source for found in client.recordings.list()] == ["OutboundAPI"]
+
+
+@pytest.mark.parametrize(
+    ("events", "posted"),
+    [
+        (None, ["completed"]),
+        (["in-progress"], ["in-progress"]),
+        (["in-progress completed"], ["in-progress", "completed"]),
+        (["in-progress", "completed"], ["in-progress", "completed"]),
+        (["absent"], []),
+    ],
+    ids=str,
+)
+def test_a_call_that_the_line_records_reports_the_events_that_it_asks_for(network, line, events, posted):
+    more = {} if events is None else {"recording_status_callback_event": events}
+    client = network.client()
+    call = client.calls.create(
+        to=JANE, from_=LINE, twiml="<Response><Gather/></Response>", record=True, recording_channels="dual",
+        recording_status_callback=line.url + "/recorded", status_callback=line.url + "/status", **more,
+    )  # fmt: skip
+    network.heard({"call": call.sid}, answer=True)
+    [recording] = client.recordings.list()
+    assert (recording.status, recording.duration, recording.channels) == ("in-progress", None, 2)
+    network.heard({"call": call.sid}, hangup=True)
+    assert client.recordings(recording.sid).fetch().status == "completed"
+    wait_for(lambda: line.params("/status") and len(line.params("/recorded")) == len(posted))
+    found = line.params("/recorded")
+    assert sorted(params["RecordingStatus"] for params in found) == sorted(posted)
+    assert {"RecordingDuration" in params for params in found if params["RecordingStatus"] == "in-progress"} <= {False}
+
+
+def test_an_event_that_a_recording_does_not_have_is_refused(network, line):
+    with pytest.raises(TwilioRestException) as caught:
+        network.client().calls.create(
+            to=JANE, from_=LINE, url=line.url, record=True, recording_status_callback_event=["started"]
+        )
+    assert (caught.value.status, caught.value.code) == (400, 20001)

@@ -182,7 +182,7 @@ def test_processes_end_when_the_one_that_started_them_is_killed(start: Start) ->
 
 
 CANNOT_LISTEN = [
-    ("a port in use", {}, "is in use: stop the other program"),
+    ("a port in use", {}, "stop that program, or choose another port with --port"),
     ("an address of another machine", {"BIND_HOST": "192.0.2.1"}, "192.0.2.1: change BIND_HOST."),
 ]
 
