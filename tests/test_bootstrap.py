@@ -80,6 +80,24 @@ def test_the_pip_of_python_installs_into_the_environment_unless_it_is_too_old(
     assert bool(bootstrap.pip_for_others()) == installs
 
 
+@pytest.mark.parametrize("kind", ["demo", "dev"])
+def test_an_environment_that_is_there_is_never_created_again(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str]) -> tuple[int, str]:
+        commands.append(command)
+        return 0, ""
+
+    monkeypatch.setattr(bootstrap, "VENV_PYTHON", sys.executable)
+    monkeypatch.setattr(bootstrap, "VENV", str(tmp_path))
+    monkeypatch.setattr(bootstrap, "run", run)
+    assert bootstrap.main([kind]) == 0
+    assert [command for command in commands if f"requirements-{kind}.txt" in command]
+    assert [command for command in commands if "venv" in command] == []
+
+
 def test_a_python_without_pip_gives_the_environment_a_pip_of_its_own(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,29 @@ def test_without_a_package_index_the_installation_says_so_and_make_does_not_take
     assert not (clone / ".venv" / "ready-to-run").exists()
 
 
+def test_make_test_adds_to_the_environment_of_make_run_and_the_other_way_round(clone: Path) -> None:
+    """Each target runs for real; what it installs and starts is only noted down."""
+    (clone / "requirements-dev.txt").touch()
+    note = '#!/bin/sh\necho "$(basename "$0") $*" >> notes\n'
+    for name in ("python3", ".venv/bin/python", ".venv/bin/infoline"):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text(note)
+        (clone / name).chmod(0o755)
+    notes = []
+    for target in ("run", "run", "test", "run", "test"):
+        result = run(["make", target, f"PYTHON={clone}/python3"], clone)
+        assert result.returncode == 0, result.stderr
+        notes.append([" ".join(row.split()[:3]) for row in (clone / "notes").read_text().splitlines()])
+        (clone / "notes").unlink()
+    assert notes == [
+        ["python3 bootstrap.py demo", "infoline run"],
+        ["infoline run"],
+        ["python3 bootstrap.py dev", "python -m pytest"],
+        ["infoline run"],
+        ["python -m pytest"],
+    ]
+
+
 @needs_setpriv
 def test_a_clone_that_cannot_be_written_is_named_and_left_as_it_was(clone: Path) -> None:
     before = sorted(clone.iterdir())

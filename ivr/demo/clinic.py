@@ -16,7 +16,7 @@ from sqlalchemy import Table, func, insert, select
 from ivr.carrier.twilio.client import Accepted
 from ivr.demo.appointments import coming_rows, past_rows, write_file
 from ivr.demo.calls import call_rows
-from ivr.demo.sign_ins import add_users, saved_password
+from ivr.demo.sign_ins import add_users, are_users_kept_out, create_password, let_users_in
 from ivr.demo.texts import text_rows, unanswered_rows
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, batch, call_turn, console_user, incoming_text, unanswered
@@ -50,6 +50,12 @@ CALLS_A_DAY, TEXTS_A_DAY = (6, 14), (4, 10)
 _EMPTY_TABLES = (batch, appointment, call_turn, console_user)
 
 
+def is_unfinished(ledger: Ledger) -> bool:
+    """Whether the clinic of a ledger was begun, and never finished."""
+    with ledger.read() as connection:
+        return are_users_kept_out(connection)
+
+
 @dataclass
 class DemoClinic:
     """Builds the clinic in a ledger. now: aware. seed: the same one gives the same clinic at the same time."""
@@ -66,22 +72,28 @@ class DemoClinic:
 
     def build(self, var_dir: Path) -> bool:
         """Fill the ledger, unless it contains anything. Returns whether it did."""
-        if not self.add_users(var_dir):
+        if not self.begin():
             return False
-        self.add_history()
+        self.finish(var_dir)
         return True
 
-    def add_users(self, var_dir: Path) -> bool:
-        """Create the users, unless the ledger contains anything. Returns whether it did."""
+    def begin(self) -> bool:
+        """Create the users, who cannot sign in yet, unless the ledger contains anything. Returns whether it did."""
         with self.ledger.read() as connection:
             if any(connection.execute(select(func.count()).select_from(table)).scalar() for table in _EMPTY_TABLES):
                 return False
         with self.ledger.write() as connection:
-            add_users(connection, saved_password(var_dir, create=True) or "", self.now)
+            add_users(connection, self.now)
         return True
 
-    def add_history(self) -> None:
-        """Add two weeks of appointments, reminders, calls, and texts."""
+    def finish(self, var_dir: Path) -> None:
+        """Add two weeks of appointments, reminders, calls, and texts. Last, so that it tells a whole clinic from one
+        that was interrupted, the users get their password."""
+        self._add_history()
+        with self.ledger.write() as connection:
+            let_users_in(connection, create_password(var_dir), self.now)
+
+    def _add_history(self) -> None:
         with TemporaryDirectory() as folder:
             past, coming = Path(folder, "appointments-last-month.csv"), Path(folder, "appointments-this-month.csv")
             write_file(past, past_rows(self._today))

@@ -10,7 +10,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
-from ivr.staff.users import Role, accept_invitation, add_user, user_by_email
+from ivr.staff.users import Role, accept_invitation, add_user, invite, set_active, user_by_email, users
 
 FILE = "demo-password"
 USERS = (
@@ -30,21 +30,39 @@ class SignIns:
     password: str
 
 
-def add_users(connection: Connection, password: str, now: datetime) -> None:
-    """Create the users, with a password and without a second factor, except those that exist."""
-    hashed = PasswordHasher().hash(password)
+def add_users(connection: Connection, now: datetime) -> None:
+    """Create the users, whom `let_users_in` lets sign in."""
     for role, email, name in USERS:
-        if user_by_email(connection, email) is None:
-            accept_invitation(connection, add_user(connection, email, name, role, now).token, hashed, now)
+        set_active(connection, add_user(connection, email, name, role, now).user.id, active=False)
 
 
-def saved_password(var_dir: Path, *, create: bool = False) -> str | None:
-    """The password of the made-up users, which only this user of the machine can read; None if there are none."""
+def let_users_in(connection: Connection, password: str, now: datetime) -> None:
+    """Give the users their password. They have no second factor."""
+    hashed = PasswordHasher().hash(password)
+    for _, email, _ in USERS:
+        if user := user_by_email(connection, email):
+            accept_invitation(connection, invite(connection, user.id, now).token, hashed, now)
+
+
+def are_users_kept_out(connection: Connection) -> bool:
+    """Whether the users are there, and nobody else, and none of them has been let in yet."""
+    found = users(connection)
+    are_ours = {(user.role, user.email, user.name) for user in found} == set(USERS)
+    return are_ours and not any(user.active or user.has_password for user in found)
+
+
+def saved_password(var_dir: Path) -> str | None:
+    """The password of the made-up users; None if there are none."""
     path = var_dir / FILE
-    if path.exists():
-        return path.read_text().strip() or None
-    if not create:
-        return None
+    # It is empty if whoever created it was killed.
+    return (path.read_text().strip() or None) if path.exists() else None
+
+
+def create_password(var_dir: Path) -> str:
+    """The password of the made-up users, which only this user of the machine can read. It is created once."""
+    if saved := saved_password(var_dir):
+        return saved
+    path = var_dir / FILE
     password = "-".join([*(secrets.choice(_WORDS) for _ in range(3)), f"{secrets.randbelow(10_000):04d}"])
     path.touch(mode=0o600)
     path.write_text(f"{password}\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,6 +11,7 @@ import pytest
 
 from tests.attack.outside import FORGED, HEADERS, LARGE, PATHS, SLOW, SMUGGLED, Attack
 from tests.attack.target import Served, Target
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.processes
 
@@ -50,6 +53,16 @@ def test_callers_are_answered_during_all_attacks_and_nothing_is_written(target: 
     assert assault.changed == []
     assert assault.grown < MOST_MEMORY
     assert target.crashes() == []
+
+
+def test_the_command_finds_the_line_safe(target: Target) -> None:
+    command = [sys.executable, "-m", "tests.attack"]
+    done = subprocess.run([*command, target.door.url], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "no findings." in done.stdout
+    wrong = subprocess.run([*command, "http://127.0.0.1:1"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "is not a line that answers" in wrong.stderr
 
 
 def test_another_spelling_of_a_path_is_answered_by_the_same_process(target: Target) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,9 @@ from ivr.cli.run import _port_in_use
 from ivr.cli.run.embedded_queue import EmbeddedQueue
 from ivr.cli.run.running_file import RunningFile, RunningLine, running_line
 from ivr.cli.run.var_folder import problem_with
-from ivr.settings import Settings
+from ivr.demo.clinic import is_unfinished
+from ivr.demo.sign_ins import add_users
+from ivr.ledger import open_ledger
 from tests.support.paths import ROOT
 
 
@@ -143,16 +146,51 @@ def test_commands_use_the_addresses_of_a_running_line_that_are_not_set(
     assert settings_or_exit().public_url == "http://127.0.0.1:8000"
 
 
+def test_a_line_that_runs_is_not_started_again_even_on_other_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setattr("ivr.cli.run.port_is_free", lambda _port: True)
+    file = RunningFile(tmp_path, RunningLine("http://127.0.0.1:3", "http://127.0.0.1:4", "redis://127.0.0.1:1"))
+    try:
+        for options in ([], ["--empty"]):
+            result = CliRunner().invoke(main, ["run", *options])
+            assert result.exit_code == 2
+            assert "The line runs already: its phone is at http://127.0.0.1:4/." in result.output
+    finally:
+        file.remove()
+    assert not list(tmp_path.glob("infoline.db*"))
+
+
+def test_a_clinic_that_was_interrupted_in_another_database_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/other.db")
+    monkeypatch.setattr("ivr.cli.run.port_is_free", lambda _port: True)
+    ledger = open_ledger(f"sqlite:///{tmp_path}/other.db")
+    ledger.upgrade()
+    with ledger.write() as connection:
+        add_users(connection, datetime(2026, 12, 1, tzinfo=UTC))
+    for options, sentence in (([], "empty that database, then start again"), (["--empty"], "empty that one first")):
+        result = CliRunner().invoke(main, ["run", *options])
+        assert result.exit_code == 2
+        assert sentence in result.output
+    assert is_unfinished(ledger)
+    ledger.close()
+    assert not list(tmp_path.glob("var/set-aside-*"))
+
+
 @pytest.mark.parametrize(("level", "command"), [("1", "make run"), (None, "infoline run")])
 def test_the_advice_about_a_port_in_use_is_the_command_that_was_typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str | None, command: str
+    monkeypatch: pytest.MonkeyPatch, level: str | None, command: str
 ) -> None:
     monkeypatch.delenv("MAKELEVEL", raising=False)
     if level:
         monkeypatch.setenv("MAKELEVEL", level)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        sentence = _port_in_use("PORT", port, Settings(port=port, var_dir=tmp_path))
+        sentence = _port_in_use("PORT", port)
     assert re.search(rf"start the line with PORT=\d+ {command}\.$", sentence)
 
 

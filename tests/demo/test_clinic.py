@@ -12,8 +12,8 @@ from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
 from ivr.demo.appointments import COLUMNS, coming_rows, faulty_rows, past_rows, write_file
-from ivr.demo.clinic import DemoClinic
-from ivr.demo.sign_ins import saved_password, sign_ins
+from ivr.demo.clinic import DemoClinic, is_unfinished
+from ivr.demo.sign_ins import FILE, add_users, create_password, saved_password, sign_ins
 from ivr.ledger import Ledger, Vault
 from ivr.ledger.tables import appointment, call_turn, callback, console_user, incoming_text, text
 from ivr.line.content.loader import Content
@@ -21,7 +21,8 @@ from ivr.people.calls.history import parse_token
 from ivr.people.phones import PhoneFault
 from ivr.reminders.imports.errors import ErrorCode
 from ivr.reminders.imports.importer import Importer
-from tests.support.clinic import NOW, open_clinic
+from ivr.staff.users import Role, add_user, set_active
+from tests.support.clinic import NOW, Clinic, open_clinic
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +82,45 @@ def test_each_turn_of_a_call_is_at_a_state_of_the_line(demo: DemoClinic) -> None
 
 def test_a_database_that_contains_anything_is_left_alone(demo: DemoClinic, folder: Path) -> None:
     before = count(demo, appointment.c.status)
+    assert not is_unfinished(demo.ledger)
     again = DemoClinic(demo.ledger, demo.vault, demo.content, NOW)
     assert not again.build(folder)
     assert count(demo, appointment.c.status) == before
+
+
+@pytest.mark.parametrize("step", ["Importer.run", "DemoClinic._send", "DemoClinic._add_callbacks", "let_users_in"])
+def test_a_clinic_that_was_interrupted_is_known_as_unfinished(
+    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """From the moment when the users are stored, to the moment before they may sign in."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"ivr.demo.clinic.{step}", interrupt)
+    with open_clinic(content, tmp_path) as clinic:
+        assert not is_unfinished(clinic.ledger)
+        with pytest.raises(KeyboardInterrupt):
+            DemoClinic(clinic.ledger, clinic.vault, content, NOW).build(tmp_path)
+        assert is_unfinished(clinic.ledger)
+
+
+def test_users_of_a_hospital_are_never_taken_for_an_unfinished_clinic(clinic: Clinic) -> None:
+    with clinic.ledger.write() as connection:
+        add_users(connection, NOW)
+    assert is_unfinished(clinic.ledger)
+    with clinic.ledger.write() as connection:
+        added = add_user(connection, "ann@hospital.example", "Ann Example", Role.ADMIN, NOW)
+        set_active(connection, added.user.id, active=False)
+    assert not is_unfinished(clinic.ledger)
+
+
+def test_a_password_whose_file_was_left_empty_is_created(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch(mode=0o600)
+    assert saved_password(tmp_path) is None
+    created = create_password(tmp_path)
+    assert len(created) > 10
+    assert saved_password(tmp_path) == created
 
 
 def test_the_users_have_one_password_that_only_this_user_of_the_machine_can_read(
@@ -97,7 +134,7 @@ def test_the_users_have_one_password_that_only_this_user_of_the_machine_can_read
     assert {user.role for user in users} == {"scheduler", "operator", "admin"}
     assert {user.email for user in users} == set(found.emails)
     assert all(PasswordHasher().verify(user.password, found.password) for user in users)
-    assert saved_password(folder, create=True) == found.password
+    assert create_password(folder) == found.password
     assert sign_ins(folder / "elsewhere") is None
 
 

@@ -98,30 +98,39 @@ RUN_HERE = (
     Command("prompts export FOLDER", "prompts export other"),
 )
 
-# The test that runs each, whose file has the words of the command.
+# The test that runs each; a test of a whole page, in PAGES_WITH_A_TEST, is named by its file.
+_PROCFILE = "tests/worker/test_job_worker.py::test_no_process_of_the_procfile_ends_by_itself_even_without_a_queue"
+_FIRST_LOOK = "tests/e2e/test_first_look_page.py"
+_SIMULATOR = "tests/simulator/test_docs.py"
+_FEEDS = "tests/docs/test_feeds.py"
+_RECONCILE = "tests/reminders/outbox/test_restore.py::test_the_command_reconciles_and_refuses_invalid_times"
+_TEACH = "tests/line/lint/test_add_phrase.py::test_a_group_becomes_a_phrase_of_the_draft_in_one_step"
+_WEB = "tests/e2e/test_run.py::test_a_web_process_for_twilio_has_no_console"
 RUN_ELSEWHERE = {
-    "run": "tests/e2e/test_run.py",
-    "run --empty": "tests/e2e/test_run.py",
-    "web": "tests/e2e/test_run.py",
-    "web --doors twilio": "tests/e2e/test_run.py",
-    "worker": "tests/e2e/test_run.py",
-    "clock": "tests/e2e/test_run.py",
-    "call": "tests/e2e/test_calls.py",
-    'call --keys "1,1,0,completed"': "tests/e2e/test_first_look_page.py",
-    "call --keys 5 --json": "tests/simulator/test_docs.py",
-    'text "hello"': "tests/simulator/test_docs.py",
-    'text "can I wear deodorant"': "tests/e2e/test_first_look_page.py",
-    "doctor --connect": "tests/cli/test_doctor.py",
-    "reminders reconcile --since": "tests/reminders/outbox/test_restore.py",
-    "reminders reconcile --since 2026-12-01T03:00": "tests/reminders/outbox/test_restore.py",
-    "reminders watch incoming --once": "tests/docs/test_feeds.py",
-    "reminders pull --fhir http://127.0.0.1:8090/fhir --once": "tests/docs/test_feeds.py",
-    "reminders watch": "tests/feeds/test_folder.py",
-    "reminders pull": "tests/feeds/fhir/test_pull.py",
-    "hl7": "tests/feeds/hl7/sending.py",
-    "hl7 --port 2575": "tests/docs/test_feeds.py",
-    "unanswered teach": "tests/line/lint/test_add_phrase.py",
-    "unanswered teach 3fa2c1 --topic cancer": "tests/line/lint/test_add_phrase.py",
+    "run": "tests/e2e/test_first_look.py::test_without_a_terminal_four_lines_are_all_that_standard_output_gets",
+    "run --empty": "tests/e2e/test_run.py::test_an_empty_start_moves_the_data_of_earlier_runs",
+    "web": _WEB,
+    "web --doors twilio": _WEB,
+    "worker": _PROCFILE,
+    "clock": _PROCFILE,
+    "call": "tests/e2e/test_calls.py::"
+    "test_the_call_command_takes_keys_and_words_that_are_typed_until_somebody_hangs_up",
+    'call --keys "1,1,0,completed"': _FIRST_LOOK,
+    "call --keys 5 --json": _SIMULATOR,
+    'text "hello"': _SIMULATOR,
+    'text "can I wear deodorant"': _FIRST_LOOK,
+    "doctor --connect": "tests/cli/test_doctor.py::"
+    "test_connecting_asks_first_then_sets_the_webhooks_and_then_has_nothing_to_do",
+    "reminders reconcile --since": _RECONCILE,
+    "reminders reconcile --since 2026-12-01T03:00": _RECONCILE,
+    "reminders watch incoming --once": _FEEDS,
+    "reminders pull --fhir http://127.0.0.1:8090/fhir --once": _FEEDS,
+    "reminders watch": _PROCFILE,
+    "reminders pull": _PROCFILE,
+    "hl7": _PROCFILE,
+    "hl7 --port 2575": _FEEDS,
+    "unanswered teach": _TEACH,
+    "unanswered teach 3fa2c1 --topic cancer": _TEACH,
 }
 
 # Other commands of the shell, in blocks. Pages that a test of their own runs from top to bottom:
@@ -134,23 +143,49 @@ PAGES_WITH_A_TEST = {
 
 # Run here in a folder that takes the place of /, by how they begin.
 SHELL_RUN_HERE = (
+    ". .venv/bin/activate",
+    ".venv/bin/pybabel init",
     "cp deploy/systemd/*",
     "echo OTEL_EXPORTER_OTLP_ENDPOINT=",
     "install -D -m 0644",
     "install -d -o infoline",
+    "python -c",
     "python3 -m venv",
 )
 
+# Processes, started here on free ports: how they begin, and what they print when they have started.
+SHELL_STARTED_HERE = {
+    "PUBLIC_URL=https://line.example.org python -m simulator": "phone network",
+    "python -m simulator": "phone network",
+}
+
+# Run by other tests, by how they begin.
+SHELL_RUN_ELSEWHERE = {
+    "promtool test rules": "tests/deploy/test_monitoring.py::test_the_alerts_fire_when_they_should_and_only_then",
+    "python -m http.server": "tests/e2e/test_phone_network.py::"
+    "test_the_exported_fallback_answers_and_transfers_when_the_line_is_down",
+    ".venv/bin/python -m tests.attack": "tests/attack/test_outside.py::test_the_command_finds_the_line_safe",
+}
+
 # Not run: how they begin, and why.
 SHELL_NOT_RUN = {
+    ".ci/run": "runs the tests",
     "/opt/infoline/.venv/bin/pip install --no-deps .": "tests/e2e/test_wheel.py installs this into an environment",
     "/opt/infoline/.venv/bin/pip install --require-hashes": "downloads 100 MB; `make test` installs the same pins",
     "alias infoline=": "needs the user infoline; tests/docs/test_commands.py runs the commands that use it",
     "apt-get install": "changes the machine, and needs root",
+    "chmod 600": "lacks the name of the file; tests/test_env_file.py tries other permissions",
+    "git clone": "lacks the address of the repository; .ci/time-first-call clones it",
+    "honcho start": "a hospital's own runner; tests/worker/test_job_worker.py starts what the Procfile lists",
     "journalctl": "needs systemd as the first process",
     "nginx -t": "needs root; tests/deploy/test_nginx.py checks and runs the configuration",
+    "npm install twilio": "downloads; tests/simulator/test_docs.py uses what it installs",
+    "pip install twilio": "downloads; tests/simulator/test_docs.py uses what it installs",
+    "pipx run pre-commit install": "downloads; tests/docs/test_commands.py compares the hooks with `make lint`",
+    "python3 bootstrap.py": "`make run` runs it on a clean clone, in .ci/time-first-call",
     "sudo -u infoline": "needs that user; tests/deploy/test_backup.py runs deploy/restore.py",
     "systemctl": "needs systemd as the first process; tests/deploy/test_systemd.py checks the units",
+    "systemd-analyze security": "lacks the name of the unit; tests/deploy/test_systemd.py checks each",
     "useradd": "changes the machine, and needs root",
 }
 

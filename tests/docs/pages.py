@@ -15,6 +15,13 @@ CURRENT = [*ROOT_PAGES, *GUIDES]
 ALL_PAGES = [*CURRENT, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs/decisions").glob("*.md"))]
 
 SPAN = re.compile(r"`([^`\n]+)`")
+# In text and on indented lines, what begins with one of these, or with a path that ends in one, is a command.
+PROGRAMS = (
+    *("alias", "apt-get", "chmod", "cp", "curl", "echo", "git", "honcho", "install", "journalctl", "make", "nginx"),
+    *("npm", "openssl", "pg_dump", "pip", "pipx", "podman", "promtool", "psql", "pybabel", "python", "python3"),
+    *("redis-cli", "sh", "sudo", "systemctl", "systemd-analyze", "useradd", "uv"),
+)
+_COMMAND = re.compile(rf"(\w+=\S+ )*([\w./-]*/)?({'|'.join(PROGRAMS)}) \S|\.ci/\w|\. \S+/activate\b")
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
@@ -46,8 +53,17 @@ def infoline_commands(page: Path) -> Iterator[str]:
     candidates = [*SPAN.findall(text), *shell_commands(page)]
     candidates += re.findall(r"^    (infoline .*)", text, re.MULTILINE)
     for candidate in candidates:
-        if match := re.match(r"infoline ((?!-)[^&]*)", candidate):
+        if match := re.match(r"(?:\.venv/bin/)?infoline ((?!-)[^&]*)", candidate):
             yield from _alternatives(re.split(r"  +|;", match[1].strip())[0])
+
+
+def commands_in_text(page: Path) -> Iterator[str]:
+    """The other commands on a page that are outside of its blocks: in code spans, and on indented lines."""
+    text = text_without_blocks(page)
+    for candidate in (*SPAN.findall(text), *re.findall(r"^    +(?:\$ )?(\S.*)", text, re.MULTILINE)):
+        for command in re.split(r"  +|;$", candidate)[0].split(" && "):
+            if _COMMAND.match(command):
+                yield command
 
 
 def _alternatives(usage: str) -> Iterator[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
+from bench.__main__ import PARTS
 from ivr.cli import main
 from ivr.cli.run.example_appointments import write_example
 from ivr.demo.texts import unanswered_rows
@@ -29,27 +33,33 @@ from tests.docs.commands import (
     RUN_ELSEWHERE,
     RUN_HERE,
     SHELL_NOT_RUN,
+    SHELL_RUN_ELSEWHERE,
     SHELL_RUN_HERE,
+    SHELL_STARTED_HERE,
     Command,
 )
-from tests.docs.pages import CURRENT, blocks, infoline_commands
+from tests.docs.pages import CURRENT, PROGRAMS, blocks, commands_in_text, infoline_commands, page_id
+from tests.docs.reach import words_of
+from tests.docs.test_pages import resolve
 from tests.feeds.hl7.messages import siu
 from tests.line.lint.test_runner import skip_the_graph
 from tests.support.clinic import NOW
 from tests.support.paths import ROOT
+from tests.support.processes import wait_until
 from tests.support.workbooks import workbook
 
 BY_A_TEST_OF_THE_PAGE = [ROOT / page for page in PAGES_WITH_A_TEST]
 
 
 def shell_lines() -> list[str]:
-    """The commands in blocks of the shell, without those of `infoline`, which have tables of their own."""
+    """The commands of the shell, without those of `infoline` and make, which have tables of their own."""
     pages = [page for page in CURRENT if page not in BY_A_TEST_OF_THE_PAGE]
     text = "".join(
         block for page in pages for language in ("console", "bash", "sh") for block in blocks(page, language)
     )
     lines = [" ".join(line.removeprefix("$ ").split()) for line in text.replace("\\\n", " ").splitlines()]
-    return sorted({line for line in lines if line and not line.startswith("infoline ")})
+    lines += [line for page in CURRENT for line in commands_in_text(page)]
+    return sorted({line for line in lines if line and not re.match(r"infoline |(\w+=\S+ )*make ", line)})
 
 
 SHOWN = {command for page in CURRENT for command in infoline_commands(page)}
@@ -116,14 +126,23 @@ def test_a_command_on_a_page_runs(command: Command, results: dict[str, Result]) 
 
 @pytest.mark.parametrize(("command", "test"), RUN_ELSEWHERE.items())
 def test_a_command_on_a_page_is_run_by_the_test_that_the_table_names(command: str, test: str) -> None:
-    text = (ROOT / test).read_text()
-    pages = [page for page in CURRENT if command in infoline_commands(page)]
-    if any(page.name in text for page in pages):
+    if test in PAGES_WITH_A_TEST.values():
         # It runs what is on the page.
+        (page,) = (page for page, name in PAGES_WITH_A_TEST.items() if name == test)
+        assert command in infoline_commands(ROOT / page)
         return
-    words = [word for word in shlex.split(command) if re.fullmatch(r"-*[a-z][a-z0-9-]*", word)]
+    # Without the values of options, which a test may choose.
+    given = re.sub(r"(--\S+) [^-]\S*", r"\1", command)
+    words = [word for word in shlex.split(given) if re.fullmatch(r"-*[a-z][a-z0-9-]*", word)]
     assert words
-    assert [word for word in words if f'"{word}"' not in text] == []
+    assert set(words) <= words_of(test)
+
+
+@pytest.mark.parametrize(("start", "test"), SHELL_RUN_ELSEWHERE.items())
+def test_a_command_of_the_shell_is_run_by_the_test_that_the_table_names(start: str, test: str) -> None:
+    words = [word for word in start.split() if re.fullmatch(r"[a-z][a-z.]*", word) and word != "python"]
+    assert words
+    assert set(words) <= words_of(test)
 
 
 def test_the_tables_have_every_command_of_the_pages_and_no_other() -> None:
@@ -146,6 +165,18 @@ def test_a_page_with_a_test_of_its_own_is_read_by_it(page: str, test: str) -> No
     assert f'"{page}"' in (ROOT / test).read_text() or Path(page).name in (ROOT / test).read_text()
 
 
+# What takes the place of names on a page, and of what would change this checkout.
+VALUES = {
+    ".venv/messages.pot": "ivr/web/console/translations/es/LC_MESSAGES/messages.po",
+    "-d ivr/web/console/translations": "-d translations",
+    "-l <code>": "-l fr",
+    "-o infoline -g infoline": f"-o {os.getuid()} -g {os.getgid()}",
+}
+MADE = ("infoline", ".venv", "infoline.env", "infoline.conf", "messages.po")
+# What shows that a command which prints and makes nothing did something.
+THEN = {". .venv/bin/activate": "command -v infoline"}
+
+
 @pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith(SHELL_RUN_HERE)])
 def test_a_command_of_the_shell_on_a_page_runs(line: str, tmp_path: Path) -> None:
     for place in ("/etc/", "/opt/", "/var/lib/", "/var/backups/"):
@@ -153,18 +184,84 @@ def test_a_command_of_the_shell_on_a_page_runs(line: str, tmp_path: Path) -> Non
         line = re.sub(rf"(?<=\s){place}", f"{tmp_path}{place}", line)
     (tmp_path / "etc/systemd/system").mkdir(parents=True)
     (tmp_path / "etc/infoline").mkdir()
-    line = line.replace("-o infoline -g infoline", f"-o {os.getuid()} -g {os.getgid()}")
-    result = subprocess.run(["sh", "-euc", line], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert [path for path in tmp_path.rglob("*") if path.name in ("infoline", ".venv", "infoline.env", "infoline.conf")]
+    for shown, value in VALUES.items():
+        line = line.replace(shown, value.replace("translations", f"{tmp_path}/", 1) if value[:2] == "-d" else value)
+    result = _shell(f"{line}; {THEN.get(line, '')}")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() or [path for path in tmp_path.rglob("*") if path.name in MADE]
+
+
+def _shell(line: str) -> subprocess.CompletedProcess[str]:
+    # As a person types it, not below the make that runs the tests.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["sh", "-euc", line], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith(tuple(SHELL_STARTED_HERE))])
+def test_a_process_on_a_page_starts(line: str, tmp_path: Path) -> None:
+    (printed,) = (words for start, words in SHELL_STARTED_HERE.items() if line.startswith(start))
+    output = tmp_path / "output"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "SIMULATOR_PORT": "0", "PYTHONUNBUFFERED": "1"}
+    with output.open("wb") as file, subprocess.Popen(
+        ["sh", "-euc", line], cwd=ROOT, env=environment, stdout=file, stderr=file, process_group=0
+    ) as process:  # fmt: skip
+        try:
+            wait_until(lambda: printed in output.read_text() or process.poll() is not None)
+            assert process.poll() is None, output.read_text()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def test_every_command_of_the_shell_is_run_or_has_a_reason_and_no_table_names_another() -> None:
     lines = shell_lines()
-    assert len(lines) > 20
-    tables = (*SHELL_RUN_HERE, *SHELL_NOT_RUN)
+    assert len(lines) > 40
+    tables = (*SHELL_RUN_HERE, *SHELL_STARTED_HERE, *SHELL_RUN_ELSEWHERE, *SHELL_NOT_RUN)
     assert [line for line in lines if not line.startswith(tables)] == []
     assert [start for start in tables if not any(line.startswith(start) for line in lines)] == []
+
+
+def test_the_commands_outside_of_blocks_are_found() -> None:
+    found = {page_id(page): list(commands_in_text(page)) for page in CURRENT}
+    assert "python3 bootstrap.py" in found["README.md"]
+    assert "make bench PART=capacity" in found["docs/operations/capacity.md"]
+    assert [line for line in found["docs/operations.md"] if "--allow-host" in line]
+    assert [line for line in found["docs/security.md"] if "tests.attack" in line]
+    # What begins a line of a block begins a command elsewhere, too.
+    programs = {line.split()[0].rpartition("/")[2] for line in shell_lines() if "=" not in line.split()[0]}
+    assert programs - {"run", ".", "activate"} <= set(PROGRAMS)
+
+
+MAKE_WITH_ARGUMENTS = sorted(
+    {line for page in CURRENT for line in commands_in_text(page) if re.search(r"\bmake .*=", line)}
+)
+
+
+@pytest.mark.parametrize("line", MAKE_WITH_ARGUMENTS)
+def test_what_the_arguments_of_make_name_exists(line: str) -> None:
+    dry = re.sub(r"\bmake ", "make -n -o .venv/ready -o .venv/ready-to-run ", line, count=1)
+    result = _shell(dry)
+    assert result.returncode == 0, result.stderr
+    words = shlex.split(result.stdout.splitlines()[-1])
+    if "bench" in words:
+        assert set(words[words.index("bench") + 1 :]) <= set(PARTS)
+        assert words[-1] in PARTS
+    elif "pytest" in words:
+        assert (ROOT / words[-1]).exists()
+    else:
+        command, rest = resolve(words[2:])
+        assert rest
+        command.make_context("run", rest)
+
+
+def test_the_hooks_of_pre_commit_run_what_make_lint_runs() -> None:
+    hooks = re.findall(r"entry: (\S+ \S*)", (ROOT / ".pre-commit-config.yaml").read_text() + " ")
+    lint = _shell("make -n -o .venv/ready lint").stdout
+    assert len(hooks) > 3
+    assert [hook for hook in hooks if hook.split(" --")[0].strip() not in lint] == []
 
 
 def test_every_target_of_make_is_run_by_the_checks_or_has_a_reason() -> None:

@@ -12,11 +12,33 @@ from ivr.env_file import read_env_file
 from ivr.ledger import open_ledger
 from ivr.reminders.alarms import Alarm
 from ivr.settings import Settings
-from tests.docs.pages import SPAN, blocks, page_id, shell_commands
+from tests.docs.pages import CURRENT, SPAN, blocks, page_id, shell_commands
 from tests.support.paths import ROOT
 
 OPERATIONS = sorted((ROOT / "docs/operations").glob("*.md"))
 PAGES = [*OPERATIONS, ROOT / "docs/operations.md", ROOT / "docs/security.md", ROOT / "SECURITY.md"]
+
+
+# The defaults that depend on something else, in words. The code has no value for them, except for the networks.
+IN_WORDS = {
+    "PUBLIC_URL": "`http://127.0.0.1:PORT`",
+    "BIND_HOST": "loopback on a local line, else all interfaces",
+    "TRUSTED_PROXIES": "loopback and private networks",
+    "DATABASE_URL": "SQLite in `VAR_DIR`",
+    "MODEL_DIR": "`models` in `VAR_DIR`",
+    "PROMPTS_DIR": "`prompts/` of the code",
+    "PHONE_HASH_KEY": "derived from the oldest `PHONE_KEY`",
+    "SECRET_KEY": "local line: derived from its keys",
+    # Required on a public line, where nothing can stand in for them.
+    **dict.fromkeys(("PHONE_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"), ""),
+    **dict.fromkeys(("TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM", "TWILIO_API_URL"), ""),
+}
+SETTING_ROWS = [
+    (name, default.strip())
+    for page in CURRENT
+    for table in re.findall(r"^\| Setting \| Meaning \| Default \|\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)
+    for name, default in re.findall(r"^\| `([A-Z0-9_]+)` \|.*\|([^|]*)\|$", table, re.MULTILINE)
+]
 
 
 def section(page: str, heading: str) -> str:
@@ -45,6 +67,38 @@ def test_the_sample_of_the_settings_file_can_be_read(tmp_path: Path) -> None:
     values = read_env_file(path, [name.upper() for name in Settings.model_fields])
     assert values["BIND_HOST"] == "127.0.0.1"
     Settings.model_validate({name.lower(): value for name, value in values.items() if value})
+
+
+def default_on_a_page(value: object) -> str:
+    """How the tables write a default value."""
+    if isinstance(value, Path):
+        return f"`./{value}`"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int | float):
+        return f"{value:.15g}"
+    return f"`{value}`" if value else "none"
+
+
+@pytest.mark.parametrize(("name", "default"), SETTING_ROWS)
+def test_the_default_of_a_setting_is_the_one_of_the_code(name: str, default: str) -> None:
+    field = Settings.model_fields[name.lower()]
+    if name in IN_WORDS:
+        assert default == IN_WORDS[name]
+        assert not field.default or name in ("PROMPTS_DIR", "TRUSTED_PROXIES")
+    else:
+        # "none: no alarm" says what follows from it.
+        assert re.sub(r"^none: .*", "none", default) == default_on_a_page(field.default)
+
+
+def test_the_proxies_that_are_trusted_by_default_are_in_private_networks() -> None:
+    networks = Settings().proxy_networks
+    assert networks
+    assert all(network.is_private or network.is_loopback for network in networks)
+
+
+def test_each_setting_is_in_a_table_with_its_default() -> None:
+    assert sorted(name for name, _ in SETTING_ROWS) == sorted(name.upper() for name in Settings.model_fields)
 
 
 def test_the_image_is_built_by_the_steps_of_the_installation() -> None:

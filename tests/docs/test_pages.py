@@ -157,6 +157,36 @@ def test_a_page_stays_short_enough_to_read(page: Path) -> None:
     assert len(page.read_text().splitlines()) <= 400
 
 
+# On one page: what fits into so many words, without its pictures and tables of commands.
+ONE_PAGE = {"README.md": 800, "docs/schedulers.md": 700}
+
+
+@pytest.mark.parametrize(("page", "most"), ONE_PAGE.items())
+def test_a_page_that_a_person_reads_at_once_is_one_page(page: str, most: int) -> None:
+    text = re.sub(r"^ {4}.*$|!\[.*?\]\(.*?\)", "", text_without_blocks(ROOT / page), flags=re.MULTILINE)
+    assert len(re.findall(r"\w[\w'’-]*", re.sub(r"\]\(.*?\)", "]", text))) <= most
+
+
+def readme_section(heading: str) -> str:
+    text = (ROOT / "README.md").read_text()
+    return re.split(r"^## ", text.split(f"## {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_readme_begins_with_three_sentences_and_pictures() -> None:
+    start = re.split(r"^\|", (ROOT / "README.md").read_text().partition("\n")[2], maxsplit=1, flags=re.MULTILINE)
+    assert len(re.findall(r"[.!?](?:\s|$)", start[0])) == 3
+    pictures = re.findall(r"!\[([^\]]+)\]\((docs/images/[\w-]+\.png)\)", start[1])
+    assert [Path(file).stem for _, file in pictures] == ["phone", "today"]
+
+
+def test_the_readme_says_in_ten_items_with_a_link_each_what_the_line_does() -> None:
+    items = re.findall(r"^- (.*?)(?=^- |\Z)", readme_section("What it does"), re.MULTILINE | re.DOTALL)
+    assert len(items) == 10
+    for item in items:
+        assert len(item.strip().splitlines()) <= 2, item
+        assert re.search(r"\]\([^)]+\)", item), item
+
+
 @pytest.mark.parametrize("page", CURRENT, ids=page_id)
 def test_every_make_target_and_file_on_a_page_exists(page: Path) -> None:
     text = page.read_text()

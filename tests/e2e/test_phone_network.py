@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from ivr.ledger.tables import call_turn
 from simulator.webhook import Webhook
 from tests.e2e.running import RunningLine, until
 from tests.support.network import Line, Network
+from tests.support.processes import free_port, wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -48,18 +49,22 @@ def fallback_server(tmp_path: Path) -> Iterator[str]:
     result = CliRunner().invoke(main, ["doctor", "--write-fallback", str(tmp_path / "fallback.xml")])
     assert result.exit_code == 0, result.output
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments, directory=str(tmp_path))
+    port = free_port()
+    # As docs/operations.md says.
+    command = [sys.executable, "-m", "http.server", str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        url = f"http://127.0.0.1:{port}/fallback.xml"
+        wait_until(lambda: _is_served(url))
+        yield url
+        server.terminate()
 
-        def log_message(self, *_: object) -> None:
-            pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/fallback.xml"
-    server.shutdown()
-    server.server_close()
+def _is_served(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def test_the_exported_fallback_answers_and_transfers_when_the_line_is_down(fallback_server: str) -> None:

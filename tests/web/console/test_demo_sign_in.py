@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from ivr import clock, create_app
-from ivr.demo.sign_ins import add_users
+from ivr.demo.sign_ins import add_users, let_users_in
 from ivr.ledger.tables import console_user
 from ivr.settings import load
 from ivr.web.console.app import create_console
@@ -22,7 +22,8 @@ def console_with(monkeypatch: pytest.MonkeyPatch, demo: str) -> Console:
     monkeypatch.setattr(clock, "unshifted_now", lambda: NOW)
     services = create_app(load(), doors="twilio").extensions["infoline"]
     with services.ledger.write() as connection:
-        add_users(connection, PASSWORD, NOW)
+        add_users(connection, NOW)
+        let_users_in(connection, PASSWORD, NOW)
     return Console(create_console(services), services)
 
 
