@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     from ivr.people.calls.call_log import CallLog
     from ivr.people.inbound.answer_limit import AnswerLimit
     from ivr.people.inbound.incoming import IncomingTextLog
+    from ivr.people.inbound.loops import LoopLimits
     from ivr.people.inbound.unanswered import UnansweredLog
     from ivr.people.profile import ProfileReader
     from ivr.people.spool import open_spool
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
     texts = IncomingTextLog(ledger, vault)
     limits = RequestLimits(settings.requested_texts_per_number, settings.requested_texts_per_hour)
     callback_limits = CallbackLimits(settings.callbacks_per_number, settings.callbacks_per_hour)
+    shared = settings.var_dir / "limits"
     services = app.extensions["infoline"] = Services(
         settings=settings,
         ledger=ledger,
@@ -89,9 +91,12 @@ def create_app(settings: Settings | None = None, doors: Doors = "all") -> Flask:
         spool=spool,
         requests=RequestCounts(settings.var_dir / "requests"),
         stopping=stopping,
-        answers=AnswerLimit(max(1, settings.answered_texts_per_hour // settings.web_workers)),
-        call_limit=CallLimit(settings.calls_at_once, settings.calls_per_number, settings.web_workers),
+        answers=AnswerLimit(shared, settings.answered_texts_per_hour),
+        call_limit=CallLimit(shared, settings.calls_at_once, settings.calls_per_number, vault.hash),
+        loop_limits=LoopLimits(settings.answered_texts_per_number, settings.unclear_texts_per_number),
     )
+    if error := services.answers.error or services.call_limit.error:
+        log.get_logger().warning("limits_not_shared", reason=error.strerror)
     for module in (receipts, audio, metrics, health):
         app.register_blueprint(module.blueprint)
     health.register_probes(app)

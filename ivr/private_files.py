@@ -12,7 +12,7 @@ from pathlib import Path
 _CONTENT = (
     "infoline.db*", "local-keys.json", "claims.json", "clock-shift", "running-line.json", "demo-password",
     "example-*.csv", "kept", "kept-forms", "uploads", "logs", "queue", "releases", "set-aside-*",
-    "prompt-jobs", "doctor", "bodies", "api-rates",
+    "prompt-jobs", "doctor", "bodies", "api-rates", "limits",
 )  # fmt: skip
 
 

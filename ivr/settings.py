@@ -95,13 +95,16 @@ class Settings(FeedSettings):
     requested_texts_per_number: int = Field(default=8, ge=1)
     requested_texts_per_hour: int = Field(default=200, ge=1)
     answered_texts_per_hour: int = Field(default=3000, ge=1)
+    # The line looks at this many earlier texts of a sender (MAX_TEXTS in ivr/people/inbound/incoming.py).
+    answered_texts_per_number: int = Field(default=30, ge=1, le=60)
+    unclear_texts_per_number: int = Field(default=5, ge=1, le=60)
     webhook_hosts: str = ""
     api_requests_per_minute: int = Field(default=600, ge=1)
     keep_questions_days: int = Field(default=30, ge=1)
     keep_calls_days: int = Field(default=90, ge=1)
     keep_numbers_days: int = Field(default=90, ge=14)
     keep_evidence_days: int = Field(default=1827, ge=365)
-    calls_at_once: int = Field(default=1000, ge=1)
+    calls_at_once: int = Field(default=1000, ge=1, le=1_000_000)
     calls_per_number: int = Field(default=300, ge=1)
     callbacks_per_number: int = Field(default=4, ge=1)
     callbacks_per_hour: int = Field(default=120, ge=1)

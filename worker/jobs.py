@@ -133,12 +133,13 @@ def reseal_data(seconds: int) -> int:
     report = reseal(context.ledger, vault, should_stop=lambda: shutdown.is_set() or time.monotonic() > ends_at)
     if not report.is_finished:
         return report.resealed
-    now, older = clock.now(), sorted(set(vault.key_ids.split()) - {vault.newest_key_id})
+    now = clock.now()
     with context.ledger.write() as connection:
         record_reseal(connection, vault, report, now)
         audit.record(connection, Actor("infoline worker"), AuditKind.KEYS_ROTATED, now, values=report.resealed)
     if report.is_complete:
-        log.get_logger().info("older_keys_unused", keys=older)
+        if report.retired:
+            log.get_logger().info("older_keys_unused", keys=report.retired)
     else:
         waits_for = sorted(report.in_use | report.unreadable.keys())
         log.get_logger().warning("older_keys_needed", keys=waits_for)

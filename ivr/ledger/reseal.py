@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,13 +25,14 @@ _RESEALED, _INCOMPLETE = "resealed", "-"
 @dataclass
 class ResealReport:
     """resealed: the number of values. unreadable: how many values need a missing key, by its id. in_use: the ids of
-    older keys that still encrypt data, which a process with an older PHONE_KEY has just written. is_finished: False if
-    the run was stopped."""
+    older keys that still encrypt data, which a process with an older PHONE_KEY has just written. retired: those of keys
+    that were required until this run, and encrypt nothing now. is_finished: False if the run was stopped."""
 
     resealed: int = 0
     is_finished: bool = True
     unreadable: Counter[str] = field(default_factory=Counter)
     in_use: set[str] = field(default_factory=set)
+    retired: list[str] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -69,7 +70,8 @@ def reseal(
     with ledger.write() as connection:
         used = used_keys(connection) - {vault.newest_key_id}
         report.in_use = used & set(vault.key_ids.split())
-        _delete_marks(connection, recorded_keys(connection) - used - {vault.newest_key_id})
+        report.retired = sorted(recorded_keys(connection) - used - {vault.newest_key_id})
+        _delete_marks(connection, report.retired)
     return report
 
 
@@ -137,5 +139,5 @@ def _reseal_value(
     report.resealed += connection.execute(change).rowcount
 
 
-def _delete_marks(connection: Connection, key_ids: set[str]) -> None:
+def _delete_marks(connection: Connection, key_ids: Iterable[str]) -> None:
     connection.execute(delete(mark).where(mark.c.name.in_([key_mark(key_id) for key_id in key_ids])))

@@ -130,6 +130,17 @@ def is_e164(text: str) -> bool:
     return bool(_E164.match(text)) and text not in _WITHHELD
 
 
+def written_forms(e164: str) -> re.Pattern[str]:
+    """A pattern that finds a number in a text: with or without its country code, however its digits are grouped.
+
+    HL7 separates the parts of a number by ^.
+    """
+    number = phonenumbers.parse(e164)
+    between = r"[\s().^/-]*"
+    country, national = (between.join(str(part)) for part in (number.country_code, number.national_number))
+    return re.compile(rf"(?<!\d)(?:{country}{between})?0?{between}{national}(?!\d)", re.ASCII)
+
+
 def format_phone(e164: str) -> str:
     """Return a US number as 603-555-0123 and any other unchanged."""
     match = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", e164, re.ASCII)

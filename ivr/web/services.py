@@ -15,6 +15,7 @@ from ivr.people.calls.call_limit import CallLimit
 from ivr.people.calls.call_log import CallLog
 from ivr.people.inbound.answer_limit import AnswerLimit
 from ivr.people.inbound.incoming import IncomingTextLog
+from ivr.people.inbound.loops import LoopLimits
 from ivr.people.inbound.unanswered import UnansweredLog
 from ivr.people.profile import ProfileReader
 from ivr.releases.cache import ReleaseCache
@@ -38,6 +39,7 @@ class Services:
     requests: RequestCounts
     answers: AnswerLimit
     call_limit: CallLimit
+    loop_limits: LoopLimits
     # Set at the end of the process: ends the threads that watch something.
     stopping: threading.Event
     # Whether a text may wait for a write to the database.

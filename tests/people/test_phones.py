@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from ivr.people.phones import PhoneNumber, parse_phone
+from ivr.people.phones import PhoneNumber, parse_phone, written_forms
 
 COUNTRIES = [("US",), ("US", "CA"), ("US", "MX"), ("CA",), ("GB", "US"), ("DE",)]
 REGIONS = {"US": ("US", "PR", "VI", "GU", "MP", "AS")}
@@ -72,3 +72,29 @@ def test_the_librarys_example_of_each_country_is_read_as_people_write_it(country
 def test_the_numbers_of_fiction_count_in_every_area_of_the_country():
     assert parse_phone("(603) 555-0123") == PhoneNumber("+16035550123")
     assert not isinstance(parse_phone("(800) 555-0123"), PhoneNumber)
+
+
+WRITTEN = [
+    "6035550123",
+    "(603) 555-0123",
+    "+1 603.555.0123",
+    "16035550123",
+    "^PRN^PH^^1^603^5550123",
+    "tel:+1-603-5550123",
+]
+NOT_WRITTEN = ["6035550124", "603555012", "60355501234", "96035550123", "603 555 x 0123", ""]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_a_number_is_found_however_it_is_written(text):
+    assert written_forms("+16035550123").search(f"PID|1||{text}|M")
+
+
+@pytest.mark.parametrize("text", NOT_WRITTEN)
+def test_another_number_is_not_found(text):
+    assert not written_forms("+16035550123").search(f"PID|1||{text}|M")
+
+
+@pytest.mark.parametrize("text", ["+442071838750", "020 7183 8750", "+44 (0)20 7183 8750"])
+def test_a_number_of_another_country_is_found(text):
+    assert written_forms("+442071838750").search(text)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -61,6 +62,11 @@ class Clinic:
 
     def __init__(self, ledger, vault, content, folder: Path) -> None:
         self.ledger, self.vault, self.content, self.folder = ledger, vault, content, folder
+
+    def texts_to(self, *countries: str) -> None:
+        """Let the content allow these countries only."""
+        rules = self.content.config.reminders.model_copy(update={"countries": list(countries)})
+        self.content = replace(self.content, config=self.content.config.model_copy(update={"reminders": rules}))
 
     def import_rows(
         self, *rows: dict[str, str], now: datetime = NOW, name: str = "appointments.csv", strict: bool = False

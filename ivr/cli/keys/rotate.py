@@ -35,8 +35,9 @@ def print_hash_key() -> None:
 def rotate(forget_lost: bool, status: bool, as_json: bool) -> None:
     """Encrypt all stored data with the newest PHONE_KEY.
 
-    First add the new key in front of PHONE_KEY, and restart all processes. Workers then do this too, little by little;
-    this command does it at once. If it is interrupted, run it again. It prints when older keys may be removed.
+    First set PHONE_HASH_KEY, add the new key behind the others in PHONE_KEY, and restart all processes; then move it to
+    the front, and restart them again. Workers then do this too, little by little; this command does it at once. If it
+    is interrupted, run it again. It prints when older keys may be removed.
     """
     if status:
         sys.exit(_print_status(as_json))
@@ -77,17 +78,12 @@ def _print_result(context: CommandContext, report: ResealReport) -> int:
         print_wrapped(
             "Before you remove older keys from PHONE_KEY, set PHONE_HASH_KEY to the output of `infoline keys hash-key`."
         )
+    older = f"Older keys (key id {', '.join(report.retired)})" if report.retired else "Older keys"
     print_wrapped(
-        f"{_older_keys(context)} may then be removed from PHONE_KEY, once each machine with files in VAR_DIR/kept has"
-        " run this command. Keep them with the backups that need them."
+        f"{older} may then be removed from PHONE_KEY, once each machine with files in VAR_DIR/kept has run this"
+        " command. Keep them with the backups that need them."
     )
     return 0
-
-
-def _older_keys(context: CommandContext) -> str:
-    """The keys behind the newest one, by their ids, which reveal nothing about them."""
-    ids = sorted(set(context.vault.key_ids.split()) - {context.vault.newest_key_id})
-    return f"Older keys (key id {', '.join(ids)})" if ids else "Older keys"
 
 
 def _print_status(as_json: bool) -> int:
@@ -117,4 +113,6 @@ def _note(row: Mapping[str, object]) -> str:
         return "the newest"
     if not row["in_phone_key"]:
         return "not in PHONE_KEY: these values cannot be read"
-    return "still needed" if row["values"] else "unused: it may be removed from PHONE_KEY"
+    if row["values"]:
+        return "still needed"
+    return "unused: it may be removed from PHONE_KEY, unless it is the next one"

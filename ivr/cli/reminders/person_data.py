@@ -56,6 +56,7 @@ def erase(number: str, yes: bool) -> None:
     appointments are deleted too: if a later file contains them, they come back. With `-` as NUMBER, the number is read
     from standard input.
     """
+    from ivr.feeds.unread import settle_alarms
     from ivr.reminders.retention.person_data import TextOnItsWay, erase_person
 
     phone = phone_or_exit(_typed(number))
@@ -67,7 +68,9 @@ def erase(number: str, yes: bool) -> None:
         context.ledger.overwrite_deleted(connection)
         context.ledger.exclusive_lock(connection)
         erased = erase_person(connection, vault, phone, clock.now())
-        context.add_entry(connection, AuditKind.PERSON_ERASED, person=erased)
+        # Messages that nobody could read may have been about this person.
+        settle_alarms(connection, clock.now())
+        context.add_entry(connection, AuditKind.PERSON_ERASED, person=erased.person_id if erased else None)
     if erased is None:
         echo(f"Nothing was stored about {format_phone(phone)}.")
         return

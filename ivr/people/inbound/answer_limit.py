@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections import deque
-from datetime import datetime, timedelta
-from threading import Lock
+from datetime import datetime
+from pathlib import Path
 
-PERIOD = timedelta(hours=1)
+from ivr.people.hourly_counts import NAME_BYTES, HourlyCounts
+
+_ALL = bytes(NAME_BYTES)
 
 
 class AnswerLimit:
-    """Counts the answers of one web process. per_hour: the most in any hour."""
+    """Counts the answers of all processes that share a folder. per_hour: the most in any hour."""
 
-    def __init__(self, per_hour: int) -> None:
-        self._per_hour = per_hour
-        self._answered_at: deque[datetime] = deque()
-        self._lock = Lock()
+    def __init__(self, folder: Path, per_hour: int) -> None:
+        self._answers = HourlyCounts(folder / "answers", per_hour, sets=1)
         self._was_reached = False
+
+    @property
+    def error(self) -> OSError | None:
+        """Why the answers are counted by this process alone; None if they are not."""
+        return self._answers.memory.error
 
     def admit(self, now: datetime) -> bool:
         """Count one more answer. Returns False, and counts nothing, if the limit is reached."""
-        with self._lock:
-            while self._answered_at and self._answered_at[0] <= now - PERIOD:
-                self._answered_at.popleft()
-            if len(self._answered_at) >= self._per_hour:
-                self._was_reached = True
-                return False
-            self._answered_at.append(now)
-            return True
+        is_admitted = self._answers.admit(_ALL, now.timestamp())
+        if not is_admitted:
+            self._was_reached = True
+        return is_admitted
 
     def was_reached(self) -> bool:
-        """Return whether an answer was refused since the last time this was asked."""
-        with self._lock:
-            reached, self._was_reached = self._was_reached, False
-            return reached
+        """Return whether an answer was refused since the last time this was asked, in this process."""
+        reached, self._was_reached = self._was_reached, False
+        return reached

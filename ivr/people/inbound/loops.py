@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -12,9 +13,7 @@ from ivr.people.inbound.incoming import AnsweredText
 # The outcome of the last text that gets an answer before a silence.
 SILENCED = "silenced"
 SILENCE = timedelta(hours=1)
-# The most answers within a period: to idle texts, which match nothing or repeat an earlier one, and to all texts.
-MAX_IDLE_ANSWERS, IDLE_PERIOD = 5, timedelta(minutes=10)
-MAX_ANSWERS, PERIOD = 30, timedelta(hours=1)
+IDLE_PERIOD, PERIOD = timedelta(minutes=10), timedelta(hours=1)
 # Red flags are answered this often within the hour, and then once an hour: an automatic reply may contain one.
 MAX_RED_FLAGS, RED_FLAG_PERIOD = 3, timedelta(hours=1)
 NO_MATCH = "none"
@@ -23,7 +22,20 @@ URGENT, LEADING_AWAY, URGENT_PERIOD = "urgent", frozenset({"help", "start", "men
 LoopVerdict = Literal["answer", "last", "silence"]
 
 
-def loop_verdict(recent: Sequence[AnsweredText], body_hash: str, outcome: str, now: datetime) -> LoopVerdict:
+@dataclass(frozen=True)
+class LoopLimits:
+    """The most answers to one sender. all: in PERIOD. idle: in IDLE_PERIOD, to texts that match nothing or repeat one.
+
+    The last one says that the line will be silent.
+    """
+
+    all: int = 30
+    idle: int = 5
+
+
+def loop_verdict(
+    recent: Sequence[AnsweredText], body_hash: str, outcome: str, now: datetime, limits: LoopLimits
+) -> LoopVerdict:
     """Decide whether to answer a text, to reply that the line will be silent (`last`), or to stay silent.
 
     recent: this number's earlier texts, newest first. body_hash: the keyed hash of the normalized text. An opt-out is
@@ -36,7 +48,7 @@ def loop_verdict(recent: Sequence[AnsweredText], body_hash: str, outcome: str, n
         return "answer" if len(same) < MAX_RED_FLAGS or not any(text.replies for text in same) else "silence"
     if any(text.outcome == SILENCED and text.replies and text.at > now - SILENCE for text in recent):
         return "silence"
-    if sum(bool(text.replies) and text.at > now - PERIOD for text in recent) + 1 >= MAX_ANSWERS:
+    if sum(bool(text.replies) and text.at > now - PERIOD for text in recent) + 1 >= limits.all:
         return "last"
     if _is_idle(outcome, body_hash, recent):
         idle = sum(
@@ -45,7 +57,7 @@ def loop_verdict(recent: Sequence[AnsweredText], body_hash: str, outcome: str, n
             and _is_idle(text.outcome, text.body_hash, recent[index + 1 :])
             for index, text in enumerate(recent)
         )
-        if idle + 1 >= MAX_IDLE_ANSWERS:
+        if idle + 1 >= limits.idle:
             return "last"
     return "answer"
 

@@ -17,7 +17,7 @@ from ivr.line.content.config import ReminderStep
 from ivr.line.content.loader import Content
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.alarms import Alarm, clear_other_subjects, raise_alarm
-from ivr.reminders.outbox.exclusive_claim import RETRY_UNREADY, ClaimedText, PendingTexts, blocked_reason
+from ivr.reminders.outbox.exclusive_claim import RETRY_UNREADY, ClaimedText, PendingTexts
 from ivr.reminders.outbox.text_states import COUNTED, TextState, cancel_planned, create_texts, reminder_row, transition
 from ivr.reminders.schedule.message import MissingText, appointment_values
 from ivr.reminders.schedule.plan import (
@@ -157,7 +157,7 @@ class DueReminders(PendingTexts):
             # A step with a planned row was due before, or staff made it due.
             early=rows.keys(),
         )
-        reason = blocked_reason(row.opted_out_at, row.landline)
+        reason = self.blocked(row, row.opted_out_at) if decision.send else None
         if decision.send and reason:
             decision.skips.append((decision.send, reason))
             decision.send = None

@@ -20,6 +20,7 @@ from ivr.ledger import Ledger, Vault
 from ivr.ledger.vault import UnknownKey
 from ivr.line.content.loader import Content
 from ivr.line.text.gsm7 import count_segments
+from ivr.people.phones import is_reachable
 from ivr.reminders.alarms import Alarm, last_probe, raise_alarm, raise_missing_key, raised, record_probe
 from ivr.reminders.outbox.restore_guard import RESTORED, RestoreGuard, increase_send_count, send_count
 from ivr.reminders.schedule.message import reminder_text
@@ -125,6 +126,17 @@ class PendingTexts(ABC):
                 segments -= text.segments
         return claimed
 
+    def blocked(self, row: Row[Any], opted_out_at: datetime | None) -> Reason | None:
+        """Why the person of a row cannot be texted now; None if they can. Raises UnknownKey.
+
+        `countries` may have changed since the number was imported.
+        """
+        reason = blocked_reason(opted_out_at, row.landline)
+        if reason:
+            return reason
+        is_allowed = is_reachable(self.vault.open(row.phone_sealed), self.content.config.reminders.countries)
+        return None if is_allowed else Reason.NOT_ALLOWED
+
     def render(
         self, row: Row[Any], prompt: str, language: str, values: Mapping[str, str], until: datetime
     ) -> ClaimedText:
@@ -146,5 +158,5 @@ class PendingTexts(ABC):
 
 
 def blocked_reason(opted_out_at: datetime | None, landline: bool) -> Reason | None:
-    """Why a person cannot be texted; None if they can."""
+    """Why a person cannot be texted, whatever the number; None if they can."""
     return Reason.OPTED_OUT if opted_out_at else Reason.LANDLINE if landline else None

@@ -150,7 +150,7 @@ class RequestedTexts(PendingTexts):
         """The text, or the reason not to send it."""
         until = row.asked_at + USEFUL_FOR
         opted_out_at = None if row.step == OPT_OUT_CONFIRMATION else row.opted_out_at
-        reason = blocked_reason(opted_out_at, row.landline) or (Reason.LATE if self.now >= until else None)
+        reason = self.blocked(row, opted_out_at) or (Reason.LATE if self.now >= until else None)
         if reason:
             return reason
         config = self.content.config

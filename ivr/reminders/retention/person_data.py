@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from ivr.ledger.tables import (
 )
 from ivr.people.persons import erased_values
 from ivr.reminders.outbox.text_states import TextState
+from ivr.reminders.retention.person_messages import delete_messages, exported_message, messages_about
 from ivr.reminders.retention.rules import delete_appointments
 
 # What names another table's rows, or is of use to nobody but the line.
@@ -44,7 +46,10 @@ _INTERNAL = frozenset(
         "changed_from",
     }
 )
-NOT_LINKED = "Turns of calls and unanswered questions are stored without a number, so they are not part of this."
+NOT_LINKED = (
+    "Turns of calls and unanswered questions are stored without a number, so they are not part of this. Nor are copies"
+    " that are deleted within two days: see docs/retention.md."
+)
 
 
 class TextOnItsWay(Exception):
@@ -58,7 +63,9 @@ def person_data(connection: Connection, vault: Vault, phone: str) -> dict[str, A
     """
     row = connection.execute(select(person).where(person.c.phone_hash == vault.hash(phone))).first()
     incoming = _rows(connection, incoming_text, incoming_text.c.phone_hash == vault.hash(phone))
-    if row is None and not incoming:
+    booked = _rows(connection, appointment, appointment.c.person_id == row.id) if row is not None else []
+    messages = messages_about(connection, vault, phone, {each.appointment_id for each in booked})
+    if row is None and not incoming and not messages:
         return None
     data: dict[str, Any] = {"number": phone, "not_included": NOT_LINKED}
     if row is not None:
@@ -68,10 +75,7 @@ def person_data(connection: Connection, vault: Vault, phone: str) -> dict[str, A
         data |= _public(row, vault)
         data |= {
             "consent_requests": [_public(event, vault) for event in mine[opt_out_event]],
-            "appointments": [
-                _appointment(connection, vault, booked)
-                for booked in _rows(connection, appointment, appointment.c.person_id == row.id)
-            ],
+            "appointments": [_appointment(connection, vault, each) for each in booked],
             "other_texts": [
                 _text(connection, vault, sent)
                 for sent in _rows(connection, text, (text.c.person_id == row.id) & text.c.appointment_id.is_(None))
@@ -80,26 +84,39 @@ def person_data(connection: Connection, vault: Vault, phone: str) -> dict[str, A
             "work_items": [_public(item, vault) for item in mine[todo]],
         }
     data["incoming_texts"] = [_incoming(received, vault) for received in incoming]
+    data["messages"] = [exported_message(message, vault) for message in messages]
     return data
 
 
-def erase_person(connection: Connection, vault: Vault, phone: str, now: datetime) -> int | None:
+@dataclass(frozen=True)
+class Erased:
+    """Whose data was deleted: the id of the person, if the number had one."""
+
+    person_id: int | None
+
+
+def erase_person(connection: Connection, vault: Vault, phone: str, now: datetime) -> Erased | None:
     """Delete all that is stored about a number (E.164), in a transaction that holds the exclusive lock.
 
     An opt-out, and when it was asked for, stay with the hash of the number, so that it is never texted again; the words
-    of the request are deleted. Returns the id of the person; None if nothing was stored. Raises TextOnItsWay.
+    of the request are deleted. Returns None if nothing was stored. Raises TextOnItsWay.
     """
     hashed = vault.hash(phone)
-    connection.execute(delete(incoming_text).where(incoming_text.c.phone_hash == hashed))
+    count = connection.execute(delete(incoming_text).where(incoming_text.c.phone_hash == hashed)).rowcount
     row = connection.execute(select(person).where(person.c.phone_hash == hashed).with_for_update()).first()
     if row is None:
-        return None
+        count += delete_messages(connection, vault, phone, ())
+        return Erased(None) if count else None
     is_mine = text.c.person_id == row.id
-    appointments = connection.execute(select(appointment.c.id).where(appointment.c.person_id == row.id)).scalars().all()
+    booked = connection.execute(
+        select(appointment.c.id, appointment.c.appointment_id).where(appointment.c.person_id == row.id)
+    ).all()
+    appointments = [each.id for each in booked]
     texts = is_mine | text.c.appointment_id.in_(appointments)
     on_its_way = text.c.state.in_((TextState.CLAIMED, TextState.UNCERTAIN))
     if connection.execute(select(text.c.id).where(texts, on_its_way)).first():
         raise TextOnItsWay("A text to this number is being sent: try again in a few minutes.")
+    delete_messages(connection, vault, phone, [each.appointment_id for each in booked])
     changes = (staged_change.c.person_id == row.id) | staged_change.c.appointment.in_(appointments)
     connection.execute(delete(staged_change).where(changes))
     delete_appointments(connection, vault, appointments, now)
@@ -113,7 +130,7 @@ def erase_person(connection: Connection, vault: Vault, phone: str, now: datetime
     else:
         connection.execute(update(opt_out_event).where(is_event).values(evidence_sealed=None))
         connection.execute(update(person).where(person.c.id == row.id).values(erased_values(vault, now)))
-    return int(row.id)
+    return Erased(int(row.id))
 
 
 def _rows(connection: Connection, table: Table, condition: Any) -> list[Row[Any]]:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     CONFIRMED = "confirmed"
     OPTED_OUT = "opted_out"
     LANDLINE = "landline"
+    NOT_ALLOWED = "not_allowed"  # a number of a country or kind that the line does not text, or not any more
     CANCELLED = "cancelled"
     MOVED = "moved"
     WITHDRAWN = "withdrawn"  # the requested topic is no longer in the prompts

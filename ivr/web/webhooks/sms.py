@@ -66,7 +66,7 @@ def _answer(services: Services, webhook: Webhook, *, waits: bool) -> bytes:
     outcome = decide_outcome(text.parsed, opted_out=opted_out, reminder_asks=reminder_asks)
     if not opted_out and repeats_urgent(text.profile.recent, outcome, text.now):
         outcome = URGENT
-    verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now)
+    verdict = loop_verdict(text.profile.recent, text.body_hash, outcome, text.now, services.loop_limits)
     # What a text asks for is recorded, but a reply to a foreign or premium-rate number would cost too much.
     is_costly = not is_reachable(text.sender, line.content.config.reminders.countries)
     is_capped = verdict == "answer" and outcome not in ALWAYS_ANSWERED and not services.answers.admit(text.now)

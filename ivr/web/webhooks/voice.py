@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from urllib.parse import parse_qs
@@ -67,7 +66,7 @@ def _begin(call: _Call) -> bytes:
     """Return the welcome, or refuse the call without an answer, which costs nothing, if there are too many."""
     services, form = call.services, call.form
     caller = form.caller if is_e164(form.caller) else ""
-    refusal = services.call_limit.admit(form.call_sid, caller, time.monotonic())
+    refusal = services.call_limit.admit(form.call_sid, caller, clock.now().timestamp())
     if refusal:
         services.requests.note(CALLS, "refused", refusal)
         return BUSY
@@ -96,7 +95,7 @@ class _Call:
     def turn(self, state: str) -> bytes:
         heard = self._input_at(state)
         turn = self._resolve(self.line.next_turn(state, heard, self.holds, self.language))
-        self.services.call_limit.touch(self.form.call_sid, time.monotonic())
+        self.services.call_limit.touch(self.form.call_sid, clock.now().timestamp())
         self._count(heard)
         return self.document(turn, _log_entry(heard))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import timedelta
 
@@ -10,10 +11,13 @@ from click.testing import CliRunner
 from sqlalchemy import insert, update
 
 from ivr.cli import main
+from ivr.ledger import Vault
 from ivr.ledger.tables import (
+    alarm,
     appointment,
     audit_entry,
     callback,
+    hl7_message,
     incoming_text,
     metadata,
     offered_choice,
@@ -25,6 +29,7 @@ from ivr.ledger.tables import (
 from ivr.people.callbacks import CallbackRequest, save_callback
 from ivr.people.persons import opt_out
 from ivr.people.work_items import add_work_item
+from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.on_demand import RequestLimits, TextRequest, request_text
 from tests.support.clinic import NOW, at, row
 
@@ -50,7 +55,39 @@ def clinic(clinic_for_commands):
         received = {"id": "1", "phone_hash": clinic.vault.hash(E164), "at": NOW, "asked": "x", "outcome": "cancer"}
         connection.execute(insert(incoming_text).values(**received, replies_sealed=replies))
         connection.execute(update(todo).values(note_sealed=clinic.vault.seal("asks for Ondine")))
+        connection.execute(insert(hl7_message), feed_messages(clinic.vault))
+        raise_alarm(connection, Alarm.FHIR_REJECTED, NOW, "[]")
     return clinic
+
+
+def feed_messages(vault):
+    """What feeds have sent about the patient, in each way in which it is stored, and two messages about another."""
+    cells = {"phone": "(603) 555-0110", "first_name": "Zephyrine"}
+    raw = "PID|1||7||Doe^Zephyrine||||||||^PRN^PH^^1^603^5550110\rAIL|1||Other Lab".encode("latin-1")
+    others = {"phone": "603-555-0111"}, {"phone": "603-555-01109"}
+    rows = [
+        {"state": "waiting", "appointment_id": "A77", "row_sealed": cells},
+        {"state": "unread", "message_sealed": raw, "note_sealed": "asks for Ondine"},
+        {"state": "unread", "feed": "fhir", "row_sealed": {"phone": "+1 603.555.0110"}},
+        {"state": "applied", "appointment_id": "A10"},
+        *({"state": "waiting", "row_sealed": other} for other in others),
+    ]
+    return [
+        {
+            "key_hash": str(number), "sender": "EPIC", "event": "S12", "received_at": NOW, "feed": "hl7",
+            **dict.fromkeys(("appointment_id", "row_sealed", "message_sealed", "note_sealed")),
+            **{name: seal(vault, name, value) for name, value in given.items()},
+        }
+        for number, given in enumerate(rows)
+    ]  # fmt: skip
+
+
+def seal(vault, name, value):
+    if name == "message_sealed":
+        return vault.seal(base64.b64encode(value).decode())
+    if not name.endswith("_sealed"):
+        return value
+    return vault.seal(value if isinstance(value, str) else json.dumps(value))
 
 
 def opt_out_with_words(clinic):
@@ -82,6 +119,12 @@ def test_everything_about_a_number_is_printed_decrypted_and_recorded(clinic):
     assert data["incoming_texts"] == [
         {"at": NOW.isoformat(), "outcome": "cancer", "replies": ["an answer about quokkas"]}
     ]
+    kinds = [(message["feed"], message["state"], message["appointment_id"]) for message in data["messages"]]
+    assert kinds == [
+        ("hl7", "waiting", "A77"), ("hl7", "unread", None), ("fhir", "unread", None), ("hl7", "applied", "A10"),
+    ]  # fmt: skip
+    assert data["messages"][0]["row"]["first_name"] == "Zephyrine"
+    assert "Doe^Zephyrine" in data["messages"][1]["message"]
     assert [entry.kind for entry in clinic.all(audit_entry)] == ["person_exported"]
 
 
@@ -91,6 +134,7 @@ def test_no_encrypted_column_of_a_person_is_left_out(clinic):
     lists = {
         person: [data], appointment: data["appointments"], callback: data["callbacks"], todo: data["work_items"],
         opt_out_event: data["consent_requests"], incoming_text: data["incoming_texts"],
+        hl7_message: data["messages"],
     }  # fmt: skip
     for table, objects in lists.items():
         for name in (column.name for column in table.columns):
@@ -111,6 +155,22 @@ def test_an_unknown_number_is_a_finding_and_a_wrong_one_wrong_use(clinic):
     assert infoline("reminders", "person-data", "603").exit_code == 2
 
 
+def test_a_number_that_is_only_in_messages_of_a_feed_is_found_and_erased(clinic):
+    with clinic.ledger.write() as connection:
+        cells = clinic.vault.seal(json.dumps({"phone": "603 555 0177"}))
+        values = {"key_hash": "x", "sender": "EPIC", "event": "S12", "received_at": NOW, "state": "waiting"}
+        connection.execute(insert(hl7_message).values(**values, row_sealed=cells))
+        lost = Vault([b"z" * 32]).seal(json.dumps({"phone": "603 555 0177"}))
+        connection.execute(insert(hl7_message).values(**{**values, "key_hash": "y"}, row_sealed=lost))
+    data = json.loads(infoline("reminders", "person-data", "603-555-0177").stdout)
+    assert [message["row"]["phone"] for message in data["messages"]] == ["603 555 0177"]
+    erased = infoline("reminders", "erase", "603-555-0177", "--yes")
+    assert "Everything about 603-555-0177 is deleted" in erased.output
+    assert {message.key_hash for message in clinic.all(hl7_message)} >= {"y", "4"}
+    assert "x" not in {message.key_hash for message in clinic.all(hl7_message)}
+    assert "Nothing was stored" in infoline("reminders", "erase", "603-555-0177", "--yes").output
+
+
 def rows_by_table(clinic):
     return {table.name: len(clinic.all(table)) for table in metadata.sorted_tables if table.name not in CONTENT}
 
@@ -119,7 +179,9 @@ def test_erasing_deletes_every_row_about_a_patient_and_nothing_about_others(clin
     result = infoline("reminders", "erase", PHONE, "--yes")
     assert result.exit_code == 0, result.output
     left = {name: count for name, count in rows_by_table(clinic).items() if count}
-    assert left.keys() == {"person", "appointment", "text", "text_move"}
+    assert left.keys() == {"person", "appointment", "text", "text_move", "hl7_message", "alarm_event"}
+    assert [message.key_hash for message in clinic.all(hl7_message)] == ["4", "5"]
+    assert clinic.all(alarm) == []
     assert {(booked.appointment_id) for booked in clinic.all(appointment)} == {"A11"}
     assert [clinic.vault.open(known.phone_sealed) for known in clinic.all(person)] == ["+16035550111"]
     assert clinic.all(audit_entry)[-1].kind == "person_erased"

@@ -18,6 +18,7 @@ from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.claims import due_count
 from ivr.reminders.reports.status import NoSuchBatch, batch_status, control
 from ivr.reminders.schedule.message import appointment_values
+from ivr.web.console.reminders.state_words import reason_words
 from tests.support.clinic import NOW, at, row, sid
 
 # Only step 2d of the plan is due.
@@ -70,6 +71,33 @@ def test_a_text_to_an_unreachable_person_is_skipped_with_the_reason_at_the_claim
     assert clinic.claim() == []
     assert reason in {text_row.reason for text_row in clinic.texts() if text_row.state == "skipped"}
     assert batch_status(clinic.ledger)["reasons"][reason] == 1
+
+
+def test_a_number_whose_country_was_removed_since_the_import_is_skipped_with_the_reason(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.texts_to("US", "CA")
+    clinic.import_rows(row(1, DUE, phone="416-967-1111"), row(2, DUE))
+    clinic.texts_to("US")
+    assert [text.phone for text in clinic.claim()] == ["+16035550102"]
+    (skipped,) = [each for each in clinic.texts("A1") if each.step == "2d"]
+    assert (skipped.state, skipped.reason, skipped.attempt) == ("skipped", "not_allowed", None)
+    assert reason_words(skipped.reason).why == "The line does not text numbers of this country, or of this kind."
+    assert batch_status(clinic.ledger)["reasons"]["not_allowed"] == 1
+    # It was skipped for good, and others still go out.
+    clinic.texts_to("US", "CA")
+    assert clinic.claim() == []
+
+
+def test_a_text_that_waits_for_a_retry_is_not_sent_once_its_country_is_removed(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.texts_to("US", "CA")
+    clinic.import_rows(row(1, DUE, phone="416-967-1111"))
+    (claimed,) = clinic.claim()
+    clinic.record([(claimed.attempt, BUSY)])
+    clinic.texts_to("US")
+    assert clinic.claim(NOW + timedelta(minutes=5)) == []
+    (skipped,) = [each for each in clinic.texts("A1") if each.step == "2d"]
+    assert (skipped.state, skipped.reason) == ("skipped", "not_allowed")
 
 
 def test_a_patient_who_opts_in_again_gets_upcoming_texts(clinic):

@@ -212,8 +212,14 @@ def wait_too_long(clinic):
     return NOW + USEFUL_FOR
 
 
+def remove_the_country(clinic):
+    clinic.texts_to("CA")
+    return NOW
+
+
 SKIPPED = [
     ("a landline", become_landline, "landline"),
+    ("a country that is no longer allowed", remove_the_country, "not_allowed"),
     ("an opt-out since", opt_out_since, "opted_out"),
     ("a request too long ago", wait_too_long, "late"),
     ("a withdrawn topic", withdraw_topic, "withdrawn"),

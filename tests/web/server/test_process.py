@@ -64,10 +64,19 @@ class Web:
             client.send(self.signed("/voice", token))
             return client.response()[0]
 
-    def signed(self, path: str, token: str = TOKEN) -> bytes:
-        signature = RequestValidator(token).compute_signature(f"http://127.0.0.1:{self.port}{path}", CALL)
+    def answer(self, path: str, **fields: str) -> str:
+        """The TwiML that a webhook is answered with."""
+        with Client(self.port) as client:
+            client.send(self.signed(path, **fields))
+            status, _, body = client.response()
+        assert status == 200
+        return body.decode()
+
+    def signed(self, path: str, token: str = TOKEN, **fields: str) -> bytes:
+        fields = CALL | fields
+        signature = RequestValidator(token).compute_signature(f"http://127.0.0.1:{self.port}{path}", fields)
         headers = {"Content_Type": "application/x-www-form-urlencoded", "X_Twilio_Signature": signature}
-        return http_request(path, urlencode(CALL).encode(), **headers)
+        return http_request(path, urlencode(fields).encode(), **headers)
 
     def metrics(self) -> str:
         with Client(self.port) as client:

@@ -50,6 +50,9 @@ _REASONS = {
     "confirmed": ReasonWords(_("The patient had confirmed already.")),
     "opted_out": ReasonWords(_("The patient does not want texts."), _("Call instead.")),
     "landline": ReasonWords(_("The number is a landline."), _("Call, or ask for a mobile number.")),
+    "not_allowed": ReasonWords(
+        _("The line does not text numbers of this country, or of this kind."), _("Call, or ask for another number.")
+    ),
     "cancelled": ReasonWords(_("The appointment or the batch was cancelled.")),
     "batch_cancelled": ReasonWords(_("The batch was cancelled."), _("Import the file again to send its texts.")),
     "moved": ReasonWords(_("The appointment moved, and its texts follow the new time.")),
