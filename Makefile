@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN = .venv/bin
 # The environment gets its own pip only if Python's is missing or too old.
 PIP = $(if $(wildcard $(BIN)/pip),$(BIN)/pip,$(PYTHON) -m pip --python $(BIN)/python)
+# Installs a program that tests need, if apt-get can; they are skipped without it, with the reason.
+debian = PATH="$$PATH:/usr/sbin" command -v $(1) >/dev/null || \
+	apt-get install -y --no-install-recommends $(2) >/dev/null 2>&1 || echo "$(1) cannot be installed."
 # Without bytecode files, each process that a test starts compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -14,9 +17,12 @@ run: .venv/ready-to-run
 test: .venv/ready
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
 
-# Takes minutes: starts the web process, workers, the clock, and the queue, as a hospital does.
+# Takes minutes: starts the web process, workers, the clock, and the queue, as a hospital does. The alert rules are tested
+# here, because they need Prometheus.
 test-processes: .venv/ready
-	$(BIN)/python -m pytest -m processes -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(TEST)
+	@$(call debian,nginx,nginx)
+	@$(call debian,promtool,prometheus)
+	$(BIN)/python -m pytest -m processes -rs -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(TEST)
 
 # Takes minutes: kills processes and cuts connections; prints how many texts went out, were lost and were sent twice.
 test-chaos: .venv/ready
@@ -36,7 +42,7 @@ test-crash: .venv/ready
 # Drives the console and the phones in Debian's chromium. Without one, the tests are skipped, with the reason.
 # PICTURES=1 takes the pictures in docs/images/ again.
 test-browser: .venv/ready
-	@command -v chromium >/dev/null || apt-get install -y chromium >/dev/null 2>&1 || echo "Chromium cannot be installed."
+	@$(call debian,chromium,chromium)
 	$(BIN)/python -m pytest -m browser -rs -n 0 $(or $(TEST),tests/browser)
 
 bench: .venv/ready

@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from bench import sending
 from bench.crowds import crowd
 from bench.memory import measure as measure_memory
 from bench.memory import print_table
@@ -28,6 +29,8 @@ SHARE = 0.5
 
 def main(options: argparse.Namespace) -> int:
     cores = os.cpu_count() or 1
+    # Before the line runs: what is left of the machine for reminders while people call depends on how many do.
+    reminders = sending.measure("sqlite", 1, sending.NEAR_MS, options.rows or sending.TEXTS)["rate"]
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), cores) as line:
         print(f"\ncapacity: {cores} cores, {_memory_gb():.0f} GB, Python {platform.python_version()}, SQLite,", end=" ")
         print(f"{cores} web processes, one worker; clients on the same machine", flush=True)
@@ -40,9 +43,12 @@ def main(options: argparse.Namespace) -> int:
         errors = sum(found.turns.errors.values())
         print("\n| what | one machine |\n|---|---|")
         _row("turns of calls per second, at most", f"{turns.per_second:,.0f}")
-        _row(f"calls an hour, of {TURNS_PER_CALL} turns, at {SHARE:.0%} of that", _hourly(turns, TURNS_PER_CALL))
+        calls = _hourly(turns.per_second, TURNS_PER_CALL)
+        _row(f"calls an hour, of {TURNS_PER_CALL} turns, at {SHARE:.0%} of that", calls)
         _row("texts received and answered per second, at most", f"{texts.per_second:,.0f}")
-        _row(f"texts received an hour, at {SHARE:.0%} of that", _hourly(texts, 1))
+        _row(f"texts received an hour, at {SHARE:.0%} of that", _hourly(texts.per_second))
+        _row("reminders handed over per second by one worker, at most", f"{reminders:,.0f}")
+        _row(f"reminders an hour, at {SHARE:.0%} of that", _hourly(reminders))
         callers = options.callers or crowd.CALLERS
         _row(f"{callers:,} callers at once: turns per second", f"{found.per_second:,.0f}")
         _row(f"{callers:,} callers at once: p50, p99", f"{p50:.0f} ms, {p99:.0f} ms")
@@ -69,9 +75,9 @@ def _drive(line: Line, name: str, requests: Requests) -> Round:
     return measured
 
 
-def _hourly(measured: Round, requests: int) -> str:
+def _hourly(per_second: float, requests: int = 1) -> str:
     """What an hour carries, rounded down to two digits."""
-    number = int(measured.per_second * SHARE * 3600 / requests)
+    number = int(per_second * SHARE * 3600 / requests)
     unit = 10 ** max(0, len(str(number)) - 2)
     return f"{number // unit * unit:,}"
 

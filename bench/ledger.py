@@ -14,7 +14,7 @@ from functools import partial
 
 from sqlalchemy import text
 
-from bench.support.machine import empty_database
+from bench.support.machine import empty_ledger
 from ivr.ledger import Ledger, Vault, open_ledger
 from ivr.line.content.loader import Content, read_content, read_folder
 from ivr.reminders.outbox.claims import due_count, due_slice
@@ -113,18 +113,8 @@ def _median(query: Callable[[], object]) -> float:
 
 
 @contextmanager
-def database(kind: str) -> Iterator[str]:
-    if kind == "postgresql":
-        with empty_database("bench") as url:
-            yield url
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite:///{folder}/ledger.db"
-
-
-@contextmanager
 def _filled(kind: str) -> Iterator[Ledger]:
-    with database(kind) as url:
+    with empty_ledger(kind, "bench") as url:
         ledger = open_ledger(url)
         ledger.upgrade()
         _fill(ledger)

@@ -4,6 +4,6 @@
 `--appointments 20000` is a quick run.
 """
 
-from bench.console.run import DATABASES, main
+from bench.console.run import main
 
-__all__ = ["DATABASES", "main"]
+__all__ = ["main"]

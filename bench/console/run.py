@@ -24,8 +24,7 @@ from bench.console.browser import Browser, session_cookie
 from bench.console.data import add_users, fill
 from bench.console.pages import ASKED_MS, Page, pages
 from bench.imports import write_file
-from bench.ledger import database
-from bench.support.machine import children, cpu_seconds, free_port, wait_for
+from bench.support.machine import DATABASES, children, cpu_seconds, empty_ledger, free_port, wait_for
 from bench.voice import TOKEN, call_requests
 from ivr import create_app
 from ivr.ledger import Vault, open_ledger
@@ -33,7 +32,6 @@ from ivr.settings import load
 from ivr.shipped import ROOT
 from ivr.web.console.app import create_console
 
-DATABASES = ("sqlite", "postgresql")
 APPOINTMENTS = 1_000_000
 ROUNDS = 30
 # Rows, and the seconds until the page shows what was found.
@@ -71,7 +69,7 @@ def main(options: argparse.Namespace) -> int:
         # Learned once, for both databases.
         os.environ.setdefault("MODEL_DIR", models)
         for kind in (options.database,) if options.database else DATABASES:
-            with tempfile.TemporaryDirectory() as folder, database(kind) as url:
+            with tempfile.TemporaryDirectory() as folder, empty_ledger(kind, "console") as url:
                 print(f"\nconsole on {kind}, {appointments:,} appointments", flush=True)
                 with _serve(url, Path(folder), appointments) as running:
                     _measure(running, Path(folder), verdict, quick=appointments < APPOINTMENTS)

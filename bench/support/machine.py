@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+DATABASES = ("sqlite", "postgresql")
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -55,6 +57,17 @@ def megabytes(pid: int) -> float:
     """The resident memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+@contextmanager
+def empty_ledger(database: str, purpose: str) -> Iterator[str]:
+    """The URL of a new database of either kind, deleted at the end. Raises OperationalError without a server."""
+    if database == "postgresql":
+        with empty_database(purpose) as url:
+            yield url
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{folder}/ledger.db"
 
 
 @contextmanager

@@ -49,7 +49,10 @@ def former(tmp_path: Path) -> Path:
     with tarfile.open(archive) as files:
         files.extractall(folder, filter="data")
     # Its own prompts at that commit could not be published. Another pace makes them another release.
-    prepare_prompts(shutil.copytree(ROOT / "prompts", folder / "prompts"), PACE + 1)
+    prompts = shutil.copytree(ROOT / "prompts", folder / "prompts")
+    # The former release knows no feeds.
+    (prompts / "hl7.yaml").unlink()
+    prepare_prompts(prompts, PACE + 1)
     return folder
 
 

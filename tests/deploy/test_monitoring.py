@@ -116,17 +116,20 @@ def promtool(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.processes
 def test_the_alert_rules_are_valid() -> None:
     checked = promtool("check", "rules", ALERTS)
     assert checked.returncode == 0, checked.stderr
     assert f"{len(rules())} rules found" in checked.stdout
 
 
+@pytest.mark.processes
 def test_the_alerts_fire_when_they_should_and_only_then() -> None:
     tested = promtool("test", "rules", ALERT_TESTS)
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
+@pytest.mark.processes
 def test_a_wrong_expectation_about_an_alert_is_noticed(tmp_path: Path) -> None:
     shutil.copy(ALERTS, tmp_path)
     changed = ALERT_TESTS.read_text().replace("'3x60'", "'0x60'")
@@ -134,6 +137,7 @@ def test_a_wrong_expectation_about_an_alert_is_noticed(tmp_path: Path) -> None:
     assert promtool("test", "rules", tmp_path / "tests.yml").returncode == 1
 
 
+@pytest.mark.processes
 def test_the_queries_of_the_dashboard_are_valid(tmp_path: Path) -> None:
     expressions = [
         target["expr"].replace("$__rate_interval", "5m") for panel in panels() for target in panel["targets"]
