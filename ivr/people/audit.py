@@ -45,6 +45,7 @@ class AuditKind(StrEnum):
     BATCH_CANCELLED = "batch_cancelled"
     TEXT_REQUESTED = "text_requested"
     TEXTS_LEFT_OUT = "texts_left_out"
+    TEXTS_PLANNED_AGAIN = "texts_planned_again"
     LANGUAGE_CHANGED = "language_changed"
     WORK_CLAIMED = "work_claimed"
     WORK_RELEASED = "work_released"
@@ -93,6 +94,7 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.BATCH_CANCELLED: ("batch",),
     AuditKind.TEXT_REQUESTED: ("appointment",),
     AuditKind.TEXTS_LEFT_OUT: ("appointment",),
+    AuditKind.TEXTS_PLANNED_AGAIN: ("appointment",),
     AuditKind.LANGUAGE_CHANGED: ("person",),
     AuditKind.WORK_CLAIMED: ("callback", "todo", "message"),
     AuditKind.WORK_RELEASED: ("callback", "todo", "message"),

@@ -90,6 +90,14 @@ def reopen(connection: Connection, work: WorkList, item_id: int, by: Claimant, n
     return bool(connection.execute(update(table).where(is_done).values(values)).rowcount)
 
 
+def can_act(connection: Connection, work: WorkList, item_id: int, by: Claimant, _now: datetime) -> bool:
+    """Whether an item is pending, and nobody else has it. It is locked until the transaction ends."""
+    table = work.table
+    may = or_(table.c.claimed_by.is_(None), _own(table, by))
+    query = select(table.c.id).where(table.c.id == item_id, table.c.done_at.is_(None), may)
+    return connection.execute(query.with_for_update()).first() is not None
+
+
 def note_version(sealed: bytes | None) -> str:
     """Names the stored note, so that a form can tell which one it was based on. Reveals nothing about it."""
     return hashlib.sha256(sealed).hexdigest()[:16] if sealed else ""

@@ -74,6 +74,23 @@ def test_a_file_with_faults_is_mended_imported_and_watched_until_all_texts_are_d
         expect(delivered).to_be_visible()
 
 
+def test_a_large_file_says_how_far_it_is_while_it_is_sent(office: Office, tmp_path: Path) -> None:
+    rows = [f"{row},{'x' * 9000}" for row in appointments("MQ", 60, "2026-12-28") * 3]
+    file = tmp_path / "year.csv"
+    file.write_text("\n".join([f"{HEADER},note", *rows]))
+    page = office.page("scheduler", "/console/reminders")
+    page.get_by_role("link", name="Upload appointments").click()
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    page.get_by_label("File with appointments").set_input_files(file)
+    page.get_by_role("button", name="Check this file").click()
+    expect(page.get_by_role("progressbar", name="Sending the file")).to_be_visible()
+    expect(page.get_by_text("percent of the file is sent.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", level=1, name="What was found in the file")).to_be_visible(timeout=60_000)
+
+
 @WITH_AND_WITHOUT
 def test_a_batch_is_paused_resumed_and_cancelled(office: Office, tmp_path: Path, scripts: bool) -> None:
     file = write(tmp_path / "later.csv", appointments("MP" if scripts else "MQ", 12, "2026-12-28"))

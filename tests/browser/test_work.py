@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,12 @@ def test_an_operator_takes_a_call_back_and_calls_its_number(office: Office, scri
     expect(page.get_by_role("button", name="Show the number")).to_have_count(0)
     page.get_by_role("button", name="Take this").click()
     show_the_number(page, whole, scripts=scripts)
-    page.get_by_role("button", name="Done: I have called").click()
+    page.get_by_role("textbox", name="Note").fill("Asks for Ana.")
+    page.get_by_role("button", name="No answer").click()
+    expect(page.get_by_role("status")).to_contain_text("The call-back stays on the list.")
+    page.get_by_role("link", name=whole[-4:]).click()
+    expect(page.get_by_role("textbox", name="Note")).to_have_value(re.compile(r"Asks for Ana.\n.*: No answer.$"))
+    page.get_by_role("button", name="Reached").click()
     expect(page.get_by_role("link", name=whole[-4:])).to_have_count(0)
 
 
@@ -85,3 +91,18 @@ def test_a_scheduler_finds_a_person_and_stores_why_they_get_no_more_texts(
     expect(page.locator(".evidence")).to_have_text("Called on Monday: “no more texts, please”.")
     page.get_by_role("link", name=f"MW-{1001 + patient}").click()
     expect(page.get_by_text("This patient gets no texts since")).to_be_visible()
+
+
+@WITH_AND_WITHOUT
+def test_on_a_narrow_phone_the_areas_are_in_a_menu(office: Office, scripts: bool) -> None:
+    narrow = {"width": 320, "height": 568}
+    page = office.page("scheduler", "/console/work", java_script_enabled=scripts, viewport=narrow)
+    header = page.locator(".site-header").bounding_box()
+    assert header
+    assert header["height"] < narrow["height"] / 4
+    areas = page.get_by_role("navigation", name="Main")
+    expect(areas.get_by_role("link", name="People")).to_be_hidden()
+    areas.get_by_text("Menu").click()
+    expect(areas.get_by_role("link", name="Work list")).to_have_attribute("aria-current", "page")
+    areas.get_by_role("link", name="People").click()
+    expect(page.get_by_role("heading", level=1, name="People")).to_be_visible()

@@ -40,6 +40,7 @@ RUN_HERE = (
     Command("reminders person NUMBER", "reminders person 603-555-0102"),
     Command("reminders person-data 603-555-0123 -o patient.json"),
     Command("reminders skip APPOINTMENT_ID STEP", "reminders skip MAM-1002 1d"),
+    Command("reminders unskip APPOINTMENT_ID STEP", "reminders unskip MAM-1002 1d"),
     Command("reminders send APPOINTMENT_ID STEP", "reminders send MAM-1002 1d"),
     Command('reminders stop NUMBER --because "told Ann at the desk"', "reminders stop 603-555-0103 --because told"),
     Command('reminders start NUMBER --because "..."', "reminders start 603-555-0103 --because asked"),

@@ -21,6 +21,7 @@ COMMANDS = {
     "start": ("ivr.cli.reminders.manual:start", "Opt NUMBER in again, because the patient asked for it."),
     "send": ("ivr.cli.reminders.manual:send", "Send the text STEP of an appointment now."),
     "skip": ("ivr.cli.reminders.manual:skip", "Skip one or all planned texts of an appointment."),
+    "unskip": ("ivr.cli.reminders.manual:unskip", "Plan one or all skipped texts of an appointment again."),
     "person-data": ("ivr.cli.reminders.person_data:person_data", "Print all that is stored about NUMBER as JSON."),
     "erase": ("ivr.cli.reminders.person_data:erase", "Delete all that is stored about NUMBER."),
     "reconcile": ("ivr.cli.reminders.reconcile:reconcile", "Look up uncertain texts in the carrier's log."),

@@ -1,4 +1,4 @@
-"""`infoline reminders person | stop | start | send | skip`: what schedulers do for one patient."""
+"""`infoline reminders person | stop | start | send | skip | unskip`: what schedulers do for one patient."""
 
 from __future__ import annotations
 
@@ -161,8 +161,8 @@ def send(appointment_id: str, step: str, as_json: bool) -> None:
 def skip(appointment_id: str, step: str | None, as_json: bool) -> None:
     """Skip one or all planned texts of an appointment.
 
-    Without STEP, skips all. `send` undoes it for one text. If a later file moves the appointment, the texts for its
-    new time go out.
+    Without STEP, skips all. `unskip` undoes it. If a later file moves the appointment, the texts for its new time go
+    out.
     """
     with exit_on(UnknownAppointment):
         results = _actions(open_context(writes=not as_json)).skip(appointment_id, step, clock.now())
@@ -171,6 +171,25 @@ def skip(appointment_id: str, step: str | None, as_json: bool) -> None:
         results = [result for result in results if result.done or result.code != "written"]
     if not results and not as_json:
         echo(f"{appointment_id}: no text is planned.")
+    _report(results, as_json)
+
+
+@click.command()
+@click.argument("appointment_id")
+@click.argument("step", required=False)
+@json_option
+def unskip(appointment_id: str, step: str | None, as_json: bool) -> None:
+    """Plan one or all skipped texts of an appointment again.
+
+    Each goes out at its time in the plan, which must be ahead. Without STEP, plans all of them.
+    """
+    with exit_on(UnknownAppointment):
+        results = _actions(open_context(writes=not as_json)).unskip(appointment_id, step, clock.now())
+    if step is None:
+        # Texts that nobody skipped do not make a request for the rest fail.
+        results = [result for result in results if result.code != "not_left_out"]
+    if not results and not as_json:
+        echo(f"{appointment_id}: no text was skipped.")
     _report(results, as_json)
 
 

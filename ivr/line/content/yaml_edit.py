@@ -1,10 +1,10 @@
-"""Changes single values of a YAML document and leaves everything else, comments included, as it was typed."""
+"""Changes single values and items of a YAML document and leaves all else, comments included, as it was typed."""
 
 from __future__ import annotations
 
 import yaml
 
-from ivr.line.content.yaml_source import Path, parse_yaml
+from ivr.line.content.yaml_source import Path, node_end, parse_yaml
 
 
 def set_value(text: str, path: Path, value: str) -> str:
@@ -45,6 +45,49 @@ def replace_value(text: str, path: Path, value: str) -> str:
     start: int = node.start_mark.index
     end: int = node.end_mark.index
     return text[:start] + value + text[end:]
+
+
+def append_item(text: str, path: Path, value: str) -> str:
+    """The document with `value`, one line of YAML, as the last item of the list at a path.
+
+    Raises KeyError if there is no list.
+    """
+    items = _list_at(text, path)
+    if items.flow_style:
+        end = items.end_mark.index - 1
+        separator = ", " if items.value and not text[:end].rstrip().endswith(",") else ""
+        return text[:end] + separator + value + text[end:]
+    before, _, after = text[node_end(items) :].partition("\n")
+    indent = " " * int(items.start_mark.column)
+    return f"{text[: node_end(items)]}{before}\n{indent}- {value}\n{after}"
+
+
+def remove_item(text: str, path: Path, index: int) -> str:
+    """The document without an item of the list at a path. Raises KeyError if there is none, or if it is the only one.
+
+    Comments above it stay.
+    """
+    items = _list_at(text, path)
+    nodes = items.value
+    if index >= len(nodes) or len(nodes) == 1:
+        raise KeyError(path)
+    start, end = nodes[index].start_mark.index, node_end(nodes[index])
+    if not items.flow_style:
+        # The mark of the item is on the same line, or on one above.
+        line = text.rfind("\n", 0, text.rfind("-", 0, start)) + 1
+        return text[:line] + text[end:].partition("\n")[2]
+    if index + 1 < len(nodes):
+        return text[:start] + text[nodes[index + 1].start_mark.index :]
+    return text[: node_end(nodes[index - 1])] + text[end:]
+
+
+def _list_at(text: str, path: Path) -> yaml.SequenceNode:
+    node = parse_yaml(text)
+    for step in path:
+        node = _child(node, step)
+    if not isinstance(node, yaml.SequenceNode):
+        raise KeyError(path)
+    return node
 
 
 def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:

@@ -79,14 +79,14 @@ def field_offsets(text: str) -> dict[str, tuple[int, int, yaml.Node]]:
     """Each field of a mapping that `read_yaml` accepts: the offsets of its key and its value's end, and its value."""
     node = parse_yaml(text)
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    return {str(key.value): (key.start_mark.index, _end(value), value) for key, value in pairs}
+    return {str(key.value): (key.start_mark.index, node_end(value), value) for key, value in pairs}
 
 
-def _end(node: yaml.Node) -> int:
+def node_end(node: yaml.Node) -> int:
     """The offset of a value's end. PyYAML ends a block list at the next key, so this is the end of its last item."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
-        return _end(last[1] if isinstance(last, tuple) else last)
+        return node_end(last[1] if isinstance(last, tuple) else last)
     end: int = node.end_mark.index
     return end
 

@@ -88,6 +88,7 @@ class _CappedList:
 class Importer:
     """progress: called with the number of rows read so far. own_numbers: E.164 numbers of the line itself.
 
+    expect: called with about how many rows a file has, before the first is read, if its format says so.
     options: which parts of a workbook to read. on_live: called with the report in the transaction that makes the batch
     live. received_at: when the rows were received; None: now.
     """
@@ -100,11 +101,13 @@ class Importer:
     options: ReadOptions = ReadOptions()
     on_live: OnLive = lambda _connection, _report: None
     received_at: datetime | None = None
+    expect: Callable[[int], None] = lambda _rows: None
 
     def run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """strict: import everything or nothing. For an unreadable file, the report has no rows and one error."""
         warnings: list[RowError] = []
-        return self.run_rows(read_rows(path, self.options, warnings), path.name, now, strict=strict, warnings=warnings)
+        rows = read_rows(path, self.options, warnings, self.expect)
+        return self.run_rows(rows, path.name, now, strict=strict, warnings=warnings)
 
     def run_rows(
         self, rows: Rows, name: str, now: datetime, *, strict: bool = False, warnings: Sequence[RowError] = ()
@@ -137,7 +140,8 @@ class Importer:
     def dry_run(self, path: Path, now: datetime, *, strict: bool = False) -> ImportReport:
         """What `run` would report, and the first texts that would go out. Writes nothing."""
         warnings: list[RowError] = []
-        return self.dry_run_rows(read_rows(path, self.options, warnings), now, strict=strict, warnings=warnings)
+        rows = read_rows(path, self.options, warnings, self.expect)
+        return self.dry_run_rows(rows, now, strict=strict, warnings=warnings)
 
     def dry_run_rows(
         self, rows: Rows, now: datetime, *, strict: bool = False, warnings: Sequence[RowError] = ()

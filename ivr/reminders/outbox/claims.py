@@ -154,8 +154,8 @@ class DueReminders(PendingTexts):
             renamed_steps(planned, rules, self._sent_at[row.id]) | self._done[row.id],
             self._sent.get(row.person_id, ()),
             {step: row.retry_at for step, row in rows.items() if row.retry_at},
-            # A step with a planned row was due before, or staff made it due.
-            early=rows.keys(),
+            # A step with a time to retry was due before, or staff made it due.
+            early={step for step, row in rows.items() if row.retry_at},
         )
         reason = self.blocked(row, row.opted_out_at) if decision.send else None
         if decision.send and reason:

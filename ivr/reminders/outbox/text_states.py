@@ -41,13 +41,15 @@ TRANSITIONS: dict[TextState, frozenset[TextState]] = {
     S.DELIVERED: frozenset(),
     S.UNDELIVERED: frozenset(),
     S.FAILED: frozenset(),
-    # Staff send a text that they had skipped.
+    # Staff send a text that they had skipped, or plan it again.
     S.SKIPPED: frozenset({S.PLANNED}),
     # The appointment was booked again, at the same time.
     S.CANCELLED: frozenset({S.CLAIMED, S.SKIPPED}),
 }
 # The reason of a state that was fetched from the carrier because no receipt came.
 FETCHED = "fetched"
+# The reason of a text that staff had skipped and planned again: without a time to retry, it follows the plan.
+PLANNED_AGAIN = "planned_again"
 # Counted toward the limits of a number: every text that went out, or may have.
 COUNTED = frozenset({S.CLAIMED, S.UNCERTAIN, S.HANDED_OVER, S.DELIVERED, S.UNDELIVERED, S.NO_RECEIPT})
 # The states that are sent to other systems as events.
@@ -84,6 +86,14 @@ def transition(
     if to in _EVENTS:
         publish(connection, _EVENTS[to], now, lambda: _sent_texts(connection, list(changed)))
     return list(changed)
+
+
+def make_due(connection: Connection, text_id: int, now: datetime, reason: str) -> None:
+    """Make a planned text due now, and record it in its history."""
+    planned = (text.c.id == text_id) & (text.c.state == TextState.PLANNED)
+    values = {"reason": reason, "retry_at": now, "updated_at": now}
+    if connection.execute(update(text).where(planned).values(values)).rowcount:
+        _record_history(connection, [(text_id, TextState.PLANNED)], TextState.PLANNED, now, reason)
 
 
 def _sent_texts(connection: Connection, ids: list[int]) -> list[Data]:

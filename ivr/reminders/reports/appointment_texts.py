@@ -17,7 +17,7 @@ from ivr.line.content.config import ReminderRules
 from ivr.people.replies import WRONG_NUMBER
 from ivr.reminders.outbox.claims import recent_sends
 from ivr.reminders.outbox.exclusive_claim import blocked_reason
-from ivr.reminders.outbox.text_states import ACCEPTED, TextState
+from ivr.reminders.outbox.text_states import ACCEPTED, PLANNED_AGAIN, TextState
 from ivr.reminders.schedule.plan import Decision, PlannedAppointment, decide, due_at, quiet_until, renamed_steps
 
 StateAndReason = tuple[TextState, str | None]
@@ -139,7 +139,7 @@ class _AppointmentTexts:
         """Whether a text may be sent or skipped now."""
         if self._block or not self._steps_left:
             return False
-        return bool(self._planned) or any(
+        return any(text_row.retry_at for text_row in self._planned.values()) or any(
             due is not None and due <= self._now for due in map(self._due_at, self._steps_left)
         )
 
@@ -169,8 +169,9 @@ class _AppointmentTexts:
 
     def _decide(self, sent: Sequence[datetime]) -> Decision:
         retries = {step_id: text_row.retry_at for step_id, text_row in self._planned.items() if text_row.retry_at}
-        rules, early = self._reporter.rules, self._planned.keys()
-        return decide(self._appointment, rules, self._now, self._done, sent, retries, early)
+        return decide(
+            self._appointment, self._reporter.rules, self._now, self._done, sent, retries, early=retries.keys()
+        )
 
     def _upcoming_state(
         self, step_id: str, due: datetime | None, decision: Decision, stored_reason: str | None
@@ -178,8 +179,9 @@ class _AppointmentTexts:
         for skipped, reason in decision.skips:
             if skipped.id == step_id:
                 return TextState.SKIPPED, reason
-        waits_for = temporary_block(self.row) or stored_reason
-        if waits_for is None and due is not None and due <= self._now:
+        is_due = due is not None and due <= self._now
+        waits_for = temporary_block(self.row) or (None if is_due and stored_reason == PLANNED_AGAIN else stored_reason)
+        if waits_for is None and is_due:
             is_quiet = quiet_until(self._now, self._zone, self._reporter.rules.quiet_hours)
             is_next = decision.send and decision.send.id == step_id
             waits_for = "due" if is_next else "quiet_hours" if is_quiet else "limit"

@@ -1,4 +1,4 @@
-"""Manual actions on one person or appointment: look up, opt out, opt in, send a text now, skip a text.
+"""Manual actions on one person or appointment: look up, opt out, opt in, send a text now, skip one, plan it again.
 
 A text that staff send becomes a planned row that is due now. A worker claims it like any other, so opt-outs, limits
 and quiet hours are checked again, and it goes out once.
@@ -21,7 +21,14 @@ from ivr.line.content.config import Config, ReminderRules, ReminderStep
 from ivr.people.persons import opt_in, opt_out
 from ivr.reminders.alarms import Alarm, raised
 from ivr.reminders.outbox.claims import recent_sends
-from ivr.reminders.outbox.text_states import TextState, create_texts, reminder_row, transition
+from ivr.reminders.outbox.text_states import (
+    PLANNED_AGAIN,
+    TextState,
+    create_texts,
+    make_due,
+    reminder_row,
+    transition,
+)
 from ivr.reminders.reports.appointment_texts import (
     TextReport,
     TextReporter,
@@ -30,7 +37,7 @@ from ivr.reminders.reports.appointment_texts import (
     permanent_block,
     temporary_block,
 )
-from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide, quiet_until
+from ivr.reminders.schedule.plan import PlannedAppointment, Reason, decide, due_at, quiet_until
 
 MANUAL = "by_hand"
 SHOWN_FOR = timedelta(days=30)
@@ -41,6 +48,9 @@ RESULT_SENTENCES = {
     "waits_for_carrier": "The carrier refuses our texts now: it goes out as soon as the carrier accepts them again.",
     "already": "It is being sent already; it goes out once.",
     "left_out": "It will not go out.",
+    "planned_again": "It is planned again, and goes out at its time.",
+    "not_left_out": "Nobody left it out by hand, so there is nothing to take back.",
+    "time_passed": "Its time has passed: `infoline reminders send` sends it now.",
     "written": "It is {state} already: a text goes out once and cannot be recalled.",
     "cancelled": "The appointment is cancelled: nothing is sent for it.",
     "batch_cancelled": "Its batch is cancelled: import its file again to send its texts.",
@@ -57,7 +67,7 @@ RESULT_SENTENCES = {
     Reason.QUIET: "It is in the patient's quiet hours: try again after {quiet_end}.",
     Reason.LIMIT: "This number has reached its limit of texts, {day} a day and {week} in seven days: call, or wait.",
 }
-_SUCCESSES = frozenset({"due_now", "waits_for_carrier", "already", "left_out"})
+_SUCCESSES = frozenset({"due_now", "waits_for_carrier", "already", "left_out", "planned_again"})
 Record = Callable[[Connection], None]
 """Adds an entry to the audit log, in the transaction of an action."""
 
@@ -158,6 +168,13 @@ class ManualActions:
             actions = _AppointmentActions(connection, self._rules, appointment_id, now)
             return actions.skip([actions.step(step_id)] if step_id else self._rules.plan)
 
+    def unskip(self, appointment_id: str, step_id: str | None, now: datetime) -> list[ManualResult]:
+        """Plan one skipped text of an appointment again, or all of them whose time is ahead. Raises
+        UnknownAppointment."""
+        with self._action() as connection:
+            actions = _AppointmentActions(connection, self._rules, appointment_id, now)
+            return actions.unskip([actions.step(step_id)] if step_id else self._rules.plan)
+
 
 def opt_out_of(connection: Connection, person_id: int, zone: ZoneInfo) -> dict[str, str] | None:
     """Since when a person is opted out, and by what; None if they are not."""
@@ -187,6 +204,16 @@ def _appointment_json(row: Row[Any], texts: list[TextReport]) -> dict[str, Any]:
     }
 
 
+def _is_left_out(row: Row[Any]) -> bool:
+    """Whether staff skipped a text."""
+    return bool(row.state == TextState.SKIPPED and row.reason == MANUAL)
+
+
+def _follows_plan(row: Row[Any]) -> bool:
+    """Whether a text that was planned again waits for its time in the plan."""
+    return bool(row.state == TextState.PLANNED and row.retry_at is None)
+
+
 class _AppointmentActions:
     """Actions on the texts of one appointment, within one transaction that holds the exclusive lock."""
 
@@ -209,12 +236,12 @@ class _AppointmentActions:
         return steps[step_id]
 
     def send(self, step: ReminderStep) -> ManualResult:
-        skipped = self._texts.get(step.id)
-        if skipped and (skipped.state, skipped.reason) == (TextState.SKIPPED, MANUAL):
+        row = self._texts.get(step.id)
+        if row and (_is_left_out(row) or _follows_plan(row)):
             # Decide as if it had never been skipped.
             del self._texts[step.id]
         else:
-            skipped = None
+            row = None
         reason = (
             self._sent_reason(step)
             or self._end_reason()
@@ -223,10 +250,12 @@ class _AppointmentActions:
         )
         if reason:
             return self._result(step, reason)
-        if skipped:
-            transition(self._connection, [skipped.id], TextState.PLANNED, self._now, MANUAL, retry_at=self._now)
-        else:
+        if row is None:
             self._create(step, TextState.PLANNED, retry_at=self._now)
+        elif _is_left_out(row):
+            transition(self._connection, [row.id], TextState.PLANNED, self._now, MANUAL, retry_at=self._now)
+        else:
+            make_due(self._connection, row.id, self._now, MANUAL)
         self._set_next_due(self._now)
         stopped = raised(self._connection).keys() & {Alarm.SENDING_STOPPED, Alarm.DELIVERY_STOPPED}
         return self._result(step, "waits_for_carrier" if stopped else "due_now")
@@ -236,7 +265,7 @@ class _AppointmentActions:
         skipped = {result.step for result in results if result.done}
         if skipped and self._row.next_due_at is not None:
             retries = {step: retry_at for step, retry_at in self._retries().items() if step not in skipped}
-            done = frozenset((self._texts.keys() | skipped) - retries.keys())
+            done = self._done() | skipped
             decision = decide(self._appointment, self._rules, self._now, done, self._sent(), retries, retries.keys())
             self._set_next_due(self._now if decision.send or decision.skips else decision.next_at)
         return results
@@ -252,6 +281,27 @@ class _AppointmentActions:
             self._create(step, TextState.SKIPPED)
         return self._result(step, "left_out")
 
+    def unskip(self, steps: Iterable[ReminderStep]) -> list[ManualResult]:
+        results, dues = list[ManualResult](), [self._row.next_due_at]
+        for step in steps:
+            due = due_at(step, self._appointment, self._rules.quiet_hours)
+            results.append(self._unskip(step, due))
+            if results[-1].done:
+                dues.append(due)
+        if len(dues) > 1:
+            self._set_next_due(min(filter(None, dues)))
+        return results
+
+    def _unskip(self, step: ReminderStep, due: datetime) -> ManualResult:
+        row = self._texts.get(step.id)
+        if row is None or not _is_left_out(row):
+            return self._result(step, "not_left_out")
+        reason = self._end_reason() or ("time_passed" if due <= self._now else None)
+        if reason:
+            return self._result(step, reason)
+        transition(self._connection, [row.id], TextState.PLANNED, self._now, PLANNED_AGAIN, retry_at=None)
+        return self._result(step, "planned_again")
+
     def _sent_reason(self, step: ReminderStep) -> str | None:
         row = self._texts.get(step.id)
         return "written" if row and row.state != TextState.PLANNED else None
@@ -265,7 +315,7 @@ class _AppointmentActions:
     def _plan_reason(self, step: ReminderStep) -> str | None:
         """Why the rules of the plan forbid this text now; None if they allow it."""
         retries = self._retries()
-        done = frozenset(self._texts.keys() - retries.keys())
+        done = self._done()
         sent = self._sent() + [self._now] * self._about_to_send()
         with_step = {**retries, step.id: self._now}
         decision = decide(self._appointment, self._rules, self._now, done, sent, with_step, with_step.keys())
@@ -277,6 +327,10 @@ class _AppointmentActions:
         if quiet_until(self._now, self._appointment.zone, self._rules.quiet_hours):
             return Reason.QUIET
         return "other_first" if decision.send else Reason.LIMIT
+
+    def _done(self) -> frozenset[str]:
+        """The steps that are not to come."""
+        return frozenset(step for step, row in self._texts.items() if row.state != TextState.PLANNED)
 
     def _retries(self) -> dict[str, datetime]:
         """When the planned texts may be tried, by step."""

@@ -1,4 +1,4 @@
-"""`infoline reminders person, stop, start, send and skip`."""
+"""`infoline reminders person, stop, start, send, skip and unskip`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ COMMANDS = [
     (("send", "A3", "7d"), 2, "no appointment A3"),
     (("skip", "A2"), 0, "A2 1d: It will not go out."),
     (("skip", "A2", "8d"), 2, "use one of 7d, 2d, 1d"),
+    (("unskip", "A2"), 0, "A2: no text was skipped."),
+    (("unskip", "A2", "7d"), 1, "Nobody left it out"),
+    (("unskip", "A2", "8d"), 2, "use one of 7d, 2d, 1d"),
     (("stop", "603-555-0102", "--because", "called us"), 0, "603-555-0102 gets no more texts."),
     (("stop", "603-555-0102"), 2, "Missing option '--because'"),
     (("stop", "603-555-0102", "--because", " "), 2, "--because is empty"),
@@ -71,6 +74,16 @@ def test_skipping_all_texts_succeeds_even_if_some_went_out_already(clinic_with_b
     assert (result.exit_code, result.stdout) == (0, "A1 1d: It will not go out.\n")
     again = run("skip", "A1")
     assert (again.exit_code, again.stdout) == (0, "A1: no text is planned.\n")
+
+
+def test_what_was_skipped_is_planned_again_except_what_is_late(clinic_with_batch):
+    run("skip", "A2")
+    result = run("unskip", "A2")
+    assert (result.exit_code, result.stdout.count("It is planned again")) == (0, 3)
+    run("skip", "A1")
+    late = run("unskip", "A1")
+    assert (late.exit_code, "Its time has passed" in late.output) == (1, True)
+    assert clinic_with_batch.states("A2") == dict.fromkeys(("7d", "2d", "1d"), "planned")
 
 
 def test_a_patient_who_texted_stop_must_also_text_start(clinic_with_batch):

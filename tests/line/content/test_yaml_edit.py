@@ -1,10 +1,10 @@
-"""Changing single values of a YAML document."""
+"""Changing single values and items of a YAML document."""
 
 from __future__ import annotations
 
 import pytest
 
-from ivr.line.content.yaml_edit import set_value
+from ivr.line.content.yaml_edit import append_item, remove_item, set_value
 from ivr.line.content.yaml_source import read_yaml
 
 DOCUMENT = """# Español: ñ
@@ -44,3 +44,49 @@ def test_one_value_changes_and_comments_stay(path, value, expected):
 def test_a_path_that_leads_nowhere_is_refused(path):
     with pytest.raises(KeyError):
         set_value(DOCUMENT, path, "1")
+
+
+LISTS = (
+    "plan:\n  - {id: 7d}  # first\n  # above the second\n  - {id: 2d}\n  - {id: 1d}  # last\nafter: 1\n",
+    "plan:\n- id: 7d\n  before: 7d  # first\n-\n  id: 2d\n- id: 1d",
+    "plan: [{id: 7d}, {id: 2d}, {id: 1d}]  # all\nafter: 1\n",
+    "plan: [\n  {id: 7d},\n  {id: 2d},\n  {id: 1d},\n]\n",
+)
+
+
+def ids(document):
+    return [item["id"] for item in read_yaml("x", document).value["plan"]]
+
+
+@pytest.mark.parametrize("document", LISTS)
+def test_an_item_is_added_at_the_end_and_comments_stay(document):
+    changed = append_item(document, ("plan",), "{id: 3h, late: 1h}")
+    assert ids(changed) == ["7d", "2d", "1d", "3h"]
+    assert changed.count("#") == document.count("#")
+    assert ("after: 1" in changed) == ("after: 1" in document)
+
+
+def test_the_first_item_of_an_empty_list_is_added():
+    assert append_item("plan: []\n", ("plan",), "{id: 1d}") == "plan: [{id: 1d}]\n"
+
+
+@pytest.mark.parametrize("document", LISTS)
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_one_item_is_removed_and_the_others_stay(document, index):
+    changed = remove_item(document, ("plan",), index)
+    assert ids(changed) == [name for place, name in enumerate(("7d", "2d", "1d")) if place != index]
+    assert ("after: 1" in changed) == ("after: 1" in document)
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "index"),
+    [(LISTS[0], ("plan",), 3), (LISTS[0], ("after",), 0), (LISTS[0], ("none",), 0), ("plan:\n  - 1\n", ("plan",), 0)],
+)
+def test_an_item_that_is_not_there_and_the_only_one_are_not_removed(document, path, index):
+    with pytest.raises(KeyError):
+        remove_item(document, path, index)
+
+
+def test_nothing_is_added_where_there_is_no_list():
+    with pytest.raises(KeyError):
+        append_item(LISTS[0], ("after",), "1")

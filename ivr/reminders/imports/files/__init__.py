@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ivr.i18n import N_
@@ -23,16 +23,19 @@ _OS_ERRORS: dict[type[OSError], str] = {
 _OTHER_OS_ERROR = N_("{error}. Save the file again and retry.")
 
 
-def read_rows(path: Path, options: ReadOptions, warnings: list[RowError]) -> Iterator[Row]:
+def read_rows(
+    path: Path, options: ReadOptions, warnings: list[RowError], expect: Callable[[int], None] = lambda _rows: None
+) -> Iterator[Row]:
     """Each row of a file with its number. In tables the header is row 1; in JSON the first appointment is row 1.
 
     Cells beyond the last column name are under EXTRA_CELLS. Warnings about the file are added to `warnings`. A format
-    that can take much memory or time is read in a child process with limits. Raises UnreadableFile before the first
-    row for a problem with the whole file, or later at a damaged row.
+    that can take much memory or time is read in a child process with limits; `expect` is then called with about how
+    many rows there are, or 0. Raises UnreadableFile before the first row for a problem with the whole file, or later
+    at a damaged row.
     """
     try:
         with path.open("rb") as raw:
-            reader, source = reader_for(raw), Source(raw, options, warnings)
+            reader, source = reader_for(raw), Source(raw, options, warnings, expect)
             if (options.sheet or options.hidden_rows) and reader is not read_xlsx:
                 raise unreadable_file(N_("it is not an XLSX workbook. Leave out --sheet and --hidden-rows."))
             if options.fhir and reader is not read_json:

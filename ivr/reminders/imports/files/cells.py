@@ -36,11 +36,15 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Source:
-    """An open file. Its reader adds warnings about the file to `warnings`, all of them before it ends."""
+    """An open file. Its reader adds warnings about the file to `warnings`, all of them before it ends.
+
+    expect: called before the first row with about how many there are, by readers that know.
+    """
 
     raw: BufferedReader
     options: ReadOptions = ReadOptions()
     warnings: list[RowError] = field(default_factory=list)
+    expect: Callable[[int], None] = lambda _rows: None
 
 
 Reader = Callable[[Source], Iterator[Row]]

@@ -1,6 +1,6 @@
 """The child process that reads a file of a format that can take much memory or time: `python -m ...child OPTIONS`.
 
-The file is standard input. Each line of standard output is JSON: ["rows", [[number, cells], ...]],
+The file is standard input. Each line of standard output is JSON: ["expect", rows], ["rows", [[number, cells], ...]],
 ["warning", [row, column, code, message]], and last ["end"] or ["error", [row, column, code, message]].
 """
 
@@ -40,7 +40,7 @@ def main(options: str) -> None:
 
 
 def _read(options: ReadOptions) -> None:
-    source = Source(BufferedReader(FileIO(sys.stdin.fileno())), options)
+    source = Source(BufferedReader(FileIO(sys.stdin.fileno())), options, expect=lambda rows: _write("expect", rows))
     reader = reader_for(source.raw)
     if reader is read_json:
         # Nothing that it makes refers to itself, and the search for such objects takes a fifth of its time.

@@ -42,12 +42,19 @@ def read_json(source: Source) -> Iterator[Row]:
             N_("the JSON has a number that is too long, or is nested too deeply. Export it again.")
         ) from None
     del text
+    source.expect(_length(value))
     if not source.options.fhir:
         yield from rows_of_json(value, source.warnings, originals=source.options.originals)
     elif is_fhir(value):
         yield from rows_of_fhir(value, source.warnings, expressions=True)
     else:
         raise unreadable_file(NOT_FHIR)
+
+
+def _length(value: object) -> int:
+    """About how many appointments there are; 0 if that is unknown."""
+    items = value.get("appointments", value.get("entry")) if isinstance(value, dict) else value
+    return len(items) if isinstance(items, list) else 0
 
 
 def rows_of_json(value: object, warnings: list[RowError], *, originals: bool = False) -> Iterator[Row]:

@@ -48,7 +48,7 @@ def read_in_child(source: Source) -> Iterator[Row]:
     feeder = threading.Thread(target=_feed, args=(child, data), daemon=True)
     feeder.start()
     try:
-        yield from _rows(child, source.warnings)
+        yield from _rows(child, source)
     finally:
         child.kill()
         feeder.join()
@@ -70,7 +70,7 @@ def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
         pipe.write(data)
 
 
-def _rows(child: subprocess.Popen[bytes], warnings: list[RowError]) -> Iterator[Row]:
+def _rows(child: subprocess.Popen[bytes], source: Source) -> Iterator[Row]:
     assert child.stdout
     for line in _lines(child.stdout):
         try:
@@ -80,7 +80,9 @@ def _rows(child: subprocess.Popen[bytes], warnings: list[RowError]) -> Iterator[
         if kind == "rows":
             yield from ((number, cells) for number, cells in rest[0])
         elif kind == "warning":
-            warnings.append(RowError(*rest[0]))
+            source.warnings.append(RowError(*rest[0]))
+        elif kind == "expect":
+            source.expect(rest[0])
         elif kind == "error":
             raise UnreadableFile(RowError(*rest[0]))
         else:

@@ -41,7 +41,10 @@ def read_xlsx(source: Source) -> Iterator[Row]:
         del data
         sheet = _chosen_sheet(workbook.data, source.options)
     _warn_of_other_sheets(source, sheet.name, workbook.sheets)
-    hidden = workbook.sheets.get(sheet.name, SheetFacts()).hidden
+    facts = workbook.sheets.get(sheet.name, SheetFacts())
+    hidden = facts.hidden
+    # The first filled row has the names of the columns.
+    source.expect(max(0, facts.filled_rows - 1))
     rows = _rows(sheet)
     header = next((values for _, values in rows if any(values)), None)
     if header is None:

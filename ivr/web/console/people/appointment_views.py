@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -12,7 +13,7 @@ from ivr import clock
 from ivr.ledger.tables import appointment as appointments
 from ivr.people.audit import AuditKind
 from ivr.reminders.outbox.text_states import TextState
-from ivr.reminders.reports.appointment_texts import TextReporter, appointments_query
+from ivr.reminders.reports.appointment_texts import TextReport, TextReporter, appointments_query
 from ivr.reminders.reports.manual import MANUAL, ManualActions, ManualResult, UnknownAppointment
 from ivr.web.console.context import audit, live_line, services
 from ivr.web.console.people import queries, words
@@ -20,7 +21,11 @@ from ivr.web.console.people.timeline import History, timeline
 from ivr.web.console.people.views import blueprint
 from ivr.web.console.reminders.state_words import state_words
 
-_AUDIT = {"send": AuditKind.TEXT_REQUESTED, "leave-out": AuditKind.TEXTS_LEFT_OUT}
+_AUDIT = {
+    "send": AuditKind.TEXT_REQUESTED,
+    "leave-out": AuditKind.TEXTS_LEFT_OUT,
+    "plan-again": AuditKind.TEXTS_PLANNED_AGAIN,
+}
 
 
 @blueprint.get("/people/appointments/<path:appointment_id>")
@@ -28,9 +33,9 @@ def appointment(appointment_id: str) -> str:
     return _page(appointment_id)
 
 
-@blueprint.post("/people/texts/<any('send', 'leave-out'):action>")
+@blueprint.post("/people/texts/<any('send', 'leave-out', 'plan-again'):action>")
 def act_on_text(action: str) -> ResponseReturnValue:
-    """Do what `infoline reminders send` and `skip` do for one text. Before one is sent, a page asks."""
+    """Do what `infoline reminders send`, `skip` and `unskip` do for one text. Before one is sent, a page asks."""
     appointment_id, step = request.form.get("appointment_id", ""), request.form.get("step", "")
     shared = services()
     with shared.ledger.read() as connection:
@@ -68,9 +73,10 @@ def _act(actions: ManualActions, action: str, appointment_id: str, step: str) ->
     if action == "send":
         return actions.send(appointment_id, step, clock.now())
     if not step:
-        # `skip` without a step would leave out all texts.
+        # Without a step, these would change all texts.
         raise UnknownAppointment
-    [result] = actions.skip(appointment_id, step, clock.now())
+    change = actions.skip if action == "leave-out" else actions.unskip
+    [result] = change(appointment_id, step, clock.now())
     return result
 
 
@@ -93,7 +99,7 @@ def _page(appointment_id: str, problem: str = "") -> str:
         first_name=queries.opened(shared.vault, row.first_name_sealed),
         masked=queries.masked(shared.vault, row.phone_sealed),
         texts=current,
-        actions={text.step: _actions(text.state, text.reason, over=row.starts_at <= now) for text in current},
+        actions={text.step: _actions(text, now) for text in current},
         events=timeline(row, history, texts, config, now),
         problem=problem,
         words=words,
@@ -102,10 +108,12 @@ def _page(appointment_id: str, problem: str = "") -> str:
     )
 
 
-def _actions(state: TextState, reason: str | None, *, over: bool) -> tuple[str, ...]:
-    """What can be done about a text."""
-    if over:
+def _actions(text: TextReport, now: datetime) -> tuple[str, ...]:
+    """What can be done about a text. One whose step has left the plan has no time."""
+    if text.starts_at <= now or text.due_at is None:
         return ()
-    if state is TextState.PLANNED:
+    if text.state is TextState.PLANNED:
         return ("send", "leave-out")
-    return ("send",) if state is TextState.SKIPPED and reason == MANUAL else ()
+    if text.state is not TextState.SKIPPED or text.reason != MANUAL:
+        return ()
+    return ("plan-again", "send") if text.due_at > now else ("send",)

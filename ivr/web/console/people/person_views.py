@@ -45,7 +45,7 @@ def show(person_id: int) -> str:
         page=page,
         more=more,
         consent=consent,
-        work=work,
+        work=[(item, queries.opened(shared.vault, item.note_sealed)) for item in work],
         words=words,
         config=config,
     )
@@ -104,7 +104,7 @@ def change_consent(person_id: int, change: str) -> ResponseReturnValue:
 def _opt_out(actions: ManualActions, e164: str, reason: str) -> str:
     if actions.stop(e164, reason, clock.now()):
         return gettext("This number gets no more texts. Your reason is stored.")
-    return gettext("This number had opted out already, so nothing changed.")
+    return gettext("This number got no texts before either, so nothing changed.")
 
 
 def _opt_in(actions: ManualActions, e164: str, reason: str) -> str:
@@ -113,8 +113,8 @@ def _opt_in(actions: ManualActions, e164: str, reason: str) -> str:
         return gettext("This number gets texts already, so nothing changed.")
     if source in ("text", "carrier"):
         return gettext(
-            "This number gets the texts that are still planned. The carrier may still block them until START is texted"
-            " from that phone."
+            "This number gets the texts that are still planned. The phone company may still block them until START is"
+            " texted from that phone."
         )
     return gettext("This number gets the texts that are still planned. Your reason is stored.")
 

@@ -89,10 +89,10 @@ def consent_of(connection: Connection, vault: Vault, person_id: int) -> list[Con
 
 
 def work_of(connection: Connection, person_id: int) -> Sequence[Any]:
-    """Call-back requests and work items of a person, newest first, each with the name of its list."""
+    """Call-back requests and work items of a person, newest first, each with the name of its list and its note."""
     items = [
         select(literal(name).label("work"), table.c.id, kind.label("kind"), at.label("at"), table.c.done_at)
-        .add_columns(subject.label("subject"))
+        .add_columns(subject.label("subject"), table.c.note_sealed)
         .where(table.c.person_id == person_id)
         for name, table, kind, at, subject in (
             ("callbacks", callback, literal("callback"), callback.c.asked_at, callback.c.topic),

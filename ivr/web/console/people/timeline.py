@@ -12,7 +12,16 @@ from sqlalchemy import Row
 from ivr.line.content.config import Config
 from ivr.reminders.outbox.text_states import TextState
 from ivr.reminders.reports.appointment_texts import TextReport
-from ivr.web.console.people.words import ANSWERS, CHANGED, WORK, local_time, move_words, step_words, why
+from ivr.web.console.people.words import (
+    ANSWERS,
+    CHANGED,
+    WORK,
+    is_by_staff,
+    local_time,
+    move_words,
+    step_words,
+    why,
+)
 from ivr.web.console.words import gettext
 
 _TIME = "starts_at"
@@ -146,6 +155,4 @@ def _planned(row: Row[Any], texts: Iterable[TextReport], config: Config, now: da
 
 def _detail(state: str, reason: str | None) -> str:
     """The reason in words; nothing for what the sentence says already."""
-    if reason == "by_hand":
-        return ""
-    return why(TextState(state), reason)
+    return "" if is_by_staff(state, reason) else why(TextState(state), reason)

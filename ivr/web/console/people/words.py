@@ -10,8 +10,8 @@ from flask_babel import lazy_gettext
 
 from ivr.line.content.config import Config
 from ivr.people.replies import WRONG_NUMBER
-from ivr.reminders.outbox.text_states import TextState
-from ivr.reminders.reports.manual import ManualResult
+from ivr.reminders.outbox.text_states import PLANNED_AGAIN, TextState
+from ivr.reminders.reports.manual import MANUAL, ManualResult
 from ivr.reminders.schedule.plan import Reason
 from ivr.web.console.dates import full_moment
 from ivr.web.console.language import language
@@ -46,7 +46,7 @@ SOURCES = {
     "text": lazy_gettext("in a text message"),
     "call": lazy_gettext("on a call"),
     "page": lazy_gettext("on a web page"),
-    "carrier": lazy_gettext("through the carrier"),
+    "carrier": lazy_gettext("through the phone company"),
     "staff": lazy_gettext("through the staff"),
 }
 WORK = {
@@ -60,34 +60,42 @@ WORK = {
 # What happened to a text, as a sentence about it.
 _MOVES = {
     TextState.CLAIMED: lazy_gettext("%(text)s: the line began to send it."),
-    TextState.UNCERTAIN: lazy_gettext("%(text)s: it is not known whether it went out. The carrier’s log is looked up."),
+    TextState.UNCERTAIN: lazy_gettext("%(text)s: it is not known whether it went out. The phone company is asked."),
     TextState.HANDED_OVER: lazy_gettext("%(text)s: sent."),
     TextState.DELIVERED: lazy_gettext("%(text)s: it arrived on the phone."),
     TextState.UNDELIVERED: lazy_gettext("%(text)s: it did not arrive."),
     TextState.FAILED: lazy_gettext("%(text)s: it could not be sent."),
     TextState.SKIPPED: lazy_gettext("%(text)s: left out."),
     TextState.CANCELLED: lazy_gettext("%(text)s: cancelled."),
-    TextState.NO_RECEIPT: lazy_gettext("%(text)s: sent, but no receipt came."),
+    TextState.NO_RECEIPT: lazy_gettext("%(text)s: sent, but nobody reported whether it arrived."),
     TextState.PLANNED: lazy_gettext("%(text)s: it waits to be sent again."),
 }
-_BY_HAND = {
-    TextState.PLANNED: lazy_gettext("%(text)s: somebody of the staff asked to send it now."),
-    TextState.SKIPPED: lazy_gettext("%(text)s: somebody of the staff left it out."),
+# The same, where the staff did it.
+_BY_STAFF = {
+    (TextState.PLANNED, MANUAL): lazy_gettext("%(text)s: somebody of the staff asked to send it now."),
+    (TextState.PLANNED, PLANNED_AGAIN): lazy_gettext("%(text)s: somebody of the staff planned it again."),
+    (TextState.SKIPPED, MANUAL): lazy_gettext("%(text)s: somebody of the staff left it out."),
 }
 # Why a text that is planned does not go out yet.
 _WAITS = {
     "quiet_hours": lazy_gettext("It is night for the patient. It goes out in the morning."),
     "limit": lazy_gettext("The number has reached its limit of texts. It goes out when the limit allows."),
     "by_hand": lazy_gettext("Somebody of the staff asked to send it now."),
+    PLANNED_AGAIN: lazy_gettext("Somebody of the staff had left it out, and planned it again."),
     "opted_out": lazy_gettext("The patient does not want texts."),
     "landline": lazy_gettext("The number is a landline. Call instead."),
 }
 # After an action on a text, by the code of its outcome.
 _RESULTS = {
     "due_now": lazy_gettext("It goes out within moments. Reload this page to watch it."),
-    "waits_for_carrier": lazy_gettext("The carrier refuses our texts now. It goes out as soon as they are accepted."),
+    "waits_for_carrier": lazy_gettext(
+        "The phone company refuses our texts now. It goes out as soon as they are accepted."
+    ),
     "already": lazy_gettext("It is being sent already. It goes out once."),
     "left_out": lazy_gettext("The text will not go out."),
+    "planned_again": lazy_gettext("The text is planned again, and goes out at its time."),
+    "not_left_out": lazy_gettext("Nobody of the staff has left this text out, so there is nothing to take back."),
+    "time_passed": lazy_gettext("The time of this text has passed. You can send it now instead."),
     "written": lazy_gettext("This text is past that: %(state)s. A text goes out once, and cannot be taken back."),
     "cancelled": lazy_gettext("The appointment is cancelled, so nothing is sent for it."),
     "batch_cancelled": lazy_gettext("Its batch is cancelled. Import its file again to send its texts."),
@@ -95,7 +103,7 @@ _RESULTS = {
         "A reply says that this number is not the patient’s. Correct the file, and import it again."
     ),
     "not_by_text": lazy_gettext(
-        "The file says that this patient gets no texts. Correct the channel, and import it again."
+        "The file says that this patient gets no texts. Correct the column “channel” in it, and import it again."
     ),
     "visit_over": lazy_gettext("The appointment is over, so nothing more is sent for it."),
     "not_live": lazy_gettext("The import of its file did not finish. Import it again."),
@@ -104,7 +112,7 @@ _RESULTS = {
     Reason.OPTED_OUT.value: lazy_gettext(
         "The patient does not want texts. If that has changed, record it on the page of the person first."
     ),
-    Reason.LANDLINE.value: lazy_gettext("The carrier reports that this number is a landline. Call instead."),
+    Reason.LANDLINE.value: lazy_gettext("The phone company says that this number is a landline. Call instead."),
     Reason.CONFIRMED.value: lazy_gettext("The patient has confirmed already, and this text asks for that."),
     Reason.LATE.value: lazy_gettext("It is too late for this text to be useful."),
     Reason.QUIET.value: lazy_gettext("It is night for the patient. Try again after %(quiet_end)s."),
@@ -147,8 +155,13 @@ def why(state: TextState, reason: str | None) -> str:
 def move_words(text: str, state: str, reason: str | None) -> str:
     """What happened to a text."""
     known = TextState(state)
-    words = _BY_HAND.get(known, _MOVES[known]) if reason == "by_hand" else _MOVES[known]
+    words = _BY_STAFF.get((known, reason or ""), _MOVES[known])
     return str(words) % {"text": text}
+
+
+def is_by_staff(state: str, reason: str | None) -> bool:
+    """Whether the sentence of `move_words` says the reason too."""
+    return (TextState(state), reason or "") in _BY_STAFF
 
 
 def local_time(moment: datetime, zone: str) -> str:

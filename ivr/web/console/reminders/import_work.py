@@ -91,7 +91,15 @@ class Desk:
                 rows=report.rows,
             ),
             datetime.fromisoformat(upload.received_at) if upload.received_at else None,
+            self._expect(upload),
         )
+
+    def _expect(self, upload: Upload) -> Callable[[int], None]:
+        def save(rows: int) -> None:
+            upload.lines = rows
+            self.uploads.save(upload)
+
+        return save
 
     def _progress(self, upload: Upload) -> Callable[[int], None]:
         saved_at = time.monotonic()

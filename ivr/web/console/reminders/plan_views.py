@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ivr import clock
-from ivr.line.content.config import ReminderRules, read_config
-from ivr.line.content.findings import BrokenPrompts
+from ivr.line.content.config import ReminderRules
 from ivr.line.content.loader import LINE_FILE
-from ivr.line.content.yaml_source import decode_text, read_yaml
 from ivr.people.audit import AuditKind
 from ivr.releases.drafts import Draft, EditConflict, FileRejected, NoDraft
 from ivr.web.console.context import audit, live_line, services, staff_user
-from ivr.web.console.prompts.drafted import drafts
+from ivr.web.console.prompts.drafted import drafts, language_name
 from ivr.web.console.prompts.editing.editor_form import sentence_of, sentences_of
 from ivr.web.console.reminders.plan_drawing import timeline
 from ivr.web.console.reminders.plan_form import (
+    EVERYBODY,
+    NEW,
+    UNCONFIRMED,
     StepFields,
+    adds_step,
     changed_file,
     changes_of,
     check_plan,
     errors_of,
     fields_of,
+    prompts_of,
+    rules_of,
 )
 from ivr.web.console.reminders.views import blueprint
 from ivr.web.console.security.gate import may_open
@@ -35,7 +38,7 @@ from ivr.web.console.words import gettext, reason_of
 
 @dataclass(frozen=True)
 class _Drafted:
-    """The plan in the draft. rules: None if the draft's line.yaml cannot be read. is_changed: whether it differs."""
+    """The plan in the draft. rules: None if the draft's line.yaml cannot be read."""
 
     draft: Draft
     rules: ReminderRules | None
@@ -51,23 +54,13 @@ def _drafted() -> _Drafted | None:
         draft = drafts().open()
     except NoDraft:
         return None
-    return _Drafted(draft, _rules(draft.files.get(LINE_FILE, b"")))
-
-
-# Reading the file takes far longer than all else on the page.
-@lru_cache(maxsize=4)
-def _rules(data: bytes) -> ReminderRules | None:
-    """The plan in a line.yaml; None if it cannot be read."""
-    try:
-        return read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, data))).reminders
-    except BrokenPrompts:
-        return None
+    return _Drafted(draft, rules_of(draft.files.get(LINE_FILE, b"")))
 
 
 @blueprint.get("/reminders/plan")
 def plan() -> str:
-    """The plan that is live, as a time line and as a table, and the form."""
-    drafted = _drafted() if may_open("reminders.save_plan", staff_user().role) else None
+    """The plan that is live, as a time line and as a table; that of the draft, if it differs; and the form."""
+    drafted = _drafted()
     fields: dict[str, str] = {}
     if drafted and drafted.rules:
         fields = fields_of(drafted.rules)
@@ -75,25 +68,37 @@ def plan() -> str:
         if kept:
             fields |= {name: values[0] for name, values in kept.items()}
             # A box that is not ticked is not sent.
-            fields |= {names.asks: "" for names in map(StepFields, drafted.rules.plan) if names.asks not in kept}
+            boxes = [name for names in (NEW, *map(StepFields, drafted.rules.plan)) for name in names.boxes]
+            fields |= {name: "" for name in boxes if name not in kept}
     return _page(drafted, fields, {})
 
 
 def _page(drafted: _Drafted | None, fields: dict[str, str], errors: dict[str, str], conflict: str = "") -> str:
-    rules = live_line().content.config.reminders
+    config = live_line().content.config
+    rules = config.reminders
     return render_template(
         "reminders/plan.html",
         rules=rules,
         drawing=timeline(rules),
         drafted=drafted,
+        may_save=may_open("reminders.save_plan", staff_user().role),
         is_changed=bool(drafted and drafted.rules and drafted.rules != rules),
         draft_drawing=timeline(drafted.rules) if drafted and drafted.rules else None,
         steps=[StepFields(step) for step in drafted.rules.plan] if drafted and drafted.rules else [],
+        new=NEW,
+        adds=adds_step(fields),
+        words_choices=[("", gettext("Choose…")), *((name, name) for name in _prompts(drafted))],
+        languages=[(code, language_name(code)) for code in config.languages],
         fields=fields,
         errors=errors,
         conflict=conflict,
         units=[("d", gettext("days")), ("h", gettext("hours")), ("m", gettext("minutes"))],
+        audiences=[(EVERYBODY, gettext("everybody")), (UNCONFIRMED, gettext("those who have not confirmed"))],
     )
+
+
+def _prompts(drafted: _Drafted | None) -> list[str]:
+    return prompts_of(drafted.draft.files) if drafted else []
 
 
 @blueprint.post("/reminders/plan")
@@ -105,14 +110,23 @@ def save_plan() -> ResponseReturnValue:
     if fields.get("version") != drafted.version:
         sentence = gettext("Somebody else changed the draft in the meantime. Check the values, and save again.")
         return _page(drafted, fields, {}, sentence), 409
-    errors = errors_of(drafted.rules, fields)
+    errors = errors_of(drafted.rules, fields, _prompts(drafted))
     if errors:
         return _page(drafted, fields, errors), 400
     changes = changes_of(drafted.rules, fields)
     if not changes:
         flash(gettext("The plan is the same as before, so nothing was saved."))
         return redirect(url_for("reminders.plan"), 303)
-    data = changed_file(drafted.draft.files, changes)
+    try:
+        data = changed_file(drafted.draft.files, changes)
+    except KeyError:
+        errors = {
+            "plan-form": gettext(
+                "The plan is written in a way that cannot be changed here. Ask your IT department to edit the file"
+                " line.yaml."
+            )
+        }
+        return _page(drafted, fields, errors), 400
     wrong, warnings = check_plan({**drafted.draft.files, LINE_FILE: data})
     if wrong:
         return _page(drafted, fields, {"plan-form": sentences_of(wrong)}), 400

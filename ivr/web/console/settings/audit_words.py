@@ -40,6 +40,7 @@ _WORDS = {
     "signed_out_everywhere": lazy_gettext("signed out everywhere"),
     "text_requested": lazy_gettext("text sent by hand"),
     "texts_left_out": lazy_gettext("texts left out"),
+    "texts_planned_again": lazy_gettext("texts planned again"),
     "todos_read": lazy_gettext("work list opened"),
     "user_added": lazy_gettext("user added"),
     "user_disabled": lazy_gettext("user disabled"),

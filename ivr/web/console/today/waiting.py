@@ -11,13 +11,14 @@ from flask import url_for
 from flask_babel import lazy_gettext
 from sqlalchemy import Connection, case, func, select
 
-from ivr.ledger.tables import callback, todo, unanswered
+from ivr.ledger.tables import callback, draft_file, todo, unanswered
 from ivr.line.content.keyword_rules import RED_FLAGS
-from ivr.line.content.loader import Content
+from ivr.line.content.loader import LINE_FILE, Content
 from ivr.line.content.revisions.sign_off import unsigned_prompts
 from ivr.line.content.revisions.translations import outdated_translations
 from ivr.line.lint.folder_rules import unconfirmed_holidays
 from ivr.reminders.alarms import active_alarms
+from ivr.web.console.reminders.plan_form import rules_of
 from ivr.web.console.security.gate import may_open
 from ivr.web.console.today.alarm_words import words_of_alarm
 from ivr.web.console.words import gettext, ngettext
@@ -32,6 +33,7 @@ _LINKS = {
     "prompts.unanswered": lazy_gettext("See the questions"),
     "reminders.batches": lazy_gettext("See the reminders"),
     "prompts.hours": lazy_gettext("See the opening hours"),
+    "prompts.draft": lazy_gettext("Check the draft"),
     "settings.show": lazy_gettext("See the settings"),
 }
 
@@ -77,13 +79,14 @@ def waiting_lines(connection: Connection, content: Content | None, now: datetime
         *_callbacks(connection),
         *_work_items(connection),
         *_unanswered(connection, now),
+        *(_changed_plan(connection, content) if content else ()),
         *(_of_content(content, now) if content else ()),
     ]
 
 
 def _alarms(connection: Connection, content: Content | None) -> Iterator[Line]:
     if content is None:
-        sentence = gettext("No release of the prompts can be read, so callers hear an apology.")
+        sentence = gettext("The published words of the line cannot be read, so callers hear an apology.")
         advice = gettext("Ask your IT department to run the command `infoline doctor`.")
         yield Line("no-release", sentence, "prompts.topics", "wrong", advice=advice)
     for alarm in active_alarms(connection):
@@ -156,6 +159,16 @@ def _unanswered(connection: Connection, now: datetime) -> Iterator[Line]:
             count,
         )
         yield Line("unanswered", sentence, "prompts.unanswered", latest=latest)
+
+
+def _changed_plan(connection: Connection, content: Content) -> Iterator[Line]:
+    """A plan of reminders in the draft: whoever plans reminders cannot publish them."""
+    query = select(draft_file.c.content, draft_file.c.by).where(draft_file.c.name == LINE_FILE)
+    row = connection.execute(query).first()
+    rules = rules_of(bytes(row.content)) if row and row.content else None
+    if row and rules and rules != content.config.reminders:
+        sentence = gettext("%(name)s changed the plan of reminders. It waits to be checked and published.", name=row.by)
+        yield Line("changed-plan", sentence, "prompts.draft")
 
 
 @dataclass(frozen=True)

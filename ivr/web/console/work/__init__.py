@@ -19,6 +19,7 @@ ACCESS = {
     "work.show_callback_number": ALL,
     "work.change_callback": ALL,
     "work.note_callback": ALL,
+    "work.note_outcome": ALL,
     # Appointments are the schedulers' work.
     "work.change_item": SCHEDULERS,
     "work.note_item": SCHEDULERS,

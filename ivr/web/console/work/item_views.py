@@ -20,6 +20,7 @@ from ivr.people.audit import AuditKind
 from ivr.people.work_claims import MAX_NOTE, Claimant, WorkList, note_version
 from ivr.people.work_items import landline_item
 from ivr.web.console.context import audit, live_line, services, staff_user
+from ivr.web.console.dates import short_moment
 from ivr.web.console.people.person_views import number_page
 from ivr.web.console.people.queries import masked
 from ivr.web.console.security.gate import may_open
@@ -42,10 +43,11 @@ _CHANGE = {
 
 
 class _Change(NamedTuple):
-    """An action on an item: what it does, how it is recorded, and what the next page says."""
+    """An action on an item: what it does, how it is recorded, and what the next page says. kind: None if only the note
+    that comes with it is recorded."""
 
     apply: Callable[[Connection, WorkList, int, Claimant, datetime], bool]
-    kind: AuditKind
+    kind: AuditKind | None
     sentence: Any
 
 
@@ -57,11 +59,13 @@ _CHANGES = {
         AuditKind.WORK_DONE,
         lazy_gettext("Done. If that was a mistake, open “Done lately” and undo it within seven days."),
     ),
+    "tried": _Change(work_claims.can_act, None, lazy_gettext("Noted. The call-back stays on the list.")),
     "reopen": _Change(
         work_claims.reopen, AuditKind.WORK_REOPENED, lazy_gettext("It is back on the list, and you have taken it.")
     ),
 }
 _ANY_CHANGE = "<any('claim', 'release', 'done', 'reopen'):action>"
+_ANY_OUTCOME = "<any('reached', 'left-message', 'no-answer'):outcome>"
 
 
 class _Note(NamedTuple):
@@ -119,6 +123,18 @@ def change_callback(item_id: int, action: str) -> ResponseReturnValue:
     return _change(WorkList.CALLBACKS, item_id, action, _sent_note())
 
 
+@blueprint.post(f"/work/callbacks/<int:item_id>/{_ANY_OUTCOME}")
+def note_outcome(item_id: int, outcome: str) -> ResponseReturnValue:
+    """Add how a call went to the note. Whoever was reached has been called back; the others stay on the list."""
+    note = _sent_note(_outcome_line(outcome)) or abort(400)
+    return _change(WorkList.CALLBACKS, item_id, "done" if outcome == "reached" else "tried", note)
+
+
+def _outcome_line(outcome: str) -> str:
+    at = short_moment(clock.now().astimezone(live_line().content.config.zone))
+    return gettext("%(time)s, %(name)s: %(outcome)s.", time=at, name=staff_user().name, outcome=words.OUTCOMES[outcome])
+
+
 @blueprint.post(f"/work/items/<int:item_id>/{_ANY_CHANGE}")
 def change_item(item_id: int, action: str) -> ResponseReturnValue:
     return _change(WorkList.ITEMS, item_id, action, _sent_note())
@@ -168,7 +184,8 @@ def _change(work: WorkList, item_id: int, action: str, note: _Note | None = None
             row = queries.item(connection, work, item_id) or abort(404)
             changed = change.apply(connection, work, item_id, claimant(), clock.now())
             if changed:
-                audit(connection, change.kind, **_details(work, item_id))
+                if change.kind:
+                    audit(connection, change.kind, **_details(work, item_id))
                 if note and note.is_changed:
                     _store_note(connection, work, item_id, note)
                 if work is WorkList.MESSAGES:
@@ -178,7 +195,7 @@ def _change(work: WorkList, item_id: int, action: str, note: _Note | None = None
     if not changed:
         return _show(work, item_id, problem_with=action, note=note), 409
     flash(str(change.sentence))
-    if action in ("done", "release"):
+    if action in ("done", "release", "tried"):
         return back_to_list(words.kind_of(row))
     return redirect(url_for(_SHOW[work], item_id=item_id), 303)
 
@@ -197,12 +214,12 @@ def _write_note(work: WorkList, item_id: int) -> ResponseReturnValue:
     return redirect(url_for(_SHOW[work], item_id=item_id), 303)
 
 
-def _sent_note() -> _Note | None:
-    """The note of the form; None if the form has no such field."""
+def _sent_note(line: str = "") -> _Note | None:
+    """The note of the form, with another line; None if the form has no such field."""
     if "note" not in request.form:
         return None
     # Browsers send CRLF, and count a line break as one character.
-    typed = request.form["note"].replace("\r\n", "\n").strip()
+    typed = f"{request.form['note'].strip()}\n{line}".replace("\r\n", "\n").strip()
     error = ""
     if len(typed) > MAX_NOTE:
         error = gettext("The note has %(count)s characters. Shorten it to %(limit)s.", count=len(typed), limit=MAX_NOTE)

@@ -53,12 +53,18 @@ ADVICE = {
     "wrong-number": lazy_gettext(
         "Find the right number in the patient’s record, correct your file, and import it again."
     ),
-    "landline": lazy_gettext("The carrier cannot text this number. Call the patient about the appointment."),
+    "landline": lazy_gettext("The phone company cannot text this number. Call the patient about the appointment."),
     "message": lazy_gettext(
         "The scheduling system sent this, and the line could not read it, so an appointment may be missing. Ask the"
-        " people who run that system to correct it and, if it came over HL7, to send it again; or import the"
-        " appointment as a file."
+        " people who run that system to correct it and, if they can, to send it again; or import the appointment"
+        " as a file."
     ),
+}
+# How a call went.
+OUTCOMES = {
+    "reached": lazy_gettext("Reached"),
+    "left-message": lazy_gettext("Left a message"),
+    "no-answer": lazy_gettext("No answer"),
 }
 DONE = {
     "callback": lazy_gettext("Done: I have called"),

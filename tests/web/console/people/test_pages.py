@@ -197,7 +197,7 @@ def test_a_reason_is_required_and_limited_and_kept_when_it_is_wrong(ann, clinic,
 def test_a_second_opt_out_changes_nothing_and_says_so(ann, clinic):
     for _ in range(2):
         page = ann.post("/people/1/opt-out", {"reason": "called"}, follow_redirects=True).get_data(as_text=True)
-    assert "had opted out already" in page
+    assert "This number got no texts before either" in page
     assert len(clinic.all(opt_out_event)) == 1
 
 
@@ -330,6 +330,7 @@ FORGED = [
     ("post", "/people/texts/send", {"appointment_id": "A77", "step": "7d"}),
     ("post", "/people/texts/send", {"appointment_id": "A1", "step": "77d"}),
     ("post", "/people/texts/leave-out", {"appointment_id": "A1", "step": ""}),
+    ("post", "/people/texts/plan-again", {"appointment_id": "A1", "step": ""}),
     ("post", "/people/texts/burn", {"appointment_id": "A1", "step": "7d"}),
 ]
 
@@ -347,6 +348,7 @@ CHANGES = [
     ("/people/1/language", {"language": "es"}),
     ("/people/texts/send", {"appointment_id": "A1", "step": "7d"}),
     ("/people/texts/leave-out", {"appointment_id": "A1", "step": "7d"}),
+    ("/people/texts/plan-again", {"appointment_id": "A1", "step": "7d"}),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -31,7 +32,7 @@ def fields(page: str) -> dict[str, str]:
         if name and value and ('type="checkbox"' not in tag or " checked" in tag):
             found[name[1]] = value[1]
     for name, options in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', form, re.DOTALL):
-        found[name] = re.search(r'value="(\w+)" selected', options)[1]
+        found[name] = (re.search(r'value="(\w*)" selected', options) or re.search(r'value="(\w*)"', options))[1]
     del found["csrf_token"]
     return found
 
@@ -74,6 +75,11 @@ WRONG = (
     ({"before-7d": "99999"}, "Enter a whole number, such as 2."),
     ({"before-7d": "٣"}, "Enter a whole number, such as 2."),
     ({"before-7d-unit": "weeks"}, "Enter a whole number, such as 2."),
+    ({"to-7d": "nobody"}, "Choose who gets this text."),
+    ({"new-before": "x"}, "Enter a whole number, such as 2."),
+    ({"new-before": "14", "new-words": "welcome"}, "Choose the words of this text."),
+    ({"new-before": "14", "new-words": "reminder-7d\nx: y"}, "Choose the words of this text."),
+    ({"remove-7d": "yes", "remove-2d": "yes", "remove-1d": "yes"}, "Leave at least one text in the plan."),
     ({"quiet-from": "25:00"}, "Enter a time of day, such as 21:00."),
     ({"quiet-to": ""}, "Enter a time of day, such as 21:00."),
     ({"day": "0"}, "Enter a whole number of at least 1."),
@@ -92,7 +98,7 @@ def test_wrong_values_get_a_sentence_and_stay_in_the_form(console, drafts):
         assert response.status_code == 400, values
         assert sentence in page, values
         assert "Please check this first" in page
-        if "unit" not in next(iter(values)):
+        if not {"unit", "to", "new", "remove"} & set(re.split("-", "-".join(values))):
             assert all(f'value="{value}"' in page for value in values.values() if len(value) > 1)
     assert not drafts.open().changed
 
@@ -116,6 +122,83 @@ def test_a_broken_draft_is_mended_elsewhere(console, drafts):
     assert browser.post("/reminders/plan", {"before-7d": "8"}).status_code == 303
 
 
+def test_texts_are_added_and_removed_and_the_drawing_follows(console, drafts):
+    browser = console.browser("scheduler")
+    form = fields(browser.page("/reminders/plan"))
+    form |= {
+        "new-before": "14",
+        "new-late": "3",
+        "new-words": "reminder-7d",
+        "new-to": "unconfirmed",
+        "remove-2d": "yes",
+    }
+    assert browser.post("/reminders/plan", form).status_code == 303
+    plan = drafted_rules(drafts).plan
+    assert [step.id for step in plan] == ["7d", "1d", "14d"]
+    assert (plan[2].before, plan[2].late) == (timedelta(days=14), timedelta(days=3))
+    assert (plan[2].prompt, plan[2].unless, plan[2].asks) == ("reminder-7d", "confirmed", False)
+    page = browser.page("/reminders/plan")
+    drawing = page[page.index("The plan in the draft") :]
+    assert "14 days before" in drawing
+    assert "2 days before" not in drawing[: drawing.index("Change the plan")]
+    assert 'href="/prompts/en/reminder-7d"' in page
+    assert 'href="/prompts/es/reminder-7d"' in page
+    assert "# The countries whose numbers may be texted." in drafts.open().files[LINE_FILE].decode()
+
+
+def test_a_second_text_of_the_same_time_has_an_id_of_its_own(console, drafts):
+    browser = console.browser("scheduler")
+    form = fields(browser.page("/reminders/plan"))
+    new = {"new-before": "7", "new-late": "2", "new-words": "reminder-1d", "new-asks": "yes", "week": "4", "day": "2"}
+    assert browser.post("/reminders/plan", form | new).status_code == 303
+    added = drafted_rules(drafts).plan[-1]
+    assert (added.id, added.asks, added.unless) == ("7d-2", True, None)
+
+
+def test_who_gets_a_text_is_changed_and_changed_back(console, drafts):
+    browser = console.browser("scheduler")
+    before = drafted_rules(drafts)
+    for audiences in (("unconfirmed", "everybody"), ("everybody", "unconfirmed")):
+        form = fields(browser.page("/reminders/plan")) | dict(zip(("to-7d", "to-2d"), audiences, strict=True))
+        assert browser.post("/reminders/plan", form).status_code == 303
+        plan = drafted_rules(drafts).plan
+        assert [step.unless for step in plan[:2]] == [
+            "confirmed" if audience == "unconfirmed" else None for audience in audiences
+        ]
+    assert drafted_rules(drafts) == before
+
+
+def test_an_error_of_a_choice_is_beside_it_and_linked_from_the_summary(console, drafts):
+    browser = console.browser("scheduler")
+    form = fields(browser.page("/reminders/plan")) | {"new-before": "14"}
+    page = browser.post("/reminders/plan", form).get_data(as_text=True)
+    assert '<a href="#new-words">Choose the words of this text.</a>' in page
+    assert '<div class="field-error" id="new-words-error">Choose the words of this text.</div>' in page
+    select = re.search(r'<select[^>]*id="new-words"[^>]*>', page)[0]
+    assert 'aria-describedby="new-words-error"' in select
+    assert 'aria-invalid="true"' in select
+    assert re.search(r"<details[^>]* open>", page)
+
+
+def test_a_plan_that_is_written_on_several_lines_is_changed_too(console, drafts):
+    text = drafts.open().files[LINE_FILE].decode()
+    step = re.search(r"- (\{id: 1d,.*\})", text)
+    lines = "".join(f"      {each.strip()}\n" for each in step[1].strip("{}").split(","))
+    drafts.save(LINE_FILE, text.replace(step[0], f"-\n{lines}").encode(), "Ann", NOW, None)
+    browser = console.browser("scheduler")
+    form = fields(browser.page("/reminders/plan")) | {"remove-1d": "yes", "new-before": "12", "new-before-unit": "h"}
+    assert browser.post("/reminders/plan", form | {"new-words": "reminder-1d"}).status_code == 303
+    assert [step.id for step in drafted_rules(drafts).plan] == ["7d", "2d", "12h"]
+
+
+def test_an_operator_sees_the_plan_in_the_draft_without_the_form(console, drafts):
+    scheduler = console.browser("scheduler")
+    form = fields(scheduler.page("/reminders/plan"))
+    scheduler.post("/reminders/plan", form | {"before-7d": "8"})
+    assert "8 days before" in console.browser("operator").page("/reminders/plan")
+    assert "An operator checks and publishes it." in scheduler.page("/reminders/plan")
+
+
 def test_an_operator_sees_the_plan_without_the_form(console, drafts):
     browser = console.browser("operator")
     assert 'id="plan-form"' not in browser.page("/reminders/plan")
@@ -133,3 +216,23 @@ def test_what_was_typed_survives_the_end_of_a_session(console, drafts):
         session.update({"_user_id": signed_in["_user_id"], "_fresh": True})
     assert fields(browser.page("/reminders/plan"))["before-7d"] == "9"
     assert not drafts.open().changed
+
+
+def test_a_changed_plan_waits_on_today_until_it_is_published_or_thrown_away(console, drafts):
+    scheduler, operator = console.browser("scheduler", "Ann"), console.browser("operator")
+    waits = "Ann changed the plan of reminders. It waits to be checked and published."
+    comment = drafts.open().files[LINE_FILE] + b"# A comment.\n"
+    drafts.save(LINE_FILE, comment, "Ann", NOW, None)
+    assert waits not in operator.page("/")
+    scheduler.post("/reminders/plan", fields(scheduler.page("/reminders/plan")) | {"before-7d": "8"})
+    page = operator.page("/")
+    assert waits in page
+    assert re.search(
+        r'<a class="waiting-link" id="waiting-changed-plan" href="/prompts/draft">Check the draft</a>', page
+    )
+    assert operator.post("/prompts/draft/publish", {}).status_code != 403
+    assert scheduler.post("/prompts/draft/publish", {}).status_code == 403
+    drafts.save(LINE_FILE, b"reminders: [", "Ann", NOW, None)
+    assert waits not in operator.page("/")
+    drafts.discard()
+    assert waits not in operator.page("/")

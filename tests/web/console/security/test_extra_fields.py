@@ -104,6 +104,7 @@ FORMS = {
     "settings.set_active": Form(f"/settings/users/{OPERATOR}/active", {"active": "no"}),
     "settings.set_role": Form(f"/settings/users/{OPERATOR}/role", {"role": "scheduler"}),
     "work.change_callback": Form("/work/callbacks/1/claim", {"note": "called", "based_on": ""}),
+    "work.note_outcome": Form("/work/callbacks/1/no-answer", {"note": "called", "based_on": ""}),
     "work.change_item": Form("/work/items/1/done", {"note": "called", "based_on": ""}),
     "work.show_callback_number": Form("/work/callbacks/1/number", {}),
     "work.note_callback": Form("/work/callbacks/1", {"note": "called", "based_on": ""}),

@@ -149,6 +149,9 @@ def test_an_api_key_is_shown_once_and_can_be_revoked(console):
 def test_a_wrong_api_key_is_explained_beside_its_field(console, wrong):
     form = {"name": "Epic", "role": "scheduler", "days": "", **wrong}
     page = console.browser("admin").post("/settings/keys/add", form).get_data(as_text=True)
-    assert f'href="#{next(iter(wrong))}"' in page
+    name = next(iter(wrong))
+    assert f'href="#{name}"' in page
+    assert f'<div class="field-error" id="{name}-error">' in page
+    assert re.search(rf'<(input|select)[^>]* id="{name}"[^>]* aria-describedby="[^"]*{name}-error"', page)
     with console.services.ledger.read() as connection:
         assert api_keys(connection) == []
