@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -224,6 +225,29 @@ def test_a_pull_of_which_nothing_can_be_imported_raises_the_alarm_and_is_repeate
     # From the beginning: nothing counts as read.
     assert "date" in fake.searches[-1]
     assert (clinic.all(alarm), len(clinic.all(appointment))) == ([], 2)
+
+
+def test_the_command_prints_the_warnings_of_a_pull(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setattr("ivr.clock.now", lambda: NOW)
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    declined, dead, two = (servers.appointment(number) for number in (1, 2, 3))
+    declined["resource"]["participant"][0]["status"] = "declined"
+    two["resource"]["participant"].append({"actor": {"reference": "Patient/p4"}, "status": "accepted"})
+    patients = [patient(number) for number in (1, 2, 3, 4)]
+    patients[1]["resource"]["deceasedBoolean"] = True
+    answer = bundle(declined, dead, two, *patients, LOCATION)
+    with running(FakeServer(lambda _query: answer, needs_token=False)) as fake:
+        result = CliRunner().invoke(main, ["reminders", "pull", "--fhir", fake.url, "--once"])
+    printed = " ".join(result.output.split())
+    for appointment_id, code in (
+        ("A1, status", "declined"),
+        ("A2, status", "deceased"),
+        ("A3, phone", "second_patient"),
+    ):
+        assert re.search(rf"appointment {appointment_id}: warning: [^\[]* \[{code}\]", printed), printed
+    assert printed.count("warning:") == 3
+    assert result.exit_code == 0
 
 
 def test_the_command_pulls_the_server_of_the_setting_and_names_what_it_rejected(tmp_path, monkeypatch):
