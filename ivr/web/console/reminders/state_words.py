@@ -16,8 +16,8 @@ STATES = {
     TextState.PLANNED: _("appointments with texts ahead"),
     TextState.CLAIMED: _("being sent"),
     TextState.UNCERTAIN: _("being looked up"),
-    TextState.HANDED_OVER: _("sent, no receipt yet"),
-    TextState.NO_RECEIPT: _("sent, no receipt came"),
+    TextState.HANDED_OVER: _("sent, not known yet if it arrived"),
+    TextState.NO_RECEIPT: _("sent, never known if it arrived"),
     TextState.DELIVERED: _("delivered"),
     TextState.UNDELIVERED: _("not delivered"),
     TextState.FAILED: _("failed"),
@@ -55,16 +55,16 @@ _REASONS = {
     "moved": ReasonWords(_("The appointment moved, and its texts follow the new time.")),
     "withdrawn": ReasonWords(_("The topic that was asked for is no longer offered.")),
     "by_hand": ReasonWords(_("Somebody of the staff asked for it.")),
-    "fetched": ReasonWords(_("The receipt got lost, so the carrier was asked.")),
+    "fetched": ReasonWords(_("The report of this text got lost, so the phone company was asked.")),
     "no_answer": ReasonWords(
-        _("The carrier did not answer, so it is not known whether the text went out."),
-        _("Nothing: its log is looked up before anything is sent again."),
+        _("The phone company did not answer, so it is not known whether the text went out."),
+        _("Nothing: it is asked before anything is sent again."),
     ),
     "lease_expired": ReasonWords(
         _("The line stopped while it was sending this text."),
-        _("Nothing: the carrier's log is looked up before anything is sent again."),
+        _("Nothing: the phone company is asked before anything is sent again."),
     ),
-    "not_sent": ReasonWords(_("The carrier could not be reached."), _("Nothing: it is tried again.")),
+    "not_sent": ReasonWords(_("The phone company could not be reached."), _("Nothing: it is tried again.")),
     "not_hers": ReasonWords(
         _("A reply said that the number is not the patient's."), _("Correct the file, and import it again.")
     ),
@@ -94,19 +94,20 @@ COLUMNS = {
 _ERROR = re.compile(r"error_(\d+)")
 _ERRORS = {
     ErrorClass.STOP: ReasonWords(
-        _("The carrier refuses our texts (error %(code)s)."), _("Tell your IT department: it is about our account.")
+        _("The phone company refuses our texts (error %(code)s)."),
+        _("Tell your IT department: it is about our account."),
     ),
     ErrorClass.PERMANENT: ReasonWords(
         _("This number cannot receive texts (error %(code)s)."), _("Call, or ask for another number.")
     ),
     ErrorClass.OPTED_OUT: ReasonWords(
-        _("The patient has told the carrier to stop our texts (error %(code)s)."), _("Call instead.")
+        _("The patient has told the phone company to stop our texts (error %(code)s)."), _("Call instead.")
     ),
     ErrorClass.TRANSIENT: ReasonWords(
         _("The phone could not be reached for a while (error %(code)s)."), _("Call, if it matters.")
     ),
     ErrorClass.UNCERTAIN: ReasonWords(
-        _("The carrier had a problem (error %(code)s)."), _("Nothing: its log is looked up.")
+        _("The phone company had a problem (error %(code)s)."), _("Nothing: it is asked.")
     ),
 }
 

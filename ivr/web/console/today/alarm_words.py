@@ -32,7 +32,7 @@ _WORDS = {
         _REMINDERS,
     ),
     Alarm.LEDGER_RESTORED: (
-        lazy_gettext("The database is an older copy, so no text goes out."),
+        lazy_gettext("The line works with an older copy of its data, so no text goes out."),
         lazy_gettext("Ask your IT department to follow “Restore a backup” in the guide for operations."),
         _REMINDERS,
     ),
@@ -82,7 +82,10 @@ _WORDS = {
         _REMINDERS,
     ),
     Alarm.SIGNATURES_REFUSED: (
-        lazy_gettext("Calls and texts arrive with wrong signatures, so callers may hear an error message."),
+        lazy_gettext(
+            "Calls and texts arrive without proof that the phone company sent them, so callers may hear an"
+            " error message."
+        ),
         lazy_gettext("Ask your IT department to compare TWILIO_AUTH_TOKEN and PUBLIC_URL with the Twilio Console."),
         _SETTINGS,
     ),
@@ -102,7 +105,8 @@ _WORDS = {
     Alarm.FHIR_REJECTED: (
         lazy_gettext("Some appointments of the scheduling system could not be imported, so they get no reminders."),
         lazy_gettext(
-            "Open them in the work list, and correct them in the scheduling system: the next pull takes them."
+            "Open them in the work list, and correct them in the scheduling system: the line then fetches them by"
+            " itself."
         ),
         "work.messages",
     ),

@@ -96,7 +96,7 @@ def test_a_batch_shows_its_states_and_what_to_do(console, clinic):
     clinic.import_rows(row(7, at(1, 1)), name="late.csv")
     clinic.send(NOW)
     page = console.browser("scheduler").page("/reminders/batches/2")
-    assert "sent, no receipt yet" in page
+    assert "sent, not known yet if it arrived" in page
     assert 'hx-trigger="every 3s"' in page
     assert "<script>" not in page
 

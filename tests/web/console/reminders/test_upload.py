@@ -42,7 +42,7 @@ def test_a_file_is_checked_first_and_imported_by_one_button(console, clinic):
     assert number(page, "New") == 3
     assert "Import 3 appointments" in page
     assert "The first texts, as they will go out" in page
-    assert "1 segment" in page
+    assert "sent in 1 part" in page
     assert clinic.all(batch) == []
     done = settled(browser, browser.post(path, {"action": "import"}).location)
     assert "3 appointments of this file are imported, as batch 1" in done

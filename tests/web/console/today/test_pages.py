@@ -124,7 +124,7 @@ def test_without_a_release_that_is_what_needs_a_person_first(console: Console, c
     raise_one(clinic_for_commands, Alarm.BACKLOG, ago(minutes=20))
     console.services.releases.live = None
     first, second = sentences(browser.page("/"))
-    assert first == "No release of the prompts can be read, so callers hear an apology."
+    assert first == "The published words of the line cannot be read, so callers hear an apology."
     assert second == "Texts have waited for more than ten minutes."
 
 
