@@ -220,10 +220,17 @@ def test_a_proof_measures_seconds_grade_sentences_and_segments(draft: Content) -
     assert proof.as_json()["text"] == {**vars(text)}
 
 
-def test_other_languages_have_no_grade_and_an_unreadable_file_has_no_measures(draft: Content) -> None:
-    assert {section.grade for section in proof_prompt(draft, "es/cancer.md", SHIPPED["es/cancer.md"]).sections} == {
-        None
-    }
+def test_spanish_has_a_grade_of_its_own_and_an_unreadable_file_has_no_measures(draft: Content) -> None:
+    words = "Radiológicamente, microcalcificaciones indeterminadas necesitan investigaciones complementarias."
+    proof = proof_prompt(
+        draft, "es/cancer.md", SHIPPED["es/cancer.md"].replace(b"Es natural preguntarlo.", words.encode())
+    )
+    assert all(section.grade is not None for section in proof.sections)
+    short = proof_prompt(
+        draft, "es/goodbye.md", f"---\nsources: [line]\nreviewed: {{}}\n---\n## Spoken\n\n{words}\n".encode()
+    )
+    assert short.sections[0].grade > 6
+    assert [finding.level for finding in short.findings if finding.rule == "grade"] == ["warning"]
     assert proof_prompt(draft, CANCER, b"").sections == ()
 
 
