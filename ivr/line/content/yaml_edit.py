@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import yaml
 
 from ivr.line.content.yaml_source import Path, parse_yaml
@@ -45,6 +47,49 @@ def replace_value(text: str, path: Path, value: str) -> str:
     start: int = node.start_mark.index
     end: int = node.end_mark.index
     return text[:start] + value + text[end:]
+
+
+def append_item(text: str, path: Path, fields: Mapping[str, str]) -> str:
+    """The document with a mapping at the end of a list of mappings, which is not empty and not written on one line.
+
+    fields: the values as YAML writes them. Raises KeyError if there is no such list.
+    """
+    items = _items(text, path)
+    column = int(items[-1].start_mark.column)
+    lines = [f"{name}: {value}\n" for name, value in fields.items()]
+    end = _line_end(text, items[-1])
+    before = text[:end] if text[:end].endswith("\n") else f"{text[:end]}\n"
+    return f"{before}{' ' * (column - 2)}- {(' ' * column).join(lines)}{text[end:]}"
+
+
+def remove_item(text: str, path: Path, index: int) -> str:
+    """The document without an item of a list of mappings, like that of `append_item`. Comments around it stay."""
+    items = _items(text, path)
+    if len(items) < 2 or index >= len(items):
+        raise KeyError(path)
+    start = text.rfind("\n", 0, int(items[index].start_mark.index)) + 1
+    return text[:start] + text[_line_end(text, items[index]) :]
+
+
+def _items(text: str, path: Path) -> list[yaml.Node]:
+    node = parse_yaml(text)
+    for step in path:
+        node = _child(node, step)
+    if not isinstance(node, yaml.SequenceNode) or node.flow_style or not node.value:
+        raise KeyError(path)
+    if any(not isinstance(item, yaml.MappingNode) or item.flow_style for item in node.value):
+        raise KeyError(path)
+    return list(node.value)
+
+
+def _line_end(text: str, node: yaml.Node) -> int:
+    """Where the last line of a node ends. The node itself ends after the comments that follow."""
+    while isinstance(node, yaml.MappingNode) and not node.flow_style:
+        node = node.value[-1][1]
+    while isinstance(node, yaml.SequenceNode) and not node.flow_style:
+        node = node.value[-1]
+    end = text.find("\n", int(node.end_mark.index) - 1)
+    return len(text) if end < 0 else end + 1
 
 
 def _child(node: yaml.Node | None, step: str | int) -> yaml.Node | None:

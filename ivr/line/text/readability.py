@@ -1,7 +1,7 @@
 """How hard a text is to read, and how long it takes to say.
 
-Callers are anxious, often older, and often on a poor connection. So every English prompt has a maximum school grade, and
-every prompt a maximum sentence length and duration.
+Callers are anxious, often older, and often on a poor connection. So every prompt has a maximum sentence length
+and duration, and in languages with a formula for it a maximum school grade.
 """
 
 from __future__ import annotations
