@@ -77,7 +77,7 @@ WRONG_SHAPES = [
         "column_double",
         "Phone Number and mobile mean the same thing",
     ),
-    ("an empty bundle", {"resourceType": "Bundle", "type": "searchset"}, "file_no_appointments", "no appointments in this"),
+    (
         "an empty bundle",
         {"resourceType": "Bundle", "type": "searchset"},
         "file_no_appointments",
