@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.people.phones import PhoneFault
-from ivr.reminders.imports.columns import EXTRA_CELLS, NO_STATUS, PATIENT_LANGUAGES, SITE_NAMES, WARNING_CODES
+from ivr.reminders.imports.columns import (
+    ENTRY_FAULT,
+    EXTRA_CELLS,
+    NO_STATUS,
+    PATIENT_LANGUAGES,
+    SITE_NAMES,
+    UNKNOWN_CODES,
+    WARNING_CODES,
+)
 from ivr.reminders.imports.datetimes import parse_datetime
 from ivr.reminders.imports.errors import ERROR_SENTENCES, ErrorCode
 from ivr.reminders.imports.rows import AppointmentRow, PartialRow, RowReader
@@ -26,6 +34,7 @@ def reader(content) -> RowReader:
 
 
 ROUNDED = ("appointment_id", "appointment_rounded")
+UNKNOWN_STATUS = ("participant[1].status", "code_unknown")
 
 ERRORS = [
     ("no appointment id", {"appointment_id": "  "}, "appointment_id", "missing"),
@@ -71,6 +80,9 @@ ERRORS = [
     ("an unclear no-show", {"no_show": "perhaps"}, "no_show", "yes_or_no"),
     ("an id that a spreadsheet rounded", {"appointment_id": "1.23456789012346E+17"}, *ROUNDED),
     ("an id that a program rounded", {"appointment_id": "4.687687688339434e+17"}, *ROUNDED),
+    ("a code that FHIR does not have", {UNKNOWN_CODES: "participant[1].status"}, *UNKNOWN_STATUS),
+    ("an entry that cannot be read", {ENTRY_FAULT: "entry_unreadable"}, "", "entry_unreadable"),
+    ("a deleted appointment", {ENTRY_FAULT: "appointment_deleted"}, "", "appointment_deleted"),
     ("letters of a keypad", {"phone": "603-GOOD-CAR"}, "phone", "phone_invalid"),
     ("letters of a keypad after a space", {"phone": "603 GOOD CAR"}, "phone", "phone_invalid"),
 ]
