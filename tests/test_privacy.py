@@ -1,4 +1,7 @@
-"""Numbers, names and the words of texts stay out of every process's output, Redis, and the files of the line."""
+"""Numbers, names and the words of texts stay out of every process's output, Redis, and the files of the line.
+
+test_privacy_of_feeds.py does the same for feeds, uploads, the API, and commands.
+"""
 
 from __future__ import annotations
 

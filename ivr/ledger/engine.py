@@ -231,7 +231,11 @@ def open_ledger(url: str) -> Ledger:
 def _create_file(file: Path) -> None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        # Closing a descriptor of an existing file would drop the locks of SQLite's connections in this process. Another
+        # process would then take itself for the last one and delete the log to which this one goes on writing.
+        # https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+        if not file.exists():
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
         for path in file.parent.glob(f"{escape(file.name)}*"):
             if path.name.removeprefix(file.name) in ("", "-wal", "-shm"):
                 path.chmod(0o600)

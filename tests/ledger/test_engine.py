@@ -268,3 +268,23 @@ def test_a_process_that_hangs_inside_a_transaction_does_not_block_others_forever
     assert alarms(other) == {"a": NOW}
     hanging.close()
     other.close()
+
+
+def test_an_upgrade_of_an_open_database_loses_no_write_when_another_process_comes_and_goes(tmp_path):
+    url = f"sqlite:///{tmp_path}/infoline.db"
+    open_ledger(url).upgrade()
+    ledger = open_ledger(url)
+    assert ledger.has_tables()
+    # As each command on a local line does.
+    ledger.upgrade()
+    code = "import sys; from ivr.ledger import open_ledger; ledger = open_ledger(sys.argv[1]); ledger.check();"
+    visit = [sys.executable, "-c", f"{code} ledger.close()", url]
+    subprocess.run(visit, cwd=ROOT, check=True)
+    with ledger.write() as connection:
+        connection.execute(insert(batch).values(created_at=datetime.now(UTC), filename="a.csv"))
+    count = "with ledger.read() as read: print(read.exec_driver_sql('SELECT count(*) FROM batch').scalar())"
+    seen = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{count}", url], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert seen.stdout.strip() == "1"
+    ledger.close()
