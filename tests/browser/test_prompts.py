@@ -99,7 +99,7 @@ def test_a_nurse_hears_new_words_is_refused_for_hard_ones_and_publishes_what_the
     expect(page.get_by_text(f"Kinder words about {name}")).to_have_count(1)
 
     page.get_by_role("link", name="Go back to release").first.click()
-    expect(page.locator("del").filter(has_text=new.split()[-2])).to_have_count(1)
+    expect(page.locator(".runs del").first).to_be_visible()
     page.get_by_label("Why you go back").fill("The old words were right")
     page.get_by_role("button", name="live").click()
     shown_later(page, page.get_by_text("is live again"), scripts=scripts)
