@@ -66,11 +66,16 @@ def understood_in_draft(content: Content, question: str, language: str) -> Under
 def _model_of(content: Content) -> tuple[TopicModel, bool]:
     """The model that knows most of the examples of a content, and whether it knows all of them."""
     live = live_line()
-    examples = examples_of(content)
-    if examples == examples_of(live.content):
+    if _learned_words(content) == _learned_words(live.content):
         return live.matcher.model, True
-    stored = ModelStore(None, services().settings.models_folder).from_disk(examples_digest(examples))
+    digest = examples_digest(examples_of(content))
+    stored = ModelStore(None, services().settings.models_folder).from_disk(digest)
     return (stored, True) if stored else (live.matcher.model, False)
+
+
+def _learned_words(content: Content) -> tuple[object, object]:
+    """What a model learns from: compared sooner than the examples that are made of it."""
+    return content.questions, {key: prompt.phrases for key, prompt in content.prompts.items()}
 
 
 def _understood(
