@@ -5,7 +5,7 @@ from alembic import op
 
 from ivr.ledger.types import UtcDateTime
 
-revision = "0031"
+revision = "0026"
 down_revision = "0025"
 
 
