@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import median
 
 from bench.imports import AREAS
+from bench.support.machine import empty_database, free_port
 from ivr.shipped import ROOT
 
 ROWS, ROUNDS = 10_000, 5
 TARGET_SECONDS = 2.0
-PORT = 8123
 # One number of 603 is the line's own.
 _AREAS = [area for area in AREAS if area != 603]
 SITE = "elliot"
@@ -27,9 +27,21 @@ INFOLINE = [sys.executable, "-m", "ivr.cli"]
 
 
 def main(_options: argparse.Namespace) -> int:
-    """Print the times. Returns 1 if a batch is not imported."""
+    """Print the times. Returns 1 if a batch is not imported, or a median misses the target."""
+    print(f"\nbatch of {ROWS:,} new rows through the API, medians of {ROUNDS} rounds")
+    failed = _measure("SQLite", {})
+    with empty_database("api") as url:
+        failed |= _measure("PostgreSQL", {"DATABASE_URL": url})
+    print(f"target: median under {TARGET_SECONDS:g} s")
+    return int(failed)
+
+
+def _measure(database: str, settings: dict[str, str]) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "VAR_DIR": folder, "PORT": str(PORT), "PUBLIC_URL": f"http://127.0.0.1:{PORT}"}
+        port = free_port()
+        address = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        environment = {**os.environ, "VAR_DIR": folder, **address, **settings}
+        # It trains the model too, so that nothing is trained beside the batches.
         subprocess.run([*INFOLINE, "release"], cwd=ROOT, env=environment, check=True, capture_output=True)
         made = subprocess.run(
             [*INFOLINE, "keys", "add", "bench", "--role", "scheduler"],
@@ -43,15 +55,15 @@ def main(_options: argparse.Namespace) -> int:
         with log.open("wb") as output:
             web = subprocess.Popen([*INFOLINE, "web"], cwd=ROOT, env=environment, stdout=output, stderr=output)
         try:
-            _wait(PORT)
-            return _measure(made.stdout.split()[-1])
+            _wait(port)
+            return _rounds(database, port, made.stdout.split()[-1])
         finally:
             web.terminate()
             web.wait()
 
 
-def _measure(key: str) -> int:
-    print(f"\nbatch of {ROWS:,} new rows through the API, SQLite, medians of {ROUNDS} rounds")
+def _rounds(database: str, port: int, key: str) -> bool:
+    """Send and print. Returns whether a batch was not imported, or a median misses the target."""
     failed, number = False, 0
     for name, media_type, write in (
         ("JSON", "application/json", _json),
@@ -63,15 +75,19 @@ def _measure(key: str) -> int:
             body = write(number)
             number += ROWS
             started = time.perf_counter()
-            failed |= not _send(key, media_type, body)
+            failed |= not _send(port, key, media_type, body)
             seconds.append(time.perf_counter() - started)
-        print(f"{name:6}{len(body) / 1e6:6.1f} MB{median(seconds):8.2f} s   slowest {max(seconds):.2f} s")
-    print(f"target: under {TARGET_SECONDS:g} s")
-    return int(failed)
+        is_late = median(seconds) >= TARGET_SECONDS
+        failed |= is_late
+        print(
+            f"{database:11}{name:6}{len(body) / 1e6:6.1f} MB{median(seconds):8.2f} s{' MISSED' * is_late}"
+            f"   slowest {max(seconds):.2f} s"
+        )
+    return failed
 
 
-def _send(key: str, media_type: str, body: bytes) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
+def _send(port: int, key: str, media_type: str, body: bytes) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": media_type}
     connection.request("POST", "/api/v1/batches", body, headers)
     answer = connection.getresponse()
@@ -136,18 +152,18 @@ def _resources(row: dict[str, str]) -> list[dict[str, object]]:
 
 
 def _wait(port: int) -> None:
-    """Wait until the web process has loaded a release."""
+    """Wait until the web process has loaded a release, and the process of the API answers: a request starts it."""
     deadline = time.monotonic() + 120
-    while not _is_ready(port):
+    while not (_answers(port, "/readyz") and _answers(port, "/api/v1/health")):
         if time.monotonic() > deadline:
             raise TimeoutError("the web process did not become ready")
         time.sleep(0.2)
 
 
-def _is_ready(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except OSError:
         return False

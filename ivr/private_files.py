@@ -11,7 +11,7 @@ from pathlib import Path
 # What the line writes into VAR_DIR, for a VAR_DIR that also holds other files.
 _CONTENT = (
     "infoline.db*", "local-keys.json", "claims.json", "clock-shift", "running-line.json", "demo-password",
-    "example-*.csv", "kept", "kept-forms", "uploads", "logs", "queue", "releases", "set-aside-*",
+    "example-*.csv", "kept", "kept-forms", "kept-sounds", "uploads", "logs", "queue", "releases", "set-aside-*",
     "prompt-jobs", "doctor", "bodies", "api-rates", "limits",
 )  # fmt: skip
 

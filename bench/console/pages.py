@@ -37,6 +37,8 @@ LEFT_OUT = {
     "security.mf_recovery",
     "sign_in.invitation",
     "sign_in.oidc_return",
+    "prompts.kept_sound",
+    "prompts.both_recordings",
     "prompts.recording",
 }
 # Addresses with more to do than the plain one.
@@ -68,6 +70,7 @@ def pages(console: Flask, upload_id: str) -> Iterator[Page]:
         "number": "1",
         "language": "en",
         "name": "cancer",
+        "entry": "central-scheduling",
         "upload_id": upload_id,
         "day": (datetime.now(UTC) + timedelta(days=3)).date().isoformat(),
     }

@@ -29,7 +29,7 @@ from ivr.line.lint.add_phrase import PhraseEffect, PhraseRejected, add_phrase, p
 from ivr.line.nlu.clusters import QuestionCluster, cluster_questions, looks_personal
 from ivr.line.nlu.matcher import Matcher
 from ivr.people.audit import AuditKind
-from ivr.people.inbound.unanswered import UnansweredQuestion, unanswered_questions
+from ivr.people.inbound.unanswered import StoredQuestion, unanswered_questions
 from ivr.releases.drafts import Draft, Drafts, EditConflict, FileRejected, NoDraft
 
 SHOWN = 40
@@ -40,9 +40,9 @@ _days_option = click.option(
 
 @dataclass(frozen=True)
 class _Questions:
-    """Unanswered questions without those that look personal, which are only counted."""
+    """Unanswered questions without those that are ignored, and those that look personal, which are only counted."""
 
-    shown: list[UnansweredQuestion]
+    shown: list[StoredQuestion]
     personal: int
 
     @property
@@ -55,8 +55,9 @@ def _read_questions(context: CommandContext, days: int) -> _Questions:
     with context.ledger.read() as connection:
         questions = unanswered_questions(connection, vault, clock.now() - timedelta(days=days))
     context.record(AuditKind.QUESTIONS_READ, days=days, questions=len(questions))
-    shown = [replace(item, words=_printable(item.words)) for item in questions if not looks_personal(item.words)]
-    return _Questions(shown, len(questions) - len(shown))
+    asked = [item for item in questions if not item.is_ignored]
+    shown = [replace(item, words=_printable(item.words)) for item in asked if not looks_personal(item.words)]
+    return _Questions(shown, len(asked) - len(shown))
 
 
 def _printable(text: str) -> str:
@@ -71,7 +72,7 @@ def _printable(text: str) -> str:
 def unanswered(click_context: click.Context, days: int, as_json: bool) -> None:
     """List questions that the line did not understand.
 
-    Similar questions form one group, largest first. Senders are not shown.
+    Similar questions form one group, largest first. Senders are not shown, nor what operators ignore in the console.
     """
     if click_context.invoked_subcommand is not None:
         return

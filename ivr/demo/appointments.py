@@ -29,8 +29,8 @@ def coming_rows(today: datetime) -> Iterator[Row]:
     """Fifty appointments from tomorrow on. today: as for `past_rows`."""
     for index in range(COMING):
         starts_at = _slot(today, 1 + index * DAYS // COMING, index)
-        # The default caller of `infoline call` has an appointment too.
-        phone = DEFAULT_CALLER if index == 0 else None
+        # The default caller of `infoline call` has an appointment too, and is texted in English.
+        phone = DEFAULT_CALLER if index == 1 else None
         yield _row(f"DEMO-{1000 + index}", FIRST_COMING + index, starts_at, phone)
 
 

@@ -252,6 +252,8 @@ unanswered = Table(
     Column("source", String(8), nullable=False),
     Column("language", String(8), nullable=False),
     Column("words_sealed", LargeBinary, nullable=False),
+    # When an operator said that it is no question for the line.
+    Column("ignored_at", UtcDateTime),
 )
 
 # Work items for schedulers: appointments to move or cancel, phone numbers that are not the patient's, and landlines

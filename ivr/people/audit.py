@@ -22,6 +22,8 @@ class AuditKind(StrEnum):
     CALLBACKS_READ = "callbacks_read"
     TODOS_READ = "todos_read"
     QUESTIONS_READ = "questions_read"
+    QUESTIONS_IGNORED = "questions_ignored"
+    QUESTIONS_RESTORED = "questions_restored"
     PERSON_READ = "person_read"
     NUMBERS_EXPORTED = "numbers_exported"
     OPTED_OUT = "opted_out"
@@ -71,6 +73,8 @@ KEYS: Mapping[AuditKind, tuple[str, ...]] = {
     AuditKind.CALLBACKS_READ: ("callbacks",),
     AuditKind.TODOS_READ: ("todos",),
     AuditKind.QUESTIONS_READ: ("days", "questions"),
+    AuditKind.QUESTIONS_IGNORED: ("questions",),
+    AuditKind.QUESTIONS_RESTORED: ("questions",),
     AuditKind.PERSON_READ: ("person",),
     AuditKind.NUMBERS_EXPORTED: ("batch",),
     AuditKind.OPTED_OUT: ("person",),

@@ -11,12 +11,13 @@ from ivr.shared_memory import SharedMemory
 NAME_BYTES = 8
 # The minute that has begun, and the whole hour before it.
 _MINUTES = 61
-# A name, the last minute in which it was counted (since 1970), and its count in each minute of the hour.
-_ENTRY = struct.Struct(f"<{NAME_BYTES}sI{_MINUTES}I")
-_LAST = struct.Struct("<I")
+# A name, the last minute in which it was counted (since 1970), and its count in the hour and in each minute of it.
+_ENTRY = struct.Struct(f"<{NAME_BYTES}sII{_MINUTES}I")
+_HEAD = struct.Struct(f"<{NAME_BYTES}sII")
+_LAST = _COUNT = struct.Struct("<I")
+_MOST = 2**32 - 1
 # A name has its place in one of so many entries, of which the one that was counted longest ago gives way.
 _WAYS = 8
-_NOTHING = [0] * _MINUTES
 
 
 class HourlyCounts:
@@ -31,21 +32,31 @@ class HourlyCounts:
 
         name: NAME_BYTES that differ from those of other names, such as a hash. now: seconds since 1970.
         """
+        minute = int(now // 60)
         with self.memory as memory:
             place = self._place(memory, name)
-            stored, last, *counts = _ENTRY.unpack_from(memory, place)
-            minute = int(now // 60)
-            if stored != name or abs(minute - last) >= _MINUTES:
-                last, counts = minute, _NOTHING.copy()
-            # A clock that was set back a little forgets nothing.
-            minute = max(minute, last)
-            for passed in range(last + 1, minute + 1):
-                counts[passed % _MINUTES] = 0
-            if sum(counts) >= self._most:
+            stored, last, total = _HEAD.unpack_from(memory, place)
+            if stored != name or minute != last:
+                minute, total = self._begin_minute(memory, place, name, minute)
+            if total >= self._most:
                 return False
-            counts[minute % _MINUTES] += 1
-            _ENTRY.pack_into(memory, place, name, minute, *counts)
+            _HEAD.pack_into(memory, place, name, minute, total + 1)
+            cell = place + _HEAD.size + _COUNT.size * (minute % _MINUTES)
+            _COUNT.pack_into(memory, cell, _COUNT.unpack_from(memory, cell)[0] + 1 & _MOST)
             return True
+
+    def _begin_minute(self, memory: mmap, place: int, name: bytes, minute: int) -> tuple[int, int]:
+        """Forget the minutes that are over, and return the minute to count in and the count of the hour."""
+        stored, last, _, *counts = _ENTRY.unpack_from(memory, place)
+        if stored != name or abs(minute - last) >= _MINUTES:
+            last, counts = minute, [0] * _MINUTES
+        # A clock that was set back a little forgets nothing.
+        minute = max(minute, last)
+        for passed in range(last + 1, minute + 1):
+            counts[passed % _MINUTES] = 0
+        total = min(sum(counts), _MOST)
+        _ENTRY.pack_into(memory, place, name, minute, total, *counts)
+        return minute, total
 
     def _place(self, memory: mmap, name: bytes) -> int:
         first = int.from_bytes(name, "little") % self._sets * _WAYS * _ENTRY.size

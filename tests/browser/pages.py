@@ -16,6 +16,7 @@ from tests.browser.files import appointments, write
 from tests.browser.ledger import ask_to_be_called, writing
 from tests.browser.people import Office, choose_password, type_password
 from tests.feeds.hl7.messages import siu
+from tests.web.console.prompts.support import voice
 
 
 def at(path: str) -> Callable[[Scene], str]:
@@ -89,6 +90,22 @@ class Scene:
         page.get_by_role("button", name="Check and publish").click()
         page.get_by_role("heading", level=1, name="Publishing").wait_for()
 
+    def both_recordings(self) -> str:
+        """A recording that was sent from a page older than another one."""
+        page, sound = self.page, self.folder / "voice.wav"
+        sound.write_bytes(voice(2))
+        other = page.context.new_page()
+        for each in (page, other):
+            each.goto("/console/prompts/en/goodbye")
+        for each in (other, page):
+            form = each.locator("[data-recorder]").first
+            form.locator("input[type=file]").set_input_files(sound)
+            form.get_by_role("button", name="Save this recording").click()
+            each.wait_for_load_state()
+        other.close()
+        page.get_by_role("heading", name="Two recordings").wait_for()
+        return page.url.partition("/console")[2]
+
     def publishing(self) -> str:
         self.publish()
         return "/prompts/draft/publishing"
@@ -140,8 +157,12 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
     "people.consent": lambda scene: _PERSON(scene) + "/opt-out",
     "people.find": at("/people"),
     "people.show": _PERSON,
+    "prompts.add_office": at("/prompts/hours/offices/add"),
+    "prompts.ask_remove_office": at("/prompts/hours/offices/central-scheduling/remove"),
+    "prompts.both_recordings": Scene.both_recordings,
     "prompts.ask_roll_back": at("/prompts/history/1/roll-back"),
     "prompts.ask_sign_off": at("/prompts/en/birads/sign-off"),
+    "prompts.day": at("/prompts/hours/days/2026-12-24"),
     "prompts.draft": Scene.draft,
     "prompts.editor": at("/prompts/en/birads"),
     "prompts.history": at("/prompts/history"),
@@ -189,6 +210,7 @@ NO_PAGES: Mapping[str, str] = {
     "bootstrap.static": "a file",
     "people.language": "redirects: a sign-in may lead here",
     "prompts.checked": "a part of prompts.draft",
+    "prompts.kept_sound": "a sound",
     "prompts.listen": "a sound",
     "prompts.recording": "a sound",
     "reminders.batch_live": "a part of reminders.batch",

@@ -28,7 +28,7 @@ IN_SPANISH = ("/", "/reminders", "/reminders/upload", "/people", "/work", "/prom
 # Pixels. Links in sentences may be smaller: WCAG 2.2, success criterion 2.5.8.
 TARGET = 44
 SMALL_TARGETS = """least => [...document.querySelectorAll(
-  "button, .btn, select, input:not([type=hidden]):not([type=checkbox]), nav a, summary")]
+  "button:not([tabindex='-1']), .btn, select, input:not([type=hidden]):not([type=checkbox]), nav a, summary")]
   .filter(each => each.offsetParent !== null && each.getBoundingClientRect().height < least)
   .map(each => `${each.tagName} ${each.innerText || each.name} ${each.getBoundingClientRect().height}`)"""
 FAULTY = """<!doctype html><html lang=en data-bs-theme=light><title>Faulty</title><body style="margin: 0">

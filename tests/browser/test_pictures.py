@@ -1,4 +1,7 @@
-"""Pictures for the documents. `PICTURES=1 make test-browser` takes them again, of a line with the made-up clinic."""
+"""Pictures for the documents. `PICTURES=1 make test-browser` takes them again, of a line with the made-up clinic.
+
+PICTURES=FOLDER takes them into another folder, which only shows that each can be taken.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +36,14 @@ def at(path: str) -> Callable[[Page, Path], None]:
     """A page at an address below /console, when all numbers of it are counted."""
 
     def go(page: Page, _folder: Path) -> None:
-        until(lambda: page.goto(f"/console{path}") and COUNTING not in page.inner_text("main"), "all numbers")
+        until(lambda: is_shown(page, path), f"{path} with all numbers")
 
     return go
+
+
+def is_shown(page: Page, path: str) -> bool:
+    answer = page.goto(f"/console{path}")
+    return bool(answer and answer.ok) and COUNTING not in page.inner_text("main")
 
 
 def upload(page: Page, folder: Path) -> None:
@@ -115,7 +123,11 @@ def test_take_a_picture_of_the_phone_in_a_call(clinic: RunningLine, browser: Bro
 def take(page: Page, name: str) -> None:
     """Save what a page shows, with 256 colors: a third of the bytes, and no difference to see."""
     image = Image.open(BytesIO(page.screenshot(scale="css", animations="disabled"))).convert("RGB")
-    image.quantize(256, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
+    folder = FOLDER if os.environ["PICTURES"] == "1" else Path(os.environ["PICTURES"])
+    file = folder / f"{name}.png"
+    image.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+    assert image.size == SIZES[name]
+    assert file.stat().st_size < MOST_BYTES
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -85,6 +85,7 @@ def test_a_nurse_hears_new_words_is_refused_for_hard_ones_and_publishes_what_the
 
     page.goto(f"/console/prompts/en/{name}")
     change_words(page, TOO_HARD, new)
+    preview(page, new, scripts=scripts)
     save(page)
     hear(page, scripts=scripts)
     publish(page, f"Kinder words about {name}")
@@ -96,6 +97,47 @@ def test_a_nurse_hears_new_words_is_refused_for_hard_ones_and_publishes_what_the
     expect(page.get_by_text("Nothing was published.")).to_have_count(0)
     page.goto("/console/prompts/history")
     expect(page.get_by_text(f"Kinder words about {name}")).to_have_count(1)
+
+    page.get_by_role("link", name="Go back to release").first.click()
+    expect(page.locator("del").filter(has_text=new.split()[-2])).to_have_count(1)
+    page.get_by_label("Why you go back").fill("The old words were right")
+    page.get_by_role("button", name="live").click()
+    shown_later(page, page.get_by_text("is live again"), scripts=scripts)
+    until(lambda: old in office.line.call().presses(*keys).said, "a call with the old words")
+    page.goto("/console/prompts/history")
+    expect(page.get_by_text("The old words were right")).to_have_count(1)
+
+
+def preview(page: Page, new: str, *, scripts: bool) -> None:
+    """Hear words before they are saved: they stay in their field, and the draft stays as it is."""
+    page.get_by_role("button", name="Preview").click()
+    player = page.get_by_label("The words as they are typed")
+    expect(player).to_be_visible()
+    assert new in page.locator(SPOKEN).input_value()
+    expect(page.get_by_text("A preview: these words are not saved yet.")).to_have_count(0 if scripts else 1)
+    sound = page.request.get(str(player.get_attribute("src")))
+    assert sound.headers["content-type"] == "audio/wav"
+    assert len(sound.body()) > 8000 * 5, "less than five seconds"
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_nurse_tries_a_question_with_a_phrase_that_is_not_saved(office: Office, scripts: bool) -> None:
+    page = office.page("operator", "/console/prompts/en/children", java_script_enabled=scripts)
+    phrases = page.get_by_label("Phrases that lead here")
+    phrases.fill(f"{phrases.input_value()}\nmay my zebra come along")
+    page.get_by_label("What would this be understood as?").fill("may my zebra come along")
+    page.get_by_role("button", name="Try it").click()
+    understood = page.locator("#understood")
+    expect(understood).to_contain_text("Understood as")
+    expect(understood).to_contain_text("has not learned the phrases of the draft yet")
+    assert "zebra" in phrases.input_value()
+    # The Enter key neither saves nor adds a part.
+    parts = page.locator("textarea[name=words]").count()
+    page.get_by_label("What would this be understood as?").press("Enter")
+    expect(page.locator("#heard audio")).to_be_visible()
+    expect(page.locator("textarea[name=words]")).to_have_count(parts)
+    page.goto("/console/prompts/draft")
+    expect(page.get_by_text("The draft changes nothing")).to_be_visible()
 
 
 def hear(page: Page, *, scripts: bool) -> None:

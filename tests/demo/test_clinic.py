@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
-from ivr.demo.appointments import COLUMNS, coming_rows, faulty_rows, past_rows, write_file
+from ivr.demo.appointments import COLUMNS, DEFAULT_CALLER, coming_rows, faulty_rows, past_rows, write_file
 from ivr.demo.clinic import DemoClinic, is_unfinished
 from ivr.demo.sign_ins import FILE, add_users, create_password, saved_password, sign_ins
 from ivr.ledger import Ledger, Vault
@@ -144,6 +144,11 @@ def test_all_people_have_numbers_for_fiction(content: Content) -> None:
         row[COLUMNS.index("phone")] for row in (*past_rows(midnight), *coming_rows(midnight), *faulty_rows(midnight))
     ]
     assert all(re.fullmatch(r"603-555-01(\d\d)?", number) for number in numbers)
+
+
+def test_whoever_texts_the_line_first_is_answered_in_english(content: Content) -> None:
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in coming_rows(NOW.astimezone(content.config.zone))]
+    assert [row["language"] for row in rows if row["phone"] == DEFAULT_CALLER] == ["en"]
 
 
 def test_the_example_with_faults_has_one_of_each_kind_beside_good_rows(demo: DemoClinic, tmp_path: Path) -> None:

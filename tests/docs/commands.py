@@ -108,7 +108,7 @@ _RECONCILE = "tests/reminders/outbox/test_restore.py::test_the_command_reconcile
 _TEACH = "tests/line/lint/test_add_phrase.py::test_a_group_becomes_a_phrase_of_the_draft_in_one_step"
 _WEB = "tests/e2e/test_run.py::test_a_web_process_for_twilio_has_no_console"
 RUN_ELSEWHERE = {
-    "run": "tests/e2e/test_first_look.py::test_without_a_terminal_four_lines_are_all_that_standard_output_gets",
+    "run": "tests/e2e/test_first_look.py::test_without_a_terminal_these_entries_are_all_that_standard_output_gets",
     "run --empty": "tests/e2e/test_run.py::test_an_empty_start_moves_the_data_of_earlier_runs",
     "web": _WEB,
     "web --doors twilio": _WEB,

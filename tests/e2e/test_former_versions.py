@@ -8,6 +8,7 @@ import os
 import py_compile
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -25,6 +26,7 @@ from ivr.ledger.tables import appointment, person
 from ivr.line.lint.runner import STYLE
 from ivr.people.spool import open_spool
 from ivr.settings import load
+from tests.e2e.running import running_line, until
 from tests.support.paths import ROOT
 
 # Made by commit b642196, whose newest migration was 0007: a release, three appointments, an opt-out, a call-back
@@ -80,6 +82,25 @@ def test_writes_that_an_earlier_version_spooled_are_applied(former_var: Path) ->
         assert list(answers) == [None, "confirmed", None]
     assert [path.name for path in (former_var / "kept").iterdir() if path.name != ".lock"] == []
     ledger.close()
+
+
+@pytest.mark.processes
+def test_infoline_run_starts_on_the_folder_of_an_earlier_version_and_keeps_its_data(tmp_path: Path) -> None:
+    with zipfile.ZipFile(FORMER_VAR) as archive:
+        archive.extractall(tmp_path)
+    with running_line(tmp_path / "var", "--at", "2026-12-01T10:00") as line:
+        line.call().presses("1", "1").hears("Calcifications").presses("0").is_transferred_to("603-668-3067")
+        assert "911" in line.text("I can't breathe and my chest hurts", "+16035550124")[0]
+        assert line.json("reminders", "status")["appointments"] == 3
+        # The STOP that was spooled while the database was down.
+        until(lambda: line.json("reminders", "person", "603-555-0101")["opted_out"], "the opt-out")
+        (callback,) = line.json("callbacks")["callbacks"]
+        assert callback["phone"] == "+16035550102"
+        line.process.send_signal(signal.SIGINT)
+        printed = line.process.communicate(timeout=60)[0]
+        assert line.process.returncode == 0
+    assert "died" not in printed
+    assert list((tmp_path / "var").glob("set-aside-*")) == []
 
 
 @pytest.mark.processes

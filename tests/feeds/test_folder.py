@@ -239,6 +239,20 @@ def test_the_command_waits_once_until_a_file_is_quiet_and_leaves_one_that_still_
     assert len(steps.waits) < 20
 
 
+def test_the_command_goes_on_after_a_scan_that_failed(tmp_path, incoming, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("WATCH_QUIET_SECONDS", "0")
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    away = incoming.with_name("away")
+    (incoming / "a.csv").write_text("appointment_id\nA1\n")
+    steps = Steps(lambda: incoming.rename(away), lambda: away.rename(incoming), lambda: None)
+    monkeypatch.setattr("ivr.cli.reminders.watch.stop_on_signals", lambda: steps)
+    result = CliRunner().invoke(main, ["reminders", "watch", str(incoming), "--every", "3"])
+    assert (result.exit_code, steps.waits) == (0, [3.0] * 4), result.output
+    assert "watched_folder_interrupted" in result.output
+    assert "a.csv: failed/" in result.output
+
+
 def test_the_command_takes_its_folder_from_the_setting_and_names_what_is_missing(tmp_path, incoming, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("WATCH_QUIET_SECONDS", "0")

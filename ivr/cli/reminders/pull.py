@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ivr.settings import Settings
 
 SHOWN = 20
-"""Rejected appointments that are printed after a pull; all of them are work items."""
+"""Rejected appointments that are printed after a pull, all of which are work items, and warnings about others."""
 
 
 @click.command()
@@ -74,6 +74,13 @@ def _print(report: PullReport) -> None:
             print_message(f"appointment {name}, {error.column}", "error", error.message, error.code)
     if len(report.rejected_appointments) > SHOWN:
         echo(f"… and {len(report.rejected_appointments) - SHOWN} more. List them: infoline hl7 items")
+    # Those without an appointment are about files.
+    warnings = [warning for warning in report.warnings if warning.row in report.warned_ids]
+    for warning in warnings[:SHOWN]:
+        name = report.warned_ids[warning.row]
+        print_message(f"appointment {name}, {warning.column}", "warning", warning.message, warning.code)
+    if len(warnings) > SHOWN:
+        echo(f"… and {len(warnings) - SHOWN} more warnings.")
     echo(
         f"{report.rows} appointments: {report.accepted} new, {report.updated} updated,"
         f" {report.unchanged} unchanged, {report.rejected} rejected."

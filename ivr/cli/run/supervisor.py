@@ -269,18 +269,19 @@ class Supervisor:
         write_example(self._example, now)
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         write_file(example_with_faults(settings.var_dir), faulty_rows(midnight))
-        console = f"{settings.public_url}/console"
+        console = [f"{settings.public_url}/console"]
         if sign_ins:
-            console += f"  as {', '.join(sign_ins.emails)}; password {sign_ins.password}"
+            *others, last = sign_ins.emails
+            console += [f"{', '.join(others)}, or {last}", f"password: {sign_ins.password}"]
         if self._shift:
             click.echo(f"The line's clock shows {now:%A, %Y-%m-%d %H:%M}, hospital time.")
-        for name, value in (
+        for name, *lines in (
             ("Phone", f"{settings.simulator_url}/"),
-            ("Console", console),
+            ("Console", *console),
             ("Stop", "Ctrl-C"),
             ("Docs", "README.md and docs/; infoline --help lists the commands"),
         ):
-            click.echo(f"{name:10}{value}")
+            click.echo(f"{name:10}" + f"\n{'':10}".join(lines))
 
     def stop(self) -> None:
         """Ask all children to stop, ask again, then kill them and every process that they started."""

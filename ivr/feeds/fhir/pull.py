@@ -36,10 +36,12 @@ _COUNTS = ("rows", "accepted", "updated", "unchanged", "rejected", "cancelled")
 
 @dataclass
 class PullReport(ImportReport):
-    """The counts of all pages. errors: with the rows counted through the pull. is_complete: whether nothing is left."""
+    """The counts of all pages. errors, warnings: with the rows counted through the pull. is_complete: whether nothing
+    is left. warned_ids: the ids of the appointments with warnings, by row."""
 
     rejected_appointments: list[RejectedAppointment] = field(default_factory=list)
     imported_ids: set[str] = field(default_factory=set)
+    warned_ids: dict[int, str] = field(default_factory=dict)
     is_complete: bool = True
 
     def add(self, page: ImportReport, batch: int | None) -> None:
@@ -179,6 +181,8 @@ class FhirPull:
         report.add(of_page, batch)
         report.rejected_appointments += rejected
         report.imported_ids |= imported
+        for row in {warning.row for warning in of_page.warnings} & taken.keys():
+            report.warned_ids[row] = taken[row][1].get("appointment_id") or taken[row][0]
 
 
 def _changed(since: datetime) -> Parameters:

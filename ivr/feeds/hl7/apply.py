@@ -56,6 +56,7 @@ class Applier:
             _record(connection, waiting, {row.id for row in chosen}, report, now)
             if report.batch is not None:
                 merge_into_day(connection, report.batch, name, now)
+        _log_warnings(report)
         return len(waiting)
 
     def _rows(self, chosen: Sequence[Row[Any]]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -82,6 +83,17 @@ def _newest_of_each(waiting: Sequence[Row[Any]]) -> list[Row[Any]]:
     for row in sorted(waiting, key=lambda row: (*place_in_order(row.sent_at, row.received_at), row.id)):
         newest[row.appointment_id] = row
     return sorted(newest.values(), key=lambda row: row.id)
+
+
+def _log_warnings(report: ImportReport) -> None:
+    """Log the warnings about messages, with a line for each code: the words of a warning may name a patient's data."""
+    messages: dict[str, list[int]] = {}
+    for warning in report.warnings:
+        # 0 is the import as a whole, and what is older is in the state of its message.
+        if warning.row and warning.code != "older":
+            messages.setdefault(warning.code, []).append(warning.row)
+    for code, ids in messages.items():
+        log.get_logger().warning("hl7_applied_with_warning", code=code, messages=ids)
 
 
 def _record(

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, case
+from sqlalchemy import Connection, Dialect, case, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ivr.feeds.hl7.acks import ACCEPTED, Reply
@@ -25,6 +26,8 @@ from ivr.reminders.imports.change_order import changed_at
 
 _SETTLED_FOR = timedelta(days=1)
 """How long a work item of many messages stays done while more of them come."""
+_RESENT_WITHIN = timedelta(days=1)
+"""How long after a message its control id names the same one: senders count anew when their numbers are used up."""
 _IN_ORDER = ("waiting", "applied")
 _COLUMNS = (
     *("key_hash", "sender", "event", "received_at", "sent_at", "appointment_id", "state", "fault", "place", "reason"),
@@ -72,7 +75,8 @@ class Inbox:
 
     def __init__(self, dialect: Dialect, vault: Vault) -> None:
         self._vault = vault
-        self._known = BulkLookup(dialect, hl7_message.c.key_hash, hl7_message.c.key_hash)
+        known = (hl7_message.c[name] for name in ("key_hash", "sent_at", "received_at", "state"))
+        self._known = BulkLookup(dialect, hl7_message.c.key_hash, *known)
         columns = (hl7_message.c[name] for name in ("appointment_id", "sent_at", "received_at", "state"))
         self._about = BulkLookup(dialect, hl7_message.c.appointment_id, *columns)
         # Another process may store the same message at the same moment.
@@ -82,25 +86,35 @@ class Inbox:
         """Add messages, except repeated ones, and return the reply to each."""
         keys = [_keys(self._vault, each) for each in received]
         wanted = list({key for pair in keys for key in pair})
-        known = {row.key_hash for row in self._known.among(connection, wanted)}
+        known = {row.key_hash: vars(row) for row in self._known.among(connection, wanted)}
         newest = self._newest(connection, {each.cells["appointment_id"] for each in received if each.cells})
         rows, replies, shared = [], [], list[Received]()
         for each, (key, own_key) in zip(received, keys, strict=True):
-            if key in known and each.message.segments is not None:
+            if each.message.segments is not None and key in known and _is_repeated(each, known[key], newest, now):
                 replies.append(ACCEPTED)
                 continue
             replies.append(each.reply)
             if each.shares_item:
                 shared.append(each)
-            elif own_key not in known:
-                known.add(own_key)
-                rows.append(_row(self._vault, each, own_key, newest, now))
+            elif own_key not in known or not each.fault:
+                if own_key in known:
+                    self._release_key(connection, known[own_key])
+                known[own_key] = row = _row(self._vault, each, own_key, newest, now)
+                rows.append(row)
         self._insert.execute(connection, rows)
         if any(row["state"] == MessageState.UNREAD for row in rows):
             raise_unread(connection, FeedKind.HL7, now)
         if shared:
             self._count(connection, shared, now)
         return replies
+
+    def _release_key(self, connection: Connection, before: dict[str, Any]) -> None:
+        """Give an earlier message another key, because a new one has the same content and control id."""
+        key = before["key_hash"]
+        # If it came with the same group, it is not stored yet.
+        before["key_hash"] = self._vault.hash(f"{key}\x1f{before['sent_at']}\x1f{before['received_at']}")
+        released = update(hl7_message).where(hl7_message.c.key_hash == key)
+        connection.execute(released.values(key_hash=before["key_hash"]))
 
     def _count(self, connection: Connection, shared: Sequence[Received], now: datetime) -> None:
         """Count messages in the work items of their senders and faults. One that staff have completed opens again
@@ -137,14 +151,35 @@ def _keys(vault: Vault, received: Received) -> tuple[str, str]:
     """The key of what the message repeats, and the key under which it is stored.
 
     A message that could not be read may come again: as a whole, or after the mapping is corrected. So only the same
-    bytes are a repetition of it.
+    content is a repetition of it.
     """
     message = received.message
     key = vault.hash(message.key) if message.segments is not None else ""
     if key and not received.fault:
         return key, key
-    unread = vault.hash("unread\x1f" + message.raw.decode("latin-1"))
+    unread = vault.hash("unread\x1f" + message.content)
     return key or unread, unread
+
+
+def _is_repeated(
+    received: Received, before: dict[str, Any], newest: dict[str, tuple[datetime, datetime]], now: datetime
+) -> bool:
+    """Whether a message is an earlier one that was sent again, given that they share sender, control id and content.
+
+    With another time, it is one within a day and unless the feed has said something newer about the appointment: an
+    appointment may be booked, cancelled, and booked again by a sender that makes the control id of the appointment's.
+    """
+    if received.sent_at == before["sent_at"]:
+        return True
+    if before["received_at"] <= now - _RESENT_WITHIN:
+        return False
+    place = place_in_order(before["sent_at"], before["received_at"])
+    is_newest = newest.get(_appointment_id(received) or "", place) <= place
+    return is_newest or before["state"] == MessageState.STALE
+
+
+def _appointment_id(received: Received) -> str | None:
+    return (received.cells or {}).get("appointment_id", "")[:100] or None
 
 
 def place_in_order(sent_at: datetime, received_at: datetime) -> tuple[datetime, datetime]:
@@ -159,7 +194,7 @@ def _row(
     vault: Vault, received: Received, key: str, newest: dict[str, tuple[datetime, datetime]], now: datetime
 ) -> dict[str, object]:
     message, state = received.message, received.state
-    appointment_id = (received.cells or {}).get("appointment_id", "")[:100] or None
+    appointment_id = _appointment_id(received)
     if state is MessageState.WAITING and appointment_id and received.sent_at:
         place = place_in_order(received.sent_at, now)
         if newest.get(appointment_id, place) > place:

@@ -28,6 +28,7 @@ _ENCODINGS = {
     **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)},
 }
 _BREAKS = re.compile(r"\r\n|\n")
+_LINE_END = re.compile(r"[\r\n]")
 # Programs on Windows write it before the first segment of a file.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAX_FIELD = 100
@@ -40,8 +41,10 @@ _CACHED_TIMES = 1000
 USUAL_DELIMITERS = "|^~\\&"
 # HL7's null: the sender deletes the value (HL7 v2.5.1, 2.5.3).
 _NULL = '""'
-# Groups and resources, whose second field may say that they are deleted (HL7 v2.5.1, 10.6 and table 0206).
-_RESOURCES = frozenset(("RGS", "AIS", "AIG", "AIL", "AIP"))
+# The segments of a group, which begins with RGS. It and its resources may say in their second field that they are
+# deleted (HL7 v2.5.1, 10.3.3, 10.6 and table 0206).
+_RESOURCES = frozenset(("AIS", "AIG", "AIL", "AIP"))
+_OF_GROUP = _RESOURCES | {"RGS", "NTE"}
 _DELETED = "D"
 
 
@@ -108,10 +111,14 @@ class Segments:
         """text: a segment on each line, with CR, LF or both."""
         delimiter = header.delimiters[0]
         rows: dict[str, list[Sequence[str]]] = {}
+        in_deleted_group = False
         for line in filter(None, _BREAKS.sub("\r", text).split("\r")):
             fields = line.split(delimiter)
             row = ["MSH", delimiter, *fields[1:]] if fields[0] == "MSH" else fields
-            if fields[0] in _RESOURCES and row[2:3] == [_DELETED]:
+            is_deleted = row[2:3] == [_DELETED]
+            if fields[0] == "RGS":
+                in_deleted_group = is_deleted
+            if in_deleted_group and fields[0] in _OF_GROUP or is_deleted and fields[0] in _RESOURCES:
                 continue
             rows.setdefault(fields[0], []).append(row)
         return cls(header, rows)
@@ -177,10 +184,19 @@ class Message:
     fault: MessageFault | None = None
 
     @property
+    def content(self) -> str:
+        """The message without MSH-7: a sender that sends it again may stamp it anew."""
+        text = self.raw.lstrip(b"\r\n").removeprefix(BYTE_ORDER_MARK).decode("latin-1")
+        head = _LINE_END.split(text, maxsplit=1)[0]
+        delimiter = head[3:4] or USUAL_DELIMITERS[0]
+        fields = head.split(delimiter)
+        return delimiter.join([*fields[:6], *fields[7:]]) + text[len(head) :]
+
+    @property
     def key(self) -> str:
-        """What a repeated message shares with the first: sender, control id and time."""
+        """What a repeated message shares with the first: sender, control id, and content."""
         header = self.header
-        return "\x1f".join((header.application, header.facility, header.control_id, header.sent))
+        return "\x1f".join((header.application, header.facility, header.control_id, self.content))
 
 
 def read_message(raw: bytes, processing_ids: tuple[str, ...] = ("P",)) -> Message:

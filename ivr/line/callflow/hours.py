@@ -15,10 +15,20 @@ _DAYS_AHEAD = 30
 def is_open(config: Config, entry: DirectoryEntry, now: datetime) -> bool:
     """Whether a directory entry is open at `now`, an aware time in any zone; hours are in the line's time zone."""
     local = now.astimezone(config.zone)
-    hours = entry.hours.get(DAYS[local.weekday()])
-    if hours is None or not hours[0] <= local.time() < hours[1]:
-        return False
-    return entry.holidays == "open" or not is_holiday(config.holidays, local.date())
+    hours = hours_on(config, entry, local.date())
+    return hours is not None and hours[0] <= local.time() < hours[1]
+
+
+def hours_on(config: Config, entry: DirectoryEntry, day: date) -> tuple[time, time] | None:
+    """From when to when a directory entry is open on a day; None if it is closed."""
+    usual = entry.hours.get(DAYS[day.weekday()])
+    if usual is None or entry.holidays == "open":
+        return usual
+    if is_holiday(config.holidays, day):
+        return None
+    opens, closes = config.holidays.hours.get(day, usual)
+    hours = max(opens, usual[0]), min(closes, usual[1])
+    return hours if hours[0] < hours[1] else None
 
 
 def describe_hours(entry: DirectoryEntry, language: str) -> str:
@@ -50,9 +60,8 @@ def describe_next_opening(config: Config, entry: DirectoryEntry, now: datetime, 
     local = now.astimezone(config.zone)
     for ahead in range(_DAYS_AHEAD):
         day = local.date() + timedelta(days=ahead)
-        hours = entry.hours.get(DAYS[day.weekday()])
-        closed = entry.holidays == "closed" and is_holiday(config.holidays, day)
-        if hours and not closed and (ahead or local.time() < hours[0]):
+        hours = hours_on(config, entry, day)
+        if hours and (ahead or local.time() < hours[0]):
             day_name = _describe_day(day, ahead, language)
             return get_locale(language).day_at_time.format(day=day_name, time=format_time_of_day(hours[0], language))
     return ""

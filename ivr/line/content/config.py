@@ -61,22 +61,28 @@ def _span(value: Any) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def _day_hours(value: Any) -> tuple[time, time]:
+    """08:00-17:00."""
+    match = _HOURS.fullmatch(str(value))
+    if not match:
+        raise invalid(N_("`{hours}` are not opening hours: write them like 08:00-17:00"), hours=str(value))
+    opens, closes = _time(match[1]), _time(match[2])
+    if opens >= closes:
+        raise invalid(N_("`{hours}` closes before it opens"), hours=str(value))
+    return opens, closes
+
+
 def _opening(value: Any) -> dict[str, Any]:
     """{"Mon-Fri": "08:00-17:00"} as {"Mon": (08:00, 17:00), ...}."""
     if not isinstance(value, dict) or not value:
         raise invalid(N_("write hours like {{Mon-Fri: 08:00-17:00}}"))
     opening: dict[str, tuple[time, time]] = {}
     for days, hours in value.items():
-        match = _HOURS.fullmatch(str(hours))
-        if not match:
-            raise invalid(N_("`{hours}` are not opening hours: write them like 08:00-17:00"), hours=str(hours))
-        opens, closes = _time(match[1]), _time(match[2])
-        if opens >= closes:
-            raise invalid(N_("`{hours}` closes before it opens"), hours=str(hours))
+        span = _day_hours(hours)
         for day in _days(str(days)):
             if day in opening:
                 raise invalid(N_("{day} has hours twice"), day=day)
-            opening[day] = (opens, closes)
+            opening[day] = span
     return opening
 
 
@@ -125,6 +131,7 @@ Phone = Annotated[str, _matches(_PHONE, N_("`{value}` is not a phone number: wri
 Helpline = Annotated[
     str, _matches(f"1-{_PHONE}", N_("`{value}` is not a helpline: write it with its 1, like 1-800-555-0100"))
 ]
+DayHours = Annotated[tuple[time, time], BeforeValidator(_day_hours)]
 Opening = Annotated[dict[str, tuple[time, time]], BeforeValidator(_opening)]
 Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", N_("`{value}` is not a lowercase name, like next-steps"))]
 # 0, 8, 9, * and # have the same meaning in every state.
@@ -206,6 +213,8 @@ class Holidays(_Part):
     state: StateCode = "NH"
     add: list[Day] = []
     remove: list[Day] = []
+    hours: dict[Day, DayHours] = {}
+    """Days on which these entries are open only within some of their hours, such as 08:00-12:00."""
     confirmed: Annotated[int, Field(ge=2000, le=2999)] | None = None
     """The last year whose closed days the hospital has confirmed."""
 

@@ -37,7 +37,7 @@ def find_cross_reference_errors(config: Config, source: Source, prompts: Prompts
 def _references(config: Config, source: Source) -> Iterator[Finding]:
     entries = {entry.id for entry in config.directory}
     targets = set(config.menus) | {topic.id for topic in config.topics} | entries
-    for path, name in _directory_references(config):
+    for path, name in directory_references(config):
         if name not in entries:
             yield source.fault(path, "reference", N_("`{name}` is not in the directory."), name=name)
     for menu_name, menu in config.menus.items():
@@ -57,7 +57,7 @@ def _references(config: Config, source: Source) -> Iterator[Finding]:
         yield source.fault(("menus",), "reference", N_("There is no menu `welcome`, with which every call begins."))
 
 
-def _directory_references(config: Config) -> Iterator[tuple[Path, str]]:
+def directory_references(config: Config) -> Iterator[tuple[Path, str]]:
     """Every path in line.yaml that names a directory entry, and that name."""
     for name, menu in config.menus.items():
         yield ("menus", name, "person"), menu.person

@@ -48,18 +48,21 @@ def replace_value(text: str, path: Path, value: str) -> str:
 
 
 def append_item(text: str, path: Path, value: str) -> str:
-    """The document with `value`, one line of YAML, as the last item of the list at a path.
+    """The document with `value` as the last item of the list at a path.
 
-    Raises KeyError if there is no list.
+    value: YAML, of several lines only if the list is not written in brackets. Raises KeyError if there is no such list.
     """
     items = _list_at(text, path)
     if items.flow_style:
+        if "\n" in value:
+            raise KeyError(path)
         end = items.end_mark.index - 1
         separator = ", " if items.value and not text[:end].rstrip().endswith(",") else ""
         return text[:end] + separator + value + text[end:]
     before, _, after = text[node_end(items) :].partition("\n")
     indent = " " * int(items.start_mark.column)
-    return f"{text[: node_end(items)]}{before}\n{indent}- {value}\n{after}"
+    lines = value.replace("\n", f"\n{indent}  ")
+    return f"{text[: node_end(items)]}{before}\n{indent}- {lines}\n{after}"
 
 
 def remove_item(text: str, path: Path, index: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ivr.line.content.keyword_rules import RED_FLAGS
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import PLACEHOLDER, Prompt, Section
@@ -19,6 +21,10 @@ LONGEST_SECTION = 31.0
 LONGEST_RED_FLAG = 45.0
 LONGEST_INSTRUCTION = 20.0
 MOST_SEGMENTS = 3
+_GRADE_FORMULAS: Mapping[str, Callable[[str], float]] = {
+    "flesch-kincaid": readability.flesch_kincaid_grade,
+    "crawford": readability.crawford_grade,
+}
 SEGMENT_LIMITS = {"reminder": 1, "menu": 2}
 
 
@@ -42,8 +48,9 @@ def most_seconds(prompt: Prompt) -> float:
 
 
 def reading_grade(prompt: Prompt, text: str) -> float | None:
-    """The US school grade of a prompt's text (Flesch-Kincaid); None in languages without a known formula."""
-    return readability.flesch_kincaid_grade(text) if get_locale(prompt.language).has_reading_grade else None
+    """The school grade of a prompt's text by its language's formula; None in languages without a known one."""
+    formula = _GRADE_FORMULAS.get(get_locale(prompt.language).grade_formula)
+    return formula(text) if formula else None
 
 
 def longest_text(content: Content, prompt: Prompt, section: Section) -> str:

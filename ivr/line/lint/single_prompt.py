@@ -42,7 +42,7 @@ class SpokenMeasure:
     """How long the section takes to say; None if it is only texted."""
     most_seconds: float | None
     grade: float | None
-    """The US school grade; None in languages other than English."""
+    """The school grade; None in languages without a formula for it."""
     mean_sentence: float
     """In words, like longest_sentence."""
     longest_sentence: int

@@ -8,11 +8,12 @@ from math import ceil
 from textwrap import shorten
 
 from ivr.i18n import N_, sentence
-from ivr.line.content.findings import Finding
+from ivr.line.content.findings import Finding, Level
 from ivr.line.content.loader import Content
 from ivr.line.content.prompt import PLACEHOLDER, Prompt, Section
 from ivr.line.content.required_prompts import LATER_LANGUAGE, allowed_placeholders, required_prompts
 from ivr.line.lint import limits
+from ivr.line.locales.locale import get_locale
 from ivr.line.text import gsm7, readability
 from ivr.line.text.hard_words import hard_words
 
@@ -94,7 +95,9 @@ def _hard_to_read(content: Content, prompt: Prompt) -> Iterator[Finding]:
         if grade is not None and grade > limits.HIGHEST_GRADE:
             template = N_("This reads at grade {grade}: use shorter words and sentences to get to grade {most}.")
             message = sentence(template, grade=f"{grade:.1f}", most=f"{limits.HIGHEST_GRADE:.0f}")
-            yield Finding.of(prompt.file, section.line, "grade", "error", message)
+            # Crawford's formula is for samples of 100 words, and most parts of a prompt are shorter.
+            level: Level = "warning" if get_locale(prompt.language).grade_formula == "crawford" else "error"
+            yield Finding.of(prompt.file, section.line, "grade", level, message)
 
 
 def _hard_words(_content: Content, prompt: Prompt) -> Iterator[Finding]:

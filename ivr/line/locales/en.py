@@ -21,7 +21,7 @@ LOCALE = Locale(
         """
     ),
     joined_words={"can not": "cant", "cannot": "cant", "do not": "dont", "will not": "wont", "no more": "nomore"},
-    has_reading_grade=True,
+    grade_formula="flesch-kincaid",
     titles=word_set("dr mr mrs ms st mt"),
     number_abbreviations=word_set("no tel"),
     preview_voice="en-US",

@@ -23,6 +23,7 @@ LOCALE = Locale(
     ),
     joined_words={"no mas": "nomas"},
     hyphenation="es",
+    grade_formula="crawford",
     titles=word_set("dr dra sr sra srta"),
     number_abbreviations=word_set("no núm num tel"),
     preview_voice="es-ES",

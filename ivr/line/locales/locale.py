@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from typing import Literal
 
 from ivr.line import locales
 
@@ -49,8 +50,8 @@ class Locale:
 
     hyphenation: str = "en_US"
     """The pyphen dictionary that counts syllables."""
-    has_reading_grade: bool = False
-    """Whether the Flesch-Kincaid grade is valid in this language."""
+    grade_formula: Literal["", "flesch-kincaid", "crawford"] = ""
+    """The formula of the school grade that is valid in this language; empty if none is known."""
     characters_per_word: float | None = None
     """For scripts without spaces between words: the average number of characters in a spoken word."""
     titles: frozenset[str] = frozenset()

@@ -92,7 +92,7 @@ class Matcher:
 
     def __init__(self, content: Content, model: TopicModel) -> None:
         """model: trained on the examples of this content."""
-        self._model = model
+        self.model = model
         self._numbers = {str(topic.number): topic.id for topic in content.config.topics}
         self._subjects = frozenset(subject.id for subject in content.config.subjects)
         self._medical = self._subjects - PRACTICAL
@@ -131,7 +131,7 @@ class Matcher:
             return MatchResult(NONE if message.strip() else "menu", conversation, {})
         tokens = join_split_words(normalized).split()
         rules = self._index.outcomes_of_rules(message, tokens)
-        chances = self._model.probabilities(tokens)
+        chances = self.model.probabilities(tokens)
         outcome, between = self._decide(rules, exact, chances, len(tokens))
         detected = None if outcome == INTERPRETER else self._language_of(normalized, tokens, conversation)
         result = _result(outcome, between, chances, detected or conversation)

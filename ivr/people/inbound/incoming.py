@@ -66,9 +66,13 @@ class IncomingTextLog(BackgroundWriter[AnsweredText]):
         text_id: also returned if it is older. Who recorded a START could otherwise send it again after a STOP.
         """
         since = now - LOOK_BACK
-        texts = {row.id: self._read(phone_hash, row) for row in rows if row.at > since or row.id == text_id}
         remembered = self._latest.get(phone_hash, ())
-        texts |= {text.id: text for text in remembered if text.at > since or text.id == text_id}
+        texts = {text.id: text for text in remembered if text.at > since or text.id == text_id}
+        texts |= {
+            row.id: self._read(phone_hash, row)
+            for row in rows
+            if row.id not in texts and (row.at > since or row.id == text_id)
+        }
         return sorted(texts.values(), key=lambda text: text.at, reverse=True)
 
     def _read(self, phone_hash: str, row: Any) -> AnsweredText:

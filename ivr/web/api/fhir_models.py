@@ -130,7 +130,7 @@ class FhirOther(Element):
     """A resource of another type, which is not read."""
 
     resourceType: Text = Field(
-        json_schema_extra={"enum": sorted(RESOURCE_TYPES - {"Appointment", "Bundle", "Location", "Patient"})}
+        json_schema_extra={"enum": [*sorted(RESOURCE_TYPES - {"Appointment", "Bundle", "Location", "Patient"})]}
     )
 
 

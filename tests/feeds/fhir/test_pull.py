@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from tests.feeds.fhir import servers
 from tests.feeds.fhir.records import Records, puller
 from tests.feeds.fhir.servers import LOCATION, FakeServer, bundle, patient, running
 from tests.feeds.hl7.messages import siu
+from tests.feeds.loops import Steps
 from tests.support.clinic import NOW, row
 
 HTML = (200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
@@ -224,6 +226,63 @@ def test_a_pull_of_which_nothing_can_be_imported_raises_the_alarm_and_is_repeate
     # From the beginning: nothing counts as read.
     assert "date" in fake.searches[-1]
     assert (clinic.all(alarm), len(clinic.all(appointment))) == ([], 2)
+
+
+def test_the_command_signs_in_with_the_key_of_the_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setattr("ivr.clock.now", lambda: NOW)
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    with running(FakeServer(lambda _query: one_page(1))) as fake:
+        command = ["reminders", "pull", "--fhir", fake.url, "--once"]
+        monkeypatch.setenv("FHIR_CLIENT_ID", "infoline")
+        missing = CliRunner().invoke(main, command)
+        monkeypatch.setenv("FHIR_KEY", str(tmp_path / "fhir.pem"))
+        monkeypatch.setenv("FHIR_KEY_ID", "k1")
+        unreadable = CliRunner().invoke(main, command)
+        (tmp_path / "fhir.pem").write_bytes(fake.pem)
+        result = CliRunner().invoke(main, command)
+    for refused, words in ((missing, "needs FHIR_KEY"), (unreadable, "FHIR_KEY cannot be read")):
+        assert (refused.exit_code, words in refused.output) == (2, True), refused.output
+    assert (result.exit_code, "1 appointments: 1 new" in result.output) == (0, True), result.output
+    [grant] = fake.grants
+    assert grant["grant_type"] == ["client_credentials"]
+
+
+def test_a_pull_that_fails_is_repeated_after_the_seconds_of_the_setting(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("FHIR_SECONDS", "12.5")
+    monkeypatch.setattr("ivr.clock.now", lambda: NOW)
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    with running(FakeServer(lambda _query: HTML, needs_token=False)) as fake:
+        steps = Steps(lambda: setattr(fake, "answer", lambda _query: one_page(1)))
+        monkeypatch.setattr("ivr.cli.reminders.pull.stop_on_signals", lambda: steps)
+        result = CliRunner().invoke(main, ["reminders", "pull", "--fhir", fake.url])
+    assert (result.exit_code, steps.waits) == (0, [12.5, 12.5]), result.output
+    assert "fhir_pull_interrupted" in result.output
+    assert "1 appointments: 1 new" in result.output
+
+
+def test_the_command_prints_the_warnings_of_a_pull(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setattr("ivr.clock.now", lambda: NOW)
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    declined, dead, two = (servers.appointment(number) for number in (1, 2, 3))
+    declined["resource"]["participant"][0]["status"] = "declined"
+    two["resource"]["participant"].append({"actor": {"reference": "Patient/p4"}, "status": "accepted"})
+    patients = [patient(number) for number in (1, 2, 3, 4)]
+    patients[1]["resource"]["deceasedBoolean"] = True
+    answer = bundle(declined, dead, two, *patients, LOCATION)
+    with running(FakeServer(lambda _query: answer, needs_token=False)) as fake:
+        result = CliRunner().invoke(main, ["reminders", "pull", "--fhir", fake.url, "--once"])
+    printed = " ".join(result.output.split())
+    for appointment_id, code in (
+        ("A1, status", "declined"),
+        ("A2, status", "deceased"),
+        ("A3, phone", "second_patient"),
+    ):
+        assert re.search(rf"appointment {appointment_id}: warning: [^\[]* \[{code}\]", printed), printed
+    assert printed.count("warning:") == 3
+    assert result.exit_code == 0
 
 
 def test_the_command_pulls_the_server_of_the_setting_and_names_what_it_rejected(tmp_path, monkeypatch):

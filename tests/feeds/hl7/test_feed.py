@@ -58,6 +58,65 @@ def test_a_repeated_message_is_acknowledged_and_not_applied_twice(clinic, feed):
     assert states(clinic) == ["applied"]
 
 
+def test_a_message_that_is_sent_again_with_a_new_time_does_not_undo_a_newer_file(clinic, feed, monkeypatch):
+    assert codes(feed, siu(1)) == ["AA"]
+    clinic.import_rows(row(1, at(20)), now=NOW + timedelta(minutes=1))
+    for minutes in (2, 60, 23 * 60):
+        monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW + timedelta(minutes=minutes))  # noqa: B023
+        assert codes(feed, siu(1, sent=sent(minutes))) == ["AA"]
+        assert clinic.appointment("A1").starts_at == NOW + timedelta(days=20)
+    assert states(clinic) == ["applied"]
+
+
+def test_a_control_id_that_is_used_again_is_another_message(clinic, feed, monkeypatch):
+    """With another content at once, and with the same one after a day, as when the numbers of a sender are used up."""
+    assert codes(feed, siu(1, control="7"), siu(2, control="7"), siu(1, "S15", control="7")) == ["AA"] * 3
+    assert (clinic.appointment("A1").status, clinic.appointment("A2").status) == ("cancelled", "booked")
+    clinic.import_rows(row(2, at(20)), now=NOW + timedelta(minutes=1))
+    monkeypatch.setattr("ivr.feeds.hl7.process.clock.now", lambda: NOW + timedelta(days=1))
+    assert codes(feed, siu(2, control="7"), siu(2, control="7", sent=sent(24 * 60))) == ["AA", "AA"]
+    assert clinic.appointment("A2").starts_at.isoformat() == "2026-12-08T15:30:00+00:00"
+    # From now on, this one is repeated.
+    assert codes(feed, siu(2, control="7", sent=sent(24 * 60 + 1)), siu(2, control="7")) == ["AA", "AA"]
+    # Of those of one moment about A1, the last one counts.
+    assert sorted(states(clinic)) == ["applied", "applied", "applied", "stale"]
+
+
+@pytest.mark.parametrize("is_one_group", [True, False])
+def test_an_appointment_that_is_booked_again_after_its_cancellation_is_booked(clinic, feed, is_one_group):
+    messages = [siu(1, control="A1"), siu(1, "S15", sent=sent(-5)), siu(1, control="A1", sent=sent(0))]
+    messages[0] = siu(1, control="A1", sent=sent(-9))
+    for group in [b"".join(messages)] if is_one_group else messages:
+        assert set(codes(feed, group)) == {"AA"}
+    assert clinic.appointment("A1").status == "booked"
+    assert len(states(clinic)) == 3
+    # Both are repetitions now: the second is what its content says last, and the first is older than the cancellation.
+    assert codes(feed, messages[2], siu(1, control="A1", sent=sent(1))) == ["AA", "AA"]
+    assert len(states(clinic)) == 3
+
+
+def test_an_older_message_that_is_sent_again_with_a_new_time_stays_out(clinic, feed):
+    newer, older = siu(1, "S13", sent=sent(-1), starts="202612091000"), siu(1, sent=sent(-5))
+    assert codes(feed, newer, older, siu(1, sent=sent(0))) == ["AA"] * 3
+    assert clinic.appointment("A1").starts_at.isoformat() == "2026-12-09T15:00:00+00:00"
+    assert sorted(states(clinic)) == ["applied", "stale"]
+
+
+def test_what_cannot_be_read_is_one_item_however_it_is_stamped(clinic, feed):
+    assert codes(feed, siu(1, phone="12"), siu(1, phone="12", sent=sent(1))) == ["AE", "AE"]
+    assert states(clinic) == ["unread"]
+
+
+def test_warnings_about_applied_messages_are_logged_by_code_and_ids_alone(clinic, feed):
+    with structlog.testing.capture_logs() as events:
+        assert codes(feed, siu(1), siu(2).replace(b"||es", b"||tlh"), siu(3).replace(b"||es", b"||tlh")) == ["AA"] * 3
+    ids = [message.id for message in clinic.all(hl7_message)][1:]
+    found = [event for event in events if event["event"] == "hl7_applied_with_warning"]
+    assert found == [
+        {"event": "hl7_applied_with_warning", "log_level": "warning", "code": "language_not_spoken", "messages": ids}
+    ]
+
+
 @pytest.mark.parametrize("event", ["S15", "S17"])
 def test_a_cancellation_cancels(clinic, feed, event):
     assert codes(feed, siu(1), siu(1, event, sent=sent(1))) == ["AA", "AA"]

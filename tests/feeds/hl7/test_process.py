@@ -10,7 +10,9 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from click.testing import CliRunner
 
+from ivr.cli import main
 from ivr.feeds.hl7.mllp import END, START
 from ivr.feeds.hl7.process import tls_context
 from ivr.feeds.hl7.receiver import Receiver
@@ -33,6 +35,47 @@ def test_a_process_ends_in_order_and_needs_no_database_to_start(clinic, tmp_path
     assert process.process.wait(30) == 0
     assert "Traceback" not in process.log.read_text()
     assert "0101" not in process.log.read_text()
+
+
+@pytest.mark.processes
+def test_the_settings_of_the_certificates_let_only_a_sender_with_one_in(clinic, tmp_path):
+    own, client = (certificate_for("127.0.0.1", 1, folder) for folder in (tmp_path, clinic.folder))
+    port = free_port()
+    settings = {"HL7_CERTIFICATE": own.certificate, "HL7_KEY": own.key, "HL7_CLIENT_CA": client.certificate}
+    process = Process(clinic.folder, port, **settings)
+    try:
+        trusted = ssl.create_default_context(cafile=own.certificate)
+        stranger = ssl.create_default_context(cafile=own.certificate)
+        trusted.load_cert_chain(client.certificate, client.key)
+        assert ask(port, siu(1), trusted) == ["AA"]
+        for tls in (stranger, None):
+            with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+                ask(port, siu(2), tls)
+        assert [message.appointment_id for message in clinic.all(hl7_message)] == ["A1"]
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(60) == 0
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"HL7_CERTIFICATE": "own.pem"}, "set both"),
+        ({"HL7_KEY": "own.key"}, "set both"),
+        ({"HL7_CLIENT_CA": "own.pem"}, "set both"),
+        ({"HL7_CERTIFICATE": "own.pem", "HL7_KEY": "none.key"}, "check HL7_CERTIFICATE, HL7_KEY and HL7_CLIENT_CA"),
+        ({"HL7_CERTIFICATE": "own.key", "HL7_KEY": "own.key"}, "check HL7_CERTIFICATE, HL7_KEY and HL7_CLIENT_CA"),
+    ],
+)
+def test_certificates_that_cannot_be_used_are_told_by_their_settings(tmp_path, monkeypatch, settings, words):
+    own = certificate_for("127.0.0.1", 1, tmp_path)
+    files = {"own.pem": own.certificate, "own.key": own.key}
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    for name, file in settings.items():
+        monkeypatch.setenv(name, str(files.get(file, tmp_path / file)))
+    result = CliRunner().invoke(main, ["hl7", "--port", "0"])
+    assert (result.exit_code, words in " ".join(result.output.split())) == (2, True), result.output
 
 
 @contextmanager

@@ -247,6 +247,21 @@ def test_a_byte_order_mark_before_the_header_is_no_part_of_the_message(reader, c
     assert received.message.key == reader.read(message, NOW).message.key
 
 
+def test_the_resources_of_a_deleted_group_are_not_read(reader):
+    deleted = siu().replace(b"RGS|1|A", b"RGS|1|D")
+    assert reader.read(deleted, NOW).cells["site"] == ""
+    moved = deleted + b"NTE|1||old room\rRGS|2|A\rAIL|1|A|ROOM2^^^concord\rNTE|1||new room\r"
+    received = reader.read(moved, NOW)
+    assert received.cells["site"] == "concord"
+    rows = received.message.segments.rows
+    assert {name: len(rows.get(name, ())) for name in ("RGS", "AIS", "AIL", "AIP", "NTE")} == {
+        "RGS": 1, "AIS": 0, "AIL": 1, "AIP": 0, "NTE": 1,
+    }  # fmt: skip
+    # A segment that belongs to no group is read wherever it is.
+    late = deleted.replace(b"PID|", b"ZID|") + next(line for line in siu().split(b"\r") if line.startswith(b"PID"))
+    assert reader.read(late, NOW).cells["first_name"] == "Maria"
+
+
 def test_a_null_value_is_empty(reader):
     assert reader.read(siu(sch={2: '""'}), NOW).cells["appointment_id"] == "P1"
 

@@ -90,3 +90,29 @@ def test_an_item_that_is_not_there_and_the_only_one_are_not_removed(document, pa
 def test_nothing_is_added_where_there_is_no_list():
     with pytest.raises(KeyError):
         append_item(LISTS[0], ("after",), "1")
+
+
+RECORDS = "a:\n  - {id: 1}\nb:\n  - id: 1\n    c: [2]  # why\n# between\n  - id: 2\n    d: 3\n\n# end\ne: 4\n"
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        (0, RECORDS.replace("  - id: 1\n    c: [2]  # why\n", "")),
+        (1, RECORDS.replace("  - id: 2\n    d: 3\n", "")),
+    ],
+)
+def test_a_record_of_a_list_is_removed_and_comments_stay(index, expected):
+    assert remove_item(RECORDS, ("b",), index) == expected
+
+
+def test_a_record_is_added_after_the_last_one():
+    expected = RECORDS.replace("    d: 3\n", "    d: 3\n  - id: 3\n    f: {g: h}\n")
+    assert append_item(RECORDS, ("b",), "id: 3\nf: {g: h}") == expected
+    assert append_item("b:\n- id: 1", ("b",), "id: 2") == "b:\n- id: 1\n- id: 2\n"
+
+
+@pytest.mark.parametrize(("document", "path"), [(RECORDS, ("e",)), (RECORDS, ("nothing",)), ("b: [{id: 1}]\n", ("b",))])
+def test_an_item_of_several_lines_needs_a_list_in_lines(document, path):
+    with pytest.raises(KeyError):
+        append_item(document, path, "id: 3\nf: 1")

@@ -220,10 +220,15 @@ def test_a_proof_measures_seconds_grade_sentences_and_segments(draft: Content) -
     assert proof.as_json()["text"] == {**vars(text)}
 
 
-def test_other_languages_have_no_grade_and_an_unreadable_file_has_no_measures(draft: Content) -> None:
-    assert {section.grade for section in proof_prompt(draft, "es/cancer.md", SHIPPED["es/cancer.md"]).sections} == {
-        None
-    }
+def test_spanish_has_a_grade_of_its_own_and_an_unreadable_file_has_no_measures(draft: Content) -> None:
+    words = "Radiológicamente, microcalcificaciones indeterminadas necesitan investigaciones complementarias."
+    file = f"---\nsources: [line]\nreviewed: {{}}\n---\n## Spoken\n\n{words}\n"
+    hard = proof_prompt(draft, "es/goodbye.md", file.encode())
+    assert hard.sections[0].grade is not None
+    assert hard.sections[0].grade > 6
+    assert [finding.level for finding in hard.findings if finding.rule == "grade"] == ["warning"]
+    plain = proof_prompt(draft, "es/cancer.md", SHIPPED["es/cancer.md"])
+    assert all(section.grade is not None and section.grade < 6 for section in plain.sections)
     assert proof_prompt(draft, CANCER, b"").sections == ()
 
 

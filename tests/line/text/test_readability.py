@@ -6,6 +6,7 @@ import pytest
 
 from ivr.line.text.readability import (
     average_sentence_length,
+    crawford_grade,
     flesch_kincaid_grade,
     seconds_to_speak,
     sentences,
@@ -87,8 +88,24 @@ def test_the_grade_follows_the_published_formula() -> None:
     assert flesch_kincaid_grade(text) == pytest.approx(0.39 * 5 / 2 + 11.8 * 6 / 5 - 15.59)
 
 
+def test_the_grade_of_spanish_follows_the_published_formula() -> None:
+    # 5 words, 11 syllables, and 2 sentences: 40 sentences and 220 syllables in 100 words.
+    text = "El médico le llamará. Espere."
+    assert crawford_grade(text) == pytest.approx(-0.205 * 40 + 0.049 * 220 - 3.407)
+
+
+def test_plain_spanish_reads_easier_than_a_brochure() -> None:
+    plain = "Son puntos pequeños de calcio. Mucha gente nunca ha oído hablar de ellos."
+    brochure = (
+        "Las microcalcificaciones constituyen deposiciones radiográficamente identificables que requieren una "
+        "caracterización diagnóstica exhaustiva por radiólogos especializados."
+    )
+    assert crawford_grade(plain) < 4 < 6 < crawford_grade(brochure)
+
+
 def test_a_text_without_words_has_grade_zero() -> None:
     assert flesch_kincaid_grade(" ... ") == 0.0
+    assert crawford_grade(" ... ") == 0.0
 
 
 def test_plain_words_read_easier_than_a_brochure() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from ivr.carrier.twilio.client import Refused
+from ivr.carrier.twilio.errors import ErrorClass
 from ivr.ledger.tables import appointment
 from ivr.people.persons import opt_out
 from ivr.reminders.outbox.text_states import PLANNED_AGAIN
@@ -18,6 +21,7 @@ from tests.support.clinic import NOW, at, row
 
 # The steps 7d, 2d and 1d are due 13, 18 and 19 days from now.
 AHEAD = at(20)
+BUSY = Refused(ErrorClass.TRANSIENT, 20429, "HTTP 429")
 
 
 def days(number: int) -> timedelta:
@@ -114,6 +118,44 @@ def test_a_text_that_is_planned_again_follows_a_plan_that_changes(clinic):
     clinic.content = replace(clinic.content, config=config)
     replan(clinic.ledger, changed, NOW + days(1))
     assert [len(clinic.send(NOW + days(number))) for number in (1, 13, 15)] == [0, 0, 1]
+
+
+def test_a_text_that_is_planned_again_and_refused_is_retried_and_goes_out_once(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clinic.import_rows(row(1, AHEAD))
+    skip(clinic, "7d")
+    unskip(clinic, "7d")
+    due = NOW + days(13)
+    (claimed,) = clinic.claim(due)
+    clinic.record([(claimed.attempt, BUSY)], due)
+    assert clinic.claim(due + timedelta(seconds=29)) == []
+    assert [len(clinic.send(due + timedelta(seconds=seconds))) for seconds in (31, 62)] == [1, 0]
+
+
+@pytest.mark.parametrize("users", [2, 6])
+def test_people_who_plan_again_and_send_a_text_at_once_send_it_once(clinic_on_each_database, users):
+    clinic = clinic_on_each_database
+    clinic.import_rows(row(1, AHEAD))
+    skip(clinic, "7d")
+    done, start = list[str](), threading.Barrier(2 * users)
+
+    def plan_again():
+        start.wait()
+        done.append(unskip(clinic, "7d")["7d"])
+
+    def send_now():
+        start.wait()
+        done.append(actions(clinic).send("A1", "7d", NOW).code)
+
+    threads = [threading.Thread(target=each) for each in (plan_again, send_now) for _ in range(users)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert done.count("due_now") == 1
+    assert done.count("already") == users - 1
+    assert done.count("planned_again") <= 1
+    assert [len(clinic.send(NOW + days(number))) for number in (0, 13)] == [1, 0]
 
 
 def opted_out(clinic):

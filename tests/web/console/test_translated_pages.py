@@ -15,8 +15,9 @@ from ivr.people.work_items import add_work_item
 from ivr.releases.store import publish_release
 from ivr.staff.users import set_language, users
 from ivr.web.console import language
-from tests.support.clinic import NOW, Clinic, at, row
+from tests.support.clinic import NOW, Clinic, at, csv_text, row
 from tests.support.paths import ROOT
+from tests.web.console.reminders.upload_support import upload
 
 OPEN, CLOSE = "⟦", "⟧"
 SHOWN = ("title", "alt", "placeholder", "aria-label")
@@ -124,6 +125,8 @@ PAGES = (
     "/settings/users/add", "/work", "/work/change", "/work/cancel", "/work/wrong-number", "/work/callbacks/1",
     "/work/done", "/work/items/1", "/work/landlines", "/work/messages", MISSING,
 )  # fmt: skip
+# Of a patient who is known, of a new one, and of two with faults.
+FILE = csv_text([row(1, at(5)), row(20, at(5)), row(21, at(5), phone="12"), row(22, at(5), site="nowhere")])
 # Names, days and times in Spanish, and the ids and numbers of the audit log, which are stored with English names.
 DATA = re.compile(
     r"Ann Example|Rosa|Is it cancer|Es cáncer|English|Español|SQLite|Elliot Hospital|appointments\.csv|admin-0@example\.org|http://\S+"
@@ -135,7 +138,8 @@ DATA = re.compile(
 
 def test_no_page_has_words_that_are_not_translated(admin):
     found = {}
-    for path in PAGES:
+    found_in_file, _ = upload(admin, FILE)
+    for path in (*PAGES, found_in_file):
         response = admin.client.get(path, follow_redirects=True)
         page = response.get_data(as_text=True)
         assert response.status_code == (404 if path == MISSING else 200), path

@@ -3,16 +3,19 @@
 from ivr.web.console.access import ALL, OPERATORS
 from ivr.web.console.prompts import question_views, topic_views
 from ivr.web.console.prompts.blueprint import blueprint
-from ivr.web.console.prompts.editing import editor_views, recording_views, sign_off_views
-from ivr.web.console.prompts.line import hours_views, menu_views
+from ivr.web.console.prompts.editing import editor_views, preview_views, recording_views, sign_off_views
+from ivr.web.console.prompts.line import day_views, hours_views, menu_views, office_views
 from ivr.web.console.prompts.publishing import draft_views, history_views
 
 _VIEWS = (
+    day_views,
     draft_views,
     editor_views,
     history_views,
     hours_views,
     menu_views,
+    office_views,
+    preview_views,
     question_views,
     recording_views,
     sign_off_views,
@@ -26,8 +29,12 @@ ACCESS = {
     "prompts.listen": ALL,
     "prompts.recording": ALL,
     "prompts.proof": OPERATORS,
+    "prompts.preview": OPERATORS,
+    "prompts.try_words": OPERATORS,
+    "prompts.kept_sound": OPERATORS,
     "prompts.save": OPERATORS,
     "prompts.record": OPERATORS,
+    "prompts.both_recordings": OPERATORS,
     "prompts.remove_recording": OPERATORS,
     "prompts.ask_sign_off": OPERATORS,
     "prompts.sign_off": OPERATORS,
@@ -44,8 +51,14 @@ ACCESS = {
     "prompts.roll_back": OPERATORS,
     "prompts.unanswered": OPERATORS,
     "prompts.teach": OPERATORS,
+    "prompts.ignore": OPERATORS,
     "prompts.hours": ALL,
     "prompts.save_hours": OPERATORS,
+    "prompts.add_office": OPERATORS,
+    "prompts.save_office": OPERATORS,
+    "prompts.ask_remove_office": OPERATORS,
+    "prompts.remove_office": OPERATORS,
+    "prompts.day": ALL,
     "prompts.save_holiday": OPERATORS,
     "prompts.menus": ALL,
     "prompts.move_choice": OPERATORS,

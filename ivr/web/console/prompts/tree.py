@@ -45,21 +45,6 @@ class Group:
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True)
-class Understood:
-    """What the live line understands of a question. name: of the prompt, if it is one. between: the answers that it
-    asks about, as a list in words. chances: titles and percents."""
-
-    name: str
-    title: str
-    is_none: bool
-    between: str
-    language: str
-    language_name: str
-    reply: str
-    chances: tuple[tuple[str, int], ...]
-
-
 def groups_of(draft: Draft, content: Content) -> list[Group]:
     """All prompts, each in one group."""
     config = content.config

@@ -87,7 +87,10 @@ def _page(drafted: _Drafted | None, fields: dict[str, str], errors: dict[str, st
         steps=[StepFields(step) for step in drafted.rules.plan] if drafted and drafted.rules else [],
         new=NEW,
         adds=adds_step(fields),
-        words_choices=[("", gettext("Choose…")), *((name, name) for name in _prompts(drafted))],
+        words_choices=[
+            ("", gettext("Choose…")),
+            *((name, gettext("those of %(name)s", name=name)) for name in _prompts(drafted)),
+        ],
         languages=[(code, language_name(code)) for code in config.languages],
         fields=fields,
         errors=errors,

@@ -150,7 +150,9 @@ def _sentence_of_items(kind: str, count: int) -> str:
 
 
 def _unanswered(connection: Connection, now: datetime) -> Iterator[Line]:
-    query = select(func.count(), func.max(unanswered.c.at)).where(unanswered.c.at > now - UNANSWERED_FOR)
+    query = select(func.count(), func.max(unanswered.c.at)).where(
+        unanswered.c.at > now - UNANSWERED_FOR, unanswered.c.ignored_at.is_(None)
+    )
     count, latest = connection.execute(query).one()
     if count:
         sentence = ngettext(

@@ -7,8 +7,10 @@ import re
 import time
 from typing import Any
 
+import numpy as np
 from werkzeug.datastructures import MultiDict
 
+from ivr.line.audio.convert import RATE, encode_wav
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Files, read_content
 from ivr.line.lint.runner import CheckReport
@@ -51,6 +53,11 @@ def send(browser: Browser, path: str, form: MultiDict[str, str] | dict[str, str]
     fields: MultiDict[str, Any] = MultiDict(form)
     fields["csrf_token"] = browser.token()
     return browser.client.post(path, data=fields, **options)
+
+
+def voice(seconds: float = 2.0) -> bytes:
+    """A WAV with a sound."""
+    return encode_wav(0.4 * np.sin(np.arange(int(seconds * RATE)) / 5).astype(np.float32), RATE)
 
 
 def quick_check(files: Files) -> CheckReport:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, time
 
 import pytest
 
 from ivr.line.callflow.holiday_calendar import closed_days, is_holiday
+from ivr.line.callflow.hours import hours_on
 from ivr.line.content.config import read_config
 from ivr.line.content.loader import LINE_FILE, read_content, read_folder
 from ivr.line.content.revisions.translations import outdated_translations
@@ -137,6 +138,53 @@ def test_what_is_no_day_of_the_next_years_is_refused(published, day):
     assert nurse.get(f"{HOURS}?year={day}").status_code == 200
 
 
+def test_a_day_of_the_calendar_gets_other_hours_and_its_usual_ones_back(published):
+    nurse, path = published.browser("operator"), f"{HOURS}/days"
+    page = nurse.page(f"{HOURS}?year=2027")
+    # Every day of the year has a link of its own.
+    assert len(re.findall(rf'href="{path}/2027-\d\d-\d\d"', page)) == 365
+    page = nurse.page(f"{path}/2027-12-23")
+    assert page.count("8:00 AM to 5:00 PM") == 3
+    sent = days_form(nurse, action="hours", day="2027-12-23", opens="08:00", closes="12:30")
+    assert nurse.post(path, sent).status_code == 303
+    config = config_of(published)
+    day, entry = date(2027, 12, 23), config.directory[0]
+    assert hours_on(config, entry, day) == (time(8), time(12, 30))
+    assert hours_on(config, entry, date(2027, 12, 22)) == (time(8), time(17))
+    assert f'class="short-day" title="8:00 AM to 12:30 PM"><a href="{path}/2027-12-23">23' in nurse.page(
+        f"{HOURS}?year=2027"
+    )
+    page = nurse.page(f"{path}/2027-12-23")
+    assert page.count("8:00 AM to 12:30 PM") == 3
+    assert 'value="12:30"' in page
+    for action, closed in (("close", True), ("open", False)):
+        assert nurse.post(path, days_form(nurse, action=action, day="2027-12-23")).status_code == 303
+        assert is_holiday(config_of(published).holidays, day) == closed
+        assert config_of(published).holidays.hours == {}
+    # A public holiday on which the offices are open for some hours.
+    sent = days_form(nurse, action="hours", day="2027-10-11", opens="09:00", closes="11:00")
+    assert "Closed: Columbus Day" in nurse.page(f"{path}/2027-10-11")
+    assert nurse.post(path, sent).status_code == 303
+    assert hours_on(config_of(published), entry, date(2027, 10, 11)) == (time(9), time(11))
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("", ""), ("12:00", "08:00"), ("soon", "late"), ("08:00", "08:00")])
+def test_hours_of_a_day_that_are_none_get_a_sentence_and_stay_in_their_fields(published, opens, closes):
+    nurse = published.browser("operator")
+    sent = days_form(nurse, action="hours", day="2027-12-23", opens=opens, closes=closes)
+    answer = nurse.post(f"{HOURS}/days", sent)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 400
+    assert '<a href="#opens">Enter from when to when it is open' in page
+    assert f'name="closes" type="time" value="{closes}"' in page
+    assert "The draft changes nothing" in nurse.page("/prompts/draft")
+
+
+@pytest.mark.parametrize("day", ["x", "1900-01-01", "2027-02-30", "9999-12-31"])
+def test_a_day_outside_the_calendar_has_no_page(published, day):
+    assert published.browser("scheduler").get(f"{HOURS}/days/{day}").status_code == 404
+
+
 def move(browser, **more):
     stamp = re.search(r'name="stamp" value="([^"]+)"', browser.page(MENUS))[1]
     return browser.post(f"{MENUS}/move", {"stamp": stamp, "menu": "welcome", "key": "1", "direction": "down", **more})
@@ -176,6 +224,7 @@ def test_a_move_that_is_not_possible_changes_nothing(published, more, status):
 def test_schedulers_look_at_hours_and_menus_only(published):
     scheduler = published.browser("scheduler")
     assert "Save hours" not in scheduler.page(HOURS)
+    assert "<form method" not in scheduler.page(f"{HOURS}/days/2027-12-23").partition("<main")[2]
     assert "Move up" not in scheduler.page(MENUS)
     for path in (HOURS, f"{HOURS}/days", f"{MENUS}/move"):
         assert scheduler.post(path).status_code == 403

@@ -293,7 +293,10 @@ def test_a_question_without_an_answer_is_taught_in_one_step(published):
     assert "0123" not in page
     assert "<b>what" not in page
     assert kinds(published)[-1] == "questions_read"
+    assert " selected" not in page
     group = re.search(r'name="group" value="([^"]+)"', page)[1]
+    assert nurse.post("/prompts/unanswered/teach", {"group": group, "topic": ""}).status_code == 303
+    assert "Choose the prompt that answers the question first." in nurse.page("/prompts/unanswered")
     assert nurse.post("/prompts/unanswered/teach", {"group": group, "topic": "the-visit"}).status_code == 303
     assert "the-visit.md" in nurse.page("/prompts/draft")
     assert "taught: How to get ready" in nurse.page("/prompts/unanswered")

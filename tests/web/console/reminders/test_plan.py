@@ -117,7 +117,7 @@ def test_a_broken_draft_is_mended_elsewhere(console, drafts):
     drafts.save(LINE_FILE, b"reminders: [", "Ann", NOW, None)
     browser = console.browser("scheduler")
     page = browser.page("/reminders/plan")
-    assert "has faults" in page
+    assert "have faults" in page
     assert 'id="plan-form"' not in page
     assert browser.post("/reminders/plan", {"before-7d": "8"}).status_code == 303
 

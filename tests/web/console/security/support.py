@@ -21,6 +21,7 @@ VALUES = {
     "item_id": "1",
     "user_id": "1",
     "key_id": "1",
+    "entry": "central-scheduling",
     "number": "1",
     "language": "en",
     "name": "cancer",

@@ -72,6 +72,13 @@ def _holiday(browser: Browser) -> dict[str, Any]:
     return {"version": _hours(browser)["version"], "year": "2026", "day": "2026-12-24", "action": "close"}
 
 
+def _office(browser: Browser) -> dict[str, Any]:
+    names = {f"{field}-{code}": "the front desk" for field in ("name", "purpose") for code in ("en", "es")}
+    names |= {"said-en": "front desk", "said-es": "mostrador"}
+    hours = {"number": "603-555-0140", "opens": "09:00", "closes": "16:00"}
+    return {**names, **hours, "version": _hours(browser)["version"]}
+
+
 FORMS = {
     "account.set_language": Form("/account/language", {"language": "es"}),
     "account.sign_out_everywhere": Form("/account/sign-out-everywhere", {}),
@@ -81,9 +88,12 @@ FORMS = {
     "people.look_up": Form("/people", {"wanted": "A1"}, reads=True),
     "people.show_number": Form("/people/1/number", {}),
     "prompts.proof": Form("/prompts/en/goodbye/proof", words_form, reads=True),
+    "prompts.preview": Form("/prompts/en/goodbye/preview", words_form, reads=True),
+    "prompts.try_words": Form("/prompts/en/goodbye/try", words_form, reads=True),
     "prompts.save": Form("/prompts/en/goodbye", _new_words),
     "prompts.try_question": Form("/prompts", {"question": "is it cancer"}, reads=True),
     "prompts.save_hours": Form("/prompts/hours", _hours, reads=True),
+    "prompts.save_office": Form("/prompts/hours/offices/add", _office),
     "prompts.save_holiday": Form("/prompts/hours/days", _holiday),
     "work.claim_landline": Form("/work/landlines/1", {}),
     "reminders.act": Form("", {"action": "read"}, reads=True),
@@ -118,6 +128,7 @@ FORMS = {
 # field; test_prompts*.py, test_reminders_plan.py and test_sign_in_attacks.py send them.
 NAMED_BY_A_STAMP = {
     *("prompts.check", "prompts.discard", "prompts.publish", "prompts.roll_back", "prompts.teach"),
+    *("prompts.ignore", "prompts.remove_office"),
     *("prompts.sign_off", "prompts.up_to_date", "prompts.move_choice", "prompts.record", "prompts.remove_recording"),
     "reminders.save_plan",
     *("security.login", "security.logout", "security.verify", "security.mf_recovery", "security.mf_recovery_codes"),

@@ -38,11 +38,22 @@ from ivr.web.console.prompts.editing.editor_form import (
 )
 from ivr.web.console.prompts.editing.recorded import slots_of
 from ivr.web.console.prompts.editing.sections import PromptFields, fields_of
+from ivr.web.console.prompts.filters import TITLES, chosen_filter, following
 from ivr.web.console.prompts.tree import source_digest, title_of
 from ivr.web.console.security.kept_forms import kept_fields
 from ivr.web.console.words import gettext, reason_of
 
 _WHOLE = "file"
+# Of a page that was only opened. heard: the token of a sound of words that are not saved.
+_NOTHING: dict[str, Any] = {
+    "errors": {},
+    "conflict": "",
+    "collision": None,
+    "question": "",
+    "understood": None,
+    "is_preview": False,
+    "heard": "",
+}
 
 
 @blueprint.get("/prompts/<language>/<name>")
@@ -58,10 +69,14 @@ def editor(language: str, name: str) -> str:
             sent = read_form(MultiDict((key, value) for key, values in kept.items() for value in values))
         except NotReadable:
             kept = {}
-    return _page(draft, file, sent, version=kept.get("version", [draft.version(file)])[0])
+    version, question = (
+        kept.get(key, [value])[0] for key, value in (("version", draft.version(file)), ("question", ""))
+    )
+    return editor_page(draft, file, sent, version=version, question=question)
 
 
-def _page(draft: Draft, file: str, sent: PromptFields | str | None, **values: Any) -> str:
+def editor_page(draft: Draft, file: str, sent: PromptFields | str | None, **values: Any) -> str:
+    """The page with the fields that were sent, or those of the file. values: of the template."""
     language, _, name = file.removesuffix(".md").partition("/")
     content = readable_content(draft)
     try:
@@ -81,7 +96,10 @@ def _page(draft: Draft, file: str, sent: PromptFields | str | None, **values: An
         can_listen=name in spoken_prompts(content, language),
         slots=slots_of(draft, content, language, name),
         others=_others(draft, language, name),
-        **{"errors": {}, "conflict": "", "collision": None, **values, **_sign_off(content, language, name)},
+        show=chosen_filter(),
+        following=following(draft, content, chosen_filter(), language, name) if chosen_filter() else None,
+        filters=TITLES,
+        **{**_NOTHING, **values, **_sign_off(content, language, name)},
     )
 
 
@@ -136,13 +154,13 @@ def save(language: str, name: str) -> ResponseReturnValue:
     try:
         sent = read_form(request.form)
     except NotReadable as refused:
-        return _page(draft, file, None, version=version, errors=refused.errors), 400
+        return editor_page(draft, file, None, version=version, errors=refused.errors), 400
     try:
         if isinstance(sent, PromptFields) and request.form.get("add") in SECTIONS:
-            return _page(draft, file, sent.with_new_part(request.form["add"]), version=version)
+            return editor_page(draft, file, sent.with_new_part(request.form["add"]), version=version)
         data = written(draft.files[file], sent)
     except NotReadable:
-        return _page(draft, file, sent, version=version), 400
+        return editor_page(draft, file, sent, version=version), 400
     try:
         # A person who has seen the other version may replace it.
         expected = request.form.get("replaces") or version
@@ -150,13 +168,13 @@ def save(language: str, name: str) -> ResponseReturnValue:
     except EditConflict as conflict:
         return _conflict(file, data, sent, str(conflict)), 409
     except (FileRejected, NoDraft) as refused:
-        return _page(draft, file, sent, version=version, errors={first_field(sent): reason_of(refused)}), 400
+        return editor_page(draft, file, sent, version=version, errors={first_field(sent): reason_of(refused)}), 400
     flash(
         gettext("Saved in the draft. It goes live once the draft is published.")
         if file in saved.changed
         else gettext("These are the live words, so the draft does not change them.")
     )
-    return redirect(url_for("prompts.editor", language=language, name=name), 303)
+    return redirect(url_for("prompts.editor", language=language, name=name, show=chosen_filter() or None), 303)
 
 
 def _conflict(file: str, data: bytes, sent: PromptFields | str, sentence: str) -> str:
@@ -168,7 +186,7 @@ def _conflict(file: str, data: bytes, sent: PromptFields | str, sentence: str) -
     version = current.version(file)
     # The fields are those of the file that was sent, because the parts of the other version may be others.
     mine = fields_of(data) if isinstance(sent, PromptFields) else None
-    return _page(current, file, mine or data.decode(), version=version, conflict=sentence, collision=collision)
+    return editor_page(current, file, mine or data.decode(), version=version, conflict=sentence, collision=collision)
 
 
 @blueprint.get("/prompts/<language>/<name>/listen.wav")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
@@ -24,6 +23,7 @@ from ivr.web.console.prompts.drafted import (
     readable_content,
     recorder,
 )
+from ivr.web.console.prompts.editing.preview_views import kept_sounds
 from ivr.web.console.prompts.editing.recorded import Slot, slots_of
 from ivr.web.console.prompts.tree import title_of
 from ivr.web.console.words import gettext, reason_of
@@ -60,12 +60,12 @@ def record(language: str, name: str, target: str) -> ResponseReturnValue:
             return back
         new = new_recording(readable_content(draft), draft.files, f"{language}/{target}", upload)
         if request.form.get("version", "") != slot.version:
-            return _both_recordings(language, name, target, new.data)
+            return _collision(language, name, target, new.data)
         files: dict[str, Version] = {old: (None, draft.version(old)) for old in new.replaced}
         files[new.file] = (new.data, draft.version(new.file))
         drafts().save_together(files, staff_user().name, clock.now(), recorder(*files))
     except EditConflict:
-        return _both_recordings(language, name, target, new.data)
+        return _collision(language, name, target, new.data)
     except (UnusableAudio, NothingToRecord, FileRejected, NoDraft) as refused:
         flash(reason_of(refused), "wrong")
         return back
@@ -75,23 +75,29 @@ def record(language: str, name: str, target: str) -> ResponseReturnValue:
 
 
 def _upload() -> bytes | None:
-    """The recording that was sent; None if there is none. A page can send back bytes, but choose no file."""
+    """The recording that was sent, or that was kept when it collided with another; None if there is none."""
     upload = request.files.get("recording")
     if upload is not None and upload.filename:
         return read_upload(io.BytesIO(upload.read()))
-    try:
-        return base64.b64decode(request.form.get("sound", ""), validate=True) or None
-    except ValueError:
-        return None
+    return kept_sounds().get(staff_user().id, request.form.get("sound", ""))
 
 
-def _both_recordings(language: str, name: str, target: str, mine: bytes) -> tuple[str, int]:
-    """The recording that somebody else saved beside the one that was sent, which is kept in the page."""
-    draft = open_draft()
+def _collision(language: str, name: str, target: str, mine: bytes) -> ResponseReturnValue:
+    """Keep the recording that was sent, and show it beside the one that somebody else saved."""
+    sound = kept_sounds().keep(staff_user().id, mine)
+    page = url_for("prompts.both_recordings", language=language, name=name, target=target, sound=sound)
+    return redirect(page, 303)
+
+
+@blueprint.get("/prompts/<language>/<name>/recordings/<target>/both")
+def both_recordings(language: str, name: str, target: str) -> str:
+    """The recording that somebody else saved beside the one that was sent."""
+    draft, sound = open_draft(), request.args.get("sound", "")
     slot = _slot(draft, language, name, target)
+    mine = kept_sounds().get(staff_user().id, sound) or abort(404)
     # Of one that was removed, or replaced by another kind of file, the name is a different one.
     names = [f"recordings/{language}/{target}{ending}" for ending in (".wav", ".mp3")]
-    page = render_template(
+    return render_template(
         "prompts/recording_collision.html",
         language=language,
         language_name=language_name(language),
@@ -99,10 +105,9 @@ def _both_recordings(language: str, name: str, target: str, mine: bytes) -> tupl
         title=title_of(readable_content(draft), name, language),
         slot=slot,
         who=saved_by(draft, *names),
-        sound=base64.b64encode(mine).decode(),
+        sound=sound,
         seconds=round(duration_seconds(mine)),
     )
-    return page, 409
 
 
 @blueprint.post("/prompts/<language>/<name>/recordings/<target>/remove")

@@ -25,8 +25,12 @@ from ivr.web.console.prompts.drafted import (
     readable_content,
     recorder,
 )
+from ivr.web.console.prompts.filters import BEHIND, SIGN_OFF, chosen_filter, following
 from ivr.web.console.prompts.tree import source_digest, title_of
 from ivr.web.console.words import gettext, reason_of
+
+# Where a person who works through a list does the same with the next prompt.
+_PAGES_OF_WORK = {SIGN_OFF: "prompts.ask_sign_off", BEHIND: "prompts.editor"}
 
 
 @blueprint.get("/prompts/<language>/<name>/sign-off")
@@ -42,18 +46,21 @@ def _page(language: str, name: str, collision: Collision | None = None) -> Respo
         prompt = read_prompt(file, draft.files[file])
     except BrokenPrompts:
         flash(gettext("The draft of that prompt has an error. Open it, and fix it first."), "wrong")
-        return redirect(url_for("prompts.editor", language=language, name=name), 303)
+        return _back(language, name)
+    content, show = readable_content(draft), chosen_filter()
     page = render_template(
         "prompts/sign_off.html",
         language=language,
         language_name=language_name(language),
         name=name,
-        title=title_of(readable_content(draft), name, language),
+        title=title_of(content, name, language),
         prompt=prompt,
         is_signed=is_signed_off(prompt),
         version=draft.version(file),
         whole=draft.files[file].decode("utf-8", "replace"),
         collision=collision,
+        show=show,
+        following=following(draft, content, show, language, name) if show == SIGN_OFF else None,
     )
     return page, 409 if collision else 200
 
@@ -87,7 +94,7 @@ def up_to_date(language: str, name: str) -> ResponseReturnValue:
         gettext("Somebody else changed one of the two languages in the meantime. Compare them as they are now."),
         "wrong",
     )
-    return redirect(url_for("prompts.editor", language=language, name=name), 303)
+    return _back(language, name)
 
 
 def _rewrite(
@@ -103,6 +110,22 @@ def _rewrite(
         )
     except (FileRejected, NoDraft, BrokenPrompts, ValueError) as refused:
         flash(reason_of(refused), "wrong")
-    else:
-        flash(done)
-    return redirect(url_for("prompts.editor", language=language, name=name), 303)
+        return _back(language, name)
+    flash(done)
+    return _onward(language, name)
+
+
+def _back(language: str, name: str) -> ResponseReturnValue:
+    return redirect(url_for("prompts.editor", language=language, name=name, show=chosen_filter() or None), 303)
+
+
+def _onward(language: str, name: str) -> ResponseReturnValue:
+    """To the next prompt of the list that a person works through; or back to this one, if it is no such list."""
+    show, draft = chosen_filter(), open_draft()
+    page = _PAGES_OF_WORK.get(show)
+    if page is None:
+        return _back(language, name)
+    found = following(draft, readable_content(draft), show, language, name)
+    if found is None:
+        return redirect(url_for("prompts.topics", show=show, _anchor="list"), 303)
+    return redirect(url_for(page, language=found.language, name=found.name, show=show), 303)

@@ -14,6 +14,7 @@ from ivr.line.callflow.holiday_calendar import ADDED, OBSERVED, closed_days
 from ivr.line.content.config import DAYS, Config, DirectoryEntry, Holidays
 from ivr.line.content.front_matter import quote
 from ivr.line.content.yaml_source import Path
+from ivr.web.console.dates import time_of_day
 from ivr.web.console.words import gettext
 
 _MOST_NUMBER = 40
@@ -31,10 +32,12 @@ class EntryForm:
 
 @dataclass(frozen=True)
 class Day:
-    """A day of the calendar; number is 0 before the first of a month."""
+    """A day of the calendar; number is 0 before the first of a month. hours: other ones than on that weekday."""
 
     number: int
+    iso: str = ""
     closed: str = ""
+    hours: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,11 +155,27 @@ def months_of(rule: Holidays, year: int) -> list[Month]:
     months = []
     for month in range(1, 13):
         weeks = tuple(
-            tuple(Day(day, closed.get(date(year, month, day), "")) if day else Day(0) for day in week)
+            tuple(_day(rule, closed, date(year, month, day)) if day else Day(0) for day in week)
             for week in weeks_of.monthdayscalendar(year, month)
         )
         months.append(Month(str(format_date(date(year, month, 1), "LLLL")), weeks))
     return months
+
+
+def _day(rule: Holidays, closed: Mapping[date, str], day: date) -> Day:
+    reason = closed.get(day, "")
+    return Day(day.day, day.isoformat(), reason, "" if reason else other_hours(rule).get(day, ""))
+
+
+def other_hours(rule: Holidays) -> dict[date, str]:
+    """The days with other hours than on that weekday, in order, each with its hours in words."""
+    return {day: hours_in_words(hours) for day, hours in sorted(rule.hours.items())}
+
+
+def hours_in_words(hours: tuple[time, time]) -> str:
+    """8:00 AM to 12:00 PM."""
+    opens, closes = map(time_of_day, hours)
+    return gettext("%(opens)s to %(closes)s", opens=opens, closes=closes)
 
 
 def weekday_names(width: str = "abbreviated") -> dict[str, str]:
@@ -167,8 +186,17 @@ def weekday_names(width: str = "abbreviated") -> dict[str, str]:
     return {day: str(names[index]) for index, day in enumerate(DAYS)}
 
 
-def with_day(rule: Holidays, day: date, *, closed: bool) -> dict[Path, str]:
-    """The values of line.yaml with a day closed or open."""
+def read_hours(opens: str, closes: str) -> tuple[time, time] | None:
+    """The hours of a form; None if they are none."""
+    try:
+        hours = time.fromisoformat(opens.strip()), time.fromisoformat(closes.strip())
+    except ValueError:
+        return None
+    return hours if hours[0] < hours[1] else None
+
+
+def with_day(rule: Holidays, day: date, *, closed: bool, hours: tuple[time, time] | None = None) -> dict[Path, str]:
+    """The values of line.yaml with a day closed, or open at the hours of its weekday or at others."""
     is_public = day in closed_days(Holidays(state=rule.state), day.year)
     add, remove = set(rule.add) - {day}, set(rule.remove) - {day}
     if closed and not is_public:
@@ -179,7 +207,16 @@ def with_day(rule: Holidays, day: date, *, closed: bool) -> dict[Path, str]:
     for name, days, before in (("add", add, rule.add), ("remove", remove, rule.remove)):
         if days != set(before):
             changes["holidays", name] = _list_of(sorted(days))
+    others = {other: span for other, span in rule.hours.items() if other != day} | ({day: hours} if hours else {})
+    if others != rule.hours:
+        changes["holidays", "hours"] = _hours_of_days(others)
     return changes
+
+
+def _hours_of_days(days: Mapping[date, tuple[time, time]]) -> str:
+    """Such as {2026-12-24: 08:00-12:00}."""
+    spans = (f"{day.isoformat()}: {opens:%H:%M}-{closes:%H:%M}" for day, (opens, closes) in sorted(days.items()))
+    return f"{{{', '.join(spans)}}}"
 
 
 def _list_of(days: Sequence[date]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import abort
@@ -32,11 +32,19 @@ class LineFile:
 
     def changed(self, values: Mapping[Path, str]) -> bytes:
         """The file with other values. Raises Refused."""
-        before = self.draft.files[LINE_FILE]
-        text = decode_text(LINE_FILE, before)
-        try:
+
+        def replace_all(text: str) -> str:
             for path, value in values.items():
                 text = replace_value(text, path, value)
+            return text
+
+        return self.edited(replace_all)
+
+    def edited(self, edit: Callable[[str], str]) -> bytes:
+        """The file after a change, which raises KeyError where it cannot be made. Raises Refused."""
+        before = self.draft.files[LINE_FILE]
+        try:
+            text = edit(decode_text(LINE_FILE, before))
         except KeyError:
             raise Refused(
                 gettext("line.yaml writes this over several lines, so it cannot be changed here: edit the file.")

@@ -1,0 +1,103 @@
+"""What the line understands of a question: the live line, or the draft with words that somebody is typing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from babel.lists import format_list
+from flask_babel import get_locale
+
+from ivr.line.content.loader import Content
+from ivr.line.nlu.matcher import NONE, Matcher, MatchResult, ambiguous_reply
+from ivr.line.nlu.topic_model import TopicModel
+from ivr.line.nlu.training import examples_digest, examples_of
+from ivr.releases.models import ModelStore
+from ivr.web.console.context import live_line, services
+from ivr.web.console.prompts.drafted import language_name
+from ivr.web.console.prompts.tree import title_of
+
+MOST_CHARACTERS = 500
+_SHOWN_PERCENT = 1
+# The reply to a sender who has no known appointment.
+_WITHOUT_APPOINTMENT = {"confirm": "no-visit", "change": "no-visit"}
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What is understood of a question. name: of the prompt, if it is one. between: the answers that the line asks
+    about, as a list in words. chances: titles and percents. is_learned: whether the model knows all phrases."""
+
+    name: str
+    title: str
+    is_none: bool
+    between: str
+    language: str
+    language_name: str
+    reply: str
+    chances: tuple[tuple[str, int], ...]
+    is_learned: bool = True
+
+
+def understood_live(question: str) -> Understood:
+    """What the live line understands and answers."""
+    line = live_line()
+    return _understood(line.content, line.matcher.match_uncached(question), line.text)
+
+
+def understood_in_draft(content: Content, question: str, language: str) -> Understood:
+    """What the words of a draft understand and answer. language: that of the conversation.
+
+    A phrase counts at once. What is only similar to it is found by a model, which learns when a draft is published;
+    until then, that of the live line is asked.
+    """
+    model, is_learned = _model_of(content)
+    match = Matcher(content, model).match_uncached(question, language)
+    topics = "\n".join(
+        f"{topic.number} {title_of(content, topic.id, match.language)}" for topic in content.config.topics
+    )
+
+    def text_of(code: str, name: str) -> str:
+        return content.texted(code, name, topics=topics)
+
+    return _understood(content, match, text_of, is_learned=is_learned)
+
+
+def _model_of(content: Content) -> tuple[TopicModel, bool]:
+    """The model that knows most of the examples of a content, and whether it knows all of them."""
+    live = live_line()
+    examples = examples_of(content)
+    if examples == examples_of(live.content):
+        return live.matcher.model, True
+    stored = ModelStore(None, services().settings.models_folder).from_disk(examples_digest(examples))
+    return (stored, True) if stored else (live.matcher.model, False)
+
+
+def _understood(
+    content: Content, match: MatchResult, text_of: Callable[[str, str], str], *, is_learned: bool = True
+) -> Understood:
+    def title(name: str) -> str:
+        return title_of(content, name)
+
+    language = match.language
+    return Understood(
+        name=match.topic if (content.config.default_language, match.topic) in content.prompts else "",
+        title=title(match.topic),
+        is_none=match.topic == NONE,
+        between=format_list([f"“{title(name)}”" for name in match.between or ()], "or", locale=get_locale() or "en"),
+        language=language,
+        language_name=language_name(language),
+        reply=_reply(content, match, text_of),
+        chances=tuple((title(name), round(score)) for name, score in match.scores.items() if score >= _SHOWN_PERCENT),
+        is_learned=is_learned,
+    )
+
+
+def _reply(content: Content, match: MatchResult, text_of: Callable[[str, str], str]) -> str:
+    """The text message that answers; empty for a prompt of a draft whose text is missing or has an error."""
+    try:
+        if match.between:
+            return ambiguous_reply(content, match.language, match.between)
+        return text_of(match.language, _WITHOUT_APPOINTMENT.get(match.topic, match.topic))
+    except KeyError:
+        return ""
