@@ -1,12 +1,14 @@
 """Indexes for the filters of the audit log: by who, by what, and by the appointment or person that an entry is about"""
 
+from typing import Any
+
 from alembic import op
 from sqlalchemy import literal_column
 
 revision = "0032"
 down_revision = "0031"
 
-_INDEXES = {
+_INDEXES: dict[str, tuple[list[str], Any]] = {
     "ix_audit_entry_actor_at_id": (["actor", "at", "id"], None),
     "ix_audit_entry_kind_at_id": (["kind", "at", "id"], None),
     "ix_audit_entry_short_details": (["details", "at", "id"], literal_column("length(details) <= 60")),
