@@ -38,7 +38,7 @@ FAULTY = """<!doctype html><html lang=en data-bs-theme=light><title>Faulty</titl
 # A window of 1280 × 1024 pixels at 400 %: WCAG 2.2, success criteria 1.4.10 and 2.4.11.
 ZOOMED = {"width": 320, "height": 256}
 COVERED = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
-  .filter(each => each.checkVisibility({visibilityProperty: true}) && !each.disabled)
+  .filter(each => each.checkVisibility({visibilityProperty: true}) && !each.disabled && each.tabIndex >= 0)
   .flatMap(each => {
     each.focus();
     const box = each.getClientRects()[0];
