@@ -45,7 +45,7 @@ LEFT_OUT = {
 MORE = {
     "reminders.batches": ("?page=500",),
     "reminders.batch": ("?appointment=A7",),
-    "settings.audit_log": ("?days=365&page=500", "?kind=person_read"),
+    "settings.audit_log": ("?from=2000-01-01&page=500", "?kind=person_read", "?who=console+user+1", "?appointment=A7"),
     "work.callbacks": ("?page=10",),
     "work.landlines": ("?page=20",),
     "today.line": ("?days=30",),

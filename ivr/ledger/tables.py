@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -23,6 +22,8 @@ from ivr.ledger.api_tables import api_key as api_key
 from ivr.ledger.api_tables import api_request as api_request
 from ivr.ledger.api_tables import webhook as webhook
 from ivr.ledger.api_tables import webhook_delivery as webhook_delivery
+from ivr.ledger.audit_tables import audit_details_are_short as audit_details_are_short
+from ivr.ledger.audit_tables import audit_entry as audit_entry
 from ivr.ledger.feed_tables import appointment_change as appointment_change
 from ivr.ledger.feed_tables import hl7_message as hl7_message
 from ivr.ledger.metadata import metadata as metadata
@@ -351,20 +352,6 @@ alarm_event = Table(
     Column("ended_at", UtcDateTime),
     # Partial, in PostgreSQL too (migration 0022).
     Index("ix_alarm_event_active", "name", sqlite_where=literal_column("ended_at IS NULL")),
-)
-
-# Who read or changed personal data, and when; kept for good: triggers of migration 0012 refuse UPDATE and DELETE.
-# actor: the name of the account. uid, sudo_user: of an operating system's user. details: JSON, by ivr/people/audit.py.
-audit_entry = Table(
-    "audit_entry",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("at", UtcDateTime, nullable=False, index=True),
-    Column("actor", String(200), nullable=False),
-    Column("uid", BigInteger),
-    Column("sudo_user", String(200)),
-    Column("kind", String(40), nullable=False),
-    Column("details", Text, nullable=False),
 )
 
 # People who sign in to the console. email: lower case. password: an Argon2 hash; NULL until the invitation is used, and

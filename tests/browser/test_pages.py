@@ -1,4 +1,4 @@
-"""Every page of the console: WCAG 2.2 AA by axe, in light and dark, wide and on the narrowest phone."""
+"""Every page of the console: WCAG 2.2 AA by axe, in light and dark, wide, on the narrowest phone, and at 400 %."""
 
 from __future__ import annotations
 
@@ -35,6 +35,23 @@ FAULTY = """<!doctype html><html lang=en data-bs-theme=light><title>Faulty</titl
 <main><h1>Faulty</h1>
 <img src="data:,"><p style="color: #bbb; background: #fff">Too pale</p><input name="nameless">
 <button style="height: 20px">Tiny</button><div style="width: 400px">Too wide</div></main></body></html>"""
+# A window of 1280 × 1024 pixels at 400 %: WCAG 2.2, success criteria 1.4.10 and 2.4.11.
+ZOOMED = {"width": 320, "height": 256}
+COVERED = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+  .filter(each => each.checkVisibility({visibilityProperty: true}) && !each.disabled && each.tabIndex >= 0)
+  .flatMap(each => {
+    each.focus();
+    const box = each.getClientRects()[0];
+    const left = Math.max(box.left, 0), right = Math.min(box.right, innerWidth);
+    const top = Math.max(box.top, 0), bottom = Math.min(box.bottom, innerHeight);
+    if (right - left < 1 || bottom - top < 1) return [`out of sight: ${each.tagName} ${each.innerText || each.name}`];
+    const above = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    if (each.contains(above) || above?.contains(each)) return [];
+    return [`covered: ${each.tagName} ${each.innerText || each.name}`];
+  })"""
+COVERING = """<!doctype html><html lang=en><title>Covering</title><main><h1>Covering</h1>
+<p style="height: 90px">Words</p><button>Below</button></main>
+<div style="position: fixed; inset: 60px 0 0">Cookies!</div>"""
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -119,13 +136,29 @@ def test_a_page_with_faults_is_found_out(browser: Browser) -> None:
         assert fault in found
 
 
+def test_a_control_under_something_else_is_found_out(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(COVERING)
+    found = problems_at_400_percent(page)
+    page.close()
+    assert found == ["400 %: covered: BUTTON Below"]
+
+
 def problems_in_all_looks(page: Page) -> list[str]:
-    return [
+    found = [
         f"{width} px, {scheme}: {problem}"
         for width in WIDTHS
         for scheme in SCHEMES
         for problem in problems(page, width, scheme)
     ]
+    return [*found, *problems_at_400_percent(page)]
+
+
+def problems_at_400_percent(page: Page) -> list[str]:
+    page.set_viewport_size(ZOOMED)  # type: ignore[arg-type]
+    found = [f"400 %: {each}" for each in page.evaluate(COVERED)]
+    excess = page.evaluate(TOO_WIDE)
+    return [*found, f"400 %: {excess} px too wide"] if excess > 0 else found
 
 
 def problems(page: Page, width: int, scheme: str) -> list[str]:

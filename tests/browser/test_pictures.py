@@ -27,7 +27,7 @@ from tests.support.paths import ROOT
 pytestmark = pytest.mark.browser
 FOLDER = ROOT / "docs" / "images"
 MOST_BYTES = 150_000
-WIDTH, HEIGHT = 1100, 760
+WIDTH, HEIGHT = 1280, 800
 PHONE = (1280, 940)
 COUNTING = "This takes a few seconds."
 
@@ -65,6 +65,10 @@ PICTURES: tuple[tuple[str, Callable[[Page, Path], None], str, int], ...] = (
     ("work-list", at("/work"), "light", HEIGHT),
     ("prompt", at("/prompts/en/cancer"), "light", HEIGHT),
     ("upload", upload, "light", HEIGHT),
+    ("appointment", at("/people/appointments/DEMO-1000"), "light", 1060),
+    ("directory", at("/prompts/hours"), "light", 1000),
+    ("calendar", at("/prompts/hours?year=2026#days"), "light", 1000),
+    ("audit", at("/settings/audit"), "light", HEIGHT),
 )
 SIZES = {**{name: (WIDTH, height) for name, _, _, height in PICTURES}, "phone": PHONE}
 TAKES_PICTURES = pytest.mark.skipif(not os.environ.get("PICTURES"), reason="PICTURES=1 takes the pictures again")

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.files import write
 from tests.browser.people import Office
 
 pytestmark = pytest.mark.browser
 PATHS = ("/prompts/en/cancer", "/prompts/hours", "/prompts/menus")
+# Pages that one takes along: words that are printed, and words that are not.
+PRINTED = {
+    "a batch": (
+        "/reminders/batches/{batch}",
+        ("printed.csv", "Active"),
+        ("Back to all batches", "Find an appointment of this batch", "Download all texts", "Pause this batch"),
+    ),
+    "a day": ("/reminders/appointments/2026-12-04", ("MO-1001", "8:00 AM"), ("Back to appointments by day",)),
+    "Today": ("/", ("What needs a person now",), ("Reminders", "Sign out")),
+    "an appointment": (
+        "/people/appointments/MO-1001",
+        ("Details", "Booked"),
+        ("Find another appointment", "Leave out"),
+    ),
+}
 # Relative luminance, roughly: 0 is black and 255 white.
 LIGHT, DARK = 200, 90
 
@@ -54,3 +71,18 @@ def test_the_picture_of_the_line_is_dark_in_the_dark(office: Office) -> None:
         page.emulate_media(media="print")
         assert brightness(page, ".line-picture svg rect", "fill") > LIGHT
         page.emulate_media(media="screen")
+
+
+@pytest.mark.parametrize(("path", "words", "left_out"), PRINTED.values(), ids=PRINTED)
+def test_paper_has_what_one_reads_and_nothing_that_one_can_only_press(
+    office: Office, tmp_path: Path, path: str, words: tuple[str, ...], left_out: tuple[str, ...]
+) -> None:
+    file = write(tmp_path / "printed.csv", ["MO-1001,603-555-0199,2026-12-04 08:00,Maria,en,"])
+    office.line.json("reminders", "import", file)
+    batch = max(each["batch"] for each in office.line.json("reminders", "status")["batches"])
+    page = office.page("scheduler", f"/console{path.format(batch=batch)}")
+    page.emulate_media(media="print")
+    for each in words:
+        expect(page.get_by_text(each).locator("visible=true").first).to_be_visible()
+    for each in left_out:
+        expect(page.get_by_text(each, exact=True).locator("visible=true")).to_have_count(0)

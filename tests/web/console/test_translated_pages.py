@@ -132,7 +132,7 @@ DATA = re.compile(
     r"Ann Example|Rosa|Is it cancer|Es cáncer|English|Español|SQLite|Elliot Hospital|appointments\.csv|admin-0@example\.org|http://\S+"
     r"|\b(?:lunes|martes|miércoles|jueves|viernes|sábado|domingo|enero|febrero|marzo|abril|mayo|junio|julio|agosto)\b"
     r"|\b(?:septiembre|octubre|noviembre|diciembre)\b|\b(?:lun|mar|mié|jue|vie|sáb|dom)\b|\b(?:ene|feb|mar|abr|may|jun|jul|ago|sept|oct|nov|dic)\b|[ap]\.\s?m\."
-    r"|\b(?:days|questions|appointment|person) \d+|\b[0-9a-f]{12}\b"
+    r"|\b[0-9a-f]{12}\b|\d+\.\d+\.\d+ \([0-9a-f]+\)"
 )
 
 

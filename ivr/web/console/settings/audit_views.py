@@ -3,50 +3,54 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import tzinfo
 from typing import Any
 
-from flask import Response, abort, render_template, request
-from sqlalchemy import Row, Select, or_, select
+from flask import Response, render_template, request
+from sqlalchemy import Connection, Row, Select, or_, select
 
-from ivr import clock
 from ivr.ledger import Ledger
-from ivr.ledger.tables import audit_entry
-from ivr.people.audit import AuditKind
+from ivr.ledger.tables import appointment, audit_entry
 from ivr.reminders.reports.export import CHUNK
-from ivr.staff.users import users as all_users
+from ivr.staff.api_keys import api_keys
+from ivr.staff.users import users
 from ivr.web.console.context import live_line, services
 from ivr.web.console.downloads import csv_download
-from ivr.web.console.settings.audit_words import kind_words, kinds
+from ivr.web.console.settings.audit_filters import query_of, read_filters, who_choices
+from ivr.web.console.settings.audit_words import Names, kinds, sentence_of
 from ivr.web.console.settings.views import blueprint
 
 PAGE_SIZE = 50
-PERIODS = (1, 7, 30, 365)
 MAX_PAGE = 10_000
 
 
 @blueprint.get("/settings/audit")
 def audit_log() -> str:
-    days, kind, page = _period(), _kind(), _page()
-    rows = _entries(days, kind, PAGE_SIZE + 1, (page - 1) * PAGE_SIZE)
+    filters, page = read_filters(request.args, _zone()), _page()
     with services().ledger.read() as connection:
-        names = {f"console user {user.id}": user.name for user in all_users(connection)}
+        query = query_of(connection, filters, _zone()).limit(PAGE_SIZE + 1).offset((page - 1) * PAGE_SIZE)
+        rows = connection.execute(query).all()
+        entries = _in_words(connection, rows[:PAGE_SIZE])
+        people = who_choices(connection)
+    who = dict(people)
     return render_template(
         "settings/audit.html",
-        entries=[_entry(row, names) for row in rows[:PAGE_SIZE]],
+        entries=[(row.at, who.get(row.actor, row.actor), sentence) for row, sentence in entries],
         more=len(rows) > PAGE_SIZE,
         page=page,
-        days=days,
-        kind=kind,
-        periods=PERIODS,
+        filters=filters,
+        people=people,
         kinds=kinds(),
     )
 
 
 @blueprint.get("/settings/audit.csv")
 def audit_csv() -> Response:
-    zone = live_line().content.config.zone
+    zone = _zone()
+    ledger = services().ledger
+    with ledger.read() as connection:
+        query = query_of(connection, read_filters(request.args, zone), zone)
     rows = (
         {
             "id": str(row.id),
@@ -55,22 +59,9 @@ def audit_csv() -> Response:
             "kind": row.kind,
             "details": row.details,
         }
-        for row in _every_entry(services().ledger, _query(_period(), _kind()))
+        for row in _every_entry(ledger, query)
     )
     return csv_download(rows, ("id", "at", "who", "kind", "details"), "audit.csv")
-
-
-def _query(days: int, kind: str) -> Select[Any]:
-    """The newest first."""
-    query = select(audit_entry).where(audit_entry.c.at >= clock.now() - timedelta(days=days))
-    if kind:
-        query = query.where(audit_entry.c.kind == kind)
-    return query.order_by(audit_entry.c.at.desc(), audit_entry.c.id.desc())
-
-
-def _entries(days: int, kind: str, limit: int, offset: int) -> list[Row[Any]]:
-    with services().ledger.read() as connection:
-        return list(connection.execute(_query(days, kind).limit(limit).offset(offset)))
 
 
 def _every_entry(ledger: Ledger, query: Select[Any]) -> Iterator[Row[Any]]:
@@ -89,33 +80,21 @@ def _every_entry(ledger: Ledger, query: Select[Any]) -> Iterator[Row[Any]]:
         yield from rows
 
 
-def _entry(row: Row[Any], names: dict[str, str]) -> dict[str, Any]:
-    details = ", ".join(f"{name} {_short(value)}" for name, value in json.loads(row.details).items())
-    return {
-        "at": row.at,
-        "who": names.get(row.actor, row.actor),
-        "kind": kind_words(row.kind),
-        "details": details,
-    }
+def _in_words(connection: Connection, rows: Iterable[Row[Any]]) -> list[tuple[Row[Any], str]]:
+    """Each row with its sentence."""
+    entries = [(row, json.loads(row.details)) for row in rows]
+    about = {details["appointment"] for _, details in entries if "appointment" in details}
+    numbers = select(appointment.c.id, appointment.c.appointment_id).where(appointment.c.id.in_(about))
+    names = Names(
+        users={user.id: user.name for user in users(connection)},
+        keys={key.id: key.name for key in api_keys(connection)},
+        appointments={row.id: row.appointment_id for row in connection.execute(numbers)} if about else {},
+    )
+    return [(row, sentence_of(row.kind, details, names)) for row, details in entries]
 
 
-def _short(value: object) -> str:
-    if isinstance(value, list):
-        shown = " ".join(map(str, value[:8]))
-        return f"{shown} …" if len(value) > len(value[:8]) else shown
-    return "–" if value is None else str(value)
-
-
-def _period() -> int:
-    days = request.args.get("days", default=30, type=int)
-    return days if days in PERIODS else 30
-
-
-def _kind() -> str:
-    kind = request.args.get("kind", "")
-    if kind and kind not in set(AuditKind):
-        abort(404)
-    return kind
+def _zone() -> tzinfo:
+    return live_line().content.config.zone
 
 
 def _page() -> int:
