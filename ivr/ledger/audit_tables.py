@@ -23,7 +23,7 @@ audit_entry = Table(
     Column("details", Text, nullable=False),
     Index("ix_audit_entry_actor_at_id", "actor", "at", "id"),
     Index("ix_audit_entry_kind_at_id", "kind", "at", "id"),
-    # Partial, in PostgreSQL too (migration 0032). A list of ids can be too long for an index.
+    # Partial, in PostgreSQL too (migration 0027). A list of ids can be too long for an index.
     Index("ix_audit_entry_short_details", "details", "at", "id", sqlite_where=audit_details_are_short),
     Index("ix_audit_entry_of_commands", "at", "id", sqlite_where=literal_column("uid").is_not(None)),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 from tests.conftest import LINE_ENV
 from tests.support.paths import ROOT
+from tests.support.processes import free_port
 
 WAIT_SECONDS = 40.0
 # Starting all processes takes long on a busy machine.
@@ -36,12 +36,6 @@ QUICK = {
     # One telephone makes all the calls.
     "CALLS_PER_NUMBER": "100000",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], description: str, seconds: float = WAIT_SECONDS) -> Any:

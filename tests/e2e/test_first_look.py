@@ -11,8 +11,9 @@ import pytest
 
 from ivr.demo.sign_ins import saved_password
 from tests.conftest import LINE_ENV
-from tests.e2e.running import INFOLINE, RunningLine, free_port, until
+from tests.e2e.running import INFOLINE, RunningLine, until
 from tests.support.paths import ROOT
+from tests.support.processes import free_port
 from tests.support.terminal import on_terminal
 
 pytestmark = pytest.mark.processes

@@ -14,8 +14,9 @@ import pytest
 
 from ivr.demo.appointments import COMING, PAST
 from tests.conftest import LINE_ENV
-from tests.e2e.running import INFOLINE, RunningLine, free_port, running_line, until
+from tests.e2e.running import INFOLINE, RunningLine, running_line, until
 from tests.support.paths import ROOT
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.processes
 LET_IN = "SELECT count(*) FROM console_user WHERE password IS NOT NULL"

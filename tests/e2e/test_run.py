@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from ivr.private_files import exposed_paths
-from tests.e2e.running import INFOLINE, RunningLine, free_port, running_line, until
+from tests.e2e.running import INFOLINE, RunningLine, running_line, until
 from tests.support.paths import ROOT
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.processes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -26,10 +27,15 @@ KEY = b"k" * 32
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port that nobody uses at an address; 0.0.0.0: at none of this machine's."""
-    with socket.socket() as listener:
-        listener.bind((address, 0))
-        return listener.getsockname()[1]
+    """A port that nobody uses at an address; 0.0.0.0: at none of this machine's.
+
+    Below those that the system gives to connections, one of which may take it before the caller listens.
+    """
+    while True:
+        with socket.socket() as listener, suppress(OSError):
+            port = 10_000 + secrets.randbelow(22_000)
+            listener.bind((address, port))
+            return port
 
 
 INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "MODEL_DIR")

@@ -138,13 +138,11 @@ def _count_failures(app: Flask, services: Services, limit: SignInLimit) -> None:
         if request.method == "POST" and (email := _guessed_user(app)):
             _refuse_too_many(services, limit, email)
 
-    @user_failed_authn.connect_via(app)
     def failed(_app: Flask, user: SecurityUser, tfa: bool = False, **_details: Any) -> None:
         # The sign-in form counts its own failures, because most of them have no user.
         if tfa or request.endpoint in _PASSWORD_ENDPOINTS:
             _add_failure(services, limit, user.email, user.id)
 
-    @user_logged_in.connect_via(app)  # type: ignore[untyped-decorator]
     def signed_in(_app: Flask, user: SecurityUser, **_details: Any) -> None:
         # An attacker who planted the session in this browser knows the token of its forms.
         session.pop(app.config["WTF_CSRF_FIELD_NAME"], None)
@@ -156,6 +154,11 @@ def _count_failures(app: Flask, services: Services, limit: SignInLimit) -> None:
             if language in LANGUAGES:
                 set_language(connection, user.id, language)
             record(connection, Actor(f"console user {user.id}"), AuditKind.SIGNED_IN, now)
+
+    # The signals live as long as the process: without weak references, so would each app that is made.
+    user_failed_authn.connect(failed, app)
+    user_logged_in.connect(signed_in, app)
+    app.extensions["sign_in_receivers"] = (failed, signed_in)
 
 
 def _guessed_user(app: Flask) -> str | None:

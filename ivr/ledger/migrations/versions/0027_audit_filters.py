@@ -5,8 +5,8 @@ from typing import Any
 from alembic import op
 from sqlalchemy import literal_column
 
-revision = "0032"
-down_revision = "0031"
+revision = "0027"
+down_revision = "0026"
 
 _INDEXES: dict[str, tuple[list[str], Any]] = {
     "ix_audit_entry_actor_at_id": (["actor", "at", "id"], None),
