@@ -41,7 +41,9 @@ _VERSION_HELP = "Show the release and the commit, and exit."
 
 def _print_version(context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:
     if is_wanted and not context.resilient_parsing:
-        click.echo(f"infoline {version_text()}")
+        from ivr.cli.console import echo
+
+        echo(f"infoline {version_text()}")
         context.exit()
 
 
