@@ -58,7 +58,7 @@ def pull(url: str, once: bool) -> None:
                 status.stop()
                 _print(report)
                 if once:
-                    sys.exit(FINDINGS if report.errors else 0)
+                    sys.exit(FINDINGS if report.errors or report.unreadable else 0)
             status.stop()
             stop.wait(context.settings.fhir_seconds)
 
@@ -81,6 +81,11 @@ def _print(report: PullReport) -> None:
         print_message(f"appointment {name}, {warning.column}", "warning", warning.message, warning.code)
     if len(warnings) > SHOWN:
         echo(f"… and {len(warnings) - SHOWN} more warnings.")
+    if report.unreadable:
+        echo(
+            f"{report.unreadable} entries of the server's answers could not be read, so appointments may be missing:"
+            " ask who runs the server."
+        )
     echo(
         f"{report.rows} appointments: {report.accepted} new, {report.updated} updated,"
         f" {report.unchanged} unchanged, {report.rejected} rejected."

@@ -19,7 +19,7 @@ from ivr.reminders.imports.change_order import parse_sent_at
 from ivr.reminders.imports.columns import SENT_AT
 from ivr.reminders.imports.errors import RowError
 from ivr.reminders.imports.files.fhir import rows_of_fhir
-from ivr.reminders.imports.files.fhir.resources import Resource, object_of, objects_of
+from ivr.reminders.imports.files.fhir.resources import Resource, entries_of, object_of, objects_of
 from ivr.reminders.imports.importer import Importer, ImportReport
 
 Parameters = dict[str, str | list[str]]
@@ -37,11 +37,13 @@ _COUNTS = ("rows", "accepted", "updated", "unchanged", "rejected", "cancelled")
 @dataclass
 class PullReport(ImportReport):
     """The counts of all pages. errors, warnings: with the rows counted through the pull. is_complete: whether nothing
-    is left. warned_ids: the ids of the appointments with warnings, by row."""
+    is left. warned_ids: the ids of the appointments with warnings, by row. unreadable: entries of the answers that are
+    no resource, so that nobody knows what they are about."""
 
     rejected_appointments: list[RejectedAppointment] = field(default_factory=list)
     imported_ids: set[str] = field(default_factory=set)
     warned_ids: dict[int, str] = field(default_factory=dict)
+    unreadable: int = 0
     is_complete: bool = True
 
     def add(self, page: ImportReport, batch: int | None) -> None:
@@ -138,6 +140,7 @@ class FhirPull:
         included: dict[str, Resource] = {}
         for page in self.server.search("Appointment", {**wanted, "_include": _INCLUDED, "_count": _PAGE}):
             entries = _entries(page.bundle)
+            report.unreadable += sum(entry.fault is not None for entry in entries_of(page.bundle))
             # A resource that moved to a later page while the pages were read counts once.
             versions = {name: hash(repr(entry)) for name, entry in entries.items()}
             new = [entry for name, entry in entries.items() if known.get(name) != versions[name]]

@@ -285,6 +285,18 @@ def test_the_command_prints_the_warnings_of_a_pull(tmp_path, monkeypatch):
     assert result.exit_code == 0
 
 
+def test_the_command_says_that_entries_could_not_be_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setattr("ivr.clock.now", lambda: NOW)
+    assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
+    answer = bundle(servers.appointment(1), patient(1), LOCATION, {"resource": 7}, {"fullUrl": "urn:uuid:1"})
+    with running(FakeServer(lambda _query: answer, needs_token=False)) as fake:
+        result = CliRunner().invoke(main, ["reminders", "pull", "--fhir", fake.url, "--once"])
+    assert "2 entries of the server's answers could not be read" in " ".join(result.output.split())
+    assert "1 appointments: 1 new" in result.output
+    assert result.exit_code == 1
+
+
 def test_the_command_pulls_the_server_of_the_setting_and_names_what_it_rejected(tmp_path, monkeypatch):
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
     assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
