@@ -43,7 +43,7 @@ test-crash: .venv/ready
 # PICTURES=1 takes the pictures in docs/images/ again.
 test-browser: .venv/ready
 	@$(call debian,chromium,chromium)
-	$(BIN)/python -m pytest -m browser -rs -n 0 $(or $(TEST),tests/browser)
+	$(BIN)/python -m pytest -m browser -rs -n 2 --dist loadfile --no-loadscope-reorder $(or $(TEST),tests/browser)
 
 bench: .venv/ready
 	$(BIN)/python -m bench $(PART)

@@ -100,12 +100,12 @@ def test_a_nurse_hears_new_words_is_refused_for_hard_ones_and_publishes_what_the
 
     page.get_by_role("link", name="Go back to release").first.click()
     expect(page.locator(".runs del").first).to_be_visible()
-    page.get_by_label("Why you go back").fill("The old words were right")
+    page.get_by_label("Why you go back").fill(f"The old words of {name} were right")
     page.get_by_role("button", name="live").click()
     shown_later(page, page.get_by_text("is live again"), scripts=scripts)
     until(lambda: old in office.line.call().presses(*keys).said, "a call with the old words")
     page.goto("/console/prompts/history")
-    expect(page.get_by_text("The old words were right")).to_have_count(1)
+    expect(page.get_by_text(f"The old words of {name} were right")).to_have_count(1)
 
 
 def preview(page: Page, new: str, *, scripts: bool) -> None:
