@@ -145,6 +145,8 @@ def test_a_control_under_something_else_is_found_out(browser: Browser) -> None:
 
 
 def problems_in_all_looks(page: Page) -> list[str]:
+    # Words are there before the styles are.
+    page.wait_for_load_state("load")
     found = [
         f"{width} px, {scheme}: {problem}"
         for width in WIDTHS
