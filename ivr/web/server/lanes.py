@@ -41,19 +41,6 @@ SIZES = {
 QUICK_THREADS = 1
 SLOW_SECONDS = 0.02
 Finish = Callable[[Response], None]
-_here = threading.local()
-
-
-def expect_wait() -> None:
-    """Say that this thread is about to wait for a disk, so that another one answers what has arrived with its request.
-
-    Does nothing on a thread of no lane, or of one whose requests are not answered together.
-    """
-    tell: Callable[[], None] | None = getattr(_here, "expects_wait", None)
-    if tell is not None:
-        tell()
-
-
 BUSY = plain_response("503 Service Unavailable", ("Retry-After", "1"))
 
 
@@ -78,22 +65,19 @@ class _Job:
 
 
 class _Batch:
-    """Jobs for one thread. finished: those whose responses the event loop has not got yet.
-
-    is_handed_on: whether another batch has got the jobs that were not taken.
-    """
+    """Jobs for one thread. finished: those whose responses the event loop has not got yet."""
 
     def __init__(self, jobs: Sequence[_Job], *, is_slow: bool = False) -> None:
-        self.jobs, self.is_slow, self.is_handed_on = jobs, is_slow, False
+        self.jobs, self.is_slow = jobs, is_slow
         self.finished: deque[tuple[_Job, Response]] = deque()
         self.timer: asyncio.TimerHandle | None = None
 
 
 class _Worker:
-    """A thread that works for one batch at a time, and calls methods of its lane on the event loop."""
+    """A thread that works for one batch at a time, and calls a function on the event loop after each."""
 
-    def __init__(self, name: str, lane: ThreadLane) -> None:
-        self._lane = lane
+    def __init__(self, name: str, deliver: Callable[[_Batch], None], end: Callable[[_Worker, _Batch], None]) -> None:
+        self._deliver, self._end = deliver, end
         self._batches: SimpleQueue[tuple[_Batch, asyncio.AbstractEventLoop] | None] = SimpleQueue()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
@@ -107,15 +91,12 @@ class _Worker:
     def _work(self) -> None:
         while (given := self._batches.get()) is not None:
             batch, loop = given
-            _here.expects_wait = None if batch.is_slow else partial(_call, loop, self._lane.hand_on, batch)
             for job in batch.jobs:
-                if batch.is_handed_on:
-                    break
                 if job.take():
                     batch.finished.append((job, job.work()))
                     if batch.is_slow:
-                        _call(loop, self._lane.deliver, batch)
-            _call(loop, self._lane.end, self, batch)
+                        _call(loop, self._deliver, batch)
+            _call(loop, self._end, self, batch)
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
@@ -137,9 +118,7 @@ class ThreadLane:
         self._arrived: deque[_Job] = deque()
         # Batches that found no idle worker.
         self._waiting: deque[_Batch] = deque()
-        # The batch that has been handed on, until its thread has waited.
-        self._expected: _Batch | None = None
-        self._workers = [_Worker(f"{name}-{number}", self) for number in range(size.threads)]
+        self._workers = [_Worker(f"{name}-{number}", self._deliver, self._end) for number in range(size.threads)]
         # The last one is used first: its database connection has read most of what the next request needs.
         self._idle = list(self._workers)
 
@@ -191,33 +170,14 @@ class ThreadLane:
         """Have other threads do what a slow one has left."""
         batch.is_slow = True
         self._quick -= 1
-        self.deliver(batch)
+        self._deliver(batch)
         for job in batch.jobs:
             if not job.is_taken:
                 self._begin(_Batch([job], is_slow=True))
         self._hand_over()
 
-    def hand_on(self, batch: _Batch) -> None:
-        """Let the next thread answer what is left of a batch whose thread waits, and what arrives meanwhile.
-
-        One batch at a time: many threads that write would only wait for each other.
-        """
-        if batch.is_slow or self._expected is not None:
-            return
-        self._expected = batch
-        batch.is_slow = batch.is_handed_on = True
-        self._quick -= 1
-        if batch.timer is not None:
-            batch.timer.cancel()
-        self._arrived.extendleft(job for job in reversed(batch.jobs) if not job.is_taken)
-        self._hand_over()
-        self.deliver(batch)
-
-    def end(self, worker: _Worker, batch: _Batch) -> None:
-        """Have a worker idle after a batch, and deliver the responses that are left."""
+    def _end(self, worker: _Worker, batch: _Batch) -> None:
         self._idle.append(worker)
-        if self._expected is batch:
-            self._expected = None
         if self._waiting:
             self._begin(self._waiting.popleft())
         if not batch.is_slow:
@@ -226,10 +186,9 @@ class ThreadLane:
             self._hand_over()
         if batch.timer is not None:
             batch.timer.cancel()
-        self.deliver(batch)
+        self._deliver(batch)
 
-    def deliver(self, batch: _Batch) -> None:
-        """Pass on the responses of a batch that are there."""
+    def _deliver(self, batch: _Batch) -> None:
         while batch.finished:
             job, response = batch.finished.popleft()
             self._unfinished -= 1

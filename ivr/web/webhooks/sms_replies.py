@@ -19,7 +19,6 @@ from ivr.people.persons import remember_language
 from ivr.people.profile import SenderProfile
 from ivr.people.spool import WRITES, SpoolKind
 from ivr.reminders.schedule.message import appointment_values
-from ivr.web.server.lanes import expect_wait
 from ivr.web.services import Services
 
 # The longest first reply, in segments, that still includes the language hint.
@@ -103,7 +102,6 @@ def _segments(text: str) -> int:
 def _write(text: ReceivedText, kind: SpoolKind, **data: Any) -> tuple[Any, bool]:
     """Write to the database, or spool the write while it is down. Returns the result and whether the write is safe."""
     services, data = text.services, {"phone": text.sender, **data}
-    expect_wait()
     if text.waits and services.writes.admits():
         try:
             with services.ledger.write() as connection:
@@ -141,7 +139,6 @@ def _switch_language(text: ReceivedText, _outcome: str) -> list[str]:
     """Remember the language. While the database is down, reply with the menu in that language; nothing is spooled."""
     services = text.services
     if text.waits and services.writes.admits():
-        expect_wait()
         try:
             with services.ledger.write() as connection:
                 remember_language(connection, services.vault, text.sender, text.language, text.now)
