@@ -54,7 +54,7 @@ def are_users_kept_out(connection: Connection) -> bool:
 def saved_password(var_dir: Path) -> str | None:
     """The password of the made-up users; None if there are none."""
     path = var_dir / FILE
-    # It is empty if whoever created it was killed.
+    # It is empty if its creator was killed.
     return (path.read_text().strip() or None) if path.exists() else None
 
 

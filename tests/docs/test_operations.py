@@ -29,7 +29,7 @@ IN_WORDS = {
     "PROMPTS_DIR": "`prompts/` of the code",
     "PHONE_HASH_KEY": "derived from the oldest `PHONE_KEY`",
     "SECRET_KEY": "local line: derived from its keys",
-    # Required on a public line, where nothing can stand in for them.
+    # Without a default on a public line.
     **dict.fromkeys(("PHONE_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"), ""),
     **dict.fromkeys(("TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM", "TWILIO_API_URL"), ""),
 }

@@ -1,4 +1,4 @@
-"""`infoline reminders watch` and `pull` as processes: they go on without --once, and end when they are told to."""
+"""`infoline reminders watch` and `pull` as processes: without --once they run until they get a signal."""
 
 from __future__ import annotations
 

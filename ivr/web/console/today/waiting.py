@@ -164,7 +164,7 @@ def _unanswered(connection: Connection, now: datetime) -> Iterator[Line]:
 
 
 def _changed_plan(connection: Connection, content: Content) -> Iterator[Line]:
-    """A plan of reminders in the draft: whoever plans reminders cannot publish them."""
+    """A plan of reminders in the draft. Schedulers change it, but cannot publish it."""
     query = select(draft_file.c.content, draft_file.c.by).where(draft_file.c.name == LINE_FILE)
     row = connection.execute(query).first()
     rules = rules_of(bytes(row.content)) if row and row.content else None

@@ -125,7 +125,7 @@ def change_callback(item_id: int, action: str) -> ResponseReturnValue:
 
 @blueprint.post(f"/work/callbacks/<int:item_id>/{_ANY_OUTCOME}")
 def note_outcome(item_id: int, outcome: str) -> ResponseReturnValue:
-    """Add how a call went to the note. Whoever was reached has been called back; the others stay on the list."""
+    """Note how a call went. A patient who was reached leaves the list; the others stay on it."""
     note = _sent_note(_outcome_line(outcome)) or abort(400)
     return _change(WorkList.CALLBACKS, item_id, "done" if outcome == "reached" else "tried", note)
 

@@ -63,7 +63,7 @@ def shown(console, **filters):
 
 @pytest.fixture
 def entries(console, clinic_for_commands):
-    """What two people, a key, a command, and a program did on several days, about two appointments."""
+    """Entries by two people, an API key, a command, and a program, on several days, about two appointments."""
     clinic_for_commands.import_rows(row(1, at(3)), row(2, at(4)))
     with console.services.ledger.write() as connection:
         found = {
