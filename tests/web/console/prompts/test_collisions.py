@@ -11,22 +11,11 @@ from urllib.parse import unquote
 import pytest
 
 from ivr.line.callflow.holiday_calendar import is_holiday
-from ivr.line.content.loader import read_content, read_folder
-from ivr.releases.store import publish_release
-from tests.support.clinic import NOW
-from tests.support.paths import ROOT
 from tests.web.console.prompts.support import GOODBYE, NEW, edit, form_of, voice
 from tests.web.console.prompts.test_line import HOURS, MENUS, config_of, days_form, hours_form
 from tests.web.console.prompts.test_publishing import upload
 
-SHIPPED = read_folder(ROOT / "prompts")
 RECORDING = f"{GOODBYE}/recordings/goodbye"
-
-
-@pytest.fixture
-def published(console):
-    publish_release(console.services.ledger, read_content(SHIPPED), NOW, "release", "", "folder")
-    return console
 
 
 @pytest.fixture

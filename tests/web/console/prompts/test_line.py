@@ -15,19 +15,11 @@ from ivr.line.content.revisions.translations import outdated_translations
 from ivr.line.content.yaml_edit import replace_value
 from ivr.line.content.yaml_source import read_yaml
 from ivr.releases.drafts import Drafts
-from ivr.releases.store import publish_release
-from tests.support.clinic import NOW
 from tests.support.paths import ROOT
 from tests.web.console.prompts.support import form_of
 
 HOURS, MENUS = "/prompts/hours", "/prompts/menus"
 SHIPPED = read_folder(ROOT / "prompts")
-
-
-@pytest.fixture
-def published(console):
-    publish_release(console.services.ledger, read_content(SHIPPED), NOW, "release", "", "folder")
-    return console
 
 
 def drafted(console):

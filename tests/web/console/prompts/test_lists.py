@@ -8,22 +8,12 @@ from datetime import timedelta
 import pytest
 
 from ivr import clock
-from ivr.line.content.loader import read_content, read_folder
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
-from ivr.releases.store import publish_release
-from tests.support.clinic import NOW
-from tests.support.paths import ROOT
 from tests.web.console.prompts.support import GOODBYE, edit
 from tests.web.console.prompts.test_pages import CANCER, kinds
 
 UNANSWERED = "/prompts/unanswered"
 IGNORED = "<details><summary>"
-
-
-@pytest.fixture
-def published(console):
-    publish_release(console.services.ledger, read_content(read_folder(ROOT / "prompts")), NOW, "release", "", "folder")
-    return console
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import pytest
 from ivr.line.content.loader import LINE_FILE, read_content, read_folder
 from ivr.line.nlu.matcher import MatchResult
 from ivr.line.nlu.spoken_input import SpokenInput
-from ivr.releases.store import publish_release
-from tests.support.clinic import NOW
 from tests.support.paths import ROOT
 from tests.web.console.prompts.support import form_of
 from tests.web.console.prompts.test_line import HOURS, config_of, drafted, hours_form
@@ -27,12 +25,6 @@ OFFICE = {
     "opens": "07:30",
     "closes": "16:00",
 }
-
-
-@pytest.fixture
-def published(console):
-    publish_release(console.services.ledger, read_content(SHIPPED), NOW, "release", "", "folder")
-    return console
 
 
 @pytest.fixture

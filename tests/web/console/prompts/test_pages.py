@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from ivr.ledger.tables import audit_entry
-from ivr.line.content.loader import read_content, read_folder
+from ivr.line.content.loader import read_folder
 from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
 from ivr.releases.drafts import Drafts
-from ivr.releases.store import publish_release
 from ivr.web.console.prompts.editing.sections import PartField, fields_of, places_of_lines, rebuild
 from tests.support.clinic import NOW
 from tests.support.paths import ROOT
@@ -22,13 +21,6 @@ from tests.web.console.prompts.support import GOODBYE, NEW, OLD, edit, form_of, 
 
 SHIPPED = read_folder(ROOT / "prompts")
 CANCER = "/prompts/en/cancer"
-
-
-@pytest.fixture
-def published(console):
-    """A console whose live words are the shipped ones."""
-    publish_release(console.services.ledger, read_content(SHIPPED), NOW, "release", "", "folder")
-    return console
 
 
 def kinds(console):

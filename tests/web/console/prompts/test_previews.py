@@ -8,26 +8,15 @@ import time
 
 import pytest
 
-from ivr.line.content.loader import read_content, read_folder
 from ivr.line.nlu.models import trained_model
 from ivr.releases.models import ModelStore
-from ivr.releases.store import publish_release
 from ivr.web.console.prompts.editing.kept_sounds import MOST_OF_A_USER, SECONDS, KeptSounds
-from tests.support.clinic import NOW
-from tests.support.paths import ROOT
 from tests.web.console.prompts.support import GOODBYE, NEW, OLD, form_of, replaced, send, words_form
 
-SHIPPED = read_folder(ROOT / "prompts")
 VISIT, SPANISH = "/prompts/en/the-visit", "/prompts/es/the-visit"
 LIVE = {"HX-Request": "true"}
 QUESTION = "do you validate parking tickets for llamas"
 NOT_LEARNED = "has not learned the phrases of the draft yet"
-
-
-@pytest.fixture
-def published(console):
-    publish_release(console.services.ledger, read_content(SHIPPED), NOW, "release", "", "folder")
-    return console
 
 
 @pytest.fixture
