@@ -7,7 +7,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,14 +30,6 @@ def number(database: Path, query: str) -> int:
         return 0
 
 
-@contextlib.contextmanager
-def held_back(database: Path) -> Iterator[sqlite3.Connection]:
-    """While nobody else can write."""
-    with contextlib.closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield connection
-
-
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "Ctrl-C"])
 def test_a_clinic_that_was_interrupted_is_set_aside_and_made_up_anew(tmp_path: Path, sent: signal.Signals) -> None:
     var_dir, database = tmp_path / "var", tmp_path / "var" / "infoline.db"
@@ -48,10 +39,12 @@ def test_a_clinic_that_was_interrupted_is_set_aside_and_made_up_anew(tmp_path: P
     process = subprocess.Popen([*INFOLINE, "run"], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     line = RunningLine(process, environment, var_dir)
     until(lambda: number(database, "SELECT count(*) FROM appointment"), "the first appointments", 180)
-    with held_back(database) as connection:
-        assert connection.execute(LET_IN).fetchone() == (0,), "the clinic was made up before it could be interrupted"
-        children = list(line.children().values())
-        process.send_signal(sent)
+    # The process must not get further while the test looks; a lock on the database would have to wait its turn.
+    process.send_signal(signal.SIGSTOP)
+    assert number(database, LET_IN) == 0, "the clinic was made up before it could be interrupted"
+    children = list(line.children().values())
+    process.send_signal(sent)
+    process.send_signal(signal.SIGCONT)
     process.communicate(timeout=60)
     if sent == signal.SIGKILL:
         # As when the machine loses power: nothing stops the processes that were started.
