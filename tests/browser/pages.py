@@ -208,7 +208,6 @@ PAGES: Mapping[str, Callable[[Scene], str]] = {
 # Endpoints whose answer to a GET request is no page.
 NO_PAGES: Mapping[str, str] = {
     "bootstrap.static": "a file",
-    "people.language": "redirects: a sign-in may lead here",
     "prompts.checked": "a part of prompts.draft",
     "prompts.kept_sound": "a sound",
     "prompts.listen": "a sound",

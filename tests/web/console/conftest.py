@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import make_url, select, update
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from ivr import clock, create_app
@@ -50,6 +52,21 @@ class Browser:
         found = TOKEN.search(self.page("/account"))
         assert found
         return found[1]
+
+    def post_too_late(self, path: str, data: Any, page: str = "") -> str:
+        """Send a form after the session has ended, and sign in again. Returns the address that the sign-in leads to.
+
+        page: the one that the form is on, as browsers name it, with scheme and host; empty if it does not say so.
+        """
+        sent = MultiDict(data)
+        sent["csrf_token"] = self.token()
+        with self.client.session_transaction() as session:
+            identity = session.pop("_user_id")
+        answer = self.client.post(path, data=sent, headers={"Referer": f"http://localhost{page}"} if page else {})
+        with self.client.session_transaction() as session:
+            session["_user_id"] = identity
+        assert answer.status_code == 302, (path, answer.status_code)
+        return parse_qs(urlsplit(answer.location).query)["next"][0]
 
 
 class Console:

@@ -13,7 +13,6 @@ ACCESS = {
     "people.appointment": ALL,
     "people.consent": SCHEDULERS,
     "people.change_consent": SCHEDULERS,
-    "people.language": SCHEDULERS,
     "people.change_language": SCHEDULERS,
     "people.act_on_text": SCHEDULERS,
 }

@@ -119,12 +119,6 @@ def _opt_in(actions: ManualActions, e164: str, reason: str) -> str:
     return gettext("This number gets the texts that are still planned. Your reason is stored.")
 
 
-@blueprint.get("/people/<int:person_id>/language")
-def language(person_id: int) -> ResponseReturnValue:
-    """Where a browser lands that had to sign in again before it changed the language."""
-    return redirect(url_for("people.show", person_id=person_id))
-
-
 @blueprint.post("/people/<int:person_id>/language")
 def change_language(person_id: int) -> ResponseReturnValue:
     wanted, config = request.form.get("language", ""), live_line().content.config

@@ -64,7 +64,7 @@ def addresses(app: Flask, *methods: str) -> list[Address]:
 
 def _path(rule: Rule) -> str:
     without_choices = _CHOICES.sub(lambda found: VALUES.get(found[2], found[1]), rule.rule)
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: VALUES[found[1]], without_choices)
+    return re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: VALUES[found[1]], without_choices)
 
 
 Rows = dict[str, list[tuple[Any, ...]]]

@@ -6,31 +6,20 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
 import pytest
 from flask_security import hash_password
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from werkzeug.datastructures import MultiDict
 
-from ivr.feeds.unread import settle_alarms
-from ivr.ledger.tables import console_user, hl7_message, metadata
-from ivr.line.content.loader import read_content, read_folder
-from ivr.people.callbacks import CallbackRequest, save_callback
-from ivr.people.work_items import add_work_item
-from ivr.releases.store import publish_release
-from ivr.staff.api_keys import add_api_key
-from ivr.staff.users import Role
-from ivr.web.console.prompts.publishing import jobs
+from ivr.ledger.tables import console_user, metadata
 from ivr.web.console.reminders import upload_views
-from tests.support.clinic import NOW, Clinic, at, csv_text, row
-from tests.support.paths import ROOT
+from tests.support.clinic import at, csv_text, row
 from tests.web.console.conftest import Browser, Console
 from tests.web.console.prompts.support import NEW, OLD, form_of, replaced, send, words_form
 from tests.web.console.security.support import addresses, rows_of
-from tests.web.console.work.support import unread_message
 
 # The id of the user who is changed; the administrator is the first.
 OPERATOR = 2
@@ -141,21 +130,8 @@ WITHOUT_FIELDS = {"settings.run_doctor"}
 
 
 @pytest.fixture
-def console(console: Console, clinic_for_commands: Clinic, monkeypatch: pytest.MonkeyPatch) -> Console:
-    """A console with one of everything, an administrator and an operator. Nothing is worked on beside the requests."""
-    clinic, ledger = clinic_for_commands, console.services.ledger
-    clinic.import_rows(row(1, at(10)), row(2, at(11)))
-    publish_release(ledger, read_content(read_folder(ROOT / "prompts")), NOW, "release", "", "folder")
-    request = CallbackRequest("+16035550101", "es", "breast-health-center", None, "any", "CA1")
-    with ledger.write() as connection:
-        save_callback(connection, console.services.vault, request, NOW - timedelta(hours=1))
-        add_work_item(connection, "change", 1, 1, NOW - timedelta(hours=1))
-        add_api_key(connection, "scheduling", Role.SCHEDULER, NOW, None)
-        connection.execute(update(metadata.tables["person"]).values(landline=True))
-        connection.execute(insert(hl7_message).values(unread_message(console.services.vault)))
-        settle_alarms(connection, NOW)
-    monkeypatch.setattr(jobs, "run_process", lambda *_arguments: None)
-    return console
+def console(full_console: Console) -> Console:
+    return full_console
 
 
 def test_every_form_is_in_one_of_the_tables(console: Console) -> None:

@@ -56,7 +56,7 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-@blueprint.get("/prompts/<language>/<name>")
+@blueprint.get("/prompts/<string(length=2):language>/<name>")
 def editor(language: str, name: str) -> str:
     """The words of one prompt in the draft. `?as=file` shows the whole file."""
     draft = open_draft()
@@ -133,7 +133,7 @@ def _sign_off(content: Content, language: str, name: str) -> dict[str, Any]:
     }
 
 
-@blueprint.post("/prompts/<language>/<name>/proof")
+@blueprint.post("/prompts/<string(length=2):language>/<name>/proof")
 def proof(language: str, name: str) -> ResponseReturnValue:
     """The fragments with findings and measures of words that are being typed."""
     draft = open_draft()
@@ -145,7 +145,7 @@ def proof(language: str, name: str) -> ResponseReturnValue:
     return render_template("prompts/_proof.html", form=form, problem="", live=True, language=language)
 
 
-@blueprint.post("/prompts/<language>/<name>")
+@blueprint.post("/prompts/<string(length=2):language>/<name>")
 def save(language: str, name: str) -> ResponseReturnValue:
     """Save into the draft. Another version that was saved meanwhile is shown, never overwritten unseen."""
     draft = open_draft()
@@ -189,7 +189,7 @@ def _conflict(file: str, data: bytes, sent: PromptFields | str, sentence: str) -
     return editor_page(current, file, mine or data.decode(), version=version, conflict=sentence, collision=collision)
 
 
-@blueprint.get("/prompts/<language>/<name>/listen.wav")
+@blueprint.get("/prompts/<string(length=2):language>/<name>/listen.wav")
 def listen(language: str, name: str) -> Response:
     """The prompt of the draft in the local voice, at the quality of a telephone."""
     content = readable_content(open_draft())

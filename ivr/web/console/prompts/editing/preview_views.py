@@ -27,7 +27,7 @@ def kept_sounds() -> KeptSounds:
     return KeptSounds(services().settings.var_dir)
 
 
-@blueprint.post("/prompts/<language>/<name>/preview")
+@blueprint.post("/prompts/<string(length=2):language>/<name>/preview")
 def preview(language: str, name: str) -> ResponseReturnValue:
     """The words as they are typed, with a sound of them."""
     draft, file, sent, errors = _typed(language, name)
@@ -49,7 +49,7 @@ def preview(language: str, name: str) -> ResponseReturnValue:
     return _page(draft, file, sent, errors=errors, heard=heard), 400 if errors else 200
 
 
-@blueprint.post("/prompts/<language>/<name>/try")
+@blueprint.post("/prompts/<string(length=2):language>/<name>/try")
 def try_words(language: str, name: str) -> ResponseReturnValue:
     """What the draft with the words as they are typed would understand. By POST: a question may name a person."""
     draft, file, sent, errors = _typed(language, name)

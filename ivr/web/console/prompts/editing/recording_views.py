@@ -36,7 +36,7 @@ def _slot(draft: Draft, language: str, name: str, target: str) -> Slot:
     return next((slot for slot in slots if slot.target == target), None) or abort(404)
 
 
-@blueprint.get("/prompts/<language>/<name>/recordings/<target>")
+@blueprint.get("/prompts/<string(length=2):language>/<name>/recordings/<target>")
 def recording(language: str, name: str, target: str) -> Response:
     """The recording of a part in the draft."""
     draft = open_draft()
@@ -47,7 +47,7 @@ def recording(language: str, name: str, target: str) -> Response:
     return Response(sound.data, content_type=sound.media_type)
 
 
-@blueprint.post("/prompts/<language>/<name>/recordings/<target>")
+@blueprint.post("/prompts/<string(length=2):language>/<name>/recordings/<target>")
 def record(language: str, name: str, target: str) -> ResponseReturnValue:
     """Save an uploaded WAV or MP3 as the recording of a part, converted for telephones."""
     draft = open_draft()
@@ -89,7 +89,7 @@ def _collision(language: str, name: str, target: str, mine: bytes) -> ResponseRe
     return redirect(page, 303)
 
 
-@blueprint.get("/prompts/<language>/<name>/recordings/<target>/both")
+@blueprint.get("/prompts/<string(length=2):language>/<name>/recordings/<target>/both")
 def both_recordings(language: str, name: str, target: str) -> str:
     """The recording that somebody else saved beside the one that was sent."""
     draft, sound = open_draft(), request.args.get("sound", "")
@@ -110,7 +110,7 @@ def both_recordings(language: str, name: str, target: str) -> str:
     )
 
 
-@blueprint.post("/prompts/<language>/<name>/recordings/<target>/remove")
+@blueprint.post("/prompts/<string(length=2):language>/<name>/recordings/<target>/remove")
 def remove_recording(language: str, name: str, target: str) -> ResponseReturnValue:
     """Go back to the line's own voice."""
     draft = open_draft()

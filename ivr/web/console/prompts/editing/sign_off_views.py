@@ -33,7 +33,7 @@ from ivr.web.console.words import gettext, reason_of
 _PAGES_OF_WORK = {SIGN_OFF: "prompts.ask_sign_off", BEHIND: "prompts.editor"}
 
 
-@blueprint.get("/prompts/<language>/<name>/sign-off")
+@blueprint.get("/prompts/<string(length=2):language>/<name>/sign-off")
 def ask_sign_off(language: str, name: str) -> ResponseReturnValue:
     """The exact words, as they are saved, to read before signing them off."""
     return _page(language, name)
@@ -65,7 +65,7 @@ def _page(language: str, name: str, collision: Collision | None = None) -> Respo
     return page, 409 if collision else 200
 
 
-@blueprint.post("/prompts/<language>/<name>/sign-off")
+@blueprint.post("/prompts/<string(length=2):language>/<name>/sign-off")
 def sign_off(language: str, name: str) -> ResponseReturnValue:
     """Sign off exactly the words that were shown, in the draft."""
     today = clock.now().astimezone(live_line().content.config.zone).date()
@@ -79,7 +79,7 @@ def sign_off(language: str, name: str) -> ResponseReturnValue:
         return _page(language, name, collision_of(draft, {file: request.form.get("whole", "").encode()}))
 
 
-@blueprint.post("/prompts/<language>/<name>/up-to-date")
+@blueprint.post("/prompts/<string(length=2):language>/<name>/up-to-date")
 def up_to_date(language: str, name: str) -> ResponseReturnValue:
     """Record that a translation says what the first language says now."""
     content = readable_content(open_draft())
