@@ -172,7 +172,10 @@ ANSWERS: Mapping[str, tuple[Callable[[Scene], Page], str]] = {
     "words that are not signed off": (unsigned, "Nothing was published."),
     "a wrong password": (wrong_password, "Email address or password is wrong."),
     "a wrong code": (wrong_code, "This code is wrong or too old."),
-    "a sign-in after a session": (lambda scene: scene.stranger("/work"), "What you typed is kept."),
+    "a sign-in after a session": (
+        lambda scene: scene.stranger("/work"),
+        "Your session has ended, or you have not signed in yet.",
+    ),
     "the key of the authenticator app": (key_of_the_app, "Type the six digits"),
     "an invitation that has ended": (lambda scene: scene.stranger("/welcome/made-up"), "This link has ended"),
     "a page that does not exist": (opened("/nowhere"), "That did not work"),

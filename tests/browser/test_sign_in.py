@@ -83,7 +83,7 @@ def test_a_session_that_has_ended_keeps_what_was_typed(office: Office, scripts: 
     page.locator("#words-0").fill(words)
     end_session(page)
     page.get_by_role("button", name="Save in the draft").click()
-    expect(page.get_by_text("What you typed is kept.")).to_be_visible()
+    expect(page.get_by_text("What you typed is kept: sign in, and send it again.")).to_be_visible()
     type_both_factors(page, office.person("operator"))
     expect(page.locator("#words-0")).to_have_value(words)
     expect(page).to_have_url(f"{office.url}/console/prompts/en/cost")

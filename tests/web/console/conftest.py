@@ -53,20 +53,22 @@ class Browser:
         assert found
         return found[1]
 
-    def post_too_late(self, path: str, data: Any, page: str = "") -> str:
-        """Send a form after the session has ended, and sign in again. Returns the address that the sign-in leads to.
+    def post_too_late(self, path: str, data: Any, page: str = "") -> tuple[str, str]:
+        """Send a form after the session has ended, and sign in again.
 
-        page: the one that the form is on, as browsers name it, with scheme and host; empty if it does not say so.
+        page: the one that the form is on; empty if the browser does not say so. Returns the address that the sign-in
+        leads to, and the page of the sign-in.
         """
         sent = MultiDict(data)
         sent["csrf_token"] = self.token()
         with self.client.session_transaction() as session:
             identity = session.pop("_user_id")
         answer = self.client.post(path, data=sent, headers={"Referer": f"http://localhost{page}"} if page else {})
+        assert answer.status_code == 302, (path, answer.status_code)
+        sign_in = self.page(answer.location)
         with self.client.session_transaction() as session:
             session["_user_id"] = identity
-        assert answer.status_code == 302, (path, answer.status_code)
-        return parse_qs(urlsplit(answer.location).query)["next"][0]
+        return parse_qs(urlsplit(answer.location).query)["next"][0], sign_in
 
 
 class Console:

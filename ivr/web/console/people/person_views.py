@@ -19,7 +19,7 @@ from ivr.web.console.context import audit, live_line, services
 from ivr.web.console.people import queries, words
 from ivr.web.console.people.views import blueprint
 from ivr.web.console.security.gate import HTMX
-from ivr.web.console.security.kept_forms import kept_fields
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext
 
 # As the ledger stores it.
@@ -41,6 +41,7 @@ def show(person_id: int) -> str:
         "people/show.html",
         person=row,
         masked=queries.masked(shared.vault, row.phone_sealed),
+        language=kept_values().get("language", row.language or ""),
         appointments=appointments,
         page=page,
         more=more,
@@ -74,8 +75,7 @@ def consent(person_id: int, change: str) -> str:
     """Ask for the reason of a change."""
     with services().ledger.read() as connection:
         row = _person(connection, person_id)
-    kept = kept_fields(request.script_root + request.path)
-    return _consent_page(row, change, kept.get("reason", [""])[0], "")
+    return _consent_page(row, change, kept_values().get("reason", ""), "")
 
 
 @blueprint.post("/people/<int:person_id>/<any('opt-out', 'opt-in'):change>")

@@ -9,7 +9,7 @@ from ivr.people.audit import AuditKind
 from ivr.people.phones import PhoneNumber, parse_phone
 from ivr.web.console.context import audit, live_line, services
 from ivr.web.console.people.queries import find_appointment, find_person
-from ivr.web.console.security.kept_forms import kept_fields
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext
 
 blueprint = Blueprint("people", __name__, template_folder="templates")
@@ -17,8 +17,7 @@ blueprint = Blueprint("people", __name__, template_folder="templates")
 
 @blueprint.get("/people")
 def find() -> str:
-    kept = kept_fields(request.script_root + request.path)
-    return render_template("people/find.html", wanted=kept.get("wanted", [""])[0], error="")
+    return render_template("people/find.html", wanted=kept_values().get("wanted", ""), error="")
 
 
 @blueprint.post("/people")

@@ -52,10 +52,18 @@ def open_draft() -> Draft:
         abort(409)
 
 
+def seen_of(draft: Draft) -> str:
+    """A draft as somebody sees it, so that nothing else is published or thrown away: `4 en/goodbye.md=a1b2c3d4e5f6`.
+
+    The number of the live release, then the version of each file that the draft changes.
+    """
+    versions = (f"{file.name}={file.version}" for file in draft.changed.values())
+    return " ".join([str(draft.live.number), *versions])
+
+
 def stamp_of(draft: Draft) -> str:
-    """Identifies a draft as somebody saw it, so that nothing else is published or thrown away."""
-    versions = "".join(f"{file.name}={file.version}\n" for file in draft.changed.values())
-    return hashlib.sha256(f"{draft.live.number}\n{versions}".encode()).hexdigest()[:24]
+    """Short for `seen_of`."""
+    return hashlib.sha256(seen_of(draft).encode()).hexdigest()[:24]
 
 
 def readable_content(draft: Draft) -> Content:

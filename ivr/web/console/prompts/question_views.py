@@ -30,6 +30,7 @@ from ivr.web.console.prompts.drafted import (
     recorder,
 )
 from ivr.web.console.prompts.tree import title_of
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext, reason_of
 
 DAYS, SHOWN = 30, 40
@@ -82,6 +83,7 @@ def unanswered() -> str:
         ignored=[_Group(cluster, language_name(cluster.language)) for cluster in questions.ignored],
         hidden=questions.hidden,
         choices=_choices(content),
+        chosen=kept_values(),
         days=DAYS,
     )
 

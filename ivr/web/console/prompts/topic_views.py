@@ -11,12 +11,13 @@ from ivr.web.console.prompts.filters import TITLES, chosen_filter, counts, filte
 from ivr.web.console.prompts.tree import groups_of
 from ivr.web.console.prompts.understanding import MOST_CHARACTERS, Understood, understood_live
 from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.kept_forms import kept_values
 
 
 @blueprint.get("/prompts")
 def topics() -> str:
     """All prompts with their state; with `?show=`, those that match a filter."""
-    return _page("", None)
+    return _page(kept_values().get("question", ""), None)
 
 
 @blueprint.post("/prompts")

@@ -32,7 +32,7 @@ from ivr.web.console.reminders.plan_form import (
 )
 from ivr.web.console.reminders.views import blueprint
 from ivr.web.console.security.gate import may_open
-from ivr.web.console.security.kept_forms import kept_fields
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext, reason_of
 
 
@@ -64,9 +64,9 @@ def plan() -> str:
     fields: dict[str, str] = {}
     if drafted and drafted.rules:
         fields = fields_of(drafted.rules)
-        kept = kept_fields(request.script_root + request.path)
+        kept = kept_values()
         if kept:
-            fields |= {name: values[0] for name, values in kept.items()}
+            fields |= kept
             # A box that is not ticked is not sent.
             boxes = [name for names in (NEW, *map(StepFields, drafted.rules.plan)) for name in names.boxes]
             fields |= {name: "" for name in boxes if name not in kept}

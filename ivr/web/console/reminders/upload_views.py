@@ -25,6 +25,7 @@ from ivr.web.console.reminders.import_work import BAD_ROWS, Desk, findings, star
 from ivr.web.console.reminders.state_words import COLUMNS
 from ivr.web.console.reminders.uploads import Phase, Upload, Uploads
 from ivr.web.console.reminders.views import blueprint, page_number
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext, ngettext
 from ivr.web.services import Services
 
@@ -120,6 +121,7 @@ def found(upload_id: str) -> ResponseReturnValue:
         texts=_by_row(found),
         warnings=_warnings(found),
         columns=COLUMNS,
+        sheet=kept_values().get("sheet", ""),
     )
 
 

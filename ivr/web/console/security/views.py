@@ -13,6 +13,7 @@ from ivr.web.console.context import audit, services, staff_user
 from ivr.web.console.language import LANGUAGES
 from ivr.web.console.security import oidc
 from ivr.web.console.security.flask_security_setup import MIN_PASSWORD
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext
 
 sign_in = Blueprint("sign_in", __name__)
@@ -66,7 +67,8 @@ def oidc_return() -> Response | tuple[str, int]:
 
 @account.get("/account")
 def show() -> str:
-    return render_template("security/account.html", languages=LANGUAGES)
+    chosen = kept_values().get("language", staff_user().language)
+    return render_template("security/account.html", languages=LANGUAGES, chosen=chosen)
 
 
 @account.post("/account/language", endpoint="set_language")

@@ -10,6 +10,7 @@ from ivr.people.audit import AuditKind
 from ivr.staff.api_keys import MAX_DAYS, MAX_NAME, ROLES, ApiKey, add_api_key, api_keys, revoke_api_key
 from ivr.staff.users import Role
 from ivr.web.console.context import audit, services
+from ivr.web.console.security.kept_forms import typed_values
 from ivr.web.console.settings.views import blueprint
 from ivr.web.console.words import gettext
 
@@ -24,7 +25,8 @@ def keys() -> str:
 @blueprint.route("/settings/keys/add", methods=["GET", "POST"])
 def add_key() -> ResponseReturnValue:
     """Make a key, and show it once."""
-    typed = {name: request.form.get(name, "").strip() for name in ("name", "role", "days")}
+    sent = typed_values()
+    typed = {name: sent.get(name, "").strip() for name in ("name", "role", "days")}
     errors: dict[str, str] = {}
     if request.method == "POST":
         errors = _problems(typed)

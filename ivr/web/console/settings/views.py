@@ -13,6 +13,7 @@ from ivr.staff import users as accounts
 from ivr.staff.users import Invitation, Role, StaffUser, UserExists, user_by_id
 from ivr.version import version_text
 from ivr.web.console.context import audit, services, staff_user
+from ivr.web.console.security.kept_forms import kept_values, typed_values
 from ivr.web.console.today.alarm_words import detail_of, words_of_alarm
 from ivr.web.console.words import gettext
 
@@ -54,7 +55,8 @@ def users() -> str:
 @blueprint.route("/settings/users/add", methods=["GET", "POST"])
 def add_user() -> ResponseReturnValue:
     """Add a user, and show their one-time link once."""
-    typed = {name: request.form.get(name, "") for name in ("email", "name", "role", "language")}
+    sent = typed_values()
+    typed = {name: sent.get(name, "") for name in ("email", "name", "role", "language")}
     errors: dict[str, str] = {}
     if request.method == "POST":
         errors = _problems(typed)
@@ -92,7 +94,10 @@ def _link_page(invitation: Invitation) -> ResponseReturnValue:
 
 @blueprint.get("/settings/users/<int:user_id>")
 def user(user_id: int) -> str:
-    return render_template("settings/user.html", person=_user(user_id), state_of=_state)
+    person = _user(user_id)
+    return render_template(
+        "settings/user.html", person=person, role=kept_values().get("role", person.role), state_of=_state
+    )
 
 
 def _user(user_id: int) -> StaffUser:

@@ -24,7 +24,7 @@ from ivr.web.console.dates import short_moment
 from ivr.web.console.people.person_views import number_page
 from ivr.web.console.people.queries import masked
 from ivr.web.console.security.gate import may_open
-from ivr.web.console.security.kept_forms import kept_fields
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext
 from ivr.web.console.work import queries, words
 from ivr.web.console.work.message_views import sentence_of_fault
@@ -293,9 +293,9 @@ def _words_id(words: str) -> str:
 
 def _kept_note(row: Row[Any]) -> _Note:
     """What was typed before the session ended, else the stored note."""
-    kept = kept_fields(request.script_root + request.path) if request.method == "GET" else {}
+    kept = kept_values()
     if "note" in kept:
-        return _Note(*(kept.get(name, [""])[0] for name in ("note", "based_on", "loaded")))
+        return _Note(*(kept.get(name, "") for name in ("note", "based_on", "loaded")))
     return _loaded_note(row)
 
 

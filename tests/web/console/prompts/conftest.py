@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 
 from ivr.line.content.loader import read_content, read_folder
+from ivr.line.lint.runner import CheckReport
 from ivr.releases.store import publish_release
+from ivr.web.console.prompts.publishing import job_work, jobs
 from tests.support.clinic import NOW
 from tests.support.paths import ROOT
+from tests.web.console.prompts.support import quick_check, run_here
 
 
 @pytest.fixture
@@ -13,3 +16,22 @@ def published(console):
     """A console whose live words are the shipped ones."""
     publish_release(console.services.ledger, read_content(read_folder(ROOT / "prompts")), NOW, "release", "", "folder")
     return console
+
+
+@pytest.fixture
+def quick_jobs(console, monkeypatch):
+    """The console publishes in this process, and checks and learns nothing slow."""
+    monkeypatch.setattr(jobs, "run_process", run_here(console))
+    monkeypatch.setattr(job_work, "_check_in_parallel", quick_check)
+    monkeypatch.setattr(job_work.Worker, "_learn", lambda _self, _content: None)
+    monkeypatch.setattr("ivr.releases.rollback.check_content", lambda *_args, **_options: CheckReport(1, 1, ()))
+
+
+@pytest.fixture
+def ann(published):
+    return published.browser("operator", "Ann Example")
+
+
+@pytest.fixture
+def bea(published):
+    return published.browser("operator", "Bea Example")

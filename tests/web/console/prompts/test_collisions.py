@@ -18,16 +18,6 @@ from tests.web.console.prompts.test_publishing import upload
 RECORDING = f"{GOODBYE}/recordings/goodbye"
 
 
-@pytest.fixture
-def ann(published):
-    return published.browser("operator", "Ann Example")
-
-
-@pytest.fixture
-def bea(published):
-    return published.browser("operator", "Bea Example")
-
-
 def refused(answer):
     """The page of a collision."""
     page = html.unescape(answer.get_data(as_text=True))

@@ -13,9 +13,7 @@ from sqlalchemy import select
 
 from ivr.ledger.tables import audit_entry
 from ivr.line.audio.convert import RATE, encode_wav
-from ivr.line.content.findings import Finding
 from ivr.line.content.loader import read_content, read_folder
-from ivr.line.lint.runner import CheckReport
 from ivr.releases.drafts import Drafts
 from ivr.releases.store import live_release, publish_release
 from ivr.web.console.prompts.publishing import history_views, job_work, jobs
@@ -26,9 +24,9 @@ from tests.web.console.prompts.support import (
     NEW,
     OLD,
     edit,
+    finding,
     form_of,
     publish,
-    quick_check,
     run_here,
     voice,
     wait_for,
@@ -38,24 +36,14 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
 @pytest.fixture
-def published(console, monkeypatch):
-    """A console whose live words are the shipped ones, and which checks and learns nothing slow."""
-    publish_release(console.services.ledger, read_content(read_folder(ROOT / "prompts")), NOW, "release", "", "folder")
-    monkeypatch.setattr(jobs, "run_process", run_here(console))
-    monkeypatch.setattr(job_work, "_check_in_parallel", quick_check)
-    monkeypatch.setattr(job_work.Worker, "_learn", lambda _self, _content: None)
-    monkeypatch.setattr("ivr.releases.rollback.check_content", lambda *_args, **_options: CheckReport(1, 1, ()))
-    return console
+def published(published, quick_jobs):
+    return published
 
 
 def audited(console, kind):
     with console.services.ledger.read() as connection:
         rows = connection.execute(select(audit_entry.c.details).where(audit_entry.c.kind == kind)).scalars()
         return [json.loads(details) for details in rows]
-
-
-def finding(rule, level, file="en/goodbye.md"):
-    return lambda _files: CheckReport(1, 1, (Finding(file, 6, rule, level, "Say it with shorter words."),))
 
 
 def test_published_words_are_live_and_can_be_rolled_back_once(published):

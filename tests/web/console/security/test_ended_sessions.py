@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from ivr.line.content.loader import read_content, read_folder
+from ivr.people.inbound.unanswered import UnansweredLog, UnansweredQuestion
+from ivr.releases.store import publish_release
 from ivr.web.console.access import ANYONE
-from tests.support.clinic import at, csv_text, row
-from tests.web.console.conftest import Console
+from tests.support.clinic import NOW, at, csv_text, row
+from tests.support.paths import ROOT
+from tests.support.workbooks import workbook
+from tests.web.console.conftest import Browser, Console
+from tests.web.console.prompts.support import edit
 from tests.web.console.reminders.upload_support import upload
+from tests.web.console.security.forms import Form, forms_of
 from tests.web.console.security.support import VALUES, addresses
 
 DRAFT = "/prompts/draft"
@@ -26,7 +35,7 @@ def test_every_form_that_is_sent_after_the_session_has_ended_leads_back_to_a_pag
         if access[address.endpoint] == ANYONE:
             continue
         path = address.path.replace(VALUES["upload_id"], uploaded.rpartition("/")[2])
-        back = browser.post_too_late(path, {"note": "kinder"}, page)
+        back, _ = browser.post_too_late(path, {"note": "kinder"}, page)
         answer = browser.get(back, follow_redirects=True)
         assert answer.status_code == 200, (str(address), back)
         assert "<!doctype html>" in answer.get_data(as_text=True), (str(address), back)
@@ -53,7 +62,63 @@ def test_a_form_without_a_page_of_its_own_leads_back_to_the_page_that_it_was_on(
     console: Console, path: str, page: str
 ) -> None:
     browser = console.browser("admin")
-    assert browser.post_too_late(path, {"version": "x"}, f"{page}?show=draft") == f"{page}?show=draft"
+    assert browser.post_too_late(path, {"version": "x"}, f"{page}?show=draft")[0] == f"{page}?show=draft"
     # A page that answers a form with an error has an address at which there is no page, and some browsers name none.
     for referrer in (path, ""):
-        assert browser.post_too_late(path, {"version": "x"}, referrer) == page
+        assert browser.post_too_late(path, {"version": "x"}, referrer)[0] == page
+
+
+# Every form into which something can be typed or chosen.
+TYPED_INTO = {
+    "account.set_language",
+    *("people.change_consent", "people.change_language", "people.look_up"),
+    *("prompts.publish", "prompts.roll_back", "prompts.save", "prompts.save_holiday", "prompts.save_hours"),
+    *("prompts.save_office", "prompts.teach", "prompts.try_question"),
+    *("reminders.act", "reminders.save_plan"),
+    *("settings.add_key", "settings.add_user", "settings.set_role"),
+    *("work.note_callback", "work.note_item", "work.note_message"),
+}
+# Their fields are secrets, or parts of a sign-in.
+NEVER_KEPT = ("/change", "/login", "/mf-recovery", "/tf-", "/verify", "/welcome")
+
+
+@pytest.fixture
+def busy_console(full_console: Console) -> Console:
+    """With a draft, an earlier release, a question without an answer, and another user, the second one."""
+    browser, services = full_console.browser("admin"), full_console.services
+    full_console.browser("operator")
+    files = read_folder(ROOT / "prompts")
+    words = {**files, "en/transfer.md": files["en/transfer.md"] + b"Bye.\n"}
+    publish_release(services.ledger, read_content(words), NOW, "release", "", "folder")
+    edit(browser)
+    questions = UnansweredLog(services.ledger, services.vault)
+    questions.add(UnansweredQuestion(NOW - timedelta(hours=1), "text", "en", "zebra umbrella"))
+    questions.close()
+    return full_console
+
+
+def test_everything_that_was_typed_into_a_form_is_there_after_the_sign_in(busy_console: Console) -> None:
+    browser = busy_console.browser("admin")
+    sheet = [("Appointment ID", "Phone", "Date/Time"), ("A7", "603-555-0124", "2026-12-20 09:20")]
+    book, _ = upload(browser, workbook({"A": sheet, "B": sheet}), "book.xlsx")
+    pages = {address.path for address in addresses(busy_console.app, "GET") if not address.path.startswith(NEVER_KEPT)}
+    found = set()
+    for page in sorted({*pages, book, "/settings/users/2", "/prompts/hours?year=2027"}):
+        for form in forms_of(page, shown(browser, page)):
+            assert not is_filled(browser, page, form), (page, form.place)
+            back, sign_in = browser.post_too_late(form.action, [*form.hidden, *form.filled], page)
+            assert "What you typed is kept" in sign_in, (page, form.place)
+            assert is_filled(browser, back, form), (page, form.place)
+            assert not is_filled(browser, back, form), (page, form.place)
+            found.add(busy_console.app.url_map.bind("localhost").match(form.action, method="POST")[0])
+    assert found == TYPED_INTO
+
+
+def shown(browser: Browser, page: str) -> str:
+    answer = browser.get(page)
+    return answer.get_data(as_text=True) if answer.status_code == 200 and answer.mimetype == "text/html" else ""
+
+
+def is_filled(browser: Browser, page: str, sent: Form) -> bool:
+    """Whether a page shows a form as it was sent."""
+    return any(form.place == sent.place and form.typed == sent.filled for form in forms_of(page, shown(browser, page)))

@@ -17,7 +17,10 @@ from ivr.web.console.prompts.collisions import saved_by
 from ivr.web.console.prompts.line.hours_form import closed_reasons, hours_in_words, read_hours, with_day
 from ivr.web.console.prompts.line.hours_views import YEARS, hours_page, save_line
 from ivr.web.console.prompts.line.line_file import LineFile, Refused, open_line_file
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext
+
+_HOURS = ("opens", "closes")
 
 
 @blueprint.get("/prompts/hours/days/<day>")
@@ -25,7 +28,8 @@ def day(day: str) -> str:
     """When the offices are open on a day, and what can be changed about it."""
     line = open_line_file()
     shown = _read_day(line, day) or abort(404)
-    return _day_page(line, shown)
+    kept = kept_values()
+    return _day_page(line, shown, **{name: kept[name] for name in _HOURS if name in kept})
 
 
 def _day_page(line: LineFile, shown: date, **values: object) -> str:
@@ -61,7 +65,7 @@ def save_holiday() -> ResponseReturnValue:
     except EditConflict:
         return _day_conflict(open_line_file())
     except _NoHours as refused:
-        sent = {name: request.form.get(name, "") for name in ("opens", "closes")}
+        sent = {name: request.form.get(name, "") for name in _HOURS}
         return _day_page(line, refused.day, **sent, errors={"opens": str(refused)}), 400
     except Refused as refused:
         flash(str(refused), "wrong")

@@ -27,7 +27,7 @@ from ivr.web.console.prompts.line.hours_form import (
     weekday_names,
 )
 from ivr.web.console.prompts.line.line_file import LineFile, Refused, open_line_file
-from ivr.web.console.security.kept_forms import kept_fields
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext, reason_of
 
 _FORM = "hours-form"
@@ -38,8 +38,11 @@ YEARS = 4
 @blueprint.get("/prompts/hours")
 def hours() -> str:
     """Hours and numbers, and the calendar of a year."""
-    kept = kept_fields(request.script_root + request.path)
-    return hours_page(open_line_file(), {name: values[0] for name, values in kept.items()} or None, {})
+    kept = kept_values()
+    # Of the two kinds of forms on the page, those of the calendar have a button with an action.
+    if "action" in kept:
+        return hours_page(open_line_file(), None, {}, day=kept.get("day", ""))
+    return hours_page(open_line_file(), kept or None, {})
 
 
 def hours_page(

@@ -25,7 +25,7 @@ from ivr.web.console.prompts.line.offices import (
     with_office,
     without_office,
 )
-from ivr.web.console.security.kept_forms import kept_fields
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext, reason_of
 
 _FORM = "office-form"
@@ -35,8 +35,7 @@ _USUAL = {"opens": "08:00", "closes": "17:00"}
 @blueprint.get("/prompts/hours/offices/add")
 def add_office() -> str:
     """The form of a new office."""
-    kept = kept_fields(request.script_root + request.path)
-    return _form(open_line_file(), {name: values[0] for name, values in kept.items()} or _USUAL, {})
+    return _form(open_line_file(), kept_values() or _USUAL, {})
 
 
 def _form(line: LineFile, sent: Mapping[str, str], errors: Mapping[str, str]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ivr.line.content.findings import Finding
@@ -14,10 +15,12 @@ from ivr.line.content.revisions.diff import Change, diff_files
 from ivr.releases.drafts import Draft, DraftFile, EditConflict, NoDraft
 from ivr.web.console.context import services, staff_user
 from ivr.web.console.prompts.blueprint import blueprint
-from ivr.web.console.prompts.drafted import drafts, open_draft, recorder, stamp_of
+from ivr.web.console.prompts.drafted import drafts, open_draft, recorder, seen_of, stamp_of
 from ivr.web.console.prompts.editing.editor_form import sentence_of
 from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Jobs, Kind, check_name
+from ivr.web.console.prompts.publishing.overtaken import changes_since
 from ivr.web.console.security.gate import HTMX
+from ivr.web.console.security.kept_forms import keep_form, kept_values
 from ivr.web.console.words import gettext, translated
 
 MOST_NOTE = 500
@@ -50,18 +53,75 @@ def jobs() -> Jobs:
     return Jobs(services().settings.var_dir)
 
 
+@dataclass(frozen=True)
+class _Typed:
+    """What somebody typed into the form that publishes."""
+
+    note: str = ""
+    confirmed: bool = False
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str]) -> _Typed:
+        return cls(" ".join(fields.get("note", "").split())[:MOST_NOTE], fields.get("confirmed") == "yes")
+
+
 @blueprint.get("/prompts/draft")
 def draft() -> str:
     """The differences between the draft and the live words, and what the check says."""
-    opened = open_draft()
-    stamp = stamp_of(opened)
-    checked = jobs().get(check_name(stamp)) if opened.changed else None
+    opened, kept = open_draft(), kept_values()
+    if "note" not in kept:
+        return _page(opened, _refused_before(opened), {})
+    return _page(opened, _Typed.of(kept), _overtaken(opened, kept.get("stamp", ""), _nothing_published()))
+
+
+def _page(opened: Draft, typed: _Typed, errors: Mapping[str, str]) -> str:
+    """errors: why nothing was done. What somebody confirmed was about the draft that they saw."""
+    checked = jobs().get(check_name(stamp_of(opened))) if opened.changed else None
     return render_template(
         "prompts/draft.html",
         changes=_changes(opened),
-        stamp=stamp,
+        stamp=seen_of(opened),
         conflicts=opened.conflicts,
+        note=typed.note,
+        confirmed=typed.confirmed and not errors,
+        errors=errors,
         **_check_values(checked, opened),
+    )
+
+
+def _refused_before(opened: Draft) -> _Typed:
+    """What the user typed when they last tried to publish this draft. Changed words must be confirmed again."""
+    job = jobs().get(CHANGE)
+    if job is None or not job.is_refused or (job.kind, job.by) != (Kind.PUBLISH, staff_user().id):
+        return _Typed()
+    if job.begun != _begun(opened):
+        return _Typed()
+    return _Typed(job.note, job.confirmed and job.stamp == stamp_of(opened))
+
+
+def _begun(opened: Draft) -> str:
+    return opened.begun_at.isoformat() if opened.begun_at else ""
+
+
+def _overtaken(opened: Draft, seen: str, refusal: str) -> dict[str, str]:
+    """Why nothing was done with a draft that is not the one that was seen, and who changed it; empty if it is."""
+    return {} if seen == seen_of(opened) else _errors(opened, seen, refusal)
+
+
+def _errors(opened: Draft, seen: str, refusal: str) -> dict[str, str]:
+    return {"changes": " ".join([refusal, *changes_since(opened, seen)])}
+
+
+def _nothing_published() -> str:
+    return gettext(
+        "Nothing was published, because this page was out of date. See what would change now, and publish it if it is"
+        " right."
+    )
+
+
+def _nothing_thrown_away() -> str:
+    return gettext(
+        "Nothing was thrown away, because this page was out of date. See what would change now, and choose again."
     )
 
 
@@ -139,13 +199,16 @@ def _checked(opened: Draft) -> str:
 @blueprint.post("/prompts/draft/discard")
 def discard() -> ResponseReturnValue:
     """Throw the draft away, or its change to one file, if it is still the one that was seen."""
-    opened, name = open_draft(), request.form.get("file") or None
-    if request.form.get("stamp") != stamp_of(opened):
-        abort(409)
-    try:
-        drafts().discard(name, opened, recorder(*([name] if name else [])))
-    except (EditConflict, NoDraft):
-        abort(409)
+    opened, name, seen = open_draft(), request.form.get("file") or None, request.form.get("stamp", "")
+    refused = _overtaken(opened, seen, _nothing_thrown_away())
+    if not refused:
+        try:
+            drafts().discard(name, opened, recorder(*([name] if name else [])))
+        except (EditConflict, NoDraft):
+            opened = open_draft()
+            refused = _errors(opened, seen, _nothing_thrown_away())
+    if refused:
+        return _page(opened, _refused_before(opened), refused), 409
     flash(
         gettext("The change is thrown away: these are the live words again.")
         if name
@@ -157,14 +220,25 @@ def discard() -> ResponseReturnValue:
 @blueprint.post("/prompts/draft/publish")
 def publish() -> ResponseReturnValue:
     """Begin to check and publish the draft that was seen."""
-    opened = open_draft()
-    if not opened.changed or request.form.get("stamp") != stamp_of(opened):
-        abort(409)
-    user, note = staff_user(), " ".join(request.form.get("note", "").split())[:MOST_NOTE]
-    confirmed = request.form.get("confirmed") == "yes"
-    job = Job(Kind.PUBLISH, user.id, user.name, stamp_of(opened), note=note, confirmed=confirmed)
+    opened, typed, seen = open_draft(), _Typed.of(request.form), request.form.get("stamp", "")
+    refused = _overtaken(opened, seen, _nothing_published())
+    if refused or not opened.changed:
+        return _page(opened, typed, refused or _errors(opened, seen, _nothing_published())), 409
+    user, stamp = staff_user(), stamp_of(opened)
+    job = Job(Kind.PUBLISH, user.id, user.name, stamp, _begun(opened), note=typed.note, confirmed=typed.confirmed)
+    return begin(job, url_for("prompts.draft"))
+
+
+def begin(job: Job, page: str) -> ResponseReturnValue:
+    """Begin to publish or to go back, and show how far that is.
+
+    page: of the form, which is kept for it while a colleague publishes.
+    """
     if not jobs().start(CHANGE, job):
         flash(gettext("Something is being published already. Wait until it is done."), "wrong")
+        running = jobs().get(CHANGE)
+        if running is not None and running.by != job.by:
+            keep_form(page)
     return redirect(url_for("prompts.publishing"), 303)
 
 

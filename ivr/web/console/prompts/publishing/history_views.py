@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from collections.abc import Mapping
+
+from flask import abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ivr.line.content.loader import Files
@@ -11,8 +13,10 @@ from ivr.releases.history import find_release, release_history
 from ivr.releases.store import Release, live_release, stored_files
 from ivr.web.console.context import services, staff_user
 from ivr.web.console.prompts.blueprint import blueprint
-from ivr.web.console.prompts.publishing.draft_views import MOST_NOTE, jobs
+from ivr.web.console.prompts.publishing.draft_views import MOST_NOTE, begin, jobs
 from ivr.web.console.prompts.publishing.jobs import CHANGE, Job, Kind
+from ivr.web.console.prompts.publishing.overtaken import went_live
+from ivr.web.console.security.kept_forms import kept_values
 from ivr.web.console.words import gettext
 
 PAGE_SIZE = 100
@@ -68,29 +72,46 @@ def release(number: int) -> str:
 @blueprint.get("/prompts/history/<int:number>/roll-back")
 def ask_roll_back(number: int) -> str:
     """Ask first, with what would change."""
-    target, ledger = _release(number), services().ledger
-    live = live_release(ledger)
-    after = _files(target.digest)
-    before = _files(live.digest) if live else {}
-    changes = diff_files(before or {}, after) if after is not None else None
+    kept = kept_values()
+    return _roll_back_page(_release(number), kept.get("note", _refused_note(number)), {})
+
+
+def _roll_back_page(target: Release, note: str, errors: Mapping[str, str]) -> str:
+    live, after = _live(), _files(target.digest)
+    changes = diff_files(_files(live.digest) or {}, after) if after is not None else None
     return render_template(
         "prompts/roll_back.html",
         release=target,
         live=live,
         changes=changes if changes is None or len(changes) <= _MOST_FILES else changes[:_MOST_FILES],
+        note=note,
+        errors=errors,
     )
+
+
+def _live() -> Release:
+    return live_release(services().ledger) or abort(404)
+
+
+def _refused_note(number: int) -> str:
+    """What the user wrote when they last tried to go back to a release; empty if they wrote nothing."""
+    job = jobs().get(CHANGE)
+    if job is None or not job.is_refused or (job.kind, job.by, job.number) != (Kind.ROLL_BACK, staff_user().id, number):
+        return ""
+    return "" if job.note == _usual_note(number) else job.note
+
+
+def _usual_note(number: int) -> str:
+    return gettext("back to release %(number)s", number=number)
 
 
 @blueprint.post("/prompts/history/<int:number>/roll-back")
 def roll_back(number: int) -> ResponseReturnValue:
     """Begin to make an earlier release live again, as a new one. A second click, or the back button, does nothing."""
-    target, user = _release(number), staff_user()
-    live = live_release(services().ledger)
-    if live is None or request.form.get("live") != str(live.number) or target.digest == live.digest:
-        abort(409)
+    target, live, user = _release(number), _live(), staff_user()
     note = " ".join(request.form.get("note", "").split())[:MOST_NOTE]
-    note = note or gettext("back to release %(number)s", number=number)
-    job = Job(Kind.ROLL_BACK, user.id, user.name, number=number, seen=live.number, note=note)
-    if not jobs().start(CHANGE, job):
-        flash(gettext("Something is being published already. Wait until it is done."), "wrong")
-    return redirect(url_for("prompts.publishing"), 303)
+    if request.form.get("live") != str(live.number) or target.digest == live.digest:
+        refusal = gettext("Nothing was changed, because this page was out of date. See what callers would hear now.")
+        return _roll_back_page(target, note, {"changes": f"{refusal} {went_live(live)}"}), 409
+    job = Job(Kind.ROLL_BACK, user.id, user.name, number=number, seen=live.number, note=note or _usual_note(number))
+    return begin(job, url_for("prompts.ask_roll_back", number=number))

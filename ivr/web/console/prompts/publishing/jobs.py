@@ -53,7 +53,8 @@ class Outcome(StrEnum):
 
 @dataclass
 class Job:
-    """A job and its result. by, name: the id and name of the user. stamp: the draft that they saw.
+    """A job and its result. by, name: the id and name of the user. stamp: the draft that they saw. begun: when it was
+    begun, which tells it from any other draft.
 
     number: the release to go back to. seen: the release that was live. release: the new one. reason: the sentence of
     `detail`, to translate it.
@@ -63,6 +64,7 @@ class Job:
     by: int
     name: str
     stamp: str = ""
+    begun: str = ""
     number: int = 0
     seen: int = 0
     note: str = ""
@@ -88,6 +90,10 @@ class Job:
     @property
     def is_running(self) -> bool:
         return self.outcome is Outcome.RUNNING
+
+    @property
+    def is_refused(self) -> bool:
+        return self.outcome not in (Outcome.RUNNING, Outcome.CHECKED, Outcome.LIVE)
 
     @property
     def errors(self) -> list[Finding]:
