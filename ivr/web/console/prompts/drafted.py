@@ -14,7 +14,7 @@ from ivr.i18n import N_
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import Content, is_prompt, reread_content
 from ivr.people.audit import AuditKind, record
-from ivr.releases.drafts import Draft, Drafts, NoDraft, Recorder
+from ivr.releases.drafts import Draft, Drafts, Recorder
 from ivr.web.console.context import actor, live_line, services
 from ivr.web.console.words import gettext
 
@@ -45,11 +45,8 @@ def drafts() -> Drafts:
 
 
 def open_draft() -> Draft:
-    """The draft, or an empty one. Answers 409 before the first release is published."""
-    try:
-        return drafts().open()
-    except NoDraft:
-        abort(409)
+    """The draft, or an empty one. Raises NoDraft before the first release is published."""
+    return drafts().open()
 
 
 def seen_of(draft: Draft) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
@@ -127,9 +127,14 @@ def _choices(content: Content) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-def _chosen(clusters: Iterable[QuestionCluster]) -> QuestionCluster:
-    """The group of the form. Answers 409 if there is none any more."""
-    return next((each for each in clusters if each.id == request.form.get("group")), None) or abort(409)
+def _chosen(clusters: Iterable[QuestionCluster]) -> QuestionCluster | None:
+    """The group of the form; None if there is none any more."""
+    return next((each for each in clusters if each.id == request.form.get("group")), None)
+
+
+def _gone() -> ResponseReturnValue:
+    flash(gettext("This question is not on the list any more: a colleague was faster, or it is too old."), "wrong")
+    return redirect(url_for("prompts.unanswered"), 303)
 
 
 @blueprint.post("/prompts/unanswered/teach")
@@ -137,6 +142,8 @@ def teach() -> ResponseReturnValue:
     """Add the typical question of a group to a prompt's phrases, in the draft."""
     with services().ledger.write() as connection:
         cluster = _chosen(_Questions.of(_read(connection)).asked)
+    if cluster is None:
+        return _gone()
     if not request.form.get("topic"):
         flash(gettext("Choose the prompt that answers the question first."), "wrong")
         return redirect(url_for("prompts.unanswered"), 303)
@@ -162,6 +169,8 @@ def ignore() -> ResponseReturnValue:
         stored = _read(connection)
         found = _Questions.of(stored)
         cluster = _chosen(found.ignored if is_again else found.asked)
+        if cluster is None:
+            return _gone()
         kind = AuditKind.QUESTIONS_RESTORED if is_again else AuditKind.QUESTIONS_IGNORED
         count = ignore_questions(connection, stored, cluster.language, cluster.wordings, None if is_again else now)
         audit(connection, kind, questions=count)

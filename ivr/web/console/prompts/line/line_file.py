@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import abort
-
 from ivr.line.content.config import Config, read_config
 from ivr.line.content.findings import BrokenPrompts
 from ivr.line.content.loader import LINE_FILE
@@ -16,6 +14,7 @@ from ivr.line.lint.single_prompt import proof_prompt
 from ivr.releases.drafts import Draft
 from ivr.web.console.prompts.drafted import open_draft, readable_content
 from ivr.web.console.prompts.editing.editor_form import sentences_of
+from ivr.web.console.prompts.unready import UnreadableLineFile
 from ivr.web.console.words import gettext
 
 
@@ -63,9 +62,9 @@ class Refused(ValueError):
 
 
 def open_line_file() -> LineFile:
-    """Answers 409 while line.yaml in the draft cannot be read."""
+    """Raises NoDraft, and UnreadableLineFile."""
     draft = open_draft()
     try:
         return LineFile(draft, read_config(read_yaml(LINE_FILE, decode_text(LINE_FILE, draft.files[LINE_FILE]))))
     except (BrokenPrompts, KeyError):
-        abort(409)
+        raise UnreadableLineFile from None
