@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import reduce
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from ivr import clock
 from ivr.i18n import N_, Explained, Sentence, sentence
@@ -164,6 +164,11 @@ _DELETED_MEANWHILE = N_(
 )
 
 
+_COMPARED_EARLIER = N_(
+    "{name} was not kept: the draft or the live words changed after you compared them. Review the draft again first."
+)
+
+
 class Drafts:
     """The draft in a database. `by` is always the name of the person who makes the change.
 
@@ -230,6 +235,24 @@ class Drafts:
             if name is None:
                 raise NoDraft(sentence(N_("There is no draft.")))
             raise NoDraft(sentence(N_("The draft does not change {name}."), name=name))
+
+    def keep(self, name: str, expected: Draft, record: Recorder = no_record) -> None:
+        """Let the draft's version of a file replace the live one, although that has changed since.
+
+        expected: the draft and the live release that the person compared. Raises NoDraft and EditConflict.
+        """
+        with self._ledger.write() as connection:
+            self._ledger.exclusive_lock(connection)
+            current = _open(connection, expected)
+            if (current.changed, current.live) != (expected.changed, expected.live):
+                raise EditConflict(sentence(_COMPARED_EARLIER, name=name))
+            replaces = file_version(current.live_files.get(name))
+            if connection.execute(
+                update(draft_file).where(draft_file.c.name == name).values(replaces=replaces)
+            ).rowcount:
+                record(connection)
+                return
+        raise NoDraft(sentence(N_("The draft does not change {name}."), name=name))
 
     def check(self) -> CheckReport:
         """The report of `infoline prompts check` on the draft."""

@@ -88,13 +88,21 @@ def test_a_nurse_hears_new_words_is_refused_for_hard_ones_and_publishes_what_the
     preview(page, new, scripts=scripts)
     save(page)
     hear(page, scripts=scripts)
+    older = page.context.new_page()
+    older.goto("/console/prompts/draft")
     publish(page, f"Kinder words about {name}")
     shown_later(page, page.get_by_text("is live: calls and texts that begin now get the new words."), scripts=scripts)
     until(lambda: new in office.line.call().presses(*keys).said, "a call with the new words")
 
-    # Going back to the form of the draft does not publish it a second time.
+    # Neither the back button nor the form in an older tab publishes a second time, and both pages say why.
     page.go_back()
-    expect(page.get_by_text("Nothing was published.")).to_have_count(0)
+    expect(page.get_by_text("The draft changes nothing")).to_be_visible()
+    older.get_by_label("What changed and why").fill("Once more")
+    older.get_by_role("button", name="Check and publish 1 change").click()
+    expect(older.get_by_role("alert")).to_contain_text("Nothing was published, because this page was out of date.")
+    expect(older.get_by_role("alert")).to_contain_text(f"{office.person('operator').name} made release")
+    expect(older.get_by_text("Your note was: Once more")).to_be_visible()
+    older.close()
     page.goto("/console/prompts/history")
     expect(page.get_by_text(f"Kinder words about {name}")).to_have_count(1)
 

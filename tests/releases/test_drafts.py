@@ -156,6 +156,22 @@ def test_a_file_that_changed_on_both_sides_must_be_overwritten_on_purpose(drafts
     assert drafts.publish("ann", LATER, "", drafts.open()).number == 3
 
 
+def test_a_file_that_changed_on_both_sides_is_kept_by_whoever_compared_both(drafts: Drafts, ledger: Ledger) -> None:
+    put(drafts, GOODBYE, KINDER, "ann")
+    before = drafts.open()
+    publish_release(ledger, read_content({**SHIPPED, GOODBYE: KINDEST}), LATER, "bob", "", "folder")
+    with pytest.raises(EditConflict, match=r"en/goodbye\.md was not kept"):
+        drafts.keep(GOODBYE, before)
+    with pytest.raises(NoDraft, match="The draft does not change"):
+        drafts.keep(CANCER, drafts.open())
+    drafts.keep(GOODBYE, drafts.open())
+    assert not drafts.open().conflicts
+    assert drafts.publish("ann", LATER, "", drafts.open()).number == 3
+    files = live_files(ledger)
+    assert files
+    assert files[GOODBYE] == KINDER
+
+
 def test_the_same_change_on_both_sides_is_not_a_conflict(drafts: Drafts, ledger: Ledger) -> None:
     put(drafts, GOODBYE, KINDER, "ann")
     put(drafts, CANCER, SHIPPED[CANCER] + b"\n", "ann")

@@ -43,6 +43,7 @@ ACCESS = {
     "prompts.check": OPERATORS,
     "prompts.checked": ALL,
     "prompts.discard": OPERATORS,
+    "prompts.keep": OPERATORS,
     "prompts.publish": OPERATORS,
     "prompts.publishing": OPERATORS,
     "prompts.history": ALL,

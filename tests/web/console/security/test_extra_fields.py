@@ -116,7 +116,7 @@ FORMS = {
 # They name one draft, release, recording or step of a sign-in by a stamp that their page gives out, and read no other
 # field; test_prompts*.py, test_reminders_plan.py and test_sign_in_attacks.py send them.
 NAMED_BY_A_STAMP = {
-    *("prompts.check", "prompts.discard", "prompts.publish", "prompts.roll_back", "prompts.teach"),
+    *("prompts.check", "prompts.discard", "prompts.keep", "prompts.publish", "prompts.roll_back", "prompts.teach"),
     *("prompts.ignore", "prompts.remove_office"),
     *("prompts.sign_off", "prompts.up_to_date", "prompts.move_choice", "prompts.record", "prompts.remove_recording"),
     "reminders.save_plan",

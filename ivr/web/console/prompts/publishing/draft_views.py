@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import flash, redirect, render_template, request, url_for
@@ -119,12 +119,6 @@ def _nothing_published() -> str:
     )
 
 
-def _nothing_thrown_away() -> str:
-    return gettext(
-        "Nothing was thrown away, because this page was out of date. See what would change now, and choose again."
-    )
-
-
 def _changes(opened: Draft) -> list[ChangeView]:
     names = list(opened.changed)
     files = opened.files
@@ -199,21 +193,47 @@ def _checked(opened: Draft) -> str:
 @blueprint.post("/prompts/draft/discard")
 def discard() -> ResponseReturnValue:
     """Throw the draft away, or its change to one file, if it is still the one that was seen."""
-    opened, name, seen = open_draft(), request.form.get("file") or None, request.form.get("stamp", "")
-    refused = _overtaken(opened, seen, _nothing_thrown_away())
-    if not refused:
-        try:
-            drafts().discard(name, opened, recorder(*([name] if name else [])))
-        except (EditConflict, NoDraft):
-            opened = open_draft()
-            refused = _errors(opened, seen, _nothing_thrown_away())
+    name = request.form.get("file") or None
+    refused = _act(
+        lambda opened: drafts().discard(name, opened, recorder(*([name] if name else []))),
+        gettext(
+            "Nothing was thrown away, because this page was out of date. See what would change now, and choose again."
+        ),
+    )
     if refused:
-        return _page(opened, _refused_before(opened), refused), 409
+        return refused
     flash(
         gettext("The change is thrown away: these are the live words again.")
         if name
         else gettext("The draft is thrown away. The live words are as they were.")
     )
+    return redirect(url_for("prompts.draft"), 303)
+
+
+def _act(act: Callable[[Draft], None], refusal: str) -> ResponseReturnValue | None:
+    """Do something with the draft that was seen. Returns the page of the draft as it is now if that is another one."""
+    opened, seen = open_draft(), request.form.get("stamp", "")
+    errors = _overtaken(opened, seen, refusal)
+    if not errors:
+        try:
+            act(opened)
+        except (EditConflict, NoDraft):
+            opened = open_draft()
+            errors = _errors(opened, seen, refusal)
+    return (_page(opened, _refused_before(opened), errors), 409) if errors else None
+
+
+@blueprint.post("/prompts/draft/keep")
+def keep() -> ResponseReturnValue:
+    """Let the draft's version of a file replace the live one, although that changed too."""
+    name = request.form.get("file", "")
+    refused = _act(
+        lambda opened: drafts().keep(name, opened, recorder(name)),
+        gettext("Nothing was decided, because this page was out of date. See what would change now, and choose again."),
+    )
+    if refused:
+        return refused
+    flash(gettext("%(file)s of the draft replaces the live version once the draft is published.", file=name))
     return redirect(url_for("prompts.draft"), 303)
 
 
