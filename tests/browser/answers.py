@@ -49,14 +49,28 @@ def collision(scene: Scene) -> Page:
     path, page = "/console/prompts/en/dense", scene.page
     page.goto(path)
     words = page.locator("#words-0").input_value()
+    _change_in_another_tab(page, path)
+    page.locator("#words-0").fill(f"{words.rstrip()} Ask us about it.")
+    page.get_by_role("button", name="Save in the draft").click()
+    return page
+
+
+def _change_in_another_tab(page: Page, path: str) -> None:
     other = page.context.new_page()
     other.goto(path)
+    words = other.locator("#words-0").input_value()
     other.locator("#words-0").fill(f"{words.rstrip()} Ask your doctor about it.")
     other.get_by_role("button", name="Save in the draft").click()
     other.get_by_text("Saved in the draft.").wait_for()
     other.close()
-    page.locator("#words-0").fill(f"{words.rstrip()} Ask us about it.")
-    page.get_by_role("button", name="Save in the draft").click()
+
+
+def overtaken(scene: Scene) -> Page:
+    """A draft that was changed after its page was opened."""
+    page = scene.page
+    page.goto(f"/console{scene.draft()}")
+    _change_in_another_tab(page, "/console/prompts/en/prevent")
+    page.get_by_role("button", name="Check and publish").click()
     return page
 
 
@@ -166,6 +180,7 @@ ANSWERS: Mapping[str, tuple[Callable[[Scene], Page], str]] = {
     ),
     "the whole file of a prompt": (opened("/prompts/en/birads?as=file"), "The whole file"),
     "both versions of a collision": (collision, "Both versions, word by word"),
+    "a draft that is out of date": (overtaken, "Nothing was published, because this page was out of date."),
     "a file that is being read": (paused(long_file), "Reading your file"),
     "a file that cannot be read": (lambda scene: sent_file(scene, "list.csv", b"%PDF-1.7\n"), "Nothing was imported."),
     "words that are being published": (paused(begun), "You can leave this page"),
