@@ -128,7 +128,7 @@ def test_a_form_that_was_sent_after_the_session_ended_leads_back_to_its_page(con
     sent_from = {"Referer": "http://localhost/settings/users"}
     for path, headers, page in (
         ("/settings/users/1/role", sent_from, "/settings/users"),
-        ("/settings/users/1/role", {"Referer": "https://evil.example/settings/users"}, "/"),
+        ("/settings/users/1/role", {"Referer": "https://evil.example/settings/users"}, "/settings/users/1"),
         ("/settings/users/add", {}, "/settings/users/add"),
     ):
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)', stranger.get("/login").get_data(as_text=True))
