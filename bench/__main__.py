@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--callers", type=int, help="callers, crowd, capacity: number of concurrent callers")
     parser.add_argument("--appointments", type=int, help="console: number of appointments, for a quick run")
     parser.add_argument("--rows", type=int, help="imports, sending, capacity: number of rows or texts, for a quick run")
-    parser.add_argument("--database", choices=DATABASES, help="console, imports, sending: only this one")
+    parser.add_argument("--database", choices=DATABASES, help="console, imports, sending, capacity: only this one")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.parts if name not in PARTS]
     if unknown:

@@ -1,4 +1,7 @@
-"""What one machine carries, in calls and reminders an hour, and what limits it, as rows of a Markdown table."""
+"""What one machine carries, in calls and reminders an hour, and what limits it, as rows of a Markdown table.
+
+On SQLite, or with `--database postgresql`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from bench.crowds import crowd
 from bench.memory import measure as measure_memory
 from bench.memory import print_table
 from bench.support.load import Round, drive
-from bench.support.machine import cpu_seconds
+from bench.support.machine import DATABASES, cpu_seconds, empty_ledger
 from bench.support.procfile import TOKEN, Line, running
 from bench.texts import text_requests
 from bench.voice import Requests, call_requests
@@ -28,11 +31,15 @@ SHARE = 0.5
 
 
 def main(options: argparse.Namespace) -> int:
-    cores = os.cpu_count() or 1
+    cores, database = os.cpu_count() or 1, options.database or DATABASES[0]
     # Before the line runs: what is left of the machine for reminders while people call depends on how many do.
-    reminders = sending.measure("sqlite", 1, sending.NEAR_MS, options.rows or sending.TEXTS)["rate"]
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder), cores) as line:
-        print(f"\ncapacity: {cores} cores, {_memory_gb():.0f} GB, Python {platform.python_version()}, SQLite,", end=" ")
+    reminders = sending.measure(database, 1, sending.NEAR_MS, options.rows or sending.TEXTS)["rate"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        empty_ledger(database, "capacity") as url,
+        running(Path(folder), cores, url) as line,
+    ):
+        print(f"\ncapacity: {cores} cores, {_memory_gb():.0f} GB, Python {platform.python_version()}, {database},")
         print(f"{cores} web processes, one worker; clients on the same machine", flush=True)
         names, idle = line.processes(), measure_memory(line)
         turns = _drive(line, "turns of calls", call_requests)

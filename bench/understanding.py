@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -112,7 +112,7 @@ def marks(question: Question, result: MatchResult) -> list[str]:
 def cross_validate(content: Content) -> Counter[str]:
     """Evaluate each fifth of the phrases and questions with a matcher that has not seen their wordings."""
     known = {(prompt.language, phrase): prompt.name for prompt in content.prompts.values() for phrase in prompt.phrases}
-    known |= {(item.language, item.words): item.outcome for item in content.questions}
+    known |= {(item.language, item.words): item.outcome for item in content.questions()}
     examples = [Question(language, frozenset({name}), frozenset(), words) for (language, words), name in known.items()]
     random.Random(1).shuffle(examples)
     totals: Counter[str] = Counter()
@@ -120,10 +120,18 @@ def cross_validate(content: Content) -> Counter[str]:
         part = examples[fold::FOLDS]
         unseen = {normalize(question.words) for question in part}
         prompts = {key: _without(prompt, unseen) for key, prompt in content.prompts.items()}
-        rest = tuple(question for question in content.questions if normalize(question.words) not in unseen)
-        partial = replace(content, prompts=prompts, questions=rest)
+        partial = replace(content, prompts=prompts, files={**content.files, **_questions_without(content, unseen)})
         totals += evaluate(part, Matcher(partial, trained_model(partial)).match_uncached)
     return totals
+
+
+def _questions_without(content: Content, unseen: set[str]) -> dict[str, bytes]:
+    """The question files without some wordings."""
+    rest: dict[str, list[str]] = defaultdict(list)
+    for question in content.questions():
+        if normalize(question.words) not in unseen:
+            rest[f"{question.language}/questions.tsv"].append(f"{question.outcome}\t{question.words}")
+    return {file: "\n".join(lines).encode() for file, lines in rest.items()}
 
 
 def _without(prompt: Prompt, unseen: set[str]) -> Prompt:
@@ -138,7 +146,7 @@ def _without(prompt: Prompt, unseen: set[str]) -> Prompt:
 def main(_options: argparse.Namespace) -> int:
     content = read_content(read_folder(ROOT / "prompts"))
     phrases = sum(len(prompt.phrases) for prompt in content.prompts.values())
-    print(f"\nunderstanding: a model of {phrases:,} phrases and {len(content.questions):,} questions")
+    print(f"\nunderstanding: a model of {phrases:,} phrases and {sum(1 for _ in content.questions()):,} questions")
     started = time.perf_counter()
     model = trained_model(content)
     print(f"{'training':26}{time.perf_counter() - started:10.1f} s")

@@ -1,4 +1,4 @@
-"""Runs what the Procfile starts, with a queue server, on SQLite: the line of one machine."""
+"""Runs what the Procfile starts, with a queue server: the line of one machine."""
 
 from __future__ import annotations
 
@@ -22,8 +22,14 @@ TOKEN = secrets.token_hex(16)
 START_SECONDS = 300
 # The web process prepares the console by itself after it has begun to answer callers.
 PREPARING_SECONDS = 12.0
-# Without `watch` and `pull`, which idle on a line without a folder and a FHIR server.
-PROCESSES = ("web", "worker", "clock", "hl7")
+PROCESSES = {
+    "web": ("web",),
+    "worker": ("worker",),
+    "clock": ("clock",),
+    "hl7": ("hl7",),
+    "watch": ("reminders", "watch"),
+    "pull": ("reminders", "pull"),
+}
 
 
 @dataclass(frozen=True)
@@ -72,20 +78,25 @@ def memory(pid: int) -> tuple[float, float]:
 
 
 @contextmanager
-def running(folder: Path, web_workers: int) -> Iterator[Line]:
-    """Start all processes, and end them afterwards."""
+def running(folder: Path, web_workers: int, database_url: str = "") -> Iterator[Line]:
+    """Start all processes, and end them afterwards. database_url: of an empty database; by default, SQLite."""
     port = free_port()
+    incoming = folder / "incoming"
+    incoming.mkdir()
     queue = ValkeyServer(data_dir=folder / "queue", persist=True, appendonly="yes", save="")
     queue.start()
     queue_pid = next(pid for pid in _children(os.getpid()) if "valkey" in _read(f"/proc/{pid}/cmdline"))
     environment = {
         **os.environ,
         "VAR_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder}/infoline.db",
+        "DATABASE_URL": database_url or f"sqlite:///{folder}/infoline.db",
         "REDIS_URL": f"redis://127.0.0.1:{queue.port}/0",
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "PORT": str(port),
         "HL7_PORT": str(free_port()),
+        "WATCH_FOLDER": str(incoming),
+        # No server answers there, so `pull` tries again and again.
+        "FHIR_URL": f"http://127.0.0.1:{free_port()}",
         "WEB_WORKERS": str(web_workers),
         "TWILIO_AUTH_TOKEN": TOKEN,
         "SECRET_KEY": secrets.token_hex(32),
@@ -101,8 +112,8 @@ def running(folder: Path, web_workers: int) -> Iterator[Line]:
         subprocess.run([*command, "release"], env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         log = ending.enter_context((folder / "processes.log").open("wb"))
         started: dict[str, int] = {}
-        for name in PROCESSES:
-            process = subprocess.Popen([*command, name], env=environment, cwd=ROOT, stdout=log, stderr=log)
+        for name, arguments in PROCESSES.items():
+            process = subprocess.Popen([*command, *arguments], env=environment, cwd=ROOT, stdout=log, stderr=log)
             started[name] = process.pid
             ending.callback(process.wait)
             ending.callback(process.terminate)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, LargeBinary, delete, func, select, update
 
+from ivr import clock
 from ivr.ledger.engine import Ledger
 from ivr.ledger.keys import SEALED_COLUMNS, key_mark, recorded_keys, used_keys
 from ivr.ledger.marks import set_mark
@@ -72,6 +73,8 @@ def reseal(
         report.in_use = used & set(vault.key_ids.split())
         report.retired = sorted(recorded_keys(connection) - used - {vault.newest_key_id})
         _delete_marks(connection, report.retired)
+        # A process that still had an older key in front may have retired this one.
+        set_mark(connection, key_mark(vault.newest_key_id), clock.now())
     return report
 
 

@@ -20,7 +20,7 @@ from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.ledger.tables import topic_model
 from ivr.line.content.loader import Content
 from ivr.line.nlu.topic_model import ModelDamaged, TopicModel, read_model
-from ivr.line.nlu.training import Example, examples_digest, examples_of, train_model
+from ivr.line.nlu.training import Example, examples_of, model_digest, train_model
 from ivr.releases.training_process import TrainingProcess
 
 # Releases that share their phrases and questions share a model.
@@ -38,20 +38,20 @@ class ModelStore:
 
         on_training: called with the number of examples before a training.
         """
-        examples = examples_of(content)
-        digest = examples_digest(examples)
+        digest = model_digest(content)
         model = self._stored(digest)
         if model is None:
             with self._only_trainer():
                 model = self._stored(digest)
                 if model is None:
+                    examples = examples_of(content)
                     on_training(len(examples))
                     model = self.train(examples)
         return model
 
     def has(self, content: Content) -> bool:
         """Whether the model of a content is stored."""
-        return self._stored(examples_digest(examples_of(content))) is not None
+        return self._stored(model_digest(content)) is not None
 
     def train_apart(self, content: Content) -> None:
         """Store the model of a content, trained in another process, so that this one goes on answering."""
@@ -75,8 +75,7 @@ class ModelStore:
 
         Yields what waits for the model and stores it. Leaving the block before that discards the model.
         """
-        examples = examples_of(content)
-        digest = examples_digest(examples)
+        digest = model_digest(content)
         with ExitStack() as stack:
             model = self._stored(digest)
             if model is None:
@@ -86,6 +85,7 @@ class ModelStore:
                 stack.close()
                 yield lambda: None
                 return
+            examples = examples_of(content)
             on_training(len(examples))
             yield stack.enter_context(self._being_trained(examples, digest))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
 from werkzeug.exceptions import NotFound, ServiceUnavailable
+from werkzeug.utils import redirect
 
 from ivr.web.routes import SIGNED, first_segment
 from ivr.web.services import Services
@@ -31,7 +32,7 @@ def without_webhooks(app: WSGIApplication) -> WSGIApplication:
 
 
 class WithConsole:
-    """The app, the console below /console, and the API below /api/v1. Both are imported on first use."""
+    """The app, the console below /console, to which / leads, and the API below /api/v1, both imported on first use."""
 
     def __init__(self, app: WSGIApplication, services: Services) -> None:
         self._app, self._services = app, services
@@ -40,6 +41,8 @@ class WithConsole:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
+        if path == "/" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return redirect(ROOT)(environ, start_response)
         if first_segment(path) == "console":
             if not self._services.settings.secret_key:
                 return ServiceUnavailable(_NO_SECRET)(environ, start_response)

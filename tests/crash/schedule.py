@@ -30,8 +30,9 @@ EVENTS = {
     "pause": "The process is suspended for five minutes, while fresh processes go on.",
     "forward": "The machine's clock jumps an hour ahead.",
     "back": "The machine's clock jumps an hour back.",
-    "database": "The database does not answer; a commit under way has happened.",
+    "database": "The database does not answer: before a commit, it undoes the transaction; after it, it has happened.",
     "queue": "The queue server loses everything.",
+    "refused": "The queue server does not answer; a command under way has been done.",
 }
 
 
@@ -74,10 +75,10 @@ def alone(schedule: Schedule, points: int, events: Iterable[str]) -> Iterator[Sc
         yield replace(schedule, events={point: event})
 
 
-def killed_twice(schedule: Schedule, points: int) -> Iterator[Schedule]:
-    """The schedule with two kills, at each pair of points."""
-    for first, second in combinations(range(1, points + 1), 2):
-        yield replace(schedule, events={first: "kill", second: "kill"})
+def in_pairs(schedule: Schedule, points: int, first: str, second: str) -> Iterator[Schedule]:
+    """The schedule with two events, at each pair of points."""
+    for earlier, later in combinations(range(1, points + 1), 2):
+        yield replace(schedule, events={earlier: first, later: second})
 
 
 def at_random(seed: int) -> Schedule:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from redis import Redis
+from redis import ConnectionError, Redis
 from sqlalchemy import Row, select
 
 from ivr import clock, queues
@@ -196,8 +196,10 @@ class World:
             self.shift -= JUMP
         elif event == "queue":
             self._queue.flushall()
-        elif event == "database" and place in ("begin", "read", "committed"):
+        elif event == "database" and place in ("begin", "read", "commit", "committed"):
             raise unavailable()
+        elif event == "refused" and place in ("queue", "queue answered"):
+            raise ConnectionError("The schedule cuts the connection.")
         elif event == "pause" and can_pause and not self._is_nested:
             self._pause()
 

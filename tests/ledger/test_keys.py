@@ -158,6 +158,18 @@ def test_an_interrupted_reseal_continues(ledger, monkeypatch):
     assert reseal(ledger, during, print).resealed == 3
 
 
+def test_after_an_old_process_encrypted_everything_with_the_older_key_the_newer_one_is_required_again(ledger):
+    old, new = Vault([OLD, NEW], hash_key=OTHER), Vault([NEW, OLD], hash_key=OTHER)
+    verify_keys(ledger, old)
+    verify_keys(ledger, new)
+    add_person(ledger, new)
+    assert reseal(ledger, old).retired == [new.newest_key_id]
+    assert reseal(ledger, new).retired == [old.newest_key_id]
+    with pytest.raises(WrongKeys, match="key id"):
+        verify_keys(ledger, Vault([OLD], hash_key=OTHER))
+    verify_keys(ledger, Vault([NEW], hash_key=OTHER))
+
+
 def test_values_that_need_a_missing_key_are_counted_and_kept(ledger):
     vault = Vault([NEW, OLD])
     verify_keys(ledger, vault)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ivr.line.content.loader import Content
+from ivr.line.nlu.training import examples_digest
 from ivr.releases import models
 from ivr.releases.models import ModelStore
 
@@ -19,6 +20,7 @@ def test_a_store_that_needs_a_model_in_training_waits_for_it_instead_of_training
     trained, other_has_begun = [], threading.Event()
     small = [example for example in models.examples_of(content)][:60]
     monkeypatch.setattr(models, "examples_of", lambda _content: small)
+    monkeypatch.setattr(models, "model_digest", lambda _content: examples_digest(small))
     train = models.train_model
 
     def slow_train(examples: Any) -> Any:
@@ -39,7 +41,7 @@ def test_a_store_that_needs_a_model_in_training_waits_for_it_instead_of_training
     for thread in threads:
         thread.join(30)
     assert trained == [60]
-    assert [model.examples for model in results] == [models.examples_digest(small)] * 2
+    assert [model.examples for model in results] == [examples_digest(small)] * 2
 
 
 def test_nobody_waits_for_a_model_that_is_stored_already(
@@ -47,6 +49,7 @@ def test_nobody_waits_for_a_model_that_is_stored_already(
 ) -> None:
     small = [example for example in models.examples_of(content)][:60]
     monkeypatch.setattr(models, "examples_of", lambda _content: small)
+    monkeypatch.setattr(models, "model_digest", lambda _content: examples_digest(small))
     store = ModelStore(None, tmp_path)
     store.model_of(content)
     first, second = (store.in_training(content, lambda _count: None) for _ in range(2))

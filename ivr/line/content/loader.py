@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,12 @@ from ivr.line.content.recordings import (
     recordings_of,
 )
 from ivr.line.content.training_questions import LARGEST_QUESTIONS as LARGEST_QUESTIONS
-from ivr.line.content.training_questions import TrainingQuestion, is_question_file, read_questions
+from ivr.line.content.training_questions import (
+    TrainingQuestion,
+    is_question_file,
+    question_findings,
+    read_questions,
+)
 from ivr.line.content.yaml_source import LARGEST_TEXT, Source, decode_text, read_yaml
 from ivr.line.text.gsm7 import fold_to_gsm7
 
@@ -55,7 +60,11 @@ class Content:
     config: Config
     prompts: Mapping[tuple[str, str], Prompt]
     files: Files
-    questions: tuple[TrainingQuestion, ...] = ()
+
+    def questions(self) -> Iterator[TrainingQuestion]:
+        """The examples of all languages, read at each use: only training needs them, and they take 70 MB."""
+        for file in sorted(filter(is_question_file, self.files)):
+            yield from read_questions(file, self.files[file])
 
     @cached_property
     def source(self) -> Source:
@@ -214,11 +223,16 @@ def content_digest(files: Files) -> str:
     return total.hexdigest()[:12]
 
 
-def read_content(files: Files) -> Content:
-    """Read and cross-check all files. Raises BrokenPrompts with every error, not only the first."""
+def read_content(files: Files, *, checks_questions: bool = True) -> Content:
+    """Read and cross-check all files. Raises BrokenPrompts with every error, not only the first.
+
+    checks_questions: not needed for a release, whose questions were checked when it was published.
+    """
     findings: list[Finding] = []
     config, source = _read_line(files, findings)
-    prompts, questions = _read_prompts(files, findings)
+    prompts = _read_prompts(files, findings)
+    if checks_questions:
+        findings += _question_findings(files)
     if config is not None:
         # A file that cannot be read is not also reported as missing.
         unread = {finding.file for finding in findings}
@@ -228,7 +242,7 @@ def read_content(files: Files) -> Content:
         findings += find_recording_errors(config, prompts, files)
     if findings or config is None:
         raise BrokenPrompts(findings)
-    return Content(content_digest(files), config, prompts, dict(files), tuple(questions))
+    return Content(content_digest(files), config, prompts, dict(files))
 
 
 def reread_content(before: Content, files: Files) -> Content:
@@ -240,7 +254,7 @@ def reread_content(before: Content, files: Files) -> Content:
     if not all(_is_changed_prompt(name, before.files, files) or is_recording_name(name) for name in changed):
         return read_content(files)
     findings: list[Finding] = []
-    prompts, _ = _read_prompts({name: files[name] for name in changed if is_prompt(name)}, findings)
+    prompts = _read_prompts({name: files[name] for name in changed if is_prompt(name)}, findings)
     together = {**before.prompts, **prompts}
     unread = {finding.file for finding in findings}
     errors = find_cross_reference_errors(before.config, before.source, together)
@@ -248,7 +262,7 @@ def reread_content(before: Content, files: Files) -> Content:
     findings += find_recording_errors(before.config, together, files)
     if findings:
         raise BrokenPrompts(findings)
-    return Content(content_digest(files), before.config, together, dict(files), before.questions)
+    return Content(content_digest(files), before.config, together, dict(files))
 
 
 def _is_changed_prompt(name: str, before: Files, after: Files) -> bool:
@@ -271,24 +285,24 @@ def outcomes_of(files: Files) -> frozenset[str]:
     return frozenset(file.split("/")[1].removesuffix(".md") for file in files if is_prompt(file))
 
 
-def _read_prompts(
-    files: Files, findings: list[Finding]
-) -> tuple[dict[tuple[str, str], Prompt], list[TrainingQuestion]]:
+def _read_prompts(files: Files, findings: list[Finding]) -> dict[tuple[str, str], Prompt]:
     prompts: dict[tuple[str, str], Prompt] = {}
-    questions: list[TrainingQuestion] = []
-    outcomes = outcomes_of(files)
     for file in sorted(files):
         try:
-            if is_question_file(file):
-                questions += read_questions(file, files[file], outcomes)
-            elif is_prompt(file):
+            if is_prompt(file):
                 prompt = read_prompt(file, files[file])
                 prompts[prompt.language, prompt.name] = prompt
-            elif file not in (LINE_FILE, HL7_FILE) and not is_in_recordings_folder(file):
+            elif file not in (LINE_FILE, HL7_FILE) and not is_question_file(file) and not is_in_recordings_folder(file):
                 findings.append(misnamed_file(file))
         except BrokenPrompts as broken:
             findings += broken.findings
-    return prompts, questions
+    return prompts
+
+
+def _question_findings(files: Files) -> Iterator[Finding]:
+    outcomes = outcomes_of(files)
+    for file in sorted(filter(is_question_file, files)):
+        yield from question_findings(file, files[file], outcomes)
 
 
 def _read_line(files: Files, findings: list[Finding]) -> tuple[Config | None, Source]:

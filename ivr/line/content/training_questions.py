@@ -6,6 +6,7 @@ The classifier learns from them and from all phrases. A phrase always leads to i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +22,7 @@ _NOT_A_QUESTION = N_("A tab or the question is missing: write the name of a prom
 _FILE = re.compile(r"([a-z]{2})/questions\.tsv")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrainingQuestion:
     """A question as a patient asked it, and the name of the prompt that answers it."""
 
@@ -34,23 +35,30 @@ def is_question_file(file: str) -> bool:
     return _FILE.fullmatch(file) is not None
 
 
+def read_questions(file: str, data: bytes) -> Iterator[TrainingQuestion]:
+    """The questions of a file without findings, such as `en/questions.tsv`."""
+    language = file.partition("/")[0]
+    for line in decode_text(file, data, LARGEST_QUESTIONS).split("\n"):
+        outcome, _, question = line.partition("\t")
+        if question.strip():
+            yield TrainingQuestion(question.strip(), outcome, language)
+
+
 # The draft, the live release and the folder mostly have the same questions.
 @lru_cache(maxsize=8)
-def read_questions(file: str, data: bytes, outcomes: frozenset[str]) -> tuple[TrainingQuestion, ...]:
-    """Read `en/questions.tsv`: an outcome, a tab and a question per line. Raises BrokenPrompts."""
-    language = file.partition("/")[0]
-    questions: list[TrainingQuestion] = []
+def question_findings(file: str, data: bytes, outcomes: frozenset[str]) -> tuple[Finding, ...]:
+    """What is wrong in a file that should have an outcome, a tab and a question per line."""
+    try:
+        lines = decode_text(file, data, LARGEST_QUESTIONS).split("\n")
+    except BrokenPrompts as broken:
+        return tuple(broken.findings)
     findings: list[Finding] = []
-    for number, line in enumerate(decode_text(file, data, LARGEST_QUESTIONS).split("\n"), start=1):
+    for number, line in enumerate(lines, start=1):
         outcome, tab, question = line.partition("\t")
-        if outcome in outcomes and question.strip():
-            questions.append(TrainingQuestion(question.strip(), outcome, language))
-        elif line.strip():
-            is_whole = tab and question.strip()
+        is_whole = tab and question.strip()
+        if line.strip() and not (is_whole and outcome in outcomes):
             message = sentence(_UNKNOWN_OUTCOME, outcome=outcome[:40]) if is_whole else sentence(_NOT_A_QUESTION)
             findings.append(Finding.of(file, number, "question", "error", message))
             if len(findings) == _MOST_FINDINGS:
                 break
-    if findings:
-        raise BrokenPrompts(findings)
-    return tuple(questions)
+    return tuple(findings)

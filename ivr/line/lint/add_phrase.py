@@ -71,7 +71,7 @@ def preview_effect(
     findings = tuple(finding for finding in _phrase_findings(after) if not old.has_finding(finding))
     pulled = tuple(
         (question.words, question.outcome)
-        for question in after.questions
+        for question in after.questions()
         if question.outcome != topic
         and new.match(question.words, question.language).topic == topic
         and old.matcher.match(question.words, question.language).topic != topic

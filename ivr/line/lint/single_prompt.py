@@ -19,7 +19,7 @@ from ivr.line.content.loader import LINE_FILE, Content, is_prompt, misnamed_file
 from ivr.line.content.prompt import Prompt, Section, read_prompt
 from ivr.line.content.recordings import find_recording_errors, is_in_recordings_folder
 from ivr.line.content.revisions.translations import check_translation
-from ivr.line.content.training_questions import is_question_file, read_questions
+from ivr.line.content.training_questions import is_question_file, question_findings
 from ivr.line.content.yaml_source import decode_text, read_yaml
 from ivr.line.lint import limits
 from ivr.line.lint.folder_rules import FOLDER_RULES
@@ -160,8 +160,7 @@ def _check_other_file(content: Content, file: str, data: bytes) -> Collection[Fi
         # The rules assume that all references resolve.
         return errors or {finding for rule in FOLDER_RULES for finding in rule(draft)}
     if is_question_file(file):
-        read_questions(file, data, outcomes_of(content.files))
-        return ()
+        return question_findings(file, data, outcomes_of(content.files))
     if is_in_recordings_folder(file):
         prompts = {name: b"" for name in content.files if is_prompt(name)}
         return list(find_recording_errors(content.config, content.prompts, {**prompts, file: data}))

@@ -59,18 +59,23 @@ def outcome_of(name: str, language: str) -> str:
 
 def examples_of(content: Content) -> list[Example]:
     """Every phrase and question of a release with its outcome."""
-    examples = [
-        Example(phrase, outcome_of(prompt.name, prompt.language), prompt.language)
-        for prompt in content.prompts.values()
-        for phrase in prompt.phrases
-    ]
-    questions = content.questions
-    return examples + [
-        Example(item.words, outcome_of(item.outcome, item.language), item.language) for item in questions
-    ]
+    return list(_examples(content))
 
 
-def examples_digest(examples: Sequence[Example]) -> str:
+def _examples(content: Content) -> Iterator[Example]:
+    for prompt in content.prompts.values():
+        outcome = outcome_of(prompt.name, prompt.language)
+        yield from (Example(phrase, outcome, prompt.language) for phrase in prompt.phrases)
+    for item in content.questions():
+        yield Example(item.words, outcome_of(item.outcome, item.language), item.language)
+
+
+def model_digest(content: Content) -> str:
+    """Identifies the model of a release, in little memory."""
+    return examples_digest(_examples(content))
+
+
+def examples_digest(examples: Iterable[Example]) -> str:
     """Identifies a model: the version of the training, and what it was trained on."""
     total = hashlib.sha256(f"{VERSION}\n".encode())
     for example in examples:

@@ -35,7 +35,7 @@ def test_the_classifier_learns_from_training_questions() -> None:
     before = read_content(few)
     data = b"skin-products\twill glimmer stuff on my bust upset the gizmo\r\n\nskin-products\tglimmer stuff again\n"
     after = read_content({**few, "en/questions.tsv": data})
-    assert [(q.words, q.outcome, q.language) for q in after.questions] == [
+    assert [(q.words, q.outcome, q.language) for q in after.questions()] == [
         ("will glimmer stuff on my bust upset the gizmo", "skin-products", "en"),
         ("glimmer stuff again", "skin-products", "en"),
     ]

@@ -190,7 +190,7 @@ def test_a_phrase_of_another_outcome_or_prompt_is_reported(content: Content) -> 
 def test_questions_that_a_phrase_pulls_away_from_other_topics_are_listed(content: Content) -> None:
     question = next(
         question
-        for question in content.questions
+        for question in content.questions()
         if question.outcome == "cancer"
         and question.language == "en"
         and len(question.words.split()) > 4

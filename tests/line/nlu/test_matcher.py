@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
 from ivr.line.content.keyword_rules import RED_FLAGS
@@ -308,7 +310,7 @@ def test_another_language_gets_the_interpreter_answer_in_the_language_of_the_con
 
 def test_only_answers_with_a_number_or_a_reply_word_are_ambiguous(line: CompiledLine) -> None:
     subjects = {subject.id for subject in line.content.config.subjects}
-    for question in line.content.questions[::20]:
+    for question in islice(line.content.questions(), 0, None, 20):
         result = line.matcher.match(question.words)
         assert (result.topic == "ambiguous") == (result.between is not None)
         assert not result.between or subjects.issuperset(result.between)

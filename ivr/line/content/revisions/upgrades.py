@@ -56,7 +56,7 @@ def open_release(files: Files, prompts_dir: Path) -> Content:
     Raises BrokenPrompts if the release cannot be upgraded, for example because it is from a newer version.
     """
     try:
-        return read_content(files)
+        return read_content(files, checks_questions=False)
     except BrokenPrompts:
         shipped: Files = {}
         with suppress(BrokenPrompts):

@@ -9,9 +9,10 @@ from babel.lists import format_list
 from flask_babel import get_locale
 
 from ivr.line.content.loader import Content
+from ivr.line.content.training_questions import is_question_file
 from ivr.line.nlu.matcher import NONE, Matcher, MatchResult, ambiguous_reply
 from ivr.line.nlu.topic_model import TopicModel
-from ivr.line.nlu.training import examples_digest, examples_of
+from ivr.line.nlu.training import model_digest
 from ivr.releases.models import ModelStore
 from ivr.web.console.context import live_line, services
 from ivr.web.console.prompts.drafted import language_name
@@ -68,14 +69,14 @@ def _model_of(content: Content) -> tuple[TopicModel, bool]:
     live = live_line()
     if _learned_words(content) == _learned_words(live.content):
         return live.matcher.model, True
-    digest = examples_digest(examples_of(content))
-    stored = ModelStore(None, services().settings.models_folder).from_disk(digest)
+    stored = ModelStore(None, services().settings.models_folder).from_disk(model_digest(content))
     return (stored, True) if stored else (live.matcher.model, False)
 
 
 def _learned_words(content: Content) -> tuple[object, object]:
     """What a model learns from: compared sooner than the examples that are made of it."""
-    return content.questions, {key: prompt.phrases for key, prompt in content.prompts.items()}
+    questions = {file: data for file, data in content.files.items() if is_question_file(file)}
+    return questions, {key: prompt.phrases for key, prompt in content.prompts.items()}
 
 
 def _understood(
