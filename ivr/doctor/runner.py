@@ -22,6 +22,7 @@ CHECKS: Mapping[str, Check] = {
     "queue": stores.check_queue,
     "workers": stores.check_workers,
     "clock": stores.check_clock,
+    "feeds": stores.check_feeds,
     "files": machine.check_files,
     "disk": machine.check_disk,
     "spool": machine.check_spool,
