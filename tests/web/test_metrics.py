@@ -285,3 +285,13 @@ def test_the_web_process_raises_an_alarm_when_the_clock_process_stops(content, t
         wait_for(lambda: {raised.name for raised in clinic.all(alarm)} == {Alarm.CLOCK_SILENT})
         beat(clinic.ledger, clock.now())
         wait_for(lambda: not clinic.all(alarm))
+
+
+def test_the_web_process_raises_an_alarm_when_no_clock_process_was_ever_started(content, tmp_path, monkeypatch):
+    monkeypatch.setattr("ivr.web.health.WATCH_SECONDS", 0.05)
+    monkeypatch.setattr("ivr.reminders.outbox.monitor.FIRST_BEAT_WITHIN", timedelta(seconds=0.2))
+    with open_clinic(content, tmp_path) as clinic:
+        for name, value in environment(tmp_path).items():
+            monkeypatch.setenv(name, value)
+        create_app(load())
+        wait_for(lambda: {raised.name for raised in clinic.all(alarm)} == {Alarm.CLOCK_SILENT})
