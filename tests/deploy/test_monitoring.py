@@ -15,8 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ivr import clock, create_app
 from ivr.ledger import open_ledger
+from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.monitor import beat
 from ivr.settings import load
+from tests.docs.pages import SPAN
+from tests.docs.test_operations import section
 from tests.support.paths import ROOT
 from tests.support.processes import environment
 from tests.test_docs import documented
@@ -97,6 +100,32 @@ def test_every_alert_says_what_is_wrong_and_what_to_do_and_how_urgent_it_is() ->
     for rule in rules():
         assert set(rule["annotations"]) == {"summary", "action"}, rule["alert"]
         assert rule["labels"]["severity"] in ("page", "ticket"), rule["alert"]
+
+
+def watched() -> dict[str, tuple[str, str]]:
+    """What docs/operations/watch.md watches: the first column and when to page someone, by the alert's name."""
+    rows = re.findall(
+        r"^\| ([^|]+) \|[^|]+\| ([^|]+) \| ([^|]+) \|$", section("watch.md", "What to watch"), re.MULTILINE
+    )
+    return {alert: (what, when) for what, alerts, when in rows for alert in SPAN.findall(alerts)}
+
+
+def test_an_alert_wakes_somebody_if_the_page_about_what_to_watch_says_so() -> None:
+    severities = {rule["alert"]: rule["labels"]["severity"] for rule in rules()}
+    documented_as = {
+        alert: "ticket" if when == "in working hours" else "page" for alert, (_, when) in watched().items()
+    }
+    assert {alert: severities[alert] for alert in documented_as} == documented_as
+    assert {alert for alert, severity in severities.items() if severity == "page"} <= documented_as.keys()
+
+
+def test_the_alarms_that_wake_somebody_are_those_of_the_page() -> None:
+    urgent = set(SPAN.findall(watched()["InfolineUrgentAlarm"][0]))
+    assert urgent < set(Alarm)
+    expressions = {rule["alert"]: rule["expr"] for rule in rules()}
+    (waking,) = re.findall(r'name=~"([^"]+)"', expressions["InfolineUrgentAlarm"])
+    (others,) = re.findall(r'name!~"([^"]+)"', expressions["InfolineAlarm"])
+    assert (set(waking.split("|")), others) == (urgent, waking)
 
 
 def test_no_two_panels_of_the_dashboard_overlap() -> None:
