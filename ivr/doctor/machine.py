@@ -7,6 +7,8 @@ import shutil
 from itertools import islice
 from pathlib import Path
 
+from ivr import clock
+from ivr.doctor.measures import BACKUP_HOURS, last_backup
 from ivr.doctor.result import Line, Result, ok, problem, warning
 from ivr.private_files import exposed_paths
 from ivr.version import version_text
@@ -53,6 +55,25 @@ def check_disk(line: Line) -> Result:
     if free < LITTLE_FREE:
         return warning(f"The disk of VAR_DIR has {size} left: free some space.")
     return ok(f"The disk of VAR_DIR has {size} left.")
+
+
+def check_backup(line: Line) -> Result:
+    """Whether the backup of the last night is there, on this machine."""
+    folder = line.settings.backup_folder
+    try:
+        newest = last_backup(folder)
+    except FileNotFoundError:
+        if line.settings.loopback:
+            return ok("A local line needs no backup.")
+        return warning(f"There is no folder {folder}: set BACKUP_FOLDER, and see docs/operations/backup.md.")
+    except OSError as error:
+        return warning(f"The backups in {folder} cannot be seen ({error.strerror}): make them with the line's user.")
+    if newest is None:
+        return warning(f"There is no backup in {folder}: run `systemctl start infoline-backup.service`.")
+    hours = (clock.now() - newest).total_seconds() / 3600
+    if hours > BACKUP_HOURS:
+        return warning(f"The newest backup is {hours:.0f} hours old: read the log of infoline-backup.service.")
+    return ok(f"The newest backup is {max(hours, 0):.0f} hours old.")
 
 
 def check_spool(line: Line) -> Result:

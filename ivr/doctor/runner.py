@@ -25,6 +25,7 @@ CHECKS: Mapping[str, Check] = {
     "feeds": stores.check_feeds,
     "files": machine.check_files,
     "disk": machine.check_disk,
+    "backup": machine.check_backup,
     "spool": machine.check_spool,
     "prompts": words.check_prompts,
     "release": words.check_release,

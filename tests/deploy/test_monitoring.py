@@ -20,6 +20,7 @@ from ivr.reminders.outbox.monitor import beat
 from ivr.settings import load
 from tests.docs.pages import SPAN
 from tests.docs.test_operations import section
+from tests.support.certificates import certificate_for
 from tests.support.paths import ROOT
 from tests.support.processes import environment
 from tests.test_docs import documented
@@ -59,7 +60,9 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The names of the labels of each sample that a line exposes once everything has happened to it."""
     folder = tmp_path_factory.mktemp("line")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(folder).items():
+        (folder / "backups").mkdir()
+        certificate = certificate_for("localhost", 90, folder).certificate
+        for name, value in environment(folder, BACKUP_FOLDER=folder / "backups", HL7_CERTIFICATE=certificate).items():
             patch.setenv(name, value)
         settings = load()
         ledger = open_ledger(settings.database_url)

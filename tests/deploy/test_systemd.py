@@ -101,6 +101,15 @@ FEEDS = {f"infoline-{feed}.service" for feed in ("hl7", "watch", "pull")}
 NOT_IN_TARGET = {"infoline-release.service", "infoline-backup.service"} | FEEDS
 
 
+def test_no_service_that_restarts_is_given_up() -> None:
+    """systemd gives a unit up that it has started five times within ten seconds."""
+    for name in SERVICES:
+        text = (UNITS / name).read_text()
+        if "Restart=always" in text:
+            (pause,) = re.findall(r"^RestartSec=(\d+)$", text, re.MULTILINE)
+            assert int(pause) * 5 > 10 or "\nStartLimitIntervalSec=0\n" in text.partition("[Service]")[0], name
+
+
 def test_the_target_starts_every_long_running_process() -> None:
     wanted = re.findall(r"infoline-[\w@.]+", (UNITS / "infoline.target").read_text())
     names = {re.sub(r"@\d+\.", "@.", name) for name in wanted}

@@ -20,7 +20,7 @@ from ivr.version import version_text
 GB = 10**9
 
 
-def line_of(folder: Path, **values: str) -> Line:
+def line_of(folder: Path, **values: object) -> Line:
     return Line(Settings(var_dir=folder, public_url="https://line.example.org", **values), "")
 
 
@@ -31,6 +31,26 @@ def test_a_disk_that_fills_up_is_reported(
     usage = shutil.disk_usage(tmp_path)._replace(free=int(free))
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage)
     assert machine.check_disk(line_of(tmp_path / "not" / "yet")).level is level
+
+
+@pytest.mark.parametrize(
+    ("hours", "level"),
+    [(5, Level.OK), (26, Level.OK), (28, Level.WARNING), (None, Level.WARNING)],
+    ids=["last night", "a day ago", "missed a night", "none"],
+)
+def test_a_backup_of_the_last_night_is_looked_for(hours: int | None, level: Level, tmp_path: Path) -> None:
+    for age in (hours, 90) if hours else ():
+        (tmp_path / f"infoline-{clock.now() - timedelta(hours=age):%Y%m%dT%H%M%SZ}").mkdir()
+    (tmp_path / f".infoline-{clock.now():%Y%m%dT%H%M%SZ}.partial").mkdir()
+    assert machine.check_backup(line_of(tmp_path, backup_folder=tmp_path)).level is level
+
+
+@pytest.mark.parametrize(
+    ("url", "level"), [("http://127.0.0.1:8000", Level.OK), ("https://line.example.org", Level.WARNING)]
+)
+def test_only_a_public_line_needs_a_folder_for_backups(url: str, level: Level, tmp_path: Path) -> None:
+    settings = Settings(public_url=url, backup_folder=tmp_path / "none")
+    assert machine.check_backup(Line(settings, "")).level is level
 
 
 @pytest.mark.parametrize(
