@@ -36,6 +36,7 @@ CHECKS: Mapping[str, Check] = {
     "clock skew": carrier.check_clock_skew,
     "message log": carrier.check_message_log,
     "webhooks": carrier.check_webhooks,
+    "fallback": carrier.check_fallback,
     "sender": carrier.check_sender,
     "signature": address.check_signature_path,
     "certificate": address.check_certificate,

@@ -24,6 +24,32 @@ def line_of(folder: Path, **values: object) -> Line:
     return Line(Settings(var_dir=folder, public_url="https://line.example.org", **values), "")
 
 
+def test_the_fullest_disk_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda folder: usage._replace(free=GB // 2 if folder == backups else GB * 9)
+    )
+    result = machine.check_disk(line_of(tmp_path, backup_folder=backups))
+    assert (result.level, "The disk of BACKUP_FOLDER has 0.5 GB left" in result.sentence) == (Level.WARNING, True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "level"), [(0o600, Level.OK), (0o640, Level.OK), (0o644, Level.PROBLEM), (0o602, Level.PROBLEM)]
+)
+@pytest.mark.parametrize("setting", ["backup_folder", "hl7_key", "fhir_key"])
+def test_backups_and_keys_that_everybody_can_open_are_reported(
+    setting: str, mode: int, level: Level, tmp_path: Path
+) -> None:
+    (tmp_path / "var").mkdir(mode=0o700)
+    path = tmp_path / "hl7.key"
+    path.touch()
+    path.chmod(mode)
+    result = machine.check_files(line_of(tmp_path / "var", **{setting: path}))
+    assert (result.level, str(path) in result.sentence) == (level, level is Level.PROBLEM)
+
+
 @pytest.mark.parametrize(("free", "level"), [(5 * GB, Level.OK), (0.9 * GB, Level.WARNING), (0.1 * GB, Level.PROBLEM)])
 def test_a_disk_that_fills_up_is_reported(
     free: float, level: Level, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
