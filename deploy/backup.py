@@ -1,4 +1,4 @@
-"""Makes a backup of the line: `python deploy/backup.py FOLDER [--keep 14]`, as the user of the line, while it runs.
+"""Makes a backup of the line: `python deploy/backup.py [FOLDER] [--keep 14]`, as the user of the line, while it runs.
 
 A backup is a folder with a consistent copy of the database, the spooled writes, and backup.json, which lists them with
 their digests. It has no keys: keep the settings file elsewhere, or nobody can read what is encrypted. Redis, copies of
@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from ivr import clock
+from ivr.doctor.measures import BACKUP_NAME
 from ivr.ledger.engine import LedgerUnavailable, latest_migration, open_ledger
 from ivr.private_files import set_private_umask
 from ivr.settings import Settings, SettingsError, load
@@ -27,7 +28,7 @@ from ivr.version import version_text
 
 MANIFEST = "backup.json"
 SQLITE_NAME, POSTGRES_NAME = "database.sqlite3", "database.dump"
-_PREFIX = "infoline-"
+_COMPLETE = "infoline-*Z"
 
 
 class BackupError(Exception):
@@ -37,7 +38,7 @@ class BackupError(Exception):
 def main(arguments: list[str]) -> int:
     """Make a backup, print its folder, and delete the oldest ones. Exit status 0, or 2 with an error."""
     parser = argparse.ArgumentParser(description="Make a backup of the information line.")
-    parser.add_argument("folder", type=Path, help="where backups are kept")
+    parser.add_argument("folder", type=Path, nargs="?", help="where backups are kept (default: BACKUP_FOLDER)")
     parser.add_argument("--keep", type=int, default=14, metavar="N", help="delete all but the newest N (default: 14)")
     options = parser.parse_args(arguments)
     if options.keep < 1:
@@ -46,11 +47,12 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load(save_keys=False)
         clock.set_shift(settings.clock_shift_seconds)
-        made = make_backup(settings, options.folder)
+        folder = options.folder or settings.backup_folder
+        made = make_backup(settings, folder)
     except (BackupError, SettingsError, LedgerUnavailable, OSError) as error:
         print(f"No backup was made: {error}", file=sys.stderr)
         return 2
-    for old in sorted(options.folder.glob(f"{_PREFIX}*Z"))[: -options.keep]:
+    for old in sorted(folder.glob(_COMPLETE))[: -options.keep]:
         shutil.rmtree(old)
     print(made)
     return 0
@@ -63,7 +65,7 @@ def make_backup(settings: Settings, folder: Path) -> Path:
     # Before the copy begins: what happens meanwhile may be in it or not, and reconcile looks at all of it.
     at = clock.now()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{_PREFIX}{at:%Y%m%dT%H%M%SZ}"
+    name = at.strftime(BACKUP_NAME)
     partial, made = folder / f".{name}.partial", folder / name
     partial.mkdir(mode=0o700)
     try:

@@ -60,6 +60,7 @@ class Settings(FeedSettings):
 
     var_dir: Path = Path("var")
     model_dir: Path | None = None
+    backup_folder: Path = Path("/var/backups/infoline")
     prompts_dir: Path = Field(default_factory=shipped_prompts)
     database_url: str = Field(default="", repr=False)
     redis_url: str = Field(default="", repr=False)

@@ -17,6 +17,7 @@ from ivr.line.content.config import Config
 from ivr.people.webhooks import due_deliveries
 from ivr.releases.live import NoRelease
 from ivr.releases.store import live_release
+from ivr.reminders.feed_heartbeats import check_feeds
 from ivr.reminders.imports.staging import unfinished_batches
 from ivr.reminders.outbox.backfill import complete_texts
 from ivr.reminders.outbox.claims import due_count
@@ -148,7 +149,7 @@ def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None
     """Tick until `stop` is set. Whatever fails is retried at the next tick, and logged once."""
     queue = queues.open_queue(queues.connect(settings.redis_url, retry=False))
     outage, plan, steady = Outage("clock"), PlanWatch(settings, ledger), SteadyWatch(settings)
-    expected = ExpectedFile.parse(settings.watch_expected_by)
+    expected, started = ExpectedFile.parse(settings.watch_expected_by), clock.now()
     while not stop.is_set():
         # Jobs carry the id of the check that found them due.
         request_ids.current.set(request_ids.new_id())
@@ -156,6 +157,7 @@ def run_clock(settings: Settings, ledger: Ledger, stop: threading.Event) -> None
             plan.check(clock.now())
             if plan.config:
                 check_expected_file(ledger, expected, plan.config, clock.now())
+            check_feeds(ledger, settings, clock.now(), started)
             tick(settings, ledger, queue, clock.now(), plan.zone, is_steady=steady.is_steady())
             outage.end()
         except Exception as error:

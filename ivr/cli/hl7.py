@@ -193,3 +193,16 @@ def done(item: int) -> None:
     if not found:
         fail(f"There is no open item {item}: list them with `infoline hl7 items`.", FINDINGS)
     note(f"Item {item} is done.")
+
+
+@hl7.command()
+def retire() -> None:
+    """Expect no HL7 process any more.
+
+    Without it, the alarm feed_silent is raised once the process has been stopped for ten minutes.
+    """
+    from ivr.reminders.feed_heartbeats import FeedName
+    from ivr.reminders.feed_heartbeats import retire as retire_feed
+
+    retire_feed(open_context(writes=True).ledger, FeedName.HL7)
+    note("No HL7 process is expected any more, until `infoline hl7` runs again.")

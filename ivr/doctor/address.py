@@ -6,11 +6,12 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from ivr.carrier.twilio.signature import compute_signature
-from ivr.doctor.result import CARRIER_SECONDS, Line, Result, ok, problem, warning
+from ivr.doctor.measures import certificate_end
+from ivr.doctor.result import CARRIER_SECONDS, Line, Result, ok, problem, warning, worst
 
 PATH = "/receipts/text/doctor?check=a%20b"
 """A receipt of no text: after its signature is verified, it is not found, and nothing is written."""
@@ -65,7 +66,23 @@ def _post(url: str, signature: str) -> int:
 
 
 def check_certificate(line: Line) -> Result:
-    """How long the certificate of PUBLIC_URL is still valid."""
+    """How long the certificates of PUBLIC_URL and of HL7_CERTIFICATE are still valid."""
+    return worst([_check_public_certificate(line), *_check_hl7_certificate(line)])
+
+
+def _check_hl7_certificate(line: Line) -> Iterator[Result]:
+    path = line.settings.hl7_certificate
+    if path is None:
+        return
+    try:
+        yield judge_end("HL7_CERTIFICATE", certificate_end(path.read_bytes()), time.time())
+    except OSError as error:
+        yield problem(f"HL7_CERTIFICATE cannot be read ({error.strerror}): correct it, or the modes of its file.")
+    except ValueError:
+        yield problem("HL7_CERTIFICATE is not a PEM file with a certificate: correct it.")
+
+
+def _check_public_certificate(line: Line) -> Result:
     address = urlsplit(line.settings.public_url)
     if address.scheme != "https":
         return ok("A local line needs no certificate.")
@@ -80,12 +97,14 @@ def check_certificate(line: Line) -> Result:
         return problem(f"The certificate is not valid ({error.verify_message}): renew it, or correct PUBLIC_URL.")
     except OSError as error:
         return problem(f"PUBLIC_URL does not answer ({type(error).__name__}): check the proxy, the firewall, and DNS.")
-    return judge_end(ssl.cert_time_to_seconds(str(certificate["notAfter"])), time.time())
+    return judge_end("PUBLIC_URL", ssl.cert_time_to_seconds(str(certificate["notAfter"])), time.time())
 
 
-def judge_end(end: float, now: float) -> Result:
-    """What the end of a valid certificate means. end, now: seconds since 1970."""
+def judge_end(name: str, end: float, now: float) -> Result:
+    """What the end of a certificate means. name: of the setting. end, now: seconds since 1970."""
     days = int((end - now) // _DAY)
+    if days < 0:
+        return problem(f"The certificate of {name} has ended: renew it.")
     if days < FEW_DAYS:
-        return warning(f"The certificate of PUBLIC_URL ends in {days} days: renew it.")
-    return ok(f"The certificate of PUBLIC_URL is valid for {days} more days.")
+        return warning(f"The certificate of {name} ends in {days} days: renew it.")
+    return ok(f"The certificate of {name} is valid for {days} more days.")

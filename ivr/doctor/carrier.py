@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
+from http import HTTPStatus
 from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
 
 from ivr import clock
 from ivr.carrier.clock_skew import WARN_SECONDS, clock_skew
 from ivr.carrier.twilio.account import UNREACHABLE, Account, AccountState, Number, Registration, Service
-from ivr.doctor.result import Line, Result, ok, problem, warning
+from ivr.doctor.result import CARRIER_SECONDS, Line, Result, ok, problem, warning, worst
 from ivr.settings import Settings
 
 _SETTLE_CLOCK = "set up NTP, because texts go out at wrong times"
 # https://www.twilio.com/docs/iam/api/account#account-status-values
 _ACTIVE = "active"
+_FALLBACK_BYTES = 65_536
+_NO_NUMBER = warning("Unknown, because the line's number is not in the account.")
 
 
 def _of_twilio(check: Callable[[Line], Result]) -> Callable[[Line], Result]:
@@ -98,7 +104,7 @@ def own_numbers(account: Account, settings: Settings) -> tuple[list[Number], Ser
 
 @_of_twilio
 def check_webhooks(line: Line) -> Result:
-    """Whether our numbers call this line, and have a fallback on another server."""
+    """Whether our numbers call this line."""
     numbers, service = own_numbers(line.account, line.settings)
     return judge_webhooks(numbers, service, line.settings)
 
@@ -116,10 +122,7 @@ def judge_webhooks(numbers: list[Number], service: Service | None, settings: Set
         return problem(f"{', '.join(fields)} of {sid} do not point here{more}: run `infoline doctor --connect`.")
     if service is not None and service.inbound_url not in ("", f"{settings.public_url}/sms"):
         return problem("The messaging service does not pass texts to this line: run `infoline doctor --connect`.")
-    without = [number.sid for number in numbers if not _has_fallback(number, settings.public_url)]
-    if without:
-        return warning(f"{without[0]} has no fallback on another server: see `infoline doctor --write-fallback`.")
-    return ok("All numbers point here, with a fallback on another server.")
+    return ok("All numbers point here.")
 
 
 def wrong_webhooks(number: Number, public_url: str) -> list[str]:
@@ -128,9 +131,28 @@ def wrong_webhooks(number: Number, public_url: str) -> list[str]:
     return [*wrong, *number.diverted]
 
 
-def _has_fallback(number: Number, public_url: str) -> bool:
-    host = urlsplit(number.webhooks["voice_fallback_url"]).hostname
-    return host is not None and host != urlsplit(public_url).hostname
+@_of_twilio
+def check_fallback(line: Line) -> Result:
+    """Whether callers of each number get TwiML of another server while this line cannot answer."""
+    numbers, _ = own_numbers(line.account, line.settings)
+    by_url = {number.webhooks["voice_fallback_url"]: number.sid for number in numbers}
+    return worst([_judge_fallback(url, sid, line.settings.public_url) for url, sid in by_url.items()] or [_NO_NUMBER])
+
+
+def _judge_fallback(url: str, sid: str, public_url: str) -> Result:
+    if urlsplit(url).hostname in (None, urlsplit(public_url).hostname):
+        return warning(f"{sid} has no fallback on another server: see `infoline doctor --write-fallback`.")
+    try:
+        with requests.get(url, timeout=CARRIER_SECONDS, stream=True) as response:
+            status, start = response.status_code, response.raw.read(_FALLBACK_BYTES, decode_content=True)
+    except (requests.RequestException, HTTPError) as error:
+        return warning(f"The fallback of {sid} does not answer ({type(error).__name__}): start its server.")
+    if status != HTTPStatus.OK or b"<Response" not in start:
+        return warning(
+            f"The fallback of {sid} is not TwiML (HTTP {status}): put the file of `infoline doctor --write-fallback`"
+            " there."
+        )
+    return ok("While the line cannot answer, callers hear a file of another server.")
 
 
 _REGISTRATIONS = {

@@ -1,12 +1,14 @@
-"""What is on this machine: files, disk, spool."""
+"""What is on this machine: files, disk, backups, spool."""
 
 from __future__ import annotations
 
 import platform
-import shutil
+import stat
 from itertools import islice
 from pathlib import Path
 
+from ivr import clock
+from ivr.doctor.measures import BACKUP_HOURS, free_bytes, last_backup
 from ivr.doctor.result import Line, Result, ok, problem, warning
 from ivr.private_files import exposed_paths
 from ivr.version import version_text
@@ -35,24 +37,52 @@ def check_settings(line: Line) -> Result:
 def check_files(line: Line) -> Result:
     """Whether other users of the machine can open the line's files."""
     paths = list(islice(exposed_paths(line.settings.var_dir), _EXPOSED_SHOWN + 1))
-    if not paths:
-        return ok("Only the line's user can open the files in VAR_DIR.")
-    names = ", ".join(map(str, paths[:_EXPOSED_SHOWN])) + (" and more" if len(paths) > _EXPOSED_SHOWN else "")
-    return problem(f"Other users of this machine can open {names}: run `infoline db upgrade` as their owner.")
+    if paths:
+        names = ", ".join(map(str, paths[:_EXPOSED_SHOWN])) + (" and more" if len(paths) > _EXPOSED_SHOWN else "")
+        return problem(f"Other users of this machine can open {names}: run `infoline db upgrade` as their owner.")
+    # What a group may read there is for the hospital to say: it copies backups, and the line reads keys of root.
+    elsewhere = (line.settings.backup_folder, line.settings.hl7_key, line.settings.fhir_key)
+    names = ", ".join(str(path) for path in elsewhere if path and _is_open_to_all(path))
+    if names:
+        return problem(f"The modes of {names} let every user of this machine in: run `chmod o-rwx` on each.")
+    return ok("No other user of this machine can open the line's files, backups, and keys.")
+
+
+def _is_open_to_all(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IRWXO)
+    except OSError:
+        return False
 
 
 def check_disk(line: Line) -> Result:
-    """Free space where VAR_DIR is, or will be."""
-    folder = line.settings.var_dir.absolute()
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    """Free space on the fullest disk of VAR_DIR, the backups, and an SQLite database."""
+    name, free = min(free_bytes(line.settings).items(), key=lambda item: item[1])
     size = f"{free / _GB:.1f} GB"
     if free < LEAST_FREE:
-        return problem(f"The disk of VAR_DIR has {size} left: free some space now, or opt-outs may be lost.")
+        return problem(f"The disk of {name} has {size} left: free some space now, or opt-outs may be lost.")
     if free < LITTLE_FREE:
-        return warning(f"The disk of VAR_DIR has {size} left: free some space.")
-    return ok(f"The disk of VAR_DIR has {size} left.")
+        return warning(f"The disk of {name} has {size} left: free some space.")
+    return ok(f"The disk of {name} has {size} left.")
+
+
+def check_backup(line: Line) -> Result:
+    """Whether the backup of the last night is there, on this machine."""
+    folder = line.settings.backup_folder
+    try:
+        newest = last_backup(folder)
+    except FileNotFoundError:
+        if line.settings.loopback:
+            return ok("A local line needs no backup.")
+        return warning(f"There is no folder {folder}: set BACKUP_FOLDER, and see docs/operations/backup.md.")
+    except OSError as error:
+        return warning(f"The backups in {folder} cannot be seen ({error.strerror}): make them with the line's user.")
+    if newest is None:
+        return warning(f"There is no backup in {folder}: run `systemctl start infoline-backup.service`.")
+    hours = (clock.now() - newest).total_seconds() / 3600
+    if hours > BACKUP_HOURS:
+        return warning(f"The newest backup is {hours:.0f} hours old: read the log of infoline-backup.service.")
+    return ok(f"The newest backup is {max(hours, 0):.0f} hours old.")
 
 
 def check_spool(line: Line) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -47,6 +48,12 @@ def warning(sentence: str) -> Result:
 
 def problem(sentence: str) -> Result:
     return Result(Level.PROBLEM, sentence)
+
+
+def worst(results: Sequence[Result]) -> Result:
+    """The findings of one check about several things: the sentences of the most serious level."""
+    level = max((result.level for result in results), key=list(Level).index)
+    return Result(level, " ".join(result.sentence for result in results if result.level is level))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from ivr.ledger import LedgerUnavailable, Vault
 from ivr.ledger.engine import latest_migration
 from ivr.ledger.keys import WrongKeys, refuse_wrong_keys
 from ivr.reminders.alarms import raised
+from ivr.reminders.feed_heartbeats import COMMANDS, last_reports, silent_feeds
 from ivr.reminders.outbox.monitor import clock_age, oldest_due
 
 CLOCK_SILENT_SECONDS = 60.0
@@ -79,3 +80,20 @@ def check_clock(line: Line) -> Result:
     if age is None or age > silent:
         return Result(line.not_running, "No clock process runs, so no reminder goes out: start `infoline clock`.")
     return ok(f"It reported {max(age, 0):.0f} s ago; the oldest due reminder has waited {waiting:.0f} s.")
+
+
+def check_feeds(line: Line) -> Result:
+    """Whether each feed that should run has reported lately."""
+    now = clock.now()
+    try:
+        reports = last_reports(line.ledger, line.settings)
+        silent = silent_feeds(line.ledger, line.settings, now)
+    except LedgerUnavailable:
+        return Result(line.not_running, _NO_DATABASE)
+    if silent:
+        commands = " and ".join(COMMANDS[feed] for feed in silent)
+        return Result(line.not_running, f"No process of a feed has worked lately: start {commands}, or read its log.")
+    if not reports:
+        return ok("No feed is set up.")
+    ages = {feed: max((now - last).total_seconds(), 0) for feed, last in reports.items() if last}
+    return ok(f"{', '.join(f'{feed} reported {age:.0f} s ago' for feed, age in ages.items())}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ivr.carrier.twilio.account import UNREACHABLE
+from ivr.doctor.carrier import own_numbers
 from ivr.doctor.result import Line, Result, ok, problem, warning
 from ivr.ledger import LedgerUnavailable
 from ivr.line.content.findings import BrokenPrompts
@@ -78,12 +80,30 @@ def check_sign_offs(line: Line) -> Result:
 
 
 def check_directory(line: Line) -> Result:
-    """A directory entry with the line's own number would ring the line itself, so calls skip it."""
+    """A directory entry with a number of the line itself is skipped by calls, or rings the line again."""
     try:
         directory = line.live().config.directory
     except NoRelease:
         return problem(_NO_RELEASE)
-    own = [entry.id for entry in directory if entry.e164 == line.settings.twilio_from]
-    if own:
-        return problem(f"{own[0]} in line.yaml has the line's own number: correct it, because calls skip it.")
-    return ok("No entry has the line's own number.")
+    own = _own_numbers(line)
+    found = [entry.id for entry in directory if entry.e164 in (own or {line.settings.twilio_from})]
+    if found:
+        return problem(
+            f"{found[0]} in line.yaml has a number of the line itself: correct it, because a transfer there reaches"
+            " nobody."
+        )
+    if own is None:
+        return warning("Unknown, because Twilio does not say which numbers the line has: see `carrier` and `webhooks`.")
+    return ok("No entry has a number of the line itself.")
+
+
+def _own_numbers(line: Line) -> set[str] | None:
+    """TWILIO_FROM, and the numbers of the messaging service; None if Twilio does not say."""
+    settings = line.settings
+    if not settings.twilio_messaging_service_sid or line.is_simulated:
+        return {settings.twilio_from}
+    try:
+        numbers, service = own_numbers(line.account, settings)
+    except UNREACHABLE:
+        return None
+    return {settings.twilio_from, *(number.number for number in numbers)} if service else None

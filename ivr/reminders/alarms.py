@@ -38,6 +38,7 @@ class Alarm(StrEnum):
     FHIR_REJECTED = "fhir_rejected"  # appointments of a FHIR server could not be imported, and wait for staff
     FILE_MISSING = "file_missing"  # no file came into the watched folder by the expected hour
     FILE_FAILED = "file_failed"  # a file of the watched folder was not imported, and no good one has come since
+    FEED_SILENT = "feed_silent"  # the process of a feed that should run has not worked for ten minutes
     FHIR_PULL_FAILED = "fhir_pull_failed"  # a FHIR server refuses us, does not answer, or answers nonsense
 
 

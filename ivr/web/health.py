@@ -15,7 +15,7 @@ from ivr import clock, log, queues
 from ivr.i18n import N_, sentence
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.alarms import Alarm, clear_alarm, clear_subject, raise_alarm, raised
-from ivr.reminders.outbox.monitor import watch
+from ivr.reminders.outbox.monitor import ClockWatch, watch
 from ivr.web.refreshed import Refreshed
 from ivr.web.server.request_counts import Totals
 from ivr.web.services import Services, services
@@ -68,14 +68,14 @@ def readyz() -> tuple[Response, int]:
 
 def watch_alarms(services: Services) -> None:
     """Start a daemon thread that raises and clears alarms which the clock process cannot."""
-    silent_seconds = max(CLOCK_SILENT_SECONDS, 12 * services.settings.clock_seconds)
+    clock_watch = ClockWatch(max(CLOCK_SILENT_SECONDS, 12 * services.settings.clock_seconds), clock.now())
     signatures = SignatureWatch(socket.gethostname(), services.requests.totals(), clock.now())
 
     def watch_until_stopping() -> None:
         while not services.stopping.wait(WATCH_SECONDS):
             try:
                 now = clock.now()
-                watch(services.ledger, now, silent_seconds)
+                watch(services.ledger, now, clock_watch)
                 _watch_limits(services, now)
                 signatures.watch(services.ledger, services.requests.totals(), now)
             except LedgerUnavailable:

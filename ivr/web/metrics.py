@@ -18,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from ivr import clock, queues, version
+from ivr.doctor.measures import certificate_ends, free_bytes, last_backup
 from ivr.ledger import Ledger, LedgerUnavailable
 from ivr.reminders.alarms import Alarm, raised
 from ivr.reminders.outbox.monitor import clock_age, oldest_due
@@ -29,6 +30,7 @@ from ivr.web.server.request_counts import BUCKETS, RECEIPT, RECEIPT_BUCKETS, Tot
 from ivr.web.services import Services, services
 
 blueprint = Blueprint("metrics", __name__)
+CERTIFICATE_SECONDS = 600.0
 # For each event: its metric, what it counts, and the names of its labels.
 _EVENTS = {
     CALLS: ("infoline_calls", "Calls that started, were transferred, ended, or were refused.", ["state", "reason"]),
@@ -82,6 +84,9 @@ class LineCollector(Collector):
         self._ledger = Refreshed(lambda: _read_ledger(services.ledger))
         self._queue = Refreshed(lambda: queues.queue_depth(services.settings.redis_url))
         self._last: _LedgerValues | None = None
+        # A connection to PUBLIC_URL may take seconds.
+        self._certificates = Refreshed(lambda: certificate_ends(services.settings), max_age=CERTIFICATE_SECONDS)
+        self._ends: dict[str, float] = {}
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -95,6 +100,10 @@ class LineCollector(Collector):
         yield from _event_metrics(totals)
         help_text = "Writes on this machine's disk that wait for the database."
         yield GaugeMetricFamily("infoline_spooled_writes", help_text, value=self._services.spool.waiting())
+        help_text = "Web processes of this machine that run."
+        yield GaugeMetricFamily("infoline_web_processes", help_text, value=self._services.requests.processes())
+        self._ends |= self._certificates.get() or {}
+        yield from _machine_metrics(self._services.settings, self._ends)
         depth = self._queue.get()
         yield GaugeMetricFamily("infoline_queue_up", "Whether the queue server answers.", value=depth is not None)
         if depth is not None:
@@ -108,6 +117,26 @@ class LineCollector(Collector):
         self._last = values or self._last
         if self._last is not None:
             yield from _ledger_metrics(self._last)
+
+
+def _machine_metrics(settings: Settings, ends: dict[str, float]) -> Iterator[Metric]:
+    """ends: of the certificates, in seconds since 1970."""
+    free = GaugeMetricFamily("infoline_disk_free_bytes", "Free space where a folder is.", labels=["folder"])
+    for name, size in free_bytes(settings).items():
+        free.add_metric([name], size)
+    yield free
+    help_text = "When a certificate ends, in seconds since 1970."
+    certificates = GaugeMetricFamily("infoline_certificate_end_timestamp_seconds", help_text, labels=["certificate"])
+    for name, end in ends.items():
+        certificates.add_metric([name], end)
+    yield certificates
+    try:
+        backup = last_backup(settings.backup_folder)
+    except OSError:
+        return
+    help_text = "When the newest backup began, in seconds since 1970; 0 without one."
+    value = backup.timestamp() if backup else 0
+    yield GaugeMetricFamily("infoline_last_backup_timestamp_seconds", help_text, value=value)
 
 
 def _request_metrics(totals: Totals) -> Iterator[Metric]:

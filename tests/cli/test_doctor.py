@@ -177,7 +177,7 @@ def test_the_credentials_are_tried_at_twilio_and_sending_resumes_once_they_are_a
 
 def test_the_lines_own_number_in_the_directory_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWILIO_FROM", "+16036632180")
-    assert "central-scheduling in line.yaml has the line's own number" in report()["directory"][1]
+    assert "central-scheduling in line.yaml has a number of the line itself" in report()["directory"][1]
 
 
 def test_broken_prompts_are_reported_with_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from ivr import clock
+from ivr.doctor.measures import last_backup
 from ivr.ledger import Vault, open_ledger
 from ivr.reminders.outbox.monitor import beat
 from tests.support.clinic import NOW, Clinic, at, row
@@ -33,7 +34,8 @@ class Installation:
         self.clinic, self.url, self.carrier, self.folder = clinic, url, carrier, folder
         self.backups = folder / "backups"
         settings = {"DATABASE_URL": url, "TWILIO_API_URL": network.url, "TWILIO_ACCOUNT_SID": SID}
-        self.env = environment(folder, **settings, TWILIO_AUTH_TOKEN=TOKEN, TWILIO_FROM=LINE)
+        settings |= {"TWILIO_AUTH_TOKEN": TOKEN, "TWILIO_FROM": LINE, "BACKUP_FOLDER": self.backups}
+        self.env = environment(folder, **settings)
 
     def run(self, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "deploy" / script), *map(str, arguments)]
@@ -43,7 +45,7 @@ class Installation:
         )
 
     def back_up(self) -> Path:
-        made = self.run("backup.py", self.backups)
+        made = self.run("backup.py")
         assert made.returncode == 0, made.stderr
         return Path(made.stdout.strip())
 
@@ -114,6 +116,15 @@ def test_a_backup_has_no_key_and_is_readable_for_the_lines_user_only(installatio
         assert not path.stat().st_mode & 0o077, path
         if path.is_file():
             assert not any(secret.encode() in path.read_bytes() for secret in secrets), path
+
+
+def test_the_newest_backup_is_found_by_the_doctor_and_by_the_metrics(installation: Installation) -> None:
+    before = clock.now().replace(microsecond=0)
+    backup = installation.back_up()
+    assert backup.parent == installation.backups
+    made_at = last_backup(installation.backups)
+    assert made_at
+    assert before <= made_at <= clock.now()
 
 
 def test_the_oldest_backups_are_deleted(installation: Installation) -> None:

@@ -15,8 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ivr import clock, create_app
 from ivr.ledger import open_ledger
+from ivr.reminders.alarms import Alarm
 from ivr.reminders.outbox.monitor import beat
 from ivr.settings import load
+from tests.docs.pages import SPAN
+from tests.docs.test_operations import section
+from tests.support.certificates import certificate_for
 from tests.support.paths import ROOT
 from tests.support.processes import environment
 from tests.test_docs import documented
@@ -56,7 +60,9 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The names of the labels of each sample that a line exposes once everything has happened to it."""
     folder = tmp_path_factory.mktemp("line")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(folder).items():
+        (folder / "backups").mkdir()
+        certificate = certificate_for("localhost", 90, folder).certificate
+        for name, value in environment(folder, BACKUP_FOLDER=folder / "backups", HL7_CERTIFICATE=certificate).items():
             patch.setenv(name, value)
         settings = load()
         ledger = open_ledger(settings.database_url)
@@ -97,6 +103,32 @@ def test_every_alert_says_what_is_wrong_and_what_to_do_and_how_urgent_it_is() ->
     for rule in rules():
         assert set(rule["annotations"]) == {"summary", "action"}, rule["alert"]
         assert rule["labels"]["severity"] in ("page", "ticket"), rule["alert"]
+
+
+def watched() -> dict[str, tuple[str, str]]:
+    """What docs/operations/watch.md watches: the first column and when to page someone, by the alert's name."""
+    rows = re.findall(
+        r"^\| ([^|]+) \|[^|]+\| ([^|]+) \| ([^|]+) \|$", section("watch.md", "What to watch"), re.MULTILINE
+    )
+    return {alert: (what, when) for what, alerts, when in rows for alert in SPAN.findall(alerts)}
+
+
+def test_an_alert_wakes_somebody_if_the_page_about_what_to_watch_says_so() -> None:
+    severities = {rule["alert"]: rule["labels"]["severity"] for rule in rules()}
+    documented_as = {
+        alert: "ticket" if when == "in working hours" else "page" for alert, (_, when) in watched().items()
+    }
+    assert {alert: severities[alert] for alert in documented_as} == documented_as
+    assert {alert for alert, severity in severities.items() if severity == "page"} <= documented_as.keys()
+
+
+def test_the_alarms_that_wake_somebody_are_those_of_the_page() -> None:
+    urgent = set(SPAN.findall(watched()["InfolineUrgentAlarm"][0]))
+    assert urgent < set(Alarm)
+    expressions = {rule["alert"]: rule["expr"] for rule in rules()}
+    (waking,) = re.findall(r'name=~"([^"]+)"', expressions["InfolineUrgentAlarm"])
+    (others,) = re.findall(r'name!~"([^"]+)"', expressions["InfolineAlarm"])
+    assert (set(waking.split("|")), others) == (urgent, waking)
 
 
 def test_no_two_panels_of_the_dashboard_overlap() -> None:

@@ -14,9 +14,11 @@ import click
 import pytest
 
 from ivr.cli import main
+from tests.docs.pages import shell_commands
 from tests.support.paths import ROOT
 
 UNITS = ROOT / "deploy/systemd"
+OPERATIONS = sorted((ROOT / "docs/operations").glob("*.md"))
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 WORST_SCORE = 2.0
 """On the scale of `systemd-analyze security`, from 0 (best) to 10; docs/operations/install.md states it."""
@@ -86,21 +88,52 @@ def test_every_process_of_the_procfile_has_a_unit() -> None:
 
 
 def test_all_services_are_hardened_alike() -> None:
-    hardening = {name: (UNITS / name).read_text().partition("User=infoline")[2] for name in SERVICES}
+    settings = {name: (UNITS / name).read_text().partition("\n[Install]")[0] for name in SERVICES}
+    hardening = {name: text.partition("User=infoline")[2].rstrip() for name, text in settings.items()}
     assert len(set(hardening.values())) == 1
     for option in ("NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=\n"):
         assert all(option in text for text in hardening.values())
 
 
-# The release and the backup end by themselves. A hospital has one or two of the feeds.
-NOT_IN_TARGET = {"infoline-release.service", "infoline-backup.service"}
-NOT_IN_TARGET |= {f"infoline-{feed}.service" for feed in ("hl7", "watch", "pull")}
+# A hospital has one or two of the feeds, and enables them.
+FEEDS = {f"infoline-{feed}.service" for feed in ("hl7", "watch", "pull")}
+# The release and the backup end by themselves.
+NOT_IN_TARGET = {"infoline-release.service", "infoline-backup.service"} | FEEDS
+
+
+def test_no_service_that_restarts_is_given_up() -> None:
+    """systemd gives a unit up that it has started five times within ten seconds."""
+    for name in SERVICES:
+        text = (UNITS / name).read_text()
+        if "Restart=always" in text:
+            (pause,) = re.findall(r"^RestartSec=(\d+)$", text, re.MULTILINE)
+            assert int(pause) * 5 > 10 or "\nStartLimitIntervalSec=0\n" in text.partition("[Service]")[0], name
 
 
 def test_the_target_starts_every_long_running_process() -> None:
     wanted = re.findall(r"infoline-[\w@.]+", (UNITS / "infoline.target").read_text())
     names = {re.sub(r"@\d+\.", "@.", name) for name in wanted}
     assert names == {*SERVICES, "infoline-backup.timer"} - NOT_IN_TARGET
+
+
+def enabled_on_the_pages() -> set[str]:
+    lines = [line for page in OPERATIONS for line in shell_commands(page)]
+    return {unit for line in lines if line.startswith("systemctl enable") for unit in line.split() if "." in unit}
+
+
+def test_every_unit_that_a_page_enables_can_be_enabled() -> None:
+    """Without [Install], `systemctl enable` exits with status 0, and the unit is down after a reboot."""
+    assert enabled_on_the_pages() == {"infoline.target"} | FEEDS
+    for name in enabled_on_the_pages():
+        wanted_by = "multi-user.target" if name == "infoline.target" else "infoline.target"
+        assert (UNITS / name).read_text().endswith(f"\n[Install]\nWantedBy={wanted_by}\n"), name
+
+
+def test_an_upgrade_restarts_every_unit_that_runs_all_the_time() -> None:
+    upgrade = (ROOT / "docs/operations/upgrade.md").read_text()
+    restarted = re.findall(r"^ *systemctl (?:try-)?restart (.*)", upgrade, re.MULTILINE)
+    names = {re.sub(r"@\d+\.", "@.", name) for line in restarted for name in line.split()}
+    assert names == {*SERVICES} - NOT_IN_TARGET | FEEDS
 
 
 def refuse_writable_code() -> None:

@@ -58,6 +58,7 @@ RUN_HERE = (
     Command("hl7 show ID", "hl7 show 1"),
     Command("hl7 done 12", "hl7 done 1"),
     Command("hl7 done ID", "hl7 done 2"),
+    Command("hl7 retire"),
     Command("users"),
     Command('users add ann@hospital.example --name "Ann Example" --role admin'),
     Command("users add EMAIL --name NAME --role admin", "users add bo@hospital.example --name Bo --role admin"),

@@ -72,7 +72,7 @@ def test_the_sample_of_the_settings_file_can_be_read(tmp_path: Path) -> None:
 def default_on_a_page(value: object) -> str:
     """How the tables write a default value."""
     if isinstance(value, Path):
-        return f"`./{value}`"
+        return f"`{value}`" if value.is_absolute() else f"`./{value}`"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float):

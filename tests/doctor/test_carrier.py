@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from ivr.carrier.twilio.account import Account, AccountState, Number
 from ivr.doctor import carrier
 from ivr.doctor.connect import make, needed_changes
-from ivr.doctor.result import Level, Line
+from ivr.doctor.result import Level, Line, warning
 from ivr.settings import Settings
+from tests.support.processes import free_port
 from tests.support.twilio_account import NUMBER_SID, SERVICE_SID, FakeAccount, fake_account
 
 PUBLIC = "https://line.example.org"
-CONNECTED = {**carrier.expected_webhooks(PUBLIC), "voice_fallback_url": "https://backup.example.org/f.xml"}
+CONNECTED = carrier.expected_webhooks(PUBLIC)
 
 
 @pytest.fixture
@@ -68,7 +72,72 @@ def test_a_number_without_a_fallback_on_another_server_is_a_warning(
     fallback: str, account: FakeAccount, tmp_path: Path
 ) -> None:
     account.numbers[0]["voice_fallback_url"] = fallback
-    assert carrier.check_webhooks(line_of(account, tmp_path)).level is Level.WARNING
+    result = carrier.check_fallback(line_of(account, tmp_path))
+    assert (result.level, "has no fallback on another server" in result.sentence) == (Level.WARNING, True)
+
+
+TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response><Say>Call later.</Say></Response>'
+
+
+@contextmanager
+def fallback_server(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
+    """Another server; yields the address of its file, and what was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.004,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/F.xml", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "level"),
+    [(200, TWIML, Level.OK), (404, TWIML, Level.WARNING), (200, b"<html>It works!</html>", Level.WARNING)],
+    ids=["the file", "not found", "another page"],
+)
+def test_the_fallback_is_fetched_once(
+    status: int, body: bytes, level: Level, account: FakeAccount, tmp_path: Path
+) -> None:
+    account.add_number("PN" + "2" * 32, "+16035550101")
+    account.services[SERVICE_SID] = {"sid": SERVICE_SID, "use_inbound_webhook_on_number": True}
+    with fallback_server(status, body) as (url, asked):
+        for number in account.numbers:
+            number["voice_fallback_url"] = url
+        line = line_of(account, tmp_path, twilio_from="", twilio_messaging_service_sid=SERVICE_SID)
+        result = carrier.check_fallback(line)
+    assert (result.level, asked) == (level, ["/F.xml"]), result.sentence
+
+
+def test_a_fallback_that_does_not_answer_is_a_warning(account: FakeAccount, tmp_path: Path) -> None:
+    account.numbers[0]["voice_fallback_url"] = f"http://127.0.0.1:{free_port()}/F.xml"
+    result = carrier.check_fallback(line_of(account, tmp_path))
+    assert (result.level, f"The fallback of {NUMBER_SID} does not answer" in result.sentence) == (Level.WARNING, True)
+
+
+def test_one_number_without_a_fallback_is_named_beside_one_that_has_it(account: FakeAccount, tmp_path: Path) -> None:
+    other = "PN" + "2" * 32
+    account.add_number(other, "+16035550101")
+    account.services[SERVICE_SID] = {"sid": SERVICE_SID, "use_inbound_webhook_on_number": True}
+    line = line_of(account, tmp_path, twilio_from="", twilio_messaging_service_sid=SERVICE_SID)
+    with fallback_server(200, TWIML) as (url, _):
+        account.numbers[0]["voice_fallback_url"] = url
+        result = carrier.check_fallback(line)
+    assert result == warning(f"{other} has no fallback on another server: see `infoline doctor --write-fallback`.")
+
+
+def test_without_a_number_there_is_no_fallback_to_look_at(account: FakeAccount, tmp_path: Path) -> None:
+    account.numbers.clear()
+    assert carrier.check_fallback(line_of(account, tmp_path)).level is Level.WARNING
 
 
 def test_texts_of_a_messaging_service_must_reach_the_line(account: FakeAccount, tmp_path: Path) -> None:
@@ -149,8 +218,11 @@ def test_a_short_code_is_not_looked_up(account: FakeAccount, tmp_path: Path) -> 
 def test_a_carrier_that_fails_is_a_problem_of_every_check(account: FakeAccount, tmp_path: Path) -> None:
     account.status = 503
     line = line_of(account, tmp_path)
-    checks = (carrier.check_credentials, carrier.check_clock_skew, carrier.check_webhooks, carrier.check_sender)
-    assert [check(line).level for check in checks] == [Level.PROBLEM] * 4
+    checks = (
+        *(carrier.check_credentials, carrier.check_clock_skew, carrier.check_webhooks, carrier.check_fallback),
+        carrier.check_sender,
+    )
+    assert [check(line).level for check in checks] == [Level.PROBLEM] * len(checks)
 
 
 SENT = {"to": "+16035550123", "body": "Your visit", "direction": "outbound-api"}

@@ -20,8 +20,34 @@ from ivr.version import version_text
 GB = 10**9
 
 
-def line_of(folder: Path, **values: str) -> Line:
+def line_of(folder: Path, **values: object) -> Line:
     return Line(Settings(var_dir=folder, public_url="https://line.example.org", **values), "")
+
+
+def test_the_fullest_disk_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda folder: usage._replace(free=GB // 2 if folder == backups else GB * 9)
+    )
+    result = machine.check_disk(line_of(tmp_path, backup_folder=backups))
+    assert (result.level, "The disk of BACKUP_FOLDER has 0.5 GB left" in result.sentence) == (Level.WARNING, True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "level"), [(0o600, Level.OK), (0o640, Level.OK), (0o644, Level.PROBLEM), (0o602, Level.PROBLEM)]
+)
+@pytest.mark.parametrize("setting", ["backup_folder", "hl7_key", "fhir_key"])
+def test_backups_and_keys_that_everybody_can_open_are_reported(
+    setting: str, mode: int, level: Level, tmp_path: Path
+) -> None:
+    (tmp_path / "var").mkdir(mode=0o700)
+    path = tmp_path / "hl7.key"
+    path.touch()
+    path.chmod(mode)
+    result = machine.check_files(line_of(tmp_path / "var", **{setting: path}))
+    assert (result.level, str(path) in result.sentence) == (level, level is Level.PROBLEM)
 
 
 @pytest.mark.parametrize(("free", "level"), [(5 * GB, Level.OK), (0.9 * GB, Level.WARNING), (0.1 * GB, Level.PROBLEM)])
@@ -31,6 +57,26 @@ def test_a_disk_that_fills_up_is_reported(
     usage = shutil.disk_usage(tmp_path)._replace(free=int(free))
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage)
     assert machine.check_disk(line_of(tmp_path / "not" / "yet")).level is level
+
+
+@pytest.mark.parametrize(
+    ("hours", "level"),
+    [(5, Level.OK), (26, Level.OK), (28, Level.WARNING), (None, Level.WARNING)],
+    ids=["last night", "a day ago", "missed a night", "none"],
+)
+def test_a_backup_of_the_last_night_is_looked_for(hours: int | None, level: Level, tmp_path: Path) -> None:
+    for age in (hours, 90) if hours else ():
+        (tmp_path / f"infoline-{clock.now() - timedelta(hours=age):%Y%m%dT%H%M%SZ}").mkdir()
+    (tmp_path / f".infoline-{clock.now():%Y%m%dT%H%M%SZ}.partial").mkdir()
+    assert machine.check_backup(line_of(tmp_path, backup_folder=tmp_path)).level is level
+
+
+@pytest.mark.parametrize(
+    ("url", "level"), [("http://127.0.0.1:8000", Level.OK), ("https://line.example.org", Level.WARNING)]
+)
+def test_only_a_public_line_needs_a_folder_for_backups(url: str, level: Level, tmp_path: Path) -> None:
+    settings = Settings(public_url=url, backup_folder=tmp_path / "none")
+    assert machine.check_backup(Line(settings, "")).level is level
 
 
 @pytest.mark.parametrize(

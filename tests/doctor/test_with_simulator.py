@@ -63,5 +63,6 @@ def test_the_account_is_fine_and_the_registration_of_the_sender_unknown(
     assert carrier.check_webhooks(line).level is Level.PROBLEM
     for change in needed_changes(line.account, line.settings)[1]:
         make(change, line.account, line.settings)
-    assert carrier.check_webhooks(line).level is Level.WARNING
+    assert carrier.check_webhooks(line).level is Level.OK
+    assert carrier.check_fallback(line).level is Level.WARNING
     assert carrier.check_sender(line).level is Level.WARNING

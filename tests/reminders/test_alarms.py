@@ -13,7 +13,7 @@ from ivr.carrier.twilio.errors import CLASSES, ErrorClass
 from ivr.ledger import Vault
 from ivr.ledger.tables import alarm, person
 from ivr.reminders.alarms import Alarm, clear_other_subjects, raise_alarm
-from ivr.reminders.outbox.monitor import MIN_TEXTS, beat, clock_age, oldest_due, watch
+from ivr.reminders.outbox.monitor import MIN_TEXTS, ClockWatch, beat, clock_age, oldest_due, watch
 from ivr.reminders.outbox.receipts import Receipt, apply_receipt
 from ivr.reminders.reports.status import control
 from tests.support.clinic import NOW, at, row, sid
@@ -85,16 +85,30 @@ def test_missing_receipts_raise_an_alarm(clinic, texts, with_receipt, minutes, r
 
 def test_a_silent_clock_process_raises_an_alarm_until_its_next_heartbeat(clinic_on_each_database):
     clinic = clinic_on_each_database
-    watch(clinic.ledger, NOW, 60)
-    assert (alarms(clinic), clock_age(clinic.ledger, NOW)) == (set(), None)
+    clock_watch = ClockWatch(60, started=NOW)
     beat(clinic.ledger, NOW - 2 * MINUTE)
     beat(clinic.ledger, NOW)
-    watch(clinic.ledger, NOW + MINUTE, 60)
+    watch(clinic.ledger, NOW + MINUTE, clock_watch)
     assert alarms(clinic) == set()
-    watch(clinic.ledger, NOW + 2 * MINUTE, 60)
+    watch(clinic.ledger, NOW + 2 * MINUTE, clock_watch)
     assert alarms(clinic) == {Alarm.CLOCK_SILENT}
     beat(clinic.ledger, NOW + 3 * MINUTE)
-    watch(clinic.ledger, NOW + 3 * MINUTE, 60)
+    watch(clinic.ledger, NOW + 3 * MINUTE, clock_watch)
+    assert alarms(clinic) == set()
+
+
+def test_a_clock_process_that_was_never_started_raises_the_alarm_after_five_minutes(clinic_on_each_database):
+    clinic = clinic_on_each_database
+    clock_watch = ClockWatch(60, started=NOW)
+    watch(clinic.ledger, NOW + 5 * MINUTE, clock_watch)
+    assert (alarms(clinic), clock_age(clinic.ledger, NOW)) == (set(), None)
+    watch(clinic.ledger, NOW + 6 * MINUTE, clock_watch)
+    assert alarms(clinic) == {Alarm.CLOCK_SILENT}
+    # A web process that has just started does not know yet, so it leaves the alarm of another.
+    watch(clinic.ledger, NOW + 6 * MINUTE, ClockWatch(60, started=NOW + 6 * MINUTE))
+    assert alarms(clinic) == {Alarm.CLOCK_SILENT}
+    beat(clinic.ledger, NOW + 7 * MINUTE)
+    watch(clinic.ledger, NOW + 7 * MINUTE, clock_watch)
     assert alarms(clinic) == set()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import threading
+import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,6 +21,8 @@ from ivr.people.persons import opt_out
 from ivr.reminders.alarms import Alarm, raise_alarm
 from ivr.reminders.outbox.monitor import beat
 from ivr.settings import load
+from ivr.web.metrics import LineCollector
+from tests.support.certificates import certificate_for
 from tests.support.clinic import NOW, at, open_clinic, row
 from tests.support.network import TOKEN, wait_for
 from tests.support.processes import environment
@@ -29,7 +33,13 @@ BEARER = "a-long-token"
 @pytest.fixture
 def app(content, tmp_path, monkeypatch):
     with open_clinic(content, tmp_path) as clinic:
-        for name, value in environment(tmp_path, METRICS_TOKEN=BEARER, REDIS_URL="redis://127.0.0.1:1").items():
+        settings = {
+            "METRICS_TOKEN": BEARER,
+            "REDIS_URL": "redis://127.0.0.1:1",
+            "BACKUP_FOLDER": tmp_path / "backups",
+            "HL7_CERTIFICATE": tmp_path / "localhost.pem",
+        }
+        for name, value in environment(tmp_path, **settings).items():
             monkeypatch.setenv(name, value)
         app = create_app(load())
         app.clinic = clinic
@@ -261,6 +271,36 @@ def test_spooled_writes_are_counted_with_those_that_were_set_aside(app, tmp_path
     assert scrape(app)["infoline_spooled_writes",] == 2
 
 
+def test_the_newest_backup_is_shown_and_its_absence_too(app, tmp_path):
+    name = "infoline_last_backup_timestamp_seconds"
+    assert (name,) not in scrape(app)
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / ".infoline-20261201T030000Z.partial").mkdir()
+    assert scrape(app)[name,] == 0
+    for day in ("20261130", "20261129"):
+        (tmp_path / "backups" / f"infoline-{day}T030000Z").mkdir()
+    assert scrape(app)[name,] == datetime(2026, 11, 30, 3, tzinfo=UTC).timestamp()
+
+
+def test_the_free_space_of_each_disk_is_shown(app, tmp_path, monkeypatch):
+    (tmp_path / "backups").mkdir()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage._replace(free=len(folder.name)))
+    free = {key[1]: value for key, value in scrape(app).items() if key[0] == "infoline_disk_free_bytes"}
+    assert free == {"VAR_DIR": len("var"), "DATABASE_URL": len(tmp_path.name), "BACKUP_FOLDER": len("backups")}
+
+
+def test_the_end_of_a_certificate_is_shown_and_stays_while_it_cannot_be_read(app, tmp_path, monkeypatch):
+    monkeypatch.setattr("ivr.web.metrics.CERTIFICATE_SECONDS", 0.0)
+    app.extensions["line_collector"] = LineCollector(app.extensions["infoline"])
+    name = ("infoline_certificate_end_timestamp_seconds", "HL7_CERTIFICATE")
+    assert name not in scrape(app)
+    files = certificate_for("localhost", 5, tmp_path)
+    assert scrape(app)[name] == pytest.approx(time.time() + 5 * 86_400, abs=60)
+    files.certificate.unlink()
+    assert name in scrape(app)
+
+
 def test_texts_have_the_reason_of_their_state(app):
     app.clinic.import_rows(row(10, at(2, -1)))
     with app.clinic.ledger.write() as connection:
@@ -285,3 +325,13 @@ def test_the_web_process_raises_an_alarm_when_the_clock_process_stops(content, t
         wait_for(lambda: {raised.name for raised in clinic.all(alarm)} == {Alarm.CLOCK_SILENT})
         beat(clinic.ledger, clock.now())
         wait_for(lambda: not clinic.all(alarm))
+
+
+def test_the_web_process_raises_an_alarm_when_no_clock_process_was_ever_started(content, tmp_path, monkeypatch):
+    monkeypatch.setattr("ivr.web.health.WATCH_SECONDS", 0.05)
+    monkeypatch.setattr("ivr.reminders.outbox.monitor.FIRST_BEAT_WITHIN", timedelta(seconds=0.2))
+    with open_clinic(content, tmp_path) as clinic:
+        for name, value in environment(tmp_path).items():
+            monkeypatch.setenv(name, value)
+        create_app(load())
+        wait_for(lambda: {raised.name for raised in clinic.all(alarm)} == {Alarm.CLOCK_SILENT})

@@ -36,6 +36,7 @@ def pull(url: str, once: bool) -> None:
     from ivr import log
     from ivr.feeds.fhir.server import FhirError
     from ivr.ledger import LedgerUnavailable
+    from ivr.reminders.feed_heartbeats import FeedName, Heartbeat
 
     stop = stop_on_signals()
     url = url or settings_or_exit().fhir_url
@@ -43,8 +44,19 @@ def pull(url: str, once: bool) -> None:
         wait_without("FHIR_URL", once, stop)
         return
     context = open_context(writes=True)
+    heartbeat = Heartbeat(context.ledger, FeedName.PULL)
+
+    def report_alive() -> None:
+        if not once:
+            heartbeat.beat(clock.now())
+
     with Console(stderr=True).status("Reading…") as status:
-        puller = _puller(context, url, lambda rows, until: status.update(_progress(rows, until)), stop.is_set)
+
+        def progress(rows: int, until: date | None) -> None:
+            status.update(_progress(rows, until))
+            report_alive()
+
+        puller = _puller(context, url, progress, stop.is_set)
         content = context.live_content()
         log.configure()
         while not stop.is_set():
@@ -60,6 +72,8 @@ def pull(url: str, once: bool) -> None:
                 if once:
                     sys.exit(FINDINGS if report.errors or report.unreadable else 0)
             status.stop()
+            # A pull that failed has an alarm of its own.
+            report_alive()
             stop.wait(context.settings.fhir_seconds)
 
 

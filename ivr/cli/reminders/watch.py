@@ -33,6 +33,7 @@ def watch(folder: Path | None, strict: bool, every: float, once: bool) -> None:
     """
     from ivr import log
     from ivr.ledger import LedgerUnavailable
+    from ivr.reminders.feed_heartbeats import FeedName, Heartbeat
 
     stop = stop_on_signals()
     settings = settings_or_exit()
@@ -42,7 +43,9 @@ def watch(folder: Path | None, strict: bool, every: float, once: bool) -> None:
         return
     if not folder.is_dir():
         fail(f"There is no folder {folder}: create it, or correct WATCH_FOLDER.")
-    watched = _watched(open_context(writes=True), folder, strict or settings.watch_strict)
+    context = open_context(writes=True)
+    heartbeat = Heartbeat(context.ledger, FeedName.WATCH)
+    watched = _watched(context, folder, strict or settings.watch_strict)
     failed = scans = 0
     started = clock.now()
     log.configure()
@@ -53,6 +56,8 @@ def watch(folder: Path | None, strict: bool, every: float, once: bool) -> None:
             for taken in watched.scan(now):
                 failed += not taken.is_done
                 echo(f"{taken.name}: {taken.moved_to.relative_to(folder)}")
+            if not once:
+                heartbeat.beat(now)
         except (OSError, LedgerUnavailable) as error:
             if once:
                 fail(f"The folder could not be read, or a file not moved: {error}.")

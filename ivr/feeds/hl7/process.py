@@ -23,6 +23,7 @@ from ivr.feeds.hl7.receiver import Receiver
 from ivr.ledger import Ledger, LedgerUnavailable, Vault
 from ivr.line.content.loader import Content
 from ivr.releases.live import LiveContent
+from ivr.reminders.feed_heartbeats import FeedName, Heartbeat
 from ivr.settings import Settings
 
 APPLY_SECONDS = 0.2
@@ -35,6 +36,7 @@ class Feed:
 
     def __init__(self, settings: Settings, ledger: Ledger, vault: Vault, content: Content) -> None:
         self._settings, self._ledger, self._vault = settings, ledger.with_turns(), vault
+        self._heartbeat = Heartbeat(self._ledger, FeedName.HL7)
         self._inbox = Inbox(ledger.engine.dialect, vault)
         self._own_numbers = frozenset({settings.twilio_from} - {""})
         self._live = LiveContent(content)
@@ -65,6 +67,7 @@ class Feed:
                 # A smaller group may wait for more: an import costs more than a row.
                 while self.apply() >= GROUP and not stop.is_set():
                     pass
+                self._heartbeat.beat(clock.now())
                 waited, is_down = waited + APPLY_SECONDS, False
                 if waited >= _RELEASE_SECONDS:
                     waited = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
@@ -34,6 +35,24 @@ _RECEIPTS_MISSING = N_(
     "{percent} percent of the texts of the last hours have no receipt: check that PUBLIC_URL can be reached."
 )
 _CLOCK = "clock"
+# A clock process that has never reported may be starting with the process that misses it.
+FIRST_BEAT_WITHIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class ClockWatch:
+    """What a process goes by that watches the clock. silent_seconds: how long the clock may be silent. started: when
+    this process started."""
+
+    silent_seconds: float
+    started: datetime
+
+    def is_silent(self, ledger: Ledger, now: datetime) -> bool | None:
+        """None while the clock has never reported, and may still start."""
+        age = clock_age(ledger, now)
+        if age is not None:
+            return age > self.silent_seconds
+        return True if now - self.started > FIRST_BEAT_WITHIN else None
 
 
 def beat(ledger: Ledger, now: datetime) -> None:
@@ -53,18 +72,18 @@ def clock_age(ledger: Ledger, now: datetime) -> float | None:
     return (now - last).total_seconds() if last else None
 
 
-def watch(ledger: Ledger, now: datetime, clock_seconds: float | None = None) -> None:
-    """Raise or clear the alarms of this module. clock_seconds: how long the clock may be silent; None in the clock."""
-    age = None if clock_seconds is None else clock_age(ledger, now)
+def watch(ledger: Ledger, now: datetime, clock_watch: ClockWatch | None = None) -> None:
+    """Raise or clear the alarms of this module. clock_watch: None in the clock itself."""
+    is_silent = clock_watch.is_silent(ledger, now) if clock_watch else None
     with ledger.read() as connection:
         problems = dict(_problems(connection, now))
         alarms = raised(connection)
     checked = {Alarm.BACKLOG, Alarm.RECEIPTS_MISSING}
     checked |= {name for name in _CAPPED if name in alarms and alarms[name] <= now - CAPPED_FOR}
-    if clock_seconds is not None:
+    if is_silent is not None:
         checked.add(Alarm.CLOCK_SILENT)
-        if age is not None and age > clock_seconds:
-            problems[Alarm.CLOCK_SILENT] = sentence(_SILENT)
+    if is_silent:
+        problems[Alarm.CLOCK_SILENT] = sentence(_SILENT)
     if not any((name in problems) != (name in alarms) for name in checked):
         return
     with ledger.write() as connection:

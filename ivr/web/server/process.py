@@ -22,7 +22,7 @@ from ivr.side_process import be_less_urgent
 from ivr.web.body_files import BodyFolder
 from ivr.web.server.connections import Networks
 from ivr.web.server.console_process import ConsoleProcess, receive_connections
-from ivr.web.server.request_counts import RequestCounts
+from ivr.web.server.request_counts import CONSOLE, RequestCounts
 from ivr.web.server.server import STOP_SECONDS, Server
 from ivr.web.server.site import Site
 
@@ -123,7 +123,7 @@ async def _run_console(factory: Factory, channel: socket.socket, port: int, numb
     """Serve the connections that a web process passes on, until it ends."""
     stop, loop = _stop_signal(), asyncio.get_running_loop()
     served = factory()
-    served.counts.save_as(f"{port}-{number}-console")
+    served.counts.save_as(f"{port}-{number}{CONSOLE}")
     server = Server(Site(served.app, served.counts), served.per_address, served.proxies, bodies=served.bodies)
     server.start_without_listener(port)
     log.get_logger().info("console_process_started", pid=os.getpid(), port=port)

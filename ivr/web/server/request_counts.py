@@ -29,12 +29,16 @@ _BUCKETS = {**dict.fromkeys(TIMED, BUCKETS), RECEIPT: RECEIPT_BUCKETS}
 # Events that wait to be counted; older ones are dropped.
 MAX_WAITING = 200_000
 SAVE_SECONDS = 1.0
+# A process whose file is older has ended, or hangs.
+ALIVE_SECONDS = 15.0
 LOG_SECONDS = 60.0
 # Statuses of refused and failed requests. A 404 or 405 is usually a stranger who looks for weaknesses.
 LOGGED = frozenset({"400", "403", "408", "413", "429", "431", "500", "501", "503", "505"})
 # The reason of a response whose handler names none.
 _REASONS = {"429": "too_many_requests", "500": "failed", "503": "unavailable"}
 WRONG_SIGNATURE = "wrong_signature"
+CONSOLE = "-console"
+"""Ends the name of a process that answers the console beside a web process."""
 Key = tuple[str, str, str]
 Event = tuple[str, ...]
 """The name of a metric, and the values of its labels: names from fixed sets, nothing that a client chose."""
@@ -145,6 +149,12 @@ class RequestCounts:
                 sums.add(_read(path))
         return sums
 
+    def processes(self) -> int:
+        """Return how many web processes saved their counts lately, without those for the console."""
+        oldest = time.time() - ALIVE_SECONDS
+        files = [path for path in self._folder.glob("*.json") if not path.stem.endswith(CONSOLE)]
+        return sum(_modified(path) >= oldest for path in files)
+
     def save_as(self, name: str) -> None:
         """Continue the counts of a file, and save to it from now on, in the background."""
         self._path = self._folder / f"{name}.json"
@@ -153,14 +163,14 @@ class RequestCounts:
         threading.Thread(target=self._save_forever, name="request-counts", daemon=True).start()
 
     def save(self) -> None:
-        """Log new refusals, and save the counts if they changed."""
+        """Log new refusals, and save the counts if they changed; otherwise show that this process is alive."""
         for refusal in self._logs.due(self._own.requests, time.monotonic()):
             log.get_logger().warning(
                 "requests_refused", reason=refusal.reason, routes=refusal.routes, count=refusal.count
             )
         self._count_waiting()
         text = self._own.to_json()
-        if self._path is None or text == self._saved:
+        if self._path is None or (text == self._saved and _touch(self._path)):
             return
         temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
@@ -182,6 +192,23 @@ class RequestCounts:
             except RuntimeError:
                 # The counts changed while they were copied.
                 continue
+
+
+def _modified(path: Path) -> float:
+    """When a file changed, in seconds since 1970; 0 if it has gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _touch(path: Path) -> bool:
+    """Whether the file is there, and now has the time of a change."""
+    try:
+        os.utime(path)
+    except OSError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Totals:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr import log
-from ivr.web.server.request_counts import BUCKETS, LOG_SECONDS, Refusal, RefusalLog, RequestCounts, Totals
+from ivr.web.server.request_counts import (
+    ALIVE_SECONDS,
+    BUCKETS,
+    LOG_SECONDS,
+    Refusal,
+    RefusalLog,
+    RequestCounts,
+    Totals,
+)
 
 WRONG = ("voice", "403", "wrong_signature")
 
@@ -50,6 +60,26 @@ def test_events_and_receipts_are_added_up_too_and_survive_a_restart(tmp_path: Pa
     totals = other.totals()
     assert totals.events == {("calls", "started", ""): 3}
     assert (totals.seconds["receipt"], sum(totals.durations["receipt"])) == (22.0, 2)
+
+
+def test_processes_that_run_are_counted_and_those_that_ended_are_not(tmp_path: Path) -> None:
+    counts = saved(tmp_path, "8001-0", WRONG)
+    long_ago = time.time() - ALIVE_SECONDS - 1
+    for name in ("8002-0.json", "8003-0.json", "8003-0-console.json"):
+        (tmp_path / name).write_text("{}")
+    os.utime(tmp_path / "8002-0.json", (long_ago, long_ago))
+    assert counts.processes() == 2
+    # Also a process without anything new to save is alive.
+    os.utime(tmp_path / "8001-0.json", (long_ago, long_ago))
+    counts.save()
+    assert counts.processes() == 2
+
+
+def test_a_file_that_somebody_deleted_is_written_again(tmp_path: Path) -> None:
+    counts = saved(tmp_path, "8001-0", WRONG)
+    (tmp_path / "8001-0.json").unlink()
+    counts.save()
+    assert RequestCounts(tmp_path).totals().requests == {WRONG: 1}
 
 
 def test_events_of_many_threads_are_all_counted(tmp_path: Path) -> None:

@@ -118,6 +118,11 @@ _WORDS = {
         ),
         "work.messages",
     ),
+    Alarm.FEED_SILENT: (
+        lazy_gettext("The part of the line that takes appointments from the scheduling system has stopped."),
+        lazy_gettext("Ask your IT department to start it, and upload a file if new appointments cannot wait."),
+        _REMINDERS,
+    ),
     Alarm.FHIR_PULL_FAILED: (
         lazy_gettext("The line cannot fetch appointments from the scheduling system."),
         lazy_gettext("Ask your IT department to check the FHIR server and the line’s access to it."),
