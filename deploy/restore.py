@@ -83,7 +83,9 @@ def _refuse_unless_ready(settings: Settings, manifest: dict[str, Any], *, replac
         raise BackupError(f"its tables ({manifest['tables']}) are of a newer version: install the newest version first")
     name = SQLITE_NAME if settings.database_url.startswith("sqlite") else POSTGRES_NAME
     if name not in manifest["files"]:
-        raise BackupError("it is of another kind of database: correct DATABASE_URL")
+        raise BackupError(
+            "it is of another kind of database: restore it with the former DATABASE_URL, then run `infoline db copy`"
+        )
     if running := still_running(settings):
         raise BackupError(f"{running}: {HOW_TO_STOP}")
     if _has_tables(settings.database_url) and not replace:
